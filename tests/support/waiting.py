@@ -1,0 +1,36 @@
+"""Wait on a condition with a deadline: the only way a test here lets time pass."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.1
+
+
+def eventually(check: Callable[[], T], *, deadline: float = 30.0, describe: Callable[[], object] | None = None) -> T:
+    """The first truthy answer of `check`, asked every 0.1 s; an AssertionError in it counts as "not yet".
+
+    Args:
+        check: what is asked; its last answer or error is named when the time is up.
+        deadline: seconds until the condition counts as failed.
+        describe: what to show of the world when it failed.
+
+    Raises:
+        AssertionError: the condition did not hold in time.
+    """
+    end = time.monotonic() + deadline
+    while True:
+        last: object
+        try:
+            answer = check()
+            if answer:
+                return answer
+            last = answer
+        except AssertionError as error:
+            last = error
+        if time.monotonic() >= end:
+            detail = f"; {describe()}" if describe else ""
+            raise AssertionError(f"not true within {deadline:g} s; last: {last}{detail}")
+        time.sleep(POLL_SECONDS)
