@@ -1,0 +1,70 @@
+"""The lock files: compiled from pyproject.toml, one for development and one for each image.
+
+`python -m support.lock` compiles them with uv, `--check` says offline whether pyproject.toml has moved since. Each file's
+first line holds the digest of what it was compiled from.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "requirements"
+DEVELOPMENT = ("--extra", "all", "--group", "dev")
+SELECTIONS = {"dev": DEVELOPMENT, "operator": ("--extra", "operator"), "server": ("--extra", "server")}
+HEADER = "# Compiled by `make lock`; compiled from sha256:"
+
+
+def digest_of_requirements(pyproject: Path = ROOT / "pyproject.toml") -> str:
+    """The SHA-256 of every table of pyproject.toml that decides what is installed."""
+    table: dict[str, Any] = tomllib.loads(pyproject.read_text())
+    project = table["project"]
+    relevant = [project["requires-python"], project["dependencies"], project["optional-dependencies"], table["dependency-groups"]]
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
+
+
+def stale(folder: Path = FOLDER) -> list[str]:
+    """The lock files that were not compiled from today's pyproject.toml."""
+    header = HEADER + digest_of_requirements()
+    files = [folder / f"{name}.lock" for name in SELECTIONS]
+    return [str(file.relative_to(folder.parent)) for file in files if not file.is_file() or header not in file.read_text().splitlines()[:1]]
+
+
+def compile_all(*, upgrade: bool = False) -> None:
+    """Compile every lock; the images get the versions that development was tested with.
+
+    Raises:
+        subprocess.CalledProcessError: uv found no set of versions, or no registry.
+    """
+    for name, selection in SELECTIONS.items():
+        target = FOLDER / f"{name}.lock"
+        command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
+        command += ["--no-emit-index-url", "--no-header", "--no-annotate", *selection, "pyproject.toml", "-o", str(target)]
+        command += ["--upgrade"] if upgrade and name == "dev" else []
+        command += [] if name == "dev" else ["--constraint", str(FOLDER / "dev.lock")]
+        subprocess.run(command, cwd=ROOT, check=True)
+        target.write_text(f"{HEADER}{digest_of_requirements()}\n{target.read_text()}")
+
+
+def main() -> int:
+    """Compile, or check with `--check`; the exit code is 1 when a lock file is stale."""
+    parser = argparse.ArgumentParser(prog="python -m support.lock", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compile nothing, only say whether the files are fresh")
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions that pyproject.toml allows")
+    arguments = parser.parse_args()
+    if not arguments.check:
+        compile_all(upgrade=arguments.upgrade)
+        return 0
+    files = stale()
+    for file in files:
+        sys.stderr.write(f"{file} is older than pyproject.toml: run `make lock` and commit the result\n")
+    return 1 if files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
