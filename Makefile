@@ -1,0 +1,58 @@
+# Every line here can be run by hand; `make demo` and `make test` are all a visitor needs.
+#
+#   make demo            the whole product on a real control plane on this machine (KEEP=1 leaves it running,
+#                        CONTEXT=name uses that context of your kubeconfig instead)
+#   make test            the whole test suite        make generate   CRD, chart copy, reference pages from the API types
+#   make check           linters, types, freshness   make lock       compile requirements/*.lock (UPGRADE=1: newest)
+#   make image           both container images       make clean      remove all that can be made again
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+BUILDER ?= $(firstword $(shell command -v docker buildah podman))
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BIN := .venv/bin
+
+.PHONY: demo test check generate lock image clean
+
+demo: .venv/ready
+	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
+
+test: .venv/ready
+	$(BIN)/pytest
+
+check: .venv/ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m modelway.generate --check
+	$(BIN)/python -m support.lock --check
+
+generate: .venv/ready
+	$(BIN)/python -m modelway.generate
+
+lock: .venv/ready
+	$(BIN)/python -m support.lock $(if $(UPGRADE),--upgrade)
+
+image:
+	@test -n "$(BUILDER)" || { echo "make image needs docker, buildah or podman, and found none"; exit 1; }
+	$(BUILDER) build -f operator/Dockerfile -t modelway/operator:$(VERSION) .
+	$(BUILDER) build -f serving_image/Dockerfile -t modelway/server:$(VERSION) .
+
+clean:
+	rm -rf .venv dist build models .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
+	find operator serving_image tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv comes by pip with the hash from the lock, then installs the rest in seconds; where it cannot reach the registry as
+# pip is set up to (a mirror in pip.conf, say), pip itself does it, slower.
+.venv/ready: requirements/dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Modelway needs Python 3.11, 3.12 or 3.13, and none is on PATH; name one with make PYTHON=/path/to/python"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Installing the locked Python packages into .venv (about a minute the first time)"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	sed -n '/^uv==/,/[^\\]$$/p' requirements/dev.lock > .venv/uv.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r .venv/uv.lock
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.lock \
+		|| $(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.lock
+	$(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch .venv/ready
