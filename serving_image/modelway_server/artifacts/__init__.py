@@ -1,0 +1,1 @@
+"""How a model's file comes to this machine and is found there again."""
