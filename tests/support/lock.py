@@ -24,7 +24,12 @@ def digest_of_requirements(pyproject: Path = ROOT / "pyproject.toml") -> str:
     """The SHA-256 of every table of pyproject.toml that decides what is installed."""
     table: dict[str, Any] = tomllib.loads(pyproject.read_text())
     project = table["project"]
-    relevant = [project["requires-python"], project["dependencies"], project["optional-dependencies"], table["dependency-groups"]]
+    relevant = [
+        project["requires-python"],
+        project["dependencies"],
+        project["optional-dependencies"],
+        table["dependency-groups"],
+    ]
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
 
 
@@ -32,7 +37,11 @@ def stale(folder: Path = FOLDER) -> list[str]:
     """The lock files that were not compiled from today's pyproject.toml."""
     header = HEADER + digest_of_requirements()
     files = [folder / f"{name}.lock" for name in SELECTIONS]
-    return [str(file.relative_to(folder.parent)) for file in files if not file.is_file() or header not in file.read_text().splitlines()[:1]]
+    return [
+        str(file.relative_to(folder.parent))
+        for file in files
+        if not file.is_file() or header not in file.read_text().splitlines()[:1]
+    ]
 
 
 def compile_all(*, upgrade: bool = False) -> None:
@@ -43,8 +52,27 @@ def compile_all(*, upgrade: bool = False) -> None:
     """
     for name, selection in SELECTIONS.items():
         target = FOLDER / f"{name}.lock"
-        command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
-        command += ["--no-emit-index-url", "--no-header", "--no-annotate", *selection, "pyproject.toml", "-o", str(target)]
+        command = [
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "compile",
+            "--quiet",
+            "--universal",
+            "--python-version",
+            "3.11",
+            "--generate-hashes",
+        ]
+        command += [
+            "--no-emit-index-url",
+            "--no-header",
+            "--no-annotate",
+            *selection,
+            "pyproject.toml",
+            "-o",
+            str(target),
+        ]
         command += ["--upgrade"] if upgrade and name == "dev" else []
         command += [] if name == "dev" else ["--constraint", str(FOLDER / "dev.lock")]
         subprocess.run(command, cwd=ROOT, check=True)

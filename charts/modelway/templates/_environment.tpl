@@ -1,0 +1,39 @@
+{{/* The operator's settings: the names are those of modelway.settings, every value is a string. */}}
+{{- define "modelway.environment" -}}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: POD_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: POD_IP
+  valueFrom:
+    fieldRef:
+      fieldPath: status.podIP
+- name: MODELWAY_SERVER_IMAGE
+  value: {{ include "modelway.image" (dict "image" .Values.server.image "version" .Chart.AppVersion) | quote }}
+- name: MODELWAY_IMAGE_PULL_POLICY
+  value: {{ .Values.server.image.pullPolicy | quote }}
+- name: MODELWAY_IMAGE_PULL_SECRETS
+  value: {{ join "," .Values.server.imagePullSecrets | quote }}
+- name: MODELWAY_IMAGE_POLICY
+  value: {{ .Values.server.imagePolicy | quote }}
+- name: MODELWAY_SERVICE_PORT
+  value: {{ .Values.server.servicePort | quote }}
+- name: MODELWAY_DRAIN_SECONDS
+  value: {{ .Values.server.drainSeconds | quote }}
+- name: MODELWAY_REVISION_HISTORY_LIMIT
+  value: {{ .Values.server.revisionHistoryLimit | quote }}
+- name: MODELWAY_PROGRESS_DEADLINE_SECONDS
+  value: {{ .Values.server.progressDeadlineSeconds | quote }}
+- name: MODELWAY_WATCH_NAMESPACES
+  value: {{ join "," .Values.watch.namespaces | quote }}
+- name: MODELWAY_RESYNC_SECONDS
+  value: {{ .Values.resyncSeconds | quote }}
+- name: MODELWAY_LOG_LEVEL
+  value: {{ .Values.logLevel | quote }}
+- name: MODELWAY_HEALTH_PORT
+  value: {{ .Values.healthPort | quote }}
+{{- end -}}

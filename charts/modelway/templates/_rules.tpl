@@ -1,0 +1,34 @@
+{{/*
+What the operator may do, wherever it may do it. No Secret is ever read: pods mount their own. The right to update
+`modeldeployments/finalizers` is what the admission plugin OwnerReferencesPermissionEnforcement asks of whoever sets an
+owner that blocks deletion; no finalizer is ever written.
+*/}}
+{{- define "modelway.rules" -}}
+- apiGroups: [modelway.dev]
+  resources: [modeldeployments]
+  verbs: [get, list, watch]
+- apiGroups: [modelway.dev]
+  resources: [modeldeployments/status]
+  verbs: [patch]
+- apiGroups: [modelway.dev]
+  resources: [modeldeployments/finalizers]
+  verbs: [update]
+- apiGroups: [apps]
+  resources: [deployments, controllerrevisions]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: ["", events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end -}}

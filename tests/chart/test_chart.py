@@ -1,0 +1,164 @@
+"""What the chart renders, asked of the real Helm."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support import helm
+
+CRD = Path(__file__).resolve().parents[2] / "crds" / "modeldeployments.yaml"
+CHILD = ("create", "delete", "get", "list", "patch", "watch")
+READ = ("get", "list", "watch")
+ALLOWED = {
+    ("modelway.dev", "modeldeployments"): READ,
+    ("modelway.dev", "modeldeployments/status"): ("patch",),
+    ("modelway.dev", "modeldeployments/finalizers"): ("update",),
+    ("apps", "deployments"): CHILD,
+    ("apps", "controllerrevisions"): CHILD,
+    ("", "services"): CHILD,
+    ("autoscaling", "horizontalpodautoscalers"): CHILD,
+    ("policy", "poddisruptionbudgets"): CHILD,
+    ("", "pods"): READ,
+    ("", "events"): ("create", "patch"),
+    ("events.k8s.io", "events"): ("create", "patch"),
+}
+EVERYTHING = {
+    "image": {"repository": "registry.example/operator", "digest": "sha256:" + "a" * 64},
+    "imagePullSecrets": [{"name": "registry"}],
+    "server": {
+        "image": {"tag": "1.2.3"},
+        "servicePort": 8080,
+        "imagePullSecrets": ["one", "two"],
+        "imagePolicy": "Follow",
+    },
+    "networkPolicy": {"enabled": True},
+    "podAnnotations": {"team": "platform"},
+    "podLabels": {"tier": "control"},
+    "nodeSelector": {"disk": "ssd"},
+    "tolerations": [{"key": "control", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+    "priorityClassName": "system-cluster-critical",
+    "serviceAccount": {"annotations": {"role": "x"}},
+    "extraEnv": [{"name": "TZ", "value": "UTC"}],
+}
+
+
+def of_kind(manifests: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [manifest for manifest in manifests if manifest["kind"] == kind]
+
+
+def operator_pod(values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    spec: dict[str, Any] = of_kind(helm.render(values), "Deployment")[0]["spec"]["template"]["spec"]
+    return spec
+
+
+def granted(role: dict[str, Any]) -> dict[tuple[str, str], tuple[str, ...]]:
+    pairs = [
+        (group, resource, rule["verbs"])
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    ]
+    return {(group, resource): tuple(sorted(verbs)) for group, resource, verbs in pairs}
+
+
+def test_the_operator_may_do_exactly_this() -> None:
+    (role,) = of_kind(helm.render({"rbac": {"aggregate": False}}), "ClusterRole")
+    assert granted(role) == ALLOWED
+
+
+def test_namespaced_mode_grants_the_same_in_the_named_namespaces_and_nothing_elsewhere() -> None:
+    manifests = helm.render({"watch": {"namespaces": ["risk", "fraud"]}, "rbac": {"aggregate": False}})
+    roles = of_kind(manifests, "Role")
+    assert {role["metadata"]["namespace"]: granted(role) for role in roles} == {"risk": ALLOWED, "fraud": ALLOWED}
+    assert {binding["metadata"]["namespace"] for binding in of_kind(manifests, "RoleBinding")} == {"fraud", "risk"}
+    assert not of_kind(manifests, "ClusterRole")
+    assert not of_kind(manifests, "ClusterRoleBinding")
+
+
+def test_no_role_of_the_chart_reads_secrets_or_uses_a_wildcard() -> None:
+    for role in of_kind(helm.render(), "ClusterRole"):
+        for (group, resource), verbs in granted(role).items():
+            assert "*" not in (group, resource, *verbs)
+            assert "secrets" not in resource
+
+
+def test_view_and_edit_are_extended_and_only_edit_writes() -> None:
+    roles = {role["metadata"]["name"]: role for role in of_kind(helm.render(), "ClusterRole")}
+    assert {verb for verbs in granted(roles["modelway-view"]).values() for verb in verbs} == set(READ)
+    edit = roles["modelway-edit"]["metadata"]["labels"]
+    assert "rbac.authorization.k8s.io/aggregate-to-view" not in edit
+    assert edit["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
+
+
+@pytest.mark.parametrize("values", [None, EVERYTHING], ids=["defaults", "everything"])
+def test_the_pod_is_restricted(values: Mapping[str, Any] | None) -> None:
+    pod = operator_pod(values)
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["runAsUser"] == 65532
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert set(container["resources"]) == {"requests", "limits"}
+
+
+def test_every_value_reaches_the_pod() -> None:
+    pod = operator_pod(EVERYTHING)
+    (container,) = pod["containers"]
+    environment = {entry["name"]: entry.get("value") for entry in container["env"]}
+    assert container["image"] == "registry.example/operator@sha256:" + "a" * 64
+    assert environment["MODELWAY_SERVER_IMAGE"] == "modelway/server:1.2.3"
+    assert environment["MODELWAY_SERVICE_PORT"] == "8080"
+    assert environment["MODELWAY_IMAGE_PULL_SECRETS"] == "one,two"
+    assert environment["TZ"] == "UTC"
+    for key in ("nodeSelector", "tolerations", "affinity", "priorityClassName", "imagePullSecrets"):
+        assert pod[key] == EVERYTHING[key]
+
+
+def test_one_operator_at_a_time() -> None:
+    spec = of_kind(helm.render(), "Deployment")[0]["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"server": {"servicePort": "80"}}, "/server/servicePort"),
+        ({"server": {"resources": {"limits": {"cpu": "1"}}}}, "/server/resources/limits"),
+        ({"watch": {"namespace": ["risk"]}}, "'namespace' not allowed"),
+        ({"image": {"digest": "sha256:12"}}, "/image/digest"),
+        ({"logLevel": "loud"}, "/logLevel"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_its_path(values: dict[str, Any], named: str) -> None:
+    with pytest.raises(helm.HelmError, match=named):
+        helm.render(values)
+
+
+def test_every_default_is_allowed_and_described_by_the_schema() -> None:
+    schema = json.loads((helm.CHART / "values.schema.json").read_text())
+    assert set(yaml.safe_load((helm.CHART / "values.yaml").read_text())) == set(schema["properties"]) - {"global"}
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_definition_is_the_generated_one_kept_on_request(keep: bool) -> None:  # noqa: FBT001
+    (definition,) = of_kind(helm.render({"crds": {"keep": keep}}), "CustomResourceDefinition")
+    annotations = definition["metadata"].pop("annotations", {})
+    assert annotations.get("helm.sh/resource-policy") == ("keep" if keep else None)
+    assert definition == yaml.safe_load(CRD.read_text())
+
+
+def test_the_definition_can_be_left_out() -> None:
+    assert not of_kind(helm.render({"crds": {"install": False}}), "CustomResourceDefinition")
+
+
+def test_rendering_twice_gives_the_same_bytes() -> None:
+    assert helm.render_text(EVERYTHING) == helm.render_text(EVERYTHING)
