@@ -1,0 +1,72 @@
+"""Every error that Modelway raises itself, named by what went wrong for the person who reads it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ModelwayError(Exception):
+    """The root: its text is written for a user and is shown as it is, without a traceback."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a ModelDeployment."""
+
+    field: str
+    """Where, as a path a user finds in the YAML: `spec.scaling.min`."""
+
+    message: str
+    """What is wrong with which value, and what to write instead."""
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+class InvalidSpec(ModelwayError):
+    """A ModelDeployment that cannot be followed until somebody changes it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+class InvalidSettings(ModelwayError):
+    """The operator's environment holds a value it cannot run with; the text names the variable."""
+
+
+class InexpressibleSchema(ModelwayError):
+    """A type of the API has no equal among structural schemas; a mistake of whoever changed the type."""
+
+
+class NoCluster(ModelwayError):
+    """There is no Kubernetes API server to talk to, or it does not know ModelDeployments."""
+
+
+class ClusterError(ModelwayError):
+    """The API server refused a request; the text is its own, with what was asked."""
+
+    def __init__(self, message: str, *, status: int, reason: str = "", causes: Sequence[str] = ()) -> None:
+        self.status = status
+        self.reason = reason
+        self.causes = tuple(causes)
+        super().__init__(message)
+
+
+class RetryLater(ModelwayError):
+    """Nothing is wrong with the request; the cluster asks to come back in a while."""
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(message)
+
+
+class Vanished(ModelwayError):
+    """What the request was about is going or gone: its owner, or the whole namespace. Nothing to do."""
+
+
+class NameConflict(ModelwayError):
+    """An object with a child's name belongs to somebody else, so it is left alone."""
+
+
+class WatchLost(ModelwayError):
+    """A watch stopped telling the truth; only a fresh start of the operator makes it honest again."""

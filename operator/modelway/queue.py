@@ -1,0 +1,141 @@
+"""The keyed work queue between the watches and the reconcile pass.
+
+Events only say *that* something about a key changed, so the queue keeps keys, not events: a key waits at most once, runs at most once at
+a time, and a key touched while it runs is run again afterwards. Keys are served first come, first served, so one busy or failing key
+never starves the others. Semantics of client-go's rate-limiting work queue.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+from modelway.errors import ModelwayError, RetryLater
+
+K = TypeVar("K", bound=Hashable)
+
+SHORTEST_BACKOFF = 0.1
+"""Seconds before the first retry of a failed run."""
+
+LONGEST_BACKOFF = 300.0
+"""Seconds between retries of a key that keeps failing."""
+
+_LARGEST_EXPONENT = 12
+
+logger = logging.getLogger(__name__)
+
+
+class WorkQueue(Generic[K]):
+    """Keys that wait for a run, now or later; belongs to one event loop.
+
+    Args:
+        clock: seconds, monotonic; the event loop's own by default.
+        uniform: a number in [0, 1) for jitter.
+    """
+
+    def __init__(
+        self, *, clock: Callable[[], float] | None = None, uniform: Callable[[], float] = random.random
+    ) -> None:
+        self._clock = clock or (lambda: asyncio.get_running_loop().time())
+        self._uniform = uniform
+        self._waiting: dict[K, float] = {}
+        self._running: set[K] = set()
+        self._dirty: dict[K, float] = {}
+        self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._failures: dict[K, int] = {}
+        self._arrival = asyncio.Event()
+
+    def add(self, key: K) -> None:
+        """Run `key` as soon as a worker is free; after its present run when it is running."""
+        if key in self._running:
+            self._dirty.setdefault(key, self._clock())
+        elif key not in self._waiting:
+            self._waiting[key] = self._clock()
+            self._arrival.set()
+
+    def add_after(self, key: K, delay: float) -> None:
+        """Run `key` in `delay` seconds; replaces an earlier appointment of the same key."""
+        self._cancel_timer(key)
+        self._timers[key] = asyncio.get_running_loop().call_later(delay, self._ring, key)
+
+    def add_backed_off(self, key: K) -> float:
+        """Run `key` again after a failure, later each time; the delay in seconds, 0.1 to 300 with jitter."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        full = min(LONGEST_BACKOFF, SHORTEST_BACKOFF * 2 ** min(failures, _LARGEST_EXPONENT))
+        delay = max(SHORTEST_BACKOFF, full * (0.5 + self._uniform() / 2))
+        self.add_after(key, delay)
+        return delay
+
+    def forget(self, key: K) -> None:
+        """A run of `key` went well: its back-off starts anew and no retry is due."""
+        self._failures.pop(key, None)
+        self._cancel_timer(key)
+
+    async def get(self) -> K:
+        """The key that has waited longest; it counts as running until `done`."""
+        while not self._waiting:
+            self._arrival.clear()
+            await self._arrival.wait()
+        key = next(iter(self._waiting))
+        del self._waiting[key]
+        self._running.add(key)
+        return key
+
+    def done(self, key: K) -> None:
+        """The run of `key` ended, well or not; a key touched meanwhile waits again."""
+        self._running.discard(key)
+        touched = self._dirty.pop(key, None)
+        if touched is not None:
+            self._waiting[key] = touched
+            self._arrival.set()
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._dirty)
+
+    def oldest_age(self) -> float:
+        """Seconds that the longest waiting key has waited; 0 when none waits."""
+        since = [*self._waiting.values(), *self._dirty.values()]
+        return self._clock() - min(since) if since else 0.0
+
+    def _ring(self, key: K) -> None:
+        self._timers.pop(key, None)
+        self.add(key)
+
+    def _cancel_timer(self, key: K) -> None:
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+
+async def work(queue: WorkQueue[K], run: Callable[[K], Awaitable[float | None]], *, seconds: float) -> None:
+    """One worker, for ever: take a key, run it, decide when it comes again.
+
+    Args:
+        queue: where keys come from.
+        run: one pass over one key; it answers in how many seconds the key wants another look, or None.
+        seconds: after which a pass is cancelled and counts as failed.
+    """
+    while True:
+        key = await queue.get()
+        try:
+            async with asyncio.timeout(seconds):
+                delay = await run(key)
+        except RetryLater as later:
+            queue.add_after(key, later.seconds)
+        except Exception as error:  # noqa: BLE001 -- no failure of a pass may end the worker; each is logged and retried
+            _log_failure(key, error, queue.add_backed_off(key))
+        else:
+            queue.forget(key)
+            if delay is not None:
+                queue.add_after(key, delay)
+        finally:
+            queue.done(key)
+
+
+def _log_failure(key: object, error: Exception, delay: float) -> None:
+    known = isinstance(error, (TimeoutError, OSError, ModelwayError))
+    what = str(error) or type(error).__name__
+    trace = None if known else error
+    logger.warning("Pass failed, next try in %.1f s: %s", delay, what, exc_info=trace, extra={"resource": key})
