@@ -1,0 +1,108 @@
+"""What a store's refusal means to the person who deployed the model.
+
+obstore gives one class for most failures and keeps the cause in its text (status, S3 error code, kind of network
+failure), so the text is what is read here; tests against real servers hold each line of it.
+"""
+
+import re
+
+from obstore.exceptions import PermissionDeniedError, PreconditionError, UnauthenticatedError
+
+from modelway_server.artifacts.source import Changed, Interrupted
+from modelway_server.artifacts.uri import Location
+from modelway_server.errors import AccessDenied, FetchFailed, FetchFailure, InvalidURI, ModelNotFound
+from modelway_server.report import scrub
+
+S3_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+_STATUS = re.compile(r"status code: (?P<code>\d{3})(?P<phrase>[A-Za-z ]*)")
+_S3_ERROR = re.compile(r"<Code>(?P<code>\w+)</Code>\s*(?:<Message>(?P<message>[^<]{1,200}))?")
+_REGION_CODES = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
+_CREDENTIAL_CODES = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"}
+_REGION_REMEDY = (
+    "Set AWS_REGION to the bucket's region, and AWS_ENDPOINT_URL where the store is not Amazon's, in the Secret."
+)
+_TRANSIENT = {408, 425, 429}
+_NETWORK_CAUSES = (
+    ("dns error", "the host name does not resolve"),
+    ("ConnectionRefused", "connection refused"),
+    ("ConnectionReset", "the connection was reset"),
+    ("TimedOut", "no answer in time"),
+    ("IncompleteBody", "the connection ended in the middle of the file"),
+    ("body error", "the connection broke in the middle of the file"),
+)
+_LASTING_CAUSES = (
+    (
+        "ertificate",
+        "the server's TLS certificate is not trusted",
+        "Give the server a certificate of a known authority.",
+    ),
+    ("TooManyRedirects", "more than ten redirects", "Name the file's final address in model.uri."),
+    ("without LOCATION", "a redirect that leads nowhere, as S3 sends for a wrong region", _REGION_REMEDY),
+    (
+        "builder error",
+        "a redirect from https to plain http, which is not followed",
+        "Name an https address in model.uri.",
+    ),
+    (
+        "Content-Length Header missing",
+        "the answer has no Content-Length, so its size is not known beforehand",
+        "Serve the model as a plain file, or from an object store.",
+    ),
+)
+
+
+def translate(error: Exception, location: Location, *, with_credentials: bool) -> FetchFailure | Interrupted | Changed:
+    """The failure in the user's terms: one that lasts, one that may pass (Interrupted), or a new start (Changed)."""
+    text = str(error)
+    if isinstance(error, PreconditionError) or "status code: 416" in text:
+        return Changed("the object was replaced while it was read")
+    if "Range request not supported" in text:
+        return Changed("the server cannot send a part of a file")
+    if isinstance(error, FileNotFoundError) or "status code: 410" in text:
+        return ModelNotFound(f"there is nothing at {location.public}{_s3_detail(text)}")
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _s3_code(text) in _CREDENTIAL_CODES:
+        return _access_denied(text, location, with_credentials=with_credentials)
+    if isinstance(error, ValueError):
+        return InvalidURI(f"{location.public} cannot be asked for: {scrub(text.splitlines()[0])}")
+    status = _STATUS.search(text)
+    return _from_status(status, text, location) if status else _from_network(text, location)
+
+
+def _access_denied(text: str, location: Location, *, with_credentials: bool) -> AccessDenied:
+    status = _STATUS.search(text)
+    said = f"{status['code']}{status['phrase'].rstrip()}" if status else "no access"
+    sent = "the credentials given" if with_credentials else "a request without credentials"
+    message = f"{location.public} refused {sent}: {said}{_s3_detail(text)}"
+    if location.scheme == "s3" and with_credentials and _s3_code(text) in {None, "AccessDenied"}:
+        message += "; S3 says so too of an object that does not exist, to those who may not list its bucket"
+    return AccessDenied(message)
+
+
+def _from_status(status: "re.Match[str]", text: str, location: Location) -> FetchFailure | Interrupted:
+    code = int(status["code"])
+    said = f"the store answered {code}{status['phrase'].rstrip()}{_s3_detail(text)}"
+    if code >= 500 or code in _TRANSIENT:
+        return Interrupted(said)
+    remedy = _REGION_REMEDY if _s3_code(text) in _REGION_CODES else None
+    return FetchFailed(f"{location.public}: {said}", remedy=remedy)
+
+
+def _from_network(text: str, location: Location) -> FetchFailure | Interrupted:
+    for mark, cause, remedy in _LASTING_CAUSES:
+        if mark in text:
+            return FetchFailed(f"{location.public}: {cause}", remedy=remedy)
+    known = next((cause for mark, cause in _NETWORK_CAUSES if mark in text), None)
+    return Interrupted(known or scrub(text.splitlines()[0] if text else "unknown failure"))
+
+
+def _s3_code(text: str) -> str | None:
+    found = _S3_ERROR.search(text)
+    return found["code"] if found else None
+
+
+def _s3_detail(text: str) -> str:
+    found = _S3_ERROR.search(text)
+    if not found:
+        return ""
+    return f" ({found['code']}: {scrub(found['message'])})" if found["message"] else f" ({found['code']})"
