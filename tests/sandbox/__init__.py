@@ -1,0 +1,4 @@
+from sandbox.errors import SandboxError
+from sandbox.lifecycle import Sandbox
+
+__all__ = ["Sandbox", "SandboxError"]

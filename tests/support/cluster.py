@@ -1,1 +1,136 @@
-"""The sandbox as pytest fixtures: one control plane a session, one namespace a test."""
+"""The sandbox as pytest fixtures: one control plane a session, one namespace a test.
+
+`sandbox` starts when the first test asks for it and ends with the session, also when pytest is killed. `namespace` is
+fresh, enforces Pod Security `restricted` and is deleted afterwards without waiting. `kubectl` runs as administrator.
+"""
+
+import itertools
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox import Sandbox
+from support.waiting import eventually
+
+Object = dict[str, Any]
+Manifest = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+ENDPOINT_LAG = 2.0
+COMMAND_SECONDS = 60
+_numbers = itertools.count(1)
+
+
+class KubectlError(AssertionError):
+    """kubectl failed; as an AssertionError it counts as "not yet" inside `eventually`.
+
+    Attributes:
+        stderr: what kubectl said.
+    """
+
+    def __init__(self, arguments: Sequence[str], stderr: str) -> None:
+        super().__init__(f"kubectl {' '.join(arguments)}: {stderr.strip()}")
+        self.stderr = stderr
+
+
+class Kubectl:
+    """Runs kubectl with the kubeconfig at `kubeconfig`, in `namespace` where one is given."""
+
+    def __init__(self, program: Path, kubeconfig: Path, namespace: str | None = None) -> None:
+        self._program = program
+        self._kubeconfig = kubeconfig
+        self._namespace = namespace
+
+    def in_namespace(self, namespace: str) -> "Kubectl":
+        """The same, in `namespace` unless a call names another."""
+        return Kubectl(self._program, self._kubeconfig, namespace)
+
+    def command(self, *arguments: str) -> list[str]:
+        """The whole command line, to be started by hand where a test needs the process itself."""
+        scope = [] if self._namespace is None else ["--namespace", self._namespace]
+        return [str(self._program), "--kubeconfig", str(self._kubeconfig), *scope, *arguments]
+
+    def __call__(self, *arguments: str, input: str | None = None) -> str:  # noqa: A002 - as in subprocess.run
+        """Standard output of `kubectl <arguments>`.
+
+        Raises:
+            KubectlError: the exit code is not 0.
+        """
+        command = self.command(*arguments)
+        done = subprocess.run(
+            command, input=input, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+        )
+        if done.returncode != 0:
+            raise KubectlError(arguments, done.stderr)
+        return done.stdout
+
+    def apply(self, manifest: Manifest, *options: str) -> str:
+        """Server-side apply of YAML text, one object or several; what kubectl said of it."""
+        return self("apply", "--server-side", "-f", "-", *options, input=_text(manifest))
+
+    def create(self, manifest: Manifest, *options: str) -> str:
+        """Create what `manifest` holds; what kubectl said of it."""
+        return self("create", "-f", "-", *options, input=_text(manifest))
+
+    def get(self, kind: str, name: str) -> Object:
+        """The object `kind/name`; KubectlError where there is none."""
+        found: Object = json.loads(self("get", kind, name, "-o", "json"))
+        return found
+
+    def list(self, kind: str, selector: str = "") -> list[Object]:
+        """All objects of a kind that match the label selector."""
+        found: list[Object] = json.loads(self("get", kind, "-l", selector, "-o", "json"))["items"]
+        return found
+
+    def exists(self, kind: str, name: str) -> bool:
+        """Whether `kind/name` is there."""
+        return bool(self("get", kind, name, "--ignore-not-found", "-o", "name"))
+
+
+def _text(manifest: Manifest) -> str:
+    if isinstance(manifest, str):
+        return manifest
+    documents = [manifest] if isinstance(manifest, Mapping) else manifest
+    return yaml.safe_dump_all([dict(document) for document in documents], sort_keys=False)
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """The session's control plane with its node; Services learn of pods 2 s late."""
+    with Sandbox.start(tmp_path_factory.mktemp("sandbox"), endpoint_lag=ENDPOINT_LAG) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def cluster_kubectl(sandbox: Sandbox) -> Kubectl:
+    """Kubectl as administrator, in no particular namespace."""
+    return Kubectl(sandbox.kubectl, sandbox.kubeconfig)
+
+
+@pytest.fixture
+def namespace(cluster_kubectl: Kubectl) -> Iterator[str]:
+    """Name of a fresh namespace in which pods must meet Pod Security `restricted`."""
+    name = f"test-{os.getpid()}-{next(_numbers)}"
+    cluster_kubectl.create(namespace_manifest(name))
+    # A pod is refused until the controllers have put both in.
+    eventually(lambda: "default" in cluster_kubectl("get", "serviceaccounts", "-n", name, "-o", "name"))
+    eventually(lambda: cluster_kubectl("get", "configmap/kube-root-ca.crt", "-n", name, "-o", "name"))
+    yield name
+    cluster_kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def kubectl(cluster_kubectl: Kubectl, namespace: str) -> Kubectl:
+    """Kubectl as administrator in the test's own namespace."""
+    return cluster_kubectl.in_namespace(namespace)
+
+
+def namespace_manifest(name: str) -> Object:
+    """A namespace that enforces Pod Security `restricted`."""
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}

@@ -1,0 +1,47 @@
+"""Image names of the sandbox: each stands for a command of this checkout."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sandbox.errors import SandboxError
+
+# -P: the working directory of a pod must not shadow a package.
+PYTHON = [sys.executable, "-P"]
+DEFAULT_IMAGES: dict[str, dict[str, Any]] = {
+    "modelway/operator": {"entrypoint": [*PYTHON, "-m", "modelway"]},
+    "modelway/server": {"entrypoint": [*PYTHON, "-m", "modelway_server"]},
+    "sandbox/python": {"entrypoint": PYTHON},
+}
+
+
+def image_map(extra: Path | None) -> dict[str, dict[str, Any]]:
+    """The images of this checkout, and over them those of the JSON file `extra`.
+
+    The file maps a name (`shop/store`, or `shop/store:2` for one tag alone) to `{"entrypoint": [...], "env": {...},
+    "tags": [...]}`; `env` and `tags` may be left out.
+
+    Raises:
+        SandboxError: the file is not such a map.
+    """
+    if extra is None:
+        return dict(DEFAULT_IMAGES)
+    try:
+        content = json.loads(extra.read_text())
+    except (OSError, ValueError) as error:
+        raise SandboxError(f"--images {extra}: cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise SandboxError(f"--images {extra}: must be an object that maps image names, not {type(content).__name__}")
+    for name, image in content.items():
+        _check(extra, name, image)
+    return {**DEFAULT_IMAGES, **content}
+
+
+def _check(extra: Path, name: str, image: object) -> None:
+    entrypoint = image.get("entrypoint") if isinstance(image, Mapping) else None
+    if not (isinstance(entrypoint, list) and entrypoint and all(isinstance(word, str) for word in entrypoint)):
+        raise SandboxError(
+            f'--images {extra}: {name}: "entrypoint" must be a list of words (the command), not {entrypoint!r}'
+        )
