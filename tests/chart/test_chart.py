@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from modelway.settings import Settings
 from support import helm
 
 CRD = Path(__file__).resolve().parents[2] / "crds" / "modeldeployments.yaml"
@@ -121,6 +123,18 @@ def test_every_value_reaches_the_pod() -> None:
     assert environment["TZ"] == "UTC"
     for key in ("nodeSelector", "tolerations", "affinity", "priorityClassName", "imagePullSecrets"):
         assert pod[key] == EVERYTHING[key]
+
+
+@pytest.mark.parametrize("values", [None, EVERYTHING], ids=["defaults", "everything"])
+def test_the_operator_reads_every_variable_that_the_chart_sets_and_the_chart_sets_every_setting(
+    values: Mapping[str, Any] | None,
+) -> None:
+    environment = {entry["name"]: entry.get("value", "") for entry in operator_pod(values)["containers"][0]["env"]}
+    settings = Settings.from_environment(environment)
+    assert {f"MODELWAY_{field.name.upper()}" for field in fields(Settings)} == {
+        name for name in environment if name.startswith("MODELWAY_")
+    }
+    assert settings == Settings() if values is None else settings.service_port == 8080
 
 
 def test_one_operator_at_a_time() -> None:

@@ -24,12 +24,20 @@
   value: {{ .Values.server.servicePort | quote }}
 - name: MODELWAY_DRAIN_SECONDS
   value: {{ .Values.server.drainSeconds | quote }}
+- name: MODELWAY_DEFAULT_CPU_REQUEST
+  value: {{ .Values.server.resources.requests.cpu | quote }}
+- name: MODELWAY_DEFAULT_MEMORY_REQUEST
+  value: {{ .Values.server.resources.requests.memory | quote }}
+- name: MODELWAY_DEFAULT_MEMORY_LIMIT
+  value: {{ .Values.server.resources.limits.memory | quote }}
 - name: MODELWAY_REVISION_HISTORY_LIMIT
   value: {{ .Values.server.revisionHistoryLimit | quote }}
 - name: MODELWAY_PROGRESS_DEADLINE_SECONDS
   value: {{ .Values.server.progressDeadlineSeconds | quote }}
 - name: MODELWAY_WATCH_NAMESPACES
   value: {{ join "," .Values.watch.namespaces | quote }}
+- name: MODELWAY_WORKERS
+  value: {{ .Values.workers | quote }}
 - name: MODELWAY_RESYNC_SECONDS
   value: {{ .Values.resyncSeconds | quote }}
 - name: MODELWAY_LOG_LEVEL
