@@ -1,0 +1,90 @@
+"""What all types of the API share: camelCase in YAML, nothing unknown, frozen, and rules that two judges read alike."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic.alias_generators import to_camel, to_snake
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+
+BROKEN_RULES = "broken_rules"
+"""The type of the pydantic error that carries the broken rules of one object in its context."""
+
+_PLACEHOLDER = re.compile(r"\{([A-Za-z.]+)\}")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a type alone cannot say, told once for the API server (CEL) and once for Python, with one message for both.
+
+    `{uri}` in the message stands for the value of the field `uri` of the object the rule is about.
+    """
+
+    cel: str
+    holds: Callable[[Any], bool]
+    message: str
+    field: str = ""
+    """The field at fault, relative to the object: `uri`; empty when it is the object as a whole."""
+
+    def as_validation(self) -> dict[str, str]:
+        """One entry of `x-kubernetes-validations`."""
+        validation = {"rule": self.cel}
+        if _PLACEHOLDER.search(self.message):
+            validation["messageExpression"] = self._message_expression()
+        else:
+            validation["message"] = self.message
+        if self.field:
+            validation["fieldPath"] = f".{self.field}"
+        return validation
+
+    def explain(self, subject: BaseModel) -> str:
+        """The message with the values of an object that broke the rule."""
+        return _PLACEHOLDER.sub(lambda found: str(_value_at(subject, found[1])), self.message)
+
+    def _message_expression(self) -> str:
+        parts = _PLACEHOLDER.split(self.message)
+        texts = [f"string(self.{part})" if odd % 2 else _cel_string(part) for odd, part in enumerate(parts) if part]
+        return " + ".join(texts)
+
+
+class ApiModel(BaseModel):
+    """An object of the API; a subclass lists its rules in `rules`."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+    rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="after")
+    def _hold_the_rules(self) -> Self:
+        broken = [(rule.field, rule.explain(self)) for rule in self.rules if not rule.holds(self)]
+        if broken:
+            raise PydanticCustomError(BROKEN_RULES, "breaks a rule of the API", {"broken": broken})
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        if cls.rules:
+            schema["x-kubernetes-validations"] = [rule.as_validation() for rule in cls.rules]
+        return schema
+
+
+def matches(field: str, pattern: str) -> str:
+    """The CEL expression that a field of `self` matches a regular expression (RE2, no single quotes in it)."""
+    return f"self.{field}.matches(r'{pattern}')"
+
+
+def _value_at(subject: object, path: str) -> object:
+    for name in path.split("."):
+        subject = getattr(subject, to_snake(name))
+    return subject
+
+
+def _cel_string(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

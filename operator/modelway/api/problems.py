@@ -1,0 +1,70 @@
+"""What pydantic found wrong, in the words of somebody who writes YAML."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from modelway.api.base import BROKEN_RULES
+from modelway.errors import Problem
+
+_SHOWN_CHARACTERS = 80
+_NOUNS = {
+    "string_type": "text in quotes",
+    "int_type": "a whole number without quotes",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of fields to values",
+}
+
+
+def problems_of(error: ValidationError) -> list[Problem]:
+    """One problem for each thing wrong, in the order of the fields."""
+    return [problem for detail in error.errors(include_url=False) for problem in _problems(detail)]
+
+
+def _problems(detail: ErrorDetails) -> Iterator[Problem]:
+    field = _path(detail["loc"])
+    if detail["type"] != BROKEN_RULES:
+        yield Problem(field, _message(detail))
+        return
+    for below, message in detail["ctx"]["broken"]:
+        yield Problem(".".join(part for part in (field, below) if part), message)
+
+
+def _message(detail: ErrorDetails) -> str:
+    kind, context, value = detail["type"], detail.get("ctx", {}), _shown(detail["input"])
+    if kind == "missing":
+        return "is missing and must be given"
+    if kind == "extra_forbidden":
+        return f"{detail['loc'][-1]!r} is not a field of this version of Modelway: remove it or check its spelling"
+    if kind in _NOUNS:
+        return f"{value} must be {_NOUNS[kind]}"
+    if kind == "literal_error":
+        return f"{value} must be one of {context['expected']}{_closest(detail['input'], context['expected'])}"
+    if kind == "string_pattern_mismatch":
+        return f"{value} must match the pattern {context['pattern']}"
+    return (
+        f"{value}: {detail['msg'][:1].lower()}{detail['msg'][1:]}" if kind != "quantity" else f"{value} {detail['msg']}"
+    )
+
+
+def _closest(value: Any, expected: str) -> str:
+    choices = [choice.strip("'") for choice in expected.replace(" or ", ", ").split(", ")]
+    close = get_close_matches(str(value), choices, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = ""
+    for step in location:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return path.lstrip(".")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."

@@ -1,0 +1,73 @@
+"""What Modelway reports about a ModelDeployment; written by the operator alone."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from modelway.api.base import ApiModel
+from modelway.api.fields import keyed
+
+Digest = Annotated[str, Field(max_length=128)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Condition(ApiModel):
+    """One statement about the ModelDeployment, as all kinds of Kubernetes make it."""
+
+    type: Annotated[str, Field(min_length=1, max_length=316)]
+    """What the statement is about: Ready, Reconciling, Stalled, ModelAccepted, Available, AutoscalingActive."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+    reason: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
+    """Why, in one word for programs."""
+    message: Annotated[str, Field(max_length=32768)]
+    """Why, in words for people, with what to do."""
+    last_transition_time: Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
+    """When `status` last changed."""
+    observed_generation: Count | None = None
+    """The generation of the spec that the statement is about."""
+
+
+class ServedRevision(ApiModel):
+    """The revision that answers requests."""
+
+    revision: Annotated[str, Field(max_length=63)] | None = None
+    """Its hash, as on its pods and its ControllerRevision."""
+    digest: Digest | None = None
+    """The SHA-256 of the model file as sha256:..., once fetched."""
+    version: Annotated[str, Field(max_length=63)] | None = None
+    """The user's name for it, from `spec.model.version`."""
+    format: Annotated[str, Field(max_length=63)] | None = None
+    """The format of the model file."""
+    uri: Annotated[str, Field(max_length=2048)] | None = None
+    """Where the model file was fetched from."""
+
+
+class CandidateRevision(ServedRevision):
+    """The revision that is being rolled out, or that was refused."""
+
+    reason: Annotated[str, Field(max_length=1024)] | None = None
+    """How far it has come or why it does not serve, in one word."""
+    message: Annotated[str, Field(max_length=32768)] | None = None
+    """The same in words, with what to do."""
+
+
+class ModelDeploymentStatus(ApiModel):
+    """What is served at present; written by Modelway."""
+
+    observed_generation: Count | None = None
+    """The generation of the spec that this status is about."""
+    conditions: Annotated[tuple[Condition, ...], keyed(16, "type")] = ()
+    """Statements that tools read: Ready is True when the present spec is fully served, Available when anything is."""
+    url: Annotated[str, Field(max_length=512)] | None = None
+    """Where clients inside the cluster reach the model."""
+    replicas: Count | None = None
+    """The number of pods."""
+    ready_replicas: Count | None = None
+    """The number of pods that serve."""
+    selector: Annotated[str, Field(max_length=512)] | None = None
+    """The labels that choose the pods, as text for the scale subresource."""
+    stable: ServedRevision | None = None
+    """The revision that answers requests."""
+    candidate: CandidateRevision | None = None
+    """The revision on its way, while there is one."""

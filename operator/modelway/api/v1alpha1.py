@@ -1,0 +1,222 @@
+"""`ModelDeployment`, version v1alpha1: what a data scientist writes, and nothing that does not work yet."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+
+from modelway.api.base import ApiModel, Rule, matches
+from modelway.api.fields import LabelValue, ObjectName, keyed
+from modelway.api.location import URI_RULES
+from modelway.api.meta import Metadata
+from modelway.api.problems import problems_of
+from modelway.api.quantity import Cpu, Memory, byte_count, cores
+from modelway.api.scaling import Scaling
+from modelway.api.scheduling import Scheduling
+from modelway.errors import InvalidSpec
+
+NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
+ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+class SecretRef(ApiModel):
+    """A Secret in the namespace of the ModelDeployment."""
+
+    name: ObjectName
+    """The name of the Secret."""
+
+
+class Storage(ApiModel):
+    """How the model file is reached."""
+
+    secret_ref: SecretRef | None = None
+    """The Secret whose keys become environment variables of the download alone, for example AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY; the model itself never sees them."""
+
+
+class Model(ApiModel):
+    """The trained model to serve."""
+
+    uri: Annotated[str, Field(min_length=1, max_length=2048)]
+    """Where the model file lies: s3://bucket/key, https://host/path, http://host/path, or file:///path inside the server image."""
+    format: Literal["auto", "sklearn"] = "auto"
+    """How the file was saved: sklearn is a scikit-learn model written by joblib or pickle; auto looks at the file."""
+    version: Annotated[LabelValue, Field(min_length=1)] | None = None
+    """Your name for this version of the model, shown in status and in answers. A new version on the same uri fetches the file again."""
+    storage: Storage | None = None
+    """How the model file is reached, where it needs credentials."""
+
+    rules = (
+        *URI_RULES,
+        Rule(
+            cel="!self.uri.startsWith('file://') || !has(self.storage) || !has(self.storage.secretRef)",
+            holds=lambda it: not it.uri.startswith("file://") or it.storage is None or it.storage.secret_ref is None,
+            message="a file inside the server image needs no credentials: leave storage.secretRef out, "
+            "or give an s3:// or https:// address",
+            field="storage.secretRef",
+        ),
+    )
+
+
+class Limits(ApiModel):
+    """Bounds on sizes and times; beyond them the server refuses, with the reason."""
+
+    max_request_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = 8 << 20
+    """The largest request body in bytes."""
+    max_artifact_bytes: Annotated[int, Field(ge=1024, le=1 << 40)] = 2 << 30
+    """The largest model file in bytes."""
+    fetch_timeout_seconds: Annotated[int, Field(ge=1, le=86400)] = 600
+    """How many seconds fetching the model file may take."""
+    startup_timeout_seconds: Annotated[int, Field(ge=5, le=3600)] = 300
+    """How many seconds loading the model and its first prediction may take."""
+    request_timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
+    """How many seconds one prediction may take."""
+
+
+def _more_than_nothing(name: str, example: str) -> Rule:
+    return Rule(
+        cel=f"!has(self.{name}) || !isQuantity(string(self.{name})) "
+        f"|| quantity(string(self.{name})).isGreaterThan(quantity('0'))",
+        holds=lambda amounts: getattr(amounts, name) != "0",
+        message=f"must be more than nothing, for example {example}",
+        field=name,
+    )
+
+
+class ResourceAmounts(ApiModel):
+    """Amounts of CPU and memory."""
+
+    cpu: Cpu | None = None
+    """CPU in cores ("2", "0.5") or thousandths of a core (500m)."""
+    memory: Memory | None = None
+    """Memory in bytes, with a suffix: 512Mi, 2Gi."""
+
+    rules = (_more_than_nothing("cpu", "500m"), _more_than_nothing("memory", "512Mi"))
+
+
+def _request_within_limit(name: str, read: Any) -> Rule:
+    present = " && ".join(f"has(self.{side}) && has(self.{side}.{name})" for side in ("requests", "limits"))
+    request, limit = (f"string(self.{side}.{name})" for side in ("requests", "limits"))
+
+    def holds(resources: Any) -> bool:
+        amounts = [getattr(side, name) for side in (resources.requests, resources.limits) if side is not None]
+        return len(amounts) < 2 or None in amounts or read(amounts[0]) <= read(amounts[1])
+
+    return Rule(
+        cel=f"!({present} && isQuantity({request}) && isQuantity({limit})) "
+        f"|| quantity({request}).compareTo(quantity({limit})) <= 0",
+        holds=holds,
+        message=f"requests.{name} is {{requests.{name}}} and limits.{name} is {{limits.{name}}}: "
+        "a request must not be above its limit",
+        field=f"requests.{name}",
+    )
+
+
+class Resources(ApiModel):
+    """The CPU and memory of each pod. What is left out is the platform's default; there is no CPU limit unless you set one."""
+
+    requests: ResourceAmounts | None = None
+    """What each pod is sure to get, and what scaling in percent refers to."""
+    limits: ResourceAmounts | None = None
+    """What each pod must not exceed: beyond its memory limit it is killed, at its CPU limit it is slowed down."""
+
+    rules = (_request_within_limit("cpu", cores), _request_within_limit("memory", byte_count))
+
+
+class EnvVar(ApiModel):
+    """An environment variable of the model server."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=ENV_NAME_PATTERN)]
+    """The name of the variable."""
+    value: Annotated[str, Field(max_length=4096)]
+    """Its value, as text; never a secret, since everybody who reads the ModelDeployment reads it."""
+
+    rules = (
+        Rule(
+            cel="!self.name.startsWith('MODELWAY_') && !self.name.startsWith('POD_')",
+            holds=lambda it: not it.name.startswith(("MODELWAY_", "POD_")),
+            message="{name} is set by Modelway: choose a name that does not begin with MODELWAY_ or POD_",
+            field="name",
+        ),
+    )
+
+
+class Runtime(ApiModel):
+    """How the model is run."""
+
+    method: Literal["auto", "predict", "predict_proba", "transform", "decision_function"] = "auto"
+    """The method of the model that answers requests; auto is predict, or transform for a model without it."""
+    workers: Annotated[int, Field(ge=1, le=16)] = 1
+    """The number of server processes in each pod, each with its own copy of the model."""
+    limits: Limits = Limits()
+    """Bounds on sizes and times."""
+    resources: Resources | None = None
+    """The CPU and memory of each pod."""
+    env: Annotated[tuple[EnvVar, ...], keyed(64, "name")] = ()
+    """Environment variables of the model server."""
+
+
+class ModelDeploymentSpec(ApiModel):
+    """What should be served, and how."""
+
+    model: Model
+    """The trained model to serve."""
+    runtime: Runtime = Runtime()
+    """How the model is run."""
+    scaling: Scaling | None = None
+    """How many pods serve the model; one when left out."""
+    scheduling: Scheduling | None = None
+    """Where the pods run and what they are labelled with."""
+    suspend: bool = False
+    """Stop following this ModelDeployment: what runs keeps running as it is, and changes wait until this is false again."""
+
+
+class ModelDeployment(ApiModel):
+    """One trained model, served: Modelway fetches it, runs it on as many pods as asked for, and keeps it running."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    api_version: Literal["modelway.dev/v1alpha1"]
+    kind: Literal["ModelDeployment"]
+    metadata: Metadata
+    spec: ModelDeploymentSpec
+    """What should be served, and how."""
+
+    rules = (
+        Rule(
+            cel=f"size(self.metadata.name) <= 40 && {matches('metadata.name', NAME_PATTERN)}",
+            holds=lambda it: len(it.metadata.name) <= 40 and _is_dns_label(it.metadata.name),
+            message="the name {metadata.name} must have at most 40 characters, lower-case letters, digits and '-', "
+            "begin with a letter and end with a letter or digit, for example fraud-v2: Services are named after it",
+            field="metadata.name",
+        ),
+        Rule(
+            cel="!self.metadata.name.endsWith('-canary')",
+            holds=lambda it: not it.metadata.name.endswith("-canary"),
+            message="the name {metadata.name} must not end in -canary, which Modelway adds itself: write fraud, for example",
+            field="metadata.name",
+        ),
+    )
+
+    @classmethod
+    def parse(cls, manifest: Mapping[str, Any]) -> Self:
+        """Read an object as the API server hands it out, or as it stands in a YAML file.
+
+        Raises:
+            InvalidSpec: the object breaks the API; each problem names the field, what is wrong and the remedy.
+        """
+        try:
+            return cls.model_validate_json(json.dumps(manifest, default=str))
+        except ValidationError as error:
+            raise InvalidSpec(problems_of(error)) from None
+
+
+def _is_dns_label(name: str) -> bool:
+    return (
+        name.isascii()
+        and name == name.lower()
+        and name.replace("-", "a").isalnum()
+        and name[0].isalpha()
+        and name[-1] != "-"
+    )

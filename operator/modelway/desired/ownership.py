@@ -1,0 +1,32 @@
+"""What ties every child to its ModelDeployment: name, labels, owner."""
+
+from typing import Any
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.pod import object_labels
+
+
+def child(api_version: str, kind: str, deployment: ModelDeployment, *, name: str | None = None) -> dict[str, Any]:
+    """A child without its content; named like its owner unless told otherwise."""
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {
+            "name": name or deployment.metadata.name,
+            "namespace": deployment.metadata.namespace,
+            "labels": object_labels(deployment),
+            "ownerReferences": [owner_reference(deployment)],
+        },
+    }
+
+
+def owner_reference(deployment: ModelDeployment) -> dict[str, Any]:
+    """The reference by which Kubernetes deletes the child with its owner, and by which a child is known to be ours."""
+    return {
+        "apiVersion": deployment.api_version,
+        "kind": deployment.kind,
+        "name": deployment.metadata.name,
+        "uid": deployment.metadata.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }

@@ -1,0 +1,18 @@
+"""The Service under which a model is reached; its name and selector never change."""
+
+from typing import Any
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.ownership import child
+from modelway.pod import selector_labels
+from modelway.settings import Settings
+
+
+def build(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
+    """The Service."""
+    built = child("v1", "Service", deployment)
+    built["spec"] = {
+        "selector": selector_labels(deployment),
+        "ports": [{"name": "http", "port": settings.service_port, "targetPort": "http", "protocol": "TCP"}],
+    }
+    return built

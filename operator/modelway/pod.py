@@ -1,0 +1,236 @@
+"""The pod template of a revision: how the model server is started, told and held. Pure; quantities and names as the API server keeps them."""
+
+import math
+from typing import Any
+
+from modelway.api.quantity import byte_count, canonical_bytes, cores
+from modelway.api.v1alpha1 import ModelDeployment, ResourceAmounts, Resources
+from modelway.revision import Revision
+from modelway.settings import Settings
+
+NAME_LABEL = "modelway.dev/name"
+TRACK_LABEL = "modelway.dev/track"
+REVISION_LABEL = "modelway.dev/revision"
+STABLE = "stable"
+
+FETCH, SERVE = "fetch", "serve"
+HTTP_PORT, METRICS_PORT = 8080, 8082
+MODEL_DIRECTORY, TRAFFIC_DIRECTORY, TEMPORARY_DIRECTORY = "/mnt/models", "/mnt/traffic", "/tmp"  # noqa: S108
+USER_ID = 65532
+
+_TEMPORARY_SPACE = "256Mi"
+_MODEL_SPACE_MARGIN = 16 << 20
+"""Bytes in the model's volume beside the model file: its record."""
+_TERMINATION_MARGIN_SECONDS = 15
+_STARTUP_MARGIN_SECONDS = 10
+"""The server reports by itself that loading took too long; the startup probe must not be faster."""
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def object_labels(deployment: ModelDeployment) -> dict[str, str]:
+    """The labels that every child and every pod of a ModelDeployment carries."""
+    return {
+        "app.kubernetes.io/name": "modelway-model",
+        "app.kubernetes.io/instance": deployment.metadata.name,
+        "app.kubernetes.io/managed-by": "modelway",
+        NAME_LABEL: deployment.metadata.name,
+    }
+
+
+def selector_labels(deployment: ModelDeployment) -> dict[str, str]:
+    """The labels that choose the pods; they never change, since a Deployment's selector cannot."""
+    return {NAME_LABEL: deployment.metadata.name, TRACK_LABEL: STABLE}
+
+
+def pod_template(deployment: ModelDeployment, revision: Revision, settings: Settings) -> dict[str, Any]:
+    """The `PodTemplateSpec` of a revision: fetch the model, then serve it, under the restricted Pod Security Standard."""
+    metadata: dict[str, Any] = {"labels": _labels(deployment, revision)}
+    scheduling = deployment.spec.scheduling
+    if scheduling is not None and scheduling.annotations:
+        metadata["annotations"] = dict(scheduling.annotations)
+    limits = deployment.spec.runtime.limits
+    spec: dict[str, Any] = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": settings.drain_seconds
+        + limits.request_timeout_seconds
+        + _TERMINATION_MARGIN_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER_ID,
+            "runAsGroup": USER_ID,
+            "fsGroup": USER_ID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "initContainers": [_fetch_container(deployment, settings)],
+        "containers": [_serve_container(deployment, revision, settings)],
+        "volumes": _volumes(deployment),
+        **_placement(deployment, revision),
+    }
+    if settings.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
+    return {"metadata": metadata, "spec": spec}
+
+
+def _labels(deployment: ModelDeployment, revision: Revision) -> dict[str, str]:
+    scheduling = deployment.spec.scheduling
+    own = scheduling.labels if scheduling is not None else None
+    return {**(own or {}), **object_labels(deployment), TRACK_LABEL: STABLE, REVISION_LABEL: revision.hash}
+
+
+def _fetch_container(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
+    model, limits = deployment.spec.model, deployment.spec.runtime.limits
+    container: dict[str, Any] = {
+        **_container(FETCH, deployment, settings),
+        "args": [
+            "fetch",
+            f"--uri={_literal(model.uri)}",
+            f"--dest={MODEL_DIRECTORY}",
+            f"--max-bytes={limits.max_artifact_bytes}",
+            f"--timeout={limits.fetch_timeout_seconds}",
+        ],
+        "volumeMounts": [_mount("model", MODEL_DIRECTORY), _mount("tmp", TEMPORARY_DIRECTORY)],
+    }
+    if model.storage is not None and model.storage.secret_ref is not None:
+        container["envFrom"] = [{"secretRef": {"name": model.storage.secret_ref.name}}]
+    return container
+
+
+def _serve_container(deployment: ModelDeployment, revision: Revision, settings: Settings) -> dict[str, Any]:
+    limits = deployment.spec.runtime.limits
+    startup_seconds = limits.startup_timeout_seconds + _STARTUP_MARGIN_SECONDS
+    return {
+        **_container(SERVE, deployment, settings),
+        "args": _serve_arguments(deployment, revision, settings),
+        "env": _environment(deployment, settings),
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        "startupProbe": _probe("/livez", period=1, timeout=5, failures=startup_seconds),
+        "livenessProbe": _probe("/livez", period=10, timeout=5, failures=3),
+        "readinessProbe": _probe("/readyz", period=2, timeout=5, failures=2),
+        "volumeMounts": [
+            _mount("model", MODEL_DIRECTORY, read_only=True),
+            _mount("traffic", TRAFFIC_DIRECTORY, read_only=True),
+            _mount("tmp", TEMPORARY_DIRECTORY),
+        ],
+    }
+
+
+def _serve_arguments(deployment: ModelDeployment, revision: Revision, settings: Settings) -> list[str]:
+    model, runtime = deployment.spec.model, deployment.spec.runtime
+    return [
+        "serve",
+        f"--model-dir={MODEL_DIRECTORY}",
+        f"--name={deployment.metadata.name}",
+        f"--namespace={deployment.metadata.namespace}",
+        f"--revision={revision.hash}",
+        *([f"--model-version={model.version}"] if model.version is not None else []),
+        f"--format={model.format}",
+        f"--method={runtime.method}",
+        f"--workers={runtime.workers}",
+        "--host=$(POD_IP)",
+        f"--http-port={HTTP_PORT}",
+        f"--metrics-port={METRICS_PORT}",
+        f"--max-request-bytes={runtime.limits.max_request_bytes}",
+        f"--request-timeout={runtime.limits.request_timeout_seconds}",
+        f"--startup-timeout={runtime.limits.startup_timeout_seconds}",
+        f"--drain-seconds={settings.drain_seconds}",
+    ]
+
+
+def _environment(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
+    """The pod's own address and name, the thread counts, then what the user set; a user's thread count takes the place of ours."""
+    runtime = deployment.spec.runtime
+    request = resource_requirements(runtime.resources, settings)["requests"]["cpu"]
+    threads = max(1, math.ceil(cores(request) / runtime.workers))
+    own = {variable.name for variable in runtime.env}
+    return [
+        {"name": "POD_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
+        {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
+        *({"name": name, "value": str(threads)} for name in _THREAD_VARIABLES if name not in own),
+        *({"name": variable.name, "value": variable.value} for variable in runtime.env),
+    ]
+
+
+def resource_requirements(resources: Resources | None, settings: Settings) -> dict[str, dict[str, str]]:
+    """What the containers request and may use: the user's amounts, and the platform's for what is left out.
+
+    A default yields to what the user set: a default request is lowered to the user's limit, the default memory limit raised to the user's request.
+    """
+    requests = (resources and resources.requests) or ResourceAmounts()
+    limits = (resources and resources.limits) or ResourceAmounts()
+    memory_limit = limits.memory or max(requests.memory or "0", settings.default_memory_limit, key=byte_count)
+    memory = requests.memory or min(settings.default_memory_request, memory_limit, key=byte_count)
+    cpu = requests.cpu or min(settings.default_cpu_request, limits.cpu or settings.default_cpu_request, key=cores)
+    limited_cpu = {"cpu": limits.cpu} if limits.cpu is not None else {}
+    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {**limited_cpu, "memory": memory_limit}}
+
+
+def _container(name: str, deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
+    return {
+        "name": name,
+        "image": settings.server_image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "resources": resource_requirements(deployment.spec.runtime.resources, settings),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def _volumes(deployment: ModelDeployment) -> list[dict[str, Any]]:
+    model_space = deployment.spec.runtime.limits.max_artifact_bytes + _MODEL_SPACE_MARGIN
+    return [
+        {"name": "model", "emptyDir": {"sizeLimit": canonical_bytes(model_space)}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": _TEMPORARY_SPACE}},
+        {"name": "traffic", "configMap": {"name": f"{deployment.metadata.name}-traffic", "optional": True}},
+    ]
+
+
+def _placement(deployment: ModelDeployment, revision: Revision) -> dict[str, Any]:
+    """Where the pods may run; spread over nodes where the user says nothing, as far as that is possible."""
+    scheduling = deployment.spec.scheduling
+    given = scheduling.model_dump(mode="json", by_alias=True, exclude_none=True) if scheduling is not None else {}
+    spread = given.pop("topologySpread", None) or [
+        {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
+    ]
+    placement = {key: value for key, value in given.items() if key not in {"labels", "annotations"} and value}
+    if "affinity" in placement:
+        placement["affinity"] = _without_empty_lists(placement["affinity"])
+    placement["topologySpreadConstraints"] = [
+        {**item, "labelSelector": {"matchLabels": {**selector_labels(deployment), REVISION_LABEL: revision.hash}}}
+        for item in spread
+    ]
+    return placement
+
+
+def _without_empty_lists(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_empty_lists(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    pruned = {key: _without_empty_lists(item) for key, item in value.items()}
+    return {key: item for key, item in pruned.items() if item not in ({}, [])}
+
+
+def _probe(path: str, *, period: int, timeout: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": METRICS_PORT},
+        "periodSeconds": period,
+        "timeoutSeconds": timeout,
+        "failureThreshold": failures,
+    }
+
+
+def _mount(volume: str, path: str, *, read_only: bool = False) -> dict[str, Any]:
+    mount: dict[str, Any] = {"name": volume, "mountPath": path}
+    return {**mount, "readOnly": True} if read_only else mount
+
+
+def _literal(text: str) -> str:
+    """The text as an argument that Kubernetes does not expand: `$(NAME)` stays as it is."""
+    return text.replace("$", "$$")

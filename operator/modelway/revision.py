@@ -1,0 +1,55 @@
+"""What makes a revision: the settings of a user that can change a prediction or a pod, and their hash.
+
+What is left at its default is not part of it, so a new field with a default moves no hash; nor are scaling and suspend.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelway.api.v1alpha1 import ModelDeployment
+
+HASH_LENGTH = 10
+
+_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+"""Letters and digits that make no words and, in YAML, are never taken for a number in exponent form."""
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One revision of a model."""
+
+    hash: str
+    """Ten characters, safe in names and label values."""
+    inputs: dict[str, Any] = field(repr=False)
+    """What the user set of model, runtime and scheduling, as in the YAML, quantities in canonical form."""
+
+
+def revision_of(deployment: ModelDeployment) -> Revision:
+    """The revision that a ModelDeployment asks for; equal for spellings that mean the same."""
+    inputs = deployment.spec.model_dump(
+        mode="json", by_alias=True, exclude_defaults=True, include={"model", "runtime", "scheduling"}
+    )
+    inputs = _without_empty(inputs)
+    canonical = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return Revision(_encode(hashlib.sha256(canonical.encode()).digest()), inputs)
+
+
+def _without_empty(value: Any) -> Any:
+    """A copy without the objects and lists that hold nothing: `runtime: {}` says no more than leaving runtime out."""
+    if isinstance(value, list):
+        return [_without_empty(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    pruned = {key: _without_empty(item) for key, item in value.items()}
+    return {key: item for key, item in pruned.items() if item not in ({}, [])}
+
+
+def _encode(digest: bytes) -> str:
+    number = int.from_bytes(digest, "big")
+    characters = []
+    for _ in range(HASH_LENGTH):
+        number, index = divmod(number, len(_ALPHABET))
+        characters.append(_ALPHABET[index])
+    return "".join(characters)

@@ -1,0 +1,96 @@
+"""What the platform decides for all models: read once from the environment, which the chart sets."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from modelway.api.quantity import Cpu, Memory, byte_count
+from modelway.errors import InvalidSettings
+
+_PREFIX = "MODELWAY_"
+
+
+def _split(value: object) -> object:
+    return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Names = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")], ...], BeforeValidator(_split)
+]
+"""Names of Kubernetes objects, in the environment separated by commas."""
+
+
+class Settings(BaseModel):
+    """The operator's settings; each is the environment variable `MODELWAY_<NAME>`, and its default holds when that is unset or empty."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    server_image: Annotated[str, Field(pattern=r"^\S+$")] = f"modelway/server:{version('modelway')}"
+    """The image of the model server."""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+    """When nodes pull the server's image."""
+    image_pull_secrets: Names = ()
+    """Secrets for pulling it, in the namespace of each ModelDeployment; separated by commas."""
+    image_policy: Literal["Pinned", "Follow"] = "Pinned"
+    """What a new server image does to models that run: Pinned leaves them as they are, Follow rolls them out anew."""
+    service_port: Port = 80
+    """The port of each model's Service, 1 to 65535."""
+    drain_seconds: Annotated[int, Field(ge=0, le=300)] = 15
+    """For how many seconds a server that is told to stop keeps serving, so that no client is sent to a closed port; 0 to 300."""
+    default_cpu_request: Cpu = "250m"
+    """The CPU request of a pod whose spec has none."""
+    default_memory_request: Memory = "512Mi"
+    """The memory request of a pod whose spec has none."""
+    default_memory_limit: Memory = "1Gi"
+    """The memory limit of a pod whose spec has none."""
+    revision_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
+    """How many earlier revisions of a model are kept, 1 to 100."""
+    progress_deadline_seconds: Annotated[int, Field(ge=30, le=86400)] = 600
+    """After how many seconds without progress a rollout counts as failed, 30 to 86400; a model that may take longer to start gets more."""
+    watch_namespaces: Names = ()
+    """The namespaces served, separated by commas; all when empty."""
+    resync_seconds: Annotated[int, Field(ge=10, le=86400)] = 300
+    """How often everything is listed anew to find what a watch has missed, 10 to 86400."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe messages that are logged."""
+    health_port: Port = 8080
+    """The port of the operator's health and metrics endpoints, 1 to 65535."""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings; variables that do not begin with `MODELWAY_` are passed over.
+
+        Raises:
+            InvalidSettings: a value cannot be used, or there is no such setting; the text names each variable.
+        """
+        given = {
+            name.removeprefix(_PREFIX).lower(): text.strip()
+            for name, text in environment.items()
+            if name.startswith(_PREFIX) and text.strip()
+        }
+        try:
+            settings = cls.model_validate(given)
+        except ValidationError as error:
+            raise InvalidSettings("; ".join(map(_explain, error.errors(include_url=False)))) from None
+        if byte_count(settings.default_memory_request) > byte_count(settings.default_memory_limit):
+            raise InvalidSettings(
+                f"MODELWAY_DEFAULT_MEMORY_REQUEST is {settings.default_memory_request}, which is above "
+                f"MODELWAY_DEFAULT_MEMORY_LIMIT, {settings.default_memory_limit}: raise the limit or lower the request"
+            )
+        return settings
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return _PREFIX + name.upper()
+
+
+def _explain(detail: ErrorDetails) -> str:
+    setting = variable(str(detail["loc"][0]))
+    if detail["type"] == "extra_forbidden":
+        return f"{setting} is not a setting; those known are {', '.join(map(variable, Settings.model_fields))}"
+    return f"{setting} is {detail['input']!r}: {detail['msg'].removeprefix('Input ')}"
