@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +130,7 @@ def test_the_operator_reads_every_variable_that_the_chart_sets_and_the_chart_set
 ) -> None:
     environment = {entry["name"]: entry.get("value", "") for entry in operator_pod(values)["containers"][0]["env"]}
     settings = Settings.from_environment(environment)
-    assert {f"MODELWAY_{field.name.upper()}" for field in fields(Settings)} == {
+    assert {f"MODELWAY_{name.upper()}" for name in Settings.model_fields} == {
         name for name in environment if name.startswith("MODELWAY_")
     }
     assert settings == Settings() if values is None else settings.service_port == 8080

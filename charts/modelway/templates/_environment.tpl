@@ -36,8 +36,6 @@
   value: {{ .Values.server.progressDeadlineSeconds | quote }}
 - name: MODELWAY_WATCH_NAMESPACES
   value: {{ join "," .Values.watch.namespaces | quote }}
-- name: MODELWAY_WORKERS
-  value: {{ .Values.workers | quote }}
 - name: MODELWAY_RESYNC_SECONDS
   value: {{ .Values.resyncSeconds | quote }}
 - name: MODELWAY_LOG_LEVEL
