@@ -48,9 +48,7 @@ class ModelNotFound(FetchFailure):
     """There is no object or file at the URI."""
 
     exit_code = 10
-    default_remedy = (
-        "Correct model.uri, or upload the model there; the name is case-sensitive and must be one file, not a folder."
-    )
+    default_remedy = "Correct spec.model.uri, or upload the model there; the name is case-sensitive and must be one file, not a folder."
 
 
 class AccessDenied(FetchFailure):
@@ -58,7 +56,7 @@ class AccessDenied(FetchFailure):
 
     exit_code = 11
     default_remedy = (
-        "Name a Secret with read access in model.storage.secretRef "
+        "Name a Secret with read access in spec.model.storage.secretRef "
         "(s3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; http: MODELWAY_HTTP_TOKEN, or HTTP_USERNAME and HTTP_PASSWORD)."
     )
 
@@ -67,7 +65,7 @@ class ArtifactTooLarge(FetchFailure):
     """The artifact is larger than the cap on its bytes."""
 
     exit_code = 12
-    default_remedy = "Raise runtime.limits.maxArtifactBytes, or save a smaller model."
+    default_remedy = "Raise spec.runtime.limits.maxArtifactBytes, or save a smaller model."
 
 
 class FetchFailed(FetchFailure):
@@ -81,7 +79,7 @@ class FetchTimeout(FetchFailure):
     """The artifact did not arrive before the deadline."""
 
     exit_code = 14
-    default_remedy = "Raise runtime.limits.fetchTimeoutSeconds, or bring the store nearer to the cluster."
+    default_remedy = "Raise spec.runtime.limits.fetchTimeoutSeconds, or bring the store nearer to the cluster."
 
 
 class StorageFull(FetchFailure):
@@ -89,7 +87,7 @@ class StorageFull(FetchFailure):
 
     exit_code = 15
     default_remedy = (
-        "Free disk space on the node, or raise runtime.limits.maxArtifactBytes, which sizes the model's volume."
+        "Free disk space on the node, or raise spec.runtime.limits.maxArtifactBytes, which sizes the model's volume."
     )
 
 
@@ -97,9 +95,7 @@ class InvalidURI(FetchFailure):
     """The URI names nothing this program can fetch."""
 
     exit_code = 16
-    default_remedy = (
-        "Write model.uri as s3://bucket/path/model.joblib, https://host/path/model.joblib or file:///path/model.joblib."
-    )
+    default_remedy = "Write spec.model.uri as s3://bucket/path/model.joblib, https://host/path/model.joblib or file:///path/model.joblib."
 
 
 class InvalidArtifact(LoadFailure):
@@ -113,9 +109,7 @@ class UnsupportedModel(LoadFailure):
     """The object loads but cannot answer requests the way it is asked to."""
 
     exit_code = 21
-    default_remedy = (
-        "Choose a model with predict, predict_proba, transform or decision_function, and name it in runtime.method."
-    )
+    default_remedy = "Choose a model with predict, predict_proba, transform or decision_function, and name it in spec.runtime.method."
 
 
 class MissingModule(LoadFailure):
@@ -151,7 +145,7 @@ class LoadTimeout(LoadFailure):
     """Loading or warming up did not end in time."""
 
     exit_code = 26
-    default_remedy = "Raise runtime.limits.startupTimeoutSeconds, give the pod more CPU in runtime.resources, or save a smaller model."
+    default_remedy = "Raise spec.runtime.limits.startupTimeoutSeconds, give the pod more CPU in spec.runtime.resources, or save a smaller model."
 
 
 LOAD_FAILURES: tuple[type[LoadFailure], ...] = (

@@ -43,8 +43,10 @@ def encode(document: Mapping[str, str | int], limit: int = MAX_REPORT_BYTES) -> 
         key, text = max(
             ((key, value) for key, value in fields.items() if isinstance(value, str)), key=lambda item: len(item[1])
         )
-        kept = text.encode()[: max(len(text.encode()) - (len(line) - limit) - len("…".encode()), 0)]
-        fields[key] = kept.decode(errors="ignore").rstrip("…") + "…"
+        whole = text.rstrip("…").encode()
+        # A byte of text takes one or two bytes of JSON, so half of the excess can go without cutting too much.
+        cut = max((len(line) - limit) // 2, 1)
+        fields[key] = whole[: max(len(whole) - cut, 0)].decode(errors="ignore") + "…"
     return line
 
 

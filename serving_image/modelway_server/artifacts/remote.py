@@ -89,7 +89,7 @@ class ObjectSource:
         bucket = self._location.host
         return InvalidURI(
             f"{self._location.public} is a folder, not a file; it holds for example s3://{bucket}/{found[0]['path']}",
-            remedy="Name the one file of the model in model.uri.",
+            remedy="Name the one file of the model in spec.model.uri.",
         )
 
     def _translate(self, error: Exception) -> FetchFailure | Exception:

@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 from modelway_server.artifacts.uri import Location
 from modelway_server.errors import AccessDenied, FetchFailed, FetchFailure, InvalidURI, ModelNotFound
 
-CHUNK_BYTES = 1024 * 1024
+CHUNK_BYTES = 128 * 1024
 
 
 class Interrupted(Exception):
@@ -85,7 +85,7 @@ class FileSource:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             return ModelNotFound(
                 f"there is no file at {place}",
-                remedy="A file:// URI names a path inside the server's image or on this machine; correct model.uri.",
+                remedy="A file:// URI names a path inside the server's image or on this machine; correct spec.model.uri.",
             )
         if isinstance(error, PermissionError):
             return AccessDenied(
@@ -97,5 +97,5 @@ class FileSource:
     def _not_a_file(self, mode: int) -> InvalidURI:
         kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
         return InvalidURI(
-            f"{self._location.public} is {kind}; a model is one file", remedy="Name the model's file in model.uri."
+            f"{self._location.public} is {kind}; a model is one file", remedy="Name the model's file in spec.model.uri."
         )

@@ -37,12 +37,12 @@ _LASTING_CAUSES = (
         "the server's TLS certificate is not trusted",
         "Give the server a certificate of a known authority.",
     ),
-    ("TooManyRedirects", "more than ten redirects", "Name the file's final address in model.uri."),
+    ("TooManyRedirects", "more than ten redirects", "Name the file's final address in spec.model.uri."),
     ("without LOCATION", "a redirect that leads nowhere, as S3 sends for a wrong region", _REGION_REMEDY),
     (
         "builder error",
         "a redirect from https to plain http, which is not followed",
-        "Name an https address in model.uri.",
+        "Name an https address in spec.model.uri.",
     ),
     (
         "Content-Length Header missing",
@@ -58,7 +58,7 @@ def translate(error: Exception, location: Location, *, with_credentials: bool) -
     if isinstance(error, PreconditionError) or "status code: 416" in text:
         return Changed("the object was replaced while it was read")
     if "Range request not supported" in text:
-        return Changed("the server cannot send a part of a file")
+        return Changed("the connection broke, and the server cannot send the rest alone")
     if isinstance(error, FileNotFoundError) or "status code: 410" in text:
         return ModelNotFound(f"there is nothing at {location.public}{_s3_detail(text)}")
     if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _s3_code(text) in _CREDENTIAL_CODES:

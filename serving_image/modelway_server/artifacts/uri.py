@@ -69,12 +69,12 @@ def _split(uri: str) -> SplitResult:
         parts = urlsplit(uri)
         parts.port  # noqa: B018  (a port that is not a number is found on reading it)
     except ValueError as error:
-        raise InvalidURI(f"model.uri {scrub(uri)!r} is not a URI: {scrub(str(error))}") from None
+        raise InvalidURI(f"{scrub(uri)!r} is not a URI: {scrub(str(error))}") from None
     if "@" in parts.netloc:
         _refuse(
             uri,
             "it holds a user name or password",
-            remedy="Put HTTP_USERNAME and HTTP_PASSWORD into the Secret named in model.storage.secretRef.",
+            remedy="Put HTTP_USERNAME and HTTP_PASSWORD into the Secret named in spec.model.storage.secretRef.",
         )
     if parts.fragment or (parts.query and parts.scheme not in {"http", "https"}):
         _refuse(uri, "'?' and '#' mean something else in a URI; the object's name must do without them")
@@ -105,4 +105,4 @@ def _local_name(path: str) -> str:
 
 
 def _refuse(uri: str, cause: str, *, remedy: str | None = None) -> NoReturn:
-    raise InvalidURI(f"model.uri {scrub(uri)!r}: {cause}", remedy=remedy)
+    raise InvalidURI(f"{scrub(uri)!r} cannot be fetched: {cause}", remedy=remedy)
