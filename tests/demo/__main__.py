@@ -1,0 +1,113 @@
+"""`python -m demo`: the whole product, from an empty machine to predictions, an update under load and a mistake."""
+
+import argparse
+import shlex
+import signal
+import sys
+import time
+from contextlib import AbstractContextManager
+from types import FrameType
+
+from rich.console import Console
+
+from demo import acts, setup
+from demo.errors import DemoError
+from demo.place import Place, context_place, sandbox_place, train
+from demo.progress import Narrator
+from sandbox import SandboxError
+from support.cluster import KubectlError
+from support.helm import HelmError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Tell the whole demo; the exit code is 0 when everything was as it should be."""
+    options = _options(argv)
+    narrator = Narrator(Console(highlight=False, soft_wrap=True))
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    began = time.monotonic()
+    try:
+        failed = _tell(options, narrator)
+    except (DemoError, SandboxError, HelmError, KubectlError) as error:
+        narrator.verdict(f"The demo failed: {error}", good=False)
+        return 1
+    except KeyboardInterrupt:
+        narrator.verdict("Stopped; everything the demo started has ended.", good=False)
+        return 130
+    narrator.verdict(f"{failed} failed requests; {time.monotonic() - began:.0f} s in all.", good=failed == 0)
+    return 1 if failed else 0
+
+
+def _tell(options: argparse.Namespace, narrator: Narrator) -> int:
+    place_to_be: AbstractContextManager[Place] = (
+        context_place(options.context) if options.context else sandbox_place(narrator, keep=options.keep)
+    )
+    narrator.chapter(
+        "A Kubernetes control plane" if not options.context else f"The cluster of context {options.context}"
+    )
+    with place_to_be as place:
+        try:
+            failed = _play(place, narrator)
+        finally:
+            if options.context and not options.keep:
+                setup.close(place, narrator, acts.NAMESPACE)
+        if options.keep:
+            _invite(place, narrator)
+    return failed
+
+
+def _play(place: Place, narrator: Narrator) -> int:
+    """Every act in order; how many requests failed."""
+    narrator.chapter("Once per cluster: install Modelway")
+    setup.install(place, narrator)
+    narrator.chapter("Train two models")
+    with narrator.step("scikit-learn's breast-cancer data, and synthetic card payments") as step:
+        said = train(place)
+        step.result = f"{len(said)} models"
+    for line in said:
+        narrator.say(line)
+    setup.open_store(place, narrator)
+    narrator.chapter("One YAML per model")
+    acts.serve(place, narrator)
+    narrator.chapter("Predictions")
+    acts.predict(place, narrator)
+    narrator.chapter("A new version under load")
+    tally = acts.roll(place, narrator)
+    narrator.chapter("A mistake")
+    acts.get_it_wrong(place, narrator)
+    return tally.failed
+
+
+def _invite(place: Place, narrator: Narrator) -> None:
+    narrator.chapter("It is yours: everything keeps running")
+    if place.sandboxed:
+        narrator.command(f"export KUBECONFIG={shlex.quote(str(place.kubeconfig))}")
+    for command in (
+        f"kubectl config set-context --current --namespace={acts.NAMESPACE}",
+        "kubectl get mdep,deployments,services,pods",
+        "kubectl describe mdep breast-cancer",
+        "kubectl explain mdep.spec --recursive",
+        "kubectl apply -f examples/breast_cancer/modeldeployment.yaml   # mends the mistake",
+        "kubectl logs deploy/fraud",
+        f"kubectl logs -n {setup.SYSTEM} deploy/modelway",
+        "curl -d @examples/fraud/request.json " + acts.infer_url(place, "fraud"),
+    ):
+        narrator.command(command)
+    narrator.say("To end it:")
+    narrator.command(
+        ".venv/bin/python -m sandbox down" if place.sandboxed else f"kubectl delete namespace {acts.NAMESPACE}"
+    )
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="leave everything running for you to play with")
+    parser.add_argument("--context", help="a context of your kubeconfig to use instead of a sandbox")
+    return parser.parse_args(argv)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""What a data scientist does every day: apply, ask, update, get it wrong; each act checks what came of it."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import yaml
+
+from demo.errors import DemoError
+from demo.load import Load, Tally
+from demo.place import ROOT, Place
+from demo.progress import Narrator, Step
+from support.cluster import Kubectl, namespace_manifest
+
+Object = dict[str, Any]
+T = TypeVar("T")
+
+NAMESPACE = "modelway-demo"
+EXAMPLES = {"breast-cancer": ROOT / "examples" / "breast_cancer", "fraud": ROOT / "examples" / "fraud"}
+POLL_SECONDS = 0.25
+READY_SECONDS = 60.0
+CALM_SECONDS = 2.0
+"""How long the load runs before the update, and after the last old pod is gone."""
+
+
+def serve(place: Place, narrator: Narrator) -> None:
+    """Apply one YAML per model and watch both become ready."""
+    kubectl = _in_namespace(place)
+    narrator.command(f"kubectl create namespace {NAMESPACE}")
+    kubectl.apply(namespace_manifest(NAMESPACE))
+    for name, folder in EXAMPLES.items():
+        narrator.command(f"kubectl apply -n {NAMESPACE} -f {folder.relative_to(ROOT)}/modeldeployment.yaml")
+        _apply(kubectl, _manifest(name))
+    for name in EXAMPLES:
+        with narrator.step(name) as step:
+            step.result = str(_wait_for(kubectl, name, "Serving", step)["message"])
+    _show(kubectl, narrator)
+
+
+def predict(place: Place, narrator: Narrator) -> None:
+    """Send each example's request, and show the curl command that does the same."""
+    for name, folder in EXAMPLES.items():
+        url = infer_url(place, name)
+        narrator.command(f"curl -d @{folder.relative_to(ROOT)}/request.json {url}")
+        narrator.say(json.dumps(_ask(url, _request(name))))
+
+
+def roll(place: Place, narrator: Narrator) -> Tally:
+    """Take fraud to its second version while clients ask it without pause; everything they got.
+
+    Raises:
+        DemoError: the second version did not take over.
+    """
+    kubectl = _in_namespace(place)
+    url = infer_url(place, "fraud")
+    narrator.command(f"sed s/v1/v2/ examples/fraud/modeldeployment.yaml | kubectl apply -n {NAMESPACE} -f -")
+    with narrator.step("fraud goes from v1 to v2 while 8 clients ask it without pause") as step:
+        with Load(url, _request("fraud")) as load:
+            _keep_asking(load, step)
+            _apply(kubectl, _manifest("fraud", version="v2"))
+            _wait_for(kubectl, "fraud", "Serving", step)
+            _until(lambda: len(kubectl.list("pods", "modelway.dev/name=fraud")) == 2, "the old pods to end", step)
+            _keep_asking(load, step)
+        tally = load.tally()
+        step.result = _told(tally)
+    if not {"v1", "v2"} <= tally.versions.keys():
+        raise DemoError(f"both versions of fraud should have answered, but these did: {dict(tally.versions)}")
+    for failure, count in tally.failures.most_common(5):
+        narrator.say(f"{count} x {failure}")
+    return tally
+
+
+def get_it_wrong(place: Place, narrator: Narrator) -> None:
+    """Name a file that is not there: the status says so, and the model that served goes on serving.
+
+    Raises:
+        DemoError: the status says something else, or the old revision stopped answering.
+    """
+    kubectl = _in_namespace(place)
+    url = infer_url(place, "breast-cancer")
+    narrator.command(f"sed s/v1/v9/ examples/breast_cancer/modeldeployment.yaml | kubectl apply -n {NAMESPACE} -f -")
+    _apply(kubectl, _manifest("breast-cancer", version="v9"))
+    with narrator.step("breast-cancer is given a URI where there is no file") as step:
+        message = _wait_for(kubectl, "breast-cancer", "ModelNotFound", step)["message"]
+    _show(kubectl, narrator)
+    narrator.say(f"Message: {message}")
+    answer = _ask(url, _request("breast-cancer"))
+    if answer.get("model_version") != "v1":
+        raise DemoError(f"breast-cancer v1 should go on serving, but this answered: {json.dumps(answer)}")
+    narrator.say(f"Version {answer['model_version']} goes on answering: {json.dumps(answer['outputs'][0]['data'])}")
+
+
+def _in_namespace(place: Place) -> Kubectl:
+    return place.kubectl.in_namespace(NAMESPACE)
+
+
+def _manifest(name: str, *, version: str = "v1") -> Object:
+    text = (EXAMPLES[name] / "modeldeployment.yaml").read_text()
+    manifest: Object = yaml.safe_load(text.replace("v1/model.joblib", f"{version}/model.joblib"))
+    manifest["spec"]["model"]["version"] = version
+    return manifest
+
+
+def _apply(kubectl: Kubectl, manifest: Object) -> None:
+    kubectl("apply", "-f", "-", input=json.dumps(manifest))
+
+
+def _request(name: str) -> bytes:
+    return (EXAMPLES[name] / "request.json").read_bytes()
+
+
+def _show(kubectl: Kubectl, narrator: Narrator) -> None:
+    narrator.command(f"kubectl get mdep -n {NAMESPACE}")
+    for line in kubectl("get", "mdep").splitlines():
+        narrator.say(line)
+
+
+def infer_url(place: Place, name: str) -> str:
+    """Where a model is asked, by the address of its Service."""
+    service = _in_namespace(place).get("service", name)["spec"]
+    return f"http://{service['clusterIP']}:{service['ports'][0]['port']}/v2/models/{name}/infer"
+
+
+def _ask(url: str, body: bytes) -> Object:
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            answer: Object = json.load(response)
+    except urllib.error.HTTPError as error:
+        raise DemoError(f"{url} answered {error.code}: {error.read().decode()}") from error
+    except OSError as error:
+        raise DemoError(f"{url} does not answer: {error}") from error
+    return answer
+
+
+def _wait_for(kubectl: Kubectl, name: str, reason: str, step: Step) -> Object:
+    """The Ready condition once it is of today's generation and has this reason."""
+
+    def reached() -> Object | None:
+        ready = _ready(kubectl, name)
+        step.note(f"{ready['reason']}: {ready['message']}")
+        return ready if ready["reason"] == reason else None
+
+    return _until(reached, f"{name} to be {reason}", step)
+
+
+def _ready(kubectl: Kubectl, name: str) -> Object:
+    found = kubectl.get("mdep", name)
+    for condition in found.get("status", {}).get("conditions", []):
+        if condition["type"] == "Ready" and condition["observedGeneration"] == found["metadata"]["generation"]:
+            ready: Object = condition
+            return ready
+    return {"reason": "Waiting", "message": "the operator has not seen it yet"}
+
+
+def _until(question: Callable[[], T | None], purpose: str, step: Step) -> T:
+    end = time.monotonic() + READY_SECONDS
+    while not (answer := question()):
+        if time.monotonic() > end:
+            raise DemoError(f"waited {READY_SECONDS:g} s in vain for {purpose}; last seen: {step.noted}")
+        time.sleep(POLL_SECONDS)
+    return answer
+
+
+def _keep_asking(load: Load, step: Step) -> None:
+    end = time.monotonic() + CALM_SECONDS
+    while time.monotonic() < end:
+        step.note(f"{load.requests():,} requests")
+        time.sleep(POLL_SECONDS)
+
+
+def _told(tally: Tally) -> str:
+    shares = ", ".join(f"{count:,} by {version}" for version, count in sorted(tally.versions.items()))
+    latency = f"p50 {tally.percentile(0.5):.1f} ms, p99 {tally.percentile(0.99):.1f} ms"
+    return f"{tally.failed} of {tally.requests:,} requests failed ({shares}; {latency})"

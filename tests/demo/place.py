@@ -1,0 +1,132 @@
+"""Where the demo runs: a sandbox of its own, or the cluster of a kubeconfig's context."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.errors import DemoError
+from demo.progress import Narrator
+from sandbox import Sandbox, binaries
+from sandbox.__main__ import DEFAULT_DIRECTORY
+from support.cluster import Kubectl
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A cluster and the folder of trained models."""
+
+    kubeconfig: Path
+    """Names one cluster and its administrator."""
+    kubectl: Kubectl
+    models: Path
+    """Where the training scripts write."""
+    sandboxed: bool
+    """Whether it is our sandbox, which sees this machine's files."""
+
+    @property
+    def service_port(self) -> int:
+        """The port of the models' Services: 80, but in a sandbox of a user who may not listen there."""
+        return 80 if not self.sandboxed or _may_listen_on(80) else 8080
+
+
+@contextmanager
+def sandbox_place(narrator: Narrator, *, keep: bool) -> Iterator[Place]:
+    """A fresh sandbox with its models in a folder of its own; gone afterwards unless it is kept.
+
+    Raises:
+        SandboxError: it cannot be started; the text says why.
+    """
+    programs = binaries.locate()
+    folder = Path(tempfile.mkdtemp(prefix="modelway-demo-"))
+    directory = DEFAULT_DIRECTORY if keep else folder / "sandbox"
+    models = ROOT / "models" if keep else folder / "models"
+    try:
+        with narrator.step("Starting etcd, the API server, the controllers, the scheduler and a node") as step:
+            sandbox = Sandbox.start(directory, guarded=not keep)
+            step.result = sandbox.server
+        try:
+            yield Place(sandbox.kubeconfig, Kubectl(programs.kubectl, sandbox.kubeconfig), models, sandboxed=True)
+        except BaseException:
+            sandbox.stop()
+            raise
+        if not keep:
+            with narrator.step("Stopping the sandbox"):
+                sandbox.stop()
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def context_place(context: str) -> Iterator[Place]:
+    """The cluster that a context of the user's kubeconfig names.
+
+    Raises:
+        DemoError: there is no such context, or the cluster's Services cannot be reached from this machine.
+    """
+    kubectl = binaries.locate().kubectl
+    with tempfile.TemporaryDirectory(prefix="modelway-demo-") as folder:
+        kubeconfig = Path(folder) / "kubeconfig"
+        command = [str(kubectl), "config", "view", "--minify", "--flatten", "--context", context]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise DemoError(
+                f"context {context}: {done.stderr.strip()}; `kubectl config get-contexts` lists what there is"
+            )
+        kubeconfig.touch(mode=0o600)
+        kubeconfig.write_text(done.stdout)
+        place = Place(kubeconfig, Kubectl(kubectl, kubeconfig), Path(folder) / "models", sandboxed=False)
+        _require_reachable_services(place.kubectl, context)
+        yield place
+
+
+def train(place: Place) -> list[str]:
+    """Run both training scripts beside each other; what they said.
+
+    Raises:
+        DemoError: one of them failed.
+    """
+    scripts = [ROOT / "examples" / name / "train.py" for name in ("breast_cancer", "fraud")]
+    running = [_started([sys.executable, str(script), str(place.models)]) for script in scripts]
+    said: list[str] = []
+    for script, process in zip(scripts, running, strict=True):
+        output, errors = process.communicate()
+        if process.returncode != 0:
+            raise DemoError(f"{script} failed:\n{errors}")
+        said += output.splitlines()
+    return said
+
+
+def _started(command: list[str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+
+
+def _may_listen_on(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.96.0.255", port))
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+    return True
+
+
+def _require_reachable_services(kubectl: Kubectl, context: str) -> None:
+    address = kubectl.in_namespace("default").get("service", "kubernetes")["spec"]["clusterIP"]
+    try:
+        socket.create_connection((address, 443), timeout=5).close()
+    except OSError as error:
+        raise DemoError(
+            f"context {context}: Services, such as {address}:443, cannot be reached from this machine ({error}). The demo sends "
+            "its load to a Service: run it on a node of the cluster, or without CONTEXT on a sandbox"
+        ) from error
