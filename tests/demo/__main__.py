@@ -5,7 +5,6 @@ import shlex
 import signal
 import sys
 import time
-from contextlib import AbstractContextManager
 from types import FrameType
 
 from rich.console import Console
@@ -38,17 +37,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _tell(options: argparse.Namespace, narrator: Narrator) -> int:
-    place_to_be: AbstractContextManager[Place] = (
-        context_place(options.context) if options.context else sandbox_place(narrator, keep=options.keep)
-    )
-    narrator.chapter(
-        "A Kubernetes control plane" if not options.context else f"The cluster of context {options.context}"
-    )
-    with place_to_be as place:
+    context = options.context
+    narrator.chapter(f"The cluster of context {context}" if context else "A Kubernetes control plane")
+    with context_place(context) if context else sandbox_place(narrator, keep=options.keep) as place:
         try:
             failed = _play(place, narrator)
         finally:
-            if options.context and not options.keep:
+            if context and not options.keep:
                 setup.close(place, narrator, acts.NAMESPACE)
         if options.keep:
             _invite(place, narrator)
