@@ -1,1 +1,1 @@
-pytest_plugins = ["support.cluster"]
+pytest_plugins = ["support.cluster", "support.installed"]
