@@ -1,0 +1,69 @@
+"""`modelway render`: the objects that the operator would create, without a cluster."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+import yaml
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cli.manifests import add_file_arguments, load_deployments, settings_of
+from modelway.errors import ModelwayError
+from modelway.plan import planned
+from modelway.settings import Settings
+from modelway.state import Key, Observed, Owner
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `render`."""
+    parser = commands.add_parser(
+        "render",
+        help="print every object that the operator would create",
+        description="Print every object that the operator would create for the ModelDeployments of a file. "
+        "No cluster is asked; only the owner's uid, which a cluster gives, is a row of zeros.",
+    )
+    add_file_arguments(parser)
+    parser.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml", help="format (default: yaml)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the children, or what is wrong with the file.
+
+    Returns:
+        0, or 1 when anything is wrong; nothing is printed to standard output then.
+    """
+    try:
+        settings = settings_of(arguments)
+        deployments = load_deployments(arguments.filename, arguments.namespace)
+    except ModelwayError as error:
+        print(error, file=sys.stderr)
+        return 1
+    objects = [child for deployment in deployments for child in children_of(deployment, settings)]
+    print(_text(objects, arguments.output), end="")
+    return 0
+
+
+def children_of(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
+    """What the operator applies for a ModelDeployment that nothing exists of yet, in that order."""
+    metadata = deployment.metadata
+    owner = Owner(
+        key=Key(metadata.namespace, metadata.name),
+        uid=metadata.uid,
+        generation=metadata.generation,
+        resource_version=metadata.resource_version,
+        deleting=False,
+        document={},
+        status={},
+    )
+    steps = planned(deployment, Observed(owner, {}), settings).steps
+    return [step.body for step in steps if not step.handover]
+
+
+def _text(objects: list[dict[str, Any]], output: str) -> str:
+    if output == "json":
+        return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2) + "\n"
+    # A round through JSON gives every object its own copy: YAML would show shared parts as anchors.
+    copies = json.loads(json.dumps(objects))
+    return str(yaml.safe_dump_all(copies, sort_keys=False, allow_unicode=True, width=200))

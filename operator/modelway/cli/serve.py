@@ -1,0 +1,216 @@
+"""`modelway serve`: the model server on this machine, with the settings that a pod would get."""
+
+import argparse
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cli.local_pod import LOCAL_ADDRESS, NotRunnable, Process, processes
+from modelway.cli.manifests import InvalidManifest, add_file_arguments, load_deployments, settings_of
+from modelway.cli.render import children_of
+from modelway.errors import ModelwayError
+from modelway.pod import HTTP_PORT, METRICS_PORT
+
+_NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "starlette", "uvicorn")
+_CREDENTIALS = ("AWS_", "S3_", "MODELWAY_HTTP_TOKEN", "HTTP_USERNAME", "HTTP_PASSWORD")
+_STOP_SECONDS = 10
+_POLL_SECONDS = 0.1
+
+
+def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `serve`."""
+    parser = commands.add_parser(
+        "serve",
+        help="run the model server on this machine",
+        description="Fetch the model and serve it on this machine, with the arguments and environment that a pod would get. "
+        "What differs: addresses, ports and folders are local, no time is spent draining at the end, and CPU and memory are not limited.",
+    )
+    add_file_arguments(parser)
+    parser.add_argument("--name", help="which ModelDeployment, where the file holds several")
+    parser.add_argument("--model", type=Path, metavar="PATH", help="serve this file in place of spec.model.uri")
+    parser.add_argument("--port", type=_port, default=HTTP_PORT, help=f"for predictions (default: {HTTP_PORT})")
+    parser.add_argument(
+        "--metrics-port", type=_port, default=METRICS_PORT, help=f"for probes and metrics (default: {METRICS_PORT})"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Returns:
+        0 after a stop that was asked for, 1 when the file or this machine is at fault, else what the server ended with.
+    """
+    try:
+        _check_server_is_installed()
+        settings = settings_of(arguments)
+        deployment = _chosen(load_deployments(arguments.filename, arguments.namespace), arguments.name)
+        template = next(
+            child["spec"]["template"] for child in children_of(deployment, settings) if child["kind"] == "Deployment"
+        )
+        with tempfile.TemporaryDirectory(prefix="modelway-") as directory:
+            return _run_pod(
+                deployment, processes(template, Path(directory), _overrides(arguments)), Path(directory), arguments
+            )
+    except ModelwayError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _check_server_is_installed() -> None:
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise NotRunnable(
+            f"The model server is not installed ({', '.join(missing)} missing). Install it: pip install 'modelway[server]'"
+        )
+
+
+def _chosen(deployments: list[ModelDeployment], name: str | None) -> ModelDeployment:
+    matching = [one for one in deployments if name in {None, one.metadata.name}]
+    if len(matching) == 1:
+        return matching[0]
+    names = ", ".join(one.metadata.name for one in deployments)
+    raise InvalidManifest(
+        f"choose one of {names} with --name" if matching else f"there is no {name} in the file, only {names}"
+    )
+
+
+def _overrides(arguments: argparse.Namespace) -> dict[str, str]:
+    overrides = {
+        "--http-port": str(arguments.port),
+        "--metrics-port": str(arguments.metrics_port),
+        # Nobody has to learn that this server goes away.
+        "--drain-seconds": "0",
+    }
+    if arguments.model is not None:
+        overrides["--uri"] = arguments.model.absolute().as_uri()
+    return overrides
+
+
+def _run_pod(deployment: ModelDeployment, pod: list[Process], directory: Path, arguments: argparse.Namespace) -> int:
+    *preparing, serving = pod
+    if arguments.model is None:
+        _say_secrets(preparing)
+    stopping = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    child: subprocess.Popen[bytes] | None = None
+    try:
+        for process in preparing:
+            child = _start(process, directory, dict(os.environ))
+            if (code := child.wait()) != 0:
+                return _failed(process, code, directory)
+        child = _start(serving, directory, _without_credentials(os.environ))
+        _announce(child, deployment, arguments)
+        return _failed(serving, child.wait(), directory)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        if child is not None:
+            _stop(child)
+        signal.signal(signal.SIGTERM, stopping)
+
+
+def _say_secrets(pod: list[Process]) -> None:
+    for process in pod:
+        for secret in process.secrets:
+            print(
+                f"Secret {secret} cannot be read here; {process.name} uses the credentials of your own environment "
+                "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, MODELWAY_HTTP_TOKEN, ...).",
+                file=sys.stderr,
+            )
+
+
+def _start(process: Process, directory: Path, base: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """Run one container; in a process group of its own, so that Ctrl-C reaches us alone and we end all of it."""
+    environment = {**base, **process.environment, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
+    command = [sys.executable, "-m", "modelway_server", *process.arguments]
+    return subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603  (our own program)
+
+
+def _without_credentials(environ: Mapping[str, str]) -> dict[str, str]:
+    """In a pod only `fetch` sees credentials."""
+    return {name: value for name, value in environ.items() if not name.startswith(_CREDENTIALS)}
+
+
+def _stop(child: "subprocess.Popen[bytes]") -> None:
+    """End the process and all it started."""
+    if child.poll() is None:
+        child.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(_STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _failed(process: Process, code: int, directory: Path) -> int:
+    report = _report(directory)
+    if report:
+        print(f"{process.name} failed: {report['reason']}: {report['message']}\n{report['remedy']}", file=sys.stderr)
+    elif code:
+        print(f"{process.name} ended with exit status {code}", file=sys.stderr)
+    return code if code >= 0 else 128 - code
+
+
+def _report(directory: Path) -> dict[str, Any]:
+    try:
+        report = json.loads((directory / "termination").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return report if {"reason", "message", "remedy"} <= report.keys() else {}
+
+
+def _announce(child: "subprocess.Popen[bytes]", deployment: ModelDeployment, arguments: argparse.Namespace) -> None:
+    """Wait until the server is ready, then say how to use it; return at once when it ends before."""
+    while child.poll() is None:
+        if _answer(f"http://{LOCAL_ADDRESS}:{arguments.metrics_port}/readyz") is not None:
+            break
+        time.sleep(_POLL_SECONDS)
+    else:
+        return
+    url = f"http://{LOCAL_ADDRESS}:{arguments.port}/v2/models/{deployment.metadata.name}"
+    metadata = json.loads(_answer(url) or b"{}")
+    body = json.dumps({"inputs": [_example(one) for one in metadata.get("inputs", [])]})
+    print(
+        f"{deployment.metadata.name} is ready. Try:\n"
+        f"  curl {url}\n"
+        f"  curl {url}/infer -H 'Content-Type: application/json' -d '{body}'\n"
+        "Ctrl-C ends it.",
+        flush=True,
+    )
+
+
+def _answer(url: str) -> bytes | None:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  (an address of this machine)
+            return answer.read()  # type: ignore[no-any-return]
+    except (urllib.error.URLError, OSError):
+        return None
+
+
+def _example(described: Mapping[str, Any]) -> dict[str, Any]:
+    """One row for an input of the Open Inference Protocol, of zeros or empty texts."""
+    shape = [max(int(size), 1) for size in described["shape"]]
+    count = 1
+    for size in shape:
+        count *= size
+    value: Any = "" if described["datatype"] == "BYTES" else False if described["datatype"] == "BOOL" else 0
+    return {"name": described["name"], "shape": shape, "datatype": described["datatype"], "data": [value] * count}
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 1 to 65535")
+    return port
