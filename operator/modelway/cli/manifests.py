@@ -109,13 +109,9 @@ def load_deployments(filename: str, namespace: str) -> list[ModelDeployment]:
 
 
 def _manifests(filename: str) -> Iterator[Manifest]:
-    source = _label(filename)
-    loader = yaml.SafeLoader(_read(filename))
-    loader.name = source
+    source, data = _label(filename), _read(filename)
     try:
-        while loader.check_node():
-            if (node := loader.get_node()) is not None:
-                yield Manifest(source, node, loader.construct_document(node))
+        yield from _documents(source, data)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -123,6 +119,14 @@ def _manifests(filename: str) -> Iterator[Manifest]:
         raise InvalidManifest(f"{source}:{line}: is not YAML: {detail}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidManifest(f"{source}: is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _documents(source: str, data: bytes) -> Iterator[Manifest]:
+    loader = yaml.SafeLoader(data)
+    try:
+        while loader.check_node():
+            if (node := loader.get_node()) is not None:
+                yield Manifest(source, node, loader.construct_document(node))
     finally:
         loader.dispose()
 
