@@ -1,4 +1,4 @@
-"""The lock files: compiled from pyproject.toml, one for development and one for each image.
+"""The lock files: compiled from pyproject.toml, for development, for building, and for each image.
 
 `python -m support.lock` compiles them with uv, `--check` says offline whether pyproject.toml has moved since. Each file's
 first line holds the digest of what it was compiled from.
@@ -15,8 +15,12 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "requirements"
-DEVELOPMENT = ("--extra", "all", "--group", "dev")
-SELECTIONS = {"dev": DEVELOPMENT, "operator": ("--extra", "operator"), "server": ("--extra", "server")}
+SELECTIONS = {
+    "dev": ("pyproject.toml", "--extra", "all", "--group", "dev"),
+    "build": ("--group", "build"),
+    "operator": ("pyproject.toml", "--extra", "operator"),
+    "server": ("pyproject.toml", "--extra", "server"),
+}
 HEADER = "# Compiled by `make lock`; compiled from sha256:"
 
 
