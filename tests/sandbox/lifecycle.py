@@ -7,6 +7,7 @@ them may be killed and `stop` still works.
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -27,6 +28,7 @@ from sandbox.record import Record, read_record
 START_SECONDS = 60.0
 """Bound of each wait of the start: generous, since a busy machine is slow but not broken."""
 
+POLL_SECONDS = 0.05
 NODE_NAME = "sandbox"
 HAS_NODE = Path(__file__).with_name("node").joinpath("__main__.py").exists()
 
@@ -162,7 +164,13 @@ class Sandbox:
     def _spawn(self, commands: dict[str, list[str]], names: list[str], record: Record, claim: int) -> None:
         for name in names:
             log = log_file(self.directory, name)
-            child = processes.spawn(commands[name], directory=self.directory, log=log, pass_fds=[claim])
+            child = processes.spawn(
+                commands[name],
+                directory=self.directory,
+                log=log,
+                environment={**os.environ, **controlplane.GO_ENVIRONMENT},
+                pass_fds=[claim],
+            )
             self._children.append(child)
             record.parts[name] = child.pid
             record.write(self.directory)
@@ -175,7 +183,7 @@ class Sandbox:
                 raise SandboxError(f"{dead.name} ended while waiting for {purpose}:\n{_tail(dead.log)}")
             if time.monotonic() > end:
                 raise SandboxError(f"waited {START_SECONDS:g} s in vain for {purpose}; logs:\n{self._logs()}")
-            time.sleep(processes.POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
 
     def _logs(self) -> str:
         return "\n".join(f"== {part.name}\n{_tail(part.log, 5)}" for part in self.parts())
