@@ -63,7 +63,7 @@ class WorkQueue(Generic[K]):
         """Run `key` again after a failure, later each time; the delay in seconds, 0.1 to 300 with jitter."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        full = min(LONGEST_BACKOFF, SHORTEST_BACKOFF * 2 ** min(failures, _LARGEST_EXPONENT))
+        full = min(LONGEST_BACKOFF, SHORTEST_BACKOFF * 2.0 ** min(failures, _LARGEST_EXPONENT))
         delay = max(SHORTEST_BACKOFF, full * (0.5 + self._uniform() / 2))
         self.add_after(key, delay)
         return delay

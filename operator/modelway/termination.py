@@ -34,6 +34,11 @@ REASON_OF_EXIT_CODE = {
 }  # fmt: skip
 """What the server's exit codes mean where its message is missing: reason, what happened, what to do."""
 
+REASONS_OF_THE_ARTIFACT = frozenset(reason for code, (reason, _, _) in REASON_OF_EXIT_CODE.items() if code >= 10) | {
+    "OutOfMemory"
+}
+"""Reasons that speak against the model itself or the way to it."""
+
 _OUT_OF_MEMORY = (
     "OutOfMemory",
     "the model needs more memory than the pod may use",

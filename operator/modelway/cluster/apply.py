@@ -1,0 +1,131 @@
+"""Bring about what a plan asks for, and nothing else: what is as it should be is not written, what is not ours is not touched."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from modelway.cluster.cache import Cache
+from modelway.cluster.client import FIELD_MANAGER, HANDOVER_MANAGER, Client
+from modelway.cluster.kinds import KIND_NAMED, OWNER_KIND
+from modelway.cluster.ownership import owned_hash, wanted_hash
+from modelway.errors import ClusterError, NameConflict, RetryLater
+from modelway.metrics import Metrics
+from modelway.plan import Plan, Step
+from modelway.state import Child, ChildId, Key, Observed
+
+LEFTOVER_SECONDS = 1.0
+"""When to look again for children that are being collected with an earlier ModelDeployment of the same name."""
+
+logger = logging.getLogger(__name__)
+
+
+class _Applied(NamedTuple):
+    """What was applied last, and what the server made of it."""
+
+    wanted: str
+    uid: str
+    owned: str
+
+
+class Applier:
+    """Carries plans out.
+
+    Args:
+        client: talks to the API server.
+        cache: learns the answers at once, so that the next pass does not have to wait for the watch.
+        metrics: counts repairs.
+    """
+
+    def __init__(self, client: Client, cache: Cache, metrics: Metrics) -> None:
+        self._client = client
+        self._cache = cache
+        self._metrics = metrics
+        self._applied: defaultdict[Key, dict[ChildId, _Applied]] = defaultdict(dict)
+
+    async def carry_out(self, plan: Plan, observed: Observed) -> None:
+        """Prune and apply, in the order of the plan.
+
+        Raises:
+            NameConflict: an object of a child's name is not ours; nothing was written.
+            RetryLater: something of that name is still on its way out, or the API server is busy.
+            ClusterError: a write was refused.
+            Vanished: the namespace is going.
+        """
+        uids = await self._claimed(plan, observed)
+        for child in plan.prune:
+            kind, namespace = KIND_NAMED[child.id.kind], observed.owner.key.namespace
+            await self._client.delete(kind, namespace, child.id.name, uid=child.uid)
+        for step in plan.steps:
+            await self._take(step, observed.owner.key, uids)
+
+    def forget(self, key: Key) -> None:
+        """The ModelDeployment is gone."""
+        self._applied.pop(key, None)
+
+    async def _take(self, step: Step, key: Key, uids: Mapping[ChildId, str | None]) -> None:
+        now = self._cache.observe(key)
+        present = now.owned(step.id) if now else None
+        if present is not None and (present.deleting or (not step.handover and self._as_wanted(key, step, present))):
+            return
+        uid = present.uid if present else uids.get(step.id)
+        metadata = {**step.body["metadata"], **({"uid": uid} if uid else {})}
+        manager = HANDOVER_MANAGER if step.handover else FIELD_MANAGER
+        kind = KIND_NAMED[step.id.kind]
+        try:
+            # Without force while nothing of that name exists: should a stranger be faster, the conflict keeps us off.
+            body = {**step.body, "metadata": metadata}
+            answer = await self._client.apply(kind, body, force=uid is not None, manager=manager)
+        except ClusterError as error:
+            if error.status == 409:
+                raise RetryLater(f"{step.id} changed meanwhile: {error}", seconds=LEFTOVER_SECONDS) from error
+            raise
+        self._cache.store(kind, answer)
+        if not step.handover:
+            self._note(key, step, answer)
+
+    def _as_wanted(self, key: Key, step: Step, present: Child) -> bool:
+        wanted = wanted_hash(step.body)
+        # Should the server keep a value otherwise than we send it, sending it again would change nothing: once is enough.
+        return wanted == present.owned_hash or self._applied[key].get(step.id) == (
+            wanted,
+            present.uid,
+            present.owned_hash,
+        )
+
+    def _note(self, key: Key, step: Step, answer: Mapping[str, Any]) -> None:
+        wanted = wanted_hash(step.body)
+        before = self._applied[key].get(step.id)
+        if before is not None and before.wanted == wanted:
+            self._metrics.repairs.labels(kind=step.id.kind).inc()
+            logger.info("Repaired %s", step.id, extra={"resource": key})
+        owned = owned_hash(answer, FIELD_MANAGER)
+        self._applied[key][step.id] = _Applied(wanted, answer["metadata"]["uid"], owned)
+
+    # Whose it is ------------------------------------------------------------------------------------------------------------------------
+
+    async def _claimed(self, plan: Plan, observed: Observed) -> dict[ChildId, str | None]:
+        """The UID of each child that the cache does not know as ours; None where the name is free."""
+        unknown = {step.id for step in plan.steps if observed.owned(step.id) is None}
+        found = await asyncio.gather(*(self._claim(child, observed) for child in unknown))
+        return dict(zip(unknown, found, strict=True))
+
+    async def _claim(self, child: ChildId, observed: Observed) -> str | None:
+        namespace, name = observed.owner.key
+        metadata = await self._client.metadata_of(KIND_NAMED[child.kind], namespace, child.name)
+        if metadata is None:
+            return None
+        owners = metadata.get("ownerReferences") or ()
+        owner: Mapping[str, Any] = next((one for one in owners if one.get("controller")), {})
+        if owner.get("uid") == observed.owner.uid:
+            return str(metadata["uid"])
+        if owner.get("kind") == OWNER_KIND and owner.get("name") == name:
+            raise RetryLater(
+                f"{child} of an earlier {OWNER_KIND} {name} is still being deleted", seconds=LEFTOVER_SECONDS
+            )
+        kind = KIND_NAMED[child.kind].plural
+        raise NameConflict(
+            f"{child} exists in namespace {namespace} and does not belong to this {OWNER_KIND}, so it is left alone. "
+            f"Delete it (kubectl delete {kind} {child.name} -n {namespace}) or give the {OWNER_KIND} another name."
+        )

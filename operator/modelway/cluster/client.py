@@ -1,0 +1,175 @@
+"""Raw requests to the API server: JSON in, JSON out, errors by what the caller must do.
+
+No typed models: the hot path would spend most of its time turning them into JSON and back.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import client
+
+from modelway.cluster.connection import Connection
+from modelway.cluster.kinds import Kind
+from modelway.errors import ClusterError, RetryLater, Vanished
+from modelway.metrics import Metrics
+
+FIELD_MANAGER = "modelway"
+HANDOVER_MANAGER = "modelway-handover"
+
+REQUEST_SECONDS = 30.0
+"""The longest that one request may take."""
+
+PAGE_SIZE = 500
+"""Objects in one page of a LIST."""
+
+LONGEST_RETRY_AFTER = 60.0
+
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+_JSON = "application/json"
+_METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+
+class Client:
+    """One connection pool to the API server.
+
+    Args:
+        connection: where it is and who we are.
+        metrics: counts every write by kind and verb.
+    """
+
+    def __init__(self, connection: Connection, metrics: Metrics) -> None:
+        self._connection = connection
+        self._metrics = metrics
+        self._api = client.ApiClient(connection.configuration)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._api.close()  # type: ignore[no-untyped-call]
+
+    async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[dict[str, Any]]:
+        """LIST page by page, each as the server sent it; `namespace` None means all of them."""
+        token = ""
+        while True:
+            query = {"limit": str(PAGE_SIZE), "labelSelector": selector, "continue": token}
+            page = await self._request("GET", kind.path(namespace), {k: v for k, v in query.items() if v})
+            yield page
+            token = page.get("metadata", {}).get("continue", "")
+            if not token:
+                return
+
+    async def metadata_of(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
+        """The metadata of one object; None when there is none of that name."""
+        try:
+            found = await self._request("GET", kind.path(namespace, name), accept=_METADATA_ONLY)
+        except ClusterError as error:
+            if error.status == 404:
+                return None
+            raise
+        metadata: dict[str, Any] = found.get("metadata", {})
+        return metadata
+
+    async def apply(
+        self, kind: Kind, body: Mapping[str, Any], *, force: bool = True, manager: str = FIELD_MANAGER
+    ) -> dict[str, Any]:
+        """Server-side apply: `body` holds every field that `manager` wants to own.
+
+        Raises:
+            ClusterError: refused; status 409 means that somebody else owns a field, or that `metadata.uid` is another's.
+        """
+        metadata = body["metadata"]
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
+        path = kind.path(metadata["namespace"], metadata["name"])
+        return await self._write(kind, "apply", "PATCH", path, query, body=body, content_type=_APPLY)
+
+    async def patch_status(self, kind: Kind, namespace: str, name: str, status: Mapping[str, Any]) -> dict[str, Any]:
+        """JSON merge patch of the status subresource; lists are replaced whole."""
+        path = f"{kind.path(namespace, name)}/status"
+        query = {"fieldManager": FIELD_MANAGER}
+        return await self._write(kind, "status", "PATCH", path, query, body={"status": status}, content_type=_MERGE)
+
+    async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str) -> None:
+        """Delete exactly this object; that it is gone already, or replaced by another one, is fine."""
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        try:
+            await self._write(kind, "delete", "DELETE", kind.path(namespace, name), {}, body=body)
+        except ClusterError as error:
+            if error.status not in {404, 409}:
+                raise
+
+    async def create(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        """POST a new object, as Events are made."""
+        await self._write(
+            kind, "create", "POST", kind.path(body["metadata"]["namespace"]), {"fieldManager": FIELD_MANAGER}, body=body
+        )
+
+    async def _write(
+        self,
+        kind: Kind,
+        verb: str,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        body: Mapping[str, Any],
+        content_type: str = _JSON,
+    ) -> dict[str, Any]:
+        self._metrics.api_writes.labels(kind=kind.name, verb=verb).inc()
+        return await self._request(method, path, query, body=body, content_type=content_type)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = _JSON,
+        accept: str = _JSON,
+    ) -> dict[str, Any]:
+        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": FIELD_MANAGER}
+        token = await self._connection.bearer_token()
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        url = f"{self._connection.configuration.host}{path}"
+        url = f"{url}?{urlencode(query)}" if query else url
+        asked = f"{method} {path}"
+        try:
+            response = await self._api.call_api(method, url, headers, body, _request_timeout=REQUEST_SECONDS)
+            raw: bytes = await response.read()  # type: ignore[no-untyped-call]
+        except (aiohttp.ClientError, OSError) as error:
+            raise ClusterError(
+                f"{asked}: the API server does not answer ({str(error) or type(error).__name__})", status=0
+            ) from error
+        if response.status >= 400:
+            raise _refusal(asked, response.status, response.headers.get("Retry-After"), raw)
+        answer: dict[str, Any] = json.loads(raw)
+        return answer
+
+
+def _refusal(asked: str, status: int, retry_after: str | None, raw: bytes) -> Exception:
+    answer = _status_object(raw)
+    message = answer.get("message") or raw.decode(errors="replace")[:500]
+    causes = [str(cause.get("reason", "")) for cause in (answer.get("details") or {}).get("causes") or ()]
+    if status == 429 or (status == 503 and retry_after):
+        seconds = min(float(retry_after), LONGEST_RETRY_AFTER) if retry_after and retry_after.isdigit() else 1.0
+        return RetryLater(f"{asked}: the API server is busy", seconds=max(seconds, 0.1))
+    if "NamespaceTerminating" in causes:
+        return Vanished(f"{asked}: {message}")
+    return ClusterError(f"{asked}: {message}", status=status, reason=str(answer.get("reason", "")), causes=causes)
+
+
+def _status_object(raw: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(raw)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -1,0 +1,82 @@
+"""What of an object is ours: the fields that server-side apply recorded for our field manager, with their values.
+
+`managedFields` (FieldsV1, see structured-merge-diff) is a tree: `f:<name>` is a field, `k:<json>` an item of a keyed list, `v:<json>` a
+member of a set, `.` the node itself. Walking the object along that tree yields exactly what we applied, as long as nobody changed it: then
+its hash equals the hash of what we would apply now, and no write is needed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+_IDENTITY = ("apiVersion", "kind")
+_METADATA_IDENTITY = ("name", "namespace", "uid", "resourceVersion")
+
+
+def owned_hash(obj: Mapping[str, Any], manager: str) -> str:
+    """Hash of the fields that `manager` applied, with the values they have now."""
+    return _hash(owned_fields(obj, manager))
+
+
+def wanted_hash(body: Mapping[str, Any]) -> str:
+    """Hash of what an apply of `body` would own; equal to `owned_hash` of the object as long as nothing drifted."""
+    fields = {name: value for name, value in body.items() if name not in _IDENTITY}
+    fields["metadata"] = {name: value for name, value in body["metadata"].items() if name not in _METADATA_IDENTITY}
+    return _hash(fields)
+
+
+def owned_fields(obj: Mapping[str, Any], manager: str) -> dict[str, Any]:
+    """The part of an object that `manager` owns by server-side apply; empty when it owns nothing."""
+    node = _fields_of(obj, manager)
+    return _picked_from_object(obj, node) if node else {}
+
+
+def owns(obj: Mapping[str, Any], manager: str, *path: str) -> bool:
+    """Whether `manager` owns the field at `path`."""
+    node: Mapping[str, Any] | None = _fields_of(obj, manager)
+    for name in path:
+        node = node.get(f"f:{name}") if node else None
+    return node is not None
+
+
+def _fields_of(obj: Mapping[str, Any], manager: str) -> dict[str, Any]:
+    for entry in obj.get("metadata", {}).get("managedFields") or ():
+        if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource"):
+            fields: dict[str, Any] = entry.get("fieldsV1") or {}
+            return fields
+    return {}
+
+
+def _picked(value: Any, node: Mapping[str, Any]) -> Any:
+    members = [member for member in node if member != "."]
+    if not members:
+        return value  # a leaf: a scalar, or an atomic list or map, which is owned whole
+    if isinstance(value, dict):
+        return _picked_from_object(value, node)
+    return _picked_from_list(value, node, members) if isinstance(value, list) else value
+
+
+def _picked_from_object(value: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _picked(value[name], sub) for name, sub in _children(node, "f:") if name in value}
+
+
+def _picked_from_list(value: list[Any], node: Mapping[str, Any], members: list[str]) -> list[Any]:
+    if members[0].startswith("v:"):
+        owned = [json.loads(text) for text, _ in _children(node, "v:")]
+        return [item for item in value if item in owned]
+    keyed = [(json.loads(text), sub) for text, sub in _children(node, "k:")]
+    return [_picked(item, sub) for item in value for key, sub in keyed if _has_key(item, key)]
+
+
+def _children(node: Mapping[str, Any], prefix: str) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(member.removeprefix(prefix), sub) for member, sub in node.items() if member.startswith(prefix)]
+
+
+def _has_key(item: Any, key: Mapping[str, Any]) -> bool:
+    return isinstance(item, dict) and all(item.get(name) == wanted for name, wanted in key.items())
+
+
+def _hash(fields: Mapping[str, Any]) -> str:
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

@@ -1,0 +1,107 @@
+"""Tell users: status, written only when it changed, and an Event when something worth knowing happened."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from modelway.cluster import kinds
+from modelway.cluster.cache import Cache
+from modelway.cluster.client import FIELD_MANAGER, Client
+from modelway.errors import ClusterError, ModelwayError
+from modelway.report import merge_patch
+from modelway.state import Key, Owner
+
+LONGEST_EVENT_MESSAGE = 1000
+"""Characters; the API server refuses more than 1024."""
+
+_QUIET = frozenset({"Progressing", "NotEnoughReplicas"})
+"""Reasons that come and go with every rollout: status shows them, Events would only bury the others."""
+
+logger = logging.getLogger(__name__)
+
+
+class Publisher:
+    """Writes status and Events.
+
+    Args:
+        client: talks to the API server.
+        cache: learns the answers at once.
+        instance: the name of this operator's pod, shown in Events.
+    """
+
+    def __init__(self, client: Client, cache: Cache, instance: str) -> None:
+        self._client = client
+        self._cache = cache
+        self._instance = instance
+        self._written: dict[Key, tuple[str, Mapping[str, Any]]] = {}
+
+    async def publish(self, owner: Owner, status: Mapping[str, Any], *, now: datetime) -> None:
+        """Write the status of a ModelDeployment if it changed, then the Event if its readiness did.
+
+        Raises:
+            ClusterError: the write was refused.
+            RetryLater: the API server is busy.
+        """
+        patch = merge_patch(owner.status, status)
+        if not patch or self._written.get(owner.key) == (owner.uid, status):
+            return
+        namespace, name = owner.key
+        try:
+            answer = await self._client.patch_status(kinds.OWNER, namespace, name, patch)
+        except ClusterError as error:
+            if error.status == 404:
+                return  # deleted since it was observed
+            raise
+        self._written[owner.key] = (owner.uid, status)
+        self._cache.store(kinds.OWNER, answer)
+        before, after = (_ready(one) for one in (owner.status, status))
+        if _worth_telling(before, after):
+            await self._announce(owner, after, now)
+
+    def forget(self, key: Key) -> None:
+        """The ModelDeployment is gone."""
+        self._written.pop(key, None)
+
+    async def _announce(self, owner: Owner, ready: Mapping[str, Any], now: datetime) -> None:
+        try:
+            await self._client.create(kinds.EVENT, self._event(owner, ready, now))
+        except ModelwayError as error:  # an Event is a courtesy: losing one must not fail a pass that went well
+            logger.warning("Event not written: %s", error, extra={"resource": owner.key})
+
+    def _event(self, owner: Owner, ready: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        namespace, name = owner.key
+        stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        unique = hashlib.sha256(f"{owner.uid}{ready['reason']}{now.isoformat()}".encode()).hexdigest()[:16]
+        return {
+            "apiVersion": kinds.EVENT.api_version,
+            "kind": kinds.EVENT.name,
+            "metadata": {"name": f"{name}.{unique}", "namespace": namespace},
+            "involvedObject": {
+                "apiVersion": kinds.OWNER.api_version,
+                "kind": kinds.OWNER.name,
+                "namespace": namespace,
+                "name": name,
+                "uid": owner.uid,
+                "resourceVersion": owner.resource_version,
+            },
+            "type": "Normal" if ready["status"] == "True" or ready["reason"] == "Suspended" else "Warning",
+            "reason": ready["reason"],
+            "message": ready["message"][:LONGEST_EVENT_MESSAGE],
+            "source": {"component": FIELD_MANAGER},
+            "reportingComponent": FIELD_MANAGER,
+            "reportingInstance": self._instance,
+            "firstTimestamp": stamp,
+            "lastTimestamp": stamp,
+            "count": 1,
+        }
+
+
+def _ready(status: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next((one for one in status.get("conditions") or () if one.get("type") == "Ready"), {})
+
+
+def _worth_telling(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    changed = (before.get("status"), before.get("reason")) != (after.get("status"), after.get("reason"))
+    return bool(after) and changed and after.get("reason") not in _QUIET

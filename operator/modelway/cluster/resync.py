@@ -1,0 +1,139 @@
+"""LIST everything now and then, and find what the watches did not tell.
+
+kopf announces no deletion that happened while a watch was broken, and a watch can die without a sound. A LIST finds both: its differences
+heal the cache at once, and each of them is a debt of the watch, which should bring the same news within moments. News that stays owed is
+counted; a watch that owes news and brought nothing at all since is dead, and only a new process gets a new one.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from modelway.cluster.cache import Cache, ObjectId, object_id
+from modelway.cluster.client import Client
+from modelway.cluster.kinds import WATCHED, Kind, selector_of
+from modelway.errors import WatchLost
+from modelway.metrics import Metrics
+from modelway.state import Key
+
+GRACE_SECONDS = 30.0
+"""How long the news of a LIST may be on its way by watch: kopf finds a silent connection after 70 s at most, a busy one is late by moments."""
+
+DEATH_SECONDS = 150.0
+"""How long a watch may owe news in complete silence before it counts as dead; twice what kopf needs to open a new one."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Debt:
+    """What a LIST knew and the watch had not told."""
+
+    version: int
+    since: float
+    deletion: bool
+
+
+class Resync:
+    """Compares the cache with the cluster.
+
+    Args:
+        client: lists.
+        cache: is corrected.
+        metrics: counts what the watches missed.
+        namespaces: where to look; everywhere when empty.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        cache: Cache,
+        metrics: Metrics,
+        namespaces: Iterable[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._cache = cache
+        self._metrics = metrics
+        self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
+        self._clock = clock
+        self._debts: dict[ObjectId, _Debt] = {}
+        self._last_news: dict[str, float] = {}
+        self.last_success: float | None = None
+        """When everything was last listed, by the clock; None before the first time."""
+
+    async def run(self) -> set[Key]:
+        """List every kind, heal the cache; the ModelDeployments that need a pass because of what was found.
+
+        Raises:
+            ClusterError, RetryLater: a LIST failed; what was healed until then stays healed.
+        """
+        first = self.last_success is None
+        concerned: set[Key] = set()
+        for kind in WATCHED:
+            for namespace in self._namespaces:
+                concerned |= await self._list(kind, namespace, owing=not first)
+        self.last_success = self._clock()
+        return concerned
+
+    def told(self, kind: Kind, obj: Mapping[str, Any]) -> None:
+        """A watch brought news: what it owed of this object is paid."""
+        self._last_news[kind.name] = self._clock()
+        id = object_id(kind, obj)  # noqa: A001 -- the term
+        debt = self._debts.get(id)
+        if debt is not None and int(obj["metadata"]["resourceVersion"]) >= debt.version:
+            del self._debts[id]
+
+    def settle(self) -> None:
+        """Count the debts that were not paid in time.
+
+        Raises:
+            WatchLost: a watch owes news and has been silent for too long.
+        """
+        now = self._clock()
+        for id, debt in list(self._debts.items()):  # noqa: A001 -- the term
+            silent_since = max(debt.since, self._last_news.get(id.kind, debt.since))
+            if not debt.deletion and now - silent_since > DEATH_SECONDS:
+                raise WatchLost(
+                    f"the watch on {id.kind} has been silent for {now - silent_since:.0f} s while {id.namespace}/{id.name} changed"
+                )
+            if now - debt.since > GRACE_SECONDS and (debt.deletion or silent_since > debt.since):
+                self._metrics.misses.labels(kind=id.kind).inc()
+                logger.warning("The watch on %s missed a change of %s/%s", id.kind, id.namespace, id.name)
+                del self._debts[id]
+
+    async def _list(self, kind: Kind, namespace: str | None, *, owing: bool) -> set[Key]:
+        self._cache.begin_listing()
+        try:
+            before = self._cache.versions(kind)
+            concerned, seen, version = await self._take_in(kind, namespace, owing=owing)
+        finally:
+            self._cache.end_listing()
+        for id, known in before.items():  # noqa: A001 -- the term
+            if id not in seen and known <= version and namespace in {None, id.namespace}:
+                dropped = self._cache.drop(id, version)
+                concerned |= dropped
+                if dropped and owing:
+                    self._owe(id, version, deletion=True)
+        return concerned
+
+    async def _take_in(self, kind: Kind, namespace: str | None, *, owing: bool) -> tuple[set[Key], set[ObjectId], int]:
+        concerned: set[Key] = set()
+        seen: set[ObjectId] = set()
+        version = 0
+        async for page in self._client.pages(kind, namespace, selector_of(kind)):
+            version = version or int(page["metadata"]["resourceVersion"])
+            for obj in page.get("items") or ():
+                id = object_id(kind, obj)  # noqa: A001 -- the term
+                seen.add(id)
+                changed = self._cache.store(kind, obj)
+                concerned |= changed
+                if changed and owing:
+                    self._owe(id, int(obj["metadata"]["resourceVersion"]), deletion=False)
+        return concerned, seen, version
+
+    def _owe(self, id: ObjectId, version: int, *, deletion: bool) -> None:  # noqa: A002 -- the term
+        self._debts[id] = _Debt(version, self._clock(), deletion)

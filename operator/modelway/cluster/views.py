@@ -1,0 +1,175 @@
+"""Turn objects as the API server sends them into the slim views that decisions read."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from modelway.cluster import kinds
+from modelway.cluster.client import FIELD_MANAGER
+from modelway.cluster.kinds import NAME_LABEL, OWNER_KIND, REVISION_LABEL, Kind
+from modelway.cluster.ownership import owned_hash, owns
+from modelway.state import (
+    AutoscalerView,
+    Child,
+    ChildId,
+    Condition,
+    ContainerView,
+    DeploymentView,
+    Key,
+    Owner,
+    PodView,
+    RevisionView,
+    Termination,
+)
+
+View = Owner | Child | PodView
+
+_KEPT_METADATA = (
+    "name",
+    "namespace",
+    "uid",
+    "generation",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "labels",
+    "annotations",
+)
+
+
+def view(kind: Kind, obj: Mapping[str, Any]) -> View:
+    """The slim view of an object of a watched kind."""
+    if kind is kinds.OWNER:
+        return _owner(obj)
+    if kind is kinds.POD:
+        return _pod(obj)
+    return _child(kind, obj)
+
+
+def owner_key(seen: View, namespace: str) -> Key | None:
+    """The ModelDeployment that a change of this object concerns."""
+    if isinstance(seen, Owner):
+        return seen.key
+    return Key(namespace, seen.owner_name) if seen.owner_name else None
+
+
+def _owner(obj: Mapping[str, Any]) -> Owner:
+    metadata = obj["metadata"]
+    slim = {name: metadata[name] for name in _KEPT_METADATA if name in metadata}
+    return Owner(
+        key=Key(metadata["namespace"], metadata["name"]),
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        resource_version=metadata["resourceVersion"],
+        deleting="deletionTimestamp" in metadata,
+        document={
+            "apiVersion": kinds.OWNER.api_version,
+            "kind": OWNER_KIND,
+            "metadata": slim,
+            "spec": obj.get("spec") or {},
+        },
+        status=obj.get("status") or {},
+    )
+
+
+def _child(kind: Kind, obj: Mapping[str, Any]) -> Child:
+    common = _common(kind, obj)
+    if kind is kinds.DEPLOYMENT:
+        return DeploymentView(**common, **_deployment(obj))
+    if kind is kinds.AUTOSCALER:
+        return AutoscalerView(**common, conditions=_conditions(obj))
+    if kind is kinds.REVISION:
+        return RevisionView(**common, **_revision(obj))
+    return Child(**common)
+
+
+def _common(kind: Kind, obj: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = obj["metadata"]
+    owner = next(
+        (o for o in metadata.get("ownerReferences") or () if o.get("controller") and o.get("kind") == OWNER_KIND), None
+    )
+    return {
+        "id": ChildId(kind.name, metadata["name"]),
+        "uid": metadata["uid"],
+        "resource_version": metadata["resourceVersion"],
+        "owner_uid": owner["uid"] if owner else None,
+        "owner_name": owner["name"] if owner else (metadata.get("labels") or {}).get(NAME_LABEL),
+        "owned_hash": owned_hash(obj, FIELD_MANAGER),
+        "deleting": "deletionTimestamp" in metadata,
+        "created": metadata.get("creationTimestamp") or "",
+    }
+
+
+def _deployment(obj: Mapping[str, Any]) -> dict[str, Any]:
+    spec, status = obj["spec"], obj.get("status") or {}
+    labels = spec["template"].get("metadata", {}).get("labels") or {}
+    return {
+        "generation": obj["metadata"].get("generation", 0),
+        "observed_generation": status.get("observedGeneration", 0),
+        "size": spec.get("replicas", 1),
+        "owns_size": owns(obj, FIELD_MANAGER, "spec", "replicas"),
+        "revision": labels.get(REVISION_LABEL),
+        "replicas": status.get("replicas", 0),
+        "updated": status.get("updatedReplicas", 0),
+        "ready": status.get("readyReplicas", 0),
+        "available": status.get("availableReplicas", 0),
+        "conditions": _conditions(obj),
+    }
+
+
+def _revision(obj: Mapping[str, Any]) -> dict[str, Any]:
+    labels = obj["metadata"].get("labels") or {}
+    return {
+        "number": obj.get("revision", 0),
+        "revision": labels.get(REVISION_LABEL) or obj["metadata"]["name"].rpartition("-")[2],
+        "data": json.dumps(obj.get("data") or {}, separators=(",", ":")),
+    }
+
+
+def _conditions(obj: Mapping[str, Any]) -> tuple[Condition, ...]:
+    given = (obj.get("status") or {}).get("conditions") or ()
+    return tuple(Condition(c["type"], c["status"], c.get("reason", ""), c.get("message", "")) for c in given)
+
+
+def _pod(obj: Mapping[str, Any]) -> PodView:
+    metadata, status = obj["metadata"], obj.get("status") or {}
+    labels = metadata.get("labels") or {}
+    conditions = {c.type: c for c in _conditions(obj)}
+    scheduled, ready = conditions.get("PodScheduled"), conditions.get("Ready")
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    return PodView(
+        name=metadata["name"],
+        resource_version=metadata["resourceVersion"],
+        owner_name=labels.get(NAME_LABEL, ""),
+        revision=labels.get(REVISION_LABEL, ""),
+        created=metadata.get("creationTimestamp") or "",
+        deleting="deletionTimestamp" in metadata,
+        ready=ready is not None and ready.status == "True",
+        unschedulable=scheduled.message
+        if scheduled and scheduled.status == "False" and scheduled.reason == "Unschedulable"
+        else None,
+        evicted=status.get("message", status["reason"])
+        if status.get("phase") == "Failed" and status.get("reason")
+        else None,
+        containers=tuple(_container(one) for one in containers),
+    )
+
+
+def _container(status: Mapping[str, Any]) -> ContainerView:
+    state, before = status.get("state") or {}, status.get("lastState") or {}
+    waiting = state.get("waiting") or {}
+    return ContainerView(
+        name=status["name"],
+        ready=bool(status.get("ready")),
+        restarts=status.get("restartCount", 0),
+        running="running" in state,
+        waiting_reason=waiting.get("reason", ""),
+        waiting_message=waiting.get("message", ""),
+        ended=_termination(state),
+        ended_before=_termination(before),
+    )
+
+
+def _termination(state: Mapping[str, Any]) -> Termination | None:
+    end = state.get("terminated")
+    return Termination(end.get("exitCode", 0), end.get("reason", ""), end.get("message", "")) if end else None

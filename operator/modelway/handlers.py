@@ -1,0 +1,104 @@
+"""The watches: the only module that knows kopf. Events in, keys out.
+
+Only `on.event` is used: kopf then writes nothing at all, no annotation and no finalizer, and needs no retries of its own, since an event
+does no more than correct the cache and put keys on the queue.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import kopf
+
+from modelway.cluster.connection import Connection
+from modelway.cluster.kinds import WATCHED, Kind, selector_of
+from modelway.errors import WatchLost
+
+OnEvent = Callable[[Kind, bool, Mapping[str, Any]], None]
+"""Takes a kind, whether the object is gone, and the object."""
+
+SERVER_SECONDS = 300.0
+"""After how long the API server ends a watch, so that connections are fresh."""
+
+CLIENT_SECONDS = SERVER_SECONDS + 60
+CONNECT_SECONDS = 15.0
+REQUEST_SECONDS = 60.0
+EXIT_SECONDS = 1.0
+LIST_CHUNK = 500
+
+
+async def watch(connection: Connection, namespaces: tuple[str, ...], on_event: OnEvent, started: asyncio.Event) -> None:
+    """Watch every kind, for ever.
+
+    Args:
+        connection: where the API server is.
+        namespaces: what to watch; everything when empty.
+        on_event: told of each event, synchronously.
+        started: set once kopf has started its tasks.
+
+    Raises:
+        WatchLost: a watch ended; it is never meant to.
+    """
+    try:
+        await kopf.operator(
+            registry=_registry(connection, on_event),
+            settings=_settings(),
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            standalone=True,
+            ready_flag=started,
+        )
+    except Exception as error:
+        raise WatchLost(f"a watch failed: {str(error) or type(error).__name__}") from error
+    raise WatchLost("the watches ended by themselves")
+
+
+def _settings() -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.peering.standalone = True
+    settings.posting.enabled = False
+    # Every kind is known at the start, so nothing has to be discovered later: no right to list namespaces or CRDs is needed.
+    settings.scanning.disabled = True
+    settings.watching.server_timeout = SERVER_SECONDS
+    settings.watching.client_timeout = CLIENT_SECONDS
+    settings.watching.connect_timeout = CONNECT_SECONDS
+    settings.watching.chunk_size = LIST_CHUNK
+    settings.networking.request_timeout = REQUEST_SECONDS
+    settings.networking.enforce_retry_after = True
+    settings.queueing.exit_timeout = EXIT_SECONDS
+    for kind in WATCHED:
+        if selector_of(kind):
+            settings.watching.label_selectors[kind.group, kind.version, kind.plural] = selector_of(kind)
+    return settings
+
+
+def _registry(connection: Connection, on_event: OnEvent) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+    kopf.on.login(registry=registry)(_login(connection))
+    for kind in WATCHED:
+        kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_handler(kind, on_event))
+    return registry
+
+
+def _handler(kind: Kind, on_event: OnEvent) -> Any:
+    async def handle(event: kopf.RawEvent, **_: Any) -> None:
+        on_event(kind, event["type"] == "DELETED", event["object"])
+
+    handle.__name__ = f"on_{kind.plural}"
+    return handle
+
+
+def _login(connection: Connection) -> Any:
+    async def login(**_: Any) -> kopf.ConnectionInfo:
+        given = connection.configuration
+        return kopf.ConnectionInfo(
+            server=given.host,
+            ca_path=given.ssl_ca_cert,
+            insecure=not given.verify_ssl,
+            scheme="Bearer",
+            token=await connection.bearer_token(),
+            certificate_path=given.cert_file,
+            private_key_path=given.key_file,
+        )
+
+    return login

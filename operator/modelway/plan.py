@@ -1,0 +1,143 @@
+"""Decide what to send to the cluster: which revision with which pod template, at what size, and what to take away. Pure.
+
+The size of the Deployment is the delicate part, because two owners hand it to each other. While an autoscaler is wanted we never own
+`spec.replicas`; but a field given up by its only owner falls back to its default of 1, so somebody must hold it meanwhile: the field
+manager `modelway-handover` takes it at its present value first, and the autoscaler takes it from there with its first change.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelway import desired
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.pod import pod_template
+from modelway.revision import Revision, revision_of
+from modelway.settings import Settings
+from modelway.state import Child, ChildId, DeploymentView, Observed, RevisionView
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One object to bring about."""
+
+    id: ChildId
+    body: Body = field(repr=False)
+    handover: bool = False
+    """Whether it is the hand-over of `spec.replicas`, under its own field manager."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one pass brings about, in this order: what goes, then what comes."""
+
+    revision: str
+    available: int
+    """Pods that must serve before the ModelDeployment counts as ready."""
+    autoscaled: bool
+    prune: tuple[Child, ...]
+    steps: tuple[Step, ...]
+
+
+def planned(deployment: ModelDeployment, observed: Observed, settings: Settings) -> Plan:
+    """The plan for a ModelDeployment as it is asked for now, given what exists."""
+    revision = revision_of(deployment)
+    record = _record(observed, revision)
+    template = _template(deployment, revision, record, settings)
+    number = record.number if record else max((one.number for one in observed.revisions), default=0) + 1
+    bodies = desired.children(
+        deployment, revision, template, replicas=_fixed_size(deployment), settings=settings, number=number
+    )
+    if record:
+        bodies[0]["data"] = json.loads(record.data)  # immutable once written, whatever this release would write
+    scaling = deployment.spec.scaling
+    autoscaled = scaling is not None and scaling.max is not None
+    return Plan(
+        revision=revision.hash,
+        available=_fixed_size(deployment) or (scaling and scaling.min) or 1,
+        autoscaled=autoscaled,
+        prune=(*_unwanted_autoscaler(observed, autoscaled=autoscaled), *_old_revisions(observed, revision, settings)),
+        steps=tuple(step for body in bodies for step in _steps(body, deployment, observed, autoscaled=autoscaled)),
+    )
+
+
+def _record(observed: Observed, revision: Revision) -> RevisionView | None:
+    found = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision.hash}"))
+    return found if isinstance(found, RevisionView) else None
+
+
+def _template(
+    deployment: ModelDeployment, revision: Revision, record: RevisionView | None, settings: Settings
+) -> Mapping[str, Any]:
+    """The pod template as it was pinned, so that a new operator with another server image restarts nothing unless told to."""
+    pinned = json.loads(record.data).get("template") if record and settings.image_policy == "Pinned" else None
+    return pinned or pod_template(deployment, revision, settings)
+
+
+def _fixed_size(deployment: ModelDeployment) -> int | None:
+    scaling = deployment.spec.scaling
+    if scaling is not None and scaling.max is not None:
+        return None
+    return (scaling and scaling.replicas) or 1
+
+
+# The size of the Deployment ---------------------------------------------------------------------------------------------------------------
+
+
+def _steps(body: Body, deployment: ModelDeployment, observed: Observed, *, autoscaled: bool) -> list[Step]:
+    id = ChildId(body["kind"], body["metadata"]["name"])  # noqa: A001 -- the field it fills is called so
+    main = Step(id, body)
+    if id.kind != "Deployment" or not autoscaled:
+        return [main]
+    present = observed.deployment
+    if present is None:
+        return _first_steps(main, deployment, observed)
+    return [_handover(main, present.size), main] if _needs_handover(present) else [main]
+
+
+def _needs_handover(present: DeploymentView) -> bool:
+    return present.owns_size and not present.deleting
+
+
+def _first_steps(main: Step, deployment: ModelDeployment, observed: Observed) -> list[Step]:
+    """Create a Deployment under an autoscaler at the size it had before, within the bounds of today.
+
+    Above the minimum it is created with its size, which is then handed over: a crash in between is found and finished by the next pass.
+    At the minimum one write less will do, since the autoscaler itself would end there.
+    """
+    scaling = deployment.spec.scaling
+    least, most = (scaling and scaling.min) or 1, (scaling and scaling.max) or 1
+    before = observed.last_size or int(observed.owner.status.get("replicas") or 0)
+    size = min(max(before, least), most)
+    if size == 1:
+        return [main]
+    if size == least:
+        return [main, _handover(main, size)]
+    sized = Step(main.id, {**main.body, "spec": {**main.body["spec"], "replicas": size}})
+    return [sized, _handover(main, size), main]
+
+
+def _handover(main: Step, size: int) -> Step:
+    metadata = {name: main.body["metadata"][name] for name in ("name", "namespace")}
+    identity = {name: main.body[name] for name in ("apiVersion", "kind")}
+    return Step(main.id, {**identity, "metadata": metadata, "spec": {"replicas": size}}, handover=True)
+
+
+# What goes --------------------------------------------------------------------------------------------------------------------------------
+
+
+def _unwanted_autoscaler(observed: Observed, *, autoscaled: bool) -> tuple[Child, ...]:
+    present = observed.autoscaler
+    return (present,) if present is not None and not autoscaled and not present.deleting else ()
+
+
+def _old_revisions(observed: Observed, wanted: Revision, settings: Settings) -> tuple[Child, ...]:
+    """The records beyond the history limit, oldest of all; a revision that is wanted or still has pods is kept."""
+    in_use = {wanted.hash, *(pod.revision for pod in observed.pods)}
+    if observed.deployment is not None and observed.deployment.revision:
+        in_use.add(observed.deployment.revision)
+    spare = [one for one in observed.revisions if one.revision not in in_use and not one.deleting]
+    return tuple(spare[settings.revision_history_limit :])

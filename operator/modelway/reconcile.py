@@ -1,0 +1,125 @@
+"""One pass over one ModelDeployment: observe, accept, plan, build, apply, judge, report.
+
+A pass knows nothing of events. It looks at the world as it is, brings it one step nearer to what is asked for, and says in status how far
+that is, also when something went wrong.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cluster.apply import Applier
+from modelway.cluster.cache import Cache
+from modelway.cluster.publish import Publisher
+from modelway.errors import ClusterError, InvalidSpec, ModelwayError, NameConflict, RetryLater, Vanished
+from modelway.metrics import Metrics
+from modelway.plan import planned
+from modelway.readiness import Readiness
+from modelway.report import SUSPENDED, Finding, status_of
+from modelway.settings import Settings
+from modelway.state import Key, Observed
+
+CONFLICT_SECONDS = 10.0
+"""How often a name that belongs to somebody else is looked at again: no watch tells when a stranger's object goes."""
+
+_UNPROCESSABLE = 422
+
+
+class Reconciler:
+    """Runs passes; holds no state of its own beyond its parts.
+
+    Args:
+        cache: the world as watched.
+        applier: carries plans out.
+        publisher: writes status and Events.
+        settings: what the platform decides.
+        metrics: counts passes.
+        now: the time, with a time zone.
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        applier: Applier,
+        publisher: Publisher,
+        *,
+        settings: Settings,
+        metrics: Metrics,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._cache = cache
+        self._applier = applier
+        self._publisher = publisher
+        self._settings = settings
+        self._metrics = metrics
+        self._now = now
+
+    async def __call__(self, key: Key) -> float | None:
+        """One pass, measured; in how many seconds the next one is due, or None when an event will tell.
+
+        Raises:
+            ModelwayError: the pass did not reach its end and should be tried again.
+        """
+        begin, result = time.monotonic(), "error"
+        try:
+            due = await self.reconcile(key)
+            result = "ok"
+        except RetryLater:
+            result = "later"
+            raise
+        finally:
+            self._metrics.reconciles.labels(result=result).inc()
+            self._metrics.seconds.observe(time.monotonic() - begin)
+        return due
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Bring one ModelDeployment nearer to what it asks for, and report."""
+        observed = self._cache.observe(key)
+        if observed is None or observed.owner.deleting:
+            self._forget(key)
+            return None
+        plan, failure = None, None
+        try:
+            deployment = ModelDeployment.parse(observed.owner.document)
+            plan = planned(deployment, observed, self._settings)
+            if not deployment.spec.suspend:
+                await self._applier.carry_out(plan, observed)
+        except Vanished:
+            return None
+        except (InvalidSpec, NameConflict, ClusterError, RetryLater) as error:
+            failure = error
+        after = self._cache.observe(key)
+        if after is None:
+            return None
+        finding = Finding(plan, _hindrance(failure, after))
+        status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
+        await self._publisher.publish(after.owner, status, now=self._now())
+        return _next_look(failure)
+
+    def _forget(self, key: Key) -> None:
+        self._applier.forget(key)
+        self._publisher.forget(key)
+
+
+def _hindrance(failure: ModelwayError | None, observed: Observed) -> Readiness | None:
+    """What a failure means to the user; None when it will pass by itself and the world tells enough."""
+    match failure:
+        case InvalidSpec():
+            return Readiness("InvalidSpec", str(failure), stalled=True)
+        case NameConflict():
+            return Readiness("NameConflict", str(failure), stalled=True)
+        case ClusterError(status=status) if 400 <= status < 500:
+            return Readiness(
+                "ApplyFailed", f"The cluster refused a change: {failure}", stalled=status == _UNPROCESSABLE
+            )
+        case _:
+            return SUSPENDED if observed.owner.document["spec"].get("suspend") else None
+
+
+def _next_look(failure: ModelwayError | None) -> float | None:
+    if isinstance(failure, NameConflict):
+        return CONFLICT_SECONDS
+    if failure is not None and not isinstance(failure, InvalidSpec):
+        raise failure
+    return None

@@ -1,0 +1,173 @@
+"""Put into status what was observed and judged; pure.
+
+Status says what is so, in the words of kstatus: Ready is the summary, Reconciling and Stalled say whether waiting helps, Available whether
+anybody is served at all.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from modelway.conditions import Judged, merge
+from modelway.plan import Plan
+from modelway.pod import NAME_LABEL as NAME
+from modelway.pod import STABLE, TRACK_LABEL
+from modelway.readiness import Readiness, Wanted, judge, rolled_out, serving
+from modelway.state import ChildId, Observed, PodView, RevisionView
+from modelway.termination import REASONS_OF_THE_ARTIFACT, fetched_digest
+
+SUSPENDED = Readiness(
+    "Suspended", "spec.suspend is true: what runs keeps running and changes wait. Set it to false to go on."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a pass came to: the plan where there was one, and what kept it from being carried out."""
+
+    plan: Plan | None = None
+    hindrance: Readiness | None = None
+
+
+def readiness_of(observed: Observed, finding: Finding) -> Readiness:
+    """The verdict on the ModelDeployment after a pass."""
+    if finding.hindrance is not None:
+        return finding.hindrance
+    if finding.plan is None:
+        return Readiness("Progressing", "Waiting for a first look.")
+    return judge(observed, Wanted(finding.plan.revision, finding.plan.available))
+
+
+def status_of(observed: Observed, finding: Finding, *, service_port: int, now: datetime) -> dict[str, Any]:
+    """The whole status as it should be; what no longer holds is left out.
+
+    Args:
+        observed: the world after the pass.
+        finding: what the pass came to.
+        service_port: the port of the model's Service.
+        now: the time of transitions, with a time zone.
+    """
+    namespace, name = observed.owner.key
+    deployment, readiness = observed.deployment, readiness_of(observed, finding)
+    old = observed.owner.status.get("conditions") or ()
+    status = {
+        "observedGeneration": observed.owner.generation,
+        "conditions": merge(old, _judged(observed, finding, readiness), generation=observed.owner.generation, now=now),
+        "url": f"http://{name}.{namespace}.svc:{service_port}",
+        "replicas": deployment.replicas if deployment else 0,
+        "readyReplicas": deployment.ready if deployment else 0,
+        "selector": f"{NAME}={name},{TRACK_LABEL}={STABLE}",
+        "stable": _stable(observed, finding),
+        "candidate": _candidate(observed, finding, readiness),
+    }
+    return {field: value for field, value in status.items() if value is not None}
+
+
+def _judged(observed: Observed, finding: Finding, readiness: Readiness) -> list[Judged]:
+    reason, message = readiness.reason, readiness.message
+    waiting = not (readiness.ready or readiness.stalled or reason == SUSPENDED.reason)
+    judged = [
+        Judged("Ready", "True" if readiness.ready else "False", reason, message),
+        Judged("Reconciling", "True", reason, message)
+        if waiting
+        else Judged("Reconciling", "False", reason, "Nothing is under way."),
+        Judged("Stalled", "True", reason, message)
+        if readiness.stalled
+        else Judged("Stalled", "False", reason, "Nothing stands still."),
+        _accepted(observed, finding, readiness),
+        _available(observed),
+    ]
+    return judged + ([_autoscaling(observed)] if _is_autoscaled(observed, finding) else [])
+
+
+def _accepted(observed: Observed, finding: Finding, readiness: Readiness) -> Judged:
+    if readiness.reason in {"InvalidSpec", *REASONS_OF_THE_ARTIFACT}:
+        return Judged("ModelAccepted", "False", readiness.reason, readiness.message)
+    revision = finding.plan.revision if finding.plan else None
+    served = _ready_pods(observed, revision) or (observed.owner.status.get("stable") or {}).get("revision") == revision
+    if revision is not None and served:
+        return Judged("ModelAccepted", "True", "Loaded", "The model was fetched, loaded and gave a first prediction.")
+    return Judged("ModelAccepted", "Unknown", "Pending", "The model has not been loaded yet.")
+
+
+def _available(observed: Observed) -> Judged:
+    if serving(observed):
+        return Judged("Available", "True", "Serving", "At least one pod answers requests.")
+    return Judged("Available", "False", "NoPodServes", "No pod answers requests.")
+
+
+def _is_autoscaled(observed: Observed, finding: Finding) -> bool:
+    return finding.plan.autoscaled if finding.plan else observed.autoscaler is not None
+
+
+def _autoscaling(observed: Observed) -> Judged:
+    conditions = observed.autoscaler.conditions if observed.autoscaler else ()
+    active = next((one for one in conditions if one.type == "ScalingActive"), None)
+    if active is None:
+        return Judged("AutoscalingActive", "Unknown", "Pending", "The autoscaler has not said anything yet.")
+    status = active.status if active.status in {"True", "False"} else "Unknown"
+    return Judged("AutoscalingActive", status, active.reason or "Unknown", active.message)  # type: ignore[arg-type]
+
+
+# Revisions --------------------------------------------------------------------------------------------------------------------------------
+
+
+def _stable(observed: Observed, finding: Finding) -> dict[str, Any] | None:
+    """The revision that answers requests; during a rollout the one before, for as long as it has pods that do."""
+    old: Mapping[str, Any] = observed.owner.status.get("stable") or {}
+    deployment, wanted = observed.deployment, finding.plan.revision if finding.plan else None
+    if deployment is None:
+        return dict(old) or None
+    if wanted is not None and rolled_out(deployment, wanted) and deployment.available:
+        return _description(observed, wanted, old)
+    served = [
+        one.revision for one in observed.revisions if one.revision != wanted and _ready_pods(observed, one.revision)
+    ]
+    revision = served[0] if served else old.get("revision")
+    return _description(observed, revision, old) if revision else None
+
+
+def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> dict[str, Any] | None:
+    if finding.plan is None or readiness.reason == SUSPENDED.reason:
+        return None
+    wanted, deployment = finding.plan.revision, observed.deployment
+    if deployment is not None and rolled_out(deployment, wanted) and deployment.available:
+        return None
+    return {**_description(observed, wanted, {}), "reason": readiness.reason, "message": readiness.message}
+
+
+def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> dict[str, Any]:
+    """A revision from its record, with the digest that its pods reported; what is no longer found is taken from `old`."""
+    known = dict(old) if old.get("revision") == revision else {"revision": revision}
+    record = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision}"))
+    if isinstance(record, RevisionView):
+        model = (json.loads(record.data).get("inputs") or {}).get("model") or {}
+        known |= {"format": "auto"} | {part: model[part] for part in ("uri", "version", "format") if part in model}
+    digest = next((found for pod in _pods(observed, revision) if (found := fetched_digest(pod))), None)
+    return {**known, "digest": digest} if digest else known
+
+
+def _pods(observed: Observed, revision: str | None) -> list[PodView]:
+    return sorted((pod for pod in observed.pods if pod.revision == revision), key=lambda pod: (pod.created, pod.name))
+
+
+def _ready_pods(observed: Observed, revision: str | None) -> list[PodView]:
+    return [pod for pod in _pods(observed, revision) if pod.ready and not pod.deleting]
+
+
+# The smallest write -----------------------------------------------------------------------------------------------------------------------
+
+
+def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON merge patch (RFC 7386) that makes `old` into `new`; empty when they are equal."""
+    patch: dict[str, Any] = {name: None for name in old if name not in new}
+    for name, value in new.items():
+        before = old.get(name)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            inner = merge_patch(before, value)
+            patch |= {name: inner} if inner else {}
+        elif name not in old or value != before:
+            patch[name] = value
+    return patch
