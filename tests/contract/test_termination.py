@@ -1,0 +1,79 @@
+"""What a pod of ours says when it ends is what the operator understands."""
+
+import hashlib
+
+import pytest
+
+from modelway.state import ContainerView, PodView, Termination
+from modelway.termination import CURABLE_BY_WAITING, REASON_OF_EXIT_CODE, explained, fetched_digest
+from modelway_server.errors import LOAD_FAILURES, LoadFailure
+from modelway_server.report import encode, failure_report
+
+CRASHES = {2, 134, 139}
+"""Exit codes that no failure of the server's own ends with: a wrong command line, an abort, a segmentation fault."""
+
+
+def ended(code: int, message: bytes = b"") -> Termination:
+    return Termination(code, "Error", message.decode())
+
+
+def test_the_operator_knows_every_exit_code_of_the_server_and_no_other() -> None:
+    known = {code: words[0] for code, words in REASON_OF_EXIT_CODE.items() if code not in CRASHES}
+    assert known == {failure.exit_code: failure.__name__ for failure in LOAD_FAILURES}
+
+
+@pytest.mark.parametrize("failure", LOAD_FAILURES)
+def test_a_message_arrives_with_its_reason_and_remedy(failure: type[LoadFailure]) -> None:
+    message = encode(failure_report(failure("the cause is here")))
+    told = explained(ended(failure.exit_code, message))
+    assert told is not None
+    assert told[0] == failure.__name__
+    assert "The cause is here." in told[1]
+    assert failure.default_remedy.rstrip(".")[1:] in told[1]
+
+
+@pytest.mark.parametrize("failure", LOAD_FAILURES)
+def test_without_a_message_the_exit_code_tells_the_same_reason(failure: type[LoadFailure]) -> None:
+    told = explained(ended(failure.exit_code))
+    assert told is not None
+    assert told[0] == failure.__name__
+
+
+def test_the_longest_message_is_still_understood() -> None:
+    message = encode(failure_report(LOAD_FAILURES[0]("é" * 5000)))
+    told = explained(ended(10, message))
+    assert told is not None
+    assert told[0] == "ModelNotFound"
+    assert LOAD_FAILURES[0].default_remedy in told[1]
+
+
+def test_reasons_that_pass_by_themselves_are_reasons_of_the_server() -> None:
+    assert {failure.__name__ for failure in LOAD_FAILURES} >= CURABLE_BY_WAITING
+
+
+def test_the_operator_reads_the_digest_that_fetch_reports() -> None:
+    digest = f"sha256:{hashlib.sha256(b'model').hexdigest()}"
+    report = encode({"reason": "Fetched", "digest": digest, "bytes": 5, "uri": "s3://" + "é" * 2000})
+    fetch = ContainerView(
+        name="fetch",
+        ready=True,
+        restarts=0,
+        running=False,
+        waiting_reason="",
+        waiting_message="",
+        ended=Termination(0, "Completed", report.decode()),
+        ended_before=None,
+    )
+    pod = PodView(
+        name="fraud-1",
+        resource_version="1",
+        owner_name="fraud",
+        revision="r",
+        created="",
+        deleting=False,
+        ready=False,
+        unschedulable=None,
+        evicted=None,
+        containers=(fetch,),
+    )
+    assert fetched_digest(pod) == digest
