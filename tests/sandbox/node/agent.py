@@ -1,0 +1,118 @@
+"""The node's agent: gives every pod that is bound to this node a worker, and tells workers what changed around them."""
+
+import asyncio
+import shutil
+from typing import Any
+
+from sandbox.api import Api
+from sandbox.node.addresses import Addresses
+from sandbox.node.events import Events
+from sandbox.node.images import ImageFile
+from sandbox.node.memory import Memory
+from sandbox.node.pods import PodWorker
+from sandbox.node.registration import Registration
+from sandbox.node.runtime import Node
+from sandbox.node.settings import Settings
+from sandbox.node.sources import Sources, referred
+from sandbox.processes import cgroup_name
+
+Json = dict[str, Any]
+PODS = "/api/v1/pods"
+LOOK_SECONDS = 0.5
+HOSTS_SECONDS = 0.05
+
+
+class Agent:
+    """One process node on one API server."""
+
+    def __init__(self, api: Api, settings: Settings) -> None:
+        self._api = api
+        self._settings = settings
+        self._workers: dict[str, PodWorker] = {}
+        self._addresses = Addresses(settings.address, settings.directory / "next-address")
+        self._hosts_stale = asyncio.Event()
+        self._node = Node(
+            settings,
+            ImageFile(settings.images),
+            Sources(api, self._source_changed),
+            Events(api, settings.name),
+            Memory(cgroup_name(settings.directory)),
+        )
+
+    async def run(self) -> None:
+        """Work until cancelled; then end every pod's processes, but leave the pods in the API as they are."""
+        registration = Registration(self._api, self._settings)
+        await self._clear()
+        await registration.register()
+        print(f"node {self._settings.name} is ready; memory limits by {self._node.memory.kind}", flush=True)  # noqa: T201
+        async with asyncio.TaskGroup() as group:
+            for part in (registration, self._node.sources, self._node.events, self._node.memory):
+                group.create_task(part.run())
+            group.create_task(self._follow_pods())
+            group.create_task(self._follow_images())
+            group.create_task(self._follow_services())
+
+    async def _clear(self) -> None:
+        """Forget pods that vanished while no node ran; their processes died with the last node."""
+        self._settings.pods.mkdir(parents=True, exist_ok=True)
+        bound = (await self._api.get(PODS, fieldSelector=f"spec.nodeName={self._settings.name}"))["items"]
+        for pod in bound:
+            if pod.get("status", {}).get("podIP"):
+                self._addresses.claim(pod["status"]["podIP"])
+        known = {pod["metadata"]["uid"] for pod in bound}
+        for folder in self._settings.pods.iterdir():
+            if folder.name not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    async def _follow_pods(self) -> None:
+        async for change in self._api.list_and_watch(PODS, fieldSelector=f"spec.nodeName={self._settings.name}"):
+            pod = change.object
+            uid = pod["metadata"]["uid"]
+            worker = self._workers.get(uid)
+            if worker is None:
+                if change.type != "DELETED":
+                    self._workers[uid] = PodWorker(pod, self._api, self._node, self._address(pod), self._pod_ended)
+            elif change.type == "DELETED":
+                worker.vanish()
+            else:
+                worker.update(pod)
+
+    def _address(self, pod: Json) -> str:
+        if pod["spec"].get("hostNetwork"):
+            return self._settings.address
+        return self._addresses.claim(pod.get("status", {}).get("podIP"))
+
+    def _pod_ended(self, uid: str) -> None:
+        worker = self._workers.pop(uid)
+        self._addresses.release(worker.runtime.address)
+
+    def _source_changed(self, kind: str, namespace: str, name: str) -> None:
+        if kind == "Service":
+            self._hosts_stale.set()
+            return
+        for worker in self._workers.values():
+            pod = worker.runtime.pod
+            if pod["metadata"]["namespace"] == namespace and (kind, name) in referred(pod):
+                worker.sources_changed()
+
+    async def _follow_services(self) -> None:
+        while True:
+            await self._hosts_stale.wait()
+            await asyncio.sleep(HOSTS_SECONDS)  # many Services come at once
+            self._hosts_stale.clear()
+            for worker in self._workers.values():
+                worker.runtime.update_hosts()
+
+    async def _follow_images(self) -> None:
+        """Tell pods that wait for an image when the map of images changed."""
+        before = 0
+        while True:
+            try:
+                now = self._settings.images.stat().st_mtime_ns
+            except OSError:
+                now = 0
+            if now != before:
+                for worker in self._workers.values():
+                    worker.runtime.poke.set()
+            before = now
+            await asyncio.sleep(LOOK_SECONDS)

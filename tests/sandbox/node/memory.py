@@ -1,0 +1,141 @@
+"""Memory limits of containers: by cgroup where this process may make one, else by looking at the processes' size."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+CGROUPS = Path("/sys/fs/cgroup")
+LOOK_SECONDS = 0.5
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Limit(Protocol):
+    """The limit of one run of a container."""
+
+    def join(self, pid: int) -> None:
+        """Put the process `pid` and its future children under the limit."""
+
+    def exceeded(self) -> bool:
+        """Whether a process was killed for memory."""
+
+    def close(self) -> None:
+        """Forget it; the processes are gone."""
+
+
+class _Group:
+    """A memory cgroup, version 1 or 2."""
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self._path = path
+        path.mkdir(parents=True)
+        self._second = (path / "memory.max").exists()
+        (path / ("memory.max" if self._second else "memory.limit_in_bytes")).write_text(str(limit))
+        # A swapping container would never meet its limit.
+        with contextlib.suppress(OSError):
+            (path / ("memory.swap.max" if self._second else "memory.swappiness")).write_text("0")
+        if self._second:
+            (path / "memory.oom.group").write_text("1")
+
+    def join(self, pid: int) -> None:
+        (self._path / "cgroup.procs").write_text(str(pid))
+
+    def exceeded(self) -> bool:
+        lines = (self._path / ("memory.events" if self._second else "memory.oom_control")).read_text().splitlines()
+        return any(line.startswith("oom_kill ") and line.split()[1] != "0" for line in lines)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._path.rmdir()
+
+
+class _Watched:
+    """The first process of a container, whose size with all its children is looked at."""
+
+    def __init__(self, limit: int, forget: Callable[["_Watched"], None]) -> None:
+        self._limit = limit
+        self._forget = forget
+        self._pid: int | None = None
+        self._killed = False
+
+    def join(self, pid: int) -> None:
+        self._pid = pid
+
+    def exceeded(self) -> bool:
+        return self._killed
+
+    def close(self) -> None:
+        self._pid = None
+        self._forget(self)
+
+    def look(self) -> None:
+        if self._pid is not None and not self._killed and resident(self._pid) > self._limit:
+            self._killed = True
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that the process `pid` and its descendants hold; shared pages count for each."""
+    with contextlib.suppress(OSError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        children = [
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+        return pages * PAGE + sum(resident(child) for child in children)
+    return 0
+
+
+def _own_group() -> Path | None:
+    """The memory cgroup of this process, under which it may make others: never beside it, that would leave its limits."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, kinds, name = line.split(":", 2)
+        if kinds == "memory":
+            return CGROUPS / "memory" / name.lstrip("/")
+        # Version 2 has no processes beside groups, but in its root.
+        if not kinds and name == "/" and (CGROUPS / "memory.stat").exists():
+            return CGROUPS
+    return None
+
+
+class Memory:
+    """All limits of one node; `name` is that of its cgroup."""
+
+    def __init__(self, name: str) -> None:
+        parent = _own_group()
+        self._root = parent / name if parent else None
+        self._watched: set[_Watched] = set()
+        if self._root is not None:
+            try:
+                self._root.mkdir(exist_ok=True)
+                if (CGROUPS / "cgroup.controllers").exists():
+                    (self._root / "cgroup.subtree_control").write_text("+memory")
+                _Group(self._root / "trial", 1 << 30).close()
+            except OSError:
+                self._root = None
+
+    @property
+    def kind(self) -> str:
+        """How limits are held."""
+        return f"cgroup {self._root}" if self._root else f"looking every {LOOK_SECONDS} s"
+
+    def limit(self, name: str, size: int) -> Limit:
+        """A limit of `size` bytes, for a run of a container called `name` once."""
+        if self._root is not None:
+            with contextlib.suppress(OSError):
+                return _Group(self._root / name, size)
+        watched = _Watched(size, self._watched.discard)
+        self._watched.add(watched)
+        return watched
+
+    async def run(self) -> None:
+        """Look after the containers that no cgroup limits, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for watched in list(self._watched):
+                watched.look()
