@@ -1,17 +1,26 @@
 """The kinds of text, list and map that fields are made of, each with its bounds."""
 
+import re
 from typing import Annotated, Any
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic.alias_generators import to_snake
+from pydantic_core import PydanticCustomError
+
+from modelway.api.base import Rule
 
 LABEL_VALUE_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
-LABEL_KEY_PATTERN = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+LABEL_KEY_LENGTH = 253
+LABEL_KEY_PATTERN = (
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+    r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+)
 DNS_SUBDOMAIN_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
 LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=LABEL_VALUE_PATTERN)]
 """The value of a Kubernetes label."""
 
-LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317, pattern=LABEL_KEY_PATTERN)]
+LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=LABEL_KEY_LENGTH, pattern=LABEL_KEY_PATTERN)]
 """The key of a Kubernetes label, with or without a domain in front."""
 
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN_PATTERN)]
@@ -26,5 +35,41 @@ def atomic(most: int, *, least: int = 0) -> Any:
 
 
 def keyed(most: int, *keys: str) -> Any:
-    """A list of at most `most` objects told apart by `keys`, so that two authors can each own their items."""
+    """A list of at most `most` objects told apart by `keys`, so that two authors can each own their items.
+
+    Goes with `unique`, which says the same to Python.
+    """
     return Field(max_length=most, json_schema_extra={LIST_TYPE: "map", "x-kubernetes-list-map-keys": [*keys]})
+
+
+def unique(*keys: str) -> AfterValidator:
+    """No two objects of a list have the same `keys`."""
+
+    def refuse_twins(items: tuple[BaseModel, ...]) -> tuple[BaseModel, ...]:
+        seen: set[tuple[Any, ...]] = set()
+        for item in items:
+            identity = tuple(getattr(item, to_snake(key)) for key in keys)
+            if identity in seen:
+                names = " and ".join(f"{key} {value!r}" for key, value in zip(keys, identity, strict=True))
+                raise PydanticCustomError(
+                    "twins", "more than one entry has {names}: keep one of them", {"names": names}
+                )
+            seen.add(identity)
+        return items
+
+    return AfterValidator(refuse_twins)
+
+
+def well_formed_keys(field: str) -> Rule:
+    """The rule that the keys of a map are label keys, which a structural schema cannot say of keys."""
+    pattern = re.compile(LABEL_KEY_PATTERN)
+    return Rule(
+        cel=f"!has(self.{field}) || self.{field}.all(key, "
+        f"key.size() <= {LABEL_KEY_LENGTH} && key.matches(r'{LABEL_KEY_PATTERN}'))",
+        holds=lambda subject: all(
+            len(key) <= LABEL_KEY_LENGTH and pattern.fullmatch(key) for key in getattr(subject, to_snake(field)) or ()
+        ),
+        message=f"each key of {field} must be letters, digits, '-', '_' and '.', at most 63 of them, with a domain and '/' "
+        "in front where there is one, for example team or example.com/team",
+        field=field,
+    )

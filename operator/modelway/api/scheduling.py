@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from modelway.api.base import ApiModel, Rule
-from modelway.api.fields import LabelKey, LabelValue, ObjectName, atomic, keyed
+from modelway.api.fields import LabelKey, LabelValue, ObjectName, atomic, keyed, unique, well_formed_keys
 
 Labels = Annotated[dict[str, LabelValue], Field(max_length=32)]
 AnnotationValue = Annotated[str, Field(max_length=4096)]
@@ -141,6 +141,7 @@ class LabelSelector(ApiModel):
     """Further demands on the labels."""
 
     rules = (
+        well_formed_keys("matchLabels"),
         Rule(
             cel="(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",
             holds=lambda it: bool(it.match_labels) or bool(it.match_expressions),
@@ -231,7 +232,11 @@ class Scheduling(ApiModel):
     """Taints of nodes that the pods put up with."""
     affinity: Affinity | None = None
     """Nearness to nodes and pods."""
-    topology_spread: Annotated[tuple[TopologySpreadConstraint, ...], keyed(8, "topologyKey", "whenUnsatisfiable")] = ()
+    topology_spread: Annotated[
+        tuple[TopologySpreadConstraint, ...],
+        keyed(8, "topologyKey", "whenUnsatisfiable"),
+        unique("topologyKey", "whenUnsatisfiable"),
+    ] = ()
     """How evenly the pods are spread; over nodes, where possible, when left out."""
     priority_class_name: ObjectName | None = None
     """The PriorityClass of the pods; it must exist in the cluster."""
@@ -243,6 +248,7 @@ class Scheduling(ApiModel):
     """Further annotations of the pods."""
 
     rules = (
+        *map(well_formed_keys, ("nodeSelector", "labels", "annotations")),
         Rule(
             cel=f"!has(self.labels) || self.labels.all(key, !({_reserved_in_cel('key')}))",
             holds=lambda it: not any(map(_is_reserved, it.labels or ())),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from modelway.api.base import ApiModel, Rule, matches
-from modelway.api.fields import LabelValue, ObjectName, keyed
+from modelway.api.fields import LabelValue, ObjectName, keyed, unique
 from modelway.api.location import URI_RULES
 from modelway.api.meta import Metadata
 from modelway.api.problems import problems_of
@@ -153,7 +153,7 @@ class Runtime(ApiModel):
     """Bounds on sizes and times."""
     resources: Resources | None = None
     """The CPU and memory of each pod."""
-    env: Annotated[tuple[EnvVar, ...], keyed(64, "name")] = ()
+    env: Annotated[tuple[EnvVar, ...], keyed(64, "name"), unique("name")] = ()
     """Environment variables of the model server."""
 
 
