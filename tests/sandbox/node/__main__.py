@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sandbox import forwarder
+from sandbox import forwarder, kubelet
 from sandbox.api import Api
 from sandbox.node.agent import Agent
 from sandbox.node.process import adopt_orphans
@@ -47,8 +47,20 @@ async def _run(arguments: argparse.Namespace) -> None:
             restart_delay=arguments.restart_delay,
             restart_limit=arguments.restart_limit,
         )
-        group.create_task(Agent(api, settings).run())
+        agent = Agent(api, settings)
+        group.create_task(agent.run())
         group.create_task(forwarder.run(api, endpoint_lag=arguments.endpoint_lag))
+        group.create_task(
+            kubelet.serve(
+                address=arguments.address,
+                certificate=arguments.kubelet_cert,
+                key=arguments.kubelet_key,
+                client_ca=arguments.kubelet_client_ca,
+                directory=arguments.directory,
+                pod_of=agent.pod,
+                port=settings.kubelet_port,
+            )
+        )
 
 
 async def _until_told(arguments: argparse.Namespace) -> None:

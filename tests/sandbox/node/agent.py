@@ -45,12 +45,24 @@ class Agent:
         await self._clear()
         await registration.register()
         print(f"node {self._settings.name} is ready; memory limits by {self._node.memory.kind}", flush=True)  # noqa: T201
+        try:
+            await self._serve(registration)
+        finally:
+            for worker in self._workers.values():
+                worker.kill()
+
+    async def _serve(self, registration: Registration) -> None:
         async with asyncio.TaskGroup() as group:
             for part in (registration, self._node.sources, self._node.events, self._node.memory):
                 group.create_task(part.run())
             group.create_task(self._follow_pods())
             group.create_task(self._follow_images())
             group.create_task(self._follow_services())
+
+    def pod(self, namespace: str, name: str) -> Json | None:
+        """The pod of that name on this node, its status as last reported."""
+        pods = (worker.runtime.pod for worker in self._workers.values())
+        return next((p for p in pods if (p["metadata"]["namespace"], p["metadata"]["name"]) == (namespace, name)), None)
 
     async def _clear(self) -> None:
         """Forget pods that vanished while no node ran; their processes died with the last node."""

@@ -71,7 +71,7 @@ def isolate(*, user_namespace: bool, user: int) -> None:
     kernel("unshare", flags | (CLONE_NEWUSER if user_namespace else 0))
     if user_namespace:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {uid} 1"), ("gid_map", f"{user} {gid} 1")):
-            with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123 - no pathlib: it doubles the start
+            with open(f"/proc/self/{name}", "w") as file:
                 file.write(text)
 
 
@@ -92,7 +92,7 @@ class Root:
         os.chdir("/")
         self._machine()
         self._devices()
-        for folder in ("/tmp", "/run", "/var/tmp"):  # noqa: S108 - inside the new root
+        for folder in ("/tmp", "/run", "/var/tmp"):
             self._private(folder, "mode=1777")
         self._hide()
         for mount in sorted(self.spec["mounts"], key=lambda mount: len(mount["target"].split("/"))):
@@ -110,7 +110,7 @@ class Root:
             target = "/" + entry.name
             if entry.is_symlink():
                 os.symlink(os.readlink(entry.path), target)
-            elif entry.is_dir() and target not in {"/tmp", "/run", "/dev", "/proc"}:  # noqa: S108
+            elif entry.is_dir() and target not in {"/tmp", "/run", "/dev", "/proc"}:
                 os.mkdir(target)
                 bind(entry.path, target, readonly=True)
         os.mkdir("/proc")
@@ -123,13 +123,13 @@ class Root:
         os.mkdir("/dev")
         tmpfs("/dev")
         for name in DEVICES:
-            open(f"/dev/{name}", "w").close()  # noqa: PTH123, SIM115
+            open(f"/dev/{name}", "w").close()
             bind(f"{OLD}/dev/{name}", f"/dev/{name}")
         for name, destination in DEVICE_LINKS.items():
             os.symlink(destination, f"/dev/{name}")
         for name in ("shm", "pts"):
             os.mkdir(f"/dev/{name}")
-        tmpfs("/dev/shm", "mode=1777," + SHARED_MEMORY)  # noqa: S108
+        tmpfs("/dev/shm", "mode=1777," + SHARED_MEMORY)
         bind(OLD + "/dev/pts", "/dev/pts")
 
     def _private(self, folder: str, options: str) -> None:
@@ -239,11 +239,11 @@ def main() -> None:
         text += os.read(0, size - len(text))
     spec = json.loads(text)
     status = spec["status"]
-    os.set_inheritable(status, False)
+    os.set_inheritable(status, False)  # noqa: FBT003 - it takes no keyword
     try:
         if "enter" in spec:
             enter(spec)
-        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:  # noqa: PTH123
+        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
             file.write("500")  # a machine out of memory shall lose a pod, not the control plane
         isolate(user_namespace=spec["userNamespace"], user=spec["user"])
         child = os.fork()

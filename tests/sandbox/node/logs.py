@@ -11,11 +11,6 @@ TAIL_BYTES = 2048
 TAIL_LINES = 80
 
 
-def log_path(pods: Path, uid: str, container: str, restarts: int) -> Path:
-    """The log of the run `restarts` of a container; an older part of it, if it grew too large, has `.1` added."""
-    return pods / uid / container / f"{restarts}.log"
-
-
 class Log:
     """The log of one run of a container; turned over at `limit` bytes, with one older part kept."""
 

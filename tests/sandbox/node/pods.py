@@ -71,6 +71,12 @@ class PodWorker:
         self._gone = True
         self._deleted.set()
 
+    def kill(self) -> None:
+        """Kill its processes; the node ends and the pod stays in the API."""
+        self.task.cancel()
+        for container in self._containers:
+            container.kill()
+
     def sources_changed(self) -> None:
         """A ConfigMap, a Secret or an image that the pod refers to changed."""
         self.runtime.poke.set()
