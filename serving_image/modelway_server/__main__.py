@@ -1,11 +1,31 @@
 """`modelway-server`: what runs in a serving pod."""
 
 import argparse
+import logging
+import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
 
-from modelway_server.artifacts import fetch
+from modelway_server import settings
 from modelway_server.report import configure_logging
+
+
+class _CommandParser(argparse.ArgumentParser):
+    """The parser of one command, which declares its arguments, and so imports its code, only when it is chosen."""
+
+    def __init__(self, *, declare: Callable[[argparse.ArgumentParser], None] | None = None, **kwargs: Any) -> None:
+        super().__init__(allow_abbrev=False, **kwargs)
+        self._declare = declare
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse, after the command has declared what it takes."""
+        if self._declare is not None:
+            self._declare(self)
+            self._declare = None
+        return super().parse_known_args(args, namespace)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -14,15 +34,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, 2 for a wrong command line, else that of the failure's reason.
     """
-    parser = argparse.ArgumentParser(prog="modelway-server", description="Fetch and serve a trained model.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    fetch_parser = commands.add_parser("fetch", help="bring a model's file into a directory")
-    fetch.add_arguments(fetch_parser)
-    fetch_parser.set_defaults(run=fetch.run)
+    parser = _CommandParser(prog="modelway-server", description="Fetch and serve a trained model.")
+    parser.add_argument("--version", action="version", version=version("modelway"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
+    commands.add_parser("fetch", help="bring a model's file into a directory", declare=_declare_fetch)
+    commands.add_parser("serve", help="serve the model in a directory", declare=_declare_serve)
     arguments = parser.parse_args(argv)
-    configure_logging()
+    configure_logging(os.environ.get("MODELWAY_LOG_LEVEL", "INFO"))
     return int(arguments.run(arguments))
 
 
+def run() -> None:
+    """Run one command and end the process: a prediction that never returns must not hold it up."""
+    try:
+        status = main()
+    except SystemExit as exit_:
+        status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _declare_fetch(parser: argparse.ArgumentParser) -> None:
+    from modelway_server.artifacts import fetch  # noqa: PLC0415  (its store client costs `serve` time and memory)
+
+    fetch.add_arguments(parser)
+    parser.set_defaults(run=fetch.run)
+
+
+def _declare_serve(parser: argparse.ArgumentParser) -> None:
+    settings.add_arguments(parser)
+    parser.set_defaults(run=_serve)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    chosen = settings.ServeSettings.from_arguments(arguments)
+    if chosen.workers > 1:  # read by prometheus_client when it is imported
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="modelway-metrics-")
+    from modelway_server.serving import serve  # noqa: PLC0415  (`fetch` needs none of it)
+
+    return serve(chosen)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -1,0 +1,164 @@
+"""The values of one column held against what the model was trained on, and made into a numpy array."""
+
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelway_server.contract.signature import Column
+from modelway_server.errors import InvalidInput
+from modelway_server.protocol.tensors import shorten
+
+MAX_LISTED = 10
+"""Categories that a message lists before it says how many more there are."""
+
+Values = Sequence[Any] | NDArray[Any]
+"""JSON values, or the values of a tensor."""
+Locate = Callable[[int], str]
+"""Where in the request the value of a row stands."""
+
+
+def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: float | None = None) -> NDArray[Any]:
+    """The column as the model takes it: float64, int64, bool, or objects.
+
+    Args:
+        column: what the model was trained on.
+        values: one a row; None and NaN are missing.
+        locate: where in the request the value of a row stands.
+        max_magnitude: largest absolute number that the model accepts, None when any.
+
+    Raises:
+        InvalidInput: a value is of another type, missing where the model needs one, or of an unknown category.
+    """
+    if not column.used:
+        return _as_objects(values)
+    where = f"column {column.name!r}"
+    match column.datatype:
+        case "BYTES":
+            result = _strings(values, locate, where, column.missing)
+        case "BOOL":
+            result = _booleans(values, locate, where)
+        case "INT64":
+            result = _integers(values, locate, where)
+        case _:
+            result = numbers(values, locate, where)
+    if not column.nullable:
+        refuse_missing(result, locate, f"{where} must not be missing: the model was not trained to handle it")
+    if max_magnitude is not None and result.dtype.kind == "f":
+        refuse_large(result, max_magnitude, locate, where)
+    if column.categories is not None:
+        _refuse_unknown(result, column.categories, locate, where)
+    return result
+
+
+def numbers(values: Values, locate: Locate, where: str) -> NDArray[np.float64]:
+    """Numbers and booleans as float64, what is missing as NaN.
+
+    Raises:
+        InvalidInput: a value is no number, or too large for a double.
+    """
+    if isinstance(values, np.ndarray):
+        if values.dtype.kind in "fiub":
+            return values.astype(np.float64)
+    else:
+        try:
+            # array("d") takes numbers and booleans only, where numpy would also read "1.5"
+            return np.frombuffer(array("d", values), dtype=np.float64)
+        except (TypeError, OverflowError):
+            pass
+    return np.array([_number(value, row, locate, where) for row, value in enumerate(values)], dtype=np.float64)
+
+
+def refuse_missing(values: NDArray[Any], locate: Locate, message: str) -> None:
+    """Refuse a column that holds None or NaN.
+
+    Raises:
+        InvalidInput: it does; the first one is named.
+    """
+    missing = _missing(values)
+    if missing.any():
+        raise InvalidInput(message, field=locate(int(missing.argmax())))
+
+
+def refuse_large(values: NDArray[Any], limit: float, locate: Locate, where: str) -> None:
+    """Refuse numbers beyond what the model's own arithmetic holds.
+
+    Raises:
+        InvalidInput: there is one; the first is named.
+    """
+    large = np.abs(values) > limit
+    if large.any():
+        row = int(large.argmax())
+        raise InvalidInput(f"{where} is {values[row]:g}; the model takes numbers up to {limit:g}", field=locate(row))
+
+
+def _number(value: Any, row: int, locate: Locate, where: str) -> float:
+    if value is None:
+        return float("nan")
+    if not isinstance(value, bool | int | float):
+        raise InvalidInput(f"{where} takes numbers, this is {shorten(value)}", field=locate(row))
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidInput(
+            f"{where} takes numbers that fit a double, this one is too large", field=locate(row)
+        ) from None
+
+
+def _integers(values: Values, locate: Locate, where: str) -> NDArray[Any]:
+    """int64, or float64 with NaN when some are missing."""
+    wide = numbers(values, locate, where)
+    missing = np.isnan(wide)
+    broken = ~missing & ((wide != np.floor(wide)) | (np.abs(wide) >= 2.0**63))
+    if broken.any():
+        row = int(broken.argmax())
+        raise InvalidInput(f"{where} takes integers, this is {wide[row]:g}", field=locate(row))
+    return wide if missing.any() else np.asarray(wide.astype(np.int64))
+
+
+def _booleans(values: Values, locate: Locate, where: str) -> NDArray[Any]:
+    """bool, or objects with NaN when some are missing."""
+    result = _as_objects(values)
+    for row, value in enumerate(result):
+        if value is None:
+            result[row] = float("nan")
+        elif not isinstance(value, bool | np.bool_):
+            raise InvalidInput(f"{where} takes true and false, this is {shorten(value)}", field=locate(row))
+    return result if any(value != value for value in result) else result.astype(np.bool_)  # noqa: PLR0124  (NaN)
+
+
+def _strings(values: Values, locate: Locate, where: str, missing: float | None) -> NDArray[np.object_]:
+    result = _as_objects(values)
+    for row, value in enumerate(result):
+        if value is None:
+            result[row] = missing
+        elif type(value) is not str:
+            raise InvalidInput(f"{where} takes strings, this is {shorten(value)}", field=locate(row))
+    return result
+
+
+def _as_objects(values: Values) -> NDArray[np.object_]:
+    result = np.empty(len(values), dtype=object)
+    result[:] = values.tolist() if isinstance(values, np.ndarray) else values
+    return result
+
+
+def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    if values.dtype.kind == "f":
+        return np.asarray(np.isnan(values))
+    if values.dtype.kind != "O":
+        return np.zeros(len(values), dtype=np.bool_)
+    return np.array([value is None or value != value for value in values], dtype=np.bool_)  # noqa: PLR0124  (NaN)
+
+
+def _refuse_unknown(values: NDArray[Any], categories: frozenset[Any], locate: Locate, where: str) -> None:
+    for row, value in enumerate(values.tolist()):
+        if value not in categories and value == value and value is not None:  # noqa: PLR0124  (NaN)
+            listed = ", ".join(sorted(map(repr, categories))[:MAX_LISTED])
+            more = f" and {len(categories) - MAX_LISTED} more" if len(categories) > MAX_LISTED else ""
+            raise InvalidInput(
+                f"{where} is {shorten(value)}, which is none of the categories that the model knows: {listed}{more}",
+                field=locate(row),
+            )

@@ -1,0 +1,263 @@
+"""Rows of a request held against a model's signature, and made into what the model takes.
+
+Every refusal names the field at fault: the tensor or instance, its row and its column. Nothing here knows how a model
+computes; a request that passes may still be refused by the model itself.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelway_server.contract.columns import Values, coerce, numbers
+from modelway_server.contract.signature import Column, Form, Signature
+from modelway_server.errors import InvalidInput, MalformedRequest
+from modelway_server.protocol.strict_json import json_type
+from modelway_server.protocol.tensors import Tensor
+
+MAX_NAMED = 10
+"""Column names that a message lists before it says how many more there are."""
+
+Cell = Callable[[int, int], str]
+"""Where in the request the value of a row and a column stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Checked rows.
+
+    Attributes:
+        values: what the model's method takes: an array, a DataFrame or a list of strings.
+        count: how many rows there are, 1 or more.
+    """
+
+    values: Any
+    count: int
+
+
+def rows_of_tensors(signature: Signature, tensors: Sequence[Tensor]) -> Rows:
+    """The rows of a V2 request: one tensor of [rows, width], or one tensor per column.
+
+    Raises:
+        InvalidInput: the tensors are not what the model was trained on.
+    """
+    if signature.form is Form.TEXT:
+        return _text_tensor(tensors)
+    known = {column.name for column in signature.columns}
+    if len(tensors) == 1 and (tensors[0].name not in known or len(tensors[0].shape) == 2):
+        return _matrix_tensor(signature, tensors[0])
+    _check_names(signature, [tensor.name for tensor in tensors], "inputs")
+    by_name = {tensor.name: tensor for tensor in tensors}
+    for tensor in tensors:
+        if len(tensor.shape) != 1 and tensor.shape[1:] != (1,):
+            raise InvalidInput(
+                f"column {tensor.name!r} takes one value a row: shape [rows] or [rows, 1], not {list(tensor.shape)}",
+                field=f"{tensor.field}.shape",
+            )
+    columns = {name: tensor.values.reshape(-1) for name, tensor in by_name.items()}
+    _check_lengths(columns, lambda name: f"{by_name[name].field}.shape")
+    return _rows_of_columns(signature, columns, lambda name, row: f"{by_name[name].field}.data[{row}]")
+
+
+def rows_of_instances(signature: Signature, instances: Sequence[Any], member: str) -> Rows:
+    """The rows of a V1 request: arrays, objects, or bare values where a row has one.
+
+    Raises:
+        MalformedRequest: rows of different kinds.
+        InvalidInput: the rows are not what the model was trained on.
+    """
+    if not instances:
+        raise InvalidInput("there are no rows; send at least one", field=member)
+    kinds = set(map(type, instances))
+    if signature.form is Form.TEXT:
+        return _text_instances(instances, member)
+    if kinds == {dict}:
+        return _record_instances(signature, instances, member)
+    if kinds == {list}:
+        return _array_instances(signature, instances, member)
+    if signature.width == 1 and not kinds & {list, dict}:
+        return _array_instances(signature, [[value] for value in instances], member)
+    index = next(index for index, row in enumerate(instances) if type(row) is not list)
+    raise MalformedRequest(
+        f"each row must be an array of {signature.width or 'the same number of'} values"
+        f"{', or each an object of its columns' if signature.columns else ''}; this one is {json_type(instances[index])}",
+        field=f"{member}[{index}]",
+    )
+
+
+def rows_of_columns(signature: Signature, columns: Mapping[str, list[Any]]) -> Rows:
+    """The rows of a V1 request that sends them column by column.
+
+    Raises:
+        InvalidInput: the columns are not what the model was trained on.
+    """
+    if signature.form is Form.TEXT:
+        raise InvalidInput("this model takes bare strings; send instances, a list of strings", field="inputs")
+    _check_names(signature, columns, "inputs")
+    _check_lengths(columns, lambda name: f"inputs.{name}")
+    return _rows_of_columns(signature, columns, lambda name, row: f"inputs.{name}[{row}]")
+
+
+def _text_tensor(tensors: Sequence[Tensor]) -> Rows:
+    tensor = tensors[0]
+    if len(tensors) > 1:
+        raise InvalidInput("this model takes one tensor of strings", field=f"{tensors[1].field}.name")
+    if tensor.datatype != "BYTES":
+        raise InvalidInput(
+            f"this model takes strings: datatype BYTES, not {tensor.datatype}", field=f"{tensor.field}.datatype"
+        )
+    if len(tensor.shape) != 1 and tensor.shape[1:] != (1,):
+        raise InvalidInput(
+            f"this model takes one string a row: shape [rows], not {list(tensor.shape)}", field=f"{tensor.field}.shape"
+        )
+    return _text(tensor.values.reshape(-1).tolist(), f"{tensor.field}.data")
+
+
+def _text_instances(instances: Sequence[Any], member: str) -> Rows:
+    # a row of one string is as common as the bare string
+    return _text([row[0] if type(row) is list and len(row) == 1 else row for row in instances], member)
+
+
+def _text(values: list[Any], field: str) -> Rows:
+    for row, value in enumerate(values):
+        if type(value) is not str:
+            raise InvalidInput(
+                f"this model takes one string a row, this is {json_type(value)}", field=f"{field}[{row}]"
+            )
+    _check_count(len(values), field)
+    return Rows(values, len(values))
+
+
+def _matrix_tensor(signature: Signature, tensor: Tensor) -> Rows:
+    if len(tensor.shape) != 2 or tensor.shape[1] != (signature.width or tensor.shape[1]) or not tensor.shape[1]:
+        raise InvalidInput(_width_message(signature, tensor), field=f"{tensor.field}.shape")
+    _check_count(tensor.shape[0], f"{tensor.field}.shape")
+
+    def cell(row: int, column: int) -> str:
+        return f"{tensor.field}.data[{row}][{column}]"
+
+    if signature.form is Form.MATRIX and tensor.values.dtype.kind in "fiub":
+        return _matrix(signature, tensor.values.astype(np.float64), cell)
+    for column in signature.columns:
+        if column.used and (column.datatype == "BYTES") != (tensor.datatype == "BYTES"):
+            remedy = "send one tensor per column" if signature.per_column else f"send datatype {column.datatype}"
+            raise InvalidInput(
+                f"column {column.name!r} takes {column.datatype}, not {tensor.datatype}; {remedy}",
+                field=f"{tensor.field}.datatype",
+            )
+    return _rows_of_arrays(signature, tensor.values.T, cell)
+
+
+def _width_message(signature: Signature, tensor: Tensor) -> str:
+    width = signature.width
+    message = f"this model takes {width or 'any number of'} values a row: shape [rows, {width or 'width'}], not {list(tensor.shape)}"
+    if tensor.shape == (width,):
+        message += f"; for one row send shape [1, {width}]"
+    elif width and signature.named:
+        message += f"; the columns are {_listed(column.name for column in signature.columns)}"
+    return message
+
+
+def _array_instances(signature: Signature, instances: Sequence[list[Any]], member: str) -> Rows:
+    width = signature.width or len(instances[0])
+    for index, row in enumerate(instances):
+        if len(row) != width or not width:
+            raise InvalidInput(
+                f"this model takes {width or 'at least 1'} values a row, this one has {len(row)}",
+                field=f"{member}[{index}]",
+            )
+
+    def cell(row: int, column: int) -> str:
+        return f"{member}[{row}][{column}]"
+
+    if signature.form is not Form.MATRIX:
+        return _rows_of_arrays(signature, list(zip(*instances, strict=True)), cell)
+    flat = numbers(list(chain.from_iterable(instances)), lambda index: cell(*divmod(index, width)), "this model")
+    return _matrix(signature, flat.reshape(-1, width), cell)
+
+
+def _record_instances(signature: Signature, instances: Sequence[Mapping[str, Any]], member: str) -> Rows:
+    expected = {column.name for column in signature.columns}
+    for index, row in enumerate(instances):
+        if row.keys() != expected:
+            _check_names(signature, row, f"{member}[{index}]")
+    columns = {column.name: [row.get(column.name) for row in instances] for column in signature.columns}
+    return _rows_of_columns(signature, columns, lambda name, row: f"{member}[{row}].{name}")
+
+
+def _rows_of_columns(signature: Signature, columns: Mapping[str, Values], field: Callable[[str, int], str]) -> Rows:
+    count = len(next(iter(columns.values())))
+    arrays = [columns.get(column.name, [None] * count) for column in signature.columns]
+    return _rows_of_arrays(signature, arrays, lambda row, column: field(signature.columns[column].name, row))
+
+
+def _rows_of_arrays(signature: Signature, arrays: Sequence[Values], cell: Cell) -> Rows:
+    """One array per column of the signature, all of one length."""
+    columns = signature.columns or tuple(Column(f"x{index}") for index in range(len(arrays)))
+    checked = {
+        column.name: coerce(
+            column,
+            values,
+            lambda row, index=index: cell(row, index),
+            max_magnitude=signature.max_magnitude,  # type: ignore[misc]
+        )
+        for index, (column, values) in enumerate(zip(columns, arrays, strict=True))
+    }
+    count = len(next(iter(checked.values())))
+    if signature.form is Form.FRAME:
+        import pandas as pd  # noqa: PLC0415  (0.4 s that only models with named columns need)
+
+        return Rows(pd.DataFrame(checked, copy=False), count)
+    dtype = np.float64 if signature.form is Form.MATRIX else object
+    values = np.empty((count, len(checked)), dtype=dtype)
+    for index, array in enumerate(checked.values()):
+        values[:, index] = array
+    return Rows(values, count)
+
+
+def _matrix(signature: Signature, values: NDArray[np.float64], cell: Cell) -> Rows:
+    """All columns are numbers: checked at once, and column by column only when one may be at fault."""
+    limit = signature.max_magnitude
+    if signature.restricted or np.isnan(values).any() or (limit is not None and np.abs(values).max() > limit):
+        return _rows_of_arrays(signature, values.T, cell)
+    return Rows(values, len(values))
+
+
+def _check_names(signature: Signature, names: Iterable[str], field: str) -> None:
+    given = list(names)
+    known = {column.name for column in signature.columns}
+    if not known:
+        raise InvalidInput("this model does not name its columns; send rows, each an array of numbers", field=field)
+    unknown = [name for name in given if name not in known]
+    absent = [column.name for column in signature.columns if column.used and column.name not in set(given)]
+    if unknown or absent:
+        complaints = [f"unknown: {_listed(unknown)}"] * bool(unknown) + [f"missing: {_listed(absent)}"] * bool(absent)
+        raise InvalidInput(
+            f"the columns are not those of the training data ({'; '.join(complaints)})"
+            + ("" if absent else f"; it has {_listed(column.name for column in signature.columns)}"),
+            field=field,
+        )
+
+
+def _check_lengths(columns: Mapping[str, Values], field: Callable[[str], str]) -> None:
+    first = next(iter(columns))
+    for name, values in columns.items():
+        if len(values) != len(columns[first]):
+            raise InvalidInput(
+                f"column {name!r} has {len(values)} rows, column {first!r} has {len(columns[first])}", field=field(name)
+            )
+    _check_count(len(columns[first]), field(first))
+
+
+def _check_count(count: int, field: str) -> None:
+    if not count:
+        raise InvalidInput("there are no rows; send at least one", field=field)
+
+
+def _listed(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - MAX_NAMED} more" if len(every) > MAX_NAMED else ""
+    return ", ".join(every[:MAX_NAMED]) + more

@@ -1,0 +1,124 @@
+"""What every transport serves: metadata, and a request's bytes to an answer's bytes.
+
+Synchronous and free of transports: the caller decides in which thread it runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from numpy.typing import NDArray
+
+from modelway_server.contract.rows import Rows, rows_of_columns, rows_of_instances, rows_of_tensors
+from modelway_server.errors import MalformedRequest
+from modelway_server.protocol import v1, v2
+from modelway_server.runtimes.base import Runtime
+
+SERVER_NAME = "modelway-server"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Which model this is.
+
+    Attributes:
+        name: its name in URLs.
+        version: the user's word for its version; empty when there is none.
+        revision: hash of its revision.
+        digest: sha256 of its artifact; empty when unknown.
+    """
+
+    name: str
+    version: str = ""
+    revision: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An encoded answer and the number of rows it is for."""
+
+    body: bytes
+    rows: int
+
+
+class DataPlane:
+    """One model behind its protocols."""
+
+    def __init__(self, runtime: Runtime, identity: Identity) -> None:
+        self.identity = identity
+        self._runtime = runtime
+
+    def infer(self, body: bytes) -> Answer:
+        """Answer a V2 inference request.
+
+        Raises:
+            InputError: the request is at fault; the field is named.
+            PredictionFailed: the model is.
+        """
+        request = v2.decode_request(body)
+        methods = request.outputs or self._runtime.methods[:1]
+        self._check_outputs(methods)
+        rows = rows_of_tensors(self._runtime.signature, request.inputs)
+        outputs: dict[str, NDArray[Any]] = {}
+        for method in methods:
+            outputs |= self._runtime.call(method, rows.values, rows.count)
+        answer = v2.encode_answer(
+            model=self.identity.name,
+            version=self.identity.version,
+            request_id=request.id,
+            outputs=outputs,
+            parameters={},
+        )
+        return Answer(answer, rows.count)
+
+    def predict(self, body: bytes) -> Answer:
+        """Answer a V1 prediction request with the default method.
+
+        Raises:
+            InputError: the request is at fault; the field is named.
+            PredictionFailed: the model is.
+        """
+        rows = self._v1_rows(v1.decode_request(body))
+        outputs = self._runtime.call(self._runtime.methods[0], rows.values, rows.count)
+        return Answer(v1.encode_answer(outputs), rows.count)
+
+    def server_metadata(self) -> dict[str, Any]:
+        """The V2 metadata of the server."""
+        return {"name": SERVER_NAME, "version": version("modelway"), "extensions": []}
+
+    def model_metadata(self) -> dict[str, Any]:
+        """The V2 metadata of the model, with what tells one revision from another as parameters."""
+        identity, signature = self.identity, self._runtime.signature
+        return {
+            "name": identity.name,
+            "versions": [identity.version] if identity.version else [],
+            "platform": self._runtime.platform,
+            "inputs": signature.describe_inputs(),
+            "outputs": signature.describe_outputs(),
+            "parameters": self.description(),
+        }
+
+    def description(self) -> Mapping[str, str]:
+        """Class, versions, digest and revision of the model; what is unknown is left out."""
+        facts = {"revision": self.identity.revision, "digest": self.identity.digest}
+        return (
+            dict(self._runtime.description)
+            | {"method": self._runtime.methods[0]}
+            | {k: v for k, v in facts.items() if v}
+        )
+
+    def _v1_rows(self, request: v1.PredictRequest) -> Rows:
+        signature = self._runtime.signature
+        if request.columns is not None:
+            return rows_of_columns(signature, request.columns)
+        return rows_of_instances(signature, request.rows or [], request.member)
+
+    def _check_outputs(self, names: tuple[str, ...]) -> None:
+        for index, name in enumerate(names):
+            if name not in self._runtime.methods:
+                raise MalformedRequest(
+                    f"the model has no output {name!r}; it has {', '.join(self._runtime.methods)}",
+                    field=f"outputs[{index}].name",
+                )

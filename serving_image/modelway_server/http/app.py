@@ -1,0 +1,189 @@
+"""The inference protocols as an ASGI application, without a framework: routing is one look-up.
+
+Statuses: 400 for a message that is not the protocol's, 422 for rows that the model does not accept, 413 and 408 for a
+body that is too large or too slow, 404, 405, 415 as HTTP has them, 503 (with Retry-After) when the server cannot take
+the request, 504 when the model was too slow, 500 when the model is at fault. Every error is `{"error": "..."}`.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from modelway_server.dataplane import Answer, DataPlane
+from modelway_server.errors import InputError, InvalidInput, MalformedRequest, PredictionFailed, RequestTooLarge
+from modelway_server.http.messages import (
+    BodyTooSlow,
+    ClientGone,
+    Head,
+    Receive,
+    Scope,
+    Send,
+    check_host,
+    check_json,
+    error_body,
+    read_body,
+    read_head,
+    send_json,
+)
+from modelway_server.http.predictor import Overloaded, Predictor, TooSlow
+from modelway_server.lifecycle import Lifecycle
+from modelway_server.metrics import Metrics
+from modelway_server.protocol.strict_json import dumps
+
+RETRY_AFTER = ((b"retry-after", b"1"),)
+_STATUS = {MalformedRequest: 400, InvalidInput: 422, RequestTooLarge: 413}
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a request is answered with."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    close: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An inference route: the metrics' word for it, and what answers its body."""
+
+    method: str
+    answer: Callable[[bytes], Answer]
+
+
+class InferenceApplication:
+    """V2 and V1 of one model.
+
+    Args:
+        plane: what answers.
+        predictor: where it runs.
+        lifecycle: whether the model is ready, and whether the pod is on its way out.
+        metrics: what counts.
+        max_bytes: cap on one body.
+    """
+
+    def __init__(
+        self, plane: DataPlane, predictor: Predictor, lifecycle: Lifecycle, metrics: Metrics, *, max_bytes: int
+    ) -> None:
+        self._plane = plane
+        self._predictor = predictor
+        self._lifecycle = lifecycle
+        self._metrics = metrics
+        self._max_bytes = max_bytes
+        self.last_request = time.monotonic()
+        self._pages = self._page_routes()
+        self._operations = self._operation_routes()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        started = self.last_request = time.monotonic()
+        operation = self._operations.get(scope["path"]) if scope["method"] == "POST" else None
+        try:
+            head = read_head(scope)
+            check_host(scope, head)
+            reply = self._page(scope) if operation is None else await self._operate(operation, head, receive, started)
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001  (each has its status; what has none is logged)
+            reply = _reply_to(error)
+        if operation is not None:
+            self._metrics.observe(operation.method, reply.status, time.monotonic() - started)
+        close = reply.close or self._lifecycle.draining
+        await send_json(send, reply.status, reply.body, headers=reply.headers, close=close)
+
+    async def _operate(self, operation: Operation, head: Head, receive: Receive, started: float) -> Reply:
+        if complaint := check_json(head):
+            return Reply(415, error_body(complaint))
+        size = head.content_length if head.content_length >= 0 else self._max_bytes
+        size = min(size, self._max_bytes)
+        self._predictor.admit(size)
+        self._metrics.in_flight.inc()
+        try:
+            body = await read_body(receive, head, self._max_bytes)
+            answer = await self._predictor.run(operation.answer, body, started)
+        finally:
+            self._predictor.release(size)
+            self._metrics.in_flight.dec()
+        self._metrics.rows.inc(answer.rows)
+        return Reply(200, answer.body)
+
+    def _page(self, scope: Scope) -> Reply:
+        path, method = scope["path"], scope["method"]
+        page = self._pages.get(path)
+        if page is not None and method in {"GET", "HEAD"}:
+            return page()
+        if page is not None or path in self._operations:
+            allowed = b"GET, HEAD" if page is not None else b"POST"
+            message = f"{method} is not allowed here; use {allowed.decode()}"
+            return Reply(405, error_body(message), ((b"allow", allowed),))
+        return Reply(404, error_body(self._not_found(path)))
+
+    def _not_found(self, path: str) -> str:
+        identity = self._plane.identity
+        parts = path.strip("/").split("/")
+        if parts[:2] in (["v2", "models"], ["v1", "models"]) and len(parts) > 2:
+            name = parts[2].partition(":")[0]
+            if name != identity.name:
+                return f"there is no model {name!r} here; this server has {identity.name!r}"
+            if parts[3:4] == ["versions"] and parts[4:5] != [identity.version]:
+                known = f"its version is {identity.version!r}" if identity.version else "it has no version"
+                return f"there is no version {'/'.join(parts[4:5])!r} of model {name!r}; {known}"
+        return f"there is nothing at {path}; see GET /v2/models/{identity.name}"
+
+    def _page_routes(self) -> dict[str, Callable[[], Reply]]:
+        name = self._plane.identity.name
+
+        def listing() -> Reply:
+            return Reply(200, dumps({"models": [name]}))
+
+        pages: dict[str, Callable[[], Reply]] = {
+            "/v2": lambda: Reply(200, dumps(self._plane.server_metadata())),
+            "/v2/health/live": lambda: Reply(200, dumps({"live": True})),
+            "/v2/health/ready": lambda: self._readiness({}),
+            "/v2/models": listing,
+            "/v1/models": listing,
+            f"/v1/models/{name}": lambda: self._readiness({"name": name}),
+        }
+        for root in self._model_roots():
+            pages[root] = lambda: Reply(200, dumps(self._plane.model_metadata()))
+            pages[f"{root}/ready"] = lambda: self._readiness({"name": name})
+        return pages
+
+    def _operation_routes(self) -> dict[str, Operation]:
+        infer = Operation("infer", self._plane.infer)
+        routes = {f"{root}/infer": infer for root in self._model_roots()}
+        return routes | {f"/v1/models/{self._plane.identity.name}:predict": Operation("predict", self._plane.predict)}
+
+    def _model_roots(self) -> list[str]:
+        identity = self._plane.identity
+        root = f"/v2/models/{identity.name}"
+        return [root, f"{root}/versions/{identity.version}"] if identity.version else [root]
+
+    def _readiness(self, document: dict[str, Any]) -> Reply:
+        ready = self._lifecycle.ready
+        return Reply(200 if ready else 503, dumps(document | {"ready": ready}))
+
+
+def _reply_to(error: Exception) -> Reply:
+    match error:
+        case InputError():
+            # the rest of its body may never end
+            close = isinstance(error, RequestTooLarge)
+            return Reply(_STATUS[type(error)], error_body(error.message, error.field), close=close)
+        case Overloaded():
+            return Reply(503, error_body(str(error)), RETRY_AFTER)
+        case TooSlow():
+            return Reply(504, error_body(str(error)), RETRY_AFTER)
+        case BodyTooSlow():
+            return Reply(408, error_body("the body did not arrive in time"), close=True)
+        case PredictionFailed():
+            return Reply(500, error_body(error.message))
+        case _:
+            _LOGGER.error("a request failed", exc_info=error)
+            return Reply(500, error_body("the server failed; its log has the error"))

@@ -1,0 +1,43 @@
+"""Probes and metrics, on a port of their own: what kubelets and Prometheus see of the pod."""
+
+from modelway_server.http.messages import Receive, Scope, Send, send_bytes, send_json
+from modelway_server.lifecycle import Lifecycle
+from modelway_server.metrics import CONTENT_TYPE, Metrics
+from modelway_server.protocol.strict_json import dumps
+
+
+class ProbeApplication:
+    """`/livez`, `/readyz` and `/metrics`."""
+
+    def __init__(self, lifecycle: Lifecycle, metrics: Metrics) -> None:
+        self._lifecycle = lifecycle
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        if scope["method"] not in {"GET", "HEAD"}:
+            await send_json(send, 405, dumps({"error": "use GET"}), headers=((b"allow", b"GET, HEAD"),), close=True)
+            return
+        match scope["path"]:
+            case "/livez":
+                await self._live(send)
+            case "/readyz":
+                await self._ready(send)
+            case "/metrics":
+                await send_bytes(send, 200, self._metrics.exposition(), CONTENT_TYPE.encode())
+            case path:
+                await send_json(
+                    send, 404, dumps({"error": f"there is nothing at {path}; try /livez, /readyz, /metrics"})
+                )
+
+    async def _live(self, send: Send) -> None:
+        stuck = self._lifecycle.stuck_worker()
+        status = 200 if stuck is None else 503
+        await send_json(send, status, dumps({"live": stuck is None} | ({"reason": stuck} if stuck else {})))
+
+    async def _ready(self, send: Send) -> None:
+        ready = self._lifecycle.ready
+        reason = {} if ready else {"reason": "draining" if self._lifecycle.draining else "starting"}
+        await send_json(send, 200 if ready else 503, dumps({"ready": ready} | reason))

@@ -1,0 +1,162 @@
+"""Both ports of one worker, from the first request to the last.
+
+On SIGTERM the pod says that it is not ready and asks every client for another connection, but goes on serving for the
+drain time: until then, somewhere in the cluster, a proxy still sends new connections here. Only then, and once no
+request has come for a moment, it stops listening, answers what it has begun, and ends.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import uvicorn
+
+from modelway_server.dataplane import DataPlane
+from modelway_server.http.app import InferenceApplication
+from modelway_server.http.connection import Connection
+from modelway_server.http.messages import Receive, Scope, Send
+from modelway_server.http.predictor import Predictor
+from modelway_server.http.probes import ProbeApplication
+from modelway_server.lifecycle import Lifecycle
+from modelway_server.metrics import Metrics
+
+BEAT_SECONDS = 1.0
+KEEP_ALIVE_SECONDS = 90
+"""Longer than the 60 s after which proxies close idle connections: they close first, and no request is lost."""
+QUIET_SECONDS = 1.0
+MAX_EXTRA_SECONDS = 5.0
+"""A drain is prolonged by this at most when requests still arrive at its end."""
+BACKLOG = 2048
+
+_LOGGER = logging.getLogger(__name__)
+logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each malformed request: a client could fill the disk
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """The bound sockets of one pod, shared by its workers."""
+
+    http: socket.socket
+    metrics: socket.socket
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """What one worker holds its requests and its own end to; see ServeSettings."""
+
+    max_request_bytes: int
+    request_timeout: float
+    drain_seconds: float
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: a drain is ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+class Worker:
+    """One worker process's servers.
+
+    Args:
+        plane: what answers requests.
+        predictor: where the model runs.
+        lifecycle: the pod's standing.
+        metrics: what counts.
+        bounds: of requests and of the drain.
+    """
+
+    def __init__(
+        self, plane: DataPlane, predictor: Predictor, lifecycle: Lifecycle, metrics: Metrics, bounds: Bounds
+    ) -> None:
+        self._lifecycle = lifecycle
+        self._bounds = bounds
+        self._predictor = predictor
+        self._application = InferenceApplication(
+            plane, predictor, lifecycle, metrics, max_bytes=bounds.max_request_bytes
+        )
+        self._inference = _server(self._application, grace=bounds.request_timeout + MAX_EXTRA_SECONDS)
+        self._probes = _server(ProbeApplication(lifecycle, metrics), grace=1)
+        self._end = asyncio.Event()
+
+    async def serve(self, ports: Ports) -> None:
+        """Serve until a signal has come and the drain is over."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._begin_drain)
+        loop.add_signal_handler(signal.SIGINT, self._end_now)
+        heart = asyncio.create_task(self._beat())
+        probes = asyncio.create_task(self._probes.serve(sockets=[ports.metrics]))
+        inference = asyncio.create_task(self._inference.serve(sockets=[ports.http]))
+        announcement = asyncio.create_task(self._announce())
+        await self._end.wait()
+        await self._drain()
+        self._inference.should_exit = True
+        await inference
+        self._probes.should_exit = True
+        await probes
+        for task in (heart, announcement):
+            task.cancel()
+        self._predictor.close()
+        _LOGGER.info("ended: every request that was begun is answered")
+
+    async def _announce(self) -> None:
+        """Be ready once both ports listen."""
+        while not (self._inference.started and self._probes.started):
+            await asyncio.sleep(0.005)
+        self._lifecycle.mark_ready()
+        _LOGGER.info("ready")
+
+    async def _beat(self) -> None:
+        while True:
+            self._lifecycle.beat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def _begin_drain(self) -> None:
+        if not self._end.is_set():
+            _LOGGER.info("draining: not ready any more, serving on for %g s", self._bounds.drain_seconds)
+        self._lifecycle.begin_drain()
+        self._end.set()
+
+    def _end_now(self) -> None:
+        """Ctrl-C at a terminal: nobody's proxy has to learn of it."""
+        self._bounds = Bounds(
+            max_request_bytes=self._bounds.max_request_bytes,
+            request_timeout=self._bounds.request_timeout,
+            drain_seconds=0.0,
+        )
+        self._begin_drain()
+
+    async def _drain(self) -> None:
+        begun = time.monotonic()
+        await asyncio.sleep(self._bounds.drain_seconds)
+        latest = begun + self._bounds.drain_seconds + MAX_EXTRA_SECONDS
+        while time.monotonic() < min(self._application.last_request + QUIET_SECONDS, latest):
+            await asyncio.sleep(0.05)
+
+
+def _server(application: "InferenceApplication | ProbeApplication", *, grace: float) -> _Server:
+    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+        await application(scope, receive, send)
+
+    config = uvicorn.Config(
+        asgi,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=int(grace),
+    )
+    return _Server(config)

@@ -1,0 +1,106 @@
+"""What Prometheus sees of this server. Children are kept, since looking one up costs as much as counting.
+
+With several workers each process writes its own files below `PROMETHEUS_MULTIPROC_DIR`, and whoever is scraped sums
+them; that variable must be set before this module is imported.
+"""
+
+import os
+import platform
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_MODEL = ("model", "version", "revision")
+
+
+class Metrics:
+    """The metrics of one served model.
+
+    Args:
+        model: its name.
+        model_version: the user's word for its version.
+        revision: hash of its revision.
+    """
+
+    def __init__(self, *, model: str, model_version: str, revision: str) -> None:
+        self._labels = (model, model_version, revision)
+        self._registry = CollectorRegistry()
+        registry = self._registry
+        self._requests = Counter(
+            "modelway_requests_total", "Inference requests answered.", (*_MODEL, "method", "code"), registry=registry
+        )
+        self._seconds = Histogram(
+            "modelway_request_seconds",
+            "Seconds from a request's header to its answer.",
+            (*_MODEL, "method"),
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._rows = Counter("modelway_rows_total", "Rows predicted.", _MODEL, registry=registry)
+        self._in_flight = Gauge(
+            "modelway_in_flight",
+            "Inference requests not yet answered.",
+            _MODEL,
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._load = Gauge(
+            "modelway_load_seconds", "Seconds from start to ready.", _MODEL, multiprocess_mode="max", registry=registry
+        )
+        self._model = Gauge(
+            "modelway_model_info",
+            "The served model; always 1.",
+            (*_MODEL, "platform", "estimator", "digest"),
+            multiprocess_mode="max",
+            registry=registry,
+        )
+        self._build = Gauge(
+            "modelway_build_info",
+            "The server; always 1.",
+            ("version", "python"),
+            multiprocess_mode="max",
+            registry=registry,
+        )
+        self._counters: dict[tuple[str, int], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        self.rows = self._rows.labels(*self._labels)
+        self.in_flight = self._in_flight.labels(*self._labels)
+
+    def observe(self, method: str, code: int, seconds: float) -> None:
+        """Count one answered request.
+
+        Args:
+            method: `infer` (V2) or `predict` (V1).
+            code: its HTTP status.
+            seconds: from its header to its answer.
+        """
+        counter = self._counters.get((method, code))
+        if counter is None:
+            counter = self._counters[method, code] = self._requests.labels(*self._labels, method, str(code))
+        histogram = self._histograms.get(method)
+        if histogram is None:
+            histogram = self._histograms[method] = self._seconds.labels(*self._labels, method)
+        counter.inc()
+        histogram.observe(seconds)
+
+    def describe(self, *, platform_name: str, estimator: str, digest: str, load_seconds: float) -> None:
+        """Publish what was loaded, and how long it took."""
+        self._model.labels(*self._labels, platform_name, estimator, digest).set(1)
+        self._build.labels(version("modelway"), platform.python_version()).set(1)
+        self._load.labels(*self._labels).set(load_seconds)
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format, summed over the workers where there are several."""
+        if MULTIPROCESS_VARIABLE in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)
+            return generate_latest(registry)
+        return generate_latest(self._registry)
+
+    def include_process(self) -> None:
+        """Add this process's own memory, CPU and file descriptors; not defined over several workers."""
+        ProcessCollector(registry=self._registry)

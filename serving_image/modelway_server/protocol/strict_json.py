@@ -1,0 +1,47 @@
+"""JSON as the protocols mean it: strict on the way in, always valid on the way out.
+
+NaN, Infinity, numbers that overflow a double, lone surrogates, trailing text and nesting beyond 1,024 levels are
+refused. Of members with the same name the last one counts, as in most parsers (RFC 8259, section 4). NaN and infinity
+in answers become null.
+"""
+
+from typing import Any
+
+import orjson
+
+from modelway_server.errors import MalformedRequest
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The request's JSON object.
+
+    Raises:
+        MalformedRequest: the body is not JSON, or not an object.
+    """
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedRequest(
+            f"the body is not valid JSON: {error} (JSON has no NaN or Infinity; send null for a missing value)"
+            if body
+            else "the body is empty; send a JSON object"
+        ) from error
+    if not isinstance(document, dict):
+        raise MalformedRequest(f"the body must be a JSON object, it is {json_type(document)}")
+    return document
+
+
+def dumps(document: Any) -> bytes:
+    """The document as JSON; numpy arrays are written directly, what is not finite as null."""
+    return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def json_type(value: Any) -> str:
+    """How JSON calls the type of a value, with its article."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | float):
+        return "a number"
+    return {str: "a string", list: "an array", dict: "an object"}.get(type(value), type(value).__name__)

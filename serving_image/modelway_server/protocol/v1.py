@@ -1,0 +1,72 @@
+"""The V1 protocol: `:predict` with instances (a list of rows) or inputs (columns, or a list of rows).
+
+Source: the V1 data plane of KServe, which is TensorFlow Serving's REST predict API.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelway_server.errors import MalformedRequest
+from modelway_server.protocol.strict_json import dumps, json_type, parse_object
+
+
+@dataclass(frozen=True, slots=True)
+class PredictRequest:
+    """One V1 request: exactly one of the two is set.
+
+    Attributes:
+        rows: JSON rows: arrays, objects of column to value, or bare values where a row has one.
+        columns: JSON columns of equal length by name.
+        member: `instances` or `inputs`, for messages.
+    """
+
+    rows: list[Any] | None
+    columns: Mapping[str, list[Any]] | None
+    member: str
+
+
+def decode_request(body: bytes) -> PredictRequest:
+    """The message in a request's body.
+
+    Raises:
+        MalformedRequest: neither or both of instances and inputs are there, or they are of another type.
+    """
+    document = parse_object(body)
+    members = [member for member in ("instances", "inputs") if member in document]
+    if len(members) != 1:
+        raise MalformedRequest(
+            "send exactly one of instances (a list of rows) and inputs (an object of columns)", field="instances"
+        )
+    member, content = members[0], document[members[0]]
+    if isinstance(content, list):
+        return PredictRequest(rows=content, columns=None, member=member)
+    if member == "inputs" and isinstance(content, dict):
+        return PredictRequest(rows=None, columns=_columns(content), member=member)
+    raise MalformedRequest(f"{member} must be an array, it is {json_type(content)}", field=member)
+
+
+def encode_answer(outputs: Mapping[str, NDArray[Any]]) -> bytes:
+    """Predictions row by row; where the method gives several arrays, each row is a list of them."""
+    arrays = list(outputs.values())
+    if len(arrays) == 1:
+        values = arrays[0]
+        predictions: Any = values.tolist() if values.dtype.kind in "OUS" else np.ascontiguousarray(values)
+    else:
+        predictions = [list(row) for row in zip(*(values.tolist() for values in arrays), strict=True)]
+    return dumps({"predictions": predictions})
+
+
+def _columns(content: Mapping[str, Any]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {}
+    for name, values in content.items():
+        if not isinstance(values, list):
+            raise MalformedRequest(f"a column must be an array, it is {json_type(values)}", field=f"inputs.{name}")
+        columns[name] = values
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) > 1:
+        raise MalformedRequest(f"the columns are of different lengths: {sorted(lengths)}", field="inputs")
+    return columns

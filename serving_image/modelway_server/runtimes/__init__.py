@@ -1,0 +1,22 @@
+"""Model formats: one file each, imported when a model of that format is loaded."""
+
+from pathlib import Path
+
+from modelway_server.runtimes.base import Runtime
+
+
+def load_runtime(path: Path, *, format: str, method: str) -> Runtime:  # noqa: A002  (the setting's own name)
+    """The model in a file.
+
+    Args:
+        path: the model's file.
+        format: `sklearn`, or `auto` to recognise it.
+        method: the method that answers by default, or `auto`.
+
+    Raises:
+        LoadFailure: the file is no model, or not one that can be served.
+    """
+    assert format in {"auto", "sklearn"}, format
+    from modelway_server.runtimes.estimator import load_estimator  # noqa: PLC0415  (imports scikit-learn: a second)
+
+    return load_estimator(path, method)

@@ -1,0 +1,39 @@
+"""What every model format gives the data plane."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from modelway_server.contract.signature import Signature
+
+
+class Runtime(Protocol):
+    """One loaded model.
+
+    Attributes:
+        platform: its format, as V2 metadata calls it.
+        methods: what it can be asked for, the default first.
+        signature: what it takes and gives; complete after `warm_up`.
+        description: what clients may know of it: estimator, library versions.
+    """
+
+    platform: str
+    methods: tuple[str, ...]
+    signature: Signature
+    description: Mapping[str, str]
+
+    def warm_up(self) -> None:
+        """Predict once on a made-up row, and learn what the model takes and gives.
+
+        Raises:
+            LoadFailure: the model cannot answer.
+        """
+
+    def call(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:
+        """The outputs of one method on checked rows, by name, each of `count` rows.
+
+        Raises:
+            InvalidInput: the model refuses these rows.
+            PredictionFailed: the model fails on any row.
+        """

@@ -1,0 +1,203 @@
+"""scikit-learn estimators, and objects of other packages that have their methods."""
+
+import gc
+import logging
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from modelway_server.contract.signature import Form, Output, Signature
+from modelway_server.errors import (
+    InvalidArtifact,
+    InvalidInput,
+    LoadFailure,
+    PredictionFailed,
+    UnsupportedModel,
+    WarmupFailed,
+)
+from modelway_server.runtimes.introspection import Blueprint, inspect
+from modelway_server.runtimes.outputs import describe_outputs, name_outputs
+from modelway_server.runtimes.parts import serve_single_threaded
+from modelway_server.runtimes.pickles import describe, differs, load, version_mismatch
+from modelway_server.runtimes.trial import Call, complete, find_row
+
+METHODS = ("predict", "transform", "decision_function", "predict_proba", "score_samples")
+"""What an estimator can be asked for, in the order in which `auto` chooses."""
+
+_LOGGER = logging.getLogger(__name__)
+
+_REMEDIES = {
+    "DBSCAN": "Train a classifier, such as KNeighborsClassifier, on the labels that DBSCAN gave, and serve that one.",
+    "LocalOutlierFactor": "Train it with novelty=True: only then it can judge rows that it was not trained on.",
+    "TSNE": "Serve a model that can place new rows, such as PCA.",
+}
+_CLUSTERING_REMEDY = (
+    "Use a clustering with predict, such as KMeans, or train a classifier on the labels and serve that one."
+)
+
+
+class EstimatorRuntime:
+    """One estimator, ready to be warmed up.
+
+    Attributes:
+        platform: `sklearn`.
+        methods: the methods it has, the one that answers by default first.
+        signature: what it takes and gives; complete after `warm_up`.
+        description: class and versions.
+    """
+
+    platform = "sklearn"
+
+    def __init__(self, estimator: Any, methods: tuple[str, ...], saved_with: str | None) -> None:
+        self.methods = methods
+        self.description: Mapping[str, str] = {
+            "estimator": f"{type(estimator).__module__}.{type(estimator).__qualname__}",
+            "scikit_learn": sklearn.__version__,
+        } | ({"saved_with_scikit_learn": saved_with} if saved_with else {})
+        self._estimator = estimator
+        self._saved_with = saved_with
+        self._blueprint: Blueprint = inspect(estimator)
+        self._well_row: Any = None
+        self.signature: Signature = self._blueprint.signature
+
+    def warm_up(self) -> None:
+        """Predict once on a made-up row, and learn what the model takes and gives.
+
+        Raises:
+            InvalidArtifact: the estimator was never fitted.
+            RuntimeVersionMismatch: it fails, and another version of scikit-learn saved it.
+            WarmupFailed: it fails.
+        """
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # made-up rows are odd on purpose
+            self._try_methods(getattr(self._estimator, self.methods[0]))
+
+    def _try_methods(self, call: Call) -> None:
+        try:
+            self._well_row = find_row(self._blueprint, call)
+            outputs = {self.methods[0]: self._outputs_of(self.methods[0])}
+        except Exception as error:
+            raise self._warm_up_failure(error) from error
+        for method in self.methods[1:]:
+            try:
+                outputs[method] = self._outputs_of(method)
+            except Exception as error:  # noqa: BLE001  (a model may raise anything)
+                _LOGGER.warning("%s is not offered: it fails on a made-up row (%s)", method, describe(error))
+        self.methods = tuple(outputs)
+        self.signature = replace(complete(self._blueprint, call), outputs=outputs)
+
+    def call(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:
+        """The outputs of one method on checked rows, by name, each of `count` rows.
+
+        Raises:
+            InvalidInput: the model refuses these rows, but answers the row it was warmed up with.
+            PredictionFailed: the model fails on that one too.
+        """
+        try:
+            result = getattr(self._estimator, method)(values)
+        except Exception as error:
+            raise self._blame(method, error) from error
+        return name_outputs(method, result, count)
+
+    def _outputs_of(self, method: str) -> tuple[Output, ...]:
+        return describe_outputs(name_outputs(method, getattr(self._estimator, method)(self._well_row), 1))
+
+    def _blame(self, method: str, error: Exception) -> InvalidInput | PredictionFailed:
+        try:
+            getattr(self._estimator, method)(self._well_row)
+        except Exception:
+            _LOGGER.exception("%s fails", method)
+            return PredictionFailed(f"{method} fails on every row; the server's log has the error")
+        return InvalidInput(f"the model refuses these rows: {describe(error)}")
+
+    def _warm_up_failure(self, error: Exception) -> LoadFailure:
+        if isinstance(error, NotFittedError):
+            return _not_fitted(self._estimator)
+        if self._saved_with and differs(self._saved_with):
+            return version_mismatch(self._saved_with, f"its first prediction fails ({describe(error)})")
+        if self.signature.width is None and self.signature.form is not Form.TEXT:
+            return WarmupFailed(
+                f"{self.methods[0]} fails on a made-up row ({describe(error)}); the model does not say how many values a row has",
+                remedy="Give the estimator n_features_in_ (scikit-learn's validate_data sets it in fit), and save it again.",
+            )
+        return WarmupFailed(f"{self.methods[0]} fails on a made-up row: {describe(error)}")
+
+
+def load_estimator(path: Path, method: str) -> EstimatorRuntime:
+    """The estimator in a file; no code of the model runs but its unpickling.
+
+    Args:
+        path: a file of joblib or pickle.
+        method: the method that answers by default: `auto`, or one that the estimator must have.
+
+    Raises:
+        LoadFailure: the file is no model, or not one that can be served.
+    """
+    unpickled = load(path)
+    estimator = unpickled.content
+    methods = _methods(estimator, method)
+    _check_fitted(estimator)
+    changed = serve_single_threaded(estimator)
+    if changed:
+        _LOGGER.info("n_jobs set to 1 in %d estimators: the server's workers are what runs in parallel", changed)
+    if differs(unpickled.saved_with):
+        _LOGGER.warning("saved with scikit-learn %s, served with %s", unpickled.saved_with, sklearn.__version__)
+    gc.collect()
+    return EstimatorRuntime(estimator, methods, unpickled.saved_with)
+
+
+def _methods(estimator: Any, chosen: str) -> tuple[str, ...]:
+    if isinstance(estimator, type):
+        raise UnsupportedModel(
+            f"the file holds the class {estimator.__qualname__}, not a fitted object of it",
+            remedy="Save the object on which fit was called, not its class.",
+        )
+    methods = tuple(method for method in METHODS if callable(getattr(estimator, method, None)))
+    if not methods:
+        raise _cannot_answer(estimator)
+    if chosen == "auto":
+        return methods
+    if chosen not in methods:
+        raise UnsupportedModel(
+            f"{type(estimator).__name__} has no {chosen}; it has {', '.join(methods)}",
+            remedy=f"Set runtime.method to auto or to one of {', '.join(methods)}"
+            + (", or train the model with probability=True." if hasattr(estimator, "probability") else "."),
+        )
+    return (chosen, *(method for method in methods if method != chosen))
+
+
+def _cannot_answer(estimator: Any) -> UnsupportedModel:
+    name = type(estimator).__name__
+    if callable(getattr(estimator, "fit", None)):
+        return UnsupportedModel(
+            f"{name} cannot predict unseen rows: it only labels the rows that it was trained on",
+            remedy=_REMEDIES.get(name, _CLUSTERING_REMEDY),
+        )
+    return UnsupportedModel(
+        f"the file holds an object of type {name}, which has no predict, transform, decision_function or predict_proba",
+        remedy="Save the fitted estimator or pipeline itself, not an array, a dictionary or a list that holds it.",
+    )
+
+
+def _check_fitted(estimator: Any) -> None:
+    if not callable(getattr(estimator, "fit", None)) or not hasattr(estimator, "__sklearn_tags__"):
+        return
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError as error:
+        raise _not_fitted(estimator) from error
+
+
+def _not_fitted(estimator: Any) -> InvalidArtifact:
+    return InvalidArtifact(
+        f"{type(estimator).__name__} was saved before it was trained",
+        remedy="Call fit before joblib.dump, and upload the file again.",
+    )

@@ -1,0 +1,191 @@
+"""What an estimator itself tells about the rows it takes: names, types and categories of its columns.
+
+Nothing here runs the model. What only a prediction can show (missing values, outputs) is left to the trial.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, TargetEncoder
+
+from modelway_server.contract.signature import Column, Form, Signature
+from modelway_server.protocol.tensors import datatype_of
+from modelway_server.runtimes.parts import parts
+
+_DELEGATES = (
+    "best_estimator_",
+    "regressor_",
+    "classifier_",
+    "estimator_",
+    "_preprocessor",
+    "estimators_",
+    "calibrated_classifiers_",
+    "estimator",
+)
+"""Attributes that hold the estimator to which a fitted meta-estimator hands its rows."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of one column.
+
+    Attributes:
+        column: as far as the estimator tells.
+        example: a value that the model knows, or None where any number will do.
+        group: columns of one group go through one transformer.
+    """
+
+    column: Column
+    example: Any = None
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """An estimator's own account of its input."""
+
+    signature: Signature
+    findings: tuple[Finding, ...]
+
+
+def inspect(estimator: Any) -> Blueprint:
+    """What the estimator takes."""
+    if _takes_text(estimator):
+        return Blueprint(Signature(Form.TEXT), ())
+    names, named = _names(estimator)
+    findings = _refine(estimator, tuple(Finding(Column(name)) for name in names))
+    columns = tuple(finding.column for finding in findings)
+    return Blueprint(Signature(_form(estimator, columns, named=named), columns, named), findings)
+
+
+def _names(estimator: Any) -> tuple[list[str], bool]:
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None:
+        return [str(name) for name in names], True
+    width = getattr(estimator, "n_features_in_", None)
+    return [f"x{index}" for index in range(int(width))] if width is not None else [], False
+
+
+def _form(estimator: Any, columns: tuple[Column, ...], *, named: bool) -> Form:
+    if named and (any(column.datatype != "FP64" for column in columns) or any(map(_needs_frame, parts(estimator)))):
+        return Form.FRAME
+    return Form.OBJECTS if any(column.datatype == "BYTES" for column in columns) else Form.MATRIX
+
+
+def _needs_frame(part: Any) -> bool:
+    """Whether a part may look at column names or column types."""
+    chosen = getattr(part, "_sklearn_output_config", {}).get("transform", "default")
+    ours = type(part).__module__.startswith("sklearn.")
+    return not ours or chosen != "default" or isinstance(part, ColumnTransformer | FunctionTransformer)
+
+
+def _takes_text(estimator: Any) -> bool:
+    if isinstance(estimator, CountVectorizer | HashingVectorizer):
+        return True
+    if isinstance(estimator, Pipeline):
+        return _takes_text(estimator.steps[0][1])
+    if isinstance(estimator, FeatureUnion):
+        return _takes_text(estimator.transformer_list[0][1])
+    delegate = _delegate(estimator)
+    return delegate is not None and not hasattr(estimator, "n_features_in_") and _takes_text(delegate)
+
+
+def _delegate(estimator: Any) -> Any:
+    for name in _DELEGATES:
+        held = getattr(estimator, name, None)
+        if isinstance(held, np.ndarray):
+            held = held.flat[0] if held.size else None
+        elif isinstance(held, list | tuple):
+            held = held[0] if held else None
+        if callable(getattr(held, "get_params", None)) or type(held).__name__ == "_CalibratedClassifier":
+            return held
+    return None
+
+
+def _refine(estimator: Any, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    match estimator:
+        case Pipeline():
+            for _, step in estimator.steps:
+                findings = _refine(step, findings)
+                if not _keeps_columns(step):
+                    break
+            return findings
+        case ColumnTransformer():
+            return _refine_columns(estimator, findings)
+        case FeatureUnion():
+            for _, member in estimator.transformer_list:
+                findings = _refine(member, findings)
+            return findings
+        case OneHotEncoder() | OrdinalEncoder() | TargetEncoder():
+            return _refine_categories(estimator, findings)
+        case CountVectorizer() | HashingVectorizer():
+            return tuple(
+                replace(finding, column=replace(finding.column, datatype="BYTES"), example="text")
+                for finding in findings
+            )
+        case SimpleImputer() if estimator.statistics_.dtype.kind in "OU":
+            return tuple(
+                replace(finding, column=replace(finding.column, datatype="BYTES"), example=str(known))
+                for finding, known in zip(findings, estimator.statistics_, strict=True)
+            )
+        case _:
+            delegate = _delegate(estimator)
+            return findings if delegate is None else _refine(delegate, findings)
+
+
+def _refine_columns(estimator: ColumnTransformer, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    result = [replace(finding, column=replace(finding.column, used=False)) for finding in findings]
+    positions = estimator._transformer_to_input_indices  # noqa: SLF001  (public attributes keep names, masks and slices unresolved)
+    for name, transformer, _ in estimator.transformers_:
+        if isinstance(transformer, str) and transformer == "drop":
+            continue
+        indices = list(positions.get(name, ()))
+        refined = _refine(transformer, tuple(findings[index] for index in indices))
+        for index, finding in zip(indices, refined, strict=True):
+            known = result[index]
+            if not known.column.used or known.example is None:
+                result[index] = replace(finding, group=f"{finding.group}/{name}")
+    return tuple(result)
+
+
+def _refine_categories(encoder: Any, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    strict = getattr(encoder, "handle_unknown", None) == "error"
+    return tuple(
+        _categorical(finding, categories, strict=strict)
+        for finding, categories in zip(findings, encoder.categories_, strict=True)
+    )
+
+
+def _categorical(finding: Finding, categories: Any, *, strict: bool) -> Finding:
+    known = [value for value in categories.tolist() if value is not None and value == value]  # noqa: PLR0124  (NaN)
+    datatype = {"b": "BOOL", "i": "INT64", "u": "INT64", "f": "FP64"}.get(categories.dtype.kind) or _object_datatype(
+        known
+    )
+    column = replace(
+        finding.column,
+        datatype=datatype,
+        categories=frozenset(known) if strict else None,
+        missing=None if any(value is None for value in categories.tolist()) else float("nan"),
+    )
+    return replace(finding, column=column, example=known[0] if known else None)
+
+
+def _object_datatype(known: list[Any]) -> str:
+    kinds = set(map(type, known))
+    return "BYTES" if len(kinds) != 1 else datatype_of(np.asarray(known[:1]).dtype)
+
+
+def _keeps_columns(step: Any) -> bool:
+    """Whether a step's output has the same columns, so that the next step tells more about them."""
+    if step is None or isinstance(step, str):
+        return True
+    if isinstance(step, FunctionTransformer):
+        return step.func is None
+    if not isinstance(step, SimpleImputer) or step.add_indicator:
+        return False
+    return step.keep_empty_features or not any(value is None or value != value for value in step.statistics_)  # noqa: PLR0124

@@ -1,0 +1,48 @@
+"""The estimators inside an estimator: steps, fitted members, whatever it keeps."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+def parts(estimator: Any) -> list[Any]:
+    """The estimator and every estimator that it holds, at any depth, each once."""
+    found: list[Any] = []
+    seen: set[int] = set()
+    waiting = [estimator]
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if callable(getattr(thing, "get_params", None)) and not isinstance(thing, type):
+            found.append(thing)
+            waiting.extend(vars(thing).values() if hasattr(thing, "__dict__") else ())
+        else:
+            waiting.extend(_members(thing))
+    return found
+
+
+def serve_single_threaded(estimator: Any) -> int:
+    """Set `n_jobs` to 1 wherever it is kept: starting threads costs a small request several times its own work.
+
+    Returns:
+        How many estimators were changed.
+    """
+    changed = [part for part in parts(estimator) if getattr(part, "n_jobs", None) not in {None, 1}]
+    for part in changed:
+        part.n_jobs = 1
+    return len(changed)
+
+
+def _members(thing: Any) -> Iterator[Any]:
+    if isinstance(thing, dict):
+        thing = thing.values()
+    elif isinstance(thing, np.ndarray):
+        thing = thing.flat if thing.dtype == object else ()
+    elif not isinstance(thing, list | tuple):
+        return
+    for member in thing:
+        if not isinstance(member, str | int | float | np.generic):
+            yield member

@@ -1,0 +1,212 @@
+"""A model file, pickled by joblib or by pickle itself, to the object in it.
+
+The format is recognised from the first bytes, never from the file's name. Every failure becomes one of the load
+failures that users read, with the remedy that fits it.
+"""
+
+import gzip
+import lzma
+import mmap
+import pickle  # noqa: S403  (the format that scikit-learn models come in; artifacts are trusted)
+import re
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import sklearn
+from sklearn.exceptions import InconsistentVersionWarning
+
+from modelway_server.errors import InvalidArtifact, LoadFailed, LoadFailure, MissingModule, RuntimeVersionMismatch
+
+_PICKLE_STARTS = (b"\x80", b"c", b"(", b"]", b"}")
+_COMPRESSED_STARTS = (
+    b"\x1f\x8b",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"\x5d\x00\x00",
+    b"\x04\x22\x4d\x18",
+    b"\x78\x01",
+    b"\x78\x5e",
+    b"\x78\x9c",
+    b"\x78\xda",
+)
+_STRANGERS = (
+    (b"PK\x03\x04", "a ZIP archive (skops, PyTorch or NumPy's npz)"),
+    (b"\x89HDF", "an HDF5 file (Keras)"),
+    (b"\x93NUMPY", "a NumPy array file"),
+    (b"<", "an HTML or XML page, perhaps an error page that was stored instead of the model"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file that it points to"),
+    (b"{", "a JSON document"),
+    (b"tree\n", "a LightGBM text model"),
+)
+_DAMAGE = (
+    pickle.UnpicklingError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    gzip.BadGzipFile,
+    struct.error,
+    UnicodeDecodeError,
+    IndexError,
+    KeyError,
+    ValueError,
+    OSError,
+    OverflowError,
+    TypeError,
+    AssertionError,
+)
+_SAVED_VERSION = re.compile(rb"_sklearn_version.{1,5}?(\d+\.\d+[0-9A-Za-z.]*)", re.DOTALL)
+_ABSENT = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '(?P<module>[^']+)'")
+
+
+@dataclass(frozen=True)
+class Unpickled:
+    """What a file held.
+
+    Attributes:
+        content: the object.
+        saved_with: version of scikit-learn that saved it, or None when the file does not tell.
+    """
+
+    content: Any
+    saved_with: str | None
+
+
+def load(path: Path) -> Unpickled:
+    """Read the object from a file.
+
+    Raises:
+        LoadFailure: the file holds no pickle, or the object cannot be built here.
+    """
+    compressed = _recognise(path)
+    saved_with = None if compressed else _saved_version(path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            content = _unpickle(path, compressed=compressed)
+        except Exception as error:
+            raise _failure(error, path, _warned_version(caught) or saved_with) from error
+    return Unpickled(content, _warned_version(caught) or saved_with)
+
+
+def differs(version: str | None) -> bool:
+    """Whether that version of scikit-learn has another major or minor number than ours."""
+    return version is not None and version.split(".")[:2] != sklearn.__version__.split(".")[:2]
+
+
+def version_mismatch(version: str, what: str) -> RuntimeVersionMismatch:
+    """The failure of a model that another version of scikit-learn saved."""
+    return RuntimeVersionMismatch(
+        f"saved with scikit-learn {version}, served with {sklearn.__version__}: {what}",
+        remedy=f"Train and save the model again with scikit-learn {sklearn.__version__}, or run a server image with {version}.",
+    )
+
+
+def _recognise(path: Path) -> bool:
+    """Whether the file is compressed.
+
+    Raises:
+        InvalidArtifact: it holds something else than a pickle.
+    """
+    with path.open("rb") as file:
+        head = file.read(64)
+    if not head:
+        raise InvalidArtifact(f"{path.name} is empty", remedy="Upload the model's file again, and check its size.")
+    if head.startswith(_COMPRESSED_STARTS):
+        return True
+    for start, what in _STRANGERS:
+        if head.startswith(start):
+            raise InvalidArtifact(f"{path.name} is {what}, not a scikit-learn model saved by joblib or pickle")
+    if not head.startswith(_PICKLE_STARTS):
+        raise InvalidArtifact(
+            f"{path.name} is not a scikit-learn model: it does not start as a pickle or joblib file does"
+        )
+    return False
+
+
+def _unpickle(path: Path, *, compressed: bool) -> Any:
+    if compressed or _holds(path, b"NumpyArrayWrapper"):
+        return joblib.load(path)
+    with path.open("rb") as file:
+        return pickle.load(file)  # noqa: S301  (as above)
+
+
+def _holds(path: Path, mark: bytes) -> bool:
+    """Whether joblib wrote the file: its array wrapper is named in it. Plain pickle reads several times faster."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(mark) >= 0
+
+
+def _saved_version(path: Path) -> str | None:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        match = _SAVED_VERSION.search(content)
+        return match[1].decode() if match else None
+
+
+def _warned_version(caught: list[warnings.WarningMessage]) -> str | None:
+    for warning in caught:
+        if isinstance(warning.message, InconsistentVersionWarning):
+            return str(warning.message.original_sklearn_version)
+    return None
+
+
+def _failure(error: Exception, path: Path, saved_with: str | None) -> LoadFailure:
+    if isinstance(error, ModuleNotFoundError):
+        return _missing_module(error.name or str(error), saved_with)
+    if isinstance(error, AttributeError) and (absent := _ABSENT.search(str(error))):
+        return _missing_name(absent["module"], absent["name"], saved_with)
+    if "incompatible dtype" in str(error):  # a tree's nodes, laid out by another version
+        return version_mismatch(saved_with or "another version", str(error).splitlines()[0][:200])
+    if saved_with and differs(saved_with):
+        return version_mismatch(saved_with, f"it does not load ({describe(error)})")
+    if "is not installed" in str(error):  # joblib on lz4
+        return MissingModule(
+            f"{path.name} cannot be read: {describe(error)}",
+            remedy="Save the model with joblib's zlib or without compression.",
+        )
+    if isinstance(error, MemoryError):
+        return LoadFailed(
+            "the model does not fit into this pod's memory", remedy="Raise runtime.resources.limits.memory."
+        )
+    if isinstance(error, _DAMAGE):
+        return InvalidArtifact(
+            f"{path.name} is truncated or damaged ({describe(error)})",
+            remedy="Compare its size and checksum with the file that was saved, and upload it again.",
+        )
+    return LoadFailed(f"{path.name} does not load: {describe(error)}")
+
+
+def _missing_module(name: str, saved_with: str | None) -> LoadFailure:
+    package = name.partition(".")[0]
+    if package in {"sklearn", "numpy", "joblib", "scipy"}:
+        ours = f"scikit-learn {sklearn.__version__} and NumPy {np.__version__}"
+        return version_mismatch(saved_with or "another version", f"there is no module {name} in {ours}")
+    return MissingModule(
+        f"the model needs the package {package!r} (module {name}), which this server's image does not hold",
+        remedy=f"Run a server image that holds {package}, or build the model without it.",
+    )
+
+
+def _missing_name(module: str, name: str, saved_with: str | None) -> LoadFailure:
+    if module.partition(".")[0] in {"sklearn", "numpy", "joblib", "scipy"}:
+        return version_mismatch(saved_with or "another version", f"{module} has no {name}")
+    if module == "__main__":
+        return MissingModule(
+            f"the model uses {name!r}, which was defined in the script or notebook that saved it, not in a package",
+            remedy=f"Move {name} into a package, save the model again, and run a server image that holds the package.",
+        )
+    return MissingModule(
+        f"the model uses {module}.{name}, which the package in this server's image does not have",
+        remedy=f"Run a server image with the version of {module.partition('.')[0]} that saved the model.",
+    )
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line of at most 300 characters: its class and its first sentence."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__

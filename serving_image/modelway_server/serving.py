@@ -1,0 +1,185 @@
+"""The composition root of `serve`: load, fork where there are several workers, warm up, serve.
+
+A worker warms up its own copy: a process that has run OpenMP code cannot be forked.
+"""
+
+import asyncio
+import faulthandler
+import gc
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvloop
+
+from modelway_server.artifacts.record import ArtifactRecord, locate_model
+from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.errors import LoadFailure, LoadTimeout
+from modelway_server.http.predictor import Predictor
+from modelway_server.http.server import Bounds, Ports, Worker
+from modelway_server.lifecycle import Lifecycle
+from modelway_server.metrics import Metrics
+from modelway_server.report import report_failure
+from modelway_server.runtimes import load_runtime
+from modelway_server.runtimes.base import Runtime
+from modelway_server.settings import ServeSettings
+from modelway_server.workers import supervise
+
+_LOGGER = logging.getLogger(__name__)
+
+STUCK_TIMEOUTS = 4
+"""A prediction that runs for so many request timeouts (and at least a minute) will not end: the pod is restarted."""
+_HARD_STOP_SECONDS = 10
+USAGE_ERROR = 2
+
+
+def serve(settings: ServeSettings) -> int:
+    """Serve one model until SIGTERM.
+
+    Returns:
+        The process's exit status: 0 after a drain, or that of the load failure.
+    """
+    started = time.monotonic()
+    signal.signal(signal.SIGTERM, _end_while_loading)
+    warnings.filterwarnings(
+        "ignore", message="X does not have valid feature names"
+    )  # columns are checked by the contract
+    try:
+        ports = bind(settings)
+    except OSError as error:
+        _LOGGER.error(
+            "ports %d and %d of %s cannot be had: %s", settings.http_port, settings.metrics_port, settings.host, error
+        )  # noqa: TRY400  (a traceback has no news)
+        return USAGE_ERROR
+    try:
+        deadline = started + settings.startup_timeout
+        with _watchdog(deadline):
+            runtime = load_runtime(locate_model(settings.model_dir), format=settings.format, method=settings.method)
+    except LoadFailure as failure:
+        return report_failure(failure)
+    gc.freeze()
+    lifecycle = Lifecycle(settings.workers, stuck_after=max(60.0, STUCK_TIMEOUTS * settings.request_timeout))
+    pod = _Pod(settings, ports, runtime, lifecycle, started)
+    if settings.workers == 1:
+        return pod.work(0)
+    return supervise(settings.workers, pod.work, lifecycle)
+
+
+def bind(settings: ServeSettings) -> Ports:
+    """Take both ports now, so that a second server on them fails before it loads; nothing is accepted yet.
+
+    Raises:
+        OSError: a port is taken, or the address is not this machine's.
+    """
+    return Ports(http=_bound(settings.host, settings.http_port), metrics=_bound(settings.host, settings.metrics_port))
+
+
+class _Pod:
+    """What all workers of a pod have in common; `work` is one of them."""
+
+    def __init__(
+        self, settings: ServeSettings, ports: Ports, runtime: Runtime, lifecycle: Lifecycle, started: float
+    ) -> None:
+        self._settings = settings
+        self._ports = ports
+        self._runtime = runtime
+        self._lifecycle = lifecycle
+        self._started = started
+
+    def work(self, slot: int) -> int:
+        """Warm up and serve as worker `slot`, until the drain is over; the exit status."""
+        self._lifecycle.enter(slot)
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
+        except LoadFailure as failure:
+            return report_failure(failure)
+        return 0
+
+    async def _serve(self) -> None:
+        settings = self._settings
+        predictor = Predictor(self._lifecycle, timeout=settings.request_timeout, max_bytes=settings.max_request_bytes)
+        with _watchdog(self._started + settings.startup_timeout):
+            await predictor.warm_up(self._runtime.warm_up)
+        gc.freeze()
+        bounds = Bounds(
+            max_request_bytes=settings.max_request_bytes,
+            request_timeout=settings.request_timeout,
+            drain_seconds=settings.drain_seconds,
+        )
+        plane = DataPlane(self._runtime, _identity(settings))
+        worker = Worker(plane, predictor, self._lifecycle, self._metrics(plane), bounds)
+        await worker.serve(self._ports)
+
+    def _metrics(self, plane: DataPlane) -> Metrics:
+        identity, description = plane.identity, plane.description()
+        metrics = Metrics(model=identity.name, model_version=identity.version, revision=identity.revision)
+        load_seconds = time.monotonic() - self._started
+        metrics.describe(
+            platform_name=self._runtime.platform,
+            estimator=description["estimator"],
+            digest=identity.digest,
+            load_seconds=load_seconds,
+        )
+        if self._settings.workers == 1:
+            metrics.include_process()
+        _LOGGER.info("warmed up", extra={"model": identity.name, "seconds": round(load_seconds, 3), **description})
+        return metrics
+
+
+def _identity(settings: ServeSettings) -> Identity:
+    record = ArtifactRecord.read(settings.model_dir)
+    return Identity(
+        name=settings.name,
+        version=settings.model_version,
+        revision=settings.revision,
+        digest=record.digest if record else "",
+    )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+@contextmanager
+def _watchdog(deadline: float) -> Iterator[None]:
+    """End the process with LoadTimeout when the block is not left before the deadline, even if it never returns.
+
+    The timer needs the interpreter; code that holds it for ever is ended by faulthandler a little later.
+    """
+    seconds = max(deadline - time.monotonic(), 0.001)
+    timer = threading.Timer(seconds, _end_late)
+    timer.daemon = True
+    timer.start()
+    faulthandler.dump_traceback_later(seconds + _HARD_STOP_SECONDS, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        timer.cancel()
+        timer.join()
+
+
+def _end_late() -> None:
+    os._exit(report_failure(LoadTimeout("the model was not loaded and warmed up in time")))
+
+
+def _end_while_loading(signum: int, _: FrameType | None) -> None:
+    """SIGTERM before the first request: there is nothing to drain (and as process 1 no signal has a default)."""
+    _LOGGER.info("ended while loading")
+    os._exit(128 + signum)

@@ -1,0 +1,105 @@
+"""What `serve` is told by its arguments, as one frozen value."""
+
+import argparse
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+METHODS = ("predict", "predict_proba", "transform", "decision_function")
+"""What `runtime.method` may name; `auto` takes the first that fits the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeSettings:
+    """One served model and the bounds of its server."""
+
+    model_dir: Path
+    """Folder that holds the model's file, as `fetch` left it."""
+    name: str
+    """Name of the model in URLs, metrics and answers."""
+    namespace: str = ""
+    """Namespace of its ModelDeployment; shown in the logs."""
+    revision: str = ""
+    """Hash of the revision that this process serves."""
+    model_version: str = ""
+    """The user's own word for the version; empty when there is none."""
+    format: str = "auto"
+    """Format of the artifact: auto or sklearn."""
+    method: str = "auto"
+    """The method that answers when a request asks for none: auto or one of METHODS."""
+    workers: int = 1
+    """Processes that share the port and, until they write to it, the model's memory."""
+    host: str = "127.0.0.1"
+    """Address that both ports are bound to: in a pod, the pod's own."""
+    http_port: int = 8080
+    """Port of the inference protocols; 0 takes a free one."""
+    metrics_port: int = 8082
+    """Port of probes and metrics; 0 takes a free one."""
+    max_request_bytes: int = 8 * 1024 * 1024
+    """Cap on one request body."""
+    request_timeout: float = 30.0
+    """Seconds until a request is answered with 503 or 504."""
+    startup_timeout: float = 300.0
+    """Seconds for loading and warming up."""
+    drain_seconds: float = 15.0
+    """Seconds of serving on after SIGTERM: the time until every client has learned that this pod is going."""
+
+    @classmethod
+    def from_arguments(cls, arguments: argparse.Namespace) -> Self:
+        """The settings in a parsed command line; see `add_arguments`."""
+        return cls(**{field.name: getattr(arguments, field.name) for field in fields(cls)})
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `serve` is told on its command line."""
+    add, default = parser.add_argument, ServeSettings(model_dir=Path(), name="")
+    add("--model-dir", required=True, type=Path, help="directory that holds the model's file")
+    add("--name", required=True, help="the model's name in URLs")
+    add("--namespace", default=default.namespace, help="namespace of the ModelDeployment")
+    add("--revision", default=default.revision, help="hash of the revision")
+    add("--model-version", default=default.model_version, help="your word for the model's version")
+    add("--format", default=default.format, choices=("auto", "sklearn"), help="format of the file")
+    add("--method", default=default.method, choices=("auto", *METHODS), help="what answers by default")
+    add("--workers", default=default.workers, type=_positive_int, help="processes that predict")
+    add("--host", default=default.host, help="address of both ports")
+    add("--http-port", default=default.http_port, type=_port, help="port of the protocols; 0 takes a free one")
+    add(
+        "--metrics-port",
+        default=default.metrics_port,
+        type=_port,
+        help="port of probes and metrics; 0 takes a free one",
+    )
+    add("--max-request-bytes", default=default.max_request_bytes, type=_positive_int, help="cap on one request's body")
+    add("--request-timeout", default=default.request_timeout, type=_positive, help="seconds to answer a request")
+    add("--startup-timeout", default=default.startup_timeout, type=_positive, help="seconds to load and warm up")
+    add(
+        "--drain-seconds", default=default.drain_seconds, type=_not_negative, help="seconds of serving on after SIGTERM"
+    )
+
+
+def _positive_int(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**16:
+        raise argparse.ArgumentTypeError(f"{number} is not a port")
+    return number
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return number
+
+
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more")
+    return number
