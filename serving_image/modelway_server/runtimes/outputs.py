@@ -26,6 +26,8 @@ def name_outputs(method: str, result: Any, count: int) -> dict[str, NDArray[Any]
         if several
         else {method: _plain(result)}
     )
+    if count == 1:
+        arrays = {name: _with_row(values) for name, values in arrays.items()}
     for name, values in arrays.items():
         if values.ndim == 0 or len(values) != count:
             raise PredictionFailed(f"{name} gave {list(values.shape)} for {count} rows; it must give one entry a row")
@@ -35,6 +37,11 @@ def name_outputs(method: str, result: Any, count: int) -> dict[str, NDArray[Any]
 def describe_outputs(arrays: dict[str, NDArray[Any]]) -> tuple[Output, ...]:
     """Their names, datatypes and shapes, with any number of rows."""
     return tuple(Output(name, datatype_of(values.dtype), (ROWS, *values.shape[1:])) for name, values in arrays.items())
+
+
+def _with_row(values: NDArray[Any]) -> NDArray[Any]:
+    """The answer for one row with its row axis, which SparsePCA leaves out."""
+    return values[np.newaxis] if values.ndim == 1 and len(values) > 1 else values
 
 
 def _plain(part: Any) -> NDArray[Any]:
