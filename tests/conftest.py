@@ -1,1 +1,1 @@
-pytest_plugins = ["support.cluster", "support.installed"]
+pytest_plugins = ["support.cluster", "support.installed", "support.crd"]

@@ -6,14 +6,16 @@ Two spellings of one amount become the same text, so they make the same revision
 
 import math
 import re
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-CPU_PATTERN = r"^([0-9]{1,6}(\.[0-9]{1,3})?|[0-9]{1,9}m)$"
-MEMORY_PATTERN = r"^[0-9]{1,15}(\.[0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$"
+CPU_PATTERN = r"^([0-9]{1,3}([.][0-9]{1,3})?|[0-9]{1,6}m)$"
+MEMORY_PATTERN = r"^[0-9]{1,14}([.][0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$"
+MOST_MEMORY = "64Ti"
 
 _BINARY = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}
 _DECIMAL = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -33,11 +35,9 @@ def byte_count(quantity: str) -> int:
 
 
 def canonical_cpu(quantity: str) -> str:
-    """`1000m` as `1`, `0.5` as `500m`, `2000` as `2k`."""
+    """`1000m` as `1`, `0.5` as `500m`."""
     milli = int(cores(quantity) * 1000)
-    if milli % 1000:
-        return f"{milli}m"
-    return _with_largest_suffix(milli // 1000, _DECIMAL)
+    return f"{milli}m" if milli % 1000 else f"{milli // 1000}"
 
 
 def canonical_bytes(count: int) -> str:
@@ -58,31 +58,66 @@ def _with_largest_suffix(count: int, suffixes: dict[str, int]) -> str:
     return f"{count // size}{suffix}"
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of amount, judged alike by Python and by the API server."""
+
+    noun: str
+    pattern: str
+    forms: str
+    example: str
+
+    @property
+    def unreadable(self) -> str:
+        return f"is no amount of {self.noun}: write {self.forms}"
+
+    @property
+    def nothing(self) -> str:
+        return f"must be more than nothing, for example {self.example}"
+
+    def text_of(self, value: object) -> str:
+        if isinstance(value, float):
+            raise PydanticCustomError("quantity", f'{self.unreadable}; here, put it in quotes: "{value}"')
+        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(text, str) or not re.fullmatch(self.pattern, text):
+            raise PydanticCustomError("quantity", self.unreadable)
+        if not text.strip("0.mKMGTik"):
+            raise PydanticCustomError("quantity", self.nothing)
+        return text
+
+    def schema(self, *more: dict[str, str]) -> WithJsonSchema:
+        is_positive = "!isQuantity(string(self)) || quantity(string(self)).isGreaterThan(quantity('0'))"
+        rules = [
+            {"rule": f"string(self).matches(r'{self.pattern}')", "message": self.unreadable},
+            {"rule": is_positive, "message": self.nothing},
+            *more,
+        ]
+        return WithJsonSchema({"x-kubernetes-int-or-string": True, "maxLength": 24, "x-kubernetes-validations": rules})
+
+
+_CPU = _Kind("CPU", CPU_PATTERN, 'cores such as "2" or "0.5", or thousandths of a core such as 500m', "500m")
+_MEMORY = _Kind("memory", MEMORY_PATTERN, "bytes with a suffix, such as 512Mi or 2Gi", "512Mi")
+_TOO_MUCH = f"must be at most {MOST_MEMORY}"
+
+
 def _read_cpu(value: object) -> str:
-    text = _text_of(value, CPU_PATTERN, "CPU", 'cores such as "2" or "0.5", or thousandths of a core such as 500m')
-    return canonical_cpu(text)
+    return canonical_cpu(_CPU.text_of(value))
 
 
 def _read_memory(value: object) -> str:
-    text = _text_of(value, MEMORY_PATTERN, "memory", "bytes with a suffix, such as 512Mi or 2Gi")
-    return canonical_bytes(byte_count(text))
+    count = byte_count(_MEMORY.text_of(value))
+    if count > byte_count(MOST_MEMORY):
+        raise PydanticCustomError("quantity", _TOO_MUCH)
+    return canonical_bytes(count)
 
 
-def _text_of(value: object, pattern: str, noun: str, forms: str) -> str:
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    if isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII):
-        return value
-    hint = f'; write it in quotes: "{value}"' if isinstance(value, float) else ""
-    raise PydanticCustomError("quantity", f"is no amount of {noun}: write {forms}{hint}")
+_AT_MOST = {
+    "rule": f"!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('{MOST_MEMORY}')) <= 0",
+    "message": _TOO_MUCH,
+}
 
+Cpu = Annotated[str, BeforeValidator(_read_cpu), _CPU.schema()]
+"""An amount of CPU in canonical form, up to 999.999 cores."""
 
-def _quantity_schema(pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"x-kubernetes-int-or-string": True, "pattern": pattern, "maxLength": 24})
-
-
-Cpu = Annotated[str, BeforeValidator(_read_cpu), _quantity_schema(CPU_PATTERN)]
-"""An amount of CPU in canonical form."""
-
-Memory = Annotated[str, BeforeValidator(_read_memory), _quantity_schema(MEMORY_PATTERN)]
-"""An amount of memory in canonical form."""
+Memory = Annotated[str, BeforeValidator(_read_memory), _MEMORY.schema(_AT_MOST)]
+"""An amount of memory in canonical form, up to 64Ti."""

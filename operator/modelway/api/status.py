@@ -8,7 +8,7 @@ from modelway.api.base import ApiModel
 from modelway.api.fields import keyed
 
 Digest = Annotated[str, Field(max_length=128)]
-Count = Annotated[int, Field(ge=0, le=(1 << 63) - 1)]
+Count = Annotated[int, Field(ge=0, le=1 << 53)]
 
 
 class Condition(ApiModel):

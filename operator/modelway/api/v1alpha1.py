@@ -1,7 +1,8 @@
 """`ModelDeployment`, version v1alpha1: what a data scientist writes, and nothing that does not work yet."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
@@ -74,16 +75,6 @@ class Limits(ApiModel):
     """How many seconds one prediction may take."""
 
 
-def _more_than_nothing(name: str, example: str) -> Rule:
-    return Rule(
-        cel=f"!has(self.{name}) || !isQuantity(string(self.{name})) "
-        f"|| quantity(string(self.{name})).isGreaterThan(quantity('0'))",
-        holds=lambda amounts: getattr(amounts, name) != "0",
-        message=f"must be more than nothing, for example {example}",
-        field=name,
-    )
-
-
 class ResourceAmounts(ApiModel):
     """Amounts of CPU and memory."""
 
@@ -92,10 +83,8 @@ class ResourceAmounts(ApiModel):
     memory: Memory | None = None
     """Memory in bytes, with a suffix: 512Mi, 2Gi."""
 
-    rules = (_more_than_nothing("cpu", "500m"), _more_than_nothing("memory", "512Mi"))
 
-
-def _request_within_limit(name: str, read: Any) -> Rule:
+def _request_within_limit(name: str, read: Callable[[str], Fraction | int]) -> Rule:
     present = " && ".join(f"has(self.{side}) && has(self.{side}.{name})" for side in ("requests", "limits"))
     request, limit = (f"string(self.{side}.{name})" for side in ("requests", "limits"))
 

@@ -1,0 +1,70 @@
+"""The definition at a real API server: established, explained, and each rule with a manifest on either side of it."""
+
+import json
+
+import pytest
+
+from modelway.api.v1alpha1 import ModelDeploymentSpec
+from support.cases import CASES, Case, of_changes
+from support.cluster import Kubectl
+from support.crd import Requests
+from support.specs import manifest
+
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crd")]
+
+
+def in_default(changes: object) -> dict[str, object]:
+    made = of_changes(changes)  # type: ignore[arg-type]
+    return {**made, "metadata": {**made["metadata"], "namespace": "default"}}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.question)
+def test_accepted(requests: Requests, case: Case) -> None:
+    assert not requests.refusal(in_default(case.accepted))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.question)
+def test_refused_with_the_field_and_the_remedy(requests: Requests, case: Case) -> None:
+    refusal = requests.refusal(in_default(case.refused))
+    assert case.message in refusal
+    assert case.field in refusal or case.field == "metadata.name"
+
+
+def test_definition_is_established_and_structural(cluster_kubectl: Kubectl, crd: str) -> None:
+    conditions = {item["type"]: item["status"] for item in cluster_kubectl.get("crd", crd)["status"]["conditions"]}
+    assert conditions["Established"] == conditions["NamesAccepted"] == "True"
+    assert "NonStructuralSchema" not in conditions
+
+
+@pytest.mark.parametrize("field", [field.alias for field in ModelDeploymentSpec.model_fields.values()])
+def test_explain_describes(cluster_kubectl: Kubectl, field: str) -> None:
+    explained = cluster_kubectl("explain", f"mdep.spec.{field}")
+    assert "<empty>" not in explained
+
+
+def test_stored_with_its_static_defaults_only(requests: Requests) -> None:
+    stored = requests.create(in_default({}), dryRun="All")["spec"]
+    limits = stored["runtime"].pop("limits")
+    assert stored == {
+        "model": {**manifest()["spec"]["model"], "format": "auto"},
+        "runtime": {"method": "auto", "workers": 1},
+        "suspend": False,
+    }
+    assert limits["maxRequestBytes"] == 8 * 1024 * 1024
+
+
+def test_columns_tell_ready_and_why(kubectl: Kubectl) -> None:
+    kubectl.apply({**manifest(suspend=True), "metadata": {"name": "columns"}})
+    condition = {"type": "Ready", "status": "False", "reason": "Suspended", "message": "m"}
+    condition["lastTransitionTime"] = "2026-01-01T00:00:00Z"
+    status = {"status": {"conditions": [condition], "replicas": 3, "stable": {"revision": "bcdfghjklm"}}}
+    kubectl("patch", "mdep", "columns", "--subresource=status", "--type=merge", "-p", json.dumps(status))
+    header, row = kubectl("get", "mdep", "-o", "wide").splitlines()
+    assert header.split() == ["NAME", "READY", "REASON", "MODEL", "REPLICAS", "AGE", "REVISION", "DIGEST", "URL"]
+    assert row.split()[1:5] == ["False", "Suspended", "s3://models/fraud/model.joblib", "3"]
+
+
+def test_scale_subresource_writes_replicas(kubectl: Kubectl) -> None:
+    kubectl.apply({**manifest(suspend=True, scaling={"replicas": 1}), "metadata": {"name": "scaled"}})
+    kubectl("scale", "mdep/scaled", "--replicas=4")
+    assert kubectl.get("mdep", "scaled")["spec"]["scaling"] == {"replicas": 4}

@@ -1,0 +1,83 @@
+"""`spec.model` and the name."""
+
+from support.cases.case import Case
+from support.specs import URI
+
+
+def _uri(question: str, accepted: str, refused: str, message: str) -> Case:
+    return Case(question, {"model": {"uri": accepted}}, {"model": {"uri": refused}}, "spec.model.uri", message)
+
+
+def _name(question: str, accepted: str, refused: str, message: str) -> Case:
+    return Case(question, {"name": accepted}, {"name": refused}, "metadata.name", message)
+
+
+_FILE_NAME = "m" * 200
+
+NAMES = (
+    _name("name length", "f" * 40, "f" * 41, "at most 40 characters"),
+    _name("name begins with a letter", "f7", "7f", "begin with a letter"),
+    _name("name has no dot", "fraud-v2", "fraud.v2", "lower-case letters, digits and '-'"),
+    _name("name does not end in -canary", "canary-fraud", "fraud-canary", "must not end in -canary"),
+)
+
+MODELS = (
+    _uri("scheme", "https://example.com/model.joblib", "ftp://example.com/model.joblib", "must begin with s3://"),
+    _uri("scheme in lower case", URI, "S3://models/fraud/model.joblib", "must begin with s3://"),
+    _uri("white space", "s3://models/my%20model", "s3://models/my model", "must hold no space"),
+    _uri("line break", URI, f"{URI}\n", "must hold no space"),
+    _uri("user and password", "https://h/model@1", "https://user:password@h/model", "no user name or password"),
+    _uri("parent folder", "s3://models/a..b/model", "s3://models/../model", "must not climb out of a folder"),
+    _uri(
+        "parent folder in code", "s3://models/%2e/model", "s3://models/%2E%2e/model", "must not climb out of a folder"
+    ),
+    _uri("parent folder at the end", "https://h/a?b=/../c", "https://h/a/..?b=c", "must not climb out of a folder"),
+    _uri("file is absolute", "file:///models/model.joblib", "file://models/model.joblib", "absolute path of one file"),
+    _uri("file is no folder", "file:///models/m", "file:///models/", "absolute path of one file"),
+    _uri("web address names a file", "http://h:8080/m?v=1", "http://h:8080/?v=1", "names a host and one file"),
+    _uri("web address names a host", "http://[::1]:80/m", "http:///m", "names a host and one file"),
+    _uri("web address has no fragment", "https://h/m", "https://h/m#part", "names a host and one file"),
+    _uri("bucket name", "s3://mod.els/m", "s3://Models/m", "names a bucket and the key"),
+    _uri("key", "s3://models/m", "s3://models/", "names a bucket and the key"),
+    _uri("hidden file", "s3://models/.hidden/m", "s3://models/.modelway.json", "must not begin with a dot"),
+    _uri("length of the file's name", f"s3://models/{_FILE_NAME}", f"s3://models/{_FILE_NAME}m", "nor exceed 200"),
+    _uri("length of the uri", f"s3://models/{'a/' * 1000}m", f"s3://models/{'a/' * 1020}m", "Too long"),
+    Case(
+        "uri is required",
+        {},
+        {"raw": {"model": {"format": "auto"}}},
+        "spec.model.uri",
+        "Required value",
+    ),
+    Case("format", {"model": {"format": "sklearn"}}, {"model": {"format": "onnx"}}, "spec.model.format", "Unsupported"),
+    Case(
+        "version is a label value",
+        {"model": {"version": "v1.2_3-rc"}},
+        {"model": {"version": "v1 "}},
+        "spec.model.version",
+        "should match",
+    ),
+    Case(
+        "version's length",
+        {"model": {"version": "v" * 63}},
+        {"model": {"version": "v" * 64}},
+        "spec.model.version",
+        "Too long",
+    ),
+    Case("version is not empty", {}, {"model": {"version": ""}}, "spec.model.version", "at least 1 chars"),
+    Case(
+        "Secret's name",
+        {"model": {"storage": {"secretRef": {"name": "s3.models"}}}},
+        {"model": {"storage": {"secretRef": {"name": "S3_models"}}}},
+        "spec.model.storage.secretRef.name",
+        "should match",
+    ),
+    Case(
+        "no Secret for a file in the image",
+        {"model": {"uri": "https://h/m", "storage": {"secretRef": {"name": "s"}}}},
+        {"model": {"uri": "file:///m", "storage": {"secretRef": {"name": "s"}}}},
+        "spec.model.storage.secretRef",
+        "needs no credentials",
+    ),
+    Case("no unknown field", {}, {"model": {"url": URI}}, "spec.model.url", "unknown field"),
+)

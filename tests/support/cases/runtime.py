@@ -1,0 +1,137 @@
+"""`spec.runtime`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from support.cases.case import Case
+from support.specs import Object
+
+
+def _limit(name: str, accepted: int, refused: int) -> Case:
+    word = "less" if refused > accepted else "greater"
+    return Case(
+        f"{name} {word} than {accepted}",
+        {"runtime": {"limits": {name: accepted}}},
+        {"runtime": {"limits": {name: refused}}},
+        f"spec.runtime.limits.{name}",
+        f"should be {word} than or equal to {accepted}",
+    )
+
+
+def _runtime(question: str, accepted: Mapping[str, Any], refused: Mapping[str, Any], field: str, message: str) -> Case:
+    return Case(question, {"runtime": accepted}, {"runtime": refused}, f"spec.runtime.{field}", message)
+
+
+def _resources(side: str, **amounts: Any) -> Object:
+    return {"resources": {side: amounts}}
+
+
+def _memory(request: str, limit: str) -> Object:
+    return {"resources": {"requests": {"memory": request}, "limits": {"memory": limit}}}
+
+
+def _env(*names: str) -> Object:
+    return {"env": [{"name": name, "value": "1"} for name in names]}
+
+
+RUNTIMES = (
+    _runtime("method", {"method": "transform"}, {"method": "score"}, "method", "Unsupported value"),
+    _runtime("at least one worker", {"workers": 1}, {"workers": 0}, "workers", "greater than or equal to 1"),
+    _runtime("at most 16 workers", {"workers": 16}, {"workers": 17}, "workers", "less than or equal to 16"),
+    _runtime("workers is a number", {"workers": 2}, {"workers": "2"}, "workers", "must be of type integer"),
+    _limit("maxRequestBytes", 1024, 1023),
+    _limit("maxRequestBytes", 1 << 30, (1 << 30) + 1),
+    _limit("maxArtifactBytes", 1024, 1023),
+    _limit("maxArtifactBytes", 1 << 40, (1 << 40) + 1),
+    _limit("fetchTimeoutSeconds", 1, 0),
+    _limit("fetchTimeoutSeconds", 86400, 86401),
+    _limit("startupTimeoutSeconds", 5, 4),
+    _limit("startupTimeoutSeconds", 3600, 3601),
+    _limit("requestTimeoutSeconds", 1, 0),
+    _limit("requestTimeoutSeconds", 3600, 3601),
+    _runtime(
+        "CPU in cores",
+        _resources("requests", cpu="0.5"),
+        _resources("requests", cpu="half"),
+        "resources.requests.cpu",
+        "write cores such as",
+    ),
+    _runtime(
+        "CPU is text or a whole number",
+        _resources("limits", cpu=2),
+        _resources("limits", cpu=0.5),
+        "resources.limits.cpu",
+        "must be of type integer",
+    ),
+    _runtime(
+        "CPU is more than nothing",
+        _resources("requests", cpu="1m"),
+        _resources("requests", cpu="0m"),
+        "resources.requests.cpu",
+        "more than nothing",
+    ),
+    _runtime(
+        "CPU is not negative",
+        _resources("requests", cpu=1),
+        _resources("requests", cpu=-1),
+        "resources.requests.cpu",
+        "write cores such as",
+    ),
+    _runtime(
+        "memory with a suffix",
+        _resources("limits", memory="1.5Gi"),
+        _resources("limits", memory="1.5GB"),
+        "resources.limits.memory",
+        "write bytes with a suffix",
+    ),
+    _runtime(
+        "memory is more than nothing",
+        _resources("requests", memory=1),
+        _resources("requests", memory=0),
+        "resources.requests.memory",
+        "more than nothing",
+    ),
+    _runtime(
+        "memory is at most 64Ti",
+        _resources("limits", memory="64Ti"),
+        _resources("limits", memory="64.001Ti"),
+        "resources.limits.memory",
+        "at most 64Ti",
+    ),
+    _runtime(
+        "memory request within its limit",
+        _memory("1024Mi", "1Gi"),
+        _memory("1025Mi", "1Gi"),
+        "resources.requests.memory",
+        "requests.memory is 1025Mi and limits.memory is 1Gi",
+    ),
+    _runtime(
+        "CPU request within its limit",
+        {"resources": {"requests": {"cpu": "2000m"}, "limits": {"cpu": 2}}},
+        {"resources": {"requests": {"cpu": 3}, "limits": {"cpu": "2"}}},
+        "resources.requests.cpu",
+        "requests.cpu is 3 and limits.cpu is 2",
+    ),
+    _runtime("env name", _env("HTTPS_PROXY"), _env("HTTPS-PROXY"), "env[0].name", "should match"),
+    _runtime("env name's length", _env("E" * 128), _env("E" * 129), "env[0].name", "Too long"),
+    _runtime("env is not Modelway's", _env("MODELWAY"), _env("MODELWAY_X"), "env[0].name", "MODELWAY_X is set by"),
+    _runtime("env is not the pod's", _env("PODIUM"), _env("POD_IP"), "env[0].name", "POD_IP is set by Modelway"),
+    _runtime("env names differ", _env("A", "a"), _env("A", "A"), "env", "Duplicate value"),
+    _runtime(
+        "at most 64 env", _env(*(f"E{n}" for n in range(64))), _env(*(f"E{n}" for n in range(65))), "env", "Too many"
+    ),
+    _runtime(
+        "env needs a value",
+        {"env": [{"name": "A", "value": ""}]},
+        {"env": [{"name": "A"}]},
+        "env[0].value",
+        "Required value",
+    ),
+    _runtime(
+        "env value's length",
+        {"env": [{"name": "A", "value": "x" * 4096}]},
+        {"env": [{"name": "A", "value": "x" * 4097}]},
+        "env[0].value",
+        "Too long",
+    ),
+)

@@ -1,0 +1,101 @@
+"""ModelDeployments for tests: the smallest, and one that sets every field."""
+
+from typing import Any
+
+Object = dict[str, Any]
+
+URI = "s3://models/fraud/model.joblib"
+
+
+def manifest(name: str = "fraud", **spec: Any) -> Object:
+    """A ModelDeployment; `spec` replaces blocks, but for `model`, whose fields are added to a uri."""
+    blocks = {**spec, "model": {"uri": URI, **spec.get("model", {})}}
+    return {
+        "apiVersion": "modelway.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"name": name},
+        "spec": blocks,
+    }
+
+
+def every_field() -> Object:
+    """The spec of a ModelDeployment that sets every field but `scaling.replicas`, which excludes a range."""
+    rules = {
+        "stabilizationWindowSeconds": 60,
+        "selectPolicy": "Min",
+        "policies": [{"type": "Percent", "value": 50, "periodSeconds": 30}],
+    }
+    return {
+        "model": {
+            "uri": "https://models.example.com/fraud/model.joblib?version=7",
+            "format": "sklearn",
+            "version": "v7",
+            "storage": {"secretRef": {"name": "models"}},
+        },
+        "runtime": {
+            "method": "predict_proba",
+            "workers": 2,
+            "limits": {
+                "maxRequestBytes": 1 << 20,
+                "maxArtifactBytes": 100_000_000,
+                "fetchTimeoutSeconds": 900,
+                "startupTimeoutSeconds": 120,
+                "requestTimeoutSeconds": 5,
+            },
+            "resources": {
+                "requests": {"cpu": "1500m", "memory": "1024Mi"},
+                "limits": {"cpu": 4, "memory": "1.5Gi"},
+            },
+            "env": [{"name": "MKL_NUM_THREADS", "value": "3"}, {"name": "EMPTY", "value": ""}],
+        },
+        "scaling": {
+            "min": 2,
+            "max": 10,
+            "cpu": 80,
+            "memory": 90,
+            "behavior": {"scaleUp": rules, "scaleDown": {"stabilizationWindowSeconds": 0}},
+        },
+        "scheduling": _every_placement(),
+        "suspend": False,
+    }
+
+
+def _every_placement() -> Object:
+    required, preferred = (f"{word}DuringSchedulingIgnoredDuringExecution" for word in ("required", "preferred"))
+    node = {
+        "matchExpressions": [
+            {"key": "cores", "operator": "Gt", "values": ["8"]},
+            {"key": "gpu", "operator": "DoesNotExist"},
+        ]
+    }
+    near = {
+        "labelSelector": {
+            "matchLabels": {"app": "cache"},
+            "matchExpressions": [{"key": "tier", "operator": "In", "values": ["a", "b"]}],
+        },
+        "topologyKey": "topology.kubernetes.io/zone",
+    }
+    pods = {required: [near], preferred: [{"weight": 5, "podAffinityTerm": near}]}
+    return {
+        "nodeSelector": {"disktype": "ssd"},
+        "tolerations": [
+            {"key": "dedicated", "operator": "Equal", "value": "ml", "effect": "NoExecute", "tolerationSeconds": 60},
+            {"operator": "Exists"},
+        ],
+        "affinity": {
+            "nodeAffinity": {
+                required: {"nodeSelectorTerms": [node]},
+                preferred: [{"weight": 100, "preference": node}],
+            },
+            "podAffinity": pods,
+            "podAntiAffinity": {preferred: [{"weight": 1, "podAffinityTerm": near}]},
+        },
+        "topologySpread": [
+            {"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "minDomains": 2},
+            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"},
+        ],
+        "priorityClassName": "system-cluster-critical",
+        "runtimeClassName": "sandboxed",
+        "labels": {"team": "risk"},
+        "annotations": {"example.com/ticket": "RISK 7"},
+    }
