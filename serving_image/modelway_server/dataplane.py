@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from numpy.typing import NDArray
-
 from modelway_server.contract.rows import Rows, rows_of_columns, rows_of_instances, rows_of_tensors
 from modelway_server.errors import MalformedRequest
 from modelway_server.protocol import v1, v2
@@ -61,9 +59,11 @@ class DataPlane:
         methods = request.outputs or self._runtime.methods[:1]
         self._check_outputs(methods)
         rows = rows_of_tensors(self._runtime.signature, request.inputs)
-        outputs: dict[str, NDArray[Any]] = {}
-        for method in methods:
-            outputs |= self._runtime.call(method, rows.values, rows.count)
+        outputs = {
+            name: values
+            for method in methods
+            for name, values in self._runtime.call(method, rows.values, rows.count).items()
+        }
         answer = v2.encode_answer(
             model=self.identity.name,
             version=self.identity.version,

@@ -97,7 +97,7 @@ class Metrics:
         """All metrics in Prometheus' text format, summed over the workers where there are several."""
         if MULTIPROCESS_VARIABLE in os.environ:
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
             return generate_latest(registry)
         return generate_latest(self._registry)
 

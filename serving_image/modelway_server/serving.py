@@ -48,15 +48,13 @@ def serve(settings: ServeSettings) -> int:
     """
     started = time.monotonic()
     signal.signal(signal.SIGTERM, _end_while_loading)
-    warnings.filterwarnings(
-        "ignore", message="X does not have valid feature names"
-    )  # columns are checked by the contract
+    # columns are checked by the contract
+    warnings.filterwarnings("ignore", message="X does not have valid feature names")
     try:
-        ports = bind(settings)
+        sockets = bind(settings)
     except OSError as error:
-        _LOGGER.error(
-            "ports %d and %d of %s cannot be had: %s", settings.http_port, settings.metrics_port, settings.host, error
-        )  # noqa: TRY400  (a traceback has no news)
+        ports = settings.http_port, settings.metrics_port
+        _LOGGER.critical("ports %d and %d of %s cannot be had: %s", *ports, settings.host, error)
         return USAGE_ERROR
     try:
         deadline = started + settings.startup_timeout
@@ -66,7 +64,7 @@ def serve(settings: ServeSettings) -> int:
         return report_failure(failure)
     gc.freeze()
     lifecycle = Lifecycle(settings.workers, stuck_after=max(60.0, STUCK_TIMEOUTS * settings.request_timeout))
-    pod = _Pod(settings, ports, runtime, lifecycle, started)
+    pod = _Pod(settings, sockets, runtime, lifecycle, time.monotonic() - started)
     if settings.workers == 1:
         return pod.work(0)
     return supervise(settings.workers, pod.work, lifecycle)
@@ -85,13 +83,13 @@ class _Pod:
     """What all workers of a pod have in common; `work` is one of them."""
 
     def __init__(
-        self, settings: ServeSettings, ports: Ports, runtime: Runtime, lifecycle: Lifecycle, started: float
+        self, settings: ServeSettings, ports: Ports, runtime: Runtime, lifecycle: Lifecycle, load_seconds: float
     ) -> None:
         self._settings = settings
         self._ports = ports
         self._runtime = runtime
         self._lifecycle = lifecycle
-        self._started = started
+        self._load_seconds = load_seconds
 
     def work(self, slot: int) -> int:
         """Warm up and serve as worker `slot`, until the drain is over; the exit status."""
@@ -106,8 +104,10 @@ class _Pod:
     async def _serve(self) -> None:
         settings = self._settings
         predictor = Predictor(self._lifecycle, timeout=settings.request_timeout, max_bytes=settings.max_request_bytes)
-        with _watchdog(self._started + settings.startup_timeout):
+        begun = time.monotonic()
+        with _watchdog(begun + settings.startup_timeout - self._load_seconds):
             await predictor.warm_up(self._runtime.warm_up)
+        load_seconds = self._load_seconds + time.monotonic() - begun
         gc.freeze()
         bounds = Bounds(
             max_request_bytes=settings.max_request_bytes,
@@ -115,13 +115,12 @@ class _Pod:
             drain_seconds=settings.drain_seconds,
         )
         plane = DataPlane(self._runtime, _identity(settings))
-        worker = Worker(plane, predictor, self._lifecycle, self._metrics(plane), bounds)
+        worker = Worker(plane, predictor, self._lifecycle, self._metrics(plane, load_seconds), bounds)
         await worker.serve(self._ports)
 
-    def _metrics(self, plane: DataPlane) -> Metrics:
+    def _metrics(self, plane: DataPlane, load_seconds: float) -> Metrics:
         identity, description = plane.identity, plane.description()
         metrics = Metrics(model=identity.name, model_version=identity.version, revision=identity.revision)
-        load_seconds = time.monotonic() - self._started
         metrics.describe(
             platform_name=self._runtime.platform,
             estimator=description["estimator"],

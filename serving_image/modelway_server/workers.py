@@ -114,7 +114,7 @@ class _Supervisor:
             if not pid:
                 return
             slot = self._workers.pop(pid)
-            mark_process_dead(pid)
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
             if not self._ending:
                 self._replace(slot, os.waitstatus_to_exitcode(status))
 

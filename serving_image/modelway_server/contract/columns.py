@@ -35,6 +35,7 @@ def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: flo
     if not column.used:
         return _as_objects(values)
     where = f"column {column.name!r}"
+    result: NDArray[Any]
     match column.datatype:
         case "BYTES":
             result = _strings(values, locate, where, column.missing)

@@ -148,7 +148,7 @@ def _matrix_tensor(signature: Signature, tensor: Tensor) -> Rows:
                 f"column {column.name!r} takes {column.datatype}, not {tensor.datatype}; {remedy}",
                 field=f"{tensor.field}.datatype",
             )
-    return _rows_of_arrays(signature, tensor.values.T, cell)
+    return _rows_of_arrays(signature, list(tensor.values.T), cell)
 
 
 def _width_message(signature: Signature, tensor: Tensor) -> str:
@@ -198,12 +198,7 @@ def _rows_of_arrays(signature: Signature, arrays: Sequence[Values], cell: Cell) 
     """One array per column of the signature, all of one length."""
     columns = signature.columns or tuple(Column(f"x{index}") for index in range(len(arrays)))
     checked = {
-        column.name: coerce(
-            column,
-            values,
-            lambda row, index=index: cell(row, index),
-            max_magnitude=signature.max_magnitude,  # type: ignore[misc]
-        )
+        column.name: coerce(column, values, _in_column(cell, index), max_magnitude=signature.max_magnitude)
         for index, (column, values) in enumerate(zip(columns, arrays, strict=True))
     }
     count = len(next(iter(checked.values())))
@@ -222,8 +217,12 @@ def _matrix(signature: Signature, values: NDArray[np.float64], cell: Cell) -> Ro
     """All columns are numbers: checked at once, and column by column only when one may be at fault."""
     limit = signature.max_magnitude
     if signature.restricted or np.isnan(values).any() or (limit is not None and np.abs(values).max() > limit):
-        return _rows_of_arrays(signature, values.T, cell)
+        return _rows_of_arrays(signature, list(values.T), cell)
     return Rows(values, len(values))
+
+
+def _in_column(cell: Cell, column: int) -> Callable[[int], str]:
+    return lambda row: cell(row, column)
 
 
 def _check_names(signature: Signature, names: Iterable[str], field: str) -> None:

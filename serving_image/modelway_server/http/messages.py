@@ -18,11 +18,11 @@ DISCARDED_BODIES = 8
 """How many times the cap is read and dropped so that a client that sends too much still reads the refusal."""
 
 
-class ClientGone(Exception):  # noqa: N818  (it is no error of anybody's)
+class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-class BodyTooSlow(Exception):  # noqa: N818  (named after what happened, as the others)
+class BodyTooSlow(Exception):
     """The body did not arrive in time."""
 
 

@@ -20,11 +20,11 @@ MAX_WAITING_BODIES = 8
 """Bytes that may wait, in multiples of the cap on one body."""
 
 
-class Overloaded(Exception):  # noqa: N818  (named after what happened)
+class Overloaded(Exception):
     """The request was not tried: too many wait, or its deadline passed before its turn."""
 
 
-class TooSlow(Exception):  # noqa: N818  (as above)
+class TooSlow(Exception):
     """The model was still at work when the request's deadline passed."""
 
 

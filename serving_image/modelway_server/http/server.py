@@ -55,7 +55,16 @@ class Bounds:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: a drain is ours."""
+    """uvicorn without its signal handlers (a drain is ours), and with a word when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        self.listening.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -108,8 +117,8 @@ class Worker:
 
     async def _announce(self) -> None:
         """Be ready once both ports listen."""
-        while not (self._inference.started and self._probes.started):
-            await asyncio.sleep(0.005)
+        await self._inference.listening.wait()
+        await self._probes.listening.wait()
         self._lifecycle.mark_ready()
         _LOGGER.info("ready")
 
@@ -137,8 +146,8 @@ class Worker:
         begun = time.monotonic()
         await asyncio.sleep(self._bounds.drain_seconds)
         latest = begun + self._bounds.drain_seconds + MAX_EXTRA_SECONDS
-        while time.monotonic() < min(self._application.last_request + QUIET_SECONDS, latest):
-            await asyncio.sleep(0.05)
+        while (left := min(self._application.last_request + QUIET_SECONDS, latest) - time.monotonic()) > 0:  # noqa: ASYNC110  (a moment, not an event)
+            await asyncio.sleep(left)
 
 
 def _server(application: "InferenceApplication | ProbeApplication", *, grace: float) -> _Server:

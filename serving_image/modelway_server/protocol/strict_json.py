@@ -11,6 +11,8 @@ import orjson
 
 from modelway_server.errors import MalformedRequest
 
+_TYPE_NAMES: dict[type, str] = {str: "a string", list: "an array", dict: "an object"}
+
 
 def parse_object(body: bytes) -> dict[str, Any]:
     """The request's JSON object.
@@ -44,4 +46,4 @@ def json_type(value: Any) -> str:
         return "a boolean"
     if isinstance(value, int | float):
         return "a number"
-    return {str: "a string", list: "an array", dict: "an object"}.get(type(value), type(value).__name__)
+    return _TYPE_NAMES.get(type(value), "a value of no JSON type")

@@ -6,7 +6,7 @@ missing value, in any datatype.
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -34,7 +34,23 @@ NUMPY_TYPES: Final[dict[str, type[np.generic]]] = {
     "FP64": np.float64,
 }
 DATATYPES: Final = (*NUMPY_TYPES, "BYTES")
+_LIMITS: Final = {
+    f"{sign}INT{bits}": (0, 2**bits - 1) if sign else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    for bits in (8, 16, 32, 64)
+    for sign in ("", "U")
+}
+"""The smallest and largest number of each integer datatype."""
+_TYPECODES: Final[dict[str, tuple[str, type[np.generic]]]] = {
+    "FP16": ("d", np.float64),
+    "FP32": ("d", np.float64),
+    "FP64": ("d", np.float64),
+    "UINT64": ("Q", np.uint64),
+}
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**64 - 1
 _NAMES: Final = {np.dtype(scalar): name for name, scalar in NUMPY_TYPES.items()}
+
+Locate = Callable[[int], str]
+"""Where in the message the value of a flat position stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +117,11 @@ def parse_data(data: Any, shape: tuple[int, ...], datatype: str, field: str, *, 
         raise MalformedRequest(
             f"shape {list(shape)} asks for {math.prod(shape)} values, data holds {len(flat)}", field=field
         )
-    return parse_values(flat, datatype, field, booleans=booleans).reshape(shape)
 
+    def locate(index: int) -> str:
+        return f"{field}[{index}]" if flat is data else f"{field}{_indices(index, shape)}"
 
-def parse_values(flat: Sequence[Any], datatype: str, field: str, *, booleans: bool = True) -> NDArray[Any]:
-    """A flat list of JSON values as an array of a datatype.
-
-    Raises:
-        MalformedRequest: a value is of another type, or out of the datatype's range.
-    """
-    if datatype == "BYTES":
-        return _objects(flat, str, datatype, field)
-    if datatype == "BOOL":
-        values = _objects(flat, bool, datatype, field)
-        return values if None in flat else values.astype(np.bool_)
-    if booleans and bool in set(map(type, flat)):
-        return _with_missing(flat, datatype, field)  # which refuses them; array() would take true as 1
-    return _floats(flat, datatype, field) if datatype.startswith("FP") else _integers(flat, datatype, field)
+    return _parse_values(flat, datatype, locate, booleans=booleans).reshape(shape)
 
 
 def shorten(value: Any) -> str:
@@ -153,67 +157,66 @@ def _indices(flat_index: int, shape: tuple[int, ...]) -> str:
     return "".join(f"[{index}]" for index in (flat_index, *reversed(indices)))
 
 
-def _floats(flat: Sequence[Any], datatype: str, field: str) -> NDArray[Any]:
+def _parse_values(flat: list[Any], datatype: str, locate: Locate, *, booleans: bool) -> NDArray[Any]:
+    if datatype == "BYTES":
+        return _objects(flat, str, datatype, locate)
+    if datatype == "BOOL":
+        values = _objects(flat, bool, datatype, locate)
+        return values if None in flat else values.astype(np.bool_)
+    # array() takes true as 1
+    quick = None if booleans and bool in set(map(type, flat)) else _quick_numbers(flat, datatype)
+    values = _numbers(flat, datatype, locate) if quick is None else quick
+    if np.isnan(values).any() and datatype in _LIMITS:
+        return values  # integers with missing ones among them
+    return _narrow(flat, values, datatype, locate)
+
+
+def _quick_numbers(flat: list[Any], datatype: str) -> NDArray[Any] | None:
+    """The numbers, or None when one of them is missing, of another type or too large.
+
+    array() takes numbers alone, where numpy would also read "1.5" and None.
+    """
+    typecode, dtype = _TYPECODES.get(datatype, ("q", np.int64))
     try:
-        # array("d") takes numbers only, where numpy would also read "1.5" and None
-        wide = np.frombuffer(array("d", flat), dtype=np.float64)
+        return np.frombuffer(array(typecode, flat), dtype=dtype)
     except (TypeError, OverflowError):
-        wide = _with_missing(flat, datatype, field)
-    if datatype == "FP64":
-        return wide
-    with np.errstate(over="ignore"):
-        narrow = wide.astype(NUMPY_TYPES[datatype])
-    overflown = np.isinf(narrow)
-    if overflown.any():
-        index = int(overflown.argmax())
-        raise MalformedRequest(f"{flat[index]!r} is too large for {datatype}", field=f"{field}[{index}]")
+        return None
+
+
+def _numbers(flat: list[Any], datatype: str, locate: Locate) -> NDArray[Any]:
+    """Numbers one by one, null as NaN: the slow path, which names the value at fault."""
+    kinds = {int} if datatype in _LIMITS else {int, float}
+    for index, value in enumerate(flat):
+        if value is not None and type(value) not in kinds:
+            raise MalformedRequest(f"{datatype} data holds {shorten(value)}", field=locate(index))
+        if type(value) is int and not _MIN_INTEGER <= value <= _MAX_INTEGER:
+            raise MalformedRequest(f"the number does not fit {datatype}", field=locate(index))
+    if datatype in _LIMITS and None not in flat:
+        values = _quick_numbers(flat, "UINT64" if max(flat, default=0) >= 2**63 else "INT64")
+        return np.array(flat, dtype=np.float64) if values is None else values
+    return np.array(flat, dtype=np.float64)  # None becomes NaN
+
+
+def _narrow(flat: list[Any], wide: NDArray[Any], datatype: str, locate: Locate) -> NDArray[Any]:
+    """The values in the datatype's own width."""
+    if datatype in _LIMITS:
+        smallest, largest = _LIMITS[datatype]
+        outside = (wide < smallest) | (wide > largest)
+        narrow = wide if outside.any() else wide.astype(NUMPY_TYPES[datatype])
+    else:
+        with np.errstate(over="ignore"):
+            narrow = wide.astype(NUMPY_TYPES[datatype], copy=False)
+        outside = np.isinf(narrow)
+    if outside.any():
+        index = int(outside.argmax())
+        raise MalformedRequest(f"{flat[index]!r} does not fit {datatype}", field=locate(index))
     return narrow
 
 
-def _integers(flat: Sequence[Any], datatype: str, field: str) -> NDArray[Any]:
-    scalar = NUMPY_TYPES[datatype]
-    try:
-        wide = np.frombuffer(
-            array("Q" if datatype == "UINT64" else "q", flat), dtype=np.uint64 if datatype == "UINT64" else np.int64
-        )
-    except (TypeError, OverflowError):
-        return _with_missing(flat, datatype, field)
-    limits = np.iinfo(scalar)
-    outside = (wide < limits.min) | (wide > limits.max)
-    if outside.any():
-        index = int(outside.argmax())
-        raise MalformedRequest(f"{flat[index]} does not fit {datatype}", field=f"{field}[{index}]")
-    return wide.astype(scalar)
-
-
-def _with_missing(flat: Sequence[Any], datatype: str, field: str) -> NDArray[np.float64]:
-    """Numbers as float64, null as NaN: the slow path, which also names the value at fault."""
-    whole = not datatype.startswith("FP")
-    values = np.empty(len(flat))
-    for index, value in enumerate(flat):
-        if value is None:
-            values[index] = np.nan
-            continue
-        if type(value) is not int and (whole or type(value) is not float):
-            raise MalformedRequest(f"{datatype} data holds {shorten(value)}", field=f"{field}[{index}]")
-        try:
-            values[index] = value
-        except OverflowError:
-            raise MalformedRequest(f"the number is too large for {datatype}", field=f"{field}[{index}]") from None
-        if whole and not _fits(value, datatype):
-            raise MalformedRequest(f"{value} does not fit {datatype}", field=f"{field}[{index}]")
-    return values
-
-
-def _fits(value: int, datatype: str) -> bool:
-    limits = np.iinfo(NUMPY_TYPES[datatype])  # type: ignore[arg-type]  # integer datatypes only
-    return bool(limits.min <= value <= limits.max)
-
-
-def _objects(flat: Sequence[Any], kind: type, datatype: str, field: str) -> NDArray[np.object_]:
+def _objects(flat: list[Any], kind: type, datatype: str, locate: Locate) -> NDArray[Any]:
     for index, value in enumerate(flat):
         if type(value) is not kind and value is not None:
-            raise MalformedRequest(f"{datatype} data holds {shorten(value)}", field=f"{field}[{index}]")
+            raise MalformedRequest(f"{datatype} data holds {shorten(value)}", field=locate(index))
     values = np.empty(len(flat), dtype=object)
     values[:] = flat
     return values

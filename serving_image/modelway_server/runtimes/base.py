@@ -1,6 +1,5 @@
 """What every model format gives the data plane."""
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ class Runtime(Protocol):
     platform: str
     methods: tuple[str, ...]
     signature: Signature
-    description: Mapping[str, str]
+    description: dict[str, str]
 
     def warm_up(self) -> None:
         """Predict once on a made-up row, and learn what the model takes and gives.

@@ -3,7 +3,6 @@
 import gc
 import logging
 import warnings
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,7 +57,7 @@ class EstimatorRuntime:
 
     def __init__(self, estimator: Any, methods: tuple[str, ...], saved_with: str | None) -> None:
         self.methods = methods
-        self.description: Mapping[str, str] = {
+        self.description: dict[str, str] = {
             "estimator": f"{type(estimator).__module__}.{type(estimator).__qualname__}",
             "scikit_learn": sklearn.__version__,
         } | ({"saved_with_scikit_learn": saved_with} if saved_with else {})

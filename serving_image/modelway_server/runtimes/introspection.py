@@ -108,34 +108,41 @@ def _delegate(estimator: Any) -> Any:
 
 
 def _refine(estimator: Any, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What one part of the estimator adds to what is known of the columns that it is given."""
     match estimator:
         case Pipeline():
-            for _, step in estimator.steps:
-                findings = _refine(step, findings)
-                if not _keeps_columns(step):
-                    break
-            return findings
-        case ColumnTransformer():
-            return _refine_columns(estimator, findings)
+            refined = _refine_in_turn([step for _, step in estimator.steps], findings)
         case FeatureUnion():
             for _, member in estimator.transformer_list:
                 findings = _refine(member, findings)
-            return findings
+            refined = findings
+        case ColumnTransformer():
+            refined = _refine_columns(estimator, findings)
         case OneHotEncoder() | OrdinalEncoder() | TargetEncoder():
-            return _refine_categories(estimator, findings)
+            refined = _refine_categories(estimator, findings)
         case CountVectorizer() | HashingVectorizer():
-            return tuple(
-                replace(finding, column=replace(finding.column, datatype="BYTES"), example="text")
-                for finding in findings
-            )
+            refined = _as_strings(findings, ["text"] * len(findings))
         case SimpleImputer() if estimator.statistics_.dtype.kind in "OU":
-            return tuple(
-                replace(finding, column=replace(finding.column, datatype="BYTES"), example=str(known))
-                for finding, known in zip(findings, estimator.statistics_, strict=True)
-            )
+            refined = _as_strings(findings, [str(known) for known in estimator.statistics_])
         case _:
             delegate = _delegate(estimator)
-            return findings if delegate is None else _refine(delegate, findings)
+            refined = findings if delegate is None else _refine(delegate, findings)
+    return refined
+
+
+def _refine_in_turn(steps: list[Any], findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    for step in steps:
+        findings = _refine(step, findings)
+        if not _keeps_columns(step):
+            break
+    return findings
+
+
+def _as_strings(findings: tuple[Finding, ...], examples: list[str]) -> tuple[Finding, ...]:
+    return tuple(
+        replace(finding, column=replace(finding.column, datatype="BYTES"), example=example)
+        for finding, example in zip(findings, examples, strict=True)
+    )
 
 
 def _refine_columns(estimator: ColumnTransformer, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -4,14 +4,10 @@ The format is recognised from the first bytes, never from the file's name. Every
 failures that users read, with the remedy that fits it.
 """
 
-import gzip
-import lzma
 import mmap
-import pickle  # noqa: S403  (the format that scikit-learn models come in; artifacts are trusted)
+import pickle
 import re
-import struct
 import warnings
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,22 +40,8 @@ _STRANGERS = (
     (b"{", "a JSON document"),
     (b"tree\n", "a LightGBM text model"),
 )
-_DAMAGE = (
-    pickle.UnpicklingError,
-    EOFError,
-    zlib.error,
-    lzma.LZMAError,
-    gzip.BadGzipFile,
-    struct.error,
-    UnicodeDecodeError,
-    IndexError,
-    KeyError,
-    ValueError,
-    OSError,
-    OverflowError,
-    TypeError,
-    AssertionError,
-)
+_READERS = {"modelway_server", "joblib", "pickle", "numpy", "gzip", "bz2", "lzma", "zlib", "_compression"}
+"""Where a file that is damaged fails."""
 _SAVED_VERSION = re.compile(rb"_sklearn_version.{1,5}?(\d+\.\d+[0-9A-Za-z.]*)", re.DOTALL)
 _ABSENT = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '(?P<module>[^']+)'")
 
@@ -133,7 +115,7 @@ def _unpickle(path: Path, *, compressed: bool) -> Any:
     if compressed or _holds(path, b"NumpyArrayWrapper"):
         return joblib.load(path)
     with path.open("rb") as file:
-        return pickle.load(file)  # noqa: S301  (as above)
+        return pickle.load(file)  # noqa: S301  (the format that scikit-learn models come in; artifacts are trusted)
 
 
 def _holds(path: Path, mark: bytes) -> bool:
@@ -156,6 +138,11 @@ def _warned_version(caught: list[warnings.WarningMessage]) -> str | None:
 
 
 def _failure(error: Exception, path: Path, saved_with: str | None) -> LoadFailure:
+    return _of_versions(error, saved_with) or _of_content(error, path)
+
+
+def _of_versions(error: Exception, saved_with: str | None) -> LoadFailure | None:
+    """The failure when this image lacks what the model is made of, or has it in another version."""
     if isinstance(error, ModuleNotFoundError):
         return _missing_module(error.name or str(error), saved_with)
     if isinstance(error, AttributeError) and (absent := _ABSENT.search(str(error))):
@@ -164,21 +151,33 @@ def _failure(error: Exception, path: Path, saved_with: str | None) -> LoadFailur
         return version_mismatch(saved_with or "another version", str(error).splitlines()[0][:200])
     if saved_with and differs(saved_with):
         return version_mismatch(saved_with, f"it does not load ({describe(error)})")
+    return None
+
+
+def _of_content(error: Exception, path: Path) -> LoadFailure:
     if "is not installed" in str(error):  # joblib on lz4
         return MissingModule(
             f"{path.name} cannot be read: {describe(error)}",
             remedy="Save the model with joblib's zlib or without compression.",
         )
     if isinstance(error, MemoryError):
-        return LoadFailed(
-            "the model does not fit into this pod's memory", remedy="Raise runtime.resources.limits.memory."
-        )
-    if isinstance(error, _DAMAGE):
+        message = "the model does not fit into this pod's memory"
+        return LoadFailed(message, remedy="Raise runtime.resources.limits.memory.")
+    if _raised_by_reader(error):
         return InvalidArtifact(
             f"{path.name} is truncated or damaged ({describe(error)})",
             remedy="Compare its size and checksum with the file that was saved, and upload it again.",
         )
     return LoadFailed(f"{path.name} does not load: {describe(error)}")
+
+
+def _raised_by_reader(error: Exception) -> bool:
+    """Whether the exception comes from reading the file, not from code of the model."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    module = str(traceback.tb_frame.f_globals.get("__name__", "")) if traceback is not None else ""
+    return module.partition(".")[0] in _READERS
 
 
 def _missing_module(name: str, saved_with: str | None) -> LoadFailure:
