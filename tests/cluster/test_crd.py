@@ -1,6 +1,8 @@
 """The definition at a real API server: established, explained, and each rule with a manifest on either side of it."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -8,13 +10,13 @@ from modelway.api.v1alpha1 import ModelDeploymentSpec
 from support.cases import CASES, Case, of_changes
 from support.cluster import Kubectl
 from support.crd import Requests
-from support.specs import manifest
+from support.specs import Object, manifest
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crd")]
 
 
-def in_default(changes: object) -> dict[str, object]:
-    made = of_changes(changes)  # type: ignore[arg-type]
+def in_default(changes: Mapping[str, Any]) -> Object:
+    made = of_changes(changes)
     return {**made, "metadata": {**made["metadata"], "namespace": "default"}}
 
 

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from modelway.api.base import BROKEN_RULES
+from modelway.api.fields import DNS_SUBDOMAIN_PATTERN, ENV_NAME_PATTERN, LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
 from modelway.errors import Problem
 
 _SHOWN_CHARACTERS = 80
@@ -18,6 +19,13 @@ _NOUNS = {
     "tuple_type": "a list",
     "dict_type": "a mapping of keys to values",
     "model_type": "a mapping of fields to values",
+}
+
+_PATTERNS = {
+    LABEL_VALUE_PATTERN: "letters, digits, '-', '_' and '.', with a letter or digit first and last, for example v7",
+    LABEL_KEY_PATTERN: "the key of a label, for example team or example.com/team",
+    DNS_SUBDOMAIN_PATTERN: "the name of an object: lower-case letters, digits, '-' and '.', for example s3-models",
+    ENV_NAME_PATTERN: "the name of a variable: letters, digits and '_', not beginning with a digit, for example HTTPS_PROXY",
 }
 
 
@@ -37,19 +45,24 @@ def _problems(detail: ErrorDetails) -> Iterator[Problem]:
 
 def _message(detail: ErrorDetails) -> str:
     kind, context, value = detail["type"], detail.get("ctx", {}), _shown(detail["input"])
-    if kind == "missing":
-        return "is missing and must be given"
-    if kind == "extra_forbidden":
-        return f"{detail['loc'][-1]!r} is not a field of this version of Modelway: remove it or check its spelling"
     if kind in _NOUNS:
         return f"{value} must be {_NOUNS[kind]}"
-    if kind == "literal_error":
-        return f"{value} must be one of {context['expected']}{_closest(detail['input'], context['expected'])}"
-    if kind == "string_pattern_mismatch":
-        return f"{value} must match the pattern {context['pattern']}"
-    return (
-        f"{value}: {detail['msg'][:1].lower()}{detail['msg'][1:]}" if kind != "quantity" else f"{value} {detail['msg']}"
-    )
+    match kind:
+        case "missing":
+            message = "is missing and must be given"
+        case "extra_forbidden":
+            message = (
+                f"{detail['loc'][-1]!r} is not a field of this version of Modelway: remove it or check its spelling"
+            )
+        case "literal_error":
+            message = f"{value} must be one of {context['expected']}{_closest(detail['input'], context['expected'])}"
+        case "string_pattern_mismatch":
+            message = f"{value} must be {_PATTERNS[context['pattern']]}"
+        case "twins":
+            message = detail["msg"]
+        case _:
+            message = f"{value} {detail['msg'].removeprefix('Input ')}"
+    return message
 
 
 def _closest(value: Any, expected: str) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from modelway.api.base import ApiModel, Rule, matches
-from modelway.api.fields import LabelValue, ObjectName, keyed, unique
+from modelway.api.fields import ENV_NAME_PATTERN, LabelValue, ObjectName, keyed, unique
 from modelway.api.location import URI_RULES
 from modelway.api.meta import Metadata
 from modelway.api.problems import problems_of
@@ -18,7 +18,6 @@ from modelway.api.scheduling import Scheduling
 from modelway.errors import InvalidSpec
 
 NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
-ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 
 class SecretRef(ApiModel):
@@ -190,15 +189,21 @@ class ModelDeployment(ApiModel):
 
     @classmethod
     def parse(cls, manifest: Mapping[str, Any]) -> Self:
-        """Read an object as the API server hands it out, or as it stands in a YAML file.
+        """Read an object as the API server hands it out, or as it stands in a YAML file; null is the same as leaving out.
 
         Raises:
             InvalidSpec: the object breaks the API; each problem names the field, what is wrong and the remedy.
         """
         try:
-            return cls.model_validate_json(json.dumps(manifest, default=str))
+            return cls.model_validate_json(json.dumps(_without_null(manifest), default=str))
         except ValidationError as error:
             raise InvalidSpec(problems_of(error)) from None
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_null(item) for key, item in value.items() if item is not None}
+    return [_without_null(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _is_dns_label(name: str) -> bool:
