@@ -17,7 +17,7 @@ from modelway.errors import WatchLost
 OnEvent = Callable[[Kind, bool, Mapping[str, Any]], None]
 """Takes a kind, whether the object is gone, and the object."""
 
-SERVER_SECONDS = 300.0
+SERVER_SECONDS = 300
 """After how long the API server ends a watch, so that connections are fresh."""
 
 CLIENT_SECONDS = SERVER_SECONDS + 60

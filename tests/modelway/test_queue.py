@@ -1,0 +1,215 @@
+"""The work queue: nothing lost, nothing twice at once, failures further and further apart."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelway.errors import RetryLater
+from modelway.queue import LONGEST_BACKOFF, SHORTEST_BACKOFF, WorkQueue, work
+from support.virtual_time import in_virtual_time
+
+Run = Callable[[str], Coroutine[Any, Any, float | None]]
+
+
+async def _serve(queue: WorkQueue[str], run: Run, *, until: float, workers: int = 1, seconds: float = 60.0) -> None:
+    tasks = [asyncio.create_task(work(queue, run, seconds=seconds)) for _ in range(workers)]
+    await asyncio.sleep(until)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def test_a_key_waits_at_most_once() -> None:
+    async def scenario() -> int:
+        queue: WorkQueue[str] = WorkQueue()
+        for _ in range(3):
+            queue.add("a")
+        return len(queue)
+
+    assert in_virtual_time(scenario()) == 1
+
+
+def test_a_key_touched_while_it_runs_runs_once_more_and_never_twice_at_once() -> None:
+    async def scenario() -> list[str]:
+        queue: WorkQueue[str] = WorkQueue()
+        log: list[str] = []
+
+        async def run(key: str) -> None:
+            log.append(f"begin {_now():g}")
+            if len(log) == 1:
+                queue.add(key)
+                queue.add(key)
+            await asyncio.sleep(1)
+            log.append(f"end {_now():g}")
+
+        queue.add("a")
+        await _serve(queue, run, until=10, workers=4)
+        return log
+
+    assert in_virtual_time(scenario()) == ["begin 0", "end 1", "begin 1", "end 2"]
+
+
+def test_keys_are_served_in_turn_while_one_keeps_coming_back() -> None:
+    async def scenario() -> list[str]:
+        queue: WorkQueue[str] = WorkQueue()
+        served: list[str] = []
+
+        async def run(key: str) -> None:
+            served.append(key)
+            await asyncio.sleep(1)
+            if key == "busy":
+                queue.add(key)
+
+        for key in ("busy", "a", "b", "c"):
+            queue.add(key)
+        await _serve(queue, run, until=4.5)
+        return served
+
+    assert in_virtual_time(scenario()) == ["busy", "a", "b", "c", "busy"]
+
+
+def test_a_failing_key_comes_back_later_and_later_and_does_not_hold_up_others() -> None:
+    async def scenario() -> tuple[list[float], int]:
+        queue: WorkQueue[str] = WorkQueue(uniform=lambda: 1.0)
+        failed: list[float] = []
+        others = 0
+
+        async def run(key: str) -> float | None:
+            nonlocal others
+            if key == "poison":
+                failed.append(_now())
+                raise OSError("no")
+            others += 1
+            return 1.0
+
+        queue.add("poison")
+        queue.add("good")
+        await _serve(queue, run, until=2000)
+        return [after - before for before, after in itertools.pairwise(failed)], others
+
+    gaps, others = in_virtual_time(scenario())
+    assert gaps[:4] == pytest.approx([0.1, 0.2, 0.4, 0.8])
+    assert gaps[-1] == pytest.approx(LONGEST_BACKOFF)
+    assert others >= 1999
+
+
+@given(st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=40))
+def test_the_back_off_stays_within_its_bounds(randoms: list[float]) -> None:
+    async def scenario() -> list[float]:
+        left = iter(randoms)
+        queue: WorkQueue[str] = WorkQueue(uniform=lambda: next(left))
+        return [queue.add_backed_off("a") for _ in randoms]
+
+    assert all(SHORTEST_BACKOFF <= delay <= LONGEST_BACKOFF for delay in in_virtual_time(scenario()))
+
+
+def test_success_starts_the_back_off_anew() -> None:
+    async def scenario() -> tuple[float, float]:
+        queue: WorkQueue[str] = WorkQueue(uniform=lambda: 1.0)
+        for _ in range(5):
+            late = queue.add_backed_off("a")
+        queue.forget("a")
+        return late, queue.add_backed_off("a")
+
+    assert in_virtual_time(scenario()) == pytest.approx((1.6, 0.1))
+
+
+def test_a_run_names_the_time_of_the_next_one() -> None:
+    async def scenario() -> list[float]:
+        queue: WorkQueue[str] = WorkQueue()
+        runs: list[float] = []
+
+        async def run(_: str) -> float:
+            runs.append(_now())
+            return 10.0
+
+        queue.add("a")
+        await _serve(queue, run, until=25)
+        return runs
+
+    assert in_virtual_time(scenario()) == pytest.approx([0, 10, 20])
+
+
+def test_being_asked_to_come_later_is_no_failure() -> None:
+    async def scenario() -> list[float]:
+        queue: WorkQueue[str] = WorkQueue()
+        runs: list[float] = []
+
+        async def run(_: str) -> None:
+            runs.append(_now())
+            raise RetryLater("busy", seconds=5)
+
+        queue.add("a")
+        await _serve(queue, run, until=12)
+        return runs
+
+    assert in_virtual_time(scenario()) == pytest.approx([0, 5, 10])
+
+
+def test_a_run_that_hangs_is_given_up_and_tried_again() -> None:
+    async def scenario() -> list[float]:
+        queue: WorkQueue[str] = WorkQueue(uniform=lambda: 1.0)
+        runs: list[float] = []
+
+        async def run(_: str) -> None:
+            runs.append(_now())
+            await asyncio.Event().wait()
+
+        queue.add("a")
+        await _serve(queue, run, until=65, seconds=60)
+        return runs
+
+    assert in_virtual_time(scenario()) == pytest.approx([0, 60.1])
+
+
+def test_the_age_of_the_oldest_key_is_known() -> None:
+    async def scenario() -> tuple[float, float]:
+        queue: WorkQueue[str] = WorkQueue()
+        empty = queue.oldest_age()
+        queue.add("a")
+        await asyncio.sleep(3)
+        queue.add("b")
+        return empty, queue.oldest_age()
+
+    assert in_virtual_time(scenario()) == pytest.approx((0, 3))
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.floats(0, 5)), max_size=60), st.integers(1, 4))
+def test_every_touch_is_followed_by_a_run_and_no_key_runs_twice_at_once(
+    touches: list[tuple[int, float]], workers: int
+) -> None:
+    async def scenario() -> tuple[dict[int, float], dict[int, float]]:
+        queue: WorkQueue[int] = WorkQueue()
+        touched: dict[int, float] = {}
+        begun: dict[int, float] = {}
+        running: set[int] = set()
+
+        async def run(key: int) -> None:
+            assert key not in running
+            running.add(key)
+            begun[key] = _now()
+            await asyncio.sleep(0.7)
+            running.discard(key)
+
+        tasks = [asyncio.create_task(work(queue, run, seconds=60)) for _ in range(workers)]
+        for key, pause in touches:
+            await asyncio.sleep(pause)
+            touched[key] = _now()
+            queue.add(key)
+        await asyncio.sleep(60)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return touched, begun
+
+    touched, begun = in_virtual_time(scenario())
+    assert all(begun[key] >= moment for key, moment in touched.items())

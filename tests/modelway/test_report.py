@@ -1,0 +1,140 @@
+"""The report: status says what is so, in the words that kubectl, Helm and Argo CD read."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelway.api.status import ModelDeploymentStatus
+from modelway.plan import Plan
+from modelway.readiness import Readiness
+from modelway.report import SUSPENDED, Finding, merge_patch, status_of
+from modelway.state import Condition, Observed, Termination
+from support.observed import NEW, OLD, autoscaler, container, deployment, observed, owner, pod, revision
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+DIGEST = "sha256:" + "0" * 64
+FETCHED = container("fetch", ended=Termination(0, "Completed", json.dumps({"reason": "Fetched", "digest": DIGEST})))
+
+
+def _plan(*, autoscaled: bool = False, available: int = 1) -> Plan:
+    return Plan(revision=NEW, available=available, autoscaled=autoscaled, prune=(), steps=())
+
+
+def _status(seen: Observed, finding: Finding | None = None) -> dict[str, Any]:
+    status = status_of(seen, finding or Finding(_plan()), service_port=80, now=NOW)
+    ModelDeploymentStatus.model_validate_json(json.dumps(status))
+    return status
+
+
+def _conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {one["type"]: (one["status"], one["reason"]) for one in status["conditions"]}
+
+
+def test_a_model_that_serves() -> None:
+    served = observed(deployment(size=2), revision(NEW, 1), pods=(pod(FETCHED, ready=True),))
+    status = _status(served)
+    assert _conditions(status) == {
+        "Ready": ("True", "Serving"),
+        "Reconciling": ("False", "Serving"),
+        "Stalled": ("False", "Serving"),
+        "ModelAccepted": ("True", "Loaded"),
+        "Available": ("True", "Serving"),
+    }
+    assert status["url"] == "http://fraud.risk.svc:80"
+    assert (status["replicas"], status["readyReplicas"]) == (2, 2)
+    assert status["selector"] == "modelway.dev/name=fraud,modelway.dev/track=stable"
+    assert status["stable"] == {"revision": NEW, "digest": DIGEST, "uri": f"s3://models/{NEW}", "format": "auto"}
+    assert "candidate" not in status
+
+
+def test_a_broken_candidate_beside_a_revision_that_serves() -> None:
+    broken = pod(container("fetch", ended=Termination(10, "Error", "")))
+    serving = pod(FETCHED, name="old", revision=OLD, ready=True)
+    rollout = deployment(replicas=2, updated=1, available=1)
+    status = _status(observed(rollout, revision(OLD, 1), revision(NEW, 2), pods=(broken, serving)))
+    assert _conditions(status) == {
+        "Ready": ("False", "ModelNotFound"),
+        "Reconciling": ("False", "ModelNotFound"),
+        "Stalled": ("True", "ModelNotFound"),
+        "ModelAccepted": ("False", "ModelNotFound"),
+        "Available": ("True", "Serving"),
+    }
+    assert (status["stable"]["revision"], status["stable"]["digest"]) == (OLD, DIGEST)
+    assert (status["candidate"]["revision"], status["candidate"]["reason"]) == (NEW, "ModelNotFound")
+
+
+def test_while_it_comes_up_it_is_reconciling_and_the_model_is_not_judged() -> None:
+    conditions = _conditions(_status(observed(deployment(replicas=1, available=0))))
+    assert conditions["Reconciling"] == ("True", "Progressing")
+    assert conditions["ModelAccepted"] == ("Unknown", "Pending")
+    assert conditions["Available"] == ("False", "NoPodServes")
+
+
+def test_a_refused_spec_leaves_what_serves_available() -> None:
+    refused = Finding(hindrance=Readiness("InvalidSpec", "spec.model.uri: write one", stalled=True))
+    conditions = _conditions(_status(observed(deployment(revision=OLD)), refused))
+    assert conditions["Ready"] == ("False", "InvalidSpec")
+    assert conditions["Stalled"][0] == "True"
+    assert conditions["Available"][0] == "True"
+
+
+def test_suspended_is_neither_reconciling_nor_stalled_and_its_generation_is_honest() -> None:
+    status = _status(observed(deployment(), by=owner(generation=4)), Finding(_plan(), SUSPENDED))
+    conditions = _conditions(status)
+    assert (conditions["Ready"], conditions["Reconciling"][0], conditions["Stalled"][0]) == (
+        ("False", "Suspended"),
+        "False",
+        "False",
+    )
+    assert {status["observedGeneration"], *(one["observedGeneration"] for one in status["conditions"])} == {4}
+
+
+def test_the_autoscaler_speaks_for_itself() -> None:
+    inactive = autoscaler(Condition("ScalingActive", "False", "FailedGetResourceMetric", "no metrics API"))
+    status = _status(observed(deployment(), inactive), Finding(_plan(autoscaled=True)))
+    assert _conditions(status)["AutoscalingActive"] == ("False", "FailedGetResourceMetric")
+    assert (
+        _conditions(_status(observed(deployment()), Finding(_plan(autoscaled=True))))["AutoscalingActive"][0]
+        == "Unknown"
+    )
+
+
+def test_the_digest_stays_known_when_the_pod_that_told_it_is_gone() -> None:
+    before = owner(status={"stable": {"revision": NEW, "digest": DIGEST}})
+    assert _status(observed(deployment(), by=before))["stable"]["digest"] == DIGEST
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    max_leaves=8,
+).filter(lambda value: value is not None)
+objects = st.dictionaries(st.text(max_size=2), json_values, max_size=4)
+
+
+def _without_null(value: Any) -> Any:
+    return {k: _without_null(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
+
+
+def _patched(target: Any, patch: Any) -> Any:
+    """RFC 7386, section 2."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = _patched(result.get(name), value)
+    return result
+
+
+@given(objects, objects)
+def test_the_patch_makes_the_old_status_the_new_one(old: dict[str, Any], new: dict[str, Any]) -> None:
+    old, new = _without_null(old), _without_null(new)
+    patch = merge_patch(old, new)
+    assert _patched(old, patch) == new
+    assert bool(patch) == (old != new)
