@@ -3,6 +3,8 @@
 import argparse
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +155,13 @@ def test_a_missing_file_and_a_wrong_setting_are_told(file: str, capsys: pytest.C
     assert printed[0] == "/no/such.yaml: cannot be read: No such file or directory"
     assert "NAME=VALUE" in printed[1]
     assert "MODELWAY_DRAIN_SECONDS" in printed[2]
+
+
+def test_neither_cluster_client_nor_model_server_is_needed(file: str) -> None:
+    code = (
+        "import sys; from modelway.__main__ import main; status = main(['render', '-f', sys.argv[1]]); "
+        "print({'kopf', 'kubernetes', 'aiohttp', 'sklearn', 'obstore'} & sys.modules.keys(), file=sys.stderr); sys.exit(status)"
+    )
+    result = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "set()\n")
+    assert "kind: Deployment" in result.stdout

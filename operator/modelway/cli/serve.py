@@ -4,7 +4,9 @@ import argparse
 import importlib.util
 import json
 import os
+import shlex
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +27,7 @@ from modelway.pod import HTTP_PORT, METRICS_PORT
 
 _NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "starlette", "uvicorn")
 _CREDENTIALS = ("AWS_", "S3_", "MODELWAY_HTTP_TOKEN", "HTTP_USERNAME", "HTTP_PASSWORD")
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _STOP_SECONDS = 10
 _POLL_SECONDS = 0.1
 
@@ -55,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     try:
         _check_server_is_installed()
+        _check_ports(arguments)
         settings = settings_of(arguments)
         deployment = _chosen(load_deployments(arguments.filename, arguments.namespace), arguments.name)
         template = next(
@@ -75,6 +79,17 @@ def _check_server_is_installed() -> None:
         raise NotRunnable(
             f"The model server is not installed ({', '.join(missing)} missing). Install it: pip install 'modelway[server]'"
         )
+
+
+def _check_ports(arguments: argparse.Namespace) -> None:
+    """Another server on a port of ours would be taken for ours when it answers."""
+    for option, port in (("--port", arguments.port), ("--metrics-port", arguments.metrics_port)):
+        try:
+            socket.create_server((LOCAL_ADDRESS, port)).close()
+        except OSError as error:
+            raise NotRunnable(
+                f"Port {port} of {LOCAL_ADDRESS} cannot be had ({os.strerror(error.errno or 0)}). Choose another one with {option}."
+            ) from error
 
 
 def _chosen(deployments: list[ModelDeployment], name: str | None) -> ModelDeployment:
@@ -185,7 +200,7 @@ def _announce(child: "subprocess.Popen[bytes]", deployment: ModelDeployment, arg
     print(
         f"{deployment.metadata.name} is ready. Try:\n"
         f"  curl {url}\n"
-        f"  curl {url}/infer -H 'Content-Type: application/json' -d '{body}'\n"
+        f"  curl {url}/infer -H 'Content-Type: application/json' -d {shlex.quote(body)}\n"
         "Ctrl-C ends it.",
         flush=True,
     )
@@ -193,7 +208,7 @@ def _announce(child: "subprocess.Popen[bytes]", deployment: ModelDeployment, arg
 
 def _answer(url: str) -> bytes | None:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310  (an address of this machine)
+        with _DIRECT.open(url, timeout=2) as answer:
             return answer.read()  # type: ignore[no-any-return]
     except (urllib.error.URLError, OSError):
         return None

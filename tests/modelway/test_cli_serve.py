@@ -1,0 +1,190 @@
+"""`modelway serve`: the pod's own commands as processes of this machine."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import joblib
+import psutil
+import pytest
+import yaml
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+from modelway.cli.local_pod import NotRunnable, processes
+
+TEMPLATE: dict[str, Any] = {
+    "metadata": {"labels": {"modelway.dev/revision": "r1"}},
+    "spec": {
+        "initContainers": [
+            {
+                "name": "fetch",
+                "args": ["fetch", "--uri=file:///mnt/models/$$(POD_IP)", "--dest=/mnt/models"],
+                "envFrom": [{"secretRef": {"name": "s3"}}],
+                "volumeMounts": [{"name": "model", "mountPath": "/mnt/models"}],
+            }
+        ],
+        "containers": [
+            {
+                "name": "serve",
+                "args": [
+                    "serve",
+                    "--host=$(POD_IP)",
+                    "--http-port=8080",
+                    "--model-dir=/mnt/models",
+                    "--x=/mnt/modelsX",
+                ],
+                "env": [
+                    {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+                    {"name": "GREETING", "value": "from $(POD_IP) and $(NOBODY)"},
+                ],
+                "volumeMounts": [{"name": "model", "mountPath": "/mnt/models", "readOnly": True}],
+            }
+        ],
+    },
+}
+
+
+def test_a_pod_becomes_processes(tmp_path: Path) -> None:
+    fetch, serve = processes(TEMPLATE, tmp_path, {"--http-port": "9000", "--grpc-port": "9001"})
+    assert fetch.arguments == ("fetch", "--uri=file:///mnt/models/$(POD_IP)", f"--dest={tmp_path}/mnt/models")
+    assert fetch.secrets == ("s3",)
+    assert serve.arguments == (
+        "serve",
+        "--host=127.0.0.1",
+        "--http-port=9000",
+        f"--model-dir={tmp_path}/mnt/models",
+        "--x=/mnt/modelsX",
+    )
+    assert serve.environment == {"POD_IP": "127.0.0.1", "GREETING": "from 127.0.0.1 and $(NOBODY)"}
+
+
+def test_a_value_that_only_a_cluster_has_is_named(tmp_path: Path) -> None:
+    container = {"name": "serve", "args": [], "env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s"}}}]}
+    with pytest.raises(NotRunnable, match="KEY of container serve"):
+        processes({"metadata": {}, "spec": {"containers": [container]}}, tmp_path, {})
+
+
+@pytest.fixture
+def ports() -> tuple[int, int]:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        return one.getsockname()[1], two.getsockname()[1]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "iris.yaml"
+    document = {
+        "apiVersion": "modelway.dev/v1alpha1",
+        "kind": "ModelDeployment",
+        "metadata": {"name": "iris"},
+        "spec": {
+            "model": {"uri": "s3://models/iris.joblib", "version": "v7", "storage": {"secretRef": {"name": "s3"}}},
+            "runtime": {"env": [{"name": "GREETING", "value": "hello"}]},
+        },
+    }
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "my model.joblib"
+    joblib.dump(LogisticRegression(max_iter=500).fit(*load_iris(return_X_y=True)), path)
+    return path
+
+
+class Served(subprocess.Popen[str]):
+    """A running `modelway serve`."""
+
+    def __init__(self, file: Path, ports: tuple[int, int], *arguments: str, **environment: str) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "modelway",
+            "serve",
+            f"-f{file}",
+            f"--port={ports[0]}",
+            f"--metrics-port={ports[1]}",
+        ]
+        super().__init__(
+            [*command, *arguments],
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def lines(self) -> Iterator[str]:
+        assert self.stdout is not None
+        return iter(self.stdout)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_model_is_served_until_it_is_stopped(
+    file: Path, model: Path, ports: tuple[int, int], sent: signal.Signals
+) -> None:
+    with Served(file, ports, f"--model={model}", AWS_SECRET_ACCESS_KEY="s3cr3t") as served:
+        assert next(served.lines()) == "iris is ready. Try:\n"
+        curl = next(line for line in served.lines() if "/infer" in line)
+        body = curl[curl.index("{") : curl.rindex("}") + 1]
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{ports[0]}/v2/models/iris/infer", body.encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request) as answer:
+            assert json.load(answer)["outputs"][0]["data"] == [0]
+        below = psutil.Process(served.pid).children(recursive=True)
+        environment = below[0].environ()
+        assert (environment["GREETING"], environment["OMP_NUM_THREADS"], environment["POD_IP"]) == (
+            "hello",
+            "1",
+            "127.0.0.1",
+        )
+        assert "AWS_SECRET_ACCESS_KEY" not in environment
+        served.send_signal(sent)
+        _, errors = served.communicate(timeout=20)
+    assert served.returncode == 0
+    assert "Traceback" not in errors
+    assert not [child for child in below if child.is_running()]
+
+
+def test_a_model_that_cannot_be_loaded_is_explained(file: Path, tmp_path: Path, ports: tuple[int, int]) -> None:
+    (tmp_path / "bad.joblib").write_text("<html>not found</html>")
+    with Served(file, ports, f"--model={tmp_path}/bad.joblib") as served:
+        output, errors = served.communicate(timeout=60)
+    assert (served.returncode, output) == (20, "")
+    assert "serve failed: InvalidArtifact: bad.joblib is an HTML or XML page" in errors
+
+
+def test_a_secret_is_said_to_be_out_of_reach(file: Path, ports: tuple[int, int]) -> None:
+    nobody = "http://127.0.0.1:9"
+    with Served(file, ports, "--setting=drain_seconds=1", AWS_ENDPOINT_URL=nobody, AWS_ALLOW_HTTP="false") as served:
+        output, errors = served.communicate(timeout=60)
+    assert (served.returncode, output) == (16, "")
+    assert errors.startswith("Secret s3 cannot be read here")
+    assert "fetch failed: InvalidURI: the S3 endpoint http://127.0.0.1:9 is plain http" in errors
+
+
+def test_a_port_in_use_is_told_at_once(file: Path, ports: tuple[int, int]) -> None:
+    with socket.create_server(("127.0.0.1", ports[1])), Served(file, ports) as served:
+        _, errors = served.communicate(timeout=30)
+    assert served.returncode == 1
+    assert (
+        errors
+        == f"Port {ports[1]} of 127.0.0.1 cannot be had (Address already in use). Choose another one with --metrics-port.\n"
+    )
+
+
+def test_one_of_several_must_be_chosen(file: Path, ports: tuple[int, int]) -> None:
+    text = file.read_text()
+    file.write_text(f"{text}---\n{text.replace('name: iris', 'name: lilies')}")
+    with Served(file, ports) as served:
+        _, errors = served.communicate(timeout=30)
+    assert (served.returncode, errors) == (1, "choose one of iris, lilies with --name\n")
