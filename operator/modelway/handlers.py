@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import kopf
+from kopf._core.engines.peering import Identity
 
 from modelway.cluster.connection import Connection
 from modelway.cluster.kinds import WATCHED, Kind, selector_of
@@ -46,6 +47,8 @@ async def watch(connection: Connection, namespaces: tuple[str, ...], on_event: O
             clusterwide=not namespaces,
             namespaces=namespaces,
             standalone=True,
+            # By itself kopf asks for the name of the Unix user, and a container's user has none.
+            identity=Identity("modelway"),
             ready_flag=started,
         )
     except Exception as error:
