@@ -21,7 +21,7 @@ T = TypeVar("T")
 NAMESPACE = "modelway-demo"
 EXAMPLES = {"breast-cancer": ROOT / "examples" / "breast_cancer", "fraud": ROOT / "examples" / "fraud"}
 POLL_SECONDS = 0.25
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
 CALM_SECONDS = 2.0
 """How long the load runs before the update, and after the last old pod is gone."""
 

@@ -17,6 +17,7 @@ from sandbox import Sandbox, binaries
 from sandbox.__main__ import DEFAULT_DIRECTORY
 from support.cluster import Kubectl
 
+POD_PORTS = (8080, 8082, 10250)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -34,7 +35,7 @@ class Place:
 
     @property
     def service_port(self) -> int:
-        """The port of the models' Services: 80, but in a sandbox of a user who may not listen there."""
+        """The port of the models' Services: 80, but in a sandbox that may not listen there."""
         return 80 if not self.sandboxed or _may_listen_on(80) else 8080
 
 
@@ -43,8 +44,10 @@ def sandbox_place(narrator: Narrator, *, keep: bool) -> Iterator[Place]:
     """A fresh sandbox with its models in a folder of its own; gone afterwards unless it is kept.
 
     Raises:
+        DemoError: a port that pods need is taken.
         SandboxError: it cannot be started; the text says why.
     """
+    _require_free_ports()
     programs = binaries.locate()
     folder = Path(tempfile.mkdtemp(prefix="modelway-demo-"))
     directory = DEFAULT_DIRECTORY if keep else folder / "sandbox"
@@ -110,15 +113,22 @@ def _started(command: list[str]) -> "subprocess.Popen[str]":
 
 
 def _may_listen_on(port: int) -> bool:
+    """Whether this user may listen on the port of an address that nobody uses, and nobody holds the port on all addresses."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.96.0.255", port))
-        except PermissionError:
-            return False
+            probe.bind(("127.255.255.250", port))
         except OSError:
-            return True
+            return False
     return True
+
+
+def _require_free_ports() -> None:
+    for port in POD_PORTS:
+        if not _may_listen_on(port):
+            raise DemoError(
+                f"a program on this machine listens on port {port} of every address, and the sandbox's pods listen there on "
+                f"addresses of their own: stop it for the time of the demo; `ss -ltnp sport = :{port}` names it"
+            )
 
 
 def _require_reachable_services(kubectl: Kubectl, context: str) -> None:
