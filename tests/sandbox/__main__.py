@@ -1,6 +1,7 @@
 """`python -m sandbox up | status | down`: a real control plane on this machine, without a cluster, Docker or root."""
 
 import argparse
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -17,12 +18,19 @@ def up(arguments: argparse.Namespace) -> int:
     """Start a sandbox that runs on; its output can be evaluated by a shell."""
     began = time.monotonic()
     sandbox = Sandbox.start(arguments.dir, endpoint_lag=arguments.endpoint_lag, images=arguments.images, guarded=False)
-    print(f"# Sandbox ready in {time.monotonic() - began:.1f} s at {sandbox.server}")
-    print(f"export KUBECONFIG={sandbox.kubeconfig}")
-    print("# Next: run the line above, then kubectl get nodes, or k9s. To see and to end it:")
-    print(f"#   python -m sandbox status --dir {sandbox.directory}")
-    print(f"#   python -m sandbox down --dir {sandbox.directory}")
+    print(
+        f"# Sandbox ready in {time.monotonic() - began:.1f} s at {sandbox.server}\n"
+        f"export KUBECONFIG={sandbox.kubeconfig}\n"
+        "# Next: run the line above, then kubectl get nodes, or k9s. To see and to end it:\n"
+        f"#   python -m sandbox status --dir {sandbox.directory}\n"
+        f"#   python -m sandbox down --dir {sandbox.directory}"
+        f"{_kubectl_hint(sandbox.kubectl)}"
+    )
     return 0
+
+
+def _kubectl_hint(kubectl: Path) -> str:
+    return "" if shutil.which("kubectl") else f"\n# There is no kubectl on PATH; this one suits: {kubectl}"
 
 
 def status(arguments: argparse.Namespace) -> int:

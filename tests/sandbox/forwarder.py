@@ -29,10 +29,13 @@ Targets = dict[Address, tuple[Address, ...]]
 async def run(api: Api, *, endpoint_lag: float) -> None:
     """Forward until cancelled; changes take effect `endpoint_lag` seconds late."""
     forwarder = Forwarder(api, endpoint_lag)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(forwarder.watch_services())
-        tasks.create_task(forwarder.watch_pods())
-        tasks.create_task(forwarder.apply_when_due())
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(forwarder.watch_services())
+            tasks.create_task(forwarder.watch_pods())
+            tasks.create_task(forwarder.apply_when_due())
+    finally:
+        forwarder.close()
 
 
 class Forwarder:
@@ -120,15 +123,27 @@ class Forwarder:
             if address not in targets:
                 del listeners[address]
 
+    def close(self) -> None:
+        """Stop listening everywhere."""
+        for listeners in self._listeners.values():
+            for listener in listeners.values():
+                listener.close()
+
     async def _report(self, service: Object, address: Address, error: OSError) -> None:
         """Tell the Service's owner, where `kubectl describe` shows it, why it cannot be reached."""
-        message = f"Cannot listen on {address.host}:{address.port}: {error.strerror or error}."
-        if isinstance(error, PermissionError) and address.port < FIRST_UNPRIVILEGED_PORT:
-            message += f" Ports below {FIRST_UNPRIVILEGED_PORT} need root: give the Service a higher port."
+        message = explain(address, error)
         logger.warning("service %s/%s: %s", service["metadata"]["namespace"], service["metadata"]["name"], message)
         with contextlib.suppress(ApiError, aiohttp.ClientError):
             namespace = service["metadata"]["namespace"]
             await self._api.post(f"/api/v1/namespaces/{namespace}/events", _event(service, message))
+
+
+def explain(address: Address, error: OSError) -> str:
+    """Why a Service's address cannot be listened on, and what to do where something can be done."""
+    message = f"Cannot listen on {address.host}:{address.port}: {error.strerror or error}."
+    if isinstance(error, PermissionError) and address.port < FIRST_UNPRIVILEGED_PORT:
+        message += f" Ports below {FIRST_UNPRIVILEGED_PORT} need root: give the Service a higher port."
+    return message
 
 
 def _event(service: Object, message: str) -> dict[str, Any]:

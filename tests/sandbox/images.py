@@ -10,10 +10,12 @@ from sandbox.errors import SandboxError
 
 # -P: the working directory of a pod must not shadow a package.
 PYTHON = [sys.executable, "-P"]
+# As in an image that holds this environment: `python`, `modelway` and `modelway-server` are commands there.
+ENVIRONMENT = {"PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"}
 DEFAULT_IMAGES: dict[str, dict[str, Any]] = {
-    "modelway/operator": {"entrypoint": [*PYTHON, "-m", "modelway"]},
-    "modelway/server": {"entrypoint": [*PYTHON, "-m", "modelway_server"]},
-    "sandbox/python": {"entrypoint": PYTHON},
+    "modelway/operator": {"entrypoint": [*PYTHON, "-m", "modelway"], "env": ENVIRONMENT},
+    "modelway/server": {"entrypoint": [*PYTHON, "-m", "modelway_server"], "env": ENVIRONMENT},
+    "sandbox/python": {"entrypoint": PYTHON, "env": ENVIRONMENT},
 }
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sandbox.errors import SandboxError
 
-MARK = "MODELWAY_SANDBOX"
+MARK = "SANDBOX_DIRECTORY"
 """Environment variable that every process of a sandbox carries; its value is the sandbox's directory."""
 
 POLL_SECONDS = 0.02
@@ -95,9 +95,7 @@ def cgroup_name(directory: Path) -> str:
 
 def remove_cgroups(directory: Path, root: Path = Path("/sys/fs/cgroup")) -> None:
     """Remove the cgroups of the sandbox in every hierarchy; its processes are dead by now."""
-    name = cgroup_name(directory)
-    found = [path for depth in ("", "*/", "*/*/") for path in root.glob(depth + name)]
-    for top in found:
+    for top in list(root.rglob(cgroup_name(directory))):
         below = sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True)
         for group in [*below, top]:
             group.rmdir()

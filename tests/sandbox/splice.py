@@ -1,6 +1,7 @@
 """One listener that hands each TCP connection on to a backend, in turn, and then only moves bytes."""
 
 import asyncio
+import contextlib
 import itertools
 import socket
 import struct
@@ -19,6 +20,7 @@ class _Side(asyncio.Protocol):
     """One end of a spliced connection; `peer` is the other."""
 
     peer: "_Side | None" = None
+    ended = False  # it will send no more
     transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -29,8 +31,10 @@ class _Side(asyncio.Protocol):
         self.peer.transport.write(data)
 
     def eof_received(self) -> bool:
-        if self.peer is not None and self.peer.transport.can_write_eof():
-            self.peer.transport.write_eof()
+        self.ended = True
+        if self.peer is None or self.peer.ended:
+            return False  # closes this end, and with it the other
+        self.peer.transport.write_eof()
         return True  # the other direction stays open
 
     def pause_writing(self) -> None:
@@ -53,24 +57,28 @@ class _Side(asyncio.Protocol):
 
     def reset(self) -> None:
         """End the connection as a dead host's would be: with RST."""
-        connection = self.transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        with contextlib.suppress(OSError):  # closed already
+            connection = self.transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self.transport.abort()
 
 
 class _Client(_Side):
     """The accepted end: finds itself a backend before it reads anything."""
 
-    def __init__(self, pick: Pick, dials: set[asyncio.Task[None]]) -> None:
+    def __init__(self, pick: Pick, clients: set["_Client"]) -> None:
         self._pick = pick
-        self._dials = dials
+        self._clients = clients
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._clients.add(self)
         self.transport.pause_reading()
-        dial = asyncio.get_running_loop().create_task(self._dial())
-        self._dials.add(dial)
-        dial.add_done_callback(self._dials.discard)
+        self._dialling = asyncio.get_running_loop().create_task(self._dial())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._clients.discard(self)
+        super().connection_lost(exc)
 
     async def _dial(self) -> None:
         backend = self._pick()
@@ -101,7 +109,7 @@ class Listener:
         self._backends: tuple[Address, ...] = ()
         self._turn = itertools.count()
         self._server: asyncio.Server | None = None
-        self._dials: set[asyncio.Task[None]] = set()
+        self._clients: set[_Client] = set()
 
     async def set_backends(self, backends: tuple[Address, ...]) -> None:
         """Hand new connections to `backends` from now on.
@@ -114,11 +122,18 @@ class Listener:
             loop = asyncio.get_running_loop()
             host, port = self.address.host, self.address.port
             self._server = await loop.create_server(
-                lambda: _Client(self._pick, self._dials), host, port, backlog=BACKLOG
+                lambda: _Client(self._pick, self._clients), host, port, backlog=BACKLOG
             )
         elif not backends and self._server is not None:
             self._server.close()
             self._server = None
+
+    def close(self) -> None:
+        """Stop listening and cut what is established: the end of the forwarder."""
+        if self._server is not None:
+            self._server.close()
+        for client in list(self._clients):
+            client.reset()
 
     def _pick(self) -> Address | None:
         backends = self._backends
