@@ -103,7 +103,7 @@ class Worker:
         heart = asyncio.create_task(self._beat())
         probes = asyncio.create_task(self._probes.serve(sockets=[ports.metrics]))
         inference = asyncio.create_task(self._inference.serve(sockets=[ports.http]))
-        announcement = asyncio.create_task(self._announce())
+        announcement = asyncio.create_task(self._announce(ports))
         await self._end.wait()
         await self._drain()
         self._inference.should_exit = True
@@ -115,12 +115,12 @@ class Worker:
         self._predictor.close()
         _LOGGER.info("ended: every request that was begun is answered")
 
-    async def _announce(self) -> None:
+    async def _announce(self, ports: Ports) -> None:
         """Be ready once both ports listen."""
         await self._inference.listening.wait()
         await self._probes.listening.wait()
         self._lifecycle.mark_ready()
-        _LOGGER.info("ready")
+        _LOGGER.info("ready", extra={"http": _address(ports.http), "metrics": _address(ports.metrics)})
 
     async def _beat(self) -> None:
         while True:
@@ -148,6 +148,11 @@ class Worker:
         latest = begun + self._bounds.drain_seconds + MAX_EXTRA_SECONDS
         while (left := min(self._application.last_request + QUIET_SECONDS, latest) - time.monotonic()) > 0:  # noqa: ASYNC110  (a moment, not an event)
             await asyncio.sleep(left)
+
+
+def _address(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _server(application: "InferenceApplication | ProbeApplication", *, grace: float) -> _Server:

@@ -1,0 +1,96 @@
+"""Small trained models, and models that misbehave, for tests of the server. A server process can import this module."""
+
+import os
+import signal
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.datasets import load_wine
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+WINE, WINE_KINDS = load_wine(return_X_y=True)
+TEXTS = ["good wine", "bad wine", "very good", "very bad"] * 5
+APPLICANTS = pd.DataFrame(
+    {
+        "age": [20.0, 31.0, np.nan, 50.0] * 10,
+        "city": ["Rome", "Oslo", None, "Bern"] * 10,
+        "member": ["yes", "no", "yes", "no"] * 10,
+        "note": ["not used"] * 40,
+    }
+)
+APPROVED = np.array(["no", "yes", "no", "yes"] * 10)
+
+
+def wine_forest() -> RandomForestClassifier:
+    """Three classes of 13 numbers; saved with n_jobs=-1, as people do."""
+    return RandomForestClassifier(20, n_jobs=-1, random_state=0).fit(WINE, WINE_KINDS)
+
+
+def mixed_pipeline() -> Pipeline:
+    """Labels that are strings, of: a number and a string that may be missing, a string of known categories, one unused."""
+    columns = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), ["age"]),
+            (
+                "cities",
+                make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")),
+                ["city"],
+            ),
+            ("members", OneHotEncoder(), ["member"]),
+        ]
+    )
+    return make_pipeline(columns, LogisticRegression()).fit(APPLICANTS, APPROVED)
+
+
+def text_pipeline() -> Pipeline:
+    """Rows are bare strings."""
+    return make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, [1, 0, 1, 0] * 5)
+
+
+class Told(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Does what the first number of a request's first row says: sleep so many seconds, or die of -666, or fail below 0."""
+
+    def fit(self, rows: Any = None, _: Any = None) -> "Told":
+        self.n_features_in_ = 1
+        self.classes_ = np.array([0, 1])
+        return self
+
+    def predict(self, rows: Any) -> Any:
+        order = float(rows[0, 0])
+        if order == -666:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if order < 0:
+            raise RuntimeError("told to fail")
+        time.sleep(order)
+        return np.zeros(len(rows), dtype=int)
+
+
+class Stubborn(BaseEstimator):  # type: ignore[misc]  # as above
+    """Misbehaves while it is loaded: `deed` is the exception it raises, or how many seconds it sleeps."""
+
+    def __init__(self, deed: Any = 0.0) -> None:
+        self.deed = deed
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if isinstance(state["deed"], Exception):
+            raise state["deed"]
+        time.sleep(state["deed"])
+        super().__setstate__(state)
+
+
+class Broken(BaseEstimator):  # type: ignore[misc]  # as above
+    """Loads, and fails on every row."""
+
+    n_features_in_ = 2
+
+    def predict(self, rows: Any) -> Any:
+        raise RuntimeError("there is no prediction in me")

@@ -1,0 +1,144 @@
+"""The real model server in a process of its own, on loopback, and what a client says to it."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import joblib
+
+from support.waiting import eventually
+
+START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One HTTP answer: status, headers in lower case, body as JSON or text."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+@dataclass
+class Served:
+    """A running `modelway-server serve`; `name` is the model's."""
+
+    process: subprocess.Popen[bytes]
+    directory: Path
+    name: str = "model"
+    addresses: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The lines that it has written so far."""
+        return [json.loads(line) for line in (self.directory / "log").read_text().splitlines() if line.endswith("}")]
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """Its termination message."""
+        path = self.directory / "termination"
+        return dict(json.loads(path.read_bytes())) if path.exists() else {}
+
+    def started(self, deadline: float = START_SECONDS) -> "Served":
+        """Wait until every worker is ready.
+
+        Raises:
+            AssertionError: it ended, or took too long.
+        """
+        eventually(self._is_ready, deadline=deadline, describe=lambda: self.log[-3:])
+        return self
+
+    def connect(self, port: str = "http") -> http.client.HTTPConnection:
+        """A connection to one of its ports: http or metrics."""
+        address = urlsplit(self.addresses[port])
+        assert address.hostname is not None
+        return http.client.HTTPConnection(address.hostname, address.port, timeout=30)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        connection: http.client.HTTPConnection | None = None,
+        port: str = "http",
+    ) -> Reply:
+        """One request; a body that is not bytes is sent as JSON."""
+        used = connection or self.connect(port)
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json", **(headers or {})} if content is not None else dict(headers or {})
+        try:
+            used.request(method, path, body=content, headers=sent)
+            answer = used.getresponse()
+            text = answer.read()
+        finally:
+            if connection is None:
+                used.close()
+        fields = {name.lower(): value for name, value in answer.getheaders()}
+        is_json = fields.get("content-type") == "application/json"
+        return Reply(answer.status, fields, json.loads(text) if is_json else text.decode())
+
+    def infer(self, document: Any, **options: Any) -> Reply:
+        """A V2 inference request."""
+        return self.request("POST", f"/v2/models/{self.name}/infer", document, **options)
+
+    def predict(self, document: Any, **options: Any) -> Reply:
+        """A V1 prediction request."""
+        return self.request("POST", f"/v1/models/{self.name}:predict", document, **options)
+
+    def probe(self, path: str) -> Reply:
+        """What the kubelet or Prometheus sees."""
+        return self.request("GET", path, port="metrics")
+
+    def send_signal(self, signum: signal.Signals = signal.SIGTERM) -> None:
+        """Signal the server's first process, as a kubelet does."""
+        self.process.send_signal(signum)
+
+    def stop(self) -> None:
+        """End it at once, with all it started."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def _is_ready(self) -> bool:
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the server ended with {self.process.returncode}: {self.log[-3:]}")
+        if not self.addresses:
+            said = [line for line in self.log if line["message"] == "ready"]
+            if not said:
+                return False
+            self.addresses = {port: said[0][port] for port in ("http", "metrics")}
+        return self.probe("/readyz").status == 200
+
+
+def launch(directory: Path, *arguments: str, model: Any = None, path: Path | None = None) -> Served:
+    """Start a server of an estimator, or of the file at `path`, on free ports; it may not be ready yet.
+
+    Args:
+        directory: for its model, log and termination message; made when it is not there.
+        arguments: beside those that every server needs; a later one wins.
+        model: saved by joblib into the directory.
+        path: a model file that is there already.
+    """
+    models = directory / "models"
+    models.mkdir(parents=True, exist_ok=True)
+    if path is not None:
+        (models / path.name).write_bytes(path.read_bytes())
+    elif model is not None:
+        joblib.dump(model, models / "model.joblib")
+    command = [sys.executable, "-m", "modelway_server", "serve", f"--model-dir={models}", "--name=model"]
+    command += ["--host=127.0.0.1", "--http-port=0", "--metrics-port=0", "--drain-seconds=0", *arguments]
+    environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stderr=log, stdout=log, start_new_session=True)
+    return Served(process, directory)
