@@ -26,10 +26,12 @@ check: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m modelway.generate --check
+	$(BIN)/python -m support.reference --check
 	$(BIN)/python -m support.lock --check
 
 generate: .venv/ready
 	$(BIN)/python -m modelway.generate
+	$(BIN)/python -m support.reference
 
 lock: .venv/ready
 	$(BIN)/python -m support.lock $(if $(UPGRADE),--upgrade)

@@ -84,7 +84,7 @@ def _invite(place: Place, narrator: Narrator) -> None:
         "kubectl apply -f examples/breast_cancer/modeldeployment.yaml   # mends the mistake",
         "kubectl logs deploy/fraud",
         f"kubectl logs -n {setup.SYSTEM} deploy/modelway",
-        "curl -d @examples/fraud/request.json " + acts.infer_url(place, "fraud"),
+        "curl -H 'Content-Type: application/json' -d @examples/fraud/request.json " + acts.infer_url(place, "fraud"),
     ):
         narrator.command(command)
     narrator.say("To end it:")

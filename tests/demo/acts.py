@@ -44,7 +44,7 @@ def predict(place: Place, narrator: Narrator) -> None:
     """Send each example's request, and show the curl command that does the same."""
     for name, folder in EXAMPLES.items():
         url = infer_url(place, name)
-        narrator.command(f"curl -d @{folder.relative_to(ROOT)}/request.json {url}")
+        narrator.command(f"curl -H 'Content-Type: application/json' -d @{folder.relative_to(ROOT)}/request.json {url}")
         narrator.say(json.dumps(_ask(url, _request(name))))
 
 

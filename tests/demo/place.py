@@ -100,11 +100,16 @@ def train(place: Place) -> list[str]:
     scripts = [ROOT / "examples" / name / "train.py" for name in ("breast_cancer", "fraud")]
     running = [_started([sys.executable, str(script), str(place.models)]) for script in scripts]
     said: list[str] = []
-    for script, process in zip(scripts, running, strict=True):
-        output, errors = process.communicate()
-        if process.returncode != 0:
-            raise DemoError(f"{script} failed:\n{errors}")
-        said += output.splitlines()
+    try:
+        for script, process in zip(scripts, running, strict=True):
+            output, errors = process.communicate()
+            if process.returncode != 0:
+                raise DemoError(f"{script} failed:\n{errors}")
+            said += output.splitlines()
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
     return said
 
 
