@@ -42,6 +42,7 @@ class PodWorker:
         self.runtime = Runtime(pod, node, address, self._changed)
         self._containers = self._make_containers(pod)
         self._dirty = asyncio.Event()
+        self._reporting = asyncio.Lock()
         self._refresh = asyncio.Event()
         self._deleted = asyncio.Event()
         self._verdict: Verdict | None = None
@@ -243,7 +244,8 @@ class PodWorker:
         while not self._gone:
             self._dirty.clear()
             try:
-                await self._report()
+                async with self._reporting:  # an older status must not overtake a newer one
+                    await self._report()
             except UNREACHABLE:
                 await asyncio.sleep(RETRY_SECONDS)
             else:
