@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from modelway.api.quantity import byte_count, canonical_bytes, cores
-from modelway.api.v1alpha1 import ModelDeployment, ResourceAmounts, Resources
+from modelway.api.v1alpha1 import EnvVar, ModelDeployment, ResourceAmounts, Resources
 from modelway.revision import Revision
 from modelway.settings import Settings
 
@@ -150,8 +150,13 @@ def _environment(deployment: ModelDeployment, settings: Settings) -> list[dict[s
         {"name": "POD_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
         {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
         *({"name": name, "value": str(threads)} for name in _THREAD_VARIABLES if name not in own),
-        *({"name": variable.name, "value": variable.value} for variable in runtime.env),
+        *(_variable(variable) for variable in runtime.env),
     ]
+
+
+def _variable(variable: EnvVar) -> dict[str, Any]:
+    """The variable as the API server keeps it: without a value where that is empty."""
+    return {"name": variable.name, "value": variable.value} if variable.value else {"name": variable.name}
 
 
 def resource_requirements(resources: Resources | None, settings: Settings) -> dict[str, dict[str, str]]:

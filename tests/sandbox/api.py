@@ -6,6 +6,7 @@ The full Kubernetes client takes a second to import; a sandbox has to be up in a
 import asyncio
 import base64
 import json
+import re
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Mapping
@@ -108,7 +109,7 @@ class Api:
         content_type: str = "application/json",
     ) -> Object:
         """One request; its answer as an object."""
-        data = None if body is None else json.dumps(body)
+        data = None if body is None else _encoded(body)
         headers = {"Content-Type": content_type} if data else {}
         async with self._session.request(method, path, data=data, params=params, headers=headers) as response:
             text = await response.text()
@@ -189,6 +190,11 @@ class Api:
                         status = event["object"]
                         raise ApiError(status.get("code", 0), status.get("reason", ""), status.get("message", ""))
                     yield event
+
+
+def _encoded(body: object) -> str:
+    """JSON that is YAML too, as server-side apply reads it: YAML knows no surrogate pairs, and breaks lines at more characters."""
+    return re.sub("[\x7f-\uffff]", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(body, ensure_ascii=False))
 
 
 def _error(status: int, text: str) -> ApiError:
