@@ -58,13 +58,15 @@ def _type(field: Schema) -> str:
         return ", ".join(f"`{value}`" for value in field["enum"])
     low, high = field.get("minimum"), field.get("maximum")
     bounds = f" {low} to {high}" if low is not None and high is not None else ""
-    return {"array": "list", "object": "map"}.get(field["type"], field["type"]) + bounds
+    kind = str(field["type"])
+    return {"array": "list", "object": "map"}.get(kind, kind) + bounds
 
 
 def _cell(field: Schema) -> str:
     default = field.get("default")
     told = f" Default: `{default}`." if default not in (None, {}) else ""
-    return field.get("description", "").replace("|", "\\|").replace("\n", " ") + told
+    description = str(field.get("description", ""))
+    return description.replace("|", "\\|").replace("\n", " ") + told
 
 
 def main() -> int:
