@@ -51,8 +51,8 @@ def test_a_refusal_says_where_what_and_what_instead(spec: dict[str, Any], words:
 
 
 def test_all_problems_are_told_at_once() -> None:
-    spec = {"runtime": {"workers": 0, "method": "x"}, "scaling": {"min": 2}}
-    fields = [problem.field for problem in problems(manifest(**spec))]
+    given = manifest(runtime={"workers": 0, "method": "x"}, scaling={"min": 2})
+    fields = [problem.field for problem in problems(given)]
     assert fields == ["spec.runtime.method", "spec.runtime.workers", "spec.scaling.min"]
 
 

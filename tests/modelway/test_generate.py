@@ -1,0 +1,32 @@
+"""The generated files: fresh in this checkout, and a stale one is named."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from modelway.api.crd import custom_resource_definition
+from modelway.generate import crd_yaml, main
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def test_the_committed_files_are_what_the_types_say() -> None:
+    assert main(["--check", "--root", str(CHECKOUT)]) == 0
+
+
+def test_the_text_is_the_definition_without_anchors() -> None:
+    assert yaml.safe_load(crd_yaml()) == custom_resource_definition()
+    assert "&id" not in crd_yaml()
+    assert len(crd_yaml()) < 100_000
+
+
+def test_a_stale_file_is_named_and_then_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--root", str(tmp_path)])
+    stale = tmp_path / "crds" / "modeldeployments.yaml"
+    stale.write_text("edited by hand")
+    assert main(["--check", "--root", str(tmp_path)]) == 1
+    assert f"{stale} is not what the API types say" in capsys.readouterr().err
+    assert stale.read_text() == "edited by hand"
+    main(["--root", str(tmp_path)])
+    assert main(["--check", "--root", str(tmp_path)]) == 0

@@ -1,0 +1,181 @@
+"""The pod template: what of the spec and of the settings reaches the pod, and as what."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.pod import pod_template
+from modelway.revision import revision_of
+from modelway.settings import Settings
+from support.legal import manifests
+from support.specs import Object, every_field, manifest
+
+
+def template(settings: Settings | None = None, **spec: Any) -> Object:
+    return template_of(manifest(**spec), settings)
+
+
+def template_of(document: Object, settings: Settings | None = None) -> Object:
+    deployment = ModelDeployment.parse(document)
+    return pod_template(deployment, revision_of(deployment), settings or Settings())
+
+
+def serve(**spec: Any) -> Object:
+    return dict(template(**spec)["spec"]["containers"][0])
+
+
+def fetch(**spec: Any) -> Object:
+    return dict(template(**spec)["spec"]["initContainers"][0])
+
+
+def resources(**amounts: Any) -> Any:
+    return serve(runtime={"resources": amounts})["resources"]
+
+
+def threads(**runtime: Any) -> str:
+    environment = {variable["name"]: variable.get("value") for variable in serve(runtime=runtime)["env"]}
+    assert environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"]
+    return str(environment["OMP_NUM_THREADS"])
+
+
+def strings(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list):
+        for item in value:
+            yield from strings(item)
+    elif isinstance(value, str):
+        yield value
+
+
+def test_credentials_reach_the_fetch_container_alone() -> None:
+    made = template(model={"storage": {"secretRef": {"name": "keys"}}})["spec"]
+    assert made["initContainers"][0]["envFrom"] == [{"secretRef": {"name": "keys"}}]
+    assert "envFrom" not in made["containers"][0]
+    assert "keys" not in strings(made["containers"])
+
+
+def test_the_model_is_read_only_where_it_is_served() -> None:
+    mounts = {mount["name"]: mount.get("readOnly", False) for mount in serve()["volumeMounts"]}
+    assert mounts == {"model": True, "traffic": True, "tmp": False}
+
+
+def test_the_spec_reaches_the_server() -> None:
+    arguments = serve(**every_field())["args"]
+    assert arguments[0] == "serve"
+    assert {
+        "--name=fraud",
+        "--model-version=v7",
+        "--format=sklearn",
+        "--method=predict_proba",
+        "--workers=2",
+        "--host=$(POD_IP)",
+        "--max-request-bytes=1048576",
+        "--request-timeout=5",
+        "--startup-timeout=120",
+        "--drain-seconds=15",
+    } < set(arguments)
+
+
+def test_the_address_is_not_expanded() -> None:
+    assert (
+        "--uri=s3://models/$$(AWS_SECRET_ACCESS_KEY)"
+        in fetch(model={"uri": "s3://models/$(AWS_SECRET_ACCESS_KEY)"})["args"]
+    )
+
+
+def test_default_resources_have_a_memory_limit_and_no_cpu_limit() -> None:
+    assert serve()["resources"] == {"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "1Gi"}}
+
+
+@pytest.mark.parametrize(
+    ("given_amounts", "requests", "limits"),
+    [
+        ({"requests": {"memory": "3Gi"}}, {"cpu": "250m", "memory": "3Gi"}, {"memory": "3Gi"}),
+        ({"limits": {"memory": "256Mi"}}, {"cpu": "250m", "memory": "256Mi"}, {"memory": "256Mi"}),
+        ({"limits": {"cpu": "100m"}}, {"cpu": "100m", "memory": "512Mi"}, {"cpu": "100m", "memory": "1Gi"}),
+        ({"requests": {"cpu": 2}}, {"cpu": "2", "memory": "512Mi"}, {"memory": "1Gi"}),
+    ],
+)
+def test_defaults_yield_to_what_is_given(given_amounts: Object, requests: Object, limits: Object) -> None:
+    assert resources(**given_amounts) == {"requests": requests, "limits": limits}
+
+
+@pytest.mark.parametrize(
+    ("cpu", "workers", "count"), [("250m", 1, "1"), ("3", 1, "3"), ("2500m", 1, "3"), ("4", 2, "2"), ("1", 16, "1")]
+)
+def test_threads_follow_the_cpu_request_of_each_worker(cpu: str, workers: int, count: str) -> None:
+    assert threads(workers=workers, resources={"requests": {"cpu": cpu}}) == count
+
+
+def test_a_users_thread_count_takes_the_place_of_ours() -> None:
+    names = [
+        variable["name"] for variable in serve(runtime={"env": [{"name": "MKL_NUM_THREADS", "value": "7"}]})["env"]
+    ]
+    assert names == ["POD_IP", "POD_NAME", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
+
+
+def test_no_time_is_cut_short_by_another() -> None:
+    made = template(Settings(drain_seconds=20), runtime={"limits": {"requestTimeoutSeconds": 40}})["spec"]
+    assert made["terminationGracePeriodSeconds"] > 20 + 40
+    probe = made["containers"][0]["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] > 300
+
+
+def test_the_model_fits_into_its_volume() -> None:
+    volumes = {
+        volume["name"]: volume
+        for volume in template(runtime={"limits": {"maxArtifactBytes": 100 << 20}})["spec"]["volumes"]
+    }
+    assert volumes["model"]["emptyDir"] == {"sizeLimit": "116Mi"}
+    assert volumes["traffic"]["configMap"] == {"name": "fraud-traffic", "optional": True}
+
+
+def test_our_labels_win_over_the_users() -> None:
+    labels = template(scheduling={"labels": {"team": "risk"}})["metadata"]["labels"]
+    assert labels["team"] == "risk"
+    assert labels["modelway.dev/name"] == labels["app.kubernetes.io/instance"] == "fraud"
+
+
+def test_pods_of_a_revision_spread_over_nodes_unless_told_otherwise() -> None:
+    (constraint,) = template()["spec"]["topologySpreadConstraints"]
+    assert (constraint["topologyKey"], constraint["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
+    assert constraint["labelSelector"]["matchLabels"].keys() == {
+        "modelway.dev/name",
+        "modelway.dev/track",
+        "modelway.dev/revision",
+    }
+    told = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+    (constraint,) = template(scheduling={"topologySpread": [told]})["spec"]["topologySpreadConstraints"]
+    assert constraint["topologyKey"] == "zone"
+
+
+def test_placement_is_passed_on() -> None:
+    given_placement = every_field()["scheduling"]
+    made = template(**every_field())["spec"]
+    assert {
+        name: made[name]
+        for name in ("nodeSelector", "tolerations", "affinity", "priorityClassName", "runtimeClassName")
+    } == {
+        name: given_placement[name]
+        for name in ("nodeSelector", "tolerations", "affinity", "priorityClassName", "runtimeClassName")
+    }
+
+
+def test_image_and_pull_secrets_are_the_platforms() -> None:
+    settings = Settings(server_image="r/server:2", image_pull_policy="Always", image_pull_secrets=("a", "b"))
+    made = template(settings)["spec"]
+    assert made["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
+    assert {(it["image"], it["imagePullPolicy"]) for it in (*made["containers"], *made["initContainers"])} == {
+        ("r/server:2", "Always")
+    }
+
+
+@given(manifests())
+def test_pure_and_within_the_bounds_of_labels(document: Object) -> None:
+    made = template_of(document)
+    assert made == template_of(document)
+    assert all(len(value) <= 63 for value in made["metadata"]["labels"].values())
