@@ -7,7 +7,8 @@ from typing import Any
 from modelway.api.base import Rule, matches
 
 _SCHEME = r"^(file|https?|s3)://"
-_CONTROL = r"[\x00-\x20\x7f]"
+_BLANK = r"[\x00-\x20\x7f-\xa0" + "\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
+"""Spaces and control characters of all scripts; the letters of all scripts may stand in an object's key."""
 _USERINFO = r"^[a-zA-Z0-9+.-]*://[^/?#]*@"
 _PARENT = r"(?i)^[^?#]*(/|%2f|\\)([.]|%2e){2}(/|%2f|\\|[?#]|$)"
 _FILE_NAME = r"[^./?#\\][^/?#\\]{0,199}"
@@ -44,15 +45,16 @@ URI_RULES = (
         field="uri",
     ),
     Rule(
-        cel=f"!{matches('uri', _CONTROL)}",
-        holds=_lacks(_CONTROL),
+        cel=f"!{matches('uri', _BLANK)}",
+        holds=_lacks(_BLANK),
         message="must hold no space and no line break: write a space as %20 in a web address, or rename the file",
         field="uri",
     ),
     Rule(
         cel=f"!{matches('uri', _USERINFO)}",
         holds=_lacks(_USERINFO),
-        message="must hold no user name or password: put them in a Secret and name it in model.storage.secretRef",
+        message="must hold no user name or password: put them as HTTP_USERNAME and HTTP_PASSWORD "
+        "in a Secret and name it in model.storage.secretRef",
         field="uri",
     ),
     Rule(

@@ -25,6 +25,7 @@ MODELS = (
     _uri("scheme", "https://example.com/model.joblib", "ftp://example.com/model.joblib", "must begin with s3://"),
     _uri("scheme in lower case", URI, "S3://models/fraud/model.joblib", "must begin with s3://"),
     _uri("white space", "s3://models/my%20model", "s3://models/my model", "must hold no space"),
+    _uri("white space of other scripts", "s3://models/modèle", "s3://models/mod\u3000le", "must hold no space"),
     _uri("line break", URI, f"{URI}\n", "must hold no space"),
     _uri("user and password", "https://h/model@1", "https://user:password@h/model", "no user name or password"),
     _uri("parent folder", "s3://models/a..b/model", "s3://models/../model", "must not climb out of a folder"),
