@@ -151,6 +151,7 @@ def test_a_model_is_served_until_it_is_stopped(
         served.send_signal(sent)
         _, errors = served.communicate(timeout=20)
     assert served.returncode == 0
+    assert "every request that was begun is answered" in errors
     assert "Traceback" not in errors
     assert not [child for child in below if child.is_running()]
 

@@ -1,0 +1,68 @@
+"""The download alone, from sources that end when and as a test wants."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from modelway_server.artifacts import download, fetch
+from modelway_server.artifacts.source import Part
+from modelway_server.artifacts.uri import parse_uri
+from modelway_server.errors import FetchFailed, FetchTimeout
+
+MODEL = bytes(range(100))
+
+
+class Portions:
+    """A source that ends each answer after a few bytes, as if that were all."""
+
+    def __init__(self, portion: int) -> None:
+        self.asked: list[tuple[int, str | None]] = []
+        self._portion = portion
+
+    async def read(self, offset: int, version: str | None) -> Part:
+        self.asked.append((offset, version))
+        return Part(len(MODEL), "1", self._chunks(offset))
+
+    async def _chunks(self, offset: int) -> AsyncIterator[bytes]:
+        yield MODEL[offset : offset + self._portion]
+
+
+class Endless:
+    """A source that never ends, never waits and never gives a byte."""
+
+    async def read(self, offset: int, version: str | None) -> Part:
+        return Part(1, None, self._chunks())
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b""
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(download, "LONGEST_PAUSE_SECONDS", 0.001)
+
+
+def test_as_long_as_bytes_come_it_goes_on(tmp_path: Path) -> None:
+    source = Portions(portion=5)
+    with download.Draft(tmp_path, max_bytes=1000) as draft:
+        asyncio.run(download.Download(source, draft, "s3://a/b").run())
+        draft.publish("model")
+    assert (tmp_path / "model").read_bytes() == MODEL
+    assert source.asked == [(0, None), *((offset, "1") for offset in range(5, 100, 5))]
+
+
+def test_a_source_that_ends_without_progress_is_given_up(tmp_path: Path) -> None:
+    with (
+        download.Draft(tmp_path, max_bytes=1000) as draft,
+        pytest.raises(FetchFailed, match="promised 100 bytes and sent 0"),
+    ):
+        asyncio.run(download.Download(Portions(portion=0), draft, "s3://a/b").run())
+
+
+def test_the_deadline_holds_for_a_source_that_never_waits(tmp_path: Path) -> None:
+    with download.Draft(tmp_path, max_bytes=1000) as draft, pytest.raises(FetchTimeout):
+        asyncio.run(fetch._download(Endless(), draft, parse_uri("file:///m"), 0.1))
