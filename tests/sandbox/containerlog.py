@@ -39,13 +39,20 @@ def log_file(directory: Path, uid: str, container: str, restarts: int) -> Path:
     return directory / "pods" / uid / container / f"{restarts}.log"
 
 
-def render(line: bytes, options: Options) -> bytes:
+@dataclass(frozen=True)
+class Line:
+    """One line as its container wrote it, and when; times are RFC 3339 text."""
+
+    stamp: bytes
+    text: bytes
+
+
+def render(line: Line, options: Options) -> bytes:
     """One line as the reader wants it; b"" when it is too old."""
-    stamp, _, tag, text = [*line.split(b" ", 3), b"", b"", b""][:4]
-    if options.since is not None and datetime.fromisoformat(stamp.decode()) < options.since:
+    if options.since is not None and datetime.fromisoformat(line.stamp.decode()) < options.since:
         return b""
-    prefix = stamp + b" " if options.timestamps else b""
-    return prefix + text + (b"" if tag == b"P" else b"\n")
+    prefix = line.stamp + b" " if options.timestamps else b""
+    return prefix + line.text + b"\n"
 
 
 async def read(path: Path, options: Options, *, follow: bool, running: Callable[[], bool]) -> AsyncIterator[bytes]:
@@ -79,7 +86,7 @@ async def read(path: Path, options: Options, *, follow: bool, running: Callable[
         source.close()
 
 
-def _chosen(lines: Iterable[bytes], options: Options) -> Iterable[bytes]:
+def _chosen(lines: Iterable[Line], options: Options) -> Iterable[bytes]:
     rendered = filter(None, (render(line, options) for line in lines))
     return rendered if options.tail is None else deque(rendered, maxlen=options.tail)
 
@@ -90,9 +97,10 @@ class _Source:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._rest = b""
+        self._parts = b""
         self._file: BinaryIO | None = self._open(path.with_name(path.name + ".1")) or self._open(path)
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self) -> Iterator[Line]:
         """What is there now and was not read yet."""
         while True:
             if self._file is not None:
@@ -107,10 +115,15 @@ class _Source:
         if self._file is not None:
             self._file.close()
 
-    def _read(self, file: BinaryIO) -> Iterator[bytes]:
+    def _read(self, file: BinaryIO) -> Iterator[Line]:
         while chunk := file.read(CHUNK_BYTES):
-            *lines, self._rest = (self._rest + chunk).split(b"\n")
-            yield from lines
+            *entries, self._rest = (self._rest + chunk).split(b"\n")
+            for entry in entries:
+                stamp, _, tag, text = [*entry.split(b" ", 3), b"", b"", b""][:4]
+                self._parts += text
+                if tag != b"P":
+                    yield Line(stamp, self._parts)
+                    self._parts = b""
 
     def _next(self) -> BinaryIO | None:
         """The current log, where it is another file than the one being read."""

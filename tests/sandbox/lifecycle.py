@@ -25,12 +25,11 @@ from sandbox.network import claim_network, free_ports
 from sandbox.probe import Probe
 from sandbox.record import Record, read_record
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 """Bound of each wait of the start: generous, since a busy machine is slow but not broken."""
 
 POLL_SECONDS = 0.05
 NODE_NAME = "sandbox"
-HAS_NODE = Path(__file__).with_name("node").joinpath("__main__.py").exists()
 
 
 @dataclass(frozen=True)
@@ -155,11 +154,9 @@ class Sandbox:
             self._spawn(commands, ["etcd", "kube-apiserver"], record, claim.fileno())
             # The others back off for seconds when they come before the default RBAC objects.
             self._wait(probe.api_ready, "the API server to be ready")
-            later = ["kube-controller-manager", "kube-scheduler", *(["node"] if HAS_NODE else [])]
-            self._spawn(commands, later, record, claim.fileno())
+            self._spawn(commands, ["kube-controller-manager", "kube-scheduler", "node"], record, claim.fileno())
         self._wait(probe.namespaces_usable, "the controllers to work")
-        if HAS_NODE:
-            self._wait(lambda: probe.schedulable(NODE_NAME), "the node to be ready")
+        self._wait(lambda: probe.schedulable(NODE_NAME), "the node to be ready")
 
     def _spawn(self, commands: dict[str, list[str]], names: list[str], record: Record, claim: int) -> None:
         for name in names:
