@@ -32,7 +32,7 @@ class Portions:
 class Endless:
     """A source that never ends, never waits and never gives a byte."""
 
-    async def read(self, offset: int, version: str | None) -> Part:
+    async def read(self, offset: int, version: str | None) -> Part:  # noqa: ARG002  (the protocol's)
         return Part(1, None, self._chunks())
 
     async def _chunks(self) -> AsyncIterator[bytes]:
