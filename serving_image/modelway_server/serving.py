@@ -59,7 +59,9 @@ def serve(settings: ServeSettings) -> int:
     try:
         deadline = started + settings.startup_timeout
         with _watchdog(deadline):
-            runtime = load_runtime(locate_model(settings.model_dir), format=settings.format, method=settings.method)
+            path = locate_model(settings.model_dir)
+            _LOGGER.info("loading %s", path.name, extra={"model": settings.name, "bytes": path.stat().st_size})
+            runtime = load_runtime(path, format=settings.format, method=settings.method)
     except LoadFailure as failure:
         return report_failure(failure)
     gc.freeze()

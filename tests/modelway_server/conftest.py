@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.models import Told, mixed_pipeline, wine_forest
 from support.served import Served, launch
 

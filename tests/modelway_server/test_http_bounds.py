@@ -5,6 +5,7 @@ import threading
 from urllib.parse import urlsplit
 
 import pytest
+
 from support.models import WINE
 from support.served import Served
 from support.waiting import eventually

@@ -3,7 +3,9 @@
 from contextlib import closing
 
 import numpy as np
+import pandas as pd
 import pytest
+
 from support.models import APPLICANTS, WINE, mixed_pipeline, wine_forest
 from support.served import Served
 
@@ -46,7 +48,7 @@ def test_one_tensor_per_column(mixed: Served) -> None:
         {"name": "member", "shape": [2, 1], "datatype": "BYTES", "data": [["no"], ["yes"]]},
     ]
     reply = mixed.infer({"inputs": inputs})
-    frame = APPLICANTS.head(2).assign(age=[20.0, None], city=["Oslo", None], member=["no", "yes"])
+    frame = APPLICANTS.head(2).assign(age=[20.0, np.nan], city=pd.Series(["Oslo", None]), member=["no", "yes"])
     assert reply.body["outputs"][0] == {
         "name": "predict",
         "shape": [2],

@@ -59,7 +59,7 @@ def text_pipeline() -> Pipeline:
 class Told(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Does what the first number of a request's first row says: sleep so many seconds, or die of -666, or fail below 0."""
 
-    def fit(self, rows: Any = None, _: Any = None) -> "Told":
+    def fit(self, _rows: Any = None, _: Any = None) -> "Told":
         self.n_features_in_ = 1
         self.classes_ = np.array([0, 1])
         return self
@@ -92,5 +92,5 @@ class Broken(BaseEstimator):  # type: ignore[misc]  # as above
 
     n_features_in_ = 2
 
-    def predict(self, rows: Any) -> Any:
+    def predict(self, _: Any) -> Any:
         raise RuntimeError("there is no prediction in me")
