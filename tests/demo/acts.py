@@ -1,11 +1,13 @@
 """What a data scientist does every day: apply, ask, update, get it wrong; each act checks what came of it."""
 
 import json
+import socket
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -22,6 +24,7 @@ NAMESPACE = "modelway-demo"
 EXAMPLES = {"breast-cancer": ROOT / "examples" / "breast_cancer", "fraud": ROOT / "examples" / "fraud"}
 POLL_SECONDS = 0.25
 READY_SECONDS = 120.0
+SERVICE_SECONDS = 15.0
 CALM_SECONDS = 2.0
 """How long the load runs before the update, and after the last old pod is gone."""
 
@@ -44,6 +47,7 @@ def predict(place: Place, narrator: Narrator) -> None:
     """Send each example's request, and show the curl command that does the same."""
     for name, folder in EXAMPLES.items():
         url = infer_url(place, name)
+        _wait_for_service(url)
         narrator.command(f"curl -H 'Content-Type: application/json' -d @{folder.relative_to(ROOT)}/request.json {url}")
         narrator.say(json.dumps(_ask(url, _request(name))))
 
@@ -122,6 +126,23 @@ def infer_url(place: Place, name: str) -> str:
     """Where a model is asked, by the address of its Service."""
     service = _in_namespace(place).get("service", name)["spec"]
     return f"http://{service['clusterIP']}:{service['ports'][0]['port']}/v2/models/{name}/infer"
+
+
+def _wait_for_service(url: str) -> None:
+    """A node learns of a model's first pods a moment after they became ready; until then it refuses connections."""
+    address = urlsplit(url)
+    end = time.monotonic() + SERVICE_SECONDS
+    while True:
+        try:
+            socket.create_connection((address.hostname, address.port), timeout=1).close()
+        except OSError as error:
+            if time.monotonic() > end:
+                raise DemoError(
+                    f"{url} does not answer {SERVICE_SECONDS:g} s after its pods became ready: {error}"
+                ) from error
+            time.sleep(POLL_SECONDS)
+        else:
+            return
 
 
 def _ask(url: str, body: bytes) -> Object:
