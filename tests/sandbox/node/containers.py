@@ -1,4 +1,4 @@
-"""One container of a pod: pulls its image, starts it, probes it, restarts it with growing pauses, and stops it."""
+"""One container of a pod: pulls its image, starts it, restarts it with growing pauses, and stops it."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox.api import ApiError
 from sandbox.containerlog import log_file
-from sandbox.node import probes
+from sandbox.node import ports
 from sandbox.node.backoff import Backoff
 from sandbox.node.environment import ConfigError
 from sandbox.node.events import timestamp
@@ -19,16 +19,15 @@ from sandbox.node.images import Image, ImageError
 from sandbox.node.logs import Log, Output
 from sandbox.node.memory import Limit
 from sandbox.node.payload import MountError
-from sandbox.node.probes import ProbeError, Target
 from sandbox.node.process import Process, StartError, start
 from sandbox.node.quantities import parse
+from sandbox.node.run import Run
 from sandbox.node.runtime import Runtime
 from sandbox.node.status import ContainerState, Role, restarts
 
 Json = dict[str, Any]
 TERMINATION_BYTES = 4096
 RETRY_SECONDS = 10.0
-HOOK_SECONDS = 3600.0
 ERRORS = (ConfigError, MountError, ApiError, OSError)
 
 
@@ -46,8 +45,7 @@ class Container:
         reason = "PodInitializing" if runtime.pod["spec"].get("initContainers") else "ContainerCreating"
         self.state = ContainerState(spec["name"], spec["image"], role, waiting(reason))
         self.was_started = asyncio.Event()
-        self._process: Process | None = None
-        self._target: Target | None = None
+        self._run_now: Run | None = None
         self._stopping = asyncio.Event()
         settings = runtime.node.settings
         self._crashes = Backoff(settings.restart_delay, settings.restart_limit)
@@ -65,10 +63,10 @@ class Container:
 
     async def supervise(self) -> None:
         """Run the container again and again, until it is done or the pod stops."""
-        while not (self._halted() or self.done):
+        while not (self.halted() or self.done):
             if self.state.exit_code is not None:
                 await self._back_off()
-                if self._halted():
+                if self.halted():
                     return
                 self.state.restarts += 1
             image = await self._pull()
@@ -79,22 +77,21 @@ class Container:
     async def stop(self, deadline: Callable[[], float]) -> None:
         """End it: preStop hook, SIGTERM, and SIGKILL when `deadline` (loop time; may come nearer) is reached."""
         self._stopping.set()
-        process, target = self._process, self._target
-        if process is None or target is None:
-            return
-        self.event("Killing", f"Stopping container {self.state.name}")
-        await self._terminate(process, target, deadline)
+        if self._run_now is not None:
+            self.event("Killing", f"Stopping container {self.state.name}")
+            await self._run_now.terminate(deadline)
 
     def kill(self) -> None:
         """End it at once."""
-        if self._process:
-            self._process.signal(signal.SIGKILL)
+        if self._run_now is not None:
+            self._run_now.process.signal(signal.SIGKILL)
 
     def event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Record an Event about this container."""
         self.runtime.event(reason, message, container=self._place, warning=warning)
 
-    def _halted(self) -> bool:
+    def halted(self) -> bool:
+        """Whether nothing is to be started any more."""
         return self._stopping.is_set() or self.runtime.stopped.is_set()
 
     def _resume(self, before: Json) -> None:
@@ -134,7 +131,7 @@ class Container:
 
     async def _pull(self) -> Image | None:
         reference = self.spec["image"]
-        while not self._halted():
+        while not self.halted():
             self.runtime.poke.clear()
             try:
                 image = self.runtime.node.images.find(reference)
@@ -191,7 +188,7 @@ class Container:
         self.state.container_id = f"sandbox://{secrets.token_hex(32)}"
         self.event("Created", f"Created container: {name}")
         try:
-            self._process = await start(launch, output.descriptors, limit.join if limit else lambda _: None)
+            process = await start(launch, output.descriptors, limit.join if limit else lambda _: None)
         except StartError as error:
             output.close()
             self._crashes.ran(0)
@@ -199,7 +196,7 @@ class Container:
             self.event("Failed", f"Error: {error}", warning=True)
         else:
             await output.attach()
-            await self._live(self._process, termination, output, limit)
+            await self._live(process, termination, output, limit)
         finally:
             log.close()
             if limit:
@@ -227,16 +224,16 @@ class Container:
         if "terminated" in self.state.state:
             self.state.last_state = self.state.state
         self.state.state = {"running": {"startedAt": started_at}}
-        target = self._target = Target(self.spec, self.runtime.address, process)
+        run = self._run_now = Run(self.spec, self.runtime, process, self)
         self.event("Started", f"Started container {self.state.name}")
-        watch = asyncio.create_task(self._watch(process, target))
-        if self._halted():
+        watch = asyncio.create_task(run.watch())
+        if self.halted():
             process.signal(signal.SIGKILL)
         code = await process.exit
         watch.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watch
-        self._process = self._target = None
+        self._run_now = None
         await output.drain()
         ended = self._ended(code, started_at)
         if limit and limit.exceeded() and code != 0:
@@ -245,7 +242,16 @@ class Container:
         if message:
             ended["message"] = message
         self._crashes.ran(time.monotonic() - began)
+        if code != 0 and (taken := ports.taken(self.spec)):
+            self.event("PortTaken", taken, warning=True)
         self._end(ended)
+
+    def mark(self, *, started: bool, ready: bool) -> None:
+        """Take over what probes found."""
+        self.state.started, self.state.ready = started, ready
+        if started:
+            self.was_started.set()
+        self.runtime.report()
 
     def _end(self, ended: Json) -> None:
         self.state.state = {"terminated": ended}
@@ -269,83 +275,3 @@ class Container:
         if not message and code != 0 and self.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError":
             return log.tail()
         return message
-
-    async def _watch(self, process: Process, target: Target) -> None:
-        """Hooks and probes of one run; ended from outside when the process is."""
-        hook = self.spec.get("lifecycle", {}).get("postStart")
-        if hook:
-            try:
-                await probes.look(hook, target, HOOK_SECONDS)
-            except ProbeError as error:
-                self.event("FailedPostStartHook", f"PostStartHook failed: {error}", warning=True)
-                await self._kill(process, target, self.spec, "FailedPostStartHook")
-                return
-        if "startupProbe" in self.spec:
-            self.runtime.report()
-            if not await self._probe("startupProbe", "Startup", process, target):
-                return
-        self._mark(started=True, ready="readinessProbe" not in self.spec)
-        async with asyncio.TaskGroup() as group:
-            if "readinessProbe" in self.spec:
-                group.create_task(self._probe("readinessProbe", "Readiness", process, target))
-            if "livenessProbe" in self.spec:
-                group.create_task(self._probe("livenessProbe", "Liveness", process, target))
-
-    async def _probe(self, key: str, kind: str, process: Process, target: Target) -> bool:
-        """Probe until a verdict ends it: a started container, or one to be killed; whether it was a good one."""
-        good = False
-
-        def verdict(answer: bool) -> bool:  # noqa: FBT001 - a callback
-            nonlocal good
-            good = answer or self._halted()
-            if kind == "Readiness":
-                self._mark(started=True, ready=answer)
-                return False
-            return kind == "Startup" or not answer
-
-        def failed(message: str) -> None:
-            self.event("Unhealthy", message, warning=True)
-
-        await probes.repeat(self.spec[key], kind, target, verdict, failed)
-        if not good:
-            await self._kill(process, target, self.spec[key], f"{kind.lower()} probe")
-        return good
-
-    def _mark(self, *, started: bool, ready: bool) -> None:
-        self.state.started, self.state.ready = started, ready
-        if started:
-            self.was_started.set()
-        self.runtime.report()
-
-    async def _kill(self, process: Process, target: Target, probe: Json, cause: str) -> None:
-        """End one run; the restart policy decides about the next."""
-        self.event("Killing", f"Container {self.state.name} failed {cause}, will be restarted")
-        self._mark(started=self.state.started, ready=False)
-        grace = probe.get("terminationGracePeriodSeconds") or self.runtime.pod["spec"].get(
-            "terminationGracePeriodSeconds", 30
-        )
-        end = asyncio.get_running_loop().time() + grace
-        # Shielded: the end of the process ends the probes, and with them this task.
-        await asyncio.shield(asyncio.ensure_future(self._terminate(process, target, lambda: end)))
-
-    async def _terminate(self, process: Process, target: Target, deadline: Callable[[], float]) -> None:
-        killer = asyncio.create_task(_kill_at(process, deadline))
-        hook = self.spec.get("lifecycle", {}).get("preStop")
-        if hook:
-            before = asyncio.create_task(probes.look(hook, target, HOOK_SECONDS))
-            await asyncio.wait({before, process.exit}, return_when=asyncio.FIRST_COMPLETED)
-            if not before.done():
-                before.cancel()
-            elif not before.cancelled() and before.exception():
-                self.event("FailedPreStopHook", f"PreStopHook failed: {before.exception()}", warning=True)
-        process.signal(signal.SIGTERM)
-        await asyncio.wait({process.exit})
-        killer.cancel()
-
-
-async def _kill_at(process: Process, deadline: Callable[[], float]) -> None:
-    loop = asyncio.get_running_loop()
-    while (left := deadline() - loop.time()) > 0:
-        # Looked at often: the deadline is brought forward by a second, shorter `kubectl delete`.
-        await asyncio.wait({process.exit}, timeout=min(left, 0.5))
-    process.signal(signal.SIGKILL)

@@ -98,12 +98,11 @@ class Registration:
         while True:
             await asyncio.sleep(seconds)
             try:
-                await action()
-            except ApiError as error:
-                if error.status == 404:
-                    await self.register()
-            except (aiohttp.ClientError, OSError):
-                await asyncio.sleep(RETRY_SECONDS)
+                async with asyncio.timeout(seconds):
+                    await action()
+            except (ApiError, aiohttp.ClientError, OSError) as error:
+                print(f"cannot renew the node: {error!r}", flush=True)  # noqa: T201 - the node's log
+                await self.register()
 
     async def _create(self, path: str, body: Json) -> None:
         try:
