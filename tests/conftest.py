@@ -1,1 +1,1 @@
-pytest_plugins = ["support.cluster", "support.installed", "support.crd"]
+pytest_plugins = ["support.cluster", "support.installed", "support.crd", "support.model_store", "support.deployed"]

@@ -94,8 +94,8 @@ class Reconciler:
             return None
         finding = Finding(plan, _hindrance(failure, after))
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
-        await self._publisher.publish(after.owner, status, now=self._now())
-        return _next_look(failure)
+        due = await self._publisher.publish(after.owner, status, now=self._now())
+        return _next_look(failure) or due
 
     def _forget(self, key: Key) -> None:
         self._applier.forget(key)

@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,9 @@ from modelway.state import Key, Owner
 
 LONGEST_EVENT_MESSAGE = 1000
 """Characters; the API server refuses more than 1024."""
+
+MINOR_SECONDS = 3.0
+"""How old counts and messages in status may be while no condition changes: a rollout moves them with every pod."""
 
 _QUIET = frozenset({"Progressing", "NotEnoughReplicas"})
 """Reasons that come and go with every rollout: status shows them, Events would only bury the others."""
@@ -29,16 +33,24 @@ class Publisher:
         client: talks to the API server.
         cache: learns the answers at once.
         instance: the name of this operator's pod, shown in Events.
+        clock: seconds, monotonic.
     """
 
-    def __init__(self, client: Client, cache: Cache, instance: str) -> None:
+    def __init__(
+        self, client: Client, cache: Cache, instance: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._client = client
         self._cache = cache
         self._instance = instance
+        self._clock = clock
         self._written: dict[Key, tuple[str, Mapping[str, Any]]] = {}
+        self._minor_since: dict[Key, float] = {}
 
-    async def publish(self, owner: Owner, status: Mapping[str, Any], *, now: datetime) -> None:
+    async def publish(self, owner: Owner, status: Mapping[str, Any], *, now: datetime) -> float | None:
         """Write the status of a ModelDeployment if it changed, then the Event if its readiness did.
+
+        Returns:
+            In how many seconds to come back for a change that is too small to be written at once; None when there is none.
 
         Raises:
             ClusterError: the write was refused.
@@ -46,7 +58,16 @@ class Publisher:
         """
         patch = merge_patch(owner.status, status)
         if not patch or self._written.get(owner.key) == (owner.uid, status):
-            return
+            self._minor_since.pop(owner.key, None)
+            return None
+        if _verdicts(owner.status) == _verdicts(status):
+            left = self._minor_since.setdefault(owner.key, self._clock()) + MINOR_SECONDS - self._clock()
+            if left > 0:
+                return left
+        await self._write(owner, status, patch, now)
+        return None
+
+    async def _write(self, owner: Owner, status: Mapping[str, Any], patch: Mapping[str, Any], now: datetime) -> None:
         namespace, name = owner.key
         try:
             answer = await self._client.patch_status(kinds.OWNER, namespace, name, patch)
@@ -54,6 +75,7 @@ class Publisher:
             if error.status == 404:
                 return  # deleted since it was observed
             raise
+        self._minor_since.pop(owner.key, None)
         self._written[owner.key] = (owner.uid, status)
         self._cache.store(kinds.OWNER, answer)
         before, after = (_ready(one) for one in (owner.status, status))
@@ -63,6 +85,7 @@ class Publisher:
     def forget(self, key: Key) -> None:
         """The ModelDeployment is gone."""
         self._written.pop(key, None)
+        self._minor_since.pop(key, None)
 
     async def _announce(self, owner: Owner, ready: Mapping[str, Any], now: datetime) -> None:
         try:
@@ -96,6 +119,12 @@ class Publisher:
             "lastTimestamp": stamp,
             "count": 1,
         }
+
+
+def _verdicts(status: Mapping[str, Any]) -> list[object]:
+    """What a reader acts on: the generation, and each condition but for its words."""
+    conditions = status.get("conditions") or ()
+    return [status.get("observedGeneration"), *((one["type"], one["status"], one["reason"]) for one in conditions)]
 
 
 def _ready(status: Mapping[str, Any]) -> Mapping[str, Any]:
