@@ -9,7 +9,9 @@ leaves out: UDP, node ports, session affinity.
 import asyncio
 import contextlib
 import logging
+import os
 from collections import defaultdict
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -82,11 +84,10 @@ class Forwarder:
                 self._refresh(service)
 
     def _refresh(self, service: Object) -> None:
-        metadata = service["metadata"]
-        if (metadata["namespace"], metadata["name"]) == ("default", "kubernetes"):
+        if _is_api_server(service):
             self._want(service, self._api_server(service), lag=0)
         else:
-            self._want(service, backends(service, self._pods[metadata["namespace"]].values()), self._lag)
+            self._want(service, backends(service, self._pods[service["metadata"]["namespace"]].values()), self._lag)
 
     def _api_server(self, service: Object) -> Targets:
         """The API server registers no endpoints of its own: they could not be loopback addresses."""
@@ -131,6 +132,9 @@ class Forwarder:
 
     async def _report(self, service: Object, address: Address, error: OSError) -> None:
         """Tell the Service's owner, where `kubectl describe` shows it, why it cannot be reached."""
+        if _is_api_server(service) and isinstance(error, PermissionError):
+            logger.info("%s needs root; pods are told the API server's own address", address)
+            return
         message = explain(address, error)
         logger.warning("service %s/%s: %s", service["metadata"]["namespace"], service["metadata"]["name"], message)
         with contextlib.suppress(ApiError, aiohttp.ClientError):
@@ -138,9 +142,13 @@ class Forwarder:
             await self._api.post(f"/api/v1/namespaces/{namespace}/events", _event(service, message))
 
 
+def _is_api_server(service: Object) -> bool:
+    return (service["metadata"]["namespace"], service["metadata"]["name"]) == ("default", "kubernetes")
+
+
 def explain(address: Address, error: OSError) -> str:
     """Why a Service's address cannot be listened on, and what to do where something can be done."""
-    message = f"Cannot listen on {address.host}:{address.port}: {error.strerror or error}."
+    message = f"Cannot listen on {address.host}:{address.port}: {os.strerror(error.errno) if error.errno else error}."
     if isinstance(error, PermissionError) and address.port < FIRST_UNPRIVILEGED_PORT:
         message += f" Ports below {FIRST_UNPRIVILEGED_PORT} need root: give the Service a higher port."
     return message
@@ -148,6 +156,7 @@ def explain(address: Address, error: OSError) -> str:
 
 def _event(service: Object, message: str) -> dict[str, Any]:
     metadata = service["metadata"]
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     reference = {key: metadata[key] for key in ("name", "namespace", "uid")}
     return {
         "apiVersion": "v1",
@@ -159,4 +168,6 @@ def _event(service: Object, message: str) -> dict[str, Any]:
         "message": message,
         "source": {"component": "sandbox-forwarder"},
         "count": 1,
+        "firstTimestamp": now,
+        "lastTimestamp": now,
     }

@@ -41,7 +41,7 @@ def in_folder(folder: Path) -> Binaries:
         SandboxError: one is not there.
     """
     found = {name: folder / name for name in versions.PROGRAMS}
-    if not found["etcd"].exists():
+    if not found["etcd"].exists() and (folder / "server").exists():
         found["etcd"] = folder / "server"
     if not found["kubectl"].exists():
         found["kubectl"] = Path(shutil.which("kubectl") or found["kubectl"])
