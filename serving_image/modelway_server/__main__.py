@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -11,6 +12,8 @@ from typing import Any
 
 from modelway_server import settings
 from modelway_server.report import configure_logging
+
+INTERRUPTED = 128 + signal.SIGINT
 
 
 class _CommandParser(argparse.ArgumentParser):
@@ -50,6 +53,8 @@ def run() -> None:
         status = main()
     except SystemExit as exit_:
         status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except KeyboardInterrupt:
+        status = INTERRUPTED
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -21,7 +21,7 @@ import uvloop
 
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.dataplane import DataPlane, Identity
-from modelway_server.errors import LoadFailure, LoadTimeout
+from modelway_server.errors import LoadFailed, LoadFailure, LoadTimeout
 from modelway_server.http.predictor import Predictor
 from modelway_server.http.server import Bounds, Ports, Worker
 from modelway_server.lifecycle import Lifecycle
@@ -60,10 +60,11 @@ def serve(settings: ServeSettings) -> int:
         deadline = started + settings.startup_timeout
         with _watchdog(deadline):
             path = locate_model(settings.model_dir)
-            _LOGGER.info("loading %s", path.name, extra={"model": settings.name, "bytes": path.stat().st_size})
+            model = f"{settings.namespace}/{settings.name}".lstrip("/")
+            _LOGGER.info("loading %s", path.name, extra={"model": model, "bytes": path.stat().st_size})
             runtime = load_runtime(path, format=settings.format, method=settings.method)
-    except LoadFailure as failure:
-        return report_failure(failure)
+    except Exception as error:  # noqa: BLE001  (each has its reason; what has none is logged)
+        return _report(error)
     gc.freeze()
     lifecycle = Lifecycle(settings.workers, stuck_after=max(60.0, STUCK_TIMEOUTS * settings.request_timeout))
     pod = _Pod(settings, sockets, runtime, lifecycle, time.monotonic() - started)
@@ -99,8 +100,8 @@ class _Pod:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve())
-        except LoadFailure as failure:
-            return report_failure(failure)
+        except Exception as error:  # noqa: BLE001  (as above)
+            return _report(error)
         return 0
 
     async def _serve(self) -> None:
@@ -133,6 +134,16 @@ class _Pod:
             metrics.include_process()
         _LOGGER.info("warmed up", extra={"model": identity.name, "seconds": round(load_seconds, 3), **description})
         return metrics
+
+
+def _report(error: Exception) -> int:
+    """The exit status of a process that cannot serve, once logs and kubelet know why."""
+    if isinstance(error, LoadFailure):
+        return report_failure(error)
+    _LOGGER.error("serving failed in a way it has no name for", exc_info=error)
+    return report_failure(
+        LoadFailed(f"{type(error).__name__}: {error}", remedy="Report this; the log has the details.")
+    )
 
 
 def _identity(settings: ServeSettings) -> Identity:

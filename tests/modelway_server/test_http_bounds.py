@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -108,3 +109,12 @@ def _requests(server: Served, code: int) -> float:
 def _sample(server: Served, start: str) -> float:
     lines = [line for line in server.probe("/metrics").body.splitlines() if line.startswith(start)]
     return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+def test_heads_and_bodies_that_never_end_are_cut_off(forest: Served) -> None:
+    """Both in one test: each takes the server's whole patience of 10 s."""
+    half_head = b"POST /v2/models/model/infer HTTP/1.1\r\nHost: x\r\n"
+    half_body = half_head + b"Content-Length: 100\r\n\r\n{"
+    with ThreadPoolExecutor(2) as clients:
+        answers = list(clients.map(lambda content: raw(forest, content), [half_head, half_body]))
+    assert all(answer.startswith(b"HTTP/1.1 408") for answer in answers), answers

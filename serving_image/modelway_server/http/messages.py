@@ -9,8 +9,9 @@ from modelway_server.errors import MalformedRequest, RequestTooLarge
 from modelway_server.protocol.strict_json import dumps
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 BODY_SECONDS = 10.0
 """A client that has not sent its whole body by then is cut off."""

@@ -31,6 +31,7 @@ KEEP_ALIVE_SECONDS = 90
 QUIET_SECONDS = 1.0
 MAX_EXTRA_SECONDS = 5.0
 """A drain is prolonged by this at most when requests still arrive at its end."""
+LAST_READ_SECONDS = 0.1
 BACKLOG = 2048
 
 _LOGGER = logging.getLogger(__name__)
@@ -65,6 +66,13 @@ class _Server(uvicorn.Server):
         """Listen."""
         await super().startup(sockets)
         self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, let what has just arrived be read, and then close what is idle."""
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(LAST_READ_SECONDS)
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -1,0 +1,66 @@
+"""Bodies as they arrive: cut off when they are late, and no more waiting requests than there is room for."""
+
+import asyncio
+
+import pytest
+
+from modelway_server.errors import RequestTooLarge
+from modelway_server.http import messages
+from modelway_server.http.messages import BodyTooSlow, ClientGone, Head, Message, read_body
+from modelway_server.http.predictor import MAX_WAITING, MAX_WAITING_BODIES, Overloaded, Predictor
+from modelway_server.lifecycle import Lifecycle
+
+HEAD = Head("", "", -1, 1, expects_continue=False)
+
+
+def read(*chunks: bytes | None, limit: int = 10, ends: bool = True) -> bytes:
+    """Read a body that comes in chunks; None is a client that goes away, and without an end it waits for ever."""
+    coming = iter(chunks)
+    left = len(chunks)
+
+    async def receive() -> Message:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            await asyncio.Event().wait()
+        chunk = next(coming)
+        if chunk is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": chunk, "more_body": left > 0 or not ends}
+
+    return asyncio.run(read_body(receive, HEAD, limit))
+
+
+def test_a_body_in_pieces_is_put_together() -> None:
+    assert read(b"12345", b"", b"67890") == b"1234567890"
+
+
+def test_a_body_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "BODY_SECONDS", 0.05)
+    with pytest.raises(BodyTooSlow):
+        read(b"1", ends=False)
+
+
+def test_a_body_that_is_far_too_large_is_not_read_to_its_end() -> None:
+    with pytest.raises(RequestTooLarge, match="10 bytes"):
+        read(*[b"x" * 20] * 50, None)
+
+
+def test_a_client_that_goes_away_is_no_error_of_the_server() -> None:
+    with pytest.raises(ClientGone):
+        read(b"1", None)
+
+
+def test_there_is_room_for_so_many_requests_and_bytes() -> None:
+    predictor = Predictor(Lifecycle(1, stuck_after=60), timeout=1, max_bytes=1000)
+    for _ in range(MAX_WAITING):
+        predictor.admit(1)
+    with pytest.raises(Overloaded, match="too many"):
+        predictor.admit(1)
+    for _ in range(MAX_WAITING):
+        predictor.release(1)
+    for _ in range(MAX_WAITING_BODIES):
+        predictor.admit(1000)
+    with pytest.raises(Overloaded):
+        predictor.admit(1000)
+    predictor.close()
