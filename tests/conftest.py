@@ -1,1 +1,9 @@
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = ["support.cluster", "support.installed", "support.crd", "support.model_store", "support.deployed"]
+
+# The same examples at each run, and no clock: on a busy machine a slow example is no finding.
+settings.register_profile(
+    "modelway", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("modelway")

@@ -22,7 +22,7 @@ Object = dict[str, Any]
 Manifest = str | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 ENDPOINT_LAG = 2.0
-COMMAND_SECONDS = 60
+COMMAND_SECONDS = 120
 _numbers = itertools.count(1)
 
 
