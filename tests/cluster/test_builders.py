@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelway.api.v1alpha1 import ModelDeployment
@@ -24,9 +24,7 @@ from support.waiting import eventually
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crd")]
 
 PLATFORM = Settings(image_pull_secrets=("registry",), service_port=8000, image_pull_policy="Always")
-UNHURRIED = settings(
-    max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+FEW = settings(max_examples=40)
 
 
 def children_of(document: Object, platform: Settings, replicas: int | None = 1) -> list[Object]:
@@ -73,7 +71,7 @@ def test_stored_as_sent(requests: Requests, namespace: str, variant: str) -> Non
 
 
 @given(manifests())
-@UNHURRIED
+@FEW
 def test_any_legal_spec_is_accepted_and_stored_as_sent(requests: Requests, document: Object) -> None:
     assert requests.refusal(document) == ""
     for child in children_of(document, Settings()):
@@ -81,7 +79,7 @@ def test_any_legal_spec_is_accepted_and_stored_as_sent(requests: Requests, docum
 
 
 @given(st.lists(st.sampled_from([change for case in CASES for change in (case.accepted, case.refused)]), max_size=4))
-@UNHURRIED
+@FEW
 def test_types_and_api_server_judge_alike(requests: Requests, changes: list[Mapping[str, Any]]) -> None:
     merged = manifest(**{block: value for change in changes for block, value in change.items() if block != "raw"})
     try:

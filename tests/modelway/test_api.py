@@ -31,6 +31,10 @@ def test_refused_as_by_the_api_server(case: Case) -> None:
     ("spec", "words"),
     [
         ({"model": {}}, "spec.model.uri: is missing and must be given"),
+        (
+            {"model": {"uri": "gs://b/m"}},
+            "spec.model.uri: gs://b/m must begin with s3://, https://, http:// or file://",
+        ),
         ({"modle": {}}, "spec.modle: 'modle' is not a field of this version of Modelway: remove it or check its"),
         ({"suspend": "yes"}, "spec.suspend: 'yes' must be true or false"),
         ({"runtime": {"workers": "2"}}, "spec.runtime.workers: '2' must be a whole number without quotes"),
@@ -56,9 +60,9 @@ def test_all_problems_are_told_at_once() -> None:
     assert fields == ["spec.runtime.method", "spec.runtime.workers", "spec.scaling.min"]
 
 
-def test_a_password_in_an_address_is_not_repeated() -> None:
-    refusal = problems(manifest(model={"uri": "https://user:hunter2@host/model"}))
-    assert "hunter2" not in str(InvalidSpec(refusal))
+@pytest.mark.parametrize("uri", ["https://user:hunter2@host/model", "ftp://user:hunter2@host/.."])
+def test_a_password_in_an_address_is_not_repeated(uri: str) -> None:
+    assert "hunter2" not in str(InvalidSpec(problems(manifest(model={"uri": uri}))))
 
 
 def test_a_long_value_is_shown_in_part() -> None:

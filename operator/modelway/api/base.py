@@ -13,6 +13,8 @@ from pydantic_core import CoreSchema, PydanticCustomError
 BROKEN_RULES = "broken_rules"
 """The type of the pydantic error that carries the broken rules of one object in its context."""
 
+_USERINFO = re.compile(r"//[^/?#]*@")
+_SHOWN_CHARACTERS = 120
 _PLACEHOLDER = re.compile(r"\{([A-Za-z.]+)\}")
 
 
@@ -41,8 +43,8 @@ class Rule:
         return validation
 
     def explain(self, subject: BaseModel) -> str:
-        """The message with the values of an object that broke the rule."""
-        return _PLACEHOLDER.sub(lambda found: str(_value_at(subject, found[1])), self.message)
+        """The message with the values of an object that broke the rule; a password in an address is left out."""
+        return _PLACEHOLDER.sub(lambda found: _shown(_value_at(subject, found[1])), self.message)
 
     def _message_expression(self) -> str:
         """With `format`, whose cost the API server can bound; it cannot bound that of adding up texts."""
@@ -80,6 +82,11 @@ class ApiModel(BaseModel):
 def matches(field: str, pattern: str) -> str:
     """The CEL expression that a field of `self` matches a regular expression (RE2, no single quotes in it)."""
     return f"self.{field}.matches(r'{pattern}')"
+
+
+def _shown(value: object) -> str:
+    text = _USERINFO.sub("//...@", str(value))
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
 
 
 def _value_at(subject: object, path: str) -> object:

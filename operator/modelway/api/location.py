@@ -41,7 +41,7 @@ URI_RULES = (
     Rule(
         cel=matches("uri", _SCHEME),
         holds=_matches(_SCHEME),
-        message="must begin with s3://, https://, http:// or file://, for example s3://models/fraud/model.joblib",
+        message="{uri} must begin with s3://, https://, http:// or file://, for example s3://models/fraud/model.joblib",
         field="uri",
     ),
     Rule(
@@ -60,25 +60,25 @@ URI_RULES = (
     Rule(
         cel=f"!{matches('uri', _PARENT)}",
         holds=_lacks(_PARENT),
-        message="must not climb out of a folder with '..': write the path in full, for example s3://models/fraud/model.joblib",
+        message="{uri} must not climb out of a folder with '..': write the path in full, for example s3://models/fraud/model.joblib",
         field="uri",
     ),
     _form(
         "file",
         _FILE,
-        "a file:// address is the absolute path of one file inside the server image, for example "
+        "{uri}: a file:// address is the absolute path of one file inside the server image, for example "
         "file:///models/model.joblib, without ? or #; its name must not begin with a dot nor exceed 200 characters",
     ),
     _form(
         "https?",
         _HTTP,
-        "a web address names a host and one file, for example https://models.example.com/fraud/model.joblib; "
+        "{uri}: a web address names a host and one file, for example https://models.example.com/fraud/model.joblib; "
         "the file's name must not begin with a dot nor exceed 200 characters",
     ),
     _form(
         "s3",
         _S3,
-        "an S3 address names a bucket and the key of one file, for example s3://models/fraud/model.joblib, "
+        "{uri}: an S3 address names a bucket and the key of one file, for example s3://models/fraud/model.joblib, "
         "without ? or #; the file's name must not begin with a dot nor exceed 200 characters",
     ),
 )
