@@ -48,7 +48,7 @@ def status(arguments: argparse.Namespace) -> int:
 
 def down(arguments: argparse.Namespace) -> int:
     """End the sandbox, also half of one, and remove every trace."""
-    directory = arguments.dir.absolute()
+    directory = arguments.dir.resolve()
     if directory.exists() and not record_file(directory).exists():
         raise SandboxError(f"{directory} is no sandbox: nothing was touched")
     ended = processes.end_all(directory)
@@ -59,7 +59,7 @@ def down(arguments: argparse.Namespace) -> int:
 def guard(arguments: argparse.Namespace) -> int:
     """Wait until whoever holds the other end of standard input is gone, then end the sandbox."""
     sys.stdin.buffer.read()
-    processes.end_all(arguments.dir)
+    processes.end_all(arguments.dir.resolve())
     return 0
 
 

@@ -73,7 +73,7 @@ class Sandbox:
         Raises:
             SandboxError: a sandbox runs there already, or a part did not start.
         """
-        directory = directory.absolute()
+        directory = directory.resolve()
         programs = binaries.locate()
         _make_room(directory)
         guard = _guard(directory) if guarded else None
@@ -92,7 +92,7 @@ class Sandbox:
         Raises:
             SandboxError: there is none.
         """
-        directory = directory.absolute()
+        directory = directory.resolve()
         record = read_record(directory)
         return cls(directory, record.server, Path(record.kubectl))
 
