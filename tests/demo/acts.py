@@ -61,7 +61,7 @@ def roll(place: Place, narrator: Narrator) -> Tally:
     kubectl = _in_namespace(place)
     url = infer_url(place, "fraud")
     narrator.command(f"sed s/v1/v2/ examples/fraud/modeldeployment.yaml | kubectl apply -n {NAMESPACE} -f -")
-    with narrator.step("fraud goes from v1 to v2 while 8 clients ask it without pause") as step:
+    with narrator.step("fraud goes from v1 to v2 while 4 clients keep asking it") as step:
         with Load(url, _request("fraud")) as load:
             _keep_asking(load, step)
             _apply(kubectl, _manifest("fraud", version="v2"))

@@ -51,7 +51,7 @@ class Load:
     failures here.
     """
 
-    def __init__(self, url: str, body: bytes, *, connections: int = 8, pause: float = 0.02) -> None:
+    def __init__(self, url: str, body: bytes, *, connections: int = 4, pause: float = 0.05) -> None:
         """Prepare the load.
 
         Args:

@@ -114,7 +114,9 @@ def train(place: Place) -> list[str]:
 
 
 def _started(command: list[str]) -> "subprocess.Popen[str]":
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    # Threads that wait for each other by spinning make small models on a busy machine many times slower.
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def _may_listen_on(port: int) -> bool:
