@@ -16,7 +16,7 @@ from modelway.revision import revision_of
 from modelway.settings import Settings
 from sandbox.api import ApiError
 from support.cases import CASES
-from support.crd import Requests
+from support.crd import Requests, changed_leaves
 from support.legal import manifests
 from support.specs import Object, every_field, manifest
 from support.waiting import eventually
@@ -37,18 +37,6 @@ def children_of(document: Object, platform: Settings, replicas: int | None = 1) 
 def in_namespace(namespace: str, document: Object) -> Object:
     metadata = {"name": "fraud", "namespace": namespace, "uid": "0a1b2c3d-0000-4000-8000-000000000000"}
     return {**document, "metadata": metadata}
-
-
-def changed_leaves(sent: Any, stored: Any, path: str = "") -> list[str]:
-    """Where `stored` is not what was sent; what the API server adds is no change."""
-    if isinstance(sent, dict) and isinstance(stored, dict):
-        return [
-            change for key in sent for change in changed_leaves(sent[key], stored.get(key, "(gone)"), f"{path}.{key}")
-        ]
-    if isinstance(sent, list) and isinstance(stored, list) and len(sent) == len(stored):
-        pairs = enumerate(zip(sent, stored, strict=True))
-        return [change for index, (a, b) in pairs for change in changed_leaves(a, b, f"{path}[{index}]")]
-    return [] if sent == stored and type(sent) is type(stored) else [f"{path}: {sent!r} became {stored!r}"]
 
 
 VARIANTS: Mapping[str, tuple[Object, Settings]] = {

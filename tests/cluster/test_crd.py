@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from modelway.api.crd import custom_resource_definition
 from modelway.api.v1alpha1 import ModelDeploymentSpec
 from support.cases import CASES, Case, of_changes
 from support.cluster import Kubectl
-from support.crd import Requests
+from support.crd import Requests, changed_leaves
 from support.specs import Object, manifest
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crd")]
@@ -36,6 +37,11 @@ def test_definition_is_established_and_structural(cluster_kubectl: Kubectl, crd:
     conditions = {item["type"]: item["status"] for item in cluster_kubectl.get("crd", crd)["status"]["conditions"]}
     assert conditions["Established"] == conditions["NamesAccepted"] == "True"
     assert "NonStructuralSchema" not in conditions
+
+
+def test_definition_is_kept_as_it_is_written(cluster_kubectl: Kubectl, crd: str) -> None:
+    written = custom_resource_definition()["spec"]
+    assert changed_leaves(written, cluster_kubectl.get("crd", crd)["spec"]) == []
 
 
 @pytest.mark.parametrize("field", [field.alias for field in ModelDeploymentSpec.model_fields.values()])

@@ -27,7 +27,7 @@ def crd(cluster_kubectl: Kubectl) -> str:
             "labels": {"app.kubernetes.io/managed-by": "Helm"},
             "annotations": {"meta.helm.sh/release-name": RELEASE, "meta.helm.sh/release-namespace": SYSTEM},
         }
-        cluster_kubectl.apply(definition)
+        cluster_kubectl.apply(definition, "--field-manager=helm")
     eventually(lambda: cluster_kubectl("explain", "mdep.spec"))  # served, discovered and documented
     return CRD_NAME
 
@@ -83,6 +83,18 @@ PLURALS = {
     "HorizontalPodAutoscaler": "horizontalpodautoscalers",
     "ControllerRevision": "controllerrevisions",
 }
+
+
+def changed_leaves(sent: Any, stored: Any, path: str = "") -> list[str]:
+    """Where `stored` is not what was sent; what the API server adds to objects is no change."""
+    if isinstance(sent, dict) and isinstance(stored, dict):
+        return [
+            change for key in sent for change in changed_leaves(sent[key], stored.get(key, "(gone)"), f"{path}.{key}")
+        ]
+    if isinstance(sent, list) and isinstance(stored, list) and len(sent) == len(stored):
+        pairs = enumerate(zip(sent, stored, strict=True))
+        return [change for index, (a, b) in pairs for change in changed_leaves(a, b, f"{path}[{index}]")]
+    return [] if sent == stored and type(sent) is type(stored) else [f"{path}: {sent!r} became {stored!r}"]
 
 
 def _collection(manifest: Mapping[str, Any]) -> str:

@@ -79,4 +79,5 @@ def _columns() -> list[dict[str, Any]]:
 
 
 def _column(name: str, path: str, description: str, *, kind: str = "string", priority: int = 0) -> dict[str, Any]:
-    return {"name": name, "type": kind, "jsonPath": path, "description": description, "priority": priority}
+    column = {"name": name, "type": kind, "jsonPath": path, "description": description}
+    return {**column, "priority": priority} if priority else column
