@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from sandbox import forwarder, kubelet
 from sandbox.api import Api
 from sandbox.node.agent import Agent
-from sandbox.node.process import adopt_orphans
+from sandbox.node.process import become_parent_of_containers
 from sandbox.node.settings import Settings
 from sandbox.node.trial import user_namespaces_work
 
@@ -74,7 +74,7 @@ async def _until_told(arguments: argparse.Namespace) -> None:
 
 def main() -> int:
     """Run until SIGTERM; the processes of all pods end with this one, however it ends."""
-    adopt_orphans()
+    become_parent_of_containers()
     asyncio.run(_until_told(_arguments()))
     return 0
 

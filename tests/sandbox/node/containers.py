@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from sandbox.api import ApiError
 from sandbox.containerlog import log_file
 from sandbox.node import ports
@@ -28,7 +30,7 @@ from sandbox.node.status import ContainerState, Role, restarts
 Json = dict[str, Any]
 TERMINATION_BYTES = 4096
 RETRY_SECONDS = 10.0
-ERRORS = (ConfigError, MountError, ApiError, OSError)
+ERRORS = (ConfigError, MountError, ApiError, aiohttp.ClientError, OSError, ValueError)
 
 
 def waiting(reason: str, message: str = "") -> Json:
@@ -189,7 +191,7 @@ class Container:
         self.event("Created", f"Created container: {name}")
         try:
             process = await start(launch, output.descriptors, limit.join if limit else lambda _: None)
-        except StartError as error:
+        except (StartError, OSError) as error:
             output.close()
             self._crashes.ran(0)
             self._end(self._ended(128, None) | {"reason": "StartError", "message": str(error)})

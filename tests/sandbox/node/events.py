@@ -13,7 +13,6 @@ from sandbox.api import Api, ApiError
 Json = dict[str, Any]
 REMEMBERED = 2000
 QUEUE = 5000
-PAUSE_SECONDS = 1.0
 
 
 def timestamp() -> str:
@@ -45,7 +44,7 @@ class Events:
             try:
                 await self._write(entry)
             except (ApiError, aiohttp.ClientError, OSError):
-                await asyncio.sleep(0)
+                self._known.pop(entry, None)  # it may have expired: the next one is new
 
     async def _write(self, entry: tuple[str, ...]) -> None:
         namespace, base = entry[0], f"/api/v1/namespaces/{entry[0]}/events"

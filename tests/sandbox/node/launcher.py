@@ -7,7 +7,9 @@ the file as the command takes over.
 
 The command is process 1 of its PID namespace, so that its death ends everything it started, also what went into other
 sessions. The root is a tmpfs with the machine's folders bound read-only, the pod's volumes over them, and a tmpfs over
-each folder that lacks a mount point: any mount path works and the machine's file system is never touched.
+each folder that lacks a mount point: any mount path works and the machine's file system is never touched. Without
+readOnlyRootFilesystem a container can write to /, /tmp, /run and /var/tmp, which are its own and end with it; the
+machine's folders stay read-only.
 """
 
 import contextlib

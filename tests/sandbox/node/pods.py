@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 UNREACHABLE = (ApiError, aiohttp.ClientError, OSError)
+# Fields that change nothing here; the pod's Events say so.
+IGNORED = ("shareProcessNamespace", "hostPID", "hostIPC", "runtimeClassName", "ephemeralContainers")
 RETRY_SECONDS = 0.5
 RETRY_LIMIT = 10.0
 
@@ -116,6 +118,9 @@ class PodWorker:
         """From the first volume to the last process."""
         self.runtime.folder.mkdir(parents=True, exist_ok=True)
         self.runtime.update_hosts()
+        ignored = [f"spec.{name}" for name in IGNORED if self.runtime.pod["spec"].get(name)]
+        if ignored:
+            self.runtime.event("Ignored", f"The sandbox's node does not honour {', '.join(ignored)}", warning=True)
         self._dirty.set()
         sidecars: list[asyncio.Task[None]] = []
         life = asyncio.create_task(self._live(sidecars))

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -57,8 +58,10 @@ class Launch:
     user: int
 
 
-def adopt_orphans() -> None:
-    """Make this process the parent of the containers' processes, whose own parents are the launchers."""
+def become_parent_of_containers() -> None:
+    """Let this process adopt the containers' processes, whose own parents are the launchers, and watch many of them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, hard), hard))
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 

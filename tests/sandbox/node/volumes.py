@@ -1,4 +1,7 @@
-"""Volumes of one pod: folders of the machine, filled from the API and kept up to date while the pod lives."""
+"""Volumes of one pod: folders of the machine, filled from the API and kept up to date while the pod lives.
+
+An emptyDir of medium Memory lies on disk like any other: what mounts it cannot tell.
+"""
 
 import os
 import shutil
