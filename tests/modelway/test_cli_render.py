@@ -143,7 +143,9 @@ def test_each_thing_wrong_with_a_spec_is_told_with_line_field_value_and_remedy(
     assert modelway("render", "-f", str(path)) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.splitlines()[0].startswith(f"{path}:{uri}: spec.model.uri: must begin with s3://")
+    assert printed.err.splitlines()[0].startswith(
+        f"{path}:{uri}: spec.model.uri: gs://host/m.joblib must begin with s3://"
+    )
     assert printed.err.splitlines()[-1].startswith(f"{path}:{scaling}: spec.scaling.min: min is 12 and max is 10")
 
 
