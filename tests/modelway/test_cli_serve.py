@@ -122,6 +122,11 @@ class Served(subprocess.Popen[str]):
             text=True,
         )
 
+    def __exit__(self, *failure: Any) -> None:
+        """A failed assertion must not wait for a server that nobody stops."""
+        self.terminate()
+        super().__exit__(*failure)
+
     def lines(self) -> Iterator[str]:
         assert self.stdout is not None
         return iter(self.stdout)
