@@ -9,6 +9,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import joblib
@@ -122,10 +123,12 @@ class Served(subprocess.Popen[str]):
             text=True,
         )
 
-    def __exit__(self, *failure: Any) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         """A failed assertion must not wait for a server that nobody stops."""
         self.terminate()
-        super().__exit__(*failure)
+        super().__exit__(kind, error, traceback)
 
     def lines(self) -> Iterator[str]:
         assert self.stdout is not None
