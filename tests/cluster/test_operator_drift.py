@@ -150,3 +150,9 @@ def _ours(obj: dict[str, Any]) -> dict[str, Any]:
     metadata = {part: obj["metadata"].get(part) for part in ("name", "labels", "ownerReferences")}
     spec = {name: value for name, value in obj.get("spec", {}).items() if name not in {"clusterIP", "clusterIPs"}}
     return {"metadata": metadata, "spec": spec, "data": obj.get("data")}
+
+
+def test_characters_of_any_plane_reach_the_pods(deployed: Deployed) -> None:
+    note = "naïve Bayes 🎲"
+    deployed.apply(scheduling={**NOWHERE, "annotations": {"example.com/note": note}}).becomes("Unschedulable")
+    assert deployed.child("deployment")["spec"]["template"]["metadata"]["annotations"]["example.com/note"] == note

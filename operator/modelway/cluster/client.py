@@ -28,7 +28,7 @@ PAGE_SIZE = 500
 
 LONGEST_RETRY_AFTER = 60.0
 
-_APPLY = "application/apply-patch+yaml"
+_APPLY = "application/apply-patch+yaml; charset=utf-8"
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
 _METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -88,7 +88,9 @@ class Client:
         metadata = body["metadata"]
         query = {"fieldManager": manager, "force": "true" if force else "false"}
         path = kind.path(metadata["namespace"], metadata["name"])
-        return await self._write(kind, "apply", "PATCH", path, query, body=body, content_type=_APPLY)
+        # JSON is YAML but for its surrogate escapes, which the API server refuses: characters go as they are.
+        text = json.dumps(body, ensure_ascii=False)
+        return await self._write(kind, "apply", "PATCH", path, query, body=text, content_type=_APPLY)
 
     async def patch_status(self, kind: Kind, namespace: str, name: str, status: Mapping[str, Any]) -> dict[str, Any]:
         """JSON merge patch of the status subresource; lists are replaced whole."""
@@ -119,7 +121,7 @@ class Client:
         path: str,
         query: Mapping[str, str],
         *,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | str,
         content_type: str = _JSON,
     ) -> dict[str, Any]:
         self._metrics.api_writes.labels(kind=kind.name, verb=verb).inc()
@@ -131,7 +133,7 @@ class Client:
         path: str,
         query: Mapping[str, str] | None = None,
         *,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | str | None = None,
         content_type: str = _JSON,
         accept: str = _JSON,
     ) -> dict[str, Any]:
