@@ -95,11 +95,23 @@ def _steps(body: Body, deployment: ModelDeployment, observed: Observed, *, autos
     present = observed.deployment
     if present is None:
         return _first_steps(main, deployment, observed)
-    return [_handover(main, present.size), main] if _needs_handover(present) else [main]
+    size = _size_to_hand_over(present, deployment, observed)
+    return [main] if size is None else [_handover(main, size), main]
 
 
-def _needs_handover(present: DeploymentView) -> bool:
-    return present.owns_size and not present.deleting
+def _size_to_hand_over(present: DeploymentView, deployment: ModelDeployment, observed: Observed) -> int | None:
+    """The size of a Deployment that still has to be given away: because it is ours, or because a crash cut its creation short."""
+    least, _ = _bounds(deployment)
+    if present.deleting:
+        return None
+    if present.owns_size:
+        return present.size
+    return least if observed.autoscaler is None and present.size < least else None
+
+
+def _bounds(deployment: ModelDeployment) -> tuple[int, int]:
+    scaling = deployment.spec.scaling
+    return (scaling and scaling.min) or 1, (scaling and scaling.max) or 1
 
 
 def _first_steps(main: Step, deployment: ModelDeployment, observed: Observed) -> list[Step]:
@@ -108,8 +120,7 @@ def _first_steps(main: Step, deployment: ModelDeployment, observed: Observed) ->
     Above the minimum it is created with its size, which is then handed over: a crash in between is found and finished by the next pass.
     At the minimum one write less will do, since the autoscaler itself would end there.
     """
-    scaling = deployment.spec.scaling
-    least, most = (scaling and scaling.min) or 1, (scaling and scaling.max) or 1
+    least, most = _bounds(deployment)
     before = observed.last_size or int(observed.owner.status.get("replicas") or 0)
     size = min(max(before, least), most)
     if size == 1:

@@ -61,6 +61,11 @@ def test_turning_autoscaling_on_hands_the_present_size_over_first() -> None:
     assert _sizes(_plan(deployment(size=4, owns_size=True), scaling=RANGE)) == [(True, 4), (False, None)]
 
 
+def test_a_creation_that_was_cut_short_is_finished_before_the_autoscaler_comes() -> None:
+    assert _sizes(_plan(deployment(size=1), scaling=RANGE)) == [(True, 2), (False, None)]
+    assert _sizes(_plan(deployment(size=1), autoscaler(), scaling=RANGE)) == [(False, None)]
+
+
 def test_an_autoscaled_size_is_never_sent_again() -> None:
     assert _sizes(_plan(deployment(size=4, owns_size=False), autoscaler(), scaling=RANGE)) == [(False, None)]
 

@@ -1,0 +1,168 @@
+"""The operator dies right after any of its writes: the next one ends in the same state. And it finds what no watch told."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from modelway.cluster.ownership import owns
+from modelway.state import Key
+from sandbox import Sandbox
+from support.cluster import Kubectl
+from support.deployed import NOWHERE
+from support.parts import SETTINGS, life
+from support.specs import manifest
+from support.waiting import eventually
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+KINDS = ("deployment", "service", "hpa", "poddisruptionbudget", "controllerrevision")
+RANGE = {"scaling": {"min": 2, "max": 8}}
+FIXED = {"scaling": {"replicas": 4}}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _operator_away(installed: str, cluster_kubectl: Kubectl) -> Iterator[None]:
+    """The tests here are the operator themselves."""
+    operator = cluster_kubectl.in_namespace(installed)
+    operator("scale", "deployment/modelway", "--replicas=0")
+    eventually(lambda: not operator.list("pods"))
+    yield
+    operator("scale", "deployment/modelway", "--replicas=1")
+    operator("rollout", "status", "deployment/modelway", "--timeout=60s")
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that happens to a ModelDeployment."""
+
+    before: dict[str, Any] | None
+    """The spec that it has come to rest with; None when it is new."""
+    happens: Callable[[Kubectl, str], object]
+
+
+def _apply(**spec: Any) -> Callable[[Kubectl, str], object]:
+    return lambda kubectl, name: kubectl.apply(manifest(name, scheduling=NOWHERE, **spec))
+
+
+def _lose_five(kubectl: Kubectl, name: str) -> None:
+    kubectl("delete", "deployment", name)
+
+
+CHANGES = {
+    "created": Change(None, _apply(**RANGE)),
+    "another model": Change(RANGE, _apply(model={"version": "two"}, **RANGE)),
+    "autoscaling off": Change(RANGE, _apply(**FIXED)),
+    "autoscaling on": Change(FIXED, _apply(**RANGE)),
+    "deployment lost at five": Change(RANGE, _lose_five),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_crash_after_any_write_changes_nothing_in_the_end(
+    change: Change, sandbox: Sandbox, kubectl: Kubectl, namespace: str
+) -> None:
+    async def lived(name: str, crash_after: int) -> int:
+        """The change with one crash, then a life that finishes it; how many writes the first life made."""
+        key = Key(namespace, name)
+        if change.before is not None:
+            _apply(**change.before)(kubectl, name)
+            async with life(sandbox.kubeconfig) as parts:
+                await parts.converge(key)
+            _grow_to_five(kubectl, name, change.before)
+        async with life(sandbox.kubeconfig, crash_after=crash_after) as parts:
+            await parts.look()
+            change.happens(kubectl, name)
+            await parts.look()
+            await parts.converge(key)
+        writes = parts.client.count
+        if not crash_after:
+            return writes
+        async with life(sandbox.kubeconfig) as parts:
+            await parts.converge(key)
+        return writes
+
+    whole = asyncio.run(lived("whole", 0))
+    assert whole >= 2
+    names = [f"cut-{number}" for number in range(1, whole + 1)]
+    for number, name in enumerate(names, 1):
+        assert asyncio.run(lived(name, number)) >= number
+    wanted = _world(kubectl, "whole")
+    assert {name: _world(kubectl, name) for name in names} == dict.fromkeys(names, wanted)
+
+
+def test_a_deletion_that_no_watch_told_is_found_by_the_next_list(
+    sandbox: Sandbox, kubectl: Kubectl, namespace: str
+) -> None:
+    async def scenario() -> set[Key]:
+        key = Key(namespace, "fraud")
+        _apply()(kubectl, key.name)
+        async with life(sandbox.kubeconfig) as parts:
+            await parts.converge(key)
+            kubectl("delete", "service", key.name)
+            found = await parts.look()
+            await parts.reconciler.reconcile(key)
+        return found
+
+    assert Key(namespace, "fraud") in asyncio.run(scenario())
+    assert kubectl.exists("service", "fraud")
+
+
+def test_another_server_image_restarts_nothing(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:
+    async def scenario(image: str, policy: Any) -> int:
+        settings = SETTINGS.model_copy(update={"server_image": image, "image_policy": policy})
+        async with life(sandbox.kubeconfig, settings=settings) as parts:
+            await parts.converge(Key(namespace, "fraud"))
+        return parts.client.count
+
+    _apply()(kubectl, "fraud")
+    assert asyncio.run(scenario("modelway/server:1", "Pinned")) > 0
+    generation = kubectl.get("deployment", "fraud")["metadata"]["generation"]
+    assert asyncio.run(scenario("modelway/server:2", "Pinned")) == 0
+    assert kubectl.get("deployment", "fraud")["metadata"]["generation"] == generation
+    assert asyncio.run(scenario("modelway/server:2", "Follow")) > 0
+    containers = kubectl.get("deployment", "fraud")["spec"]["template"]["spec"]["containers"]
+    assert [one["image"] for one in containers] == ["modelway/server:2"]
+
+
+def test_old_records_go_and_the_newest_stay(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:
+    async def scenario() -> None:
+        async with life(
+            sandbox.kubeconfig, settings=SETTINGS.model_copy(update={"revision_history_limit": 2})
+        ) as parts:
+            for version in "abcde":
+                _apply(model={"version": version})(kubectl, "fraud")
+                await parts.converge(Key(namespace, "fraud"))
+
+    asyncio.run(scenario())
+    versions = [one["data"]["inputs"]["model"]["version"] for one in kubectl.list("controllerrevision")]
+    assert "e" in versions
+    assert "a" not in versions
+
+
+def _grow_to_five(kubectl: Kubectl, name: str, spec: dict[str, Any]) -> None:
+    if spec is RANGE:
+        kubectl("scale", "deployment", name, "--replicas=5")
+
+
+def _world(kubectl: Kubectl, name: str) -> dict[str, Any]:
+    """Every child without what the server and its controllers decide, and without names; who holds the size."""
+    text = kubectl("get", ",".join(KINDS), "-l", f"modelway.dev/name={name}", "-o", "json", "--show-managed-fields")
+    found = {}
+    for obj in json.loads(text)["items"]:
+        metadata = obj["metadata"]
+        size_holders = [
+            manager for manager in ("modelway", "modelway-handover") if owns(obj, manager, "spec", "replicas")
+        ]
+        spec = {
+            field: value for field, value in obj.get("spec", {}).items() if field not in {"clusterIP", "clusterIPs"}
+        }
+        content = {"labels": metadata["labels"], "spec": spec, "data": obj.get("data"), "order": obj.get("revision")}
+        identity = metadata["name"].removeprefix(name)
+        found[f"{obj['kind']}{identity}"] = json.loads(json.dumps([content, size_holders]).replace(name, "NAME"))
+        assert not metadata.get("finalizers")
+        assert len(metadata["ownerReferences"]) == 1
+    return found
