@@ -88,9 +88,18 @@ def _invite(place: Place, narrator: Narrator) -> None:
     ):
         narrator.command(command)
     narrator.say("To end it:")
-    narrator.command(
-        ".venv/bin/python -m sandbox down" if place.sandboxed else f"kubectl delete namespace {acts.NAMESPACE}"
-    )
+    for command in _farewell(place):
+        narrator.command(command)
+
+
+def _farewell(place: Place) -> list[str]:
+    if place.sandboxed:
+        return [".venv/bin/python -m sandbox down"]
+    return [
+        f"kubectl delete namespace {acts.NAMESPACE} {setup.STORE}",
+        f"helm uninstall modelway -n {setup.SYSTEM} && kubectl delete namespace {setup.SYSTEM}",
+        "kubectl delete crd modeldeployments.modelway.dev",
+    ]
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:

@@ -18,6 +18,13 @@ from sandbox.__main__ import DEFAULT_DIRECTORY
 from support.cluster import Kubectl
 
 POD_PORTS = (8080, 8082, 10250)
+OWN = (
+    ("crd", "modeldeployments.modelway.dev"),
+    ("namespace", "modelway-system"),
+    ("namespace", "modelway-demo"),
+    ("namespace", "model-store"),
+)
+"""What the demo makes in a cluster."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -73,7 +80,7 @@ def context_place(context: str) -> Iterator[Place]:
     """The cluster that a context of the user's kubeconfig names.
 
     Raises:
-        DemoError: there is no such context, or the cluster's Services cannot be reached from this machine.
+        DemoError: there is no such context, Modelway is there already, or the cluster's Services cannot be reached from this machine.
     """
     kubectl = binaries.locate().kubectl
     with tempfile.TemporaryDirectory(prefix="modelway-demo-") as folder:
@@ -87,6 +94,7 @@ def context_place(context: str) -> Iterator[Place]:
         kubeconfig.touch(mode=0o600)
         kubeconfig.write_text(done.stdout)
         place = Place(kubeconfig, Kubectl(kubectl, kubeconfig), Path(folder) / "models", sandboxed=False)
+        _require_room(place.kubectl, context)
         _require_reachable_services(place.kubectl, context)
         yield place
 
@@ -135,6 +143,16 @@ def _require_free_ports() -> None:
             raise DemoError(
                 f"a program on this machine listens on port {port} of every address, and the sandbox's pods listen there on "
                 f"addresses of their own: stop it for the time of the demo; `ss -ltnp sport = :{port}` names it"
+            )
+
+
+def _require_room(kubectl: Kubectl, context: str) -> None:
+    """Nothing of the demo's names may be there: what the demo makes it removes at the end, and nothing else."""
+    for kind, name in OWN:
+        if kubectl.exists(kind, name):
+            raise DemoError(
+                f"context {context}: there is a {kind} {name} already, and the demo would take it away at its end: choose "
+                "another cluster, or remove it first (docs/install.md says how to remove Modelway)"
             )
 
 
