@@ -36,7 +36,9 @@ def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: flo
         return _as_objects(values)
     where = f"column {column.name!r}"
     result: NDArray[Any]
-    match column.datatype:
+    match column.datatype if column.typed else "":
+        case "":
+            result = _scalars(values, locate, where)
         case "BYTES":
             result = _strings(values, locate, where, column.missing)
         case "BOOL":
@@ -137,6 +139,18 @@ def _strings(values: Values, locate: Locate, where: str, missing: float | None) 
             result[row] = missing
         elif type(value) is not str:
             raise InvalidInput(f"{where} takes strings, this is {shorten(value)}", field=locate(row))
+    return result
+
+
+def _scalars(values: Values, locate: Locate, where: str) -> NDArray[Any]:
+    """float64 where all are numbers, else objects as they come with NaN for what is missing."""
+    result = _as_objects(values)
+    for row, value in enumerate(result):
+        if value is not None and not isinstance(value, str | bool | int | float):
+            raise InvalidInput(f"{where} takes one value, this is {shorten(value)}", field=locate(row))
+    if not any(isinstance(value, str | bool) for value in result):
+        return numbers(values, locate, where)
+    result[[value is None for value in result]] = float("nan")
     return result
 
 

@@ -142,7 +142,7 @@ def _matrix_tensor(signature: Signature, tensor: Tensor) -> Rows:
     if signature.form is Form.MATRIX and tensor.values.dtype.kind in "fiub":
         return _matrix(signature, tensor.values.astype(np.float64), cell)
     for column in signature.columns:
-        if column.used and (column.datatype == "BYTES") != (tensor.datatype == "BYTES"):
+        if column.used and column.typed and (column.datatype == "BYTES") != (tensor.datatype == "BYTES"):
             remedy = "send one tensor per column" if signature.per_column else f"send datatype {column.datatype}"
             raise InvalidInput(
                 f"column {column.name!r} takes {column.datatype}, not {tensor.datatype}; {remedy}",
@@ -208,8 +208,9 @@ def _rows_of_arrays(signature: Signature, arrays: Sequence[Values], cell: Cell) 
         return Rows(pd.DataFrame(checked, copy=False), count)
     dtype = np.float64 if signature.form is Form.MATRIX else object
     values = np.empty((count, len(checked)), dtype=dtype)
-    for index, array in enumerate(checked.values()):
-        values[:, index] = array
+    for index, (column, array) in enumerate(zip(columns, checked.values(), strict=True)):
+        # a dropped column may hold anything, which an array of numbers cannot
+        values[:, index] = array if column.used or dtype is object else 0.0
     return Rows(values, count)
 
 

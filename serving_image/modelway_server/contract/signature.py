@@ -33,6 +33,7 @@ class Column:
         nullable: whether the model accepts a missing value here.
         categories: the only values that the model accepts, or None when it takes any.
         used: False for a column that the model drops: it may be left out, and any value is fine.
+        typed: False where the model's own code alone knows what the column holds: numbers, strings and booleans pass.
         missing: what the model was trained to see in place of a missing string: NaN, or None.
     """
 
@@ -41,6 +42,7 @@ class Column:
     nullable: bool = False
     categories: frozenset[Any] | None = None
     used: bool = True
+    typed: bool = True
     missing: float | None = float("nan")
 
 

@@ -81,7 +81,7 @@ class EstimatorRuntime:
 
     def _try_methods(self, call: Call) -> None:
         try:
-            self._well_row = find_row(self._blueprint, call)
+            blueprint, self._well_row = find_row(self._blueprint, call)
             outputs = {self.methods[0]: self._outputs_of(self.methods[0])}
         except Exception as error:
             raise self._warm_up_failure(error) from error
@@ -91,7 +91,7 @@ class EstimatorRuntime:
             except Exception as error:  # noqa: BLE001  (a model may raise anything)
                 _LOGGER.warning("%s is not offered: it fails on a made-up row (%s)", method, describe(error))
         self.methods = tuple(outputs)
-        self.signature = replace(complete(self._blueprint, call), outputs=outputs)
+        self.signature = replace(complete(blueprint, call), outputs=outputs)
 
     def call(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:
         """The outputs of one method on checked rows, by name, each of `count` rows.

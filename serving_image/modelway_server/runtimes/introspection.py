@@ -3,17 +3,20 @@
 Nothing here runs the model. What only a prediction can show (missing values, outputs) is left to the trial.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from modelway_server.contract.signature import Column, Form, Signature
+from modelway_server.errors import UnsupportedModel
 from modelway_server.protocol.tensors import datatype_of
 from modelway_server.runtimes.parts import parts
 
@@ -55,10 +58,17 @@ class Blueprint:
 
 def inspect(estimator: Any) -> Blueprint:
     """What the estimator takes."""
+    if any(isinstance(part, DictVectorizer) for part in _first_steps(estimator)):
+        raise UnsupportedModel(
+            "DictVectorizer takes dictionaries, which no protocol here can send",
+            remedy="Train on a data frame, with a ColumnTransformer and a OneHotEncoder in the place of DictVectorizer.",
+        )
     if _takes_text(estimator):
         return Blueprint(Signature(Form.TEXT), ())
     names, named = _names(estimator)
     findings = _refine(estimator, tuple(Finding(Column(name)) for name in names))
+    if not named:  # without names it was trained on an array: of numbers, unless it has learned strings
+        findings = tuple(replace(finding, column=replace(finding.column, typed=True)) for finding in findings)
     columns = tuple(finding.column for finding in findings)
     return Blueprint(Signature(_form(estimator, columns, named=named), columns, named), findings)
 
@@ -85,14 +95,20 @@ def _needs_frame(part: Any) -> bool:
 
 
 def _takes_text(estimator: Any) -> bool:
-    if isinstance(estimator, CountVectorizer | HashingVectorizer):
-        return True
-    if isinstance(estimator, Pipeline):
-        return _takes_text(estimator.steps[0][1])
-    if isinstance(estimator, FeatureUnion):
-        return _takes_text(estimator.transformer_list[0][1])
-    delegate = _delegate(estimator)
-    return delegate is not None and not hasattr(estimator, "n_features_in_") and _takes_text(delegate)
+    return any(isinstance(part, CountVectorizer | HashingVectorizer) for part in _first_steps(estimator))
+
+
+def _first_steps(estimator: Any) -> Iterator[Any]:
+    """The estimator, and what it hands its rows to unchanged, at any depth."""
+    first = estimator
+    while first is not None:
+        yield first
+        if isinstance(first, Pipeline):
+            first = first.steps[0][1]
+        elif isinstance(first, FeatureUnion):
+            first = first.transformer_list[0][1]
+        else:
+            first = None if hasattr(first, "n_features_in_") else _delegate(first)
 
 
 def _delegate(estimator: Any) -> Any:
@@ -120,14 +136,28 @@ def _refine(estimator: Any, findings: tuple[Finding, ...]) -> tuple[Finding, ...
             refined = _refine_columns(estimator, findings)
         case OneHotEncoder() | OrdinalEncoder() | TargetEncoder():
             refined = _refine_categories(estimator, findings)
+        case FunctionTransformer() if estimator.func is not None:
+            refined = _untyped(findings)
         case CountVectorizer() | HashingVectorizer():
             refined = _as_strings(findings, ["text"] * len(findings))
         case SimpleImputer() if estimator.statistics_.dtype.kind in "OU":
             refined = _as_strings(findings, [str(known) for known in estimator.statistics_])
         case _:
-            delegate = _delegate(estimator)
-            refined = findings if delegate is None else _refine(delegate, findings)
+            refined = _refine_by_delegate(estimator, findings)
     return refined
+
+
+def _refine_by_delegate(estimator: Any, findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    delegate = _delegate(estimator)
+    if delegate is not None:
+        return _refine(delegate, findings)
+    foreign = hasattr(estimator, "transform") and not type(estimator).__module__.startswith("sklearn.")
+    return _untyped(findings) if foreign else findings
+
+
+def _untyped(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Columns that go into code of the model's author, which alone knows what they hold."""
+    return tuple(replace(finding, column=replace(finding.column, typed=False)) for finding in findings)
 
 
 def _refine_in_turn(steps: list[Any], findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -6,6 +6,7 @@ same; several candidates are tried, since a logarithm refuses 0 and a probabilit
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from modelway_server.contract.signature import Form, Signature
 from modelway_server.runtimes.introspection import Blueprint
 
 CANDIDATES = (0.0, 1.0, 0.5, -1.0)
+MAX_UNTYPED = 6
+"""Columns of unknown type for which every mixture of numbers and strings is tried: 64 rows at most."""
 HUGE = 1e300
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -22,20 +25,21 @@ Call = Callable[[Any], Any]
 """The model's method on rows as the model takes them; raises what the model raises."""
 
 
-def find_row(blueprint: Blueprint, call: Call) -> Any:
-    """A made-up row, as the model takes it, that the model answers.
+def find_row(blueprint: Blueprint, call: Call) -> tuple[Blueprint, Any]:
+    """A made-up row, as the model takes it, that the model answers; and the blueprint with what the row taught.
 
     Raises:
         Exception: the model's own, on the first candidate, when it answers none.
     """
     first: Exception | None = None
-    for row in _candidate_rows(blueprint):
+    for values in _candidates(blueprint):
+        row = values if blueprint.signature.form is Form.TEXT else _row(blueprint, values)
         try:
             call(row)
         except Exception as error:  # noqa: BLE001  (a model may raise anything)
             first = first or error
         else:
-            return row
+            return _learn(blueprint, values), row
     assert first is not None
     raise first
 
@@ -52,12 +56,31 @@ def complete(blueprint: Blueprint, call: Call) -> Signature:
     return replace(signature, columns=columns, max_magnitude=_max_magnitude(blueprint, call))
 
 
-def _candidate_rows(blueprint: Blueprint) -> Iterator[Any]:
+def _candidates(blueprint: Blueprint) -> Iterator[list[Any]]:
     if blueprint.signature.form is Form.TEXT:
         yield ["a few words of text"]
         return
     for number in CANDIDATES:
-        yield _row(blueprint, [_value(finding.example, number) for finding in blueprint.findings] or [number])
+        yield [_value(finding.example, number) for finding in blueprint.findings] or [number]
+    untyped = [index for index, finding in enumerate(blueprint.findings) if not finding.column.typed]
+    for words in product((1.0, "a"), repeat=min(len(untyped), MAX_UNTYPED)):
+        values = [_value(finding.example, 1.0) for finding in blueprint.findings]
+        for index, word in zip(untyped, words, strict=False):
+            values[index] = word
+        if "a" in words:
+            yield values
+
+
+def _learn(blueprint: Blueprint, values: list[Any]) -> Blueprint:
+    """Columns of unknown type in which a string was answered are taken for strings."""
+    findings = tuple(
+        replace(finding, example=value, column=replace(finding.column, datatype="BYTES"))
+        if not finding.column.typed and isinstance(value, str)
+        else finding
+        for finding, value in zip(blueprint.findings, values, strict=False)
+    )
+    columns = tuple(finding.column for finding in findings)
+    return Blueprint(replace(blueprint.signature, columns=columns), findings)
 
 
 def _value(example: Any, number: float) -> Any:
