@@ -62,6 +62,7 @@ class Resync:
         self._clock = clock
         self._debts: dict[ObjectId, _Debt] = {}
         self._last_news: dict[str, float] = {}
+        self._told_meanwhile: dict[ObjectId, int] | None = None
         self.last_success: float | None = None
         """When everything was last listed, by the clock; None before the first time."""
 
@@ -82,9 +83,11 @@ class Resync:
     def told(self, kind: Kind, obj: Mapping[str, Any]) -> None:
         """A watch brought news: what it owed of this object is paid."""
         self._last_news[kind.name] = self._clock()
-        id = object_id(kind, obj)  # noqa: A001 -- the term
+        id, version = object_id(kind, obj), int(obj["metadata"]["resourceVersion"])  # noqa: A001 -- the term
+        if self._told_meanwhile is not None:
+            self._told_meanwhile[id] = version
         debt = self._debts.get(id)
-        if debt is not None and int(obj["metadata"]["resourceVersion"]) >= debt.version:
+        if debt is not None and version >= debt.version:
             del self._debts[id]
 
     def settle(self) -> None:
@@ -107,33 +110,33 @@ class Resync:
 
     async def _list(self, kind: Kind, namespace: str | None, *, owing: bool) -> set[Key]:
         self._cache.begin_listing()
+        known = self._cache.versions(kind)
+        self._told_meanwhile = told = {}
         try:
-            before = self._cache.versions(kind)
-            concerned, seen, version = await self._take_in(kind, namespace, owing=owing)
+            listed, version, concerned = await self._take_in(kind, namespace)
         finally:
             self._cache.end_listing()
-        for id, known in before.items():  # noqa: A001 -- the term
-            if id not in seen and known <= version and namespace in {None, id.namespace}:
+            self._told_meanwhile = None
+        for id, last in known.items():  # noqa: A001 -- the term
+            if id not in listed and last <= version and namespace in {None, id.namespace}:
                 dropped = self._cache.drop(id, version)
                 concerned |= dropped
                 if dropped and owing:
-                    self._owe(id, version, deletion=True)
+                    self._debts[id] = _Debt(version, self._clock(), deletion=True)
+        if owing:
+            for one, last in listed.items():
+                if last > max(known.get(one, 0), told.get(one, 0)):
+                    self._debts[one] = _Debt(last, self._clock(), deletion=False)
         return concerned
 
-    async def _take_in(self, kind: Kind, namespace: str | None, *, owing: bool) -> tuple[set[Key], set[ObjectId], int]:
+    async def _take_in(self, kind: Kind, namespace: str | None) -> tuple[dict[ObjectId, int], int, set[Key]]:
+        """Store what is listed: the version of each object, the version of the LIST, and whom a difference concerns."""
+        listed: dict[ObjectId, int] = {}
         concerned: set[Key] = set()
-        seen: set[ObjectId] = set()
         version = 0
         async for page in self._client.pages(kind, namespace, selector_of(kind)):
             version = version or int(page["metadata"]["resourceVersion"])
             for obj in page.get("items") or ():
-                id = object_id(kind, obj)  # noqa: A001 -- the term
-                seen.add(id)
-                changed = self._cache.store(kind, obj)
-                concerned |= changed
-                if changed and owing:
-                    self._owe(id, int(obj["metadata"]["resourceVersion"]), deletion=False)
-        return concerned, seen, version
-
-    def _owe(self, id: ObjectId, version: int, *, deletion: bool) -> None:  # noqa: A002 -- the term
-        self._debts[id] = _Debt(version, self._clock(), deletion)
+                listed[object_id(kind, obj)] = int(obj["metadata"]["resourceVersion"])
+                concerned |= self._cache.store(kind, obj)
+        return listed, version, concerned
