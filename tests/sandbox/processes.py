@@ -5,6 +5,7 @@ There is no supervisor whose death could lose them: the kernel keeps the record.
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -98,7 +99,19 @@ def remove_cgroups(directory: Path, root: Path = Path("/sys/fs/cgroup")) -> None
     for top in list(root.rglob(cgroup_name(directory))):
         below = sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True)
         for group in [*below, top]:
+            _remove_group(group)
+
+
+def _remove_group(group: Path, deadline: float = 5.0) -> None:
+    """Remove one cgroup; the kernel holds it for an instant after its last process died."""
+    end = time.monotonic() + deadline
+    while group.exists():
+        try:
             group.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > end:
+                raise
+            time.sleep(POLL_SECONDS)
 
 
 def mounts_below(directory: Path) -> list[Path]:
