@@ -111,7 +111,8 @@ class Resync:
     async def _list(self, kind: Kind, namespace: str | None, *, owing: bool) -> set[Key]:
         self._cache.begin_listing()
         known = self._cache.versions(kind)
-        self._told_meanwhile = told = {}
+        told: dict[ObjectId, int] = {}
+        self._told_meanwhile = told
         try:
             listed, version, concerned = await self._take_in(kind, namespace)
         finally:

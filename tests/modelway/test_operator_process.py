@@ -1,0 +1,144 @@
+"""The operator as a process: what it says when it cannot start, and what proves that it works."""
+
+import asyncio
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from modelway import logs
+from modelway.cluster.kinds import CHILD_SELECTOR, WATCHED
+from modelway.handlers import _registry, _settings
+from modelway.health import LARGEST_LAG, Health, Pulse
+from modelway.metrics import Metrics
+from modelway.state import Key
+from support.fake_api import fake_api
+
+
+def _modelway(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    command = [sys.executable, "-P", "-m", "modelway", *arguments]
+    return subprocess.run(command, env={**kept, **environment}, capture_output=True, text=True, timeout=60, check=False)
+
+
+def _kubeconfig(path: Path, server: str) -> str:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": server}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+    }
+    path.write_text(json.dumps(config))
+    return str(path)
+
+
+def test_it_tells_its_version() -> None:
+    assert _modelway("--version").stdout.startswith("modelway 0.")
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"MODELWAY_SERVICE_PORT": "http"}, "MODELWAY_SERVICE_PORT"),
+        ({"MODELWAY_COLOUR": "red"}, "MODELWAY_COLOUR"),
+        ({"KUBECONFIG": "/no/such/file"}, "/no/such/file"),
+    ],
+    ids=["bad value", "unknown setting", "no cluster"],
+)
+def test_what_keeps_it_from_starting_is_said_in_one_line(environment: dict[str, str], says: str) -> None:
+    done = _modelway("run", **environment)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_api_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = _modelway(
+        "run", KUBECONFIG=_kubeconfig(tmp_path / "config", "http://127.0.0.1:9"), MODELWAY_HEALTH_PORT="18971"
+    )
+    assert done.returncode == 2
+    assert "does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("status", "says"), [(404, "install the chart"), (403, "role and binding")])
+def test_a_cluster_without_the_chart_is_told_apart(status: int, says: str, tmp_path: Path) -> None:
+    async def scenario() -> tuple[int, str]:
+        async with fake_api((status, {}, {"message": "no"})) as fake:
+            kubeconfig = _kubeconfig(tmp_path / "config", fake.address)
+            done = await asyncio.to_thread(_modelway, "run", KUBECONFIG=kubeconfig, MODELWAY_HEALTH_PORT="18972")
+            return done.returncode, done.stderr
+
+    code, text = asyncio.run(scenario())
+    assert code == 2
+    assert says in text
+
+
+def test_kopf_watches_what_we_label_and_has_nothing_to_write() -> None:
+    registry = _registry(None, lambda _kind, _gone, _obj: None)  # type: ignore[arg-type]
+    assert len(registry._watching.get_all_handlers()) == len(WATCHED)
+    assert not registry._changing.get_all_handlers()
+    assert not registry._spawning.get_all_handlers()
+    assert not registry._indexing.get_all_handlers()
+    settings = _settings()
+    assert settings.peering.standalone
+    assert not settings.posting.enabled
+    assert list(settings.watching.label_selectors.values()) == [CHILD_SELECTOR] * (len(WATCHED) - 1)
+
+
+class _World:
+    """A clock and the age of the last LIST, as a test sets them."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.resync_age: float | None = None
+        self.health = Health(Pulse(lambda: self.now), lambda: self.resync_age, 660, Metrics(), lambda: None)
+
+    def ask(self, endpoint: Any) -> tuple[int, str]:
+        answer = asyncio.run(endpoint(make_mocked_request("GET", "/")))
+        return answer.status, answer.text
+
+
+def test_it_is_ready_once_everything_was_listed() -> None:
+    world = _World()
+    assert world.ask(world.health.readyz)[0] == 503
+    world.resync_age = 0.0
+    assert world.ask(world.health.readyz)[0] == 200
+
+
+def test_it_lives_while_the_loop_turns_and_the_cluster_is_listed() -> None:
+    world = _World()
+    world.resync_age = 600.0
+    assert world.ask(world.health.livez) == (200, "ok\n")
+    world.resync_age = 661.0
+    assert world.ask(world.health.livez) == (503, "the cluster was last listed 661 s ago\n")
+    world.resync_age = 1.0
+    world.now += LARGEST_LAG + 2
+    status, text = world.ask(world.health.livez)
+    assert (status, text[:18]) == (503, "the event loop is ")
+
+
+def test_a_scrape_gets_the_age_and_the_lag() -> None:
+    world = _World()
+    world.resync_age = 12.0
+    _, text = world.ask(world.health.scrape)
+    assert "modelway_operator_resync_age_seconds 12.0" in text
+
+
+def test_a_line_of_the_log_names_the_resource() -> None:
+    stream = io.StringIO()
+    record = logging.LogRecord("modelway.x", logging.INFO, "f", 1, "Repaired %s", ("Service fraud",), None)
+    record.resource = Key("risk", "fraud")
+    stream.write(logs.JsonFormatter().format(record))
+    line = json.loads(stream.getvalue())
+    assert (line["level"], line["message"]) == ("info", "Repaired Service fraud")
+    assert line["resource"] == {"namespace": "risk", "name": "fraud"}
