@@ -25,7 +25,7 @@ from modelway.cli.render import children_of
 from modelway.errors import ModelwayError
 from modelway.pod import HTTP_PORT, METRICS_PORT
 
-_NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "starlette", "uvicorn")
+_NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "uvicorn")
 _CREDENTIALS = ("AWS_", "S3_", "MODELWAY_HTTP_TOKEN", "HTTP_USERNAME", "HTTP_PASSWORD")
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _STOP_SECONDS = 10
