@@ -86,7 +86,8 @@ def _accepted(observed: Observed, finding: Finding, readiness: Readiness) -> Jud
     if readiness.reason in {"InvalidSpec", *REASONS_OF_THE_ARTIFACT}:
         return Judged("ModelAccepted", "False", readiness.reason, readiness.message)
     revision = finding.plan.revision if finding.plan else None
-    served = _ready_pods(observed, revision) or (observed.owner.status.get("stable") or {}).get("revision") == revision
+    before = (observed.owner.status.get("stable") or {}).get("revision")
+    served = readiness.ready or _ready_pods(observed, revision) or before == revision
     if revision is not None and served:
         return Judged("ModelAccepted", "True", "Loaded", "The model was fetched, loaded and gave a first prediction.")
     return Judged("ModelAccepted", "Unknown", "Pending", "The model has not been loaded yet.")

@@ -17,7 +17,7 @@ from modelway.state import Key, Owner
 LONGEST_EVENT_MESSAGE = 1000
 """Characters; the API server refuses more than 1024."""
 
-MINOR_SECONDS = 3.0
+MINOR_SECONDS = 10.0
 """How old counts and messages in status may be while no condition changes: a rollout moves them with every pod."""
 
 _QUIET = frozenset({"Progressing", "NotEnoughReplicas"})
