@@ -10,10 +10,9 @@ from modelway.cluster import kinds
 from modelway.cluster.client import Client
 from modelway.errors import ClusterError, RetryLater, Vanished
 from modelway.metrics import Metrics
-from support.fake_api import FakeApi, fake_api
+from support.fake_api import Answer, FakeApi, fake_api
 
 BODY = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "fraud", "namespace": "risk"}}
-Answer = tuple[int, dict[str, str], Any] | None
 
 
 def _talk(call: Callable[[Client], Awaitable[Any]], *answers: Answer) -> tuple[Any, FakeApi]:

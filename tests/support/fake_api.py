@@ -11,6 +11,9 @@ from kubernetes.aio import client
 
 from modelway.cluster.connection import Connection
 
+Answer = tuple[int, dict[str, str], Any] | None
+"""Status, headers and JSON body; None hangs up."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -28,11 +31,11 @@ class FakeApi:
     """Answers in the order of `answers`, then 200 with an empty object.
 
     Attributes:
-        answers: status, headers and JSON body of each answer; None hangs up.
+        answers: what is answered, in this order.
         requests: what was asked.
     """
 
-    answers: list[tuple[int, dict[str, str], Any] | None] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     address: str = ""
 
@@ -58,7 +61,7 @@ class FakeApi:
 
 
 @asynccontextmanager
-async def fake_api(*answers: tuple[int, dict[str, str], Any] | None) -> AsyncIterator[FakeApi]:
+async def fake_api(*answers: Answer) -> AsyncIterator[FakeApi]:
     """A fake API server on loopback."""
     fake = FakeApi(list(answers))
     app = web.Application()

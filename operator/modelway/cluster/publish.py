@@ -122,9 +122,13 @@ class Publisher:
 
 
 def _verdicts(status: Mapping[str, Any]) -> list[object]:
-    """What a reader acts on: the generation, and each condition but for its words."""
+    """What a reader acts on: the generation, and each condition but for its words.
+
+    That a model was accepted is left out: readiness follows within moments, and both then take one write.
+    """
     conditions = status.get("conditions") or ()
-    return [status.get("observedGeneration"), *((one["type"], one["status"], one["reason"]) for one in conditions)]
+    kept = [one for one in conditions if one["type"] != "ModelAccepted" or one["status"] == "False"]
+    return [status.get("observedGeneration"), *((one["type"], one["status"], one["reason"]) for one in kept)]
 
 
 def _ready(status: Mapping[str, Any]) -> Mapping[str, Any]:

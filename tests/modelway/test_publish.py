@@ -1,0 +1,81 @@
+"""Publishing: nothing twice, small changes together, and an Event when readiness turned."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from modelway.cluster.cache import Cache
+from modelway.cluster.client import Client
+from modelway.cluster.publish import MINOR_SECONDS, Publisher
+from modelway.metrics import Metrics
+from support.fake_api import Answer, FakeApi, fake_api
+from support.observed import owner
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+STORED = {"metadata": {"name": "fraud", "namespace": "risk", "uid": "u", "resourceVersion": "2"}}
+
+
+class _Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _status(status: str, reason: str, **more: Any) -> dict[str, Any]:
+    ready = {"type": "Ready", "status": status, "reason": reason, "message": "m"}
+    return {"observedGeneration": 1, "conditions": [ready], **more}
+
+
+def _published(tell: Callable[[Publisher, _Clock], Awaitable[Any]], *codes: int) -> tuple[Any, FakeApi]:
+    async def scenario() -> tuple[Any, FakeApi]:
+        clock = _Clock()
+        answers: list[Answer] = [(code, {}, STORED) for code in codes or (200, 201)]
+        async with fake_api(*answers) as fake, Client(fake.connection, Metrics()) as client:
+            return await tell(Publisher(client, Cache(), "operator-1", clock), clock), fake
+
+    return asyncio.run(scenario())
+
+
+def test_what_status_says_already_is_not_written() -> None:
+    told = _status("True", "Serving")
+    _, fake = _published(lambda publisher, _: publisher.publish(owner(status=told), told, now=NOW))
+    assert fake.requests == []
+
+
+def test_a_turn_is_written_at_once_with_an_event_about_it() -> None:
+    before, after = _status("False", "Progressing"), _status("True", "Serving")
+    _, fake = _published(lambda publisher, _: publisher.publish(owner(status=before), after, now=NOW))
+    status, event = fake.requests
+    assert status.body["status"]["conditions"] == after["conditions"]
+    assert (event.body["type"], event.body["reason"]) == ("Normal", "Serving")
+    assert event.body["involvedObject"]["uid"] == owner().uid
+
+
+def test_a_rollout_in_progress_makes_no_event() -> None:
+    _, fake = _published(lambda publisher, _: publisher.publish(owner(), _status("False", "Progressing"), now=NOW))
+    assert [request.method for request in fake.requests] == ["PATCH"]
+
+
+def test_counts_wait_for_each_other() -> None:
+    async def tell(publisher: Publisher, clock: _Clock) -> list[float | None]:
+        before = owner(status=_status("False", "Progressing", replicas=0))
+        due = [await publisher.publish(before, _status("False", "Progressing", replicas=1), now=NOW)]
+        clock.now = MINOR_SECONDS - 1
+        due.append(await publisher.publish(before, _status("False", "Progressing", replicas=2), now=NOW))
+        clock.now = MINOR_SECONDS
+        due.append(await publisher.publish(before, _status("False", "Progressing", replicas=3), now=NOW))
+        return due
+
+    due, fake = _published(tell)
+    assert due == [MINOR_SECONDS, 1.0, None]
+    assert [request.body for request in fake.requests] == [{"status": {"replicas": 3}}]
+
+
+def test_a_model_that_was_deleted_meanwhile_is_no_failure() -> None:
+    _published(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 404)
+
+
+def test_an_event_that_is_refused_fails_nothing() -> None:
+    _published(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 200, 403)
