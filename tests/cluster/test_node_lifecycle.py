@@ -190,6 +190,14 @@ def test_a_stubborn_container_and_what_left_its_session_are_killed_after_the_gra
     assert not _running("time.sleep(611)")
 
 
+def test_a_pod_without_a_grace_period_leaves_the_node_at_work(kubectl: Kubectl) -> None:
+    kubectl.create(pod(container(ESCAPE), terminationGracePeriodSeconds=0))
+    eventually(lambda: "up" in kubectl("logs", "pod"))
+    kubectl("delete", "pod", "pod")
+    kubectl.create(once(container("print('next')")))
+    assert finished(kubectl)["status"]["phase"] == "Succeeded"
+
+
 def test_a_prestop_hook_comes_before_sigterm(kubectl: Kubectl) -> None:
     hook = {"exec": {"command": ["sh", "-c", "echo called > /shared/hook"]}}
     kubectl.create(

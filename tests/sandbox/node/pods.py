@@ -240,7 +240,7 @@ class PodWorker:
         )
 
     async def _report_forever(self) -> None:
-        while True:
+        while not self._gone:
             await self._dirty.wait()
             await self._report_surely()
 
