@@ -10,11 +10,12 @@ from typing import Any
 
 from modelway.state import PodView, Termination
 
-CURABLE_BY_WAITING = frozenset({"FetchFailed", "FetchTimeout"})
-"""Reasons of the server that may pass by themselves: the next try may meet a store that answers."""
+CURABLE_BY_WAITING = frozenset({"FetchFailed", "FetchTimeout", "PortTaken"})
+"""Reasons of the server that may pass by themselves: the next try may meet a store that answers, or a port that is free."""
 
 REASON_OF_EXIT_CODE = {
     2: ("ContainerConfigError", "the server did not understand its arguments", "use an operator and a server image of one release"),
+    3: ("PortTaken", "a port of the server belongs to another program", "end the program that listens there; the pod is tried again"),
     10: ("ModelNotFound", "there is no artifact at the model's URI", "check spec.model.uri, or upload the artifact"),
     11: ("AccessDenied", "the store refused access to the artifact", "check the Secret named in spec.model.storage.secretRef"),
     12: ("ArtifactTooLarge", "the artifact is larger than allowed", "raise spec.runtime.limits.maxArtifactBytes"),

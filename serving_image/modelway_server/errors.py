@@ -40,6 +40,15 @@ class LoadFailure(ModelwayServerError):
         return type(self).__name__
 
 
+class PortTaken(LoadFailure):
+    """An address to serve on belongs to another program, or is not this machine's."""
+
+    exit_code = 3
+    default_remedy = (
+        "End the program that listens there; in a cluster only a pod on the node's own network can be in the way."
+    )
+
+
 class FetchFailure(LoadFailure):
     """The artifact did not arrive in the pod."""
 
@@ -149,6 +158,7 @@ class LoadTimeout(LoadFailure):
 
 
 LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
+    PortTaken,
     ModelNotFound,
     AccessDenied,
     ArtifactTooLarge,

@@ -21,7 +21,7 @@ import uvloop
 
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.dataplane import DataPlane, Identity
-from modelway_server.errors import LoadFailed, LoadFailure, LoadTimeout
+from modelway_server.errors import LoadFailed, LoadFailure, LoadTimeout, PortTaken
 from modelway_server.http.predictor import Predictor
 from modelway_server.http.server import Bounds, Ports, Worker
 from modelway_server.lifecycle import Lifecycle
@@ -37,7 +37,6 @@ _LOGGER = logging.getLogger(__name__)
 STUCK_TIMEOUTS = 4
 """A prediction that runs for so many request timeouts (and at least a minute) will not end: the pod is restarted."""
 _HARD_STOP_SECONDS = 10
-USAGE_ERROR = 2
 
 
 def serve(settings: ServeSettings) -> int:
@@ -53,9 +52,8 @@ def serve(settings: ServeSettings) -> int:
     try:
         sockets = bind(settings)
     except OSError as error:
-        ports = settings.http_port, settings.metrics_port
-        _LOGGER.critical("ports %d and %d of %s cannot be had: %s", *ports, settings.host, error)
-        return USAGE_ERROR
+        ports = f"ports {settings.http_port} and {settings.metrics_port} of {settings.host}"
+        return _report(PortTaken(f"{ports} cannot be had: {error}"))
     try:
         deadline = started + settings.startup_timeout
         with _watchdog(deadline):

@@ -6,7 +6,7 @@ import pytest
 
 from modelway.state import ContainerView, PodView, Termination
 from modelway.termination import CURABLE_BY_WAITING, REASON_OF_EXIT_CODE, explained, fetched_digest
-from modelway_server.errors import LOAD_FAILURES, LoadFailure
+from modelway_server.errors import LOAD_FAILURES, LoadFailure, ModelNotFound
 from modelway_server.report import encode, failure_report
 
 CRASHES = {2, 134, 139}
@@ -40,11 +40,11 @@ def test_without_a_message_the_exit_code_tells_the_same_reason(failure: type[Loa
 
 
 def test_the_longest_message_is_still_understood() -> None:
-    message = encode(failure_report(LOAD_FAILURES[0]("é" * 5000)))
+    message = encode(failure_report(ModelNotFound("é" * 5000)))
     told = explained(ended(10, message))
     assert told is not None
     assert told[0] == "ModelNotFound"
-    assert LOAD_FAILURES[0].default_remedy in told[1]
+    assert ModelNotFound.default_remedy in told[1]
 
 
 def test_reasons_that_pass_by_themselves_are_reasons_of_the_server() -> None:

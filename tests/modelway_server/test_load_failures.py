@@ -161,5 +161,6 @@ def test_a_port_that_is_taken_is_said_before_loading(launched: Launch) -> None:
     first = launched(model=Told().fit()).started()
     port = first.addresses["http"].rpartition(":")[2]
     second = launched(f"--http-port={port}", model=Told().fit())
-    assert second.process.wait(timeout=60) == 2
-    assert "in use" in second.log[-1]["message"]
+    assert second.process.wait(timeout=60) == 3
+    assert second.report["reason"] == "PortTaken"
+    assert "in use" in second.report["message"]
