@@ -45,16 +45,17 @@ clean:
 	rm -rf .venv dist build models .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
 	find operator serving_image tests examples -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# uv comes by pip with the hash from the lock, then installs the rest in seconds; where it cannot reach the registry as
-# pip is set up to (a mirror in pip.conf, say), pip itself does it, slower.
+# uv comes by pip with the hash from the lock, then installs the rest; where it cannot reach the registry as pip is set up
+# to (a mirror in pip.conf, say), pip itself does it, slower. The packages are compiled now because the sandbox's pods
+# cannot write to them and would compile them at each start.
 .venv/ready: requirements/dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Modelway needs Python 3.11, 3.12 or 3.13, and none is on PATH; name one with make PYTHON=/path/to/python"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv module; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@echo "Installing the locked Python packages into .venv (about a minute the first time)"
+	@echo "Installing the locked Python packages into .venv (one or two minutes the first time)"
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	sed -n '/^uv==/,/[^\\]$$/p' requirements/dev.lock > .venv/uv.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r .venv/uv.lock
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.lock \
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/dev.lock \
 		|| $(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.lock
 	$(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-deps --no-build-isolation -e .
 	touch .venv/ready
