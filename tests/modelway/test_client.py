@@ -63,6 +63,15 @@ def test_a_busy_server_is_obeyed(header: str, seconds: float) -> None:
     assert caught.value.seconds == seconds
 
 
+def test_a_definition_that_admission_has_not_mapped_yet_is_waited_for() -> None:
+    message = (
+        'services "fraud" is forbidden: cannot set blockOwnerDeletion in this case because cannot find RESTMapping for '
+        "APIVersion modelway.dev/v1alpha1 Kind ModelDeployment: no matches for kind"
+    )
+    with pytest.raises(RetryLater):
+        _talk(lambda client: client.apply(kinds.SERVICE, BODY), (403, {}, {"message": message, "reason": "Forbidden"}))
+
+
 def test_a_namespace_that_is_going_is_no_failure() -> None:
     answer = {"message": "no", "reason": "Forbidden", "details": {"causes": [{"reason": "NamespaceTerminating"}]}}
     with pytest.raises(Vanished):

@@ -28,6 +28,13 @@ PAGE_SIZE = 500
 
 LONGEST_RETRY_AFTER = 60.0
 
+UNMAPPED_SECONDS = 1.0
+"""When to ask again an API server that has not mapped our kind yet."""
+
+_UNMAPPED = "cannot find RESTMapping for APIVersion modelway.dev/"
+"""What the admission plugin OwnerReferencesPermissionEnforcement says of a definition that is younger than its own map of
+kinds, which it draws anew every half minute."""
+
 _APPLY = "application/apply-patch+yaml; charset=utf-8"
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
@@ -164,6 +171,10 @@ def _refusal(asked: str, status: int, retry_after: str | None, raw: bytes) -> Ex
     if status == 429 or (status == 503 and retry_after):
         seconds = min(float(retry_after), LONGEST_RETRY_AFTER) if retry_after and retry_after.isdigit() else 1.0
         return RetryLater(f"{asked}: the API server is busy", seconds=max(seconds, 0.1))
+    if status == 403 and _UNMAPPED in message:
+        return RetryLater(
+            f"{asked}: the API server does not know our resource definition yet", seconds=UNMAPPED_SECONDS
+        )
     if "NamespaceTerminating" in causes:
         return Vanished(f"{asked}: {message}")
     return ClusterError(f"{asked}: {message}", status=status, reason=str(answer.get("reason", "")), causes=causes)
