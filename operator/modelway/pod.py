@@ -5,7 +5,7 @@ from typing import Any
 
 from modelway.api.quantity import byte_count, canonical_bytes, cores
 from modelway.api.v1alpha1 import EnvVar, ModelDeployment, ResourceAmounts, Resources
-from modelway.revision import Revision
+from modelway.revision import Revision, without_empty
 from modelway.settings import Settings
 
 NAME_LABEL = "modelway.dev/name"
@@ -205,21 +205,12 @@ def _placement(deployment: ModelDeployment, revision: Revision) -> dict[str, Any
     ]
     placement = {key: value for key, value in given.items() if key not in {"labels", "annotations"} and value}
     if "affinity" in placement:
-        placement["affinity"] = _without_empty_lists(placement["affinity"])
+        placement["affinity"] = without_empty(placement["affinity"])
     placement["topologySpreadConstraints"] = [
         {**item, "labelSelector": {"matchLabels": {**selector_labels(deployment), REVISION_LABEL: revision.hash}}}
         for item in spread
     ]
     return placement
-
-
-def _without_empty_lists(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_without_empty_lists(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    pruned = {key: _without_empty_lists(item) for key, item in value.items()}
-    return {key: item for key, item in pruned.items() if item not in ({}, [])}
 
 
 def _probe(path: str, *, period: int, timeout: int, failures: int) -> dict[str, Any]:

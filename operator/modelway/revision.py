@@ -31,18 +31,18 @@ def revision_of(deployment: ModelDeployment) -> Revision:
     inputs = deployment.spec.model_dump(
         mode="json", by_alias=True, exclude_defaults=True, include={"model", "runtime", "scheduling"}
     )
-    inputs = _without_empty(inputs)
+    inputs = without_empty(inputs)
     canonical = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return Revision(_encode(hashlib.sha256(canonical.encode()).digest()), inputs)
 
 
-def _without_empty(value: Any) -> Any:
+def without_empty(value: Any) -> Any:
     """A copy without the objects and lists that hold nothing: `runtime: {}` says no more than leaving runtime out."""
     if isinstance(value, list):
-        return [_without_empty(item) for item in value]
+        return [without_empty(item) for item in value]
     if not isinstance(value, dict):
         return value
-    pruned = {key: _without_empty(item) for key, item in value.items()}
+    pruned = {key: without_empty(item) for key, item in value.items()}
     return {key: item for key, item in pruned.items() if item not in ({}, [])}
 
 
