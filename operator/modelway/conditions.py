@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from modelway.reasons import Reason
+
 ConditionStatus = Literal["True", "False", "Unknown"]
 
 LONGEST_MESSAGE = 2048
@@ -21,7 +23,7 @@ class Judged:
 
     type: str
     status: ConditionStatus
-    reason: str
+    reason: Reason
     message: str
 
 
@@ -48,7 +50,7 @@ def _condition(judged: Judged, old: Mapping[str, Any] | None, generation: int, s
         "status": judged.status,
         "observedGeneration": generation,
         "lastTransitionTime": old["lastTransitionTime"] if steady and old else stamp,
-        "reason": judged.reason,
+        "reason": str(judged.reason),
         "message": _shortened(judged.message),
     }
 

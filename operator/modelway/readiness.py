@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from modelway.state import Condition, ContainerView, DeploymentView, Observed, PodView, Termination
-from modelway.termination import CURABLE_BY_WAITING, explained
+from modelway.reasons import Reason
+from modelway.state import Condition, ContainerView, DeploymentView, Observed, PodView, Readiness, Termination
+from modelway.termination import explained
 
 _LONGEST_QUOTE = 700
 """Characters that a message quotes from the cluster."""
@@ -23,17 +24,6 @@ class Wanted:
     """Hash of the revision that should serve."""
     available: int
     """Pods that must serve before the ModelDeployment counts as ready."""
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """The verdict on one ModelDeployment."""
-
-    reason: str
-    message: str
-    ready: bool = False
-    stalled: bool = False
-    """Whether waiting alone will not cure it: the spec or the artifact must change."""
 
 
 Rule = Callable[[Observed, Wanted], Readiness | None]
@@ -78,7 +68,7 @@ def _everything_serves(observed: Observed, wanted: Wanted) -> Readiness | None:
     if deployment is None or not rolled_out(deployment, wanted.revision) or deployment.available < wanted.available:
         return None
     return Readiness(
-        "Serving", f"Revision {wanted.revision} serves all requests with {_pods(deployment.available)}.", ready=True
+        Reason.SERVING, f"Revision {wanted.revision} serves all requests with {_pods(deployment.available)}."
     )
 
 
@@ -87,7 +77,8 @@ def _image_cannot_be_pulled(observed: Observed, wanted: Wanted) -> Readiness | N
         if container.waiting_reason in _IMAGE_TROUBLE:
             detail = _detail(container.waiting_message)
             message = f"The server image of pod {pod.name} cannot be pulled{detail}. Check the image name and the pull secrets in the operator's settings."
-            return Readiness("ImagePullFailed", message, stalled=container.waiting_reason == "InvalidImageName")
+            invalid = container.waiting_reason == "InvalidImageName"
+            return Readiness(Reason.INVALID_IMAGE_NAME if invalid else Reason.IMAGE_PULL_FAILED, message)
     return None
 
 
@@ -97,7 +88,7 @@ def _secret_does_not_exist(observed: Observed, wanted: Wanted) -> Readiness | No
         if container.waiting_reason in _CONFIG_TROUBLE and missing:
             name, namespace = missing[1].rpartition("/")[2], observed.owner.key.namespace
             message = f"There is no Secret {name} in namespace {namespace}. Create it, or correct spec.model.storage.secretRef.name; pods start by themselves once it exists."
-            return Readiness("SecretNotFound", message)
+            return Readiness(Reason.SECRET_NOT_FOUND, message)
     return None
 
 
@@ -107,7 +98,7 @@ def _container_cannot_be_made(observed: Observed, wanted: Wanted) -> Readiness |
             message = (
                 f"Container {container.name} of pod {pod.name} cannot be started{_detail(container.waiting_message)}."
             )
-            return Readiness("ContainerConfigError", message)
+            return Readiness(Reason.CONTAINER_CONFIG_ERROR, message)
     return None
 
 
@@ -117,7 +108,7 @@ def _process_failed(observed: Observed, wanted: Wanted) -> Readiness | None:
             continue
         told = explained(container.failure)
         if told is not None:
-            return Readiness(*told, stalled=told[0] not in CURABLE_BY_WAITING)
+            return Readiness(*told)
         if container.restarts > 0:
             return _crash_loop(pod, container, container.failure)
     return None
@@ -127,7 +118,7 @@ def _crash_loop(pod: PodView, container: ContainerView, end: Termination) -> Rea
     last = f" Its last words: {end.message.strip()[:_LONGEST_QUOTE]}" if end.message.strip() else ""
     # The number of restarts is left out on purpose: it would change the message, and with it the status, at every restart.
     message = f"Container {container.name} of pod {pod.name} ends with exit code {end.exit_code} each time it is started. Read why: kubectl logs {pod.name} -c {container.name} --previous.{last}"
-    return Readiness("CrashLoop", message, stalled=True)
+    return Readiness(Reason.CRASH_LOOP, message)
 
 
 def _pods_are_refused(observed: Observed, wanted: Wanted) -> Readiness | None:
@@ -137,9 +128,9 @@ def _pods_are_refused(observed: Observed, wanted: Wanted) -> Readiness | None:
     quota = _QUOTA.search(failure.message)
     if quota:
         message = f"Quota {quota[1]} of namespace {observed.owner.key.namespace} leaves no room for another pod. Lower spec.runtime.resources or spec.scaling, or ask for more quota. ({failure.message[:_LONGEST_QUOTE]})"
-        return Readiness("QuotaExceeded", message)
+        return Readiness(Reason.QUOTA_EXCEEDED, message)
     return Readiness(
-        "PodRefused",
+        Reason.POD_REFUSED,
         f"The cluster refuses the model's pods{_detail(failure.message)}. Change what it names, or ask whoever runs the cluster.",
     )
 
@@ -148,7 +139,7 @@ def _pod_cannot_be_scheduled(observed: Observed, wanted: Wanted) -> Readiness | 
     for pod in _pods_of(observed, wanted.revision):
         if pod.unschedulable is not None:
             message = f"No node has room for pod {pod.name}{_detail(pod.unschedulable)}. Lower spec.runtime.resources.requests, correct spec.scheduling, or add nodes."
-            return Readiness("Unschedulable", message)
+            return Readiness(Reason.UNSCHEDULABLE, message)
     return None
 
 
@@ -157,7 +148,7 @@ def _pod_was_evicted(observed: Observed, wanted: Wanted) -> Readiness | None:
     if not evicted or serving(observed):
         return None
     return Readiness(
-        "NotEnoughReplicas",
+        Reason.NOT_ENOUGH_REPLICAS,
         f"Pod {evicted[-1].name} was stopped by its node{_detail(evicted[-1].evicted or '')}. Another one is being started.",
     )
 
@@ -167,7 +158,7 @@ def _deadline_passed(observed: Observed, wanted: Wanted) -> Readiness | None:
     if progress is None or progress.reason != "ProgressDeadlineExceeded" or not _told_of(observed, wanted):
         return None
     message = f"Revision {wanted.revision} did not become ready in time{_detail(progress.message)}. Look at its pods: kubectl describe pods -l modelway.dev/revision={wanted.revision}."
-    return Readiness("ProgressDeadlineExceeded", message, stalled=True)
+    return Readiness(Reason.PROGRESS_DEADLINE_EXCEEDED, message)
 
 
 def _too_few_serve(observed: Observed, wanted: Wanted) -> Readiness | None:
@@ -175,13 +166,13 @@ def _too_few_serve(observed: Observed, wanted: Wanted) -> Readiness | None:
     if deployment is None or not rolled_out(deployment, wanted.revision) or not _was_ready(observed):
         return None
     message = f"{deployment.available} of {_pods(wanted.available)} serve; the others are being started."
-    return Readiness("NotEnoughReplicas", message)
+    return Readiness(Reason.NOT_ENOUGH_REPLICAS, message)
 
 
 def _still_rolling_out(observed: Observed, wanted: Wanted) -> Readiness | None:
     # Counts are left to status.replicas and status.readyReplicas: in the message each new pod would cost one more write of status.
     rest = "; the previous one serves until then" if serving(observed) else ""
-    return Readiness("Progressing", f"Revision {wanted.revision} is being started{rest}.")
+    return Readiness(Reason.PROGRESSING, f"Revision {wanted.revision} is being started{rest}.")
 
 
 RULES: tuple[Rule, ...] = (
@@ -229,7 +220,7 @@ def _was_ready(observed: Observed) -> bool:
     return any(
         one.get("type") == "Ready"
         and one.get("observedGeneration") == observed.owner.generation
-        and (one.get("status") == "True" or one.get("reason") == "NotEnoughReplicas")
+        and (one.get("status") == "True" or one.get("reason") == Reason.NOT_ENOUGH_REPLICAS)
         for one in conditions
     )
 

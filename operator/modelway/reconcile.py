@@ -15,10 +15,10 @@ from modelway.cluster.publish import Publisher
 from modelway.errors import ClusterError, InvalidSpec, ModelwayError, NameConflict, RetryLater, Vanished
 from modelway.metrics import Metrics
 from modelway.plan import planned
-from modelway.readiness import Readiness
+from modelway.reasons import Reason
 from modelway.report import SUSPENDED, Finding, status_of
 from modelway.settings import Settings
-from modelway.state import Key, Observed
+from modelway.state import Key, Observed, Readiness
 
 CONFLICT_SECONDS = 10.0
 """How often a name that belongs to somebody else is looked at again: no watch tells when a stranger's object goes."""
@@ -106,13 +106,12 @@ def _hindrance(failure: ModelwayError | None, observed: Observed) -> Readiness |
     """What a failure means to the user; None when it will pass by itself and the world tells enough."""
     match failure:
         case InvalidSpec():
-            return Readiness("InvalidSpec", str(failure), stalled=True)
+            return Readiness(Reason.INVALID_SPEC, str(failure))
         case NameConflict():
-            return Readiness("NameConflict", str(failure), stalled=True)
+            return Readiness(Reason.NAME_CONFLICT, str(failure))
         case ClusterError(status=status) if 400 <= status < 500:
-            return Readiness(
-                "ApplyFailed", f"The cluster refused a change: {failure}", stalled=status == _UNPROCESSABLE
-            )
+            reason = Reason.CHILD_INVALID if status == _UNPROCESSABLE else Reason.APPLY_FAILED
+            return Readiness(reason, f"The cluster refused a change: {failure}")
         case _:
             return SUSPENDED if observed.owner.document["spec"].get("suspend") else None
 

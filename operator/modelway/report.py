@@ -14,12 +14,13 @@ from modelway.conditions import Judged, merge
 from modelway.plan import Plan
 from modelway.pod import NAME_LABEL as NAME
 from modelway.pod import STABLE, TRACK_LABEL
-from modelway.readiness import Readiness, Wanted, judge, rolled_out, serving
-from modelway.state import ChildId, Observed, PodView, RevisionView
+from modelway.readiness import Wanted, judge, rolled_out, serving
+from modelway.reasons import Reason, Topic
+from modelway.state import ChildId, Observed, PodView, Readiness, RevisionView
 from modelway.termination import REASONS_OF_THE_ARTIFACT, fetched_digest
 
 SUSPENDED = Readiness(
-    "Suspended", "spec.suspend is true: what runs keeps running and changes wait. Set it to false to go on."
+    Reason.SUSPENDED, "spec.suspend is true: what runs keeps running and changes wait. Set it to false to go on."
 )
 
 
@@ -36,7 +37,7 @@ def readiness_of(observed: Observed, finding: Finding) -> Readiness:
     if finding.hindrance is not None:
         return finding.hindrance
     if finding.plan is None:
-        return Readiness("Progressing", "Waiting for a first look.")
+        return Readiness(Reason.PROGRESSING, "Waiting for a first look.")
     return judge(observed, Wanted(finding.plan.revision, finding.plan.available))
 
 
@@ -83,20 +84,22 @@ def _judged(observed: Observed, finding: Finding, readiness: Readiness) -> list[
 
 
 def _accepted(observed: Observed, finding: Finding, readiness: Readiness) -> Judged:
-    if readiness.reason in {"InvalidSpec", *REASONS_OF_THE_ARTIFACT}:
+    if readiness.reason in {Reason.INVALID_SPEC, *REASONS_OF_THE_ARTIFACT}:
         return Judged("ModelAccepted", "False", readiness.reason, readiness.message)
     revision = finding.plan.revision if finding.plan else None
     before = (observed.owner.status.get("stable") or {}).get("revision")
     served = readiness.ready or _ready_pods(observed, revision) or before == revision
     if revision is not None and served:
-        return Judged("ModelAccepted", "True", "Loaded", "The model was fetched, loaded and gave a first prediction.")
-    return Judged("ModelAccepted", "Unknown", "Pending", "The model has not been loaded yet.")
+        return Judged(
+            "ModelAccepted", "True", Reason.LOADED, "The model was fetched, loaded and gave a first prediction."
+        )
+    return Judged("ModelAccepted", "Unknown", Reason.PENDING, "The model has not been loaded yet.")
 
 
 def _available(observed: Observed) -> Judged:
     if serving(observed):
-        return Judged("Available", "True", "Serving", "At least one pod answers requests.")
-    return Judged("Available", "False", "NoPodServes", "No pod answers requests.")
+        return Judged("Available", "True", Reason.SERVING, "At least one pod answers requests.")
+    return Judged("Available", "False", Reason.NO_POD_SERVES, "No pod answers requests.")
 
 
 def _is_autoscaled(observed: Observed, finding: Finding) -> bool:
@@ -107,9 +110,11 @@ def _autoscaling(observed: Observed) -> Judged:
     conditions = observed.autoscaler.conditions if observed.autoscaler else ()
     active = next((one for one in conditions if one.type == "ScalingActive"), None)
     if active is None:
-        return Judged("AutoscalingActive", "Unknown", "Pending", "The autoscaler has not said anything yet.")
+        return Judged("AutoscalingActive", "Unknown", Reason.PENDING, "The autoscaler has not said anything yet.")
     status = active.status if active.status in {"True", "False"} else "Unknown"
-    return Judged("AutoscalingActive", status, active.reason or "Unknown", active.message)  # type: ignore[arg-type]
+    known = {str(one): one for one in Reason if one.topic is Topic.AUTOSCALING}
+    reason = known.get(active.reason, Reason.AUTOSCALING_UNKNOWN)
+    return Judged("AutoscalingActive", status, reason, active.message)  # type: ignore[arg-type]
 
 
 # Revisions --------------------------------------------------------------------------------------------------------------------------------
@@ -136,7 +141,7 @@ def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> di
     wanted, deployment = finding.plan.revision, observed.deployment
     if deployment is not None and rolled_out(deployment, wanted) and deployment.available:
         return None
-    return {**_description(observed, wanted, {}), "reason": readiness.reason, "message": readiness.message}
+    return {**_description(observed, wanted, {}), "reason": str(readiness.reason), "message": readiness.message}
 
 
 def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from modelway.reasons import Reason
+
 JSON = Mapping[str, Any]
 """A JSON object, read only."""
 
@@ -156,6 +158,24 @@ class PodView:
     """The node's message when the pod failed as a whole."""
     containers: tuple[ContainerView, ...]
     """Init containers first, in the order they run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The verdict on one ModelDeployment: why it is or is not ready, in a word of the catalogue and in words for people."""
+
+    reason: Reason
+    message: str
+
+    @property
+    def ready(self) -> bool:
+        """Whether the spec of now is served by all pods."""
+        return self.reason is Reason.SERVING
+
+    @property
+    def stalled(self) -> bool:
+        """Whether waiting alone will not cure it: the spec or the artifact must change."""
+        return not self.reason.waiting_cures
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,26 +5,32 @@ from pathlib import Path
 
 import pytest
 
-from modelway.termination import REASON_OF_EXIT_CODE
-from support import reference
+from modelway.reasons import Reason, Topic
+from support import reference, troubleshooting
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
 
 
-def reasons_in_the_operator() -> set[str]:
-    told = {reason for reason, _, _ in REASON_OF_EXIT_CODE.values()} | {"OutOfMemory"}
-    for module in ("readiness", "reconcile", "report"):
-        text = (ROOT / "operator" / "modelway" / f"{module}.py").read_text()
-        told |= set(re.findall(r'Readiness\(\s*"([A-Z]\w+)"', text))
-    return told
-
-
 def test_every_reason_is_explained_and_no_other() -> None:
-    explained = set(
-        re.findall(r"^\| `([A-Z]\w+)` \|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
-    )
-    assert explained == reasons_in_the_operator()
+    explained = re.findall(r"^\| `([A-Z]\w+)` \|", troubleshooting.PAGE.read_text(), re.MULTILINE)
+    assert sorted(explained) == sorted(Reason)
+
+
+def test_the_tables_of_reasons_are_what_the_catalogue_says() -> None:
+    assert troubleshooting.PAGE.read_text() == troubleshooting.page()
+
+
+def test_every_reason_in_the_catalogue_is_one_that_the_operator_gives() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "operator" / "modelway").rglob("*.py"))
+    ours = [
+        reason for reason in Reason if reason.topic is not Topic.AUTOSCALING
+    ]  # those are the autoscaler's own words
+    assert [reason.name for reason in ours if f"Reason.{reason.name}" not in code] == []
+
+
+def test_every_reason_says_what_to_do_unless_nothing_is_wrong() -> None:
+    assert [reason for reason in Reason if not reason.remedy and not reason.waiting_cures] == []
 
 
 def test_the_field_reference_is_what_the_definition_says() -> None:

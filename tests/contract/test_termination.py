@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from modelway.state import ContainerView, PodView, Termination
-from modelway.termination import CURABLE_BY_WAITING, REASON_OF_EXIT_CODE, explained, fetched_digest
+from modelway.termination import REASON_OF_EXIT_CODE, explained, fetched_digest
 from modelway_server.errors import LOAD_FAILURES, LoadFailure, ModelNotFound
 from modelway_server.report import encode, failure_report
 
@@ -18,7 +18,7 @@ def ended(code: int, message: bytes = b"") -> Termination:
 
 
 def test_the_operator_knows_every_exit_code_of_the_server_and_no_other() -> None:
-    known = {code: words[0] for code, words in REASON_OF_EXIT_CODE.items() if code not in CRASHES}
+    known = {code: str(reason) for code, reason in REASON_OF_EXIT_CODE.items() if code not in CRASHES}
     assert known == {failure.exit_code: failure.__name__ for failure in LOAD_FAILURES}
 
 
@@ -45,10 +45,6 @@ def test_the_longest_message_is_still_understood() -> None:
     assert told is not None
     assert told[0] == "ModelNotFound"
     assert ModelNotFound.default_remedy in told[1]
-
-
-def test_reasons_that_pass_by_themselves_are_reasons_of_the_server() -> None:
-    assert {failure.__name__ for failure in LOAD_FAILURES} >= CURABLE_BY_WAITING
 
 
 def test_the_operator_reads_the_digest_that_fetch_reports() -> None:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from modelway.readiness import Readiness, Wanted, judge
-from modelway.state import Condition, ContainerView, Observed, PodView, Termination
+from modelway.readiness import Wanted, judge
+from modelway.state import Condition, ContainerView, Observed, PodView, Readiness, Termination
 from modelway.termination import REASON_OF_EXIT_CODE, explained, fetched_digest
 from support.observed import NEW, OLD, container, deployment, observed, owner, pod
 

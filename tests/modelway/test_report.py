@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from modelway.api.status import ModelDeploymentStatus
 from modelway.plan import Plan
-from modelway.readiness import Readiness
+from modelway.reasons import Reason
 from modelway.report import SUSPENDED, Finding, merge_patch, status_of
-from modelway.state import Condition, Observed, Termination
+from modelway.state import Condition, Observed, Readiness, Termination
 from support.observed import NEW, OLD, autoscaler, container, deployment, observed, owner, pod, revision
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -74,7 +74,7 @@ def test_while_it_comes_up_it_is_reconciling_and_the_model_is_not_judged() -> No
 
 
 def test_a_refused_spec_leaves_what_serves_available() -> None:
-    refused = Finding(hindrance=Readiness("InvalidSpec", "spec.model.uri: write one", stalled=True))
+    refused = Finding(hindrance=Readiness(Reason.INVALID_SPEC, "spec.model.uri: write one"))
     conditions = _conditions(_status(observed(deployment(revision=OLD)), refused))
     assert conditions["Ready"] == ("False", "InvalidSpec")
     assert conditions["Stalled"][0] == "True"

@@ -1,7 +1,7 @@
-"""The field reference in docs/modeldeployment.md, made from the resource definition.
+"""The pages of docs/ that are made from code: the field reference from the resource definition, the reasons from their catalogue.
 
-`python -m support.reference` writes the part of the page below its marker; `--check` says whether it is fresh. What is
-said of a field is what `kubectl explain` says.
+`python -m support.reference` writes them; `--check` says whether they are fresh. What is said of a field is what `kubectl
+explain` says.
 """
 
 import argparse
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from support import troubleshooting
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITION = ROOT / "crds" / "modeldeployments.yaml"
@@ -70,16 +72,18 @@ def _cell(field: Schema) -> str:
 
 
 def main() -> int:
-    """Write the page, or name it with `--check`; the exit code."""
+    """Write the pages, or name with `--check` those that are stale; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m support.reference", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when the page is stale")
-    if not parser.parse_args().check:
-        PAGE.write_text(page())
-        return 0
-    if PAGE.read_text() == page():
-        return 0
-    sys.stderr.write(f"{PAGE} is not what {DEFINITION.name} says: run `make generate` and commit it\n")
-    return 1
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a page is stale")
+    check = parser.parse_args().check
+    wanted = {PAGE: page(), troubleshooting.PAGE: troubleshooting.page()}
+    stale = [path for path, text in wanted.items() if path.read_text() != text]
+    for path in stale:
+        if check:
+            sys.stderr.write(f"{path} is not what the code says: run `make generate` and commit it\n")
+        else:
+            path.write_text(wanted[path])
+    return 1 if check and stale else 0
 
 
 if __name__ == "__main__":

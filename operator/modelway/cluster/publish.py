@@ -11,6 +11,7 @@ from modelway.cluster import kinds
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import FIELD_MANAGER, Client
 from modelway.errors import ClusterError, ModelwayError
+from modelway.reasons import Reason
 from modelway.report import merge_patch
 from modelway.state import Key, Owner
 
@@ -20,7 +21,7 @@ LONGEST_EVENT_MESSAGE = 1000
 MINOR_SECONDS = 10.0
 """How old counts and messages in status may be while no condition changes: a rollout moves them with every pod."""
 
-_QUIET = frozenset({"Progressing", "NotEnoughReplicas"})
+_QUIET = frozenset({Reason.PROGRESSING, Reason.NOT_ENOUGH_REPLICAS})
 """Reasons that come and go with every rollout: status shows them, Events would only bury the others."""
 
 logger = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ class Publisher:
                 "uid": owner.uid,
                 "resourceVersion": owner.resource_version,
             },
-            "type": "Normal" if ready["status"] == "True" or ready["reason"] == "Suspended" else "Warning",
+            "type": "Normal" if ready["status"] == "True" or ready["reason"] == Reason.SUSPENDED else "Warning",
             "reason": ready["reason"],
             "message": ready["message"][:LONGEST_EVENT_MESSAGE],
             "source": {"component": FIELD_MANAGER},

@@ -1,0 +1,130 @@
+"""The catalogue of reasons: every word that a condition of a ModelDeployment may carry, what it means, what to do, whether waiting cures it.
+
+Conditions, Events, `modelway explain` and docs/troubleshooting.md all take their words from here, so there is no reason that is not explained.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+
+class Topic(StrEnum):
+    """Where to look; the sections of docs/troubleshooting.md."""
+
+    NORMAL = "Nothing is wrong"
+    MODEL = "The model file"
+    POD = "The pods"
+    CLUSTER = "The cluster"
+    RESOURCE = "The resource"
+    AUTOSCALING = "The autoscaler"
+
+
+_PASSES, _STALLS = True, False
+"""Whether waiting may cure it: no change of the ModelDeployment or of its model is needed. Where it cannot, the condition Stalled is True."""
+
+
+class Reason(StrEnum):
+    """A reason of a condition; as text it is its name: `Reason.SERVING == "Serving"`."""
+
+    topic: Topic
+    waiting_cures: bool
+    meaning: str
+    """What is so, as a sentence for a reader who sees no more than the reason."""
+    remedy: str
+    """What to do, as short orders; empty where there is nothing to do."""
+
+    def __new__(cls, name: str, topic: Topic, waiting_cures: bool, meaning: str, remedy: str = "") -> Self:  # noqa: FBT001 -- a row of a table
+        """One row of the catalogue."""
+        reason = str.__new__(cls, name)
+        reason._value_ = name
+        reason.topic, reason.waiting_cures, reason.meaning, reason.remedy = topic, waiting_cures, meaning, remedy
+        return reason
+
+    # fmt: off
+    SERVING = ("Serving", Topic.NORMAL, _PASSES,
+        "Ready: all pods serve this revision. Available: at least one pod answers requests.")
+    PROGRESSING = ("Progressing", Topic.NORMAL, _PASSES,
+        "Pods of a revision are being started; the earlier one serves until then.")
+    NOT_ENOUGH_REPLICAS = ("NotEnoughReplicas", Topic.NORMAL, _PASSES,
+        "It was ready and lost a pod; another one is being started.")
+    SUSPENDED = ("Suspended", Topic.NORMAL, _PASSES,
+        "`spec.suspend` is true: what runs keeps running, and changes wait.", "Set `spec.suspend` to false to go on.")
+    LOADED = ("Loaded", Topic.NORMAL, _PASSES,
+        "ModelAccepted: the model was fetched and loaded, and gave a first prediction.")
+    PENDING = ("Pending", Topic.NORMAL, _PASSES,
+        "Nothing is known yet: the model was not loaded, or the autoscaler has not said anything.")
+    NO_POD_SERVES = ("NoPodServes", Topic.NORMAL, _PASSES,
+        "Available: no pod answers requests.", "Read the condition Ready, which says why.")
+
+    MODEL_NOT_FOUND = ("ModelNotFound", Topic.MODEL, _STALLS,
+        "There is no artifact at the model's URI.", "Correct `spec.model.uri`, or upload the file; names are case-sensitive.")
+    ACCESS_DENIED = ("AccessDenied", Topic.MODEL, _STALLS,
+        "The store refused the credentials, or there are none.", "Name a Secret with read access in `spec.model.storage.secretRef`.")
+    INVALID_URI = ("InvalidURI", Topic.MODEL, _STALLS,
+        "The URI, or the endpoint in the Secret, cannot be followed.", "Write `s3://bucket/path/model.joblib` or `https://host/path/model.joblib`.")
+    FETCH_FAILED = ("FetchFailed", Topic.MODEL, _PASSES,
+        "The network or the store kept failing.", "Check that the store answers from inside the cluster; it is tried again by itself.")
+    FETCH_TIMEOUT = ("FetchTimeout", Topic.MODEL, _PASSES,
+        "Fetching the artifact took too long.", "Raise `spec.runtime.limits.fetchTimeoutSeconds`; it is tried again by itself.")
+    ARTIFACT_TOO_LARGE = ("ArtifactTooLarge", Topic.MODEL, _STALLS,
+        "The artifact is larger than allowed.", "Raise `spec.runtime.limits.maxArtifactBytes`.")
+    STORAGE_FULL = ("StorageFull", Topic.MODEL, _STALLS,
+        "The pod's volume or the node's disk is too small for the artifact.", "Raise `spec.runtime.limits.maxArtifactBytes`, which sizes the volume, or free disk space.")
+    INVALID_ARTIFACT = ("InvalidArtifact", Topic.MODEL, _STALLS,
+        "The artifact is not a model that can be read: truncated, another format, unreadable.", 'Save it again with `joblib.dump(model, "model.joblib")` and upload it.')
+    UNSUPPORTED_MODEL = ("UnsupportedModel", Topic.MODEL, _STALLS,
+        "The model loads, but cannot answer: DBSCAN, say, cannot predict rows it has not seen.", "Choose another `spec.runtime.method`, or another estimator.")
+    MISSING_MODULE = ("MissingModule", Topic.MODEL, _STALLS,
+        "The model imports a Python package that the server image has not got.", "Build the model of what the image has, or use an image with that package.")
+    RUNTIME_VERSION_MISMATCH = ("RuntimeVersionMismatch", Topic.MODEL, _STALLS,
+        "The model was saved by a library version that the image cannot read faithfully.", "Train and save it with the image's version.")
+    LOAD_FAILED = ("LoadFailed", Topic.MODEL, _STALLS,
+        "Loading the model raised an error.", "Load it with `joblib.load` in a fresh Python, and mend what fails there.")
+    LOAD_TIMEOUT = ("LoadTimeout", Topic.MODEL, _STALLS,
+        "Loading the model took too long.", "Raise `spec.runtime.limits.startupTimeoutSeconds`, or give it more CPU.")
+    LOAD_CRASHED = ("LoadCrashed", Topic.MODEL, _STALLS,
+        "A native library crashed the process that ran the model.", "Read the pod's log; save the model again with the image's versions.")
+    WARMUP_FAILED = ("WarmupFailed", Topic.MODEL, _STALLS,
+        "The model loads, but its first prediction fails.", "Call its method on one row of training data, and mend what fails there.")
+    OUT_OF_MEMORY = ("OutOfMemory", Topic.MODEL, _STALLS,
+        "The pod was killed for needing more memory than it may use.", "Raise `spec.runtime.resources.limits.memory`.")
+
+    CRASH_LOOP = ("CrashLoop", Topic.POD, _STALLS,
+        "The server ends each time it is started, for a reason of its own.", "Read why with `kubectl logs POD -c serve --previous`.")
+    PORT_TAKEN = ("PortTaken", Topic.POD, _PASSES,
+        "A port of the server belongs to another program.", "End that program; only one on the pod's own network can be in the way.")
+    IMAGE_PULL_FAILED = ("ImagePullFailed", Topic.POD, _PASSES,
+        "The server image cannot be pulled.", "Check the image's name and registry: `server.image` in the chart's values.")
+    SECRET_NOT_FOUND = ("SecretNotFound", Topic.POD, _PASSES,
+        "The Secret of `spec.model.storage.secretRef` does not exist in this namespace.", "Create it; pods then start by themselves.")
+    CONTAINER_CONFIG_ERROR = ("ContainerConfigError", Topic.POD, _PASSES,
+        "A container cannot be made, or the server did not understand its arguments.", "Read the message; use an operator and a server image of one release.")
+    INVALID_IMAGE_NAME = ("InvalidImageName", Topic.POD, _STALLS,
+        "The name of the server image is not the name of an image.", "Correct `server.image` in the chart's values.")
+    UNSCHEDULABLE = ("Unschedulable", Topic.POD, _PASSES,
+        "No node takes the pod.", "Lower `spec.runtime.resources.requests`, correct `spec.scheduling`, or add nodes.")
+    PROGRESS_DEADLINE_EXCEEDED = ("ProgressDeadlineExceeded", Topic.POD, _STALLS,
+        "A revision did not become ready in time.", "Look at its pods with the command in the message.")
+
+    QUOTA_EXCEEDED = ("QuotaExceeded", Topic.CLUSTER, _PASSES,
+        "The namespace's quota leaves no room for a pod.", "Lower `spec.runtime.resources` or `spec.scaling`, or ask for more quota.")
+    POD_REFUSED = ("PodRefused", Topic.CLUSTER, _PASSES,
+        "The cluster refuses the pods, by a policy, say.", "Change what the message names, or ask whoever runs the cluster.")
+
+    INVALID_SPEC = ("InvalidSpec", Topic.RESOURCE, _STALLS,
+        "The spec cannot be followed.", "Correct the field that the message names.")
+    NAME_CONFLICT = ("NameConflict", Topic.RESOURCE, _STALLS,
+        "An object of a child's name exists and is not ours; it was left alone.", "Delete or rename it, or give the model another name.")
+    CHILD_INVALID = ("ChildInvalid", Topic.RESOURCE, _STALLS,
+        "The API server finds a child that the spec asks for invalid.", "Correct the field of the spec that the API server's words point at.")
+    APPLY_FAILED = ("ApplyFailed", Topic.RESOURCE, _PASSES,
+        "The API server refused a change of a child.", "Read the API server's words in the message; mostly it is a policy or a quota.")
+
+    METRICS_FOUND = ("ValidMetricFound", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: the autoscaler has the metrics it needs.")
+    METRICS_MISSING = ("FailedGetResourceMetric", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: the autoscaler gets no CPU or memory figures, so the number of pods stays as it is.", "Install metrics-server, or wait a minute for the first figures of new pods.")
+    AUTOSCALING_OFF = ("ScalingDisabled", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: the Deployment has 0 pods, and the autoscaler leaves it so.", "Scale the Deployment to 1 or more.")
+    AUTOSCALING_UNKNOWN = ("Unknown", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: the autoscaler says something that Modelway has no word for.", "Read the message: it holds the autoscaler's own words.")
+    # fmt: on
