@@ -9,6 +9,10 @@ from modelway.api.fields import keyed
 
 Digest = Annotated[str, Field(max_length=128)]
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
+Generation = Annotated[int, Field(ge=-1, le=1 << 53)]
+
+UNSEEN = -1
+"""The generation observed of a ModelDeployment that Modelway has not looked at yet: below every real one."""
 
 
 class Condition(ApiModel):
@@ -55,8 +59,8 @@ class CandidateRevision(ServedRevision):
 class ModelDeploymentStatus(ApiModel):
     """What is served at present; written by Modelway."""
 
-    observed_generation: Count | None = None
-    """The generation of the spec that this status is about."""
+    observed_generation: Generation | None = None
+    """The generation of the spec that this status is about; -1 until Modelway has looked at it for the first time."""
     conditions: Annotated[tuple[Condition, ...], keyed(16, "type")] = ()
     """Statements that tools read: Ready is True when the present spec is fully served, Available when anything is."""
     url: Annotated[str, Field(max_length=512)] | None = None
