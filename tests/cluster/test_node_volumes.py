@@ -103,7 +103,7 @@ def test_an_emptydir_is_shared_by_the_containers_of_a_pod_and_gone_with_it(kubec
     folder = sandbox.directory / "pods" / uid
     assert folder.exists()
     kubectl("delete", "pod", "pod")
-    assert not folder.exists()
+    eventually(lambda: not folder.exists())
 
 
 def test_a_pod_whose_emptydir_outgrows_its_limit_is_evicted(kubectl: Kubectl) -> None:

@@ -17,7 +17,13 @@ DEFAULT_DIRECTORY = Path(__file__).parents[2] / ".sandbox"
 def up(arguments: argparse.Namespace) -> int:
     """Start a sandbox that runs on; its output can be evaluated by a shell."""
     began = time.monotonic()
-    sandbox = Sandbox.start(arguments.dir, endpoint_lag=arguments.endpoint_lag, images=arguments.images, guarded=False)
+    sandbox = Sandbox.start(
+        arguments.dir,
+        endpoint_lag=arguments.endpoint_lag,
+        images=arguments.images,
+        capacity=arguments.capacity,
+        guarded=False,
+    )
     print(
         f"# Sandbox ready in {time.monotonic() - began:.1f} s at {sandbox.server}\n"
         f"export KUBECONFIG={sandbox.kubeconfig}\n"
@@ -78,6 +84,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
                 metavar="SECONDS",
                 help="how late a Service learns about pods, as kube-proxy does (default %(default)s)",
             )
+            options.add_argument("--capacity", default="", help="of its node, such as pods=3000,cpu=1000")
             options.add_argument("--images", type=Path, help="JSON file of more image names and their commands")
     return parser.parse_args(argv)
 

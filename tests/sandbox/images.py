@@ -15,6 +15,7 @@ ENVIRONMENT = {"PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/
 DEFAULT_IMAGES: dict[str, dict[str, Any]] = {
     "modelway/operator": {"entrypoint": [*PYTHON, "-m", "modelway"], "env": ENVIRONMENT},
     "modelway/server": {"entrypoint": [*PYTHON, "-m", "modelway_server"], "env": ENVIRONMENT},
+    "sandbox/hollow": {"hollow": True},
     "sandbox/python": {"entrypoint": PYTHON, "env": ENVIRONMENT},
 }
 
@@ -23,7 +24,8 @@ def image_map(extra: Path | None) -> dict[str, dict[str, Any]]:
     """The images of this checkout, and over them those of the JSON file `extra`.
 
     The file maps a name (`shop/store`, or `shop/store:2` for one tag alone) to `{"entrypoint": [...], "env": {...},
-    "tags": [...]}`; `env` and `tags` may be left out.
+    "tags": [...]}`; `env` and `tags` may be left out. `{"hollow": true}` in place of a command makes pods that are Ready
+    without a process.
 
     Raises:
         SandboxError: the file is not such a map.
@@ -43,6 +45,8 @@ def image_map(extra: Path | None) -> dict[str, dict[str, Any]]:
 
 def _check(extra: Path, name: str, image: object) -> None:
     entrypoint = image.get("entrypoint") if isinstance(image, Mapping) else None
+    if isinstance(image, Mapping) and image.get("hollow") is True and entrypoint is None:
+        return
     if not (isinstance(entrypoint, list) and entrypoint and all(isinstance(word, str) for word in entrypoint)):
         raise SandboxError(
             f'--images {extra}: {name}: "entrypoint" must be a list of words (the command), not {entrypoint!r}'

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from typing import Self
 
 from sandbox import binaries, controlplane, credentials, processes
 from sandbox.binaries import Binaries
+from sandbox.capacity import capacity as quantities_of
 from sandbox.errors import SandboxError
 from sandbox.images import image_map
 from sandbox.layout import Layout, Ports, audit_log, images_file, kubeconfig_file, log_file, record_file
@@ -30,6 +32,14 @@ START_SECONDS = 120.0
 
 POLL_SECONDS = 0.05
 NODE_NAME = "sandbox"
+
+
+@dataclass(frozen=True)
+class NodeOptions:
+    """What is asked of the node."""
+
+    endpoint_lag: float
+    capacity: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,13 @@ class Sandbox:
 
     @classmethod
     def start(
-        cls, directory: Path, *, endpoint_lag: float = 2.0, images: Path | None = None, guarded: bool = True
+        cls,
+        directory: Path,
+        *,
+        endpoint_lag: float = 2.0,
+        images: Path | None = None,
+        capacity: str = "",
+        guarded: bool = True,
     ) -> Self:
         """Start a sandbox and wait until pods can be scheduled.
 
@@ -68,18 +84,19 @@ class Sandbox:
             directory: where it keeps its state; made here, and removed by `stop`.
             endpoint_lag: seconds until a Service learns that a pod became ready or began to end.
             images: JSON file of more image names, see `images.image_map`.
+            capacity: what the Node offers in place of the defaults, see `capacity.capacity`.
             guarded: end the sandbox when this process ends, however it ends; else it runs on.
 
         Raises:
             SandboxError: a sandbox runs there already, or a part did not start.
         """
-        directory = directory.resolve()
+        directory, offered = directory.resolve(), quantities_of(capacity)
         programs = binaries.locate()
         _make_room(directory)
         guard = _guard(directory) if guarded else None
         sandbox = cls(directory, "", programs.kubectl, _guard=guard)
         try:
-            sandbox._start_parts(programs, endpoint_lag, images)
+            sandbox._start_parts(programs, NodeOptions(endpoint_lag, offered), images)
         except BaseException:
             sandbox.stop()
             raise
@@ -140,16 +157,16 @@ class Sandbox:
     ) -> None:
         self.stop()
 
-    def _start_parts(self, programs: Binaries, endpoint_lag: float, images: Path | None) -> None:
+    def _start_parts(self, programs: Binaries, node: NodeOptions, images: Path | None) -> None:
         images_file(self.directory).write_text(json.dumps(image_map(images), indent=2))
         network, claim = claim_network()
         with claim:
             layout = Layout(self.directory, network, Ports(*free_ports(3)))
-            record = Record(layout.server, str(programs.kubectl), network.slot, endpoint_lag)
+            record = Record(layout.server, str(programs.kubectl), network.slot, node.endpoint_lag)
             self.server = layout.server
             credentials.write_credentials(layout)
             controlplane.write_audit_policy(layout)
-            commands = _commands(programs, layout, endpoint_lag)
+            commands = _commands(programs, layout, node)
             probe = Probe(layout)
             self._spawn(commands, ["etcd", "kube-apiserver"], record, claim.fileno())
             # The others back off for seconds when they come before the default RBAC objects.
@@ -186,23 +203,24 @@ class Sandbox:
         return "\n".join(f"== {part.name}\n{_tail(part.log, 5)}" for part in self.parts())
 
 
-def _commands(programs: Binaries, layout: Layout, endpoint_lag: float) -> dict[str, list[str]]:
+def _commands(programs: Binaries, layout: Layout, node: NodeOptions) -> dict[str, list[str]]:
     return {
         "etcd": controlplane.etcd(programs.etcd, layout),
         "kube-apiserver": controlplane.api_server(programs.api_server, layout),
         "kube-controller-manager": controlplane.controller_manager(programs.controller_manager, layout),
         "kube-scheduler": controlplane.scheduler(programs.scheduler, layout),
-        "node": _node(layout, endpoint_lag),
+        "node": _node(layout, node),
     }
 
 
-def _node(layout: Layout, endpoint_lag: float) -> list[str]:
+def _node(layout: Layout, options: NodeOptions) -> list[str]:
     certificate, key = credentials.key_files(layout, "kubelet")
     flags = {
         "kubeconfig": layout.kubeconfig("node"),
         "directory": layout.directory,
         "images": images_file(layout.directory),
-        "endpoint-lag": endpoint_lag,
+        "endpoint-lag": options.endpoint_lag,
+        "capacity": ",".join(f"{name}={amount}" for name, amount in options.capacity.items()),
         "address": layout.network.node_address,
         "kubelet-cert": certificate,
         "kubelet-key": key,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from sandbox import forwarder, kubelet
 from sandbox.api import Api
+from sandbox.capacity import capacity
 from sandbox.node.agent import Agent
 from sandbox.node.process import become_parent_of_containers
 from sandbox.node.settings import Settings
@@ -29,6 +30,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--restart-delay", type=float, default=1.0, help="seconds before a crashed container runs again"
     )
+    parser.add_argument("--capacity", type=capacity, default="", help="of the Node, such as pods=3000,cpu=1000")
     parser.add_argument("--restart-limit", type=float, default=20.0, help="longest such pause, seconds")
     return parser.parse_args()
 
@@ -46,6 +48,7 @@ async def _run(arguments: argparse.Namespace) -> None:
             user_namespace=user_namespace,
             restart_delay=arguments.restart_delay,
             restart_limit=arguments.restart_limit,
+            capacity=arguments.capacity,
         )
         agent = Agent(api, settings)
         group.create_task(agent.run())

@@ -7,6 +7,7 @@ from typing import Any
 from sandbox.api import Api
 from sandbox.node.addresses import Addresses
 from sandbox.node.events import Events
+from sandbox.node.hollow import HollowPods
 from sandbox.node.images import ImageFile
 from sandbox.node.memory import Memory
 from sandbox.node.pods import PodWorker
@@ -31,9 +32,11 @@ class Agent:
         self._workers: dict[str, PodWorker] = {}
         self._addresses = Addresses(settings.address, settings.directory / "next-address")
         self._hosts_stale = asyncio.Event()
+        images = ImageFile(settings.images)
+        self._hollow = HollowPods(api, images, settings.address, self._addresses.release)
         self._node = Node(
             settings,
-            ImageFile(settings.images),
+            images,
             Sources(api, self._source_changed),
             Events(api, settings.name),
             Memory(cgroup_name(settings.directory)),
@@ -53,7 +56,7 @@ class Agent:
 
     async def _serve(self, registration: Registration) -> None:
         async with asyncio.TaskGroup() as group:
-            for part in (registration, self._node.sources, self._node.events, self._node.memory):
+            for part in (registration, self._hollow, self._node.sources, self._node.events, self._node.memory):
                 group.create_task(part.run())
             group.create_task(self._follow_pods())
             group.create_task(self._follow_images())
@@ -61,7 +64,7 @@ class Agent:
 
     def pod(self, namespace: str, name: str) -> Json | None:
         """The pod of that name on this node, its status as last reported."""
-        pods = (worker.runtime.pod for worker in self._workers.values())
+        pods = [*(worker.runtime.pod for worker in self._workers.values()), *self._hollow.pods()]
         return next((p for p in pods if (p["metadata"]["namespace"], p["metadata"]["name"]) == (namespace, name)), None)
 
     async def _clear(self) -> None:
@@ -81,13 +84,22 @@ class Agent:
             pod = change.object
             uid = pod["metadata"]["uid"]
             worker = self._workers.get(uid)
-            if worker is None:
+            if uid in self._hollow:
+                self._hollow.follow(change)
+            elif worker is None:
                 if change.type != "DELETED":
-                    self._workers[uid] = PodWorker(pod, self._api, self._node, self._address(pod), self._pod_ended)
+                    self._take(pod)
             elif change.type == "DELETED":
                 worker.vanish()
             else:
                 worker.update(pod)
+
+    def _take(self, pod: Json) -> None:
+        if self._hollow.suits(pod):
+            self._hollow.take(pod, self._address(pod))
+        else:
+            uid = pod["metadata"]["uid"]
+            self._workers[uid] = PodWorker(pod, self._api, self._node, self._address(pod), self._pod_ended)
 
     def _address(self, pod: Json) -> str:
         if pod["spec"].get("hostNetwork"):

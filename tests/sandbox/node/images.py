@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,20 +34,28 @@ def split(reference: str) -> tuple[str, str]:
     return (name, "latest") if colon < 0 else (name[:colon], name[colon + 1 :])
 
 
-def find(images: dict[str, Any], reference: str) -> Image:
-    """The image that `reference` names: an exact `name:tag` wins, else `name`, unless that lists other tags.
+def entry_of(images: Mapping[str, Any], reference: str) -> Mapping[str, Any] | None:
+    """What the map says of an image: an exact `name:tag` wins, else `name`, unless that lists other tags; None where there is none."""
+    name, tag = split(reference)
+    exact: Mapping[str, Any] | None = images.get(f"{name}:{tag}")
+    if exact is not None:
+        return exact
+    entry: Mapping[str, Any] | None = images.get(name)
+    return entry if entry is not None and tag in entry.get("tags", [tag]) else None
+
+
+def find(images: Mapping[str, Any], reference: str) -> Image:
+    """The image that `reference` names.
 
     Raises:
-        ImageError: there is none.
+        ImageError: there is none, or it is hollow.
     """
-    name, tag = split(reference)
-    entry = images.get(f"{name}:{tag}")
+    name, _ = split(reference)
+    entry = entry_of(images, reference)
     if entry is None:
-        entry = images.get(name)
-        if entry is None or tag not in entry.get("tags", [tag]):
-            raise ImageError(
-                f'rpc error: code = NotFound desc = failed to pull and unpack image "{reference}": not found'
-            )
+        raise ImageError(f'rpc error: code = NotFound desc = failed to pull and unpack image "{reference}": not found')
+    if entry.get("hollow"):
+        raise ImageError(f'image "{reference}" is hollow, which those of all containers of the pod must be, or none')
     digest = hashlib.sha256(json.dumps([reference, entry], sort_keys=True).encode()).hexdigest()
     return Image(
         f"{name}@sha256:{digest}",
@@ -69,8 +78,18 @@ class ImageFile:
         """The image that `reference` names.
 
         Raises:
-            ImageError: there is none, or the file cannot be read.
+            ImageError: there is none, it is hollow, or the file cannot be read.
         """
+        return find(self._read(), reference)
+
+    def is_hollow(self, reference: str) -> bool:
+        """Whether containers of the image are there without a process."""
+        try:
+            return bool((entry_of(self._read(), reference) or {}).get("hollow"))
+        except ImageError:
+            return False
+
+    def _read(self) -> Mapping[str, Any]:
         try:
             state = self._path.stat()
             if (state.st_mtime_ns, state.st_size) != self._stamp:
@@ -78,4 +97,4 @@ class ImageFile:
                 self._stamp = (state.st_mtime_ns, state.st_size)
         except (OSError, ValueError) as error:
             raise ImageError(f"cannot read the sandbox's images in {self._path}: {error}") from error
-        return find(self._images, reference)
+        return self._images

@@ -10,7 +10,6 @@ import aiohttp
 
 from sandbox.api import Api, ApiError
 from sandbox.node.events import timestamp
-from sandbox.node.runtime import ALLOCATABLE
 from sandbox.node.settings import Settings
 
 Json = dict[str, Any]
@@ -42,8 +41,8 @@ def node_status(settings: Settings, since: str) -> Json:
     with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123
         boot = file.read().strip()
     return {
-        "capacity": ALLOCATABLE,
-        "allocatable": ALLOCATABLE,
+        "capacity": dict(settings.capacity),
+        "allocatable": dict(settings.capacity),
         "conditions": [*pressures, ready],
         "addresses": [
             {"type": "InternalIP", "address": settings.address},

@@ -20,7 +20,6 @@ from sandbox.processes import MARK
 
 Json = dict[str, Any]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-ALLOCATABLE = {"cpu": "16", "memory": "64Gi", "pods": "500", "ephemeral-storage": "100Gi"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Runtime:
         """The pod as environments and volumes show it to itself."""
         settings = self.node.settings
         services = hosts.services_environment(settings.api_host, settings.api_port)
-        return PodView(self.pod, self.address, settings.address, ALLOCATABLE, services)
+        return PodView(self.pod, self.address, settings.address, settings.capacity, services)
 
     def title(self) -> str:
         """The pod as a kubelet's messages name it."""

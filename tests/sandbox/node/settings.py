@@ -2,8 +2,11 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from sandbox.capacity import CAPACITY
 
 CHECKOUT = Path(__file__).parents[3]
 
@@ -26,6 +29,7 @@ class Settings:
         restart_delay, restart_limit: seconds of the first and the longest pause before a crashed container runs again.
             A kubelet waits 10 s to 5 min; here time is short.
         pull_delay, pull_limit: the same for an image that is not there.
+        capacity: what the Node offers, all of it to pods.
         housekeeping: seconds between looks at the sizes of emptyDir volumes.
         log_bytes: a container's log is turned over at this size; one older part is kept.
     """
@@ -44,6 +48,7 @@ class Settings:
     pull_limit: float = 30.0
     housekeeping: float = 2.0
     log_bytes: int = 10 * 1024 * 1024
+    capacity: Mapping[str, str] = field(default_factory=CAPACITY.copy)
     visible: list[str] = field(default_factory=visible_paths)
 
     @property

@@ -1,0 +1,27 @@
+"""What the sandbox's Node offers: more than the machine has, since models for tests take little of what they request."""
+
+from sandbox.errors import SandboxError
+from sandbox.node.quantities import parse
+
+CAPACITY = {"cpu": "16", "memory": "64Gi", "pods": "500", "ephemeral-storage": "100Gi"}
+
+
+def capacity(text: str) -> dict[str, str]:
+    """The capacity that `text` asks for, as in `pods=3000,cpu=1000`; what it does not name stays at its default.
+
+    Raises:
+        SandboxError: a resource is unknown, or its amount is not one.
+    """
+    given = dict(CAPACITY)
+    for item in filter(None, text.split(",")):
+        name, _, amount = item.partition("=")
+        if name not in CAPACITY:
+            raise SandboxError(
+                f"--capacity {item}: {name!r} is none of {', '.join(CAPACITY)}; write pods=3000,cpu=1000"
+            )
+        try:
+            parse(amount)
+        except ValueError as error:
+            raise SandboxError(f"--capacity {item}: {amount!r} is no amount, such as 3000 or 64Gi") from error
+        given[name] = amount
+    return given
