@@ -19,7 +19,7 @@ from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 
-PARTS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "node"]
+PARTS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "node", "metrics-server"]
 SLEEPER = [
     "run",
     "sleeper",

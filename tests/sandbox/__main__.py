@@ -22,6 +22,7 @@ def up(arguments: argparse.Namespace) -> int:
         endpoint_lag=arguments.endpoint_lag,
         images=arguments.images,
         capacity=arguments.capacity,
+        metrics=arguments.metrics,
         guarded=False,
     )
     print(
@@ -85,6 +86,12 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
                 help="how late a Service learns about pods, as kube-proxy does (default %(default)s)",
             )
             options.add_argument("--capacity", default="", help="of its node, such as pods=3000,cpu=1000")
+            options.add_argument(
+                "--no-metrics",
+                dest="metrics",
+                action="store_false",
+                help="without metrics-server: nothing scales by load",
+            )
             options.add_argument("--images", type=Path, help="JSON file of more image names and their commands")
     return parser.parse_args(argv)
 

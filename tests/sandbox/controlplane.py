@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from sandbox.credentials import key_files
+from sandbox.credentials import FRONT_PROXY, key_files
 from sandbox.layout import Layout, audit_log
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
@@ -59,6 +59,7 @@ def etcd(program: Path, layout: Layout) -> list[str]:
 def api_server(program: Path, layout: Layout) -> list[str]:
     certificate, key = key_files(layout, "api-server")
     kubelet_certificate, kubelet_key = key_files(layout, "kubelet-client")
+    proxy_certificate, proxy_key = key_files(layout, FRONT_PROXY)
     service_accounts = layout.pki / "service-accounts.key"
     return _command(
         program,
@@ -83,6 +84,14 @@ def api_server(program: Path, layout: Layout) -> list[str]:
             "kubelet-client-key": kubelet_key,
             "kubelet-certificate-authority": layout.authority,
             "kubelet-preferred-address-types": "InternalIP",
+            # How it passes requests for metrics.k8s.io on to metrics-server, and says who asks.
+            "requestheader-client-ca-file": layout.front_proxy_authority,
+            "requestheader-allowed-names": FRONT_PROXY,
+            "requestheader-username-headers": "X-Remote-User",
+            "requestheader-group-headers": "X-Remote-Group",
+            "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+            "proxy-client-cert-file": proxy_certificate,
+            "proxy-client-key-file": proxy_key,
             "audit-policy-file": layout.audit_policy,
             "audit-log-path": audit_log(layout.directory),
             "audit-log-maxsize": "2000",  # megabytes: a reader must not lose lines to rotation

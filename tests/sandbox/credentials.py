@@ -12,9 +12,13 @@ USERS = {
     "admin": ("sandbox-admin", ["system:masters"]),
     "controller-manager": ("system:kube-controller-manager", []),
     "scheduler": ("system:kube-scheduler", []),
+    "metrics-server": ("metrics-server", []),
     # The node authorizer is off: the node creates tokens and reads Secrets for any pod that is bound to it.
     "node": ("system:node:sandbox", ["system:nodes", "system:masters"]),
 }
+
+FRONT_PROXY = "front-proxy-client"
+"""Whom metrics-server believes who it is that asks: the API server, by a certificate of the front proxy's authority."""
 
 
 def write_credentials(layout: Layout) -> None:
@@ -27,8 +31,12 @@ def write_credentials(layout: Layout) -> None:
     api_service = [f"kubernetes{suffix}" for suffix in ("", ".default", ".default.svc", ".default.svc.cluster.local")]
     hosts = ["127.0.0.1", "localhost", layout.network.api_service_address, *api_service]
     authority.server("kube-apiserver", hosts).write(layout.pki, "api-server")
-    authority.client("kube-apiserver-kubelet-client").write(layout.pki, "kubelet-client")
+    authority.client("kube-apiserver-kubelet-client", ["system:masters"]).write(layout.pki, "kubelet-client")
     authority.server("sandbox", ["sandbox", layout.network.node_address]).write(layout.pki, "kubelet")
+    authority.server("metrics-server", ["metrics-server.kube-system.svc"]).write(layout.pki, "metrics-server-api")
+    front = Authority.create()
+    layout.front_proxy_authority.write_bytes(front.certificate)
+    front.client(FRONT_PROXY).write(layout.pki, FRONT_PROXY)
     for name, (user, groups) in USERS.items():
         identity = authority.client(user, groups)
         identity.write(layout.pki, name)
@@ -63,5 +71,5 @@ def _base64(content: bytes) -> str:
 
 
 def key_files(layout: Layout, name: str) -> tuple[Path, Path]:
-    """Certificate and key of the key pair `name`: "api-server", "kubelet", "kubelet-client" or one of `USERS`."""
+    """Certificate and key of the key pair `name`: "api-server", "kubelet", "kubelet-client", "metrics-server-api", `FRONT_PROXY` or one of `USERS`."""
     return layout.pki / f"{name}.crt", layout.pki / f"{name}.key"

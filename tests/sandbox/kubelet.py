@@ -1,4 +1,4 @@
-"""The kubelet's own API, as far as `kubectl logs` needs it: HTTPS on the Node's address, for the API server alone.
+"""The kubelet's own API, as far as `kubectl logs` and metrics-server need it: HTTPS on the Node's address.
 
 `serve(...)` runs until it is cancelled. `pod_of(namespace, name)` gives the pod with its status as last reported, from
 which it follows which run of a container is meant; the logs lie where `containerlog.log_file` says.
@@ -7,7 +7,7 @@ which it follows which run of a container is meant; the logs lie where `containe
 import asyncio
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,14 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.containerlog import Options, log_file, read
+from sandbox.kubelet_access import Access
+from sandbox.kubelet_metrics import exposition
 from sandbox.network import KUBELET_PORT
+from sandbox.node.usage import ContainerUsage, machine
 
 Pod = Mapping[str, Any]
 PodOf = Callable[[str, str], Pod | None]
+UsageOf = Callable[[], Iterable[ContainerUsage]]
 STATUS_LISTS = ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses")
 CONTAINER_LISTS = ("containers", "initContainers", "ephemeralContainers")
 
@@ -29,15 +33,17 @@ async def serve(
     certificate: Path,
     key: Path,
     client_ca: Path,
+    access: Access,
     directory: Path,
     pod_of: PodOf,
+    usage_of: UsageOf,
     port: int = KUBELET_PORT,
 ) -> None:
-    """Answer on `address` until cancelled; callers must show a certificate of `client_ca`."""
+    """Answer on `address` until cancelled; a certificate that a caller shows must be of `client_ca`, and `access` must let it pass."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=client_ca)
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode = ssl.CERT_OPTIONAL
     context.load_cert_chain(certificate, key)
-    runner = web.AppRunner(application(directory, pod_of), access_log=None, handler_cancellation=True)
+    runner = web.AppRunner(application(directory, pod_of, usage_of, access), access_log=None, handler_cancellation=True)
     await runner.setup()
     try:
         await web.TCPSite(runner, address, port, ssl_context=context).start()
@@ -46,11 +52,17 @@ async def serve(
         await runner.cleanup()
 
 
-def application(directory: Path, pod_of: PodOf) -> web.Application:
+def application(directory: Path, pod_of: PodOf, usage_of: UsageOf, access: Access) -> web.Application:
     """The API as an application."""
-    app = web.Application()
+    app = web.Application(middlewares=[access.guard])
     logs = _Logs(directory, pod_of)
+
+    async def resources(_: web.Request) -> web.Response:
+        text = exposition(machine, usage_of)
+        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
     app.router.add_get("/healthz", _healthz)
+    app.router.add_get("/metrics/resource", resources)
     app.router.add_get("/containerLogs/{namespace}/{pod}/{container}", logs.get)
     return app
 

@@ -13,6 +13,7 @@ class Ports:
     etcd: int
     etcd_peer: int
     api_server: int
+    metrics_server: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ class Layout:
     def authority(self) -> Path:
         """Certificate of the authority that signed everything."""
         return self.pki / "ca.crt"
+
+    @property
+    def front_proxy_authority(self) -> Path:
+        """Certificate of the authority that vouches for the API server when it speaks for a user: it must vouch for nobody else."""
+        return self.pki / "front-proxy-ca.crt"
 
     @property
     def audit_policy(self) -> Path:

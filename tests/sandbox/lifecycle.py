@@ -1,6 +1,7 @@
 """One sandbox from start to stop: starts the parts in order, says when it is ready, ends it without a trace.
 
-Parts: etcd, API server, controller manager, scheduler, node (pods, Service forwarder and kubelet API in one process).
+Parts: etcd, API server, controller manager, scheduler, node (pods, Service forwarder and kubelet API in one process),
+metrics-server where it can be had.
 None is the parent that must live: each is a process of its own, known by its mark (see `processes`), so that any of
 them may be killed and `stop` still works.
 """
@@ -13,11 +14,12 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import starmap
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sandbox import binaries, controlplane, credentials, processes
+from sandbox import binaries, controlplane, credentials, metricsserver, processes
 from sandbox.binaries import Binaries
 from sandbox.capacity import capacity as quantities_of
 from sandbox.errors import SandboxError
@@ -76,27 +78,29 @@ class Sandbox:
         endpoint_lag: float = 2.0,
         images: Path | None = None,
         capacity: str = "",
+        metrics: bool = True,
         guarded: bool = True,
     ) -> Self:
-        """Start a sandbox and wait until pods can be scheduled.
+        """Start a sandbox and wait until pods can be scheduled; metrics come some seconds later.
 
         Args:
             directory: where it keeps its state; made here, and removed by `stop`.
             endpoint_lag: seconds until a Service learns that a pod became ready or began to end.
             images: JSON file of more image names, see `images.image_map`.
             capacity: what the Node offers in place of the defaults, see `capacity.capacity`.
+            metrics: whether metrics-server runs, for autoscalers and `kubectl top`.
             guarded: end the sandbox when this process ends, however it ends; else it runs on.
 
         Raises:
             SandboxError: a sandbox runs there already, or a part did not start.
         """
         directory, offered = directory.resolve(), quantities_of(capacity)
-        programs = binaries.locate()
+        programs, metrics_server = binaries.locate(), metricsserver.find() if metrics else None
         _make_room(directory)
         guard = _guard(directory) if guarded else None
         sandbox = cls(directory, "", programs.kubectl, _guard=guard)
         try:
-            sandbox._start_parts(programs, NodeOptions(endpoint_lag, offered), images)
+            sandbox._start_parts(programs, metrics_server, NodeOptions(endpoint_lag, offered), images)
         except BaseException:
             sandbox.stop()
             raise
@@ -157,29 +161,37 @@ class Sandbox:
     ) -> None:
         self.stop()
 
-    def _start_parts(self, programs: Binaries, node: NodeOptions, images: Path | None) -> None:
+    def _start_parts(
+        self, programs: Binaries, metrics_server: Path | None, node: NodeOptions, images: Path | None
+    ) -> None:
         images_file(self.directory).write_text(json.dumps(image_map(images), indent=2))
         network, claim = claim_network()
         with claim:
-            layout = Layout(self.directory, network, Ports(*free_ports(3)))
+            layout = Layout(self.directory, network, Ports(*free_ports(4)))
             record = Record(layout.server, str(programs.kubectl), network.slot, node.endpoint_lag)
             self.server = layout.server
             credentials.write_credentials(layout)
             controlplane.write_audit_policy(layout)
-            commands = _commands(programs, layout, node)
+            first, later = _commands(programs, layout, node)
             probe = Probe(layout)
-            self._spawn(commands, ["etcd", "kube-apiserver"], record, claim.fileno())
+            self._spawn(first, record, claim.fileno())
             # The others back off for seconds when they come before the default RBAC objects.
             self._wait(probe.api_ready, "the API server to be ready")
-            self._spawn(commands, ["kube-controller-manager", "kube-scheduler", "node"], record, claim.fileno())
+            if metrics_server is not None:
+                self._wait(lambda: all(starmap(probe.create, metricsserver.rights())), "metrics-server's rights")
+                later[metricsserver.NAME] = metricsserver.command(metrics_server, layout)
+            self._spawn(later, record, claim.fileno())
         self._wait(probe.namespaces_usable, "the controllers to work")
         self._wait(lambda: probe.schedulable(NODE_NAME), "the node to be ready")
+        if metrics_server is not None:
+            self._wait(lambda: probe.listens(layout.ports.metrics_server), "metrics-server to listen")
+            self._wait(lambda: probe.create(*metricsserver.registration(layout)), "the metrics API to be known")
 
-    def _spawn(self, commands: dict[str, list[str]], names: list[str], record: Record, claim: int) -> None:
-        for name in names:
+    def _spawn(self, commands: Mapping[str, list[str]], record: Record, claim: int) -> None:
+        for name, command in commands.items():
             log = log_file(self.directory, name)
             child = processes.spawn(
-                commands[name],
+                command,
                 directory=self.directory,
                 log=log,
                 environment={**os.environ, **controlplane.GO_ENVIRONMENT},
@@ -203,14 +215,20 @@ class Sandbox:
         return "\n".join(f"== {part.name}\n{_tail(part.log, 5)}" for part in self.parts())
 
 
-def _commands(programs: Binaries, layout: Layout, node: NodeOptions) -> dict[str, list[str]]:
-    return {
+def _commands(
+    programs: Binaries, layout: Layout, node: NodeOptions
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The command lines of the parts by name: those that start first, and those that need the API server."""
+    first = {
         "etcd": controlplane.etcd(programs.etcd, layout),
         "kube-apiserver": controlplane.api_server(programs.api_server, layout),
+    }
+    later = {
         "kube-controller-manager": controlplane.controller_manager(programs.controller_manager, layout),
         "kube-scheduler": controlplane.scheduler(programs.scheduler, layout),
         "node": _node(layout, node),
     }
+    return first, later
 
 
 def _node(layout: Layout, options: NodeOptions) -> list[str]:

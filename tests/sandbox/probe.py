@@ -1,9 +1,12 @@
-"""Questions that the start asks the API server: each answers yes or not yet, never with an exception."""
+"""What the start asks of the API server: each answers yes or not yet, never with an exception."""
 
 import json
+import socket
 import ssl
+import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from sandbox.credentials import key_files
@@ -37,6 +40,26 @@ class Probe:
         found: dict[str, Any] = json.loads(answer)
         ready = any(c["type"] == "Ready" and c["status"] == "True" for c in found["status"].get("conditions", []))
         return ready and not found["spec"].get("taints")
+
+    def listens(self, port: int) -> bool:
+        """Whether something listens on a loopback port."""
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def create(self, path: str, body: Mapping[str, Any]) -> bool:
+        """Create an object in the collection at `path`; whether it is there now."""
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self._server + path, json.dumps(body).encode(), headers)
+        try:
+            urllib.request.urlopen(request, context=self._context, timeout=5).close()
+        except urllib.error.HTTPError as error:
+            return error.code == HTTPStatus.CONFLICT
+        except OSError:
+            return False
+        return True
 
     def _get(self, path: str) -> bytes:
         try:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.node.logs import Log, Output
-from sandbox.node.memory import Memory, resident
+from sandbox.node.memory import Memory
+from sandbox.node.usage import resident
 from sandbox.node.payload import MountError, project, write
 from support.waiting import eventually
 

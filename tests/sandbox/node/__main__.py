@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from sandbox import forwarder, kubelet
 from sandbox.api import Api
 from sandbox.capacity import capacity
+from sandbox.kubelet_access import Access
 from sandbox.node.agent import Agent
 from sandbox.node.process import become_parent_of_containers
 from sandbox.node.settings import Settings
@@ -59,8 +60,10 @@ async def _run(arguments: argparse.Namespace) -> None:
                 certificate=arguments.kubelet_cert,
                 key=arguments.kubelet_key,
                 client_ca=arguments.kubelet_client_ca,
+                access=Access(api, settings.name),
                 directory=arguments.directory,
                 pod_of=agent.pod,
+                usage_of=agent.usage,
                 port=settings.kubelet_port,
             )
         )

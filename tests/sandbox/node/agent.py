@@ -15,6 +15,7 @@ from sandbox.node.registration import Registration
 from sandbox.node.runtime import Node
 from sandbox.node.settings import Settings
 from sandbox.node.sources import Sources, referred
+from sandbox.node.usage import ContainerUsage
 from sandbox.processes import cgroup_name
 
 Json = dict[str, Any]
@@ -66,6 +67,10 @@ class Agent:
         """The pod of that name on this node, its status as last reported."""
         pods = [*(worker.runtime.pod for worker in self._workers.values()), *self._hollow.pods()]
         return next((p for p in pods if (p["metadata"]["namespace"], p["metadata"]["name"]) == (namespace, name)), None)
+
+    def usage(self) -> list[ContainerUsage]:
+        """What every container that runs uses."""
+        return [used for worker in self._workers.values() for used in worker.usage()]
 
     async def _clear(self) -> None:
         """Forget pods that vanished while no node ran; their processes died with the last node."""

@@ -26,6 +26,7 @@ from sandbox.node.quantities import parse
 from sandbox.node.run import Run
 from sandbox.node.runtime import Runtime
 from sandbox.node.status import ContainerState, Role, restarts
+from sandbox.node.usage import ContainerUsage, Meter
 
 Json = dict[str, Any]
 TERMINATION_BYTES = 4096
@@ -48,6 +49,7 @@ class Container:
         self.state = ContainerState(spec["name"], spec["image"], role, waiting(reason))
         self.was_started = asyncio.Event()
         self._run_now: Run | None = None
+        self._meter: Meter | None = None
         self._stopping = asyncio.Event()
         settings = runtime.node.settings
         self._crashes = Backoff(settings.restart_delay, settings.restart_limit)
@@ -87,6 +89,13 @@ class Container:
         """End it at once."""
         if self._run_now is not None:
             self._run_now.process.signal(signal.SIGKILL)
+
+    def usage(self) -> ContainerUsage | None:
+        """What its processes have used since it was started; None while it does not run."""
+        if self._meter is None:
+            return None
+        metadata = self.runtime.pod["metadata"]
+        return ContainerUsage(metadata["namespace"], metadata["name"], self.state.name, self._meter)
 
     def event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Record an Event about this container."""
@@ -227,11 +236,13 @@ class Container:
             self.state.last_state = self.state.state
         self.state.state = {"running": {"startedAt": started_at}}
         run = self._run_now = Run(self.spec, self.runtime, process, self)
+        self._meter = Meter(process.pid, limit)
         self.event("Started", f"Started container {self.state.name}")
         watch = asyncio.create_task(run.watch())
         if self.halted():
             process.signal(signal.SIGKILL)
         code = await process.exit
+        self._meter = None
         watch.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await watch

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from sandbox.node.usage import resident
+
 CGROUPS = Path("/sys/fs/cgroup")
 LOOK_SECONDS = 0.5
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Limit(Protocol):
@@ -21,6 +22,9 @@ class Limit(Protocol):
 
     def exceeded(self) -> bool:
         """Whether a process was killed for memory."""
+
+    def working_set(self) -> int | None:
+        """Bytes that the processes hold, without file pages that the kernel can take back at once; None when nothing counts them."""
 
     def close(self) -> None:
         """Forget it; the processes are gone."""
@@ -47,6 +51,17 @@ class _Group:
         lines = (self._path / ("memory.events" if self._second else "memory.oom_control")).read_text().splitlines()
         return any(line.startswith("oom_kill ") and line.split()[1] != "0" for line in lines)
 
+    def working_set(self) -> int | None:
+        used, inactive = (
+            ("memory.current", "inactive_file") if self._second else ("memory.usage_in_bytes", "total_inactive_file")
+        )
+        try:
+            total = int((self._path / used).read_text())
+            counts = dict(line.split() for line in (self._path / "memory.stat").read_text().splitlines())
+        except OSError:
+            return None
+        return max(0, total - int(counts[inactive]))
+
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._path.rmdir()
@@ -67,6 +82,9 @@ class _Watched:
     def exceeded(self) -> bool:
         return self._killed
 
+    def working_set(self) -> int | None:
+        return None
+
     def close(self) -> None:
         self._pid = None
         self._forget(self)
@@ -76,19 +94,6 @@ class _Watched:
             self._killed = True
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory that the process `pid` and its descendants hold; shared pages count for each."""
-    with contextlib.suppress(OSError):
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        children = [
-            int(child)
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            for child in (task / "children").read_text().split()
-        ]
-        return pages * PAGE + sum(resident(child) for child in children)
-    return 0
 
 
 def _own_group() -> Path | None:

@@ -17,6 +17,7 @@ from sandbox.node.events import timestamp
 from sandbox.node.payload import MountError
 from sandbox.node.runtime import Node, Runtime
 from sandbox.node.status import TERMINAL, Role, Verdict, pod_status
+from sandbox.node.usage import ContainerUsage
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,10 @@ class PodWorker:
         self.task.cancel()
         for container in self._containers:
             container.kill()
+
+    def usage(self) -> list[ContainerUsage]:
+        """What each container that runs uses."""
+        return [usage for container in self._containers if (usage := container.usage())]
 
     def sources_changed(self) -> None:
         """A ConfigMap, a Secret or an image that the pod refers to changed."""
