@@ -49,6 +49,8 @@ class ClusterError(ModelwayError):
         self.status = status
         self.reason = reason
         self.causes = tuple(causes)
+        self.about = ""
+        """The child that it was about, by kind and name, where there was one."""
         super().__init__(message)
 
 
@@ -60,12 +62,24 @@ class RetryLater(ModelwayError):
         super().__init__(message)
 
 
+class Leftover(RetryLater):
+    """A child of an earlier ModelDeployment of that name is still being deleted; its name is free in a while."""
+
+
 class Vanished(ModelwayError):
     """What the request was about is going or gone: its owner, or the whole namespace. Nothing to do."""
 
 
 class NameConflict(ModelwayError):
     """An object with a child's name belongs to somebody else, so it is left alone."""
+
+
+class ChildContested(ModelwayError):
+    """Somebody keeps undoing what is put right, so it is put right less and less often."""
+
+    def __init__(self, message: str, *, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(message)
 
 
 class WatchLost(ModelwayError):

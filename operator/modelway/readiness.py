@@ -1,19 +1,20 @@
 """Why a ModelDeployment is or is not ready: ordered rules over what was observed, read from top to bottom.
 
-The first rule that has something to say wins. Rules about pods look at the wanted revision alone, and at how a container ended last, so
-that the reason stays while a failing container is started again and again.
+The first rule that has something to say wins. Rules look at the wanted revision alone. What was told before matters where nothing is known
+now: a reason stays until the model serves or another cause is seen, so that status does not flap while pods are tried again.
 """
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from modelway.reasons import Reason
-from modelway.state import Condition, ContainerView, DeploymentView, Observed, PodView, Readiness, Termination
-from modelway.termination import explained
+from modelway.pod_failures import detail, failure_of
+from modelway.reasons import Reason, Topic
+from modelway.refusal import pods_refused
+from modelway.state import Condition, DeploymentView, Observed, Readiness
 
-_LONGEST_QUOTE = 700
-"""Characters that a message quotes from the cluster."""
+_AGAIN = "Pods are being started again. Before: "
+_LASTING = frozenset({Topic.MODEL, Topic.POD, Topic.CLUSTER})
+"""Topics whose reasons stay while pods are started again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +43,15 @@ def serving(observed: Observed) -> int:
 
 def rolled_out(deployment: DeploymentView, revision: str) -> bool:
     """Whether every pod of the Deployment is of this revision; says nothing of how many are up."""
-    told = deployment.observed_generation >= deployment.generation
-    return told and deployment.revision == revision and deployment.replicas == deployment.updated > 0
+    return _told(deployment, revision) and deployment.replicas == deployment.updated > 0
 
 
-_IMAGE_TROUBLE = frozenset(
-    {
-        "ErrImagePull",
-        "ImagePullBackOff",
-        "InvalidImageName",
-        "ErrImageNeverPull",
-        "ImageInspectError",
-        "RegistryUnavailable",
-    }
-)
-_CONFIG_TROUBLE = frozenset(
-    {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PostStartHookError"}
-)
-_SECRET_MISSING = re.compile(r'secret "([^"]+)" not found')
-_QUOTA = re.compile(r"exceeded quota: ([^,\s]+)")
+def _size_is_changing(observed: Observed, wanted: Wanted) -> Readiness | None:
+    """Somebody, an autoscaler say, has just changed the size: the controller counts anew within moments, and nothing else is different."""
+    deployment = observed.deployment
+    if deployment is None or deployment.revision != wanted.revision or _told(deployment, wanted.revision):
+        return None
+    return observed.told
 
 
 def _everything_serves(observed: Observed, wanted: Wanted) -> Readiness | None:
@@ -72,101 +63,48 @@ def _everything_serves(observed: Observed, wanted: Wanted) -> Readiness | None:
     )
 
 
-def _image_cannot_be_pulled(observed: Observed, wanted: Wanted) -> Readiness | None:
-    for pod, container in _troubled(observed, wanted):
-        if container.waiting_reason in _IMAGE_TROUBLE:
-            detail = _detail(container.waiting_message)
-            message = f"The server image of pod {pod.name} cannot be pulled{detail}. Check the image name and the pull secrets in the operator's settings."
-            invalid = container.waiting_reason == "InvalidImageName"
-            return Readiness(Reason.INVALID_IMAGE_NAME if invalid else Reason.IMAGE_PULL_FAILED, message)
-    return None
-
-
-def _secret_does_not_exist(observed: Observed, wanted: Wanted) -> Readiness | None:
-    for _, container in _troubled(observed, wanted):
-        missing = _SECRET_MISSING.search(container.waiting_message)
-        if container.waiting_reason in _CONFIG_TROUBLE and missing:
-            name, namespace = missing[1].rpartition("/")[2], observed.owner.key.namespace
-            message = f"There is no Secret {name} in namespace {namespace}. Create it, or correct spec.model.storage.secretRef.name; pods start by themselves once it exists."
-            return Readiness(Reason.SECRET_NOT_FOUND, message)
-    return None
-
-
-def _container_cannot_be_made(observed: Observed, wanted: Wanted) -> Readiness | None:
-    for pod, container in _troubled(observed, wanted):
-        if container.waiting_reason in _CONFIG_TROUBLE:
-            message = (
-                f"Container {container.name} of pod {pod.name} cannot be started{_detail(container.waiting_message)}."
-            )
-            return Readiness(Reason.CONTAINER_CONFIG_ERROR, message)
-    return None
-
-
-def _process_failed(observed: Observed, wanted: Wanted) -> Readiness | None:
-    for pod, container in _troubled(observed, wanted):
-        if container.failure is None:
-            continue
-        told = explained(container.failure)
-        if told is not None:
-            return Readiness(*told)
-        if container.restarts > 0:
-            return _crash_loop(pod, container, container.failure)
-    return None
-
-
-def _crash_loop(pod: PodView, container: ContainerView, end: Termination) -> Readiness:
-    last = f" Its last words: {end.message.strip()[:_LONGEST_QUOTE]}" if end.message.strip() else ""
-    # The number of restarts is left out on purpose: it would change the message, and with it the status, at every restart.
-    message = f"Container {container.name} of pod {pod.name} ends with exit code {end.exit_code} each time it is started. Read why: kubectl logs {pod.name} -c {container.name} --previous.{last}"
-    return Readiness(Reason.CRASH_LOOP, message)
+def _pods_fail(observed: Observed, wanted: Wanted) -> Readiness | None:
+    return failure_of(observed, wanted.revision)
 
 
 def _pods_are_refused(observed: Observed, wanted: Wanted) -> Readiness | None:
     failure = _condition(observed.deployment, "ReplicaFailure")
-    if failure is None or failure.status != "True" or not _told_of(observed, wanted):
+    if failure is None or failure.status != "True" or not _told(observed.deployment, wanted.revision):
         return None
-    quota = _QUOTA.search(failure.message)
-    if quota:
-        message = f"Quota {quota[1]} of namespace {observed.owner.key.namespace} leaves no room for another pod. Lower spec.runtime.resources or spec.scaling, or ask for more quota. ({failure.message[:_LONGEST_QUOTE]})"
-        return Readiness(Reason.QUOTA_EXCEEDED, message)
-    return Readiness(
-        Reason.POD_REFUSED,
-        f"The cluster refuses the model's pods{_detail(failure.message)}. Change what it names, or ask whoever runs the cluster.",
-    )
-
-
-def _pod_cannot_be_scheduled(observed: Observed, wanted: Wanted) -> Readiness | None:
-    for pod in _pods_of(observed, wanted.revision):
-        if pod.unschedulable is not None:
-            message = f"No node has room for pod {pod.name}{_detail(pod.unschedulable)}. Lower spec.runtime.resources.requests, correct spec.scheduling, or add nodes."
-            return Readiness(Reason.UNSCHEDULABLE, message)
-    return None
-
-
-def _pod_was_evicted(observed: Observed, wanted: Wanted) -> Readiness | None:
-    evicted = [pod for pod in _pods_of(observed, wanted.revision) if pod.evicted is not None]
-    if not evicted or serving(observed):
-        return None
-    return Readiness(
-        Reason.NOT_ENOUGH_REPLICAS,
-        f"Pod {evicted[-1].name} was stopped by its node{_detail(evicted[-1].evicted or '')}. Another one is being started.",
-    )
+    return pods_refused(failure.message, namespace=observed.owner.key.namespace)
 
 
 def _deadline_passed(observed: Observed, wanted: Wanted) -> Readiness | None:
     progress = _condition(observed.deployment, "Progressing")
-    if progress is None or progress.reason != "ProgressDeadlineExceeded" or not _told_of(observed, wanted):
+    late = progress is not None and progress.reason == "ProgressDeadlineExceeded"
+    if progress is None or not late or not _told(observed.deployment, wanted.revision):
         return None
-    message = f"Revision {wanted.revision} did not become ready in time{_detail(progress.message)}. Look at its pods: kubectl describe pods -l modelway.dev/revision={wanted.revision}."
+    message = f"Revision {wanted.revision} did not become ready in time{detail(progress.message)}. Look at its pods: kubectl describe pods -l modelway.dev/revision={wanted.revision}."
     return Readiness(Reason.PROGRESS_DEADLINE_EXCEEDED, message)
 
 
+def _counts_are_late(observed: Observed, wanted: Wanted) -> Readiness | None:
+    """Enough pods are ready, only the Deployment does not say so yet."""
+    pods = [pod for pod in observed.pods if pod.revision == wanted.revision and pod.ready and not pod.deleting]
+    return observed.told if len(pods) >= wanted.available else None
+
+
 def _too_few_serve(observed: Observed, wanted: Wanted) -> Readiness | None:
-    deployment = observed.deployment
-    if deployment is None or not rolled_out(deployment, wanted.revision) or not _was_ready(observed):
+    deployment, before = observed.deployment, observed.told
+    was_ready = before is not None and before.reason in {Reason.SERVING, Reason.NOT_ENOUGH_REPLICAS}
+    if deployment is None or not was_ready or not _told(deployment, wanted.revision):
+        return None
+    if deployment.replicas > deployment.updated:
         return None
     message = f"{deployment.available} of {_pods(wanted.available)} serve; the others are being started."
     return Readiness(Reason.NOT_ENOUGH_REPLICAS, message)
+
+
+def _tried_again(observed: Observed, _: Wanted) -> Readiness | None:
+    before = observed.told
+    if before is None or before.reason.topic not in _LASTING:
+        return None
+    return replace(before, message=_AGAIN + before.message.removeprefix(_AGAIN), recovering=True)
 
 
 def _still_rolling_out(observed: Observed, wanted: Wanted) -> Readiness | None:
@@ -176,58 +114,29 @@ def _still_rolling_out(observed: Observed, wanted: Wanted) -> Readiness | None:
 
 
 RULES: tuple[Rule, ...] = (
+    _size_is_changing,
     _everything_serves,
-    _image_cannot_be_pulled,
-    _secret_does_not_exist,
-    _container_cannot_be_made,
-    _process_failed,
+    _pods_fail,
     _pods_are_refused,
-    _pod_cannot_be_scheduled,
-    _pod_was_evicted,
     _deadline_passed,
+    _counts_are_late,
     _too_few_serve,
+    _tried_again,
     _still_rolling_out,
 )
 
 
-def _pods_of(observed: Observed, revision: str) -> Iterator[PodView]:
-    """The pods of a revision that are not ready and not going, oldest first, so that the verdict does not jump between pods."""
-    pods = (pod for pod in observed.pods if pod.revision == revision and not pod.ready and not pod.deleting)
-    return iter(sorted(pods, key=lambda pod: (pod.created, pod.name)))
-
-
-def _troubled(observed: Observed, wanted: Wanted) -> Iterator[tuple[PodView, ContainerView]]:
-    return ((pod, container) for pod in _pods_of(observed, wanted.revision) for container in pod.containers)
-
-
-def _told_of(observed: Observed, wanted: Wanted) -> bool:
-    """Whether the Deployment's conditions speak of the wanted revision already."""
-    deployment = observed.deployment
+def _told(deployment: DeploymentView | None, revision: str) -> bool:
+    """Whether what the Deployment's status says is about this revision already."""
     return (
         deployment is not None
-        and deployment.revision == wanted.revision
+        and deployment.revision == revision
         and deployment.observed_generation >= deployment.generation
     )
 
 
 def _condition(deployment: DeploymentView | None, kind: str) -> Condition | None:
     return next((one for one in deployment.conditions if one.type == kind), None) if deployment else None
-
-
-def _was_ready(observed: Observed) -> bool:
-    """Whether this generation has been ready before: then missing pods are a loss, not a rollout."""
-    conditions = observed.owner.status.get("conditions") or ()
-    return any(
-        one.get("type") == "Ready"
-        and one.get("observedGeneration") == observed.owner.generation
-        and (one.get("status") == "True" or one.get("reason") == Reason.NOT_ENOUGH_REPLICAS)
-        for one in conditions
-    )
-
-
-def _detail(message: str) -> str:
-    text = message.strip().rstrip(".")[:_LONGEST_QUOTE]
-    return f": {text}" if text else ""
 
 
 def _pods(count: int) -> str:

@@ -94,6 +94,8 @@ class Reason(StrEnum):
         "A port of the server belongs to another program.", "End that program; only one on the pod's own network can be in the way.")
     IMAGE_PULL_FAILED = ("ImagePullFailed", Topic.POD, _PASSES,
         "The server image cannot be pulled.", "Check the image's name and registry: `server.image` in the chart's values.")
+    IMAGE_PULL_DENIED = ("ImagePullDenied", Topic.POD, _PASSES,
+        "The registry refuses to give the server image.", "Name a pull Secret in `server.imagePullSecrets` of the chart's values and create it in the model's namespace; or correct `server.image`.")
     SECRET_NOT_FOUND = ("SecretNotFound", Topic.POD, _PASSES,
         "The Secret of `spec.model.storage.secretRef` does not exist in this namespace.", "Create it; pods then start by themselves.")
     CONTAINER_CONFIG_ERROR = ("ContainerConfigError", Topic.POD, _PASSES,
@@ -102,11 +104,37 @@ class Reason(StrEnum):
         "The name of the server image is not the name of an image.", "Correct `server.image` in the chart's values.")
     UNSCHEDULABLE = ("Unschedulable", Topic.POD, _PASSES,
         "No node takes the pod.", "Lower `spec.runtime.resources.requests`, correct `spec.scheduling`, or add nodes.")
+    KILLED = ("Killed", Topic.POD, _PASSES,
+        "A server was killed or told to stop from outside: a failed probe, too little memory, somebody's kill. It is started again.", "Read why with `kubectl describe pod POD` if it repeats.")
+    EVICTED = ("Evicted", Topic.POD, _PASSES,
+        "A node stopped the pod or would not start it, for want of memory or disk, say. Another one is being started.", "Raise `spec.runtime.resources.requests` if it repeats.")
+    NODE_LOST = ("NodeLost", Topic.POD, _PASSES,
+        "The pod's node no longer reports.", "Wait until it is back or the pod is replaced, 5 minutes by default; or ask whoever runs the cluster.")
     PROGRESS_DEADLINE_EXCEEDED = ("ProgressDeadlineExceeded", Topic.POD, _STALLS,
         "A revision did not become ready in time.", "Look at its pods with the command in the message.")
 
     QUOTA_EXCEEDED = ("QuotaExceeded", Topic.CLUSTER, _PASSES,
         "The namespace's quota leaves no room for a pod.", "Lower `spec.runtime.resources` or `spec.scaling`, or ask for more quota.")
+    RESOURCES_MISSING = ("ResourcesMissing", Topic.CLUSTER, _STALLS,
+        "A quota of the namespace admits only pods with amounts that these do not name.", "Set what the message names in `spec.runtime.resources`.")
+    LIMIT_RANGE_VIOLATED = ("LimitRangeViolated", Topic.CLUSTER, _STALLS,
+        "A LimitRange of the namespace refuses the amounts of the pods.", "Set `spec.runtime.resources` within its bounds, or have them changed.")
+    POD_SECURITY_VIOLATED = ("PodSecurityViolated", Topic.CLUSTER, _STALLS,
+        "Pod Security refuses the pods. Modelway's own keep to `restricted`, so something in the cluster adds to them.", "Exempt the namespace from the sidecar injector, say, that the message points at.")
+    POLICY_VIOLATED = ("PolicyViolated", Topic.CLUSTER, _STALLS,
+        "A policy or a webhook of the cluster refuses the pods or a child.", "Change what the message names, or ask whoever runs the cluster for an exception.")
+    WEBHOOK_FAILED = ("WebhookFailed", Topic.CLUSTER, _PASSES,
+        "A webhook that the API server must ask does not answer.", "Have it mended or removed; it is tried again by itself.")
+    SERVICE_ACCOUNT_NOT_FOUND = ("ServiceAccountNotFound", Topic.CLUSTER, _PASSES,
+        "The namespace lacks the service account that the pods run under.", "Create it; pods then start by themselves.")
+    PRIORITY_CLASS_NOT_FOUND = ("PriorityClassNotFound", Topic.CLUSTER, _STALLS,
+        "The cluster has no PriorityClass of that name.", "Correct `spec.scheduling.priorityClassName`, or leave it out.")
+    RUNTIME_CLASS_NOT_FOUND = ("RuntimeClassNotFound", Topic.CLUSTER, _STALLS,
+        "The cluster has no RuntimeClass of that name.", "Correct `spec.scheduling.runtimeClassName`, or leave it out.")
+    OPERATOR_FORBIDDEN = ("OperatorForbidden", Topic.CLUSTER, _PASSES,
+        "The operator lacks a right that the chart gives it.", "Have the role and the binding of the chart installed again.")
+    NAMESPACE_TERMINATING = ("NamespaceTerminating", Topic.CLUSTER, _STALLS,
+        "The namespace is being deleted, and the model with it.", "Apply the model in another namespace.")
     POD_REFUSED = ("PodRefused", Topic.CLUSTER, _PASSES,
         "The cluster refuses the pods, by a policy, say.", "Change what the message names, or ask whoever runs the cluster.")
 
@@ -114,6 +142,8 @@ class Reason(StrEnum):
         "The spec cannot be followed.", "Correct the field that the message names.")
     NAME_CONFLICT = ("NameConflict", Topic.RESOURCE, _STALLS,
         "An object of a child's name exists and is not ours; it was left alone.", "Delete or rename it, or give the model another name.")
+    CHILD_CONTESTED = ("ChildContested", Topic.RESOURCE, _STALLS,
+        "Somebody keeps changing or deleting a child, which is put right every few minutes only.", "Stop the program that the message names, or make the change in the ModelDeployment.")
     CHILD_INVALID = ("ChildInvalid", Topic.RESOURCE, _STALLS,
         "The API server finds a child that the spec asks for invalid.", "Correct the field of the spec that the API server's words point at.")
     APPLY_FAILED = ("ApplyFailed", Topic.RESOURCE, _PASSES,

@@ -5,25 +5,33 @@ that is, also when something went wrong.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.apply import Applier
 from modelway.cluster.cache import Cache
 from modelway.cluster.publish import Publisher
-from modelway.errors import ClusterError, InvalidSpec, ModelwayError, NameConflict, RetryLater, Vanished
+from modelway.errors import (
+    ChildContested,
+    ClusterError,
+    InvalidSpec,
+    Leftover,
+    ModelwayError,
+    NameConflict,
+    RetryLater,
+    Vanished,
+)
 from modelway.metrics import Metrics
 from modelway.plan import planned
 from modelway.reasons import Reason
+from modelway.refusal import child_refused
 from modelway.report import SUSPENDED, Finding, status_of
 from modelway.settings import Settings
 from modelway.state import Key, Observed, Readiness
 
 CONFLICT_SECONDS = 10.0
 """How often a name that belongs to somebody else is looked at again: no watch tells when a stranger's object goes."""
-
-_UNPROCESSABLE = 422
 
 
 class Reconciler:
@@ -85,9 +93,7 @@ class Reconciler:
             plan = planned(deployment, observed, self._settings)
             if not deployment.spec.suspend:
                 await self._applier.carry_out(plan, observed)
-        except Vanished:
-            return None
-        except (InvalidSpec, NameConflict, ClusterError, RetryLater) as error:
+        except (InvalidSpec, NameConflict, ChildContested, ClusterError, RetryLater, Vanished) as error:
             failure = error
         after = self._cache.observe(key)
         if after is None:
@@ -102,23 +108,37 @@ class Reconciler:
         self._publisher.forget(key)
 
 
+_SELF_EXPLAINED: Mapping[type[ModelwayError], Reason] = {
+    InvalidSpec: Reason.INVALID_SPEC,
+    NameConflict: Reason.NAME_CONFLICT,
+    ChildContested: Reason.CHILD_CONTESTED,
+    Leftover: Reason.PROGRESSING,
+}
+"""Failures whose text is the message."""
+
+
 def _hindrance(failure: ModelwayError | None, observed: Observed) -> Readiness | None:
     """What a failure means to the user; None when it will pass by itself and the world tells enough."""
+    namespace = observed.owner.key.namespace
+    if failure is not None and type(failure) in _SELF_EXPLAINED:
+        return Readiness(_SELF_EXPLAINED[type(failure)], str(failure))
     match failure:
-        case InvalidSpec():
-            return Readiness(Reason.INVALID_SPEC, str(failure))
-        case NameConflict():
-            return Readiness(Reason.NAME_CONFLICT, str(failure))
-        case ClusterError(status=status) if 400 <= status < 500:
-            reason = Reason.CHILD_INVALID if status == _UNPROCESSABLE else Reason.APPLY_FAILED
-            return Readiness(reason, f"The cluster refused a change: {failure}")
+        case Vanished():
+            return Readiness(Reason.NAMESPACE_TERMINATING, f"Namespace {namespace} is being deleted, and this with it.")
+        case ClusterError(about=child, status=status) if child and status >= 400:
+            told = child_refused(str(failure), status, child=child, namespace=namespace)
+            return None if status >= 500 and told.reason is Reason.APPLY_FAILED else told
         case _:
             return SUSPENDED if observed.owner.document["spec"].get("suspend") else None
 
 
 def _next_look(failure: ModelwayError | None) -> float | None:
-    if isinstance(failure, NameConflict):
-        return CONFLICT_SECONDS
-    if failure is not None and not isinstance(failure, InvalidSpec):
-        raise failure
-    return None
+    match failure:
+        case None | InvalidSpec() | Vanished():
+            return None
+        case NameConflict():
+            return CONFLICT_SECONDS
+        case ChildContested(seconds=seconds):
+            return seconds
+        case _:
+            raise failure

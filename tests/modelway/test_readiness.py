@@ -90,13 +90,13 @@ def test_a_container_that_cannot_run_says_why(containers: tuple[ContainerView, .
     ("message", "reason"),
     [
         ('pods "fraud-1" is forbidden: exceeded quota: team, requested: cpu=2', "QuotaExceeded"),
-        ('pods "fraud-1" is forbidden: violates PodSecurity "restricted:latest": x', "PodRefused"),
+        ('pods "fraud-1" is forbidden: violates PodSecurity "restricted:latest": x', "PodSecurityViolated"),
     ],
 )
 def test_pods_that_the_cluster_refuses_are_told_by_the_deployment(message: str, reason: str) -> None:
     verdict = judge(_rollout(conditions=(Condition("ReplicaFailure", "True", "FailedCreate", message),)), WANTED)
     assert verdict.reason == reason
-    assert "exceeded quota" in verdict.message or "PodSecurity" in verdict.message
+    assert "cpu=2" in verdict.message or "restricted:latest" in verdict.message
 
 
 def test_a_pod_that_fits_nowhere_is_unschedulable() -> None:

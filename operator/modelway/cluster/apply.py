@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import FIELD_MANAGER, HANDOVER_MANAGER, Client
 from modelway.cluster.kinds import KIND_NAMED, OWNER_KIND
 from modelway.cluster.ownership import owned_hash, wanted_hash
-from modelway.errors import ClusterError, NameConflict, RetryLater
+from modelway.cluster.truce import Truce
+from modelway.errors import ClusterError, Leftover, NameConflict, RetryLater
 from modelway.metrics import Metrics
 from modelway.plan import Plan, Step
 from modelway.state import Child, ChildId, Key, Observed
@@ -36,39 +38,72 @@ class Applier:
         client: talks to the API server.
         cache: learns the answers at once, so that the next pass does not have to wait for the watch.
         metrics: counts repairs.
+        clock: seconds, monotonic.
     """
 
-    def __init__(self, client: Client, cache: Cache, metrics: Metrics) -> None:
+    def __init__(
+        self, client: Client, cache: Cache, metrics: Metrics, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._client = client
         self._cache = cache
         self._metrics = metrics
+        self._truce = Truce(client, clock)
         self._applied: defaultdict[Key, dict[ChildId, _Applied]] = defaultdict(dict)
 
     async def carry_out(self, plan: Plan, observed: Observed) -> None:
         """Prune and apply, in the order of the plan.
 
+        A child that is refused, or that somebody keeps changing, does not hold up the others.
+
         Raises:
             NameConflict: an object of a child's name is not ours; nothing was written.
             RetryLater: something of that name is still on its way out, or the API server is busy.
             ClusterError: a write was refused.
+            ChildContested: somebody keeps undoing what is put right.
             Vanished: the namespace is going.
         """
+        self._truce.recall(plan, observed)
         uids = await self._claimed(plan, observed)
         for child in plan.prune:
             kind, namespace = KIND_NAMED[child.id.kind], observed.owner.key.namespace
             await self._client.delete(kind, namespace, child.id.name, uid=child.uid)
-        for step in plan.steps:
-            await self._take(step, observed.owner.key, uids)
+        await self._take_all(plan.steps, observed.owner.key, uids)
+        self._truce.report(observed.owner.key)
 
     def forget(self, key: Key) -> None:
         """The ModelDeployment is gone."""
         self._applied.pop(key, None)
+        self._truce.forget(key)
 
-    async def _take(self, step: Step, key: Key, uids: Mapping[ChildId, str | None]) -> None:
+    async def _take_all(self, steps: Sequence[Step], key: Key, uids: Mapping[ChildId, str | None]) -> None:
+        refusals: dict[ChildId, ClusterError] = {}
+        withheld: set[ChildId] = set()
+        for step in steps:
+            if step.id in withheld or step.id in refusals:
+                continue
+            try:
+                if not await self._take(step, key, uids):
+                    withheld.add(step.id)
+            except ClusterError as error:
+                error.about = str(step.id)
+                if error.status < 400:
+                    raise
+                refusals[step.id] = error
+        if refusals:
+            raise next(iter(refusals.values()))
+
+    async def _take(self, step: Step, key: Key, uids: Mapping[ChildId, str | None]) -> bool:
+        """Bring one step about; whether the next step of the same child may follow."""
         now = self._cache.observe(key)
         present = now.owned(step.id) if now else None
-        if present is not None and (present.deleting or (not step.handover and self._as_wanted(key, step, present))):
-            return
+        if present is not None and present.deleting:
+            return True
+        if present is not None and not step.handover and self._as_wanted(key, step, present):
+            self._truce.keep(key, step.id)
+            return True
+        repair = self._is_repair(key, step, present)
+        if repair and await self._truce.holds(key, step, present):
+            return False
         uid = present.uid if present else uids.get(step.id)
         metadata = {**step.body["metadata"], **({"uid": uid} if uid else {})}
         manager = HANDOVER_MANAGER if step.handover else FIELD_MANAGER
@@ -82,8 +117,14 @@ class Applier:
                 raise RetryLater(f"{step.id} changed meanwhile: {error}", seconds=LEFTOVER_SECONDS) from error
             raise
         self._cache.store(kind, answer)
+        if repair:
+            self._truce.broken(key, step.id)
+            self._metrics.repairs.labels(kind=step.id.kind).inc()
+            logger.info("Repaired %s", step.id, extra={"resource": key})
         if not step.handover:
-            self._note(key, step, answer)
+            owned = owned_hash(answer, FIELD_MANAGER)
+            self._applied[key][step.id] = _Applied(wanted_hash(step.body), answer["metadata"]["uid"], owned)
+        return True
 
     def _as_wanted(self, key: Key, step: Step, present: Child) -> bool:
         wanted = wanted_hash(step.body)
@@ -94,14 +135,14 @@ class Applier:
             present.owned_hash,
         )
 
-    def _note(self, key: Key, step: Step, answer: Mapping[str, Any]) -> None:
-        wanted = wanted_hash(step.body)
+    def _is_repair(self, key: Key, step: Step, present: Child | None) -> bool:
+        """Whether the child was as it should be once, and somebody changed or deleted it."""
         before = self._applied[key].get(step.id)
-        if before is not None and before.wanted == wanted:
-            self._metrics.repairs.labels(kind=step.id.kind).inc()
-            logger.info("Repaired %s", step.id, extra={"resource": key})
-        owned = owned_hash(answer, FIELD_MANAGER)
-        self._applied[key][step.id] = _Applied(wanted, answer["metadata"]["uid"], owned)
+        if before is None:
+            return not step.handover and self._truce.remembers(key, step.id)
+        if present is None or present.uid != before.uid:
+            return True
+        return not step.handover and before.wanted == wanted_hash(step.body)
 
     # Whose it is ------------------------------------------------------------------------------------------------------------------------
 
@@ -121,8 +162,8 @@ class Applier:
         if owner.get("uid") == observed.owner.uid:
             return str(metadata["uid"])
         if owner.get("kind") == OWNER_KIND and owner.get("name") == name:
-            raise RetryLater(
-                f"{child} of an earlier {OWNER_KIND} {name} is still being deleted", seconds=LEFTOVER_SECONDS
+            raise Leftover(
+                f"Waiting for {child} of an earlier {OWNER_KIND} {name} to be deleted.", seconds=LEFTOVER_SECONDS
             )
         kind = KIND_NAMED[child.kind].plural
         raise NameConflict(

@@ -84,6 +84,15 @@ class Client:
         metadata: dict[str, Any] = found.get("metadata", {})
         return metadata
 
+    async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
+        """One object, whole; None when there is none of that name."""
+        try:
+            return await self._request("GET", kind.path(namespace, name))
+        except ClusterError as error:
+            if error.status == 404:
+                return None
+            raise
+
     async def apply(
         self, kind: Kind, body: Mapping[str, Any], *, force: bool = True, manager: str = FIELD_MANAGER
     ) -> dict[str, Any]:

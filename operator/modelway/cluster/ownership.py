@@ -21,9 +21,14 @@ def owned_hash(obj: Mapping[str, Any], manager: str) -> str:
 
 def wanted_hash(body: Mapping[str, Any]) -> str:
     """Hash of what an apply of `body` would own; equal to `owned_hash` of the object as long as nothing drifted."""
+    return _hash(wanted_fields(body))
+
+
+def wanted_fields(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that an apply of `body` would own."""
     fields = {name: value for name, value in body.items() if name not in _IDENTITY}
     fields["metadata"] = {name: value for name, value in body["metadata"].items() if name not in _METADATA_IDENTITY}
-    return _hash(fields)
+    return fields
 
 
 def owned_fields(obj: Mapping[str, Any], manager: str) -> dict[str, Any]:
