@@ -47,11 +47,11 @@ def rolled_out(deployment: DeploymentView, revision: str) -> bool:
 
 
 def _size_is_changing(observed: Observed, wanted: Wanted) -> Readiness | None:
-    """Somebody, an autoscaler say, has just changed the size: the controller counts anew within moments, and nothing else is different."""
-    deployment = observed.deployment
+    """An autoscaler, say, has just changed the size of what serves: the controller counts anew within moments."""
+    deployment, before = observed.deployment, observed.told
     if deployment is None or deployment.revision != wanted.revision or _told(deployment, wanted.revision):
         return None
-    return observed.told
+    return before if before is not None and before.ready and deployment.available >= wanted.available else None
 
 
 def _everything_serves(observed: Observed, wanted: Wanted) -> Readiness | None:
@@ -90,13 +90,13 @@ def _counts_are_late(observed: Observed, wanted: Wanted) -> Readiness | None:
 
 
 def _too_few_serve(observed: Observed, wanted: Wanted) -> Readiness | None:
+    """Pods are missing that were there: a loss, not a rollout."""
     deployment, before = observed.deployment, observed.told
-    was_ready = before is not None and before.reason in {Reason.SERVING, Reason.NOT_ENOUGH_REPLICAS}
-    if deployment is None or not was_ready or not _told(deployment, wanted.revision):
+    if before is None or before.reason not in {Reason.SERVING, Reason.NOT_ENOUGH_REPLICAS}:
         return None
-    if deployment.replicas > deployment.updated:
+    if deployment and (deployment.revision != wanted.revision or deployment.replicas > deployment.updated):
         return None
-    message = f"{deployment.available} of {_pods(wanted.available)} serve; the others are being started."
+    message = f"{serving(observed)} of {_pods(wanted.available)} serve; the others are being started."
     return Readiness(Reason.NOT_ENOUGH_REPLICAS, message)
 
 

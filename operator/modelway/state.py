@@ -124,6 +124,7 @@ class ContainerView:
     """A container of a pod, as its node reports it."""
 
     name: str
+    image: str
     ready: bool
     restarts: int
     running: bool
@@ -136,9 +137,13 @@ class ContainerView:
 
     @property
     def failure(self) -> Termination | None:
-        """The last end that was not a success: it stays while the container is being started again."""
+        """The last end that was not a success: it stays while the container is being started again.
+
+        An end with exit code 0 is none, unless the container was started again after it: then it should have gone on.
+        """
         last = self.ended or self.ended_before
-        return last if last is not None and last.exit_code != 0 else None
+        again = self.restarts > 0 and self.ended is None
+        return last if last is not None and (last.exit_code != 0 or again) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +157,16 @@ class PodView:
     created: str
     deleting: bool
     ready: bool
+    node: str
+    """Where it runs; empty before it is scheduled."""
+    lost: bool
+    """Whether its node no longer tells how its containers are."""
     unschedulable: str | None
     """The scheduler's message when no node fits."""
     evicted: str | None
     """The node's message when the pod failed as a whole."""
+    changed: str
+    """When its readiness last changed."""
     containers: tuple[ContainerView, ...]
     """Init containers first, in the order they run."""
 
@@ -166,6 +177,8 @@ class Readiness:
 
     reason: Reason
     message: str
+    recovering: bool = False
+    """Whether the reason is that of before: its cause is no longer seen, and pods are being started."""
 
     @property
     def ready(self) -> bool:
@@ -175,7 +188,7 @@ class Readiness:
     @property
     def stalled(self) -> bool:
         """Whether waiting alone will not cure it: the spec or the artifact must change."""
-        return not self.reason.waiting_cures
+        return not self.reason.waiting_cures and not self.recovering
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +201,16 @@ class Observed:
     pods: tuple[PodView, ...] = ()
     last_size: int = 0
     """`spec.replicas` that the Deployment had when it was last seen; 0 when that is not known."""
+
+    @property
+    def told(self) -> Readiness | None:
+        """The verdict that status holds on the present generation; None when there is none, or none that this release knows."""
+        conditions = self.owner.status.get("conditions") or ()
+        told = next((one for one in conditions if one.get("type") == "Ready"), None)
+        if told is None or told.get("observedGeneration") != self.owner.generation:
+            return None
+        reason = next((one for one in Reason if one == told.get("reason")), None)
+        return Readiness(reason, told.get("message", "")) if reason else None
 
     def owned(self, child: ChildId) -> Child | None:
         """The child of that name when this very ModelDeployment owns it."""

@@ -28,7 +28,10 @@ REASON_OF_EXIT_CODE = {
     24: Reason.LOAD_FAILED,
     25: Reason.WARMUP_FAILED,
     26: Reason.LOAD_TIMEOUT,
+    132: Reason.LOAD_CRASHED,
     134: Reason.LOAD_CRASHED,
+    135: Reason.LOAD_CRASHED,
+    136: Reason.LOAD_CRASHED,
     139: Reason.LOAD_CRASHED,
 }
 """What the server's exit codes mean where its message is missing."""

@@ -9,8 +9,8 @@ from modelway.termination import REASON_OF_EXIT_CODE, explained, fetched_digest
 from modelway_server.errors import LOAD_FAILURES, LoadFailure, ModelNotFound
 from modelway_server.report import encode, failure_report
 
-CRASHES = {2, 134, 139}
-"""Exit codes that no failure of the server's own ends with: a wrong command line, an abort, a segmentation fault."""
+CRASHES = {2, 132, 134, 135, 136, 139}
+"""Exit codes that no failure of the server's own ends with: a wrong command line, and the signals of crashing code."""
 
 
 def ended(code: int, message: bytes = b"") -> Termination:
@@ -52,6 +52,7 @@ def test_the_operator_reads_the_digest_that_fetch_reports() -> None:
     report = encode({"reason": "Fetched", "digest": digest, "bytes": 5, "uri": "s3://" + "é" * 2000})
     fetch = ContainerView(
         name="fetch",
+        image="modelway/server",
         ready=True,
         restarts=0,
         running=False,
@@ -68,8 +69,11 @@ def test_the_operator_reads_the_digest_that_fetch_reports() -> None:
         created="",
         deleting=False,
         ready=False,
+        node="",
+        lost=False,
         unschedulable=None,
         evicted=None,
+        changed="",
         containers=(fetch,),
     )
     assert fetched_digest(pod) == digest

@@ -1,15 +1,19 @@
 """Readiness: each way a model can fail to come up has its own reason, and says what to do about it."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from modelway.readiness import Wanted, judge
-from modelway.state import Condition, ContainerView, Observed, PodView, Readiness, Termination
+from modelway.reasons import Reason
+from modelway.state import Condition, ContainerView, Observed, Owner, PodView, Readiness, Termination
 from modelway.termination import REASON_OF_EXIT_CODE, explained, fetched_digest
 from support.observed import NEW, OLD, container, deployment, observed, owner, pod
 
 WANTED = Wanted(NEW, 1)
+ENDED_WELL = Termination(0, "Completed", "")
+UNAUTHORIZED = 'failed to pull and unpack image "s:1": failed to authorize: unexpected status: 401 Unauthorized'
 
 
 def _told(reason: str, message: str = "It broke.", remedy: str = "Mend it.", code: int = 20) -> Termination:
@@ -19,6 +23,16 @@ def _told(reason: str, message: str = "It broke.", remedy: str = "Mend it.", cod
 def _rollout(*pods: PodView, conditions: tuple[Condition, ...] = ()) -> Observed:
     """A new revision that has one pod which is not up, while the old one serves."""
     return observed(deployment(replicas=2, updated=1, available=1, conditions=conditions), pods=pods)
+
+
+def at(seconds: int) -> str:
+    return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def told(reason: Reason, message: str = "m", *, generation: int = 1) -> Owner:
+    """A ModelDeployment whose status says this already; it is now at generation 1."""
+    ready = {"type": "Ready", "reason": str(reason), "message": message, "observedGeneration": generation}
+    return owner(status={"conditions": [ready]})
 
 
 def _judged(*containers: ContainerView) -> Readiness:
@@ -53,7 +67,20 @@ def test_growth_beyond_what_was_promised_does_not_take_readiness_away() -> None:
     ("containers", "reason", "says"),
     [
         ((container("fetch", waiting="ErrImagePull", message="no such image"),), "ImagePullFailed", "no such image"),
-        ((container("fetch", waiting="ImagePullBackOff"),), "ImagePullFailed", "pull secrets"),
+        (
+            (container("fetch", waiting="ImagePullBackOff", message='Back-off pulling image "s:1"'),),
+            "ImagePullFailed",
+            "server.image",
+        ),
+        ((container("fetch", waiting="InvalidImageName"),), "InvalidImageName", "modelway/server:1"),
+        ((container("fetch", waiting="ErrImagePull", message=UNAUTHORIZED),), "ImagePullDenied", "imagePullSecrets"),
+        (
+            (container(ended=Termination(128, "StartError", "exec: no such file")),),
+            "ContainerConfigError",
+            "no such file",
+        ),
+        ((container(ended=Termination(137, "Error", "")),), "Killed", "SIGKILL"),
+        ((container(waiting="CrashLoopBackOff", restarts=1, before=ENDED_WELL),), "Killed", "told to stop"),
         (
             (container("fetch", waiting="CreateContainerConfigError", message='secret "s3" not found'),),
             "SecretNotFound",
@@ -105,6 +132,27 @@ def test_a_pod_that_fits_nowhere_is_unschedulable() -> None:
     assert "Insufficient cpu" in verdict.message
 
 
+def test_a_pod_whose_node_is_silent_is_lost() -> None:
+    verdict = judge(_rollout(pod(container(ready=True), lost=True)), WANTED)
+    assert verdict.reason == "NodeLost"
+    assert "Node node-1" in verdict.message
+
+
+def test_an_evicted_pod_is_the_reason_until_its_place_is_taken() -> None:
+    gone = pod(container(ended=Termination(137, "Error", "")), name="a", evicted="low on memory", changed=at(60))
+    assert judge(_rollout(gone), WANTED).reason == "Evicted"
+    assert judge(_rollout(gone, pod(name="b", created=at(61))), WANTED).reason == "Evicted"
+    assert judge(_rollout(gone, pod(name="b", created=at(600))), WANTED).reason == "Progressing"
+
+
+def test_the_secret_is_named_when_its_credentials_are_refused() -> None:
+    model = {"uri": "s3://a/b", "storage": {"secretRef": {"name": "store"}}}
+    refused = pod(container("fetch", ended=_told("AccessDenied", code=11)))
+    verdict = judge(observed(deployment(available=0), pods=(refused,), by=owner({"model": model})), WANTED)
+    assert verdict.reason == "AccessDenied"
+    assert "Secret store of namespace risk" in verdict.message
+
+
 def test_a_rollout_that_stands_still_has_missed_its_deadline() -> None:
     late = Condition("Progressing", "False", "ProgressDeadlineExceeded", "no progress")
     assert judge(_rollout(conditions=(late,)), WANTED).reason == "ProgressDeadlineExceeded"
@@ -116,8 +164,51 @@ def test_conditions_of_the_last_rollout_are_not_held_against_this_one() -> None:
 
 
 def test_a_loss_of_pods_after_success_is_no_new_rollout() -> None:
-    before = owner(status={"conditions": [{"type": "Ready", "status": "True", "observedGeneration": 1}]})
-    assert judge(observed(deployment(size=2, available=1), by=before), Wanted(NEW, 2)).reason == "NotEnoughReplicas"
+    lost = observed(deployment(size=2, available=1), by=told(Reason.SERVING))
+    assert judge(lost, Wanted(NEW, 2)).reason == "NotEnoughReplicas"
+
+
+def test_a_reason_stays_while_pods_are_tried_again_and_says_so_once() -> None:
+    before = told(Reason.SECRET_NOT_FOUND, "There is no Secret s.")
+    verdict = judge(observed(deployment(available=0), pods=(pod(container()),), by=before), WANTED)
+    assert (verdict.reason, verdict.stalled) == ("SecretNotFound", False)
+    assert verdict.message == "Pods are being started again. Before: There is no Secret s."
+    again = judge(observed(deployment(available=0), by=told(verdict.reason, verdict.message)), WANTED)
+    assert again == verdict
+
+
+def test_a_model_that_was_refused_is_not_stalled_while_it_is_tried_again() -> None:
+    verdict = judge(observed(deployment(available=0), by=told(Reason.MODEL_NOT_FOUND)), WANTED)
+    assert (verdict.reason, verdict.stalled) == ("ModelNotFound", False)
+
+
+def test_the_reason_of_another_generation_is_over() -> None:
+    before = told(Reason.MODEL_NOT_FOUND, generation=2)
+    assert judge(observed(deployment(available=0), by=before), WANTED).reason == "Progressing"
+
+
+@pytest.mark.parametrize("reason", [Reason.SERVING, Reason.OUT_OF_MEMORY, Reason.PROGRESSING])
+def test_a_verdict_holds_until_the_deployment_has_counted_the_pods_that_are_ready(reason: Reason) -> None:
+    late = observed(deployment(available=0), pods=(pod(container(ready=True), ready=True),), by=told(reason))
+    assert judge(late, WANTED) == Readiness(reason, "m")
+
+
+def test_a_change_of_size_does_not_take_readiness_away() -> None:
+    grown = observed(deployment(size=5, replicas=2, observed=False), by=told(Reason.SERVING))
+    assert judge(grown, Wanted(NEW, 2)).ready
+
+
+def test_an_image_back_off_without_a_cause_keeps_the_cause_of_before() -> None:
+    before = told(Reason.IMAGE_PULL_DENIED)
+    silent = pod(container(waiting="ImagePullBackOff", message='Back-off pulling image "s:1"'))
+    verdict = judge(observed(deployment(available=0), pods=(silent,), by=before), WANTED)
+    assert verdict == Readiness(Reason.IMAGE_PULL_DENIED, "m")
+
+
+def test_an_image_that_fails_and_backs_off_is_told_in_the_same_words() -> None:
+    failed = _judged(container(waiting="ErrImagePull", message="not found"))
+    backed_off = 'Back-off pulling image "s:1": ErrImagePull: not found'
+    assert _judged(container(waiting="ImagePullBackOff", message=backed_off)) == failed
 
 
 @pytest.mark.parametrize(

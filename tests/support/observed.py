@@ -109,6 +109,7 @@ def revision(
 def container(
     name: str = "serve",
     *,
+    image: str = "modelway/server:1",
     ready: bool = False,
     restarts: int = 0,
     waiting: str = "",
@@ -118,7 +119,7 @@ def container(
 ) -> ContainerView:
     """A container that is not up."""
     running = not waiting and ended is None
-    return ContainerView(name, ready, restarts, running, waiting, message, ended, before)
+    return ContainerView(name, image, ready, restarts, running, waiting, message, ended, before)
 
 
 def pod(
@@ -126,8 +127,10 @@ def pod(
     name: str = "fraud-1",
     revision: str = NEW,
     ready: bool = False,
+    lost: bool = False,
     unschedulable: str | None = None,
     evicted: str | None = None,
+    changed: str = "",
     deleting: bool = False,
     created: str = "2026-01-01T00:00:00Z",
 ) -> PodView:
@@ -140,8 +143,11 @@ def pod(
         created=created,
         deleting=deleting,
         ready=ready,
+        node="node-1",
+        lost=lost,
         unschedulable=unschedulable,
         evicted=evicted,
+        changed=changed,
         containers=containers,
     )
 

@@ -145,14 +145,30 @@ def _pod(obj: Mapping[str, Any]) -> PodView:
         created=metadata.get("creationTimestamp") or "",
         deleting="deletionTimestamp" in metadata,
         ready=ready is not None and ready.status == "True",
+        node=(obj.get("spec") or {}).get("nodeName") or "",
+        lost=_is_lost(conditions, status),
         unschedulable=scheduled.message
         if scheduled and scheduled.status == "False" and scheduled.reason == "Unschedulable"
         else None,
         evicted=status.get("message", status["reason"])
         if status.get("phase") == "Failed" and status.get("reason")
         else None,
+        changed=_changed(status),
         containers=tuple(_container(one) for one in containers),
     )
+
+
+def _is_lost(conditions: Mapping[str, Condition], status: Mapping[str, Any]) -> bool:
+    """Whether the pod was marked not ready by the cluster, its node being silent: the node itself last said that all is well."""
+    ready, containers = conditions.get("Ready"), conditions.get("ContainersReady")
+    if ready is None or ready.status == "True" or ready.reason == "ReadinessGatesNotReady":
+        return False
+    return status.get("reason") == "NodeLost" or (containers is not None and containers.status == "True")
+
+
+def _changed(status: Mapping[str, Any]) -> str:
+    times = (c.get("lastTransitionTime") for c in status.get("conditions") or () if c["type"] == "Ready")
+    return next(times, None) or ""
 
 
 def _container(status: Mapping[str, Any]) -> ContainerView:
@@ -160,6 +176,7 @@ def _container(status: Mapping[str, Any]) -> ContainerView:
     waiting = state.get("waiting") or {}
     return ContainerView(
         name=status["name"],
+        image=status.get("image", ""),
         ready=bool(status.get("ready")),
         restarts=status.get("restartCount", 0),
         running="running" in state,

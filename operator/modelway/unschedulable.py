@@ -1,0 +1,72 @@
+"""What the scheduler's refusal of a pod means, and which field to change. Pure.
+
+The scheduler says in prose how many nodes each of its filters refused: `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated
+taint {dedicated: ml}. preemption: ...`. The words of its filters have been the same for years; whatever is not known here is quoted all the same.
+"""
+
+import re
+from typing import NamedTuple
+
+_LONGEST_QUOTE = 400
+
+
+class _Filter(NamedTuple):
+    """One way in which nodes do not fit."""
+
+    pattern: re.Pattern[str]
+    what: str
+    remedy: str
+
+
+def _filter(pattern: str, what: str, remedy: str) -> _Filter:
+    return _Filter(re.compile(pattern, re.IGNORECASE), what, remedy)
+
+
+_FILTERS = (
+    _filter(
+        r"insufficient (?P<what>[\w./-]+)",
+        "too little {what} is free",
+        "lower spec.runtime.resources.requests, or add larger nodes",
+    ),
+    _filter(r"too many pods", "nodes are full of pods", "add nodes"),
+    _filter(
+        r"didn't match pod's node affinity|didn't match node selector",
+        "no node has the labels that spec.scheduling asks for",
+        "correct spec.scheduling.nodeSelector or affinity (kubectl get nodes --show-labels)",
+    ),
+    _filter(
+        r"untolerated taint(?:\(s\))?(?: \{(?P<what>[^}]*)\})?",
+        "nodes have a taint that it does not tolerate {what}",
+        "add a toleration to spec.scheduling.tolerations",
+    ),
+    _filter(r"were unschedulable", "nodes are closed to new pods", "kubectl uncordon them, or add nodes"),
+    _filter(
+        r"didn't match pod (?:anti-)?affinity rules|satisfy existing pods anti-affinity",
+        "pods near which it must, or must not, run are in the way",
+        "correct spec.scheduling.affinity",
+    ),
+    _filter(
+        r"didn't match pod topology spread constraints",
+        "it would be spread too unevenly",
+        "correct spec.scheduling.topologySpread",
+    ),
+)
+
+
+def explained(message: str) -> str:
+    """The scheduler's message as a cause and what to do about it, with the scheduler's own words kept.
+
+    Args:
+        message: of the pod's condition PodScheduled.
+    """
+    words = message.partition(" preemption:")[0].strip().rstrip(".")
+    found = [(one, match) for one in _FILTERS for match in one.pattern.finditer(words)]
+    causes = list(dict.fromkeys(_cause(one, match) for one, match in found)) or ["no node fits"]
+    remedies = list(dict.fromkeys(one.remedy for one, _ in found)) or ["correct spec.scheduling, or add nodes"]
+    remedy = "; or ".join(remedies)
+    quote = f" ({words[:_LONGEST_QUOTE]})" if words else ""
+    return f"{', '.join(causes)}{quote}. {remedy[0].upper()}{remedy[1:]}."
+
+
+def _cause(one: _Filter, match: re.Match[str]) -> str:
+    return one.what.format(what=match.groupdict().get("what") or "").strip()

@@ -1,0 +1,44 @@
+"""Unschedulable: what the scheduler says becomes a cause and a field to change, and its own words stay."""
+
+import pytest
+
+from modelway.unschedulable import explained
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("1 Insufficient cpu", ["too little cpu is free", "Lower spec.runtime.resources.requests"]),
+        ("2 Insufficient nvidia.com/gpu", ["too little nvidia.com/gpu is free"]),
+        ("1 Too many pods", ["nodes are full of pods", "Add nodes"]),
+        (
+            "1 node(s) didn't match Pod's node affinity/selector",
+            ["no node has the labels", "Correct spec.scheduling.nodeSelector"],
+        ),
+        ("1 node(s) had untolerated taint {dedicated: ml}", ["dedicated: ml", "Add a toleration"]),
+        ("1 node(s) had untolerated taint(s)", ["a taint that it does not tolerate", "Add a toleration"]),
+        ("1 node(s) were unschedulable", ["closed to new pods"]),
+        ("1 node(s) didn't match pod anti-affinity rules", ["Correct spec.scheduling.affinity"]),
+        ("1 node(s) didn't match pod topology spread constraints", ["spec.scheduling.topologySpread"]),
+        ("1 node(s) had an unheard-of objection", ["no node fits", "unheard-of objection", "spec.scheduling"]),
+    ],
+)
+def test_each_filter_has_its_cause_and_its_field(words: str, says: list[str]) -> None:
+    told = explained(f"0/1 nodes are available: {words}. preemption: 0/1 nodes are available: 1 No victims found.")
+    assert [part for part in (*says, words) if part not in told] == []
+    assert "preemption" not in told
+
+
+def test_several_filters_are_all_named() -> None:
+    told = explained(
+        "0/3 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 node(s) had untolerated taint {a: b}."
+    )
+    assert told.startswith("too little cpu is free, too little memory is free, nodes have a taint")
+    assert told.endswith(
+        "Lower spec.runtime.resources.requests, or add larger nodes; or add a toleration to spec.scheduling.tolerations."
+    )
+
+
+@pytest.mark.parametrize("words", ["", "."])
+def test_a_scheduler_that_says_nothing_is_no_failure(words: str) -> None:
+    assert explained(words) == "no node fits. Correct spec.scheduling, or add nodes."
