@@ -32,6 +32,7 @@ check: .venv/ready
 generate: .venv/ready
 	$(BIN)/python -m modelway.generate
 	$(BIN)/python -m support.reference
+	$(BIN)/python -m support.survey
 
 lock: .venv/ready
 	$(BIN)/python -m support.lock $(if $(UPGRADE),--upgrade)

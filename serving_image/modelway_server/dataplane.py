@@ -69,7 +69,7 @@ class DataPlane:
             version=self.identity.version,
             request_id=request.id,
             outputs=outputs,
-            parameters={},
+            classes=self._classes(methods) if request.classes else {},
         )
         return Answer(answer, rows.count)
 
@@ -80,9 +80,13 @@ class DataPlane:
             InputError: the request is at fault; the field is named.
             PredictionFailed: the model is.
         """
-        rows = self._v1_rows(v1.decode_request(body))
-        outputs = self._runtime.call(self._runtime.methods[0], rows.values, rows.count)
-        return Answer(v1.encode_answer(outputs), rows.count)
+        request = v1.decode_request(body)
+        method = self._runtime.methods[0]
+        classes = list(self._classes((method,)).values()) if request.classes else []
+        rows = self._v1_rows(request)
+        outputs = self._runtime.call(method, rows.values, rows.count)
+        # several arrays have one list of classes each
+        return Answer(v1.encode_answer(outputs, classes[0] if len(classes) == 1 else classes or None), rows.count)
 
     def server_metadata(self) -> dict[str, Any]:
         """The V2 metadata of the server."""
@@ -108,6 +112,18 @@ class DataPlane:
             | {"method": self._runtime.methods[0]}
             | {k: v for k, v in facts.items() if v}
         )
+
+    def _classes(self, methods: tuple[str, ...]) -> dict[str, tuple[Any, ...]]:
+        """The classes of the outputs of these methods that have any, by the output's name.
+
+        Raises:
+            MalformedRequest: none has.
+        """
+        outputs = [output for method in methods for output in self._runtime.signature.outputs[method]]
+        classes = {output.name: output.classes for output in outputs if output.classes is not None}
+        if not classes:
+            raise MalformedRequest(f"{', '.join(methods)} of this model has no classes", field="parameters.classes")
+        return classes
 
     def _v1_rows(self, request: v1.PredictRequest) -> Rows:
         signature = self._runtime.signature

@@ -4,24 +4,20 @@ A worker warms up its own copy: a process that has run OpenMP code cannot be for
 """
 
 import asyncio
-import faulthandler
 import gc
 import logging
 import os
 import signal
 import socket
-import threading
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 
 import uvloop
 
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.dataplane import DataPlane, Identity
-from modelway_server.errors import LoadFailed, LoadFailure, LoadTimeout, PortTaken
+from modelway_server.errors import LoadFailed, LoadFailure, PortTaken
 from modelway_server.http.predictor import Predictor
 from modelway_server.http.server import Bounds, Ports, Worker
 from modelway_server.lifecycle import Lifecycle
@@ -30,13 +26,13 @@ from modelway_server.report import report_failure
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Runtime
 from modelway_server.settings import ServeSettings
+from modelway_server.watchdog import watchdog
 from modelway_server.workers import supervise
 
 _LOGGER = logging.getLogger(__name__)
 
 STUCK_TIMEOUTS = 4
 """A prediction that runs for so many request timeouts (and at least a minute) will not end: the pod is restarted."""
-_HARD_STOP_SECONDS = 10
 
 
 def serve(settings: ServeSettings) -> int:
@@ -56,7 +52,7 @@ def serve(settings: ServeSettings) -> int:
         return _report(PortTaken(f"{ports} cannot be had: {error}"))
     try:
         deadline = started + settings.startup_timeout
-        with _watchdog(deadline):
+        with watchdog(deadline):
             path = locate_model(settings.model_dir)
             model = f"{settings.namespace}/{settings.name}".lstrip("/")
             _LOGGER.info("loading %s", path.name, extra={"model": model, "bytes": path.stat().st_size})
@@ -106,7 +102,7 @@ class _Pod:
         settings = self._settings
         predictor = Predictor(self._lifecycle, timeout=settings.request_timeout, max_bytes=settings.max_request_bytes)
         begun = time.monotonic()
-        with _watchdog(begun + settings.startup_timeout - self._load_seconds):
+        with watchdog(begun + settings.startup_timeout - self._load_seconds):
             await predictor.warm_up(self._runtime.warm_up)
         load_seconds = self._load_seconds + time.monotonic() - begun
         gc.freeze()
@@ -164,29 +160,6 @@ def _bound(host: str, port: int) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-@contextmanager
-def _watchdog(deadline: float) -> Iterator[None]:
-    """End the process with LoadTimeout when the block is not left before the deadline, even if it never returns.
-
-    The timer needs the interpreter; code that holds it for ever is ended by faulthandler a little later.
-    """
-    seconds = max(deadline - time.monotonic(), 0.001)
-    timer = threading.Timer(seconds, _end_late)
-    timer.daemon = True
-    timer.start()
-    faulthandler.dump_traceback_later(seconds + _HARD_STOP_SECONDS, exit=True)
-    try:
-        yield
-    finally:
-        faulthandler.cancel_dump_traceback_later()
-        timer.cancel()
-        timer.join()
-
-
-def _end_late() -> None:
-    os._exit(report_failure(LoadTimeout("the model was not loaded and warmed up in time")))
 
 
 def _end_while_loading(signum: int, _: FrameType | None) -> None:

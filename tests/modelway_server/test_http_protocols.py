@@ -61,8 +61,10 @@ def test_one_tensor_per_column(mixed: Served) -> None:
 def test_model_metadata(forest: Served, path: str) -> None:
     body = forest.request("GET", path).body
     assert (body["name"], body["versions"], body["platform"]) == ("model", ["v7"], "sklearn")
-    assert body["inputs"] == [{"name": "input", "datatype": "FP64", "shape": [-1, 13]}]
-    assert body["outputs"][1] == {"name": "predict_proba", "datatype": "FP64", "shape": [-1, 3]}
+    takes = {"name": "input", "datatype": "FP64", "shape": [-1, 13], "parameters": {"nullable": True}}
+    gives = {"name": "predict_proba", "datatype": "FP64", "shape": [-1, 3], "parameters": {"classes": [0, 1, 2]}}
+    assert body["inputs"] == [takes]
+    assert body["outputs"][1] == gives
     assert body["parameters"]["estimator"].endswith("RandomForestClassifier")
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 ROWS = -1
 """The variable dimension of a shape."""
+MAX_NAMES = 10_000
+"""Columns or categories that the metadata lists; where there are more (a vocabulary, say) it lists none."""
 
 
 class Form(Enum):
@@ -23,6 +25,17 @@ class Form(Enum):
     """A list of strings."""
 
 
+class Dates(Enum):
+    """What is sent for a date: ISO 8601, as a string."""
+
+    LOCAL = "none"
+    """`2024-05-01` or `2024-05-01T12:00:00`: the model was trained on times without a zone."""
+    ZONED = "required"
+    """`2024-05-01T12:00:00+02:00` or `2024-05-01T10:00:00Z`: the model itself asks for a zone."""
+    EITHER = "optional"
+    """Both, if all of a request are of one sort."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of the training data.
@@ -35,6 +48,7 @@ class Column:
         used: False for a column that the model drops: it may be left out, and any value is fine.
         typed: False where the model's own code alone knows what the column holds: numbers, strings and booleans pass.
         missing: what the model was trained to see in place of a missing string: NaN, or None.
+        dates: set where the strings are dates, which the model takes as such.
     """
 
     name: str
@@ -44,6 +58,7 @@ class Column:
     used: bool = True
     typed: bool = True
     missing: float | None = float("nan")
+    dates: Dates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +69,16 @@ class Output:
         name: its name in answers.
         datatype: the protocol's name of its type.
         shape: its dimensions, ROWS first.
+        classes: the labels that it tells of, in the model's order, each a JSON scalar. Where the model gives several
+            labels a row in one array, one tuple of them for each. None for what knows no labels.
+        columns: the names of its columns, where the model tells them.
     """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
+    classes: tuple[Any, ...] | None = None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,28 +112,53 @@ class Signature:
     @property
     def per_column(self) -> bool:
         """Whether a V2 request needs one tensor per column, because their datatypes differ."""
-        return self.form in {Form.FRAME, Form.OBJECTS} and len({c.datatype for c in self.columns if c.used}) > 1
+        used = {(column.datatype, column.dates) for column in self.columns if column.used}
+        return self.form in {Form.FRAME, Form.OBJECTS} and len(used) > 1
 
     def describe_inputs(self) -> list[dict[str, Any]]:
         """The V2 metadata of the inputs."""
         if self.form is Form.TEXT:
-            return [{"name": "text", "datatype": "BYTES", "shape": [ROWS]}]
+            return [_tensor("text", "BYTES", (ROWS,), {})]
+        used = [column for column in self.columns if column.used]
         if self.per_column:
-            return [
-                {"name": column.name, "datatype": column.datatype, "shape": [ROWS, 1]}
-                for column in self.columns
-                if column.used
-            ]
-        datatype = next((column.datatype for column in self.columns if column.used), "FP64")
-        tensor: dict[str, Any] = {"name": "input", "datatype": datatype, "shape": [ROWS, self.width or ROWS]}
-        if self.named:
-            tensor["columns"] = [column.name for column in self.columns]
-        return [tensor]
+            return [_tensor(column.name, column.datatype, (ROWS, 1), _told_of(column)) for column in used]
+        told = [_told_of(column) for column in used]
+        parameters = told[0] if told and all(other == told[0] for other in told) else {}
+        if self.named and len(self.columns) <= MAX_NAMES:
+            parameters = {"columns": [column.name for column in self.columns], **parameters}
+        datatype = used[0].datatype if used else "FP64"
+        return [_tensor("input", datatype, (ROWS, self.width or ROWS), parameters)]
 
     def describe_outputs(self) -> list[dict[str, Any]]:
         """The V2 metadata of the outputs of every method."""
         return [
-            {"name": output.name, "datatype": output.datatype, "shape": list(output.shape)}
+            _tensor(output.name, output.datatype, output.shape, _names_of(output))
             for outputs in self.outputs.values()
             for output in outputs
         ]
+
+
+def _tensor(name: str, datatype: str, shape: tuple[int, ...], parameters: dict[str, Any]) -> dict[str, Any]:
+    described = {"name": name, "datatype": datatype, "shape": list(shape)}
+    return described | ({"parameters": parameters} if parameters else {})
+
+
+def _told_of(column: Column) -> dict[str, Any]:
+    """What a client may know of a column beside its datatype."""
+    parameters: dict[str, Any] = {}
+    if column.dates is not None:
+        parameters |= {"content_type": "datetime", "time_zone": column.dates.value}
+    if column.nullable:
+        parameters["nullable"] = True
+    if column.categories is not None and len(column.categories) <= MAX_NAMES:
+        parameters["categories"] = sorted(column.categories, key=lambda value: (str(type(value)), value))
+    return parameters
+
+
+def _names_of(output: Output) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    if output.classes is not None:
+        parameters["classes"] = output.classes
+    if output.columns and len(output.columns) <= MAX_NAMES:
+        parameters["columns"] = output.columns
+    return parameters

@@ -3,7 +3,7 @@
 Source: the V1 data plane of KServe, which is TensorFlow Serving's REST predict API.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.errors import MalformedRequest
+from modelway_server.protocol.parameters import asks_for_classes
 from modelway_server.protocol.strict_json import dumps, json_type, parse_object
 
 
@@ -22,11 +23,13 @@ class PredictRequest:
         rows: JSON rows: arrays, objects of column to value, or bare values where a row has one.
         columns: JSON columns of equal length by name.
         member: `instances` or `inputs`, for messages.
+        classes: whether the answer shall name the classes.
     """
 
     rows: list[Any] | None
     columns: Mapping[str, list[Any]] | None
     member: str
+    classes: bool = False
 
 
 def decode_request(body: bytes) -> PredictRequest:
@@ -41,23 +44,29 @@ def decode_request(body: bytes) -> PredictRequest:
         raise MalformedRequest(
             "send exactly one of instances (a list of rows) and inputs (an object of columns)", field="instances"
         )
+    classes = asks_for_classes(document.get("parameters"))
     member, content = members[0], document[members[0]]
     if isinstance(content, list):
-        return PredictRequest(rows=content, columns=None, member=member)
+        return PredictRequest(rows=content, columns=None, member=member, classes=classes)
     if member == "inputs" and isinstance(content, dict):
-        return PredictRequest(rows=None, columns=_columns(content), member=member)
+        return PredictRequest(rows=None, columns=_columns(content), member=member, classes=classes)
     raise MalformedRequest(f"{member} must be an array, it is {json_type(content)}", field=member)
 
 
-def encode_answer(outputs: Mapping[str, NDArray[Any]]) -> bytes:
-    """Predictions row by row; where the method gives several arrays, each row is a list of them."""
+def encode_answer(outputs: Mapping[str, NDArray[Any]], classes: Sequence[Any] | None = None) -> bytes:
+    """Predictions row by row; where the method gives several arrays, each row is a list of them.
+
+    Args:
+        outputs: arrays by name.
+        classes: what the predictions stand for, where the request asks for it: beside the predictions.
+    """
     arrays = list(outputs.values())
     if len(arrays) == 1:
         values = arrays[0]
         predictions: Any = values.tolist() if values.dtype.kind in "OUS" else np.ascontiguousarray(values)
     else:
         predictions = [list(row) for row in zip(*(values.tolist() for values in arrays), strict=True)]
-    return dumps({"predictions": predictions})
+    return dumps({"predictions": predictions} | ({"classes": classes} if classes is not None else {}))
 
 
 def _columns(content: Mapping[str, Any]) -> dict[str, list[Any]]:

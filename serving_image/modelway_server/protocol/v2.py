@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.errors import MalformedRequest
+from modelway_server.protocol.parameters import asks_for_classes, check_parameters
 from modelway_server.protocol.strict_json import dumps, json_type, parse_object
 from modelway_server.protocol.tensors import DATATYPES, Tensor, datatype_of, parse_data, parse_shape
 
@@ -26,11 +27,13 @@ class InferRequest:
         id: the client's, or one of ours.
         inputs: at least one tensor, no two of one name.
         outputs: the names of the outputs that are asked for; empty for the default.
+        classes: whether the answer shall name the classes.
     """
 
     id: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[str, ...]
+    classes: bool = False
 
 
 def decode_request(body: bytes) -> InferRequest:
@@ -48,34 +51,49 @@ def decode_request(body: bytes) -> InferRequest:
             field="inputs",
         )
     booleans = b"true" in body or b"false" in body
-    _check_parameters(document.get("parameters"), "parameters")
+    classes = asks_for_classes(document.get("parameters"))
     tensors = tuple(_tensor(tensor, f"inputs[{index}]", booleans=booleans) for index, tensor in enumerate(inputs))
     _check_unique([tensor.name for tensor in tensors], "inputs")
-    return InferRequest(id=_request_id(document.get("id")), inputs=tensors, outputs=_outputs(document.get("outputs")))
+    return InferRequest(_request_id(document.get("id")), tensors, _outputs(document.get("outputs")), classes)
 
 
 def encode_answer(
-    *, model: str, version: str, request_id: str, outputs: Mapping[str, NDArray[Any]], parameters: Mapping[str, str]
+    *,
+    model: str,
+    version: str,
+    request_id: str,
+    outputs: Mapping[str, NDArray[Any]],
+    classes: Mapping[str, Sequence[Any]],
 ) -> bytes:
-    """An inference answer; a version that is empty is left out, what is not finite becomes null."""
+    """An inference answer; a version that is empty is left out, what is not finite becomes null.
+
+    Args:
+        model: its name.
+        version: the user's word for it.
+        request_id: of the request that is answered.
+        outputs: arrays by name.
+        classes: what the outputs stand for, by the output's name; sent as parameters of the outputs that are in it.
+    """
     answer: dict[str, Any] = {"model_name": model}
     if version:
         answer["model_version"] = version
     answer["id"] = request_id
-    if parameters:
-        answer["parameters"] = dict(parameters)
-    answer["outputs"] = [_output(name, values) for name, values in outputs.items()]
+    answer["outputs"] = [_output(name, values, classes.get(name)) for name, values in outputs.items()]
     return dumps(answer)
 
 
-def _output(name: str, values: NDArray[Any]) -> dict[str, Any]:
+def _output(name: str, values: NDArray[Any], classes: Sequence[Any] | None) -> dict[str, Any]:
     flat = np.ascontiguousarray(values).reshape(-1)
-    return {
-        "name": name,
-        "shape": list(values.shape),
-        "datatype": datatype_of(values.dtype),
-        "data": flat.tolist() if values.dtype.kind in "OUS" else flat,
-    }
+    output: dict[str, Any] = {"name": name, "shape": list(values.shape), "datatype": datatype_of(values.dtype)}
+    if classes is not None:
+        output["parameters"] = {"classes": classes}
+    output["data"] = _texts(flat) if values.dtype.kind == "O" else flat.tolist() if values.dtype.kind == "U" else flat
+    return output
+
+
+def _texts(values: NDArray[Any]) -> list[str | None]:
+    """BYTES are strings: numbers among them are written as such, what is missing stays null."""
+    return [value if value is None or type(value) is str else str(value) for value in values]
 
 
 def _tensor(document: Any, field: str, *, booleans: bool) -> Tensor:
@@ -90,7 +108,7 @@ def _tensor(document: Any, field: str, *, booleans: bool) -> Tensor:
         raise MalformedRequest("a tensor needs a shape, such as [1, 4]", field=f"{field}.shape")
     if "data" not in document:
         raise MalformedRequest("a tensor needs data; binary tensors are not supported", field=f"{field}.data")
-    _check_parameters(document.get("parameters"), f"{field}.parameters")
+    check_parameters(document.get("parameters"), f"{field}.parameters")
     shape = parse_shape(document["shape"], f"{field}.shape")
     return Tensor(
         name, datatype, parse_data(document["data"], shape, datatype, f"{field}.data", booleans=booleans), field
@@ -107,7 +125,7 @@ def _outputs(outputs: Any) -> tuple[str, ...]:
         field = f"outputs[{index}]"
         if not isinstance(output, dict) or not isinstance(output.get("name"), str):
             raise MalformedRequest('an output must be an object with a name, such as {"name": "predict"}', field=field)
-        _check_parameters(output.get("parameters"), f"{field}.parameters")
+        check_parameters(output.get("parameters"), f"{field}.parameters")
         names.append(output["name"])
     _check_unique(names, "outputs")
     return tuple(names)
@@ -119,11 +137,6 @@ def _request_id(given: Any) -> str:
     if not isinstance(given, str) or len(given) > MAX_ID_LENGTH:
         raise MalformedRequest(f"id must be a string of at most {MAX_ID_LENGTH} characters", field="id")
     return given
-
-
-def _check_parameters(parameters: Any, field: str) -> None:
-    if parameters is not None and not isinstance(parameters, dict):
-        raise MalformedRequest(f"parameters must be an object, it is {json_type(parameters)}", field=field)
 
 
 def _check_unique(names: Sequence[str], field: str) -> None:

@@ -23,24 +23,17 @@ from modelway_server.errors import (
     WarmupFailed,
 )
 from modelway_server.runtimes.introspection import Blueprint, inspect
-from modelway_server.runtimes.outputs import describe_outputs, name_outputs
+from modelway_server.runtimes.labels import name_labels
+from modelway_server.runtimes.outputs import describe_outputs, name_outputs, settle
 from modelway_server.runtimes.parts import serve_single_threaded
 from modelway_server.runtimes.pickles import describe, differs, load, version_mismatch
 from modelway_server.runtimes.trial import Call, complete, find_row
+from modelway_server.runtimes.unservable import cannot_answer
 
 METHODS = ("predict", "transform", "decision_function", "predict_proba", "score_samples")
 """What an estimator can be asked for, in the order in which `auto` chooses."""
 
 _LOGGER = logging.getLogger(__name__)
-
-_REMEDIES = {
-    "DBSCAN": "Train a classifier, such as KNeighborsClassifier, on the labels that DBSCAN gave, and serve that one.",
-    "LocalOutlierFactor": "Train it with novelty=True: only then it can judge rows that it was not trained on.",
-    "TSNE": "Serve a model that can place new rows, such as PCA.",
-}
-_CLUSTERING_REMEDY = (
-    "Use a clustering with predict, such as KMeans, or train a classifier on the labels and serve that one."
-)
 
 
 class EstimatorRuntime:
@@ -104,10 +97,11 @@ class EstimatorRuntime:
             result = getattr(self._estimator, method)(values)
         except Exception as error:
             raise self._blame(method, error) from error
-        return name_outputs(method, result, count)
+        return settle(name_outputs(method, result, count), self.signature.outputs[method])
 
     def _outputs_of(self, method: str) -> tuple[Output, ...]:
-        return describe_outputs(name_outputs(method, getattr(self._estimator, method)(self._well_row), 1))
+        arrays = name_outputs(method, getattr(self._estimator, method)(self._well_row), 1)
+        return name_labels(self._estimator, method, describe_outputs(arrays))
 
     def _blame(self, method: str, error: Exception) -> InvalidInput | PredictionFailed:
         try:
@@ -118,6 +112,11 @@ class EstimatorRuntime:
         return InvalidInput(f"the model refuses these rows: {describe(error)}")
 
     def _warm_up_failure(self, error: Exception) -> LoadFailure:
+        if isinstance(error, InvalidInput):  # a sparse answer that not even one row can have
+            return UnsupportedModel(
+                f"{self.methods[0]}: {error.message}",
+                remedy="Let it give fewer columns (n_features, max_features), or put TruncatedSVD behind it.",
+            )
         if isinstance(error, NotFittedError):
             return _not_fitted(self._estimator)
         if self._saved_with and differs(self._saved_with):
@@ -161,7 +160,7 @@ def _methods(estimator: Any, chosen: str) -> tuple[str, ...]:
         )
     methods = tuple(method for method in METHODS if callable(getattr(estimator, method, None)))
     if not methods:
-        raise _cannot_answer(estimator)
+        raise cannot_answer(estimator)
     if chosen == "auto":
         return methods
     if chosen not in methods:
@@ -171,19 +170,6 @@ def _methods(estimator: Any, chosen: str) -> tuple[str, ...]:
             + (", or train the model with probability=True." if hasattr(estimator, "probability") else "."),
         )
     return (chosen, *(method for method in methods if method != chosen))
-
-
-def _cannot_answer(estimator: Any) -> UnsupportedModel:
-    name = type(estimator).__name__
-    if callable(getattr(estimator, "fit", None)):
-        return UnsupportedModel(
-            f"{name} cannot predict unseen rows: it only labels the rows that it was trained on",
-            remedy=_REMEDIES.get(name, _CLUSTERING_REMEDY),
-        )
-    return UnsupportedModel(
-        f"the file holds an object of type {name}, which has no predict, transform, decision_function or predict_proba",
-        remedy="Save the fitted estimator or pipeline itself, not an array, a dictionary or a list that holds it.",
-    )
 
 
 def _check_fitted(estimator: Any) -> None:

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.impute import SimpleImputer
+from sklearn.isotonic import IsotonicRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from modelway_server.contract.signature import Column, Form, Signature
-from modelway_server.errors import UnsupportedModel
 from modelway_server.protocol.tensors import datatype_of
 from modelway_server.runtimes.parts import parts
+from modelway_server.runtimes.unservable import check_rows
 
 _DELEGATES = (
     "best_estimator_",
@@ -57,12 +57,12 @@ class Blueprint:
 
 
 def inspect(estimator: Any) -> Blueprint:
-    """What the estimator takes."""
-    if any(isinstance(part, DictVectorizer) for part in _first_steps(estimator)):
-        raise UnsupportedModel(
-            "DictVectorizer takes dictionaries, which no protocol here can send",
-            remedy="Train on a data frame, with a ColumnTransformer and a OneHotEncoder in the place of DictVectorizer.",
-        )
+    """What the estimator takes.
+
+    Raises:
+        UnsupportedModel: something that no request can hold.
+    """
+    check_rows(_first_steps(estimator))
     if _takes_text(estimator):
         return Blueprint(Signature(Form.TEXT), ())
     names, named = _names(estimator)
@@ -77,7 +77,8 @@ def _names(estimator: Any) -> tuple[list[str], bool]:
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None:
         return [str(name) for name in names], True
-    width = getattr(estimator, "n_features_in_", None)
+    # IsotonicRegression takes one column, and does not say so
+    width = getattr(estimator, "n_features_in_", 1 if isinstance(estimator, IsotonicRegression) else None)
     return [f"x{index}" for index in range(int(width))] if width is not None else [], False
 
 

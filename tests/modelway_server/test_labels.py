@@ -1,0 +1,264 @@
+"""Clients get names: the classes behind probabilities, the columns behind a transformation, labels of any type."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.base import BaseEstimator
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.multioutput import ClassifierChain
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.errors import InvalidInput, MalformedRequest, UnsupportedModel
+from modelway_server.runtimes import outputs
+from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
+
+ROWS = np.random.default_rng(0).normal(size=(24, 2))
+THREE = np.arange(len(ROWS)) % 3
+FLAGS = np.column_stack([THREE > 0, THREE > 1, THREE == 1]).astype(int)
+WORDS = np.column_stack([np.array(["a", "b", "c"])[THREE], np.array(["x", "y"])[THREE // 2]])
+
+
+def plane(model: Any, *first: str) -> DataPlane:
+    methods = dict.fromkeys([*first, *(method for method in METHODS if hasattr(model, method))])
+    runtime = EstimatorRuntime(model, tuple(methods), None)
+    runtime.warm_up()
+    return DataPlane(runtime, Identity(name="model"))
+
+
+def told(server: DataPlane, output: str, parameter: str = "classes") -> Any:
+    """What the metadata says of an output."""
+    described = {tensor["name"]: tensor for tensor in json.loads(json.dumps(server.model_metadata()))["outputs"]}
+    return described[output].get("parameters", {}).get(parameter)
+
+
+def infer(server: DataPlane, rows: Any = ROWS, *asked: str, **parameters: Any) -> list[dict[str, Any]]:
+    request: dict[str, Any] = {
+        "inputs": [{"name": "rows", "shape": np.shape(rows), "datatype": "FP64", "data": np.ravel(rows).tolist()}],
+        "outputs": [{"name": name} for name in asked],
+        "parameters": parameters,
+    }
+    return list(json.loads(server.infer(json.dumps(request).encode()).body)["outputs"])
+
+
+def predict(server: DataPlane, rows: Any = ROWS, **parameters: Any) -> dict[str, Any]:
+    request = {"instances": np.asarray(rows).tolist(), "parameters": parameters}
+    return dict(json.loads(server.predict(json.dumps(request).encode()).body))
+
+
+LABELS: dict[str, tuple[Any, str, list[Any]]] = {
+    "integers": (np.array([3, -1, 7]), "INT64", [-1, 3, 7]),
+    "small integers": (np.array([3, 1, 2], dtype=np.int8), "INT8", [1, 2, 3]),
+    "large integers": (np.array([2**63, 1, 2], dtype=np.uint64), "UINT64", [1, 2, 2**63]),
+    "whole fractions": (np.array([1.0, 3.0, 2.0]), "FP64", [1.0, 2.0, 3.0]),
+    "booleans": (np.array([True, False, True]), "BOOL", [False, True]),
+    "strings": (np.array(["no", "yes", "wörd"]), "BYTES", ["no", "wörd", "yes"]),
+    "strings as objects": (np.array(["no", "yes", "maybe"], dtype=object), "BYTES", ["maybe", "no", "yes"]),
+    "bytes": (np.array([b"a", b"b", b"c"]), "BYTES", ["a", "b", "c"]),
+    "dates": (np.array(["2024-01-02", "2024-01-01", "2025-01-01"], dtype="datetime64[D]"), "BYTES",
+              ["2024-01-01", "2024-01-02", "2025-01-01"]),
+    "categories": (pd.Categorical(["b", "a", "c"]), "BYTES", ["a", "b", "c"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_keep_their_type(kind: str) -> None:
+    labels, datatype, classes = LABELS[kind]
+    server = plane(DecisionTreeClassifier(random_state=0).fit(ROWS, labels[THREE]))
+    (answer,) = infer(server)
+    expected = [label.decode() if isinstance(label, bytes) else label for label in np.asarray(labels[THREE]).tolist()]
+    assert answer["datatype"] == datatype
+    assert answer["data"] == [str(label) if datatype == "BYTES" else label for label in expected]
+    assert predict(server)["predictions"] == answer["data"]
+    assert told(server, "predict") == told(server, "predict_proba") == classes
+
+
+def classes_of(model: Any) -> dict[str, Any]:
+    server = plane(model)
+    return {tensor["name"]: told(server, tensor["name"]) for tensor in server.model_metadata()["outputs"]}
+
+
+def test_each_output_of_several_has_its_own_classes() -> None:
+    assert classes_of(RandomForestClassifier(3, random_state=0).fit(ROWS, WORDS)) == {
+        "predict": [["a", "b", "c"], ["x", "y"]],
+        "predict_proba_0": ["a", "b", "c"],
+        "predict_proba_1": ["x", "y"],
+    }
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("model", [OneVsRestClassifier(LogisticRegression()), MLPClassifier(max_iter=5)], ids=str)
+def test_the_columns_of_several_labels_a_row_are_the_classes(model: Any) -> None:
+    classes = classes_of(model.fit(ROWS, FLAGS))
+    assert set(map(str, classes.values())) == {"[0, 1, 2]"}
+
+
+def test_labels_that_are_sparse_are_sent_dense() -> None:
+    model = OneVsRestClassifier(LogisticRegression()).fit(ROWS, csr_matrix(FLAGS))
+    (answer,) = infer(plane(model))
+    assert answer["shape"] == [len(ROWS), 3]
+    assert answer["data"] == model.predict(ROWS).toarray().ravel().tolist()
+
+
+def test_each_column_of_a_chain_has_classes_of_its_own() -> None:
+    chain = ClassifierChain(LogisticRegression()).fit(ROWS, FLAGS)
+    assert classes_of(chain)["predict_proba"] == [[0, 1]] * 3
+
+
+def test_a_score_for_each_pair_of_classes_has_no_classes() -> None:
+    classes = classes_of(SVC(decision_function_shape="ovo").fit(ROWS, THREE))
+    assert classes == {"predict": [0, 1, 2], "decision_function": None}
+
+
+class Odd(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Answers with what it is given, whatever that is."""
+
+    n_features_in_ = 1
+
+    def __init__(self, answers: Any, classes: Any = None) -> None:
+        self.answers = answers
+        self.classes = classes
+
+    @property
+    def classes_(self) -> Any:
+        if self.classes is None:
+            raise RuntimeError("no classes today")
+        return self.classes
+
+    def predict(self, rows: Any) -> Any:
+        return self.answers[: len(rows)]
+
+
+def test_classes_that_cannot_be_told_are_left_out() -> None:
+    assert told(plane(Odd(np.array([1, 2]))), "predict") is None
+
+
+def objects(*values: Any) -> Any:
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+@pytest.mark.parametrize(
+    ("answers", "datatype", "v2", "v1"),
+    [
+        (objects("a", None, float("nan")), "BYTES", ["a", None, None], ["a", None, None]),
+        (objects("a", 1, 2.5), "BYTES", ["a", "1", "2.5"], ["a", 1, 2.5]),
+        (objects(1, 2**70, "x"), "BYTES", ["1", str(2**70), "x"], [1, str(2**70), "x"]),
+        (objects(*[True, None, False]), "BYTES", ["True", None, "False"], [True, None, False]),
+        (objects(1, 2, 3), "INT64", [1, 2, 3], [1, 2, 3]),
+        (objects(1, 2.5, 3), "FP64", [1.0, 2.5, 3.0], [1.0, 2.5, 3.0]),
+        (objects(b"a", b"\xff", "b"), "BYTES", ["a", "\\xff", "b"], ["a", "\\xff", "b"]),
+        (objects(pd.Timestamp("2024-05-01 12:00", tz="UTC"), pd.NaT, pd.NA), "BYTES",
+         ["2024-05-01T12:00:00+00:00", None, None], ["2024-05-01T12:00:00+00:00", None, None]),
+        (np.array(["2024-05-01", "NaT", "2024-05-02"], dtype="datetime64[s]"), "BYTES",
+         ["2024-05-01T00:00:00", None, "2024-05-02T00:00:00"], ["2024-05-01T00:00:00", None, "2024-05-02T00:00:00"]),
+        ([np.float64(1), np.float64(2), np.float64(3)], "FP64", [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]),
+    ],
+)  # fmt: skip
+def test_answers_of_any_type_are_json(answers: Any, datatype: str, v2: list[Any], v1: list[Any]) -> None:
+    model = Odd(answers)
+    server = plane(model)
+    (answer,) = infer(server, np.zeros((3, 1)))
+    assert (answer["datatype"], answer["data"]) == (datatype, v2)
+    assert predict(server, np.zeros((3, 1)))["predictions"] == v1
+
+
+def test_the_datatype_of_an_answer_is_the_metadatas_whatever_the_rows() -> None:
+    model = SimpleImputer(strategy="most_frequent").fit(np.array([["a"], ["b"], ["a"]], dtype=object))
+    passed = ColumnTransformer([("p", "passthrough", [0]), ("s", model, [1])]).fit(
+        np.array([[1, "a"], [2.5, "b"]], dtype=object)
+    )
+    server = plane(passed)
+    promised = server.model_metadata()["outputs"][0]["datatype"]
+    for row in ([1, "a"], [2.5, "b"]):
+        columns = [
+            {
+                "name": f"x{index}",
+                "shape": [1],
+                "datatype": "BYTES" if isinstance(value, str) else "FP64",
+                "data": [value],
+            }
+            for index, value in enumerate(row)
+        ]
+        answer = json.loads(server.infer(json.dumps({"inputs": columns}).encode()).body)["outputs"][0]
+        assert answer["datatype"] == promised
+        assert all(type(value) is str for value in answer["data"])
+
+
+PROBABILITIES = LogisticRegression().fit(ROWS, WORDS[:, 1])
+
+
+def test_v2_names_the_classes_when_asked() -> None:
+    asked = infer(plane(PROBABILITIES), ROWS[:1], "predict_proba", "predict", classes=True)
+    assert [output["parameters"] for output in asked] == [{"classes": ["x", "y"]}] * 2
+    assert "parameters" not in infer(plane(PROBABILITIES), ROWS[:1])[0]
+
+
+def test_v1_names_the_classes_when_asked() -> None:
+    server = plane(PROBABILITIES, "predict_proba")
+    answer = predict(server, ROWS[:2], classes=True)
+    assert answer == {"predictions": PROBABILITIES.predict_proba(ROWS[:2]).tolist(), "classes": ["x", "y"]}
+    assert list(predict(server, ROWS[:2], classes=False)) == ["predictions"]
+
+
+def test_v1_names_the_classes_of_each_array() -> None:
+    forest = RandomForestClassifier(3, random_state=0).fit(ROWS, WORDS)
+    assert predict(plane(forest, "predict_proba"), classes=True)["classes"] == [["a", "b", "c"], ["x", "y"]]
+
+
+@pytest.mark.parametrize("ask", [infer, predict])
+def test_asking_for_classes_where_there_are_none_is_refused(ask: Any) -> None:
+    with pytest.raises(MalformedRequest, match="no classes") as refused:
+        ask(plane(LinearRegression().fit(ROWS, THREE)), classes=True)
+    assert refused.value.field == "parameters.classes"
+
+
+@pytest.mark.parametrize("ask", [infer, predict])
+def test_classes_is_a_boolean(ask: Any) -> None:
+    with pytest.raises(MalformedRequest, match="true or false"):
+        ask(plane(PROBABILITIES), classes="yes")
+
+
+def test_a_transformer_names_its_columns() -> None:
+    frame = pd.DataFrame({"city": ["Rome", "Oslo"], "age": [1.0, 2.0]})
+    encoder = ColumnTransformer([("c", OneHotEncoder(), ["city"])], remainder="passthrough").fit(frame)
+    assert told(plane(encoder), "transform", "columns") == ["c__city_Oslo", "c__city_Rome", "remainder__age"]
+    assert told(plane(PolynomialFeatures(2).fit(ROWS)), "transform", "columns")[:3] == ["1", "x0", "x1"]
+
+
+def texts(server: DataPlane, count: int) -> Any:
+    return json.loads(server.predict(json.dumps({"instances": ["a word"] * count}).encode()).body)["predictions"]
+
+
+def test_a_sparse_answer_has_a_cap_on_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "MAX_DENSE_VALUES", 100)
+    server = plane(HashingVectorizer(n_features=50).fit([]))
+    assert np.shape(texts(server, 2)) == (2, 50)
+    with pytest.raises(InvalidInput, match="3 x 50 values, most of them 0; at most 100 are sent"):
+        texts(server, 3)
+
+
+def test_a_sparse_answer_too_large_for_one_row_is_refused_before_it_is_ready() -> None:
+    with pytest.raises(UnsupportedModel, match="1 x 8388608 values") as refused:
+        plane(HashingVectorizer(n_features=2**23).fit([]))
+    assert "TruncatedSVD" in refused.value.remedy
+
+
+def test_a_sparse_matrix_inside_a_pipeline_is_never_sent() -> None:
+    model = make_pipeline(HashingVectorizer(n_features=2**23), LogisticRegression())
+    model.fit(["good wine", "bad wine"], ["yes", "no"])
+    assert texts(plane(model), 2) == model.predict(["a word"] * 2).tolist()
