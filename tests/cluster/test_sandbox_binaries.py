@@ -179,7 +179,7 @@ def test_part_is_built_once_with_its_files_from_a_module_of_its_own(
         (tmp_path / "manifests" / "crds" / f"{kind}-crd.yaml").touch()
     go.write_text(
         GO.replace("list)", f'list) if [ "$2" = -m ]; then echo {tmp_path}; exit; fi;').replace(
-            "server kube-", "cmd kube-"
+            "server kube-", "cmd helm kube-"
         )
     )
     folder = parts.locate("argocd", progress)

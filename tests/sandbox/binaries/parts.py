@@ -30,7 +30,7 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         "metrics-server": Part("sigs.k8s.io/metrics-server", ("metrics-server",)),
         "argocd": Part(
             "github.com/argoproj/argo-cd/v3",
-            ("cmd",),  # takes its role from the name by which it is called
+            ("cmd", "helm"),  # cmd takes its role from the name by which it is called, and calls Helm 3 for charts
             tuple(f"manifests/crds/{kind}-crd.yaml" for kind in ("application", "applicationset", "appproject")),
         ),
         "kubelet": Part("k8s.io/kubernetes", ("kubelet", "kube-proxy")),
