@@ -5,7 +5,8 @@ does no more than correct the cache and put keys on the queue.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import kopf
@@ -15,8 +16,8 @@ from modelway.cluster.connection import Connection
 from modelway.cluster.kinds import WATCHED, Kind, selector_of
 from modelway.errors import WatchLost
 
-OnEvent = Callable[[Kind, bool, Mapping[str, Any]], None]
-"""Takes a kind, whether the object is gone, and the object."""
+OnEvent = Callable[[Kind, str | None, Mapping[str, Any]], None]
+"""Takes a kind, what happened (ADDED, MODIFIED, DELETED, or None where a LIST told of the object), and the object."""
 
 SERVER_SECONDS = 300
 """After how long the API server ends a watch, so that connections are fresh."""
@@ -24,8 +25,18 @@ SERVER_SECONDS = 300
 CLIENT_SECONDS = SERVER_SECONDS + 60
 CONNECT_SECONDS = 15.0
 REQUEST_SECONDS = 60.0
+RETRY_SECONDS = (0.5, 1.0, 2.0)
+"""Pauses before a watch that could not be opened is tried again; the last one for ever."""
+
 EXIT_SECONDS = 1.0
 LIST_CHUNK = 500
+
+
+class _Persistence:
+    """Pauses without an end: kopf gives up after the last one, and the whole operator with it."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1]))
 
 
 async def watch(connection: Connection, namespaces: tuple[str, ...], on_event: OnEvent, started: asyncio.Event) -> None:
@@ -68,6 +79,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = LIST_CHUNK
     settings.networking.request_timeout = REQUEST_SECONDS
     settings.networking.enforce_retry_after = True
+    settings.networking.error_backoffs = _Persistence()
     settings.queueing.exit_timeout = EXIT_SECONDS
     for kind in WATCHED:
         if selector_of(kind):
@@ -85,7 +97,7 @@ def _registry(connection: Connection, on_event: OnEvent) -> kopf.OperatorRegistr
 
 def _handler(kind: Kind, on_event: OnEvent) -> Any:
     async def handle(event: kopf.RawEvent, **_: Any) -> None:
-        on_event(kind, event["type"] == "DELETED", event["object"])
+        on_event(kind, event["type"], event["object"])
 
     handle.__name__ = f"on_{kind.plural}"
     return handle

@@ -1,8 +1,10 @@
 """Endpoints that prove the operator works, not only that a port answers: /livez, /readyz and /metrics."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from aiohttp import web
 
@@ -39,37 +41,60 @@ class Pulse:
             self._worst = max(0.0, self._clock() - self._due)
 
 
+class Listing(Protocol):
+    """How the listing of the whole cluster goes; times are of one monotonic clock."""
+
+    @property
+    def last_success(self) -> float | None:
+        """When everything was last listed; None before the first time."""
+
+    @property
+    def last_attempt(self) -> float | None:
+        """When that was last tried, well or not; None before the first time."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it failed the last time; None when it did not."""
+
+
 class Health:
     """What the endpoints answer.
 
     Args:
         pulse: the loop's lag.
-        resync_age: seconds since everything was last listed; None before the first time.
-        oldest_resync: seconds after which the last listing is too old to be trusted.
+        listing: how the listing of the cluster goes.
+        oldest_attempt: seconds after which nobody can be trying to list any more.
         metrics: what a scrape gets; `refresh` brings the gauges up to date.
+        clock: seconds, monotonic.
     """
 
     def __init__(
         self,
         pulse: Pulse,
-        resync_age: Callable[[], float | None],
-        oldest_resync: float,
+        listing: Listing,
+        oldest_attempt: float,
         metrics: Metrics,
         refresh: Callable[[], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pulse = pulse
-        self._resync_age = resync_age
-        self._oldest_resync = oldest_resync
+        self._listing = listing
+        self._oldest_attempt = oldest_attempt
         self._metrics = metrics
         self._refresh = refresh
+        self._clock = clock
 
     def trouble(self) -> str | None:
-        """What proves that the process no longer does its work; None when all is well."""
-        age = self._resync_age()
+        """What proves that the process no longer does its work; None when all is well.
+
+        An API server that is away is no such proof: a new process would not reach it either.
+        """
+        age = self._age(self._listing.last_attempt)
         if self._pulse.lag > LARGEST_LAG:
             return f"the event loop is {self._pulse.lag:.1f} s late"
-        if age is not None and age > self._oldest_resync:
-            return f"the cluster was last listed {age:.0f} s ago"
+        if age is not None and age > self._oldest_attempt:
+            return f"nobody has tried to list the cluster for {age:.0f} s"
         return None
 
     async def livez(self, _: web.Request) -> web.Response:
@@ -78,19 +103,22 @@ class Health:
         return web.Response(status=503 if trouble else 200, text=f"{trouble or 'ok'}\n")
 
     async def readyz(self, _: web.Request) -> web.Response:
-        """200 once everything has been listed."""
-        ready = self._resync_age() is not None
-        return web.Response(
-            status=200 if ready else 503, text="ok\n" if ready else "listing the cluster for the first time\n"
-        )
+        """200 once everything has been listed, and while that is possible."""
+        trouble = self._listing.trouble
+        if trouble is None and self._listing.last_success is None:
+            trouble = "listing the cluster for the first time"
+        return web.Response(status=503 if trouble else 200, text=f"{trouble or 'ok'}\n")
 
     async def scrape(self, _: web.Request) -> web.Response:
         """The metrics."""
-        age = self._resync_age()
+        age = self._age(self._listing.last_success)
         self._metrics.lag.set(self._pulse.lag)
         self._metrics.resync_age.set(age if age is not None else 0)
         self._refresh()
         return web.Response(body=self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
+
+    def _age(self, moment: float | None) -> float | None:
+        return None if moment is None else self._clock() - moment
 
 
 @asynccontextmanager

@@ -19,7 +19,13 @@ SHORTEST_BACKOFF = 0.1
 """Seconds before the first retry of a failed run."""
 
 LONGEST_BACKOFF = 300.0
-"""Seconds between retries of a key that keeps failing."""
+"""Seconds between retries of a key that keeps failing, when very many do."""
+
+PATIENCE_SECONDS = 8.0
+"""The same when few do: that a cause has passed is then noticed within 10 s."""
+
+RETRIES_PER_SECOND = 10.0
+"""How often all failing keys together are tried again, in the long run."""
 
 _LARGEST_EXPONENT = 12
 
@@ -60,10 +66,14 @@ class WorkQueue(Generic[K]):
         self._timers[key] = asyncio.get_running_loop().call_later(delay, self._ring, key)
 
     def add_backed_off(self, key: K) -> float:
-        """Run `key` again after a failure, later each time; the delay in seconds, 0.1 to 300 with jitter."""
+        """Run `key` again after a failure, later each time; the delay in seconds, with jitter.
+
+        It grows from 0.1 to 8, and to 300 where so many keys fail that trying each every 8 seconds would be a burden on the API server.
+        """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        full = min(LONGEST_BACKOFF, SHORTEST_BACKOFF * 2.0 ** min(failures, _LARGEST_EXPONENT))
+        longest = min(max(PATIENCE_SECONDS, len(self._failures) / RETRIES_PER_SECOND), LONGEST_BACKOFF)
+        full = min(longest, SHORTEST_BACKOFF * 2.0 ** min(failures, _LARGEST_EXPONENT))
         delay = max(SHORTEST_BACKOFF, full * (0.5 + self._uniform() / 2))
         self.add_after(key, delay)
         return delay
@@ -72,6 +82,14 @@ class WorkQueue(Generic[K]):
         """A run of `key` went well: its back-off starts anew and no retry is due."""
         self._failures.pop(key, None)
         self._cancel_timer(key)
+
+    def hurry(self) -> None:
+        """What made keys fail is over: run all of them now."""
+        failing = list(self._failures)
+        self._failures.clear()
+        for key in failing:
+            self._cancel_timer(key)
+            self.add(key)
 
     async def get(self) -> K:
         """The key that has waited longest; it counts as running until `done`."""

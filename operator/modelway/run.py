@@ -35,10 +35,13 @@ PASS_SECONDS = 60.0
 SECOND_LOOK_SECONDS = 20.0
 """When to list again after the start: finds what went between the first LIST and the first moment of the watches."""
 
-RETRY_SECONDS = 5.0
+RETRY_SECONDS = 3.0
 """When to list again after a LIST failed."""
 
-SETTLE_SECONDS = 10.0
+RELIST_SECONDS = 2.0
+"""How long after a watch had to list anew everything else is listed too: what was deleted meanwhile no watch will tell."""
+
+TICK_SECONDS = 1.0
 STOP_SECONDS = 3.0
 _JITTER = 0.1
 
@@ -64,14 +67,9 @@ class Operator:
         self.resync = Resync(client, self.cache, metrics, settings.watch_namespaces)
         applier, publisher = Applier(client, self.cache, metrics), Publisher(client, self.cache, instance)
         self.reconciler = Reconciler(self.cache, applier, publisher, settings=settings, metrics=metrics)
-        self.health = Health(
-            self.pulse, self.resync_age, 2 * settings.resync_seconds + 60, metrics, self.refresh_gauges
-        )
-
-    def resync_age(self) -> float | None:
-        """Seconds since everything was last listed; None before the first time."""
-        last = self.resync.last_success
-        return None if last is None else time.monotonic() - last
+        oldest = 2 * settings.resync_seconds + 60
+        self.health = Health(self.pulse, self.resync, oldest, metrics, self.refresh_gauges)
+        self._asked: float | None = None
 
     def refresh_gauges(self) -> None:
         """Bring the gauges up to date for a scrape."""
@@ -81,35 +79,64 @@ class Operator:
         for ready in ("True", "False", "Unknown"):
             self.metrics.deployments.labels(ready=ready).set(counted[ready])
 
-    def take_in(self, kind: Kind, gone: bool, obj: Mapping[str, Any]) -> None:  # noqa: FBT001 -- the shape of an event
+    def take_in(self, kind: Kind, change: str | None, obj: Mapping[str, Any]) -> None:
         """An event of a watch: correct the cache, wake whom it concerns."""
         self.resync.told(kind, obj)
-        self._wake(self.cache.remove(kind, obj) if gone else self.cache.store(kind, obj))
+        if change is None:
+            self._asked = time.monotonic()
+        self._wake(self.cache.remove(kind, obj) if change == "DELETED" else self.cache.store(kind, obj))
 
-    async def first_look(self) -> None:
+    async def look_at(self, key: Key) -> float | None:
+        """One pass over one ModelDeployment; when it ends for want of an API server, its return is watched for.
+
+        Raises:
+            ModelwayError: the pass did not reach its end and should be tried again.
+        """
+        try:
+            return await self.reconciler(key)
+        except ClusterError as error:
+            if is_away(error):
+                self._asked = self._asked or time.monotonic()
+            raise
+
+    async def first_look(self, *, patient: bool) -> None:
         """List everything for the first time, and put every ModelDeployment on the queue.
+
+        Args:
+            patient: whether to wait for an API server that does not answer, as a pod should that would only be started again.
 
         Raises:
             NoCluster: that is not possible here; the text says why and what to do.
         """
-        try:
-            await self.resync.run()
-        except ClusterError as error:
-            raise NoCluster(_explained(error)) from error
+        while True:
+            try:
+                await self.resync.run()
+                break
+            except ClusterError as error:
+                if not (patient and is_away(error)):
+                    raise NoCluster(_explained(error)) from error
+                logger.warning("Waiting for the API server: %s", error)
+            except RetryLater as later:
+                logger.warning("Waiting for the API server: %s", later)
+            await asyncio.sleep(RETRY_SECONDS)
         self._wake({owner.key for owner in self.cache.owners()})
         logger.info("Listed the cluster: %d ModelDeployments", len(self.queue))
 
     async def keep_resyncing(self) -> None:
-        """For ever: list everything now and then.
+        """For ever: list everything now and then, and soon after a watch was torn or the API server was away.
 
         Raises:
-            WatchLost: a watch is dead.
+            WatchLost: a watch is dead, or the cluster was set back.
         """
         pause = SECOND_LOOK_SECONDS
         while True:
             await self._settle_for(pause)
             try:
+                was_away, self._asked = self.resync.trouble is not None, None
                 self._wake(await self.resync.run())
+                if was_away:
+                    logger.info("The API server answers again")
+                self.queue.hurry()
                 pause = self.settings.resync_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- jitter
             except (ClusterError, RetryLater) as error:
                 logger.warning("Resync failed: %s", error)
@@ -117,8 +144,8 @@ class Operator:
 
     async def _settle_for(self, seconds: float) -> None:
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, SETTLE_SECONDS))
+        while time.monotonic() < end and (self._asked is None or time.monotonic() < self._asked + RELIST_SECONDS):
+            await asyncio.sleep(TICK_SECONDS)
             self.resync.settle()
 
     def _wake(self, keys: set[Key]) -> None:
@@ -145,9 +172,11 @@ async def run(settings: Settings, environment: Mapping[str, str], kubeconfig: Pa
     async with Client(connection, metrics) as client:
         operator = Operator(settings, client, metrics, environment.get("POD_NAME") or "modelway")
         async with served(operator.health, environment.get("POD_IP") or "127.0.0.1", settings.health_port):
-            await operator.first_look()
+            await _run_until(stop, operator.first_look(patient="KUBERNETES_SERVICE_HOST" in environment))
+            if stop.is_set():
+                return
             started = asyncio.Event()
-            workers = [work(operator.queue, operator.reconciler, seconds=PASS_SECONDS) for _ in range(WORKERS)]
+            workers = [work(operator.queue, operator.look_at, seconds=PASS_SECONDS) for _ in range(WORKERS)]
             await _run_until(
                 stop,
                 *workers,
@@ -181,6 +210,11 @@ async def _take_signals_back(started: asyncio.Event, stop: asyncio.Event) -> Non
     await started.wait()
     _stop_on_signals(stop)
     await asyncio.Event().wait()
+
+
+def is_away(error: ClusterError) -> bool:
+    """Whether the API server, or the store behind it, is out of reach."""
+    return error.status == 0 or error.status >= 500
 
 
 def _readiness(status: Mapping[str, Any]) -> str:

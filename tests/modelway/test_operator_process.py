@@ -96,32 +96,45 @@ def test_kopf_watches_what_we_label_and_has_nothing_to_write() -> None:
 
 
 class _World:
-    """A clock and the age of the last LIST, as a test sets them."""
+    """A clock and what became of the LISTs, as a test sets them."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.resync_age: float | None = None
-        self.health = Health(Pulse(lambda: self.now), lambda: self.resync_age, 660, Metrics(), lambda: None)
+        self.last_success: float | None = None
+        self.last_attempt: float | None = None
+        self.trouble: str | None = None
+        pulse = Pulse(lambda: self.now)
+        self.health = Health(pulse, self, 660, Metrics(), lambda: None, clock=lambda: self.now)
 
     def ask(self, endpoint: Any) -> tuple[int, str]:
         answer = asyncio.run(endpoint(make_mocked_request("GET", "/")))
         return answer.status, answer.text
 
 
-def test_it_is_ready_once_everything_was_listed() -> None:
+def test_it_is_ready_once_everything_was_listed_and_while_it_can_be() -> None:
     world = _World()
     assert world.ask(world.health.readyz)[0] == 503
-    world.resync_age = 0.0
+    world.last_success = 0.0
     assert world.ask(world.health.readyz)[0] == 200
+    world.trouble = "the API server does not answer"
+    assert world.ask(world.health.readyz) == (503, "the API server does not answer\n")
 
 
-def test_it_lives_while_the_loop_turns_and_the_cluster_is_listed() -> None:
+def test_an_api_server_that_is_away_is_no_reason_to_be_killed() -> None:
     world = _World()
-    world.resync_age = 600.0
+    world.now = world.last_attempt = 5000.0
+    world.last_success, world.trouble = 10.0, "the API server does not answer"
+    world.health._pulse._due = world.now
     assert world.ask(world.health.livez) == (200, "ok\n")
-    world.resync_age = 661.0
-    assert world.ask(world.health.livez) == (503, "the cluster was last listed 661 s ago\n")
-    world.resync_age = 1.0
+
+
+def test_it_lives_while_the_loop_turns_and_the_cluster_is_tried() -> None:
+    world = _World()
+    world.last_attempt = -660.0
+    assert world.ask(world.health.livez) == (200, "ok\n")
+    world.last_attempt = -661.0
+    assert world.ask(world.health.livez) == (503, "nobody has tried to list the cluster for 661 s\n")
+    world.last_attempt = 0.0
     world.now += LARGEST_LAG + 2
     status, text = world.ask(world.health.livez)
     assert (status, text[:18]) == (503, "the event loop is ")
@@ -129,7 +142,7 @@ def test_it_lives_while_the_loop_turns_and_the_cluster_is_listed() -> None:
 
 def test_a_scrape_gets_the_age_and_the_lag() -> None:
     world = _World()
-    world.resync_age = 12.0
+    world.last_success = -12.0
     _, text = world.ask(world.health.scrape)
     assert "modelway_operator_resync_age_seconds 12.0" in text
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.errors import RetryLater
-from modelway.queue import LONGEST_BACKOFF, SHORTEST_BACKOFF, WorkQueue, work
+from modelway.queue import LONGEST_BACKOFF, PATIENCE_SECONDS, SHORTEST_BACKOFF, WorkQueue, work
 from support.virtual_time import in_virtual_time
 
 Run = Callable[[str], Coroutine[Any, Any, float | None]]
@@ -98,7 +98,7 @@ def test_a_failing_key_comes_back_later_and_later_and_does_not_hold_up_others() 
 
     gaps, others = in_virtual_time(scenario())
     assert gaps[:4] == pytest.approx([0.1, 0.2, 0.4, 0.8])
-    assert gaps[-1] == pytest.approx(LONGEST_BACKOFF)
+    assert gaps[-1] == pytest.approx(PATIENCE_SECONDS)
     assert others >= 1999
 
 
@@ -110,6 +110,39 @@ def test_the_back_off_stays_within_its_bounds(randoms: list[float]) -> None:
         return [queue.add_backed_off("a") for _ in randoms]
 
     assert all(SHORTEST_BACKOFF <= delay <= LONGEST_BACKOFF for delay in in_virtual_time(scenario()))
+
+
+def test_very_many_failing_keys_share_the_retries() -> None:
+    async def scenario() -> tuple[float, float]:
+        queue: WorkQueue[int] = WorkQueue(uniform=lambda: 1.0)
+        for key in range(10_000):
+            delay = queue.add_backed_off(key)
+        for _ in range(20):
+            delay = queue.add_backed_off(0)
+        few: WorkQueue[int] = WorkQueue(uniform=lambda: 1.0)
+        for _ in range(20):
+            single = few.add_backed_off(0)
+        return delay, single
+
+    assert in_virtual_time(scenario()) == (LONGEST_BACKOFF, PATIENCE_SECONDS)
+
+
+def test_when_the_cause_is_over_failing_keys_need_not_wait() -> None:
+    async def scenario() -> list[float]:
+        queue: WorkQueue[str] = WorkQueue(uniform=lambda: 1.0)
+        runs: list[float] = []
+
+        async def run(_: str) -> None:
+            runs.append(_now())
+            if _now() < 60:
+                raise OSError("away")
+
+        queue.add("a")
+        asyncio.get_running_loop().call_later(60, queue.hurry)
+        await _serve(queue, run, until=100)
+        return runs
+
+    assert in_virtual_time(scenario())[-1] == 60
 
 
 def test_success_starts_the_back_off_anew() -> None:

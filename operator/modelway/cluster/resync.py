@@ -14,7 +14,7 @@ from typing import Any
 from modelway.cluster.cache import Cache, ObjectId, object_id
 from modelway.cluster.client import Client
 from modelway.cluster.kinds import WATCHED, Kind, selector_of
-from modelway.errors import WatchLost
+from modelway.errors import ClusterError, RetryLater, WatchLost
 from modelway.metrics import Metrics
 from modelway.state import Key
 
@@ -63,22 +63,53 @@ class Resync:
         self._debts: dict[ObjectId, _Debt] = {}
         self._last_news: dict[str, float] = {}
         self._told_meanwhile: dict[ObjectId, int] | None = None
+        self._highest: dict[tuple[str, str | None], int] = {}
+        self._forbidden: set[str] = set()
         self.last_success: float | None = None
         """When everything was last listed, by the clock; None before the first time."""
+        self.last_attempt: float | None = None
+        """When the last attempt to do so ended, well or not."""
+        self.trouble: str | None = None
+        """Why the last attempt failed; None when it did not."""
 
     async def run(self) -> set[Key]:
         """List every kind, heal the cache; the ModelDeployments that need a pass because of what was found.
 
         Raises:
             ClusterError, RetryLater: a LIST failed; what was healed until then stays healed.
+            WatchLost: the cluster was set back to an earlier state.
         """
-        first = self.last_success is None
+        try:
+            concerned = await self._list_all(owing=self.last_success is not None)
+        except (ClusterError, RetryLater) as error:
+            self.trouble = str(error)
+            raise
+        finally:
+            self.last_attempt = self._clock()
+        self.last_success, self.trouble = self.last_attempt, None
+        return concerned
+
+    async def _list_all(self, *, owing: bool) -> set[Key]:
+        """List every kind in every namespace; one that is closed to us, because it was deleted, say, does not hold up the others."""
         concerned: set[Key] = set()
+        refusals: list[ClusterError] = []
         for kind in WATCHED:
             for namespace in self._namespaces:
-                concerned |= await self._list(kind, namespace, owing=not first)
-        self.last_success = self._clock()
+                try:
+                    concerned |= await self._list(kind, namespace, owing=owing)
+                except ClusterError as error:
+                    if error.status not in {403, 404} or namespace is None:
+                        raise
+                    refusals.append(error)
+        if len(refusals) == len(WATCHED) * len(self._namespaces):
+            raise refusals[0]
+        self._complain({str(error) for error in refusals})
         return concerned
+
+    def _complain(self, refusals: set[str]) -> None:
+        for refusal in sorted(refusals - self._forbidden):
+            logger.warning("Not watched until the rights are there: %s", refusal)
+        self._forbidden = refusals
 
     def told(self, kind: Kind, obj: Mapping[str, Any]) -> None:
         """A watch brought news: what it owed of this object is paid."""
@@ -136,8 +167,18 @@ class Resync:
         concerned: set[Key] = set()
         version = 0
         async for page in self._client.pages(kind, namespace, selector_of(kind)):
-            version = version or int(page["metadata"]["resourceVersion"])
+            version = version or self._not_before(int(page["metadata"]["resourceVersion"]), kind, namespace)
             for obj in page.get("items") or ():
                 listed[object_id(kind, obj)] = int(obj["metadata"]["resourceVersion"])
                 concerned |= self._cache.store(kind, obj)
         return listed, version, concerned
+
+    def _not_before(self, version: int, kind: Kind, namespace: str | None) -> int:
+        """The version of a LIST, which never goes back unless the whole cluster does."""
+        highest = self._highest.get((kind.name, namespace), 0)
+        if version < highest:
+            raise WatchLost(
+                f"the cluster was set back: {kind.plural} are listed at version {version} after {highest}, so all that is known is too new"
+            )
+        self._highest[kind.name, namespace] = version
+        return version
