@@ -51,7 +51,7 @@ class Reason(StrEnum):
     LOADED = ("Loaded", Topic.NORMAL, _PASSES,
         "ModelAccepted: the model was fetched and loaded, and gave a first prediction.")
     PENDING = ("Pending", Topic.NORMAL, _PASSES,
-        "Nothing is known yet: the model was not loaded, or the autoscaler has not said anything.")
+        "ModelAccepted: the model has not been loaded yet.")
     NO_POD_SERVES = ("NoPodServes", Topic.NORMAL, _PASSES,
         "Available: no pod answers requests.", "Read the condition Ready, which says why.")
 
@@ -149,12 +149,22 @@ class Reason(StrEnum):
     APPLY_FAILED = ("ApplyFailed", Topic.RESOURCE, _PASSES,
         "The API server refused a change of a child.", "Read the API server's words in the message; mostly it is a policy or a quota.")
 
-    METRICS_FOUND = ("ValidMetricFound", Topic.AUTOSCALING, _PASSES,
-        "AutoscalingActive: the autoscaler has the metrics it needs.")
-    METRICS_MISSING = ("FailedGetResourceMetric", Topic.AUTOSCALING, _PASSES,
-        "AutoscalingActive: the autoscaler gets no CPU or memory figures, so the number of pods stays as it is.", "Install metrics-server, or wait a minute for the first figures of new pods.")
-    AUTOSCALING_OFF = ("ScalingDisabled", Topic.AUTOSCALING, _PASSES,
-        "AutoscalingActive: the Deployment has 0 pods, and the autoscaler leaves it so.", "Scale the Deployment to 1 or more.")
-    AUTOSCALING_UNKNOWN = ("Unknown", Topic.AUTOSCALING, _PASSES,
-        "AutoscalingActive: the autoscaler says something that Modelway has no word for.", "Read the message: it holds the autoscaler's own words.")
+    VALID_METRIC_FOUND = ("ValidMetricFound", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: the number of pods follows the load.")
+    TOO_MANY_REPLICAS = ("TooManyReplicas", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: it works, and the load asks for more pods than `spec.scaling.max`.", "Raise `spec.scaling.max` if answers come too slowly.")
+    FETCHING_METRICS = ("FetchingMetrics", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: the autoscaler waits for the first figures of new pods.", "Wait; they come within about a minute after a pod serves.")
+    METRICS_UNAVAILABLE = ("MetricsUnavailable", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: the cluster has no metrics API, or it does not answer; the number of pods stays as it is.", "Install metrics-server, or read its log; or set `spec.scaling.replicas`.")
+    POD_METRICS_MISSING = ("PodMetricsMissing", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: the metrics API answers, but has no figures of the model's pods; their number stays as it is.", "Look at `kubectl top pods` and at the log of metrics-server.")
+    REQUEST_MISSING = ("RequestMissing", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: a container that the cluster adds to the pods has no request, so a percentage means nothing.", "Give that container a request where it comes from.")
+    SCALING_DISABLED = ("ScalingDisabled", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: the Deployment was scaled to 0 pods, which turns the autoscaler off.", "Scale the Deployment to 1 or more.")
+    AMBIGUOUS_SELECTOR = ("AmbiguousSelector", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: another autoscaler wants to set the number of the same pods.", "Delete the other one, or leave `spec.scaling.max` out.")
+    AUTOSCALER_FAILED = ("AutoscalerFailed", Topic.AUTOSCALING, _PASSES,
+        "AutoscalingActive: the autoscaler cannot do its work for a reason of its own.", "Read the message: it holds the autoscaler's own words.")
     # fmt: on

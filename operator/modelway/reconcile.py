@@ -26,7 +26,7 @@ from modelway.metrics import Metrics
 from modelway.plan import planned
 from modelway.reasons import Reason
 from modelway.refusal import child_refused
-from modelway.report import SUSPENDED, Finding, status_of
+from modelway.report import SUSPENDED, Finding, next_look, status_of
 from modelway.settings import Settings
 from modelway.state import Key, Observed, Readiness
 
@@ -101,7 +101,7 @@ class Reconciler:
         finding = Finding(plan, _hindrance(failure, after))
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now())
-        return _next_look(failure) or due
+        return _next_look(failure) or _sooner(due, next_look(after, finding, self._now()))
 
     def _forget(self, key: Key) -> None:
         self._applier.forget(key)
@@ -130,6 +130,10 @@ def _hindrance(failure: ModelwayError | None, observed: Observed) -> Readiness |
             return None if status >= 500 and told.reason is Reason.APPLY_FAILED else told
         case _:
             return SUSPENDED if observed.owner.document["spec"].get("suspend") else None
+
+
+def _sooner(*times: float | None) -> float | None:
+    return min((time for time in times if time is not None), default=None)
 
 
 def _next_look(failure: ModelwayError | None) -> float | None:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from modelway.autoscaling import scaling_of
 from modelway.conditions import Judged, merge
 from modelway.plan import Plan
 from modelway.pod import NAME_LABEL as NAME
 from modelway.pod import STABLE, TRACK_LABEL
 from modelway.readiness import Wanted, judge, rolled_out, serving
-from modelway.reasons import Reason, Topic
+from modelway.reasons import Reason
 from modelway.state import ChildId, Observed, PodView, Readiness, RevisionView
 from modelway.termination import REASONS_OF_THE_ARTIFACT, fetched_digest
 
@@ -55,7 +56,9 @@ def status_of(observed: Observed, finding: Finding, *, service_port: int, now: d
     old = observed.owner.status.get("conditions") or ()
     status = {
         "observedGeneration": observed.owner.generation,
-        "conditions": merge(old, _judged(observed, finding, readiness), generation=observed.owner.generation, now=now),
+        "conditions": merge(
+            old, _judged(observed, finding, readiness, now), generation=observed.owner.generation, now=now
+        ),
         "url": f"http://{name}.{namespace}.svc:{service_port}",
         "replicas": deployment.replicas if deployment else 0,
         "readyReplicas": deployment.ready if deployment else 0,
@@ -66,7 +69,12 @@ def status_of(observed: Observed, finding: Finding, *, service_port: int, now: d
     return {field: value for field, value in status.items() if value is not None}
 
 
-def _judged(observed: Observed, finding: Finding, readiness: Readiness) -> list[Judged]:
+def next_look(observed: Observed, finding: Finding, now: datetime) -> float | None:
+    """In how many seconds time alone may change the status; None when only an event can."""
+    return scaling_of(observed, now).due if _is_autoscaled(observed, finding) else None
+
+
+def _judged(observed: Observed, finding: Finding, readiness: Readiness, now: datetime) -> list[Judged]:
     reason, message = readiness.reason, readiness.message
     waiting = not (readiness.ready or readiness.stalled or reason == SUSPENDED.reason)
     judged = [
@@ -80,7 +88,7 @@ def _judged(observed: Observed, finding: Finding, readiness: Readiness) -> list[
         _accepted(observed, finding, readiness),
         _available(observed),
     ]
-    return judged + ([_autoscaling(observed)] if _is_autoscaled(observed, finding) else [])
+    return judged + ([scaling_of(observed, now).condition] if _is_autoscaled(observed, finding) else [])
 
 
 def _accepted(observed: Observed, finding: Finding, readiness: Readiness) -> Judged:
@@ -104,17 +112,6 @@ def _available(observed: Observed) -> Judged:
 
 def _is_autoscaled(observed: Observed, finding: Finding) -> bool:
     return finding.plan.autoscaled if finding.plan else observed.autoscaler is not None
-
-
-def _autoscaling(observed: Observed) -> Judged:
-    conditions = observed.autoscaler.conditions if observed.autoscaler else ()
-    active = next((one for one in conditions if one.type == "ScalingActive"), None)
-    if active is None:
-        return Judged("AutoscalingActive", "Unknown", Reason.PENDING, "The autoscaler has not said anything yet.")
-    status = active.status if active.status in {"True", "False"} else "Unknown"
-    known = {str(one): one for one in Reason if one.topic is Topic.AUTOSCALING}
-    reason = known.get(active.reason, Reason.AUTOSCALING_UNKNOWN)
-    return Judged("AutoscalingActive", status, reason, active.message)  # type: ignore[arg-type]
 
 
 # Revisions --------------------------------------------------------------------------------------------------------------------------------

@@ -42,6 +42,8 @@ class Condition:
     status: str
     reason: str
     message: str
+    since: str = ""
+    """When its status last changed, as the API writes times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,9 @@ class DeploymentView(Child):
 class AutoscalerView(Child):
     """A HorizontalPodAutoscaler."""
 
+    least: int
+    most: int
+    """The bounds of the number of pods."""
     conditions: tuple[Condition, ...]
 
 

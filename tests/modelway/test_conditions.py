@@ -40,7 +40,7 @@ def test_a_first_condition_is_stamped_now_in_utc() -> None:
 
 def test_a_type_that_is_no_longer_judged_goes() -> None:
     old = merge(
-        [], [_ready("True"), Judged("AutoscalingActive", "True", Reason.METRICS_FOUND, "")], generation=1, now=THEN
+        [], [_ready("True"), Judged("AutoscalingActive", "True", Reason.VALID_METRIC_FOUND, "")], generation=1, now=THEN
     )
     assert [one["type"] for one in merge(old, [_ready("True")], generation=1, now=LATER)] == ["Ready"]
 

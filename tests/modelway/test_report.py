@@ -92,14 +92,11 @@ def test_suspended_is_neither_reconciling_nor_stalled_and_its_generation_is_hone
     assert {status["observedGeneration"], *(one["observedGeneration"] for one in status["conditions"])} == {4}
 
 
-def test_the_autoscaler_speaks_for_itself() -> None:
-    inactive = autoscaler(Condition("ScalingActive", "False", "FailedGetResourceMetric", "no metrics API"))
-    status = _status(observed(deployment(), inactive), Finding(_plan(autoscaled=True)))
-    assert _conditions(status)["AutoscalingActive"] == ("False", "FailedGetResourceMetric")
-    assert (
-        _conditions(_status(observed(deployment()), Finding(_plan(autoscaled=True))))["AutoscalingActive"][0]
-        == "Unknown"
-    )
+def test_autoscaling_is_judged_where_it_is_asked_for() -> None:
+    scales = autoscaler(Condition("ScalingActive", "True", "ValidMetricFound", "", "2026-01-01T00:00:00Z"))
+    status = _status(observed(deployment(), scales), Finding(_plan(autoscaled=True)))
+    assert _conditions(status)["AutoscalingActive"] == ("True", "ValidMetricFound")
+    assert "AutoscalingActive" not in _conditions(_status(observed(deployment(), scales), Finding(_plan())))
 
 
 def test_the_digest_stays_known_when_the_pod_that_told_it_is_gone() -> None:

@@ -91,9 +91,10 @@ def deployment(
     )
 
 
-def autoscaler(*conditions: Condition) -> AutoscalerView:
+def autoscaler(*conditions: Condition, least: int = 1, most: int = 3) -> AutoscalerView:
     """An autoscaler that is ours."""
-    return AutoscalerView(**_child("HorizontalPodAutoscaler", KEY.name, UID), conditions=conditions)
+    identity = _child("HorizontalPodAutoscaler", KEY.name, UID)
+    return AutoscalerView(**identity, least=least, most=most, conditions=conditions)
 
 
 def revision(

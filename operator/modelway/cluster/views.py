@@ -77,7 +77,7 @@ def _child(kind: Kind, obj: Mapping[str, Any]) -> Child:
     if kind is kinds.DEPLOYMENT:
         return DeploymentView(**common, **_deployment(obj))
     if kind is kinds.AUTOSCALER:
-        return AutoscalerView(**common, conditions=_conditions(obj))
+        return AutoscalerView(**common, **_autoscaler(obj))
     if kind is kinds.REVISION:
         return RevisionView(**common, **_revision(obj))
     return Child(**common)
@@ -117,6 +117,11 @@ def _deployment(obj: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _autoscaler(obj: Mapping[str, Any]) -> dict[str, Any]:
+    spec = obj["spec"]
+    return {"least": spec.get("minReplicas", 1), "most": spec["maxReplicas"], "conditions": _conditions(obj)}
+
+
 def _revision(obj: Mapping[str, Any]) -> dict[str, Any]:
     labels = obj["metadata"].get("labels") or {}
     return {
@@ -128,7 +133,10 @@ def _revision(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 def _conditions(obj: Mapping[str, Any]) -> tuple[Condition, ...]:
     given = (obj.get("status") or {}).get("conditions") or ()
-    return tuple(Condition(c["type"], c["status"], c.get("reason", ""), c.get("message", "")) for c in given)
+    return tuple(
+        Condition(c["type"], c["status"], c.get("reason", ""), c.get("message", ""), c.get("lastTransitionTime") or "")
+        for c in given
+    )
 
 
 def _pod(obj: Mapping[str, Any]) -> PodView:
