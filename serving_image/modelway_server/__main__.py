@@ -1,6 +1,7 @@
 """`modelway-server`: what runs in a serving pod."""
 
 import argparse
+import faulthandler
 import logging
 import os
 import signal
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.add_parser("fetch", help="bring a model's file into a directory", declare=_declare_fetch)
     commands.add_parser("serve", help="serve the model in a directory", declare=_declare_serve)
     arguments = parser.parse_args(argv)
+    faulthandler.enable()  # a crash of native code then says where in the log
     configure_logging(os.environ.get("MODELWAY_LOG_LEVEL", "INFO"))
     return int(arguments.run(arguments))
 

@@ -1,5 +1,6 @@
 """Small trained models, and models that misbehave, for tests of the server. A server process can import this module."""
 
+import ctypes
 import os
 import signal
 import time
@@ -85,6 +86,20 @@ class Stubborn(BaseEstimator):  # type: ignore[misc]  # as above
             raise state["deed"]
         time.sleep(state["deed"])
         super().__setstate__(state)
+
+
+class Absorbed(BaseEstimator):  # type: ignore[misc]  # as above
+    """Is stuck in native code that never lets another thread run, while it is loaded."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        ctypes.PyDLL(None).sleep(600)  # unlike CDLL, this keeps the interpreter
+
+
+class Crashing(BaseEstimator):  # type: ignore[misc]  # as above
+    """Reads what is not there, in native code, while it is loaded: a segmentation fault."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        ctypes.string_at(0)
 
 
 class Broken(BaseEstimator):  # type: ignore[misc]  # as above
