@@ -1,6 +1,5 @@
 """`modelway render`: what the operator would create, or what is wrong with the file."""
 
-import argparse
 import io
 import json
 import subprocess
@@ -11,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from modelway import cli, desired
+from modelway import desired
 from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cli.commands import parser
 from modelway.cli.manifests import NO_OWNER
 from modelway.pod import pod_template
 from modelway.revision import revision_of
@@ -31,9 +31,7 @@ TUMOURS = {**FRAUD, "metadata": {"name": "tumours"}, "spec": {"model": {"uri": "
 
 
 def modelway(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    cli.add_commands(parser.add_subparsers(required=True))
-    parsed = parser.parse_args(arguments)
+    parsed = parser().parse_args(arguments)
     return int(parsed.run(parsed))
 
 
@@ -113,7 +111,7 @@ def test_settings_come_from_the_environment_and_the_command_line(
         ("kind: Secret", "x.yaml: holds no ModelDeployment"),
         ("", "x.yaml: holds no ModelDeployment"),
         ("a: 1\nkind: Secret\na: 2", "x.yaml:3: a stands here for the second time"),
-        ("\x00", "x.yaml: is not YAML"),
+        ("\x00", "x.yaml:1: is not YAML"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_place(

@@ -21,12 +21,13 @@ _NOUNS = {
     "model_type": "a mapping of fields to values",
 }
 
-_PATTERNS = {
+PATTERNS = {
     LABEL_VALUE_PATTERN: "letters, digits, '-', '_' and '.', with a letter or digit first and last, for example v7",
     LABEL_KEY_PATTERN: "the key of a label, for example team or example.com/team",
     DNS_SUBDOMAIN_PATTERN: "the name of an object: lower-case letters, digits, '-' and '.', for example s3-models",
     ENV_NAME_PATTERN: "the name of a variable: letters, digits and '_', not beginning with a digit, for example HTTPS_PROXY",
 }
+"""What a text must be to match a pattern of the API."""
 
 
 def problems_of(error: ValidationError) -> list[Problem]:
@@ -57,7 +58,7 @@ def _message(detail: ErrorDetails) -> str:
         case "literal_error":
             message = f"{value} must be one of {context['expected']}{_closest(detail['input'], context['expected'])}"
         case "string_pattern_mismatch":
-            message = f"{value} must be {_PATTERNS[context['pattern']]}"
+            message = f"{value} must be {PATTERNS[context['pattern']]}"
         case "twins":
             message = detail["msg"]
         case _:

@@ -8,24 +8,11 @@ from typing import Any
 import yaml
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.cli.manifests import add_file_arguments, load_deployments, settings_of
+from modelway.cli.manifests import load_deployments, settings_of
 from modelway.errors import ModelwayError
 from modelway.plan import planned
 from modelway.settings import Settings
 from modelway.state import Key, Observed, Owner
-
-
-def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `render`."""
-    parser = commands.add_parser(
-        "render",
-        help="print every object that the operator would create",
-        description="Print every object that the operator would create for the ModelDeployments of a file. "
-        "No cluster is asked; only the owner's uid, which a cluster gives, is a row of zeros.",
-    )
-    add_file_arguments(parser)
-    parser.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml", help="format (default: yaml)")
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -20,34 +20,15 @@ from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.local_pod import LOCAL_ADDRESS, NotRunnable, Process, processes
-from modelway.cli.manifests import InvalidManifest, add_file_arguments, load_deployments, settings_of
+from modelway.cli.manifests import InvalidManifest, load_deployments, settings_of
 from modelway.cli.render import children_of
 from modelway.errors import ModelwayError
-from modelway.pod import HTTP_PORT, METRICS_PORT
 
 _NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "uvicorn")
 _CREDENTIALS = ("AWS_", "S3_", "MODELWAY_HTTP_TOKEN", "HTTP_USERNAME", "HTTP_PASSWORD")
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _STOP_SECONDS = 10
 _POLL_SECONDS = 0.1
-
-
-def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `serve`."""
-    parser = commands.add_parser(
-        "serve",
-        help="run the model server on this machine",
-        description="Fetch the model and serve it on this machine, with the arguments and environment that a pod would get. "
-        "What differs: addresses, ports and folders are local, no time is spent draining at the end, and CPU and memory are not limited.",
-    )
-    add_file_arguments(parser)
-    parser.add_argument("--name", help="which ModelDeployment, where the file holds several")
-    parser.add_argument("--model", type=Path, metavar="PATH", help="serve this file in place of spec.model.uri")
-    parser.add_argument("--port", type=_port, default=HTTP_PORT, help=f"for predictions (default: {HTTP_PORT})")
-    parser.add_argument(
-        "--metrics-port", type=_port, default=METRICS_PORT, help=f"for probes and metrics (default: {METRICS_PORT})"
-    )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -222,10 +203,3 @@ def _example(described: Mapping[str, Any]) -> dict[str, Any]:
         count *= size
     value: Any = "" if described["datatype"] == "BYTES" else False if described["datatype"] == "BOOL" else 0
     return {"name": described["name"], "shape": shape, "datatype": described["datatype"], "data": [value] * count}
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 1 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} is not a port: 1 to 65535")
-    return port

@@ -1,0 +1,216 @@
+"""The command line of `modelway`: every command with its arguments, and nothing that takes time to import.
+
+What a command does is imported when it is run, so that shell completion and short commands start at once, and each command needs only the
+packages that it uses.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from modelway.cli import completion
+from modelway.errors import ModelwayError
+
+HTTP_PORT, METRICS_PORT = 8080, 8082
+"""The ports of the server in a pod."""
+_EXTRA_OF_PACKAGE = {
+    "cel_expr_python": "cli",
+    "argcomplete": "cli",
+    "kubernetes": "cli",
+    "aiohttp": "cli",
+    "kopf": "operator",
+}
+_PLUGIN = "kubectl-modelway"
+
+Commands = Any
+"""What `ArgumentParser.add_subparsers` returns; argparse gives its type no public name."""
+
+
+class MissingPackage(ModelwayError):
+    """A command needs a package that is not installed."""
+
+
+def program(path: str = sys.argv[0]) -> str:
+    """The name that the program was called by, as a user types it: `modelway`, or `kubectl modelway`."""
+    return "kubectl modelway" if Path(path).stem == _PLUGIN else "modelway"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; parsed arguments carry `run`, which takes them and returns the exit status."""
+    made = argparse.ArgumentParser(
+        prog=program(), description="Take trained models to safe, fast, observed endpoints on Kubernetes."
+    )
+    made.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = made.add_subparsers(required=True, metavar="command")
+    for add in (_add_validate, _add_status, _add_explain, _add_render, _add_serve, _add_completion, _add_run):
+        add(commands)
+    return made
+
+
+def _add_validate(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "validate",
+        "say what is wrong with ModelDeployments in files",
+        "Judge the ModelDeployments of YAML and JSON files as the API server and the operator would, without a cluster. Other kinds of "
+        "objects are skipped. Exit status: 0 all accepted, 1 something refused, 2 wrong usage.",
+    )
+    command.add_argument(
+        "-f",
+        "--filename",
+        action="append",
+        required=True,
+        help="a file, or a folder with all below it; - reads standard input; may be repeated",
+    )
+    command.add_argument("-o", "--output", choices=("text", "json"), default="text", help="format (default: text)")
+
+
+def _add_status(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "status",
+        "show what is served, and why what is not",
+        "Show ModelDeployments of a cluster: readiness with its reason, pods, autoscaling, revisions, address.",
+    )
+    _add_name(command, optional=True)
+    _add_cluster_arguments(command)
+    command.add_argument("-A", "--all-namespaces", action="store_true", help="of every namespace")
+    command.add_argument(
+        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="format (default: table)"
+    )
+
+
+def _add_explain(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "explain",
+        "tell what is wanted, what is there, why not, and what to do",
+        "Tell the story of one ModelDeployment: what is wanted, what is there, why it is not ready, what to do about it. Nothing is changed.",
+    )
+    _add_name(command)
+    _add_cluster_arguments(command)
+
+
+def _add_render(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "render",
+        "print every object that the operator would create",
+        "Print every object that the operator would create for the ModelDeployments of a file. "
+        "No cluster is asked; only the owner's uid, which a cluster gives, is a row of zeros.",
+    )
+    _add_file_arguments(command)
+    command.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml", help="format (default: yaml)")
+
+
+def _add_serve(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "serve",
+        "run the model server on this machine",
+        "Fetch the model and serve it on this machine, with the arguments and environment that a pod would get. "
+        "What differs: addresses, ports and folders are local, no time is spent draining at the end, and CPU and memory are not limited.",
+    )
+    _add_file_arguments(command)
+    command.add_argument("--name", help="which ModelDeployment, where the file holds several")
+    command.add_argument("--model", type=Path, metavar="PATH", help="serve this file in place of spec.model.uri")
+    for option, port, use in (
+        ("--port", HTTP_PORT, "predictions"),
+        ("--metrics-port", METRICS_PORT, "probes and metrics"),
+    ):
+        command.add_argument(option, type=_port, default=port, help=f"for {use} (default: {port})")
+
+
+def _add_completion(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "completion",
+        "print what makes a shell complete this command",
+        "Print a script that makes a shell complete this command; the names of ModelDeployments are asked of the cluster. "
+        "For bash: source <(modelway completion bash)",
+    )
+    command.add_argument("shell", choices=completion.SHELLS, help="the shell")
+
+
+def _add_run(commands: Commands) -> None:
+    command = commands.add_parser("run", help="be the operator: follow every ModelDeployment of the cluster")
+    command.add_argument(
+        "--kubeconfig",
+        type=Path,
+        help="how to reach the cluster; default: $KUBECONFIG, the pod's service account, ~/.kube/config",
+    )
+
+
+def _command(commands: Commands, name: str, help: str, description: str) -> argparse.ArgumentParser:  # noqa: A002 -- as in argparse
+    """A command whose module of the same name is imported when it is run."""
+    command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=description)
+    command.set_defaults(run=lambda arguments: _run(name, arguments))
+    return command
+
+
+def _run(name: str, arguments: argparse.Namespace) -> int:
+    try:
+        status: int = import_module(f"modelway.cli.{name}").run(arguments)
+    except ModuleNotFoundError as error:
+        extra = _EXTRA_OF_PACKAGE.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        raise MissingPackage(f"{name} needs the package {error.name}: pip install 'modelway[{extra}]'") from error
+    return status
+
+
+def _add_name(command: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    described = "its name; all of them when left out" if optional else "its name"
+    name = command.add_argument("name", metavar="NAME", nargs="?" if optional else None, help=described)
+    name.completer = completion.names  # type: ignore[attr-defined]  # where argcomplete looks
+
+
+def _add_cluster_arguments(command: argparse.ArgumentParser) -> None:
+    """Declare how the cluster is reached, in kubectl's words."""
+    command.add_argument("-n", "--namespace", help="its namespace (default: that of the context)")
+    command.add_argument("--context", help="which context of the kubeconfig (default: the current one)")
+    command.add_argument(
+        "--kubeconfig",
+        type=Path,
+        help="how to reach the cluster; default: $KUBECONFIG, the pod's service account, ~/.kube/config",
+    )
+
+
+def _add_file_arguments(command: argparse.ArgumentParser) -> None:
+    """Declare what to read and what the platform decides."""
+    command.add_argument(
+        "-f", "--filename", required=True, help="YAML file with ModelDeployments; - reads standard input"
+    )
+    command.add_argument("-n", "--namespace", default="default", help="for documents that name none (default: default)")
+    command.add_argument(
+        "--setting",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an operator setting, for example server_image=registry.example.com/server:1; else MODELWAY_<NAME> of the environment, else the default",
+    )
+
+
+class _Version(argparse.Action):
+    """Prints the version; looking it up takes longer than all else here."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,  # noqa: ARG002
+        values: str | Sequence[Any] | None,  # noqa: ARG002
+        option_string: str | None = None,  # noqa: ARG002
+    ) -> None:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        parser.exit(message=f"modelway {version('modelway')}\n")
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not a port: 1 to 65535")
+    return port
