@@ -162,13 +162,14 @@ def _variable(variable: EnvVar) -> dict[str, Any]:
 def resource_requirements(resources: Resources | None, settings: Settings) -> dict[str, dict[str, str]]:
     """What the containers request and may use: the user's amounts, and the platform's for what is left out.
 
-    A default yields to what the user set: a default request is lowered to the user's limit, the default memory limit raised to the user's request.
+    As everywhere in Kubernetes, a limit alone is the request too, so that a percentage of the request means what the user thinks of. The
+    default memory limit is raised to the user's request.
     """
     requests = (resources and resources.requests) or ResourceAmounts()
     limits = (resources and resources.limits) or ResourceAmounts()
     memory_limit = limits.memory or max(requests.memory or "0", settings.default_memory_limit, key=byte_count)
-    memory = requests.memory or min(settings.default_memory_request, memory_limit, key=byte_count)
-    cpu = requests.cpu or min(settings.default_cpu_request, limits.cpu or settings.default_cpu_request, key=cores)
+    memory = requests.memory or limits.memory or settings.default_memory_request
+    cpu = requests.cpu or limits.cpu or settings.default_cpu_request
     limited_cpu = {"cpu": limits.cpu} if limits.cpu is not None else {}
     return {"requests": {"cpu": cpu, "memory": memory}, "limits": {**limited_cpu, "memory": memory_limit}}
 

@@ -96,7 +96,14 @@ def test_default_resources_have_a_memory_limit_and_no_cpu_limit() -> None:
     [
         ({"requests": {"memory": "3Gi"}}, {"cpu": "250m", "memory": "3Gi"}, {"memory": "3Gi"}),
         ({"limits": {"memory": "256Mi"}}, {"cpu": "250m", "memory": "256Mi"}, {"memory": "256Mi"}),
+        ({"limits": {"memory": "8Gi"}}, {"cpu": "250m", "memory": "8Gi"}, {"memory": "8Gi"}),
         ({"limits": {"cpu": "100m"}}, {"cpu": "100m", "memory": "512Mi"}, {"cpu": "100m", "memory": "1Gi"}),
+        ({"limits": {"cpu": 4}}, {"cpu": "4", "memory": "512Mi"}, {"cpu": "4", "memory": "1Gi"}),
+        (
+            {"requests": {"memory": "1Gi"}, "limits": {"cpu": 2}},
+            {"cpu": "2", "memory": "1Gi"},
+            {"cpu": "2", "memory": "1Gi"},
+        ),
         ({"requests": {"cpu": 2}}, {"cpu": "2", "memory": "512Mi"}, {"memory": "1Gi"}),
     ],
 )
@@ -105,10 +112,21 @@ def test_defaults_yield_to_what_is_given(given_amounts: Object, requests: Object
 
 
 @pytest.mark.parametrize(
-    ("cpu", "workers", "count"), [("250m", 1, "1"), ("3", 1, "3"), ("2500m", 1, "3"), ("4", 2, "2"), ("1", 16, "1")]
+    ("amounts", "workers", "count"),
+    [
+        ({"requests": {"cpu": "250m"}}, 1, "1"),
+        ({"requests": {"cpu": "1500m"}}, 1, "2"),
+        ({"requests": {"cpu": "1500m"}}, 2, "1"),
+        ({"requests": {"cpu": "4"}}, 1, "4"),
+        ({"requests": {"cpu": "4"}}, 2, "2"),
+        ({"requests": {"cpu": "1"}}, 16, "1"),
+        ({"limits": {"cpu": "4"}}, 1, "4"),
+        ({"requests": {"cpu": "2"}, "limits": {"cpu": "4"}}, 1, "2"),
+        ({"limits": {"memory": "4Gi"}}, 1, "1"),
+    ],
 )
-def test_threads_follow_the_cpu_request_of_each_worker(cpu: str, workers: int, count: str) -> None:
-    assert threads(workers=workers, resources={"requests": {"cpu": cpu}}) == count
+def test_threads_follow_the_cpu_request_of_each_worker(amounts: Object, workers: int, count: str) -> None:
+    assert threads(workers=workers, resources=amounts) == count
 
 
 def test_a_users_thread_count_takes_the_place_of_ours() -> None:

@@ -105,7 +105,7 @@ class Resources(ApiModel):
     """The CPU and memory of each pod. What is left out is the platform's default; there is no CPU limit unless you set one."""
 
     requests: ResourceAmounts | None = None
-    """What each pod is sure to get, and what scaling in percent refers to."""
+    """What each pod is sure to get, and what scaling in percent refers to; what is left out is the limit, or the platform's default."""
     limits: ResourceAmounts | None = None
     """What each pod must not exceed: beyond its memory limit it is killed, at its CPU limit it is slowed down."""
 
