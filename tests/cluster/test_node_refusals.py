@@ -29,6 +29,16 @@ def test_an_unknown_image_backs_off_until_it_is_there(kubectl: Kubectl, sandbox:
     assert finished(kubectl)["status"]["phase"] == "Succeeded"
 
 
+def test_an_image_that_asks_for_credentials_is_refused_in_the_registrys_words(
+    kubectl: Kubectl, sandbox: Sandbox, namespace: str
+) -> None:
+    name = f"private/{namespace}"
+    sandbox.images.write_text(json.dumps({**json.loads(sandbox.images.read_text()), name: {"forbidden": True}}))
+    kubectl.create(pod(container(image=name)))
+    eventually(lambda: waiting_reason(kubectl) == "ImagePullBackOff")
+    assert "401 Unauthorized" in state(kubectl)["state"]["waiting"]["message"]
+
+
 def test_an_image_that_may_not_be_pulled_is_never_pulled(kubectl: Kubectl) -> None:
     kubectl.create(pod(container(image="shop/none", imagePullPolicy="Never")))
     eventually(lambda: waiting_reason(kubectl) == "ErrImageNeverPull")

@@ -24,8 +24,8 @@ def image_map(extra: Path | None) -> dict[str, dict[str, Any]]:
     """The images of this checkout, and over them those of the JSON file `extra`.
 
     The file maps a name (`shop/store`, or `shop/store:2` for one tag alone) to `{"entrypoint": [...], "env": {...},
-    "tags": [...]}`; `env` and `tags` may be left out. `{"hollow": true}` in place of a command makes pods that are Ready
-    without a process.
+    "tags": [...]}`; `env` and `tags` may be left out. In place of a command, `{"hollow": true}` makes pods that are Ready
+    without a process, and `{"forbidden": true}` an image whose registry asks for credentials that nobody has.
 
     Raises:
         SandboxError: the file is not such a map.
@@ -45,7 +45,7 @@ def image_map(extra: Path | None) -> dict[str, dict[str, Any]]:
 
 def _check(extra: Path, name: str, image: object) -> None:
     entrypoint = image.get("entrypoint") if isinstance(image, Mapping) else None
-    if isinstance(image, Mapping) and image.get("hollow") is True and entrypoint is None:
+    if isinstance(image, Mapping) and (image.get("hollow") or image.get("forbidden")) is True and entrypoint is None:
         return
     if not (isinstance(entrypoint, list) and entrypoint and all(isinstance(word, str) for word in entrypoint)):
         raise SandboxError(

@@ -48,10 +48,12 @@ def find(images: Mapping[str, Any], reference: str) -> Image:
     """The image that `reference` names.
 
     Raises:
-        ImageError: there is none, or it is hollow.
+        ImageError: there is none, it may not be pulled, or it is hollow.
     """
     name, _ = split(reference)
     entry = entry_of(images, reference)
+    if entry is not None and entry.get("forbidden"):
+        raise ImageError(_refused(reference))
     if entry is None:
         raise ImageError(f'rpc error: code = NotFound desc = failed to pull and unpack image "{reference}": not found')
     if entry.get("hollow"):
@@ -63,6 +65,14 @@ def find(images: Mapping[str, Any], reference: str) -> Image:
         entry.get("env", {}),
         entry.get("workingDir", "/"),
         entry.get("user", DEFAULT_USER),
+    )
+
+
+def _refused(reference: str) -> str:
+    """What containerd says where a registry asks for credentials."""
+    return (
+        f'rpc error: code = Unknown desc = failed to pull and unpack image "{reference}": failed to resolve reference '
+        f'"{reference}": failed to authorize: failed to fetch anonymous token: unexpected status: 401 Unauthorized'
     )
 
 
@@ -78,7 +88,7 @@ class ImageFile:
         """The image that `reference` names.
 
         Raises:
-            ImageError: there is none, it is hollow, or the file cannot be read.
+            ImageError: there is none, it may not be pulled, it is hollow, or the file cannot be read.
         """
         return find(self._read(), reference)
 
