@@ -31,7 +31,19 @@ class ModelStore:
         return f"{self.address}/{path}"
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+FORBIDDEN = "forbidden"
+"""A folder of the store that nobody may read."""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Sends files, and logs nothing."""
+
+    def send_head(self) -> Any:
+        """Refuse the forbidden folder, and send every other file."""
+        if self.path.startswith(f"/{FORBIDDEN}/"):
+            return self.send_error(403)
+        return super().send_head()
+
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base class names it so
         """Keep the test's output clean."""
 
@@ -40,7 +52,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 def model_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelStore]:
     """A store on loopback for the whole session."""
     directory = tmp_path_factory.mktemp("models")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(directory))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(directory))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield ModelStore(directory, f"http://127.0.0.1:{server.server_port}")
         server.shutdown()

@@ -57,8 +57,15 @@ def text_pipeline() -> Pipeline:
     return make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(TEXTS, [1, 0, 1, 0] * 5)
 
 
+def hoard() -> None:
+    """Take a GiB of memory, and hold it until the process is ended for it."""
+    held = b"x" * (1 << 30)
+    time.sleep(60)
+    del held
+
+
 class Told(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Does what the first number of a request's first row says: sleep so many seconds, or die of -666, or fail below 0."""
+    """Does what the first number of a request's first row says: sleep so many seconds, die of -666, hoard memory at -999, or fail below 0."""
 
     def fit(self, _rows: Any = None, _: Any = None) -> "Told":
         self.n_features_in_ = 1
@@ -69,6 +76,8 @@ class Told(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         order = float(rows[0, 0])
         if order == -666:
             os.kill(os.getpid(), signal.SIGKILL)
+        if order == -999:
+            hoard()
         if order < 0:
             raise RuntimeError("told to fail")
         time.sleep(order)
@@ -86,6 +95,13 @@ class Stubborn(BaseEstimator):  # type: ignore[misc]  # as above
             raise state["deed"]
         time.sleep(state["deed"])
         super().__setstate__(state)
+
+
+class Hungry(BaseEstimator):  # type: ignore[misc]  # as above
+    """Needs more memory than a pod may use, while it is loaded."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        hoard()
 
 
 class Absorbed(BaseEstimator):  # type: ignore[misc]  # as above
