@@ -1,6 +1,13 @@
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["support.cluster", "support.installed", "support.crd", "support.model_store", "support.deployed"]
+pytest_plugins = [
+    "support.cluster",
+    "support.installed",
+    "support.crd",
+    "support.model_store",
+    "support.deployed",
+    "support.gitops",
+]
 
 # The same examples at each run, and no clock: on a busy machine a slow example is no finding.
 settings.register_profile(

@@ -1,0 +1,54 @@
+"""`health.lua`, run as Argo CD runs it, says what is so of statuses that a real operator wrote."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from lupa import lua51
+
+from support.statuses import recorded
+
+FOLDER = Path(__file__).resolve().parents[2] / "examples" / "argocd"
+SCRIPT = (FOLDER / "health.lua").read_text()
+KEY = "resource.customizations.health.modelway.dev_ModelDeployment"
+OFFERED = ("assert", "error", "ipairs", "next", "pairs", "pcall", "select", "table", "tonumber", "tostring", "type")
+"""What Argo CD lets a script use, unless it is told to open more libraries."""
+
+
+def health(found: dict[str, Any]) -> dict[str, str]:
+    lua = lua51.LuaRuntime(register_eval=False, register_builtins=False)
+    names = lua.globals()
+    for name in set(names) - set(OFFERED):
+        names[name] = None
+    names.obj = lua.table_from(found, recursive=True)
+    return dict(lua.execute(SCRIPT))
+
+
+@pytest.mark.parametrize("state", recorded())
+def test_health_of_a_recorded_status(state: str) -> None:
+    found = health(recorded()[state])
+    assert found["status"] == state.partition("-")[0].capitalize()
+    assert found["message"]
+
+
+def test_every_health_is_recorded() -> None:
+    assert {state.partition("-")[0] for state in recorded()} == {"healthy", "progressing", "degraded", "suspended"}
+
+
+def test_a_refused_update_is_degraded_though_the_old_version_serves() -> None:
+    refused = recorded()["degraded-beside-the-old"]
+    assert refused["status"]["readyReplicas"] == 1
+    assert "absent.joblib" in health(refused)["message"]
+
+
+def test_no_status_at_all_is_progressing() -> None:
+    found = dict(recorded()["progressing-never-seen"])
+    assert health({**found, "status": None}) == health({**found, "status": {}}) == health(found)
+
+
+def test_the_config_map_holds_the_script_as_it_is() -> None:
+    shipped = yaml.safe_load((FOLDER / "argocd-cm.yaml").read_text())
+    assert shipped["data"] == {KEY: SCRIPT}, (
+        "copy examples/argocd/health.lua into examples/argocd/argocd-cm.yaml, indented by four"
+    )
