@@ -14,40 +14,41 @@ class _Filter(NamedTuple):
     """One way in which nodes do not fit."""
 
     pattern: re.Pattern[str]
-    what: str
+    cause: str
+    """What the nodes are like; holds {what}, the pattern's group."""
     remedy: str
 
 
-def _filter(pattern: str, what: str, remedy: str) -> _Filter:
-    return _Filter(re.compile(pattern, re.IGNORECASE), what, remedy)
+def _filter(pattern: str, cause: str, remedy: str) -> _Filter:
+    return _Filter(re.compile(rf"(?:(?P<nodes>\d+) )?(?:node\(s\) )?{pattern}", re.IGNORECASE), cause, remedy)
 
 
 _FILTERS = (
     _filter(
         r"insufficient (?P<what>[\w./-]+)",
-        "too little {what} is free",
+        "with too little free {what}",
         "lower spec.runtime.resources.requests, or add larger nodes",
     ),
-    _filter(r"too many pods", "nodes are full of pods", "add nodes"),
+    _filter(r"too many pods", "full of pods", "add nodes"),
     _filter(
-        r"didn't match pod's node affinity|didn't match node selector",
-        "no node has the labels that spec.scheduling asks for",
+        r"didn't match (?:pod's node affinity|node selector)(?:/selector)?",
+        "without the labels that spec.scheduling asks for",
         "correct spec.scheduling.nodeSelector or affinity (kubectl get nodes --show-labels)",
     ),
     _filter(
-        r"untolerated taint(?:\(s\))?(?: \{(?P<what>[^}]*)\})?",
-        "nodes have a taint that it does not tolerate {what}",
+        r"had untolerated taint(?:\(s\)| \{(?P<what>[^}]*)\})?",
+        "with a taint that the pod does not tolerate {what}",
         "add a toleration to spec.scheduling.tolerations",
     ),
-    _filter(r"were unschedulable", "nodes are closed to new pods", "kubectl uncordon them, or add nodes"),
+    _filter(r"were unschedulable", "closed to new pods", "open them with kubectl uncordon, or add nodes"),
     _filter(
-        r"didn't match pod (?:anti-)?affinity rules|satisfy existing pods anti-affinity",
-        "pods near which it must, or must not, run are in the way",
+        r"(?:didn't match pod (?:anti-)?affinity rules|didn't satisfy existing pods anti-affinity rules)",
+        "with or without pods that it must, or must not, be near",
         "correct spec.scheduling.affinity",
     ),
     _filter(
         r"didn't match pod topology spread constraints",
-        "it would be spread too unevenly",
+        "where it would be spread too unevenly",
         "correct spec.scheduling.topologySpread",
     ),
 )
@@ -61,7 +62,7 @@ def explained(message: str) -> str:
     """
     words = message.partition(" preemption:")[0].strip().rstrip(".")
     found = [(one, match) for one in _FILTERS for match in one.pattern.finditer(words)]
-    causes = list(dict.fromkeys(_cause(one, match) for one, match in found)) or ["no node fits"]
+    causes = list(dict.fromkeys(_cause(one, match) for one, match in found)) or ["none fits"]
     remedies = list(dict.fromkeys(one.remedy for one, _ in found)) or ["correct spec.scheduling, or add nodes"]
     remedy = "; or ".join(remedies)
     quote = f" ({words[:_LONGEST_QUOTE]})" if words else ""
@@ -69,4 +70,6 @@ def explained(message: str) -> str:
 
 
 def _cause(one: _Filter, match: re.Match[str]) -> str:
-    return one.what.format(what=match.groupdict().get("what") or "").strip()
+    parts = match.groupdict()
+    what = parts.get("what") or ""
+    return f"{parts['nodes'] or ''} {one.cause.format(what=what)}".strip()

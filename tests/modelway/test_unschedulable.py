@@ -8,19 +8,19 @@ from modelway.unschedulable import explained
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("1 Insufficient cpu", ["too little cpu is free", "Lower spec.runtime.resources.requests"]),
-        ("2 Insufficient nvidia.com/gpu", ["too little nvidia.com/gpu is free"]),
-        ("1 Too many pods", ["nodes are full of pods", "Add nodes"]),
+        ("1 Insufficient cpu", ["1 with too little free cpu", "Lower spec.runtime.resources.requests"]),
+        ("2 Insufficient nvidia.com/gpu", ["2 with too little free nvidia.com/gpu"]),
+        ("1 Too many pods", ["1 full of pods", "Add nodes"]),
         (
             "1 node(s) didn't match Pod's node affinity/selector",
-            ["no node has the labels", "Correct spec.scheduling.nodeSelector"],
+            ["1 without the labels", "Correct spec.scheduling.nodeSelector"],
         ),
-        ("1 node(s) had untolerated taint {dedicated: ml}", ["dedicated: ml", "Add a toleration"]),
-        ("1 node(s) had untolerated taint(s)", ["a taint that it does not tolerate", "Add a toleration"]),
-        ("1 node(s) were unschedulable", ["closed to new pods"]),
+        ("1 node(s) had untolerated taint {dedicated: ml}", ["does not tolerate dedicated: ml", "Add a toleration"]),
+        ("1 node(s) had untolerated taint(s)", ["1 with a taint that the pod does not tolerate (", "Add a toleration"]),
+        ("1 node(s) were unschedulable", ["1 closed to new pods", "uncordon"]),
         ("1 node(s) didn't match pod anti-affinity rules", ["Correct spec.scheduling.affinity"]),
         ("1 node(s) didn't match pod topology spread constraints", ["spec.scheduling.topologySpread"]),
-        ("1 node(s) had an unheard-of objection", ["no node fits", "unheard-of objection", "spec.scheduling"]),
+        ("1 node(s) had an unheard-of objection", ["none fits", "unheard-of objection", "spec.scheduling"]),
     ],
 )
 def test_each_filter_has_its_cause_and_its_field(words: str, says: list[str]) -> None:
@@ -33,7 +33,7 @@ def test_several_filters_are_all_named() -> None:
     told = explained(
         "0/3 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 node(s) had untolerated taint {a: b}."
     )
-    assert told.startswith("too little cpu is free, too little memory is free, nodes have a taint")
+    assert told.startswith("1 with too little free cpu, 1 with too little free memory, 1 with a taint")
     assert told.endswith(
         "Lower spec.runtime.resources.requests, or add larger nodes; or add a toleration to spec.scheduling.tolerations."
     )
@@ -41,4 +41,4 @@ def test_several_filters_are_all_named() -> None:
 
 @pytest.mark.parametrize("words", ["", "."])
 def test_a_scheduler_that_says_nothing_is_no_failure(words: str) -> None:
-    assert explained(words) == "no node fits. Correct spec.scheduling, or add nodes."
+    assert explained(words) == "none fits. Correct spec.scheduling, or add nodes."
