@@ -45,7 +45,11 @@ class NoCluster(ModelwayError):
 class ClusterError(ModelwayError):
     """The API server refused a request; the text is its own, with what was asked."""
 
-    def __init__(self, message: str, *, status: int, reason: str = "", causes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, message: str, *, status: int, reason: str = "", causes: Sequence[str] = (), said: str = ""
+    ) -> None:
+        self.said = said
+        """The API server's own words, without what was asked."""
         self.status = status
         self.reason = reason
         self.causes = tuple(causes)

@@ -12,6 +12,7 @@ from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.apply import Applier
 from modelway.cluster.cache import Cache
 from modelway.cluster.publish import Publisher
+from modelway.cluster.readmission import Readmission
 from modelway.errors import (
     ChildContested,
     ClusterError,
@@ -30,7 +31,7 @@ from modelway.report import SUSPENDED, Finding, next_look, status_of
 from modelway.settings import Settings
 from modelway.state import Key, Observed, Readiness
 
-CONFLICT_SECONDS = 10.0
+CONFLICT_SECONDS = 5.0
 """How often a name that belongs to somebody else is looked at again: no watch tells when a stranger's object goes."""
 
 
@@ -41,6 +42,7 @@ class Reconciler:
         cache: the world as watched.
         applier: carries plans out.
         publisher: writes status and Events.
+        readmission: watches over pods that the cluster refuses.
         settings: what the platform decides.
         metrics: counts passes.
         now: the time, with a time zone.
@@ -51,6 +53,7 @@ class Reconciler:
         cache: Cache,
         applier: Applier,
         publisher: Publisher,
+        readmission: Readmission,
         *,
         settings: Settings,
         metrics: Metrics,
@@ -59,6 +62,7 @@ class Reconciler:
         self._cache = cache
         self._applier = applier
         self._publisher = publisher
+        self._readmission = readmission
         self._settings = settings
         self._metrics = metrics
         self._now = now
@@ -98,14 +102,18 @@ class Reconciler:
         after = self._cache.observe(key)
         if after is None:
             return None
+        suspended = bool(after.owner.document["spec"].get("suspend"))
+        retry = await self._readmission.look(plan, after) if plan and failure is None and not suspended else None
+        after = self._readmission.corrected(after)
         finding = Finding(plan, _hindrance(failure, after))
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now())
-        return _next_look(failure) or _sooner(due, next_look(after, finding, self._now()))
+        return _next_look(failure) or _sooner(due, retry, next_look(after, finding, self._now()))
 
     def _forget(self, key: Key) -> None:
         self._applier.forget(key)
         self._publisher.forget(key)
+        self._readmission.forget(key)
 
 
 _SELF_EXPLAINED: Mapping[type[ModelwayError], Reason] = {

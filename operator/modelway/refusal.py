@@ -106,11 +106,16 @@ def pods_refused(message: str, *, namespace: str) -> Readiness:
         message: of the Deployment's condition ReplicaFailure.
         namespace: of the model.
     """
-    words = re.sub(r'^pods "[^"]*" is forbidden: ', "", message.strip())
+    words = _without_name(message)
     return _explained(words, "pods of the model", namespace) or Readiness(
         Reason.POD_REFUSED,
         f"The cluster refuses the model's pods: {_quoted(words)}. Change what it names, or ask whoever runs the cluster.",
     )
+
+
+def gist(message: str) -> str:
+    """What of a refusal of pods must be told anew when it changes: the name that a pod would have had and the present use of a quota are not."""
+    return re.sub(r", used: .*?, limited: ", ", limited: ", _without_name(message))
 
 
 def child_refused(message: str, status: int, *, child: str, namespace: str) -> Readiness:
@@ -143,6 +148,10 @@ def _explained(message: str, who: str, namespace: str) -> Readiness | None:
             words = {**parts, "who": who, "namespace": namespace}
             return Readiness(rule.reason, f"{rule.told.format_map(words)}. {rule.remedy.format_map(words)}.")
     return None
+
+
+def _without_name(message: str) -> str:
+    return re.sub(r'^pods "[^"]*" is forbidden: ', "", message.strip())
 
 
 def _quoted(text: str) -> str:

@@ -16,6 +16,7 @@ from modelway.cluster.client import Client
 from modelway.cluster.connection import connect
 from modelway.cluster.kinds import Kind
 from modelway.cluster.publish import Publisher
+from modelway.cluster.readmission import Readmission
 from modelway.cluster.resync import Resync
 from modelway.errors import ClusterError, NoCluster, RetryLater
 from modelway.handlers import watch
@@ -66,7 +67,9 @@ class Operator:
         self.pulse = Pulse(time.monotonic)
         self.resync = Resync(client, self.cache, metrics, settings.watch_namespaces)
         applier, publisher = Applier(client, self.cache, metrics), Publisher(client, self.cache, instance)
-        self.reconciler = Reconciler(self.cache, applier, publisher, settings=settings, metrics=metrics)
+        self.reconciler = Reconciler(
+            self.cache, applier, publisher, Readmission(client), settings=settings, metrics=metrics
+        )
         oldest = 2 * settings.resync_seconds + 60
         self.health = Health(self.pulse, self.resync, oldest, metrics, self.refresh_gauges)
         self._asked: float | None = None

@@ -23,7 +23,7 @@ ALLOWED = {
     ("", "services"): CHILD,
     ("autoscaling", "horizontalpodautoscalers"): CHILD,
     ("policy", "poddisruptionbudgets"): CHILD,
-    ("", "pods"): READ,
+    ("", "pods"): ("create", *READ),  # as dry runs, to find out whether refused pods would be admitted now
     ("", "events"): ("create", "patch"),
     ("events.k8s.io", "events"): ("create", "patch"),
 }

@@ -42,7 +42,7 @@ def test_the_operator_may(installed: str, cluster_kubectl: Kubectl, verb: str, r
         ("get", "secrets"),
         ("list", "secrets"),
         ("get", "configmaps"),
-        ("create", "pods"),
+        ("delete", "pods"),
         ("create", "pods/exec"),
         ("patch", "modeldeployments.modelway.dev"),
         ("delete", "modeldeployments.modelway.dev"),

@@ -11,6 +11,7 @@ from modelway.cluster.client import Client
 from modelway.cluster.connection import Connection, connect
 from modelway.cluster.kinds import Kind
 from modelway.cluster.publish import Publisher
+from modelway.cluster.readmission import Readmission
 from modelway.cluster.resync import Resync
 from modelway.errors import RetryLater
 from modelway.metrics import Metrics
@@ -58,7 +59,9 @@ class Parts:
         self.metrics = Metrics()
         self.resync = Resync(client, self.cache, self.metrics)
         applier, publisher = Applier(client, self.cache, self.metrics), Publisher(client, self.cache, "test")
-        self.reconciler = Reconciler(self.cache, applier, publisher, settings=settings, metrics=self.metrics)
+        self.reconciler = Reconciler(
+            self.cache, applier, publisher, Readmission(client), settings=settings, metrics=self.metrics
+        )
 
     async def look(self) -> set[Key]:
         """List everything; whom a difference concerns."""

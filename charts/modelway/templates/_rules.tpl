@@ -1,7 +1,8 @@
 {{/*
 What the operator may do, wherever it may do it. No Secret is ever read: pods mount their own. The right to update
 `modeldeployments/finalizers` is what the admission plugin OwnerReferencesPermissionEnforcement asks of whoever sets an
-owner that blocks deletion; no finalizer is ever written.
+owner that blocks deletion; no finalizer is ever written. Pods are created as dry runs only, to find out whether pods that
+a quota or a policy refused would be admitted now; whoever may create Deployments may create pods anyway.
 */}}
 {{- define "modelway.rules" -}}
 - apiGroups: [modelway.dev]
@@ -27,7 +28,7 @@ owner that blocks deletion; no finalizer is ever written.
   verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, create]
 - apiGroups: ["", events.k8s.io]
   resources: [events]
   verbs: [create, patch]

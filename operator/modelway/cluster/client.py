@@ -19,6 +19,7 @@ from modelway.metrics import Metrics
 
 FIELD_MANAGER = "modelway"
 HANDOVER_MANAGER = "modelway-handover"
+RETRY_MANAGER = "modelway-retry"
 
 REQUEST_SECONDS = 30.0
 """The longest that one request may take."""
@@ -129,6 +130,15 @@ class Client:
             kind, "create", "POST", kind.path(body["metadata"]["namespace"]), {"fieldManager": FIELD_MANAGER}, body=body
         )
 
+    async def dry_run(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        """POST a new object through all of admission without storing it.
+
+        Raises:
+            ClusterError: it would be refused.
+        """
+        query = {"dryRun": "All", "fieldManager": FIELD_MANAGER}
+        await self._request("POST", kind.path(body["metadata"]["namespace"]), query, body=body)
+
     async def _write(
         self,
         kind: Kind,
@@ -186,7 +196,8 @@ def _refusal(asked: str, status: int, retry_after: str | None, raw: bytes) -> Ex
         )
     if "NamespaceTerminating" in causes:
         return Vanished(f"{asked}: {message}")
-    return ClusterError(f"{asked}: {message}", status=status, reason=str(answer.get("reason", "")), causes=causes)
+    reason = str(answer.get("reason", ""))
+    return ClusterError(f"{asked}: {message}", status=status, reason=reason, causes=causes, said=message)
 
 
 def _status_object(raw: bytes) -> dict[str, Any]:

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from modelway.cluster.client import FIELD_MANAGER, HANDOVER_MANAGER
+from modelway.cluster.client import FIELD_MANAGER, HANDOVER_MANAGER, RETRY_MANAGER
 from modelway.cluster.ownership import owned_fields, wanted_fields
 
-_OURS = frozenset({FIELD_MANAGER, HANDOVER_MANAGER})
+_OURS = frozenset({FIELD_MANAGER, HANDOVER_MANAGER, RETRY_MANAGER})
 _ITEM_KEYS = ("name", "type", "topologyKey", "key", "uid", "containerPort", "port")
 _MOST_FIELDS = 3
 

@@ -1,0 +1,143 @@
+"""Find out soon that pods which the cluster refused would be admitted now, and have them made at once.
+
+The ReplicaSet controller waits longer after each refusal, up to 1000 s, is woken by no change of a quota or a policy, and keeps the first
+refusal's words although another cause may have taken its place. So a pod as the ReplicaSet would make it is tried here as a dry run, which
+passes through all of admission and stores nothing: its refusal is the present cause. Once it is admitted, one annotation on the Deployment,
+which its controller copies to the ReplicaSet, makes the ReplicaSet controller try at once.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from modelway.cluster import kinds
+from modelway.cluster.client import RETRY_MANAGER, Client
+from modelway.errors import ClusterError, ModelwayError
+from modelway.plan import Plan
+from modelway.reasons import Reason
+from modelway.refusal import gist, pods_refused
+from modelway.state import Condition, DeploymentView, Key, Observed
+
+RETRIED_ANNOTATION = "modelway.dev/pods-retried"
+
+TRY_SECONDS = 5.0
+"""Between two dry runs for one ModelDeployment while few are refused."""
+
+TRIES_PER_SECOND = 10.0
+"""Dry runs for all of them together."""
+
+LONGEST_PAUSE = 300.0
+"""Seconds between two wake-ups of a ReplicaSet that is refused although the dry run was not."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Refused:
+    """One ModelDeployment whose pods were refused; times are of the clock."""
+
+    due: float
+    said: str
+    waking_pause: float = TRY_SECONDS
+    wake_after: float = float("-inf")
+
+
+class Readmission:
+    """Watches over refused pods.
+
+    Args:
+        client: tries and wakes.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._clock = clock
+        self._refused: dict[Key, _Refused] = {}
+        self._allowed = True
+
+    async def look(self, plan: Plan, observed: Observed) -> float | None:
+        """Try whether refused pods would be admitted now; in how many seconds to do so again, None when none are refused."""
+        key, failure = observed.owner.key, _failure(observed.deployment)
+        if failure is None or not self._allowed:
+            self.forget(key)
+            return None
+        now = self._clock()
+        refused = self._refused.setdefault(key, _Refused(now + TRY_SECONDS, failure.message))
+        if refused.due <= now:
+            refused.due = now + max(TRY_SECONDS, len(self._refused) / TRIES_PER_SECOND)
+            await self._try(refused, plan, observed)
+        return max(0.1, refused.due - now)
+
+    def corrected(self, observed: Observed) -> Observed:
+        """What is observed, with the present cause of a refusal in place of the first one."""
+        refused, deployment = self._refused.get(observed.owner.key), observed.deployment
+        if refused is None or deployment is None:
+            return observed
+        conditions = tuple(
+            replace(one, message=refused.said) if one.type == "ReplicaFailure" else one for one in deployment.conditions
+        )
+        return replace(
+            observed, children={**observed.children, deployment.id: replace(deployment, conditions=conditions)}
+        )
+
+    def forget(self, key: Key) -> None:
+        """The pods of a ModelDeployment are not refused, or it is gone."""
+        self._refused.pop(key, None)
+
+    async def _try(self, refused: _Refused, plan: Plan, observed: Observed) -> None:
+        try:
+            await self._client.dry_run(kinds.POD, _pod(plan, observed.owner.key))
+        except ClusterError as error:
+            if error.status >= 400:
+                self._note(refused, error)
+        except ModelwayError as error:
+            logger.debug("Not known whether pods are admitted: %s", error, extra={"resource": observed.owner.key})
+        else:
+            await self._wake(refused, observed)
+
+    def _note(self, refused: _Refused, error: ClusterError) -> None:
+        if pods_refused(error.said, namespace="").reason is Reason.OPERATOR_FORBIDDEN:
+            self._allowed = False
+            logger.warning("Refused pods come late once their cause has passed, for want of a right: %s", error)
+        elif gist(error.said) != gist(refused.said):
+            refused.said = error.said
+
+    async def _wake(self, refused: _Refused, observed: Observed) -> None:
+        deployment, now = observed.deployment, self._clock()
+        if deployment is None or now < refused.wake_after:
+            return
+        refused.wake_after = now + refused.waking_pause
+        refused.waking_pause = min(2 * refused.waking_pause, LONGEST_PAUSE)
+        body = {
+            "apiVersion": kinds.DEPLOYMENT.api_version,
+            "kind": kinds.DEPLOYMENT.name,
+            "metadata": {
+                "name": deployment.id.name,
+                "namespace": observed.owner.key.namespace,
+                "uid": deployment.uid,
+                "annotations": {RETRIED_ANNOTATION: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")},
+            },
+        }
+        try:
+            await self._client.apply(kinds.DEPLOYMENT, body, manager=RETRY_MANAGER)
+        except ModelwayError as error:
+            logger.warning("Refused pods were not tried again: %s", error, extra={"resource": observed.owner.key})
+
+
+def _failure(deployment: DeploymentView | None) -> Condition | None:
+    if deployment is None or deployment.observed_generation < deployment.generation:
+        return None
+    return next((one for one in deployment.conditions if one.type == "ReplicaFailure" and one.status == "True"), None)
+
+
+def _pod(plan: Plan, key: Key) -> dict[str, Any]:
+    """A pod as the ReplicaSet controller would make it."""
+    template: Mapping[str, Any] = next(
+        step.body["spec"]["template"] for step in plan.steps if step.id.kind == "Deployment" and not step.handover
+    )
+    metadata = {**template["metadata"], "generateName": f"{key.name}-", "namespace": key.namespace}
+    return {"apiVersion": kinds.POD.api_version, "kind": kinds.POD.name, "metadata": metadata, "spec": template["spec"]}

@@ -1,0 +1,108 @@
+"""Pods that were refused: their present cause is found by dry runs, and the ReplicaSet is woken once they would be admitted, not endlessly."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cluster.client import Client
+from modelway.cluster.readmission import LONGEST_PAUSE, TRY_SECONDS, Readmission
+from modelway.metrics import Metrics
+from modelway.plan import planned
+from modelway.settings import Settings
+from modelway.state import Condition, Observed
+from support.fake_api import Answer, FakeApi, Request, fake_api
+from support.observed import deployment, observed
+
+QUOTA = 'pods "fraud-abc-{}" is forbidden: exceeded quota: q, requested: pods=1, used: pods={}, limited: pods=3'
+POLICY = 'pods "fraud-abc-x" is forbidden: violates PodSecurity "restricted:latest": x'
+
+
+def _refused() -> Observed:
+    return observed(deployment(conditions=(Condition("ReplicaFailure", "True", "FailedCreate", QUOTA.format("a", 3)),)))
+
+
+def _answer(message: str) -> Answer:
+    return 403, {}, {"message": message, "reason": "Forbidden"}
+
+
+class _World:
+    """A clock, and a way to look again at each beat of it."""
+
+    def __init__(self, client: Client) -> None:
+        self.now = 0.0
+        self.readmission = Readmission(client, clock=lambda: self.now)
+        self.seen = _refused()
+        self.plan = planned(ModelDeployment.parse(self.seen.owner.document), self.seen, Settings())
+
+    async def look(self, seconds: float, seen: Observed | None = None) -> float | None:
+        self.now += seconds
+        return await self.readmission.look(self.plan, seen or self.seen)
+
+    def told(self) -> str:
+        found = self.readmission.corrected(self.seen).deployment
+        assert found is not None
+        return found.conditions[0].message
+
+
+def _scenario(play: Callable[[_World], Awaitable[None]], *answers: Answer) -> FakeApi:
+    async def scenario() -> FakeApi:
+        async with fake_api(*answers) as fake, Client(fake.connection, Metrics()) as client:
+            await play(_World(client))
+            return fake
+
+    return asyncio.run(scenario())
+
+
+def _wakes(fake: FakeApi) -> list[Request]:
+    return [request for request in fake.requests if request.method == "PATCH"]
+
+
+def test_what_is_refused_is_tried_soon_and_stores_nothing() -> None:
+    async def play(world: _World) -> None:
+        assert await world.look(0) == TRY_SECONDS
+        assert await world.look(TRY_SECONDS) == TRY_SECONDS
+
+    fake = _scenario(play, _answer(QUOTA.format("b", 3)))
+    [request] = fake.requests
+    assert (request.method, request.path, request.query["dryRun"]) == ("POST", "/api/v1/namespaces/risk/pods", "All")
+    assert request.body["metadata"]["labels"]["modelway.dev/name"] == "fraud"
+
+
+def test_another_cause_is_told_and_another_use_of_the_quota_is_not() -> None:
+    async def play(world: _World) -> None:
+        await world.look(0)
+        await world.look(TRY_SECONDS)
+        assert world.told() == QUOTA.format("a", 3)
+        await world.look(TRY_SECONDS)
+        assert world.told() == POLICY
+
+    _scenario(play, _answer(QUOTA.format("b", 4)), _answer(POLICY))
+
+
+def test_the_replica_set_is_woken_when_a_pod_would_be_admitted_and_ever_less_often_when_that_does_not_help() -> None:
+    async def play(world: _World) -> None:
+        for _ in range(int(3600 / TRY_SECONDS)):
+            await world.look(TRY_SECONDS)
+
+    woken = _wakes(_scenario(play))
+    assert woken[0].query["fieldManager"] == "modelway-retry"
+    assert set(woken[0].body["metadata"]["annotations"]) == {"modelway.dev/pods-retried"}
+    assert len(woken) < 3600 / LONGEST_PAUSE + 10
+
+
+def test_pods_that_are_not_refused_are_not_tried() -> None:
+    async def play(world: _World) -> None:
+        assert await world.look(0, observed(deployment())) is None
+        assert await world.look(0, observed()) is None
+
+    assert _scenario(play).requests == []
+
+
+def test_without_the_right_to_try_nothing_is_tried_twice() -> None:
+    async def play(world: _World) -> None:
+        for _ in range(3):
+            await world.look(TRY_SECONDS)
+        assert world.told() == QUOTA.format("a", 3)
+
+    denied = 'pods is forbidden: User "operator" cannot create resource "pods" in API group "" in the namespace "risk"'
+    assert len(_scenario(play, _answer(denied)).requests) == 1
