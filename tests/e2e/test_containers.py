@@ -1,0 +1,81 @@
+"""What holds inside the real containers: who they run as, what they may do, and what the images do not have."""
+
+import json
+
+import pytest
+
+from support.cluster import Kubectl, KubectlError
+from support.installed import SYSTEM
+
+OPERATOR = ("-n", SYSTEM, "deployment/modelway", "-c", "operator")
+SERVER = ("deployment/breast-cancer", "-c", "serve")
+BOTH = pytest.mark.parametrize("target", [OPERATOR, SERVER], ids=["operator", "server"])
+
+NOBODY = 65532
+
+
+def python(kubectl: Kubectl, target: tuple[str, ...], expression: str) -> object:
+    """The value of an expression in a container, by its own Python."""
+    program = f"import glob, importlib.util, json, os, shutil; print(json.dumps({expression}))"
+    return json.loads(kubectl("exec", *target, "--", "python3", "-c", program))
+
+
+@BOTH
+def test_it_runs_as_nobody_without_any_capability(example: str, kubectl: Kubectl, target: tuple[str, ...]) -> None:
+    assert python(kubectl, target, "[os.getuid(), os.getgid()]") == [NOBODY, NOBODY]
+    status = dict(line.split(":\t") for line in kubectl("exec", *target, "--", "cat", "/proc/1/status").splitlines())
+    assert status["Uid"].split() == [str(NOBODY)] * 4
+    assert {int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"  # a filter
+
+
+@BOTH
+@pytest.mark.parametrize("folder", ["/", "/opt/modelway", "/etc", "/var/tmp"])
+def test_its_root_file_system_is_read_only(
+    example: str, kubectl: Kubectl, target: tuple[str, ...], folder: str
+) -> None:
+    with pytest.raises(KubectlError, match="Read-only file system"):
+        kubectl("exec", *target, "--", "touch", f"{folder}/probe")
+
+
+@BOTH
+def test_it_has_no_compiler_and_no_package_manager_of_its_own(
+    example: str, kubectl: Kubectl, target: tuple[str, ...]
+) -> None:
+    assert (
+        python(kubectl, target, "[name for name in ('gcc', 'cc', 'c++', 'ld', 'make', 'git') if shutil.which(name)]")
+        == []
+    )
+    assert (
+        python(
+            kubectl, target, "[name for name in ('pip', 'setuptools', 'hatchling') if importlib.util.find_spec(name)]"
+        )
+        == []
+    )
+    assert python(kubectl, target, "glob.glob('/root/.cache/*') + glob.glob('/run/secrets/[pc]*')") == []
+
+
+def test_the_server_holds_neither_kopf_nor_a_kubernetes_client(example: str, kubectl: Kubectl) -> None:
+    names = "('kopf', 'kubernetes', 'kubernetes_asyncio', 'aiohttp')"
+    assert python(kubectl, SERVER, f"[name for name in {names} if importlib.util.find_spec(name)]") == []
+
+
+def test_the_operator_holds_no_machine_learning(installed: str, kubectl: Kubectl) -> None:
+    names = "('sklearn', 'numpy', 'scipy', 'pandas')"
+    assert python(kubectl, OPERATOR, f"[name for name in {names} if importlib.util.find_spec(name)]") == []
+
+
+@pytest.mark.parametrize("where", [SYSTEM, None])
+def test_a_privileged_pod_is_refused_beside_them(
+    example: str, kubectl: Kubectl, cluster_kubectl: Kubectl, where: str | None
+) -> None:
+    container = {"name": "intruder", "image": "intruder", "securityContext": {"privileged": True}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "intruder"}, "spec": {"containers": [container]}}
+    with pytest.raises(KubectlError, match='violates PodSecurity "restricted'):
+        (cluster_kubectl.in_namespace(where) if where else kubectl).create(pod)
+
+
+def test_the_kubelet_hands_out_the_logs(example: str, kubectl: Kubectl) -> None:
+    lines = [json.loads(line) for line in kubectl("logs", *SERVER).splitlines()]
+    assert "ready" in {line["message"] for line in lines}

@@ -1,0 +1,46 @@
+"""The operator killed in the middle of its work, and back."""
+
+import os
+import signal
+
+import psutil
+
+from demo.load import Load
+from e2e.conftest import manifest
+from e2e.test_serving import REQUEST
+from support.cluster import Kubectl
+from support.installed import SYSTEM
+from support.waiting import eventually
+
+SECONDS = 90.0
+PODS = "app.kubernetes.io/instance=modelway"
+
+
+def test_it_is_killed_during_an_update_and_finishes_it_when_it_is_back(
+    example: str, kubectl: Kubectl, cluster_kubectl: Kubectl
+) -> None:
+    system = cluster_kubectl.in_namespace(SYSTEM)
+    restarts = _restarts(system)
+    with Load(f"{example}/v2/models/breast-cancer/infer", REQUEST) as load:
+        kubectl.apply(manifest("v2"))
+        os.kill(_operator().pid, signal.SIGKILL)
+        eventually(lambda: _restarts(system) == restarts + 1, deadline=SECONDS)
+        eventually(lambda: load.tally().versions["v2"] > 0, deadline=SECONDS)
+        kubectl("wait", "mdep/breast-cancer", "--for=condition=Ready", f"--timeout={SECONDS}s")
+    assert load.tally().failures == {}
+
+
+def _operator() -> psutil.Process:
+    """Its process, which is seen from here as the containers' process ids lie below ours."""
+    (found,) = [
+        one
+        for one in psutil.process_iter(["cmdline"])
+        if one.info["cmdline"][-2:] == ["/opt/modelway/bin/modelway", "run"]
+    ]
+    return found
+
+
+def _restarts(system: Kubectl) -> int:
+    (pod,) = system.list("pods", PODS)
+    count: int = pod["status"]["containerStatuses"][0]["restartCount"]
+    return count
