@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelway_server.contract.signature import Column
+from modelway_server.contract.dates import parse_dates
+from modelway_server.contract.signature import Column, Dates
 from modelway_server.errors import InvalidInput
 from modelway_server.protocol.tensors import shorten
 
@@ -20,8 +21,8 @@ Locate = Callable[[int], str]
 """Where in the request the value of a row stands."""
 
 
-def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: float | None = None) -> NDArray[Any]:
-    """The column as the model takes it: float64, int64, bool, or objects.
+def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: float | None = None) -> Any:
+    """The column as the model takes it: float64, int64, bool, datetime64[us], a pandas index of UTC, or objects.
 
     Args:
         column: what the model was trained on.
@@ -35,20 +36,14 @@ def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: flo
     if not column.used:
         return _as_objects(values)
     where = f"column {column.name!r}"
-    result: NDArray[Any]
-    match column.datatype if column.typed else "":
-        case "":
-            result = _scalars(values, locate, where)
-        case "BYTES":
-            result = _strings(values, locate, where, column.missing)
-        case "BOOL":
-            result = _booleans(values, locate, where)
-        case "INT64":
-            result = _integers(values, locate, where)
-        case _:
-            result = numbers(values, locate, where)
+    if column.dates is not None:
+        return _dates(column, column.dates, values, locate, where)
+    result = _typed(column, values, locate, where)
     if not column.nullable:
-        refuse_missing(result, locate, f"{where} must not be missing: the model was not trained to handle it")
+        _refuse_missing(_missing(result), locate, where)
+    elif column.missing is None and (missing := _missing(result)).any():
+        result = result.astype(object)
+        result[missing] = None
     if max_magnitude is not None and result.dtype.kind == "f":
         refuse_large(result, max_magnitude, locate, where)
     if column.categories is not None:
@@ -74,17 +69,6 @@ def numbers(values: Values, locate: Locate, where: str) -> NDArray[np.float64]:
     return np.array([_number(value, row, locate, where) for row, value in enumerate(values)], dtype=np.float64)
 
 
-def refuse_missing(values: NDArray[Any], locate: Locate, message: str) -> None:
-    """Refuse a column that holds None or NaN.
-
-    Raises:
-        InvalidInput: it does; the first one is named.
-    """
-    missing = _missing(values)
-    if missing.any():
-        raise InvalidInput(message, field=locate(int(missing.argmax())))
-
-
 def refuse_large(values: NDArray[Any], limit: float, locate: Locate, where: str) -> None:
     """Refuse numbers beyond what the model's own arithmetic holds.
 
@@ -95,6 +79,34 @@ def refuse_large(values: NDArray[Any], limit: float, locate: Locate, where: str)
     if large.any():
         row = int(large.argmax())
         raise InvalidInput(f"{where} is {values[row]:g}; the model takes numbers up to {limit:g}", field=locate(row))
+
+
+def _typed(column: Column, values: Values, locate: Locate, where: str) -> NDArray[Any]:
+    """The values in the column's own datatype; what is missing is NaN."""
+    match column.datatype if column.typed else "":
+        case "":
+            return _scalars(values, locate, where)
+        case "BYTES":
+            return _strings(values, locate, where)
+        case "BOOL":
+            return _booleans(values, locate, where)
+        case "INT64":
+            return _integers(values, locate, where)
+        case _:
+            return numbers(values, locate, where)
+
+
+def _dates(column: Column, dates: Dates, values: Values, locate: Locate, where: str) -> Any:
+    given = values.tolist() if isinstance(values, np.ndarray) else values
+    if not column.nullable:
+        _refuse_missing(np.array([value is None for value in given]), locate, where)
+    return parse_dates(given, dates, locate, where)
+
+
+def _refuse_missing(missing: NDArray[np.bool_], locate: Locate, where: str) -> None:
+    if missing.any():
+        message = f"{where} must not be missing: the model was not trained to handle it"
+        raise InvalidInput(message, field=locate(int(missing.argmax())))
 
 
 def _number(value: Any, row: int, locate: Locate, where: str) -> float:
@@ -132,11 +144,11 @@ def _booleans(values: Values, locate: Locate, where: str) -> NDArray[Any]:
     return result if any(value != value for value in result) else result.astype(np.bool_)  # noqa: PLR0124  (NaN)
 
 
-def _strings(values: Values, locate: Locate, where: str, missing: float | None) -> NDArray[np.object_]:
+def _strings(values: Values, locate: Locate, where: str) -> NDArray[np.object_]:
     result = _as_objects(values)
     for row, value in enumerate(result):
         if value is None:
-            result[row] = missing
+            result[row] = float("nan")
         elif type(value) is not str:
             raise InvalidInput(f"{where} takes strings, this is {shorten(value)}", field=locate(row))
     return result

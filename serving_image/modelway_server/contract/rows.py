@@ -5,7 +5,7 @@ computes; a request that passes may still be refused by the model itself.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.contract.columns import Values, coerce, numbers
-from modelway_server.contract.signature import Column, Form, Signature
+from modelway_server.contract.signature import Column, Dates, Form, Signature
 from modelway_server.errors import InvalidInput, MalformedRequest
 from modelway_server.protocol.strict_json import json_type
 from modelway_server.protocol.tensors import Tensor
@@ -46,6 +46,7 @@ def rows_of_tensors(signature: Signature, tensors: Sequence[Tensor]) -> Rows:
     """
     if signature.form is Form.TEXT:
         return _text_tensor(tensors)
+    signature = _with_dates(signature, tensors)
     known = {column.name for column in signature.columns}
     if len(tensors) == 1 and (tensors[0].name not in known or len(tensors[0].shape) == 2):
         return _matrix_tensor(signature, tensors[0])
@@ -99,6 +100,18 @@ def rows_of_columns(signature: Signature, columns: Mapping[str, list[Any]]) -> R
     _check_names(signature, columns, "inputs")
     _check_lengths(columns, lambda name: f"inputs.{name}")
     return _rows_of_columns(signature, columns, lambda name, row: f"inputs.{name}[{row}]")
+
+
+def _with_dates(signature: Signature, tensors: Sequence[Tensor]) -> Signature:
+    """The signature for a request that says which of the columns that only the model's own code knows are dates."""
+    dated = {tensor.name for tensor in tensors if tensor.content_type == "datetime" and tensor.datatype == "BYTES"}
+    if not dated:
+        return signature
+    columns = tuple(
+        replace(column, dates=Dates.EITHER) if column.name in dated and not column.typed else column
+        for column in signature.columns
+    )
+    return replace(signature, columns=columns)
 
 
 def _text_tensor(tensors: Sequence[Tensor]) -> Rows:
@@ -205,7 +218,9 @@ def _rows_of_arrays(signature: Signature, arrays: Sequence[Values], cell: Cell) 
     if signature.form is Form.FRAME:
         import pandas as pd  # noqa: PLC0415  (0.4 s that only models with named columns need)
 
-        return Rows(pd.DataFrame(checked, copy=False), count)
+        # pandas would turn a None among strings into NaN
+        kept = {c.name: pd.Series(checked[c.name], dtype=object) for c in columns if c.missing is None}
+        return Rows(pd.DataFrame(checked | kept, copy=False), count)
     dtype = np.float64 if signature.form is Form.MATRIX else object
     values = np.empty((count, len(checked)), dtype=dtype)
     for index, (column, array) in enumerate(zip(columns, checked.values(), strict=True)):

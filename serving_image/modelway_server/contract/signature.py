@@ -47,7 +47,7 @@ class Column:
         categories: the only values that the model accepts, or None when it takes any.
         used: False for a column that the model drops: it may be left out, and any value is fine.
         typed: False where the model's own code alone knows what the column holds: numbers, strings and booleans pass.
-        missing: what the model was trained to see in place of a missing string: NaN, or None.
+        missing: what the model was trained to see in place of a missing value: NaN, or None among objects.
         dates: set where the strings are dates, which the model takes as such.
     """
 

@@ -27,3 +27,18 @@ def asks_for_classes(parameters: Any) -> bool:
     if type(wanted) is not bool:
         raise MalformedRequest(f"classes must be true or false, it is {json_type(wanted)}", field="parameters.classes")
     return wanted
+
+
+def read_content_type(parameters: Any, field: str) -> str:
+    """What a tensor's values mean beside their datatype, in MLServer's words (`datetime`); empty when it is not said.
+
+    Raises:
+        MalformedRequest: the parameters are no object, or the content type is no string.
+    """
+    check_parameters(parameters, field)
+    content_type = (parameters or {}).get("content_type", "")
+    if not isinstance(content_type, str):
+        raise MalformedRequest(
+            f"content_type must be a string, it is {json_type(content_type)}", field=f"{field}.content_type"
+        )
+    return content_type

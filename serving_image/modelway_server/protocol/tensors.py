@@ -61,12 +61,14 @@ class Tensor:
         values: of `shape`; numbers in their own dtype (float64 with NaN where integers are missing), strings and
             booleans with missing values as objects with None.
         field: where it stands in the request.
+        content_type: what its strings mean, when the request says so: `datetime` for dates.
     """
 
     name: str
     datatype: str
     values: NDArray[Any]
     field: str
+    content_type: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.errors import MalformedRequest
-from modelway_server.protocol.parameters import asks_for_classes, check_parameters
+from modelway_server.protocol.parameters import asks_for_classes, check_parameters, read_content_type
 from modelway_server.protocol.strict_json import dumps, json_type, parse_object
 from modelway_server.protocol.tensors import DATATYPES, Tensor, datatype_of, parse_data, parse_shape
 
@@ -108,11 +108,10 @@ def _tensor(document: Any, field: str, *, booleans: bool) -> Tensor:
         raise MalformedRequest("a tensor needs a shape, such as [1, 4]", field=f"{field}.shape")
     if "data" not in document:
         raise MalformedRequest("a tensor needs data; binary tensors are not supported", field=f"{field}.data")
-    check_parameters(document.get("parameters"), f"{field}.parameters")
+    content_type = read_content_type(document.get("parameters"), f"{field}.parameters")
     shape = parse_shape(document["shape"], f"{field}.shape")
-    return Tensor(
-        name, datatype, parse_data(document["data"], shape, datatype, f"{field}.data", booleans=booleans), field
-    )
+    data = parse_data(document["data"], shape, datatype, f"{field}.data", booleans=booleans)
+    return Tensor(name, datatype, data, field, content_type)
 
 
 def _outputs(outputs: Any) -> tuple[str, ...]:

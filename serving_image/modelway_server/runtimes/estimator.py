@@ -34,6 +34,10 @@ METHODS = ("predict", "transform", "decision_function", "predict_proba", "score_
 """What an estimator can be asked for, in the order in which `auto` chooses."""
 
 _LOGGER = logging.getLogger(__name__)
+_FRAME_REMEDY = (
+    "If it was trained on a data frame, let the first step keep the names of its columns as feature_names_in_ "
+    "(scikit-learn's validate_data does it in fit), and save it again."
+)
 
 
 class EstimatorRuntime:
@@ -126,7 +130,10 @@ class EstimatorRuntime:
                 f"{self.methods[0]} fails on a made-up row ({describe(error)}); the model does not say how many values a row has",
                 remedy="Give the estimator n_features_in_ (scikit-learn's validate_data sets it in fit), and save it again.",
             )
-        return WarmupFailed(f"{self.methods[0]} fails on a made-up row: {describe(error)}")
+        return WarmupFailed(
+            f"{self.methods[0]} fails on a made-up row: {describe(error)}",
+            remedy=_FRAME_REMEDY if "numpy.ndarray" in str(error) and not self.signature.named else None,
+        )
 
 
 def load_estimator(path: Path, method: str) -> EstimatorRuntime:

@@ -5,6 +5,7 @@ Nothing here runs the model. What only a prediction can show (missing values, ou
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
-from modelway_server.contract.signature import Column, Form, Signature
+from modelway_server.contract.signature import Column, Dates, Form, Signature
 from modelway_server.protocol.tensors import datatype_of
 from modelway_server.runtimes.parts import parts
 from modelway_server.runtimes.unservable import check_rows
@@ -201,6 +202,8 @@ def _refine_categories(encoder: Any, findings: tuple[Finding, ...]) -> tuple[Fin
 
 def _categorical(finding: Finding, categories: Any, *, strict: bool) -> Finding:
     known = [value for value in categories.tolist() if value is not None and value == value]  # noqa: PLR0124  (NaN)
+    if categories.dtype.kind == "M" or (known and all(isinstance(value, datetime) for value in known)):
+        return _dated(finding, categories)
     datatype = {"b": "BOOL", "i": "INT64", "u": "INT64", "f": "FP64"}.get(categories.dtype.kind) or _object_datatype(
         known
     )
@@ -211,6 +214,15 @@ def _categorical(finding: Finding, categories: Any, *, strict: bool) -> Finding:
         missing=None if any(value is None for value in categories.tolist()) else float("nan"),
     )
     return replace(finding, column=column, example=known[0] if known else None)
+
+
+def _dated(finding: Finding, categories: Any) -> Finding:
+    """A column of dates; that a date is known is left to the encoder."""
+    known = categories[categories == categories]  # noqa: PLR0124  (NaT)
+    zoned = categories.dtype.kind == "O" and known[0].tzinfo is not None
+    example = known[0].isoformat() if categories.dtype.kind == "O" else str(known[0].astype("datetime64[us]"))
+    column = replace(finding.column, datatype="BYTES", dates=Dates.ZONED if zoned else Dates.LOCAL)
+    return replace(finding, column=column, example=example)
 
 
 def _object_datatype(known: list[Any]) -> str:

@@ -4,20 +4,30 @@ A model is called at most a few times per group of columns, on one row each. All
 same; several candidates are tried, since a logarithm refuses 0 and a probability refuses 2.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
 
 from modelway_server.contract.rows import rows_of_instances
-from modelway_server.contract.signature import Form, Signature
+from modelway_server.contract.signature import Dates, Form, Signature
 from modelway_server.runtimes.introspection import Blueprint
 
 CANDIDATES = (0.0, 1.0, 0.5, -1.0)
+Guess = tuple[Any, Dates | None]
+"""A value for a column of unknown type, and the dates that it is one of, if it is."""
+GUESSES: tuple[Guess, ...] = (
+    (1.0, None),
+    ("a", None),
+    ("2024-01-31", Dates.LOCAL),
+    ("2024-01-31T12:00:00Z", Dates.ZONED),
+)
 MAX_UNTYPED = 6
-"""Columns of unknown type for which every mixture of numbers and strings is tried: 64 rows at most."""
+"""Columns of unknown type for which mixtures of guesses are tried; those beyond are taken for numbers."""
+MAX_MIXTURES = 500
+"""Mixtures that are tried, those with the fewest dates first: of 6 columns every one with a single date."""
 HUGE = 1e300
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -32,14 +42,14 @@ def find_row(blueprint: Blueprint, call: Call) -> tuple[Blueprint, Any]:
         Exception: the model's own, on the first candidate, when it answers none.
     """
     first: Exception | None = None
-    for values in _candidates(blueprint):
-        row = values if blueprint.signature.form is Form.TEXT else _row(blueprint, values)
+    for guessed, values in _candidates(blueprint):
+        row = values if blueprint.signature.form is Form.TEXT else _row(guessed, values)
         try:
             call(row)
         except Exception as error:  # noqa: BLE001  (a model may raise anything)
             first = first or error
         else:
-            return _learn(blueprint, values), row
+            return guessed, row
     assert first is not None
     raise first
 
@@ -56,31 +66,38 @@ def complete(blueprint: Blueprint, call: Call) -> Signature:
     return replace(signature, columns=columns, max_magnitude=_max_magnitude(blueprint, call))
 
 
-def _candidates(blueprint: Blueprint) -> Iterator[list[Any]]:
+def _candidates(blueprint: Blueprint) -> Iterator[tuple[Blueprint, list[Any]]]:
+    """Rows, with what is thought of the columns of unknown type when the model answers them."""
     if blueprint.signature.form is Form.TEXT:
-        yield ["a few words of text"]
+        yield blueprint, ["a few words of text"]
         return
     for number in CANDIDATES:
-        yield [_value(finding.example, number) for finding in blueprint.findings] or [number]
+        yield blueprint, _values(blueprint, number) or [number]
     untyped = [index for index, finding in enumerate(blueprint.findings) if not finding.column.typed]
-    for words in product((1.0, "a"), repeat=min(len(untyped), MAX_UNTYPED)):
-        values = [_value(finding.example, 1.0) for finding in blueprint.findings]
-        for index, word in zip(untyped, words, strict=False):
-            values[index] = word
-        if "a" in words:
-            yield values
+    mixtures = product(GUESSES, repeat=min(len(untyped), MAX_UNTYPED))
+    for mixture in islice(sorted(mixtures, key=_unlikeliness), 1, MAX_MIXTURES):
+        guessed = _guess(blueprint, dict(zip(untyped, mixture, strict=False)))
+        yield guessed, _values(guessed, CANDIDATES[1])
 
 
-def _learn(blueprint: Blueprint, values: list[Any]) -> Blueprint:
-    """Columns of unknown type in which a string was answered are taken for strings."""
-    findings = tuple(
-        replace(finding, example=value, column=replace(finding.column, datatype="BYTES"))
-        if not finding.column.typed and isinstance(value, str)
-        else finding
-        for finding, value in zip(blueprint.findings, values, strict=False)
-    )
+def _unlikeliness(mixture: tuple[Guess, ...]) -> int:
+    return sum(dates is not None for _, dates in mixture)
+
+
+def _guess(blueprint: Blueprint, guesses: Mapping[int, Guess]) -> Blueprint:
+    """The blueprint with columns taken for strings or dates; a number is no news."""
+    findings = list(blueprint.findings)
+    for index, (example, dates) in guesses.items():
+        if isinstance(example, str):
+            known = findings[index]
+            column = replace(known.column, datatype="BYTES", dates=dates, typed=dates is not None)
+            findings[index] = replace(known, example=example, column=column)
     columns = tuple(finding.column for finding in findings)
-    return Blueprint(replace(blueprint.signature, columns=columns), findings)
+    return Blueprint(replace(blueprint.signature, columns=columns), tuple(findings))
+
+
+def _values(blueprint: Blueprint, number: float) -> list[Any]:
+    return [_value(finding.example, number) for finding in blueprint.findings]
 
 
 def _value(example: Any, number: float) -> Any:
@@ -111,10 +128,8 @@ def _nullable(blueprint: Blueprint, call: Call) -> set[int]:
 
 
 def _without(blueprint: Blueprint, missing: set[int]) -> list[Any]:
-    return [
-        None if index in missing else _value(finding.example, CANDIDATES[1])
-        for index, finding in enumerate(blueprint.findings)
-    ]
+    values = _values(blueprint, CANDIDATES[1])
+    return [None if index in missing else value for index, value in enumerate(values)]
 
 
 def _max_magnitude(blueprint: Blueprint, call: Call) -> float | None:
