@@ -98,7 +98,7 @@ def _judge(document: Document, outcome: Outcome, *, is_named: bool) -> None:
         outcome.accepted += not findings
     else:
         findings.append(Finding(document.source, document.line(), "", NO_OBJECT, FILE))
-    outcome.problems += findings
+    outcome.problems += sorted(findings, key=lambda finding: finding.line)
 
 
 def _refusals(document: Document) -> list[Finding]:

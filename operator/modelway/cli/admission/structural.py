@@ -161,5 +161,6 @@ def _twins(items: Sequence[Any], schema: Schema, path: str) -> Iterator[Problem]
         identity = {key: item[key] for key in keys if key in item} if isinstance(item, Mapping) else {}
         text = json.dumps(identity)
         if text in seen and identity:
-            yield Problem(below(path, index), f"more than one entry has {shown(identity)}: keep one of them")
+            names = " and ".join(f"{key} {value!r}" for key, value in identity.items())
+            yield Problem(below(path, index), f"more than one entry has {names}: keep one of them")
         seen.add(text)

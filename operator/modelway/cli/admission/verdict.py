@@ -26,9 +26,15 @@ class Verdict:
     def problems(self) -> tuple[Problem, ...]:
         """Each thing wrong once, in the operator's words where it has any."""
         fields = {problem.field for problem in self.operator}
-        messages = {problem.message for problem in self.operator}
-        more = [one for one in self.api_server if one.field not in fields and one.message not in messages]
-        return tuple(dict.fromkeys((*self.operator, *more)))
+        more = [one for one in self.api_server if one.field not in fields]
+        told = [one for one in self.operator if not any(_is_within(other, one) for other in more)]
+        messages = {problem.message for problem in told}
+        return tuple(dict.fromkeys((*told, *(one for one in more if one.message not in messages))))
+
+
+def _is_within(precise: Problem, problem: Problem) -> bool:
+    """Whether the same is said of an item that another says of its list."""
+    return precise.message == problem.message and precise.field.startswith(f"{problem.field}[")
 
 
 def verdict(manifest: Mapping[str, Any]) -> Verdict:
@@ -37,9 +43,10 @@ def verdict(manifest: Mapping[str, Any]) -> Verdict:
 
 
 def _said_by_api_server(manifest: Mapping[str, Any]) -> list[Problem]:
-    if manifest.get("apiVersion") != API_VERSION or manifest.get("kind") != KIND:
-        given = f"{shown(manifest.get('apiVersion'))} and {shown(manifest.get('kind'))}"
-        return [Problem("apiVersion", f"apiVersion and kind are {given}: write {API_VERSION} and {KIND}")]
+    identity = {"apiVersion": API_VERSION, "kind": KIND}
+    strange = [name for name, right in identity.items() if manifest.get(name) != right]
+    if strange:
+        return [Problem(name, f"{shown(manifest.get(name))} must be {identity[name]}") for name in strange]
     schema, metadata = _schema(), manifest.get("metadata")
     body = {name: value for name, value in manifest.items() if name != "metadata"}
     unknown = list(unknown_fields(body, schema))
