@@ -23,6 +23,9 @@ SERVER_SECONDS = 300
 """After how long the API server ends a watch, so that connections are fresh."""
 
 CLIENT_SECONDS = SERVER_SECONDS + 60
+INACTIVITY_SECONDS = 70.0
+"""After how long without a word a watch is opened anew: the API server sends a bookmark every minute."""
+
 CONNECT_SECONDS = 15.0
 REQUEST_SECONDS = 60.0
 RETRY_SECONDS = (0.5, 1.0, 2.0)
@@ -75,16 +78,32 @@ def _settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.watching.server_timeout = SERVER_SECONDS
     settings.watching.client_timeout = CLIENT_SECONDS
+    settings.watching.inactivity_timeout = INACTIVITY_SECONDS
     settings.watching.connect_timeout = CONNECT_SECONDS
     settings.watching.chunk_size = LIST_CHUNK
     settings.networking.request_timeout = REQUEST_SECONDS
     settings.networking.enforce_retry_after = True
     settings.networking.error_backoffs = _Persistence()
     settings.queueing.exit_timeout = EXIT_SECONDS
+    settings.persistence.diffbase_storage = _NoDiffs()
     for kind in WATCHED:
         if selector_of(kind):
             settings.watching.label_selectors[kind.group, kind.version, kind.plural] = selector_of(kind)
     return settings
+
+
+class _NoDiffs(kopf.DiffBaseStorage):
+    """Compares no object with its past, which kopf does even when no handler asks for it: a third of the time that an event takes."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Nothing of an object is compared."""
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> None:
+        """Nothing is known of its past."""
+
+    def store(self, **_: Any) -> None:
+        """Nothing is written to it."""
 
 
 def _registry(connection: Connection, on_event: OnEvent) -> kopf.OperatorRegistry:

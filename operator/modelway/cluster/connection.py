@@ -43,6 +43,8 @@ async def connect(kubeconfig: Path | None = None, environment: Mapping[str, str]
     """
     configuration = client.Configuration()
     configuration.connection_pool_maxsize = POOL_SIZE
+    # Else every request reads ~/.netrc in a thread of its own; the watches do not look at proxies in the environment either.
+    configuration.client_session_kwargs = {"trust_env": False}
     path = kubeconfig or _kubeconfig_of(environment)
     try:
         if path is not None:
