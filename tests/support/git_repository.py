@@ -34,7 +34,7 @@ class Repository:
         """Everything as it lies there; the revision."""
         self._git("add", "--all")
         author = ["-c", "user.name=test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"]
-        self._git(*author, "commit", "--quiet", "--message=change")
+        self._git(*author, "commit", "--quiet", "--allow-empty", "--message=change")
         return self._git("rev-parse", "HEAD").strip()
 
     def _git(self, *arguments: str) -> str:
