@@ -199,8 +199,8 @@ def _disabled(observed: Observed, active: Condition) -> _Told:
 def _ambiguous(observed: Observed, active: Condition) -> _Told:
     namespace, name = observed.owner.key
     found = _AUTOSCALERS.search(active.message)
-    words = {word.strip("{}") for word in (found[1] if found else "").split()}
-    others = sorted(words - {namespace, name, f"{namespace}/{name}"})
+    names = {word.rpartition("/")[2] for word in (found[1] if found else "").split()}
+    others = sorted(names - {name})  # the autoscaler names them in another order each time
     message = (
         f"Another autoscaler wants to set the number of this model's pods too: {', '.join(others) or 'see the list'}. Delete it, or leave "
         f"spec.scaling.max out and let it do the work; `kubectl get hpa -n {namespace}` lists both."

@@ -33,7 +33,7 @@ def at_rest(kubectl: Kubectl, installed: str, model_store: ModelStore, audit: Au
     bad.apply(model={"uri": model_store.uri("never.joblib")})
     good.is_ready()
     bad.becomes("ModelNotFound")
-    eventually(lambda: good.condition("AutoscalingActive").get("status") in {"True", "False"})
+    eventually(lambda: good.condition("AutoscalingActive").get("status") == "True", deadline=120)
     _settled(audit)
     yield
     kubectl("delete", "modeldeployments", "--all")

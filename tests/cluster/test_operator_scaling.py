@@ -62,9 +62,8 @@ def test_a_deployment_deleted_at_five_comes_back_at_five(deployed: Deployed, kub
 
 
 def test_the_autoscalers_word_is_in_status(deployed: Deployed) -> None:
-    deployed.apply(scaling={"max": 3}, scheduling=NOWHERE)
-    eventually(lambda: deployed.condition("AutoscalingActive").get("status") in {"True", "False"})
-    assert deployed.condition("AutoscalingActive")["reason"] != "Pending"
+    deployed.apply(scaling={"max": 3}, scheduling=NOWHERE).becomes("Unschedulable")
+    assert deployed.condition("AutoscalingActive")["reason"] == "FetchingMetrics"
 
 
 def test_kubectl_scale_reaches_the_spec_and_the_pods(deployed: Deployed, kubectl: Kubectl) -> None:

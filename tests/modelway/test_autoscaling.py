@@ -22,7 +22,7 @@ NOT_THESE = f"{CPU}did not receive metrics for targeted pods (pods might be unre
 NO_REQUEST = f"{CPU}missing request for cpu in container proxy of Pod fraud-6d5f8b7c9-abcde"
 TWO = (
     "pods by selector modelway.dev/name=fraud,modelway.dev/track=stable are controlled by multiple HPAs: "
-    "[{rival risk} {fraud risk}]"
+    "[risk/rival risk/fraud]"
 )
 ZERO = "scaling is disabled since the replica count of the target is zero"
 FOUND = (
