@@ -98,9 +98,13 @@ def _process_failed(observed: Observed, revision: str) -> Readiness | None:
 
 
 def _end_of(pod: PodView, container: ContainerView, end: Termination, observed: Observed) -> Readiness | None:
+    if end.reason == "OOMKilled":
+        return _out_of_memory(pod, container)
     known = explained(end)
     if known is not None:
         reason, message = known
+        if reason is Reason.LOAD_CRASHED:
+            return _crashed(pod, container, end)
         return Readiness(reason, message + (_credentials_used(observed) if reason is Reason.ACCESS_DENIED else ""))
     if end.reason in _START_TROUBLE:
         return _cannot_start(pod, container, end.message)
@@ -108,6 +112,17 @@ def _end_of(pod: PodView, container: ContainerView, end: Termination, observed: 
         message = f"Container {container.name} of pod {pod.name} {_SIGNALS[end.exit_code]} and is started again. If that repeats, read why: kubectl describe pod {pod.name} (a failed probe, too little memory, somebody's kill)."
         return Readiness(Reason.KILLED, message)
     return _crash_loop(pod, container, end) if container.restarts > 0 else None
+
+
+def _out_of_memory(pod: PodView, container: ContainerView) -> Readiness:
+    limit = f" of {container.memory_limit}" if container.memory_limit else ""
+    message = f"Container {container.name} of pod {pod.name} was killed for needing more memory than its limit{limit}. Raise spec.runtime.resources.limits.memory."
+    return Readiness(Reason.OUT_OF_MEMORY, message)
+
+
+def _crashed(pod: PodView, container: ContainerView, end: Termination) -> Readiness:
+    message = f"A native library crashed container {container.name} of pod {pod.name} (exit code {end.exit_code}). Read where: kubectl logs {pod.name} -c {container.name} --previous; then save the model again with the versions of the server's image."
+    return Readiness(Reason.LOAD_CRASHED, message)
 
 
 def _credentials_used(observed: Observed) -> str:

@@ -130,6 +130,8 @@ class ContainerView:
 
     name: str
     image: str
+    memory_limit: str
+    """As its pod's spec writes it; empty where there is none."""
     ready: bool
     restarts: int
     running: bool

@@ -46,8 +46,6 @@ _LONGEST_PART = 700
 
 def explained(end: Termination) -> tuple[Reason, str] | None:
     """The reason and message of a container's end; None when neither its message nor its exit code says anything known."""
-    if end.reason == "OOMKilled":
-        return _catalogued(Reason.OUT_OF_MEMORY)
     known = REASON_OF_EXIT_CODE.get(end.exit_code)
     told = _told_by_server(end.message, known)
     return told or (_catalogued(known) if known else None)

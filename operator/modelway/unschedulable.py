@@ -38,7 +38,7 @@ _FILTERS = (
     _filter(
         r"had untolerated taint(?:\(s\)| \{(?P<what>[^}]*)\})?",
         "with a taint that the pod does not tolerate {what}",
-        "add a toleration to spec.scheduling.tolerations",
+        "add a toleration to spec.scheduling.tolerations (kubectl describe nodes shows the taints)",
     ),
     _filter(r"were unschedulable", "closed to new pods", "open them with kubectl uncordon, or add nodes"),
     _filter(
@@ -60,7 +60,7 @@ def explained(message: str) -> str:
     Args:
         message: of the pod's condition PodScheduled.
     """
-    words = message.partition(" preemption:")[0].strip().rstrip(".")
+    words = message.partition(". ")[0].strip().rstrip(".")  # what follows is about preemption
     found = [(one, match) for one in _FILTERS for match in one.pattern.finditer(words)]
     causes = list(dict.fromkeys(_cause(one, match) for one, match in found)) or ["none fits"]
     remedies = list(dict.fromkeys(one.remedy for one, _ in found)) or ["correct spec.scheduling, or add nodes"]

@@ -52,7 +52,7 @@ def serve(settings: ServeSettings) -> int:
         return _report(PortTaken(f"{ports} cannot be had: {error}"))
     try:
         deadline = started + settings.startup_timeout
-        with watchdog(deadline):
+        with watchdog(deadline, allowed=settings.startup_timeout):
             path = locate_model(settings.model_dir)
             model = f"{settings.namespace}/{settings.name}".lstrip("/")
             _LOGGER.info("loading %s", path.name, extra={"model": model, "bytes": path.stat().st_size})
@@ -102,7 +102,7 @@ class _Pod:
         settings = self._settings
         predictor = Predictor(self._lifecycle, timeout=settings.request_timeout, max_bytes=settings.max_request_bytes)
         begun = time.monotonic()
-        with watchdog(begun + settings.startup_timeout - self._load_seconds):
+        with watchdog(begun + settings.startup_timeout - self._load_seconds, allowed=settings.startup_timeout):
             await predictor.warm_up(self._runtime.warm_up)
         load_seconds = self._load_seconds + time.monotonic() - begun
         gc.freeze()

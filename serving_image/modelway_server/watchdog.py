@@ -59,14 +59,15 @@ class _Setting(ctypes.Structure):
 
 
 @contextmanager
-def watchdog(deadline: float) -> Iterator[None]:
+def watchdog(deadline: float, *, allowed: float) -> Iterator[None]:
     """End the process with LoadTimeout when the block is not left before the deadline, even if it never returns.
 
     Args:
         deadline: on the monotonic clock, in seconds.
+        allowed: seconds from the start of the process to the deadline, for the report.
     """
     seconds = max(deadline - time.monotonic(), 0.001)
-    timer = threading.Timer(seconds, _end_late)
+    timer = threading.Timer(seconds, _end_late, [allowed])
     timer.daemon = True
     timer.start()
     # Elsewhere than on Linux with 64 bits faulthandler ends the process too, with exit code 1.
@@ -81,8 +82,8 @@ def watchdog(deadline: float) -> Iterator[None]:
         timer.join()
 
 
-def _end_late() -> None:
-    os._exit(report_failure(LoadTimeout("the model was not loaded and warmed up in time")))
+def _end_late(allowed: float) -> None:
+    os._exit(report_failure(LoadTimeout(f"the model was not loaded and warmed up within {allowed:g} s")))
 
 
 @contextmanager

@@ -53,6 +53,7 @@ def test_the_operator_reads_the_digest_that_fetch_reports() -> None:
     fetch = ContainerView(
         name="fetch",
         image="modelway/server",
+        memory_limit="1Gi",
         ready=True,
         restarts=0,
         running=False,

@@ -97,8 +97,8 @@ def test_growth_beyond_what_was_promised_does_not_take_readiness_away() -> None:
             "Needs lightgbm. Add it.",
         ),
         ((container(ended=Termination(10, "Error", "")),), "ModelNotFound", "spec.model.uri"),
-        ((container(ended=Termination(137, "OOMKilled", "")),), "OutOfMemory", "limits.memory"),
-        ((container(ended=Termination(139, "Error", "")),), "LoadCrashed", "log"),
+        ((container(ended=Termination(137, "OOMKilled", "")),), "OutOfMemory", "limit of 1Gi. Raise spec.runtime"),
+        ((container(ended=Termination(139, "Error", "")),), "LoadCrashed", "kubectl logs fraud-1 -c serve --previous"),
         (
             (container(waiting="CrashLoopBackOff", restarts=2, before=Termination(1, "Error", "boom")),),
             "CrashLoop",

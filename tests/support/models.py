@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import tempfile
 import time
 from typing import Any
 
@@ -102,6 +103,16 @@ class Hungry(BaseEstimator):  # type: ignore[misc]  # as above
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         hoard()
+
+
+class Littering(BaseEstimator):  # type: ignore[misc]  # as above
+    """Fills the pod's folder for temporary files, while it is loaded."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        with tempfile.NamedTemporaryFile() as file:
+            for _ in range(300):
+                file.write(bytes(1 << 20))
+            time.sleep(60)
 
 
 class Absorbed(BaseEstimator):  # type: ignore[misc]  # as above

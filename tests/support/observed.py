@@ -111,6 +111,7 @@ def container(
     name: str = "serve",
     *,
     image: str = "modelway/server:1",
+    memory_limit: str = "1Gi",
     ready: bool = False,
     restarts: int = 0,
     waiting: str = "",
@@ -120,7 +121,7 @@ def container(
 ) -> ContainerView:
     """A container that is not up."""
     running = not waiting and ended is None
-    return ContainerView(name, image, ready, restarts, running, waiting, message, ended, before)
+    return ContainerView(name, image, memory_limit, ready, restarts, running, waiting, message, ended, before)
 
 
 def pod(

@@ -145,6 +145,7 @@ def _pod(obj: Mapping[str, Any]) -> PodView:
     conditions = {c.type: c for c in _conditions(obj)}
     scheduled, ready = conditions.get("PodScheduled"), conditions.get("Ready")
     containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    limits = _memory_limits(obj.get("spec") or {})
     return PodView(
         name=metadata["name"],
         resource_version=metadata["resourceVersion"],
@@ -162,7 +163,7 @@ def _pod(obj: Mapping[str, Any]) -> PodView:
         if status.get("phase") == "Failed" and status.get("reason")
         else None,
         changed=_changed(status),
-        containers=tuple(_container(one) for one in containers),
+        containers=tuple(_container(one, limits.get(one["name"], "")) for one in containers),
     )
 
 
@@ -179,12 +180,18 @@ def _changed(status: Mapping[str, Any]) -> str:
     return next(times, None) or ""
 
 
-def _container(status: Mapping[str, Any]) -> ContainerView:
+def _memory_limits(spec: Mapping[str, Any]) -> dict[str, str]:
+    containers = [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]
+    return {one["name"]: ((one.get("resources") or {}).get("limits") or {}).get("memory", "") for one in containers}
+
+
+def _container(status: Mapping[str, Any], memory_limit: str) -> ContainerView:
     state, before = status.get("state") or {}, status.get("lastState") or {}
     waiting = state.get("waiting") or {}
     return ContainerView(
         name=status["name"],
         image=status.get("image", ""),
+        memory_limit=memory_limit,
         ready=bool(status.get("ready")),
         restarts=status.get("restartCount", 0),
         running="running" in state,
