@@ -1,9 +1,12 @@
 """Readiness: each way a model can fail to come up has its own reason, and says what to do about it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelway.readiness import Wanted, judge
 from modelway.reasons import Reason
@@ -269,3 +272,31 @@ def test_the_digest_is_read_from_a_fetch_that_went_well() -> None:
     assert (
         fetched_digest(pod(container("fetch", ended=Termination(1, "Error", json.dumps({"digest": digest}))))) is None
     )
+
+
+MOMENTS = (
+    observed(),
+    observed(deployment(replicas=0, available=0)),
+    observed(deployment(observed=False, available=0)),
+    observed(deployment(available=0), pods=(pod(container()),)),
+    observed(deployment(available=0), pods=(pod(container(waiting="ContainerCreating")),)),
+    observed(deployment(available=0), pods=(pod(container(ended=_told("MissingModule"))),)),
+    observed(deployment(available=0), pods=(pod(container("fetch", waiting="ImagePullBackOff")),)),
+    observed(deployment(available=0), pods=(pod(unschedulable="1 Insufficient cpu"),)),
+    observed(deployment(available=0), pods=(pod(deleting=True),)),
+    observed(deployment(available=0), pods=(pod(container(ready=True), ready=True),)),
+    observed(deployment(), pods=(pod(container(ready=True), ready=True),)),
+    observed(deployment(size=3, replicas=1, observed=False), pods=(pod(container(ready=True), ready=True),)),
+)
+
+
+@given(st.lists(st.sampled_from(MOMENTS), min_size=2, max_size=12))
+def test_whatever_happens_to_pods_a_rollout_that_was_left_is_not_taken_up_again(moments: list[Observed]) -> None:
+    reasons: list[Reason] = []
+    by = owner()
+    for moment in moments:
+        verdict = judge(replace(moment, owner=by), WANTED)
+        reasons.append(verdict.reason)
+        by = told(verdict.reason, verdict.message)
+    began = [reason is Reason.PROGRESSING for reason in reasons]
+    assert began == sorted(began, reverse=True), reasons
