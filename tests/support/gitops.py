@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 APPLICATIONS = ("modelway", "model-store", "models")
 MODELS = "models"
 """The namespace of the models, and the name of their Application."""
-CONVERGED_SECONDS = 150.0
+CONVERGED_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def gitops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitOps]:
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("gitops")
     training = _training(folder / "models")
-    with Sandbox.start(folder / "sandbox") as sandbox:
+    with Sandbox.start(folder / "sandbox", metrics=False) as sandbox:
         kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
         with ArgoCD(sandbox, kubectl) as argo:
             repository = _repository(folder / "git", folder / "models")

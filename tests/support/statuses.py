@@ -83,7 +83,7 @@ def main() -> None:
     ):
         Thread(target=server.serve_forever, daemon=True).start()
         store = ModelStore(Path(folder), f"http://127.0.0.1:{server.server_port}")
-        with Sandbox.start(Path(folder, "sandbox")) as sandbox:
+        with Sandbox.start(Path(folder, "sandbox"), metrics=False) as sandbox:
             kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
             kubectl.apply([namespace_manifest(SYSTEM), namespace_manifest(MODELS)])
             helm.install(sandbox.kubeconfig, SYSTEM)
