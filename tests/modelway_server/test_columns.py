@@ -201,6 +201,10 @@ MISSING: dict[str, tuple[Any, pd.DataFrame]] = {
         make_pipeline(make_column_transformer((OneHotEncoder(), ENCODED), remainder="passthrough"), Ridge()),
         GAPS,
     ),
+    "in one column of an encoder": (
+        make_pipeline(make_column_transformer((OneHotEncoder(), ["city", "home"]), remainder="drop"), Ridge()),
+        GAPS.assign(home=GAPS["city"].fillna("Bern")),
+    ),
     "NaN among strings": (
         make_pipeline(make_column_transformer((OneHotEncoder(), ["city"]), remainder="drop"), Ridge()),
         GAPS.assign(city=GAPS["city"].astype("str")),

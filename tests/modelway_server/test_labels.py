@@ -258,7 +258,8 @@ def test_a_sparse_answer_too_large_for_one_row_is_refused_before_it_is_ready() -
     assert "TruncatedSVD" in refused.value.remedy
 
 
-def test_a_sparse_matrix_inside_a_pipeline_is_never_sent() -> None:
-    model = make_pipeline(HashingVectorizer(n_features=2**23), LogisticRegression())
+def test_a_sparse_matrix_inside_a_pipeline_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "MAX_DENSE_VALUES", 100)
+    model = make_pipeline(HashingVectorizer(n_features=200), LogisticRegression())
     model.fit(["good wine", "bad wine"], ["yes", "no"])
     assert texts(plane(model), 2) == model.predict(["a word"] * 2).tolist()

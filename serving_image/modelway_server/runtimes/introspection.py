@@ -202,6 +202,8 @@ def _refine_categories(encoder: Any, findings: tuple[Finding, ...]) -> tuple[Fin
 
 def _categorical(finding: Finding, categories: Any, *, strict: bool) -> Finding:
     known = [value for value in categories.tolist() if value is not None and value == value]  # noqa: PLR0124  (NaN)
+    # one column of an encoder may have seen missing values, and the next one not
+    finding = replace(finding, group="may be missing" if len(known) < len(categories) else "")
     if categories.dtype.kind == "M" or (known and all(isinstance(value, datetime) for value in known)):
         return _dated(finding, categories)
     datatype = {"b": "BOOL", "i": "INT64", "u": "INT64", "f": "FP64"}.get(categories.dtype.kind) or _object_datatype(

@@ -1,0 +1,54 @@
+"""The worked example of docs/predict.md: the model that it trains, served, answers what it shows."""
+
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.served import Served, launch
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "predict.md"
+EXAMPLE = PAGE.read_text().partition("## A worked example")[2].partition("\n## ")[0]
+BLOCKS = [
+    textwrap.dedent(block) for block in re.findall(r"(?:^(?: {4}.*)?\n)+", EXAMPLE, re.MULTILINE) if block.strip()
+]
+
+
+@pytest.fixture(scope="module")
+def trips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server of the model that the page trains."""
+    folder = tmp_path_factory.mktemp("trips")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        exec(compile(BLOCKS[0], PAGE.name, "exec"), {})
+    server = launch(folder / "server", "--name=trips", path=folder / "model.joblib")
+    yield server.started()
+    server.stop()
+
+
+def documents(request: str) -> list[Any]:
+    """The JSON documents under a request of the example: what is sent, if anything, and what is answered."""
+    (block,) = (block for block in BLOCKS if block.strip().startswith(request))
+    rest, found = block.strip().removeprefix(request).strip(), []
+    while rest:
+        document, end = json.JSONDecoder().raw_decode(rest)
+        found.append(document)
+        rest = rest[end:].strip()
+    return found
+
+
+def test_the_metadata_is_as_shown(trips: Served) -> None:
+    (shown,) = documents("GET /v2/models/trips")
+    actual = trips.request("GET", "/v2/models/trips").body
+    assert shown == {name: actual[name] for name in ("name", "platform", "inputs", "outputs")}
+
+
+@pytest.mark.parametrize("path", ["/v2/models/trips/infer", "/v1/models/trips:predict"])
+def test_the_answer_is_as_shown(trips: Served, path: str) -> None:
+    sent, answered = documents(f"POST {path}")
+    assert trips.request("POST", path, sent).body == answered
+    assert not [line for line in trips.log if line["level"] in {"warning", "error"}]
