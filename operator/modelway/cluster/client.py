@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import aiohttp
 from kubernetes.aio import client
 
+from modelway.cluster import kinds
 from modelway.cluster.connection import Connection
 from modelway.cluster.kinds import Kind
 from modelway.errors import ClusterError, RetryLater, Vanished
@@ -94,6 +95,12 @@ class Client:
                 return None
             raise
 
+    async def log(self, namespace: str, pod: str, container: str, *, lines: int, previous: bool) -> str:
+        """The last lines that a container wrote; with `previous`, the one before it was started again."""
+        query = {"container": container, "tailLines": str(lines), "previous": "true" if previous else "false"}
+        raw = await self._answer("GET", f"{kinds.POD.path(namespace, pod)}/log", query, accept="*/*")
+        return raw.decode(errors="replace")
+
     async def apply(
         self, kind: Kind, body: Mapping[str, Any], *, force: bool = True, manager: str = FIELD_MANAGER
     ) -> dict[str, Any]:
@@ -163,6 +170,20 @@ class Client:
         content_type: str = _JSON,
         accept: str = _JSON,
     ) -> dict[str, Any]:
+        raw = await self._answer(method, path, query, body=body, content_type=content_type, accept=accept)
+        answer: dict[str, Any] = json.loads(raw)
+        return answer
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        body: Mapping[str, Any] | str | None = None,
+        content_type: str = _JSON,
+        accept: str = _JSON,
+    ) -> bytes:
         headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": FIELD_MANAGER}
         token = await self._connection.bearer_token()
         if token:
@@ -179,8 +200,7 @@ class Client:
             ) from error
         if response.status >= 400:
             raise _refusal(asked, response.status, response.headers.get("Retry-After"), raw)
-        answer: dict[str, Any] = json.loads(raw)
-        return answer
+        return raw
 
 
 def _refusal(asked: str, status: int, retry_after: str | None, raw: bytes) -> Exception:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubernetes.aio import client, config
+from yaml import YAMLError
 
 from modelway.errors import NoCluster
 
@@ -16,6 +17,7 @@ POOL_SIZE = 32
 """Connections to the API server: the most requests in flight at once."""
 
 HOME_KUBECONFIG = Path("~/.kube/config")
+POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Connection:
     """A configured way to one API server."""
 
     configuration: client.Configuration
+    namespace: str = "default"
+    """The namespace that requests are about where none is named."""
 
     async def bearer_token(self) -> str | None:
         """The token as it is now: a projected service account token is read again once it may have been rotated."""
@@ -31,38 +35,55 @@ class Connection:
         return str(value).split(" ", 1)[-1].strip() if value else None
 
 
-async def connect(kubeconfig: Path | None = None, environment: Mapping[str, str] = os.environ) -> Connection:
+async def connect(
+    kubeconfig: Path | None = None, environment: Mapping[str, str] = os.environ, context: str | None = None
+) -> Connection:
     """Read how to reach the API server; sends nothing yet.
 
     Args:
         kubeconfig: a kubeconfig file that overrides what the environment says.
-        environment: where `KUBECONFIG` and the pod's service variables are looked up.
+        environment: where `KUBECONFIG`, which may name several files, and the pod's service variables are looked up.
+        context: the context of the kubeconfig; the current one when None.
 
     Raises:
         NoCluster: no configuration was found, or it cannot be read.
     """
     configuration = client.Configuration()
     configuration.connection_pool_maxsize = POOL_SIZE
-    # Else every request reads ~/.netrc in a thread of its own; the watches do not look at proxies in the environment either.
-    configuration.client_session_kwargs = {"trust_env": False}
-    path = kubeconfig or _kubeconfig_of(environment)
+    path = str(kubeconfig or "") or _kubeconfig_of(environment)
     try:
-        if path is not None:
+        if path:
             await config.load_kube_config(  # type: ignore[no-untyped-call]
-                str(path), client_configuration=configuration, persist_config=False
+                path, context, client_configuration=configuration, persist_config=False
             )
-        else:
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (config.ConfigException, OSError, ValueError) as error:
-        where = f"kubeconfig {path}" if path else "the pod's service account"
-        raise NoCluster(
-            f"cannot connect to a cluster by {where}: {error}. Set KUBECONFIG to a working file."
-        ) from error
-    return Connection(configuration)
+            return Connection(configuration, _namespace_of(path, context))
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        return Connection(configuration, _namespace_of_the_pod())
+    except (config.ConfigException, OSError, ValueError, TypeError, YAMLError) as error:
+        raise NoCluster(_no_cluster(path, context, environment, error)) from error
 
 
-def _kubeconfig_of(environment: Mapping[str, str]) -> Path | None:
+def _namespace_of(path: str, context: str | None) -> str:
+    contexts, current = config.list_kube_config_contexts(path)  # type: ignore[no-untyped-call]
+    chosen = next((one for one in contexts if one["name"] == context), current)
+    return str(chosen["context"].get("namespace") or "default")
+
+
+def _namespace_of_the_pod() -> str:
+    return POD_NAMESPACE.read_text() if POD_NAMESPACE.exists() else "default"
+
+
+def _no_cluster(path: str, context: str | None, environment: Mapping[str, str], error: Exception) -> str:
+    if path:
+        wanted = f"context {context} of kubeconfig {path}" if context else f"kubeconfig {path}"
+        return f"cannot connect to a cluster by {wanted}: {error}. See what there is: kubectl config get-contexts"
+    if "KUBERNETES_SERVICE_HOST" in environment:
+        return f"cannot connect to a cluster by the pod's service account: {error}. Mount its token."
+    return f"there is no kubeconfig: neither --kubeconfig nor KUBECONFIG names one, and {HOME_KUBECONFIG} is not there"
+
+
+def _kubeconfig_of(environment: Mapping[str, str]) -> str:
     if environment.get("KUBECONFIG"):
-        return Path(environment["KUBECONFIG"])
+        return environment["KUBECONFIG"]
     home = HOME_KUBECONFIG.expanduser()
-    return home if "KUBERNETES_SERVICE_HOST" not in environment and home.exists() else None
+    return str(home) if "KUBERNETES_SERVICE_HOST" not in environment and home.exists() else ""

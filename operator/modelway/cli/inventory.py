@@ -1,0 +1,161 @@
+"""What is there: one line for each object around a ModelDeployment. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from modelway.cli.summary import age
+from modelway.cluster.picture import Object, Picture
+
+REVISION_LABEL = "modelway.dev/revision"
+_ALWAYS = ("Deployment", "Service", "PodDisruptionBudget")
+_PLURALS = {
+    "Deployment": "deployments",
+    "Service": "services",
+    "PodDisruptionBudget": "poddisruptionbudgets",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
+}
+_MOST_PODS = 8
+
+
+def inventory(picture: Picture, now: datetime) -> list[tuple[str, str]]:
+    """Each object with what is to be said of it: children first, then pods, those that do not serve before the others."""
+    name = picture.resource["metadata"]["name"]
+    lines = [(f"{child['kind']} {child['metadata']['name']}", _child(child, picture)) for child in picture.children]
+    scaling = (picture.resource.get("spec") or {}).get("scaling") or {}
+    wanted = (*_ALWAYS, *(["HorizontalPodAutoscaler"] if "max" in scaling else []))
+    present = {child["kind"] for child in picture.children}
+    missing = [kind for kind in wanted if kind not in present and not _is_withheld(kind, picture)]
+    return [*lines, *((f"{kind} {name}", "is not there") for kind in missing), *_pods(picture.pods, now)]
+
+
+def container_states(pod: Object) -> Iterator[str]:
+    """What is to be said of each container that is neither done nor ready."""
+    status = pod.get("status") or {}
+    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        said = _container(container)
+        if said:
+            yield f"{container['name']} {said}"
+
+
+def is_ready(pod: Object) -> bool:
+    """Whether a pod serves."""
+    return _condition(pod, "Ready").get("status") == "True" and not _is_going(pod)
+
+
+def _is_withheld(kind: str, picture: Picture) -> bool:
+    return any(line.startswith(f"{_PLURALS[kind]}:") for line in picture.withheld)
+
+
+def _child(child: Object, picture: Picture) -> str:
+    describe = _DESCRIPTIONS.get(child["kind"])
+    return describe(child, picture) if describe else ""
+
+
+def _deployment(child: Object, _: Picture) -> str:
+    status = child.get("status") or {}
+    template = (child["spec"]["template"].get("metadata") or {}).get("labels") or {}
+    ready = f"{status.get('readyReplicas', 0)} of {child['spec'].get('replicas', 1)} pods ready"
+    refused = _condition(child, "ReplicaFailure")
+    trouble = f"; pods are refused: {refused.get('message', '')}" if refused.get("status") == "True" else ""
+    return f"{ready}, revision {template.get(REVISION_LABEL, 'unknown')}{trouble}"
+
+
+def _service(child: Object, _: Picture) -> str:
+    ports = ", ".join(str(port["port"]) for port in child["spec"].get("ports") or ())
+    return f"{child['spec'].get('clusterIP', 'no address yet')}, port {ports}"
+
+
+def _autoscaler(child: Object, _: Picture) -> str:
+    spec, status = child["spec"], child.get("status") or {}
+    bounds = f"{spec.get('minReplicas', 1)} to {spec['maxReplicas']} pods"
+    measured = {one["resource"]["name"]: one for one in status.get("currentMetrics") or () if one.get("resource")}
+    aims = []
+    for metric in spec.get("metrics") or ():
+        resource = metric.get("resource") or {}
+        current = measured.get(resource.get("name"), {}).get("resource", {}).get("current", {})
+        now = current.get("averageUtilization", "unknown")
+        aims.append(f"{resource.get('name')} at {now}% of {resource.get('target', {}).get('averageUtilization')}%")
+    return (
+        f"{bounds}, now {status.get('currentReplicas', 0)}, wants {status.get('desiredReplicas', 0)}; {', '.join(aims)}"
+    )
+
+
+def _budget(child: Object, _: Picture) -> str:
+    return f"a drain may take {(child.get('status') or {}).get('disruptionsAllowed', 0)} pods now"
+
+
+def _record(child: Object, picture: Picture) -> str:
+    revision = ((child["metadata"].get("labels") or {}).get(REVISION_LABEL)) or child["metadata"]["name"]
+    status = picture.resource.get("status") or {}
+    roles = [
+        word
+        for word, field in (("serves", "stable"), ("comes", "candidate"))
+        if (status.get(field) or {}).get("revision") == revision
+    ]
+    return ", ".join([f"record {child.get('revision', 0)}", *(roles or ["kept to go back to"])])
+
+
+_DESCRIPTIONS = {
+    "Deployment": _deployment,
+    "Service": _service,
+    "HorizontalPodAutoscaler": _autoscaler,
+    "PodDisruptionBudget": _budget,
+    "ControllerRevision": _record,
+}
+
+
+def _pods(pods: Iterable[Object], now: datetime) -> Iterator[tuple[str, str]]:
+    ordered = sorted(pods, key=lambda pod: (is_ready(pod), pod["metadata"].get("creationTimestamp") or ""))
+    for pod in ordered[:_MOST_PODS]:
+        metadata = pod["metadata"]
+        revision = (metadata.get("labels") or {}).get(REVISION_LABEL, "unknown")
+        born = age(metadata.get("creationTimestamp") or "", now)
+        yield f"Pod {metadata['name']}", f"revision {revision}, {born} old, {_pod(pod)}"
+    if len(ordered) > _MOST_PODS:
+        yield "", f"and {len(ordered) - _MOST_PODS} pods more, {sum(map(is_ready, ordered[_MOST_PODS:]))} of them ready"
+
+
+def _pod(pod: Object) -> str:
+    status = pod.get("status") or {}
+    if _is_going(pod):
+        return "is going"
+    if is_ready(pod):
+        return "ready"
+    scheduled = _condition(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        return f"waits for a node: {scheduled.get('message', '')}"
+    if status.get("phase") == "Failed" and status.get("reason"):
+        return f"ended by its node: {status['reason']}: {status.get('message', '')}"
+    return "; ".join(container_states(pod)) or "not ready yet"
+
+
+def _container(container: Mapping[str, Any]) -> str:
+    state, before = container.get("state") or {}, container.get("lastState") or {}
+    restarts = container.get("restartCount", 0)
+    again = f", started again {restarts} time{'s' if restarts > 1 else ''}" if restarts else ""
+    ended = state.get("terminated") or {}
+    if ended:
+        return f"{_end(ended)}{again}" if ended.get("exitCode") else ""
+    last = f", ended before: {_end(before['terminated'])}" if before.get("terminated") else ""
+    if "running" in state:
+        return "" if container.get("ready") else f"runs, not ready{again}{last}"
+    waiting = state.get("waiting") or {}
+    if waiting.get("reason") == "PodInitializing":
+        return ""
+    said = ": ".join(part for part in (waiting.get("reason"), waiting.get("message")) if part)
+    return f"waits: {said or 'not started yet'}{again}{last}"
+
+
+def _end(ended: Mapping[str, Any]) -> str:
+    reason = ended.get("reason", "")
+    return f"exit code {ended.get('exitCode')}" + (f" ({reason})" if reason not in {"", "Error"} else "")
+
+
+def _condition(child: Object, kind: str) -> Mapping[str, Any]:
+    given = (child.get("status") or {}).get("conditions") or ()
+    return next((one for one in given if one.get("type") == kind), {})
+
+
+def _is_going(pod: Object) -> bool:
+    return "deletionTimestamp" in pod["metadata"]

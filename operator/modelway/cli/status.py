@@ -1,0 +1,77 @@
+"""`modelway status`: what is served, and why what is not."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import yaml
+
+from modelway.cli.cluster_session import ask
+from modelway.cli.summary import Summary, age, summary_of
+from modelway.cluster.gather import Reader
+from modelway.cluster.picture import Object
+
+_GAP = "   "
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table, or the same for programs."""
+    resources = ask(arguments, lambda reader: _asked(reader, arguments))
+    summaries = sorted(map(summary_of, resources), key=lambda one: (one.namespace, one.name))
+    if arguments.output == "table":
+        print(table(summaries, everywhere=arguments.all_namespaces, now=datetime.now(UTC)))
+        return 0
+    listed = [one.as_json() for one in summaries]
+    told = listed[0] if arguments.name else listed
+    print(json.dumps(told, indent=2) if arguments.output == "json" else yaml.safe_dump(told, sort_keys=False), end="")
+    print("\n" if arguments.output == "json" else "", end="")
+    return 0
+
+
+async def _asked(reader: Reader, arguments: argparse.Namespace) -> list[Object]:
+    namespace = arguments.namespace or reader.namespace
+    if arguments.name and not arguments.all_namespaces:
+        return [await reader.resource(namespace, arguments.name)]
+    found = await reader.resources(None if arguments.all_namespaces else namespace)
+    return [one for one in found if arguments.name in {None, one["metadata"]["name"]}]
+
+
+def table(summaries: Sequence[Summary], *, everywhere: bool, now: datetime) -> str:
+    """A row for each, and below the rows the message of each that is not ready."""
+    if not summaries:
+        return "There are no ModelDeployments here; -A looks in every namespace."
+    header = ["NAMESPACE"] * everywhere + [
+        "NAME",
+        "READY",
+        "REASON",
+        "PODS",
+        "SCALING",
+        "SERVES",
+        "COMES",
+        "AGE",
+        "URL",
+    ]
+    rows = [header, *(_row(one, now, everywhere=everywhere) for one in summaries)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+    lines = [_GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    messages = [f"{_called(one, everywhere=everywhere)}: {one.message}" for one in summaries if one.ready != "True"]
+    return "\n".join([*lines, *([""] if messages else []), *messages])
+
+
+def _row(one: Summary, now: datetime, *, everywhere: bool) -> list[str]:
+    return [one.namespace] * everywhere + [
+        one.name,
+        one.ready,
+        one.reason,
+        f"{one.ready_pods}/{one.pods}",
+        one.scaling,
+        one.stable or "-",
+        one.candidate or "-",
+        age(one.created, now) or "-",
+        one.url or "-",
+    ]
+
+
+def _called(one: Summary, *, everywhere: bool) -> str:
+    return f"{one.namespace}/{one.name}" if everywhere else one.name

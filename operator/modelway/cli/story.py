@@ -1,0 +1,217 @@
+"""The story of a ModelDeployment for a person: what is wanted, what is there, why not, what to do. Pure: a picture in, text out."""
+
+import json
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from modelway.cli.inventory import inventory, is_ready
+from modelway.cli.summary import NOT_SEEN, Summary, age, condition, remedy_of, summary_of
+from modelway.cluster.picture import Object, Picture, failing, when
+from modelway.reasons import Reason, Topic
+
+_WIDTH = 110
+_MOST_EVENTS = 6
+_LONGEST_LINE = 400
+_MARGIN = "  "
+
+
+def story(picture: Picture, *, now: datetime, program: str = "modelway") -> str:
+    """The whole story as text.
+
+    Args:
+        picture: what was read from the cluster.
+        now: the time to count ages from, with a time zone.
+        program: how the command line is called.
+    """
+    summary = summary_of(picture.resource)
+    sections: list[tuple[str, Iterable[str]]] = [
+        ("Wanted", _wanted(picture.resource)),
+        ("There is", _aligned(inventory(picture, now))),
+        ("Why not", _why(picture, summary)),
+        ("Last words", _last_words(picture)),
+        ("What happened lately", _events(picture, now)),
+        ("Not to be seen", _wrapped(picture.withheld)),
+        ("What to do", _numbered(_remedies(picture, summary, program))),
+        ("Ask it", _calls(picture, summary)),
+    ]
+    told = [f"{_headline(picture.resource, summary)}\n"]
+    for title, lines in sections:
+        body = [f"{_MARGIN}{line}".rstrip() for line in lines]
+        if body:
+            told.append("\n".join([title, *body, ""]))
+    return "\n".join(told).rstrip()
+
+
+def _headline(resource: Object, summary: Summary) -> str:
+    state = "ready" if summary.ready == "True" else f"not ready ({summary.reason})"
+    if "deletionTimestamp" in resource["metadata"]:
+        state = "is being deleted"
+    others = (
+        "" if summary.ready == "True" else ", but pods answer requests" if summary.available else ", nothing answers"
+    )
+    return f"{summary.name} in namespace {summary.namespace}: {state}{others}."
+
+
+# What is wanted ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _wanted(resource: Object) -> Iterator[str]:
+    spec, metadata = resource.get("spec") or {}, resource["metadata"]
+    model, seen = spec.get("model") or {}, (resource.get("status") or {}).get("observedGeneration")
+    generation = metadata.get("generation", 0)
+    note = "" if seen == generation else ", which the operator has not looked at yet"
+    secret = ((model.get("storage") or {}).get("secretRef") or {}).get("name")
+    parts = [
+        ("model", model.get("uri", "")),
+        ("version", model.get("version", "")),
+        ("credentials", f"Secret {secret}" if secret else ""),
+        ("pods", _pods_wanted(spec.get("scaling") or {})),
+        ("memory", _amounts(spec, "memory")),
+        ("cpu", _amounts(spec, "cpu")),
+        ("suspended", "yes: changes wait" if spec.get("suspend") else ""),
+        ("generation", f"{generation}{note}"),
+    ]
+    yield from _aligned([(name, text) for name, text in parts if text])
+
+
+def _pods_wanted(scaling: Mapping[str, Any]) -> str:
+    if "max" not in scaling:
+        return str(scaling.get("replicas", 1))
+    aims = [f"{scaling[name]}% {name}" for name in ("cpu", "memory") if name in scaling] or ["70% cpu"]
+    return f"{scaling.get('min', 1)} to {scaling['max']}, as many as keep {' and '.join(aims)}"
+
+
+def _amounts(spec: Mapping[str, Any], name: str) -> str:
+    resources = (spec.get("runtime") or {}).get("resources") or {}
+    sides = [(side, (resources.get(side) or {}).get(name)) for side in ("requests", "limits")]
+    return ", ".join(f"{side} {amount}" for side, amount in sides if amount is not None)
+
+
+# Why not ----------------------------------------------------------------------------------------------------------------------------------
+
+
+def _why(picture: Picture, summary: Summary) -> Iterator[str]:
+    """The cause first, then what else is wrong, then whether waiting helps."""
+    if summary.ready != "True":
+        yield from _wrapped([f"{summary.reason}: {summary.message}"])
+    said = {summary.reason}
+    for one in (picture.resource.get("status") or {}).get("conditions") or ():
+        if (
+            one["type"] in {"ModelAccepted", "AutoscalingActive"}
+            and one["status"] == "False"
+            and one["reason"] not in said
+        ):
+            said.add(one["reason"])
+            yield from _wrapped([f"{one['type']}: {one['reason']}: {one['message']}"])
+    if summary.ready != "True" and summary.reason not in {NOT_SEEN, Reason.SUSPENDED}:
+        yield "Waiting will not help." if summary.stalled else "Waiting may help: it is being tried."
+
+
+def _last_words(picture: Picture) -> Iterator[str]:
+    for place, text in picture.last_words.items():
+        lines = [line for line in text.splitlines() if line.strip()]
+        if lines:
+            yield f"of container {place.container} of pod {place.pod}:"
+            yield from (f"{_MARGIN}| {_said(line)[:_LONGEST_LINE]}" for line in lines)
+
+
+def _said(line: str) -> str:
+    """What a line of a log says: the server writes JSON, other programs write text."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(entry, dict) or "message" not in entry:
+        return line
+    return f"{entry.get('level', '')}: {entry['message']}".removeprefix(": ")
+
+
+def _events(picture: Picture, now: datetime) -> Iterator[str]:
+    """The latest warnings and the latest words about the resource itself, but for what has been said already."""
+    told = condition(picture.resource, "Ready").get("message")
+    kind = picture.resource.get("kind", "ModelDeployment")
+    worth = [
+        one
+        for one in picture.events
+        if (one.get("type") == "Warning" or (one.get("involvedObject") or {}).get("kind") == kind)
+        and one.get("message") != told
+    ]
+    for one in worth[-_MOST_EVENTS:]:
+        about, count = one.get("involvedObject") or {}, (one.get("series") or {}).get("count") or one.get("count") or 1
+        times = f" ({count} times)" if count > 1 else ""
+        text = f"{age(when(one), now)} ago, {about.get('kind')} {about.get('name')}: {one.get('reason')}: {one.get('message')}{times}"
+        yield from _wrapped([text])
+
+
+# What to do -------------------------------------------------------------------------------------------------------------------------------
+
+
+def _remedies(picture: Picture, summary: Summary, program: str) -> Iterator[str]:
+    if summary.ready != "True":
+        remedy = remedy_of(summary.reason)
+        if remedy:
+            yield remedy
+        yield from _commands(picture, summary, program)
+    active = condition(picture.resource, "AutoscalingActive")
+    if active.get("status") == "False" and (remedy := remedy_of(active["reason"])):
+        yield remedy
+
+
+def _commands(picture: Picture, summary: Summary, program: str) -> Iterator[str]:
+    """Where to look further, with everything filled in."""
+    kubectl = f"kubectl -n {summary.namespace}"
+    topic = next((one.topic for one in Reason if one == summary.reason), None)
+    if summary.reason == Reason.INVALID_SPEC:
+        yield f"See all that is wrong before you apply it: {program} validate -f FILE"
+    if summary.reason == Reason.SUSPENDED:
+        yield f"""{kubectl} patch mdep {summary.name} --type merge -p '{{"spec": {{"suspend": false}}}}'"""
+    if topic is Topic.MODEL:
+        yield f"Try it on your machine, without a cluster: {program} serve -f FILE"
+    found = [(pod, fault) for pod in picture.pods if (fault := failing(pod)) is not None]
+    if found:
+        pod, (container, previous) = found[0]
+        flag = " --previous" if previous else ""
+        yield f"Read the log: {kubectl} logs {pod['metadata']['name']} -c {container}{flag}"
+    waiting = next((pod for pod in picture.pods if not is_ready(pod)), None)
+    if waiting is not None and not found:
+        yield f"Look at the pod: {kubectl} describe pod {waiting['metadata']['name']}"
+
+
+def _calls(picture: Picture, summary: Summary) -> Iterator[str]:
+    """How to get a prediction, as soon as anything answers."""
+    if not summary.url or not (summary.ready == "True" or summary.available):
+        return
+    path = f"/v2/models/{summary.name}"
+    service = next((child for child in picture.children if child["kind"] == "Service"), None)
+    ports = (service["spec"].get("ports") or [{}]) if service is not None else [{}]
+    port = ports[0].get("port", 80)
+    yield f"in the cluster:  curl {summary.url}{path}"
+    yield f"from here:       kubectl -n {summary.namespace} port-forward service/{summary.name} 8080:{port}"
+    yield f"                 curl http://127.0.0.1:8080{path}"
+
+
+# Text -------------------------------------------------------------------------------------------------------------------------------------
+
+
+def _aligned(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    listed = list(pairs)
+    width = max((len(name) for name, _ in listed), default=0)
+    for name, text in listed:
+        first, *rest = textwrap.wrap(
+            " ".join(text.split()), _WIDTH, break_long_words=False, break_on_hyphens=False
+        ) or [""]
+        yield f"{name.ljust(width)}  {first}"
+        yield from (f"{' ' * width}    {line}" for line in rest)
+
+
+def _numbered(orders: Iterable[str]) -> Iterator[str]:
+    return (f"{number}. {order}" for number, order in enumerate(dict.fromkeys(orders), 1))
+
+
+def _wrapped(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        yield from textwrap.wrap(
+            " ".join(text.split()), _WIDTH, subsequent_indent=_MARGIN, break_long_words=False, break_on_hyphens=False
+        )

@@ -1,0 +1,116 @@
+"""A ModelDeployment in a few words, from what its status says. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from modelway.reasons import Reason
+
+NOT_SEEN = "NotSeen"
+"""Stands in place of a reason while the operator has not looked at the present spec."""
+NOT_SEEN_MESSAGE = (
+    "The operator has not looked at this spec yet. If that lasts, see whether it runs: "
+    "kubectl get pods -A -l app.kubernetes.io/name=modelway"
+)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One ModelDeployment; what is not known is empty."""
+
+    namespace: str
+    name: str
+    ready: str
+    """True, False or Unknown, of the present spec."""
+    reason: str
+    message: str
+    stalled: bool
+    available: bool
+    ready_pods: int
+    pods: int
+    scaling: str
+    """`3`, or `2-10` under an autoscaler, with ` (!)` behind it when that does not work."""
+    stable: str
+    candidate: str
+    model: str
+    url: str
+    created: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; the names are those of status where it has them."""
+        return {
+            "namespace": self.namespace,
+            "name": self.name,
+            "ready": self.ready,
+            "reason": self.reason,
+            "message": self.message,
+            "stalled": self.stalled,
+            "available": self.available,
+            "pods": {"ready": self.ready_pods, "total": self.pods},
+            "scaling": self.scaling,
+            "stable": self.stable or None,
+            "candidate": self.candidate or None,
+            "model": self.model,
+            "url": self.url or None,
+        }
+
+
+def summary_of(resource: Mapping[str, Any]) -> Summary:
+    """What the status of a ModelDeployment says, and what it cannot say yet."""
+    metadata, status, spec = resource["metadata"], resource.get("status") or {}, resource.get("spec") or {}
+    ready = condition(resource, "Ready")
+    seen = bool(ready) and status.get("observedGeneration") == metadata.get("generation")
+    return Summary(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        ready=ready["status"] if seen else "Unknown",
+        reason=ready["reason"] if seen else NOT_SEEN,
+        message=ready["message"] if seen else NOT_SEEN_MESSAGE,
+        stalled=condition(resource, "Stalled").get("status") == "True",
+        available=condition(resource, "Available").get("status") == "True",
+        ready_pods=status.get("readyReplicas", 0),
+        pods=status.get("replicas", 0),
+        scaling=_scaling(resource, spec.get("scaling") or {}),
+        stable=_revision(status.get("stable")),
+        candidate=_revision(status.get("candidate")),
+        model=(spec.get("model") or {}).get("uri", ""),
+        url=status.get("url", ""),
+        created=metadata.get("creationTimestamp") or "",
+    )
+
+
+def condition(resource: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """A condition of a resource; empty when it has none of that type."""
+    given = (resource.get("status") or {}).get("conditions") or ()
+    return next((one for one in given if one.get("type") == kind), {})
+
+
+def remedy_of(reason: str) -> str:
+    """What the catalogue says to do about a reason; empty where it has nothing to say."""
+    known = next((one for one in Reason if one == reason), None)
+    return known.remedy.replace("`", "") if known is not None else ""
+
+
+def age(created: str, now: datetime) -> str:
+    """How long ago a time of the API was, in kubectl's way: 45s, 12m, 3h, 9d."""
+    try:
+        seconds = max(int((now - datetime.fromisoformat(created)).total_seconds()), 0)
+    except (ValueError, TypeError):
+        return ""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _scaling(resource: Mapping[str, Any], scaling: Mapping[str, Any]) -> str:
+    if "max" not in scaling:
+        return str(scaling.get("replicas", 1))
+    active = condition(resource, "AutoscalingActive")
+    return f"{scaling.get('min', 1)}-{scaling['max']}" + (" (!)" if active.get("status") == "False" else "")
+
+
+def _revision(described: Mapping[str, Any] | None) -> str:
+    """The user's own name for a revision, where it has one, else its hash."""
+    return str(described.get("version") or described.get("revision", "")) if described else ""
