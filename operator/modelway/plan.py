@@ -51,7 +51,8 @@ def planned(deployment: ModelDeployment, observed: Observed, settings: Settings)
     bodies = desired.children(
         deployment, revision, template, replicas=_fixed_size(deployment), settings=settings, number=number
     )
-    if record:
+    outdated = record is not None and settings.image_policy == "Follow" and _pinned(record) != template
+    if record and not outdated:
         bodies[0]["data"] = json.loads(record.data)  # immutable once written, whatever this release would write
     scaling = deployment.spec.scaling
     autoscaled = scaling is not None and scaling.max is not None
@@ -59,7 +60,12 @@ def planned(deployment: ModelDeployment, observed: Observed, settings: Settings)
         revision=revision.hash,
         available=_fixed_size(deployment) or (scaling and scaling.min) or 1,
         autoscaled=autoscaled,
-        prune=(*_unwanted_autoscaler(observed, autoscaled=autoscaled), *_old_revisions(observed, revision, settings)),
+        prune=(
+            *_unwanted_autoscaler(observed, autoscaled=autoscaled),
+            *_old_revisions(observed, revision, settings),
+            # Made anew with the template that runs: else whoever pins images later would go back to the old one.
+            *((record,) if record is not None and outdated else ()),
+        ),
         steps=tuple(step for body in bodies for step in _steps(body, deployment, observed, autoscaled=autoscaled)),
     )
 
@@ -73,8 +79,12 @@ def _template(
     deployment: ModelDeployment, revision: Revision, record: RevisionView | None, settings: Settings
 ) -> Mapping[str, Any]:
     """The pod template as it was pinned, so that a new operator with another server image restarts nothing unless told to."""
-    pinned = json.loads(record.data).get("template") if record and settings.image_policy == "Pinned" else None
+    pinned = _pinned(record) if record and settings.image_policy == "Pinned" else None
     return pinned or pod_template(deployment, revision, settings)
+
+
+def _pinned(record: RevisionView) -> Any:
+    return json.loads(record.data).get("template")
 
 
 def _fixed_size(deployment: ModelDeployment) -> int | None:

@@ -31,6 +31,12 @@ def _rule(pattern: str, reason: Reason, told: str, remedy: str) -> _Rule:
 
 _RULES = (
     _rule(
+        r"unable to create new content in namespace \S+ because it is being terminated",
+        Reason.NAMESPACE_TERMINATING,
+        "Namespace {namespace} is being deleted, so {who} cannot be made",
+        "Apply the model in another namespace",
+    ),
+    _rule(
         r"exceeded quota: (?P<name>[^,\s]+), (?P<detail>.+)",
         Reason.QUOTA_EXCEEDED,
         "Quota {name} of namespace {namespace} leaves no room for {who} ({detail})",

@@ -126,6 +126,7 @@ def test_another_server_image_restarts_nothing(sandbox: Sandbox, kubectl: Kubect
     assert asyncio.run(scenario("modelway/server:2", "Follow")) > 0
     containers = kubectl.get("deployment", "fraud")["spec"]["template"]["spec"]["containers"]
     assert [one["image"] for one in containers] == ["modelway/server:2"]
+    assert asyncio.run(scenario("modelway/server:3", "Pinned")) == 0, "what runs is what is pinned"
 
 
 def test_old_records_go_and_the_newest_stay(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:

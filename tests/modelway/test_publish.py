@@ -73,6 +73,35 @@ def test_counts_wait_for_each_other() -> None:
     assert [request.body for request in fake.requests] == [{"status": {"replicas": 3}}]
 
 
+def test_a_status_that_somebody_overwrites_is_put_right_without_a_fight() -> None:
+    told = _status("True", "Serving")
+
+    async def tell(publisher: Publisher, clock: _Clock) -> list[float | None]:
+        due = []
+        for clock.now in (0.0, 1.0, 1.0 + MINOR_SECONDS):
+            due.append(await publisher.publish(owner(status=_status("False", "Hacked")), told, now=NOW))
+        return due
+
+    due, fake = _published(tell, 200, 201, 200, 201)
+    assert due == [None, MINOR_SECONDS, None]
+    assert [request.method for request in fake.requests] == ["PATCH", "POST", "PATCH", "POST"]
+
+
+def test_a_field_that_the_definition_does_not_know_is_not_written_for_ever() -> None:
+    told = _status("True", "Serving", novelty="x")
+    stored = {"metadata": STORED["metadata"], "status": _status("True", "Serving")}
+
+    async def scenario() -> int:
+        async with fake_api((200, {}, stored)) as fake, Client(fake.connection, Metrics()) as client:
+            publisher = Publisher(client, Cache(), "operator-1", _Clock())
+            await publisher.publish(owner(status=_status("False", "Progressing")), told, now=NOW)
+            written = len(fake.requests)
+            assert await publisher.publish(owner(status=stored["status"]), told, now=NOW) is None
+            return len(fake.requests) - written
+
+    assert asyncio.run(scenario()) == 0
+
+
 def test_a_model_that_was_deleted_meanwhile_is_no_failure() -> None:
     _published(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 404)
 

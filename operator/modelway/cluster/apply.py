@@ -4,10 +4,10 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from modelway.cluster.cache import Cache
+from modelway.cluster.cache import Cache, ObjectId
 from modelway.cluster.client import FIELD_MANAGER, HANDOVER_MANAGER, Client
 from modelway.cluster.kinds import KIND_NAMED, OWNER_KIND
 from modelway.cluster.ownership import owned_hash, wanted_hash
@@ -29,6 +29,10 @@ class _Applied(NamedTuple):
     wanted: str
     uid: str
     owned: str
+
+
+Refusals = dict[ChildId, ClusterError]
+"""The children that were refused, and why."""
 
 
 class Applier:
@@ -64,10 +68,10 @@ class Applier:
         """
         self._truce.recall(plan, observed)
         uids = await self._claimed(plan, observed)
-        for child in plan.prune:
-            kind, namespace = KIND_NAMED[child.id.kind], observed.owner.key.namespace
-            await self._client.delete(kind, namespace, child.id.name, uid=child.uid)
-        await self._take_all(plan.steps, observed.owner.key, uids)
+        refusals = await self._prune(plan.prune, observed.owner.key.namespace)
+        refusals |= await self._take_all(plan.steps, observed.owner.key, uids)
+        if refusals:
+            raise next(iter(refusals.values()))
         self._truce.report(observed.owner.key)
 
     def forget(self, key: Key) -> None:
@@ -75,8 +79,20 @@ class Applier:
         self._applied.pop(key, None)
         self._truce.forget(key)
 
-    async def _take_all(self, steps: Sequence[Step], key: Key, uids: Mapping[ChildId, str | None]) -> None:
-        refusals: dict[ChildId, ClusterError] = {}
+    async def _prune(self, children: Iterable[Child], namespace: str) -> Refusals:
+        refusals: Refusals = {}
+        for child in children:
+            kind = KIND_NAMED[child.id.kind]
+            try:
+                await self._client.delete(kind, namespace, child.id.name, uid=child.uid)
+            except ClusterError as error:
+                refusals[child.id] = _of_child(error, child.id)
+            else:
+                self._cache.drop(ObjectId(kind.name, namespace, child.id.name), int(child.resource_version))
+        return refusals
+
+    async def _take_all(self, steps: Iterable[Step], key: Key, uids: Mapping[ChildId, str | None]) -> Refusals:
+        refusals: Refusals = {}
         withheld: set[ChildId] = set()
         for step in steps:
             if step.id in withheld or step.id in refusals:
@@ -85,12 +101,8 @@ class Applier:
                 if not await self._take(step, key, uids):
                     withheld.add(step.id)
             except ClusterError as error:
-                error.about = str(step.id)
-                if error.status < 400:
-                    raise
-                refusals[step.id] = error
-        if refusals:
-            raise next(iter(refusals.values()))
+                refusals[step.id] = _of_child(error, step.id)
+        return refusals
 
     async def _take(self, step: Step, key: Key, uids: Mapping[ChildId, str | None]) -> bool:
         """Bring one step about; whether the next step of the same child may follow."""
@@ -170,3 +182,15 @@ class Applier:
             f"{child} exists in namespace {namespace} and does not belong to this {OWNER_KIND}, so it is left alone. "
             f"Delete it (kubectl delete {kind} {child.name} -n {namespace}) or give the {OWNER_KIND} another name."
         )
+
+
+def _of_child(error: ClusterError, child: ChildId) -> ClusterError:
+    """The error, with the child that was refused.
+
+    Raises:
+        ClusterError: nothing was refused, the API server is out of reach: the other children need not be tried.
+    """
+    error.about = str(child)
+    if error.status < 400:
+        raise error
+    return error

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelway.cluster import kinds
 from modelway.cluster.cache import Cache
@@ -19,12 +19,21 @@ LONGEST_EVENT_MESSAGE = 1000
 """Characters; the API server refuses more than 1024."""
 
 MINOR_SECONDS = 10.0
-"""How old counts and messages in status may be while no condition changes: a rollout moves them with every pod."""
+"""How old counts and messages in status may be while no condition changes, since a rollout moves them with every pod; and how long a status
+that somebody else overwrote stays so, since two that overwrite each other would never end."""
 
 _QUIET = frozenset({Reason.PROGRESSING, Reason.NOT_ENOUGH_REPLICAS})
 """Reasons that come and go with every rollout: status shows them, Events would only bury the others."""
 
 logger = logging.getLogger(__name__)
+
+
+class _Written(NamedTuple):
+    """What was written last, and what the API server made of it: a definition older than the operator drops fields."""
+
+    uid: str
+    sent: Mapping[str, Any]
+    stored: Mapping[str, Any]
 
 
 class Publisher:
@@ -44,7 +53,7 @@ class Publisher:
         self._cache = cache
         self._instance = instance
         self._clock = clock
-        self._written: dict[Key, tuple[str, Mapping[str, Any]]] = {}
+        self._written: dict[Key, _Written] = {}
         self._minor_since: dict[Key, float] = {}
 
     async def publish(self, owner: Owner, status: Mapping[str, Any], *, now: datetime) -> float | None:
@@ -57,11 +66,12 @@ class Publisher:
             ClusterError: the write was refused.
             RetryLater: the API server is busy.
         """
-        patch = merge_patch(owner.status, status)
-        if not patch or self._written.get(owner.key) == (owner.uid, status):
+        patch, last = merge_patch(owner.status, status), self._written.get(owner.key)
+        if not patch or last == (owner.uid, status, owner.status):
             self._minor_since.pop(owner.key, None)
             return None
-        if _verdicts(owner.status) == _verdicts(status):
+        undone = last is not None and last[:2] == (owner.uid, status)
+        if undone or _verdicts(owner.status) == _verdicts(status):
             left = self._minor_since.setdefault(owner.key, self._clock()) + MINOR_SECONDS - self._clock()
             if left > 0:
                 return left
@@ -77,7 +87,7 @@ class Publisher:
                 return  # deleted since it was observed
             raise
         self._minor_since.pop(owner.key, None)
-        self._written[owner.key] = (owner.uid, status)
+        self._written[owner.key] = _Written(owner.uid, status, answer.get("status") or {})
         self._cache.store(kinds.OWNER, answer)
         before, after = (_ready(one) for one in (owner.status, status))
         if _worth_telling(before, after):

@@ -47,7 +47,7 @@ class Truce:
 
     def remembers(self, key: Key, child: ChildId) -> bool:
         """Whether there has been a contest over a child."""
-        return child in self._contests[key]
+        return child in self._contests.get(key, {})
 
     async def holds(self, key: Key, step: Step, present: Child | None) -> bool:
         """Whether the repair of a child must wait; what keeps happening to it is looked up then.
@@ -74,7 +74,7 @@ class Truce:
 
     def keep(self, key: Key, child: ChildId) -> None:
         """A child is as it should be."""
-        contest = self._contests[key].get(child) if key in self._contests else None
+        contest = self._contests.get(key, {}).get(child)
         if contest is not None:
             self._come_back(key, contest.peace(self._clock()))
 
