@@ -4,6 +4,8 @@
 #                        CONTEXT=name uses that context of your kubeconfig instead)
 #   make test            the whole test suite        make generate   CRD, chart copy, reference pages from the API types
 #   make check           linters, types, freshness   make lock       compile requirements/*.lock (UPGRADE=1: newest)
+#   make bench-operator  what up to 1000 models cost the operator (BENCH_SIZES=1,100 is short, JSON=file, WRITE=1 refreshes
+#                        docs/performance.md)
 #   make image           both container images       make clean      remove all that can be made again
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -12,7 +14,7 @@ BUILDER ?= $(firstword $(shell command -v docker buildah podman))
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 BIN := .venv/bin
 
-.PHONY: demo test check generate lock image clean
+.PHONY: demo test check generate lock image bench-operator clean
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -41,6 +43,9 @@ image:
 	@test -n "$(BUILDER)" || { echo "make image needs docker, buildah or podman, and found none"; exit 1; }
 	$(BUILDER) build -f operator/Dockerfile -t modelway/operator:$(VERSION) .
 	$(BUILDER) build -f serving_image/Dockerfile -t modelway/server:$(VERSION) .
+
+bench-operator: .venv/ready
+	$(BIN)/python -m bench $(if $(BENCH_SIZES),--sizes $(BENCH_SIZES)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
 
 clean:
 	rm -rf .venv dist build models .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache

@@ -1,0 +1,71 @@
+"""`python -m bench`: what the operator costs, and how soon it acts, with up to a thousand models on a real control plane."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+
+from bench.errors import BenchError
+from bench.machine import machine
+from bench.report import refresh, tables
+from bench.run import Plan, measure
+from sandbox import SandboxError
+from support.cluster import KubectlError
+from support.helm import HelmError
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure and tell; the exit code is 0 when it could be measured, whatever was found."""
+    options = _options(argv)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    begin = time.monotonic()
+    try:
+        found = asyncio.run(measure(options.plan, machine(), lambda text: print(text, file=sys.stderr, flush=True)))
+        found = type(found)(**{**vars(found), "seconds": time.monotonic() - begin})
+        print(tables(found))
+        if options.json:
+            options.json.write_text(json.dumps(asdict(found), indent=2))
+        if options.write:
+            refresh(PAGE, found)
+    except (BenchError, SandboxError, HelmError, KubectlError, TimeoutError) as error:
+        print(f"The benchmark failed: {str(error) or type(error).__name__}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; everything the benchmark started has ended.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--sizes", default="1,100,300,1000", help="numbers of ModelDeployments (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="of each, alternating (default %(default)s)")
+    parser.add_argument("--idle", type=float, default=60, help="seconds of rest that are watched (default %(default)g)")
+    parser.add_argument("--repairs", type=int, default=20, help="children of each kind to delete (default %(default)s)")
+    parser.add_argument("--flood", type=int, default=500, help="models that flood a namespace (default %(default)s)")
+    parser.add_argument("--json", type=Path, help="write everything that was measured to this file")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")
+    options = parser.parse_args(argv)
+    try:
+        sizes = tuple(sorted(int(size) for size in options.sizes.split(",")))
+    except ValueError:
+        parser.error(f"--sizes {options.sizes}: write numbers such as 1,100")
+    if min((*sizes, options.rounds, options.repairs, options.flood)) < 1:
+        parser.error("--sizes, --rounds, --repairs and --flood must be 1 or more")
+    options.plan = Plan(sizes, options.rounds, options.idle, options.repairs, options.flood)
+    return options
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""The objects of the benchmark: ModelDeployments, and what the operator makes of each, for the bare client to apply."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired import children
+from modelway.pod import pod_template
+from modelway.revision import revision_of
+from modelway.settings import Settings
+
+Object = dict[str, Any]
+
+HOLLOW_IMAGE = "sandbox/hollow:1"
+KINDS = ("controllerrevisions", "services", "poddisruptionbudgets", "deployments")
+"""Every child of a model of fixed size."""
+GROUPS = {
+    "controllerrevisions": "/apis/apps/v1",
+    "deployments": "/apis/apps/v1",
+    "services": "/api/v1",
+    "poddisruptionbudgets": "/apis/policy/v1",
+    "horizontalpodautoscalers": "/apis/autoscaling/v2",
+    "modeldeployments": "/apis/modelway.dev/v1alpha1",
+}
+_PLURALS = {
+    "ControllerRevision": "controllerrevisions",
+    "Deployment": "deployments",
+    "Service": "services",
+    "PodDisruptionBudget": "poddisruptionbudgets",
+}
+_SETTINGS = Settings(server_image=HOLLOW_IMAGE)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One ModelDeployment of the benchmark."""
+
+    namespace: str
+    name: str
+    autoscaled: bool = False
+
+    @property
+    def path(self) -> str:
+        """Where the API server keeps it."""
+        return path("modeldeployments", self.namespace, self.name)
+
+    @property
+    def manifest(self) -> Object:
+        """As a user would write it."""
+        scaling = {"scaling": {"min": 1, "max": 3}} if self.autoscaled else {}
+        return {
+            "apiVersion": "modelway.dev/v1alpha1",
+            "kind": "ModelDeployment",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": {"model": {"uri": f"s3://models/{self.name}/model.joblib"}, **scaling},
+        }
+
+
+def path(plural: str, namespace: str, name: str = "") -> str:
+    """The path of an object, or of its collection."""
+    return f"{GROUPS[plural]}/namespaces/{namespace}/{plural}" + (f"/{name}" if name else "")
+
+
+def models(count: int, namespaces: Sequence[str], prefix: str = "m") -> list[Model]:
+    """So many models, spread over namespaces."""
+    return [Model(namespaces[number % len(namespaces)], f"{prefix}{number}") for number in range(count)]
+
+
+def children_of(answer: Mapping[str, Any]) -> list[tuple[str, Object]]:
+    """Path and body of every child of a ModelDeployment as the API server has it, in the operator's order."""
+    deployment = ModelDeployment.parse(answer)
+    revision = revision_of(deployment)
+    template = pod_template(deployment, revision, _SETTINGS)
+    bodies = children(deployment, revision, template, replicas=1, settings=_SETTINGS)
+    namespace = answer["metadata"]["namespace"]
+    return [(path(_PLURALS[body["kind"]], namespace, body["metadata"]["name"]), body) for body in bodies]
+
+
+def status_of(answer: Mapping[str, Any]) -> Object:
+    """A status as large as the one that the operator writes first."""
+    metadata = answer["metadata"]
+    said = {
+        "status": "False",
+        "observedGeneration": metadata["generation"],
+        "lastTransitionTime": metadata["creationTimestamp"],
+        "reason": "Progressing",
+        "message": "0 of 1 pods serve this revision; the first one is being started.",
+    }
+    kinds = ("Ready", "Reconciling", "Stalled", "ModelAccepted", "Available")
+    return {
+        "observedGeneration": metadata["generation"],
+        "conditions": [{"type": kind, **said} for kind in kinds],
+        "url": f"http://{metadata['name']}.{metadata['namespace']}.svc:80",
+        "replicas": 0,
+        "readyReplicas": 0,
+        "selector": f"modelway.dev/name={metadata['name']},modelway.dev/track=stable",
+    }

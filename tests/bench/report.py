@@ -1,0 +1,89 @@
+"""The figures as tables in Markdown, on the terminal and in docs/performance.md; pure but for `refresh`."""
+
+from pathlib import Path
+from statistics import median
+
+from bench import figures
+from bench.errors import BenchError
+from bench.figures import Figures, Size, quantile
+
+BEGIN, END = "<!-- make bench-operator WRITE=1: begin -->", "<!-- make bench-operator WRITE=1: end -->"
+MEGA, KIBI = 1e6, 1024
+
+
+def tables(found: Figures) -> str:
+    """All figures."""
+    machine = "; ".join(f"{name} {value}" for name, value in found.machine.items())
+    return "\n".join(
+        [
+            f"Measured on: {machine}. The whole run took {found.seconds:.0f} s.",
+            "",
+            *_sizes(found),
+            "",
+            *_rest(found),
+            "",
+        ]
+    )
+
+
+def refresh(page: Path, found: Figures) -> None:
+    """Put the tables in place of those between the markers of a page.
+
+    Raises:
+        BenchError: the page has no markers.
+    """
+    text = page.read_text()
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise BenchError(f"{page} has no lines {BEGIN!r} and {END!r} between which to write")
+    page.write_text(f"{before}{BEGIN}\n\n{tables(found)}\n{END}{after}")
+
+
+def _sizes(found: Figures) -> list[str]:
+    head = (
+        "| ModelDeployments | applied: bare | operator | ratio | ready: bare | operator | ratio "
+        "| writes a child | status writes | CPU of the operator | memory |"
+    )
+    goal = f"| to reach | | | {figures.RATIO:g} | | | | {figures.WRITES:g} | {figures.STATUSES:g} | | 120 MB + 120 KiB each |"
+    return [head, "|" + "---|" * 11, *map(_size, found.sizes), goal]
+
+
+def _size(size: Size) -> str:
+    applied = [median(one.applied for one in rounds) for rounds in (size.bare, size.operator)]
+    ready = [median(one.ready for one in rounds) for rounds in (size.bare, size.operator)]
+    cells = [
+        f"{size.count}",
+        *(f"{seconds:.2f} s" for seconds in applied),
+        f"{size.applied:.2f}",
+        *(f"{seconds:.2f} s" for seconds in ready),
+        f"{size.ready:.2f}",
+        f"{size.cost.per_child:.2f}",
+        f"{size.cost.statuses:.2f} (most {size.cost.most_statuses})",
+        f"{1000 * size.cpu / size.count:.0f} ms each",
+        f"{size.memory / MEGA:.0f} MB of {size.memory_limit / MEGA:.0f} MB",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _rest(found: Figures) -> list[str]:
+    last = found.sizes[-1]
+    lines = [
+        f"| with {last.count} ModelDeployments | measured | to reach |",
+        "|---|---|---|",
+        f"| writes in {found.idle_seconds:g} s of rest | {found.idle_writes} | 0 |",
+        f"| writes of a restart, {found.restart.seconds:.0f} s until all were looked at again | {found.restart.writes} | 0 |",
+        f"| memory for each, beyond {found.empty_memory / MEGA:.0f} MB without any | {found.memory_per_model / KIBI:.0f} KiB | 120 KiB |",
+        f"| Events for each | {last.cost.events:.2f} | |",
+    ]
+    for plural, seconds in found.repairs.items():
+        middle, most = (1000 * quantile(seconds, share) for share in (0.5, 0.99))
+        goal = f"p99 {1000 * figures.REPAIR_SECONDS:.0f} ms"
+        lines.append(
+            f"| a deleted child is back: {plural}, {len(seconds)} times | p50 {middle:.0f} ms, p99 {most:.0f} ms | {goal} |"
+        )
+    flood = f"median {median(found.flood):.2f} s, worst {max(found.flood):.2f} s"
+    lines.append(
+        f"| a new model has its Deployment while another namespace gets {found.flooded} more | {flood} | {figures.FLOOD_SECONDS:g} s |"
+    )
+    return lines

@@ -1,0 +1,124 @@
+"""The whole benchmark: every size in alternating rounds, then what is measured with the most models at rest."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+
+from bench.figures import Figures, Size
+from bench.objects import models
+from bench.rounds import Cost, Round, by_bare_client, by_operator, cost
+from bench.upkeep import PATIENCE, QUIET_SECONDS, flood, idle, repair, restart
+from bench.world import NAMESPACES, World, world
+
+SMALL = 100
+"""Up to this size the rounds follow each other in one place; beyond it each has a fresh one."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure."""
+
+    sizes: tuple[int, ...]
+    rounds: int
+    idle_seconds: float
+    repairs: int
+    flood: int
+
+
+class _Places:
+    """Where the rounds of one size run."""
+
+    def __init__(self, stack: ExitStack, *, shared: bool) -> None:
+        self._stack = stack
+        self._shared = shared
+        self._open: dict[bool, World] = {}
+
+    def get(self, *, operator: bool) -> World:
+        """A place with or without the operator, fresh unless the rounds share it."""
+        if not self._shared:
+            self._stack.close()
+            self._open.clear()
+        if operator not in self._open:
+            self._open[operator] = self._stack.enter_context(world(operator=operator))
+        return self._open[operator]
+
+    @property
+    def last(self) -> World:
+        """The place of the operator's last round."""
+        return self._open[True]
+
+
+@contextmanager
+def _places(count: int) -> Iterator[_Places]:
+    with ExitStack() as stack:
+        yield _Places(stack, shared=count <= SMALL)
+
+
+@dataclass
+class _Findings:
+    operator: list[Round] = field(default_factory=list)
+    bare: list[Round] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
+    memory: list[int] = field(default_factory=list)
+    """Without a model, and after the first round."""
+    cpu: float = 0.0
+
+
+async def measure(plan: Plan, machine: Mapping[str, str], say: Say) -> Figures:
+    """Everything that the plan asks for.
+
+    Raises:
+        BenchError: something did not come about in time.
+    """
+    found: list[_Findings] = []
+    for count in plan.sizes:
+        with _places(count) as places:
+            found.append(await _rounds(plan, count, places, say))
+            if count != plan.sizes[-1]:
+                continue
+            place, held = places.last, count * (plan.rounds if count <= SMALL else 1)
+            idle_writes = await idle(place, plan.idle_seconds)
+            say(f"{idle_writes} writes in {plan.idle_seconds:g} s of rest")
+            restarted = await restart(place, held)
+            say(f"{restarted.writes} writes of a restart")
+            repairs = await repair(place, plan.repairs)
+            say(f"{plan.repairs} children of each kind came back")
+            flooded = await flood(place, plan.flood)
+    sizes = [_size(count, one) for count, one in zip(plan.sizes, found, strict=True)]
+    return Figures(
+        machine, sizes, found[0].memory[0], plan.idle_seconds, idle_writes, restarted, repairs, plan.flood, flooded
+    )
+
+
+def _size(count: int, found: _Findings) -> Size:
+    return Size(count, found.operator, found.bare, found.costs[0], found.memory[1], found.cpu)
+
+
+async def _rounds(plan: Plan, count: int, places: _Places, say: Say) -> _Findings:
+    found = _Findings()
+    for number in range(plan.rounds):
+        # The order alternates; the operator comes last at the end, since its place is needed afterwards.
+        operator_first = number % 2 == 1 and number < plan.rounds - 1
+        for operator in (operator_first, not operator_first):
+            place = places.get(operator=operator)
+            taken = await _round(found, place, count, number, operator=operator)
+            who = "operator" if operator else "bare client"
+            say(f"{count} models, round {number + 1}, {who}: applied {taken.applied:.2f} s, ready {taken.ready:.2f} s")
+    return found
+
+
+async def _round(found: _Findings, place: World, count: int, number: int, *, operator: bool) -> Round:
+    wanted = models(count, place.namespaces(f"bench-{number}", min(count, NAMESPACES)))
+    if not operator:
+        found.bare.append(await by_bare_client(place, wanted))
+        return found.bare[-1]
+    memory, cpu = place.memory(), place.cpu_seconds()
+    found.operator.append(await by_operator(place, wanted))
+    cpu = place.cpu_seconds() - cpu
+    await place.trail.quiet(seconds=QUIET_SECONDS, deadline=PATIENCE)
+    found.costs.append(cost(place.trail.writes(), wanted))
+    if number == 0:
+        found.memory, found.cpu = [memory, place.memory()], cpu
+    return found.operator[-1]

@@ -1,0 +1,75 @@
+"""The benchmark measures what it says, on a handful of models."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bench.errors import BenchError
+from bench.figures import Figures, Size, quantile
+from bench.report import BEGIN, END, refresh, tables
+from bench.rounds import Cost, Round
+from bench.run import Plan, measure
+from bench.upkeep import REPAIRED, Restart
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+def test_a_handful_of_models_costs_what_it_should() -> None:
+    said: list[str] = []
+    found = asyncio.run(
+        measure(Plan((4,), rounds=1, idle_seconds=1, repairs=1, flood=8), {"machine": "this"}, said.append)
+    )
+    [size] = found.sizes
+    assert (found.idle_writes, found.restart.writes) == (0, 0)
+    assert size.cost.per_child <= 1.2
+    assert size.cost.statuses <= 2
+    assert (set(found.repairs), {len(taken) for taken in found.repairs.values()}) == (set(REPAIRED), {1})
+    assert len(found.flood) == 5
+    assert 0 < size.operator[0].applied <= size.operator[0].ready
+    assert 0 < size.bare[0].applied <= size.bare[0].ready
+    assert 30e6 < found.empty_memory <= size.memory < 300e6
+
+
+def _figures() -> Figures:
+    bare, operator = [Round(2, 4), Round(4, 4), Round(1, 4)], [Round(3, 6), Round(4, 8), Round(9, 4)]
+    size = Size(100, operator, bare, Cost(1.05, 1.9, 3, 1.0), memory=90_000_000, cpu=1.5)
+    repairs = {kind: [0.01, 0.02, 0.5] for kind in REPAIRED}
+    return Figures(
+        {"processor": "2 x Example"}, [size], 80_000_000, 60, 0, Restart(0, 7.0), repairs, 500, [0.2, 0.4, 0.3]
+    )
+
+
+def test_the_tables_hold_the_figures() -> None:
+    text = tables(_figures())
+    assert (
+        "| 100 | 2.00 s | 4.00 s | 1.50 | 4.00 s | 6.00 s | 1.50 | 1.05 | 1.90 (most 3) | 15 ms each | 90 MB of 132 MB |"
+        in text
+    )
+    assert "deployments, 3 times | p50 20 ms, p99 500 ms |" in text
+    assert "| 98 KiB | 120 KiB |" in text
+    assert "median 0.30 s, worst 0.40 s" in text
+
+
+def test_a_page_is_refreshed_between_its_markers(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    refresh(page, _figures())
+    refresh(page, _figures())
+    text = page.read_text()
+    assert text.startswith(f"before\n{BEGIN}\n")
+    assert text.endswith(f"{END}\nafter\n")
+    assert "old" not in text
+    assert text.count("2 x Example") == 1
+
+
+def test_a_page_without_markers_is_not_touched(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("nothing here\n")
+    with pytest.raises(BenchError, match="has no lines"):
+        refresh(page, _figures())
+    assert page.read_text() == "nothing here\n"
+
+
+def test_a_quantile_is_one_of_the_values() -> None:
+    assert (quantile([3.0, 1.0, 2.0], 0.5), quantile([3.0, 1.0, 2.0], 0.99), quantile([5.0], 0.01)) == (2.0, 3.0, 5.0)

@@ -1,0 +1,108 @@
+"""Where the benchmark runs: a fresh sandbox whose models are hollow pods, with the operator by the chart, or without it."""
+
+import re
+import shutil
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from bench.errors import BenchError
+from bench.trail import Trail
+from sandbox import Sandbox, processes
+from support import helm
+from support.cluster import Kubectl
+from support.installed import SYSTEM
+from support.waiting import eventually
+
+CAPACITY = "cpu=4000,memory=8Ti,pods=10000"
+VALUES = {"server": {"image": {"repository": "sandbox/hollow", "tag": "1"}}}
+NAMESPACES = 10
+CRD = helm.CHART.parents[1] / "crds" / "modeldeployments.yaml"
+
+
+@dataclass
+class World:
+    """A control plane with a node, a trail of what is written, and maybe the operator."""
+
+    sandbox: Sandbox
+    kubectl: Kubectl
+    trail: Trail
+
+    def namespaces(self, prefix: str, count: int = NAMESPACES) -> list[str]:
+        """Fresh namespaces in which pods can be made."""
+        names = [f"{prefix}-{number}" for number in range(count)]
+        self.kubectl.create([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in names])
+        eventually(lambda: set(names) <= self._usable(), deadline=60)
+        return names
+
+    def _usable(self) -> set[str]:
+        """Namespaces in which the controllers have put what pods need."""
+        column = "custom-columns=N:.metadata.namespace"
+        accounts = self.kubectl("get", "serviceaccounts", "-A", "--no-headers", "-o", column).split()
+        roots = self.kubectl(
+            "get", "configmaps", "-A", "--field-selector=metadata.name=kube-root-ca.crt", "--no-headers", "-o", column
+        )
+        return set(accounts) & set(roots.split())
+
+    @property
+    def operator(self) -> psutil.Process:
+        """The operator's process.
+
+        Raises:
+            BenchError: there is none.
+        """
+        for pid in processes.marked(self.sandbox.directory):
+            process = psutil.Process(pid)
+            if process.cmdline()[2:4] == ["-m", "modelway"]:
+                return process
+        raise BenchError("the operator does not run")
+
+    def memory(self) -> int:
+        """Resident bytes of the operator."""
+        return int(self.operator.memory_info().rss)
+
+    def cpu_seconds(self) -> float:
+        """CPU seconds that the operator has taken."""
+        times = self.operator.cpu_times()
+        return float(times.user + times.system)
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric of the operator; an AssertionError while it does not answer."""
+        address = self.kubectl(
+            "get",
+            "pods",
+            "-n",
+            SYSTEM,
+            "--field-selector=status.phase=Running",
+            "-o",
+            "jsonpath={.items[*].status.podIP}",
+        ).split()
+        assert len(address) == 1, address
+        try:
+            with urllib.request.urlopen(f"http://{address[0]}:8080/metrics", timeout=5) as answer:
+                text = answer.read().decode()
+        except OSError as error:
+            raise AssertionError(str(error)) from error
+        return sum(float(value) for value in re.findall(rf"^{re.escape(name)}(?:{{.*}})? (\S+)$", text, re.MULTILINE))
+
+
+@contextmanager
+def world(*, operator: bool) -> Iterator[World]:
+    """A fresh sandbox, gone afterwards with everything in it."""
+    folder = Path(tempfile.mkdtemp(prefix="modelway-bench-"))
+    try:
+        with Sandbox.start(folder / "sandbox", capacity=CAPACITY) as sandbox:
+            kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
+            if operator:
+                helm.install(sandbox.kubeconfig, SYSTEM, VALUES)
+            else:
+                kubectl.apply(CRD.read_text())
+            eventually(lambda: kubectl("get", "modeldeployments", "-A") is not None, deadline=30)
+            yield World(sandbox, kubectl, Trail(sandbox.audit_log))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
