@@ -56,7 +56,7 @@ class GitOps:
         return Audit(self.sandbox.audit_log, OPERATOR)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def gitops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitOps]:
     """Applied as the documentation says, and converged."""
     if reason := git_repository.missing():
