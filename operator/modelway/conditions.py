@@ -56,4 +56,6 @@ def _condition(judged: Judged, old: Mapping[str, Any] | None, generation: int, s
 
 
 def _shortened(message: str) -> str:
+    """The message on one line, as tables of kubectl show it."""
+    message = " ".join(message.split())
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"

@@ -51,6 +51,11 @@ def test_merging_the_same_judgement_again_changes_nothing() -> None:
     assert merge(once, judged, generation=3, now=LATER) == once
 
 
+def test_a_message_of_several_lines_becomes_one() -> None:
+    [condition] = merge([], [_ready("False", message="boom:\n\tno such\n file\n")], generation=1, now=THEN)
+    assert condition["message"] == "boom: no such file"
+
+
 def test_an_endless_message_is_cut() -> None:
     [condition] = merge([], [_ready("False", message="x" * 5000)], generation=1, now=THEN)
     assert len(condition["message"]) == LONGEST_MESSAGE

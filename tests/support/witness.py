@@ -1,17 +1,17 @@
 """What a watch tells of every ModelDeployment in a namespace, in order: nothing is missed, however short it was."""
 
+import json
 import subprocess
 import threading
 import time
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from support.cluster import Kubectl
+from support.cluster import Kubectl, Object
 from support.waiting import eventually
 
-_READY = '.status.conditions[?(@.type=="Ready")]'
-_FIELDS = (".metadata.name", f"{_READY}.observedGeneration", f"{_READY}.reason", f"{_READY}.message")
-_LINE = "jsonpath=" + '{"\\t"}'.join(f"{{{field}}}" for field in _FIELDS) + '{"\\n"}'
+END = "}\n"
+"""The last line of each object that kubectl prints."""
 
 
 class Sighting(NamedTuple):
@@ -20,7 +20,8 @@ class Sighting(NamedTuple):
     at: float
     """When the watch told it, in seconds since the epoch."""
     name: str
-    generation: str
+    generation: int
+    """Of the spec that status speaks of."""
     reason: str
     message: str
 
@@ -37,7 +38,7 @@ class Witness:
         self.sightings: list[Sighting] = []
 
     def __enter__(self) -> Self:
-        command = self._kubectl.command("get", "modeldeployments", "--watch", "-o", _LINE)
+        command = self._kubectl.command("get", "modeldeployments", "--watch", "-o", "json")
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -52,11 +53,20 @@ class Witness:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
+        text = ""
         with self._process.stdout as lines:
             for line in lines:
-                name, generation, reason, message = line.rstrip("\n").split("\t")
-                if reason:
-                    self.sightings.append(Sighting(time.time(), name, generation, reason, message))
+                text += line
+                if line == END:
+                    self._take_down(json.loads(text))
+                    text = ""
+
+    def _take_down(self, seen: Object) -> None:
+        for one in (seen.get("status") or {}).get("conditions") or ():
+            if one["type"] == "Ready":
+                name = seen["metadata"]["name"]
+                told = one["observedGeneration"], one["reason"], one["message"]
+                self.sightings.append(Sighting(time.time(), name, *told))
 
     def changes(self, name: str) -> list[Sighting]:
         """Each sighting of a ModelDeployment whose reason differs from the one before."""
