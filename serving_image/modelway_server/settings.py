@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
 
-METHODS = ("predict", "predict_proba", "transform", "decision_function")
+METHODS = ("predict", "predict_proba", "transform", "decision_function", "score_samples")
 """What `runtime.method` may name; `auto` takes the first that fits the model."""
 
 

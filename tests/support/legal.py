@@ -59,7 +59,7 @@ def _runtime() -> st.SearchStrategy[Object]:
     names |= st.sampled_from(["OMP_NUM_THREADS", "HTTPS_PROXY"])
     seconds = st.integers(5, 3600)
     return _some(
-        method=st.sampled_from(["auto", "predict", "predict_proba", "transform", "decision_function"]),
+        method=st.sampled_from(["auto", "predict", "predict_proba", "transform", "decision_function", "score_samples"]),
         workers=st.integers(1, 16),
         limits=_some(
             maxArtifactBytes=st.integers(1024, 1 << 40),

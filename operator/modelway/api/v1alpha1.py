@@ -133,7 +133,7 @@ class EnvVar(ApiModel):
 class Runtime(ApiModel):
     """How the model is run."""
 
-    method: Literal["auto", "predict", "predict_proba", "transform", "decision_function"] = "auto"
+    method: Literal["auto", "predict", "predict_proba", "transform", "decision_function", "score_samples"] = "auto"
     """The method of the model that answers requests; auto is predict, or transform for a model without it."""
     workers: Annotated[int, Field(ge=1, le=16)] = 1
     """The number of server processes in each pod, each with its own copy of the model."""
