@@ -2,7 +2,8 @@
 
 Events only say *that* something about a key changed, so the queue keeps keys, not events: a key waits at most once, runs at most once at
 a time, and a key touched while it runs is run again afterwards. Keys are served first come, first served, so one busy or failing key
-never starves the others. Semantics of client-go's rate-limiting work queue.
+never starves the others; where keys have groups (namespaces), the groups take turns, so that a flood in one holds up no other. Else the
+semantics of client-go's rate-limiting work queue.
 """
 
 import asyncio
@@ -32,20 +33,60 @@ _LARGEST_EXPONENT = 12
 logger = logging.getLogger(__name__)
 
 
+class _Line(Generic[K]):
+    """Keys that wait, each since a time: the groups take turns, and inside a group the first comes first."""
+
+    def __init__(self, group: Callable[[K], Hashable]) -> None:
+        self._group = group
+        self._groups: dict[Hashable, dict[K, float]] = {}
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._groups.get(self._group(key), ())
+
+    def append(self, key: K, since: float) -> None:
+        """Let `key`, which does not wait yet, wait at the end of its group."""
+        self._groups.setdefault(self._group(key), {})[key] = since
+        self._length += 1
+
+    def pop(self) -> K:
+        """The first key of the group whose turn it is; that group's next turn comes after all others'."""
+        group = next(iter(self._groups))
+        keys = self._groups.pop(group)
+        key = next(iter(keys))
+        del keys[key]
+        if keys:
+            self._groups[group] = keys
+        self._length -= 1
+        return key
+
+    def oldest(self) -> float | None:
+        """Since when the key waits that has waited longest; None when none does."""
+        return min((since for keys in self._groups.values() for since in keys.values()), default=None)
+
+
 class WorkQueue(Generic[K]):
     """Keys that wait for a run, now or later; belongs to one event loop.
 
     Args:
+        group: the group of a key; all keys are in one by default.
         clock: seconds, monotonic; the event loop's own by default.
         uniform: a number in [0, 1) for jitter.
     """
 
     def __init__(
-        self, *, clock: Callable[[], float] | None = None, uniform: Callable[[], float] = random.random
+        self,
+        group: Callable[[K], Hashable] = lambda _: None,
+        *,
+        clock: Callable[[], float] | None = None,
+        uniform: Callable[[], float] = random.random,
     ) -> None:
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._uniform = uniform
-        self._waiting: dict[K, float] = {}
+        self._waiting = _Line(group)
         self._running: set[K] = set()
         self._dirty: dict[K, float] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
@@ -57,7 +98,7 @@ class WorkQueue(Generic[K]):
         if key in self._running:
             self._dirty.setdefault(key, self._clock())
         elif key not in self._waiting:
-            self._waiting[key] = self._clock()
+            self._waiting.append(key, self._clock())
             self._arrival.set()
 
     def add_after(self, key: K, delay: float) -> None:
@@ -92,12 +133,11 @@ class WorkQueue(Generic[K]):
             self.add(key)
 
     async def get(self) -> K:
-        """The key that has waited longest; it counts as running until `done`."""
+        """The key whose turn it is; it counts as running until `done`."""
         while not self._waiting:
             self._arrival.clear()
             await self._arrival.wait()
-        key = next(iter(self._waiting))
-        del self._waiting[key]
+        key = self._waiting.pop()
         self._running.add(key)
         return key
 
@@ -106,7 +146,7 @@ class WorkQueue(Generic[K]):
         self._running.discard(key)
         touched = self._dirty.pop(key, None)
         if touched is not None:
-            self._waiting[key] = touched
+            self._waiting.append(key, touched)
             self._arrival.set()
 
     def __len__(self) -> int:
@@ -114,7 +154,8 @@ class WorkQueue(Generic[K]):
 
     def oldest_age(self) -> float:
         """Seconds that the longest waiting key has waited; 0 when none waits."""
-        since = [*self._waiting.values(), *self._dirty.values()]
+        oldest = self._waiting.oldest()
+        since = [*([] if oldest is None else [oldest]), *self._dirty.values()]
         return self._clock() - min(since) if since else 0.0
 
     def _ring(self, key: K) -> None:

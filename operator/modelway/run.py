@@ -7,6 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class Operator:
         self.settings = settings
         self.metrics = metrics
         self.cache = Cache()
-        self.queue: WorkQueue[Key] = WorkQueue()
+        self.queue: WorkQueue[Key] = WorkQueue(attrgetter("namespace"))
         self.pulse = Pulse(time.monotonic)
         self.resync = Resync(client, self.cache, metrics, settings.watch_namespaces)
         applier, publisher = Applier(client, self.cache, metrics), Publisher(client, self.cache, instance)

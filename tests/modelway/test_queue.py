@@ -77,6 +77,37 @@ def test_keys_are_served_in_turn_while_one_keeps_coming_back() -> None:
     assert in_virtual_time(scenario()) == ["busy", "a", "b", "c", "busy"]
 
 
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30)), unique=True))
+def test_groups_take_turns_and_nothing_is_lost(keys: list[tuple[str, int]]) -> None:
+    async def scenario() -> list[tuple[str, int]]:
+        queue: WorkQueue[tuple[str, int]] = WorkQueue(lambda key: key[0])
+        for key in keys:
+            queue.add(key)
+        return [await queue.get() for _ in keys]
+
+    served = in_virtual_time(scenario())
+    assert sorted(served) == sorted(keys)
+    for group in "abc":
+        assert [key for key in served if key[0] == group] == [key for key in keys if key[0] == group]
+    # As long as every group has keys left, each round of turns serves every group once.
+    groups = {key[0] for key in keys}
+    rounds = min((sum(key[0] == group for key in keys) for group in groups), default=0)
+    for turn in range(rounds):
+        assert {key[0] for key in served[turn * len(groups) : (turn + 1) * len(groups)]} == groups
+
+
+def test_a_group_that_is_flooded_holds_up_no_other() -> None:
+    async def scenario() -> list[str]:
+        queue: WorkQueue[str] = WorkQueue(lambda key: key[0])
+        for number in range(500):
+            queue.add(f"f{number}")
+        first = await queue.get()
+        queue.add("q")
+        return [first, await queue.get(), await queue.get()]
+
+    assert in_virtual_time(scenario()) == ["f0", "f1", "q"]
+
+
 def test_a_failing_key_comes_back_later_and_later_and_does_not_hold_up_others() -> None:
     async def scenario() -> tuple[list[float], int]:
         queue: WorkQueue[str] = WorkQueue(uniform=lambda: 1.0)
