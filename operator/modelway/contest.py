@@ -53,6 +53,10 @@ class Contest:
         self._note_undoing(now)
         self.repairs, self.last, self.undone = self.repairs + 1, now, False
 
+    def changed(self, now: float) -> None:
+        """The child was given another content, since something else is wanted now: that is no repair, but the other side may undo it as well."""
+        self.last, self.undone = now, False
+
     def peace(self, now: float) -> float:
         """The child is as wanted: for how many seconds it must stay so until the contest is over; 0 when there is none."""
         if not self.going_on:

@@ -34,9 +34,14 @@ from modelway.state import Key, Observed, Readiness
 CONFLICT_SECONDS = 5.0
 """How often a name that belongs to somebody else is looked at again: no watch tells when a stranger's object goes."""
 
+MOMENT_SECONDS = 3.0
+"""How long a right may be missing, or a webhook silent, before status says so: the retries come faster than that."""
+
+_OFTEN_MOMENTARY = frozenset({Reason.OPERATOR_FORBIDDEN, Reason.WEBHOOK_FAILED})
+
 
 class Reconciler:
-    """Runs passes; holds no state of its own beyond its parts.
+    """Runs passes.
 
     Args:
         cache: the world as watched.
@@ -66,6 +71,7 @@ class Reconciler:
         self._settings = settings
         self._metrics = metrics
         self._now = now
+        self._momentary: dict[Key, float] = {}
 
     async def __call__(self, key: Key) -> float | None:
         """One pass, measured; in how many seconds the next one is due, or None when an event will tell.
@@ -105,12 +111,21 @@ class Reconciler:
         suspended = bool(after.owner.document["spec"].get("suspend"))
         retry = await self._readmission.look(plan, after) if plan and failure is None and not suspended else None
         after = self._readmission.corrected(after)
-        finding = Finding(plan, _hindrance(failure, after))
+        finding = Finding(plan, self._lasting(key, _hindrance(failure, after)))
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now())
         return _next_look(failure) or _sooner(due, retry, next_look(after, finding, self._now()))
 
+    def _lasting(self, key: Key, hindrance: Readiness | None) -> Readiness | None:
+        """The hindrance, unless it is young and of a kind that an API server makes for moments as it starts."""
+        if hindrance is None or hindrance.reason not in _OFTEN_MOMENTARY:
+            self._momentary.pop(key, None)
+            return hindrance
+        since = self._momentary.setdefault(key, time.monotonic())
+        return hindrance if time.monotonic() - since >= MOMENT_SECONDS else None
+
     def _forget(self, key: Key) -> None:
+        self._momentary.pop(key, None)
         self._applier.forget(key)
         self._publisher.forget(key)
         self._readmission.forget(key)

@@ -86,6 +86,14 @@ def test_a_contest_that_flares_up_again_soon_gets_no_quick_repairs() -> None:
     assert contest.pause(now + 1) > 0
 
 
+def test_a_new_wish_in_the_midst_of_a_contest_does_not_end_it() -> None:
+    contest = Contest()
+    made = _fought(contest, _every(1, 300))
+    contest.changed(made[-1] + 100)
+    assert contest.peace(made[-1] + 101) > 0
+    assert contest.pause(made[-1] + 102) > 0
+
+
 def test_an_operator_that_starts_anew_is_as_patient_as_the_one_before() -> None:
     contest = Contest.resumed(100)
     assert contest.going_on

@@ -10,7 +10,7 @@ from modelway.cluster import kinds
 from modelway.cluster.cache import Cache
 from modelway.cluster.kinds import Kind
 from modelway.cluster.resync import DEATH_SECONDS, GRACE_SECONDS, Resync
-from modelway.errors import WatchLost
+from modelway.errors import ClusterError, WatchLost
 from modelway.metrics import Metrics
 from modelway.state import Key
 
@@ -118,3 +118,38 @@ def test_what_was_made_after_the_list_began_is_not_taken_for_deleted(world: _Wor
     seen = world.cache.observe(KEY)
     assert seen is not None
     assert len(seen.children) == 1
+
+
+def test_a_cluster_that_was_set_back_is_noticed() -> None:
+    world = _World()
+    world.cluster.version = 9
+    with pytest.raises(WatchLost, match="set back"):
+        world.list()
+
+
+class _Closed(_Cluster):
+    """Refuses one namespace."""
+
+    async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[dict[str, Any]]:
+        if namespace == "closed":
+            raise ClusterError(f"{kind.plural} in closed: forbidden", status=403)
+        async for page in super().pages(kind, namespace, selector):
+            yield page
+
+
+@pytest.mark.parametrize("namespaces", [("closed", "risk"), ("risk", "closed")])
+def test_a_namespace_that_is_closed_does_not_keep_the_others_from_being_served(namespaces: tuple[str, ...]) -> None:
+    cluster, cache = _Closed(), Cache()
+    cluster.objects = {"ModelDeployment": [_object(1)]}
+    resync = Resync(cluster, cache, Metrics(), namespaces)  # type: ignore[arg-type]
+    asyncio.run(resync.run())
+    assert [owner.key for owner in cache.owners()] == [KEY]
+    assert resync.trouble is None
+
+
+def test_when_every_namespace_is_closed_that_is_a_failure() -> None:
+    resync = Resync(_Closed(), Cache(), Metrics(), ["closed"])  # type: ignore[arg-type]
+    with pytest.raises(ClusterError, match="forbidden"):
+        asyncio.run(resync.run())
+    assert resync.trouble
+    assert resync.last_success is None

@@ -72,6 +72,13 @@ class Truce:
         contest.repaired(self._clock())
         self._come_back(key, contest.peace(self._clock()))
 
+    def changed(self, key: Key, child: ChildId) -> None:
+        """A child was made, or brought to what is wanted now."""
+        contest = self._contests.get(key, {}).get(child)
+        if contest is not None:
+            contest.changed(self._clock())
+            self._come_back(key, contest.peace(self._clock()))
+
     def keep(self, key: Key, child: ChildId) -> None:
         """A child is as it should be."""
         contest = self._contests.get(key, {}).get(child)

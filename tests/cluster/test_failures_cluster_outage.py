@@ -1,0 +1,303 @@
+"""The API server goes and comes back, or only the way to it does: models serve on, the operator lives on, and then catches up.
+
+In a sandbox of its own. The operator is a process of the test that reaches the API server through a proxy; its watches are opened anew after
+5 silent seconds instead of 70.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sklearn.dummy import DummyRegressor
+
+from sandbox import Sandbox, processes
+from sandbox.layout import log_file
+from support.audit import Audit
+from support.cluster import Kubectl, namespace_manifest
+from support.deployed import NOWHERE, Deployed
+from support.faulty_proxy import Faults, faulty_proxy
+from support.model_store import ModelStore
+from support.waiting import eventually
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+ROW = [[1.0]]
+SETTLE_SECONDS = 30.0
+"""Ten on a machine that does nothing else."""
+
+_OPERATOR = """
+import sys
+import modelway.handlers
+modelway.handlers.INACTIVITY_SECONDS = 5.0
+from modelway.__main__ import main
+sys.exit(main(["run"]))
+"""
+
+
+@dataclass
+class Operator:
+    """The operator's process."""
+
+    kubeconfig: Path
+    log: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, as a pod would: where an API server that is away is waited for."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "KUBECONFIG": str(self.kubeconfig),
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "MODELWAY_HEALTH_PORT": str(self.port),
+            "MODELWAY_SERVICE_PORT": "8080",
+            "MODELWAY_DRAIN_SECONDS": "0",
+        }
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-P", "-c", _OPERATOR]
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def stop(self) -> int:
+        """Ask it to end; its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(20)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process that was started still runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def probe(self, endpoint: str) -> int:
+        """The status that /livez or /readyz answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{endpoint}", timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError as error:
+            raise AssertionError(str(error)) from error
+
+
+@dataclass
+class World:
+    """A cluster, the way to it, the operator, a model that serves and one that waits for a node."""
+
+    sandbox: Sandbox
+    kubectl: Kubectl
+    faults: Faults
+    operator: Operator
+    served: Deployed
+    placed: Deployed
+    address: str
+
+    def ask(self) -> Any:
+        """A prediction, without the help of the API server."""
+        body = json.dumps({"instances": ROW}).encode()
+        request = urllib.request.Request(self.address, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)["predictions"]
+
+    def audit(self) -> Audit:
+        """What is written from now on."""
+        return Audit(self.sandbox.audit_log, "sandbox-admin")
+
+    def works(self) -> None:
+        """A changed spec is followed, and a child that was deleted comes back: the operator is all there again."""
+        _changes_are_followed(self.placed, lambda: None)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, model_store: ModelStore) -> Iterator[World]:
+    directory = tmp_path_factory.mktemp("outage")
+    crd = Path(__file__).resolve().parents[2] / "crds" / "modeldeployments.yaml"
+    with (
+        Sandbox.start(directory / "sandbox", endpoint_lag=0.2) as sandbox,
+        faulty_proxy(sandbox.directory, sandbox.server) as (kubeconfig, faults),
+    ):
+        kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
+        kubectl("apply", "--server-side", "-f", str(crd))
+        kubectl("wait", "--for=condition=Established", "crd/modeldeployments.modelway.dev", "--timeout=30s")
+        kubectl.create(namespace_manifest("outage"))
+        kubectl = kubectl.in_namespace("outage")
+        eventually(lambda: "default" in kubectl("get", "serviceaccounts", "-o", "name"))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        operator = Operator(kubeconfig, directory / "operator.log", port)
+        operator.start()
+        try:
+            yield _settled(sandbox, kubectl, faults, operator, model_store)
+        finally:
+            code = operator.stop()
+        assert code == 0
+
+
+def _settled(sandbox: Sandbox, kubectl: Kubectl, faults: Faults, operator: Operator, model_store: ModelStore) -> World:
+    served, placed = Deployed(kubectl, "served"), Deployed(kubectl, "placed")
+    model = DummyRegressor(strategy="constant", constant=4.0).fit([[0.0]], [0.0])
+    served.apply(model={"uri": model_store.put("outage.joblib", model)}).is_ready(deadline=150)
+    placed.apply(scaling={"min": 1, "max": 2}, scheduling=NOWHERE).becomes("Unschedulable")
+    address = f"http://{served.child('service')['spec']['clusterIP']}:8080/v1/models/served:predict"
+    world = World(sandbox, kubectl, faults, operator, served, placed, address)
+    eventually(lambda: _answers(world), deadline=30)
+    return world
+
+
+def _answers(world: World) -> bool:
+    try:
+        return bool(world.ask() == [4.0])
+    except OSError:
+        return False
+
+
+@contextmanager
+def _without(world: World, *names: str) -> Iterator[None]:
+    """Parts of the control plane are killed, and started anew in the end."""
+    lost: list[tuple[str, list[str], dict[str, str]]] = []
+    for part in world.sandbox.parts():
+        if part.name in names:
+            command = Path(f"/proc/{part.pid}/cmdline").read_text().split("\0")[:-1]
+            variables = Path(f"/proc/{part.pid}/environ").read_text().split("\0")[:-1]
+            lost.append((part.name, command, dict(entry.split("=", 1) for entry in variables)))
+            os.kill(part.pid, signal.SIGKILL)
+    yield
+    for name, command, environment in lost:
+        log = log_file(world.sandbox.directory, name)
+        child = processes.spawn(command, directory=world.sandbox.directory, log=log, environment=environment)
+        world.sandbox._children.append(child)
+    eventually(lambda: world.kubectl("get", "--raw", "/readyz"), deadline=60)
+
+
+@contextmanager
+def _stopped(world: World, name: str) -> Iterator[None]:
+    """A part of the control plane stands still."""
+    [pid] = [part.pid for part in world.sandbox.parts() if part.name == name]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _let_pass(seconds: float, holds: Callable[[], bool]) -> None:
+    """Time passes, and something holds all the while."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert holds()
+        time.sleep(0.2)
+
+
+def _changes_are_followed(model: Deployed, meanwhile: Callable[[], object]) -> None:
+    """A child is deleted and the spec is changed; then something happens; then both have been seen to."""
+    service, most = model.child("service")["metadata"]["uid"], model.child("hpa")["spec"]["maxReplicas"] % 9 + 2
+    model.kubectl("delete", "service", model.name, "--wait=false")
+    model.apply(scaling={"min": 1, "max": most}, scheduling=NOWHERE)
+    meanwhile()
+
+    def followed() -> bool:
+        assert model.child("hpa")["spec"]["maxReplicas"] == most
+        return bool(model.child("service")["metadata"]["uid"] != service)
+
+    eventually(followed, deadline=SETTLE_SECONDS)
+    model.becomes("Unschedulable", deadline=SETTLE_SECONDS)
+
+
+def test_the_store_and_the_api_server_die_and_come_back(world: World) -> None:
+    process, moved = world.operator.process, world.served.condition()["lastTransitionTime"]
+    audit = world.audit()
+    with _without(world, "kube-apiserver", "etcd"):
+        eventually(lambda: world.operator.probe("/readyz") == 503, deadline=20)
+        _let_pass(4, lambda: world.operator.alive and world.operator.probe("/livez") == 200 and _answers(world))
+    eventually(lambda: world.operator.probe("/readyz") == 200, deadline=SETTLE_SECONDS)
+    world.works()
+    assert world.operator.process is process
+    assert world.operator.alive
+    assert world.served.condition()["lastTransitionTime"] == moved
+    told = [write for write in audit.writes("outage") if write.resource == "modeldeployments/status"]
+    assert {write.name for write in told} <= {"placed"}
+
+
+def test_the_store_alone_is_away(world: World) -> None:
+    audit = world.audit()
+    with _without(world, "etcd"):
+        _let_pass(4, lambda: world.operator.alive and world.operator.probe("/livez") == 200 and _answers(world))
+    world.works()
+    assert not [write for write in audit.writes("outage") if write.name == "served" and "status" in write.resource]
+
+
+def test_an_api_server_that_stands_still_is_waited_for(world: World) -> None:
+    audit = world.audit()
+    with _stopped(world, "kube-apiserver"):
+        _let_pass(4, lambda: world.operator.alive and world.operator.probe("/livez") == 200 and _answers(world))
+    world.works()
+    assert not [write for write in audit.writes("outage") if write.name == "served" and "status" in write.resource]
+
+
+def test_watches_that_go_silent_are_opened_anew_and_miss_nothing(world: World) -> None:
+    def silence() -> None:
+        _let_pass(1, lambda: world.operator.alive)
+        world.faults.stalled = False
+
+    world.faults.stalled = True
+    _changes_are_followed(world.placed, silence)
+
+
+def test_what_is_deleted_while_a_watch_has_lost_its_place_is_found(world: World) -> None:
+    """The versions asked for are too old: the watch lists anew, and tells nothing of what has gone meanwhile."""
+
+    def lose() -> None:
+        world.faults.history_lost = 14
+        world.faults.stalled = False
+
+    world.faults.stalled = True
+    _changes_are_followed(world.placed, lose)
+
+
+def test_a_storm_of_refusals_passes(world: World) -> None:
+    names = [f"storm-{number}" for number in range(5)]
+    models = [Deployed(world.kubectl, name) for name in names]
+    world.faults.busy, world.faults.delay = 0.4, 0.1
+    try:
+        for model in models:
+            model.apply(scheduling=NOWHERE)
+        _let_pass(6, lambda: world.operator.alive and world.operator.probe("/livez") == 200)
+    finally:
+        world.faults.busy, world.faults.delay = 0.0, 0.0
+    for model in models:
+        model.becomes("Unschedulable", deadline=SETTLE_SECONDS)
+    world.kubectl("delete", "modeldeployments", *names, "--wait=false")
+
+
+def test_a_slow_api_server_is_only_slow(world: World) -> None:
+    model = Deployed(world.kubectl, "slow")
+    world.faults.delay = 0.5
+    try:
+        model.apply(scheduling=NOWHERE).becomes("Unschedulable", deadline=SETTLE_SECONDS)
+    finally:
+        world.faults.delay = 0.0
+
+
+def test_an_operator_that_starts_without_an_api_server_waits_for_it(world: World) -> None:
+    assert world.operator.stop() == 0
+    world.faults.away = True
+    try:
+        world.operator.start()
+        eventually(lambda: world.operator.probe("/readyz") == 503, deadline=30)
+        _let_pass(4, lambda: world.operator.alive and world.operator.probe("/livez") == 200)
+    finally:
+        world.faults.away = False
+    eventually(lambda: world.operator.probe("/readyz") == 200, deadline=SETTLE_SECONDS)
+    world.works()
