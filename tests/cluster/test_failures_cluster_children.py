@@ -190,15 +190,32 @@ def _operator_restarts(cluster_kubectl: Kubectl) -> None:
     system("rollout", "status", "deployment/modelway", "--timeout=60s")
 
 
-def test_a_child_that_is_deleted_again_and_again_is_made_less_and_less_often(
+def test_what_is_deleted_or_scaled_again_and_again_is_told_too(
     deployed: Deployed, kubectl: Kubectl, namespace: str, audit: Audit
 ) -> None:
+    """A script that deletes, and an autoscaler of the user's own on a model of a fixed size."""
+    scaled = Deployed(kubectl, "scaled").apply(scaling={"replicas": 1}, scheduling=NOWHERE)
     deployed.apply(**AUTOSCALED).becomes("Unschedulable")
+    scaled.becomes("Unschedulable")
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "scaled"}
+    kubectl.create(
+        {
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "mine"},
+            "spec": {"minReplicas": 3, "maxReplicas": 5, "scaleTargetRef": target},
+        }
+    )
     with _again_and_again(lambda: kubectl("delete", "pdb", "fraud", "--ignore-not-found", "--wait=false")):
-        condition = deployed.becomes("ChildContested")
-        assert "PodDisruptionBudget fraud is contested: it is deleted each time it is made anew" in condition["message"]
-        made = [write for write in audit.writes(namespace) if write.resource == "poddisruptionbudgets"]
-        assert len(made) <= QUICK_REPAIRS + 2
+        message = deployed.becomes("ChildContested")["message"]
+        assert "PodDisruptionBudget fraud is contested: it is deleted each time it is made anew" in message
+        message = scaled.becomes("ChildContested")["message"]
+        assert "spec.replicas is set by field manager kube-controller-manager" in message
+        for resource in ("poddisruptionbudgets", "deployments"):
+            made = [write for write in audit.writes(namespace) if write.resource == resource]
+            assert len(made) <= QUICK_REPAIRS + 4, made
+    kubectl("delete", "hpa", "mine")
+    scaled.becomes("Unschedulable", deadline=60)
 
 
 def test_a_namespace_that_cannot_go_says_that_it_is_going(installed: str, cluster_kubectl: Kubectl) -> None:
