@@ -38,6 +38,11 @@ def container_states(pod: Object) -> Iterator[str]:
             yield f"{container['name']} {said}"
 
 
+def counted(pods: int) -> str:
+    """A number of pods in words."""
+    return "1 pod" if pods == 1 else f"{pods} pods"
+
+
 def is_ready(pod: Object) -> bool:
     """Whether a pod serves."""
     return _condition(pod, "Ready").get("status") == "True" and not _is_going(pod)
@@ -55,10 +60,11 @@ def _child(child: Object, picture: Picture) -> str:
 def _deployment(child: Object, _: Picture) -> str:
     status = child.get("status") or {}
     template = (child["spec"]["template"].get("metadata") or {}).get("labels") or {}
-    ready = f"{status.get('readyReplicas', 0)} of {child['spec'].get('replicas', 1)} pods ready"
+    ready = f"{status.get('readyReplicas', 0)} of {counted(child['spec'].get('replicas', 1))} ready"
     refused = _condition(child, "ReplicaFailure")
     trouble = f"; pods are refused: {refused.get('message', '')}" if refused.get("status") == "True" else ""
-    return f"{ready}, revision {template.get(REVISION_LABEL, 'unknown')}{trouble}"
+    newest = f"{status.get('updatedReplicas', 0)} of revision {template.get(REVISION_LABEL, 'unknown')}"
+    return f"{ready}, {newest}{trouble}"
 
 
 def _service(child: Object, _: Picture) -> str:
@@ -68,7 +74,7 @@ def _service(child: Object, _: Picture) -> str:
 
 def _autoscaler(child: Object, _: Picture) -> str:
     spec, status = child["spec"], child.get("status") or {}
-    bounds = f"{spec.get('minReplicas', 1)} to {spec['maxReplicas']} pods"
+    bounds = f"{spec.get('minReplicas', 1)} to {counted(spec['maxReplicas'])}"
     measured = {one["resource"]["name"]: one for one in status.get("currentMetrics") or () if one.get("resource")}
     aims = []
     for metric in spec.get("metrics") or ():
@@ -82,7 +88,7 @@ def _autoscaler(child: Object, _: Picture) -> str:
 
 
 def _budget(child: Object, _: Picture) -> str:
-    return f"a drain may take {(child.get('status') or {}).get('disruptionsAllowed', 0)} pods now"
+    return f"a drain may take {counted((child.get('status') or {}).get('disruptionsAllowed', 0))} now"
 
 
 def _record(child: Object, picture: Picture) -> str:
@@ -113,7 +119,10 @@ def _pods(pods: Iterable[Object], now: datetime) -> Iterator[tuple[str, str]]:
         born = age(metadata.get("creationTimestamp") or "", now)
         yield f"Pod {metadata['name']}", f"revision {revision}, {born} old, {_pod(pod)}"
     if len(ordered) > _MOST_PODS:
-        yield "", f"and {len(ordered) - _MOST_PODS} pods more, {sum(map(is_ready, ordered[_MOST_PODS:]))} of them ready"
+        yield (
+            "",
+            f"and {counted(len(ordered) - _MOST_PODS)} more, {sum(map(is_ready, ordered[_MOST_PODS:]))} of them ready",
+        )
 
 
 def _pod(pod: Object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from modelway.api.meta import KIND
 from modelway.cli.inventory import inventory, is_ready
 from modelway.cli.summary import NOT_SEEN, Summary, age, condition, remedy_of, summary_of
 from modelway.cluster.picture import Object, Picture, failing, when
@@ -129,20 +130,28 @@ def _said(line: str) -> str:
 
 
 def _events(picture: Picture, now: datetime) -> Iterator[str]:
-    """The latest warnings and the latest words about the resource itself, but for what has been said already."""
-    told = condition(picture.resource, "Ready").get("message")
-    kind = picture.resource.get("kind", "ModelDeployment")
+    """The latest warnings and the latest words about the resource itself, but for what is over or has been said already."""
+    told = {condition(picture.resource, kind).get("message") for kind in ("Ready", "AutoscalingActive")}
+    over = {("Pod", pod["metadata"]["name"]) for pod in picture.pods if is_ready(pod)}
+    if condition(picture.resource, "AutoscalingActive").get("status") == "False":
+        over.add(("HorizontalPodAutoscaler", picture.resource["metadata"]["name"]))
     worth = [
         one
         for one in picture.events
-        if (one.get("type") == "Warning" or (one.get("involvedObject") or {}).get("kind") == kind)
-        and one.get("message") != told
+        if (one.get("type") == "Warning" or _subject(one)[0] == KIND)
+        and _subject(one) not in over
+        and one.get("message") not in told
     ]
     for one in worth[-_MOST_EVENTS:]:
-        about, count = one.get("involvedObject") or {}, (one.get("series") or {}).get("count") or one.get("count") or 1
+        count = (one.get("series") or {}).get("count") or one.get("count") or 1
         times = f" ({count} times)" if count > 1 else ""
-        text = f"{age(when(one), now)} ago, {about.get('kind')} {about.get('name')}: {one.get('reason')}: {one.get('message')}{times}"
-        yield from _wrapped([text])
+        said = f"{' '.join(_subject(one))}: {one.get('reason')}: {one.get('message')}"
+        yield from _wrapped([f"{age(when(one), now)} ago, {said}{times}"])
+
+
+def _subject(event: Object) -> tuple[str, str]:
+    about = event.get("involvedObject") or {}
+    return about.get("kind", ""), about.get("name", "")
 
 
 # What to do -------------------------------------------------------------------------------------------------------------------------------
@@ -163,6 +172,8 @@ def _commands(picture: Picture, summary: Summary, program: str) -> Iterator[str]
     """Where to look further, with everything filled in."""
     kubectl = f"kubectl -n {summary.namespace}"
     topic = next((one.topic for one in Reason if one == summary.reason), None)
+    if summary.reason == NOT_SEEN:
+        yield "See whether the operator runs: kubectl get pods -A -l app.kubernetes.io/name=modelway"
     if summary.reason == Reason.INVALID_SPEC:
         yield f"See all that is wrong before you apply it: {program} validate -f FILE"
     if summary.reason == Reason.SUSPENDED:

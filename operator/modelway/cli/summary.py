@@ -9,10 +9,7 @@ from modelway.reasons import Reason
 
 NOT_SEEN = "NotSeen"
 """Stands in place of a reason while the operator has not looked at the present spec."""
-NOT_SEEN_MESSAGE = (
-    "The operator has not looked at this spec yet. If that lasts, see whether it runs: "
-    "kubectl get pods -A -l app.kubernetes.io/name=modelway"
-)
+NOT_SEEN_MESSAGE = "The operator has not looked at this spec yet; if that lasts, see whether it runs."
 
 
 @dataclass(frozen=True)
