@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from numpy.typing import NDArray
+
 from modelway_server.contract.rows import Rows, rows_of_columns, rows_of_instances, rows_of_tensors
 from modelway_server.errors import MalformedRequest
 from modelway_server.protocol import v1, v2
+from modelway_server.protocol.classification import EXTENSION, best_classes
 from modelway_server.runtimes.base import Runtime
 
 SERVER_NAME = "modelway-server"
@@ -56,13 +59,12 @@ class DataPlane:
             PredictionFailed: the model is.
         """
         request = v2.decode_request(body)
-        methods = request.outputs or self._runtime.methods[:1]
+        asked = request.outputs or {self._runtime.methods[0]: 0}
+        methods = tuple(asked)
         self._check_outputs(methods)
         rows = rows_of_tensors(self._runtime.signature, request.inputs)
         outputs = {
-            name: values
-            for method in methods
-            for name, values in self._runtime.call(method, rows.values, rows.count).items()
+            name: values for method, best in asked.items() for name, values in self._call(method, rows, best).items()
         }
         answer = v2.encode_answer(
             model=self.identity.name,
@@ -90,7 +92,7 @@ class DataPlane:
 
     def server_metadata(self) -> dict[str, Any]:
         """The V2 metadata of the server."""
-        return {"name": SERVER_NAME, "version": version("modelway"), "extensions": []}
+        return {"name": SERVER_NAME, "version": version("modelway"), "extensions": [EXTENSION]}
 
     def model_metadata(self) -> dict[str, Any]:
         """The V2 metadata of the model, with what tells one revision from another as parameters."""
@@ -112,6 +114,14 @@ class DataPlane:
             | {"method": self._runtime.methods[0]}
             | {k: v for k, v in facts.items() if v}
         )
+
+    def _call(self, method: str, rows: Rows, best: int) -> dict[str, NDArray[Any]]:
+        """The outputs of one method, as the best classes of each row where `best` says how many."""
+        outputs = self._runtime.call(method, rows.values, rows.count)
+        if not best:
+            return outputs
+        classes = {output.name: output.classes for output in self._runtime.signature.outputs[method]}
+        return {name: best_classes(name, values, best, classes.get(name)) for name, values in outputs.items()}
 
     def _classes(self, methods: tuple[str, ...]) -> dict[str, tuple[Any, ...]]:
         """The classes of the outputs of these methods that have any, by the output's name.

@@ -110,6 +110,23 @@ def plane(runtime: EstimatorRuntime, method: str | None = None) -> DataPlane:
     return DataPlane(chosen, Identity(name="m"))
 
 
+def class_names(known: Any, output: str) -> Any:
+    """What `classes_` says of an output: a list, or one for each of several targets."""
+    if not isinstance(known, list):
+        return known.tolist()
+    position = output.rpartition("_")[2]
+    return known[int(position)].tolist() if position.isdigit() else [each.tolist() for each in known]
+
+
+def test_every_classifier_names_its_classes() -> None:
+    for name in names():
+        found, runtime = survey(name).example, survey(name).runtime
+        for output in runtime.signature.describe_outputs() if runtime and found.kind == "classifier" else ():
+            if output["name"] != "transform":
+                told = json.loads(json.dumps(output))["parameters"]["classes"]
+                assert told == class_names(found.estimator.classes_, output["name"]), (name, output)
+
+
 def test_every_refused_estimator_is_expected() -> None:
     assert {name for name in names() if survey(name).runtime is None} == set(WORDS)
 

@@ -80,7 +80,7 @@ def test_metadata_lists_the_columns_in_use(mixed: Served) -> None:
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/v2", {"name": "modelway-server", "version": "0.1.0", "extensions": []}),
+        ("/v2", {"name": "modelway-server", "version": "0.1.0", "extensions": ["classification"]}),
         ("/v2/health/live", {"live": True}),
         ("/v2/health/ready", {"ready": True}),
         ("/v2/models", {"models": ["model"]}),

@@ -23,7 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.errors import InvalidInput, MalformedRequest, UnsupportedModel
-from modelway_server.runtimes import outputs
+from modelway_server.runtimes import labels, outputs
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
 
 ROWS = np.random.default_rng(0).normal(size=(24, 2))
@@ -76,10 +76,10 @@ LABELS: dict[str, tuple[Any, str, list[Any]]] = {
 
 @pytest.mark.parametrize("kind", LABELS)
 def test_labels_keep_their_type(kind: str) -> None:
-    labels, datatype, classes = LABELS[kind]
-    server = plane(DecisionTreeClassifier(random_state=0).fit(ROWS, labels[THREE]))
+    of_type, datatype, classes = LABELS[kind]
+    server = plane(DecisionTreeClassifier(random_state=0).fit(ROWS, of_type[THREE]))
     (answer,) = infer(server)
-    expected = [label.decode() if isinstance(label, bytes) else label for label in np.asarray(labels[THREE]).tolist()]
+    expected = [label.decode() if isinstance(label, bytes) else label for label in np.asarray(of_type[THREE]).tolist()]
     assert answer["datatype"] == datatype
     assert answer["data"] == [str(label) if datatype == "BYTES" else label for label in expected]
     assert predict(server)["predictions"] == answer["data"]
@@ -208,6 +208,43 @@ def test_v2_names_the_classes_when_asked() -> None:
     assert "parameters" not in infer(plane(PROBABILITIES), ROWS[:1])[0]
 
 
+def best(model: Any, output: str, count: Any) -> list[dict[str, Any]]:
+    request = {
+        "inputs": [{"name": "rows", "shape": [3, 2], "datatype": "FP64", "data": ROWS[:3].tolist()}],
+        "outputs": [{"name": output, "parameters": {"classification": count}}],
+    }
+    return list(json.loads(plane(model).infer(json.dumps(request).encode()).body)["outputs"])
+
+
+def test_v2_answers_with_the_best_classes_when_asked() -> None:
+    model = LogisticRegression().fit(ROWS, np.array(["a", "b", "c"])[THREE])
+    (answer,) = best(model, "predict_proba", 2)
+    assert (answer["datatype"], answer["shape"]) == ("BYTES", [3, 2])
+    scores = model.predict_proba(ROWS[:3])
+    for row, texts in zip(scores, np.reshape(answer["data"], (3, 2)), strict=True):
+        for text, index in zip(texts, np.argsort(-row), strict=False):
+            assert text == f"{float(row[index])!r}:{index}:{model.classes_[index]}"
+
+
+def test_the_best_classes_of_several_targets_are_several_outputs() -> None:
+    forest = RandomForestClassifier(3, random_state=0).fit(ROWS, WORDS)
+    assert [answer["shape"] for answer in best(forest, "predict_proba", 9)] == [[3, 3], [3, 2]]
+
+
+@pytest.mark.parametrize(
+    ("output", "count", "words"),
+    [
+        ("predict_proba", 0, "1 or more"),
+        ("predict_proba", "2", "1 or more"),
+        ("predict", 1, "no score for each class"),
+        ("decision_function", 1, "no score for each class"),
+    ],
+)
+def test_the_best_classes_need_scores(output: str, count: Any, words: str) -> None:
+    with pytest.raises(MalformedRequest, match=words):
+        best(PROBABILITIES, output, count)
+
+
 def test_v1_names_the_classes_when_asked() -> None:
     server = plane(PROBABILITIES, "predict_proba")
     answer = predict(server, ROWS[:2], classes=True)
@@ -238,6 +275,11 @@ def test_a_transformer_names_its_columns() -> None:
     encoder = ColumnTransformer([("c", OneHotEncoder(), ["city"])], remainder="passthrough").fit(frame)
     assert told(plane(encoder), "transform", "columns") == ["c__city_Oslo", "c__city_Rome", "remainder__age"]
     assert told(plane(PolynomialFeatures(2).fit(ROWS)), "transform", "columns")[:3] == ["1", "x0", "x1"]
+
+
+def test_more_columns_than_anybody_reads_are_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels, "MAX_NAMES", 5)
+    assert told(plane(PolynomialFeatures(2).fit(ROWS)), "transform", "columns") is None
 
 
 def texts(server: DataPlane, count: int) -> Any:

@@ -48,7 +48,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "ColumnTransformer": {"transformers": [("s", StandardScaler(), [0, 1])]},
     "FeatureUnion": {"transformer_list": [("s", StandardScaler())]},
     "FixedThresholdClassifier": {"estimator": CLASSIFIER},
-    "FrozenEstimator": {"estimator": LogisticRegression().fit(ROWS, CLASSES)},
+    "FrozenEstimator": {"estimator": LogisticRegression().fit(ROWS, LABELS)},
     "GaussianRandomProjection": {"n_components": 2},
     "GridSearchCV": {"estimator": CLASSIFIER, "param_grid": {"C": [0.1, 1.0]}},
     "HalvingGridSearchCV": {"estimator": CLASSIFIER, "param_grid": {"C": [0.1, 1.0]}},
@@ -93,6 +93,8 @@ OTHER_ROWS: dict[str, Any] = {
     "SimpleImputer": GAPS,
 }
 """Rows of the classes that take something else than a full table of numbers."""
+NUMBERED_LABELS = {"ClassifierChain", "SelfTrainingClassifier"}
+"""Classifiers that take no strings as labels."""
 WITHOUT_TARGET = {"DictVectorizer", "FeatureHasher", "LabelBinarizer", "LabelEncoder", "MultiLabelBinarizer"}
 WITHOUT_TARGET |= {"PatchExtractor"}
 
@@ -155,7 +157,8 @@ def _target(kind: str, estimator: Any, count: int) -> list[Any]:
     if kind in WITHOUT_TARGET:
         return []
     tags = estimator.__sklearn_tags__()
-    y: Any = CLASSES if tags.estimator_type != "regressor" else TARGET
+    named = tags.estimator_type == "classifier" and kind not in NUMBERED_LABELS
+    y: Any = TARGET if tags.estimator_type == "regressor" else LABELS if named else CLASSES
     several = tags.target_tags.multi_output and not tags.target_tags.single_output
     if several or kind in {"ClassifierChain", "RegressorChain"}:
         y = np.column_stack([y, y])

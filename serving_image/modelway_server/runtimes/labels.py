@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from modelway_server.contract.signature import Output
+from modelway_server.contract.signature import MAX_NAMES, Output
 from modelway_server.runtimes.outputs import plain
 from modelway_server.runtimes.parts import parts
 
@@ -61,8 +61,9 @@ def _between_pairs(estimator: Any) -> bool:
 
 
 def _columns(estimator: Any, output: Output) -> tuple[str, ...]:
-    names: Any = ()
+    if len(output.shape) != 2 or output.shape[1] > MAX_NAMES:
+        return ()
     with suppress(Exception):  # many cannot tell, each in its own way
-        names = estimator.get_feature_names_out()
-    fits = len(output.shape) == 2 and len(names) == output.shape[1]
-    return tuple(str(name) for name in names) if fits else ()
+        names = tuple(str(name) for name in estimator.get_feature_names_out())
+        return names if len(names) == output.shape[1] else ()
+    return ()
