@@ -1,6 +1,5 @@
 """Bring about what a plan asks for, and nothing else: what is as it should be is not written, what is not ours is not touched."""
 
-import asyncio
 import logging
 import time
 from collections import defaultdict
@@ -15,10 +14,16 @@ from modelway.cluster.truce import Truce
 from modelway.errors import ClusterError, Leftover, NameConflict, RetryLater
 from modelway.metrics import Metrics
 from modelway.plan import Plan, Step
-from modelway.state import Child, ChildId, Key, Observed
+from modelway.state import Child, ChildId, Key, Observed, Owner
+
+UNBORN = "1"
+"""A resourceVersion that no object has: an apply that carries it makes the object, or is refused with 409 when there is one of that
+name, whosever it is. Tried on every kind."""
 
 LEFTOVER_SECONDS = 1.0
 """When to look again for children that are being collected with an earlier ModelDeployment of the same name."""
+
+_CONFLICT = 409
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +57,10 @@ class Applier:
         self._cache = cache
         self._metrics = metrics
         self._truce = Truce(client, clock)
+        self._owners: dict[Key, str] = {}
         self._applied: defaultdict[Key, dict[ChildId, _Applied]] = defaultdict(dict)
+        self._taken: set[tuple[Key, ChildId]] = set()
+        """Names that somebody else had: looked at before the next write, so that a lasting conflict costs none."""
 
     async def carry_out(self, plan: Plan, observed: Observed) -> None:
         """Prune and apply, in the order of the plan.
@@ -60,23 +68,31 @@ class Applier:
         A child that is refused, or that somebody keeps changing, does not hold up the others.
 
         Raises:
-            NameConflict: an object of a child's name is not ours; nothing was written.
+            NameConflict: an object of a child's name is not ours; that one and the children after it were not written.
             RetryLater: something of that name is still on its way out, or the API server is busy.
             ClusterError: a write was refused.
             ChildContested: somebody keeps undoing what is put right.
             Vanished: the namespace is going.
         """
+        self._meet(observed.owner)
         self._truce.recall(plan, observed)
-        uids = await self._claimed(plan, observed)
         refusals = await self._prune(plan.prune, observed.owner.key.namespace)
-        refusals |= await self._take_all(plan.steps, observed.owner.key, uids)
+        refusals |= await self._take_all(plan.steps, observed)
         if refusals:
             raise next(iter(refusals.values()))
         self._truce.report(observed.owner.key)
 
+    def _meet(self, owner: Owner) -> None:
+        """Another ModelDeployment may have taken the name so fast that nobody saw the first one go: its children are no repairs."""
+        if self._owners.get(owner.key, owner.uid) != owner.uid:
+            self.forget(owner.key)
+        self._owners[owner.key] = owner.uid
+
     def forget(self, key: Key) -> None:
         """The ModelDeployment is gone."""
+        self._owners.pop(key, None)
         self._applied.pop(key, None)
+        self._taken = {one for one in self._taken if one[0] != key}
         self._truce.forget(key)
 
     async def _prune(self, children: Iterable[Child], namespace: str) -> Refusals:
@@ -91,21 +107,22 @@ class Applier:
                 self._cache.drop(ObjectId(kind.name, namespace, child.id.name), int(child.resource_version))
         return refusals
 
-    async def _take_all(self, steps: Iterable[Step], key: Key, uids: Mapping[ChildId, str | None]) -> Refusals:
+    async def _take_all(self, steps: Iterable[Step], observed: Observed) -> Refusals:
         refusals: Refusals = {}
         withheld: set[ChildId] = set()
         for step in steps:
             if step.id in withheld or step.id in refusals:
                 continue
             try:
-                if not await self._take(step, key, uids):
+                if not await self._take(step, observed):
                     withheld.add(step.id)
             except ClusterError as error:
                 refusals[step.id] = _of_child(error, step.id)
         return refusals
 
-    async def _take(self, step: Step, key: Key, uids: Mapping[ChildId, str | None]) -> bool:
+    async def _take(self, step: Step, observed: Observed) -> bool:
         """Bring one step about; whether the next step of the same child may follow."""
+        key = observed.owner.key
         now = self._cache.observe(key)
         present = now.owned(step.id) if now else None
         if present is not None and present.deleting:
@@ -116,23 +133,14 @@ class Applier:
         repair = self._is_repair(key, step, present)
         if repair and await self._truce.holds(key, step, present):
             return False
-        uid = present.uid if present else uids.get(step.id)
-        metadata = {**step.body["metadata"], **({"uid": uid} if uid else {})}
-        manager = HANDOVER_MANAGER if step.handover else FIELD_MANAGER
-        kind = KIND_NAMED[step.id.kind]
-        try:
-            # Without force while nothing of that name exists: should a stranger be faster, the conflict keeps us off.
-            body = {**step.body, "metadata": metadata}
-            answer = await self._client.apply(kind, body, force=uid is not None, manager=manager)
-        except ClusterError as error:
-            if error.status == 409:
-                raise RetryLater(f"{step.id} changed meanwhile: {error}", seconds=LEFTOVER_SECONDS) from error
-            raise
-        self._cache.store(kind, answer)
+        answer = await self._changed(step, present.uid) if present else await self._made(step, observed)
+        self._cache.store(KIND_NAMED[step.id.kind], answer)
         if repair:
             self._truce.broken(key, step.id)
             self._metrics.repairs.labels(kind=step.id.kind).inc()
             logger.info("Repaired %s", step.id, extra={"resource": key})
+        else:
+            self._truce.changed(key, step.id)
         if not step.handover:
             owned = owned_hash(answer, FIELD_MANAGER)
             self._applied[key][step.id] = _Applied(wanted_hash(step.body), answer["metadata"]["uid"], owned)
@@ -158,21 +166,45 @@ class Applier:
 
     # Whose it is ------------------------------------------------------------------------------------------------------------------------
 
-    async def _claimed(self, plan: Plan, observed: Observed) -> dict[ChildId, str | None]:
-        """The UID of each child that the cache does not know as ours; None where the name is free."""
-        unknown = {step.id for step in plan.steps if observed.owned(step.id) is None}
-        found = await asyncio.gather(*(self._claim(child, observed) for child in unknown))
-        return dict(zip(unknown, found, strict=True))
+    async def _made(self, step: Step, observed: Observed) -> dict[str, Any]:
+        """A new object as the server made it; what is ours already, without the cache knowing, is put right instead."""
+        uid = await self._claim(step.id, observed) if (observed.owner.key, step.id) in self._taken else None
+        if uid is None:
+            try:
+                return await self._send(step, {"resourceVersion": UNBORN}, force=False)
+            except ClusterError as error:
+                if error.status != _CONFLICT:
+                    raise
+            uid = await self._claim(step.id, observed)
+        if uid is None:
+            raise RetryLater(f"{step.id} came and went meanwhile", seconds=LEFTOVER_SECONDS)
+        return await self._changed(step, uid)
+
+    async def _changed(self, step: Step, uid: str) -> dict[str, Any]:
+        try:
+            return await self._send(step, {"uid": uid}, force=True)
+        except ClusterError as error:
+            if error.status == _CONFLICT:
+                raise RetryLater(f"{step.id} changed meanwhile: {error}", seconds=LEFTOVER_SECONDS) from error
+            raise
+
+    async def _send(self, step: Step, identity: Mapping[str, str], *, force: bool) -> dict[str, Any]:
+        body = {**step.body, "metadata": {**step.body["metadata"], **identity}}
+        manager = HANDOVER_MANAGER if step.handover else FIELD_MANAGER
+        return await self._client.apply(KIND_NAMED[step.id.kind], body, force=force, manager=manager)
 
     async def _claim(self, child: ChildId, observed: Observed) -> str | None:
+        """The UID of an object that is ours; None where the name is free."""
         namespace, name = observed.owner.key
         metadata = await self._client.metadata_of(KIND_NAMED[child.kind], namespace, child.name)
+        self._taken.discard((observed.owner.key, child))
         if metadata is None:
             return None
         owners = metadata.get("ownerReferences") or ()
         owner: Mapping[str, Any] = next((one for one in owners if one.get("controller")), {})
         if owner.get("uid") == observed.owner.uid:
             return str(metadata["uid"])
+        self._taken.add((observed.owner.key, child))
         if owner.get("kind") == OWNER_KIND and owner.get("name") == name:
             raise Leftover(
                 f"Waiting for {child} of an earlier {OWNER_KIND} {name} to be deleted.", seconds=LEFTOVER_SECONDS

@@ -3,13 +3,13 @@
 No typed models: the hot path would spend most of its time turning them into JSON and back.
 """
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
 import aiohttp
+import orjson
 from kubernetes.aio import client
 
 from modelway.cluster import kinds
@@ -113,7 +113,7 @@ class Client:
         query = {"fieldManager": manager, "force": "true" if force else "false"}
         path = kind.path(metadata["namespace"], metadata["name"])
         # JSON is YAML but for its surrogate escapes, which the API server refuses: characters go as they are.
-        text = json.dumps(body, ensure_ascii=False)
+        text = orjson.dumps(body).decode()
         return await self._write(kind, "apply", "PATCH", path, query, body=text, content_type=_APPLY)
 
     async def patch_status(self, kind: Kind, namespace: str, name: str, status: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,7 +171,7 @@ class Client:
         accept: str = _JSON,
     ) -> dict[str, Any]:
         raw = await self._answer(method, path, query, body=body, content_type=content_type, accept=accept)
-        answer: dict[str, Any] = json.loads(raw)
+        answer: dict[str, Any] = orjson.loads(raw)
         return answer
 
     async def _answer(
@@ -222,7 +222,7 @@ def _refusal(asked: str, status: int, retry_after: str | None, raw: bytes) -> Ex
 
 def _status_object(raw: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(raw)
+        answer = orjson.loads(raw)
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}

@@ -1,0 +1,82 @@
+"""What belongs to somebody else is never written to, and looking at it again costs no write."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cluster import kinds
+from modelway.cluster.apply import UNBORN, Applier
+from modelway.cluster.cache import Cache
+from modelway.cluster.kinds import Kind
+from modelway.errors import ClusterError, NameConflict
+from modelway.metrics import Metrics
+from modelway.plan import planned
+from modelway.settings import Settings
+from modelway.state import Key
+from support.observed import KEY, UID
+from support.specs import manifest
+
+OURS = {"ownerReferences": [{"controller": True, "kind": "ModelDeployment", "name": KEY.name, "uid": UID}], "uid": "u"}
+
+
+class _Server:
+    """Makes every object, but for the Services that it holds already."""
+
+    def __init__(self, service: Mapping[str, Any] | None) -> None:
+        self.service = service
+        self.sent: list[tuple[str, bool, Mapping[str, str]]] = []
+
+    async def apply(self, kind: Kind, body: dict[str, Any], *, force: bool, **_: Any) -> dict[str, Any]:
+        metadata = body["metadata"]
+        identity = {name: metadata[name] for name in ("uid", "resourceVersion") if name in metadata}
+        self.sent.append((kind.name, force, identity))
+        if kind is kinds.SERVICE and self.service and metadata.get("uid") != self.service["uid"]:
+            raise ClusterError("taken", status=409)
+        return {**body, "metadata": {**metadata, "uid": "u", "resourceVersion": "7"}}
+
+    async def metadata_of(self, kind: Kind, *_: str) -> Mapping[str, Any] | None:
+        assert kind is kinds.SERVICE
+        return self.service
+
+
+def _pass(applier: Applier, cache: Cache) -> None:
+    observed = cache.observe(Key(*KEY))
+    assert observed is not None
+    plan = planned(ModelDeployment.parse(observed.owner.document), observed, Settings())
+    asyncio.run(applier.carry_out(plan, observed))
+
+
+@pytest.fixture
+def cache() -> Cache:
+    known = Cache()
+    metadata = {"name": KEY.name, "namespace": KEY.namespace, "uid": UID, "generation": 1, "resourceVersion": "5"}
+    known.store(kinds.OWNER, {**manifest(KEY.name), "metadata": metadata})
+    return known
+
+
+def test_a_new_child_is_made_by_one_request_that_can_change_nothing(cache: Cache) -> None:
+    server = _Server(None)
+    _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+    assert len(server.sent) == 4
+    assert all((force, identity) == (False, {"resourceVersion": UNBORN}) for _, force, identity in server.sent)
+
+
+def test_a_strangers_object_is_tried_once_and_then_only_looked_at(cache: Cache) -> None:
+    server = _Server({"uid": "theirs"})
+    applier = Applier(server, cache, Metrics())  # type: ignore[arg-type]
+    for _ in range(3):
+        with pytest.raises(NameConflict, match="Service fraud exists"):
+            _pass(applier, cache)
+    assert [kind for kind, _, _ in server.sent].count("Service") == 1
+    server.service = None
+    _pass(applier, cache)
+    assert server.sent[-1][0] == "Deployment"
+
+
+def test_what_is_ours_without_the_cache_knowing_is_put_right(cache: Cache) -> None:
+    server = _Server(OURS)
+    _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+    assert ("Service", True, {"uid": "u"}) in server.sent
