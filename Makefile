@@ -4,17 +4,22 @@
 #                        CONTEXT=name uses that context of your kubeconfig instead)
 #   make test            the whole test suite        make generate   CRD, chart copy, reference pages from the API types
 #   make check           linters, types, freshness   make lock       compile requirements/*.lock (UPGRADE=1: newest)
+#   make image           both container images       make e2e        both images on a real kubelet (Linux, root)
 #   make bench-operator  what up to 1000 models cost the operator (BENCH_SIZES=1,100 is short, JSON=file, WRITE=1 refreshes
 #                        docs/performance.md)
-#   make image           both container images       make clean      remove all that can be made again
+#   make clean           remove all that can be made again
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BUILDER ?= $(firstword $(shell command -v docker buildah podman))
+IMAGES ?= modelway
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BUILD_OPTIONS = $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --build-arg VERSION=$(VERSION) \
+	--build-arg SCIKIT_LEARN=$(shell sed -n 's/^scikit-learn==\([^ ]*\).*/\1/p' requirements/server.lock) \
+	--secret id=pip,src=$$lent/pip --secret id=ca,src=$$lent/ca
 BIN := .venv/bin
 
-.PHONY: demo test check generate lock image bench-operator clean
+.PHONY: demo test check generate lock image e2e bench-operator clean
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -39,10 +44,15 @@ generate: .venv/ready
 lock: .venv/ready
 	$(BIN)/python -m support.lock $(if $(UPGRADE),--upgrade)
 
+# pip's settings of this machine (a mirror, a proxy, certificate authorities) are lent to the build; no image keeps them.
 image:
 	@test -n "$(BUILDER)" || { echo "make image needs docker, buildah or podman, and found none"; exit 1; }
-	$(BUILDER) build -f operator/Dockerfile -t modelway/operator:$(VERSION) .
-	$(BUILDER) build -f serving_image/Dockerfile -t modelway/server:$(VERSION) .
+	@lent=$$(mktemp -d) && trap 'rm -rf "$$lent"' EXIT && $(PYTHON) -P tests/support/pip_settings.py "$$lent" && set -x && \
+	$(BUILDER) build -f operator/Dockerfile -t $(IMAGES)/operator:$(VERSION) $(BUILD_OPTIONS) . && \
+	$(BUILDER) build -f serving_image/Dockerfile -t $(IMAGES)/server:$(VERSION) $(BUILD_OPTIONS) .
+
+e2e: .venv/ready
+	$(BIN)/python -m e2e $(ARGS)
 
 bench-operator: .venv/ready
 	$(BIN)/python -m bench $(if $(BENCH_SIZES),--sizes $(BENCH_SIZES)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)

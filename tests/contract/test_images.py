@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support import lock
+from support import lock, pip_settings
 
 
 def locked(name: str) -> dict[str, str]:
@@ -39,3 +39,40 @@ def test_a_changed_requirement_makes_the_lock_files_stale(tmp_path: Path) -> Non
     changed.write_text((lock.ROOT / "pyproject.toml").read_text().replace('"PyYAML>=6.0.2"', '"PyYAML>=6.0.3"'))
     assert lock.digest_of_requirements(changed) != lock.digest_of_requirements()
     assert lock.stale() == []
+
+
+def test_a_build_is_lent_the_pip_settings_that_win() -> None:
+    listing = """:env:.index-url='https://user:secret@mirror.example/simple'
+:env:.find-links='/opt/wheels'
+global.cert='/etc/ssl/company.pem'
+global.index-url='https://other.example/simple'
+global.trusted-host='a.example\\nb.example'
+"""
+    settings = pip_settings.parse(listing)
+    assert settings["index-url"] == "https://user:secret@mirror.example/simple"
+    assert pip_settings.pip_conf(settings).splitlines() == [
+        "[global]",
+        "index-url = https://user:secret@mirror.example/simple",
+        "trusted-host = a.example",
+        "    b.example",
+    ]
+
+
+def test_a_build_is_lent_the_authorities_that_pip_trusts(tmp_path: Path) -> None:
+    own, usual = tmp_path / "own.pem", tmp_path / "usual.pem"
+    own.write_bytes(b"own")
+    usual.write_bytes(b"usual")
+    assert pip_settings.authorities({"cert": str(own)}, {"SSL_CERT_FILE": str(usual)}) == b"own"
+    assert pip_settings.authorities({}, {"SSL_CERT_FILE": str(usual)}) == b"usual"
+    assert pip_settings.authorities({"cert": str(tmp_path / "none")}, {}) == b""
+
+
+@pytest.mark.parametrize("folder", ["operator", "serving_image"])
+def test_what_a_build_is_lent_stays_out_of_the_image(folder: str) -> None:
+    """Pip's settings come as secrets, in the steps that download; nothing of the image's own stage knows them."""
+    text = (lock.ROOT / folder / "Dockerfile").read_text().replace("\\\n", " ")
+    downloads = [line for line in text.splitlines() if "pip" in line and "--require-hashes" in line]
+    assert len(downloads) == 2
+    assert all(line.startswith("RUN --mount=type=secret,id=pip --mount=type=secret,id=ca ") for line in downloads)
+    final = text.rpartition("FROM ")[2]
+    assert not re.search(r"/run/secrets|(?i:index|proxy|cert)", final)

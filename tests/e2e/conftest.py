@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,12 @@ from sandbox import binaries
 from support import helm
 from support.cluster import Kubectl, Object, namespace_manifest
 from support.installed import SYSTEM, VALUES
+from support.waiting import eventually
 
 KUBECONFIG = LAYOUT.kubeconfig("admin")
 EXAMPLE = ROOT / "examples" / "breast_cancer"
 MODELS = INSIDE / "models"
+READY_SECONDS = 180
 
 collect_ignore_glob = [] if KUBECONFIG.exists() else ["test_*.py"]
 
@@ -27,13 +30,6 @@ def values(server: str = "server") -> Object:
         "image": {"repository": f"{IMAGES}/operator"},
         "server": {**VALUES["server"], "image": {"repository": f"{IMAGES}/{server}"}},
     }
-
-
-def manifest(version: str = "v1") -> Object:
-    """The first example's ModelDeployment, as its README has it changed for another version."""
-    text = (EXAMPLE / "modeldeployment.yaml").read_text()
-    found: Object = yaml.safe_load(text.replace("/v1/", f"/{version}/").replace("version: v1", f"version: {version}"))
-    return found
 
 
 @pytest.fixture(scope="session")
@@ -61,9 +57,50 @@ def models(cluster_kubectl: Kubectl) -> Path:
     return MODELS
 
 
-@pytest.fixture
-def example(models: Path, installed: str, kubectl: Kubectl) -> str:
-    """The first example at work in the test's namespace; the URL that its status names."""
-    kubectl.apply(manifest())
-    kubectl("wait", "mdep/breast-cancer", "--for=condition=Ready", "--timeout=120s")
-    return kubectl("get", "mdep/breast-cancer", "-o", "jsonpath={.status.url}")
+@dataclass
+class Example:
+    """The first example at work.
+
+    Attributes:
+        namespace: where it is; pods there must meet Pod Security `restricted`.
+        url: where its status says that it answers.
+    """
+
+    kubectl: Kubectl
+    namespace: str
+    url: str
+    version: str = "v1"
+
+    @property
+    def infer(self) -> str:
+        """Where predictions are asked for by the protocol V2."""
+        return f"{self.url}/v2/models/breast-cancer/infer"
+
+    def roll(self) -> tuple[str, str]:
+        """Apply its other version; the version before and the one to come."""
+        before, self.version = self.version, {"v1": "v2", "v2": "v1"}[self.version]
+        self.kubectl.apply(manifest(self.version))
+        return before, self.version
+
+    def is_ready(self) -> None:
+        """Wait until the version that was applied serves, and the other's pods have ended."""
+        self.kubectl("wait", "mdep/breast-cancer", "--for=condition=Ready", f"--timeout={READY_SECONDS}s")
+        eventually(lambda: len(self.kubectl.list("pods")) == 1, deadline=READY_SECONDS)
+
+
+def manifest(version: str) -> Object:
+    """The first example's ModelDeployment, changed for another version as its README says."""
+    text = (EXAMPLE / "modeldeployment.yaml").read_text()
+    found: Object = yaml.safe_load(text.replace("/v1/", f"/{version}/").replace("version: v1", f"version: {version}"))
+    return found
+
+
+@pytest.fixture(scope="session")
+def example(models: Path, installed: str, cluster_kubectl: Kubectl) -> Example:
+    """The first example, shared by all tests."""
+    name = "clinic"
+    cluster_kubectl.apply(namespace_manifest(name))
+    kubectl = cluster_kubectl.in_namespace(name)
+    kubectl.apply(manifest("v1"))
+    kubectl("wait", "mdep/breast-cancer", "--for=condition=Ready", f"--timeout={READY_SECONDS}s")
+    return Example(kubectl, name, kubectl("get", "mdep/breast-cancer", "-o", "jsonpath={.status.url}"))

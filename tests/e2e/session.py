@@ -82,5 +82,5 @@ def _room() -> Iterator[None]:
             isolation.make_cgroup(processes.cgroup_name(RUN))
             yield
         finally:
-            watcher.kill()
             processes.end_all(RUN)
+            watcher.kill()

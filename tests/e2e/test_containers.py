@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from e2e.conftest import Example
 from support.cluster import Kubectl, KubectlError
 from support.installed import SYSTEM
 
@@ -21,9 +22,11 @@ def python(kubectl: Kubectl, target: tuple[str, ...], expression: str) -> object
 
 
 @BOTH
-def test_it_runs_as_nobody_without_any_capability(example: str, kubectl: Kubectl, target: tuple[str, ...]) -> None:
-    assert python(kubectl, target, "[os.getuid(), os.getgid()]") == [NOBODY, NOBODY]
-    status = dict(line.split(":\t") for line in kubectl("exec", *target, "--", "cat", "/proc/1/status").splitlines())
+def test_it_runs_as_nobody_without_any_capability(example: Example, target: tuple[str, ...]) -> None:
+    assert python(example.kubectl, target, "[os.getuid(), os.getgid()]") == [NOBODY, NOBODY]
+    status = dict(
+        line.split(":\t") for line in example.kubectl("exec", *target, "--", "cat", "/proc/1/status").splitlines()
+    )
     assert status["Uid"].split() == [str(NOBODY)] * 4
     assert {int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
     assert status["NoNewPrivs"] == "1"
@@ -32,50 +35,37 @@ def test_it_runs_as_nobody_without_any_capability(example: str, kubectl: Kubectl
 
 @BOTH
 @pytest.mark.parametrize("folder", ["/", "/opt/modelway", "/etc", "/var/tmp"])
-def test_its_root_file_system_is_read_only(
-    example: str, kubectl: Kubectl, target: tuple[str, ...], folder: str
-) -> None:
+def test_its_root_file_system_is_read_only(example: Example, target: tuple[str, ...], folder: str) -> None:
     with pytest.raises(KubectlError, match="Read-only file system"):
-        kubectl("exec", *target, "--", "touch", f"{folder}/probe")
+        example.kubectl("exec", *target, "--", "touch", f"{folder}/probe")
 
 
 @BOTH
-def test_it_has_no_compiler_and_no_package_manager_of_its_own(
-    example: str, kubectl: Kubectl, target: tuple[str, ...]
-) -> None:
-    assert (
-        python(kubectl, target, "[name for name in ('gcc', 'cc', 'c++', 'ld', 'make', 'git') if shutil.which(name)]")
-        == []
-    )
-    assert (
-        python(
-            kubectl, target, "[name for name in ('pip', 'setuptools', 'hatchling') if importlib.util.find_spec(name)]"
-        )
-        == []
-    )
-    assert python(kubectl, target, "glob.glob('/root/.cache/*') + glob.glob('/run/secrets/[pc]*')") == []
+def test_it_has_no_compiler_and_no_package_manager(example: Example, target: tuple[str, ...]) -> None:
+    tools, packages = "('gcc', 'cc', 'ld', 'make', 'git')", "('pip', 'setuptools', 'hatchling')"
+    assert python(example.kubectl, target, f"[name for name in {tools} if shutil.which(name)]") == []
+    assert python(example.kubectl, target, f"[name for name in {packages} if importlib.util.find_spec(name)]") == []
+    assert python(example.kubectl, target, "glob.glob('/root/.cache/*') + glob.glob('/run/secrets/[pc]*')") == []
 
 
-def test_the_server_holds_neither_kopf_nor_a_kubernetes_client(example: str, kubectl: Kubectl) -> None:
+def test_the_server_holds_neither_kopf_nor_a_kubernetes_client(example: Example) -> None:
     names = "('kopf', 'kubernetes', 'kubernetes_asyncio', 'aiohttp')"
-    assert python(kubectl, SERVER, f"[name for name in {names} if importlib.util.find_spec(name)]") == []
+    assert python(example.kubectl, SERVER, f"[name for name in {names} if importlib.util.find_spec(name)]") == []
 
 
-def test_the_operator_holds_no_machine_learning(installed: str, kubectl: Kubectl) -> None:
+def test_the_operator_holds_no_machine_learning(example: Example) -> None:
     names = "('sklearn', 'numpy', 'scipy', 'pandas')"
-    assert python(kubectl, OPERATOR, f"[name for name in {names} if importlib.util.find_spec(name)]") == []
+    assert python(example.kubectl, OPERATOR, f"[name for name in {names} if importlib.util.find_spec(name)]") == []
 
 
 @pytest.mark.parametrize("where", [SYSTEM, None])
-def test_a_privileged_pod_is_refused_beside_them(
-    example: str, kubectl: Kubectl, cluster_kubectl: Kubectl, where: str | None
-) -> None:
+def test_a_privileged_pod_is_refused_beside_them(example: Example, cluster_kubectl: Kubectl, where: str | None) -> None:
     container = {"name": "intruder", "image": "intruder", "securityContext": {"privileged": True}}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "intruder"}, "spec": {"containers": [container]}}
     with pytest.raises(KubectlError, match='violates PodSecurity "restricted'):
-        (cluster_kubectl.in_namespace(where) if where else kubectl).create(pod)
+        cluster_kubectl.in_namespace(where or example.namespace).create(pod)
 
 
-def test_the_kubelet_hands_out_the_logs(example: str, kubectl: Kubectl) -> None:
-    lines = [json.loads(line) for line in kubectl("logs", *SERVER).splitlines()]
+def test_the_kubelet_hands_out_the_logs(example: Example) -> None:
+    lines = [json.loads(line) for line in example.kubectl("logs", *SERVER).splitlines()]
     assert "ready" in {line["message"] for line in lines}

@@ -6,7 +6,7 @@ import signal
 import psutil
 
 from demo.load import Load
-from e2e.conftest import manifest
+from e2e.conftest import Example
 from e2e.test_serving import REQUEST
 from support.cluster import Kubectl
 from support.installed import SYSTEM
@@ -17,16 +17,16 @@ PODS = "app.kubernetes.io/instance=modelway"
 
 
 def test_it_is_killed_during_an_update_and_finishes_it_when_it_is_back(
-    example: str, kubectl: Kubectl, cluster_kubectl: Kubectl
+    example: Example, cluster_kubectl: Kubectl
 ) -> None:
     system = cluster_kubectl.in_namespace(SYSTEM)
     restarts = _restarts(system)
-    with Load(f"{example}/v2/models/breast-cancer/infer", REQUEST) as load:
-        kubectl.apply(manifest("v2"))
+    with Load(example.infer, REQUEST) as load:
+        versions = example.roll()
         os.kill(_operator().pid, signal.SIGKILL)
         eventually(lambda: _restarts(system) == restarts + 1, deadline=SECONDS)
-        eventually(lambda: load.tally().versions["v2"] > 0, deadline=SECONDS)
-        kubectl("wait", "mdep/breast-cancer", "--for=condition=Ready", f"--timeout={SECONDS}s")
+        example.is_ready()
+        eventually(lambda: load.tally().versions[versions[1]] > 0, deadline=SECONDS)
     assert load.tally().failures == {}
 
 

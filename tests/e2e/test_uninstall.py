@@ -4,7 +4,7 @@ from functools import partial
 
 import psutil
 
-from e2e.conftest import KUBECONFIG
+from e2e.conftest import KUBECONFIG, Example
 from support import helm
 from support.cluster import Kubectl
 from support.waiting import eventually
@@ -16,12 +16,12 @@ EVERYTHING = "deployments,replicasets,pods,services,horizontalpodautoscalers,pod
 SECONDS = 60.0
 
 
-def test_nothing_is_left(example: str, installed: str, namespace: str, cluster_kubectl: Kubectl) -> None:
+def test_nothing_is_left(example: Example, installed: str, cluster_kubectl: Kubectl) -> None:
     before = _containers()
     cluster_kubectl("delete", "mdep", "--all", "--all-namespaces")
     helm.uninstall(KUBECONFIG, installed)
     cluster_kubectl("delete", "crd", DEFINITION)
-    for place in (cluster_kubectl.in_namespace(installed), cluster_kubectl.in_namespace(namespace)):
+    for place in (cluster_kubectl.in_namespace(installed), example.kubectl):
         eventually(partial(_is_empty, place), deadline=SECONDS)
     for kind in CLUSTER_WIDE:
         assert "modelway" not in cluster_kubectl("get", kind, "-o", "name")
