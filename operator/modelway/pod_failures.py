@@ -6,6 +6,7 @@ speaks first, so that the verdict does not jump between pods.
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from modelway.reasons import Reason
@@ -20,7 +21,14 @@ _REPLACED_WITHIN = timedelta(seconds=60)
 """A pod made within this time of another one's end takes its place."""
 
 _IMAGE_TROUBLE = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable"}
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    }
 )
 _CONFIG_TROUBLE = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PostStartHookError"}
@@ -100,18 +108,30 @@ def _process_failed(observed: Observed, revision: str) -> Readiness | None:
 def _end_of(pod: PodView, container: ContainerView, end: Termination, observed: Observed) -> Readiness | None:
     if end.reason == "OOMKilled":
         return _out_of_memory(pod, container)
-    known = explained(end)
-    if known is not None:
-        reason, message = known
-        if reason is Reason.LOAD_CRASHED:
-            return _crashed(pod, container, end)
-        return Readiness(reason, message + (_credentials_used(observed) if reason is Reason.ACCESS_DENIED else ""))
     if end.reason in _START_TROUBLE:
         return _cannot_start(pod, container, end.message)
+    known = explained(end)
+    if known is not None:
+        return _completed(Readiness(*known), pod, container, end, observed)
     if end.exit_code in _SIGNALS:
         message = f"Container {container.name} of pod {pod.name} {_SIGNALS[end.exit_code]} and is started again. If that repeats, read why: kubectl describe pod {pod.name} (a failed probe, too little memory, somebody's kill)."
         return Readiness(Reason.KILLED, message)
     return _crash_loop(pod, container, end) if container.restarts > 0 else None
+
+
+def _completed(
+    told: Readiness, pod: PodView, container: ContainerView, end: Termination, observed: Observed
+) -> Readiness:
+    """What the server said of its end, with what only the cluster knows."""
+    match told.reason:
+        case Reason.LOAD_CRASHED:
+            return _crashed(pod, container, end)
+        case Reason.CONTAINER_CONFIG_ERROR:
+            return _cannot_start(pod, container, end.message or "the server does not understand its arguments")
+        case Reason.ACCESS_DENIED:
+            return replace(told, message=told.message + _credentials_used(observed))
+        case _:
+            return told
 
 
 def _out_of_memory(pod: PodView, container: ContainerView) -> Readiness:

@@ -96,7 +96,7 @@ def _too_few_serve(observed: Observed, wanted: Wanted) -> Readiness | None:
         return None
     if deployment and (deployment.revision != wanted.revision or deployment.replicas > deployment.updated):
         return None
-    message = f"{serving(observed)} of {_pods(wanted.available)} serve; the others are being started."
+    message = f"{serving(observed)} of {wanted.available} pods serve; the others are being started."
     return Readiness(Reason.NOT_ENOUGH_REPLICAS, message)
 
 

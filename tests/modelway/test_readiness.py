@@ -82,6 +82,7 @@ def test_growth_beyond_what_was_promised_does_not_take_readiness_away() -> None:
             "ContainerConfigError",
             "no such file",
         ),
+        ((container(ended=Termination(2, "Error", "")),), "ContainerConfigError", "does not understand its arguments"),
         ((container(ended=Termination(137, "Error", "")),), "Killed", "SIGKILL"),
         ((container(waiting="CrashLoopBackOff", restarts=1, before=ENDED_WELL),), "Killed", "told to stop"),
         (
