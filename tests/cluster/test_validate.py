@@ -16,7 +16,7 @@ from support.specs import Object
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crd")]
 
-MANIFESTS = 400
+MANIFESTS = 300
 SCALARS = (
     "y N yes No TRUE on Off ~ Null nULL .5 5. 1e3 1e+3 -1e-3 0777 0888 08 0o17 0b101 0x1F -0x1f +5 +5.0 -0 2.0 1_000 _1 12e03 1:30 "
     "2020-01-01 2020-01-01T00:00:00Z = 1e20 123456789012345678901234567890 -9223372036854775808 0x 1.2.3 v7 1e .e1 00 0x_1 -.5 1e400 "
@@ -61,4 +61,7 @@ def test_yaml_is_read_as_kubectl_reads_it(kubectl: Kubectl, tmp_path: Path) -> N
     sent = kubectl("create", "--dry-run=client", "--validate=false", "-o", "json", "-f", str(tmp_path / "x.yaml"))
     (document,) = documents("x.yaml", text.encode())
     read = {name: document.value[name] for name in ("merged", "scalars")}
-    assert json.dumps(read) == json.dumps({name: json.loads(sent)[name] for name in read})
+    # As text, since True and 1 are equal in Python.
+    assert json.dumps(read, sort_keys=True) == json.dumps(
+        {name: json.loads(sent)[name] for name in read}, sort_keys=True
+    )

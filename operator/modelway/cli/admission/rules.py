@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from cel_expr_python import cel
@@ -37,6 +37,7 @@ def broken_rules(value: Any, schema: Schema, path: str, broken: frozenset[str]) 
         yield from (problem for rule in schema.get(VALIDATIONS, ()) for problem in _judged(rule, value, path))
 
 
+@lru_cache(4096)
 def matches(text: str, pattern: str) -> bool:
     """Whether a text matches a pattern of RE2, anywhere."""
     return bool(_evaluated("self.text.matches(self.pattern)", {"text": without_nul(text), "pattern": pattern}))

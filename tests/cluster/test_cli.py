@@ -1,0 +1,154 @@
+"""`modelway status` and `modelway explain` on a real cluster, and both as a plugin of the real kubectl."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from sklearn.tree import DecisionTreeClassifier
+
+from sandbox import Sandbox
+from support.cluster import Kubectl, Object
+from support.deployed import NOWHERE, Deployed
+from support.model_store import ModelStore
+from support.specs import manifest
+
+pytestmark = pytest.mark.cluster
+
+PROGRAMS = Path(sys.executable).parent
+"""Where the console scripts of this Python environment are."""
+ASK_BASH = """
+source <(modelway completion bash)
+COMP_LINE="modelway $1"; COMP_POINT=${#COMP_LINE}; COMP_TYPE=9
+_python_argcomplete modelway
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def modelway(sandbox: Sandbox, namespace: str) -> Run:
+    """`modelway COMMAND ...` in the test's namespace."""
+
+    def run(command: str, *arguments: str, kubeconfig: Path = sandbox.kubeconfig) -> "subprocess.CompletedProcess[str]":
+        line = [sys.executable, "-m", "modelway", command, "-n", namespace, *arguments]
+        environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+        return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    return run
+
+
+def test_a_model_that_serves_one_that_cannot_and_one_that_is_not_there(
+    deployed: Deployed, model_store: ModelStore, modelway: Run, namespace: str
+) -> None:
+    model = DecisionTreeClassifier().fit([[0.0], [1.0]], [0, 1])
+    deployed.apply(model={"uri": model_store.put("fraud.joblib", model), "version": "v1"})
+    churn = Deployed(deployed.kubectl, "churn").apply(model={"uri": model_store.uri("nothing.joblib")})
+    churn.becomes("ModelNotFound")
+    deployed.is_ready()
+
+    listed = {one["name"]: one for one in json.loads(modelway("status", "-o", "json").stdout)}
+    assert (listed["fraud"]["ready"], listed["fraud"]["stable"], listed["fraud"]["pods"]) == (
+        "True",
+        "v1",
+        {"ready": 1, "total": 1},
+    )
+    assert (listed["churn"]["reason"], listed["churn"]["stalled"]) == ("ModelNotFound", True)
+    assert yaml.safe_load(modelway("status", "churn", "-o", "yaml").stdout)["name"] == "churn"
+    table = modelway("status").stdout
+    assert [line.split()[:3] for line in table.splitlines()[1:3]] == [
+        ["churn", "False", "ModelNotFound"],
+        ["fraud", "True", "Serving"],
+    ]
+    assert f"churn: There is nothing at {model_store.uri('nothing.joblib')}" in table
+
+    good = modelway("explain", "fraud")
+    assert (good.returncode, good.stderr) == (0, "")
+    assert good.stdout.startswith(f"fraud in namespace {namespace}: ready.\n")
+    assert f"curl http://fraud.{namespace}.svc" in good.stdout
+    assert "What to do" not in good.stdout
+    bad = modelway("explain", "churn").stdout
+    assert "ModelNotFound: There is nothing at" in bad
+    assert "| error: there is nothing at" in bad
+    assert f"kubectl -n {namespace} logs churn-" in bad
+
+    missing = modelway("explain", "frod")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert (
+        missing.stderr
+        == f"modelway: there is no ModelDeployment frod in namespace {namespace}: there are churn, fraud\n"
+    )
+
+
+def test_a_person_sees_what_their_role_allows_and_is_told_of_the_rest(
+    deployed: Deployed, modelway: Run, kubectl: Kubectl, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    deployed.apply(scheduling=NOWHERE).becomes("Unschedulable")
+
+    viewer = modelway("explain", "fraud", kubeconfig=person(kubectl, sandbox, tmp_path, "viewer", "view"))
+    assert "Not to be seen" not in viewer.stdout
+    assert "waits for a node" in viewer.stdout
+
+    half = modelway("explain", "fraud", kubeconfig=person(kubectl, sandbox, tmp_path, "half", "modelway-view"))
+    assert half.returncode == 0
+    assert "pods: pods is forbidden" in half.stdout
+    assert "Unschedulable: No node takes pod" in half.stdout
+
+    nobody = modelway("status", kubeconfig=person(kubectl, sandbox, tmp_path, "nobody", None))
+    assert nobody.returncode == 1
+    assert "Ask for the role view in the namespace, or name another one with -n." in nobody.stderr
+
+
+def person(kubectl: Kubectl, sandbox: Sandbox, folder: Path, name: str, role: str | None) -> Path:
+    """The kubeconfig of a person with a cluster role in the namespace, whose context names the namespace."""
+    kubectl("create", "serviceaccount", name)
+    config: Object = yaml.safe_load(sandbox.kubeconfig.read_text())
+    namespace = kubectl.get("serviceaccount", name)["metadata"]["namespace"]
+    if role is not None:
+        kubectl("create", "rolebinding", name, f"--clusterrole={role}", f"--serviceaccount={namespace}:{name}")
+    config["users"] = [{"name": name, "user": {"token": kubectl("create", "token", name)}}]
+    config["contexts"][0]["context"] |= {"user": name, "namespace": namespace}
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def test_the_namespace_is_that_of_the_context(kubectl: Kubectl, sandbox: Sandbox, tmp_path: Path, crd: str) -> None:
+    kubectl.apply({**manifest("fraud", suspend=True)})
+    kubeconfig = person(kubectl, sandbox, tmp_path, "viewer", "view")
+    line = [str(PROGRAMS / "modelway"), "status", "--kubeconfig", str(kubeconfig), "-o", "json"]
+    told = json.loads(subprocess.run(line, capture_output=True, text=True, check=True).stdout)
+    assert [one["name"] for one in told] == ["fraud"]
+
+
+def test_kubectl_runs_it_as_a_plugin_and_completes_it(kubectl: Kubectl, sandbox: Sandbox, crd: str) -> None:
+    kubectl.apply({**manifest("fraud", suspend=True)})
+    namespace = kubectl("get", "mdep", "fraud", "-o", "jsonpath={.metadata.namespace}")
+    environment = {
+        **os.environ,
+        "KUBECONFIG": str(sandbox.kubeconfig),
+        "PATH": os.pathsep.join([str(PROGRAMS), str(sandbox.kubectl.parent), os.environ["PATH"]]),
+    }
+
+    def run(*command: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert "kubectl modelway" in run("kubectl", "modelway", "--help").stdout.splitlines()[0]
+    assert run("kubectl", "modelway", "explain", "fraud", "-n", namespace).stdout.startswith("fraud in namespace")
+    missing = run("kubectl", "modelway", "explain", "nowhere", "-n", namespace)
+    assert missing.stderr.startswith("kubectl modelway: there is no ModelDeployment nowhere")
+    assert run("kubectl", "modelway", "explain").returncode == 2
+    completed = run("kubectl", "__complete", "modelway", "explain", "-n", namespace, "fr").stdout
+    assert completed.splitlines()[:2] == ["fraud", ":4"]
+
+    def bash(typed: str) -> list[str]:
+        return run("bash", "--norc", "-c", ASK_BASH, "bash", typed).stdout.split()
+
+    assert bash("v") == ["validate"]
+    assert bash("status --all") == ["--all-namespaces"]
+    assert bash(f"status -n {namespace} f") == ["fraud"]
