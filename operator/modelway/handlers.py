@@ -36,19 +36,36 @@ LIST_CHUNK = 500
 
 
 class _Persistence:
-    """Pauses without an end: kopf gives up after the last one, and the whole operator with it."""
+    """Pauses without an end: kopf gives up after the last one, and the whole operator with it.
+
+    Args:
+        on_failure: told of each request that failed; kopf asks for the first pause before the first try, for the next one when that failed.
+    """
+
+    def __init__(self, on_failure: Callable[[], None]) -> None:
+        self._on_failure = on_failure
 
     def __iter__(self) -> Iterator[float]:
-        return itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1]))
+        for number, pause in enumerate(itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1]))):
+            if number:
+                self._on_failure()
+            yield pause
 
 
-async def watch(connection: Connection, namespaces: tuple[str, ...], on_event: OnEvent, started: asyncio.Event) -> None:
+async def watch(
+    connection: Connection,
+    namespaces: tuple[str, ...],
+    on_event: OnEvent,
+    on_failure: Callable[[], None],
+    started: asyncio.Event,
+) -> None:
     """Watch every kind, for ever.
 
     Args:
         connection: where the API server is.
         namespaces: what to watch; everything when empty.
         on_event: told of each event, synchronously.
+        on_failure: told of each time that a watch could not be opened.
         started: set once kopf has started its tasks.
 
     Raises:
@@ -57,7 +74,7 @@ async def watch(connection: Connection, namespaces: tuple[str, ...], on_event: O
     try:
         await kopf.operator(
             registry=_registry(connection, on_event),
-            settings=_settings(),
+            settings=_settings(on_failure),
             clusterwide=not namespaces,
             namespaces=namespaces,
             standalone=True,
@@ -70,7 +87,7 @@ async def watch(connection: Connection, namespaces: tuple[str, ...], on_event: O
     raise WatchLost("the watches ended by themselves")
 
 
-def _settings() -> kopf.OperatorSettings:
+def _settings(on_failure: Callable[[], None]) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     settings.posting.enabled = False
@@ -83,7 +100,7 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = LIST_CHUNK
     settings.networking.request_timeout = REQUEST_SECONDS
     settings.networking.enforce_retry_after = True
-    settings.networking.error_backoffs = _Persistence()
+    settings.networking.error_backoffs = _Persistence(on_failure)
     settings.queueing.exit_timeout = EXIT_SECONDS
     settings.persistence.diffbase_storage = _NoDiffs()
     for kind in WATCHED:

@@ -25,7 +25,7 @@ from modelway.errors import (
 )
 from modelway.metrics import Metrics
 from modelway.plan import planned
-from modelway.reasons import Reason
+from modelway.reasons import Reason, Topic
 from modelway.refusal import child_refused
 from modelway.report import SUSPENDED, Finding, next_look, status_of
 from modelway.settings import Settings
@@ -111,7 +111,8 @@ class Reconciler:
         suspended = bool(after.owner.document["spec"].get("suspend"))
         retry = await self._readmission.look(plan, after) if plan and failure is None and not suspended else None
         after = self._readmission.corrected(after)
-        finding = Finding(plan, self._lasting(key, _hindrance(failure, after)))
+        hindrance = self._lasting(key, _hindrance(failure, after))
+        finding = Finding(plan, hindrance or (_told_before(after) if failure else None))
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now())
         return _next_look(failure) or _sooner(due, retry, next_look(after, finding, self._now()))
@@ -153,6 +154,12 @@ def _hindrance(failure: ModelwayError | None, observed: Observed) -> Readiness |
             return None if status >= 500 and told.reason is Reason.APPLY_FAILED else told
         case _:
             return SUSPENDED if observed.owner.document["spec"].get("suspend") else None
+
+
+def _told_before(observed: Observed) -> Readiness | None:
+    """What a pass that found nothing out leaves as it was said: what kept an earlier one from its end may do so still."""
+    told = observed.told
+    return told if told is not None and told.reason.topic in {Topic.RESOURCE, Topic.CLUSTER} else None
 
 
 def _sooner(*times: float | None) -> float | None:

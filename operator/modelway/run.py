@@ -43,6 +43,8 @@ RETRY_SECONDS = 3.0
 RELIST_SECONDS = 2.0
 """How long after a watch had to list anew everything else is listed too: what was deleted meanwhile no watch will tell."""
 
+LONGEST_RELIST_SECONDS = 20.0
+
 TICK_SECONDS = 1.0
 STOP_SECONDS = 3.0
 _JITTER = 0.1
@@ -74,6 +76,7 @@ class Operator:
         oldest = 2 * settings.resync_seconds + 60
         self.health = Health(self.pulse, self.resync, oldest, metrics, self.refresh_gauges)
         self._asked: float | None = None
+        self._due: float | None = None
 
     def refresh_gauges(self) -> None:
         """Bring the gauges up to date for a scrape."""
@@ -87,7 +90,7 @@ class Operator:
         """An event of a watch: correct the cache, wake whom it concerns."""
         self.resync.told(kind, obj)
         if change is None:
-            self._asked = time.monotonic()
+            self.ask_for_a_list(over=False)
         self._wake(self.cache.remove(kind, obj) if change == "DELETED" else self.cache.store(kind, obj))
 
     async def look_at(self, key: Key) -> float | None:
@@ -100,8 +103,19 @@ class Operator:
             return await self.reconciler(key)
         except ClusterError as error:
             if is_away(error):
-                self._asked = self._asked or time.monotonic()
+                self.ask_for_a_list()
             raise
+
+    def ask_for_a_list(self, *, over: bool = True) -> None:
+        """Something may have happened that no watch will tell: list everything soon.
+
+        Args:
+            over: whether it is done; else, as while a watch lists anew, it is waited for, but not for long.
+        """
+        now = time.monotonic()
+        self._asked = self._asked or now
+        if self._due is None or not over:
+            self._due = min(now, self._asked + LONGEST_RELIST_SECONDS) + RELIST_SECONDS
 
     async def first_look(self, *, patient: bool) -> None:
         """List everything for the first time, and put every ModelDeployment on the queue.
@@ -136,7 +150,7 @@ class Operator:
         while True:
             await self._settle_for(pause)
             try:
-                was_away, self._asked = self.resync.trouble is not None, None
+                was_away, self._asked, self._due = self.resync.trouble is not None, None, None
                 self._wake(await self.resync.run())
                 if was_away:
                     logger.info("The API server answers again")
@@ -148,7 +162,7 @@ class Operator:
 
     async def _settle_for(self, seconds: float) -> None:
         end = time.monotonic() + seconds
-        while time.monotonic() < end and (self._asked is None or time.monotonic() < self._asked + RELIST_SECONDS):
+        while time.monotonic() < end and (self._due is None or time.monotonic() < self._due):
             await asyncio.sleep(TICK_SECONDS)
             self.resync.settle()
 
@@ -188,7 +202,7 @@ async def run(settings: Settings, environment: Mapping[str, str], kubeconfig: Pa
                 operator.keep_resyncing(),
                 _take_signals_back(started, stop),
                 # The last one on purpose: when it ends, kopf cancels whatever task is younger than itself.
-                watch(connection, settings.watch_namespaces, operator.take_in, started),
+                watch(connection, settings.watch_namespaces, operator.take_in, operator.ask_for_a_list, started),
             )
 
 

@@ -24,6 +24,7 @@ from sklearn.dummy import DummyRegressor
 
 from sandbox import Sandbox, processes
 from sandbox.layout import log_file
+from sandbox.record import read_record
 from support.audit import Audit
 from support.cluster import Kubectl, namespace_manifest
 from support.deployed import NOWHERE, Deployed
@@ -124,7 +125,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, model_store: ModelStore) -> 
     directory = tmp_path_factory.mktemp("outage")
     crd = Path(__file__).resolve().parents[2] / "crds" / "modeldeployments.yaml"
     with (
-        Sandbox.start(directory / "sandbox", endpoint_lag=0.2) as sandbox,
+        Sandbox.start(directory / "sandbox", endpoint_lag=0.2, metrics=False) as sandbox,
         faulty_proxy(sandbox.directory, sandbox.server) as (kubeconfig, faults),
     ):
         kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
@@ -173,12 +174,18 @@ def _without(world: World, *names: str) -> Iterator[None]:
             variables = Path(f"/proc/{part.pid}/environ").read_text().split("\0")[:-1]
             lost.append((part.name, command, dict(entry.split("=", 1) for entry in variables)))
             os.kill(part.pid, signal.SIGKILL)
-    yield
-    for name, command, environment in lost:
-        log = log_file(world.sandbox.directory, name)
-        child = processes.spawn(command, directory=world.sandbox.directory, log=log, environment=environment)
-        world.sandbox._children.append(child)
-    eventually(lambda: world.kubectl("get", "--raw", "/readyz"), deadline=60)
+    directory = world.sandbox.directory
+    try:
+        yield
+    finally:
+        record = read_record(directory)
+        for name, command, environment in lost:
+            log = log_file(directory, name)
+            child = processes.spawn(command, directory=directory, log=log, environment=environment)
+            world.sandbox._children.append(child)
+            record.parts[name] = child.pid
+        record.write(directory)
+        eventually(lambda: world.kubectl("get", "--raw", "/readyz"), deadline=60)
 
 
 @contextmanager

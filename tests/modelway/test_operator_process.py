@@ -15,7 +15,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from modelway import logs
 from modelway.cluster.kinds import CHILD_SELECTOR, WATCHED
-from modelway.handlers import _registry, _settings
+from modelway.handlers import RETRY_SECONDS, _registry, _settings
 from modelway.health import LARGEST_LAG, Health, Pulse
 from modelway.metrics import Metrics
 from modelway.state import Key
@@ -89,10 +89,18 @@ def test_kopf_watches_what_we_label_and_has_nothing_to_write() -> None:
     assert not registry._changing.get_all_handlers()
     assert not registry._spawning.get_all_handlers()
     assert not registry._indexing.get_all_handlers()
-    settings = _settings()
+    settings = _settings(lambda: None)
     assert settings.peering.standalone
     assert not settings.posting.enabled
     assert list(settings.watching.label_selectors.values()) == [CHILD_SELECTOR] * (len(WATCHED) - 1)
+
+
+def test_a_watch_that_cannot_be_opened_is_tried_for_ever_and_each_failure_is_told() -> None:
+    failures: list[None] = []
+    pauses = iter(_settings(lambda: failures.append(None)).networking.error_backoffs)  # type: ignore[arg-type]
+    told = [(next(pauses), len(failures)) for _ in range(1000)]
+    assert told[0] == (RETRY_SECONDS[0], 0), "kopf takes the first pause before the first try"
+    assert told[-1] == (RETRY_SECONDS[-1], 999)
 
 
 class _World:

@@ -52,9 +52,7 @@ class _Proxy:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         faults, is_watch = self._faults, request.query.get("watch") == "true"
         if faults.away:
-            assert request.transport is not None
-            request.transport.abort()
-            raise web.HTTPServiceUnavailable
+            return _hung_up(request)
         await asyncio.sleep(faults.delay)
         if is_watch and faults.history_lost > 0:
             faults.history_lost -= 1
@@ -65,12 +63,15 @@ class _Proxy:
         body = await request.read()
         headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
         url = f"{self._server}{request.rel_url}"
-        # One session a request: a cut connection is then nobody else's.
-        async with (
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._tls), timeout=timeout) as session,
-            session.request(request.method, url, data=body or None, headers=headers) as answer,
-        ):
-            return await self._passed_back(request, answer, is_watch=is_watch)
+        try:
+            # One session a request: a cut connection is then nobody else's.
+            async with (
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._tls), timeout=timeout) as session,
+                session.request(request.method, url, data=body or None, headers=headers) as answer,
+            ):
+                return await self._passed_back(request, answer, is_watch=is_watch)
+        except (aiohttp.ClientError, OSError):
+            return _hung_up(request)
 
     async def _passed_back(
         self, request: web.Request, answer: aiohttp.ClientResponse, *, is_watch: bool
@@ -84,6 +85,13 @@ class _Proxy:
                 await asyncio.Event().wait()
             await back.write(chunk)
         return back
+
+
+def _hung_up(request: web.Request) -> web.Response:
+    """No answer: the connection is gone before this one can be sent."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=503)
 
 
 def _refusal(status: int) -> web.Response:

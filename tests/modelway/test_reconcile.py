@@ -1,0 +1,108 @@
+"""A pass tells what kept it from its end, and a pass that found nothing out unsays nothing."""
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelway import reconcile
+from modelway.errors import ChildContested, ClusterError, Leftover, ModelwayError, NameConflict, RetryLater, Vanished
+from modelway.metrics import Metrics
+from modelway.reconcile import MOMENT_SECONDS, Reconciler
+from modelway.settings import Settings
+from modelway.state import Observed
+from support.observed import KEY, deployment, observed, owner, revision
+
+FORBIDDEN = (
+    'deployments.apps "fraud" is forbidden: User "operator" cannot patch resource "deployments" in API group "apps"'
+)
+
+
+def _forbidden() -> ClusterError:
+    error = ClusterError(FORBIDDEN, status=403)
+    error.about = "Deployment fraud"
+    return error
+
+
+class _World:
+    """The parts around a reconciler: a cache that holds what was published, and an applier that fails as it is told."""
+
+    def __init__(self) -> None:
+        self.failure: ModelwayError | None = None
+        self.status: dict[str, Any] = {}
+        parts: Any = self
+        self.reconciler = Reconciler(parts, parts, parts, parts, settings=Settings(), metrics=Metrics())
+
+    def observe(self, _: object) -> Observed:
+        return observed(deployment(), revision("r", 1), by=owner(status=self.status))
+
+    async def carry_out(self, *_: object) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+    async def look(self, *_: object) -> None:
+        """No pods are refused."""
+
+    def corrected(self, seen: Observed) -> Observed:
+        return seen
+
+    async def publish(self, _: object, status: dict[str, Any], **__: object) -> None:
+        self.status = status
+
+    def passes(self, failure: ModelwayError | None) -> tuple[str, float | ModelwayError | None]:
+        """The reason after a pass, and when the next one is due or what it raised."""
+        self.failure = failure
+        try:
+            due: float | ModelwayError | None = asyncio.run(self.reconciler.reconcile(KEY))
+        except ModelwayError as error:
+            due = error
+        return next(one["reason"] for one in self.status["conditions"] if one["type"] == "Ready"), due
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason", "due"),
+    [
+        (NameConflict("taken"), "NameConflict", reconcile.CONFLICT_SECONDS),
+        (ChildContested("fought over", seconds=40.0), "ChildContested", 40.0),
+        (Vanished("going"), "NamespaceTerminating", None),
+    ],
+)
+def test_what_keeps_a_pass_from_its_end_is_told_and_looked_at_again(
+    failure: ModelwayError, reason: str, due: float | None
+) -> None:
+    assert _World().passes(failure) == (reason, due)
+
+
+def test_a_leftover_of_an_earlier_model_is_waited_for() -> None:
+    failure = Leftover("Waiting for Service fraud", seconds=1.0)
+    assert _World().passes(failure) == ("Progressing", failure)
+
+
+def test_a_right_that_is_missing_for_a_moment_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(0.0, MOMENT_SECONDS)
+    world = _World()
+    monkeypatch.setattr("modelway.reconcile.time.monotonic", lambda: next(clock) / 2)
+    told = [world.passes(_forbidden())[0] for _ in range(4)]
+    assert told[0] != "OperatorForbidden"
+    assert told[-1] == "OperatorForbidden"
+
+
+failures = st.sampled_from(
+    [
+        ClusterError("away", status=0),
+        ClusterError("broken", status=500),
+        ClusterError("overloaded", status=503),
+        RetryLater("busy", seconds=1.0),
+    ]
+)
+
+
+@given(st.lists(failures, max_size=10))
+def test_a_storm_unsays_nothing(storm: list[ModelwayError]) -> None:
+    world = _World()
+    world.passes(NameConflict("taken"))
+    assert {world.passes(failure)[0] for failure in storm} <= {"NameConflict"}
+    assert world.passes(None)[0] != "NameConflict"
