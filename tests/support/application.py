@@ -37,8 +37,12 @@ class Application:
         """Sync as a person does by hand, and wait for the end."""
         mark = {"name": "number", "value": str(next(_numbers))}
         operation = {"sync": {"prune": True}, "initiatedBy": {"username": "test"}, "info": [mark]}
-        self._kubectl("patch", "application", self.name, "--type=merge", "-p", json.dumps({"operation": operation}))
+        self.patch({"operation": operation})
         eventually(lambda: self._ended(mark), describe=lambda: self.status.get("operationState"))
+
+    def patch(self, change: Object) -> None:
+        """Change the Application itself by a JSON merge patch."""
+        self._kubectl("patch", "application", self.name, "--type=merge", "-p", json.dumps(change))
 
     def health(self, kind: str, name: str) -> tuple[str, str]:
         """Status and message of a resource that git names; empty while Argo CD has not judged it."""

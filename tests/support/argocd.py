@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from fakeredis import FakeStrictRedis, TcpFakeServer
 
-from sandbox import Sandbox, processes
+from sandbox import Sandbox, controlplane, processes
 from sandbox.binaries import parts
 from sandbox.layout import log_file
 from sandbox.network import free_ports
@@ -23,7 +23,7 @@ from support.cluster import Kubectl, Object
 from support.waiting import eventually
 
 NAMESPACE = "argocd"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 RESYNC_SECONDS = 10
 ROLES = ("argocd", "argocd-repo-server", "argocd-application-controller")
 CONFIG_MAPS = (
@@ -84,7 +84,7 @@ class ArgoCD:
     def _install(self) -> None:
         for kind in ("application", "applicationset", "appproject"):
             self.kubectl("apply", "--server-side", "-f", str(self._programs / f"{kind}-crd.yaml"))
-        eventually(lambda: self.kubectl("get", "applications,appprojects", "-A", "--ignore-not-found") == "")
+        self._wait(lambda: self.kubectl("get", "applications,appprojects", "-A", "--ignore-not-found") == "")
         self.kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         self.kubectl.apply([*(_part("ConfigMap", name) for name in CONFIG_MAPS), _secret(), _project()])
 
@@ -147,6 +147,7 @@ class ArgoCD:
         for name in paths.values():
             (self._folder / name).mkdir(parents=True, exist_ok=True)
         return {
+            **controlplane.GO_ENVIRONMENT,
             **{variable: str(self._folder / name) for variable, name in paths.items()},
             "PATH": f"{self._folder / 'bin'}:{os.environ['PATH']}",
             "KUBECONFIG": str(self._sandbox.kubeconfig),
