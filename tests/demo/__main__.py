@@ -1,4 +1,4 @@
-"""`python -m demo`: the whole product, from an empty machine to predictions, an update under load and a mistake."""
+"""`python -m demo`: the whole product, from an empty machine to predictions, an update under load, scaling and a mistake."""
 
 import argparse
 import shlex
@@ -9,7 +9,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from demo import acts, setup
+from demo import acts, scaling, setup
 from demo.errors import DemoError
 from demo.place import Place, context_place, sandbox_place, train
 from demo.progress import Narrator
@@ -67,6 +67,8 @@ def _play(place: Place, narrator: Narrator) -> int:
     acts.predict(place, narrator)
     narrator.chapter("A new version under load")
     tally = acts.roll(place, narrator)
+    narrator.chapter("More load than one pod takes")
+    tally.add(scaling.scale(place, narrator))
     narrator.chapter("A mistake")
     acts.get_it_wrong(place, narrator)
     return tally.failed

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from demo.errors import DemoError
-from demo.load import Load, Tally
+from demo.load import Load, Tally, failures, told
 from demo.place import ROOT, Place
 from demo.progress import Narrator, Step
 from support.cluster import Kubectl, namespace_manifest
@@ -31,7 +31,7 @@ CALM_SECONDS = 2.0
 
 def serve(place: Place, narrator: Narrator) -> None:
     """Apply one YAML per model and watch both become ready."""
-    kubectl = _in_namespace(place)
+    kubectl = in_namespace(place)
     narrator.command(f"kubectl create namespace {NAMESPACE}")
     kubectl.apply(namespace_manifest(NAMESPACE))
     for name, folder in EXAMPLES.items():
@@ -49,7 +49,7 @@ def predict(place: Place, narrator: Narrator) -> None:
         url = infer_url(place, name)
         _wait_for_service(url)
         narrator.command(f"curl -H 'Content-Type: application/json' -d @{folder.relative_to(ROOT)}/request.json {url}")
-        narrator.say(json.dumps(_ask(url, _request(name))))
+        narrator.say(json.dumps(_ask(url, request(name))))
 
 
 def roll(place: Place, narrator: Narrator) -> Tally:
@@ -58,22 +58,22 @@ def roll(place: Place, narrator: Narrator) -> Tally:
     Raises:
         DemoError: the second version did not take over.
     """
-    kubectl = _in_namespace(place)
+    kubectl = in_namespace(place)
     url = infer_url(place, "fraud")
     narrator.command(f"sed s/v1/v2/ examples/fraud/modeldeployment.yaml | kubectl apply -n {NAMESPACE} -f -")
     with narrator.step("fraud goes from v1 to v2 while 4 clients keep asking it") as step:
-        with Load(url, _request("fraud")) as load:
+        with Load(url, request("fraud")) as load:
             _keep_asking(load, step)
             _apply(kubectl, _manifest("fraud", version="v2"))
             _wait_for(kubectl, "fraud", "Serving", step)
-            _until(lambda: len(kubectl.list("pods", "modelway.dev/name=fraud")) == 2, "the old pods to end", step)
+            until(lambda: len(kubectl.list("pods", "modelway.dev/name=fraud")) == 2, "the old pods to end", step)
             _keep_asking(load, step)
         tally = load.tally()
-        step.result = _told(tally)
+        step.result = told(tally)
     if not {"v1", "v2"} <= tally.versions.keys():
         raise DemoError(f"both versions of fraud should have answered, but these did: {dict(tally.versions)}")
-    for failure, count in tally.failures.most_common(5):
-        narrator.say(f"{count} x {failure}")
+    for line in failures(tally):
+        narrator.say(line)
     return tally
 
 
@@ -83,7 +83,7 @@ def get_it_wrong(place: Place, narrator: Narrator) -> None:
     Raises:
         DemoError: the status says something else, or the old revision stopped answering.
     """
-    kubectl = _in_namespace(place)
+    kubectl = in_namespace(place)
     url = infer_url(place, "breast-cancer")
     narrator.command(f"sed s/v1/v9/ examples/breast_cancer/modeldeployment.yaml | kubectl apply -n {NAMESPACE} -f -")
     _apply(kubectl, _manifest("breast-cancer", version="v9"))
@@ -91,13 +91,14 @@ def get_it_wrong(place: Place, narrator: Narrator) -> None:
         message = _wait_for(kubectl, "breast-cancer", "ModelNotFound", step)["message"]
     _show(kubectl, narrator)
     narrator.say(f"Message: {message}")
-    answer = _ask(url, _request("breast-cancer"))
+    answer = _ask(url, request("breast-cancer"))
     if answer.get("model_version") != "v1":
         raise DemoError(f"breast-cancer v1 should go on serving, but this answered: {json.dumps(answer)}")
     narrator.say(f"Version {answer['model_version']} goes on answering: {json.dumps(answer['outputs'][0]['data'])}")
 
 
-def _in_namespace(place: Place) -> Kubectl:
+def in_namespace(place: Place) -> Kubectl:
+    """Kubectl where the demo's models are."""
     return place.kubectl.in_namespace(NAMESPACE)
 
 
@@ -112,7 +113,8 @@ def _apply(kubectl: Kubectl, manifest: Object) -> None:
     kubectl("apply", "-f", "-", input=json.dumps(manifest))
 
 
-def _request(name: str) -> bytes:
+def request(name: str) -> bytes:
+    """The body of an example's request."""
     return (EXAMPLES[name] / "request.json").read_bytes()
 
 
@@ -124,7 +126,7 @@ def _show(kubectl: Kubectl, narrator: Narrator) -> None:
 
 def infer_url(place: Place, name: str) -> str:
     """Where a model is asked, by the address of its Service."""
-    service = _in_namespace(place).get("service", name)["spec"]
+    service = in_namespace(place).get("service", name)["spec"]
     return f"http://{service['clusterIP']}:{service['ports'][0]['port']}/v2/models/{name}/infer"
 
 
@@ -161,23 +163,27 @@ def _wait_for(kubectl: Kubectl, name: str, reason: str, step: Step) -> Object:
     """The Ready condition once it is of today's generation and has this reason."""
 
     def reached() -> Object | None:
-        ready = _ready(kubectl, name)
-        step.note(f"{ready['reason']}: {ready['message']}")
-        return ready if ready["reason"] == reason else None
+        ready = condition(kubectl, name, "Ready")
+        step.note(f"{ready['reason']}: {ready['message']}" if ready else "the operator has not seen it yet")
+        return ready if ready.get("reason") == reason else None
 
-    return _until(reached, f"{name} to be {reason}", step)
+    return until(reached, f"{name} to be {reason}", step)
 
 
-def _ready(kubectl: Kubectl, name: str) -> Object:
+def condition(kubectl: Kubectl, name: str, kind: str) -> Object:
+    """The condition of this type once it is of today's generation; empty before."""
     found = kubectl.get("mdep", name)
-    for condition in found.get("status", {}).get("conditions", []):
-        if condition["type"] == "Ready" and condition["observedGeneration"] == found["metadata"]["generation"]:
-            ready: Object = condition
-            return ready
-    return {"reason": "Waiting", "message": "the operator has not seen it yet"}
+    conditions = found.get("status", {}).get("conditions", [])
+    generation = found["metadata"]["generation"]
+    return next((one for one in conditions if (one["type"], one["observedGeneration"]) == (kind, generation)), {})
 
 
-def _until(question: Callable[[], T | None], purpose: str, step: Step) -> T:
+def until(question: Callable[[], T | None], purpose: str, step: Step) -> T:
+    """The first truthy answer.
+
+    Raises:
+        DemoError: there was none in time.
+    """
     end = time.monotonic() + READY_SECONDS
     while not (answer := question()):
         if time.monotonic() > end:
@@ -191,9 +197,3 @@ def _keep_asking(load: Load, step: Step) -> None:
     while time.monotonic() < end:
         step.note(f"{load.requests():,} requests")
         time.sleep(POLL_SECONDS)
-
-
-def _told(tally: Tally) -> str:
-    shares = ", ".join(f"{count:,} by {version}" for version, count in sorted(tally.versions.items()))
-    latency = f"p50 {tally.percentile(0.5):.1f} ms, p99 {tally.percentile(0.99):.1f} ms"
-    return f"{tally.failed} of {tally.requests:,} requests failed ({shares}; {latency})"

@@ -1,11 +1,17 @@
-"""Steady load on one endpoint: keep-alive connections in threads, every answer counted, nothing retried."""
+"""Steady load on one endpoint: keep-alive connections in threads, every answer counted, nothing retried.
 
+`python -m demo.load FILE URL` posts the body in a file until it is stopped by Ctrl-C, and says what came back.
+"""
+
+import argparse
 import http.client
 import json
+import sys
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -108,3 +114,40 @@ class Load:
             tally.milliseconds.append((time.monotonic() - began) * 1000)
             tally.versions[json.loads(answer).get("model_version", "unnamed")] += 1
         connection.close()
+
+
+def told(tally: Tally) -> str:
+    """What clients got, in a line."""
+    shares = ", ".join(f"{count:,} by {version}" for version, count in sorted(tally.versions.items()))
+    latency = f"p50 {tally.percentile(0.5):.1f} ms, p99 {tally.percentile(0.99):.1f} ms"
+    return f"{tally.failed} of {tally.requests:,} requests failed ({shares}; {latency})"
+
+
+def failures(tally: Tally) -> list[str]:
+    """The most frequent failures, a line each."""
+    return [f"{count} x {failure}" for failure, count in tally.failures.most_common(5)]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Load an endpoint by hand; the exit code is 1 when a request failed."""
+    parser = argparse.ArgumentParser(prog="python -m demo.load", description="Load an endpoint until Ctrl-C.")
+    parser.add_argument("file", type=Path, help="the JSON request to post")
+    parser.add_argument("url", help="where to")
+    parser.add_argument("--connections", type=int, default=4, help="how many clients (default %(default)s)")
+    parser.add_argument("--pause", type=float, default=0.002, help="seconds between an answer and the next request")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop by itself after so many")
+    options = parser.parse_args(argv)
+    end = time.monotonic() + options.seconds
+    with Load(options.url, options.file.read_bytes(), connections=options.connections, pause=options.pause) as load:
+        try:
+            while time.monotonic() < end:
+                time.sleep(min(1.0, options.seconds))
+        except KeyboardInterrupt:
+            pass
+    tally = load.tally()
+    sys.stdout.writelines(f"{line}\n" for line in (told(tally), *failures(tally)))
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
