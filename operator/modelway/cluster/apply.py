@@ -76,7 +76,7 @@ class Applier:
         """
         self._meet(observed.owner)
         self._truce.recall(plan, observed)
-        refusals = await self._prune(plan.prune, observed.owner.key.namespace)
+        refusals = await self._prune(plan.prune, observed.owner.key)
         refusals |= await self._take_all(plan.steps, observed)
         if refusals:
             raise next(iter(refusals.values()))
@@ -95,16 +95,17 @@ class Applier:
         self._taken = {one for one in self._taken if one[0] != key}
         self._truce.forget(key)
 
-    async def _prune(self, children: Iterable[Child], namespace: str) -> Refusals:
+    async def _prune(self, children: Iterable[Child], key: Key) -> Refusals:
         refusals: Refusals = {}
         for child in children:
             kind = KIND_NAMED[child.id.kind]
             try:
-                await self._client.delete(kind, namespace, child.id.name, uid=child.uid)
+                await self._client.delete(kind, key.namespace, child.id.name, uid=child.uid)
             except ClusterError as error:
                 refusals[child.id] = _of_child(error, child.id)
             else:
-                self._cache.drop(ObjectId(kind.name, namespace, child.id.name), int(child.resource_version))
+                self._cache.drop(ObjectId(kind.name, key.namespace, child.id.name), int(child.resource_version))
+                self._applied[key].pop(child.id, None)  # should it be wanted again, that is no repair
         return refusals
 
     async def _take_all(self, steps: Iterable[Step], observed: Observed) -> Refusals:
