@@ -165,8 +165,7 @@ def test_every_default_is_allowed_and_described_by_the_schema() -> None:
 def test_the_definition_is_the_generated_one_kept_on_request(keep: bool) -> None:  # noqa: FBT001
     (definition,) = of_kind(helm.render({"crds": {"keep": keep}}), "CustomResourceDefinition")
     annotations = definition["metadata"].pop("annotations", {})
-    kept = {"helm.sh/resource-policy": "keep", "argocd.argoproj.io/sync-options": "Prune=false"}
-    assert annotations == (kept if keep else {})
+    assert annotations == ({"helm.sh/resource-policy": "keep"} if keep else {})
     assert definition == yaml.safe_load(CRD.read_text())
 
 

@@ -202,7 +202,22 @@ def test_a_model_removed_from_git_goes_with_its_children(gitops: GitOps, models:
     eventually(lambda: not left(), deadline=SECONDS, describe=left)
 
 
-@pytest.mark.parametrize("state", recorded())
+def test_the_definition_stays_when_the_chart_no_longer_brings_it(gitops: GitOps, models: Application) -> None:
+    """With it would go every model."""
+    chart = gitops.application("modelway")
+    chart.patch({"spec": {"source": {"helm": {"valuesObject": {"crds": {"install": False}}}}}})
+    try:
+        chart.refresh()
+        chart.sync()
+        assert "CustomResourceDefinition" not in {one["kind"] for one in chart.resources()}
+        assert "deletionTimestamp" not in gitops.kubectl.get("crd", "modeldeployments.modelway.dev")["metadata"]
+    finally:
+        chart.patch({"spec": {"source": {"helm": {"valuesObject": {"crds": None}}}}})
+
+
+@pytest.mark.parametrize(
+    "state", ["healthy-autoscaled", "progressing-never-seen", "degraded-beside-the-old", "suspended"]
+)
 def test_argo_cd_itself_reads_a_recorded_status_alike(gitops: GitOps, tmp_path: Path, state: str) -> None:
     file = tmp_path / "object.yaml"
     file.write_text(yaml.safe_dump(recorded()[state]))
