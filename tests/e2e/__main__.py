@@ -9,7 +9,7 @@ from e2e import machine, session
 from e2e.errors import E2eError
 from sandbox import SandboxError
 
-TESTS = (sys.executable, "-m", "pytest", "tests/e2e")
+TESTS = (sys.executable, "-m", "pytest", "tests/e2e", "--timeout=1200", "--durations=8", "-v")
 
 
 def main(argv: list[str] | None = None) -> int:

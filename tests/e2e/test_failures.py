@@ -12,13 +12,13 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
-from e2e.conftest import KUBECONFIG, values
+from e2e.conftest import KUBECONFIG, READY_SECONDS, values
 from support import helm
 from support.cluster import Kubectl, Object
 from support.deployed import Deployed
 
 STORE = "http://models.model-store.svc:8080"
-FAILURE_SECONDS = 90.0
+FAILURE_SECONDS = 180.0
 COLUMNS = 60
 
 
@@ -40,12 +40,12 @@ def test_the_kernel_ends_a_server_that_loads_too_much(models: Path, deployed: De
 def test_the_kernel_ends_a_server_that_is_asked_too_much(models: Path, deployed: Deployed) -> None:
     rows = np.random.default_rng(0).normal(size=(2, COLUMNS))
     joblib.dump(make_pipeline(PolynomialFeatures(3), LinearRegression()).fit(rows, [0, 1]), models / "cubes.joblib")
-    deployed.apply(model={"uri": f"{STORE}/cubes.joblib"}, runtime=_memory("512Mi")).is_ready()
+    deployed.apply(model={"uri": f"{STORE}/cubes.joblib"}, runtime=_memory("512Mi")).is_ready(deadline=READY_SECONDS)
     with pytest.raises(OSError):
         _ask(deployed.status["url"], np.zeros((3000, COLUMNS)))
     deployed.becomes("OutOfMemory", deadline=FAILURE_SECONDS)
     assert [end["reason"] for end in ends(deployed.kubectl)] == ["OOMKilled"]
-    deployed.is_ready(deadline=FAILURE_SECONDS)
+    deployed.is_ready(deadline=READY_SECONDS)
 
 
 @pytest.fixture
@@ -75,4 +75,4 @@ def _memory(limit: str) -> Object:
 def _ask(url: str, rows: "np.ndarray[tuple[int, int], np.dtype[np.float64]]") -> None:
     body = json.dumps({"instances": rows.tolist()}).encode()
     request = urllib.request.Request(f"{url}/v1/models/fraud:predict", body, {"Content-Type": "application/json"})
-    urllib.request.urlopen(request, timeout=30).close()
+    urllib.request.urlopen(request, timeout=60).close()

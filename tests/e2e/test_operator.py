@@ -12,7 +12,7 @@ from support.cluster import Kubectl
 from support.installed import SYSTEM
 from support.waiting import eventually
 
-SECONDS = 90.0
+SECONDS = 180.0
 PODS = "app.kubernetes.io/instance=modelway"
 
 
