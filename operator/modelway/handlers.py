@@ -32,6 +32,9 @@ RETRY_SECONDS = (0.5, 1.0, 2.0)
 """Pauses before a watch that could not be opened is tried again; the last one for ever."""
 
 EXIT_SECONDS = 1.0
+IDLE_SECONDS = 1.0
+"""How long kopf keeps a task for an object that is at rest: a burst of thousands would hold theirs for 5 s, and the memory after."""
+
 LIST_CHUNK = 500
 
 
@@ -102,6 +105,7 @@ def _settings(on_failure: Callable[[], None]) -> kopf.OperatorSettings:
     settings.networking.enforce_retry_after = True
     settings.networking.error_backoffs = _Persistence(on_failure)
     settings.queueing.exit_timeout = EXIT_SECONDS
+    settings.queueing.idle_timeout = IDLE_SECONDS
     settings.persistence.diffbase_storage = _NoDiffs()
     for kind in WATCHED:
         if selector_of(kind):

@@ -28,7 +28,7 @@ from modelway.reconcile import Reconciler
 from modelway.settings import Settings
 from modelway.state import Key
 
-WORKERS = 8
+WORKERS = 16
 """Passes at the same time."""
 
 PASS_SECONDS = 60.0
