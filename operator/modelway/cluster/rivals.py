@@ -39,7 +39,7 @@ def _by(managers: list[str], obj: Mapping[str, Any]) -> str:
 
 def _differences(wanted: Any, found: Any, path: Path) -> Iterator[Path]:
     """The paths of the smallest parts of `wanted` that are absent or otherwise in `found`."""
-    if wanted == found:
+    if wanted == found or (wanted == {} and found is None):
         return
     if isinstance(wanted, dict) and isinstance(found, dict):
         for name, value in wanted.items():
