@@ -302,7 +302,7 @@ def test_an_operator_that_starts_without_an_api_server_waits_for_it(world: World
     world.faults.away = True
     try:
         world.operator.start()
-        eventually(lambda: world.operator.probe("/readyz") == 503, deadline=30)
+        eventually(lambda: world.operator.probe("/readyz") == 503, deadline=90)
         _let_pass(4, lambda: world.operator.alive and world.operator.probe("/livez") == 200)
     finally:
         world.faults.away = False
