@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from modelway.reasons import Reason
 from sandbox import Sandbox
 from support.cluster import Kubectl, namespace_manifest
 from support.deployed import Deployed
@@ -28,20 +29,26 @@ SMALL = {"requests": {"cpu": "10m", "memory": "64Mi"}}
 class Case(NamedTuple):
     """What is said of a ModelDeployment."""
 
-    reason: str
+    reason: Reason
     says: tuple[str, ...]
 
 
 CASES = {
-    "image-missing": Case("ImagePullFailed", ("Image modelway/nowhere:1 of pod", "not found", "server.image")),
-    "image-denied": Case("ImagePullDenied", (f"Image {PRIVATE}:1", "401 Unauthorized", "server.imagePullSecrets")),
-    "no-room": Case("Unschedulable", ("with too little free cpu", "Insufficient cpu", "resources.requests")),
-    "no-label": Case("Unschedulable", ("without the labels", "spec.scheduling.nodeSelector")),
-    "tainted": Case("Unschedulable", ("1 with a taint that the pod does not tolerate", "spec.scheduling.tolerations")),
-    "no-secret": Case("SecretNotFound", ("There is no Secret absent in namespace", "Create it")),
-    "no-keys": Case("AccessDenied", ("without credentials", "Secret empty of namespace", "AWS_ACCESS_KEY_ID", "403")),
-    "evicted": Case("Evicted", ('EmptyDir volume "tmp"', "Node sandbox stopped pod evicted-")),
-    "stopped": Case("CrashLoop", ("exit code 1", "kubectl logs stopped-")),
+    "image-missing": Case(Reason.IMAGE_PULL_FAILED, ("Image modelway/nowhere:1 of pod", "not found", "server.image")),
+    "image-denied": Case(
+        Reason.IMAGE_PULL_DENIED, (f"Image {PRIVATE}:1", "401 Unauthorized", "server.imagePullSecrets")
+    ),
+    "no-room": Case(Reason.UNSCHEDULABLE, ("with too little free cpu", "Insufficient cpu", "resources.requests")),
+    "no-label": Case(Reason.UNSCHEDULABLE, ("without the labels", "spec.scheduling.nodeSelector")),
+    "tainted": Case(
+        Reason.UNSCHEDULABLE, ("1 with a taint that the pod does not tolerate", "spec.scheduling.tolerations")
+    ),
+    "no-secret": Case(Reason.SECRET_NOT_FOUND, ("There is no Secret absent in namespace", "Create it")),
+    "no-keys": Case(
+        Reason.ACCESS_DENIED, ("without credentials", "Secret empty of namespace", "AWS_ACCESS_KEY_ID", "403")
+    ),
+    "evicted": Case(Reason.EVICTED, ('EmptyDir volume "tmp"', "Node sandbox stopped pod evicted-")),
+    "stopped": Case(Reason.CRASH_LOOP, ("exit code 1", "kubectl logs stopped-")),
 }
 
 
@@ -88,9 +95,13 @@ def _applied(store: ModelStore) -> dict[str, Callable[[Deployed], object]]:
 @pytest.mark.parametrize("title", CASES)
 def test_the_message_names_the_cause_and_the_remedy(crowd: Kubectl, title: str) -> None:
     case = CASES[title]
-    condition = Deployed(crowd, title).becomes(case.reason, deadline=SECONDS)
+    deployed = Deployed(crowd, title)
+    condition = deployed.becomes(case.reason, deadline=SECONDS)
     assert [part for part in case.says if part not in condition["message"]] == [], condition["message"]
     assert condition["status"] == "False"
+    waits = case.reason.waiting_cures
+    told = {kind: deployed.condition(kind)["status"] for kind in ("Reconciling", "Stalled")}
+    assert told == {"Reconciling": str(waits), "Stalled": str(not waits)}
 
 
 def test_every_message_is_seen_in_one_line_of_kubectl_get(crowd: Kubectl) -> None:
