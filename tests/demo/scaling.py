@@ -11,7 +11,7 @@ PATCH = EXAMPLES[NAME] / "scaling.yaml"
 PODS = f"modelway.dev/name={NAME}"
 MOST = 3
 PEAK_CLIENTS, CALM_CLIENTS = 8, 2
-PEAK_PAUSE, CALM_PAUSE = 0.002, 0.5
+PEAK_PAUSE, CALM_PAUSE = 0.002, 1.0
 """Seconds that each client waits before it asks again."""
 
 
