@@ -9,8 +9,8 @@ import pytest
 
 from sandbox.node.logs import Log, Output
 from sandbox.node.memory import Memory
-from sandbox.node.usage import resident
 from sandbox.node.payload import MountError, project, write
+from sandbox.node.usage import resident
 from support.waiting import eventually
 
 DATA = {"a": b"1", "b": b"2"}
