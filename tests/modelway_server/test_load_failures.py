@@ -16,9 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import SVC
 
-from modelway_server.errors import LoadFailure, LoadTimeout, RuntimeVersionMismatch
+from modelway_server.errors import LoadFailure, RuntimeVersionMismatch
 from modelway_server.runtimes.estimator import EstimatorRuntime, load_estimator
-from support.models import WINE, WINE_KINDS, Absorbed, Broken, Crashing, Stubborn, Told, wine_forest
+from support.models import WINE, WINE_KINDS, Broken, Crashing, Stubborn, Told, wine_forest
 from support.served import Served
 
 Launch = Callable[..., Served]
@@ -156,12 +156,6 @@ def test_a_model_that_never_loads_ends_in_time(launched: Launch) -> None:
     server = launched("--startup-timeout=4", model=Stubborn(600.0))
     assert server.process.wait(timeout=60) == 26
     assert server.report["reason"] == "LoadTimeout"
-
-
-def test_native_code_that_never_lets_go_is_a_load_timeout_too(launched: Launch) -> None:
-    server = launched("--startup-timeout=10", model=Absorbed())
-    assert server.process.wait(timeout=60) == LoadTimeout.exit_code
-    assert "in __setstate__" in (server.directory / "log").read_text()
 
 
 def test_a_crash_while_loading_leaves_the_place_in_the_log(launched: Launch) -> None:
