@@ -123,7 +123,5 @@ def _scalar(value: Any) -> str | bool | int | float | None:
 def _settled(values: NDArray[Any], datatype: str | None) -> NDArray[Any]:
     if datatype == "BYTES":
         return values.astype(object)
-    if datatype == "FP64" and values.dtype.kind in "iuO":
-        numbers = all(value is None or isinstance(value, int | float) for value in values.flat)
-        return values.astype(np.float64) if numbers else values
-    return values
+    mixed = values.dtype.kind == "O" and any(isinstance(value, str) for value in values.flat)
+    return values.astype(np.float64) if datatype == "FP64" and not mixed else values
