@@ -37,11 +37,11 @@ def _load_and_rest(place: Place, kubectl: Kubectl, narrator: Narrator) -> Tally:
     url, body = infer_url(place, NAME), request(NAME)
     with Load(url, body, connections=CALM_CLIENTS, pause=CALM_PAUSE) as calm:
         with Load(url, body, connections=PEAK_CLIENTS, pause=PEAK_PAUSE) as peak:
-            with narrator.step(f"{PEAK_CLIENTS} clients ask as fast as they can: pods are started") as step:
+            with narrator.step(f"{PEAK_CLIENTS} clients ask as fast as they can, and pods are started") as step:
                 until(lambda: _has(kubectl, MOST, step), f"{MOST} pods that serve", step)
                 step.result = f"from 1 pod to {MOST}"
             _show(kubectl, narrator)
-        with narrator.step(f"They leave, {CALM_CLIENTS} calm ones stay: pods are taken away") as step:
+        with narrator.step(f"They leave, {CALM_CLIENTS} calm ones stay, and pods are taken away") as step:
             until(lambda: _has(kubectl, 1, step), "the spare pods to end", step)
             step.result = f"from {MOST} pods to 1"
     tally = peak.tally()
