@@ -145,6 +145,10 @@ def test_classes_that_cannot_be_told_are_left_out() -> None:
     assert told(plane(Odd(np.array([1, 2]))), "predict") is None
 
 
+def test_classes_that_are_not_the_columns_are_left_out() -> None:
+    assert told(plane(Odd(np.zeros((3, 2)), np.array([1, 2, 3]))), "predict") is None
+
+
 def objects(*values: Any) -> Any:
     array = np.empty(len(values), dtype=object)
     array[:] = values
