@@ -26,7 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int | None = getattr(parsed, "run", _run_operator)(parsed)
         sys.stdout.flush()
-    except (InvalidSettings, NoCluster, commands.MissingPackage) as error:
+    except ModuleNotFoundError as error:
+        if (remedy := commands.missing_package(error)) is None:
+            raise
+        print(f"{parser.prog}: {remedy}", file=sys.stderr)
+        return EXIT_USAGE
+    except (InvalidSettings, NoCluster) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return EXIT_USAGE
     except BrokenPipeError:

@@ -225,17 +225,24 @@ def test_a_laptop_needs_neither_cluster_client_nor_model_server(folder: Path) ->
     assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "set()")
 
 
-def test_a_package_that_is_missing_is_named_with_its_remedy(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("package", "command", "extra"),
+    [
+        ("cel_expr_python", ["validate", "-f", "x.yaml"], "cli"),
+        ("argcomplete", ["completion", "bash"], "cli"),
+        ("kubernetes", ["status"], "cli"),
+        ("kopf", ["run"], "operator"),
+    ],
+)
+def test_a_package_that_is_missing_is_named_with_its_remedy(
+    package: str, command: list[str], extra: str, folder: Path
+) -> None:
     (folder / "x.yaml").write_text(GOOD)
-    code = (
-        "import sys; sys.modules['cel_expr_python'] = None; "
-        "from modelway.__main__ import main; sys.exit(main(['validate', '-f', 'x.yaml']))"
-    )
+    code = f"import sys; sys.modules[{package!r}] = None; from modelway.__main__ import main; sys.exit(main({command}))"
     result = run_python("-c", code)
-    assert (result.returncode, result.stderr) == (
-        2,
-        "modelway: validate needs the package cel_expr_python: pip install 'modelway[cli]'\n",
-    )
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"modelway: this command needs the package {package}")
+    assert result.stderr.endswith(f": pip install 'modelway[{extra}]'\n")
 
 
 def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from modelway.cli import completion
-from modelway.errors import ModelwayError
 
 HTTP_PORT, METRICS_PORT = 8080, 8082
 """The ports of the server in a pod."""
@@ -29,8 +28,10 @@ Commands = Any
 """What `ArgumentParser.add_subparsers` returns; argparse gives its type no public name."""
 
 
-class MissingPackage(ModelwayError):
-    """A command needs a package that is not installed."""
+def missing_package(error: ModuleNotFoundError) -> str | None:
+    """What to install for a command whose packages are not there; None when the module is not one of theirs."""
+    extra = _EXTRA_OF_PACKAGE.get((error.name or "").partition(".")[0])
+    return f"this command needs the package {error.name}: pip install 'modelway[{extra}]'" if extra else None
 
 
 def program(path: str = sys.argv[0]) -> str:
@@ -152,13 +153,7 @@ def _command(commands: Commands, name: str, help: str, description: str) -> argp
 
 
 def _run(name: str, arguments: argparse.Namespace) -> int:
-    try:
-        status: int = import_module(f"modelway.cli.{name}").run(arguments)
-    except ModuleNotFoundError as error:
-        extra = _EXTRA_OF_PACKAGE.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        raise MissingPackage(f"{name} needs the package {error.name}: pip install 'modelway[{extra}]'") from error
+    status: int = import_module(f"modelway.cli.{name}").run(arguments)
     return status
 
 
