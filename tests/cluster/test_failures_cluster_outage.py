@@ -130,7 +130,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, model_store: ModelStore) -> 
     ):
         kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
         kubectl("apply", "--server-side", "-f", str(crd))
-        kubectl("wait", "--for=condition=Established", "crd/modeldeployments.modelway.dev", "--timeout=30s")
+        wait = ("wait", "--for=condition=Established", "crd/modeldeployments.modelway.dev", "--timeout=30s")
+        eventually(lambda: kubectl(*wait))  # it fails at once on a definition without a status yet
         kubectl.create(namespace_manifest("outage"))
         kubectl = kubectl.in_namespace("outage")
         eventually(lambda: "default" in kubectl("get", "serviceaccounts", "-o", "name"))
