@@ -25,8 +25,10 @@ OURS = {"ownerReferences": [{"controller": True, "kind": "ModelDeployment", "nam
 class _Server:
     """Makes every object, but for the Services that it holds already."""
 
-    def __init__(self, service: Mapping[str, Any] | None) -> None:
+    def __init__(self, service: Mapping[str, Any] | None, *, strict: bool = False) -> None:
         self.service = service
+        self.strict = strict
+        """Whether nothing is made that carries a resourceVersion."""
         self.sent: list[tuple[str, bool, Mapping[str, str]]] = []
 
     async def apply(self, kind: Kind, body: dict[str, Any], *, force: bool, **_: Any) -> dict[str, Any]:
@@ -35,11 +37,12 @@ class _Server:
         self.sent.append((kind.name, force, identity))
         if kind is kinds.SERVICE and self.service and metadata.get("uid") != self.service["uid"]:
             raise ClusterError("taken", status=409)
+        if self.strict and "resourceVersion" in identity:
+            raise ClusterError("no such version", status=409)
         return {**body, "metadata": {**metadata, "uid": "u", "resourceVersion": "7"}}
 
     async def metadata_of(self, kind: Kind, *_: str) -> Mapping[str, Any] | None:
-        assert kind is kinds.SERVICE
-        return self.service
+        return self.service if kind is kinds.SERVICE else None
 
 
 def _pass(applier: Applier, cache: Cache) -> None:
@@ -80,3 +83,9 @@ def test_what_is_ours_without_the_cache_knowing_is_put_right(cache: Cache) -> No
     server = _Server(OURS)
     _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
     assert ("Service", True, {"uid": "u"}) in server.sent
+
+
+def test_a_server_that_makes_nothing_of_a_version_is_asked_without_one(cache: Cache) -> None:
+    server = _Server(None, strict=True)
+    _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+    assert [(force, identity) for _, force, identity in server.sent[1::2]] == [(False, {})] * 4

@@ -177,8 +177,8 @@ class Applier:
                 if error.status != _CONFLICT:
                     raise
             uid = await self._claim(step.id, observed)
-        if uid is None:
-            raise RetryLater(f"{step.id} came and went meanwhile", seconds=LEFTOVER_SECONDS)
+        if uid is None:  # it came and went, or this API server makes nothing that carries a resourceVersion
+            return await self._send(step, {}, force=False)
         return await self._changed(step, uid)
 
     async def _changed(self, step: Step, uid: str) -> dict[str, Any]:
