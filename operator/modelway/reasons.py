@@ -97,7 +97,7 @@ class Reason(StrEnum):
     IMAGE_PULL_DENIED = ("ImagePullDenied", Topic.POD, _PASSES,
         "The registry refuses to give the server image.", "Name a pull Secret in `server.imagePullSecrets` of the chart's values and create it in the model's namespace; or correct `server.image`.")
     SECRET_NOT_FOUND = ("SecretNotFound", Topic.POD, _PASSES,
-        "The Secret of `spec.model.storage.secretRef` does not exist in this namespace.", "Create it; pods then start by themselves.")
+        "The Secret of `spec.model.storage.secretRef` does not exist in this namespace.", "Create the Secret, or correct its name; pods then start by themselves.")
     CONTAINER_CONFIG_ERROR = ("ContainerConfigError", Topic.POD, _PASSES,
         "A container cannot be made, or the server did not understand its arguments.", "Read the message; use an operator and a server image of one release.")
     INVALID_IMAGE_NAME = ("InvalidImageName", Topic.POD, _STALLS,
@@ -126,7 +126,7 @@ class Reason(StrEnum):
     WEBHOOK_FAILED = ("WebhookFailed", Topic.CLUSTER, _PASSES,
         "A webhook that the API server must ask does not answer.", "Have it mended or removed; it is tried again by itself.")
     SERVICE_ACCOUNT_NOT_FOUND = ("ServiceAccountNotFound", Topic.CLUSTER, _PASSES,
-        "The namespace lacks the service account that the pods run under.", "Create it; pods then start by themselves.")
+        "The namespace lacks the service account that the pods run under.", "Create the service account; pods then start by themselves.")
     PRIORITY_CLASS_NOT_FOUND = ("PriorityClassNotFound", Topic.CLUSTER, _STALLS,
         "The cluster has no PriorityClass of that name.", "Correct `spec.scheduling.priorityClassName`, or leave it out.")
     RUNTIME_CLASS_NOT_FOUND = ("RuntimeClassNotFound", Topic.CLUSTER, _STALLS,
@@ -141,7 +141,7 @@ class Reason(StrEnum):
     INVALID_SPEC = ("InvalidSpec", Topic.RESOURCE, _STALLS,
         "The spec cannot be followed.", "Correct the field that the message names.")
     NAME_CONFLICT = ("NameConflict", Topic.RESOURCE, _STALLS,
-        "An object of a child's name exists and is not ours; it was left alone.", "Delete or rename it, or give the model another name.")
+        "An object of a child's name exists and is not ours; it was left alone.", "Delete or rename that object, or give the model another name.")
     CHILD_CONTESTED = ("ChildContested", Topic.RESOURCE, _STALLS,
         "Somebody keeps changing or deleting a child, which is put right every few minutes only.", "Stop the program that the message names, or make the change in the ModelDeployment.")
     CHILD_INVALID = ("ChildInvalid", Topic.RESOURCE, _STALLS,
