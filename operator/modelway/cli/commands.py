@@ -201,7 +201,8 @@ class _Version(argparse.Action):
     ) -> None:
         from importlib.metadata import version  # noqa: PLC0415
 
-        parser.exit(message=f"modelway {version('modelway')}\n")
+        print(f"modelway {version('modelway')}")
+        parser.exit()
 
 
 def _port(text: str) -> int:
