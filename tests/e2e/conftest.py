@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,4 +106,14 @@ def example(models: Path, installed: str, cluster_kubectl: Kubectl) -> Example:
     kubectl = cluster_kubectl.in_namespace(name)
     kubectl.apply(manifest("v1"))
     status = Deployed(kubectl, "breast-cancer").is_ready(deadline=READY_SECONDS).status
+    eventually(lambda: reaches(status["url"]), deadline=READY_SECONDS)
     return Example(kubectl, name, status["url"])
+
+
+def reaches(url: str) -> bool:
+    """Whether a model answers: kube-proxy learns of a new Service's first pod a moment after that is ready."""
+    try:
+        with urllib.request.urlopen(f"{url}/v2/health/ready", timeout=10) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

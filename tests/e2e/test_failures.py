@@ -12,10 +12,11 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
-from e2e.conftest import KUBECONFIG, READY_SECONDS, values
+from e2e.conftest import KUBECONFIG, READY_SECONDS, reaches, values
 from support import helm
 from support.cluster import Kubectl, Object
 from support.deployed import Deployed
+from support.waiting import eventually
 
 STORE = "http://models.model-store.svc:8080"
 FAILURE_SECONDS = 180.0
@@ -41,8 +42,10 @@ def test_the_kernel_ends_a_server_that_is_asked_too_much(models: Path, deployed:
     rows = np.random.default_rng(0).normal(size=(2, COLUMNS))
     joblib.dump(make_pipeline(PolynomialFeatures(3), LinearRegression()).fit(rows, [0, 1]), models / "cubes.joblib")
     deployed.apply(model={"uri": f"{STORE}/cubes.joblib"}, runtime=_memory("512Mi")).is_ready(deadline=READY_SECONDS)
+    url = deployed.status["url"]
+    eventually(lambda: reaches(url), deadline=READY_SECONDS)
     with pytest.raises(OSError):
-        _ask(deployed.status["url"], np.zeros((3000, COLUMNS)))
+        _ask(url, np.zeros((3000, COLUMNS)))
     deployed.becomes("OutOfMemory", deadline=FAILURE_SECONDS)
     assert [end["reason"] for end in ends(deployed.kubectl)] == ["OOMKilled"]
     deployed.is_ready(deadline=READY_SECONDS)
