@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression
 
+from modelway_server.contract.rows import rows_of_instances
+from modelway_server.contract.signature import Form
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.errors import InputError, InvalidInput, MalformedRequest
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
@@ -301,3 +304,17 @@ def test_no_json_makes_the_server_fail(model: str, v2: Any, v1: Any, anything: A
 
 def test_a_model_of_one_column_takes_bare_values() -> None:
     assert plane(Told().fit()).predict(b'{"instances": [0, 0.0]}').body == b'{"predictions":[0,0]}'
+
+
+def test_rows_as_columns_hold_what_a_data_frame_would() -> None:
+    runtime = EstimatorRuntime(mixed_pipeline(), METHODS[:1], None)
+    runtime.warm_up()
+    signature = runtime.signature
+    rows = [applicant(), applicant(city=None, age=None)]
+    frame = rows_of_instances(signature, rows, "instances")
+    columns = rows_of_instances(replace(signature, form=Form.COLUMNS), rows, "instances")
+    assert (columns.count, list(columns.values)) == (2, list(frame.values))
+    for name, values in columns.values.items():
+        np.testing.assert_array_equal(values, frame.values[name].to_numpy())
+    assert replace(signature, form=Form.COLUMNS).describe_inputs() == signature.describe_inputs()
+    assert runtime.call("predict", runtime.example().values, runtime.example().count)["predict"].shape == (1,)

@@ -30,7 +30,7 @@ class Rows:
     """Checked rows.
 
     Attributes:
-        values: what the model's method takes: an array, a DataFrame or a list of strings.
+        values: what the model's method takes: an array, a DataFrame, a dict of column arrays or a list of strings.
         count: how many rows there are, 1 or more.
     """
 
@@ -215,6 +215,8 @@ def _rows_of_arrays(signature: Signature, arrays: Sequence[Values], cell: Cell) 
         for index, (column, values) in enumerate(zip(columns, arrays, strict=True))
     }
     count = len(next(iter(checked.values())))
+    if signature.form is Form.COLUMNS:
+        return Rows(checked, count)
     if signature.form is Form.FRAME:
         import pandas as pd  # noqa: PLC0415  (0.4 s that only models with named columns need)
 

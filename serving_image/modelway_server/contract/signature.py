@@ -23,6 +23,8 @@ class Form(Enum):
     """An object array of [rows, width]: trained on mixed columns without names."""
     TEXT = "text"
     """A list of strings."""
+    COLUMNS = "columns"
+    """A dict of one array of [rows] per column, by its name: what a data frame holds, without pandas."""
 
 
 class Dates(Enum):
@@ -113,7 +115,7 @@ class Signature:
     def per_column(self) -> bool:
         """Whether a V2 request needs one tensor per column, because their datatypes differ."""
         used = {(column.datatype, column.dates) for column in self.columns if column.used}
-        return self.form in {Form.FRAME, Form.OBJECTS} and len(used) > 1
+        return self.form in {Form.FRAME, Form.OBJECTS, Form.COLUMNS} and len(used) > 1
 
     def describe_inputs(self) -> list[dict[str, Any]]:
         """The V2 metadata of the inputs."""

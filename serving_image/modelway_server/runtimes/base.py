@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Signature
 
 
@@ -12,12 +13,14 @@ class Runtime(Protocol):
 
     Attributes:
         platform: its format, as V2 metadata calls it.
+        engine: what evaluates it: `onnx`, `trees`, `linear`, `estimator`, `xgboost`...
         methods: what it can be asked for, the default first.
         signature: what it takes and gives; complete after `warm_up`.
-        description: what clients may know of it: estimator, library versions.
+        description: what clients may know of it: estimator, library versions, why this engine (`engine_reason`).
     """
 
     platform: str
+    engine: str
     methods: tuple[str, ...]
     signature: Signature
     description: dict[str, str]
@@ -35,4 +38,10 @@ class Runtime(Protocol):
         Raises:
             InvalidInput: the model refuses these rows.
             PredictionFailed: the model fails on any row.
+        """
+
+    def example(self) -> Rows:
+        """One row that it answers, as `call` takes it, to warm it up with and to measure what a call costs.
+
+        There is none before `warm_up`.
         """

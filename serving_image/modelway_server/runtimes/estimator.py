@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Form, Output, Signature
 from modelway_server.errors import (
     InvalidArtifact,
@@ -45,12 +46,14 @@ class EstimatorRuntime:
 
     Attributes:
         platform: `sklearn`.
+        engine: `estimator`: its own methods are called.
         methods: the methods it has, the one that answers by default first.
         signature: what it takes and gives; complete after `warm_up`.
         description: class and versions.
     """
 
     platform = "sklearn"
+    engine = "estimator"
 
     def __init__(self, estimator: Any, methods: tuple[str, ...], saved_with: str | None) -> None:
         self.methods = methods
@@ -102,6 +105,10 @@ class EstimatorRuntime:
         except Exception as error:
             raise self._blame(method, error) from error
         return settle(name_outputs(method, result, count), self.signature.outputs[method])
+
+    def example(self) -> Rows:
+        """The row that it was warmed up with."""
+        return Rows(self._well_row, 1)
 
     def _outputs_of(self, method: str) -> tuple[Output, ...]:
         arrays = name_outputs(method, getattr(self._estimator, method)(self._well_row), 1)

@@ -213,7 +213,7 @@ def _categorical(finding: Finding, categories: Any, *, strict: bool) -> Finding:
         finding.column,
         datatype=datatype,
         categories=frozenset(known) if strict else None,
-        missing=None if any(value is None for value in categories.tolist()) else float("nan"),
+        missing=None if any(value is None for value in categories.tolist()) else finding.column.missing,
     )
     return replace(finding, column=column, example=known[0] if known else None)
 
