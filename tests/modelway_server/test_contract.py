@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -314,7 +315,6 @@ def test_rows_as_columns_hold_what_a_data_frame_would() -> None:
     frame = rows_of_instances(signature, rows, "instances")
     columns = rows_of_instances(replace(signature, form=Form.COLUMNS), rows, "instances")
     assert (columns.count, list(columns.values)) == (2, list(frame.values))
-    for name, values in columns.values.items():
-        np.testing.assert_array_equal(values, frame.values[name].to_numpy())
+    pd.testing.assert_frame_equal(pd.DataFrame(columns.values).astype(object), frame.values.astype(object))
     assert replace(signature, form=Form.COLUMNS).describe_inputs() == signature.describe_inputs()
     assert runtime.call("predict", runtime.example().values, runtime.example().count)["predict"].shape == (1,)
