@@ -312,9 +312,10 @@ def test_rows_as_columns_hold_what_a_data_frame_would() -> None:
     runtime.warm_up()
     signature = runtime.signature
     rows = [applicant(), applicant(city=None, age=None)]
-    frame = rows_of_instances(signature, rows, "instances")
+    expected = rows_of_instances(signature, rows, "instances")
     columns = rows_of_instances(replace(signature, form=Form.COLUMNS), rows, "instances")
-    assert (columns.count, list(columns.values)) == (2, list(frame.values))
-    pd.testing.assert_frame_equal(pd.DataFrame(columns.values).astype(object), frame.values.astype(object))
+    frame, count = pd.DataFrame(columns.values), columns.count
+    pd.testing.assert_frame_equal(frame.astype(object), pd.DataFrame(expected.values).astype(object))
+    assert (isinstance(columns.values, dict), count) == (True, expected.count)
     assert replace(signature, form=Form.COLUMNS).describe_inputs() == signature.describe_inputs()
     assert runtime.call("predict", runtime.example().values, runtime.example().count)["predict"].shape == (1,)
