@@ -73,7 +73,7 @@ class DataPlane:
             outputs=outputs,
             classes=self._classes(methods) if request.classes else {},
         )
-        return Answer(answer, rows.count)
+        return Answer(answer.content, rows.count)
 
     def predict(self, body: bytes) -> Answer:
         """Answer a V1 prediction request with the default method.

@@ -16,21 +16,36 @@ def check_parameters(parameters: Any, field: str) -> None:
         raise MalformedRequest(f"parameters must be an object, it is {json_type(parameters)}", field=field)
 
 
-def asks_for_classes(parameters: Any) -> bool:
+def asks_for_classes(parameters: Any, field: str = "parameters") -> bool:
     """Whether the answer shall name the classes: `"parameters": {"classes": true}`.
 
     Raises:
         MalformedRequest: the parameters are no object, or `classes` is no boolean.
     """
-    check_parameters(parameters, "parameters")
-    wanted = (parameters or {}).get("classes", False)
-    if type(wanted) is not bool:
-        raise MalformedRequest(f"classes must be true or false, it is {json_type(wanted)}", field="parameters.classes")
-    return wanted
+    return read_flag(parameters, "classes", field)
+
+
+def read_flag(parameters: Any, name: str, field: str, *, default: bool = False) -> bool:
+    """A parameter that is true or false.
+
+    Args:
+        parameters: the member as parsed.
+        name: of the parameter.
+        field: where the parameters stand in the request.
+        default: what counts when it is not there.
+
+    Raises:
+        MalformedRequest: the parameters are no object, or it is no boolean.
+    """
+    check_parameters(parameters, field)
+    value = (parameters or {}).get(name, default)
+    if type(value) is not bool:
+        raise MalformedRequest(f"{name} must be true or false, it is {json_type(value)}", field=f"{field}.{name}")
+    return value
 
 
 def read_content_type(parameters: Any, field: str) -> str:
-    """What a tensor's values mean beside their datatype, in MLServer's words (`datetime`); empty when it is not said.
+    """What values mean beside their datatype, in MLServer's words (`datetime`, `base64`); empty when it is not said.
 
     Raises:
         MalformedRequest: the parameters are no object, or the content type is no string.
@@ -42,3 +57,16 @@ def read_content_type(parameters: Any, field: str) -> str:
             f"content_type must be a string, it is {json_type(content_type)}", field=f"{field}.content_type"
         )
     return content_type
+
+
+def read_method(parameters: Any, field: str) -> str:
+    """Which method shall answer: `"parameters": {"method": "predict_proba"}`; empty when it is not said.
+
+    Raises:
+        MalformedRequest: the parameters are no object, or the method is no string.
+    """
+    check_parameters(parameters, field)
+    method = (parameters or {}).get("method", "")
+    if not isinstance(method, str):
+        raise MalformedRequest(f"method must be a string, it is {json_type(method)}", field=f"{field}.method")
+    return method

@@ -18,6 +18,8 @@ from modelway_server.errors import MalformedRequest
 from modelway_server.protocol.strict_json import json_type
 
 MAX_RANK = 8
+MAX_VALUES = 2**31 - 1
+"""Of one tensor; an empty dimension does not hide the size of the others."""
 
 NUMPY_TYPES: Final[dict[str, type[np.generic]]] = {
     "BOOL": np.bool_,
@@ -85,7 +87,7 @@ def parse_shape(shape: Any, field: str) -> tuple[int, ...]:
     """The dimensions as integers.
 
     Raises:
-        MalformedRequest: not an array of 1 to 8 integers >= 0.
+        MalformedRequest: not an array of 1 to 8 integers >= 0, or too many values.
     """
     if not isinstance(shape, list) or not 1 <= len(shape) <= MAX_RANK:
         raise MalformedRequest(f"shape must be an array of 1 to {MAX_RANK} integers, such as [1, 4]", field=field)
@@ -96,6 +98,8 @@ def parse_shape(shape: Any, field: str) -> tuple[int, ...]:
                 "a request states its own number of rows, never -1",
                 field=field,
             )
+    if math.prod(size or 1 for size in shape) > MAX_VALUES:
+        raise MalformedRequest(f"a tensor may have at most {MAX_VALUES:,} values", field=field)
     return tuple(shape)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.errors import MalformedRequest
-from modelway_server.protocol.parameters import asks_for_classes
+from modelway_server.protocol.parameters import asks_for_classes, read_method
 from modelway_server.protocol.strict_json import dumps, json_type, parse_object
 
 
@@ -24,12 +24,14 @@ class PredictRequest:
         columns: JSON columns of equal length by name.
         member: `instances` or `inputs`, for messages.
         classes: whether the answer shall name the classes.
+        method: what shall answer; empty for the default.
     """
 
     rows: list[Any] | None
     columns: Mapping[str, list[Any]] | None
     member: str
     classes: bool = False
+    method: str = ""
 
 
 def decode_request(body: bytes) -> PredictRequest:
@@ -44,12 +46,15 @@ def decode_request(body: bytes) -> PredictRequest:
         raise MalformedRequest(
             "send exactly one of instances (a list of rows) and inputs (an object of columns)", field="instances"
         )
-    classes = asks_for_classes(document.get("parameters"))
+    parameters = document.get("parameters")
+    classes, method = asks_for_classes(parameters), read_method(parameters, "parameters")
     member, content = members[0], document[members[0]]
     if isinstance(content, list):
-        return PredictRequest(rows=content, columns=None, member=member, classes=classes)
+        return PredictRequest(rows=content, columns=None, member=member, classes=classes, method=method)
     if member == "inputs" and isinstance(content, dict):
-        return PredictRequest(rows=None, columns=_columns(content), member=member, classes=classes)
+        return PredictRequest(
+            rows=None, columns=check_columns(content, member), member=member, classes=classes, method=method
+        )
     raise MalformedRequest(f"{member} must be an array, it is {json_type(content)}", field=member)
 
 
@@ -69,13 +74,18 @@ def encode_answer(outputs: Mapping[str, NDArray[Any]], classes: Sequence[Any] | 
     return dumps({"predictions": predictions} | ({"classes": classes} if classes is not None else {}))
 
 
-def _columns(content: Mapping[str, Any]) -> dict[str, list[Any]]:
+def check_columns(content: Mapping[str, Any], member: str) -> dict[str, list[Any]]:
+    """Columns by name, all arrays of one length.
+
+    Raises:
+        MalformedRequest: one is no array, or of another length.
+    """
     columns: dict[str, list[Any]] = {}
     for name, values in content.items():
         if not isinstance(values, list):
-            raise MalformedRequest(f"a column must be an array, it is {json_type(values)}", field=f"inputs.{name}")
+            raise MalformedRequest(f"a column must be an array, it is {json_type(values)}", field=f"{member}.{name}")
         columns[name] = values
     lengths = {len(values) for values in columns.values()}
     if len(lengths) > 1:
-        raise MalformedRequest(f"the columns are of different lengths: {sorted(lengths)}", field="inputs")
+        raise MalformedRequest(f"the columns are of different lengths: {sorted(lengths)}", field=member)
     return columns

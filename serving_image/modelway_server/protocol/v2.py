@@ -1,6 +1,7 @@
-"""Open Inference Protocol V2 over JSON: the messages of `infer`.
+"""Open Inference Protocol V2 over HTTP: the messages of `infer`, as JSON or with tensors as bytes after it.
 
-Source: Open Inference Protocol V2, "Inference" (HTTP/REST). Numbers of an answer are flat and row-major.
+Source: Open Inference Protocol V2, "Inference" (HTTP/REST); Triton Inference Server, "Binary Tensor Data Extension".
+Numbers of an answer are flat and row-major.
 """
 
 import os
@@ -12,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.errors import MalformedRequest
+from modelway_server.protocol.base64_text import BASE64, decode_base64
+from modelway_server.protocol.binary import Tail, has_raw, read_raw, split_body, write_raw
 from modelway_server.protocol.classification import read_classification
-from modelway_server.protocol.parameters import asks_for_classes, check_parameters, read_content_type
+from modelway_server.protocol.parameters import asks_for_classes, check_parameters, read_content_type, read_flag
 from modelway_server.protocol.strict_json import dumps, json_type, parse_object
 from modelway_server.protocol.tensors import DATATYPES, Tensor, datatype_of, parse_data, parse_shape
 
@@ -30,21 +33,41 @@ class InferRequest:
         outputs: the outputs that are asked for, and for how many of the best classes of each (0: for all scores);
             empty for the default.
         classes: whether the answer shall name the classes.
+        binary: the outputs that the answer shall carry as bytes; None for all that it has.
     """
 
     id: str
     inputs: tuple[Tensor, ...]
     outputs: Mapping[str, int]
     classes: bool = False
+    binary: frozenset[str] | None = frozenset()
 
 
-def decode_request(body: bytes) -> InferRequest:
+@dataclass(frozen=True, slots=True)
+class EncodedAnswer:
+    """An answer's body.
+
+    Attributes:
+        content: JSON, and after it the tensors that are bytes.
+        header_length: bytes of the JSON where tensors follow it, else None.
+    """
+
+    content: bytes
+    header_length: int | None = None
+
+
+def decode_request(body: bytes, header_length: int | None = None) -> InferRequest:
     """The message in a request's body.
+
+    Args:
+        body: JSON, and after it the tensors that are bytes.
+        header_length: the header Inference-Header-Content-Length, or None.
 
     Raises:
         MalformedRequest: it is not a V2 inference request; the field at fault is named.
     """
-    document = parse_object(body)
+    header, tail = split_body(body, header_length)
+    document = parse_object(header)
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise MalformedRequest(
@@ -52,11 +75,17 @@ def decode_request(body: bytes) -> InferRequest:
             '"datatype": "FP64", "data": [0.5, 1.5]}',
             field="inputs",
         )
-    booleans = b"true" in body or b"false" in body
-    classes = asks_for_classes(document.get("parameters"))
-    tensors = tuple(_tensor(tensor, f"inputs[{index}]", booleans=booleans) for index, tensor in enumerate(inputs))
+    booleans = b"true" in header or b"false" in header
+    parameters = document.get("parameters")
+    classes, content_type = asks_for_classes(parameters), read_content_type(parameters, "parameters")
+    tensors = tuple(
+        _tensor(tensor, f"inputs[{index}]", content_type, tail, booleans=booleans)
+        for index, tensor in enumerate(inputs)
+    )
+    tail.check_end()
     _check_unique([tensor.name for tensor in tensors], "inputs")
-    return InferRequest(_request_id(document.get("id")), tensors, _outputs(document.get("outputs")), classes)
+    asked = _outputs(document.get("outputs"), binary=read_flag(parameters, "binary_data_output", "parameters"))
+    return InferRequest(_request_id(document.get("id")), tensors, asked.best, classes, asked.binary)
 
 
 def encode_answer(
@@ -66,8 +95,9 @@ def encode_answer(
     request_id: str,
     outputs: Mapping[str, NDArray[Any]],
     classes: Mapping[str, Sequence[Any]],
-) -> bytes:
-    """An inference answer; a version that is empty is left out, what is not finite becomes null.
+    binary: frozenset[str] | None = frozenset(),
+) -> EncodedAnswer:
+    """An inference answer; a version that is empty is left out, what is not finite becomes null in JSON.
 
     Args:
         model: its name.
@@ -75,20 +105,32 @@ def encode_answer(
         request_id: of the request that is answered.
         outputs: arrays by name.
         classes: what the outputs stand for, by the output's name; sent as parameters of the outputs that are in it.
+        binary: names of the outputs that are sent as bytes, None for all; one with missing strings is JSON still.
     """
     answer: dict[str, Any] = {"model_name": model}
     if version:
         answer["model_version"] = version
     answer["id"] = request_id
-    answer["outputs"] = [_output(name, values, classes.get(name)) for name, values in outputs.items()]
-    return dumps(answer)
+    raw = {
+        name: write_raw(values)
+        for name, values in outputs.items()
+        if (binary is None or name in binary) and has_raw(values)
+    }
+    answer["outputs"] = [_output(name, values, classes.get(name), raw.get(name)) for name, values in outputs.items()]
+    header = dumps(answer)
+    return EncodedAnswer(b"".join((header, *raw.values())), len(header)) if raw else EncodedAnswer(header)
 
 
-def _output(name: str, values: NDArray[Any], classes: Sequence[Any] | None) -> dict[str, Any]:
-    flat = np.ascontiguousarray(values).reshape(-1)
+def _output(name: str, values: NDArray[Any], classes: Sequence[Any] | None, raw: bytes | None) -> dict[str, Any]:
     output: dict[str, Any] = {"name": name, "shape": list(values.shape), "datatype": datatype_of(values.dtype)}
-    if classes is not None:
-        output["parameters"] = {"classes": classes}
+    parameters: dict[str, Any] = {} if classes is None else {"classes": classes}
+    if raw is not None:
+        parameters["binary_data_size"] = len(raw)
+    if parameters:
+        output["parameters"] = parameters
+    if raw is not None:
+        return output
+    flat = np.ascontiguousarray(values).reshape(-1)
     output["data"] = _texts(flat) if values.dtype.kind == "O" else flat.tolist() if values.dtype.kind == "U" else flat
     return output
 
@@ -98,7 +140,7 @@ def _texts(values: NDArray[Any]) -> list[str | None]:
     return [value if value is None or type(value) is str else str(value) for value in values]
 
 
-def _tensor(document: Any, field: str, *, booleans: bool) -> Tensor:
+def _tensor(document: Any, field: str, content_type: str, tail: Tail, *, booleans: bool) -> Tensor:
     if not isinstance(document, dict):
         raise MalformedRequest(f"a tensor must be an object, this is {json_type(document)}", field=field)
     name, datatype = document.get("name"), document.get("datatype")
@@ -108,28 +150,51 @@ def _tensor(document: Any, field: str, *, booleans: bool) -> Tensor:
         raise MalformedRequest(f"datatype must be one of {', '.join(DATATYPES)}", field=f"{field}.datatype")
     if "shape" not in document:
         raise MalformedRequest("a tensor needs a shape, such as [1, 4]", field=f"{field}.shape")
-    if "data" not in document:
-        raise MalformedRequest("a tensor needs data; binary tensors are not supported", field=f"{field}.data")
-    content_type = read_content_type(document.get("parameters"), f"{field}.parameters")
     shape = parse_shape(document["shape"], f"{field}.shape")
-    data = parse_data(document["data"], shape, datatype, f"{field}.data", booleans=booleans)
-    return Tensor(name, datatype, data, field, content_type)
+    parameters = document.get("parameters")
+    content_type = read_content_type(parameters, f"{field}.parameters") or content_type
+    size = (parameters or {}).get("binary_data_size")
+    if ("data" in document) is (size is not None):
+        raise MalformedRequest(
+            "a tensor needs data, or else parameters.binary_data_size and its bytes after the JSON",
+            field=f"{field}.data",
+        )
+    if size is not None:
+        raw = tail.take(size, f"{field}.parameters.binary_data_size")
+        values = read_raw(raw, shape, datatype, f"{field}.data")
+    else:
+        values = parse_data(document["data"], shape, datatype, f"{field}.data", booleans=booleans)
+    if content_type == BASE64 and datatype == "BYTES":
+        values = decode_base64(values, f"{field}.data")
+    return Tensor(name, datatype, values, field, content_type)
 
 
-def _outputs(outputs: Any) -> dict[str, int]:
-    if outputs is None:
-        return {}
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What `outputs` says: how many best classes of each output, and which are wanted as bytes."""
+
+    best: Mapping[str, int]
+    binary: frozenset[str] | None
+
+
+def _outputs(outputs: Any, *, binary: bool) -> _Asked:
+    """Args: `binary` is what counts for an output that says nothing."""
+    if outputs is None or outputs == []:
+        return _Asked({}, None if binary else frozenset())
     if not isinstance(outputs, list):
         raise MalformedRequest(f"outputs must be an array, it is {json_type(outputs)}", field="outputs")
-    asked = []
+    asked, raw = [], set()
     for index, output in enumerate(outputs):
         field = f"outputs[{index}]"
         if not isinstance(output, dict) or not isinstance(output.get("name"), str):
             raise MalformedRequest('an output must be an object with a name, such as {"name": "predict"}', field=field)
-        check_parameters(output.get("parameters"), f"{field}.parameters")
-        asked.append((output["name"], read_classification(output.get("parameters"), f"{field}.parameters")))
+        parameters, name = output.get("parameters"), output["name"]
+        check_parameters(parameters, f"{field}.parameters")
+        asked.append((name, read_classification(parameters, f"{field}.parameters")))
+        if read_flag(parameters, "binary_data", f"{field}.parameters", default=binary):
+            raw.add(name)
     _check_unique([name for name, _ in asked], "outputs")
-    return dict(asked)
+    return _Asked(dict(asked), frozenset(raw))
 
 
 def _request_id(given: Any) -> str:

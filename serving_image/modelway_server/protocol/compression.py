@@ -1,0 +1,98 @@
+"""Compressed bodies: gzip and deflate, inflated within a bound, and answers deflated where that pays.
+
+Source: RFC 9110, sections 8.4.1 and 12.5.3; RFC 1952; RFC 1950. The threshold and level for answers are those of the
+Kubernetes API server: inside a cluster, compressing less costs more time than it saves.
+"""
+
+import gzip
+import zlib
+from typing import Final
+
+from modelway_server.errors import MalformedRequest, RequestTooLarge
+
+CODINGS: Final = ("gzip", "deflate")
+_WINDOW_BITS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
+MIN_COMPRESSED = 128 * 1024
+"""Bytes from which on an answer is worth compressing."""
+_LEVEL = 1
+
+
+class Inflater:
+    """One compressed body, inflated as it arrives; never more than the limit is kept.
+
+    Args:
+        coding: `gzip` or `deflate`, one of CODINGS.
+        limit: bytes that the inflated body may have.
+    """
+
+    def __init__(self, coding: str, limit: int) -> None:
+        self._coding = coding
+        self._limit = limit
+        self._inflate = zlib.decompressobj(wbits=_WINDOW_BITS[coding])
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """Inflate the next bytes.
+
+        Raises:
+            MalformedRequest: they are not of the coding, or follow its end.
+            RequestTooLarge: the body is larger than the limit.
+        """
+        if self._inflate.eof and chunk:
+            raise MalformedRequest(f"bytes follow the end of the {self._coding} body")
+        try:
+            inflated = self._inflate.decompress(chunk, self._limit - self._size + 1)
+        except zlib.error:
+            raise MalformedRequest(f"the body is not {self._coding}, which Content-Encoding says it is") from None
+        self._size += len(inflated)
+        if self._size > self._limit:
+            self._chunks.clear()
+            raise RequestTooLarge(
+                f"the body is larger than {self._limit} bytes when it is unpacked; "
+                "send fewer rows a request, or raise runtime.limits.maxRequestBytes"
+            )
+        if self._inflate.unused_data:
+            raise MalformedRequest(f"bytes follow the end of the {self._coding} body")
+        self._chunks.append(inflated)
+
+    def finish(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            MalformedRequest: it ends too early.
+        """
+        if not self._inflate.eof:
+            raise MalformedRequest(f"the {self._coding} body is cut off before its end")
+        return b"".join(self._chunks)
+
+
+def is_known(coding: str) -> bool:
+    """Whether bodies of this Content-Encoding, in lower case, can be read; empty is a body as it is."""
+    return coding in {"", "identity"} or coding in _WINDOW_BITS
+
+
+def accepts_gzip(accept_encoding: bytes) -> bool:
+    """Whether a client that sends this Accept-Encoding takes gzip."""
+    asked = accept_encoding.lower()
+    if b"gzip" not in asked and b"*" not in asked:
+        return False
+    weights = dict(map(_weight, asked.split(b",")))
+    return weights.get(b"gzip", weights.get(b"x-gzip", weights.get(b"*", 0.0))) > 0
+
+
+def compress(body: bytes) -> bytes:
+    """The body as gzip."""
+    return gzip.compress(body, compresslevel=_LEVEL, mtime=0)
+
+
+def _weight(item: bytes) -> tuple[bytes, float]:
+    coding, _, parameters = item.partition(b";")
+    name, _, value = parameters.partition(b"=")
+    if name.strip() != b"q":
+        return coding.strip(), 1.0
+    try:
+        return coding.strip(), float(value)
+    except ValueError:
+        return coding.strip(), 0.0

@@ -1,0 +1,154 @@
+"""MLflow's scoring protocol: `/invocations` with JSON in one of five forms, or with CSV.
+
+Source: MLflow, "Deploy MLflow Model as a Local Inference Server", "Inference Server Specification". The answer is
+`{"predictions": [...]}`, as in V1.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from modelway_server.errors import MalformedRequest
+from modelway_server.protocol.parameters import asks_for_classes, check_parameters, read_method
+from modelway_server.protocol.strict_json import json_type, parse_object
+from modelway_server.protocol.v1 import check_columns
+
+FORMS: Final = ("dataframe_split", "dataframe_records", "instances", "inputs")
+MAX_CSV_COLUMNS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One request: exactly one of the two is set.
+
+    Attributes:
+        rows: JSON rows: arrays, objects of column to value, or bare values where a row has one.
+        columns: values of equal length by the column's name, in the order in which they were sent.
+        member: where they stand, for messages.
+        ordered: whether the order of the columns is meant: a model without column names goes by it.
+        textual: whether all values are strings still, or None where one is missing: CSV has no types.
+        classes: whether the answer shall name the classes.
+        method: what shall answer; empty for the default.
+    """
+
+    rows: Sequence[Any] | None
+    columns: Mapping[str, Sequence[Any]] | None
+    member: str
+    ordered: bool = False
+    textual: bool = False
+    classes: bool = False
+    method: str = ""
+
+
+def decode_json(body: bytes) -> Invocation:
+    """The message in a JSON body.
+
+    Raises:
+        MalformedRequest: none or several of the forms are there, or one is of another type.
+    """
+    document = parse_object(body)
+    forms = [form for form in FORMS if form in document]
+    if len(forms) != 1:
+        found = f"there are {' and '.join(forms)}" if forms else "there is none"
+        raise MalformedRequest(f"send exactly one of {', '.join(FORMS)}; {found}")
+    params = document.get("params")
+    check_parameters(params, "params")
+    form, content = forms[0], document[forms[0]]
+    rows, columns = _split(content) if form == "dataframe_split" else _other(form, content)
+    return Invocation(
+        rows=rows,
+        columns=columns,
+        member=form,
+        ordered=form == "dataframe_split",
+        classes=asks_for_classes(params, "params"),
+        method=read_method(params, "params"),
+    )
+
+
+def decode_csv(body: bytes) -> Invocation:
+    """The columns in a CSV body, whose first line names them (RFC 4180); an empty field is a missing value.
+
+    Raises:
+        MalformedRequest: not UTF-8, no header, a name that is there twice, or a line of another width.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MalformedRequest(f"the CSV is not valid UTF-8: {error.reason} at byte {error.start}") from None
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        names = next(lines, None)
+        if not names:
+            raise MalformedRequest("the CSV is empty; its first line names the columns")
+        if len(names) > MAX_CSV_COLUMNS:
+            raise MalformedRequest(f"the CSV has {len(names)} columns; at most {MAX_CSV_COLUMNS} are read")
+        _check_names(names, "line 1")
+        values = _csv_values(lines, names)
+    except csv.Error as error:
+        raise MalformedRequest(f"line {lines.line_num} is no CSV: {error}") from None
+    columns = {name: values[index :: len(names)] for index, name in enumerate(names)}
+    return Invocation(rows=None, columns=columns, member="csv", ordered=True, textual=True)
+
+
+def _csv_values(lines: Any, names: list[str]) -> list[str | None]:
+    """All fields, line by line."""
+    values: list[str | None] = []
+    for line in lines:
+        if len(line) != len(names):
+            if not line:
+                continue  # an empty line
+            raise MalformedRequest(f"line {lines.line_num} has {len(line)} fields, the header has {len(names)}")
+        values.extend(field or None for field in line)
+    return values
+
+
+def _split(content: Any) -> tuple[Sequence[Any] | None, Mapping[str, Sequence[Any]] | None]:
+    """`{"columns": [names], "data": [rows]}`; an index is not looked at, and without names rows are arrays."""
+    if not isinstance(content, dict) or not isinstance(content.get("data"), list):
+        raise MalformedRequest(
+            'send {"columns": ["a", "b"], "data": [[1, 2], [3, 4]]}, as DataFrame.to_dict(orient="split") gives it',
+            field="dataframe_split",
+        )
+    names, data = content.get("columns"), content["data"]
+    if names is None:
+        return data, None
+    if not isinstance(names, list):
+        raise MalformedRequest(f"columns must be an array, it is {json_type(names)}", field="dataframe_split.columns")
+    names = [str(name) if type(name) is int else name for name in names]
+    if not all(isinstance(name, str) for name in names):
+        raise MalformedRequest("a column's name must be a string", field="dataframe_split.columns")
+    _check_names(names, "dataframe_split.columns")
+    for index, row in enumerate(data):
+        if type(row) is not list or len(row) != len(names):
+            found = f"has {len(row)} values" if type(row) is list else f"is {json_type(row)}"
+            raise MalformedRequest(
+                f"each row must be an array of {len(names)} values, one for each of columns; this one {found}",
+                field=f"dataframe_split.data[{index}]",
+            )
+    return None, {name: [row[index] for row in data] for index, name in enumerate(names)}
+
+
+def _other(form: str, content: Any) -> tuple[Sequence[Any] | None, Mapping[str, Sequence[Any]] | None]:
+    if form == "inputs" and isinstance(content, dict):
+        return None, check_columns(content, form)
+    if not isinstance(content, list):
+        raise MalformedRequest(f"{form} must be an array, it is {json_type(content)}", field=form)
+    if form == "dataframe_records":
+        for index, row in enumerate(content):
+            if type(row) is not dict:
+                raise MalformedRequest(
+                    f"a record must be an object, it is {json_type(row)}", field=f"dataframe_records[{index}]"
+                )
+    return content, None
+
+
+def _check_names(names: Sequence[str], field: str) -> None:
+    if not names:
+        raise MalformedRequest("there are no columns", field=field)
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise MalformedRequest(f"the column {name!r} is there twice", field=field)
+        seen.add(name)
