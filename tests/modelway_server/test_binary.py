@@ -50,7 +50,7 @@ def test_numbers_are_not_copied() -> None:
 
 def test_bytes_and_json_may_be_mixed() -> None:
     plain = {"name": "y", "shape": [1], "datatype": "INT64", "data": [7]}
-    raw = np.float32([1.5]).tobytes()
+    raw = np.array([1.5], np.float32).tobytes()
     last = tensor(1, [1], "BOOL") | {"name": "z"}
     got = decode([tensor(4, [1], "FP32"), plain, last], raw + b"\x01").inputs
     assert [one.values.tolist() for one in got] == [[1.5], [7], [True]]
@@ -58,10 +58,9 @@ def test_bytes_and_json_may_be_mixed() -> None:
 
 def test_base64_text_is_decoded() -> None:
     text = {"name": "x", "shape": [2], "datatype": "BYTES", "data": ["T3Nsbw==", None]}
-    for members in ({"parameters": {"content_type": "base64"}}, {}):
-        asked = {} if members else {"parameters": {"content_type": "base64"}}
-        (got,) = decode([text | members], **asked).inputs
-        assert got.values.tolist() == ["Oslo", None]
+    said = {"content_type": "base64"}
+    for request in (decode([text | {"parameters": said}]), decode([text], parameters=said)):
+        assert request.inputs[0].values.tolist() == ["Oslo", None]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +73,7 @@ def test_base64_text_is_decoded() -> None:
         (tensor(-1, [1], "FP64"), bytes(8), "an integer"),
         (tensor(8, [1], "FP64"), bytes(9), "1 bytes follow"),
         (tensor(8, [1] * 9, "FP64"), bytes(8), "1 to 8 integers"),
-        (tensor(8, [1], "FP64"), np.float64([np.inf]).tobytes(), "value 0 is infinite"),
+        (tensor(8, [1], "FP64"), np.array([np.inf], np.float64).tobytes(), "value 0 is infinite"),
         (tensor(2, [2], "BOOL"), b"\x00\x02", "value 1 is 2"),
         (tensor(3, [1], "BYTES"), bytes(3), "at least 4 bytes"),
         (tensor(8, [2], "BYTES"), b"\xff\xff\xff\xff" + bytes(4), "element 0 ends beyond"),
@@ -102,7 +101,7 @@ def test_a_header_that_is_longer_than_the_body_is_refused(length: int) -> None:
 
 
 def test_nan_in_bytes_is_a_missing_value() -> None:
-    (got,) = decode([tensor(4, [2], "FP16")], np.float16([np.nan, 1]).tobytes()).inputs
+    (got,) = decode([tensor(4, [2], "FP16")], np.array([np.nan, 1], np.float16).tobytes()).inputs
     assert np.isnan(got.values[0])
 
 

@@ -89,17 +89,24 @@ def rows_of_instances(signature: Signature, instances: Sequence[Any], member: st
     )
 
 
-def rows_of_columns(signature: Signature, columns: Mapping[str, list[Any]]) -> Rows:
-    """The rows of a V1 request that sends them column by column.
+def rows_of_columns(signature: Signature, columns: Mapping[str, Values], member: str = "inputs") -> Rows:
+    """The rows of a request that sends them column by column.
+
+    Args:
+        signature: the model's.
+        columns: values by name.
+        member: where they stand, for messages.
 
     Raises:
         InvalidInput: the columns are not what the model was trained on.
     """
     if signature.form is Form.TEXT:
-        raise InvalidInput("this model takes bare strings; send instances, a list of strings", field="inputs")
-    _check_names(signature, columns, "inputs")
-    _check_lengths(columns, lambda name: f"inputs.{name}")
-    return _rows_of_columns(signature, columns, lambda name, row: f"inputs.{name}[{row}]")
+        raise InvalidInput("this model takes bare strings; send instances, a list of strings", field=member)
+    _check_names(signature, columns, member)
+    if not columns:
+        _check_count(0, member)
+    _check_lengths(columns, lambda name: f"{member}.{name}")
+    return _rows_of_columns(signature, columns, lambda name, row: f"{member}.{name}[{row}]")
 
 
 def _with_dates(signature: Signature, tensors: Sequence[Tensor]) -> Signature:
