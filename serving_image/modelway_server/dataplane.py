@@ -1,9 +1,10 @@
-"""What every transport serves: metadata, and a request's bytes to an answer's bytes.
+"""What every transport serves: metadata, and a request's bytes to an answer's bytes in three steps.
 
-Synchronous and free of transports: the caller decides in which thread it runs.
+A transport reads a request's body into a `Query`, the predictor has it answered when its turn comes, and the transport
+sends the `Body`. Synchronous and free of transports: the caller decides in which thread it runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -17,6 +18,10 @@ from modelway_server.protocol.classification import EXTENSION, best_classes
 from modelway_server.runtimes.base import Runtime
 
 SERVER_NAME = "modelway-server"
+JSON = b"application/json"
+
+Arrays = dict[str, NDArray[Any]]
+"""Outputs by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +42,35 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An encoded answer and the number of rows it is for."""
+class Body:
+    """An encoded answer.
 
-    body: bytes
-    rows: int
+    Attributes:
+        content: its bytes.
+        content_type: media type.
+        headers: beside type and length, names in lower case.
+    """
+
+    content: bytes
+    content_type: bytes = JSON
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One request that was read: what the model is asked, and how its answer is told.
+
+    Attributes:
+        asked: the methods, and of how many of the best classes each shall tell (0: all scores).
+        rows: that passed the model's contract.
+        encode: the answer of the outputs of all these methods.
+        timeout: seconds in which its caller wants the answer, or None when the request does not say.
+    """
+
+    asked: Mapping[str, int]
+    rows: Rows
+    encode: Callable[[Arrays], Body]
+    timeout: float | None = None
 
 
 class DataPlane:
@@ -51,44 +80,53 @@ class DataPlane:
         self.identity = identity
         self._runtime = runtime
 
-    def infer(self, body: bytes) -> Answer:
-        """Answer a V2 inference request.
+    def read_infer(self, body: bytes) -> Query:
+        """Read a V2 inference request.
 
         Raises:
             InputError: the request is at fault; the field is named.
-            PredictionFailed: the model is.
         """
         request = v2.decode_request(body)
         asked = request.outputs or {self._runtime.methods[0]: 0}
         methods = tuple(asked)
         self._check_outputs(methods)
         rows = rows_of_tensors(self._runtime.signature, request.inputs)
-        outputs = {
-            name: values for method, best in asked.items() for name, values in self._call(method, rows, best).items()
-        }
-        answer = v2.encode_answer(
-            model=self.identity.name,
-            version=self.identity.version,
-            request_id=request.id,
-            outputs=outputs,
-            classes=self._classes(methods) if request.classes else {},
-        )
-        return Answer(answer.content, rows.count)
+        classes = self._classes(methods) if request.classes else {}
 
-    def predict(self, body: bytes) -> Answer:
-        """Answer a V1 prediction request with the default method.
+        def encode(outputs: Arrays) -> Body:
+            name, model_version = self.identity.name, self.identity.version
+            answer = v2.encode_answer(
+                model=name, version=model_version, request_id=request.id, outputs=outputs, classes=classes
+            )
+            return Body(answer.content)
+
+        return Query(asked, rows, encode)
+
+    def read_predict(self, body: bytes) -> Query:
+        """Read a V1 prediction request, which the default method answers.
 
         Raises:
             InputError: the request is at fault; the field is named.
-            PredictionFailed: the model is.
         """
         request = v1.decode_request(body)
         method = self._runtime.methods[0]
         classes = list(self._classes((method,)).values()) if request.classes else []
-        rows = self._v1_rows(request)
-        outputs = self._runtime.call(method, rows.values, rows.count)
         # several arrays have one list of classes each
-        return Answer(v1.encode_answer(outputs, classes[0] if len(classes) == 1 else classes or None), rows.count)
+        told = classes[0] if len(classes) == 1 else classes or None
+        return Query({method: 0}, self._v1_rows(request), lambda outputs: Body(v1.encode_answer(outputs, told)))
+
+    def answer(self, query: Query) -> Body:
+        """Ask the model, and encode what it says.
+
+        Raises:
+            InvalidInput: the model refuses the rows.
+            PredictionFailed: the model is at fault.
+        """
+        outputs: Arrays = {}
+        for method, best in query.asked.items():
+            arrays = self._runtime.call(method, query.rows.values, query.rows.count)
+            outputs.update(self._best(method, arrays, best) if best else arrays)
+        return query.encode(outputs)
 
     def server_metadata(self) -> dict[str, Any]:
         """The V2 metadata of the server."""
@@ -115,13 +153,10 @@ class DataPlane:
             | {k: v for k, v in facts.items() if v}
         )
 
-    def _call(self, method: str, rows: Rows, best: int) -> dict[str, NDArray[Any]]:
-        """The outputs of one method, as the best classes of each row where `best` says how many."""
-        outputs = self._runtime.call(method, rows.values, rows.count)
-        if not best:
-            return outputs
+    def _best(self, method: str, arrays: Arrays, best: int) -> Arrays:
+        """The best classes of each row in the place of all scores."""
         classes = {output.name: output.classes for output in self._runtime.signature.outputs[method]}
-        return {name: best_classes(name, values, best, classes.get(name)) for name, values in outputs.items()}
+        return {name: best_classes(name, values, best, classes.get(name)) for name, values in arrays.items()}
 
     def _classes(self, methods: tuple[str, ...]) -> dict[str, tuple[Any, ...]]:
         """The classes of the outputs of these methods that have any, by the output's name.

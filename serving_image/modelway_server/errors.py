@@ -205,5 +205,17 @@ class PredictionFailed(ModelwayServerError):
     """The model itself failed on rows that its contract accepts."""
 
 
+class QueueFull(ModelwayServerError):
+    """The request was not taken: as many wait for the model as may."""
+
+
+class Overloaded(ModelwayServerError):
+    """The request was not tried: its turn did not come in time."""
+
+
+class TooSlow(ModelwayServerError):
+    """The request's deadline passed: its caller's own, or the server's while the model was at work on it."""
+
+
 class NotReady(ModelwayServerError):
     """The model is still loading, or the server is on its way out."""

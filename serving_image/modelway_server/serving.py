@@ -18,10 +18,10 @@ import uvloop
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.errors import LoadFailed, LoadFailure, PortTaken
-from modelway_server.http.predictor import Predictor
 from modelway_server.http.server import Bounds, Ports, Worker
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
+from modelway_server.predictor import Predictor
 from modelway_server.report import report_failure
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Runtime
@@ -100,7 +100,10 @@ class _Pod:
 
     async def _serve(self) -> None:
         settings = self._settings
-        predictor = Predictor(self._lifecycle, timeout=settings.request_timeout, max_bytes=settings.max_request_bytes)
+        plane = DataPlane(self._runtime, _identity(settings))
+        predictor = Predictor(
+            plane, self._lifecycle, timeout=settings.request_timeout, max_bytes=settings.max_request_bytes
+        )
         begun = time.monotonic()
         with watchdog(begun + settings.startup_timeout - self._load_seconds, allowed=settings.startup_timeout):
             await predictor.warm_up(self._runtime.warm_up)
@@ -111,7 +114,6 @@ class _Pod:
             request_timeout=settings.request_timeout,
             drain_seconds=settings.drain_seconds,
         )
-        plane = DataPlane(self._runtime, _identity(settings))
         worker = Worker(plane, predictor, self._lifecycle, self._metrics(plane, load_seconds), bounds)
         await worker.serve(self._ports)
 

@@ -25,6 +25,7 @@ from sklearn.svm import SVC
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.errors import InvalidInput, MalformedRequest, WarmupFailed
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
+from support import planes
 
 # as `serve` does: the contract has checked the columns
 pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
@@ -88,7 +89,7 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def predict(server: DataPlane, rows: Sequence[Any]) -> list[Any]:
-    return list(json.loads(server.predict(json.dumps({"instances": list(rows)}).encode()).body)["predictions"])
+    return list(planes.predict(server, {"instances": list(rows)})["predictions"])
 
 
 def infer(server: DataPlane, **columns: Any) -> list[Any]:
@@ -98,7 +99,7 @@ def infer(server: DataPlane, **columns: Any) -> list[Any]:
         | ({"parameters": {"content_type": more[0]}} if more else {})
         for name, (datatype, values, *more) in columns.items()
     ]
-    return list(json.loads(server.infer(json.dumps({"inputs": tensors}).encode()).body)["outputs"][0]["data"])
+    return list(planes.infer(server, {"inputs": tensors})["outputs"][0]["data"])
 
 
 def described(server: DataPlane) -> dict[str, tuple[str, dict[str, Any]]]:

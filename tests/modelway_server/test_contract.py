@@ -19,6 +19,7 @@ from modelway_server.contract.signature import Form
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.errors import InputError, InvalidInput, MalformedRequest
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
+from support import planes
 from support.models import APPLICANTS, WINE, WINE_KINDS, Told, mixed_pipeline, text_pipeline, wine_forest
 
 GOOD = WINE[0].tolist()
@@ -200,7 +201,7 @@ REFUSED: list[tuple[str, str, Any, type[InputError], str, str]] = [
 def test_a_bad_request_names_its_field(case: tuple[str, str, Any, type[InputError], str, str]) -> None:
     model, operation, document, kind, field, words = case
     with pytest.raises(InputError) as caught:
-        getattr(PLANES[model], operation)(json.dumps(document).encode())
+        getattr(planes, operation)(PLANES[model], document)
     error = caught.value
     assert (type(error), error.field, words in error.message) == (kind, field, True), (error.field, error.message)
 
@@ -213,9 +214,9 @@ def test_a_bad_request_names_its_field(case: tuple[str, str, Any, type[InputErro
     ],
 )  # fmt: skip
 def test_what_is_not_a_json_object_is_refused(body: bytes) -> None:
-    for operation in (PLANES["forest"].infer, PLANES["forest"].predict):
+    for read in (PLANES["forest"].read_infer, PLANES["forest"].read_predict):
         with pytest.raises(MalformedRequest, match="JSON"):
-            operation(body)
+            read(body)
 
 
 ACCEPTED: list[tuple[str, str, Any, list[Any]]] = [
@@ -233,27 +234,27 @@ ACCEPTED: list[tuple[str, str, Any, list[Any]]] = [
 
 @pytest.mark.parametrize(("model", "_", "document", "row"), ACCEPTED)
 def test_every_way_to_send_a_row_means_the_same(model: str, _: str, document: Any, row: list[Any]) -> None:
-    by_tensor = json.loads(PLANES[model].infer(json.dumps(document).encode()).body)["outputs"][0]["data"]
+    by_tensor = planes.infer(PLANES[model], document)["outputs"][0]["data"]
     finite = [None if np.isnan(value) else value for value in row]
-    by_rows = json.loads(PLANES[model].predict(json.dumps(instances(finite)).encode()).body)["predictions"]
+    by_rows = planes.predict(PLANES[model], instances(finite))["predictions"]
     assert by_tensor == by_rows
 
 
 def test_a_column_that_the_model_drops_may_be_sent_or_left_out() -> None:
-    with_it = PLANES["mixed"].predict(json.dumps(instances(applicant(note={"any": "thing"}))).encode())
-    assert with_it == PLANES["mixed"].predict(json.dumps(instances(applicant())).encode())
+    with_it = planes.predict(PLANES["mixed"], instances(applicant(note={"any": "thing"})))
+    assert with_it == planes.predict(PLANES["mixed"], instances(applicant()))
 
 
 def test_rows_as_arrays_are_in_the_order_of_the_training_data() -> None:
-    by_position = PLANES["mixed"].predict(json.dumps(instances([31.0, "Oslo", "no", None])).encode())
-    by_name = PLANES["mixed"].predict(json.dumps(instances({"member": "no", "city": "Oslo", "age": 31.0})).encode())
+    by_position = planes.predict(PLANES["mixed"], instances([31.0, "Oslo", "no", None]))
+    by_name = planes.predict(PLANES["mixed"], instances({"member": "no", "city": "Oslo", "age": 31.0}))
     assert by_position == by_name
     assert list(APPLICANTS) == ["age", "city", "member", "note"]
 
 
 def test_text_is_one_string_a_row() -> None:
-    by_tensor = PLANES["text"].infer(json.dumps(tensor(["good", "bad"], [2], "BYTES")).encode())
-    assert json.loads(by_tensor.body)["outputs"][0]["data"] == text_pipeline().predict(["good", "bad"]).tolist()
+    by_tensor = planes.infer(PLANES["text"], tensor(["good", "bad"], [2], "BYTES"))
+    assert by_tensor["outputs"][0]["data"] == text_pipeline().predict(["good", "bad"]).tolist()
 
 
 class Unsure(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -266,7 +267,7 @@ class Unsure(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
 
 def test_what_is_not_finite_is_answered_as_null() -> None:
-    assert plane(Unsure()).predict(b'{"instances": [1, 2, 3]}').body == b'{"predictions":[null,null,1.0]}'
+    assert planes.predict(plane(Unsure()), {"instances": [1, 2, 3]}) == {"predictions": [None, None, 1.0]}
 
 
 JSON = st.recursive(
@@ -300,18 +301,19 @@ V1 = st.dictionaries(
 @given(model=st.sampled_from(sorted(PLANES)), v2=V2, v1=V1, anything=JSON)
 def test_no_json_makes_the_server_fail(model: str, v2: Any, v1: Any, anything: Any) -> None:
     for document in (v2, v1, anything):
-        for operation in (PLANES[model].infer, PLANES[model].predict):
+        for read in (PLANES[model].read_infer, PLANES[model].read_predict):
             try:
-                answer = operation(json.dumps(document).encode())
+                query = read(json.dumps(document).encode())
+                answer = PLANES[model].answer(query)
             except InputError as error:
                 assert error.message  # noqa: PT017  (most are refused; what is not must be answered)
             else:
-                json.loads(answer.body)
-                assert answer.rows >= 1
+                json.loads(answer.content)
+                assert query.rows.count >= 1
 
 
 def test_a_model_of_one_column_takes_bare_values() -> None:
-    assert plane(Told().fit()).predict(b'{"instances": [0, 0.0]}').body == b'{"predictions":[0,0]}'
+    assert planes.predict(plane(Told().fit()), {"instances": [0, 0.0]}) == {"predictions": [0, 0]}
 
 
 def test_rows_as_columns_hold_what_a_data_frame_would() -> None:

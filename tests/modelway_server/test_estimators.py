@@ -5,6 +5,7 @@ import gc
 import json
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.sparse import issparse
 
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
+from support import planes
 from support.estimators import example, names
 from support.served import Served
 from support.survey import PAGE, page, survey
@@ -86,12 +88,12 @@ def test_it_answers_as_in_process_or_is_refused(name: str) -> None:
     for method in runtime.methods:
         result, said = heard(getattr(estimator, method), rows)
         expected = dense(result)
-        asked = {"inputs": [tensor(runtime, rows)], "outputs": [{"name": method}]}
-        answer, noise = heard(plane(runtime).infer, json.dumps(asked).encode())
+        request = {"inputs": [tensor(runtime, rows)], "outputs": [{"name": method}]}
+        answer, noise = heard(partial(planes.infer, plane(runtime)), request)
         assert noise <= said
-        for output, array in zip(json.loads(answer.body)["outputs"], expected, strict=True):
+        for output, array in zip(answer["outputs"], expected, strict=True):
             np.testing.assert_array_equal(np.reshape(values(output["data"]), output["shape"]), array)
-        v1 = json.loads(plane(runtime, method).predict(json.dumps({"instances": sent(rows)}).encode()).body)
+        v1 = planes.predict(plane(runtime, method), {"instances": sent(rows)})
         parts = list(zip(*v1["predictions"], strict=True)) if len(expected) > 1 else [v1["predictions"]]
         for part, array in zip(parts, expected, strict=True):
             np.testing.assert_array_equal(values(part), array)

@@ -4,11 +4,14 @@ import asyncio
 
 import pytest
 
-from modelway_server.errors import RequestTooLarge
+from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.errors import QueueFull, RequestTooLarge
 from modelway_server.http import messages
 from modelway_server.http.messages import BodyTooSlow, ClientGone, Head, Message, read_body
-from modelway_server.http.predictor import MAX_WAITING, MAX_WAITING_BODIES, Overloaded, Predictor
 from modelway_server.lifecycle import Lifecycle
+from modelway_server.predictor import MAX_WAITING, MAX_WAITING_BODIES, Predictor
+from modelway_server.runtimes.estimator import EstimatorRuntime
+from support.models import Told
 
 HEAD = Head("", "", -1, 1, expects_continue=False)
 
@@ -52,15 +55,16 @@ def test_a_client_that_goes_away_is_no_error_of_the_server() -> None:
 
 
 def test_there_is_room_for_so_many_requests_and_bytes() -> None:
-    predictor = Predictor(Lifecycle(1, stuck_after=60), timeout=1, max_bytes=1000)
+    plane = DataPlane(EstimatorRuntime(Told().fit(), ("predict",), None), Identity(name="m"))
+    predictor = Predictor(plane, Lifecycle(1, stuck_after=60), timeout=1, max_bytes=1000)
     for _ in range(MAX_WAITING):
         predictor.admit(1)
-    with pytest.raises(Overloaded, match="too many"):
+    with pytest.raises(QueueFull, match="too many"):
         predictor.admit(1)
     for _ in range(MAX_WAITING):
         predictor.release(1)
     for _ in range(MAX_WAITING_BODIES):
         predictor.admit(1000)
-    with pytest.raises(Overloaded):
+    with pytest.raises(QueueFull):
         predictor.admit(1000)
     predictor.close()

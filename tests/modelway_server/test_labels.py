@@ -24,6 +24,7 @@ from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.errors import InvalidInput, MalformedRequest, UnsupportedModel
 from modelway_server.runtimes import labels, outputs
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
+from support import planes
 
 ROWS = np.random.default_rng(0).normal(size=(24, 2))
 THREE = np.arange(len(ROWS)) % 3
@@ -50,12 +51,12 @@ def infer(server: DataPlane, rows: Any = ROWS, *asked: str, **parameters: Any) -
         "outputs": [{"name": name} for name in asked],
         "parameters": parameters,
     }
-    return list(json.loads(server.infer(json.dumps(request).encode()).body)["outputs"])
+    return list(planes.infer(server, request)["outputs"])
 
 
 def predict(server: DataPlane, rows: Any = ROWS, **parameters: Any) -> dict[str, Any]:
     request = {"instances": np.asarray(rows).tolist(), "parameters": parameters}
-    return dict(json.loads(server.predict(json.dumps(request).encode()).body))
+    return planes.predict(server, request)
 
 
 LABELS: dict[str, tuple[Any, str, list[Any]]] = {
@@ -207,7 +208,7 @@ def best(model: Any, output: str, count: Any) -> list[dict[str, Any]]:
         "inputs": [{"name": "rows", "shape": [3, 2], "datatype": "FP64", "data": ROWS[:3].tolist()}],
         "outputs": [{"name": output, "parameters": {"classification": count}}],
     }
-    return list(json.loads(plane(model).infer(json.dumps(request).encode()).body)["outputs"])
+    return list(planes.infer(plane(model), request)["outputs"])
 
 
 def test_v2_answers_with_the_best_classes_when_asked() -> None:
@@ -277,7 +278,7 @@ def test_more_columns_than_anybody_reads_are_not_named(monkeypatch: pytest.Monke
 
 
 def texts(server: DataPlane, count: int) -> Any:
-    return json.loads(server.predict(json.dumps({"instances": ["a word"] * count}).encode()).body)["predictions"]
+    return planes.predict(server, {"instances": ["a word"] * count})["predictions"]
 
 
 def test_a_sparse_answer_has_a_cap_on_its_size(monkeypatch: pytest.MonkeyPatch) -> None:

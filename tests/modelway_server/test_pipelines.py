@@ -1,6 +1,5 @@
 """Pipelines as people build them, served row by row as objects or arrays, answer as they do in process."""
 
-import json
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from modelway_server.contract.signature import Form
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.errors import UnsupportedModel
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
+from support import planes
 
 # as `serve` does: the contract has checked the columns
 pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
@@ -151,7 +151,7 @@ def instances(rows: Any) -> list[Any]:
 def test_a_pipeline_answers_as_in_process(case: str) -> None:
     model, rows = CASES[case]
     runtime, server = plane(model)
-    answer = json.loads(server.predict(json.dumps({"instances": instances(rows)}).encode()).body)
+    answer = planes.predict(server, {"instances": instances(rows)})
     assert answer["predictions"] == np.asarray(getattr(model, runtime.methods[0])(rows)).tolist()
 
 
@@ -170,8 +170,8 @@ def test_the_contract_of_mixed_columns_is_found() -> None:
 def test_several_arrays_are_several_outputs() -> None:
     model, rows = CASES["two labels"]
     tensor = {"name": "visits", "shape": [2, 1], "datatype": "INT64", "data": [1, 2]}
-    asked = {"inputs": [tensor], "outputs": [{"name": "predict_proba"}]}
-    outputs = json.loads(plane(model)[1].infer(json.dumps(asked).encode()).body)["outputs"]
+    request = {"inputs": [tensor], "outputs": [{"name": "predict_proba"}]}
+    outputs = planes.infer(plane(model)[1], request)["outputs"]
     assert [output["name"] for output in outputs] == ["predict_proba_0", "predict_proba_1"]
     expected = model.predict_proba(pd.DataFrame({"visits": [1.0, 2.0]}))
     assert [output["data"] for output in outputs] == [part.ravel().tolist() for part in expected]

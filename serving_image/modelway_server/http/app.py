@@ -2,7 +2,7 @@
 
 Statuses: 400 for a message that is not the protocol's, 422 for rows that the model does not accept, 413 and 408 for a
 body that is too large or too slow, 404, 405, 415 as HTTP has them, 503 (with Retry-After) when the server cannot take
-the request, 504 when the model was too slow, 500 when the model is at fault. Every error is `{"error": "..."}`.
+the request, 429 (with Retry-After) when too many wait, 504 when the model was too slow, 500 when the model is at fault. Every error is `{"error": "..."}`.
 """
 
 import logging
@@ -11,8 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from modelway_server.dataplane import Answer, DataPlane
-from modelway_server.errors import InputError, InvalidInput, MalformedRequest, PredictionFailed, RequestTooLarge
+from modelway_server.dataplane import JSON, DataPlane, Query
+from modelway_server.errors import (
+    InputError,
+    InvalidInput,
+    MalformedRequest,
+    Overloaded,
+    PredictionFailed,
+    QueueFull,
+    RequestTooLarge,
+    TooSlow,
+)
 from modelway_server.http.messages import (
     BodyTooSlow,
     ClientGone,
@@ -25,15 +34,22 @@ from modelway_server.http.messages import (
     error_body,
     read_body,
     read_head,
-    send_json,
+    send_bytes,
 )
-from modelway_server.http.predictor import Overloaded, Predictor, TooSlow
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
+from modelway_server.predictor import Predictor
 from modelway_server.protocol.strict_json import dumps
 
 RETRY_AFTER = ((b"retry-after", b"1"),)
-_STATUS = {MalformedRequest: 400, InvalidInput: 422, RequestTooLarge: 413}
+_STATUS: dict[type[Exception], int] = {
+    MalformedRequest: 400,
+    InvalidInput: 422,
+    RequestTooLarge: 413,
+    QueueFull: 429,
+    Overloaded: 503,
+    TooSlow: 504,
+}
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -45,14 +61,15 @@ class Reply:
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
     close: bool = False
+    content_type: bytes = JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An inference route: the metrics' word for it, and what answers its body."""
+    """An inference route: the metrics' word for it, and what reads its body."""
 
     method: str
-    answer: Callable[[bytes], Answer]
+    read: Callable[[bytes], Query]
 
 
 class InferenceApplication:
@@ -95,7 +112,7 @@ class InferenceApplication:
         if operation is not None:
             self._metrics.observe(operation.method, reply.status, time.monotonic() - started)
         close = reply.close or self._lifecycle.draining
-        await send_json(send, reply.status, reply.body, headers=reply.headers, close=close)
+        await send_bytes(send, reply.status, reply.body, reply.content_type, headers=reply.headers, close=close)
 
     async def _operate(self, operation: Operation, head: Head, receive: Receive, started: float) -> Reply:
         if complaint := check_json(head):
@@ -106,12 +123,13 @@ class InferenceApplication:
         self._metrics.in_flight.inc()
         try:
             body = await read_body(receive, head, self._max_bytes)
-            answer = await self._predictor.run(operation.answer, body, started)
+            query = await self._predictor.read(operation.read, body)
+            answer = await self._predictor.run(query, self._predictor.deadline(started, query.timeout))
         finally:
             self._predictor.release(size)
             self._metrics.in_flight.dec()
-        self._metrics.rows.inc(answer.rows)
-        return Reply(200, answer.body)
+        self._metrics.rows.inc(query.rows.count)
+        return Reply(200, answer.content, answer.headers, content_type=answer.content_type)
 
     def _page(self, scope: Scope) -> Reply:
         path, method = scope["path"], scope["method"]
@@ -156,9 +174,11 @@ class InferenceApplication:
         return pages
 
     def _operation_routes(self) -> dict[str, Operation]:
-        infer = Operation("infer", self._plane.infer)
+        infer = Operation("infer", self._plane.read_infer)
         routes = {f"{root}/infer": infer for root in self._model_roots()}
-        return routes | {f"/v1/models/{self._plane.identity.name}:predict": Operation("predict", self._plane.predict)}
+        return routes | {
+            f"/v1/models/{self._plane.identity.name}:predict": Operation("predict", self._plane.read_predict)
+        }
 
     def _model_roots(self) -> list[str]:
         identity = self._plane.identity
@@ -176,14 +196,12 @@ def _reply_to(error: Exception) -> Reply:
             # the rest of its body may never end
             close = isinstance(error, RequestTooLarge)
             return Reply(_STATUS[type(error)], error_body(error.message, error.field), close=close)
-        case Overloaded():
-            return Reply(503, error_body(str(error)), RETRY_AFTER)
-        case TooSlow():
-            return Reply(504, error_body(str(error)), RETRY_AFTER)
-        case BodyTooSlow():
-            return Reply(408, error_body("the body did not arrive in time"), close=True)
+        case QueueFull() | Overloaded() | TooSlow():
+            return Reply(_STATUS[type(error)], error_body(error.message), RETRY_AFTER)
         case PredictionFailed():
             return Reply(500, error_body(error.message))
+        case BodyTooSlow():
+            return Reply(408, error_body("the body did not arrive in time"), close=True)
         case _:
             _LOGGER.error("a request failed", exc_info=error)
             return Reply(500, error_body("the server failed; its log has the error"))

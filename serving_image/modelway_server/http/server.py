@@ -20,10 +20,10 @@ from modelway_server.dataplane import DataPlane
 from modelway_server.http.app import InferenceApplication
 from modelway_server.http.connection import Connection
 from modelway_server.http.messages import Receive, Scope, Send
-from modelway_server.http.predictor import Predictor
 from modelway_server.http.probes import ProbeApplication
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
+from modelway_server.predictor import Predictor
 
 BEAT_SECONDS = 1.0
 KEEP_ALIVE_SECONDS = 90
