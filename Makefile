@@ -2,7 +2,7 @@
 #
 #   make demo            the whole product on a real control plane on this machine (KEEP=1 leaves it running,
 #                        CONTEXT=name uses that context of your kubeconfig instead)
-#   make test            the whole test suite        make generate   CRD, chart copy, reference pages from the API types
+#   make test            the whole test suite        make generate   CRD, chart copy, reference pages, protocol messages
 #   make check           linters, types, freshness   make lock       compile requirements/*.lock (UPGRADE=1: newest)
 #   make image           both container images       make e2e        both images on a real kubelet (Linux, root)
 #   make bench-operator  what up to 1000 models cost the operator (BENCH_SIZES=1,100 is short, JSON=file, WRITE=1 refreshes
@@ -34,11 +34,13 @@ check: .venv/ready
 	$(BIN)/lint-imports
 	$(BIN)/python -m modelway.generate --check
 	$(BIN)/python -m support.reference --check
+	$(BIN)/python -m support.protobuf --check
 	$(BIN)/python -m support.lock --check
 
 generate: .venv/ready
 	$(BIN)/python -m modelway.generate
 	$(BIN)/python -m support.reference
+	$(BIN)/python -m support.protobuf
 	$(BIN)/python -m support.survey
 
 lock: .venv/ready

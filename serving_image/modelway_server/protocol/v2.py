@@ -83,9 +83,9 @@ def decode_request(body: bytes, header_length: int | None = None) -> InferReques
         for index, tensor in enumerate(inputs)
     )
     tail.check_end()
-    _check_unique([tensor.name for tensor in tensors], "inputs")
+    check_unique([tensor.name for tensor in tensors], "inputs")
     asked = _outputs(document.get("outputs"), binary=read_flag(parameters, "binary_data_output", "parameters"))
-    return InferRequest(_request_id(document.get("id")), tensors, asked.best, classes, asked.binary)
+    return InferRequest(request_id(document.get("id")), tensors, asked.best, classes, asked.binary)
 
 
 def encode_answer(
@@ -193,11 +193,16 @@ def _outputs(outputs: Any, *, binary: bool) -> _Asked:
         asked.append((name, read_classification(parameters, f"{field}.parameters")))
         if read_flag(parameters, "binary_data", f"{field}.parameters", default=binary):
             raw.add(name)
-    _check_unique([name for name, _ in asked], "outputs")
+    check_unique([name for name, _ in asked], "outputs")
     return _Asked(dict(asked), frozenset(raw))
 
 
-def _request_id(given: Any) -> str:
+def request_id(given: Any) -> str:
+    """The client's id of a request, or one of ours where it gives none.
+
+    Raises:
+        MalformedRequest: it is no string, or too long.
+    """
     if given is None:
         return os.urandom(16).hex()
     if not isinstance(given, str) or len(given) > MAX_ID_LENGTH:
@@ -205,7 +210,12 @@ def _request_id(given: Any) -> str:
     return given
 
 
-def _check_unique(names: Sequence[str], field: str) -> None:
+def check_unique(names: Sequence[str], field: str) -> None:
+    """Refuse tensors, all of `field`, of which two have one name.
+
+    Raises:
+        MalformedRequest: two have.
+    """
     seen: set[str] = set()
     for index, name in enumerate(names):
         if name in seen:
