@@ -157,6 +157,31 @@ class LoadTimeout(LoadFailure):
     default_remedy = "Raise spec.runtime.limits.startupTimeoutSeconds, give the pod more CPU in spec.runtime.resources, or save a smaller model."
 
 
+class LoadCrashed(LoadFailure):
+    """The process that loaded the model died of it."""
+
+    exit_code = 27
+    default_remedy = (
+        "Read the pod's log, which shows where; save the model again with the library versions of the server's image."
+    )
+
+
+class OutOfMemory(LoadFailure):
+    """The model needs more memory than the pod has."""
+
+    exit_code = 28
+    default_remedy = "Raise spec.runtime.resources.limits.memory, or save a smaller model."
+
+
+class EngineUnavailable(LoadFailure):
+    """The model cannot be evaluated by the engine that was asked for."""
+
+    exit_code = 29
+    default_remedy = (
+        "Set spec.runtime.engine to auto, which takes the fastest engine that gives the model's own answers."
+    )
+
+
 LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     PortTaken,
     ModelNotFound,
@@ -173,6 +198,9 @@ LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     LoadFailed,
     WarmupFailed,
     LoadTimeout,
+    LoadCrashed,
+    OutOfMemory,
+    EngineUnavailable,
 )
 """Every reason with which a pod of ours can end, in the order of their exit codes."""
 

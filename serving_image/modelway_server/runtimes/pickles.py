@@ -17,7 +17,14 @@ import numpy as np
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
-from modelway_server.errors import InvalidArtifact, LoadFailed, LoadFailure, MissingModule, RuntimeVersionMismatch
+from modelway_server.errors import (
+    InvalidArtifact,
+    LoadFailed,
+    LoadFailure,
+    MissingModule,
+    OutOfMemory,
+    RuntimeVersionMismatch,
+)
 
 _PICKLE_STARTS = (b"\x80", b"c", b"(", b"]", b"}")
 _COMPRESSED_STARTS = (
@@ -161,8 +168,7 @@ def _of_content(error: Exception, path: Path) -> LoadFailure:
             remedy="Save the model with joblib's zlib or without compression.",
         )
     if isinstance(error, MemoryError):
-        message = "the model does not fit into this pod's memory"
-        return LoadFailed(message, remedy="Raise runtime.resources.limits.memory.")
+        return OutOfMemory("the model does not fit into this pod's memory")
     if _raised_by_reader(error):
         return InvalidArtifact(
             f"{path.name} is truncated or damaged ({describe(error)})",
