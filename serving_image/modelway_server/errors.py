@@ -54,10 +54,10 @@ class FetchFailure(LoadFailure):
 
 
 class ModelNotFound(FetchFailure):
-    """There is no object or file at the URI."""
+    """There is no object, file or folder at the URI."""
 
     exit_code = 10
-    default_remedy = "Correct spec.model.uri, or upload the model there; the name is case-sensitive and must be one file, not a folder."
+    default_remedy = "Correct spec.model.uri, or upload the model there; the name is case-sensitive, and that of a folder ends in '/'."
 
 
 class AccessDenied(FetchFailure):
@@ -104,7 +104,10 @@ class InvalidURI(FetchFailure):
     """The URI names nothing this program can fetch."""
 
     exit_code = 16
-    default_remedy = "Write spec.model.uri as s3://bucket/path/model.joblib, https://host/path/model.joblib or file:///path/model.joblib."
+    default_remedy = (
+        "Write spec.model.uri as s3://bucket/path/model.joblib, https://host/path/model.joblib or file:///path/model.joblib; "
+        "that of a folder ends in '/'."
+    )
 
 
 class InvalidArtifact(LoadFailure):

@@ -102,6 +102,8 @@ def _recognise(path: Path) -> bool:
     Raises:
         InvalidArtifact: it holds something else than a pickle.
     """
+    if path.is_dir():
+        raise InvalidArtifact(f"{path.name} is a folder, not a scikit-learn model saved by joblib or pickle")
     with path.open("rb") as file:
         head = file.read(64)
     if not head:
