@@ -4,21 +4,24 @@ A transport reads a request's body into a `Query`, the predictor has it answered
 sends the `Body`. Synchronous and free of transports: the caller decides in which thread it runs.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 from numpy.typing import NDArray
 
-from modelway_server.contract.rows import Rows, rows_of_columns, rows_of_instances, rows_of_tensors
+from modelway_server.contract.frames import rows_of_frame
+from modelway_server.contract.rows import Rows, rows_of_instances, rows_of_tensors
+from modelway_server.contract.signature import Output
 from modelway_server.errors import MalformedRequest
-from modelway_server.protocol import v1, v2
-from modelway_server.protocol.classification import EXTENSION, best_classes
+from modelway_server.protocol import binary, classification, mlflow, rows, v1, v2
+from modelway_server.protocol.classification import best_classes
 from modelway_server.runtimes.base import Runtime
 
 SERVER_NAME = "modelway-server"
 JSON = b"application/json"
+BINARY = b"application/octet-stream"
 
 Arrays = dict[str, NDArray[Any]]
 """Outputs by name."""
@@ -80,13 +83,17 @@ class DataPlane:
         self.identity = identity
         self._runtime = runtime
 
-    def read_infer(self, body: bytes) -> Query:
+    def read_infer(self, body: bytes, header_length: int | None = None) -> Query:
         """Read a V2 inference request.
+
+        Args:
+            body: JSON, and after it the tensors that are bytes.
+            header_length: bytes of the JSON where tensors follow it, else None.
 
         Raises:
             InputError: the request is at fault; the field is named.
         """
-        request = v2.decode_request(body)
+        request = v2.decode_request(body, header_length)
         asked = request.outputs or {self._runtime.methods[0]: 0}
         methods = tuple(asked)
         self._check_outputs(methods)
@@ -96,24 +103,61 @@ class DataPlane:
         def encode(outputs: Arrays) -> Body:
             name, model_version = self.identity.name, self.identity.version
             answer = v2.encode_answer(
-                model=name, version=model_version, request_id=request.id, outputs=outputs, classes=classes
+                model=name,
+                version=model_version,
+                request_id=request.id,
+                outputs=outputs,
+                classes=classes,
+                binary=self._arrays_of(request.binary),
             )
-            return Body(answer.content)
+            if answer.header_length is None:
+                return Body(answer.content)
+            length = str(answer.header_length).encode()
+            return Body(answer.content, BINARY, ((b"inference-header-content-length", length),))
 
         return Query(asked, rows, encode)
 
     def read_predict(self, body: bytes) -> Query:
-        """Read a V1 prediction request, which the default method answers.
+        """Read a V1 prediction request.
 
         Raises:
             InputError: the request is at fault; the field is named.
         """
         request = v1.decode_request(body)
-        method = self._runtime.methods[0]
-        classes = list(self._classes((method,)).values()) if request.classes else []
-        # several arrays have one list of classes each
-        told = classes[0] if len(classes) == 1 else classes or None
-        return Query({method: 0}, self._v1_rows(request), lambda outputs: Body(v1.encode_answer(outputs, told)))
+        rows_asked = self._rows(request.rows, request.columns, request.member)
+        return self._predictions(rows_asked, request.method, "parameters", classes=request.classes)
+
+    def read_invocations(self, body: bytes) -> Query:
+        """Read a request of MLflow's scoring protocol in JSON.
+
+        Raises:
+            InputError: the request is at fault; the field is named.
+        """
+        return self._invocation(mlflow.decode_json(body))
+
+    def read_csv(self, body: bytes) -> Query:
+        """Read a request of MLflow's scoring protocol in CSV.
+
+        Raises:
+            InputError: the request is at fault; the line or the column is named.
+        """
+        return self._invocation(mlflow.decode_csv(body))
+
+    def read_rows(self, body: bytes) -> Query:
+        """Read a request of rows as people write them, which is answered in words.
+
+        Raises:
+            InputError: the request is at fault; the field is named.
+        """
+        rows_asked = rows_of_instances(self._runtime.signature, rows.decode_request(body), "rows")
+        methods = rows.methods_to_ask(self._runtime.methods)
+
+        def encode(outputs: Arrays) -> Body:
+            named = [self._named(method, output, outputs) for method in methods for output in self._outputs(method)]
+            name, model_version = self.identity.name, self.identity.version
+            return Body(rows.encode_answer(model=name, version=model_version, count=rows_asked.count, outputs=named))
+
+        return Query(dict.fromkeys(methods, 0), rows_asked, encode)
 
     def answer(self, query: Query) -> Body:
         """Ask the model, and encode what it says.
@@ -130,7 +174,11 @@ class DataPlane:
 
     def server_metadata(self) -> dict[str, Any]:
         """The V2 metadata of the server."""
-        return {"name": SERVER_NAME, "version": version("modelway"), "extensions": [EXTENSION]}
+        return {
+            "name": SERVER_NAME,
+            "version": version("modelway"),
+            "extensions": [classification.EXTENSION, binary.EXTENSION],
+        }
 
     def model_metadata(self) -> dict[str, Any]:
         """The V2 metadata of the model, with what tells one revision from another as parameters."""
@@ -170,11 +218,51 @@ class DataPlane:
             raise MalformedRequest(f"{', '.join(methods)} of this model has no classes", field="parameters.classes")
         return classes
 
-    def _v1_rows(self, request: v1.PredictRequest) -> Rows:
+    def _invocation(self, request: mlflow.Invocation) -> Query:
+        rows_asked = self._rows(
+            request.rows, request.columns, request.member, ordered=request.ordered, textual=request.textual
+        )
+        return self._predictions(rows_asked, request.method, "params", classes=request.classes)
+
+    def _rows(
+        self,
+        given: Sequence[Any] | None,
+        columns: Mapping[str, Sequence[Any]] | None,
+        member: str,
+        *,
+        ordered: bool = False,
+        textual: bool = False,
+    ) -> Rows:
         signature = self._runtime.signature
-        if request.columns is not None:
-            return rows_of_columns(signature, request.columns)
-        return rows_of_instances(signature, request.rows or [], request.member)
+        if columns is not None:
+            return rows_of_frame(signature, columns, member, ordered=ordered, textual=textual)
+        return rows_of_instances(signature, given or [], member)
+
+    def _predictions(self, rows_asked: Rows, method: str, field: str, *, classes: bool) -> Query:
+        """What V1 and MLflow ask: one method, or the default where it is empty."""
+        asked = method or self._runtime.methods[0]
+        if asked not in self._runtime.methods:
+            known = ", ".join(self._runtime.methods)
+            raise MalformedRequest(f"the model has no method {asked!r}; it has {known}", field=f"{field}.method")
+        lists = list(self._classes((asked,)).values()) if classes else []
+        # several arrays have one list of classes each
+        told = lists[0] if len(lists) == 1 else lists or None
+        return Query({asked: 0}, rows_asked, lambda outputs: Body(v1.encode_answer(outputs, told)))
+
+    def _named(self, method: str, output: Output, outputs: Arrays) -> rows.NamedOutput:
+        names = output.columns
+        if method == "predict_proba" and output.classes is not None:
+            names = tuple(map(rows.name_of, output.classes))
+        return rows.NamedOutput(rows.WORDS.get(method, method), outputs[output.name], names)
+
+    def _outputs(self, method: str) -> tuple[Output, ...]:
+        return self._runtime.signature.outputs[method]
+
+    def _arrays_of(self, methods: frozenset[str] | None) -> frozenset[str] | None:
+        """The names of the arrays that methods give; None stands for all."""
+        if not methods:
+            return methods
+        return frozenset(output.name for method in methods for output in self._outputs(method))
 
     def _check_outputs(self, names: tuple[str, ...]) -> None:
         for index, name in enumerate(names):

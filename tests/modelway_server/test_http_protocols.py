@@ -80,7 +80,14 @@ def test_metadata_lists_the_columns_in_use(mixed: Served) -> None:
 @pytest.mark.parametrize(
     ("path", "body"),
     [
-        ("/v2", {"name": "modelway-server", "version": "0.1.0", "extensions": ["classification"]}),
+        (
+            "/v2",
+            {"name": "modelway-server", "version": "0.1.0", "extensions": ["classification", "binary_tensor_data"]},
+        ),
+        ("/", {"status": "alive", "model": "/v2/models/model"}),
+        ("/ping", {"ready": True}),
+        ("/health", {"ready": True}),
+        ("/version", "0.1.0"),
         ("/v2/health/live", {"live": True}),
         ("/v2/health/ready", {"ready": True}),
         ("/v2/models", {"models": ["model"]}),
@@ -98,7 +105,7 @@ def test_pages(forest: Served, path: str, body: object) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "words"),
     [
-        ("GET", "/", 404, "/v2/models/model"),
+        ("GET", "/nothing", 404, "/v2/models/model"),
         ("GET", "/v2/models/other", 404, "'other'"),
         ("POST", "/v2/models/other/infer", 404, "'other'"),
         ("POST", "/v1/models/other:predict", 404, "'other'"),
@@ -113,9 +120,19 @@ def test_what_is_not_there_is_named(forest: Served, method: str, path: str, stat
     assert words in reply.body["error"]
 
 
-def test_other_media_types_are_refused(forest: Served) -> None:
-    assert forest.infer(b"a=b", headers={"Content-Type": "application/x-www-form-urlencoded"}).status == 415
-    assert forest.infer(b"{}", headers={"Content-Encoding": "gzip"}).status == 415
+@pytest.mark.parametrize(
+    ("path", "headers", "words"),
+    [
+        ("/v2/models/model/infer", {"Content-Type": "text/csv"}, "application/json or application/octet-stream"),
+        ("/v1/models/model:predict", {"Content-Type": "application/x-www-form-urlencoded"}, "send application/json"),
+        ("/invocations", {"Content-Type": "text/plain"}, "application/json or text/csv"),
+        ("/predict", {"Content-Encoding": "br"}, "as it is, or as gzip or deflate"),
+    ],
+)
+def test_other_media_types_are_refused(forest: Served, path: str, headers: dict[str, str], words: str) -> None:
+    reply = forest.request("POST", path, b"{}", headers=headers)
+    assert reply.status == 415
+    assert words in reply.body["error"]
 
 
 def test_a_connection_serves_many_requests(forest: Served) -> None:

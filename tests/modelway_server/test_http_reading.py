@@ -13,7 +13,7 @@ from modelway_server.predictor import MAX_WAITING, MAX_WAITING_BODIES, Predictor
 from modelway_server.runtimes.estimator import EstimatorRuntime
 from support.models import Told
 
-HEAD = Head("", "", -1, 1, expects_continue=False)
+HEAD = Head()
 
 
 def read(*chunks: bytes | None, limit: int = 10, ends: bool = True) -> bytes:

@@ -21,11 +21,12 @@ START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Reply:
-    """One HTTP answer: status, headers in lower case, body as JSON or text."""
+    """One HTTP answer: status, headers in lower case, body as JSON or text where it is any, and its bytes."""
 
     status: int
     headers: Mapping[str, str]
     body: Any
+    content: bytes = b""
 
 
 @dataclass
@@ -85,8 +86,7 @@ class Served:
             if connection is None:
                 used.close()
         fields = {name.lower(): value for name, value in answer.getheaders()}
-        is_json = fields.get("content-type") == "application/json"
-        return Reply(answer.status, fields, json.loads(text) if is_json else text.decode())
+        return Reply(answer.status, fields, _read(fields, text), text)
 
     def infer(self, document: Any, **options: Any) -> Reply:
         """A V2 inference request."""
@@ -119,6 +119,13 @@ class Served:
                 return False
             self.addresses = {port: said[0][port] for port in ("http", "metrics")}
         return self.probe("/readyz").status == 200
+
+
+def _read(headers: Mapping[str, str], content: bytes) -> Any:
+    kind = headers.get("content-type", "")
+    if "content-encoding" in headers or kind == "application/octet-stream":
+        return None
+    return json.loads(content) if kind == "application/json" else content.decode()
 
 
 def launch(directory: Path, *arguments: str, model: Any = None, path: Path | None = None) -> Served:

@@ -5,13 +5,15 @@ body that is too large or too slow, 404, 405, 415 as HTTP has them, 503 (with Re
 the request, 429 (with Retry-After) when too many wait, 504 when the model was too slow, 500 when the model is at fault. Every error is `{"error": "..."}`.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any
 
-from modelway_server.dataplane import JSON, DataPlane, Query
+from modelway_server.dataplane import BINARY, JSON, DataPlane
 from modelway_server.errors import (
     InputError,
     InvalidInput,
@@ -30,15 +32,16 @@ from modelway_server.http.messages import (
     Scope,
     Send,
     check_host,
-    check_json,
     error_body,
     read_body,
     read_head,
     send_bytes,
 )
+from modelway_server.http.operations import Operation, routes
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
 from modelway_server.predictor import Predictor
+from modelway_server.protocol.compression import MIN_COMPRESSED, accepts_gzip, compress
 from modelway_server.protocol.strict_json import dumps
 
 RETRY_AFTER = ((b"retry-after", b"1"),)
@@ -64,16 +67,8 @@ class Reply:
     content_type: bytes = JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """An inference route: the metrics' word for it, and what reads its body."""
-
-    method: str
-    read: Callable[[bytes], Query]
-
-
 class InferenceApplication:
-    """V2 and V1 of one model.
+    """All protocols over HTTP of one model.
 
     Args:
         plane: what answers.
@@ -93,7 +88,7 @@ class InferenceApplication:
         self._max_bytes = max_bytes
         self.last_request = time.monotonic()
         self._pages = self._page_routes()
-        self._operations = self._operation_routes()
+        self._operations = routes(plane, self._model_roots())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -105,6 +100,12 @@ class InferenceApplication:
             head = read_head(scope)
             check_host(scope, head)
             reply = self._page(scope) if operation is None else await self._operate(operation, head, receive, started)
+            if (
+                len(reply.body) >= MIN_COMPRESSED
+                and reply.content_type != BINARY
+                and accepts_gzip(head.accept_encoding)
+            ):
+                reply = await _compressed(reply)
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001  (each has its status; what has none is logged)
@@ -115,15 +116,17 @@ class InferenceApplication:
         await send_bytes(send, reply.status, reply.body, reply.content_type, headers=reply.headers, close=close)
 
     async def _operate(self, operation: Operation, head: Head, receive: Receive, started: float) -> Reply:
-        if complaint := check_json(head):
-            return Reply(415, error_body(complaint))
-        size = head.content_length if head.content_length >= 0 else self._max_bytes
-        size = min(size, self._max_bytes)
+        reader = operation.reader(head)
+        if reader is None:
+            return Reply(
+                415, error_body(operation.complaint(head)), ((b"accept", ", ".join(operation.readers).encode()),)
+            )
+        size = head.size_within(self._max_bytes)
         self._predictor.admit(size)
         self._metrics.in_flight.inc()
         try:
             body = await read_body(receive, head, self._max_bytes)
-            query = await self._predictor.read(operation.read, body)
+            query = await self._predictor.read(lambda content: reader(content, head), body)
             answer = await self._predictor.run(query, self._predictor.deadline(started, query.timeout))
         finally:
             self._predictor.release(size)
@@ -161,6 +164,10 @@ class InferenceApplication:
             return Reply(200, dumps({"models": [name]}))
 
         pages: dict[str, Callable[[], Reply]] = {
+            "/": lambda: Reply(200, dumps({"status": "alive", "model": f"/v2/models/{name}"})),
+            "/ping": lambda: self._readiness({}),
+            "/health": lambda: self._readiness({}),
+            "/version": lambda: Reply(200, version("modelway").encode(), content_type=b"text/plain; charset=utf-8"),
             "/v2": lambda: Reply(200, dumps(self._plane.server_metadata())),
             "/v2/health/live": lambda: Reply(200, dumps({"live": True})),
             "/v2/health/ready": lambda: self._readiness({}),
@@ -173,13 +180,6 @@ class InferenceApplication:
             pages[f"{root}/ready"] = lambda: self._readiness({"name": name})
         return pages
 
-    def _operation_routes(self) -> dict[str, Operation]:
-        infer = Operation("infer", self._plane.read_infer)
-        routes = {f"{root}/infer": infer for root in self._model_roots()}
-        return routes | {
-            f"/v1/models/{self._plane.identity.name}:predict": Operation("predict", self._plane.read_predict)
-        }
-
     def _model_roots(self) -> list[str]:
         identity = self._plane.identity
         root = f"/v2/models/{identity.name}"
@@ -188,6 +188,13 @@ class InferenceApplication:
     def _readiness(self, document: dict[str, Any]) -> Reply:
         ready = self._lifecycle.ready
         return Reply(200 if ready else 503, dumps(document | {"ready": ready}))
+
+
+async def _compressed(reply: Reply) -> Reply:
+    """The reply as gzip, made in another thread."""
+    body = await asyncio.get_running_loop().run_in_executor(None, compress, reply.body)
+    headers = (*reply.headers, (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding"))
+    return replace(reply, body=body, headers=headers)
 
 
 def _reply_to(error: Exception) -> Reply:

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from modelway_server.errors import MalformedRequest, RequestTooLarge
+from modelway_server.errors import InputError, MalformedRequest
+from modelway_server.protocol.compression import Inflater, Plain, too_large
 from modelway_server.protocol.strict_json import dumps
 
 Scope = MutableMapping[str, Any]
@@ -15,6 +16,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 BODY_SECONDS = 10.0
 """A client that has not sent its whole body by then is cut off."""
+MAX_DIGITS = 18
 DISCARDED_BODIES = 8
 """How many times the cap is read and dropped so that a client that sends too much still reads the refusal."""
 
@@ -37,75 +39,109 @@ class Head:
         content_length: -1 when there is none.
         hosts: how many Host headers there are.
         expects_continue: whether the client holds its body back until it is asked for.
+        header_length: Inference-Header-Content-Length, the bytes of JSON before binary tensors; None when there is none.
+        accept_encoding: as it was sent; empty when there is none.
+        host: as it was sent; empty when there is none.
     """
 
-    content_type: str
-    content_encoding: str
-    content_length: int
-    hosts: int
-    expects_continue: bool
+    content_type: str = ""
+    content_encoding: str = ""
+    content_length: int = -1
+    hosts: int = 1
+    expects_continue: bool = False
+    header_length: int | None = None
+    accept_encoding: bytes = b""
+    host: bytes = b""
+
+    def size_within(self, limit: int) -> int:
+        """Bytes to make room for: of the body, or `limit` where the head does not tell how large it will be."""
+        told = self.content_length >= 0 and self.content_encoding in {"", "identity"}
+        return min(self.content_length, limit) if told else limit
 
 
 def read_head(scope: Scope) -> Head:
-    """The headers of a request, in one pass."""
+    """The headers of a request, in one pass.
+
+    Raises:
+        MalformedRequest: one of them is not what it must be.
+    """
     content_type = content_encoding = ""
-    content_length, hosts, expects_continue = -1, 0, False
+    accept_encoding = host = b""
+    content_length, hosts, expects_continue, header_length = -1, 0, False, None
     for name, value in scope["headers"]:
-        if name == b"host":
-            hosts += 1
-        elif name == b"content-type":
-            content_type = value.partition(b";")[0].strip().lower().decode("latin-1")
-        elif name == b"content-length":
-            content_length = int(value)
-        elif name == b"content-encoding":
-            content_encoding = value.strip().lower().decode("latin-1")
-        elif name == b"expect":
-            expects_continue = value.strip().lower() == b"100-continue"
-    return Head(content_type, content_encoding, content_length, hosts, expects_continue)
+        match name:
+            case b"host":
+                hosts, host = hosts + 1, value
+            case b"content-type":
+                content_type = value.partition(b";")[0].strip().lower().decode("latin-1")
+            case b"content-length":
+                content_length = int(value)
+            case b"content-encoding":
+                content_encoding = value.strip().lower().decode("latin-1")
+            case b"expect":
+                expects_continue = value.strip().lower() == b"100-continue"
+            case b"accept-encoding":
+                accept_encoding = value
+            case b"inference-header-content-length":
+                header_length = _length(value)
+    return Head(
+        content_type,
+        content_encoding,
+        content_length,
+        hosts,
+        expects_continue,
+        header_length,
+        accept_encoding,
+        host,
+    )
 
 
 async def read_body(receive: Receive, head: Head, limit: int) -> bytes:
-    """The whole body, of at most `limit` bytes; what is too large is never kept.
+    """The whole body, unpacked, of at most `limit` bytes; what is too large is never kept.
 
     Raises:
         RequestTooLarge: it is larger.
+        MalformedRequest: it is not what its Content-Encoding says.
         BodyTooSlow: it did not arrive in time.
         ClientGone: the client went away.
     """
+    packed = head.content_encoding not in {"", "identity"}
+    collected = Inflater(head.content_encoding, limit) if packed else Plain(limit)
     try:
         async with asyncio.timeout(BODY_SECONDS):
             if head.content_length > limit and head.expects_continue:
-                raise _too_large(limit)
-            return await _collect(receive, limit)
+                raise too_large(limit)
+            return await _collect(receive, collected, limit)
     except TimeoutError as error:
         raise BodyTooSlow from error
 
 
-async def _collect(receive: Receive, limit: int) -> bytes:
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    if not message.get("more_body") and len(message["body"]) <= limit:
-        return bytes(message["body"])
-    chunks, size = [message["body"]], len(message["body"])
-    while message.get("more_body") and size <= limit * DISCARDED_BODIES:
+async def _collect(receive: Receive, body: Plain | Inflater, limit: int) -> bytes:
+    """The body to its end, even where it is refused: a client that is still sending does not read the refusal."""
+    refusal: InputError | None = None
+    size, more = 0, True
+    while more and size <= limit * DISCARDED_BODIES:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        size += len(message["body"])
-        if size <= limit:
-            chunks.append(message["body"])
-        else:
-            chunks.clear()
-    if size > limit:
-        raise _too_large(limit)
-    return b"".join(chunks)
+        chunk, more = message["body"], message.get("more_body", False)
+        size += len(chunk)
+        if refusal is None:
+            try:
+                body.feed(chunk)
+            except InputError as error:
+                refusal = error
+    if refusal is not None:
+        raise refusal
+    return body.finish()
 
 
-def _too_large(limit: int) -> RequestTooLarge:
-    return RequestTooLarge(
-        f"the body is larger than {limit} bytes; send fewer rows a request, or raise runtime.limits.maxRequestBytes"
-    )
+def _length(value: bytes) -> int:
+    if not value.isdigit() or len(value) > MAX_DIGITS:
+        raise MalformedRequest(
+            "Inference-Header-Content-Length must be the number of bytes of the JSON before the binary tensors"
+        )
+    return int(value)
 
 
 async def send_json(
@@ -143,15 +179,6 @@ async def send_bytes(
 def error_body(message: str, field: str | None = None) -> bytes:
     """The protocols' error document; the field at fault comes first."""
     return dumps({"error": f"{field}: {message}" if field else message})
-
-
-def check_json(head: Head) -> str | None:
-    """Why a body of that type is not read, or None when it is."""
-    if head.content_type not in {"", "application/json"}:
-        return f"Content-Type is {head.content_type}; send application/json"
-    if head.content_encoding not in {"", "identity"}:
-        return f"Content-Encoding is {head.content_encoding}; send the body uncompressed"
-    return None
 
 
 def check_host(scope: Scope, head: Head) -> None:

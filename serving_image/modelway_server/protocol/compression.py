@@ -18,6 +18,35 @@ MIN_COMPRESSED = 128 * 1024
 _LEVEL = 1
 
 
+class Plain:
+    """A body that is not compressed, kept as it arrives up to the limit.
+
+    Args:
+        limit: bytes that it may have.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """Keep the next bytes.
+
+        Raises:
+            RequestTooLarge: the body is larger than the limit; nothing of it is kept.
+        """
+        self._size += len(chunk)
+        if self._size > self._limit:
+            self._chunks.clear()
+            raise too_large(self._limit)
+        self._chunks.append(chunk)
+
+    def finish(self) -> bytes:
+        """The whole body."""
+        return bytes(self._chunks[0]) if len(self._chunks) == 1 else b"".join(self._chunks)
+
+
 class Inflater:
     """One compressed body, inflated as it arrives; never more than the limit is kept.
 
@@ -49,10 +78,7 @@ class Inflater:
         self._size += len(inflated)
         if self._size > self._limit:
             self._chunks.clear()
-            raise RequestTooLarge(
-                f"the body is larger than {self._limit} bytes when it is unpacked; "
-                "send fewer rows a request, or raise runtime.limits.maxRequestBytes"
-            )
+            raise too_large(self._limit, " when it is unpacked")
         if self._inflate.unused_data:
             raise MalformedRequest(f"bytes follow the end of the {self._coding} body")
         self._chunks.append(inflated)
@@ -66,6 +92,13 @@ class Inflater:
         if not self._inflate.eof:
             raise MalformedRequest(f"the {self._coding} body is cut off before its end")
         return b"".join(self._chunks)
+
+
+def too_large(limit: int, how: str = "") -> RequestTooLarge:
+    """The refusal of a body."""
+    return RequestTooLarge(
+        f"the body is larger than {limit} bytes{how}; send fewer rows a request, or raise runtime.limits.maxRequestBytes"
+    )
 
 
 def is_known(coding: str) -> bool:

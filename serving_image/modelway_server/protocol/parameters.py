@@ -1,9 +1,12 @@
 """The `parameters` of a request, which both protocols have in the same place and with the same meaning."""
 
-from typing import Any
+from typing import Any, Final
 
 from modelway_server.errors import MalformedRequest
 from modelway_server.protocol.strict_json import json_type
+
+CLASSES: Final = "classes"
+METHOD: Final = "method"
 
 
 def check_parameters(parameters: Any, field: str) -> None:
@@ -22,7 +25,7 @@ def asks_for_classes(parameters: Any, field: str = "parameters") -> bool:
     Raises:
         MalformedRequest: the parameters are no object, or `classes` is no boolean.
     """
-    return read_flag(parameters, "classes", field)
+    return read_flag(parameters, CLASSES, field)
 
 
 def read_flag(parameters: Any, name: str, field: str, *, default: bool = False) -> bool:
@@ -66,7 +69,7 @@ def read_method(parameters: Any, field: str) -> str:
         MalformedRequest: the parameters are no object, or the method is no string.
     """
     check_parameters(parameters, field)
-    method = (parameters or {}).get("method", "")
+    method = (parameters or {}).get(METHOD, "")
     if not isinstance(method, str):
         raise MalformedRequest(f"method must be a string, it is {json_type(method)}", field=f"{field}.method")
     return method

@@ -2,12 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from numpy.typing import NDArray
 
 from modelway_server.errors import MalformedRequest
 from modelway_server.protocol.strict_json import dumps, json_type, parse_object
+
+WORDS: Final = {"predict": "prediction", "predict_proba": "probabilities"}
+"""What the answer calls what a method gives; that of another method is called as the method is."""
+
+
+def methods_to_ask(methods: Sequence[str]) -> tuple[str, ...]:
+    """Which methods a row is answered with: the label and its probabilities where there are any, and the default.
+
+    Args:
+        methods: what the model can be asked for, the default first.
+    """
+    return tuple(method for method in methods if method in WORDS or method == methods[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,67 @@
+"""The inference routes: which media types each takes, and what reads them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from modelway_server.dataplane import DataPlane, Query
+from modelway_server.http.messages import Head
+from modelway_server.protocol.compression import CODINGS, is_known
+
+JSON: Final = "application/json"
+CSV: Final = "text/csv"
+BINARY: Final = "application/octet-stream"
+
+Reader = Callable[[bytes, Head], Query]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An inference route.
+
+    Attributes:
+        method: the metrics' word for it.
+        readers: what reads a body, by its media type; the first one also reads a body that says nothing.
+    """
+
+    method: str
+    readers: Mapping[str, Reader]
+
+    def reader(self, head: Head) -> Reader | None:
+        """What reads a body with that head; None where nothing does."""
+        if not is_known(head.content_encoding):
+            return None
+        return self.readers.get(head.content_type or JSON)
+
+    def complaint(self, head: Head) -> str:
+        """Why nothing reads a body with that head, and what to send."""
+        if not is_known(head.content_encoding):
+            return f"Content-Encoding is {head.content_encoding}; send the body as it is, or as {' or '.join(CODINGS)}"
+        return f"Content-Type is {head.content_type}; send {' or '.join(self.readers)}"
+
+
+def routes(plane: DataPlane, roots: list[str]) -> dict[str, Operation]:
+    """The operations by their path.
+
+    Args:
+        plane: what reads their bodies.
+        roots: the paths of the model in V2.
+    """
+
+    def infer(body: bytes, head: Head) -> Query:
+        return plane.read_infer(body, head.header_length)
+
+    infers = Operation("infer", {JSON: infer, BINARY: infer})
+    rows = Operation("rows", {JSON: _headless(plane.read_rows)})
+    invocations = {JSON: _headless(plane.read_invocations), CSV: _headless(plane.read_csv)}
+    return {
+        **{f"{root}/infer": infers for root in roots},
+        **{f"{root}/predict": rows for root in roots},
+        "/predict": rows,
+        f"/v1/models/{plane.identity.name}:predict": Operation("predict", {JSON: _headless(plane.read_predict)}),
+        "/invocations": Operation("invocations", invocations),
+    }
+
+
+def _headless(read: Callable[[bytes], Query]) -> Reader:
+    return lambda body, _: read(body)

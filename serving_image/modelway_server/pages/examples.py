@@ -1,0 +1,52 @@
+"""Requests that the model answers, in the words of each protocol, made of its example row."""
+
+from typing import Any
+
+from modelway_server.contract.signature import Column, Form
+from modelway_server.pages.subject import Subject
+
+
+def rows_request(subject: Subject) -> dict[str, Any]:
+    """The plain form."""
+    return {"rows": [subject.row]}
+
+
+def v1_request(subject: Subject) -> dict[str, Any]:
+    """V1."""
+    return {"instances": [subject.row]}
+
+
+def mlflow_request(subject: Subject) -> dict[str, Any]:
+    """MLflow: a frame as `to_dict(orient="split")` gives it, or bare rows where columns have no names."""
+    if isinstance(subject.row, dict):
+        return {"dataframe_split": {"columns": list(subject.row), "data": [list(subject.row.values())]}}
+    return {"inputs": [subject.row]}
+
+
+def v2_request(subject: Subject) -> dict[str, Any]:
+    """V2: the tensors that the metadata asks for."""
+    signature, cells = subject.signature, subject.cells
+    if signature.form is Form.TEXT:
+        return {"inputs": [_tensor("text", [1], "BYTES", cells)]}
+    pairs = list(zip(signature.columns, cells, strict=False))
+    if signature.per_column:
+        return {"inputs": [_column(column, cell) for column, cell in pairs if column.used]}
+    datatypes = {_datatype(column, cell) for column, cell in pairs if column.used and cell is not None}
+    datatype = datatypes.pop() if len(datatypes) == 1 else "FP64"
+    return {"inputs": [_tensor("input", [1, len(cells)], datatype, cells)]}
+
+
+def _column(column: Column, cell: Any) -> dict[str, Any]:
+    tensor = _tensor(column.name, [1], _datatype(column, cell), [cell])
+    return tensor | ({"parameters": {"content_type": "datetime"}} if column.dates is not None else {})
+
+
+def _datatype(column: Column, cell: Any) -> str:
+    """Of the value, where only the model's own code knows the column's type."""
+    if column.typed or cell is None:
+        return column.datatype
+    return "BYTES" if isinstance(cell, str) else "BOOL" if isinstance(cell, bool) else "FP64"
+
+
+def _tensor(name: str, shape: list[int], datatype: str, data: list[Any]) -> dict[str, Any]:
+    return {"name": name, "shape": shape, "datatype": datatype, "data": data}

@@ -1,0 +1,154 @@
+"""JSON Schemas of what one model takes and gives, made of its contract."""
+
+from typing import Any, Final
+
+from modelway_server.contract.signature import MAX_NAMES, Column, Dates, Form, Output, Signature
+from modelway_server.protocol.rows import WORDS, name_of
+from modelway_server.protocol.tensors import DATATYPES, MAX_RANK
+
+Schema = dict[str, Any]
+
+_INTEGER_LIMIT: Final = 2**53
+"""Integers up to here are the same number for every JSON parser."""
+_DATE: Final = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?$"
+_ZONES: Final = {Dates.LOCAL: "without a zone", Dates.ZONED: "with a zone", Dates.EITHER: "with a zone or without"}
+
+
+def components(signature: Signature) -> dict[str, Schema]:
+    """The schemas that are the same wherever they are used, by name."""
+    return {
+        "Error": {
+            "type": "object",
+            "required": ["error"],
+            "properties": {
+                "error": {"type": "string", "description": "What is wrong; the field at fault comes first."}
+            },
+        },
+        "Parameters": {"type": "object", "description": "Those without a meaning here are not looked at."},
+        "Rows": rows(signature),
+        "Tensor": _tensor({"data": {"description": "Flat in row-major order, or nested as the shape says."}}),
+        "OutputTensor": _tensor({"data": {"type": "array"}}),
+    }
+
+
+def rows(signature: Signature) -> Schema:
+    """Rows as `rows`, `instances` and MLflow take them: all objects, or all arrays."""
+    if signature.form is Form.TEXT:
+        return _list_of({"type": "string"})
+    if not signature.columns:
+        return _list_of({"type": "array", "minItems": 1, "items": {"type": ["number", "null"]}})
+    kinds = [row_object(signature), row_array(signature)]
+    if signature.width == 1:
+        kinds.append(column(signature.columns[0], signature.max_magnitude))
+    return {"anyOf": [_list_of(kind) for kind in kinds]}
+
+
+def row_object(signature: Signature) -> Schema:
+    """A row by the names of its columns."""
+    return {
+        "type": "object",
+        "required": [each.name for each in signature.columns if each.used],
+        "properties": {each.name: column(each, signature.max_magnitude) for each in signature.columns},
+        "additionalProperties": False,
+    }
+
+
+def row_array(signature: Signature) -> Schema:
+    """A row by the order of its columns."""
+    width = signature.width or 1
+    size: Schema = {"type": "array", "minItems": width, "maxItems": width}
+    kinds = [column(each, signature.max_magnitude) for each in signature.columns]
+    alike = all(kind == kinds[0] for kind in kinds)
+    return size | ({"items": kinds[0]} if alike else {"prefixItems": kinds})
+
+
+def column(column: Column, max_magnitude: float | None) -> Schema:
+    """A value of one column."""
+    if not column.used:
+        return {"description": "The model drops this column."}
+    if column.categories is not None and len(column.categories) <= MAX_NAMES and column.dates is None:
+        known = sorted(column.categories, key=lambda value: (str(type(value)), value))
+        return {"enum": [*known, None] if column.nullable else known}
+    schema = _typed(column, max_magnitude)
+    if column.nullable:
+        kinds = schema["type"]
+        schema["type"] = [*([kinds] if isinstance(kinds, str) else kinds), "null"]
+    return schema
+
+
+def answered_row(methods: tuple[str, ...], signature: Signature) -> Schema:
+    """A row of the plain form's answer."""
+    properties: dict[str, Schema] = {}
+    for method in methods:
+        outputs = signature.outputs[method]
+        entries = [_entry(method, output, named=True) for output in outputs]
+        properties[WORDS.get(method, method)] = (
+            entries[0] if len(entries) == 1 else {"type": "array", "items": {"anyOf": entries}}
+        )
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def prediction(signature: Signature) -> Schema:
+    """A row of the answer of V1 and MLflow, by whichever method."""
+    entries: list[Schema] = []
+    for method, outputs in signature.outputs.items():
+        entry = _entry(method, outputs[0], named=False) if len(outputs) == 1 else {"type": "array"}
+        if entry not in entries:
+            entries.append(entry)
+    return entries[0] if len(entries) == 1 else {"anyOf": entries}
+
+
+def _typed(column: Column, max_magnitude: float | None) -> Schema:
+    if column.dates is not None:
+        words = f"A date or a time as ISO 8601, {_ZONES[column.dates]}."
+        return {"type": "string", "pattern": _DATE, "description": words}
+    if not column.typed:
+        return {"type": ["number", "string", "boolean"]}
+    match column.datatype:
+        case "BYTES":
+            return {"type": "string"}
+        case "BOOL":
+            return {"type": "boolean"}
+        case "INT64":
+            return {"type": ["integer", "boolean"], "minimum": -_INTEGER_LIMIT, "maximum": _INTEGER_LIMIT}
+    bounds = {} if max_magnitude is None else {"minimum": -max_magnitude, "maximum": max_magnitude}
+    return {"type": ["number", "boolean"]} | bounds
+
+
+def _entry(method: str, output: Output, *, named: bool) -> Schema:
+    schema = _scalar(output.datatype)
+    for depth, size in enumerate(reversed(output.shape[1:])):
+        names = output.columns
+        if method == "predict_proba" and output.classes is not None:
+            names = tuple(map(name_of, output.classes))
+        if named and depth == 0 and len(output.shape) == 2 and len(names) == size:
+            schema = {"type": "object", "required": list(names), "properties": dict.fromkeys(names, schema)}
+        else:
+            schema = {"type": "array", "items": schema}
+    return schema
+
+
+def _scalar(datatype: str) -> Schema:
+    if datatype == "BYTES":
+        return {"type": ["string", "number", "boolean", "null"]}
+    if datatype == "BOOL":
+        return {"type": "boolean"}
+    return {"type": ["number", "null"] if datatype.startswith("FP") else "integer"}
+
+
+def _tensor(data: dict[str, Schema]) -> Schema:
+    return {
+        "type": "object",
+        "required": ["name", "shape", "datatype"],
+        "properties": {
+            "name": {"type": "string", "minLength": 1},
+            "shape": {"type": "array", "minItems": 1, "maxItems": MAX_RANK, "items": {"type": "integer", "minimum": 0}},
+            "datatype": {"enum": list(DATATYPES)},
+            "parameters": {"type": "object"},
+            **data,
+        },
+    }
+
+
+def _list_of(item: Schema) -> Schema:
+    return {"type": "array", "minItems": 1, "items": item}
