@@ -7,6 +7,7 @@
 #   make image           both container images       make e2e        both images on a real kubelet (Linux, root)
 #   make bench-operator  what up to 1000 models cost the operator (BENCH_SIZES=1,100 is short, JSON=file, WRITE=1 refreshes
 #                        docs/performance.md)
+#   make bench-server    our server beside a naive FastAPI app and MLServer (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make clean           remove all that can be made again
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -19,7 +20,7 @@ BUILD_OPTIONS = $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --build
 	--secret id=pip,src=$$lent/pip --secret id=ca,src=$$lent/ca
 BIN := .venv/bin
 
-.PHONY: demo test check generate lock image e2e bench-operator clean
+.PHONY: demo test check generate lock image e2e bench-operator bench-server clean
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -57,7 +58,10 @@ e2e: .venv/ready
 	$(BIN)/python -m e2e $(ARGS)
 
 bench-operator: .venv/ready
-	$(BIN)/python -m bench $(if $(BENCH_SIZES),--sizes $(BENCH_SIZES)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
+	$(BIN)/python -m bench.operator $(if $(BENCH_SIZES),--sizes $(BENCH_SIZES)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
+
+bench-server: .venv/ready
+	$(BIN)/python -m bench.server $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
 
 clean:
 	rm -rf .venv dist build models .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache

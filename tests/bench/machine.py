@@ -7,18 +7,15 @@ from pathlib import Path
 
 import psutil
 
-from sandbox.binaries.versions import kubernetes
 
-
-def machine() -> dict[str, str]:
-    """The machine and the versions of what takes part."""
+def machine(**versions: str) -> dict[str, str]:
+    """The machine, and the versions of what takes part."""
     return {
         "processor": f"{os.cpu_count()} x {_processor()}",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "Linux": platform.release(),
         "Python": platform.python_version(),
-        "Kubernetes": kubernetes(),
-        "kopf": version("kopf"),
+        **versions,
         "modelway": version("modelway"),
     }
 

@@ -1,4 +1,4 @@
-"""The lock files: compiled from pyproject.toml, for development, for building, and for each image.
+"""The lock files: compiled from pyproject.toml, for development, for building, for each image, for each peer in a benchmark.
 
 `python -m support.lock` compiles them with uv, `--check` says offline whether pyproject.toml has moved since. Each file's
 first line holds the digest of what it was compiled from.
@@ -7,8 +7,10 @@ first line holds the digest of what it was compiled from.
 import argparse
 import hashlib
 import json
+import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,14 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "requirements"
 SELECTIONS = {
     "dev": ("pyproject.toml", "--extra", "all", "--group", "dev"),
-    "build": ("--group", "build"),
+    "build": ("pyproject.toml", "--group", "build"),
     "operator": ("pyproject.toml", "--extra", "operator"),
     "server": ("pyproject.toml", "--extra", "server"),
+    "bench-naive": ("--group", "bench-naive"),
+    "bench-mlserver": ("--group", "bench-mlserver"),
 }
+PEERS = {"bench-naive": {"joblib", "scikit-learn"}, "bench-mlserver": {"joblib", "scikit-learn"}}
+"""Locks that share with development only the versions of these packages; all others share all of them."""
 HEADER = "# Compiled by `make lock`; compiled from sha256:"
 
 
@@ -54,33 +60,37 @@ def compile_all(*, upgrade: bool = False) -> None:
     Raises:
         subprocess.CalledProcessError: uv found no set of versions, or no registry.
     """
-    for name, selection in SELECTIONS.items():
-        target = FOLDER / f"{name}.lock"
-        command = [
-            sys.executable,
-            "-m",
-            "uv",
-            "pip",
-            "compile",
-            "--quiet",
-            "--universal",
-            "--python-version",
-            "3.11",
-            "--generate-hashes",
-        ]
-        command += [
-            "--no-emit-index-url",
-            "--no-header",
-            "--no-annotate",
-            *selection,
-            "pyproject.toml",
-            "-o",
-            str(target),
-        ]
-        command += ["--upgrade"] if upgrade and name == "dev" else []
-        command += [] if name == "dev" else ["--constraint", str(FOLDER / "dev.lock")]
-        subprocess.run(command, cwd=ROOT, check=True)
-        target.write_text(f"{HEADER}{digest_of_requirements()}\n{target.read_text()}")
+    for name in SELECTIONS:
+        with tempfile.NamedTemporaryFile("w", suffix=".txt") as shared:
+            shared.write(_versions_for(name))
+            shared.flush()
+            _compile(name, shared.name, upgrade=upgrade and name == "dev")
+
+
+def _versions_for(name: str) -> str:
+    """The versions of development that a lock is held to."""
+    if name == "dev":
+        return ""
+    versions = re.findall(r"^[\w.-]+==.*$", (FOLDER / "dev.lock").read_text(), re.MULTILINE)
+    wanted = PEERS.get(name)
+    lines = [line.removesuffix(" \\") for line in versions if wanted is None or line.partition("==")[0] in wanted]
+    return "\n".join(lines)
+
+
+def _compile(name: str, constraint: str, *, upgrade: bool) -> None:
+    target = FOLDER / f"{name}.lock"
+    command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11"]
+    command += [
+        "--generate-hashes",
+        "--no-emit-index-url",
+        "--no-header",
+        "--no-annotate",
+        "--output-file",
+        str(target),
+    ]
+    command += ["--constraint", constraint, *(["--upgrade"] if upgrade else []), *SELECTIONS[name]]
+    subprocess.run(command, cwd=ROOT, check=True)
+    target.write_text(f"{HEADER}{digest_of_requirements()}\n{target.read_text()}")
 
 
 def main() -> int:

@@ -1,16 +1,14 @@
 """The benchmark measures what it says, on a handful of models."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
-from bench.errors import BenchError
-from bench.figures import Figures, Size, quantile
-from bench.report import BEGIN, END, refresh, tables
-from bench.rounds import Cost, Round
-from bench.run import Plan, measure
-from bench.upkeep import REPAIRED, Restart
+from bench.operator.figures import Figures, Size, quantile
+from bench.operator.report import tables
+from bench.operator.rounds import Cost, Round
+from bench.operator.run import Plan, measure
+from bench.operator.upkeep import REPAIRED, Restart
 
 
 @pytest.mark.cluster
@@ -49,26 +47,6 @@ def test_the_tables_hold_the_figures() -> None:
     assert "deployments, 3 times | p50 20 ms, p99 500 ms |" in text
     assert "| 98 KiB | 120 KiB |" in text
     assert "median 0.30 s, worst 0.40 s" in text
-
-
-def test_a_page_is_refreshed_between_its_markers(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    refresh(page, _figures())
-    refresh(page, _figures())
-    text = page.read_text()
-    assert text.startswith(f"before\n{BEGIN}\n")
-    assert text.endswith(f"{END}\nafter\n")
-    assert "old" not in text
-    assert text.count("2 x Example") == 1
-
-
-def test_a_page_without_markers_is_not_touched(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("nothing here\n")
-    with pytest.raises(BenchError, match="has no lines"):
-        refresh(page, _figures())
-    assert page.read_text() == "nothing here\n"
 
 
 def test_a_quantile_is_one_of_the_values() -> None:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.objects import GROUPS, KINDS, Model, children_of, status_of
-from bench.trail import Write, created
-from bench.world import World
+from bench.operator.objects import GROUPS, KINDS, Model, children_of, status_of
+from bench.operator.trail import Write, created
+from bench.operator.world import World
 from sandbox.api import Api
 
 CONCURRENCY = 16

@@ -1,13 +1,10 @@
-"""The figures as tables in Markdown, on the terminal and in docs/performance.md; pure but for `refresh`."""
+"""The figures as tables in Markdown, on the terminal and in docs/performance.md; pure."""
 
-from pathlib import Path
 from statistics import median
 
-from bench import figures
-from bench.errors import BenchError
-from bench.figures import Figures, Size, quantile
+from bench.operator import figures
+from bench.operator.figures import Figures, Size, quantile
 
-BEGIN, END = "<!-- make bench-operator WRITE=1: begin -->", "<!-- make bench-operator WRITE=1: end -->"
 MEGA, KIBI = 1e6, 1024
 
 
@@ -24,20 +21,6 @@ def tables(found: Figures) -> str:
             "",
         ]
     )
-
-
-def refresh(page: Path, found: Figures) -> None:
-    """Put the tables in place of those between the markers of a page.
-
-    Raises:
-        BenchError: the page has no markers.
-    """
-    text = page.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise BenchError(f"{page} has no lines {BEGIN!r} and {END!r} between which to write")
-    page.write_text(f"{before}{BEGIN}\n\n{tables(found)}\n{END}{after}")
 
 
 def _sizes(found: Figures) -> list[str]:

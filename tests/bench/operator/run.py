@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from bench.figures import Figures, Size
-from bench.objects import models
-from bench.rounds import Cost, Round, by_bare_client, by_operator, cost
-from bench.upkeep import PATIENCE, QUIET_SECONDS, flood, idle, repair, restart
-from bench.world import NAMESPACES, World, world
+from bench.operator.figures import Figures, Size
+from bench.operator.objects import models
+from bench.operator.rounds import Cost, Round, by_bare_client, by_operator, cost
+from bench.operator.upkeep import PATIENCE, QUIET_SECONDS, flood, idle, repair, restart
+from bench.operator.world import NAMESPACES, World, world
 
 SMALL = 100
 """Up to this size the rounds follow each other in one place; beyond it each has a fresh one."""

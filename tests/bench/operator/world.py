@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from bench.errors import BenchError
-from bench.trail import Trail
+from bench.operator.trail import Trail
 from sandbox import Sandbox, processes
 from support import helm
 from support.cluster import Kubectl

@@ -1,4 +1,4 @@
-"""`python -m bench`: what the operator costs, and how soon it acts, with up to a thousand models on a real control plane."""
+"""`python -m bench.operator`: what the operator costs, and how soon it acts, with up to a thousand models on a real control plane."""
 
 import argparse
 import asyncio
@@ -7,18 +7,19 @@ import signal
 import sys
 import time
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
 from bench.errors import BenchError
 from bench.machine import machine
-from bench.report import refresh, tables
-from bench.run import Plan, measure
+from bench.operator.report import tables
+from bench.operator.run import Plan, measure
+from bench.page import PAGE, refresh
 from sandbox import SandboxError
+from sandbox.binaries.versions import kubernetes
 from support.cluster import KubectlError
 from support.helm import HelmError
-
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,13 +28,14 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _as_interrupt)
     begin = time.monotonic()
     try:
-        found = asyncio.run(measure(options.plan, machine(), lambda text: print(text, file=sys.stderr, flush=True)))
+        here = machine(Kubernetes=kubernetes(), kopf=version("kopf"))
+        found = asyncio.run(measure(options.plan, here, lambda text: print(text, file=sys.stderr, flush=True)))
         found = type(found)(**{**vars(found), "seconds": time.monotonic() - begin})
         print(tables(found))
         if options.json:
             options.json.write_text(json.dumps(asdict(found), indent=2))
         if options.write:
-            refresh(PAGE, found)
+            refresh(PAGE, "bench-operator", tables(found))
     except (BenchError, SandboxError, HelmError, KubectlError, TimeoutError) as error:
         print(f"The benchmark failed: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
@@ -44,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.operator", description=__doc__)
     parser.add_argument("--sizes", default="1,100,300,1000", help="numbers of ModelDeployments (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="of each, alternating (default %(default)s)")
     parser.add_argument("--idle", type=float, default=60, help="seconds of rest that are watched (default %(default)g)")

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from bench.rounds import Cost, Round
-from bench.upkeep import Restart
+from bench.operator.rounds import Cost, Round
+from bench.operator.upkeep import Restart
 
 RATIO, WRITES, STATUSES, REPAIR_SECONDS, FLOOD_SECONDS = 1.5, 1.2, 2.0, 0.2, 1.0
 BASE_BYTES, MODEL_BYTES = 120_000_000, 120 * 1024

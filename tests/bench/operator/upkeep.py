@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.objects import KINDS, Model, models, path
-from bench.rounds import apply_all
-from bench.trail import Write, created
-from bench.world import World
+from bench.operator.objects import KINDS, Model, models, path
+from bench.operator.rounds import apply_all
+from bench.operator.trail import Write, created
+from bench.operator.world import World
 from sandbox.api import Api
 from support.installed import SYSTEM
 from support.waiting import eventually

@@ -1,0 +1,98 @@
+"""`python -m bench.server`: our server beside a naive FastAPI application and MLServer, with the same models and rows."""
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+
+from bench.errors import BenchError
+from bench.machine import machine
+from bench.page import PAGE, refresh
+from bench.server import wrk
+from bench.server.cases import NATIVE
+from bench.server.contenders import Contender, mlserver, modelway, naive
+from bench.server.environments import environment, installed
+from bench.server.models import FOREST, LINEAR, train
+from bench.server.report import tables
+from bench.server.run import Plan, measure
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure and tell; the exit code is 0 when it could be measured, whatever was found."""
+    options = _options(argv)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        _measure(options)
+    except BenchError as error:
+        print(f"The benchmark failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; every server that the benchmark started has ended.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _measure(options: argparse.Namespace) -> None:
+    client = wrk.version()
+    contenders, versions = _contenders(options)
+    plan = Plan(contenders, options.rounds, options.seconds, warm_up=1)
+    with tempfile.TemporaryDirectory(prefix="modelway-bench-") as folder:
+        _say("training the models")
+        models = {name: model for name, model in train(Path(folder)).items() if name in options.models}
+        found = measure(plan, models, machine(wrk=client, **versions), _say)
+    print(tables(found))
+    if options.json:
+        options.json.write_text(json.dumps(asdict(found), indent=2))
+    if options.write:
+        refresh(PAGE, "bench-server", tables(found))
+
+
+def _contenders(options: argparse.Namespace) -> tuple[list[Contender], dict[str, str]]:
+    """The servers that were asked for, and the versions of what they are made of."""
+    tutorial, peer = (environment(name, _say) for name in ("bench-naive", "bench-mlserver"))
+    every = [
+        naive(tutorial),
+        mlserver(peer, "MLServer"),
+        mlserver(peer, "MLServer, batching", batching=True),
+        mlserver(peer, "MLServer, 2 workers", workers=2),
+        modelway(NATIVE, (FOREST, LINEAR)),
+    ]
+    versions = {name: version(name) for name in ("scikit-learn", "onnxruntime", "uvicorn", "uvloop")}
+    versions |= {"fastapi": installed(tutorial, "fastapi")["fastapi"], **installed(peer, "mlserver")}
+    return [one for one in every if options.servers in one.name or not one.peer or one.name == every[0].name], versions
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.server", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="of each server and model (default %(default)s)")
+    parser.add_argument("--seconds", type=int, default=3, help="that one load lasts (default %(default)s)")
+    parser.add_argument("--models", default=f"{FOREST},{LINEAR}", help="the models (default %(default)s)")
+    parser.add_argument(
+        "--servers", default="", help="peers beside the naive application: those with this word in their name"
+    )
+    parser.add_argument("--json", type=Path, help="write everything that was measured to this file")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")
+    options = parser.parse_args(argv)
+    if min(options.rounds, options.seconds) < 1:
+        parser.error("--rounds and --seconds must be 1 or more")
+    options.models = options.models.split(",")
+    if unknown := set(options.models) - {FOREST, LINEAR}:
+        parser.error(f"--models {','.join(sorted(unknown))}: choose from {FOREST},{LINEAR}")
+    return options
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""What was measured, and what follows from it; pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench.server.cases import Case, Goal
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one server did under one load.
+
+    Attributes:
+        per_second: answers.
+        p50, p99: latency in seconds.
+        cpu: CPU seconds of the server for each answer.
+        client: cores that the client took.
+        others: cores that everything else on the machine took.
+    """
+
+    per_second: float
+    p50: float
+    p99: float
+    cpu: float
+    client: float
+    others: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One server with one model in one round.
+
+    Attributes:
+        model, server, round: which.
+        peer: whether it is somebody else's.
+        ready: seconds from its spawn to its first right answer.
+        prepared: seconds that it took before that, once for all pods; None where there is no such step.
+        memory: proportional set size of its processes in bytes, after all loads.
+        loads: by the name of the case.
+    """
+
+    model: str
+    server: str
+    round: int
+    peer: bool
+    ready: float
+    prepared: float | None
+    memory: float
+    loads: Mapping[str, Load]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything that one run found."""
+
+    machine: Mapping[str, str]
+    rounds: int
+    seconds: float
+    """What one load lasted."""
+    trials: Sequence[Trial]
+    load_average: float
+    """Of the last minute before the run."""
+    took: float
+    """Seconds of the whole run."""
+
+    def of(self, model: str, server: str) -> list[Trial]:
+        """The trials of one server with one model, by round."""
+        found = [trial for trial in self.trials if (trial.model, trial.server) == (model, server)]
+        return sorted(found, key=lambda trial: trial.round)
+
+    def servers(self, model: str) -> list[str]:
+        """The names of all servers of a model, in the order of the first round."""
+        return list(dict.fromkeys(trial.server for trial in self.trials if trial.model == model))
+
+    def best_peer(self, model: str, number: int, case: Case) -> Trial:
+        """The peer that answers most in one round."""
+        peers = [trial for trial in self.trials if trial.peer and (trial.model, trial.round) == (model, number)]
+        return max(peers, key=lambda trial: trial.loads[case.common.name].per_second)
+
+    def throughputs(self, model: str, server: str, case: Case, to: str | None = None) -> list[float]:
+        """The ratios of answers a second to the best peer of the same round, or to the server named `to`.
+
+        Empty where the server has no such load.
+        """
+        return [
+            trial.loads[case.name].per_second / self._other(trial, case, to).loads[case.common.name].per_second
+            for trial in self.of(model, server)
+            if case.name in trial.loads
+        ]
+
+    def latencies(self, model: str, server: str, case: Case, to: str) -> list[float]:
+        """The ratios of the median latency to that of the server named `to` in the same round."""
+        return [
+            trial.loads[case.name].p50 / self._other(trial, case, to).loads[case.common.name].p50
+            for trial in self.of(model, server)
+        ]
+
+    def _other(self, trial: Trial, case: Case, name: str | None) -> Trial:
+        if name is None:
+            return self.best_peer(trial.model, trial.round, case)
+        return next(other for other in self.of(trial.model, name) if other.round == trial.round)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A goal and what each round found."""
+
+    goal: Goal
+    values: Sequence[float]
+
+    @property
+    def reached(self) -> bool:
+        """Whether the median is on the right side of the limit."""
+        found = median(self.values)
+        return found >= self.goal.limit if self.goal.measure == "throughput" else found <= self.goal.limit
+
+
+def verdicts(found: Figures, goals: Iterable[Goal], naive: str) -> list[Verdict]:
+    """Each goal for which something was measured."""
+    judged = [Verdict(goal, _values(found, goal, naive)) for goal in goals]
+    return [verdict for verdict in judged if verdict.values]
+
+
+def _values(found: Figures, goal: Goal, naive: str) -> list[float]:
+    match goal.measure, goal.case:
+        case "throughput", Case() as load:
+            return found.throughputs(goal.model, goal.server, load)
+        case "latency", Case() as load:
+            return found.latencies(goal.model, goal.server, load, naive)
+        case "ready", None:
+            return [trial.ready for trial in found.of(goal.model, goal.server)]
+        case "memory", None:
+            return [trial.memory for trial in found.of(goal.model, goal.server)]
+        case other:
+            raise ValueError(f"no such goal: {other}")

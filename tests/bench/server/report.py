@@ -1,0 +1,122 @@
+"""The figures as tables in Markdown, on the terminal and in docs/performance.md; pure."""
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+
+from bench.server.cases import CASES, GOALS, Case, Goal
+from bench.server.contenders import NAIVE
+from bench.server.figures import Figures, Load, Trial, Verdict, verdicts
+
+MEGA = 1e6
+MILLI = 1e-3
+
+
+def tables(found: Figures) -> str:
+    """All figures."""
+    machine = "; ".join(f"{name} {value}" for name, value in found.machine.items())
+    loads = [load for trial in found.trials for load in trial.loads.values()]
+    parts = [
+        [f"Measured on: {machine}. {_conditions(found, loads)}"],
+        _goals(verdicts(found, GOALS, NAIVE)),
+        *(_loads(found, model, case) for model, cases in CASES.items() for case in cases),
+        _standing(found),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def _conditions(found: Figures, loads: Sequence[Load]) -> str:
+    client, others = [load.client for load in loads], [load.others for load in loads]
+    return (
+        f"{found.rounds} rounds, {found.seconds:g} s a load, {found.took:.0f} s in all. "
+        f"The client took {median(client):.2f} cores ({max(client):.2f} at most). Other work on the machine took "
+        f"{median(others):.2f} cores ({max(others):.2f} at most); its load average before the run was {found.load_average:.1f}."
+    )
+
+
+def _goals(judged: Iterable[Verdict]) -> list[str]:
+    rows = [_goal(one) for one in judged]
+    return ["| what | measured | to reach | |", "|---|---|---|---|", *rows] if rows else []
+
+
+def _goal(judged: Verdict) -> str:
+    goal = judged.goal
+    load = f", {goal.case.name}" if goal.case else ""
+    word = {"throughput": "times the best peer", "latency": "p50 to that of the naive application"}.get(
+        goal.measure, goal.measure
+    )
+    values = " | ".join((_spread(judged.values, goal), f"{_bound(goal)} {_figure(goal.limit, goal)}"))
+    return (
+        f"| {goal.model}, {goal.server}{load}: {word} | {values} | {'reached' if judged.reached else 'falls short'} |"
+    )
+
+
+def _bound(goal: Goal) -> str:
+    return "at least" if goal.measure == "throughput" else "at most"
+
+
+def _spread(values: Sequence[float], goal: Goal) -> str:
+    low, high = (_figure(value, goal) for value in (min(values), max(values)))
+    return f"{_figure(median(values), goal)} ({low} to {high})"
+
+
+def _figure(value: float, goal: Goal) -> str:
+    match goal.measure:
+        case "memory":
+            return f"{value / MEGA:.0f} MB"
+        case "ready":
+            return f"{value:.2f} s"
+        case "latency":
+            return f"{value:.3f}"
+    return f"{value:.1f}"
+
+
+def _loads(found: Figures, model: str, case: Case) -> list[str]:
+    rows = [row for server in found.servers(model) if (row := _load(found, model, server, case))]
+    head = f"| {model}, {case.name} | answers a second | to the naive application | to the best peer | p50 | p99 | CPU of the server for each |"
+    return [head, "|" + "---|" * 7, *rows]
+
+
+def _load(found: Figures, model: str, server: str, case: Case) -> str:
+    trials = found.of(model, server)
+    loads = [trial.loads[case.name] for trial in trials if case.name in trial.loads]
+    if not loads:
+        return ""
+    rates = [load.per_second for load in loads]
+    cells = [
+        server,
+        f"{median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})",
+        _ratio(found.throughputs(model, server, case, to=NAIVE)),
+        "" if trials[0].peer else _ratio(found.throughputs(model, server, case)),
+        _milliseconds(load.p50 for load in loads),
+        _milliseconds(load.p99 for load in loads),
+        _milliseconds(load.cpu for load in loads),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _ratio(values: Sequence[float]) -> str:
+    return f"{median(values):.2f}" if values else ""
+
+
+def _milliseconds(values: Iterable[float]) -> str:
+    return f"{median(values) / MILLI:.3g} ms"
+
+
+def _standing(found: Figures) -> list[str]:
+    """What does not depend on the load."""
+    head = "| model | server | from spawn to the first answer | prepared before, once | memory after all loads |"
+    rows = [_stands(model, server, found.of(model, server)) for model in CASES for server in found.servers(model)]
+    return [head, "|---|---|---|---|---|", *rows]
+
+
+def _stands(model: str, server: str, trials: Sequence[Trial]) -> str:
+    ready = [trial.ready for trial in trials]
+    prepared = [trial.prepared for trial in trials if trial.prepared is not None]
+    cells = [
+        model,
+        server,
+        f"{median(ready):.2f} s ({min(ready):.2f} to {max(ready):.2f})",
+        f"{median(prepared):.2f} s" if prepared else "",
+        f"{median(trial.memory for trial in trials) / MEGA:.0f} MB",
+    ]
+    return f"| {' | '.join(cells)} |"
