@@ -72,6 +72,8 @@ def _figure(value: float, goal: Goal) -> str:
 
 def _loads(found: Figures, model: str, case: Case) -> list[str]:
     rows = [row for server in found.servers(model) if (row := _load(found, model, server, case))]
+    if not rows:
+        return []
     head = f"| {model}, {case.name} | answers a second | to the naive application | to the best peer | p50 | p99 | CPU of the server for each |"
     return [head, "|" + "---|" * 7, *rows]
 
