@@ -125,7 +125,9 @@ def _completed(
     """What the server said of its end, with what only the cluster knows."""
     match told.reason:
         case Reason.LOAD_CRASHED:
-            return _crashed(pod, container, end)
+            return _crashed(told, pod, container, end)
+        case Reason.OUT_OF_MEMORY:
+            return _out_of_memory(pod, container)
         case Reason.CONTAINER_CONFIG_ERROR:
             return _cannot_start(pod, container, end.message or "the server does not understand its arguments")
         case Reason.ACCESS_DENIED:
@@ -140,8 +142,11 @@ def _out_of_memory(pod: PodView, container: ContainerView) -> Readiness:
     return Readiness(Reason.OUT_OF_MEMORY, message)
 
 
-def _crashed(pod: PodView, container: ContainerView, end: Termination) -> Readiness:
-    message = f"A native library crashed container {container.name} of pod {pod.name} (exit code {end.exit_code}). Read where: kubectl logs {pod.name} -c {container.name} --previous; then save the model again with the versions of the server's image."
+def _crashed(told: Readiness, pod: PodView, container: ContainerView, end: Termination) -> Readiness:
+    what = f"A native library crashed container {container.name} of pod {pod.name} (exit code {end.exit_code})."
+    if end.message:  # the process itself lived, and tells of its child
+        what = told.message.partition(". ")[0] + "."
+    message = f"{what} Read where: kubectl logs {pod.name} -c {container.name} --previous; then save the model again with the versions of the server's image."
     return Readiness(Reason.LOAD_CRASHED, message)
 
 

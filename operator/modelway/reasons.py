@@ -85,8 +85,10 @@ class Reason(StrEnum):
         "A native library crashed the process that ran the model.", "Read the pod's log; save the model again with the image's versions.")
     WARMUP_FAILED = ("WarmupFailed", Topic.MODEL, _STALLS,
         "The model loads, but its first prediction fails.", "Call its method on one row of training data, and mend what fails there.")
+    ENGINE_UNAVAILABLE = ("EngineUnavailable", Topic.MODEL, _STALLS,
+        "The model cannot be evaluated by the engine that `spec.runtime.engine` asks for, or not with the same answers.", "Set `spec.runtime.engine` to `auto`.")
     OUT_OF_MEMORY = ("OutOfMemory", Topic.MODEL, _STALLS,
-        "The pod was killed for needing more memory than it may use.", "Raise `spec.runtime.resources.limits.memory`.")
+        "The model needs more memory than the pod may use.", "Raise `spec.runtime.resources.limits.memory`.")
 
     CRASH_LOOP = ("CrashLoop", Topic.POD, _STALLS,
         "The server ends each time it is started, for a reason of its own.", "Read why with `kubectl logs POD -c serve --previous`.")

@@ -28,6 +28,9 @@ REASON_OF_EXIT_CODE = {
     24: Reason.LOAD_FAILED,
     25: Reason.WARMUP_FAILED,
     26: Reason.LOAD_TIMEOUT,
+    27: Reason.LOAD_CRASHED,
+    28: Reason.OUT_OF_MEMORY,
+    29: Reason.ENGINE_UNAVAILABLE,
     132: Reason.LOAD_CRASHED,
     134: Reason.LOAD_CRASHED,
     135: Reason.LOAD_CRASHED,
@@ -39,7 +42,7 @@ REASON_OF_EXIT_CODE = {
 REASONS_OF_THE_ARTIFACT = frozenset(one for one in Reason if one.topic is Topic.MODEL)
 """Reasons that speak against the model itself or the way to it."""
 
-_TOLD_BY_SERVER = {str(one): one for one in (*REASON_OF_EXIT_CODE.values(), Reason.OUT_OF_MEMORY)}
+_TOLD_BY_SERVER = {str(one): one for one in REASON_OF_EXIT_CODE.values()}
 _PARTS = ("reason", "message", "remedy")
 _LONGEST_PART = 700
 

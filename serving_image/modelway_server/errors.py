@@ -54,10 +54,10 @@ class FetchFailure(LoadFailure):
 
 
 class ModelNotFound(FetchFailure):
-    """There is no object or file at the URI."""
+    """There is no object, file or folder at the URI."""
 
     exit_code = 10
-    default_remedy = "Correct spec.model.uri, or upload the model there; the name is case-sensitive and must be one file, not a folder."
+    default_remedy = "Correct spec.model.uri, or upload the model there; the name is case-sensitive, and that of a folder ends in '/'."
 
 
 class AccessDenied(FetchFailure):
@@ -104,7 +104,10 @@ class InvalidURI(FetchFailure):
     """The URI names nothing this program can fetch."""
 
     exit_code = 16
-    default_remedy = "Write spec.model.uri as s3://bucket/path/model.joblib, https://host/path/model.joblib or file:///path/model.joblib."
+    default_remedy = (
+        "Write spec.model.uri as s3://bucket/path/model.joblib, https://host/path/model.joblib or file:///path/model.joblib; "
+        "that of a folder ends in '/'."
+    )
 
 
 class InvalidArtifact(LoadFailure):
@@ -157,6 +160,31 @@ class LoadTimeout(LoadFailure):
     default_remedy = "Raise spec.runtime.limits.startupTimeoutSeconds, give the pod more CPU in spec.runtime.resources, or save a smaller model."
 
 
+class LoadCrashed(LoadFailure):
+    """The process that loaded the model died of it."""
+
+    exit_code = 27
+    default_remedy = (
+        "Read the pod's log, which shows where; save the model again with the library versions of the server's image."
+    )
+
+
+class OutOfMemory(LoadFailure):
+    """The model needs more memory than the pod has."""
+
+    exit_code = 28
+    default_remedy = "Raise spec.runtime.resources.limits.memory, or save a smaller model."
+
+
+class EngineUnavailable(LoadFailure):
+    """The model cannot be evaluated by the engine that was asked for."""
+
+    exit_code = 29
+    default_remedy = (
+        "Set spec.runtime.engine to auto, which takes the fastest engine that gives the model's own answers."
+    )
+
+
 LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     PortTaken,
     ModelNotFound,
@@ -173,6 +201,9 @@ LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     LoadFailed,
     WarmupFailed,
     LoadTimeout,
+    LoadCrashed,
+    OutOfMemory,
+    EngineUnavailable,
 )
 """Every reason with which a pod of ours can end, in the order of their exit codes."""
 

@@ -17,13 +17,14 @@ import uvloop
 
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.engines.load import load_prepared
 from modelway_server.errors import LoadFailed, LoadFailure, PortTaken
 from modelway_server.http.server import Bounds, Ports, Worker
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
 from modelway_server.predictor import Predictor
+from modelway_server.prepare import prepared
 from modelway_server.report import report_failure
-from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Runtime
 from modelway_server.settings import ServeSettings
 from modelway_server.watchdog import watchdog
@@ -51,12 +52,7 @@ def serve(settings: ServeSettings) -> int:
         ports = f"ports {settings.http_port} and {settings.metrics_port} of {settings.host}"
         return _report(PortTaken(f"{ports} cannot be had: {error}"))
     try:
-        deadline = started + settings.startup_timeout
-        with watchdog(deadline, allowed=settings.startup_timeout):
-            path = locate_model(settings.model_dir)
-            model = f"{settings.namespace}/{settings.name}".lstrip("/")
-            _LOGGER.info("loading %s", path.name, extra={"model": model, "bytes": path.stat().st_size})
-            runtime = load_runtime(path, format=settings.format, method=settings.method)
+        runtime = _loaded(settings, started + settings.startup_timeout)
     except Exception as error:  # noqa: BLE001  (each has its reason; what has none is logged)
         return _report(error)
     gc.freeze()
@@ -65,6 +61,18 @@ def serve(settings: ServeSettings) -> int:
     if settings.workers == 1:
         return pod.work(0)
     return supervise(settings.workers, pod.work, lifecycle)
+
+
+def _loaded(settings: ServeSettings, deadline: float) -> Runtime:
+    """The model as it is to be evaluated; without a folder that `prepare` has filled, it is prepared first."""
+    path = locate_model(settings.model_dir)
+    model = f"{settings.namespace}/{settings.name}".lstrip("/")
+    _LOGGER.info("loading %s", path.name, extra={"model": model, "bytes": path.stat().st_size})
+    with (
+        prepared(settings, settings.prepared_dir, seconds=settings.startup_timeout) as directory,
+        watchdog(deadline, allowed=settings.startup_timeout),
+    ):
+        return load_prepared(settings.model_dir, directory, trusted_types=settings.trusted_types)
 
 
 def bind(settings: ServeSettings) -> Ports:

@@ -1,4 +1,4 @@
-"""What `serve` is told by its arguments, as one frozen value."""
+"""What `prepare` and `serve` are told by their arguments, each as one frozen value."""
 
 import argparse
 from dataclasses import dataclass, fields
@@ -7,26 +7,49 @@ from typing import Self
 
 METHODS = ("predict", "predict_proba", "transform", "decision_function", "score_samples")
 """What `runtime.method` may name; `auto` takes the first that fits the model."""
+ENGINES = ("auto", "onnx", "native")
+"""What `runtime.engine` may name."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeSettings:
-    """One served model and the bounds of its server."""
+class ModelSettings:
+    """One model, and how it is to be evaluated."""
 
     model_dir: Path
     """Folder that holds the model's file, as `fetch` left it."""
+    format: str = "auto"
+    """Format of the artifact: auto or sklearn."""
+    method: str = "auto"
+    """The method that answers when a request asks for none: auto or one of METHODS."""
+    engine: str = "auto"
+    """auto takes the fastest engine that gives the model's own answers, onnx that one alone, native converts nothing."""
+    tolerance: float = 1e-5
+    """By how much a number may differ from the model's own, relative and absolute; labels may not differ."""
+    trusted_types: tuple[str, ...] = ()
+    """Classes beyond the known ones that the artifact may hold."""
+    samples: Path | None = None
+    """A file of rows on which engines are compared, beside rows that are made up."""
+
+    @classmethod
+    def from_arguments(cls, arguments: argparse.Namespace) -> Self:
+        """The settings in a parsed command line."""
+        return cls(**{field.name: getattr(arguments, field.name) for field in fields(cls)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeSettings(ModelSettings):
+    """One served model and the bounds of its server."""
+
     name: str
     """Name of the model in URLs, metrics and answers."""
+    prepared_dir: Path | None = None
+    """Folder that `prepare` has filled; None to prepare now."""
     namespace: str = ""
     """Namespace of its ModelDeployment; shown in the logs."""
     revision: str = ""
     """Hash of the revision that this process serves."""
     model_version: str = ""
     """The user's own word for the version; empty when there is none."""
-    format: str = "auto"
-    """Format of the artifact: auto or sklearn."""
-    method: str = "auto"
-    """The method that answers when a request asks for none: auto or one of METHODS."""
     workers: int = 1
     """Processes that share the port and, until they write to it, the model's memory."""
     host: str = "127.0.0.1"
@@ -44,22 +67,33 @@ class ServeSettings:
     drain_seconds: float = 15.0
     """Seconds of serving on after SIGTERM: the time until every client has learned that this pod is going."""
 
-    @classmethod
-    def from_arguments(cls, arguments: argparse.Namespace) -> Self:
-        """The settings in a parsed command line; see `add_arguments`."""
-        return cls(**{field.name: getattr(arguments, field.name) for field in fields(cls)})
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `prepare` and `serve` are told of the model on their command lines."""
+    add, default = parser.add_argument, ModelSettings(model_dir=Path())
+    add("--model-dir", required=True, type=Path, help="directory that holds the model's file")
+    add("--format", default=default.format, choices=("auto", "sklearn"), help="format of the file")
+    add("--method", default=default.method, choices=("auto", *METHODS), help="what answers by default")
+    add("--engine", default=default.engine, choices=ENGINES, help="what evaluates the model")
+    add(
+        "--tolerance",
+        default=default.tolerance,
+        type=positive,
+        help="by how much an engine's numbers may differ from the model's own, relative and absolute",
+    )
+    add("--trusted-types", default=(), type=_names, help="classes, by commas, that the file may hold beyond the known")
+    add("--samples", type=Path, help="JSON file of rows on which engines are compared")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `serve` is told on its command line."""
+    add_model_arguments(parser)
     add, default = parser.add_argument, ServeSettings(model_dir=Path(), name="")
-    add("--model-dir", required=True, type=Path, help="directory that holds the model's file")
+    add("--prepared-dir", type=Path, help="directory that `prepare` has filled; without it the model is prepared first")
     add("--name", required=True, help="the model's name in URLs")
     add("--namespace", default=default.namespace, help="namespace of the ModelDeployment")
     add("--revision", default=default.revision, help="hash of the revision")
     add("--model-version", default=default.model_version, help="your word for the model's version")
-    add("--format", default=default.format, choices=("auto", "sklearn"), help="format of the file")
-    add("--method", default=default.method, choices=("auto", *METHODS), help="what answers by default")
     add("--workers", default=default.workers, type=_positive_int, help="processes that predict")
     add("--host", default=default.host, help="address of both ports")
     add("--http-port", default=default.http_port, type=_port, help="port of the protocols; 0 takes a free one")
@@ -70,8 +104,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="port of probes and metrics; 0 takes a free one",
     )
     add("--max-request-bytes", default=default.max_request_bytes, type=_positive_int, help="cap on one request's body")
-    add("--request-timeout", default=default.request_timeout, type=_positive, help="seconds to answer a request")
-    add("--startup-timeout", default=default.startup_timeout, type=_positive, help="seconds to load and warm up")
+    add("--request-timeout", default=default.request_timeout, type=positive, help="seconds to answer a request")
+    add("--startup-timeout", default=default.startup_timeout, type=positive, help="seconds to load and warm up")
     add(
         "--drain-seconds", default=default.drain_seconds, type=_not_negative, help="seconds of serving on after SIGTERM"
     )
@@ -91,7 +125,16 @@ def _port(text: str) -> int:
     return number
 
 
-def _positive(text: str) -> float:
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def positive(text: str) -> float:
+    """A finite number above 0, as an argument.
+
+    Raises:
+        ArgumentTypeError: it is not one.
+    """
     number = float(text)
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")

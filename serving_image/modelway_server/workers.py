@@ -4,7 +4,6 @@ The parent has one thread and no event loop, so that forking again at any time i
 slower each time, and gives up when workers keep dying.
 """
 
-import ctypes
 import logging
 import os
 import signal
@@ -16,6 +15,7 @@ from contextlib import suppress
 
 from prometheus_client.multiprocess import mark_process_dead
 
+from modelway_server.child import follow_parent
 from modelway_server.errors import LOAD_FAILURES, LoadFailed
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.report import report_failure
@@ -28,7 +28,6 @@ MAX_DELAY_SECONDS = 5.0
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _REPORTED = frozenset(failure.exit_code for failure in LOAD_FAILURES)
-_PR_SET_PDEATHSIG = 1
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -73,7 +72,7 @@ class _Supervisor:
             return
         status = 1
         try:
-            _follow_parent()
+            follow_parent()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             status = self._work(slot)
         except BaseException:
@@ -142,9 +141,3 @@ class _Supervisor:
         self._ending = True
         self._due.clear()
         self._kill(signal.SIGKILL)
-
-
-def _follow_parent() -> None:
-    """Die with the parent, however it dies: nobody else would end this process (Linux)."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -56,7 +56,7 @@ CASES = {
     "no-answer": Case(Broken(), "WarmupFailed", ("no prediction in me",)),
     "hangs": Case(Stubborn(600.0), "LoadTimeout", ("within 15 s", "startupTimeoutSeconds"), SHORT),
     "absorbed": Case(Absorbed(), "LoadTimeout", ("startupTimeoutSeconds",), SHORT),
-    "crashes": Case(Crashing(), "LoadCrashed", ("crashed container serve", "exit code 139", "kubectl logs crashes-")),
+    "crashes": Case(Crashing(), "LoadCrashed", ("loaded the model ended of SIGSEGV", "kubectl logs crashes-")),
     "hungry": Case(
         Hungry(),
         "OutOfMemory",

@@ -34,6 +34,8 @@ def accepted_by_the_api(uri: str) -> bool:
         ("http://127.0.0.1/model", "model"),
         ("http://[::1]:8000/model", "model"),
         ("file:///models/modèle.joblib", "mod_le.joblib"),
+        ("s3://models/fraud/v7/", "v7"),
+        ("file:///models/fraud/", "fraud"),
     ],
 )
 def test_both_accept_it(uri: str, file_name: str) -> None:
@@ -46,7 +48,10 @@ def test_both_accept_it(uri: str, file_name: str) -> None:
     [
         "gs://models/model",
         "s3://models",
-        "s3://models/a/",
+        "s3://models/",
+        "s3://models/a//",
+        "file:///",
+        "https://host/a/",
         "s3://models/../model",
         "https://host/%2e%2e/model",
         "https://ann:pw@host/model",

@@ -49,7 +49,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_as_long_as_bytes_come_it_goes_on(tmp_path: Path) -> None:
     source = Portions(portion=5)
     with download.Draft(tmp_path, max_bytes=1000) as draft:
-        asyncio.run(download.Download(source, draft, "s3://a/b").run())
+        asyncio.run(download.Download(source, draft, "s3://a/b", download.Progress()).run())
         draft.publish("model")
     assert (tmp_path / "model").read_bytes() == MODEL
     assert source.asked == [(0, None), *((offset, "1") for offset in range(5, 100, 5))]
@@ -60,9 +60,13 @@ def test_a_source_that_ends_without_progress_is_given_up(tmp_path: Path) -> None
         download.Draft(tmp_path, max_bytes=1000) as draft,
         pytest.raises(FetchFailed, match="promised 100 bytes and sent 0"),
     ):
-        asyncio.run(download.Download(Portions(portion=0), draft, "s3://a/b").run())
+        asyncio.run(download.Download(Portions(portion=0), draft, "s3://a/b", download.Progress()).run())
 
 
 def test_the_deadline_holds_for_a_source_that_never_waits(tmp_path: Path) -> None:
-    with download.Draft(tmp_path, max_bytes=1000) as draft, pytest.raises(FetchTimeout):
-        asyncio.run(fetch._download(Endless(), draft, parse_uri("file:///m"), 0.1))
+    async def fetch_it() -> None:
+        bring = fetch.Bring(parse_uri("file:///m"), tmp_path, max_bytes=1000)
+        await fetch.in_time(bring, bring.file(Endless()), 0.1)
+
+    with pytest.raises(FetchTimeout):
+        asyncio.run(fetch_it())

@@ -59,6 +59,7 @@ def test_the_file_arrives_whole_and_read_only_with_its_record(store: NastyStore,
         "file": "model.joblib",
         "digest": f"sha256:{hashlib.sha256(MODEL).hexdigest()}",
         "bytes": len(MODEL),
+        "files": 1,
     }
     assert ArtifactRecord.read(tmp_path) == record
     assert store.requests[0].path == "/v7/model.joblib?sig=s3cr3t"

@@ -1,66 +1,25 @@
 """Fetching over the real S3 protocol, from a server that checks signatures."""
 
 import asyncio
-import json
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
-from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
 from modelway_server.artifacts.fetch import fetch
 from modelway_server.artifacts.record import ArtifactRecord
 from modelway_server.artifacts.remote import s3_endpoint
 from modelway_server.errors import AccessDenied, FetchFailure, InvalidURI, ModelNotFound
+from support.buckets import buckets
 
 MODEL = b"model" * 1000
-POLICY = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}],
-}
 
 
 @pytest.fixture(scope="module")
 def secret() -> Iterator[dict[str, str]]:
-    """What a user's Secret holds: an endpoint with a private bucket, and keys that may read it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    anybody = {
-        "endpoint_url": endpoint,
-        "region_name": "us-east-1",
-        "aws_access_key_id": "any",
-        "aws_secret_access_key": "any",
-        "config": Config(retries={"total_max_attempts": 1}),
-    }
-    iam, s3 = boto3.client("iam", **anybody), boto3.client("s3", **anybody)
-    iam.create_user(UserName="ann")
-    iam.put_user_policy(UserName="ann", PolicyName="read", PolicyDocument=json.dumps(POLICY))
-    key = iam.create_access_key(UserName="ann")["AccessKey"]
-    s3.create_bucket(Bucket="models")
-    s3.put_object(Bucket="models", Key="fraud/v7/model.joblib", Body=MODEL)
-    iam.close()
-    s3.close()
-    check_signatures(endpoint, after_requests="0")
-    yield {
-        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
-        "AWS_ENDPOINT_URL": endpoint,
-    }
-    check_signatures(endpoint, after_requests="inf")
-    server.stop()
-
-
-def check_signatures(endpoint: str, after_requests: str) -> None:
-    request = urllib.request.Request(
-        f"{endpoint}/moto-api/reset-auth", data=after_requests.encode(), headers={"Content-Type": "text/plain"}
-    )
-    with urllib.request.urlopen(request) as answer:
-        assert answer.status == 200
+    with buckets("models") as running:
+        running.put("models", {"fraud/v7/model.joblib": MODEL})
+        yield running.secret
 
 
 def fetched(uri: str, directory: Path, environ: dict[str, str]) -> ArtifactRecord:

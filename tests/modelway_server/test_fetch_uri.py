@@ -15,11 +15,14 @@ from modelway_server.errors import InvalidURI
         ("file:///models/my%20model.joblib", "", "/models/my model.joblib", "my_model.joblib"),
         ("file:///models/.modelway.json", "", "/models/.modelway.json", "modelway.json"),
         ("s3://models/...", "models", "...", "model"),
+        ("s3://models/fraud/v7/", "models", "fraud/v7/", "v7"),
+        ("file:///models/my%20model/", "", "/models/my model/", "my_model"),
     ],
 )
 def test_a_good_uri_is_taken_apart(uri: str, host: str, path: str, file_name: str) -> None:
     location = parse_uri(uri)
     assert (location.host, location.path, location.file_name) == (host, path, file_name)
+    assert location.folder == uri.endswith("/")
 
 
 def test_what_is_shown_of_a_uri_holds_no_signature() -> None:
@@ -32,9 +35,12 @@ def test_what_is_shown_of_a_uri_holds_no_signature() -> None:
         ("model.joblib", "scheme ''"),
         ("gopher://host/model", "scheme 'gopher'"),
         ("FTP://host/model", "scheme 'ftp'"),
-        ("s3://models", "folder"),
-        ("s3://models/v7/", "folder"),
-        ("https://host", "folder"),
+        ("s3://models", "names no file and no folder"),
+        ("s3://models/", "names no file and no folder"),
+        ("file:///", "names no file and no folder"),
+        ("s3://models/v7//", "more than one '/'"),
+        ("https://host", "lists no folder"),
+        ("https://host/v7/", "lists no folder"),
         ("https:///model.joblib", "host is missing"),
         ("s3:///model.joblib", "bucket is missing"),
         ("s3://mo,dels/model.joblib", "not a bucket"),

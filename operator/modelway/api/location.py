@@ -1,4 +1,4 @@
-"""Where a model file may lie, as rules over `model.uri`: each says what a data scientist writes instead."""
+"""Where a model may lie, as rules over `model.uri`: each says what a data scientist writes instead."""
 
 import re
 from collections.abc import Callable
@@ -12,9 +12,9 @@ _BLANK = r"[\x00-\x20\x7f-\xa0" + "\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f
 _USERINFO = r"^[a-zA-Z0-9+.-]*://[^/?#]*@"
 _PARENT = r"(?i)^[^?#]*(/|%2f|\\)([.]|%2e){2}(/|%2f|\\|[?#]|$)"
 _FILE_NAME = r"[^./?#\\][^/?#\\]{0,199}"
-_FILE = rf"^file:///([^?#]*/)?{_FILE_NAME}$"
+_FILE = rf"^file:///([^?#]*/)?{_FILE_NAME}/?$"
 _HTTP = rf"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{{1,5}})?/([^?#]*/)?{_FILE_NAME}([?][^#]*)?$"
-_S3 = rf"^s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]/([^?#]*/)?{_FILE_NAME}$"
+_S3 = rf"^s3://[a-z0-9][a-z0-9.-]{{1,61}}[a-z0-9]/([^?#]*/)?{_FILE_NAME}/?$"
 
 
 def _matches(pattern: str) -> Callable[[Any], bool]:
@@ -67,18 +67,19 @@ URI_RULES = (
         "file",
         _FILE,
         "{uri}: a file:// address is the absolute path of one file inside the server image, for example "
-        "file:///models/model.joblib, without ? or #; its name must not begin with a dot nor exceed 200 characters",
+        "file:///models/model.joblib, or of a folder with / at its end, without ? or #; "
+        "its name must not begin with a dot nor exceed 200 characters",
     ),
     _form(
         "https?",
         _HTTP,
         "{uri}: a web address names a host and one file, for example https://models.example.com/fraud/model.joblib; "
-        "the file's name must not begin with a dot nor exceed 200 characters",
+        "the file's name must not begin with a dot nor exceed 200 characters; pack a folder as .zip or .tar.gz",
     ),
     _form(
         "s3",
         _S3,
         "{uri}: an S3 address names a bucket and the key of one file, for example s3://models/fraud/model.joblib, "
-        "without ? or #; the file's name must not begin with a dot nor exceed 200 characters",
+        "or a folder with / at its end, without ? or #; the name of the file or folder must not begin with a dot nor exceed 200 characters",
     ),
 )

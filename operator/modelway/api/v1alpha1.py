@@ -39,7 +39,8 @@ class Model(ApiModel):
     """The trained model to serve."""
 
     uri: Annotated[str, Field(min_length=1, max_length=2048)]
-    """Where the model file lies: s3://bucket/key, https://host/path, http://host/path, or file:///path inside the server image."""
+    """Where the model lies: s3://bucket/key, https://host/path, http://host/path, or file:///path inside the server image. A model that is
+    a folder ends in / (s3 and file), or is packed as one .zip or .tar.gz file."""
     format: Literal["auto", "sklearn"] = "auto"
     """How the file was saved: sklearn is a scikit-learn model written by joblib or pickle; auto looks at the file."""
     version: Annotated[LabelValue, Field(min_length=1)] | None = None

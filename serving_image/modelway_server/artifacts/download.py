@@ -6,8 +6,10 @@ import hashlib
 import logging
 import os
 import random
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,6 +26,23 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class Progress:
+    """How far a fetch has come, for logs and for the message of one that is late.
+
+    Attributes:
+        bytes: how many have arrived.
+        total: how many there are, once the source has said so.
+        trouble: what failed last; empty when nothing did.
+        done: what was done with those bytes.
+    """
+
+    bytes: int = 0
+    total: int | None = None
+    trouble: str = ""
+    done: str = "arrived"
+
+
 class Draft:
     """The file being written: hidden, hashed as it grows, and given its name only when it is whole.
 
@@ -32,19 +51,21 @@ class Draft:
     Args:
         directory: where the file will be; made when it is not there.
         max_bytes: the cap on its size.
+        name: what it is called until then.
 
     Raises:
         StorageFull: (by every method that writes) the volume has no room or cannot be written.
     """
 
-    def __init__(self, directory: Path, max_bytes: int) -> None:
+    def __init__(self, directory: Path, max_bytes: int, name: str = DRAFT_NAME) -> None:
         self.size = 0
+        self.path = directory / name
+        self._directory = directory
         self._max_bytes = max_bytes
         self._hash = hashlib.sha256()
-        self._path = directory / DRAFT_NAME
         with storage_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("wb", buffering=0)
+            self._file = self.path.open("wb", buffering=0)
 
     @property
     def digest(self) -> str:
@@ -67,7 +88,7 @@ class Draft:
             ArtifactTooLarge: the file would grow beyond the cap.
         """
         self.check_size(self.size + len(chunk))
-        with storage_errors(self._path.parent):
+        with storage_errors(self._directory):
             view = memoryview(chunk)
             while view:
                 view = view[self._file.write(view) :]
@@ -76,24 +97,24 @@ class Draft:
 
     def restart(self) -> None:
         """Forget all bytes."""
-        with storage_errors(self._path.parent):
+        with storage_errors(self._directory):
             self._file.truncate(0)
             self._file.seek(0)
         self._hash = hashlib.sha256()
         self.size = 0
 
     def publish(self, name: str) -> None:
-        """Make the bytes durable and give the file its name, read-only for everybody, in one step."""
-        directory = self._path.parent
-        with storage_errors(directory):
+        """Make the bytes durable and give the file its name, read-only for everybody, in one step.
+
+        Args:
+            name: a path relative to the draft's directory.
+        """
+        target = self._directory / name
+        with storage_errors(self._directory):
             os.fsync(self._file.fileno())
             os.fchmod(self._file.fileno(), 0o444)
-            self._path.replace(directory / name)
-            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            give_name(self.path, target)
 
     def __enter__(self) -> Self:
         return self
@@ -102,68 +123,101 @@ class Draft:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._file.close()
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
+
+
+class Patience:
+    """How often, and after which pauses, what failed in a way that may pass is tried again.
+
+    A pause is jittered and doubles; six failures in a row without progress end it.
+
+    Args:
+        place: what to call the source in messages.
+        progress: takes up the last trouble.
+    """
+
+    def __init__(self, place: str, progress: Progress) -> None:
+        self._place = place
+        self._progress = progress
+        self._failures = 0
+
+    def renew(self) -> None:
+        """Note that there was progress since the last failure."""
+        self._failures = 0
+
+    async def wait(self, trouble: str) -> None:
+        """Pause before the next try.
+
+        Raises:
+            FetchFailed: there were enough tries.
+        """
+        self._failures += 1
+        self._progress.trouble = trouble
+        log.warning(
+            "download interrupted",
+            extra={"cause": trouble, "bytes": self._progress.bytes, "failures": self._failures},
+        )
+        if self._failures >= MAX_FAILURES:
+            raise FetchFailed(f"{self._place}: {trouble}; gave up after {self._failures} tries without progress")
+        pause = min(FIRST_PAUSE_SECONDS * 2**self._failures, LONGEST_PAUSE_SECONDS)
+        await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  (spreads load, guards nothing)
 
 
 class Download:
-    """One artifact on its way into a draft, resumed where it broke.
+    """One file on its way into a draft, resumed where it broke.
 
-    A failure that may pass (5xx, 429, network) is tried again after a jittered pause that doubles; so is a body that
-    ends early. The next try continues at the byte reached if the store marked its bytes with a strong ETag, which is
-    then demanded by If-Match; else it starts from zero. Six failures in a row without one new byte end it.
+    A failure that may pass (5xx, 429, network) is tried again, and so is a body that ends early. The next try continues
+    at the byte reached if the store marked its bytes with a strong ETag, which is then demanded by If-Match; else it
+    starts from zero.
 
     Args:
         source: where the bytes come from.
         draft: where they go.
         place: what to call the source in messages.
-
-    Attributes:
-        total: bytes of the whole artifact, once the source has said so.
-        trouble: what failed last; empty when nothing did.
+        progress: the bytes that arrive are added to it.
     """
 
-    def __init__(self, source: Source, draft: Draft, place: str) -> None:
-        self.total: int | None = None
-        self.trouble = ""
+    def __init__(self, source: Source, draft: Draft, place: str, progress: Progress) -> None:
         self._source = source
         self._draft = draft
-        self._place = place
+        self._progress = progress
+        self._patience = Patience(place, progress)
         self._version: str | None = None
         self._furthest = 0
-        self._failures = 0
 
     async def run(self) -> None:
         """Fetch every byte.
 
         Raises:
-            FetchFailure: trying again is of no use, or was of none.
+            LoadFailure: trying again is of no use, or was of none.
         """
-        while not await self._attempt():
-            pause = min(FIRST_PAUSE_SECONDS * 2**self._failures, LONGEST_PAUSE_SECONDS)
-            await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  (spreads load, guards nothing)
+        while trouble := await self._attempt():
+            await self._patience.wait(trouble)
 
-    async def _attempt(self) -> bool:
+    async def _attempt(self) -> str:
+        """Read on; what went wrong, empty when all is there."""
         try:
             await self._read()
         except Changed as change:
             self._forget()
-            self._count_failure(str(change))
-            return False
+            return str(change)
         except Interrupted as interruption:
             if self._version is None:
                 self._forget()
-            self._count_failure(str(interruption))
-            return False
-        return True
+            return str(interruption)
+        return ""
 
     async def _read(self) -> None:
         part = await self._source.read(self._draft.size, self._version)
         if self._draft.size and part.version != self._version:
             raise Changed("the object was replaced while it was read")
         self._draft.check_size(part.size)
-        self.total, self._version = part.size, part.version
+        if self._progress.total is None:
+            self._progress.total = part.size
+        self._version = part.version
         async for chunk in part.chunks:
             self._draft.write(chunk)
+            self._progress.bytes += len(chunk)
             self._note_progress()
             await asyncio.sleep(0)  # a local file never waits, and the deadline must still be noticed
         if self._draft.size != part.size:
@@ -172,20 +226,26 @@ class Download:
     def _note_progress(self) -> None:
         if self._draft.size > self._furthest:
             self._furthest = self._draft.size
-            self._failures = 0
+            self._patience.renew()
 
     def _forget(self) -> None:
+        self._progress.bytes -= self._draft.size
         self._draft.restart()
         self._version = None
 
-    def _count_failure(self, trouble: str) -> None:
-        self.trouble = trouble
-        self._failures += 1
-        log.warning(
-            "download interrupted", extra={"cause": trouble, "bytes": self._draft.size, "failures": self._failures}
-        )
-        if self._failures >= MAX_FAILURES:
-            raise FetchFailed(f"{self._place}: {trouble}; gave up after {self._failures} tries without progress")
+
+def give_name(draft: Path, target: Path) -> None:
+    """Rename a file or folder, over what is there, and make that durable."""
+    if target.is_dir():
+        shutil.rmtree(target)
+    elif draft.is_dir():
+        target.unlink(missing_ok=True)
+    draft.replace(target)
+    descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def readable(size: int) -> str:

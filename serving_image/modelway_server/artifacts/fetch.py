@@ -6,16 +6,18 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from modelway_server.artifacts.download import Download, Draft, readable, storage_errors
+from modelway_server.artifacts.archive import Archive, folder_name
+from modelway_server.artifacts.download import Download, Draft, Progress, readable, storage_errors
+from modelway_server.artifacts.folder import FolderDownload, FolderDraft
 from modelway_server.artifacts.record import ArtifactRecord
-from modelway_server.artifacts.remote import ObjectSource
-from modelway_server.artifacts.source import FileSource, Source
+from modelway_server.artifacts.remote import ObjectFolder, ObjectStore
+from modelway_server.artifacts.source import FileFolder, FileSource, FolderSource, Source
 from modelway_server.artifacts.uri import Location, parse_uri
-from modelway_server.errors import FetchFailed, FetchFailure, FetchTimeout
+from modelway_server.errors import FetchFailed, FetchTimeout, LoadFailure
 from modelway_server.report import report_failure, write_termination_message
 
 PROGRESS_SECONDS = 5.0
@@ -27,8 +29,12 @@ log = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `fetch` is told on its command line."""
-    parser.add_argument("--uri", required=True, help="file:///path, http(s)://host/path or s3://bucket/key of one file")
-    parser.add_argument("--dest", required=True, type=Path, help="directory that receives the file")
+    parser.add_argument(
+        "--uri",
+        required=True,
+        help="file:///path, http(s)://host/path or s3://bucket/key of a file; of a folder with / at its end (not http)",
+    )
+    parser.add_argument("--dest", required=True, type=Path, help="directory that receives it")
     parser.add_argument("--max-bytes", required=True, type=_positive_int, help="cap on the artifact's size, in bytes")
     parser.add_argument(
         "--timeout", required=True, type=_positive_seconds, help="deadline for the whole fetch, in seconds"
@@ -45,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         record = asyncio.run(
             fetch(arguments.uri, arguments.dest, max_bytes=arguments.max_bytes, seconds=arguments.timeout)
         )
-    except FetchFailure as failure:
+    except LoadFailure as failure:
         return report_failure(failure)
     except asyncio.CancelledError:
         log.warning("fetch stopped by SIGTERM")
@@ -68,57 +74,106 @@ async def fetch(
 
     Args:
         uri: what to fetch.
-        directory: where to put it; afterwards it holds the file, read-only, and the record.
+        directory: where to put it; afterwards it holds the file or folder, read-only files, and the record.
         max_bytes: cap on the size.
         seconds: deadline for everything, retries included.
         environ: credentials; see `remote.store_for`.
 
     Raises:
-        FetchFailure: one of its kinds; nothing is left in the directory then.
+        LoadFailure: a FetchFailure, or InvalidArtifact for a folder or archive that may not be taken; nothing is left in
+            the directory then.
     """
     location = parse_uri(uri)
     _stop_on_sigterm()
     started = time.monotonic()
     log.info("fetch started", extra={"uri": location.public, "max_bytes": max_bytes, "timeout_seconds": seconds})
-    with Draft(directory, max_bytes) as draft:
-        await _download(_source(location, environ, seconds), draft, location, seconds)
-        draft.publish(location.file_name)
-        record = ArtifactRecord(location.public, location.file_name, draft.digest, draft.size)
+    bring = Bring(location, directory, max_bytes)
+    record = await in_time(bring, bring.run(environ, seconds), seconds)
     with storage_errors(directory):
         record.write(directory)
     elapsed = round(time.monotonic() - started, 3)
-    log.info("fetch done", extra={"digest": record.digest, "bytes": record.bytes, "seconds": elapsed})
+    size = {"bytes": record.bytes, "files": record.files}
+    log.info("fetch done", extra={"digest": record.digest, **size, "seconds": elapsed})
     return record
 
 
-def _source(location: Location, environ: Mapping[str, str], seconds: float) -> Source:
-    return FileSource(location) if location.scheme == "file" else ObjectSource(location, environ, seconds)
+class Bring:
+    """The artifact on its way into the directory."""
+
+    def __init__(self, location: Location, directory: Path, max_bytes: int) -> None:
+        self.location = location
+        self.progress = Progress()
+        self._directory = directory
+        self._max_bytes = max_bytes
+
+    async def run(self, environ: Mapping[str, str], seconds: float) -> ArtifactRecord:
+        """Fetch it, and unpack it where it is a packed folder.
+
+        Raises:
+            LoadFailure: as of `fetch`.
+        """
+        local = self.location.scheme == "file"
+        if not self.location.folder:
+            return await self.file(
+                FileSource(self.location) if local else ObjectStore(self.location, environ, seconds).file()
+            )
+        store = FileFolder(self.location) if local else ObjectFolder(ObjectStore(self.location, environ, seconds))
+        return await self.folder(store)
+
+    async def file(self, source: Source) -> ArtifactRecord:
+        """Fetch one file; see `run`."""
+        location = self.location
+        with Draft(self._directory, self._max_bytes) as draft:
+            await Download(source, draft, location.public, self.progress).run()
+            archive = Archive(draft.path, location.public, self._max_bytes)
+            if not archive.holds_folder():
+                draft.publish(location.file_name)
+                return ArtifactRecord(location.public, location.file_name, draft.digest, draft.size)
+            with FolderDraft(self._directory) as folder:
+                root = await archive.unpack(folder, self.progress)
+                return self._publish(folder, folder_name(location.file_name), root)
+
+    async def folder(self, source: FolderSource) -> ArtifactRecord:
+        """Fetch all files of a folder; see `run`."""
+        with FolderDraft(self._directory) as draft:
+            await FolderDownload(source, draft, self.location.public, self._max_bytes, self.progress).run()
+            return self._publish(draft, self.location.file_name, "")
+
+    def _publish(self, folder: FolderDraft, name: str, root: str) -> ArtifactRecord:
+        digest = folder.publish(name, root)
+        return ArtifactRecord(self.location.public, name, digest, folder.size, len(folder.digests))
 
 
-async def _download(source: Source, draft: Draft, location: Location, seconds: float) -> None:
-    download = Download(source, draft, location.public)
-    progress = asyncio.create_task(_log_progress(download, draft))
+async def in_time(bring: Bring, work: Awaitable[ArtifactRecord], seconds: float) -> ArtifactRecord:
+    """Wait for the work of `bring`, and log how far it is.
+
+    Raises:
+        FetchTimeout: it took longer than `seconds`.
+    """
+    progress = asyncio.create_task(_log_progress(bring.progress))
     try:
         async with asyncio.timeout(seconds) as deadline:
-            await download.run()
+            return await work
     except TimeoutError as error:
         if not deadline.expired():
             raise
-        raise FetchTimeout(_too_late(download, draft, location, seconds)) from error
+        raise FetchTimeout(_too_late(bring, seconds)) from error
     finally:
         progress.cancel()
 
 
-def _too_late(download: Download, draft: Draft, location: Location, seconds: float) -> str:
-    whole = f" of {readable(download.total)}" if download.total is not None else ""
-    trouble = f"; last trouble: {download.trouble}" if download.trouble else ""
-    return f"{readable(draft.size)}{whole} of {location.public} arrived in {seconds:g} seconds{trouble}"
+def _too_late(bring: Bring, seconds: float) -> str:
+    progress = bring.progress
+    whole = f" of {readable(progress.total)}" if progress.total is not None else ""
+    trouble = f"; last trouble: {progress.trouble}" if progress.trouble else ""
+    what = f"{readable(progress.bytes)}{whole} of {bring.location.public}"
+    return f"{what} {progress.done} in {seconds:g} seconds{trouble}"
 
 
-async def _log_progress(download: Download, draft: Draft) -> None:
+async def _log_progress(progress: Progress) -> None:
     while True:
         await asyncio.sleep(PROGRESS_SECONDS)
-        log.info("fetching", extra={"bytes": draft.size, "total": download.total})
+        log.info("fetching", extra={"bytes": progress.bytes, "total": progress.total})
 
 
 def _stop_on_sigterm() -> None:

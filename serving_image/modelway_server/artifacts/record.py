@@ -1,10 +1,12 @@
-"""The note that `fetch` leaves beside a model's file, and how `serve` finds the file by it."""
+"""The note that `fetch` leaves beside a model, and how the model is found by it."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from modelway_server.artifacts.manifest import MODEL_FILES
 from modelway_server.errors import InvalidArtifact, ModelNotFound
 
 RECORD_NAME = ".modelway.json"
@@ -16,15 +18,17 @@ class ArtifactRecord:
 
     Attributes:
         uri: where it came from, without user name, password, query and fragment.
-        file: its name inside the model directory.
-        digest: `sha256:` and 64 hex digits of its bytes.
-        bytes: its size.
+        file: the name of the file or folder inside the model directory.
+        digest: `sha256:` and 64 hex digits of the file's bytes, or of a folder's list of files (`manifest.folder_digest`).
+        bytes: its size, that of all files together for a folder.
+        files: how many there are.
     """
 
     uri: str
     file: str
     digest: str
     bytes: int
+    files: int = 1
 
     def write(self, directory: Path) -> None:
         """Put the record into the directory, whole or not at all."""
@@ -60,6 +64,7 @@ class ArtifactRecord:
             file=str(document["file"]),
             digest=str(document["digest"]),
             bytes=int(document["bytes"]),
+            files=int(document.get("files", 1)),
         )
         if record.file in {"", ".", ".."} or "/" in record.file:
             raise ValueError(f"file is {record.file!r}, which is not a file name")
@@ -67,32 +72,41 @@ class ArtifactRecord:
 
 
 def locate_model(directory: Path) -> Path:
-    """The one model file of the directory: the record's, or else the only visible file.
+    """The one model of the directory, a file or a folder: the record's, or else the only visible one.
+
+    A directory that `fetch` did not fill may also be a model's folder itself.
 
     Raises:
-        ModelNotFound: there is no directory, no file, or more than one and no record that says which.
+        ModelNotFound: there is no directory, no model, or more than one and no record that says which.
         InvalidArtifact: the record cannot be read.
     """
     record = ArtifactRecord.read(directory)
-    files = _visible_files(directory) if record is None else [directory / record.file]
-    if len(files) == 1 and files[0].is_file():
-        return files[0]
+    if record is None and any((directory / name).is_file() for name in MODEL_FILES):
+        return directory
+    models = _visible(directory) if record is None else [directory / record.file]
+    if len(models) == 1 and (models[0].is_file() or models[0].is_dir()):
+        return models[0]
     if record is not None:
         raise ModelNotFound(
-            f"{directory} has a record of {record.file}, but not the file itself", remedy="Fetch the model again."
+            f"{directory} has a record of {record.file}, but not the model itself", remedy="Fetch the model again."
         )
-    found = ", ".join(file.name for file in files[:5]) or "none"
+    found = ", ".join(path.name for path in models[:5]) or "none"
     raise ModelNotFound(
-        f"{directory} must hold exactly one model file; it holds {len(files)}: {found}",
-        remedy="Keep one model file in that directory.",
+        f"{directory} must hold exactly one model, a file or a folder; it holds {len(models)}: {found}",
+        remedy="Keep one model in that directory.",
     )
 
 
-def _visible_files(directory: Path) -> list[Path]:
+def _visible(directory: Path) -> list[Path]:
+    """What may be a model; a folder without a file is none (`lost+found` of a fresh volume, say)."""
     try:
-        return sorted(path for path in directory.iterdir() if path.is_file() and not path.name.startswith("."))
+        return sorted(path for path in directory.iterdir() if not path.name.startswith(".") and _may_be_model(path))
     except OSError as error:
         raise ModelNotFound(
             f"the model directory {directory} cannot be read: {error.strerror}",
             remedy="Name the model's directory in --model-dir.",
         ) from error
+
+
+def _may_be_model(path: Path) -> bool:
+    return path.is_file() or (os.access(path, os.R_OK | os.X_OK) and any(path.iterdir()))

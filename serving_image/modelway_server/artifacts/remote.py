@@ -15,13 +15,14 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import HTTPStore, S3Store
 
-from modelway_server.artifacts.source import CHUNK_BYTES, Part
+from modelway_server.artifacts.manifest import Entry
+from modelway_server.artifacts.source import CHUNK_BYTES, Interrupted, Part
 from modelway_server.artifacts.store_errors import S3_CREDENTIALS, translate
 from modelway_server.artifacts.uri import Location
-from modelway_server.errors import FetchFailure, InvalidURI, ModelNotFound
+from modelway_server.errors import AccessDenied, FetchFailure, InvalidArtifact, InvalidURI, LoadFailure, ModelNotFound
 
 if TYPE_CHECKING:
-    from obstore import GetOptions, GetResult
+    from obstore import GetOptions, GetResult, ObjectMeta
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
 CONNECT_SECONDS = 5
@@ -33,14 +34,18 @@ _AMBIENT_CREDENTIALS = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
+_LISTING_REMEDY = (
+    "Name a Secret in spec.model.storage.secretRef whose keys may list the bucket (s3:ListBucket) as well as read the "
+    "folder's objects (s3:GetObject), or pack the folder as one .zip or .tar.gz file."
+)
 _NO_RETRIES: "RetryConfig" = {"max_retries": 0}
 
 
-class ObjectSource:
-    """One object of a store.
+class ObjectStore:
+    """A store that holds an artifact.
 
     Args:
-        location: where it is.
+        location: where the artifact is.
         environ: credentials and endpoint, by the names that cloud tools and KServe use; see docs of `store_for`.
         timeout: seconds the whole download may take.
 
@@ -49,51 +54,101 @@ class ObjectSource:
     """
 
     def __init__(self, location: Location, environ: Mapping[str, str], timeout: float) -> None:
-        self._location = location
+        self.location = location
         self._with_credentials = has_credentials(location, environ)
         try:
             self._store = store_for(location, environ, timeout)
         except _STORE_ERRORS as error:
             raise self._translate(error) from error
-        self._key = location.path if location.scheme == "s3" else ""
 
-    async def read(self, offset: int, version: str | None) -> Part:
-        """Ask for the object from `offset` on; see `Source.read`."""
-        options: GetOptions = {"range": {"offset": offset}, "if_match": version} if offset else {}
+    def file(self) -> "ObjectSource":
+        """The object that the location names."""
+        return ObjectSource(self, self.location.path if self.location.scheme == "s3" else "")
+
+    async def get(self, key: str, options: "GetOptions") -> "GetResult":
+        """Ask for an object; failures as of `Source.read`."""
         try:
-            result = await obstore.get_async(self._store, self._key, options=options)
+            return await obstore.get_async(self._store, key, options=options)
         except _STORE_ERRORS as error:
-            failure = self._translate(error)
-            if isinstance(failure, ModelNotFound):
-                failure = await self._folder() or failure
-            raise failure from error
-        return Part(result.meta["size"], _strong(result.meta["e_tag"]), self._chunks(result))
+            raise self._translate(error) from error
 
-    async def _chunks(self, result: "GetResult") -> AsyncIterator[bytes]:
+    async def chunks(self, result: "GetResult") -> AsyncIterator[bytes]:
+        """The bytes of an answer; failures as of `Part.chunks`."""
         try:
             async for chunk in result.stream(min_chunk_size=CHUNK_BYTES):
                 yield chunk
         except _STORE_ERRORS as error:
             raise self._translate(error) from error
 
+    async def list(self, prefix: str, page: int = 1000) -> "AsyncIterator[ObjectMeta]":
+        """Every object below a prefix, `page` to a request; failures as of `FolderSource.entries`."""
+        if not isinstance(self._store, S3Store):
+            return
+        try:
+            async for objects in obstore.list(self._store, prefix=prefix, chunk_size=page):
+                for one in objects:
+                    yield one
+        except _STORE_ERRORS as error:
+            raise self._translate(error) from error
+
+    def _translate(self, error: Exception) -> LoadFailure | Exception:
+        return translate(error, self.location, with_credentials=self._with_credentials)
+
+
+class ObjectSource:
+    """One object of a store; `key` is empty where the location is the object's own address."""
+
+    def __init__(self, store: ObjectStore, key: str) -> None:
+        self._store = store
+        self._key = key
+
+    async def read(self, offset: int, version: str | None) -> Part:
+        """Ask for the object from `offset` on; see `Source.read`."""
+        options: GetOptions = {}
+        if offset:
+            options["range"] = {"offset": offset}
+        if version is not None:
+            options["if_match"] = version
+        try:
+            result = await self._store.get(self._key, options)
+        except ModelNotFound as failure:
+            raise await self._folder() or failure from failure
+        return Part(result.meta["size"], _strong(result.meta["e_tag"]), self._store.chunks(result))
+
     async def _folder(self) -> InvalidURI | None:
         """What to say when the key is the prefix of other keys; None when it is not, or nobody may know."""
-        if not isinstance(self._store, S3Store):
-            return None
         try:
-            found = await anext(aiter(obstore.list(self._store, prefix=self._key, chunk_size=1)), None)
-        except _STORE_ERRORS:
+            found = await anext(self._store.list(self._key, page=1), None)
+        except (FetchFailure, InvalidArtifact, Interrupted):
             return None
         if not found:
             return None
-        bucket = self._location.host
+        location = self._store.location
         return InvalidURI(
-            f"{self._location.public} is a folder, not a file; it holds for example s3://{bucket}/{found[0]['path']}",
-            remedy="Name the one file of the model in spec.model.uri.",
+            f"{location.public} is a folder, not a file; it holds for example s3://{location.host}/{found['path']}",
+            remedy="Name the one file of the model in spec.model.uri; if the folder is the model, end its name with '/'.",
         )
 
-    def _translate(self, error: Exception) -> FetchFailure | Exception:
-        return translate(error, self._location, with_credentials=self._with_credentials)
+
+class ObjectFolder:
+    """All objects of a store whose keys begin as the location's path does."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._prefix = store.location.path
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """List them; see `FolderSource.entries`. The store client shows the key `a/` as `a`."""
+        try:
+            async for one in self._store.list(self._prefix):
+                if one["path"] != self._prefix.rstrip("/"):
+                    yield Entry(one["path"].removeprefix(self._prefix), one["size"], _strong(one["e_tag"]))
+        except AccessDenied as denied:
+            raise AccessDenied(denied.message, remedy=_LISTING_REMEDY) from denied
+
+    def file(self, entry: Entry) -> ObjectSource:
+        """One of them."""
+        return ObjectSource(self._store, f"{self._prefix}{entry.path}")
 
 
 def has_credentials(location: Location, environ: Mapping[str, str]) -> bool:

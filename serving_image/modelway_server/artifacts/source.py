@@ -1,13 +1,22 @@
-"""What a download reads from: a file on this machine here, an object store in `remote`."""
+"""What a download reads from: files and folders of this machine here, an object store in `remote`."""
 
 import os
 import stat
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Protocol
 
+from modelway_server.artifacts.manifest import Entry
 from modelway_server.artifacts.uri import Location
-from modelway_server.errors import AccessDenied, FetchFailed, FetchFailure, InvalidURI, ModelNotFound
+from modelway_server.errors import (
+    AccessDenied,
+    FetchFailed,
+    FetchFailure,
+    InvalidArtifact,
+    InvalidURI,
+    ModelNotFound,
+)
+from modelway_server.report import scrub
 
 CHUNK_BYTES = 128 * 1024
 
@@ -39,13 +48,31 @@ class Source(Protocol):
     """Where an artifact comes from."""
 
     async def read(self, offset: int, version: str | None) -> Part:
-        """Start reading at `offset`, provided the artifact still has `version` (asked for only beyond byte 0).
+        """Start reading at `offset`, provided the artifact still has `version`, where one is given.
 
         Raises:
             Interrupted: try again later.
             Changed: start again from byte 0.
             FetchFailure: trying again is of no use.
         """
+        ...
+
+
+class FolderSource(Protocol):
+    """Where a folder comes from."""
+
+    def entries(self) -> AsyncIterator[Entry]:
+        """Every file below the folder as it is now, in any order.
+
+        Raises:
+            Interrupted: try again later.
+            FetchFailure: trying again is of no use.
+            InvalidArtifact: it holds what is no file.
+        """
+        ...
+
+    def file(self, entry: Entry) -> Source:
+        """Where the bytes of one file come from."""
         ...
 
 
@@ -95,7 +122,68 @@ class FileSource:
         return FetchFailed(f"the file {place} cannot be opened: {error.strerror}")
 
     def _not_a_file(self, mode: int) -> InvalidURI:
-        kind = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
-        return InvalidURI(
-            f"{self._location.public} is {kind}; a model is one file", remedy="Name the model's file in spec.model.uri."
+        place = self._location.public
+        if stat.S_ISDIR(mode):
+            return InvalidURI(
+                f"{place} is a folder, not a file",
+                remedy="Name the model's file in spec.model.uri; if the folder is the model, end its name with '/'.",
+            )
+        return InvalidURI(f"{place} is not a regular file", remedy="Name the model's file in spec.model.uri.")
+
+
+class FileFolder:
+    """A folder of this machine, of regular files and folders only."""
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+        self._root = location.path.rstrip("/")
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """Walk through it; see `FolderSource.entries`."""
+        waiting = [""]
+        while waiting:
+            below = waiting.pop()
+            for path, status in self._scan(below):
+                if stat.S_ISDIR(status.st_mode):
+                    waiting.append(f"{path}/")
+                elif stat.S_ISREG(status.st_mode):
+                    yield Entry(path, status.st_size, f"{status.st_ino}-{status.st_mtime_ns}")
+                else:
+                    raise self._not_a_file(path, status.st_mode)
+
+    def file(self, entry: Entry) -> Source:
+        """One of its files."""
+        place = self._location
+        return FileSource(replace(place, path=f"{self._root}/{entry.path}", public=f"{place.public}{entry.path}"))
+
+    def _scan(self, below: str) -> list[tuple[str, os.stat_result]]:
+        try:
+            with os.scandir(f"{self._root}/{below}") as found:
+                return [(f"{below}{one.name}", one.stat(follow_symlinks=False)) for one in found]
+        except OSError as error:
+            raise self._failure(error, below) from error
+
+    def _failure(self, error: OSError, below: str) -> FetchFailure | Interrupted:
+        place = f"{self._location.public}{below}"
+        if isinstance(error, FileNotFoundError) and below:
+            return Interrupted("the folder changed while it was read")
+        if isinstance(error, FileNotFoundError):
+            return ModelNotFound(
+                f"there is no folder at {place}",
+                remedy="A file:// URI names a path inside the server's image or on this machine; correct spec.model.uri.",
+            )
+        if isinstance(error, NotADirectoryError):
+            return InvalidURI(f"{place} is no folder", remedy="Leave the '/' at the end of spec.model.uri out.")
+        if isinstance(error, PermissionError):
+            return AccessDenied(
+                f"the folder {place} may not be read by user {os.getuid()}",
+                remedy=f"Make the folder and all in it readable for user {os.getuid()} (chmod -R a+rX).",
+            )
+        return FetchFailed(f"the folder {place} cannot be read: {error.strerror}")
+
+    def _not_a_file(self, path: str, mode: int) -> InvalidArtifact:
+        kind = "a link" if stat.S_ISLNK(mode) else "a device, pipe or socket"
+        return InvalidArtifact(
+            f"{self._location.public} holds {kind} at {scrub(path)!r}; only files and folders are taken",
+            remedy="Copy the folder with cp -rL, which puts files in the place of links, and name the copy.",
         )

@@ -6,11 +6,19 @@ failure), so the text is what is read here; tests against real servers hold each
 
 import re
 
-from obstore.exceptions import PermissionDeniedError, PreconditionError, UnauthenticatedError
+from obstore.exceptions import InvalidPathError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 
 from modelway_server.artifacts.source import Changed, Interrupted
 from modelway_server.artifacts.uri import Location
-from modelway_server.errors import AccessDenied, FetchFailed, FetchFailure, InvalidURI, ModelNotFound
+from modelway_server.errors import (
+    AccessDenied,
+    FetchFailed,
+    FetchFailure,
+    InvalidArtifact,
+    InvalidURI,
+    LoadFailure,
+    ModelNotFound,
+)
 from modelway_server.report import scrub
 
 S3_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -52,14 +60,15 @@ _LASTING_CAUSES = (
 )
 
 
-def translate(error: Exception, location: Location, *, with_credentials: bool) -> FetchFailure | Interrupted | Changed:
+def translate(error: Exception, location: Location, *, with_credentials: bool) -> LoadFailure | Interrupted | Changed:
     """The failure in the user's terms: one that lasts, one that may pass (Interrupted), or a new start (Changed)."""
     text = str(error)
-    if isinstance(error, PreconditionError) or "status code: 416" in text:
-        return Changed("the object was replaced while it was read")
-    if "Range request not supported" in text:
-        return Changed("the connection broke, and the server cannot send the rest alone")
-    if isinstance(error, FileNotFoundError) or "status code: 410" in text:
+    passing = _new_start(error, text)
+    if passing is not None:
+        return passing
+    if isinstance(error, InvalidPathError) and location.folder:
+        return _invalid_key(text, location)
+    if isinstance(error, FileNotFoundError) or "status code: 410" in text or _s3_code(text) == "NoSuchBucket":
         return ModelNotFound(f"there is nothing at {location.public}{_s3_detail(text)}")
     if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _s3_code(text) in _CREDENTIAL_CODES:
         return _access_denied(text, location, with_credentials=with_credentials)
@@ -67,6 +76,22 @@ def translate(error: Exception, location: Location, *, with_credentials: bool) -
         return InvalidURI(f"{location.public} cannot be asked for: {scrub(text.splitlines()[0])}")
     status = _STATUS.search(text)
     return _from_status(status, text, location) if status else _from_network(text, location)
+
+
+def _new_start(error: Exception, text: str) -> Changed | None:
+    if isinstance(error, PreconditionError) or "status code: 416" in text:
+        return Changed("the object was replaced while it was read")
+    if "Range request not supported" in text:
+        return Changed("the connection broke, and the server cannot send the rest alone")
+    return None
+
+
+def _invalid_key(text: str, location: Location) -> InvalidArtifact:
+    cause = text.splitlines()[0].removeprefix("Encountered object with invalid path: ")
+    return InvalidArtifact(
+        f"{location.public} holds an object whose key cannot be the path of a file: {scrub(cause)[:300]}",
+        remedy="Delete that object, or upload the model's folder to a prefix of its own.",
+    )
 
 
 def _access_denied(text: str, location: Location, *, with_credentials: bool) -> AccessDenied:

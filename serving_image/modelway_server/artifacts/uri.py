@@ -19,7 +19,7 @@ _UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 @dataclass(frozen=True)
 class Location:
-    """One file somewhere.
+    """One file or folder somewhere.
 
     Attributes:
         scheme: how it is reached.
@@ -27,7 +27,8 @@ class Location:
         public: the URI without query.
         host: the bucket (s3), host and port (http, https), empty (file).
         path: the object's key (s3), the percent-decoded absolute path (file), the path of the URL (http, https).
-        file_name: what the file is called on this machine: letters, digits, `.`, `_` and `-`, no dot in front.
+        file_name: what it is called on this machine: letters, digits, `.`, `_` and `-`, no dot in front.
+        folder: whether it is all that lies below `path`, which then ends in `/`.
     """
 
     scheme: Scheme
@@ -36,6 +37,7 @@ class Location:
     host: str
     path: str
     file_name: str
+    folder: bool = False
 
 
 def parse_uri(uri: str) -> Location:
@@ -52,9 +54,23 @@ def parse_uri(uri: str) -> Location:
     path = _path(uri, scheme, parts)
     if ".." in unquote(path).split("/"):
         _refuse(uri, "a '..' segment could leave the place that was named")
-    if path.endswith("/") or not path.strip("/"):
-        _refuse(uri, "it names a folder; a model is one file")
-    return Location(scheme, uri, scrub(uri), parts.netloc, path, _local_name(path))
+    folder = path.endswith("/")
+    if folder or not path.strip("/"):
+        _check_folder(uri, scheme, path)
+    return Location(scheme, uri, scrub(uri), parts.netloc, path, _local_name(path), folder)
+
+
+def _check_folder(uri: str, scheme: Scheme, path: str) -> None:
+    if scheme in {"http", "https"}:
+        _refuse(
+            uri,
+            "it names no file, and a web server lists no folder",
+            remedy="Pack the model's folder as .zip or .tar.gz and name that file in spec.model.uri.",
+        )
+    if not path.strip("/"):
+        _refuse(uri, "it names no file and no folder")
+    if path.endswith("//"):
+        _refuse(uri, "it ends in more than one '/'")
 
 
 def _check_characters(uri: str) -> None:

@@ -5,7 +5,13 @@ from pathlib import Path
 from modelway_server.runtimes.base import Runtime
 
 
-def load_runtime(path: Path, *, format: str, method: str) -> Runtime:  # noqa: A002  (the setting's own name)
+def load_runtime(  # noqa: D417
+    path: Path,
+    *,
+    format: str,  # noqa: A002  (the setting's own name)
+    method: str,
+    trusted_types: tuple[str, ...] = (),  # noqa: ARG001
+) -> Runtime:
     """The model in a file.
 
     Args:

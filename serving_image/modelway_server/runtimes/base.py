@@ -1,6 +1,6 @@
 """What every model format gives the data plane."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
@@ -45,3 +45,11 @@ class Runtime(Protocol):
 
         There is none before `warm_up`.
         """
+
+
+@runtime_checkable
+class Restorable(Protocol):
+    """A runtime that need not try the model again to learn what a trial before has shown."""
+
+    def restore(self, signature: Signature, methods: tuple[str, ...], example: Rows) -> None:
+        """Take over what `warm_up` of another process learned; the next `warm_up` only calls each method once."""

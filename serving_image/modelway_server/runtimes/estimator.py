@@ -65,6 +65,7 @@ class EstimatorRuntime:
         self._saved_with = saved_with
         self._blueprint: Blueprint = inspect(estimator)
         self._well_row: Any = None
+        self._restored = False
         self.signature: Signature = self._blueprint.signature
 
     def warm_up(self) -> None:
@@ -77,7 +78,21 @@ class EstimatorRuntime:
         """
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # made-up rows are odd on purpose
-            self._try_methods(getattr(self._estimator, self.methods[0]))
+            if self._restored:
+                self._call_methods()
+            else:
+                self._try_methods(getattr(self._estimator, self.methods[0]))
+
+    def restore(self, signature: Signature, methods: tuple[str, ...], example: Rows) -> None:
+        """Take over what `warm_up` of another process learned; the next `warm_up` only calls each method once."""
+        self.signature, self.methods, self._well_row, self._restored = signature, methods, example.values, True
+
+    def _call_methods(self) -> None:
+        try:
+            for method in self.methods:
+                getattr(self._estimator, method)(self._well_row)
+        except Exception as error:
+            raise self._warm_up_failure(error) from error
 
     def _try_methods(self, call: Call) -> None:
         try:

@@ -17,7 +17,14 @@ import numpy as np
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
-from modelway_server.errors import InvalidArtifact, LoadFailed, LoadFailure, MissingModule, RuntimeVersionMismatch
+from modelway_server.errors import (
+    InvalidArtifact,
+    LoadFailed,
+    LoadFailure,
+    MissingModule,
+    OutOfMemory,
+    RuntimeVersionMismatch,
+)
 
 _PICKLE_STARTS = (b"\x80", b"c", b"(", b"]", b"}")
 _COMPRESSED_STARTS = (
@@ -95,6 +102,8 @@ def _recognise(path: Path) -> bool:
     Raises:
         InvalidArtifact: it holds something else than a pickle.
     """
+    if path.is_dir():
+        raise InvalidArtifact(f"{path.name} is a folder, not a scikit-learn model saved by joblib or pickle")
     with path.open("rb") as file:
         head = file.read(64)
     if not head:
@@ -161,8 +170,7 @@ def _of_content(error: Exception, path: Path) -> LoadFailure:
             remedy="Save the model with joblib's zlib or without compression.",
         )
     if isinstance(error, MemoryError):
-        message = "the model does not fit into this pod's memory"
-        return LoadFailed(message, remedy="Raise runtime.resources.limits.memory.")
+        return OutOfMemory("the model does not fit into this pod's memory")
     if _raised_by_reader(error):
         return InvalidArtifact(
             f"{path.name} is truncated or damaged ({describe(error)})",

@@ -1,0 +1,41 @@
+"""What `prepare` left, made into a runtime: nothing is tried and nothing is chosen here, and only what the engine needs is imported."""
+
+from pathlib import Path
+
+from modelway_server.artifacts.record import ArtifactRecord, locate_model
+from modelway_server.engines.prepared import Prepared
+from modelway_server.errors import LoadFailed
+from modelway_server.runtimes import load_runtime
+from modelway_server.runtimes.base import Restorable, Runtime
+
+
+def load_prepared(model_dir: Path, prepared_dir: Path, *, trusted_types: tuple[str, ...] = ()) -> Runtime:
+    """The model as `prepare` decided that it is evaluated.
+
+    Args:
+        model_dir: the folder of the artifact.
+        prepared_dir: the folder that `prepare` filled.
+        trusted_types: classes beyond the known ones that the artifact may hold.
+
+    Raises:
+        LoadFailure: the folder is of another artifact or release, or the model does not load.
+    """
+    prepared = Prepared.read(prepared_dir)
+    record = ArtifactRecord.read(model_dir)
+    if record is not None and record.digest != prepared.digest:
+        raise LoadFailed(
+            f"{prepared_dir} was prepared of {prepared.digest or 'another artifact'}, and {model_dir} holds {record.digest}",
+            remedy="Run `modelway-server prepare` again.",
+        )
+    runtime = _evaluated(prepared, model_dir, prepared_dir, trusted_types)
+    runtime.description = prepared.description | {"engine": prepared.engine, "engine_reason": prepared.reason}
+    return runtime
+
+
+def _evaluated(prepared: Prepared, model_dir: Path, _: Path, trusted_types: tuple[str, ...]) -> Runtime:
+    runtime = load_runtime(
+        locate_model(model_dir), format=prepared.format, method=prepared.methods[0], trusted_types=trusted_types
+    )
+    if isinstance(runtime, Restorable):
+        runtime.restore(prepared.signature, prepared.methods, prepared.rows())
+    return runtime

@@ -1,0 +1,102 @@
+"""What `prepare` leaves behind in its folder, and `serve` starts from: `prepared.json`, beside the files of the engine."""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modelway_server.contract.rows import Rows, rows_of_instances
+from modelway_server.contract.signature import Form, Signature
+from modelway_server.contract.stored import document_of, signature_of
+from modelway_server.errors import LoadFailed
+
+FILE_NAME = "prepared.json"
+LAYOUT = 1
+"""Of the document; a folder of another one was left by another release."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A model that is known to answer, and how.
+
+    Attributes:
+        digest: sha256 of the artifact that it was made from, empty when nobody knows it.
+        format: the artifact's format, as `load_runtime` takes it.
+        platform: the same, as V2 metadata calls it.
+        engine: what evaluates the model.
+        reason: why that engine, one sentence.
+        methods: what the model can be asked for, the default first.
+        signature: its contract, in the form of rows that the engine takes.
+        description: what clients may know of it.
+        example: a row that it answers, as JSON values; a text where rows are texts.
+        parts: what the engine itself keeps, as JSON.
+    """
+
+    digest: str
+    format: str
+    platform: str
+    engine: str
+    reason: str
+    methods: tuple[str, ...]
+    signature: Signature
+    description: dict[str, str]
+    example: Any
+    parts: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, directory: Path) -> None:
+        """Put the document into the folder, whole or not at all."""
+        document = asdict(replace(self, signature=Signature(Form.MATRIX)))
+        document |= {"layout": LAYOUT, "signature": document_of(self.signature)}
+        draft = directory / f"{FILE_NAME}.part"
+        draft.write_text(json.dumps(document), encoding="utf-8")
+        draft.replace(directory / FILE_NAME)
+
+    @classmethod
+    def read(cls, directory: Path) -> "Prepared":
+        """The folder's document.
+
+        Raises:
+            LoadFailed: there is none, or it is another release's.
+        """
+        try:
+            document = json.loads((directory / FILE_NAME).read_text(encoding="utf-8"))
+            return cls._from_document(document)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LoadFailed(
+                f"{directory / FILE_NAME} is not what `modelway-server prepare` leaves: {error}",
+                remedy="Run `modelway-server prepare` of this release into that folder, or leave --prepared-dir out.",
+            ) from error
+
+    @classmethod
+    def _from_document(cls, document: dict[str, Any]) -> "Prepared":
+        if document.pop("layout") != LAYOUT:
+            raise ValueError("another release of Modelway wrote it")
+        document |= {"signature": signature_of(document["signature"]), "methods": tuple(document["methods"])}
+        return cls(**document)
+
+    def rows(self) -> Rows:
+        """The example as the engine takes it."""
+        columns = tuple(replace(column, nullable=True, categories=None) for column in self.signature.columns)
+        return rows_of_instances(replace(self.signature, columns=columns), [self.example], "example")
+
+
+def plain_row(rows: Rows) -> Any:
+    """The first of some rows as JSON values; a string where rows are texts."""
+    values = rows.values
+    if isinstance(values, dict):
+        return [_plain(column[0]) for column in values.values()]
+    if isinstance(values, list):
+        return values[0]
+    if hasattr(values, "iloc"):
+        return [_plain(values[name].iloc[0]) for name in values]
+    return [_plain(value) for value in values[0]]
+
+
+def _plain(value: Any) -> Any:
+    native = value.item() if isinstance(value, np.generic) else value
+    if native is None or native != native:  # noqa: PLR0124  (NaN)
+        return None
+    return native.isoformat() if isinstance(native, datetime) else native

@@ -1,0 +1,81 @@
+"""`modelway-server prepare`: try a model in a throwaway process, and leave for `serve` what it found out.
+
+This process itself imports nothing of the model's: whatever the artifact does to the other one, the reason is reported.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from modelway_server import settings
+from modelway_server.child import in_child
+from modelway_server.errors import LoadFailure, StorageFull
+from modelway_server.report import report_failure
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what `prepare` is told on its command line."""
+    settings.add_model_arguments(parser)
+    parser.add_argument("--prepared-dir", required=True, type=Path, help="directory to fill for `serve`")
+    parser.add_argument("--timeout", type=settings.positive, default=300.0, help="seconds to load and try the model")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prepare the model in a directory; the exit status."""
+    signal.signal(signal.SIGTERM, _end)
+    chosen = settings.ModelSettings.from_arguments(arguments)
+    try:
+        prepare(chosen, arguments.prepared_dir, seconds=arguments.timeout)
+    except LoadFailure as failure:
+        return report_failure(failure)
+    return 0
+
+
+def prepare(chosen: settings.ModelSettings, directory: Path, *, seconds: float) -> dict[str, Any]:
+    """Fill the folder that `serve` starts from, in a child process; what was decided.
+
+    Raises:
+        LoadFailure: the model cannot be served as wished.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFull(f"{directory} cannot be made: {error.strerror}") from error
+    decided = in_child(lambda: _prepare(chosen, directory), seconds=seconds)
+    _LOGGER.info("prepared", extra=decided)
+    return decided
+
+
+@contextmanager
+def prepared(chosen: settings.ModelSettings, directory: Path | None, *, seconds: float) -> Iterator[Path]:
+    """A folder that `prepare` has filled: the given one, or else a temporary one that is filled now.
+
+    Raises:
+        LoadFailure: the model cannot be served as wished.
+    """
+    if directory is not None:
+        yield directory
+        return
+    with tempfile.TemporaryDirectory(prefix="modelway-prepared-") as own:
+        prepare(chosen, Path(own), seconds=seconds)
+        yield Path(own)
+
+
+def _prepare(chosen: settings.ModelSettings, directory: Path) -> dict[str, Any]:
+    from modelway_server.engines.choose import prepare_model  # noqa: PLC0415  (in the child alone)
+
+    return prepare_model(chosen, directory)
+
+
+def _end(signum: int, _: FrameType | None) -> None:
+    """SIGTERM: the child ends with this process (and as process 1 no signal has a default)."""
+    os._exit(128 + signum)

@@ -1,0 +1,101 @@
+"""A model is tried in a throwaway process, and what was found out is all that `serve` needs."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pytest
+
+from modelway_server.child import in_child
+from modelway_server.engines.prepared import FILE_NAME
+from modelway_server.errors import LOAD_FAILURES, LoadCrashed, LoadFailure, LoadTimeout, OutOfMemory
+from support.models import Broken, mixed_pipeline
+from support.served import Served
+
+
+def prepare(directory: Path, model: Any, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """The exit status of `prepare`, and its termination message."""
+    (directory / "models").mkdir()
+    joblib.dump(model, directory / "models" / "model.joblib")
+    command = [sys.executable, "-m", "modelway_server", "prepare", f"--model-dir={directory / 'models'}"]
+    command += [f"--prepared-dir={directory / 'prepared'}", *arguments]
+    environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    said = directory / "termination"
+    return done.returncode, json.loads(said.read_bytes()) if said.exists() else {}
+
+
+def test_serve_starts_from_what_prepare_left(tmp_path: Path, launched: Callable[..., Served]) -> None:
+    assert prepare(tmp_path, mixed_pipeline(), "--method=predict_proba") == (0, {})
+    model = tmp_path / "models" / "model.joblib"
+    server = launched(f"--prepared-dir={tmp_path / 'prepared'}", path=model).started()
+    reply = server.predict({"instances": [{"age": None, "city": "Rome", "member": "no"}]})
+    assert reply.status == 200, "nullable columns and the default method are those that prepare found"
+    assert len(reply.body["predictions"][0]) == 2
+    assert not [line for line in server.log if line["message"] == "prepared"]
+
+
+def test_a_model_that_cannot_answer_is_refused_by_prepare(tmp_path: Path) -> None:
+    status, report = prepare(tmp_path, Broken())
+    assert (status, report["reason"]) == (25, "WarmupFailed")
+    assert not (tmp_path / "prepared" / FILE_NAME).exists()
+
+
+def test_what_was_prepared_of_another_artifact_is_refused(tmp_path: Path, launched: Callable[..., Served]) -> None:
+    prepare(tmp_path, mixed_pipeline())
+    models = tmp_path / "other"
+    models.mkdir()
+    joblib.dump(mixed_pipeline(), models / "model.joblib")
+    record = {"uri": "file:///m", "file": "model.joblib", "digest": "sha256:" + "0" * 64, "bytes": 1}
+    (models / ".modelway.json").write_text(json.dumps(record))
+    server = launched(f"--prepared-dir={tmp_path / 'prepared'}", f"--model-dir={models}")
+    assert server.process.wait(timeout=60) == 24
+    assert "prepare` again" in server.report["remedy"]
+
+
+def die(signum: signal.Signals) -> dict[str, Any]:
+    os.kill(os.getpid(), signum)
+    signal.pause()
+    return {}
+
+
+def hoard() -> dict[str, Any]:
+    raise MemoryError
+
+
+def refuse(kind: type[LoadFailure]) -> dict[str, Any]:
+    raise kind("for a reason", remedy="do this")
+
+
+@pytest.mark.parametrize(
+    ("work", "failure", "words"),
+    [
+        (lambda: die(signal.SIGSEGV), LoadCrashed, "SIGSEGV"),
+        (lambda: die(signal.SIGKILL), OutOfMemory, "killed"),
+        (lambda: os._exit(3), LoadCrashed, "exit status 3"),
+        (hoard, OutOfMemory, "more memory"),
+        (signal.pause, LoadTimeout, "within 0.3 s"),
+    ],
+)
+def test_whatever_ends_the_child_has_its_reason(
+    work: Callable[[], Any], failure: type[LoadFailure], words: str
+) -> None:
+    with pytest.raises(failure, match=words):
+        in_child(work, seconds=0.3 if failure is LoadTimeout else 30)
+
+
+@pytest.mark.parametrize("kind", LOAD_FAILURES)
+def test_a_failure_in_the_child_is_the_same_outside(kind: type[LoadFailure]) -> None:
+    with pytest.raises(kind) as caught:
+        in_child(lambda: refuse(kind), seconds=30)
+    assert (caught.value.message, caught.value.remedy) == ("for a reason", "do this")
+
+
+def test_a_large_result_of_the_child_arrives_whole() -> None:
+    assert in_child(lambda: {"text": "é\n" * 200_000}, seconds=30) == {"text": "é\n" * 200_000}
