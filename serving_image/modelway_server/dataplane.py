@@ -4,7 +4,7 @@ A transport reads a request's body into a `Query`, the predictor has it answered
 sends the `Body`. Synchronous and free of transports: the caller decides in which thread it runs.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from modelway_server.contract.frames import rows_of_frame
 from modelway_server.contract.rows import Rows, rows_of_instances, rows_of_tensors
 from modelway_server.contract.signature import Output
+from modelway_server.contract.stacking import kind_of, stack, unstack
 from modelway_server.errors import MalformedRequest
 from modelway_server.protocol import binary, classification, mlflow, rows, v1, v2
 from modelway_server.protocol.classification import best_classes
@@ -81,7 +82,7 @@ class DataPlane:
 
     def __init__(self, runtime: Runtime, identity: Identity) -> None:
         self.identity = identity
-        self._runtime = runtime
+        self.runtime = runtime
 
     def read_infer(self, body: bytes, header_length: int | None = None) -> Query:
         """Read a V2 inference request.
@@ -94,10 +95,10 @@ class DataPlane:
             InputError: the request is at fault; the field is named.
         """
         request = v2.decode_request(body, header_length)
-        asked = request.outputs or {self._runtime.methods[0]: 0}
+        asked = request.outputs or {self.runtime.methods[0]: 0}
         methods = tuple(asked)
         self._check_outputs(methods)
-        rows = rows_of_tensors(self._runtime.signature, request.inputs)
+        rows = rows_of_tensors(self.runtime.signature, request.inputs)
         classes = self._classes(methods) if request.classes else {}
 
         def encode(outputs: Arrays) -> Body:
@@ -149,15 +150,20 @@ class DataPlane:
         Raises:
             InputError: the request is at fault; the field is named.
         """
-        rows_asked = rows_of_instances(self._runtime.signature, rows.decode_request(body), "rows")
-        methods = rows.methods_to_ask(self._runtime.methods)
+        rows_asked = rows_of_instances(self.runtime.signature, rows.decode_request(body), "rows")
+        methods = rows.methods_to_ask(self.runtime.methods)
 
         def encode(outputs: Arrays) -> Body:
-            named = [self._named(method, output, outputs) for method in methods for output in self._outputs(method)]
+            named = [self._named(method, output, outputs) for method in methods for output in self._outputs_of(method)]
             name, model_version = self.identity.name, self.identity.version
             return Body(rows.encode_answer(model=name, version=model_version, count=rows_asked.count, outputs=named))
 
         return Query(dict.fromkeys(methods, 0), rows_asked, encode)
+
+    def kind_of(self, query: Query) -> Hashable | None:
+        """Queries of one kind can be answered by one call of the model; those of None go alone."""
+        kind = kind_of(query.rows)
+        return None if kind is None else (tuple(query.asked), kind)
 
     def answer(self, query: Query) -> Body:
         """Ask the model, and encode what it says.
@@ -166,11 +172,25 @@ class DataPlane:
             InvalidInput: the model refuses the rows.
             PredictionFailed: the model is at fault.
         """
-        outputs: Arrays = {}
-        for method, best in query.asked.items():
-            arrays = self._runtime.call(method, query.rows.values, query.rows.count)
-            outputs.update(self._best(method, arrays, best) if best else arrays)
-        return query.encode(outputs)
+        (answer,) = self.answer_all([query])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def answer_all(self, queries: Sequence[Query]) -> list[Body | Exception]:
+        """The answer to each query, or why it has none; where they cannot be answered together, in smaller parts.
+
+        Args:
+            queries: of one kind.
+        """
+        try:
+            outputs = self._outputs(queries)
+        except Exception as error:  # noqa: BLE001  (a model may raise anything; it is its caller's)
+            if len(queries) == 1:
+                return [error]
+            middle = len(queries) // 2
+            return self.answer_all(queries[:middle]) + self.answer_all(queries[middle:])
+        return [self._encoded(query, arrays) for query, arrays in zip(queries, outputs, strict=True)]
 
     def server_metadata(self) -> dict[str, Any]:
         """The V2 metadata of the server."""
@@ -182,11 +202,11 @@ class DataPlane:
 
     def model_metadata(self) -> dict[str, Any]:
         """The V2 metadata of the model, with what tells one revision from another as parameters."""
-        identity, signature = self.identity, self._runtime.signature
+        identity, signature = self.identity, self.runtime.signature
         return {
             "name": identity.name,
             "versions": [identity.version] if identity.version else [],
-            "platform": self._runtime.platform,
+            "platform": self.runtime.platform,
             "inputs": signature.describe_inputs(),
             "outputs": signature.describe_outputs(),
             "parameters": self.description(),
@@ -196,14 +216,31 @@ class DataPlane:
         """Class, versions, digest and revision of the model; what is unknown is left out."""
         facts = {"revision": self.identity.revision, "digest": self.identity.digest}
         return (
-            dict(self._runtime.description)
-            | {"method": self._runtime.methods[0]}
-            | {k: v for k, v in facts.items() if v}
+            dict(self.runtime.description) | {"method": self.runtime.methods[0]} | {k: v for k, v in facts.items() if v}
         )
+
+    def _outputs(self, queries: Sequence[Query]) -> list[dict[str, Arrays]]:
+        """What each method gives for each query."""
+        rows = stack([query.rows for query in queries])
+        whole = {method: self.runtime.call(method, rows.values, rows.count) for method in queries[0].asked}
+        if len(queries) == 1:
+            return [whole]
+        counts = [query.rows.count for query in queries]
+        parts = {method: unstack(arrays, counts) for method, arrays in whole.items()}
+        return [{method: parts[method][index] for method in whole} for index in range(len(queries))]
+
+    def _encoded(self, query: Query, outputs: Mapping[str, Arrays]) -> Body | Exception:
+        arrays: Arrays = {}
+        try:
+            for method, best in query.asked.items():
+                arrays.update(self._best(method, outputs[method], best) if best else outputs[method])
+            return query.encode(arrays)
+        except Exception as error:  # noqa: BLE001  (it is this query's alone)
+            return error
 
     def _best(self, method: str, arrays: Arrays, best: int) -> Arrays:
         """The best classes of each row in the place of all scores."""
-        classes = {output.name: output.classes for output in self._runtime.signature.outputs[method]}
+        classes = {output.name: output.classes for output in self.runtime.signature.outputs[method]}
         return {name: best_classes(name, values, best, classes.get(name)) for name, values in arrays.items()}
 
     def _classes(self, methods: tuple[str, ...]) -> dict[str, tuple[Any, ...]]:
@@ -212,7 +249,7 @@ class DataPlane:
         Raises:
             MalformedRequest: none has.
         """
-        outputs = [output for method in methods for output in self._runtime.signature.outputs[method]]
+        outputs = [output for method in methods for output in self.runtime.signature.outputs[method]]
         classes = {output.name: output.classes for output in outputs if output.classes is not None}
         if not classes:
             raise MalformedRequest(f"{', '.join(methods)} of this model has no classes", field="parameters.classes")
@@ -233,16 +270,16 @@ class DataPlane:
         ordered: bool = False,
         textual: bool = False,
     ) -> Rows:
-        signature = self._runtime.signature
+        signature = self.runtime.signature
         if columns is not None:
             return rows_of_frame(signature, columns, member, ordered=ordered, textual=textual)
         return rows_of_instances(signature, given or [], member)
 
     def _predictions(self, rows_asked: Rows, method: str, field: str, *, classes: bool) -> Query:
         """What V1 and MLflow ask: one method, or the default where it is empty."""
-        asked = method or self._runtime.methods[0]
-        if asked not in self._runtime.methods:
-            known = ", ".join(self._runtime.methods)
+        asked = method or self.runtime.methods[0]
+        if asked not in self.runtime.methods:
+            known = ", ".join(self.runtime.methods)
             raise MalformedRequest(f"the model has no method {asked!r}; it has {known}", field=f"{field}.method")
         lists = list(self._classes((asked,)).values()) if classes else []
         # several arrays have one list of classes each
@@ -255,19 +292,19 @@ class DataPlane:
             names = tuple(map(rows.name_of, output.classes))
         return rows.NamedOutput(rows.WORDS.get(method, method), outputs[output.name], names)
 
-    def _outputs(self, method: str) -> tuple[Output, ...]:
-        return self._runtime.signature.outputs[method]
+    def _outputs_of(self, method: str) -> tuple[Output, ...]:
+        return self.runtime.signature.outputs[method]
 
     def _arrays_of(self, methods: frozenset[str] | None) -> frozenset[str] | None:
         """The names of the arrays that methods give; None stands for all."""
         if not methods:
             return methods
-        return frozenset(output.name for method in methods for output in self._outputs(method))
+        return frozenset(output.name for method in methods for output in self._outputs_of(method))
 
     def _check_outputs(self, names: tuple[str, ...]) -> None:
         for index, name in enumerate(names):
-            if name not in self._runtime.methods:
+            if name not in self.runtime.methods:
                 raise MalformedRequest(
-                    f"the model has no output {name!r}; it has {', '.join(self._runtime.methods)}",
+                    f"the model has no output {name!r}; it has {', '.join(self.runtime.methods)}",
                     field=f"outputs[{index}].name",
                 )

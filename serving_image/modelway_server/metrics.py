@@ -14,6 +14,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
 _MODEL = ("model", "version", "revision")
 
 
@@ -48,6 +49,23 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
+        self._batch_rows = Histogram(
+            "modelway_batch_rows", "Rows of one call of the model.", _MODEL, buckets=ROW_BUCKETS, registry=registry
+        )
+        self._queue_seconds = Histogram(
+            "modelway_queue_seconds",
+            "Seconds that a request waited for the model.",
+            _MODEL,
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._queue_depth = Gauge(
+            "modelway_queue_depth",
+            "Requests that wait for the model.",
+            _MODEL,
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
         self._load = Gauge(
             "modelway_load_seconds", "Seconds from start to ready.", _MODEL, multiprocess_mode="max", registry=registry
         )
@@ -69,6 +87,9 @@ class Metrics:
         self._histograms: dict[str, Histogram] = {}
         self.rows = self._rows.labels(*self._labels)
         self.in_flight = self._in_flight.labels(*self._labels)
+        self.batch_rows = self._batch_rows.labels(*self._labels)
+        self.queue_seconds = self._queue_seconds.labels(*self._labels)
+        self.queue_depth = self._queue_depth.labels(*self._labels)
 
     def observe(self, method: str, code: int, seconds: float) -> None:
         """Count one answered request.

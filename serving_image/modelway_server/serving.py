@@ -22,7 +22,7 @@ from modelway_server.errors import LoadFailed, LoadFailure, PortTaken
 from modelway_server.http.server import Bounds, Ports, Worker
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
-from modelway_server.predictor import Predictor
+from modelway_server.predictor import Limits, Predictor
 from modelway_server.prepare import prepared
 from modelway_server.report import report_failure
 from modelway_server.runtimes.base import Runtime
@@ -109,25 +109,29 @@ class _Pod:
     async def _serve(self) -> None:
         settings = self._settings
         plane = DataPlane(self._runtime, _identity(settings))
-        predictor = Predictor(
-            plane, self._lifecycle, timeout=settings.request_timeout, max_bytes=settings.max_request_bytes
+        identity = plane.identity
+        metrics = Metrics(model=identity.name, model_version=identity.version, revision=identity.revision)
+        limits = Limits(
+            request_timeout=settings.request_timeout,
+            max_request_bytes=settings.max_request_bytes,
+            max_queue=settings.max_queue,
+            max_batch_rows=settings.max_batch_rows,
         )
+        predictor = Predictor(plane, self._lifecycle, metrics, limits)
         begun = time.monotonic()
         with watchdog(begun + settings.startup_timeout - self._load_seconds, allowed=settings.startup_timeout):
-            await predictor.warm_up(self._runtime.warm_up)
-        load_seconds = self._load_seconds + time.monotonic() - begun
+            await predictor.warm_up()
+        self._describe(plane, metrics, self._load_seconds + time.monotonic() - begun)
         gc.freeze()
         bounds = Bounds(
             max_request_bytes=settings.max_request_bytes,
             request_timeout=settings.request_timeout,
             drain_seconds=settings.drain_seconds,
         )
-        worker = Worker(plane, predictor, self._lifecycle, self._metrics(plane, load_seconds), bounds)
-        await worker.serve(self._ports)
+        await Worker(plane, predictor, self._lifecycle, metrics, bounds).serve(self._ports)
 
-    def _metrics(self, plane: DataPlane, load_seconds: float) -> Metrics:
+    def _describe(self, plane: DataPlane, metrics: Metrics, load_seconds: float) -> None:
         identity, description = plane.identity, plane.description()
-        metrics = Metrics(model=identity.name, model_version=identity.version, revision=identity.revision)
         metrics.describe(
             platform_name=self._runtime.platform,
             estimator=description["estimator"],
@@ -137,7 +141,6 @@ class _Pod:
         if self._settings.workers == 1:
             metrics.include_process()
         _LOGGER.info("warmed up", extra={"model": identity.name, "seconds": round(load_seconds, 3), **description})
-        return metrics
 
 
 def _report(error: Exception) -> int:

@@ -60,6 +60,10 @@ class ServeSettings(ModelSettings):
     """Port of probes and metrics; 0 takes a free one."""
     max_request_bytes: int = 8 * 1024 * 1024
     """Cap on one request body."""
+    max_batch_rows: int = 1024
+    """Rows of several requests that go to the model in one call; 1 asks it for each request alone."""
+    max_queue: int = 256
+    """Requests of one worker that may wait for the model."""
     request_timeout: float = 30.0
     """Seconds until a request is answered with 503 or 504."""
     startup_timeout: float = 300.0
@@ -104,6 +108,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="port of probes and metrics; 0 takes a free one",
     )
     add("--max-request-bytes", default=default.max_request_bytes, type=_positive_int, help="cap on one request's body")
+    add(
+        "--max-batch-rows", default=default.max_batch_rows, type=_positive_int, help="rows of a common call; 1 for none"
+    )
+    add("--max-queue", default=default.max_queue, type=_positive_int, help="requests that may wait for the model")
     add("--request-timeout", default=default.request_timeout, type=positive, help="seconds to answer a request")
     add("--startup-timeout", default=default.startup_timeout, type=positive, help="seconds to load and warm up")
     add(

@@ -4,14 +4,9 @@ import asyncio
 
 import pytest
 
-from modelway_server.dataplane import DataPlane, Identity
-from modelway_server.errors import QueueFull, RequestTooLarge
+from modelway_server.errors import RequestTooLarge
 from modelway_server.http import messages
 from modelway_server.http.messages import BodyTooSlow, ClientGone, Head, Message, read_body
-from modelway_server.lifecycle import Lifecycle
-from modelway_server.predictor import MAX_WAITING, MAX_WAITING_BODIES, Predictor
-from modelway_server.runtimes.estimator import EstimatorRuntime
-from support.models import Told
 
 HEAD = Head()
 
@@ -19,6 +14,7 @@ HEAD = Head()
 def read(*chunks: bytes | None, limit: int = 10, ends: bool = True) -> bytes:
     """Read a body that comes in chunks; None is a client that goes away, and without an end it waits for ever."""
     coming = iter(chunks)
+    held: list[int] = []
     left = len(chunks)
 
     async def receive() -> Message:
@@ -31,7 +27,7 @@ def read(*chunks: bytes | None, limit: int = 10, ends: bool = True) -> bytes:
             return {"type": "http.disconnect"}
         return {"type": "http.request", "body": chunk, "more_body": left > 0 or not ends}
 
-    return asyncio.run(read_body(receive, HEAD, limit))
+    return asyncio.run(read_body(receive, HEAD, limit, held.append))
 
 
 def test_a_body_in_pieces_is_put_together() -> None:
@@ -52,19 +48,3 @@ def test_a_body_that_is_far_too_large_is_not_read_to_its_end() -> None:
 def test_a_client_that_goes_away_is_no_error_of_the_server() -> None:
     with pytest.raises(ClientGone):
         read(b"1", None)
-
-
-def test_there_is_room_for_so_many_requests_and_bytes() -> None:
-    plane = DataPlane(EstimatorRuntime(Told().fit(), ("predict",), None), Identity(name="m"))
-    predictor = Predictor(plane, Lifecycle(1, stuck_after=60), timeout=1, max_bytes=1000)
-    for _ in range(MAX_WAITING):
-        predictor.admit(1)
-    with pytest.raises(QueueFull, match="too many"):
-        predictor.admit(1)
-    for _ in range(MAX_WAITING):
-        predictor.release(1)
-    for _ in range(MAX_WAITING_BODIES):
-        predictor.admit(1000)
-    with pytest.raises(QueueFull):
-        predictor.admit(1000)
-    predictor.close()

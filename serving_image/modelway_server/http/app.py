@@ -121,15 +121,15 @@ class InferenceApplication:
             return Reply(
                 415, error_body(operation.complaint(head)), ((b"accept", ", ".join(operation.readers).encode()),)
             )
-        size = head.size_within(self._max_bytes)
-        self._predictor.admit(size)
+        self._predictor.check_room()
+        held = self._predictor.hold()
         self._metrics.in_flight.inc()
         try:
-            body = await read_body(receive, head, self._max_bytes)
-            query = await self._predictor.read(lambda content: reader(content, head), body)
+            body = await read_body(receive, head, self._max_bytes, held.add)
+            query = await self._predictor.read(lambda content: reader(content, head), body, held)
             answer = await self._predictor.run(query, self._predictor.deadline(started, query.timeout))
         finally:
-            self._predictor.release(size)
+            held.release()
             self._metrics.in_flight.dec()
         self._metrics.rows.inc(query.rows.count)
         return Reply(200, answer.content, answer.headers, content_type=answer.content_type)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from modelway_server.errors import InputError, MalformedRequest
+from modelway_server.errors import InputError, MalformedRequest, QueueFull
 from modelway_server.protocol.compression import Inflater, Plain, too_large
 from modelway_server.protocol.strict_json import dumps
 
@@ -53,11 +53,6 @@ class Head:
     accept_encoding: bytes = b""
     host: bytes = b""
 
-    def size_within(self, limit: int) -> int:
-        """Bytes to make room for: of the body, or `limit` where the head does not tell how large it will be."""
-        told = self.content_length >= 0 and self.content_encoding in {"", "identity"}
-        return min(self.content_length, limit) if told else limit
-
 
 def read_head(scope: Scope) -> Head:
     """The headers of a request, in one pass.
@@ -96,12 +91,19 @@ def read_head(scope: Scope) -> Head:
     )
 
 
-async def read_body(receive: Receive, head: Head, limit: int) -> bytes:
+async def read_body(receive: Receive, head: Head, limit: int, hold: Callable[[int], None]) -> bytes:
     """The whole body, unpacked, of at most `limit` bytes; what is too large is never kept.
+
+    Args:
+        receive: the request's.
+        head: of the request.
+        limit: in bytes.
+        hold: told how many bytes more are kept; may raise.
 
     Raises:
         RequestTooLarge: it is larger.
         MalformedRequest: it is not what its Content-Encoding says.
+        QueueFull: there is no room for it.
         BodyTooSlow: it did not arrive in time.
         ClientGone: the client went away.
     """
@@ -111,14 +113,14 @@ async def read_body(receive: Receive, head: Head, limit: int) -> bytes:
         async with asyncio.timeout(BODY_SECONDS):
             if head.content_length > limit and head.expects_continue:
                 raise too_large(limit)
-            return await _collect(receive, collected, limit)
+            return await _collect(receive, collected, limit, hold)
     except TimeoutError as error:
         raise BodyTooSlow from error
 
 
-async def _collect(receive: Receive, body: Plain | Inflater, limit: int) -> bytes:
+async def _collect(receive: Receive, body: Plain | Inflater, limit: int, hold: Callable[[int], None]) -> bytes:
     """The body to its end, even where it is refused: a client that is still sending does not read the refusal."""
-    refusal: InputError | None = None
+    refusal: InputError | QueueFull | None = None
     size, more = 0, True
     while more and size <= limit * DISCARDED_BODIES:
         message = await receive()
@@ -128,8 +130,8 @@ async def _collect(receive: Receive, body: Plain | Inflater, limit: int) -> byte
         size += len(chunk)
         if refusal is None:
             try:
-                body.feed(chunk)
-            except InputError as error:
+                hold(body.feed(chunk))
+            except (InputError, QueueFull) as error:
                 refusal = error
     if refusal is not None:
         raise refusal

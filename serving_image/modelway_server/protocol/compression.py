@@ -30,8 +30,8 @@ class Plain:
         self._chunks: list[bytes] = []
         self._size = 0
 
-    def feed(self, chunk: bytes) -> None:
-        """Keep the next bytes.
+    def feed(self, chunk: bytes) -> int:
+        """Keep the next bytes, and tell how many.
 
         Raises:
             RequestTooLarge: the body is larger than the limit; nothing of it is kept.
@@ -41,6 +41,7 @@ class Plain:
             self._chunks.clear()
             raise too_large(self._limit)
         self._chunks.append(chunk)
+        return len(chunk)
 
     def finish(self) -> bytes:
         """The whole body."""
@@ -62,8 +63,8 @@ class Inflater:
         self._chunks: list[bytes] = []
         self._size = 0
 
-    def feed(self, chunk: bytes) -> None:
-        """Inflate the next bytes.
+    def feed(self, chunk: bytes) -> int:
+        """Inflate the next bytes, and tell how many are kept.
 
         Raises:
             MalformedRequest: they are not of the coding, or follow its end.
@@ -82,6 +83,7 @@ class Inflater:
         if self._inflate.unused_data:
             raise MalformedRequest(f"bytes follow the end of the {self._coding} body")
         self._chunks.append(inflated)
+        return len(inflated)
 
     def finish(self) -> bytes:
         """The whole body.
