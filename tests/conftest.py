@@ -1,3 +1,5 @@
+import os
+
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
@@ -14,3 +16,6 @@ settings.register_profile(
     "modelway", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("modelway")
+
+# As an image would that holds packages of its own: these are the tests'. Servers that tests start inherit it.
+os.environ["MODELWAY_TRUSTED_TYPES"] = "support.*"

@@ -71,6 +71,8 @@ class Reason(StrEnum):
         "The pod's volume or the node's disk is too small for the artifact.", "Raise `spec.runtime.limits.maxArtifactBytes`, which sizes the volume, or free disk space.")
     INVALID_ARTIFACT = ("InvalidArtifact", Topic.MODEL, _STALLS,
         "The artifact is not a model that can be read: truncated, another format, unreadable.", 'Save it again with `joblib.dump(model, "model.joblib")` and upload it.')
+    UNSAFE_ARTIFACT = ("UnsafeArtifact", Topic.MODEL, _STALLS,
+        "The artifact names code that models are not made of, and loading it would run it.", "Save it as skops or ONNX, or name what it needs in `spec.model.trustedTypes`; if it is not yours, do not load it anywhere.")
     UNSUPPORTED_MODEL = ("UnsupportedModel", Topic.MODEL, _STALLS,
         "The model loads, but cannot answer: DBSCAN, say, cannot predict rows it has not seen.", "Choose another `spec.runtime.method`, or another estimator.")
     MISSING_MODULE = ("MissingModule", Topic.MODEL, _STALLS,

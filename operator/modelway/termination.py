@@ -31,6 +31,7 @@ REASON_OF_EXIT_CODE = {
     27: Reason.LOAD_CRASHED,
     28: Reason.OUT_OF_MEMORY,
     29: Reason.ENGINE_UNAVAILABLE,
+    30: Reason.UNSAFE_ARTIFACT,
     132: Reason.LOAD_CRASHED,
     134: Reason.LOAD_CRASHED,
     135: Reason.LOAD_CRASHED,

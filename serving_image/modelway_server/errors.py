@@ -185,6 +185,13 @@ class EngineUnavailable(LoadFailure):
     )
 
 
+class UnsafeArtifact(LoadFailure):
+    """The file names code that models are not made of: loading it would run what somebody wrote into it."""
+
+    exit_code = 30
+    default_remedy = "Save the model as skops or ONNX, or name what it needs in spec.model.trustedTypes; if the file is not your own, do not load it anywhere."
+
+
 LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     PortTaken,
     ModelNotFound,
@@ -204,6 +211,7 @@ LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     LoadCrashed,
     OutOfMemory,
     EngineUnavailable,
+    UnsafeArtifact,
 )
 """Every reason with which a pod of ours can end, in the order of their exit codes."""
 

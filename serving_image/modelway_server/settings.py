@@ -18,7 +18,7 @@ class ModelSettings:
     model_dir: Path
     """Folder that holds the model's file, as `fetch` left it."""
     format: str = "auto"
-    """Format of the artifact: auto or sklearn."""
+    """Format of the artifact: auto, one of ours, or one that a package in the image adds."""
     method: str = "auto"
     """The method that answers when a request asks for none: auto or one of METHODS."""
     engine: str = "auto"
@@ -76,7 +76,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `prepare` and `serve` are told of the model on their command lines."""
     add, default = parser.add_argument, ModelSettings(model_dir=Path())
     add("--model-dir", required=True, type=Path, help="directory that holds the model's file")
-    add("--format", default=default.format, choices=("auto", "sklearn"), help="format of the file")
+    add("--format", default=default.format, help="format of the model; auto recognises it")
     add("--method", default=default.method, choices=("auto", *METHODS), help="what answers by default")
     add("--engine", default=default.engine, choices=ENGINES, help="what evaluates the model")
     add(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from modelway_server.runtimes.trust import VARIABLE
 from support.served import Served, launch
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "predict.md"
@@ -25,7 +26,9 @@ def trips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         exec(compile(BLOCKS[0], PAGE.name, "exec"), {})
-    server = launch(folder / "server", "--name=trips", path=folder / "model.joblib")
+        (trusted,) = re.findall(r"trustedTypes: \[([^]]*)\]", EXAMPLE)
+        patch.setenv(VARIABLE, trusted)
+        server = launch(folder / "server", "--name=trips", path=folder / "model.joblib")
     yield server.started()
     server.stop()
 

@@ -16,6 +16,7 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.svm import SVC
 
 from modelway_server.errors import LoadFailure, RuntimeVersionMismatch
+from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.estimator import EstimatorRuntime, load_estimator
 from support.models import WINE, WINE_KINDS, Broken, Crashing, Stubborn, Told, wine_forest
 from support.served import Served
@@ -43,12 +44,12 @@ def named(module: str, name: str) -> bytes:
 FOREST = saved(wine_forest())
 FILES: list[tuple[bytes, str, str]] = [
     (b"", "InvalidArtifact", "is empty"),
-    (b"hello, I am no model", "InvalidArtifact", "does not start as"),
-    (b"\x00\x01\x02\x03" * 50, "InvalidArtifact", "does not start as"),
+    (b"hello, I am no model", "InvalidArtifact", "no model that is known"),
+    (b"\x00\x01\x02\x03" * 50, "InvalidArtifact", "no model that is known"),
     (b"<!DOCTYPE html><html>Sign in</html>", "InvalidArtifact", "HTML"),
     (b"PK\x03\x04...", "InvalidArtifact", "ZIP archive"),
     (b"version https://git-lfs.github.com/spec/v1\n", "InvalidArtifact", "Git LFS pointer"),
-    (b'{"learner": {}}', "InvalidArtifact", "JSON"),
+    (b'{"rows": []}', "InvalidArtifact", "JSON"),
     (FOREST[: len(FOREST) // 2], "InvalidArtifact", "truncated or damaged"),
     (zlib.compress(FOREST)[:5000], "InvalidArtifact", "truncated or damaged"),
     (b"\x80\x04\xff\xff\xff\xff", "InvalidArtifact", "truncated or damaged"),
@@ -60,7 +61,8 @@ FILES: list[tuple[bytes, str, str]] = [
     (saved(LocalOutlierFactor().fit(WINE)), "UnsupportedModel", "cannot predict unseen rows"),
     (named("absent_package.models", "Model"), "MissingModule", "'absent_package'"),
     (named("__main__", "MyModel"), "MissingModule", "'MyModel'"),
-    (named("json", "absent_name"), "MissingModule", "json.absent_name"),
+    (named("support.models", "Absent"), "MissingModule", "support.models.Absent"),
+    (named("json", "loads"), "UnsafeArtifact", "json.loads"),
     (named("sklearn.ensemble.forest", "Forest"), "RuntimeVersionMismatch", "sklearn.ensemble.forest"),
     (named("sklearn.ensemble", "Wood"), "RuntimeVersionMismatch", "has no Wood"),
 ]
@@ -71,7 +73,7 @@ def test_a_file_that_is_no_model_names_its_reason(tmp_path: Path, content: bytes
     path = tmp_path / "model.joblib"
     path.write_bytes(content)
     with pytest.raises(LoadFailure) as caught:
-        load_estimator(path, "auto")
+        load_runtime(path, format="auto", method="auto")
     assert (caught.value.reason, words in caught.value.message) == (reason, True), caught.value.message
     assert caught.value.remedy
 

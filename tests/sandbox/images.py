@@ -14,7 +14,10 @@ PYTHON = [sys.executable, "-P"]
 ENVIRONMENT = {"PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"}
 DEFAULT_IMAGES: dict[str, dict[str, Any]] = {
     "modelway/operator": {"entrypoint": [*PYTHON, "-m", "modelway"], "env": ENVIRONMENT},
-    "modelway/server": {"entrypoint": [*PYTHON, "-m", "modelway_server"], "env": ENVIRONMENT},
+    "modelway/server": {
+        "entrypoint": [*PYTHON, "-m", "modelway_server"],
+        "env": ENVIRONMENT | {"MODELWAY_TRUSTED_TYPES": "support.*"},  # an image trusts what it holds beside our own
+    },
     "sandbox/hollow": {"hollow": True},
     "sandbox/python": {"entrypoint": PYTHON, "env": ENVIRONMENT},
 }

@@ -3,6 +3,7 @@
 import gc
 import logging
 import warnings
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from modelway_server.runtimes.outputs import describe_outputs, name_outputs, set
 from modelway_server.runtimes.parts import serve_single_threaded
 from modelway_server.runtimes.pickles import describe, differs, load, version_mismatch
 from modelway_server.runtimes.trial import Call, complete, find_row
+from modelway_server.runtimes.trust import trust
 from modelway_server.runtimes.unservable import cannot_answer
 
 METHODS = ("predict", "transform", "decision_function", "predict_proba", "score_samples")
@@ -158,17 +160,18 @@ class EstimatorRuntime:
         )
 
 
-def load_estimator(path: Path, method: str) -> EstimatorRuntime:
+def load_estimator(path: Path, method: str, trusted_types: Iterable[str] = ()) -> EstimatorRuntime:
     """The estimator in a file; no code of the model runs but its unpickling.
 
     Args:
         path: a file of joblib or pickle.
         method: the method that answers by default: `auto`, or one that the estimator must have.
+        trusted_types: names that the file may use beside those that all models may, as in `model.trustedTypes`.
 
     Raises:
         LoadFailure: the file is no model, or not one that can be served.
     """
-    unpickled = load(path)
+    unpickled = load(path, trust(trusted_types))
     estimator = unpickled.content
     methods = _methods(estimator, method)
     _check_fitted(estimator)

@@ -1,18 +1,15 @@
 """A model file, pickled by joblib or by pickle itself, to the object in it.
 
-The format is recognised from the first bytes, never from the file's name. Every failure becomes one of the load
-failures that users read, with the remedy that fits it.
+Every failure becomes one of the load failures that users read, with the remedy that fits it.
 """
 
 import mmap
-import pickle
 import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
@@ -25,28 +22,10 @@ from modelway_server.errors import (
     OutOfMemory,
     RuntimeVersionMismatch,
 )
+from modelway_server.runtimes.recognise import is_compressed
+from modelway_server.runtimes.trust import Trust
+from modelway_server.runtimes.unpickler import unpickle
 
-_PICKLE_STARTS = (b"\x80", b"c", b"(", b"]", b"}")
-_COMPRESSED_STARTS = (
-    b"\x1f\x8b",
-    b"BZh",
-    b"\xfd7zXZ",
-    b"\x5d\x00\x00",
-    b"\x04\x22\x4d\x18",
-    b"\x78\x01",
-    b"\x78\x5e",
-    b"\x78\x9c",
-    b"\x78\xda",
-)
-_STRANGERS = (
-    (b"PK\x03\x04", "a ZIP archive (skops, PyTorch or NumPy's npz)"),
-    (b"\x89HDF", "an HDF5 file (Keras)"),
-    (b"\x93NUMPY", "a NumPy array file"),
-    (b"<", "an HTML or XML page, perhaps an error page that was stored instead of the model"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the file that it points to"),
-    (b"{", "a JSON document"),
-    (b"tree\n", "a LightGBM text model"),
-)
 _READERS = {"modelway_server", "joblib", "pickle", "numpy", "gzip", "bz2", "lzma", "zlib", "_compression"}
 """Where a file that is damaged fails."""
 _SAVED_VERSION = re.compile(rb"_sklearn_version.{1,5}?(\d+\.\d+[0-9A-Za-z.]*)", re.DOTALL)
@@ -66,18 +45,24 @@ class Unpickled:
     saved_with: str | None
 
 
-def load(path: Path) -> Unpickled:
+def load(path: Path, trust: Trust) -> Unpickled:
     """Read the object from a file.
+
+    Args:
+        path: written by joblib, compressed or not, or by pickle.
+        trust: what it may name.
 
     Raises:
         LoadFailure: the file holds no pickle, or the object cannot be built here.
     """
-    compressed = _recognise(path)
+    compressed = is_compressed(path)
     saved_with = None if compressed else _saved_version(path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            content = _unpickle(path, compressed=compressed)
+            content = unpickle(path, trust, by_joblib=compressed or _holds(path, b"NumpyArrayWrapper"))
+        except LoadFailure:
+            raise
         except Exception as error:
             raise _failure(error, path, _warned_version(caught) or saved_with) from error
     return Unpickled(content, _warned_version(caught) or saved_with)
@@ -96,39 +81,8 @@ def version_mismatch(version: str, what: str) -> RuntimeVersionMismatch:
     )
 
 
-def _recognise(path: Path) -> bool:
-    """Whether the file is compressed.
-
-    Raises:
-        InvalidArtifact: it holds something else than a pickle.
-    """
-    if path.is_dir():
-        raise InvalidArtifact(f"{path.name} is a folder, not a scikit-learn model saved by joblib or pickle")
-    with path.open("rb") as file:
-        head = file.read(64)
-    if not head:
-        raise InvalidArtifact(f"{path.name} is empty", remedy="Upload the model's file again, and check its size.")
-    if head.startswith(_COMPRESSED_STARTS):
-        return True
-    for start, what in _STRANGERS:
-        if head.startswith(start):
-            raise InvalidArtifact(f"{path.name} is {what}, not a scikit-learn model saved by joblib or pickle")
-    if not head.startswith(_PICKLE_STARTS):
-        raise InvalidArtifact(
-            f"{path.name} is not a scikit-learn model: it does not start as a pickle or joblib file does"
-        )
-    return False
-
-
-def _unpickle(path: Path, *, compressed: bool) -> Any:
-    if compressed or _holds(path, b"NumpyArrayWrapper"):
-        return joblib.load(path)
-    with path.open("rb") as file:
-        return pickle.load(file)  # noqa: S301  (the format that scikit-learn models come in; artifacts are trusted)
-
-
 def _holds(path: Path, mark: bytes) -> bool:
-    """Whether joblib wrote the file: its array wrapper is named in it. Plain pickle reads several times faster."""
+    """Whether joblib wrote the file: its array wrapper is named in it."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(mark) >= 0
 
