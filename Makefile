@@ -5,6 +5,7 @@
 #   make test            the whole test suite        make generate   CRD, chart copy, reference pages, protocol messages
 #   make check           linters, types, freshness   make lock       compile requirements/*.lock (UPGRADE=1: newest)
 #   make image           both container images       make e2e        both images on a real kubelet (Linux, root)
+#                        (FORMATS="xgboost lightgbm": a server image for these too, called server:<version>-xgboost-lightgbm)
 #   make bench-operator  what up to 1000 models cost the operator (BENCH_SIZES=1,100 is short, JSON=file, WRITE=1 refreshes
 #                        docs/performance.md)
 #   make bench-server    our server beside a naive FastAPI app and MLServer (ROUNDS=1 is short; JSON=, WRITE=1 as above)
@@ -14,10 +15,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
 BUILDER ?= $(firstword $(shell command -v docker buildah podman))
 IMAGES ?= modelway
+FORMATS ?=
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 BUILD_OPTIONS = $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --build-arg VERSION=$(VERSION) \
 	--build-arg SCIKIT_LEARN=$(shell sed -n 's/^scikit-learn==\([^ ]*\).*/\1/p' requirements/server.lock) \
 	--secret id=pip,src=$$lent/pip --secret id=ca,src=$$lent/ca
+SPACE := $(subst ,, )
+SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
 
 .PHONY: demo test check generate lock image e2e bench-operator bench-server clean
@@ -52,7 +56,7 @@ image:
 	@test -n "$(BUILDER)" || { echo "make image needs docker, buildah or podman, and found none"; exit 1; }
 	@lent=$$(mktemp -d) && trap 'rm -rf "$$lent"' EXIT && $(PYTHON) -P tests/support/pip_settings.py "$$lent" && set -x && \
 	$(BUILDER) build -f operator/Dockerfile -t $(IMAGES)/operator:$(VERSION) $(BUILD_OPTIONS) . && \
-	$(BUILDER) build -f serving_image/Dockerfile -t $(IMAGES)/server:$(VERSION) $(BUILD_OPTIONS) .
+	$(BUILDER) build -f serving_image/Dockerfile -t $(IMAGES)/server:$(SERVER_TAG) --build-arg FORMATS="$(strip $(FORMATS))" $(BUILD_OPTIONS) .
 
 e2e: .venv/ready
 	$(BIN)/python -m e2e $(ARGS)

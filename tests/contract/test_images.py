@@ -1,6 +1,7 @@
 """What the images hold, read from the lock files that they are built from."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,19 @@ def locked(name: str) -> dict[str, str]:
 
 def test_the_server_image_holds_neither_kopf_nor_a_kubernetes_client() -> None:
     assert not locked("server").keys() & {"kopf", "kubernetes", "kubernetes-asyncio"}
-    assert locked("server").keys() >= {"scikit-learn", "joblib", "uvicorn"}
+    assert locked("server").keys() >= {
+        "scikit-learn",
+        "joblib",
+        "uvicorn",
+        "skops",
+        "onnxruntime",
+        "skl2onnx",
+        "grpcio",
+    }
+
+
+def test_the_server_image_holds_no_compiler_of_protocols_and_no_format_that_was_not_asked_for() -> None:
+    assert not locked("server").keys() & {"grpcio-tools", "xgboost", "xgboost-cpu", "lightgbm", "torch", "tensorflow"}
 
 
 def test_the_operator_image_holds_no_machine_learning() -> None:
@@ -23,9 +36,24 @@ def test_the_operator_image_holds_no_machine_learning() -> None:
     assert locked("operator").keys() >= {"kopf", "kubernetes", "pydantic"}
 
 
-@pytest.mark.parametrize("name", ["operator", "server", "build"])
+@pytest.mark.parametrize("name", ["operator", "server", "build", "formats/lightgbm", "formats/xgboost"])
 def test_the_images_hold_what_was_tested(name: str) -> None:
     assert locked(name).items() <= locked("dev").items()
+
+
+@pytest.mark.parametrize("name", [name for name in lock.SELECTIONS if name.startswith("formats/")])
+def test_a_further_format_changes_no_version_of_the_server(name: str) -> None:
+    further = locked(name)
+    assert {package: further[package] for package in further.keys() & locked("server").keys()}.items() <= locked(
+        "server"
+    ).items()
+
+
+def test_every_format_that_is_an_extra_can_be_asked_for() -> None:
+    """By the name that a model's format and its extra have; those of server.lock are there in any case."""
+    extras = tomllib.loads((lock.ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    further = {name.removeprefix("formats/") for name in lock.SELECTIONS if name.startswith("formats/")}
+    assert set(extras) - {"all", "cli", "operator", "server", "tracing"} - further == {"skops"}
 
 
 def test_every_locked_package_has_a_hash() -> None:
@@ -72,7 +100,7 @@ def test_what_a_build_is_lent_stays_out_of_the_image(folder: str) -> None:
     """Pip's settings come as secrets, in the steps that download; nothing of the image's own stage knows them."""
     text = (lock.ROOT / folder / "Dockerfile").read_text().replace("\\\n", " ")
     downloads = [line for line in text.splitlines() if "pip" in line and "--require-hashes" in line]
-    assert len(downloads) == 2
+    assert len(downloads) == (3 if folder == "serving_image" else 2)
     assert all(line.startswith("RUN --mount=type=secret,id=pip --mount=type=secret,id=ca ") for line in downloads)
     final = text.rpartition("FROM ")[2]
     assert not re.search(r"/run/secrets|(?i:index|proxy|cert)", final)

@@ -1,4 +1,4 @@
-"""The lock files: compiled from pyproject.toml, for development, for building, for each image, for each peer in a benchmark.
+"""The lock files: compiled from pyproject.toml, for development, building, images, further formats, and peers in a benchmark.
 
 `python -m support.lock` compiles them with uv, `--check` says offline whether pyproject.toml has moved since. Each file's
 first line holds the digest of what it was compiled from.
@@ -21,12 +21,19 @@ SELECTIONS = {
     "dev": ("pyproject.toml", "--extra", "all", "--group", "dev"),
     "build": ("pyproject.toml", "--group", "build"),
     "operator": ("pyproject.toml", "--extra", "operator"),
-    "server": ("pyproject.toml", "--extra", "server"),
+    "server": ("pyproject.toml", "--extra", "server", "--extra", "skops", "--extra", "tracing"),
+    "formats/lightgbm": ("pyproject.toml", "--extra", "lightgbm"),
+    "formats/pytorch": ("pyproject.toml", "--extra", "pytorch"),
+    "formats/tensorflow": ("pyproject.toml", "--extra", "tensorflow"),
+    "formats/xgboost": ("pyproject.toml", "--extra", "xgboost"),
     "bench-naive": ("--group", "bench-naive"),
     "bench-mlserver": ("--group", "bench-mlserver"),
 }
+"""What each lock file is compiled from; those of `formats` are what a server image gets beside server.lock where it is asked for."""
+
 PEERS = {"bench-naive": {"joblib", "scikit-learn"}, "bench-mlserver": {"joblib", "scikit-learn"}}
 """Locks that share with development only the versions of these packages; all others share all of them."""
+
 HEADER = "# Compiled by `make lock`; compiled from sha256:"
 
 
