@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from bench.operator.rounds import Cost, Round
-from bench.operator.upkeep import Restart
+from bench.operator.upkeep import Flood, Repairs, Restart
 
 RATIO, WRITES, STATUSES, REPAIR_SECONDS, FLOOD_SECONDS = 1.5, 1.2, 2.0, 0.2, 1.0
 BASE_BYTES, MODEL_BYTES = 120_000_000, 120 * 1024
@@ -52,9 +52,9 @@ class Figures:
     idle_seconds: float
     idle_writes: int
     restart: Restart
-    repairs: Mapping[str, Sequence[float]]
+    repairs: Mapping[str, Repairs]
     flooded: int
-    flood: Sequence[float]
+    flood: Flood
     seconds: float = field(default=0.0)
     """What the whole run took."""
 

@@ -1,5 +1,6 @@
 """The objects of the benchmark: ModelDeployments, and what the operator makes of each, for the bare client to apply."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ _PLURALS = {
     "Deployment": "deployments",
     "Service": "services",
     "PodDisruptionBudget": "poddisruptionbudgets",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
 }
 _SETTINGS = Settings(server_image=HOLLOW_IMAGE)
 
@@ -72,9 +74,18 @@ def children_of(answer: Mapping[str, Any]) -> list[tuple[str, Object]]:
     deployment = ModelDeployment.parse(answer)
     revision = revision_of(deployment)
     template = pod_template(deployment, revision, _SETTINGS)
-    bodies = children(deployment, revision, template, replicas=1, settings=_SETTINGS)
+    replicas = None if deployment.spec.scaling else 1
+    bodies = children(deployment, revision, template, replicas=replicas, settings=_SETTINGS)
     namespace = answer["metadata"]["namespace"]
     return [(path(_PLURALS[body["kind"]], namespace, body["metadata"]["name"]), body) for body in bodies]
+
+
+def twins_of(answer: Mapping[str, Any]) -> list[tuple[tuple[str, str, str], Object]]:
+    """The same children and where each is, but nobody's, and with labels that no operator watches."""
+    twins = [json.loads(json.dumps(body).replace("modelway", "bench")) for _, body in children_of(answer)]
+    for body in twins:
+        del body["metadata"]["ownerReferences"]
+    return [((_PLURALS[one["kind"]], one["metadata"]["namespace"], one["metadata"]["name"]), one) for one in twins]
 
 
 def status_of(answer: Mapping[str, Any]) -> Object:

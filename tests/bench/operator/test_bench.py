@@ -8,7 +8,7 @@ from bench.operator.figures import Figures, Size, quantile
 from bench.operator.report import tables
 from bench.operator.rounds import Cost, Round
 from bench.operator.run import Plan, measure
-from bench.operator.upkeep import REPAIRED, Restart
+from bench.operator.upkeep import REPAIRED, Flood, Repairs, Restart
 
 
 @pytest.mark.cluster
@@ -22,8 +22,10 @@ def test_a_handful_of_models_costs_what_it_should() -> None:
     assert (found.idle_writes, found.restart.writes) == (0, 0)
     assert size.cost.per_child <= 1.2
     assert size.cost.statuses <= 2
-    assert (set(found.repairs), {len(taken) for taken in found.repairs.values()}) == (set(REPAIRED), {1})
-    assert len(found.flood) == 5
+    assert set(found.repairs) == set(REPAIRED)
+    assert {len(taken) for one in found.repairs.values() for taken in (one.operator, one.bare)} == {1}
+    assert len(found.flood.first_write) == 5
+    assert found.flood.children.keys() == found.flood.bare.keys() == {"deployments", "services"}
     assert 0 < size.operator[0].applied <= size.operator[0].ready
     assert 0 < size.bare[0].applied <= size.bare[0].ready
     assert all(30e6 < resident < 300e6 for resident in (found.empty_memory, size.memory))
@@ -32,10 +34,9 @@ def test_a_handful_of_models_costs_what_it_should() -> None:
 def _figures() -> Figures:
     bare, operator = [Round(2, 4), Round(4, 4), Round(1, 4)], [Round(3, 6), Round(4, 8), Round(9, 4)]
     size = Size(100, operator, bare, Cost(1.05, 1.9, 3, 1.0), memory=90_000_000, cpu=1.5)
-    repairs = {kind: [0.01, 0.02, 0.5] for kind in REPAIRED}
-    return Figures(
-        {"processor": "2 x Example"}, [size], 80_000_000, 60, 0, Restart(0, 7.0), repairs, 500, [0.2, 0.4, 0.3]
-    )
+    repairs = {kind: Repairs([0.01, 0.02, 0.5], [0.01, 0.01, 0.03]) for kind in REPAIRED}
+    flood = Flood([0.1], {"deployments": [0.2, 0.4, 0.3], "services": [3, 4]}, {"deployments": [0.1], "services": [2]})
+    return Figures({"processor": "2 x Example"}, [size], 80_000_000, 60, 0, Restart(0, 7.0), repairs, 500, flood)
 
 
 def test_the_tables_hold_the_figures() -> None:
@@ -44,9 +45,9 @@ def test_the_tables_hold_the_figures() -> None:
         "| 100 | 2.00 s | 4.00 s | 1.50 | 4.00 s | 6.00 s | 1.50 | 1.05 | 1.90 (most 3) | 15 ms each | 90 MB of 132 MB |"
         in text
     )
-    assert "deployments, 3 times | p50 20 ms, p99 500 ms |" in text
+    assert "deployments, 3 times | p50 20 ms, p99 500 ms; bare client p50 10 ms, p99 30 ms |" in text
     assert "| 98 KiB | 120 KiB |" in text
-    assert "median 0.30 s, worst 0.40 s" in text
+    assert "its Deployment is there | median 0.30 s, worst 0.40 s; one request of a bare client median 0.10 s" in text
 
 
 def test_a_quantile_is_one_of_the_values() -> None:

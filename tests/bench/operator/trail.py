@@ -12,8 +12,13 @@ from typing import Any
 from bench.errors import BenchError
 from support.deployed import OPERATOR
 
+Place = tuple[str, str, str]
+"""What a request was about: the resource, its namespace, its name."""
+
 LOOK_SECONDS = 0.1
 CREATED = 201
+_ALWAYS = frozenset({"leases", "events"})
+"""What is written also while nothing happens, or long after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,12 @@ class Write:
         return self.user == OPERATOR
 
     @property
-    def place(self) -> tuple[str, str, str]:
+    def seconds(self) -> float:
+        """What it took."""
+        return self.end - self.begin
+
+    @property
+    def place(self) -> Place:
         """What it was about."""
         return self.resource, self.namespace, self.name
 
@@ -89,17 +99,30 @@ class Trail:
         Raises:
             BenchError: it went on and on.
         """
+        await self._still(lambda: len(self.operators()), seconds, deadline, "the operator")
+
+    async def rest(self, *, seconds: float, deadline: float) -> None:
+        """Wait until nobody has written anything for so many seconds, but for signs of life and Events.
+
+        Raises:
+            BenchError: somebody went on and on.
+        """
+        await self._still(
+            lambda: sum(write.resource not in _ALWAYS for write in self.writes()), seconds, deadline, "somebody"
+        )
+
+    async def _still(self, count: Callable[[], int], seconds: float, deadline: float, who: str) -> None:
         end = time.monotonic() + deadline
-        count, since = len(self.operators()), time.monotonic()
+        last, since = count(), time.monotonic()
         while time.monotonic() - since < seconds:
             if time.monotonic() > end:
-                raise BenchError(f"the operator still writes after {deadline:g} s")
+                raise BenchError(f"{who} still writes after {deadline:g} s")
             await asyncio.sleep(LOOK_SECONDS)
-            if len(self.operators()) != count:
-                count, since = len(self.operators()), time.monotonic()
+            if count() != last:
+                last, since = count(), time.monotonic()
 
 
-def created(writes: Iterable[Write], resources: Iterable[str]) -> dict[tuple[str, str, str], Write]:
+def created(writes: Iterable[Write], resources: Iterable[str]) -> dict[Place, Write]:
     """The writes that made an object of one of these resources, by what they made."""
     wanted = set(resources)
     return {write.place: write for write in writes if write.code == CREATED and write.resource in wanted}

@@ -1,12 +1,12 @@
 """What the operator does once models are there: nothing while nothing changes, and the right thing soon when something does."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.operator.objects import KINDS, Model, models, path
+from bench.operator.objects import KINDS, Model, Object, models, path, twins_of
 from bench.operator.rounds import apply_all
-from bench.operator.trail import Write, created
+from bench.operator.trail import Place, Write, created
 from bench.operator.world import World
 from sandbox.api import Api
 from support.installed import SYSTEM
@@ -15,6 +15,10 @@ from support.waiting import eventually
 REPAIRED = (*KINDS, "horizontalpodautoscalers")
 VICTIMS = 5
 PATIENCE = 120.0
+LONE = ("deployments", "services")
+REST_SECONDS = 0.4
+"""How long nobody must write anything before the next child is deleted: else one waits for the pods of another."""
+
 QUIET_SECONDS = 3.0
 """How long nothing must be written for the operator to count as at rest."""
 
@@ -25,6 +29,26 @@ class Restart:
 
     writes: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Repairs:
+    """How soon each deleted child of one kind was back, in seconds: ours by the operator, their twins by a bare client."""
+
+    operator: list[float]
+    bare: list[float]
+
+
+@dataclass(frozen=True)
+class Flood:
+    """How soon single models were acted on beside a flood, in seconds."""
+
+    first_write: Sequence[float]
+    """From the answer to the user to the operator's first request."""
+    children: Mapping[str, Sequence[float]]
+    """From there to the moment when the child is made, by its kind."""
+    bare: Mapping[str, Sequence[float]]
+    """What one request of a bare client took that made the same at the same time."""
 
 
 async def idle(world: World, seconds: float) -> int:
@@ -52,58 +76,103 @@ async def restart(world: World, count: int) -> Restart:
     return Restart(len(world.trail.operators()), seconds)
 
 
-async def repair(world: World, times: int) -> dict[str, list[float]]:
-    """Delete one child after the other; for each kind the seconds from the deletion to the new object."""
-    [namespace] = world.namespaces("repair", 1)
+async def repair(world: World, times: int) -> dict[str, Repairs]:
+    """Delete one child after the other, each once the whole cluster is at rest; for each kind how soon it was back."""
+    [namespace], [bare] = world.namespaces("repair", 1), world.namespaces("bare-repair", 1)
     wounded = [Model(namespace, f"r{number}", autoscaled=True) for number in range(times)]
     async with Api.from_kubeconfig(world.sandbox.kubeconfig) as api:
         world.trail.restart()
         await apply_all(api, wounded)
+        twins = dict(
+            [pair for model in wounded for pair in await _twins(api, Model(bare, model.name, autoscaled=True))]
+        )
+        for twin, body in twins.items():
+            await _apply(api, twin, body)
         await world.trail.until(
-            lambda writes: len(created(writes, REPAIRED)) >= times * len(REPAIRED),
+            lambda writes: len(created(writes, REPAIRED)) >= 2 * times * len(REPAIRED),
             seconds=PATIENCE,
             purpose="the models to be repaired",
         )
-        await world.trail.quiet(seconds=QUIET_SECONDS, deadline=PATIENCE)
-        return {kind: await _repairs(world, api, kind, wounded) for kind in REPAIRED}
+        return {plural: await _repairs(world, api, plural, namespace, twins) for plural in REPAIRED}
 
 
-async def _repairs(world: World, api: Api, plural: str, wounded: Sequence[Model]) -> list[float]:
-    namespace = wounded[0].namespace
+async def _twins(api: Api, model: Model) -> list[tuple[Place, Object]]:
+    """What a bare client makes of a model that nobody else hears of."""
+    answer = await api.patch(model.path, model.manifest, "apply", fieldManager="user", force="true", dryRun="All")
+    return twins_of(answer)
+
+
+async def _apply(api: Api, place: Place, body: Object) -> None:
+    await api.patch(path(*place), body, "apply", fieldManager="bench", force="true")
+
+
+async def _repairs(world: World, api: Api, plural: str, namespace: str, twins: Mapping[Place, Object]) -> Repairs:
+    """The operator and the bare client by turns: each is told by its watch, and makes anew what is gone."""
     listed = await api.get(path(plural, namespace), labelSelector="app.kubernetes.io/managed-by=modelway")
-    taken = []
-    for item in listed["items"]:
-        name = item["metadata"]["name"]
-        world.trail.restart()
-        await api.delete(path(plural, namespace, name), {"propagationPolicy": "Background"})
-        place = plural, namespace, name
-
-        def back(writes: list[Write], place: tuple[str, str, str] = place) -> bool:
-            return place in created(writes, [place[0]])
-
-        writes = await world.trail.until(back, seconds=PATIENCE, purpose=f"{plural} {name} to come back")
-        deleted = next(write for write in writes if write.verb == "delete" and write.place == place)
-        taken.append(created(writes, [plural])[place].end - deleted.end)
-    return taken
+    ours = [(plural, namespace, item["metadata"]["name"]) for item in listed["items"]]
+    theirs = [place for place in twins if place[0] == plural]
+    found = Repairs([], [])
+    watcher = asyncio.create_task(_mend(api, plural, twins))
+    try:
+        for pair in zip(ours, theirs, strict=True):
+            for place, taken in zip(pair, (found.operator, found.bare), strict=True):
+                taken.append(await _repaired(world, api, place))
+    finally:
+        watcher.cancel()
+    return found
 
 
-async def flood(world: World, count: int) -> list[float]:
-    """While one namespace is flooded, apply single models in others; for each the seconds until its Deployment is there."""
+async def _mend(api: Api, plural: str, twins: Mapping[Place, Object]) -> None:
+    """Be the bare client: make anew each twin that is deleted."""
+    [namespace] = {body["metadata"]["namespace"] for body in twins.values()}
+    async for change in api.list_and_watch(path(plural, namespace)):
+        place = plural, namespace, change.object["metadata"]["name"]
+        if change.type == "DELETED" and place in twins:
+            await _apply(api, place, twins[place])
+
+
+async def _repaired(world: World, api: Api, place: Place) -> float:
+    """Seconds from the deletion of one object to the new one."""
+    await world.trail.rest(seconds=REST_SECONDS, deadline=PATIENCE)
+    world.trail.restart()
+    await api.delete(path(*place), {"propagationPolicy": "Background"})
+    writes = await world.trail.until(
+        lambda writes: place in created(writes, place[:1]), seconds=PATIENCE, purpose=f"{' '.join(place)} to come back"
+    )
+    deleted = next(write for write in writes if write.verb == "delete" and write.place == place)
+    return created(writes, place[:1])[place].end - deleted.end
+
+
+async def flood(world: World, count: int) -> Flood:
+    """While one namespace is flooded, apply single models in others; a bare client makes one at the same times."""
     [crowded] = world.namespaces("flood", 1)
     victims = [Model(namespace, "lone") for namespace in world.namespaces("quiet", VICTIMS)]
+    twins = [Model(namespace, "bare") for namespace in world.namespaces("bare", VICTIMS)]
     world.trail.restart()
     async with Api.from_kubeconfig(world.sandbox.kubeconfig) as api, asyncio.TaskGroup() as group:
         group.create_task(apply_all(api, models(count, [crowded], "f")))
-        for number, victim in enumerate(victims, start=1):
+        for number, (victim, twin) in enumerate(zip(victims, twins, strict=True), start=1):
             await _flooded(world, crowded, count * number // (VICTIMS + 1))
             await apply_all(api, [victim])
-    places = {("deployments", victim.namespace, victim.name) for victim in victims}
+            for place, body in await _twins(api, twin):
+                group.create_task(_apply(api, place, body))
+    places = {(plural, model.namespace, model.name) for plural in LONE for model in (*victims, *twins)}
     writes = await world.trail.until(
-        lambda writes: places <= created(writes, KINDS).keys(), seconds=PATIENCE, purpose="the models beside the flood"
+        lambda writes: places <= created(writes, LONE).keys(), seconds=PATIENCE, purpose="the models beside the flood"
     )
-    made = created(writes, ["deployments"])
+    made = created(writes, LONE)
     asked = {write.namespace: write.end for write in writes if write.resource == "modeldeployments"}
-    return [made[place].end - asked[place[1]] for place in sorted(places)]
+    begun: dict[str, float] = {}
+    for write in world.trail.operators():
+        begun[write.namespace] = min(write.begin, begun.get(write.namespace, write.begin))
+    return Flood(
+        first_write=[begun[one.namespace] - asked[one.namespace] for one in victims],
+        children={
+            plural: [made[plural, one.namespace, one.name].end - asked[one.namespace] for one in victims]
+            for plural in LONE
+        },
+        bare={plural: [made[plural, one.namespace, one.name].seconds for one in twins] for plural in LONE},
+    )
 
 
 async def _flooded(world: World, namespace: str, count: int) -> None:
