@@ -2,13 +2,14 @@
 
 Events only say *that* something about a key changed, so the queue keeps keys, not events: a key waits at most once, runs at most once at
 a time, and a key touched while it runs is run again afterwards. Keys are served first come, first served, so one busy or failing key
-never starves the others; where keys have groups (namespaces), the groups take turns, so that a flood in one holds up no other. Else the
-semantics of client-go's rate-limiting work queue.
+never starves the others; where keys have groups (namespaces), the groups take turns and none takes all workers, so that a flood in one
+holds up no other. Else the semantics of client-go's rate-limiting work queue.
 """
 
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -29,6 +30,8 @@ RETRIES_PER_SECOND = 10.0
 """How often all failing keys together are tried again, in the long run."""
 
 _LARGEST_EXPONENT = 12
+
+_NOBODY = object()
 
 logger = logging.getLogger(__name__)
 
@@ -52,9 +55,11 @@ class _Line(Generic[K]):
         self._groups.setdefault(self._group(key), {})[key] = since
         self._length += 1
 
-    def pop(self) -> K:
-        """The first key of the group whose turn it is; that group's next turn comes after all others'."""
-        group = next(iter(self._groups))
+    def pop(self, may_run: Callable[[Hashable], bool]) -> K | None:
+        """The first key of the group whose turn it is among those that may run; that group's next turn comes after all others'."""
+        group = next(filter(may_run, self._groups), _NOBODY)
+        if group is _NOBODY:
+            return None
         keys = self._groups.pop(group)
         key = next(iter(keys))
         del keys[key]
@@ -73,6 +78,7 @@ class WorkQueue(Generic[K]):
 
     Args:
         group: the group of a key; all keys are in one by default.
+        most: how many keys of one group may run at the same time; any number by default.
         clock: seconds, monotonic; the event loop's own by default.
         uniform: a number in [0, 1) for jitter.
     """
@@ -81,9 +87,13 @@ class WorkQueue(Generic[K]):
         self,
         group: Callable[[K], Hashable] = lambda _: None,
         *,
+        most: int | None = None,
         clock: Callable[[], float] | None = None,
         uniform: Callable[[], float] = random.random,
     ) -> None:
+        self._group = group
+        self._most = most
+        self._busy: Counter[Hashable] = Counter()
         self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._uniform = uniform
         self._waiting = _Line(group)
@@ -134,19 +144,21 @@ class WorkQueue(Generic[K]):
 
     async def get(self) -> K:
         """The key whose turn it is; it counts as running until `done`."""
-        while not self._waiting:
+        while (key := self._waiting.pop(self._has_room)) is None:
             self._arrival.clear()
             await self._arrival.wait()
-        key = self._waiting.pop()
         self._running.add(key)
+        self._busy[self._group(key)] += 1
         return key
 
     def done(self, key: K) -> None:
         """The run of `key` ended, well or not; a key touched meanwhile waits again."""
         self._running.discard(key)
+        self._busy -= Counter([self._group(key)])
         touched = self._dirty.pop(key, None)
         if touched is not None:
             self._waiting.append(key, touched)
+        if self._waiting:
             self._arrival.set()
 
     def __len__(self) -> int:
@@ -157,6 +169,9 @@ class WorkQueue(Generic[K]):
         oldest = self._waiting.oldest()
         since = [*([] if oldest is None else [oldest]), *self._dirty.values()]
         return self._clock() - min(since) if since else 0.0
+
+    def _has_room(self, group: Hashable) -> bool:
+        return self._most is None or self._busy[group] < self._most
 
     def _ring(self, key: K) -> None:
         self._timers.pop(key, None)

@@ -28,8 +28,11 @@ from modelway.reconcile import Reconciler
 from modelway.settings import Settings
 from modelway.state import Key
 
-WORKERS = 16
+WORKERS = 20
 """Passes at the same time."""
+
+WORKERS_OF_A_NAMESPACE = 16
+"""Passes at the same time over ModelDeployments of one namespace: what waits there for a slow API leaves the others room."""
 
 PASS_SECONDS = 60.0
 """The longest that one pass may take."""
@@ -66,7 +69,7 @@ class Operator:
         self.settings = settings
         self.metrics = metrics
         self.cache = Cache()
-        self.queue: WorkQueue[Key] = WorkQueue(attrgetter("namespace"))
+        self.queue: WorkQueue[Key] = WorkQueue(attrgetter("namespace"), most=WORKERS_OF_A_NAMESPACE)
         self.pulse = Pulse(time.monotonic)
         self.resync = Resync(client, self.cache, metrics, settings.watch_namespaces)
         applier, publisher = Applier(client, self.cache, metrics), Publisher(client, self.cache, instance)

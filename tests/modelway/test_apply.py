@@ -19,30 +19,42 @@ from modelway.state import Key
 from support.observed import KEY, UID
 from support.specs import manifest
 
+CHILDREN = 4
 OURS = {"ownerReferences": [{"controller": True, "kind": "ModelDeployment", "name": KEY.name, "uid": UID}], "uid": "u"}
 
 
 class _Server:
-    """Makes every object, but for the Services that it holds already."""
+    """Makes every object, but for those of one kind, whose name it holds already.
 
-    def __init__(self, service: Mapping[str, Any] | None, *, strict: bool = False) -> None:
-        self.service = service
+    Args:
+        held: the kind, and the metadata of the object that it holds.
+        strict: whether nothing is made that carries a resourceVersion.
+        slow: a kind that is made only once all others were.
+    """
+
+    def __init__(self, *held: Any, strict: bool = False, slow: Kind | None = None) -> None:
+        self.held: Mapping[Kind, Mapping[str, Any]] = dict([held]) if held else {}
         self.strict = strict
-        """Whether nothing is made that carries a resourceVersion."""
+        self.slow = slow
         self.sent: list[tuple[str, bool, Mapping[str, str]]] = []
+        self._all_others = asyncio.Event()
 
     async def apply(self, kind: Kind, body: dict[str, Any], *, force: bool, **_: Any) -> dict[str, Any]:
         metadata = body["metadata"]
         identity = {name: metadata[name] for name in ("uid", "resourceVersion") if name in metadata}
+        if kind is self.slow:
+            await asyncio.wait_for(self._all_others.wait(), timeout=5)
         self.sent.append((kind.name, force, identity))
-        if kind is kinds.SERVICE and self.service and metadata.get("uid") != self.service["uid"]:
+        if len(self.sent) == CHILDREN - 1:
+            self._all_others.set()
+        if kind in self.held and metadata.get("uid") != self.held[kind]["uid"]:
             raise ClusterError("taken", status=409)
         if self.strict and "resourceVersion" in identity:
             raise ClusterError("no such version", status=409)
         return {**body, "metadata": {**metadata, "uid": "u", "resourceVersion": "7"}}
 
     async def metadata_of(self, kind: Kind, *_: str) -> Mapping[str, Any] | None:
-        return self.service if kind is kinds.SERVICE else None
+        return self.held.get(kind)
 
 
 def _pass(applier: Applier, cache: Cache) -> None:
@@ -61,31 +73,54 @@ def cache() -> Cache:
 
 
 def test_a_new_child_is_made_by_one_request_that_can_change_nothing(cache: Cache) -> None:
-    server = _Server(None)
+    server = _Server()
     _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
-    assert len(server.sent) == 4
+    assert len(server.sent) == CHILDREN
     assert all((force, identity) == (False, {"resourceVersion": UNBORN}) for _, force, identity in server.sent)
 
 
-def test_a_strangers_object_is_tried_once_and_then_only_looked_at(cache: Cache) -> None:
-    server = _Server({"uid": "theirs"})
+def test_where_a_stranger_has_the_address_nothing_is_made_that_would_serve_nobody(cache: Cache) -> None:
+    server = _Server(kinds.SERVICE, {"uid": "theirs"})
     applier = Applier(server, cache, Metrics())  # type: ignore[arg-type]
     for _ in range(3):
         with pytest.raises(NameConflict, match="Service fraud exists"):
             _pass(applier, cache)
-    assert [kind for kind, _, _ in server.sent].count("Service") == 1
-    server.service = None
+    assert {kind for kind, _, _ in server.sent} == {"ControllerRevision"}
+    server.held = {}
     _pass(applier, cache)
-    assert server.sent[-1][0] == "Deployment"
+    assert {"Deployment", "Service"} <= {kind for kind, _, _ in server.sent}
+
+
+def test_a_strangers_object_is_tried_once_and_then_only_looked_at(cache: Cache) -> None:
+    server = _Server(kinds.DEPLOYMENT, {"uid": "theirs"})
+    applier = Applier(server, cache, Metrics())  # type: ignore[arg-type]
+    for _ in range(3):
+        with pytest.raises(NameConflict, match="Deployment fraud exists"):
+            _pass(applier, cache)
+    assert [kind for kind, _, _ in server.sent].count("Deployment") == 1
+    server.held = {}
+    _pass(applier, cache)
+    assert server.sent[-1][0] == "PodDisruptionBudget"
+
+
+def test_nothing_waits_for_a_service_that_is_slow_to_come(cache: Cache) -> None:
+    server = _Server(slow=kinds.SERVICE)
+    _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+    assert [kind for kind, _, _ in server.sent] == [
+        "ControllerRevision",
+        "Deployment",
+        "PodDisruptionBudget",
+        "Service",
+    ]
 
 
 def test_what_is_ours_without_the_cache_knowing_is_put_right(cache: Cache) -> None:
-    server = _Server(OURS)
+    server = _Server(kinds.SERVICE, OURS)
     _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
     assert ("Service", True, {"uid": "u"}) in server.sent
 
 
 def test_a_server_that_makes_nothing_of_a_version_is_asked_without_one(cache: Cache) -> None:
-    server = _Server(None, strict=True)
+    server = _Server(strict=True)
     _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
-    assert [(force, identity) for _, force, identity in server.sent[1::2]] == [(False, {})] * 4
+    assert [(force, identity) for _, force, identity in server.sent].count((False, {})) == CHILDREN

@@ -34,8 +34,8 @@ def test_children_come_in_the_order_in_which_they_depend() -> None:
     assert [*made(manifest(scaling={"max": 5}))] == [
         "ControllerRevision",
         "Service",
-        "PodDisruptionBudget",
         "Deployment",
+        "PodDisruptionBudget",
         "HorizontalPodAutoscaler",
     ]
 

@@ -108,6 +108,23 @@ def test_a_group_that_is_flooded_holds_up_no_other() -> None:
     assert in_virtual_time(scenario()) == ["f0", "f1", "q"]
 
 
+def test_a_group_whose_runs_hang_leaves_workers_to_the_others() -> None:
+    async def scenario() -> tuple[list[str], int]:
+        queue: WorkQueue[str] = WorkQueue(lambda key: key[0], most=2)
+        begun: list[str] = []
+
+        async def run(key: str) -> None:
+            begun.append(f"{key} {_now():g}")
+            await asyncio.sleep(10)
+
+        for key in ("a1", "a2", "a3", "a4", "b1"):
+            queue.add(key)
+        await _serve(queue, run, until=15, workers=3)
+        return begun, len(queue)
+
+    assert in_virtual_time(scenario()) == (["a1 0", "b1 0", "a2 0", "a3 10", "a4 10"], 0)
+
+
 def test_a_failing_key_comes_back_later_and_later_and_does_not_hold_up_others() -> None:
     async def scenario() -> tuple[list[float], int]:
         queue: WorkQueue[str] = WorkQueue(uniform=lambda: 1.0)

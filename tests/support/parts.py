@@ -43,6 +43,8 @@ class CountingClient(Client):
     async def _write(
         self, kind: Kind, verb: str, method: str, path: str, query: Mapping[str, str], **rest: Any
     ) -> dict[str, Any]:
+        if self._crash_after and self.count >= self._crash_after:
+            raise Crash
         answer = await super()._write(kind, verb, method, path, query, **rest)
         self.count += 1
         if self.count == self._crash_after:

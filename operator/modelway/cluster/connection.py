@@ -13,7 +13,7 @@ from yaml import YAMLError
 
 from modelway.errors import NoCluster
 
-POOL_SIZE = 32
+POOL_SIZE = 48
 """Connections to the API server: the most requests in flight at once."""
 
 HOME_KUBECONFIG = Path("~/.kube/config")

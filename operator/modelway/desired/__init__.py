@@ -32,8 +32,8 @@ def children(
     wanted = [
         controller_revision.build(deployment, revision, template, number=number),
         service.build(deployment, settings),
-        pdb.build(deployment),
         deployments.build(deployment, revision.hash, template, replicas, settings),
+        pdb.build(deployment),
         hpa.build(deployment),
     ]
     return [child for child in wanted if child is not None]
