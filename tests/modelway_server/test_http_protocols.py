@@ -84,7 +84,7 @@ def test_metadata_lists_the_columns_in_use(mixed: Served) -> None:
             "/v2",
             {"name": "modelway-server", "version": "0.1.0", "extensions": ["classification", "binary_tensor_data"]},
         ),
-        ("/", {"status": "alive", "model": "/v2/models/model"}),
+        ("/", {"status": "alive", "docs": "/docs", "model": "/v2/models/model"}),
         ("/ping", {"ready": True}),
         ("/health", {"ready": True}),
         ("/version", "0.1.0"),

@@ -24,6 +24,7 @@ from modelway_server.errors import (
     RequestTooLarge,
     TooSlow,
 )
+from modelway_server.http.about import HTML, About
 from modelway_server.http.messages import (
     BodyTooSlow,
     ClientGone,
@@ -40,6 +41,7 @@ from modelway_server.http.messages import (
 from modelway_server.http.operations import Operation, routes
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
+from modelway_server.pages.subject import Subject
 from modelway_server.predictor import Predictor
 from modelway_server.protocol.compression import MIN_COMPRESSED, accepts_gzip, compress
 from modelway_server.protocol.strict_json import dumps
@@ -87,6 +89,7 @@ class InferenceApplication:
         self._metrics = metrics
         self._max_bytes = max_bytes
         self.last_request = time.monotonic()
+        self._about = About(self._subject)
         self._pages = self._page_routes()
         self._operations = routes(plane, self._model_roots())
 
@@ -99,7 +102,9 @@ class InferenceApplication:
         try:
             head = read_head(scope)
             check_host(scope, head)
-            reply = self._page(scope) if operation is None else await self._operate(operation, head, receive, started)
+            reply = (
+                self._page(scope, head) if operation is None else await self._operate(operation, head, receive, started)
+            )
             if (
                 len(reply.body) >= MIN_COMPRESSED
                 and reply.content_type != BINARY
@@ -134,11 +139,11 @@ class InferenceApplication:
         self._metrics.rows.inc(query.rows.count)
         return Reply(200, answer.content, answer.headers, content_type=answer.content_type)
 
-    def _page(self, scope: Scope) -> Reply:
+    def _page(self, scope: Scope, head: Head) -> Reply:
         path, method = scope["path"], scope["method"]
         page = self._pages.get(path)
         if page is not None and method in {"GET", "HEAD"}:
-            return page()
+            return page(head)
         if page is not None or path in self._operations:
             allowed = b"GET, HEAD" if page is not None else b"POST"
             message = f"{method} is not allowed here; use {allowed.decode()}"
@@ -155,30 +160,49 @@ class InferenceApplication:
             if parts[3:4] == ["versions"] and parts[4:5] != [identity.version]:
                 known = f"its version is {identity.version!r}" if identity.version else "it has no version"
                 return f"there is no version {'/'.join(parts[4:5])!r} of model {name!r}; {known}"
-        return f"there is nothing at {path}; see GET /v2/models/{identity.name}"
+        return f"there is nothing at {path}; see GET /v2/models/{identity.name}, or /docs in a browser"
 
-    def _page_routes(self) -> dict[str, Callable[[], Reply]]:
+    def _page_routes(self) -> dict[str, Callable[[Head], Reply]]:
         name = self._plane.identity.name
 
-        def listing() -> Reply:
+        def listing(_: Head) -> Reply:
             return Reply(200, dumps({"models": [name]}))
 
-        pages: dict[str, Callable[[], Reply]] = {
-            "/": lambda: Reply(200, dumps({"status": "alive", "model": f"/v2/models/{name}"})),
-            "/ping": lambda: self._readiness({}),
-            "/health": lambda: self._readiness({}),
-            "/version": lambda: Reply(200, version("modelway").encode(), content_type=b"text/plain; charset=utf-8"),
-            "/v2": lambda: Reply(200, dumps(self._plane.server_metadata())),
-            "/v2/health/live": lambda: Reply(200, dumps({"live": True})),
-            "/v2/health/ready": lambda: self._readiness({}),
+        pages: dict[str, Callable[[Head], Reply]] = {
+            "/": lambda _: Reply(200, dumps({"status": "alive", "docs": "/docs", "model": f"/v2/models/{name}"})),
+            "/docs": self._docs,
+            "/openapi.json": lambda _: Reply(200, self._about.document),
+            "/ping": lambda _: self._readiness({}),
+            "/health": lambda _: self._readiness({}),
+            "/version": lambda _: Reply(200, version("modelway").encode(), content_type=b"text/plain; charset=utf-8"),
+            "/v2": lambda _: Reply(200, dumps(self._plane.server_metadata())),
+            "/v2/health/live": lambda _: Reply(200, dumps({"live": True})),
+            "/v2/health/ready": lambda _: self._readiness({}),
             "/v2/models": listing,
             "/v1/models": listing,
-            f"/v1/models/{name}": lambda: self._readiness({"name": name}),
+            f"/v1/models/{name}": lambda _: self._readiness({"name": name}),
         }
         for root in self._model_roots():
-            pages[root] = lambda: Reply(200, dumps(self._plane.model_metadata()))
-            pages[f"{root}/ready"] = lambda: self._readiness({"name": name})
+            pages[root] = lambda _: Reply(200, dumps(self._plane.model_metadata()))
+            pages[f"{root}/ready"] = lambda _: self._readiness({"name": name})
         return pages
+
+    def _docs(self, head: Head) -> Reply:
+        return Reply(200, self._about.page(head.host), self._about.headers, content_type=HTML)
+
+    def _subject(self) -> Subject:
+        """What the pages tell of, complete once the model is warm."""
+        runtime, identity = self._plane.runtime, self._plane.identity
+        return Subject(
+            name=identity.name,
+            version=identity.version,
+            platform=runtime.platform,
+            methods=runtime.methods,
+            signature=runtime.signature,
+            description=self._plane.description(),
+            example=runtime.example(),
+            max_request_bytes=self._max_bytes,
+        )
 
     def _model_roots(self) -> list[str]:
         identity = self._plane.identity

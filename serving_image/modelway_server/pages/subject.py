@@ -25,7 +25,6 @@ class Subject:
         description: its class, library versions, digest and so on.
         example: one row that it answers, as its `call` takes it.
         max_request_bytes: cap on one body.
-        request_timeout: seconds until a request is answered with 503 or 504.
     """
 
     name: str
@@ -36,7 +35,6 @@ class Subject:
     description: Mapping[str, str]
     example: Rows
     max_request_bytes: int
-    request_timeout: float
 
     @cached_property
     def cells(self) -> list[Any]:

@@ -1,0 +1,270 @@
+"""The page for people: one file of HTML that loads nothing, whose form sends the example to the model itself.
+
+Names of columns and classes come from a model's file and are escaped wherever they stand. The page's policy allows the
+one script and the one style sheet that are in it, by their hashes.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Iterable
+from functools import cached_property
+from html import escape
+from importlib.metadata import version
+from importlib.resources import files
+from pprint import pformat
+from string import Template
+from typing import Any, Final
+
+from modelway_server.contract.signature import Column, Dates, Form, Output
+from modelway_server.pages import examples
+from modelway_server.pages.subject import Subject
+
+MAX_LISTED: Final = 200
+"""Columns and classes that the page shows; the metadata has all."""
+MAX_WORDS: Final = 12
+"""Categories that it shows of one column."""
+FALLBACK_BASE: Final = "http://127.0.0.1:8080"
+_HOST: Final = re.compile(rb"[A-Za-z0-9.-]{1,255}(:\d{1,5})?|\[[0-9a-f:]{2,45}\](:\d{1,5})?")
+_TYPES: Final = {"FP64": "number", "INT64": "integer", "BOOL": "true or false", "BYTES": "text"}
+_ZONES: Final = {
+    Dates.LOCAL: "date or time, without a zone",
+    Dates.ZONED: "date or time, with a zone",
+    Dates.EITHER: "date or time",
+}
+
+
+class HumanPage:
+    """The page of one model.
+
+    Args:
+        subject: the model.
+    """
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        folder = files(__package__)
+        self._template = Template((folder / "page.html").read_text())
+        self._style = (folder / "style.css").read_text()
+        self._script = (folder / "script.js").read_text()
+
+    @cached_property
+    def policy(self) -> str:
+        """Its Content-Security-Policy."""
+        rules = {
+            "default-src": "'none'",
+            "style-src": _hash(self._style),
+            "script-src": _hash(self._script),
+            "connect-src": "'self'",
+            "base-uri": "'none'",
+            "form-action": "'none'",
+            "frame-ancestors": "'none'",
+        }
+        return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+    def render(self, host: bytes) -> bytes:
+        """The page for who asks under this Host."""
+        base = f"http://{host.decode()}" if _HOST.fullmatch(host) else FALLBACK_BASE
+        subject = self._subject
+        request = examples.rows_request(subject)
+        return self._template.substitute(
+            self._fixed,
+            base=escape(base),
+            curl=escape(_curl(f"{base}/predict", request)),
+            python=escape(_python(f"{base}/predict", request)),
+        ).encode()
+
+    @cached_property
+    def _fixed(self) -> dict[str, str]:
+        """What does not depend on who asks."""
+        subject = self._subject
+        digest = subject.description.get("digest", "")
+        return {
+            "name": escape(subject.name),
+            "style": self._style,
+            "script": self._script,
+            "facts": "".join(f"<li>{escape(fact)}</li>" for fact in _facts(subject)),
+            "choices": _choices(),
+            "takes": escape(_takes(subject)),
+            "columns": _columns(subject),
+            "outputs": _outputs(subject),
+            "routes": _routes(subject),
+            "max_bytes": f"{subject.max_request_bytes:,} bytes",
+            "metadata": escape(f"v2/models/{subject.name}"),
+            "digest": f"<code>{escape(digest)}</code> ·" if digest else "",
+            "modelway": escape(version("modelway")),
+            "examples": _examples(subject),
+        }
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+def _facts(subject: Subject) -> list[str]:
+    estimator = subject.description.get("estimator", "").rpartition(".")[2]
+    engine = subject.description.get("engine", "")
+    version_of_model = f"version {subject.version}" if subject.version else ""
+    facts = [version_of_model, estimator, subject.platform, f"engine {engine}" if engine else ""]
+    return [fact for fact in facts if fact]
+
+
+def _protocols(subject: Subject) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    """Label, path and example of each form, by its key."""
+    name = subject.name
+    return {
+        "rows": ("Rows", "predict", examples.rows_request(subject)),
+        "v2": ("V2", f"v2/models/{name}/infer", examples.v2_request(subject)),
+        "v1": ("V1", f"v1/models/{name}:predict", examples.v1_request(subject)),
+        "mlflow": ("MLflow", "invocations", examples.mlflow_request(subject)),
+    }
+
+
+def _choices() -> str:
+    labels = {"rows": "Rows", "v2": "V2 (Open Inference Protocol)", "v1": "V1 (KServe)", "mlflow": "MLflow"}
+    return "".join(
+        f'<label><input type="radio" name="protocol" value="{key}"{" checked" * (key == "rows")}>{label}</label>'
+        for key, label in labels.items()
+    )
+
+
+def _examples(subject: Subject) -> str:
+    return "".join(
+        f'<textarea hidden readonly id="example-{key}" data-path="{escape(path)}" aria-label="Example">'
+        f"\n{escape(_pretty(document))}</textarea>"
+        for key, (_, path, document) in _protocols(subject).items()
+    )
+
+
+def _pretty(document: dict[str, Any]) -> str:
+    """JSON with a line for each member, and with a list of scalars in one."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda found: "[" + re.sub(r"\n\s+", " ", found[1]) + "]", text)
+
+
+def _curl(url: str, document: dict[str, Any]) -> str:
+    body = shlex.quote(json.dumps(document, ensure_ascii=False))
+    return f"curl {shlex.quote(url)} \\\n  -H 'Content-Type: application/json' \\\n  -d {body}"
+
+
+def _python(url: str, document: dict[str, Any]) -> str:
+    rows = pformat(document["rows"], sort_dicts=False, width=88)
+    return f"""import json
+import urllib.request
+
+rows = {rows}
+request = urllib.request.Request(
+    {url!r},
+    data=json.dumps({{"rows": rows}}).encode(),
+    headers={{"Content-Type": "application/json"}},
+)
+with urllib.request.urlopen(request) as answer:
+    print(json.load(answer)["rows"])"""
+
+
+def _takes(subject: Subject) -> str:
+    signature = subject.signature
+    if signature.form is Form.TEXT:
+        return "Each row is one text."
+    if not signature.columns:
+        return "Each row is an array of numbers, all of one length."
+    used = sum(column.used for column in signature.columns)
+    if signature.named:
+        return f"Each row has {_values(used)}, by the column's name. A missing value is null."
+    count = _values(len(signature.columns))
+    return (
+        f"Each row has {count}: an array of them in this order, or an object by these names. A missing value is null."
+    )
+
+
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count} values"
+
+
+def _columns(subject: Subject) -> str:
+    columns = subject.signature.columns
+    if not columns:
+        return ""
+    cells = [
+        (
+            f"<code>{escape(column.name)}</code>",
+            _type(column),
+            _missing(column),
+            _categories(column),
+            f"<code>{escape(json.dumps(cell, ensure_ascii=False))}</code>",
+        )
+        for column, cell in zip(columns[:MAX_LISTED], subject.cells, strict=False)
+    ]
+    return _table(("Column", "Type", "Missing", "Values", "Example"), cells) + _more(len(columns), "columns")
+
+
+def _type(column: Column) -> str:
+    if not column.used:
+        return "any: the model drops it"
+    if column.dates is not None:
+        return _ZONES[column.dates]
+    return _TYPES.get(column.datatype, column.datatype) if column.typed else "number, text or true and false"
+
+
+def _missing(column: Column) -> str:
+    return "may be null" if column.nullable or not column.used else "no"
+
+
+def _categories(column: Column) -> str:
+    if column.categories is None:
+        return "any"
+    known = sorted(column.categories, key=lambda value: (str(type(value)), value))
+    return _words(known)
+
+
+def _words(values: Iterable[Any]) -> str:
+    known = list(values)
+    shown = ", ".join(f"<code>{escape(json.dumps(value, ensure_ascii=False))}</code>" for value in known[:MAX_WORDS])
+    return shown + (f" and {len(known) - MAX_WORDS:,} more" if len(known) > MAX_WORDS else "")
+
+
+def _outputs(subject: Subject) -> str:
+    cells = []
+    for method, outputs in subject.signature.outputs.items():
+        default = " (default)" if method == subject.methods[0] else ""
+        cells += [
+            (f"<code>{escape(output.name)}</code>{default}", escape(_shape(output)), _meaning(output))
+            for output in outputs
+        ]
+    return _table(("Output", "Type", "Meaning"), cells)
+
+
+def _shape(output: Output) -> str:
+    width = " x ".join(map(str, output.shape[1:]))
+    return f"{width} {output.datatype} a row" if width else f"{output.datatype}"
+
+
+def _meaning(output: Output) -> str:
+    if output.columns:
+        return f"columns {_words(output.columns)}"
+    if output.classes is not None:
+        return f"classes {_words(output.classes)}"
+    return "a value a row" if len(output.shape) == 1 else "values a row"
+
+
+def _routes(subject: Subject) -> str:
+    cells = [(f"<code>POST /{escape(path)}</code>", escape(label)) for label, path, _ in _protocols(subject).values()]
+    root = escape(f"/v2/models/{subject.name}")
+    cells += [
+        (f"<code>GET {root}</code>", "what the model takes and gives"),
+        (f"<code>GET {root}/ready</code>", "200 when it can answer"),
+    ]
+    return _table(("Route", "What it is"), cells)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A table of cells that are HTML already."""
+    titles = "".join(f'<th scope="col">{title}</th>' for title in head)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _more(count: int, what: str) -> str:
+    return f"<p>and {count - MAX_LISTED:,} more {what}; the metadata has all</p>" if count > MAX_LISTED else ""
