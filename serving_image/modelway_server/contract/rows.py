@@ -47,8 +47,7 @@ def rows_of_tensors(signature: Signature, tensors: Sequence[Tensor]) -> Rows:
     if signature.form is Form.TEXT:
         return _text_tensor(tensors)
     signature = _with_dates(signature, tensors)
-    known = {column.name for column in signature.columns}
-    if len(tensors) == 1 and (tensors[0].name not in known or len(tensors[0].shape) == 2):
+    if len(tensors) == 1 and (len(tensors[0].shape) == 2 or not _has_column(signature, tensors[0].name)):
         return _matrix_tensor(signature, tensors[0])
     _check_names(signature, [tensor.name for tensor in tensors], "inputs")
     by_name = {tensor.name: tensor for tensor in tensors}
@@ -109,6 +108,10 @@ def rows_of_columns(signature: Signature, columns: Mapping[str, Values], member:
     return _rows_of_columns(signature, columns, lambda name, row: f"{member}.{name}[{row}]")
 
 
+def _has_column(signature: Signature, name: str) -> bool:
+    return any(column.name == name for column in signature.columns)
+
+
 def _with_dates(signature: Signature, tensors: Sequence[Tensor]) -> Signature:
     """The signature for a request that says which of the columns that only the model's own code knows are dates."""
     dated = {tensor.name for tensor in tensors if tensor.content_type == "datetime" and tensor.datatype == "BYTES"}
@@ -160,7 +163,8 @@ def _matrix_tensor(signature: Signature, tensor: Tensor) -> Rows:
         return f"{tensor.field}.data[{row}][{column}]"
 
     if signature.form is Form.MATRIX and tensor.values.dtype.kind in "fiub":
-        return _matrix(signature, tensor.values.astype(np.float64), cell)
+        # bytes of a request cannot be written to, and some models' code insists that it could
+        return _matrix(signature, tensor.values.astype(np.float64, copy=not tensor.values.flags.writeable), cell)
     for column in signature.columns:
         if column.used and column.typed and (column.datatype == "BYTES") != (tensor.datatype == "BYTES"):
             remedy = "send one tensor per column" if signature.per_column else f"send datatype {column.datatype}"
@@ -240,8 +244,8 @@ def _rows_of_arrays(signature: Signature, arrays: Sequence[Values], cell: Cell) 
 
 def _matrix(signature: Signature, values: NDArray[np.float64], cell: Cell) -> Rows:
     """All columns are numbers: checked at once, and column by column only when one may be at fault."""
-    limit = signature.max_magnitude
-    if signature.restricted or np.isnan(values).any() or (limit is not None and np.abs(values).max() > limit):
+    limit = np.inf if signature.max_magnitude is None else signature.max_magnitude
+    if signature.restricted or not np.maximum.reduce(np.abs(values), axis=None) <= limit:  # NaN is not
         return _rows_of_arrays(signature, list(values.T), cell)
     return Rows(values, len(values))
 

@@ -119,15 +119,28 @@ def parse_data(data: Any, shape: tuple[int, ...], datatype: str, field: str, *, 
     if not isinstance(data, list):
         raise MalformedRequest(f"data must be an array, it is {json_type(data)}", field=field)
     flat = _flatten(data, shape, field)
-    if len(flat) != math.prod(shape):
-        raise MalformedRequest(
-            f"shape {list(shape)} asks for {math.prod(shape)} values, data holds {len(flat)}", field=field
-        )
+    _check_size(len(flat), shape, field)
 
     def locate(index: int) -> str:
         return f"{field}[{index}]" if flat is data else f"{field}{_indices(index, shape)}"
 
     return _parse_values(flat, datatype, locate, booleans=booleans).reshape(shape)
+
+
+def parse_numbers(flat: NDArray[np.float64], shape: tuple[int, ...], datatype: str, field: str) -> NDArray[Any]:
+    """JSON data that is an array of finite float64 already; see `parse_data`.
+
+    Raises:
+        MalformedRequest: of another size than the shape, or too large for the datatype.
+    """
+    _check_size(len(flat), shape, field)
+    return _narrow(flat, datatype, lambda index: f"{field}[{index}]").reshape(shape)
+
+
+def _check_size(found: int, shape: tuple[int, ...], field: str) -> None:
+    wanted = math.prod(shape)
+    if found != wanted:
+        raise MalformedRequest(f"shape {list(shape)} asks for {wanted} values, data holds {found}", field=field)
 
 
 def shorten(value: Any) -> str:
@@ -172,9 +185,9 @@ def _parse_values(flat: list[Any], datatype: str, locate: Locate, *, booleans: b
     # array() takes true as 1
     quick = None if booleans and bool in set(map(type, flat)) else _quick_numbers(flat, datatype)
     values = _numbers(flat, datatype, locate) if quick is None else quick
-    if np.isnan(values).any() and datatype in _LIMITS:
+    if quick is None and datatype in _LIMITS and np.isnan(values).any():
         return values  # integers with missing ones among them
-    return _narrow(flat, values, datatype, locate)
+    return _narrow(values, datatype, locate)
 
 
 def _quick_numbers(flat: list[Any], datatype: str) -> NDArray[Any] | None:
@@ -203,8 +216,10 @@ def _numbers(flat: list[Any], datatype: str, locate: Locate) -> NDArray[Any]:
     return np.array(flat, dtype=np.float64)  # None becomes NaN
 
 
-def _narrow(flat: list[Any], wide: NDArray[Any], datatype: str, locate: Locate) -> NDArray[Any]:
+def _narrow(wide: NDArray[Any], datatype: str, locate: Locate) -> NDArray[Any]:
     """The values in the datatype's own width."""
+    if wide.dtype == NUMPY_TYPES[datatype]:
+        return wide  # JSON has no infinity
     if datatype in _LIMITS:
         smallest, largest = _LIMITS[datatype]
         outside = (wide < smallest) | (wide > largest)
@@ -215,7 +230,7 @@ def _narrow(flat: list[Any], wide: NDArray[Any], datatype: str, locate: Locate) 
         outside = np.isinf(narrow)
     if outside.any():
         index = int(outside.argmax())
-        raise MalformedRequest(f"{flat[index]!r} does not fit {datatype}", field=locate(index))
+        raise MalformedRequest(f"{wide[index].item()!r} does not fit {datatype}", field=locate(index))
     return narrow
 
 

@@ -4,9 +4,9 @@ Source: Open Inference Protocol V2, "Inference" (HTTP/REST); Triton Inference Se
 Numbers of an answer are flat and row-major.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from random import getrandbits
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from modelway_server.errors import MalformedRequest
 from modelway_server.protocol.base64_text import BASE64, decode_base64
 from modelway_server.protocol.binary import Tail, has_raw, read_raw, split_body, write_raw
+from modelway_server.protocol.bulk_json import read_bulk
 from modelway_server.protocol.classification import read_classification
 from modelway_server.protocol.parameters import asks_for_classes, check_parameters, read_content_type, read_flag
 from modelway_server.protocol.strict_json import dumps, json_type, parse_object
-from modelway_server.protocol.tensors import DATATYPES, Tensor, datatype_of, parse_data, parse_shape
+from modelway_server.protocol.tensors import DATATYPES, Tensor, datatype_of, parse_data, parse_numbers, parse_shape
 
 MAX_ID_LENGTH = 256
 
@@ -67,7 +68,7 @@ def decode_request(body: bytes, header_length: int | None = None) -> InferReques
         MalformedRequest: it is not a V2 inference request; the field at fault is named.
     """
     header, tail = split_body(body, header_length)
-    document = parse_object(header)
+    document = read_bulk(header) or parse_object(header)
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise MalformedRequest(
@@ -75,12 +76,10 @@ def decode_request(body: bytes, header_length: int | None = None) -> InferReques
             '"datatype": "FP64", "data": [0.5, 1.5]}',
             field="inputs",
         )
-    booleans = b"true" in header or b"false" in header
     parameters = document.get("parameters")
     classes, content_type = asks_for_classes(parameters), read_content_type(parameters, "parameters")
     tensors = tuple(
-        _tensor(tensor, f"inputs[{index}]", content_type, tail, booleans=booleans)
-        for index, tensor in enumerate(inputs)
+        _tensor(tensor, f"inputs[{index}]", content_type, tail, header) for index, tensor in enumerate(inputs)
     )
     tail.check_end()
     check_unique([tensor.name for tensor in tensors], "inputs")
@@ -140,7 +139,7 @@ def _texts(values: NDArray[Any]) -> list[str | None]:
     return [value if value is None or type(value) is str else str(value) for value in values]
 
 
-def _tensor(document: Any, field: str, content_type: str, tail: Tail, *, booleans: bool) -> Tensor:
+def _tensor(document: Any, field: str, content_type: str, tail: Tail, header: bytes) -> Tensor:
     if not isinstance(document, dict):
         raise MalformedRequest(f"a tensor must be an object, this is {json_type(document)}", field=field)
     name, datatype = document.get("name"), document.get("datatype")
@@ -163,10 +162,17 @@ def _tensor(document: Any, field: str, content_type: str, tail: Tail, *, boolean
         raw = tail.take(size, f"{field}.parameters.binary_data_size")
         values = read_raw(raw, shape, datatype, f"{field}.data")
     else:
-        values = parse_data(document["data"], shape, datatype, f"{field}.data", booleans=booleans)
+        values = _data(document["data"], shape, datatype, f"{field}.data", header)
     if content_type == BASE64 and datatype == "BYTES":
         values = decode_base64(values, f"{field}.data")
     return Tensor(name, datatype, values, field, content_type)
+
+
+def _data(data: Any, shape: tuple[int, ...], datatype: str, field: str, header: bytes) -> NDArray[Any]:
+    if isinstance(data, np.ndarray):
+        return parse_numbers(data, shape, datatype, field)
+    booleans = b"true" in header or b"false" in header
+    return parse_data(data, shape, datatype, field, booleans=booleans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +210,7 @@ def request_id(given: Any) -> str:
         MalformedRequest: it is no string, or too long.
     """
     if given is None:
-        return os.urandom(16).hex()
+        return f"{getrandbits(128):032x}"  # unique, not secret
     if not isinstance(given, str) or len(given) > MAX_ID_LENGTH:
         raise MalformedRequest(f"id must be a string of at most {MAX_ID_LENGTH} characters", field="id")
     return given
@@ -216,6 +222,8 @@ def check_unique(names: Sequence[str], field: str) -> None:
     Raises:
         MalformedRequest: two have.
     """
+    if len(names) == len(set(names)):
+        return
     seen: set[str] = set()
     for index, name in enumerate(names):
         if name in seen:
