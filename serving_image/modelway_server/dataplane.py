@@ -15,7 +15,7 @@ from modelway_server.contract.frames import rows_of_frame
 from modelway_server.contract.rows import Rows, rows_of_instances, rows_of_tensors
 from modelway_server.contract.signature import Output
 from modelway_server.contract.stacking import kind_of, stack, unstack
-from modelway_server.errors import MalformedRequest
+from modelway_server.errors import MalformedRequest, UnknownModel
 from modelway_server.protocol import binary, classification, mlflow, rows, v1, v2
 from modelway_server.protocol.classification import best_classes
 from modelway_server.runtimes.base import Runtime
@@ -26,6 +26,8 @@ BINARY = b"application/octet-stream"
 
 Arrays = dict[str, NDArray[Any]]
 """Outputs by name."""
+Classes = Mapping[str, tuple[Any, ...]]
+"""What outputs stand for, by their name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +97,8 @@ class DataPlane:
             InputError: the request is at fault; the field is named.
         """
         request = v2.decode_request(body, header_length)
-        asked = request.outputs or {self.runtime.methods[0]: 0}
-        methods = tuple(asked)
-        self._check_outputs(methods)
-        rows = rows_of_tensors(self.runtime.signature, request.inputs)
-        classes = self._classes(methods) if request.classes else {}
 
-        def encode(outputs: Arrays) -> Body:
+        def encode(outputs: Arrays, classes: Classes) -> Body:
             name, model_version = self.identity.name, self.identity.version
             answer = v2.encode_answer(
                 model=name,
@@ -116,7 +113,37 @@ class DataPlane:
             length = str(answer.header_length).encode()
             return Body(answer.content, BINARY, ((b"inference-header-content-length", length),))
 
-        return Query(asked, rows, encode)
+        return self.ask(request, encode)
+
+    def ask(self, request: v2.InferRequest, encode: Callable[[Arrays, Classes], Body]) -> Query:
+        """What a V2 inference request asks the model, whatever it was encoded in.
+
+        Args:
+            request: that was decoded.
+            encode: the answer of all outputs, and of the classes of those that shall name them.
+
+        Raises:
+            InputError: the request is at fault; the field is named.
+        """
+        asked = request.outputs or {self.runtime.methods[0]: 0}
+        methods = tuple(asked)
+        self._check_outputs(methods)
+        rows = rows_of_tensors(self.runtime.signature, request.inputs)
+        classes = self._classes(methods) if request.classes else {}
+        return Query(asked, rows, lambda outputs: encode(outputs, classes))
+
+    def check_model(self, name: str, model_version: str) -> None:
+        """Refuse a request for another model than the one that is served; an empty version stands for any.
+
+        Raises:
+            UnknownModel: it is for another one.
+        """
+        identity = self.identity
+        if name != identity.name:
+            raise UnknownModel(f"there is no model {name!r} here; this server has {identity.name!r}")
+        if model_version not in {"", identity.version}:
+            known = f"its version is {identity.version!r}" if identity.version else "it has no version"
+            raise UnknownModel(f"there is no version {model_version!r} of model {name!r}; {known}")
 
     def read_predict(self, body: bytes) -> Query:
         """Read a V1 prediction request.

@@ -244,6 +244,10 @@ class PredictionFailed(ModelwayServerError):
     """The model itself failed on rows that its contract accepts."""
 
 
+class UnknownModel(ModelwayServerError):
+    """The request is for another model than the one that is served, or for another version of it."""
+
+
 class QueueFull(ModelwayServerError):
     """The request was not taken: as many wait for the model as may."""
 

@@ -19,7 +19,7 @@ from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.engines.load import load_prepared
 from modelway_server.errors import LoadFailed, LoadFailure, PortTaken
-from modelway_server.http.server import Bounds, Ports, Worker
+from modelway_server.http.server import Bounds, Companion, Ports, Worker
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
 from modelway_server.predictor import Limits, Predictor
@@ -49,7 +49,12 @@ def serve(settings: ServeSettings) -> int:
     try:
         sockets = bind(settings)
     except OSError as error:
-        ports = f"ports {settings.http_port} and {settings.metrics_port} of {settings.host}"
+        wanted = [
+            settings.http_port,
+            *([] if settings.grpc_port is None else [settings.grpc_port]),
+            settings.metrics_port,
+        ]
+        ports = f"ports {', '.join(map(str, wanted))} of {settings.host}"
         return _report(PortTaken(f"{ports} cannot be had: {error}"))
     try:
         runtime = _loaded(settings, started + settings.startup_timeout)
@@ -76,12 +81,16 @@ def _loaded(settings: ServeSettings, deadline: float) -> Runtime:
 
 
 def bind(settings: ServeSettings) -> Ports:
-    """Take both ports now, so that a second server on them fails before it loads; nothing is accepted yet.
+    """Take all ports now, so that a second server on them fails before it loads; nothing is accepted yet.
 
     Raises:
         OSError: a port is taken, or the address is not this machine's.
     """
-    return Ports(http=_bound(settings.host, settings.http_port), metrics=_bound(settings.host, settings.metrics_port))
+    return Ports(
+        http=_bound(settings.host, settings.http_port),
+        grpc=None if settings.grpc_port is None else _reserved(settings.host, settings.grpc_port),
+        metrics=_bound(settings.host, settings.metrics_port),
+    )
 
 
 class _Pod:
@@ -128,7 +137,24 @@ class _Pod:
             request_timeout=settings.request_timeout,
             drain_seconds=settings.drain_seconds,
         )
-        await Worker(plane, predictor, self._lifecycle, metrics, bounds).serve(self._ports)
+        others = self._companions(plane, predictor, metrics)
+        worker = Worker(plane, predictor, self._lifecycle, metrics, bounds=bounds, companions=others)
+        await worker.serve(self._ports)
+
+    def _companions(self, plane: DataPlane, predictor: Predictor, metrics: Metrics) -> dict[str, Companion]:
+        if self._ports.grpc is None:
+            return {}
+        from modelway_server.grpc.server import GrpcBounds, GrpcServer  # noqa: PLC0415  (costs time and memory)
+
+        bounds = GrpcBounds(
+            max_request_bytes=self._settings.max_request_bytes,
+            request_timeout=self._settings.request_timeout,
+            max_queue=self._settings.max_queue,
+            drain_seconds=self._settings.drain_seconds,
+        )
+        host, port = self._ports.grpc.getsockname()[:2]
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return {"grpc": GrpcServer(plane, predictor, self._lifecycle, metrics, bounds=bounds, address=address)}
 
     def _describe(self, plane: DataPlane, metrics: Metrics, load_seconds: float) -> None:
         identity, description = plane.identity, plane.description()
@@ -172,6 +198,16 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError:
         sock.close()
         raise
+    return sock
+
+
+def _reserved(host: str, port: int) -> socket.socket:
+    """A bound socket that keeps a port for others of this user who share it, and never listens itself.
+
+    It is bound without sharing, which fails where anyone else has the port.
+    """
+    sock = _bound(host, port)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     return sock
 
 

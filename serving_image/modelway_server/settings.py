@@ -53,9 +53,11 @@ class ServeSettings(ModelSettings):
     workers: int = 1
     """Processes that share the port and, until they write to it, the model's memory."""
     host: str = "127.0.0.1"
-    """Address that both ports are bound to: in a pod, the pod's own."""
+    """Address that all ports are bound to: in a pod, the pod's own."""
     http_port: int = 8080
     """Port of the inference protocols; 0 takes a free one."""
+    grpc_port: int | None = None
+    """Port of the inference protocol over gRPC; 0 takes a free one, None serves none."""
     metrics_port: int = 8082
     """Port of probes and metrics; 0 takes a free one."""
     max_request_bytes: int = 8 * 1024 * 1024
@@ -99,8 +101,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--revision", default=default.revision, help="hash of the revision")
     add("--model-version", default=default.model_version, help="your word for the model's version")
     add("--workers", default=default.workers, type=_positive_int, help="processes that predict")
-    add("--host", default=default.host, help="address of both ports")
+    add("--host", default=default.host, help="address of all ports")
     add("--http-port", default=default.http_port, type=_port, help="port of the protocols; 0 takes a free one")
+    add("--grpc-port", default=default.grpc_port, type=_port, help="port of gRPC; 0 takes a free one; none by default")
     add(
         "--metrics-port",
         default=default.metrics_port,

@@ -117,7 +117,7 @@ class Served:
             said = [line for line in self.log if line["message"] == "ready"]
             if not said:
                 return False
-            self.addresses = {port: said[0][port] for port in ("http", "metrics")}
+            self.addresses = {port: said[0][port] for port in ("http", "grpc", "metrics") if port in said[0]}
         return self.probe("/readyz").status == 200
 
 

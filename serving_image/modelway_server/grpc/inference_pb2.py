@@ -11,7 +11,6 @@ from typing import Final
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message_factory import GetMessageClass
 
-POOL: Final = DescriptorPool()
-DESCRIPTOR: Final = POOL.AddSerializedFile(Path(__file__).with_suffix(".binpb").read_bytes())
+DESCRIPTOR: Final = DescriptorPool().AddSerializedFile(Path(__file__).with_suffix(".binpb").read_bytes())
 
 globals().update({name: GetMessageClass(message) for name, message in DESCRIPTOR.message_types_by_name.items()})

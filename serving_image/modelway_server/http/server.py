@@ -11,8 +11,9 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import uvicorn
 
@@ -43,6 +44,8 @@ class Ports:
     """The bound sockets of one pod, shared by its workers."""
 
     http: socket.socket
+    grpc: socket.socket | None = None
+    """Keeps the port; gRPC binds it itself."""
     metrics: socket.socket
 
 
@@ -53,6 +56,28 @@ class Bounds:
     max_request_bytes: int
     request_timeout: float
     drain_seconds: float
+
+
+class Companion(Protocol):
+    """Another transport of the same worker: it starts before the worker is ready, and drains with it."""
+
+    @property
+    def address(self) -> str:
+        """Where it listens, for the log."""
+
+    @property
+    def last_request(self) -> float:
+        """Monotonic time of the last request; 0 before the first."""
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            LoadFailure: it cannot.
+        """
+
+    async def stop(self, grace: float) -> None:
+        """Take no more requests, and give those that have begun `grace` seconds to end."""
 
 
 class _Server(uvicorn.Server):
@@ -88,11 +113,20 @@ class Worker:
         lifecycle: the pod's standing.
         metrics: what counts.
         bounds: of requests and of the drain.
+        companions: the other transports, by their name in the log.
     """
 
     def __init__(
-        self, plane: DataPlane, predictor: Predictor, lifecycle: Lifecycle, metrics: Metrics, bounds: Bounds
+        self,
+        plane: DataPlane,
+        predictor: Predictor,
+        lifecycle: Lifecycle,
+        metrics: Metrics,
+        *,
+        bounds: Bounds,
+        companions: Mapping[str, Companion],
     ) -> None:
+        self._companions = companions
         self._lifecycle = lifecycle
         self._bounds = bounds
         self._predictor = predictor
@@ -108,6 +142,8 @@ class Worker:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._begin_drain)
         loop.add_signal_handler(signal.SIGINT, self._end_now)
+        for companion in self._companions.values():
+            await companion.start()
         heart = asyncio.create_task(self._beat())
         probes = asyncio.create_task(self._probes.serve(sockets=[ports.metrics]))
         inference = asyncio.create_task(self._inference.serve(sockets=[ports.http]))
@@ -115,7 +151,8 @@ class Worker:
         await self._end.wait()
         await self._drain()
         self._inference.should_exit = True
-        await inference
+        grace = self._bounds.request_timeout + MAX_EXTRA_SECONDS
+        await asyncio.gather(inference, *(companion.stop(grace) for companion in self._companions.values()))
         self._probes.should_exit = True
         await probes
         for task in (heart, announcement):
@@ -128,7 +165,8 @@ class Worker:
         await self._inference.listening.wait()
         await self._probes.listening.wait()
         self._lifecycle.mark_ready()
-        _LOGGER.info("ready", extra={"http": _address(ports.http), "metrics": _address(ports.metrics)})
+        others = {name: companion.address for name, companion in self._companions.items()}
+        _LOGGER.info("ready", extra={"http": _address(ports.http), **others, "metrics": _address(ports.metrics)})
 
     async def _beat(self) -> None:
         while True:
@@ -154,8 +192,11 @@ class Worker:
         begun = time.monotonic()
         await asyncio.sleep(self._bounds.drain_seconds)
         latest = begun + self._bounds.drain_seconds + MAX_EXTRA_SECONDS
-        while (left := min(self._application.last_request + QUIET_SECONDS, latest) - time.monotonic()) > 0:  # noqa: ASYNC110  (a moment, not an event)
+        while (left := min(self._last_request() + QUIET_SECONDS, latest) - time.monotonic()) > 0:  # noqa: ASYNC110  (a moment, not an event)
             await asyncio.sleep(left)
+
+    def _last_request(self) -> float:
+        return max(self._application.last_request, *(one.last_request for one in self._companions.values()), 0.0)
 
 
 def _address(sock: socket.socket) -> str:

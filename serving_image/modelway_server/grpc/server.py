@@ -1,0 +1,175 @@
+"""The gRPC port of one worker: the inference service, health and reflection.
+
+Each worker binds the port itself and the kernel shares connections out, since the library takes no socket that is bound
+already. Connections are asked to leave in good time (`connection_age`): clients learn of new replicas by that, and when
+a drain ends none is left that stopping the library would cut.
+"""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from modelway_server.dataplane import DataPlane
+from modelway_server.errors import PortTaken
+from modelway_server.grpc.inference_pb2 import DESCRIPTOR
+from modelway_server.grpc.servicer import SERVICE, InferenceServicer
+from modelway_server.lifecycle import Lifecycle
+from modelway_server.metrics import Metrics
+from modelway_server.predictor import Predictor
+
+MAX_STREAMS: Final = 256
+"""Calls at a time on one connection; more wait in the client."""
+MAX_OTHER_CALLS: Final = 256
+"""Calls at a time of one worker beside those that wait for the model: that are read, or watch its health."""
+MAX_METADATA_BYTES: Final = 16 * 1024
+HANDSHAKE_SECONDS: Final = 10
+DEAD_PEER_SECONDS: Final = 60
+"""A client that is silent so long is asked whether it lives, and has 20 s to answer."""
+PING_SECONDS: Final = 10
+"""Clients may ask so often whether this server lives; after two strikes the connection is closed."""
+HEALTH_SECONDS: Final = 0.25
+"""How often the pod's standing is looked at: other workers change it too, and tell nobody."""
+
+logging.getLogger("grpc").setLevel(logging.CRITICAL)  # it logs what a client does wrong: one could fill the disk
+_Status = health_pb2.HealthCheckResponse.ServingStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrpcBounds:
+    """What the port holds its clients to.
+
+    Attributes:
+        max_request_bytes: cap on one message.
+        request_timeout: seconds until a call is answered.
+        max_queue: calls that may wait for the model.
+        drain_seconds: of serving on after SIGTERM; 0 for a server that nobody's traffic is led away from.
+    """
+
+    max_request_bytes: int
+    request_timeout: float
+    max_queue: int
+    drain_seconds: float
+
+
+class GrpcServer:
+    """One worker's gRPC server; see the module.
+
+    Args:
+        plane: what answers.
+        predictor: where it runs.
+        lifecycle: the pod's standing.
+        metrics: what counts.
+        bounds: of its clients.
+        address: host and port to listen on.
+
+    Attributes:
+        address: as given.
+    """
+
+    def __init__(
+        self,
+        plane: DataPlane,
+        predictor: Predictor,
+        lifecycle: Lifecycle,
+        metrics: Metrics,
+        *,
+        bounds: GrpcBounds,
+        address: str,
+    ) -> None:
+        self.address = address
+        self._servicer = InferenceServicer(plane, predictor, lifecycle, metrics, max_bytes=bounds.max_request_bytes)
+        self._lifecycle = lifecycle
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(options=options(bounds), maximum_concurrent_rpcs=bounds.max_queue + MAX_OTHER_CALLS)
+        self._following: asyncio.Task[None] | None = None
+
+    @property
+    def last_request(self) -> float:
+        """Monotonic time of the last inference call; 0 before the first."""
+        return self._servicer.last_request
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            PortTaken: the port cannot be bound.
+        """
+        await self._tell(ready=self._lifecycle.ready)
+        self._server.add_generic_rpc_handlers((self._servicer.handler(),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        for module in (health_pb2, reflection_pb2):
+            DESCRIPTOR.pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+        reflection.enable_server_reflection(
+            (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server, pool=DESCRIPTOR.pool
+        )
+        try:
+            self._server.add_insecure_port(self.address)
+        except RuntimeError as error:
+            raise PortTaken(f"{self.address} cannot be had for gRPC: {error}") from error
+        await self._server.start()
+        self._following = asyncio.create_task(self._follow())
+
+    async def stop(self, grace: float) -> None:
+        """Take no more calls, and wait for the inference that has begun; whoever watches health is not waited for.
+
+        Args:
+            grace: seconds that it has.
+        """
+        if self._following is not None:
+            self._following.cancel()
+        ended = asyncio.create_task(self._server.stop(grace))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._servicer.idle.wait(), grace)
+        await self._server.stop(0)
+        await ended
+
+    async def _follow(self) -> None:
+        told = None
+        while True:
+            ready = self._lifecycle.ready
+            if ready is not told:
+                await self._tell(ready=ready)
+                told = ready
+            await asyncio.sleep(HEALTH_SECONDS)
+
+    async def _tell(self, *, ready: bool) -> None:
+        status = _Status.SERVING if ready else _Status.NOT_SERVING
+        for service in ("", SERVICE):
+            await self._health.set(service, status)
+
+
+def options(bounds: GrpcBounds) -> list[tuple[str, int]]:
+    """The library's settings, by its names (grpc_types.h)."""
+    seconds = {
+        "grpc.keepalive_time_ms": DEAD_PEER_SECONDS,
+        "grpc.keepalive_timeout_ms": 20,
+        "grpc.http2.min_recv_ping_interval_without_data_ms": PING_SECONDS,
+        "grpc.server_handshake_timeout_ms": HANDSHAKE_SECONDS,
+        "grpc.max_connection_age_grace_ms": bounds.request_timeout + 5,
+    }
+    if age := connection_age(bounds.drain_seconds):
+        seconds["grpc.max_connection_age_ms"] = age
+    return [
+        ("grpc.so_reuseport", 1),
+        ("grpc.max_receive_message_length", bounds.max_request_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_concurrent_streams", MAX_STREAMS),
+        ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_ping_strikes", 2),
+        *((name, int(value * 1000)) for name, value in seconds.items()),
+    ]
+
+
+def connection_age(drain_seconds: float) -> float:
+    """Seconds after which a connection is asked to leave, give or take a tenth; 0 for never.
+
+    Two thirds of the drain: a connection that a proxy still leads here in the drain's first fifth has gone at its end.
+    """
+    return drain_seconds * 2 / 3

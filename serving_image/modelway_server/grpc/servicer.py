@@ -1,0 +1,209 @@
+"""GRPCInferenceService of one model: each method of the protocol, and what its failures are told as."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NoReturn
+
+import grpc
+
+from modelway_server.dataplane import Body, DataPlane, Query
+from modelway_server.errors import MalformedRequest, ModelwayServerError, RequestTooLarge, TooSlow
+from modelway_server.grpc import inference_pb2 as pb
+from modelway_server.grpc.codec import decode_request, encode_answer
+from modelway_server.grpc.statuses import CLIENT_GONE, RETRY_PUSHBACK, Status, status_of
+from modelway_server.lifecycle import Lifecycle
+from modelway_server.metrics import Metrics
+from modelway_server.predictor import Predictor
+
+SERVICE: Final = "inference.GRPCInferenceService"
+METHOD: Final = "grpc_infer"
+"""The metrics' word for ModelInfer."""
+READERS: Final = 16
+"""Messages that are read at a time: each may be as large as the cap. The bytes of the others wait with their senders."""
+MESSAGE_SECONDS: Final = 10.0
+"""A client that has not sent its whole message by then is cut off."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_LOGGER = logging.getLogger(__name__)
+
+
+class InferenceServicer:
+    """The protocol's methods.
+
+    Args:
+        plane: what answers.
+        predictor: where it runs.
+        lifecycle: whether the model is ready.
+        metrics: what counts.
+        max_bytes: cap on one message.
+
+    Attributes:
+        idle: set while no call of inference is under way.
+        last_request: monotonic time of the last inference call; 0 before the first.
+    """
+
+    def __init__(
+        self, plane: DataPlane, predictor: Predictor, lifecycle: Lifecycle, metrics: Metrics, *, max_bytes: int
+    ) -> None:
+        self._plane = plane
+        self._predictor = predictor
+        self._lifecycle = lifecycle
+        self._metrics = metrics
+        self._max_bytes = max_bytes
+        self._readers = asyncio.Semaphore(READERS)
+        self._calls = 0
+        self.idle = asyncio.Event()
+        self.idle.set()
+        self.last_request = 0.0
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """What a server routes this service's calls by.
+
+        ModelInfer is declared with a stream of requests, which looks the same on the wire: so its one message is read
+        here, when there is room for it, and not by the library as soon as the call begins.
+        """
+        small: dict[str, tuple[Callable[[Any], Any], type[Any]]] = {
+            "ServerLive": (lambda _: pb.ServerLiveResponse(live=True), pb.ServerLiveRequest),
+            "ServerReady": (lambda _: pb.ServerReadyResponse(ready=self._lifecycle.ready), pb.ServerReadyRequest),
+            "ModelReady": (self._model_ready, pb.ModelReadyRequest),
+            "ServerMetadata": (lambda _: self._server_metadata(), pb.ServerMetadataRequest),
+            "ModelMetadata": (self._model_metadata, pb.ModelMetadataRequest),
+        }
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            name: grpc.unary_unary_rpc_method_handler(
+                _answering(answer), request_deserializer=message.FromString, response_serializer=_serialized
+            )
+            for name, (answer, message) in small.items()
+        }
+        handlers["ModelInfer"] = grpc.stream_unary_rpc_method_handler(self._model_infer)
+        return grpc.method_handlers_generic_handler(SERVICE, handlers)
+
+    async def _model_infer(self, _: Any, context: Context) -> bytes:
+        started = self.last_request = time.monotonic()
+        self._metrics.in_flight.inc()
+        self._calls += 1
+        self.idle.clear()
+        told: Any = self._end  # the library's types ask for a class of their own
+        context.add_done_callback(told)
+        counted = 200
+        try:
+            return await self._answered(context, started)
+        except asyncio.CancelledError:
+            # the library cancels a call both when its client is gone and when its deadline has passed
+            left = _time_left(context)
+            counted = CLIENT_GONE if left is None or left > 0 else 504
+            raise
+        except Exception as error:  # noqa: BLE001  (each has its status; what has none is logged)
+            status = _status(error)
+            counted = status.counted
+            await _abort(context, status)
+        finally:
+            self._metrics.in_flight.dec()
+            self._metrics.observe(METHOD, counted, time.monotonic() - started)
+
+    def _end(self, _: Context) -> None:
+        """A call's answer is with the client's connection."""
+        self._calls -= 1
+        if not self._calls:
+            self.idle.set()
+
+    async def _answered(self, context: Context, started: float) -> bytes:
+        self._predictor.check_room()
+        held = self._predictor.hold()
+        try:
+            message = await self._read(context)
+            held.add(len(message))
+            query = await self._predictor.read(self._query, message, held)
+            timeout = min((t for t in (query.timeout, _time_left(context)) if t is not None), default=None)
+            answer = await self._predictor.run(query, self._predictor.deadline(started, timeout))
+        finally:
+            held.release()
+        self._metrics.rows.inc(query.rows.count)
+        return answer.content
+
+    async def _read(self, context: Context) -> bytes:
+        """The call's one message."""
+        try:
+            async with asyncio.timeout(MESSAGE_SECONDS), self._readers:
+                message = await context.read()
+        except TimeoutError:
+            raise TooSlow(f"the message did not arrive within {MESSAGE_SECONDS:g} s") from None
+        if isinstance(message, bytes):
+            return message
+        # the library has told the client already, unless there was no message at all
+        raise RequestTooLarge(
+            f"there is no message of at most {self._max_bytes} bytes; send fewer rows a request, or raise runtime.limits.maxRequestBytes"
+        )
+
+    def _query(self, content: bytes) -> Query:
+        try:
+            message = pb.ModelInferRequest.FromString(content)
+        except Exception as error:
+            raise MalformedRequest("the message is no inference.ModelInferRequest") from error
+        self._plane.check_model(message.model_name, message.model_version)
+        request = decode_request(message)
+        identity = self._plane.identity
+
+        def encode(outputs: Any, classes: Any) -> Body:
+            answer = encode_answer(
+                model=identity.name,
+                version=identity.version,
+                request_id=request.id,
+                outputs=outputs,
+                classes=classes,
+                raw=bool(message.raw_input_contents),
+            )
+            return Body(answer.SerializeToString())
+
+        return self._plane.ask(request, encode)
+
+    def _model_ready(self, request: "pb.ModelReadyRequest") -> "pb.ModelReadyResponse":
+        self._plane.check_model(request.name, request.version)
+        return pb.ModelReadyResponse(ready=self._lifecycle.ready)
+
+    def _server_metadata(self) -> "pb.ServerMetadataResponse":
+        return pb.ServerMetadataResponse(**self._plane.server_metadata())
+
+    def _model_metadata(self, request: "pb.ModelMetadataRequest") -> "pb.ModelMetadataResponse":
+        self._plane.check_model(request.name, request.version)
+        metadata = self._plane.model_metadata()
+        answer = pb.ModelMetadataResponse(
+            name=metadata["name"], versions=metadata["versions"], platform=metadata["platform"]
+        )
+        for tensors, told in ((metadata["inputs"], answer.inputs), (metadata["outputs"], answer.outputs)):
+            for tensor in tensors:
+                told.add(name=tensor["name"], datatype=tensor["datatype"], shape=tensor["shape"])
+        return answer
+
+
+def _answering(answer: Callable[[Any], Any]) -> Callable[[Any, Context], Awaitable[Any]]:
+    async def method(request: Any, context: Context) -> Any:
+        try:
+            return answer(request)
+        except Exception as error:  # noqa: BLE001  (as above)
+            await _abort(context, _status(error))
+
+    return method
+
+
+def _time_left(context: Context) -> float | None:
+    """Seconds until the client's deadline; None when it has none, which the library's types do not know of."""
+    left: float | None = context.time_remaining()
+    return left
+
+
+def _serialized(message: Any) -> bytes:
+    return bytes(message.SerializeToString())
+
+
+def _status(error: Exception) -> Status:
+    if isinstance(error, ModelwayServerError):
+        return status_of(error)
+    _LOGGER.error("a call failed", exc_info=error)
+    return Status(grpc.StatusCode.INTERNAL, 500, "the server failed; its log has the error")
+
+
+async def _abort(context: Context, status: Status) -> NoReturn:
+    await context.abort(status.code, status.details, RETRY_PUSHBACK if status.again else ())

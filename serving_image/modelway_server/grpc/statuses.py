@@ -1,0 +1,71 @@
+"""How the server's errors are told over gRPC.
+
+The metrics keep one language for all transports, HTTP's: what a dashboard or an analysis asks for must not depend on how
+a request came.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+
+from modelway_server.errors import (
+    InputError,
+    InvalidInput,
+    MalformedRequest,
+    ModelwayServerError,
+    NotReady,
+    Overloaded,
+    PredictionFailed,
+    QueueFull,
+    RequestTooLarge,
+    TooSlow,
+    UnknownModel,
+)
+
+MAX_DETAILS: Final = 2000
+"""Characters of a message; a client takes no more than 8 KB of metadata."""
+RETRY_PUSHBACK: Final = (("grpc-retry-pushback-ms", "1000"),)
+"""When a client's retry policy may try again, as Retry-After says over HTTP (gRPC proposal A6)."""
+CLIENT_GONE: Final = 499
+"""What the metrics call a call that its client gave up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One outcome.
+
+    Attributes:
+        code: gRPC's.
+        counted: the metrics' word for it.
+        details: for people.
+        again: whether the same call may succeed a moment later.
+    """
+
+    code: grpc.StatusCode
+    counted: int
+    details: str
+    again: bool = False
+
+
+_CODES: Final[Mapping[type[Exception], tuple[grpc.StatusCode, int]]] = {
+    MalformedRequest: (grpc.StatusCode.INVALID_ARGUMENT, 400),
+    InvalidInput: (grpc.StatusCode.INVALID_ARGUMENT, 422),
+    UnknownModel: (grpc.StatusCode.NOT_FOUND, 404),
+    RequestTooLarge: (grpc.StatusCode.RESOURCE_EXHAUSTED, 413),
+    QueueFull: (grpc.StatusCode.RESOURCE_EXHAUSTED, 429),
+    Overloaded: (grpc.StatusCode.UNAVAILABLE, 503),
+    NotReady: (grpc.StatusCode.UNAVAILABLE, 503),
+    TooSlow: (grpc.StatusCode.DEADLINE_EXCEEDED, 504),
+    PredictionFailed: (grpc.StatusCode.INTERNAL, 500),
+}
+_AGAIN: Final = (QueueFull, Overloaded, NotReady)
+
+
+def status_of(error: ModelwayServerError) -> Status:
+    """The status of a call that ended with this error; the field at fault comes first, as over HTTP."""
+    code, counted = _CODES[type(error)]
+    field = error.field if isinstance(error, InputError) else None
+    details = f"{field}: {error.message}" if field else error.message
+    return Status(code, counted, details[:MAX_DETAILS], isinstance(error, _AGAIN))
