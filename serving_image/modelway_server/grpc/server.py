@@ -86,7 +86,9 @@ class GrpcServer:
         self._servicer = InferenceServicer(plane, predictor, lifecycle, metrics, max_bytes=bounds.max_request_bytes)
         self._lifecycle = lifecycle
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(options=options(bounds), maximum_concurrent_rpcs=bounds.max_queue + MAX_OTHER_CALLS)
+        self._server = grpc.aio.server(
+            options=options(bounds), maximum_concurrent_rpcs=bounds.max_queue + MAX_OTHER_CALLS
+        )
         self._following: asyncio.Task[None] | None = None
 
     @property
