@@ -130,7 +130,7 @@ class DataPlane:
         self._check_outputs(methods)
         rows = rows_of_tensors(self.runtime.signature, request.inputs)
         classes = self._classes(methods) if request.classes else {}
-        return Query(asked, rows, lambda outputs: encode(outputs, classes))
+        return Query(asked, rows, lambda outputs: encode(outputs, classes), request.timeout)
 
     def check_model(self, name: str, model_version: str) -> None:
         """Refuse a request for another model than the one that is served; an empty version stands for any.

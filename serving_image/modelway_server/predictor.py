@@ -126,16 +126,18 @@ class Predictor:
             },
         )
 
-    def deadline(self, started: float, timeout: float | None = None) -> Deadline:
+    def deadline(self, started: float, *timeouts: float | None) -> Deadline:
         """The deadline of a request.
 
         Args:
             started: monotonic time of its header.
-            timeout: seconds in which its caller wants the answer, or None; one longer than the server's own has no effect.
+            timeouts: seconds in which its caller wants the answer, None where it does not say: the shortest counts, and
+                none that is longer than the server's own.
         """
-        if timeout is None or timeout >= self._limits.request_timeout:
+        shortest = min((timeout for timeout in timeouts if timeout is not None), default=self._limits.request_timeout)
+        if shortest >= self._limits.request_timeout:
             return Deadline(started + self._limits.request_timeout)
-        return Deadline(started + timeout, callers=True)
+        return Deadline(started + shortest, callers=True)
 
     def check_room(self) -> None:
         """Refuse a request before its body is read.

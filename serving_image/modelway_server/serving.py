@@ -136,6 +136,8 @@ class _Pod:
             max_request_bytes=settings.max_request_bytes,
             request_timeout=settings.request_timeout,
             drain_seconds=settings.drain_seconds,
+            max_connections=settings.max_connections,
+            access_log=settings.access_log,
         )
         others = self._companions(plane, predictor, metrics)
         worker = Worker(plane, predictor, self._lifecycle, metrics, bounds=bounds, companions=others)

@@ -62,6 +62,10 @@ class ServeSettings(ModelSettings):
     """Port of probes and metrics; 0 takes a free one."""
     max_request_bytes: int = 8 * 1024 * 1024
     """Cap on one request body."""
+    max_connections: int = 2048
+    """Connections of one worker at a time; what is beyond is refused with 503."""
+    access_log: bool = False
+    """Whether each inference request has its line in the log."""
     max_batch_rows: int = 1024
     """Rows of several requests that go to the model in one call; 1 asks it for each request alone."""
     max_queue: int = 256
@@ -114,6 +118,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--max-batch-rows", default=default.max_batch_rows, type=_positive_int, help="rows of a common call; 1 for none"
     )
+    add("--max-connections", default=default.max_connections, type=_positive_int, help="connections at a time")
+    add("--access-log", action="store_true", help="write a line into the log for each inference request")
     add("--max-queue", default=default.max_queue, type=_positive_int, help="requests that may wait for the model")
     add("--request-timeout", default=default.request_timeout, type=positive, help="seconds to answer a request")
     add("--startup-timeout", default=default.startup_timeout, type=positive, help="seconds to load and warm up")

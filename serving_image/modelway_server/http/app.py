@@ -55,6 +55,7 @@ _STATUS: dict[type[Exception], int] = {
     Overloaded: 503,
     TooSlow: 504,
 }
+_ACCESS = logging.getLogger("modelway_server.access")
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -78,16 +79,25 @@ class InferenceApplication:
         lifecycle: whether the model is ready, and whether the pod is on its way out.
         metrics: what counts.
         max_bytes: cap on one body.
+        access_log: whether each inference request has its line in the log.
     """
 
     def __init__(
-        self, plane: DataPlane, predictor: Predictor, lifecycle: Lifecycle, metrics: Metrics, *, max_bytes: int
+        self,
+        plane: DataPlane,
+        predictor: Predictor,
+        lifecycle: Lifecycle,
+        metrics: Metrics,
+        *,
+        max_bytes: int,
+        access_log: bool,
     ) -> None:
         self._plane = plane
         self._predictor = predictor
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._max_bytes = max_bytes
+        self._access_log = access_log
         self.last_request = time.monotonic()
         self._about = About(self._subject)
         self._pages = self._page_routes()
@@ -116,7 +126,12 @@ class InferenceApplication:
         except Exception as error:  # noqa: BLE001  (each has its status; what has none is logged)
             reply = _reply_to(error)
         if operation is not None:
-            self._metrics.observe(operation.method, reply.status, time.monotonic() - started)
+            seconds = time.monotonic() - started
+            self._metrics.observe(operation.method, reply.status, seconds)
+            if self._access_log:
+                _ACCESS.info(
+                    "request", extra={"method": operation.method, "code": reply.status, "seconds": round(seconds, 6)}
+                )
         close = reply.close or self._lifecycle.draining
         await send_bytes(send, reply.status, reply.body, reply.content_type, headers=reply.headers, close=close)
 
@@ -132,7 +147,8 @@ class InferenceApplication:
         try:
             body = await read_body(receive, head, self._max_bytes, held.add)
             query = await self._predictor.read(lambda content: reader(content, head), body, held)
-            answer = await self._predictor.run(query, self._predictor.deadline(started, query.timeout))
+            deadline = self._predictor.deadline(started, head.timeout, query.timeout)
+            answer = await self._predictor.run(query, deadline)
         finally:
             held.release()
             self._metrics.in_flight.dec()

@@ -5,6 +5,7 @@ head comes in one piece, one comparison.
 """
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -17,18 +18,29 @@ MAX_HEADERS = 128
 
 
 class Connection(HttpToolsProtocol):
-    """A connection whose client must send each head soon and keep it small."""
+    """A connection whose client must send each head soon and keep it small.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    Args:
+        args: of uvicorn.
+        max_connections: how many there may be at a time; what is beyond is refused.
+        kwargs: of uvicorn.
+    """
+
+    def __init__(self, *args: Any, max_connections: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._max_connections = max_connections
         self._in_head = False
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock of a connection that may never send anything."""
+        """Start the clock of a connection that may never send anything, unless there are too many."""
+        if len(self.connections) >= self._max_connections:
+            self.transport = transport
+            self._refuse(503, f"there are {self._max_connections} connections, as many as there may be; try again")
+            return
         super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self.timeout_keep_alive_task = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
@@ -37,6 +49,8 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, and hold a head that is not complete to its bounds."""
+        if self.transport.is_closing():
+            return
         super().data_received(data)
         if self._in_head and not self.transport.is_closing():
             self._head_bytes += len(data)
@@ -68,9 +82,9 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         body = dumps({"error": message})
-        reason = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}[status]
-        head = f"HTTP/1.1 {status} {reason}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        self.transport.write(head.encode() + body)
+        head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
+        retry = "retry-after: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
+        self.transport.write(f"{head}{retry}\r\n".encode() + body)
         self.transport.close()
 
     def _stop_head_timer(self) -> None:

@@ -1,6 +1,7 @@
 """ASGI messages: the request's head as we need it, its body within bounds, and answers."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -42,6 +43,7 @@ class Head:
         header_length: Inference-Header-Content-Length, the bytes of JSON before binary tensors; None when there is none.
         accept_encoding: as it was sent; empty when there is none.
         host: as it was sent; empty when there is none.
+        timeout: seconds in which the caller wants the answer; None when it does not say.
     """
 
     content_type: str = ""
@@ -52,6 +54,7 @@ class Head:
     header_length: int | None = None
     accept_encoding: bytes = b""
     host: bytes = b""
+    timeout: float | None = None
 
 
 def read_head(scope: Scope) -> Head:
@@ -62,6 +65,7 @@ def read_head(scope: Scope) -> Head:
     """
     content_type = content_encoding = ""
     accept_encoding = host = b""
+    timeout = None
     content_length, hosts, expects_continue, header_length = -1, 0, False, None
     for name, value in scope["headers"]:
         match name:
@@ -79,6 +83,8 @@ def read_head(scope: Scope) -> Head:
                 accept_encoding = value
             case b"inference-header-content-length":
                 header_length = _length(value)
+            case b"timeout":
+                timeout = _seconds(value)
     return Head(
         content_type,
         content_encoding,
@@ -88,6 +94,7 @@ def read_head(scope: Scope) -> Head:
         header_length,
         accept_encoding,
         host,
+        timeout,
     )
 
 
@@ -144,6 +151,16 @@ def _length(value: bytes) -> int:
             "Inference-Header-Content-Length must be the number of bytes of the JSON before the binary tensors"
         )
     return int(value)
+
+
+def _seconds(value: bytes) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise MalformedRequest("the header timeout must be seconds, a number above 0")
+    return seconds
 
 
 async def send_json(

@@ -8,11 +8,13 @@ request has come for a moment, it stops listening, answers what it has begun, an
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 import time
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import uvicorn
@@ -34,6 +36,10 @@ MAX_EXTRA_SECONDS = 5.0
 """A drain is prolonged by this at most when requests still arrive at its end."""
 LAST_READ_SECONDS = 0.1
 BACKLOG = 2048
+MAX_PROBES = 128
+"""Connections to the port of probes and metrics."""
+OTHER_FILES = 256
+"""Files that a process has open beside its connections, at most."""
 
 _LOGGER = logging.getLogger(__name__)
 logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each malformed request: a client could fill the disk
@@ -56,6 +62,8 @@ class Bounds:
     max_request_bytes: int
     request_timeout: float
     drain_seconds: float
+    max_connections: int = 2048
+    access_log: bool = False
 
 
 class Companion(Protocol):
@@ -131,14 +139,21 @@ class Worker:
         self._bounds = bounds
         self._predictor = predictor
         self._application = InferenceApplication(
-            plane, predictor, lifecycle, metrics, max_bytes=bounds.max_request_bytes
+            plane,
+            predictor,
+            lifecycle,
+            metrics,
+            max_bytes=bounds.max_request_bytes,
+            access_log=bounds.access_log,
         )
-        self._inference = _server(self._application, grace=bounds.request_timeout + MAX_EXTRA_SECONDS)
-        self._probes = _server(ProbeApplication(lifecycle, metrics), grace=1)
+        grace = bounds.request_timeout + MAX_EXTRA_SECONDS
+        self._inference = _server(self._application, grace=grace, max_connections=bounds.max_connections)
+        self._probes = _server(ProbeApplication(lifecycle, metrics), grace=1, max_connections=MAX_PROBES)
         self._end = asyncio.Event()
 
     async def serve(self, ports: Ports) -> None:
         """Serve until a signal has come and the drain is over."""
+        allow_files(self._bounds.max_connections)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._begin_drain)
         loop.add_signal_handler(signal.SIGINT, self._end_now)
@@ -181,11 +196,7 @@ class Worker:
 
     def _end_now(self) -> None:
         """Ctrl-C at a terminal: nobody's proxy has to learn of it."""
-        self._bounds = Bounds(
-            max_request_bytes=self._bounds.max_request_bytes,
-            request_timeout=self._bounds.request_timeout,
-            drain_seconds=0.0,
-        )
+        self._bounds = replace(self._bounds, drain_seconds=0.0)
         self._begin_drain()
 
     async def _drain(self) -> None:
@@ -199,18 +210,29 @@ class Worker:
         return max(self._application.last_request, *(one.last_request for one in self._companions.values()), 0.0)
 
 
+def allow_files(connections: int) -> None:
+    """Let this process open as many files as so many connections need, as far as it may."""
+    wanted = connections + MAX_PROBES + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < wanted:
+        _LOGGER.warning("%d connections need %d open files; this process may have %d", connections, wanted, most)
+
+
 def _address(sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _server(application: "InferenceApplication | ProbeApplication", *, grace: float) -> _Server:
+def _server(application: "InferenceApplication | ProbeApplication", *, grace: float, max_connections: int) -> _Server:
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         await application(scope, receive, send)
 
     config = uvicorn.Config(
         asgi,
-        http=Connection,
+        http=partial(Connection, max_connections=max_connections),  # type: ignore[arg-type]  # it is only ever called
         ws="none",
         lifespan="off",
         interface="asgi3",

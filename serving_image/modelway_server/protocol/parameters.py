@@ -7,6 +7,10 @@ from modelway_server.protocol.strict_json import json_type
 
 CLASSES: Final = "classes"
 METHOD: Final = "method"
+TIMEOUT: Final = "timeout"
+
+MAX_TIMEOUT: Final = 1e9
+"""Seconds beyond which a timeout is none."""
 
 
 def check_parameters(parameters: Any, field: str) -> None:
@@ -73,3 +77,18 @@ def read_method(parameters: Any, field: str) -> str:
     if not isinstance(method, str):
         raise MalformedRequest(f"method must be a string, it is {json_type(method)}", field=f"{field}.method")
     return method
+
+
+def read_timeout(parameters: Any, field: str) -> float | None:
+    """In how many seconds the caller wants the answer: `"parameters": {"timeout": 0.25}`; None when it is not said.
+
+    Raises:
+        MalformedRequest: the parameters are no object, or the timeout is no number above 0.
+    """
+    check_parameters(parameters, field)
+    timeout = (parameters or {}).get(TIMEOUT)
+    if timeout is None:
+        return None
+    if type(timeout) not in {int, float} or timeout <= 0:
+        raise MalformedRequest(f"{TIMEOUT} must be seconds, a number above 0", field=f"{field}.{TIMEOUT}")
+    return float(min(timeout, MAX_TIMEOUT))

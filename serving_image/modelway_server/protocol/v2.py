@@ -17,7 +17,13 @@ from modelway_server.protocol.base64_text import BASE64, decode_base64
 from modelway_server.protocol.binary import Tail, has_raw, read_raw, split_body, write_raw
 from modelway_server.protocol.bulk_json import read_bulk
 from modelway_server.protocol.classification import read_classification
-from modelway_server.protocol.parameters import asks_for_classes, check_parameters, read_content_type, read_flag
+from modelway_server.protocol.parameters import (
+    asks_for_classes,
+    check_parameters,
+    read_content_type,
+    read_flag,
+    read_timeout,
+)
 from modelway_server.protocol.strict_json import dumps, json_type, parse_object
 from modelway_server.protocol.tensors import DATATYPES, Tensor, datatype_of, parse_data, parse_numbers, parse_shape
 
@@ -35,6 +41,7 @@ class InferRequest:
             empty for the default.
         classes: whether the answer shall name the classes.
         binary: the outputs that the answer shall carry as bytes; None for all that it has.
+        timeout: seconds in which the caller wants the answer; None when it does not say.
     """
 
     id: str
@@ -42,6 +49,7 @@ class InferRequest:
     outputs: Mapping[str, int]
     classes: bool = False
     binary: frozenset[str] | None = frozenset()
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,8 @@ def decode_request(body: bytes, header_length: int | None = None) -> InferReques
     tail.check_end()
     check_unique([tensor.name for tensor in tensors], "inputs")
     asked = _outputs(document.get("outputs"), binary=read_flag(parameters, "binary_data_output", "parameters"))
-    return InferRequest(request_id(document.get("id")), tensors, asked.best, classes, asked.binary)
+    timeout = read_timeout(parameters, "parameters")
+    return InferRequest(request_id(document.get("id")), tensors, asked.best, classes, asked.binary, timeout)
 
 
 def encode_answer(
