@@ -112,7 +112,7 @@ def test_serve_understands_its_arguments() -> None:
 
 FOR_PREPARING = {"--engine", "--prepared-dir", "--samples", "--tolerance", "--trusted-types"}
 """What `serve` reads when it prepares the model by itself."""
-WITHOUT_FIELD = {"--access-log", "--max-batch-rows", "--max-connections", "--max-queue"}
+WITHOUT_FIELD = {"--access-log", "--grpc-port", "--max-batch-rows", "--max-connections", "--max-queue"}
 """What the resource has no field for: the server's defaults hold."""
 
 
