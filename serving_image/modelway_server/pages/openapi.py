@@ -60,7 +60,7 @@ def _predictions(subject: Subject) -> dict[str, Any]:
         CLASSES: {"type": "boolean", "description": "Name the classes in the answer."},
         METHOD: {"enum": list(subject.methods), "description": "Which method shall answer."},
     }
-    parameters: Schema = {"type": "object", "properties": asked}
+    parameters: Schema = {"type": ["object", "null"], "properties": asked}
     predictions = _object({"predictions": {"type": "array", "items": schemas.prediction(signature)}, "classes": {}}, 1)
     answered = {"type": "array", "items": schemas.answered_row(methods, signature)}
     rows = _operation(
@@ -137,7 +137,7 @@ def _infer(subject: Subject) -> dict[str, Any]:
 
 
 def _invocations(subject: Subject, parameters: Schema, answer: Schema) -> dict[str, Any]:
-    split = _object({"data": {"type": "array"}, "columns": {"type": "array"}, "index": {"type": "array"}}, 1)
+    split = _object({"data": {"type": "array"}, "columns": {"type": "array"}, "index": {}}, 1)
     forms = {
         "dataframe_split": split,
         "dataframe_records": {"type": "array", "items": {"type": "object"}},

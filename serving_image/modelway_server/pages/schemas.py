@@ -24,7 +24,7 @@ def components(signature: Signature) -> dict[str, Schema]:
                 "error": {"type": "string", "description": "What is wrong; the field at fault comes first."}
             },
         },
-        "Parameters": {"type": "object", "description": "Those without a meaning here are not looked at."},
+        "Parameters": {"type": ["object", "null"], "description": "Those without a meaning here are not looked at."},
         "Rows": rows(signature),
         "Tensor": _tensor({"data": {"description": "Flat in row-major order, or nested as the shape says."}}),
         "OutputTensor": _tensor({"data": {"type": "array"}}),
@@ -144,7 +144,7 @@ def _tensor(data: dict[str, Schema]) -> Schema:
             "name": {"type": "string", "minLength": 1},
             "shape": {"type": "array", "minItems": 1, "maxItems": MAX_RANK, "items": {"type": "integer", "minimum": 0}},
             "datatype": {"enum": list(DATATYPES)},
-            "parameters": {"type": "object"},
+            "parameters": {"type": ["object", "null"]},
             **data,
         },
     }
