@@ -50,7 +50,7 @@ def test_the_metadata_is_as_shown(trips: Served) -> None:
     assert shown == {name: actual[name] for name in ("name", "platform", "inputs", "outputs")}
 
 
-@pytest.mark.parametrize("path", ["/v2/models/trips/infer", "/v1/models/trips:predict"])
+@pytest.mark.parametrize("path", ["/v2/models/trips/infer", "/v1/models/trips:predict", "/predict", "/invocations"])
 def test_the_answer_is_as_shown(trips: Served, path: str) -> None:
     sent, answered = documents(f"POST {path}")
     assert trips.request("POST", path, sent).body == answered
