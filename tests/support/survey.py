@@ -1,7 +1,7 @@
-"""docs/estimators.md: which estimators of scikit-learn are served, made by loading each of them as the server does.
+"""docs/estimators.md: which estimators of scikit-learn are served, and by which engine, made by preparing each of them.
 
-`python -m support.survey` writes the page below its marker. Each estimator is fitted, saved, loaded and warmed up; that
-its answers are right is a test's business.
+`python -m support.survey` writes the page below its marker. Each estimator is fitted, saved, prepared, and loaded as
+`serve` does; that its answers are right is a test's business.
 """
 
 import gc
@@ -14,8 +14,11 @@ from pathlib import Path
 import joblib
 import sklearn
 
+from modelway_server.engines.choose import prepare_model
+from modelway_server.engines.load import load_prepared
 from modelway_server.errors import LoadFailure
-from modelway_server.runtimes.estimator import EstimatorRuntime, load_estimator
+from modelway_server.runtimes.base import Runtime
+from modelway_server.settings import ModelSettings
 from support.estimators import VARIANTS, Example, example, names
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "estimators.md"
@@ -27,7 +30,7 @@ class Finding:
     """What became of one estimator: a runtime that is warmed up, or why there is none."""
 
     example: Example
-    runtime: EstimatorRuntime | None = None
+    runtime: Runtime | None = None
     refusal: LoadFailure | None = None
 
 
@@ -36,13 +39,16 @@ def survey(name: str) -> Finding:
     """The estimator of that name, as the server loads it; the same finding each time."""
     found = example(name)
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "model.joblib"
-        joblib.dump(found.estimator, path)
+        models, prepared = Path(directory) / "models", Path(directory) / "prepared"
+        models.mkdir()
+        prepared.mkdir()
+        joblib.dump(found.estimator, models / "model.joblib")
         try:
-            runtime = load_estimator(path, "auto")
-            runtime.warm_up()
+            prepare_model(ModelSettings(model_dir=models), prepared)
         except LoadFailure as failure:
             return Finding(found, refusal=failure)
+        runtime = load_prepared(models, prepared)
+    runtime.warm_up()
     return Finding(found, runtime)
 
 
@@ -60,8 +66,8 @@ def page() -> str:
             "",
             "## Served",
             "",
-            "| estimator | sort | takes | methods, the default first |",
-            "|---|---|---|---|",
+            "| estimator | sort | takes | methods, the default first | engine |",
+            "|---|---|---|---|---|",
             *(_served_row(finding.example, finding.runtime) for finding in findings if finding.runtime is not None),
             "",
             "## Refused",
@@ -74,13 +80,13 @@ def page() -> str:
     )
 
 
-def _served_row(found: Example, runtime: EstimatorRuntime) -> str:
+def _served_row(found: Example, runtime: Runtime) -> str:
     tensor = runtime.signature.describe_inputs()[0]
     takes = "text" if tensor["name"] == "text" else "numbers"
     nullable = tensor.get("parameters", {}).get("nullable")
     return (
         f"| `{found.name}` | {found.kind} | {takes}{' or null' if nullable else ''} "
-        f"| {', '.join(f'`{method}`' for method in runtime.methods)} |"
+        f"| {', '.join(f'`{method}`' for method in runtime.methods)} | {runtime.engine} |"
     )
 
 

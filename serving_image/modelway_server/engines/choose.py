@@ -1,42 +1,156 @@
 """Load a model, try it, and choose how it is evaluated: the work of `prepare`, done in its child."""
 
 import hashlib
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from modelway_server.artifacts.manifest import folder_digest
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
+from modelway_server.contract.signature import Form
+from modelway_server.engines.load import evaluated
+from modelway_server.engines.parity import difference, draw, read_samples
+from modelway_server.engines.plan import NotCovered
 from modelway_server.engines.prepared import Prepared, plain_row
+from modelway_server.errors import EngineUnavailable
 from modelway_server.runtimes import load_runtime
+from modelway_server.runtimes.base import Runtime
 from modelway_server.settings import ModelSettings
 
+SAMPLE_FILES = ("samples.json", "input_example.json")
+"""Rows beside the artifact: ours, and MLflow's."""
+_LOGGER = logging.getLogger(__name__)
 
-def prepare_model(wish: ModelSettings, prepared_dir: Path) -> dict[str, Any]:
+
+@dataclass(frozen=True)
+class Candidate:
+    """An engine that might take the model's place.
+
+    Attributes:
+        engine: its name.
+        build: writes its files into a folder, and says what `serve` must know of it.
+    """
+
+    engine: str
+    build: Callable[[Prepared, Path], Prepared]
+
+
+def prepare_model(chosen: ModelSettings, directory: Path) -> dict[str, Any]:
     """Fill the folder that `serve` starts from; what was decided, for the log.
 
     Raises:
         LoadFailure: the model cannot be served as wished.
     """
-    path = locate_model(wish.model_dir)
-    runtime = load_runtime(path, format=wish.format, method=wish.method, trusted_types=wish.trusted_types)
+    path = locate_model(chosen.model_dir)
+    runtime = load_runtime(path, format=chosen.format, method=chosen.method, trusted_types=chosen.trusted_types)
     runtime.warm_up()
-    prepared = Prepared(
-        digest=_digest(wish.model_dir, path),
-        format=wish.format,
+    native = Prepared(
+        digest=_digest(chosen.model_dir, path),
+        format=chosen.format,
         platform=runtime.platform,
         engine=runtime.engine,
-        reason="",
+        reason="it is the model's own",
         methods=runtime.methods,
         signature=runtime.signature,
         description=runtime.description,
         example=plain_row(runtime.example()),
     )
-    prepared.write(prepared_dir)
-    return {"engine": prepared.engine, "engine_reason": prepared.reason}
+    prepared = _Choice(chosen, directory, path, runtime, native).made()
+    prepared.write(directory)
+    return {"engine": prepared.engine, "engine_reason": prepared.reason, **prepared.description}
+
+
+class _Choice:
+    """The choice of one model's engine."""
+
+    def __init__(self, chosen: ModelSettings, directory: Path, path: Path, runtime: Runtime, native: Prepared) -> None:
+        self._chosen = chosen
+        self._directory = directory
+        self._path = path
+        self._runtime = runtime
+        self._native = native
+        self._against: list[str] = []
+
+    def made(self) -> Prepared:
+        """The first candidate that gives the model's own answers, or else the model itself.
+
+        Raises:
+            EngineUnavailable: the model itself was not asked for.
+        """
+        if self._runtime.engine == "onnx":
+            return self._native
+        candidates = list(_candidates(self._runtime, self._chosen.engine))
+        rows = self._rows() if candidates else []
+        for candidate in candidates:
+            prepared = self._proved(candidate, rows)
+            if prepared is not None:
+                return prepared
+        why = "; ".join(self._against)
+        if self._chosen.engine == "onnx":
+            raise EngineUnavailable(f"the model cannot be evaluated by onnx: {why or 'its format is not converted'}")
+        return replace(self._native, reason=why) if why else self._native
+
+    def _proved(self, candidate: Candidate, rows: list[Any]) -> Prepared | None:
+        """What `serve` must know of an engine that gives the model's own answers; None for one that does not."""
+        try:
+            prepared = candidate.build(self._native, self._directory)
+            engine = evaluated(prepared, self._path, self._directory, self._chosen.trusted_types)
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")  # rows are odd on purpose
+                engine.warm_up()
+                against = difference(self._runtime, engine, rows, self._chosen.tolerance)
+        except NotCovered as error:
+            against = str(error)
+        except Exception as error:
+            _LOGGER.info("%s cannot be used", candidate.engine, exc_info=error)
+            against = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        if against is None:
+            reason = f"it gives the model's own answers on {len(rows)} rows"
+            return replace(prepared, reason="; ".join([*self._against, reason]))
+        said = f"{candidate.engine}: {against}"
+        if said not in self._against:
+            self._against.append(said)
+        return None
+
+    def _rows(self) -> list[Any]:
+        signature = self._native.signature
+        beside = [file for name in SAMPLE_FILES if (file := self._path.parent / name).is_file()]
+        files = beside if self._chosen.samples is None else [self._chosen.samples]
+        given = [row for file in files for row in read_samples(file, signature)]
+        if signature.form is Form.TEXT or not signature.columns:
+            return given
+        from modelway_server.engines.hints import hints_of  # noqa: PLC0415  (scikit-learn)
+
+        hints = hints_of(getattr(self._runtime, "estimator", None), signature)
+        seed = int(hashlib.sha256(self._native.digest.encode()).hexdigest()[:16], 16)
+        return [*draw(signature, hints, seed), *given]
+
+
+def _candidates(runtime: Runtime, wanted: str) -> Iterator[Candidate]:
+    """The engines that might do, the fastest first."""
+    if runtime.platform not in {"sklearn", "skops"} or not hasattr(runtime, "estimator"):
+        return
+    from modelway_server.engines import candidates  # noqa: PLC0415  (scikit-learn)
+
+    for engine, build in candidates.of_estimator(runtime.estimator, wanted):
+        yield Candidate(engine, build)
 
 
 def _digest(directory: Path, path: Path) -> str:
     record = ArtifactRecord.read(directory)
     if record is not None:
         return record.digest
+    if path.is_dir():
+        files = [file for file in path.rglob("*") if file.is_file()]
+        return folder_digest({file.relative_to(path).as_posix(): _sha256(file) for file in files})
+    return f"sha256:{_sha256(path)}"
+
+
+def _sha256(path: Path) -> str:
     with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+        return hashlib.file_digest(file, "sha256").hexdigest()

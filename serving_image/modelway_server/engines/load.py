@@ -27,15 +27,18 @@ def load_prepared(model_dir: Path, prepared_dir: Path, *, trusted_types: tuple[s
             f"{prepared_dir} was prepared of {prepared.digest or 'another artifact'}, and {model_dir} holds {record.digest}",
             remedy="Run `modelway-server prepare` again.",
         )
-    runtime = _evaluated(prepared, model_dir, prepared_dir, trusted_types)
+    runtime = evaluated(prepared, locate_model(model_dir), prepared_dir, trusted_types)
     runtime.description = prepared.description | {"engine": prepared.engine, "engine_reason": prepared.reason}
     return runtime
 
 
-def _evaluated(prepared: Prepared, model_dir: Path, _: Path, trusted_types: tuple[str, ...]) -> Runtime:
-    runtime = load_runtime(
-        locate_model(model_dir), format=prepared.format, method=prepared.methods[0], trusted_types=trusted_types
-    )
+def evaluated(prepared: Prepared, path: Path, directory: Path, trusted_types: tuple[str, ...]) -> Runtime:
+    """The runtime that a description asks for; see `load_prepared`."""
+    if prepared.parts.get("kind") == "plan":
+        from modelway_server.engines.planned import load_planned  # noqa: PLC0415  (only what is needed)
+
+        return load_planned(prepared, directory)
+    runtime = load_runtime(path, format=prepared.format, method=prepared.methods[0], trusted_types=trusted_types)
     if isinstance(runtime, Restorable):
         runtime.restore(prepared.signature, prepared.methods, prepared.rows())
     return runtime

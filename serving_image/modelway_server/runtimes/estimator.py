@@ -52,6 +52,7 @@ class EstimatorRuntime:
         methods: the methods it has, the one that answers by default first.
         signature: what it takes and gives; complete after `warm_up`.
         description: class and versions.
+        estimator: the object itself.
     """
 
     platform = "sklearn"
@@ -63,7 +64,7 @@ class EstimatorRuntime:
             "estimator": f"{type(estimator).__module__}.{type(estimator).__qualname__}",
             "scikit_learn": sklearn.__version__,
         } | ({"saved_with_scikit_learn": saved_with} if saved_with else {})
-        self._estimator = estimator
+        self.estimator = estimator
         self._saved_with = saved_with
         self._blueprint: Blueprint = inspect(estimator)
         self._well_row: Any = None
@@ -83,7 +84,7 @@ class EstimatorRuntime:
             if self._restored:
                 self._call_methods()
             else:
-                self._try_methods(getattr(self._estimator, self.methods[0]))
+                self._try_methods(getattr(self.estimator, self.methods[0]))
 
     def restore(self, signature: Signature, methods: tuple[str, ...], example: Rows) -> None:
         """Take over what `warm_up` of another process learned; the next `warm_up` only calls each method once."""
@@ -92,7 +93,7 @@ class EstimatorRuntime:
     def _call_methods(self) -> None:
         try:
             for method in self.methods:
-                getattr(self._estimator, method)(self._well_row)
+                getattr(self.estimator, method)(self._well_row)
         except Exception as error:
             raise self._warm_up_failure(error) from error
 
@@ -118,7 +119,7 @@ class EstimatorRuntime:
             PredictionFailed: the model fails on that one too.
         """
         try:
-            result = getattr(self._estimator, method)(values)
+            result = getattr(self.estimator, method)(values)
         except Exception as error:
             raise self._blame(method, error) from error
         return settle(name_outputs(method, result, count), self.signature.outputs[method])
@@ -128,12 +129,12 @@ class EstimatorRuntime:
         return Rows(self._well_row, 1)
 
     def _outputs_of(self, method: str) -> tuple[Output, ...]:
-        arrays = name_outputs(method, getattr(self._estimator, method)(self._well_row), 1)
-        return name_labels(self._estimator, method, describe_outputs(arrays))
+        arrays = name_outputs(method, getattr(self.estimator, method)(self._well_row), 1)
+        return name_labels(self.estimator, method, describe_outputs(arrays))
 
     def _blame(self, method: str, error: Exception) -> InvalidInput | PredictionFailed:
         try:
-            getattr(self._estimator, method)(self._well_row)
+            getattr(self.estimator, method)(self._well_row)
         except Exception:
             _LOGGER.exception("%s fails", method)
             return PredictionFailed(f"{method} fails on every row; the server's log has the error")
@@ -146,7 +147,7 @@ class EstimatorRuntime:
                 remedy="Let it give fewer columns (n_features, max_features), or put TruncatedSVD behind it.",
             )
         if isinstance(error, NotFittedError):
-            return _not_fitted(self._estimator)
+            return _not_fitted(self.estimator)
         if self._saved_with and differs(self._saved_with):
             return version_mismatch(self._saved_with, f"its first prediction fails ({describe(error)})")
         if self.signature.width is None and self.signature.form is not Form.TEXT:

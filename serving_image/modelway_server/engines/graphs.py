@@ -1,0 +1,137 @@
+"""ONNX graphs that compute in float64 what scikit-learn's own loops compute, sums in the same order.
+
+Source: ONNX, operators `TreeEnsemble` (ai.onnx.ml, version 5), `MatMul`, `Add` and `Cast`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+MAX_NODES = 30_000_000
+"""Nodes of all trees: beyond, the graph would come near the 2 GiB that a message of protobuf may have."""
+_ML = "ai.onnx.ml"
+_LESS_OR_EQUAL = 0
+_SUM = 1
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One tree whose leaves speak for one score, by node; node 0 is the root.
+
+    Attributes:
+        left: the child where `value <= threshold`, -1 for a leaf.
+        right: the other child.
+        feature: the column that is looked at.
+        threshold: float64.
+        missing_left: whether a missing value goes left.
+        score: which score the leaf adds to, by node.
+        weight: what it adds, by node.
+    """
+
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    feature: NDArray[np.int64]
+    threshold: NDArray[np.float64]
+    missing_left: NDArray[np.uint8]
+    score: NDArray[np.int64]
+    weight: NDArray[np.float64]
+
+
+def stump(score: int, weight: float) -> Tree:
+    """A tree that adds the same whatever the row: a split between equal leaves, since a root must be a split."""
+    return Tree(
+        left=np.array([1, -1, -1]),
+        right=np.array([2, -1, -1]),
+        feature=np.zeros(3, dtype=np.int64),
+        threshold=np.zeros(3),
+        missing_left=np.zeros(3, dtype=np.uint8),
+        score=np.full(3, score),
+        weight=np.full(3, weight),
+    )
+
+
+def forest_graph(trees: Sequence[Tree], *, scores: int, width: int, single: bool) -> bytes:
+    """The sums of the trees' leaves, as a serialized model from `rows` to `scores`.
+
+    Args:
+        trees: in the order in which they are summed.
+        scores: how many sums there are.
+        width: columns of the rows.
+        single: whether the rows are rounded to float32 before they are compared.
+    """
+    rows = "rows"
+    nodes: list[NodeProto] = []
+    if single:
+        nodes.append(helper.make_node("Cast", [rows], ["rounded"], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Cast", ["rounded"], ["compared"], to=TensorProto.DOUBLE))
+        rows = "compared"
+    nodes.append(
+        helper.make_node("TreeEnsemble", [rows], ["scores"], domain=_ML, n_targets=scores, **_attributes(trees))
+    )
+    return _model(nodes, [], width, scores)
+
+
+def linear_graph(coef: NDArray[np.float64], intercept: NDArray[np.float64]) -> bytes:
+    """`rows @ coef + intercept`, as a serialized model from `rows` to `scores`."""
+    nodes = [
+        helper.make_node("MatMul", ["rows", "coef"], ["product"]),
+        helper.make_node("Add", ["product", "intercept"], ["scores"]),
+    ]
+    constants = [numpy_helper.from_array(coef, "coef"), numpy_helper.from_array(intercept, "intercept")]
+    return _model(nodes, constants, coef.shape[0], coef.shape[1])
+
+
+def _attributes(trees: Sequence[Tree]) -> dict[str, Any]:
+    """All trees in one table of splits and one of leaves, where a child's number is its place in its own table."""
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in ("t", "f", "tl", "fl", "at", "by", "m", "s", "w")}
+    roots, splits, leaves = [], 0, 0
+    for tree in trees:
+        is_leaf = tree.left < 0
+        place = np.empty(len(is_leaf), dtype=np.int64)
+        place[~is_leaf] = np.arange(splits, splits + int((~is_leaf).sum()))
+        place[is_leaf] = np.arange(leaves, leaves + int(is_leaf.sum()))
+        left, right = tree.left[~is_leaf], tree.right[~is_leaf]
+        added: tuple[NDArray[Any], ...] = (place[left], place[right], is_leaf[left], is_leaf[right])
+        added += (
+            tree.threshold[~is_leaf],
+            tree.feature[~is_leaf],
+            tree.missing_left[~is_leaf],
+            tree.score[is_leaf],
+            tree.weight[is_leaf],
+        )
+        for column, values in zip(columns.values(), added, strict=True):
+            column.append(values)
+        roots.append(splits)
+        splits, leaves = splits + len(left), leaves + int(is_leaf.sum())
+    table = {name: np.concatenate(parts) for name, parts in columns.items()}
+    return {
+        "aggregate_function": _SUM,
+        "tree_roots": roots,
+        "nodes_modes": numpy_helper.from_array(np.full(splits, _LESS_OR_EQUAL, dtype=np.uint8), "modes"),
+        "nodes_splits": numpy_helper.from_array(table["at"].astype(np.float64), "splits"),
+        "nodes_featureids": table["by"].tolist(),
+        "nodes_missing_value_tracks_true": table["m"].astype(np.int64).tolist(),
+        "nodes_truenodeids": table["t"].tolist(),
+        "nodes_falsenodeids": table["f"].tolist(),
+        "nodes_trueleafs": table["tl"].astype(np.int64).tolist(),
+        "nodes_falseleafs": table["fl"].astype(np.int64).tolist(),
+        "leaf_targetids": table["s"].tolist(),
+        "leaf_weights": numpy_helper.from_array(table["w"].astype(np.float64), "weights"),
+    }
+
+
+def _model(nodes: list[NodeProto], constants: list[TensorProto], width: int, scores: int) -> bytes:
+    graph = helper.make_graph(
+        nodes,
+        "modelway",
+        [helper.make_tensor_value_info("rows", TensorProto.DOUBLE, [None, width])],
+        [helper.make_tensor_value_info("scores", TensorProto.DOUBLE, [None, scores])],
+        constants,
+    )
+    versions = [helper.make_opsetid("", 21), helper.make_opsetid(_ML, 5)]
+    model = helper.make_model(graph, opset_imports=versions, ir_version=10)
+    return bytes(model.SerializeToString())

@@ -1,0 +1,146 @@
+"""The proof that an engine gives a model's own answers, on rows that are drawn from its contract."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelway_server.contract.rows import rows_of_instances
+from modelway_server.contract.signature import Column, Signature
+from modelway_server.errors import InputError, InvalidArtifact
+from modelway_server.protocol.tensors import datatype_of
+from modelway_server.runtimes.base import Runtime
+
+ROWS = 300
+"""Rows that are drawn."""
+ALONE = 5
+"""Rows that are also asked for one at a time, for which engines may have a path of their own."""
+MISSING_SHARE = 0.1
+UNSEEN = "never seen before"
+WORDS = ("a", "b", UNSEEN, "")
+ORDINARY = (0.0, 1.0, -1.0, 0.5, 2.0)
+SCALES = (0.01, 1.0, 1.0, 10.0, 1000.0, 1e6)
+Hints = Mapping[int, Sequence[Any]]
+
+
+def draw(signature: Signature, hints: Hints, seed: int, count: int = ROWS) -> list[list[Any]]:
+    """Rows as a request has them, which the contract accepts; the same for the same seed.
+
+    Args:
+        signature: the contract; not one of texts.
+        hints: values worth trying, by the column's position.
+        seed: of the random numbers.
+        count: of rows.
+    """
+    random = np.random.default_rng(seed)
+    columns = [
+        [_value(column, hints.get(index, ()), random) for _ in range(count)]
+        for index, column in enumerate(signature.columns)
+    ]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def difference(native: Runtime, engine: Runtime, rows: Sequence[Any], tolerance: float) -> str | None:
+    """In what the engine's answers are not the model's own, as a clause; None when they are.
+
+    Args:
+        native: the model itself.
+        engine: what would take its place.
+        rows: as a request has them.
+        tolerance: by how much a number may differ, relative, and absolute to the largest number of the answer or 1,
+            whichever is less. What is no fraction may not differ at all.
+    """
+    for some in (rows, *([row] for row in rows[:ALONE])):
+        ours, theirs = (
+            rows_of_instances(native.signature, some, "rows"),
+            rows_of_instances(engine.signature, some, "rows"),
+        )
+        for method in native.methods:
+            try:
+                expected = native.call(method, ours.values, ours.count)
+            except InputError as error:
+                return f"{method} of the model itself refuses some rows ({error.message})"
+            found = engine.call(method, theirs.values, theirs.count)
+            told = _difference(method, expected, found, tolerance)
+            if told:
+                return told
+    return None
+
+
+def read_samples(path: Path, signature: Signature) -> list[Any]:
+    """The rows of a file: a JSON array of rows, or an object with them as `instances`, `rows`, or MLflow's `columns` and `data`.
+
+    Raises:
+        InvalidArtifact: the file holds no rows that the model takes.
+    """
+    try:
+        rows = _sampled(json.loads(path.read_text(encoding="utf-8")))
+        rows_of_instances(signature, rows, "samples")
+    except (OSError, ValueError, TypeError, KeyError, InputError) as error:
+        raise InvalidArtifact(
+            f"{path.name} holds no samples of the model's rows: {error}",
+            remedy='Write them as {"instances": [...]}, as they would be sent to the model.',
+        ) from error
+    return rows
+
+
+def _sampled(document: Any) -> list[Any]:
+    if isinstance(document, dict):
+        document = document.get("dataframe_split", document)
+        if "columns" in document and "data" in document:
+            return [dict(zip(document["columns"], row, strict=True)) for row in document["data"]]
+        document = document.get("instances", document.get("rows"))
+    if not isinstance(document, list):
+        raise TypeError("there is no array of rows")
+    return document
+
+
+def _value(column: Column, hints: Sequence[Any], random: np.random.Generator) -> Any:
+    if column.nullable and random.uniform() < MISSING_SHARE:
+        return None
+    if column.categories is not None:
+        known = sorted(column.categories, key=repr)
+        return known[random.integers(len(known))]
+    hint = hints[int(random.integers(len(hints)))] if hints and random.uniform() < 0.6 else None
+    match column.datatype:
+        case "BYTES":
+            return hint if isinstance(hint, str) else WORDS[random.integers(len(WORDS))]
+        case "BOOL":
+            return bool(random.integers(2))
+        case "INT64":
+            return int(hint) if isinstance(hint, int | float) else int(random.integers(-5, 100))
+        case _:
+            return float(hint) if isinstance(hint, int | float) else _number(random)
+
+
+def _number(random: np.random.Generator) -> float:
+    if random.uniform() < 0.2:
+        return ORDINARY[random.integers(len(ORDINARY))]
+    return float(random.normal() * SCALES[random.integers(len(SCALES))])
+
+
+def _difference(
+    method: str, expected: Mapping[str, NDArray[Any]], found: Mapping[str, NDArray[Any]], tolerance: float
+) -> str | None:
+    if expected.keys() != found.keys():
+        return f"{method} gives {', '.join(found)} instead of {', '.join(expected)}"
+    for name, own in expected.items():
+        other = found[name]
+        if own.shape != other.shape or datatype_of(own.dtype) != datatype_of(other.dtype):
+            return f"{name} is {datatype_of(other.dtype)} {list(other.shape)} instead of {datatype_of(own.dtype)} {list(own.shape)}"
+        if own.dtype.kind != "f":
+            wrong = own != other
+        else:
+            wrong = ~np.isclose(other, own, rtol=tolerance, atol=tolerance * _size(own), equal_nan=True)
+        if wrong.any():
+            first = np.unravel_index(int(wrong.argmax()), wrong.shape)
+            return f"{name} differs in {int(wrong.sum())} of {wrong.size} values, by example {other[first]!r} instead of {own[first]!r}"
+    return None
+
+
+def _size(values: NDArray[Any]) -> float:
+    finite = np.abs(values[np.isfinite(values)])
+    return min(float(finite.max(initial=0.0)), 1.0)

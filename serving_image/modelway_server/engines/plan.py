@@ -1,0 +1,75 @@
+"""A model taken apart: what happens to its rows, what scores them, and how its methods answer from the scores.
+
+A plan is data: JSON, arrays, and an ONNX graph where onnxruntime scores. It is made where scikit-learn is, and followed
+where it is not.
+"""
+
+import json
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Step = dict[str, Any]
+"""One thing that is done to the rows: its name as `op`, and what it needs; see `steps.py`."""
+_DOCUMENT, _ARRAYS, _GRAPH = "plan.json", "plan.npz", "plan.onnx"
+
+
+class NotCovered(Exception):
+    """An engine cannot evaluate the model; the message says what stands in its way, as a clause."""
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """How to evaluate a model without its own code.
+
+    Attributes:
+        steps: done to the rows one after the other, until they are float64 of [rows, features].
+        heads: how each method answers from the scores; see `heads.py`.
+        labels: the classes as JSON values, in the order of the scores; None where there are none.
+        label_dtype: numpy's name of their type.
+        flat: whether a single score a row is an array of [rows].
+        divisor: the scores are divided by it: a forest's number of trees.
+        single: whether the graph rounds the features to float32.
+        arrays: what steps and scores are computed with, by name; `coef` of [features, scores] and `intercept`.
+        graph: an ONNX model from `rows` to `scores`, float64 both, in the place of `coef` and `intercept`.
+    """
+
+    heads: dict[str, str]
+    steps: list[Step] = field(default_factory=list)
+    labels: list[Any] | None = None
+    label_dtype: str = ""
+    flat: bool = True
+    divisor: float = 1.0
+    single: bool = False
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    graph: bytes = b""
+
+    def keep(self, values: Any) -> str:
+        """Give an array a name, for a step to refer to."""
+        name = f"a{len(self.arrays)}"
+        self.arrays[name] = np.asarray(values)
+        return name
+
+    def write(self, directory: Path) -> None:
+        """Put the plan into a folder."""
+        document = {
+            item.name: getattr(self, item.name) for item in fields(self) if item.name not in {"arrays", "graph"}
+        }
+        (directory / _DOCUMENT).write_text(json.dumps(document), encoding="utf-8")
+        np.savez(directory / _ARRAYS, allow_pickle=False, **self.arrays)
+        (directory / _GRAPH).write_bytes(self.graph)
+
+    @classmethod
+    def read(cls, directory: Path) -> "Plan":
+        """The plan in a folder.
+
+        Raises:
+            OSError, ValueError, TypeError: there is none.
+        """
+        document = json.loads((directory / _DOCUMENT).read_text(encoding="utf-8"))
+        with np.load(directory / _ARRAYS, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        return cls(**document, arrays=arrays, graph=(directory / _GRAPH).read_bytes())

@@ -1,0 +1,100 @@
+"""A model that is evaluated by its plan: numpy, and onnxruntime where the plan has a graph."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelway_server.contract.rows import Rows
+from modelway_server.engines.heads import head
+from modelway_server.engines.plan import Plan
+from modelway_server.engines.prepared import Prepared
+from modelway_server.engines.steps import follow
+from modelway_server.errors import InvalidInput, LoadFailed, PredictionFailed, WarmupFailed
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+Scorer = Callable[[Any], NDArray[np.float64]]
+
+
+class PlannedRuntime:
+    """A plan that is followed; see `Runtime`."""
+
+    def __init__(self, prepared: Prepared, plan: Plan) -> None:
+        self.platform = prepared.platform
+        self.engine = prepared.engine
+        self.methods = prepared.methods
+        self.signature = prepared.signature
+        self.description = prepared.description
+        self._example = prepared.rows()
+        self._steps = follow(plan.steps, plan.arrays)
+        self._divisor = plan.divisor
+        self._limit = FLOAT32_MAX if plan.single and plan.steps else None
+        self._score = _scorer(plan)
+        labels = None if plan.labels is None else np.array(plan.labels, dtype=plan.label_dtype)
+        self._heads = {method: head(name, labels=labels, flat=plan.flat) for method, name in plan.heads.items()}
+
+    def warm_up(self) -> None:
+        """Answer the example by every method.
+
+        Raises:
+            WarmupFailed: the plan cannot be followed here.
+        """
+        try:
+            for method in self.methods:
+                self.call(method, self._example.values, self._example.count)
+        except Exception as error:
+            raise WarmupFailed(
+                f"{self.methods[0]} fails by the engine {self.engine}: {type(error).__name__}: {error}",
+                remedy="Set runtime.engine to native, and report this.",
+            ) from error
+
+    def call(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:
+        """The output of one method on checked rows, by the method's name, of `count` rows.
+
+        Raises:
+            InvalidInput: a number is too large for the model's arithmetic.
+            PredictionFailed: there is not one answer a row.
+        """
+        for step in self._steps:
+            values = step(values)
+        if self._limit is not None and np.abs(values).max(initial=0.0, where=~np.isnan(values)) > self._limit:
+            raise InvalidInput("these rows hold numbers that are too large for the model")
+        scores = self._score(values)
+        if self._divisor != 1.0:
+            scores = scores / self._divisor
+        answer = self._heads[method](scores)
+        if len(answer) != count:
+            raise PredictionFailed(f"{method} gave {len(answer)} answers for {count} rows")
+        return {method: answer}
+
+    def example(self) -> Rows:
+        """The row that it was prepared with."""
+        return self._example
+
+
+def load_planned(prepared: Prepared, directory: Path) -> PlannedRuntime:
+    """The runtime of a plan that was written into a folder.
+
+    Raises:
+        LoadFailed: there is none that can be read.
+    """
+    try:
+        return PlannedRuntime(prepared, Plan.read(directory))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise LoadFailed(
+            f"the plan in {directory} cannot be read: {error}", remedy="Run `modelway-server prepare` again."
+        ) from error
+
+
+def _scorer(plan: Plan) -> Scorer:
+    if plan.graph:
+        from modelway_server.engines.session import open_session  # noqa: PLC0415  (onnxruntime: 0.2 s)
+
+        run = open_session(plan.graph).run
+        return lambda values: run(["scores"], {"rows": values})[0]
+    if "coef" not in plan.arrays:
+        return lambda values: values
+    coef, intercept = plan.arrays["coef"], plan.arrays["intercept"]
+    return lambda values: values @ coef + intercept

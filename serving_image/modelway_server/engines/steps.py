@@ -1,0 +1,159 @@
+"""What a pipeline does to its rows before they are scored, in numpy alone, each step as scikit-learn computes it.
+
+Rows are a float64 matrix of [rows, columns]; before a step has made them numbers, one list of Python values per column.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+Step = Mapping[str, Any]
+Work = Callable[[Any], Any]
+"""One step at work: rows to rows."""
+Objects = list[list[Any]]
+"""Rows by columns, as Python values."""
+
+MISSING = "missing"
+"""What stands for a missing value among known categories, which are wrapped in lists: `["Rome"]`, `[1]`."""
+
+
+def follow(steps: Sequence[Step], arrays: Arrays) -> list[Work]:
+    """The steps of a plan, ready to be called in turn.
+
+    Args:
+        steps: each with its name as `op`.
+        arrays: what they refer to by name.
+    """
+    return [_STEPS[step["op"]](step, arrays) for step in steps]
+
+
+def _arithmetic(operation: Callable[[Any, Any], Any]) -> Callable[[Step, Arrays], Work]:
+    def made(step: Step, arrays: Arrays) -> Work:
+        operand = arrays[step["array"]]
+        return lambda values: operation(values, operand)
+
+    return made
+
+
+def _take(step: Step, arrays: Arrays) -> Work:
+    indices = arrays[step["array"]]
+    return lambda values: values[:, indices]
+
+
+def _clip(step: Step, _: Arrays) -> Work:
+    low, high = step["low"], step["high"]
+    return lambda values: np.clip(values, low, high)
+
+
+def _fill(step: Step, arrays: Arrays) -> Work:
+    """Numbers in the place of what is missing."""
+    statistics = arrays[step["array"]]
+    return lambda values: np.where(np.isnan(values), statistics, values)
+
+
+def _fill_objects(step: Step, _: Arrays) -> Work:
+    """A value for each column in the place of what is missing."""
+    known: list[Any] = step["values"]
+
+    def work(columns: Objects) -> Objects:
+        return [
+            [value if _is_missing(entry) else entry for entry in column]
+            for column, value in zip(columns, known, strict=True)
+        ]
+
+    return work
+
+
+def _one_hot(step: Step, _: Arrays) -> Work:
+    """A 1 at the place of each value's category, none for a value that is unknown or whose category is dropped."""
+    places = [dict(zip(map(_key, known), positions, strict=True)) for known, positions in step["columns"]]
+    width: int = step["width"]
+
+    def work(columns: Objects) -> NDArray[np.float64]:
+        result = np.zeros((len(columns[0]), width))
+        for column, known in zip(columns, places, strict=True):
+            for row, value in enumerate(column):
+                place = known.get(MISSING if _is_missing(value) else (value,), -1)
+                if place >= 0:
+                    result[row, place] = 1.0
+        return result
+
+    return work
+
+
+def _ordinal(step: Step, _: Arrays) -> Work:
+    """The number of each value's category; a number of its own for values that are unknown, and for missing ones."""
+    codes = [dict(zip(map(_key, known), numbers, strict=True)) for known, numbers in step["columns"]]
+    unknown = float("nan") if step["unknown"] is None else step["unknown"]
+
+    def work(columns: Objects) -> NDArray[np.float64]:
+        result = np.empty((len(columns[0]), len(columns)))
+        for position, (column, known) in enumerate(zip(columns, codes, strict=True)):
+            for row, value in enumerate(column):
+                code = known.get(MISSING if _is_missing(value) else (value,), unknown)
+                result[row, position] = float("nan") if code is None else code
+        return result
+
+    return work
+
+
+def _columns(step: Step, arrays: Arrays) -> Work:
+    """Columns that go different ways and come together again, side by side."""
+    ways = [(_gather(way), follow(way["steps"], arrays)) for way in step["ways"]]
+
+    def work(values: Any) -> NDArray[np.float64]:
+        parts = []
+        for gather, works in ways:
+            part = gather(values)
+            for each in works:
+                part = each(part)
+            parts.append(part)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    return work
+
+
+def _gather(way: Step) -> Work:
+    """The columns of one way out of a dict by their names, or out of an array by their positions."""
+    chosen: list[Any] = way["columns"]
+    if way["objects"]:
+        return lambda values: [_column(values, each).tolist() for each in chosen]
+
+    def numbers(values: Any) -> NDArray[np.float64]:
+        result = np.empty((len(_column(values, chosen[0])), len(chosen)))
+        for position, each in enumerate(chosen):
+            result[:, position] = _column(values, each)
+        return result
+
+    return numbers
+
+
+def _column(values: Any, chosen: str | int) -> Any:
+    return values[chosen] if isinstance(values, dict) else values[:, chosen]
+
+
+def _key(known: Any) -> Any:
+    return MISSING if known == MISSING else (known[0],)
+
+
+def _is_missing(entry: Any) -> bool:
+    return entry is None or entry != entry  # noqa: PLR0124  (NaN)
+
+
+_STEPS: dict[str, Callable[[Step, Arrays], Work]] = {
+    "add": _arithmetic(np.add),
+    "clip": _clip,
+    "columns": _columns,
+    "divide": _arithmetic(np.divide),
+    "fill": _fill,
+    "fill_objects": _fill_objects,
+    "matmul": _arithmetic(np.matmul),
+    "multiply": _arithmetic(np.multiply),
+    "one_hot": _one_hot,
+    "ordinal": _ordinal,
+    "subtract": _arithmetic(np.subtract),
+    "take": _take,
+}

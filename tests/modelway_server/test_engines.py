@@ -1,0 +1,251 @@
+"""An engine takes a model's place only with the model's own answers, and says so or why not."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.compose import ColumnTransformer, make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
+
+from modelway_server.contract.rows import rows_of_instances
+from modelway_server.engines import choose, planning_linear
+from modelway_server.engines.choose import prepare_model
+from modelway_server.engines.load import load_prepared
+from modelway_server.engines.parity import draw
+from modelway_server.engines.prepared import FILE_NAME, Prepared
+from modelway_server.errors import EngineUnavailable, InvalidArtifact, InvalidInput
+from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
+from modelway_server.settings import ModelSettings
+from support.models import APPLICANTS, APPROVED, WINE, WINE_KINDS, mixed_pipeline, text_pipeline
+from support.served import Served
+
+NAMES = np.array(["red", "rosé", "white"])[WINE_KINDS]
+HOLES = np.where(np.random.default_rng(0).uniform(size=WINE.shape) < 0.1, np.nan, WINE)
+PEOPLE = APPLICANTS.assign(floor=[0, 1, 2, 3] * 10, city=APPLICANTS["city"].fillna("Rome"))
+EXACT, CLOSE = 0.0, 1e-12
+
+
+def prepared(directory: Path, model: Any, **settings: Any) -> Runtime:
+    """A model as `serve` has it."""
+    models = directory / "models"
+    models.mkdir()
+    (directory / "prepared").mkdir()
+    joblib.dump(model, models / "model.joblib")
+    prepare_model(ModelSettings(model_dir=models, **settings), directory / "prepared")
+    runtime = load_prepared(models, directory / "prepared")
+    runtime.warm_up()
+    return runtime
+
+
+def itself(model: Any) -> EstimatorRuntime:
+    """The model's own methods."""
+    runtime = EstimatorRuntime(model, tuple(method for method in METHODS if hasattr(model, method)), None)
+    runtime.warm_up()
+    return runtime
+
+
+def encoded(*more: Any) -> ColumnTransformer:
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    return make_column_transformer((numbers, ["age"]), (OneHotEncoder(handle_unknown="ignore"), ["city"]), *more)
+
+
+CASES: dict[str, tuple[Any, str, float]] = {
+    "forest": (RandomForestClassifier(15, random_state=0, n_jobs=-1).fit(WINE, NAMES), "onnx", EXACT),
+    "forest of divided leaves": (
+        RandomForestClassifier(15, min_samples_leaf=4, random_state=0).fit(WINE, WINE_KINDS),
+        "onnx",
+        EXACT,
+    ),
+    "forest with holes": (RandomForestClassifier(9, random_state=0).fit(HOLES, WINE_KINDS), "onnx", EXACT),
+    "trees of several numbers": (ExtraTreesRegressor(7, random_state=0).fit(WINE, WINE[:, :2]), "onnx", EXACT),
+    "boosting": (GradientBoostingClassifier(n_estimators=8).fit(WINE, NAMES), "onnx", CLOSE),
+    "boosting of two classes": (
+        GradientBoostingClassifier(n_estimators=8, loss="exponential").fit(WINE, WINE_KINDS > 0),
+        "onnx",
+        CLOSE,
+    ),
+    "boosting with holes": (HistGradientBoostingClassifier(max_iter=8).fit(HOLES, NAMES), "onnx", CLOSE),
+    "scaled forest": (
+        make_pipeline(RobustScaler(), RandomForestClassifier(9, random_state=0)).fit(WINE, NAMES),
+        "onnx",
+        EXACT,
+    ),
+    "folded": (
+        make_pipeline(SimpleImputer(), StandardScaler(), PCA(4), LogisticRegression()).fit(HOLES, NAMES),
+        "linear",
+        CLOSE,
+    ),
+    "one against the rest": (
+        make_pipeline(MinMaxScaler(clip=True), SGDClassifier(loss="log_loss")).fit(WINE, NAMES),
+        "linear",
+        CLOSE,
+    ),
+    "regression": (LinearRegression().fit(WINE, WINE[:, :2] * [1, 1e9]), "linear", CLOSE),
+    "data frame": (mixed_pipeline(), "linear", CLOSE),
+    "data frame of trees": (
+        make_pipeline(encoded(), RandomForestClassifier(9, random_state=0)).fit(PEOPLE, APPROVED),
+        "onnx",
+        EXACT,
+    ),
+    "encoders": (
+        make_pipeline(
+            encoded(
+                (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["floor", "member"]),
+                (OneHotEncoder(drop="first"), ["note"]),
+            ),
+            Ridge(),
+        ).fit(PEOPLE, WINE[:40, 0]),
+        "linear",
+        CLOSE,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_an_engine_gives_the_models_own_answers(tmp_path: Path, case: str) -> None:
+    model, engine, tolerance = CASES[case]
+    runtime, native = prepared(tmp_path, model), itself(model)
+    assert (runtime.engine, runtime.methods) == (engine, native.methods), runtime.description["engine_reason"]
+    rows = draw(native.signature, {}, seed=1, count=200)
+    ours, theirs = rows_of_instances(runtime.signature, rows, ""), rows_of_instances(native.signature, rows, "")
+    for method in native.methods:
+        found, expected = runtime.call(method, ours.values, 200), native.call(method, theirs.values, 200)
+        assert list(found) == [method]
+        if expected[method].dtype.kind == "f":
+            np.testing.assert_allclose(found[method], expected[method], rtol=tolerance, atol=tolerance)
+        else:
+            np.testing.assert_array_equal(found[method], expected[method])
+
+
+def test_a_row_at_a_threshold_goes_the_same_way(tmp_path: Path) -> None:
+    model = RandomForestClassifier(10, random_state=0).fit(WINE.astype(np.float32), WINE_KINDS)
+    runtime = prepared(tmp_path, model)
+    splits = [(tree.feature, tree.threshold) for tree in (member.tree_ for member in model.estimators_)]
+    rows = np.repeat(WINE[:1], sum(len(threshold) for _, threshold in splits) * 3, axis=0)
+    values = [
+        (f, np.float64(t) + step) for fs, ts in splits for f, t in zip(fs, ts, strict=True) for step in (-1e-9, 0, 1e-9)
+    ]
+    for row, (feature, value) in zip(rows, values, strict=True):
+        row[max(feature, 0)] = value
+    np.testing.assert_array_equal(
+        runtime.call("predict_proba", rows, len(rows))["predict_proba"], model.predict_proba(rows)
+    )
+
+
+@pytest.mark.parametrize("engine", ["auto", "onnx"])
+def test_what_gives_other_answers_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    honest = planning_linear.plan_linear
+
+    def wrong(estimator: Any) -> Any:
+        plan = honest(estimator)
+        plan.arrays["intercept"] = plan.arrays["intercept"] + 0.001
+        return plan
+
+    monkeypatch.setattr("modelway_server.engines.planning.plan_linear", wrong)
+    model = LinearRegression().fit(WINE, WINE_KINDS)
+    if engine == "auto":
+        runtime = prepared(tmp_path, model)
+        assert runtime.engine == "estimator"
+        assert "predict differs in" in runtime.description["engine_reason"]
+    else:
+        with pytest.raises(EngineUnavailable, match="predict differs in"):
+            prepared(tmp_path, model, engine=engine)
+
+
+def test_a_tolerance_may_let_it_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = planning_linear.plan_linear
+    monkeypatch.setattr(
+        "modelway_server.engines.planning.plan_linear",
+        lambda estimator: replace(
+            honest(estimator), arrays={k: v * 1.001 for k, v in honest(estimator).arrays.items()}
+        ),
+    )
+    assert prepared(tmp_path, LinearRegression().fit(WINE, WINE_KINDS), tolerance=0.01).engine == "linear"
+
+
+def test_native_converts_nothing(tmp_path: Path) -> None:
+    assert prepared(tmp_path, CASES["forest"][0], engine="native").engine != "onnx"
+
+
+def test_onnx_alone_takes_a_linear_model_too(tmp_path: Path) -> None:
+    runtime, native = prepared(tmp_path, CASES["data frame"][0], engine="onnx"), itself(CASES["data frame"][0])
+    assert runtime.engine == "onnx"
+    row = runtime.example()
+    np.testing.assert_allclose(
+        runtime.call("predict_proba", row.values, 1)["predict_proba"],
+        native.call("predict_proba", native.example().values, 1)["predict_proba"],
+    )
+
+
+def test_an_engine_that_cannot_be_had_is_a_failure_with_its_reason(tmp_path: Path) -> None:
+    with pytest.raises(EngineUnavailable, match=r"cannot be evaluated by onnx: .*texts") as caught:
+        prepared(tmp_path, text_pipeline(), engine="onnx")
+    assert "spec.runtime.engine" in caught.value.remedy
+
+
+def test_a_number_beyond_float32_is_refused_as_the_model_refuses_it(tmp_path: Path) -> None:
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(3)).fit(WINE * 1e-30, WINE_KINDS)
+    runtime, native, row = prepared(tmp_path, model), itself(model), np.full((1, 13), 1e20)
+    for each in (runtime, native):
+        with pytest.raises(InvalidInput):
+            each.call("predict", row, 1)
+
+
+def test_samples_are_rows_of_the_proof(tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text('{"columns": ["age"], "data": [[1.0]]}')
+    with pytest.raises(InvalidArtifact, match="missing: city"):
+        prepared(tmp_path, mixed_pipeline(), samples=tmp_path / "mine.json")
+
+
+def test_every_pod_decides_alike(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        prepared(tmp_path / name, CASES["data frame of trees"][0])
+    first, second = (Prepared.read(tmp_path / name / "prepared") for name in ("one", "two"))
+    assert first == second
+    assert choose.SAMPLE_FILES[0] != FILE_NAME
+
+
+def test_the_engines_of_serve_import_neither_scikit_learn_nor_pandas(tmp_path: Path) -> None:
+    prepared(tmp_path, CASES["data frame of trees"][0])
+    program = f"""
+import sys
+from pathlib import Path
+import modelway_server.serving
+from modelway_server.engines.load import load_prepared
+runtime = load_prepared(Path({str(tmp_path / "models")!r}), Path({str(tmp_path / "prepared")!r}))
+runtime.warm_up()
+assert runtime.engine == "onnx"
+heavy = {{"sklearn", "scipy", "pandas", "skl2onnx", "onnx", "joblib"}} & {{name.partition(".")[0] for name in sys.modules}}
+print(", ".join(sorted(heavy)) or "none")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("none", "")
+
+
+def test_workers_share_a_session_that_was_opened_before_they_were_forked(launched: Callable[..., Served]) -> None:
+    server = launched("--workers=2", model=CASES["forest"][0]).started()
+    for _ in range(20):
+        reply = server.infer(
+            {"inputs": [{"name": "x", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}]}
+        )
+        assert reply.body["outputs"][0]["data"] == [NAMES[0]]
+    told = server.request("GET", "/v2/models/model").body["parameters"]
+    assert (told["engine"], "300 rows" in told["engine_reason"]) == ("onnx", True)
