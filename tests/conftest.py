@@ -19,3 +19,6 @@ settings.load_profile("modelway")
 
 # As an image would that holds packages of its own: these are the tests'. Servers that tests start inherit it.
 os.environ["MODELWAY_TRUSTED_TYPES"] = "support.*"
+
+# Tests may import ONNX Runtime before the server's package, which keeps it from reporting to its maker.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -107,14 +107,27 @@ class Draft:
         """Make the bytes durable and give the file its name, read-only for everybody, in one step.
 
         Args:
+            name: what it is called in the draft's directory.
+        """
+        with storage_errors(self._directory):
+            os.fsync(self._file.fileno())
+            os.fchmod(self._file.fileno(), 0o444)
+            give_name(self.path, self._directory / name)
+
+    def move(self, name: str) -> None:
+        """Give the file a name below a folder that is not whole yet, read-only for everybody; the folder is published later.
+
+        The disk is not waited for: with a thousand files that would take longer than fetching them, and after a crash of
+        the node the folder is fetched again.
+
+        Args:
             name: a path relative to the draft's directory.
         """
         target = self._directory / name
         with storage_errors(self._directory):
-            os.fsync(self._file.fileno())
             os.fchmod(self._file.fileno(), 0o444)
             target.parent.mkdir(parents=True, exist_ok=True)
-            give_name(self.path, target)
+            self.path.replace(target)
 
     def __enter__(self) -> Self:
         return self

@@ -43,7 +43,7 @@ class FolderDraft:
 
     def keep(self, path: str, draft: Draft) -> None:
         """Put a whole file into the folder under its relative path."""
-        draft.publish(f"{FOLDER_DRAFT}/{path}")
+        draft.move(f"{FOLDER_DRAFT}/{path}")
         self.digests[path] = draft.digest.removeprefix("sha256:")
         self.size += draft.size
 
