@@ -28,10 +28,17 @@ SELECTIONS = {
     "formats/xgboost": ("pyproject.toml", "--extra", "xgboost"),
     "bench-naive": ("--group", "bench-naive"),
     "bench-mlserver": ("--group", "bench-mlserver"),
+    "clients-kserve": ("--group", "clients-kserve"),
+    "clients-triton": ("--group", "clients-triton"),
 }
 """What each lock file is compiled from; those of `formats` are what a server image gets beside server.lock where it is asked for."""
 
-PEERS = {"bench-naive": {"joblib", "scikit-learn"}, "bench-mlserver": {"joblib", "scikit-learn"}}
+PEERS: dict[str, set[str]] = {
+    "bench-naive": {"joblib", "scikit-learn"},
+    "bench-mlserver": {"joblib", "scikit-learn"},
+    "clients-kserve": set(),
+    "clients-triton": set(),
+}
 """Locks that share with development only the versions of these packages; all others share all of them."""
 
 HEADER = "# Compiled by `make lock`; compiled from sha256:"
