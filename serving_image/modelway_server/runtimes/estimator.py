@@ -28,7 +28,7 @@ from modelway_server.runtimes.introspection import Blueprint, inspect
 from modelway_server.runtimes.labels import name_labels
 from modelway_server.runtimes.outputs import describe_outputs, name_outputs, settle
 from modelway_server.runtimes.parts import serve_single_threaded
-from modelway_server.runtimes.pickles import describe, differs, load, version_mismatch
+from modelway_server.runtimes.pickles import Unpickled, describe, differs, load, version_mismatch
 from modelway_server.runtimes.trial import Call, complete, find_row
 from modelway_server.runtimes.trust import trust
 from modelway_server.runtimes.unservable import cannot_answer
@@ -172,7 +172,15 @@ def load_estimator(path: Path, method: str, trusted_types: Iterable[str] = ()) -
     Raises:
         LoadFailure: the file is no model, or not one that can be served.
     """
-    unpickled = load(path, trust(trusted_types))
+    return runtime_of(load(path, trust(trusted_types)), method)
+
+
+def runtime_of(unpickled: Unpickled, method: str) -> EstimatorRuntime:
+    """The runtime of an object that was read from a file.
+
+    Raises:
+        LoadFailure: it cannot be served.
+    """
     estimator = unpickled.content
     methods = _methods(estimator, method)
     _check_fitted(estimator)

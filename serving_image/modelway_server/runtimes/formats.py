@@ -84,7 +84,13 @@ class OwnFormat:
 
 
 OWN = {
-    own.name: own for own in (OwnFormat("sklearn", "scikit-learn (joblib or pickle)", "server", ("sklearn", "joblib")),)
+    own.name: own
+    for own in (
+        OwnFormat("sklearn", "scikit-learn (joblib or pickle)", "server", ("sklearn", "joblib")),
+        OwnFormat("skops", "skops", "skops", ("skops",)),
+        OwnFormat("xgboost", "XGBoost", "xgboost", ("xgboost",)),
+        OwnFormat("lightgbm", "LightGBM", "lightgbm", ("lightgbm",)),
+    )
 }
 """Our formats, by name."""
 
@@ -124,16 +130,12 @@ def _own(path: Path, asked: str) -> OwnFormat:
         raise InvalidArtifact(f"{path.name} is no model that is known: its bytes are none of {known}")
     if found is not None and asked not in {"auto", found}:
         raise InvalidArtifact(
-            f"{path.name} is a model of {_title(found)}, and model.format says {asked} ({OWN[asked].title})",
+            f"{path.name} is a model of {OWN[found].title}, and model.format says {asked} ({OWN[asked].title})",
             remedy=f"Set model.format to {found} or auto, or upload the model that was meant.",
         )
     if (found or asked) not in OWN:
         raise UnsupportedModel(f"{path.name} is a model of {found}, which this server does not serve")
     return OWN[found or asked]
-
-
-def _title(name: str) -> str:
-    return OWN[name].title if name in OWN else name
 
 
 def _only_file(folder: Path) -> Path:

@@ -6,6 +6,7 @@ Every failure becomes one of the load failures that users read, with the remedy 
 import mmap
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,20 @@ from modelway_server.runtimes.recognise import is_compressed
 from modelway_server.runtimes.trust import Trust
 from modelway_server.runtimes.unpickler import unpickle
 
-_READERS = {"modelway_server", "joblib", "pickle", "numpy", "gzip", "bz2", "lzma", "zlib", "_compression"}
+_READERS = {
+    "modelway_server",
+    "joblib",
+    "pickle",
+    "numpy",
+    "gzip",
+    "bz2",
+    "lzma",
+    "zlib",
+    "_compression",
+    "skops",
+    "zipfile",
+    "json",
+}
 """Where a file that is damaged fails."""
 _SAVED_VERSION = re.compile(rb"_sklearn_version.{1,5}?(\d+\.\d+[0-9A-Za-z.]*)", re.DOTALL)
 _ABSENT = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '(?P<module>[^']+)'")
@@ -56,11 +70,26 @@ def load(path: Path, trust: Trust) -> Unpickled:
         LoadFailure: the file holds no pickle, or the object cannot be built here.
     """
     compressed = is_compressed(path)
+    by_joblib = compressed or _holds(path, b"NumpyArrayWrapper")
     saved_with = None if compressed else _saved_version(path)
+    return rebuild(path, lambda: unpickle(path, trust, by_joblib=by_joblib), saved_with)
+
+
+def rebuild(path: Path, build: Callable[[], Any], saved_with: str | None) -> Unpickled:
+    """What a function makes of a file of scikit-learn's objects, its failures as load failures.
+
+    Args:
+        path: the file.
+        build: makes the object.
+        saved_with: version of scikit-learn that the file names.
+
+    Raises:
+        LoadFailure: the object cannot be built here.
+    """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            content = unpickle(path, trust, by_joblib=compressed or _holds(path, b"NumpyArrayWrapper"))
+            content = build()
         except LoadFailure:
             raise
         except Exception as error:

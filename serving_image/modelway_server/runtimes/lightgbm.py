@@ -1,0 +1,145 @@
+"""LightGBM models saved as text by `save_model`.
+
+The booster itself answers, as LightGBM's own scikit-learn classes would: a label or probabilities where the objective is
+a classification, else the number that it gives. LightGBM's reader ends the process on a damaged file, so the file's own
+account of its sizes is checked first.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from modelway_server.errors import InvalidArtifact, RuntimeVersionMismatch, UnsupportedModel
+from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.formats import Options
+from modelway_server.runtimes.table import Evaluate, Table, TableRuntime, binary, codes_of, columns_of, several
+from modelway_server.runtimes.threads import threads
+
+_FORMATS = {"v2", "v3", "v4"}
+"""Layouts of the text that this library reads."""
+_REMEDY = "Compare its size and checksum with the file that was saved by booster.save_model, and upload it again."
+_HEADER = re.compile(rb"(\w+)=([^\n]*)\n")
+
+
+def load(path: Path, options: Options) -> Runtime:
+    """The booster in a file.
+
+    Raises:
+        LoadFailure: the file is no model, or not one that can be served.
+    """
+    header = _checked(path)
+    try:
+        booster = lightgbm.Booster(model_file=str(path))
+    except (lightgbm.basic.LightGBMError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    objective = header.get("objective", "").partition(" ")[0]
+    description = {
+        "estimator": f"lightgbm.Booster ({objective or 'custom objective'})",
+        "lightgbm": lightgbm.__version__,
+        "saved_with_lightgbm": f"text {header['version']}",
+    }
+    return TableRuntime("lightgbm", _table(booster, header, objective), options.method, description)
+
+
+def _table(booster: lightgbm.Booster, header: dict[str, str], objective: str) -> Table:
+    categories = _categories(booster, header)
+    names = header.get("feature_names", "").split(" ")
+    named = names != [f"Column_{index}" for index in range(len(names))]
+    columns = columns_of(names if named else None, booster.num_feature(), categories)
+    count = threads()
+
+    def answer(rows: NDArray[np.float64]) -> NDArray[Any]:
+        return np.asarray(booster.predict(rows, num_threads=count))
+
+    methods, classes = _methods(objective, int(header.get("num_class", "1")), answer)
+    return Table(columns, named, codes_of(columns, categories), methods, classes)
+
+
+def _methods(objective: str, count: int, answer: Evaluate) -> tuple[dict[str, Evaluate], tuple[Any, ...] | None]:
+    if objective == "binary":
+        return binary(answer), (0, 1)
+    if objective in {"multiclass", "multiclassova"}:
+        return several(answer), tuple(range(count))
+    return {"predict": answer}, None
+
+
+def _categories(booster: lightgbm.Booster, header: dict[str, str]) -> dict[int, Sequence[Any]]:
+    """The values of each column that was a category of pandas, in the order of their codes.
+
+    Raises:
+        UnsupportedModel: the file does not tell which columns they are.
+    """
+    known = booster.pandas_categorical or []
+    if not known:
+        return {}
+    told = header.get("feature_infos", "").split(" ")
+    coded = [index for index, info in enumerate(told) if ":" in info and not info.startswith("[")]
+    if len(coded) != len(known):
+        raise UnsupportedModel(
+            f"{len(known)} columns of the training data were categories, and the file shows {len(coded)} of them",
+            remedy="Give the model unordered categories with two values or more, or numbers in their place.",
+        )
+    return dict(zip(coded, known, strict=True))
+
+
+def _checked(path: Path) -> dict[str, str]:
+    """The head of the text, once its trees are as long as it says.
+
+    Raises:
+        InvalidArtifact: they are not, or the text has no end.
+        RuntimeVersionMismatch: it has another layout.
+    """
+    content = path.read_bytes()
+    start = content.find(b"\nTree=0\n") + 1
+    end = content.find(b"end of trees\n")
+    head = content[: start or max(end, 0)]
+    header = {key.decode(): value.decode(errors="replace") for key, value in _HEADER.findall(head)}
+    version = header.get("version", "")
+    if version and version not in _FORMATS:
+        raise RuntimeVersionMismatch(
+            f"saved in LightGBM's text layout {version}, served with {lightgbm.__version__}, which reads up to v4",
+            remedy="Run a server image with the LightGBM that saved the model, or save it with that of the image.",
+        )
+    if not version or end < 0 or not header.get("max_feature_idx", "").isdigit():
+        raise _damaged(path, "its head or its end is missing")
+    sizes = header.get("tree_sizes", "").split()
+    if not all(size.isdigit() for size in sizes) or (start and start + sum(map(int, sizes)) > end):
+        raise _damaged(path, "its trees are shorter than it says")
+    _check_trees(path, content[start:end] if start else b"", list(map(int, sizes)))
+    return header
+
+
+def _check_trees(path: Path, text: bytes, sizes: list[int]) -> None:
+    """Hold every tree against its size and its numbers of leaves, children and values.
+
+    Raises:
+        InvalidArtifact: one is damaged.
+    """
+    position = 0
+    for number, size in enumerate(sizes):
+        tree = text[position : position + size]
+        position += size
+        fields = dict(_HEADER.findall(tree))
+        if not tree.startswith(f"Tree={number}\n".encode()) or not _is_whole(fields):
+            raise _damaged(path, f"tree {number} is damaged")
+
+
+def _is_whole(fields: dict[bytes, bytes]) -> bool:
+    leaves = fields.get(b"num_leaves", b"")
+    if not leaves.isdigit() or int(leaves) < 1 or len(fields.get(b"leaf_value", b"").split()) != int(leaves):
+        return False
+    splits = int(leaves) - 1
+    children = [
+        fields.get(name, b"").split() for name in (b"left_child", b"right_child", b"split_feature", b"threshold")
+    ]
+    return splits == 0 or all(len(values) == splits for values in children)
+
+
+def _damaged(path: Path, what: str) -> InvalidArtifact:
+    text = " ".join(what.split())[:300]
+    return InvalidArtifact(f"{path.name} is a LightGBM model that is truncated or damaged ({text})", remedy=_REMEDY)

@@ -1,0 +1,10 @@
+"""How many threads a native library may use: what the operator derives from the pod's CPU."""
+
+import os
+from collections.abc import Mapping
+
+
+def threads(environ: Mapping[str, str] = os.environ) -> int:
+    """OMP_NUM_THREADS, or 1: a server's workers are what runs in parallel."""
+    said = environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(said)) if said.isascii() and said.isdigit() else 1

@@ -1,0 +1,165 @@
+"""XGBoost models saved by `save_model`: JSON (.json) or its binary form (.ubj).
+
+The booster itself answers, in place, as XGBoost's own scikit-learn classes would: a label or probabilities where the
+objective is a classification, else the number that it gives. Source: XGBoost's "Introduction to Model IO" and
+"Categorical Data".
+"""
+
+import json
+import logging
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch
+from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.formats import Options
+from modelway_server.runtimes.table import Evaluate, Table, TableRuntime, binary, codes_of, columns_of, several
+from modelway_server.runtimes.threads import threads
+
+_LOGGER = logging.getLogger(__name__)
+_FLOAT32_MAX = float(np.finfo(np.float32).max)
+_JSON_VERSION = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]')
+_UBJ_VERSION = re.compile(rb"version\[(?:#L.{8}|)(?:i|U)(.)(?:i|U)(.)(?:i|U)(.)", re.DOTALL)
+_HEAD_OF_MESSAGE = re.compile(r"^\[[\d:]+\] \S+: ")
+
+
+def load(path: Path, options: Options) -> Runtime:
+    """The booster in a file.
+
+    Raises:
+        LoadFailure: the file is no model, or not one that can be served.
+    """
+    saved_with = _saved_version(path)
+    if saved_with is None:  # XGBoost's own reader of the binary form takes what was cut off for its end
+        raise _failure(path, "its end is missing", None)
+    try:
+        booster = xgboost.Booster()
+        booster.load_model(bytearray(path.read_bytes()))  # from a file it would go by the name
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        raise _failure(path, str(error), saved_with) from error
+    booster.set_param({"nthread": threads()})
+    learner = json.loads(booster.save_config())["learner"]
+    objective = learner["learner_train_param"]["objective"]
+    description = {
+        "estimator": f"xgboost.Booster ({objective})",
+        "xgboost": xgboost.__version__,
+        "saved_with_xgboost": saved_with,
+    }
+    if _is_newer(saved_with):
+        _LOGGER.warning("saved with XGBoost %s, served with %s", saved_with, xgboost.__version__)
+    return TableRuntime("xgboost", _table(booster, learner, objective), options.method, description)
+
+
+def _table(booster: xgboost.Booster, learner: dict[str, Any], objective: str) -> Table:
+    categories = _categories(booster)
+    columns = columns_of(booster.feature_names, booster.num_features(), categories)
+    answer = _answers(booster, learner["learner_train_param"]["booster"])
+    count = int(learner["learner_model_param"]["num_class"])
+    single = int(learner["learner_model_param"]["num_target"]) <= 1
+    classes: tuple[Any, ...] | None = None
+    if objective in {"binary:logistic", "binary:hinge", "binary:logitraw"} and single:
+        methods, classes = _binary(objective, answer), (0, 1)
+    elif objective == "binary:logistic":
+        methods = {"predict": lambda rows: (answer(rows) > 0.5).astype(np.int64), "predict_proba": answer}
+    elif objective in {"multi:softprob", "multi:softmax"}:
+        methods, classes = several(_probabilities(objective, booster, answer)), tuple(range(count))
+    else:
+        methods = {"predict": answer}
+    return Table(
+        columns,
+        bool(booster.feature_names),
+        codes_of(columns, categories),
+        methods,
+        classes,
+        max_magnitude=_FLOAT32_MAX,
+    )
+
+
+def _answers(booster: xgboost.Booster, kind: str, *, margin: bool = False) -> Evaluate:
+    """What the booster gives; of as many rounds as XGBoost's scikit-learn classes take, when one of them saved it."""
+    best = booster.attr("best_iteration") if booster.attr("scikit_learn") and kind != "gblinear" else None
+    rounds = (0, 0) if best is None else (0, int(best) + 1)
+
+    def answer(rows: NDArray[np.float64]) -> NDArray[Any]:
+        given = booster.inplace_predict(
+            rows, iteration_range=rounds, predict_type="margin" if margin else "value", validate_features=False
+        )
+        return np.asarray(given)
+
+    return answer
+
+
+def _binary(objective: str, answer: Evaluate) -> dict[str, Evaluate]:
+    if objective == "binary:logistic":
+        return binary(answer)
+    if objective == "binary:hinge":
+        return {"predict": lambda rows: answer(rows).astype(np.int64)}
+    return {"predict": lambda rows: (answer(rows) > 0).astype(np.int64), "decision_function": answer}
+
+
+def _probabilities(objective: str, booster: xgboost.Booster, answer: Evaluate) -> Evaluate:
+    """Those of each class, which multi:softmax itself turns into the label."""
+    if objective == "multi:softprob":
+        return answer
+    margin = _answers(booster, "", margin=True)
+
+    def probabilities(rows: NDArray[np.float64]) -> NDArray[Any]:
+        scores = margin(rows)
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+    return probabilities
+
+
+def _categories(booster: xgboost.Booster) -> dict[int, Sequence[Any]]:
+    """The known values of each column of categories, in the order of their codes; none where the model keeps none."""
+    if "c" not in (booster.feature_types or ()):
+        return {}
+    model = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]
+    encoded = model.get("gbtree", model).get("model", {}).get("cats", {}).get("enc", [])
+    return {index: values for index, column in enumerate(encoded) if (values := _decoded(column))}
+
+
+def _decoded(column: dict[str, Any]) -> list[Any]:
+    """Strings lie behind one another as bytes, with the offset of each; numbers are listed."""
+    values = column["values"]
+    if "offsets" not in column:
+        return list(values)
+    text, offsets = bytes(value % 256 for value in values), column["offsets"]
+    return [text[start:end].decode() for start, end in pairwise(offsets)]
+
+
+def _saved_version(path: Path) -> str | None:
+    """The version in the last bytes of the file."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 200))
+        tail = file.read()
+    if found := _JSON_VERSION.search(tail):
+        return ".".join(part.decode() for part in found.groups())
+    found = _UBJ_VERSION.search(tail)
+    return ".".join(str(part[0]) for part in found.groups()) if found else None
+
+
+def _is_newer(version: str) -> bool:
+    ours = [int(part) for part in xgboost.__version__.split(".")[:2]]
+    return [int(part) for part in version.split(".")[:2]] > ours
+
+
+def _failure(path: Path, message: str, saved_with: str | None) -> LoadFailure:
+    what = _HEAD_OF_MESSAGE.sub("", message).partition("\n")[0][:300]
+    if saved_with and _is_newer(saved_with):
+        return RuntimeVersionMismatch(
+            f"saved with XGBoost {saved_with}, served with {xgboost.__version__}: {what}",
+            remedy=f"Run a server image with XGBoost {saved_with}, or save the model with {xgboost.__version__}.",
+        )
+    return InvalidArtifact(
+        f"{path.name} is an XGBoost model that is truncated or damaged ({what})",
+        remedy="Compare its size and checksum with the file that was saved by model.save_model, and upload it again.",
+    )
