@@ -9,6 +9,7 @@
 #   make bench-operator  what up to 1000 models cost the operator (BENCH_SIZES=1,100 is short, JSON=file, WRITE=1 refreshes
 #                        docs/performance.md)
 #   make bench-server    our server beside a naive FastAPI app and MLServer (ROUNDS=1 is short; JSON=, WRITE=1 as above)
+#   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
 #   make clean           remove all that can be made again
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -24,7 +25,7 @@ SPACE := $(subst ,, )
 SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
 
-.PHONY: demo test check generate lock image e2e bench-operator bench-server clean
+.PHONY: demo test check generate lock image e2e bench-operator bench-server fuzz clean
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -66,6 +67,9 @@ bench-operator: .venv/ready
 
 bench-server: .venv/ready
 	$(BIN)/python -m bench.server $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
+
+fuzz: .venv/ready
+	cd tests && ../$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60) --seed 0
 
 clean:
 	rm -rf .venv dist build models .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache

@@ -1,30 +1,14 @@
 """What a client can do to the server's resources: bodies, heads, time, and the model's only thread."""
 
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
-
-import pytest
 
 from support.models import WINE
 from support.served import Served
+from support.sockets import raw
 from support.waiting import eventually
 
 ROWS = {"inputs": [{"name": "rows", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}]}
-
-
-def raw(server: Served, content: bytes, *, close: bool = False) -> bytes:
-    """What comes back for bytes as they are, until the server closes."""
-    address = urlsplit(server.addresses["http"])
-    with socket.create_connection((address.hostname, address.port or 0), timeout=30) as connection:
-        connection.sendall(content)
-        if close:
-            connection.shutdown(socket.SHUT_WR)
-        received = b""
-        while chunk := connection.recv(65536):
-            received += chunk
-        return received
 
 
 def test_a_body_over_the_cap_is_refused_before_it_is_read_whole(forest: Served) -> None:
@@ -43,23 +27,6 @@ def test_a_chunked_body_over_the_cap_is_refused(forest: Served) -> None:
 def test_a_client_that_asks_first_need_not_send_what_is_too_large(forest: Served) -> None:
     head = b"POST /v2/models/model/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\nExpect: 100-continue\r\n\r\n"
     assert raw(forest, head).startswith(b"HTTP/1.1 413")
-
-
-@pytest.mark.parametrize(
-    ("request_bytes", "status"),
-    [
-        (b"GET /v2 HTTP/1.1\r\n\r\n", 400),
-        (b"GET /v2 HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n", 400),
-        (b"GET /v2 HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 200 + b"X: " + b"y" * 70_000, 431),
-        (b"POST /v2 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-        (b"GET /v2 HTTP/1.1\nHost: x\n\n", 400),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
-    ],
-)
-def test_what_is_not_one_proper_request_is_refused(forest: Served, request_bytes: bytes, status: int) -> None:
-    if request_bytes.count(b"Host") == 0 and request_bytes.startswith(b"GET"):
-        request_bytes = request_bytes[:-2] + b"Connection: close\r\n\r\n"
-    assert raw(forest, request_bytes).startswith(b"HTTP/1.1 %d" % status)
 
 
 def test_probes_answer_while_the_model_works(told: Served) -> None:

@@ -201,10 +201,14 @@ def error_body(message: str, field: str | None = None) -> bytes:
 
 
 def check_host(scope: Scope, head: Head) -> None:
-    """Refuse an HTTP/1.1 request that has no Host, or more than one (RFC 9112, section 3.2).
+    """Refuse an HTTP/1.1 request that has no Host, or more than one, and what is older than HTTP/1.0.
+
+    Source: RFC 9112, sections 2.3 and 3.2.
 
     Raises:
-        MalformedRequest: it has.
+        MalformedRequest: it is such a request.
     """
+    if scope["http_version"] not in {"1.1", "1.0"}:
+        raise MalformedRequest(f"HTTP/{scope['http_version']} is not spoken here; send HTTP/1.1")
     if head.hosts > 1 or (head.hosts == 0 and scope["http_version"] == "1.1"):
         raise MalformedRequest(f"an HTTP/1.1 request has exactly one Host header, this one has {head.hosts}")

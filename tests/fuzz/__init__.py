@@ -1,0 +1,1 @@
+"""Hostile bytes for everything that reads a request; `make fuzz SECONDS=60`."""

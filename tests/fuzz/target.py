@@ -1,0 +1,116 @@
+"""One input for the codecs: its first bytes choose the model and the reader, the rest is a body."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numpy as np
+from sklearn.linear_model import LinearRegression
+
+from modelway_server.dataplane import DataPlane, Identity, Query
+from modelway_server.errors import InputError
+from modelway_server.pages import examples
+from modelway_server.protocol.binary import write_raw
+from modelway_server.protocol.compression import Inflater, compress
+from support.models import WINE, WINE_KINDS, mixed_pipeline, text_pipeline
+from support.subjects import subject_of, warmed
+
+MAX_BODY: Final = 4096
+PLANES: Final = [
+    DataPlane(warmed(model), Identity(name="model"))
+    for model in (mixed_pipeline(), text_pipeline(), LinearRegression().fit(WINE[:, :3], WINE_KINDS))
+]
+
+
+def read_one(content: bytes) -> None:
+    """Read an input as a server would; only a refusal that names the fault may come of it.
+
+    Raises:
+        AssertionError: what was read is not what the model takes.
+        Exception: a defect.
+    """
+    if len(content) < 3:
+        return
+    plane, reader = PLANES[content[0] % len(PLANES)], READERS[content[1] % len(READERS)]
+    try:
+        query = reader(plane, content[2], content[3:])
+    except InputError:
+        return
+    assert query.rows.count > 0
+    plane.kind_of(query)
+
+
+def seeds() -> Iterator[bytes]:
+    """Inputs that are answered, one of each reader and model."""
+    for index, plane in enumerate(PLANES):
+        subject = subject_of(plane.runtime)
+        documents = [
+            examples.v2_request(subject),
+            examples.v1_request(subject),
+            examples.mlflow_request(subject),
+            examples.rows_request(subject),
+        ]
+        for reader, document in enumerate(documents):
+            body = json.dumps(document).encode()
+            yield bytes([index, reader, 0]) + body
+            yield bytes([index, PACKED, reader]) + compress(body)
+        yield bytes([index, CSV, 0]) + b"age,city,member\n1,Oslo,no\n,,yes\n"
+        yield bytes([index, BINARY, 0]) + _binary_seed(index)
+        yield bytes([index, BINARY, 0]) + _binary_seed(index, "BYTES")
+
+
+def _binary_seed(index: int, datatype: str = "FP64") -> bytes:
+    values = np.array([["a", "b", "c"]], dtype=object) if datatype == "BYTES" else np.ones((1, 3))
+    raw = write_raw(values)
+    tensor = {"name": "input", "shape": [1, 3], "datatype": datatype, "parameters": {"binary_data_size": len(raw)}}
+    asked = {"inputs": [tensor], "parameters": {"binary_data_output": True}, "id": str(index)}
+    header = json.dumps(asked).encode()
+    return len(header).to_bytes(2, "big") + header + raw
+
+
+def _read_binary(plane: DataPlane, _: int, body: bytes) -> Query:
+    return plane.read_infer(body[2:], int.from_bytes(body[:2], "big"))
+
+
+def _read_packed(plane: DataPlane, choice: int, body: bytes) -> Query:
+    """In pieces, as it would arrive."""
+    inflater = Inflater("gzip" if choice < 128 else "deflate", MAX_BODY)
+    for begin in range(0, len(body), 7):
+        inflater.feed(body[begin : begin + 7])
+    return READERS[choice % 4](plane, 0, inflater.finish())
+
+
+Reader = Callable[[DataPlane, int, bytes], Query]
+READERS: Final[list[Reader]] = [
+    lambda plane, _, body: plane.read_infer(body),
+    lambda plane, _, body: plane.read_predict(body),
+    lambda plane, _, body: plane.read_invocations(body),
+    lambda plane, _, body: plane.read_rows(body),
+    lambda plane, _, body: plane.read_csv(body),
+    _read_binary,
+    _read_packed,
+]
+CSV, BINARY, PACKED = 4, 5, 6
+
+
+def dictionary() -> list[str]:
+    """Words that the protocols know, for libFuzzer to put together."""
+    words: list[Any] = ["inputs", "outputs", "instances", "rows", "dataframe_split", "dataframe_records", "columns"]
+    words += ["data", "shape", "datatype", "name", "parameters", "params", "method", "classes", "classification"]
+    words += ["binary_data_size", "binary_data_output", "binary_data", "content_type", "base64", "datetime"]
+    words += [
+        "FP16",
+        "FP32",
+        "FP64",
+        "INT64",
+        "UINT64",
+        "BOOL",
+        "BYTES",
+        "age",
+        "city",
+        "member",
+        "x0",
+        "null",
+        "1e400",
+    ]
+    return [f'"{word}"' for word in words]
