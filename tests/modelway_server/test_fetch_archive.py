@@ -5,21 +5,25 @@ import gzip
 import os
 import stat
 import tarfile
+import tempfile
 import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from modelway_server.artifacts import archive, manifest, tars
 from modelway_server.artifacts.fetch import Bring, fetch, in_time
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.artifacts.uri import parse_uri
-from modelway_server.errors import ArtifactTooLarge, FetchTimeout, InvalidArtifact
+from modelway_server.errors import ArtifactTooLarge, FetchTimeout, InvalidArtifact, LoadFailure
 from support.packed import MLFLOW, tar_entry, write_folder, write_tar, write_zip, zip_entry
 
 MIB = 1 << 20
@@ -269,6 +273,38 @@ def test_a_zip_of_a_million_names_costs_no_memory(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * MIB
+
+
+def _packed(write: Callable[..., Path], name: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return write(Path(folder) / name, below("m/").items()).read_bytes()
+
+
+ARCHIVES = (_packed(write_zip, "a.zip"), _packed(write_tar, "a.tar"), _packed(write_tar, "a.tgz"))
+
+
+@settings(max_examples=200)
+@given(
+    kind=st.sampled_from(range(len(ARCHIVES))),
+    changes=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4)), min_size=1, max_size=4),
+    length=st.floats(0.2, 1.2),
+)
+def test_whatever_is_changed_in_an_archive_has_a_reason_and_stays_inside(
+    kind: int, changes: list[tuple[float, bytes]], length: float
+) -> None:
+    content = ARCHIVES[kind]
+    changed = bytearray(content)
+    for place, put in changes:
+        at = int(place * len(content))
+        changed[at : at + len(put)] = put
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "model").write_bytes(changed[: int(length * len(changed))])
+        with suppress(LoadFailure):
+            fetched(folder / "model", max_bytes=MIB)
+        left = {path.name for path in (folder / "dest").iterdir()}
+        assert left in ({".modelway.json", "model"}, set())
+        assert {path.name for path in folder.iterdir()} == {"model", "dest"}
 
 
 def test_the_deadline_holds_while_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
