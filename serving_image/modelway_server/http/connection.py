@@ -10,6 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from modelway_server.http.joined_writes import JoinedWrites
 from modelway_server.protocol.strict_json import dumps
 
 HEAD_SECONDS = 10.0
@@ -39,7 +40,7 @@ class Connection(HttpToolsProtocol):
             self.transport = transport
             self._refuse(503, f"there are {self._max_connections} connections, as many as there may be; try again")
             return
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport))  # type: ignore[arg-type]  # it has all that is called
         self.timeout_keep_alive_task = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -70,6 +71,11 @@ class Connection(HttpToolsProtocol):
         self._in_head = False
         self._stop_head_timer()
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is complete, also one without a body."""
+        self.transport.flush()  # type: ignore[attr-defined]  # see connection_made
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP as all other errors are answered."""

@@ -1,0 +1,51 @@
+"""An answer is one packet, whatever it consists of."""
+
+import asyncio
+from typing import Any
+
+from modelway_server.http.joined_writes import JoinedWrites
+
+HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+class _Transport(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[Any] = []
+
+    def write(self, data: Any) -> None:
+        self.said.append(data)
+
+    def close(self) -> None:
+        self.said.append("closed")
+
+    def is_closing(self) -> bool:
+        return "closed" in self.said
+
+
+def test_a_head_waits_for_its_body() -> None:
+    plain = _Transport()
+    joined = JoinedWrites(plain)
+    joined.write(HEAD)
+    assert plain.said == []
+    joined.write(b"body")
+    joined.write(b"more")
+    assert plain.said == [HEAD + b"body", b"more"]
+
+
+def test_what_asks_a_client_to_go_on_is_sent_at_once() -> None:
+    plain = _Transport()
+    JoinedWrites(plain).write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert plain.said == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+
+
+def test_an_answer_without_a_body_is_sent_at_its_end() -> None:
+    plain = _Transport()
+    joined = JoinedWrites(plain)
+    joined.write(HEAD)
+    joined.flush()
+    joined.flush()
+    joined.write(HEAD)
+    joined.close()
+    assert plain.said == [HEAD, HEAD, "closed"]
+    assert joined.is_closing()
