@@ -144,9 +144,9 @@ def test_the_document_is_served(mixed: Served) -> None:
 
 
 def test_a_model_of_many_columns_has_a_page_of_some() -> None:
-    wide = warmed(LinearRegression().fit(np.eye(1500), np.zeros(1500)))
+    wide = warmed(LinearRegression().fit(np.zeros((2, 250)), [0.0, 1.0]))
     page = HumanPage(subject_of(wide)).render(b"x").decode()
-    assert "and 1,300 more columns" in page
+    assert "and 50 more columns" in page
 
 
 def test_missing_and_dated_values_are_shown_as_requests_send_them() -> None:
