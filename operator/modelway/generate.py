@@ -6,26 +6,17 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from modelway.api.crd import custom_resource_definition
+from modelway.yaml_text import yaml_text
 
 _HEADER = "# Made from the API types by `make generate`; changes by hand are lost.\n"
 _COPIES = ("crds/modeldeployments.yaml", "charts/modelway/files/modeldeployments.yaml")
 
 
-class _Dumper(yaml.SafeDumper):
-    """Writes everything out in full: no anchors, which many readers of YAML do not follow."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-        return True
-
-
 def crd_yaml() -> str:
     """The CustomResourceDefinition as the text of a file, the same at every call."""
-    return _HEADER + yaml.dump(custom_resource_definition(), Dumper=_Dumper, sort_keys=False, width=120)
+    return _HEADER + yaml_text(custom_resource_definition())
 
 
 def stale_files(root: Path) -> list[Path]:

@@ -13,14 +13,15 @@ TRACK_LABEL = "modelway.dev/track"
 REVISION_LABEL = "modelway.dev/revision"
 STABLE = "stable"
 
-FETCH, SERVE = "fetch", "serve"
-HTTP_PORT, METRICS_PORT = 8080, 8082
-MODEL_DIRECTORY, TRAFFIC_DIRECTORY, TEMPORARY_DIRECTORY = "/mnt/models", "/mnt/traffic", "/tmp"  # noqa: S108
+FETCH, PREPARE, SERVE = "fetch", "prepare", "serve"
+HTTP_PORT, GRPC_PORT, METRICS_PORT = 8080, 8081, 8082
+MODEL_DIRECTORY, PREPARED_DIRECTORY, TRAFFIC_DIRECTORY = "/mnt/models", "/mnt/prepared", "/mnt/traffic"
+TEMPORARY_DIRECTORY = "/tmp"  # noqa: S108 -- a volume of the pod
 USER_ID = 65532
 
 _TEMPORARY_SPACE = "256Mi"
 _MODEL_SPACE_MARGIN = 16 << 20
-"""Bytes in the model's volume beside the model file: its record."""
+"""Bytes in a volume beside the model, or beside what was made of it: a record of it."""
 _TERMINATION_MARGIN_SECONDS = 15
 _STARTUP_MARGIN_SECONDS = 10
 """The server reports by itself that loading took too long; the startup probe must not be faster."""
@@ -43,7 +44,7 @@ def selector_labels(deployment: ModelDeployment) -> dict[str, str]:
 
 
 def pod_template(deployment: ModelDeployment, revision: Revision, settings: Settings) -> dict[str, Any]:
-    """The `PodTemplateSpec` of a revision: fetch the model, then serve it, under the restricted Pod Security Standard."""
+    """The `PodTemplateSpec` of a revision: fetch the model, try and prepare it, then serve it, under the restricted Pod Security Standard."""
     metadata: dict[str, Any] = {"labels": _labels(deployment, revision)}
     scheduling = deployment.spec.scheduling
     if scheduling is not None and scheduling.annotations:
@@ -62,7 +63,7 @@ def pod_template(deployment: ModelDeployment, revision: Revision, settings: Sett
             "fsGroup": USER_ID,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "initContainers": [_fetch_container(deployment, settings)],
+        "initContainers": [_fetch_container(deployment, settings), _prepare_container(deployment, settings)],
         "containers": [_serve_container(deployment, revision, settings)],
         "volumes": _volumes(deployment),
         **_placement(deployment, revision),
@@ -96,6 +97,36 @@ def _fetch_container(deployment: ModelDeployment, settings: Settings) -> dict[st
     return container
 
 
+def _prepare_container(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
+    """Tries the model before anything serves; it may run the model's code, so it sees no credentials."""
+    model, runtime = deployment.spec.model, deployment.spec.runtime
+    return {
+        **_container(PREPARE, deployment, settings),
+        "args": [
+            "prepare",
+            f"--model-dir={MODEL_DIRECTORY}",
+            f"--prepared-dir={PREPARED_DIRECTORY}",
+            f"--format={model.format}",
+            f"--method={runtime.method}",
+            f"--engine={runtime.engine}",
+            f"--tolerance={runtime.tolerance}",
+            *_trusted(deployment),
+            f"--timeout={runtime.limits.startup_timeout_seconds}",
+        ],
+        "env": [*_thread_counts(deployment, settings), *map(_variable, runtime.env)],
+        "volumeMounts": [
+            _mount("model", MODEL_DIRECTORY, read_only=True),
+            _mount("prepared", PREPARED_DIRECTORY),
+            _mount("tmp", TEMPORARY_DIRECTORY),
+        ],
+    }
+
+
+def _trusted(deployment: ModelDeployment) -> list[str]:
+    names = deployment.spec.model.trusted_types
+    return [f"--trusted-types={','.join(names)}"] if names else []
+
+
 def _serve_container(deployment: ModelDeployment, revision: Revision, settings: Settings) -> dict[str, Any]:
     limits = deployment.spec.runtime.limits
     startup_seconds = limits.startup_timeout_seconds + _STARTUP_MARGIN_SECONDS
@@ -105,6 +136,7 @@ def _serve_container(deployment: ModelDeployment, revision: Revision, settings: 
         "env": _environment(deployment, settings),
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"},
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
         "startupProbe": _probe("/livez", period=1, timeout=5, failures=startup_seconds),
@@ -112,6 +144,7 @@ def _serve_container(deployment: ModelDeployment, revision: Revision, settings: 
         "readinessProbe": _probe("/readyz", period=2, timeout=5, failures=2),
         "volumeMounts": [
             _mount("model", MODEL_DIRECTORY, read_only=True),
+            _mount("prepared", PREPARED_DIRECTORY, read_only=True),
             _mount("traffic", TRAFFIC_DIRECTORY, read_only=True),
             _mount("tmp", TEMPORARY_DIRECTORY),
         ],
@@ -123,17 +156,22 @@ def _serve_arguments(deployment: ModelDeployment, revision: Revision, settings: 
     return [
         "serve",
         f"--model-dir={MODEL_DIRECTORY}",
+        f"--prepared-dir={PREPARED_DIRECTORY}",
+        *_trusted(deployment),
         f"--name={deployment.metadata.name}",
         f"--namespace={deployment.metadata.namespace}",
         f"--revision={revision.hash}",
         *([f"--model-version={model.version}"] if model.version is not None else []),
-        f"--format={model.format}",
-        f"--method={runtime.method}",
         f"--workers={runtime.workers}",
         "--host=$(POD_IP)",
         f"--http-port={HTTP_PORT}",
+        f"--grpc-port={GRPC_PORT}",
         f"--metrics-port={METRICS_PORT}",
         f"--max-request-bytes={runtime.limits.max_request_bytes}",
+        f"--max-batch-rows={runtime.batching.max_rows}",
+        f"--max-queue={runtime.limits.max_queue}",
+        f"--max-connections={runtime.limits.max_connections}",
+        *(["--access-log"] if runtime.access_log else []),
         f"--request-timeout={runtime.limits.request_timeout_seconds}",
         f"--startup-timeout={runtime.limits.startup_timeout_seconds}",
         f"--drain-seconds={settings.drain_seconds}",
@@ -141,17 +179,22 @@ def _serve_arguments(deployment: ModelDeployment, revision: Revision, settings: 
 
 
 def _environment(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
-    """The pod's own address and name, the thread counts, then what the user set; a user's thread count takes the place of ours."""
+    """The pod's own address and name, the thread counts, then what the user set."""
+    return [
+        {"name": "POD_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
+        {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
+        *_thread_counts(deployment, settings),
+        *map(_variable, deployment.spec.runtime.env),
+    ]
+
+
+def _thread_counts(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
+    """Threads by the CPU request; a user's own count takes the place of ours."""
     runtime = deployment.spec.runtime
     request = resource_requirements(runtime.resources, settings)["requests"]["cpu"]
     threads = max(1, math.ceil(cores(request) / runtime.workers))
     own = {variable.name for variable in runtime.env}
-    return [
-        {"name": "POD_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
-        {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
-        *({"name": name, "value": str(threads)} for name in _THREAD_VARIABLES if name not in own),
-        *(_variable(variable) for variable in runtime.env),
-    ]
+    return [{"name": name, "value": str(threads)} for name in _THREAD_VARIABLES if name not in own]
 
 
 def _variable(variable: EnvVar) -> dict[str, Any]:
@@ -177,7 +220,7 @@ def resource_requirements(resources: Resources | None, settings: Settings) -> di
 def _container(name: str, deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
     return {
         "name": name,
-        "image": settings.server_image,
+        "image": deployment.spec.runtime.image or settings.server_image,
         "imagePullPolicy": settings.image_pull_policy,
         "resources": resource_requirements(deployment.spec.runtime.resources, settings),
         "securityContext": {
@@ -192,6 +235,7 @@ def _volumes(deployment: ModelDeployment) -> list[dict[str, Any]]:
     model_space = deployment.spec.runtime.limits.max_artifact_bytes + _MODEL_SPACE_MARGIN
     return [
         {"name": "model", "emptyDir": {"sizeLimit": canonical_bytes(model_space)}},
+        {"name": "prepared", "emptyDir": {"sizeLimit": canonical_bytes(model_space)}},
         {"name": "tmp", "emptyDir": {"sizeLimit": _TEMPORARY_SPACE}},
         {"name": "traffic", "configMap": {"name": f"{deployment.metadata.name}-traffic", "optional": True}},
     ]

@@ -57,7 +57,7 @@ def detail(message: str) -> str:
 def _image_cannot_be_pulled(observed: Observed, revision: str) -> Readiness | None:
     for pod, container in _waiting(observed, revision):
         if container.waiting_reason == "InvalidImageName":
-            message = f"{container.image or 'The server image'} is not the name of an image, so pod {pod.name} cannot start. Correct server.image in the chart's values."
+            message = f"{container.image or 'The server image'} is not the name of an image, so pod {pod.name} cannot start. Correct {_image_setting(observed)}."
             return Readiness(Reason.INVALID_IMAGE_NAME, message)
         if container.waiting_reason in _IMAGE_TROUBLE:
             return _image_trouble(pod, container, observed)
@@ -71,12 +71,21 @@ def _image_trouble(pod: PodView, container: ContainerView, observed: Observed) -
     if not words and before and before.reason in {Reason.IMAGE_PULL_DENIED, Reason.IMAGE_PULL_FAILED}:
         return before
     what = f"Image {container.image} of pod {pod.name}" if container.image else f"The image of pod {pod.name}"
-    namespace = observed.owner.key.namespace
+    namespace, setting = observed.owner.key.namespace, _image_setting(observed)
     if _REFUSED.search(words):
-        remedy = f"Name a pull Secret in server.imagePullSecrets of the chart's values and create it in namespace {namespace}, or correct server.image: some registries say so of a name that does not exist"
+        remedy = f"Name a pull Secret in server.imagePullSecrets of the chart's values and create it in namespace {namespace}, or correct {setting}: some registries say so of a name that does not exist"
         return Readiness(Reason.IMAGE_PULL_DENIED, f"{what} is refused by its registry{detail(words)}. {remedy}.")
-    remedy = "Check server.image in the chart's values, and that the nodes reach the registry"
+    remedy = f"Check {setting}, and that the nodes reach the registry"
     return Readiness(Reason.IMAGE_PULL_FAILED, f"{what} cannot be pulled{detail(words)}. {remedy}.")
+
+
+def _own_image(observed: Observed) -> bool:
+    """Whether the user chose the image of the pods."""
+    return bool((observed.owner.document["spec"].get("runtime") or {}).get("image"))
+
+
+def _image_setting(observed: Observed) -> str:
+    return "spec.runtime.image" if _own_image(observed) else "server.image in the chart's values"
 
 
 def _container_cannot_be_made(observed: Observed, revision: str) -> Readiness | None:
@@ -88,12 +97,15 @@ def _container_cannot_be_made(observed: Observed, revision: str) -> Readiness | 
             name, namespace = missing[1].rpartition("/")[2], observed.owner.key.namespace
             message = f"There is no Secret {name} in namespace {namespace}. Create it, or correct spec.model.storage.secretRef.name; pods start by themselves once it exists."
             return Readiness(Reason.SECRET_NOT_FOUND, message)
-        return _cannot_start(pod, container, container.waiting_message)
+        return _cannot_start(pod, container, container.waiting_message, observed)
     return None
 
 
-def _cannot_start(pod: PodView, container: ContainerView, words: str) -> Readiness:
-    message = f"Container {container.name} of pod {pod.name} cannot be started{detail(words)}. Use an operator and a server image of one release, or ask whoever runs the cluster."
+def _cannot_start(pod: PodView, container: ContainerView, words: str, observed: Observed) -> Readiness:
+    remedy = "Use an operator and a server image of one release"
+    if _own_image(observed):
+        remedy = "Make the image of spec.runtime.image from the server image of the operator's release"
+    message = f"Container {container.name} of pod {pod.name} cannot be started{detail(words)}. {remedy}, or ask whoever runs the cluster."
     return Readiness(Reason.CONTAINER_CONFIG_ERROR, message)
 
 
@@ -109,7 +121,7 @@ def _end_of(pod: PodView, container: ContainerView, end: Termination, observed: 
     if end.reason == "OOMKilled":
         return _out_of_memory(pod, container)
     if end.reason in _START_TROUBLE:
-        return _cannot_start(pod, container, end.message)
+        return _cannot_start(pod, container, end.message, observed)
     known = explained(end)
     if known is not None:
         return _completed(Readiness(*known), pod, container, end, observed)
@@ -129,7 +141,9 @@ def _completed(
         case Reason.OUT_OF_MEMORY:
             return _out_of_memory(pod, container)
         case Reason.CONTAINER_CONFIG_ERROR:
-            return _cannot_start(pod, container, end.message or "the server does not understand its arguments")
+            return _cannot_start(
+                pod, container, end.message or "the server does not understand its arguments", observed
+            )
         case Reason.ACCESS_DENIED:
             return replace(told, message=told.message + _credentials_used(observed))
         case _:

@@ -76,7 +76,7 @@ class Reason(StrEnum):
     UNSUPPORTED_MODEL = ("UnsupportedModel", Topic.MODEL, _STALLS,
         "The model loads, but cannot answer: DBSCAN, say, cannot predict rows it has not seen.", "Choose another `spec.runtime.method`, or another estimator.")
     MISSING_MODULE = ("MissingModule", Topic.MODEL, _STALLS,
-        "The model imports a Python package that the server image has not got.", "Build the model of what the image has, or use an image with that package.")
+        "The model imports a Python package that the server image has not got.", "Build the model of what the image has, or name an image with that package in `spec.runtime.image`.")
     RUNTIME_VERSION_MISMATCH = ("RuntimeVersionMismatch", Topic.MODEL, _STALLS,
         "The model was saved by a library version that the image cannot read faithfully.", "Train and save it with the image's version.")
     LOAD_FAILED = ("LoadFailed", Topic.MODEL, _STALLS,
@@ -97,15 +97,15 @@ class Reason(StrEnum):
     PORT_TAKEN = ("PortTaken", Topic.POD, _PASSES,
         "A port of the server belongs to another program.", "End that program; only one on the pod's own network can be in the way.")
     IMAGE_PULL_FAILED = ("ImagePullFailed", Topic.POD, _PASSES,
-        "The server image cannot be pulled.", "Check the image's name and registry: `server.image` in the chart's values.")
+        "The server image cannot be pulled.", "Check the image's name and registry: `spec.runtime.image`, or else `server.image` in the chart's values.")
     IMAGE_PULL_DENIED = ("ImagePullDenied", Topic.POD, _PASSES,
-        "The registry refuses to give the server image.", "Name a pull Secret in `server.imagePullSecrets` of the chart's values and create it in the model's namespace; or correct `server.image`.")
+        "The registry refuses to give the server image.", "Name a pull Secret in `server.imagePullSecrets` of the chart's values and create it in the model's namespace; or correct `spec.runtime.image`, or else `server.image`.")
     SECRET_NOT_FOUND = ("SecretNotFound", Topic.POD, _PASSES,
         "The Secret of `spec.model.storage.secretRef` does not exist in this namespace.", "Create the Secret, or correct its name; pods then start by themselves.")
     CONTAINER_CONFIG_ERROR = ("ContainerConfigError", Topic.POD, _PASSES,
         "A container cannot be made, or the server did not understand its arguments.", "Read the message; use an operator and a server image of one release.")
     INVALID_IMAGE_NAME = ("InvalidImageName", Topic.POD, _STALLS,
-        "The name of the server image is not the name of an image.", "Correct `server.image` in the chart's values.")
+        "The name of the server image is not the name of an image.", "Correct `spec.runtime.image`, or else `server.image` in the chart's values.")
     UNSCHEDULABLE = ("Unschedulable", Topic.POD, _PASSES,
         "No node takes the pod.", "Lower `spec.runtime.resources.requests`, correct `spec.scheduling`, or add nodes.")
     KILLED = ("Killed", Topic.POD, _PASSES,

@@ -56,7 +56,14 @@ def test_stored_with_its_static_defaults_only(requests: Requests) -> None:
     limits = stored["runtime"].pop("limits")
     assert stored == {
         "model": {**manifest()["spec"]["model"], "format": "auto"},
-        "runtime": {"method": "auto", "workers": 1},
+        "runtime": {
+            "method": "auto",
+            "engine": "auto",
+            "tolerance": "1e-5",
+            "batching": {"maxRows": 1024},
+            "workers": 1,
+            "accessLog": False,
+        },
         "suspend": False,
     }
     assert limits["maxRequestBytes"] == 8 * 1024 * 1024

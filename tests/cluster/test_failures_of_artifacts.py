@@ -60,7 +60,7 @@ CASES = {
     "hungry": Case(
         Hungry(),
         "OutOfMemory",
-        ("Container serve of pod hungry-", "limit of 450Mi", "spec.runtime.resources.limits.memory"),
+        ("Container prepare of pod hungry-", "limit of 450Mi", "spec.runtime.resources.limits.memory"),
     ),
 }
 

@@ -20,14 +20,24 @@ from modelway.cli.local_pod import processes
 from modelway.pod import pod_template
 from modelway.revision import revision_of
 from modelway.settings import Settings
-from modelway_server import report, settings
+from modelway_server import prepare, report, settings
 from modelway_server.artifacts import fetch
+from modelway_server.runtimes.formats import OWN
 from support.waiting import eventually
 
 SPEC: dict[str, Any] = {
-    "model": {"uri": "s3://models/fraud/$(v7)/model.joblib", "version": "v7", "format": "sklearn"},
+    "model": {
+        "uri": "s3://models/fraud/$(v7)/model.joblib",
+        "version": "v7",
+        "format": "sklearn",
+        "trustedTypes": ["churn.A", "churn.b.*"],
+    },
     "runtime": {
         "method": "predict_proba",
+        "engine": "native",
+        "tolerance": "2e-4",
+        "batching": {"maxRows": 15},
+        "accessLog": True,
         "workers": 3,
         "limits": {
             "maxRequestBytes": 2048,
@@ -35,6 +45,8 @@ SPEC: dict[str, Any] = {
             "fetchTimeoutSeconds": 11,
             "startupTimeoutSeconds": 12,
             "requestTimeoutSeconds": 13,
+            "maxQueue": 16,
+            "maxConnections": 17,
         },
     },
 }
@@ -53,7 +65,8 @@ def template_of(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 TEMPLATE = template_of(SPEC)
-FETCH, SERVE = TEMPLATE["spec"]["initContainers"][0], TEMPLATE["spec"]["containers"][0]
+FETCH, PREPARE = TEMPLATE["spec"]["initContainers"]
+SERVE = TEMPLATE["spec"]["containers"][0]
 
 
 def parser(add_arguments: Any) -> argparse.ArgumentParser:
@@ -87,6 +100,21 @@ def test_fetch_understands_its_arguments() -> None:
     }
 
 
+def test_prepare_understands_its_arguments() -> None:
+    command, *rest = arguments("prepare")
+    assert command == "prepare"
+    understood = parser(prepare.add_arguments).parse_args(rest)
+    assert settings.ModelSettings.from_arguments(understood) == settings.ModelSettings(
+        model_dir=Path("/mnt/models"),
+        format="sklearn",
+        method="predict_proba",
+        engine="native",
+        tolerance=2e-4,
+        trusted_types=("churn.A", "churn.b.*"),
+    )
+    assert (understood.prepared_dir, understood.timeout) == (Path("/mnt/prepared"), 12.0)
+
+
 def test_serve_understands_its_arguments() -> None:
     command, *rest = arguments("serve")
     assert command == "serve"
@@ -97,47 +125,64 @@ def test_serve_understands_its_arguments() -> None:
         namespace="risk",
         revision=TEMPLATE["metadata"]["labels"]["modelway.dev/revision"],
         model_version="v7",
-        format="sklearn",
-        method="predict_proba",
+        prepared_dir=Path("/mnt/prepared"),
+        trusted_types=("churn.A", "churn.b.*"),
         workers=3,
         host="127.0.0.1",
         http_port=8080,
+        grpc_port=8081,
         metrics_port=8082,
         max_request_bytes=2048,
+        max_batch_rows=15,
+        max_queue=16,
+        max_connections=17,
+        access_log=True,
         request_timeout=13.0,
         startup_timeout=12.0,
         drain_seconds=14.0,
     )
 
 
-FOR_PREPARING = {"--engine", "--prepared-dir", "--samples", "--tolerance", "--trusted-types"}
-"""What `serve` reads when it prepares the model by itself."""
-WITHOUT_FIELD = {"--access-log", "--grpc-port", "--max-batch-rows", "--max-connections", "--max-queue"}
-"""What the resource has no field for: the server's defaults hold."""
+FOR_PREPARING = {"--engine", "--format", "--method", "--tolerance"}
+"""What `serve` reads only where it prepares the model by itself."""
+FROM_PREFLIGHT = {"--samples"}
 
 
 @pytest.mark.parametrize(
-    ("container", "add_arguments"), [(FETCH, fetch.add_arguments), (SERVE, settings.add_arguments)]
+    ("container", "add_arguments", "unsaid"),
+    [
+        (FETCH, fetch.add_arguments, set()),
+        (PREPARE, prepare.add_arguments, FROM_PREFLIGHT),
+        (SERVE, settings.add_arguments, FROM_PREFLIGHT | FOR_PREPARING),
+    ],
 )
-def test_nothing_is_left_to_a_default_of_the_server(container: dict[str, Any], add_arguments: Any) -> None:
-    assert given(container) == options(parser(add_arguments)) - FOR_PREPARING - WITHOUT_FIELD
+def test_nothing_is_left_to_a_default_of_the_server(
+    container: dict[str, Any], add_arguments: Any, unsaid: set[str]
+) -> None:
+    assert given(container) == options(parser(add_arguments)) - unsaid
+
+
+DIRECTORIES = ["--model-dir=/m", "--prepared-dir=/p"]
 
 
 @pytest.mark.parametrize("method", get_args(Runtime.model_fields["method"].annotation))
 def test_the_server_knows_every_method_of_the_api(method: str) -> None:
-    assert (
-        parser(settings.add_arguments).parse_args(["--model-dir=/m", "--name=n", f"--method={method}"]).method == method
-    )
+    assert parser(prepare.add_arguments).parse_args([*DIRECTORIES, f"--method={method}"]).method == method
 
 
-@pytest.mark.parametrize("form", get_args(Model.model_fields["format"].annotation))
-def test_the_server_knows_every_format_of_the_api(form: str) -> None:
-    assert parser(settings.add_arguments).parse_args(["--model-dir=/m", "--name=n", f"--format={form}"]).format == form
+@pytest.mark.parametrize("engine", get_args(Runtime.model_fields["engine"].annotation))
+def test_the_server_knows_every_engine_of_the_api(engine: str) -> None:
+    assert parser(prepare.add_arguments).parse_args([*DIRECTORIES, f"--engine={engine}"]).engine == engine
+
+
+def test_the_api_knows_every_format_of_the_server() -> None:
+    assert {"auto", *OWN} <= {*get_args(Model.model_fields["format"].annotation)}
 
 
 def test_ports_and_probes_name_what_the_server_opens() -> None:
     ports = {port["name"]: port["containerPort"] for port in SERVE["ports"]}
     assert f"--http-port={ports['http']}" in SERVE["args"]
+    assert f"--grpc-port={ports['grpc']}" in SERVE["args"]
     assert f"--metrics-port={ports['metrics']}" in SERVE["args"]
     assert {SERVE[probe]["httpGet"]["port"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")} == {
         ports["metrics"]
@@ -146,22 +191,33 @@ def test_ports_and_probes_name_what_the_server_opens() -> None:
 
 def test_the_model_is_written_where_it_is_read() -> None:
     written = {mount["name"]: mount for mount in FETCH["volumeMounts"]}["model"]
-    read = {mount["name"]: mount for mount in SERVE["volumeMounts"]}["model"]
     assert f"--dest={written['mountPath']}" in FETCH["args"]
-    assert f"--model-dir={read['mountPath']}" in SERVE["args"]
-    assert (written.get("readOnly", False), read["readOnly"]) == (False, True)
+    assert not written.get("readOnly")
+    for reader in (PREPARE, SERVE):
+        read = {mount["name"]: mount for mount in reader["volumeMounts"]}["model"]
+        assert f"--model-dir={read['mountPath']}" in reader["args"]
+        assert read["readOnly"]
     volume = {volume["name"]: volume for volume in TEMPLATE["spec"]["volumes"]}["model"]
     assert byte_count(volume["emptyDir"]["sizeLimit"]) > SPEC["runtime"]["limits"]["maxArtifactBytes"]
+
+
+def test_what_was_prepared_is_written_where_it_is_read() -> None:
+    written, read = (
+        next(mount for mount in one["volumeMounts"] if mount["name"] == "prepared") for one in (PREPARE, SERVE)
+    )
+    assert f"--prepared-dir={written['mountPath']}" in PREPARE["args"]
+    assert f"--prepared-dir={read['mountPath']}" in SERVE["args"]
+    assert (written.get("readOnly", False), read["readOnly"]) == (False, True)
 
 
 def test_only_fetch_sees_credentials() -> None:
     secret = {"storage": {"secretRef": {"name": "s3"}}}
     spec = template_of({"model": SPEC["model"] | secret})["spec"]
     assert spec["initContainers"][0]["envFrom"] == [{"secretRef": {"name": "s3"}}]
-    assert "envFrom" not in spec["containers"][0]
+    assert not any("envFrom" in one for one in (*spec["initContainers"][1:], *spec["containers"]))
 
 
-@pytest.mark.parametrize("container", [FETCH, SERVE])
+@pytest.mark.parametrize("container", [FETCH, PREPARE, SERVE])
 def test_the_report_lies_where_the_kubelet_looks(container: dict[str, Any]) -> None:
     assert container.get("terminationMessagePath", "/dev/termination-log") == report.TERMINATION_LOG
     assert container.get("terminationMessagePolicy", "File") == "File"
@@ -174,16 +230,22 @@ def test_the_kubelet_is_more_patient_than_the_server() -> None:
     assert TEMPLATE["spec"]["terminationGracePeriodSeconds"] > 14 + limits["requestTimeoutSeconds"]
 
 
-def test_a_rendered_pod_fetches_starts_and_answers_its_probes(tmp_path: Path) -> None:
+def test_a_rendered_pod_fetches_prepares_starts_and_answers_its_probes(tmp_path: Path) -> None:
     joblib.dump(KMeans(2, n_init=1).fit([[0.0], [1.0]]), tmp_path / "model.joblib")
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         http, metrics = one.getsockname()[1], two.getsockname()[1]
-    overrides = {"--http-port": str(http), "--metrics-port": str(metrics), "--drain-seconds": "0"}
+    overrides = {
+        "--http-port": str(http),
+        "--grpc-port": "0",
+        "--metrics-port": str(metrics),
+        "--drain-seconds": "0",
+    }
     template = template_of({"model": {"uri": (tmp_path / "model.joblib").as_uri()}})
-    fetching, serving = processes(template, tmp_path / "pod", overrides)
+    *before, serving = processes(template, tmp_path / "pod", overrides)
     environment = {**os.environ, **serving.environment, "MODELWAY_TERMINATION_LOG": str(tmp_path / "report")}
     program = [sys.executable, "-m", "modelway_server"]
-    subprocess.run([*program, *fetching.arguments], env=environment, check=True, stderr=subprocess.DEVNULL)
+    for process in before:
+        subprocess.run([*program, *process.arguments], env=environment, check=True, stderr=subprocess.DEVNULL)
     with subprocess.Popen([*program, *serving.arguments], env=environment, stderr=subprocess.DEVNULL) as server:
         try:
             container = template["spec"]["containers"][0]

@@ -57,8 +57,8 @@ def test_what_is_rendered_is_what_the_builders_build(file: str, capsys: pytest.C
 @pytest.mark.parametrize(
     ("document", "kinds"),
     [
-        (FRAUD, ["ControllerRevision", "Service", "PodDisruptionBudget", "Deployment", "HorizontalPodAutoscaler"]),
-        (TUMOURS, ["ControllerRevision", "Service", "PodDisruptionBudget", "Deployment"]),
+        (FRAUD, ["ControllerRevision", "Service", "Deployment", "PodDisruptionBudget", "HorizontalPodAutoscaler"]),
+        (TUMOURS, ["ControllerRevision", "Service", "Deployment", "PodDisruptionBudget"]),
     ],
 )
 def test_every_child_is_there_once(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -74,9 +75,12 @@ def test_a_value_that_only_a_cluster_has_is_named(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
-        return one.getsockname()[1], two.getsockname()[1]
+def ports() -> tuple[int, int, int]:
+    """Of predictions, of probes, of gRPC."""
+    with ExitStack() as stack:
+        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        one, two, three = (server.getsockname()[1] for server in taken)
+        return one, two, three
 
 
 @pytest.fixture
@@ -105,7 +109,7 @@ def model(tmp_path: Path) -> Path:
 class Served(subprocess.Popen[str]):
     """A running `modelway serve`."""
 
-    def __init__(self, file: Path, ports: tuple[int, int], *arguments: str, **environment: str) -> None:
+    def __init__(self, file: Path, ports: tuple[int, int, int], *arguments: str, **environment: str) -> None:
         command = [
             sys.executable,
             "-m",
@@ -114,6 +118,7 @@ class Served(subprocess.Popen[str]):
             f"-f{file}",
             f"--port={ports[0]}",
             f"--metrics-port={ports[1]}",
+            f"--grpc-port={ports[2]}",
         ]
         super().__init__(
             [*command, *arguments],
@@ -137,7 +142,7 @@ class Served(subprocess.Popen[str]):
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_model_is_served_until_it_is_stopped(
-    file: Path, model: Path, ports: tuple[int, int], sent: signal.Signals
+    file: Path, model: Path, ports: tuple[int, int, int], sent: signal.Signals
 ) -> None:
     with Served(file, ports, f"--model={model}", AWS_SECRET_ACCESS_KEY="s3cr3t") as served:
         assert next(served.lines()) == "iris is ready. Try:\n"
@@ -164,15 +169,15 @@ def test_a_model_is_served_until_it_is_stopped(
     assert not [child for child in below if child.is_running()]
 
 
-def test_a_model_that_cannot_be_loaded_is_explained(file: Path, tmp_path: Path, ports: tuple[int, int]) -> None:
+def test_a_model_that_cannot_be_loaded_is_explained(file: Path, tmp_path: Path, ports: tuple[int, int, int]) -> None:
     (tmp_path / "bad.joblib").write_text("<html>not found</html>")
     with Served(file, ports, f"--model={tmp_path}/bad.joblib") as served:
         output, errors = served.communicate(timeout=60)
     assert (served.returncode, output) == (20, "")
-    assert "serve failed: InvalidArtifact: bad.joblib is an HTML or XML page" in errors
+    assert "prepare failed: InvalidArtifact: bad.joblib is an HTML or XML page" in errors
 
 
-def test_a_secret_is_said_to_be_out_of_reach(file: Path, ports: tuple[int, int]) -> None:
+def test_a_secret_is_said_to_be_out_of_reach(file: Path, ports: tuple[int, int, int]) -> None:
     nobody = "http://127.0.0.1:9"
     with Served(file, ports, "--setting=drain_seconds=1", AWS_ENDPOINT_URL=nobody, AWS_ALLOW_HTTP="false") as served:
         output, errors = served.communicate(timeout=60)
@@ -181,7 +186,7 @@ def test_a_secret_is_said_to_be_out_of_reach(file: Path, ports: tuple[int, int])
     assert "fetch failed: InvalidURI: the S3 endpoint http://127.0.0.1:9 is plain http" in errors
 
 
-def test_a_port_in_use_is_told_at_once(file: Path, ports: tuple[int, int]) -> None:
+def test_a_port_in_use_is_told_at_once(file: Path, ports: tuple[int, int, int]) -> None:
     with socket.create_server(("127.0.0.1", ports[1])), Served(file, ports) as served:
         _, errors = served.communicate(timeout=30)
     assert served.returncode == 1
@@ -191,7 +196,7 @@ def test_a_port_in_use_is_told_at_once(file: Path, ports: tuple[int, int]) -> No
     )
 
 
-def test_one_of_several_must_be_chosen(file: Path, ports: tuple[int, int]) -> None:
+def test_one_of_several_must_be_chosen(file: Path, ports: tuple[int, int, int]) -> None:
     text = file.read_text()
     file.write_text(f"{text}---\n{text.replace('name: iris', 'name: lilies')}")
     with Served(file, ports) as served:

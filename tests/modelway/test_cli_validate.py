@@ -254,7 +254,11 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
 
 
 def test_the_ports_of_the_command_line_are_those_of_a_pod() -> None:
-    assert (commands.HTTP_PORT, commands.METRICS_PORT) == (pod.HTTP_PORT, pod.METRICS_PORT)
+    assert (commands.HTTP_PORT, commands.GRPC_PORT, commands.METRICS_PORT) == (
+        pod.HTTP_PORT,
+        pod.GRPC_PORT,
+        pod.METRICS_PORT,
+    )
 
 
 def run_python(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -7,6 +7,7 @@ import yaml
 
 from modelway.api.crd import custom_resource_definition
 from modelway.generate import crd_yaml, main
+from modelway.yaml_text import yaml_text
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -30,3 +31,9 @@ def test_a_stale_file_is_named_and_then_mended(tmp_path: Path, capsys: pytest.Ca
     assert stale.read_text() == "edited by hand"
     main(["--root", str(tmp_path)])
     assert main(["--check", "--root", str(tmp_path)]) == 0
+
+
+@pytest.mark.parametrize("number", ["1e-5", "2.5e-3", "1E9", "12", "0.5", ".5"])
+def test_a_text_that_some_reader_takes_for_a_number_is_quoted(number: str) -> None:
+    assert yaml_text({"tolerance": number}) == f"tolerance: '{number}'\n"
+    assert yaml_text({"version": f"{number}v"}) == f"version: {number}v\n"

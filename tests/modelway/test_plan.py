@@ -17,9 +17,14 @@ RANGE = {"min": 2, "max": 8}
 
 
 def _plan(
-    *children: Child, scaling: dict[str, Any] | None = None, settings: Settings = SETTINGS, **around: Any
+    *children: Child,
+    scaling: dict[str, Any] | None = None,
+    runtime: dict[str, Any] | None = None,
+    settings: Settings = SETTINGS,
+    **around: Any,
 ) -> Plan:
-    spec = {"model": {"uri": "s3://models/fraud.joblib"}, **({"scaling": scaling} if scaling else {})}
+    blocks = {"scaling": scaling, "runtime": runtime}
+    spec = {"model": {"uri": "s3://models/fraud.joblib"}, **{name: block for name, block in blocks.items() if block}}
     seen: Observed = observed(*children, by=owner(spec, status=around.pop("status", None)), **around)
     return planned(ModelDeployment.parse(seen.owner.document), seen, settings)
 
@@ -92,6 +97,16 @@ def test_a_platform_that_follows_its_image_renders_the_template_anew() -> None:
         step.id.kind: step.body for step in _plan(revision(wanted, 1, template={"spec": {}}), settings=follow).steps
     }
     assert steps["Deployment"]["spec"]["template"]["spec"]["containers"][0]["image"] == "modelway/server:2"
+
+
+def test_an_image_of_the_users_is_not_followed_by_the_platforms() -> None:
+    runtime = {"image": "risk/server:7"}
+    [before] = [step for step in _plan(runtime=runtime).steps if step.id.kind == "ControllerRevision"]
+    record = revision(before.id.name.rpartition("-")[2], 1, template=before.body["data"]["template"])
+    plan = _plan(record, settings=Settings(server_image="modelway/server:2", image_policy="Follow"), runtime=runtime)
+    assert plan.prune == ()
+    [deployment] = [step.body for step in plan.steps if step.id.kind == "Deployment"]
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "risk/server:7"
 
 
 def test_a_new_revision_counts_on_from_the_last_one() -> None:

@@ -31,6 +31,10 @@ def fetch(**spec: Any) -> Object:
     return dict(template(**spec)["spec"]["initContainers"][0])
 
 
+def prepare(**spec: Any) -> Object:
+    return dict(template(**spec)["spec"]["initContainers"][1])
+
+
 def resources(**amounts: Any) -> Any:
     return serve(runtime={"resources": amounts})["resources"]
 
@@ -54,13 +58,26 @@ def strings(value: Any) -> Iterator[str]:
 def test_credentials_reach_the_fetch_container_alone() -> None:
     made = template(model={"storage": {"secretRef": {"name": "keys"}}})["spec"]
     assert made["initContainers"][0]["envFrom"] == [{"secretRef": {"name": "keys"}}]
-    assert "envFrom" not in made["containers"][0]
-    assert "keys" not in strings(made["containers"])
+    others = [*made["initContainers"][1:], *made["containers"]]
+    assert [one["name"] for one in others] == ["prepare", "serve"]
+    assert not any("envFrom" in one for one in others)
+    assert "keys" not in strings(others)
 
 
-def test_the_model_is_read_only_where_it_is_served() -> None:
-    mounts = {mount["name"]: mount.get("readOnly", False) for mount in serve()["volumeMounts"]}
-    assert mounts == {"model": True, "traffic": True, "tmp": False}
+def test_the_model_is_read_only_once_it_is_there_and_so_is_what_was_made_of_it() -> None:
+    preparing, serving = (
+        {mount["name"]: mount.get("readOnly", False) for mount in made["volumeMounts"]} for made in (prepare(), serve())
+    )
+    assert preparing == {"model": True, "prepared": False, "tmp": False}
+    assert serving == {"model": True, "prepared": True, "traffic": True, "tmp": False}
+
+
+def test_what_is_tried_runs_as_what_serves_does() -> None:
+    spec = {"runtime": {"env": [{"name": "A", "value": "1"}], "resources": {"limits": {"memory": "2Gi"}}}}
+    preparing, serving = prepare(**spec), serve(**spec)
+    assert preparing["env"] == [one for one in serving["env"] if "valueFrom" not in one]
+    for part in ("image", "resources", "securityContext"):
+        assert preparing[part] == serving[part]
 
 
 def test_the_spec_reaches_the_server() -> None:
@@ -69,14 +86,28 @@ def test_the_spec_reaches_the_server() -> None:
     assert {
         "--name=fraud",
         "--model-version=v7",
-        "--format=sklearn",
-        "--method=predict_proba",
         "--workers=2",
+        "--trusted-types=churn.features.Recency,churn.encoders.*",
+        "--max-batch-rows=64",
+        "--max-queue=32",
         "--host=$(POD_IP)",
         "--max-request-bytes=1048576",
         "--request-timeout=5",
         "--startup-timeout=120",
         "--drain-seconds=15",
+    } < set(arguments)
+
+
+def test_the_spec_reaches_what_tries_the_model() -> None:
+    arguments = prepare(**every_field())["args"]
+    assert arguments[0] == "prepare"
+    assert {
+        "--format=sklearn",
+        "--method=predict_proba",
+        "--engine=native",
+        "--tolerance=1e-3",
+        "--trusted-types=churn.features.Recency,churn.encoders.*",
+        "--timeout=120",
     } < set(arguments)
 
 
@@ -149,6 +180,7 @@ def test_the_model_fits_into_its_volume() -> None:
         for volume in template(runtime={"limits": {"maxArtifactBytes": 100 << 20}})["spec"]["volumes"]
     }
     assert volumes["model"]["emptyDir"] == {"sizeLimit": "116Mi"}
+    assert volumes["prepared"] == {"name": "prepared", "emptyDir": {"sizeLimit": "116Mi"}}
     assert volumes["traffic"]["configMap"] == {"name": "fraud-traffic", "optional": True}
 
 
@@ -190,6 +222,12 @@ def test_image_and_pull_secrets_are_the_platforms() -> None:
     assert {(it["image"], it["imagePullPolicy"]) for it in (*made["containers"], *made["initContainers"])} == {
         ("r/server:2", "Always")
     }
+
+
+def test_an_image_of_the_users_is_that_of_every_container() -> None:
+    made = template(Settings(image_pull_secrets=("a",)), runtime={"image": "risk/server:7"})["spec"]
+    assert {it["image"] for it in (*made["containers"], *made["initContainers"])} == {"risk/server:7"}
+    assert made["imagePullSecrets"] == [{"name": "a"}]
 
 
 @given(manifests())

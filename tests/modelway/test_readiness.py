@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -216,17 +217,55 @@ def test_an_image_that_fails_and_backs_off_is_told_in_the_same_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "container_state",
+    "state",
     [
-        container("fetch", ended=_told("ModelNotFound")),
-        container("fetch", waiting="CrashLoopBackOff", restarts=1, before=_told("ModelNotFound")),
-        container("fetch", restarts=1, before=_told("ModelNotFound")),
+        {"ended": _told("MissingModule")},
+        {"waiting": "CrashLoopBackOff", "restarts": 1, "before": _told("MissingModule")},
+        {"restarts": 1, "before": _told("MissingModule")},
     ],
     ids=["ended", "waiting", "running again"],
 )
-def test_the_reason_stays_while_a_failing_container_is_tried_again_and_again(container_state: ContainerView) -> None:
-    verdict = _judged(container_state)
-    assert (verdict.reason, verdict.message) == ("ModelNotFound", "It broke. Mend it.")
+@pytest.mark.parametrize("failing", ["fetch", "prepare", "serve"])
+def test_the_reason_stays_while_a_failing_container_is_tried_again_and_again(
+    failing: str, state: dict[str, Any]
+) -> None:
+    names = ["fetch", "prepare", "serve"]
+    before, after = names[: names.index(failing)], names[names.index(failing) + 1 :]
+    verdict = _judged(
+        *(container(name, ended=Termination(0, "Completed", "{}")) for name in before),
+        container(failing, **state),
+        *(container(name, waiting="PodInitializing") for name in after),
+    )
+    assert (verdict.reason, verdict.message) == ("MissingModule", "It broke. Mend it.")
+
+
+def test_memory_that_a_model_lacks_while_it_is_tried_is_told_as_such() -> None:
+    killed = container("prepare", ended=Termination(137, "OOMKilled", ""))
+    told = container("prepare", ended=_told("OutOfMemory", code=28))
+    for state in (killed, told):
+        verdict = _judged(state, container(waiting="PodInitializing"))
+        assert (verdict.reason, verdict.message.partition(" was")[0]) == (
+            "OutOfMemory",
+            "Container prepare of pod fraud-1",
+        )
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        (container("fetch", waiting="InvalidImageName"), "Correct spec.runtime.image."),
+        (container("fetch", waiting="ErrImagePull", message="not found"), "Check spec.runtime.image"),
+        (container("fetch", waiting="ErrImagePull", message=UNAUTHORIZED), "or correct spec.runtime.image"),
+        (
+            container("prepare", ended=Termination(128, "StartError", "no such file")),
+            "Make the image of spec.runtime.image",
+        ),
+    ],
+)
+def test_trouble_with_an_image_of_the_users_names_their_field(state: ContainerView, says: str) -> None:
+    own = owner({"model": {"uri": "s3://m/f"}, "runtime": {"image": "risk/server:7"}})
+    verdict = judge(observed(deployment(available=0), pods=(pod(state),), by=own), WANTED)
+    assert says in verdict.message
 
 
 def test_only_what_waiting_will_not_cure_is_stalled() -> None:

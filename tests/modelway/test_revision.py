@@ -13,15 +13,27 @@ def revision(**spec: Any) -> Revision:
     return revision_of(ModelDeployment.parse(manifest(**spec)))
 
 
+def first_fields() -> dict[str, Any]:
+    """Every field that the API had at first."""
+    spec = every_field()
+    del spec["model"]["trustedTypes"]
+    for name in ("image", "engine", "tolerance", "batching", "accessLog"):
+        del spec["runtime"][name]
+    for name in ("maxQueue", "maxConnections"):
+        del spec["runtime"]["limits"][name]
+    return spec
+
+
 @pytest.mark.parametrize(
     ("spec", "golden"),
     [
         ({}, "pbw9h2f4q5"),
         ({"model": {"version": "v2"}}, "fgr6kh7rhj"),
         ({"runtime": {"method": "transform", "env": [{"name": "A", "value": ""}]}}, "h8z4lrsmjh"),
-        (every_field(), "sx46plj4hs"),
+        (first_fields(), "sx46plj4hs"),
+        (every_field(), "8zvkwnnkd6"),
     ],
-    ids=["smallest", "version", "runtime", "every field"],
+    ids=["smallest", "version", "runtime", "every field at first", "every field"],
 )
 def test_golden_hash(spec: dict[str, Any], golden: str) -> None:
     assert revision(**spec).hash == golden
@@ -34,6 +46,8 @@ def test_golden_hash(spec: dict[str, Any], golden: str) -> None:
         {"runtime": {}},
         {"runtime": {"method": "auto", "workers": 1, "limits": {"fetchTimeoutSeconds": 600}, "env": []}},
         {"runtime": {"resources": {"requests": {}}}},
+        {"runtime": {"engine": "auto", "tolerance": "0.00001", "batching": {"maxRows": 1024}}},
+        {"model": {"trustedTypes": []}},
         {"scheduling": {"labels": {}, "tolerations": []}},
         {"scaling": {"replicas": 5}},
         {"suspend": True},
@@ -57,6 +71,9 @@ def test_spellings_of_one_amount_make_one_revision(one: dict[str, Any], other: d
         {"model": {"uri": "s3://models/fraud/other.joblib"}},
         {"model": {"version": "v2"}},
         {"runtime": {"workers": 2}},
+        {"runtime": {"image": "risk/server:7"}},
+        {"runtime": {"tolerance": "1e-4"}},
+        {"model": {"trustedTypes": ["churn.Recency"]}},
         {"runtime": {"env": [{"name": "A", "value": ""}]}},
         {"scheduling": {"labels": {"team": ""}}},
     ],

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from modelway.yaml_text import yaml_text
 from sandbox import Sandbox
 from support.waiting import eventually
 
@@ -96,7 +96,7 @@ def _text(manifest: Manifest) -> str:
     if isinstance(manifest, str):
         return manifest
     documents = [manifest] if isinstance(manifest, Mapping) else manifest
-    return yaml.safe_dump_all([dict(document) for document in documents], sort_keys=False)
+    return yaml_text(*map(dict, documents))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The kinds of text, list and map that fields are made of, each with its bounds."""
 
 import re
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
@@ -26,6 +27,28 @@ LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=LABEL_KEY_L
 
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN_PATTERN)]
 """The name of a Kubernetes object: a DNS subdomain."""
+
+IMAGE_PATTERN = r"^[A-Za-z0-9][-A-Za-z0-9._:/@]*$"
+ImageName = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=IMAGE_PATTERN)]
+"""The name of a container image, with or without registry, tag and digest."""
+
+_WORD = "[A-Za-z_][A-Za-z0-9_]*"
+TYPE_NAME_PATTERN = rf"^{_WORD}([.]{_WORD})*[.]({_WORD}|[*])$"
+TypeName = Annotated[str, StringConstraints(min_length=3, max_length=253, pattern=TYPE_NAME_PATTERN)]
+"""The dotted name of a class or function of Python, or all below a package: `churn.encoders.*`."""
+
+TOLERANCE_PATTERN = r"^([1-9][0-9]*([.][0-9]+)?|0[.]0*[1-9][0-9]*)(e-[1-9][0-9]?)?$"
+
+
+def _canonical(decimal: str) -> str:
+    """One spelling for each number: 0.00001 is 1e-5."""
+    return f"{Decimal(decimal).normalize():e}".replace("e+0", "")
+
+
+Tolerance = Annotated[
+    str, StringConstraints(min_length=1, max_length=16, pattern=TOLERANCE_PATTERN), AfterValidator(_canonical)
+]
+"""A number above 0 as a decimal, such as 1e-5 or 0.001."""
 
 LIST_TYPE = "x-kubernetes-list-type"
 

@@ -8,7 +8,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from modelway.api.base import BROKEN_RULES
-from modelway.api.fields import DNS_SUBDOMAIN_PATTERN, ENV_NAME_PATTERN, LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
+from modelway.api.fields import (
+    DNS_SUBDOMAIN_PATTERN,
+    ENV_NAME_PATTERN,
+    IMAGE_PATTERN,
+    LABEL_KEY_PATTERN,
+    LABEL_VALUE_PATTERN,
+    TOLERANCE_PATTERN,
+    TYPE_NAME_PATTERN,
+)
 from modelway.errors import Problem
 
 _SHOWN_CHARACTERS = 80
@@ -26,6 +34,9 @@ PATTERNS = {
     LABEL_KEY_PATTERN: "the key of a label, for example team or example.com/team",
     DNS_SUBDOMAIN_PATTERN: "the name of an object: lower-case letters, digits, '-' and '.', for example s3-models",
     ENV_NAME_PATTERN: "the name of a variable: letters, digits and '_', not beginning with a digit, for example HTTPS_PROXY",
+    IMAGE_PATTERN: "the name of an image, for example registry.example.com/risk/server:7",
+    TOLERANCE_PATTERN: 'a decimal above 0 in quotes, for example "1e-5" or "0.001"',
+    TYPE_NAME_PATTERN: "a dotted name of Python or all below a package, for example churn.features.Recency or churn.encoders.*",
 }
 """What a text must be to match a pattern of the API."""
 

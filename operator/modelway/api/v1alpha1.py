@@ -8,7 +8,17 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
 from modelway.api.base import ApiModel, Rule, matches
-from modelway.api.fields import ENV_NAME_PATTERN, LabelValue, ObjectName, keyed, unique
+from modelway.api.fields import (
+    ENV_NAME_PATTERN,
+    ImageName,
+    LabelValue,
+    ObjectName,
+    Tolerance,
+    TypeName,
+    atomic,
+    keyed,
+    unique,
+)
 from modelway.api.location import URI_RULES
 from modelway.api.meta import Metadata
 from modelway.api.problems import problems_of
@@ -41,12 +51,18 @@ class Model(ApiModel):
     uri: Annotated[str, Field(min_length=1, max_length=2048)]
     """Where the model lies: s3://bucket/key, https://host/path, http://host/path, or file:///path inside the server image. A model that is
     a folder ends in / (s3 and file), or is packed as one .zip or .tar.gz file."""
-    format: Literal["auto", "sklearn"] = "auto"
-    """How the file was saved: sklearn is a scikit-learn model written by joblib or pickle; auto looks at the file."""
+    format: Literal["auto", "sklearn", "skops", "onnx", "xgboost", "lightgbm", "pytorch", "tensorflow", "mlflow"] = (
+        "auto"
+    )
+    """How the model was saved: sklearn is a scikit-learn model written by joblib or pickle; auto looks at the file, and a file of another
+    format than the one named here is refused."""
     version: Annotated[LabelValue, Field(min_length=1)] | None = None
     """Your name for this version of the model, shown in status and in answers. A new version on the same uri fetches the file again."""
     storage: Storage | None = None
     """How the model file is reached, where it needs credentials."""
+    trusted_types: Annotated[tuple[TypeName, ...], atomic(64)] = ()
+    """What the model file may name beside what models are made of: a class or function of the image such as churn.features.Recency, or a
+    whole package such as churn.encoders.*. Loading the file may run what is named here."""
 
     rules = (
         *URI_RULES,
@@ -70,9 +86,13 @@ class Limits(ApiModel):
     fetch_timeout_seconds: Annotated[int, Field(ge=1, le=86400)] = 600
     """How many seconds fetching the model file may take."""
     startup_timeout_seconds: Annotated[int, Field(ge=5, le=3600)] = 300
-    """How many seconds loading the model and its first prediction may take."""
+    """How many seconds preparing the model may take, and after that loading it and its first prediction."""
     request_timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
     """How many seconds one prediction may take."""
+    max_queue: Annotated[int, Field(ge=1, le=65536)] = 256
+    """How many requests may wait for the model in each server process; further ones are told to come back, with status 429."""
+    max_connections: Annotated[int, Field(ge=1, le=65536)] = 2048
+    """How many connections each server process holds open at a time."""
 
 
 class ResourceAmounts(ApiModel):
@@ -131,17 +151,37 @@ class EnvVar(ApiModel):
     )
 
 
+class Batching(ApiModel):
+    """How requests that arrive while the model is busy are answered together."""
+
+    max_rows: Annotated[int, Field(ge=1, le=65536)] = 1024
+    """How many rows of several requests go to the model in one call; 1 asks it for each request alone."""
+
+
 class Runtime(ApiModel):
     """How the model is run."""
 
+    image: ImageName | None = None
+    """The image of this model's pods in place of the platform's server image: one that is made from it and holds more packages."""
+
     method: Literal["auto", "predict", "predict_proba", "transform", "decision_function", "score_samples"] = "auto"
     """The method of the model that answers requests; auto is predict, or transform for a model without it."""
+    engine: Literal["auto", "onnx", "native"] = "auto"
+    """What evaluates the model: auto is the fastest engine that gives the model's own answers, onnx is ONNX Runtime or a refusal, native is
+    the library that made the model."""
+    tolerance: Tolerance = "1e-5"
+    """By how much a number of a faster engine may differ from the model's own, relative and absolute, as a decimal in quotes: "1e-5".
+    Labels may not differ at all."""
+    batching: Batching = Batching()
+    """How requests that arrive while the model is busy are answered together."""
     workers: Annotated[int, Field(ge=1, le=16)] = 1
     """The number of server processes in each pod, each with its own copy of the model."""
     limits: Limits = Limits()
     """Bounds on sizes and times."""
     resources: Resources | None = None
     """The CPU and memory of each pod."""
+    access_log: bool = False
+    """Write a line into the log for each inference request."""
     env: Annotated[tuple[EnvVar, ...], keyed(64, "name"), unique("name")] = ()
     """Environment variables of the model server."""
 

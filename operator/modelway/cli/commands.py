@@ -13,7 +13,7 @@ from typing import Any
 
 from modelway.cli import completion
 
-HTTP_PORT, METRICS_PORT = 8080, 8082
+HTTP_PORT, GRPC_PORT, METRICS_PORT = 8080, 8081, 8082
 """The ports of the server in a pod."""
 _EXTRA_OF_PACKAGE = {
     "cel_expr_python": "cli",
@@ -120,6 +120,7 @@ def _add_serve(commands: Commands) -> None:
     command.add_argument("--model", type=Path, metavar="PATH", help="serve this file in place of spec.model.uri")
     for option, port, use in (
         ("--port", HTTP_PORT, "predictions"),
+        ("--grpc-port", GRPC_PORT, "predictions over gRPC"),
         ("--metrics-port", METRICS_PORT, "probes and metrics"),
     ):
         command.add_argument(option, type=_port, default=port, help=f"for {use} (default: {port})")

@@ -5,14 +5,13 @@ import json
 import sys
 from typing import Any
 
-import yaml
-
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.manifests import load_deployments, settings_of
 from modelway.errors import ModelwayError
 from modelway.plan import planned
 from modelway.settings import Settings
 from modelway.state import Key, Observed, Owner
+from modelway.yaml_text import yaml_text
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,6 +50,4 @@ def children_of(deployment: ModelDeployment, settings: Settings) -> list[dict[st
 def _text(objects: list[dict[str, Any]], output: str) -> str:
     if output == "json":
         return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}, indent=2) + "\n"
-    # A round through JSON gives every object its own copy: YAML would show shared parts as anchors.
-    copies = json.loads(json.dumps(objects))
-    return str(yaml.safe_dump_all(copies, sort_keys=False, allow_unicode=True, width=200))
+    return yaml_text(*objects, width=200)

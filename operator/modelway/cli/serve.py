@@ -23,6 +23,7 @@ from modelway.cli.local_pod import LOCAL_ADDRESS, NotRunnable, Process, processe
 from modelway.cli.manifests import InvalidManifest, load_deployments, settings_of
 from modelway.cli.render import children_of
 from modelway.errors import ModelwayError
+from modelway.pod import FETCH
 
 _NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "uvicorn")
 _CREDENTIALS = ("AWS_", "S3_", "MODELWAY_HTTP_TOKEN", "HTTP_USERNAME", "HTTP_PASSWORD")
@@ -64,7 +65,12 @@ def _check_server_is_installed() -> None:
 
 def _check_ports(arguments: argparse.Namespace) -> None:
     """Another server on a port of ours would be taken for ours when it answers."""
-    for option, port in (("--port", arguments.port), ("--metrics-port", arguments.metrics_port)):
+    ports = {
+        "--port": arguments.port,
+        "--grpc-port": arguments.grpc_port,
+        "--metrics-port": arguments.metrics_port,
+    }
+    for option, port in ports.items():
         try:
             socket.create_server((LOCAL_ADDRESS, port)).close()
         except OSError as error:
@@ -86,6 +92,7 @@ def _chosen(deployments: list[ModelDeployment], name: str | None) -> ModelDeploy
 def _overrides(arguments: argparse.Namespace) -> dict[str, str]:
     overrides = {
         "--http-port": str(arguments.port),
+        "--grpc-port": str(arguments.grpc_port),
         "--metrics-port": str(arguments.metrics_port),
         # Nobody has to learn that this server goes away.
         "--drain-seconds": "0",
@@ -103,7 +110,8 @@ def _run_pod(deployment: ModelDeployment, pod: list[Process], directory: Path, a
     child: subprocess.Popen[bytes] | None = None
     try:
         for process in preparing:
-            child = _start(process, directory, dict(os.environ))
+            base = os.environ if process.name == FETCH else _without_credentials(os.environ)
+            child = _start(process, directory, base)
             if (code := child.wait()) != 0:
                 return _failed(process, code, directory)
         child = _start(serving, directory, _without_credentials(os.environ))

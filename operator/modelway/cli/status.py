@@ -5,12 +5,11 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import yaml
-
 from modelway.cli.cluster_session import ask
 from modelway.cli.summary import Summary, age, summary_of
 from modelway.cluster.gather import Reader
 from modelway.cluster.picture import Object
+from modelway.yaml_text import yaml_text
 
 _GAP = "   "
 
@@ -24,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     listed = [one.as_json() for one in summaries]
     told = listed[0] if arguments.name else listed
-    print(json.dumps(told, indent=2) if arguments.output == "json" else yaml.safe_dump(told, sort_keys=False), end="")
+    print(json.dumps(told, indent=2) if arguments.output == "json" else yaml_text(told), end="")
     print("\n" if arguments.output == "json" else "", end="")
     return 0
 

@@ -10,7 +10,7 @@ from modelway.pod import REVISION_LABEL, STABLE, TRACK_LABEL, selector_labels
 from modelway.settings import Settings
 
 _SCHEDULING_SECONDS = 60
-"""Time for a pod to be placed and its image pulled, beside fetching and loading."""
+"""Time for a pod to be placed and its image pulled, beside fetching, preparing and loading."""
 
 
 def build(
@@ -37,5 +37,5 @@ def build(
 def progress_deadline_seconds(deployment: ModelDeployment, settings: Settings) -> int:
     """When a rollout counts as failed: never before a pod has had the time that its own limits allow."""
     limits = deployment.spec.runtime.limits
-    slowest_start = limits.fetch_timeout_seconds + limits.startup_timeout_seconds + _SCHEDULING_SECONDS
+    slowest_start = limits.fetch_timeout_seconds + 2 * limits.startup_timeout_seconds + _SCHEDULING_SECONDS
     return max(settings.progress_deadline_seconds, slowest_start)

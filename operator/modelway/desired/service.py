@@ -5,7 +5,7 @@ from typing import Any
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.ownership import child
 from modelway.pod import selector_labels
-from modelway.settings import Settings
+from modelway.settings import GRPC_SERVICE_PORT, Settings
 
 
 def build(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
@@ -13,6 +13,15 @@ def build(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
     built = child("v1", "Service", deployment)
     built["spec"] = {
         "selector": selector_labels(deployment),
-        "ports": [{"name": "http", "port": settings.service_port, "targetPort": "http", "protocol": "TCP"}],
+        "ports": [
+            {"name": "http", "port": settings.service_port, "targetPort": "http", "protocol": "TCP"},
+            {
+                "name": "grpc",
+                "port": GRPC_SERVICE_PORT,
+                "targetPort": "grpc",
+                "protocol": "TCP",
+                "appProtocol": "kubernetes.io/h2c",
+            },
+        ],
     }
     return built

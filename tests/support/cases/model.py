@@ -12,6 +12,11 @@ def _name(question: str, accepted: str, refused: str, message: str) -> Case:
     return Case(question, {"name": accepted}, {"name": refused}, "metadata.name", message)
 
 
+def _trusted(question: str, accepted: str, refused: str) -> Case:
+    one, other = ({"model": {"trustedTypes": [name]}} for name in (accepted, refused))
+    return Case(question, one, other, "spec.model.trustedTypes[0]", "should match")
+
+
 _FILE_NAME = "m" * 200
 
 NAMES = (
@@ -52,7 +57,17 @@ MODELS = (
         "spec.model.uri",
         "Required value",
     ),
-    Case("format", {"model": {"format": "sklearn"}}, {"model": {"format": "onnx"}}, "spec.model.format", "Unsupported"),
+    Case("format", {"model": {"format": "onnx"}}, {"model": {"format": "pmml"}}, "spec.model.format", "Unsupported"),
+    _trusted("a trusted type has a package", "churn.Recency", "Recency"),
+    _trusted("a trusted package", "churn.encoders.*", "churn.*.Encoder"),
+    _trusted("one trusted type an entry", "churn.A", "churn.A,churn.B"),
+    Case(
+        "at most 64 trusted types",
+        {"model": {"trustedTypes": [f"churn.T{n}" for n in range(64)]}},
+        {"model": {"trustedTypes": [f"churn.T{n}" for n in range(65)]}},
+        "spec.model.trustedTypes",
+        "Too many",
+    ),
     Case(
         "version is a label value",
         {"model": {"version": "v1.2_3-rc"}},

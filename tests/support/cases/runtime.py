@@ -49,6 +49,33 @@ RUNTIMES = (
     _limit("startupTimeoutSeconds", 3600, 3601),
     _limit("requestTimeoutSeconds", 1, 0),
     _limit("requestTimeoutSeconds", 3600, 3601),
+    _limit("maxQueue", 1, 0),
+    _limit("maxQueue", 65536, 65537),
+    _limit("maxConnections", 1, 0),
+    _limit("maxConnections", 65536, 65537),
+    _runtime("engine", {"engine": "onnx"}, {"engine": "torch"}, "engine", "Unsupported value"),
+    _runtime("tolerance above 0", {"tolerance": "0.01"}, {"tolerance": "0.00"}, "tolerance", "should match"),
+    _runtime("tolerance in decimal", {"tolerance": "2.5e-3"}, {"tolerance": "1/400"}, "tolerance", "should match"),
+    _runtime("tolerance in quotes", {"tolerance": "1e-5"}, {"tolerance": 1e-5}, "tolerance", "must be of type string"),
+    _runtime(
+        "rows of a batch", {"batching": {"maxRows": 1}}, {"batching": {"maxRows": 0}}, "batching.maxRows", "equal to 1"
+    ),
+    _runtime(
+        "most rows of a batch",
+        {"batching": {"maxRows": 65536}},
+        {"batching": {"maxRows": 65537}},
+        "batching.maxRows",
+        "equal to 65536",
+    ),
+    _runtime(
+        "image",
+        {"image": "r.example:5000/risk/server:7@sha256:0a"},
+        {"image": "risk/server 7"},
+        "image",
+        "should match",
+    ),
+    _runtime("image's length", {"image": "i" * 512}, {"image": "i" * 513}, "image", "Too long"),
+    _runtime("access log", {"accessLog": True}, {"accessLog": "yes"}, "accessLog", "must be of type boolean"),
     _runtime(
         "CPU in cores",
         _resources("requests", cpu="0.5"),
