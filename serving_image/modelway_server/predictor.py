@@ -29,6 +29,8 @@ LARGE_BODY_BYTES = 256 * 1024
 """A body from which on reading it would hold up the event loop for milliseconds."""
 INLINE_SECONDS = 0.0005
 """A call that is expected to take longer is not made by the event loop."""
+GATHER_SECONDS = 0.00003
+"""Where calling costs less than this, putting two requests into one call saves nothing."""
 STEADY_ENGINES = frozenset({"onnx", "trees", "linear", "xgboost", "lightgbm"})
 """Engines that run no code of a model's author: how long they take is known from the number of rows."""
 
@@ -95,6 +97,7 @@ class Predictor:
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
         self._waiting: Waiting[Query, Body] = Waiting(limits.max_batch_rows, plane.kind_of)
         self._inline: Callable[[int], bool] = lambda _: False
+        self._at_once: Callable[[int], bool] = lambda _: False
         self._in_model: Sequence[Answered] = ()
         self._bytes = 0
         self._turn: asyncio.Handle | None = None
@@ -116,6 +119,8 @@ class Predictor:
         self._waiting.max_rows = cost.worthwhile_rows(self._limits.max_batch_rows)
         if self._plane.runtime.engine in STEADY_ENGINES:
             self._inline = lambda rows: cost.of(rows) < INLINE_SECONDS
+            if cost.fixed < GATHER_SECONDS:
+                self._at_once = self._inline
         _LOGGER.info(
             "measured",
             extra={
@@ -181,15 +186,20 @@ class Predictor:
         held.add(max(bytes_of(query.rows) - len(body), 0))
         return query
 
-    async def run(self, query: Query, deadline: Deadline) -> Body:
-        """The answer to a query.
+    def answer_now(self, query: Query) -> Body | Exception | None:
+        """The answer to a query, or why it has none; None where it must wait for its turn: see `submit`."""
+        rows = query.rows.count
+        if self._in_model or len(self._waiting) or not self._at_once(rows):
+            return None
+        self._metrics.batch_rows.observe(rows)
+        self._metrics.queue_seconds.observe(0.0)
+        return self._plane.answer_all([query])[0]
+
+    def submit(self, query: Query, deadline: Deadline) -> Answered:
+        """Let a query wait for its turn; `answer` of the job is settled with its answer.
 
         Raises:
-            InvalidInput: the model refuses the rows.
-            PredictionFailed: the model is at fault.
             QueueFull: as many wait as may.
-            Overloaded: its turn did not come in time.
-            TooSlow: its deadline passed.
         """
         if len(self._waiting) >= self._limits.max_queue:
             self._take_turn()
@@ -203,10 +213,27 @@ class Predictor:
         elif self._turn is None:
             # others of this turn of the loop go in the same call
             self._turn = loop.call_soon(self._take_turn)
+        return job
+
+    def forget(self, job: Answered) -> None:
+        """Nobody waits for this job any more."""
+        self._waiting.remove(job)
+
+    async def run(self, query: Query, deadline: Deadline) -> Body:
+        """The answer to a query.
+
+        Raises:
+            InvalidInput: the model refuses the rows.
+            PredictionFailed: the model is at fault.
+            QueueFull: as many wait as may.
+            Overloaded: its turn did not come in time.
+            TooSlow: its deadline passed.
+        """
+        job = self.submit(query, deadline)
         try:
             return await job.answer
         except asyncio.CancelledError:
-            self._waiting.remove(job)
+            self.forget(job)
             raise
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
-from modelway_server.dataplane import BINARY, JSON, DataPlane
+from modelway_server.dataplane import BINARY, JSON, Body, DataPlane, Query
 from modelway_server.errors import (
     InputError,
     InvalidInput,
@@ -96,71 +96,114 @@ class InferenceApplication:
         self._predictor = predictor
         self._lifecycle = lifecycle
         self._metrics = metrics
-        self._max_bytes = max_bytes
+        self.max_bytes = max_bytes
+        self.in_flight = metrics.in_flight
         self._access_log = access_log
         self.last_request = time.monotonic()
         self._about = About(self._subject)
         self._pages = self._page_routes()
-        self._operations = routes(plane, self._model_roots())
+        self.operations = routes(plane, self._model_roots())
+
+    @property
+    def draining(self) -> bool:
+        """Whether the pod is on its way out."""
+        return self._lifecycle.draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             return
         started = self.last_request = time.monotonic()
-        operation = self._operations.get(scope["path"]) if scope["method"] == "POST" else None
+        operation = self.operations.get(scope["path"]) if scope["method"] == "POST" else None
         try:
             head = read_head(scope)
             check_host(scope, head)
             reply = (
                 self._page(scope, head) if operation is None else await self._operate(operation, head, receive, started)
             )
-            if (
-                len(reply.body) >= MIN_COMPRESSED
-                and reply.content_type != BINARY
-                and accepts_gzip(head.accept_encoding)
-            ):
-                reply = await _compressed(reply)
+            if self.shall_compress(head, reply):
+                reply = await self.compressed(reply)
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001  (each has its status; what has none is logged)
-            reply = _reply_to(error)
+            reply = self.reply_to(error)
         if operation is not None:
-            seconds = time.monotonic() - started
-            self._metrics.observe(operation.method, reply.status, seconds)
-            if self._access_log:
-                _ACCESS.info(
-                    "request", extra={"method": operation.method, "code": reply.status, "seconds": round(seconds, 6)}
-                )
+            self.observe(operation, reply.status, started)
         close = reply.close or self._lifecycle.draining
         await send_bytes(send, reply.status, reply.body, reply.content_type, headers=reply.headers, close=close)
 
     async def _operate(self, operation: Operation, head: Head, receive: Receive, started: float) -> Reply:
         reader = operation.reader(head)
         if reader is None:
-            return Reply(
-                415, error_body(operation.complaint(head)), ((b"accept", ", ".join(operation.readers).encode()),)
-            )
+            return self.unread(operation, head)
         self._predictor.check_room()
         held = self._predictor.hold()
-        self._metrics.in_flight.inc()
+        self.in_flight.inc()
         try:
-            body = await read_body(receive, head, self._max_bytes, held.add)
+            body = await read_body(receive, head, self.max_bytes, held.add)
             query = await self._predictor.read(lambda content: reader(content, head), body, held)
             deadline = self._predictor.deadline(started, head.timeout, query.timeout)
             answer = await self._predictor.run(query, deadline)
         finally:
             held.release()
-            self._metrics.in_flight.dec()
+            self.in_flight.dec()
+        return self.reply(query, answer)
+
+    def reply(self, query: Query, answer: Body | BaseException) -> Reply:
+        """What a request is answered with, once the model has answered or failed."""
+        if isinstance(answer, BaseException):
+            return self.reply_to(answer)
         self._metrics.rows.inc(query.rows.count)
         return Reply(200, answer.content, answer.headers, content_type=answer.content_type)
+
+    def unread(self, operation: Operation, head: Head) -> Reply:
+        """What a body is answered with that nothing reads."""
+        accepted = ", ".join(operation.readers).encode()
+        return Reply(415, error_body(operation.complaint(head)), ((b"accept", accepted),))
+
+    def observe(self, operation: Operation, status: int, started: float) -> None:
+        """Count an answered request."""
+        seconds = time.monotonic() - started
+        self._metrics.observe(operation.method, status, seconds)
+        if self._access_log:
+            _ACCESS.info("request", extra={"method": operation.method, "code": status, "seconds": round(seconds, 6)})
+
+    @staticmethod
+    def shall_compress(head: Head, reply: Reply) -> bool:
+        """Whether the client takes gzip, and the reply is worth it."""
+        return len(reply.body) >= MIN_COMPRESSED and reply.content_type != BINARY and accepts_gzip(head.accept_encoding)
+
+    @staticmethod
+    async def compressed(reply: Reply) -> Reply:
+        """The reply as gzip, made in another thread."""
+        body = await asyncio.get_running_loop().run_in_executor(None, compress, reply.body)
+        headers = (*reply.headers, (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding"))
+        return replace(reply, body=body, headers=headers)
+
+    @staticmethod
+    def reply_to(error: BaseException) -> Reply:
+        """What a request is answered with that has failed."""
+        match error:
+            case InputError():
+                # the rest of its body may never end
+                close = isinstance(error, RequestTooLarge)
+                return Reply(_STATUS[type(error)], error_body(error.message, error.field), close=close)
+            case QueueFull() | Overloaded() | TooSlow():
+                return Reply(_STATUS[type(error)], error_body(error.message), RETRY_AFTER)
+            case PredictionFailed():
+                return Reply(500, error_body(error.message))
+            case BodyTooSlow():
+                return Reply(408, error_body("the body did not arrive in time"), close=True)
+            case _:
+                _LOGGER.error("a request failed", exc_info=error)
+                return Reply(500, error_body("the server failed; its log has the error"))
 
     def _page(self, scope: Scope, head: Head) -> Reply:
         path, method = scope["path"], scope["method"]
         page = self._pages.get(path)
         if page is not None and method in {"GET", "HEAD"}:
             return page(head)
-        if page is not None or path in self._operations:
+        if page is not None or path in self.operations:
             allowed = b"GET, HEAD" if page is not None else b"POST"
             message = f"{method} is not allowed here; use {allowed.decode()}"
             return Reply(405, error_body(message), ((b"allow", allowed),))
@@ -217,7 +260,7 @@ class InferenceApplication:
             signature=runtime.signature,
             description=self._plane.description(),
             example=runtime.example(),
-            max_request_bytes=self._max_bytes,
+            max_request_bytes=self.max_bytes,
         )
 
     def _model_roots(self) -> list[str]:
@@ -228,27 +271,3 @@ class InferenceApplication:
     def _readiness(self, document: dict[str, Any]) -> Reply:
         ready = self._lifecycle.ready
         return Reply(200 if ready else 503, dumps(document | {"ready": ready}))
-
-
-async def _compressed(reply: Reply) -> Reply:
-    """The reply as gzip, made in another thread."""
-    body = await asyncio.get_running_loop().run_in_executor(None, compress, reply.body)
-    headers = (*reply.headers, (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding"))
-    return replace(reply, body=body, headers=headers)
-
-
-def _reply_to(error: Exception) -> Reply:
-    match error:
-        case InputError():
-            # the rest of its body may never end
-            close = isinstance(error, RequestTooLarge)
-            return Reply(_STATUS[type(error)], error_body(error.message, error.field), close=close)
-        case QueueFull() | Overloaded() | TooSlow():
-            return Reply(_STATUS[type(error)], error_body(error.message), RETRY_AFTER)
-        case PredictionFailed():
-            return Reply(500, error_body(error.message))
-        case BodyTooSlow():
-            return Reply(408, error_body("the body did not arrive in time"), close=True)
-        case _:
-            _LOGGER.error("a request failed", exc_info=error)
-            return Reply(500, error_body("the server failed; its log has the error"))

@@ -22,6 +22,7 @@ import uvicorn
 from modelway_server.dataplane import DataPlane
 from modelway_server.http.app import InferenceApplication
 from modelway_server.http.connection import Connection
+from modelway_server.http.direct import Direct
 from modelway_server.http.messages import Receive, Scope, Send
 from modelway_server.http.probes import ProbeApplication
 from modelway_server.lifecycle import Lifecycle
@@ -147,7 +148,12 @@ class Worker:
             access_log=bounds.access_log,
         )
         grace = bounds.request_timeout + MAX_EXTRA_SECONDS
-        self._inference = _server(self._application, grace=grace, max_connections=bounds.max_connections)
+        self._inference = _server(
+            self._application,
+            grace=grace,
+            max_connections=bounds.max_connections,
+            direct=Direct(self._application, predictor),
+        )
         self._probes = _server(ProbeApplication(lifecycle, metrics), grace=1, max_connections=MAX_PROBES)
         self._end = asyncio.Event()
 
@@ -226,13 +232,19 @@ def _address(sock: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _server(application: "InferenceApplication | ProbeApplication", *, grace: float, max_connections: int) -> _Server:
+def _server(
+    application: "InferenceApplication | ProbeApplication",
+    *,
+    grace: float,
+    max_connections: int,
+    direct: Direct | None = None,
+) -> _Server:
     async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
         await application(scope, receive, send)
 
     config = uvicorn.Config(
         asgi,
-        http=partial(Connection, max_connections=max_connections),  # type: ignore[arg-type]  # it is only ever called
+        http=partial(Connection, max_connections=max_connections, direct=direct),  # type: ignore[arg-type]  # it is only ever called
         ws="none",
         lifespan="off",
         interface="asgi3",

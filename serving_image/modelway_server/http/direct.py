@@ -1,0 +1,200 @@
+"""Small inference requests, answered without an ASGI cycle: no scope, no task, one write.
+
+An ordinary prediction costs the model a few microseconds and ASGI five times as much. What is not ordinary, a body that
+is large, compressed or chunked, a client that reads too slowly, goes the way of ASGI; both ways give the same answers.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from http import HTTPStatus
+from typing import Final
+
+from modelway_server.dataplane import Body
+from modelway_server.errors import MalformedRequest
+from modelway_server.http.app import InferenceApplication, Reply
+from modelway_server.http.messages import BodyTooSlow, Head, check_host, read_head
+from modelway_server.http.operations import Operation
+from modelway_server.predictor import Answered, Held, Predictor
+
+MAX_BYTES = 64 * 1024
+"""A body that is larger takes so long that ASGI does not matter."""
+_STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
+Respond = Callable[[Reply], None]
+
+
+class _Nobody:
+    """An event for which nobody waits."""
+
+    def set(self) -> None:
+        """Nothing happens."""
+
+
+_NOBODY: Final = _Nobody()
+
+
+class Exchange:
+    """One request and its answer; the connection treats it like uvicorn's cycle of a request and its response.
+
+    Attributes:
+        operation: what is asked.
+        head: of the request.
+        body: as far as it has arrived.
+        more_body: whether it has not arrived yet.
+        response_complete: whether the answer was written.
+        disconnected: whether the client has gone.
+        keep_alive: whether the connection is kept after the answer.
+        message_event: what uvicorn sets when something has arrived.
+        pending: the job and its account of bytes, while the model has not answered.
+    """
+
+    __slots__ = (
+        "body",
+        "disconnected",
+        "head",
+        "keep_alive",
+        "message_event",
+        "more_body",
+        "operation",
+        "pending",
+        "response_complete",
+        "started",
+    )
+
+    def __init__(self, operation: Operation, head: Head, started: float) -> None:
+        self.operation = operation
+        self.head = head
+        self.started = started
+        self.body = bytearray()
+        self.more_body = True
+        self.response_complete = False
+        self.disconnected = False
+        self.keep_alive = True
+        self.message_event = _NOBODY
+        self.pending: tuple[Answered, Held] | None = None
+
+
+class Direct:
+    """The short way from a connection to the predictor.
+
+    Args:
+        application: whose routes and replies these are.
+        predictor: what answers.
+    """
+
+    def __init__(self, application: InferenceApplication, predictor: Predictor) -> None:
+        self._application = application
+        self._predictor = predictor
+        self._routes = {path.encode(): operation for path, operation in application.operations.items()}
+        self._max_bytes = min(MAX_BYTES, application.max_bytes)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def draining(self) -> bool:
+        """Whether clients shall open another connection for their next request."""
+        return self._application.draining
+
+    def begin(self, url: bytes, headers: list[tuple[bytes, bytes]]) -> Exchange | None:
+        """An exchange for a POST with that head; None when it is not an ordinary one."""
+        operation = self._routes.get(url)
+        if operation is None:
+            return None
+        try:
+            head = read_head({"headers": headers})
+        except MalformedRequest:
+            return None
+        if not 0 <= head.content_length <= self._max_bytes or head.content_encoding or head.expects_continue:
+            return None
+        self._application.last_request = started = time.monotonic()
+        return Exchange(operation, head, started)
+
+    def answer(self, exchange: Exchange, respond: Respond) -> None:
+        """Answer a request that has arrived, now or when the model has.
+
+        Args:
+            exchange: with the whole body.
+            respond: called once, unless `give_up` is.
+        """
+        try:
+            self._answer(exchange, respond)
+        except Exception as error:  # noqa: BLE001  (each has its status)
+            self._finish(exchange, respond, self._application.reply_to(error))
+
+    def refuse_late(self, exchange: Exchange, respond: Respond) -> None:
+        """Answer a request whose body does not arrive."""
+        self._finish(exchange, respond, self._application.reply_to(BodyTooSlow()))
+
+    def give_up(self, exchange: Exchange) -> None:
+        """The client has gone: what it asked need not be answered."""
+        if exchange.pending is not None:
+            job, _ = exchange.pending
+            job.answer.cancel()
+            self._predictor.forget(job)
+
+    def _answer(self, exchange: Exchange, respond: Respond) -> None:
+        check_host({"http_version": "1.1"}, exchange.head)
+        reader = exchange.operation.reader(exchange.head)
+        if reader is None:
+            self._finish(exchange, respond, self._application.unread(exchange.operation, exchange.head))
+            return
+        self._predictor.check_room()
+        query = reader(bytes(exchange.body), exchange.head)
+        answer = self._predictor.answer_now(query)
+        if answer is not None:
+            self._finish(exchange, respond, self._application.reply(query, answer))
+            return
+        held = self._predictor.hold()
+        held.add(len(exchange.body))
+        deadline = self._predictor.deadline(exchange.started, exchange.head.timeout, query.timeout)
+        try:
+            job = self._predictor.submit(query, deadline)
+        except Exception:
+            held.release()
+            raise
+        exchange.pending = (job, held)
+        self._application.in_flight.inc()
+        job.answer.add_done_callback(partial(self._answered, exchange, respond))
+
+    def _answered(self, exchange: Exchange, respond: Respond, answer: asyncio.Future[Body]) -> None:
+        assert exchange.pending is not None
+        job, held = exchange.pending
+        exchange.pending = None
+        held.release()
+        self._application.in_flight.dec()
+        if not answer.cancelled():
+            outcome = answer.exception() or answer.result()
+            self._finish(exchange, respond, self._application.reply(job.query, outcome))
+
+    def _finish(self, exchange: Exchange, respond: Respond, reply: Reply) -> None:
+        if self._application.shall_compress(exchange.head, reply):
+            task = asyncio.create_task(self._compressed(exchange, respond, reply))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return
+        self._application.observe(exchange.operation, reply.status, exchange.started)
+        respond(reply)
+
+    async def _compressed(self, exchange: Exchange, respond: Respond, reply: Reply) -> None:
+        packed = await self._application.compressed(reply)
+        self._application.observe(exchange.operation, reply.status, exchange.started)
+        respond(packed)
+
+
+def response(reply: Reply, headers: Iterable[tuple[bytes, bytes]], *, close: bool) -> bytes:
+    """The bytes of an answer.
+
+    Args:
+        reply: what it says.
+        headers: that every answer of the server has, beside the reply's own.
+        close: whether the connection ends with it.
+    """
+    parts = [_STATUS_LINES[reply.status], b"content-type: ", reply.content_type]
+    parts.append(b"\r\ncontent-length: %d\r\n" % len(reply.body))
+    for name, value in (*headers, *reply.headers):
+        parts += (name, b": ", value, b"\r\n")
+    if close:
+        parts.append(b"connection: close\r\n")
+    parts += (b"\r\n", reply.body)
+    return b"".join(parts)
