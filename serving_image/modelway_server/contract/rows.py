@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from modelway_server.contract.columns import Values, coerce, numbers
 from modelway_server.contract.signature import Column, Dates, Form, Signature
+from modelway_server.contract.tensor_rows import arrays_of_columns, arrays_of_instances, arrays_of_tensors
 from modelway_server.errors import InvalidInput, MalformedRequest
 from modelway_server.protocol.strict_json import json_type
 from modelway_server.protocol.tensors import Tensor
@@ -44,6 +45,8 @@ def rows_of_tensors(signature: Signature, tensors: Sequence[Tensor]) -> Rows:
     Raises:
         InvalidInput: the tensors are not what the model was trained on.
     """
+    if signature.form is Form.TENSORS:
+        return _of_arrays(arrays_of_tensors(signature.inputs, tensors))
     if signature.form is Form.TEXT:
         return _text_tensor(tensors)
     signature = _with_dates(signature, tensors)
@@ -71,6 +74,8 @@ def rows_of_instances(signature: Signature, instances: Sequence[Any], member: st
     """
     if not instances:
         raise InvalidInput("there are no rows; send at least one", field=member)
+    if signature.form is Form.TENSORS:
+        return _of_arrays(arrays_of_instances(signature.inputs, instances, member))
     kinds = set(map(type, instances))
     if signature.form is Form.TEXT:
         return _text_instances(instances, member)
@@ -99,6 +104,8 @@ def rows_of_columns(signature: Signature, columns: Mapping[str, Values], member:
     Raises:
         InvalidInput: the columns are not what the model was trained on.
     """
+    if signature.form is Form.TENSORS:
+        return _of_arrays(arrays_of_columns(signature.inputs, columns, member))
     if signature.form is Form.TEXT:
         raise InvalidInput("this model takes bare strings; send instances, a list of strings", field=member)
     _check_names(signature, columns, member)
@@ -110,6 +117,10 @@ def rows_of_columns(signature: Signature, columns: Mapping[str, Values], member:
 
 def _has_column(signature: Signature, name: str) -> bool:
     return any(column.name == name for column in signature.columns)
+
+
+def _of_arrays(arrays: dict[str, NDArray[Any]]) -> Rows:
+    return Rows(arrays, len(next(iter(arrays.values()))))
 
 
 def _with_dates(signature: Signature, tensors: Sequence[Tensor]) -> Signature:

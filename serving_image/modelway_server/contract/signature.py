@@ -25,6 +25,8 @@ class Form(Enum):
     """A list of strings."""
     COLUMNS = "columns"
     """A dict of one array of [rows] per column, by its name: what a data frame holds, without pandas."""
+    TENSORS = "tensors"
+    """A dict of arrays of [rows, ...] by name, each in its own datatype: the inputs of a graph."""
 
 
 class Dates(Enum):
@@ -64,6 +66,21 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Input:
+    """One tensor that a model takes.
+
+    Attributes:
+        name: its name in requests.
+        datatype: the protocol's name of its type.
+        shape: its dimensions, ROWS first; another -1 may be any size.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """One array that a method gives.
 
@@ -93,6 +110,7 @@ class Signature:
         named: whether the training data named its columns.
         outputs: what each method gives, by the method's name.
         max_magnitude: largest absolute number it accepts, or None when any finite one.
+        inputs: of the form TENSORS, in place of columns.
     """
 
     form: Form
@@ -100,6 +118,7 @@ class Signature:
     named: bool = False
     outputs: Mapping[str, tuple[Output, ...]] = field(default_factory=dict)
     max_magnitude: float | None = None
+    inputs: tuple[Input, ...] = ()
 
     @property
     def width(self) -> int | None:
@@ -121,6 +140,8 @@ class Signature:
         """The V2 metadata of the inputs."""
         if self.form is Form.TEXT:
             return [_tensor("text", "BYTES", (ROWS,), {})]
+        if self.form is Form.TENSORS:
+            return [_tensor(each.name, each.datatype, each.shape, {}) for each in self.inputs]
         used = [column for column in self.columns if column.used]
         if self.per_column:
             return [_tensor(column.name, column.datatype, (ROWS, 1), _told_of(column)) for column in used]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from modelway_server.contract.signature import Column, Dates, Form, Output, Signature
+from modelway_server.contract.signature import Column, Dates, Form, Input, Output, Signature
 
 
 def document_of(signature: Signature) -> dict[str, Any]:
@@ -18,6 +18,7 @@ def document_of(signature: Signature) -> dict[str, Any]:
         "form": signature.form.value,
         "named": signature.named,
         "max_magnitude": signature.max_magnitude,
+        "inputs": [[each.name, each.datatype, list(each.shape)] for each in signature.inputs],
         "columns": [_column_document(column) for column in signature.columns],
         "outputs": {
             method: [_output_document(output) for output in outputs] for method, outputs in signature.outputs.items()
@@ -37,6 +38,7 @@ def signature_of(document: dict[str, Any]) -> Signature:
         named=document["named"],
         outputs={method: tuple(map(_output, outputs)) for method, outputs in document["outputs"].items()},
         max_magnitude=document["max_magnitude"],
+        inputs=tuple(Input(name, datatype, tuple(shape)) for name, datatype, shape in document["inputs"]),
     )
 
 

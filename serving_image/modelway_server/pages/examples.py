@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from modelway_server.contract.signature import Column, Form
+from modelway_server.contract.signature import Column, Form, Input
 from modelway_server.pages.subject import Subject
 
 
@@ -28,12 +28,18 @@ def v2_request(subject: Subject) -> dict[str, Any]:
     signature, cells = subject.signature, subject.cells
     if signature.form is Form.TEXT:
         return {"inputs": [_tensor("text", [1], "BYTES", cells)]}
+    if signature.form is Form.TENSORS:
+        return {"inputs": [_of_input(each, subject.example.values[each.name][:1]) for each in signature.inputs]}
     pairs = list(zip(signature.columns, cells, strict=False))
     if signature.per_column:
         return {"inputs": [_column(column, cell) for column, cell in pairs if column.used]}
     datatypes = {_datatype(column, cell) for column, cell in pairs if column.used and cell is not None}
     datatype = datatypes.pop() if len(datatypes) == 1 else "FP64"
     return {"inputs": [_tensor("input", [1, len(cells)], datatype, cells)]}
+
+
+def _of_input(each: Input, values: Any) -> dict[str, Any]:
+    return _tensor(each.name, list(values.shape), each.datatype, values.ravel().tolist())
 
 
 def _column(column: Column, cell: Any) -> dict[str, Any]:

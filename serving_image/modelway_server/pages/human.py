@@ -168,6 +168,8 @@ def _takes(subject: Subject) -> str:
     signature = subject.signature
     if signature.form is Form.TEXT:
         return "Each row is one text."
+    if signature.form is Form.TENSORS:
+        return f"Each row is an object of tensors: {', '.join(each.name for each in signature.inputs)}."
     if not signature.columns:
         return "Each row is an array of numbers, all of one length."
     used = sum(column.used for column in signature.columns)

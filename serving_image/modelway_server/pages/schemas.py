@@ -1,8 +1,9 @@
 """JSON Schemas of what one model takes and gives, made of its contract."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-from modelway_server.contract.signature import MAX_NAMES, Column, Dates, Form, Output, Signature
+from modelway_server.contract.signature import MAX_NAMES, Column, Dates, Form, Input, Output, Signature
 from modelway_server.protocol.rows import WORDS, name_of
 from modelway_server.protocol.tensors import DATATYPES, MAX_RANK
 
@@ -35,12 +36,34 @@ def rows(signature: Signature) -> Schema:
     """Rows as `rows`, `instances` and MLflow take them: all objects, or all arrays."""
     if signature.form is Form.TEXT:
         return _list_of({"type": "string"})
+    if signature.form is Form.TENSORS:
+        return _list_of(_row_of_tensors(signature.inputs))
     if not signature.columns:
         return _list_of({"type": "array", "minItems": 1, "items": {"type": ["number", "null"]}})
     kinds = [row_object(signature), row_array(signature)]
     if signature.width == 1:
         kinds.append(column(signature.columns[0], signature.max_magnitude))
     return {"anyOf": [_list_of(kind) for kind in kinds]}
+
+
+def _row_of_tensors(inputs: Sequence[Input]) -> Schema:
+    """A row by the names of its tensors; where there is only one, it may stand for itself."""
+    tensors = {each.name: _tensor_row(each) for each in inputs}
+    row: Schema = {
+        "type": "object",
+        "required": list(tensors),
+        "properties": tensors,
+        "additionalProperties": False,
+    }
+    return {"anyOf": [row, *tensors.values()]} if len(tensors) == 1 else row
+
+
+def _tensor_row(each: Input) -> Schema:
+    kinds = {"BYTES": "string", "BOOL": "boolean"}
+    schema: Schema = {"type": kinds.get(each.datatype, "number" if each.datatype.startswith("FP") else "integer")}
+    for size in reversed(each.shape[1:]):
+        schema = {"type": "array", "items": schema} | ({"minItems": size, "maxItems": size} if size >= 0 else {})
+    return schema
 
 
 def row_object(signature: Signature) -> Schema:

@@ -42,6 +42,8 @@ class Subject:
         values, form = self.example.values, self.signature.form
         if form is Form.TEXT:
             return [values[0]]
+        if form is Form.TENSORS:
+            return [values[each.name][0].tolist() for each in self.signature.inputs]
         if form is Form.FRAME:
             return [json_value(values[column.name].iloc[0]) for column in self.signature.columns]
         if form is Form.COLUMNS:
@@ -54,6 +56,8 @@ class Subject:
         signature = self.signature
         if signature.form is Form.TEXT:
             return self.cells[0]
+        if signature.form is Form.TENSORS:
+            return {each.name: cell for each, cell in zip(signature.inputs, self.cells, strict=True)}
         if not signature.named:
             return self.cells
         pairs = zip(signature.columns, self.cells, strict=True)

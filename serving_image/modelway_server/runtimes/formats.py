@@ -88,6 +88,7 @@ OWN = {
     for own in (
         OwnFormat("sklearn", "scikit-learn (joblib or pickle)", "server", ("sklearn", "joblib")),
         OwnFormat("skops", "skops", "skops", ("skops",)),
+        OwnFormat("onnx", "ONNX", "server", ("onnxruntime",)),
         OwnFormat("xgboost", "XGBoost", "xgboost", ("xgboost",)),
         OwnFormat("lightgbm", "LightGBM", "lightgbm", ("lightgbm",)),
     )
