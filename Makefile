@@ -57,7 +57,8 @@ image:
 	@test -n "$(BUILDER)" || { echo "make image needs docker, buildah or podman, and found none"; exit 1; }
 	@lent=$$(mktemp -d) && trap 'rm -rf "$$lent"' EXIT && $(PYTHON) -P tests/support/pip_settings.py "$$lent" && set -x && \
 	$(BUILDER) build -f operator/Dockerfile -t $(IMAGES)/operator:$(VERSION) $(BUILD_OPTIONS) . && \
-	$(BUILDER) build -f serving_image/Dockerfile -t $(IMAGES)/server:$(SERVER_TAG) --build-arg FORMATS="$(strip $(FORMATS))" $(BUILD_OPTIONS) .
+	$(BUILDER) build -f serving_image/Dockerfile -t $(IMAGES)/server:$(SERVER_TAG) --build-arg FORMATS="$(strip $(FORMATS))" $(BUILD_OPTIONS) . && \
+	$(BUILDER) images $(IMAGES)/operator:$(VERSION) && $(BUILDER) images $(IMAGES)/server:$(SERVER_TAG)
 
 e2e: .venv/ready
 	$(BIN)/python -m e2e $(ARGS)

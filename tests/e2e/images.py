@@ -1,4 +1,4 @@
-"""Both images and the one that holds a pod's namespaces, built and written as archives that containerd imports."""
+"""Both images, that of an example on top of the server's, and the one that holds a pod's namespaces, as archives for containerd."""
 
 import tomllib
 from pathlib import Path
@@ -10,6 +10,9 @@ from sandbox.binaries.progress import Progress
 
 NAMES = ("operator", "server")
 PAUSE = "localhost/pause:1"
+OWN_IMAGE = ROOT / "examples" / "own_image"
+OWN = f"{IMAGES}/churn-server:1"
+"""The image of that example."""
 
 
 def version() -> str:
@@ -37,11 +40,15 @@ def build(folder: Path, progress: Progress) -> list[Path]:
         environment={"BUILDER": builder.command, "BASE_IMAGE": stand_on, "IMAGES": IMAGES},
     )
     builder.build(f'FROM {stand_on}\nENTRYPOINT ["sleep", "infinity"]\n', PAUSE, folder)
+    builder.run(
+        [*builder.command.split(), "build", "-q", "-t", OWN, "--build-arg", f"SERVER={image('server')}", str(OWN_IMAGE)]
+    )
     sizes = builder.sizes()
     for name in NAMES:
         progress.say(f"{image(name)}: {sizes[image(name)]}, of which {sizes.get(stand_on, 'unknown')} are its base")
+    progress.say(f"{OWN}: {sizes[OWN]}, with its package on top of the server's image")
     archives = []
-    for number, built in enumerate((PAUSE, *map(image, NAMES))):
+    for number, built in enumerate((PAUSE, *map(image, NAMES), OWN)):
         archives.append(folder / f"{number}.tar")
         builder.export(built, archives[-1])
     return archives

@@ -53,6 +53,25 @@ def test_the_server_holds_neither_kopf_nor_a_kubernetes_client(example: Example)
     assert python(example.kubectl, SERVER, f"[name for name in {names} if importlib.util.find_spec(name)]") == []
 
 
+def test_the_server_holds_what_its_formats_and_engines_need_and_no_more(example: Example) -> None:
+    needed, further = "('onnxruntime', 'skl2onnx', 'skops', 'grpc')", "('xgboost', 'lightgbm', 'torch', 'grpc_tools')"
+    assert python(example.kubectl, SERVER, f"[name for name in {needed} if not importlib.util.find_spec(name)]") == []
+    assert python(example.kubectl, SERVER, f"[name for name in {further} if importlib.util.find_spec(name)]") == []
+    assert python(example.kubectl, SERVER, "__import__('onnxruntime').get_available_providers()") != []
+
+
+def test_no_container_of_a_model_may_write_but_where_it_has_to(example: Example) -> None:
+    (pod,) = example.kubectl.list("pods")
+    containers = pod["spec"]["initContainers"] + pod["spec"]["containers"]
+    writable = {
+        one["name"]: {mount["mountPath"] for mount in one["volumeMounts"] if not mount.get("readOnly")}
+        for one in containers
+    }
+    assert writable == {"fetch": {"/mnt/models", "/tmp"}, "prepare": {"/mnt/prepared", "/tmp"}, "serve": {"/tmp"}}
+    assert [one["name"] for one in containers if not one["securityContext"]["readOnlyRootFilesystem"]] == []
+    assert [one["name"] for one in containers if "envFrom" in one] == []
+
+
 def test_the_operator_holds_no_machine_learning(example: Example) -> None:
     names = "('sklearn', 'numpy', 'scipy', 'pandas')"
     assert python(example.kubectl, OPERATOR, f"[name for name in {names} if importlib.util.find_spec(name)]") == []

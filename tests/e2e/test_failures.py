@@ -23,18 +23,21 @@ FAILURE_SECONDS = 180.0
 COLUMNS = 60
 
 
-def ends(kubectl: Kubectl) -> list[Object]:
-    """How the containers `serve` ended, as the kubelet tells it."""
-    statuses = [one for pod in kubectl.list("pods") for one in pod["status"].get("containerStatuses", ())]
+def ends(kubectl: Kubectl, container: str) -> list[Object]:
+    """How the containers of a name ended, as the kubelet tells it."""
+    pods = [pod["status"] for pod in kubectl.list("pods")]
+    found = [one for pod in pods for kind in ("initC", "c") for one in pod.get(f"{kind}ontainerStatuses", ())]
+    statuses = [one for one in found if one["name"] == container]
     return [
         state["terminated"] for one in statuses for state in (one["state"], one["lastState"]) if "terminated" in state
     ]
 
 
-def test_the_kernel_ends_a_server_that_loads_too_much(models: Path, deployed: Deployed) -> None:
+def test_a_model_that_takes_too_much_memory_is_refused_before_it_serves(models: Path, deployed: Deployed) -> None:
     deployed.apply(model=_breast_cancer(), runtime=_memory("96Mi"))
     condition = deployed.becomes("OutOfMemory", deadline=FAILURE_SECONDS)
-    assert "OOMKilled" in {end["reason"] for end in ends(deployed.kubectl)}
+    assert ends(deployed.kubectl, "prepare")
+    assert not ends(deployed.kubectl, "serve")
     assert "96Mi" in condition["message"]
 
 
@@ -47,7 +50,7 @@ def test_the_kernel_ends_a_server_that_is_asked_too_much(models: Path, deployed:
     with pytest.raises(OSError):
         _ask(url, np.zeros((3000, COLUMNS)))
     deployed.becomes("OutOfMemory", deadline=FAILURE_SECONDS)
-    assert [end["reason"] for end in ends(deployed.kubectl)] == ["OOMKilled"]
+    assert [end["reason"] for end in ends(deployed.kubectl, "serve")] == ["OOMKilled"]
     deployed.is_ready(deadline=READY_SECONDS)
 
 
