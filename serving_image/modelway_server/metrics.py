@@ -76,6 +76,13 @@ class Metrics:
             multiprocess_mode="max",
             registry=registry,
         )
+        self._engine = Gauge(
+            "modelway_engine_info",
+            "What evaluates the model, and why that; always 1.",
+            (*_MODEL, "engine", "reason"),
+            multiprocess_mode="max",
+            registry=registry,
+        )
         self._build = Gauge(
             "modelway_build_info",
             "The server; always 1.",
@@ -108,8 +115,11 @@ class Metrics:
         counter.inc()
         histogram.observe(seconds)
 
-    def describe(self, *, platform_name: str, estimator: str, digest: str, load_seconds: float) -> None:
-        """Publish what was loaded, and how long it took."""
+    def describe(
+        self, *, platform_name: str, estimator: str, digest: str, load_seconds: float, engine: tuple[str, str]
+    ) -> None:
+        """Publish what was loaded, what evaluates it and why, and how long it took."""
+        self._engine.labels(*self._labels, *engine).set(1)
         self._model.labels(*self._labels, platform_name, estimator, digest).set(1)
         self._build.labels(version("modelway"), platform.python_version()).set(1)
         self._load.labels(*self._labels).set(load_seconds)

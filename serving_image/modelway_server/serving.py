@@ -165,6 +165,7 @@ class _Pod:
             estimator=description["estimator"],
             digest=identity.digest,
             load_seconds=load_seconds,
+            engine=(self._runtime.engine, description.get("engine_reason", "")),
         )
         if self._settings.workers == 1:
             metrics.include_process()

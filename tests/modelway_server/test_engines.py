@@ -20,8 +20,10 @@ from sklearn.ensemble import (
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
+from sklearn.svm import SVC
 
 from modelway_server.contract.rows import rows_of_instances
 from modelway_server.engines import choose, planning_linear
@@ -149,8 +151,7 @@ def test_a_row_at_a_threshold_goes_the_same_way(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("engine", ["auto", "onnx"])
-def test_what_gives_other_answers_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+def test_what_gives_other_answers_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = planning_linear.plan_linear
 
     def wrong(estimator: Any) -> Any:
@@ -160,13 +161,13 @@ def test_what_gives_other_answers_is_not_taken(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr("modelway_server.engines.planning.plan_linear", wrong)
     model = LinearRegression().fit(WINE, WINE_KINDS)
-    if engine == "auto":
-        runtime = prepared(tmp_path, model)
-        assert runtime.engine == "estimator"
-        assert "predict differs in" in runtime.description["engine_reason"]
-    else:
-        with pytest.raises(EngineUnavailable, match="predict differs in"):
-            prepared(tmp_path, model, engine=engine)
+    for engine, taken, why in (("auto", "onnx", "skl2onnx"), ("native", "estimator", "predict differs in")):
+        (tmp_path / engine).mkdir()
+        runtime = prepared(tmp_path / engine, model, engine=engine)
+        assert (runtime.engine, why in runtime.description["engine_reason"]) == (taken, True)
+    monkeypatch.setattr("modelway_server.engines.conversion.convert", lambda estimator, *_, **__: wrong(estimator))
+    with pytest.raises(EngineUnavailable, match="predict differs in"):
+        prepared(tmp_path, model, engine="onnx")
 
 
 def test_a_tolerance_may_let_it_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,8 +181,36 @@ def test_a_tolerance_may_let_it_pass(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert prepared(tmp_path, LinearRegression().fit(WINE, WINE_KINDS), tolerance=0.01).engine == "linear"
 
 
-def test_native_converts_nothing(tmp_path: Path) -> None:
-    assert prepared(tmp_path, CASES["forest"][0], engine="native").engine != "onnx"
+@pytest.mark.parametrize(
+    "case", ["forest", "forest with holes", "trees of one number", "scaled forest", "data frame of trees"]
+)
+def test_native_calls_a_forests_own_trees(tmp_path: Path, case: str) -> None:
+    number = ExtraTreesRegressor(7, random_state=0).fit(WINE, WINE[:, 0])
+    model = number if case == "trees of one number" else CASES[case][0]
+    runtime, native = prepared(tmp_path, model, engine="native"), itself(model)
+    assert runtime.engine == "trees"
+    rows = rows_of_instances(native.signature, draw(native.signature, {}, seed=2, count=100), "")
+    for method in native.methods:
+        expected = native.call(method, rows.values, 100)[method]
+        np.testing.assert_array_equal(runtime.call(method, rows.values, 100)[method], expected)
+
+
+def test_the_bare_trees_refuse_what_the_forest_refuses(tmp_path: Path) -> None:
+    model = make_pipeline(StandardScaler(), RandomForestClassifier(3)).fit(WINE * 1e-30, NAMES)
+    with pytest.raises(InvalidInput, match="too large"):
+        prepared(tmp_path, model, engine="native").call("predict", np.full((1, 13), 1e20), 1)
+
+
+def test_the_rest_is_converted_by_skl2onnx(tmp_path: Path) -> None:
+    model = make_pipeline(encoded(), SVC()).fit(PEOPLE, APPROVED)
+    runtime, native = prepared(tmp_path, model), itself(model)
+    assert (runtime.engine, runtime.methods) == ("onnx", native.methods)
+    assert "skl2onnx in float64" in runtime.description["engine_reason"]
+
+
+def test_neighbours_are_looked_for_by_the_model_itself(tmp_path: Path) -> None:
+    runtime = prepared(tmp_path, KNeighborsClassifier().fit(WINE, WINE_KINDS))
+    assert (runtime.engine, "equally near" in runtime.description["engine_reason"]) == ("estimator", True)
 
 
 def test_onnx_alone_takes_a_linear_model_too(tmp_path: Path) -> None:
@@ -249,3 +278,4 @@ def test_workers_share_a_session_that_was_opened_before_they_were_forked(launche
         assert reply.body["outputs"][0]["data"] == [NAMES[0]]
     told = server.request("GET", "/v2/models/model").body["parameters"]
     assert (told["engine"], "300 rows" in told["engine_reason"]) == ("onnx", True)
+    assert 'modelway_engine_info{engine="onnx"' in server.probe("/metrics").body

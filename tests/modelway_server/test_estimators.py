@@ -106,7 +106,7 @@ def check(runtime: Runtime, found: Any, expected: Any) -> None:
         np.testing.assert_array_equal(found, expected)
     else:
         np.testing.assert_allclose(
-            found, expected, rtol=1e-5 if "converted" in runtime.description["engine_reason"] else 1e-11
+            found, expected, rtol=1e-5 if "skl2onnx" in runtime.description["engine_reason"] else 1e-11
         )
 
 

@@ -6,33 +6,53 @@ from pathlib import Path
 from typing import Any
 
 from modelway_server.contract.signature import Form
-from modelway_server.engines.plan import NotCovered
-from modelway_server.engines.planning import as_graph, plan_estimator
+from modelway_server.engines.plan import NotCovered, Plan
+from modelway_server.engines.planning import as_graph, last_step, plan_estimator
+from modelway_server.engines.planning_trees import is_of_trees
 from modelway_server.engines.prepared import Prepared
+from modelway_server.engines.trees import bare
 
 Build = Callable[[Prepared, Path], Prepared]
+PLAN, TREES = "plan", "trees"
+"""Kinds of parts that `load.py` knows."""
 
 
-def of_estimator(estimator: Any, wanted: str) -> Iterator[tuple[str, Build]]:
-    """Engines by name, each with what writes its files into a folder.
+def of_estimator(estimator: Any, wanted: str) -> Iterator[tuple[str, str, Build]]:
+    """Engines by name, each with the way to it and what writes its files into a folder.
 
     Args:
         estimator: fitted.
         wanted: `auto`, `onnx` or `native`; see `ModelSettings.engine`.
     """
-    yield (
-        ("linear" if wanted == "native" else "onnx"),
-        lambda native, directory: _planned(estimator, native, directory, wanted),
-    )
+
+    def own_plan(native: Prepared, directory: Path) -> Prepared:
+        plan = plan_estimator(estimator, native.signature, native.methods)
+        if wanted == "onnx":
+            plan = as_graph(plan)
+        if plan.graph and wanted == "native":
+            raise NotCovered("it is no linear model")
+        return _written(plan, native, directory)
+
+    def converted(native: Prepared, directory: Path, *, double: bool) -> Prepared:
+        from modelway_server.engines.conversion import convert  # noqa: PLC0415  (skl2onnx: a second)
+
+        return _written(convert(estimator, native.signature, native.methods, double=double), native, directory)
+
+    yield ("linear" if wanted == "native" else "onnx"), "from its parts", own_plan
+    if wanted != "onnx":
+        yield "trees", "its own", lambda native, _: _bare(estimator, native)
+    if wanted != "native" and not (wanted == "auto" and is_of_trees(last_step(estimator))):
+        yield "onnx", "by skl2onnx in float64", lambda native, directory: converted(native, directory, double=True)
+        yield "onnx", "by skl2onnx in float32", lambda native, directory: converted(native, directory, double=False)
 
 
-def _planned(estimator: Any, native: Prepared, directory: Path, wanted: str) -> Prepared:
-    plan = plan_estimator(estimator, native.signature, native.methods)
-    if wanted == "onnx":
-        plan = as_graph(plan)
-    if plan.graph and wanted == "native":
-        raise NotCovered("it is no linear model")
+def _bare(estimator: Any, native: Prepared) -> Prepared:
+    bare(estimator)
+    return replace(native, engine="trees", parts={"kind": TREES})
+
+
+def _written(plan: Plan, native: Prepared, directory: Path) -> Prepared:
     plan.write(directory)
     form = Form.COLUMNS if native.signature.form is Form.FRAME else native.signature.form
-    engine = "onnx" if plan.graph else "linear"
-    return replace(native, engine=engine, signature=replace(native.signature, form=form), parts={"kind": "plan"})
+    engine = "onnx" if plan.graph or plan.graphs else "linear"
+    return replace(native, engine=engine, signature=replace(native.signature, form=form), parts={"kind": PLAN})

@@ -19,11 +19,13 @@ from modelway_server.engines.plan import NotCovered
 from modelway_server.engines.prepared import Prepared, plain_row
 from modelway_server.errors import EngineUnavailable
 from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.base import Estimating, Runtime
 from modelway_server.settings import ModelSettings
 
 SAMPLE_FILES = ("samples.json", "input_example.json")
 """Rows beside the artifact: ours, and MLflow's."""
+MAX_REASON = 300
+"""Characters of a reason: it is a label of a metric."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -33,10 +35,12 @@ class Candidate:
 
     Attributes:
         engine: its name.
+        how: the way to it, where there are several.
         build: writes its files into a folder, and says what `serve` must know of it.
     """
 
     engine: str
+    how: str
     build: Callable[[Prepared, Path], Prepared]
 
 
@@ -74,7 +78,7 @@ class _Choice:
         self._path = path
         self._runtime = runtime
         self._native = native
-        self._against: list[str] = []
+        self._against, self._tried = "", False
 
     def made(self) -> Prepared:
         """The first candidate that gives the model's own answers, or else the model itself.
@@ -90,13 +94,15 @@ class _Choice:
             prepared = self._proved(candidate, rows)
             if prepared is not None:
                 return prepared
-        why = "; ".join(self._against)
         if self._chosen.engine == "onnx":
-            raise EngineUnavailable(f"the model cannot be evaluated by onnx: {why or 'its format is not converted'}")
-        return replace(self._native, reason=why) if why else self._native
+            raise EngineUnavailable(
+                f"the model cannot be evaluated by onnx: {self._against or 'its format is not converted'}"
+            )
+        return replace(self._native, reason=f"not {self._against}") if self._against else self._native
 
     def _proved(self, candidate: Candidate, rows: list[Any]) -> Prepared | None:
         """What `serve` must know of an engine that gives the model's own answers; None for one that does not."""
+        tried = True
         try:
             prepared = candidate.build(self._native, self._directory)
             engine = evaluated(prepared, self._path, self._directory, self._chosen.trusted_types)
@@ -105,16 +111,15 @@ class _Choice:
                 engine.warm_up()
                 against = difference(self._runtime, engine, rows, self._chosen.tolerance)
         except NotCovered as error:
-            against = str(error)
+            against, tried = str(error), False
         except Exception as error:
             _LOGGER.info("%s cannot be used", candidate.engine, exc_info=error)
             against = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         if against is None:
-            reason = f"it gives the model's own answers on {len(rows)} rows"
-            return replace(prepared, reason="; ".join([*self._against, reason]))
-        said = f"{candidate.engine}: {against}"
-        if said not in self._against:
-            self._against.append(said)
+            return replace(prepared, reason=f"it gives the model's own answers on {len(rows)} rows ({candidate.how})")
+        _LOGGER.info("the engine %s is not taken: %s", candidate.engine, against, extra={"how": candidate.how})
+        if tried or not self._tried:  # what was tried says more than what cannot be
+            self._against, self._tried = f"{candidate.engine} ({candidate.how}): {against}"[:MAX_REASON], tried
         return None
 
     def _rows(self) -> list[Any]:
@@ -133,12 +138,12 @@ class _Choice:
 
 def _candidates(runtime: Runtime, wanted: str) -> Iterator[Candidate]:
     """The engines that might do, the fastest first."""
-    if runtime.platform not in {"sklearn", "skops"} or not hasattr(runtime, "estimator"):
+    if not isinstance(runtime, Estimating):
         return
     from modelway_server.engines import candidates  # noqa: PLC0415  (scikit-learn)
 
-    for engine, build in candidates.of_estimator(runtime.estimator, wanted):
-        yield Candidate(engine, build)
+    for engine, how, build in candidates.of_estimator(runtime.estimator, wanted):
+        yield Candidate(engine, how, build)
 
 
 def _digest(directory: Path, path: Path) -> str:

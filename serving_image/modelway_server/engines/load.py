@@ -6,7 +6,7 @@ from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import LoadFailed
 from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.base import Restorable, Runtime
+from modelway_server.runtimes.base import Estimating, Restorable, Runtime
 
 
 def load_prepared(model_dir: Path, prepared_dir: Path, *, trusted_types: tuple[str, ...] = ()) -> Runtime:
@@ -41,4 +41,9 @@ def evaluated(prepared: Prepared, path: Path, directory: Path, trusted_types: tu
     runtime = load_runtime(path, format=prepared.format, method=prepared.methods[0], trusted_types=trusted_types)
     if isinstance(runtime, Restorable):
         runtime.restore(prepared.signature, prepared.methods, prepared.rows())
+    if prepared.parts.get("kind") == "trees":
+        from modelway_server.engines.trees import bare  # noqa: PLC0415  (as above)
+
+        assert isinstance(runtime, Estimating)
+        runtime.estimator, runtime.engine = bare(runtime.estimator), prepared.engine
     return runtime

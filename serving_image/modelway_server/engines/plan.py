@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 Step = dict[str, Any]
 """One thing that is done to the rows: its name as `op`, and what it needs; see `steps.py`."""
-_DOCUMENT, _ARRAYS, _GRAPH = "plan.json", "plan.npz", "plan.onnx"
+_DOCUMENT, _ARRAYS, _GRAPH = "plan.json", "plan.npz", "graph"
+_BINARY = {"arrays", "graph", "graphs"}
 
 
 class NotCovered(Exception):
@@ -35,6 +36,8 @@ class Plan:
         single: whether the graph rounds the features to float32.
         arrays: what steps and scores are computed with, by name; `coef` of [features, scores] and `intercept`.
         graph: an ONNX model from `rows` to `scores`, float64 both, in the place of `coef` and `intercept`.
+        graphs: an ONNX model for each method, from `rows` to the output that `heads` names, in the place of all scores.
+        rows: numpy's name of what those graphs take.
     """
 
     heads: dict[str, str]
@@ -46,6 +49,8 @@ class Plan:
     single: bool = False
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     graph: bytes = b""
+    graphs: dict[str, bytes] = field(default_factory=dict)
+    rows: str = "float64"
 
     def keep(self, values: Any) -> str:
         """Give an array a name, for a step to refer to."""
@@ -55,12 +60,15 @@ class Plan:
 
     def write(self, directory: Path) -> None:
         """Put the plan into a folder."""
-        document = {
-            item.name: getattr(self, item.name) for item in fields(self) if item.name not in {"arrays", "graph"}
-        }
-        (directory / _DOCUMENT).write_text(json.dumps(document), encoding="utf-8")
-        np.savez(directory / _ARRAYS, allow_pickle=False, **self.arrays)
-        (directory / _GRAPH).write_bytes(self.graph)
+        (directory / _DOCUMENT).write_text(json.dumps(self._document()), encoding="utf-8")
+        stored = self.arrays | {f"{_GRAPH}:{name}": _bytes(graph) for name, graph in self._graphs().items()}
+        np.savez(directory / _ARRAYS, allow_pickle=False, **stored)
+
+    def _document(self) -> dict[str, Any]:
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name not in _BINARY}
+
+    def _graphs(self) -> dict[str, bytes]:
+        return {**({"": self.graph} if self.graph else {}), **self.graphs}
 
     @classmethod
     def read(cls, directory: Path) -> "Plan":
@@ -72,4 +80,11 @@ class Plan:
         document = json.loads((directory / _DOCUMENT).read_text(encoding="utf-8"))
         with np.load(directory / _ARRAYS, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        return cls(**document, arrays=arrays, graph=(directory / _GRAPH).read_bytes())
+        graphs = {
+            name.partition(":")[2]: arrays.pop(name).tobytes() for name in list(arrays) if name.startswith(f"{_GRAPH}:")
+        }
+        return cls(**document, arrays=arrays, graph=graphs.pop("", b""), graphs=graphs)
+
+
+def _bytes(graph: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(graph, dtype=np.uint8)

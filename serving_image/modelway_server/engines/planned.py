@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.contract.rows import Rows
+from modelway_server.contract.signature import Output, Signature
 from modelway_server.engines.heads import head
 from modelway_server.engines.plan import Plan
 from modelway_server.engines.prepared import Prepared
 from modelway_server.engines.steps import follow
 from modelway_server.errors import InvalidInput, LoadFailed, PredictionFailed, WarmupFailed
+from modelway_server.protocol.tensors import NUMPY_TYPES
 
+_TOO_LARGE = "these rows hold numbers that are too large for the model"
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 Scorer = Callable[[Any], NDArray[np.float64]]
 
@@ -30,7 +33,10 @@ class PlannedRuntime:
         self._example = prepared.rows()
         self._steps = follow(plan.steps, plan.arrays)
         self._divisor = plan.divisor
-        self._limit = FLOAT32_MAX if plan.single and plan.steps else None
+        self._limit = FLOAT32_MAX if plan.single and (plan.steps or plan.graphs) else None
+        self._answers = _answers(plan, prepared.signature) if plan.graphs else None
+        if self._answers is not None:
+            return
         self._score = _scorer(plan)
         labels = None if plan.labels is None else np.array(plan.labels, dtype=plan.label_dtype)
         self._heads = {method: head(name, labels=labels, flat=plan.flat) for method, name in plan.heads.items()}
@@ -57,14 +63,12 @@ class PlannedRuntime:
             InvalidInput: a number is too large for the model's arithmetic.
             PredictionFailed: there is not one answer a row.
         """
-        for step in self._steps:
-            values = step(values)
+        with np.errstate(all="ignore"):  # what is too large is refused below
+            for step in self._steps:
+                values = step(values)
         if self._limit is not None and np.abs(values).max(initial=0.0, where=~np.isnan(values)) > self._limit:
-            raise InvalidInput("these rows hold numbers that are too large for the model")
-        scores = self._score(values)
-        if self._divisor != 1.0:
-            scores = scores / self._divisor
-        answer = self._heads[method](scores)
+            raise InvalidInput(_TOO_LARGE)
+        answer = self._scored(method, values) if self._answers is None else self._answers[method](values)
         if len(answer) != count:
             raise PredictionFailed(f"{method} gave {len(answer)} answers for {count} rows")
         return {method: answer}
@@ -72,6 +76,14 @@ class PlannedRuntime:
     def example(self) -> Rows:
         """The row that it was prepared with."""
         return self._example
+
+    def _scored(self, method: str, values: Any) -> NDArray[Any]:
+        scores = self._score(values)
+        if self._divisor != 1.0:
+            scores = scores / self._divisor
+        if not np.isfinite(scores).all() and (method != "transform" or np.isinf(scores).any()):
+            raise InvalidInput(_TOO_LARGE)
+        return self._heads[method](scores)
 
 
 def load_planned(prepared: Prepared, directory: Path) -> PlannedRuntime:
@@ -98,3 +110,26 @@ def _scorer(plan: Plan) -> Scorer:
         return lambda values: values
     coef, intercept = plan.arrays["coef"], plan.arrays["intercept"]
     return lambda values: values @ coef + intercept
+
+
+def _answers(plan: Plan, signature: Signature) -> dict[str, Callable[[Any], NDArray[Any]]]:
+    """What answers each method, where a graph of its own does."""
+    from modelway_server.engines.session import open_session  # noqa: PLC0415  (as above)
+
+    sessions = {graph: open_session(graph) for graph in set(plan.graphs.values())}
+    return {
+        method: _answer(sessions[graph].run, plan.heads[method], plan.rows, signature.outputs[method][0])
+        for method, graph in plan.graphs.items()
+    }
+
+
+def _answer(run: Callable[..., list[Any]], output: str, rows: str, promised: Output) -> Callable[[Any], NDArray[Any]]:
+    dtype = NUMPY_TYPES.get(promised.datatype, np.object_)
+
+    def answer(values: Any) -> NDArray[Any]:
+        found = np.asarray(run([output], {"rows": np.ascontiguousarray(values, dtype=rows)})[0])
+        if len(promised.shape) == 1 and found.ndim == 2:
+            found = found[:, -1]  # of two scores, opposite ones, scikit-learn gives the second
+        return found.astype(dtype)
+
+    return answer

@@ -23,10 +23,7 @@ def plan_estimator(estimator: Any, signature: Signature, methods: tuple[str, ...
     Raises:
         NotCovered: a part of it, or a method, has no counterpart here.
     """
-    raw = signature.form is not Form.MATRIX
-    if signature.form is Form.TEXT or any(column.dates or not column.typed for column in signature.columns):
-        raise NotCovered("its rows are texts or dates, or only its own code knows what they are")
-    *before, last = _steps(estimator)
+    before, last = taken_apart(estimator)
     if methods == ("transform",):
         before, plan = [*before, last], Plan(heads={"transform": "scores"}, flat=False)
     else:
@@ -35,11 +32,34 @@ def plan_estimator(estimator: Any, signature: Signature, methods: tuple[str, ...
     absent = [method for method in methods if method not in plan.heads]
     if absent:
         raise NotCovered(f"{type(last).__name__} computes {', '.join(absent)} in a way of its own")
-    names = [column.name for column in signature.columns] if signature.named and raw else range(len(signature.columns))
-    plan.steps = StepPlanner(plan, names).of(before, raw=raw)
+    plan_steps(plan, before, signature)
     if "coef" in plan.arrays:
         _fold(plan)
     return plan
+
+
+def taken_apart(estimator: Any) -> tuple[list[Any], Any]:
+    """The steps before the one that answers, and that one."""
+    *before, last = _steps(estimator)
+    return before, last
+
+
+def last_step(estimator: Any) -> Any:
+    """The step that answers."""
+    return taken_apart(estimator)[1]
+
+
+def plan_steps(plan: Plan, transformers: list[Any], signature: Signature) -> None:
+    """Give a plan the steps that some transformers are.
+
+    Raises:
+        NotCovered: one of them has no counterpart here.
+    """
+    if signature.form is Form.TEXT or any(column.dates or not column.typed for column in signature.columns):
+        raise NotCovered("its rows are texts or dates, or only its own code knows what they are")
+    raw = signature.form is not Form.MATRIX
+    names = [column.name for column in signature.columns] if signature.named and raw else range(len(signature.columns))
+    plan.steps = StepPlanner(plan, names).of(transformers, raw=raw)
 
 
 def as_graph(plan: Plan) -> Plan:

@@ -53,3 +53,15 @@ class Restorable(Protocol):
 
     def restore(self, signature: Signature, methods: tuple[str, ...], example: Rows) -> None:
         """Take over what `warm_up` of another process learned; the next `warm_up` only calls each method once."""
+
+
+@runtime_checkable
+class Estimating(Protocol):
+    """A runtime that calls the methods of an object of scikit-learn's kind.
+
+    Attributes:
+        estimator: the object; another one with the same answers may take its place.
+    """
+
+    estimator: Any
+    engine: str

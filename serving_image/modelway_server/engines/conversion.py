@@ -1,0 +1,112 @@
+"""Estimators of which we know nothing of our own, converted by skl2onnx; whether the graph is right is for the proof to say."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import onnx.helper
+import skl2onnx
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+from sklearn.neighbors._base import NeighborsBase
+
+from modelway_server.contract.signature import Form, Signature
+from modelway_server.engines.plan import NotCovered, Plan
+from modelway_server.engines.planning import plan_steps, taken_apart
+
+_OPSETS = {"": 18, "ai.onnx.ml": 3}
+_OUTPUTS = {
+    "predict": ("label", "output_label", "variable", "outputs"),
+    "predict_proba": ("probabilities", "output_probability"),
+    "decision_function": ("scores", "probabilities", "output_probability"),
+    "transform": ("variable", "scores", "transformed_column", "outputs"),
+    "score_samples": ("score_samples",),
+}
+"""What converters call the outputs that answer a method."""
+
+
+def convert(estimator: Any, signature: Signature, methods: tuple[str, ...], *, double: bool) -> Plan:
+    """A plan whose answers come out of graphs of skl2onnx.
+
+    Args:
+        estimator: fitted.
+        signature: its contract.
+        methods: what it must answer.
+        double: whether the graph takes float64; many converters know float32 alone.
+
+    Raises:
+        NotCovered: skl2onnx has no converter for a part of it, or none that gives an answer for a method.
+    """
+    plan, last, width = _before(estimator, signature)
+    if isinstance(last, NeighborsBase):
+        raise NotCovered("of rows that are equally near a graph takes others")
+    plan.rows = "float64" if double else "float32"
+    plan.single = not double
+    plain = _graph(last, width, double=double, raw=False)
+    raw = None
+    for method in methods:
+        graph = plain
+        if method == "decision_function" and hasattr(last, "classes_"):
+            raw = graph = raw or _graph(last, width, double=double, raw=True)
+        plan.graphs[method] = graph.SerializeToString()
+        plan.heads[method] = _output(graph, method)
+    return plan
+
+
+def _before(estimator: Any, signature: Signature) -> tuple[Plan, Any, int]:
+    """A plan with the steps before the last estimator, that one, and how many columns it takes; or no step at all."""
+    before, last = taken_apart(estimator)
+    plan = Plan(heads={})
+    try:
+        plan_steps(plan, before, signature)
+    except NotCovered:
+        if signature.form is not Form.MATRIX:
+            raise
+        return Plan(heads={}), estimator, len(signature.columns)
+    return plan, last, int(getattr(last, "n_features_in_", len(signature.columns)))
+
+
+def _graph(estimator: Any, width: int, *, double: bool, raw: bool) -> Any:
+    kind = DoubleTensorType if double else FloatTensorType
+    wishes: dict[str, Any] = {}
+    if hasattr(estimator, "classes_"):
+        wishes = {"zipmap": False} | ({"raw_scores": True} if raw else {})
+    try:
+        with _plain_attributes(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            logging.getLogger("skl2onnx").setLevel(logging.ERROR)
+            return skl2onnx.convert_sklearn(
+                estimator,
+                initial_types=[("rows", kind([None, width]))],
+                options={id(estimator): wishes} if wishes else None,
+                target_opset=_OPSETS,
+            )
+    except Exception as error:  # skl2onnx and the estimator's own attributes raise anything
+        raise NotCovered(f"skl2onnx does not convert it ({type(error).__name__})") from error
+
+
+@contextmanager
+def _plain_attributes() -> Iterator[None]:
+    """Let converters hand numpy's booleans and integers to protobuf, which refuses them (skl2onnx 1.20, HistGradientBoosting)."""
+    original = onnx.helper.make_attribute
+
+    def make_attribute(key: str, value: Any, *rest: Any, **named: Any) -> Any:
+        if isinstance(value, list | tuple) and value and isinstance(value[0], np.bool_ | np.integer):
+            value = [int(each) for each in value]
+        return original(key, value, *rest, **named)
+
+    onnx.helper.make_attribute = make_attribute
+    try:
+        yield
+    finally:
+        onnx.helper.make_attribute = original
+
+
+def _output(graph: Any, method: str) -> str:
+    names = [output.name for output in graph.graph.output]
+    for name in _OUTPUTS[method]:
+        if name in names:
+            return name
+    raise NotCovered(f"its graph has no answer for {method}")
