@@ -96,6 +96,8 @@ class Reason(StrEnum):
         "The server ends each time it is started, for a reason of its own.", "Read why with `kubectl logs POD -c serve --previous`.")
     PORT_TAKEN = ("PortTaken", Topic.POD, _PASSES,
         "A port of the server belongs to another program.", "End that program; only one on the pod's own network can be in the way.")
+    SERVER_INCOMPLETE = ("ServerIncomplete", Topic.POD, _STALLS,
+        "The server in the image cannot be imported: a package is missing, or of another version.", "Make the image of `spec.runtime.image` anew from the platform's server image.")
     IMAGE_PULL_FAILED = ("ImagePullFailed", Topic.POD, _PASSES,
         "The server image cannot be pulled.", "Check the image's name and registry: `spec.runtime.image`, or else `server.image` in the chart's values.")
     IMAGE_PULL_DENIED = ("ImagePullDenied", Topic.POD, _PASSES,

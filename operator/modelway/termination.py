@@ -14,6 +14,7 @@ from modelway.state import PodView, Termination
 REASON_OF_EXIT_CODE = {
     2: Reason.CONTAINER_CONFIG_ERROR,
     3: Reason.PORT_TAKEN,
+    4: Reason.SERVER_INCOMPLETE,
     10: Reason.MODEL_NOT_FOUND,
     11: Reason.ACCESS_DENIED,
     12: Reason.ARTIFACT_TOO_LARGE,

@@ -12,7 +12,8 @@ from importlib.metadata import version
 from typing import Any
 
 from modelway_server import settings
-from modelway_server.report import configure_logging
+from modelway_server.errors import ServerIncomplete
+from modelway_server.report import configure_logging, report_failure
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -58,6 +59,9 @@ def run() -> None:
         status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     except KeyboardInterrupt:
         status = INTERRUPTED
+    except (ImportError, SyntaxError) as error:
+        logging.getLogger(__name__).exception("the server cannot be imported")
+        status = report_failure(ServerIncomplete(f"this image is not whole: {type(error).__name__}: {error}"))
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -49,6 +49,13 @@ class PortTaken(LoadFailure):
     )
 
 
+class ServerIncomplete(LoadFailure):
+    """A part of this program, or a package that it is made on, cannot be imported: no model is at fault."""
+
+    exit_code = 4
+    default_remedy = "Make the image of spec.runtime.image anew from the platform's server image, without another version of what that holds."
+
+
 class FetchFailure(LoadFailure):
     """The artifact did not arrive in the pod."""
 
@@ -194,6 +201,7 @@ class UnsafeArtifact(LoadFailure):
 
 LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     PortTaken,
+    ServerIncomplete,
     ModelNotFound,
     AccessDenied,
     ArtifactTooLarge,

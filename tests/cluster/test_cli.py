@@ -64,8 +64,11 @@ def test_a_model_that_serves_one_that_cannot_and_one_that_is_not_there(
     assert (listed["churn"]["reason"], listed["churn"]["stalled"]) == ("ModelNotFound", True)
     assert yaml.safe_load(modelway("status", "churn", "-o", "yaml").stdout)["name"] == "churn"
     table = modelway("status").stdout
-    assert [line.split()[:2] for line in table.splitlines()[1:3]] == [["churn", "False"], ["fraud", "True"]]
-    assert f"churn: {churn.condition()['message']}" in table
+    assert [line.split()[:3] for line in table.splitlines()[1:3]] == [
+        ["churn", "False", "ModelNotFound"],
+        ["fraud", "True", "Serving"],
+    ]
+    assert f"churn: There is nothing at {model_store.uri('nothing.joblib')}" in table
 
     good = modelway("explain", "fraud")
     assert (good.returncode, good.stderr) == (0, "")

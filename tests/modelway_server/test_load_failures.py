@@ -1,6 +1,10 @@
 """A model that cannot be served says why and what to do, in the words of its own failure."""
 
+import json
+import os
 import pickle
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -173,3 +177,13 @@ def test_a_port_that_is_taken_is_said_before_loading(launched: Launch) -> None:
     assert second.process.wait(timeout=60) == 3
     assert second.report["reason"] == "PortTaken"
     assert "in use" in second.report["message"]
+
+
+def test_an_image_that_lacks_a_part_of_the_server_is_not_taken_for_a_bad_model(tmp_path: Path) -> None:
+    (tmp_path / "uvloop.py").write_text("raise ImportError('cannot import name Loop')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "MODELWAY_TERMINATION_LOG": str(tmp_path / "report")}
+    command = [sys.executable, "-m", "modelway_server", "serve", f"--model-dir={tmp_path}", "--name=m"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    report = json.loads((tmp_path / "report").read_text())
+    assert (ended.returncode, report["reason"]) == (4, "ServerIncomplete")
+    assert "ImportError: cannot import name Loop" in report["message"]
