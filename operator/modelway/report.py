@@ -18,7 +18,7 @@ from modelway.pod import STABLE, TRACK_LABEL
 from modelway.readiness import Wanted, judge, rolled_out, serving
 from modelway.reasons import Reason
 from modelway.state import ChildId, Observed, PodView, Readiness, RevisionView
-from modelway.termination import REASONS_OF_THE_ARTIFACT, fetched_digest
+from modelway.termination import REASONS_OF_THE_ARTIFACT, chosen_engine, fetched_digest
 
 SUSPENDED = Readiness(
     Reason.SUSPENDED, "spec.suspend is true: what runs keeps running and changes wait. Set it to false to go on."
@@ -142,14 +142,15 @@ def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> di
 
 
 def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> dict[str, Any]:
-    """A revision from its record, with the digest that its pods reported; what is no longer found is taken from `old`."""
+    """A revision from its record, with what its pods reported; what is no longer found is taken from `old`."""
     known = dict(old) if old.get("revision") == revision else {"revision": revision}
     record = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision}"))
     if isinstance(record, RevisionView):
         model = (json.loads(record.data).get("inputs") or {}).get("model") or {}
         known |= {"format": "auto"} | {part: model[part] for part in ("uri", "version", "format") if part in model}
-    digest = next((found for pod in _pods(observed, revision) if (found := fetched_digest(pod))), None)
-    return {**known, "digest": digest} if digest else known
+    reports = {"digest": fetched_digest, "engine": chosen_engine}
+    found = {part: next(filter(None, map(read, _pods(observed, revision))), None) for part, read in reports.items()}
+    return known | {part: value for part, value in found.items() if value}
 
 
 def _pods(observed: Observed, revision: str | None) -> list[PodView]:

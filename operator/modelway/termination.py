@@ -58,10 +58,20 @@ def explained(end: Termination) -> tuple[Reason, str] | None:
 
 def fetched_digest(pod: PodView) -> str | None:
     """The digest that the pod's init container `fetch` reported, `sha256:<hex>`."""
-    ends = (c.ended for c in pod.containers if c.name == "fetch" and c.ended is not None and c.ended.exit_code == 0)
+    return _reported(pod, "fetch", "digest", r"sha256:[0-9a-f]{64}")
+
+
+def chosen_engine(pod: PodView) -> str | None:
+    """The engine that the pod's init container `prepare` chose: onnx, say."""
+    return _reported(pod, "prepare", "engine", r"[a-z][a-z0-9_-]{0,62}")
+
+
+def _reported(pod: PodView, container: str, part: str, pattern: str) -> str | None:
+    """A part of the report of a container that ended well, where it has the form that is expected."""
+    ends = (c.ended for c in pod.containers if c.name == container and c.ended is not None and c.ended.exit_code == 0)
     report = next((_json_object(end.message) for end in ends), None) or {}
-    digest = report.get("digest")
-    return digest if isinstance(digest, str) and re.fullmatch(r"sha256:[0-9a-f]{64}", digest) else None
+    value = report.get(part)
+    return value if isinstance(value, str) and re.fullmatch(pattern, value) else None
 
 
 def _told_by_server(message: str, known: Reason | None) -> tuple[Reason, str] | None:

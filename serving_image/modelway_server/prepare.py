@@ -17,7 +17,7 @@ from typing import Any
 from modelway_server import settings
 from modelway_server.child import in_child
 from modelway_server.errors import LoadFailure, StorageFull
-from modelway_server.report import report_failure
+from modelway_server.report import report_failure, write_termination_message
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -34,9 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _end)
     chosen = settings.ModelSettings.from_arguments(arguments)
     try:
-        prepare(chosen, arguments.prepared_dir, seconds=arguments.timeout)
+        decided = prepare(chosen, arguments.prepared_dir, seconds=arguments.timeout)
     except LoadFailure as failure:
         return report_failure(failure)
+    told = {part: str(decided[part]) for part in ("engine", "engine_reason")}
+    write_termination_message({"reason": "Prepared", **told})
     return 0
 
 

@@ -16,6 +16,7 @@ from support.observed import NEW, OLD, autoscaler, container, deployment, observ
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 DIGEST = "sha256:" + "0" * 64
+PREPARED = container("prepare", ended=Termination(0, "Completed", json.dumps({"reason": "Prepared", "engine": "onnx"})))
 FETCHED = container("fetch", ended=Termination(0, "Completed", json.dumps({"reason": "Fetched", "digest": DIGEST})))
 
 
@@ -34,7 +35,7 @@ def _conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def test_a_model_that_serves() -> None:
-    served = observed(deployment(size=2), revision(NEW, 1), pods=(pod(FETCHED, ready=True),))
+    served = observed(deployment(size=2), revision(NEW, 1), pods=(pod(FETCHED, PREPARED, ready=True),))
     status = _status(served)
     assert _conditions(status) == {
         "Ready": ("True", "Serving"),
@@ -46,7 +47,13 @@ def test_a_model_that_serves() -> None:
     assert status["url"] == "http://fraud.risk.svc:80"
     assert (status["replicas"], status["readyReplicas"]) == (2, 2)
     assert status["selector"] == "modelway.dev/name=fraud,modelway.dev/track=stable"
-    assert status["stable"] == {"revision": NEW, "digest": DIGEST, "uri": f"s3://models/{NEW}", "format": "auto"}
+    assert status["stable"] == {
+        "revision": NEW,
+        "digest": DIGEST,
+        "engine": "onnx",
+        "uri": f"s3://models/{NEW}",
+        "format": "auto",
+    }
     assert "candidate" not in status
 
 

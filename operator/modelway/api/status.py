@@ -43,6 +43,8 @@ class ServedRevision(ApiModel):
     """The user's name for it, from `spec.model.version`."""
     format: Annotated[str, Field(max_length=63)] | None = None
     """The format of the model file."""
+    engine: Annotated[str, Field(max_length=63)] | None = None
+    """What evaluates the model: onnx, trees or linear, say, or estimator for scikit-learn itself."""
     uri: Annotated[str, Field(max_length=2048)] | None = None
     """Where the model file was fetched from."""
 
