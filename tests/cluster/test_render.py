@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from modelway.cli.manifests import NO_OWNER
+from modelway.yaml_text import yaml_text
 from support.cluster import Kubectl, Object
 from support.deployed import NOWHERE, Deployed
 from support.waiting import eventually
@@ -60,7 +61,7 @@ def rendered(owner: Object, environment: dict[str, str]) -> list[Object]:
     command = [sys.executable, "-m", "modelway", "render", "-f", "-"]
     text = subprocess.run(
         command,
-        input=yaml.safe_dump(owner),
+        input=yaml_text(owner),
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
