@@ -10,6 +10,7 @@
 #                        docs/performance.md)
 #   make bench-server    our server beside a naive FastAPI app and MLServer (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
+#   make abuse           ten thousand hostile requests, and slow sockets by the hundred, against the server
 #   make clean           remove all that can be made again
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -25,7 +26,7 @@ SPACE := $(subst ,, )
 SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
 
-.PHONY: demo test check generate lock image e2e bench-operator bench-server fuzz clean
+.PHONY: demo test check generate lock image e2e bench-operator bench-server fuzz abuse clean
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -71,6 +72,9 @@ bench-server: .venv/ready
 
 fuzz: .venv/ready
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60) --seed 0
+
+abuse: .venv/ready
+	ABUSE_REQUESTS=$(or $(REQUESTS),10000) $(BIN)/pytest tests/modelway_server/test_abuse.py tests/modelway_server/test_slow_sockets.py
 
 clean:
 	rm -rf .venv dist build models .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache

@@ -1,7 +1,6 @@
 """What a client can do to the server's resources: bodies, heads, time, and the model's only thread."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 from support.models import WINE
 from support.served import Served
@@ -76,12 +75,3 @@ def _requests(server: Served, code: int) -> float:
 def _sample(server: Served, start: str) -> float:
     lines = [line for line in server.probe("/metrics").body.splitlines() if line.startswith(start)]
     return sum(float(line.rpartition(" ")[2]) for line in lines)
-
-
-def test_heads_and_bodies_that_never_end_are_cut_off(forest: Served) -> None:
-    """Both in one test: each takes the server's whole patience of 10 s."""
-    half_head = b"POST /v2/models/model/infer HTTP/1.1\r\nHost: x\r\n"
-    half_body = half_head + b"Content-Length: 100\r\n\r\n{"
-    with ThreadPoolExecutor(2) as clients:
-        answers = list(clients.map(lambda content: raw(forest, content), [half_head, half_body]))
-    assert all(answer.startswith(b"HTTP/1.1 408") for answer in answers), answers

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from modelway_server.contract.rows import Rows, rows_of_columns, rows_of_instances
 from modelway_server.contract.signature import Column, Form, Signature
 from modelway_server.errors import InvalidInput
@@ -57,7 +59,7 @@ def read_texts(column: Column | None, texts: Sequence[str | None]) -> list[Any]:
         case "INT64":
             return [_integer(text) for text in texts]
         case _:
-            return [_number(text) for text in texts]
+            return _numbers(texts)
 
 
 def _texts(signature: Signature, columns: Mapping[str, Sequence[Any]], member: str) -> Rows:
@@ -80,11 +82,23 @@ def _by_position(
 
 
 def _guessed(texts: Sequence[str | None]) -> list[Any]:
-    for read in (_number, _boolean):
-        values = [read(text) for text in texts]
+    for values in (_numbers(texts), [_boolean(text) for text in texts]):
         if not any(type(value) is str for value in values):
             return values
     return list(texts)
+
+
+def _numbers(texts: Sequence[str | None]) -> list[Any]:
+    """All at once where all are plain numbers, else one by one."""
+    if None not in texts and not any("_" in text for text in texts if text):
+        try:
+            values = np.array(list(map(float, texts)))  # type: ignore[arg-type]  # none is None
+        except ValueError:
+            pass
+        else:
+            if np.isfinite(values).all():
+                return list(values.tolist())
+    return [_number(text) for text in texts]
 
 
 def _number(text: str | None) -> float | str | None:

@@ -94,14 +94,14 @@ def decode_csv(body: bytes) -> Invocation:
 
 def _csv_values(lines: Any, names: list[str]) -> list[str | None]:
     """All fields, line by line."""
-    values: list[str | None] = []
+    values: list[str] = []
     for line in lines:
         if len(line) != len(names):
             if not line:
                 continue  # an empty line
             raise MalformedRequest(f"line {lines.line_num} has {len(line)} fields, the header has {len(names)}")
-        values.extend(field or None for field in line)
-    return values
+        values += line
+    return [field or None for field in values]
 
 
 def _split(content: Any) -> tuple[Sequence[Any] | None, Mapping[str, Sequence[Any]] | None]:
