@@ -11,7 +11,9 @@ from modelway_server.dataplane import DataPlane, Identity, Query
 from modelway_server.errors import InputError
 from modelway_server.pages import examples
 from modelway_server.protocol.binary import write_raw
+from modelway_server.protocol.bulk_json import MIN_BYTES, read_bulk
 from modelway_server.protocol.compression import Inflater, compress
+from modelway_server.protocol.strict_json import parse_object
 from support.models import WINE, WINE_KINDS, mixed_pipeline, text_pipeline
 from support.subjects import subject_of, warmed
 
@@ -54,6 +56,7 @@ def seeds() -> Iterator[bytes]:
             body = json.dumps(document).encode()
             yield bytes([index, reader, 0]) + body
             yield bytes([index, PACKED, reader]) + compress(body)
+        yield bytes([index, LARGE, 0]) + json.dumps(documents[0]).encode()
         yield bytes([index, CSV, 0]) + b"age,city,member\n1,Oslo,no\n,,yes\n"
         yield bytes([index, BINARY, 0]) + _binary_seed(index)
         yield bytes([index, BINARY, 0]) + _binary_seed(index, "BYTES")
@@ -80,6 +83,19 @@ def _read_packed(plane: DataPlane, choice: int, body: bytes) -> Query:
     return READERS[choice % 4](plane, 0, inflater.finish())
 
 
+def _read_large(plane: DataPlane, _: int, body: bytes) -> Query:
+    """As large as it must be to be read in bulk; both parsers must find the same in it."""
+    padded = body + b" " * MIN_BYTES
+    bulk = read_bulk(padded)
+    if bulk is not None:
+        document = parse_object(padded)
+        for given in (bulk, document):
+            for tensor in given["inputs"]:
+                tensor["data"] = np.asarray(tensor["data"], dtype=np.float64).reshape(-1).tolist()
+        assert bulk == document
+    return plane.read_infer(padded)
+
+
 Reader = Callable[[DataPlane, int, bytes], Query]
 READERS: Final[list[Reader]] = [
     lambda plane, _, body: plane.read_infer(body),
@@ -89,8 +105,9 @@ READERS: Final[list[Reader]] = [
     lambda plane, _, body: plane.read_csv(body),
     _read_binary,
     _read_packed,
+    _read_large,
 ]
-CSV, BINARY, PACKED = 4, 5, 6
+CSV, BINARY, PACKED, LARGE = 4, 5, 6, 7
 
 
 def dictionary() -> list[str]:

@@ -56,6 +56,12 @@ def test_what_one_is_not_sure_of_the_other_decides(data: str) -> None:
     assert read_bulk(body) is None
 
 
+@pytest.mark.parametrize("name", [r"\u0000", r"inputs\u0000", r"a\u0000b"])
+def test_names_with_a_zero_byte_are_left_to_the_other(name: str) -> None:
+    tensor = '{"name": "x", "shape": [1], "datatype": "FP64", "data": [1]}'
+    assert read_bulk(f'{{"inputs": [{tensor}], "{name}": 1}}{PAD}'.encode()) is None
+
+
 @pytest.mark.parametrize("twice", ['"id": "a", "id": "b"', '"inputs": [], "id": "b"'])
 def test_names_that_are_there_twice_are_left_to_the_other(twice: str) -> None:
     body = _message([1.5], (1, 1))

@@ -76,7 +76,8 @@ def _tensor(given: Any) -> tuple[dict[str, Any], _Numbers]:
 
 def _members(parsed: Any) -> dict[str, Any]:
     names = list(parsed.keys())
-    if len(names) != len(set(names)):
+    # simdjson looks a name up as far as its first zero byte
+    if len(names) != len(set(names)) or any("\0" in name for name in names):
         raise _NotSure
     return {name: parsed[name] for name in names}
 
