@@ -26,11 +26,11 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, R
 from sklearn.svm import SVC
 
 from modelway_server.contract.rows import rows_of_instances
-from modelway_server.engines import choose, planning_linear
+from modelway_server.engines import planning_linear
 from modelway_server.engines.choose import prepare_model
 from modelway_server.engines.load import load_prepared
 from modelway_server.engines.parity import draw
-from modelway_server.engines.prepared import FILE_NAME, Prepared
+from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import EngineUnavailable, InvalidArtifact, InvalidInput
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
@@ -47,7 +47,7 @@ EXACT, CLOSE = 0.0, 1e-12
 def prepared(directory: Path, model: Any, **settings: Any) -> Runtime:
     """A model as `serve` has it."""
     models = directory / "models"
-    models.mkdir()
+    models.mkdir(exist_ok=True)
     (directory / "prepared").mkdir()
     joblib.dump(model, models / "model.joblib")
     prepare_model(ModelSettings(model_dir=models, **settings), directory / "prepared")
@@ -243,13 +243,19 @@ def test_samples_are_rows_of_the_proof(tmp_path: Path) -> None:
         prepared(tmp_path, mixed_pipeline(), samples=tmp_path / "mine.json")
 
 
+@pytest.mark.parametrize(("text", "count"), [('{"instances": [[null, "Rome", "no", 0]]}', 301), ("{}", 300)])
+def test_samples_beside_the_model_are_found_and_never_in_its_way(tmp_path: Path, text: str, count: int) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "samples.json").write_text(text)
+    assert f"on {count} rows" in prepared(tmp_path, mixed_pipeline()).description["engine_reason"]
+
+
 def test_every_pod_decides_alike(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         prepared(tmp_path / name, CASES["data frame of trees"][0])
     first, second = (Prepared.read(tmp_path / name / "prepared") for name in ("one", "two"))
     assert first == second
-    assert choose.SAMPLE_FILES[0] != FILE_NAME
 
 
 def test_the_engines_of_serve_import_neither_scikit_learn_nor_pandas(tmp_path: Path) -> None:

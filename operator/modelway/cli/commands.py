@@ -46,7 +46,16 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = made.add_subparsers(required=True, metavar="command")
-    for add in (_add_validate, _add_status, _add_explain, _add_render, _add_serve, _add_completion, _add_run):
+    for add in (
+        _add_validate,
+        _add_status,
+        _add_explain,
+        _add_render,
+        _add_check,
+        _add_serve,
+        _add_completion,
+        _add_run,
+    ):
         add(commands)
     return made
 
@@ -105,6 +114,27 @@ def _add_render(commands: Commands) -> None:
     )
     _add_file_arguments(command)
     command.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml", help="format (default: yaml)")
+
+
+def _add_check(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "check",
+        "say whether a model would be served, and how",
+        "Try a model on this machine as a pod would before it serves: what it takes, what it answers, which engine evaluates it; or why it is "
+        "refused. Exit status: 0 it would be served, 1 it is refused.",
+    )
+    command.add_argument("model", type=Path, metavar="MODEL", help="the model's file or folder")
+    for option, use in (
+        ("--format", "its format; else it is recognised"),
+        ("--method", "what it should answer by default, such as predict_proba"),
+        ("--engine", "auto, onnx or native (default: auto)"),
+        ("--tolerance", "by how much an engine's numbers may differ from the model's own (default: 1e-5)"),
+        ("--trusted-types", "classes, by commas, that the file may hold beyond the known"),
+        ("--samples", "a JSON file of rows on which engines are compared"),
+        ("--timeout", "seconds to load and try it (default: 300)"),
+    ):
+        command.add_argument(option, help=use)
 
 
 def _add_serve(commands: Commands) -> None:

@@ -10,6 +10,8 @@ from modelway_server.artifacts.manifest import MODEL_FILES
 from modelway_server.errors import InvalidArtifact, ModelNotFound
 
 RECORD_NAME = ".modelway.json"
+SAMPLE_FILES = ("samples.json", "input_example.json")
+"""Rows beside a model, on which engines are compared: ours, and MLflow's."""
 
 
 @dataclass(frozen=True)
@@ -109,4 +111,6 @@ def _visible(directory: Path) -> list[Path]:
 
 
 def _may_be_model(path: Path) -> bool:
+    if path.name in SAMPLE_FILES:
+        return False
     return path.is_file() or (os.access(path, os.R_OK | os.X_OK) and any(path.iterdir()))

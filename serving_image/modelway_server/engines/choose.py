@@ -11,19 +11,17 @@ from typing import Any
 import numpy as np
 
 from modelway_server.artifacts.manifest import folder_digest
-from modelway_server.artifacts.record import ArtifactRecord, locate_model
+from modelway_server.artifacts.record import SAMPLE_FILES, ArtifactRecord, locate_model
 from modelway_server.contract.signature import Form
 from modelway_server.engines.load import evaluated
 from modelway_server.engines.parity import difference, draw, read_samples
 from modelway_server.engines.plan import NotCovered
 from modelway_server.engines.prepared import Prepared, plain_row
-from modelway_server.errors import EngineUnavailable
+from modelway_server.errors import EngineUnavailable, InvalidArtifact
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Estimating, Runtime
 from modelway_server.settings import ModelSettings
 
-SAMPLE_FILES = ("samples.json", "input_example.json")
-"""Rows beside the artifact: ours, and MLflow's."""
 MAX_REASON = 300
 """Characters of a reason: it is a label of a metric."""
 _LOGGER = logging.getLogger(__name__)
@@ -124,9 +122,7 @@ class _Choice:
 
     def _rows(self) -> list[Any]:
         signature = self._native.signature
-        beside = [file for name in SAMPLE_FILES if (file := self._path.parent / name).is_file()]
-        files = beside if self._chosen.samples is None else [self._chosen.samples]
-        given = [row for file in files for row in read_samples(file, signature)]
+        given = self._samples()
         if signature.form is Form.TEXT or not signature.columns:
             return given
         from modelway_server.engines.hints import hints_of  # noqa: PLC0415  (scikit-learn)
@@ -134,6 +130,19 @@ class _Choice:
         hints = hints_of(getattr(self._runtime, "estimator", None), signature)
         seed = int(hashlib.sha256(self._native.digest.encode()).hexdigest()[:16], 16)
         return [*draw(signature, hints, seed), *given]
+
+    def _samples(self) -> list[Any]:
+        """The user's rows: of the file that was named, or of those beside the model as far as they can be read."""
+        if self._chosen.samples is not None:
+            return read_samples(self._chosen.samples, self._native.signature)
+        folder = self._path if self._path.is_dir() else self._path.parent
+        rows: list[Any] = []
+        for file in (folder / name for name in SAMPLE_FILES):
+            try:
+                rows += read_samples(file, self._native.signature) if file.is_file() else []
+            except InvalidArtifact as failure:
+                _LOGGER.warning("%s", failure.message)
+        return rows
 
 
 def _candidates(runtime: Runtime, wanted: str) -> Iterator[Candidate]:

@@ -84,7 +84,14 @@ def read_samples(path: Path, signature: Signature) -> list[Any]:
             f"{path.name} holds no samples of the model's rows: {error}",
             remedy='Write them as {"instances": [...]}, as they would be sent to the model.',
         ) from error
-    return rows
+    return [_in_order(row, signature) for row in rows]
+
+
+def _in_order(row: Any, signature: Signature) -> Any:
+    """A row as an array of its columns, as the drawn ones are; a text as it is."""
+    if isinstance(row, dict):
+        return [row.get(column.name) for column in signature.columns]
+    return row if isinstance(row, list) or not signature.columns else [row]
 
 
 def _sampled(document: Any) -> list[Any]:

@@ -1,0 +1,125 @@
+"""`modelway check`: whether a model would be served, and how, found out on this machine as an init container of a pod would."""
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from modelway.cli.local_pod import NotRunnable
+from modelway.errors import ModelwayError
+
+_PASSED_ON = ("format", "method", "engine", "tolerance", "trusted_types", "samples", "timeout")
+_SHOWN_COLUMNS = 50
+_SHOWN_VALUES = 8
+_STACK = {"LoadCrashed", "LoadTimeout"}
+"""Reasons for which the place in the model's code tells more than the message."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Try the model in a throwaway process; print its contract and engine, or why it is refused.
+
+    Returns:
+        0 when it would be served, 1 when not.
+    """
+    try:
+        if importlib.util.find_spec("joblib") is None:
+            raise NotRunnable("The model server is not installed. Install it: pip install 'modelway[server]'")
+        if not arguments.model.exists():
+            raise NotRunnable(f"There is no {arguments.model}.")
+        with tempfile.TemporaryDirectory(prefix="modelway-") as directory:
+            return _checked(arguments, Path(directory))
+    except ModelwayError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _checked(arguments: argparse.Namespace, directory: Path) -> int:
+    models, prepared, said = directory / "models", directory / "prepared", directory / "termination"
+    models.mkdir()
+    (models / arguments.model.name).symlink_to(arguments.model.resolve())
+    options = [
+        f"--{name.replace('_', '-')}={value}" for name in _PASSED_ON if (value := getattr(arguments, name)) is not None
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "modelway_server",
+        "prepare",
+        f"--model-dir={models}",
+        f"--prepared-dir={prepared}",
+    ]
+    environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(said), "MODELWAY_LOG_LEVEL": "ERROR"}
+    done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=False)  # noqa: S603  (our own program)
+    if done.returncode == 0:
+        print("\n".join(described(arguments.model.name, json.loads((prepared / "prepared.json").read_text()))))
+        return 0
+    report = json.loads(said.read_text()) if said.exists() else {}
+    if not report:
+        raise NotRunnable(done.stderr.strip() or f"the model server ended with exit status {done.returncode}")
+    if report["reason"] in _STACK:
+        print(done.stderr, file=sys.stderr)
+    print(f"{arguments.model.name} is refused: {report['reason']}: {report['message']}.\n{report['remedy']}")
+    return 1
+
+
+def described(name: str, prepared: Mapping[str, Any]) -> list[str]:
+    """What a prepared model is, in lines for a person.
+
+    Args:
+        name: of its file.
+        prepared: the document that `modelway-server prepare` leaves.
+    """
+    facts = prepared["description"]
+    versions = [f"{key.replace('_', ' ')} {value}" for key, value in facts.items() if key != "estimator"]
+    signature = prepared["signature"]
+    return [
+        f"{name} would be served.",
+        f"  model    {', '.join([facts.get('estimator', prepared['platform']), *versions])}",
+        f"  engine   {prepared['engine']}: {prepared['reason']}",
+        "  answers",
+        *(
+            f"    {_output(output)}"
+            for method in prepared["methods"]
+            for output in signature["outputs"].get(method, ())
+        ),
+        "  takes",
+        *(f"    {line}" for line in _inputs(signature)),
+    ]
+
+
+def _output(output: Mapping[str, Any]) -> str:
+    dimensions = ", ".join("rows" if size == -1 else str(size) for size in output["shape"])
+    classes = output["classes"]
+    return f"{output['name']} {output['datatype']} [{dimensions}]" + (f": {_listed(classes)}" if classes else "")
+
+
+def _inputs(signature: Mapping[str, Any]) -> list[str]:
+    columns = signature["columns"]
+    if signature["form"] == "text":
+        return ["one text a row"]
+    if not columns:
+        return ["rows of numbers; the model does not say how many"]
+    kinds = {_column({**column, "name": ""}).strip() for column in columns}
+    if not signature["named"] and len(kinds) == 1:
+        return [f"{len(columns)} values a row: {kinds.pop()}"]
+    lines = [_column(column) for column in columns[:_SHOWN_COLUMNS] if column.get("used", True)]
+    more = len(columns) - _SHOWN_COLUMNS
+    return [*lines, *([f"and {more} more columns"] if more > 0 else [])]
+
+
+def _column(column: Mapping[str, Any]) -> str:
+    kind = "date" if column.get("dates") else column.get("datatype", "FP64")
+    missing = ", may be missing" if column.get("nullable") else ""
+    known = column.get("categories")
+    return f"{column['name']} {kind}{missing}" + (f": {_listed(sorted(known, key=str))}" if known else "")
+
+
+def _listed(values: list[Any]) -> str:
+    more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
+    return ", ".join(map(str, values[:_SHOWN_VALUES])) + more

@@ -1,0 +1,65 @@
+"""`modelway check` says on a laptop what a pod would find out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pytest
+from sklearn.cluster import DBSCAN
+
+from modelway.cli import commands
+from support.models import WINE, Crashing, mixed_pipeline
+
+SAYS = [
+    "model.joblib would be served.",
+    "  model    sklearn.pipeline.Pipeline, scikit learn",
+    "  engine   linear: it gives the model's own answers on 300 rows",
+    "    predict BYTES [rows]: no, yes",
+    "    predict_proba FP64 [rows, 2]: no, yes",
+    "    age FP64, may be missing",
+    "    member BYTES: no, yes",
+]
+
+
+def checked(directory: Path, model: Any, *options: str) -> int:
+    joblib.dump(model, directory / "model.joblib")
+    arguments = commands.parser().parse_args(["check", str(directory / "model.joblib"), *options])
+    return int(arguments.run(arguments))
+
+
+def test_a_model_that_would_be_served_shows_its_contract_and_engine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert checked(tmp_path, mixed_pipeline()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [said for said in SAYS if not any(line.startswith(said) for line in lines)] == [], lines
+    assert not any("note" in line for line in lines), "a column that the model drops need not be sent"
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "says"),
+    [
+        (DBSCAN().fit(WINE), (), "is refused: UnsupportedModel: DBSCAN cannot predict unseen rows"),
+        (mixed_pipeline(), ("--method=transform",), "is refused: UnsupportedModel: Pipeline has no transform"),
+        (Crashing(), ("--trusted-types=support.models.Crashing",), "is refused: LoadCrashed"),
+    ],
+)
+def test_a_model_that_would_be_refused_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], model: Any, options: tuple[str, ...], says: str
+) -> None:
+    assert checked(tmp_path, model, *options) == 1
+    assert says in capsys.readouterr().out
+
+
+def test_samples_are_passed_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    samples = tmp_path / "rows.json"
+    samples.write_text(json.dumps({"instances": [{"age": 1, "city": "Rome", "member": "yes"}]}))
+    assert checked(tmp_path, mixed_pipeline(), f"--samples={samples}") == 0
+    assert "linear: it gives the model's own answers on 301 rows" in capsys.readouterr().out
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = commands.parser().parse_args(["check", str(tmp_path / "absent.joblib")])
+    assert arguments.run(arguments) == 1
+    assert "There is no" in capsys.readouterr().err
