@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from modelway_server.contract.asking import arrays_asked, methods_asked
 from modelway_server.contract.frames import rows_of_frame
 from modelway_server.contract.rows import Rows, rows_of_instances, rows_of_tensors
 from modelway_server.contract.signature import Output
@@ -106,7 +107,7 @@ class DataPlane:
                 request_id=request.id,
                 outputs=outputs,
                 classes=classes,
-                binary=self._arrays_of(request.binary),
+                binary=arrays_asked(request.binary, self.runtime.signature),
             )
             if answer.header_length is None:
                 return Body(answer.content)
@@ -125,12 +126,16 @@ class DataPlane:
         Raises:
             InputError: the request is at fault; the field is named.
         """
-        asked = request.outputs or {self.runtime.methods[0]: 0}
-        methods = tuple(asked)
-        self._check_outputs(methods)
+        asked, wanted = methods_asked(request.outputs, self.runtime.methods, self.runtime.signature)
         rows = rows_of_tensors(self.runtime.signature, request.inputs)
-        classes = self._classes(methods) if request.classes else {}
-        return Query(asked, rows, lambda outputs: encode(outputs, classes), request.timeout)
+        classes = self._classes(tuple(asked)) if request.classes else {}
+        if wanted is None:
+            return Query(asked, rows, lambda outputs: encode(outputs, classes), request.timeout)
+
+        def encode_wanted(outputs: Arrays) -> Body:
+            return encode({name: values for name, values in outputs.items() if name in wanted}, classes)
+
+        return Query(asked, rows, encode_wanted, request.timeout)
 
     def check_model(self, name: str, model_version: str) -> None:
         """Refuse a request for another model than the one that is served; an empty version stands for any.
@@ -321,17 +326,3 @@ class DataPlane:
 
     def _outputs_of(self, method: str) -> tuple[Output, ...]:
         return self.runtime.signature.outputs[method]
-
-    def _arrays_of(self, methods: frozenset[str] | None) -> frozenset[str] | None:
-        """The names of the arrays that methods give; None stands for all."""
-        if not methods:
-            return methods
-        return frozenset(output.name for method in methods for output in self._outputs_of(method))
-
-    def _check_outputs(self, names: tuple[str, ...]) -> None:
-        for index, name in enumerate(names):
-            if name not in self.runtime.methods:
-                raise MalformedRequest(
-                    f"the model has no output {name!r}; it has {', '.join(self.runtime.methods)}",
-                    field=f"outputs[{index}].name",
-                )
