@@ -4,8 +4,9 @@ A transport reads a request's body into a `Query`, the predictor has it answered
 sends the `Body`. Synchronous and free of transports: the caller decides in which thread it runs.
 """
 
+import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -19,7 +20,9 @@ from modelway_server.contract.stacking import kind_of, stack, unstack
 from modelway_server.errors import MalformedRequest, UnknownModel
 from modelway_server.protocol import binary, classification, mlflow, rows, v1, v2
 from modelway_server.protocol.classification import best_classes
+from modelway_server.protocol.trace_context import TRACE_ID
 from modelway_server.runtimes.base import Runtime
+from modelway_server.watching import Stages
 
 SERVER_NAME = "modelway-server"
 JSON = b"application/json"
@@ -72,12 +75,16 @@ class Query:
         rows: that passed the model's contract.
         encode: the answer of the outputs of all these methods.
         timeout: seconds in which its caller wants the answer, or None when the request does not say.
+        stages: where it stands, for whoever watches; None where nobody does.
+        trace_id: of the trace that it belongs to; empty when it does not say.
     """
 
     asked: Mapping[str, int]
     rows: Rows
     encode: Callable[[Arrays], Body]
     timeout: float | None = None
+    stages: Stages | None = None
+    trace_id: str = field(default_factory=TRACE_ID.get)
 
 
 class DataPlane:
@@ -215,13 +222,18 @@ class DataPlane:
         Args:
             queries: of one kind.
         """
+        begun = time.monotonic()
         try:
-            outputs = self._outputs(queries)
+            outputs = self._outputs(queries) if len(queries) > 1 else [self._outputs_of(queries[0])]
         except Exception as error:  # noqa: BLE001  (a model may raise anything; it is its caller's)
             if len(queries) == 1:
                 return [error]
             middle = len(queries) // 2
             return self.answer_all(queries[:middle]) + self.answer_all(queries[middle:])
+        called = time.monotonic()
+        for query in queries:
+            if query.stages is not None:
+                query.stages.calling, query.stages.called = begun, called
         return [self._encoded(query, arrays) for query, arrays in zip(queries, outputs, strict=True)]
 
     def server_metadata(self) -> dict[str, Any]:
@@ -251,6 +263,16 @@ class DataPlane:
             dict(self.runtime.description) | {"method": self.runtime.methods[0]} | {k: v for k, v in facts.items() if v}
         )
 
+    def _outputs_of(self, query: Query) -> dict[str, Arrays]:
+        """What each method gives for a query alone, whose trace is then named by what is logged."""
+        if not query.trace_id:
+            return self._outputs([query])[0]
+        token = TRACE_ID.set(query.trace_id)
+        try:
+            return self._outputs([query])[0]
+        finally:
+            TRACE_ID.reset(token)
+
     def _outputs(self, queries: Sequence[Query]) -> list[dict[str, Arrays]]:
         """What each method gives for each query."""
         rows = stack([query.rows for query in queries])
@@ -266,9 +288,12 @@ class DataPlane:
         try:
             for method, best in query.asked.items():
                 arrays.update(self._best(method, outputs[method], best) if best else outputs[method])
-            return query.encode(arrays)
+            body = query.encode(arrays)
         except Exception as error:  # noqa: BLE001  (it is this query's alone)
             return error
+        if query.stages is not None:
+            query.stages.encoded = time.monotonic()
+        return body
 
     def _best(self, method: str, arrays: Arrays, best: int) -> Arrays:
         """The best classes of each row in the place of all scores."""

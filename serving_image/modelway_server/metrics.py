@@ -11,6 +11,8 @@ from importlib.metadata import version
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from modelway_server.watching import Finished, Watcher
+
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -25,12 +27,16 @@ class Metrics:
         model: its name.
         model_version: the user's word for its version.
         revision: hash of its revision.
+
+    Attributes:
+        registry: that they are published with.
+        watchers: called with each inference request that is answered.
     """
 
     def __init__(self, *, model: str, model_version: str, revision: str) -> None:
         self._labels = (model, model_version, revision)
-        self._registry = CollectorRegistry()
-        registry = self._registry
+        self.watchers: tuple[Watcher, ...] = ()
+        self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "modelway_requests_total", "Inference requests answered.", (*_MODEL, "method", "code"), registry=registry
         )
@@ -115,6 +121,11 @@ class Metrics:
         counter.inc()
         histogram.observe(seconds)
 
+    def tell(self, finished: Finished) -> None:
+        """Tell who watches of one answered request."""
+        for watcher in self.watchers:
+            watcher(finished)
+
     def describe(
         self, *, platform_name: str, estimator: str, digest: str, load_seconds: float, engine: tuple[str, str]
     ) -> None:
@@ -130,8 +141,8 @@ class Metrics:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
             return generate_latest(registry)
-        return generate_latest(self._registry)
+        return generate_latest(self.registry)
 
     def include_process(self) -> None:
         """Add this process's own memory, CPU and file descriptors; not defined over several workers."""
-        ProcessCollector(registry=self._registry)
+        ProcessCollector(registry=self.registry)

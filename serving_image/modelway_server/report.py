@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from modelway_server.errors import LoadFailure
+from modelway_server.protocol.trace_context import TRACE_ID
 
 TERMINATION_LOG = "/dev/termination-log"
 TERMINATION_LOG_VARIABLE = "MODELWAY_TERMINATION_LOG"
@@ -76,7 +77,7 @@ def report_failure(failure: LoadFailure, environ: Mapping[str, str] = os.environ
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, the `extra` of the call, and the error if there is one."""
+    """One JSON object a line: time, level, logger, message, the `extra` of the call, the trace and the error if there are any."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as JSON; texts are scrubbed, what JSON does not know is shown as text."""
@@ -89,6 +90,8 @@ class JsonFormatter(logging.Formatter):
         for key, value in vars(record).items():
             if key not in _STANDARD_ATTRIBUTES:
                 fields[key] = scrub(value) if isinstance(value, str) else value
+        if trace_id := TRACE_ID.get():
+            fields["trace_id"] = trace_id
         if record.exc_info:
             fields["error"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False, default=str)

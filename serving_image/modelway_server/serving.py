@@ -15,6 +15,7 @@ from types import FrameType
 
 import uvloop
 
+from modelway_server import metric_aliases, tracing
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.engines.load import load_prepared
@@ -28,6 +29,7 @@ from modelway_server.report import report_failure
 from modelway_server.runtimes.base import Runtime
 from modelway_server.settings import ServeSettings
 from modelway_server.watchdog import watchdog
+from modelway_server.watching import log_access
 from modelway_server.workers import supervise
 
 _LOGGER = logging.getLogger(__name__)
@@ -120,6 +122,11 @@ class _Pod:
         plane = DataPlane(self._runtime, _identity(settings))
         identity = plane.identity
         metrics = Metrics(model=identity.name, model_version=identity.version, revision=identity.revision)
+        spans = _spans(identity)
+        aliases = metric_aliases.watchers(
+            settings.metric_aliases, metrics.registry, model=identity.name, version=identity.version
+        )
+        metrics.watchers = (*aliases, *([log_access] if settings.access_log else []), *([spans] if spans else []))
         limits = Limits(
             request_timeout=settings.request_timeout,
             max_request_bytes=settings.max_request_bytes,
@@ -137,11 +144,12 @@ class _Pod:
             request_timeout=settings.request_timeout,
             drain_seconds=settings.drain_seconds,
             max_connections=settings.max_connections,
-            access_log=settings.access_log,
         )
         others = self._companions(plane, predictor, metrics)
         worker = Worker(plane, predictor, self._lifecycle, metrics, bounds=bounds, companions=others)
         await worker.serve(self._ports)
+        if spans:
+            await spans.close()
 
     def _companions(self, plane: DataPlane, predictor: Predictor, metrics: Metrics) -> dict[str, Companion]:
         if self._ports.grpc is None:
@@ -151,6 +159,7 @@ class _Pod:
         bounds = GrpcBounds(
             max_request_bytes=self._settings.max_request_bytes,
             request_timeout=self._settings.request_timeout,
+            max_connections=self._settings.max_connections,
             max_queue=self._settings.max_queue,
             drain_seconds=self._settings.drain_seconds,
         )
@@ -170,6 +179,12 @@ class _Pod:
         if self._settings.workers == 1:
             metrics.include_process()
         _LOGGER.info("warmed up", extra={"model": identity.name, "seconds": round(load_seconds, 3), **description})
+
+
+def _spans(identity: Identity) -> tracing.Tracing | None:
+    if not tracing.is_wanted():
+        return None
+    return tracing.tracing(model=identity.name, version=identity.version, revision=identity.revision)
 
 
 def _report(error: Exception) -> int:

@@ -36,6 +36,10 @@ class ModelSettings:
         return cls(**{field.name: getattr(arguments, field.name) for field in fields(cls)})
 
 
+METRIC_ALIASES = ("kserve", "mlserver")
+"""What `runtime.metricAliases` may name."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServeSettings(ModelSettings):
     """One served model and the bounds of its server."""
@@ -60,6 +64,8 @@ class ServeSettings(ModelSettings):
     """Port of the inference protocol over gRPC; 0 takes a free one, None serves none."""
     metrics_port: int = 8082
     """Port of probes and metrics; 0 takes a free one."""
+    metric_aliases: tuple[str, ...] = ()
+    """Servers whose metrics' names are published too: of METRIC_ALIASES."""
     max_request_bytes: int = 8 * 1024 * 1024
     """Cap on one request body."""
     max_connections: int = 2048
@@ -114,6 +120,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_port,
         help="port of probes and metrics; 0 takes a free one",
     )
+    add(
+        "--metric-aliases",
+        default=default.metric_aliases,
+        type=_aliases,
+        help="also publish metrics by the names of these servers: kserve, mlserver, or both with a comma",
+    )
     add("--max-request-bytes", default=default.max_request_bytes, type=_positive_int, help="cap on one request's body")
     add(
         "--max-batch-rows", default=default.max_batch_rows, type=_positive_int, help="rows of a common call; 1 for none"
@@ -126,6 +138,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--drain-seconds", default=default.drain_seconds, type=_not_negative, help="seconds of serving on after SIGTERM"
     )
+
+
+def _aliases(text: str) -> tuple[str, ...]:
+    names = tuple(filter(None, (name.strip() for name in text.split(","))))
+    for name in names:
+        if name not in METRIC_ALIASES:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(METRIC_ALIASES)}")
+    return names
 
 
 def _positive_int(text: str) -> int:

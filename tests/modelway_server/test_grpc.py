@@ -197,7 +197,7 @@ def test_a_client_that_sends_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyP
         metrics = Metrics(model="model", model_version="", revision="")
         limits = Limits(request_timeout=5, max_request_bytes=1000, max_queue=64, max_batch_rows=1)
         predictor = Predictor(plane, lifecycle, metrics, limits)
-        bounds = GrpcBounds(max_request_bytes=1000, request_timeout=5, max_queue=64, drain_seconds=0)
+        bounds = GrpcBounds(max_request_bytes=1000, request_timeout=5, max_connections=8, max_queue=64, drain_seconds=0)
         server = GrpcServer(plane, predictor, lifecycle, metrics, bounds=bounds, address=address)
         await server.start()
         async with grpc.aio.insecure_channel(address) as channel:

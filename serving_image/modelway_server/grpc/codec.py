@@ -17,7 +17,7 @@ from modelway_server.grpc import inference_pb2 as pb
 from modelway_server.protocol.base64_text import BASE64, decode_base64
 from modelway_server.protocol.binary import read_raw, write_raw
 from modelway_server.protocol.classification import read_classification
-from modelway_server.protocol.parameters import asks_for_classes, read_content_type
+from modelway_server.protocol.parameters import asks_for_classes, read_content_type, read_timeout
 from modelway_server.protocol.tensors import DATATYPES, NUMPY_TYPES, Tensor, datatype_of, parse_shape
 from modelway_server.protocol.v2 import InferRequest, check_unique, request_id
 
@@ -68,6 +68,7 @@ def decode_request(message: "pb.ModelInferRequest") -> InferRequest:
         outputs=_outputs(message.outputs),
         classes=asks_for_classes(parameters),
         binary=None if raw else frozenset(),
+        timeout=read_timeout(parameters, "parameters"),
     )
 
 

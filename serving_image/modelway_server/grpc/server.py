@@ -47,12 +47,14 @@ class GrpcBounds:
     Attributes:
         max_request_bytes: cap on one message.
         request_timeout: seconds until a call is answered.
+        max_connections: at a time.
         max_queue: calls that may wait for the model.
         drain_seconds: of serving on after SIGTERM; 0 for a server that nobody's traffic is led away from.
     """
 
     max_request_bytes: int
     request_timeout: float
+    max_connections: int
     max_queue: int
     drain_seconds: float
 
@@ -161,6 +163,7 @@ def options(bounds: GrpcBounds) -> list[tuple[str, int]]:
         ("grpc.so_reuseport", 1),
         ("grpc.max_receive_message_length", bounds.max_request_bytes),
         ("grpc.max_send_message_length", -1),
+        ("grpc.max_allowed_incoming_connections", bounds.max_connections),
         ("grpc.max_concurrent_streams", MAX_STREAMS),
         ("grpc.max_metadata_size", MAX_METADATA_BYTES),
         ("grpc.keepalive_permit_without_calls", 1),

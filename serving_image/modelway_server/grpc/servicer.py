@@ -16,6 +16,8 @@ from modelway_server.grpc.statuses import CLIENT_GONE, RETRY_PUSHBACK, Status, s
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
 from modelway_server.predictor import Predictor
+from modelway_server.protocol.trace_context import TRACE_ID, TraceContext, read_trace_context
+from modelway_server.watching import Finished, timed
 
 SERVICE: Final = "inference.GRPCInferenceService"
 METHOD: Final = "grpc_infer"
@@ -52,6 +54,7 @@ class InferenceServicer:
         self._lifecycle = lifecycle
         self._metrics = metrics
         self._max_bytes = max_bytes
+        self._read_query = timed(self._query) if metrics.watchers else self._query
         self._readers = asyncio.Semaphore(READERS)
         self._calls = 0
         self.idle = asyncio.Event()
@@ -87,9 +90,13 @@ class InferenceServicer:
         self.idle.clear()
         told: Any = self._end  # the library's types ask for a class of their own
         context.add_done_callback(told)
+        trace = _trace(context)
+        if trace is not None:
+            TRACE_ID.set(trace.trace_id)  # the library calls this in a task of its own
         counted = 200
+        queries: list[Query] = []
         try:
-            return await self._answered(context, started)
+            return await self._answered(context, started, queries)
         except asyncio.CancelledError:
             # the library cancels a call both when its client is gone and when its deadline has passed
             left = _time_left(context)
@@ -101,7 +108,10 @@ class InferenceServicer:
             await _abort(context, status)
         finally:
             self._metrics.in_flight.dec()
-            self._metrics.observe(METHOD, counted, time.monotonic() - started)
+            stages, rows = (queries[0].stages, queries[0].rows.count) if queries else (None, 0)
+            ended = time.monotonic()
+            self._metrics.observe(METHOD, counted, ended - started)
+            self._metrics.tell(Finished(METHOD, counted, started, ended, stages, rows, trace, "grpc"))
 
     def _end(self, _: Context) -> None:
         """A call's answer is with the client's connection."""
@@ -109,13 +119,15 @@ class InferenceServicer:
         if not self._calls:
             self.idle.set()
 
-    async def _answered(self, context: Context, started: float) -> bytes:
+    async def _answered(self, context: Context, started: float, queries: list[Query]) -> bytes:
+        """The answer; `queries` gets what was asked, once that is understood."""
         self._predictor.check_room()
         held = self._predictor.hold()
         try:
             message = await self._read(context)
             held.add(len(message))
-            query = await self._predictor.read(self._query, message, held)
+            query = await self._predictor.read(self._read_query, message, held)
+            queries.append(query)
             timeout = min((t for t in (query.timeout, _time_left(context)) if t is not None), default=None)
             answer = await self._predictor.run(query, self._predictor.deadline(started, timeout))
         finally:
@@ -186,6 +198,12 @@ def _answering(answer: Callable[[Any], Any]) -> Callable[[Any, Context], Awaitab
             await _abort(context, _status(error))
 
     return method
+
+
+def _trace(context: Context) -> TraceContext | None:
+    told = {name: value for name, value in context.invocation_metadata() or () if name.startswith("trace")}
+    parent, state = (str(told.get(name, "")).encode("latin-1") for name in ("traceparent", "tracestate"))
+    return read_trace_context(parent, state) if parent else None
 
 
 def _time_left(context: Context) -> float | None:

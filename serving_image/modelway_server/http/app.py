@@ -45,6 +45,8 @@ from modelway_server.pages.subject import Subject
 from modelway_server.predictor import Predictor
 from modelway_server.protocol.compression import MIN_COMPRESSED, accepts_gzip, compress
 from modelway_server.protocol.strict_json import dumps
+from modelway_server.protocol.trace_context import TRACE_ID
+from modelway_server.watching import Finished
 
 RETRY_AFTER = ((b"retry-after", b"1"),)
 _STATUS: dict[type[Exception], int] = {
@@ -55,7 +57,6 @@ _STATUS: dict[type[Exception], int] = {
     Overloaded: 503,
     TooSlow: 504,
 }
-_ACCESS = logging.getLogger("modelway_server.access")
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -68,6 +69,8 @@ class Reply:
     headers: tuple[tuple[bytes, bytes], ...] = ()
     close: bool = False
     content_type: bytes = JSON
+    query: Query | None = None
+    """What was asked, where that was understood."""
 
 
 class InferenceApplication:
@@ -79,7 +82,6 @@ class InferenceApplication:
         lifecycle: whether the model is ready, and whether the pod is on its way out.
         metrics: what counts.
         max_bytes: cap on one body.
-        access_log: whether each inference request has its line in the log.
     """
 
     def __init__(
@@ -90,7 +92,6 @@ class InferenceApplication:
         metrics: Metrics,
         *,
         max_bytes: int,
-        access_log: bool,
     ) -> None:
         self._plane = plane
         self._predictor = predictor
@@ -98,11 +99,10 @@ class InferenceApplication:
         self._metrics = metrics
         self.max_bytes = max_bytes
         self.in_flight = metrics.in_flight
-        self._access_log = access_log
         self.last_request = time.monotonic()
         self._about = About(self._subject)
         self._pages = self._page_routes()
-        self.operations = routes(plane, self._model_roots())
+        self.operations = routes(plane, self._model_roots(), watched=bool(metrics.watchers))
 
     @property
     def draining(self) -> bool:
@@ -114,9 +114,12 @@ class InferenceApplication:
         if scope["type"] != "http":
             return
         started = self.last_request = time.monotonic()
+        head = Head()
         operation = self.operations.get(scope["path"]) if scope["method"] == "POST" else None
         try:
             head = read_head(scope)
+            if head.trace is not None:
+                TRACE_ID.set(head.trace.trace_id)  # uvicorn calls this in a task of its own
             check_host(scope, head)
             reply = (
                 self._page(scope, head) if operation is None else await self._operate(operation, head, receive, started)
@@ -128,7 +131,7 @@ class InferenceApplication:
         except Exception as error:  # noqa: BLE001  (each has its status; what has none is logged)
             reply = self.reply_to(error)
         if operation is not None:
-            self.observe(operation, reply.status, started)
+            self.observe(operation, head, reply, started)
         close = reply.close or self._lifecycle.draining
         await send_bytes(send, reply.status, reply.body, reply.content_type, headers=reply.headers, close=close)
 
@@ -152,21 +155,22 @@ class InferenceApplication:
     def reply(self, query: Query, answer: Body | BaseException) -> Reply:
         """What a request is answered with, once the model has answered or failed."""
         if isinstance(answer, BaseException):
-            return self.reply_to(answer)
+            return replace(self.reply_to(answer), query=query)
         self._metrics.rows.inc(query.rows.count)
-        return Reply(200, answer.content, answer.headers, content_type=answer.content_type)
+        return Reply(200, answer.content, answer.headers, content_type=answer.content_type, query=query)
 
     def unread(self, operation: Operation, head: Head) -> Reply:
         """What a body is answered with that nothing reads."""
         accepted = ", ".join(operation.readers).encode()
         return Reply(415, error_body(operation.complaint(head)), ((b"accept", accepted),))
 
-    def observe(self, operation: Operation, status: int, started: float) -> None:
-        """Count an answered request."""
-        seconds = time.monotonic() - started
-        self._metrics.observe(operation.method, status, seconds)
-        if self._access_log:
-            _ACCESS.info("request", extra={"method": operation.method, "code": status, "seconds": round(seconds, 6)})
+    def observe(self, operation: Operation, head: Head, reply: Reply, started: float) -> None:
+        """Count an answered request, and tell who watches."""
+        ended = time.monotonic()
+        self._metrics.observe(operation.method, reply.status, ended - started)
+        if self._metrics.watchers:
+            stages, rows = (reply.query.stages, reply.query.rows.count) if reply.query else (None, 0)
+            self._metrics.tell(Finished(operation.method, reply.status, started, ended, stages, rows, head.trace, "http"))
 
     @staticmethod
     def shall_compress(head: Head, reply: Reply) -> bool:

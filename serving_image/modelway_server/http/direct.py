@@ -16,6 +16,7 @@ from modelway_server.errors import MalformedRequest
 from modelway_server.http.app import InferenceApplication, Reply
 from modelway_server.http.messages import BodyTooSlow, Head, check_host, read_head
 from modelway_server.http.operations import Operation
+from modelway_server.protocol.trace_context import TRACE_ID
 from modelway_server.predictor import Answered, Held, Predictor
 
 MAX_BYTES = 64 * 1024
@@ -117,10 +118,15 @@ class Direct:
             exchange: with the whole body.
             respond: called once, unless `give_up` is.
         """
+        trace = exchange.head.trace
+        if trace is None:
+            self._try(exchange, respond)
+            return
+        token = TRACE_ID.set(trace.trace_id)
         try:
-            self._answer(exchange, respond)
-        except Exception as error:  # noqa: BLE001  (each has its status)
-            self._finish(exchange, respond, self._application.reply_to(error))
+            self._try(exchange, respond)
+        finally:
+            TRACE_ID.reset(token)
 
     def refuse_late(self, exchange: Exchange, respond: Respond) -> None:
         """Answer a request whose body does not arrive."""
@@ -132,6 +138,12 @@ class Direct:
             job, _ = exchange.pending
             job.answer.cancel()
             self._predictor.forget(job)
+
+    def _try(self, exchange: Exchange, respond: Respond) -> None:
+        try:
+            self._answer(exchange, respond)
+        except Exception as error:  # noqa: BLE001  (each has its status)
+            self._finish(exchange, respond, self._application.reply_to(error))
 
     def _answer(self, exchange: Exchange, respond: Respond) -> None:
         check_host({"http_version": "1.1"}, exchange.head)
@@ -173,12 +185,12 @@ class Direct:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
-        self._application.observe(exchange.operation, reply.status, exchange.started)
+        self._application.observe(exchange.operation, exchange.head, reply, exchange.started)
         respond(reply)
 
     async def _compressed(self, exchange: Exchange, respond: Respond, reply: Reply) -> None:
         packed = await self._application.compressed(reply)
-        self._application.observe(exchange.operation, reply.status, exchange.started)
+        self._application.observe(exchange.operation, exchange.head, reply, exchange.started)
         respond(packed)
 
 

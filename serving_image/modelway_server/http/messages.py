@@ -9,6 +9,7 @@ from typing import Any
 from modelway_server.errors import InputError, MalformedRequest, QueueFull
 from modelway_server.protocol.compression import Inflater, Plain, too_large
 from modelway_server.protocol.strict_json import dumps
+from modelway_server.protocol.trace_context import TraceContext, read_trace_context
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -44,6 +45,7 @@ class Head:
         accept_encoding: as it was sent; empty when there is none.
         host: as it was sent; empty when there is none.
         timeout: seconds in which the caller wants the answer; None when it does not say.
+        trace: that the request belongs to; None when it does not say.
     """
 
     content_type: str = ""
@@ -55,6 +57,7 @@ class Head:
     accept_encoding: bytes = b""
     host: bytes = b""
     timeout: float | None = None
+    trace: TraceContext | None = None
 
 
 def read_head(scope: Scope) -> Head:
@@ -64,7 +67,7 @@ def read_head(scope: Scope) -> Head:
         MalformedRequest: one of them is not what it must be.
     """
     content_type = content_encoding = ""
-    accept_encoding = host = b""
+    accept_encoding = host = traceparent = tracestate = b""
     timeout = None
     content_length, hosts, expects_continue, header_length = -1, 0, False, None
     for name, value in scope["headers"]:
@@ -85,6 +88,10 @@ def read_head(scope: Scope) -> Head:
                 header_length = _length(value)
             case b"timeout":
                 timeout = _seconds(value)
+            case b"traceparent":
+                traceparent = value
+            case b"tracestate":
+                tracestate = value
     return Head(
         content_type,
         content_encoding,
@@ -95,6 +102,7 @@ def read_head(scope: Scope) -> Head:
         accept_encoding,
         host,
         timeout,
+        read_trace_context(traceparent, tracestate) if traceparent else None,
     )
 
 

@@ -1,12 +1,13 @@
 """The inference routes: which media types each takes, and what reads them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from modelway_server.dataplane import DataPlane, Query
 from modelway_server.http.messages import Head
 from modelway_server.protocol.compression import CODINGS, is_known
+from modelway_server.watching import timed
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
@@ -40,13 +41,24 @@ class Operation:
         return f"Content-Type is {head.content_type}; send {' or '.join(self.readers)}"
 
 
-def routes(plane: DataPlane, roots: list[str]) -> dict[str, Operation]:
+def routes(plane: DataPlane, roots: list[str], *, watched: bool) -> dict[str, Operation]:
     """The operations by their path.
 
     Args:
         plane: what reads their bodies.
         roots: the paths of the model in V2.
+        watched: whether anyone wants to know how long each stage of a request takes.
     """
+    every = _routes(plane, roots)
+    if not watched:
+        return every
+    return {
+        path: replace(operation, readers={media: timed(read) for media, read in operation.readers.items()})
+        for path, operation in every.items()
+    }
+
+
+def _routes(plane: DataPlane, roots: list[str]) -> dict[str, Operation]:
 
     def infer(body: bytes, head: Head) -> Query:
         return plane.read_infer(body, head.header_length)

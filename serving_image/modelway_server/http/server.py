@@ -64,7 +64,6 @@ class Bounds:
     request_timeout: float
     drain_seconds: float
     max_connections: int = 2048
-    access_log: bool = False
 
 
 class Companion(Protocol):
@@ -145,7 +144,6 @@ class Worker:
             lifecycle,
             metrics,
             max_bytes=bounds.max_request_bytes,
-            access_log=bounds.access_log,
         )
         grace = bounds.request_timeout + MAX_EXTRA_SECONDS
         self._inference = _server(
