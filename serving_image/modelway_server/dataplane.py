@@ -224,7 +224,7 @@ class DataPlane:
         """
         begun = time.monotonic()
         try:
-            outputs = self._outputs(queries) if len(queries) > 1 else [self._outputs_of(queries[0])]
+            outputs = self._outputs(queries) if len(queries) > 1 else [self._outputs_alone(queries[0])]
         except Exception as error:  # noqa: BLE001  (a model may raise anything; it is its caller's)
             if len(queries) == 1:
                 return [error]
@@ -263,7 +263,7 @@ class DataPlane:
             dict(self.runtime.description) | {"method": self.runtime.methods[0]} | {k: v for k, v in facts.items() if v}
         )
 
-    def _outputs_of(self, query: Query) -> dict[str, Arrays]:
+    def _outputs_alone(self, query: Query) -> dict[str, Arrays]:
         """What each method gives for a query alone, whose trace is then named by what is logged."""
         if not query.trace_id:
             return self._outputs([query])[0]

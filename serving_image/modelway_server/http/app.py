@@ -170,7 +170,9 @@ class InferenceApplication:
         self._metrics.observe(operation.method, reply.status, ended - started)
         if self._metrics.watchers:
             stages, rows = (reply.query.stages, reply.query.rows.count) if reply.query else (None, 0)
-            self._metrics.tell(Finished(operation.method, reply.status, started, ended, stages, rows, head.trace, "http"))
+            self._metrics.tell(
+                Finished(operation.method, reply.status, started, ended, stages, rows, head.trace, "http")
+            )
 
     @staticmethod
     def shall_compress(head: Head, reply: Reply) -> bool:

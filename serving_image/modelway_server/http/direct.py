@@ -16,8 +16,8 @@ from modelway_server.errors import MalformedRequest
 from modelway_server.http.app import InferenceApplication, Reply
 from modelway_server.http.messages import BodyTooSlow, Head, check_host, read_head
 from modelway_server.http.operations import Operation
-from modelway_server.protocol.trace_context import TRACE_ID
 from modelway_server.predictor import Answered, Held, Predictor
+from modelway_server.protocol.trace_context import TRACE_ID
 
 MAX_BYTES = 64 * 1024
 """A body that is larger takes so long that ASGI does not matter."""
