@@ -19,6 +19,8 @@ from modelway_server.child import in_child
 from modelway_server.errors import LoadFailure, StorageFull
 from modelway_server.report import report_failure, write_termination_message
 
+ENGINE_SHARE = 6
+"""One engine may take this part of all the time: at most four are tried."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -52,7 +54,7 @@ def prepare(chosen: settings.ModelSettings, directory: Path, *, seconds: float) 
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageFull(f"{directory} cannot be made: {error.strerror}") from error
-    decided = in_child(lambda: _prepare(chosen, directory), seconds=seconds)
+    decided = in_child(lambda: _prepare(chosen, directory, seconds), seconds=seconds)
     _LOGGER.info("prepared", extra=decided)
     return decided
 
@@ -72,10 +74,10 @@ def prepared(chosen: settings.ModelSettings, directory: Path | None, *, seconds:
         yield Path(own)
 
 
-def _prepare(chosen: settings.ModelSettings, directory: Path) -> dict[str, Any]:
+def _prepare(chosen: settings.ModelSettings, directory: Path, seconds: float) -> dict[str, Any]:
     from modelway_server.engines.choose import prepare_model  # noqa: PLC0415  (in the child alone)
 
-    return prepare_model(chosen, directory)
+    return prepare_model(chosen, directory, seconds=seconds / ENGINE_SHARE)
 
 
 def _end(signum: int, _: FrameType | None) -> None:

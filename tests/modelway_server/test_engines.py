@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from sklearn.ensemble import (
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, SGDClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
@@ -206,6 +208,24 @@ def test_the_rest_is_converted_by_skl2onnx(tmp_path: Path) -> None:
     runtime, native = prepared(tmp_path, model), itself(model)
     assert (runtime.engine, runtime.methods) == ("onnx", native.methods)
     assert "skl2onnx in float64" in runtime.description["engine_reason"]
+
+
+def test_an_engine_that_takes_too_long_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    joblib.dump(GaussianNB().fit(WINE, WINE_KINDS), tmp_path / "models" / "model.joblib")
+
+    def dawdle(*_: Any, **__: Any) -> None:
+        while True:
+            time.sleep(0.01)
+
+    monkeypatch.setattr("modelway_server.engines.conversion.convert", dawdle)
+    decided = prepare_model(ModelSettings(model_dir=tmp_path / "models"), tmp_path, seconds=0.5)
+    assert (decided["engine"], "longer than 0.5 s" in decided["engine_reason"]) == ("estimator", True)
+
+
+def test_a_graph_that_does_not_fit_into_the_pod_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelway_server.engines.planning_trees.memory_limit", lambda: 1 << 20)
+    assert prepared(tmp_path, CASES["forest"][0]).engine == "trees"
 
 
 def test_neighbours_are_looked_for_by_the_model_itself(tmp_path: Path) -> None:

@@ -13,16 +13,19 @@ from modelway_server.engines.prepared import Prepared
 from modelway_server.engines.trees import bare
 
 Build = Callable[[Prepared, Path], Prepared]
+MAX_CONVERTED_BYTES = 64 << 20
+"""Of the artifact: skl2onnx takes minutes, and many times the memory, for models beyond."""
 PLAN, TREES = "plan", "trees"
 """Kinds of parts that `load.py` knows."""
 
 
-def of_estimator(estimator: Any, wanted: str) -> Iterator[tuple[str, str, Build]]:
+def of_estimator(estimator: Any, wanted: str, *, size: int) -> Iterator[tuple[str, str, Build]]:
     """Engines by name, each with the way to it and what writes its files into a folder.
 
     Args:
         estimator: fitted.
         wanted: `auto`, `onnx` or `native`; see `ModelSettings.engine`.
+        size: bytes of its file.
     """
 
     def own_plan(native: Prepared, directory: Path) -> Prepared:
@@ -34,6 +37,8 @@ def of_estimator(estimator: Any, wanted: str) -> Iterator[tuple[str, str, Build]
         return _written(plan, native, directory)
 
     def converted(native: Prepared, directory: Path, *, double: bool) -> Prepared:
+        if size > MAX_CONVERTED_BYTES:
+            raise NotCovered(f"it is larger than {MAX_CONVERTED_BYTES >> 20} MiB, which takes skl2onnx too long")
         from modelway_server.engines.conversion import convert  # noqa: PLC0415  (skl2onnx: a second)
 
         return _written(convert(estimator, native.signature, native.methods, double=double), native, directory)

@@ -17,6 +17,7 @@ from modelway_server.engines.load import evaluated
 from modelway_server.engines.parity import difference, draw, read_samples
 from modelway_server.engines.plan import NotCovered
 from modelway_server.engines.prepared import Prepared, plain_row
+from modelway_server.engines.time_limit import time_limit
 from modelway_server.errors import EngineUnavailable, InvalidArtifact
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Estimating, Runtime
@@ -42,8 +43,13 @@ class Candidate:
     build: Callable[[Prepared, Path], Prepared]
 
 
-def prepare_model(chosen: ModelSettings, directory: Path) -> dict[str, Any]:
+def prepare_model(chosen: ModelSettings, directory: Path, *, seconds: float = 60.0) -> dict[str, Any]:
     """Fill the folder that `serve` starts from; what was decided, for the log.
+
+    Args:
+        chosen: the model, and what is wished of it.
+        directory: the folder.
+        seconds: that one engine may take to be made and proved, lest the model itself be late.
 
     Raises:
         LoadFailure: the model cannot be served as wished.
@@ -62,7 +68,7 @@ def prepare_model(chosen: ModelSettings, directory: Path) -> dict[str, Any]:
         description=runtime.description,
         example=plain_row(runtime.example()),
     )
-    prepared = _Choice(chosen, directory, path, runtime, native).made()
+    prepared = _Choice(chosen, directory, runtime, native, seconds).made()
     prepared.write(directory)
     return {"engine": prepared.engine, "engine_reason": prepared.reason, **prepared.description}
 
@@ -70,10 +76,18 @@ def prepare_model(chosen: ModelSettings, directory: Path) -> dict[str, Any]:
 class _Choice:
     """The choice of one model's engine."""
 
-    def __init__(self, chosen: ModelSettings, directory: Path, path: Path, runtime: Runtime, native: Prepared) -> None:
+    def __init__(
+        self,
+        chosen: ModelSettings,
+        directory: Path,
+        runtime: Runtime,
+        native: Prepared,
+        seconds: float,
+    ) -> None:
+        self._seconds = seconds
         self._chosen = chosen
         self._directory = directory
-        self._path = path
+        self._path = locate_model(chosen.model_dir)
         self._runtime = runtime
         self._native = native
         self._against, self._tried = "", False
@@ -86,7 +100,7 @@ class _Choice:
         """
         if self._runtime.engine == "onnx":
             return self._native
-        candidates = list(_candidates(self._runtime, self._chosen.engine))
+        candidates = list(_candidates(self._runtime, self._chosen.engine, _size(self._path)))
         rows = self._rows() if candidates else []
         for candidate in candidates:
             prepared = self._proved(candidate, rows)
@@ -102,12 +116,10 @@ class _Choice:
         """What `serve` must know of an engine that gives the model's own answers; None for one that does not."""
         tried = True
         try:
-            prepared = candidate.build(self._native, self._directory)
-            engine = evaluated(prepared, self._path, self._directory, self._chosen.trusted_types)
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")  # rows are odd on purpose
-                engine.warm_up()
-                against = difference(self._runtime, engine, rows, self._chosen.tolerance)
+            with time_limit(self._seconds):
+                prepared = candidate.build(self._native, self._directory)
+                engine = evaluated(prepared, self._path, self._directory, self._chosen.trusted_types)
+                against = self._difference(engine, rows)
         except NotCovered as error:
             against, tried = str(error), False
         except Exception as error:
@@ -119,6 +131,12 @@ class _Choice:
         if tried or not self._tried:  # what was tried says more than what cannot be
             self._against, self._tried = f"{candidate.engine} ({candidate.how}): {against}"[:MAX_REASON], tried
         return None
+
+    def _difference(self, engine: Runtime, rows: list[Any]) -> str | None:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # rows are odd on purpose
+            engine.warm_up()
+            return difference(self._runtime, engine, rows, self._chosen.tolerance)
 
     def _rows(self) -> list[Any]:
         signature = self._native.signature
@@ -145,13 +163,17 @@ class _Choice:
         return rows
 
 
-def _candidates(runtime: Runtime, wanted: str) -> Iterator[Candidate]:
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")))
+
+
+def _candidates(runtime: Runtime, wanted: str, size: int) -> Iterator[Candidate]:
     """The engines that might do, the fastest first."""
     if not isinstance(runtime, Estimating):
         return
     from modelway_server.engines import candidates  # noqa: PLC0415  (scikit-learn)
 
-    for engine, how, build in candidates.of_estimator(runtime.estimator, wanted):
+    for engine, how, build in candidates.of_estimator(runtime.estimator, wanted, size=size):
         yield Candidate(engine, how, build)
 
 

@@ -3,7 +3,7 @@
 Source: ONNX, operators `TreeEnsemble` (ai.onnx.ml, version 5), `MatMul`, `Add` and `Cast`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,22 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 MAX_NODES = 30_000_000
 """Nodes of all trees: beyond, the graph would come near the 2 GiB that a message of protobuf may have."""
+BYTES_PER_NODE = 400
+"""Memory that making a graph and trying it takes at its peak, about."""
 _ML = "ai.onnx.ml"
 _LESS_OR_EQUAL = 0
+_COLUMNS = (
+    "nodes_truenodeids",
+    "nodes_falsenodeids",
+    "nodes_trueleafs",
+    "nodes_falseleafs",
+    "nodes_splits",
+    "nodes_featureids",
+    "nodes_missing_value_tracks_true",
+    "leaf_targetids",
+    "leaf_weights",
+)
+"""The attributes of a `TreeEnsemble` that have an entry for each split or leaf."""
 _SUM = 1
 
 
@@ -69,9 +83,10 @@ def forest_graph(trees: Sequence[Tree], *, scores: int, width: int, single: bool
         nodes.append(helper.make_node("Cast", [rows], ["rounded"], to=TensorProto.FLOAT))
         nodes.append(helper.make_node("Cast", ["rounded"], ["compared"], to=TensorProto.DOUBLE))
         rows = "compared"
-    nodes.append(
-        helper.make_node("TreeEnsemble", [rows], ["scores"], domain=_ML, n_targets=scores, **_attributes(trees))
-    )
+    ensemble = helper.make_node("TreeEnsemble", [rows], ["scores"], domain=_ML, n_targets=scores)
+    for name, value in _attributes(trees):  # one by one, since lists of Python integers are large
+        ensemble.attribute.append(helper.make_attribute(name, value))
+    nodes.append(ensemble)
     return _model(nodes, [], width, scores)
 
 
@@ -85,9 +100,9 @@ def linear_graph(coef: NDArray[np.float64], intercept: NDArray[np.float64]) -> b
     return _model(nodes, constants, coef.shape[0], coef.shape[1])
 
 
-def _attributes(trees: Sequence[Tree]) -> dict[str, Any]:
+def _attributes(trees: Sequence[Tree]) -> Iterator[tuple[str, Any]]:
     """All trees in one table of splits and one of leaves, where a child's number is its place in its own table."""
-    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in ("t", "f", "tl", "fl", "at", "by", "m", "s", "w")}
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in _COLUMNS}
     roots, splits, leaves = [], 0, 0
     for tree in trees:
         is_leaf = tree.left < 0
@@ -96,32 +111,19 @@ def _attributes(trees: Sequence[Tree]) -> dict[str, Any]:
         place[is_leaf] = np.arange(leaves, leaves + int(is_leaf.sum()))
         left, right = tree.left[~is_leaf], tree.right[~is_leaf]
         added: tuple[NDArray[Any], ...] = (place[left], place[right], is_leaf[left], is_leaf[right])
-        added += (
-            tree.threshold[~is_leaf],
-            tree.feature[~is_leaf],
-            tree.missing_left[~is_leaf],
-            tree.score[is_leaf],
-            tree.weight[is_leaf],
-        )
+        added += (tree.threshold[~is_leaf], tree.feature[~is_leaf], tree.missing_left[~is_leaf])
+        added += (tree.score[is_leaf], tree.weight[is_leaf])
         for column, values in zip(columns.values(), added, strict=True):
             column.append(values)
         roots.append(splits)
         splits, leaves = splits + len(left), leaves + int(is_leaf.sum())
-    table = {name: np.concatenate(parts) for name, parts in columns.items()}
-    return {
-        "aggregate_function": _SUM,
-        "tree_roots": roots,
-        "nodes_modes": numpy_helper.from_array(np.full(splits, _LESS_OR_EQUAL, dtype=np.uint8), "modes"),
-        "nodes_splits": numpy_helper.from_array(table["at"].astype(np.float64), "splits"),
-        "nodes_featureids": table["by"].tolist(),
-        "nodes_missing_value_tracks_true": table["m"].astype(np.int64).tolist(),
-        "nodes_truenodeids": table["t"].tolist(),
-        "nodes_falsenodeids": table["f"].tolist(),
-        "nodes_trueleafs": table["tl"].astype(np.int64).tolist(),
-        "nodes_falseleafs": table["fl"].astype(np.int64).tolist(),
-        "leaf_targetids": table["s"].tolist(),
-        "leaf_weights": numpy_helper.from_array(table["w"].astype(np.float64), "weights"),
-    }
+    yield "aggregate_function", _SUM
+    yield "tree_roots", roots
+    yield "nodes_modes", numpy_helper.from_array(np.full(splits, _LESS_OR_EQUAL, dtype=np.uint8), "modes")
+    for name in _COLUMNS:
+        values = np.concatenate(columns.pop(name))
+        floats = values.dtype.kind == "f"
+        yield name, numpy_helper.from_array(values.astype(np.float64), name) if floats else values.astype(int).tolist()
 
 
 def _model(nodes: list[NodeProto], constants: list[TensorProto], width: int, scores: int) -> bytes:

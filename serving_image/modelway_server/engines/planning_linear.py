@@ -19,6 +19,8 @@ def plan_linear(estimator: Any) -> Plan:
     Raises:
         NotCovered: it is no linear model, or computes its answers in a way of its own.
     """
+    if not type(estimator).__module__.startswith("sklearn."):
+        raise NotCovered(f"{type(estimator).__name__} may compute its answers in a way of its own")
     if isinstance(estimator, LinearClassifierMixin):
         heads = _classifier_heads(estimator)
     elif _is_linear_regressor(estimator):

@@ -49,11 +49,11 @@ class StepPlanner:
             NotCovered: one of them has no counterpart here.
         """
         flat = list(_flattened(transformers))
-        if raw and not (flat and isinstance(flat[0], ColumnTransformer)):
+        if raw and not (flat and type(flat[0]) is ColumnTransformer):
             return [{"op": "columns", "ways": [self._way(flat, list(self._names))]}]
         steps: list[Step] = []
         for index, transformer in enumerate(flat):
-            if isinstance(transformer, ColumnTransformer):
+            if type(transformer) is ColumnTransformer:
                 if index:
                     raise NotCovered("columns are chosen by position after other steps")
                 steps.append(self._columns(transformer))
@@ -101,14 +101,14 @@ class StepPlanner:
         kind = type(transformer)
         if kind in _NUMERIC:
             return [step for step in _NUMERIC[kind](self._plan, transformer) if step]
-        if isinstance(transformer, SelectorMixin):
+        if isinstance(transformer, SelectorMixin) and kind.__module__.startswith("sklearn."):
             return [{"op": "take", "array": self._plan.keep(transformer.get_support(indices=True))}]
         raise NotCovered(f"{kind.__name__} is not computed here")
 
 
 def _flattened(transformers: Sequence[Any]) -> Any:
     for each in transformers:
-        if isinstance(each, Pipeline):
+        if type(each) is Pipeline:
             yield from _flattened([step for _, step in each.steps])
         elif not _changes_nothing(each):
             yield each

@@ -1,5 +1,6 @@
 """scikit-learn's trees and their ensembles as sums of leaves."""
 
+import resource
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,8 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
-from modelway_server.engines.graphs import MAX_NODES, Tree, forest_graph, stump
+from modelway_server.child import memory_limit
+from modelway_server.engines.graphs import BYTES_PER_NODE, MAX_NODES, Tree, forest_graph, stump
 from modelway_server.engines.plan import NotCovered, Plan
 
 MAX_COPIES = 3
@@ -164,6 +166,10 @@ def _plan(trees: list[Tree], scores: int, width: int, *, single: bool) -> Plan:
     total = sum(len(tree.left) for tree in trees)
     if total > MAX_NODES:
         raise NotCovered(f"its trees have {total:,} nodes")
+    limit = memory_limit()
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    if limit is not None and used + total * BYTES_PER_NODE > limit:
+        raise NotCovered(f"a graph of its {total:,} nodes cannot be made in the memory of this pod")
     return Plan(heads={}, graph=forest_graph(trees, scores=scores, width=width, single=single), single=single)
 
 
