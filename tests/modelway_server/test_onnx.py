@@ -59,9 +59,12 @@ def test_texts_are_bare_strings(tmp_path: Path) -> None:
     assert given.tolist() == graphs.words().predict([["good"], ["bad"], ["other"]]).tolist()
 
 
-def test_any_tensors_and_all_outputs_are_served_by_name(launched: Launch, tmp_path: Path) -> None:
+def test_any_tensors_and_all_outputs_are_served_by_name(
+    launched: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     graphs.sums(tmp_path / "model.bin")
-    server = launched(path=tmp_path / "model.bin").started()
+    server = launched("--workers=2", path=tmp_path / "model.bin").started()
     images = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
     tensors = [
         {"name": name, "datatype": "FP32", "shape": [2, 2, 3], "data": images.ravel().tolist()}

@@ -91,6 +91,8 @@ OWN = {
         OwnFormat("onnx", "ONNX", "server", ("onnxruntime",)),
         OwnFormat("xgboost", "XGBoost", "xgboost", ("xgboost",)),
         OwnFormat("lightgbm", "LightGBM", "lightgbm", ("lightgbm",)),
+        OwnFormat("pytorch", "PyTorch", "pytorch", ("torch",)),
+        OwnFormat("tensorflow", "TensorFlow (SavedModel)", "tensorflow", ("tensorflow",)),
     )
 }
 """Our formats, by name."""

@@ -5,6 +5,7 @@ methods predict and predict_proba. Every other graph has predict, which gives al
 """
 
 import logging
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -53,7 +54,7 @@ def load(path: Path, options: Options) -> Runtime:
         LoadFailure: the file is no model, or not one that can be served.
     """
     try:
-        session = _session(path)
+        session = _session(path, 1)  # several would not survive the fork of the server's workers
     except Exception as error:
         raise _failure(path, error) from error
     inputs = tuple(map(_input, session.get_inputs()))
@@ -82,14 +83,21 @@ class _Graph:
             )
         self._path = path
         self._session = session
+        self._pid = 0
         self._names = [name for name, _ in outputs]
 
     def run(self, _: str, fed: Arrays) -> Mapping[str, Any]:
         """All outputs."""
         return {
             name: _tensor(value)
-            for name, value in zip(self._names, self._session.run(self._names, dict(fed)), strict=True)
+            for name, value in zip(self._names, self._here().run(self._names, dict(fed)), strict=True)
         }
+
+    def _here(self) -> onnxruntime.InferenceSession:
+        """The session, opened anew with threads in the process that asks it, where it is to have several."""
+        if threads() > 1 and self._pid != os.getpid():
+            self._session, self._pid = _session(self._path, threads()), os.getpid()
+        return self._session
 
     def classes(self) -> tuple[Any, ...] | None:
         """None is known."""
@@ -120,7 +128,7 @@ class _Classifier(_Graph):
 
     def run(self, method: str, fed: Arrays) -> Mapping[str, Any]:
         """The label, or the probabilities."""
-        return {method: _tensor(self._session.run([self._of[method]], dict(fed))[0])}
+        return {method: _tensor(self._here().run([self._of[method]], dict(fed))[0])}
 
     def classes(self) -> tuple[Any, ...] | None:
         """The labels, from the node that knows them; None where none does."""
@@ -130,9 +138,9 @@ class _Classifier(_Graph):
         return None
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
+def _session(path: Path, count: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads()
+    options.intra_op_num_threads = count
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = _QUIET
