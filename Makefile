@@ -10,6 +10,7 @@
 #                        docs/performance.md)
 #   make bench-server    our server beside a naive FastAPI app and MLServer (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
+#   make test-frameworks PyTorch and TensorFlow models, by the real libraries in environments of their own (7 GB the first time)
 #   make abuse           ten thousand hostile requests, and slow sockets by the hundred, against the server
 #   make clean           remove all that can be made again
 
@@ -26,7 +27,7 @@ SPACE := $(subst ,, )
 SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
 
-.PHONY: demo test check generate lock image e2e bench-operator bench-server fuzz abuse clean
+.PHONY: demo test check generate lock image e2e bench-operator bench-server fuzz abuse clean test-frameworks
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -69,6 +70,9 @@ bench-operator: .venv/ready
 
 bench-server: .venv/ready
 	$(BIN)/python -m bench.server $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
+
+test-frameworks: .venv/ready
+	cd tests && ../$(BIN)/python -m frameworks
 
 fuzz: .venv/ready
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60) --seed 0

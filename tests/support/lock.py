@@ -26,6 +26,8 @@ SELECTIONS = {
     "formats/pytorch": ("pyproject.toml", "--extra", "pytorch"),
     "formats/tensorflow": ("pyproject.toml", "--extra", "tensorflow"),
     "formats/xgboost": ("pyproject.toml", "--extra", "xgboost"),
+    "frameworks-pytorch": ("pyproject.toml", "--extra", "server", "--extra", "pytorch", "--group", "frameworks"),
+    "frameworks-tensorflow": ("pyproject.toml", "--extra", "server", "--extra", "tensorflow", "--group", "frameworks"),
     "bench-naive": ("--group", "bench-naive"),
     "bench-mlserver": ("--group", "bench-mlserver"),
     "clients-kserve": ("--group", "clients-kserve"),

@@ -88,7 +88,7 @@ def plain_row(rows: Rows) -> Any:
     values = rows.values
     if isinstance(values, dict):
         if any(column.ndim > 1 for column in values.values()):
-            return {name: array[0].tolist() for name, array in values.items()}
+            return {name: array[:1].tolist()[0] for name, array in values.items()}
         return [_plain(column[0]) for column in values.values()]
     if isinstance(values, list):
         return values[0]

@@ -43,7 +43,7 @@ class Subject:
         if form is Form.TEXT:
             return [values[0]]
         if form is Form.TENSORS:
-            return [values[each.name][0].tolist() for each in self.signature.inputs]
+            return [values[each.name][:1].tolist()[0] for each in self.signature.inputs]
         if form is Form.FRAME:
             return [json_value(values[column.name].iloc[0]) for column in self.signature.columns]
         if form is Form.COLUMNS:
