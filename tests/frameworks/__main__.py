@@ -35,7 +35,7 @@ def _test(name: str) -> int:
             f"Metadata-Version: 2.1\nName: modelway\nVersion: {version('modelway')}\n"
         )
         path = os.pathsep.join([folder, str(ROOT / "serving_image"), str(ROOT / "tests")])
-        command = [python, "-P", *PYTEST, f"--rootdir={ROOT}", f"tests/frameworks/test_{name}.py"]
+        command: list[str | Path] = [python, "-P", *PYTEST, f"--rootdir={ROOT}", f"tests/frameworks/of_{name}.py"]
         return subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, check=False).returncode
 
 

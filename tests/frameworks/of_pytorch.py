@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from frameworks.serving import outputs, served, tensor
 
+from frameworks.serving import outputs, served, tensor
 from modelway_server.errors import LoadFailure
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.pytorch import INPUTS_FILE
@@ -17,7 +17,7 @@ ROWS = np.random.default_rng(0).normal(size=(5, 13)).astype(np.float32)
 DYNAMIC = {0: torch.export.Dim("rows")}
 
 
-class Net(torch.nn.Module):
+class Net(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not among the packages of development
     """Thirteen numbers to three probabilities."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Net(torch.nn.Module):
         return torch.softmax(self.out(torch.relu(self.hidden(x))), 1)
 
 
-class Two(torch.nn.Module):
+class Two(torch.nn.Module):  # type: ignore[misc]  # PyTorch is not among the packages of development
     """Two inputs of other types to two named outputs."""
 
     def __init__(self) -> None:

@@ -7,18 +7,18 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from frameworks.serving import outputs, served, tensor
 
+from frameworks.serving import outputs, served, tensor
 from modelway_server.errors import LoadFailure
 from modelway_server.runtimes import load_runtime
 
 ROWS = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
 
 
-class Words(tf.Module):
+class Words(tf.Module):  # type: ignore[misc]  # TensorFlow is not among the packages of development
     """A text and a vector to three outputs of other types."""
 
-    @tf.function(
+    @tf.function(  # type: ignore[untyped-decorator]  # as above
         input_signature=[
             tf.TensorSpec([None, 3], tf.float32, name="left"),
             tf.TensorSpec([None], tf.string, name="word"),
