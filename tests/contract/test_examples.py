@@ -2,7 +2,11 @@
 
 import asyncio
 import json
+import re
 import runpy
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,14 +15,34 @@ import pytest
 import yaml
 from threadpoolctl import threadpool_limits
 
+from modelway.api.v1alpha1 import ModelDeployment
 from modelway_server.artifacts.fetch import fetch
 from modelway_server.artifacts.record import locate_model
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.runtimes import load_runtime
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/modeldeployment.yaml"))
+MANIFESTS = [
+    path for path in sorted((ROOT / "examples").glob("*/*.yaml")) if "kind: ModelDeployment\n" in path.read_text()
+]
 STORE = "models.model-store.svc:8080"
+Trained = Callable[[Path], Path]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Runs an example's script once; the folder that it filled."""
+
+    @cache
+    def train(folder: Path) -> Path:
+        models = tmp_path_factory.mktemp(folder.name)
+        with threadpool_limits(1), pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.argv", ["train.py", str(models)])
+            patch.syspath_prepend(folder)
+            runpy.run_path(str(folder / "train.py"), run_name="__main__")
+        return models
+
+    return train
 
 
 def located(uri: str, models: Path) -> str:
@@ -29,32 +53,37 @@ def located(uri: str, models: Path) -> str:
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
-def test_its_model_answers_its_request(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["train.py", str(tmp_path / "models")])
-    monkeypatch.syspath_prepend(folder)
-    with threadpool_limits(1):
-        runpy.run_path(str(folder / "train.py"), run_name="__main__")
-    spec: dict[str, Any] = yaml.safe_load((folder / "modeldeployment.yaml").read_text())["spec"]
-    model, dest = spec["model"], tmp_path / "mnt"
-    asyncio.run(fetch(located(model["uri"], tmp_path / "models"), dest, max_bytes=1 << 26, seconds=60, environ={}))
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_its_model_answers_its_request(manifest: Path, trained: Trained, tmp_path: Path) -> None:
+    folder = manifest.parent
+    models, request = trained(folder), (folder / "request.json").read_bytes()
+    document: dict[str, Any] = yaml.safe_load(manifest.read_text())
+    ModelDeployment.parse(document)
+    spec, model = document["spec"], document["spec"]["model"]
+    asyncio.run(fetch(located(model["uri"], models), tmp_path, max_bytes=1 << 26, seconds=60, environ={}))
     runtime = load_runtime(
-        locate_model(dest),
+        locate_model(tmp_path),
         format=model.get("format", "auto"),
         method=spec.get("runtime", {}).get("method", "auto"),
         trusted_types=tuple(model.get("trustedTypes", ())),
     )
     runtime.warm_up()
-    query = DataPlane(runtime, Identity(name=folder.name)).read_infer((folder / "request.json").read_bytes())
+    query = DataPlane(runtime, Identity(name=folder.name)).read_infer(request)
     outputs = {name: array for method in query.asked for name, array in _call(runtime, method, query.rows).items()}
     answer = json.loads(query.encode(outputs).content)
     assert [output["shape"][0] for output in answer["outputs"]] == [2] * len(answer["outputs"])
-    assert answer["id"] == json.loads((folder / "request.json").read_text())["id"]
+    assert answer["id"] == json.loads(request)["id"]
 
 
 def _call(runtime: Any, method: str, rows: Any) -> dict[str, Any]:
     outputs: dict[str, Any] = runtime.call(method, rows.values, rows.count)
     return outputs
+
+
+def test_the_examples_name_the_image_of_this_release() -> None:
+    files = [path for path in (ROOT / "examples").rglob("*") if path.is_file() and path.suffix in {"", ".yaml", ".md"}]
+    named = {tag for path in files for tag in re.findall(r"modelway/server:(\d[.\d]*\d)", path.read_text())}
+    assert named == {version("modelway")}
 
 
 def test_every_example_is_told_of() -> None:
