@@ -14,8 +14,8 @@ from bench.errors import BenchError
 from bench.machine import machine
 from bench.page import PAGE, refresh
 from bench.server import wrk
-from bench.server.cases import NATIVE
-from bench.server.contenders import Contender, mlserver, modelway, naive
+from bench.server.cases import NATIVE, ONNX
+from bench.server.contenders import EXACT, ROUNDED, Contender, mlserver, modelway, naive
 from bench.server.environments import environment, installed
 from bench.server.models import FOREST, LINEAR, train
 from bench.server.report import tables
@@ -60,7 +60,8 @@ def _contenders(options: argparse.Namespace) -> tuple[list[Contender], dict[str,
         mlserver(peer, "MLServer"),
         mlserver(peer, "MLServer, batching", batching=True),
         mlserver(peer, "MLServer, 2 workers", workers=2),
-        modelway(NATIVE, (FOREST, LINEAR)),
+        modelway(NATIVE, "native", EXACT),
+        modelway(ONNX, "onnx", ROUNDED),
     ]
     versions = {name: version(name) for name in ("scikit-learn", "onnxruntime", "uvicorn", "uvloop")}
     versions |= {"fastapi": installed(tutorial, "fastapi")["fastapi"], **installed(peer, "mlserver")}

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.server.dialects import V2, Dialect, Tutorial
+from bench.server.dialects import METHOD, V2, Dialect, Tutorial, V2Binary
 from bench.server.models import FOREST, LINEAR
 
 TUTORIAL = Path(__file__).with_name("tutorial")
+SERVER = (sys.executable, "-m", "modelway_server")
 NAIVE = "naive FastAPI"
 EXACT, ROUNDED = 1e-9, 1e-5
 """How far an answer may be from scikit-learn's: computed in its precision, or in float32 as the ONNX engine does."""
@@ -93,18 +94,18 @@ def mlserver(python: Path, name: str, *, workers: int = 0, batching: bool = Fals
     return Contender(name, (FOREST, LINEAR), start, V2())
 
 
-def modelway(name: str, models: Sequence[str]) -> Contender:
-    """Our server, as a pod runs it."""
+def modelway(name: str, engine: str, tolerance: float) -> Contender:
+    """Our server as a pod runs it, with an engine: native computes as the model's own code does, onnx in float32."""
+
+    def folders(place: Place) -> list[str]:
+        return [f"--model-dir={place.model.parent}", f"--prepared-dir={place.folder / 'prepared'}"]
+
+    def prepare(place: Place) -> Sequence[str]:
+        (place.folder / "prepared").mkdir()
+        return [*SERVER, "prepare", *folders(place), f"--engine={engine}", f"--method={METHOD}"]
 
     def start(place: Place) -> Sequence[str]:
-        command = [
-            sys.executable,
-            "-m",
-            "modelway_server",
-            "serve",
-            f"--model-dir={place.model.parent}",
-            "--name=model",
-        ]
-        return [*command, f"--http-port={place.port}", f"--metrics-port={place.spare[0]}", "--drain-seconds=0"]
+        ports = [f"--http-port={place.port}", f"--metrics-port={place.spare[0]}"]
+        return [*SERVER, "serve", *folders(place), "--name=model", *ports, "--drain-seconds=0"]
 
-    return Contender(name, models, start, V2(), None, peer=False)
+    return Contender(name, (FOREST, LINEAR), start, V2(), V2Binary(), peer=False, prepare=prepare, tolerance=tolerance)

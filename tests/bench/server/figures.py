@@ -89,6 +89,22 @@ class Figures:
             if case.name in trial.loads
         ]
 
+    def costs(self, model: str, server: str, case: Case) -> list[float]:
+        """How many times the CPU time of one answer the thriftiest peer of the same round takes.
+
+        On a machine that others use too it moves less than the throughput.
+        """
+        return [
+            min(
+                other.loads[case.common.name].cpu
+                for other in self.trials
+                if other.peer and (other.model, other.round) == (model, trial.round)
+            )
+            / trial.loads[case.name].cpu
+            for trial in self.of(model, server)
+            if case.name in trial.loads
+        ]
+
     def latencies(self, model: str, server: str, case: Case, to: str) -> list[float]:
         """The ratios of the median latency to that of the server named `to` in the same round."""
         return [
@@ -108,6 +124,8 @@ class Verdict:
 
     goal: Goal
     values: Sequence[float]
+    costs: Sequence[float] = ()
+    """The same by CPU time, where the goal is a throughput."""
 
     @property
     def reached(self) -> bool:
@@ -118,7 +136,7 @@ class Verdict:
 
 def verdicts(found: Figures, goals: Iterable[Goal], naive: str) -> list[Verdict]:
     """Each goal for which something was measured."""
-    judged = [Verdict(goal, _values(found, goal, naive)) for goal in goals]
+    judged = [Verdict(goal, _values(found, goal, naive), _costs(found, goal)) for goal in goals]
     return [verdict for verdict in judged if verdict.values]
 
 
@@ -134,3 +152,9 @@ def _values(found: Figures, goal: Goal, naive: str) -> list[float]:
             return [trial.memory for trial in found.of(goal.model, goal.server)]
         case other:
             raise ValueError(f"no such goal: {other}")
+
+
+def _costs(found: Figures, goal: Goal) -> list[float]:
+    if goal.measure != "throughput" or goal.case is None:
+        return []
+    return found.costs(goal.model, goal.server, goal.case)

@@ -35,7 +35,7 @@ def _conditions(found: Figures, loads: Sequence[Load]) -> str:
 
 def _goals(judged: Iterable[Verdict]) -> list[str]:
     rows = [_goal(one) for one in judged]
-    return ["| what | measured | to reach | |", "|---|---|---|---|", *rows] if rows else []
+    return ["| what | measured | by CPU time | to reach | |", "|---|---|---|---|---|", *rows] if rows else []
 
 
 def _goal(judged: Verdict) -> str:
@@ -44,7 +44,8 @@ def _goal(judged: Verdict) -> str:
     word = {"throughput": "times the best peer", "latency": "p50 to that of the naive application"}.get(
         goal.measure, goal.measure
     )
-    values = " | ".join((_spread(judged.values, goal), f"{_bound(goal)} {_figure(goal.limit, goal)}"))
+    limit, cost = f"{_bound(goal)} {_figure(goal.limit, goal)}", _ratio(judged.costs)
+    values = f"{_spread(judged.values, goal)} | {cost} | {limit}"
     return (
         f"| {goal.model}, {goal.server}{load}: {word} | {values} | {'reached' if judged.reached else 'falls short'} |"
     )

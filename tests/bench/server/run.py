@@ -72,7 +72,7 @@ def _trial(plan: Plan, contender: Contender, model: str, trained: Trained, numbe
     with tempfile.TemporaryDirectory(prefix="modelway-bench-") as name:
         port, *spare = free_ports(3)
         place = Place(trained.path, Path(name), port, (spare[0], spare[1]))
-        prepared = _prepare(contender, place)
+        prepared = prepare(contender, place)
         command, environment = contender.start(place), contender.environment(place)
         probe = contender.json.ask(trained.rows[:1])
         with Server.start(command, environment, port, place.folder / "log", probe) as server:
@@ -86,7 +86,12 @@ def _trial(plan: Plan, contender: Contender, model: str, trained: Trained, numbe
             return Trial(model, contender.name, number, contender.peer, server.ready, prepared, server.memory(), loads)
 
 
-def _prepare(contender: Contender, place: Place) -> float | None:
+def prepare(contender: Contender, place: Place) -> float | None:
+    """Do what comes before a server's start; the seconds that it took, None where there is nothing to do.
+
+    Raises:
+        BenchError: it failed.
+    """
     if contender.prepare is None:
         return None
     begun = time.monotonic()

@@ -8,13 +8,13 @@ import pytest
 
 from bench.errors import BenchError
 from bench.server.cases import ALONE, BULK, BULK_BINARY, CROWD, GOALS, NATIVE, Case
-from bench.server.contenders import NAIVE, Place, modelway
+from bench.server.contenders import EXACT, NAIVE, Place, modelway
 from bench.server.dialects import V2, V2Binary
 from bench.server.figures import Figures, Load, Trial, verdicts
 from bench.server.models import FOREST, LINEAR, train
 from bench.server.process import Server, free_ports
 from bench.server.report import tables
-from bench.server.run import compare, distance
+from bench.server.run import compare, distance, prepare
 from bench.server.wrk import reading
 
 SAID = {"requests": 100, "microseconds": 2_000_000, "p50": 1500.0, "p99": 9000.0, "refused": 0, "broken": 0}
@@ -56,7 +56,7 @@ def test_a_goal_is_judged_by_the_median_of_the_rounds() -> None:
 def test_the_tables_hold_the_figures() -> None:
     text = tables(_figures())
     assert (
-        "| linear, modelway, native, 1 row, 32 connections: times the best peer | 9.0 (8.0 to 10.0) | at least 6.0 | reached |"
+        "| linear, modelway, native, 1 row, 32 connections: times the best peer | 9.0 (8.0 to 10.0) | 9.00 | at least 6.0 | reached |"
         in text
     )
     assert "| modelway, native | 3,000 (2,000 to 4,000) | 14.00 | 9.00 |" in text
@@ -85,14 +85,17 @@ def test_answers_of_another_shape_are_infinitely_far() -> None:
 def test_a_server_that_errs_is_not_measured(tmp_path: Path) -> None:
     trained = train(tmp_path / "models", trees=2, rows=500, asked=200)[FOREST]
     port, *spare = free_ports(3)
-    ours = modelway(NATIVE, (FOREST,))
+    ours = modelway(NATIVE, "native", EXACT)
     place = Place(trained.path, tmp_path, port, (spare[0], spare[1]))
+    assert ours.binary is not None
+    assert (prepare(ours, place) or 0) > 0
     probe = ours.json.ask(trained.rows[:1])
     with Server.start(ours.start(place), ours.environment(place), port, tmp_path / "log", probe) as server:
         assert 0 < server.ready < 60
         assert server.memory() > 10e6
         assert server.cpu_seconds() > 0
-        compare(ours, ours.json, server, trained)
+        for dialect in (ours.json, ours.binary):
+            compare(ours, dialect, server, trained)
         with pytest.raises(BenchError, match="away from scikit-learn"):
             compare(ours, ours.json, server, replace(trained, expected=1 - trained.expected))
 
