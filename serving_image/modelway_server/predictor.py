@@ -29,8 +29,6 @@ LARGE_BODY_BYTES = 256 * 1024
 """A body from which on reading it would hold up the event loop for milliseconds."""
 INLINE_SECONDS = 0.0005
 """A call that is expected to take longer is not made by the event loop."""
-GATHER_SECONDS = 0.00003
-"""Where calling costs less than this, putting two requests into one call saves nothing."""
 STEADY_ENGINES = frozenset({"onnx", "trees", "linear", "xgboost", "lightgbm"})
 """Engines that run no code of a model's author: how long they take is known from the number of rows."""
 
@@ -97,7 +95,6 @@ class Predictor:
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
         self._waiting: Waiting[Query, Body] = Waiting(limits.max_batch_rows, plane.kind_of)
         self._inline: Callable[[int], bool] = lambda _: False
-        self._at_once: Callable[[int], bool] = lambda _: False
         self._in_model: Sequence[Answered] = ()
         self._bytes = 0
         self._turn: asyncio.Handle | None = None
@@ -119,8 +116,6 @@ class Predictor:
         self._waiting.max_rows = cost.worthwhile_rows(self._limits.max_batch_rows)
         if self._plane.runtime.engine in STEADY_ENGINES:
             self._inline = lambda rows: cost.of(rows) < INLINE_SECONDS
-            if cost.fixed < GATHER_SECONDS:
-                self._at_once = self._inline
         _LOGGER.info(
             "measured",
             extra={
@@ -185,15 +180,6 @@ class Predictor:
         query = await asyncio.get_running_loop().run_in_executor(self._reader, reader, body)
         held.add(max(bytes_of(query.rows) - len(body), 0))
         return query
-
-    def answer_now(self, query: Query) -> Body | Exception | None:
-        """The answer to a query, or why it has none; None where it must wait for its turn: see `submit`."""
-        rows = query.rows.count
-        if self._in_model or len(self._waiting) or not self._at_once(rows):
-            return None
-        self._metrics.batch_rows.observe(rows)
-        self._metrics.queue_seconds.observe(0.0)
-        return self._plane.answer_all([query])[0]
 
     def submit(self, query: Query, deadline: Deadline) -> Answered:
         """Let a query wait for its turn; `answer` of the job is settled with its answer.

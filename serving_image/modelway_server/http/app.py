@@ -9,9 +9,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelway_server.dataplane import BINARY, JSON, Body, DataPlane, Query
 from modelway_server.errors import (
@@ -60,8 +59,7 @@ _STATUS: dict[type[Exception], int] = {
 _LOGGER = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What a request is answered with."""
 
     status: int
@@ -184,7 +182,7 @@ class InferenceApplication:
         """The reply as gzip, made in another thread."""
         body = await asyncio.get_running_loop().run_in_executor(None, compress, reply.body)
         headers = (*reply.headers, (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding"))
-        return replace(reply, body=body, headers=headers)
+        return reply._replace(body=body, headers=headers)
 
     @staticmethod
     def reply_to(error: BaseException) -> Reply:

@@ -153,10 +153,6 @@ class Direct:
             return
         self._predictor.check_room()
         query = reader(bytes(exchange.body), exchange.head)
-        answer = self._predictor.answer_now(query)
-        if answer is not None:
-            self._finish(exchange, respond, self._application.reply(query, answer))
-            return
         held = self._predictor.hold()
         held.add(len(exchange.body))
         deadline = self._predictor.deadline(exchange.started, exchange.head.timeout, query.timeout)

@@ -3,8 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelway_server.errors import InputError, MalformedRequest, QueueFull
 from modelway_server.protocol.compression import Inflater, Plain, too_large
@@ -31,8 +30,7 @@ class BodyTooSlow(Exception):
     """The body did not arrive in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The headers that matter here.
 
     Attributes:

@@ -7,9 +7,8 @@ missing value, in any datatype.
 import math
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,8 +54,7 @@ Locate = Callable[[int], str]
 """Where in the message the value of a flat position stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """One named tensor of a request.
 
     Attributes:
@@ -91,6 +89,7 @@ def parse_shape(shape: Any, field: str) -> tuple[int, ...]:
     """
     if not isinstance(shape, list) or not 1 <= len(shape) <= MAX_RANK:
         raise MalformedRequest(f"shape must be an array of 1 to {MAX_RANK} integers, such as [1, 4]", field=field)
+    values = 1
     for size in shape:
         if type(size) is not int or size < 0:
             raise MalformedRequest(
@@ -98,7 +97,8 @@ def parse_shape(shape: Any, field: str) -> tuple[int, ...]:
                 "a request states its own number of rows, never -1",
                 field=field,
             )
-    if math.prod(size or 1 for size in shape) > MAX_VALUES:
+        values *= size or 1
+    if values > MAX_VALUES:
         raise MalformedRequest(f"a tensor may have at most {MAX_VALUES:,} values", field=field)
     return tuple(shape)
 
@@ -120,6 +120,9 @@ def parse_data(data: Any, shape: tuple[int, ...], datatype: str, field: str, *, 
         raise MalformedRequest(f"data must be an array, it is {json_type(data)}", field=field)
     flat = _flatten(data, shape, field)
     _check_size(len(flat), shape, field)
+
+    if datatype == "FP64" and not booleans and (quick := _quick_numbers(flat, datatype)) is not None:
+        return quick.reshape(shape)  # JSON has no infinity
 
     def locate(index: int) -> str:
         return f"{field}[{index}]" if flat is data else f"{field}{_indices(index, shape)}"

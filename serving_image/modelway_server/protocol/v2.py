@@ -5,9 +5,8 @@ Numbers of an answer are flat and row-major.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from random import getrandbits
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from modelway_server.errors import MalformedRequest
 from modelway_server.protocol.base64_text import BASE64, decode_base64
 from modelway_server.protocol.binary import Tail, has_raw, read_raw, split_body, write_raw
-from modelway_server.protocol.bulk_json import read_bulk
+from modelway_server.protocol.bulk_json import MIN_BYTES, read_bulk
 from modelway_server.protocol.classification import read_classification
 from modelway_server.protocol.parameters import (
     asks_for_classes,
@@ -30,8 +29,7 @@ from modelway_server.protocol.tensors import DATATYPES, Tensor, datatype_of, par
 MAX_ID_LENGTH = 256
 
 
-@dataclass(frozen=True, slots=True)
-class InferRequest:
+class InferRequest(NamedTuple):
     """One V2 request.
 
     Attributes:
@@ -52,8 +50,7 @@ class InferRequest:
     timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedAnswer:
+class EncodedAnswer(NamedTuple):
     """An answer's body.
 
     Attributes:
@@ -76,7 +73,7 @@ def decode_request(body: bytes, header_length: int | None = None) -> InferReques
         MalformedRequest: it is not a V2 inference request; the field at fault is named.
     """
     header, tail = split_body(body, header_length)
-    document = read_bulk(header) or parse_object(header)
+    document = (len(header) >= MIN_BYTES and read_bulk(header)) or parse_object(header)
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise MalformedRequest(
@@ -84,16 +81,37 @@ def decode_request(body: bytes, header_length: int | None = None) -> InferReques
             '"datatype": "FP64", "data": [0.5, 1.5]}',
             field="inputs",
         )
-    parameters = document.get("parameters")
-    classes, content_type = asks_for_classes(parameters), read_content_type(parameters, "parameters")
+    told = _told(document.get("parameters"))
     tensors = tuple(
-        _tensor(tensor, f"inputs[{index}]", content_type, tail, header) for index, tensor in enumerate(inputs)
+        [_tensor(tensor, f"inputs[{index}]", told.content_type, tail, header) for index, tensor in enumerate(inputs)]
     )
     tail.check_end()
     check_unique([tensor.name for tensor in tensors], "inputs")
-    asked = _outputs(document.get("outputs"), binary=read_flag(parameters, "binary_data_output", "parameters"))
-    timeout = read_timeout(parameters, "parameters")
-    return InferRequest(request_id(document.get("id")), tensors, asked.best, classes, asked.binary, timeout)
+    asked = _outputs(document.get("outputs"), binary=told.binary)
+    return InferRequest(request_id(document.get("id")), tensors, asked.best, told.classes, asked.binary, told.timeout)
+
+
+class _Told(NamedTuple):
+    """What the parameters of a request say."""
+
+    classes: bool = False
+    content_type: str = ""
+    binary: bool = False
+    timeout: float | None = None
+
+
+_NOTHING_TOLD = _Told()
+
+
+def _told(parameters: Any) -> _Told:
+    if parameters is None:
+        return _NOTHING_TOLD
+    return _Told(
+        asks_for_classes(parameters),
+        read_content_type(parameters, "parameters"),
+        read_flag(parameters, "binary_data_output", "parameters"),
+        read_timeout(parameters, "parameters"),
+    )
 
 
 def encode_answer(
@@ -159,9 +177,10 @@ def _tensor(document: Any, field: str, content_type: str, tail: Tail, header: by
     if "shape" not in document:
         raise MalformedRequest("a tensor needs a shape, such as [1, 4]", field=f"{field}.shape")
     shape = parse_shape(document["shape"], f"{field}.shape")
-    parameters = document.get("parameters")
-    content_type = read_content_type(parameters, f"{field}.parameters") or content_type
-    size = (parameters or {}).get("binary_data_size")
+    parameters, size = document.get("parameters"), None
+    if parameters is not None:
+        content_type = read_content_type(parameters, f"{field}.parameters") or content_type
+        size = parameters.get("binary_data_size")
     if ("data" in document) is (size is not None):
         raise MalformedRequest(
             "a tensor needs data, or else parameters.binary_data_size and its bytes after the JSON",
@@ -184,8 +203,7 @@ def _data(data: Any, shape: tuple[int, ...], datatype: str, field: str, header: 
     return parse_data(data, shape, datatype, field, booleans=booleans)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """What `outputs` says: how many best classes of each output, and which are wanted as bytes."""
 
     best: Mapping[str, int]
@@ -204,6 +222,11 @@ def _outputs(outputs: Any, *, binary: bool) -> _Asked:
         if not isinstance(output, dict) or not isinstance(output.get("name"), str):
             raise MalformedRequest('an output must be an object with a name, such as {"name": "predict"}', field=field)
         parameters, name = output.get("parameters"), output["name"]
+        if parameters is None:
+            asked.append((name, 0))
+            if binary:
+                raw.add(name)
+            continue
         check_parameters(parameters, f"{field}.parameters")
         asked.append((name, read_classification(parameters, f"{field}.parameters")))
         if read_flag(parameters, "binary_data", f"{field}.parameters", default=binary):
