@@ -153,7 +153,7 @@ class InferenceApplication:
     def reply(self, query: Query, answer: Body | BaseException) -> Reply:
         """What a request is answered with, once the model has answered or failed."""
         if isinstance(answer, BaseException):
-            return replace(self.reply_to(answer), query=query)
+            return self.reply_to(answer)._replace(query=query)
         self._metrics.rows.inc(query.rows.count)
         return Reply(200, answer.content, answer.headers, content_type=answer.content_type, query=query)
 
