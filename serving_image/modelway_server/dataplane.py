@@ -65,7 +65,8 @@ class Body(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class Query(NamedTuple):
+@dataclass(slots=True)
+class Query:
     """One request that was read: what the model is asked, and how its answer is told.
 
     Attributes:
