@@ -172,6 +172,7 @@ def _serve_arguments(deployment: ModelDeployment, revision: Revision, settings: 
         f"--max-queue={runtime.limits.max_queue}",
         f"--max-connections={runtime.limits.max_connections}",
         *(["--access-log"] if runtime.access_log else []),
+        *([f"--metric-aliases={','.join(runtime.metric_aliases)}"] if runtime.metric_aliases else []),
         f"--request-timeout={runtime.limits.request_timeout_seconds}",
         f"--startup-timeout={runtime.limits.startup_timeout_seconds}",
         f"--drain-seconds={settings.drain_seconds}",

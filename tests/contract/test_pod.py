@@ -38,6 +38,7 @@ SPEC: dict[str, Any] = {
         "tolerance": "2e-4",
         "batching": {"maxRows": 15},
         "accessLog": True,
+        "metricAliases": ["kserve", "mlserver"],
         "workers": 3,
         "limits": {
             "maxRequestBytes": 2048,
@@ -137,6 +138,7 @@ def test_serve_understands_its_arguments() -> None:
         max_queue=16,
         max_connections=17,
         access_log=True,
+        metric_aliases=("kserve", "mlserver"),
         request_timeout=13.0,
         startup_timeout=12.0,
         drain_seconds=14.0,
@@ -175,8 +177,8 @@ def test_the_server_knows_every_engine_of_the_api(engine: str) -> None:
     assert parser(prepare.add_arguments).parse_args([*DIRECTORIES, f"--engine={engine}"]).engine == engine
 
 
-def test_the_api_knows_every_format_of_the_server() -> None:
-    assert {"auto", *OWN} <= {*get_args(Model.model_fields["format"].annotation)}
+def test_the_server_knows_every_format_of_the_api_and_no_other() -> None:
+    assert {"auto", *OWN} == {*get_args(Model.model_fields["format"].annotation)} - {"mlflow"}
 
 
 def test_ports_and_probes_name_what_the_server_opens() -> None:

@@ -17,7 +17,7 @@ def first_fields() -> dict[str, Any]:
     """Every field that the API had at first."""
     spec = every_field()
     del spec["model"]["trustedTypes"]
-    for name in ("image", "engine", "tolerance", "batching", "accessLog"):
+    for name in ("image", "engine", "tolerance", "batching", "accessLog", "metricAliases"):
         del spec["runtime"][name]
     for name in ("maxQueue", "maxConnections"):
         del spec["runtime"]["limits"][name]
@@ -31,7 +31,7 @@ def first_fields() -> dict[str, Any]:
         ({"model": {"version": "v2"}}, "fgr6kh7rhj"),
         ({"runtime": {"method": "transform", "env": [{"name": "A", "value": ""}]}}, "h8z4lrsmjh"),
         (first_fields(), "sx46plj4hs"),
-        (every_field(), "8zvkwnnkd6"),
+        (every_field(), "hmprrb9wsc"),
     ],
     ids=["smallest", "version", "runtime", "every field at first", "every field"],
 )
@@ -46,7 +46,7 @@ def test_golden_hash(spec: dict[str, Any], golden: str) -> None:
         {"runtime": {}},
         {"runtime": {"method": "auto", "workers": 1, "limits": {"fetchTimeoutSeconds": 600}, "env": []}},
         {"runtime": {"resources": {"requests": {}}}},
-        {"runtime": {"engine": "auto", "tolerance": "0.00001", "batching": {"maxRows": 1024}}},
+        {"runtime": {"engine": "auto", "tolerance": "0.00001", "batching": {"maxRows": 1024}, "metricAliases": []}},
         {"model": {"trustedTypes": []}},
         {"scheduling": {"labels": {}, "tolerations": []}},
         {"scaling": {"replicas": 5}},

@@ -41,6 +41,7 @@ def every_field() -> Object:
             "batching": {"maxRows": 64},
             "workers": 2,
             "accessLog": True,
+            "metricAliases": ["kserve"],
             "limits": {
                 "maxRequestBytes": 1 << 20,
                 "maxArtifactBytes": 100_000_000,

@@ -182,6 +182,8 @@ class Runtime(ApiModel):
     """The CPU and memory of each pod."""
     access_log: bool = False
     """Write a line into the log for each inference request."""
+    metric_aliases: Annotated[tuple[Literal["kserve", "mlserver"], ...], atomic(8)] = ()
+    """Serve metrics also under the names that these servers give them, for dashboards that exist already."""
     env: Annotated[tuple[EnvVar, ...], keyed(64, "name"), unique("name")] = ()
     """Environment variables of the model server."""
 

@@ -75,6 +75,13 @@ RUNTIMES = (
         "should match",
     ),
     _runtime("image's length", {"image": "i" * 512}, {"image": "i" * 513}, "image", "Too long"),
+    _runtime(
+        "metric aliases",
+        {"metricAliases": ["mlserver"]},
+        {"metricAliases": ["seldon"]},
+        "metricAliases[0]",
+        "Unsupported",
+    ),
     _runtime("access log", {"accessLog": True}, {"accessLog": "yes"}, "accessLog", "must be of type boolean"),
     _runtime(
         "CPU in cores",
