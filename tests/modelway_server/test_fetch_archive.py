@@ -18,12 +18,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LinearRegression
 
 from modelway_server.artifacts import archive, manifest, tars
 from modelway_server.artifacts.fetch import Bring, fetch, in_time
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.artifacts.uri import parse_uri
 from modelway_server.errors import ArtifactTooLarge, FetchTimeout, InvalidArtifact, LoadFailure
+from modelway_server.runtimes import load_runtime
 from support.packed import MLFLOW, tar_entry, write_folder, write_tar, write_zip, zip_entry
 
 MIB = 1 << 20
@@ -70,6 +72,16 @@ def test_a_folder_packed_by_the_systems_own_tar_is_unpacked(tmp_path: Path) -> N
     os.spawnlp(os.P_WAIT, "tar", "tar", "-czf", str(tmp_path / "model.tgz"), "-C", str(folder), ".")
     fetched(tmp_path / "model.tgz")
     assert (tmp_path / "dest" / "model" / name).read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("name", ["model.joblib", "fraud/model.joblib"])
+def test_one_model_file_in_a_tar_is_found(tmp_path: Path, name: str) -> None:
+    """As SageMaker packs models."""
+    model = LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0])
+    joblib.dump(model, tmp_path / "m")
+    fetched(write_tar(tmp_path / "model.tar.gz", [(name, (tmp_path / "m").read_bytes())]))
+    runtime = load_runtime(locate_model(tmp_path / "dest"), format="auto", method="auto")
+    assert runtime.methods == ("predict",)
 
 
 def _npz(path: Path) -> None:
@@ -192,7 +204,7 @@ def _long_header(path: Path) -> None:
         (_cut_tar(1024), "damaged archive"),
         (_cut_tar(3000), "damaged archive"),
         (_cut_gzip, "damaged archive"),
-        (lambda path: write_tar(path, [("data", b"x")]), "archive without MLmodel or saved_model.pb"),
+        (lambda path: write_tar(path, [(tar_entry("d", tarfile.DIRTYPE), b"")]), "archive without a file"),
         (evil_zip(("../x", b"x")), "which could lead out"),
         (evil_zip(("a/../../x", b"x")), "which could lead out"),
         (evil_zip(("/etc/x", b"x")), "an absolute name"),

@@ -232,6 +232,7 @@ def test_a_name_is_a_file_or_a_folder_and_there_once(paths: tuple[str, ...]) -> 
         (["MLmodel", "a/MLmodel"], ""),
         (["m/MLmodel", "m/data/model.pkl"], "m/"),
         (["1/saved_model.pb", "1/variables/x"], "1/"),
+        (["1/saved_model.pbtxt"], "1/"),
         (["m/MLmodel", "README"], None),
         (["a/b/MLmodel"], None),
         (["schema.json", "data.npy"], None),

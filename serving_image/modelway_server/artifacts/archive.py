@@ -1,7 +1,7 @@
 """A model's folder packed as one file: whether a file is one, and how it is unpacked.
 
-A .tar or .tar.gz is always unpacked, since no model is such a file itself, and must hold a model's folder. A .zip is unpacked
-when its names show one. What counts are the bytes, not the name of the file.
+A .tar or .tar.gz is always unpacked, since no model is such a file itself; what it holds is for the loader to tell. A .zip is
+unpacked when its names show a model's folder. What counts are the bytes, not the name of the file.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from modelway_server.artifacts.download import Draft, Progress, readable
 from modelway_server.artifacts.folder import FolderDraft
-from modelway_server.artifacts.manifest import MODEL_FILES, Names, is_litter, model_root
+from modelway_server.artifacts.manifest import Names, common_root, is_litter, model_root
 from modelway_server.artifacts.member import Member, damaged
 from modelway_server.artifacts.source import CHUNK_BYTES
 from modelway_server.artifacts.tars import is_tar, tar_members
@@ -52,7 +52,7 @@ class Archive:
         """Put its files into a folder; below which part of it the model lies (see `model_root`).
 
         Raises:
-            InvalidArtifact: it is damaged, holds no model's folder, or what may not stand in one.
+            InvalidArtifact: it is damaged, empty, or holds what may not stand in a folder.
             ArtifactTooLarge: more comes out than is allowed.
         """
         names = Names(self._place)
@@ -65,10 +65,10 @@ class Archive:
                     with draft.file(number, self._room) as file:
                         await self._write(member, file, progress)
                         draft.keep(member.path, file)
+        if not draft.digests:
+            raise InvalidArtifact(f"{self._place} is an archive without a file")
         root = model_root(draft.digests)
-        if root is None:
-            raise self._no_model(draft)
-        return root
+        return common_root(draft.digests) if root is None else root
 
     async def _write(self, member: Member, file: Draft, progress: Progress) -> None:
         while chunk := member.read(CHUNK_BYTES):
@@ -95,13 +95,6 @@ class Archive:
                 f"{self._place} unpacks to more than {MAX_RATIO} times its own size",
                 remedy="Upload the model's folder unpacked and name it with '/' at its end: s3://bucket/folder/.",
             )
-
-    def _no_model(self, draft: FolderDraft) -> InvalidArtifact:
-        found = ", ".join(sorted(draft.digests)[:5]) or "no file"
-        return InvalidArtifact(
-            f"{self._place} is an archive without {' or '.join(MODEL_FILES)} at its root or in its one folder; it holds {found}",
-            remedy="Pack the model's folder itself, or upload the model's file without packing it.",
-        )
 
 
 def folder_name(file_name: str) -> str:

@@ -10,8 +10,8 @@ from modelway_server.report import scrub
 MAX_FILES = 10_000
 MAX_PATH_BYTES = 1024
 MAX_NAME_BYTES = 255
-MODEL_FILES = ("MLmodel", "saved_model.pb")
-"""The file at the root of an MLflow model, and that of a TensorFlow SavedModel."""
+MODEL_FILES = ("MLmodel", "saved_model.pb", "saved_model.pbtxt")
+"""The file at the root of an MLflow model, and those of a TensorFlow SavedModel."""
 
 _SHOWN = 120
 _TOO_LONG = f"a name longer than {MAX_NAME_BYTES} bytes, or {MAX_PATH_BYTES} with its folders"
@@ -105,9 +105,14 @@ def is_litter(path: str) -> bool:
 def model_root(paths: Iterable[str]) -> str | None:
     """Below which folder a model lies: `` for the root, `name/` for the one folder that holds all, None for no model."""
     files = set(paths)
-    tops = {path.partition("/")[0] for path in files}
-    roots = ["", *(f"{top}/" for top in tops if len(tops) == 1)]
+    roots = ("", common_root(files))
     return next((root for root in roots for name in MODEL_FILES if root + name in files), None)
+
+
+def common_root(paths: Iterable[str]) -> str:
+    """The folder that holds all files, with a `/` at its end; empty where there is none."""
+    tops = {path.rpartition("/")[0].partition("/")[0] for path in paths}
+    return f"{tops.pop()}/" if len(tops) == 1 and "" not in tops else ""
 
 
 def folder_digest(digests: Mapping[str, str]) -> str:
