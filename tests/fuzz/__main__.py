@@ -12,7 +12,12 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(
-    include=["modelway_server.protocol", "modelway_server.contract", "modelway_server.dataplane"]
+    include=[
+        "modelway_server.protocol",
+        "modelway_server.contract",
+        "modelway_server.dataplane",
+        "modelway_server.grpc.codec",
+    ]
 ):
     from fuzz import target
 

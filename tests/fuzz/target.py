@@ -5,15 +5,19 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from sklearn.linear_model import LinearRegression
 
-from modelway_server.dataplane import DataPlane, Identity, Query
-from modelway_server.errors import InputError
+from modelway_server.dataplane import Body, DataPlane, Identity, Query
+from modelway_server.errors import InputError, MalformedRequest
+from modelway_server.grpc import inference_pb2 as pb
+from modelway_server.grpc.codec import decode_request
 from modelway_server.pages import examples
 from modelway_server.protocol.binary import write_raw
 from modelway_server.protocol.bulk_json import MIN_BYTES, read_bulk
 from modelway_server.protocol.compression import Inflater, compress
 from modelway_server.protocol.strict_json import parse_object
+from modelway_server.protocol.tensors import NUMPY_TYPES
 from support.models import WINE, WINE_KINDS, mixed_pipeline, text_pipeline
 from support.subjects import subject_of, warmed
 
@@ -56,6 +60,7 @@ def seeds() -> Iterator[bytes]:
             body = json.dumps(document).encode()
             yield bytes([index, reader, 0]) + body
             yield bytes([index, PACKED, reader]) + compress(body)
+        yield bytes([index, MESSAGE, 0]) + _message_seed(documents[0])
         yield bytes([index, LARGE, 0]) + json.dumps(documents[0]).encode()
         yield bytes([index, CSV, 0]) + b"age,city,member\n1,Oslo,no\n,,yes\n"
         yield bytes([index, BINARY, 0]) + _binary_seed(index)
@@ -69,6 +74,16 @@ def _binary_seed(index: int, datatype: str = "FP64") -> bytes:
     asked = {"inputs": [tensor], "parameters": {"binary_data_output": True}, "id": str(index)}
     header = json.dumps(asked).encode()
     return len(header).to_bytes(2, "big") + header + raw
+
+
+def _message_seed(document: dict[str, Any]) -> bytes:
+    """The same request over gRPC, with its values as bytes."""
+    message = pb.ModelInferRequest(model_name="model", id="1")
+    for tensor in document["inputs"]:
+        message.inputs.add(name=tensor["name"], datatype=tensor["datatype"], shape=tensor["shape"])
+        kind = object if tensor["datatype"] == "BYTES" else NUMPY_TYPES[tensor["datatype"]]
+        message.raw_input_contents.append(write_raw(np.array(tensor["data"], dtype=kind)))
+    return message.SerializeToString()
 
 
 def _read_binary(plane: DataPlane, _: int, body: bytes) -> Query:
@@ -96,6 +111,14 @@ def _read_large(plane: DataPlane, _: int, body: bytes) -> Query:
     return plane.read_infer(padded)
 
 
+def _read_message(plane: DataPlane, _: int, body: bytes) -> Query:
+    try:
+        message = pb.ModelInferRequest.FromString(body)
+    except DecodeError as error:
+        raise MalformedRequest(str(error)) from error  # the library's own parser, whose refusals are not ours
+    return plane.ask(decode_request(message), lambda *_: Body(b""))
+
+
 Reader = Callable[[DataPlane, int, bytes], Query]
 READERS: Final[list[Reader]] = [
     lambda plane, _, body: plane.read_infer(body),
@@ -106,8 +129,9 @@ READERS: Final[list[Reader]] = [
     _read_binary,
     _read_packed,
     _read_large,
+    _read_message,
 ]
-CSV, BINARY, PACKED, LARGE = 4, 5, 6, 7
+CSV, BINARY, PACKED, LARGE, MESSAGE = 4, 5, 6, 7, 8
 
 
 def dictionary() -> list[str]:

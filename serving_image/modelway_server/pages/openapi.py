@@ -137,7 +137,7 @@ def _infer(subject: Subject) -> dict[str, Any]:
 
 
 def _invocations(subject: Subject, parameters: Schema, answer: Schema) -> dict[str, Any]:
-    split = _object({"data": {"type": "array"}, "columns": {"type": "array"}, "index": {}}, 1)
+    split = _object({"data": {"type": "array"}, "columns": {"type": ["array", "null"]}, "index": {}}, 1)
     forms = {
         "dataframe_split": split,
         "dataframe_records": {"type": "array", "items": {"type": "object"}},
@@ -181,6 +181,8 @@ def _metadata(subject: Subject) -> dict[str, Any]:
         "/v2": ("serverMetadata", "The server's name, version and extensions", {"type": "object"}, False),
         "/v2/health/live": ("live", "Whether the server lives", live, False),
         "/v2/health/ready": ("ready", "Whether the server can answer", ready, True),
+        "/ping": ("ping", "Whether the server can answer", ready, True),
+        "/health": ("health", "Whether the server can answer", ready, True),
         "/v2/models": ("modelsV2", "Its models", listing, False),
         "/v1/models": ("modelsV1", "Its models", listing, False),
         f"/v1/models/{subject.name}": ("modelReadyV1", "Whether the model can answer", ready, True),

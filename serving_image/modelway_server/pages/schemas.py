@@ -91,6 +91,8 @@ def column(column: Column, max_magnitude: float | None) -> Schema:
         return {"description": "The model drops this column."}
     if column.categories is not None and len(column.categories) <= MAX_NAMES and column.dates is None:
         known = sorted(column.categories, key=lambda value: (str(type(value)), value))
+        if column.datatype in {"FP64", "INT64"}:
+            known += [bool(value) for value in known if value in {0, 1}]  # which count as numbers
         return {"enum": [*known, None] if column.nullable else known}
     schema = _typed(column, max_magnitude)
     if column.nullable:
