@@ -1,93 +1,130 @@
-"""MLflow's forms of a request, as messages."""
+"""MLflow's model folders are served by the flavour that they have, with the names and versions that they tell."""
 
-import json
-import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 import pytest
+import sklearn
+from sklearn.linear_model import LogisticRegression
 
-from modelway_server.errors import MalformedRequest
-from modelway_server.protocol.mlflow import Invocation, decode_csv, decode_json
+from modelway_server.contract.rows import rows_of_instances
+from modelway_server.errors import LoadFailure
+from modelway_server.runtimes import load_runtime
+from modelway_server.runtimes.base import Runtime
+from support import graphs
+from support.boosters import lightgbm_classifier, sent, table, xgboost_classifier
+from support.mlflow_models import NAMES, folder, of_sklearn
+from support.models import WINE, WINE_KINDS, wine_forest
+from support.served import Served, launch
 
-FRAME = pd.DataFrame({"a": [1.5, 2.0], "b": ["x", "y"]})
-COLUMNS = {"a": [1.5, 2.0], "b": ["x", "y"]}
-RECORDS = [{"a": 1.5, "b": "x"}, {"a": 2.0, "b": "y"}]
-
-
-def decode(**document: Any) -> Invocation:
-    return decode_json(json.dumps(document).encode())
-
-
-def test_a_split_frame() -> None:
-    got = decode(dataframe_split=FRAME.to_dict(orient="split"))
-    assert (got.columns, got.rows, got.ordered) == (COLUMNS, None, True)
+Launch = Callable[..., Served]
 
 
-def test_a_split_frame_without_names_has_rows() -> None:
-    assert decode(dataframe_split={"data": [[1, 2]]}).rows == [[1, 2]]
+def loaded(path: Path, **options: Any) -> Runtime:
+    runtime = load_runtime(path, format="auto", method="auto", **options)
+    runtime.warm_up()
+    return runtime
 
 
-@pytest.mark.parametrize("form", ["dataframe_records", "instances", "inputs"])
-def test_rows(form: str) -> None:
-    got = decode(**{form: RECORDS})
-    assert (got.rows, got.columns, got.member) == (RECORDS, None, form)
+def answers(runtime: Runtime, rows: Any, method: str = "predict") -> Any:
+    checked = rows_of_instances(runtime.signature, rows, "instances")
+    return runtime.call(method, checked.values, checked.count)[method]
 
 
-def test_columns() -> None:
-    assert decode(inputs=COLUMNS).columns == COLUMNS
+def refused(path: Path, **options: Any) -> LoadFailure:
+    with pytest.raises(LoadFailure) as caught:
+        loaded(path, **options)
+    return caught.value
 
 
-def test_params() -> None:
-    got = decode(inputs=COLUMNS, params={"classes": True, "method": "predict_proba", "anything": 1})
-    assert (got.classes, got.method) == (True, "predict_proba")
+def test_an_estimator_is_served_with_the_names_of_the_folder(tmp_path: Path) -> None:
+    model = wine_forest()
+    of_sklearn(tmp_path / "models" / "wine", model, sklearn_version=sklearn.__version__)
+    server = launch(tmp_path)
+    try:
+        rows = [dict(zip(NAMES, row, strict=True)) for row in WINE[:20].tolist()]
+        reply = server.started().predict({"instances": rows})
+        assert reply.status == 200, reply.body
+        assert reply.body["predictions"] == model.predict(WINE[:20]).tolist()
+        metadata = server.request("GET", "/v2/models/model").body
+        assert metadata["inputs"][0]["parameters"]["columns"] == NAMES
+        assert metadata["parameters"]["saved_with_mlflow"] == "3.1.0"
+    finally:
+        server.stop()
 
 
-def test_csv_as_pandas_writes_it() -> None:
-    got = decode_csv(pd.DataFrame({"a": [1.5, None], "b": ['say "x", y', "two\nlines"]}).to_csv(index=False).encode())
-    assert got.columns == {"a": ["1.5", None], "b": ['say "x", y', "two\nlines"]}
-    assert (got.textual, got.ordered) == (True, True)
+def test_boosters_and_graphs_are_found_by_their_flavour(tmp_path: Path) -> None:
+    xgb = folder(tmp_path / "xgb", {"xgboost": {"data": "model.ubj", "xgb_version": "3.0"}})
+    model = xgboost_classifier(WINE_KINDS, xgb / "model.ubj")
+    assert np.array_equal(answers(loaded(xgb), sent(table())), model.predict(table()))
+    lgb = folder(tmp_path / "lgb", {"lightgbm": {"data": "model.lgb", "lgb_version": "4.0"}})
+    other = lightgbm_classifier(WINE_KINDS, lgb / "model.lgb")
+    assert np.array_equal(answers(loaded(lgb), sent(table())), other.predict(table()))
+    graph = folder(tmp_path / "graph", {"onnx": {"data": "model.onnx", "onnx_version": "1.18"}})
+    graphs.forest(graph / "model.onnx")
+    assert answers(loaded(graph), WINE[:5].tolist()).tolist() == wine_forest().predict(WINE[:5]).tolist()
+    assert loaded(graph).platform == "onnx"
+
+
+def test_another_version_is_told_and_named_only_when_the_model_fails(tmp_path: Path) -> None:
+    path = of_sklearn(tmp_path / "wine", wine_forest(), sklearn_version="1.2.3")
+    assert loaded(path).description["saved_with_scikit_learn"] == "1.2.3"
+    broken = LogisticRegression().fit(WINE / WINE.max(axis=0), WINE_KINDS)
+    del broken.classes_
+    failure = refused(of_sklearn(tmp_path / "broken", broken, sklearn_version="1.2.3"))
+    assert failure.reason == "RuntimeVersionMismatch"
+    assert f"saved with scikit-learn 1.2.3, served with {sklearn.__version__}" in failure.message
+
+
+def test_code_that_only_mlflow_can_load_needs_mlflow_and_trust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder(
+        tmp_path / "code", {"python_function": {"loader_module": "mlflow.pyfunc.model"}}, columns=[("a", "double")]
+    )
+    failure = refused(path)
+    assert (failure.reason, "spec.runtime.image" in failure.remedy) == ("UnsupportedModel", True)
+    stand_in = tmp_path / "site" / "mlflow"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").touch()
+    (stand_in / "pyfunc.py").write_text(
+        "class Model:\n    def predict(self, frame):\n        return frame['a'].to_numpy() * 2\n\n"
+        "def load_model(path):\n    return Model()\n"
+    )
+    monkeypatch.syspath_prepend(stand_in.parent)
+    try:
+        failure = refused(path)
+        assert (failure.reason, "mlflow.pyfunc.load_model" in failure.remedy) == ("UnsafeArtifact", True)
+        runtime = loaded(path, trusted_types=("mlflow.pyfunc.load_model",))
+        assert answers(runtime, [{"a": 2.0}, {"a": 3.0}]).tolist() == [4.0, 6.0]
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "mlflow"]:
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("name", ["../outside.pkl", "/etc/passwd", "absent.pkl"])
+def test_a_file_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "outside.pkl").write_bytes(b"x")
+    failure = refused(folder(tmp_path / "model", {"sklearn": {"pickled_model": name}}))
+    assert (failure.reason, name in failure.message) == ("InvalidArtifact", True)
 
 
 @pytest.mark.parametrize(
-    ("document", "words"),
-    [
-        ({}, "there is none"),
-        ({"inputs": [], "instances": []}, "instances and inputs"),
-        ({"dataframe_split": []}, "dataframe_split: "),
-        ({"dataframe_split": {"columns": "ab", "data": []}}, "dataframe_split.columns: "),
-        ({"dataframe_split": {"columns": ["a", "a"], "data": []}}, "twice"),
-        ({"dataframe_split": {"columns": [], "data": []}}, "no columns"),
-        ({"dataframe_split": {"columns": [None], "data": []}}, "must be a string"),
-        ({"dataframe_split": {"columns": ["a"], "data": [[1], [1, 2]]}}, r"dataframe_split.data\[1\]: .*2 values"),
-        ({"dataframe_split": {"columns": ["a"], "data": [5]}}, "a number"),
-        ({"dataframe_records": {"a": [1]}}, "must be an array"),
-        ({"dataframe_records": [{"a": 1}, [1]]}, r"dataframe_records\[1\]: "),
-        ({"inputs": {"a": 1}}, "inputs.a: "),
-        ({"inputs": {"a": [1], "b": []}}, "different lengths"),
-        ({"inputs": [], "params": []}, "params: "),
-        ({"inputs": [], "params": {"method": 1}}, "params.method: "),
-    ],
+    "text", ["", "flavors: 1", "- x", "flavors: {a: !!python/object/apply:os.system [true]}", "a: [" * 2000]
 )
-def test_what_is_wrong_is_named(document: dict[str, Any], words: str) -> None:
-    with pytest.raises(MalformedRequest) as caught:
-        decode(**document)
-    assert re.search(words, f"{caught.value.field}: {caught.value.message}")
+def test_a_damaged_mlmodel_is_refused(tmp_path: Path, text: str) -> None:
+    path = folder(tmp_path / "model", {})
+    (path / "MLmodel").write_text(text)
+    assert refused(path).reason == "InvalidArtifact"
 
 
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        (b"", "empty"),
-        (b"a,a\n1,2\n", "twice"),
-        (b"a,b\n1,2\n1\n", "line 3 has 1 fields"),
-        (b'a\n"1"2\n', "line 2 is no CSV"),
-        (b"a\n\xff\n", "UTF-8"),
-        (b"," * 100_001, "100002 columns"),
-        (b'a\n"' + b"x" * 200_000 + b'"\n', "field larger than"),
-    ],
-)
-def test_what_is_no_csv_is_refused(body: bytes, words: str) -> None:
-    with pytest.raises(MalformedRequest) as caught:
-        decode_csv(body)
-    assert words in f"{caught.value.field}: {caught.value.message}"
+def test_a_flavour_that_is_not_served_is_named(tmp_path: Path) -> None:
+    assert "it has spark" in refused(folder(tmp_path / "model", {"spark": {"model_data": "x"}})).message
+
+
+def test_a_missing_model_file_is_refused_however_the_folder_looks(tmp_path: Path) -> None:
+    path = of_sklearn(tmp_path / "wine", wine_forest(), sklearn_version=sklearn.__version__)
+    shutil.copy(path / "requirements.txt", path / "model.pkl")
+    assert refused(path).reason == "InvalidArtifact"

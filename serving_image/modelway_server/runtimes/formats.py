@@ -93,6 +93,7 @@ OWN = {
         OwnFormat("lightgbm", "LightGBM", "lightgbm", ("lightgbm",)),
         OwnFormat("pytorch", "PyTorch", "pytorch", ("torch",)),
         OwnFormat("tensorflow", "TensorFlow (SavedModel)", "tensorflow", ("tensorflow",)),
+        OwnFormat("mlflow", "MLflow (model folder)", "server", ("yaml",)),
     )
 }
 """Our formats, by name."""
@@ -136,8 +137,6 @@ def _own(path: Path, asked: str) -> OwnFormat:
             f"{path.name} is a model of {OWN[found].title}, and model.format says {asked} ({OWN[asked].title})",
             remedy=f"Set model.format to {found} or auto, or upload the model that was meant.",
         )
-    if (found or asked) not in OWN:
-        raise UnsupportedModel(f"{path.name} is a model of {found}, which this server does not serve")
     return OWN[found or asked]
 
 
