@@ -17,6 +17,8 @@ MANY_ROWS = 32
 REPEATS = 15
 BUDGET_SECONDS = 0.3
 """The measurement of one size ends after the call that exceeds this."""
+SLOW_SECONDS = 0.5
+"""A call that takes longer is not measured further: the server shall start soon."""
 WORTHWHILE = 10.0
 """Rows stop being added to a call when they cost so many times what calling costs: little is left to be saved."""
 
@@ -49,12 +51,15 @@ class Cost:
 
 
 def measure(call: Callable[[Rows], object], row: Rows) -> Cost:
-    """What a call costs: medians of calls with one row and with many.
+    """What a call costs: medians of calls with one row and with many; half of it for the row where it is slow.
 
     Args:
         call: the model's default method.
         row: one that the model answers.
     """
+    first = _timed(call, row)
+    if first > SLOW_SECONDS:
+        return Cost(first / 2, first / 2)
     one, many = (_seconds(call, stack([row] * count)) for count in (1, MANY_ROWS))
     per_row = max(many - one, 0.0) / (MANY_ROWS - 1)
     return Cost(max(one - per_row, 0.0), per_row)
@@ -64,7 +69,11 @@ def _seconds(call: Callable[[Rows], object], rows: Rows) -> float:
     call(rows)  # the first call of a size may allocate, and is not like the others
     taken: list[float] = []
     while len(taken) < REPEATS and sum(taken) < BUDGET_SECONDS:
-        begun = time.perf_counter()
-        call(rows)
-        taken.append(time.perf_counter() - begun)
+        taken.append(_timed(call, rows))
     return median(taken)
+
+
+def _timed(call: Callable[[Rows], object], rows: Rows) -> float:
+    begun = time.perf_counter()
+    call(rows)
+    return time.perf_counter() - begun

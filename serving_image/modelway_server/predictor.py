@@ -9,19 +9,26 @@ longer than its deadline is dropped before the model sees it, and so is what nob
 import asyncio
 import logging
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
+
+import numpy as np
 
 from modelway_server.batching import Deadline, Job, Waiting, total_rows
+from modelway_server.contract.rows import Rows
 from modelway_server.contract.stacking import bytes_of
-from modelway_server.cost import Cost, measure
-from modelway_server.dataplane import Body, DataPlane, Query
+from modelway_server.cost import SLOW_SECONDS, Cost, measure
+from modelway_server.dataplane import Arrays, Body, DataPlane, Query
 from modelway_server.errors import Overloaded, PredictionFailed, QueueFull, TooSlow
+from modelway_server.independence import answers_rows_alone
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
 from modelway_server.model_thread import ModelThread
+from modelway_server.runtimes.base import Runtime
 
 MAX_HELD_BODIES = 8
 """Bytes of requests that may be in memory, in multiples of the cap on one body."""
@@ -102,29 +109,29 @@ class Predictor:
         self._alarm_at = float("inf")
 
     async def warm_up(self) -> None:
-        """Let the model predict once, and measure what its calls cost.
+        """Let the model predict once, and learn what its calls cost and which may be joined.
 
         Raises:
             LoadFailure: it cannot.
         """
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[Cost | Exception] = loop.create_future()
+        done: asyncio.Future[_Learned | Exception] = loop.create_future()
         self._model.submit(self._warmed_up, done.set_result)
-        cost = await done
-        if isinstance(cost, Exception):
-            raise cost
-        self._waiting.max_rows = cost.worthwhile_rows(self._limits.max_batch_rows)
-        if self._plane.runtime.engine in STEADY_ENGINES:
+        learned = await done
+        if isinstance(learned, Exception):
+            raise learned
+        cost, engine = learned.cost, self._plane.runtime.engine
+        self._waiting.max_rows = cost.worthwhile_rows(self._limits.max_batch_rows) if learned.joinable else 1
+        if engine in STEADY_ENGINES:
             self._inline = lambda rows: cost.of(rows) < INLINE_SECONDS
-        _LOGGER.info(
-            "measured",
-            extra={
-                "engine": self._plane.runtime.engine,
-                "call_microseconds": round(cost.fixed * 1e6, 1),
-                "row_microseconds": round(cost.per_row * 1e6, 2),
-                "batch_rows": self._waiting.max_rows,
-            },
-        )
+        if not learned.joinable:
+            _LOGGER.warning("an answer depends on the other rows of its call: each request goes to the model alone")
+        measured = {
+            "call_microseconds": round(cost.fixed * 1e6, 1),
+            "row_microseconds": round(cost.per_row * 1e6, 2),
+            "batch_rows": self._waiting.max_rows,
+        }
+        _LOGGER.info("measured", extra={"engine": engine, **measured})
 
     def deadline(self, started: float, *timeouts: float | None) -> Deadline:
         """The deadline of a request.
@@ -307,15 +314,31 @@ class Predictor:
             )
         return Overloaded(f"the model was busy for {seconds:g} s; try again, or add replicas")
 
-    def _warmed_up(self) -> Cost | Exception:
+    def _warmed_up(self) -> "_Learned | Exception":
         """In the model's thread."""
         runtime = self._plane.runtime
         try:
             runtime.warm_up()
-            method, example = runtime.methods[0], runtime.example()
-            return measure(lambda rows: runtime.call(method, rows.values, rows.count), example)
+            example = runtime.example()
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")  # made-up rows are odd on purpose
+                cost = measure(partial(_call, runtime, runtime.methods[0]), example)
+                methods = runtime.methods if cost.of(1) < SLOW_SECONDS else runtime.methods[:1]
+                joinable = all(answers_rows_alone(partial(_call, runtime, method), example) for method in methods)
+                return _Learned(cost, joinable)
         except Exception as error:  # noqa: BLE001  (it ends the process, with its reason, in another thread)
             return error
+
+
+class _Learned(NamedTuple):
+    """What a worker learns of its model before it serves."""
+
+    cost: Cost
+    joinable: bool
+
+
+def _call(runtime: Runtime, method: str, rows: Rows) -> Arrays:
+    return runtime.call(method, rows.values, rows.count)
 
 
 def _settle(batch: Sequence[Answered], answers: Sequence[Body | Exception]) -> None:

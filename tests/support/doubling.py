@@ -71,13 +71,13 @@ class Asked:
     """A predictor of `Doubling` in an event loop, and the callers that ask it.
 
     Args:
-        engine: `linear` lets the event loop make the calls.
+        model: or its engine; `linear` lets the event loop make the calls.
         max_rows: of one call.
         max_queue: requests that may wait.
     """
 
-    def __init__(self, engine: str = "estimator", *, max_rows: int = 8, max_queue: int = 100) -> None:
-        self.runtime, self.thread = Doubling(engine), Stepwise()
+    def __init__(self, model: str | Doubling = "estimator", *, max_rows: int = 8, max_queue: int = 100) -> None:
+        self.runtime, self.thread = Doubling(model) if isinstance(model, str) else model, Stepwise()
         self.plane = DataPlane(self.runtime, Identity(name="m"))
         limits = Limits(request_timeout=30.0, max_request_bytes=1000, max_queue=max_queue, max_batch_rows=max_rows)
         metrics = Metrics(model="m", model_version="", revision="")
