@@ -56,7 +56,7 @@ class Reason(StrEnum):
         "Available: no pod answers requests.", "Read the condition Ready, which says why.")
 
     MODEL_NOT_FOUND = ("ModelNotFound", Topic.MODEL, _STALLS,
-        "There is no artifact at the model's URI.", "Correct `spec.model.uri`, or upload the file; names are case-sensitive.")
+        "There is no artifact at the model's URI.", "Correct `spec.model.uri`, or upload the model; names are case-sensitive, and that of a folder ends in `/`.")
     ACCESS_DENIED = ("AccessDenied", Topic.MODEL, _STALLS,
         "The store refused the credentials, or there are none.", "Name a Secret with read access in `spec.model.storage.secretRef`.")
     INVALID_URI = ("InvalidURI", Topic.MODEL, _STALLS,
@@ -70,7 +70,7 @@ class Reason(StrEnum):
     STORAGE_FULL = ("StorageFull", Topic.MODEL, _STALLS,
         "The pod's volume or the node's disk is too small for the artifact.", "Raise `spec.runtime.limits.maxArtifactBytes`, which sizes the volume, or free disk space.")
     INVALID_ARTIFACT = ("InvalidArtifact", Topic.MODEL, _STALLS,
-        "The artifact is not a model that can be read: truncated, another format, unreadable.", 'Save it again with `joblib.dump(model, "model.joblib")` and upload it.')
+        "The artifact is not a model that can be read: truncated, another format, unreadable, or a folder or archive with links or names that lead out of it.", 'Save it again with `joblib.dump(model, "model.joblib")` and upload it.')
     UNSAFE_ARTIFACT = ("UnsafeArtifact", Topic.MODEL, _STALLS,
         "The artifact names code that models are not made of, and loading it would run it.", "Save it as skops or ONNX, or name what it needs in `spec.model.trustedTypes`; if it is not yours, do not load it anywhere.")
     UNSUPPORTED_MODEL = ("UnsupportedModel", Topic.MODEL, _STALLS,
