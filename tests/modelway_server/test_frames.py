@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from modelway_server.contract.frames import read_texts, rows_of_frame
-from modelway_server.contract.signature import Column, Form, Signature
+from modelway_server.contract.signature import Column, Form, Input, Signature
 from modelway_server.errors import InvalidInput
 
 UNNAMED = Signature(Form.MATRIX, (Column("x0"), Column("x1")))
@@ -73,3 +73,12 @@ def test_a_text_model_takes_one_column() -> None:
 def test_rows_of_any_width_go_by_the_order() -> None:
     got = rows_of_frame(Signature(Form.MATRIX), {"a": ["1"], "b": ["2"]}, "csv", ordered=True, textual=True)
     assert got.values.tolist() == [[1.0, 2.0]]
+
+
+def test_a_graph_takes_its_tensors_by_name_and_rows_of_its_only_one_by_order() -> None:
+    two = Signature(Form.TENSORS, inputs=(Input("a", "FP32", (-1, 2)), Input("b", "INT64", (-1, 1))))
+    got = rows_of_frame(two, {"b": [[7]], "a": [[1, 2]]}, "dataframe_split", ordered=True, textual=False).values
+    assert (got["a"].tolist(), got["b"].tolist()) == ([[1.0, 2.0]], [[7]])
+    one = Signature(Form.TENSORS, inputs=(Input("x", "FP32", (-1, 2)),))
+    got = rows_of_frame(one, {"c": ["1"], "d": ["2"]}, "csv", ordered=True, textual=True).values
+    assert got["x"].tolist() == [[1.0, 2.0]]

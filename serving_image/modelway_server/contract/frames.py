@@ -36,7 +36,7 @@ def rows_of_frame(
     if textual:
         known = {column.name: column for column in signature.columns}
         columns = {name: read_texts(known.get(name), values) for name, values in columns.items()}
-    if not signature.columns and ordered:
+    if not signature.columns and ordered and columns.keys() != {each.name for each in signature.inputs}:
         return rows_of_instances(signature, [list(row) for row in zip(*columns.values(), strict=True)], member)
     return rows_of_columns(signature, columns, member)
 

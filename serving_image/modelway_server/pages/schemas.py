@@ -60,7 +60,8 @@ def _row_of_tensors(inputs: Sequence[Input]) -> Schema:
 
 def _tensor_row(each: Input) -> Schema:
     kinds = {"BYTES": "string", "BOOL": "boolean"}
-    schema: Schema = {"type": kinds.get(each.datatype, "number" if each.datatype.startswith("FP") else "integer")}
+    number = ["number", "null"] if each.datatype.startswith("FP") else "integer"
+    schema: Schema = {"type": kinds.get(each.datatype, number)}
     for size in reversed(each.shape[1:]):
         schema = {"type": "array", "items": schema} | ({"minItems": size, "maxItems": size} if size >= 0 else {})
     return schema
