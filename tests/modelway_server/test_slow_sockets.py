@@ -17,7 +17,7 @@ from support.sockets import connect
 SOCKETS = 100 if "ABUSE_REQUESTS" not in os.environ else 300
 """Of each kind."""
 MOST_SECONDS = 15.0
-SLOWER = 4.0
+SLOWER = 10.0
 """How many times as long a good request may take among them. It would take seconds if it had to wait for one."""
 HALF_HEAD = b"POST /v2/models/model/infer HTTP/1.1\r\nHost: x\r\n"
 KINDS = {"silent": b"", "half a head": HALF_HEAD, "half a body": HALF_HEAD + b"Content-Length: 100\r\n\r\n{"}

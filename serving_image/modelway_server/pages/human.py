@@ -67,14 +67,18 @@ class HumanPage:
     def render(self, host: bytes) -> bytes:
         """The page for who asks under this Host."""
         base = f"http://{host.decode()}" if _HOST.fullmatch(host) else FALLBACK_BASE
-        subject = self._subject
-        request = examples.rows_request(subject)
-        return self._template.substitute(
-            self._fixed,
-            base=escape(base),
-            curl=escape(_curl(f"{base}/predict", request)),
-            python=escape(_python(f"{base}/predict", request)),
-        ).encode()
+        url = f"{base}/predict"
+        curl = escape(_curl(url)) + self._body
+        python = Template(escape(_PYTHON)).substitute(url=escape(repr(url)), rows=self._rows)
+        return self._template.substitute(self._fixed, base=escape(base), curl=curl, python=python).encode()
+
+    @cached_property
+    def _body(self) -> str:
+        return escape(shlex.quote(json.dumps(examples.rows_request(self._subject), ensure_ascii=False)))
+
+    @cached_property
+    def _rows(self) -> str:
+        return escape(pformat(examples.rows_request(self._subject)["rows"], sort_dicts=False, width=88))
 
     @cached_property
     def _fixed(self) -> dict[str, str]:
@@ -144,21 +148,19 @@ def _pretty(document: dict[str, Any]) -> str:
     return re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda found: "[" + re.sub(r"\n\s+", " ", found[1]) + "]", text)
 
 
-def _curl(url: str, document: dict[str, Any]) -> str:
-    body = shlex.quote(json.dumps(document, ensure_ascii=False))
-    return f"curl {shlex.quote(url)} \\\n  -H 'Content-Type: application/json' \\\n  -d {body}"
+def _curl(url: str) -> str:
+    """The command as far as the body, which does not depend on who asks."""
+    return f"curl {shlex.quote(url)} \\\n  -H 'Content-Type: application/json' \\\n  -d "
 
 
-def _python(url: str, document: dict[str, Any]) -> str:
-    rows = pformat(document["rows"], sort_dicts=False, width=88)
-    return f"""import json
+_PYTHON: Final = """import json
 import urllib.request
 
-rows = {rows}
+rows = $rows
 request = urllib.request.Request(
-    {url!r},
-    data=json.dumps({{"rows": rows}}).encode(),
-    headers={{"Content-Type": "application/json"}},
+    $url,
+    data=json.dumps({"rows": rows}).encode(),
+    headers={"Content-Type": "application/json"},
 )
 with urllib.request.urlopen(request) as answer:
     print(json.load(answer)["rows"])"""
