@@ -94,13 +94,20 @@ def described(name: str, prepared: Mapping[str, Any]) -> list[str]:
 
 
 def _output(output: Mapping[str, Any]) -> str:
-    dimensions = ", ".join("rows" if size == -1 else str(size) for size in output["shape"])
     classes = output["classes"]
-    return f"{output['name']} {output['datatype']} [{dimensions}]" + (f": {_listed(classes)}" if classes else "")
+    return f"{output['name']} {output['datatype']} [{_dimensions(output['shape'])}]" + (
+        f": {_listed(classes)}" if classes else ""
+    )
+
+
+def _dimensions(shape: list[int]) -> str:
+    return ", ".join(["rows", *("any" if size == -1 else str(size) for size in shape[1:])])
 
 
 def _inputs(signature: Mapping[str, Any]) -> list[str]:
     columns = signature["columns"]
+    if signature.get("inputs"):
+        return [f"{name} {datatype} [{_dimensions(shape)}]" for name, datatype, shape in signature["inputs"]]
     if signature["form"] == "text":
         return ["one text a row"]
     if not columns:
