@@ -135,7 +135,7 @@ class Sandbox:
     def parts(self) -> list[Part]:
         """What was started, and whether it still runs."""
         return [
-            Part(name, pid, processes.is_marked(pid, self.directory), log_file(self.directory, name))
+            Part(name, pid, processes.is_alive(pid, self.directory), log_file(self.directory, name))
             for name, pid in read_record(self.directory).parts.items()
         ]
 

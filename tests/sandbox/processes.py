@@ -45,19 +45,46 @@ def spawn(
         )
 
 
-def is_marked(pid: int, directory: Path) -> bool:
-    """Whether the process `pid` is alive and belongs to the sandbox in `directory` (a reused pid does not)."""
-    try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return False
-    return f"{MARK}={directory}".encode() in environment.split(b"\0")
+def is_alive(pid: int, directory: Path, *, deadline: float = 5.0) -> bool:
+    """Whether the process `pid` is alive and belongs to the sandbox in `directory` (a reused pid does not).
+
+    The kernel shows no environment while a process replaces its program, and none of a zombie: within `deadline`
+    seconds one that still runs shows it again.
+    """
+    end = time.monotonic() + deadline
+    while not (environment := _environment(pid)):
+        if not _runs(pid) or time.monotonic() > end:
+            return False
+        time.sleep(POLL_SECONDS)
+    return _mark(directory) in environment
 
 
 def marked(directory: Path) -> list[int]:
-    """Process ids of everything that runs for the sandbox in `directory`."""
+    """Process ids of everything that runs for the sandbox in `directory`, but what replaces its program just now."""
     pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return [pid for pid in pids if is_marked(pid, directory)]
+    return [pid for pid in pids if _mark(directory) in _environment(pid)]
+
+
+def _mark(directory: Path) -> bytes:
+    return f"{MARK}={directory}".encode()
+
+
+def _environment(pid: int) -> list[bytes]:
+    """The variables with which the process `pid` was started; none where the kernel shows none."""
+    try:
+        content = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return []
+    return content.split(b"\0") if content else []
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process `pid` is there and no zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in {"Z", "X"}
 
 
 def kill_all(directory: Path, *, deadline: float = 10.0) -> int:
