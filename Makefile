@@ -10,7 +10,7 @@
 #                        docs/performance.md)
 #   make bench-server    our server beside a naive FastAPI app and MLServer (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
-#   make test-frameworks PyTorch and TensorFlow models, by the real libraries in environments of their own (7 GB the first time)
+#   make test-frameworks MLflow, PyTorch and TensorFlow models, by the real libraries in environments of their own (7 GB the first time)
 #   make abuse           ten thousand hostile requests, and slow sockets by the hundred, against the server
 #   make clean           remove all that can be made again
 

@@ -1,7 +1,7 @@
-"""`make test-frameworks`: PyTorch and TensorFlow models, saved and served by the real libraries.
+"""`make test-frameworks`: models of MLflow, PyTorch and TensorFlow, saved and served by the real libraries.
 
 Each library has an environment of its own, built by uv from requirements/frameworks-NAME.lock and kept in the cache of
-this machine: PyPI's PyTorch brings 5 GB of CUDA, so neither is among the packages of development.
+this machine: PyPI's PyTorch brings 5 GB of CUDA, so they are not among the packages of development.
 """
 
 import os
@@ -14,7 +14,8 @@ from pathlib import Path
 from support.environments import environment
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ("pytorch", "tensorflow")
+NAMES = ("mlflow", "pytorch", "tensorflow")
+EXAMPLES = "tests/contract/test_examples.py::test_its_model_answers_its_request[{}-modeldeployment]"
 PYTEST = ("-m", "pytest", "-q", "--noconftest", "-c", os.devnull, "--import-mode=importlib", "-p", "no:cacheprovider")
 
 
@@ -34,8 +35,15 @@ def _test(name: str) -> int:
         (information / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: modelway\nVersion: {version('modelway')}\n"
         )
-        path = os.pathsep.join([folder, str(ROOT / "serving_image"), str(ROOT / "tests")])
-        command: list[str | Path] = [python, "-P", *PYTEST, f"--rootdir={ROOT}", f"tests/frameworks/of_{name}.py"]
+        path = os.pathsep.join([folder, *(str(ROOT / source) for source in ("serving_image", "operator", "tests"))])
+        command: list[str | Path] = [
+            python,
+            "-P",
+            *PYTEST,
+            f"--rootdir={ROOT}",
+            f"tests/frameworks/of_{name}.py",
+            EXAMPLES.format(name),
+        ]
         return subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, check=False).returncode
 
 

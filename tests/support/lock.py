@@ -26,6 +26,10 @@ SELECTIONS = {
     "formats/pytorch": ("pyproject.toml", "--extra", "pytorch"),
     "formats/tensorflow": ("pyproject.toml", "--extra", "tensorflow"),
     "formats/xgboost": ("pyproject.toml", "--extra", "xgboost"),
+    "frameworks-mlflow": (
+        *("pyproject.toml", "--extra", "server", "--extra", "skops", "--extra", "xgboost", "--extra", "lightgbm"),
+        *("--group", "frameworks", "--group", "frameworks-mlflow"),
+    ),
     "frameworks-pytorch": ("pyproject.toml", "--extra", "server", "--extra", "pytorch", "--group", "frameworks"),
     "frameworks-tensorflow": ("pyproject.toml", "--extra", "server", "--extra", "tensorflow", "--group", "frameworks"),
     "bench-naive": ("--group", "bench-naive"),
