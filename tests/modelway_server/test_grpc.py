@@ -139,7 +139,7 @@ def test_failures_have_their_status_and_name_the_field(caller: Caller) -> None:
 
 
 def test_deadlines_and_a_full_queue(launched: Launch) -> None:
-    server = launched("--grpc-port=0", "--request-timeout=1", model=Told().fit()).started()
+    server = launched("--grpc-port=0", "--request-timeout=1", "--max-queue=1", model=Told().fit()).started()
     slow = question({"rows": np.array([[1.5]])})
     with calling(server.addresses["grpc"]) as client:
         with pytest.raises(grpc.RpcError) as late:
@@ -151,6 +151,12 @@ def test_deadlines_and_a_full_queue(launched: Launch) -> None:
         assert slower.value.code() in {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE}
         assert "1 s" in str(slower.value.details())
         eventually(lambda: len(client.infer(question({"rows": np.array([[0.0]])})).outputs) == 1, deadline=10)
+        infer: Any = client.channel.unary_unary(INFER)
+        busy = question({"rows": np.array([[0.4]])}).SerializeToString()
+        calls = [infer.future(busy) for _ in range(6)]
+        full = [call for call in calls if call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED]
+        assert full
+        assert ("grpc-retry-pushback-ms", "1000") in full[0].trailing_metadata()
 
 
 def test_a_hostile_client_gets_refusals_and_costs_no_memory(wine: Served, caller: Caller) -> None:
