@@ -29,7 +29,7 @@ SIGNATURE = infer_signature(ROWS, LABELS)
 class Doubled(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow is not among the packages of development
     """Code of the user's own."""
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:  # noqa: ARG002  # MLflow's signature
         """Twice the first column."""
         return model_input.iloc[:, 0] * 2
 
