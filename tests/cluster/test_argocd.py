@@ -11,7 +11,8 @@ import yaml
 
 from modelway.cluster.publish import MINOR_SECONDS
 from support.application import Application
-from support.gitops import APPLICATIONS, MODELS, ROOT, GitOps
+from support.examples import EXAMPLES, MANIFESTS, trainable
+from support.gitops import APPLICATIONS, MODELS, GitOps
 from support.specs import Object, every_field, manifest
 from support.statuses import recorded
 from support.waiting import eventually
@@ -62,12 +63,9 @@ def test_the_chart_and_every_example_are_synced_and_healthy(gitops: GitOps) -> N
     assert [application.verdict() for application in applications] == [("Synced", "Healthy")] * len(applications)
     assert [application.differences() for application in applications] == [[]] * len(applications)
     told = {one["name"] for application in applications for one in application.resources()}
-    examples = {yaml.safe_load(path.read_text())["metadata"]["name"] for path in _manifests()}
+    manifests = [path for path in MANIFESTS if trainable(path.parent)]
+    examples = {yaml.safe_load(path.read_text())["metadata"]["name"] for path in manifests}
     assert {"modeldeployments.modelway.dev", "modelway", *examples} <= told
-
-
-def _manifests() -> list[Path]:
-    return sorted((ROOT / "examples").glob("*/modeldeployment.yaml"))
 
 
 def test_its_children_are_shown_below_a_model(gitops: GitOps) -> None:
@@ -221,6 +219,6 @@ def test_the_definition_stays_when_the_chart_no_longer_brings_it(gitops: GitOps,
 def test_argo_cd_itself_reads_a_recorded_status_alike(gitops: GitOps, tmp_path: Path, state: str) -> None:
     file = tmp_path / "object.yaml"
     file.write_text(yaml.safe_dump(recorded()[state]))
-    settings = ["--argocd-cm-path", str(ROOT / "examples/argocd/argocd-cm.yaml")]
+    settings = ["--argocd-cm-path", str(EXAMPLES / "argocd/argocd-cm.yaml")]
     said = gitops.argo.command("admin", "settings", "resource-overrides", "health", str(file), *settings)
     assert f"STATUS: {state.partition('-')[0].capitalize()}" in said

@@ -20,13 +20,8 @@ from modelway_server.artifacts.fetch import fetch
 from modelway_server.artifacts.record import locate_model
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.runtimes import load_runtime
+from support.examples import EXAMPLES, MANIFESTS, trainable
 
-ROOT = Path(__file__).resolve().parents[2]
-MANIFESTS = [
-    path for path in sorted((ROOT / "examples").glob("*/*.yaml")) if "kind: ModelDeployment\n" in path.read_text()
-]
-LIBRARIES = {"mlflow": "mlflow", "pytorch": "torch", "tensorflow": "keras"}
-"""Examples whose library is not among the packages of development; `make test-frameworks` trains them too."""
 STORE = "models.model-store.svc:8080"
 Trained = Callable[[Path], Path]
 
@@ -58,8 +53,8 @@ def located(uri: str, models: Path) -> str:
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_its_model_answers_its_request(manifest: Path, trained: Trained, tmp_path: Path) -> None:
     folder = manifest.parent
-    if folder.name in LIBRARIES:
-        pytest.importorskip(LIBRARIES[folder.name], reason="tried by make test-frameworks")
+    if not trainable(folder):
+        pytest.skip("tried by make test-frameworks")
     models, request = trained(folder), (folder / "request.json").read_bytes()
     document: dict[str, Any] = yaml.safe_load(manifest.read_text())
     ModelDeployment.parse(document)
@@ -85,12 +80,12 @@ def _call(runtime: Any, method: str, rows: Any) -> dict[str, Any]:
 
 
 def test_the_examples_name_the_image_of_this_release() -> None:
-    files = [path for path in (ROOT / "examples").rglob("*") if path.is_file() and path.suffix in {"", ".yaml", ".md"}]
+    files = [path for path in EXAMPLES.rglob("*") if path.is_file() and path.suffix in {"", ".yaml", ".md"}]
     named = {tag for path in files for tag in re.findall(r"modelway/server:(\d[.\d]*\d)", path.read_text())}
     assert named == {version("modelway")}
 
 
 def test_every_example_is_told_of() -> None:
-    listed = (ROOT / "examples" / "README.md").read_text()
-    folders = sorted(path.parent.name for path in (ROOT / "examples").glob("*/README.md"))
+    listed = (EXAMPLES / "README.md").read_text()
+    folders = sorted(path.parent.name for path in EXAMPLES.glob("*/README.md"))
     assert [name for name in folders if f"]({name})" not in listed] == []

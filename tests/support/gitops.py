@@ -1,4 +1,4 @@
-"""A sandbox that is run from git: Argo CD, the Applications of `examples/argocd`, and every example with its model trained."""
+"""A sandbox that is run from git: Argo CD, the Applications of `examples/argocd`, and every example whose library is at hand, with its model trained."""
 
 import os
 import shutil
@@ -18,6 +18,7 @@ from support.argocd import ArgoCD
 from support.audit import Audit
 from support.cluster import Kubectl
 from support.deployed import OPERATOR
+from support.examples import EXAMPLES, trainable
 from support.git_repository import Repository
 from support.waiting import eventually
 
@@ -81,7 +82,7 @@ def gitops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitOps]:
 
 def _training(target: Path) -> list[subprocess.Popen[bytes]]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    scripts = sorted((ROOT / "examples").glob("*/train.py"))
+    scripts = [script for script in sorted(EXAMPLES.glob("*/train.py")) if trainable(script.parent)]
     return [
         subprocess.Popen([sys.executable, str(script), str(target)], env=environment, stdout=subprocess.DEVNULL)
         for script in scripts
@@ -91,8 +92,9 @@ def _training(target: Path) -> list[subprocess.Popen[bytes]]:
 def _repository(folder: Path, models: Path) -> Repository:
     """The chart and the examples of this checkout, with the one change that the model store's README names."""
     repository = Repository(folder)
-    for part in ("charts", "examples"):
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    absent = [path.name for path in EXAMPLES.iterdir() if not trainable(path)]
+    for part in (ROOT / "charts", EXAMPLES):
+        shutil.copytree(part, folder / part.name, ignore=shutil.ignore_patterns("__pycache__", *absent))
     store = folder / "examples" / "model-store" / "store.yaml"
     store.write_text(store.read_text().replace("MODELS_FOLDER", str(models)))
     repository.commit()
@@ -101,7 +103,7 @@ def _repository(folder: Path, models: Path) -> Repository:
 
 def _apply(gitops: GitOps) -> None:
     """What examples/argocd/README.md says, with another address of the repository."""
-    kubectl, folder = gitops.argo.kubectl, ROOT / "examples" / "argocd"
+    kubectl, folder = gitops.argo.kubectl, EXAMPLES / "argocd"
     kubectl("patch", "configmap", "argocd-cm", "--patch-file", str(folder / "argocd-cm.yaml"))
     for name in APPLICATIONS:
         application = yaml.safe_load((folder / f"{name}.yaml").read_text())
