@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.machine import machine
 from bench.page import PAGE, refresh
 from bench.server import wrk
-from bench.server.cases import NATIVE, ONNX
+from bench.server.cases import NATIVE, NATIVE_PAIR, ONNX, ONNX_PAIR
 from bench.server.contenders import EXACT, ROUNDED, Contender, mlserver, modelway, naive
 from bench.server.environments import environment, installed
 from bench.server.models import FOREST, LINEAR, train
@@ -62,6 +62,8 @@ def _contenders(options: argparse.Namespace) -> tuple[list[Contender], dict[str,
         mlserver(peer, "MLServer, 2 workers", workers=2),
         modelway(NATIVE, "native", EXACT),
         modelway(ONNX, "onnx", ROUNDED),
+        modelway(NATIVE_PAIR, "native", EXACT, workers=2),
+        modelway(ONNX_PAIR, "onnx", ROUNDED, workers=2),
     ]
     versions = {name: version(name) for name in ("scikit-learn", "onnxruntime", "uvicorn", "uvloop")}
     versions |= {"fastapi": installed(tutorial, "fastapi")["fastapi"], **installed(peer, "mlserver")}

@@ -63,11 +63,15 @@ class Goal:
 
 MEGA = 1e6
 NATIVE, ONNX = "modelway, native", "modelway, ONNX"
+NATIVE_PAIR, ONNX_PAIR = f"{NATIVE}, 2 workers", f"{ONNX}, 2 workers"
 GOALS = (
     Goal(FOREST, NATIVE, CROWD, "throughput", 10),
+    Goal(FOREST, NATIVE_PAIR, CROWD, "throughput", 10),
     Goal(FOREST, ONNX, CROWD, "throughput", 15),
+    Goal(FOREST, ONNX_PAIR, CROWD, "throughput", 15),
     Goal(LINEAR, NATIVE, CROWD, "throughput", 6),
     Goal(LINEAR, NATIVE, BULK, "throughput", 2.5),
+    Goal(LINEAR, NATIVE_PAIR, BULK, "throughput", 2.5),
     Goal(LINEAR, NATIVE, BULK_BINARY, "throughput", 7),
     Goal(FOREST, NATIVE, ALONE, "latency", 0.1),
     Goal(FOREST, ONNX, ALONE, "latency", 0.1),

@@ -94,8 +94,8 @@ def mlserver(python: Path, name: str, *, workers: int = 0, batching: bool = Fals
     return Contender(name, (FOREST, LINEAR), start, V2())
 
 
-def modelway(name: str, engine: str, tolerance: float) -> Contender:
-    """Our server as a pod runs it, with an engine: native computes as the model's own code does, onnx in float32."""
+def modelway(name: str, engine: str, tolerance: float, *, workers: int = 1) -> Contender:
+    """Our server as a pod runs it, with an engine (native computes as the model's own code does) in so many processes."""
 
     def folders(place: Place) -> list[str]:
         return [f"--model-dir={place.model.parent}", f"--prepared-dir={place.folder / 'prepared'}"]
@@ -106,6 +106,6 @@ def modelway(name: str, engine: str, tolerance: float) -> Contender:
 
     def start(place: Place) -> Sequence[str]:
         ports = [f"--http-port={place.port}", f"--metrics-port={place.spare[0]}"]
-        return [*SERVER, "serve", *folders(place), "--name=model", *ports, "--drain-seconds=0"]
+        return [*SERVER, "serve", *folders(place), "--name=model", *ports, f"--workers={workers}", "--drain-seconds=0"]
 
     return Contender(name, (FOREST, LINEAR), start, V2(), V2Binary(), peer=False, prepare=prepare, tolerance=tolerance)
