@@ -14,6 +14,8 @@ from support.served import Served
 from support.waiting import eventually
 
 PATH = "/v2/models/model/infer"
+KERNEL_BYTES = 64 << 20
+"""More than what the kernel keeps of a connection, that its program has not read."""
 ROW = {"name": "rows", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}
 
 
@@ -108,11 +110,15 @@ def test_who_has_gone_is_not_waited_for(told: Served) -> None:
 
 
 def test_a_client_that_does_not_read_is_not_read_for_ever(forest: Served) -> None:
-    with closing(opened(forest)) as connection:
+    address = urlsplit(forest.addresses["http"])
+    with closing(socket.socket()) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         connection.settimeout(2)
+        connection.connect((address.hostname, address.port))
         flood = plain({"inputs": [ROW], "id": "x" * 200}) * 200
         with pytest.raises(TimeoutError):
-            connection.sendall(flood * 400)
+            for _ in range(2 * KERNEL_BYTES // len(flood)):
+                connection.sendall(flood)
     assert forest.infer({"inputs": [ROW]}).status == 200
 
 

@@ -5,9 +5,11 @@ head comes in one piece, one comparison.
 """
 
 import asyncio
+from collections.abc import Sized
 from http import HTTPStatus
 from typing import Any
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from modelway_server.http.app import Reply
@@ -19,6 +21,24 @@ from modelway_server.protocol.strict_json import dumps
 HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 128
+
+
+class _Flow(FlowControl):
+    """Reads on only once every request that was read is being answered: uvicorn reads more after each answer, without end.
+
+    Args:
+        transport: of the connection.
+        waiting: the requests that were read and whose turn has not come.
+    """
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        """Read on, unless requests wait."""
+        if not self._waiting:
+            super().resume_reading()
 
 
 class Connection(HttpToolsProtocol):
@@ -53,6 +73,7 @@ class Connection(HttpToolsProtocol):
             return
         self._wire = transport
         super().connection_made(JoinedWrites(transport))  # type: ignore[arg-type]  # it has all that is called
+        self.flow = _Flow(transport, self.pipeline)
         self.timeout_keep_alive_task = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
