@@ -1,4 +1,5 @@
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -22,3 +23,7 @@ os.environ["MODELWAY_TRUSTED_TYPES"] = "support.*"
 
 # Tests may import ONNX Runtime before the server's package, which keeps it from reporting to its maker.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+# A shell starts what runs in its background deaf to Ctrl-C, and every program below it; tests send it to theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -178,7 +178,7 @@ def test_the_server_knows_every_engine_of_the_api(engine: str) -> None:
 
 
 def test_the_server_knows_every_format_of_the_api_and_no_other() -> None:
-    assert {"auto", *OWN} == {*get_args(Model.model_fields["format"].annotation)} - {"mlflow"}
+    assert {"auto", *OWN} == {*get_args(Model.model_fields["format"].annotation)}
 
 
 def test_ports_and_probes_name_what_the_server_opens() -> None:

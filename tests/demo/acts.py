@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import yaml
 
@@ -25,6 +25,7 @@ EXAMPLES = {"breast-cancer": ROOT / "examples" / "breast_cancer", "fraud": ROOT 
 POLL_SECONDS = 0.25
 READY_SECONDS = 120.0
 SERVICE_SECONDS = 15.0
+PAYMENT = {"amount": 890.0, "hour": 3, "account_age_days": 4, "category": "gambling"}
 CALM_SECONDS = 2.0
 """How long the load runs before the update, and after the last old pod is gone."""
 
@@ -44,12 +45,19 @@ def serve(place: Place, narrator: Narrator) -> None:
 
 
 def predict(place: Place, narrator: Narrator) -> None:
-    """Send each example's request, and show the curl command that does the same."""
+    """Send each example's request and one row in words, show the curl commands that do the same, and what evaluates the models."""
     for name, folder in EXAMPLES.items():
         url = infer_url(place, name)
         _wait_for_service(url)
         narrator.command(f"curl -H 'Content-Type: application/json' -d @{folder.relative_to(ROOT)}/request.json {url}")
         narrator.say(json.dumps(_ask(url, request(name))))
+    url, row = urljoin(infer_url(place, "fraud"), "/predict"), json.dumps({"rows": [PAYMENT]})
+    narrator.command(f"curl -H 'Content-Type: application/json' -d '{row}' {url}")
+    narrator.say(json.dumps(_ask(url, row.encode())))
+    columns = "custom-columns=NAME:.metadata.name,ENGINE:.status.stable.engine"
+    narrator.command(f"kubectl get mdep -n {NAMESPACE} -o {columns}")
+    for line in in_namespace(place)("get", "mdep", "-o", columns).splitlines():
+        narrator.say(line)
 
 
 def roll(place: Place, narrator: Narrator) -> Tally:
