@@ -28,6 +28,7 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, R
 from sklearn.svm import SVC
 
 from modelway_server.contract.rows import rows_of_instances
+from modelway_server.contract.signature import Signature
 from modelway_server.engines import planning_linear
 from modelway_server.engines.choose import prepare_model
 from modelway_server.engines.load import load_prepared
@@ -278,6 +279,20 @@ def test_every_pod_decides_alike(tmp_path: Path) -> None:
     assert first == second
 
 
+def test_the_digest_seeds_the_rows_of_the_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = []
+
+    def drawn(signature: Signature, hints: Any, seed: int) -> list[Any]:
+        seeds.append(seed)
+        return draw(signature, hints, seed)
+
+    monkeypatch.setattr("modelway_server.engines.choose.draw", drawn)
+    for number, alpha in enumerate((1.0, 1.0, 2.0)):
+        (tmp_path / str(number)).mkdir()
+        prepared(tmp_path / str(number), Ridge(alpha=alpha).fit(WINE, WINE_KINDS))
+    assert (seeds[0] == seeds[1], seeds[1] == seeds[2]) == (True, False)
+
+
 def test_the_engines_of_serve_import_neither_scikit_learn_nor_pandas(tmp_path: Path) -> None:
     prepared(tmp_path, CASES["data frame of trees"][0])
     program = f"""
@@ -305,3 +320,16 @@ def test_workers_share_a_session_that_was_opened_before_they_were_forked(launche
     told = server.request("GET", "/v2/models/model").body["parameters"]
     assert (told["engine"], "300 rows" in told["engine_reason"]) == ("onnx", True)
     assert 'modelway_engine_info{engine="onnx"' in server.probe("/metrics").body
+    assert {"numpy", "onnxruntime", "sklearn", "scipy", "pandas"} & server.libraries() == {"numpy", "onnxruntime"}
+
+
+def test_the_log_a_metric_and_the_metadata_say_why_a_server_fell_back(launched: Callable[..., Served]) -> None:
+    server = launched(model=KNeighborsClassifier().fit(WINE, WINE_KINDS)).started()
+    why = "not onnx (by skl2onnx in float32): of rows that are equally near a graph takes others"
+    told = server.request("GET", "/v2/models/model").body["parameters"]
+    assert (told["engine"], told["engine_reason"]) == ("estimator", why)
+    logged = [line for line in server.log if line["message"] == "warmed up"]
+    assert [(line["engine"], line["engine_reason"]) for line in logged] == [("estimator", why)]
+    told_to_prometheus = f'modelway_engine_info{{engine="estimator",model="model",reason="{why}",'
+    assert told_to_prometheus in server.probe("/metrics").body
+    assert "sklearn" in server.libraries()

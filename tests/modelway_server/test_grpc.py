@@ -141,7 +141,13 @@ def test_failures_have_their_status_and_name_the_field(caller: Caller) -> None:
 def test_deadlines_and_a_full_queue(launched: Launch) -> None:
     server = launched("--grpc-port=0", "--request-timeout=1", "--max-queue=1", model=Told().fit()).started()
     slow = question({"rows": np.array([[1.5]])})
+    hasty = question({"rows": np.array([[0.3]])})
+    hasty.parameters["timeout"].double_param = 0.05
     with calling(server.addresses["grpc"]) as client:
+        with pytest.raises(grpc.RpcError) as late:
+            client.infer(hasty)
+        assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert "within the timeout that the request asks for" in str(late.value.details())
         with pytest.raises(grpc.RpcError) as late:
             client.infer(slow, timeout=0.3)
         assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED

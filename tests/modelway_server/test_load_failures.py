@@ -138,8 +138,10 @@ def test_another_version_is_the_reason_when_the_model_fails(tmp_path: Path, monk
     model = LogisticRegression().fit(WINE / WINE.max(), WINE_KINDS)
     del model.classes_
     runtime = of_version(model, "1.5.2", tmp_path / "model", monkeypatch)
-    with pytest.raises(RuntimeVersionMismatch, match=r"saved with scikit-learn 1\.5\.2"):
+    with pytest.raises(RuntimeVersionMismatch, match=r"saved with scikit-learn 1\.5\.2, served with \d") as caught:
         runtime.warm_up()
+    assert f"served with {sklearn.__version__}:" in caught.value.message
+    assert f"{sklearn.__version__}, or run a server image with 1.5.2" in caught.value.remedy
 
 
 def test_the_process_ends_with_the_reports_exit_status(launched: Launch, tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def test_any_tensors_and_all_outputs_are_served_by_name(
     assert server.request("GET", "/docs").status == 200
     inputs = server.request("GET", "/v2/models/model").body["inputs"]
     assert inputs[0] == {"name": "left", "datatype": "FP32", "shape": [-1, 2, 3]}
+    assert {"numpy", "onnxruntime", "sklearn", "scipy", "pandas"} & server.libraries() == {"numpy", "onnxruntime"}
     short = [{**tensors[0], "shape": [2, 6]}, tensors[1]]
     assert server.infer({"inputs": short}).status in {400, 422}
     assert server.infer({"inputs": tensors[:1]}).status in {400, 422}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import psutil
 
-from support.models import Broken, Told
+from support.models import Broken, Forked, Told
 from support.served import Served
 from support.waiting import eventually
 
@@ -24,6 +24,13 @@ def test_a_dead_worker_is_replaced_and_its_counts_stay(launched: Launch) -> None
         'modelway_requests_total{code="200",method="predict",model="model",revision="",version=""} 20.0'
         in server.probe("/metrics").body
     )
+
+
+def test_a_worker_is_forked_before_the_model_ran_and_spared_by_the_garbage_collector(launched: Launch) -> None:
+    server = launched("--workers=2", model=Forked()).started()
+    ((first_pid, frozen_at_first, frozen),) = server.predict({"instances": [[0.0]]}).body["predictions"]
+    assert first_pid in _workers(server), "its own worker warmed it up"
+    assert 0 < frozen_at_first < frozen, "what was loaded before the fork, and then what the warm-up made"
 
 
 def test_workers_that_keep_dying_end_the_pod_with_the_reason(launched: Launch) -> None:

@@ -1,6 +1,7 @@
 """Small trained models, and models that misbehave, for tests of the server. A server process can import this module."""
 
 import ctypes
+import gc
 import os
 import signal
 import tempfile
@@ -83,6 +84,17 @@ class Told(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-lear
             raise RuntimeError("told to fail")
         time.sleep(order)
         return np.zeros(len(rows), dtype=int)
+
+
+class Forked(BaseEstimator):  # type: ignore[misc]  # as above
+    """Answers with the process that asked it first, and how many objects the garbage collector was spared then and now."""
+
+    n_features_in_ = 1
+
+    def predict(self, rows: Any) -> Any:
+        if not hasattr(self, "first_"):
+            self.first_ = (os.getpid(), gc.get_freeze_count())
+        return np.tile([*self.first_, gc.get_freeze_count()], (len(rows), 1))
 
 
 class Stubborn(BaseEstimator):  # type: ignore[misc]  # as above

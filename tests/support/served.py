@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import joblib
+import psutil
 
 from support.waiting import eventually
 
@@ -99,6 +101,12 @@ class Served:
     def probe(self, path: str) -> Reply:
         """What the kubelet or Prometheus sees."""
         return self.request("GET", path, port="metrics")
+
+    def libraries(self) -> set[str]:
+        """Packages whose native code is in the memory of the server or of one of its workers (Linux)."""
+        first = psutil.Process(self.process.pid)
+        maps = [Path(f"/proc/{process.pid}/maps").read_text() for process in (first, *first.children(recursive=True))]
+        return set(re.findall(r"site-packages/(\w+)/", "".join(maps)))
 
     def send_signal(self, signum: signal.Signals = signal.SIGTERM) -> None:
         """Signal the server's first process, as a kubelet does."""
