@@ -13,7 +13,7 @@ from support.models import WINE, Crashing, mixed_pipeline
 
 SAYS = [
     "model.joblib would be served.",
-    "  model    sklearn.pipeline.Pipeline, scikit learn",
+    "  model    sklearn.pipeline.Pipeline, scikit-learn ",
     "  engine   linear: it gives the model's own answers on 300 rows",
     "    predict BYTES [rows]: no, yes",
     "    predict_proba FP64 [rows, 2]: no, yes",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelway.reasons import Reason
+from modelway_server.metrics import Metrics
 from support import reference, troubleshooting
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +33,13 @@ def test_every_reason_says_what_to_do_unless_nothing_is_wrong() -> None:
 
 def test_the_field_reference_is_what_the_definition_says() -> None:
     assert reference.PAGE.read_text() == reference.page()
+
+
+def test_every_metric_of_the_server_is_told_and_no_other() -> None:
+    families = Metrics(model="m", model_version="v", revision="r").registry.collect()
+    published = {family.name + ("_total" if family.type == "counter" else "") for family in families}
+    told = re.findall(r"`(modelway_(?!operator_)\w+)", (ROOT / "docs" / "operating.md").read_text())
+    assert sorted(told) == sorted(published)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

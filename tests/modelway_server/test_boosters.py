@@ -141,7 +141,9 @@ def test_a_newer_xgboost_is_named_when_its_file_does_not_load(tmp_path: Path) ->
     path.write_text(newer)
     assert loaded(path).description["saved_with_xgboost"] == "99.1.0"
     path.write_text(newer.replace('"gradient_booster"', '"boosted_by"'))
-    with pytest.raises(LoadFailure, match=r"saved with XGBoost 99\.1\.0, served with") as caught:
+    with pytest.raises(
+        LoadFailure, match=rf"saved with XGBoost 99\.1\.0, served with {re.escape(xgboost.__version__)}:"
+    ) as caught:
         loaded(path)
     assert caught.value.reason == "RuntimeVersionMismatch"
 
@@ -150,7 +152,7 @@ def test_a_newer_layout_of_lightgbm_is_named(tmp_path: Path) -> None:
     path = tmp_path / "model.txt"
     lightgbm_classifier(WINE_KINDS, path)
     path.write_text(path.read_text().replace("version=v4", "version=v9"))
-    with pytest.raises(LoadFailure, match="text layout v9") as caught:
+    with pytest.raises(LoadFailure, match=f"text layout v9, served with {re.escape(lightgbm.__version__)}") as caught:
         loaded(path)
     assert caught.value.reason == "RuntimeVersionMismatch"
 

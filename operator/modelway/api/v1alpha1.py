@@ -167,15 +167,16 @@ class Runtime(ApiModel):
     method: Literal["auto", "predict", "predict_proba", "transform", "decision_function", "score_samples"] = "auto"
     """The method of the model that answers requests; auto is predict, or transform for a model without it."""
     engine: Literal["auto", "onnx", "native"] = "auto"
-    """What evaluates the model: auto is the fastest engine that gives the model's own answers, onnx is ONNX Runtime or a refusal, native is
-    the library that made the model."""
+    """What evaluates the model: auto is the fastest engine that gives the model's own answers, onnx is ONNX Runtime or a refusal, native
+    converts nothing: a linear model's own coefficients, a forest's own trees, or the library that made the model."""
     tolerance: Tolerance = "1e-5"
     """By how much a number of a faster engine may differ from the model's own, relative and absolute, as a decimal in quotes: "1e-5".
     Labels may not differ at all."""
     batching: Batching = Batching()
     """How requests that arrive while the model is busy are answered together."""
     workers: Annotated[int, Field(ge=1, le=16)] = 1
-    """The number of server processes in each pod, each with its own copy of the model."""
+    """The number of server processes in each pod. They share the memory of the loaded model until they write to it, and each has a queue
+    and bounds of its own."""
     limits: Limits = Limits()
     """Bounds on sizes and times."""
     resources: Resources | None = None

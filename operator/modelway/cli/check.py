@@ -76,7 +76,11 @@ def described(name: str, prepared: Mapping[str, Any]) -> list[str]:
         prepared: the document that `modelway-server prepare` leaves.
     """
     facts = prepared["description"]
-    versions = [f"{key.replace('_', ' ')} {value}" for key, value in facts.items() if key != "estimator"]
+    versions = [
+        f"{key.replace('scikit_learn', 'scikit-learn').replace('_', ' ')} {value}"
+        for key, value in facts.items()
+        if key != "estimator"
+    ]
     signature = prepared["signature"]
     return [
         f"{name} would be served.",

@@ -8,8 +8,9 @@ a drain ends none is left that stopping the library would cut.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -59,6 +60,18 @@ class GrpcBounds:
     drain_seconds: float
 
 
+class _Health(health.aio.HealthServicer):  # type: ignore[misc]  # the library has no types
+    """The standard health service; Check looks at the pod's standing first, Watch is told within HEALTH_SECONDS."""
+
+    def __init__(self, look: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self._look = look
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802  (the protocol's name)
+        await self._look()
+        return await super().Check(request, context)
+
+
 class GrpcServer:
     """One worker's gRPC server; see the module.
 
@@ -87,10 +100,11 @@ class GrpcServer:
         self.address = address
         self._servicer = InferenceServicer(plane, predictor, lifecycle, metrics, max_bytes=bounds.max_request_bytes)
         self._lifecycle = lifecycle
-        self._health = health.aio.HealthServicer()
+        self._health = _Health(self._tell)
         self._server = grpc.aio.server(
             options=options(bounds), maximum_concurrent_rpcs=bounds.max_queue + MAX_OTHER_CALLS
         )
+        self._told: bool | None = None
         self._following: asyncio.Task[None] | None = None
 
     @property
@@ -104,7 +118,7 @@ class GrpcServer:
         Raises:
             PortTaken: the port cannot be bound.
         """
-        await self._tell(ready=self._lifecycle.ready)
+        await self._tell()
         self._server.add_generic_rpc_handlers((self._servicer.handler(),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         for module in (health_pb2, reflection_pb2):
@@ -134,18 +148,18 @@ class GrpcServer:
         await ended
 
     async def _follow(self) -> None:
-        told = None
         while True:
-            ready = self._lifecycle.ready
-            if ready is not told:
-                await self._tell(ready=ready)
-                told = ready
+            await self._tell()
             await asyncio.sleep(HEALTH_SECONDS)
 
-    async def _tell(self, *, ready: bool) -> None:
+    async def _tell(self) -> None:
+        ready = self._lifecycle.ready
+        if ready is self._told:
+            return
         status = _Status.SERVING if ready else _Status.NOT_SERVING
         for service in ("", SERVICE):
             await self._health.set(service, status)
+        self._told = ready
 
 
 def options(bounds: GrpcBounds) -> list[tuple[str, int]]:
