@@ -3,17 +3,21 @@
 import json
 import socket
 import time
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from support.models import WINE
+from modelway_server.predictor import MAX_HELD_BODIES
+from support.models import WINE, wine_forest
 from support.served import Served
 from support.waiting import eventually
 
 PATH = "/v2/models/model/infer"
+BODY_BYTES = 300_000
+"""Of a large request that still needs no ASGI."""
 KERNEL_BYTES = 64 << 20
 """More than what the kernel keeps of a connection, that its program has not read."""
 ROW = {"name": "rows", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}
@@ -119,6 +123,23 @@ def test_a_client_that_does_not_read_is_not_read_for_ever(forest: Served) -> Non
         with pytest.raises(TimeoutError):
             connection.sendall(flood * (2 * KERNEL_BYTES // len(flood)))
     assert forest.infer({"inputs": [ROW]}).status == 200
+
+
+def test_bodies_that_do_not_arrive_take_room_until_their_clients_leave(launched: Callable[..., Served]) -> None:
+    server = launched(f"--max-request-bytes={BODY_BYTES}", model=wine_forest()).started()
+    large = plain(json.dumps({"inputs": [ROW]}).encode().ljust(BODY_BYTES))
+    with ExitStack() as unfinished:
+        for _ in range(MAX_HELD_BODIES):
+            unfinished.enter_context(closing(opened(server))).sendall(large[:-1])
+        with closing(opened(server)) as refused:
+            eventually(lambda: asked(refused, large) == 429, deadline=5)
+    with closing(opened(server)) as welcome:
+        eventually(lambda: asked(welcome, large) == 200, deadline=5)
+
+
+def asked(connection: socket.socket, request: bytes) -> int:
+    connection.sendall(request)
+    return answers(connection, 1)[0][0]
 
 
 def sample(server: Served, name: str) -> float:

@@ -130,6 +130,14 @@ class Connection(HttpToolsProtocol):
         self.transport.flush()  # type: ignore[attr-defined]  # see connection_made
         super().on_response_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """A part of a body has come."""
+        exchange = self._exchange
+        if exchange is not None and self.cycle is exchange:
+            exchange.feed(body)
+        else:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
         """A request is complete."""
         super().on_message_complete()

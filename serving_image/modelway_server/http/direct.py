@@ -1,4 +1,4 @@
-"""Small inference requests, answered without an ASGI cycle: no scope, no task, one write.
+"""Ordinary inference requests, answered without an ASGI cycle: no scope, no task, one write.
 
 An ordinary prediction costs the model a few microseconds and ASGI five times as much. What is not ordinary, a body that
 is large, compressed or chunked, a client that reads too slowly, goes the way of ASGI; both ways give the same answers.
@@ -12,15 +12,15 @@ from http import HTTPStatus
 from typing import Final
 
 from modelway_server.dataplane import Body
-from modelway_server.errors import MalformedRequest
+from modelway_server.errors import MalformedRequest, QueueFull
 from modelway_server.http.app import InferenceApplication, Reply
 from modelway_server.http.messages import BodyTooSlow, Head, check_host, read_head
 from modelway_server.http.operations import Operation
 from modelway_server.predictor import Answered, Held, Predictor
 from modelway_server.protocol.trace_context import TRACE_ID
 
-MAX_BYTES = 64 * 1024
-"""A body that is larger takes so long that ASGI does not matter."""
+MAX_BYTES = 512 * 1024
+"""A body that is larger would hold up the event loop, which reads what comes this way, for more than a millisecond."""
 _STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 Respond = Callable[[Reply], None]
@@ -42,39 +42,57 @@ class Exchange:
     Attributes:
         operation: what is asked.
         head: of the request.
+        held: the account of its bytes.
+        refusal: why its body is not kept, if it is not.
         body: as far as it has arrived.
         more_body: whether it has not arrived yet.
         response_complete: whether the answer was written.
         disconnected: whether the client has gone.
         keep_alive: whether the connection is kept after the answer.
         message_event: what uvicorn sets when something has arrived.
-        pending: the job and its account of bytes, while the model has not answered.
+        pending: the job, while the model has not answered.
     """
 
     __slots__ = (
         "body",
         "disconnected",
         "head",
+        "held",
         "keep_alive",
         "message_event",
         "more_body",
         "operation",
         "pending",
+        "refusal",
         "response_complete",
         "started",
     )
 
-    def __init__(self, operation: Operation, head: Head, started: float) -> None:
+    def __init__(self, operation: Operation, head: Head, started: float, held: Held) -> None:
         self.operation = operation
         self.head = head
         self.started = started
+        self.held = held
+        self.refusal: QueueFull | None = None
         self.body = bytearray()
         self.more_body = True
         self.response_complete = False
         self.disconnected = False
         self.keep_alive = True
         self.message_event = _NOBODY
-        self.pending: tuple[Answered, Held] | None = None
+        self.pending: Answered | None = None
+
+    def feed(self, part: bytes) -> None:
+        """Keep a part of the body, unless there is no room for it: then it is read to its end and refused."""
+        if self.refusal is not None:
+            return
+        try:
+            self.held.add(len(part))
+        except QueueFull as error:
+            self.refusal = error
+            self.body.clear()
+            return
+        self.body += part
 
 
 class Direct:
@@ -109,7 +127,7 @@ class Direct:
         if not 0 <= head.content_length <= self._max_bytes or head.content_encoding or head.expects_continue:
             return None
         self._application.last_request = started = time.monotonic()
-        return Exchange(operation, head, started)
+        return Exchange(operation, head, started, self._predictor.hold())
 
     def answer(self, exchange: Exchange, respond: Respond) -> None:
         """Answer a request that has arrived, now or when the model has.
@@ -134,8 +152,10 @@ class Direct:
 
     def give_up(self, exchange: Exchange) -> None:
         """The client has gone: what it asked need not be answered."""
-        if exchange.pending is not None:
-            job, _ = exchange.pending
+        job = exchange.pending
+        if job is None:
+            exchange.held.release()
+        else:
             job.answer.cancel()
             self._predictor.forget(job)
 
@@ -151,31 +171,28 @@ class Direct:
         if reader is None:
             self._finish(exchange, respond, self._application.unread(exchange.operation, exchange.head))
             return
+        if exchange.refusal is not None:
+            raise exchange.refusal
         self._predictor.check_room()
         query = reader(bytes(exchange.body), exchange.head)
-        held = self._predictor.hold()
-        held.add(len(exchange.body))
         deadline = self._predictor.deadline(exchange.started, exchange.head.timeout, query.timeout)
-        try:
-            job = self._predictor.submit(query, deadline)
-        except Exception:
-            held.release()
-            raise
-        exchange.pending = (job, held)
+        job = exchange.pending = self._predictor.submit(query, deadline)
         self._application.in_flight.inc()
         job.answer.add_done_callback(partial(self._answered, exchange, respond))
 
     def _answered(self, exchange: Exchange, respond: Respond, answer: asyncio.Future[Body]) -> None:
-        assert exchange.pending is not None
-        job, held = exchange.pending
+        job = exchange.pending
+        assert job is not None
         exchange.pending = None
-        held.release()
         self._application.in_flight.dec()
-        if not answer.cancelled():
+        if answer.cancelled():
+            exchange.held.release()
+        else:
             outcome = answer.exception() or answer.result()
             self._finish(exchange, respond, self._application.reply(job.query, outcome))
 
     def _finish(self, exchange: Exchange, respond: Respond, reply: Reply) -> None:
+        exchange.held.release()
         if self._application.shall_compress(exchange.head, reply):
             task = asyncio.create_task(self._compressed(exchange, respond, reply))
             self._tasks.add(task)
