@@ -1,0 +1,23 @@
+"""A format costs an image nothing until it is there, and says what is missing when a model of it comes."""
+
+import sys
+from dataclasses import replace
+from importlib.metadata import metadata
+
+import pytest
+
+from modelway_server.errors import MissingModule
+from modelway_server.runtimes.formats import OWN
+
+
+@pytest.mark.parametrize("name", ["skops", "xgboost", "lightgbm", "pytorch", "tensorflow"])
+def test_a_library_that_is_not_there_is_named_with_its_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = replace(OWN[name])  # of those that there are, one may have its loader already
+    library = own.libraries[0]
+    for module in [library, *(module for module in sys.modules if module.startswith(f"{library}."))]:
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, f"modelway_server.runtimes.{name}", raising=False)
+    with pytest.raises(MissingModule, match=f"does not hold the package '{library}") as caught:
+        own.load  # noqa: B018  (importing is what it does)
+    assert f"spec.runtime.image (pip install 'modelway[{name}]')" in caught.value.remedy
+    assert name in (metadata("modelway").get_all("Provides-Extra") or ())
