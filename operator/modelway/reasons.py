@@ -78,7 +78,7 @@ class Reason(StrEnum):
     MISSING_MODULE = ("MissingModule", Topic.MODEL, _STALLS,
         "The model imports a Python package that the server image has not got.", "Build the model of what the image has, or name an image with that package in `spec.runtime.image`.")
     RUNTIME_VERSION_MISMATCH = ("RuntimeVersionMismatch", Topic.MODEL, _STALLS,
-        "The model was saved by a library version that the image cannot read faithfully.", "Train and save it with the image's version.")
+        "The model was saved by another version of its library than the image's, and with that it does not load or cannot answer.", "Train and save it with the image's version.")
     LOAD_FAILED = ("LoadFailed", Topic.MODEL, _STALLS,
         "Loading the model raised an error.", "Load it with `joblib.load` in a fresh Python, and mend what fails there.")
     LOAD_TIMEOUT = ("LoadTimeout", Topic.MODEL, _STALLS,

@@ -141,7 +141,7 @@ class MissingModule(LoadFailure):
 
 
 class RuntimeVersionMismatch(LoadFailure):
-    """The model was saved by a library version that this image cannot read faithfully."""
+    """The model was saved by another version of its library, and does not load or cannot answer with this image's."""
 
     exit_code = 23
     default_remedy = "Train and save the model again with the library version of the server's image, or run an image with the model's version."

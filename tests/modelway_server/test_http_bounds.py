@@ -1,6 +1,8 @@
 """What a client can do to the server's resources: bodies, heads, time, and the model's only thread."""
 
+import platform
 import threading
+from importlib.metadata import version
 
 from support.models import WINE
 from support.served import Served
@@ -59,9 +61,39 @@ def test_requests_are_counted_by_status(forest: Served) -> None:
     assert _requests(forest, 422) == before + 1
 
 
+def test_every_measure_of_a_request_is_taken(forest: Served) -> None:
+    labels = '{model="model",revision="",version="v7"}'
+    of_method = labels.replace("{", '{method="predict",')
+    measures = {
+        f"modelway_rows_total{labels}": 2,
+        f"modelway_batch_rows_sum{labels}": 2,
+        f"modelway_batch_rows_count{labels}": 1,
+        f"modelway_queue_seconds_count{labels}": 1,
+        f"modelway_request_seconds_count{of_method}": 1,
+    }
+    before = {measure: _sample(forest, measure) for measure in measures}
+    assert forest.predict({"instances": [[0.0] * 13] * 2}).status == 200
+    assert {measure: _sample(forest, measure) - before[measure] for measure in measures} == measures
+
+
+def test_a_server_says_what_it_is_and_how_long_it_took_to_load(forest: Served) -> None:
+    assert 0 < _sample(forest, 'modelway_load_seconds{model="model"') < 60
+    assert (
+        _sample(forest, f'modelway_build_info{{python="{platform.python_version()}",version="{version("modelway")}"}}')
+        == 1
+    )
+    assert (
+        _sample(forest, 'modelway_model_info{digest="",estimator="sklearn.ensemble._forest.RandomForestClassifier"')
+        == 1
+    )
+
+
 def test_nothing_of_a_request_is_logged(forest: Served) -> None:
+    said = len(forest.log)
     forest.predict({"instances": [["secret-value"] + [0.0] * 12]})
+    assert forest.predict({"instances": [[0.0] * 13]}).status == 200
     assert "secret-value" not in (forest.directory / "log").read_text()
+    assert len(forest.log) == said, "no line for a request unless --access-log asks for it"
 
 
 def _in_flight(server: Served) -> float:
