@@ -11,6 +11,9 @@ import signal
 import socket
 import time
 import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import FrameType
 
 import uvloop
@@ -79,7 +82,18 @@ def _loaded(settings: ServeSettings, deadline: float) -> Runtime:
         prepared(settings, settings.prepared_dir, seconds=settings.startup_timeout) as directory,
         watchdog(deadline, allowed=settings.startup_timeout),
     ):
-        return load_prepared(settings.model_dir, directory, trusted_types=settings.trusted_types)
+        load = partial(load_prepared, settings.model_dir, directory, trusted_types=settings.trusted_types)
+        return load() if settings.workers == 1 else _in_passing_thread(load)
+
+
+def _in_passing_thread(load: Callable[[], Runtime]) -> Runtime:
+    """The model, loaded by a thread that has ended when workers are forked.
+
+    OpenMP keeps a pool of threads for each thread that has run its code, and loading a booster does. A worker begins
+    with this thread, and would wait for ever for a pool that stayed behind in the parent.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader") as loader:
+        return loader.submit(load).result()
 
 
 def bind(settings: ServeSettings) -> Ports:

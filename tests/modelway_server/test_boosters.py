@@ -110,9 +110,13 @@ def test_lightgbm_gives_the_number_of_other_objectives(tmp_path: Path, objective
 
 
 @pytest.mark.parametrize("suffix", ["ubj", "txt"])
-def test_they_are_served_over_http(launched: Launch, tmp_path: Path, suffix: str) -> None:
+def test_they_are_served_over_http(
+    launched: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    """By workers with threads of their own: those that OpenMP kept for the thread that loaded the model end at a fork."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     model = CLASSIFIERS[suffix](WINE_KINDS, tmp_path / f"model.{suffix}")
-    server = launched("--method=predict_proba", path=tmp_path / f"model.{suffix}").started()
+    server = launched("--workers=2", "--method=predict_proba", path=tmp_path / f"model.{suffix}").started()
     frame = table().head(5)
     reply = server.predict({"instances": sent(frame)})
     assert reply.status == 200, reply.body
