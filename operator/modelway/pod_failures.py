@@ -152,7 +152,7 @@ def _completed(
 
 def _out_of_memory(pod: PodView, container: ContainerView) -> Readiness:
     limit = f" of {container.memory_limit}" if container.memory_limit else ""
-    message = f"Container {container.name} of pod {pod.name} was killed for needing more memory than its limit{limit}. Raise spec.runtime.resources.limits.memory."
+    message = f"Container {container.name} of pod {pod.name} needed more memory than its limit{limit}. Raise spec.runtime.resources.limits.memory."
     return Readiness(Reason.OUT_OF_MEMORY, message)
 
 

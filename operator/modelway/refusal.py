@@ -49,7 +49,7 @@ _RULES = (
         "Set those amounts in spec.runtime.resources",
     ),
     _rule(
-        r"(?P<detail>(?:maximum|minimum) \S+ usage per \w+ is .+|\S+ max limit to request ratio per \w+ is .+)",
+        r"(?P<detail>(?:(?:maximum|minimum) \S+ usage|\S+ max limit to request ratio) per \w+ is .+?)\]?$",
         Reason.LIMIT_RANGE_VIOLATED,
         "A LimitRange of namespace {namespace} refuses {who}: {detail}",
         "Set spec.runtime.resources within these bounds (kubectl describe limitrange -n {namespace}), or have them changed",

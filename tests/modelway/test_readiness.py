@@ -244,9 +244,9 @@ def test_memory_that_a_model_lacks_while_it_is_tried_is_told_as_such() -> None:
     told = container("prepare", ended=_told("OutOfMemory", code=28))
     for state in (killed, told):
         verdict = _judged(state, container(waiting="PodInitializing"))
-        assert (verdict.reason, verdict.message.partition(" was")[0]) == (
+        assert (verdict.reason, verdict.message) == (
             "OutOfMemory",
-            "Container prepare of pod fraud-1",
+            "Container prepare of pod fraud-1 needed more memory than its limit of 1Gi. Raise spec.runtime.resources.limits.memory.",
         )
 
 

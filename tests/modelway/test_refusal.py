@@ -6,9 +6,9 @@ from modelway.refusal import child_refused, pods_refused
 
 PODS = {
     "exceeded quota: team, requested: pods=1, used: pods=3, limited: pods=3": ("QuotaExceeded", "Quota team of namespace risk"),
-    "failed quota: team: must specify limits.cpu for: fetch,serve": ("ResourcesMissing", "limits.cpu for: fetch,serve"),
+    "failed quota: team: must specify limits.cpu for: fetch,prepare,serve": ("ResourcesMissing", "limits.cpu for: fetch,prepare,serve"),
     "maximum cpu usage per Container is 100m, but limit is 250m": ("LimitRangeViolated", "100m"),
-    "[minimum memory usage per Pod is 4Gi, but request is 512Mi, maximum cpu usage per Pod is 1, but limit is 2]": ("LimitRangeViolated", "4Gi"),
+    "[minimum memory usage per Pod is 4Gi, but request is 512Mi, maximum cpu usage per Pod is 1, but limit is 2]": ("LimitRangeViolated", "but limit is 2. Set"),
     "cpu max limit to request ratio per Container is 1, but provided ratio is 4.000000": ("LimitRangeViolated", "ratio is 4"),
     'violates PodSecurity "restricted:latest": host namespaces (hostNetwork=true)': ("PodSecurityViolated", "hostNetwork=true"),
     'error looking up service account risk/default: serviceaccount "default" not found': ("ServiceAccountNotFound", "kubectl create serviceaccount default -n risk"),
