@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import joblib
-import psutil
 
 from support.waiting import eventually
 
@@ -104,6 +103,8 @@ class Served:
 
     def libraries(self) -> set[str]:
         """Packages whose native code is in the memory of the server or of one of its workers (Linux)."""
+        import psutil  # noqa: PLC0415  (the environments of `make test-frameworks` lack it)
+
         first = psutil.Process(self.process.pid)
         maps = [Path(f"/proc/{process.pid}/maps").read_text() for process in (first, *first.children(recursive=True))]
         return set(re.findall(r"site-packages/(\w+)/", "".join(maps)))
