@@ -52,6 +52,7 @@ CASES = {
     ),
     "wrong-kind": Case(DBSCAN().fit(WINE), "UnsupportedModel", ("DBSCAN cannot predict unseen rows",)),
     "no-module": Case(named("absent_package", "Model"), "MissingModule", ("absent_package", "image")),
+    "unsafe": Case(named("builtins", "eval"), "UnsafeArtifact", ("builtins.eval", "spec.model.trustedTypes")),
     "raises": Case(Stubborn(ValueError("no licence")), "LoadFailed", ("no licence",)),
     "no-answer": Case(Broken(), "WarmupFailed", ("no prediction in me",)),
     "hangs": Case(Stubborn(600.0), "LoadTimeout", ("within 15 s", "startupTimeoutSeconds"), SHORT),
@@ -99,6 +100,14 @@ def test_the_message_names_the_cause_and_the_remedy(crowd: Kubectl, title: str) 
     assert condition["status"] == "False"
     told = {kind: deployed.condition(kind)["status"] for kind in ("Stalled", "ModelAccepted", "Available")}
     assert told == {"Stalled": "True", "ModelAccepted": "False", "Available": "False"}
+
+
+def test_each_is_refused_before_a_serving_container_starts(crowd: Kubectl) -> None:
+    for title, case in CASES.items():
+        Deployed(crowd, title).becomes(case.reason, deadline=SECONDS)
+    servers = [pod["status"]["containerStatuses"] for pod in crowd.list("pods")]
+    assert len(servers) == len(CASES)
+    assert [one for (one,) in servers if list(one["state"]) != ["waiting"] or one.get("lastState")] == []
 
 
 def test_kubectl_get_alone_says_why_and_what_to_do(crowd: Kubectl) -> None:
