@@ -93,7 +93,7 @@ class Reason(StrEnum):
         "The model needs more memory than the pod may use.", "Raise `spec.runtime.resources.limits.memory`.")
 
     CRASH_LOOP = ("CrashLoop", Topic.POD, _STALLS,
-        "The server ends each time it is started, for a reason of its own.", "Read why with `kubectl logs POD -c serve --previous`.")
+        "A container of the pod ends each time it is started, for a reason of its own.", "Read why with `kubectl logs POD -c CONTAINER --previous`; the message names both.")
     PORT_TAKEN = ("PortTaken", Topic.POD, _PASSES,
         "A port of the server belongs to another program.", "End that program; only one on the pod's own network can be in the way.")
     SERVER_INCOMPLETE = ("ServerIncomplete", Topic.POD, _STALLS,
