@@ -10,13 +10,15 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from modelway_server import settings
 from modelway_server.child import in_child
-from modelway_server.errors import LoadFailure, StorageFull
+from modelway_server.engines.folder import SEARCHING
+from modelway_server.errors import LoadCrashed, LoadFailure, LoadTimeout, OutOfMemory, StorageFull
 from modelway_server.report import report_failure, write_termination_message
 
 ENGINE_SHARE = 6
@@ -33,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prepare the model in a directory; the exit status."""
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, partial(_end, arguments.prepared_dir))
     chosen = settings.ModelSettings.from_arguments(arguments)
     try:
         decided = prepare(chosen, arguments.prepared_dir, seconds=arguments.timeout)
@@ -47,6 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
 def prepare(chosen: settings.ModelSettings, directory: Path, *, seconds: float) -> dict[str, Any]:
     """Fill the folder that `serve` starts from, in a child process; what was decided.
 
+    A model that answers is not refused because looking for a faster engine ended the process, unless that engine was
+    asked for: it is then served as it is.
+
     Raises:
         LoadFailure: the model cannot be served as wished.
     """
@@ -54,7 +59,14 @@ def prepare(chosen: settings.ModelSettings, directory: Path, *, seconds: float) 
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageFull(f"{directory} cannot be made: {error.strerror}") from error
-    decided = in_child(lambda: _prepare(chosen, directory, seconds), seconds=seconds)
+    try:
+        decided = in_child(lambda: _prepare(chosen, directory, seconds), seconds=seconds)
+    except (LoadCrashed, LoadTimeout, OutOfMemory) as failure:
+        if chosen.engine == "onnx" or not (directory / SEARCHING).exists():
+            raise
+        ended = failure.message
+        _LOGGER.warning("no faster engine is looked for any more: %s", ended)
+        decided = in_child(lambda: _prepare(chosen, directory, seconds, ended), seconds=seconds)
     _LOGGER.info("prepared", extra=decided)
     return decided
 
@@ -74,12 +86,13 @@ def prepared(chosen: settings.ModelSettings, directory: Path | None, *, seconds:
         yield Path(own)
 
 
-def _prepare(chosen: settings.ModelSettings, directory: Path, seconds: float) -> dict[str, Any]:
+def _prepare(chosen: settings.ModelSettings, directory: Path, seconds: float, ended: str = "") -> dict[str, Any]:
     from modelway_server.engines.choose import prepare_model  # noqa: PLC0415  (in the child alone)
 
-    return prepare_model(chosen, directory, seconds=seconds / ENGINE_SHARE)
+    return prepare_model(chosen, directory, seconds=seconds / ENGINE_SHARE, ended=ended)
 
 
-def _end(signum: int, _: FrameType | None) -> None:
+def _end(directory: Path, signum: int, _: FrameType | None) -> None:
     """SIGTERM: the child ends with this process (and as process 1 no signal has a default)."""
+    (directory / SEARCHING).unlink(missing_ok=True)  # it was no engine that ended it
     os._exit(128 + signum)

@@ -14,8 +14,11 @@ import joblib
 import pytest
 
 from modelway_server.child import in_child
-from modelway_server.engines.prepared import FILE_NAME
+from modelway_server.engines.choose import prepare_model
+from modelway_server.engines.folder import PREPARED, SEARCHING
 from modelway_server.errors import LOAD_FAILURES, LoadCrashed, LoadFailure, LoadTimeout, OutOfMemory
+from modelway_server.prepare import prepare as try_model
+from modelway_server.settings import ModelSettings
 from support.models import Broken, mixed_pipeline
 from support.served import Served
 
@@ -35,7 +38,7 @@ def prepare(directory: Path, model: Any, *arguments: str) -> tuple[int, dict[str
 def test_serve_starts_from_what_prepare_left(tmp_path: Path, launched: Callable[..., Served]) -> None:
     status, report = prepare(tmp_path, mixed_pipeline(), "--method=predict_proba", "--engine=native")
     assert (status, report["reason"]) == (0, "Prepared")
-    assert report["engine"] == json.loads((tmp_path / "prepared" / FILE_NAME).read_text())["engine"]
+    assert report["engine"] == json.loads((tmp_path / "prepared" / PREPARED).read_text())["engine"]
     model = tmp_path / "models" / "model.joblib"
     server = launched(f"--prepared-dir={tmp_path / 'prepared'}", path=model).started()
     reply = server.predict({"instances": [{"age": None, "city": "Rome", "member": "no"}]})
@@ -47,7 +50,35 @@ def test_serve_starts_from_what_prepare_left(tmp_path: Path, launched: Callable[
 def test_a_model_that_cannot_answer_is_refused_by_prepare(tmp_path: Path) -> None:
     status, report = prepare(tmp_path, Broken())
     assert (status, report["reason"]) == (25, "WarmupFailed")
-    assert not (tmp_path / "prepared" / FILE_NAME).exists()
+    assert not (tmp_path / "prepared" / PREPARED).exists()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+def test_a_model_is_served_as_it_is_when_the_search_for_an_engine_ends_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signum: signal.Signals
+) -> None:
+    monkeypatch.setattr("modelway_server.engines.choose._Choice.made", lambda _: os.kill(os.getpid(), signum))
+    models, prepared = tmp_path / "models", tmp_path / "prepared"
+    models.mkdir()
+    joblib.dump(mixed_pipeline(), models / "model.joblib")
+    with pytest.raises((OutOfMemory, LoadCrashed)):
+        try_model(ModelSettings(model_dir=models, engine="onnx"), tmp_path / "wished", seconds=60)
+    decided = try_model(ModelSettings(model_dir=models), prepared, seconds=60)
+    assert decided["engine"] == "estimator"
+    assert (
+        "looking for a faster engine ended the process: the process that loaded the model" in decided["engine_reason"]
+    )
+    assert (prepared / PREPARED).exists()
+    assert not (prepared / SEARCHING).exists()
+
+
+def test_a_container_that_was_killed_while_searching_does_not_search_again(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    joblib.dump(mixed_pipeline(), tmp_path / "models" / "model.joblib")
+    chosen = ModelSettings(model_dir=tmp_path / "models")
+    assert prepare_model(chosen, tmp_path)["engine"] != "estimator"
+    (tmp_path / PREPARED).rename(tmp_path / SEARCHING)
+    assert "it was killed" in prepare_model(chosen, tmp_path)["engine_reason"]
 
 
 def test_what_was_prepared_of_another_artifact_is_refused(tmp_path: Path, launched: Callable[..., Served]) -> None:

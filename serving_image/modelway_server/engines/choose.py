@@ -13,12 +13,13 @@ import numpy as np
 from modelway_server.artifacts.manifest import folder_digest
 from modelway_server.artifacts.record import SAMPLE_FILES, ArtifactRecord, locate_model
 from modelway_server.contract.signature import Form
+from modelway_server.engines.folder import SEARCHING
 from modelway_server.engines.load import evaluated
 from modelway_server.engines.parity import difference, draw, read_samples
 from modelway_server.engines.plan import NotCovered
 from modelway_server.engines.prepared import Prepared, plain_row
 from modelway_server.engines.time_limit import time_limit
-from modelway_server.errors import EngineUnavailable, InvalidArtifact
+from modelway_server.errors import EngineUnavailable, InvalidArtifact, LoadFailed
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Estimating, Runtime
 from modelway_server.settings import ModelSettings
@@ -43,22 +44,46 @@ class Candidate:
     build: Callable[[Prepared, Path], Prepared]
 
 
-def prepare_model(chosen: ModelSettings, directory: Path, *, seconds: float = 60.0) -> dict[str, Any]:
+def prepare_model(chosen: ModelSettings, directory: Path, *, seconds: float = 60.0, ended: str = "") -> dict[str, Any]:
     """Fill the folder that `serve` starts from; what was decided, for the log.
 
     Args:
         chosen: the model, and what is wished of it.
         directory: the folder.
         seconds: that one engine may take to be made and proved, lest the model itself be late.
+        ended: what became of the process that looked for a faster engine before, where that is known.
 
     Raises:
         LoadFailure: the model cannot be served as wished.
     """
     path = locate_model(chosen.model_dir)
+    digest = _digest(chosen.model_dir, path)
+    prepared = _spared(directory, digest, ended) if chosen.engine != "onnx" else None
+    if prepared is None:
+        prepared = _prepared(chosen, directory, path, digest, seconds)
+    prepared.write(directory)
+    (directory / SEARCHING).unlink(missing_ok=True)
+    return {"engine": prepared.engine, "engine_reason": prepared.reason, **prepared.description}
+
+
+def _spared(directory: Path, digest: str, ended: str) -> Prepared | None:
+    """The model itself, where looking for a faster engine has ended a process."""
+    try:
+        native = Prepared.read(directory, SEARCHING)
+    except LoadFailed:
+        return None
+    if native.digest != digest:
+        return None
+    return replace(
+        native, reason=f"looking for a faster engine ended the process: {ended or 'it was killed'}"[:MAX_REASON]
+    )
+
+
+def _prepared(chosen: ModelSettings, directory: Path, path: Path, digest: str, seconds: float) -> Prepared:
     runtime = load_runtime(path, format=chosen.format, method=chosen.method, trusted_types=chosen.trusted_types)
     runtime.warm_up()
     native = Prepared(
-        digest=_digest(chosen.model_dir, path),
+        digest=digest,
         format=chosen.format,
         platform=runtime.platform,
         engine=runtime.engine,
@@ -68,9 +93,11 @@ def prepare_model(chosen: ModelSettings, directory: Path, *, seconds: float = 60
         description=runtime.description,
         example=plain_row(runtime.example()),
     )
-    prepared = _Choice(chosen, directory, runtime, native, seconds).made()
-    prepared.write(directory)
-    return {"engine": prepared.engine, "engine_reason": prepared.reason, **prepared.description}
+    native.write(directory, SEARCHING)
+    try:
+        return _Choice(chosen, directory, runtime, native, seconds).made()
+    finally:
+        (directory / SEARCHING).unlink(missing_ok=True)
 
 
 class _Choice:

@@ -11,9 +11,9 @@ import numpy as np
 from modelway_server.contract.rows import Rows, rows_of_instances
 from modelway_server.contract.signature import Form, Signature
 from modelway_server.contract.stored import document_of, signature_of
+from modelway_server.engines.folder import PREPARED
 from modelway_server.errors import LoadFailed
 
-FILE_NAME = "prepared.json"
 LAYOUT = 1
 """Of the document; a folder of another one was left by another release."""
 
@@ -46,27 +46,27 @@ class Prepared:
     example: Any
     parts: dict[str, Any] = field(default_factory=dict)
 
-    def write(self, directory: Path) -> None:
+    def write(self, directory: Path, name: str = PREPARED) -> None:
         """Put the document into the folder, whole or not at all."""
         document = asdict(replace(self, signature=Signature(Form.MATRIX)))
         document |= {"layout": LAYOUT, "signature": document_of(self.signature)}
-        draft = directory / f"{FILE_NAME}.part"
+        draft = directory / f"{name}.part"
         draft.write_text(json.dumps(document), encoding="utf-8")
-        draft.replace(directory / FILE_NAME)
+        draft.replace(directory / name)
 
     @classmethod
-    def read(cls, directory: Path) -> "Prepared":
+    def read(cls, directory: Path, name: str = PREPARED) -> "Prepared":
         """The folder's document.
 
         Raises:
             LoadFailed: there is none, or it is another release's.
         """
         try:
-            document = json.loads((directory / FILE_NAME).read_text(encoding="utf-8"))
+            document = json.loads((directory / name).read_text(encoding="utf-8"))
             return cls._from_document(document)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LoadFailed(
-                f"{directory / FILE_NAME} is not what `modelway-server prepare` leaves: {error}",
+                f"{directory / name} is not what `modelway-server prepare` leaves: {error}",
                 remedy="Run `modelway-server prepare` of this release into that folder, or leave --prepared-dir out.",
             ) from error
 
