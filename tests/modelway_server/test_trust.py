@@ -7,6 +7,7 @@ import importlib
 import io
 import lzma
 import pickle
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -17,6 +18,7 @@ import joblib
 import numpy as np
 import pytest
 from scipy.stats import loguniform
+from sklearn.cluster import BisectingKMeans
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -213,6 +215,32 @@ def test_trust_in_a_package_is_none_in_what_it_imports(tmp_path: Path) -> None:
     path.write_bytes(pickled([Call(Name("support.models", "os.system"), ("true",))], 4))
     with pytest.raises(UnsafeArtifact, match=r"support\.models\.os\.system"):
         load_estimator(path, "auto", ("support.*",))
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "arguments"),
+    [
+        ("sklearn.metrics", "accuracy_score.__globals__.get", ("__builtins__",)),
+        ("sklearn.cluster", "KMeans.__base__.__base__.__subclasses__", ()),
+        ("sklearn.utils.validation", "_check_response_method", (Ridge(), "fit")),
+        ("sklearn.feature_selection._base", "_get_feature_importances", (Ridge(), "fit.__func__")),
+        ("sklearn.feature_extraction.text", "CountVectorizer.fit_transform", (None, [MARK])),
+    ],
+)
+def test_an_allowed_name_is_no_way_to_what_hangs_on_it(
+    tmp_path: Path, module: str, name: str, arguments: tuple[Any, ...]
+) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickled([Call(Name(module, name), arguments)], 4))
+    with pytest.raises(UnsafeArtifact, match=re.escape(f"{module}.{name}")):
+        load_estimator(path, "auto")
+
+
+@pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
+def test_the_private_functions_that_models_hold_are_allowed(tmp_path: Path, algorithm: str) -> None:
+    path = tmp_path / "model.joblib"
+    joblib.dump(BisectingKMeans(2, algorithm=algorithm, random_state=0).fit(WINE), path)
+    assert "predict" in load_estimator(path, "auto").methods
 
 
 def test_an_image_trusts_its_own_packages() -> None:

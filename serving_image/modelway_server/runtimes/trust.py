@@ -1,9 +1,9 @@
 """Which names a pickle may use: what trained models are made of, and what the user adds to it.
 
 A pickle is a program that looks up names and calls them. The ones allowed here rebuild arrays, estimators and tables;
-none runs a command, opens a file to write, imports by name or reads an attribute by name. An allow-list of callables
-whose arguments the file chooses is a strong filter and no sandbox: what is loaded here is loaded in a pod that holds
-no credentials.
+no function among them runs a command, opens a file to write, imports by name or hands out an attribute by name: with
+`__globals__` of any function a file would have `eval`. An allow-list of callables whose arguments the file chooses is a
+strong filter and no sandbox: what is loaded here is loaded in a pod that holds no credentials.
 """
 
 import os
@@ -56,6 +56,9 @@ _EXACT = frozenset(
         "pandas.core.indexes.datetimes._new_DatetimeIndex",
         "pandas.core.indexes.period._new_PeriodIndex",
         "scipy._lib.array_api_compat.numpy._aliases.asarray",
+        "sklearn.cluster._kmeans._kmeans_single_elkan",
+        "sklearn.cluster._kmeans._kmeans_single_lloyd",
+        "sklearn.metrics._scorer._passthrough_scorer",
         "xgboost.core.Booster",
         "lightgbm.basic.Booster",
     }
@@ -169,7 +172,7 @@ _FUNCTIONS = (
     "sklearn.utils.extmath.",
     "sklearn.utils.validation.",
 )
-"""Where any function may be named: they compute on arrays."""
+"""Where any public function may be named: they compute on arrays. Some private ones read attributes by name."""
 _NEVER = (
     "numpy.ctypeslib.",
     "numpy.distutils.",
@@ -227,23 +230,26 @@ class Trust:
         has written down the very name.
         """
         return f"{module}.{name}" in self.extra or all(
-            self._allows_name(full, found) for full in _names(module, name, found)
+            self._allows_name(home, own, found) for home, own in _names(module, name, found)
         )
 
-    def _allows_name(self, full: str, found: Any) -> bool:
+    def _allows_name(self, module: str, name: str, found: Any) -> bool:
+        full = f"{module}.{name}"
         if full in _EXACT or self.covers(full):
             return True
         if full.startswith(_NEVER):
             return False
-        package, last = full.partition(".")[0], full.rpartition(".")[2]
+        package = full.partition(".")[0]
         if isinstance(found, type):
             harmless = _is_numpy_type(package, found) or (package == "builtins" and issubclass(found, Exception))
             return harmless or full in _OTHER_CLASSES or full.startswith(_CLASSES)
-        return package in _PACKAGES and (
-            last.startswith(_REBUILDERS)
+        if package not in _PACKAGES or "." in name:  # what hangs on a function leads to all that its module knows
+            return False
+        return (
+            name.startswith(_REBUILDERS)
             or type(found).__name__ == "ufunc"
-            or (package == "numpy" and last in _NUMPY_FUNCTIONS)
-            or (full.startswith(_FUNCTIONS) and isinstance(found, _FUNCTION_KINDS))
+            or (package == "numpy" and name in _NUMPY_FUNCTIONS)
+            or (full.startswith(_FUNCTIONS) and isinstance(found, _FUNCTION_KINDS) and not name.startswith("_"))
         )
 
 
@@ -253,12 +259,12 @@ def trust(setting: Iterable[str], environ: Mapping[str, str] = os.environ) -> Tr
     return Trust(tuple(dict.fromkeys(entry for entry in (*setting, *image) if entry)))
 
 
-def _names(module: str, name: str, found: Any) -> set[str]:
+def _names(module: str, name: str, found: Any) -> set[tuple[str, str]]:
     """The name that was asked for, and the one that the thing itself bears where it bears one."""
     home, own = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
-    names = {f"{module}.{name}"}
+    names = {(module, name)}
     if isinstance(home, str) and isinstance(own, str):
-        names.add(f"{home}.{own}")
+        names.add((home, own))
     return names
 
 
