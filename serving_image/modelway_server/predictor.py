@@ -104,6 +104,7 @@ class Predictor:
         self._inline: Callable[[int], bool] = lambda _: False
         self._in_model: Sequence[Answered] = ()
         self._bytes = 0
+        self._told_depth = 0
         self._turn: asyncio.Handle | None = None
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = float("inf")
@@ -201,7 +202,7 @@ class Predictor:
         job: Answered = Job(query, query.rows.count, deadline, time.monotonic(), loop.create_future())
         self._waiting.push(job)
         if self._in_model:
-            self._metrics.queue_depth.set(len(self._waiting))
+            self._tell_depth()
             self._watch(deadline.at)
         elif self._turn is None:
             # others of this turn of the loop go in the same call
@@ -211,6 +212,7 @@ class Predictor:
     def forget(self, job: Answered) -> None:
         """Nobody waits for this job any more."""
         self._waiting.remove(job)
+        self._tell_depth()
 
     async def run(self, query: Query, deadline: Deadline) -> Body:
         """The answer to a query.
@@ -244,6 +246,7 @@ class Predictor:
         now = time.monotonic()
         self._settle_late(self._waiting.expired(now))
         batch = self._waiting.take()
+        self._tell_depth()
         if not batch:
             return
         rows = total_rows(batch)
@@ -256,8 +259,7 @@ class Predictor:
                 self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
             return
         self._in_model = batch
-        self._metrics.queue_depth.set(len(self._waiting))
-        self._watch(min(job.deadline.at for job in batch))
+        self._watch(min(self._waiting.next_deadline(), *(job.deadline.at for job in batch)))
         self._model.submit(partial(self._work, batch), self._worked)
 
     def _work(self, batch: Sequence[Answered]) -> list[Body | Exception]:
@@ -280,6 +282,13 @@ class Predictor:
         _settle(batch, answers)
         self._take_turn()
 
+    def _tell_depth(self) -> None:
+        """Publish how many wait, where that has changed."""
+        depth = len(self._waiting)
+        if depth != self._told_depth:
+            self._told_depth = depth
+            self._metrics.queue_depth.set(depth)
+
     def _watch(self, deadline: float) -> None:
         """Look for late requests at that time, if not earlier."""
         if deadline >= self._alarm_at:
@@ -293,6 +302,7 @@ class Predictor:
         self._alarm, self._alarm_at = None, float("inf")
         now = time.monotonic()
         self._settle_late(self._waiting.expired(now))
+        self._tell_depth()
         in_model = [job for job in self._in_model if not job.answer.done()]
         for job in in_model:
             if job.deadline.at <= now:

@@ -134,6 +134,35 @@ def test_a_callers_own_deadline_is_kept(busy: bool) -> None:  # noqa: FBT001
     assert calls == 1
 
 
+def test_a_deadline_is_kept_by_who_waits_for_a_call_of_another_kind() -> None:
+    """Both come in one turn of the loop, and only the first one's rows go to the model."""
+
+    async def hurry() -> None:
+        asked = await Asked().ready()
+        asked.ask([1.0], 1)
+        late = asked.ask([2.0], 2, timeout=0.05)
+        await asyncio.wait([late], timeout=1.0)
+        assert isinstance(late.exception(), TooSlow)
+
+    asyncio.run(hurry())
+
+
+def test_the_depth_of_the_queue_is_told_when_all_have_left_it() -> None:
+    async def leave() -> list[float | None]:
+        asked = await Asked().ready()
+        asked.ask([1.0])
+        await settled()
+        gone = asked.ask([2.0])
+        await settled()
+        depths = [asked.queue_depth]
+        gone.cancel()
+        await settled()
+        asked.thread.step()
+        return [*depths, asked.queue_depth]
+
+    assert asyncio.run(leave()) == [1.0, 0.0]
+
+
 def test_the_event_loop_makes_short_calls_itself() -> None:
     async def ask() -> list[float]:
         asked = await Asked("linear").ready()

@@ -80,9 +80,15 @@ class Asked:
         self.runtime, self.thread = Doubling(model) if isinstance(model, str) else model, Stepwise()
         self.plane = DataPlane(self.runtime, Identity(name="m"))
         limits = Limits(request_timeout=30.0, max_request_bytes=1000, max_queue=max_queue, max_batch_rows=max_rows)
-        metrics = Metrics(model="m", model_version="", revision="")
-        self.predictor = Predictor(self.plane, Lifecycle(1, stuck_after=60), metrics, limits, self.thread)
+        self._metrics = Metrics(model="m", model_version="", revision="")
+        self.predictor = Predictor(self.plane, Lifecycle(1, stuck_after=60), self._metrics, limits, self.thread)
         self.callers: list[asyncio.Task[Body]] = []
+
+    @property
+    def queue_depth(self) -> float | None:
+        """What the metric says."""
+        labels = {"model": "m", "version": "", "revision": ""}
+        return self._metrics.registry.get_sample_value("modelway_queue_depth", labels)
 
     async def ready(self) -> "Asked":
         """Warm it up."""
