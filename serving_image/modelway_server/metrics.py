@@ -108,7 +108,7 @@ class Metrics:
         """Count one answered request.
 
         Args:
-            method: `infer` (V2) or `predict` (V1).
+            method: the word for its route: `infer`, `predict`, `rows`, `invocations` or `grpc_infer`.
             code: its HTTP status.
             seconds: from its header to its answer.
         """
