@@ -330,3 +330,21 @@ def test_the_deadline_holds_while_unpacking(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(FetchTimeout, match="were unpacked in 1 seconds"):
         asyncio.run(work())
     assert list((tmp_path / "dest").iterdir()) == []
+
+
+def test_headers_of_an_archive_are_not_all_kept(tmp_path: Path) -> None:
+    def commented(number: int) -> tarfile.TarInfo:
+        info = tarfile.TarInfo(f"model/{number}")
+        info.pax_headers = {"comment": "x" * (MIB // 2)}
+        return info
+
+    path = tmp_path / "model.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as packed:
+        for number in range(60):
+            packed.addfile(commented(number))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in tars.tar_members(path, "the archive", 100 * MIB)) == 60
+        assert tracemalloc.get_traced_memory()[1] < 10 * MIB
+    finally:
+        tracemalloc.stop()

@@ -54,6 +54,8 @@ def tar_members(path: Path, place: str, max_bytes: int) -> Generator[Member]:
                 for number, info in enumerate(archive):
                     if number >= MAX_HEADERS:
                         raise too_many(place)
+                    # the library would keep every header, of a megabyte each if so made
+                    archive.members.clear()  # type: ignore[attr-defined]  # its types do not know of it
                     if not info.isdir():
                         yield _member(archive, info, place)
         except DAMAGES as error:
