@@ -72,6 +72,18 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
+        self._define_facts()
+        self._counters: dict[tuple[str, int], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        self.rows = self._rows.labels(*self._labels)
+        self.in_flight = self._in_flight.labels(*self._labels)
+        self.batch_rows = self._batch_rows.labels(*self._labels)
+        self.queue_seconds = self._queue_seconds.labels(*self._labels)
+        self.queue_depth = self._queue_depth.labels(*self._labels)
+
+    def _define_facts(self) -> None:
+        """What is told once, by each worker alike."""
+        registry = self.registry
         self._load = Gauge(
             "modelway_load_seconds", "Seconds from start to ready.", _MODEL, multiprocess_mode="max", registry=registry
         )
@@ -96,13 +108,6 @@ class Metrics:
             multiprocess_mode="max",
             registry=registry,
         )
-        self._counters: dict[tuple[str, int], Counter] = {}
-        self._histograms: dict[str, Histogram] = {}
-        self.rows = self._rows.labels(*self._labels)
-        self.in_flight = self._in_flight.labels(*self._labels)
-        self.batch_rows = self._batch_rows.labels(*self._labels)
-        self.queue_seconds = self._queue_seconds.labels(*self._labels)
-        self.queue_depth = self._queue_depth.labels(*self._labels)
 
     def observe(self, method: str, code: int, seconds: float) -> None:
         """Count one answered request.
