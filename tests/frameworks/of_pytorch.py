@@ -1,6 +1,8 @@
 """PyTorch programs answer over HTTP as they do in process. Run by `make test-frameworks`, where PyTorch is installed."""
 
 import json
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,34 @@ def test_what_cannot_be_served_says_why(tmp_path: Path) -> None:
     fixed = torch.export.export(Net(), (torch.zeros(2, 13),))
     torch.export.save(fixed, path.with_suffix(".pt2"))
     assert "first dimension of 'x' is fixed to 2" in refused(path.with_suffix(".pt2")).message
+
+
+def changed(path: Path, member: str, change: Callable[[bytes], bytes]) -> Path:
+    """The archive with another content of one member."""
+    other = path.with_stem("changed")
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(other, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            new.writestr(name, change(content) if name.endswith(member) else content)
+    return other
+
+
+def test_a_program_of_another_pytorch_says_so(tmp_path: Path) -> None:
+    exported, script = tmp_path / "model.pt2", tmp_path / "model.pt"
+    torch.export.save(torch.export.export(Net(), (torch.zeros(2, 13),), dynamic_shapes={"x": DYNAMIC}), exported)
+    assert load_runtime(exported, format="auto", method="auto").description["saved_with_torch"] == torch.__version__
+
+    def newer(content: bytes) -> bytes:
+        document = json.loads(content)
+        document["schema_version"]["major"] = 99
+        return json.dumps({**document, "torch_version": "9.9.0"}).encode()
+
+    told = refused(changed(exported, "model.json", newer))
+    assert told.reason == "RuntimeVersionMismatch"
+    assert f"saved with PyTorch 9.9.0, served with {torch.__version__}" in told.message
+    torch.jit.save(torch.jit.script(Net()), script)
+    told = refused(changed(script, "/version", lambda _: b"999\n"))
+    assert (told.reason, str(torch.__version__) in told.message) == ("RuntimeVersionMismatch", True)
 
 
 @pytest.mark.parametrize("kind", ["script", "export"])

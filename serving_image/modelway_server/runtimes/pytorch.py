@@ -27,6 +27,9 @@ INPUTS_FILE = "inputs.json"
 _SIDES = (28, 32, 64, 224)
 """Heights and widths of images that are tried."""
 _NEWER = ("version", "schema", "Unknown type name", "Unknown builtin op: aten")
+"""What PyTorch says of TorchScript, which does not tell who saved it, where that was another PyTorch."""
+_PROGRAM_FILES = ("model.json", "serialized_exported_program.json")
+"""Members of an exported program's archive that may tell who saved it."""
 
 
 def load(path: Path, options: Options) -> Runtime:
@@ -49,6 +52,8 @@ def load(path: Path, options: Options) -> Runtime:
         "estimator": "torch.export.ExportedProgram" if exported else f"torch.jit.ScriptModule ({model.name})",
         "torch": str(torch.__version__),
     }
+    if saved_with := _saved_with(path):
+        description["saved_with_torch"] = saved_with
     program = Program(inputs, ("predict",), lambda _, fed: model.run(inputs, fed))
     return TensorRuntime("pytorch", program, options.method, description)
 
@@ -164,6 +169,20 @@ def _is_exported(path: Path) -> bool:
     return bool(inner & {"archive_format", "serialized_exported_program.json"})
 
 
+def _saved_with(path: Path) -> str:
+    """The version of PyTorch that saved a program; empty where the file does not tell, as TorchScript never does."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = next(name for name in archive.namelist() if name.rpartition("/")[2] in _PROGRAM_FILES)
+            return str(json.loads(archive.read(name)).get("torch_version", ""))
+    except Exception:  # noqa: BLE001  (a damaged archive may raise anything)
+        return ""
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]
+
+
 def _told(text: Any) -> tuple[Input, ...]:
     try:
         return tuple(
@@ -218,10 +237,12 @@ def _failure(path: Path, error: Exception) -> LoadFailure:
             f"the program uses {operator}, an operator of a package that this server's image does not hold",
             remedy=f"Name a server image in spec.runtime.image that holds {operator.partition(':')[0]}.",
         )
-    if any(word in what for word in _NEWER):
+    ours, saved_with = str(torch.__version__), _saved_with(path)
+    if _minor(saved_with) != _minor(ours) if saved_with else any(word in what for word in _NEWER):
         return RuntimeVersionMismatch(
-            f"{path.name} was saved by another PyTorch than {torch.__version__}: {what}",
-            remedy="Save it again with the PyTorch of the server's image, or run an image with the one that saved it.",
+            f"saved with {f'PyTorch {saved_with}' if saved_with else 'a PyTorch that the file does not name'}, "
+            f"served with {ours}: {what}",
+            remedy=f"Save it again with PyTorch {ours}, or run a server image with the one that saved it.",
         )
     return InvalidArtifact(
         f"{path.name} is a PyTorch program that is truncated or damaged ({what})",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import ROWS, Column, Form, Input, Output, Signature
-from modelway_server.errors import InvalidInput, PredictionFailed, UnsupportedModel, WarmupFailed
+from modelway_server.errors import InvalidInput, LoadFailure, PredictionFailed, UnsupportedModel, WarmupFailed
 from modelway_server.protocol.tensors import NUMPY_TYPES
 from modelway_server.runtimes.outputs import describe_outputs, plain
 from modelway_server.runtimes.table import chosen_first
@@ -140,6 +140,8 @@ class TensorRuntime:
         for row in chain(_candidates(self.signature), _known_words(self.signature, self._program.texts)):
             try:
                 self._answer(self.methods[0], row)
+            except LoadFailure:  # of a program that is loaded where it first answers
+                raise
             except Exception as error:  # noqa: BLE001  (a program may raise anything)
                 first = first or error
             else:
