@@ -130,7 +130,8 @@ def test_a_namespace_on_its_way_out_is_left_in_peace(
     Deployed(cluster_kubectl.in_namespace(going), "fraud").apply(**AUTOSCALED).becomes("Unschedulable")
     audit.restart()
     cluster_kubectl("delete", "namespace", going, "--wait=true", "--timeout=60s")
-    assert not [write for write in audit.writes(going) if write.code == 201]
+    # The Event of a status follows it, and may come after the restart of the audit.
+    assert not [write for write in audit.writes(going) if write.code == 201 and write.resource != "events"]
 
 
 def test_repairs_are_fast(placed: Deployed) -> None:
