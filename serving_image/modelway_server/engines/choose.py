@@ -58,11 +58,13 @@ def prepare_model(chosen: ModelSettings, directory: Path, *, seconds: float = 60
     """
     path = locate_model(chosen.model_dir)
     digest = _digest(chosen.model_dir, path)
-    prepared = _spared(directory, digest, ended) if chosen.engine != "onnx" else None
-    if prepared is None:
-        prepared = _prepared(chosen, directory, path, digest, seconds)
-    prepared.write(directory)
-    (directory / SEARCHING).unlink(missing_ok=True)
+    try:
+        prepared = _spared(directory, digest, ended) if chosen.engine != "onnx" else None
+        if prepared is None:
+            prepared = _prepared(chosen, directory, path, digest, seconds)
+        prepared.write(directory)
+    finally:  # what it says must outlive a process that is ended, and nothing else
+        (directory / SEARCHING).unlink(missing_ok=True)
     return {"engine": prepared.engine, "engine_reason": prepared.reason, **prepared.description}
 
 
@@ -94,10 +96,7 @@ def _prepared(chosen: ModelSettings, directory: Path, path: Path, digest: str, s
         example=plain_row(runtime.example()),
     )
     native.write(directory, SEARCHING)
-    try:
-        return _Choice(chosen, directory, runtime, native, seconds).made()
-    finally:
-        (directory / SEARCHING).unlink(missing_ok=True)
+    return _Choice(chosen, directory, runtime, native, seconds).made()
 
 
 class _Choice:
