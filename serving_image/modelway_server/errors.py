@@ -244,6 +244,10 @@ class InvalidInput(InputError):
     """The message is well-formed, but the model does not accept these rows: width, names, types, missing values."""
 
 
+class UnsupportedMediaType(InputError):
+    """The message is of another media type than those that the operation takes."""
+
+
 class RequestTooLarge(InputError):
     """The message is larger than the cap on its bytes."""
 

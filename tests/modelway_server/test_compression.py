@@ -5,9 +5,11 @@ import tracemalloc
 import zlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelway_server.errors import MalformedRequest, RequestTooLarge
-from modelway_server.protocol.compression import CODINGS, Inflater, accepts_gzip, compress
+from modelway_server.protocol.compression import CODINGS, MAX_MEMBERS, Inflater, accepts_gzip, compress
 
 BODY = b'{"inputs": []}' * 100
 PACKED = {"gzip": gzip.compress(BODY), "deflate": zlib.compress(BODY)}
@@ -24,6 +26,22 @@ def inflate(coding: str, packed: bytes, *, limit: int = len(BODY), step: int = 6
 @pytest.mark.parametrize("step", [1, 7, 65536])
 def test_a_body_is_unpacked_in_any_pieces(coding: str, step: int) -> None:
     assert inflate(coding, PACKED[coding], step=step) == BODY
+
+
+@given(parts=st.lists(st.binary(max_size=40), min_size=1, max_size=5), step=st.integers(1, 90))
+def test_gzip_of_several_members_is_all_of_them(parts: list[bytes], step: int) -> None:
+    packed = b"".join(map(gzip.compress, parts))
+    assert inflate("gzip", packed, step=step) == b"".join(parts) == gzip.decompress(packed)
+
+
+def test_members_share_the_cap_on_the_body() -> None:
+    with pytest.raises(RequestTooLarge, match="when it is unpacked"):
+        inflate("gzip", PACKED["gzip"] * 2)
+
+
+def test_deflate_has_one_member() -> None:
+    with pytest.raises(MalformedRequest, match="bytes follow the end of the deflate body"):
+        inflate("deflate", PACKED["deflate"] * 2)
 
 
 @pytest.mark.parametrize("coding", CODINGS)
@@ -49,8 +67,9 @@ def test_a_bomb_takes_no_more_memory_than_the_cap() -> None:
         (PACKED["gzip"][:-1], "cut off"),
         (b"", "cut off"),
         (BODY, "not gzip"),
-        (PACKED["gzip"] + b"x", "bytes follow"),
-        (PACKED["gzip"] * 2, "bytes follow"),
+        (PACKED["gzip"] + b"xy", "not gzip follow member 1"),
+        (PACKED["gzip"] + b"\x1f", "cut off"),
+        (gzip.compress(b"") * (MAX_MEMBERS + 1), "more than 1000 members"),
         (PACKED["gzip"][:-8] + bytes(8), "not gzip"),
     ],
 )

@@ -1,6 +1,8 @@
 """The real server, asked over HTTP: each route answers as its protocol says, and as the model does in process."""
 
+import json
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -130,9 +132,27 @@ def test_what_is_not_there_is_named(forest: Served, method: str, path: str, stat
     ],
 )
 def test_other_media_types_are_refused(forest: Served, path: str, headers: dict[str, str], words: str) -> None:
-    reply = forest.request("POST", path, b"{}", headers=headers)
+    reply = forest.request("POST", path, b"a=1", headers=headers)
     assert reply.status == 415
     assert words in reply.body["error"]
+
+
+@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "identity"}], ids=["direct", "ASGI"])
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/v2/models/model/infer", {"id": "7", "inputs": [V2_ROWS]}),
+        ("/v1/models/model:predict", {"instances": V2_ROWS["data"]}),
+        ("/invocations", {"inputs": V2_ROWS["data"]}),
+        ("/predict", {"rows": V2_ROWS["data"]}),
+    ],
+)
+def test_json_that_curl_calls_a_form_is_read_as_json(
+    forest: Served, path: str, document: dict[str, Any], encoding: dict[str, str]
+) -> None:
+    said = encoding | {"Content-Type": "application/x-www-form-urlencoded"}
+    body = b" \n" + json.dumps(document).encode()
+    assert forest.request("POST", path, body, headers=said).body == forest.request("POST", path, document).body
 
 
 def test_a_connection_serves_many_requests(forest: Served) -> None:

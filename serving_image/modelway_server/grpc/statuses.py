@@ -22,6 +22,7 @@ from modelway_server.errors import (
     RequestTooLarge,
     TooSlow,
     UnknownModel,
+    UnsupportedMediaType,
 )
 
 MAX_DETAILS: Final = 2000
@@ -52,6 +53,7 @@ class Status:
 _CODES: Final[Mapping[type[Exception], tuple[grpc.StatusCode, int]]] = {
     MalformedRequest: (grpc.StatusCode.INVALID_ARGUMENT, 400),
     InvalidInput: (grpc.StatusCode.INVALID_ARGUMENT, 422),
+    UnsupportedMediaType: (grpc.StatusCode.INVALID_ARGUMENT, 415),
     UnknownModel: (grpc.StatusCode.NOT_FOUND, 404),
     RequestTooLarge: (grpc.StatusCode.RESOURCE_EXHAUSTED, 413),
     QueueFull: (grpc.StatusCode.RESOURCE_EXHAUSTED, 429),

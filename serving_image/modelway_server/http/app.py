@@ -22,6 +22,7 @@ from modelway_server.errors import (
     QueueFull,
     RequestTooLarge,
     TooSlow,
+    UnsupportedMediaType,
 )
 from modelway_server.http.about import HTML, About
 from modelway_server.http.messages import (
@@ -51,6 +52,7 @@ RETRY_AFTER = ((b"retry-after", b"1"),)
 _STATUS: dict[type[Exception], int] = {
     MalformedRequest: 400,
     InvalidInput: 422,
+    UnsupportedMediaType: 415,
     RequestTooLarge: 413,
     QueueFull: 429,
     Overloaded: 503,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from modelway_server.dataplane import DataPlane, Query
+from modelway_server.errors import UnsupportedMediaType
 from modelway_server.http.messages import Head
 from modelway_server.protocol.compression import CODINGS, is_known
 from modelway_server.watching import timed
@@ -12,6 +13,8 @@ from modelway_server.watching import timed
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
 BINARY: Final = "application/octet-stream"
+FORM: Final = "application/x-www-form-urlencoded"
+"""What `curl -d` says of any body where it is told nothing else."""
 
 Reader = Callable[[bytes, Head], Query]
 
@@ -32,6 +35,8 @@ class Operation:
         """What reads a body with that head; None where nothing does."""
         if not is_known(head.content_encoding):
             return None
+        if head.content_type == FORM:
+            return self._read_unnamed
         return self.readers.get(head.content_type or JSON)
 
     def complaint(self, head: Head) -> str:
@@ -39,6 +44,18 @@ class Operation:
         if not is_known(head.content_encoding):
             return f"Content-Encoding is {head.content_encoding}; send the body as it is, or as {' or '.join(CODINGS)}"
         return f"Content-Type is {head.content_type}; send {' or '.join(self.readers)}"
+
+    def _read_unnamed(self, body: bytes, head: Head) -> Query:
+        """JSON that was sent as a form, as KServe's server reads it: no form begins with a brace.
+
+        Raises:
+            UnsupportedMediaType: it is no JSON object.
+        """
+        if not body.lstrip().startswith(b"{"):
+            raise UnsupportedMediaType(
+                f"{self.complaint(head)} (curl -d says so of any body: add -H 'Content-Type: ...')"
+            )
+        return self.readers[JSON](body, head)
 
 
 def routes(plane: DataPlane, roots: list[str], *, watched: bool) -> dict[str, Operation]:

@@ -12,6 +12,8 @@ from modelway_server.errors import MalformedRequest, RequestTooLarge
 
 CODINGS: Final = ("gzip", "deflate")
 _WINDOW_BITS: Final = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+MAX_MEMBERS = 1000
+"""Members that a gzip body may have: each costs a few microseconds, however little it holds."""
 
 MIN_COMPRESSED = 128 * 1024
 """Bytes from which on an answer is worth compressing."""
@@ -51,6 +53,9 @@ class Plain:
 class Inflater:
     """One compressed body, inflated as it arrives; never more than the limit is kept.
 
+    A gzip body may have several members, one after the other, as `cat a.gz b.gz` and parallel compressors write it: it
+    is what all of them hold (RFC 1952, section 2.2).
+
     Args:
         coding: `gzip` or `deflate`, one of CODINGS.
         limit: bytes that the inflated body may have.
@@ -60,6 +65,7 @@ class Inflater:
         self._coding = coding
         self._limit = limit
         self._inflate = zlib.decompressobj(wbits=_WINDOW_BITS[coding])
+        self._members = 1
         self._chunks: list[bytes] = []
         self._size = 0
 
@@ -70,20 +76,13 @@ class Inflater:
             MalformedRequest: they are not of the coding, or follow its end.
             RequestTooLarge: the body is larger than the limit.
         """
-        if self._inflate.eof and chunk:
-            raise MalformedRequest(f"bytes follow the end of the {self._coding} body")
-        try:
-            inflated = self._inflate.decompress(chunk, self._limit - self._size + 1)
-        except zlib.error:
-            raise MalformedRequest(f"the body is not {self._coding}, which Content-Encoding says it is") from None
-        self._size += len(inflated)
-        if self._size > self._limit:
-            self._chunks.clear()
-            raise too_large(self._limit, " when it is unpacked")
-        if self._inflate.unused_data:
-            raise MalformedRequest(f"bytes follow the end of the {self._coding} body")
-        self._chunks.append(inflated)
-        return len(inflated)
+        before = self._size
+        while chunk:
+            if self._inflate.eof:
+                self._begin_member()
+            self._keep(chunk)
+            chunk = self._inflate.unused_data
+        return self._size - before
 
     def finish(self) -> bytes:
         """The whole body.
@@ -94,6 +93,31 @@ class Inflater:
         if not self._inflate.eof:
             raise MalformedRequest(f"the {self._coding} body is cut off before its end")
         return b"".join(self._chunks)
+
+    def _begin_member(self) -> None:
+        if _WINDOW_BITS[self._coding] != _WINDOW_BITS["gzip"]:
+            raise MalformedRequest(f"bytes follow the end of the {self._coding} body")
+        if self._members == MAX_MEMBERS:
+            raise MalformedRequest(f"the gzip body has more than {MAX_MEMBERS} members; compress it as one")
+        self._members += 1
+        self._inflate = zlib.decompressobj(wbits=_WINDOW_BITS[self._coding])
+
+    def _keep(self, chunk: bytes) -> None:
+        """What the current member holds of the chunk."""
+        try:
+            inflated = self._inflate.decompress(chunk, self._limit - self._size + 1)
+        except zlib.error:
+            raise MalformedRequest(self._complaint()) from None
+        self._size += len(inflated)
+        if self._size > self._limit:
+            self._chunks.clear()
+            raise too_large(self._limit, " when it is unpacked")
+        self._chunks.append(inflated)
+
+    def _complaint(self) -> str:
+        if self._members > 1:
+            return f"bytes that are not gzip follow member {self._members - 1} of the gzip body"
+        return f"the body is not {self._coding}, which Content-Encoding says it is"
 
 
 def too_large(limit: int, how: str = "") -> RequestTooLarge:
