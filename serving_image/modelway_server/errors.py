@@ -7,6 +7,18 @@ fault. No transport (HTTP, gRPC) is known here: each maps these classes to its o
 
 from typing import ClassVar
 
+MAX_DESCRIPTION = 300
+"""Characters of an exception of somebody else's code, where it is told."""
+
+
+def describe(error: BaseException) -> str:
+    """An exception in one line of at most MAX_DESCRIPTION characters: its class and what it says."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001  (its class is a model's own, and so is what that does)
+        text = ""
+    return f"{type(error).__name__}: {text}"[:MAX_DESCRIPTION] if text else type(error).__name__
+
 
 class ModelwayServerError(Exception):
     """What all errors of this program have in common: one sentence saying what is wrong."""

@@ -16,10 +16,10 @@ from modelway_server.contract.signature import Form
 from modelway_server.engines.folder import SEARCHING
 from modelway_server.engines.load import evaluated
 from modelway_server.engines.parity import difference, draw, read_samples
-from modelway_server.engines.plan import NotCovered
+from modelway_server.engines.plan import NotCovered, discard
 from modelway_server.engines.prepared import Prepared, plain_row
 from modelway_server.engines.time_limit import time_limit
-from modelway_server.errors import EngineUnavailable, InvalidArtifact, LoadFailed
+from modelway_server.errors import EngineUnavailable, InvalidArtifact, LoadFailed, describe
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Estimating, Runtime
 from modelway_server.settings import ModelSettings
@@ -119,24 +119,39 @@ class _Choice:
         self._against, self._tried = "", False
 
     def made(self) -> Prepared:
-        """The first candidate that gives the model's own answers, or else the model itself.
+        """The first candidate that gives the model's own answers, or else the model itself, whatever the search raises.
 
         Raises:
             EngineUnavailable: the model itself was not asked for.
+            InvalidArtifact: the file of samples that was named holds none.
         """
         if self._runtime.engine == "onnx":
             return self._native
-        candidates = list(_candidates(self._runtime, self._chosen.engine, _size(self._path)))
-        rows = self._rows() if candidates else []
-        for candidate in candidates:
-            prepared = self._proved(candidate, rows)
-            if prepared is not None:
-                return prepared
+        given = self._named_samples()
+        try:
+            prepared = self._found(given)
+        except Exception as error:
+            _LOGGER.warning("no faster engine is looked for any more", exc_info=error)
+            prepared = None
+            self._against = f"a faster one: looking for it failed ({describe(error)})"[:MAX_REASON]
+        if prepared is not None:
+            return prepared
         if self._chosen.engine == "onnx":
             raise EngineUnavailable(
                 f"the model cannot be evaluated by onnx: {self._against or 'its format is not converted'}"
             )
         return replace(self._native, reason=f"not {self._against}") if self._against else self._native
+
+    def _found(self, given: list[Any]) -> Prepared | None:
+        """The first candidate that gives the model's own answers."""
+        rows: list[Any] = []
+        for candidate in _candidates(self._runtime, self._chosen.engine, _size(self._path)):
+            rows = rows or self._rows(given)
+            prepared = self._proved(candidate, rows)
+            if prepared is not None:
+                return prepared
+            discard(self._directory)
+        return None
 
     def _proved(self, candidate: Candidate, rows: list[Any]) -> Prepared | None:
         """What `serve` must know of an engine that gives the model's own answers; None for one that does not."""
@@ -150,7 +165,7 @@ class _Choice:
             against, tried = str(error), False
         except Exception as error:
             _LOGGER.info("%s cannot be used", candidate.engine, exc_info=error)
-            against = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            against = describe(error)
         if against is None:
             return replace(prepared, reason=f"it gives the model's own answers on {len(rows)} rows ({candidate.how})")
         _LOGGER.info("the engine %s is not taken: %s", candidate.engine, against, extra={"how": candidate.how})
@@ -164,9 +179,9 @@ class _Choice:
             engine.warm_up()
             return difference(self._runtime, engine, rows, self._chosen.tolerance)
 
-    def _rows(self) -> list[Any]:
+    def _rows(self, named: list[Any]) -> list[Any]:
         signature = self._native.signature
-        given = self._samples()
+        given = named or self._samples()
         if signature.form is Form.TEXT or not signature.columns:
             return given
         from modelway_server.engines.hints import hints_of  # noqa: PLC0415  (scikit-learn)
@@ -175,10 +190,16 @@ class _Choice:
         seed = int(hashlib.sha256(self._native.digest.encode()).hexdigest()[:16], 16)
         return [*draw(signature, hints, seed), *given]
 
+    def _named_samples(self) -> list[Any]:
+        """The rows of the file that the user named.
+
+        Raises:
+            InvalidArtifact: it holds none.
+        """
+        return [] if self._chosen.samples is None else read_samples(self._chosen.samples, self._native.signature)
+
     def _samples(self) -> list[Any]:
-        """The user's rows: of the file that was named, or of those beside the model as far as they can be read."""
-        if self._chosen.samples is not None:
-            return read_samples(self._chosen.samples, self._native.signature)
+        """The user's rows beside the model, as far as they can be read."""
         folder = self._path if self._path.is_dir() else self._path.parent
         rows: list[Any] = []
         for file in (folder / name for name in SAMPLE_FILES):

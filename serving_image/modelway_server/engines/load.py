@@ -45,5 +45,5 @@ def evaluated(prepared: Prepared, path: Path, directory: Path, trusted_types: tu
         from modelway_server.engines.trees import bare  # noqa: PLC0415  (as above)
 
         assert isinstance(runtime, Estimating)
-        runtime.estimator, runtime.engine = bare(runtime.estimator), prepared.engine
+        runtime.evaluate_by(bare(runtime.estimator), prepared.engine)
     return runtime

@@ -79,7 +79,7 @@ def read_samples(path: Path, signature: Signature) -> list[Any]:
     try:
         rows = _sampled(json.loads(path.read_text(encoding="utf-8")))
         rows_of_instances(signature, rows, "samples")
-    except (OSError, ValueError, TypeError, KeyError, InputError) as error:
+    except (OSError, ValueError, TypeError, KeyError, InputError, RecursionError) as error:
         raise InvalidArtifact(
             f"{path.name} holds no samples of the model's rows: {error}",
             remedy='Write them as {"instances": [...]}, as they would be sent to the model.',

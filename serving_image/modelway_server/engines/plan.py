@@ -86,5 +86,11 @@ class Plan:
         return cls(**document, arrays=arrays, graph=graphs.pop("", b""), graphs=graphs)
 
 
+def discard(directory: Path) -> None:
+    """Take away what `Plan.write` may have left in a folder, whole or in part: the space is somebody else's."""
+    for name in (_DOCUMENT, _ARRAYS):
+        (directory / name).unlink(missing_ok=True)
+
+
 def _bytes(graph: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(graph, dtype=np.uint8)

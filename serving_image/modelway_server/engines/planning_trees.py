@@ -180,6 +180,13 @@ def thresholds(estimator: Any) -> Iterator[tuple[int, float]]:
             yield from zip(
                 predictor.nodes["feature_idx"].tolist(), predictor.nodes["num_threshold"].tolist(), strict=True
             )
-    for member in [estimator, *np.ravel(getattr(estimator, "estimators_", []))]:
+    for member in [estimator, *_members(getattr(estimator, "estimators_", ()))]:
         if isinstance(member, _TREES):
             yield from zip(member.tree_.feature.tolist(), member.tree_.threshold.tolist(), strict=True)
+
+
+def _members(held: Any) -> list[Any]:
+    """The members of an ensemble; one may have a length itself (a forest, a pipeline), and numpy would look into it."""
+    if isinstance(held, np.ndarray):
+        return list(held.flat)
+    return list(held) if isinstance(held, list | tuple) else []

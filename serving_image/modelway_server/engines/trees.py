@@ -4,12 +4,22 @@ The forest's methods spend many times as long on one row, nearly all of it aroun
 with filters of warnings and checks of its own. A few rows are told by all trees in one call (`joined_trees`).
 """
 
+import copy
 import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_array
 
@@ -18,6 +28,10 @@ from modelway_server.engines.plan import NotCovered
 
 _CLASSIFIERS = (RandomForestClassifier, ExtraTreesClassifier)
 _REGRESSORS = (RandomForestRegressor, ExtraTreesRegressor)
+_VOTERS = (VotingClassifier, VotingRegressor)
+_STACKERS = (StackingClassifier, StackingRegressor)
+_METHODS = ("predict", "predict_proba", "decision_function", "transform")
+"""What a pipeline may be asked of its last step."""
 
 
 class BareForest:
@@ -72,20 +86,20 @@ class BareForest:
 
 
 class BarePipeline:
-    """A pipeline with a forest at its end, by that forest's trees alone.
+    """A pipeline whose last step is evaluated by trees.
 
     Args:
         pipeline: fitted.
 
     Raises:
-        NotCovered: there is another estimator at its end.
+        NotCovered: its last step is not.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
         *before, last = [step for _, step in pipeline.steps]
         self._before = [step for step in before if step is not None and step != "passthrough"]
-        self._last = BareForest(last)
-        for method in ("predict", "predict_proba"):
+        self._last = bare(last)
+        for method in _METHODS:
             if hasattr(self._last, method):
                 setattr(self, method, self._through(getattr(self._last, method)))
 
@@ -98,10 +112,29 @@ class BarePipeline:
         return call
 
 
-def bare(estimator: Any) -> BareForest | BarePipeline:
-    """The estimator by its trees.
+def bare(estimator: Any) -> Any:
+    """The estimator by its trees: it has the methods that it had, and is otherwise no estimator any more.
 
     Raises:
-        NotCovered: there is no forest in it, or not at its end.
+        NotCovered: there is no forest at its end, nor among its voters.
     """
-    return BarePipeline(estimator) if type(estimator) is Pipeline else BareForest(estimator)
+    if type(estimator) is Pipeline:
+        return BarePipeline(estimator)
+    return _by_members(estimator) if type(estimator) in {*_VOTERS, *_STACKERS} else BareForest(estimator)
+
+
+def _by_members(ensemble: Any) -> Any:
+    """A copy of an ensemble in which each member is evaluated by trees that can be; the ensemble itself is as it was."""
+    members = [_bare_or_itself(member) for member in ensemble.estimators_]
+    if all(new is old for new, old in zip(members, ensemble.estimators_, strict=True)):
+        raise NotCovered(f"no member of {type(ensemble).__name__} is a forest of one target")
+    copied = copy.copy(ensemble)
+    copied.estimators_ = members
+    return copied
+
+
+def _bare_or_itself(member: Any) -> Any:
+    try:
+        return bare(member)
+    except NotCovered:
+        return member

@@ -60,8 +60,17 @@ class Estimating(Protocol):
     """A runtime that calls the methods of an object of scikit-learn's kind.
 
     Attributes:
-        estimator: the object; another one with the same answers may take its place.
+        estimator: the object.
     """
 
     estimator: Any
-    engine: str
+
+    def evaluate_by(self, estimator: Any, engine: str) -> None:
+        """Let another object with the same answers take the estimator's place.
+
+        It is a call, so that a runtime around this one hands it on.
+
+        Args:
+            estimator: that object.
+            engine: what it is, as `Runtime.engine` says.
+        """

@@ -23,12 +23,13 @@ from modelway_server.errors import (
     PredictionFailed,
     UnsupportedModel,
     WarmupFailed,
+    describe,
 )
 from modelway_server.runtimes.introspection import Blueprint, inspect
 from modelway_server.runtimes.labels import name_labels
 from modelway_server.runtimes.outputs import describe_outputs, name_outputs, settle
 from modelway_server.runtimes.parts import serve_single_threaded
-from modelway_server.runtimes.pickles import Unpickled, describe, differs, load, version_mismatch
+from modelway_server.runtimes.pickles import Unpickled, differs, load, version_mismatch
 from modelway_server.runtimes.trial import Call, complete, find_row
 from modelway_server.runtimes.trust import trust
 from modelway_server.runtimes.unservable import cannot_answer
@@ -89,6 +90,10 @@ class EstimatorRuntime:
     def restore(self, signature: Signature, methods: tuple[str, ...], example: Rows) -> None:
         """Take over what `warm_up` of another process learned; the next `warm_up` only calls each method once."""
         self.signature, self.methods, self._well_row, self._restored = signature, methods, example.values, True
+
+    def evaluate_by(self, estimator: Any, engine: str) -> None:
+        """Let another object with the same answers take the estimator's place."""
+        self.estimator, self.engine = estimator, engine
 
     def _call_methods(self) -> None:
         try:

@@ -78,11 +78,17 @@ def load(path: Path, options: Options) -> Runtime:
 class _Described:
     """The model of a flavour, with what the folder says of it: names of columns, versions.
 
+    It has slots: what is set on it and is not its own is an error, where it would not reach the model.
+
     Attributes:
+        platform: as the model's own.
+        engine: as the model's own.
         methods: as the model's own.
         signature: as the model's own, with the folder's names where the model has none.
         description: as the model's own, and who saved it with what.
     """
+
+    __slots__ = ("_columns", "_library", "_runtime", "_saved_with", "description", "methods", "platform", "signature")
 
     def __init__(
         self, runtime: Runtime, columns: tuple[Column, ...], library: str, saved_with: str, mlflow: str
@@ -92,7 +98,6 @@ class _Described:
         self._library = library
         self._saved_with = saved_with
         self.platform = runtime.platform
-        self.engine = runtime.engine
         self.methods = runtime.methods
         self.signature = _named(runtime.signature, columns)
         told = {f"saved_with_{library.replace('-', '_')}": saved_with, "saved_with_mlflow": mlflow}
@@ -101,7 +106,7 @@ class _Described:
             _LOGGER.warning("saved with %s %s, served with %s", library, saved_with, _installed(library))
 
     def __getattr__(self, name: str) -> Any:
-        """What else the model has (`restore`, `estimator`)."""
+        """What else the model has (`engine`, `estimator`, `evaluate_by`, `restore`)."""
         return getattr(self._runtime, name)
 
     def warm_up(self) -> None:

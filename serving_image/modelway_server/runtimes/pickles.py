@@ -22,6 +22,7 @@ from modelway_server.errors import (
     MissingModule,
     OutOfMemory,
     RuntimeVersionMismatch,
+    describe,
 )
 from modelway_server.runtimes.recognise import is_compressed
 from modelway_server.runtimes.trust import Trust
@@ -194,9 +195,3 @@ def _missing_name(module: str, name: str, saved_with: str | None) -> LoadFailure
         f"the model uses {module}.{name}, which the package in this server's image does not have",
         remedy=f"Run a server image with the version of {module.partition('.')[0]} that saved the model.",
     )
-
-
-def describe(error: BaseException) -> str:
-    """An exception in one line of at most 300 characters: its class and its first sentence."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:300] if text else type(error).__name__
