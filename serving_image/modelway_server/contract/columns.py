@@ -1,28 +1,30 @@
 """The values of one column held against what the model was trained on, and made into a numpy array."""
 
-from array import array
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.contract.dates import parse_dates
+from modelway_server.contract.numeric import (
+    Locate,
+    Values,
+    check_width,
+    objects_of,
+    read_doubles,
+    read_integers,
+    read_numbers,
+)
 from modelway_server.contract.signature import Column, Dates
 from modelway_server.errors import InvalidInput
-from modelway_server.protocol.tensors import shorten
+from modelway_server.protocol.tensors import INTEGER_LIMITS, shorten
 
 MAX_LISTED = 10
 """Categories that a message lists before it says how many more there are."""
 
-Values = Sequence[Any] | NDArray[Any]
-"""JSON values, or the values of a tensor."""
-Locate = Callable[[int], str]
-"""Where in the request the value of a row stands."""
-
 
 def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: float | None = None) -> Any:
-    """The column as the model takes it: float64, int64, bool, datetime64[us], a pandas index of UTC, or objects.
+    """The column as the model takes it: numbers or booleans, datetime64[us], a pandas index of UTC, or objects.
 
     Args:
         column: what the model was trained on.
@@ -44,29 +46,13 @@ def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: flo
     elif column.missing is None and (missing := _missing(result)).any():
         result = result.astype(object)
         result[missing] = None
+    if column.objects:
+        result = result.astype(object)
     if max_magnitude is not None and result.dtype.kind == "f":
         refuse_large(result, max_magnitude, locate, where)
     if column.categories is not None:
         _refuse_unknown(result, column.categories, locate, where)
     return result
-
-
-def numbers(values: Values, locate: Locate, where: str) -> NDArray[np.float64]:
-    """Numbers and booleans as float64, what is missing as NaN.
-
-    Raises:
-        InvalidInput: a value is no number, or too large for a double.
-    """
-    if isinstance(values, np.ndarray):
-        if values.dtype.kind in "fiub":
-            return values.astype(np.float64)
-    else:
-        try:
-            # array("d") takes numbers and booleans only, where numpy would also read "1.5"
-            return np.frombuffer(array("d", values), dtype=np.float64)
-        except (TypeError, OverflowError):
-            pass
-    return np.array([_number(value, row, locate, where) for row, value in enumerate(values)], dtype=np.float64)
 
 
 def refuse_large(values: NDArray[Any], limit: float, locate: Locate, where: str) -> None:
@@ -90,10 +76,10 @@ def _typed(column: Column, values: Values, locate: Locate, where: str) -> NDArra
             return _strings(values, locate, where)
         case "BOOL":
             return _booleans(values, locate, where)
-        case "INT64":
-            return _integers(values, locate, where)
+        case datatype if datatype in INTEGER_LIMITS:
+            return read_integers(values, datatype, locate, where, as_objects=column.missing is None)
         case _:
-            return numbers(values, locate, where)
+            return (read_numbers if column.literal else read_doubles)(values, locate, where)
 
 
 def _dates(column: Column, dates: Dates, values: Values, locate: Locate, where: str) -> Any:
@@ -107,30 +93,6 @@ def _refuse_missing(missing: NDArray[np.bool_], locate: Locate, where: str) -> N
     if missing.any():
         message = f"{where} must not be missing: the model was not trained to handle it"
         raise InvalidInput(message, field=locate(int(missing.argmax())))
-
-
-def _number(value: Any, row: int, locate: Locate, where: str) -> float:
-    if value is None:
-        return float("nan")
-    if not isinstance(value, bool | int | float):
-        raise InvalidInput(f"{where} takes numbers, this is {shorten(value)}", field=locate(row))
-    try:
-        return float(value)
-    except OverflowError:
-        raise InvalidInput(
-            f"{where} takes numbers that fit a double, this one is too large", field=locate(row)
-        ) from None
-
-
-def _integers(values: Values, locate: Locate, where: str) -> NDArray[Any]:
-    """int64, or float64 with NaN when some are missing."""
-    wide = numbers(values, locate, where)
-    missing = np.isnan(wide)
-    broken = ~missing & ((wide != np.floor(wide)) | (np.abs(wide) >= 2.0**63))
-    if broken.any():
-        row = int(broken.argmax())
-        raise InvalidInput(f"{where} takes integers, this is {wide[row]:g}", field=locate(row))
-    return wide if missing.any() else np.asarray(wide.astype(np.int64))
 
 
 def _booleans(values: Values, locate: Locate, where: str) -> NDArray[Any]:
@@ -155,21 +117,25 @@ def _strings(values: Values, locate: Locate, where: str) -> NDArray[np.object_]:
 
 
 def _scalars(values: Values, locate: Locate, where: str) -> NDArray[Any]:
-    """float64 where all are numbers, else objects as they come with NaN for what is missing."""
-    result = _as_objects(values)
-    for row, value in enumerate(result):
+    """What only the model's own code knows: numbers of their own type where all are such, else objects as they come.
+
+    What is missing is NaN.
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
+        return read_numbers(values, locate, where)
+    given = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    for row, value in enumerate(given):
         if value is not None and not isinstance(value, str | bool | int | float):
             raise InvalidInput(f"{where} takes one value, this is {shorten(value)}", field=locate(row))
-    if not any(isinstance(value, str | bool) for value in result):
-        return numbers(values, locate, where)
-    result[[value is None for value in result]] = float("nan")
-    return result
+        check_width(value, locate, row, where)
+    kinds = {type(value) for value in given if value is not None}
+    if str not in kinds and (bool not in kinds or kinds == {bool}):
+        return read_numbers(given, locate, where)
+    return objects_of(float("nan") if value is None else value for value in given)
 
 
 def _as_objects(values: Values) -> NDArray[np.object_]:
-    result = np.empty(len(values), dtype=object)
-    result[:] = values.tolist() if isinstance(values, np.ndarray) else values
-    return result
+    return objects_of(values.tolist() if isinstance(values, np.ndarray) else values)
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:

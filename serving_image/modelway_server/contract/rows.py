@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelway_server.contract.columns import Values, coerce, numbers
+from modelway_server.contract.columns import coerce
+from modelway_server.contract.numeric import Values, join_columns, read_doubles
 from modelway_server.contract.signature import Column, Dates, Form, Signature
 from modelway_server.contract.tensor_rows import arrays_of_columns, arrays_of_instances, arrays_of_tensors
 from modelway_server.errors import InvalidInput, MalformedRequest
@@ -173,7 +174,7 @@ def _matrix_tensor(signature: Signature, tensor: Tensor) -> Rows:
     def cell(row: int, column: int) -> str:
         return f"{tensor.field}.data[{row}][{column}]"
 
-    if signature.form is Form.MATRIX and tensor.values.dtype.kind in "fiub":
+    if signature.form is Form.MATRIX and signature.doubles and tensor.values.dtype.kind in "fiub":
         # bytes of a request cannot be written to, and some models' code insists that it could
         return _matrix(signature, tensor.values.astype(np.float64, copy=not tensor.values.flags.writeable), cell)
     for column in signature.columns:
@@ -208,9 +209,9 @@ def _array_instances(signature: Signature, instances: Sequence[list[Any]], membe
     def cell(row: int, column: int) -> str:
         return f"{member}[{row}][{column}]"
 
-    if signature.form is not Form.MATRIX:
+    if signature.form is not Form.MATRIX or not signature.doubles:
         return _rows_of_arrays(signature, list(zip(*instances, strict=True)), cell)
-    flat = numbers(list(chain.from_iterable(instances)), lambda index: cell(*divmod(index, width)), "this model")
+    flat = read_doubles(list(chain.from_iterable(instances)), lambda index: cell(*divmod(index, width)), "this model")
     return _matrix(signature, flat.reshape(-1, width), cell)
 
 
@@ -231,7 +232,7 @@ def _rows_of_columns(signature: Signature, columns: Mapping[str, Values], field:
 
 def _rows_of_arrays(signature: Signature, arrays: Sequence[Values], cell: Cell) -> Rows:
     """One array per column of the signature, all of one length."""
-    columns = signature.columns or tuple(Column(f"x{index}") for index in range(len(arrays)))
+    columns = signature.columns or tuple(Column(f"x{index}", literal=True) for index in range(len(arrays)))
     checked = {
         column.name: coerce(column, values, _in_column(cell, index), max_magnitude=signature.max_magnitude)
         for index, (column, values) in enumerate(zip(columns, arrays, strict=True))
@@ -243,13 +244,15 @@ def _rows_of_arrays(signature: Signature, arrays: Sequence[Values], cell: Cell) 
         import pandas as pd  # noqa: PLC0415  (0.4 s that only models with named columns need)
 
         # pandas would turn a None among strings into NaN
-        kept = {c.name: pd.Series(checked[c.name], dtype=object) for c in columns if c.missing is None}
+        kept = {c.name: pd.Series(checked[c.name], dtype=object) for c in columns if c.missing is None or c.objects}
         return Rows(pd.DataFrame(checked | kept, copy=False), count)
-    dtype = np.float64 if signature.form is Form.MATRIX else object
-    values = np.empty((count, len(checked)), dtype=dtype)
-    for index, (column, array) in enumerate(zip(columns, checked.values(), strict=True)):
+    if signature.form is Form.MATRIX:
         # a dropped column may hold anything, which an array of numbers cannot
-        values[:, index] = array if column.used or dtype is object else 0.0
+        used = [array if column.used else None for column, array in zip(columns, checked.values(), strict=True)]
+        return Rows(join_columns(used, count), count)
+    values = np.empty((count, len(checked)), dtype=object)
+    for index, array in enumerate(checked.values()):
+        values[:, index] = array
     return Rows(values, count)
 
 

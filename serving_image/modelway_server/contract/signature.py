@@ -16,7 +16,7 @@ class Form(Enum):
     """How the rows are handed to the model."""
 
     MATRIX = "matrix"
-    """A float64 array of [rows, width]."""
+    """An array of [rows, width]: float64 where all columns are doubles, else of the type that holds every value."""
     FRAME = "frame"
     """A pandas DataFrame with the training columns in their order."""
     OBJECTS = "objects"
@@ -46,13 +46,16 @@ class Column:
 
     Attributes:
         name: its name in the training data, or `x<position>` where that had none.
-        datatype: FP64 for numbers, INT64 or BOOL where categories are such, BYTES for strings.
+        datatype: FP64 for numbers; INT64, UINT64 or BOOL where the model is known to take such; BYTES for strings.
         nullable: whether the model accepts a missing value here.
         categories: the only values that the model accepts, or None when it takes any.
         used: False for a column that the model drops: it may be left out, and any value is fine.
         typed: False where the model's own code alone knows what the column holds: numbers, strings and booleans pass.
         missing: what the model was trained to see in place of a missing value: NaN, or None among objects.
         dates: set where the strings are dates, which the model takes as such.
+        literal: whether a number keeps the type that it is sent as (integer, boolean or float), which code of the
+            model's author or an encoder may look at; else it becomes float64.
+        objects: whether the training data held numbers or booleans as Python objects, from which encoders tell others.
     """
 
     name: str
@@ -63,6 +66,8 @@ class Column:
     typed: bool = True
     missing: float | None = float("nan")
     dates: Dates | None = None
+    literal: bool = False
+    objects: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,13 @@ class Signature:
     def restricted(self) -> tuple[int, ...]:
         """Positions of the columns that take known categories only."""
         return tuple(index for index, column in enumerate(self.columns) if column.categories is not None)
+
+    @cached_property
+    def doubles(self) -> bool:
+        """Whether the model takes float64 in every column, whatever type of number is sent."""
+        return bool(self.columns) and all(
+            column.datatype == "FP64" and column.typed and not column.literal for column in self.columns
+        )
 
     @property
     def per_column(self) -> bool:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelway_server.contract.numeric import exact_limit
 from modelway_server.contract.signature import Input
 from modelway_server.errors import InvalidInput, MalformedRequest
 from modelway_server.protocol.strict_json import json_type
-from modelway_server.protocol.tensors import NUMPY_TYPES, Tensor, parse_data
+from modelway_server.protocol.tensors import INTEGER_LIMITS, NUMPY_TYPES, Tensor, parse_data
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -104,10 +105,20 @@ def _cast(each: Input, values: NDArray[Any], field: str) -> NDArray[Any]:
         return values
     with np.errstate(over="ignore", invalid="ignore"):
         narrow = values.astype(wanted)
-    wrong = narrow != values if wanted.kind in "iu" else np.isinf(narrow) & ~np.isinf(values.astype(np.float64))
+    if wanted.kind not in "iu":
+        wrong = np.isinf(narrow) & ~np.isinf(values.astype(np.float64))
+    else:
+        wrong = _not_held(values, narrow, *INTEGER_LIMITS[each.datatype])
     if wrong.any():
         raise InvalidInput(f"{each.name!r} takes {each.datatype}, which cannot hold {values[wrong][0]}", field=field)
     return narrow
+
+
+def _not_held(values: NDArray[Any], narrow: NDArray[Any], smallest: int, largest: int) -> NDArray[np.bool_]:
+    """Which numbers are not the integers that they became, or may be others: a float tells some from their neighbours."""
+    if values.dtype.kind != "f":
+        return np.asarray((values < smallest) | (values > largest))
+    return np.asarray((narrow != values) | (np.abs(values) >= exact_limit(values.dtype)))
 
 
 def _of_one_length(arrays: Arrays, fields: Mapping[str, str]) -> Arrays:

@@ -62,7 +62,7 @@ def _before(estimator: Any, signature: Signature) -> tuple[Plan, Any, int]:
     try:
         plan_steps(plan, before, signature)
     except NotCovered:
-        if signature.form is not Form.MATRIX:
+        if signature.form is not Form.MATRIX or not signature.doubles:  # the graph would make doubles of integers
             raise
         return Plan(heads={}), estimator, len(signature.columns)
     return plan, last, int(getattr(last, "n_features_in_", len(signature.columns)))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from modelway_server.contract.rows import rows_of_instances
 from modelway_server.contract.signature import Column, Signature
 from modelway_server.errors import InputError, InvalidArtifact
-from modelway_server.protocol.tensors import datatype_of
+from modelway_server.protocol.tensors import INTEGER_LIMITS, datatype_of
 from modelway_server.runtimes.base import Runtime
 
 ROWS = 300
@@ -117,8 +117,10 @@ def _value(column: Column, hints: Sequence[Any], random: np.random.Generator) ->
             return hint if isinstance(hint, str) else WORDS[random.integers(len(WORDS))]
         case "BOOL":
             return bool(random.integers(2))
-        case "INT64":
-            return int(hint) if isinstance(hint, int | float) else int(random.integers(-5, 100))
+        case datatype if datatype in INTEGER_LIMITS:
+            smallest, largest = INTEGER_LIMITS[datatype]
+            drawn = int(hint) if isinstance(hint, int | float) else int(random.integers(-5, 100))
+            return min(max(drawn, smallest), largest)
         case _:
             return float(hint) if isinstance(hint, int | float) else _number(random)
 

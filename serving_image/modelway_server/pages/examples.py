@@ -51,7 +51,7 @@ def _datatype(column: Column, cell: Any) -> str:
     """Of the value, where only the model's own code knows the column's type."""
     if column.typed or cell is None:
         return column.datatype
-    return "BYTES" if isinstance(cell, str) else "BOOL" if isinstance(cell, bool) else "FP64"
+    return {str: "BYTES", bool: "BOOL", int: "INT64"}.get(type(cell), "FP64")
 
 
 def _tensor(name: str, shape: list[int], datatype: str, data: list[Any]) -> dict[str, Any]:

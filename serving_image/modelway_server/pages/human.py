@@ -21,6 +21,7 @@ from typing import Any, Final
 from modelway_server.contract.signature import Column, Dates, Form, Output
 from modelway_server.pages import examples
 from modelway_server.pages.subject import Subject
+from modelway_server.protocol.tensors import INTEGER_LIMITS
 
 MAX_LISTED: Final = 200
 """Columns and classes that the page shows; the metadata has all."""
@@ -28,7 +29,7 @@ MAX_WORDS: Final = 12
 """Categories that it shows of one column."""
 FALLBACK_BASE: Final = "http://127.0.0.1:8080"
 _HOST: Final = re.compile(rb"[A-Za-z0-9.-]{1,255}(:\d{1,5})?|\[[0-9a-f:]{2,45}\](:\d{1,5})?")
-_TYPES: Final = {"FP64": "number", "INT64": "integer", "BOOL": "true or false", "BYTES": "text"}
+_TYPES: Final = {"FP64": "number", "BOOL": "true or false", "BYTES": "text"} | dict.fromkeys(INTEGER_LIMITS, "integer")
 _ZONES: Final = {
     Dates.LOCAL: "date or time, without a zone",
     Dates.ZONED: "date or time, with a zone",

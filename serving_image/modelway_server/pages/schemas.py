@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from modelway_server.contract.signature import MAX_NAMES, Column, Dates, Form, Input, Output, Signature
 from modelway_server.protocol.rows import WORDS, name_of
-from modelway_server.protocol.tensors import DATATYPES, MAX_RANK
+from modelway_server.protocol.tensors import DATATYPES, INTEGER_LIMITS, MAX_INTEGER, MAX_RANK, MIN_INTEGER
 
 Schema = dict[str, Any]
 
-_INTEGER_LIMIT: Final = 2**53
-"""Integers up to here are the same number for every JSON parser."""
+_LITERAL: Final[Schema] = {"minimum": MIN_INTEGER, "maximum": MAX_INTEGER}
+"""Bounds where an integer stays one: a schema cannot say that a float may be larger."""
 _DATE: Final = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?$"
 _ZONES: Final = {Dates.LOCAL: "without a zone", Dates.ZONED: "with a zone", Dates.EITHER: "with a zone or without"}
 
@@ -92,7 +92,7 @@ def column(column: Column, max_magnitude: float | None) -> Schema:
         return {"description": "The model drops this column."}
     if column.categories is not None and len(column.categories) <= MAX_NAMES and column.dates is None:
         known = sorted(column.categories, key=lambda value: (str(type(value)), value))
-        if column.datatype in {"FP64", "INT64"}:
+        if column.datatype == "FP64" or column.datatype in INTEGER_LIMITS:
             known += [bool(value) for value in known if value in {0, 1}]  # which count as numbers
         return {"enum": [*known, None] if column.nullable else known}
     schema = _typed(column, max_magnitude)
@@ -129,15 +129,17 @@ def _typed(column: Column, max_magnitude: float | None) -> Schema:
         words = f"A date or a time as ISO 8601, {_ZONES[column.dates]}."
         return {"type": "string", "pattern": _DATE, "description": words}
     if not column.typed:
-        return {"type": ["number", "string", "boolean"]}
+        return {"type": ["number", "string", "boolean"]} | _LITERAL
     match column.datatype:
         case "BYTES":
             return {"type": "string"}
         case "BOOL":
             return {"type": "boolean"}
-        case "INT64":
-            return {"type": ["integer", "boolean"], "minimum": -_INTEGER_LIMIT, "maximum": _INTEGER_LIMIT}
+        case datatype if datatype in INTEGER_LIMITS:
+            smallest, largest = INTEGER_LIMITS[datatype]
+            return {"type": ["integer", "boolean"], "minimum": smallest, "maximum": largest}
     bounds = {} if max_magnitude is None else {"minimum": -max_magnitude, "maximum": max_magnitude}
+    bounds = _LITERAL if column.literal else bounds
     return {"type": ["number", "boolean"]} | bounds
 
 

@@ -1,15 +1,21 @@
 """JSON as the protocols mean it: strict on the way in, always valid on the way out.
 
-NaN, Infinity, numbers that overflow a double, lone surrogates, trailing text and nesting beyond 1,024 levels are
+Integers of any length stay integers. NaN, Infinity, numbers that overflow a double, lone surrogates, trailing text and nesting beyond 1,024 levels are
 refused. Of members with the same name the last one counts, as in most parsers (RFC 8259, section 4). NaN and infinity
 in answers become null.
 """
 
+import json
 from typing import Any
 
 import orjson
 
 from modelway_server.errors import MalformedRequest
+
+_LONG = b"0" * 20
+_LONG_BELOW_ZERO = b"-" + b"0" * 19
+"""As many digits as 2**64 has, and -2**63."""
+_DIGITS = bytes(ord("0") if chr(value) in "0123456789" else value for value in range(256))
 
 _TYPE_NAMES: dict[type, str] = {str: "a string", list: "an array", dict: "an object"}
 
@@ -28,9 +34,20 @@ def parse_object(body: bytes) -> dict[str, Any]:
             if body
             else "the body is empty; send a JSON object"
         ) from error
+    digits = body.translate(_DIGITS)
+    if _LONG in digits or _LONG_BELOW_ZERO in digits:
+        document = _with_long_integers(body, document)
     if not isinstance(document, dict):
         raise MalformedRequest(f"the body must be a JSON object, it is {json_type(document)}")
     return document
+
+
+def _with_long_integers(body: bytes, document: Any) -> Any:
+    """The document with integers of more than 64 bits as such; orjson makes floats of them."""
+    try:
+        return json.loads(body)
+    except RecursionError:  # it goes less deep than orjson, and deeper than any message does
+        return document
 
 
 def dumps(document: Any) -> bytes:

@@ -5,6 +5,7 @@ missing value, in any datatype.
 """
 
 import math
+import sys
 from array import array
 from collections.abc import Callable
 from itertools import chain
@@ -35,7 +36,7 @@ NUMPY_TYPES: Final[dict[str, type[np.generic]]] = {
     "FP64": np.float64,
 }
 DATATYPES: Final = (*NUMPY_TYPES, "BYTES")
-_LIMITS: Final = {
+INTEGER_LIMITS: Final = {
     f"{sign}INT{bits}": (0, 2**bits - 1) if sign else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     for bits in (8, 16, 32, 64)
     for sign in ("", "U")
@@ -47,7 +48,9 @@ _TYPECODES: Final[dict[str, tuple[str, type[np.generic]]]] = {
     "FP64": ("d", np.float64),
     "UINT64": ("Q", np.uint64),
 }
-_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**64 - 1
+MIN_INTEGER: Final = -(2**63)
+MAX_INTEGER: Final = 2**64 - 1
+"""Of 64 bits, signed or unsigned."""
 _NAMES: Final = {np.dtype(scalar): name for name, scalar in NUMPY_TYPES.items()}
 
 Locate = Callable[[int], str]
@@ -58,8 +61,8 @@ class Tensor(NamedTuple):
     """One named tensor of a request.
 
     Attributes:
-        values: of `shape`; numbers in their own dtype (float64 with NaN where integers are missing), strings and
-            booleans with missing values as objects with None.
+        values: of `shape`; numbers in their own dtype, strings and booleans with missing values as objects with None.
+            Integers of which some are missing are float64 with NaN, or objects with None where that would change one.
         field: where it stands in the request.
         content_type: what its strings mean, when the request says so: `datetime` for dates.
     """
@@ -187,10 +190,11 @@ def _parse_values(flat: list[Any], datatype: str, locate: Locate, *, booleans: b
         return values if None in flat else values.astype(np.bool_)
     # array() takes true as 1
     quick = None if booleans and bool in set(map(type, flat)) else _quick_numbers(flat, datatype)
-    values = _numbers(flat, datatype, locate) if quick is None else quick
-    if quick is None and datatype in _LIMITS and np.isnan(values).any():
-        return values  # integers with missing ones among them
-    return _narrow(values, datatype, locate)
+    if quick is not None:
+        return _narrow(quick, datatype, locate)
+    if datatype in INTEGER_LIMITS:
+        return _integers(flat, datatype, locate)
+    return _narrow(_doubles(flat, datatype, locate), datatype, locate)
 
 
 def _quick_numbers(flat: list[Any], datatype: str) -> NDArray[Any] | None:
@@ -205,26 +209,35 @@ def _quick_numbers(flat: list[Any], datatype: str) -> NDArray[Any] | None:
         return None
 
 
-def _numbers(flat: list[Any], datatype: str, locate: Locate) -> NDArray[Any]:
-    """Numbers one by one, null as NaN: the slow path, which names the value at fault."""
-    kinds = {int} if datatype in _LIMITS else {int, float}
+def _integers(flat: list[Any], datatype: str, locate: Locate) -> NDArray[Any]:
+    """Integers one by one, some of them missing: the slow path, which names the value at fault."""
+    smallest, largest = INTEGER_LIMITS[datatype]
     for index, value in enumerate(flat):
-        if value is not None and type(value) not in kinds:
+        if value is not None and type(value) is not int:
             raise MalformedRequest(f"{datatype} data holds {shorten(value)}", field=locate(index))
-        if type(value) is int and not _MIN_INTEGER <= value <= _MAX_INTEGER:
+        if value is not None and not smallest <= value <= largest:
+            raise MalformedRequest(f"{value} does not fit {datatype}", field=locate(index))
+    if all(value is None or float(value) == value for value in flat):
+        return np.array(flat, dtype=np.float64)  # None becomes NaN
+    return _filled(flat)
+
+
+def _doubles(flat: list[Any], datatype: str, locate: Locate) -> NDArray[Any]:
+    """Numbers one by one, null as NaN."""
+    for index, value in enumerate(flat):
+        if value is not None and type(value) not in {int, float}:
+            raise MalformedRequest(f"{datatype} data holds {shorten(value)}", field=locate(index))
+        if type(value) is int and value.bit_length() > sys.float_info.max_exp:
             raise MalformedRequest(f"the number does not fit {datatype}", field=locate(index))
-    if datatype in _LIMITS and None not in flat:
-        values = _quick_numbers(flat, "UINT64" if max(flat, default=0) >= 2**63 else "INT64")
-        return np.array(flat, dtype=np.float64) if values is None else values
-    return np.array(flat, dtype=np.float64)  # None becomes NaN
+    return np.array(flat, dtype=np.float64)
 
 
 def _narrow(wide: NDArray[Any], datatype: str, locate: Locate) -> NDArray[Any]:
     """The values in the datatype's own width."""
     if wide.dtype == NUMPY_TYPES[datatype]:
         return wide  # JSON has no infinity
-    if datatype in _LIMITS:
-        smallest, largest = _LIMITS[datatype]
+    if datatype in INTEGER_LIMITS:
+        smallest, largest = INTEGER_LIMITS[datatype]
         outside = (wide < smallest) | (wide > largest)
         narrow = wide if outside.any() else wide.astype(NUMPY_TYPES[datatype])
     else:
@@ -241,6 +254,10 @@ def _objects(flat: list[Any], kind: type, datatype: str, locate: Locate) -> NDAr
     for index, value in enumerate(flat):
         if type(value) is not kind and value is not None:
             raise MalformedRequest(f"{datatype} data holds {shorten(value)}", field=locate(index))
+    return _filled(flat)
+
+
+def _filled(flat: list[Any]) -> NDArray[np.object_]:
     values = np.empty(len(flat), dtype=object)
     values[:] = flat
     return values

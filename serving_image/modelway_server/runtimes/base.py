@@ -1,11 +1,12 @@
 """What every model format gives the data plane."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
 from modelway_server.contract.rows import Rows
-from modelway_server.contract.signature import Signature
+from modelway_server.contract.signature import Column, Signature
 
 
 class Runtime(Protocol):
@@ -53,6 +54,14 @@ class Restorable(Protocol):
 
     def restore(self, signature: Signature, methods: tuple[str, ...], example: Rows) -> None:
         """Take over what `warm_up` of another process learned; the next `warm_up` only calls each method once."""
+
+
+@runtime_checkable
+class Declarable(Protocol):
+    """A runtime that an artifact may tell the types of columns which the model itself does not know."""
+
+    def declare(self, columns: Sequence[Column]) -> None:
+        """Take the columns' types from what stands beside the model; before `warm_up`."""
 
 
 @runtime_checkable

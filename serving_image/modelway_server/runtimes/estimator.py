@@ -3,7 +3,7 @@
 import gc
 import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from modelway_server.contract.rows import Rows
-from modelway_server.contract.signature import Form, Output, Signature
+from modelway_server.contract.signature import Column, Form, Output, Signature
 from modelway_server.errors import (
     InvalidArtifact,
     InvalidInput,
@@ -25,6 +25,7 @@ from modelway_server.errors import (
     WarmupFailed,
     describe,
 )
+from modelway_server.runtimes.declared import declare
 from modelway_server.runtimes.introspection import Blueprint, inspect
 from modelway_server.runtimes.labels import name_labels
 from modelway_server.runtimes.outputs import describe_outputs, name_outputs, settle
@@ -86,6 +87,11 @@ class EstimatorRuntime:
                 self._call_methods()
             else:
                 self._try_methods(getattr(self.estimator, self.methods[0]))
+
+    def declare(self, columns: Sequence[Column]) -> None:
+        """Take the types of columns that the model itself does not know from what stands beside it."""
+        self._blueprint = declare(self._blueprint, columns)
+        self.signature = self._blueprint.signature
 
     def restore(self, signature: Signature, methods: tuple[str, ...], example: Rows) -> None:
         """Take over what `warm_up` of another process learned; the next `warm_up` only calls each method once."""

@@ -17,7 +17,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from modelway_server.contract.signature import Column, Dates, Form, Signature
-from modelway_server.protocol.tensors import datatype_of
+from modelway_server.protocol.tensors import INTEGER_LIMITS, datatype_of
+from modelway_server.runtimes.number_types import sees_number_types
 from modelway_server.runtimes.parts import parts
 from modelway_server.runtimes.unservable import check_rows
 
@@ -32,6 +33,8 @@ _DELEGATES = (
     "estimator",
 )
 """Attributes that hold the estimator to which a fitted meta-estimator hands its rows."""
+_DATATYPES = {"b": "BOOL", "i": "INT64", "u": "INT64", "f": "FP64"}
+"""Of a column, by the kind of its categories."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,21 @@ def inspect(estimator: Any) -> Blueprint:
     findings = _refine(estimator, tuple(Finding(Column(name)) for name in names))
     if not named:  # without names it was trained on an array: of numbers, unless it has learned strings
         findings = tuple(replace(finding, column=replace(finding.column, typed=True)) for finding in findings)
+    if sees_number_types(estimator) or (not named and any(map(_of_integers, findings))):
+        findings = tuple(map(_literal, findings))
     columns = tuple(finding.column for finding in findings)
     return Blueprint(Signature(_form(estimator, columns, named=named), columns, named), findings)
+
+
+def _of_integers(finding: Finding) -> bool:
+    """Whether it is a column of an array of integers, and so are those beside it."""
+    return finding.column.datatype in INTEGER_LIMITS
+
+
+def _literal(finding: Finding) -> Finding:
+    """A column of numbers whose type only the request knows, where nothing was learned of its values."""
+    known = finding.column.datatype != "FP64" or finding.example is not None
+    return finding if known else replace(finding, column=replace(finding.column, literal=True))
 
 
 def _names(estimator: Any) -> tuple[list[str], bool]:
@@ -206,14 +222,15 @@ def _categorical(finding: Finding, categories: Any, *, strict: bool) -> Finding:
     finding = replace(finding, group="may be missing" if len(known) < len(categories) else "")
     if categories.dtype.kind == "M" or (known and all(isinstance(value, datetime) for value in known)):
         return _dated(finding, categories)
-    datatype = {"b": "BOOL", "i": "INT64", "u": "INT64", "f": "FP64"}.get(categories.dtype.kind) or _object_datatype(
-        known
-    )
+    datatype = _DATATYPES.get(categories.dtype.kind) or _object_datatype(known)
+    if categories.dtype == np.uint64:
+        datatype = "UINT64"
     column = replace(
         finding.column,
         datatype=datatype,
         categories=frozenset(known) if strict else None,
         missing=None if any(value is None for value in categories.tolist()) else finding.column.missing,
+        objects=categories.dtype.kind == "O" and datatype != "BYTES",
     )
     return replace(finding, column=column, example=known[0] if known else None)
 
@@ -229,6 +246,8 @@ def _dated(finding: Finding, categories: Any) -> Finding:
 
 def _object_datatype(known: list[Any]) -> str:
     kinds = set(map(type, known))
+    if kinds == {int}:
+        return "UINT64" if min(known) >= 0 and max(known) > INTEGER_LIMITS["INT64"][1] else "INT64"
     return "BYTES" if len(kinds) != 1 else datatype_of(np.asarray(known[:1]).dtype)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from modelway_server.contract.signature import Column, Form, Signature
+from modelway_server.contract.signature import Column, Dates, Form, Signature
 from modelway_server.errors import (
     InvalidArtifact,
     LoadFailed,
@@ -27,7 +27,7 @@ from modelway_server.errors import (
     UnsupportedModel,
     WarmupFailed,
 )
-from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.base import Declarable, Runtime
 from modelway_server.runtimes.formats import Options, load_runtime
 from modelway_server.runtimes.trust import trust
 
@@ -47,11 +47,13 @@ _BY_MLFLOW = "mlflow.pyfunc.load_model"
 _DATATYPES = {
     "string": "BYTES",
     "boolean": "BOOL",
-    "long": "FP64",
-    "integer": "FP64",
+    "long": "INT64",
+    "integer": "INT32",
     "double": "FP64",
     "float": "FP64",
+    "datetime": "BYTES",
 }
+"""Of the types of a signature's columns; `binary` and what is no scalar has none."""
 
 
 def load(path: Path, options: Options) -> Runtime:
@@ -72,7 +74,10 @@ def load(path: Path, options: Options) -> Runtime:
         runtime = load_runtime(inner, format="auto", method=options.method, trusted_types=options.trusted_types)
     except (LoadFailed, InvalidArtifact, MissingModule) as failure:
         raise _of_versions(failure, library, saved_with) from failure
-    return _Described(runtime, _columns(document), library, saved_with, str(document.get("mlflow_version") or ""))
+    columns = _columns(document)
+    if isinstance(runtime, Declarable):
+        runtime.declare(columns)
+    return _Described(runtime, columns, library, saved_with, str(document.get("mlflow_version") or ""))
 
 
 class _Described:
@@ -182,6 +187,7 @@ def _by_mlflow(path: Path, document: Mapping[str, Any], options: Options) -> Run
     from modelway_server.runtimes.estimator import EstimatorRuntime  # noqa: PLC0415  (scikit-learn)
 
     runtime = EstimatorRuntime(_Python(pyfunc.load_model(str(path)), columns), ("predict",), None)
+    runtime.declare(columns)
     runtime.platform = "mlflow"
     runtime.description |= {"estimator": str(document["flavors"]["python_function"].get("loader_module", "python"))}
     return runtime
@@ -221,9 +227,16 @@ def _columns(document: Mapping[str, Any]) -> tuple[Column, ...]:
     told = signature.get("inputs") if isinstance(signature, dict) else None
     try:
         entries = json.loads(told) if isinstance(told, str) else []
-        return tuple(Column(entry["name"], _DATATYPES.get(entry["type"], "BYTES")) for entry in entries)
+        return tuple(map(_column, entries))
     except (ValueError, KeyError, TypeError):
         return ()
+
+
+def _column(entry: Mapping[str, Any]) -> Column:
+    told = entry["type"]
+    if told not in _DATATYPES:
+        return Column(entry["name"], "BYTES", typed=False)
+    return Column(entry["name"], _DATATYPES[told], dates=Dates.LOCAL if told == "datetime" else None)
 
 
 def _named(signature: Signature, columns: tuple[Column, ...]) -> Signature:

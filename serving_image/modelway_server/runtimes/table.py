@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Column, Form, Output, Signature
 from modelway_server.errors import InvalidInput, PredictionFailed, UnsupportedModel, WarmupFailed
+from modelway_server.protocol.tensors import INTEGER_LIMITS
 from modelway_server.runtimes.outputs import describe_outputs, name_outputs
 
 _LOGGER = logging.getLogger(__name__)
@@ -189,6 +190,8 @@ def _datatype(categories: Sequence[Any] | None) -> str:
     if categories is None:
         return "FP64"
     kinds = set(map(type, categories))
+    if kinds == {int} and max(categories) > INTEGER_LIMITS["INT64"][1]:
+        return "UINT64"
     return "BYTES" if str in kinds else "BOOL" if kinds == {bool} else "INT64" if kinds <= {int} else "FP64"
 
 

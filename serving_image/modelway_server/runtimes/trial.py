@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from modelway_server.contract.rows import rows_of_instances
-from modelway_server.contract.signature import Dates, Form, Signature
-from modelway_server.runtimes.introspection import Blueprint
+from modelway_server.contract.signature import Column, Dates, Form, Signature
+from modelway_server.runtimes.introspection import Blueprint, Finding
 
 CANDIDATES = (0.0, 1.0, 0.5, -1.0)
+WHOLE = (1, 0)
+"""Integers, for code that takes no others, as that which looks a row up by its number."""
 Guess = tuple[Any, Dates | None]
 """A value for a column of unknown type, and the dates that it is one of, if it is."""
 GUESSES: tuple[Guess, ...] = (
@@ -49,7 +51,7 @@ def find_row(blueprint: Blueprint, call: Call) -> tuple[Blueprint, Any]:
         except Exception as error:  # noqa: BLE001  (a model may raise anything)
             first = first or error
         else:
-            return guessed, row
+            return _with_integers(guessed, values, call), row
     assert first is not None
     raise first
 
@@ -71,17 +73,47 @@ def _candidates(blueprint: Blueprint) -> Iterator[tuple[Blueprint, list[Any]]]:
     if blueprint.signature.form is Form.TEXT:
         yield blueprint, ["a few words of text"]
         return
-    for number in CANDIDATES:
+    columns = blueprint.signature.columns
+    for number in (*CANDIDATES, *(WHOLE if not columns or any(map(_sees_type, columns)) else ())):
         yield blueprint, _values(blueprint, number) or [number]
     untyped = [index for index, finding in enumerate(blueprint.findings) if not finding.column.typed]
     mixtures = product(GUESSES, repeat=min(len(untyped), MAX_UNTYPED))
-    for mixture in islice(sorted(mixtures, key=_unlikeliness), 1, MAX_MIXTURES):
+    likely = list(islice(sorted(mixtures, key=_unlikeliness), 1, MAX_MIXTURES))
+    for number, mixture in product((CANDIDATES[1], WHOLE[0]), likely):
         guessed = _guess(blueprint, dict(zip(untyped, mixture, strict=False)))
-        yield guessed, _values(guessed, CANDIDATES[1])
+        yield guessed, _values(guessed, number)
 
 
 def _unlikeliness(mixture: tuple[Guess, ...]) -> int:
     return sum(dates is not None for _, dates in mixture)
+
+
+def _sees_type(column: Column) -> bool:
+    return column.literal or not column.typed
+
+
+def _with_integers(blueprint: Blueprint, values: list[Any], call: Call) -> Blueprint:
+    """The blueprint of a row that is answered, with those columns as integers that take no other number.
+
+    Args:
+        blueprint: what is thought of the columns.
+        values: of the row.
+        call: the model's method.
+    """
+    findings = list(blueprint.findings)
+    for index, finding in enumerate(findings):
+        if type(values[index]) is not int or not _sees_type(finding.column):
+            continue
+        as_float = [float(value) if place == index else value for place, value in enumerate(values)]
+        if not _answers(blueprint, call, as_float):
+            column = replace(finding.column, datatype="INT64", typed=True, literal=False)
+            findings[index] = replace(finding, example=values[index], column=column)
+    return _with_findings(blueprint, findings)
+
+
+def _with_findings(blueprint: Blueprint, findings: list[Finding]) -> Blueprint:
+    columns = tuple(finding.column for finding in findings)
+    return Blueprint(replace(blueprint.signature, columns=columns), tuple(findings))
 
 
 def _guess(blueprint: Blueprint, guesses: Mapping[int, Guess]) -> Blueprint:
@@ -92,8 +124,7 @@ def _guess(blueprint: Blueprint, guesses: Mapping[int, Guess]) -> Blueprint:
             known = findings[index]
             column = replace(known.column, datatype="BYTES", dates=dates, typed=dates is not None)
             findings[index] = replace(known, example=example, column=column)
-    columns = tuple(finding.column for finding in findings)
-    return Blueprint(replace(blueprint.signature, columns=columns), tuple(findings))
+    return _with_findings(blueprint, findings)
 
 
 def _values(blueprint: Blueprint, number: float) -> list[Any]:
