@@ -1,6 +1,6 @@
 """What a model takes and gives, as a value: the rows are checked against it and clients read it in the metadata."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -49,6 +49,7 @@ class Column:
         datatype: FP64 for numbers; INT64, UINT64 or BOOL where the model is known to take such; BYTES for strings.
         nullable: whether the model accepts a missing value here.
         categories: the only values that the model accepts, or None when it takes any.
+        known: values that the model has learned, where it takes others too and answers for them as for none of these.
         used: False for a column that the model drops: it may be left out, and any value is fine.
         typed: False where the model's own code alone knows what the column holds: numbers, strings and booleans pass.
         missing: what the model was trained to see in place of a missing value: NaN, or None among objects.
@@ -68,6 +69,7 @@ class Column:
     dates: Dates | None = None
     literal: bool = False
     objects: bool = False
+    known: frozenset[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +159,7 @@ class Signature:
         used = [column for column in self.columns if column.used]
         if self.per_column:
             return [_tensor(column.name, column.datatype, (ROWS, 1), _told_of(column)) for column in used]
-        told = [_told_of(column) for column in used]
-        parameters = told[0] if told and all(other == told[0] for other in told) else {}
+        parameters = _told_of_all(used)
         if self.named and len(self.columns) <= MAX_NAMES:
             parameters = {"columns": [column.name for column in self.columns], **parameters}
         datatype = used[0].datatype if used else "FP64"
@@ -185,9 +186,32 @@ def _told_of(column: Column) -> dict[str, Any]:
         parameters |= {"content_type": "datetime", "time_zone": column.dates.value}
     if column.nullable:
         parameters["nullable"] = True
-    if column.categories is not None and len(column.categories) <= MAX_NAMES:
-        parameters["categories"] = sorted(column.categories, key=lambda value: (str(type(value)), value))
+    for told, values in (("categories", column.categories), ("known_categories", column.known)):
+        if values is not None and len(values) <= MAX_NAMES:
+            parameters[told] = in_order(values)
     return parameters
+
+
+def _told_of_all(columns: Sequence[Column]) -> dict[str, Any]:
+    """What a client may know of several columns of one tensor: what is true of each, and else the categories by name."""
+    told = [_told_of(column) for column in columns]
+    common = {
+        key: value for key, value in (told[0] if told else {}).items() if all(each.get(key) == value for each in told)
+    }
+    for key in ("categories", "known_categories"):
+        differing = {
+            column.name: each[key]
+            for column, each in zip(columns, told, strict=True)
+            if key in each and key not in common
+        }
+        if differing and sum(map(len, differing.values())) <= MAX_NAMES:
+            common[f"{key}_by_column"] = differing
+    return common
+
+
+def in_order(categories: frozenset[Any]) -> list[Any]:
+    """Categories in the order in which they are listed."""
+    return sorted(categories, key=lambda value: (str(type(value)), value))
 
 
 def _names_of(output: Output) -> dict[str, Any]:

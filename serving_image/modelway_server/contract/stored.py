@@ -11,6 +11,9 @@ import numpy as np
 
 from modelway_server.contract.signature import Column, Dates, Form, Input, Output, Signature
 
+_SETS = {"categories", "known"}
+"""What is a set in a column, and an array in the document."""
+
 
 def document_of(signature: Signature) -> dict[str, Any]:
     """The signature as values that `json.dumps` takes; what has its default is left out of the columns."""
@@ -50,8 +53,8 @@ def _column_document(column: Column) -> dict[str, Any]:
         if (value := getattr(column, field.name)) == value and value != getattr(default, field.name)
     }
     document = {"name": column.name, **told}
-    if column.categories is not None:
-        document["categories"] = [_scalar(value) for value in column.categories]
+    for name in _SETS & told.keys():
+        document[name] = [_scalar(value) for value in told[name]]
     if column.dates is not None:
         document["dates"] = column.dates.value
     return document
@@ -59,8 +62,8 @@ def _column_document(column: Column) -> dict[str, Any]:
 
 def _column(document: dict[str, Any]) -> Column:
     told = dict(document)
-    if "categories" in told:
-        told["categories"] = frozenset(told["categories"])
+    for name in _SETS & told.keys():
+        told[name] = frozenset(told[name])
     if "dates" in told:
         told["dates"] = Dates(told["dates"])
     return Column(**told)

@@ -18,7 +18,7 @@ from pprint import pformat
 from string import Template
 from typing import Any, Final
 
-from modelway_server.contract.signature import Column, Dates, Form, Output
+from modelway_server.contract.signature import Column, Dates, Form, Output, in_order
 from modelway_server.pages import examples
 from modelway_server.pages.subject import Subject
 from modelway_server.protocol.tensors import INTEGER_LIMITS
@@ -218,10 +218,11 @@ def _missing(column: Column) -> str:
 
 
 def _categories(column: Column) -> str:
-    if column.categories is None:
-        return "any"
-    known = sorted(column.categories, key=lambda value: (str(type(value)), value))
-    return _words(known)
+    if column.categories is not None:
+        return _words(in_order(column.categories))
+    if column.known is not None:
+        return f"{_words(in_order(column.known))}; any other is answered as unknown"
+    return "any"
 
 
 def _words(values: Iterable[Any]) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from modelway_server.contract.signature import MAX_NAMES, Column, Dates, Form, Input, Output, Signature
+from modelway_server.contract.signature import MAX_NAMES, Column, Dates, Form, Input, Output, Signature, in_order
 from modelway_server.protocol.rows import WORDS, name_of
 from modelway_server.protocol.tensors import DATATYPES, INTEGER_LIMITS, MAX_INTEGER, MAX_RANK, MIN_INTEGER
 
@@ -11,6 +11,8 @@ Schema = dict[str, Any]
 
 _LITERAL: Final[Schema] = {"minimum": MIN_INTEGER, "maximum": MAX_INTEGER}
 """Bounds where an integer stays one: a schema cannot say that a float may be larger."""
+MAX_EXAMPLES: Final = 50
+"""Known categories that the schema of a column shows."""
 _DATE: Final = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?$"
 _ZONES: Final = {Dates.LOCAL: "without a zone", Dates.ZONED: "with a zone", Dates.EITHER: "with a zone or without"}
 
@@ -91,11 +93,14 @@ def column(column: Column, max_magnitude: float | None) -> Schema:
     if not column.used:
         return {"description": "The model drops this column."}
     if column.categories is not None and len(column.categories) <= MAX_NAMES and column.dates is None:
-        known = sorted(column.categories, key=lambda value: (str(type(value)), value))
+        known = in_order(column.categories)
         if column.datatype == "FP64" or column.datatype in INTEGER_LIMITS:
             known += [bool(value) for value in known if value in {0, 1}]  # which count as numbers
         return {"enum": [*known, None] if column.nullable else known}
     schema = _typed(column, max_magnitude)
+    if column.known:
+        known = in_order(column.known)[:MAX_EXAMPLES]
+        schema |= {"examples": known, "description": "A value that the model has not learned is answered as unknown."}
     if column.nullable:
         kinds = schema["type"]
         schema["type"] = [*([kinds] if isinstance(kinds, str) else kinds), "null"]

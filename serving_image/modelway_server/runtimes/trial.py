@@ -4,7 +4,7 @@ A model is called at most a few times per group of columns, on one row each. All
 same; several candidates are tried, since a logarithm refuses 0 and a probability refuses 2.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice, product
 from typing import Any
@@ -30,6 +30,8 @@ MAX_UNTYPED = 6
 """Columns of unknown type for which mixtures of guesses are tried; those beyond are taken for numbers."""
 MAX_MIXTURES = 500
 """Mixtures that are tried, those with the fewest dates first: of 6 columns every one with a single date."""
+MAX_GROUPS = 500
+"""Groups of columns that are tried without their values, one after another; where there are more, none may be missing."""
 HUGE = 1e300
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -145,10 +147,10 @@ def _nullable(blueprint: Blueprint, call: Call) -> set[int]:
     everything = set(range(len(blueprint.findings)))
     if _answers(blueprint, call, _without(blueprint, everything)):
         return everything
-    groups: dict[str, set[int]] = {}
+    groups: dict[Hashable, set[int]] = {}
     for index, finding in enumerate(blueprint.findings):
         groups.setdefault(finding.group, set()).add(index)
-    if len(groups) == 1:
+    if not 1 < len(groups) <= MAX_GROUPS:
         return set()
     return {
         index
