@@ -162,7 +162,7 @@ class DataPlane:
         Raises:
             InputError: the request is at fault; the field is named.
         """
-        request = v1.decode_request(body)
+        request = v1.decode_request(body, long_integers=self.runtime.signature.literal)
         rows_asked = self._rows(request.rows, request.columns, request.member)
         return self._predictions(rows_asked, request.method, "parameters", classes=request.classes)
 
@@ -172,7 +172,7 @@ class DataPlane:
         Raises:
             InputError: the request is at fault; the field is named.
         """
-        return self._invocation(mlflow.decode_json(body))
+        return self._invocation(mlflow.decode_json(body, long_integers=self.runtime.signature.literal))
 
     def read_csv(self, body: bytes) -> Query:
         """Read a request of MLflow's scoring protocol in CSV.
@@ -188,7 +188,8 @@ class DataPlane:
         Raises:
             InputError: the request is at fault; the field is named.
         """
-        rows_asked = rows_of_instances(self.runtime.signature, rows.decode_request(body), "rows")
+        signature = self.runtime.signature
+        rows_asked = rows_of_instances(signature, rows.decode_request(body, long_integers=signature.literal), "rows")
         methods = rows.methods_to_ask(self.runtime.methods)
 
         def encode(outputs: Arrays) -> Body:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from modelway_server.contract.stacking import kind_of, stack
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.errors import InputError
+from modelway_server.protocol.tensors import NUMPY_TYPES
 from modelway_server.runtimes import load_runtime
 from support import graphs
 from support.mlflow_models import folder
@@ -125,29 +127,26 @@ def test_mixed_literals_are_what_pandas_makes_of_them(protocol: str, values: lis
 
 @pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 10**30])
 @pytest.mark.parametrize("protocol", [name for name in JSON if name != "v2 json"])
-def test_an_integer_of_more_than_64_bits_is_refused_by_name(protocol: str, value: int) -> None:
+def test_an_integer_beyond_64_bits_is_refused_by_name(protocol: str, value: int) -> None:
     with pytest.raises(InputError, match="64 bits") as refused:
         answers(ECHO, protocol, {"x": Sent("", [value])})
     assert "x" in str(refused.value.field)
 
 
-def encoder(values: list[Any], dtype: Any) -> tuple[Any, DataPlane]:
-    model = OrdinalEncoder().fit(pd.DataFrame({"x": np.array(values, dtype=dtype)}))
+CATEGORIES: dict[str, list[Any]] = {"INT64": SIGNED, "UINT64": UNSIGNED, "BOOL": [False, True], "FP64": DOUBLES}
+
+
+@cache
+def encoder(datatype: str) -> tuple[Any, DataPlane]:
+    known = np.array(CATEGORIES[datatype], dtype=NUMPY_TYPES[datatype])
+    model = OrdinalEncoder().fit(pd.DataFrame({"x": known}))
     return model, plane(model)
 
 
-ENCODERS: dict[str, tuple[list[Any], Any, DataPlane]] = {
-    "INT64": (SIGNED, *encoder(SIGNED, np.int64)),
-    "UINT64": (UNSIGNED, *encoder(UNSIGNED, np.uint64)),
-    "BOOL": ([False, True], *encoder([False, True], np.bool_)),
-    "FP64": (DOUBLES, *encoder(DOUBLES, np.float64)),
-}
-
-
 @pytest.mark.parametrize("protocol", ALL)
-@pytest.mark.parametrize("datatype", ENCODERS)
+@pytest.mark.parametrize("datatype", CATEGORIES)
 def test_an_encoder_tells_a_category_from_its_neighbour(protocol: str, datatype: str) -> None:
-    known, model, server = ENCODERS[datatype]
+    known, (model, server) = CATEGORIES[datatype], encoder(datatype)
     assert server.runtime.signature.columns[0].datatype == datatype
     expected = model.transform(pd.DataFrame({"x": known})).tolist()
     assert answers(server, protocol, {"x": Sent(datatype, known)}) == expected
@@ -257,6 +256,9 @@ def test_a_graph_gets_the_integers_that_were_sent(tmp_path: Path, datatype: str,
         query = send(server, {name: Sent(datatype, values) for name in names})
         found = outputs(server, query)
         assert {name: array.tolist() for name, array in found.items()} == {f"{n}_out": values for n in names}, protocol
+    for protocol in ("v2 json", "v1 rows", "rows"):
+        body = server.answer(ALL[protocol](server, {name: Sent(datatype, values) for name in names})).content
+        assert all(str(value).encode() in body for value in values), body
     for wrong in (Sent("FP64", [2.0**53]), Sent("INT64", [2**31]), Sent("UINT64", [2**63])):
         if not fits(wrong, datatype):
             with pytest.raises(InputError):
@@ -268,7 +270,7 @@ def fits(sent: Sent, datatype: str) -> bool:
     return sent.datatype != "FP64" and info.min <= min(sent[1]) and max(sent[1]) <= info.max
 
 
-def test_rows_of_two_callers_are_joined_only_where_their_types_agree() -> None:
+def test_rows_of_two_callers_join_where_their_types_agree() -> None:
     whole, other, fraction = (ALL["v1 rows"](ECHO, {"x": Sent("", [value])}).rows for value in (3, 2**53 + 1, 0.5))
     assert kind_of(whole) == kind_of(other) != kind_of(fraction)
     together = stack([whole, other])
@@ -291,7 +293,7 @@ def test_code_that_takes_integers_alone_is_served_with_them() -> None:
         assert answers(server, protocol, columns) == [[20.0, 0.5], [30.0, 1.0]]
 
 
-def test_types_of_an_mlflow_signature_reach_the_authors_code(tmp_path: Path) -> None:
+def test_types_of_an_mlflow_signature_reach_authors_code(tmp_path: Path) -> None:
     import joblib  # noqa: PLC0415
 
     told = [("a", "long"), ("b", "double"), ("c", "boolean"), ("d", "string"), ("e", "integer")]

@@ -138,6 +138,13 @@ class Signature:
         return tuple(index for index, column in enumerate(self.columns) if column.categories is not None)
 
     @cached_property
+    def literal(self) -> bool:
+        """Whether the type of a number may be what the request says it is."""
+        if self.form in {Form.TEXT, Form.TENSORS}:
+            return False
+        return not self.columns or any(column.literal or not column.typed for column in self.columns)
+
+    @cached_property
     def doubles(self) -> bool:
         """Whether the model takes float64 in every column, whatever type of number is sent."""
         return bool(self.columns) and all(

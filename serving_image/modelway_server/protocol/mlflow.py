@@ -42,13 +42,17 @@ class Invocation:
     method: str = ""
 
 
-def decode_json(body: bytes) -> Invocation:
+def decode_json(body: bytes, *, long_integers: bool = False) -> Invocation:
     """The message in a JSON body.
+
+    Args:
+        body: JSON.
+        long_integers: as `parse_object` has it.
 
     Raises:
         MalformedRequest: none or several of the forms are there, or one is of another type.
     """
-    document = parse_object(body)
+    document = parse_object(body, long_integers=long_integers)
     forms = [form for form in FORMS if form in document]
     if len(forms) != 1:
         found = f"there are {' and '.join(forms)}" if forms else "there is none"

@@ -37,13 +37,17 @@ class NamedOutput:
     names: Sequence[str] = ()
 
 
-def decode_request(body: bytes) -> list[Any]:
+def decode_request(body: bytes, *, long_integers: bool = False) -> list[Any]:
     """The rows in a request's body: objects of column to value, or what else the model takes for a row.
+
+    Args:
+        body: JSON.
+        long_integers: as `parse_object` has it.
 
     Raises:
         MalformedRequest: there is no `rows`, or it is no array.
     """
-    document = parse_object(body)
+    document = parse_object(body, long_integers=long_integers)
     if "rows" not in document:
         raise MalformedRequest('send {"rows": [{"COLUMN": VALUE}]}, one object for each row', field="rows")
     rows = document["rows"]

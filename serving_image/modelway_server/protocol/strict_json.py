@@ -1,6 +1,6 @@
 """JSON as the protocols mean it: strict on the way in, always valid on the way out.
 
-Integers of any length stay integers. NaN, Infinity, numbers that overflow a double, lone surrogates, trailing text and nesting beyond 1,024 levels are
+NaN, Infinity, numbers that overflow a double, lone surrogates, trailing text and nesting beyond 1,024 levels are
 refused. Of members with the same name the last one counts, as in most parsers (RFC 8259, section 4). NaN and infinity
 in answers become null.
 """
@@ -12,16 +12,24 @@ import orjson
 
 from modelway_server.errors import MalformedRequest
 
-_LONG = b"0" * 20
+_LONG = b"," + b"0" * 20
 _LONG_BELOW_ZERO = b"-" + b"0" * 19
-"""As many digits as 2**64 has, and -2**63."""
-_DIGITS = bytes(ord("0") if chr(value) in "0123456789" else value for value in range(256))
+"""As many digits as 2**64 has, and -2**63, once `_SHAPES` has translated what they stand in."""
+_SHAPES = bytes(
+    ord("0" if chr(value) in "0123456789" else "," if chr(value) in ",:[ \t\r\n" else chr(value))
+    for value in range(256)
+)
 
 _TYPE_NAMES: dict[type, str] = {str: "a string", list: "an array", dict: "an object"}
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
+def parse_object(body: bytes, *, long_integers: bool = False) -> dict[str, Any]:
     """The request's JSON object.
+
+    Args:
+        body: of the request.
+        long_integers: whether an integer of more than 64 bits stays one, which takes a look at every byte; else it
+            becomes a float.
 
     Raises:
         MalformedRequest: the body is not JSON, or not an object.
@@ -34,8 +42,7 @@ def parse_object(body: bytes) -> dict[str, Any]:
             if body
             else "the body is empty; send a JSON object"
         ) from error
-    digits = body.translate(_DIGITS)
-    if _LONG in digits or _LONG_BELOW_ZERO in digits:
+    if long_integers and ((shape := body.translate(_SHAPES)).find(_LONG) >= 0 or _LONG_BELOW_ZERO in shape):
         document = _with_long_integers(body, document)
     if not isinstance(document, dict):
         raise MalformedRequest(f"the body must be a JSON object, it is {json_type(document)}")

@@ -34,13 +34,17 @@ class PredictRequest:
     method: str = ""
 
 
-def decode_request(body: bytes) -> PredictRequest:
+def decode_request(body: bytes, *, long_integers: bool = False) -> PredictRequest:
     """The message in a request's body.
+
+    Args:
+        body: JSON.
+        long_integers: as `parse_object` has it.
 
     Raises:
         MalformedRequest: neither or both of instances and inputs are there, or they are of another type.
     """
-    document = parse_object(body)
+    document = parse_object(body, long_integers=long_integers)
     members = [member for member in ("instances", "inputs") if member in document]
     if len(members) != 1:
         raise MalformedRequest(

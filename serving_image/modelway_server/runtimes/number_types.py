@@ -9,8 +9,8 @@ from sklearn.preprocessing import FunctionTransformer
 
 from modelway_server.runtimes.parts import parts
 
-_COMPUTE: Final = ("sklearn.", "xgboost.", "lightgbm.", "catboost.")
-"""Packages whose estimators compute with numbers, of whatever type they are."""
+_COMPUTE: Final = ("sklearn.", "xgboost.", "lightgbm.")
+"""Packages whose estimators compute with numbers, of whatever type they are; CatBoost takes integers for categories."""
 
 
 def sees_number_types(estimator: Any) -> bool:
