@@ -296,12 +296,12 @@ def test_code_that_takes_integers_alone_is_served_with_them() -> None:
 def test_types_of_an_mlflow_signature_reach_authors_code(tmp_path: Path) -> None:
     import joblib  # noqa: PLC0415
 
-    told = [("a", "long"), ("b", "double"), ("c", "boolean"), ("d", "string"), ("e", "integer")]
+    told = [("a", "long"), ("b", "double"), ("c", "boolean"), ("d", "string"), ("e", "integer"), ("f", "float")]
     made = folder(tmp_path / "m", {"sklearn": {"pickled_model": "model.pkl", "sklearn_version": "1"}}, columns=told)
     joblib.dump(Echo([name for name, _ in told]).fit(), made / "model.pkl")
     runtime = load_runtime(made, format="auto", method="auto", trusted_types=(f"{__name__}.Echo",))
     runtime.warm_up()
     server = DataPlane(runtime, Identity(name="model"))
-    row = {"a": 3, "b": 3, "c": True, "d": "3", "e": 3}
+    row = {"a": 3, "b": 3, "c": True, "d": "3", "e": 3, "f": 0.1}
     found = answers(server, "v1 rows", {name: Sent("", [value]) for name, value in row.items()})
-    assert found == ["int64:3 float64:3.0 bool:True str:'3' int32:3"]
+    assert found == [f"int64:3 float64:3.0 bool:True str:'3' int32:3 float32:{np.float32(0.1).item()}"]

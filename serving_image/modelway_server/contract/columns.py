@@ -19,6 +19,7 @@ from modelway_server.contract.signature import Column, Dates
 from modelway_server.errors import InvalidInput
 from modelway_server.protocol.tensors import INTEGER_LIMITS, shorten
 
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 MAX_LISTED = 10
 """Categories that a message lists before it says how many more there are."""
 
@@ -48,8 +49,11 @@ def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: flo
         result[missing] = None
     if column.objects:
         result = result.astype(object)
-    if max_magnitude is not None and result.dtype.kind == "f":
-        refuse_large(result, max_magnitude, locate, where)
+    limit = FLOAT32_MAX if column.datatype == "FP32" else max_magnitude
+    if limit is not None and result.dtype.kind == "f":
+        refuse_large(result, limit, locate, where)
+    if column.datatype == "FP32":
+        result = result.astype(np.float32)
     if column.categories is not None:
         _refuse_unknown(result, column.categories, locate, where)
     return result

@@ -50,7 +50,7 @@ _DATATYPES = {
     "long": "INT64",
     "integer": "INT32",
     "double": "FP64",
-    "float": "FP64",
+    "float": "FP32",
     "datetime": "BYTES",
 }
 """Of the types of a signature's columns; `binary` and what is no scalar has none."""
