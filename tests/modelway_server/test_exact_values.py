@@ -265,6 +265,21 @@ def test_a_graph_gets_the_integers_that_were_sent(tmp_path: Path, datatype: str,
                 outputs(server, ALL["v2 json"](server, dict.fromkeys(names, wrong)))
 
 
+def test_a_number_too_large_for_a_graphs_float_is_refused(tmp_path: Path) -> None:
+    graphs.written(
+        tmp_path / "model.onnx",
+        [helper.make_node("Add", ["x", "y"], ["sum"])],
+        [(name, TensorProto.FLOAT16, ["rows"]) for name in ("x", "y")],
+        [("sum", TensorProto.FLOAT16, ["rows"])],
+    )
+    runtime = load_runtime(tmp_path / "model.onnx", format="auto", method="auto")
+    runtime.warm_up()
+    server = DataPlane(runtime, Identity(name="model"))
+    assert answers(server, "rows", {"x": Sent("", [60000.0]), "y": Sent("", [0.5])}) == [60000.0]
+    with pytest.raises(InputError, match="up to 65504"):
+        answers(server, "rows", {"x": Sent("", [1.0]), "y": Sent("", [70000.0])})
+
+
 def fits(sent: Sent, datatype: str) -> bool:
     info = np.iinfo(datatype.lower())
     return sent.datatype != "FP64" and info.min <= min(sent[1]) and max(sent[1]) <= info.max

@@ -1,6 +1,6 @@
 """The values of one column held against what the model was trained on, and made into a numpy array."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from modelway_server.contract.signature import Column, Dates
 from modelway_server.errors import InvalidInput
 from modelway_server.protocol.tensors import INTEGER_LIMITS, shorten
 
-FLOAT32_MAX = float(np.finfo(np.float32).max)
+_NARROW: Final = {"FP16": np.float16, "FP32": np.float32}
 MAX_LISTED = 10
 """Categories that a message lists before it says how many more there are."""
 
@@ -49,11 +49,12 @@ def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: flo
         result[missing] = None
     if column.objects:
         result = result.astype(object)
-    limit = FLOAT32_MAX if column.datatype == "FP32" else max_magnitude
+    narrow = _NARROW.get(column.datatype) if column.typed else None
+    limit = max_magnitude if narrow is None else float(np.finfo(narrow).max)
     if limit is not None and result.dtype.kind == "f":
         refuse_large(result, limit, locate, where)
-    if column.datatype == "FP32":
-        result = result.astype(np.float32)
+    if narrow is not None:
+        result = result.astype(narrow)
     if column.categories is not None:
         _refuse_unknown(result, column.categories, locate, where)
     return result

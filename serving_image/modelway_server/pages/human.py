@@ -29,9 +29,13 @@ MAX_WORDS: Final = 12
 """Categories that it shows of one column."""
 FALLBACK_BASE: Final = "http://127.0.0.1:8080"
 _HOST: Final = re.compile(rb"[A-Za-z0-9.-]{1,255}(:\d{1,5})?|\[[0-9a-f:]{2,45}\](:\d{1,5})?")
-_TYPES: Final = {"FP32": "number", "FP64": "number", "BOOL": "true or false", "BYTES": "text"} | dict.fromkeys(
-    INTEGER_LIMITS, "integer"
-)
+_TYPES: Final = {
+    "FP16": "number",
+    "FP32": "number",
+    "FP64": "number",
+    "BOOL": "true or false",
+    "BYTES": "text",
+} | dict.fromkeys(INTEGER_LIMITS, "integer")
 _ZONES: Final = {
     Dates.LOCAL: "date or time, without a zone",
     Dates.ZONED: "date or time, with a zone",

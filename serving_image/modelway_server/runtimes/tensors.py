@@ -27,7 +27,7 @@ _SIZES = (1, 2, 3, 4, 8, 16, 28, 32, 64, 224)
 _MAX_TRIALS = 40
 _MAX_MIXTURES = 500
 _NUMBERS = (0.0, 1.0)
-_TABLE_TYPES = {"FP32": "FP64", "FP64": "FP64", "FP16": "FP64", "INT64": "INT64", "INT32": "INT32", "BOOL": "BOOL"}
+_TABLE_TYPES = {"FP32": "FP64", "FP64": "FP64", "FP16": "FP16", "INT64": "INT64", "INT32": "INT32", "BOOL": "BOOL"}
 """Datatype of a column that is handed over as a tensor of one value a row."""
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -173,7 +173,7 @@ class TensorRuntime:
     def _columns_that_may_be_missing(self) -> tuple[Column, ...]:
         """All numbers of a table may be missing where the model still gives numbers then."""
         columns = self.signature.columns
-        numeric = [column.name for column in columns if column.datatype == "FP64"]
+        numeric = [column.name for column in columns if column.datatype in {"FP16", "FP64"}]
         if not numeric:
             return columns
         row = _without(self._row, numeric)
