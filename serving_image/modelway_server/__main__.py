@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from modelway_server import settings
-from modelway_server.errors import ServerIncomplete
+from modelway_server.errors import ServerIncomplete, describe
 from modelway_server.report import configure_logging, report_failure
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -61,7 +61,7 @@ def run() -> None:
         status = INTERRUPTED
     except (ImportError, SyntaxError) as error:
         logging.getLogger(__name__).exception("the server cannot be imported")
-        status = report_failure(ServerIncomplete(f"this image is not whole: {type(error).__name__}: {error}"))
+        status = report_failure(ServerIncomplete(f"this image is not whole: {describe(error)}"))
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

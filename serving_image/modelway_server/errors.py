@@ -11,13 +11,21 @@ MAX_DESCRIPTION = 300
 """Characters of an exception of somebody else's code, where it is told."""
 
 
+def words(error: BaseException, limit: int = MAX_DESCRIPTION) -> str:
+    """What an exception says, on one line of at most `limit` characters; empty where it says nothing.
+
+    An exception of foreign code may raise when it is asked for its text.
+    """
+    try:
+        return " ".join(str(error).split())[:limit]
+    except Exception:  # noqa: BLE001  (its class is a model's own, and so is what that does)
+        return ""
+
+
 def describe(error: BaseException) -> str:
     """An exception in one line of at most MAX_DESCRIPTION characters: its class and what it says."""
-    try:
-        text = " ".join(str(error).split())
-    except Exception:  # noqa: BLE001  (its class is a model's own, and so is what that does)
-        text = ""
-    return f"{type(error).__name__}: {text}"[:MAX_DESCRIPTION] if text else type(error).__name__
+    said, kind = words(error), type(error).__name__
+    return f"{kind}: {said}"[:MAX_DESCRIPTION] if said else kind
 
 
 class ModelwayServerError(Exception):

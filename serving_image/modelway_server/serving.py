@@ -22,7 +22,7 @@ from modelway_server import metric_aliases, tracing
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.engines.load import load_prepared
-from modelway_server.errors import LoadFailed, LoadFailure, PortTaken
+from modelway_server.errors import LoadFailed, LoadFailure, PortTaken, describe
 from modelway_server.http.server import Bounds, Companion, Ports, Worker
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
@@ -206,9 +206,7 @@ def _report(error: Exception) -> int:
     if isinstance(error, LoadFailure):
         return report_failure(error)
     _LOGGER.error("serving failed in a way it has no name for", exc_info=error)
-    return report_failure(
-        LoadFailed(f"{type(error).__name__}: {error}", remedy="Report this; the log has the details.")
-    )
+    return report_failure(LoadFailed(describe(error), remedy="Report this; the log has the details."))
 
 
 def _identity(settings: ServeSettings) -> Identity:

@@ -112,7 +112,9 @@ class _Supervisor:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
-            slot = self._workers.pop(pid)
+            slot = self._workers.pop(pid, None)
+            if slot is None:  # an orphan of a worker, whose parent is now the first process of the pod
+                continue
             mark_process_dead(pid)  # type: ignore[no-untyped-call]
             if not self._ending:
                 self._replace(slot, os.waitstatus_to_exitcode(status))

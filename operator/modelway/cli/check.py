@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway.cli.local_pod import NotRunnable
+from modelway.cli.model_environment import model_environment
 from modelway.errors import ModelwayError
 
 _PASSED_ON = ("format", "method", "engine", "tolerance", "trusted_types", "samples", "timeout")
@@ -54,18 +55,28 @@ def _checked(arguments: argparse.Namespace, directory: Path) -> int:
         f"--model-dir={models}",
         f"--prepared-dir={prepared}",
     ]
-    environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(said), "MODELWAY_LOG_LEVEL": "ERROR"}
-    done = subprocess.run([*command, *options], env=environment, capture_output=True, text=True, check=False)  # noqa: S603  (our own program)
+    environment = {
+        **model_environment(os.environ, directory),
+        "MODELWAY_TERMINATION_LOG": str(said),
+        "MODELWAY_LOG_LEVEL": "ERROR",
+    }
+    log = directory / "log"
+    with log.open("wb") as file:  # of a pipe the end would only come with that of the last process that has it
+        done = subprocess.run([*command, *options], env=environment, stdout=file, stderr=file, check=False)  # noqa: S603  (our own program)
     if done.returncode == 0:
         print("\n".join(described(arguments.model.name, json.loads((prepared / "prepared.json").read_text()))))
         return 0
     report = json.loads(said.read_text()) if said.exists() else {}
     if not report:
-        raise NotRunnable(done.stderr.strip() or f"the model server ended with exit status {done.returncode}")
+        raise NotRunnable(_text(log).strip() or f"the model server ended with exit status {done.returncode}")
     if report["reason"] in _STACK:
-        print(done.stderr, file=sys.stderr)
+        print(_text(log), file=sys.stderr)
     print(f"{arguments.model.name} is refused: {report['reason']}: {report['message']}.\n{report['remedy']}")
     return 1
+
+
+def _text(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")
 
 
 def described(name: str, prepared: Mapping[str, Any]) -> list[str]:

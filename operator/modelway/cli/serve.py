@@ -21,12 +21,12 @@ from typing import Any
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.local_pod import LOCAL_ADDRESS, NotRunnable, Process, processes
 from modelway.cli.manifests import InvalidManifest, load_deployments, settings_of
+from modelway.cli.model_environment import model_environment
 from modelway.cli.render import children_of
 from modelway.errors import ModelwayError
 from modelway.pod import FETCH
 
 _NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "uvicorn")
-_CREDENTIALS = ("AWS_", "S3_", "MODELWAY_HTTP_TOKEN", "HTTP_USERNAME", "HTTP_PASSWORD")
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _STOP_SECONDS = 10
 _POLL_SECONDS = 0.1
@@ -110,11 +110,12 @@ def _run_pod(deployment: ModelDeployment, pod: list[Process], directory: Path, a
     child: subprocess.Popen[bytes] | None = None
     try:
         for process in preparing:
-            base = os.environ if process.name == FETCH else _without_credentials(os.environ)
+            # in a pod, too, only `fetch` sees credentials
+            base = os.environ if process.name == FETCH else model_environment(os.environ, directory)
             child = _start(process, directory, base)
             if (code := child.wait()) != 0:
                 return _failed(process, code, directory)
-        child = _start(serving, directory, _without_credentials(os.environ))
+        child = _start(serving, directory, model_environment(os.environ, directory))
         _announce(child, deployment, arguments)
         return _failed(serving, child.wait(), directory)
     except KeyboardInterrupt:
@@ -140,11 +141,6 @@ def _start(process: Process, directory: Path, base: Mapping[str, str]) -> "subpr
     environment = {**base, **process.environment, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
     command = [sys.executable, "-m", "modelway_server", *process.arguments]
     return subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603  (our own program)
-
-
-def _without_credentials(environ: Mapping[str, str]) -> dict[str, str]:
-    """In a pod only `fetch` sees credentials."""
-    return {name: value for name, value in environ.items() if not name.startswith(_CREDENTIALS)}
 
 
 def _stop(child: "subprocess.Popen[bytes]") -> None:

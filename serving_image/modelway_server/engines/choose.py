@@ -19,7 +19,7 @@ from modelway_server.engines.parity import difference, draw, read_samples
 from modelway_server.engines.plan import NotCovered, discard
 from modelway_server.engines.prepared import Prepared, plain_row
 from modelway_server.engines.time_limit import time_limit
-from modelway_server.errors import EngineUnavailable, InvalidArtifact, LoadFailed, describe
+from modelway_server.errors import EngineUnavailable, InvalidArtifact, LoadFailed, describe, words
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Estimating, Runtime
 from modelway_server.settings import ModelSettings
@@ -162,7 +162,7 @@ class _Choice:
                 engine = evaluated(prepared, self._path, self._directory, self._chosen.trusted_types)
                 against = self._difference(engine, rows)
         except NotCovered as error:
-            against, tried = str(error), False
+            against, tried = words(error), False
         except Exception as error:
             _LOGGER.info("%s cannot be used", candidate.engine, exc_info=error)
             against = describe(error)

@@ -13,7 +13,7 @@ from modelway_server.engines.heads import head
 from modelway_server.engines.plan import Plan
 from modelway_server.engines.prepared import Prepared
 from modelway_server.engines.steps import follow
-from modelway_server.errors import InvalidInput, LoadFailed, PredictionFailed, WarmupFailed
+from modelway_server.errors import InvalidInput, LoadFailed, PredictionFailed, WarmupFailed, describe
 from modelway_server.protocol.tensors import NUMPY_TYPES
 
 _TOO_LARGE = "these rows hold numbers that are too large for the model"
@@ -52,7 +52,7 @@ class PlannedRuntime:
                 self.call(method, self._example.values, self._example.count)
         except Exception as error:
             raise WarmupFailed(
-                f"{self.methods[0]} fails by the engine {self.engine}: {type(error).__name__}: {error}",
+                f"{self.methods[0]} fails by the engine {self.engine}: {describe(error)}",
                 remedy="Set runtime.engine to native, and report this.",
             ) from error
 

@@ -24,6 +24,7 @@ from modelway_server.errors import (
     UnsupportedModel,
     WarmupFailed,
     describe,
+    words,
 )
 from modelway_server.runtimes.declared import declare
 from modelway_server.runtimes.introspection import Blueprint, inspect
@@ -168,7 +169,7 @@ class EstimatorRuntime:
             )
         return WarmupFailed(
             f"{self.methods[0]} fails on a made-up row: {describe(error)}",
-            remedy=_FRAME_REMEDY if "numpy.ndarray" in str(error) and not self.signature.named else None,
+            remedy=_FRAME_REMEDY if "numpy.ndarray" in words(error, 5000) and not self.signature.named else None,
         )
 
 

@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Protocol, cast
 
-from modelway_server.errors import InvalidArtifact, LoadFailed, LoadFailure, MissingModule, UnsupportedModel
+from modelway_server.errors import InvalidArtifact, LoadFailed, LoadFailure, MissingModule, UnsupportedModel, describe
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.recognise import model_files, recognise
 
@@ -174,7 +174,7 @@ def _loaded(point: EntryPoint) -> Format:
     except LoadFailure:
         raise
     except Exception as error:  # noqa: BLE001  (the package's own code)
-        reason = f"{type(error).__name__}: {error}"
+        reason = describe(error)
     raise LoadFailed(
         f"the entry point {point.name!r} of {GROUP} ({point.value}) adds no format: {reason}",
         remedy="Mend that package in the image of spec.runtime.image, or leave it out.",

@@ -16,7 +16,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from modelway_server.contract.signature import ROWS, Input
-from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch, UnsupportedModel
+from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch, UnsupportedModel, words
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.formats import Options
 from modelway_server.runtimes.tensors import Arrays, Program, TensorRuntime, check_inputs
@@ -186,7 +186,7 @@ def _tensor(value: Any) -> NDArray[Any]:
 
 
 def _failure(path: Path, error: Exception) -> LoadFailure:
-    told = " ".join(str(error).split())
+    told = words(error, 2000)
     what = _CALLED.split(told)[-1].removeprefix("[ONNXRuntimeError] : ")[:300]
     if _TOO_NEW.search(told):
         return RuntimeVersionMismatch(

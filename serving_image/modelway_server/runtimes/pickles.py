@@ -23,6 +23,7 @@ from modelway_server.errors import (
     OutOfMemory,
     RuntimeVersionMismatch,
     describe,
+    words,
 )
 from modelway_server.runtimes.recognise import is_compressed
 from modelway_server.runtimes.trust import Trust
@@ -137,18 +138,18 @@ def _failure(error: Exception, path: Path, saved_with: str | None) -> LoadFailur
 def _of_versions(error: Exception, saved_with: str | None) -> LoadFailure | None:
     """The failure when this image lacks what the model is made of, or has it in another version."""
     if isinstance(error, ModuleNotFoundError):
-        return _missing_module(error.name or str(error), saved_with)
-    if isinstance(error, AttributeError) and (absent := _ABSENT.search(str(error))):
+        return _missing_module(error.name or words(error), saved_with)
+    if isinstance(error, AttributeError) and (absent := _ABSENT.search(words(error))):
         return _missing_name(absent["module"], absent["name"], saved_with)
-    if "incompatible dtype" in str(error):  # a tree's nodes, laid out by another version
-        return version_mismatch(saved_with or "another version", str(error).splitlines()[0][:200])
+    if "incompatible dtype" in words(error, 5000):  # a tree's nodes, laid out by another version
+        return version_mismatch(saved_with or "another version", words(error, 200))
     if saved_with and differs(saved_with):
         return version_mismatch(saved_with, f"it does not load ({describe(error)})")
     return None
 
 
 def _of_content(error: Exception, path: Path) -> LoadFailure:
-    if "is not installed" in str(error):  # joblib on lz4
+    if "is not installed" in words(error, 5000):  # joblib on lz4
         return MissingModule(
             f"{path.name} cannot be read: {describe(error)}",
             remedy="Save the model with joblib's zlib or without compression.",

@@ -15,7 +15,14 @@ import numpy as np
 import torch
 
 from modelway_server.contract.signature import ROWS, Input
-from modelway_server.errors import InvalidArtifact, LoadFailure, MissingModule, RuntimeVersionMismatch, UnsupportedModel
+from modelway_server.errors import (
+    InvalidArtifact,
+    LoadFailure,
+    MissingModule,
+    RuntimeVersionMismatch,
+    UnsupportedModel,
+    words,
+)
 from modelway_server.protocol.tensors import NUMPY_TYPES, datatype_of
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.formats import Options
@@ -230,7 +237,7 @@ def _array(value: Any) -> Any:
 
 
 def _failure(path: Path, error: Exception) -> LoadFailure:
-    what = " ".join(str(error).split())[:300]
+    what = words(error)
     if "Unknown builtin op: " in what and "aten" not in what:
         operator = what.partition("Unknown builtin op: ")[2].partition(".")[0]
         return MissingModule(

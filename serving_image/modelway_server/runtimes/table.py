@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Column, Form, Output, Signature
-from modelway_server.errors import InvalidInput, PredictionFailed, UnsupportedModel, WarmupFailed
+from modelway_server.errors import InvalidInput, PredictionFailed, UnsupportedModel, WarmupFailed, describe, words
 from modelway_server.protocol.tensors import INTEGER_LIMITS
 from modelway_server.runtimes.outputs import describe_outputs, name_outputs
 
@@ -71,8 +71,7 @@ class TableRuntime:
             try:
                 arrays = self._answer(method, self.example().values, 1)
             except Exception as error:
-                what = " ".join(str(error).split())[:300]
-                raise WarmupFailed(f"{method} fails on a made-up row: {type(error).__name__}: {what}") from error
+                raise WarmupFailed(f"{method} fails on a made-up row: {describe(error)}") from error
             outputs[method] = tuple(map(self._labelled, describe_outputs(arrays)))
         self.signature = replace(self.signature, outputs=outputs)
 
@@ -123,7 +122,7 @@ class TableRuntime:
         except Exception:
             _LOGGER.exception("%s fails", method)
             return PredictionFailed(f"{method} fails on every row; the server's log has the error")
-        return InvalidInput(f"the model refuses these rows: {' '.join(str(error).split())[:300]}")
+        return InvalidInput(f"the model refuses these rows: {words(error)}")
 
 
 def chosen_first(methods: tuple[str, ...], chosen: str, model: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from modelway_server.contract.signature import ROWS, Input
-from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch, UnsupportedModel
+from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch, UnsupportedModel, words
 from modelway_server.protocol.tensors import datatype_of
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.formats import Options
@@ -87,7 +87,7 @@ class _Function:
         self._pid = os.getpid()
 
     def _failure(self, error: Exception) -> LoadFailure:
-        what = " ".join(str(error).split())[:300]
+        what = words(error)
         if _minor(self._saved_with) > _minor(str(tf.__version__)):
             return RuntimeVersionMismatch(
                 f"saved with TensorFlow {self._saved_with}, served with {tf.__version__}: {what}",

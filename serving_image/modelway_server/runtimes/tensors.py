@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import ROWS, Column, Form, Input, Output, Signature
-from modelway_server.errors import InvalidInput, LoadFailure, PredictionFailed, UnsupportedModel, WarmupFailed
+from modelway_server.errors import InvalidInput, LoadFailure, PredictionFailed, UnsupportedModel, WarmupFailed, describe
 from modelway_server.protocol.tensors import NUMPY_TYPES
 from modelway_server.runtimes.outputs import describe_outputs, plain
 from modelway_server.runtimes.table import chosen_first
@@ -148,7 +148,7 @@ class TensorRuntime:
                 return row
         assert first is not None
         raise WarmupFailed(
-            f"{self.methods[0]} fails on a made-up row: {_words(first)}",
+            f"{self.methods[0]} fails on a made-up row: {describe(first)}",
             remedy="Export the model with the sizes of all its dimensions but the first, or put a row that it answers "
             "beside it as input_example.json.",
         ) from first
@@ -191,7 +191,7 @@ class TensorRuntime:
         except Exception:
             _LOGGER.exception("%s fails", method)
             return PredictionFailed(f"{method} fails on every row; the server's log has the error")
-        return InvalidInput(f"the model refuses these rows: {_words(error)}")
+        return InvalidInput(f"the model refuses these rows: {describe(error)}")
 
 
 def check_inputs(inputs: Sequence[Input], sizes: Sequence[int]) -> None:
@@ -305,7 +305,3 @@ def _texts(array: Any) -> Any:
     result = np.empty(values.shape, dtype=object)
     result.ravel()[:] = texts
     return result
-
-
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"[:300]

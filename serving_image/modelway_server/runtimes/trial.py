@@ -13,6 +13,7 @@ import numpy as np
 
 from modelway_server.contract.rows import rows_of_instances
 from modelway_server.contract.signature import Column, Dates, Form, Signature
+from modelway_server.errors import words
 from modelway_server.runtimes.introspection import Blueprint, Finding
 
 CANDIDATES = (0.0, 1.0, 0.5, -1.0)
@@ -179,7 +180,7 @@ def _max_magnitude(blueprint: Blueprint, call: Call) -> float | None:
     try:
         call(_row(blueprint, numbers(HUGE)))
     except Exception as error:  # noqa: BLE001  (as above)
-        return FLOAT32_MAX if "float32" in str(error) else None
+        return FLOAT32_MAX if "float32" in words(error, 5000) else None
     return None
 
 
