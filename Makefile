@@ -4,6 +4,7 @@
 #                        CONTEXT=name uses that context of your kubeconfig instead)
 #   make test            the whole test suite        make generate   CRD, chart copy, reference pages, protocol messages
 #   make check           linters, types, freshness   make lock       compile requirements/*.lock (UPGRADE=1: newest)
+#   make names           the names that model files may use, asked of the libraries of every supported version (minutes)
 #   make image           both container images       make e2e        both images on a real kubelet (Linux, root)
 #                        (FORMATS="xgboost lightgbm": a server image for these too, called server:<version>-xgboost-lightgbm)
 #   make bench-operator  what up to 1000 models cost the operator (BENCH_SIZES=1,100 is short, JSON=file, WRITE=1 refreshes
@@ -27,7 +28,7 @@ SPACE := $(subst ,, )
 SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
 
-.PHONY: demo test check generate lock image e2e bench-operator bench-server fuzz abuse clean test-frameworks
+.PHONY: demo test check generate names lock image e2e bench-operator bench-server fuzz abuse clean test-frameworks
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -44,12 +45,16 @@ check: .venv/ready
 	$(BIN)/python -m support.reference --check
 	$(BIN)/python -m support.protobuf --check
 	$(BIN)/python -m support.lock --check
+	$(BIN)/python -m support.names --check
 
 generate: .venv/ready
 	$(BIN)/python -m modelway.generate
 	$(BIN)/python -m support.reference
 	$(BIN)/python -m support.protobuf
 	$(BIN)/python -m support.survey
+
+names: .venv/ready
+	$(BIN)/python -m support.names
 
 lock: .venv/ready
 	$(BIN)/python -m support.lock $(if $(UPGRADE),--upgrade)

@@ -1,0 +1,37 @@
+"""The names that model files may use: the lists in names/, which `make names` makes from what real models name."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+
+
+class Kind(StrEnum):
+    """What a file may do with a name. A name may be of several kinds."""
+
+    CLASS = "class"
+    """The file makes instances of it, without a call (`NEWOBJ`, `copyreg._reconstructor`), and they get a state."""
+    TYPE = "type"
+    """The file holds it as data (`numpy.float64`), or hands it to a rebuilder; it makes no instance of it itself."""
+    REBUILD = "rebuild"
+    """The file calls it while it is loaded, with arguments that its library writes: a function, or a class. What
+    it gives may get a state."""
+    FUNCTION = "function"
+    """The file holds it as data, and a model may call it with rows; the file never calls it."""
+
+
+def kinds(name: str) -> frozenset[Kind]:
+    """What a file may do with `module.Name`; nothing where the name is not listed."""
+    return _lists().get(name, frozenset())
+
+
+@cache
+def _lists() -> Mapping[str, frozenset[Kind]]:
+    found: dict[str, set[Kind]] = defaultdict(set)
+    for file in files(__package__).joinpath("names").iterdir():
+        for line in file.read_text(encoding="ascii").splitlines():
+            if not line.startswith("#"):
+                kind, name = line.split()
+                found[name].add(Kind(kind))
+    return {name: frozenset(each) for name, each in found.items()}
