@@ -25,38 +25,24 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
-from sklearn.svm import SVC
 
 from modelway_server.contract.rows import rows_of_instances
 from modelway_server.contract.signature import Signature
 from modelway_server.engines import planning_linear
 from modelway_server.engines.choose import prepare_model
-from modelway_server.engines.load import load_prepared
 from modelway_server.engines.parity import draw
 from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import EngineUnavailable, InvalidArtifact, InvalidInput
-from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
 from modelway_server.settings import ModelSettings
 from support.models import APPLICANTS, APPROVED, WINE, WINE_KINDS, mixed_pipeline, text_pipeline
+from support.prepared import prepared
 from support.served import Served
 
 NAMES = np.array(["red", "rosé", "white"])[WINE_KINDS]
 HOLES = np.where(np.random.default_rng(0).uniform(size=WINE.shape) < 0.1, np.nan, WINE)
 PEOPLE = APPLICANTS.assign(floor=[0, 1, 2, 3] * 10, city=APPLICANTS["city"].fillna("Rome"))
 EXACT, CLOSE = 0.0, 1e-12
-
-
-def prepared(directory: Path, model: Any, **settings: Any) -> Runtime:
-    """A model as `serve` has it."""
-    models = directory / "models"
-    models.mkdir(exist_ok=True)
-    (directory / "prepared").mkdir()
-    joblib.dump(model, models / "model.joblib")
-    prepare_model(ModelSettings(model_dir=models, **settings), directory / "prepared")
-    runtime = load_prepared(models, directory / "prepared")
-    runtime.warm_up()
-    return runtime
 
 
 def itself(model: Any) -> EstimatorRuntime:
@@ -205,7 +191,7 @@ def test_the_bare_trees_refuse_what_the_forest_refuses(tmp_path: Path) -> None:
 
 
 def test_the_rest_is_converted_by_skl2onnx(tmp_path: Path) -> None:
-    model = make_pipeline(encoded(), SVC()).fit(PEOPLE, APPROVED)
+    model = make_pipeline(encoded(), GaussianNB()).fit(PEOPLE, APPROVED)
     runtime, native = prepared(tmp_path, model), itself(model)
     assert (runtime.engine, runtime.methods) == ("onnx", native.methods)
     assert "skl2onnx in float64" in runtime.description["engine_reason"]
@@ -325,7 +311,7 @@ def test_workers_share_a_session_that_was_opened_before_they_were_forked(launche
 
 def test_the_log_a_metric_and_the_metadata_say_why_a_server_fell_back(launched: Callable[..., Served]) -> None:
     server = launched(model=KNeighborsClassifier().fit(WINE, WINE_KINDS)).started()
-    why = "not onnx (by skl2onnx in float32): of rows that are equally near a graph takes others"
+    why = "not onnx (by skl2onnx in float64): of rows that are equally near a graph takes others"
     told = server.request("GET", "/v2/models/model").body["parameters"]
     assert (told["engine"], told["engine_reason"]) == ("estimator", why)
     logged = [line for line in server.log if line["message"] == "warmed up"]

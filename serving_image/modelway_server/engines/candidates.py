@@ -36,19 +36,18 @@ def of_estimator(estimator: Any, wanted: str, *, size: int) -> Iterator[tuple[st
             raise NotCovered("it is no linear model")
         return _written(plan, native, directory)
 
-    def converted(native: Prepared, directory: Path, *, double: bool) -> Prepared:
+    def converted(native: Prepared, directory: Path) -> Prepared:
         if size > MAX_CONVERTED_BYTES:
             raise NotCovered(f"it is larger than {MAX_CONVERTED_BYTES >> 20} MiB, which takes skl2onnx too long")
         from modelway_server.engines.conversion import convert  # noqa: PLC0415  (skl2onnx: a second)
 
-        return _written(convert(estimator, native.signature, native.methods, double=double), native, directory)
+        return _written(convert(estimator, native.signature, native.methods), native, directory)
 
     yield ("linear" if wanted == "native" else "onnx"), "from its parts", own_plan
     if wanted != "onnx":
         yield "trees", "its own", lambda native, _: _bare(estimator, native)
     if wanted != "native" and not (wanted == "auto" and is_of_trees(last_step(estimator))):
-        yield "onnx", "by skl2onnx in float64", lambda native, directory: converted(native, directory, double=True)
-        yield "onnx", "by skl2onnx in float32", lambda native, directory: converted(native, directory, double=False)
+        yield "onnx", "by skl2onnx in float64", converted
 
 
 def _bare(estimator: Any, native: Prepared) -> Prepared:

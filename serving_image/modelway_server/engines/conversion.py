@@ -1,4 +1,7 @@
-"""Estimators of which we know nothing of our own, converted by skl2onnx; whether the graph is right is for the proof to say."""
+"""Estimators of which we know nothing of our own, converted by skl2onnx.
+
+What a graph computes in float32 is not taken; whether the rest is right is for the proof to say.
+"""
 
 import logging
 import warnings
@@ -9,10 +12,11 @@ from typing import Any
 import numpy as np
 import onnx.helper
 import skl2onnx
-from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.neighbors._base import NeighborsBase
 
 from modelway_server.contract.signature import Form, Signature
+from modelway_server.engines.arithmetic import inexact
 from modelway_server.engines.plan import NotCovered, Plan
 from modelway_server.engines.planning import plan_steps, taken_apart
 
@@ -27,29 +31,27 @@ _OUTPUTS = {
 """What converters call the outputs that answer a method."""
 
 
-def convert(estimator: Any, signature: Signature, methods: tuple[str, ...], *, double: bool) -> Plan:
-    """A plan whose answers come out of graphs of skl2onnx.
+def convert(estimator: Any, signature: Signature, methods: tuple[str, ...]) -> Plan:
+    """A plan whose answers come out of graphs of skl2onnx, which compute in float64.
 
     Args:
         estimator: fitted.
         signature: its contract.
         methods: what it must answer.
-        double: whether the graph takes float64; many converters know float32 alone.
 
     Raises:
-        NotCovered: skl2onnx has no converter for a part of it, or none that gives an answer for a method.
+        NotCovered: skl2onnx has no converter for a part of it, none that gives an answer for a method, or none that
+            computes in float64.
     """
     plan, last, width = _before(estimator, signature)
     if isinstance(last, NeighborsBase):
         raise NotCovered("of rows that are equally near a graph takes others")
-    plan.rows = "float64" if double else "float32"
-    plan.single = not double
-    plain = _graph(last, width, double=double, raw=False)
+    plain = _graph(last, width, raw=False)
     raw = None
     for method in methods:
         graph = plain
         if method == "decision_function" and hasattr(last, "classes_"):
-            raw = graph = raw or _graph(last, width, double=double, raw=True)
+            raw = graph = raw or _graph(last, width, raw=True)
         plan.graphs[method] = graph.SerializeToString()
         plan.heads[method] = _output(graph, method)
     return plan
@@ -68,8 +70,20 @@ def _before(estimator: Any, signature: Signature) -> tuple[Plan, Any, int]:
     return plan, last, int(getattr(last, "n_features_in_", len(signature.columns)))
 
 
-def _graph(estimator: Any, width: int, *, double: bool, raw: bool) -> Any:
-    kind = DoubleTensorType if double else FloatTensorType
+def _graph(estimator: Any, width: int, *, raw: bool) -> Any:
+    """The estimator as a graph.
+
+    Raises:
+        NotCovered: it cannot be had, or does not compute in float64.
+    """
+    graph = _converted(estimator, width, raw=raw)
+    against = inexact(graph)
+    if against is not None:
+        raise NotCovered(against)
+    return graph
+
+
+def _converted(estimator: Any, width: int, *, raw: bool) -> Any:
     wishes: dict[str, Any] = {}
     if hasattr(estimator, "classes_"):
         wishes = {"zipmap": False} | ({"raw_scores": True} if raw else {})
@@ -79,7 +93,7 @@ def _graph(estimator: Any, width: int, *, double: bool, raw: bool) -> Any:
             logging.getLogger("skl2onnx").setLevel(logging.ERROR)
             return skl2onnx.convert_sklearn(
                 estimator,
-                initial_types=[("rows", kind([None, width]))],
+                initial_types=[("rows", DoubleTensorType([None, width]))],
                 options={id(estimator): wishes} if wishes else None,
                 target_opset=_OPSETS,
             )

@@ -36,8 +36,8 @@ class Plan:
         single: whether the graph rounds the features to float32.
         arrays: what steps and scores are computed with, by name; `coef` of [features, scores] and `intercept`.
         graph: an ONNX model from `rows` to `scores`, float64 both, in the place of `coef` and `intercept`.
-        graphs: an ONNX model for each method, from `rows` to the output that `heads` names, in the place of all scores.
-        rows: numpy's name of what those graphs take.
+        graphs: an ONNX model for each method, from `rows`, float64, to the output that `heads` names, in the place of
+            all scores.
     """
 
     heads: dict[str, str]
@@ -50,7 +50,6 @@ class Plan:
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     graph: bytes = b""
     graphs: dict[str, bytes] = field(default_factory=dict)
-    rows: str = "float64"
 
     def keep(self, values: Any) -> str:
         """Give an array a name, for a step to refer to."""

@@ -33,7 +33,7 @@ class PlannedRuntime:
         self._example = prepared.rows()
         self._steps = follow(plan.steps, plan.arrays)
         self._divisor = plan.divisor
-        self._limit = FLOAT32_MAX if plan.single and (plan.steps or plan.graphs) else None
+        self._limit = FLOAT32_MAX if plan.single and plan.steps else None
         self._answers = _answers(plan, prepared.signature) if plan.graphs else None
         if self._answers is not None:
             return
@@ -118,16 +118,16 @@ def _answers(plan: Plan, signature: Signature) -> dict[str, Callable[[Any], NDAr
 
     sessions = {graph: open_session(graph) for graph in set(plan.graphs.values())}
     return {
-        method: _answer(sessions[graph].run, plan.heads[method], plan.rows, signature.outputs[method][0])
+        method: _answer(sessions[graph].run, plan.heads[method], signature.outputs[method][0])
         for method, graph in plan.graphs.items()
     }
 
 
-def _answer(run: Callable[..., list[Any]], output: str, rows: str, promised: Output) -> Callable[[Any], NDArray[Any]]:
+def _answer(run: Callable[..., list[Any]], output: str, promised: Output) -> Callable[[Any], NDArray[Any]]:
     dtype = NUMPY_TYPES.get(promised.datatype, np.object_)
 
     def answer(values: Any) -> NDArray[Any]:
-        found = np.asarray(run([output], {"rows": np.ascontiguousarray(values, dtype=rows)})[0])
+        found = np.asarray(run([output], {"rows": np.ascontiguousarray(values, dtype=np.float64)})[0])
         if len(promised.shape) == 1 and found.ndim == 2:
             found = found[:, -1]  # of two scores, opposite ones, scikit-learn gives the second
         return found.astype(dtype)
