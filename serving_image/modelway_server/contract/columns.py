@@ -19,7 +19,7 @@ from modelway_server.contract.signature import Column, Dates
 from modelway_server.errors import InvalidInput
 from modelway_server.protocol.tensors import INTEGER_LIMITS, shorten
 
-_NARROW: Final = {"FP16": np.float16, "FP32": np.float32}
+_NARROW: Final[dict[str, type[np.floating[Any]]]] = {"FP16": np.float16, "FP32": np.float32}
 MAX_LISTED = 10
 """Categories that a message lists before it says how many more there are."""
 
