@@ -14,17 +14,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
 from modelway_server.batching import Deadline, Job, Waiting, total_rows
 from modelway_server.contract.rows import Rows
 from modelway_server.contract.stacking import bytes_of
-from modelway_server.cost import SLOW_SECONDS, Cost, measure
+from modelway_server.cost import Cost, measure
 from modelway_server.dataplane import Arrays, Body, DataPlane, Query
 from modelway_server.errors import Overloaded, PredictionFailed, QueueFull, TooSlow
-from modelway_server.independence import answers_rows_alone
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
 from modelway_server.model_thread import ModelThread
@@ -51,6 +49,7 @@ class Limits:
     max_request_bytes: int
     max_queue: int
     max_batch_rows: int
+    """Rows of several requests in one call; 1 where the answer to a row may depend on the rows beside it."""
 
 
 class Held:
@@ -110,23 +109,21 @@ class Predictor:
         self._alarm_at = float("inf")
 
     async def warm_up(self) -> None:
-        """Let the model predict once, and learn what its calls cost and which may be joined.
+        """Let the model predict once, and learn what its calls cost.
 
         Raises:
             LoadFailure: it cannot.
         """
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[_Learned | Exception] = loop.create_future()
+        done: asyncio.Future[Cost | Exception] = loop.create_future()
         self._model.submit(self._warmed_up, done.set_result)
-        learned = await done
-        if isinstance(learned, Exception):
-            raise learned
-        cost, engine = learned.cost, self._plane.runtime.engine
-        self._waiting.max_rows = cost.worthwhile_rows(self._limits.max_batch_rows) if learned.joinable else 1
+        cost = await done
+        if isinstance(cost, Exception):
+            raise cost
+        engine = self._plane.runtime.engine
+        self._waiting.max_rows = cost.worthwhile_rows(self._limits.max_batch_rows)
         if engine in STEADY_ENGINES:
             self._inline = lambda rows: cost.of(rows) < INLINE_SECONDS
-        if not learned.joinable:
-            _LOGGER.warning("an answer depends on the other rows of its call: each request goes to the model alone")
         measured = {
             "call_microseconds": round(cost.fixed * 1e6, 1),
             "row_microseconds": round(cost.per_row * 1e6, 2),
@@ -324,7 +321,7 @@ class Predictor:
             )
         return Overloaded(f"the model was busy for {seconds:g} s; try again, or add replicas")
 
-    def _warmed_up(self) -> "_Learned | Exception":
+    def _warmed_up(self) -> Cost | Exception:
         """In the model's thread."""
         runtime = self._plane.runtime
         try:
@@ -332,19 +329,9 @@ class Predictor:
             example = runtime.example()
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")  # made-up rows are odd on purpose
-                cost = measure(partial(_call, runtime, runtime.methods[0]), example)
-                methods = runtime.methods if cost.of(1) < SLOW_SECONDS else runtime.methods[:1]
-                joinable = all(answers_rows_alone(partial(_call, runtime, method), example) for method in methods)
-                return _Learned(cost, joinable)
+                return measure(partial(_call, runtime, runtime.methods[0]), example)
         except Exception as error:  # noqa: BLE001  (it ends the process, with its reason, in another thread)
             return error
-
-
-class _Learned(NamedTuple):
-    """What a worker learns of its model before it serves."""
-
-    cost: Cost
-    joinable: bool
 
 
 def _call(runtime: Runtime, method: str, rows: Rows) -> Arrays:

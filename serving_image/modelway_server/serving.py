@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from types import FrameType
 
@@ -22,6 +23,7 @@ from modelway_server import metric_aliases, tracing
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.engines.load import load_prepared
+from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import LoadFailed, LoadFailure, PortTaken, describe
 from modelway_server.http.server import Bounds, Companion, Ports, Worker
 from modelway_server.lifecycle import Lifecycle
@@ -62,19 +64,23 @@ def serve(settings: ServeSettings) -> int:
         ports = f"ports {', '.join(map(str, wanted))} of {settings.host}"
         return _report(PortTaken(f"{ports} cannot be had: {error}"))
     try:
-        runtime = _loaded(settings, started + settings.startup_timeout)
+        runtime, max_batch_rows = _loaded(settings, started + settings.startup_timeout)
     except Exception as error:  # noqa: BLE001  (each has its reason; what has none is logged)
         return _report(error)
     gc.freeze()
     lifecycle = Lifecycle(settings.workers, stuck_after=max(60.0, STUCK_TIMEOUTS * settings.request_timeout))
+    settings = replace(settings, max_batch_rows=max_batch_rows)
     pod = _Pod(settings, sockets, runtime, lifecycle, time.monotonic() - started)
     if settings.workers == 1:
         return pod.work(0)
     return supervise(settings.workers, pod.work, lifecycle)
 
 
-def _loaded(settings: ServeSettings, deadline: float) -> Runtime:
-    """The model as it is to be evaluated; without a folder that `prepare` has filled, it is prepared first."""
+def _loaded(settings: ServeSettings, deadline: float) -> tuple[Runtime, int]:
+    """The model as it is to be evaluated, and how many rows of several requests may go to it in one call.
+
+    Without a folder that `prepare` has filled, it is prepared first.
+    """
     path = locate_model(settings.model_dir)
     model = f"{settings.namespace}/{settings.name}".lstrip("/")
     _LOGGER.info("loading %s", path.name, extra={"model": model, "bytes": path.stat().st_size})
@@ -83,7 +89,11 @@ def _loaded(settings: ServeSettings, deadline: float) -> Runtime:
         watchdog(deadline, allowed=settings.startup_timeout),
     ):
         load = partial(load_prepared, settings.model_dir, directory, trusted_types=settings.trusted_types)
-        return load() if settings.workers == 1 else _in_passing_thread(load)
+        runtime = load() if settings.workers == 1 else _in_passing_thread(load)
+        joined = Prepared.read(directory).joined
+    if joined and settings.max_batch_rows == 1:
+        runtime.description |= {"batching": "rows not joined: runtime.batching.maxRows is 1"}
+    return runtime, settings.max_batch_rows if joined else 1
 
 
 def _in_passing_thread(load: Callable[[], Runtime]) -> Runtime:

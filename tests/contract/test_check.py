@@ -15,6 +15,7 @@ SAYS = [
     "model.joblib would be served.",
     "  model    sklearn.pipeline.Pipeline, scikit-learn ",
     "  engine   linear: it gives the model's own answers on 300 rows",
+    "  batching rows joined",
     "    predict BYTES [rows]: no, yes",
     "    predict_proba FP64 [rows, 2]: no, yes",
     "    age FP64, may be missing",

@@ -3,10 +3,8 @@
 import asyncio
 import time
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +12,7 @@ from hypothesis import strategies as st
 from modelway_server.contract.rows import Rows
 from modelway_server.cost import Cost, measure
 from modelway_server.errors import InvalidInput, QueueFull, TooSlow
-from modelway_server.independence import answers_rows_alone
-from support.doubling import Asked, Doubling, numbers_of, settled
+from support.doubling import Asked, numbers_of, settled
 
 ROWS = st.lists(st.integers(-1, 9), min_size=1, max_size=4)
 STEPS = st.lists(
@@ -180,49 +177,6 @@ def test_there_is_room_for_so_many_bytes() -> None:
         predictor.hold().add(1)
     held.release()
     predictor.hold().add(7000)
-
-
-class Centred(Doubling):
-    """Answers how far a row is from the mean of all."""
-
-    def call(self, _method: str, values: Any, _count: int) -> dict[str, Any]:
-        self.calls.append(values[:, 0].tolist())
-        return {"predict": values[:, 0] - values[:, 0].mean()}
-
-
-def test_a_model_whose_rows_depend_on_each_other_answers_each_request_alone() -> None:
-    async def crowd() -> list[list[float]]:
-        asked = await Asked(Centred()).ready()
-        for number in range(3):
-            asked.ask([float(number), 10.0])
-        await settled()
-        while asked.thread.due:
-            asked.thread.step()
-        await asyncio.gather(*asked.callers)
-        return asked.runtime.calls
-
-    assert asyncio.run(crowd()) == [[0.0, 10.0], [1.0, 10.0], [2.0, 10.0]]
-
-
-EXAMPLES: list[Any] = [
-    np.zeros((1, 2)),
-    {"amount": np.zeros(1), "city": np.array(["Rome"], dtype=object)},
-    pd.DataFrame({"amount": [0.0], "city": ["Rome"]}),
-    ["a text"],
-]
-
-
-@pytest.mark.parametrize("values", EXAMPLES, ids=lambda values: type(values).__name__)
-@pytest.mark.parametrize("depends", [False, True])
-def test_it_is_told_for_rows_of_every_form(values: Any, depends: bool) -> None:  # noqa: FBT001
-    def call(rows: Rows) -> dict[str, Any]:
-        given: Any = rows.values  # noqa: PD011  (no data frame)
-        numbers = given[:, 0] if isinstance(given, np.ndarray) else np.array([len(text) for text in given], dtype=float)
-        if not isinstance(given, np.ndarray | list):
-            numbers = np.asarray(given["amount"])
-        return {"predict": numbers - numbers.mean() if depends else numbers}
-
-    assert answers_rows_alone(call, Rows(values, 1)) is not depends
 
 
 @pytest.mark.parametrize(

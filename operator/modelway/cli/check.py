@@ -90,13 +90,14 @@ def described(name: str, prepared: Mapping[str, Any]) -> list[str]:
     versions = [
         f"{key.replace('scikit_learn', 'scikit-learn').replace('_', ' ')} {value}"
         for key, value in facts.items()
-        if key != "estimator"
+        if key not in {"estimator", "batching"}
     ]
     signature = prepared["signature"]
     return [
         f"{name} would be served.",
         f"  model    {', '.join([facts.get('estimator', prepared['platform']), *versions])}",
         f"  engine   {prepared['engine']}: {prepared['reason']}",
+        f"  batching {facts['batching']}",
         "  answers",
         *(
             f"    {_output(output)}"

@@ -13,6 +13,7 @@ import numpy as np
 from modelway_server.artifacts.manifest import folder_digest
 from modelway_server.artifacts.record import SAMPLE_FILES, ArtifactRecord, locate_model
 from modelway_server.contract.signature import Form
+from modelway_server.engines.batch_choice import Trial, apart, with_batching
 from modelway_server.engines.folder import SEARCHING
 from modelway_server.engines.load import evaluated
 from modelway_server.engines.parity import difference, draw, read_samples
@@ -76,9 +77,8 @@ def _spared(directory: Path, digest: str, ended: str) -> Prepared | None:
         return None
     if native.digest != digest:
         return None
-    return replace(
-        native, reason=f"looking for a faster engine ended the process: {ended or 'it was killed'}"[:MAX_REASON]
-    )
+    why = f"looking for a faster engine ended the process: {ended or 'it was killed'}"[:MAX_REASON]
+    return apart(replace(native, reason=why), why)
 
 
 def _prepared(chosen: ModelSettings, directory: Path, path: Path, digest: str, seconds: float) -> Prepared:
@@ -96,7 +96,8 @@ def _prepared(chosen: ModelSettings, directory: Path, path: Path, digest: str, s
         example=plain_row(runtime.example()),
     )
     native.write(directory, SEARCHING)
-    return _Choice(chosen, directory, runtime, native, seconds).made()
+    choice = _Choice(chosen, directory, runtime, native, seconds)
+    return with_batching(choice.made(), choice.trial())
 
 
 class _Choice:
@@ -117,6 +118,18 @@ class _Choice:
         self._runtime = runtime
         self._native = native
         self._against, self._tried = "", False
+        self._engine = runtime
+
+    def trial(self) -> Trial:
+        """What the engine that was made is tried with, to learn whether rows of several requests may be joined."""
+        return Trial(
+            engine=self._engine,
+            estimator=getattr(self._runtime, "estimator", None),
+            draw=lambda: self._rows([]),
+            seed=self._seed(),
+            tolerance=self._chosen.tolerance,
+            seconds=self._seconds,
+        )
 
     def made(self) -> Prepared:
         """The first candidate that gives the model's own answers, or else the model itself, whatever the search raises.
@@ -167,6 +180,7 @@ class _Choice:
             _LOGGER.info("%s cannot be used", candidate.engine, exc_info=error)
             against = describe(error)
         if against is None:
+            self._engine = engine
             return replace(prepared, reason=f"it gives the model's own answers on {len(rows)} rows ({candidate.how})")
         _LOGGER.info("the engine %s is not taken: %s", candidate.engine, against, extra={"how": candidate.how})
         if tried or not self._tried:  # what was tried says more than what cannot be
@@ -187,8 +201,10 @@ class _Choice:
         from modelway_server.engines.hints import hints_of  # noqa: PLC0415  (scikit-learn)
 
         hints = hints_of(getattr(self._runtime, "estimator", None), signature)
-        seed = int(hashlib.sha256(self._native.digest.encode()).hexdigest()[:16], 16)
-        return [*draw(signature, hints, seed), *given]
+        return [*draw(signature, hints, self._seed()), *given]
+
+    def _seed(self) -> int:
+        return int(hashlib.sha256(self._native.digest.encode()).hexdigest()[:16], 16)
 
     def _named_samples(self) -> list[Any]:
         """The rows of the file that the user named.

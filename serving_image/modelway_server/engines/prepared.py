@@ -33,6 +33,7 @@ class Prepared:
         description: what clients may know of it.
         example: a row that it answers, as JSON values; a text where rows are texts.
         parts: what the engine itself keeps, as JSON.
+        joined: whether rows of several requests may go to it in one call; why, or why not, is told in `description`.
     """
 
     digest: str
@@ -45,6 +46,7 @@ class Prepared:
     description: dict[str, str]
     example: Any
     parts: dict[str, Any] = field(default_factory=dict)
+    joined: bool = False
 
     def write(self, directory: Path, name: str = PREPARED) -> None:
         """Put the document into the folder, whole or not at all."""

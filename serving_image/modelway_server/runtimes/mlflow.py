@@ -86,6 +86,7 @@ class _Described:
     It has slots: what is set on it and is not its own is an error, where it would not reach the model.
 
     Attributes:
+        wrapped: the model.
         platform: as the model's own.
         engine: as the model's own.
         methods: as the model's own.
@@ -93,12 +94,12 @@ class _Described:
         description: as the model's own, and who saved it with what.
     """
 
-    __slots__ = ("_columns", "_library", "_runtime", "_saved_with", "description", "methods", "platform", "signature")
+    __slots__ = ("_columns", "_library", "_saved_with", "description", "methods", "platform", "signature", "wrapped")
 
     def __init__(
         self, runtime: Runtime, columns: tuple[Column, ...], library: str, saved_with: str, mlflow: str
     ) -> None:
-        self._runtime = runtime
+        self.wrapped = runtime
         self._columns = columns
         self._library = library
         self._saved_with = saved_with
@@ -112,7 +113,7 @@ class _Described:
 
     def __getattr__(self, name: str) -> Any:
         """What else the model has (`engine`, `estimator`, `evaluate_by`, `restore`)."""
-        return getattr(self._runtime, name)
+        return getattr(self.wrapped, name)
 
     def warm_up(self) -> None:
         """As the model's own.
@@ -122,19 +123,19 @@ class _Described:
             LoadFailure: it fails.
         """
         try:
-            self._runtime.warm_up()
+            self.wrapped.warm_up()
         except WarmupFailed as failure:
             raise _of_versions(failure, self._library, self._saved_with) from failure
-        self.methods = self._runtime.methods
-        self.signature = _named(self._runtime.signature, self._columns)
+        self.methods = self.wrapped.methods
+        self.signature = _named(self.wrapped.signature, self._columns)
 
     def call(self, method: str, values: Any, count: int) -> Any:
         """As the model's own."""
-        return self._runtime.call(method, values, count)
+        return self.wrapped.call(method, values, count)
 
     def example(self) -> Any:
         """As the model's own."""
-        return self._runtime.example()
+        return self.wrapped.example()
 
 
 class _Python:
