@@ -6,6 +6,7 @@ from typing import Any
 
 import joblib
 import pytest
+import sklearn
 from sklearn.cluster import DBSCAN
 
 from modelway.cli import commands
@@ -19,6 +20,7 @@ SAYS = [
     "    predict BYTES [rows]: no, yes",
     "    predict_proba FP64 [rows, 2]: no, yes",
     "    age FP64, may be missing",
+    "    city BYTES, may be missing: Bern, Oslo, Rome; any other is answered as unknown",
     "    member BYTES: no, yes",
 ]
 
@@ -58,6 +60,15 @@ def test_samples_are_passed_on(tmp_path: Path, capsys: pytest.CaptureFixture[str
     samples.write_text(json.dumps({"instances": [{"age": 1, "city": "Rome", "member": "yes"}]}))
     assert checked(tmp_path, mixed_pipeline(), f"--samples={samples}") == 0
     assert "linear: it gives the model's own answers on 301 rows" in capsys.readouterr().out
+
+
+def test_a_model_of_another_version_is_served_with_a_caution(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sklearn.base.__version__", "1.3.2")
+    assert checked(tmp_path, mixed_pipeline()) == 0
+    caution = f"  caution  saved with scikit-learn 1.3.2, served with {sklearn.__version__}: answers may differ"
+    assert caution in capsys.readouterr().out.splitlines()
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

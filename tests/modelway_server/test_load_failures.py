@@ -69,6 +69,9 @@ FILES: list[tuple[bytes, str, str]] = [
     (named("json", "loads"), "UnsafeArtifact", "json.loads"),
     (named("sklearn.ensemble.forest", "Forest"), "RuntimeVersionMismatch", "sklearn.ensemble.forest"),
     (named("sklearn.ensemble", "Wood"), "RuntimeVersionMismatch", "has no Wood"),
+    (named("xgboost.compat", "XGBoostLabelEncoder"), "RuntimeVersionMismatch", "has no XGBoostLabelEncoder"),
+    (named("lightgbm.compat", "Gone"), "RuntimeVersionMismatch", "saved with LightGBM another version"),
+    (named("pandas.core.indexes.numeric", "Int64Index"), "RuntimeVersionMismatch", "pandas.core.indexes.numeric"),
 ]
 
 
@@ -141,7 +144,7 @@ def test_another_version_is_the_reason_when_the_model_fails(tmp_path: Path, monk
     with pytest.raises(RuntimeVersionMismatch, match=r"saved with scikit-learn 1\.5\.2, served with \d") as caught:
         runtime.warm_up()
     assert f"served with {sklearn.__version__}:" in caught.value.message
-    assert f"{sklearn.__version__}, or run a server image with 1.5.2" in caught.value.remedy
+    assert f"{sklearn.__version__}, or run a server image with scikit-learn 1.5.2" in caught.value.remedy
 
 
 def test_the_process_ends_with_the_reports_exit_status(launched: Launch, tmp_path: Path) -> None:

@@ -90,14 +90,16 @@ def described(name: str, prepared: Mapping[str, Any]) -> list[str]:
     versions = [
         f"{key.replace('scikit_learn', 'scikit-learn').replace('_', ' ')} {value}"
         for key, value in facts.items()
-        if key not in {"estimator", "batching"}
+        if key not in {"estimator", "batching", "caution"}
     ]
+    caution = facts.get("caution")
     signature = prepared["signature"]
     return [
         f"{name} would be served.",
         f"  model    {', '.join([facts.get('estimator', prepared['platform']), *versions])}",
         f"  engine   {prepared['engine']}: {prepared['reason']}",
         f"  batching {facts['batching']}",
+        *([f"  caution  {caution}"] if caution else []),
         "  answers",
         *(
             f"    {_output(output)}"
@@ -139,8 +141,12 @@ def _inputs(signature: Mapping[str, Any]) -> list[str]:
 def _column(column: Mapping[str, Any]) -> str:
     kind = "date" if column.get("dates") else column.get("datatype", "FP64")
     missing = ", may be missing" if column.get("nullable") else ""
-    known = column.get("categories")
-    return f"{column['name']} {kind}{missing}" + (f": {_listed(sorted(known, key=str))}" if known else "")
+    told = ""
+    if only := column.get("categories"):
+        told = f": {_listed(sorted(only, key=str))}"
+    elif known := column.get("known"):
+        told = f": {_listed(sorted(known, key=str))}; any other is answered as unknown"
+    return f"{column['name']} {kind}{missing}{told}"
 
 
 def _listed(values: list[Any]) -> str:

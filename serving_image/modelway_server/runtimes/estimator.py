@@ -3,7 +3,7 @@
 import gc
 import logging
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,16 @@ from modelway_server.errors import (
     words,
 )
 from modelway_server.runtimes.declared import declare
+from modelway_server.runtimes.estimators.changed_answers import check_answers
 from modelway_server.runtimes.introspection import Blueprint, inspect
 from modelway_server.runtimes.labels import name_labels
 from modelway_server.runtimes.outputs import describe_outputs, name_outputs, settle
-from modelway_server.runtimes.parts import serve_single_threaded
-from modelway_server.runtimes.pickles import Unpickled, differs, load, version_mismatch
+from modelway_server.runtimes.parts import parts, serve_single_threaded
+from modelway_server.runtimes.pickles import Unpickled, load
 from modelway_server.runtimes.trial import Call, complete, find_row
 from modelway_server.runtimes.trust import trust
 from modelway_server.runtimes.unservable import cannot_answer
+from modelway_server.runtimes.versions import blame_version, blaming_versions, describe_versions, may_differ
 
 METHODS = ("predict", "transform", "decision_function", "predict_proba", "score_samples")
 """What an estimator can be asked for, in the order in which `auto` chooses."""
@@ -61,15 +63,16 @@ class EstimatorRuntime:
     platform = "sklearn"
     engine = "estimator"
 
-    def __init__(self, estimator: Any, methods: tuple[str, ...], saved_with: str | None) -> None:
+    def __init__(self, estimator: Any, methods: tuple[str, ...], saved: Mapping[str, str] | None) -> None:
         self.methods = methods
+        self.estimator = estimator
+        self._saved = saved or {}
         self.description: dict[str, str] = {
             "estimator": f"{type(estimator).__module__}.{type(estimator).__qualname__}",
             "scikit_learn": sklearn.__version__,
-        } | ({"saved_with_scikit_learn": saved_with} if saved_with else {})
-        self.estimator = estimator
-        self._saved_with = saved_with
-        self._blueprint: Blueprint = inspect(estimator)
+        } | describe_versions(self._saved)
+        with blaming_versions(self._saved, f"the parts of {type(estimator).__name__} cannot be read"):
+            self._blueprint: Blueprint = inspect(estimator)
         self._well_row: Any = None
         self._restored = False
         self.signature: Signature = self._blueprint.signature
@@ -119,9 +122,16 @@ class EstimatorRuntime:
             try:
                 outputs[method] = self._outputs_of(method)
             except Exception as error:  # noqa: BLE001  (a model may raise anything)
-                _LOGGER.warning("%s is not offered: it fails on a made-up row (%s)", method, describe(error))
+                self._leave_out(method, error)
         self.methods = tuple(outputs)
         self.signature = replace(complete(blueprint, call), outputs=outputs)
+
+    def _leave_out(self, method: str, error: Exception) -> None:
+        """A method that fails is not offered, and where another version may be why, whoever asks for the model is told."""
+        what = f"{method} is not offered: it fails on a made-up row ({describe(error)})"
+        _LOGGER.warning("%s", what)
+        if "caution" in self.description:
+            self.description["caution"] += f"; {what}"
 
     def call(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:
         """The outputs of one method on checked rows, by name, each of `count` rows.
@@ -158,10 +168,10 @@ class EstimatorRuntime:
                 f"{self.methods[0]}: {error.message}",
                 remedy="Let it give fewer columns (n_features, max_features), or put TruncatedSVD behind it.",
             )
+        if blamed := blame_version(self._saved, f"its first prediction fails ({describe(error)})"):
+            return blamed
         if isinstance(error, NotFittedError):
             return _not_fitted(self.estimator)
-        if self._saved_with and differs(self._saved_with):
-            return version_mismatch(self._saved_with, f"its first prediction fails ({describe(error)})")
         if self.signature.width is None and self.signature.form is not Form.TEXT:
             return WarmupFailed(
                 f"{self.methods[0]} fails on a made-up row ({describe(error)}); the model does not say how many values a row has",
@@ -193,19 +203,21 @@ def runtime_of(unpickled: Unpickled, method: str) -> EstimatorRuntime:
     Raises:
         LoadFailure: it cannot be served.
     """
-    estimator = unpickled.content
-    methods = _methods(estimator, method)
-    _check_fitted(estimator)
+    estimator, saved = unpickled.content, unpickled.saved
+    with blaming_versions(saved, f"{type(estimator).__name__} cannot be read"):
+        methods = _methods(estimator, method, saved)
+        _check_fitted(estimator, saved)
+        check_answers(estimator, saved)
     changed = serve_single_threaded(estimator)
     if changed:
         _LOGGER.info("n_jobs set to 1 in %d estimators: the server's workers are what runs in parallel", changed)
-    if differs(unpickled.saved_with):
-        _LOGGER.warning("saved with scikit-learn %s, served with %s", unpickled.saved_with, sklearn.__version__)
+    if caution := may_differ(saved):
+        _LOGGER.warning("%s", caution)
     gc.collect()
-    return EstimatorRuntime(estimator, methods, unpickled.saved_with)
+    return EstimatorRuntime(estimator, methods, saved)
 
 
-def _methods(estimator: Any, chosen: str) -> tuple[str, ...]:
+def _methods(estimator: Any, chosen: str, saved: Mapping[str, str]) -> tuple[str, ...]:
     if isinstance(estimator, type):
         raise UnsupportedModel(
             f"the file holds the class {estimator.__qualname__}, not a fitted object of it",
@@ -213,7 +225,8 @@ def _methods(estimator: Any, chosen: str) -> tuple[str, ...]:
         )
     methods = tuple(method for method in METHODS if callable(getattr(estimator, method, None)))
     if not methods:
-        raise cannot_answer(estimator)
+        failure = cannot_answer(estimator)
+        raise blame_version(saved, failure.message) or failure
     if chosen == "auto":
         return methods
     if chosen not in methods:
@@ -225,13 +238,19 @@ def _methods(estimator: Any, chosen: str) -> tuple[str, ...]:
     return (chosen, *(method for method in methods if method != chosen))
 
 
-def _check_fitted(estimator: Any) -> None:
+def _check_fitted(estimator: Any, saved: Mapping[str, str]) -> None:
     if not callable(getattr(estimator, "fit", None)) or not hasattr(estimator, "__sklearn_tags__"):
         return
     try:
         check_is_fitted(estimator)
     except NotFittedError as error:
-        raise _not_fitted(estimator) from error
+        blamed = blame_version(saved, f"{describe(error)}") if _has_learned(estimator) else None
+        raise blamed or _not_fitted(estimator) from error
+
+
+def _has_learned(estimator: Any) -> bool:
+    """Whether a part of it has what only fit leaves, by the names that scikit-learn gives such attributes."""
+    return any(name.endswith("_") and not name.endswith("__") for part in parts(estimator) for name in vars(part))
 
 
 def _not_fitted(estimator: Any) -> InvalidArtifact:

@@ -6,13 +6,11 @@ Every failure becomes one of the load failures that users read, with the remedy 
 import mmap
 import re
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import sklearn
 from sklearn.exceptions import InconsistentVersionWarning
 
 from modelway_server.errors import (
@@ -21,13 +19,20 @@ from modelway_server.errors import (
     LoadFailure,
     MissingModule,
     OutOfMemory,
-    RuntimeVersionMismatch,
     describe,
     words,
 )
 from modelway_server.runtimes.recognise import is_compressed
 from modelway_server.runtimes.trust import Trust
 from modelway_server.runtimes.unpickler import unpickle
+from modelway_server.runtimes.versions import (
+    blame_version,
+    missing_module,
+    missing_name,
+    oldest,
+    saved_versions,
+    version_mismatch,
+)
 
 _READERS = {
     "modelway_server",
@@ -44,7 +49,6 @@ _READERS = {
     "json",
 }
 """Where a file that is damaged fails."""
-_SAVED_VERSION = re.compile(rb"_sklearn_version.{1,5}?(\d+\.\d+[0-9A-Za-z.]*)", re.DOTALL)
 _ABSENT = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '(?P<module>[^']+)'")
 
 
@@ -54,11 +58,12 @@ class Unpickled:
 
     Attributes:
         content: the object.
-        saved_with: version of scikit-learn that saved it, or None when the file does not tell.
+        saved: the versions of libraries that saved it, by package, as far as the file tells; where its parts were saved
+            by several, the oldest.
     """
 
     content: Any
-    saved_with: str | None
+    saved: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(path: Path, trust: Trust) -> Unpickled:
@@ -73,17 +78,17 @@ def load(path: Path, trust: Trust) -> Unpickled:
     """
     compressed = is_compressed(path)
     by_joblib = compressed or _holds(path, b"NumpyArrayWrapper")
-    saved_with = None if compressed else _saved_version(path)
-    return rebuild(path, lambda: unpickle(path, trust, by_joblib=by_joblib), saved_with)
+    saved = {} if compressed else saved_versions(path)
+    return rebuild(path, lambda: unpickle(path, trust, by_joblib=by_joblib), saved)
 
 
-def rebuild(path: Path, build: Callable[[], Any], saved_with: str | None) -> Unpickled:
+def rebuild(path: Path, build: Callable[[], Any], saved: Mapping[str, str]) -> Unpickled:
     """What a function makes of a file of scikit-learn's objects, its failures as load failures.
 
     Args:
         path: the file.
         build: makes the object.
-        saved_with: version of scikit-learn that the file names.
+        saved: the versions that the file names, by package.
 
     Raises:
         LoadFailure: the object cannot be built here.
@@ -95,21 +100,8 @@ def rebuild(path: Path, build: Callable[[], Any], saved_with: str | None) -> Unp
         except LoadFailure:
             raise
         except Exception as error:
-            raise _failure(error, path, _warned_version(caught) or saved_with) from error
-    return Unpickled(content, _warned_version(caught) or saved_with)
-
-
-def differs(version: str | None) -> bool:
-    """Whether that version of scikit-learn has another major or minor number than ours."""
-    return version is not None and version.split(".")[:2] != sklearn.__version__.split(".")[:2]
-
-
-def version_mismatch(version: str, what: str) -> RuntimeVersionMismatch:
-    """The failure of a model that another version of scikit-learn saved."""
-    return RuntimeVersionMismatch(
-        f"saved with scikit-learn {version}, served with {sklearn.__version__}: {what}",
-        remedy=f"Train and save the model again with scikit-learn {sklearn.__version__}, or run a server image with {version}.",
-    )
+            raise _failure(error, path, {**saved, **_warned_versions(caught)}) from error
+    return Unpickled(content, {**saved, **_warned_versions(caught)})
 
 
 def _holds(path: Path, mark: bytes) -> bool:
@@ -118,34 +110,25 @@ def _holds(path: Path, mark: bytes) -> bool:
         return content.find(mark) >= 0
 
 
-def _saved_version(path: Path) -> str | None:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        match = _SAVED_VERSION.search(content)
-        return match[1].decode() if match else None
+def _warned_versions(caught: list[warnings.WarningMessage]) -> dict[str, str]:
+    """The oldest version of scikit-learn that its own warnings tell of, by its package: parts may be of several."""
+    told = [warning.message for warning in caught if isinstance(warning.message, InconsistentVersionWarning)]
+    return {"sklearn": oldest([str(each.original_sklearn_version) for each in told])} if told else {}
 
 
-def _warned_version(caught: list[warnings.WarningMessage]) -> str | None:
-    for warning in caught:
-        if isinstance(warning.message, InconsistentVersionWarning):
-            return str(warning.message.original_sklearn_version)
-    return None
+def _failure(error: Exception, path: Path, saved: Mapping[str, str]) -> LoadFailure:
+    return _of_versions(error, saved) or _of_content(error, path)
 
 
-def _failure(error: Exception, path: Path, saved_with: str | None) -> LoadFailure:
-    return _of_versions(error, saved_with) or _of_content(error, path)
-
-
-def _of_versions(error: Exception, saved_with: str | None) -> LoadFailure | None:
+def _of_versions(error: Exception, saved: Mapping[str, str]) -> LoadFailure | None:
     """The failure when this image lacks what the model is made of, or has it in another version."""
     if isinstance(error, ModuleNotFoundError):
-        return _missing_module(error.name or words(error), saved_with)
+        return missing_module(error.name or words(error), saved)
     if isinstance(error, AttributeError) and (absent := _ABSENT.search(words(error))):
-        return _missing_name(absent["module"], absent["name"], saved_with)
+        return missing_name(absent["module"], absent["name"], saved)
     if "incompatible dtype" in words(error, 5000):  # a tree's nodes, laid out by another version
-        return version_mismatch(saved_with or "another version", words(error, 200))
-    if saved_with and differs(saved_with):
-        return version_mismatch(saved_with, f"it does not load ({describe(error)})")
-    return None
+        return version_mismatch(saved.get("sklearn"), words(error, 200))
+    return blame_version(saved, f"it does not load ({describe(error)})")
 
 
 def _of_content(error: Exception, path: Path) -> LoadFailure:
@@ -171,28 +154,3 @@ def _raised_by_reader(error: Exception) -> bool:
         traceback = traceback.tb_next
     module = str(traceback.tb_frame.f_globals.get("__name__", "")) if traceback is not None else ""
     return module.partition(".")[0] in _READERS
-
-
-def _missing_module(name: str, saved_with: str | None) -> LoadFailure:
-    package = name.partition(".")[0]
-    if package in {"sklearn", "numpy", "joblib", "scipy"}:
-        ours = f"scikit-learn {sklearn.__version__} and NumPy {np.__version__}"
-        return version_mismatch(saved_with or "another version", f"there is no module {name} in {ours}")
-    return MissingModule(
-        f"the model needs the package {package!r} (module {name}), which this server's image does not hold",
-        remedy=f"Run a server image that holds {package}, or build the model without it.",
-    )
-
-
-def _missing_name(module: str, name: str, saved_with: str | None) -> LoadFailure:
-    if module.partition(".")[0] in {"sklearn", "numpy", "joblib", "scipy"}:
-        return version_mismatch(saved_with or "another version", f"{module} has no {name}")
-    if module == "__main__":
-        return MissingModule(
-            f"the model uses {name!r}, which was defined in the script or notebook that saved it, not in a package",
-            remedy=f"Move {name} into a package, save the model again, and run a server image that holds the package.",
-        )
-    return MissingModule(
-        f"the model uses {module}.{name}, which the package in this server's image does not have",
-        remedy=f"Run a server image with the version of {module.partition('.')[0]} that saved the model.",
-    )

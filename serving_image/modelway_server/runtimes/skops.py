@@ -26,7 +26,8 @@ def load(path: Path, options: Options) -> Runtime:
         LoadFailure: the file is no model, or not one that can be served.
     """
     trusted = trust(options.trusted_types)
-    unpickled = rebuild(path, lambda: _read(path, trusted), _saved_version(path))
+    version = _saved_version(path)
+    unpickled = rebuild(path, lambda: _read(path, trusted), {"sklearn": version} if version else {})
     runtime = runtime_of(unpickled, options.method)
     runtime.platform = "skops"
     runtime.description |= {"skops": skops.__version__}

@@ -14,6 +14,7 @@ import numpy as np
 
 from modelway_server.errors import InvalidArtifact, UnsafeArtifact
 from modelway_server.runtimes.trust import Trust
+from modelway_server.runtimes.versions import lacks
 
 _MEMMAPS = {"numpy.memmap", "numpy.core.memmap.memmap", "numpy._core.memmap.memmap"}
 """The class of arrays that were read from a file; made here, it would open one. What it held is in the pickle."""
@@ -103,14 +104,14 @@ def _today(module: str, name: str) -> tuple[str, str]:
 
 
 def _check_present(module: str, name: str) -> None:
-    """A name of a package that is not here: said as such, since trusting it would not help.
+    """A name that is not here: said as such, since trusting it would not help.
 
     Raises:
-        AttributeError: it belongs to the script that saved it.
+        AttributeError: it belongs to the script that saved it, or a library of another version.
         ModuleNotFoundError: there is no such package.
     """
-    if module == "__main__":
-        raise AttributeError(f"Can't get attribute '{name}' on <module '__main__'>")
+    if module == "__main__" or lacks(module, name):
+        raise AttributeError(f"Can't get attribute '{name}' on <module '{module}'>")
     package = module.partition(".")[0]
     if package not in sys.modules and (not package or importlib.util.find_spec(package) is None):
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
