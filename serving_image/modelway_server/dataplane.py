@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from modelway_server.contract.asking import arrays_asked, methods_asked
-from modelway_server.contract.frames import rows_of_frame
+from modelway_server.contract.frames import rows_of_frame, rows_of_records
 from modelway_server.contract.rows import Rows, rows_of_instances, rows_of_tensors
 from modelway_server.contract.signature import Output
 from modelway_server.contract.stacking import kind_of, stack, unstack
@@ -330,7 +330,7 @@ class DataPlane:
         signature = self.runtime.signature
         if columns is not None:
             return rows_of_frame(signature, columns, member, ordered=ordered, textual=textual)
-        return rows_of_instances(signature, given or [], member)
+        return rows_of_records(signature, given or [], member)
 
     def _predictions(self, rows_asked: Rows, method: str, field: str, *, classes: bool) -> Query:
         """What V1 and MLflow ask: one method, or the default where it is empty."""

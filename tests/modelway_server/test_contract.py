@@ -162,7 +162,7 @@ REFUSED: list[tuple[str, str, Any, type[InputError], str, str]] = [
     ("mixed", "predict", {"inputs": {}}, InvalidInput, "inputs", "missing: age"),
     ("mixed", "infer", tensor([1.0], [1], name="age"), InvalidInput, "inputs", "missing: city, member"),
     ("mixed", "infer", tensor([1.0] * 4, [1, 4]), InvalidInput, "inputs[0].datatype", "one tensor per column"),
-    ("forest", "predict", instances({"a": 1}), InvalidInput, "instances[0]", "unknown: a"),
+    ("forest", "predict", instances({"a": 1}), InvalidInput, "instances", "13 values a row, and there are 1: a"),
     # text
     ("text", "predict", instances("good", 3), InvalidInput, "instances[1]", "a number"),
     ("text", "predict", instances({"text": "good"}), InvalidInput, "instances[0]", "an object"),

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelway_server.contract.frames import read_texts, rows_of_frame
-from modelway_server.contract.signature import Column, Form, Input, Signature
+from modelway_server.contract.frames import rows_of_frame, rows_of_records
+from modelway_server.contract.signature import Column, Dates, Form, Input, Signature
+from modelway_server.contract.texts import read_texts
 from modelway_server.errors import InvalidInput
 
+INDEXED = Signature(Form.COLUMNS, (Column("Unnamed: 0"), Column("a")), named=True)
 UNNAMED = Signature(Form.MATRIX, (Column("x0"), Column("x1")))
 NAMED = Signature(Form.COLUMNS, (Column("a"), Column("b", "BYTES", nullable=True)), named=True)
 
@@ -21,7 +23,12 @@ NAMED = Signature(Form.COLUMNS, (Column("a"), Column("b", "BYTES", nullable=True
         (Column("a", "INT64"), ["9007199254740993", "-1", "2.0"], [9007199254740993, -1, 2.0]),
         (Column("a", "BOOL"), ["True", "false", None, "yes"], [True, False, None, "yes"]),
         (Column("a", "BYTES"), ["NA", "1", None], ["NA", "1", None]),
+        (Column("a"), ["True", "false", "1"], [True, False, 1.0]),
+        (Column("a", "INT64"), ["True", "1.0", "#N/A"], [True, 1.0, None]),
+        (Column("a", "BOOL"), ["NaN", "TRUE"], [None, True]),
+        (Column("a", "BYTES", dates=Dates.LOCAL), ["NaT", "2024-05-01 12:00:00"], [None, "2024-05-01 12:00:00"]),
         (Column("a", typed=False), ["1", "2.5"], [1.0, 2.5]),
+        (Column("a", typed=False), ["1", "-2"], [1, -2]),
         (Column("a", typed=False), ["true", "False"], [True, False]),
         (Column("a", typed=False), ["true", "2"], ["true", "2"]),
         (None, ["1", None], [1.0, None]),
@@ -48,7 +55,7 @@ def test_a_model_with_names_goes_by_them() -> None:
 @pytest.mark.parametrize(
     ("signature", "sent", "words"),
     [
-        (UNNAMED, {"a": ["1"]}, "takes 2 values a row, there are 1 columns"),
+        (UNNAMED, {"a": ["1"]}, "takes 2 values a row, and there are 1: a"),
         (NAMED, {"a": ["much"], "b": ["x"]}, "takes numbers"),
         (NAMED, {"a": ["1"], "": ["0"]}, "missing: b"),
         (Signature(Form.TEXT), {"a": ["x"], "b": ["y"]}, "one column, not 2"),
@@ -58,6 +65,50 @@ def test_a_model_with_names_goes_by_them() -> None:
 def test_other_columns_are_refused(signature: Signature, sent: dict[str, list[Any]], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
         rows_of_frame(signature, sent, "csv", ordered=True, textual=True)
+
+
+@pytest.mark.parametrize(
+    ("signature", "sent", "values"),
+    [
+        (NAMED, {"": ["0"], "b": ["x"], "a": ["2"]}, {"a": [2.0], "b": ["x"]}),
+        (NAMED, {"Unnamed: 0": ["0"], "b": ["x"], "a": ["2"]}, {"a": [2.0], "b": ["x"]}),
+        (UNNAMED, {"": ["0"], "0": ["1"], "1": ["2"]}, [[1.0, 2.0]]),
+        (Signature(Form.TEXT), {"": ["0"], "note": ["good"]}, ["good"]),
+        (INDEXED, {"": ["7"], "a": ["1"]}, {"Unnamed: 0": [7.0], "a": [1.0]}),
+    ],
+)
+def test_an_index_of_a_csv_is_taken_as_such(signature: Signature, sent: dict[str, list[Any]], values: Any) -> None:
+    got = rows_of_frame(signature, sent, "csv", ordered=True, textual=True).values
+    listed = {name: got[name].tolist() for name in got} if isinstance(got, dict) else np.asarray(got).tolist()
+    assert listed == values
+
+
+@pytest.mark.parametrize("signature", [NAMED, UNNAMED, Signature(Form.MATRIX)], ids=["named", "unnamed", "any width"])
+def test_an_index_beside_other_columns_is_told(signature: Signature) -> None:
+    with pytest.raises(InvalidInput, match=r"the CSV has an index column .* write it with index=False"):
+        rows_of_frame(signature, {"": ["0"], "a": ["1"]}, "csv", ordered=True, textual=True)
+
+
+def test_records_of_a_model_without_names_go_by_order() -> None:
+    records = [{"second": 1.0, "first": 2.0}, {"first": 4.0, "second": 3.0}]
+    assert rows_of_records(UNNAMED, records, "instances").values.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    own = [{"x1": 1.0, "x0": 2.0}]
+    assert rows_of_records(UNNAMED, own, "instances").values.tolist() == [[2.0, 1.0]]
+
+
+def test_a_fault_is_told_by_the_name_that_was_sent() -> None:
+    with pytest.raises(InvalidInput, match="takes numbers") as caught:
+        rows_of_frame(UNNAMED, {"size": ["1", "2"], "mass": ["1", "much"]}, "csv", ordered=True, textual=True)
+    assert caught.value.field == "csv.mass[1]"
+    with pytest.raises(InvalidInput, match="takes numbers") as caught:
+        rows_of_records(UNNAMED, [{"size": 1, "mass": "much"}], "instances")
+    assert caught.value.field == "instances[0].mass"
+
+
+def test_records_of_different_columns_are_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"not those of instances\[0\]") as caught:
+        rows_of_records(UNNAMED, [{"a": 1, "b": 2}, {"a": 1, "c": 2}], "instances")
+    assert caught.value.field == "instances[1]"
 
 
 def test_no_columns_are_no_rows() -> None:

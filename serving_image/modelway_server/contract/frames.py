@@ -1,21 +1,30 @@
-"""Columns as a data frame or a CSV has them: named, in an order that may be meant, and perhaps as text."""
+"""Columns as a data frame, records or a CSV have them: named, in an order that may be meant, and perhaps as text.
+
+A model that was trained on arrays knows no names; it takes the columns by their order, as it does behind KServe's server
+and MLflow's, which make a data frame of them.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from modelway_server.contract.rows import Rows, rows_of_columns, rows_of_instances
-from modelway_server.contract.signature import Column, Form, Signature
+from modelway_server.contract.names import listed
+from modelway_server.contract.rows import At, Rows, rows_of_columns, rows_of_instances
+from modelway_server.contract.signature import Form, Signature
+from modelway_server.contract.texts import read_texts
 from modelway_server.errors import InvalidInput
 
-MISSING_NUMBERS = frozenset({"nan", "na", "n/a", "null", "none", "<na>"})
-"""What stands for a missing number in a CSV, in lower case, beside an empty field: as pandas writes and reads it."""
-_BOOLEANS = {"true": True, "false": False}
+INDEX_NAMES = ("", "Unnamed: 0")
+"""How the index of a data frame is called in a CSV: as `to_csv` writes it, and as `read_csv` then reads it."""
 
 
 def rows_of_frame(
-    signature: Signature, columns: Mapping[str, Sequence[Any]], member: str, *, ordered: bool, textual: bool
+    signature: Signature,
+    columns: Mapping[str, Sequence[Any]],
+    member: str,
+    *,
+    ordered: bool,
+    textual: bool,
+    at: At | None = None,
 ) -> Rows:
     """The rows of a request that sends them column by column.
 
@@ -24,42 +33,108 @@ def rows_of_frame(
         columns: values by name.
         member: where they stand, for messages.
         ordered: whether a model that was trained without names may go by the order of the columns.
-        textual: whether the values are strings, or None, whatever the column's type.
+        textual: whether they come from a CSV: values are strings, or None, whatever the column's type, and the first
+            column may be the index of a data frame.
+        at: where the value of a column, by the name that was sent, and of a row stands; `member.NAME[row]` by default.
 
     Raises:
         InvalidInput: the columns are not what the model was trained on.
     """
+    if textual:
+        _check_separator(signature, columns, member)
+        columns = _without_index(signature, columns, member)
     if signature.form is Form.TEXT:
         return _texts(signature, columns, member)
+    sent = list(columns)
     if ordered and not signature.named:
         columns = _by_position(signature, columns, member)
+    names = dict(zip(columns, sent, strict=True))
     if textual:
         known = {column.name: column for column in signature.columns}
         columns = {name: read_texts(known.get(name), values) for name, values in columns.items()}
     if not signature.columns and ordered and columns.keys() != {each.name for each in signature.inputs}:
         return rows_of_instances(signature, [list(row) for row in zip(*columns.values(), strict=True)], member)
-    return rows_of_columns(signature, columns, member)
+    stands = at or (lambda name, row: f"{member}.{name}[{row}]")
+    return rows_of_columns(signature, columns, member, lambda name, row: stands(names[name], row))
 
 
-def read_texts(column: Column | None, texts: Sequence[str | None]) -> list[Any]:
-    """The values that strings stand for in a column; one that stands for none stays a string, to be refused.
+def rows_of_records(signature: Signature, records: Sequence[Any], member: str) -> Rows:
+    """The rows of a request that sends objects, or whatever else the model takes for a row.
 
-    Args:
-        column: what the model was trained on, or None where that is not known. There, as where only the model's own
-            code knows the type, it is read from the strings: numbers or booleans if all are such, else strings.
-        texts: one a row; None is missing.
+    The columns of a model that was trained without names stand in the order of the first record.
+
+    Raises:
+        MalformedRequest: rows of different kinds.
+        InvalidInput: the rows are not what the model was trained on.
     """
-    if column is None or not column.typed:
-        return _guessed(texts)
-    match "BYTES" if column.dates is not None else column.datatype:
-        case "BYTES":
-            return list(texts)
-        case "BOOL":
-            return [_boolean(text) for text in texts]
-        case "INT64":
-            return [_integer(text) for text in texts]
-        case _:
-            return _numbers(texts)
+    names = list(records[0]) if records and set(map(type, records)) == {dict} else []
+    own = {column.name for column in signature.columns}
+    if not names or signature.named or signature.form in {Form.TEXT, Form.TENSORS} or set(names) == own:
+        return rows_of_instances(signature, records, member)
+    for index, record in enumerate(records):
+        if record.keys() != records[0].keys():
+            raise InvalidInput(
+                f"the columns are not those of {member}[0], and the model knows none by name",
+                field=f"{member}[{index}]",
+            )
+    columns = {name: [record[name] for record in records] for name in names}
+    return rows_of_frame(
+        signature, columns, member, ordered=True, textual=False, at=lambda name, row: f"{member}[{row}].{name}"
+    )
+
+
+def _without_index(
+    signature: Signature, columns: Mapping[str, Sequence[Any]], member: str
+) -> Mapping[str, Sequence[Any]]:
+    """The columns without the index of a data frame, where they are the model's then.
+
+    Raises:
+        InvalidInput: the first column has no name, and may be an index or not.
+    """
+    first, *others = columns or ["none"]
+    own = [column.name for column in signature.columns] or [each.name for each in signature.inputs]
+    if first not in INDEX_NAMES or first in own:
+        return columns
+    if first == "" and INDEX_NAMES[1] in own:  # the training data had an index in it
+        return dict(zip([INDEX_NAMES[1], *others], columns.values(), strict=True))
+    rest = {name: columns[name] for name in others}
+    if _is_whole(signature, others):
+        return rest
+    if first == "":
+        raise InvalidInput(
+            "the CSV has an index column (its first name is empty), and the others are not the columns of the model; "
+            f"write it with index=False{_wanted(signature)}",
+            field=member,
+        )
+    return columns
+
+
+def _check_separator(signature: Signature, columns: Mapping[str, Sequence[Any]], member: str) -> None:
+    """Refuse a CSV of one column that is several by another separator than a comma.
+
+    Raises:
+        InvalidInput: so it is.
+    """
+    (name,) = columns if len(columns) == 1 else ("",)
+    for separator, word in ((";", "';'"), ("\t", "a tab")):
+        if separator in name and not _is_whole(signature, [name]):
+            raise InvalidInput(f"the CSV is separated by {word}; write it with sep=','", field=member)
+
+
+def _is_whole(signature: Signature, names: Sequence[str]) -> bool:
+    """Whether columns of these names are all that the model takes."""
+    if signature.named:
+        return {column.name for column in signature.columns if column.used} <= set(names)
+    if signature.inputs:
+        widths = [each.shape[1:] for each in signature.inputs]
+        return set(names) == {each.name for each in signature.inputs} or widths == [(len(names),)]
+    return len(names) == (1 if signature.form is Form.TEXT else signature.width)
+
+
+def _wanted(signature: Signature) -> str:
+    if signature.named:
+        return f", with {listed(column.name for column in signature.columns if column.used)}"
+    return f", with {signature.width} columns" if signature.width else ""
 
 
 def _texts(signature: Signature, columns: Mapping[str, Sequence[Any]], member: str) -> Rows:
@@ -76,46 +151,6 @@ def _by_position(
         return columns
     if len(columns) != len(names):
         raise InvalidInput(
-            f"this model takes {len(names)} values a row, there are {len(columns)} columns", field=member
+            f"this model takes {len(names)} values a row, and there are {len(columns)}: {listed(columns)}", field=member
         )
     return dict(zip(names, columns.values(), strict=True))
-
-
-def _guessed(texts: Sequence[str | None]) -> list[Any]:
-    for values in (_numbers(texts), [_boolean(text) for text in texts]):
-        if not any(type(value) is str for value in values):
-            return values
-    return list(texts)
-
-
-def _numbers(texts: Sequence[str | None]) -> list[Any]:
-    """All at once where all are plain numbers, else one by one."""
-    if None not in texts and not any("_" in text for text in texts if text):
-        try:
-            values = np.array(list(map(float, texts)))  # type: ignore[arg-type]  # none is None
-        except ValueError:
-            pass
-        else:
-            if np.isfinite(values).all():
-                return list(values.tolist())
-    return [_number(text) for text in texts]
-
-
-def _number(text: str | None) -> float | str | None:
-    if text is None or text.strip().lower() in MISSING_NUMBERS:
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        return text
-    return text if "_" in text or value in {float("inf"), float("-inf")} else value
-
-
-def _integer(text: str | None) -> float | str | None:
-    number = _number(text)
-    digits = "" if text is None else text.strip().removeprefix("-")
-    return int(text or "") if isinstance(number, float) and digits.isdecimal() and len(digits) < 20 else number
-
-
-def _boolean(text: str | None) -> bool | str | None:
-    return None if text is None else _BOOLEANS.get(text.strip().lower(), text)

@@ -4,7 +4,7 @@ Every refusal names the field at fault: the tensor or instance, its row and its 
 computes; a request that passes may still be refused by the model itself.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.contract.columns import coerce
+from modelway_server.contract.names import check_names, listed
 from modelway_server.contract.numeric import Values, join_columns, read_doubles
 from modelway_server.contract.signature import Column, Dates, Form, Signature
 from modelway_server.contract.tensor_rows import arrays_of_columns, arrays_of_instances, arrays_of_tensors
@@ -20,8 +21,8 @@ from modelway_server.errors import InvalidInput, MalformedRequest
 from modelway_server.protocol.strict_json import json_type
 from modelway_server.protocol.tensors import Tensor
 
-MAX_NAMED = 10
-"""Column names that a message lists before it says how many more there are."""
+At = Callable[[str, int], str]
+"""Where in the request the value of a column, by its name, and of a row stands."""
 
 Cell = Callable[[int, int], str]
 """Where in the request the value of a row and a column stands."""
@@ -53,7 +54,7 @@ def rows_of_tensors(signature: Signature, tensors: Sequence[Tensor]) -> Rows:
     signature = _with_dates(signature, tensors)
     if len(tensors) == 1 and (len(tensors[0].shape) == 2 or not _has_column(signature, tensors[0].name)):
         return _matrix_tensor(signature, tensors[0])
-    _check_names(signature, [tensor.name for tensor in tensors], "inputs")
+    check_names(signature, [tensor.name for tensor in tensors], "inputs")
     by_name = {tensor.name: tensor for tensor in tensors}
     for tensor in tensors:
         if len(tensor.shape) != 1 and tensor.shape[1:] != (1,):
@@ -94,13 +95,16 @@ def rows_of_instances(signature: Signature, instances: Sequence[Any], member: st
     )
 
 
-def rows_of_columns(signature: Signature, columns: Mapping[str, Values], member: str = "inputs") -> Rows:
+def rows_of_columns(
+    signature: Signature, columns: Mapping[str, Values], member: str = "inputs", at: At | None = None
+) -> Rows:
     """The rows of a request that sends them column by column.
 
     Args:
         signature: the model's.
         columns: values by name.
         member: where they stand, for messages.
+        at: where each value stands; `member.NAME[row]` by default.
 
     Raises:
         InvalidInput: the columns are not what the model was trained on.
@@ -109,11 +113,11 @@ def rows_of_columns(signature: Signature, columns: Mapping[str, Values], member:
         return _of_arrays(arrays_of_columns(signature.inputs, columns, member))
     if signature.form is Form.TEXT:
         raise InvalidInput("this model takes bare strings; send instances, a list of strings", field=member)
-    _check_names(signature, columns, member)
+    check_names(signature, columns, member)
     if not columns:
         _check_count(0, member)
     _check_lengths(columns, lambda name: f"{member}.{name}")
-    return _rows_of_columns(signature, columns, lambda name, row: f"{member}.{name}[{row}]")
+    return _rows_of_columns(signature, columns, at or (lambda name, row: f"{member}.{name}[{row}]"))
 
 
 def _has_column(signature: Signature, name: str) -> bool:
@@ -193,7 +197,7 @@ def _width_message(signature: Signature, tensor: Tensor) -> str:
     if tensor.shape == (width,):
         message += f"; for one row send shape [1, {width}]"
     elif width and signature.named:
-        message += f"; the columns are {_listed(column.name for column in signature.columns)}"
+        message += f"; the columns are {listed(column.name for column in signature.columns)}"
     return message
 
 
@@ -219,12 +223,12 @@ def _record_instances(signature: Signature, instances: Sequence[Mapping[str, Any
     expected = {column.name for column in signature.columns}
     for index, row in enumerate(instances):
         if row.keys() != expected:
-            _check_names(signature, row, f"{member}[{index}]")
+            check_names(signature, row, f"{member}[{index}]")
     columns = {column.name: [row.get(column.name) for row in instances] for column in signature.columns}
     return _rows_of_columns(signature, columns, lambda name, row: f"{member}[{row}].{name}")
 
 
-def _rows_of_columns(signature: Signature, columns: Mapping[str, Values], field: Callable[[str, int], str]) -> Rows:
+def _rows_of_columns(signature: Signature, columns: Mapping[str, Values], field: At) -> Rows:
     count = len(next(iter(columns.values())))
     arrays = [columns.get(column.name, [None] * count) for column in signature.columns]
     return _rows_of_arrays(signature, arrays, lambda row, column: field(signature.columns[column].name, row))
@@ -268,22 +272,6 @@ def _in_column(cell: Cell, column: int) -> Callable[[int], str]:
     return lambda row: cell(row, column)
 
 
-def _check_names(signature: Signature, names: Iterable[str], field: str) -> None:
-    given = list(names)
-    known = {column.name for column in signature.columns}
-    if not known:
-        raise InvalidInput("this model does not name its columns; send rows, each an array of numbers", field=field)
-    unknown = [name for name in given if name not in known]
-    absent = [column.name for column in signature.columns if column.used and column.name not in set(given)]
-    if unknown or absent:
-        complaints = [f"unknown: {_listed(unknown)}"] * bool(unknown) + [f"missing: {_listed(absent)}"] * bool(absent)
-        raise InvalidInput(
-            f"the columns are not those of the training data ({'; '.join(complaints)})"
-            + ("" if absent else f"; it has {_listed(column.name for column in signature.columns)}"),
-            field=field,
-        )
-
-
 def _check_lengths(columns: Mapping[str, Values], field: Callable[[str], str]) -> None:
     first = next(iter(columns))
     for name, values in columns.items():
@@ -297,9 +285,3 @@ def _check_lengths(columns: Mapping[str, Values], field: Callable[[str], str]) -
 def _check_count(count: int, field: str) -> None:
     if not count:
         raise InvalidInput("there are no rows; send at least one", field=field)
-
-
-def _listed(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - MAX_NAMED} more" if len(every) > MAX_NAMED else ""
-    return ", ".join(every[:MAX_NAMED]) + more

@@ -149,7 +149,10 @@ def _invocations(subject: Subject, parameters: Schema, answer: Schema) -> dict[s
         "invocations", "MLflow's scoring protocol", request, examples.mlflow_request(subject), answer
     )
     operation["requestBody"]["content"]["text/csv"] = {
-        "schema": {"type": "string", "description": "The first line names the columns; an empty field is missing."}
+        "schema": {
+            "type": "string",
+            "description": "As DataFrame.to_csv writes it: the first line names the columns, and an empty field is missing.",
+        }
     }
     return operation
 

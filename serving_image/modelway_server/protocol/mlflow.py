@@ -88,12 +88,18 @@ def decode_csv(body: bytes) -> Invocation:
             raise MalformedRequest("the CSV is empty; its first line names the columns")
         if len(names) > MAX_CSV_COLUMNS:
             raise MalformedRequest(f"the CSV has {len(names)} columns; at most {MAX_CSV_COLUMNS} are read")
-        _check_names(names, "line 1")
+        _check_header(names)
         values = _csv_values(lines, names)
     except csv.Error as error:
         raise MalformedRequest(f"line {lines.line_num} is no CSV: {error}") from None
     columns = {name: values[index :: len(names)] for index, name in enumerate(names)}
     return Invocation(rows=None, columns=columns, member="csv", ordered=True, textual=True)
+
+
+def _check_header(names: list[str]) -> None:
+    if names.count("") > 1:
+        raise MalformedRequest("several columns have no name, as an index of several levels; write it with index=False")
+    _check_names(names, "line 1")
 
 
 def _csv_values(lines: Any, names: list[str]) -> list[str | None]:

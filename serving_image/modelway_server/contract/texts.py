@@ -1,0 +1,109 @@
+"""Values of a CSV, which are all text, as what a column was trained on: as pandas writes them and reads them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from modelway_server.contract.signature import Column
+from modelway_server.protocol.tensors import INTEGER_LIMITS
+
+MISSING = frozenset(
+    {
+        "nan",
+        "na",
+        "n/a",
+        "null",
+        "none",
+        "<na>",
+        "#n/a",
+        "#n/a n/a",
+        "#na",
+        "-nan",
+        "1.#ind",
+        "-1.#ind",
+        "1.#qnan",
+        "-1.#qnan",
+        "nat",
+    }
+)
+"""What stands for a missing value in a column of anything but text, in lower case, beside an empty field.
+
+Source: `na_values` of `pandas.read_csv`, and the NaT of dates.
+"""
+_BOOLEANS = {"true": True, "false": False}
+
+
+def read_texts(column: Column | None, texts: Sequence[str | None]) -> list[Any]:
+    """The values that strings stand for in a column; one that stands for none stays a string, to be refused.
+
+    Args:
+        column: what the model was trained on, or None where that is not known. There, as where only the model's own
+            code knows the type, it is read from the strings: integers, numbers or booleans if all are such, else strings.
+        texts: one a row; None is missing.
+    """
+    if column is None or not column.typed:
+        return _guessed(texts)
+    if column.dates is not None:
+        return [None if _is_missing(text) else text for text in texts]
+    match "INT64" if column.datatype in INTEGER_LIMITS else column.datatype:
+        case "BYTES":
+            return list(texts)
+        case "BOOL":
+            return [_boolean(text) for text in texts]
+        case "INT64":
+            return [_integer(text) for text in texts]
+        case _:
+            return [_boolean(value) if type(value) is str else value for value in _numbers(texts)]
+
+
+def _guessed(texts: Sequence[str | None]) -> list[Any]:
+    if None not in texts and all(map(_is_integer, texts)):
+        return [_integer(text) for text in texts]
+    for values in (_numbers(texts), [_boolean(text) for text in texts]):
+        if not any(type(value) is str for value in values):
+            return values
+    return list(texts)
+
+
+def _numbers(texts: Sequence[str | None]) -> list[Any]:
+    """All at once where all are plain numbers, else one by one."""
+    if None not in texts and not any("_" in text for text in texts if text):
+        try:
+            values = np.array(list(map(float, texts)))  # type: ignore[arg-type]  # none is None
+        except ValueError:
+            pass
+        else:
+            if np.isfinite(values).all():
+                return list(values.tolist())
+    return [_number(text) for text in texts]
+
+
+def _number(text: str | None) -> float | str | None:
+    if text is None or _is_missing(text):
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return text
+    return text if "_" in text or value in {float("inf"), float("-inf")} else value
+
+
+def _integer(text: str | None) -> float | str | bool | None:
+    if text is not None and _is_integer(text):
+        return int(text)
+    number = _number(text)
+    return _boolean(number) if type(number) is str else number
+
+
+def _boolean(text: str | None) -> bool | str | None:
+    return None if text is None or _is_missing(text) else _BOOLEANS.get(text.strip().lower(), text)
+
+
+def _is_integer(text: str | None) -> bool:
+    digits = "" if text is None else text.strip().removeprefix("-")
+    return digits.isdecimal() and len(digits) <= 20
+
+
+def _is_missing(text: str | None) -> bool:
+    return text is None or text.strip().lower() in MISSING
