@@ -16,7 +16,7 @@ from modelway_server.contract.signature import Column, Dates, Form, Signature
 from modelway_server.errors import InputError
 from modelway_server.protocol.mlflow import Invocation, decode_csv, decode_json
 
-WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1, max_size=6)
+WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=6)
 TIMES = st.datetimes(pd.Timestamp(1970, 1, 1), pd.Timestamp(2100, 1, 1))
 
 Table = tuple[Signature, pd.DataFrame]
