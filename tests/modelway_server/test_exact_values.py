@@ -25,7 +25,7 @@ from modelway_server.protocol.tensors import NUMPY_TYPES
 from modelway_server.runtimes import load_runtime
 from support import graphs
 from support.mlflow_models import folder
-from support.senders import ALL, JSON, Columns, Sent, outputs
+from support.senders import ALL, TEXTUAL, Columns, Sent, outputs
 from support.subjects import warmed
 
 NEAR = [2**53 - 1, 2**53, 2**53 + 1, 2**53 + 2]
@@ -92,8 +92,9 @@ COLUMN = (
 def test_authors_code_sees_what_a_data_frame_would_hold(column: tuple[str, list[Any]]) -> None:
     expected = Echo().fit().predict(pd.DataFrame({"x": column[1]})).tolist()
     for server in (UNTYPED,) if column[0] == "BYTES" else (ECHO, UNTYPED):
-        found = {protocol: answers(server, protocol, {"x": Sent(*column)}) for protocol in ALL}
-        assert found == dict.fromkeys(ALL, expected)
+        typed = [protocol for protocol in ALL if (protocol, column[0]) != ("csv", "BYTES")]  # where text is guessed
+        found = {protocol: answers(server, protocol, {"x": Sent(*column)}) for protocol in typed}
+        assert found == dict.fromkeys(typed, expected)
 
 
 MISSING: list[tuple[Sent, list[str]]] = [
@@ -105,13 +106,13 @@ MISSING: list[tuple[Sent, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize("protocol", JSON)
+@pytest.mark.parametrize("protocol", TEXTUAL)
 @pytest.mark.parametrize(("sent", "expected"), MISSING, ids=lambda case: str(case)[:40])
 def test_a_missing_value_changes_none_beside_it(protocol: str, sent: Sent, expected: list[str]) -> None:
     assert answers(ECHO, protocol, {"x": sent}) == expected
 
 
-@pytest.mark.parametrize("protocol", [name for name in JSON if name != "v2 json"])
+@pytest.mark.parametrize("protocol", [name for name in TEXTUAL if name != "v2 json"])
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
@@ -122,11 +123,13 @@ def test_a_missing_value_changes_none_beside_it(protocol: str, sent: Sent, expec
     ],
 )
 def test_mixed_literals_are_what_pandas_makes_of_them(protocol: str, values: list[Any], expected: list[str]) -> None:
+    if protocol == "csv" and True in values:
+        expected = ["str:'True'", "str:'3'"]  # as `read_csv` has it
     assert answers(UNTYPED, protocol, {"x": Sent("", values)}) == expected
 
 
 @pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 10**30])
-@pytest.mark.parametrize("protocol", [name for name in JSON if name != "v2 json"])
+@pytest.mark.parametrize("protocol", [name for name in TEXTUAL if name != "v2 json"])
 def test_an_integer_beyond_64_bits_is_refused_by_name(protocol: str, value: int) -> None:
     with pytest.raises(InputError, match="64 bits") as refused:
         answers(ECHO, protocol, {"x": Sent("", [value])})

@@ -27,11 +27,11 @@ NAMED = Signature(Form.COLUMNS, (Column("a"), Column("b", "BYTES", nullable=True
         (Column("a", "INT64"), ["True", "1.0", "#N/A"], [True, 1.0, None]),
         (Column("a", "BOOL"), ["NaN", "TRUE"], [None, True]),
         (Column("a", "BYTES", dates=Dates.LOCAL), ["NaT", "2024-05-01 12:00:00"], [None, "2024-05-01 12:00:00"]),
-        (Column("a", typed=False), ["1", "2.5"], [1.0, 2.5]),
+        (Column("a", typed=False), ["1", "2.5"], [1, 2.5]),
         (Column("a", typed=False), ["1", "-2"], [1, -2]),
         (Column("a", typed=False), ["true", "False"], [True, False]),
         (Column("a", typed=False), ["true", "2"], ["true", "2"]),
-        (None, ["1", None], [1.0, None]),
+        (None, ["18446744073709551615", None], [2**64 - 1, None]),
     ],
 )
 def test_text_is_read_as_the_column_says(column: Column | None, texts: list[Any], values: list[Any]) -> None:

@@ -1,7 +1,9 @@
 """The same columns in every protocol, as a client of it would send them to a data plane."""
 
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from csv import writer as writer_of
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,11 +106,11 @@ def mlflow_records(plane: DataPlane, columns: Columns) -> Query:
 
 def csv(plane: DataPlane, columns: Columns) -> Query:
     """A CSV as `to_csv(index=False)` writes it."""
-    lines = [
-        list(columns),
-        *(["" if value is None else str(value) for value in row.values()] for row in _records(columns)),
-    ]
-    return plane.read_csv("\n".join(map(",".join, lines)).encode())
+    text = io.StringIO()
+    writer = writer_of(text)
+    writer.writerow(columns)
+    writer.writerows(row.values() for row in _records(columns))
+    return plane.read_csv(text.getvalue().encode())
 
 
 def rows(plane: DataPlane, columns: Columns) -> Query:
@@ -116,16 +118,17 @@ def rows(plane: DataPlane, columns: Columns) -> Query:
     return plane.read_rows(json.dumps({"rows": _records(columns)}).encode())
 
 
-JSON: dict[str, Callable[[DataPlane, Columns], Query]] = {
+TEXTUAL: dict[str, Callable[[DataPlane, Columns], Query]] = {
     "v2 json": v2_json,
     "v1 rows": v1_rows,
     "v1 columns": v1_columns,
     "mlflow split": mlflow_split,
     "mlflow records": mlflow_records,
     "rows": rows,
+    "csv": csv,
 }
-"""Protocols that can say that a value is missing."""
-ALL = JSON | {"v2 binary": v2_binary, "grpc raw": grpc_raw, "grpc typed": grpc_typed}
+"""Protocols of text, which can say that a value is missing."""
+ALL = TEXTUAL | {"v2 binary": v2_binary, "grpc raw": grpc_raw, "grpc typed": grpc_typed}
 
 
 def outputs(plane: DataPlane, query: Query) -> dict[str, Any]:

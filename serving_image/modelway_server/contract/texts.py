@@ -31,6 +31,8 @@ MISSING = frozenset(
 
 Source: `na_values` of `pandas.read_csv`, and the NaT of dates.
 """
+MAX_DIGITS = 300
+"""Of an integer; one that is longer is no number, as no double holds it either."""
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -39,28 +41,27 @@ def read_texts(column: Column | None, texts: Sequence[str | None]) -> list[Any]:
 
     Args:
         column: what the model was trained on, or None where that is not known. There, as where only the model's own
-            code knows the type, it is read from the strings: integers, numbers or booleans if all are such, else strings.
+            code knows the type, it is read from the strings: numbers or booleans if all are such, else strings. An
+            integer among numbers stays one.
         texts: one a row; None is missing.
     """
-    if column is None or not column.typed:
+    if column is None or not column.typed or column.literal:
         return _guessed(texts)
     if column.dates is not None:
         return [None if _is_missing(text) else text for text in texts]
-    match "INT64" if column.datatype in INTEGER_LIMITS else column.datatype:
+    match column.datatype:
         case "BYTES":
             return list(texts)
         case "BOOL":
             return [_boolean(text) for text in texts]
-        case "INT64":
+        case datatype if datatype in INTEGER_LIMITS:
             return [_integer(text) for text in texts]
         case _:
             return [_boolean(value) if type(value) is str else value for value in _numbers(texts)]
 
 
 def _guessed(texts: Sequence[str | None]) -> list[Any]:
-    if None not in texts and all(map(_is_integer, texts)):
-        return [_integer(text) for text in texts]
-    for values in (_numbers(texts), [_boolean(text) for text in texts]):
+    for values in ([_literal(text) for text in texts], [_boolean(text) for text in texts]):
         if not any(type(value) is str for value in values):
             return values
     return list(texts)
@@ -89,10 +90,13 @@ def _number(text: str | None) -> float | str | None:
     return text if "_" in text or value in {float("inf"), float("-inf")} else value
 
 
+def _literal(text: str | None) -> float | str | None:
+    """A number as Python reads it, an integer of any size as such."""
+    return int(text) if text is not None and _is_integer(text) else _number(text)
+
+
 def _integer(text: str | None) -> float | str | bool | None:
-    if text is not None and _is_integer(text):
-        return int(text)
-    number = _number(text)
+    number = _literal(text)
     return _boolean(number) if type(number) is str else number
 
 
@@ -101,8 +105,9 @@ def _boolean(text: str | None) -> bool | str | None:
 
 
 def _is_integer(text: str | None) -> bool:
-    digits = "" if text is None else text.strip().removeprefix("-")
-    return digits.isdecimal() and len(digits) <= 20
+    digits = "" if text is None else text.strip()
+    digits = digits[1:] if digits.startswith(("+", "-")) else digits
+    return digits.isdecimal() and len(digits) <= MAX_DIGITS
 
 
 def _is_missing(text: str | None) -> bool:
