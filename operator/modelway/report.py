@@ -18,7 +18,10 @@ from modelway.pod import STABLE, TRACK_LABEL
 from modelway.readiness import Wanted, judge, rolled_out, serving
 from modelway.reasons import Reason
 from modelway.state import ChildId, Observed, PodView, Readiness, RevisionView
-from modelway.termination import REASONS_OF_THE_ARTIFACT, chosen_engine, fetched_digest
+from modelway.termination import REASONS_OF_THE_ARTIFACT, chosen_engine, fetched_digest, found_format
+
+_ANY_FORMAT = "auto"
+"""What a spec says that leaves the format to the server: until a pod has told it, the status says none."""
 
 SUSPENDED = Readiness(
     Reason.SUSPENDED, "spec.suspend is true: what runs keeps running and changes wait. Set it to false to go on."
@@ -147,10 +150,12 @@ def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> d
     record = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision}"))
     if isinstance(record, RevisionView):
         model = (json.loads(record.data).get("inputs") or {}).get("model") or {}
-        known |= {"format": "auto"} | {part: model[part] for part in ("uri", "version", "format") if part in model}
-    reports = {"digest": fetched_digest, "engine": chosen_engine}
+        known |= {part: model[part] for part in ("uri", "version") if part in model}
+        known = {"format": model.get("format", _ANY_FORMAT)} | known
+    reports = {"digest": fetched_digest, "engine": chosen_engine, "format": found_format}
     found = {part: next(filter(None, map(read, _pods(observed, revision))), None) for part, read in reports.items()}
-    return known | {part: value for part, value in found.items() if value}
+    told = known | {part: value for part, value in found.items() if value}
+    return {part: value for part, value in told.items() if (part, value) != ("format", _ANY_FORMAT)}
 
 
 def _pods(observed: Observed, revision: str | None) -> list[PodView]:

@@ -47,6 +47,32 @@ REASONS_OF_THE_ARTIFACT = frozenset(one for one in Reason if one.topic is Topic.
 _TOLD_BY_SERVER = {str(one): one for one in REASON_OF_EXIT_CODE.values()}
 _PARTS = ("reason", "message", "remedy")
 _LONGEST_PART = 700
+_ORDINARY = frozenset(
+    [
+        "a",
+        "all",
+        "an",
+        "another",
+        "both",
+        "each",
+        "every",
+        "it",
+        "its",
+        "no",
+        "none",
+        "of",
+        "one",
+        "several",
+        "that",
+        "the",
+        "there",
+        "these",
+        "this",
+        "those",
+        "too",
+    ]
+)
+"""Words that no file, URI, module or class is called by: only they get a capital letter at the head of a sentence."""
 
 
 def explained(end: Termination) -> tuple[Reason, str] | None:
@@ -64,6 +90,11 @@ def fetched_digest(pod: PodView) -> str | None:
 def chosen_engine(pod: PodView) -> str | None:
     """The engine that the pod's init container `prepare` chose: onnx, say."""
     return _reported(pod, "prepare", "engine", r"[a-z][a-z0-9_-]{0,62}")
+
+
+def found_format(pod: PodView) -> str | None:
+    """The format that the pod's init container `prepare` found the model to have: sklearn, say."""
+    return _reported(pod, "prepare", "format", r"[a-z][a-z0-9_-]{0,62}")
 
 
 def _reported(pod: PodView, container: str, part: str, pattern: str) -> str | None:
@@ -98,4 +129,9 @@ def _catalogued(reason: Reason) -> tuple[Reason, str]:
 
 def _sentences(*parts: str) -> str:
     kept = [part.strip().rstrip(".")[:_LONGEST_PART] for part in parts if part.strip()]
-    return "".join(f"{part[0].upper()}{part[1:]}. " for part in kept).strip()
+    return "".join(f"{_opened(part)}. " for part in kept).strip()
+
+
+def _opened(sentence: str) -> str:
+    """The sentence with a capital letter, unless it begins with a name, which stays as it is."""
+    return sentence[0].upper() + sentence[1:] if sentence.partition(" ")[0] in _ORDINARY else sentence

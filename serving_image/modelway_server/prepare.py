@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         decided = prepare(chosen, arguments.prepared_dir, seconds=arguments.timeout)
     except LoadFailure as failure:
         return report_failure(failure)
-    told = {part: str(decided[part]) for part in ("engine", "engine_reason")}
+    told = {part: str(decided[part]) for part in ("format", "engine", "engine_reason")}
     write_termination_message({"reason": "Prepared", **told})
     return 0
 

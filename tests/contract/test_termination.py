@@ -1,14 +1,19 @@
 """What a pod of ours says when it ends is what the operator understands."""
 
+import ast
 import hashlib
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import modelway_server
 from modelway.state import ContainerView, PodView, Termination
 from modelway.termination import REASON_OF_EXIT_CODE, explained, fetched_digest
 from modelway_server.errors import LOAD_FAILURES, LoadFailure, ModelNotFound
 from modelway_server.report import encode, failure_report
 
+NAMES = ("http://store.example/m.joblib", "truncated.joblib", "model", "ßmall.pkl", "xgboost", "k8s/secret", "the.pkl")
 CRASHES = {2, 132, 134, 135, 136, 139}
 """Exit codes that no failure of the server's own ends with: a wrong command line, and the signals of crashing code."""
 
@@ -30,6 +35,28 @@ def test_a_message_arrives_with_its_reason_and_remedy(failure: type[LoadFailure]
     assert told[0] == failure.__name__
     assert "The cause is here." in told[1]
     assert failure.default_remedy.rstrip(".")[1:] in told[1]
+
+
+def catalogue() -> Iterator[ast.JoinedStr]:
+    """Every message of the server's source that holds a value."""
+    failures = {failure.__name__ for failure in LOAD_FAILURES}
+    for file in sorted(Path(modelway_server.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in failures:
+                yield from (each for each in node.args[:1] if isinstance(each, ast.JoinedStr))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_message_changes_a_name(name: str) -> None:
+    messages = [
+        "".join(str(part.value) if isinstance(part, ast.Constant) else name for part in message.values)
+        for message in catalogue()
+    ]
+    assert len(messages) > 100
+    for message in [*messages, name, f"{name}: no such file"]:
+        told = explained(ended(24, encode({"reason": "LoadFailed", "message": message, "remedy": f"{name} is wrong"})))
+        assert told is not None
+        assert told[1].count(name) == message.count(name) + 1, told[1]
 
 
 @pytest.mark.parametrize("failure", LOAD_FAILURES)

@@ -99,7 +99,7 @@ def test_growth_beyond_what_was_promised_does_not_take_readiness_away() -> None:
         (
             (container(ended=_told("MissingModule", "needs lightgbm", "add it")),),
             "MissingModule",
-            "Needs lightgbm. Add it.",
+            "needs lightgbm. add it.",
         ),
         ((container(ended=Termination(10, "Error", "")),), "ModelNotFound", "spec.model.uri"),
         ((container(ended=Termination(137, "OOMKilled", "")),), "OutOfMemory", "limit of 1Gi. Raise spec.runtime"),
@@ -283,7 +283,7 @@ def test_pods_of_other_revisions_ready_pods_and_pods_on_their_way_out_are_left_o
 def test_the_oldest_broken_pod_speaks_so_that_the_message_does_not_jump() -> None:
     first = pod(container(ended=_told("InvalidArtifact", "first")), name="b", created="2026-01-01T00:00:00Z")
     second = pod(container(ended=_told("InvalidArtifact", "second")), name="a", created="2026-01-01T00:00:09Z")
-    assert {judge(_rollout(*pods), WANTED).message[:5] for pods in ((first, second), (second, first))} == {"First"}
+    assert {judge(_rollout(*pods), WANTED).message[:5] for pods in ((first, second), (second, first))} == {"first"}
 
 
 @pytest.mark.parametrize("message", ["", "{", "[]", "null", '{"reason": 3}', '{"reason": "no spaces allowed"}', "\x00"])

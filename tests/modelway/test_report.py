@@ -16,7 +16,8 @@ from support.observed import NEW, OLD, autoscaler, container, deployment, observ
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 DIGEST = "sha256:" + "0" * 64
-PREPARED = container("prepare", ended=Termination(0, "Completed", json.dumps({"reason": "Prepared", "engine": "onnx"})))
+REPORT = {"reason": "Prepared", "engine": "onnx", "format": "sklearn"}
+PREPARED = container("prepare", ended=Termination(0, "Completed", json.dumps(REPORT)))
 FETCHED = container("fetch", ended=Termination(0, "Completed", json.dumps({"reason": "Fetched", "digest": DIGEST})))
 
 
@@ -52,7 +53,7 @@ def test_a_model_that_serves() -> None:
         "digest": DIGEST,
         "engine": "onnx",
         "uri": f"s3://models/{NEW}",
-        "format": "auto",
+        "format": "sklearn",
     }
     assert "candidate" not in status
 
@@ -109,6 +110,13 @@ def test_autoscaling_is_judged_where_it_is_asked_for() -> None:
 def test_the_digest_stays_known_when_the_pod_that_told_it_is_gone() -> None:
     before = owner(status={"stable": {"revision": NEW, "digest": DIGEST}})
     assert _status(observed(deployment(), by=before))["stable"]["digest"] == DIGEST
+
+
+def test_the_format_is_told_once_it_is_found_and_stays_known() -> None:
+    unknown = _status(observed(deployment(), revision(NEW, 1), pods=(pod(FETCHED, ready=True),)))
+    assert "format" not in unknown["stable"]
+    before = owner(status={"stable": {"revision": NEW, "format": "skops"}})
+    assert _status(observed(deployment(), revision(NEW, 1), by=before))["stable"]["format"] == "skops"
 
 
 json_values = st.recursive(

@@ -38,6 +38,7 @@ def prepare(directory: Path, model: Any, *arguments: str) -> tuple[int, dict[str
 def test_serve_starts_from_what_prepare_left(tmp_path: Path, launched: Callable[..., Served]) -> None:
     status, report = prepare(tmp_path, mixed_pipeline(), "--method=predict_proba", "--engine=native")
     assert (status, report["reason"]) == (0, "Prepared")
+    assert report["format"] == "sklearn"
     assert report["engine"] == json.loads((tmp_path / "prepared" / PREPARED).read_text())["engine"]
     model = tmp_path / "models" / "model.joblib"
     server = launched(f"--prepared-dir={tmp_path / 'prepared'}", path=model).started()

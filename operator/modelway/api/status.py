@@ -42,7 +42,7 @@ class ServedRevision(ApiModel):
     version: Annotated[str, Field(max_length=63)] | None = None
     """The user's name for it, from `spec.model.version`."""
     format: Annotated[str, Field(max_length=63)] | None = None
-    """The format of the model file."""
+    """The format of the model file, as the server found it."""
     engine: Annotated[str, Field(max_length=63)] | None = None
     """What evaluates the model: onnx, trees or linear, say, or estimator for scikit-learn itself."""
     uri: Annotated[str, Field(max_length=2048)] | None = None

@@ -66,7 +66,8 @@ def prepare_model(chosen: ModelSettings, directory: Path, *, seconds: float = 60
         prepared.write(directory)
     finally:  # what it says must outlive a process that is ended, and nothing else
         (directory / SEARCHING).unlink(missing_ok=True)
-    return {"engine": prepared.engine, "engine_reason": prepared.reason, **prepared.description}
+    decided = {"format": prepared.platform, "engine": prepared.engine, "engine_reason": prepared.reason}
+    return decided | prepared.description
 
 
 def _spared(directory: Path, digest: str, ended: str) -> Prepared | None:
