@@ -1,0 +1,177 @@
+"""Indices and sizes that lead out of a fitted object are refused; those of honest models are not."""
+
+import pickle
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.interpolate import BSpline
+from sklearn.cluster import KMeans
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.neighbors import BallTree, KDTree
+from sklearn.svm import SVC, NuSVR
+from sklearn.tree import DecisionTreeClassifier
+
+from modelway_server.errors import UnsafeArtifact
+from modelway_server.runtimes.pickle.structure import check_model, check_state
+from support.estimators import example, names
+from support.models import WINE, WINE_KINDS
+
+PYTHON_UNPICKLER: Any = pickle._Unpickler
+HONEST = [name for name in names() if re.search("Tree|Forest|Boosting|Neighbors|SV|KMeans|Spline|Vectorizer", name)]
+
+
+class Watched(PYTHON_UNPICKLER):  # type: ignore[misc]  # pickle's own reader in Python
+    """Shows each state to the check before an object gets it, as the builder does."""
+
+    dispatch = dict(PYTHON_UNPICKLER.dispatch)  # noqa: RUF012
+
+    def load_build(self) -> None:
+        kind = type(self.stack[-2])
+        check_state(f"{kind.__module__}.{kind.__qualname__}", self.stack[-1])
+        PYTHON_UNPICKLER.load_build(self)
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+
+def rebuilt(model: Any) -> Any:
+    import io  # noqa: PLC0415
+
+    return Watched(io.BytesIO(pickle.dumps(model))).load()
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_the_parts_of_an_honest_estimator_agree(name: str) -> None:
+    check_model(rebuilt(example(name).estimator))
+
+
+def state_of(thing: Any) -> tuple[str, Any]:
+    kind, reduced = type(thing), thing.__reduce_ex__(2)
+    return f"{kind.__module__}.{kind.__qualname__}", reduced[2]
+
+
+def tree_state() -> tuple[str, Any]:
+    return state_of(DecisionTreeClassifier(random_state=0).fit(WINE, WINE_KINDS).tree_)
+
+
+def histogram_state() -> tuple[str, Any]:
+    model = HistGradientBoostingClassifier(max_iter=2).fit(WINE, WINE_KINDS)
+    return state_of(model._predictors[0][0])
+
+
+def svm_state() -> tuple[str, Any]:
+    return state_of(SVC().fit(WINE, WINE_KINDS))
+
+
+def matrix_state(form: str) -> tuple[str, Any]:
+    return state_of(getattr(sparse, f"{form}_matrix")(np.eye(4)))
+
+
+def spline_state() -> tuple[str, Any]:
+    return state_of(BSpline(np.arange(8.0), np.ones((4, 2)), 3))
+
+
+def text_state() -> tuple[str, Any]:
+    return state_of(TfidfVectorizer().fit(["a few words", "of text"]))
+
+
+def _node(field: str, number: int) -> Callable[[Any], None]:
+    def spoil(state: Any) -> None:
+        state["nodes"] = state["nodes"].copy()
+        state["nodes"][field][0] = number
+
+    return spoil
+
+
+def _put(key: str, index: Any, number: Any) -> Callable[[Any], None]:
+    def spoil(state: Any) -> None:
+        state[key] = state[key].copy()
+        state[key][index] = number
+
+    return spoil
+
+
+def _cut(key: str) -> Callable[[Any], None]:
+    def spoil(state: Any) -> None:
+        state[key] = state[key][:1]
+
+    return spoil
+
+
+SPOILT: dict[str, tuple[Callable[[], tuple[str, Any]], Callable[[Any], None]]] = {
+    "a left child beyond the tree": (tree_state, _node("left_child", 10**9)),
+    "a right child beyond the tree": (tree_state, _node("right_child", 10**9)),
+    "a child before its node": (tree_state, _node("left_child", 0)),
+    "a negative child": (tree_state, _node("left_child", -7)),
+    "a negative column": (tree_state, _node("feature", -5)),
+    "values for some nodes only": (tree_state, _cut("values")),
+    "another count of nodes": (tree_state, lambda state: state.update(node_count=1)),
+    "a left child beyond a histogram tree": (histogram_state, _node("left", 10**9)),
+    "a histogram tree that goes round": (histogram_state, _node("right", 0)),
+    "a histogram tree without its set of categories": (histogram_state, _node("is_categorical", 1)),
+    "a support vector that is not there": (svm_state, _put("support_", 0, 10**8)),
+    "too few support vectors": (svm_state, _cut("support_vectors_")),
+    "too few dual coefficients": (svm_state, _cut("_dual_coef_")),
+    "too few intercepts": (svm_state, _cut("_intercept_")),
+    "more support than there is": (svm_state, _put("_n_support", 0, 10**6)),
+    **{
+        f"an index beyond a {form} matrix": (partial(matrix_state, form), _put("indices", 0, 99))
+        for form in ("csr", "csc")
+    },
+    **{
+        f"a pointer beyond a {form} matrix": (partial(matrix_state, form), _put("indptr", -1, 99))
+        for form in ("csr", "csc", "bsr")
+    },
+    "a diagonal without its offset": (
+        partial(matrix_state, "dia"),
+        lambda state: state.update(offsets=state["offsets"][:0]),
+    ),
+    "a spline without coefficients": (spline_state, _cut("_c")),
+    "a spline whose knots go back": (spline_state, _put("_t", 3, -9.0)),
+    "a word without its column": (text_state, lambda state: state["vocabulary_"].update(words=99)),
+    "a word with a negative column": (text_state, lambda state: state["vocabulary_"].update(words=-1)),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_a_state_that_leads_out_of_itself_is_refused(what: str) -> None:
+    make, spoil = SPOILT[what]
+    kind, state = make()
+    state = dict(state)
+    check_state(kind, state)
+    spoil(state)
+    with pytest.raises(UnsafeArtifact, match="rule structure"):
+        check_state(kind, state)
+
+
+@pytest.mark.parametrize("kind", [KDTree, BallTree])
+@pytest.mark.parametrize("part", [1, 2, 3, 5, 6])
+def test_a_search_tree_that_leads_out_of_itself_is_refused(kind: Any, part: int) -> None:
+    name, state = state_of(kind(WINE[:40], leaf_size=5))
+    check_state(name, state)
+    wrong = {1: state[1] + 40, 2: state[2][:3], 3: state[3][:, :2], 5: 70, 6: 99}[part]
+    with pytest.raises(UnsafeArtifact, match="rule structure"):
+        check_state(name, (*state[:part], wrong, *state[part + 1 :]))
+
+
+def test_a_tree_that_reads_more_columns_than_its_owner_is_refused() -> None:
+    wide, narrow = RandomForestRegressor(2).fit(WINE, WINE[:, 0]), RandomForestRegressor(2).fit(WINE[:, :2], WINE[:, 0])
+    narrow.estimators_ = wide.estimators_
+    with pytest.raises(UnsafeArtifact, match="13 columns, and the model takes 2"):
+        check_model(narrow)
+
+
+def test_centres_of_another_width_than_the_rows_are_refused() -> None:
+    model = KMeans(2, n_init=1, random_state=0).fit(WINE)
+    model.cluster_centers_ = model.cluster_centers_[:, :3].copy()
+    with pytest.raises(UnsafeArtifact, match="3 columns, and the model takes 13"):
+        check_model(model)
+
+
+def test_a_regression_machine_agrees_with_itself() -> None:
+    check_state(*state_of(NuSVR().fit(WINE, WINE[:, 0])))
