@@ -25,7 +25,7 @@ def boosters() -> Iterator[Any]:
 
 
 def _xgboost() -> Iterator[Any]:
-    few: dict[str, Any] = {"n_estimators": 2, "max_depth": 2}
+    few: dict[str, Any] = {"n_estimators": 2, "max_depth": 2, "n_jobs": 1}
     for rows in (ROWS, FRAME):
         for booster in ("gbtree", "dart", "gblinear"):
             yield xgboost.XGBClassifier(**few, booster=booster).fit(rows, CLASSES)
@@ -48,7 +48,7 @@ def _xgboost() -> Iterator[Any]:
 
 
 def _lightgbm() -> Iterator[Any]:
-    few: dict[str, Any] = {"n_estimators": 2, "min_child_samples": 2, "verbose": -1}
+    few: dict[str, Any] = {"n_estimators": 2, "min_child_samples": 2, "verbose": -1, "n_jobs": 1}
     for rows in (ROWS, FRAME, CATEGORIES):
         for boosting in ("gbdt", "dart", "rf"):
             more: dict[str, Any] = {"boosting_type": boosting, "bagging_freq": 1, "bagging_fraction": 0.5}

@@ -48,8 +48,10 @@ def lines(*, variants: bool = True) -> set[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         uses: Uses = set()
-        for thing in chain(values(), boosters(), (estimator for _, estimator in fitted(variants=variants))):
-            uses |= uses_of(thing) | uses_in_skops(thing)
+        for value in values():
+            uses |= uses_of(value)
+        for model in chain(boosters(), (estimator for _, estimator in fitted(variants=variants))):
+            uses |= uses_of(model) | uses_in_skops(model)
         found = set(_found(uses)) | _ADDED
         found |= {f"{CLASS} {_name(kind)}" for kind in classes.classes()}
         found |= {f"{TYPE} {_name(kind)}" for kind in classes.types()}

@@ -1,7 +1,7 @@
 """The names that model files may use: the lists in names/, which `make names` makes from what real models name."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -24,6 +24,11 @@ class Kind(StrEnum):
 def kinds(name: str) -> frozenset[Kind]:
     """What a file may do with `module.Name`; nothing where the name is not listed."""
     return _lists().get(name, frozenset())
+
+
+def listed() -> Iterable[str]:
+    """All names that are listed."""
+    return _lists().keys()
 
 
 @cache
