@@ -8,12 +8,15 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
-from modelway_server import settings
-from modelway_server.errors import ServerIncomplete, describe
-from modelway_server.report import configure_logging, report_failure
+from modelway_server import settings, tracing
+from modelway_server.errors import LoadFailure, ServerIncomplete, StorageFull, describe
+from modelway_server.process.readable import readable
+from modelway_server.process.walls import Walls, own_folder
+from modelway_server.report import configure_logging, report_failure, termination_log
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -89,11 +92,33 @@ def _declare_serve(parser: argparse.ArgumentParser) -> None:
 
 def _serve(arguments: argparse.Namespace) -> int:
     chosen = settings.ServeSettings.from_arguments(arguments)
+    try:
+        walls = _walled(chosen)
+    except LoadFailure as failure:
+        return report_failure(failure)
     if chosen.workers > 1:  # read by prometheus_client when it is imported
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="modelway-metrics-")
     from modelway_server.serving import serve  # noqa: PLC0415  (`fetch` needs none of it)
 
-    return serve(chosen)
+    return serve(chosen, walls)
+
+
+def _walled(chosen: settings.ServeSettings) -> Walls:
+    """Hide the files that the server does not need, before native libraries start threads, which would see them.
+
+    Raises:
+        LoadFailure: there is no place for temporary files, or walls are wished in a word that is none.
+    """
+    walls, said = Walls(), termination_log()
+    with suppress(OSError, ValueError):
+        said.touch()
+    try:
+        own = own_folder()
+    except OSError as error:
+        raise StorageFull(f"no temporary folder can be made: {error.strerror}") from error
+    named = [path for path in (chosen.prepared_dir, chosen.samples) if path]
+    walls.hide_files([*readable(chosen.model_dir, connects=tracing.is_wanted()), *named], [own, said])
+    return walls
 
 
 if __name__ == "__main__":

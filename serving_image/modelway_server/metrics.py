@@ -6,6 +6,7 @@ them; that variable must be set before this module is imported.
 
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -101,6 +102,13 @@ class Metrics:
             multiprocess_mode="max",
             registry=registry,
         )
+        self._wall = Gauge(
+            "modelway_wall_stands",
+            "Whether a wall around the model stands: files, programs, network.",
+            ("wall",),
+            multiprocess_mode="min",
+            registry=registry,
+        )
         self._build = Gauge(
             "modelway_build_info",
             "The server; always 1.",
@@ -132,9 +140,18 @@ class Metrics:
             watcher(finished)
 
     def describe(
-        self, *, platform_name: str, estimator: str, digest: str, load_seconds: float, engine: tuple[str, str]
+        self,
+        *,
+        platform_name: str,
+        estimator: str,
+        digest: str,
+        load_seconds: float,
+        engine: tuple[str, str],
+        walls: Mapping[str, bool],
     ) -> None:
-        """Publish what was loaded, what evaluates it and why, and how long it took."""
+        """Publish what was loaded, what evaluates it and why, how long it took, and which walls stand around it."""
+        for wall, stands in walls.items():
+            self._wall.labels(wall).set(stands)
         self._engine.labels(*self._labels, *engine).set(1)
         self._model.labels(*self._labels, platform_name, estimator, digest).set(1)
         self._build.labels(version("modelway"), platform.python_version()).set(1)

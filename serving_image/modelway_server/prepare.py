@@ -6,6 +6,7 @@ This process itself imports nothing of the model's: whatever the artifact does t
 import argparse
 import logging
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -17,8 +18,10 @@ from typing import Any
 
 from modelway_server import settings
 from modelway_server.child import in_child
-from modelway_server.engines.folder import SEARCHING
+from modelway_server.engines.folder import SEARCHING, WALLS
 from modelway_server.errors import LoadCrashed, LoadFailure, LoadTimeout, OutOfMemory, StorageFull
+from modelway_server.process.readable import readable
+from modelway_server.process.walls import Walls, own_folder
 from modelway_server.report import report_failure, write_termination_message
 
 ENGINE_SHARE = 6
@@ -59,14 +62,19 @@ def prepare(chosen: settings.ModelSettings, directory: Path, *, seconds: float) 
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageFull(f"{directory} cannot be made: {error.strerror}") from error
+    with _temporary_folder() as own:
+        return _prepare_within(chosen, directory, own, seconds)
+
+
+def _prepare_within(chosen: settings.ModelSettings, directory: Path, own: Path, seconds: float) -> dict[str, Any]:
     try:
-        decided = in_child(lambda: _prepare(chosen, directory, seconds), seconds=seconds)
+        decided = in_child(lambda: _prepare(chosen, directory, own, seconds), seconds=seconds)
     except (LoadCrashed, LoadTimeout, OutOfMemory) as failure:
         if chosen.engine == "onnx" or not (directory / SEARCHING).exists():
             raise
         ended = failure.message
         _LOGGER.warning("no faster engine is looked for any more: %s", ended)
-        decided = in_child(lambda: _prepare(chosen, directory, seconds, ended), seconds=seconds)
+        decided = in_child(lambda: _prepare(chosen, directory, own, seconds, ended), seconds=seconds)
     _LOGGER.info("prepared", extra=decided)
     return decided
 
@@ -86,10 +94,39 @@ def prepared(chosen: settings.ModelSettings, directory: Path | None, *, seconds:
         yield Path(own)
 
 
-def _prepare(chosen: settings.ModelSettings, directory: Path, seconds: float, ended: str = "") -> dict[str, Any]:
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    try:
+        own = tempfile.mkdtemp(prefix="modelway-")
+    except OSError as error:
+        raise StorageFull(
+            f"no temporary folder can be made: {error.strerror}",
+            remedy="Free disk space, or set TMPDIR to a folder that may be written to.",
+        ) from error
+    try:
+        yield Path(own)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _prepare(
+    chosen: settings.ModelSettings, directory: Path, own: Path, seconds: float, ended: str = ""
+) -> dict[str, Any]:
+    _enclose(chosen, directory, own)
     from modelway_server.engines.choose import prepare_model  # noqa: PLC0415  (in the child alone)
 
     return prepare_model(chosen, directory, seconds=seconds / ENGINE_SHARE, ended=ended)
+
+
+def _enclose(chosen: settings.ModelSettings, directory: Path, own: Path) -> None:
+    """Raise the walls around this process, and leave word of them."""
+    walls = Walls()
+    read = [*readable(chosen.model_dir), *([chosen.samples] if chosen.samples else [])]
+    walls.hide_files(read, [own_folder(own), directory])
+    walls.hide_processes()
+    walls.refuse_calls()
+    (directory / WALLS).write_text(str(walls), encoding="utf-8")
+    walls.check()
 
 
 def _end(directory: Path, signum: int, _: FrameType | None) -> None:

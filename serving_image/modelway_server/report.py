@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 from modelway_server.errors import LoadFailure
 from modelway_server.protocol.trace_context import TRACE_ID
@@ -58,9 +59,16 @@ def failure_report(failure: LoadFailure) -> dict[str, str | int]:
 
 def write_termination_message(document: Mapping[str, str | int], environ: Mapping[str, str] = os.environ) -> None:
     """Leave the document where the kubelet looks for it; a file that cannot be written is passed over."""
-    path = environ.get(TERMINATION_LOG_VARIABLE) or TERMINATION_LOG
-    with suppress(OSError, ValueError), open(path, "wb") as file:  # noqa: PTH123  (a NUL in the path is a ValueError)
+    with (
+        suppress(OSError, ValueError),
+        termination_log(environ).open("wb") as file,
+    ):  # a NUL in the path is a ValueError
         file.write(encode(document))
+
+
+def termination_log(environ: Mapping[str, str] = os.environ) -> Path:
+    """The file that the kubelet reads when this process has ended."""
+    return Path(environ.get(TERMINATION_LOG_VARIABLE) or TERMINATION_LOG)
 
 
 def report_failure(failure: LoadFailure, environ: Mapping[str, str] = os.environ) -> int:

@@ -30,6 +30,8 @@ from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
 from modelway_server.predictor import Limits, Predictor
 from modelway_server.prepare import prepared
+from modelway_server.process.enclosure import Enclosure
+from modelway_server.process.walls import Walls
 from modelway_server.report import report_failure
 from modelway_server.runtimes.base import Runtime
 from modelway_server.settings import ServeSettings
@@ -43,8 +45,12 @@ STUCK_TIMEOUTS = 4
 """A prediction that runs for so many request timeouts (and at least a minute) will not end: the pod is restarted."""
 
 
-def serve(settings: ServeSettings) -> int:
+def serve(settings: ServeSettings, walls: Walls) -> int:
     """Serve one model until SIGTERM.
+
+    Args:
+        settings: the model and the bounds of its server.
+        walls: around this process; those that need its ports are raised here.
 
     Returns:
         The process's exit status: 0 after a drain, or that of the load failure.
@@ -63,20 +69,22 @@ def serve(settings: ServeSettings) -> int:
         ]
         ports = f"ports {', '.join(map(str, wanted))} of {settings.host}"
         return _report(PortTaken(f"{ports} cannot be had: {error}"))
+    late = () if sockets.grpc is None else (int(sockets.grpc.getsockname()[1]),)
+    enclosure = Enclosure(walls, settings.workers, bind=late, connect=tracing.ports())
     try:
-        runtime, max_batch_rows = _loaded(settings, started + settings.startup_timeout)
+        runtime, max_batch_rows = _loaded(settings, started + settings.startup_timeout, enclosure)
     except Exception as error:  # noqa: BLE001  (each has its reason; what has none is logged)
         return _report(error)
     gc.freeze()
     lifecycle = Lifecycle(settings.workers, stuck_after=max(60.0, STUCK_TIMEOUTS * settings.request_timeout))
     settings = replace(settings, max_batch_rows=max_batch_rows)
-    pod = _Pod(settings, sockets, runtime, lifecycle, time.monotonic() - started)
+    pod = _Pod(settings, sockets, runtime, lifecycle, enclosure=enclosure, load_seconds=time.monotonic() - started)
     if settings.workers == 1:
         return pod.work(0)
     return supervise(settings.workers, pod.work, lifecycle)
 
 
-def _loaded(settings: ServeSettings, deadline: float) -> tuple[Runtime, int]:
+def _loaded(settings: ServeSettings, deadline: float, enclosure: Enclosure) -> tuple[Runtime, int]:
     """The model as it is to be evaluated, and how many rows of several requests may go to it in one call.
 
     Without a folder that `prepare` has filled, it is prepared first.
@@ -84,12 +92,11 @@ def _loaded(settings: ServeSettings, deadline: float) -> tuple[Runtime, int]:
     path = locate_model(settings.model_dir)
     model = f"{settings.namespace}/{settings.name}".lstrip("/")
     _LOGGER.info("loading %s", path.name, extra={"model": model, "bytes": path.stat().st_size})
-    with (
-        prepared(settings, settings.prepared_dir, seconds=settings.startup_timeout) as directory,
-        watchdog(deadline, allowed=settings.startup_timeout),
-    ):
+    with prepared(settings, settings.prepared_dir, seconds=settings.startup_timeout) as directory:
+        enclosure.before_loading()  # and before there is a second thread
         load = partial(load_prepared, settings.model_dir, directory, trusted_types=settings.trusted_types)
-        runtime = load() if settings.workers == 1 else _in_passing_thread(load)
+        with watchdog(deadline, allowed=settings.startup_timeout):
+            runtime = load() if settings.workers == 1 else _in_passing_thread(load)
         joined = Prepared.read(directory).joined
     if joined and settings.max_batch_rows == 1:
         runtime.description |= {"batching": "rows not joined: runtime.batching.maxRows is 1"}
@@ -123,17 +130,26 @@ class _Pod:
     """What all workers of a pod have in common; `work` is one of them."""
 
     def __init__(
-        self, settings: ServeSettings, ports: Ports, runtime: Runtime, lifecycle: Lifecycle, load_seconds: float
+        self,
+        settings: ServeSettings,
+        ports: Ports,
+        runtime: Runtime,
+        lifecycle: Lifecycle,
+        *,
+        enclosure: Enclosure,
+        load_seconds: float,
     ) -> None:
         self._settings = settings
         self._ports = ports
         self._runtime = runtime
         self._lifecycle = lifecycle
+        self._enclosure = enclosure
         self._load_seconds = load_seconds
 
     def work(self, slot: int) -> int:
         """Warm up and serve as worker `slot`, until the drain is over; the exit status."""
         self._lifecycle.enter(slot)
+        self._enclosure.in_worker()
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve())
@@ -171,7 +187,7 @@ class _Pod:
         )
         others = self._companions(plane, predictor, metrics)
         worker = Worker(plane, predictor, self._lifecycle, metrics, bounds=bounds, companions=others)
-        await worker.serve(self._ports)
+        await worker.serve(self._ports, started=self._enclosure.when_listening)
         if spans:
             await spans.close()
 
@@ -199,6 +215,7 @@ class _Pod:
             digest=identity.digest,
             load_seconds=load_seconds,
             engine=(self._runtime.engine, description.get("engine_reason", "")),
+            walls=self._enclosure.walls.standing,
         )
         if self._settings.workers == 1:
             metrics.include_process()

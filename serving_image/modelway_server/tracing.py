@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from modelway_server.watching import Finished, Stages
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
+_DNS: Final = 53
+_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080}
 CLOSE_SECONDS: Final = 3.0
 """What a worker's end waits for spans that were not sent yet."""
 _LOGGER = logging.getLogger(__name__)
@@ -29,6 +33,15 @@ def is_wanted(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether spans have somewhere to go, and nobody has switched them off."""
     off = environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or environ.get("OTEL_TRACES_EXPORTER") == "none"
     return not off and any(environ.get(name) for name in ENDPOINTS)
+
+
+def ports(environ: Mapping[str, str] = os.environ) -> tuple[int, ...]:
+    """The TCP ports that spans are sent to, over proxies where there are any; none where spans are not wanted."""
+    if not is_wanted(environ):
+        return ()
+    told = (environ.get(name) for name in (*ENDPOINTS, *PROXIES, *map(str.upper, PROXIES)))
+    places = [urlsplit(url) for url in told if url]
+    return tuple(sorted({_DNS, *(place.port or _PORTS.get(place.scheme, 80) for place in places)}))
 
 
 def tracing(*, model: str, version: str, revision: str) -> "Tracing | None":

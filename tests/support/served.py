@@ -48,7 +48,7 @@ class Served:
     def report(self) -> dict[str, Any]:
         """Its termination message."""
         path = self.directory / "termination"
-        return dict(json.loads(path.read_bytes())) if path.exists() else {}
+        return dict(json.loads(path.read_bytes() or b"{}")) if path.exists() else {}
 
     def started(self, deadline: float = START_SECONDS) -> "Served":
         """Wait until every worker is ready.

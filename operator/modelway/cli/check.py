@@ -65,6 +65,7 @@ def _checked(arguments: argparse.Namespace, directory: Path) -> int:
         done = subprocess.run([*command, *options], env=environment, stdout=file, stderr=file, check=False)  # noqa: S603  (our own program)
     if done.returncode == 0:
         print("\n".join(described(arguments.model.name, json.loads((prepared / "prepared.json").read_text()))))
+        print(f"  walls    {_text(prepared / 'walls.txt')}")
         return 0
     report = json.loads(said.read_text()) if said.exists() else {}
     if not report:
@@ -72,6 +73,8 @@ def _checked(arguments: argparse.Namespace, directory: Path) -> int:
     if report["reason"] in _STACK:
         print(_text(log), file=sys.stderr)
     print(f"{arguments.model.name} is refused: {report['reason']}: {report['message']}.\n{report['remedy']}")
+    if (prepared / "walls.txt").exists():
+        print(f"Walls while it was tried: {_text(prepared / 'walls.txt')}.")
     return 1
 
 

@@ -12,7 +12,7 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -155,14 +155,20 @@ class Worker:
         self._probes = _server(ProbeApplication(lifecycle, metrics), grace=1, max_connections=MAX_PROBES)
         self._end = asyncio.Event()
 
-    async def serve(self, ports: Ports) -> None:
-        """Serve until a signal has come and the drain is over."""
+    async def serve(self, ports: Ports, *, started: Callable[[], None]) -> None:
+        """Serve until a signal has come and the drain is over.
+
+        Args:
+            ports: to listen on.
+            started: called once no further socket is bound.
+        """
         allow_files(self._bounds.max_connections)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._begin_drain)
         loop.add_signal_handler(signal.SIGINT, self._end_now)
         for companion in self._companions.values():
             await companion.start()
+        started()
         heart = asyncio.create_task(self._beat())
         probes = asyncio.create_task(self._probes.serve(sockets=[ports.metrics]))
         inference = asyncio.create_task(self._inference.serve(sockets=[ports.http]))

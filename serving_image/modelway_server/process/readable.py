@@ -1,0 +1,76 @@
+"""What a process that holds a model must be able to read beside the model: Python, the system's libraries, a few facts of the kernel."""
+
+import os
+import pwd
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+_WIDE = frozenset(map(Path, ("/", "/usr", "/usr/local")))
+"""Prefixes of Python that hold more than Python."""
+_OF_PREFIX = ("lib", "lib64", "share")
+_LIBRARIES = (
+    "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/locale", "/usr/share/zoneinfo",
+    "/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/localtime", "/etc/timezone", "/etc/mime.types",
+    "/etc/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf",
+)  # fmt: skip
+_KERNEL = (
+    "/proc/cpuinfo", "/proc/filesystems", "/proc/meminfo", "/proc/stat", "/proc/version", "/proc/sys/kernel",
+    "/proc/sys/vm", "/sys/bus/pci", "/sys/class/drm", "/sys/devices", "/sys/fs/cgroup", "/sys/kernel/mm",
+)  # fmt: skip
+_RESOLVER = (
+    "/etc/gai.conf", "/etc/host.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/resolv.conf", "/etc/services",
+    "/etc/ssl", "/etc/pki", "/usr/share/ca-certificates",
+)  # fmt: skip
+DEVICES = tuple(map(Path, ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")))
+"""Devices that hold nothing, and may be written to."""
+
+
+def readable(model_dir: Path, environ: Mapping[str, str] = os.environ, *, connects: bool = False) -> list[Path]:
+    """Files and folders that may be read.
+
+    Args:
+        model_dir: the folder of the model, which may hold links to where the model is.
+        environ: of this process.
+        connects: whether names are looked up, and certificates read.
+    """
+    named = environ.get("LD_LIBRARY_PATH", "").split(":")
+    certificates = [value for name, value in environ.items() if name.endswith("_CERTIFICATE")] if connects else []
+    system = (*_LIBRARIES, *_KERNEL, *(_RESOLVER if connects else ()), *named, *certificates)
+    return [*map(Path, filter(None, system)), *_python(), *_model(model_dir)]
+
+
+def _python() -> list[Path]:
+    """Where Python imports from; the home folder, and what holds it, only where PYTHONPATH names it.
+
+    It comes among them by itself where the program was started in it.
+    """
+    prefixes = {Path(each) for each in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
+    roots = [
+        path
+        for prefix in prefixes
+        for path in ([prefix / name for name in _OF_PREFIX] if prefix in _WIDE else [prefix])
+    ]
+    roots += [Path(each or ".").absolute() for each in sys.path]
+    wished = [Path(each) for each in os.environ.get("PYTHONPATH", "").split(":") if each]
+    return [*without_homes([*roots, Path(__file__).parents[2]], _homes()), *wished]
+
+
+def without_homes(paths: Iterable[Path], homes: Iterable[Path]) -> list[Path]:
+    """The paths that are not a home folder, and are above none."""
+    kept = dict.fromkeys(path.resolve() for path in paths)
+    return [path for path in kept if not any(home.resolve().is_relative_to(path) for home in homes)]
+
+
+def _homes() -> list[Path]:
+    homes = [os.environ.get("HOME", "")]
+    with suppress(KeyError):  # an account without a name, as in most pods
+        homes.append(pwd.getpwuid(os.getuid()).pw_dir)
+    return [Path(home) for home in homes if home]
+
+
+def _model(directory: Path) -> list[Path]:
+    with suppress(OSError):
+        return [directory, *(entry.resolve() for entry in directory.iterdir() if entry.is_symlink())]
+    return [directory]
