@@ -18,7 +18,7 @@ from modelway.pod import STABLE, TRACK_LABEL
 from modelway.readiness import Wanted, judge, rolled_out, serving
 from modelway.reasons import Reason
 from modelway.state import ChildId, Observed, PodView, Readiness, RevisionView
-from modelway.termination import REASONS_OF_THE_ARTIFACT, chosen_engine, fetched_digest, found_format
+from modelway.termination import REASONS_OF_THE_ARTIFACT, caution_of, chosen_engine, fetched_digest, found_format
 
 _ANY_FORMAT = "auto"
 """What a spec says that leaves the format to the server: until a pod has told it, the status says none."""
@@ -152,7 +152,7 @@ def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> d
         model = (json.loads(record.data).get("inputs") or {}).get("model") or {}
         known |= {part: model[part] for part in ("uri", "version") if part in model}
         known = {"format": model.get("format", _ANY_FORMAT)} | known
-    reports = {"digest": fetched_digest, "engine": chosen_engine, "format": found_format}
+    reports = {"digest": fetched_digest, "engine": chosen_engine, "format": found_format, "caution": caution_of}
     found = {part: next(filter(None, map(read, _pods(observed, revision))), None) for part, read in reports.items()}
     told = known | {part: value for part, value in found.items() if value}
     return {part: value for part, value in told.items() if (part, value) != ("format", _ANY_FORMAT)}

@@ -97,6 +97,11 @@ def found_format(pod: PodView) -> str | None:
     return _reported(pod, "prepare", "format", r"[a-z][a-z0-9_-]{0,62}")
 
 
+def caution_of(pod: PodView) -> str | None:
+    """What the pod's init container `prepare` could not find out about the model's answers."""
+    return _reported(pod, "prepare", "caution", r"[^\x00-\x1f\x7f]{1,1024}")
+
+
 def _reported(pod: PodView, container: str, part: str, pattern: str) -> str | None:
     """A part of the report of a container that ended well, where it has the form that is expected."""
     ends = (c.ended for c in pod.containers if c.name == container and c.ended is not None and c.ended.exit_code == 0)

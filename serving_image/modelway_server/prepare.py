@@ -24,6 +24,8 @@ from modelway_server.process.readable import readable
 from modelway_server.process.walls import Walls, own_folder
 from modelway_server.report import report_failure, write_termination_message
 
+MAX_TOLD = 1024
+"""Characters of one part of the report that the operator reads."""
 ENGINE_SHARE = 6
 """One engine may take this part of all the time: at most four are tried."""
 _LOGGER = logging.getLogger(__name__)
@@ -44,8 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
         decided = prepare(chosen, arguments.prepared_dir, seconds=arguments.timeout)
     except LoadFailure as failure:
         return report_failure(failure)
-    told = {part: str(decided[part]) for part in ("format", "engine", "engine_reason")}
-    write_termination_message({"reason": "Prepared", **told})
+    told: dict[str, str | int] = {
+        part: str(decided[part])[:MAX_TOLD]
+        for part in ("format", "engine", "engine_reason", "caution")
+        if part in decided
+    }
+    write_termination_message({"reason": "Prepared"} | told)
     return 0
 
 

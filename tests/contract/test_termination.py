@@ -9,9 +9,10 @@ import pytest
 
 import modelway_server
 from modelway.state import ContainerView, PodView, Termination
-from modelway.termination import REASON_OF_EXIT_CODE, explained, fetched_digest
+from modelway.termination import REASON_OF_EXIT_CODE, caution_of, explained, fetched_digest
 from modelway_server.errors import LOAD_FAILURES, LoadFailure, ModelNotFound
 from modelway_server.report import encode, failure_report
+from modelway_server.runtimes.versions import describe_versions
 
 NAMES = ("http://store.example/m.joblib", "truncated.joblib", "model", "ßmall.pkl", "xgboost", "k8s/secret", "the.pkl")
 CRASHES = {2, 132, 134, 135, 136, 139}
@@ -74,11 +75,10 @@ def test_the_longest_message_is_still_understood() -> None:
     assert ModelNotFound.default_remedy in told[1]
 
 
-def test_the_operator_reads_the_digest_that_fetch_reports() -> None:
-    digest = f"sha256:{hashlib.sha256(b'model').hexdigest()}"
-    report = encode({"reason": "Fetched", "digest": digest, "bytes": 5, "uri": "s3://" + "é" * 2000})
-    fetch = ContainerView(
-        name="fetch",
+def pod_of(container: str, report: bytes) -> PodView:
+    """A pod whose init container ended well, and said that."""
+    ended_well = ContainerView(
+        name=container,
         image="modelway/server",
         memory_limit="1Gi",
         ready=True,
@@ -89,7 +89,7 @@ def test_the_operator_reads_the_digest_that_fetch_reports() -> None:
         ended=Termination(0, "Completed", report.decode()),
         ended_before=None,
     )
-    pod = PodView(
+    return PodView(
         name="fraud-1",
         resource_version="1",
         owner_name="fraud",
@@ -102,6 +102,18 @@ def test_the_operator_reads_the_digest_that_fetch_reports() -> None:
         unschedulable=None,
         evicted=None,
         changed="",
-        containers=(fetch,),
+        containers=(ended_well,),
     )
-    assert fetched_digest(pod) == digest
+
+
+def test_the_operator_reads_the_digest_that_fetch_reports() -> None:
+    digest = f"sha256:{hashlib.sha256(b'model').hexdigest()}"
+    report = encode({"reason": "Fetched", "digest": digest, "bytes": 5, "uri": "s3://" + "é" * 2000})
+    assert fetched_digest(pod_of("fetch", report)) == digest
+
+
+def test_the_operator_reads_the_caution_that_prepare_reports() -> None:
+    caution = describe_versions({"sklearn": "1.3.2", "xgboost": "1.2.1"})["caution"]
+    report = encode({"reason": "Prepared", "engine": "estimator", "engine_reason": "é" * 300, "caution": caution})
+    assert caution_of(pod_of("prepare", report)) == caution
+    assert caution_of(pod_of("prepare", encode({"reason": "Prepared", "engine": "estimator"}))) is None

@@ -16,7 +16,8 @@ from support.observed import NEW, OLD, autoscaler, container, deployment, observ
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 DIGEST = "sha256:" + "0" * 64
-REPORT = {"reason": "Prepared", "engine": "onnx", "format": "sklearn"}
+CAUTION = "saved with scikit-learn 1.3.2, served with 1.9.1: answers may differ"
+REPORT = {"reason": "Prepared", "engine": "onnx", "format": "sklearn", "caution": CAUTION}
 PREPARED = container("prepare", ended=Termination(0, "Completed", json.dumps(REPORT)))
 FETCHED = container("fetch", ended=Termination(0, "Completed", json.dumps({"reason": "Fetched", "digest": DIGEST})))
 
@@ -52,6 +53,7 @@ def test_a_model_that_serves() -> None:
         "revision": NEW,
         "digest": DIGEST,
         "engine": "onnx",
+        "caution": CAUTION,
         "uri": f"s3://models/{NEW}",
         "format": "sklearn",
     }

@@ -72,7 +72,12 @@ def test_boosters_and_graphs_are_found_by_their_flavour(tmp_path: Path) -> None:
 
 def test_another_version_is_told_and_named_only_when_the_model_fails(tmp_path: Path) -> None:
     path = of_sklearn(tmp_path / "wine", wine_forest(), sklearn_version="1.2.3")
-    assert loaded(path).description["saved_with_scikit_learn"] == "1.2.3"
+    description = loaded(path).description
+    assert description["saved_with_scikit_learn"] == "1.2.3"
+    assert (
+        description["caution"]
+        == f"saved with scikit-learn 1.2.3, served with {sklearn.__version__}: answers may differ"
+    )
     broken = LogisticRegression().fit(WINE / WINE.max(axis=0), WINE_KINDS)
     del broken.classes_
     failure = refused(of_sklearn(tmp_path / "broken", broken, sklearn_version="1.2.3"))

@@ -12,6 +12,7 @@ from typing import Any
 
 import joblib
 import pytest
+import sklearn
 
 from modelway_server.child import in_child
 from modelway_server.engines.choose import prepare_model
@@ -46,6 +47,12 @@ def test_serve_starts_from_what_prepare_left(tmp_path: Path, launched: Callable[
     assert reply.status == 200, "nullable columns and the default method are those that prepare found"
     assert len(reply.body["predictions"][0]) == 2
     assert not [line for line in server.log if line["message"] == "prepared"]
+
+
+def test_prepare_reports_that_another_version_saved_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sklearn.base.__version__", "1.3.2")
+    _, report = prepare(tmp_path, mixed_pipeline(), "--engine=native")
+    assert report["caution"] == f"saved with scikit-learn 1.3.2, served with {sklearn.__version__}: answers may differ"
 
 
 def test_a_model_that_cannot_answer_is_refused_by_prepare(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ class ServedRevision(ApiModel):
     """The format of the model file, as the server found it."""
     engine: Annotated[str, Field(max_length=63)] | None = None
     """What evaluates the model: onnx, trees or linear, say, or estimator for scikit-learn itself."""
+    caution: Annotated[str, Field(max_length=1024)] | None = None
+    """What nobody can find out about its answers: another version of its library saved it, say, and they may differ."""
     uri: Annotated[str, Field(max_length=2048)] | None = None
     """Where the model file was fetched from."""
 

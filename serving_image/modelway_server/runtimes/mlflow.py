@@ -109,7 +109,9 @@ class _Described:
         told = {f"saved_with_{library.replace('-', '_')}": saved_with, "saved_with_mlflow": mlflow}
         self.description = runtime.description | {key: value for key, value in told.items() if value}
         if _differs(library, saved_with):
-            _LOGGER.warning("saved with %s %s, served with %s", library, saved_with, _installed(library))
+            caution = f"saved with {library} {saved_with}, served with {_installed(library)}: answers may differ"
+            _LOGGER.warning("%s", caution)
+            self.description.setdefault("caution", caution)
 
     def __getattr__(self, name: str) -> Any:
         """What else the model has (`engine`, `estimator`, `evaluate_by`, `restore`)."""
