@@ -97,7 +97,7 @@ class Through(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
 
 
 def runtime(model: Any) -> Runtime:
-    made = runtime_of(Unpickled(model, None), "auto")
+    made = runtime_of(Unpickled(model), "auto")
     made.warm_up()
     return made
 
