@@ -114,6 +114,7 @@ class Health:
         age = self._age(self._listing.last_success)
         self._metrics.lag.set(self._pulse.lag)
         self._metrics.resync_age.set(age if age is not None else 0)
+        self._metrics.resynced.set(time.time() - age if age is not None else 0)
         self._refresh()
         return web.Response(body=self._metrics.exposition(), headers={"Content-Type": CONTENT_TYPE})
 

@@ -1,11 +1,21 @@
 """What the operator tells Prometheus about itself."""
 
+import re
 from dataclasses import dataclass, field
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+RENAMED: Final = {
+    "modelway_operator_reconcile_duration_seconds": "modelway_operator_reconcile_seconds",
+    "modelway_operator_queue_oldest_wait_duration_seconds": "modelway_operator_queue_oldest_seconds",
+}
+"""Metrics and what they were called until 0.1: published under both names for one release."""
+REPLACED: Final = frozenset({"modelway_operator_resync_age_seconds"})
+"""Published for one release beside what tells the same better: ages that a timestamp tells."""
 
 _PASS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -23,11 +33,13 @@ class Metrics:
             f"{prefix}_reconciles", "Passes over one ModelDeployment.", ["result"], registry=registry
         )
         self.seconds = Histogram(
-            f"{prefix}_reconcile_seconds", "Seconds of one pass.", buckets=_PASS_SECONDS, registry=registry
+            f"{prefix}_reconcile_duration_seconds", "Seconds of one pass.", buckets=_PASS_SECONDS, registry=registry
         )
         self.depth = Gauge(f"{prefix}_queue_depth", "ModelDeployments that wait for a pass.", registry=registry)
         self.oldest = Gauge(
-            f"{prefix}_queue_oldest_seconds", "How long the first of them has waited.", registry=registry
+            f"{prefix}_queue_oldest_wait_duration_seconds",
+            "Seconds that the first of them has waited.",
+            registry=registry,
         )
         self.api_writes = Counter(
             f"{prefix}_api_writes", "Writes sent to the API server.", ["kind", "verb"], registry=registry
@@ -39,6 +51,11 @@ class Metrics:
             f"{prefix}_resync_misses", "Changes that a LIST found and no watch had told.", ["kind"], registry=registry
         )
         self.lag = Gauge(f"{prefix}_loop_lag_seconds", "How late the event loop runs.", registry=registry)
+        self.resynced = Gauge(
+            f"{prefix}_last_resync_timestamp_seconds",
+            "When everything was last listed, in seconds since 1970; 0 before the first time.",
+            registry=registry,
+        )
         self.resync_age = Gauge(
             f"{prefix}_resync_age_seconds", "Seconds since everything was last listed.", registry=registry
         )
@@ -48,4 +65,14 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """The text that a scrape gets."""
-        return generate_latest(self.registry)
+        return with_old_names(generate_latest(self.registry))
+
+
+def with_old_names(text: bytes) -> bytes:
+    """The text that a scrape gets, with each renamed metric a second time under its old name."""
+    return text + b"".join(
+        line.replace(new, old, 1)
+        for new, old in ((new.encode(), old.encode()) for new, old in RENAMED.items())
+        for line in text.splitlines(keepends=True)
+        if re.match(rb"(# (HELP|TYPE) )?" + new + rb"[_ {]", line)
+    )

@@ -6,8 +6,10 @@ them; that variable must be set before this module is imported.
 
 import os
 import platform
+import re
 from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -19,6 +21,14 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
 _MODEL = ("model", "version", "revision")
+PROTOCOLS: Final = {"infer": "v2", "grpc_infer": "grpc", "predict": "v1", "invocations": "mlflow", "rows": "rows"}
+"""The protocol of a request by the word for its route, which the label `method` still tells in this release."""
+RENAMED: Final = {
+    "modelway_request_duration_seconds": "modelway_request_seconds",
+    "modelway_queue_duration_seconds": "modelway_queue_seconds",
+    "modelway_load_duration_seconds": "modelway_load_seconds",
+}
+"""Metrics and what they were called until 0.1: published under both names for one release."""
 
 
 class Metrics:
@@ -39,12 +49,15 @@ class Metrics:
         self.watchers: tuple[Watcher, ...] = ()
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
-            "modelway_requests_total", "Inference requests answered.", (*_MODEL, "method", "code"), registry=registry
+            "modelway_requests_total",
+            "Inference requests answered.",
+            (*_MODEL, "method", "protocol", "code"),
+            registry=registry,
         )
         self._seconds = Histogram(
-            "modelway_request_seconds",
+            "modelway_request_duration_seconds",
             "Seconds from a request's header to its answer.",
-            (*_MODEL, "method"),
+            (*_MODEL, "method", "protocol"),
             buckets=BUCKETS,
             registry=registry,
         )
@@ -60,7 +73,7 @@ class Metrics:
             "modelway_batch_rows", "Rows of one call of the model.", _MODEL, buckets=ROW_BUCKETS, registry=registry
         )
         self._queue_seconds = Histogram(
-            "modelway_queue_seconds",
+            "modelway_queue_duration_seconds",
             "Seconds that a request waited for the model.",
             _MODEL,
             buckets=BUCKETS,
@@ -86,7 +99,11 @@ class Metrics:
         """What is told once, by each worker alike."""
         registry = self.registry
         self._load = Gauge(
-            "modelway_load_seconds", "Seconds from start to ready.", _MODEL, multiprocess_mode="max", registry=registry
+            "modelway_load_duration_seconds",
+            "Seconds from start to ready.",
+            _MODEL,
+            multiprocess_mode="max",
+            registry=registry,
         )
         self._model = Gauge(
             "modelway_model_info",
@@ -97,8 +114,8 @@ class Metrics:
         )
         self._engine = Gauge(
             "modelway_engine_info",
-            "What evaluates the model, and why that; always 1.",
-            (*_MODEL, "engine", "reason"),
+            "What evaluates the model; always 1.",
+            (*_MODEL, "engine"),
             multiprocess_mode="max",
             registry=registry,
         )
@@ -127,10 +144,12 @@ class Metrics:
         """
         counter = self._counters.get((method, code))
         if counter is None:
-            counter = self._counters[method, code] = self._requests.labels(*self._labels, method, str(code))
+            counter = self._counters[method, code] = self._requests.labels(
+                *self._labels, method, PROTOCOLS[method], str(code)
+            )
         histogram = self._histograms.get(method)
         if histogram is None:
-            histogram = self._histograms[method] = self._seconds.labels(*self._labels, method)
+            histogram = self._histograms[method] = self._seconds.labels(*self._labels, method, PROTOCOLS[method])
         counter.inc()
         histogram.observe(seconds)
 
@@ -146,25 +165,35 @@ class Metrics:
         estimator: str,
         digest: str,
         load_seconds: float,
-        engine: tuple[str, str],
+        engine: str,
         walls: Mapping[str, bool],
     ) -> None:
-        """Publish what was loaded, what evaluates it and why, how long it took, and which walls stand around it."""
+        """Publish what was loaded, what evaluates it, how long it took, and which walls stand around it."""
         for wall, stands in walls.items():
             self._wall.labels(wall).set(stands)
-        self._engine.labels(*self._labels, *engine).set(1)
+        self._engine.labels(*self._labels, engine).set(1)
         self._model.labels(*self._labels, platform_name, estimator, digest).set(1)
         self._build.labels(version("modelway"), platform.python_version()).set(1)
         self._load.labels(*self._labels).set(load_seconds)
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format, summed over the workers where there are several."""
+        registry = self.registry
         if MULTIPROCESS_VARIABLE in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-            return generate_latest(registry)
-        return generate_latest(self.registry)
+        return with_old_names(generate_latest(registry))
 
     def include_process(self) -> None:
         """Add this process's own memory, CPU and file descriptors; not defined over several workers."""
         ProcessCollector(registry=self.registry)
+
+
+def with_old_names(text: bytes) -> bytes:
+    """The text that a scrape gets, with each renamed metric a second time under its old name."""
+    return text + b"".join(
+        line.replace(new, old, 1)
+        for new, old in ((new.encode(), old.encode()) for new, old in RENAMED.items())
+        for line in text.splitlines(keepends=True)
+        if re.match(rb"(# (HELP|TYPE) )?" + new + rb"[_ {]", line)
+    )

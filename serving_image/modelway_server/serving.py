@@ -214,7 +214,7 @@ class _Pod:
             estimator=description["estimator"],
             digest=identity.digest,
             load_seconds=load_seconds,
-            engine=(self._runtime.engine, description.get("engine_reason", "")),
+            engine=self._runtime.engine,
             walls=self._enclosure.walls.standing,
         )
         if self._settings.workers == 1:

@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,10 @@ def test_a_scrape_gets_the_age_and_the_lag() -> None:
     world.last_success = -12.0
     _, text = world.ask(world.health.scrape)
     assert "modelway_operator_resync_age_seconds 12.0" in text
+    (told,) = (
+        line for line in text.splitlines() if line.startswith("modelway_operator_last_resync_timestamp_seconds ")
+    )
+    assert time.time() - float(told.split()[1]) == pytest.approx(12.0, abs=5)
 
 
 def test_a_line_of_the_log_names_the_resource() -> None:

@@ -63,11 +63,13 @@ def test_requests_are_counted_by_status(forest: Served) -> None:
 
 def test_every_measure_of_a_request_is_taken(forest: Served) -> None:
     labels = '{model="model",revision="",version="v7"}'
-    of_method = labels.replace("{", '{method="predict",')
+    of_method = labels.replace("{", '{method="predict",').replace(",revision", ',protocol="v1",revision')
     measures = {
         f"modelway_rows_total{labels}": 2,
         f"modelway_batch_rows_sum{labels}": 2,
         f"modelway_batch_rows_count{labels}": 1,
+        f"modelway_queue_duration_seconds_count{labels}": 1,
+        f"modelway_request_duration_seconds_count{of_method}": 1,
         f"modelway_queue_seconds_count{labels}": 1,
         f"modelway_request_seconds_count{of_method}": 1,
     }
@@ -77,7 +79,7 @@ def test_every_measure_of_a_request_is_taken(forest: Served) -> None:
 
 
 def test_a_server_says_what_it_is_and_how_long_it_took_to_load(forest: Served) -> None:
-    assert 0 < _sample(forest, 'modelway_load_seconds{model="model"') < 60
+    assert 0 < _sample(forest, 'modelway_load_duration_seconds{model="model"') < 60
     assert (
         _sample(forest, f'modelway_build_info{{python="{platform.python_version()}",version="{version("modelway")}"}}')
         == 1

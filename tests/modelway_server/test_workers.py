@@ -21,7 +21,7 @@ def test_a_dead_worker_is_replaced_and_its_counts_stay(launched: Launch) -> None
     eventually(lambda: len(_workers(server)) == 2 and _workers(server) != before, deadline=30)
     eventually(lambda: server.probe("/readyz").status == 200, deadline=30)
     assert (
-        'modelway_requests_total{code="200",method="predict",model="model",revision="",version=""} 20.0'
+        'modelway_requests_total{code="200",method="predict",model="model",protocol="v1",revision="",version=""} 20.0'
         in server.probe("/metrics").body
     )
 

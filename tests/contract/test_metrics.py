@@ -1,0 +1,100 @@
+"""Metrics of both programs: names and labels as Prometheus wants them, and no label that holds free text.
+
+Sources: Prometheus, "Metric and label naming"; the linter of `promtool check metrics`.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from modelway.metrics import RENAMED as OPERATORS_OLD
+from modelway.metrics import REPLACED
+from modelway.metrics import Metrics as OfOperator
+from modelway_server.metrics import PROTOCOLS
+from modelway_server.metrics import RENAMED as SERVERS_OLD
+from modelway_server.metrics import Metrics as OfServer
+
+OLD = {*OPERATORS_OLD.values(), *SERVERS_OLD.values(), *REPLACED}
+NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+TIMES = ("_duration_seconds", "_timestamp_seconds", "_lag_seconds")
+OTHER_UNITS = {"ms", "milliseconds", "minutes", "hours", "days", "kilobytes", "megabytes", "mb", "percent"}
+WORD = re.compile(r"[\w.:+/-]*")
+"""A value that is one word: whoever writes a rule can name it."""
+
+
+def operators() -> str:
+    """A scrape of the operator, each metric with a value."""
+    metrics = OfOperator()
+    metrics.reconciles.labels(result="ok").inc()
+    metrics.api_writes.labels(kind="Deployment", verb="apply").inc()
+    for counter in (metrics.repairs, metrics.misses):
+        counter.labels(kind="Service").inc()
+    metrics.deployments.labels(ready="True").set(1)
+    return metrics.exposition().decode()
+
+
+def servers() -> str:
+    """A scrape of a model's server, each metric with a value."""
+    metrics = OfServer(model="fraud", model_version="v7", revision="abc")
+    for method in PROTOCOLS:
+        metrics.observe(method, 200, 0.1)
+    metrics.describe(
+        platform_name="sklearn",
+        estimator="sklearn.ensemble.X",
+        digest="sha256:0",
+        load_seconds=1,
+        engine="onnx",
+        walls={"landlock": True},
+    )
+    return metrics.exposition().decode()
+
+
+def families() -> Iterator[Metric]:
+    """All metrics of both programs."""
+    for text in (operators(), servers()):
+        yield from text_string_to_metric_families(text)
+
+
+CURRENT = [family for family in families() if family.name not in OLD and not family.name.endswith("_created")]
+
+
+def faults(family: Metric) -> Iterator[str]:
+    """What is wrong with a metric."""
+    name = family.name
+    parts = set(name.split("_"))
+    if not NAME.fullmatch(name) or not name.startswith("modelway_"):
+        yield "no modelway_ and snake case"
+    if family.type == "counter" and not all(sample.name.endswith(("_total", "_created")) for sample in family.samples):
+        yield "a counter without _total"
+    if family.type != "counter" and name.endswith(("_total", "_count", "_sum", "_bucket")):
+        yield "the suffix of another type"
+    if parts & OTHER_UNITS or parts & {family.type}:
+        yield "a unit that is no base unit, or the type, in its name"
+    if "seconds" in parts and not name.endswith(TIMES):
+        yield "seconds of what"
+    if not family.documentation.endswith("."):
+        yield "no sentence of help"
+
+
+@pytest.mark.parametrize("family", CURRENT, ids=lambda family: family.name)
+def test_a_metric_is_named_as_prometheus_wants(family: Metric) -> None:
+    assert list(faults(family)) == []
+
+
+@pytest.mark.parametrize("family", CURRENT, ids=lambda family: family.name)
+def test_no_label_holds_free_text(family: Metric) -> None:
+    labels = {name: value for sample in family.samples for name, value in sample.labels.items()}
+    assert all(NAME.fullmatch(name) for name in labels)
+    assert not labels.keys() & {"reason", "message", "error", "path", "uri"}
+    assert all(WORD.fullmatch(value) for value in labels.values())
+
+
+def test_what_was_renamed_is_published_under_both_names() -> None:
+    published = {family.name: family for family in families()}
+    for new, old in {**OPERATORS_OLD, **SERVERS_OLD}.items():
+        ours, theirs = ([(sample.labels, sample.value) for sample in published[name].samples] for name in (new, old))
+        assert ours == theirs
+        assert published[new].type == published[old].type
