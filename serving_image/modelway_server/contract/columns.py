@@ -20,6 +20,10 @@ from modelway_server.errors import InvalidInput
 from modelway_server.protocol.tensors import INTEGER_LIMITS, shorten
 
 _NARROW: Final[dict[str, type[np.floating[Any]]]] = {"FP16": np.float16, "FP32": np.float32}
+_CODES = (
+    "it is a column of categories that the model's file does not hold: send their codes (0, 1, ...), "
+    "or train and save the model with XGBoost 3.1 or later, which keeps them"
+)
 MAX_LISTED = 10
 """Categories that a message lists before it says how many more there are."""
 
@@ -41,7 +45,7 @@ def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: flo
     where = f"column {column.name!r}"
     if column.dates is not None:
         return _dates(column, column.dates, values, locate, where)
-    result = _typed(column, values, locate, where)
+    result = _coded(column, values, locate, where) if column.coded else _typed(column, values, locate, where)
     if not column.nullable:
         _refuse_missing(_missing(result), locate, where)
     elif column.missing is None and (missing := _missing(result)).any():
@@ -70,6 +74,14 @@ def refuse_large(values: NDArray[Any], limit: float, locate: Locate, where: str)
     if large.any():
         row = int(large.argmax())
         raise InvalidInput(f"{where} is {values[row]:g}; the model takes numbers up to {limit:g}", field=locate(row))
+
+
+def _coded(column: Column, values: Values, locate: Locate, where: str) -> NDArray[Any]:
+    """The values of a column of codes, whose refusal tells why a category is none."""
+    try:
+        return _typed(column, values, locate, where)
+    except InvalidInput as refusal:
+        raise InvalidInput(f"{refusal.message}; {_CODES}", field=refusal.field) from refusal
 
 
 def _typed(column: Column, values: Values, locate: Locate, where: str) -> NDArray[Any]:

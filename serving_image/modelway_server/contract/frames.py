@@ -7,7 +7,7 @@ and MLflow's, which make a data frame of them.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modelway_server.contract.names import listed
+from modelway_server.contract.names import listed, named_as_trained
 from modelway_server.contract.rows import At, Rows, rows_of_columns, rows_of_instances
 from modelway_server.contract.signature import Form, Signature
 from modelway_server.contract.texts import read_texts
@@ -48,6 +48,7 @@ def rows_of_frame(
     sent = list(columns)
     if ordered and not signature.named:
         columns = _by_position(signature, columns, member)
+    columns = named_as_trained(signature, columns, member)
     names = dict(zip(columns, sent, strict=True))
     if textual:
         known = {column.name: column for column in signature.columns}

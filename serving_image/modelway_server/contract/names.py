@@ -1,12 +1,37 @@
 """Names of columns, held against those of the training data and listed in messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from modelway_server.contract.signature import Signature
 from modelway_server.errors import InvalidInput
 
+T = TypeVar("T")
 MAX_NAMED = 10
 """Column names that a message lists before it says how many more there are."""
+
+
+def named_as_trained(signature: Signature, given: Mapping[str, T], field: str) -> Mapping[str, T]:
+    """What was given by names, by the names of the signature; unknown names stay as they are.
+
+    Args:
+        signature: the model's. Where it is `spaced`, a space and an underscore are one.
+        given: by the names of a request.
+        field: where the names stand in the request, for messages.
+
+    Raises:
+        InvalidInput: two names stand for one column.
+    """
+    if not signature.spaced:
+        return given
+    known = {_underscored(column.name): column.name for column in signature.columns}
+    result: dict[str, T] = {}
+    for name, value in given.items():
+        own = known.get(_underscored(name), name)
+        if own in result:
+            raise InvalidInput(f"column {own!r} is there twice, with a space and with an underscore", field=field)
+        result[own] = value
+    return result
 
 
 def check_names(signature: Signature, names: Iterable[str], field: str) -> None:
@@ -36,3 +61,7 @@ def listed(names: Iterable[str]) -> str:
     every = list(names)
     more = f" and {len(every) - MAX_NAMED} more" if len(every) > MAX_NAMED else ""
     return ", ".join(every[:MAX_NAMED]) + more
+
+
+def _underscored(name: str) -> str:
+    return name.replace(" ", "_")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.contract.columns import coerce
-from modelway_server.contract.names import check_names, listed
+from modelway_server.contract.names import check_names, listed, named_as_trained
 from modelway_server.contract.numeric import Values, join_columns, read_doubles
 from modelway_server.contract.signature import Column, Dates, Form, Signature
 from modelway_server.contract.tensor_rows import arrays_of_columns, arrays_of_instances, arrays_of_tensors
@@ -54,8 +54,8 @@ def rows_of_tensors(signature: Signature, tensors: Sequence[Tensor]) -> Rows:
     signature = _with_dates(signature, tensors)
     if len(tensors) == 1 and (len(tensors[0].shape) == 2 or not _has_column(signature, tensors[0].name)):
         return _matrix_tensor(signature, tensors[0])
-    check_names(signature, [tensor.name for tensor in tensors], "inputs")
-    by_name = {tensor.name: tensor for tensor in tensors}
+    by_name = named_as_trained(signature, {tensor.name: tensor for tensor in tensors}, "inputs")
+    check_names(signature, by_name, "inputs")
     for tensor in tensors:
         if len(tensor.shape) != 1 and tensor.shape[1:] != (1,):
             raise InvalidInput(
@@ -113,6 +113,7 @@ def rows_of_columns(
         return _of_arrays(arrays_of_columns(signature.inputs, columns, member))
     if signature.form is Form.TEXT:
         raise InvalidInput("this model takes bare strings; send instances, a list of strings", field=member)
+    columns = named_as_trained(signature, columns, member)
     check_names(signature, columns, member)
     if not columns:
         _check_count(0, member)
@@ -121,7 +122,8 @@ def rows_of_columns(
 
 
 def _has_column(signature: Signature, name: str) -> bool:
-    return any(column.name == name for column in signature.columns)
+    (own,) = named_as_trained(signature, {name: None}, "inputs")
+    return any(column.name == own for column in signature.columns)
 
 
 def _of_arrays(arrays: dict[str, NDArray[Any]]) -> Rows:
@@ -221,6 +223,8 @@ def _array_instances(signature: Signature, instances: Sequence[list[Any]], membe
 
 def _record_instances(signature: Signature, instances: Sequence[Mapping[str, Any]], member: str) -> Rows:
     expected = {column.name for column in signature.columns}
+    if signature.spaced:
+        instances = [named_as_trained(signature, row, f"{member}[{index}]") for index, row in enumerate(instances)]
     for index, row in enumerate(instances):
         if row.keys() != expected:
             check_names(signature, row, f"{member}[{index}]")

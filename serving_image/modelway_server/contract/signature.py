@@ -56,6 +56,7 @@ class Column:
         dates: set where the strings are dates, which the model takes as such.
         literal: whether a number keeps the type that it is sent as (integer, boolean or float), which code of the
             model's author or an encoder may look at; else it becomes float64.
+        coded: whether its numbers are the codes of categories that the model's file does not hold.
         objects: whether the training data held numbers or booleans as Python objects, from which encoders tell others.
     """
 
@@ -70,6 +71,7 @@ class Column:
     literal: bool = False
     objects: bool = False
     known: frozenset[Any] | None = None
+    coded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ class Signature:
         outputs: what each method gives, by the method's name.
         max_magnitude: largest absolute number it accepts, or None when any finite one.
         inputs: of the form TENSORS, in place of columns.
+        spaced: whether the model keeps the spaces in its columns' names as underscores, as LightGBM does.
     """
 
     form: Form
@@ -126,6 +129,7 @@ class Signature:
     outputs: Mapping[str, tuple[Output, ...]] = field(default_factory=dict)
     max_magnitude: float | None = None
     inputs: tuple[Input, ...] = ()
+    spaced: bool = False
 
     @property
     def width(self) -> int | None:

@@ -21,6 +21,7 @@ def document_of(signature: Signature) -> dict[str, Any]:
         "form": signature.form.value,
         "named": signature.named,
         "max_magnitude": signature.max_magnitude,
+        "spaced": signature.spaced,
         "inputs": [[each.name, each.datatype, list(each.shape)] for each in signature.inputs],
         "columns": [_column_document(column) for column in signature.columns],
         "outputs": {
@@ -41,6 +42,7 @@ def signature_of(document: dict[str, Any]) -> Signature:
         named=document["named"],
         outputs={method: tuple(map(_output, outputs)) for method, outputs in document["outputs"].items()},
         max_magnitude=document["max_magnitude"],
+        spaced=document["spaced"],
         inputs=tuple(Input(name, datatype, tuple(shape)) for name, datatype, shape in document["inputs"]),
     )
 

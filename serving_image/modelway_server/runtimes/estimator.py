@@ -26,6 +26,8 @@ from modelway_server.errors import (
     describe,
     words,
 )
+from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.boosted import asks_for_categories, of_booster
 from modelway_server.runtimes.declared import declare
 from modelway_server.runtimes.estimators.changed_answers import check_answers
 from modelway_server.runtimes.introspection import Blueprint, inspect
@@ -45,6 +47,12 @@ _LOGGER = logging.getLogger(__name__)
 _FRAME_REMEDY = (
     "If it was trained on a data frame, let the first step keep the names of its columns as feature_names_in_ "
     "(scikit-learn's validate_data does it in fit), and save it again."
+)
+
+
+_CATEGORIES_REMEDY = (
+    "XGBoost and LightGBM ask for the categories of the training frame, which only a model of theirs that is served alone is given: "
+    "serve that one, or put a ColumnTransformer with an OrdinalEncoder before it, train it on numbers, and save the pipeline again."
 )
 
 
@@ -179,11 +187,15 @@ class EstimatorRuntime:
             )
         return WarmupFailed(
             f"{self.methods[0]} fails on a made-up row: {describe(error)}",
-            remedy=_FRAME_REMEDY if "numpy.ndarray" in words(error, 5000) and not self.signature.named else None,
+            remedy=_CATEGORIES_REMEDY
+            if asks_for_categories(error)
+            else _FRAME_REMEDY
+            if "numpy.ndarray" in words(error, 5000) and not self.signature.named
+            else None,
         )
 
 
-def load_estimator(path: Path, method: str, trusted_types: Iterable[str] = ()) -> EstimatorRuntime:
+def load_estimator(path: Path, method: str, trusted_types: Iterable[str] = ()) -> Runtime:
     """The estimator in a file; no code of the model runs but its unpickling.
 
     Args:
@@ -197,7 +209,7 @@ def load_estimator(path: Path, method: str, trusted_types: Iterable[str] = ()) -
     return runtime_of(load(path, trust(trusted_types)), method)
 
 
-def runtime_of(unpickled: Unpickled, method: str) -> EstimatorRuntime:
+def runtime_of(unpickled: Unpickled, method: str) -> Runtime:
     """The runtime of an object that was read from a file.
 
     Raises:
@@ -205,6 +217,9 @@ def runtime_of(unpickled: Unpickled, method: str) -> EstimatorRuntime:
     """
     estimator, saved = unpickled.content, unpickled.saved
     with blaming_versions(saved, f"{type(estimator).__name__} cannot be read"):
+        boosted = of_booster(estimator, method)
+        if boosted is not None:
+            return boosted
         methods = _methods(estimator, method, saved)
         _check_fitted(estimator, saved)
         check_answers(estimator, saved)

@@ -64,7 +64,8 @@ def inspect(estimator: Any) -> Blueprint:
     if sees_number_types(estimator) or (not named and any(map(_of_integers, findings))):
         findings = tuple(map(_literal, findings))
     columns = tuple(finding.column for finding in findings)
-    return Blueprint(Signature(_form(estimator, columns, named=named), columns, named), findings)
+    spaced = named and any(type(part).__module__.startswith("lightgbm.") for part in receivers)
+    return Blueprint(Signature(_form(estimator, columns, named=named), columns, named, spaced=spaced), findings)
 
 
 def _of_integers(finding: Finding) -> bool:

@@ -7,6 +7,7 @@ account of its sizes is checked first.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,16 @@ from numpy.typing import NDArray
 from modelway_server.errors import InvalidArtifact, RuntimeVersionMismatch, UnsupportedModel
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.formats import Options
-from modelway_server.runtimes.table import Evaluate, Table, TableRuntime, binary, codes_of, columns_of, several
+from modelway_server.runtimes.table import (
+    Evaluate,
+    Table,
+    TableRuntime,
+    binary,
+    codes_of,
+    columns_of,
+    labelled,
+    several,
+)
 from modelway_server.runtimes.threads import threads
 
 _FORMATS = {"v2", "v3", "v4"}
@@ -46,18 +56,54 @@ def load(path: Path, options: Options) -> Runtime:
     return TableRuntime("lightgbm", _table(booster, header, objective), options.method, description)
 
 
+def of_object(model: Any, method: str) -> Runtime | None:
+    """The runtime of a booster that was pickled, or of a scikit-learn class that was trained on categories.
+
+    A booster answers as its own `predict`, a class as itself.
+
+    Returns:
+        None for others: their own methods answer.
+
+    Raises:
+        LoadFailure: it cannot be served.
+    """
+    booster = model if isinstance(model, lightgbm.Booster) else getattr(model, "_Booster", None)
+    if booster is None or (booster is not model and not _has_categories(model, booster)):
+        return None
+    header = _header(booster.model_to_string().encode())
+    objective = header.get("objective", "").partition(" ")[0]
+    table = _table(booster, header, objective)
+    if booster is model:
+        table = replace(table, methods={"predict": _answers(booster)}, classes=None)
+    elif isinstance(model, lightgbm.LGBMClassifier):
+        table = labelled(table, np.asarray(model.classes_))
+    name = f"lightgbm.{type(model).__name__} ({objective or 'custom objective'})"
+    description = {"estimator": name, "lightgbm": lightgbm.__version__}
+    return TableRuntime("lightgbm", table, method, description)
+
+
+def _has_categories(model: Any, booster: lightgbm.Booster) -> bool:
+    """Whether this is a class of LightGBM's own whose booster knows categories of pandas, and answers by an objective of its own."""
+    own = type(model) in {lightgbm.LGBMClassifier, lightgbm.LGBMRegressor, lightgbm.LGBMRanker}
+    return own and bool(booster.pandas_categorical) and not callable(model.objective)
+
+
 def _table(booster: lightgbm.Booster, header: dict[str, str], objective: str) -> Table:
     categories = _categories(booster, header)
     names = header.get("feature_names", "").split(" ")
     named = names != [f"Column_{index}" for index in range(len(names))]
     columns = columns_of(names if named else None, booster.num_feature(), categories)
+    methods, classes = _methods(objective, int(header.get("num_class", "1")), _answers(booster))
+    return Table(columns, named, codes_of(columns, categories), methods, classes, spaced=named)
+
+
+def _answers(booster: lightgbm.Booster) -> Evaluate:
     count = threads()
 
     def answer(rows: NDArray[np.float64]) -> NDArray[Any]:
         return np.asarray(booster.predict(rows, num_threads=count))
 
-    methods, classes = _methods(objective, int(header.get("num_class", "1")), answer)
-    return Table(columns, named, codes_of(columns, categories), methods, classes)
+    return answer
 
 
 def _methods(objective: str, count: int, answer: Evaluate) -> tuple[dict[str, Evaluate], tuple[Any, ...] | None]:
@@ -84,7 +130,23 @@ def _categories(booster: lightgbm.Booster, header: dict[str, str]) -> dict[int, 
             f"{len(known)} columns of the training data were categories, and the file shows {len(coded)} of them",
             remedy="Give the model unordered categories with two values or more, or numbers in their place.",
         )
-    return dict(zip(coded, known, strict=True))
+    return {index: _plain(values) for index, values in zip(coded, known, strict=True)}
+
+
+def _plain(values: Sequence[Any]) -> list[Any]:
+    """Categories as requests hold them; a pickle holds those of numpy and pandas.
+
+    Raises:
+        UnsupportedModel: they are intervals, times or others that no request holds.
+    """
+    plain = [value.item() if isinstance(value, np.generic) else value for value in values]
+    strange = next((value for value in plain if not isinstance(value, str | bool | int | float)), None)
+    if strange is not None:
+        raise UnsupportedModel(
+            f"a column's categories are of type {type(strange).__name__}, which no request holds",
+            remedy="Train it on their text: frame[column].astype(str).astype('category').",
+        )
+    return plain
 
 
 def _checked(path: Path) -> dict[str, str]:
@@ -98,7 +160,7 @@ def _checked(path: Path) -> dict[str, str]:
     start = content.find(b"\nTree=0\n") + 1
     end = content.find(b"end of trees\n")
     head = content[: start or max(end, 0)]
-    header = {key.decode(): value.decode(errors="replace") for key, value in _HEADER.findall(head)}
+    header = _header(head)
     version = header.get("version", "")
     if version and version not in _FORMATS:
         raise RuntimeVersionMismatch(
@@ -112,6 +174,12 @@ def _checked(path: Path) -> dict[str, str]:
         raise _damaged(path, "its trees are shorter than it says")
     _check_trees(path, content[start:end] if start else b"", list(map(int, sizes)))
     return header
+
+
+def _header(text: bytes) -> dict[str, str]:
+    """What the text says before its trees."""
+    head = text.partition(b"\nTree=0\n")[0]
+    return {key.decode(): value.decode(errors="replace") for key, value in _HEADER.findall(head + b"\n")}
 
 
 def _check_trees(path: Path, text: bytes, sizes: list[int]) -> None:

@@ -31,6 +31,7 @@ class Table:
         methods: how it answers, the default first.
         classes: the labels of a classifier, in the order of its probabilities.
         max_magnitude: largest number that it takes.
+        spaced: whether it keeps the spaces in its columns' names as underscores.
     """
 
     columns: tuple[Column, ...]
@@ -39,6 +40,7 @@ class Table:
     methods: Mapping[str, Evaluate]
     classes: tuple[Any, ...] | None = None
     max_magnitude: float | None = None
+    spaced: bool = False
 
 
 class TableRuntime:
@@ -57,7 +59,9 @@ class TableRuntime:
         self.methods = chosen_first(tuple(table.methods), method, description["estimator"])
         self.description = description
         form = Form.COLUMNS if table.codes else Form.MATRIX
-        self.signature = Signature(form, table.columns, table.named, max_magnitude=table.max_magnitude)
+        self.signature = Signature(
+            form, table.columns, table.named, max_magnitude=table.max_magnitude, spaced=table.spaced
+        )
         self._table = table
 
     def warm_up(self) -> None:
@@ -154,6 +158,15 @@ def columns_of(names: Sequence[str] | None, width: int, categories: Mapping[int,
         Column(name, _datatype(categories.get(index)), nullable=True, categories=_set(categories.get(index)))
         for index, name in enumerate(called)
     )
+
+
+def labelled(table: Table, labels: NDArray[Any]) -> Table:
+    """The table of a classifier with labels of its own, in the order of the classes; of others the table itself."""
+    if table.classes is None or "predict_proba" not in table.methods:
+        return table
+    number = table.methods["predict"]
+    methods = {**table.methods, "predict": lambda rows: labels.take(number(rows))}
+    return replace(table, methods=methods, classes=tuple(labels.tolist()))
 
 
 def codes_of(columns: Sequence[Column], categories: Mapping[int, Sequence[Any]]) -> dict[str, dict[Any, float]]:

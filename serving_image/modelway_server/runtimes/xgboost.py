@@ -8,7 +8,8 @@ objective is a classification, else the number that it gives. Source: XGBoost's 
 import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
+from modelway_server.contract.signature import Column
 from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.formats import Options
@@ -24,6 +26,13 @@ from modelway_server.runtimes.table import Evaluate, Table, TableRuntime, binary
 from modelway_server.runtimes.threads import threads
 
 _LOGGER = logging.getLogger(__name__)
+_CLASSES = {
+    xgboost.XGBClassifier,
+    xgboost.XGBRegressor,
+    xgboost.XGBRFClassifier,
+    xgboost.XGBRFRegressor,
+    xgboost.XGBRanker,
+}
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _JSON_VERSION = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]')
 _UBJ_VERSION = re.compile(rb"version\[(?:#L.{8}|)(?:i|U)(.)(?:i|U)(.)(?:i|U)(.)", re.DOTALL)
@@ -54,13 +63,66 @@ def load(path: Path, options: Options) -> Runtime:
     }
     if _is_newer(saved_with):
         _LOGGER.warning("saved with XGBoost %s, served with %s", saved_with, xgboost.__version__)
-    return TableRuntime("xgboost", _table(booster, learner, objective), options.method, description)
+    rounds = _saved_rounds(booster, learner)
+    return TableRuntime("xgboost", _table(booster, learner, objective, rounds), options.method, description)
 
 
-def _table(booster: xgboost.Booster, learner: dict[str, Any], objective: str) -> Table:
+def of_object(model: Any, method: str) -> Runtime | None:
+    """The runtime of a booster that was pickled, or of a scikit-learn class that was trained on categories.
+
+    A booster answers as its own `predict`, a class as itself.
+
+    Returns:
+        None for others: their own methods answer.
+
+    Raises:
+        LoadFailure: it cannot be served.
+    """
+    booster = model if isinstance(model, xgboost.Booster) else _of_categories(model)
+    if booster is None:
+        return None
+    booster.set_param({"nthread": threads()})
+    learner = json.loads(booster.save_config())["learner"]
+    objective = learner["learner_train_param"]["objective"]
+    rounds = (0, 0) if booster is model else _best_rounds(model)
+    missing = float("nan") if booster is model else model.missing
+    description = {
+        "estimator": f"xgboost.{type(model).__name__} ({objective})",
+        "xgboost": xgboost.__version__,
+    }
+    table = _table(booster, learner, objective, rounds, missing=missing)
+    if booster is model:
+        table = replace(table, methods={"predict": _answers(booster, rounds, missing)}, classes=None)
+    return TableRuntime("xgboost", table, method, description)
+
+
+def _of_categories(model: Any) -> xgboost.Booster | None:
+    """The booster of a class of XGBoost's own that knows categories, and answers by an objective of its own."""
+    if type(model) not in _CLASSES or callable(model.objective) or not hasattr(model, "_Booster"):
+        return None
+    booster = model.get_booster()
+    return booster if "c" in (booster.feature_types or ()) else None
+
+
+def _best_rounds(model: Any) -> tuple[int, int]:
+    """The rounds that a scikit-learn class takes: those up to its best where training stopped early, else all."""
+    try:
+        return 0, int(model.best_iteration) + 1
+    except AttributeError:
+        return 0, 0
+
+
+def _table(
+    booster: xgboost.Booster,
+    learner: dict[str, Any],
+    objective: str,
+    rounds: tuple[int, int],
+    *,
+    missing: float = float("nan"),
+) -> Table:
     categories = _categories(booster)
-    columns = columns_of(booster.feature_names, booster.num_features(), categories)
-    answer = _answers(booster, learner["learner_train_param"]["booster"])
+    columns = _with_codes(columns_of(booster.feature_names, booster.num_features(), categories), booster, categories)
+    answer = _answers(booster, rounds, missing)
     count = int(learner["learner_model_param"]["num_class"])
     single = int(learner["learner_model_param"]["num_target"]) <= 1
     classes: tuple[Any, ...] | None = None
@@ -69,7 +131,8 @@ def _table(booster: xgboost.Booster, learner: dict[str, Any], objective: str) ->
     elif objective == "binary:logistic":
         methods = {"predict": lambda rows: (answer(rows) > 0.5).astype(np.int64), "predict_proba": answer}
     elif objective in {"multi:softprob", "multi:softmax"}:
-        methods, classes = several(_probabilities(objective, booster, answer)), tuple(range(count))
+        margin = _answers(booster, rounds, missing, margin=True)
+        methods, classes = several(_probabilities(objective, answer, margin)), tuple(range(count))
     else:
         methods = {"predict": answer}
     return Table(
@@ -82,14 +145,34 @@ def _table(booster: xgboost.Booster, learner: dict[str, Any], objective: str) ->
     )
 
 
-def _answers(booster: xgboost.Booster, kind: str, *, margin: bool = False) -> Evaluate:
-    """What the booster gives; of as many rounds as XGBoost's scikit-learn classes take, when one of them saved it."""
-    best = booster.attr("best_iteration") if booster.attr("scikit_learn") and kind != "gblinear" else None
-    rounds = (0, 0) if best is None else (0, int(best) + 1)
+def _with_codes(
+    columns: tuple[Column, ...], booster: xgboost.Booster, categories: Mapping[int, Sequence[Any]]
+) -> tuple[Column, ...]:
+    """The columns, with those marked whose categories the model knows by nothing but their codes."""
+    kinds = booster.feature_types or [""] * len(columns)
+    return tuple(
+        replace(column, coded=kind == "c" and index not in categories)
+        for index, (column, kind) in enumerate(zip(columns, kinds, strict=True))
+    )
+
+
+def _saved_rounds(booster: xgboost.Booster, learner: dict[str, Any]) -> tuple[int, int]:
+    """The rounds that XGBoost's scikit-learn classes take, when one of them saved the file; else all."""
+    linear = learner["learner_train_param"]["booster"] == "gblinear"
+    best = booster.attr("best_iteration") if booster.attr("scikit_learn") and not linear else None
+    return (0, 0) if best is None else (0, int(best) + 1)
+
+
+def _answers(booster: xgboost.Booster, rounds: tuple[int, int], missing: float, *, margin: bool = False) -> Evaluate:
+    """What the booster gives of so many rounds, (0, 0) for all; a value that is `missing` is none."""
 
     def answer(rows: NDArray[np.float64]) -> NDArray[Any]:
         given = booster.inplace_predict(
-            rows, iteration_range=rounds, predict_type="margin" if margin else "value", validate_features=False
+            rows,
+            iteration_range=rounds,
+            predict_type="margin" if margin else "value",
+            missing=missing,
+            validate_features=False,
         )
         return np.asarray(given)
 
@@ -104,11 +187,10 @@ def _binary(objective: str, answer: Evaluate) -> dict[str, Evaluate]:
     return {"predict": lambda rows: (answer(rows) > 0).astype(np.int64), "decision_function": answer}
 
 
-def _probabilities(objective: str, booster: xgboost.Booster, answer: Evaluate) -> Evaluate:
+def _probabilities(objective: str, answer: Evaluate, margin: Evaluate) -> Evaluate:
     """Those of each class, which multi:softmax itself turns into the label."""
     if objective == "multi:softprob":
         return answer
-    margin = _answers(booster, "", margin=True)
 
     def probabilities(rows: NDArray[np.float64]) -> NDArray[Any]:
         scores = margin(rows)
