@@ -71,6 +71,55 @@ def test_a_model_of_another_version_is_served_with_a_caution(
     assert caution in capsys.readouterr().out.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--method=nonsense",), "--method: invalid choice: 'nonsense' (choose from 'auto', 'predict'"),
+        (("--engine=fast",), "--engine: invalid choice: 'fast' (choose from 'auto', 'onnx', 'native')."),
+        (("--timeout=soon",), "--timeout: 'soon' is no number above 0."),
+        (("--tolerance=0",), "--tolerance: '0' is no number above 0."),
+        (("--samples=absent.json",), "--samples: absent.json cannot be read (No such file or directory). Name a JSON"),
+    ],
+)
+def test_a_wrong_option_is_named_with_its_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], says: str
+) -> None:
+    assert checked(tmp_path, mixed_pipeline(), *options) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(says), said.err
+    assert (said.out, "usage:" in said.err) == ("", False)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[1", "rows.json is no JSON (Expecting"),
+        ('{"a": 1}', "rows.json holds no samples of the model's rows: there is no array of rows. Write them as"),
+        ('[{"age": "x"}]', "rows.json holds no samples of the model's rows: the columns are not those"),
+    ],
+)
+def test_a_bad_file_of_samples_is_told_as_such(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, says: str
+) -> None:
+    samples = tmp_path / "rows.json"
+    samples.write_text(content)
+    assert checked(tmp_path, mixed_pipeline(), f"--samples={samples}") == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("--samples: ")
+    assert (says in said.err, said.out) == (True, ""), said.err
+
+
+def test_the_folder_that_one_is_in_can_be_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joblib.dump(mixed_pipeline(), tmp_path / "model.joblib")
+    monkeypatch.chdir(tmp_path)
+    for folder in (".", f"../{tmp_path.name}"):
+        arguments = commands.parser().parse_args(["check", folder])
+        assert arguments.run(arguments) == 0
+        assert capsys.readouterr().out.startswith(f"{tmp_path.name} would be served.")
+
+
 def test_a_file_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = commands.parser().parse_args(["check", str(tmp_path / "absent.joblib")])
     assert arguments.run(arguments) == 1

@@ -4,6 +4,7 @@ import argparse
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,10 @@ from modelway.cli.model_environment import model_environment
 from modelway.errors import ModelwayError
 
 _PASSED_ON = ("format", "method", "engine", "tolerance", "trusted_types", "samples", "timeout")
+_SAMPLES_REMEDY = 'Write it as {"instances": [...]}, with rows as they would be sent to the model.'
+_WRONG_USAGE = 2
+"""argparse's exit status."""
+_USAGE = re.compile(r"error: argument (?P<option>--[a-z-]+): (?P<words>.*)")
 _SHOWN_COLUMNS = 50
 _SHOWN_VALUES = 8
 _STACK = {"LoadCrashed", "LoadTimeout"}
@@ -33,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise NotRunnable("The model server is not installed. Install it: pip install 'modelway[server]'")
         if not arguments.model.exists():
             raise NotRunnable(f"There is no {arguments.model}.")
+        _check_samples(arguments.samples)
         with tempfile.TemporaryDirectory(prefix="modelway-") as directory:
             return _checked(arguments, Path(directory))
     except ModelwayError as error:
@@ -40,10 +46,28 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
 
 
+def _check_samples(path: str | None) -> None:
+    """Refuse a file of samples that is none, whatever the model takes.
+
+    Raises:
+        NotRunnable: it cannot be read, or is no JSON.
+    """
+    if path is None:
+        return
+    try:
+        json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise NotRunnable(f"--samples: {path} cannot be read ({error.strerror}). Name a JSON file of rows.") from error
+    except (ValueError, RecursionError) as error:
+        raise NotRunnable(f"--samples: {path} is no JSON ({error}). {_SAMPLES_REMEDY}") from error
+
+
 def _checked(arguments: argparse.Namespace, directory: Path) -> int:
     models, prepared, said = directory / "models", directory / "prepared", directory / "termination"
     models.mkdir()
-    (models / arguments.model.name).symlink_to(arguments.model.resolve())
+    model = arguments.model.resolve()
+    name = model.name or "model"  # the root has no name
+    (models / name).symlink_to(model)
     options = [
         f"--{name.replace('_', '-')}={value}" for name in _PASSED_ON if (value := getattr(arguments, name)) is not None
     ]
@@ -64,18 +88,28 @@ def _checked(arguments: argparse.Namespace, directory: Path) -> int:
     with log.open("wb") as file:  # of a pipe the end would only come with that of the last process that has it
         done = subprocess.run([*command, *options], env=environment, stdout=file, stderr=file, check=False)  # noqa: S603  (our own program)
     if done.returncode == 0:
-        print("\n".join(described(arguments.model.name, json.loads((prepared / "prepared.json").read_text()))))
+        print("\n".join(described(name, json.loads((prepared / "prepared.json").read_text()))))
         print(f"  walls    {_text(prepared / 'walls.txt')}")
         return 0
     report = json.loads(said.read_text()) if said.exists() else {}
+    if wrong := _wrong_usage(done.returncode, _text(log)):
+        raise NotRunnable(wrong)
     if not report:
         raise NotRunnable(_text(log).strip() or f"the model server ended with exit status {done.returncode}")
     if report["reason"] in _STACK:
         print(_text(log), file=sys.stderr)
-    print(f"{arguments.model.name} is refused: {report['reason']}: {report['message']}.\n{report['remedy']}")
+    if arguments.samples and report["message"].startswith(f"{Path(arguments.samples).name} holds no samples"):
+        raise NotRunnable(f"--samples: {report['message']}. {report['remedy']}")
+    print(f"{name} is refused: {report['reason']}: {report['message']}.\n{report['remedy']}")
     if (prepared / "walls.txt").exists():
         print(f"Walls while it was tried: {_text(prepared / 'walls.txt')}.")
     return 1
+
+
+def _wrong_usage(status: int, log: str) -> str | None:
+    """Which option has a value that the server does not take, and which it takes."""
+    found = _USAGE.search(log) if status == _WRONG_USAGE else None
+    return f"{found['option']}: {found['words']}." if found else None
 
 
 def _text(log: Path) -> str:
