@@ -13,8 +13,8 @@ from scipy.interpolate import BSpline
 from sklearn.cluster import KMeans
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.neighbors import BallTree, KDTree
-from sklearn.svm import SVC, NuSVR
+from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier
+from sklearn.svm import SVC, NuSVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from modelway_server.errors import UnsafeArtifact
@@ -68,6 +68,14 @@ def svm_state() -> tuple[str, Any]:
     return state_of(SVC().fit(WINE, WINE_KINDS))
 
 
+def one_class_state() -> tuple[str, Any]:
+    return state_of(OneClassSVM().fit(WINE))
+
+
+def neighbors_state() -> tuple[str, Any]:
+    return state_of(KNeighborsClassifier().fit(WINE, WINE_KINDS))
+
+
 def matrix_state(form: str) -> tuple[str, Any]:
     return state_of(getattr(sparse, f"{form}_matrix")(np.eye(4)))
 
@@ -119,6 +127,9 @@ SPOILT: dict[str, tuple[Callable[[], tuple[str, Any]], Callable[[Any], None]]] =
     "too few dual coefficients": (svm_state, _cut("_dual_coef_")),
     "too few intercepts": (svm_state, _cut("_intercept_")),
     "more support than there is": (svm_state, _put("_n_support", 0, 10**6)),
+    "more support than one class has": (one_class_state, _put("_n_support", 0, 10**6)),
+    "fewer rows than neighbours are looked for in": (neighbors_state, _cut("_fit_X")),
+    "fewer labels than rows": (neighbors_state, _cut("_y")),
     **{
         f"an index beyond a {form} matrix": (partial(matrix_state, form), _put("indices", 0, 99))
         for form in ("csr", "csc")

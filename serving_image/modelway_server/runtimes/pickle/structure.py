@@ -32,7 +32,8 @@ def check_state(kind: str, state: Any) -> None:
         UnsafeArtifact: an index leads to what is not there, or sizes disagree.
     """
     name = kind.rpartition(".")[2]
-    check = _SVM if name in _SVMS else _CHECKS.get(name)
+    neighbors = isinstance(state, Mapping) and "n_samples_fit_" in state
+    check = _SVM if name in _SVMS else _neighbors if neighbors else _CHECKS.get(name)
     if check is None or kind.partition(".")[0] not in {"sklearn", "scipy"}:
         return
     try:
@@ -189,6 +190,7 @@ def _SVM(state: State) -> None:  # noqa: N802  (as the field writes it)
     classes = state.get("classes_")
     if classes is None:
         _hold(dual.shape[0] == len(state["_intercept_"]) == 1, "intercept_ is of another length")
+        _hold(np.all(np.asarray(state["_n_support"]) == count), "n_support_ has another sum")
         return
     many = len(classes)
     _hold(int(np.sum(state["_n_support"])) == count and len(state["_n_support"]) == many, "n_support_ has another sum")
@@ -197,6 +199,15 @@ def _SVM(state: State) -> None:  # noqa: N802  (as the field writes it)
     pairs = many * (many - 1) // 2
     _hold(len(state["_intercept_"]) == pairs, "intercept_ is of another length")
     _hold(all(len(state.get(held, ())) in {0, pairs} for held in ("_probA", "_probB")), "probA_ is of another length")
+
+
+def _neighbors(state: State) -> None:
+    """Estimators of `sklearn.neighbors`: rows are found by number in what they were trained on."""
+    rows = int(state["n_samples_fit_"])
+    for held in ("_fit_X", "_y"):
+        _hold(state.get(held) is None or np.shape(state[held])[0] == rows, f"{held} has another number of rows")
+    tree = state.get("_tree")
+    _hold(tree is None or np.shape(tree.data)[0] == rows, "the search tree has another number of rows")
 
 
 def _spline(state: State) -> None:
