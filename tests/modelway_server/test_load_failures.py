@@ -21,7 +21,8 @@ from sklearn.svm import SVC
 
 from modelway_server.errors import LoadFailure, RuntimeVersionMismatch
 from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.estimator import EstimatorRuntime, load_estimator
+from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.estimator import load_estimator
 from support.models import WINE, WINE_KINDS, Broken, Crashing, Stubborn, Told, wine_forest
 from support.served import Served
 
@@ -124,7 +125,7 @@ def test_plain_pickles_load(tmp_path: Path, protocol: int) -> None:
     assert load_estimator(path, "auto").methods[0] == "predict"
 
 
-def of_version(model: Any, version: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> EstimatorRuntime:
+def of_version(model: Any, version: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> Runtime:
     with monkeypatch.context() as patch:
         patch.setattr(sklearn.base, "__version__", version)
         joblib.dump(model, path)

@@ -8,6 +8,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from modelway_server.runtimes.base import Estimating
 from modelway_server.runtimes.estimator import load_estimator
 from support.models import WINE, WINE_KINDS
 
@@ -18,5 +19,7 @@ def test_no_estimator_inside_another_starts_threads(tmp_path: Path) -> None:
     for part in (model[-1], *model[-1].estimators_):
         part.n_jobs = -1
     joblib.dump(model, tmp_path / "model")
-    voting = load_estimator(tmp_path / "model", "auto").estimator[-1]
+    runtime = load_estimator(tmp_path / "model", "auto")
+    assert isinstance(runtime, Estimating)
+    voting = runtime.estimator[-1]
     assert [part.n_jobs for part in (voting, *voting.estimators_)] == [1, 1, 1]
