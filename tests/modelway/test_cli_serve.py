@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from modelway.cli.local_pod import NotRunnable, processes
+from support.models import mixed_pipeline
 
 TEMPLATE: dict[str, Any] = {
     "metadata": {"labels": {"modelway.dev/revision": "r1"}},
@@ -111,13 +113,13 @@ def model(tmp_path: Path) -> Path:
 class Served(subprocess.Popen[str]):
     """A running `modelway serve`."""
 
-    def __init__(self, file: Path, ports: tuple[int, int, int], *arguments: str, **environment: str) -> None:
+    def __init__(self, file: Path | None, ports: tuple[int, int, int], *arguments: str, **environment: str) -> None:
         command = [
             sys.executable,
             "-m",
             "modelway",
             "serve",
-            f"-f{file}",
+            *([f"-f{file}"] if file else []),
             f"--port={ports[0]}",
             f"--metrics-port={ports[1]}",
             f"--grpc-port={ports[2]}",
@@ -147,7 +149,8 @@ def test_a_model_is_served_until_it_is_stopped(
     file: Path, model: Path, ports: tuple[int, int, int], sent: signal.Signals
 ) -> None:
     with Served(file, ports, f"--model={model}", AWS_SECRET_ACCESS_KEY="s3cr3t") as served:
-        assert next(served.lines()) == "iris is ready. Try:\n"
+        base = f"http://127.0.0.1:{ports[0]}"
+        assert next(served.lines()) == f"iris is ready at {base}; {base}/docs is a page for people. Try:\n"
         curl = next(line for line in served.lines() if "/infer" in line)
         body = curl[curl.index("{") : curl.rindex("}") + 1]
         request = urllib.request.Request(
@@ -172,6 +175,37 @@ def test_a_model_is_served_until_it_is_stopped(
     assert "every request that was begun is answered" in errors
     assert "Traceback" not in errors
     assert not [child for child in below if child.is_running()]
+
+
+def test_a_file_alone_is_served_with_requests_that_it_answers(tmp_path: Path, ports: tuple[int, int, int]) -> None:
+    joblib.dump(mixed_pipeline(), tmp_path / "Of Applicants.v2.joblib")
+    with Served(None, ports, str(tmp_path / "Of Applicants.v2.joblib"), "--method=predict_proba") as served:
+        assert next(served.lines()).startswith("of-applicants-v2 is ready at ")
+        for path in ("/predict", "/v2/models/of-applicants-v2/infer"):
+            command = shlex.split(next(served.lines()))
+            assert command[1] == f"http://127.0.0.1:{ports[0]}{path}"
+            request = urllib.request.Request(command[1], command[-1].encode(), {"Content-Type": "application/json"})
+            with urllib.request.urlopen(request) as answer:
+                assert answer.status == 200
+        served.terminate()
+        served.communicate(timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "name a model's file"),
+        (("absent.joblib",), "There is no absent.joblib."),
+        (("-f", "m.yaml", "--method=transform"), "set spec.runtime.method in the file"),
+        ((__file__, "--engine=fast"), "spec.runtime.engine"),
+    ],
+)
+def test_what_cannot_be_served_alone_is_told(
+    ports: tuple[int, int, int], arguments: tuple[str, ...], says: str
+) -> None:
+    with Served(None, ports, *arguments) as served:
+        _, errors = served.communicate(timeout=30)
+    assert (served.returncode, says in errors) == (1, True), errors
 
 
 def test_a_model_that_cannot_be_loaded_is_explained(file: Path, tmp_path: Path, ports: tuple[int, int, int]) -> None:

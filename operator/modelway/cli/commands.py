@@ -125,16 +125,24 @@ def _add_check(commands: Commands) -> None:
         "refused. Exit status: 0 it would be served, 1 it is refused.",
     )
     command.add_argument("model", type=Path, metavar="MODEL", help="the model's file or folder")
+    _add_model_options(command)
     for option, use in (
-        ("--format", "its format; else it is recognised"),
-        ("--method", "what it should answer by default, such as predict_proba"),
-        ("--engine", "auto, onnx or native (default: auto)"),
         ("--tolerance", "by how much an engine's numbers may differ from the model's own (default: 1e-5)"),
-        ("--trusted-types", "classes, by commas, that the file may hold beyond the known"),
         ("--samples", "a JSON file of rows on which engines are compared"),
         ("--timeout", "seconds to load and try it (default: 300)"),
     ):
         command.add_argument(option, help=use)
+
+
+def _add_model_options(command: argparse.ArgumentParser, when: str = "") -> None:
+    """Declare what may be said of a model that no ModelDeployment tells of."""
+    for option, use in (
+        ("--format", "its format; else it is recognised"),
+        ("--method", "what it should answer by default, such as predict_proba"),
+        ("--engine", "auto, onnx or native (default: auto)"),
+        ("--trusted-types", "classes, by commas, that the file may hold beyond the known"),
+    ):
+        command.add_argument(option, help=when + use)
 
 
 def _add_serve(commands: Commands) -> None:
@@ -145,9 +153,15 @@ def _add_serve(commands: Commands) -> None:
         "Fetch the model and serve it on this machine, with the arguments and environment that a pod would get. "
         "What differs: addresses, ports and folders are local, no time is spent draining at the end, and CPU and memory are not limited.",
     )
-    _add_file_arguments(command)
-    command.add_argument("--name", help="which ModelDeployment, where the file holds several")
+    command.add_argument(
+        "model_file", nargs="?", type=Path, metavar="MODEL", help="a model's file or folder, without a ModelDeployment"
+    )
+    _add_file_arguments(command, required=False)
+    command.add_argument(
+        "--name", help="which ModelDeployment, where the file holds several; with MODEL, its name in URLs"
+    )
     command.add_argument("--model", type=Path, metavar="PATH", help="serve this file in place of spec.model.uri")
+    _add_model_options(command, "with MODEL: ")
     for option, port, use in (
         ("--port", HTTP_PORT, "predictions"),
         ("--grpc-port", GRPC_PORT, "predictions over gRPC"),
@@ -205,10 +219,10 @@ def _add_cluster_arguments(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_file_arguments(command: argparse.ArgumentParser) -> None:
+def _add_file_arguments(command: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Declare what to read and what the platform decides."""
     command.add_argument(
-        "-f", "--filename", required=True, help="YAML file with ModelDeployments; - reads standard input"
+        "-f", "--filename", required=required, help="YAML file with ModelDeployments; - reads standard input"
     )
     command.add_argument("-n", "--namespace", default="default", help="for documents that name none (default: default)")
     command.add_argument(

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cli.file_deployment import FIELDS, deployment_of_file
 from modelway.cli.local_pod import LOCAL_ADDRESS, NotRunnable, Process, processes
 from modelway.cli.manifests import InvalidManifest, load_deployments, settings_of
 from modelway.cli.model_environment import model_environment
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         _check_server_is_installed()
         _check_ports(arguments)
         settings = settings_of(arguments)
-        deployment = _chosen(load_deployments(arguments.filename, arguments.namespace), arguments.name)
+        deployment = _deployment(arguments)
         template = next(
             child["spec"]["template"] for child in children_of(deployment, settings) if child["kind"] == "Deployment"
         )
@@ -79,6 +80,22 @@ def _check_ports(arguments: argparse.Namespace) -> None:
             ) from error
 
 
+def _deployment(arguments: argparse.Namespace) -> ModelDeployment:
+    """What shall be served: of the file that `-f` names, or made for the model's file itself."""
+    given = {option: getattr(arguments, option) for option in FIELDS}
+    if arguments.filename is None:
+        if arguments.model_file is None:
+            raise InvalidManifest("name a model's file (modelway serve model.joblib), or a ModelDeployment with -f")
+        return deployment_of_file(
+            arguments.model_file, name=arguments.name, namespace=arguments.namespace, options=given
+        )
+    for option, value in given.items():
+        if value is not None:
+            field = ".".join(("spec", *FIELDS[option]))
+            raise InvalidManifest(f"--{option.replace('_', '-')} is for a MODEL without -f; set {field} in the file")
+    return _chosen(load_deployments(arguments.filename, arguments.namespace), arguments.name)
+
+
 def _chosen(deployments: list[ModelDeployment], name: str | None) -> ModelDeployment:
     matching = [one for one in deployments if name in {None, one.metadata.name}]
     if len(matching) == 1:
@@ -97,14 +114,20 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, str]:
         # Nobody has to learn that this server goes away.
         "--drain-seconds": "0",
     }
-    if arguments.model is not None:
-        overrides["--uri"] = arguments.model.absolute().as_uri()
+    if (model := _local_model(arguments)) is not None:
+        overrides["--uri"] = model.resolve().as_uri() + ("/" if model.is_dir() else "")
     return overrides
+
+
+def _local_model(arguments: argparse.Namespace) -> Path | None:
+    """The file of this machine that is served, whatever the ModelDeployment says."""
+    model: Path | None = arguments.model_file or arguments.model
+    return model
 
 
 def _run_pod(deployment: ModelDeployment, pod: list[Process], directory: Path, arguments: argparse.Namespace) -> int:
     *preparing, serving = pod
-    if arguments.model is None:
+    if _local_model(arguments) is None:
         _say_secrets(preparing)
     stopping = signal.signal(signal.SIGTERM, signal.default_int_handler)
     child: subprocess.Popen[bytes] | None = None
@@ -179,16 +202,32 @@ def _announce(child: "subprocess.Popen[bytes]", deployment: ModelDeployment, arg
         time.sleep(_POLL_SECONDS)
     else:
         return
-    url = f"http://{LOCAL_ADDRESS}:{arguments.port}/v2/models/{deployment.metadata.name}"
-    metadata = json.loads(_answer(url) or b"{}")
-    body = json.dumps({"inputs": [_example(one) for one in metadata.get("inputs", [])]})
-    print(
-        f"{deployment.metadata.name} is ready. Try:\n"
-        f"  curl {url}\n"
-        f"  curl {url}/infer -H 'Content-Type: application/json' -d {shlex.quote(body)}\n"
+    base, name = f"http://{LOCAL_ADDRESS}:{arguments.port}", deployment.metadata.name
+    document = json.loads(_answer(f"{base}/openapi.json") or b"{}")
+    print("\n".join(announcement(base, name, document)), flush=True)
+
+
+def announcement(base: str, name: str, document: Mapping[str, Any]) -> list[str]:
+    """How to use a server that is ready, with requests that its model answers.
+
+    Args:
+        base: its address.
+        name: of the model.
+        document: its OpenAPI document, which has an example of each request.
+    """
+    infer = f"/v2/models/{name}/infer"
+    return [
+        f"{name} is ready at {base}; {base}/docs is a page for people. Try:",
+        *(_curl(base, path, document) for path in ("/predict", infer)),
+        f"  curl {base}/v2/models/{name}",
         "Ctrl-C ends it.",
-        flush=True,
-    )
+    ]
+
+
+def _curl(base: str, path: str, document: Mapping[str, Any]) -> str:
+    content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+    body = json.dumps(content["examples"]["one"]["value"], ensure_ascii=False)
+    return f"  curl {base}{path} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
 
 
 def _answer(url: str) -> bytes | None:
@@ -197,13 +236,3 @@ def _answer(url: str) -> bytes | None:
             return answer.read()  # type: ignore[no-any-return]
     except (urllib.error.URLError, OSError):
         return None
-
-
-def _example(described: Mapping[str, Any]) -> dict[str, Any]:
-    """One row for an input of the Open Inference Protocol, of zeros or empty texts."""
-    shape = [max(int(size), 1) for size in described["shape"]]
-    count = 1
-    for size in shape:
-        count *= size
-    value: Any = "" if described["datatype"] == "BYTES" else False if described["datatype"] == "BOOL" else 0
-    return {"name": described["name"], "shape": shape, "datatype": described["datatype"], "data": [value] * count}
