@@ -22,7 +22,9 @@ from sklearn.tree import DecisionTreeClassifier
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.pages import examples, openapi
 from modelway_server.pages.human import FALLBACK_BASE, HumanPage
+from modelway_server.pages.program import ANSWERS
 from modelway_server.pages.subject import Subject
+from modelway_server.protocol.tensors import DATATYPES
 from modelway_server.runtimes.estimator import EstimatorRuntime
 from support.models import WINE, WINE_KINDS, mixed_pipeline, text_pipeline, wine_forest
 from support.served import Served
@@ -121,20 +123,34 @@ def test_the_page_is_served_with_a_strict_policy(mixed: Served) -> None:
     assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", reply.body)
 
 
-def test_its_python_works_when_it_is_pasted(mixed: Served) -> None:
+@pytest.mark.parametrize("protocol", ANSWERS)
+def test_its_python_works_when_it_is_pasted(mixed: Served, protocol: str) -> None:
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        exec(block(mixed.request("GET", "/docs").body, "python"), {})
-    assert "'prediction'" in said.getvalue()
+        exec(block(mixed.request("GET", "/docs").body, f"python-{protocol}"), {})
+    assert re.search(r"'(no|yes)'", said.getvalue())
 
 
-def test_its_curl_works_when_it_is_pasted(mixed: Served) -> None:
-    command = block(mixed.request("GET", "/docs").body, "curl").replace("\\\n", "")
+@pytest.mark.parametrize("protocol", ANSWERS)
+def test_its_curl_works_when_it_is_pasted(mixed: Served, protocol: str) -> None:
+    command = block(mixed.request("GET", "/docs").body, f"curl-{protocol}").replace("\\\n", "")
     _, url, _, header, _, body = shlex.split(command)
-    assert url == f"{mixed.addresses['http']}/predict"
+    path = url.removeprefix(mixed.addresses["http"])
     name, _, value = header.partition(": ")
-    reply = mixed.request("POST", "/predict", body.encode(), headers={name: value})
-    assert (reply.status, len(reply.body["rows"])) == (200, 1)
+    reply = mixed.request("POST", path, body.encode(), headers={name: value})
+    assert (reply.status, len(reply.body[ANSWERS[protocol]])) == (200, 1)
+
+
+def test_missing_is_told_only_where_some_column_may_be() -> None:
+    page = {name: HumanPage(subject_of(warmed(MODELS[name]()))).render(b"h").decode() for name in ("clusters", "mixed")}
+    for words in ('<th scope="col">Missing</th>', "A missing value is null"):
+        assert [words in page[name] for name in ("clusters", "mixed")] == [False, True]
+
+
+def test_types_are_told_in_the_same_words_of_rows_and_answers(warm: EstimatorRuntime) -> None:
+    page = HumanPage(subject_of(warm)).render(b"h").decode()
+    tables = "".join(re.findall(r"<table>.*?</table>", page, re.DOTALL))
+    assert not re.findall("|".join(DATATYPES), tables)
 
 
 def test_the_document_is_served(mixed: Served) -> None:

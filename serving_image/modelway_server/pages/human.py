@@ -8,18 +8,17 @@ import base64
 import hashlib
 import json
 import re
-import shlex
 from collections.abc import Iterable
 from functools import cached_property
 from html import escape
 from importlib.metadata import version
 from importlib.resources import files
-from pprint import pformat
 from string import Template
 from typing import Any, Final
 
-from modelway_server.contract.signature import Column, Dates, Form, Output, in_order
+from modelway_server.contract.signature import ROWS, Column, Dates, Form, Output, in_order
 from modelway_server.pages import examples
+from modelway_server.pages.program import Program
 from modelway_server.pages.subject import Subject
 from modelway_server.protocol.tensors import INTEGER_LIMITS
 
@@ -74,18 +73,13 @@ class HumanPage:
     def render(self, host: bytes) -> bytes:
         """The page for who asks under this Host."""
         base = f"http://{host.decode()}" if _HOST.fullmatch(host) else FALLBACK_BASE
-        url = f"{base}/predict"
-        curl = escape(_curl(url)) + self._body
-        python = Template(escape(_PYTHON)).substitute(url=escape(repr(url)), rows=self._rows)
-        return self._template.substitute(self._fixed, base=escape(base), curl=curl, python=python).encode()
+        programs = "".join(program.render(base) for program in self._programs)
+        return self._template.substitute(self._fixed, base=escape(base), programs=programs).encode()
 
     @cached_property
-    def _body(self) -> str:
-        return escape(shlex.quote(json.dumps(examples.rows_request(self._subject), ensure_ascii=False)))
-
-    @cached_property
-    def _rows(self) -> str:
-        return escape(pformat(examples.rows_request(self._subject)["rows"], sort_dicts=False, width=88))
+    def _programs(self) -> list[Program]:
+        forms = _protocols(self._subject)
+        return [Program(key, path, document) for key, (_, path, document) in forms.items()]
 
     @cached_property
     def _fixed(self) -> dict[str, str]:
@@ -155,24 +149,6 @@ def _pretty(document: dict[str, Any]) -> str:
     return re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda found: "[" + re.sub(r"\n\s+", " ", found[1]) + "]", text)
 
 
-def _curl(url: str) -> str:
-    """The command as far as the body, which does not depend on who asks."""
-    return f"curl {shlex.quote(url)} \\\n  -H 'Content-Type: application/json' \\\n  -d "
-
-
-_PYTHON: Final = """import json
-import urllib.request
-
-rows = $rows
-request = urllib.request.Request(
-    $url,
-    data=json.dumps({"rows": rows}).encode(),
-    headers={"Content-Type": "application/json"},
-)
-with urllib.request.urlopen(request) as answer:
-    print(json.load(answer)["rows"])"""
-
-
 def _takes(subject: Subject) -> str:
     signature = subject.signature
     if signature.form is Form.TEXT:
@@ -183,11 +159,14 @@ def _takes(subject: Subject) -> str:
         return "Each row is an array of numbers, all of one length."
     used = sum(column.used for column in signature.columns)
     if signature.named:
-        return f"Each row has {_values(used)}, by the column's name. A missing value is null."
+        return f"Each row has {_values(used)}, by the column's name.{_null(signature.columns)}"
     count = _values(len(signature.columns))
-    return (
-        f"Each row has {count}: an array of them in this order, or an object by these names. A missing value is null."
-    )
+    words = f"Each row has {count}: an array of them in this order, or an object by these names."
+    return words + _null(signature.columns)
+
+
+def _null(columns: Iterable[Column]) -> str:
+    return " A missing value is null." if any(map(_may_be_missing, columns)) else ""
 
 
 def _values(count: int) -> str:
@@ -198,17 +177,19 @@ def _columns(subject: Subject) -> str:
     columns = subject.signature.columns
     if not columns:
         return ""
-    cells = [
-        (
-            f"<code>{escape(column.name)}</code>",
-            _type(column),
-            _missing(column),
-            _categories(column),
-            f"<code>{escape(json.dumps(cell, ensure_ascii=False))}</code>",
-        )
-        for column, cell in zip(columns[:MAX_LISTED], subject.cells, strict=False)
-    ]
-    return _table(("Column", "Type", "Missing", "Values", "Example"), cells) + _more(len(columns), "columns")
+    shown = columns[:MAX_LISTED]
+    told: dict[str, list[str]] = {
+        "Column": [f"<code>{escape(column.name)}</code>" for column in shown],
+        "Type": list(map(_type, shown)),
+        "Missing": ["may be null" if _may_be_missing(column) else "no" for column in shown],
+        "Values": list(map(_categories, shown)),
+        "Example": [
+            f"<code>{escape(json.dumps(cell, ensure_ascii=False))}</code>" for cell in subject.cells[: len(shown)]
+        ],
+    }
+    if not any(map(_may_be_missing, columns)):
+        del told["Missing"]
+    return _table(tuple(told), zip(*told.values(), strict=True)) + _more(len(columns), "columns")
 
 
 def _type(column: Column) -> str:
@@ -219,8 +200,8 @@ def _type(column: Column) -> str:
     return _TYPES.get(column.datatype, column.datatype) if column.typed else "number, text or true and false"
 
 
-def _missing(column: Column) -> str:
-    return "may be null" if column.nullable or not column.used else "no"
+def _may_be_missing(column: Column) -> bool:
+    return column.nullable or not column.used
 
 
 def _categories(column: Column) -> str:
@@ -249,8 +230,9 @@ def _outputs(subject: Subject) -> str:
 
 
 def _shape(output: Output) -> str:
-    width = " x ".join(map(str, output.shape[1:]))
-    return f"{width} {output.datatype} a row" if width else f"{output.datatype}"
+    width = " x ".join("any" if size == ROWS else str(size) for size in output.shape[1:])
+    kind = _TYPES.get(output.datatype, output.datatype)
+    return f"{width} x {kind}" if width else kind
 
 
 def _meaning(output: Output) -> str:

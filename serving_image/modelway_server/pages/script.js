@@ -1,7 +1,7 @@
 "use strict";
 const find = (id) => document.getElementById(id);
 const base = new URL(".", location.href).href.replace(/\/$/, "");
-for (const code of [find("curl"), find("python")]) {
+for (const code of document.querySelectorAll(".program code")) {
   code.textContent = code.textContent.replaceAll(document.body.dataset.base, base);
 }
 
@@ -12,6 +12,7 @@ const example = () => find("example-" + chosen().value);
 function restore() {
   request.value = example().value;
   find("route").textContent = "POST /" + example().dataset.path;
+  for (const program of document.querySelectorAll(".program")) program.hidden = program.dataset.protocol !== chosen().value;
 }
 
 function element(name, text) {
