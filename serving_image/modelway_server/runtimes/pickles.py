@@ -3,7 +3,6 @@
 Every failure becomes one of the load failures that users read, with the remedy that fits it.
 """
 
-import mmap
 import re
 import warnings
 from collections.abc import Callable, Mapping
@@ -22,9 +21,9 @@ from modelway_server.errors import (
     describe,
     words,
 )
+from modelway_server.runtimes.pickle.load import load as read_object
 from modelway_server.runtimes.recognise import is_compressed
 from modelway_server.runtimes.trust import Trust
-from modelway_server.runtimes.unpickler import unpickle
 from modelway_server.runtimes.versions import (
     blame_version,
     missing_module,
@@ -77,9 +76,8 @@ def load(path: Path, trust: Trust) -> Unpickled:
         LoadFailure: the file holds no pickle, or the object cannot be built here.
     """
     compressed = is_compressed(path)
-    by_joblib = compressed or _holds(path, b"NumpyArrayWrapper")
     saved = {} if compressed else saved_versions(path)
-    return rebuild(path, lambda: unpickle(path, trust, by_joblib=by_joblib), saved)
+    return rebuild(path, lambda: read_object(path, trust, compressed=compressed), saved)
 
 
 def rebuild(path: Path, build: Callable[[], Any], saved: Mapping[str, str]) -> Unpickled:
@@ -102,12 +100,6 @@ def rebuild(path: Path, build: Callable[[], Any], saved: Mapping[str, str]) -> U
         except Exception as error:
             raise _failure(error, path, {**saved, **_warned_versions(caught)}) from error
     return Unpickled(content, {**saved, **_warned_versions(caught)})
-
-
-def _holds(path: Path, mark: bytes) -> bool:
-    """Whether joblib wrote the file: its array wrapper is named in it."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(mark) >= 0
 
 
 def _warned_versions(caught: list[warnings.WarningMessage]) -> dict[str, str]:

@@ -1,0 +1,322 @@
+"""Which arguments and which state each reconstructing function takes, as its own library writes them."""
+
+import re
+from collections.abc import Callable
+from typing import TypeAlias
+
+from modelway_server.runtimes.pickle.dtypes import dtype_of
+from modelway_server.runtimes.pickle.trace import Call, Dict, Global, List, Tuple, Value
+from modelway_server.runtimes.pickle.values import (
+    count_of,
+    is_key,
+    is_plain,
+    is_zone_method,
+    name_of,
+    shape_of,
+    size_of,
+)
+from modelway_server.runtimes.pickle.walk import arguments
+
+Check: TypeAlias = Callable[[list[Value], Call], bool]
+
+_ARRAYS = frozenset(
+    {
+        "numpy.ndarray",
+        "numpy.matrix",
+        "numpy.matrixlib.defmatrix.matrix",
+        "numpy.memmap",
+        "numpy.core.memmap.memmap",
+        "numpy._core.memmap.memmap",
+        "numpy.rec.recarray",
+        "numpy.recarray",
+    }
+)
+_MASKED = frozenset({"numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray"})
+_FACTORIES = frozenset(f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list", "set", "str", "tuple"))
+_BASES = {"builtins.object": type(None), "builtins.dict": Dict, "builtins.list": List}
+_ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+_MAX_PATTERN = 10_000
+_MAX_DIGITS = 4000
+_MAX_EMPTY = 1_000_000
+
+
+def is_array_state(state: Value) -> bool:
+    """Whether a state is that of an array: shape, dtype and content agree, and only arrays of objects hold objects."""
+    items = state.items if isinstance(state, Tuple) else []
+    if len(items) == 5:
+        version, *items = items
+        if version != 1:
+            return False
+    if len(items) != 4 or not isinstance(items[2], bool | int):
+        return False
+    return _holds(items[0], items[1], items[3])
+
+
+def _holds(shape: Value, dtype: Value, content: Value) -> bool:
+    sizes, kind = shape_of(shape), dtype_of(dtype)
+    if sizes is None:
+        return False
+    count = count_of(sizes)
+    if kind.hasobject:
+        return isinstance(content, List) and len(content.items) == count
+    return size_of(content) == count * kind.itemsize and (kind.itemsize > 0 or count <= _MAX_EMPTY)
+
+
+def _reconstruct(items: list[Value], call: Call) -> bool:
+    if len(items) != 3 or name_of(items[0]) not in _ARRAYS or shape_of(items[1]) != (0,) or size_of(items[2]) != 1:
+        return False
+    return call.has_state and is_array_state(call.state)
+
+
+def _masked(items: list[Value], call: Call) -> bool:
+    if len(items) != 4 or name_of(items[0]) not in _MASKED or name_of(items[1]) not in _ARRAYS:
+        return False
+    state = call.state.items if isinstance(call.state, Tuple) else []
+    if len(state) != 7 or shape_of(items[2]) != (0,) or not isinstance(items[3], str | bytes):
+        return False
+    _, shape, dtype, order, content, mask, fill = state
+    sizes, kind = shape_of(shape), dtype_of(dtype)
+    whole = sizes is not None and isinstance(order, bool | int) and kind.names is None and kind.subdtype is None
+    filled = is_plain(fill) or _is_array(fill)
+    return whole and filled and size_of(mask) == count_of(sizes or ()) and _holds(shape, dtype, content)
+
+
+def _is_array(value: Value) -> bool:
+    return isinstance(value, Call) and name_of(value.function).endswith(("._reconstruct", "._frombuffer"))
+
+
+def _from_buffer(items: list[Value], _: Call) -> bool:
+    if not 4 <= len(items) <= 5 or items[3] not in {"C", "F", "K"} or not is_plain(items[3:]):
+        return False
+    return not dtype_of(items[1]).hasobject and _holds(items[2], items[1], items[0])
+
+
+def _scalar(items: list[Value], _: Call) -> bool:
+    if len(items) != 2:
+        return False
+    kind = dtype_of(items[0])
+    return not kind.hasobject and size_of(items[1]) == kind.itemsize
+
+
+def _dtype(_: list[Value], call: Call) -> bool:
+    return dtype_of(call) is not None
+
+
+def _encode(items: list[Value], _: Call) -> bool:
+    return len(items) == 2 and isinstance(items[0], str) and items[1] in {"latin1", "latin-1"}
+
+
+def _bytes(items: list[Value], _: Call) -> bool:
+    if len(items) == 2:
+        return isinstance(items[0], str) and items[1] in {"latin1", "latin-1"}
+    return not items or (len(items) == 1 and size_of(items[0]) is not None)
+
+
+def _members(items: list[Value], _: Call) -> bool:
+    return not items or (
+        len(items) == 1 and isinstance(items[0], List | Tuple) and all(is_key(item) for item in items[0].items)
+    )
+
+
+def _deque(items: list[Value], _: Call) -> bool:
+    return len(items) <= 2 and all(isinstance(item, Tuple | List | int | None) for item in items)
+
+
+def _factory(items: list[Value], _: Call) -> bool:
+    return not items or (len(items) == 1 and (items[0] is None or name_of(items[0]) in _FACTORIES))
+
+
+def _pairs(items: list[Value], _: Call) -> bool:
+    if not items:
+        return True
+    if len(items) != 1:
+        return False
+    if isinstance(items[0], Dict):
+        return True
+    entries = items[0].items if isinstance(items[0], List) else [None]
+    return all(
+        isinstance(entry, Tuple | List) and len(entry.items) == 2 and is_key(entry.items[0]) for entry in entries
+    )
+
+
+def _partial(items: list[Value], call: Call) -> bool:
+    state = call.state.items if isinstance(call.state, Tuple) else []
+    if len(items) != 1 or not isinstance(items[0], Global) or len(state) != 4 or state[0] is not items[0]:
+        return False
+    known = isinstance(state[1], Tuple) and isinstance(state[2], Dict | None) and isinstance(state[3], Dict | None)
+    return known and (state[3] is None or not state[3].items)
+
+
+def _pattern(items: list[Value], _: Call) -> bool:
+    return (
+        len(items) == 2
+        and isinstance(items[0], str | bytes)
+        and len(items[0]) <= _MAX_PATTERN
+        and type(items[1]) is int
+    )
+
+
+def _number(items: list[Value], _: Call) -> bool:
+    return all(isinstance(item, str | int) and (type(item) is int or len(str(item)) <= _MAX_DIGITS) for item in items)
+
+
+def _zone(items: list[Value], _: Call) -> bool:
+    return (
+        1 <= len(items) <= 2 and isinstance(items[0], str) and bool(_ZONE.fullmatch(items[0])) and is_plain(items[-1])
+    )
+
+
+def _zone_method(_: list[Value], call: Call) -> bool:
+    return is_zone_method(call)
+
+
+def _plain(items: list[Value], _: Call) -> bool:
+    return all(is_plain(item) for item in items)
+
+
+def _cython(items: list[Value], _: Call) -> bool:
+    return len(items) == 3 and isinstance(items[0], Global) and type(items[1]) is int
+
+
+def _new_by_name(items: list[Value], call: Call) -> bool:
+    return len(items) == 1 and isinstance(items[0], Global) and call.has_state
+
+
+def _index(items: list[Value], _: Call) -> bool:
+    if len(items) != 2 or not isinstance(items[0], Global) or not isinstance(items[1], Dict):
+        return False
+    return all(isinstance(key, str) and not key.startswith("_") for key, _ in items[1].pairs())
+
+
+def _generator(items: list[Value], _: Call) -> bool:
+    return len(items) <= 2 and all(isinstance(item, str | Call | Global) for item in items)
+
+
+def _tree(items: list[Value], call: Call) -> bool:
+    return (
+        len(items) == 3
+        and type(items[0]) is int
+        and type(items[2]) is int
+        and items[0] >= 0 < items[2]
+        and call.has_state
+    )
+
+
+def _anything(_: list[Value], __: Call) -> bool:
+    return True
+
+
+def _instance(items: list[Value], _: Call) -> bool:
+    """`copyreg._reconstructor`: a class, what it builds on, and what that is made of."""
+    if len(items) != 3 or not isinstance(items[0], Global) or not isinstance(items[1], Global):
+        return False
+    made_of = _BASES.get(items[1].full)
+    return made_of is not None and isinstance(items[2], made_of)
+
+
+def _instance_of(items: list[Value], _: Call) -> bool:
+    """`copyreg.__newobj__`: a class alone."""
+    return len(items) == 1 and isinstance(items[0], Global)
+
+
+def _nothing(items: list[Value], _: Call) -> bool:
+    return not items
+
+
+CHECKS: dict[str, Check] = {
+    "_codecs.encode": _encode,
+    "builtins.bytearray": _bytes,
+    "builtins.bytes": _bytes,
+    "builtins.frozenset": _members,
+    "builtins.getattr": _zone_method,
+    "builtins.set": _members,
+    "collections.Counter": _pairs,
+    "collections.OrderedDict": _pairs,
+    "collections.defaultdict": _factory,
+    "collections.deque": _deque,
+    "copyreg._reconstructor": _instance,
+    "copyreg.__newobj__": _instance_of,
+    "decimal.Decimal": _number,
+    "fractions.Fraction": _number,
+    "functools.partial": _partial,
+    "operator.itemgetter": _plain,
+    "numpy._core._internal._convert_to_stringdtype_kwargs": _plain,
+    "numpy._core.multiarray._reconstruct": _reconstruct,
+    "numpy._core.multiarray.scalar": _scalar,
+    "numpy._core.numeric._frombuffer": _from_buffer,
+    "numpy.core.multiarray._reconstruct": _reconstruct,
+    "numpy.core.multiarray.scalar": _scalar,
+    "numpy.core.numeric._frombuffer": _from_buffer,
+    "numpy.dtype": _dtype,
+    "numpy.ma.core._mareconstruct": _masked,
+    "numpy.random._pickle.__bit_generator_ctor": _generator,
+    "numpy.random._pickle.__generator_ctor": _generator,
+    "numpy.random._pickle.__randomstate_ctor": _generator,
+    "pandas.core.indexes.base._new_Index": _index,
+    "pandas.core.indexes.datetimes._new_DatetimeIndex": _index,
+    "pandas.core.indexes.interval._new_IntervalIndex": _index,
+    "pandas.core.indexes.period._new_PeriodIndex": _index,
+    "pandas.core.indexes.timedeltas._new_TimedeltaIndex": _index,
+    "pandas._libs.internals._unpickle_block": _anything,
+    "pandas._libs.sparse.IntIndex": _anything,
+    "pandas.core.internals.managers.BlockManager": _anything,
+    "pandas.PeriodDtype": _anything,
+    "pandas.core.dtypes.dtypes.PeriodDtype": _anything,
+    "pandas.StringDtype": _anything,
+    "pandas.core.arrays.string_.StringDtype": _anything,
+    "pandas.DateOffset": _anything,
+    "pytz._p": _plain,
+    "re._compile": _pattern,
+    "sklearn.metrics._dist_metrics.newObj": _new_by_name,
+    "sklearn.neighbors._ball_tree.newObj": _new_by_name,
+    "sklearn.neighbors._kd_tree.newObj": _new_by_name,
+    "sklearn.tree._tree.Tree": _tree,
+    "types.SimpleNamespace": _nothing,
+    "zoneinfo.ZoneInfo._unpickle": _zone,
+}
+"""By the full name of what is called."""
+MAKES_INSTANCE = frozenset({"copyreg._reconstructor", "copyreg.__newobj__"})
+"""Functions that make an instance of their first argument, without a call of it."""
+STATEFUL = frozenset(
+    {
+        "numpy._core.multiarray._reconstruct",
+        "numpy.core.multiarray._reconstruct",
+        "numpy.dtype",
+        "numpy.ma.core._mareconstruct",
+        "numpy.random._pickle.__bit_generator_ctor",
+        "numpy.random._pickle.__generator_ctor",
+        "numpy.random._pickle.__randomstate_ctor",
+        "functools.partial",
+        "pandas.DateOffset",
+        "pandas.core.internals.managers.BlockManager",
+        "sklearn.metrics._dist_metrics.newObj",
+        "sklearn.neighbors._ball_tree.newObj",
+        "sklearn.neighbors._kd_tree.newObj",
+        "sklearn.tree._tree.Tree",
+        "types.SimpleNamespace",
+        "collections.OrderedDict",
+        "collections.Counter",
+        "collections.defaultdict",
+        "collections.deque",
+    }
+)
+"""Functions whose result gets a state."""
+_CYTHON = "__pyx_unpickle_"
+
+
+def check_of(name: str) -> Check:
+    """What a call of a listed function must hold; constants alone where the function is not known by name."""
+    if name.rpartition(".")[2].startswith(_CYTHON):
+        return _cython
+    return CHECKS.get(name, _plain)
+
+
+def takes_state(name: str) -> bool:
+    """Whether what a listed function gives may get a state."""
+    last = name.rpartition(".")[2]
+    return name in STATEFUL or last.startswith(_CYTHON) or "offsets." in name
+
+
+def is_well_called(call: Call, name: str) -> bool:
+    """Whether a call of a listed function has the arguments and the state that its library writes."""
+    return call.keywords is None and check_of(name)(arguments(call), call)

@@ -1,0 +1,67 @@
+"""The judged names of a trace, looked up. This is the first time that anything which a file names is imported."""
+
+import importlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from modelway_server.runtimes.pickle.joblib_arrays import WRAPPER
+from modelway_server.runtimes.pickle.listed import kinds
+from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
+from modelway_server.runtimes.pickle.replaced import MEMMAPS, is_distribution, stand_in
+from modelway_server.runtimes.pickle.trace import Global, Node
+from modelway_server.runtimes.trust import Trust
+
+
+def resolve(nodes: Iterable[Node], trust: Trust) -> None:
+    """Give every `Global` the class or function that it names, as its `value`.
+
+    Args:
+        nodes: of a judged trace.
+        trust: what is allowed beside the lists.
+
+    Raises:
+        UnsafeArtifact: a trusted package's name leads to what another package defines.
+        ModuleNotFoundError: there is no such module here.
+        AttributeError: the module has no such name.
+    """
+    found: dict[tuple[str, str], Any] = {}
+    for node in nodes:
+        if isinstance(node, Global):
+            key = node.module, node.name
+            if key not in found:
+                found[key] = _look_up(node, trust)
+            node.value = found[key]
+
+
+def _look_up(node: Global, trust: Trust) -> Any:
+    full = node.full
+    if full in MEMMAPS:
+        return np.ndarray
+    if full == WRAPPER:
+        return None
+    if is_distribution(full) and not trust.covers(full):
+        return stand_in
+    found = importlib.import_module(node.module)
+    for part in node.name.split("."):
+        if not hasattr(found, part):
+            raise AttributeError(f"Can't get attribute '{node.name}' on <module '{node.module}'>")
+        found = getattr(found, part)
+    if full not in trust.extra and not _is_own(node, found, trust):
+        what = f"the file names {clip(full)}, which is {clip(_own_name(found))}"
+        raise refuse(Rule.NAMES, what, node.at, name=_own_name(found))
+    return found
+
+
+def _is_own(node: Global, found: Any, trust: Trust) -> bool:
+    """Whether the thing is what its name says: any module also holds what it has imported."""
+    own = _own_name(found)
+    if not own or own == node.full or trust.covers(own) or kinds(own):
+        return True
+    return bool(kinds(node.full)) and own.partition(".")[0] == node.module.partition(".")[0]
+
+
+def _own_name(found: Any) -> str:
+    home, own = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
+    return f"{home}.{own}" if isinstance(home, str) and isinstance(own, str) else ""

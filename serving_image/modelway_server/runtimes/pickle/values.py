@@ -1,0 +1,120 @@
+"""What kind of value an inert value is: plain, bytes, or fit for the key of a dictionary."""
+
+import math
+
+from modelway_server.runtimes.pickle.trace import Call, Dict, FrozenSet, Global, List, Node, Tuple, Value
+
+_MAKERS = frozenset(
+    {
+        "_codecs.encode",
+        *(f"builtins.{name}" for name in ("bytearray", "bytes", "complex", "frozenset", "range", "set", "slice")),
+        *(f"datetime.{name}" for name in ("date", "datetime", "time", "timedelta", "timezone")),
+        "decimal.Decimal",
+        "fractions.Fraction",
+        "numpy._core.multiarray.scalar",
+        "numpy.core.multiarray.scalar",
+        "numpy.dtype",
+        "pandas.Interval",
+        "pandas.Period",
+        "pandas._libs.interval.Interval",
+        "pandas._libs.tslibs.nattype.__nat_unpickle",
+        "pandas._libs.tslibs.nattype._nat_unpickle",
+        "pandas._libs.tslibs.period.Period",
+        "pandas._libs.tslibs.timedeltas._timedelta_unpickle",
+        "pandas._libs.tslibs.timestamps._unpickle_timestamp",
+        "pytz._p",
+        "uuid.UUID",
+        "zoneinfo.ZoneInfo._unpickle",
+    }
+)
+"""Calls whose result is one value that never changes."""
+_OFFSETS = ("pandas._libs.tslibs.offsets.", "pandas.tseries.offsets.")
+_MAX_ITEMS = 100_000
+_MAX_DEPTH = 6
+CONTENT = (bytes, bytearray)
+
+
+def name_of(function: Value) -> str:
+    """The full name of what is called; empty where it is no name.
+
+    `getattr(zoneinfo.ZoneInfo, "_unpickle")` is how older protocols name a method of a class; that one is known.
+    """
+    if isinstance(function, Global):
+        return function.full
+    if is_zone_method(function):
+        return "zoneinfo.ZoneInfo._unpickle"
+    return ""
+
+
+def is_zone_method(value: Value) -> bool:
+    """Whether a value is `getattr(zoneinfo.ZoneInfo, "_unpickle")`."""
+    if not isinstance(value, Call) or not isinstance(value.function, Global) or not isinstance(value.arguments, Tuple):
+        return False
+    items = value.arguments.items
+    plain = value.keywords is None and not value.has_state and value.items is None and not value.new
+    told = len(items) == 2 and isinstance(items[0], Global) and items[0].full == "zoneinfo.ZoneInfo"
+    return plain and told and value.function.full == "builtins.getattr" and items[1] == "_unpickle"
+
+
+def makes_value(value: Value) -> bool:
+    """Whether a call gives one value that never changes."""
+    if not isinstance(value, Call):
+        return False
+    name = name_of(value.function)
+    return name in _MAKERS or name.startswith(_OFFSETS)
+
+
+def is_plain(value: Value, depth: int = 0) -> bool:
+    """Whether a value is a constant, or a container or a value that is made of constants alone."""
+    if not isinstance(value, Node) or makes_value(value):
+        return True
+    if depth > _MAX_DEPTH or not isinstance(value, Tuple | List | Dict | FrozenSet):
+        return False
+    return all(is_plain(item, depth + 1) for item in value.items)
+
+
+def is_key(value: Value) -> bool:
+    """Whether a value may be hashed: nothing of a model's own code runs, and it ends soon."""
+    waiting, count = [(value, 0)], 0
+    while waiting:
+        item, depth = waiting.pop()
+        count += 1
+        if count > _MAX_ITEMS or depth > _MAX_DEPTH or isinstance(item, bytearray):
+            return False
+        if isinstance(item, Tuple | FrozenSet):
+            waiting += [(each, depth + 1) for each in item.items]
+        elif isinstance(item, Node) and not isinstance(item, Global) and not makes_value(item):
+            return False
+    return True
+
+
+def size_of(value: Value) -> int | None:
+    """How many bytes a value is; None where it is no bytes."""
+    if isinstance(value, CONTENT):
+        return len(value)
+    if isinstance(value, Call) and name_of(value.function) in {
+        "_codecs.encode",
+        "builtins.bytes",
+        "builtins.bytearray",
+    }:
+        first = value.arguments.items[:1] if isinstance(value.arguments, Tuple) else []
+        return 0 if not first else len(first[0]) if isinstance(first[0], str | bytes | bytearray) else size_of(first[0])
+    return None
+
+
+def shape_of(value: Value) -> tuple[int, ...] | None:
+    """The shape that a tuple of numbers says; None where it says none."""
+    if type(value) is int and value >= 0:
+        return (value,)
+    if (
+        isinstance(value, Tuple)
+        and all(type(item) is int and item >= 0 for item in value.items)
+        and len(value.items) <= 64
+    ):
+        return tuple(value.items)
+    return None
+
+
+def count_of(shape: tuple[int, ...]) -> int:
+    """How many items an array of a shape has."""
+    return math.prod(shape)
