@@ -4,98 +4,26 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
+from modelway_server.runtimes.pickle.array_calls import is_from_buffer, is_masked, is_reconstructed, is_scalar
 from modelway_server.runtimes.pickle.dtypes import dtype_of
 from modelway_server.runtimes.pickle.trace import Call, Dict, Global, List, Tuple, Value
 from modelway_server.runtimes.pickle.values import (
-    count_of,
     is_key,
     is_plain,
     is_zone_method,
     name_of,
-    shape_of,
     size_of,
 )
 from modelway_server.runtimes.pickle.walk import arguments
 
 Check: TypeAlias = Callable[[list[Value], Call], bool]
 
-_ARRAYS = frozenset(
-    {
-        "numpy.ndarray",
-        "numpy.matrix",
-        "numpy.matrixlib.defmatrix.matrix",
-        "numpy.memmap",
-        "numpy.core.memmap.memmap",
-        "numpy._core.memmap.memmap",
-        "numpy.rec.recarray",
-        "numpy.recarray",
-    }
-)
-_MASKED = frozenset({"numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray"})
 _FACTORIES = frozenset(f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list", "set", "str", "tuple"))
 _BASES = {"builtins.object": type(None), "builtins.dict": Dict, "builtins.list": List}
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 _MAX_PATTERN = 10_000
+_MAX_GROUPS = 100
 _MAX_DIGITS = 4000
-_MAX_EMPTY = 1_000_000
-
-
-def is_array_state(state: Value) -> bool:
-    """Whether a state is that of an array: shape, dtype and content agree, and only arrays of objects hold objects."""
-    items = state.items if isinstance(state, Tuple) else []
-    if len(items) == 5:
-        version, *items = items
-        if version != 1:
-            return False
-    if len(items) != 4 or not isinstance(items[2], bool | int):
-        return False
-    return _holds(items[0], items[1], items[3])
-
-
-def _holds(shape: Value, dtype: Value, content: Value) -> bool:
-    sizes, kind = shape_of(shape), dtype_of(dtype)
-    if sizes is None:
-        return False
-    count = count_of(sizes)
-    if kind.hasobject:
-        return isinstance(content, List) and len(content.items) == count
-    return size_of(content) == count * kind.itemsize and (kind.itemsize > 0 or count <= _MAX_EMPTY)
-
-
-def _reconstruct(items: list[Value], call: Call) -> bool:
-    if len(items) != 3 or name_of(items[0]) not in _ARRAYS or shape_of(items[1]) != (0,) or size_of(items[2]) != 1:
-        return False
-    return call.has_state and is_array_state(call.state)
-
-
-def _masked(items: list[Value], call: Call) -> bool:
-    if len(items) != 4 or name_of(items[0]) not in _MASKED or name_of(items[1]) not in _ARRAYS:
-        return False
-    state = call.state.items if isinstance(call.state, Tuple) else []
-    if len(state) != 7 or shape_of(items[2]) != (0,) or not isinstance(items[3], str | bytes):
-        return False
-    _, shape, dtype, order, content, mask, fill = state
-    sizes, kind = shape_of(shape), dtype_of(dtype)
-    whole = sizes is not None and isinstance(order, bool | int) and kind.names is None and kind.subdtype is None
-    filled = is_plain(fill) or _is_array(fill)
-    return whole and filled and size_of(mask) == count_of(sizes or ()) and _holds(shape, dtype, content)
-
-
-def _is_array(value: Value) -> bool:
-    return isinstance(value, Call) and name_of(value.function).endswith(("._reconstruct", "._frombuffer"))
-
-
-def _from_buffer(items: list[Value], _: Call) -> bool:
-    if not 4 <= len(items) <= 5 or items[3] not in {"C", "F", "K"} or not is_plain(items[3:]):
-        return False
-    return not dtype_of(items[1]).hasobject and _holds(items[2], items[1], items[0])
-
-
-def _scalar(items: list[Value], _: Call) -> bool:
-    if len(items) != 2:
-        return False
-    kind = dtype_of(items[0])
-    return not kind.hasobject and size_of(items[1]) == kind.itemsize
 
 
 def _dtype(_: list[Value], call: Call) -> bool:
@@ -148,12 +76,10 @@ def _partial(items: list[Value], call: Call) -> bool:
 
 
 def _pattern(items: list[Value], _: Call) -> bool:
-    return (
-        len(items) == 2
-        and isinstance(items[0], str | bytes)
-        and len(items[0]) <= _MAX_PATTERN
-        and type(items[1]) is int
-    )
+    if len(items) != 2 or not isinstance(items[0], str | bytes) or type(items[1]) is not int:
+        return False
+    opened = items[0].count("(") if isinstance(items[0], str) else items[0].count(b"(")
+    return len(items[0]) <= _MAX_PATTERN and opened <= _MAX_GROUPS
 
 
 def _number(items: list[Value], _: Call) -> bool:
@@ -241,14 +167,14 @@ CHECKS: dict[str, Check] = {
     "functools.partial": _partial,
     "operator.itemgetter": _plain,
     "numpy._core._internal._convert_to_stringdtype_kwargs": _plain,
-    "numpy._core.multiarray._reconstruct": _reconstruct,
-    "numpy._core.multiarray.scalar": _scalar,
-    "numpy._core.numeric._frombuffer": _from_buffer,
-    "numpy.core.multiarray._reconstruct": _reconstruct,
-    "numpy.core.multiarray.scalar": _scalar,
-    "numpy.core.numeric._frombuffer": _from_buffer,
+    "numpy._core.multiarray._reconstruct": is_reconstructed,
+    "numpy._core.multiarray.scalar": is_scalar,
+    "numpy._core.numeric._frombuffer": is_from_buffer,
+    "numpy.core.multiarray._reconstruct": is_reconstructed,
+    "numpy.core.multiarray.scalar": is_scalar,
+    "numpy.core.numeric._frombuffer": is_from_buffer,
     "numpy.dtype": _dtype,
-    "numpy.ma.core._mareconstruct": _masked,
+    "numpy.ma.core._mareconstruct": is_masked,
     "numpy.random._pickle.__bit_generator_ctor": _generator,
     "numpy.random._pickle.__generator_ctor": _generator,
     "numpy.random._pickle.__randomstate_ctor": _generator,
@@ -272,6 +198,7 @@ CHECKS: dict[str, Check] = {
     "sklearn.neighbors._kd_tree.newObj": _new_by_name,
     "sklearn.tree._tree.Tree": _tree,
     "types.SimpleNamespace": _nothing,
+    "zoneinfo.ZoneInfo": _zone,
     "zoneinfo.ZoneInfo._unpickle": _zone,
 }
 """By the full name of what is called."""
@@ -301,6 +228,8 @@ STATEFUL = frozenset(
     }
 )
 """Functions whose result gets a state."""
+NAMED_TUPLES = {"sklearn.impute._iterative._ImputerTriplet": 3, "sklearn.gaussian_process.kernels.Hyperparameter": 5}
+"""Classes that are tuples with names, and how many items they have."""
 _CYTHON = "__pyx_unpickle_"
 
 

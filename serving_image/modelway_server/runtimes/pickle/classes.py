@@ -8,13 +8,32 @@ import numpy as np
 
 from modelway_server.errors import UnsafeArtifact
 from modelway_server.runtimes.pickle.calls import MAKES_INSTANCE
-from modelway_server.runtimes.pickle.held import Fault, check_held
+from modelway_server.runtimes.pickle.held import Fault, check_held, made_by
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
 from modelway_server.runtimes.pickle.trace import Call, Dict, Global, Node, Trace, Tuple, Value
-from modelway_server.runtimes.pickle.values import name_of
+from modelway_server.runtimes.pickle.values import size_of
 from modelway_server.runtimes.pickle.walk import arguments, inside, path_of
 from modelway_server.runtimes.trust import Trust
 
+_SETTERS = frozenset(
+    {
+        "builtins.BaseException",
+        "lightgbm.basic.Booster",
+        "scipy.interpolate._rbfinterp.RBFInterpolator",
+        "scipy.sparse._coo.coo_matrix",
+        "sklearn.base.BaseEstimator",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.isotonic.IsotonicRegression",
+        "sklearn.utils._bunch.Bunch",
+        "uuid.UUID",
+        "xgboost.core.Booster",
+    }
+)
+"""Classes whose `__setstate__` does no more than keep, or check, what it is given."""
+_SETTING_PACKAGES = ("numpy.", "pandas.")
+"""Packages of whose listed classes the same is true."""
+_CONTENTS = {"xgboost.core.Booster": bytes, "lightgbm.basic.Booster": str}
+"""Boosters, and what their `handle` is in a file; a number would be taken for an address."""
 _BUFFERS = (np.ndarray, memoryview, bytearray)
 """Classes that take memory for what it is not when they are called with what a file says."""
 
@@ -33,15 +52,46 @@ def judge_classes(trace: Trace, nodes: Iterable[Node], trust: Trust) -> None:
     for node in nodes:
         try:
             if isinstance(node, Call):
-                made = class_of(node)
-                if made is not None and not trust.covers(_name(node)):
-                    _check_state(node, made)
-                    check_held(node, made, trust)
+                _check_instance(node, trust)
                 _check_arguments(node, trust)
             else:
                 _check_classes(node, trust)
         except Fault as fault:
             raise _refused(trace, fault.rule, str(fault), node) from None
+
+
+def _check_instance(node: Call, trust: Trust) -> None:
+    made = class_of(node)
+    if made is None or trust.covers(made_by(node)):
+        return
+    _check_base(node, made)
+    _check_setter(node, made)
+    for state in _states(node.state):
+        _check_attributes(state, made)
+        _check_content(state, made)
+        check_held(state, made, trust)
+
+
+def _check_base(node: Call, made: type) -> None:
+    """`copyreg._reconstructor` fills an instance as what its class builds on."""
+    if not isinstance(node.function, Global) or node.function.full != "copyreg._reconstructor":
+        return
+    base = arguments(node)[1].value
+    if not issubclass(made, base):
+        raise Fault(
+            Rule.ARGUMENTS, f"the file makes a {clip(made.__qualname__)} out of a {base.__name__}, which it is not"
+        )
+
+
+def _check_setter(node: Call, made: type) -> None:
+    """A class that takes its state by code of its own is one of those whose code is known."""
+    owner = next((each for each in made.__mro__ if "__setstate__" in vars(each)), None)
+    name = f"{owner.__module__}.{owner.__qualname__}" if owner is not None else ""
+    known = name in _SETTERS or name.startswith(_SETTING_PACKAGES)
+    if isinstance(node.function, Global) and not node.new and node.function.full not in MAKES_INSTANCE:
+        return  # a function that rebuilds instances, whose state has a rule of its own
+    if node.has_state and name and not known:
+        raise Fault(Rule.STATE, f"the file sets the state of {clip(name)}, which does more than keep it")
 
 
 def class_of(call: Call) -> type | None:
@@ -51,11 +101,6 @@ def class_of(call: Call) -> type | None:
         function = arguments(call)[0]
     found = getattr(function, "value", None)
     return found if isinstance(found, type) else None
-
-
-def _name(call: Call) -> str:
-    name = name_of(call.function)
-    return name_of(arguments(call)[0]) if name in MAKES_INSTANCE else name
 
 
 def _refused(trace: Trace, rule: Rule, what: str, node: Node) -> UnsafeArtifact:
@@ -83,18 +128,27 @@ def _check_arguments(node: Call, trust: Trust) -> None:
             _check_held_class(child, trust)
 
 
-def _check_state(node: Call, made: type) -> None:
+def _check_content(state: Dict, made: type) -> None:
+    content = next(
+        (_CONTENTS[name] for each in made.__mro__ if (name := f"{each.__module__}.{each.__qualname__}") in _CONTENTS),
+        None,
+    )
+    for key, value in state.pairs() if content else ():
+        if key not in {"handle", "_handle"} or value is None:
+            continue
+        if not (type(value) is str if content is str else size_of(value) is not None):
+            raise Fault(Rule.ARGUMENTS, f"the file sets {key} of a {made.__qualname__} to what is no saved booster")
+
+
+def _check_attributes(state: Dict, made: type) -> None:
     """No attribute of an instance hides what its class can do."""
-    if not node.has_state:
-        return
-    for state in _states(node.state):
-        for key in state.items[::2]:
-            if type(key) is not str:
-                raise Fault(Rule.STATE, f"the file sets an attribute of {clip(made.__qualname__)} that is no name")
-            if _is_hidden(made, key):
-                raise Fault(
-                    Rule.ATTRIBUTES, f"the file sets {clip(key)} of {clip(made.__qualname__)}, which is a method of it"
-                )
+    for key in state.items[::2]:
+        if type(key) is not str:
+            raise Fault(Rule.STATE, f"the file sets an attribute of {clip(made.__qualname__)} that is no name")
+        if _is_hidden(made, key):
+            raise Fault(
+                Rule.ATTRIBUTES, f"the file sets {clip(key)} of {clip(made.__qualname__)}, which is a method of it"
+            )
 
 
 def _states(state: Value) -> list[Dict]:

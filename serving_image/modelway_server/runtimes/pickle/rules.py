@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from modelway_server.errors import UnsafeArtifact
-from modelway_server.runtimes.pickle.calls import MAKES_INSTANCE, is_well_called, takes_state
+from modelway_server.runtimes.pickle.calls import MAKES_INSTANCE, NAMED_TUPLES, is_well_called, takes_state
 from modelway_server.runtimes.pickle.dtypes import dtype_of, is_dtype
 from modelway_server.runtimes.pickle.joblib_arrays import OLD_WRAPPERS, WRAPPER
 from modelway_server.runtimes.pickle.listed import Kind, kinds
@@ -195,15 +195,24 @@ class _Judge:
                 raise self.refused(
                     Rule.ARGUMENTS, f"the file calls {name} with other arguments than Python writes", node
                 )
-        elif arguments(node) or (isinstance(node.keywords, Dict) and node.keywords.items):
+        elif (arguments(node) and not self._is_named_tuple(node, name)) or (
+            isinstance(node.keywords, Dict) and node.keywords.items
+        ):
             raise self.refused(
                 Rule.ARGUMENTS, f"the file makes an object of {clip(name)} with arguments", node, name=name
             )
         made = name_of(first[0])
         if made == WRAPPER or self._trust.covers(made) or is_distribution(made):
             return
-        if Kind.CLASS not in kinds(made):
+        if Kind.CLASS not in kinds(made) and made not in NAMED_TUPLES:
             raise self.refused(Rule.CALLS, f"the file makes an object of {clip(made)}", node, name=made)
+
+    def _is_named_tuple(self, node: Call, name: str) -> bool:
+        """What is made with arguments, and no more than a tuple of them."""
+        for item in arguments(node):
+            if isinstance(item, Global):
+                self.held(item)
+        return len(arguments(node)) == NAMED_TUPLES.get(name)
 
     def _function(self, node: Call, name: str) -> None:
         if Kind.REBUILD not in kinds(name) and name != _ZONE_METHOD:
@@ -213,12 +222,19 @@ class _Judge:
         if not is_well_called(node, name):
             what = f"the file calls {clip(name)} with other arguments than its library writes"
             raise self.refused(Rule.ARGUMENTS, what, node)
+        if name == "functools.partial" and not self._is_function(arguments(node)[0]):
+            what = f"the file keeps arguments for {describe(arguments(node)[0])}, which is no listed function"
+            raise self.refused(Rule.FUNCTIONS, what, node)
         if node.has_state and not takes_state(name):
             raise self.refused(Rule.STATE, f"the file sets a state on what {clip(name)} gives", node)
         if node.items and name not in _ITEMS:
             raise self.refused(Rule.STATE, f"the file puts items into what {clip(name)} gives", node)
         if name.endswith((".scalar", "._frombuffer", "._reconstruct")):
             self._text_of(node)
+
+    def _is_function(self, value: Value) -> bool:
+        full = name_of(value)
+        return self._trust.covers(full) or Kind.FUNCTION in kinds(full)
 
     def _text_of(self, node: Call) -> None:
         held = [*arguments(node), *(node.state.items if isinstance(node.state, Tuple) else ())]
