@@ -10,7 +10,9 @@ from modelway_server.artifacts.manifest import MODEL_FILES
 from modelway_server.errors import InvalidArtifact, ModelNotFound
 
 RECORD_NAME = ".modelway.json"
-SAMPLE_FILES = ("samples.json", "input_example.json")
+EXAMPLE_FILE = "input_example.json"
+"""A row that its author shows to others, as MLflow calls it."""
+SAMPLE_FILES = ("samples.json", EXAMPLE_FILE)
 """Rows beside a model, on which engines are compared: ours, and MLflow's."""
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from modelway_server.artifacts.manifest import folder_digest
-from modelway_server.artifacts.record import SAMPLE_FILES, ArtifactRecord, locate_model
+from modelway_server.artifacts.record import EXAMPLE_FILE, SAMPLE_FILES, ArtifactRecord, locate_model
 from modelway_server.contract.signature import Form
 from modelway_server.engines.batch_choice import Trial, apart, with_batching
+from modelway_server.engines.example import telling_example
 from modelway_server.engines.folder import SEARCHING
 from modelway_server.engines.load import evaluated
 from modelway_server.engines.parity import difference, draw, read_samples
@@ -98,7 +99,8 @@ def _prepared(chosen: ModelSettings, directory: Path, path: Path, digest: str, s
     )
     native.write(directory, SEARCHING)
     choice = _Choice(chosen, directory, runtime, native, seconds)
-    return with_batching(choice.made(), choice.trial())
+    made = with_batching(choice.made(), choice.trial())
+    return replace(made, example=choice.example(made.example))
 
 
 class _Choice:
@@ -131,6 +133,20 @@ class _Choice:
             tolerance=self._chosen.tolerance,
             seconds=self._seconds,
         )
+
+    def example(self, plain: Any) -> Any:
+        """A row for people that the model itself answers; none is looked for where that fails."""
+        estimator = getattr(self._runtime, "estimator", None)
+        if estimator is None:
+            return plain
+        from modelway_server.engines.hints import hints_of  # noqa: PLC0415  (scikit-learn)
+
+        try:
+            hints = hints_of(estimator, self._native.signature)
+            return telling_example(self._runtime, plain, hints, self._samples((EXAMPLE_FILE,)))
+        except Exception as error:
+            _LOGGER.info("the example stays the row of the warm-up", exc_info=error)
+            return plain
 
     def made(self) -> Prepared:
         """The first candidate that gives the model's own answers, or else the model itself, whatever the search raises.
@@ -215,11 +231,11 @@ class _Choice:
         """
         return [] if self._chosen.samples is None else read_samples(self._chosen.samples, self._native.signature)
 
-    def _samples(self) -> list[Any]:
+    def _samples(self, names: tuple[str, ...] = SAMPLE_FILES) -> list[Any]:
         """The user's rows beside the model, as far as they can be read."""
         folder = self._path if self._path.is_dir() else self._path.parent
         rows: list[Any] = []
-        for file in (folder / name for name in SAMPLE_FILES):
+        for file in (folder / name for name in names):
             try:
                 rows += read_samples(file, self._native.signature) if file.is_file() else []
             except InvalidArtifact as failure:
