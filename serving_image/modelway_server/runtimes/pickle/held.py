@@ -144,12 +144,14 @@ def _within(key: str, call: Call, trust: Trust) -> list[Value]:
     name = made_by(call)
     if trust.covers(name) or makes_value(call) or name in _SELECTORS or name.startswith("scipy.stats."):
         return []
+    if key.startswith("transformers") and name.startswith("pandas."):
+        return []  # the columns that a transformer takes, as an index
     if name.endswith("._reconstruct"):
         return [call.state]
     if name.endswith("._frombuffer"):
         return []
     made = _class_of(call)
-    if made is not None and issubclass(made, dict | tuple | list):
+    if made is not None and (issubclass(made, tuple) or (issubclass(made, dict) and key.startswith("named_"))):
         return [*(call.items or ()), *arguments(call)]
     if made is None or not any(hasattr(made, method) for method in ("fit", *_METHODS)):
         raise Fault(Rule.MEMBERS, f"the file holds an object of {clip(name)} in {key}, which is no estimator")

@@ -1,0 +1,238 @@
+"""The reader of pickles: what it builds is what pickle builds; what its rules refuse is refused by name of the rule."""
+
+import builtins
+import io
+import operator
+import pickle
+import warnings
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from numpy.testing import assert_equal
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import GradientBoostingClassifier, StackingClassifier, VotingClassifier
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.feature_selection import SelectFromModel
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import Ridge
+from sklearn.metrics import make_scorer, mean_squared_error
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import Bunch
+
+from modelway_server.errors import InvalidArtifact, UnsafeArtifact
+from modelway_server.runtimes.pickle.load import load
+from modelway_server.runtimes.recognise import is_compressed
+from modelway_server.runtimes.trust import trust
+from support.models import WINE, WINE_KINDS
+
+MEMORY: Any = np.ndarray
+NOBODY = trust((), {})
+
+
+def read(content: bytes, folder: Path) -> Any:
+    path = folder / "model"
+    path.write_bytes(content)
+    return load(path, NOBODY, compressed=is_compressed(path))
+
+
+def refused(thing: Any, folder: Path) -> str:
+    with pytest.raises(UnsafeArtifact) as caught:
+        read(thing if isinstance(thing, bytes) else pickle.dumps(thing), folder)
+    return caught.value.message
+
+
+FRAME = pd.DataFrame(
+    {
+        "number": [1.0, np.nan, 3.0],
+        "text": ["a", None, "c"],
+        "kind": pd.Categorical(["x", "y", "x"]),
+        "day": pd.date_range("2020-01-01", periods=3),
+        "zoned": pd.date_range("2020-01-01", periods=3, tz="Europe/Berlin"),
+        "long": pd.array([1, None, 3], dtype="Int64"),
+        "flag": pd.array([True, None, False], dtype="boolean"),
+        "word": pd.array(["a", None, "b"], dtype="string"),
+        "month": pd.period_range("2020-01", periods=3, freq="M"),
+        "range": pd.interval_range(0, 3),
+        "any": np.array([1, "a", None], dtype=object),
+    }
+)
+VALUES: list[Any] = [
+    [1, 2**70, -5, 1.5, None, True, "é", b"\xff\x00", (), {"a": {1, 2}}, frozenset({3})],
+    np.arange(6.0).reshape(2, 3),
+    np.asfortranarray(np.arange(6).reshape(2, 3)),
+    np.array(["a", "bc"]),
+    np.array([1, "a", None], dtype=object),
+    np.array(["2020-01-01"], dtype="M8[ns]"),
+    np.zeros(2, dtype=[("x", "i4"), ("y", "f8", (2,))]),
+    np.float32(1.5),
+    {"a": np.int64(3)},
+    partial(np.sum, axis=1),
+]
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_what_is_built_is_what_pickle_builds(tmp_path: Path, protocol: int) -> None:
+    for value in VALUES:
+        content = pickle.dumps(value, protocol)
+        ours, theirs = read(content, tmp_path), pickle.loads(content)
+        assert type(ours) is type(theirs)
+        if isinstance(value, partial):
+            assert (ours.func, ours.args, ours.keywords) == (theirs.func, theirs.args, theirs.keywords)
+        else:
+            assert_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("compress", [0, 3, ("gzip", 3), ("bz2", 3), ("xz", 3), ("lzma", 3)])
+def test_what_joblib_writes_is_built_as_joblib_builds_it(tmp_path: Path, compress: Any) -> None:
+    path = tmp_path / "model"
+    for value in (VALUES, Ridge().fit(WINE, WINE_KINDS).coef_, np.arange(3).astype(">i8")):
+        joblib.dump(value, path, compress=compress)
+        ours = load(path, NOBODY, compressed=is_compressed(path))
+        if isinstance(value, np.ndarray):
+            assert_equal(ours, joblib.load(path))
+            assert ours.dtype == joblib.load(path).dtype
+        else:
+            assert len(ours) == len(VALUES)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_table_of_pandas_is_built_with_its_types(tmp_path: Path, protocol: int) -> None:
+    for table in (FRAME, FRAME.set_index(["text", "number"]), FRAME["kind"], FRAME[["number"]]):
+        ours = read(pickle.dumps(table, protocol), tmp_path)
+        same: Any = pd.testing.assert_series_equal if isinstance(table, pd.Series) else pd.testing.assert_frame_equal
+        same(ours, table)
+
+
+def test_an_object_that_holds_itself_is_built(tmp_path: Path) -> None:
+    knot: list[Any] = [1]
+    knot.append((knot, {"again": knot}))
+    ours = read(pickle.dumps(knot), tmp_path)
+    assert ours[1][0] is ours
+    assert ours[1][1]["again"] is ours
+
+
+def changed(estimator: Any, **attributes: Any) -> Any:
+    vars(estimator).update(attributes)
+    return estimator
+
+
+WITH_RULE: dict[str, tuple[Callable[[], Any], str]] = {
+    "a method that estimators have not": (
+        lambda: changed(StackingClassifier([("a", Ridge())]), stack_method_=["__init_subclass__"]),
+        "methods",
+    ),
+    "a scorer's method": (
+        lambda: changed(make_scorer(mean_squared_error), _response_method="set_params"),
+        "methods",
+    ),
+    "a getter that leads to a private name": (
+        lambda: SelectFromModel(Ridge(), importance_getter="fit.__globals__"),
+        "methods",
+    ),
+    "a member that is no estimator": (lambda: Pipeline([("a", Bunch(predict=np.sum))]), "members"),
+    "a frozen function": (lambda: FrozenEstimator(np.log1p), "members"),
+    "a class as a member": (lambda: VotingClassifier([("a", Ridge)]), "members"),
+    "a transformer that is a container": (lambda: ColumnTransformer([("a", Bunch(), [0])]), "members"),
+    "a function that is an object": (lambda: FunctionTransformer(Ridge()), "functions"),
+    "memory as a function": (lambda: FunctionTransformer(np.ndarray), "functions"),
+    "memory with arguments": (lambda: FunctionTransformer(partial(MEMORY, (3,))), "functions"),
+    "an attribute that hides a method": (lambda: changed(Ridge(), predict=np.sum), "attributes"),
+    "an attribute that Python asks for": (lambda: changed(Ridge(), __sklearn_tags__=np.sum), "attributes"),
+    "an address": (lambda: Bunch(__array_interface__={"data": (1, True)}), "attributes"),
+    "an address behind a label": (
+        lambda: pd.Series([{"data": (1, True)}], index=["__array_interface__"], dtype=object),
+        "attributes",
+    ),
+    "names of files": (lambda: CountVectorizer(input="filename"), "files"),
+    "files": (lambda: make_pipeline(CountVectorizer(input="file")), "files"),
+    "a codec by a path": (lambda: CountVectorizer(encoding="../x"), "files"),
+    "a sparse matrix that leads out": (
+        lambda: changed(scipy.sparse.csr_matrix(np.eye(2)), indices=np.array([0, 9], dtype=np.int32)),
+        "structure",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WITH_RULE)
+def test_what_a_model_would_do_when_asked_is_refused(tmp_path: Path, what: str) -> None:
+    make, rule = WITH_RULE[what]
+    assert f"rule {rule}" in refused(make(), tmp_path)
+
+
+def test_a_refusal_says_where_it_is_in_the_file(tmp_path: Path) -> None:
+    model = Pipeline([("a", StandardScaler()), ("b", FunctionTransformer(operator.attrgetter("x")))])
+    message = refused(model, tmp_path)
+    assert "operator.attrgetter" in message
+    assert "steps[1][1].func" in message
+    assert "rule names, byte " in message
+
+
+STREAMS = {
+    "a persistent id": (b"P1\n.", "PERSID"),
+    "an extension": (b"\x80\x02\x82\x01.", "EXT1"),
+    "a buffer outside": (b"\x80\x05\x97.", "NEXT_BUFFER"),
+    "a copy on the stack": (b"N2.", "DUP"),
+    "a call of a result": (b"cbuiltins\nset\n)R)R.", "rule calls"),
+    "a call of a text": (b"X\x01\x00\x00\x00a)R.", "rule calls"),
+    "a state of a name": (b"cbuiltins\nset\n}b.", "rule state"),
+    "a state twice": (b"ctypes\nSimpleNamespace\n)R}b}b.", "rule state"),
+    "items of a tuple": (b")Na.", "rule state"),
+    "a class called": (b"csklearn.linear_model\nRidge\n)R.", "rule calls"),
+    "an object with arguments": (b"\x80\x02csklearn.linear_model\nRidge\nI1\n\x85\x81.", "rule arguments"),
+    "a mutable key": (b"}(csklearn.linear_model\nRidge\n)\x81Nu.", "rule arguments"),
+    "an array of addresses": (b"cnumpy\nndarray\n((I1\nltR.", "rule calls"),
+    "a file of XGBoost": (b"cxgboost.core\nBooster\n(N)X\x01\x00\x00\x00xtR.", "rule calls"),
+    "a name with a NUL": (b"cos\x00\nsystem\n.", "rule names"),
+    "a long name": (b"c" + b"a" * 100_000 + b"\nsystem\n.", "rule names"),
+    "deep marks": (b"(" * 100_000 + b".", "rule bounds"),
+    "deep lists": (b"]" * 100_000 + b"a" * 99_999 + b".", "rule bounds"),
+    "a base that is no base": (
+        b"ccopyreg\n_reconstructor\n(csklearn.linear_model\nRidge\ncbuiltins\ndict\n}tR.",
+        "rule arguments",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", STREAMS)
+def test_a_stream_that_no_model_is_written_with_is_refused(tmp_path: Path, what: str) -> None:
+    content, words = STREAMS[what]
+    assert words in refused(content, tmp_path)
+
+
+def test_an_array_larger_than_the_file_is_damage(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    joblib.dump(np.zeros(3), file)
+    with pytest.raises(InvalidArtifact, match="truncated or damaged"):
+        read(file.getvalue()[:-1], tmp_path)
+    with pytest.raises(InvalidArtifact, match="truncated or damaged"):
+        read(b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\x7f.", tmp_path)
+
+
+def test_keys_that_unfold_for_ever_are_refused(tmp_path: Path) -> None:
+    knots = b")" + b"".join(b"q%c0h%ch%c\x86" % (n, n, n) for n in range(60))
+    assert "rule arguments" in refused(b"\x80\x02}(" + knots + b"Nu.", tmp_path)
+
+
+def test_a_built_in_that_reaches_others_is_none_of_the_names(tmp_path: Path) -> None:
+    for name in dir(builtins):
+        if name in {"eval", "exec", "compile", "open", "getattr", "setattr", "type", "vars", "globals", "map", "input"}:
+            assert f"builtins.{name}" in refused(b"cbuiltins\n%s\n)R." % name.encode(), tmp_path)
+
+
+@pytest.mark.parametrize("model", [GradientBoostingClassifier(n_estimators=3), CalibratedClassifierCV(cv=2)])
+def test_a_model_answers_as_it_did_before_it_was_saved(tmp_path: Path, model: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(WINE, WINE_KINDS)
+    for protocol in (0, 2, 5):
+        ours = read(pickle.dumps(model, protocol), tmp_path)
+        assert_equal(ours.predict_proba(WINE), model.predict_proba(WINE))
