@@ -16,6 +16,7 @@ from typing import Protocol, cast
 from modelway_server.errors import InvalidArtifact, LoadFailed, LoadFailure, MissingModule, UnsupportedModel, describe
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.recognise import model_files, recognise
+from modelway_server.runtimes.trust import trust
 
 GROUP = "modelway.runtimes"
 """Entry points of this group add formats."""
@@ -57,12 +58,14 @@ class OwnFormat:
         title: as people say it.
         extra: the extra of this distribution that its library comes with.
         libraries: packages that it imports.
+        judge: the module that judges a file before those are imported, where there is one.
     """
 
     name: str
     title: str
     extra: str
     libraries: tuple[str, ...]
+    judge: str = ""
 
     @cached_property
     def load(self) -> Callable[[Path, Options], Runtime]:
@@ -88,11 +91,11 @@ OWN = {
     for own in (
         OwnFormat("sklearn", "scikit-learn (joblib or pickle)", "server", ("sklearn", "joblib")),
         OwnFormat("skops", "skops", "skops", ("skops",)),
-        OwnFormat("onnx", "ONNX", "server", ("onnxruntime",)),
+        OwnFormat("onnx", "ONNX", "server", ("onnxruntime",), "onnx_file"),
         OwnFormat("xgboost", "XGBoost", "xgboost", ("xgboost",)),
         OwnFormat("lightgbm", "LightGBM", "lightgbm", ("lightgbm",)),
-        OwnFormat("pytorch", "PyTorch", "pytorch", ("torch",)),
-        OwnFormat("tensorflow", "TensorFlow (SavedModel)", "tensorflow", ("tensorflow",)),
+        OwnFormat("pytorch", "PyTorch", "pytorch", ("torch",), "torch_archive"),
+        OwnFormat("tensorflow", "TensorFlow (SavedModel)", "tensorflow", ("tensorflow",), "saved_model"),
         OwnFormat("mlflow", "MLflow (model folder)", "server", ("yaml",)),
     )
 }
@@ -118,6 +121,8 @@ def load_runtime(path: Path, *, format: str, method: str, trusted_types: tuple[s
     own = _own(path, format)
     if own.name not in {"mlflow", "tensorflow"} and path.is_dir():
         path = _only_file(path)
+    if own.judge:
+        import_module(f"modelway_server.runtimes.{own.judge}").judge(path, trust(trusted_types))
     return own.load(path, options)
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,13 @@ from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.formats import Options
 from modelway_server.runtimes.tensors import Arrays, Program, TensorRuntime, check_inputs
 from modelway_server.runtimes.threads import threads
+from modelway_server.runtimes.torch_archive import EXPORTED, is_exported
+from modelway_server.runtimes.trust import trust
 
 INPUTS_FILE = "inputs.json"
 """Member of a TorchScript archive that tells its inputs: `[{"name": "x", "datatype": "FP32", "shape": [-1, 13]}]`."""
+_LIST, _NO_LIST = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+"""PyTorch's own variables: the first wins over what its code asks for, and may not be there beside the second."""
 _SIDES = (28, 32, 64, 224)
 """Heights and widths of images that are tried."""
 _NEWER = ("version", "schema", "Unknown type name", "Unknown builtin op: aten")
@@ -48,7 +53,7 @@ def load(path: Path, options: Options) -> Runtime:
     torch.set_num_threads(1)  # a pool of threads does not survive the fork of the server's workers
     try:
         exported = _is_exported(path)
-        model = _Exported(path) if exported else _Script(path)
+        model = _Exported(path, trusted=trust(options.trusted_types).covers(EXPORTED)) if exported else _Script(path)
     except LoadFailure:
         raise
     except Exception as error:
@@ -100,9 +105,10 @@ class _Model:
 class _Exported(_Model):
     """An exported program."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, trusted: bool) -> None:
         super().__init__()
-        self._program = torch.export.load(path)
+        with nullcontext() if trusted else _weights_only():
+            self._program = torch.export.load(path)
         self.module = self._program.module()
         self.name = "exported"
         example = self._program.example_inputs
@@ -170,10 +176,22 @@ class _Script(_Model):
                 yield Input(name, datatype, (ROWS, weight.shape[0]))
 
 
+@contextmanager
+def _weights_only() -> Iterator[None]:
+    """PyTorch's own list of names for the pickles of tensors beside a program, which it else loads as any pickle."""
+    if os.environ.get(_NO_LIST):
+        yield
+        return
+    os.environ[_LIST] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_LIST]
+
+
 def _is_exported(path: Path) -> bool:
     with zipfile.ZipFile(path) as archive:
-        inner = {name.rpartition("/")[2] for name in archive.namelist()}
-    return bool(inner & {"archive_format", "serialized_exported_program.json"})
+        return is_exported(archive.namelist())
 
 
 def _saved_with(path: Path) -> str:

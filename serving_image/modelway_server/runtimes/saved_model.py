@@ -1,0 +1,142 @@
+"""What a TensorFlow SavedModel computes with, judged before TensorFlow opens it: operations of a list, in its graphs and functions.
+
+The list (`tensorflow_operations.txt`) holds TensorFlow's operations without those that read or write files, open
+connections, run Python or feed data sets. Variables are saved and restored by two functions of their own, which are not
+called while the model answers. Source: TensorFlow's meta_graph.proto, graph.proto, function.proto, node_def.proto and
+attr_value.proto.
+"""
+
+import mmap
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from modelway_server.errors import InvalidArtifact, UnsafeArtifact
+from modelway_server.runtimes.trust import Trust
+from modelway_server.runtimes.wire import NotAMessage, fields, parts, text
+
+TRUSTED: Final = "tensorflow.saved_model.load"
+"""The name that `trustedTypes` lists for folders that are to be loaded as they are, whatever they do."""
+MAX_DEPTH: Final = 64
+_CHUNKED: Final = "saved_model.cpb"
+_SAVES: Final = frozenset({"MergeV2Checkpoints", "SaveV2", "ShardedFilename", "ShardedFilespec"})
+_RESTORES: Final = frozenset({"RestoreV2"})
+"""Operations on files in the functions that save and restore variables; the first is never called here."""
+_GRAPH, _SAVER, _SIGNATURES, _OBJECTS, _LIBRARY = 2, 3, 5, 7, 2
+
+
+@cache
+def operations() -> frozenset[str]:
+    """The operations that a model may have."""
+    return frozenset((files(__package__) / "tensorflow_operations.txt").read_text(encoding="utf-8").split())
+
+
+def judge(path: Path, trusted: Trust) -> None:
+    """Pass a folder whose graphs only compute.
+
+    Raises:
+        UnsafeArtifact: they do more.
+        InvalidArtifact: the folder's protocol buffer is damaged.
+    """
+    file = path / "saved_model.pb"
+    if trusted.covers(TRUSTED) or not path.is_dir():
+        return
+    if (path / _CHUNKED).exists():  # TensorFlow would take it in the place of the other
+        raise InvalidArtifact(
+            f"{path.name} holds {_CHUNKED}, a form of a SavedModel that is not read here",
+            remedy="Save a model of less than 2 GB, which has saved_model.pb alone.",
+        )
+    if not file.is_file():
+        return
+    with file.open("rb") as opened:
+        content = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if file.stat().st_size else b"")
+    try:
+        for graph in parts(content, 2):
+            _judge_graph(graph, path.name)
+    except NotAMessage as error:
+        raise InvalidArtifact(
+            f"{path.name}/saved_model.pb is truncated or damaged ({error})",
+            remedy="Upload the whole folder as it was saved.",
+        ) from error
+
+
+def _judge_graph(meta: memoryview, model: str) -> None:
+    nodes = [node for graph in parts(meta, _GRAPH) for node in parts(graph, 1)]
+    functions = {
+        text(next(parts(function, 1), memoryview(b"")), 1): function
+        for graph in parts(meta, _GRAPH)
+        for library in parts(graph, _LIBRARY)
+        for function in parts(library, 1)
+    }
+    savers = _savers(meta, nodes, functions)
+    for place, inner in [("the graph", nodes), *((name, list(parts(body, 3))) for name, body in functions.items())]:
+        allowed = operations() | functions.keys() | savers.get(place, frozenset())
+        for node in inner:
+            named = {text(node, 2), *_called(node)}
+            if unknown := sorted(named - allowed):
+                raise _refusal(model, unknown[0], place)
+            if place != "the graph" and named & savers.keys():
+                raise _refusal(model, "that saves or restores its variables", place)
+
+
+def _savers(meta: memoryview, nodes: list[memoryview], functions: dict[str, memoryview]) -> dict[str, frozenset[str]]:
+    """The functions that save and restore variables, with the operations of each.
+
+    Each is called by the node that the saver names, which nothing else needs, and no object of the program has it.
+    """
+    callers: dict[str, set[str]] = {}
+    for node in nodes:
+        for called in {text(node, 2), *_called(node)} & functions.keys():
+            callers.setdefault(called, set()).add(text(node, 1))
+    needed = set(_needed(meta, nodes))
+    objects = [bytes(value) for value in parts(meta, _OBJECTS)]
+    found: dict[str, frozenset[str]] = {}
+    for saver in parts(meta, _SAVER):
+        for number, operations_ in ((2, _SAVES), (3, _RESTORES)):
+            name = text(saver, number).partition(":")[0]
+            for called, by in callers.items():
+                if by == {name} and name not in needed and not any(called.encode() in each for each in objects):
+                    found[called] = operations_
+    return found
+
+
+def _needed(meta: memoryview, nodes: list[memoryview]) -> Iterator[str]:
+    """Names of the nodes that others, or signatures, need."""
+    for node in nodes:
+        for value in parts(node, 3):
+            yield bytes(value).decode(errors="replace").lstrip("^").partition(":")[0]
+    for entry in parts(meta, _SIGNATURES):
+        for signature in parts(entry, 2):
+            for output in parts(signature, 2):
+                for info in parts(output, 2):
+                    yield text(info, 1).partition(":")[0]
+
+
+def _called(node: memoryview) -> Iterator[str]:
+    """Functions, and operations in their place, that a node's attributes name."""
+    for attribute in parts(node, 5):
+        for value in parts(attribute, 2):
+            yield from _named(value, 0)
+
+
+def _named(value: memoryview, depth: int) -> Iterator[str]:
+    if depth > MAX_DEPTH:
+        raise NotAMessage(f"functions in functions, more than {MAX_DEPTH} deep")
+    for number, inner in fields(value):
+        if not isinstance(inner, memoryview):
+            continue
+        lists = parts(inner, 9) if number == 1 else ()
+        for function in (inner,) if number == 10 else lists:
+            yield text(function, 1)
+            for attribute in parts(function, 2):
+                for each in parts(attribute, 2):
+                    yield from _named(each, depth + 1)
+
+
+def _refusal(model: str, what: str, place: str) -> UnsafeArtifact:
+    return UnsafeArtifact(
+        f"the SavedModel {model} has the operation {what[:100]} in {place[:100]}, which is none that only computes",
+        remedy=f"Save the model without it (a vocabulary as a list, not as a file); if you made it and it needs this, add {TRUSTED} to spec.model.trustedTypes.",
+    )

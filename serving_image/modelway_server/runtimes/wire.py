@@ -1,0 +1,71 @@
+"""Protocol buffers field by field, of any message and without its definition: nothing is copied, nothing is built.
+
+Source: "Encoding" of the Protocol Buffers documentation.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+VARINT, BYTES = 0, 2
+_FIXED: Final = {1: 8, 5: 4}
+
+Field = tuple[int, memoryview | int]
+"""A field's number, and its bytes or its integer."""
+
+
+class NotAMessage(ValueError):
+    """The bytes are no message."""
+
+
+def fields(message: memoryview) -> Iterator[Field]:
+    """The fields of a message in the order in which they are there.
+
+    Raises:
+        NotAMessage: the bytes are none.
+    """
+    place = 0
+    while place < len(message):
+        tag, place = _varint(message, place)
+        number, kind = tag >> 3, tag & 7
+        if kind == VARINT:
+            value, place = _varint(message, place)
+            yield number, value
+            continue
+        if kind == BYTES:
+            length, place = _varint(message, place)
+        elif kind in _FIXED:
+            length = _FIXED[kind]
+        else:
+            raise NotAMessage(f"a field of the kind {kind}")
+        if place + length > len(message):
+            raise NotAMessage("its end is missing")
+        yield number, message[place : place + length]
+        place += length
+
+
+def parts(message: memoryview, number: int) -> Iterator[memoryview]:
+    """The messages, texts or bytes in the fields of one number."""
+    for found, value in fields(message):
+        if found == number and isinstance(value, memoryview):
+            yield value
+
+
+def text(message: memoryview, number: int) -> str:
+    """The text in the last field of that number; empty where there is none."""
+    found = ""
+    for value in parts(message, number):
+        found = bytes(value).decode(errors="replace")
+    return found
+
+
+def _varint(message: memoryview, place: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if place >= len(message):
+            raise NotAMessage("its end is missing")
+        byte = message[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, place
+    raise NotAMessage("an integer that is too long")
