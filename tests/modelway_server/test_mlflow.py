@@ -1,5 +1,6 @@
 """MLflow's model folders are served by the flavour that they have, with the names and versions that they tell."""
 
+import itertools
 import shutil
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import sklearn
 from sklearn.linear_model import LogisticRegression
 
 from modelway_server.contract.rows import rows_of_instances
-from modelway_server.errors import LoadFailure
+from modelway_server.errors import InvalidArtifact, LoadFailure
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Runtime
 from support import graphs
@@ -133,3 +134,32 @@ def test_a_missing_model_file_is_refused_however_the_folder_looks(tmp_path: Path
     path = of_sklearn(tmp_path / "wine", wine_forest(), sklearn_version=sklearn.__version__)
     shutil.copy(path / "requirements.txt", path / "model.pkl")
     assert refused(path).reason == "InvalidArtifact"
+
+
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{b}: &{b} [*{a}, *{a}]\n" for a, b in itertools.pairwise("abcdefghijklmnopqrstuvwxyz")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("flavors: {sklearn: {pickled_model: .}}", "names '.', which is not in the folder"),
+        ("flavors: {sklearn: {pickled_model: inner/..}}", "not in the folder"),
+        ("flavors: {sklearn: {pickled_model: inner}}", "an MLflow model of its own"),
+        ("flavors: {sklearn: {pickled_model: loop}}", "not in the folder"),
+        ('flavors: {sklearn: {pickled_model: "a\\0b"}}', "not in the folder"),
+        (f"flavors: {{sklearn: {{pickled_model: {'x' * 5000}}}}}", "not in the folder"),
+        (f"flavors: {{sklearn: {{pickled_model: {'x/' * 5000}}}}}", "not in the folder"),
+        (f"{BOMB}flavors: {{sklearn: {{pickled_model: *z}}}}", "more than 8 references"),
+        ("flavors: " + "[" * 5000, "cannot be read"),
+        ("flavors: !!python/object/apply:os.system [true]", "cannot be read"),
+    ],
+)
+def test_a_document_that_leads_nowhere_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "m" / "inner").mkdir(parents=True)
+    (tmp_path / "m" / "loop").symlink_to("loop")
+    for each in ("MLmodel", "inner/MLmodel"):
+        (tmp_path / "m" / each).write_text(text)
+    with pytest.raises(InvalidArtifact, match=words):
+        load_runtime(tmp_path / "m", format="auto", method="auto")

@@ -56,6 +56,26 @@ _DATATYPES = {
 """Of the types of a signature's columns; `binary` and what is no scalar has none."""
 
 
+MAX_DOCUMENT = 16 << 20
+"""Characters of an MLmodel."""
+MAX_ALIASES = 8
+"""MLflow writes none; each may double what the document stands for."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML of plain values, with few references to what was written before."""
+
+    _aliases = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """As its base does; a reference counts."""
+        if self.check_event(yaml.AliasEvent):
+            self._aliases += 1
+            if self._aliases > MAX_ALIASES:
+                raise yaml.YAMLError(f"more than {MAX_ALIASES} references (*name)")
+        return super().compose_node(parent, index)
+
+
 def load(path: Path, options: Options) -> Runtime:
     """The model in a folder.
 
@@ -198,7 +218,8 @@ def _by_mlflow(path: Path, document: Mapping[str, Any], options: Options) -> Run
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = yaml.safe_load((path / "MLmodel").read_text(encoding="utf-8"))
+        with (path / "MLmodel").open(encoding="utf-8") as file:
+            document = yaml.load(file.read(MAX_DOCUMENT), _Loader)  # noqa: S506  (a safe loader)
         told = dict(document["flavors"])
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, RecursionError) as error:
         raise InvalidArtifact(
@@ -214,14 +235,21 @@ def _inside(path: Path, name: Any) -> Path:
     Raises:
         InvalidArtifact: it is not, or is not there.
     """
-    inner = (path / str(name)).resolve()
-    if not inner.is_relative_to(path.resolve()) or not inner.exists():
+    try:
+        inner = (path / str(name)).resolve()
+        inner = (inner / "model").resolve() if (inner / "model").is_dir() else inner
+        root = path.resolve()
+        found = inner.is_relative_to(root) and inner != root and inner.exists()
+        other = (inner / "MLmodel").exists()
+    except (OSError, ValueError, RuntimeError):  # too long, with a NUL, a link to itself
+        found = other = False
+    if not found or other:
+        what = "an MLflow model of its own" if other and found else "not in the folder"
         raise InvalidArtifact(
-            f"{path.name}/MLmodel names {str(name)[:100]!r}, which is not in the folder",
+            f"{path.name}/MLmodel names {str(name)[:100]!r}, which is {what}",
             remedy="Upload the whole folder as MLflow wrote it.",
         )
-    saved_model = inner / "model"
-    return saved_model if inner.is_dir() and saved_model.is_dir() else inner
+    return inner
 
 
 def _columns(document: Mapping[str, Any]) -> tuple[Column, ...]:
