@@ -48,7 +48,7 @@ def joined(needs: Iterable[Need]) -> Need:
     Args:
         needs: of the parts that read the column; at least one.
     """
-    return reduce(_both, needs)
+    return reduce(_both, dict.fromkeys(needs))  # hundreds of members need the same
 
 
 def column_of(name: str, needs: Sequence[Need]) -> tuple[Column, Any]:
