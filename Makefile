@@ -12,6 +12,7 @@
 #   make bench-server    our server beside a naive FastAPI app and MLServer (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
 #   make test-frameworks MLflow, PyTorch and TensorFlow models, by the real libraries in environments of their own (7 GB the first time)
+#   make test-versions   what older versions of scikit-learn save is refused or answers as it did there (PYTHONS='old/bin/python ...')
 #   make abuse           ten thousand hostile requests, and slow sockets by the hundred, against the server
 #   make clean           remove all that can be made again
 
@@ -28,7 +29,7 @@ SPACE := $(subst ,, )
 SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
 
-.PHONY: demo test check generate names lock image e2e bench-operator bench-server fuzz abuse clean test-frameworks
+.PHONY: demo test check generate names lock image e2e bench-operator bench-server fuzz abuse clean test-frameworks test-versions
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -78,6 +79,10 @@ bench-server: .venv/ready
 
 test-frameworks: .venv/ready
 	cd tests && ../$(BIN)/python -m frameworks
+
+test-versions: .venv/ready
+	@test -n "$(PYTHONS)" || { echo "name Pythons with an older scikit-learn and joblib: make test-versions PYTHONS='a/bin/python b/bin/python'"; exit 1; }
+	cd tests && ../$(BIN)/python -m support.old_versions $(abspath $(PYTHONS))
 
 fuzz: .venv/ready
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60) --seed 0
