@@ -30,7 +30,7 @@ from modelway_server.contract.rows import rows_of_instances
 from modelway_server.contract.signature import Signature
 from modelway_server.engines import planning_linear
 from modelway_server.engines.choose import prepare_model
-from modelway_server.engines.parity import draw
+from modelway_server.engines.drawing import draw
 from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import EngineUnavailable, InvalidArtifact, InvalidInput
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
@@ -114,7 +114,7 @@ def test_an_engine_gives_the_models_own_answers(tmp_path: Path, case: str) -> No
     model, engine, tolerance = CASES[case]
     runtime, native = prepared(tmp_path, model), itself(model)
     assert (runtime.engine, runtime.methods) == (engine, native.methods), runtime.description["engine_reason"]
-    rows = draw(native.signature, {}, seed=1, count=200)
+    rows = draw(native.signature, (), seed=1, count=200)
     ours, theirs = rows_of_instances(runtime.signature, rows, ""), rows_of_instances(native.signature, rows, "")
     for method in native.methods:
         found, expected = runtime.call(method, ours.values, 200), native.call(method, theirs.values, 200)
@@ -178,7 +178,7 @@ def test_native_calls_a_forests_own_trees(tmp_path: Path, case: str) -> None:
     model = number if case == "trees of one number" else CASES[case][0]
     runtime, native = prepared(tmp_path, model, engine="native"), itself(model)
     assert runtime.engine == "trees"
-    rows = rows_of_instances(native.signature, draw(native.signature, {}, seed=2, count=100), "")
+    rows = rows_of_instances(native.signature, draw(native.signature, (), seed=2, count=100), "")
     for method in native.methods:
         expected = native.call(method, rows.values, 100)[method]
         np.testing.assert_array_equal(runtime.call(method, rows.values, 100)[method], expected)
@@ -268,9 +268,9 @@ def test_every_pod_decides_alike(tmp_path: Path) -> None:
 def test_the_digest_seeds_the_rows_of_the_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = []
 
-    def drawn(signature: Signature, hints: Any, seed: int) -> list[Any]:
+    def drawn(signature: Signature, points: Any, seed: int) -> list[Any]:
         seeds.append(seed)
-        return draw(signature, hints, seed)
+        return draw(signature, points, seed)
 
     monkeypatch.setattr("modelway_server.engines.choose.draw", drawn)
     for number, alpha in enumerate((1.0, 1.0, 2.0)):

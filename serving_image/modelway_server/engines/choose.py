@@ -14,14 +14,16 @@ from modelway_server.artifacts.manifest import folder_digest
 from modelway_server.artifacts.record import EXAMPLE_FILE, SAMPLE_FILES, ArtifactRecord, locate_model
 from modelway_server.contract.signature import Form
 from modelway_server.engines.batch_choice import Trial, apart, with_batching
+from modelway_server.engines.drawing import draw
 from modelway_server.engines.example import telling_example
 from modelway_server.engines.folder import SEARCHING
 from modelway_server.engines.load import evaluated
-from modelway_server.engines.parity import difference, draw, read_samples
+from modelway_server.engines.parity import difference, read_samples
 from modelway_server.engines.plan import NotCovered, discard
 from modelway_server.engines.prepared import Prepared, plain_row
+from modelway_server.engines.telling import telling
 from modelway_server.engines.time_limit import time_limit
-from modelway_server.errors import EngineUnavailable, InvalidArtifact, LoadFailed, describe, words
+from modelway_server.errors import EngineUnavailable, InputError, InvalidArtifact, LoadFailed, describe, words
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Estimating, Runtime
 from modelway_server.settings import ModelSettings
@@ -128,7 +130,7 @@ class _Choice:
         return Trial(
             engine=self._engine,
             estimator=getattr(self._runtime, "estimator", None),
-            draw=lambda: self._rows([]),
+            draw=lambda: [*self._drawn(0), *self._samples()],
             seed=self._seed(),
             tolerance=self._chosen.tolerance,
             seconds=self._seconds,
@@ -176,7 +178,11 @@ class _Choice:
         """The first candidate that gives the model's own answers."""
         rows: list[Any] = []
         for candidate in _candidates(self._runtime, self._chosen.engine, _size(self._path)):
-            rows = rows or self._rows(given)
+            try:
+                rows = rows or self._rows(given)
+            except NotCovered as error:
+                self._against = f"a faster one: {words(error)}"[:MAX_REASON]
+                return None
             prepared = self._proved(candidate, rows)
             if prepared is not None:
                 return prepared
@@ -211,14 +217,33 @@ class _Choice:
             return difference(self._runtime, engine, rows, self._chosen.tolerance)
 
     def _rows(self, named: list[Any]) -> list[Any]:
-        signature = self._native.signature
-        given = named or self._samples()
-        if signature.form is Form.TEXT or not signature.columns:
-            return given
-        from modelway_server.engines.hints import hints_of  # noqa: PLC0415  (scikit-learn)
+        """The rows of the proof.
 
-        hints = hints_of(getattr(self._runtime, "estimator", None), signature)
-        return [*draw(signature, hints, self._seed()), *given]
+        Raises:
+            NotCovered: they prove nothing, or the model takes some of them not.
+        """
+        rows = [*self._drawn(0), *(named or self._samples())]
+        if not self._may_draw():
+            return rows
+        with warnings.catch_warnings(), np.errstate(all="ignore"), time_limit(self._seconds):
+            warnings.simplefilter("ignore")  # rows are odd on purpose
+            try:
+                return telling(self._runtime, rows, self._drawn, self._chosen.tolerance)
+            except InputError as error:
+                raise NotCovered(f"the model itself refuses some rows ({error.message})") from error
+
+    def _drawn(self, number: int) -> list[Any]:
+        """Rows around what the model remembers, others for each number; none where only its own code knows what a row is."""
+        if not self._may_draw():
+            return []
+        from modelway_server.engines.memory import remembered  # noqa: PLC0415  (scikit-learn)
+
+        signature, estimator = self._native.signature, getattr(self._runtime, "estimator", None)
+        points = remembered(estimator, signature, np.random.default_rng(self._seed()))
+        return draw(signature, points, self._seed() + number)
+
+    def _may_draw(self) -> bool:
+        return self._native.signature.form is not Form.TEXT and bool(self._native.signature.columns)
 
     def _seed(self) -> int:
         return int(hashlib.sha256(self._native.digest.encode()).hexdigest()[:16], 16)

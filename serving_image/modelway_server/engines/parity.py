@@ -1,4 +1,4 @@
-"""The proof that an engine gives a model's own answers, on rows that are drawn from its contract."""
+"""The proof that an engine gives a model's own answers, on rows of its contract."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,38 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.contract.rows import rows_of_instances
-from modelway_server.contract.signature import Column, Signature
+from modelway_server.contract.signature import Signature
 from modelway_server.errors import InputError, InvalidArtifact
-from modelway_server.protocol.tensors import INTEGER_LIMITS, datatype_of
+from modelway_server.protocol.tensors import datatype_of
 from modelway_server.runtimes.base import Runtime
 
-ROWS = 300
-"""Rows that are drawn."""
 ALONE = 5
-"""Rows that are also asked for one at a time, for which engines may have a path of their own."""
-MISSING_SHARE = 0.1
-UNSEEN = "never seen before"
-WORDS = ("a", "b", UNSEEN, "")
-ORDINARY = (0.0, 1.0, -1.0, 0.5, 2.0)
-SCALES = (0.01, 1.0, 1.0, 10.0, 1000.0, 1e6)
-Hints = Mapping[int, Sequence[Any]]
-
-
-def draw(signature: Signature, hints: Hints, seed: int, count: int = ROWS) -> list[list[Any]]:
-    """Rows as a request has them, which the contract accepts; the same for the same seed.
-
-    Args:
-        signature: the contract; not one of texts.
-        hints: values worth trying, by the column's position.
-        seed: of the random numbers.
-        count: of rows.
-    """
-    random = np.random.default_rng(seed)
-    columns = [
-        [_value(column, hints.get(index, ()), random) for _ in range(count)]
-        for index, column in enumerate(signature.columns)
-    ]
-    return [list(row) for row in zip(*columns, strict=True)]
+"""Rows of the beginning and of the end that are also asked for one at a time, for which engines may have a path of their own."""
 
 
 def difference(native: Runtime, engine: Runtime, rows: Sequence[Any], tolerance: float) -> str | None:
@@ -53,7 +28,8 @@ def difference(native: Runtime, engine: Runtime, rows: Sequence[Any], tolerance:
         tolerance: by how much a number may differ, relative, and absolute to the largest number of the answer or 1,
             whichever is less. What is no fraction may not differ at all.
     """
-    for some in (rows, *([row] for row in rows[:ALONE])):
+    sizes: dict[str, float] = {}
+    for some in (rows, *([row] for row in [*rows[:ALONE], *rows[ALONE:][-ALONE:]])):
         ours, theirs = (
             rows_of_instances(native.signature, some, "rows"),
             rows_of_instances(engine.signature, some, "rows"),
@@ -64,7 +40,7 @@ def difference(native: Runtime, engine: Runtime, rows: Sequence[Any], tolerance:
             except InputError as error:
                 return f"{method} of the model itself refuses some rows ({error.message})"
             found = engine.call(method, theirs.values, theirs.count)
-            told = _difference(method, expected, found, tolerance)
+            told = _difference(method, expected, found, tolerance, sizes)
             if told:
                 return told
     return None
@@ -105,51 +81,32 @@ def _sampled(document: Any) -> list[Any]:
     return document
 
 
-def _value(column: Column, hints: Sequence[Any], random: np.random.Generator) -> Any:
-    if column.nullable and random.uniform() < MISSING_SHARE:
-        return None
-    if column.categories is not None:
-        known = sorted(column.categories, key=repr)
-        return known[random.integers(len(known))]
-    hint = hints[int(random.integers(len(hints)))] if hints and random.uniform() < 0.6 else None
-    match column.datatype:
-        case "BYTES":
-            return hint if isinstance(hint, str) else WORDS[random.integers(len(WORDS))]
-        case "BOOL":
-            return bool(random.integers(2))
-        case datatype if datatype in INTEGER_LIMITS:
-            smallest, largest = INTEGER_LIMITS[datatype]
-            drawn = int(hint) if isinstance(hint, int | float) else int(random.integers(-5, 100))
-            return min(max(drawn, smallest), largest)
-        case _:
-            return float(hint) if isinstance(hint, int | float) else _number(random)
-
-
-def _number(random: np.random.Generator) -> float:
-    if random.uniform() < 0.2:
-        return ORDINARY[random.integers(len(ORDINARY))]
-    return float(random.normal() * SCALES[random.integers(len(SCALES))])
-
-
 def _difference(
-    method: str, expected: Mapping[str, NDArray[Any]], found: Mapping[str, NDArray[Any]], tolerance: float
+    method: str,
+    expected: Mapping[str, NDArray[Any]],
+    found: Mapping[str, NDArray[Any]],
+    tolerance: float,
+    sizes: dict[str, float],
 ) -> str | None:
+    """See `difference`; the sizes of all rows' answers hold for the rows that are asked for alone, too."""
     if expected.keys() != found.keys():
         return f"{method} gives {', '.join(found)} instead of {', '.join(expected)}"
     for name, own in expected.items():
         other = found[name]
         if own.shape != other.shape or datatype_of(own.dtype) != datatype_of(other.dtype):
             return f"{name} is {datatype_of(other.dtype)} {list(other.shape)} instead of {datatype_of(own.dtype)} {list(own.shape)}"
+        size = sizes.setdefault(f"{method} {name}", size_of(own) if own.dtype.kind == "f" else 0.0)
         if own.dtype.kind != "f":
             wrong = own != other
         else:
-            wrong = ~np.isclose(other, own, rtol=tolerance, atol=tolerance * _size(own), equal_nan=True)
+            wrong = ~np.isclose(other, own, rtol=tolerance, atol=tolerance * size, equal_nan=True)
         if wrong.any():
             first = np.unravel_index(int(wrong.argmax()), wrong.shape)
             return f"{name} differs in {int(wrong.sum())} of {wrong.size} values, by example {other[first]!r} instead of {own[first]!r}"
     return None
 
 
-def _size(values: NDArray[Any]) -> float:
+def size_of(values: NDArray[Any]) -> float:
+    """The largest number of an answer, or 1 where that is less: what a tolerance is relative to."""
     finite = np.abs(values[np.isfinite(values)])
     return min(float(finite.max(initial=0.0)), 1.0)

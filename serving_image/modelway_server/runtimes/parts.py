@@ -24,6 +24,23 @@ def parts(estimator: Any) -> list[Any]:
     return found
 
 
+def members(estimator: Any) -> Iterator[Any]:
+    """The estimators that an estimator holds itself, in containers or in scikit-learn's own objects, but none that these hold."""
+    waiting = list(getattr(estimator, "__dict__", {}).values())
+    seen: set[int] = set()
+    while waiting:
+        thing = waiting.pop(0)
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if callable(getattr(thing, "get_params", None)) and not isinstance(thing, type):
+            yield thing
+        elif type(thing).__module__.startswith("sklearn."):
+            waiting.extend(getattr(thing, "__dict__", {}).values())
+        else:
+            waiting.extend(_members(thing))
+
+
 def serve_single_threaded(estimator: Any) -> int:
     """Set `n_jobs` to 1 wherever it is kept: starting threads costs a small request several times its own work.
 
