@@ -266,17 +266,20 @@ def test_every_pod_decides_alike(tmp_path: Path) -> None:
 
 
 def test_the_digest_seeds_the_rows_of_the_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seeds = []
+    seeds: list[int] = []
 
     def drawn(signature: Signature, points: Any, seed: int) -> list[Any]:
         seeds.append(seed)
         return draw(signature, points, seed)
 
     monkeypatch.setattr("modelway_server.engines.choose.draw", drawn)
+    first = []
     for number, alpha in enumerate((1.0, 1.0, 2.0)):
+        seeds.clear()
         (tmp_path / str(number)).mkdir()
         prepared(tmp_path / str(number), Ridge(alpha=alpha).fit(WINE, WINE_KINDS))
-    assert (seeds[0] == seeds[1], seeds[1] == seeds[2]) == (True, False)
+        first.append(seeds[0])
+    assert (first[0] == first[1], first[1] == first[2]) == (True, False)
 
 
 def test_the_engines_of_serve_import_neither_scikit_learn_nor_pandas(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ from sklearn.svm import SVC, SVR
 
 from modelway_server.engines.authors import authors_code
 from modelway_server.engines.choose import prepare_model
+from modelway_server.engines.drawing import draw
 from modelway_server.engines.joining import MOST, why_apart
-from modelway_server.engines.parity import draw
 from modelway_server.engines.prepared import Prepared
 from modelway_server.engines.trial_rows import trial_rows
 from modelway_server.runtimes.base import Runtime
@@ -106,7 +106,7 @@ def tried(model: Any) -> str | None:
     """What the trial alone says, of whatever code."""
     made = runtime(model)
     rows = trial_rows(
-        made.signature, made.example(), draw=lambda: draw(made.signature, {}, 0), estimator=model, seed=0, count=MOST
+        made.signature, made.example(), draw=lambda: draw(made.signature, (), 0), estimator=model, seed=0, count=MOST
     )
     return why_apart(made, rows, tolerance=1e-5, seconds=60)
 
