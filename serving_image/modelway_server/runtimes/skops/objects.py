@@ -1,0 +1,86 @@
+"""Loaders of skops for objects: those with a state, those that a call makes, and callables that hold arguments."""
+
+from collections.abc import Mapping
+
+from modelway_server.runtimes.pickle.refusal import Rule, clip
+from modelway_server.runtimes.pickle.trace import Call, Dict, Tuple, Value
+from modelway_server.runtimes.skops.reader import Entry, Handler, Reader
+
+_TREE = ("sklearn.tree._tree", "Tree")
+_QUANTILE_FOREST = ("quantile_forest._quantile_forest_fast", "QuantileForest")
+
+
+def _object(reader: Reader, entry: Entry) -> Value:
+    made = reader.call(reader.name(entry.module, entry.name, entry), [], entry, new=True)
+    content = entry.state.get("content")
+    state = None if content is None else reader.child(content, entry.at, "content")
+    return made if state is None else reader.build(made, state, entry)
+
+
+def _constructed(reader: Reader, entry: Entry) -> Value:
+    arguments = reader.child(entry.field("content"), entry.at, "content")
+    return _called(reader, entry, (entry.module, entry.name), arguments)
+
+
+def _loss(reader: Reader, entry: Entry) -> Value:
+    return _reduced(reader, entry, (entry.module, entry.name))
+
+
+def _tree(reader: Reader, entry: Entry) -> Value:
+    return _reduced(reader, entry, _TREE)
+
+
+def _quantile_forest(reader: Reader, entry: Entry) -> Value:
+    return _reduced(reader, entry, _QUANTILE_FOREST)
+
+
+def _reduced(reader: Reader, entry: Entry, function: tuple[str, str]) -> Value:
+    """What a call makes and a state completes, as `__reduce__` gives both."""
+    state = reader.child(entry.field("content"), entry.at, "content")
+    arguments = reader.child(entry.fields("__reduce__", dict).get("args"), entry.at, "__reduce__.args")
+    made = _called(reader, entry, function, arguments)
+    empty = state is None or (isinstance(state, Dict | Tuple) and not state.items)
+    return made if empty else reader.build(made, state, entry)
+
+
+def _called(reader: Reader, entry: Entry, function: tuple[str, str], arguments: Value) -> Call:
+    if not isinstance(arguments, Tuple):
+        raise reader.damaged("arguments that are no tuple", entry)
+    return reader.call(reader.name(*function, entry), list(arguments.items), entry)
+
+
+def _partial(reader: Reader, entry: Entry) -> Value:
+    """`functools.partial`, as its pickle is: a call with the function, and a state with all of it."""
+    content = entry.fields("content", dict)
+    function = reader.child(content.get("func"), entry.at, "content.func")
+    arguments = reader.child(content.get("args"), entry.at, "content.args")
+    keywords = reader.child(content.get("kwds"), entry.at, "content.kwds")
+    namespace = reader.child(content.get("namespace"), entry.at, "content.namespace")
+    made = reader.call(reader.name("functools", "partial", entry), [function], entry)
+    if isinstance(namespace, Dict) and not namespace.items:
+        namespace = None
+    state = reader.add(Tuple([function, arguments, keywords, namespace]), entry)
+    return reader.build(made, state, entry)
+
+
+def _operator(reader: Reader, entry: Entry) -> Value:
+    arguments = reader.child(entry.field("attrs"), entry.at, "attrs")
+    return _called(reader, entry, ("operator", entry.name), arguments)
+
+
+def _method(reader: Reader, entry: Entry) -> Value:
+    content = entry.fields("content", dict)
+    what = f"{clip(entry.module)}.{clip(entry.name)}.{clip(str(content.get('func')))}"
+    raise reader.refuse(Rule.METHODS, f"the file holds a method of an object, {what}", entry)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "ObjectNode": _object,
+    "ConstructorFromReduceNode": _constructed,
+    "LossNode": _loss,
+    "TreeNode": _tree,
+    "QuantileForestNode": _quantile_forest,
+    "PartialNode": _partial,
+    "OperatorFuncNode": _operator,
+    "MethodNode": _method,
+}

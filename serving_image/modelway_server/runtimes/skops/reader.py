@@ -1,0 +1,188 @@
+"""Pass 1: the schema of a skops file, read into a trace. Nothing is imported and nothing is called.
+
+Every node of the schema names its loader. The loaders are those that skops writes, each read by a function of its own;
+no other is known.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from modelway_server.errors import LoadFailure, UnsafeArtifact
+from modelway_server.runtimes.pickle.refusal import Rule, clip, damaged, refuse
+from modelway_server.runtimes.pickle.trace import Build, Call, Dict, Extend, Global, List, Set, Trace, Tuple, Value, Way
+from modelway_server.runtimes.skops.archive import SCHEMA, Archive
+
+MAX_DEPTH = 250
+"""Nodes inside each other; skops' own writer ends at Python's recursion limit before that."""
+MAX_NAME = 300
+"""Characters of a module's or a class's name."""
+PROTOCOLS = range(3)
+_OUTERMOST = 1 << 40
+"""The place of the outermost node. Those inside have lower ones: as in a pickle, what is held comes before its holder."""
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+@dataclass(slots=True)
+class Entry:
+    """One node of the schema.
+
+    Attributes:
+        state: the JSON object.
+        module: `__module__`.
+        name: `__class__`.
+        at: its place, a number that `Reader.path` understands.
+    """
+
+    state: Mapping[str, Any]
+    module: str
+    name: str
+    at: int
+
+    def field(self, key: str) -> Any:
+        """What the node holds under a key.
+
+        Raises:
+            InvalidArtifact: it has no such key.
+        """
+        if key not in self.state:
+            raise damaged(f"a {self.state['__loader__']} without {key!r}")
+        return self.state[key]
+
+    def fields(self, key: str, kind: type) -> Any:
+        """The same, of a JSON type.
+
+        Raises:
+            InvalidArtifact: it is of another.
+        """
+        found = self.field(key)
+        if not isinstance(found, kind):
+            raise damaged(f"a {self.state['__loader__']} whose {key!r} is no {kind.__name__}")
+        return found
+
+
+Handler: TypeAlias = "Callable[[Reader, Entry], Value]"
+
+
+class Reader:
+    """One file.
+
+    Attributes:
+        trace: what was read so far.
+        archive: its members.
+        protocol: version of the format, as the file says.
+        saved_with: version of scikit-learn, as the file says; empty where it does not.
+    """
+
+    def __init__(self, archive: Archive, handlers: Mapping[str, Handler]) -> None:
+        self.trace, self.archive = Trace(), archive
+        self.protocol, self.saved_with = 0, ""
+        self._handlers = handlers
+        self._memo: dict[int | None, Value] = {}
+        self._open: set[int | None] = set()
+        self._places: list[tuple[int, str | int]] = []
+        self._depth = 0
+
+    def read(self, schema: Mapping[str, Any]) -> Trace:
+        """The trace of a schema.
+
+        Raises:
+            UnsafeArtifact: it says what no model says.
+            InvalidArtifact: it is none.
+        """
+        protocol = schema.get("protocol")
+        if type(protocol) is not int or protocol not in PROTOCOLS:
+            raise damaged(f"protocol {protocol!r:.20} of skops")
+        self.protocol = protocol
+        try:
+            self.trace.root = self.child(schema, -1, "$")
+        except RecursionError:
+            raise refuse(Rule.BOUNDS, "the file nests too deep") from None
+        return self.trace
+
+    def child(self, state: Any, parent: int, key: str | int) -> Value:
+        """The value of a node of the schema; one that has an identity is made once.
+
+        Args:
+            state: the JSON of the node.
+            parent: place of what holds it.
+            key: where it is in that.
+        """
+        entry = self._entry(state, parent, key)
+        identity = state.get("__id__")
+        if identity is not None and type(identity) is not int:
+            raise self.damaged("an identity that is no number", entry)
+        if identity in self._memo:
+            return self._memo[identity]
+        if (identity is not None and identity in self._open) or self._depth >= MAX_DEPTH:
+            raise self.refuse(Rule.BOUNDS, f"the file nests deeper than {MAX_DEPTH} levels, or holds itself", entry)
+        handler = self._handlers.get(state["__loader__"])
+        if handler is None:
+            what = f"the file uses the loader {clip(state['__loader__'])}, with which no model is written"
+            raise self.refuse(Rule.OPCODES, what, entry)
+        self._depth += 1
+        self._open.add(identity)
+        value = handler(self, entry)
+        self._open.discard(identity)
+        self._depth -= 1
+        if identity is not None:
+            self._memo[identity] = value
+        return value
+
+    def add(self, node: Any, entry: Entry) -> Any:
+        """A node of the trace is made here."""
+        node.at = entry.at
+        self.trace.steps.append(node)
+        return node
+
+    def name(self, module: str, name: str, entry: Entry) -> Global:
+        """A name of a module."""
+        for part in (module, name):
+            if len(part) > MAX_NAME or not _NAME.fullmatch(part):
+                raise self.refuse(Rule.NAMES, f"the file names {clip(module)}.{clip(name)}, which is no name", entry)
+        return self.add(Global(module, name), entry)  # type: ignore[no-any-return]  # the node itself
+
+    def call(self, function: Global, arguments: list[Value], entry: Entry, *, new: bool = False) -> Call:
+        """A call of a name, or an instance of it."""
+        held = self.add(Tuple(arguments), entry)
+        return self.add(Call(function, held, new=new), entry)  # type: ignore[no-any-return]  # as above
+
+    def fill(self, target: List | Set | Dict | Call, way: Way, items: list[Value], entry: Entry) -> Value:
+        """What is empty so far gets its items, keys and values in turn; gives it back."""
+        if items:
+            target.items = items
+            self.trace.steps.append(Extend(target, way, 0, len(items), entry.at))
+        return target
+
+    def build(self, target: Call, state: Value, entry: Entry) -> Call:
+        """An object gets its state; gives it back."""
+        target.state, target.has_state = state, True
+        self.trace.steps.append(Build(target, state, entry.at))
+        return target
+
+    def refuse(self, rule: Rule, what: str, entry: Entry, *, name: str | None = None) -> UnsafeArtifact:
+        """The failure of a node that a rule refuses."""
+        return refuse(rule, what, entry.at, name=name)
+
+    def damaged(self, what: str, entry: Entry) -> LoadFailure:
+        """The failure of a node that skops does not write."""
+        return damaged(f"{self.path(entry.at)} of {SCHEMA}: {what}")
+
+    def path(self, at: int) -> str:
+        """The JSON path of a place."""
+        keys: list[str] = []
+        while at >= 0:
+            at, key = self._places[_OUTERMOST - at]
+            keys.append(f"content[{key}]" if isinstance(key, int) else key[:60])
+        return clip(".".join(reversed(keys)))
+
+    def _entry(self, state: Any, parent: int, key: str | int) -> Entry:
+        self._places.append((parent, key))
+        at = _OUTERMOST + 1 - len(self._places)
+        if not isinstance(state, dict):
+            raise damaged(f"{self.path(at)} of {SCHEMA} is no node")
+        loader, module, name = state.get("__loader__"), state.get("__module__"), state.get("__class__")
+        if not isinstance(loader, str) or not isinstance(module, str) or not isinstance(name, str):
+            raise damaged(f"{self.path(at)} of {SCHEMA} is no node")
+        return Entry(state, module, name, at)

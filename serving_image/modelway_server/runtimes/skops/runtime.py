@@ -1,0 +1,67 @@
+"""scikit-learn models saved by skops."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import skops
+
+from modelway_server.errors import UnsafeArtifact
+from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.estimator import runtime_of
+from modelway_server.runtimes.formats import Options
+from modelway_server.runtimes.pickle.load import make
+from modelway_server.runtimes.pickles import rebuild
+from modelway_server.runtimes.skops import arrays, containers, objects
+from modelway_server.runtimes.skops.archive import SCHEMA, opened
+from modelway_server.runtimes.skops.reader import Reader
+from modelway_server.runtimes.trust import Trust, trust
+
+HANDLERS = {**containers.HANDLERS, **objects.HANDLERS, **arrays.HANDLERS}
+"""The loaders of skops that are known."""
+_PLACE = re.compile(r", byte (\d+)\)")
+
+
+def load(path: Path, options: Options) -> Runtime:
+    """The estimator in a file.
+
+    Raises:
+        LoadFailure: the file is no model, or not one that can be served.
+    """
+    trusted, saved = trust(options.trusted_types), dict[str, str]()
+    unpickled = rebuild(path, lambda: read(path, trusted, saved), saved)
+    runtime = runtime_of(unpickled, options.method)
+    runtime.platform = "skops"
+    runtime.description |= {"skops": skops.__version__}
+    return runtime
+
+
+def read(path: Path, trusted: Trust, saved: dict[str, str]) -> Any:
+    """The object in a file.
+
+    Args:
+        path: the file.
+        trusted: names beside those that are listed.
+        saved: gets the versions of libraries that the file names, by package.
+
+    Raises:
+        UnsafeArtifact: a rule refuses the file; nothing that it names was called.
+        InvalidArtifact: it is damaged.
+        Exception: whatever a class of the model raises.
+    """
+    with opened(path, path.name) as archive:
+        reader = Reader(archive, HANDLERS)
+        try:
+            trace = reader.read(archive.schema())
+            if reader.saved_with:
+                saved["sklearn"] = reader.saved_with
+            return make(trace, trusted)
+        except UnsafeArtifact as failure:
+            raise _placed(failure, reader) from None
+
+
+def _placed(failure: UnsafeArtifact, reader: Reader) -> UnsafeArtifact:
+    """The failure with the path in the schema where a pickle has a byte."""
+    message = _PLACE.sub(lambda found: f", {SCHEMA} at {reader.path(int(found[1]))})", failure.message)
+    remedy = failure.remedy.replace("joblib.dump or pickle.dump", "skops.io.dump")
+    return UnsafeArtifact(message, remedy=remedy)
