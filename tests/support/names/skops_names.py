@@ -25,6 +25,8 @@ _USES = {
     "RandomGeneratorNode": NAMED,
 }
 """The nodes whose names count, beside containers of Python."""
+_MADE_BY_FUNCTION = {"sklearn.metrics._dist_metrics", "sklearn.neighbors._ball_tree", "sklearn.neighbors._kd_tree"}
+"""Modules whose instances the reader has made by the module's own `newObj`."""
 
 
 def uses_in_skops(thing: Any) -> Uses:
@@ -35,11 +37,15 @@ def uses_in_skops(thing: Any) -> Uses:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             schema = json.loads(archive.read("schema.json"))
         return {
-            (_USES[node["__loader__"]], f"{node['__module__']}.{node['__class__']}")
+            (_use(node), f"{node['__module__']}.{node['__class__']}")
             for node in _nodes(schema)
             if node["__loader__"] in _USES
         }
     return set()
+
+
+def _use(node: dict[str, Any]) -> str:
+    return NAMED if node["__module__"] in _MADE_BY_FUNCTION else _USES[node["__loader__"]]
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:

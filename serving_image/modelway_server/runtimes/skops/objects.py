@@ -7,11 +7,17 @@ from modelway_server.runtimes.pickle.trace import Call, Dict, Tuple, Value
 from modelway_server.runtimes.skops.reader import Entry, Handler, Reader
 
 _TREE = ("sklearn.tree._tree", "Tree")
+_SEARCH = {"sklearn.metrics._dist_metrics", "sklearn.neighbors._ball_tree", "sklearn.neighbors._kd_tree"}
+"""Modules whose own function makes their instances, in pickles too; native code follows what their states say."""
 _QUANTILE_FOREST = ("quantile_forest._quantile_forest_fast", "QuantileForest")
 
 
 def _object(reader: Reader, entry: Entry) -> Value:
-    made = reader.call(reader.name(entry.module, entry.name, entry), [], entry, new=True)
+    name = reader.name(entry.module, entry.name, entry)
+    if entry.module in _SEARCH:
+        made = reader.call(reader.name(entry.module, "newObj", entry), [name], entry)
+    else:
+        made = reader.call(name, [], entry, new=True)
     content = entry.state.get("content")
     state = None if content is None else reader.child(content, entry.at, "content")
     return made if state is None else reader.build(made, state, entry)
