@@ -18,7 +18,12 @@ from modelway_server.runtimes.pickle.walk import arguments
 
 Check: TypeAlias = Callable[[list[Value], Call], bool]
 
-_FACTORIES = frozenset(f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list", "set", "str", "tuple"))
+_FACTORIES = frozenset(
+    {
+        *(f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list", "set", "str", "tuple")),
+        "collections.OrderedDict",  # of LightGBM's best scores
+    }
+)
 _BASES = {"builtins.object": type(None), "builtins.dict": Dict, "builtins.list": List}
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 _MAX_PATTERN = 10_000
