@@ -14,6 +14,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.interpolate
 import scipy.sparse
 from numpy.testing import assert_equal
 from sklearn.calibration import CalibratedClassifierCV
@@ -236,3 +237,44 @@ def test_a_model_answers_as_it_did_before_it_was_saved(tmp_path: Path, model: An
     for protocol in (0, 2, 5):
         ours = read(pickle.dumps(model, protocol), tmp_path)
         assert_equal(ours.predict_proba(WINE), model.predict_proba(WINE))
+
+
+def broken(part: Any, **attributes: Any) -> bytes:
+    """The pickle of an object, some of its state written over."""
+
+    class Writer(pickle.Pickler):
+        def reducer_override(self, thing: Any) -> Any:
+            if type(thing) is not type(part):
+                return NotImplemented
+            function, arguments, state, *_ = thing.__reduce_ex__(2)
+            return function, arguments, {**state, **attributes}
+
+    file = io.BytesIO()
+    Writer(file).dump(part)
+    return file.getvalue()
+
+
+def test_a_table_whose_codes_lead_out_is_refused(tmp_path: Path) -> None:
+    codes = np.array([0, 9], dtype=np.int8)
+    wrong: Any = pd.Categorical(["x", "y"])
+    wrong._ndarray[:] = codes
+    index = pd.MultiIndex([["a", "b"], [1]], [[0, 1], [0, 0]])
+    far = pd.MultiIndex([["a", "b"], [1]], [[0, 7], [0, 0]], verify_integrity=False)
+    assert len(read(pickle.dumps(index), tmp_path)) == 2
+    for table in (wrong, pd.Series(wrong), far):
+        assert "rule structure" in refused(table, tmp_path)
+
+
+def test_a_generator_whose_place_leads_out_is_refused(tmp_path: Path) -> None:
+    random = np.random.RandomState(0)
+    state: Any = random.get_state(legacy=False)
+    assert read(pickle.dumps(random), tmp_path).randint(10) == np.random.RandomState(0).randint(10)
+    state["state"]["pos"] = 65_535
+    random.set_state(state)
+    assert "rule structure" in refused(random, tmp_path)
+
+
+def test_a_spline_with_too_few_coefficients_is_refused(tmp_path: Path) -> None:
+    spline = scipy.interpolate.BSpline(np.arange(8.0), np.ones(4), 3)
+    assert read(pickle.dumps(spline), tmp_path)(3.5) == pytest.approx(1)
+    assert "rule structure" in refused(broken(spline, _c=np.ones(1)), tmp_path)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from modelway_server.runtimes.pickle.built import check_built
 from modelway_server.runtimes.pickle.dtypes import dtype_of, is_dtype
 from modelway_server.runtimes.pickle.joblib_arrays import is_wrapper
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
@@ -42,6 +43,7 @@ def build(trace: Trace) -> Any:
     """
     for step in trace.steps:
         _STEPS[type(step)](step)
+    check_built(trace.steps)
     root = _of(trace.root)
     check_model(root)
     return root
@@ -114,7 +116,11 @@ def _extend(step: Any) -> None:
     target = step.target.value
     items = _all(step.target.items[step.start : step.stop])
     if step.way is Way.SET:
-        for key, value in zip(items[::2], items[1::2], strict=True):
+        pairs = zip(items[::2], items[1::2], strict=True)
+        if type(target) is dict:
+            target.update(pairs)
+            return
+        for key, value in pairs:
             target[key] = value
     elif step.way is Way.ADD:
         target.update(items)

@@ -84,6 +84,16 @@ def _counted(width: int, convert: Callable[[memoryview], Any]) -> Handler:
     return push
 
 
+def _short_text(machine: "Machine", data: memoryview, position: int) -> int:
+    """Text of up to 255 bytes, which nearly all text of a model is."""
+    start = position + 1
+    stop = start + data[position]
+    if stop > len(data):
+        raise damaged(f"byte {position}: the file ends")
+    machine.stack.append(str(data[start:stop], "utf-8", "surrogatepass"))
+    return stop
+
+
 def _lined(convert: Callable[[bytes], Any], limit: int | None = _LINE) -> Handler:
     """A value on a line of its own."""
 
@@ -155,7 +165,7 @@ CONSTANTS: dict[bytes, Handler] = {
     pickle.BINSTRING: _counted(4, _ascii),
     pickle.SHORT_BINSTRING: _counted(1, _ascii),
     pickle.BINUNICODE: _counted(4, _text),
-    pickle.SHORT_BINUNICODE: _counted(1, _text),
+    pickle.SHORT_BINUNICODE: _short_text,
     pickle.BINUNICODE8: _counted(8, _text),
     pickle.BINBYTES: _counted(4, bytes),
     pickle.SHORT_BINBYTES: _counted(1, bytes),

@@ -1,0 +1,118 @@
+"""Objects of pandas, NumPy and SciPy, held against themselves once they are built and before anybody asks them.
+
+Their compiled code believes codes, placements and positions: one that leads out reads, or writes, memory that is not its own.
+Attributes are read here that only show what an object keeps.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from modelway_server.runtimes.pickle.refusal import Rule, refuse
+from modelway_server.runtimes.pickle.trace import Call, Step
+
+_POSITIONS = {"MT19937": ("pos", 624), "Philox": ("buffer_pos", 4)}
+"""Where generators keep the place in their buffer, and its length."""
+
+
+def check_built(steps: Iterable[Step]) -> None:
+    """Hold every object of a built trace against itself.
+
+    Raises:
+        UnsafeArtifact: its codes, placements or positions lead to what is not there.
+    """
+    for step in steps:
+        if isinstance(step, Call):
+            check = _CHECKS.get(type(step.value).__name__)
+            if check is not None and type(step.value).__module__.partition(".")[0] in {"numpy", "pandas", "scipy"}:
+                _check(check, step)
+
+
+def _check(check: Callable[[Any], bool], step: Call) -> None:
+    try:
+        fits = check(step.value)
+    except Exception as error:
+        raise _refused(step) from error
+    if not fits:
+        raise _refused(step)
+
+
+def _refused(step: Call) -> Exception:
+    kind = type(step.value)
+    return refuse(
+        Rule.STRUCTURE, f"the file holds a {kind.__module__}.{kind.__qualname__} whose parts disagree", step.at
+    )
+
+
+def _within(codes: Any, count: int) -> bool:
+    """Codes of a categorical: -1 where a value is missing."""
+    held = np.asarray(codes)
+    return held.dtype.kind == "i" and (not held.size or (held.min() >= -1 and held.max() < count))
+
+
+def _categorical(value: Any) -> bool:
+    return _within(value.codes, len(value.categories))
+
+
+def _categorical_index(value: Any) -> bool:
+    return _within(value.codes, len(value.categories))
+
+
+def _levels(value: Any) -> bool:
+    sizes = {len(codes) for codes in value.codes}
+    pairs = zip(value.codes, value.levels, strict=True)
+    return len(sizes) == 1 and all(_within(codes, len(level)) for codes, level in pairs)
+
+
+def _blocks(value: Any) -> bool:
+    """Each row of a table's blocks is the place of one column, and all are of one length."""
+    columns, *rows = [len(axis) for axis in value.axes]
+    places = (
+        np.concatenate([np.asarray(block.mgr_locs.as_array) for block in value.blocks])
+        if value.blocks
+        else np.empty(0, int)
+    )
+    if not np.array_equal(np.sort(places), np.arange(columns)):
+        return False
+    return all(_shape(block) == (len(block.mgr_locs), *rows) for block in value.blocks)
+
+
+def _shape(block: Any) -> tuple[int, ...]:
+    """The shape of a block; an array of one dimension stands for one column."""
+    shape = tuple(block.values.shape)
+    return (1, *shape) if len(shape) == 1 else shape
+
+
+def _block(value: Any) -> bool:
+    return len(value.blocks) == 1 and value.blocks[0].values.shape == (len(value.axes[0]),)
+
+
+def _position(value: Any) -> bool:
+    """The next number of a generator is in its buffer."""
+    state = value.state
+    place = _POSITIONS.get(str(state["bit_generator"]))
+    if place is None:
+        return True
+    held = state["state"] if place[0] in state["state"] else state
+    return 0 <= int(held[place[0]]) <= place[1]
+
+
+def _spline(value: Any) -> bool:
+    knots, coefficients, degree = value.t, value.c, value.k
+    whole = isinstance(knots, np.ndarray) and isinstance(coefficients, np.ndarray) and knots.ndim == 1
+    count = len(knots) - degree - 1
+    fits = whole and type(degree) is int and degree >= 0 and count >= degree + 1 and coefficients.shape[0] >= count
+    return bool(fits and knots.dtype == np.float64 and np.isfinite(knots).all() and (np.diff(knots) >= 0).all())
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "BSpline": _spline,
+    "BlockManager": _blocks,
+    "Categorical": _categorical,
+    "CategoricalIndex": _categorical_index,
+    "MT19937": _position,
+    "MultiIndex": _levels,
+    "Philox": _position,
+    "SingleBlockManager": _block,
+}
