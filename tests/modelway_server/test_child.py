@@ -127,7 +127,7 @@ def _texts_of_foreign_exceptions(tree: ast.AST) -> Iterator[int]:
             asked = node.args[:1] if isinstance(node, ast.Call) and ast.unparse(node.func) in {"str", "repr"} else []
             asked = [node.value] if isinstance(node, ast.FormattedValue) else asked
             if any(isinstance(each, ast.Name) and each.id in names for each in asked):
-                yield node.lineno
+                yield getattr(node, "lineno", 0)
 
 
 def test_no_module_that_loads_trusts_the_text_of_an_exception() -> None:
