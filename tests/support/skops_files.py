@@ -143,6 +143,9 @@ def _random(draw: random.Random, names: list[str], files: list[str], depth: int)
     def child() -> Schema:
         return _random(draw, names, files, depth - 1)
 
+    if draw.random() < 0.3:
+        text = constant(draw.choice(["true", "x", "os", "/etc/passwd"]))
+        return node("ConstructorFromReduceNode", draw.choice(STRANGE), content=items(*[text] * draw.randint(0, 2)))
     if depth == 0:
         return constant(draw.choice([None, 0, -1, 2**70, 1.5, "predict", "__class__", "/etc/passwd", True]))
     many = [child() for _ in range(draw.randint(0, 3))]
