@@ -196,6 +196,24 @@ STREAMS = {
     "a long name": (b"c" + b"a" * 100_000 + b"\nsystem\n.", "rule names"),
     "deep marks": (b"(" * 100_000 + b".", "rule bounds"),
     "deep lists": (b"]" * 100_000 + b"a" * 99_999 + b".", "rule bounds"),
+    "an index that is memory": (
+        b"cpandas.core.indexes.base\n_new_Index\n(cnumpy\nndarray\n}X\x05\x00\x00\x00shape(I1\ntstR.",
+        "rule arguments",
+    ),
+    "a generator that calls": (
+        b"cnumpy.random._pickle\n__generator_ctor\n(X\x01\x00\x00\x00xcbuiltins\nlist\ntR.",
+        "rule arguments",
+    ),
+    "a generator of another class": (
+        b"cnumpy.random._pickle\n__bit_generator_ctor\n(cbuiltins\nlist\ntR.",
+        "rule arguments",
+    ),
+    "a search tree of another class": (
+        b"csklearn.neighbors._kd_tree\nnewObj\n(csklearn.linear_model\nRidge\ntR}b.",
+        "rule arguments",
+    ),
+    "a block of a function": (b"cpandas._libs.internals\n_unpickle_block\n(cnumpy\nsum\nI0\nI1\ntR.", "rule arguments"),
+    "items of an estimator": (b"csklearn.linear_model\nRidge\n)\x81(I1\nI2\nu.", "rule state"),
     "a base that is no base": (
         b"ccopyreg\n_reconstructor\n(csklearn.linear_model\nRidge\ncbuiltins\ndict\n}tR.",
         "rule arguments",

@@ -86,6 +86,7 @@ def import_all(listed: list[tuple[str, str]]) -> None:
     """Import what any listed name needs."""
     for codec in ("ascii", "latin_1", "raw_unicode_escape", "unicode_escape", "utf_32_le", "utf_32_be"):
         importlib.import_module(f"encodings.{codec}")  # the reader's own
+    importlib.import_module("sklearn.utils._pprint")  # an error that shows an estimator
     for module, _ in listed:
         with suppress(ImportError):
             importlib.import_module(module)

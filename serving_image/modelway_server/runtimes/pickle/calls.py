@@ -26,6 +26,9 @@ _FACTORIES = frozenset(
 )
 _BASES = {"builtins.object": type(None), "builtins.dict": Dict, "builtins.list": List}
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
+_GENERATOR = "numpy.random._pickle.__bit_generator_ctor"
+_MISSING = frozenset({"pandas.NA", "pandas._libs.missing.NA"})
+_TREES = ("sklearn.neighbors.BallTree", "sklearn.neighbors.KDTree", "sklearn.metrics.DistanceMetric")
 _MAX_PATTERN = 10_000
 _MAX_GROUPS = 100
 _MAX_DIGITS = 4000
@@ -105,22 +108,41 @@ def _plain(items: list[Value], _: Call) -> bool:
     return all(is_plain(item) for item in items)
 
 
-def _cython(items: list[Value], _: Call) -> bool:
-    return len(items) == 3 and isinstance(items[0], Global) and type(items[1]) is int
+def _cython(items: list[Value], call: Call) -> bool:
+    """A class of the package that rebuilds it, a checksum and a state."""
+    if len(items) != 3 or type(items[1]) is not int or not isinstance(items[2], Tuple | None):
+        return False
+    return _is_of(items[0], name_of(call.function).partition("._")[0] + ".")
+
+
+def _is_of(value: Value, *packages: str) -> bool:
+    """Whether a value names something of a package; a foreign class would be made with what a file says."""
+    return isinstance(value, Global) and value.full.startswith(packages)
 
 
 def _new_by_name(items: list[Value], call: Call) -> bool:
-    return len(items) == 1 and isinstance(items[0], Global) and call.has_state
+    return (
+        len(items) == 1 and call.has_state and _is_of(items[0], name_of(call.function).removesuffix("newObj"), *_TREES)
+    )
 
 
 def _index(items: list[Value], _: Call) -> bool:
-    if len(items) != 2 or not isinstance(items[0], Global) or not isinstance(items[1], Dict):
+    if len(items) != 2 or not _is_of(items[0], "pandas.") or not items[0].name.endswith("Index"):
         return False
-    return all(isinstance(key, str) and not key.startswith("_") for key, _ in items[1].pairs())
+    return isinstance(items[1], Dict) and all(
+        isinstance(key, str) and not key.startswith("_") for key, _ in items[1].pairs()
+    )
+
+
+def _bit_generator(items: list[Value], _: Call) -> bool:
+    return len(items) <= 1 and all(isinstance(item, str) or _is_of(item, "numpy.random.") for item in items)
 
 
 def _generator(items: list[Value], _: Call) -> bool:
-    return len(items) <= 2 and all(isinstance(item, str | Call | Global) for item in items)
+    """A generator of bits, or its name, and the function that makes it: NumPy's own."""
+    first, *others = items or [""]
+    known = isinstance(first, str) or (isinstance(first, Call) and name_of(first.function) == _GENERATOR)
+    return known and len(others) <= 1 and all(name_of(other) == _GENERATOR for other in others)
 
 
 def _tree(items: list[Value], call: Call) -> bool:
@@ -133,8 +155,9 @@ def _tree(items: list[Value], call: Call) -> bool:
     )
 
 
-def _anything(_: list[Value], __: Call) -> bool:
-    return True
+def _parts(items: list[Value], _: Call) -> bool:
+    """Arrays, blocks and numbers, no names but that of the missing value."""
+    return not any(isinstance(item, Global) and item.full not in _MISSING for item in items)
 
 
 def _instance(items: list[Value], _: Call) -> bool:
@@ -180,7 +203,7 @@ CHECKS: dict[str, Check] = {
     "numpy.core.numeric._frombuffer": is_from_buffer,
     "numpy.dtype": _dtype,
     "numpy.ma.core._mareconstruct": is_masked,
-    "numpy.random._pickle.__bit_generator_ctor": _generator,
+    "numpy.random._pickle.__bit_generator_ctor": _bit_generator,
     "numpy.random._pickle.__generator_ctor": _generator,
     "numpy.random._pickle.__randomstate_ctor": _generator,
     "pandas.core.indexes.base._new_Index": _index,
@@ -188,14 +211,14 @@ CHECKS: dict[str, Check] = {
     "pandas.core.indexes.interval._new_IntervalIndex": _index,
     "pandas.core.indexes.period._new_PeriodIndex": _index,
     "pandas.core.indexes.timedeltas._new_TimedeltaIndex": _index,
-    "pandas._libs.internals._unpickle_block": _anything,
-    "pandas._libs.sparse.IntIndex": _anything,
-    "pandas.core.internals.managers.BlockManager": _anything,
-    "pandas.PeriodDtype": _anything,
-    "pandas.core.dtypes.dtypes.PeriodDtype": _anything,
-    "pandas.StringDtype": _anything,
-    "pandas.core.arrays.string_.StringDtype": _anything,
-    "pandas.DateOffset": _anything,
+    "pandas._libs.internals._unpickle_block": _parts,
+    "pandas._libs.sparse.IntIndex": _parts,
+    "pandas.core.internals.managers.BlockManager": _parts,
+    "pandas.PeriodDtype": _parts,
+    "pandas.core.dtypes.dtypes.PeriodDtype": _parts,
+    "pandas.StringDtype": _parts,
+    "pandas.core.arrays.string_.StringDtype": _parts,
+    "pandas.DateOffset": _parts,
     "pytz._p": _plain,
     "re._compile": _pattern,
     "sklearn.metrics._dist_metrics.newObj": _new_by_name,

@@ -1,5 +1,6 @@
 """The judgement of a trace by the classes that it names; they are imported, and none of them is instantiated yet."""
 
+from collections import deque
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
@@ -65,6 +66,8 @@ def _check_instance(node: Call, trust: Trust) -> None:
     if made is None or trust.covers(made_by(node)):
         return
     _check_base(node, made)
+    if node.items and not issubclass(made, dict | list | deque):
+        raise Fault(Rule.STATE, f"the file puts items into a {clip(made.__qualname__)}, which is no container")
     _check_setter(node, made)
     for state in _states(node.state):
         _check_attributes(state, made)

@@ -201,6 +201,7 @@ _CHECKS: dict[str, Check] = {
             "init_",
             "named_estimators",
             "named_estimators_",
+            "remainder",
             "regressor",
             "regressor_",
             "steps",

@@ -26,7 +26,7 @@ from modelway_server.runtimes.pickle.trace import (
     Tuple,
     Value,
 )
-from modelway_server.runtimes.pickle.values import is_key, is_zone_method, name_of
+from modelway_server.runtimes.pickle.values import content_of, is_key, is_zone_method, name_of
 from modelway_server.runtimes.pickle.walk import arguments, path_of, prune
 from modelway_server.runtimes.trust import Trust
 
@@ -240,8 +240,9 @@ class _Judge:
         held = [*arguments(node), *(node.state.items if isinstance(node.state, Tuple) else ())]
         dtypes = [dtype_of(item) for item in held if is_dtype(item)]
         for item in held:
-            if isinstance(item, bytes | bytearray) and dtypes:
-                self.text(node, dtypes[0], item)
+            content = content_of(item)
+            if content is not None and dtypes:
+                self.text(node, dtypes[0], content)
 
     def text(self, node: Node, dtype: np.dtype[Any], content: bytes | bytearray | memoryview) -> None:
         """Arrays of text: their words become names of a table's columns and rows."""

@@ -102,6 +102,16 @@ def size_of(value: Value) -> int | None:
     return None
 
 
+def content_of(value: Value) -> bytes | bytearray | None:
+    """The bytes that a value is, as far as a file says them; None where it is none."""
+    if isinstance(value, CONTENT):
+        return value
+    if size_of(value) is None:
+        return None
+    first = next(iter(value.arguments.items), b"")
+    return first.encode("latin-1", "replace") if isinstance(first, str) else content_of(first)
+
+
 def shape_of(value: Value) -> tuple[int, ...] | None:
     """The shape that a tuple of numbers says; None where it says none."""
     if type(value) is int and value >= 0:
