@@ -241,6 +241,19 @@ def test_keys_that_unfold_for_ever_are_refused(tmp_path: Path) -> None:
     assert "rule arguments" in refused(b"\x80\x02}(" + knots + b"Nu.", tmp_path)
 
 
+def test_values_that_unfold_for_ever_are_refused(tmp_path: Path) -> None:
+    wide = b"(" + b"h%c" * 100 + b"t"
+    knots = b")" + b"".join((b"q%c0" % n) + wide % ((n,) * 100) for n in range(6))
+    content = b"\x80\x02coperator\nitemgetter\n" + knots + b"\x85R."
+    assert "rule arguments" in refused(content, tmp_path)
+
+
+def test_bytes_out_of_a_thousand_calls_are_refused(tmp_path: Path) -> None:
+    nested = b"cbuiltins\nbytes\n" * 2000 + b")R" + b"\x85R" * 1999
+    content = b"\x80\x02cdatetime\ndate\n" + nested + b"\x85R."
+    assert "rule arguments" in refused(content, tmp_path)
+
+
 def test_a_built_in_that_reaches_others_is_none_of_the_names(tmp_path: Path) -> None:
     for name in dir(builtins):
         if name in {"eval", "exec", "compile", "open", "getattr", "setattr", "type", "vars", "globals", "map", "input"}:

@@ -242,7 +242,8 @@ class _Judge:
         for item in held:
             content = content_of(item)
             if content is not None and dtypes:
-                self.text(node, dtypes[0], content)
+                told = content.encode("latin-1", "replace") if isinstance(content, str) else content
+                self.text(node, dtypes[0], told)
 
     def text(self, node: Node, dtype: np.dtype[Any], content: bytes | bytearray | memoryview) -> None:
         """Arrays of text: their words become names of a table's columns and rows."""

@@ -31,6 +31,8 @@ _MAKERS = frozenset(
 _OFFSETS = ("pandas._libs.tslibs.offsets.", "pandas.tseries.offsets.")
 _MAX_ITEMS = 100_000
 _MAX_DEPTH = 6
+_MAKE_BYTES = frozenset({"_codecs.encode", "builtins.bytes", "builtins.bytearray"})
+_MAX_CALLS = 3
 CONTENT = (bytes, bytearray)
 
 
@@ -64,13 +66,19 @@ def makes_value(value: Value) -> bool:
     return name in _MAKERS or name.startswith(_OFFSETS)
 
 
-def is_plain(value: Value, depth: int = 0) -> bool:
-    """Whether a value is a constant, or a container or a value that is made of constants alone."""
-    if not isinstance(value, Node) or makes_value(value):
-        return True
-    if depth > _MAX_DEPTH or not isinstance(value, Tuple | List | Dict | FrozenSet):
-        return False
-    return all(is_plain(item, depth + 1) for item in value.items)
+def is_plain(value: Value) -> bool:
+    """Whether a value is a constant, or a small container or a value that is made of constants alone."""
+    waiting, count = [(value, 0)], 0
+    while waiting:
+        item, depth = waiting.pop()
+        count += 1
+        if count > _MAX_ITEMS or depth > _MAX_DEPTH:
+            return False
+        if isinstance(item, Tuple | List | Dict | FrozenSet):
+            waiting += [(each, depth + 1) for each in item.items]
+        elif isinstance(item, Node) and not makes_value(item):
+            return False
+    return True
 
 
 def is_key(value: Value) -> bool:
@@ -90,26 +98,24 @@ def is_key(value: Value) -> bool:
 
 def size_of(value: Value) -> int | None:
     """How many bytes a value is; None where it is no bytes."""
-    if isinstance(value, CONTENT):
-        return len(value)
-    if isinstance(value, Call) and name_of(value.function) in {
-        "_codecs.encode",
-        "builtins.bytes",
-        "builtins.bytearray",
-    }:
-        first = value.arguments.items[:1] if isinstance(value.arguments, Tuple) else []
-        return 0 if not first else len(first[0]) if isinstance(first[0], str | bytes | bytearray) else size_of(first[0])
+    content = content_of(value)
+    return None if content is None else len(content)
+
+
+def content_of(value: Value) -> bytes | bytearray | str | None:
+    """The bytes that a value is, or the Latin-1 text of them as protocols 0 to 2 write it; None where it is neither.
+
+    Bytes come bare, or as `bytes()`, `bytearray(b"...")`, `_codecs.encode("...", "latin1")` or one of them in another.
+    """
+    for _ in range(_MAX_CALLS):
+        if isinstance(value, CONTENT):
+            return value
+        if not isinstance(value, Call) or name_of(value.function) not in _MAKE_BYTES:
+            return None
+        value = next(iter(value.arguments.items), b"") if isinstance(value.arguments, Tuple) else None
+        if isinstance(value, str):
+            return value
     return None
-
-
-def content_of(value: Value) -> bytes | bytearray | None:
-    """The bytes that a value is, as far as a file says them; None where it is none."""
-    if isinstance(value, CONTENT):
-        return value
-    if size_of(value) is None:
-        return None
-    first = next(iter(value.arguments.items), b"")
-    return first.encode("latin-1", "replace") if isinstance(first, str) else content_of(first)
 
 
 def shape_of(value: Value) -> tuple[int, ...] | None:
