@@ -13,7 +13,7 @@
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
 #   make test-frameworks MLflow, PyTorch and TensorFlow models, by the real libraries in environments of their own (7 GB the first time)
 #   make test-versions   what older versions of scikit-learn save is refused or answers as it did there (PYTHONS='old/bin/python ...')
-#   make abuse           ten thousand hostile requests, and slow sockets by the hundred, against the server
+#   make abuse           model files that mean harm, ten thousand hostile requests, and slow sockets by the hundred
 #   make clean           remove all that can be made again
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -88,7 +88,7 @@ fuzz: .venv/ready
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60) --seed 0
 
 abuse: .venv/ready
-	ABUSE_REQUESTS=$(or $(REQUESTS),10000) $(BIN)/pytest tests/modelway_server/test_abuse.py tests/modelway_server/test_slow_sockets.py
+	ABUSE_REQUESTS=$(or $(REQUESTS),10000) $(BIN)/pytest tests/modelway_server/test_hostile_files.py tests/modelway_server/test_abuse.py tests/modelway_server/test_slow_sockets.py
 
 clean:
 	rm -rf .venv dist build models .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
