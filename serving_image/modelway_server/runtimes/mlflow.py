@@ -226,7 +226,10 @@ def _document(path: Path) -> dict[str, Any]:
             f"{path.name}/MLmodel cannot be read: {' '.join(str(error).split())[:200]}",
             remedy="Upload the whole folder as MLflow wrote it.",
         ) from error
-    return {**document, "flavors": {name: each for name, each in told.items() if isinstance(each, dict)}}
+    return {
+        **document,
+        "flavors": {name: each for name, each in told.items() if isinstance(each, dict) and isinstance(name, str)},
+    }
 
 
 def _inside(path: Path, name: Any) -> Path:

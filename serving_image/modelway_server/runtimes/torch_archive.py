@@ -21,6 +21,8 @@ EXPORTED, SCRIPT = "torch.export.load", "torch.jit.load"
 """Names that `trustedTypes` lists for programs that are to be loaded as they are, whatever they hold."""
 MAX_PICKLE, MAX_DOCUMENT, MAX_NESTED = 64 << 20, 256 << 20, 2
 """Bytes of a pickle, which names tensors and holds none; bytes of a document; archives in archives."""
+_OBJECTS: Final = ("custom_obj_", "opaque_obj_")
+"""How the names of objects begin that are pickled as they are."""
 _COMPILED: Final = frozenset({
     ".so", ".a", ".o", ".dll", ".dylib", ".pyd", ".cubin", ".ptx", ".fatbin", ".hsaco", ".spv", ".cpp", ".cu", ".pyc"
 })  # fmt: skip
@@ -151,9 +153,11 @@ class _Judge:
 
     def _member(self, file: IO[bytes], member: zipfile.ZipInfo, place: str) -> None:
         path = PurePosixPath(member.filename)
+        if path.is_absolute() or ".." in path.parts:
+            raise self._refusal(place, "a file that leads out of the archive")
         if path.suffix.lower() in _COMPILED or "aotinductor" in path.parts:
             raise self._refusal(place, "compiled code, which runs as it is")
-        if path.name.startswith("custom_obj_"):
+        if path.name.startswith(_OBJECTS):
             raise self._refusal(place, "a pickled object of a class that is not PyTorch's")
         head = file.read(4)
         if path.suffix == ".pkl":

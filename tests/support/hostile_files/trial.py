@@ -89,8 +89,7 @@ def _tried(folder: Path, path: Path, rows: Any) -> dict[str, Any]:
 
 def _outcome(path: Path, rows: Any) -> dict[str, Any]:
     events: list[str] = []
-    model = os.fspath(path)
-    allowed = (model, *(root for root in {sys.prefix, sys.base_prefix, *sys.path} if root), *_READ)
+    allowed = (f"{path.parent}{os.sep}", *(root for root in {sys.prefix, sys.base_prefix, *sys.path} if root), *_READ)
 
     def watch(event: str, arguments: Sequence[Any]) -> None:
         if event == "open":
