@@ -5,13 +5,16 @@ import io
 import operator
 import pickle
 import warnings
+import zoneinfo
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
+import numpy.random._pickle
 import pandas as pd
 import pytest
 import scipy.interpolate
@@ -24,7 +27,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
-from sklearn.metrics import make_scorer, mean_squared_error
+from sklearn.metrics import _dist_metrics, make_scorer, mean_squared_error
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
@@ -309,3 +312,42 @@ def test_a_spline_with_too_few_coefficients_is_refused(tmp_path: Path) -> None:
     spline = scipy.interpolate.BSpline(np.arange(8.0), np.ones(4), 3)
     assert read(pickle.dumps(spline), tmp_path)(3.5) == pytest.approx(1)
     assert "rule structure" in refused(broken(spline, _c=np.ones(1)), tmp_path)
+
+
+class Rebuilt:
+    """Pickles as a call of a function, and a state."""
+
+    def __init__(self, function: Any, *arguments: Any, state: Any = None) -> None:
+        self._reduced = (function, arguments) if state is None else (function, arguments, state)
+
+    def __reduce__(self) -> Any:
+        return self._reduced
+
+
+BUFFER = {"shape": (1,), "buffer": b"\x01" * 8, "dtype": np.dtype("O")}
+NEW_INDEX: Any = import_module("pandas.core.indexes.base")._new_Index
+NEW_DATES: Any = import_module("pandas.core.indexes.datetimes")._new_DatetimeIndex
+NEW_METRIC: Any = vars(_dist_metrics)["newObj"]
+NEW_GENERATOR: Any = vars(numpy.random._pickle)["__generator_ctor"]
+NEW_BITS: Any = vars(numpy.random._pickle)["__bit_generator_ctor"]
+MISUSED = {
+    "an index of memory": Rebuilt(NEW_INDEX, MEMORY, BUFFER),
+    "dates of memory": Rebuilt(NEW_DATES, MEMORY, BUFFER),
+    "an index of another class": Rebuilt(NEW_INDEX, pd.DataFrame, {"data": 1}),
+    "a metric of another class": Rebuilt(NEW_METRIC, CountVectorizer, state={"input": "filename"}),
+    "bits of another class": Rebuilt(NEW_BITS, pd.DataFrame),
+    "a generator by another class": Rebuilt(NEW_GENERATOR, "Europe/Berlin", zoneinfo.ZoneInfo),
+}
+
+
+@pytest.mark.parametrize("what", MISUSED)
+def test_a_rebuilder_takes_only_classes_of_its_own(tmp_path: Path, what: str) -> None:
+    assert "with other arguments than its library writes" in refused(MISUSED[what], tmp_path)
+
+
+@pytest.mark.parametrize("key", ["strip_accents", "_anything"])
+@pytest.mark.parametrize("called", [zoneinfo.ZoneInfo, pd.DataFrame, partial, MEMORY])
+def test_a_class_that_a_model_may_call_only_converts(tmp_path: Path, key: str, called: Any) -> None:
+    vectorizer = CountVectorizer()
+    setattr(vectorizer, key, called)
+    assert "as data" in refused(vectorizer, tmp_path)

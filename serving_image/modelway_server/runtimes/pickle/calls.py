@@ -32,6 +32,7 @@ _TREES = ("sklearn.neighbors.BallTree", "sklearn.neighbors.KDTree", "sklearn.met
 _MAX_PATTERN = 10_000
 _MAX_GROUPS = 100
 _MAX_DIGITS = 4000
+_FINDER = "numpy.random._pickle.__bit_generator_ctor"
 
 
 def _dtype(_: list[Value], call: Call) -> bool:
@@ -272,6 +273,12 @@ def takes_state(name: str) -> bool:
     """Whether what a listed function gives may get a state."""
     last = name.rpartition(".")[2]
     return name in STATEFUL or last.startswith(_CYTHON) or "offsets." in name
+
+
+def makes_instance(name: str) -> bool:
+    """Whether a function makes an instance of its first argument."""
+    last = name.rpartition(".")[2]
+    return name in MAKES_INSTANCE or last == "newObj" or last.startswith(_CYTHON)
 
 
 def is_well_called(call: Call, name: str) -> bool:

@@ -6,9 +6,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from modelway_server.errors import UnsafeArtifact
-from modelway_server.runtimes.pickle.calls import MAKES_INSTANCE
+from modelway_server.runtimes.pickle.calls import MAKES_INSTANCE, makes_instance
 from modelway_server.runtimes.pickle.held import Fault, check_held, made_by
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
 from modelway_server.runtimes.pickle.trace import Call, Dict, Global, Node, Trace, Tuple, Value
@@ -35,8 +36,9 @@ _SETTING_PACKAGES = ("numpy.", "pandas.")
 """Packages of whose listed classes the same is true."""
 _CONTENTS = {"xgboost.core.Booster": bytes, "lightgbm.basic.Booster": str}
 """Boosters, and what their `handle` is in a file; a number would be taken for an address."""
-_BUFFERS = (np.ndarray, memoryview, bytearray)
-"""Classes that take memory for what it is not when they are called with what a file says."""
+_CALLED = (np.generic, np.dtype, BaseEstimator)
+"""Classes that a model may call with what it holds or is asked: they convert it, or keep it and no more."""
+_CALLED_PACKAGES = frozenset({"builtins", "collections", "datetime", "decimal", "fractions", "uuid"})
 
 
 def judge_classes(trace: Trace, nodes: Iterable[Node], trust: Trust) -> None:
@@ -100,7 +102,7 @@ def _check_setter(node: Call, made: type) -> None:
 def class_of(call: Call) -> type | None:
     """The class of which a call makes an instance; None where it calls a function."""
     function: Any = call.function
-    if isinstance(function, Global) and function.full in MAKES_INSTANCE:
+    if isinstance(function, Global) and makes_instance(function.full):
         function = arguments(call)[0]
     found = getattr(function, "value", None)
     return found if isinstance(found, type) else None
@@ -112,7 +114,7 @@ def _refused(trace: Trace, rule: Rule, what: str, node: Node) -> UnsafeArtifact:
 
 
 def _check_classes(node: Node, trust: Trust) -> None:
-    """Classes that are held as data: none whose call would read memory."""
+    """Classes that are held as data: a model may call any of them, at whatever attribute it keeps it."""
     for child in inside(node):
         if isinstance(child, Global):
             _check_held_class(child, trust)
@@ -120,7 +122,10 @@ def _check_classes(node: Node, trust: Trust) -> None:
 
 def _check_held_class(held: Global, trust: Trust) -> None:
     found = held.value
-    if isinstance(found, type) and issubclass(found, _BUFFERS) and not trust.covers(held.full):
+    if not isinstance(found, type) or trust.covers(held.full):
+        return
+    plain = found.__module__ in _CALLED_PACKAGES and found is not bytearray
+    if not plain and not issubclass(found, _CALLED):
         raise Fault(Rule.FUNCTIONS, f"the file holds the class {clip(held.full)} as data")
 
 
@@ -155,7 +160,7 @@ def _check_attributes(state: Dict, made: type) -> None:
 
 
 def _states(state: Value) -> list[Dict]:
-    if isinstance(state, Tuple) and len(state.items) == 2:
+    if isinstance(state, Tuple):
         return [item for item in state.items if isinstance(item, Dict)]
     return [state] if isinstance(state, Dict) else []
 
