@@ -125,6 +125,7 @@ def test_a_csv_goes_by_order_where_names_are_unknown(table: Table, way: str) -> 
     [
         (b",,a\n0,0,1\n", "several columns have no name"),
         (b"a;b\n1;2\n", "separated by ';'"),
+        (b"a;b\n1,5;2\n", "separated by ';'"),
         (b"a\tb\n1\t2\n", "separated by a tab"),
         ("a\n1\n".encode("utf-16"), "not valid UTF-8"),
     ],

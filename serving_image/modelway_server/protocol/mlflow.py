@@ -109,9 +109,16 @@ def _csv_values(lines: Any, names: list[str]) -> list[str | None]:
         if len(line) != len(names):
             if not line:
                 continue  # an empty line
-            raise MalformedRequest(f"line {lines.line_num} has {len(line)} fields, the header has {len(names)}")
+            separated = "; it is separated by ';', write it with sep=',' and decimal='.'" if _by_semicolons(names) else ""
+            told = f"line {lines.line_num} has {len(line)} fields, the header has {len(names)}{separated}"
+            raise MalformedRequest(told)
         values += line
     return [field or None for field in values]
+
+
+def _by_semicolons(names: list[str]) -> bool:
+    """Whether a header of one field holds several names, as where a comma stands in decimal numbers."""
+    return len(names) == 1 and ";" in names[0]
 
 
 def _split(content: Any) -> tuple[Sequence[Any] | None, Mapping[str, Sequence[Any]] | None]:

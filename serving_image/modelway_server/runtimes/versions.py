@@ -218,9 +218,9 @@ def missing_name(module: str, name: str, saved: Mapping[str, str]) -> LoadFailur
 
 
 def has_name(module: str, name: str) -> bool:
-    """Whether a module of an installed package has a name, as far as its text tells; one that is compiled has any.
+    """Whether a module of an installed package has a name, as far as its text tells, or its bytes where it is compiled.
 
-    It is read, not imported.
+    It is read, not imported. Of a compiled module the bytes tell classes alone; it has any other name.
     """
     first = name.partition(".")[0]
     loaded = sys.modules.get(module)
@@ -230,7 +230,7 @@ def has_name(module: str, name: str) -> bool:
     if spec is None:
         return loaded is not None
     if not spec.origin or not spec.origin.endswith(".py"):
-        return True
+        return not first[:1].isupper() or _is_compiled_in(spec.origin, first)
     names = _names_of(spec.origin)
     return names is None or first in names or _found(f"{module}.{first}") is not None
 
@@ -245,6 +245,16 @@ def _found(module: str) -> ModuleSpec | None:
         if spec is None or (path is None and depth < len(parts)):
             return None
     return spec
+
+
+def _is_compiled_in(origin: str | None, name: str) -> bool:
+    """Whether a compiled module has a text that ends with this name, as the one that names a class does."""
+    if not origin:
+        return True
+    try:
+        return name.encode() + b"\0" in Path(origin).read_bytes()
+    except (OSError, ValueError):
+        return True
 
 
 @lru_cache(maxsize=64)
