@@ -109,7 +109,9 @@ def _csv_values(lines: Any, names: list[str]) -> list[str | None]:
         if len(line) != len(names):
             if not line:
                 continue  # an empty line
-            separated = "; it is separated by ';', write it with sep=',' and decimal='.'" if _by_semicolons(names) else ""
+            separated = (
+                "; it is separated by ';', write it with sep=',' and decimal='.'" if _by_semicolons(names) else ""
+            )
             told = f"line {lines.line_num} has {len(line)} fields, the header has {len(names)}{separated}"
             raise MalformedRequest(told)
         values += line
