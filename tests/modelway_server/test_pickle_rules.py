@@ -351,3 +351,15 @@ def test_a_class_that_a_model_may_call_only_converts(tmp_path: Path, key: str, c
     vectorizer = CountVectorizer()
     setattr(vectorizer, key, called)
     assert "as data" in refused(vectorizer, tmp_path)
+
+
+def test_a_state_that_is_filled_after_it_is_set_is_held_too(tmp_path: Path) -> None:
+    words: dict[str, int] = {}
+    vectorizer = CountVectorizer()
+    vectorizer.vocabulary_ = words
+    output = io.BytesIO()
+    pickler = pickle.Pickler(output, 2)
+    pickler.dump([words, vectorizer])
+    number = next(number for number, held in pickler.memo.copy().values() if held is words)
+    later = b"h" + bytes([number]) + b"X\x01\0\0\0aM\xff\xffs0."
+    assert "leads out of it" in refused(output.getvalue()[:-1] + later, tmp_path)

@@ -10,15 +10,23 @@ import numpy as np
 import pytest
 from scipy import sparse
 from scipy.interpolate import BSpline
-from sklearn.cluster import KMeans
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestRegressor
+from sklearn.cluster import Birch, BisectingKMeans, KMeans
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    IsolationForest,
+    RandomForestRegressor,
+)
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.svm import SVC, NuSVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from modelway_server.errors import UnsafeArtifact
-from modelway_server.runtimes.pickle.structure import check_model, check_state
+from modelway_server.runtimes.pickle.owners import check_model
+from modelway_server.runtimes.pickle.structure import check_state
 from support.estimators import example, names
 from support.models import WINE, WINE_KINDS
 
@@ -111,6 +119,14 @@ def _cut(key: str) -> Callable[[Any], None]:
     return spoil
 
 
+def sparse_svm_state() -> tuple[str, Any]:
+    return state_of(SVC().fit(sparse.csr_matrix(WINE), WINE_KINDS))
+
+
+def cluster_state() -> tuple[str, Any]:
+    return state_of(Birch(n_clusters=None).fit(WINE))
+
+
 SPOILT: dict[str, tuple[Callable[[], tuple[str, Any]], Callable[[Any], None]]] = {
     "a left child beyond the tree": (tree_state, _node("left_child", 10**9)),
     "a right child beyond the tree": (tree_state, _node("right_child", 10**9)),
@@ -144,6 +160,19 @@ SPOILT: dict[str, tuple[Callable[[], tuple[str, Any]], Callable[[Any], None]]] =
     ),
     "a spline without coefficients": (spline_state, _cut("_c")),
     "a spline whose knots go back": (spline_state, _put("_t", 3, -9.0)),
+    "a hash of no columns": (
+        lambda: ("sklearn.FeatureHasher", {"n_features": 4}),
+        lambda state: state.update(n_features=0),
+    ),
+    "norms of other rows": (
+        neighbors_state,
+        lambda state: state.update(effective_metric_params_={"Y_norm_squared": np.zeros(1)}),
+    ),
+    "sparse coefficients that are not there": (
+        sparse_svm_state,
+        lambda state: state.update(_dual_coef_=sparse.csr_matrix(state["_dual_coef_"].shape)),
+    ),
+    "clusters without norms": (cluster_state, _cut("_subcluster_norms")),
     "a word without its column": (text_state, lambda state: state["vocabulary_"].update(words=99)),
     "a word with a negative column": (text_state, lambda state: state["vocabulary_"].update(words=-1)),
 }
@@ -175,6 +204,69 @@ def test_a_tree_that_reads_more_columns_than_its_owner_is_refused() -> None:
     narrow.estimators_ = wide.estimators_
     with pytest.raises(UnsafeArtifact, match="13 columns, and the model takes 2"):
         check_model(narrow)
+
+
+def forest_of_others() -> Any:
+    forest = IsolationForest(n_estimators=2).fit(WINE[:, :2])
+    forest.estimators_ = IsolationForest(n_estimators=2).fit(WINE).estimators_
+    return forest
+
+
+def boosting_of_many() -> Any:
+    model = GradientBoostingRegressor(n_estimators=1, init="zero").fit(WINE, WINE[:, 0])
+    model.estimators_ = np.repeat(model.estimators_, 9, axis=1)
+    return model
+
+
+def encoder_of_one() -> Any:
+    model = OneHotEncoder().fit(WINE[:, :1])
+    model._n_features_outs = [1]
+    return model
+
+
+def histograms_behind(first: Any) -> Any:
+    model = HistGradientBoostingClassifier(max_iter=1).fit(WINE, WINE_KINDS)
+    model._preprocessor = first
+    return model
+
+
+def tree_of_width(width: Any) -> Any:
+    model = DecisionTreeClassifier().fit(WINE, WINE_KINDS)
+    vars(model).pop("n_features_in_")
+    if width is not None:
+        model.n_features_in_ = width
+    return model
+
+
+def bisected() -> Any:
+    model = BisectingKMeans(2).fit(WINE)
+    model._bisecting_tree.left.center = np.zeros(2)
+    return model
+
+
+MISFITS: dict[str, Callable[[], Any]] = {
+    "isolation trees of more columns": forest_of_others,
+    "more trees a step than answers": boosting_of_many,
+    "more categories than columns": encoder_of_one,
+    "histograms behind another transformer": lambda: histograms_behind(FunctionTransformer()),
+    "a tree without a width": lambda: tree_of_width(None),
+    "a tree whose width is no integer": lambda: tree_of_width(13.0),
+    "a centre of fewer columns": bisected,
+}
+
+
+@pytest.mark.parametrize("what", MISFITS)
+def test_a_part_that_its_owner_does_not_fit_is_refused(what: str) -> None:
+    with pytest.raises(UnsafeArtifact, match="rule structure"):
+        check_model(MISFITS[what]())
+
+
+def test_parts_of_rare_and_dropped_categories_agree() -> None:
+    for options in ({"min_frequency": 5}, {"drop": "first"}, {"max_categories": 3, "drop": "first"}, {}):
+        check_model(OneHotEncoder(**options).fit(WINE.round()))
+    check_model(IsolationForest(n_estimators=2, max_features=0.5).fit(WINE))
+    check_model(GradientBoostingClassifier(n_estimators=1).fit(WINE, WINE_KINDS))
+    check_model(HistGradientBoostingClassifier(max_iter=1, categorical_features=[0]).fit(WINE.round(), WINE_KINDS))
 
 
 def test_centres_of_another_width_than_the_rows_are_refused() -> None:

@@ -10,8 +10,9 @@ import numpy as np
 from modelway_server.runtimes.pickle.built import check_built
 from modelway_server.runtimes.pickle.dtypes import dtype_of, is_dtype
 from modelway_server.runtimes.pickle.joblib_arrays import is_wrapper
+from modelway_server.runtimes.pickle.owners import check_model
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
-from modelway_server.runtimes.pickle.structure import check_model, check_state
+from modelway_server.runtimes.pickle.structure import check_state
 from modelway_server.runtimes.pickle.trace import (
     Array,
     Build,
@@ -43,6 +44,9 @@ def build(trace: Trace) -> Any:
     """
     for step in trace.steps:
         _STEPS[type(step)](step)
+    for step in trace.steps:
+        if isinstance(step, Build):
+            _check_filled(step)
     check_built(trace.steps)
     root = _of(trace.root)
     check_model(root)
@@ -144,6 +148,14 @@ def _set_state(step: Any) -> None:
             held[sys.intern(key)] = value
     for key, value in (slots or {}).items():
         _set_slot(target, key, value, step)
+
+
+def _check_filled(step: Build) -> None:
+    """Hold an object against itself once more: what its state holds may be filled after the object has it."""
+    target = step.target.value
+    if hasattr(target, "__dict__"):
+        kind = type(target)
+        check_state(f"{kind.__module__}.{kind.__qualname__}", vars(target))
 
 
 def _set_slot(target: Any, key: str, value: Any, step: Build) -> None:

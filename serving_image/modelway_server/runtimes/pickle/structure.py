@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from modelway_server.errors import UnsafeArtifact
-from modelway_server.runtimes.parts import parts
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
 
 State = Mapping[str, Any]
@@ -41,22 +41,6 @@ def check_state(kind: str, state: Any) -> None:
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"{type(error).__name__}" if not isinstance(error, _Fault) else error.args[0]
         raise _refused(kind, str(what)) from error
-
-
-def check_model(model: Any) -> None:
-    """Hold the parts of a built model against each other: what one reads of a row, its owner makes sure is there.
-
-    Raises:
-        UnsafeArtifact: a part reads more columns than its owner takes.
-    """
-    for part in parts(model):
-        width = getattr(part, "n_features_in_", None)
-        if not isinstance(width, int | np.integer) or not type(part).__module__.startswith("sklearn."):
-            continue
-        for what, found in _widths(part):
-            if found != width:
-                kind = f"{type(part).__module__}.{type(part).__qualname__}"
-                raise _refused(kind, f"{what} has {found} columns, and the model takes {width}")
 
 
 class _Fault(ValueError):
@@ -189,6 +173,7 @@ def _SVM(state: State) -> None:  # noqa: N802  (as the field writes it)
     _hold(dual.shape[1] == count, "dual_coef_ is of another shape")
     classes = state.get("classes_")
     if classes is None:
+        _hold(not issparse(dual) or len(dual.data) == count, "dual_coef_ leaves coefficients out")
         _hold(dual.shape[0] == len(state["_intercept_"]) == 1, "intercept_ is of another length")
         _hold(np.all(np.asarray(state["_n_support"]) == count), "n_support_ has another sum")
         return
@@ -196,6 +181,7 @@ def _SVM(state: State) -> None:  # noqa: N802  (as the field writes it)
     _hold(int(np.sum(state["_n_support"])) == count and len(state["_n_support"]) == many, "n_support_ has another sum")
     _hold(np.all(np.asarray(state["_n_support"]) >= 0), "n_support_ is negative")
     _hold(dual.shape[0] == many - 1, "dual_coef_ is of another shape")
+    _hold(not issparse(dual) or len(dual.data) == (many - 1) * count, "dual_coef_ leaves coefficients out")
     pairs = many * (many - 1) // 2
     _hold(len(state["_intercept_"]) == pairs, "intercept_ is of another length")
     _hold(all(len(state.get(held, ())) in {0, pairs} for held in ("_probA", "_probB")), "probA_ is of another length")
@@ -206,6 +192,8 @@ def _neighbors(state: State) -> None:
     rows = int(state["n_samples_fit_"])
     for held in ("_fit_X", "_y"):
         _hold(state.get(held) is None or np.shape(state[held])[0] == rows, f"{held} has another number of rows")
+    told = {**(state.get("effective_metric_params_") or {}), **(state.get("metric_params") or {})}
+    _hold(not any(key.endswith("_norm_squared") for key in told), "a metric is given the norms of rows")
     tree = state.get("_tree")
     _hold(tree is None or np.shape(tree.data)[0] == rows, "the search tree has another number of rows")
 
@@ -224,6 +212,18 @@ def _vocabulary(state: State) -> None:
         _within(np.fromiter(vocabulary.values(), dtype=np.int64, count=len(vocabulary)), len(vocabulary), "vocabulary_")
 
 
+def _hasher(state: State) -> None:
+    """What gives a term its column by a remainder."""
+    count = state["n_features"]
+    _hold(isinstance(count, int | np.integer) and 0 < count < 2**31, "n_features is no number of columns")
+
+
+def _clusters(state: State) -> None:
+    """`Birch`: the norms of its centres are kept beside them."""
+    if (centers := state.get("subcluster_centers_")) is not None:
+        _hold(np.shape(state["_subcluster_norms"]) == np.shape(centers)[:1], "there is not one norm a centre")
+
+
 _CHECKS: dict[str, Callable[[Any], None]] = {
     "Tree": _tree,
     "TreePredictor": _histogram_tree,
@@ -237,26 +237,10 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
     **{f"{kind}_{form}": check for form in ("matrix", "array") for kind, check in (("bsr", _bsr), ("coo", _coo))},
     **{f"{kind}_{form}": check for form in ("matrix", "array") for kind, check in (("dia", _dia), ("lil", _lil))},
     "BSpline": _spline,
+    "Birch": _clusters,
     "CountVectorizer": _vocabulary,
+    "DictVectorizer": _vocabulary,
+    "FeatureHasher": _hasher,
+    "HashingVectorizer": _hasher,
     "TfidfVectorizer": _vocabulary,
 }
-
-
-def _widths(part: Any) -> list[tuple[str, int]]:
-    """The columns that what a part hands its rows to, unchecked, reads of them."""
-    found: list[tuple[str, int]] = []
-    if (tree := getattr(part, "tree_", None)) is not None and hasattr(tree, "n_features"):
-        found.append(("tree_", int(tree.n_features)))
-        features = tree.feature[tree.children_left != -1]
-        found += [("tree_", int(features.max()) + 1)] if features.size and features.max() >= tree.n_features else []
-    if type(part).__module__ in {"sklearn.ensemble._forest", "sklearn.ensemble._gb"}:
-        found += [("a tree", int(each.n_features_in_)) for each in np.ravel(part.estimators_).tolist()]
-    for row in getattr(part, "_predictors", None) or ():
-        for predictor in row:
-            nodes = predictor.nodes
-            columns = nodes["feature_idx"][nodes["is_leaf"] == 0]
-            if columns.size and columns.max() >= part.n_features_in_:
-                found.append(("a tree", int(columns.max()) + 1))
-    if isinstance(centers := getattr(part, "cluster_centers_", None), np.ndarray) and centers.ndim == 2:
-        found.append(("cluster_centers_", centers.shape[1]))
-    return found

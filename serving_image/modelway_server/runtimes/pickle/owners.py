@@ -1,0 +1,178 @@
+# ruff: noqa: SLF001  (what is looked through is private to scikit-learn)
+"""Parts of a built model, held against their owner: what one reads of a row, the other makes sure is there.
+
+Fitted trees, histograms and encoders are asked without a look at how wide a row is, or how wide its answer may be.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
+from sklearn.preprocessing import OrdinalEncoder
+from sklearn.utils._indexing import _get_column_indices
+
+from modelway_server.errors import LoadFailure, UnsafeArtifact
+from modelway_server.runtimes.parts import parts
+from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
+
+
+def check_model(model: Any) -> None:
+    """Hold the parts of a built model against each other.
+
+    Raises:
+        UnsafeArtifact: a part reads more columns than its owner takes, or writes more than it has.
+    """
+    for part in parts(model):
+        if not type(part).__module__.startswith("sklearn."):
+            continue
+        for check in (_check_widths, _check_sizes):
+            try:
+                check(part)
+            except LoadFailure:
+                raise
+            except AttributeError:  # another version saved it: its methods do not find the attribute either
+                continue
+            except Exception as error:
+                raise _refused(part, f"it cannot be looked through ({type(error).__name__})") from error
+
+
+def _refused(part: Any, what: str) -> UnsafeArtifact:
+    kind = f"{type(part).__module__}.{type(part).__qualname__}"
+    return refuse(Rule.STRUCTURE, f"the file holds a {clip(kind)} whose parts disagree: {clip(what)}")
+
+
+def _check_widths(part: Any) -> None:
+    width = getattr(part, "n_features_in_", None)
+    for what, found in _widths(part):
+        if not isinstance(width, int | np.integer) or isinstance(width, bool):
+            raise _refused(part, f"{what} reads columns, and n_features_in_ is no number of them")
+        if found != width:
+            raise _refused(part, f"{what} has {found} columns, and the model takes {width}")
+
+
+def _check_sizes(part: Any) -> None:
+    for what, holds in _sizes(part):
+        if not holds:
+            raise _refused(part, what)
+
+
+def _widths(part: Any) -> Iterator[tuple[str, int]]:
+    """The columns that what a part hands its rows to, unchecked, reads of them."""
+    if (tree := getattr(part, "tree_", None)) is not None and hasattr(tree, "n_features"):
+        yield "tree_", int(tree.n_features)
+        features = tree.feature[tree.children_left != -1]
+        if features.size and features.max() >= tree.n_features:
+            yield "tree_", int(features.max()) + 1
+    if type(part).__module__ in {"sklearn.ensemble._forest", "sklearn.ensemble._gb"} and hasattr(part, "estimators_"):
+        for each in np.ravel(part.estimators_).tolist():
+            yield "a tree", int(each.tree_.n_features)
+    if predictors := getattr(part, "_predictors", None):
+        yield "a histogram", int(np.size(part._bin_mapper.is_categorical_))
+        for nodes in (predictor.nodes for row in predictors for predictor in row):
+            columns = nodes["feature_idx"][nodes["is_leaf"] == 0]
+            if columns.size and columns.max() >= part.n_features_in_:
+                yield "a tree", int(columns.max()) + 1
+    yield from _centers(part)
+
+
+def _centers(part: Any) -> Iterator[tuple[str, int]]:
+    if isinstance(centers := getattr(part, "cluster_centers_", None), np.ndarray) and centers.ndim == 2:
+        yield "cluster_centers_", centers.shape[1]
+    for node in _bisected(getattr(part, "_bisecting_tree", None)):
+        if (center := getattr(node, "center", None)) is not None:
+            yield "a centre", int(np.shape(center)[-1])
+
+
+def _sizes(part: Any) -> Iterator[tuple[str, bool]]:
+    """What disagrees, and whether it holds."""
+    name = type(part).__name__
+    if name.startswith("GradientBoosting") and hasattr(part, "estimators_"):
+        yield "estimators_ answers more than there is room for", _has_room(part)
+    elif name == "IsolationForest" and hasattr(part, "estimators_"):
+        yield "a tree reads other columns than it is given", _are_subsets(part)
+    elif name.startswith("HistGradientBoosting") and getattr(part, "_predictors", None):
+        yield "a tree takes a number for a category", _are_categories_known(part)
+        yield "_preprocessor gives other columns", _is_as_wide(part)
+    elif name == "OneHotEncoder" and hasattr(part, "categories_"):
+        yield "its columns are not those of its categories", _are_columns_counted(part)
+
+
+def _bisected(root: Any) -> Iterator[Any]:
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            waiting += [getattr(node, "left", None), getattr(node, "right", None)]
+
+
+def _has_room(boosting: Any) -> bool:
+    """Trees add to as many columns as what they begin with has."""
+    answers = boosting.estimators_.shape[1]
+    first = boosting.init_
+    if answers == 1:
+        return True
+    if isinstance(first, str):
+        return bool(boosting.n_trees_per_iteration_ == answers)
+    columns = {np.size(getattr(first, "classes_", ()))}
+    if isinstance(first, DummyClassifier):
+        columns |= {np.size(first.class_prior_), int(first.n_classes_)}
+    return bool(boosting._loss.is_multiclass and columns == {answers})
+
+
+def _are_subsets(forest: Any) -> bool:
+    """The trees of an isolation forest, each on columns of its own, or on all."""
+    width = getattr(forest, "n_features_in_", None)
+    whole = forest._max_features == width
+    pairs = zip(forest.estimators_, forest.estimators_features_, strict=True)
+    return width is not None and all(
+        tree.tree_.n_features == (width if whole else np.size(columns)) for tree, columns in pairs
+    )
+
+
+def _are_categories_known(model: Any) -> bool:
+    known = np.asarray(model._bin_mapper.is_categorical_) != 0
+    nodes = [predictor.nodes for row in model._predictors for predictor in row]
+    return all(
+        known[each["feature_idx"][(each["is_leaf"] == 0) & (each["is_categorical"] != 0)]].all() for each in nodes
+    )
+
+
+def _is_as_wide(model: Any) -> bool:
+    """What its rows go through first: categories to numbers, and the others as they are."""
+    first = getattr(model, "_preprocessor", None)
+    if first is None:
+        return True
+    if type(first) is not ColumnTransformer:
+        return False
+    width = 0
+    for _, step, columns in first.transformers_:
+        if not isinstance(step, str):
+            checks = getattr(getattr(step, "func", None), "func", None)
+            if type(step) is not OrdinalEncoder and getattr(checks, "__name__", "") != "check_array":
+                return False
+        if step != "drop":
+            width += len(_get_column_indices(np.empty((0, model.n_features_in_)), columns))
+    return bool(width == model.n_features_in_)
+
+
+def _are_columns_counted(encoder: Any) -> bool:
+    """Each category, or the group of rare ones that it is in, has a column of the answer."""
+    dropped, grouped = encoder._drop_idx_after_grouping, encoder._infrequent_enabled
+    counts = list(encoder._n_features_outs)
+    try:
+        if counts != encoder._compute_n_features_outs():
+            return False
+        rare = encoder._infrequent_indices if grouped else [None] * len(counts)
+        mappings = encoder._default_to_infrequent_mappings if grouped else rare
+    except AttributeError:
+        return False
+    room = [count + (dropped is not None and dropped[number] is not None) for number, count in enumerate(counts)]
+    return all(
+        (group is None) == (mapping is None) and (mapping is None or (np.min(mapping) >= 0 and np.max(mapping) < most))
+        for group, mapping, most in zip(rare, mappings, room, strict=True)
+    )
