@@ -28,6 +28,7 @@ from sklearn.feature_selection import SelectFromModel
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
 from sklearn.metrics import _dist_metrics, make_scorer, mean_squared_error
+from sklearn.neighbors import KDTree
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
@@ -363,3 +364,7 @@ def test_a_state_that_is_filled_after_it_is_set_is_held_too(tmp_path: Path) -> N
     number = next(number for number, held in pickler.memo.copy().values() if held is words)
     later = b"h" + bytes([number]) + b"X\x01\0\0\0aM\xff\xffs0."
     assert "leads out of it" in refused(output.getvalue()[:-1] + later, tmp_path)
+
+
+def test_a_search_tree_whose_state_is_a_tuple_is_built(tmp_path: Path) -> None:
+    assert read(pickle.dumps(KDTree(np.eye(3))), tmp_path).data.shape == (3, 3)

@@ -153,7 +153,7 @@ def _set_state(step: Any) -> None:
 def _check_filled(step: Build) -> None:
     """Hold an object against itself once more: what its state holds may be filled after the object has it."""
     target = step.target.value
-    if hasattr(target, "__dict__"):
+    if isinstance(_of(step.state), dict) and hasattr(target, "__dict__"):
         kind = type(target)
         check_state(f"{kind.__module__}.{kind.__qualname__}", vars(target))
 
