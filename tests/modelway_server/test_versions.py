@@ -20,11 +20,11 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from modelway_server.errors import LoadFailure, RuntimeVersionMismatch
+from modelway_server.errors import LoadFailure, RuntimeVersionMismatch, UnsafeArtifact
 from modelway_server.runtimes.estimator import load_estimator, runtime_of
 from modelway_server.runtimes.parts import parts
 from modelway_server.runtimes.pickles import Unpickled, rebuild
@@ -34,6 +34,7 @@ from support.models import WINE, WINE_KINDS
 
 OLD = {"sklearn": "1.0.2"}
 BINARY = WINE_KINDS > 0
+VERSION = sklearn.__version__
 
 
 @pytest.mark.parametrize(
@@ -139,6 +140,20 @@ def test_what_an_old_file_lacks_is_a_matter_of_versions(case: str) -> None:
     assert found
     assert {failure.reason for failure in found.values()} == {"RuntimeVersionMismatch"}
     assert all("saved with scikit-learn 1.0.2, served with" in failure.message for failure in found.values())
+
+
+@pytest.mark.parametrize("lost", ["_asarray", "k"])
+@pytest.mark.parametrize(("version", "failure"), [("1.2.2", RuntimeVersionMismatch), (VERSION, UnsafeArtifact)])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
+def test_a_part_that_lacks_what_a_check_reads_is_told(
+    tmp_path: Path, lost: str, version: str, failure: type[LoadFailure]
+) -> None:
+    model = SplineTransformer().fit(WINE)
+    del vars(model.bsplines_[0])[lost]
+    path = tmp_path / "model.pkl"
+    path.write_bytes(pickle.dumps(model).replace(b"\x05" + VERSION.encode(), b"\x05" + version.encode()))
+    with pytest.raises(failure):
+        load_estimator(path, "auto")
 
 
 @pytest.mark.filterwarnings("ignore")

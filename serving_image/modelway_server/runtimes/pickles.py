@@ -18,6 +18,7 @@ from modelway_server.errors import (
     LoadFailure,
     MissingModule,
     OutOfMemory,
+    UnsafeArtifact,
     describe,
     words,
 )
@@ -95,8 +96,8 @@ def rebuild(path: Path, build: Callable[[], Any], saved: Mapping[str, str]) -> U
         warnings.simplefilter("always")
         try:
             content = build()
-        except LoadFailure:
-            raise
+        except LoadFailure as refusal:
+            raise _of_lacking(refusal, {**saved, **_warned_versions(caught)}) or refusal from refusal.__cause__
         except Exception as error:
             raise _failure(error, path, {**saved, **_warned_versions(caught)}) from error
     return Unpickled(content, {**saved, **_warned_versions(caught)})
@@ -110,6 +111,13 @@ def _warned_versions(caught: list[warnings.WarningMessage]) -> dict[str, str]:
 
 def _failure(error: Exception, path: Path, saved: Mapping[str, str]) -> LoadFailure:
     return _of_versions(error, saved) or _of_content(error, path)
+
+
+def _of_lacking(refusal: LoadFailure, saved: Mapping[str, str]) -> LoadFailure | None:
+    """The failure in place of a refusal whose check met an object without what this version of its library gives it."""
+    if isinstance(refusal, UnsafeArtifact) and isinstance(refusal.__cause__, AttributeError | KeyError):
+        return blame_version(saved, f"it cannot be checked ({describe(refusal.__cause__)})")
+    return None
 
 
 def _of_versions(error: Exception, saved: Mapping[str, str]) -> LoadFailure | None:
