@@ -368,3 +368,8 @@ def test_a_state_that_is_filled_after_it_is_set_is_held_too(tmp_path: Path) -> N
 
 def test_a_search_tree_whose_state_is_a_tuple_is_built(tmp_path: Path) -> None:
     assert read(pickle.dumps(KDTree(np.eye(3))), tmp_path).data.shape == (3, 3)
+
+
+def test_a_booster_of_lightgbm_without_a_model_is_refused(tmp_path: Path) -> None:
+    content = b"\x80\x02clightgbm.basic\nBooster\n)\x81}X\x07\0\0\0_handleNsb."
+    assert "no saved booster" in refused(content, tmp_path)

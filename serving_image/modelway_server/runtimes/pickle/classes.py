@@ -142,7 +142,7 @@ def _check_content(state: Dict, made: type) -> None:
         None,
     )
     for key, value in state.pairs() if content else ():
-        if key not in {"handle", "_handle"} or value is None:
+        if key not in {"handle", "_handle"} or (value is None and content is bytes):
             continue
         if not (type(value) is str if content is str else size_of(value) is not None):
             raise Fault(Rule.ARGUMENTS, f"the file sets {key} of a {made.__qualname__} to what is no saved booster")
