@@ -264,3 +264,23 @@ def test_the_ports_of_the_command_line_are_those_of_a_pod() -> None:
 def run_python(*arguments: str) -> "subprocess.CompletedProcess[str]":
     environment: dict[str, Any] = {**os.environ}
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, env=environment)
+
+
+def test_every_key_at_fault_is_named_beside_wrong_values() -> None:
+    scheduling = {
+        "labels": {"team": "Risk & Fraud", "bad key!": "x", "no way!": "x"},
+        "annotations": {"also bad!": "x"},
+    }
+    problems = verdict(manifest(scheduling=scheduling)).problems
+    assert {problem.field for problem in problems} == {
+        "spec.scheduling.labels.team",
+        "spec.scheduling.labels",
+        "spec.scheduling.annotations",
+    }
+    told = " ".join(problem.message for problem in problems)
+    assert all(key in told for key in ("bad key!", "no way!", "also bad!"))
+
+
+def test_the_api_server_names_the_keys_at_fault() -> None:
+    problems = verdict(manifest(scheduling={"labels": {"bad key!": "x"}})).api_server
+    assert [problem.message.partition(":")[0] for problem in problems] == ["[bad key!]"]

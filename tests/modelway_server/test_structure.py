@@ -21,7 +21,7 @@ from sklearn.ensemble import (
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
-from sklearn.svm import SVC, NuSVR, OneClassSVM
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from modelway_server.errors import UnsafeArtifact
@@ -276,5 +276,7 @@ def test_centres_of_another_width_than_the_rows_are_refused() -> None:
         check_model(model)
 
 
-def test_a_regression_machine_agrees_with_itself() -> None:
-    check_state(*state_of(NuSVR().fit(WINE, WINE[:, 0])))
+@pytest.mark.parametrize("kind", [SVR, NuSVR, OneClassSVM, SVC, NuSVC])
+@pytest.mark.parametrize("rows", [WINE, sparse.csr_matrix(WINE)], ids=["dense", "sparse"])
+def test_a_support_vector_machine_agrees_with_itself(kind: Any, rows: Any) -> None:
+    check_state(*state_of(kind().fit(rows, WINE_KINDS)))

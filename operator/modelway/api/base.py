@@ -15,6 +15,7 @@ BROKEN_RULES = "broken_rules"
 
 _USERINFO = re.compile(r"//[^/?#]*@")
 _SHOWN_CHARACTERS = 120
+_FAULTS = "faults"
 _PLACEHOLDER = re.compile(r"\{([A-Za-z.]+)\}")
 
 
@@ -22,7 +23,8 @@ _PLACEHOLDER = re.compile(r"\{([A-Za-z.]+)\}")
 class Rule:
     """What a type alone cannot say, told once for the API server (CEL) and once for Python, with one message for both.
 
-    `{uri}` in the message stands for the value of the field `uri` of the object the rule is about.
+    `{uri}` in the message stands for the value of the field `uri` of the object the rule is about, `{faults}` for what
+    is at fault inside the field.
     """
 
     cel: str
@@ -30,6 +32,8 @@ class Rule:
     message: str
     field: str = ""
     """The field at fault, relative to the object: `uri`; empty when it is the object as a whole."""
+    faults: tuple[str, Callable[[Any], object]] | None = None
+    """What is at fault inside the field, where the message names it: in CEL and in Python."""
 
     def as_validation(self) -> dict[str, str]:
         """One entry of `x-kubernetes-validations`."""
@@ -44,12 +48,16 @@ class Rule:
 
     def explain(self, subject: BaseModel) -> str:
         """The message with the values of an object that broke the rule; a password in an address is left out."""
-        return _PLACEHOLDER.sub(lambda found: _shown(_value_at(subject, found[1])), self.message)
+        return _PLACEHOLDER.sub(lambda found: _shown(self._value(subject, found[1])), self.message)
+
+    def _value(self, subject: BaseModel, path: str) -> object:
+        return self.faults[1](subject) if self.faults and path == _FAULTS else _value_at(subject, path)
 
     def _message_expression(self) -> str:
         """With `format`, whose cost the API server can bound; it cannot bound that of adding up texts."""
         template = _PLACEHOLDER.sub("%s", self.message.replace("%", "%%"))
-        values = ", ".join(f"self.{path}" for path in _PLACEHOLDER.findall(self.message))
+        own = {_FAULTS: self.faults[0]} if self.faults else {}
+        values = ", ".join(own.get(path, f"self.{path}") for path in _PLACEHOLDER.findall(self.message))
         return f"{_cel_string(template)}.format([{values}])"
 
 

@@ -10,12 +10,15 @@ from pydantic_core import PydanticCustomError
 
 from modelway.api.base import Rule
 
+BROKEN_KEY = "broken_key"
+"""The type of the pydantic error of a key that no label may have."""
 LABEL_VALUE_PATTERN = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 LABEL_KEY_LENGTH = 253
 LABEL_KEY_PATTERN = (
     r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
     r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 )
+_LABEL_KEY = re.compile(LABEL_KEY_PATTERN)
 DNS_SUBDOMAIN_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
@@ -86,14 +89,38 @@ def unique(*keys: str) -> AfterValidator:
 
 def well_formed_keys(field: str) -> Rule:
     """The rule that the keys of a map are label keys, which a structural schema cannot say of keys."""
-    pattern = re.compile(LABEL_KEY_PATTERN)
+    well_formed = f"key.size() <= {LABEL_KEY_LENGTH} && key.matches(r'{LABEL_KEY_PATTERN}')"
+
+    def faults(subject: Any) -> list[str]:
+        return [key for key in getattr(subject, to_snake(field)) or () if not is_label_key(key)]
+
     return Rule(
-        cel=f"!has(self.{field}) || self.{field}.all(key, "
-        f"key.size() <= {LABEL_KEY_LENGTH} && key.matches(r'{LABEL_KEY_PATTERN}'))",
-        holds=lambda subject: all(
-            len(key) <= LABEL_KEY_LENGTH and pattern.fullmatch(key) for key in getattr(subject, to_snake(field)) or ()
-        ),
-        message=f"each key of {field} must be letters, digits, '-', '_' and '.', at most 63 of them, with a domain and '/' "
-        "in front where there is one, for example team or example.com/team",
+        cel=f"!has(self.{field}) || self.{field}.all(key, {well_formed})",
+        holds=lambda subject: not faults(subject),
+        message="{faults}: " + key_message(field),
         field=field,
+        faults=(f"self.{field}.filter(key, !({well_formed}))", faults),
     )
+
+
+def is_label_key(key: str) -> bool:
+    """Whether a text may be the key of a label."""
+    return len(key) <= LABEL_KEY_LENGTH and _LABEL_KEY.fullmatch(key) is not None
+
+
+def key_message(field: str) -> str:
+    """What the keys of a map of labels must be."""
+    return (
+        f"each key of {field} must be letters, digits, '-', '_' and '.', at most 63 of them, with a domain and '/' "
+        "in front where there is one, for example team or example.com/team"
+    )
+
+
+def _check_key(key: str) -> str:
+    if not is_label_key(key):
+        raise PydanticCustomError(BROKEN_KEY, "is no key of a label")
+    return key
+
+
+MapKey = Annotated[str, AfterValidator(_check_key)]
+"""A key of a map of labels. Python tells each one at fault, also beside values at fault, which hide rules."""

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 
 from modelway.api.base import BROKEN_RULES
 from modelway.api.fields import (
+    BROKEN_KEY,
     DNS_SUBDOMAIN_PATTERN,
     ENV_NAME_PATTERN,
     IMAGE_PATTERN,
@@ -16,6 +17,7 @@ from modelway.api.fields import (
     LABEL_VALUE_PATTERN,
     TOLERANCE_PATTERN,
     TYPE_NAME_PATTERN,
+    key_message,
 )
 from modelway.errors import Problem
 
@@ -47,6 +49,10 @@ def problems_of(error: ValidationError) -> list[Problem]:
 
 
 def _problems(detail: ErrorDetails) -> Iterator[Problem]:
+    if detail["type"] == BROKEN_KEY:
+        *above, key, _ = detail["loc"]
+        yield Problem(_path(tuple(above)), f"{_shown(key)}: {key_message(str(above[-1]))}")
+        return
     field = _path(detail["loc"])
     if detail["type"] != BROKEN_RULES:
         yield Problem(field, _message(detail))

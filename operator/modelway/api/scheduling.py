@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from modelway.api.base import ApiModel, Rule
-from modelway.api.fields import LabelKey, LabelValue, ObjectName, atomic, keyed, unique, well_formed_keys
+from modelway.api.fields import LabelKey, LabelValue, MapKey, ObjectName, atomic, keyed, unique, well_formed_keys
 
-Labels = Annotated[dict[str, LabelValue], Field(max_length=32)]
+Labels = Annotated[dict[MapKey, LabelValue], Field(max_length=32)]
 AnnotationValue = Annotated[str, Field(max_length=4096)]
-Annotations = Annotated[dict[str, AnnotationValue], Field(max_length=32)]
+Annotations = Annotated[dict[MapKey, AnnotationValue], Field(max_length=32)]
 Weight = Annotated[int, Field(ge=1, le=100)]
 ExpressionValues = Annotated[tuple[LabelValue, ...], atomic(64)]
 

@@ -13,7 +13,7 @@ Scheme = Literal["file", "http", "https", "s3"]
 
 MAX_URI_CHARACTERS = 2048
 MAX_FILE_NAME = 200
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _UNSAFE_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 

@@ -45,6 +45,7 @@ MODELS = (
     _uri("web address names a file", "http://h:8080/m?v=1", "http://h:8080/?v=1", "names a host and one file"),
     _uri("web address names a host", "http://[::1]:80/m", "http:///m", "names a host and one file"),
     _uri("web address has no fragment", "https://h/m", "https://h/m#part", "names a host and one file"),
+    _uri("letters of other scripts", "s3://b/ümlaut.joblib", "s3://b/ümlaut\u2003.joblib", "must hold no space"),
     _uri("bucket name", "s3://mod.els/m", "s3://Models/m", "names a bucket and the key"),
     _uri("key", "s3://models/m", "s3://models/", "names a bucket and the key"),
     _uri("hidden file", "s3://models/.hidden/m", "s3://models/.modelway.json", "must not begin with a dot"),

@@ -175,7 +175,7 @@ def _SVM(state: State) -> None:  # noqa: N802  (as the field writes it)
     if classes is None:
         _hold(not issparse(dual) or len(dual.data) == count, "dual_coef_ leaves coefficients out")
         _hold(dual.shape[0] == len(state["_intercept_"]) == 1, "intercept_ is of another length")
-        _hold(np.all(np.asarray(state["_n_support"]) == count), "n_support_ has another sum")
+        _hold(state["_n_support"][0] == count, "n_support_ has another sum")
         return
     many = len(classes)
     _hold(int(np.sum(state["_n_support"])) == count and len(state["_n_support"]) == many, "n_support_ has another sum")
