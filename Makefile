@@ -13,6 +13,7 @@
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
 #   make test-frameworks MLflow, PyTorch and TensorFlow models, by the real libraries in environments of their own (7 GB the first time)
 #   make test-versions   what older versions of scikit-learn save is refused or answers as it did there (PYTHONS='old/bin/python ...')
+#   make sweep           every estimator on seven scales of data: are the engine's answers its own? (WRITE=1 refreshes docs/estimators.md)
 #   make abuse           model files that mean harm, ten thousand hostile requests, and slow sockets by the hundred
 #   make clean           remove all that can be made again
 
@@ -29,7 +30,7 @@ SPACE := $(subst ,, )
 SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
 
-.PHONY: demo test check generate names lock image e2e bench-operator bench-server fuzz abuse clean test-frameworks test-versions
+.PHONY: demo test check generate names lock image e2e bench-operator bench-server fuzz abuse clean sweep test-frameworks test-versions
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -86,6 +87,9 @@ test-versions: .venv/ready
 
 fuzz: .venv/ready
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60) --seed 0
+
+sweep: .venv/ready
+	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m support.sweep $(if $(WRITE),--write)
 
 abuse: .venv/ready
 	ABUSE_REQUESTS=$(or $(REQUESTS),10000) $(BIN)/pytest tests/modelway_server/test_hostile_files.py tests/modelway_server/test_abuse.py tests/modelway_server/test_slow_sockets.py

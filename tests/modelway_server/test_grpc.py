@@ -236,7 +236,10 @@ def test_two_workers_share_the_port_and_nobody_else_does(launched: Launch) -> No
     for _ in range(10):
         with calling(target) as client:
             assert values_of(client.infer(question({"rows": np.array([[0.0]])}))) is not None
-    assert 'method="grpc_infer",model="model",revision="",version=""} 10.0' in server.probe("/metrics").body
+    assert (
+        'method="grpc_infer",model="model",protocol="grpc",revision="",version=""} 10.0'
+        in server.probe("/metrics").body
+    )
     second = launched(f"--grpc-port={target.rpartition(':')[2]}", model=Told().fit())
     assert second.process.wait(timeout=30) == 3
     assert target.rpartition(":")[2] in second.report["message"]

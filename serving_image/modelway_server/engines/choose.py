@@ -105,6 +105,10 @@ def _prepared(chosen: ModelSettings, directory: Path, path: Path, digest: str, s
     return replace(made, example=choice.example(made.example))
 
 
+class _Void(Exception):
+    """No rows prove anything of an engine, whichever it is."""
+
+
 class _Choice:
     """The choice of one model's engine."""
 
@@ -175,35 +179,48 @@ class _Choice:
         return replace(self._native, reason=f"not {self._against}") if self._against else self._native
 
     def _found(self, given: list[Any]) -> Prepared | None:
-        """The first candidate that gives the model's own answers."""
+        """The first candidate that gives the model's own answers; the model is asked for none before an engine is built."""
         rows: list[Any] = []
         for candidate in _candidates(self._runtime, self._chosen.engine, _size(self._path)):
             try:
-                rows = rows or self._rows(given)
-            except NotCovered as error:
-                self._against = f"a faster one: {words(error)}"[:MAX_REASON]
+                prepared = self._proved(candidate, rows, given)
+            except _Void as error:
+                discard(self._directory)
+                self._against = f"a faster one: {error}"[:MAX_REASON]
                 return None
-            prepared = self._proved(candidate, rows)
             if prepared is not None:
                 return prepared
             discard(self._directory)
         return None
 
-    def _proved(self, candidate: Candidate, rows: list[Any]) -> Prepared | None:
-        """What `serve` must know of an engine that gives the model's own answers; None for one that does not."""
+    def _proved(self, candidate: Candidate, rows: list[Any], given: list[Any]) -> Prepared | None:
+        """What `serve` must know of an engine that gives the model's own answers; None for one that does not.
+
+        Args:
+            candidate: the engine.
+            rows: of the proof, filled by the first engine that can be built.
+            given: rows of the user.
+
+        Raises:
+            _Void: no rows prove anything.
+        """
         tried = True
+        engine: Runtime | None = None
         try:
             with time_limit(self._seconds):
                 prepared = candidate.build(self._native, self._directory)
                 engine = evaluated(prepared, self._path, self._directory, self._chosen.trusted_types)
+                rows += [] if rows else self._rows(given)
                 against = self._difference(engine, rows)
         except NotCovered as error:
             against, tried = words(error), False
         except Exception as error:
+            if engine is not None and not rows:
+                raise  # without rows no engine can be proved
             _LOGGER.info("%s cannot be used", candidate.engine, exc_info=error)
             against = describe(error)
         if against is None:
-            self._engine = engine
+            self._engine = engine or self._engine
             return replace(prepared, reason=f"it gives the model's own answers on {len(rows)} rows ({candidate.how})")
         _LOGGER.info("the engine %s is not taken: %s", candidate.engine, against, extra={"how": candidate.how})
         if tried or not self._tried:  # what was tried says more than what cannot be
@@ -220,7 +237,7 @@ class _Choice:
         """The rows of the proof.
 
         Raises:
-            NotCovered: they prove nothing, or the model takes some of them not.
+            _Void: they prove nothing, or the model takes some of them not.
         """
         rows = [*self._drawn(0), *(named or self._samples())]
         if not self._may_draw():
@@ -230,7 +247,9 @@ class _Choice:
             try:
                 return telling(self._runtime, rows, self._drawn, self._chosen.tolerance)
             except InputError as error:
-                raise NotCovered(f"the model itself refuses some rows ({error.message})") from error
+                raise _Void(f"the model itself refuses some rows ({error.message})") from error
+            except NotCovered as error:
+                raise _Void(words(error)) from error
 
     def _drawn(self, number: int) -> list[Any]:
         """Rows around what the model remembers, others for each number; none where only its own code knows what a row is."""
