@@ -16,7 +16,9 @@ def test_a_library_that_is_not_there_is_named_with_its_extra(name: str, monkeypa
     library = own.libraries[0]
     for module in [library, *(module for module in sys.modules if module.startswith(f"{library}."))]:
         monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.delitem(sys.modules, f"modelway_server.runtimes.{name}", raising=False)
+    loader = f"modelway_server.runtimes.{name}"
+    for module in [module for module in sys.modules if module == loader or module.startswith(f"{loader}.")]:
+        monkeypatch.delitem(sys.modules, module)
     with pytest.raises(MissingModule, match=f"does not hold the package '{library}") as caught:
         own.load  # noqa: B018  (importing is what it does)
     assert f"spec.runtime.image (pip install 'modelway[{name}]')" in caught.value.remedy
