@@ -32,7 +32,6 @@ _TREES = ("sklearn.neighbors.BallTree", "sklearn.neighbors.KDTree", "sklearn.met
 _MAX_PATTERN = 10_000
 _MAX_GROUPS = 100
 _MAX_DIGITS = 4000
-_FINDER = "numpy.random._pickle.__bit_generator_ctor"
 
 
 def _dtype(_: list[Value], call: Call) -> bool:
@@ -204,7 +203,7 @@ CHECKS: dict[str, Check] = {
     "numpy.core.numeric._frombuffer": is_from_buffer,
     "numpy.dtype": _dtype,
     "numpy.ma.core._mareconstruct": is_masked,
-    "numpy.random._pickle.__bit_generator_ctor": _bit_generator,
+    _GENERATOR: _bit_generator,
     "numpy.random._pickle.__generator_ctor": _generator,
     "numpy.random._pickle.__randomstate_ctor": _generator,
     "pandas.core.indexes.base._new_Index": _index,
