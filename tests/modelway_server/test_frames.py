@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelway_server.contract.frames import rows_of_frame, rows_of_records
 from modelway_server.contract.signature import Column, Dates, Form, Input, Signature
@@ -37,6 +39,14 @@ NAMED = Signature(Form.COLUMNS, (Column("a"), Column("b", "BYTES", nullable=True
 def test_text_is_read_as_the_column_says(column: Column | None, texts: list[Any], values: list[Any]) -> None:
     got = read_texts(column, texts)
     assert (got, list(map(type, got))) == (values, list(map(type, values)))
+
+
+@pytest.mark.parametrize("datatype", ["FP64", "FP32", "INT64", "UINT8", "BOOL", "BYTES", None])
+@given(texts=st.lists(st.none() | st.text("0193+-._eE \t\x1c\x1d\x1f\x85\xa0²٣") | st.text(), min_size=1))
+def test_any_text_is_a_value_or_stays_text(datatype: str | None, texts: list[str | None]) -> None:
+    column = None if datatype is None else Column("a", datatype)
+    for text, value in zip(texts, read_texts(column, texts), strict=True):
+        assert value is None or isinstance(value, bool | int | float) or value == text
 
 
 def test_a_model_without_names_goes_by_the_order_where_it_is_meant() -> None:

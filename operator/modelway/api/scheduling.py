@@ -1,5 +1,6 @@
 """Where pods run: a typed part of what Kubernetes offers, without any reference to another namespace."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -89,7 +90,7 @@ class NodeRequirement(ApiModel):
             + _VALUES_FIT_THE_OPERATOR
             + ")",
             holds=lambda it: (
-                (it.values is not None and len(it.values) == 1 and it.values[0].isdigit())
+                (it.values is not None and len(it.values) == 1 and re.fullmatch(r"[0-9]{1,18}", it.values[0]) is not None)
                 if it.operator in {"Gt", "Lt"}
                 else (it.operator in {"In", "NotIn"}) == bool(it.values)
             ),

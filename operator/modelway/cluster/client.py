@@ -208,7 +208,7 @@ def _refusal(asked: str, status: int, retry_after: str | None, raw: bytes) -> Ex
     message = answer.get("message") or raw.decode(errors="replace")[:500]
     causes = [str(cause.get("reason", "")) for cause in (answer.get("details") or {}).get("causes") or ()]
     if status == 429 or (status == 503 and retry_after):
-        seconds = min(float(retry_after), LONGEST_RETRY_AFTER) if retry_after and retry_after.isdigit() else 1.0
+        seconds = min(float(retry_after), LONGEST_RETRY_AFTER) if retry_after and retry_after.isdecimal() else 1.0
         return RetryLater(f"{asked}: the API server is busy", seconds=max(seconds, 0.1))
     if status == 403 and _UNMAPPED in message:
         return RetryLater(

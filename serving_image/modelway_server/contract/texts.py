@@ -1,7 +1,8 @@
 """Values of a CSV, which are all text, as what a column was trained on: as pandas writes them and reads them."""
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -31,8 +32,8 @@ MISSING = frozenset(
 
 Source: `na_values` of `pandas.read_csv`, and the NaT of dates.
 """
-MAX_DIGITS = 300
-"""Of an integer; one that is longer is no number, as no double holds it either."""
+_INTEGER: Final = re.compile(r"[ \t\n\r\f\v]*[+-]?\d{1,300}[ \t\n\r\f\v]*")
+"""An integer as `int` reads it: `str.strip` takes more for white space. A longer one is none that a double holds."""
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -92,7 +93,7 @@ def _number(text: str | None) -> float | str | None:
 
 def _literal(text: str | None) -> float | str | None:
     """A number as Python reads it, an integer of any size as such."""
-    return int(text) if text is not None and _is_integer(text) else _number(text)
+    return int(text) if text is not None and _INTEGER.fullmatch(text) else _number(text)
 
 
 def _integer(text: str | None) -> float | str | bool | None:
@@ -102,12 +103,6 @@ def _integer(text: str | None) -> float | str | bool | None:
 
 def _boolean(text: str | None) -> bool | str | None:
     return None if text is None or _is_missing(text) else _BOOLEANS.get(text.strip().lower(), text)
-
-
-def _is_integer(text: str | None) -> bool:
-    digits = "" if text is None else text.strip()
-    digits = digits[1:] if digits.startswith(("+", "-")) else digits
-    return digits.isdecimal() and len(digits) <= MAX_DIGITS
 
 
 def _is_missing(text: str | None) -> bool:

@@ -34,6 +34,7 @@ _FORMATS = {"v2", "v3", "v4"}
 """Layouts of the text that this library reads."""
 _REMEDY = "Compare its size and checksum with the file that was saved by booster.save_model, and upload it again."
 _HEADER = re.compile(rb"(\w+)=([^\n]*)\n")
+_COUNT = re.compile(r"[0-9]{1,18}")
 
 
 def load(path: Path, options: Options) -> Runtime:
@@ -167,10 +168,10 @@ def _checked(path: Path) -> dict[str, str]:
             f"saved in LightGBM's text layout {version}, served with {lightgbm.__version__}, which reads up to v4",
             remedy="Run a server image with the LightGBM that saved the model, or save it with that of the image.",
         )
-    if not version or end < 0 or not header.get("max_feature_idx", "").isdigit():
+    if not version or end < 0 or not _COUNT.fullmatch(header.get("max_feature_idx", "")):
         raise _damaged(path, "its head or its end is missing")
     sizes = header.get("tree_sizes", "").split()
-    if not all(size.isdigit() for size in sizes) or (start and start + sum(map(int, sizes)) > end):
+    if not all(map(_COUNT.fullmatch, sizes)) or (start and start + sum(map(int, sizes)) > end):
         raise _damaged(path, "its trees are shorter than it says")
     _check_trees(path, content[start:end] if start else b"", list(map(int, sizes)))
     return header
@@ -199,7 +200,7 @@ def _check_trees(path: Path, text: bytes, sizes: list[int]) -> None:
 
 def _is_whole(fields: dict[bytes, bytes]) -> bool:
     leaves = fields.get(b"num_leaves", b"")
-    if not leaves.isdigit() or int(leaves) < 1 or len(fields.get(b"leaf_value", b"").split()) != int(leaves):
+    if not _COUNT.fullmatch(leaves.decode(errors="replace")) or int(leaves) < 1 or len(fields.get(b"leaf_value", b"").split()) != int(leaves):
         return False
     splits = int(leaves) - 1
     children = [

@@ -69,7 +69,7 @@ def _least_squares(state: Mapping[str, Any], _: Version) -> str | None:
 
 
 def _numbers(version: str) -> Version:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal() and len(part) < 10)
 
 
 _CHANGES: Mapping[str, Callable[[Mapping[str, Any], Version], str | None]] = {
