@@ -123,8 +123,8 @@ class Health:
 
 
 @asynccontextmanager
-async def served(health: Health, host: str, port: int) -> AsyncIterator[None]:
-    """Answer on an address while the block runs.
+async def served(health: Health, host: str | None, port: int) -> AsyncIterator[None]:
+    """Answer on an address, or on every one (None), while the block runs.
 
     Raises:
         OSError: the address is taken or not ours.

@@ -113,7 +113,7 @@ def _prepare_container(deployment: ModelDeployment, settings: Settings) -> dict[
             *_trusted(deployment),
             f"--timeout={runtime.limits.startup_timeout_seconds}",
         ],
-        "env": [*_thread_counts(deployment, settings), *map(_variable, runtime.env)],
+        "env": _shared_environment(deployment, settings),
         "volumeMounts": [
             _mount("model", MODEL_DIRECTORY, read_only=True),
             _mount("prepared", PREPARED_DIRECTORY),
@@ -163,7 +163,6 @@ def _serve_arguments(deployment: ModelDeployment, revision: Revision, settings: 
         f"--revision={revision.hash}",
         *([f"--model-version={model.version}"] if model.version is not None else []),
         f"--workers={runtime.workers}",
-        "--host=$(POD_IP)",
         f"--http-port={HTTP_PORT}",
         f"--grpc-port={GRPC_PORT}",
         f"--metrics-port={METRICS_PORT}",
@@ -184,9 +183,14 @@ def _environment(deployment: ModelDeployment, settings: Settings) -> list[dict[s
     return [
         {"name": "POD_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
         {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
-        *_thread_counts(deployment, settings),
-        *map(_variable, deployment.spec.runtime.env),
+        *_shared_environment(deployment, settings),
     ]
+
+
+def _shared_environment(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
+    """What `prepare` and `serve` are both told."""
+    walls = [] if settings.walls == "try" else [{"name": "MODELWAY_WALLS", "value": settings.walls}]
+    return [*walls, *_thread_counts(deployment, settings), *map(_variable, deployment.spec.runtime.env)]
 
 
 def _thread_counts(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:

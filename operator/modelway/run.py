@@ -179,7 +179,7 @@ async def run(settings: Settings, environment: Mapping[str, str], kubeconfig: Pa
 
     Args:
         settings: what the platform decides.
-        environment: where POD_IP, POD_NAME and the way to the API server are looked up.
+        environment: where POD_NAME and the way to the API server are looked up.
         kubeconfig: a kubeconfig that overrides what the environment says.
 
     Raises:
@@ -192,7 +192,7 @@ async def run(settings: Settings, environment: Mapping[str, str], kubeconfig: Pa
     connection, metrics = await connect(kubeconfig, environment), Metrics()
     async with Client(connection, metrics) as client:
         operator = Operator(settings, client, metrics, environment.get("POD_NAME") or "modelway")
-        async with served(operator.health, environment.get("POD_IP") or "127.0.0.1", settings.health_port):
+        async with served(operator.health, _health_host(settings, environment), settings.health_port):
             await _run_until(stop, operator.first_look(patient="KUBERNETES_SERVICE_HOST" in environment))
             if stop.is_set():
                 return
@@ -207,6 +207,11 @@ async def run(settings: Settings, environment: Mapping[str, str], kubeconfig: Pa
                 # The last one on purpose: when it ends, kopf cancels whatever task is younger than itself.
                 watch(connection, settings.watch_namespaces, operator.take_in, operator.ask_for_a_list, started),
             )
+
+
+def _health_host(settings: Settings, environment: Mapping[str, str]) -> str | None:
+    """The address of probes and metrics: every one (None) in a pod, since `kubectl port-forward` asks the loopback there."""
+    return settings.host or (None if "KUBERNETES_SERVICE_HOST" in environment else "127.0.0.1")
 
 
 async def _run_until(stop: asyncio.Event, *parts: Any) -> None:

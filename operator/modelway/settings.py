@@ -44,6 +44,8 @@ class Settings(BaseModel):
     """The port of each model's Service, 1 to 65535."""
     drain_seconds: Annotated[int, Field(ge=0, le=300)] = 15
     """For how many seconds a server that is told to stop keeps serving, so that no client is sent to a closed port; 0 to 300."""
+    walls: Literal["try", "require", "off"] = "try"
+    """What a model server does about the kernel's walls around a model: raise those there are, end where one is missing, or raise none."""
     default_cpu_request: Cpu = "250m"
     """The CPU request of a pod whose spec has none."""
     default_memory_request: Memory = "512Mi"
@@ -60,6 +62,8 @@ class Settings(BaseModel):
     """How often everything is listed anew to find what a watch has missed, 10 to 86400."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe messages that are logged."""
+    host: str = ""
+    """The address of the operator's health and metrics endpoints; when empty every one in a pod, 127.0.0.1 elsewhere."""
     health_port: Port = 8080
     """The port of the operator's health and metrics endpoints, 1 to 65535."""
 

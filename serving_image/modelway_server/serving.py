@@ -8,7 +8,6 @@ import gc
 import logging
 import os
 import signal
-import socket
 import time
 import warnings
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from modelway_server.metrics import Metrics
 from modelway_server.predictor import Limits, Predictor
 from modelway_server.prepare import prepared
 from modelway_server.process.enclosure import Enclosure
+from modelway_server.process.listening import bound, late_ports, reserved
 from modelway_server.process.walls import Walls
 from modelway_server.report import report_failure
 from modelway_server.runtimes.base import Runtime
@@ -67,9 +67,9 @@ def serve(settings: ServeSettings, walls: Walls) -> int:
             *([] if settings.grpc_port is None else [settings.grpc_port]),
             settings.metrics_port,
         ]
-        ports = f"ports {', '.join(map(str, wanted))} of {settings.host}"
+        ports = f"ports {', '.join(map(str, wanted))} of {settings.host or 'this machine'}"
         return _report(PortTaken(f"{ports} cannot be had: {error}"))
-    late = () if sockets.grpc is None else (int(sockets.grpc.getsockname()[1]),)
+    late = () if sockets.grpc is None else late_ports(sockets.grpc)
     enclosure = Enclosure(walls, settings.workers, bind=late, connect=tracing.ports())
     try:
         runtime, max_batch_rows = _loaded(settings, started + settings.startup_timeout, enclosure)
@@ -120,9 +120,9 @@ def bind(settings: ServeSettings) -> Ports:
         OSError: a port is taken, or the address is not this machine's.
     """
     return Ports(
-        http=_bound(settings.host, settings.http_port),
-        grpc=None if settings.grpc_port is None else _reserved(settings.host, settings.grpc_port),
-        metrics=_bound(settings.host, settings.metrics_port),
+        http=bound(settings.host, settings.http_port),
+        grpc=None if settings.grpc_port is None else reserved(settings.host, settings.grpc_port),
+        metrics=bound(settings.host, settings.metrics_port),
     )
 
 
@@ -244,28 +244,6 @@ def _identity(settings: ServeSettings) -> Identity:
         revision=settings.revision,
         digest=record.digest if record else "",
     )
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _reserved(host: str, port: int) -> socket.socket:
-    """A bound socket that keeps a port for others of this user who share it, and never listens itself.
-
-    It is bound without sharing, which fails where anyone else has the port.
-    """
-    sock = _bound(host, port)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    return sock
 
 
 def _end_while_loading(signum: int, _: FrameType | None) -> None:

@@ -1,10 +1,13 @@
 """What `prepare` and `serve` are told by their arguments, each as one frozen value."""
 
 import argparse
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
 
+HOST_VARIABLE = "MODELWAY_HOST"
+"""Environment variable for `--host`, for pods that share a network as those of a laptop do."""
 METHODS = ("predict", "predict_proba", "transform", "decision_function", "score_samples")
 """What `runtime.method` may name; `auto` takes the first that fits the model."""
 ENGINES = ("auto", "onnx", "native")
@@ -56,8 +59,8 @@ class ServeSettings(ModelSettings):
     """The user's own word for the version; empty when there is none."""
     workers: int = 1
     """Processes that share the port and, until they write to it, the model's memory."""
-    host: str = "127.0.0.1"
-    """Address that all ports are bound to: in a pod, the pod's own."""
+    host: str = ""
+    """Address that all ports are bound to; empty for every one, IPv4 and IPv6: `kubectl port-forward` asks the loopback."""
     http_port: int = 8080
     """Port of the inference protocols; 0 takes a free one."""
     grpc_port: int | None = None
@@ -111,7 +114,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--revision", default=default.revision, help="hash of the revision")
     add("--model-version", default=default.model_version, help="your word for the model's version")
     add("--workers", default=default.workers, type=_positive_int, help="processes that predict")
-    add("--host", default=default.host, help="address of all ports")
+    add(
+        "--host",
+        default=os.environ.get(HOST_VARIABLE, default.host),
+        help=f"address of all ports, also by {HOST_VARIABLE}; every address by default",
+    )
     add("--http-port", default=default.http_port, type=_port, help="port of the protocols; 0 takes a free one")
     add("--grpc-port", default=default.grpc_port, type=_port, help="port of gRPC; 0 takes a free one; none by default")
     add(

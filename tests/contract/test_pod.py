@@ -129,7 +129,7 @@ def test_serve_understands_its_arguments() -> None:
         prepared_dir=Path("/mnt/prepared"),
         trusted_types=("churn.A", "churn.b.*"),
         workers=3,
-        host="127.0.0.1",
+        host="",
         http_port=8080,
         grpc_port=8081,
         metrics_port=8082,
@@ -148,6 +148,8 @@ def test_serve_understands_its_arguments() -> None:
 FOR_PREPARING = {"--engine", "--format", "--method", "--tolerance"}
 """What `serve` reads only where it prepares the model by itself."""
 FROM_PREFLIGHT = {"--samples"}
+FROM_THE_MACHINE = {"--host"}
+"""Every address, but for machines whose pods share one network."""
 
 
 @pytest.mark.parametrize(
@@ -155,7 +157,7 @@ FROM_PREFLIGHT = {"--samples"}
     [
         (FETCH, fetch.add_arguments, set()),
         (PREPARE, prepare.add_arguments, FROM_PREFLIGHT),
-        (SERVE, settings.add_arguments, FROM_PREFLIGHT | FOR_PREPARING),
+        (SERVE, settings.add_arguments, FROM_PREFLIGHT | FOR_PREPARING | FROM_THE_MACHINE),
     ],
 )
 def test_nothing_is_left_to_a_default_of_the_server(

@@ -42,7 +42,7 @@ TEMPLATE: dict[str, Any] = {
                 "name": "serve",
                 "args": [
                     "serve",
-                    "--host=$(POD_IP)",
+                    "--place=$(POD_IP)",
                     "--http-port=8080",
                     "--model-dir=/mnt/models",
                     "--x=/mnt/modelsX",
@@ -64,12 +64,16 @@ def test_a_pod_becomes_processes(tmp_path: Path) -> None:
     assert fetch.secrets == ("s3",)
     assert serve.arguments == (
         "serve",
-        "--host=127.0.0.1",
+        "--place=127.0.0.1",
         "--http-port=9000",
         f"--model-dir={tmp_path}/mnt/models",
         "--x=/mnt/modelsX",
     )
-    assert serve.environment == {"POD_IP": "127.0.0.1", "GREETING": "from 127.0.0.1 and $(NOBODY)"}
+    assert serve.environment == {
+        "MODELWAY_HOST": "127.0.0.1",
+        "POD_IP": "127.0.0.1",
+        "GREETING": "from 127.0.0.1 and $(NOBODY)",
+    }
 
 
 def test_a_value_that_only_a_cluster_has_is_named(tmp_path: Path) -> None:

@@ -90,7 +90,6 @@ def test_the_spec_reaches_the_server() -> None:
         "--trusted-types=churn.features.Recency,churn.encoders.*",
         "--max-batch-rows=64",
         "--max-queue=32",
-        "--host=$(POD_IP)",
         "--max-request-bytes=1048576",
         "--request-timeout=5",
         "--startup-timeout=120",
@@ -165,6 +164,15 @@ def test_a_users_thread_count_takes_the_place_of_ours() -> None:
         variable["name"] for variable in serve(runtime={"env": [{"name": "MKL_NUM_THREADS", "value": "7"}]})["env"]
     ]
     assert names == ["POD_IP", "POD_NAME", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]
+
+
+@pytest.mark.parametrize(("walls", "expected"), [("try", []), ("require", ["require"]), ("off", ["off"])])
+def test_the_platforms_walls_reach_what_runs_a_model(walls: str, expected: list[str]) -> None:
+    pod = template(Settings.model_validate({"walls": walls}))["spec"]
+    fetch, prepare = pod["initContainers"]
+    for container in (prepare, pod["containers"][0]):
+        assert [it["value"] for it in container["env"] if it["name"] == "MODELWAY_WALLS"] == expected
+    assert "env" not in fetch
 
 
 def test_no_time_is_cut_short_by_another() -> None:

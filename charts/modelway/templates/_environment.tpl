@@ -8,10 +8,6 @@
   valueFrom:
     fieldRef:
       fieldPath: metadata.namespace
-- name: POD_IP
-  valueFrom:
-    fieldRef:
-      fieldPath: status.podIP
 - name: MODELWAY_SERVER_IMAGE
   value: {{ include "modelway.image" (dict "image" .Values.server.image "version" .Chart.AppVersion) | quote }}
 - name: MODELWAY_IMAGE_PULL_POLICY
@@ -24,6 +20,8 @@
   value: {{ .Values.server.servicePort | quote }}
 - name: MODELWAY_DRAIN_SECONDS
   value: {{ .Values.server.drainSeconds | quote }}
+- name: MODELWAY_WALLS
+  value: {{ .Values.server.walls | quote }}
 - name: MODELWAY_DEFAULT_CPU_REQUEST
   value: {{ .Values.server.resources.requests.cpu | quote }}
 - name: MODELWAY_DEFAULT_MEMORY_REQUEST

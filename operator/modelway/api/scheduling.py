@@ -90,7 +90,11 @@ class NodeRequirement(ApiModel):
             + _VALUES_FIT_THE_OPERATOR
             + ")",
             holds=lambda it: (
-                (it.values is not None and len(it.values) == 1 and re.fullmatch(r"[0-9]{1,18}", it.values[0]) is not None)
+                (
+                    it.values is not None
+                    and len(it.values) == 1
+                    and re.fullmatch(r"[0-9]{1,18}", it.values[0]) is not None
+                )
                 if it.operator in {"Gt", "Lt"}
                 else (it.operator in {"In", "NotIn"}) == bool(it.values)
             ),

@@ -61,7 +61,7 @@ def mounted(path: str, directory: Path, mount_paths: Iterable[str]) -> str:
 def _process(
     container: Mapping[str, Any], directory: Path, fields: Mapping[str, str], overrides: Mapping[str, str]
 ) -> Process:
-    environment = _environment(container, fields)
+    environment = {"MODELWAY_HOST": LOCAL_ADDRESS, **_environment(container, fields)}
     mount_paths = [mount["mountPath"] for mount in container.get("volumeMounts", ())]
     arguments = []
     for argument in container["args"]:

@@ -200,7 +200,11 @@ def _check_trees(path: Path, text: bytes, sizes: list[int]) -> None:
 
 def _is_whole(fields: dict[bytes, bytes]) -> bool:
     leaves = fields.get(b"num_leaves", b"")
-    if not _COUNT.fullmatch(leaves.decode(errors="replace")) or int(leaves) < 1 or len(fields.get(b"leaf_value", b"").split()) != int(leaves):
+    if (
+        not _COUNT.fullmatch(leaves.decode(errors="replace"))
+        or int(leaves) < 1
+        or len(fields.get(b"leaf_value", b"").split()) != int(leaves)
+    ):
         return False
     splits = int(leaves) - 1
     children = [

@@ -20,6 +20,8 @@ from sandbox.processes import MARK
 
 Json = dict[str, Any]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+LISTEN = "MODELWAY_HOST"
+"""Which address our programs listen on, in place of every one: all pods share the one network of this machine."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Runtime:
         known = environment.variables(container, self.view, self.lookup)
         metadata, settings = self.pod["metadata"], self.node.settings
         hostname = (self.pod["spec"].get("hostname") or metadata["name"])[:63].rstrip("-.")
-        base = {"PATH": PATH, "HOME": "/", "HOSTNAME": hostname, **image.environment}
+        base = {"PATH": PATH, "HOME": "/", "HOSTNAME": hostname, LISTEN: self.view.address, **image.environment}
         root = self.folder / container["name"] / "root"
         root.mkdir(parents=True, exist_ok=True)
         return Launch(
