@@ -3,8 +3,9 @@
 import math
 from typing import Any
 
-from modelway.api.quantity import byte_count, canonical_bytes, cores
-from modelway.api.v1alpha1 import EnvVar, ModelDeployment, ResourceAmounts, Resources
+from modelway.api.quantity import canonical_bytes, cores
+from modelway.api.v1alpha1 import EnvVar, ModelDeployment
+from modelway.container_resources import resource_requirements, without_devices
 from modelway.revision import Revision, without_empty
 from modelway.settings import Settings
 
@@ -81,8 +82,10 @@ def _labels(deployment: ModelDeployment, revision: Revision) -> dict[str, str]:
 
 def _fetch_container(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
     model, limits = deployment.spec.model, deployment.spec.runtime.limits
+    common = _container(FETCH, deployment, settings)
     container: dict[str, Any] = {
-        **_container(FETCH, deployment, settings),
+        **common,
+        "resources": without_devices(common["resources"]),
         "args": [
             "fetch",
             f"--uri={_literal(model.uri)}",
@@ -205,21 +208,6 @@ def _thread_counts(deployment: ModelDeployment, settings: Settings) -> list[dict
 def _variable(variable: EnvVar) -> dict[str, Any]:
     """The variable as the API server keeps it: without a value where that is empty."""
     return {"name": variable.name, "value": variable.value} if variable.value else {"name": variable.name}
-
-
-def resource_requirements(resources: Resources | None, settings: Settings) -> dict[str, dict[str, str]]:
-    """What the containers request and may use: the user's amounts, and the platform's for what is left out.
-
-    As everywhere in Kubernetes, a limit alone is the request too, so that a percentage of the request means what the user thinks of. The
-    default memory limit is raised to the user's request.
-    """
-    requests = (resources and resources.requests) or ResourceAmounts()
-    limits = (resources and resources.limits) or ResourceAmounts()
-    memory_limit = limits.memory or max(requests.memory or "0", settings.default_memory_limit, key=byte_count)
-    memory = requests.memory or limits.memory or settings.default_memory_request
-    cpu = requests.cpu or limits.cpu or settings.default_cpu_request
-    limited_cpu = {"cpu": limits.cpu} if limits.cpu is not None else {}
-    return {"requests": {"cpu": cpu, "memory": memory}, "limits": {**limited_cpu, "memory": memory_limit}}
 
 
 def _container(name: str, deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:

@@ -25,7 +25,13 @@ def _filter(pattern: str, cause: str, remedy: str) -> _Filter:
 
 _FILTERS = (
     _filter(
-        r"insufficient (?P<what>[\w./-]+)",
+        r"insufficient (?P<what>[\w.-]+/[\w.-]+)",
+        "with too few free {what}",
+        "ask for fewer in spec.runtime.resources.limits, add nodes that have them, or, where no new pod fits beside those that serve, set "
+        "spec.rollout to {maxSurge: 0, maxUnavailable: 1} (kubectl describe nodes shows what each has and what is taken)",
+    ),
+    _filter(
+        r"insufficient (?P<what>[\w.-]+)(?![\w./-])",
         "with too little free {what}",
         "lower spec.runtime.resources.requests, or add larger nodes",
     ),

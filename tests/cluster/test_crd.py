@@ -1,6 +1,7 @@
 """The definition at a real API server: established, explained, and each rule with a manifest on either side of it."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from support.specs import Object, manifest
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crd")]
+
+KEY_OF_A_MAP = re.compile(r"[.]?\[([a-z-]+)\]")
 
 
 def in_default(changes: Mapping[str, Any]) -> Object:
@@ -31,7 +34,7 @@ def test_accepted(requests: Requests, case: Case) -> None:
 def test_refused_with_the_field_and_the_remedy(requests: Requests, case: Case) -> None:
     refusal = requests.refusal(in_default(case.refused))
     assert case.message in refusal
-    assert case.field in refusal or case.field == "metadata.name"
+    assert case.field in KEY_OF_A_MAP.sub(r".\1", refusal) or case.field == "metadata.name"
 
 
 def test_definition_is_established_and_structural(cluster_kubectl: Kubectl, crd: str) -> None:

@@ -39,6 +39,10 @@ CASES = {
         Reason.IMAGE_PULL_DENIED, (f"Image {PRIVATE}:1", "401 Unauthorized", "server.imagePullSecrets")
     ),
     "no-room": Case(Reason.UNSCHEDULABLE, ("with too little free cpu", "Insufficient cpu", "resources.requests")),
+    "no-device": Case(
+        Reason.UNSCHEDULABLE,
+        ("1 with too few free example.com/gpu", "Insufficient example.com/gpu", "resources.limits"),
+    ),
     "no-label": Case(Reason.UNSCHEDULABLE, ("without the labels", "spec.scheduling.nodeSelector")),
     "tainted": Case(
         Reason.UNSCHEDULABLE, ("1 with a taint that the pod does not tolerate", "spec.scheduling.tolerations")
@@ -81,6 +85,7 @@ def _applied(store: ModelStore) -> dict[str, Callable[[Deployed], object]]:
         "image-missing": lambda one: apply_pinned(one, "modelway/nowhere:1", model={"uri": uri}),
         "image-denied": lambda one: apply_pinned(one, f"{PRIVATE}:1", model={"uri": uri}),
         "no-room": lambda one: one.apply(runtime={"resources": {"requests": {"cpu": "900"}}}),
+        "no-device": lambda one: one.apply(runtime={"resources": {"limits": {"example.com/gpu": 3}}}),
         "no-label": lambda one: one.apply(scheduling={"nodeSelector": {"example.com/room": "none"}}),
         "tainted": lambda one: one.apply(scheduling={"nodeSelector": {"example.com/room": ROOM}}),
         "no-secret": lambda one: one.apply(model={"uri": uri, **_secret("absent")}, runtime=small),

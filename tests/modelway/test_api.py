@@ -94,8 +94,17 @@ def test_every_field_is_read_back_as_it_was_written() -> None:
     parsed = ModelDeployment.parse({**manifest(), "spec": spec}).spec
     written = parsed.model_dump(mode="json", by_alias=True, exclude_unset=True)
     spec["runtime"]["resources"] = {
-        "requests": {"cpu": "1500m", "memory": "1Gi"},
-        "limits": {"cpu": "4", "memory": "1536Mi"},
+        "requests": {"cpu": "1500m", "memory": "1Gi", "ephemeral-storage": "2Gi"},
+        "limits": {"cpu": "4", "memory": "1536Mi", "nvidia.com/gpu": "1"},
     }
     spec["runtime"]["tolerance"] = "1e-3"
     assert written == spec
+
+
+@pytest.mark.parametrize(
+    ("request_", "limit"), [("3000m", "2.0"), (3, "2"), ("1500m", 1), ("0.75", "500m"), ("002", "1.5")]
+)
+def test_a_message_quotes_amounts_as_they_were_written(request_: object, limit: object) -> None:
+    amounts = {"requests": {"cpu": request_}, "limits": {"cpu": limit}}
+    (problem,) = problems(manifest(runtime={"resources": amounts}))
+    assert f"requests.cpu is {request_} and limits.cpu is {limit}:" in problem.message

@@ -55,6 +55,18 @@ def test_a_rollout_never_takes_a_pod_away_first() -> None:
     assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
 
+@pytest.mark.parametrize(
+    ("rollout", "pace"),
+    [
+        ({"maxSurge": "25%"}, {"maxUnavailable": 0, "maxSurge": "25%"}),
+        ({"maxSurge": 0, "maxUnavailable": "50%"}, {"maxUnavailable": "50%", "maxSurge": 0}),
+        ({"maxUnavailable": "2"}, {"maxUnavailable": 2, "maxSurge": 1}),
+    ],
+)
+def test_a_rollout_keeps_the_pace_of_the_spec(rollout: Object, pace: Object) -> None:
+    assert made(manifest(rollout=rollout))["Deployment"]["spec"]["strategy"]["rollingUpdate"] == pace
+
+
 def test_a_rollout_is_given_the_time_its_own_limits_allow() -> None:
     slow = manifest(runtime={"limits": {"fetchTimeoutSeconds": 3600, "startupTimeoutSeconds": 3600}})
     assert made(slow)["Deployment"]["spec"]["progressDeadlineSeconds"] > 7200

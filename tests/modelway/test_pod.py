@@ -135,10 +135,39 @@ def test_default_resources_have_a_memory_limit_and_no_cpu_limit() -> None:
             {"cpu": "2", "memory": "1Gi"},
         ),
         ({"requests": {"cpu": 2}}, {"cpu": "2", "memory": "512Mi"}, {"memory": "1Gi"}),
+        (
+            {"limits": {"ephemeral-storage": "4096Mi"}},
+            {"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "4Gi"},
+            {"memory": "1Gi", "ephemeral-storage": "4Gi"},
+        ),
+        (
+            {"requests": {"ephemeral-storage": "2Gi"}},
+            {"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "2Gi"},
+            {"memory": "1Gi"},
+        ),
+        (
+            {"limits": {"nvidia.com/gpu": 1}},
+            {"cpu": "250m", "memory": "512Mi", "nvidia.com/gpu": "1"},
+            {"memory": "1Gi", "nvidia.com/gpu": "1"},
+        ),
+        (
+            {"requests": {"nvidia.com/gpu": "2"}},
+            {"cpu": "250m", "memory": "512Mi", "nvidia.com/gpu": "2"},
+            {"memory": "1Gi", "nvidia.com/gpu": "2"},
+        ),
     ],
 )
 def test_defaults_yield_to_what_is_given(given_amounts: Object, requests: Object, limits: Object) -> None:
     assert resources(**given_amounts) == {"requests": requests, "limits": limits}
+
+
+def test_a_gpu_is_given_to_what_runs_the_model_alone() -> None:
+    spec = {"runtime": {"resources": {"limits": {"nvidia.com/gpu": 1, "memory": "2Gi"}}}}
+    has_gpu = [
+        "nvidia.com/gpu" in one["resources"]["limits"] for one in (fetch(**spec), prepare(**spec), serve(**spec))
+    ]
+    assert has_gpu == [False, True, True]
+    assert fetch(**spec)["resources"]["limits"] == {"memory": "2Gi"}
 
 
 @pytest.mark.parametrize(

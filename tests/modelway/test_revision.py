@@ -21,6 +21,10 @@ def first_fields() -> dict[str, Any]:
         del spec["runtime"][name]
     for name in ("maxQueue", "maxConnections"):
         del spec["runtime"]["limits"][name]
+    del (
+        spec["runtime"]["resources"]["requests"]["ephemeral-storage"],
+        spec["runtime"]["resources"]["limits"]["nvidia.com/gpu"],
+    )
     return spec
 
 
@@ -31,7 +35,7 @@ def first_fields() -> dict[str, Any]:
         ({"model": {"version": "v2"}}, "fgr6kh7rhj"),
         ({"runtime": {"method": "transform", "env": [{"name": "A", "value": ""}]}}, "h8z4lrsmjh"),
         (first_fields(), "sx46plj4hs"),
-        (every_field(), "hmprrb9wsc"),
+        (every_field(), "6hwmsbd8lx"),
     ],
     ids=["smallest", "version", "runtime", "every field at first", "every field"],
 )
@@ -50,6 +54,7 @@ def test_golden_hash(spec: dict[str, Any], golden: str) -> None:
         {"model": {"trustedTypes": []}},
         {"scheduling": {"labels": {}, "tolerations": []}},
         {"scaling": {"replicas": 5}},
+        {"rollout": {"maxSurge": 2}},
         {"suspend": True},
     ],
 )
@@ -71,6 +76,7 @@ def test_spellings_of_one_amount_make_one_revision(one: dict[str, Any], other: d
         {"model": {"uri": "s3://models/fraud/other.joblib"}},
         {"model": {"version": "v2"}},
         {"runtime": {"workers": 2}},
+        {"runtime": {"resources": {"limits": {"nvidia.com/gpu": 1}}}},
         {"runtime": {"image": "risk/server:7"}},
         {"runtime": {"tolerance": "1e-4"}},
         {"model": {"trustedTypes": ["churn.Recency"]}},

@@ -9,7 +9,11 @@ from modelway.unschedulable import explained
     ("words", "says"),
     [
         ("1 Insufficient cpu", ["1 with too little free cpu", "Lower spec.runtime.resources.requests"]),
-        ("2 Insufficient nvidia.com/gpu", ["2 with too little free nvidia.com/gpu"]),
+        (
+            "1 Insufficient ephemeral-storage",
+            ["1 with too little free ephemeral-storage", "Lower spec.runtime.resources"],
+        ),
+        ("2 Insufficient nvidia.com/gpu", ["2 with too few free nvidia.com/gpu", "Ask for fewer in", "maxSurge: 0"]),
         ("1 Too many pods", ["1 full of pods", "Add nodes"]),
         (
             "1 node(s) didn't match Pod's node affinity/selector",

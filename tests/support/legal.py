@@ -36,7 +36,13 @@ def _resources(draw: st.DrawFn) -> Object:
     cpu = draw(_amounts(st.lists(st.integers(1, 64000), min_size=2, max_size=2), "m"))
     unit = draw(st.sampled_from(["", "Ki", "Mi", "k", "M"]))
     memory = draw(_amounts(st.lists(st.integers(1, 1 << 20), min_size=2, max_size=2), unit))
-    sides = {side: {"cpu": cpu[i], "memory": memory[i]} for i, side in enumerate(("requests", "limits"))}
+    gpus = draw(st.integers(1, 8))
+    sides: dict[str, Object] = {
+        side: {"cpu": cpu[i], "memory": memory[i]} for i, side in enumerate(("requests", "limits"))
+    }
+    disk = draw(_amounts(st.lists(st.integers(1, 1 << 20), min_size=2, max_size=2), "Mi"))
+    for i, side in enumerate(sides.values()):
+        side |= {"ephemeral-storage": disk[i], "nvidia.com/gpu": gpus}
     chosen = draw(st.sets(st.sampled_from([(side, name) for side in sides for name in sides[side]])))
     return {side: {name: sides[side][name] for where, name in chosen if where == side} for side in sides}
 
@@ -130,6 +136,7 @@ def manifests() -> st.SearchStrategy[Object]:
         optional={
             "runtime": _runtime(),
             "scaling": _scaling(),
+            "rollout": _some(maxSurge=st.sampled_from([1, "2", "25%"]), maxUnavailable=st.sampled_from([0, 1, "50%"])),
             "scheduling": _scheduling(),
             "suspend": st.booleans(),
         },

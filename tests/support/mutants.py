@@ -44,6 +44,11 @@ JUNK: tuple[Any, ...] = (
     {"x": "y"},
     {"replicas": 1, "max": 2},
     {"min": 5, "max": 2},
+    {"maxSurge": 0},
+    {"maxSurge": "0%", "maxUnavailable": "0%"},
+    {"nvidia.com/gpu": 1},
+    {"requests": {"nvidia.com/gpu": 1}, "limits": {"nvidia.com/gpu": "2"}},
+    {"requests": {"ephemeral-storage": "1024Mi"}, "limits": {"ephemeral-storage": 1}},
     {"requests": {"cpu": "2", "memory": "2Gi"}, "limits": {"cpu": "1500m", "memory": 1000000000}},
 )
 KEYS = (
@@ -52,6 +57,8 @@ KEYS = (
     "replicas",
     "min",
     "cpu",
+    "ephemeral-storage",
+    "nvidia.com/gpu",
     "labels",
     "annotations",
     "generateName",

@@ -55,7 +55,7 @@ def _fields(schema: Schema, prefix: str = "") -> Iterator[tuple[str, Schema]]:
 
 def _type(field: Schema) -> str:
     if field.get("x-kubernetes-int-or-string"):
-        return "quantity"
+        return "text or whole number"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     low, high = field.get("minimum"), field.get("maximum")

@@ -52,8 +52,8 @@ def every_field() -> Object:
                 "maxConnections": 100,
             },
             "resources": {
-                "requests": {"cpu": "1500m", "memory": "1024Mi"},
-                "limits": {"cpu": 4, "memory": "1.5Gi"},
+                "requests": {"cpu": "1500m", "memory": "1024Mi", "ephemeral-storage": "2048Mi"},
+                "limits": {"cpu": 4, "memory": "1.5Gi", "nvidia.com/gpu": 1},
             },
             "env": [{"name": "MKL_NUM_THREADS", "value": "3"}, {"name": "EMPTY", "value": ""}],
         },
@@ -64,6 +64,7 @@ def every_field() -> Object:
             "memory": 90,
             "behavior": {"scaleUp": rules, "scaleDown": {"stabilizationWindowSeconds": 0}},
         },
+        "rollout": {"maxSurge": "25%", "maxUnavailable": 1},
         "scheduling": _every_placement(),
         "suspend": False,
     }

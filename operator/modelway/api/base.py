@@ -16,7 +16,25 @@ BROKEN_RULES = "broken_rules"
 _USERINFO = re.compile(r"//[^/?#]*@")
 _SHOWN_CHARACTERS = 120
 _FAULTS = "faults"
-_PLACEHOLDER = re.compile(r"\{([A-Za-z.]+)\}")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z.-]+)\}")
+
+
+class CanonicalText(str):
+    """A text in the one spelling that is kept, which remembers the spelling that the user chose: messages quote that one.
+
+    Args:
+        kept: in canonical form.
+        written: as it was given.
+    """
+
+    __slots__ = ("written",)
+    written: str
+
+    def __new__(cls, kept: str, written: str) -> Self:
+        """The text `kept`."""
+        text = super().__new__(cls, kept)
+        text.written = written
+        return text
 
 
 @dataclass(frozen=True)
@@ -43,7 +61,7 @@ class Rule:
         else:
             validation["message"] = self.message
         if self.field and not self.field.startswith("metadata"):  # of metadata, the API server takes no field path
-            validation["fieldPath"] = f".{self.field}"
+            validation["fieldPath"] = _in_cel("", self.field)
         return validation
 
     def explain(self, subject: BaseModel) -> str:
@@ -57,7 +75,7 @@ class Rule:
         """With `format`, whose cost the API server can bound; it cannot bound that of adding up texts."""
         template = _PLACEHOLDER.sub("%s", self.message.replace("%", "%%"))
         own = {_FAULTS: self.faults[0]} if self.faults else {}
-        values = ", ".join(own.get(path, f"self.{path}") for path in _PLACEHOLDER.findall(self.message))
+        values = ", ".join(own.get(path) or _in_cel("self", path) for path in _PLACEHOLDER.findall(self.message))
         return f"{_cel_string(template)}.format([{values}])"
 
 
@@ -92,8 +110,14 @@ def matches(field: str, pattern: str) -> str:
     return f"self.{field}.matches(r'{pattern}')"
 
 
+def _in_cel(subject: str, path: str) -> str:
+    """A path below a subject; a name that is no identifier is the key of a map."""
+    names = (f".{name}" if name.isidentifier() else f"['{name}']" for name in path.split("."))
+    return subject + "".join(names)
+
+
 def _shown(value: object) -> str:
-    text = _USERINFO.sub("//...@", str(value))
+    text = _USERINFO.sub("//...@", value.written if isinstance(value, CanonicalText) else str(value))
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
 
 

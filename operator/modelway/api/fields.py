@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic.alias_generators import to_snake
 from pydantic_core import PydanticCustomError
 
-from modelway.api.base import Rule
+from modelway.api.base import CanonicalText, Rule
 
 BROKEN_KEY = "broken_key"
 """The type of the pydantic error of a key that no label may have."""
@@ -45,7 +45,7 @@ TOLERANCE_PATTERN = r"^([1-9][0-9]*([.][0-9]+)?|0[.]0*[1-9][0-9]*)(e-[1-9][0-9]?
 
 def _canonical(decimal: str) -> str:
     """One spelling for each number: 0.00001 is 1e-5."""
-    return f"{Decimal(decimal).normalize():e}".replace("e+0", "")
+    return CanonicalText(f"{Decimal(decimal).normalize():e}".replace("e+0", ""), decimal)
 
 
 Tolerance = Annotated[

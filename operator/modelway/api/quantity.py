@@ -1,4 +1,4 @@
-"""Amounts of CPU and memory: read in every spelling a user may choose, kept in the one the API server keeps.
+"""Amounts of CPU, memory and devices: read in every spelling a user may choose, kept in the one the API server keeps.
 
 The canonical form is that of the Kubernetes API (resource.Quantity): no fraction, the largest suffix that leaves a whole number.
 Two spellings of one amount become the same text, so they make the same revision and the same pod.
@@ -6,15 +6,19 @@ Two spellings of one amount become the same text, so they make the same revision
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
+
+from modelway.api.base import CanonicalText
 
 CPU_PATTERN = r"^([0-9]{1,3}([.][0-9]{1,3})?|[0-9]{1,6}m)$"
 MEMORY_PATTERN = r"^[0-9]{1,14}([.][0-9]{1,3})?(Ki|Mi|Gi|Ti|k|M|G|T)?$"
+COUNT_PATTERN = r"^[1-9][0-9]{0,8}$"
 MOST_MEMORY = "64Ti"
 
 _BINARY = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}
@@ -59,7 +63,7 @@ def _with_largest_suffix(count: int, suffixes: dict[str, int]) -> str:
 
 
 @dataclass(frozen=True)
-class _Kind:
+class Kind:
     """A kind of amount, judged alike by Python and by the API server."""
 
     noun: str
@@ -69,13 +73,20 @@ class _Kind:
 
     @property
     def unreadable(self) -> str:
+        """What is said of a text that is no such amount."""
         return f"is no amount of {self.noun}: write {self.forms}"
 
     @property
     def nothing(self) -> str:
+        """What is said of zero."""
         return f"must be more than nothing, for example {self.example}"
 
     def text_of(self, value: object) -> str:
+        """The value as text.
+
+        Raises:
+            PydanticCustomError: it is no such amount, or zero.
+        """
         if isinstance(value, float):
             raise PydanticCustomError("quantity", f'{self.unreadable}; here, put it in quotes: "{value}"')
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -85,39 +96,33 @@ class _Kind:
             raise PydanticCustomError("quantity", self.nothing)
         return text
 
-    def schema(self, *more: dict[str, str]) -> WithJsonSchema:
-        is_positive = "!isQuantity(string(self)) || quantity(string(self)).isGreaterThan(quantity('0'))"
-        rules = [
-            {"rule": f"string(self).matches(r'{self.pattern}')", "message": self.unreadable},
-            {"rule": is_positive, "message": self.nothing},
-            *more,
-        ]
-        return WithJsonSchema({"x-kubernetes-int-or-string": True, "maxLength": 24, "x-kubernetes-validations": rules})
+
+CPU = Kind("CPU", CPU_PATTERN, 'cores such as "2" or "0.5", or thousandths of a core such as 500m', "500m")
+MEMORY = Kind("memory", MEMORY_PATTERN, "bytes with a suffix, such as 512Mi or 2Gi", "512Mi")
+STORAGE = Kind("storage", MEMORY_PATTERN, "bytes with a suffix, such as 512Mi or 2Gi", "2Gi")
+TOO_MUCH = f"must be at most {MOST_MEMORY}"
 
 
-_CPU = _Kind("CPU", CPU_PATTERN, 'cores such as "2" or "0.5", or thousandths of a core such as 500m', "500m")
-_MEMORY = _Kind("memory", MEMORY_PATTERN, "bytes with a suffix, such as 512Mi or 2Gi", "512Mi")
-_TOO_MUCH = f"must be at most {MOST_MEMORY}"
+def _read_cpu(value: object) -> CanonicalText:
+    text = CPU.text_of(value)
+    return CanonicalText(canonical_cpu(text), text)
 
 
-def _read_cpu(value: object) -> str:
-    return canonical_cpu(_CPU.text_of(value))
+def _reader_of_bytes(kind: Kind) -> Callable[[object], CanonicalText]:
+    def read(value: object) -> CanonicalText:
+        text = kind.text_of(value)
+        if byte_count(text) > byte_count(MOST_MEMORY):
+            raise PydanticCustomError("quantity", TOO_MUCH)
+        return CanonicalText(canonical_bytes(byte_count(text)), text)
+
+    return read
 
 
-def _read_memory(value: object) -> str:
-    count = byte_count(_MEMORY.text_of(value))
-    if count > byte_count(MOST_MEMORY):
-        raise PydanticCustomError("quantity", _TOO_MUCH)
-    return canonical_bytes(count)
-
-
-_AT_MOST = {
-    "rule": f"!isQuantity(string(self)) || quantity(string(self)).compareTo(quantity('{MOST_MEMORY}')) <= 0",
-    "message": _TOO_MUCH,
-}
-
-Cpu = Annotated[str, BeforeValidator(_read_cpu), _CPU.schema()]
+Cpu = Annotated[str, PlainValidator(_read_cpu)]
 """An amount of CPU in canonical form, up to 999.999 cores."""
 
-Memory = Annotated[str, BeforeValidator(_read_memory), _MEMORY.schema(_AT_MOST)]
+Memory = Annotated[str, PlainValidator(_reader_of_bytes(MEMORY))]
 """An amount of memory in canonical form, up to 64Ti."""
+
+Storage = Annotated[str, PlainValidator(_reader_of_bytes(STORAGE))]
+"""An amount of disk space in canonical form, up to 64Ti."""

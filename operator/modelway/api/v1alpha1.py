@@ -1,8 +1,7 @@
 """`ModelDeployment`, version v1alpha1: what a data scientist writes, and nothing that does not work yet."""
 
 import json
-from collections.abc import Callable, Mapping
-from fractions import Fraction
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
@@ -22,7 +21,8 @@ from modelway.api.fields import (
 from modelway.api.location import URI_RULES
 from modelway.api.meta import Metadata
 from modelway.api.problems import problems_of
-from modelway.api.quantity import Cpu, Memory, byte_count, cores
+from modelway.api.resources import Resources
+from modelway.api.rollout import Rollout
 from modelway.api.scaling import Scaling
 from modelway.api.scheduling import Scheduling
 from modelway.errors import InvalidSpec
@@ -95,44 +95,6 @@ class Limits(ApiModel):
     """How many connections each server process holds open at a time."""
 
 
-class ResourceAmounts(ApiModel):
-    """Amounts of CPU and memory."""
-
-    cpu: Cpu | None = None
-    """CPU in cores ("2", "0.5") or thousandths of a core (500m)."""
-    memory: Memory | None = None
-    """Memory in bytes, with a suffix: 512Mi, 2Gi."""
-
-
-def _request_within_limit(name: str, read: Callable[[str], Fraction | int]) -> Rule:
-    present = " && ".join(f"has(self.{side}) && has(self.{side}.{name})" for side in ("requests", "limits"))
-    request, limit = (f"string(self.{side}.{name})" for side in ("requests", "limits"))
-
-    def holds(resources: Any) -> bool:
-        amounts = [getattr(side, name) for side in (resources.requests, resources.limits) if side is not None]
-        return len(amounts) < 2 or None in amounts or read(amounts[0]) <= read(amounts[1])
-
-    return Rule(
-        cel=f"!({present} && isQuantity({request}) && isQuantity({limit})) "
-        f"|| quantity({request}).compareTo(quantity({limit})) <= 0",
-        holds=holds,
-        message=f"requests.{name} is {{requests.{name}}} and limits.{name} is {{limits.{name}}}: "
-        "a request must not be above its limit",
-        field=f"requests.{name}",
-    )
-
-
-class Resources(ApiModel):
-    """The CPU and memory of each pod. What is left out is the platform's default; there is no CPU limit unless you set one."""
-
-    requests: ResourceAmounts | None = None
-    """What each pod is sure to get, and what scaling in percent refers to; what is left out is the limit, or the platform's default."""
-    limits: ResourceAmounts | None = None
-    """What each pod must not exceed: beyond its memory limit it is killed, at its CPU limit it is slowed down."""
-
-    rules = (_request_within_limit("cpu", cores), _request_within_limit("memory", byte_count))
-
-
 class EnvVar(ApiModel):
     """An environment variable of the model server."""
 
@@ -180,7 +142,7 @@ class Runtime(ApiModel):
     limits: Limits = Limits()
     """Bounds on sizes and times."""
     resources: Resources | None = None
-    """The CPU and memory of each pod."""
+    """What each pod takes of its node: CPU, memory, disk space, devices such as GPUs."""
     access_log: bool = False
     """Write a line into the log for each inference request."""
     metric_aliases: Annotated[tuple[Literal["kserve", "mlserver"], ...], atomic(8)] = ()
@@ -198,6 +160,8 @@ class ModelDeploymentSpec(ApiModel):
     """How the model is run."""
     scaling: Scaling | None = None
     """How many pods serve the model; one when left out."""
+    rollout: Rollout | None = None
+    """How pods of a new revision take the place of those before."""
     scheduling: Scheduling | None = None
     """Where the pods run and what they are labelled with."""
     suspend: bool = False

@@ -1,9 +1,10 @@
-"""The Deployment that runs a revision; a rollout never takes a pod away before its successor is ready."""
+"""The Deployment that runs a revision; unless the spec says otherwise, no pod goes before its successor is ready."""
 
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from modelway.api.rollout import MOST_SURGE, MOST_UNAVAILABLE, Rollout
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.ownership import child
 from modelway.pod import REVISION_LABEL, STABLE, TRACK_LABEL, selector_labels
@@ -26,12 +27,20 @@ def build(
     built["spec"] = {
         **({} if replicas is None else {"replicas": replicas}),
         "selector": {"matchLabels": selector_labels(deployment)},
-        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": _pace(deployment)},
         "revisionHistoryLimit": settings.revision_history_limit,
         "progressDeadlineSeconds": progress_deadline_seconds(deployment, settings),
         "template": deepcopy(dict(template)),
     }
     return built
+
+
+def _pace(deployment: ModelDeployment) -> dict[str, int | str]:
+    """How many pods may come before others go, and go before others come."""
+    rollout = deployment.spec.rollout or Rollout()
+    surge = MOST_SURGE if rollout.max_surge is None else rollout.max_surge
+    unavailable = MOST_UNAVAILABLE if rollout.max_unavailable is None else rollout.max_unavailable
+    return {"maxUnavailable": unavailable, "maxSurge": surge}
 
 
 def progress_deadline_seconds(deployment: ModelDeployment, settings: Settings) -> int:

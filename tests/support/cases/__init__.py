@@ -2,6 +2,7 @@
 
 from support.cases.case import Case, of_changes
 from support.cases.model import MODELS, NAMES
+from support.cases.rollout import ROLLOUTS
 from support.cases.runtime import RUNTIMES
 from support.cases.scaling import SCALINGS
 from support.cases.scheduling import SCHEDULINGS
@@ -10,4 +11,4 @@ __all__ = ["CASES", "Case", "of_changes"]
 
 OTHERS = (Case("suspend", {"suspend": True}, {"suspend": "yes"}, "spec.suspend", "must be of type boolean"),)
 
-CASES = (*NAMES, *MODELS, *RUNTIMES, *SCALINGS, *SCHEDULINGS, *OTHERS)
+CASES = (*NAMES, *MODELS, *RUNTIMES, *SCALINGS, *ROLLOUTS, *SCHEDULINGS, *OTHERS)

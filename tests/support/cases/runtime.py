@@ -30,6 +30,10 @@ def _memory(request: str, limit: str) -> Object:
     return {"resources": {"requests": {"memory": request}, "limits": {"memory": limit}}}
 
 
+def _sides(requests: Object, limits: Object) -> Object:
+    return {"resources": {"requests": requests, "limits": limits}}
+
+
 def _env(*names: str) -> Object:
     return {"env": [{"name": name, "value": "1"} for name in names]}
 
@@ -145,6 +149,44 @@ RUNTIMES = (
         {"resources": {"requests": {"cpu": 3}, "limits": {"cpu": "2"}}},
         "resources.requests.cpu",
         "requests.cpu is 3 and limits.cpu is 2",
+    ),
+    _runtime(
+        "disk space with a suffix",
+        _resources("limits", **{"ephemeral-storage": "10Gi"}),
+        _resources("limits", **{"ephemeral-storage": "10GB"}),
+        "resources.limits.ephemeral-storage",
+        "is no amount of storage",
+    ),
+    _runtime(
+        "disk space request within its limit",
+        _sides({"ephemeral-storage": "1024Mi"}, {"ephemeral-storage": "1Gi"}),
+        _sides({"ephemeral-storage": "2Gi"}, {"ephemeral-storage": "1Gi"}),
+        "resources.requests.ephemeral-storage",
+        "requests.ephemeral-storage is 2Gi and limits.ephemeral-storage is 1Gi",
+    ),
+    _runtime(
+        "devices are whole",
+        _resources("limits", **{"nvidia.com/gpu": 1, "amd.com/gpu": "2"}),
+        _resources("limits", **{"nvidia.com/gpu": "500m"}),
+        "resources.limits",
+        "devices are given whole",
+    ),
+    _runtime(
+        "devices requested are the devices limited",
+        _sides({"nvidia.com/gpu": 1}, {"nvidia.com/gpu": "1", "amd.com/gpu": 1}),
+        _sides({"nvidia.com/gpu": 1}, {"nvidia.com/gpu": 2}),
+        "resources.requests",
+        "requests and limits name different numbers",
+    ),
+    *(
+        _runtime(
+            f"{name} is no resource of a model",
+            _resources("requests", memory="1Gi"),
+            _resources("requests", **{name: "1Gi"}),
+            "resources.requests",
+            "a resource is cpu, memory, ephemeral-storage, or a device",
+        )
+        for name in ("memoy", "gpu", "hugepages-2Mi", "nvidia.com/", "node.kubernetes.io/gpu", "a.example/" + "x" * 64)
     ),
     _runtime("env name", _env("HTTPS_PROXY"), _env("HTTPS-PROXY"), "env[0].name", "should match"),
     _runtime("env name's length", _env("E" * 128), _env("E" * 129), "env[0].name", "Too long"),

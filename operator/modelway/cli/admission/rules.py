@@ -3,6 +3,7 @@
 `self` has no declared type here: what the API server refuses for its type has been refused before a rule sees it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
@@ -14,6 +15,9 @@ from modelway.api.schema import VALIDATIONS, Schema
 from modelway.cli.admission import quantities
 from modelway.cli.admission.structural import below
 from modelway.errors import Problem
+
+_KEY = re.compile(r"\['([^']+)'\]")
+"""A key of a map, in the path of a field."""
 
 
 def broken_rules(value: Any, schema: Schema, path: str, broken: frozenset[str]) -> Iterator[Problem]:
@@ -57,7 +61,8 @@ def _judged(rule: Mapping[str, str], value: Any, path: str) -> Iterator[Problem]
         return
     expression = rule.get("messageExpression")
     message = _evaluated(expression, value) if expression else rule.get("message")
-    yield Problem(f"{path}{rule.get('fieldPath', '')}", str(message or f"failed rule: {rule['rule']}"))
+    below = _KEY.sub(r".\1", rule.get("fieldPath", ""))
+    yield Problem(f"{path}{below}", str(message or f"failed rule: {rule['rule']}"))
 
 
 def _evaluated(expression: str, value: Any) -> Any:

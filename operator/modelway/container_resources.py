@@ -1,0 +1,41 @@
+"""What the containers of a pod request and may use, from the spec and the platform's defaults. Pure."""
+
+from collections.abc import Mapping
+
+from modelway.api.quantity import byte_count
+from modelway.api.resources import DISK, ResourceAmounts, Resources
+from modelway.settings import Settings
+
+
+def resource_requirements(resources: Resources | None, settings: Settings) -> dict[str, dict[str, str]]:
+    """What the containers request and may use: the user's amounts, and the platform's for what is left out.
+
+    As everywhere in Kubernetes, a limit alone is the request too, so that a percentage of the request means what the user thinks of. The
+    default memory limit is raised to the user's request. Devices are requested and limited alike, whichever side names them.
+    """
+    requests = (resources and resources.requests) or ResourceAmounts()
+    limits = (resources and resources.limits) or ResourceAmounts()
+    devices = requests.devices | limits.devices
+    requested = {
+        "cpu": requests.cpu or limits.cpu or settings.default_cpu_request,
+        "memory": requests.memory or limits.memory or settings.default_memory_request,
+        DISK: requests.ephemeral_storage or limits.ephemeral_storage,
+    }
+    limited = {
+        "cpu": limits.cpu,
+        "memory": limits.memory or max(requests.memory or "0", settings.default_memory_limit, key=byte_count),
+        DISK: limits.ephemeral_storage,
+    }
+    return {"requests": _given(requested) | devices, "limits": _given(limited) | devices}
+
+
+def _given(amounts: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: str(amount) for name, amount in amounts.items() if amount is not None}
+
+
+def without_devices(requirements: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
+    """The same without GPUs and their like, for a container that has no use for them."""
+    return {
+        side: {name: amount for name, amount in amounts.items() if "/" not in name}
+        for side, amounts in requirements.items()
+    }
