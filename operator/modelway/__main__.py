@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from modelway.cli import commands, completion
-from modelway.errors import InvalidSettings, ModelwayError, NoCluster
+from modelway.errors import ModelwayError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -31,14 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"{parser.prog}: {remedy}", file=sys.stderr)
         return EXIT_USAGE
-    except (InvalidSettings, NoCluster) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return EXIT_USAGE
     except BrokenPipeError:
         # Whoever read the output wants no more of it; Python would complain once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
-    except (ModelwayError, OSError) as error:
+    except ModelwayError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return error.exit_status
+    except OSError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:

@@ -2,10 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 class ModelwayError(Exception):
     """The root: its text is written for a user and is shown as it is, without a traceback."""
+
+    exit_status: ClassVar[int] = 1
+    """Of a command that ends with it: 1 where what it was asked about is at fault, 2 where the question is."""
+
+
+class WrongUsage(ModelwayError):
+    """A command cannot be followed as it was typed: an option's value, a file that is not there, a missing package."""
+
+    exit_status = 2
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,8 @@ class InvalidSpec(ModelwayError):
 class InvalidSettings(ModelwayError):
     """The operator's environment holds a value it cannot run with; the text names the variable."""
 
+    exit_status = 2
+
 
 class InexpressibleSchema(ModelwayError):
     """A type of the API has no equal among structural schemas; a mistake of whoever changed the type."""
@@ -40,6 +52,8 @@ class InexpressibleSchema(ModelwayError):
 
 class NoCluster(ModelwayError):
     """There is no Kubernetes API server to talk to, or it does not know ModelDeployments."""
+
+    exit_status = 2
 
 
 class ClusterError(ModelwayError):

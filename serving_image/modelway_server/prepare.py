@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from modelway_server import settings
+from modelway_server.arguments import positive
 from modelway_server.child import in_child
 from modelway_server.engines.folder import SEARCHING, WALLS
 from modelway_server.errors import LoadCrashed, LoadFailure, LoadTimeout, OutOfMemory, StorageFull
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `prepare` is told on its command line."""
     settings.add_model_arguments(parser)
     parser.add_argument("--prepared-dir", required=True, type=Path, help="directory to fill for `serve`")
-    parser.add_argument("--timeout", type=settings.positive, default=300.0, help="seconds to load and try the model")
+    parser.add_argument("--timeout", type=positive, default=300.0, help="seconds to load and try the model")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
 
+from modelway_server.arguments import names, not_negative, port, positive, positive_int
+
 HOST_VARIABLE = "MODELWAY_HOST"
 """Environment variable for `--host`, for pods that share a network as those of a laptop do."""
 METHODS = ("predict", "predict_proba", "transform", "decision_function", "score_samples")
@@ -100,7 +102,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         help="by how much an engine's numbers may differ from the model's own, relative and absolute",
     )
-    add("--trusted-types", default=(), type=_names, help="classes, by commas, that the file may hold beyond the known")
+    add("--trusted-types", default=(), type=names, help="classes, by commas, that the file may hold beyond the known")
     add("--samples", type=Path, help="JSON file of rows on which engines are compared")
 
 
@@ -113,18 +115,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--namespace", default=default.namespace, help="namespace of the ModelDeployment")
     add("--revision", default=default.revision, help="hash of the revision")
     add("--model-version", default=default.model_version, help="your word for the model's version")
-    add("--workers", default=default.workers, type=_positive_int, help="processes that predict")
+    add("--workers", default=default.workers, type=positive_int, help="processes that predict")
     add(
         "--host",
         default=os.environ.get(HOST_VARIABLE, default.host),
         help=f"address of all ports, also by {HOST_VARIABLE}; every address by default",
     )
-    add("--http-port", default=default.http_port, type=_port, help="port of the protocols; 0 takes a free one")
-    add("--grpc-port", default=default.grpc_port, type=_port, help="port of gRPC; 0 takes a free one; none by default")
+    add("--http-port", default=default.http_port, type=port, help="port of the protocols; 0 takes a free one")
+    add("--grpc-port", default=default.grpc_port, type=port, help="port of gRPC; 0 takes a free one; none by default")
     add(
         "--metrics-port",
         default=default.metrics_port,
-        type=_port,
+        type=port,
         help="port of probes and metrics; 0 takes a free one",
     )
     add(
@@ -133,63 +135,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_aliases,
         help="also publish metrics by the names of these servers: kserve, mlserver, or both with a comma",
     )
-    add("--max-request-bytes", default=default.max_request_bytes, type=_positive_int, help="cap on one request's body")
-    add(
-        "--max-batch-rows", default=default.max_batch_rows, type=_positive_int, help="rows of a common call; 1 for none"
-    )
-    add("--max-connections", default=default.max_connections, type=_positive_int, help="connections at a time")
+    add("--max-request-bytes", default=default.max_request_bytes, type=positive_int, help="cap on one request's body")
+    add("--max-batch-rows", default=default.max_batch_rows, type=positive_int, help="rows of a common call; 1 for none")
+    add("--max-connections", default=default.max_connections, type=positive_int, help="connections at a time")
     add("--access-log", action="store_true", help="write a line into the log for each inference request")
-    add("--max-queue", default=default.max_queue, type=_positive_int, help="requests that may wait for the model")
+    add("--max-queue", default=default.max_queue, type=positive_int, help="requests that may wait for the model")
     add("--request-timeout", default=default.request_timeout, type=positive, help="seconds to answer a request")
     add("--startup-timeout", default=default.startup_timeout, type=positive, help="seconds to load and warm up")
-    add(
-        "--drain-seconds", default=default.drain_seconds, type=_not_negative, help="seconds of serving on after SIGTERM"
-    )
+    add("--drain-seconds", default=default.drain_seconds, type=not_negative, help="seconds of serving on after SIGTERM")
 
 
 def _aliases(text: str) -> tuple[str, ...]:
-    names = tuple(filter(None, (name.strip() for name in text.split(","))))
-    for name in names:
+    chosen = names(text)
+    for name in chosen:
         if name not in METRIC_ALIASES:
             raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(METRIC_ALIASES)}")
-    return names
-
-
-def _positive_int(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
-    return number
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 2**16:
-        raise argparse.ArgumentTypeError(f"{number} is not a port")
-    return number
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def positive(text: str) -> float:
-    """A finite number above 0, as an argument.
-
-    Raises:
-        ArgumentTypeError: it is not one.
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return number
-
-
-def _not_negative(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more")
-    return number
+    return chosen

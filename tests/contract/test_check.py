@@ -84,7 +84,7 @@ def test_a_model_of_another_version_is_served_with_a_caution(
 def test_a_wrong_option_is_named_with_its_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], says: str
 ) -> None:
-    assert checked(tmp_path, mixed_pipeline(), *options) == 1
+    assert checked(tmp_path, mixed_pipeline(), *options) == 2
     said = capsys.readouterr()
     assert said.err.startswith(says), said.err
     assert (said.out, "usage:" in said.err) == ("", False)
@@ -95,7 +95,9 @@ def test_a_wrong_option_is_named_with_its_remedy(
     [
         ("[1", "rows.json is no JSON (Expecting"),
         ('{"a": 1}', "rows.json holds no samples of the model's rows: there is no array of rows. Write them as"),
-        ('[{"age": "x"}]', "rows.json holds no samples of the model's rows: the columns are not those"),
+        ('[{"age": "x"}]', "rows.json holds no samples of the model's rows: rows[0]: the columns are not those"),
+        ('{"rows": [[1, "Rome", "yes", ""], ["x", "Rome", "yes", ""]]}', "rows[1][0]: column 'age' takes numbers"),
+        ('{"columns": ["age", "city"], "data": [[1, "Rome"], [1]]}', "data[1]: it has 1 values; columns has 2"),
     ],
 )
 def test_a_bad_file_of_samples_is_told_as_such(
@@ -103,7 +105,7 @@ def test_a_bad_file_of_samples_is_told_as_such(
 ) -> None:
     samples = tmp_path / "rows.json"
     samples.write_text(content)
-    assert checked(tmp_path, mixed_pipeline(), f"--samples={samples}") == 1
+    assert checked(tmp_path, mixed_pipeline(), f"--samples={samples}") == 2
     said = capsys.readouterr()
     assert said.err.startswith("--samples: ")
     assert (says in said.err, said.out) == (True, ""), said.err
@@ -122,5 +124,5 @@ def test_the_folder_that_one_is_in_can_be_checked(
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = commands.parser().parse_args(["check", str(tmp_path / "absent.joblib")])
-    assert arguments.run(arguments) == 1
+    assert arguments.run(arguments) == 2
     assert "There is no" in capsys.readouterr().err

@@ -148,9 +148,9 @@ def test_each_thing_wrong_with_a_spec_is_told_with_line_field_value_and_remedy(
 
 
 def test_a_missing_file_and_a_wrong_setting_are_told(file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert modelway("render", "-f", "/no/such.yaml") == 1
-    assert modelway("render", "-f", file, "--setting", "drain_seconds") == 1
-    assert modelway("render", "-f", file, "--setting", "drain_seconds=x") == 1
+    assert modelway("render", "-f", "/no/such.yaml") == 2
+    assert modelway("render", "-f", file, "--setting", "drain_seconds") == 2
+    assert modelway("render", "-f", file, "--setting", "drain_seconds=x") == 2
     printed = capsys.readouterr().err.splitlines()
     assert printed[0] == "/no/such.yaml: cannot be read: No such file or directory"
     assert "NAME=VALUE" in printed[1]

@@ -201,7 +201,8 @@ def test_a_file_alone_is_served_with_requests_that_it_answers(tmp_path: Path, po
         ((), "name a model's file"),
         (("absent.joblib",), "There is no absent.joblib."),
         (("-f", "m.yaml", "--method=transform"), "set spec.runtime.method in the file"),
-        ((__file__, "--engine=fast"), "spec.runtime.engine"),
+        ((__file__, "--engine=fast"), "--engine: 'fast' must be one of"),
+        ((__file__, "--setting=drain"), "--setting drain: write NAME=VALUE"),
     ],
 )
 def test_what_cannot_be_served_alone_is_told(
@@ -209,7 +210,7 @@ def test_what_cannot_be_served_alone_is_told(
 ) -> None:
     with Served(None, ports, *arguments) as served:
         _, errors = served.communicate(timeout=30)
-    assert (served.returncode, says in errors) == (1, True), errors
+    assert (served.returncode, says in errors) == (2, True), errors
 
 
 def test_a_model_that_cannot_be_loaded_is_explained(file: Path, tmp_path: Path, ports: tuple[int, int, int]) -> None:
@@ -244,4 +245,4 @@ def test_one_of_several_must_be_chosen(file: Path, ports: tuple[int, int, int]) 
     file.write_text(f"{text}---\n{text.replace('name: iris', 'name: lilies')}")
     with Served(file, ports) as served:
         _, errors = served.communicate(timeout=30)
-    assert (served.returncode, errors) == (1, "choose one of iris, lilies with --name\n")
+    assert (served.returncode, errors) == (2, "choose one of iris, lilies with --name\n")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, cast
 
 import joblib
 import numpy as np
@@ -33,14 +33,25 @@ from modelway_server.engines.folder import PREPARED
 from modelway_server.engines.load import load_prepared
 from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import EngineUnavailable
+from modelway_server.runtimes.base import (
+    Declarable,
+    Estimating,
+    Restorable,
+    Runtime,
+    declarable,
+    estimating,
+    hinting,
+    restorable,
+)
 from modelway_server.settings import ModelSettings
 from support.mlflow_models import of_sklearn
 from support.models import WINE, wine_forest
+from support.subjects import warmed
 
 ROWS, KINDS = load_iris(return_X_y=True)
 ENGINES = str(Path(modelway_server.__file__).parent / "engines")
-GUARDS = {"made", "_named_samples"}
-"""What the rest of the search is called by, and what reads a file that the user named."""
+GUARDS = {"made"}
+"""What the rest of the search is called by."""
 
 
 def forest() -> RandomForestClassifier:
@@ -112,30 +123,44 @@ def choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return found[0]
 
 
+def begun_anew(choice: Any) -> Any:
+    """The same search, whose proof was not drawn."""
+    again, again._proof = copy(choice), copy(choice._proof)
+    for name in ("drawn", "rows", "expected", "alone", "_points"):
+        again._proof.__dict__.pop(name, None)
+    return again
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_model_is_served_whatever_its_search_raises(choice: Any, subtests: pytest.Subtests) -> None:
     seen = set[CodeType]()
     with raising(None, Exception, seen):
-        assert copy(choice).made().engine == "onnx"
+        assert begun_anew(choice).made().engine == "onnx"
     assert len(seen) > 40
     for number, target in enumerate(sorted(seen, key=lambda code: code.co_qualname)):
         error = (Exception, MemoryError, RecursionError)[number % 3]
         with subtests.test(f"{target.co_qualname} raises {error.__name__}"):
             with raising(target, error, set()):
-                decided = copy(choice).made()
+                decided = begun_anew(choice).made()
             assert decided.engine in {"onnx", "trees", "estimator"}
             assert decided.engine != "estimator" or error.__name__ in decided.reason
 
 
 @pytest.mark.parametrize("error", [Exception, MemoryError, RecursionError])
-@pytest.mark.parametrize("name", ["_candidates", "_size", "draw", "_Choice._samples", "_Choice._proved", "discard"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(f"choose.{name}" for name in ("_candidates", "_size", "_Choice._samples", "_Choice._proved", "discard")),
+        *(f"proof.{name}" for name in ("draw", "telling")),
+    ],
+)
 def test_a_search_that_raises_leaves_the_model_as_it_is(
     choice: Any, monkeypatch: pytest.MonkeyPatch, name: str, error: type[Exception]
 ) -> None:
     monkeypatch.setattr("modelway_server.engines.choose.difference", lambda *_: "it differs")
-    monkeypatch.setattr(f"modelway_server.engines.choose.{name}", raises(error("injected")))
-    decided = choice.made()
+    monkeypatch.setattr(f"modelway_server.engines.{name}", raises(error("injected")))
+    decided = begun_anew(choice).made()
     assert (decided.engine, decided.reason) == (
         "estimator",
         f"not a faster one: looking for it failed ({error.__name__}: injected)",
@@ -146,7 +171,7 @@ def test_an_onnx_engine_asked_for_by_name_is_refused_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved(tmp_path, forest().fit(ROWS, KINDS))
-    monkeypatch.setattr("modelway_server.engines.choose.draw", raises(RecursionError("injected")))
+    monkeypatch.setattr("modelway_server.engines.proof.draw", raises(RecursionError("injected")))
     wished = ModelSettings(model_dir=tmp_path / "models", engine="onnx")
     with pytest.raises(EngineUnavailable, match=r"looking for it failed \(RecursionError: injected"):
         prepare_model(wished, tmp_path / "prepared")
@@ -220,6 +245,27 @@ def test_what_forwards_reads_never_keeps_writes() -> None:
     assert set(forwarding) == {"joined_writes.JoinedWrites", "mlflow._Described"}
     for name, defined in forwarding.items():
         assert defined & {"__slots__", "__setattr__"}, f"{name} keeps what is set on it from what it wraps"
+
+
+class Forwarding:
+    """Hands on what it does not have, by `__getattr__`."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runtime, name)
+
+
+def test_a_wrapper_offers_what_the_runtime_offers() -> None:
+    runtime = warmed(wine_forest())
+    wrapped: Any = Forwarding(runtime)
+    for part, protocol in ((estimating, Estimating), (restorable, Restorable), (declarable, Declarable)):
+        assert part(runtime) is runtime
+        assert part(wrapped) is wrapped
+        with pytest.raises(TypeError):  # it would see less from Python 3.12 on
+            isinstance(wrapped, cast("Any", protocol))
+    assert hinting(runtime) is None
 
 
 def names(node: ast.ClassDef) -> set[str]:

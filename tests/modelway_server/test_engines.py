@@ -31,7 +31,7 @@ from modelway_server.contract.signature import Signature
 from modelway_server.engines import planning_linear
 from modelway_server.engines.choose import prepare_model
 from modelway_server.engines.drawing import draw
-from modelway_server.engines.prepared import Prepared
+from modelway_server.engines.prepared import Prepared, plain_row
 from modelway_server.errors import EngineUnavailable, InvalidArtifact, InvalidInput
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
 from modelway_server.settings import ModelSettings
@@ -224,9 +224,10 @@ def test_onnx_alone_takes_a_linear_model_too(tmp_path: Path) -> None:
     runtime, native = prepared(tmp_path, CASES["data frame"][0], engine="onnx"), itself(CASES["data frame"][0])
     assert runtime.engine == "onnx"
     row = runtime.example()
+    own = rows_of_instances(native.signature, [plain_row(row)], "rows")
     np.testing.assert_allclose(
         runtime.call("predict_proba", row.values, 1)["predict_proba"],
-        native.call("predict_proba", native.example().values, 1)["predict_proba"],
+        native.call("predict_proba", own.values, 1)["predict_proba"],
     )
 
 
@@ -272,7 +273,7 @@ def test_the_digest_seeds_the_rows_of_the_proof(tmp_path: Path, monkeypatch: pyt
         seeds.append(seed)
         return draw(signature, points, seed)
 
-    monkeypatch.setattr("modelway_server.engines.choose.draw", drawn)
+    monkeypatch.setattr("modelway_server.engines.proof.draw", drawn)
     first = []
     for number, alpha in enumerate((1.0, 1.0, 2.0)):
         seeds.clear()

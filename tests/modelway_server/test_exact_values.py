@@ -136,6 +136,15 @@ def test_an_integer_beyond_64_bits_is_refused_by_name(protocol: str, value: int)
     assert "x" in str(refused.value.field)
 
 
+@pytest.mark.parametrize("value", [2**70, -(2**70), 2**64, -(2**63) - 1])
+@pytest.mark.parametrize("protocol", TEXTUAL)
+def test_a_column_of_integers_tells_of_64_bits(protocol: str, value: int) -> None:
+    _, server = encoder("INT64")
+    with pytest.raises(InputError, match=r"64 bits|from -9223372036854775808 to") as refused:
+        answers(server, protocol, {"x": Sent("INT64", [value])})
+    assert "float" not in refused.value.message
+
+
 CATEGORIES: dict[str, list[Any]] = {"INT64": SIGNED, "UINT64": UNSIGNED, "BOOL": [False, True], "FP64": DOUBLES}
 
 

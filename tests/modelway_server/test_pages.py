@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 from typing import Any
 
@@ -20,6 +21,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.engines.example import MADE_UP
 from modelway_server.pages import examples, openapi
 from modelway_server.pages.human import FALLBACK_BASE, HumanPage
 from modelway_server.pages.program import ANSWERS
@@ -151,6 +153,13 @@ def test_types_are_told_in_the_same_words_of_rows_and_answers(warm: EstimatorRun
     page = HumanPage(subject_of(warm)).render(b"h").decode()
     tables = "".join(re.findall(r"<table>.*?</table>", page, re.DOTALL))
     assert not re.findall("|".join(DATATYPES), tables)
+
+
+def test_the_page_says_where_its_example_comes_from() -> None:
+    subject = subject_of(warmed(LinearRegression().fit(WINE, WINE_KINDS)))
+    told = replace(subject, description={**subject.description, "example": MADE_UP})
+    assert f"<p>The example is {MADE_UP}.</p>" in HumanPage(told).render(b"h").decode()
+    assert "The example is" not in HumanPage(subject).render(b"h").decode()
 
 
 def test_the_document_is_served(mixed: Served) -> None:

@@ -23,7 +23,7 @@ from sklearn.svm import SVC, SVR
 
 from modelway_server.engines.drawing import draw
 from modelway_server.engines.memory import remembered
-from modelway_server.engines.parity import difference
+from modelway_server.engines.parity import answers_of, difference
 from modelway_server.engines.plan import NotCovered
 from modelway_server.engines.telling import telling
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
@@ -60,6 +60,10 @@ def itself(model: Any) -> EstimatorRuntime:
     runtime = EstimatorRuntime(model, tuple(method for method in METHODS if hasattr(model, method)), None)
     runtime.warm_up()
     return runtime
+
+
+def differs(native: EstimatorRuntime, engine: EstimatorRuntime, rows: list[Any]) -> str | None:
+    return difference(answers_of(native, rows), answers_of(native, rows[:1]), engine, rows, 1e-5)
 
 
 def table(points: list[list[Any]]) -> Any:
@@ -120,8 +124,8 @@ def test_labels_are_tried_at_both_sides_of_their_boundaries() -> None:
     native, other = itself(model), LogisticRegression().fit(ROWS - CENTRE, KINDS > 1)
     other.intercept_ = other.intercept_ + 2e-6
     rows = telling(native, (ROWS - CENTRE).tolist(), lambda _: [], 1e-5)
-    assert difference(native, itself(other), (ROWS - CENTRE).tolist(), 1e-5) is None
-    assert "predict differs" in str(difference(native, itself(other), rows, 1e-5))
+    assert differs(native, itself(other), (ROWS - CENTRE).tolist()) is None
+    assert "predict differs" in str(differs(native, itself(other), rows))
 
 
 def test_a_model_of_one_answer_is_served_as_it_is(tmp_path: Path) -> None:

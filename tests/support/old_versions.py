@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from modelway_server.errors import LoadFailure
-from modelway_server.runtimes.base import Estimating
+from modelway_server.runtimes.base import estimating
 from modelway_server.runtimes.estimator import load_estimator
 
 SAVING = Path(__file__).with_name("old_estimators.py")
@@ -52,9 +52,10 @@ def _outcome(path: Path, rows: Any, given: dict[str, Any]) -> str:
         runtime.warm_up()
     except LoadFailure as failure:
         return failure.reason
-    assert isinstance(runtime, Estimating)
+    own = estimating(runtime)
+    assert own is not None
     for method in set(given) & set(runtime.methods):
-        answer = np.asarray(_dense(getattr(runtime.estimator, method)(rows)))
+        answer = np.asarray(_dense(getattr(own.estimator, method)(rows)))
         if not _same(answer, given[method]):
             return f"DIFFERS in {method}"
     return "same"

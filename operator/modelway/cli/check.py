@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from modelway.cli.local_pod import NotRunnable
 from modelway.cli.model_environment import model_environment
-from modelway.errors import ModelwayError
+from modelway.errors import WrongUsage
 
 _PASSED_ON = ("format", "method", "engine", "tolerance", "trusted_types", "samples", "timeout")
 _SAMPLES_REMEDY = 'Write it as {"instances": [...]}, with rows as they would be sent to the model.'
@@ -31,35 +30,39 @@ def run(arguments: argparse.Namespace) -> int:
     """Try the model in a throwaway process; print its contract and engine, or why it is refused.
 
     Returns:
-        0 when it would be served, 1 when not.
+        0 when it would be served, 1 when not, 2 when it was not tried.
     """
     try:
-        if importlib.util.find_spec("joblib") is None:
-            raise NotRunnable("The model server is not installed. Install it: pip install 'modelway[server]'")
-        if not arguments.model.exists():
-            raise NotRunnable(f"There is no {arguments.model}.")
-        _check_samples(arguments.samples)
+        _check_usage(arguments)
         with tempfile.TemporaryDirectory(prefix="modelway-") as directory:
             return _checked(arguments, Path(directory))
-    except ModelwayError as error:
+    except WrongUsage as error:
         print(error, file=sys.stderr)
-        return 1
+        return error.exit_status
+
+
+def _check_usage(arguments: argparse.Namespace) -> None:
+    if importlib.util.find_spec("joblib") is None:
+        raise WrongUsage("The model server is not installed. Install it: pip install 'modelway[server]'")
+    if not arguments.model.exists():
+        raise WrongUsage(f"There is no {arguments.model}.")
+    _check_samples(arguments.samples)
 
 
 def _check_samples(path: str | None) -> None:
     """Refuse a file of samples that is none, whatever the model takes.
 
     Raises:
-        NotRunnable: it cannot be read, or is no JSON.
+        WrongUsage: it cannot be read, or is no JSON.
     """
     if path is None:
         return
     try:
         json.loads(Path(path).read_bytes())
     except OSError as error:
-        raise NotRunnable(f"--samples: {path} cannot be read ({error.strerror}). Name a JSON file of rows.") from error
+        raise WrongUsage(f"--samples: {path} cannot be read ({error.strerror}). Name a JSON file of rows.") from error
     except (ValueError, RecursionError) as error:
-        raise NotRunnable(f"--samples: {path} is no JSON ({error}). {_SAMPLES_REMEDY}") from error
+        raise WrongUsage(f"--samples: {path} is no JSON ({error}). {_SAMPLES_REMEDY}") from error
 
 
 def _checked(arguments: argparse.Namespace, directory: Path) -> int:
@@ -93,13 +96,13 @@ def _checked(arguments: argparse.Namespace, directory: Path) -> int:
         return 0
     report = json.loads(said.read_text()) if said.exists() else {}
     if wrong := _wrong_usage(done.returncode, _text(log)):
-        raise NotRunnable(wrong)
+        raise WrongUsage(wrong)
     if not report:
-        raise NotRunnable(_text(log).strip() or f"the model server ended with exit status {done.returncode}")
+        raise WrongUsage(_text(log).strip() or f"the model server ended with exit status {done.returncode}")
     if report["reason"] in _STACK:
         print(_text(log), file=sys.stderr)
     if arguments.samples and report["message"].startswith(f"{Path(arguments.samples).name} holds no samples"):
-        raise NotRunnable(f"--samples: {report['message']}. {report['remedy']}")
+        raise WrongUsage(f"--samples: {report['message']}. {report['remedy']}")
     print(f"{name} is refused: {report['reason']}: {report['message']}.\n{report['remedy']}")
     if (prepared / "walls.txt").exists():
         print(f"Walls while it was tried: {_text(prepared / 'walls.txt')}.")
@@ -127,7 +130,7 @@ def described(name: str, prepared: Mapping[str, Any]) -> list[str]:
     versions = [
         f"{key.replace('scikit_learn', 'scikit-learn').replace('_', ' ')} {value}"
         for key, value in facts.items()
-        if key not in {"estimator", "batching", "caution"}
+        if key not in {"estimator", "batching", "caution", "example"}
     ]
     caution = facts.get("caution")
     signature = prepared["signature"]

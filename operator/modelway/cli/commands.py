@@ -5,6 +5,7 @@ packages that it uses.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -122,7 +123,7 @@ def _add_check(commands: Commands) -> None:
         "check",
         "say whether a model would be served, and how",
         "Try a model on this machine as a pod would before it serves: what it takes, what it answers, which engine evaluates it; or why it is "
-        "refused. Exit status: 0 it would be served, 1 it is refused.",
+        "refused. Exit status: 0 it would be served, 1 it is refused, 2 it was not tried.",
     )
     command.add_argument("model", type=Path, metavar="MODEL", help="the model's file or folder")
     _add_model_options(command)
@@ -251,7 +252,7 @@ class _Version(argparse.Action):
 
 
 def _port(text: str) -> int:
-    port = int(text)
+    port = int(text) if re.fullmatch("[0-9]{1,5}", text) else 0
     if not 1 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} is not a port: 1 to 65535")
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 1 to 65535")
     return port

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.cli.local_pod import NotRunnable
 from modelway.cli.manifests import NO_OWNER
+from modelway.errors import InvalidSpec, Problem, WrongUsage
 
 FIELDS: Final = {
     "format": ("model", "format"),
@@ -16,8 +16,8 @@ FIELDS: Final = {
     "engine": ("runtime", "engine"),
 }
 """Where the options of a model stand in a ModelDeployment's spec."""
-_LONGEST_NAME = 53
-"""Characters; an object's name leaves room for the hash of a revision."""
+_LONGEST_NAME = 40
+"""Characters that a ModelDeployment's name may have."""
 
 
 def deployment_of_file(
@@ -32,11 +32,10 @@ def deployment_of_file(
         options: by the names of FIELDS; None for the default.
 
     Raises:
-        NotRunnable: there is no such file.
-        InvalidSpec: an option has a value that a ModelDeployment may not have; the field is named.
+        WrongUsage: there is no such file, or an option has a value that a ModelDeployment may not have.
     """
     if not path.exists():
-        raise NotRunnable(f"There is no {path}.")
+        raise WrongUsage(f"There is no {path}.")
     spec: dict[str, dict[str, Any]] = {"model": {"uri": "file:///model/" if path.is_dir() else "file:///model.joblib"}}
     for option, value in options.items():
         if value is not None:
@@ -44,10 +43,23 @@ def deployment_of_file(
             spec.setdefault(block, {})[field] = value.split(",") if option == "trusted_types" else value
     metadata = {"name": name or name_of_file(path), "namespace": namespace, "uid": NO_OWNER}
     document = {"apiVersion": "modelway.dev/v1alpha1", "kind": "ModelDeployment", "metadata": metadata, "spec": spec}
-    return ModelDeployment.parse(document)
+    try:
+        return ModelDeployment.parse(document)
+    except InvalidSpec as error:
+        raise WrongUsage("; ".join(map(_of_option, error.problems))) from error
+
+
+def _of_option(problem: Problem) -> str:
+    """A problem of a ModelDeployment in the words of the command that it was made of."""
+    options = {"metadata.name": "--name", "metadata.namespace": "--namespace"}
+    options |= {".".join(("spec", *path)): f"--{option.replace('_', '-')}" for option, path in FIELDS.items()}
+    option = options.get(problem.field.partition("[")[0])
+    return f"{option}: {problem.message}" if option else str(problem)
 
 
 def name_of_file(path: Path) -> str:
-    """A name for URLs, as Kubernetes takes it for an object."""
+    """A name for URLs, as a ModelDeployment may have it: it begins with a letter, and does not end in -canary."""
     words = re.sub(r"[^a-z0-9]+", "-", path.resolve().stem.lower()).strip("-")
-    return words[:_LONGEST_NAME].rstrip("-") or "model"
+    if not words[:1].isalpha():
+        words = f"model-{words}"
+    return re.sub("(-canary|-)+$", "", words[:_LONGEST_NAME])

@@ -10,7 +10,7 @@ from typing import Any
 from modelway.api.meta import GROUP, KIND
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.documents import Document, documents
-from modelway.errors import InvalidSpec, ModelwayError
+from modelway.errors import InvalidSpec, ModelwayError, WrongUsage
 from modelway.settings import Settings, variable
 
 NO_OWNER = "00000000-0000-0000-0000-000000000000"
@@ -23,7 +23,7 @@ class InvalidManifest(ModelwayError):
     """What was given is not a file of valid ModelDeployments; each line of the text is one thing wrong."""
 
 
-class MissingFile(ModelwayError):
+class MissingFile(WrongUsage):
     """What was named cannot be read at all."""
 
 
@@ -32,14 +32,14 @@ def settings_of(arguments: argparse.Namespace, environ: Mapping[str, str] = os.e
 
     Raises:
         InvalidSettings: one of them cannot be used.
-        InvalidManifest: `--setting` is not of the form NAME=VALUE.
+        WrongUsage: `--setting` is not of the form NAME=VALUE.
     """
     known = {variable(name) for name in Settings.model_fields}
     chosen = {name: value for name, value in environ.items() if name in known}
     for setting in arguments.setting:
         name, equals, value = setting.partition("=")
         if not equals:
-            raise InvalidManifest(f"--setting {setting}: write NAME=VALUE, for example service_port=8000")
+            raise WrongUsage(f"--setting {setting}: write NAME=VALUE, for example service_port=8000")
         chosen[variable(name.strip().removeprefix("MODELWAY_"))] = value
     return Settings.from_environment(chosen)
 

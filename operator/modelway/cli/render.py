@@ -18,14 +18,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the children, or what is wrong with the file.
 
     Returns:
-        0, or 1 when anything is wrong; nothing is printed to standard output then.
+        0, 1 when anything is wrong with the file, or 2 with the command; nothing is printed to standard output then.
     """
     try:
         settings = settings_of(arguments)
         deployments = load_deployments(arguments.filename, arguments.namespace)
     except ModelwayError as error:
         print(error, file=sys.stderr)
-        return 1
+        return error.exit_status
     objects = [child for deployment in deployments for child in children_of(deployment, settings)]
     print(_text(objects, arguments.output), end="")
     return 0

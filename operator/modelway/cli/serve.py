@@ -21,10 +21,10 @@ from typing import Any
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.file_deployment import FIELDS, deployment_of_file
 from modelway.cli.local_pod import LOCAL_ADDRESS, NotRunnable, Process, processes
-from modelway.cli.manifests import InvalidManifest, load_deployments, settings_of
+from modelway.cli.manifests import load_deployments, settings_of
 from modelway.cli.model_environment import model_environment
 from modelway.cli.render import children_of
-from modelway.errors import ModelwayError
+from modelway.errors import ModelwayError, WrongUsage
 from modelway.pod import FETCH
 
 _NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "uvicorn")
@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM.
 
     Returns:
-        0 after a stop that was asked for, 1 when the file or this machine is at fault, else what the server ended with.
+        0 after a stop that was asked for, 1 when the file or this machine is at fault, 2 when the command is, else what
+        the server ended with.
     """
     try:
         _check_server_is_installed()
@@ -53,13 +54,13 @@ def run(arguments: argparse.Namespace) -> int:
             )
     except ModelwayError as error:
         print(error, file=sys.stderr)
-        return 1
+        return error.exit_status
 
 
 def _check_server_is_installed() -> None:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise NotRunnable(
+        raise WrongUsage(
             f"The model server is not installed ({', '.join(missing)} missing). Install it: pip install 'modelway[server]'"
         )
 
@@ -85,14 +86,14 @@ def _deployment(arguments: argparse.Namespace) -> ModelDeployment:
     given = {option: getattr(arguments, option) for option in FIELDS}
     if arguments.filename is None:
         if arguments.model_file is None:
-            raise InvalidManifest("name a model's file (modelway serve model.joblib), or a ModelDeployment with -f")
+            raise WrongUsage("name a model's file (modelway serve model.joblib), or a ModelDeployment with -f")
         return deployment_of_file(
             arguments.model_file, name=arguments.name, namespace=arguments.namespace, options=given
         )
     for option, value in given.items():
         if value is not None:
             field = ".".join(("spec", *FIELDS[option]))
-            raise InvalidManifest(f"--{option.replace('_', '-')} is for a MODEL without -f; set {field} in the file")
+            raise WrongUsage(f"--{option.replace('_', '-')} is for a MODEL without -f; set {field} in the file")
     return _chosen(load_deployments(arguments.filename, arguments.namespace), arguments.name)
 
 
@@ -101,7 +102,7 @@ def _chosen(deployments: list[ModelDeployment], name: str | None) -> ModelDeploy
     if len(matching) == 1:
         return matching[0]
     names = ", ".join(one.metadata.name for one in deployments)
-    raise InvalidManifest(
+    raise WrongUsage(
         f"choose one of {names} with --name" if matching else f"there is no {name} in the file, only {names}"
     )
 

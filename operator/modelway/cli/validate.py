@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
             _judge_file(name, outcome, is_named=is_named)
     except MissingFile as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.exit_status
     _print(outcome, arguments.output)
     return 1 if outcome.problems else 0
 

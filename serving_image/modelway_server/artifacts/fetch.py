@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from modelway_server.arguments import positive, positive_int
 from modelway_server.artifacts.archive import Archive, folder_name
 from modelway_server.artifacts.download import Download, Draft, Progress, readable, storage_errors
 from modelway_server.artifacts.folder import FolderDownload, FolderDraft
@@ -35,10 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="file:///path, http(s)://host/path or s3://bucket/key of a file; of a folder with / at its end (not http)",
     )
     parser.add_argument("--dest", required=True, type=Path, help="directory that receives it")
-    parser.add_argument("--max-bytes", required=True, type=_positive_int, help="cap on the artifact's size, in bytes")
-    parser.add_argument(
-        "--timeout", required=True, type=_positive_seconds, help="deadline for the whole fetch, in seconds"
-    )
+    parser.add_argument("--max-bytes", required=True, type=positive_int, help="cap on the artifact's size, in bytes")
+    parser.add_argument("--timeout", required=True, type=positive, help="deadline for the whole fetch, in seconds")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -182,17 +181,3 @@ def _stop_on_sigterm() -> None:
     assert task is not None
     with suppress(ValueError, RuntimeError):  # only the main thread can listen
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-
-
-def _positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return value
-
-
-def _positive_seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
-    return value

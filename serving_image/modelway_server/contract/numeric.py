@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.errors import InvalidInput
-from modelway_server.protocol.tensors import INTEGER_LIMITS, MAX_INTEGER, MIN_INTEGER, NUMPY_TYPES, shorten
+from modelway_server.protocol.tensors import (
+    BEYOND_64_BITS,
+    INTEGER_LIMITS,
+    MAX_INTEGER,
+    MIN_INTEGER,
+    NUMPY_TYPES,
+    shorten,
+)
 
 Values = Sequence[Any] | NDArray[Any]
 """JSON values, or the values of a tensor."""
@@ -221,6 +228,9 @@ def _integer(value: Any, limit: float, field: str, where: str) -> int:
         raise InvalidInput(f"{where} takes integers, this is {shorten(value)}", field=field)
     if isinstance(value, float) and not value.is_integer():
         raise InvalidInput(f"{where} takes integers, this is {value:g}", field=field)
+    if isinstance(value, float) and abs(value) >= BEYOND_64_BITS:  # which JSON's reader makes of a larger integer
+        told = f"{where} takes integers of at most 64 bits, this is about {value:g}"
+        raise InvalidInput(told, field=field)
     if isinstance(value, float) and abs(value) >= limit:
         told = f"{where} takes integers, this is the float {value!r}, which may be another one; send it as an integer"
         raise InvalidInput(told, field=field)

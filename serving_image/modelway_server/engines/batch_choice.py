@@ -13,7 +13,7 @@ from modelway_server.engines.prepared import Prepared
 from modelway_server.engines.time_limit import time_limit
 from modelway_server.engines.trial_rows import trial_rows
 from modelway_server.errors import describe
-from modelway_server.runtimes.base import Estimating, Runtime
+from modelway_server.runtimes.base import Runtime, estimating
 
 SHARE = 4
 """Of the time that one engine may take, the part for asking it rows one by one, for each method."""
@@ -61,7 +61,7 @@ def _why_apart(trial: Trial) -> str | None:
     module = type(getattr(engine, "wrapped", engine)).__module__
     if not module.startswith("modelway_server."):
         return f"{module} adds a format of its own, and may look at all rows of a call"
-    if isinstance(engine, Estimating):
+    if estimating(engine) is not None:
         from modelway_server.engines.authors import authors_code  # noqa: PLC0415  (scikit-learn)
 
         why = authors_code(trial.estimator)

@@ -12,20 +12,18 @@ import numpy as np
 
 from modelway_server.artifacts.manifest import folder_digest
 from modelway_server.artifacts.record import EXAMPLE_FILE, SAMPLE_FILES, ArtifactRecord, locate_model
-from modelway_server.contract.signature import Form
 from modelway_server.engines.batch_choice import Trial, apart, with_batching
-from modelway_server.engines.drawing import draw
-from modelway_server.engines.example import telling_example
+from modelway_server.engines.example import MADE_UP, Example, telling_example
 from modelway_server.engines.folder import SEARCHING
 from modelway_server.engines.load import evaluated
 from modelway_server.engines.parity import difference, read_samples
 from modelway_server.engines.plan import NotCovered, discard
 from modelway_server.engines.prepared import Prepared, plain_row
-from modelway_server.engines.telling import telling
+from modelway_server.engines.proof import Proof, Void
 from modelway_server.engines.time_limit import time_limit
-from modelway_server.errors import EngineUnavailable, InputError, InvalidArtifact, LoadFailed, describe, words
+from modelway_server.errors import EngineUnavailable, InvalidArtifact, LoadFailed, describe, words
 from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.base import Estimating, Runtime
+from modelway_server.runtimes.base import Hints, Runtime, estimating, hinting
 from modelway_server.settings import ModelSettings
 
 MAX_REASON = 300
@@ -102,11 +100,8 @@ def _prepared(chosen: ModelSettings, directory: Path, path: Path, digest: str, s
     native.write(directory, SEARCHING)
     choice = _Choice(chosen, directory, runtime, native, seconds)
     made = with_batching(choice.made(), choice.trial())
-    return replace(made, example=choice.example(made.example))
-
-
-class _Void(Exception):
-    """No rows prove anything of an engine, whichever it is."""
+    example = choice.example(made.example)
+    return replace(made, example=example.row, description=made.description | {"example": example.origin})
 
 
 class _Choice:
@@ -126,6 +121,10 @@ class _Choice:
         self._path = locate_model(chosen.model_dir)
         self._runtime = runtime
         self._native = native
+        self._named = [] if chosen.samples is None else read_samples(chosen.samples, native.signature)
+        self._proof = Proof(
+            runtime, native, lambda: self._named or self._samples(), tolerance=chosen.tolerance, seconds=seconds
+        )
         self._against, self._tried = "", False
         self._engine = runtime
 
@@ -134,38 +133,44 @@ class _Choice:
         return Trial(
             engine=self._engine,
             estimator=getattr(self._runtime, "estimator", None),
-            draw=lambda: [*self._drawn(0), *self._samples()],
-            seed=self._seed(),
+            draw=lambda: [*self._proof.drawn, *self._samples()],
+            seed=self._proof.seed,
             tolerance=self._chosen.tolerance,
             seconds=self._seconds,
         )
 
-    def example(self, plain: Any) -> Any:
+    def example(self, plain: Any) -> Example:
         """A row for people that the model itself answers; none is looked for where that fails."""
-        estimator = getattr(self._runtime, "estimator", None)
-        if estimator is None:
-            return plain
-        from modelway_server.engines.hints import hints_of  # noqa: PLC0415  (scikit-learn)
-
         try:
-            hints = hints_of(estimator, self._native.signature)
-            return telling_example(self._runtime, plain, hints, self._samples((EXAMPLE_FILE,)))
+            return telling_example(self._runtime, plain, self._hints(), self._samples((EXAMPLE_FILE,)))
         except Exception as error:
             _LOGGER.info("the example stays the row of the warm-up", exc_info=error)
-            return plain
+            return Example(plain, MADE_UP)
+
+    def _hints(self) -> Hints:
+        """Values of the model's own; none where it fails to tell them."""
+        signature, own = self._native.signature, estimating(self._runtime)
+        try:
+            if own is not None:
+                from modelway_server.engines.hints import hints_of  # noqa: PLC0415  (scikit-learn)
+
+                return self._proof.hints | {k: v for k, v in hints_of(own.estimator, signature).items() if v}
+            telling = hinting(self._runtime)
+            return {} if telling is None else telling.hints()
+        except Exception as error:
+            _LOGGER.info("the model tells no values of its own", exc_info=error)
+            return {}
 
     def made(self) -> Prepared:
         """The first candidate that gives the model's own answers, or else the model itself, whatever the search raises.
 
         Raises:
             EngineUnavailable: the model itself was not asked for.
-            InvalidArtifact: the file of samples that was named holds none.
         """
         if self._runtime.engine == "onnx":
             return self._native
-        given = self._named_samples()
         try:
-            prepared = self._found(given)
+            prepared = self._found()
         except Exception as error:
             _LOGGER.warning("no faster engine is looked for any more", exc_info=error)
             prepared = None
@@ -178,13 +183,12 @@ class _Choice:
             )
         return replace(self._native, reason=f"not {self._against}") if self._against else self._native
 
-    def _found(self, given: list[Any]) -> Prepared | None:
+    def _found(self) -> Prepared | None:
         """The first candidate that gives the model's own answers; the model is asked for none before an engine is built."""
-        rows: list[Any] = []
         for candidate in _candidates(self._runtime, self._chosen.engine, _size(self._path)):
             try:
-                prepared = self._proved(candidate, rows, given)
-            except _Void as error:
+                prepared = self._proved(candidate)
+            except Void as error:
                 discard(self._directory)
                 self._against = f"a faster one: {error}"[:MAX_REASON]
                 return None
@@ -193,87 +197,41 @@ class _Choice:
             discard(self._directory)
         return None
 
-    def _proved(self, candidate: Candidate, rows: list[Any], given: list[Any]) -> Prepared | None:
+    def _proved(self, candidate: Candidate) -> Prepared | None:
         """What `serve` must know of an engine that gives the model's own answers; None for one that does not.
 
-        Args:
-            candidate: the engine.
-            rows: of the proof, filled by the first engine that can be built.
-            given: rows of the user.
-
         Raises:
-            _Void: no rows prove anything.
+            Void: no rows prove anything.
         """
         tried = True
-        engine: Runtime | None = None
         try:
             with time_limit(self._seconds):
                 prepared = candidate.build(self._native, self._directory)
                 engine = evaluated(prepared, self._path, self._directory, self._chosen.trusted_types)
-                rows += [] if rows else self._rows(given)
-                against = self._difference(engine, rows)
+                against = self._difference(engine)
+            if against is None:
+                self._engine = engine
+                told = f"it gives the model's own answers on {len(self._proof.rows)} rows ({candidate.how})"
+                return replace(prepared, reason=told)
+        except Void:
+            raise
         except NotCovered as error:
             against, tried = words(error), False
         except Exception as error:
-            if engine is not None and not rows:
-                raise  # without rows no engine can be proved
             _LOGGER.info("%s cannot be used", candidate.engine, exc_info=error)
             against = describe(error)
-        if against is None:
-            self._engine = engine or self._engine
-            return replace(prepared, reason=f"it gives the model's own answers on {len(rows)} rows ({candidate.how})")
         _LOGGER.info("the engine %s is not taken: %s", candidate.engine, against, extra={"how": candidate.how})
         if tried or not self._tried:  # what was tried says more than what cannot be
             self._against, self._tried = f"{candidate.engine} ({candidate.how}): {against}"[:MAX_REASON], tried
         return None
 
-    def _difference(self, engine: Runtime, rows: list[Any]) -> str | None:
+    def _difference(self, engine: Runtime) -> str | None:
+        proof = self._proof
+        rows = proof.rows
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # rows are odd on purpose
             engine.warm_up()
-            return difference(self._runtime, engine, rows, self._chosen.tolerance)
-
-    def _rows(self, named: list[Any]) -> list[Any]:
-        """The rows of the proof.
-
-        Raises:
-            _Void: they prove nothing, or the model takes some of them not.
-        """
-        rows = [*self._drawn(0), *(named or self._samples())]
-        if not self._may_draw():
-            return rows
-        with warnings.catch_warnings(), np.errstate(all="ignore"), time_limit(self._seconds):
-            warnings.simplefilter("ignore")  # rows are odd on purpose
-            try:
-                return telling(self._runtime, rows, self._drawn, self._chosen.tolerance)
-            except InputError as error:
-                raise _Void(f"the model itself refuses some rows ({error.message})") from error
-            except NotCovered as error:
-                raise _Void(words(error)) from error
-
-    def _drawn(self, number: int) -> list[Any]:
-        """Rows around what the model remembers, others for each number; none where only its own code knows what a row is."""
-        if not self._may_draw():
-            return []
-        from modelway_server.engines.memory import remembered  # noqa: PLC0415  (scikit-learn)
-
-        signature, estimator = self._native.signature, getattr(self._runtime, "estimator", None)
-        points = remembered(estimator, signature, np.random.default_rng(self._seed()))
-        return draw(signature, points, self._seed() + number)
-
-    def _may_draw(self) -> bool:
-        return self._native.signature.form is not Form.TEXT and bool(self._native.signature.columns)
-
-    def _seed(self) -> int:
-        return int(hashlib.sha256(self._native.digest.encode()).hexdigest()[:16], 16)
-
-    def _named_samples(self) -> list[Any]:
-        """The rows of the file that the user named.
-
-        Raises:
-            InvalidArtifact: it holds none.
-        """
-        return [] if self._chosen.samples is None else read_samples(self._chosen.samples, self._native.signature)
+            return difference(proof.expected, proof.alone, engine, rows, self._chosen.tolerance)
 
     def _samples(self, names: tuple[str, ...] = SAMPLE_FILES) -> list[Any]:
         """The user's rows beside the model, as far as they can be read."""
@@ -293,11 +251,12 @@ def _size(path: Path) -> int:
 
 def _candidates(runtime: Runtime, wanted: str, size: int) -> Iterator[Candidate]:
     """The engines that might do, the fastest first."""
-    if not isinstance(runtime, Estimating):
+    own = estimating(runtime)
+    if own is None:
         return
     from modelway_server.engines import candidates  # noqa: PLC0415  (scikit-learn)
 
-    for engine, how, build in candidates.of_estimator(runtime.estimator, wanted, size=size):
+    for engine, how, build in candidates.of_estimator(own.estimator, wanted, size=size):
         yield Candidate(engine, how, build)
 
 

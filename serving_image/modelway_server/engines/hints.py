@@ -1,5 +1,6 @@
 """Values at which an estimator may change its answer: thresholds, categories, the middle of its training data."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,23 @@ def hints_of(estimator: Any, signature: Signature) -> Hints:
     for column, threshold in _thresholds(estimator):
         if column in hints:
             hints[column] += _around(threshold)
+    for column, splits in _of_booster(estimator).items():
+        hints[column] += splits
     return hints
+
+
+def _of_booster(estimator: Any) -> Mapping[int, Sequence[float]]:
+    """The splits of a class of XGBoost or LightGBM that sees the rows as they are sent."""
+    match type(estimator).__module__.partition(".")[0]:
+        case "xgboost":
+            from modelway_server.runtimes import xgboost  # noqa: PLC0415  (where it is there)
+
+            return xgboost.splits(estimator.get_booster())
+        case "lightgbm":
+            from modelway_server.runtimes import lightgbm  # noqa: PLC0415  (where it is there)
+
+            return lightgbm.splits(estimator.booster_)
+    return {}
 
 
 def _add(hints: Hints, columns: list[int | None], values: list[list[Any]]) -> None:

@@ -6,7 +6,7 @@ from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import LoadFailed
 from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.base import Estimating, Restorable, Runtime
+from modelway_server.runtimes.base import Runtime, estimating, restorable
 
 
 def load_prepared(model_dir: Path, prepared_dir: Path, *, trusted_types: tuple[str, ...] = ()) -> Runtime:
@@ -39,11 +39,12 @@ def evaluated(prepared: Prepared, path: Path, directory: Path, trusted_types: tu
 
         return load_planned(prepared, directory)
     runtime = load_runtime(path, format=prepared.format, method=prepared.methods[0], trusted_types=trusted_types)
-    if isinstance(runtime, Restorable):
-        runtime.restore(prepared.signature, prepared.methods, prepared.rows())
+    if (learning := restorable(runtime)) is not None:
+        learning.restore(prepared.signature, prepared.methods, prepared.rows())
     if prepared.parts.get("kind") == "trees":
         from modelway_server.engines.trees import bare  # noqa: PLC0415  (as above)
 
-        assert isinstance(runtime, Estimating)
-        runtime.evaluate_by(bare(runtime.estimator), prepared.engine)
+        own = estimating(runtime)
+        assert own is not None
+        own.evaluate_by(bare(own.estimator), prepared.engine)
     return runtime

@@ -10,39 +10,72 @@ from numpy.typing import NDArray
 
 from modelway_server.contract.rows import rows_of_instances
 from modelway_server.contract.signature import Signature
-from modelway_server.errors import InputError, InvalidArtifact
+from modelway_server.engines.plan import NotCovered
+from modelway_server.errors import InputError, InvalidArtifact, MalformedRequest, words
 from modelway_server.protocol.tensors import datatype_of
 from modelway_server.runtimes.base import Runtime
 
 ALONE = 5
 """Rows of the beginning and of the end that are also asked for one at a time, for which engines may have a path of their own."""
+Answers = Mapping[str, NDArray[Any]]
+"""By the output's name."""
+Expected = Mapping[str, Answers]
+"""By the method."""
 
 
-def difference(native: Runtime, engine: Runtime, rows: Sequence[Any], tolerance: float) -> str | None:
+def answers_of(native: Runtime, rows: Sequence[Any]) -> dict[str, Answers]:
+    """The model's own answers to some rows, by every method.
+
+    Raises:
+        NotCovered: a method refuses some of them.
+    """
+    checked = rows_of_instances(native.signature, rows, "rows")
+    found: dict[str, Answers] = {}
+    for method in native.methods:
+        try:
+            found[method] = native.call(method, checked.values, checked.count)
+        except InputError as error:
+            raise NotCovered(f"{method} of the model itself refuses some rows ({error.message})") from error
+    return found
+
+
+def difference(
+    expected: Expected, alone: Expected, engine: Runtime, rows: Sequence[Any], tolerance: float
+) -> str | None:
     """In what the engine's answers are not the model's own, as a clause; None when they are.
 
     Args:
-        native: the model itself.
+        expected: the model's own answers to all rows.
+        alone: those to the first row, asked alone.
         engine: what would take its place.
         rows: as a request has them.
         tolerance: by how much a number may differ, relative, and absolute to the largest number of the answer or 1,
             whichever is less. What is no fraction may not differ at all.
     """
     sizes: dict[str, float] = {}
-    for some in (rows, *([row] for row in [*rows[:ALONE], *rows[ALONE:][-ALONE:]])):
-        ours, theirs = (
-            rows_of_instances(native.signature, some, "rows"),
-            rows_of_instances(engine.signature, some, "rows"),
-        )
-        for method in native.methods:
-            try:
-                expected = native.call(method, ours.values, ours.count)
-            except InputError as error:
-                return f"{method} of the model itself refuses some rows ({error.message})"
-            found = engine.call(method, theirs.values, theirs.count)
-            told = _difference(method, expected, found, tolerance, sizes)
-            if told:
-                return told
+    told = _differs(expected, engine, rows, tolerance, sizes) or _differs(alone, engine, rows[:1], tolerance, sizes)
+    if told:
+        return told
+    for at in sorted({*range(len(rows))[1:ALONE], *range(len(rows))[-ALONE:]}):
+        own = {method: _row_of(answers, at) for method, answers in expected.items()}
+        told = _differs(own, engine, [rows[at]], tolerance, sizes)
+        if told:
+            return told
+    return None
+
+
+def _row_of(answers: Answers, at: int) -> dict[str, NDArray[Any]]:
+    return {name: values[at : at + 1] for name, values in answers.items()}
+
+
+def _differs(
+    expected: Expected, engine: Runtime, rows: Sequence[Any], tolerance: float, sizes: dict[str, float]
+) -> str | None:
+    checked = rows_of_instances(engine.signature, rows, "rows")
+    for method, own in expected.items():
+        told = _difference(method, own, engine.call(method, checked.values, checked.count), tolerance, sizes)
+        if told:
+            return told
     return None
 
 
@@ -53,38 +86,63 @@ def read_samples(path: Path, signature: Signature) -> list[Any]:
         InvalidArtifact: the file holds no rows that the model takes.
     """
     try:
-        rows = _sampled(json.loads(path.read_text(encoding="utf-8")))
-        rows_of_instances(signature, rows, "samples")
-    except (OSError, ValueError, TypeError, KeyError, InputError, RecursionError) as error:
-        raise InvalidArtifact(
-            f"{path.name} holds no samples of the model's rows: {error}",
-            remedy='Write them as {"instances": [...]}, as they would be sent to the model.',
-        ) from error
+        member, rows = _sampled(json.loads(path.read_text(encoding="utf-8")))
+        rows_of_instances(signature, rows, member)
+    except InputError as error:
+        raise _no_samples(path, f"{error.field}: {error.message}" if error.field else error.message) from error
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise _no_samples(path, words(error)) from error
     return [_in_order(row, signature) for row in rows]
+
+
+def _no_samples(path: Path, why: str) -> InvalidArtifact:
+    return InvalidArtifact(
+        f"{path.name} holds no samples of the model's rows: {why}",
+        remedy='Write them as {"instances": [...]}, as they would be sent to the model.',
+    )
 
 
 def _in_order(row: Any, signature: Signature) -> Any:
     """A row as an array of its columns, as the drawn ones are; a text as it is."""
-    if isinstance(row, dict):
+    if isinstance(row, dict) and signature.columns:
         return [row.get(column.name) for column in signature.columns]
     return row if isinstance(row, list) or not signature.columns else [row]
 
 
-def _sampled(document: Any) -> list[Any]:
+def _sampled(document: Any) -> tuple[str, list[Any]]:
+    """The rows of a document, and the member that holds them.
+
+    Raises:
+        InputError: its rows are not as wide as its columns.
+        TypeError: it holds none.
+    """
+    member = "rows"
     if isinstance(document, dict):
         document = document.get("dataframe_split", document)
-        if "columns" in document and "data" in document:
-            return [dict(zip(document["columns"], row, strict=True)) for row in document["data"]]
-        document = document.get("instances", document.get("rows"))
+        if isinstance(document, dict) and {"columns", "data"} <= document.keys():
+            return "data", _records(document["columns"], document["data"])
+        member = next((name for name in ("instances", "rows") if name in document), member)
+        document = document.get(member) if isinstance(document, dict) else document
     if not isinstance(document, list):
         raise TypeError("there is no array of rows")
-    return document
+    return member, document
+
+
+def _records(columns: Any, data: Any) -> list[Any]:
+    if not isinstance(columns, list) or not isinstance(data, list):
+        raise TypeError("columns and data are not both arrays")
+    names = list(map(str, columns))
+    for index, row in enumerate(data):
+        if not isinstance(row, list) or len(row) != len(names):
+            found = f"has {len(row)} values" if isinstance(row, list) else "is no array"
+            raise MalformedRequest(f"it {found}; columns has {len(names)}", field=f"data[{index}]")
+    return [dict(zip(names, row, strict=True)) for row in data]
 
 
 def _difference(
     method: str,
-    expected: Mapping[str, NDArray[Any]],
-    found: Mapping[str, NDArray[Any]],
+    expected: Answers,
+    found: Answers,
     tolerance: float,
     sizes: dict[str, float],
 ) -> str | None:

@@ -101,6 +101,7 @@ class HumanPage:
             "digest": f"<code>{escape(digest)}</code> ·" if digest else "",
             "modelway": escape(version("modelway")),
             "examples": _examples(subject),
+            "origin": escape(_origin(subject)),
         }
 
 
@@ -141,6 +142,11 @@ def _examples(subject: Subject) -> str:
         f"\n{escape(_pretty(document))}</textarea>"
         for key, (_, path, document) in _protocols(subject).items()
     )
+
+
+def _origin(subject: Subject) -> str:
+    origin = subject.description.get("example", "")
+    return f"The example is {origin}." if origin else ""
 
 
 def _pretty(document: dict[str, Any]) -> str:

@@ -51,6 +51,8 @@ _TYPECODES: Final[dict[str, tuple[str, type[np.generic]]]] = {
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**64 - 1
 """Of 64 bits, signed or unsigned."""
+BEYOND_64_BITS: Final = 2.0**63
+"""A float of this size may be an integer that no datatype holds: JSON's reader keeps those of 64 bits as such."""
 _NAMES: Final = {np.dtype(scalar): name for name, scalar in NUMPY_TYPES.items()}
 
 Locate = Callable[[int], str]
@@ -214,7 +216,9 @@ def _integers(flat: list[Any], datatype: str, locate: Locate) -> NDArray[Any]:
     smallest, largest = INTEGER_LIMITS[datatype]
     for index, value in enumerate(flat):
         if value is not None and type(value) is not int:
-            raise MalformedRequest(f"{datatype} data holds {shorten(value)}", field=locate(index))
+            many = type(value) is float and abs(value) >= BEYOND_64_BITS
+            told = f"about {value:g}, which does not fit 64 bits" if many else shorten(value)
+            raise MalformedRequest(f"{datatype} data holds {told}", field=locate(index))
         if value is not None and not smallest <= value <= largest:
             raise MalformedRequest(f"{value} does not fit {datatype}", field=locate(index))
     if all(value is None or float(value) == value for value in flat):

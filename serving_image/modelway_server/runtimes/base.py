@@ -1,12 +1,15 @@
 """What every model format gives the data plane."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
 from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Column, Signature
+
+Hints = Mapping[int, Sequence[Any]]
+"""Values at which a model may change its answers, by the column's position."""
 
 
 class Runtime(Protocol):
@@ -48,7 +51,6 @@ class Runtime(Protocol):
         """
 
 
-@runtime_checkable
 class Restorable(Protocol):
     """A runtime that need not try the model again to learn what a trial before has shown."""
 
@@ -56,7 +58,13 @@ class Restorable(Protocol):
         """Take over what `warm_up` of another process learned; the next `warm_up` only calls each method once."""
 
 
-@runtime_checkable
+class Hinting(Protocol):
+    """A runtime that tells values of its model's own, to make a row of that says more than zeros."""
+
+    def hints(self) -> Hints:
+        """Splits of trees, means and the like, for the columns of which any is known."""
+
+
 class Declarable(Protocol):
     """A runtime that an artifact may tell the types of columns which the model itself does not know."""
 
@@ -64,7 +72,6 @@ class Declarable(Protocol):
         """Take the columns' types from what stands beside the model; before `warm_up`."""
 
 
-@runtime_checkable
 class Estimating(Protocol):
     """A runtime that calls the methods of an object of scikit-learn's kind.
 
@@ -83,3 +90,26 @@ class Estimating(Protocol):
             estimator: that object.
             engine: what it is, as `Runtime.engine` says.
         """
+
+
+# A runtime may have these from one that it wraps, of which `isinstance` sees nothing from Python 3.12 on.
+
+
+def restorable(runtime: Runtime) -> Restorable | None:
+    """The runtime, where it takes over what another process learned."""
+    return cast("Restorable", runtime) if hasattr(runtime, "restore") else None
+
+
+def hinting(runtime: Runtime) -> Hinting | None:
+    """The runtime, where it tells values of its model's own."""
+    return cast("Hinting", runtime) if hasattr(runtime, "hints") else None
+
+
+def declarable(runtime: Runtime) -> Declarable | None:
+    """The runtime, where it may be told the types of its columns."""
+    return cast("Declarable", runtime) if hasattr(runtime, "declare") else None
+
+
+def estimating(runtime: Runtime) -> Estimating | None:
+    """The runtime, where it calls the methods of an object of scikit-learn's kind."""
+    return cast("Estimating", runtime) if hasattr(runtime, "evaluate_by") else None

@@ -34,6 +34,11 @@ _FORMATS = {"v2", "v3", "v4"}
 """Layouts of the text that this library reads."""
 _REMEDY = "Compare its size and checksum with the file that was saved by booster.save_model, and upload it again."
 _HEADER = re.compile(rb"(\w+)=([^\n]*)\n")
+_SPLITS = re.compile(r"\nsplit_feature=(.*)\n(?:split_gain=.*\n)?threshold=(.*)\ndecision_type=(.*)\n")
+_OF_CATEGORIES = 1
+"""The bit of a split's `decision_type` that says so."""
+_HINTING_ROUNDS = 20
+"""Whose trees are looked at for thresholds."""
 _COUNT = re.compile(r"[0-9]{1,18}")
 
 
@@ -95,7 +100,26 @@ def _table(booster: lightgbm.Booster, header: dict[str, str], objective: str) ->
     named = names != [f"Column_{index}" for index in range(len(names))]
     columns = columns_of(names if named else None, booster.num_feature(), categories)
     methods, classes = _methods(objective, int(header.get("num_class", "1")), _answers(booster))
-    return Table(columns, named, codes_of(columns, categories), methods, classes, spaced=named)
+    return Table(
+        columns,
+        named,
+        codes_of(columns, categories),
+        methods,
+        classes,
+        spaced=named,
+        hints=lambda: splits(booster),
+    )
+
+
+def splits(booster: lightgbm.Booster) -> dict[int, list[float]]:
+    """The thresholds of the first trees, by column; none of columns of categories."""
+    text = booster.model_to_string(num_iteration=_HINTING_ROUNDS)
+    found: dict[int, list[float]] = {}
+    for columns, thresholds, kinds in _SPLITS.findall(text):
+        for column, threshold, kind in zip(columns.split(), thresholds.split(), kinds.split(), strict=False):
+            if not int(kind) & _OF_CATEGORIES:
+                found.setdefault(int(column), []).append(float(threshold))
+    return found
 
 
 def _answers(booster: lightgbm.Booster) -> Evaluate:

@@ -27,7 +27,7 @@ from modelway_server.errors import (
     UnsupportedModel,
     WarmupFailed,
 )
-from modelway_server.runtimes.base import Declarable, Runtime
+from modelway_server.runtimes.base import Runtime, declarable
 from modelway_server.runtimes.formats import Options, load_runtime
 from modelway_server.runtimes.trust import trust
 
@@ -95,8 +95,8 @@ def load(path: Path, options: Options) -> Runtime:
     except (LoadFailed, InvalidArtifact, MissingModule) as failure:
         raise _of_versions(failure, library, saved_with) from failure
     columns = _columns(document)
-    if isinstance(runtime, Declarable):
-        runtime.declare(columns)
+    if (untyped := declarable(runtime)) is not None:
+        untyped.declare(columns)
     return _Described(runtime, columns, library, saved_with, str(document.get("mlflow_version") or ""))
 
 

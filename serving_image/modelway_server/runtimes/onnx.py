@@ -19,6 +19,7 @@ from modelway_server.contract.signature import ROWS, Input
 from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch, UnsupportedModel, words
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.formats import Options
+from modelway_server.runtimes.onnx_constants import hints_of_graph
 from modelway_server.runtimes.tensors import Arrays, Program, TensorRuntime, check_inputs
 from modelway_server.runtimes.threads import threads
 
@@ -65,7 +66,9 @@ def load(path: Path, options: Options) -> Runtime:
     description = {"estimator": meta.graph_name or "ONNX graph", "onnxruntime": onnxruntime.__version__}
     if meta.producer_name:
         description["saved_with"] = meta.producer_name
-    program = Program(inputs, graph.methods, graph.run, graph.classes, texts=graph.texts)
+    program = Program(
+        inputs, graph.methods, graph.run, graph.classes, texts=graph.texts, hints=lambda: hints_of_graph(path)
+    )
     return TensorRuntime("onnx", program, options.method, description)
 
 

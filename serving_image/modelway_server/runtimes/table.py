@@ -12,6 +12,7 @@ from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Column, Form, Output, Signature
 from modelway_server.errors import InvalidInput, PredictionFailed, UnsupportedModel, WarmupFailed, describe, words
 from modelway_server.protocol.tensors import INTEGER_LIMITS
+from modelway_server.runtimes.base import Hints
 from modelway_server.runtimes.outputs import describe_outputs, name_outputs
 
 _LOGGER = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Table:
         classes: the labels of a classifier, in the order of its probabilities.
         max_magnitude: largest number that it takes.
         spaced: whether it keeps the spaces in its columns' names as underscores.
+        hints: values of its own, see `Hinting`.
     """
 
     columns: tuple[Column, ...]
@@ -41,6 +43,7 @@ class Table:
     classes: tuple[Any, ...] | None = None
     max_magnitude: float | None = None
     spaced: bool = False
+    hints: Callable[[], Hints] = dict
 
 
 class TableRuntime:
@@ -63,6 +66,15 @@ class TableRuntime:
             form, table.columns, table.named, max_magnitude=table.max_magnitude, spaced=table.spaced
         )
         self._table = table
+        self._row: Any = None
+
+    def restore(self, signature: Signature, methods: tuple[str, ...], example: Rows) -> None:
+        """Take over what `warm_up` of another process learned, and the row that it is shown by."""
+        self.signature, self.methods, self._row = signature, methods, example.values
+
+    def hints(self) -> Hints:
+        """Values of the model's own, for the columns of which any is known."""
+        return self._table.hints()
 
     def warm_up(self) -> None:
         """Answer one row with every method, and learn what each gives.
@@ -92,7 +104,9 @@ class TableRuntime:
             raise self._blame(method, error) from error
 
     def example(self) -> Rows:
-        """A row of zeros and of first categories."""
+        """The row of another process, or else one of zeros and of first categories."""
+        if self._row is not None:
+            return Rows(self._row, 1)
         if self.signature.form is Form.MATRIX:
             return Rows(np.zeros((1, len(self._table.columns))), 1)
         values: dict[str, NDArray[Any]] = {}

@@ -5,9 +5,8 @@ else is sent tensor by tensor.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice, product
 from typing import Any
 
 import numpy as np
@@ -17,16 +16,13 @@ from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import ROWS, Column, Form, Input, Output, Signature
 from modelway_server.errors import InvalidInput, LoadFailure, PredictionFailed, UnsupportedModel, WarmupFailed, describe
 from modelway_server.protocol.tensors import NUMPY_TYPES
+from modelway_server.runtimes.base import Hints
+from modelway_server.runtimes.made_up import made_up_rows, repeated, without
 from modelway_server.runtimes.outputs import describe_outputs, plain
 from modelway_server.runtimes.table import chosen_first
 
 _LOGGER = logging.getLogger(__name__)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-_SIZES = (1, 2, 3, 4, 8, 16, 28, 32, 64, 224)
-"""Sizes that a made-up row tries for dimensions that may vary."""
-_MAX_TRIALS = 40
-_MAX_MIXTURES = 500
-_NUMBERS = (0.0, 1.0)
 _TABLE_TYPES = {"FP32": "FP64", "FP64": "FP64", "FP16": "FP16", "INT64": "INT64", "INT32": "INT32", "BOOL": "BOOL"}
 """Datatype of a column that is handed over as a tensor of one value a row."""
 
@@ -46,6 +42,7 @@ class Program:
         classes: the labels that the outputs of a method tell of, found once it has answered a row.
         columns: names of the columns of a single matrix, where they are known.
         texts: strings that the program knows, one of each set of categories, to make up rows with.
+        hints: values of its own, see `Hinting`.
     """
 
     inputs: tuple[Input, ...]
@@ -54,6 +51,7 @@ class Program:
     classes: Callable[[], tuple[Any, ...] | None] = lambda: None
     columns: tuple[str, ...] = ()
     texts: Callable[[], tuple[str, ...]] = tuple
+    hints: Callable[[], Hints] = dict
 
 
 class TensorRuntime:
@@ -117,6 +115,10 @@ class TensorRuntime:
         """The row that it was warmed up with."""
         return Rows(self._row, 1)
 
+    def hints(self) -> Hints:
+        """Values of the model's own, for the columns of which any is known."""
+        return self._program.hints()
+
     def _answer(self, method: str, values: Any) -> dict[str, NDArray[Any]]:
         outputs = self._program.run(method, self._fed(values))
         return {name: plain(_texts(array)) for name, array in outputs.items()}
@@ -137,7 +139,7 @@ class TensorRuntime:
 
     def _find_row(self) -> Any:
         first: Exception | None = None
-        for row in chain(_candidates(self.signature), _known_words(self.signature, self._program.texts)):
+        for row in made_up_rows(self.signature, self._program.texts):
             try:
                 self._answer(self.methods[0], row)
             except LoadFailure:  # of a program that is loaded where it first answers
@@ -154,7 +156,7 @@ class TensorRuntime:
         ) from first
 
     def _outputs_of(self, method: str) -> tuple[Output, ...]:
-        twice = self._answer(method, _repeated(self._row))
+        twice = self._answer(method, repeated(self._row))
         for name, array in twice.items():
             if array.ndim == 0 or len(array) != 2:
                 raise UnsupportedModel(
@@ -176,7 +178,7 @@ class TensorRuntime:
         numeric = [column.name for column in columns if column.datatype in {"FP16", "FP64"}]
         if not numeric:
             return columns
-        row = _without(self._row, numeric)
+        row = without(self._row, numeric)
         try:
             outputs = [array for method in self.methods for array in self._answer(method, row).values()]
         except Exception:  # noqa: BLE001  (as above)
@@ -237,63 +239,6 @@ def _limit(inputs: Sequence[Input]) -> float | None:
 
 def _dtype(each: Input) -> Any:
     return object if each.datatype == "BYTES" else NUMPY_TYPES[each.datatype]
-
-
-def _candidates(signature: Signature) -> Iterator[Any]:
-    """Made-up rows, in the form of the signature."""
-    if signature.form is Form.TEXT:
-        yield ["a few words of text"]
-    elif signature.form is Form.MATRIX:
-        yield from (np.full((1, len(signature.columns)), number) for number in _NUMBERS)
-    elif signature.form is Form.COLUMNS:
-        for number in _NUMBERS:
-            yield {column.name: _value(column.datatype, (1,), number) for column in signature.columns}
-    else:
-        varying = [
-            (each, index) for each in signature.inputs for index, size in enumerate(each.shape) if index and size < 0
-        ]
-        fixed_first = product(*[_SIZES] * min(len(varying), 2))
-        for sizes, _ in zip(fixed_first, range(_MAX_TRIALS), strict=False):
-            chosen = {place: sizes[min(place, len(sizes) - 1)] for place in range(len(varying))}
-            shapes = {each.name: list(each.shape) for each in signature.inputs}
-            for place, (each, index) in enumerate(varying):
-                shapes[each.name][index] = chosen[place]
-            for number in _NUMBERS:
-                yield {
-                    each.name: _value(each.datatype, (1, *shapes[each.name][1:]), number) for each in signature.inputs
-                }
-
-
-def _known_words(signature: Signature, texts: Callable[[], tuple[str, ...]]) -> Iterator[Any]:
-    """Rows whose strings are of categories that the program knows; which set is whose column, only a trial shows."""
-    columns = [column.name for column in signature.columns if column.datatype == "BYTES"]
-    if signature.form is not Form.COLUMNS or not columns:
-        return
-    for words in islice(product(texts(), repeat=len(columns)), _MAX_MIXTURES):
-        row = {column.name: _value(column.datatype, (1,), 1.0) for column in signature.columns}
-        yield row | {name: np.array([word], dtype=object) for name, word in zip(columns, words, strict=True)}
-
-
-def _value(datatype: str, shape: tuple[int, ...], number: float) -> NDArray[Any]:
-    if datatype == "BYTES":
-        return np.full(shape, "a", dtype=object)
-    return np.full(shape, number).astype(NUMPY_TYPES[datatype])
-
-
-def _repeated(row: Any) -> Any:
-    if isinstance(row, list):
-        return row * 2
-    return (
-        {name: np.repeat(array, 2, axis=0) for name, array in row.items()}
-        if isinstance(row, dict)
-        else row.repeat(2, 0)
-    )
-
-
-def _without(row: Any, names: Sequence[str]) -> Any:
-    if isinstance(row, dict):
-        return {name: np.full_like(array, np.nan) if name in names else array for name, array in row.items()}
-    return np.full_like(row, np.nan)
 
 
 def _texts(array: Any) -> Any:

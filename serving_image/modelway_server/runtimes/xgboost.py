@@ -34,6 +34,8 @@ _CLASSES = {
     xgboost.XGBRanker,
 }
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+_HINTING_ROUNDS = 20
+"""Whose trees are looked at for thresholds."""
 _JSON_VERSION = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]')
 _UBJ_VERSION = re.compile(rb"version\[(?:#L.{8}|)(?:i|U)(.)(?:i|U)(.)(?:i|U)(.)", re.DOTALL)
 _HEAD_OF_MESSAGE = re.compile(r"^\[[\d:]+\] \S+: ")
@@ -142,7 +144,22 @@ def _table(
         methods,
         classes,
         max_magnitude=_FLOAT32_MAX,
+        hints=lambda: splits(booster),
     )
+
+
+def splits(booster: xgboost.Booster) -> dict[int, list[float]]:
+    """The thresholds of the first trees, by column; none of columns of categories."""
+    first = booster[: min(_HINTING_ROUNDS, booster.num_boosted_rounds())]
+    learner = json.loads(bytes(first.save_raw("json")))["learner"]["gradient_booster"]
+    kinds = booster.feature_types or [""] * booster.num_features()
+    found: dict[int, list[float]] = {}
+    for tree in learner.get("gbtree", learner).get("model", {}).get("trees", ()):
+        nodes = zip(tree["left_children"], tree["split_indices"], tree["split_conditions"], strict=True)
+        for child, column, threshold in nodes:
+            if child >= 0 and kinds[column] != "c":
+                found.setdefault(column, []).append(threshold)
+    return found
 
 
 def _with_codes(
