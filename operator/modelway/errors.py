@@ -102,3 +102,11 @@ class ChildContested(ModelwayError):
 
 class WatchLost(ModelwayError):
     """A watch stopped telling the truth; only a fresh start of the operator makes it honest again."""
+
+
+class LeaseLost(ModelwayError):
+    """Another operator has led since this one did; what this one knows and plans may be of the past, so it starts afresh."""
+
+
+class NotLeading(ModelwayError):
+    """A write was held back, since another operator may lead by now."""

@@ -65,6 +65,7 @@ class Health:
         listing: how the listing of the cluster goes.
         oldest_attempt: seconds after which nobody can be trying to list any more.
         metrics: what a scrape gets; `refresh` brings the gauges up to date.
+        hindrance: what else keeps the operator from its work; None when nothing does.
         clock: seconds, monotonic.
     """
 
@@ -76,8 +77,10 @@ class Health:
         metrics: Metrics,
         refresh: Callable[[], None],
         *,
+        hindrance: Callable[[], str | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._hindrance = hindrance
         self._pulse = pulse
         self._listing = listing
         self._oldest_attempt = oldest_attempt
@@ -104,7 +107,7 @@ class Health:
 
     async def readyz(self, _: web.Request) -> web.Response:
         """200 once everything has been listed, and while that is possible."""
-        trouble = self._listing.trouble
+        trouble = self._listing.trouble or self._hindrance()
         if trouble is None and self._listing.last_success is None:
             trouble = "listing the cluster for the first time"
         return web.Response(status=503 if trouble else 200, text=f"{trouble or 'ok'}\n")

@@ -50,6 +50,9 @@ class Metrics:
         self.misses = Counter(
             f"{prefix}_resync_misses", "Changes that a LIST found and no watch had told.", ["kind"], registry=registry
         )
+        self.leader = Gauge(
+            f"{prefix}_leader", "1 while this operator leads and writes, 0 while it stands by.", registry=registry
+        )
         self.lag = Gauge(f"{prefix}_loop_lag_seconds", "How late the event loop runs.", registry=registry)
         self.resynced = Gauge(
             f"{prefix}_last_resync_timestamp_seconds",

@@ -58,6 +58,8 @@ class Settings(BaseModel):
     """After how many seconds without progress a rollout counts as failed, 30 to 86400; a model that may take longer to start gets more."""
     watch_namespaces: Names = ()
     """The namespaces served, separated by commas; all when empty."""
+    lease: Annotated[str, Field(pattern=r"^([a-z0-9-]+/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$")] = ""
+    """The Lease by which one of several operators leads, as namespace/name; this operator takes itself for the only one when empty."""
     resync_seconds: Annotated[int, Field(ge=10, le=86400)] = 300
     """How often everything is listed anew to find what a watch has missed, 10 to 86400."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

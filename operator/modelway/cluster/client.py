@@ -3,7 +3,7 @@
 No typed models: the hot path would spend most of its time turning them into JSON and back.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -15,7 +15,7 @@ from kubernetes.aio import client
 from modelway.cluster import kinds
 from modelway.cluster.connection import Connection
 from modelway.cluster.kinds import Kind
-from modelway.errors import ClusterError, RetryLater, Vanished
+from modelway.errors import ClusterError, NotLeading, RetryLater, Vanished
 from modelway.metrics import Metrics
 
 FIELD_MANAGER = "modelway"
@@ -49,11 +49,14 @@ class Client:
     Args:
         connection: where it is and who we are.
         metrics: counts every write by kind and verb.
+        agent: who asks, as the API server's audit log tells it.
     """
 
-    def __init__(self, connection: Connection, metrics: Metrics) -> None:
+    def __init__(self, connection: Connection, metrics: Metrics, agent: str = FIELD_MANAGER) -> None:
         self._connection = connection
         self._metrics = metrics
+        self._agent = agent
+        self._may_write: Callable[[], bool] = lambda: True
         self._api = client.ApiClient(connection.configuration)
 
     async def __aenter__(self) -> Self:
@@ -63,6 +66,10 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._api.close()  # type: ignore[no-untyped-call]
+
+    def hold_back_unless(self, may_write: Callable[[], bool]) -> None:
+        """From here on, ask `may_write` before each write and make none without its consent."""
+        self._may_write = may_write
 
     async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[dict[str, Any]]:
         """LIST page by page, each as the server sent it; `namespace` None means all of them."""
@@ -137,6 +144,19 @@ class Client:
             kind, "create", "POST", kind.path(body["metadata"]["namespace"]), {"fieldManager": FIELD_MANAGER}, body=body
         )
 
+    async def put(self, kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Store a whole object: made where `body` has no resourceVersion, else put in the place of exactly that version.
+
+        Neither held back nor counted as a write: a Lease is stored so that others may be.
+
+        Raises:
+            ClusterError: refused; status 409 means that somebody else was faster.
+        """
+        metadata, query = body["metadata"], {"fieldManager": FIELD_MANAGER}
+        if "resourceVersion" not in metadata:
+            return await self._request("POST", kind.path(metadata["namespace"]), query, body=body)
+        return await self._request("PUT", kind.path(metadata["namespace"], metadata["name"]), query, body=body)
+
     async def dry_run(self, kind: Kind, body: Mapping[str, Any]) -> None:
         """POST a new object through all of admission without storing it.
 
@@ -157,6 +177,8 @@ class Client:
         body: Mapping[str, Any] | str,
         content_type: str = _JSON,
     ) -> dict[str, Any]:
+        if not self._may_write():
+            raise NotLeading(f"{method} {path} was held back: this operator does not lead")
         self._metrics.api_writes.labels(kind=kind.name, verb=verb).inc()
         return await self._request(method, path, query, body=body, content_type=content_type)
 
@@ -184,7 +206,7 @@ class Client:
         content_type: str = _JSON,
         accept: str = _JSON,
     ) -> bytes:
-        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": FIELD_MANAGER}
+        headers = {"Accept": accept, "Content-Type": content_type, "User-Agent": self._agent}
         token = await self._connection.bearer_token()
         if token:
             headers["Authorization"] = f"Bearer {token}"

@@ -45,6 +45,7 @@ BUDGET = Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets")
 REVISION = Kind("ControllerRevision", "apps/v1", "controllerrevisions")
 POD = Kind("Pod", "v1", "pods")
 EVENT = Kind("Event", "v1", "events")
+LEASE = Kind("Lease", "coordination.k8s.io/v1", "leases")
 
 CHILDREN = (DEPLOYMENT, SERVICE, AUTOSCALER, BUDGET, REVISION)
 """Kinds that the operator creates, repairs and prunes."""
