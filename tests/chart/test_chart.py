@@ -27,6 +27,7 @@ ALLOWED = {
     ("", "events"): ("create", "patch"),
     ("events.k8s.io", "events"): ("create", "patch"),
 }
+LEASE = {("coordination.k8s.io", "leases"): ("get", "update")}
 EVERYTHING = {
     "image": {"repository": "registry.example/operator", "digest": "sha256:" + "a" * 64},
     "imagePullSecrets": [{"name": "registry"}],
@@ -74,11 +75,21 @@ def test_the_operator_may_do_exactly_this() -> None:
 
 def test_namespaced_mode_grants_the_same_in_the_named_namespaces_and_nothing_elsewhere() -> None:
     manifests = helm.render({"watch": {"namespaces": ["risk", "fraud"]}, "rbac": {"aggregate": False}})
-    roles = of_kind(manifests, "Role")
-    assert {role["metadata"]["namespace"]: granted(role) for role in roles} == {"risk": ALLOWED, "fraud": ALLOWED}
-    assert {binding["metadata"]["namespace"] for binding in of_kind(manifests, "RoleBinding")} == {"fraud", "risk"}
+    roles = {one["metadata"]["namespace"]: granted(one) for one in of_kind(manifests, "Role")}
+    assert roles == {"risk": ALLOWED, "fraud": ALLOWED, "modelway-system": LEASE}
+    assert {binding["metadata"]["namespace"] for binding in of_kind(manifests, "RoleBinding")} == set(roles)
     assert not of_kind(manifests, "ClusterRole")
     assert not of_kind(manifests, "ClusterRoleBinding")
+
+
+def test_the_operator_may_hold_its_own_lease_and_no_other() -> None:
+    (role,) = of_kind(helm.render(), "Role")
+    assert role["metadata"]["namespace"] == "modelway-system"
+    make, hold = role["rules"]
+    assert (make["verbs"], make["resources"]) == (["create"], ["leases"])
+    assert (hold["verbs"], hold["resourceNames"]) == (["get", "update"], ["modelway"])
+    (variable,) = [one for one in operator_pod()["containers"][0]["env"] if one["name"] == "MODELWAY_LEASE"]
+    assert variable["value"] == "modelway-system/modelway"
 
 
 def test_no_role_of_the_chart_reads_secrets_or_uses_a_wildcard() -> None:
@@ -133,12 +144,23 @@ def test_the_operator_reads_every_variable_that_the_chart_sets_and_the_chart_set
     assert {f"MODELWAY_{name.upper()}" for name in Settings.model_fields} - {"MODELWAY_HOST"} == {
         name for name in environment if name.startswith("MODELWAY_")
     }
-    assert settings == Settings() if values is None else settings.service_port == 8080
+    alone = settings.model_copy(update={"lease": ""})
+    assert alone == Settings() if values is None else settings.service_port == 8080
 
 
-def test_one_operator_at_a_time() -> None:
-    spec = of_kind(helm.render(), "Deployment")[0]["spec"]
+def test_one_operator_is_replaced_and_several_are_rolled() -> None:
+    one, two = (
+        {kind: of_kind(made, kind) for kind in ("Deployment", "PodDisruptionBudget")}
+        for made in (helm.render(), helm.render({"replicas": 2}))
+    )
+    spec = one["Deployment"][0]["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    assert "affinity" not in spec["template"]["spec"]
+    assert not one["PodDisruptionBudget"], "it would keep a node from being drained"
+    spec = two["Deployment"][0]["spec"]
+    assert (spec["replicas"], spec["strategy"]["type"]) == (2, "RollingUpdate")
+    assert "podAntiAffinity" in spec["template"]["spec"]["affinity"]
+    assert two["PodDisruptionBudget"][0]["spec"]["maxUnavailable"] == 1
 
 
 @pytest.mark.parametrize(

@@ -53,15 +53,17 @@ class Line:
     there: float = 0.01
     back: float = 0.01
     cut: bool = False
-    may_write: Any = None
 
-    def hold_back_unless(self, may_write: Any) -> None:
-        self.may_write = may_write
+    def suffer(self, there: float = 0.01, back: float = 0.01, cut: bool = False) -> None:  # noqa: FBT001, FBT002 -- call_at gives no names
+        self.there, self.back, self.cut = there, back, cut
 
-    async def get(self, *_: Any) -> dict[str, Any] | None:
+    def hold_back_unless(self, _: Any) -> None:
+        pass
+
+    async def get(self, *_: Any) -> Any:
         return await self._ask(self.store.get)
 
-    async def put(self, _: Any, body: dict[str, Any]) -> dict[str, Any]:
+    async def put(self, _: Any, body: dict[str, Any]) -> Any:
         return await self._ask(self.store.put, body)
 
     async def _ask(self, call: Any, *arguments: Any) -> Any:
@@ -107,7 +109,7 @@ class Player:
         self.candidate = Candidate(
             client, "ns/lease", f"{self.name}{self.lives}", NoFuse(), clock=lambda: loop.time() * self.drift
         )
-        self.task = asyncio.create_task(self.candidate.stand(lambda: _lead()))
+        self.task = asyncio.create_task(self.candidate.stand(_lead))
 
     def revive(self) -> None:
         """Whoever lost the Lease ends, and is started again."""
@@ -191,8 +193,8 @@ async def _troubled(disturb: list[Fault], drifts: tuple[float, ...]) -> None:
     loop = asyncio.get_running_loop()
     for fault in disturb:
         line = game.players[fault.who].line
-        loop.call_at(fault.at, lambda l=line, f=fault: vars(l).update(there=f.there, back=f.back, cut=f.cut))
-        loop.call_at(fault.at + fault.seconds, lambda l=line: vars(l).update(there=0.01, back=0.01, cut=False))
+        loop.call_at(fault.at, line.suffer, fault.there, fault.back, fault.cut)
+        loop.call_at(fault.at + fault.seconds, line.suffer)
     while loop.time() < CALM_AFTER:
         assert len(game.leaders) <= 1, f"at {loop.time():.2f}: {game.leaders}"
         for player in game.players:

@@ -1,9 +1,13 @@
-"""What somebody wrote to the cluster, read from the API server's audit log."""
+"""What somebody wrote to the cluster, read from the API server's audit log; Leases aside, which tell that their holder lives and no more."""
 
+import bisect
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+AGENT = "modelway ("
+"""How the agent of every operator begins."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,65 @@ class Audit:
         return [write for write in found if namespace in {None, write.namespace}]
 
     def _counts(self, event: dict[str, Any]) -> bool:
-        return (
-            event["stage"] == "ResponseComplete"
-            and event["user"]["username"] == self._user
-            and "dryRun=" not in event["requestURI"]
-        )
+        return event["stage"] == "ResponseComplete" and event["user"]["username"] == self._user and _is_write(event)
+
+
+@dataclass(frozen=True)
+class Trespass:
+    """A write of one operator while another one held the Lease."""
+
+    by: str
+    holder: str
+    at: str
+    uri: str
+
+
+class Tenure:
+    """Who held a Lease when, and who wrote, among operators that a kubeconfig's user runs; told apart by the agent they name.
+
+    Args:
+        log: the audit log.
+        lease: the name of the Lease.
+    """
+
+    def __init__(self, log: Path, lease: str) -> None:
+        self._log = log
+        self._lease = lease
+
+    def trespasses(self) -> list[Trespass]:
+        """Every request to write that arrived while another one held the Lease, refused or not."""
+        events = self._events()
+        terms = sorted((event["stageTimestamp"], event["userAgent"]) for event in events if self._is_term(event))
+        ends = [end for end, _ in terms]
+        found = []
+        for event in self.writes():
+            term = bisect.bisect(ends, event["requestReceivedTimestamp"]) - 1
+            holder = terms[term][1] if term >= 0 else "nobody"
+            if holder != event["userAgent"]:
+                found.append(
+                    Trespass(event["userAgent"], holder, event["requestReceivedTimestamp"], event["requestURI"])
+                )
+        return found
+
+    def writes(self, agent: str = AGENT) -> list[dict[str, Any]]:
+        """Every write of an operator whose agent begins so, Leases aside."""
+        return [one for one in self._events() if one["userAgent"].startswith(agent) and _is_write(one)]
+
+    def _events(self) -> list[dict[str, Any]]:
+        events = [json.loads(line) for line in self._log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+        return [
+            one for one in events if one["stage"] == "ResponseComplete" and one.get("userAgent", "").startswith(AGENT)
+        ]
+
+    def _is_term(self, event: dict[str, Any]) -> bool:
+        about = event["objectRef"]
+        return (about["resource"], about.get("name", self._lease)) == ("leases", self._lease) and event[
+            "responseStatus"
+        ]["code"] < 300
+
+
+def _is_write(event: dict[str, Any]) -> bool:
+    return "dryRun=" not in event["requestURI"] and event["objectRef"]["resource"] != "leases"
 
 
 def _write(event: dict[str, Any]) -> Write:

@@ -34,6 +34,8 @@
   value: {{ .Values.server.progressDeadlineSeconds | quote }}
 - name: MODELWAY_WATCH_NAMESPACES
   value: {{ join "," .Values.watch.namespaces | quote }}
+- name: MODELWAY_LEASE
+  value: {{ printf "%s/%s" .Release.Namespace (include "modelway.fullname" .) | quote }}
 - name: MODELWAY_RESYNC_SECONDS
   value: {{ .Values.resyncSeconds | quote }}
 - name: MODELWAY_LOG_LEVEL

@@ -1,0 +1,134 @@
+"""Operators of the test's own that contend for one Lease, and somebody who gives them something to write all the time."""
+
+import asyncio
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sandbox import Sandbox
+from support.crd import Requests
+from support.deployed import NOWHERE
+from support.specs import manifest
+
+LEASE = "modelway"
+
+
+@dataclass
+class Contender:
+    """One operator's process."""
+
+    name: str
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def start(cls, name: str, sandbox: Sandbox, namespace: str, image: str = "modelway/server:1") -> "Contender":
+        """Start one that stands for election in `namespace`."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = {
+            "PATH": os.environ["PATH"],
+            "KUBECONFIG": str(sandbox.kubeconfig),
+            "POD_NAME": name,
+            "MODELWAY_LEASE": f"{namespace}/{LEASE}",
+            "MODELWAY_HEALTH_PORT": str(port),
+            "MODELWAY_SERVER_IMAGE": image,
+        }
+        with (sandbox.directory / f"{name}.log").open("ab") as log:
+            command = [sys.executable, "-P", "-m", "modelway", "run"]
+            return cls(name, port, subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+
+    @property
+    def agent(self) -> str:
+        """How it names itself to the API server."""
+        return f"modelway ({self.name})"
+
+    @property
+    def ready(self) -> bool:
+        """Whether it knows the cluster, leading or not."""
+        try:
+            return self._ask("/readyz").startswith("ok")
+        except urllib.error.HTTPError:
+            return False
+
+    @property
+    def leads(self) -> bool:
+        """Whether it says that it leads."""
+        return "modelway_operator_leader 1.0" in self._ask("/metrics").splitlines()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send its process a signal."""
+        self.process.send_signal(number)
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self.process.kill()
+        self.process.wait(20)
+
+    def _ask(self, path: str) -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return str(answer.read().decode())
+        except urllib.error.HTTPError:
+            raise
+        except OSError as error:
+            raise AssertionError(str(error)) from error
+
+
+@dataclass
+class Contest:
+    """Two operators, and whoever takes the place of one that is gone."""
+
+    sandbox: Sandbox
+    namespace: str
+    present: list[Contender] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def join(self) -> Contender:
+        """One more."""
+        self.present.append(Contender.start(f"op-{next(self._numbers)}", self.sandbox, self.namespace))
+        return self.present[-1]
+
+    def leave(self, gone: Contender) -> None:
+        """One less."""
+        self.present.remove(gone)
+        gone.end()
+
+    def leader(self) -> Contender | None:
+        """Who says to lead, once everybody is ready and there is exactly one."""
+        leading = [one for one in self.present if one.leads]
+        return leading[0] if len(leading) == 1 and all(one.ready for one in self.present) else None
+
+
+@contextmanager
+def stirred(sandbox: Sandbox, namespace: str, models: int = 4) -> Iterator[None]:
+    """While the block runs, models change several times a second."""
+    over = threading.Event()
+
+    def stir() -> None:
+        with asyncio.Runner() as runner:
+            requests = Requests(runner, sandbox)
+            for number in itertools.count():
+                if over.wait(0.1):
+                    break
+                spec = manifest(f"stirred-{number % models}", scaling={"replicas": number % 7 + 1}, scheduling=NOWHERE)
+                requests.apply({**spec, "metadata": {**spec["metadata"], "namespace": namespace}})
+            requests.close()
+
+    thread = threading.Thread(target=stir)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
