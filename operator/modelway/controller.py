@@ -21,6 +21,7 @@ from modelway.errors import ClusterError, NoCluster, RetryLater
 from modelway.fuse import KernelFuse
 from modelway.health import Health, Pulse
 from modelway.metrics import Metrics
+from modelway.model_gauges import ModelGauges
 from modelway.queue import WorkQueue, work
 from modelway.reconcile import Reconciler
 from modelway.settings import Settings
@@ -69,6 +70,7 @@ class Operator:
         self.settings = settings
         self.metrics = metrics
         self.cache = Cache()
+        ModelGauges(self.cache.models, metrics.registry)
         self.queue: WorkQueue[Key] = WorkQueue(attrgetter("namespace"), most=WORKERS_OF_A_NAMESPACE)
         self.pulse = Pulse(time.monotonic)
         self.resync = Resync(client, self.cache, metrics, settings.watch_namespaces)

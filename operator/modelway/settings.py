@@ -10,8 +10,8 @@ from pydantic_core import ErrorDetails
 from modelway.api.quantity import Cpu, Memory, byte_count
 from modelway.errors import InvalidSettings
 
-GRPC_SERVICE_PORT = 8081
-"""The port of gRPC on each model's Service, as in its pods."""
+GRPC_SERVICE_PORT, METRICS_SERVICE_PORT = 8081, 8082
+"""The ports of gRPC and of metrics on each model's Service, as in its pods."""
 
 _PREFIX = "MODELWAY_"
 
@@ -85,9 +85,10 @@ class Settings(BaseModel):
             settings = cls.model_validate(given)
         except ValidationError as error:
             raise InvalidSettings("; ".join(map(_explain, error.errors(include_url=False)))) from None
-        if settings.service_port == GRPC_SERVICE_PORT:
+        taken = {GRPC_SERVICE_PORT: "gRPC", METRICS_SERVICE_PORT: "metrics"}.get(settings.service_port)
+        if taken:
             raise InvalidSettings(
-                f"MODELWAY_SERVICE_PORT is {GRPC_SERVICE_PORT}, which is the port of gRPC on each model's Service: choose another one"
+                f"MODELWAY_SERVICE_PORT is {settings.service_port}, which is the port of {taken} on each model's Service: choose another one"
             )
         if byte_count(settings.default_memory_request) > byte_count(settings.default_memory_limit):
             raise InvalidSettings(

@@ -45,9 +45,21 @@ def test_a_model_is_served_updated_refused_and_deleted(
     assert first["stable"]["version"] == "one"
     assert "candidate" not in first
     kubectl("wait", "--for=condition=Ready", "modeldeployment/fraud", "--timeout=1s")
+    gauges = deployed.gauges()
+    assert [gauges[name] for name in ("ready", "available", "stalled", "replicas_wanted", "replicas_ready")] == [
+        1,
+        1,
+        0,
+        1,
+        1,
+    ]
+    assert gauges["generation"] == gauges["observed_generation"]
+    assert 'modelway_requests_total{code="200"' in deployed.served_metrics()
 
     deployed.apply(model={"uri": model_store.uri("absent.joblib"), "version": "two"})
     _refused(deployed, "ModelNotFound", "absent.joblib")
+    gauges = deployed.gauges()
+    assert [gauges[name] for name in ("ready", "available", "stalled")] == [0, 1, 1]
     status = deployed.status
     assert status["stable"] == first["stable"]
     assert (status["candidate"]["version"], status["candidate"]["reason"]) == ("two", "ModelNotFound")
@@ -67,6 +79,7 @@ def test_a_model_is_served_updated_refused_and_deleted(
     kubectl("delete", "modeldeployment", "fraud", "--wait=true")
     kinds = "deployment,service,hpa,poddisruptionbudget,controllerrevision,pod"
     eventually(lambda: kubectl("get", kinds, "-o", "name") == "", deadline=60)
+    eventually(lambda: not deployed.gauges())
 
 
 def test_pods_beyond_the_quota_are_told(deployed: Deployed, kubectl: Kubectl) -> None:

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from modelway.model_gauges import ModelGauges
 from modelway.reasons import Reason
 from modelway_server.metrics import RENAMED, Metrics
 from support import reference, troubleshooting
@@ -38,8 +40,14 @@ def test_the_field_reference_is_what_the_definition_says() -> None:
 def test_every_metric_of_the_server_is_told_and_no_other() -> None:
     families = Metrics(model="m", model_version="v", revision="r").registry.collect()
     published = {family.name + ("_total" if family.type == "counter" else "") for family in families}
-    told = re.findall(r"`(modelway_(?!operator_)\w+)", (ROOT / "docs" / "operating.md").read_text())
+    told = re.findall(r"`(modelway_(?!operator_|modeldeployment_)\w+)", (ROOT / "docs" / "operating.md").read_text())
     assert sorted(told) == sorted(published | set(RENAMED.values()))
+
+
+def test_every_gauge_of_a_model_is_told_and_no_other() -> None:
+    published = {family.name for family in ModelGauges(list, CollectorRegistry()).collect()}
+    told = re.findall(r"`(modelway_modeldeployment_\w+)", (ROOT / "docs" / "operating.md").read_text())
+    assert set(told) == published
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -12,10 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from modelway.metrics import RENAMED as OPERATORS_OLD
 from modelway.metrics import REPLACED
-from modelway.metrics import Metrics as OfOperator
-from modelway_server.metrics import PROTOCOLS
 from modelway_server.metrics import RENAMED as SERVERS_OLD
-from modelway_server.metrics import Metrics as OfServer
+from support.scrapes import operators, servers
 
 OLD = {*OPERATORS_OLD.values(), *SERVERS_OLD.values(), *REPLACED}
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -23,33 +21,6 @@ TIMES = ("_duration_seconds", "_timestamp_seconds", "_lag_seconds")
 OTHER_UNITS = {"ms", "milliseconds", "minutes", "hours", "days", "kilobytes", "megabytes", "mb", "percent"}
 WORD = re.compile(r"[\w.:+/-]*")
 """A value that is one word: whoever writes a rule can name it."""
-
-
-def operators() -> str:
-    """A scrape of the operator, each metric with a value."""
-    metrics = OfOperator()
-    metrics.reconciles.labels(result="ok").inc()
-    metrics.api_writes.labels(kind="Deployment", verb="apply").inc()
-    for counter in (metrics.repairs, metrics.misses):
-        counter.labels(kind="Service").inc()
-    metrics.deployments.labels(ready="True").set(1)
-    return metrics.exposition().decode()
-
-
-def servers() -> str:
-    """A scrape of a model's server, each metric with a value."""
-    metrics = OfServer(model="fraud", model_version="v7", revision="abc")
-    for method in PROTOCOLS:
-        metrics.observe(method, 200, 0.1)
-    metrics.describe(
-        platform_name="sklearn",
-        estimator="sklearn.ensemble.X",
-        digest="sha256:0",
-        load_seconds=1,
-        engine="onnx",
-        walls={"landlock": True},
-    )
-    return metrics.exposition().decode()
 
 
 def families() -> Iterator[Metric]:

@@ -101,9 +101,10 @@ def test_behavior_is_passed_on_as_given() -> None:
 
 
 def test_the_service_has_the_platforms_port_and_finds_the_pods_by_name() -> None:
-    port, grpc = made(manifest(), Settings(service_port=8000))["Service"]["spec"]["ports"]
+    port, grpc, metrics = made(manifest(), Settings(service_port=8000))["Service"]["spec"]["ports"]
     assert (port["port"], port["targetPort"]) == (8000, "http")
     assert (grpc["port"], grpc["targetPort"], grpc["appProtocol"]) == (8081, "grpc", "kubernetes.io/h2c")
+    assert (metrics["name"], metrics["port"], metrics["targetPort"]) == ("metrics", 8082, "metrics")
 
 
 def test_a_broken_pod_never_holds_a_drain_up() -> None:

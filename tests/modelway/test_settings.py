@@ -56,6 +56,7 @@ def test_every_setting_is_read() -> None:
         ("MODELWAY_SERVICE_PORT", "0", "greater than or equal to 1"),
         ("MODELWAY_SERVICE_PORT", "http", "a valid integer"),
         ("MODELWAY_SERVICE_PORT", "8081", "the port of gRPC"),
+        ("MODELWAY_SERVICE_PORT", "8082", "the port of metrics"),
         ("MODELWAY_DRAIN_SECONDS", "301", "less than or equal to 300"),
         ("MODELWAY_IMAGE_POLICY", "pinned", "should be 'Pinned' or 'Follow'"),
         ("MODELWAY_DEFAULT_CPU_REQUEST", "half", "no amount of CPU"),

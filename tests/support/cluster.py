@@ -46,6 +46,11 @@ class Kubectl:
         self._kubeconfig = kubeconfig
         self._namespace = namespace
 
+    @property
+    def namespace(self) -> str | None:
+        """Where it works unless a call names another namespace."""
+        return self._namespace
+
     def in_namespace(self, namespace: str) -> "Kubectl":
         """The same, in `namespace` unless a call names another."""
         return Kubectl(self._program, self._kubeconfig, namespace)

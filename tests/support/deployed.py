@@ -6,6 +6,7 @@ import urllib.request
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from modelway.cluster.ownership import owns
 from sandbox import Sandbox
@@ -80,9 +81,34 @@ class Deployed:
         except urllib.error.URLError as error:
             raise AssertionError(str(error)) from error
 
+    def served_metrics(self) -> str:
+        """What the port `metrics` of its Service answers to a scrape."""
+        service = self.child("service")["spec"]
+        (port,) = [one["port"] for one in service["ports"] if one["name"] == "metrics"]
+        return _read(f"http://{service['clusterIP']}:{port}/metrics")
+
+    def gauges(self) -> dict[str, float]:
+        """What the operator tells Prometheus of it: `ready`, `available` and so on; empty when it is not known."""
+        (operator,) = self.kubectl.in_namespace("modelway-system").list("pods", "app.kubernetes.io/name=modelway")
+        text = _read(f"http://{operator['status']['podIP']}:8080/metrics")
+        mine = {"name": self.name, "namespace": self.kubectl.namespace}
+        return {
+            "_".join(
+                [sample.name.removeprefix("modelway_modeldeployment_"), *filter(None, [sample.labels.get("state")])]
+            ): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name.startswith("modelway_modeldeployment_") and mine.items() <= sample.labels.items()
+        }
+
     def _with_reason(self, reason: str) -> Object:
         condition = self.condition()
         return condition if condition.get("reason") == reason else {}
+
+
+def _read(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return str(answer.read().decode())
 
 
 @pytest.fixture

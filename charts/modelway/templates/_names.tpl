@@ -29,3 +29,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ .image.repository }}:{{ default .version .image.tag }}
 {{- end -}}
 {{- end -}}
+
+{{- define "modelway.monitoringLabels" -}}
+{{ include "modelway.labels" . }}
+{{- with .Values.monitoring.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Fail where prometheus-operator's definitions are not there; call with a dict of `root`, `kind` and `value`. */}}
+{{- define "modelway.needsPrometheusOperator" -}}
+{{- $version := printf "monitoring.coreos.com/v1/%s" .kind -}}
+{{- if not (.root.Capabilities.APIVersions.Has $version) -}}
+{{- fail (printf "%s asks for a %s, and this cluster knows none: install the definitions of prometheus-operator first, or leave the value out. Where no cluster is asked, as by helm template, add --api-versions %s" .value .kind $version) -}}
+{{- end -}}
+{{- end -}}

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from modelway.cluster import kinds
 from modelway.cluster.kinds import Kind
 from modelway.cluster.views import View, owner_key, view
+from modelway.model_gauges import Model
 from modelway.state import Child, DeploymentView, Key, Observed, Owner, PodView
 
 
@@ -81,6 +82,13 @@ class Cache:
     def owners(self) -> Iterator[Owner]:
         """Every ModelDeployment."""
         return (one for one in self._views.values() if isinstance(one, Owner))
+
+    def models(self) -> Iterator[Model]:
+        """Every ModelDeployment with the Deployment that it owns."""
+        for owner in self.owners():
+            found = self._views.get(ObjectId(kinds.DEPLOYMENT.name, *owner.key))
+            deployment = found if isinstance(found, DeploymentView) and found.owner_uid == owner.uid else None
+            yield Model(owner, deployment)
 
     def versions(self, kind: Kind) -> dict[ObjectId, int]:
         """The version at which each object of a kind is known."""

@@ -5,7 +5,7 @@ from typing import Any
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.ownership import child
 from modelway.pod import selector_labels
-from modelway.settings import GRPC_SERVICE_PORT, Settings
+from modelway.settings import GRPC_SERVICE_PORT, METRICS_SERVICE_PORT, Settings
 
 
 def build(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
@@ -22,6 +22,7 @@ def build(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
                 "protocol": "TCP",
                 "appProtocol": "kubernetes.io/h2c",
             },
+            {"name": "metrics", "port": METRICS_SERVICE_PORT, "targetPort": "metrics", "protocol": "TCP"},
         ],
     }
     return built

@@ -1,0 +1,84 @@
+"""What Prometheus is told of each model: whether it is ready and available, how many pods it has, which spec was looked at.
+
+The values are read from what the watches told at the moment of a scrape, so a model that is gone leaves no series behind.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from modelway.state import DeploymentView, Owner
+
+PREFIX = "modelway_modeldeployment"
+_LABELS = ("namespace", "name")
+_CONDITIONS = {
+    "ready": "1 while the present spec is fully served.",
+    "available": "1 while at least one pod answers requests.",
+    "stalled": "1 while waiting alone will not make the present spec served.",
+}
+
+
+class Model(NamedTuple):
+    """One ModelDeployment as watched, with the Deployment that it owns."""
+
+    owner: Owner
+    deployment: DeploymentView | None
+
+
+class ModelGauges(Collector):
+    """The gauges of all models.
+
+    Args:
+        models: what is watched, asked at each scrape.
+        registry: where scrapes find the gauges.
+    """
+
+    def __init__(self, models: Callable[[], Iterable[Model]], registry: CollectorRegistry) -> None:
+        self._models = models
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Every gauge with a sample for each model; that of pods has one for the wanted and one for the ready ones."""
+        values = {
+            **{f"{PREFIX}_{name}": _gauge(name, text) for name, text in _CONDITIONS.items()},
+            f"{PREFIX}_suspended": _gauge("suspended", "1 while spec.suspend is true."),
+            f"{PREFIX}_generation": _gauge("generation", "Generation of the present spec."),
+            f"{PREFIX}_observed_generation": _gauge(
+                "observed_generation", "Generation that status is about; -1 before the first."
+            ),
+        }
+        pods = GaugeMetricFamily(f"{PREFIX}_replicas", "Pods by what they are counted as.", labels=(*_LABELS, "state"))
+        for model in self._models():
+            for name, value in _values(model.owner):
+                values[f"{PREFIX}_{name}"].add_metric(model.owner.key, value)
+            pods.add_metric((*model.owner.key, "wanted"), _wanted(model))
+            pods.add_metric((*model.owner.key, "ready"), model.deployment.ready if model.deployment else 0)
+        yield from values.values()
+        yield pods
+
+
+def _gauge(name: str, documentation: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{PREFIX}_{name}", documentation, labels=_LABELS)
+
+
+def _values(owner: Owner) -> Iterator[tuple[str, float]]:
+    conditions = {one["type"]: one for one in owner.status.get("conditions") or ()}
+    for name in _CONDITIONS:
+        condition = conditions.get(name.capitalize(), {})
+        # Whether anybody is served does not depend on the spec; the others are about one, and an old verdict says nothing of the present one.
+        of_now = name == "available" or condition.get("observedGeneration") == owner.generation
+        yield name, float(of_now and condition.get("status") == "True")
+    yield "suspended", float(bool(owner.document["spec"].get("suspend")))
+    yield "generation", owner.generation
+    yield "observed_generation", owner.status.get("observedGeneration", -1)
+
+
+def _wanted(model: Model) -> int:
+    """The size of the Deployment, which an autoscaler may have set; before there is one, what the spec asks for at first."""
+    if model.deployment is not None:
+        return model.deployment.size
+    scaling = model.owner.document["spec"].get("scaling") or {}
+    return int(scaling.get("replicas") or scaling.get("min") or 1)
