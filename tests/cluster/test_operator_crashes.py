@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from modelway.cluster.ownership import owns
+from modelway.errors import RetryLater
 from modelway.state import Key
 from sandbox import Sandbox
 from support.cluster import Kubectl
@@ -127,6 +128,33 @@ def test_another_server_image_restarts_nothing(sandbox: Sandbox, kubectl: Kubect
     containers = kubectl.get("deployment", "fraud")["spec"]["template"]["spec"]["containers"]
     assert [one["image"] for one in containers] == ["modelway/server:2"]
     assert asyncio.run(scenario("modelway/server:3", "Pinned")) == 0, "what runs is what is pinned"
+
+
+def test_a_record_that_another_operator_made_is_followed(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:
+    """Two images make two templates of one revision; the record of it cannot be changed."""
+    key = Key(namespace, "fraud")
+    one, two = (SETTINGS.model_copy(update={"server_image": f"modelway/server:{n}"}) for n in "12")
+
+    async def scenario() -> None:
+        async with (
+            life(sandbox.kubeconfig, settings=one) as first,
+            life(sandbox.kubeconfig, settings=two) as second,
+        ):
+            await second.look()
+            await first.converge(key)
+            with pytest.raises(RetryLater):
+                await second.reconciler.reconcile(key)
+            await second.converge(key)
+
+    _apply()(kubectl, "fraud")
+    asyncio.run(scenario())
+    [record] = kubectl.list("controllerrevision")
+    template = kubectl.get("deployment", "fraud")["spec"]["template"]
+    assert [one["image"] for one in template["spec"]["containers"]] == [
+        one["image"] for one in record["data"]["template"]["spec"]["containers"]
+    ]
+    reasons = {one["reason"] for one in kubectl.get("mdep", "fraud")["status"]["conditions"]}
+    assert "ChildInvalid" not in reasons
 
 
 def test_old_records_go_and_the_newest_stay(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:

@@ -24,6 +24,9 @@ name, whosever it is. Tried on every kind."""
 LEFTOVER_SECONDS = 1.0
 """When to look again for children that are being collected with an earlier ModelDeployment of the same name."""
 
+REPLAN_SECONDS = 0.1
+"""When to plan again once it is known what a revision was recorded with."""
+
 _CONFLICT = 409
 
 logger = logging.getLogger(__name__)
@@ -197,7 +200,20 @@ class Applier:
             uid = await self._claim(step.id, observed)
         if uid is None:  # it came and went, or this API server makes nothing that carries a resourceVersion
             return await self._send(step, {}, force=False)
+        if step.id.kind == REVISION.name:
+            await self._take_in_record(step.id, observed.owner.key)
         return await self._changed(step, uid)
+
+    async def _take_in_record(self, record: ChildId, key: Key) -> None:
+        """What a revision runs with is settled by whoever recorded it first: the plan was made without knowing that.
+
+        Raises:
+            RetryLater: plan anew.
+        """
+        found = await self._client.get(REVISION, key.namespace, record.name)
+        if found is not None:
+            self._cache.store(REVISION, found)
+        raise RetryLater(f"{record} has been recorded already", seconds=REPLAN_SECONDS)
 
     async def _changed(self, step: Step, uid: str) -> dict[str, Any]:
         try:
