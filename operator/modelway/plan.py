@@ -12,7 +12,7 @@ from typing import Any
 
 from modelway import desired
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.pod import pod_template
+from modelway.pod import FETCH, pod_template
 from modelway.revision import Revision, revision_of
 from modelway.settings import Settings
 from modelway.state import Child, ChildId, DeploymentView, Observed, RevisionView
@@ -79,12 +79,26 @@ def _template(
     deployment: ModelDeployment, revision: Revision, record: RevisionView | None, settings: Settings
 ) -> Mapping[str, Any]:
     """The pod template as it was pinned, so that a new operator with another server image restarts nothing unless told to."""
-    pinned = _pinned(record) if record and settings.image_policy == "Pinned" else None
-    return pinned or pod_template(deployment, revision, settings)
+    pinned = _pinned(record) if record else None
+    if pinned and settings.image_policy == "Pinned":
+        return dict(pinned)
+    rendered = pod_template(deployment, revision, settings)
+    return dict(pinned) if pinned and _run_alike(pinned, rendered) else rendered
 
 
 def _pinned(record: RevisionView) -> Any:
     return json.loads(record.data).get("template")
+
+
+def _run_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether pods of both do the same: another image that would only fetch is no reason to run a model anew."""
+    return _without_fetch_image(one) == _without_fetch_image(other)
+
+
+def _without_fetch_image(template: Mapping[str, Any]) -> dict[str, Any]:
+    spec = template.get("spec") or {}
+    containers = [{**one, "image": ""} if one.get("name") == FETCH else one for one in spec.get("initContainers", ())]
+    return {**template, "spec": {**spec, "initContainers": containers}}
 
 
 def _fixed_size(deployment: ModelDeployment) -> int | None:

@@ -18,7 +18,6 @@ FETCH, PREPARE, SERVE = "fetch", "prepare", "serve"
 HTTP_PORT, GRPC_PORT, METRICS_PORT = 8080, 8081, 8082
 MODEL_DIRECTORY, PREPARED_DIRECTORY, TRAFFIC_DIRECTORY = "/mnt/models", "/mnt/prepared", "/mnt/traffic"
 TEMPORARY_DIRECTORY = "/tmp"  # noqa: S108 -- a volume of the pod
-USER_ID = 65532
 
 _TEMPORARY_SPACE = "256Mi"
 _MODEL_SPACE_MARGIN = 16 << 20
@@ -26,6 +25,16 @@ _MODEL_SPACE_MARGIN = 16 << 20
 _TERMINATION_MARGIN_SECONDS = 15
 _STARTUP_MARGIN_SECONDS = 10
 """The server reports by itself that loading took too long; the startup probe must not be faster."""
+_LOADER_VARIABLES = (
+    "LD_AUDIT",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "GLIBC_TUNABLES",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+)
+"""Set to nothing in `fetch`, so that no key of a Secret makes it run code that it fetched before."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -57,13 +66,7 @@ def pod_template(deployment: ModelDeployment, revision: Revision, settings: Sett
         "terminationGracePeriodSeconds": settings.drain_seconds
         + limits.request_timeout_seconds
         + _TERMINATION_MARGIN_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER_ID,
-            "runAsGroup": USER_ID,
-            "fsGroup": USER_ID,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": {**_user(settings), "seccompProfile": {"type": "RuntimeDefault"}},
         "initContainers": [_fetch_container(deployment, settings), _prepare_container(deployment, settings)],
         "containers": [_serve_container(deployment, revision, settings)],
         "volumes": _volumes(deployment),
@@ -74,6 +77,12 @@ def pod_template(deployment: ModelDeployment, revision: Revision, settings: Sett
     return {"metadata": metadata, "spec": spec}
 
 
+def _user(settings: Settings) -> dict[str, Any]:
+    user = settings.run_as_user
+    named = {} if user == "assigned" else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
+    return {"runAsNonRoot": True, **named}
+
+
 def _labels(deployment: ModelDeployment, revision: Revision) -> dict[str, str]:
     scheduling = deployment.spec.scheduling
     own = scheduling.labels if scheduling is not None else None
@@ -82,9 +91,11 @@ def _labels(deployment: ModelDeployment, revision: Revision) -> dict[str, str]:
 
 def _fetch_container(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
     model, limits = deployment.spec.model, deployment.spec.runtime.limits
+    secret = model.storage.secret_ref if model.storage is not None else None
     common = _container(FETCH, deployment, settings)
     container: dict[str, Any] = {
         **common,
+        "image": _fetch_image(deployment, settings),
         "resources": without_devices(common["resources"]),
         "args": [
             "fetch",
@@ -92,12 +103,22 @@ def _fetch_container(deployment: ModelDeployment, settings: Settings) -> dict[st
             f"--dest={MODEL_DIRECTORY}",
             f"--max-bytes={limits.max_artifact_bytes}",
             f"--timeout={limits.fetch_timeout_seconds}",
+            f"--hosts={','.join(settings.policy_hosts)}",
+            f"--private-addresses={settings.policy_private_addresses.lower()}",
+            f"--secret-hosts={settings.policy_secret_hosts.lower() if secret is not None else 'optional'}",
         ],
         "volumeMounts": [_mount("model", MODEL_DIRECTORY), _mount("tmp", TEMPORARY_DIRECTORY)],
     }
-    if model.storage is not None and model.storage.secret_ref is not None:
-        container["envFrom"] = [{"secretRef": {"name": model.storage.secret_ref.name}}]
+    if secret is not None:
+        container["envFrom"] = [{"secretRef": {"name": secret.name}}]
+        container["env"] = [{"name": name} for name in _LOADER_VARIABLES]
     return container
+
+
+def _fetch_image(deployment: ModelDeployment, settings: Settings) -> str:
+    """The platform's image, since an image of the user's must not see a Secret; a file that lies in the user's own image needs none."""
+    own = deployment.spec.runtime.image
+    return own if own is not None and deployment.spec.model.uri.startswith("file:") else settings.server_image
 
 
 def _prepare_container(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:

@@ -61,6 +61,8 @@ class Reason(StrEnum):
         "The store refused the credentials, or there are none.", "Name a Secret with read access in `spec.model.storage.secretRef`.")
     INVALID_URI = ("InvalidURI", Topic.MODEL, _STALLS,
         "The URI, or the endpoint in the Secret, cannot be followed.", "Write `s3://bucket/path/model.joblib` or `https://host/path/model.joblib`.")
+    HOST_NOT_ALLOWED = ("HostNotAllowed", Topic.MODEL, _STALLS,
+        "The model's address, or one that it leads on to, is one that may not be asked: by the platform's policy, by the Secret's own word, or because it is the node's or the cloud's own.", "Name another host in `spec.model.uri`, or have this one allowed by whoever the message names.")
     FETCH_FAILED = ("FetchFailed", Topic.MODEL, _PASSES,
         "The network or the store kept failing.", "Check that the store answers from inside the cluster; it is tried again by itself.")
     FETCH_TIMEOUT = ("FetchTimeout", Topic.MODEL, _PASSES,

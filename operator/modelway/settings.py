@@ -17,6 +17,8 @@ _PREFIX = "MODELWAY_"
 
 
 def _split(value: object) -> object:
+    if value == "-":
+        return ()
     return tuple(name.strip() for name in value.split(",") if name.strip()) if isinstance(value, str) else value
 
 
@@ -25,6 +27,10 @@ Names = Annotated[
     tuple[Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")], ...], BeforeValidator(_split)
 ]
 """Names of Kubernetes objects, in the environment separated by commas."""
+
+HOST_PATTERN = r"^(\*|(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
+Hosts = Annotated[tuple[Annotated[str, Field(pattern=HOST_PATTERN)], ...], BeforeValidator(_split)]
+"""Hosts, in the environment separated by commas; `-` for none."""
 
 
 class Settings(BaseModel):
@@ -40,6 +46,15 @@ class Settings(BaseModel):
     """Secrets for pulling it, in the namespace of each ModelDeployment; separated by commas."""
     image_policy: Literal["Pinned", "Follow"] = "Pinned"
     """What a new server image does to models that run: Pinned leaves them as they are, Follow rolls them out anew."""
+    policy_hosts: Hosts = ("*",)
+    """The hosts that models may come from, redirects and S3 endpoints included, separated by commas: `models.example.com`,
+    `*.example.com`, `minio.example.com:9000`; `-` for none."""
+    policy_private_addresses: Literal["Allow", "Refuse"] = "Allow"
+    """Whether models may come from addresses that are not of the public internet; hosts that policy_hosts names in full may have them always."""
+    policy_secret_hosts: Literal["Optional", "Required"] = "Optional"  # noqa: S105 -- a choice, no password
+    """Whether a Secret is used only where its key MODELWAY_HOSTS says that it may be sent."""
+    run_as_user: Annotated[int, Field(ge=1, le=4294967294)] | Literal["assigned"] = 65532
+    """The number of the user that models run as, above 0; `assigned` names none, so that the platform assigns one, as OpenShift does."""
     service_port: Port = 80
     """The port of each model's Service, 1 to 65535."""
     drain_seconds: Annotated[int, Field(ge=0, le=300)] = 15

@@ -137,6 +137,13 @@ class InvalidURI(FetchFailure):
     )
 
 
+class HostNotAllowed(FetchFailure):
+    """The artifact lies where this program may not connect to, or where the Secret may not be sent."""
+
+    exit_code = 17
+    default_remedy = "Name another host in spec.model.uri."
+
+
 class InvalidArtifact(LoadFailure):
     """The file is not a model: truncated, of another format, or unreadable."""
 
@@ -229,6 +236,7 @@ LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     FetchTimeout,
     StorageFull,
     InvalidURI,
+    HostNotAllowed,
     InvalidArtifact,
     UnsupportedModel,
     MissingModule,

@@ -29,6 +29,7 @@ SPEC: dict[str, Any] = {
     "model": {
         "uri": "s3://models/fraud/$(v7)/model.joblib",
         "version": "v7",
+        "storage": {"secretRef": {"name": "s3"}},
         "format": "sklearn",
         "trustedTypes": ["churn.A", "churn.b.*"],
     },
@@ -52,6 +53,13 @@ SPEC: dict[str, Any] = {
     },
 }
 
+PLATFORM = Settings(
+    drain_seconds=14,
+    policy_hosts=("models.example.com", "*.amazonaws.com:443"),
+    policy_private_addresses="Refuse",
+    policy_secret_hosts="Required",
+)
+
 
 def template_of(spec: dict[str, Any]) -> dict[str, Any]:
     deployment = ModelDeployment.parse(
@@ -62,7 +70,7 @@ def template_of(spec: dict[str, Any]) -> dict[str, Any]:
             "spec": spec,
         }
     )
-    return pod_template(deployment, revision_of(deployment), Settings(drain_seconds=14))
+    return pod_template(deployment, revision_of(deployment), PLATFORM)
 
 
 TEMPLATE = template_of(SPEC)
@@ -98,6 +106,9 @@ def test_fetch_understands_its_arguments() -> None:
         "dest": Path("/mnt/models"),
         "max_bytes": 4096,
         "timeout": 11.0,
+        "hosts": "models.example.com,*.amazonaws.com:443",
+        "private_addresses": "refuse",
+        "secret_hosts": "required",
     }
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.pod import pod_template
@@ -261,10 +262,49 @@ def test_image_and_pull_secrets_are_the_platforms() -> None:
     }
 
 
-def test_an_image_of_the_users_is_that_of_every_container() -> None:
-    made = template(Settings(image_pull_secrets=("a",)), runtime={"image": "risk/server:7"})["spec"]
-    assert {it["image"] for it in (*made["containers"], *made["initContainers"])} == {"risk/server:7"}
-    assert made["imagePullSecrets"] == [{"name": "a"}]
+@pytest.mark.parametrize(
+    ("user", "context"),
+    [
+        ("1000660000", {"runAsUser": 1000660000, "runAsGroup": 1000660000, "fsGroup": 1000660000}),
+        ("assigned", {}),
+    ],
+)
+def test_the_user_is_named_unless_the_platform_assigns_one(user: str, context: Object) -> None:
+    made = template(Settings.from_environment({"MODELWAY_RUN_AS_USER": user}))["spec"]
+    seccomp = {"type": "RuntimeDefault"}
+    assert made["securityContext"] == {"runAsNonRoot": True, "seccompProfile": seccomp, **context}
+
+
+def images(uri: str) -> dict[str, str]:
+    settings = Settings(server_image="r/server:2")
+    made = template(settings, model={"uri": uri}, runtime={"image": "risk/server:7"})["spec"]
+    return {it["name"]: it["image"] for it in (*made["initContainers"], *made["containers"])}
+
+
+def test_an_image_of_the_users_tries_and_serves_but_never_fetches() -> None:
+    assert images("s3://m/a") == {"fetch": "r/server:2", "prepare": "risk/server:7", "serve": "risk/server:7"}
+
+
+def test_a_file_inside_the_users_image_is_taken_from_there() -> None:
+    assert set(images("file:///models/model.joblib").values()) == {"risk/server:7"}
+
+
+@given(manifests(), st.none() | st.just("risk/server:7"))
+def test_no_image_of_the_users_meets_a_secret_or_a_token(document: Object, image: str | None) -> None:
+    document["spec"].setdefault("runtime", {})["image"] = image
+    made = template_of(document, Settings(server_image="ours"))["spec"]
+    assert made["automountServiceAccountToken"] is False
+    for container in (*made["initContainers"], *made["containers"]):
+        if container["name"] != "fetch" or container["image"] != "ours":
+            assert "envFrom" not in container
+            assert not any("secret" in str(one).lower() for one in container.get("env", ()) if "valueFrom" in one)
+            assert {one["name"] for one in container["volumeMounts"]} <= {"model", "prepared", "traffic", "tmp"}
+
+
+def test_a_key_of_the_secret_does_not_choose_the_code_that_fetches() -> None:
+    variables = fetch(model={"storage": {"secretRef": {"name": "keys"}}})["env"]
+    assert {"name": "LD_PRELOAD"} in variables
+    assert {"name": "PYTHONPATH"} in variables
 
 
 @given(manifests())

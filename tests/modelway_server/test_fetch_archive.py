@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 
 from modelway_server.artifacts import archive, manifest, tars
+from modelway_server.artifacts.destinations import Rules
 from modelway_server.artifacts.fetch import Bring, fetch, in_time
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.artifacts.uri import parse_uri
@@ -325,7 +326,7 @@ def test_the_deadline_holds_while_unpacking(tmp_path: Path, monkeypatch: pytest.
 
     async def work() -> ArtifactRecord:
         bring = Bring(parse_uri(f"file://{path}"), tmp_path / "dest", max_bytes=1 << 40)
-        return await in_time(bring, bring.run({}, 60), seconds=1)
+        return await in_time(bring, bring.run({}, 60, Rules()), seconds=1)
 
     with pytest.raises(FetchTimeout, match="were unpacked in 1 seconds"):
         asyncio.run(work())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelway_server.artifacts import download, remote
+from modelway_server.artifacts import download, stores
 from modelway_server.artifacts.fetch import fetch
 from modelway_server.artifacts.record import ArtifactRecord
 from modelway_server.errors import (
@@ -176,7 +176,7 @@ def test_the_deadline_holds_and_tells_how_far_it_came(store: NastyStore, tmp_pat
 def test_a_stalled_connection_is_left_and_resumed(
     store: NastyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(stores, "READ_SECONDS", 0.3)
     fetched(store, tmp_path, stalling(MODEL, store), file(MODEL))
     assert (tmp_path / "model.joblib").read_bytes() == MODEL
     assert store.requests[1].headers["range"] != "bytes=0-"

@@ -8,7 +8,7 @@ import pytest
 
 from modelway_server.artifacts.fetch import fetch
 from modelway_server.artifacts.record import ArtifactRecord
-from modelway_server.artifacts.remote import s3_endpoint
+from modelway_server.artifacts.stores import s3_endpoint
 from modelway_server.errors import AccessDenied, FetchFailure, InvalidURI, ModelNotFound
 from support.buckets import buckets
 

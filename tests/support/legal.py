@@ -1,9 +1,11 @@
 """Hypothesis strategies for ModelDeployments that the API accepts: any mixture of fields, each within its bounds."""
 
+import re
 from typing import Any
 
 from hypothesis import strategies as st
 
+from modelway.api.fields import REFUSED_ENV_PATTERN
 from support.specs import Object
 
 LABEL_VALUES = st.from_regex(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,8}[A-Za-z0-9])?", fullmatch=True)
@@ -60,8 +62,12 @@ def _with_storage(pair: tuple[Object, Object | None]) -> Object:
     return model if storage is None or model["uri"].startswith("file:") else {**model, "storage": storage}
 
 
+def _is_free(name: str) -> bool:
+    return not name.startswith(("POD_", "MODELWAY_")) and re.search(REFUSED_ENV_PATTERN, name) is None
+
+
 def _runtime() -> st.SearchStrategy[Object]:
-    names = st.from_regex(r"[A-Z_]{1,9}", fullmatch=True).filter(lambda it: not it.startswith(("POD_", "MODELWAY_")))
+    names = st.from_regex(r"[A-Z_]{1,9}", fullmatch=True).filter(_is_free)
     names |= st.sampled_from(["OMP_NUM_THREADS", "HTTPS_PROXY"])
     seconds = st.integers(5, 3600)
     return _some(

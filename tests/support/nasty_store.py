@@ -1,6 +1,7 @@
 """An HTTP store that misbehaves on demand: the test scripts each answer and reads what was asked."""
 
 import http.server
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -118,10 +119,13 @@ class _Server(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def nasty_store() -> Iterator[NastyStore]:
-    """A store on loopback for the time of the block."""
+def nasty_store(tls: ssl.SSLContext | None = None) -> Iterator[NastyStore]:
+    """A store on loopback for the time of the block, by https where `tls` is given."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
-        server.store = NastyStore(f"http://127.0.0.1:{server.server_port}", threading.Event())
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        scheme = "http" if tls is None else "https"
+        server.store = NastyStore(f"{scheme}://127.0.0.1:{server.server_port}", threading.Event())
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

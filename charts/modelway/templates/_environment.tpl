@@ -32,6 +32,14 @@
   value: {{ .Values.server.revisionHistoryLimit | quote }}
 - name: MODELWAY_PROGRESS_DEADLINE_SECONDS
   value: {{ .Values.server.progressDeadlineSeconds | quote }}
+- name: MODELWAY_POLICY_HOSTS
+  value: {{ join "," .Values.policy.hosts | default "-" | quote }}
+- name: MODELWAY_POLICY_PRIVATE_ADDRESSES
+  value: {{ .Values.policy.privateAddresses | quote }}
+- name: MODELWAY_POLICY_SECRET_HOSTS
+  value: {{ ternary "Required" "Optional" .Values.policy.secrets.requireHosts | quote }}
+- name: MODELWAY_RUN_AS_USER
+  value: {{ ternary .Values.runAsUser (int64 .Values.runAsUser) (kindIs "string" .Values.runAsUser) | quote }}
 - name: MODELWAY_WATCH_NAMESPACES
   value: {{ join "," .Values.watch.namespaces | quote }}
 - name: MODELWAY_LEASE

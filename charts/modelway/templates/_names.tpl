@@ -4,8 +4,26 @@
 {{- default $full .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* Never `default`: every pod of the namespace that names no account runs under that one, and would have the operator's rights. */}}
 {{- define "modelway.serviceAccount" -}}
-{{- default (ternary (include "modelway.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name -}}
+{{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
+{{- fail "serviceAccount.create is false: name in serviceAccount.name the account that the operator is to run under" -}}
+{{- end -}}
+{{- $name := default (include "modelway.fullname" .) .Values.serviceAccount.name -}}
+{{- if eq $name "default" -}}
+{{- fail "serviceAccount.name is default, under which every pod of the namespace runs and would get the operator's rights: choose another name" -}}
+{{- end -}}
+{{- $name -}}
+{{- end -}}
+
+{{/* The user of a pod; call with the value of runAsUser. */}}
+{{- define "modelway.user" -}}
+runAsNonRoot: true
+{{- if not (kindIs "string" .) }}
+runAsUser: {{ int64 . }}
+runAsGroup: {{ int64 . }}
+fsGroup: {{ int64 . }}
+{{- end }}
 {{- end -}}
 
 {{- define "modelway.selector" -}}

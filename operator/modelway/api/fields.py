@@ -21,6 +21,11 @@ LABEL_KEY_PATTERN = (
 _LABEL_KEY = re.compile(LABEL_KEY_PATTERN)
 DNS_SUBDOMAIN_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+REFUSED_ENV_PATTERN = (
+    r"^((LD|GLIBC|NVIDIA)_.*|PYTHON.*|BASH_ENV|CUDA_INJECTION64_PATH|GCONV_PATH|OMP_TOOL_LIBRARIES"
+    r"|OPENSSL_(CONF|ENGINES|MODULES)|PATH)$"
+)
+"""Names by which a process is made to load code from a file of its reader's choice, or to see devices that nobody gave it."""
 
 LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=LABEL_VALUE_PATTERN)]
 """The value of a Kubernetes label."""

@@ -1,6 +1,7 @@
 """`ModelDeployment`, version v1alpha1: what a data scientist writes, and nothing that does not work yet."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -9,6 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 from modelway.api.base import ApiModel, Rule, matches
 from modelway.api.fields import (
     ENV_NAME_PATTERN,
+    REFUSED_ENV_PATTERN,
     ImageName,
     LabelValue,
     ObjectName,
@@ -110,6 +112,13 @@ class EnvVar(ApiModel):
             message="{name} is set by Modelway: choose a name that does not begin with MODELWAY_ or POD_",
             field="name",
         ),
+        Rule(
+            cel=f"!({matches('name', REFUSED_ENV_PATTERN)})",
+            holds=lambda it: re.search(REFUSED_ENV_PATTERN, it.name) is None,
+            message="{name} decides which code a process loads or which devices it sees, so it is no user's to set here: "
+            "set it in an image of your own (ENV in its Dockerfile) and name that in runtime.image",
+            field="name",
+        ),
     )
 
 
@@ -124,7 +133,8 @@ class Runtime(ApiModel):
     """How the model is run."""
 
     image: ImageName | None = None
-    """The image of this model's pods in place of the platform's server image: one that is made from it and holds more packages."""
+    """The image that tries and serves this model in place of the platform's server image: one that is made from it and holds more packages.
+    The platform's image fetches the model, so that yours sees no credentials; it is yours alone that has the file of a file:/// address."""
 
     method: Literal["auto", "predict", "predict_proba", "transform", "decision_function", "score_samples"] = "auto"
     """The method of the model that answers requests; auto is predict, or transform for a model without it."""

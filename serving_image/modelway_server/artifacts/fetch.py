@@ -12,13 +12,17 @@ from pathlib import Path
 
 from modelway_server.arguments import positive, positive_int
 from modelway_server.artifacts.archive import Archive, folder_name
+from modelway_server.artifacts.destinations import Rules
 from modelway_server.artifacts.download import Download, Draft, Progress, readable, storage_errors
 from modelway_server.artifacts.folder import FolderDownload, FolderDraft
+from modelway_server.artifacts.guard import guarded
+from modelway_server.artifacts.hosts import Hosts
 from modelway_server.artifacts.record import ArtifactRecord
 from modelway_server.artifacts.remote import ObjectFolder, ObjectStore
 from modelway_server.artifacts.source import FileFolder, FileSource, FolderSource, Source
+from modelway_server.artifacts.stores import destinations_of
 from modelway_server.artifacts.uri import Location, parse_uri
-from modelway_server.errors import FetchFailed, FetchTimeout, LoadFailure
+from modelway_server.errors import FetchFailed, FetchTimeout, InvalidURI, LoadFailure
 from modelway_server.report import report_failure, write_termination_message
 
 PROGRESS_SECONDS = 5.0
@@ -38,6 +42,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dest", required=True, type=Path, help="directory that receives it")
     parser.add_argument("--max-bytes", required=True, type=positive_int, help="cap on the artifact's size, in bytes")
     parser.add_argument("--timeout", required=True, type=positive, help="deadline for the whole fetch, in seconds")
+    parser.add_argument(
+        "--hosts",
+        default="*",
+        help="the hosts that models may come from, redirects included, separated by commas: models.example.com, "
+        "*.example.com or minio.example.com:9000",
+    )
+    parser.add_argument(
+        "--private-addresses",
+        choices=("allow", "refuse"),
+        default="allow",
+        help="whether hosts may have addresses that are not of the public internet; those that --hosts names in full may always",
+    )
+    parser.add_argument(
+        "--secret-hosts",
+        choices=("optional", "required"),
+        default="optional",
+        help="whether credentials are used only where MODELWAY_HOSTS beside them says so",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,7 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     try:
         record = asyncio.run(
-            fetch(arguments.uri, arguments.dest, max_bytes=arguments.max_bytes, seconds=arguments.timeout)
+            fetch(
+                arguments.uri,
+                arguments.dest,
+                max_bytes=arguments.max_bytes,
+                seconds=arguments.timeout,
+                rules=rules_of(arguments),
+            )
         )
     except LoadFailure as failure:
         return report_failure(failure)
@@ -66,8 +94,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def rules_of(arguments: argparse.Namespace) -> Rules:
+    """What the command line says of where a fetch may go.
+
+    Raises:
+        InvalidURI: a host of it cannot be read.
+    """
+    try:
+        hosts = Hosts.parse(arguments.hosts)
+    except ValueError as error:
+        raise InvalidURI(f"--hosts: {error}", remedy="Correct policy.hosts of the chart.") from None
+    return Rules(hosts, arguments.private_addresses == "allow", arguments.secret_hosts == "required")  # noqa: S105 -- a choice, no password
+
+
 async def fetch(
-    uri: str, directory: Path, *, max_bytes: int, seconds: float, environ: Mapping[str, str] = os.environ
+    uri: str,
+    directory: Path,
+    *,
+    max_bytes: int,
+    seconds: float,
+    environ: Mapping[str, str] = os.environ,
+    rules: Rules = Rules(),  # noqa: B008 -- frozen
 ) -> ArtifactRecord:
     """Bring the artifact into the directory and leave a record beside it.
 
@@ -76,7 +123,8 @@ async def fetch(
         directory: where to put it; afterwards it holds the file or folder, read-only files, and the record.
         max_bytes: cap on the size.
         seconds: deadline for everything, retries included.
-        environ: credentials; see `remote.store_for`.
+        environ: credentials; see `stores.store_for`.
+        rules: where it may connect to.
 
     Raises:
         LoadFailure: a FetchFailure, or InvalidArtifact for a folder or archive that may not be taken; nothing is left in
@@ -87,7 +135,7 @@ async def fetch(
     started = time.monotonic()
     log.info("fetch started", extra={"uri": location.public, "max_bytes": max_bytes, "timeout_seconds": seconds})
     bring = Bring(location, directory, max_bytes)
-    record = await in_time(bring, bring.run(environ, seconds), seconds)
+    record = await in_time(bring, bring.run(environ, seconds, rules), seconds)
     with storage_errors(directory):
         record.write(directory)
     elapsed = round(time.monotonic() - started, 3)
@@ -105,19 +153,18 @@ class Bring:
         self._directory = directory
         self._max_bytes = max_bytes
 
-    async def run(self, environ: Mapping[str, str], seconds: float) -> ArtifactRecord:
+    async def run(self, environ: Mapping[str, str], seconds: float, rules: Rules) -> ArtifactRecord:
         """Fetch it, and unpack it where it is a packed folder.
 
         Raises:
             LoadFailure: as of `fetch`.
         """
-        local = self.location.scheme == "file"
-        if not self.location.folder:
-            return await self.file(
-                FileSource(self.location) if local else ObjectStore(self.location, environ, seconds).file()
-            )
-        store = FileFolder(self.location) if local else ObjectFolder(ObjectStore(self.location, environ, seconds))
-        return await self.folder(store)
+        location, folder = self.location, self.location.folder
+        if location.scheme == "file":
+            return await (self.folder(FileFolder(location)) if folder else self.file(FileSource(location)))
+        async with guarded(destinations_of(location, environ, rules), environ) as guard:
+            store = ObjectStore(location, environ, seconds, guard)
+            return await (self.folder(ObjectFolder(store)) if folder else self.file(store.file()))
 
     async def file(self, source: Source) -> ArtifactRecord:
         """Fetch one file; see `run`."""

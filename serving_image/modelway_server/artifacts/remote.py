@@ -1,44 +1,32 @@
 """Objects behind http, https and s3, by obstore.
 
 obstore's own retries are off, since they resume a broken download without `If-Match` and give up where the server
-knows no ranges; `download` holds the one retry policy. Redirects are followed for http and https (release pages and
-signed links need them), at most ten, never from https to http, never to another scheme; an Authorization header is not
-sent on to another host. Nothing is decompressed: the bytes in the pod are the bytes in the store.
+knows no ranges; `download` holds the one retry policy.
 """
 
-import base64
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import HTTPStore, S3Store
+from obstore.store import S3Store
 
+from modelway_server.artifacts.guard import Guard
 from modelway_server.artifacts.manifest import Entry
 from modelway_server.artifacts.source import CHUNK_BYTES, Interrupted, Part
-from modelway_server.artifacts.store_errors import S3_CREDENTIALS, translate
+from modelway_server.artifacts.store_errors import translate
+from modelway_server.artifacts.stores import has_credentials, store_for
 from modelway_server.artifacts.uri import Location
 from modelway_server.errors import AccessDenied, FetchFailure, InvalidArtifact, InvalidURI, LoadFailure, ModelNotFound
 
 if TYPE_CHECKING:
     from obstore import GetOptions, GetResult, ObjectMeta
-    from obstore.store import ClientConfig, RetryConfig, S3Config
 
-CONNECT_SECONDS = 5
-READ_SECONDS = 30
 _STORE_ERRORS = (BaseError, OSError, ValueError)
-_ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "S3_ENDPOINT")
-_AMBIENT_CREDENTIALS = (
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-)
 _LISTING_REMEDY = (
     "Name a Secret in spec.model.storage.secretRef whose keys may list the bucket (s3:ListBucket) as well as read the "
     "folder's objects (s3:GetObject), or pack the folder as one .zip or .tar.gz file."
 )
-_NO_RETRIES: "RetryConfig" = {"max_retries": 0}
 
 
 class ObjectStore:
@@ -48,16 +36,18 @@ class ObjectStore:
         location: where the artifact is.
         environ: credentials and endpoint, by the names that cloud tools and KServe use; see docs of `store_for`.
         timeout: seconds the whole download may take.
+        guard: makes all its connections.
 
     Raises:
         InvalidURI: endpoint and URI cannot be used together.
     """
 
-    def __init__(self, location: Location, environ: Mapping[str, str], timeout: float) -> None:
+    def __init__(self, location: Location, environ: Mapping[str, str], timeout: float, guard: Guard) -> None:
         self.location = location
+        self._guard = guard
         self._with_credentials = has_credentials(location, environ)
         try:
-            self._store = store_for(location, environ, timeout)
+            self._store = store_for(location, environ, timeout, guard.url)
         except _STORE_ERRORS as error:
             raise self._translate(error) from error
 
@@ -92,6 +82,10 @@ class ObjectStore:
             raise self._translate(error) from error
 
     def _translate(self, error: Exception) -> LoadFailure | Exception:
+        if self._guard.refusal is not None:
+            return self._guard.refusal
+        if trouble := self._guard.take_trouble():
+            return Interrupted(trouble)
         return translate(error, self.location, with_credentials=self._with_credentials)
 
 
@@ -149,96 +143,6 @@ class ObjectFolder:
     def file(self, entry: Entry) -> ObjectSource:
         """One of them."""
         return ObjectSource(self._store, f"{self._prefix}{entry.path}")
-
-
-def has_credentials(location: Location, environ: Mapping[str, str]) -> bool:
-    """Whether the environment holds credentials for this kind of store."""
-    if location.scheme == "s3":
-        return _has_keys(environ) or any(environ.get(name) for name in _AMBIENT_CREDENTIALS)
-    return bool(_authorization(environ))
-
-
-def store_for(location: Location, environ: Mapping[str, str], timeout: float) -> HTTPStore | S3Store:
-    """The store of a location, with what the environment says of it.
-
-    s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN (without them: a web identity or container
-    credentials of the pod, else an unsigned request for a public bucket), AWS_REGION or AWS_DEFAULT_REGION, and an
-    endpoint in AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_ENDPOINT or S3_ENDPOINT. An endpoint that begins with
-    http:// is used as written unless AWS_ALLOW_HTTP is false; one without a scheme means https, or http where
-    S3_USE_HTTPS is 0. http, https: MODELWAY_HTTP_TOKEN (bearer), or HTTP_USERNAME and HTTP_PASSWORD (basic).
-
-    Raises:
-        InvalidURI: the endpoint is plain http and AWS_ALLOW_HTTP forbids that.
-    """
-    client: ClientConfig = {
-        "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
-        "read_timeout": timedelta(seconds=READ_SECONDS),
-        # The deadline of the whole is kept outside; this one is per request and must not come first.
-        "timeout": timedelta(seconds=timeout + READ_SECONDS),
-        "user_agent": "modelway-server",
-    }
-    if location.scheme == "s3":
-        return _s3_store(location, environ, client)
-    client["allow_http"] = location.scheme == "http"
-    if authorization := _authorization(environ):
-        client["default_headers"] = {"authorization": authorization}
-    return HTTPStore(location.uri, client_options=client, retry_config=_NO_RETRIES)
-
-
-def _s3_store(location: Location, environ: Mapping[str, str], client: "ClientConfig") -> S3Store:
-    config: S3Config = {"region": _first(environ, "AWS_REGION", "AWS_DEFAULT_REGION") or "us-east-1"}
-    if endpoint := s3_endpoint(environ):
-        config["endpoint"] = endpoint
-        client["allow_http"] = endpoint.startswith("http://")
-    if _has_keys(environ):
-        config["access_key_id"] = environ["AWS_ACCESS_KEY_ID"].strip()
-        config["secret_access_key"] = environ["AWS_SECRET_ACCESS_KEY"].strip()
-        if token := _first(environ, "AWS_SESSION_TOKEN"):
-            config["session_token"] = token
-    elif not has_credentials(location, environ):
-        config["skip_signature"] = True
-    return S3Store(location.host, config=config, client_options=client, retry_config=_NO_RETRIES)
-
-
-def s3_endpoint(environ: Mapping[str, str]) -> str | None:
-    """The S3 endpoint with its scheme, or None for Amazon's own.
-
-    Raises:
-        InvalidURI: it is plain http and AWS_ALLOW_HTTP forbids that.
-    """
-    endpoint = _first(environ, *_ENDPOINT_VARIABLES)
-    if endpoint is None:
-        return None
-    if "://" not in endpoint:
-        endpoint = f"{'http' if _is_false(environ.get('S3_USE_HTTPS')) else 'https'}://{endpoint}"
-    if endpoint.startswith("http://") and _is_false(environ.get("AWS_ALLOW_HTTP")):
-        raise InvalidURI(
-            f"the S3 endpoint {endpoint} is plain http and AWS_ALLOW_HTTP is {environ['AWS_ALLOW_HTTP']}",
-            remedy="Give an https endpoint in the Secret, or take AWS_ALLOW_HTTP out.",
-        )
-    return endpoint
-
-
-def _authorization(environ: Mapping[str, str]) -> str | None:
-    if token := _first(environ, "MODELWAY_HTTP_TOKEN"):
-        return f"Bearer {token}"
-    user, password = _first(environ, "HTTP_USERNAME"), _first(environ, "HTTP_PASSWORD")
-    if user is None or password is None:
-        return None
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def _has_keys(environ: Mapping[str, str]) -> bool:
-    return all(_first(environ, name) for name in S3_CREDENTIALS)
-
-
-def _first(environ: Mapping[str, str], *names: str) -> str | None:
-    """The first of the variables that is set; a line end that came with a Secret's value is not part of it."""
-    return next((value for name in names if (value := environ.get(name, "").strip())), None)
-
-
-def _is_false(value: str | None) -> bool:
-    return (value or "").strip().lower() in {"0", "false", "no", "off"}
 
 
 def _strong(e_tag: str | None) -> str | None:

@@ -32,8 +32,6 @@ _REGION_REMEDY = (
 )
 _TRANSIENT = {408, 425, 429}
 _NETWORK_CAUSES = (
-    ("dns error", "the host name does not resolve"),
-    ("ConnectionRefused", "connection refused"),
     ("ConnectionReset", "the connection was reset"),
     ("TimedOut", "no answer in time"),
     ("IncompleteBody", "the connection ended in the middle of the file"),

@@ -38,6 +38,21 @@ def _env(*names: str) -> Object:
     return {"env": [{"name": name, "value": "1"} for name in names]}
 
 
+LOADERS = {
+    "LDAP_URL": "LD_PRELOAD",
+    "ld_library_path": "LD_LIBRARY_PATH",
+    "MALLOC_ARENA_MAX": "LD_AUDIT",
+    "A_PYTHONPATH": "PYTHONPATH",
+    "PYTORCH_JIT": "PYTHONSTARTUP",
+    "pythonhome": "PYTHONHOME",
+    "GLIBC": "GLIBC_TUNABLES",
+    "CUDA_VISIBLE_DEVICES": "NVIDIA_VISIBLE_DEVICES",
+    "PATHS": "PATH",
+    "OPENSSL_CONFIG": "OPENSSL_CONF",
+    "OMP_NUM_THREADS": "OMP_TOOL_LIBRARIES",
+}
+"""Names that are near to refused ones and accepted, each with the one refused."""
+
 RUNTIMES = (
     _runtime("method", {"method": "transform"}, {"method": "score"}, "method", "Unsupported value"),
     _runtime("at least one worker", {"workers": 1}, {"workers": 0}, "workers", "greater than or equal to 1"),
@@ -192,6 +207,10 @@ RUNTIMES = (
     _runtime("env name's length", _env("E" * 128), _env("E" * 129), "env[0].name", "Too long"),
     _runtime("env is not Modelway's", _env("MODELWAY"), _env("MODELWAY_X"), "env[0].name", "MODELWAY_X is set by"),
     _runtime("env is not the pod's", _env("PODIUM"), _env("POD_IP"), "env[0].name", "POD_IP is set by Modelway"),
+    *(
+        _runtime(f"env {refused} loads code", _env(accepted), _env(refused), "env[0].name", f"{refused} decides which")
+        for accepted, refused in LOADERS.items()
+    ),
     _runtime("env names differ", _env("A", "a"), _env("A", "A"), "env", "Duplicate value"),
     _runtime(
         "at most 64 env", _env(*(f"E{n}" for n in range(64))), _env(*(f"E{n}" for n in range(65))), "env", "Too many"

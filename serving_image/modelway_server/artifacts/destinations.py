@@ -1,0 +1,185 @@
+"""Where a fetch may connect to: what the platform, the Secret and common sense say of hosts and of the addresses behind them. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
+
+from modelway_server.artifacts.hosts import ANY_HOST, Hosts, canonical
+from modelway_server.errors import HostNotAllowed
+
+SECRET_HOSTS = "MODELWAY_HOSTS"  # noqa: S105 -- the name of a key, no password
+"""The key of a Secret that says where it may be sent."""
+
+_METADATA_NAMES = frozenset(
+    {
+        "instance-data",
+        "instance-data.ec2.internal",
+        "metadata",
+        "metadata.azure.internal",
+        "metadata.goog",
+        "metadata.google.internal",
+        "metadata.tencentyun.com",
+    }
+)
+_METADATA_ADDRESSES = frozenset(
+    map(
+        ip_address, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::23", "fd00:ec2::254", "fd20:ce::254")
+    )
+)
+"""Where clouds answer a node with its own secrets, beside the link-local addresses: Alibaba, Azure, Oracle, AWS, Google."""
+CREDENTIAL_SERVICES = frozenset({"169.254.170.2", "169.254.170.23", "fd00:ec2::23"})
+"""Where AWS gives a pod the keys of its own account (ECS, EKS Pod Identity): the S3 client asks there, a model never comes from there."""
+_EMBEDDING = {IPv6Network("64:ff9b::/96"), IPv6Network("::/96")}
+"""Addresses whose last 32 bits are the IPv4 address that is reached."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the platform says.
+
+    Attributes:
+        hosts: the hosts that models may come from, redirects included.
+        private: whether addresses that are not of the public internet may be connected to.
+        secret_must_name_hosts: whether a Secret must say where it may be sent.
+    """
+
+    hosts: Hosts = ANY_HOST
+    private: bool = True
+    secret_must_name_hosts: bool = False
+
+
+@dataclass(frozen=True)
+class Destinations:
+    """Where one fetch may connect to.
+
+    Attributes:
+        rules: what the platform says.
+        store: the hosts of a store whose requests carry what a redirect would carry on; every host where none is carried on.
+        services: the whole addresses at which this fetch asks for credentials.
+    """
+
+    rules: Rules = Rules()
+    store: Hosts = ANY_HOST
+    services: frozenset[str] = frozenset()
+
+    def check_host(self, host: str, port: int) -> None:
+        """Judge a host by its name.
+
+        Raises:
+            HostNotAllowed: it may not be connected to.
+        """
+        if canonical(host) in _METADATA_NAMES or any(map(_is_of_the_node, _literal(host))):
+            raise _of_the_node(host)
+        self.check_proxy(host, port)
+        if not self.store.hold(host, port):
+            raise HostNotAllowed(
+                f"the store leads on to {host}:{port}, and its credentials are for {self.store.text} alone",
+                remedy="Name the store's final address in the Secret (AWS_ENDPOINT_URL, AWS_REGION).",
+            )
+
+    def check_proxy(self, host: str, port: int) -> None:
+        """Judge the host of a proxy, which is a place like any other.
+
+        Raises:
+            HostNotAllowed: it may not be connected to.
+        """
+        if not self.rules.hosts.hold(host, port):
+            raise HostNotAllowed(
+                f"{host}:{port} is not among the hosts that models may come from: {self.rules.hosts.text or 'none'}",
+                remedy="Name another host in spec.model.uri, or ask whoever runs Modelway to add this one to policy.hosts of the chart.",
+            )
+
+    def check_address(self, host: str, port: int, address: str) -> None:
+        """Judge an address that a host's name stands for.
+
+        Raises:
+            HostNotAllowed: it may not be connected to.
+        """
+        reached = _reached(address)
+        who = host if canonical(host) == address else f"{host} ({address})"
+        if any(map(_is_of_the_node, reached)):
+            raise _of_the_node(who)
+        if (
+            not self.rules.private
+            and not self.rules.hosts.name(host, port)
+            and not all(one.is_global for one in reached)
+        ):
+            raise HostNotAllowed(
+                f"{who} is a private address, and models come from public ones here",
+                remedy="Name a public host in spec.model.uri, or ask whoever runs Modelway to list this one by its full name in policy.hosts of the chart.",
+            )
+
+
+def _of_the_node(who: str) -> HostNotAllowed:
+    return HostNotAllowed(f"{who} is where a node or its cloud answers to the node itself: no model comes from there")
+
+
+def secret_hosts(environ: Mapping[str, str]) -> Hosts | None:
+    """Where the Secret says that it may be sent; None when it says nothing.
+
+    Raises:
+        HostNotAllowed: it cannot be read.
+    """
+    text = environ.get(SECRET_HOSTS, "").strip()
+    try:
+        return Hosts.parse(text) if text else None
+    except ValueError as error:
+        raise HostNotAllowed(
+            f"{SECRET_HOSTS} of the Secret holds an entry that cannot be read: {error}",
+            remedy=f"Correct the key {SECRET_HOSTS} of the Secret.",
+        ) from None
+
+
+def check_secret(url: str, environ: Mapping[str, str], rules: Rules) -> None:
+    """See that what the environment holds may be sent to a place.
+
+    Args:
+        url: the place, with a scheme.
+        environ: with the Secret's keys.
+        rules: what the platform says.
+
+    Raises:
+        HostNotAllowed: the Secret is not for that host, or does not say so where it must.
+    """
+    hosts, (host, port) = secret_hosts(environ), host_and_port(url)
+    if hosts is None and rules.secret_must_name_hosts:
+        raise HostNotAllowed(
+            "the Secret does not say where it may be sent, which the platform asks of every Secret",
+            remedy=f"Give the Secret the key {SECRET_HOSTS} with the store's host, for example {host}.",
+        )
+    if hosts is not None and not hosts.hold(host, port):
+        raise HostNotAllowed(
+            f"the Secret may be sent to {hosts.text} alone, and not to {host}:{port}",
+            remedy=f"Name a host in spec.model.uri that the Secret is for, or add this one to its key {SECRET_HOSTS}.",
+        )
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """The host of an address, in one spelling, and its port or the scheme's own."""
+    parts = urlsplit(url)
+    return canonical(parts.hostname or ""), parts.port or (80 if parts.scheme == "http" else 443)
+
+
+def _literal(host: str) -> list[IPv4Address | IPv6Address]:
+    """What is reached where the host is an address already."""
+    try:
+        return _reached(canonical(host))
+    except ValueError:
+        return []
+
+
+def _reached(address: str) -> list[IPv4Address | IPv6Address]:
+    """The address, and the IPv4 address that it leads to where it embeds one."""
+    ip = ip_address(address.partition("%")[0])
+    if isinstance(ip, IPv4Address):
+        return [ip]
+    embedded = [one for one in (ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())) if one is not None]
+    if any(ip in network for network in _EMBEDDING) and int(ip) > 1:
+        embedded.append(IPv4Address(int(ip) & 0xFFFFFFFF))
+    return embedded if ip.ipv4_mapped is not None else [ip, *embedded]
+
+
+def _is_of_the_node(ip: IPv4Address | IPv6Address) -> bool:
+    never = ip.is_link_local or ip.is_unspecified or ip.is_multicast or ip in _METADATA_ADDRESSES
+    return never or (isinstance(ip, IPv4Address) and (ip.packed[0] == 0 or ip.packed == b"\xff" * 4))

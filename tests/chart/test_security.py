@@ -1,0 +1,39 @@
+"""What the chart gives away, asked of the real Helm."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from support import helm
+
+
+def of_kind(manifests: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [manifest for manifest in manifests if manifest["kind"] == kind]
+
+
+def operator_pod(values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    spec: dict[str, Any] = of_kind(helm.render(values), "Deployment")[0]["spec"]["template"]["spec"]
+    return spec
+
+
+@pytest.mark.parametrize(("user", "told"), [(1000660000, "1000660000"), ("assigned", "assigned")])
+def test_the_user_is_the_platforms_to_choose(user: object, told: str) -> None:
+    pod = operator_pod({"runAsUser": user})
+    context = {name: value for name, value in pod["securityContext"].items() if name != "seccompProfile"}
+    named = {} if user == "assigned" else dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), user)
+    assert context == {"runAsNonRoot": True, **named}
+    assert {"name": "MODELWAY_RUN_AS_USER", "value": told} in pod["containers"][0]["env"]
+
+
+@pytest.mark.parametrize("account", [{"create": False}, {"create": False, "name": "default"}, {"name": "default"}])
+def test_the_account_of_every_pod_gets_no_right(account: dict[str, Any]) -> None:
+    with pytest.raises(helm.HelmError, match=r"serviceAccount\.name"):
+        helm.render({"serviceAccount": account})
+
+
+def test_an_account_that_exists_is_bound_by_its_name() -> None:
+    manifests = helm.render({"serviceAccount": {"create": False, "name": "robot"}, "rbac": {"aggregate": False}})
+    assert not of_kind(manifests, "ServiceAccount")
+    (binding,) = of_kind(manifests, "ClusterRoleBinding")
+    assert [subject["name"] for subject in binding["subjects"]] == ["robot"]
