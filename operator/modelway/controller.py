@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import random
 import time
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -17,11 +16,13 @@ from modelway.cluster.lease import Candidate
 from modelway.cluster.publish import Publisher
 from modelway.cluster.readmission import Readmission
 from modelway.cluster.resync import Resync
-from modelway.errors import ClusterError, NoCluster, RetryLater
+from modelway.errors import ClusterError, ServerAway
 from modelway.fuse import KernelFuse
 from modelway.health import Health, Pulse
+from modelway.lookout import Lookout
 from modelway.metrics import Metrics
 from modelway.model_gauges import ModelGauges
+from modelway.outage import may_be_away
 from modelway.queue import WorkQueue, work
 from modelway.reconcile import Reconciler
 from modelway.settings import Settings
@@ -36,22 +37,11 @@ WORKERS_OF_A_NAMESPACE = 16
 PASS_SECONDS = 60.0
 """The longest that one pass may take."""
 
-SECOND_LOOK_SECONDS = 20.0
-"""When to list again after the start: finds what went between the first LIST and the first moment of the watches."""
+AWAY_SECONDS = 5.0
+"""When a pass that waits for the API server looks again whether it is back."""
 
-RETRY_SECONDS = 3.0
-"""When to list again after a LIST failed."""
-
-RELIST_SECONDS = 2.0
-"""How long after a watch had to list anew everything else is listed too: what was deleted meanwhile no watch will tell."""
-
-LONGEST_RELIST_SECONDS = 20.0
-
-TICK_SECONDS = 1.0
 STOP_SECONDS = 8.0
 """The longest that parts may take to end."""
-
-_JITTER = 0.1
 
 logger = logging.getLogger(__name__)
 
@@ -74,17 +64,13 @@ class Operator:
         self.queue: WorkQueue[Key] = WorkQueue(attrgetter("namespace"), most=WORKERS_OF_A_NAMESPACE)
         self.pulse = Pulse(time.monotonic)
         self.resync = Resync(client, self.cache, metrics, settings.watch_namespaces)
+        self.lookout = Lookout(self.resync, settings.resync_seconds, self._wake, self.queue.hurry)
         applier, publisher = Applier(client, self.cache, metrics), Publisher(client, self.cache, instance)
         self.reconciler = Reconciler(
             self.cache, applier, publisher, Readmission(client), settings=settings, metrics=metrics
         )
-        oldest = 2 * settings.resync_seconds + 60
         self.candidate = Candidate(client, settings.lease, instance, KernelFuse()) if settings.lease else None
-        self.health = Health(
-            self.pulse, self.resync, oldest, metrics, self.refresh_gauges, hindrance=self._never_to_lead
-        )
-        self._asked: float | None = None
-        self._due: float | None = None
+        self.health = Health(self.pulse, self.resync, metrics, self.refresh_gauges, hindrance=self._never_to_lead)
         self._leads = False
 
     async def work_when_leading(self) -> None:
@@ -100,7 +86,7 @@ class Operator:
         try:
             self._wake({owner.key for owner in self.cache.owners()})
             # What another operator did last, its watches may not have told here yet.
-            self.ask_for_a_list()
+            self.lookout.ask_for_a_list()
             workers = [work(self.queue, self.look_at, seconds=PASS_SECONDS) for _ in range(WORKERS)]
             await until_one_ends(*workers)
         finally:
@@ -119,35 +105,27 @@ class Operator:
         """An event of a watch: correct the cache, wake whom it concerns."""
         self.resync.told(kind, obj)
         if change is None:
-            self.ask_for_a_list(over=False)
+            self.lookout.ask_for_a_list()
         self._wake(self.cache.remove(kind, obj) if change == "DELETED" else self.cache.store(kind, obj))
 
     async def look_at(self, key: Key) -> float | None:
-        """One pass over one ModelDeployment; when it ends for want of an API server, its return is watched for.
+        """One pass over one ModelDeployment; one that may have failed for want of an API server makes the lookout find out.
 
         Raises:
+            ServerAway: none is begun while there is no API server.
             ModelwayError: the pass did not reach its end and should be tried again.
         """
+        if self.lookout.away is not None:
+            raise ServerAway(self.lookout.away, seconds=AWAY_SECONDS)
         try:
             return await self.reconciler(key)
         except ClusterError as error:
-            if _is_away(error):
-                self.ask_for_a_list()
+            if may_be_away(error):
+                self.lookout.doubt()
             raise
 
-    def ask_for_a_list(self, *, over: bool = True) -> None:
-        """Something may have happened that no watch will tell: list everything soon.
-
-        Args:
-            over: whether it is done; else, as while a watch lists anew, it is waited for, but not for long.
-        """
-        now = time.monotonic()
-        self._asked = self._asked or now
-        if self._due is None or not over:
-            self._due = min(now, self._asked + LONGEST_RELIST_SECONDS) + RELIST_SECONDS
-
     async def first_look(self, *, patient: bool) -> None:
-        """List everything for the first time, and put every ModelDeployment on the queue.
+        """List everything for the first time.
 
         Args:
             patient: whether to wait for an API server that does not answer, as a pod should that would only be started again.
@@ -155,49 +133,13 @@ class Operator:
         Raises:
             NoCluster: that is not possible here; the text says why and what to do.
         """
-        while True:
-            try:
-                await self.resync.run()
-                break
-            except ClusterError as error:
-                if not (patient and _is_away(error)):
-                    raise NoCluster(_explained(error)) from error
-                logger.warning("Waiting for the API server: %s", error)
-            except RetryLater as later:
-                logger.warning("Waiting for the API server: %s", later)
-            await asyncio.sleep(RETRY_SECONDS)
+        await self.lookout.first(patient=patient)
         logger.info("Listed the cluster: %d ModelDeployments", sum(1 for _ in self.cache.owners()))
-
-    async def keep_resyncing(self) -> None:
-        """For ever: list everything now and then, and soon after a watch was torn or the API server was away.
-
-        Raises:
-            WatchLost: a watch is dead, or the cluster was set back.
-        """
-        pause = SECOND_LOOK_SECONDS
-        while True:
-            await self._settle_for(pause)
-            try:
-                was_away, self._asked, self._due = self.resync.trouble is not None, None, None
-                self._wake(await self.resync.run())
-                if was_away:
-                    logger.info("The API server answers again")
-                self.queue.hurry()
-                pause = self.settings.resync_seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- jitter
-            except (ClusterError, RetryLater) as error:
-                logger.warning("Resync failed: %s", error)
-                pause = RETRY_SECONDS
-
-    async def _settle_for(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and (self._due is None or time.monotonic() < self._due):
-            await asyncio.sleep(TICK_SECONDS)
-            self.resync.settle()
 
     def _never_to_lead(self) -> str | None:
         return self.candidate.trouble if self.candidate else None
 
-    def _wake(self, keys: set[Key]) -> None:
+    def _wake(self, keys: Iterable[Key]) -> None:
         """Put keys on the queue; whoever begins to lead puts all of them there."""
         if self._leads:
             for key in keys:
@@ -217,24 +159,7 @@ async def until_one_ends(*parts: Coroutine[Any, Any, object]) -> None:
         task.result()
 
 
-def _is_away(error: ClusterError) -> bool:
-    """Whether the API server, or the store behind it, is out of reach."""
-    return error.status == 0 or error.status >= 500
-
-
 def _readiness(status: Mapping[str, Any]) -> str:
     return next(
         (str(one.get("status")) for one in status.get("conditions") or () if one.get("type") == "Ready"), "Unknown"
     )
-
-
-def _explained(error: ClusterError) -> str:
-    match error.status:
-        case 0:
-            return f"{error}. Check the address in the kubeconfig, and that the cluster is up."
-        case 401 | 403:
-            return f"{error}. Install the operator's role and binding with the chart, or use another account."
-        case 404:
-            return f"{error}. The cluster does not know ModelDeployments: install the chart, or apply the CRD."
-        case _:
-            return str(error)

@@ -80,6 +80,10 @@ class RetryLater(ModelwayError):
         super().__init__(message)
 
 
+class ServerAway(RetryLater):
+    """The API server is known to be away: nothing is tried before it is back."""
+
+
 class Leftover(RetryLater):
     """A child of an earlier ModelDeployment of that name is still being deleted; its name is free in a while."""
 

@@ -7,7 +7,7 @@ does no more than correct the cache and put keys on the queue.
 import asyncio
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import kopf
 from kopf._core.engines.peering import Identity
@@ -28,8 +28,11 @@ INACTIVITY_SECONDS = 70.0
 
 CONNECT_SECONDS = 15.0
 REQUEST_SECONDS = 60.0
-RETRY_SECONDS = (0.5, 1.0, 2.0)
+RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Pauses before a watch that could not be opened is tried again; the last one for ever."""
+
+LONGEST_AWAY_SECONDS = 2.0
+"""The longest of them while no watch can be opened because the API server is away: when it is back, all are to be open soon."""
 
 EXIT_SECONDS = 1.0
 IDLE_SECONDS = 1.0
@@ -38,28 +41,38 @@ IDLE_SECONDS = 1.0
 LIST_CHUNK = 500
 
 
+class Server(Protocol):
+    """What is known of the API server's health."""
+
+    @property
+    def away(self) -> str | None:
+        """What is wrong while it is away; None while it is not."""
+
+    def doubt(self) -> None:
+        """A watch could not be opened: find out whether it is away."""
+
+
 class _Persistence:
     """Pauses without an end: kopf gives up after the last one, and the whole operator with it.
 
-    Args:
-        on_failure: told of each request that failed; kopf asks for the first pause before the first try, for the next one when that failed.
+    kopf asks for the first pause before the first try, for the next one when that failed.
     """
 
-    def __init__(self, on_failure: Callable[[], None]) -> None:
-        self._on_failure = on_failure
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     def __iter__(self) -> Iterator[float]:
         for number, pause in enumerate(itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1]))):
             if number:
-                self._on_failure()
-            yield pause
+                self._server.doubt()
+            yield pause if self._server.away is None else min(pause, LONGEST_AWAY_SECONDS)
 
 
 async def watch(
     connection: Connection,
     namespaces: tuple[str, ...],
     on_event: OnEvent,
-    on_failure: Callable[[], None],
+    server: Server,
     started: asyncio.Event,
 ) -> None:
     """Watch every kind, for ever.
@@ -68,7 +81,7 @@ async def watch(
         connection: where the API server is.
         namespaces: what to watch; everything when empty.
         on_event: told of each event, synchronously.
-        on_failure: told of each time that a watch could not be opened.
+        server: doubted each time that a watch could not be opened.
         started: set once kopf has started its tasks.
 
     Raises:
@@ -77,7 +90,7 @@ async def watch(
     try:
         await kopf.operator(
             registry=_registry(connection, on_event),
-            settings=_settings(on_failure),
+            settings=_settings(server),
             clusterwide=not namespaces,
             namespaces=namespaces,
             standalone=True,
@@ -90,7 +103,7 @@ async def watch(
     raise WatchLost("the watches ended by themselves")
 
 
-def _settings(on_failure: Callable[[], None]) -> kopf.OperatorSettings:
+def _settings(server: Server) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     settings.posting.enabled = False
@@ -103,7 +116,7 @@ def _settings(on_failure: Callable[[], None]) -> kopf.OperatorSettings:
     settings.watching.chunk_size = LIST_CHUNK
     settings.networking.request_timeout = REQUEST_SECONDS
     settings.networking.enforce_retry_after = True
-    settings.networking.error_backoffs = _Persistence(on_failure)
+    settings.networking.error_backoffs = _Persistence(server)
     settings.queueing.exit_timeout = EXIT_SECONDS
     settings.queueing.idle_timeout = IDLE_SECONDS
     settings.persistence.diffbase_storage = _NoDiffs()

@@ -42,15 +42,11 @@ class Pulse:
 
 
 class Listing(Protocol):
-    """How the listing of the whole cluster goes; times are of one monotonic clock."""
+    """How the listing of the whole cluster goes."""
 
     @property
     def last_success(self) -> float | None:
-        """When everything was last listed; None before the first time."""
-
-    @property
-    def last_attempt(self) -> float | None:
-        """When that was last tried, well or not; None before the first time."""
+        """When everything was last listed, on a monotonic clock; None before the first time."""
 
     @property
     def trouble(self) -> str | None:
@@ -63,7 +59,6 @@ class Health:
     Args:
         pulse: the loop's lag.
         listing: how the listing of the cluster goes.
-        oldest_attempt: seconds after which nobody can be trying to list any more.
         metrics: what a scrape gets; `refresh` brings the gauges up to date.
         hindrance: what else keeps the operator from its work; None when nothing does.
         clock: seconds, monotonic.
@@ -73,7 +68,6 @@ class Health:
         self,
         pulse: Pulse,
         listing: Listing,
-        oldest_attempt: float,
         metrics: Metrics,
         refresh: Callable[[], None],
         *,
@@ -83,22 +77,17 @@ class Health:
         self._hindrance = hindrance
         self._pulse = pulse
         self._listing = listing
-        self._oldest_attempt = oldest_attempt
         self._metrics = metrics
         self._refresh = refresh
         self._clock = clock
 
     def trouble(self) -> str | None:
-        """What proves that the process no longer does its work; None when all is well.
+        """What proves that the process is stuck; None when its loop turns.
 
-        An API server that is away is no such proof: a new process would not reach it either.
+        An API server that is away or slow is no such proof: a new process would get no more of it. Whatever part of the operator ends by
+        itself ends the process.
         """
-        age = self._age(self._listing.last_attempt)
-        if self._pulse.lag > LARGEST_LAG:
-            return f"the event loop is {self._pulse.lag:.1f} s late"
-        if age is not None and age > self._oldest_attempt:
-            return f"nobody has tried to list the cluster for {age:.0f} s"
-        return None
+        return f"the event loop is {self._pulse.lag:.1f} s late" if self._pulse.lag > LARGEST_LAG else None
 
     async def livez(self, _: web.Request) -> web.Response:
         """200 while the process works."""

@@ -24,7 +24,13 @@ LONGEST_BACKOFF = 300.0
 """Seconds between retries of a key that keeps failing, when very many do."""
 
 PATIENCE_SECONDS = 8.0
-"""The same when few do: that a cause has passed is then noticed within 10 s."""
+"""The same when few do, in the first minutes: that a cause has passed is then noticed within 10 s."""
+
+PATIENT_FAILURES = 30
+"""Failures in a row, three minutes of them, after which a cause counts as lasting."""
+
+LASTING_SECONDS = 60.0
+"""Seconds between retries of a key whose failure lasts."""
 
 RETRIES_PER_SECOND = 10.0
 """How often all failing keys together are tried again, in the long run."""
@@ -116,16 +122,22 @@ class WorkQueue(Generic[K]):
         self._cancel_timer(key)
         self._timers[key] = asyncio.get_running_loop().call_later(delay, self._ring, key)
 
-    def add_backed_off(self, key: K) -> float:
+    def add_backed_off(self, key: K, *, at_least: float = SHORTEST_BACKOFF) -> float:
         """Run `key` again after a failure, later each time; the delay in seconds, with jitter.
 
-        It grows from 0.1 to 8, and to 300 where so many keys fail that trying each every 8 seconds would be a burden on the API server.
+        It grows from 0.1 to 8, to 60 where the failure lasts, and to 300 where so many keys fail that trying each every 8 seconds would be a
+        burden on the API server.
+
+        Args:
+            key: what failed.
+            at_least: the shortest delay, seconds, which the cluster may have asked for.
         """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        longest = min(max(PATIENCE_SECONDS, len(self._failures) / RETRIES_PER_SECOND), LONGEST_BACKOFF)
+        patience = LASTING_SECONDS if failures >= PATIENT_FAILURES else PATIENCE_SECONDS
+        longest = min(max(patience, len(self._failures) / RETRIES_PER_SECOND), LONGEST_BACKOFF)
         full = min(longest, SHORTEST_BACKOFF * 2.0 ** min(failures, _LARGEST_EXPONENT))
-        delay = max(SHORTEST_BACKOFF, full * (0.5 + self._uniform() / 2))
+        delay = max(at_least, full * (0.5 + self._uniform() / 2))
         self.add_after(key, delay)
         return delay
 
@@ -197,7 +209,7 @@ async def work(queue: WorkQueue[K], run: Callable[[K], Awaitable[float | None]],
             async with asyncio.timeout(seconds):
                 delay = await run(key)
         except RetryLater as later:
-            queue.add_after(key, later.seconds)
+            queue.add_backed_off(key, at_least=later.seconds)
         except Exception as error:  # noqa: BLE001 -- no failure of a pass may end the worker; each is logged and retried
             _log_failure(key, error, queue.add_backed_off(key))
         else:

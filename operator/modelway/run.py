@@ -36,7 +36,8 @@ async def run(settings: Settings, environment: Mapping[str, str], kubeconfig: Pa
     async with Client(connection, metrics, f"{FIELD_MANAGER} ({instance})") as client:
         operator = Operator(settings, client, metrics, instance)
         async with served(operator.health, _health_host(settings, environment), settings.health_port):
-            await until_one_ends(stop.wait(), operator.first_look(patient="KUBERNETES_SERVICE_HOST" in environment))
+            patient = "KUBERNETES_SERVICE_HOST" in environment
+            await until_one_ends(stop.wait(), operator.first_look(patient=patient), operator.pulse.beat())
             if stop.is_set():
                 return
             started = asyncio.Event()
@@ -44,10 +45,10 @@ async def run(settings: Settings, environment: Mapping[str, str], kubeconfig: Pa
                 # What leads ends first when told to stop, and then all else: it still writes while it ends.
                 until_one_ends(stop.wait(), operator.work_when_leading()),
                 operator.pulse.beat(),
-                operator.keep_resyncing(),
+                operator.lookout.keep(),
                 _take_signals_back(started, stop),
                 # The last one on purpose: when it ends, kopf cancels whatever task is younger than itself.
-                watch(connection, settings.watch_namespaces, operator.take_in, operator.ask_for_a_list, started),
+                watch(connection, settings.watch_namespaces, operator.take_in, operator.lookout, started),
             )
 
 

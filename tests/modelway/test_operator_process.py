@@ -11,12 +11,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
-from aiohttp.test_utils import make_mocked_request
+from aiohttp.test_utils import make_mocked_request, unused_port
 
 from modelway import logs
 from modelway.cluster.kinds import CHILD_SELECTOR, WATCHED
-from modelway.handlers import RETRY_SECONDS, _registry, _settings
+from modelway.handlers import LONGEST_AWAY_SECONDS, RETRY_SECONDS, _registry, _settings
 from modelway.health import LARGEST_LAG, Health, Pulse
 from modelway.metrics import Metrics
 from modelway.state import Key
@@ -84,24 +85,36 @@ def test_a_cluster_without_the_chart_is_told_apart(status: int, says: str, tmp_p
     assert says in text
 
 
+class _Server:
+    """A server that is doubted."""
+
+    away: str | None = None
+    doubts = 0
+
+    def doubt(self) -> None:
+        self.doubts += 1
+
+
 def test_kopf_watches_what_we_label_and_has_nothing_to_write() -> None:
     registry = _registry(None, lambda _kind, _gone, _obj: None)  # type: ignore[arg-type]
     assert len(registry._watching.get_all_handlers()) == len(WATCHED)
     assert not registry._changing.get_all_handlers()
     assert not registry._spawning.get_all_handlers()
     assert not registry._indexing.get_all_handlers()
-    settings = _settings(lambda: None)
+    settings = _settings(_Server())
     assert settings.peering.standalone
     assert not settings.posting.enabled
     assert list(settings.watching.label_selectors.values()) == [CHILD_SELECTOR] * (len(WATCHED) - 1)
 
 
 def test_a_watch_that_cannot_be_opened_is_tried_for_ever_and_each_failure_is_told() -> None:
-    failures: list[None] = []
-    pauses = iter(_settings(lambda: failures.append(None)).networking.error_backoffs)  # type: ignore[arg-type]
-    told = [(next(pauses), len(failures)) for _ in range(1000)]
+    server = _Server()
+    pauses = iter(_settings(server).networking.error_backoffs)  # type: ignore[arg-type]
+    told = [(next(pauses), server.doubts) for _ in range(1000)]
     assert told[0] == (RETRY_SECONDS[0], 0), "kopf takes the first pause before the first try"
     assert told[-1] == (RETRY_SECONDS[-1], 999)
+    server.away = "the API server does not answer"
+    assert next(pauses) == LONGEST_AWAY_SECONDS
 
 
 class _World:
@@ -110,10 +123,9 @@ class _World:
     def __init__(self) -> None:
         self.now = 0.0
         self.last_success: float | None = None
-        self.last_attempt: float | None = None
         self.trouble: str | None = None
         pulse = Pulse(lambda: self.now)
-        self.health = Health(pulse, self, 660, Metrics(), lambda: None, clock=lambda: self.now)
+        self.health = Health(pulse, self, Metrics(), lambda: None, clock=lambda: self.now)
 
     def ask(self, endpoint: Any) -> tuple[int, str]:
         answer = asyncio.run(endpoint(make_mocked_request("GET", "/")))
@@ -131,22 +143,61 @@ def test_it_is_ready_once_everything_was_listed_and_while_it_can_be() -> None:
 
 def test_an_api_server_that_is_away_is_no_reason_to_be_killed() -> None:
     world = _World()
-    world.now = world.last_attempt = 5000.0
+    world.now = 5000.0
     world.last_success, world.trouble = 10.0, "the API server does not answer"
     world.health._pulse._due = world.now
     assert world.ask(world.health.livez) == (200, "ok\n")
 
 
-def test_it_lives_while_the_loop_turns_and_the_cluster_is_tried() -> None:
+def test_it_lives_while_the_loop_turns_whatever_the_cluster_does() -> None:
     world = _World()
-    world.last_attempt = -660.0
+    world.last_success = -100_000.0
     assert world.ask(world.health.livez) == (200, "ok\n")
-    world.last_attempt = -661.0
-    assert world.ask(world.health.livez) == (503, "nobody has tried to list the cluster for 661 s\n")
-    world.last_attempt = 0.0
     world.now += LARGEST_LAG + 2
     status, text = world.ask(world.health.livez)
     assert (status, text[:18]) == (503, "the event loop is ")
+
+
+@pytest.mark.parametrize("first_list", ["away", "slow"])
+def test_it_lives_while_the_first_list_is_waited_for(first_list: str, tmp_path: Path) -> None:
+    """The largest lag is made a second, so that ten need not be waited for."""
+    program = "import modelway.health, sys; modelway.health.LARGEST_LAG = 1.0; from modelway.__main__ import main; main(['run'])"
+
+    async def scenario() -> set[int]:
+        async with fake_api(*[None] * 50) as fake:
+            address = fake.address if first_list == "slow" else "http://127.0.0.1:9"
+            port = unused_port()
+            environment = {
+                "PATH": os.environ["PATH"],
+                "KUBECONFIG": _kubeconfig(tmp_path / "config", address),
+                "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+                "MODELWAY_HOST": "127.0.0.1",
+                "MODELWAY_HEALTH_PORT": str(port),
+            }
+            process = await asyncio.create_subprocess_exec(sys.executable, "-P", "-c", program, env=environment)
+            try:
+                return await _answers(f"http://127.0.0.1:{port}/livez", seconds=4)
+            finally:
+                process.terminate()
+                await process.wait()
+
+    assert asyncio.run(scenario()) == {200}
+
+
+async def _answers(url: str, *, seconds: float) -> set[int]:
+    """What a URL answers for so many seconds, counted from its first answer."""
+    answers: set[int] = set()
+    begin, patience = time.monotonic(), 60.0
+    async with aiohttp.ClientSession() as session:
+        while time.monotonic() - begin < (seconds if answers else patience):
+            try:
+                async with session.get(url) as answer:
+                    begin = begin if answers else time.monotonic()
+                    answers.add(answer.status)
+            except aiohttp.ClientConnectionError:
+                pass
+            await asyncio.sleep(0.1)
+    return answers
 
 
 def test_a_scrape_gets_the_age_and_the_lag() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.errors import RetryLater
-from modelway.queue import LONGEST_BACKOFF, PATIENCE_SECONDS, SHORTEST_BACKOFF, WorkQueue, work
+from modelway.queue import LASTING_SECONDS, LONGEST_BACKOFF, PATIENCE_SECONDS, SHORTEST_BACKOFF, WorkQueue, work
 from support.virtual_time import in_virtual_time
 
 Run = Callable[[str], Coroutine[Any, Any, float | None]]
@@ -146,7 +146,8 @@ def test_a_failing_key_comes_back_later_and_later_and_does_not_hold_up_others() 
 
     gaps, others = in_virtual_time(scenario())
     assert gaps[:4] == pytest.approx([0.1, 0.2, 0.4, 0.8])
-    assert gaps[-1] == pytest.approx(PATIENCE_SECONDS)
+    assert gaps[10] == pytest.approx(PATIENCE_SECONDS)
+    assert gaps[-1] == pytest.approx(LASTING_SECONDS)
     assert others >= 1999
 
 
@@ -234,6 +235,23 @@ def test_being_asked_to_come_later_is_no_failure() -> None:
         return runs
 
     assert in_virtual_time(scenario()) == pytest.approx([0, 5, 10])
+
+
+def test_a_server_that_stays_busy_is_asked_ever_less_often() -> None:
+    async def scenario() -> int:
+        queue: WorkQueue[str] = WorkQueue()
+        runs = 0
+
+        async def run(_: str) -> None:
+            nonlocal runs
+            runs += 1
+            raise RetryLater("busy", seconds=1)
+
+        queue.add("a")
+        await _serve(queue, run, until=3600)
+        return runs
+
+    assert in_virtual_time(scenario()) < 150
 
 
 def test_a_run_that_hangs_is_given_up_and_tried_again() -> None:

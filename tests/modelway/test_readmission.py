@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
+
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.client import Client
-from modelway.cluster.readmission import LONGEST_PAUSE, TRY_SECONDS, Readmission
+from modelway.cluster.readmission import LONGEST_FORBIDDEN_SECONDS, LONGEST_PAUSE, TRY_SECONDS, Readmission
 from modelway.metrics import Metrics
 from modelway.plan import planned
 from modelway.settings import Settings
@@ -14,6 +16,7 @@ from support.fake_api import Answer, FakeApi, Request, fake_api
 from support.observed import deployment, observed
 
 QUOTA = 'pods "fraud-abc-{}" is forbidden: exceeded quota: q, requested: pods=1, used: pods={}, limited: pods=3'
+DENIED = 'pods is forbidden: User "operator" cannot create resource "pods" in API group "" in the namespace "risk"'
 POLICY = 'pods "fraud-abc-x" is forbidden: violates PodSecurity "restricted:latest": x'
 
 
@@ -98,11 +101,24 @@ def test_pods_that_are_not_refused_are_not_tried() -> None:
     assert _scenario(play).requests == []
 
 
-def test_without_the_right_to_try_nothing_is_tried_twice() -> None:
+def test_without_the_right_to_try_it_is_tried_ever_less_often() -> None:
     async def play(world: _World) -> None:
-        for _ in range(3):
-            await world.look(TRY_SECONDS)
+        for _ in range(int(3600 / TRY_SECONDS)):
+            assert await world.look(TRY_SECONDS) is not None
         assert world.told() == QUOTA.format("a", 3)
 
-    denied = 'pods is forbidden: User "operator" cannot create resource "pods" in API group "" in the namespace "risk"'
-    assert len(_scenario(play, _answer(denied)).requests) == 1
+    tries = len(_scenario(play, *[_answer(DENIED)] * 720).requests)
+    assert 3600 / LONGEST_FORBIDDEN_SECONDS <= tries <= 3600 / LONGEST_FORBIDDEN_SECONDS + 6
+
+
+def test_a_right_that_is_back_is_used_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def play(world: _World) -> None:
+        for _ in range(int(120 / TRY_SECONDS)):
+            await world.look(TRY_SECONDS)
+
+    with caplog.at_level("INFO", "modelway"):
+        fake = _scenario(play, *[_answer(DENIED)] * 3)
+    assert len(_wakes(fake)) > 0
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("modelway")]
+    assert sum("for want of a right" in one for one in told) == 1
+    assert told[-1] == "Refused pods of namespace risk are tried again: the right to do so is there"

@@ -82,6 +82,10 @@ class Client:
             if not token:
                 return
 
+    async def sample(self, kind: Kind, namespace: str | None) -> None:
+        """LIST one object at most: the smallest request that needs both the API server and its store."""
+        await self._request("GET", kind.path(namespace), {"limit": "1"})
+
     async def metadata_of(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
         """The metadata of one object; None when there is none of that name."""
         try:

@@ -32,6 +32,11 @@ TRIES_PER_SECOND = 10.0
 LONGEST_PAUSE = 300.0
 """Seconds between two wake-ups of a ReplicaSet that is refused although the dry run was not."""
 
+FORBIDDEN_SECONDS = 15.0
+"""After how long a namespace in which the operator may not try is tried in again; each further time it is twice as long."""
+
+LONGEST_FORBIDDEN_SECONDS = 300.0
+
 logger = logging.getLogger(__name__)
 
 
@@ -43,6 +48,14 @@ class _Refused:
     said: str
     waking_pause: float = TRY_SECONDS
     wake_after: float = float("-inf")
+
+
+@dataclass(slots=True)
+class _Forbidden:
+    """A namespace in which the operator may not try; times are of the clock."""
+
+    until: float
+    pause: float = FORBIDDEN_SECONDS
 
 
 class Readmission:
@@ -57,17 +70,20 @@ class Readmission:
         self._client = client
         self._clock = clock
         self._refused: dict[Key, _Refused] = {}
-        self._allowed = True
+        self._forbidden: dict[str, _Forbidden] = {}
 
     async def look(self, plan: Plan, observed: Observed) -> float | None:
         """Try whether refused pods would be admitted now; in how many seconds to do so again, None when none are refused."""
         key, failure = observed.owner.key, _failure(observed.deployment)
-        if failure is None or not self._allowed:
+        if failure is None:
             self.forget(key)
             return None
         now = self._clock()
         refused = self._refused.setdefault(key, _Refused(now + TRY_SECONDS, failure.message))
-        if refused.due <= now:
+        forbidden = self._forbidden.get(key.namespace)
+        if refused.due <= now and forbidden is not None and now < forbidden.until:
+            refused.due = forbidden.until
+        elif refused.due <= now:
             refused.due = now + max(TRY_SECONDS, len(self._refused) / TRIES_PER_SECOND)
             await self._try(refused, plan, observed)
         return max(0.1, refused.due - now)
@@ -89,22 +105,35 @@ class Readmission:
         self._refused.pop(key, None)
 
     async def _try(self, refused: _Refused, plan: Plan, observed: Observed) -> None:
+        namespace = observed.owner.key.namespace
         try:
             await self._client.dry_run(kinds.POD, _pod(plan, observed.owner.key))
         except ClusterError as error:
-            if error.status >= 400:
-                self._note(refused, error)
+            if error.status >= 400 and _is_for_want_of_a_right(error):
+                self._hold_back(namespace, error)
+            elif error.status >= 400:
+                self._allow(namespace)
+                if gist(error.said) != gist(refused.said):
+                    refused.said = error.said
         except ModelwayError as error:
             logger.debug("Not known whether pods are admitted: %s", error, extra={"resource": observed.owner.key})
         else:
+            self._allow(namespace)
             await self._wake(refused, observed)
 
-    def _note(self, refused: _Refused, error: ClusterError) -> None:
-        if pods_refused(error.said, namespace="").reason is Reason.OPERATOR_FORBIDDEN:
-            self._allowed = False
+    def _hold_back(self, namespace: str, error: ClusterError) -> None:
+        """Try less and less often where the operator may not: the right may come back."""
+        now, forbidden = self._clock(), self._forbidden.get(namespace)
+        if forbidden is None:
+            forbidden = self._forbidden[namespace] = _Forbidden(now + FORBIDDEN_SECONDS)
             logger.warning("Refused pods come late once their cause has passed, for want of a right: %s", error)
-        elif gist(error.said) != gist(refused.said):
-            refused.said = error.said
+        elif now >= forbidden.until:
+            forbidden.pause = min(2 * forbidden.pause, LONGEST_FORBIDDEN_SECONDS)
+            forbidden.until = now + forbidden.pause
+
+    def _allow(self, namespace: str) -> None:
+        if self._forbidden.pop(namespace, None) is not None:
+            logger.info("Refused pods of namespace %s are tried again: the right to do so is there", namespace)
 
     async def _wake(self, refused: _Refused, observed: Observed) -> None:
         deployment, now = observed.deployment, self._clock()
@@ -126,6 +155,10 @@ class Readmission:
             await self._client.apply(kinds.DEPLOYMENT, body, manager=RETRY_MANAGER)
         except ModelwayError as error:
             logger.warning("Refused pods were not tried again: %s", error, extra={"resource": observed.owner.key})
+
+
+def _is_for_want_of_a_right(error: ClusterError) -> bool:
+    return pods_refused(error.said, namespace="").reason is Reason.OPERATOR_FORBIDDEN
 
 
 def _failure(deployment: DeploymentView | None) -> Condition | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from modelway.cluster.cache import Cache, ObjectId, object_id
 from modelway.cluster.client import Client
-from modelway.cluster.kinds import WATCHED, Kind, selector_of
+from modelway.cluster.kinds import OWNER, WATCHED, Kind, selector_of
 from modelway.errors import ClusterError, RetryLater, WatchLost
 from modelway.metrics import Metrics
 from modelway.state import Key
@@ -67,8 +67,6 @@ class Resync:
         self._forbidden: set[str] = set()
         self.last_success: float | None = None
         """When everything was last listed, by the clock; None before the first time."""
-        self.last_attempt: float | None = None
-        """When the last attempt to do so ended, well or not."""
         self.trouble: str | None = None
         """Why the last attempt failed; None when it did not."""
 
@@ -84,10 +82,20 @@ class Resync:
         except (ClusterError, RetryLater) as error:
             self.trouble = str(error)
             raise
-        finally:
-            self.last_attempt = self._clock()
-        self.last_success, self.trouble = self.last_attempt, None
+        self.last_success, self.trouble = self._clock(), None
         return concerned
+
+    async def probe(self) -> None:
+        """Ask for one ModelDeployment, as a sign that the API server and its store are there.
+
+        Raises:
+            ClusterError, RetryLater: what came of it.
+        """
+        await self._client.sample(OWNER, self._namespaces[0])
+
+    def excuse(self) -> None:
+        """The API server was away: what the watches owe from before it is not asked of them."""
+        self._debts.clear()
 
     async def _list_all(self, *, owing: bool) -> set[Key]:
         """List every kind in every namespace; one that is closed to us, because it was deleted, say, does not hold up the others."""
