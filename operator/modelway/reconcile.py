@@ -30,6 +30,7 @@ from modelway.refusal import child_refused
 from modelway.report import SUSPENDED, Finding, next_look, status_of
 from modelway.settings import Settings
 from modelway.state import Key, Observed, Readiness
+from modelway.unknown_fields import UnknownFields
 
 CONFLICT_SECONDS = 5.0
 """How often a name that belongs to somebody else is looked at again: no watch tells when a stranger's object goes."""
@@ -72,6 +73,7 @@ class Reconciler:
         self._metrics = metrics
         self._now = now
         self._momentary: dict[Key, float] = {}
+        self._unknown = UnknownFields(metrics.registry)
 
     async def __call__(self, key: Key) -> float | None:
         """One pass, measured; in how many seconds the next one is due, or None when an event will tell.
@@ -99,7 +101,8 @@ class Reconciler:
             return None
         plan, failure = None, None
         try:
-            deployment = ModelDeployment.parse(observed.owner.document)
+            deployment, unknown = ModelDeployment.parse_stored(observed.owner.document)
+            self._unknown.note(key, unknown)
             plan = planned(deployment, observed, self._settings)
             if not deployment.spec.suspend:
                 await self._applier.carry_out(plan, observed)
@@ -127,6 +130,7 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         self._momentary.pop(key, None)
+        self._unknown.forget(key)
         self._applier.forget(key)
         self._publisher.forget(key)
         self._readmission.forget(key)

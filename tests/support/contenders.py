@@ -64,7 +64,11 @@ class Contender:
     @property
     def leads(self) -> bool:
         """Whether it says that it leads."""
-        return "modelway_operator_leader 1.0" in self._ask("/metrics").splitlines()
+        return "modelway_operator_leader 1.0" in self.metrics().splitlines()
+
+    def metrics(self) -> str:
+        """What it tells Prometheus."""
+        return self._ask("/metrics")
 
     def signal(self, number: signal.Signals) -> None:
         """Send its process a signal."""

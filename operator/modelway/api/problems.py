@@ -1,7 +1,9 @@
 """What pydantic found wrong, in the words of somebody who writes YAML."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,6 +24,7 @@ from modelway.api.fields import (
 from modelway.errors import Problem
 
 _SHOWN_CHARACTERS = 80
+_NUMBER = re.compile(r"\[\d+\]")
 _NOUNS = {
     "string_type": "text in quotes",
     "int_type": "a whole number without quotes",
@@ -43,9 +46,28 @@ PATTERNS = {
 """What a text must be to match a pattern of the API."""
 
 
-def problems_of(error: ValidationError) -> list[Problem]:
-    """One problem for each thing wrong, in the order of the fields."""
-    return [problem for detail in error.errors(include_url=False) for problem in _problems(detail)]
+def problems_of(error: ValidationError, hints: Mapping[str, str] = MappingProxyType({})) -> list[Problem]:
+    """One problem for each thing wrong, in the order of the fields.
+
+    Args:
+        error: what pydantic found.
+        hints: what to add to the message of a type of error.
+    """
+    return [
+        Problem(problem.field, problem.message + hints.get(detail["type"], ""))
+        for detail in error.errors(include_url=False)
+        for problem in _problems(detail)
+    ]
+
+
+def unknown_places(error: ValidationError) -> list[tuple[int | str, ...]]:
+    """Where fields stand that no type of the API has."""
+    return [detail["loc"] for detail in error.errors(include_url=False) if detail["type"] == "extra_forbidden"]
+
+
+def name_of(place: tuple[int | str, ...]) -> str:
+    """A field whatever the object: an item of a list goes by no number, `spec.runtime.env[].note`."""
+    return _NUMBER.sub("[]", _path(place))
 
 
 def _problems(detail: ErrorDetails) -> Iterator[Problem]:

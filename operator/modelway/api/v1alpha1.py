@@ -22,7 +22,7 @@ from modelway.api.fields import (
 )
 from modelway.api.location import URI_RULES
 from modelway.api.meta import Metadata
-from modelway.api.problems import problems_of
+from modelway.api.problems import name_of, problems_of, unknown_places
 from modelway.api.resources import Resources
 from modelway.api.rollout import Rollout
 from modelway.api.scaling import Scaling
@@ -213,9 +213,53 @@ class ModelDeployment(ApiModel):
             InvalidSpec: the object breaks the API; each problem names the field, what is wrong and the remedy.
         """
         try:
-            return cls.model_validate_json(json.dumps(_without_null(manifest), default=str))
+            return cls.model_validate_json(_text_of(manifest))
         except ValidationError as error:
             raise InvalidSpec(problems_of(error)) from None
+
+    @classmethod
+    def parse_stored(cls, manifest: Mapping[str, Any]) -> tuple[Self, tuple[str, ...]]:
+        """Read an object as the API server stores it, whose definition may be newer than this release.
+
+        Returns:
+            What this release understands of it, and the fields that it does not: `spec.runtime.env[].note`.
+
+        Raises:
+            InvalidSpec: as for `parse`, unknown fields aside.
+        """
+        text, unknown = _text_of(manifest), set[str]()
+        while True:
+            try:
+                return cls.model_validate_json(text), tuple(sorted(unknown))
+            except ValidationError as error:
+                # Taken out one by one: told to pass over what is extra, pydantic would do so where it is allowed, too.
+                document = json.loads(text)
+                taken = [name_of(place) for place in unknown_places(error) if _take_out(document, place)]
+                if not taken:
+                    raise InvalidSpec(problems_of(error, hints=_NEWER)) from None
+            text = json.dumps(document)
+            unknown.update(taken)
+
+
+_NEWER = {
+    "literal_error": " (the definition in the cluster knows this value and this operator does not: upgrade the operator, or choose another)"
+}
+
+
+def _take_out(document: Any, place: tuple[int | str, ...]) -> bool:
+    """Take a field out; whether it was there."""
+    *above, field = place
+    try:
+        for step in above:
+            document = document[step]
+        del document[field]
+    except (LookupError, TypeError):
+        return False
+    return True
+
+
+def _text_of(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(_without_null(manifest), default=str)
 
 
 def _without_null(value: Any) -> Any:
