@@ -34,7 +34,7 @@ EVERYTHING = {
     "server": {
         "image": {"tag": "1.2.3"},
         "servicePort": 8080,
-        "imagePullSecrets": ["one", "two"],
+        "imagePullSecrets": [{"name": "one"}, {"name": "two"}],
         "imagePolicy": "Follow",
     },
     "networkPolicy": {"enabled": True},
@@ -101,8 +101,8 @@ def test_no_role_of_the_chart_reads_secrets_or_uses_a_wildcard() -> None:
 
 def test_view_and_edit_are_extended_and_only_edit_writes() -> None:
     roles = {role["metadata"]["name"]: role for role in of_kind(helm.render(), "ClusterRole")}
-    assert {verb for verbs in granted(roles["modelway-view"]).values() for verb in verbs} == set(READ)
-    edit = roles["modelway-edit"]["metadata"]["labels"]
+    assert {verb for verbs in granted(roles["modelway:modelway-system:view"]).values() for verb in verbs} == set(READ)
+    edit = roles["modelway:modelway-system:edit"]["metadata"]["labels"]
     assert "rbac.authorization.k8s.io/aggregate-to-view" not in edit
     assert edit["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
 
@@ -171,6 +171,15 @@ def test_one_operator_is_replaced_and_several_are_rolled() -> None:
         ({"watch": {"namespace": ["risk"]}}, "'namespace' not allowed"),
         ({"image": {"digest": "sha256:12"}}, "/image/digest"),
         ({"logLevel": "loud"}, "/logLevel"),
+        ({"server": {"imagePullSecrets": ["registry"]}}, "/server/imagePullSecrets/0"),
+        ({"server": {"resources": {"requests": {"cpu": None}}}}, "missing property 'cpu'"),
+        (
+            {"server": {"resources": {"requests": {"memory": "2Gi"}}}},
+            "server.resources.requests.memory is 2Gi, which is above server.resources.limits.memory, 1Gi",
+        ),
+        ({"resources": {"limits": {"memory": 1 << 20}}}, "resources.limits.memory, 1048576: raise the limit"),
+        ({"podLabels": {"app.kubernetes.io/name": "mine"}}, "invalid propertyName 'app.kubernetes.io/name'"),
+        ({"extraEnv": [{"name": "MODELWAY_LOG_LEVEL", "value": "debug"}]}, "/extraEnv/0/name"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_path(values: dict[str, Any], named: str) -> None:
@@ -193,6 +202,17 @@ def test_the_definition_is_the_generated_one_kept_on_request(keep: bool) -> None
 
 def test_the_definition_can_be_left_out() -> None:
     assert not of_kind(helm.render({"crds": {"install": False}}), "CustomResourceDefinition")
+
+
+def test_a_whole_number_of_bytes_reaches_the_operator_as_it_was_written() -> None:
+    amounts = {"requests": {"cpu": 1, "memory": 1 << 30}, "limits": {"memory": 1 << 31}}
+    environment = {
+        entry["name"]: entry.get("value")
+        for entry in operator_pod({"server": {"resources": amounts}})["containers"][0]["env"]
+    }
+    assert environment["MODELWAY_DEFAULT_CPU_REQUEST"] == "1"
+    assert environment["MODELWAY_DEFAULT_MEMORY_REQUEST"] == str(1 << 30)
+    assert environment["MODELWAY_DEFAULT_MEMORY_LIMIT"] == str(1 << 31)
 
 
 def test_rendering_twice_gives_the_same_bytes() -> None:

@@ -1,13 +1,17 @@
 """What the real Helm makes of the chart on a real API server, and what the operator may do there."""
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from sandbox import Sandbox
 from support import helm
 from support.cluster import Kubectl, KubectlError
+from support.deployed import NOWHERE, Deployed
 from support.installed import VALUES
+from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 
@@ -55,14 +59,58 @@ def test_the_operator_may_not(installed: str, cluster_kubectl: Kubectl, verb: st
     assert not may(cluster_kubectl, f"{installed}:modelway", verb, resource)
 
 
-def test_uninstalling_keeps_the_definition_and_installing_again_takes_it_over(
-    installed: str, sandbox: Sandbox, cluster_kubectl: Kubectl
+def test_models_outlive_the_operator_and_another_release_takes_them_over(
+    installed: str, sandbox: Sandbox, cluster_kubectl: Kubectl, kubectl: Kubectl
 ) -> None:
+    kept = Deployed(kubectl, "kept").apply(scheduling=NOWHERE)
+    kept.becomes("Unschedulable")
+    uid = kept.child("deployment")["metadata"]["uid"]
     helm.uninstall(sandbox.kubeconfig, installed)
     assert not cluster_kubectl.in_namespace(installed).exists("deployment", "modelway")
-    assert cluster_kubectl.exists("crd", "modeldeployments.modelway.dev")
-    helm.install(sandbox.kubeconfig, installed, VALUES)
+    try:
+        kept.apply(scheduling=NOWHERE, scaling={"replicas": 2})
+        with pytest.raises(helm.HelmError, match="belongs to release modelway in namespace") as refused:
+            helm.install(sandbox.kubeconfig, installed, VALUES, release="other")
+        _hand_over(cluster_kubectl, str(refused.value))
+        helm.install(sandbox.kubeconfig, installed, VALUES, release="other")
+        eventually(lambda: kept.child("deployment")["spec"]["replicas"] == 2)
+        assert kept.child("deployment")["metadata"]["uid"] == uid
+        helm.uninstall(sandbox.kubeconfig, installed, release="other")
+    finally:
+        with suppress(helm.HelmError):
+            helm.uninstall(sandbox.kubeconfig, installed, release="other")
+        definition = ("crd", "modeldeployments.modelway.dev")
+        cluster_kubectl("annotate", "--overwrite", *definition, "meta.helm.sh/release-name=modelway")
+        helm.install(sandbox.kubeconfig, installed, VALUES)
     assert cluster_kubectl.in_namespace(installed).get("deployment", "modelway")["status"]["readyReplicas"] == 1
+
+
+def _hand_over(kubectl: Kubectl, message: str) -> None:
+    """Do what the refusal says."""
+    for command in re.findall(r"kubectl ((?:annotate|label) [^;\n]+)", message):
+        kubectl(*command.split())
+
+
+def test_a_second_operator_for_every_namespace_is_refused(installed: str, sandbox: Sandbox, namespace: str) -> None:
+    with pytest.raises(helm.HelmError, match=f"release modelway in namespace {installed} serves every namespace"):
+        helm.install(sandbox.kubeconfig, namespace, {"crds": {"install": False}}, release="second")
+
+
+def test_releases_of_one_name_serve_a_namespace_each(
+    installed: str, sandbox: Sandbox, cluster_kubectl: Kubectl, namespace: str
+) -> None:
+    values = {"watch": {"namespaces": [namespace]}, "crds": {"install": False}}
+    helm.install(sandbox.kubeconfig, namespace, values)
+    try:
+        roles = cluster_kubectl("get", "clusterroles", "-o", "name").split()
+        assert {f"clusterrole.rbac.authorization.k8s.io/modelway:{one}:view" for one in (installed, namespace)} < {
+            *roles
+        }
+    finally:
+        helm.uninstall(sandbox.kubeconfig, namespace)
+    assert f"clusterrole.rbac.authorization.k8s.io/modelway:{installed}:view" in cluster_kubectl(
+        "get", "clusterroles", "-o", "name"
+    )
 
 
 @pytest.fixture

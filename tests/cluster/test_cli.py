@@ -100,7 +100,9 @@ def test_a_person_sees_what_their_role_allows_and_is_told_of_the_rest(
     assert "Not to be seen" not in viewer.stdout
     assert "waits for a node" in viewer.stdout
 
-    half = modelway("explain", "fraud", kubeconfig=person(kubectl, sandbox, tmp_path, "half", "modelway-view"))
+    half = modelway(
+        "explain", "fraud", kubeconfig=person(kubectl, sandbox, tmp_path, "half", "modelway:modelway-system:view")
+    )
     assert half.returncode == 0
     assert "pods: pods is forbidden" in half.stdout
     assert "Unschedulable: No node takes pod" in half.stdout

@@ -54,3 +54,8 @@ def test_every_gauge_of_a_model_is_told_and_no_other() -> None:
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_command_upgrades_without_the_new_defaults(page: Path) -> None:
+    assert not re.search(r"^ {4}.*[^-]--reuse-values", page.read_text(), re.MULTILINE)

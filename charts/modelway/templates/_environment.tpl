@@ -13,7 +13,7 @@
 - name: MODELWAY_IMAGE_PULL_POLICY
   value: {{ .Values.server.image.pullPolicy | quote }}
 - name: MODELWAY_IMAGE_PULL_SECRETS
-  value: {{ join "," .Values.server.imagePullSecrets | quote }}
+  value: {{ include "modelway.names" .Values.server.imagePullSecrets | quote }}
 - name: MODELWAY_IMAGE_POLICY
   value: {{ .Values.server.imagePolicy | quote }}
 - name: MODELWAY_SERVICE_PORT
@@ -23,11 +23,11 @@
 - name: MODELWAY_WALLS
   value: {{ .Values.server.walls | quote }}
 - name: MODELWAY_DEFAULT_CPU_REQUEST
-  value: {{ .Values.server.resources.requests.cpu | quote }}
+  value: {{ include "modelway.amount" .Values.server.resources.requests.cpu | quote }}
 - name: MODELWAY_DEFAULT_MEMORY_REQUEST
-  value: {{ .Values.server.resources.requests.memory | quote }}
+  value: {{ include "modelway.amount" .Values.server.resources.requests.memory | quote }}
 - name: MODELWAY_DEFAULT_MEMORY_LIMIT
-  value: {{ .Values.server.resources.limits.memory | quote }}
+  value: {{ include "modelway.amount" .Values.server.resources.limits.memory | quote }}
 - name: MODELWAY_REVISION_HISTORY_LIMIT
   value: {{ .Values.server.revisionHistoryLimit | quote }}
 - name: MODELWAY_PROGRESS_DEADLINE_SECONDS

@@ -4,6 +4,11 @@
 {{- default $full .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* For objects of the whole cluster: releases of one name in several namespaces each have their own. */}}
+{{- define "modelway.clusterName" -}}
+{{ include "modelway.fullname" . }}:{{ .Release.Namespace }}
+{{- end -}}
+
 {{/* Never `default`: every pod of the namespace that names no account runs under that one, and would have the operator's rights. */}}
 {{- define "modelway.serviceAccount" -}}
 {{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) -}}
@@ -61,4 +66,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if not (.root.Capabilities.APIVersions.Has $version) -}}
 {{- fail (printf "%s asks for a %s, and this cluster knows none: install the definitions of prometheus-operator first, or leave the value out. Where no cluster is asked, as by helm template, add --api-versions %s" .value .kind $version) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* The names of a list of objects, separated by commas. */}}
+{{- define "modelway.names" -}}
+{{- $names := list -}}
+{{- range . }}{{ $names = append $names .name }}{{ end -}}
+{{ join "," $names }}
 {{- end -}}
