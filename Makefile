@@ -13,7 +13,7 @@
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
 #   make test-frameworks MLflow, PyTorch and TensorFlow models, by the real libraries in environments of their own (7 GB the first time)
 #   make test-versions   what older versions of scikit-learn save is refused or answers as it did there (PYTHONS='old/bin/python ...')
-#   make sweep           every estimator on seven scales of data: are the engine's answers its own? (WRITE=1 refreshes docs/estimators.md)
+#   make sweep           every estimator on nine kinds of data: are the engine's answers its own? (WRITE=1 refreshes docs/estimators.md)
 #   make abuse           model files that mean harm, ten thousand hostile requests, and slow sockets by the hundred
 #   make clean           remove all that can be made again
 

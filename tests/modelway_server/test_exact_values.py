@@ -100,6 +100,7 @@ def test_authors_code_sees_what_a_data_frame_would_hold(column: tuple[str, list[
 MISSING: list[tuple[Sent, list[str]]] = [
     (Sent("INT64", [3, None]), ["float64:3.0", "float64:nan"]),
     (Sent("INT64", [2**53 + 1, None]), [f"object:{2**53 + 1}", "object:nan"]),
+    (Sent("INT64", [2**53 + 4, None]), [f"object:{2**53 + 4}", "object:nan"]),
     (Sent("UINT64", [2**64 - 1, None]), [f"object:{2**64 - 1}", "object:nan"]),
     (Sent("BOOL", [True, None]), ["object:True", "object:nan"]),
     (Sent("FP64", [0.5, None]), ["float64:0.5", "float64:nan"]),
@@ -162,6 +163,14 @@ def test_an_encoder_tells_a_category_from_its_neighbour(protocol: str, datatype:
     assert server.runtime.signature.columns[0].datatype == datatype
     expected = model.transform(pd.DataFrame({"x": known})).tolist()
     assert answers(server, protocol, {"x": Sent(datatype, known)}) == expected
+
+
+@pytest.mark.parametrize("protocol", TEXTUAL)
+@pytest.mark.parametrize("beside", [None, 3])
+def test_an_unknown_integer_is_none_of_its_neighbours(protocol: str, beside: int | None) -> None:
+    known = pd.DataFrame({"x": [2**53 + at for at in range(4)]})
+    server = plane(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=9).fit(known))
+    assert answers(server, protocol, {"x": Sent("INT64", [2**53 + 4, 2**53 + 1, beside])}) == [[9.0], [1.0], [9.0]]
 
 
 ARRAYS = {

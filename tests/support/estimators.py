@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401  (they list more)
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.discovery import all_estimators
 
@@ -134,6 +135,42 @@ def example(name: str) -> Example:
         estimator.fit(rows, *_target(kind, estimator, len(rows)))
     few = rows[:4]
     return Example(name, _sort(estimator), estimator, few.tolist() if isinstance(few, np.ndarray) else few)
+
+
+def takes_numbers(name: str) -> bool:
+    """Whether the estimator of that name takes a table of numbers, and nothing else."""
+    kind, arguments = VARIANTS.get(name, (name, {}))
+    return not isinstance(_rows(kind, _built(_classes()[kind], arguments)), list) and kind not in WITHOUT_TARGET
+
+
+def fitted_behind(first: Any, name: str, rows: Any, score: Any) -> Any:
+    """A pipeline of a step and the estimator of that name, fitted on rows with a score each.
+
+    Raises:
+        ValueError: the numbers of the step do not suit it.
+    """
+    kind, arguments = VARIANTS.get(name, (name, {}))
+    estimator = _built(_classes()[kind], arguments)
+    return make_pipeline(first, estimator).fit(rows, *_suited(kind, estimator, score))
+
+
+def fitted_on_two(name: str, rows: Any) -> Any:
+    """The estimator of that name, fitted on a table of numbers with two targets; None where it takes one alone.
+
+    Raises:
+        ValueError: these numbers do not suit it.
+    """
+    kind, arguments = VARIANTS.get(name, (name, {}))
+    estimator = _built(_classes()[kind], arguments)
+    tags = estimator.__sklearn_tags__()
+    if not tags.target_tags.multi_output or not takes_numbers(name):
+        return None
+    score = rows @ [1.0, 0.5, -0.5, 0.2]
+    targets = [np.ravel(_suited(kind, estimator, each)[0]).reshape(len(rows), -1)[:, 0] for each in (score, rows[:, 1])]
+    if tags.estimator_type == "classifier" and kind not in NUMBERED_LABELS:
+        targets[1] = targets[1] == "yes"
+        targets = [np.unique(target, return_inverse=True)[1] for target in targets]
+    return estimator.fit(rows, np.column_stack(targets))
 
 
 def fitted(name: str, rows: Any) -> Any:

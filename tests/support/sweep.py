@@ -1,22 +1,24 @@
-"""Every estimator on every scale of data, by the engine that is chosen for it: are its answers the estimator's own?
+"""Every estimator on many kinds of data, by the engine that is chosen for it: are its answers the estimator's own?
 
 `python -m support.sweep` prepares each as `serve` would have it, and asks it for rows that nobody trained on. With names
 it tries these alone; with `--write` it puts its table into docs/estimators.md.
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from bench.page import refresh
@@ -27,7 +29,8 @@ from modelway_server.engines.time_limit import TooLate, time_limit
 from modelway_server.errors import LoadFailure
 from modelway_server.runtimes.base import Runtime
 from modelway_server.settings import ModelSettings
-from support.estimators import fitted, names
+from support.estimators import fitted, fitted_behind, fitted_on_two, names, takes_numbers
+from support.frames import columns, customers, records, score_of
 from support.survey import PAGE
 
 TRAINED, FRESH = 120, 80
@@ -97,26 +100,51 @@ class Outcome:
     differences: tuple[str, ...] = ()
 
 
-def sweep(name: str, scale: str) -> Outcome:
-    """Fit the estimator of that name on a scale, prepare it, and compare its answers with its own."""
-    if (name, scale) in _TOO_MANY_CODES:
-        return Outcome("", "too many codes")
+TWO_TARGETS, FRAMES = "two targets", "frames"
+"""Beside the scales: numbers with two targets, and data frames, of which a ColumnTransformer makes numbers."""
+SUBJECTS = (*SCALES, TWO_TARGETS, FRAMES)
+UNKNOWN = 0.1
+"""Share of a frame's rows that hold a category which nobody has learned."""
+
+
+def sweep(name: str, subject: str) -> Outcome:
+    """Fit the estimator of that name, prepare it, and compare its answers with its own.
+
+    Args:
+        name: the estimator's.
+        subject: on what: one of SUBJECTS.
+    """
+    if (name, subject) in _TOO_MANY_CODES or not takes_numbers(name):
+        return Outcome("", "it takes other rows")
     random = np.random.default_rng(3)
-    rows = SCALES[scale](random, TRAINED)
     with warnings.catch_warnings(), np.errstate(all="ignore"), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         try:
-            estimator = fitted(name, rows)
+            estimator, fresh = _fitted(name, subject, random)
         except ValueError as error:
             return Outcome("", str(error))
         if estimator is None:
-            return Outcome("", "it takes other rows")
+            return Outcome("", "it takes one target")
         try:
             runtime = _prepared(estimator, Path(folder))
         except LoadFailure as failure:
             return Outcome("", failure.message)
-        found = tuple(_differences(runtime, estimator, _fresh(SCALES[scale], random, rows)))
+        found = tuple(_differences(runtime, estimator, fresh))
     return Outcome(runtime.engine, runtime.description.get("engine_reason", ""), found)
+
+
+def _fitted(name: str, subject: str, random: np.random.Generator) -> tuple[Any, Any]:
+    """The fitted estimator, and rows to ask it for."""
+    if subject == FRAMES:
+        frame = customers(random, TRAINED)
+        estimator = fitted_behind(columns(), name, frame, score_of(frame))
+        fresh = [customers(random, 3 * FRESH, unknown=UNKNOWN), frame[:FRESH]]
+        return estimator, pd.concat(fresh, ignore_index=True).astype({"plan": frame["plan"].dtype})
+    draw = SCALES.get(subject, _unit)
+    rows = draw(random, TRAINED)
+    estimator = fitted_on_two(name, rows) if subject == TWO_TARGETS else fitted(name, rows)
+    fresh_rows = _fresh(draw, random, rows)
+    return estimator, fresh_rows[:, : getattr(estimator, "n_features_in_", 1)]
 
 
 def _prepared(estimator: Any, folder: Path) -> Runtime:
@@ -137,23 +165,33 @@ def _fresh(draw: Draw, random: np.random.Generator, rows: Table) -> Table:
     return np.concatenate([held_out, trained, share * held_out + (1 - share) * trained, near])
 
 
-def _differences(runtime: Runtime, estimator: Any, rows: Table) -> Iterator[str]:
-    rows = rows[:, : getattr(estimator, "n_features_in_", 1)]
+def _differences(runtime: Runtime, estimator: Any, rows: Any) -> Iterator[str]:
     for method in runtime.methods:
         call = getattr(estimator, method)
-        answered = rows if _answers(call, rows) else rows[[_answers(call, row[None]) for row in rows]]
+        answered = (
+            rows if _answers(call, rows) else rows[[_answers(call, rows[at : at + 1]) for at in range(len(rows))]]
+        )
         if not len(answered):
             continue
         expected = call(answered)
-        instances = [[None if np.isnan(value) else value for value in row] for row in answered.tolist()]
-        checked = rows_of_instances(runtime.signature, instances, "rows")
+        checked = rows_of_instances(runtime.signature, _instances(answered), "rows")
         found = runtime.call(method, checked.values, checked.count)
-        if len(found) == 1:  # several outputs are several labels, whose names differ
-            own = expected.toarray() if hasattr(expected, "toarray") else np.asarray(expected)
-            yield from _difference(method, own, found[method])
+        several = isinstance(expected, list)
+        if len(found) != (len(expected) if several else 1):
+            yield f"{method} gives {len(found)} arrays"
+            continue
+        for (output, values), each in zip(found.items(), expected if several else [expected], strict=True):
+            own = each.toarray() if hasattr(each, "toarray") else np.asarray(each)
+            yield from _difference(output, own, values)
 
 
-def _answers(call: Callable[[Table], Any], rows: Table) -> bool:
+def _instances(rows: Any) -> list[Any]:
+    if isinstance(rows, pd.DataFrame):
+        return list(records(rows))
+    return [[None if np.isnan(value) else value for value in row] for row in rows.tolist()]
+
+
+def _answers(call: Callable[[Any], Any], rows: Any) -> bool:
     try:
         call(rows)
     except TooLate:
@@ -184,18 +222,18 @@ def table(found: dict[str, dict[str, Outcome]]) -> str:
     fast = sum(outcome.engine != "estimator" for outcome in tried)
     wrong = sum(bool(outcome.differences) for outcome in tried)
     summary = (
-        f"{len(tried)} combinations of estimator and scale were served, {fast} of them by a faster engine; "
+        f"{len(tried)} combinations of estimator and data were served, {fast} of them by a faster engine; "
         f"{wrong} had an answer that is not the estimator's own."
     )
     lines = [
         summary,
         "",
-        f"| estimator | {' | '.join(SCALES)} |",
-        f"|---|{'---|' * len(SCALES)}",
+        f"| estimator | {' | '.join(SUBJECTS)} |",
+        f"|---|{'---|' * len(SUBJECTS)}",
     ]
     for name, scales in found.items():
         if any(outcome.engine for outcome in scales.values()):
-            lines.append(f"| `{name}` | {' | '.join(_cell(scales[scale]) for scale in SCALES)} |")
+            lines.append(f"| `{name}` | {' | '.join(_cell(scales[subject]) for subject in SUBJECTS)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -205,14 +243,14 @@ def _cell(outcome: Outcome) -> str:
 
 def _swept(name: str) -> dict[str, Outcome]:
     found = {}
-    for scale in SCALES:
+    for subject in SUBJECTS:
         try:
             with time_limit(SECONDS):
-                found[scale] = sweep(name, scale)
+                found[subject] = sweep(name, subject)
         except TooLate:
-            found[scale] = Outcome("late", f"it took more than {SECONDS:g} s", ("too late",))
+            found[subject] = Outcome("late", f"it took more than {SECONDS:g} s", ("too late",))
         except Exception as error:  # noqa: BLE001  (one that raises must not end the others)
-            found[scale] = Outcome("raised", "", (f"{type(error).__name__}: {error}",))
+            found[subject] = Outcome("raised", "", (f"{type(error).__name__}: {error}",))
     return found
 
 
@@ -221,21 +259,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m support.sweep", description=__doc__)
     parser.add_argument("names", nargs="*", help="of estimators (default all)")
     parser.add_argument("--write", action="store_true", help="put the table into docs/estimators.md")
+    parser.add_argument("--keep", type=Path, help="file of what was found, to go on with another time")
     parser.add_argument("--processes", type=int, default=2, help="that work at a time (default %(default)s)")
     options = parser.parse_args(argv)
-    chosen = options.names or names()
-    found: dict[str, dict[str, Outcome]] = {}
+    found = _kept(options.keep)
+    chosen = [name for name in options.names or names() if name not in found]
     say = partial(print, flush=True)
     with ProcessPoolExecutor(options.processes) as pool:
-        for name, scales in zip(chosen, pool.map(_swept, chosen), strict=True):
-            found[name] = scales
-            for scale, outcome in scales.items():
+        for name, outcomes in zip(chosen, pool.map(_swept, chosen), strict=True):
+            found[name] = outcomes
+            for subject, outcome in outcomes.items():
                 mark = "WRONG" if outcome.differences else "right" if outcome.engine else "none"
                 what = "; ".join(outcome.differences) or outcome.reason
-                say(f"{mark:6}{name:40}{scale:10}{outcome.engine:10} {' '.join(what.split())[:150]}")
+                say(f"{mark:6}{name:40}{subject:12}{outcome.engine:10} {' '.join(what.split())[:150]}")
+            if options.keep is not None:
+                options.keep.write_text(json.dumps(found, default=asdict))
     if options.write and not options.names:
-        refresh(PAGE, "sweep", table(found))
-    return int(any(outcome.differences for scales in found.values() for outcome in scales.values()))
+        refresh(PAGE, "sweep", table({name: found[name] for name in names()}))
+    return int(any(outcome.differences for outcomes in found.values() for outcome in outcomes.values()))
+
+
+def _kept(file: Path | None) -> dict[str, dict[str, Outcome]]:
+    if file is None or not file.is_file():
+        return {}
+    return {
+        name: {subject: Outcome(**outcome) for subject, outcome in outcomes.items()}
+        for name, outcomes in json.loads(file.read_text()).items()
+    }
 
 
 if __name__ == "__main__":

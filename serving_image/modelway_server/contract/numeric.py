@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from modelway_server.errors import InvalidInput
 from modelway_server.protocol.tensors import (
     BEYOND_64_BITS,
+    EXACT_IN_DOUBLES,
     INTEGER_LIMITS,
     MAX_INTEGER,
     MIN_INTEGER,
@@ -169,7 +170,7 @@ def _common_dtype(arrays: Sequence[NDArray[Any]]) -> np.dtype[Any]:
         return np.dtype(object)
     common = np.result_type(*dtypes)
     integers = [column for column in arrays if column.dtype.kind in "iu"]
-    if common.kind != "f" or all((abs_of(column) <= 2**53).all() for column in integers):
+    if common.kind != "f" or all((abs_of(column) <= EXACT_IN_DOUBLES).all() for column in integers):
         return common
     return np.dtype(object)
 
@@ -203,9 +204,9 @@ def _common_integers(values: Sequence[Any]) -> NDArray[Any] | None:
 
 
 def _doubles_or_objects(values: Sequence[Any]) -> NDArray[Any]:
-    """float64 where it holds every value, else the values themselves; NaN for what is missing."""
+    """float64 where it tells every integer from the next, else the values themselves; NaN for what is missing."""
     given = [_NAN if value is None else value for value in values]
-    if all(type(value) is not int or float(value) == value for value in given):
+    if all(type(value) is not int or abs(value) <= EXACT_IN_DOUBLES for value in given):
         return np.array(given, dtype=np.float64)
     return objects_of(given)
 

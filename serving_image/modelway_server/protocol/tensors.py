@@ -51,6 +51,8 @@ _TYPECODES: Final[dict[str, tuple[str, type[np.generic]]]] = {
 MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**64 - 1
 """Of 64 bits, signed or unsigned."""
+EXACT_IN_DOUBLES: Final = 2**53
+"""Up to here a double holds every integer, and tells each from the next."""
 BEYOND_64_BITS: Final = 2.0**63
 """A float of this size may be an integer that no datatype holds: JSON's reader keeps those of 64 bits as such."""
 _NAMES: Final = {np.dtype(scalar): name for name, scalar in NUMPY_TYPES.items()}
@@ -221,7 +223,7 @@ def _integers(flat: list[Any], datatype: str, locate: Locate) -> NDArray[Any]:
             raise MalformedRequest(f"{datatype} data holds {told}", field=locate(index))
         if value is not None and not smallest <= value <= largest:
             raise MalformedRequest(f"{value} does not fit {datatype}", field=locate(index))
-    if all(value is None or float(value) == value for value in flat):
+    if all(value is None or abs(value) <= EXACT_IN_DOUBLES for value in flat):
         return np.array(flat, dtype=np.float64)  # None becomes NaN
     return _filled(flat)
 
