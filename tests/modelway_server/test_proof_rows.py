@@ -10,7 +10,13 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import BaggingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.feature_selection import SelectKBest
 from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.impute import SimpleImputer
@@ -87,6 +93,16 @@ def test_points_are_led_back_through_columns_of_a_frame() -> None:
     near = [abs(point[0] - 5e5) < 15 and abs(point[1] - 5.5e6) < 15 for point in full]
     assert sum(near) > 0.8 * len(full)
     assert {point[2] for point in full} == {"field", "wood", "lake"}
+
+
+def test_an_ensemble_of_pipelines_over_a_frame_is_walked() -> None:
+    columns = make_column_transformer((StandardScaler(), ["east", "north"]))
+    members = [("near", make_pipeline(columns, KNeighborsClassifier())), ("line", make_pipeline(columns, SVC()))]
+    for model in (StackingClassifier(members, cv=2), VotingClassifier(members)):
+        runtime = itself(model.fit(FRAME, KINDS))
+        points = remembered(model, runtime.signature, np.random.default_rng(1))
+        near = abs(table([point[:2] for point in points]) - CENTRE[:2]) < 15
+        assert near.all(axis=1).sum() >= 40
 
 
 def test_rows_are_at_points_between_and_beside_them() -> None:

@@ -121,7 +121,7 @@ def sweep(name: str, subject: str) -> Outcome:
         warnings.simplefilter("ignore")
         try:
             estimator, fresh = _fitted(name, subject, random)
-        except ValueError as error:
+        except (ValueError, ArithmeticError) as error:  # the data do not suit it
             return Outcome("", str(error))
         if estimator is None:
             return Outcome("", "it takes one target")

@@ -85,7 +85,9 @@ class _Walk:
         if isinstance(part, Pipeline):
             yield from self._in_turn([step for _, step in part.steps], back)
         elif isinstance(part, ColumnTransformer):
-            for name, transformer, _ in part.transformers_:
+            for name, transformer, _ in getattr(
+                part, "transformers_", ()
+            ):  # an ensemble keeps its members unfitted, too
                 yield from self.through(transformer, put_back(back, chosen(part, name), part.n_features_in_))
         elif isinstance(part, FeatureUnion):
             for _, transformer in part.transformer_list:
