@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from modelway_server.contract.frames import rows_of_frame
 from modelway_server.contract.signature import Column, Dates, Form, Signature
+from modelway_server.contract.texts import read_texts
 from modelway_server.errors import InputError
 from modelway_server.protocol.mlflow import Invocation, decode_csv, decode_json
 
@@ -127,10 +128,33 @@ def test_a_csv_goes_by_order_where_names_are_unknown(table: Table, way: str) -> 
         (b"a;b\n1;2\n", "separated by ';'"),
         (b"a;b\n1,5;2\n", "separated by ';'"),
         (b"a\tb\n1\t2\n", "separated by a tab"),
-        ("a\n1\n".encode("utf-16"), "not valid UTF-8"),
+        (b"a|b\n1|2\n", r"separated by '\|'"),
+        (b"sep=;\na;b\n1;2\n", "separated by ';'"),
+        (b"a, b\n1,2\n", "unknown: ' b'"),
+        (b"a,b,\n1,2,\n", "unknown: ''"),
+        ("a\n1\n".encode("utf-16"), "is UTF-16; save it as UTF-8"),
+        ("a\nü\n".encode("latin-1"), "not valid UTF-8: .* save it as UTF-8"),
     ],
 )
 def test_a_csv_that_pandas_wrote_otherwise_is_told(body: bytes, words: str) -> None:
     signature = Signature(Form.COLUMNS, (Column("a"), Column("b")), named=True)
     with pytest.raises(InputError, match=words):
         rows(signature, decode_csv(body))
+
+
+def test_a_line_that_tells_excel_of_the_comma_is_left_out() -> None:
+    signature = Signature(Form.COLUMNS, (Column("a"), Column("b")), named=True)
+    assert same(rows(signature, decode_csv(b"sep=,\r\na,b\r\n1,2\r\n")), rows(signature, decode_csv(b"a,b\n1,2\n")))
+
+
+@pytest.mark.parametrize(
+    ("column", "read"),
+    [
+        (Column("a", "BYTES", nullable=True, known=frozenset({"x"})), ["x", None, None]),
+        (Column("a", "BYTES", nullable=True, known=frozenset({"x", "NA"})), ["x", "NA", None]),
+        (Column("a", "BYTES", nullable=True), ["x", "NA", None]),
+        (Column("a", "BYTES", known=frozenset({"x"})), ["x", "NA", None]),
+    ],
+)
+def test_a_text_stands_for_a_missing_one_where_none_is_known(column: Column, read: list[str | None]) -> None:
+    assert read_texts(column, ["x", "NA", None]) == read

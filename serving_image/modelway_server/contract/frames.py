@@ -117,7 +117,7 @@ def _check_separator(signature: Signature, columns: Mapping[str, Sequence[Any]],
         InvalidInput: so it is.
     """
     (name,) = columns if len(columns) == 1 else ("",)
-    for separator, word in ((";", "';'"), ("\t", "a tab")):
+    for separator, word in ((";", "';'"), ("\t", "a tab"), ("|", "'|'")):
         if separator in name and not _is_whole(signature, [name]):
             raise InvalidInput(f"the CSV is separated by {word}; write it with sep=','", field=member)
 

@@ -60,7 +60,12 @@ def listed(names: Iterable[str]) -> str:
     """The names for a message: the first MAX_NAMED, and how many more there are."""
     every = list(names)
     more = f" and {len(every) - MAX_NAMED} more" if len(every) > MAX_NAMED else ""
-    return ", ".join(every[:MAX_NAMED]) + more
+    return ", ".join(map(_shown, every[:MAX_NAMED])) + more
+
+
+def _shown(name: str) -> str:
+    """A name as it is, in quotes where nobody would see what is wrong with it."""
+    return name if name and name == name.strip() and name.isprintable() else repr(name)
 
 
 def _underscored(name: str) -> str:

@@ -28,7 +28,7 @@ MISSING = frozenset(
         "nat",
     }
 )
-"""What stands for a missing value in a column of anything but text, in lower case, beside an empty field.
+"""What stands for a missing value beside an empty field, in lower case; in texts only where the model knows them all.
 
 Source: `na_values` of `pandas.read_csv`, and the NaT of dates.
 """
@@ -52,7 +52,7 @@ def read_texts(column: Column | None, texts: Sequence[str | None]) -> list[Any]:
         return [None if _is_missing(text) else text for text in texts]
     match column.datatype:
         case "BYTES":
-            return list(texts)
+            return [None if _is_missing_text(column, text) else text for text in texts]
         case "BOOL":
             return [_boolean(text) for text in texts]
         case datatype if datatype in INTEGER_LIMITS:
@@ -103,6 +103,12 @@ def _integer(text: str | None) -> float | str | bool | None:
 
 def _boolean(text: str | None) -> bool | str | None:
     return None if text is None or _is_missing(text) else _BOOLEANS.get(text.strip().lower(), text)
+
+
+def _is_missing_text(column: Column, text: str | None) -> bool:
+    """Whether a text is what pandas takes for a missing one, and none of the categories that the model has learned."""
+    known = column.categories or column.known
+    return text is None or (column.nullable and known is not None and text not in known and _is_missing(text))
 
 
 def _is_missing(text: str | None) -> bool:

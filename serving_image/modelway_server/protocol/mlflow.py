@@ -4,6 +4,7 @@ Source: MLflow, "Deploy MLflow Model as a Local Inference Server", "Inference Se
 `{"predictions": [...]}`, as in V1.
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from modelway_server.protocol.strict_json import json_type, parse_object
 from modelway_server.protocol.v1 import check_columns
 
 FORMS: Final = ("dataframe_split", "dataframe_records", "instances", "inputs")
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MAX_CSV_COLUMNS = 100_000
 
 
@@ -80,8 +82,9 @@ def decode_csv(body: bytes) -> Invocation:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise MalformedRequest(f"the CSV is not valid UTF-8: {error.reason} at byte {error.start}") from None
-    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+        what = "UTF-16" if body.startswith(_UTF_16) else f"not valid UTF-8: {error.reason} at byte {error.start}"
+        raise MalformedRequest(f"the CSV is {what}; save it as UTF-8") from None
+    lines = csv.reader(io.StringIO(_without_separator(text), newline=""), strict=True)
     try:
         names = next(lines, None)
         if not names:
@@ -96,9 +99,17 @@ def decode_csv(body: bytes) -> Invocation:
     return Invocation(rows=None, columns=columns, member="csv", ordered=True, textual=True)
 
 
+def _without_separator(text: str) -> str:
+    """The lines after the first where that only tells Excel of the comma."""
+    first, end, rest = text.partition("\n")
+    return rest if end and first.strip().strip('"') == "sep=," else text
+
+
 def _check_header(names: list[str]) -> None:
     if names.count("") > 1:
-        raise MalformedRequest("several columns have no name, as an index of several levels; write it with index=False")
+        raise MalformedRequest(
+            "several columns have no name in the first line: write an index of several levels with index=False, and the names with header=True"
+        )
     _check_names(names, "line 1")
 
 
