@@ -113,6 +113,26 @@ def test_releases_of_one_name_serve_a_namespace_each(
     )
 
 
+def test_of_two_operators_one_leads_and_the_other_takes_over(
+    installed: str, sandbox: Sandbox, cluster_kubectl: Kubectl
+) -> None:
+    operators = cluster_kubectl.in_namespace(installed)
+
+    def holder() -> str:
+        return str(operators.get("lease", "modelway")["spec"].get("holderIdentity", ""))
+
+    helm.install(sandbox.kubeconfig, installed, {**VALUES, "replicas": 2})
+    try:
+        assert operators.get("deployment", "modelway")["status"]["readyReplicas"] == 2, "who stands by is ready as well"
+        pods = {pod["metadata"]["name"] for pod in operators.list("pods")}
+        first = eventually(lambda: holder() in pods and holder(), deadline=20)
+        operators("delete", "pod", str(first), "--wait=false")
+        eventually(lambda: holder() in pods - {first}, deadline=10)
+    finally:
+        helm.install(sandbox.kubeconfig, installed, VALUES)
+    assert operators.get("deployment", "modelway")["spec"]["strategy"] == {"type": "Recreate"}
+
+
 @pytest.fixture
 def scoped(installed: str, sandbox: Sandbox, namespace: str) -> Iterator[str]:
     """A second operator that serves its own namespace alone."""
