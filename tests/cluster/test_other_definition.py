@@ -8,7 +8,6 @@ import pytest
 from sklearn.dummy import DummyRegressor
 
 from sandbox import Sandbox
-from support.audit import Tenure
 from support.cluster import Kubectl, namespace_manifest
 from support.contenders import Contest
 from support.definitions import NEW_ENGINE, NEW_FIELDS, install, next_definition, previous_definition
@@ -32,7 +31,7 @@ class World:
 
     def writes(self) -> int:
         """How often the operator has written."""
-        return len(Tenure(self.sandbox.audit_log, "modelway").writes())
+        return len(self.contest.tenure.writes())
 
     def log(self) -> list[str]:
         """What the operator logged."""

@@ -14,9 +14,8 @@ import pytest
 
 from modelway.fuse import EXIT_CODE
 from sandbox import Sandbox
-from support.audit import Tenure
 from support.cluster import Kubectl, namespace_manifest
-from support.contenders import LEASE, Contender, Contest, stirred
+from support.contenders import Contender, Contest, stirred
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -61,7 +60,7 @@ def leader(contest: Contest) -> Contender:
 
 def _writes(contest: Contest, agent: str = "modelway (") -> list[str]:
     """When the operators wrote."""
-    return [one["requestReceivedTimestamp"] for one in Tenure(contest.sandbox.audit_log, LEASE).writes(agent)]
+    return [one["requestReceivedTimestamp"] for one in contest.tenure.writes(agent)]
 
 
 def _followed_after(contest: Contest, gone: Contender, begin: datetime) -> float:
@@ -76,7 +75,7 @@ def _followed_after(contest: Contest, gone: Contender, begin: datetime) -> float
 
 
 def _nobody_wrote_while_another_led(contest: Contest) -> None:
-    assert Tenure(contest.sandbox.audit_log, LEASE).trespasses() == []
+    assert contest.tenure.trespasses() == []
 
 
 @pytest.mark.parametrize("_", range(TIMES))

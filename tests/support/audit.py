@@ -67,6 +67,8 @@ class Tenure:
     def __init__(self, log: Path, lease: str) -> None:
         self._log = log
         self._lease = lease
+        self._read = 0
+        self._known: list[dict[str, Any]] = []
 
     def trespasses(self) -> list[Trespass]:
         """Every request to write that arrived while another one held the Lease, refused or not."""
@@ -88,10 +90,15 @@ class Tenure:
         return [one for one in self._events() if one["userAgent"].startswith(agent) and _is_write(one)]
 
     def _events(self) -> list[dict[str, Any]]:
-        events = [json.loads(line) for line in self._log.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-        return [
+        with self._log.open("rb") as log:
+            log.seek(self._read)
+            whole = log.read().rpartition(b"\n")[0]
+        self._read += len(whole) + 1 if whole else 0
+        events = [json.loads(line) for line in whole.splitlines()]
+        self._known += [
             one for one in events if one["stage"] == "ResponseComplete" and one.get("userAgent", "").startswith(AGENT)
         ]
+        return self._known
 
     def _is_term(self, event: dict[str, Any]) -> bool:
         about = event["objectRef"]

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from sandbox import Sandbox
+from support.audit import Tenure
 from support.crd import Requests
 from support.deployed import NOWHERE
 from support.specs import manifest
@@ -96,7 +97,13 @@ class Contest:
     sandbox: Sandbox
     namespace: str
     present: list[Contender] = field(default_factory=list)
+    tenure: Tenure = field(init=False)
+    """Who held the Lease when, and who wrote."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        """Read the sandbox's audit log from its beginning."""
+        self.tenure = Tenure(self.sandbox.audit_log, LEASE)
 
     def join(self) -> Contender:
         """One more."""
