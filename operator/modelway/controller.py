@@ -23,7 +23,7 @@ from modelway.lookout import Lookout
 from modelway.metrics import Metrics
 from modelway.model_gauges import ModelGauges
 from modelway.outage import may_be_away
-from modelway.queue import WorkQueue, work
+from modelway.queue import WorkQueue, crew
 from modelway.reconcile import Reconciler
 from modelway.settings import Settings
 from modelway.state import Key
@@ -40,8 +40,11 @@ PASS_SECONDS = 60.0
 AWAY_SECONDS = 5.0
 """When a pass that waits for the API server looks again whether it is back."""
 
-STOP_SECONDS = 8.0
-"""The longest that parts may take to end."""
+GRACE_SECONDS = 7.0
+"""How long passes under way may take to end when the operator is told to stop: shorter than the time for which the Lease lets it write."""
+
+STOP_SECONDS = 12.0
+"""The longest that parts may take to end, the return of the Lease included; a pod's grace period is longer."""
 
 logger = logging.getLogger(__name__)
 
@@ -87,8 +90,7 @@ class Operator:
             self._wake({owner.key for owner in self.cache.owners()})
             # What another operator did last, its watches may not have told here yet.
             self.lookout.ask_for_a_list()
-            workers = [work(self.queue, self.look_at, seconds=PASS_SECONDS) for _ in range(WORKERS)]
-            await until_one_ends(*workers)
+            await crew(self.queue, self.look_at, size=WORKERS, seconds=PASS_SECONDS, grace=GRACE_SECONDS)
         finally:
             self._leads = False
 

@@ -17,6 +17,9 @@ from modelway.errors import ModelwayError, RetryLater
 
 K = TypeVar("K", bound=Hashable)
 
+Run = Callable[[K], Awaitable[float | None]]
+"""One pass over one key; it answers in how many seconds the key wants another look, or None."""
+
 SHORTEST_BACKOFF = 0.1
 """Seconds before the first retry of a failed run."""
 
@@ -195,15 +198,52 @@ class WorkQueue(Generic[K]):
             timer.cancel()
 
 
-async def work(queue: WorkQueue[K], run: Callable[[K], Awaitable[float | None]], *, seconds: float) -> None:
-    """One worker, for ever: take a key, run it, decide when it comes again.
+async def crew(queue: WorkQueue[K], run: Run[K], *, size: int, seconds: float, grace: float) -> None:
+    """So many workers, until cancelled; then no pass is begun any more, and those under way may end.
 
     Args:
         queue: where keys come from.
         run: one pass over one key; it answers in how many seconds the key wants another look, or None.
+        size: how many passes run at the same time.
         seconds: after which a pass is cancelled and counts as failed.
+        grace: seconds that passes under way have once this is cancelled.
     """
-    while True:
+    busy: set[asyncio.Task[None] | None] = set()
+    over = asyncio.Event()
+
+    async def run_noted(key: K) -> float | None:
+        busy.add(asyncio.current_task())
+        try:
+            return await run(key)
+        finally:
+            busy.discard(asyncio.current_task())
+
+    workers = [asyncio.create_task(_work(queue, run_noted, over, seconds)) for _ in range(size)]
+    try:
+        done, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
+        for worker in done:
+            worker.result()
+    finally:
+        over.set()
+        await _end(workers, lambda worker: worker in busy, grace)
+
+
+async def _end(workers: list[asyncio.Task[None]], is_busy: Callable[[asyncio.Task[None]], bool], grace: float) -> None:
+    late = [worker for worker in workers if is_busy(worker)]
+    for worker in set(workers) - set(late):
+        worker.cancel()
+    if late:
+        logger.info("Passes under way: %d; they have %.0f s to end", len(late), grace)
+        _, late_still = await asyncio.wait(late, timeout=grace)
+        for worker in late_still:
+            logger.warning("A pass did not end within %.0f s and is cancelled", grace)
+            worker.cancel()
+    await asyncio.gather(*workers, return_exceptions=True)
+
+
+async def _work(queue: WorkQueue[K], run: Run[K], over: asyncio.Event, seconds: float) -> None:
+    """One worker, until it is over: take a key, run it, decide when it comes again."""
+    while not over.is_set():
         key = await queue.get()
         try:
             async with asyncio.timeout(seconds):

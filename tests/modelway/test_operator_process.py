@@ -17,11 +17,16 @@ from aiohttp.test_utils import make_mocked_request, unused_port
 
 from modelway import logs
 from modelway.cluster.kinds import CHILD_SELECTOR, WATCHED
+from modelway.cluster.lease import END_SECONDS
+from modelway.controller import GRACE_SECONDS, STOP_SECONDS
+from modelway.election import LEADING_SECONDS, RENEW_SECONDS
 from modelway.handlers import LONGEST_AWAY_SECONDS, RETRY_SECONDS, _registry, _settings
 from modelway.health import LARGEST_LAG, Health, Pulse
 from modelway.metrics import Metrics
 from modelway.state import Key
 from support.fake_api import fake_api
+
+CHART = Path(__file__).resolve().parents[2] / "charts" / "modelway"
 
 
 def _modelway(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -198,6 +203,13 @@ async def _answers(url: str, *, seconds: float) -> set[int]:
                 pass
             await asyncio.sleep(0.1)
     return answers
+
+
+def test_a_pod_is_given_longer_to_end_than_the_operator_takes() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    least = schema["properties"]["terminationGracePeriodSeconds"]["minimum"]
+    assert GRACE_SECONDS < END_SECONDS < STOP_SECONDS < least
+    assert GRACE_SECONDS + RENEW_SECONDS <= LEADING_SECONDS, "the Lease lasts for as long"
 
 
 def test_a_scrape_gets_the_age_and_the_lag() -> None:

@@ -10,18 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.errors import RetryLater
-from modelway.queue import LASTING_SECONDS, LONGEST_BACKOFF, PATIENCE_SECONDS, SHORTEST_BACKOFF, WorkQueue, work
+from modelway.queue import LASTING_SECONDS, LONGEST_BACKOFF, PATIENCE_SECONDS, SHORTEST_BACKOFF, WorkQueue, crew
 from support.virtual_time import in_virtual_time
 
 Run = Callable[[str], Coroutine[Any, Any, float | None]]
 
 
 async def _serve(queue: WorkQueue[str], run: Run, *, until: float, workers: int = 1, seconds: float = 60.0) -> None:
-    tasks = [asyncio.create_task(work(queue, run, seconds=seconds)) for _ in range(workers)]
+    task = asyncio.create_task(crew(queue, run, size=workers, seconds=seconds, grace=0))
     await asyncio.sleep(until)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _now() -> float:
@@ -270,6 +269,36 @@ def test_a_run_that_hangs_is_given_up_and_tried_again() -> None:
     assert in_virtual_time(scenario()) == pytest.approx([0, 60.1])
 
 
+@pytest.mark.parametrize(("length", "ends"), [(0.0, 3.0), (4.0, 5.0), (60.0, 10.0)], ids=["idle", "busy", "stuck"])
+def test_told_to_stop_passes_under_way_end_and_none_begins(length: float, ends: float) -> None:
+    """Two passes begin at 1 s, the end is asked for at 3 s, and the grace is 7 s."""
+
+    async def scenario() -> tuple[float, list[str]]:
+        queue: WorkQueue[str] = WorkQueue()
+        log: list[str] = []
+
+        async def run(key: str) -> None:
+            log.append(f"{key} begins")
+            await asyncio.sleep(length)
+            log.append(f"{key} ends")
+
+        task = asyncio.create_task(crew(queue, run, size=2, seconds=100, grace=7))
+        await asyncio.sleep(1)
+        keys = ["a", "b", "late"] if length else ["a", "b"]
+        for key in keys:
+            queue.add(key)
+        await asyncio.sleep(2)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled()
+        return _now(), log
+
+    now, log = in_virtual_time(scenario())
+    ended = ["a ends", "b ends"] if length < 10 else []
+    assert now == pytest.approx(ends)
+    assert sorted(log) == sorted(["a begins", "b begins", *ended])
+
+
 def test_the_age_of_the_oldest_key_is_known() -> None:
     async def scenario() -> tuple[float, float]:
         queue: WorkQueue[str] = WorkQueue()
@@ -299,15 +328,14 @@ def test_every_touch_is_followed_by_a_run_and_no_key_runs_twice_at_once(
             await asyncio.sleep(0.7)
             running.discard(key)
 
-        tasks = [asyncio.create_task(work(queue, run, seconds=60)) for _ in range(workers)]
+        task = asyncio.create_task(crew(queue, run, size=workers, seconds=60, grace=0))
         for key, pause in touches:
             await asyncio.sleep(pause)
             touched[key] = _now()
             queue.add(key)
         await asyncio.sleep(60)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         return touched, begun
 
     touched, begun = in_virtual_time(scenario())

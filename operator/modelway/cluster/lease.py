@@ -19,7 +19,7 @@ REQUEST_SECONDS = 3.0
 RETRY_SECONDS = 0.5
 """When to try again after that failed."""
 
-END_SECONDS = 5.0
+END_SECONDS = 8.0
 """The longest that a leader may take to end once it is told to."""
 
 _CONFLICT = 409
