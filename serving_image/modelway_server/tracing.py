@@ -58,7 +58,7 @@ def tracing(*, model: str, version: str, revision: str) -> "Tracing | None":
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError as error:
-        _LOGGER.warning("no spans are exported: %s; install modelway[tracing], or unset %s", error, ENDPOINTS[0])
+        _LOGGER.warning("no spans are exported: %s; install the extra `tracing`, or unset %s", error, ENDPOINTS[0])
         return None
     named = {"service.version": version, "modelway.revision": revision}
     attributes = {name: value for name, value in named.items() if value}

@@ -242,7 +242,7 @@ def test_a_package_that_is_missing_is_named_with_its_remedy(
     result = run_python("-c", code)
     assert result.returncode == 2
     assert result.stderr.startswith(f"modelway: this command needs the package {package}")
-    assert result.stderr.endswith(f": pip install 'modelway[{extra}]'\n")
+    assert result.stderr.endswith(f": in a checkout of Modelway, pip install '.[{extra}]'\n")
 
 
 def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:

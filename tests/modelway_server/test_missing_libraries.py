@@ -21,5 +21,5 @@ def test_a_library_that_is_not_there_is_named_with_its_extra(name: str, monkeypa
         monkeypatch.delitem(sys.modules, module)
     with pytest.raises(MissingModule, match=f"does not hold the package '{library}") as caught:
         own.load  # noqa: B018  (importing is what it does)
-    assert f"spec.runtime.image (pip install 'modelway[{name}]')" in caught.value.remedy
+    assert f"spec.runtime.image (make image FORMATS={name} builds one)" in caught.value.remedy
     assert name in (metadata("modelway").get_all("Provides-Extra") or ())

@@ -25,13 +25,14 @@ def up(arguments: argparse.Namespace) -> int:
         metrics=arguments.metrics,
         guarded=False,
     )
+    print(f"export KUBECONFIG={sandbox.kubeconfig}")
     print(
         f"# Sandbox ready in {time.monotonic() - began:.1f} s at {sandbox.server}\n"
-        f"export KUBECONFIG={sandbox.kubeconfig}\n"
-        "# Next: run the line above, then kubectl get nodes, or k9s. To see and to end it:\n"
+        "# With KUBECONFIG set as printed (eval does it): kubectl get nodes, or k9s. To see and to end it:\n"
         f"#   python -m sandbox status --dir {sandbox.directory}\n"
         f"#   python -m sandbox down --dir {sandbox.directory}"
-        f"{_kubectl_hint(sandbox.kubectl)}"
+        f"{_kubectl_hint(sandbox.kubectl)}",
+        file=sys.stderr,
     )
     return 0
 
@@ -81,9 +82,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
             options.add_argument(
                 "--endpoint-lag",
                 type=float,
-                default=2.0,
+                default=0.0,
                 metavar="SECONDS",
-                help="how late a Service learns about pods, as kube-proxy does (default %(default)s)",
+                help="how late a Service learns about pods, as kube-proxy may by 2 (default %(default)s)",
             )
             options.add_argument("--capacity", default="", help="of its node, such as pods=3000,cpu=1000")
             options.add_argument(

@@ -43,7 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check_usage(arguments: argparse.Namespace) -> None:
     if importlib.util.find_spec("joblib") is None:
-        raise WrongUsage("The model server is not installed. Install it: pip install 'modelway[server]'")
+        raise WrongUsage(
+            "The model server is not installed. Install it, in a checkout of Modelway: pip install '.[server]'"
+        )
     if not arguments.model.exists():
         raise WrongUsage(f"There is no {arguments.model}.")
     _check_samples(arguments.samples)

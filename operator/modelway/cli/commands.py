@@ -32,7 +32,11 @@ Commands = Any
 def missing_package(error: ModuleNotFoundError) -> str | None:
     """What to install for a command whose packages are not there; None when the module is not one of theirs."""
     extra = _EXTRA_OF_PACKAGE.get((error.name or "").partition(".")[0])
-    return f"this command needs the package {error.name}: pip install 'modelway[{extra}]'" if extra else None
+    return (
+        f"this command needs the package {error.name}: in a checkout of Modelway, pip install '.[{extra}]'"
+        if extra
+        else None
+    )
 
 
 def program(path: str = sys.argv[0]) -> str:

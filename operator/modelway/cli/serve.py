@@ -61,7 +61,7 @@ def _check_server_is_installed() -> None:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise WrongUsage(
-            f"The model server is not installed ({', '.join(missing)} missing). Install it: pip install 'modelway[server]'"
+            f"The model server is not installed ({', '.join(missing)} missing). Install it, in a checkout of Modelway: pip install '.[server]'"
         )
 
 

@@ -81,7 +81,8 @@ class OwnFormat:
                 raise
             raise MissingModule(
                 f"this is a model of {self.title}, and the server's image does not hold the package {error.name!r}",
-                remedy=f"Name a server image that holds it in spec.runtime.image (pip install 'modelway[{self.extra}]').",
+                remedy=f"Name a server image that holds it in spec.runtime.image (make image FORMATS={self.extra} builds one); on a "
+                f"laptop, pip install '.[{self.extra}]' in a checkout of Modelway.",
             ) from error
         return cast("Callable[[Path, Options], Runtime]", module.load)
 
