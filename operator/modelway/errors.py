@@ -40,6 +40,10 @@ class InvalidSpec(ModelwayError):
         super().__init__("; ".join(map(str, self.problems)))
 
 
+class NotPermitted(InvalidSpec):
+    """A ModelDeployment that asks for what the platform's policy does not allow."""
+
+
 class InvalidSettings(ModelwayError):
     """The operator's environment holds a value it cannot run with; the text names the variable."""
 

@@ -148,6 +148,8 @@ class Reason(StrEnum):
 
     INVALID_SPEC = ("InvalidSpec", Topic.RESOURCE, _STALLS,
         "The spec cannot be followed.", "Correct the field that the message names.")
+    NOT_PERMITTED = ("NotPermitted", Topic.RESOURCE, _STALLS,
+        "The spec asks for what the platform's policy does not allow: an image, a host, a Secret, an account, a PriorityClass or a toleration. What runs stays as it is.", "Change the field that the message names, or ask whoever runs Modelway to change `policy` in the chart's values.")
     NAME_CONFLICT = ("NameConflict", Topic.RESOURCE, _STALLS,
         "An object of a child's name exists and is not ours; it was left alone.", "Delete or rename that object, or give the model another name.")
     CHILD_CONTESTED = ("ChildContested", Topic.RESOURCE, _STALLS,

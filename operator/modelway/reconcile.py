@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+from modelway import policy
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.apply import Applier
 from modelway.cluster.cache import Cache
@@ -20,6 +21,7 @@ from modelway.errors import (
     Leftover,
     ModelwayError,
     NameConflict,
+    NotPermitted,
     RetryLater,
     Vanished,
 )
@@ -103,6 +105,7 @@ class Reconciler:
         try:
             deployment, unknown = ModelDeployment.parse_stored(observed.owner.document)
             self._unknown.note(key, unknown)
+            policy.check(deployment, self._settings)
             plan = planned(deployment, observed, self._settings)
             if not deployment.spec.suspend:
                 await self._applier.carry_out(plan, observed)
@@ -138,6 +141,7 @@ class Reconciler:
 
 _SELF_EXPLAINED: Mapping[type[ModelwayError], Reason] = {
     InvalidSpec: Reason.INVALID_SPEC,
+    NotPermitted: Reason.NOT_PERMITTED,
     NameConflict: Reason.NAME_CONFLICT,
     ChildContested: Reason.CHILD_CONTESTED,
     Leftover: Reason.PROGRESSING,

@@ -95,7 +95,7 @@ def _judged(observed: Observed, finding: Finding, readiness: Readiness, now: dat
 
 
 def _accepted(observed: Observed, finding: Finding, readiness: Readiness) -> Judged:
-    if readiness.reason in {Reason.INVALID_SPEC, *REASONS_OF_THE_ARTIFACT}:
+    if readiness.reason in {Reason.INVALID_SPEC, Reason.NOT_PERMITTED, *REASONS_OF_THE_ARTIFACT}:
         return Judged("ModelAccepted", "False", readiness.reason, readiness.message)
     revision = finding.plan.revision if finding.plan else None
     before = (observed.owner.status.get("stable") or {}).get("revision")

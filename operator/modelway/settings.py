@@ -32,6 +32,10 @@ HOST_PATTERN = r"^(\*|(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[0
 Hosts = Annotated[tuple[Annotated[str, Field(pattern=HOST_PATTERN)], ...], BeforeValidator(_split)]
 """Hosts, in the environment separated by commas; `-` for none."""
 
+PATTERN = r"^[^\s,]+$"
+Patterns = Annotated[tuple[Annotated[str, Field(pattern=PATTERN)], ...], BeforeValidator(_split)]
+"""Names with `*` for anything, in the environment separated by commas; `-` for none."""
+
 
 class Settings(BaseModel):
     """The operator's settings; each is the environment variable `MODELWAY_<NAME>`, and its default holds when that is unset or empty."""
@@ -46,6 +50,16 @@ class Settings(BaseModel):
     """Secrets for pulling it, in the namespace of each ModelDeployment; separated by commas."""
     image_policy: Literal["Pinned", "Follow"] = "Pinned"
     """What a new server image does to models that run: Pinned leaves them as they are, Follow rolls them out anew."""
+    policy_images: Patterns = ("*",)
+    """The images that spec.runtime.image may name, with `*` for anything; `-` for none."""
+    policy_secrets: Patterns = ("*",)
+    """The Secrets that spec.model.storage.secretRef may name."""
+    policy_priority_classes: Patterns = ("*",)
+    """The PriorityClasses that spec.scheduling may name; those that begin with system- are allowed by their full names only."""
+    policy_tolerations: Patterns = ("*",)
+    """The keys of taints that spec.scheduling.tolerations may name; those that begin with node-role.kubernetes.io/ by their full names only."""
+    policy_tolerate_everything: bool = False
+    """Whether a toleration without a key, which tolerates every taint, is allowed."""
     policy_hosts: Hosts = ("*",)
     """The hosts that models may come from, redirects and S3 endpoints included, separated by commas: `models.example.com`,
     `*.example.com`, `minio.example.com:9000`; `-` for none."""

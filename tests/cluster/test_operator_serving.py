@@ -67,6 +67,11 @@ def test_a_model_is_served_updated_refused_and_deleted(
     assert deployed.condition("Stalled")["status"] == "True"
     assert deployed.ask(ROW) == {"predictions": [1.0]}
 
+    deployed.apply(model={"uri": constants(2)}, scheduling={"tolerations": [{"operator": "Exists"}]})
+    _refused(deployed, "NotPermitted", "spec.scheduling.tolerations[0]: has no key")
+    assert deployed.condition("Stalled")["status"] == deployed.condition("Available")["status"] == "True"
+    assert deployed.ask(ROW) == {"predictions": [1.0]}
+
     deployed.apply(model={"uri": constants(2)}).is_ready()
     deployed.answers(ROW, [2.0])
     reasons = [
@@ -74,7 +79,9 @@ def test_a_model_is_served_updated_refused_and_deleted(
         for one in json.loads(kubectl("get", "events", "-o", "json"))["items"]
         if one["involvedObject"]["kind"] == "ModelDeployment"
     ]
-    assert sorted(reasons) == ["ModelNotFound", "Serving", "Serving"], kubectl("get", "events", "-o", "wide")
+    assert sorted(reasons) == ["ModelNotFound", "NotPermitted", "Serving", "Serving"], kubectl(
+        "get", "events", "-o", "wide"
+    )
 
     kubectl("delete", "modeldeployment", "fraud", "--wait=true")
     kinds = "deployment,service,hpa,poddisruptionbudget,controllerrevision,pod"

@@ -33,11 +33,12 @@ class _World:
     def __init__(self) -> None:
         self.failure: ModelwayError | None = None
         self.status: dict[str, Any] = {}
+        self.spec: dict[str, Any] | None = None
         parts: Any = self
         self.reconciler = Reconciler(parts, parts, parts, parts, settings=Settings(), metrics=Metrics())
 
     def observe(self, _: object) -> Observed:
-        return observed(deployment(), revision("r", 1), by=owner(status=self.status))
+        return observed(deployment(), revision("r", 1), by=owner(self.spec, status=self.status))
 
     async def carry_out(self, *_: object) -> None:
         if self.failure is not None:
@@ -74,6 +75,16 @@ def test_what_keeps_a_pass_from_its_end_is_told_and_looked_at_again(
     failure: ModelwayError, reason: str, due: float | None
 ) -> None:
     assert _World().passes(failure) == (reason, due)
+
+
+def test_a_spec_that_the_platform_does_not_allow_touches_nothing() -> None:
+    world = _World()
+    world.spec = {"model": {"uri": "https://evil.example/m"}, "runtime": {"image": "evil"}}
+    world.reconciler._settings = Settings(policy_images=("ours/*",), policy_hosts=("models.example.com",))
+    assert world.passes(AssertionError("was carried out")) == ("NotPermitted", None)  # type: ignore[arg-type]
+    message = world.status["conditions"][0]["message"]
+    for said in ("spec.runtime.image: evil", "policy.images (ours/*)", "spec.model.uri: the host evil.example:443"):
+        assert said in message
 
 
 def test_a_leftover_of_an_earlier_model_is_waited_for() -> None:

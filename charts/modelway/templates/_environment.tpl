@@ -32,6 +32,16 @@
   value: {{ .Values.server.revisionHistoryLimit | quote }}
 - name: MODELWAY_PROGRESS_DEADLINE_SECONDS
   value: {{ .Values.server.progressDeadlineSeconds | quote }}
+- name: MODELWAY_POLICY_IMAGES
+  value: {{ join "," .Values.policy.images | default "-" | quote }}
+- name: MODELWAY_POLICY_SECRETS
+  value: {{ join "," .Values.policy.secrets.names | default "-" | quote }}
+- name: MODELWAY_POLICY_PRIORITY_CLASSES
+  value: {{ join "," .Values.policy.priorityClasses | default "-" | quote }}
+- name: MODELWAY_POLICY_TOLERATIONS
+  value: {{ join "," .Values.policy.tolerations | default "-" | quote }}
+- name: MODELWAY_POLICY_TOLERATE_EVERYTHING
+  value: {{ .Values.policy.tolerateEverything | quote }}
 - name: MODELWAY_POLICY_HOSTS
   value: {{ join "," .Values.policy.hosts | default "-" | quote }}
 - name: MODELWAY_POLICY_PRIVATE_ADDRESSES

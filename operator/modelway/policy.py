@@ -1,0 +1,99 @@
+"""What the platform lets ModelDeployments ask for: the chart's `policy`, held against a spec. Pure.
+
+The chart's ValidatingAdmissionPolicy says the same at apply, where the platform wants that; tests/support/policies.py holds both together.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from modelway.api.scheduling import Toleration
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.errors import NotPermitted, Problem
+from modelway.settings import Settings
+
+SYSTEM_CLASSES = "system-"
+"""How the names of the PriorityClasses begin before which everything else is evicted: only their full names allow them."""
+NODE_ROLES = "node-role.kubernetes.io/"
+"""How the taints of control planes begin: only their full names allow them."""
+_REMEDY = "choose another, or ask whoever runs Modelway to change that value of its chart"
+_EVERY_TAINT = (
+    "has no key, so it tolerates every taint, which policy.tolerateEverything forbids: name the key of a taint, "
+    "or ask whoever runs Modelway to change that value of its chart"
+)
+_PORTS = {"http": "80", "https": "443"}
+_WEB_ADDRESS = re.compile(r"(https?)://(\[[^\]]*\]|[^/:]+)(?::([0-9]+))?/")
+
+
+def check(deployment: ModelDeployment, settings: Settings) -> None:
+    """See that the platform allows what a spec asks for.
+
+    Raises:
+        NotPermitted: it does not; each problem names the field, the value and the policy.
+    """
+    problems = [*_of_the_model(deployment, settings), *_of_the_pods(deployment, settings)]
+    if problems:
+        raise NotPermitted(problems)
+
+
+def _of_the_model(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:
+    model, image = deployment.spec.model, deployment.spec.runtime.image
+    if found := _WEB_ADDRESS.match(model.uri):
+        scheme, host, port = found.groups()
+        place = f"{host.lower().strip('[]').removesuffix('.')}:{port or _PORTS[scheme]}"
+        if not _matches(map(_host_pattern, settings.policy_hosts), place):
+            yield _problem("spec.model.uri", f"the host {place}", "hosts", settings.policy_hosts)
+    if model.storage is not None and model.storage.secret_ref is not None:
+        name = model.storage.secret_ref.name
+        if not _allowed(settings.policy_secrets, name):
+            yield _problem("spec.model.storage.secretRef.name", name, "secrets.names", settings.policy_secrets)
+    if image is not None and not _allowed(settings.policy_images, image):
+        yield _problem("spec.runtime.image", image, "images", settings.policy_images)
+
+
+def _of_the_pods(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:
+    scheduling = deployment.spec.scheduling
+    if scheduling is None:
+        return
+    priority, allowed = scheduling.priority_class_name, settings.policy_priority_classes
+    if priority is not None and not _allowed(allowed, priority, by_full_name=SYSTEM_CLASSES):
+        yield _problem("spec.scheduling.priorityClassName", priority, "priorityClasses", allowed)
+    for index, toleration in enumerate(scheduling.tolerations):
+        field = f"spec.scheduling.tolerations[{index}]"
+        yield from _of_a_toleration(field, toleration, settings)
+
+
+def _of_a_toleration(field: str, toleration: Toleration, settings: Settings) -> Iterator[Problem]:
+    allowed = settings.policy_tolerations
+    if toleration.key is None:
+        if not settings.policy_tolerate_everything:
+            yield Problem(field, _EVERY_TAINT)
+    elif not _allowed(allowed, toleration.key, by_full_name=NODE_ROLES):
+        yield _problem(f"{field}.key", toleration.key, "tolerations", allowed)
+
+
+def _problem(field: str, value: str, policy: str, allowed: Sequence[str]) -> Problem:
+    return Problem(field, f"{value} is not allowed by policy.{policy} ({', '.join(allowed) or 'none is'}): {_REMEDY}")
+
+
+def _allowed(patterns: Sequence[str], value: str, *, by_full_name: str | None = None) -> bool:
+    """Whether one of the patterns allows the value; `*` in them stands for anything.
+
+    Args:
+        patterns: what is allowed.
+        value: what is asked for.
+        by_full_name: how values begin that only their full name allows.
+    """
+    if by_full_name is not None and value.startswith(by_full_name):
+        return value in patterns
+    return _matches((re.escape(pattern).replace(r"\*", ".*") for pattern in patterns), value)
+
+
+def _matches(expressions: Iterator[str], value: str) -> bool:
+    return any(re.fullmatch(expression, value) for expression in expressions)
+
+
+def _host_pattern(host: str) -> str:
+    """What matches `host:port`; an entry without a port allows all of them."""
+    port = re.search(r":[0-9]+$", host)
+    name = host.removesuffix(port[0]) if port else host
+    return re.escape(name.strip("[]")).replace(r"\*", ".*") + (port[0] if port else ":[0-9]+")

@@ -1,0 +1,48 @@
+"""The chart's policy as the operator enforces it: values in, verdicts out."""
+
+from typing import Any
+
+import pytest
+
+from modelway import policy
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.errors import NotPermitted
+from modelway.settings import Settings
+from support import helm
+from support.policies import CASES, NOTHING, STRICT, Case
+from support.specs import manifest
+
+
+def settings_of(values: Any) -> Settings:
+    (made,) = (one for one in helm.render({"policy": values}) if one["kind"] == "Deployment")
+    environment = made["spec"]["template"]["spec"]["containers"][0]["env"]
+    return Settings.from_environment({entry["name"]: entry.get("value", "") for entry in environment})
+
+
+SETTINGS = {id(values): settings_of(values) for values in (STRICT, NOTHING)}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.spec} {case.field}")
+def test_the_operator_allows_what_the_values_allow(case: Case) -> None:
+    settings = SETTINGS.get(id(case.policy)) or settings_of(case.policy)
+    deployment = ModelDeployment.parse(manifest(**case.spec))
+    if not case.field:
+        policy.check(deployment, settings)
+        return
+    with pytest.raises(NotPermitted) as refusal:
+        policy.check(deployment, settings)
+    (problem,) = refusal.value.problems
+    assert problem.field.startswith(case.field)
+    assert "policy." in problem.message
+    assert "whoever runs Modelway" in problem.message
+
+
+def test_a_pattern_must_name_the_whole_registry() -> None:
+    with pytest.raises(helm.HelmError, match="/policy/images/0"):
+        helm.render({"policy": {"images": ["registry.example.com*"]}})
+
+
+def test_no_admission_policy_unless_asked_for() -> None:
+    kinds = {one["kind"] for one in helm.render()}
+    asked = {one["kind"] for one in helm.render({"policy": {"admission": True}})}
+    assert asked - kinds == {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
