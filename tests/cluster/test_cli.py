@@ -112,6 +112,39 @@ def test_a_person_sees_what_their_role_allows_and_is_told_of_the_rest(
     assert "Ask for the role view in the namespace, or name another one with -n." in nobody.stderr
 
 
+def test_a_model_goes_back_to_what_serves_and_forth_again(
+    deployed: Deployed, model_store: ModelStore, modelway: Run, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    kubectl = deployed.kubectl
+    uri = model_store.put("history.joblib", DecisionTreeClassifier().fit([[0.0], [1.0]], [0, 1]))
+    deployed.apply(model={"uri": uri, "version": "v1"}).is_ready()
+    deployed.apply(model={"uri": model_store.uri("nothing.joblib"), "version": "v2"}, scaling={"replicas": 1})
+    deployed.becomes("ModelNotFound")
+    listed = json.loads(modelway("history", "fraud", "-o", "json").stdout)
+    assert [(one["revision"], one["state"], one["changed"]) for one in listed] == [
+        (2, "comes", ["model.uri", "model.version"]),
+        (1, "serves", []),
+    ]
+
+    generation = kubectl.get("mdep", "fraud")["metadata"]["generation"]
+    assert "would go back to revision 1" in modelway("undo", "fraud", "--dry-run").stdout
+    viewer = modelway("undo", "fraud", kubeconfig=person(kubectl, sandbox, tmp_path, "viewer", "view"))
+    assert (viewer.returncode, "Ask for the role edit" in viewer.stderr) == (1, True)
+    assert kubectl.get("mdep", "fraud")["metadata"]["generation"] == generation
+
+    undone = modelway("undo", "fraud")
+    assert undone.returncode == 0, undone.stderr
+    assert f"+    uri: {uri}" in undone.stdout
+    deployed.is_ready()
+    assert (deployed.status["stable"]["version"], "candidate" in deployed.status) == ("v1", False)
+    assert kubectl.get("mdep", "fraud")["spec"]["scaling"] == {"replicas": 1}
+    assert "already: nothing is changed" in modelway("undo", "fraud", "--to", "1").stdout
+    assert modelway("undo", "fraud", "--to", "7").returncode == 1
+
+    modelway("undo", "fraud", "--to", "2")
+    deployed.becomes("ModelNotFound")
+
+
 def person(kubectl: Kubectl, sandbox: Sandbox, folder: Path, name: str, role: str | None) -> Path:
     """The kubeconfig of a person with a cluster role in the namespace, whose context names the namespace."""
     kubectl("create", "serviceaccount", name)

@@ -4,9 +4,11 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import jsonschema_rs
 import pytest
+import yaml
 
 from modelway.__main__ import main
 from support import helm
@@ -41,7 +43,15 @@ def test_a_manifest_is_accepted(block: Block, tmp_path: Path, capsys: pytest.Cap
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if values(block)], ids=_name)
 def test_values_of_the_chart_are_accepted(block: Block) -> None:
-    jsonschema_rs.validate(json.loads((helm.CHART / "values.schema.json").read_text()), values(block))
+    defaults = yaml.safe_load((helm.CHART / "values.yaml").read_text())
+    jsonschema_rs.validate(json.loads((helm.CHART / "values.schema.json").read_text()), merged(defaults, values(block)))
+
+
+def merged(defaults: Any, given: Any) -> Any:
+    """Values over their defaults, as Helm puts them together."""
+    if not isinstance(defaults, dict) or not isinstance(given, dict):
+        return given
+    return defaults | {name: merged(defaults.get(name), value) for name, value in given.items()}
 
 
 def test_every_extra_that_a_page_installs_is_there() -> None:

@@ -62,7 +62,11 @@ def kubeconfig(folder: Path, port: int) -> str:
     ],
     ids=lambda case: str(case[0]),
 )
-@pytest.mark.parametrize("command", [["status"], ["explain", "fraud"]], ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    "command",
+    [["status"], ["explain", "fraud"], ["history", "fraud"], ["undo", "fraud"]],
+    ids=lambda command: command[0],
+)
 def test_a_refusal_is_told_with_its_remedy(
     command: list[str],
     case: tuple[int, int, str],

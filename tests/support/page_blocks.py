@@ -58,6 +58,7 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
     ("docs/cli.md", "source <(modelway completion"): _PARSED,
     ("docs/cli.md", "model.yaml:6"): _SEEN,
     ("docs/cli.md", "NAME "): _SEEN,
+    ("docs/cli.md", "REVISION "): _SEEN,
     ("docs/cli.md", "churn in namespace"): _SEEN,
     ("docs/formats.md", "ENV MODELWAY_TRUSTED_TYPES"): _IMAGES,
     ("docs/formats.md", "# pyproject.toml"): "tests/modelway_server/test_added_formats.py installs it",
@@ -73,6 +74,7 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
     ("docs/images.md", "sudo make e2e"): ".ci/run runs it",
     ("docs/install.md", "make image"): _IMAGES,
     ("docs/install.md", "helm install"): _IMAGES,
+    ("docs/install.md", "kubectl annotate"): "tests/chart/test_installed.py does what the chart's refusal says",
     (
         "docs/operating.md",
         "kubectl -n modelway-system get lease",

@@ -55,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
         _add_validate,
         _add_status,
         _add_explain,
+        _add_history,
+        _add_undo,
         _add_render,
         _add_check,
         _add_serve,
@@ -107,6 +109,37 @@ def _add_explain(commands: Commands) -> None:
     )
     _add_name(command)
     _add_cluster_arguments(command)
+
+
+def _add_history(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "history",
+        "list the revisions of a model",
+        "List the revisions of one ModelDeployment, newest first: which one serves, which one comes, what changed from one to the next.",
+    )
+    _add_name(command)
+    _add_cluster_arguments(command)
+    command.add_argument(
+        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="format (default: table)"
+    )
+
+
+def _add_undo(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "undo",
+        "go back to an earlier revision",
+        "Write model, runtime and scheduling of an earlier revision back into one ModelDeployment, and say what changes. All else stays as it is.",
+    )
+    _add_name(command)
+    _add_cluster_arguments(command)
+    command.add_argument(
+        "--to",
+        metavar="REVISION",
+        help="its number or hash, as in history (default: the one that serves, or else the newest but this one)",
+    )
+    command.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
 
 
 def _add_render(commands: Commands) -> None:

@@ -148,7 +148,7 @@ class Client:
             kind, "create", "POST", kind.path(body["metadata"]["namespace"]), {"fieldManager": FIELD_MANAGER}, body=body
         )
 
-    async def put(self, kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def put(self, kind: Kind, body: Mapping[str, Any], *, manager: str = FIELD_MANAGER) -> dict[str, Any]:
         """Store a whole object: made where `body` has no resourceVersion, else put in the place of exactly that version.
 
         Neither held back nor counted as a write: a Lease is stored so that others may be.
@@ -156,7 +156,7 @@ class Client:
         Raises:
             ClusterError: refused; status 409 means that somebody else was faster.
         """
-        metadata, query = body["metadata"], {"fieldManager": FIELD_MANAGER}
+        metadata, query = body["metadata"], {"fieldManager": manager}
         if "resourceVersion" not in metadata:
             return await self._request("POST", kind.path(metadata["namespace"]), query, body=body)
         return await self._request("PUT", kind.path(metadata["namespace"], metadata["name"]), query, body=body)

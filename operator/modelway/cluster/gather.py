@@ -1,4 +1,7 @@
-"""Read from the cluster what a person wants to know of ModelDeployments; nothing is changed, and no more is asked than a user may read."""
+"""Read from the cluster what a person wants to know of ModelDeployments; no more is asked than a user may read.
+
+Nothing is changed but by `Reader.replace`, with which a person changes a ModelDeployment of their own.
+"""
 
 import asyncio
 import os
@@ -15,6 +18,9 @@ from modelway.cluster.picture import Object, Picture, Place, failing, when
 from modelway.errors import ClusterError, ModelwayError, NoCluster
 from modelway.metrics import Metrics
 
+PERSON = "modelway-cli"
+"""The field manager of what a person changes by the command line."""
+
 LOG_LINES = 8
 _MOST_LOGS = 2
 
@@ -25,6 +31,10 @@ class NotFound(ModelwayError):
 
 class Forbidden(ModelwayError):
     """Whoever asks may not see ModelDeployments."""
+
+
+class Changed(ModelwayError):
+    """The ModelDeployment is not the one that was read."""
 
 
 class Reader:
@@ -66,6 +76,34 @@ class Reader:
             others = f"there are {names}" if names else "there is none in it"
             raise NotFound(f"there is no ModelDeployment {name} in namespace {namespace}: {others}")
         return found
+
+    async def records(self, namespace: str, name: str) -> list[Object]:
+        """The ControllerRevisions of a ModelDeployment of that name, and of earlier ones.
+
+        Raises:
+            NoCluster: the API server does not answer.
+            Forbidden: they may not be listed.
+        """
+        try:
+            return await self._listed(kinds.REVISION, namespace, f"{NAME_LABEL}={name}")
+        except ClusterError as error:
+            raise _explained(error) from error
+
+    async def replace(self, resource: Object) -> None:
+        """Store a ModelDeployment in place of the version that was read.
+
+        Raises:
+            Changed: somebody else has changed it since.
+            NoCluster: the API server does not answer.
+            Forbidden: it may not be changed.
+            ClusterError: it was refused; the text says why.
+        """
+        try:
+            await self._client.put(kinds.OWNER, resource, manager=PERSON)
+        except ClusterError as error:
+            if error.status == 409:
+                raise Changed("somebody else has changed it at this moment: try again") from error
+            raise _explained(error, role="edit") from error
 
     async def picture(self, namespace: str, name: str) -> Picture:
         """One ModelDeployment with everything around it; what may not be seen is listed in `withheld`.
@@ -134,12 +172,12 @@ def _about(event: Object, uids: set[Any], name: str) -> bool:
     )
 
 
-def _explained(error: ClusterError) -> ModelwayError:
+def _explained(error: ClusterError, *, role: str = "view") -> ModelwayError:
     said = error.said or str(error)
     if error.status == 0:
         return NoCluster(f"{error}. Is it the right context? kubectl config get-contexts")
     if error.status == 404:
         return NoCluster(f"this cluster knows no ModelDeployments ({said}): install Modelway's chart first")
     if error.status in {401, 403}:
-        return Forbidden(f"{said}. Ask for the role view in the namespace, or name another one with -n.")
+        return Forbidden(f"{said}. Ask for the role {role} in the namespace, or name another one with -n.")
     return error

@@ -1,0 +1,73 @@
+"""`modelway history`: the revisions of a model, and what changed from one to the next."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from modelway.cli.cluster_session import ask
+from modelway.cli.commands import program
+from modelway.cli.revisions import Record, differences, records_of, serving_of, wanted_of
+from modelway.cli.summary import age
+from modelway.cluster.gather import Reader
+from modelway.cluster.picture import Object
+from modelway.yaml_text import yaml_text
+
+_GAP = "   "
+_HEADER = ["REVISION", "HASH", "AGE", "STATE", "VERSION", "MODEL", "CHANGED"]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the table, newest first, or the same for programs."""
+
+    async def asked(reader: Reader) -> tuple[Object, list[Object]]:
+        namespace = arguments.namespace or reader.namespace
+        return await reader.resource(namespace, arguments.name), await reader.records(namespace, arguments.name)
+
+    resource, found = ask(arguments, asked)
+    rows = described(resource, records_of(resource, found))
+    if arguments.output == "json":
+        print(json.dumps(rows, indent=2))
+    elif arguments.output == "yaml":
+        print(yaml_text(rows), end="")
+    else:
+        print(table(rows, now=datetime.now(UTC)))
+        if len(rows) > 1:
+            print(f"\nTo go back: {program()} undo {arguments.name} --to REVISION")
+    return 0
+
+
+def described(resource: Object, records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Each revision in the words of the command, newest first."""
+    older: list[Record | None] = [*records[1:], None]
+    return [_row(resource, record, before) for record, before in zip(records, older, strict=True)]
+
+
+def _row(resource: Object, record: Record, before: Record | None) -> dict[str, Any]:
+    state = {wanted_of(resource)[0]: "comes", serving_of(resource): "serves"}.get(record.hash)
+    return {
+        "revision": record.number,
+        "hash": record.hash,
+        "created": record.created,
+        "state": state,
+        "version": record.version or None,
+        "model": record.uri,
+        "changed": sorted(differences(before.inputs, record.inputs)) if before else [],
+    }
+
+
+def table(rows: Sequence[dict[str, Any]], *, now: datetime) -> str:
+    """A line for each."""
+    if not rows:
+        return "There is no revision yet: the operator has not followed this spec, or does not run."
+    lines = [_HEADER, *(_cells(row, now) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADER))]
+    return "\n".join(
+        _GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def _cells(row: dict[str, Any], now: datetime) -> list[str]:
+    told = [row["hash"], age(row["created"], now), row["state"], row["version"], row["model"]]
+    return [str(row["revision"]), *(text or "-" for text in told), ", ".join(row["changed"]) or "-"]

@@ -1,0 +1,60 @@
+"""`modelway undo`: write an earlier revision's spec back, as whoever edits the ModelDeployment would."""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from modelway.cli.cluster_session import ask
+from modelway.cli.commands import program
+from modelway.cli.revisions import Record, keepers, records_of, restored, target_of, wanted_of
+from modelway.cluster.gather import Reader
+from modelway.cluster.picture import Object
+from modelway.yaml_text import yaml_text
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Go back, saying what changes and who may undo it again; 0 also when there is nothing to change."""
+
+    async def asked(reader: Reader) -> tuple[Object, Record]:
+        namespace = arguments.namespace or reader.namespace
+        resource = await reader.resource(namespace, arguments.name)
+        records = records_of(resource, await reader.records(namespace, arguments.name))
+        target = target_of(resource, records, arguments.to)
+        if not arguments.dry_run and wanted_of(resource)[0] != target.hash:
+            await reader.replace({**resource, "spec": restored(resource["spec"], target)})
+        return resource, target
+
+    resource, target = ask(arguments, asked)
+    hash_, inputs = wanted_of(resource)
+    if hash_ == target.hash:
+        print(f"{arguments.name} asks for {target} already: nothing is changed.")
+        return 0
+    for line in warnings(resource):
+        print(f"Warning: {line}", file=sys.stderr)
+    print(f"{arguments.name} {'would go' if arguments.dry_run else 'goes'} back to {target}:\n")
+    print(change(inputs, target))
+    if not arguments.dry_run:
+        print(
+            f"Watch it: {program()} status {arguments.name}. Write the same into the file that you apply, or the next apply ends it."
+        )
+    return 0
+
+
+def change(now: Mapping[str, Any], target: Record) -> str:
+    """What is written, as a difference between two specs in YAML, defaults left out."""
+    before, after = (yaml_text({"spec": spec}).splitlines() for spec in (now, target.inputs))
+    lines = difflib.unified_diff(before, after, "now", f"revision {target.number}", n=len(before), lineterm="")
+    return "\n".join([*lines, ""])
+
+
+def warnings(resource: Object) -> list[str]:
+    """What may keep the way back from lasting, or from beginning."""
+    told = [
+        f"{keeper} manages this ModelDeployment and puts back what its source says: revert the change there too"
+        for keeper in keepers(resource)
+    ]
+    if resource["spec"].get("suspend"):
+        told.append("spec.suspend is true: nothing follows until it is false")
+    return told
