@@ -4,6 +4,7 @@ The first rule that has something to say wins. Rules look at the wanted revision
 now: a reason stays until the model serves or another cause is seen, so that status does not flap while pods are tried again.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from modelway.reasons import Reason, Topic
 from modelway.refusal import pods_refused
 from modelway.state import Condition, DeploymentView, Observed, Readiness
 
+_REPLICA_SET = re.compile(r'^ReplicaSet "([^"]+)"')
 _AGAIN = "Pods are being started again. Before: "
 _LASTING = frozenset({Topic.MODEL, Topic.POD, Topic.CLUSTER})
 """Topics whose reasons stay while pods are started again."""
@@ -79,8 +81,17 @@ def _deadline_passed(observed: Observed, wanted: Wanted) -> Readiness | None:
     late = progress is not None and progress.reason == "ProgressDeadlineExceeded"
     if progress is None or not late or not _told(observed.deployment, wanted.revision):
         return None
+    if not _names_a_set_of(observed, wanted.revision, progress.message):
+        return None
     message = f"Revision {wanted.revision} did not become ready in time{detail(progress.message)}. Look at its pods: kubectl describe pods -l modelway.dev/revision={wanted.revision}."
     return Readiness(Reason.PROGRESS_DEADLINE_EXCEEDED, message)
+
+
+def _names_a_set_of(observed: Observed, revision: str, message: str) -> bool:
+    """Whether the ReplicaSet that a condition names is that of a revision: the Deployment keeps what it said of the one before."""
+    named = _REPLICA_SET.search(message)
+    sets = {pod.name.rpartition("-")[0] for pod in observed.pods if pod.revision == revision}
+    return named is None or named[1] in sets
 
 
 def _counts_are_late(observed: Observed, wanted: Wanted) -> Readiness | None:

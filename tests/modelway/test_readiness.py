@@ -163,6 +163,16 @@ def test_a_rollout_that_stands_still_has_missed_its_deadline() -> None:
     assert judge(_rollout(conditions=(late,)), WANTED).reason == "ProgressDeadlineExceeded"
 
 
+@pytest.mark.parametrize(
+    ("named", "expected"), [("fraud-old", "Progressing"), ("fraud-new", "ProgressDeadlineExceeded")]
+)
+def test_a_deadline_is_that_of_the_set_it_names(named: str, expected: str) -> None:
+    late = Condition(
+        "Progressing", "False", "ProgressDeadlineExceeded", f'ReplicaSet "{named}" has timed out progressing.'
+    )
+    assert judge(_rollout(pod(container(), name="fraud-new-x"), conditions=(late,)), WANTED).reason == expected
+
+
 def test_conditions_of_the_last_rollout_are_not_held_against_this_one() -> None:
     late = Condition("Progressing", "False", "ProgressDeadlineExceeded", "no progress")
     assert judge(observed(deployment(revision=OLD, conditions=(late,))), WANTED).reason == "Progressing"

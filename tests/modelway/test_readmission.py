@@ -2,26 +2,43 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.client import Client
-from modelway.cluster.readmission import LONGEST_FORBIDDEN_SECONDS, LONGEST_PAUSE, TRY_SECONDS, Readmission
+from modelway.cluster.readmission import (
+    DENIED_SECONDS,
+    LONGEST_FORBIDDEN_SECONDS,
+    LONGEST_PAUSE,
+    TRY_SECONDS,
+    UNPROVED_SECONDS,
+    Readmission,
+)
 from modelway.metrics import Metrics
 from modelway.plan import planned
 from modelway.settings import Settings
-from modelway.state import Condition, Observed
+from modelway.state import Condition, Observed, PodView
 from support.fake_api import Answer, FakeApi, Request, fake_api
-from support.observed import deployment, observed
+from support.observed import container, deployment, observed, owner, pod
 
 QUOTA = 'pods "fraud-abc-{}" is forbidden: exceeded quota: q, requested: pods=1, used: pods={}, limited: pods=3'
 DENIED = 'pods is forbidden: User "operator" cannot create resource "pods" in API group "" in the namespace "risk"'
 POLICY = 'pods "fraud-abc-x" is forbidden: violates PodSecurity "restricted:latest": x'
 
 
-def _refused() -> Observed:
-    return observed(deployment(conditions=(Condition("ReplicaFailure", "True", "FailedCreate", QUOTA.format("a", 3)),)))
+UNKNOWN: Answer = 500, {}, {"message": "Internal error"}
+ADMITTED: Answer = 201, {}, {}
+
+
+def _refused(message: str = QUOTA.format("a", 3), *, pods: tuple[PodView, ...] = ()) -> Observed:
+    """A Deployment that makes no pods of its revision, and says why."""
+    failure = Condition("ReplicaFailure", "True", "FailedCreate", message)
+    return observed(deployment(size=2, replicas=len(pods), conditions=(failure,)), pods=pods)
 
 
 def _answer(message: str) -> Answer:
@@ -35,16 +52,27 @@ class _World:
         self.now = 0.0
         self.readmission = Readmission(client, clock=lambda: self.now)
         self.seen = _refused()
-        self.plan = planned(ModelDeployment.parse(self.seen.owner.document), self.seen, Settings())
+        self.change({"model": {"uri": "s3://models/fraud.joblib"}}, QUOTA.format("a", 3), pods=False)
 
     async def look(self, seconds: float, seen: Observed | None = None) -> float | None:
         self.now += seconds
         return await self.readmission.look(self.plan, seen or self.seen)
 
-    def told(self) -> str:
+    def said(self) -> str:
+        """Why pods are refused, as far as that is known; empty where it is not."""
         found = self.readmission.corrected(self.seen).deployment
         assert found is not None
-        return found.conditions[0].message
+        return "".join(one.message for one in found.conditions)
+
+    def change(self, spec: dict[str, Any], failure: str, *, pods: bool) -> None:
+        """Another spec, whose Deployment reports a refusal, and may have pods of the new revision already."""
+        self.seen = replace(self.seen, owner=owner(spec, generation=2))
+        self.plan = planned(ModelDeployment.parse(self.seen.owner.document), self.seen, Settings())
+        mine = (pod(container("serve"), revision=self.plan.revision),) if pods else ()
+        seen = _refused(failure, pods=mine)
+        assert seen.deployment is not None
+        moved = replace(seen.deployment, revision=self.plan.revision)
+        self.seen = replace(seen, owner=self.seen.owner, children={moved.id: moved})
 
 
 def _scenario(play: Callable[[_World], Awaitable[None]], *answers: Answer) -> FakeApi:
@@ -63,7 +91,7 @@ def _wakes(fake: FakeApi) -> list[Request]:
 def test_what_is_refused_is_tried_soon_and_stores_nothing() -> None:
     async def play(world: _World) -> None:
         assert await world.look(0) == TRY_SECONDS
-        assert await world.look(TRY_SECONDS) == TRY_SECONDS
+        assert await world.look(TRY_SECONDS / 2) == TRY_SECONDS / 2
 
     fake = _scenario(play, _answer(QUOTA.format("b", 3)))
     [request] = fake.requests
@@ -74,12 +102,13 @@ def test_what_is_refused_is_tried_soon_and_stores_nothing() -> None:
 def test_another_cause_is_told_and_another_use_of_the_quota_is_not() -> None:
     async def play(world: _World) -> None:
         await world.look(0)
+        assert world.said() == QUOTA.format("b", 3)
         await world.look(TRY_SECONDS)
-        assert world.told() == QUOTA.format("a", 3)
+        assert world.said() == QUOTA.format("b", 3)
         await world.look(TRY_SECONDS)
-        assert world.told() == POLICY
+        assert world.said() == POLICY
 
-    _scenario(play, _answer(QUOTA.format("b", 4)), _answer(POLICY))
+    _scenario(play, _answer(QUOTA.format("b", 3)), _answer(QUOTA.format("c", 4)), _answer(POLICY))
 
 
 def test_the_replica_set_is_woken_when_a_pod_would_be_admitted_and_ever_less_often_when_that_does_not_help() -> None:
@@ -105,7 +134,7 @@ def test_without_the_right_to_try_it_is_tried_ever_less_often() -> None:
     async def play(world: _World) -> None:
         for _ in range(int(3600 / TRY_SECONDS)):
             assert await world.look(TRY_SECONDS) is not None
-        assert world.told() == QUOTA.format("a", 3)
+        assert world.said() == QUOTA.format("a", 3)
 
     tries = len(_scenario(play, *[_answer(DENIED)] * 720).requests)
     assert 3600 / LONGEST_FORBIDDEN_SECONDS <= tries <= 3600 / LONGEST_FORBIDDEN_SECONDS + 6
@@ -122,3 +151,47 @@ def test_a_right_that_is_back_is_used_and_told(caplog: pytest.LogCaptureFixture)
     told = [record.getMessage() for record in caplog.records if record.name.startswith("modelway")]
     assert sum("for want of a right" in one for one in told) == 1
     assert told[-1] == "Refused pods of namespace risk are tried again: the right to do so is there"
+
+
+BEFORE = QUOTA.format("old", 3)
+"""What refused the pods of the spec before."""
+CORRECTED: dict[str, Any] = {
+    "model": {"uri": "s3://models/fraud.joblib"},
+    "runtime": {"resources": {"requests": {"cpu": "1"}}},
+}
+
+
+@given(
+    before=st.lists(st.sampled_from([_answer(BEFORE), ADMITTED, UNKNOWN, _answer(DENIED)]), max_size=4),
+    after=st.lists(st.tuples(st.floats(0, 20), st.sampled_from([_answer(POLICY), ADMITTED, UNKNOWN])), max_size=6),
+)
+def test_a_corrected_spec_is_not_told_of_the_cause_of_before(
+    before: list[Answer], after: list[tuple[float, Answer]]
+) -> None:
+    """The Deployment repeats the refusal of an earlier ReplicaSet while that exists; pods of the new revision are being started."""
+
+    async def play(world: _World) -> None:
+        for _ in before:
+            await world.look(TRY_SECONDS)
+        world.change(CORRECTED, BEFORE, pods=True)
+        assert world.said() == ""
+        for seconds, _ in after:
+            await world.look(seconds)
+            assert world.said() in {"", POLICY}
+
+    _scenario(play, *before, *(answer for _, answer in after))
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [(UNKNOWN, UNPROVED_SECONDS), (_answer(DENIED), UNPROVED_SECONDS), (ADMITTED, DENIED_SECONDS)],
+)
+def test_a_refusal_that_dry_runs_do_not_show_is_told_late(answer: Answer, seconds: float) -> None:
+    async def play(world: _World) -> None:
+        await world.look(0)
+        assert world.said() == ""
+        for _ in range(int(seconds / TRY_SECONDS)):
+            await world.look(TRY_SECONDS)
+        assert world.said() == QUOTA.format("a", 3)
+
+    _scenario(play, *[answer] * 10)

@@ -1,9 +1,10 @@
 """Find out soon that pods which the cluster refused would be admitted now, and have them made at once.
 
 The ReplicaSet controller waits longer after each refusal, up to 1000 s, is woken by no change of a quota or a policy, and keeps the first
-refusal's words although another cause may have taken its place. So a pod as the ReplicaSet would make it is tried here as a dry run, which
-passes through all of admission and stores nothing: its refusal is the present cause. Once it is admitted, one annotation on the Deployment,
-which its controller copies to the ReplicaSet, makes the ReplicaSet controller try at once.
+refusal's words although another cause may have taken its place. The Deployment reports the refusals of its earlier ReplicaSets too, for as
+long as those exist. So a pod as the present ReplicaSet would make it is tried here as a dry run, which passes through all of admission and
+stores nothing: its refusal is the present cause, and what the Deployment says is believed where no dry run can tell. Once it is admitted,
+one annotation on the Deployment, which its controller copies to the ReplicaSet, makes the ReplicaSet controller try at once.
 """
 
 import logging
@@ -29,6 +30,12 @@ TRY_SECONDS = 5.0
 TRIES_PER_SECOND = 10.0
 """Dry runs for all of them together."""
 
+UNPROVED_SECONDS = 10.0
+"""For how long a refusal that no dry run confirms or denies may be that of an earlier ReplicaSet."""
+
+DENIED_SECONDS = 30.0
+"""The same where dry runs are admitted, yet no pod is made."""
+
 LONGEST_PAUSE = 300.0
 """Seconds between two wake-ups of a ReplicaSet that is refused although the dry run was not."""
 
@@ -37,6 +44,10 @@ FORBIDDEN_SECONDS = 15.0
 
 LONGEST_FORBIDDEN_SECONDS = 300.0
 
+_SERVER_ERROR = 500
+_NO_DRY_RUN = "does not support dry run"
+"""The API server's words where a webhook has side effects."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -44,8 +55,13 @@ logger = logging.getLogger(__name__)
 class _Refused:
     """One ModelDeployment whose pods were refused; times are of the clock."""
 
+    revision: str
+    since: float
     due: float
-    said: str
+    said: str = ""
+    """What admission says of the revision's pods; empty while that is not known, or nothing."""
+    admitted: bool = False
+    """Whether the last dry run was."""
     waking_pause: float = TRY_SECONDS
     wake_after: float = float("-inf")
 
@@ -79,22 +95,30 @@ class Readmission:
             self.forget(key)
             return None
         now = self._clock()
-        refused = self._refused.setdefault(key, _Refused(now + TRY_SECONDS, failure.message))
+        refused = self._refused.get(key)
+        if refused is None or refused.revision != plan.revision:
+            refused = self._refused[key] = _Refused(plan.revision, since=now, due=now)
         forbidden = self._forbidden.get(key.namespace)
         if refused.due <= now and forbidden is not None and now < forbidden.until:
             refused.due = forbidden.until
         elif refused.due <= now:
             refused.due = now + max(TRY_SECONDS, len(self._refused) / TRIES_PER_SECOND)
             await self._try(refused, plan, observed)
+        patience = DENIED_SECONDS if refused.admitted else UNPROVED_SECONDS
+        if not refused.said and now - refused.since >= patience and not _has_pods(observed, plan.revision):
+            refused.said = failure.message
         return max(0.1, refused.due - now)
 
     def corrected(self, observed: Observed) -> Observed:
-        """What is observed, with the present cause of a refusal in place of the first one."""
+        """What is observed, with the present cause of a refusal in place of the first one; without any where none is known."""
         refused, deployment = self._refused.get(observed.owner.key), observed.deployment
-        if refused is None or deployment is None:
+        if deployment is None:
             return observed
+        said = refused.said if refused is not None and refused.revision == deployment.revision else ""
         conditions = tuple(
-            replace(one, message=refused.said) if one.type == "ReplicaFailure" else one for one in deployment.conditions
+            replace(one, message=said) if one.type == "ReplicaFailure" else one
+            for one in deployment.conditions
+            if one.type != "ReplicaFailure" or said
         )
         return replace(
             observed, children={**observed.children, deployment.id: replace(deployment, conditions=conditions)}
@@ -111,15 +135,18 @@ class Readmission:
         except ClusterError as error:
             if error.status >= 400 and _is_for_want_of_a_right(error):
                 self._hold_back(namespace, error)
-            elif error.status >= 400:
+            elif _tells_of_pods(error):
                 self._allow(namespace)
+                refused.admitted = False
                 if gist(error.said) != gist(refused.said):
                     refused.said = error.said
         except ModelwayError as error:
             logger.debug("Not known whether pods are admitted: %s", error, extra={"resource": observed.owner.key})
         else:
             self._allow(namespace)
-            await self._wake(refused, observed)
+            again, refused.admitted, refused.said = refused.admitted, True, ""
+            if again or self._clock() - refused.since >= TRY_SECONDS:
+                await self._wake(refused, observed)
 
     def _hold_back(self, namespace: str, error: ClusterError) -> None:
         """Try less and less often where the operator may not: the right may come back."""
@@ -137,7 +164,7 @@ class Readmission:
 
     async def _wake(self, refused: _Refused, observed: Observed) -> None:
         deployment, now = observed.deployment, self._clock()
-        if deployment is None or now < refused.wake_after:
+        if deployment is None or deployment.updated >= deployment.size or now < refused.wake_after:
             return
         refused.wake_after = now + refused.waking_pause
         refused.waking_pause = min(2 * refused.waking_pause, LONGEST_PAUSE)
@@ -159,6 +186,17 @@ class Readmission:
 
 def _is_for_want_of_a_right(error: ClusterError) -> bool:
     return pods_refused(error.said, namespace="").reason is Reason.OPERATOR_FORBIDDEN
+
+
+def _tells_of_pods(error: ClusterError) -> bool:
+    """Whether an answer to a dry run is what admission says of real pods, and not a trouble of the API server or of trying."""
+    if error.status >= _SERVER_ERROR:
+        return pods_refused(error.said, namespace="").reason is not Reason.POD_REFUSED
+    return error.status >= 400 and _NO_DRY_RUN not in error.said
+
+
+def _has_pods(observed: Observed, revision: str) -> bool:
+    return any(pod.revision == revision for pod in observed.pods)
 
 
 def _failure(deployment: DeploymentView | None) -> Condition | None:
