@@ -3,6 +3,7 @@
 The Deployment repeats the refusals of its earlier ReplicaSet for as long as that has not made its pods, which is until the new model has loaded.
 """
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,10 +47,14 @@ def test_a_corrected_spec_is_never_told_of_the_cause_before(
                 Deployed(kubectl, name).apply(runtime={"resources": TIGHT}, model={**model, "version": f"v{round_}"})
                 generations.append(kubectl.get("mdep", name)["metadata"]["generation"])
             latest = {(name, all_[-1], "Serving") for name, all_ in corrected.items()}
-            eventually(lambda latest=latest: latest <= _told(witness), deadline=SECONDS)
+            eventually(partial(_has_told, witness, latest), deadline=SECONDS)
     of_corrected = {(name, generation) for name, generations in corrected.items() for generation in generations}
     reasons = {reason for name, generation, reason in _told(witness) if (name, generation) in of_corrected}
     assert reasons <= {"Progressing", "Serving"}
+
+
+def _has_told(witness: Witness, wanted: set[tuple[str, int, str]]) -> bool:
+    return wanted <= _told(witness)
 
 
 def _told(witness: Witness) -> set[tuple[str, int, str]]:
