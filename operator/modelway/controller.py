@@ -70,7 +70,7 @@ class Operator:
         self.lookout = Lookout(self.resync, settings.resync_seconds, self._wake, self.queue.hurry)
         applier, publisher = Applier(client, self.cache, metrics), Publisher(client, self.cache, instance)
         self.reconciler = Reconciler(
-            self.cache, applier, publisher, Readmission(client), settings=settings, metrics=metrics
+            self.cache, applier, publisher, Readmission(client), settings=settings, metrics=metrics, wake=self.queue.add
         )
         self.candidate = Candidate(client, settings.lease, instance, KernelFuse()) if settings.lease else None
         self.health = Health(self.pulse, self.resync, metrics, self.refresh_gauges, hindrance=self._never_to_lead)
@@ -98,6 +98,7 @@ class Operator:
         """Bring the gauges up to date for a scrape."""
         self.metrics.leader.set(int(self._leads))
         self.metrics.depth.set(len(self.queue))
+        self.metrics.waiting_rollouts.set(self.reconciler.waiting_rollouts)
         self.metrics.oldest.set(self.queue.oldest_age())
         counted = Counter(_readiness(owner.status) for owner in self.cache.owners())
         for ready in ("True", "False", "Unknown"):

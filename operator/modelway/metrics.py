@@ -36,6 +36,11 @@ class Metrics:
             f"{prefix}_reconcile_duration_seconds", "Seconds of one pass.", buckets=_PASS_SECONDS, registry=registry
         )
         self.depth = Gauge(f"{prefix}_queue_depth", "ModelDeployments that wait for a pass.", registry=registry)
+        self.waiting_rollouts = Gauge(
+            f"{prefix}_waiting_rollouts",
+            "ModelDeployments that wait for their turn to be rolled out anew for the platform's server image.",
+            registry=registry,
+        )
         self.oldest = Gauge(
             f"{prefix}_queue_oldest_wait_duration_seconds",
             "Seconds that the first of them has waited.",

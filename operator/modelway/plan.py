@@ -7,7 +7,7 @@ manager `modelway-handover` takes it at its present value first, and the autosca
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from modelway import desired
@@ -40,10 +40,29 @@ class Plan:
     autoscaled: bool
     prune: tuple[Child, ...]
     steps: tuple[Step, ...]
+    follows: bool = False
+    """Whether it replaces pods that serve, for no other reason than that the platform's settings changed."""
+    waits: bool = False
+    """Whether it would do so, and leaves them until it is this model's turn."""
 
 
-def planned(deployment: ModelDeployment, observed: Observed, settings: Settings) -> Plan:
-    """The plan for a ModelDeployment as it is asked for now, given what exists."""
+def planned(deployment: ModelDeployment, observed: Observed, settings: Settings, *, may_follow: bool = True) -> Plan:
+    """The plan for a ModelDeployment as it is asked for now, given what exists.
+
+    Args:
+        deployment: what is asked for.
+        observed: what exists.
+        settings: what the platform decides.
+        may_follow: whether pods that serve may be replaced because the platform's settings changed.
+    """
+    plan = _planned(deployment, observed, settings)
+    if not plan.follows or may_follow:
+        return plan
+    pinned = _planned(deployment, observed, settings.model_copy(update={"image_policy": "Pinned"}))
+    return replace(pinned, waits=True)
+
+
+def _planned(deployment: ModelDeployment, observed: Observed, settings: Settings) -> Plan:
     revision = revision_of(deployment)
     record = _record(observed, revision)
     template = _template(deployment, revision, record, settings)
@@ -67,6 +86,7 @@ def planned(deployment: ModelDeployment, observed: Observed, settings: Settings)
             *((record,) if record is not None and outdated else ()),
         ),
         steps=tuple(step for body in bodies for step in _steps(body, deployment, observed, autoscaled=autoscaled)),
+        follows=outdated and observed.deployment is not None and observed.deployment.available > 0,
     )
 
 

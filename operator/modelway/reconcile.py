@@ -5,7 +5,7 @@ that is, also when something went wrong.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from modelway import policy
@@ -26,12 +26,13 @@ from modelway.errors import (
     Vanished,
 )
 from modelway.metrics import Metrics
-from modelway.plan import planned
+from modelway.plan import Plan, planned
 from modelway.reasons import Reason, Topic
 from modelway.refusal import child_refused
 from modelway.report import SUSPENDED, Finding, next_look, status_of
 from modelway.settings import Settings
 from modelway.state import Key, Observed, Readiness
+from modelway.turns import Turns, under_way
 from modelway.unknown_fields import UnknownFields
 
 CONFLICT_SECONDS = 5.0
@@ -53,6 +54,7 @@ class Reconciler:
         readmission: watches over pods that the cluster refuses.
         settings: what the platform decides.
         metrics: counts passes.
+        wake: called with a model that wants a pass because another one has ended.
         now: the time, with a time zone.
     """
 
@@ -65,6 +67,7 @@ class Reconciler:
         *,
         settings: Settings,
         metrics: Metrics,
+        wake: Callable[[Key], None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._cache = cache
@@ -74,6 +77,7 @@ class Reconciler:
         self._settings = settings
         self._metrics = metrics
         self._now = now
+        self._turns = Turns(settings.follow_at_once, self._rolling, wake, time.monotonic)
         self._momentary: dict[Key, float] = {}
         self._unknown = UnknownFields(metrics.registry)
 
@@ -106,11 +110,13 @@ class Reconciler:
             deployment, unknown = ModelDeployment.parse_stored(observed.owner.document)
             self._unknown.note(key, unknown)
             policy.check(deployment, self._settings)
-            plan = planned(deployment, observed, self._settings)
+            plan = self._planned(deployment, observed)
             if not deployment.spec.suspend:
                 await self._applier.carry_out(plan, observed)
         except (InvalidSpec, NameConflict, ChildContested, ClusterError, RetryLater, Vanished) as error:
             failure = error
+        finally:
+            self._turns.ended(key, waits=plan is not None and plan.waits)
         after = self._cache.observe(key)
         if after is None:
             return None
@@ -121,7 +127,26 @@ class Reconciler:
         finding = Finding(plan, hindrance or (_told_before(after) if failure else None))
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now())
-        return _next_look(failure) or _sooner(due, retry, next_look(after, finding, self._now()))
+        turn = self._turns.look_again() if plan is not None and plan.waits else None
+        return _next_look(failure) or _sooner(due, retry, turn, next_look(after, finding, self._now()))
+
+    @property
+    def waiting_rollouts(self) -> int:
+        """Models that wait for their turn to be rolled out anew for the platform's sake."""
+        return len(self._turns)
+
+    def _planned(self, deployment: ModelDeployment, observed: Observed) -> Plan:
+        """The plan; one that replaces pods for the platform's sake only when it is this model's turn."""
+        plan = planned(deployment, observed, self._settings)
+        if not plan.follows or deployment.spec.suspend or self._turns.take(observed.owner.key):
+            return plan
+        return planned(deployment, observed, self._settings, may_follow=False)
+
+    def _rolling(self) -> Iterator[Key]:
+        """Whose pods are being replaced."""
+        for model in self._cache.models():
+            if model.deployment is not None and under_way(model.deployment):
+                yield model.owner.key
 
     def _lasting(self, key: Key, hindrance: Readiness | None) -> Readiness | None:
         """The hindrance, unless it is young and of a kind that an API server makes for moments as it starts."""
@@ -133,6 +158,7 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         self._momentary.pop(key, None)
+        self._turns.ended(key, waits=False)
         self._unknown.forget(key)
         self._applier.forget(key)
         self._publisher.forget(key)

@@ -6,7 +6,7 @@ anybody is served at all.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,11 @@ SUSPENDED = Readiness(
     Reason.SUSPENDED, "spec.suspend is true: what runs keeps running and changes wait. Set it to false to go on."
 )
 
+WAITS = (
+    "It will be rolled out anew for the platform's present server image when its turn comes: server.followAtOnce in the chart's values says "
+    "how many are at once."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -42,7 +47,8 @@ def readiness_of(observed: Observed, finding: Finding) -> Readiness:
         return finding.hindrance
     if finding.plan is None:
         return Readiness(Reason.PROGRESSING, "Waiting for a first look.")
-    return judge(observed, Wanted(finding.plan.revision, finding.plan.available))
+    verdict = judge(observed, Wanted(finding.plan.revision, finding.plan.available))
+    return replace(verdict, message=f"{verdict.message} {WAITS}") if finding.plan.waits and verdict.ready else verdict
 
 
 def status_of(observed: Observed, finding: Finding, *, service_port: int, now: datetime) -> dict[str, Any]:

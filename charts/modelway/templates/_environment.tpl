@@ -16,6 +16,8 @@
   value: {{ include "modelway.names" .Values.server.imagePullSecrets | quote }}
 - name: MODELWAY_IMAGE_POLICY
   value: {{ .Values.server.imagePolicy | quote }}
+- name: MODELWAY_FOLLOW_AT_ONCE
+  value: {{ .Values.server.followAtOnce | quote }}
 - name: MODELWAY_SERVICE_PORT
   value: {{ .Values.server.servicePort | quote }}
 - name: MODELWAY_DRAIN_SECONDS
