@@ -77,6 +77,8 @@ def _step(number: int, block: Block) -> str:
 
 
 def _command(block: Block) -> str:
+    if block.language == "python":
+        return f"\"$PYTHON\" - <<'PROGRAM'\n{block.text}\nPROGRAM"
     return block.text.partition("\n\n{")[0].replace("-f model.yaml", f"-f {OWN}")
 
 

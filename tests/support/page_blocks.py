@@ -28,6 +28,13 @@ RUN: Final[tuple[Entry, ...]] = (
     ("docs/predict.md", "curl -H 'Content-Type: application/json' -d @examples/breast_cancer/request.json"),
     ("docs/predict.md", "curl -H 'Content-Type: application/json' http://127.0.0.1:8000/v1/models/fraud:predict"),
     ("docs/predict.md", "printf "),
+    ("docs/from-notebook.md", "from pathlib import"),
+    ("docs/from-notebook.md", "modelway check"),
+    ("docs/from-notebook.md", "cat > models/wine/wine.yaml"),
+    ("docs/from-notebook.md", "kubectl port-forward"),
+    ("docs/from-notebook.md", "import pandas"),
+    ("docs/from-notebook.md", "sed -i"),
+    ("docs/from-notebook.md", "modelway history"),
     ("docs/scaling.md", "kubectl get mdep fraud"),
     ("docs/gitops.md", "kubectl apply -f model.yaml"),
     ("docs/operating.md", "kubectl get mdep -A"),
@@ -46,6 +53,10 @@ _PARSED = "tests/contract/test_cli_docs.py parses each line; the commands have t
 _TRIPS = "tests/contract/test_predict_page.py asks the model that the page trains"
 _FRAMEWORKS = "make test-frameworks runs it, with the libraries in environments of their own"
 ELSEWHERE: Final[Mapping[Entry, str]] = {
+    (
+        "README.md",
+        "python3 -m venv",
+    ): "downloads for minutes; tests/contract/test_pages.py holds its extras against pyproject.toml",
     ("README.md", "make demo"): ".ci/run runs both",
     ("README.md", " kubectl apply "): "a picture",
     ("README.md", "make image"): _IMAGES,
@@ -60,6 +71,7 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
     ("docs/cli.md", "NAME "): _SEEN,
     ("docs/cli.md", "REVISION "): _SEEN,
     ("docs/cli.md", "churn in namespace"): _SEEN,
+    ("docs/from-notebook.md", "modelway serve"): "tests/modelway/test_cli_serve.py serves a file alone",
     ("docs/formats.md", "ENV MODELWAY_TRUSTED_TYPES"): _IMAGES,
     ("docs/formats.md", "# pyproject.toml"): "tests/modelway_server/test_added_formats.py installs it",
     ("docs/formats.md", "cd folder"): "tests/modelway_server/test_fetch_folder.py runs it",
