@@ -12,9 +12,9 @@
 #   make bench-server    our server beside a naive FastAPI app and MLServer (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
 #   make test-frameworks MLflow, PyTorch and TensorFlow models, by the real libraries in environments of their own (7 GB the first time)
-#   make test-versions   what older versions of scikit-learn save is refused or answers as it did there (PYTHONS='old/bin/python ...')
+#   make test-versions   what scikit-learn 1.7 and 1.8 save answers as it did there or is refused (PYTHONS='old/bin/python ...': what these save)
 #   make sweep           every estimator on nine kinds of data: are the engine's answers its own? (WRITE=1 refreshes docs/estimators.md)
-#   make abuse           model files that mean harm, ten thousand hostile requests, and slow sockets by the hundred
+#   make abuse           model files that mean harm or lie, ten thousand hostile requests, and slow sockets by the hundred
 #   make clean           remove all that can be made again
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -82,7 +82,6 @@ test-frameworks: .venv/ready
 	cd tests && ../$(BIN)/python -m frameworks
 
 test-versions: .venv/ready
-	@test -n "$(PYTHONS)" || { echo "name Pythons with an older scikit-learn and joblib: make test-versions PYTHONS='a/bin/python b/bin/python'"; exit 1; }
 	cd tests && ../$(BIN)/python -m support.old_versions $(abspath $(PYTHONS))
 
 fuzz: .venv/ready
@@ -92,7 +91,7 @@ sweep: .venv/ready
 	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m support.sweep $(if $(WRITE),--write)
 
 abuse: .venv/ready
-	ABUSE_REQUESTS=$(or $(REQUESTS),10000) $(BIN)/pytest tests/modelway_server/test_hostile_files.py tests/modelway_server/test_abuse.py tests/modelway_server/test_slow_sockets.py
+	ABUSE_REQUESTS=$(or $(REQUESTS),10000) $(BIN)/pytest tests/modelway_server/test_hostile_files.py tests/modelway_server/test_corrupted.py tests/modelway_server/test_abuse.py tests/modelway_server/test_slow_sockets.py
 
 clean:
 	rm -rf .venv dist build models .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache

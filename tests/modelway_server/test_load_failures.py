@@ -71,7 +71,7 @@ FILES: list[tuple[bytes, str, str]] = [
     (named("sklearn.ensemble.forest", "Forest"), "RuntimeVersionMismatch", "sklearn.ensemble.forest"),
     (named("sklearn.ensemble", "Wood"), "RuntimeVersionMismatch", "has no Wood"),
     (named("xgboost.compat", "XGBoostLabelEncoder"), "RuntimeVersionMismatch", "has no XGBoostLabelEncoder"),
-    (named("_loss", "CyHalfBinomialLoss"), "RuntimeVersionMismatch", "saved with scikit-learn another version"),
+    (named("_loss", "CyGone"), "RuntimeVersionMismatch", "saved with scikit-learn another version"),
     (named("lightgbm.compat", "Gone"), "RuntimeVersionMismatch", "saved with LightGBM another version"),
     (named("pandas.core.indexes.numeric", "Int64Index"), "RuntimeVersionMismatch", "pandas.core.indexes.numeric"),
 ]

@@ -11,6 +11,7 @@ import pytest
 from scipy import sparse
 from scipy.interpolate import BSpline
 from sklearn.cluster import Birch, BisectingKMeans, KMeans
+from sklearn.covariance import EllipticEnvelope
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -19,7 +20,10 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier
+from sklearn.metrics import DistanceMetric
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier, KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
@@ -123,6 +127,18 @@ def sparse_svm_state() -> tuple[str, Any]:
     return state_of(SVC().fit(sparse.csr_matrix(WINE), WINE_KINDS))
 
 
+def regression_state() -> tuple[str, Any]:
+    return state_of(SVR().fit(WINE, WINE[:, 0]))
+
+
+def covariance_state() -> tuple[str, Any]:
+    return state_of(EllipticEnvelope(random_state=0).fit(WINE))
+
+
+def distances_state() -> tuple[str, Any]:
+    return state_of(KNeighborsClassifier(metric="mahalanobis", metric_params={"VI": np.eye(13)}).fit(WINE, WINE_KINDS))
+
+
 def cluster_state() -> tuple[str, Any]:
     return state_of(Birch(n_clusters=None).fit(WINE))
 
@@ -144,6 +160,21 @@ SPOILT: dict[str, tuple[Callable[[], tuple[str, Any]], Callable[[Any], None]]] =
     "too few intercepts": (svm_state, _cut("_intercept_")),
     "more support than there is": (svm_state, _put("_n_support", 0, 10**6)),
     "more support than one class has": (one_class_state, _put("_n_support", 0, 10**6)),
+    "a regression that counts one class": (regression_state, _cut("_n_support")),
+    "a regression that counts six classes": (
+        regression_state,
+        lambda state: state.update(_n_support=np.resize(state["_n_support"], 6)),
+    ),
+    "a regression with probabilities": (regression_state, lambda state: state.update(_effective_probability=True)),
+    "probabilities without their sigmoids": (svm_state, lambda state: state.update(_effective_probability=True)),
+    "probabilities that are a number": (svm_state, lambda state: state.update(_effective_probability=5000)),
+    "a machine of another kind": (regression_state, lambda state: state.update(_impl="c_svc")),
+    "an inverse covariance of no rows": (covariance_state, _cut("precision_")),
+    "a centre of one column": (covariance_state, _cut("location_")),
+    "distances by a matrix of one row": (
+        distances_state,
+        lambda state: state.update(effective_metric_params_={"VI": np.eye(13)[:1]}),
+    ),
     "fewer rows than neighbours are looked for in": (neighbors_state, _cut("_fit_X")),
     "fewer labels than rows": (neighbors_state, _cut("_y")),
     **{
@@ -190,13 +221,52 @@ def test_a_state_that_leads_out_of_itself_is_refused(what: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [KDTree, BallTree])
-@pytest.mark.parametrize("part", [1, 2, 3, 5, 6])
+@pytest.mark.parametrize("part", [1, 2, 3, 4, 5, 6])
 def test_a_search_tree_that_leads_out_of_itself_is_refused(kind: Any, part: int) -> None:
     name, state = state_of(kind(WINE[:40], leaf_size=5))
     check_state(name, state)
-    wrong = {1: state[1] + 40, 2: state[2][:3], 3: state[3][:, :2], 5: 70, 6: 99}[part]
+    wrong = {1: state[1] + 40, 2: state[2][:3], 3: state[3][:, :2], 4: 0, 5: 70, 6: 99}[part]
     with pytest.raises(UnsafeArtifact, match="rule structure"):
         check_state(name, (*state[:part], wrong, *state[part + 1 :]))
+
+
+METRICS: dict[str, tuple[str, dict[str, Any]]] = {
+    "weights": ("minkowski", {"w": np.ones(13)}),
+    "variances": ("seuclidean", {"V": np.ones(13)}),
+    "an inverse covariance": ("mahalanobis", {"VI": np.eye(13)}),
+}
+
+
+@pytest.mark.parametrize("what", METRICS)
+def test_a_metric_of_fewer_columns_than_its_tree_is_refused(what: str) -> None:
+    metric, given = METRICS[what]
+    name, state = state_of(BallTree(WINE, metric=metric, **given))
+    check_state(name, state)
+    narrow = DistanceMetric.get_metric(metric, **{key: np.eye(4) if key == "VI" else np.ones(4) for key in given})
+    with pytest.raises(UnsafeArtifact, match="the metric measures other columns"):
+        check_state(name, (*state[:11], narrow, *state[12:]))
+
+
+def test_a_distance_on_a_globe_takes_two_columns() -> None:
+    name, state = state_of(BallTree(WINE[:, :2], metric="haversine"))
+    check_state(name, state)
+    wide = state_of(BallTree(WINE))[1]
+    with pytest.raises(UnsafeArtifact, match="the metric measures other columns"):
+        check_state(name, (*wide[:11], state[11], *wide[12:]))
+
+
+def test_a_metric_whose_matrix_is_not_square_is_refused() -> None:
+    name, (power, vector, matrix) = state_of(DistanceMetric.get_metric("mahalanobis", VI=np.eye(4)))
+    check_state(name, (power, vector, matrix))
+    with pytest.raises(UnsafeArtifact, match="not square"):
+        check_state(name, (power, vector, matrix[:, :1]))
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_a_search_tree_of_boxes_has_both_corners(part: int) -> None:
+    name, state = state_of(KDTree(WINE))
+    with pytest.raises(UnsafeArtifact, match="bounds are not those"):
+        check_state(name, (*state[:3], state[3][part : part + 1], *state[4:]))
 
 
 def test_a_tree_that_reads_more_columns_than_its_owner_is_refused() -> None:
@@ -244,9 +314,45 @@ def bisected() -> Any:
     return model
 
 
+def boosting_behind(start: Any) -> Any:
+    model = GradientBoostingClassifier(n_estimators=1).fit(WINE, WINE_KINDS)
+    model.init_ = start
+    return model
+
+
+def dummy(**attributes: Any) -> Any:
+    model = GradientBoostingClassifier(n_estimators=1).fit(WINE, WINE_KINDS)
+    vars(model.init_).update(attributes)
+    return model
+
+
+def dummy_number(**attributes: Any) -> Any:
+    model = GradientBoostingRegressor(n_estimators=1).fit(WINE, WINE[:, 0])
+    vars(model.init_).update(attributes)
+    return model
+
+
+def boosting_from_nothing() -> Any:
+    model = GradientBoostingRegressor(n_estimators=1, init="zero").fit(WINE, WINE[:, 0])
+    model.n_trees_per_iteration_ = 0
+    return model
+
+
+def cyclic() -> Any:
+    model = make_pipeline(FunctionTransformer()).fit(WINE)
+    model.steps.append(("again", model))
+    return model
+
+
 MISFITS: dict[str, Callable[[], Any]] = {
     "isolation trees of more columns": forest_of_others,
     "more trees a step than answers": boosting_of_many,
+    "boosting that begins with no column": boosting_from_nothing,
+    "a constant of fewer classes": lambda: dummy(n_classes_=2),
+    "a constant of two answers": lambda: dummy_number(n_outputs_=2),
+    "a constant of no answer": lambda: dummy_number(n_outputs_=0),
+    "a constant for a number that is two": lambda: dummy_number(constant_=np.zeros((1, 2))),
+    "a pipeline that holds itself": cyclic,
     "more categories than columns": encoder_of_one,
     "histograms behind another transformer": lambda: histograms_behind(FunctionTransformer()),
     "a tree without a width": lambda: tree_of_width(None),
@@ -259,6 +365,38 @@ MISFITS: dict[str, Callable[[], Any]] = {
 def test_a_part_that_its_owner_does_not_fit_is_refused(what: str) -> None:
     with pytest.raises(UnsafeArtifact, match="rule structure"):
         check_model(MISFITS[what]())
+
+
+class Narrow(GaussianNB):  # type: ignore[misc]  # scikit-learn has no types
+    """Gives fewer rows, or fewer columns, than it is asked."""
+
+    rows, columns = 1, 1
+
+    def predict_proba(self, rows: Any) -> Any:
+        return super().predict_proba(rows)[:: self.rows, :: self.columns]
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(2, 1), (1, 2)])
+def test_boosting_behind_a_model_that_answers_less_raises(rows: int, columns: int) -> None:
+    start = Narrow().fit(WINE, WINE_KINDS)
+    start.rows, start.columns = rows, columns
+    model = boosting_behind(start)
+    check_model(model)
+    with pytest.raises(ValueError, match="a member of the model gives answers of the shape"):
+        model.predict_proba(WINE)
+
+
+def test_boosting_behind_a_model_answers_as_before() -> None:
+    for kind, start, target in (
+        (GradientBoostingClassifier, KNeighborsClassifier(), WINE_KINDS),
+        (GradientBoostingClassifier, KNeighborsClassifier(), WINE_KINDS > 0),
+        (GradientBoostingRegressor, KNeighborsRegressor(), WINE[:, 0]),
+    ):
+        model = kind(init=start, n_estimators=2).fit(WINE, target)
+        expected = model.predict(WINE)
+        check_model(model)
+        check_model(model)
+        assert np.array_equal(model.predict(WINE), expected)
 
 
 def test_parts_of_rare_and_dropped_categories_agree() -> None:

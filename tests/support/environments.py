@@ -29,13 +29,26 @@ def environment(name: str, say: Callable[[str], object]) -> Path:
         EnvironmentFailed: it could not be built.
     """
     lock = FOLDER / f"{name}.lock"
-    folder = _cache() / f"{name}-{_digest(lock)}"
+    return _built(name, lock.read_bytes(), ("sync", "--require-hashes", str(lock)), say)
+
+
+def environment_of(name: str, packages: tuple[str, ...], say: Callable[[str], object]) -> Path:
+    """The Python program of the environment with the newest releases that fit the packages, as they were when it was built.
+
+    Raises:
+        EnvironmentFailed: it could not be built.
+    """
+    return _built(name, " ".join(packages).encode(), ("install", *packages), say)
+
+
+def _built(name: str, content: bytes, install: tuple[str, ...], say: Callable[[str], object]) -> Path:
+    folder = _cache() / f"{name}-{_digest(content)}"
     python = folder / "bin" / "python"
     if not (folder / STAMP).exists():
         say(f"building the environment {name} in {folder}")
         shutil.rmtree(folder, ignore_errors=True)
         _uv("venv", "--quiet", "--python", sys.executable, str(folder))
-        _uv("pip", "sync", "--quiet", "--require-hashes", "--python", str(python), str(lock))
+        _uv("pip", install[0], "--quiet", "--python", str(python), *install[1:])
         (folder / STAMP).touch()
     return python
 
@@ -45,9 +58,9 @@ def _cache() -> Path:
     return Path(base) / "modelway" / "environments"
 
 
-def _digest(lock: Path) -> str:
+def _digest(content: bytes) -> str:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return hashlib.sha256(lock.read_bytes() + f"{python} uv {version('uv')}".encode()).hexdigest()[:12]
+    return hashlib.sha256(content + f"{python} uv {version('uv')}".encode()).hexdigest()[:12]
 
 
 def _uv(*arguments: str) -> None:

@@ -1,9 +1,10 @@
 """Run by a Python with an older scikit-learn: every estimator it has, fitted, saved, and with its answers.
 
-`python old_estimators.py FOLDER` writes a joblib file each and `answers.pkl`: by name, the rows and what each method gave.
-It imports nothing of this project, and runs on every Python since 3.9.
+`python old_estimators.py FOLDER` writes a file each, by joblib or by pickle in turn, and `answers.pkl`: by name, the rows
+and what each method gave. It imports nothing of this project, and runs on every Python since 3.9.
 """
 
+import copy
 import inspect
 import pickle
 import sys
@@ -14,7 +15,10 @@ from typing import Any
 import joblib
 import numpy as np
 from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
+from sklearn.decomposition import PCA
+from sklearn.experimental import enable_halving_search_cv, enable_iterative_imputer  # noqa: F401  (they list more)
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import all_estimators
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
@@ -31,21 +35,36 @@ VARIANTS: "dict[str, list[dict[str, Any]]]" = {
     "LinearDiscriminantAnalysis": [{"solver": "lsqr"}],
     "OneHotEncoder": [{"handle_unknown": "ignore"}],
     "QuantileTransformer": [{"output_distribution": "normal"}],
+    "ColumnTransformer": [{"remainder": "passthrough"}],
+    "GradientBoostingClassifier": [{"init": "zero"}, {"init": LogisticRegression(max_iter=500)}],
+    "HistGradientBoostingClassifier": [{"categorical_features": [0]}],
+    "KNeighborsClassifier": [{"algorithm": "kd_tree"}, {"algorithm": "ball_tree", "metric": "seuclidean"}],
+    "LocalOutlierFactor": [{"novelty": True}],
+    "MLPClassifier": [{"solver": "lbfgs"}],
+    "SGDClassifier": [{"loss": "log_loss"}, {"loss": "modified_huber"}, {"loss": "squared_hinge"}],
+    "SimpleImputer": [{"add_indicator": True}],
+    "SplineTransformer": [{"extrapolation": "periodic"}],
+    "StackingClassifier": [{"stack_method": "predict"}],
+    "VotingClassifier": [{"voting": "soft"}],
 }
 """Parameters beside the defaults; those that a version does not know are left out."""
+
+
+FORMS = ("joblib", "2.pkl", "4.pkl", "5.pkl")
+"""By joblib, or by pickle in one of its protocols."""
 
 
 def main(folder: Path) -> None:
     """Save what can be fitted."""
     warnings.simplefilter("ignore")
-    answers = {}
+    answers: dict[str, Any] = {}
     for name, kind in all_estimators():
         for index, parameters in enumerate([{}, *VARIANTS.get(name, [])]):
             for target, (rows, labels) in _tables().items():
-                called = f"{name}-{index}-{target}"
-                given = _answers(kind, parameters, rows, labels, folder / f"{called}.joblib")
+                file = f"{name}-{index}-{target}.{FORMS[len(answers) % len(FORMS)]}"
+                given = _answers(kind, parameters, rows, labels, folder / file)
                 if given:
-                    answers[called] = (rows[::7], given)
+                    answers[file] = (rows[::7], given)
     (folder / "answers.pkl").write_bytes(pickle.dumps(answers, protocol=4))
 
 
@@ -53,7 +72,17 @@ def _tables() -> "dict[str, tuple[Any, Any]]":
     random = np.random.default_rng(0)
     rows, labels = load_iris(return_X_y=True)
     square = random.normal(size=(60, 3))
+    texts = [f"word{index % 5} and word{index % 3}" for index in range(40)]
+    gaps = np.where(random.uniform(size=rows.shape) < 0.1, np.nan, rows)
+    words = np.array([["red", "blue", "green"][index % 3] for index in range(60)], dtype=object)
     return {
+        "texts": (texts, np.arange(40) % 2),
+        "records": ([{"a": float(index), "b": "xyz"[index % 3]} for index in range(40)], np.arange(40) % 2),
+        "gaps": (gaps, labels),
+        "words": (np.column_stack([words, words[::-1]]), np.arange(60) % 2),
+        "one": (rows[:, :1], rows[:, 0] * 2),
+        "sets": ([{"red", "blue"}, {"red"}] * 20, None),
+        "labels": (words, None),
         "several": (rows, labels),
         "binary": (rows[:100], labels[:100]),
         "number": (rows, rows[:, 0] * 2 + labels),
@@ -63,28 +92,43 @@ def _tables() -> "dict[str, tuple[Any, Any]]":
 
 def _answers(kind: Any, parameters: "dict[str, Any]", rows: Any, labels: Any, path: Path) -> "dict[str, Any]":
     try:
-        estimator = kind(**{**_needed(kind), **parameters}).fit(rows, labels)
+        estimator = kind(**{**_needed(kind), **parameters})
+        estimator.fit(rows) if labels is None else estimator.fit(rows, labels)
     except Exception:  # noqa: BLE001  (not for this table, or not in this version)
         return {}
     given = {}
     for method in METHODS:
         try:
-            result = getattr(estimator, method)(rows[::7].copy())
+            result = getattr(estimator, method)(copy.deepcopy(rows[::7]))
             given[method] = np.asarray(result.toarray() if hasattr(result, "toarray") else result)
         except Exception:  # noqa: BLE001  (it has no such method)
             continue
     if given:
-        joblib.dump(estimator, path)
+        _save(estimator, path)
     return given
+
+
+def _save(estimator: Any, path: Path) -> None:
+    if path.suffix == ".joblib":
+        joblib.dump(estimator, path)
+    else:
+        path.write_bytes(pickle.dumps(estimator, protocol=int(path.name.split(".")[-2])))
 
 
 def _needed(kind: Any) -> "dict[str, Any]":
     """Members for what is made of others, and a seed for what draws."""
-    simple = LogisticRegression(max_iter=500)
+    regresses = "Regress" in kind.__name__
+    simple, other = (
+        (Ridge(), Ridge(2.0)) if regresses else (LogisticRegression(max_iter=500), LogisticRegression(C=0.1))
+    )
     offered = {
         "estimator": simple,
         "base_estimator": simple,
-        "estimators": [("a", simple), ("b", LogisticRegression(C=0.1, max_iter=500))],
+        "steps": [("scale", StandardScaler()), ("classify", simple)],
+        "transformer_list": [("scale", StandardScaler()), ("reduce", PCA(1))],
+        "transformers": [("scale", StandardScaler(), [0, 1]), ("drop", "drop", [2])],
+        "dictionary": np.eye(4),
+        "estimators": [("a", simple), ("b", other)],
         "param_grid": {"C": [1.0, 2.0]},
         "param_distributions": {"C": [1.0, 2.0]},
     }

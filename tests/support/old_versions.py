@@ -1,7 +1,8 @@
-"""`make test-versions`: no model of an older scikit-learn answers otherwise than it did there without being refused.
+"""`make test-versions`: models of older scikit-learns answer as they did there, or are refused for their version.
 
-`python -m support.old_versions PYTHON...`: each Python has an older scikit-learn and joblib. It fits and saves every estimator
-it has; each file is loaded here as `serve` does, and must be refused, or give the same answers.
+`python -m support.old_versions [PYTHON...]`: each Python has an older scikit-learn and joblib; without any, those that are
+supported beside the newest are built by uv. It fits and saves every estimator it has; each file is loaded here as `serve`
+does, and must give the same answers, or be refused with a version as the reason.
 """
 
 import logging
@@ -16,11 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from modelway_server.errors import LoadFailure
+from modelway_server.errors import LoadFailure, RuntimeVersionMismatch, UnsupportedModel
 from modelway_server.runtimes.base import estimating
 from modelway_server.runtimes.estimator import load_estimator
+from support.environments import environment_of
 
 SAVING = Path(__file__).with_name("old_estimators.py")
+SUPPORTED = ("1.7", "1.8")
 TOLERANCE = 1e-7
 _READ = "import sklearn; print(sklearn.__version__)"
 
@@ -29,7 +32,13 @@ def main(pythons: list[str]) -> int:
     """Try what each Python saves; 1 when anything answers otherwise."""
     warnings.simplefilter("ignore")
     logging.disable()
-    return max((_tried(python) for python in pythons), default=0)
+    return max(_tried(python) for python in pythons or map(str, map(_built, SUPPORTED)))
+
+
+def _built(version: str) -> Path:
+    """The Python of an environment with the newest release of a minor version, kept in the cache of this machine."""
+    packages = (f"scikit-learn=={version}.*", "joblib")
+    return environment_of(f"scikit-learn-{version}", packages, lambda line: sys.stdout.write(f"{line}\n"))
 
 
 def _tried(python: str) -> int:
@@ -38,26 +47,31 @@ def _tried(python: str) -> int:
         folder = Path(directory)
         subprocess.run([python, SAVING, folder], check=True)
         saved = pickle.loads((folder / "answers.pkl").read_bytes())
-        outcomes = {name: _outcome(folder / f"{name}.joblib", rows, given) for name, (rows, given) in saved.items()}
-    for name, outcome in outcomes.items():
-        if outcome.startswith("DIFFERS"):
-            sys.stdout.write(f"{version} {name}: {outcome}\n")
-    sys.stdout.write(f"{version}: {dict(Counter(outcome.partition(' ')[0] for outcome in outcomes.values()))}\n")
-    return int(any(outcome.startswith("DIFFERS") for outcome in outcomes.values()))
+        outcomes = {name: _outcome(folder / name, rows, given) for name, (rows, given) in saved.items()}
+    wrong = [f"{version} {name}: {outcome}\n" for name, outcome in outcomes.items() if outcome.startswith("WRONG")]
+    sys.stdout.writelines(wrong)
+    refused = {name.partition("-")[0] for name, outcome in outcomes.items() if outcome.startswith("refused")}
+    sys.stdout.write(f"{version} refused: {', '.join(sorted(refused))}\n")
+    sys.stdout.write(f"{version}: {dict(Counter(outcome.partition(':')[0] for outcome in outcomes.values()))}\n")
+    return int(bool(wrong))
 
 
 def _outcome(path: Path, rows: Any, given: dict[str, Any]) -> str:
     try:
         runtime = load_estimator(path, "auto")
         runtime.warm_up()
+    except UnsupportedModel:
+        return "of a kind that is never served"
+    except RuntimeVersionMismatch as failure:
+        return f"refused for its version: {failure.message}" if failure.remedy else "WRONG: refused without a remedy"
     except LoadFailure as failure:
-        return failure.reason
+        return f"WRONG: {failure.reason}: {failure.message}"
     own = estimating(runtime)
     assert own is not None
     for method in set(given) & set(runtime.methods):
         answer = np.asarray(_dense(getattr(own.estimator, method)(rows)))
         if not _same(answer, given[method]):
-            return f"DIFFERS in {method}"
+            return f"WRONG: {method} differs"
     return "same"
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+_THREADS = ("n_jobs", "_n_threads")
+
 
 def parts(estimator: Any) -> list[Any]:
     """The estimator and every estimator that it holds, at any depth, each once."""
@@ -42,15 +44,18 @@ def members(estimator: Any) -> Iterator[Any]:
 
 
 def serve_single_threaded(estimator: Any) -> int:
-    """Set `n_jobs` to 1 wherever it is kept: starting threads costs a small request several times its own work.
+    """Set `n_jobs`, and the threads that clusterings keep, to 1: starting threads costs a small request several times its own work.
 
     Returns:
         How many estimators were changed.
     """
-    changed = [part for part in parts(estimator) if getattr(part, "n_jobs", None) not in {None, 1}]
-    for part in changed:
-        part.n_jobs = 1
-    return len(changed)
+    changed = 0
+    for part in parts(estimator):
+        kept = [name for name in _THREADS if getattr(part, name, None) not in {None, 1}]
+        for name in kept:
+            setattr(part, name, 1)
+        changed += bool(kept)
+    return changed
 
 
 def _members(thing: Any) -> Iterator[Any]:

@@ -56,8 +56,6 @@ LIBRARIES: Final[Mapping[str, Library]] = {
 }
 """By the package that is imported."""
 
-_WITHIN: Final = {"_loss": "sklearn"}
-"""Modules that pickles name without the library they are in, as scikit-learn's compiled losses were before 1.6."""
 _SAVED_BY: Final = {
     "sklearn": re.compile(rb"_sklearn_version.{1,5}?(\d+\.\d+[0-9A-Za-z.]*)", re.DOTALL),
     "xgboost": re.compile(rb'"version":\[(\d+),(\d+),(\d+)\]'),
@@ -186,7 +184,6 @@ def missing_module(name: str, saved: Mapping[str, str]) -> LoadFailure:
         saved: the versions that saved the model, by package.
     """
     package = name.partition(".")[0]
-    package = _WITHIN.get(package, package)
     if package in LIBRARIES and installed(package):
         return version_mismatch(saved.get(package), f"there is no module {name}", package)
     return MissingModule(

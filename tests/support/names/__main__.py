@@ -73,7 +73,7 @@ def listed() -> set[str]:
 def _part(package: str) -> str:
     if package in _PYTHON:
         return "python"
-    return {"_loss": "sklearn", "dateutil": "pandas", "pytz": "pandas"}.get(package, package)
+    return {"dateutil": "pandas", "pytz": "pandas"}.get(package, package)
 
 
 def _python(version: str) -> str:

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from modelway_server.runtimes.pickle.replaced import MOVED
 from support.names import classes, functions
 from support.names.aliases import aliases, resolved
 from support.names.boosters import boosters
@@ -37,6 +38,8 @@ _ADDED = {
     f"{FUNCTION} sklearn.metrics._scorer._passthrough_scorer",
 }
 """Names that earlier versions of the libraries wrote and that today's still have."""
+_METHODS = "capitalize casefold lower lstrip rsplit rstrip split splitlines strip swapcase title upper"
+"""Methods of text that split it or change its letters: tokenizers and preprocessors of words."""
 
 
 def lines(*, variants: bool = True) -> set[str]:
@@ -57,11 +60,14 @@ def lines(*, variants: bool = True) -> set[str]:
         found |= {f"{TYPE} {_name(kind)}" for kind in classes.types()}
         found |= {f"{FUNCTION} {_name(function)}" for function in functions.functions()}
         found |= {f"{FUNCTION} {name}" for name in functions.ufuncs()}
+        found |= {f"{FUNCTION} builtins.str.{name}" for name in _METHODS.split()}
         return found | set(aliases(found))
 
 
 def _found(uses: Iterable[tuple[str, str]]) -> Iterator[str]:
-    for use, name in uses:
+    for use, told in uses:
+        module, dot, last = told.rpartition(".")
+        name = f"{MOVED.get(module, module)}{dot}{last}"
         if name in _NEVER or name.startswith("__main__."):
             continue
         if use == CALLED:
@@ -70,7 +76,7 @@ def _found(uses: Iterable[tuple[str, str]]) -> Iterator[str]:
             yield f"{CLASS} {name}"
         elif isinstance(resolved(name), type):
             yield f"{TYPE} {name}"
-        elif (CALLED, name) not in uses:
+        elif (CALLED, told) not in uses:
             yield f"{FUNCTION} {name}"
 
 

@@ -133,6 +133,7 @@ def _scipy() -> Iterator[Maker]:
     yield lambda: spline.CubicHermiteSpline(POINTS, POINTS, POINTS)
     for kind in ("linear", "nearest", "previous", "next", "zero", "slinear", "quadratic", "cubic"):
         yield partial(lambda kind: spline.interp1d(POINTS, POINTS**2, kind=kind), kind)
+        yield partial(lambda kind: spline.interp1d(POINTS, POINTS**2, kind=kind, fill_value="extrapolate"), kind)
     for kind in ("linear", "nearest", "slinear", "cubic", "pchip"):
         yield partial(
             lambda kind: spline.RegularGridInterpolator((POINTS, POINTS), np.ones((12, 12)), method=kind), kind

@@ -1,7 +1,7 @@
 """Calls that rebuild arrays: their shape, dtype and content must agree, and only arrays of objects hold objects."""
 
 from modelway_server.runtimes.pickle.dtypes import dtype_of
-from modelway_server.runtimes.pickle.trace import Call, List, Tuple, Value
+from modelway_server.runtimes.pickle.trace import Array, Call, List, Tuple, Value
 from modelway_server.runtimes.pickle.values import count_of, is_plain, name_of, shape_of, size_of
 
 _ARRAYS = frozenset(
@@ -59,12 +59,26 @@ def is_masked(items: list[Value], call: Call) -> bool:
     _, shape, dtype, order, content, mask, fill = state
     sizes, kind = shape_of(shape), dtype_of(dtype)
     whole = sizes is not None and isinstance(order, bool | int) and kind.names is None and kind.subdtype is None
-    filled = is_plain(fill) or _is_array(fill)
+    filled = is_plain(fill) or is_array(fill)
     return whole and filled and size_of(mask) == count_of(sizes or ()) and _holds(shape, dtype, content)
 
 
-def _is_array(value: Value) -> bool:
-    return isinstance(value, Call) and name_of(value.function).endswith(("._reconstruct", "._frombuffer"))
+def is_array(value: Value) -> bool:
+    """Whether a value is an array, as NumPy or joblib writes it; its own call is judged where it stands."""
+    rebuilt = isinstance(value, Call) and name_of(value.function).endswith(("._reconstruct", "._frombuffer"))
+    return rebuilt or isinstance(value, Array)
+
+
+def shape_of_array(value: Value) -> tuple[int, ...] | None:
+    """The shape of an array, as the file says it; None where the value is none."""
+    if isinstance(value, Array):
+        return value.shape
+    if not is_array(value) or not isinstance(value.arguments, Tuple):
+        return None
+    if name_of(value.function).endswith("._frombuffer"):
+        return shape_of(value.arguments.items[2]) if len(value.arguments.items) > 2 else None
+    state = value.state.items if isinstance(value.state, Tuple) else []
+    return shape_of(state[-4]) if len(state) in {4, 5} else None
 
 
 def is_from_buffer(items: list[Value], _: Call) -> bool:

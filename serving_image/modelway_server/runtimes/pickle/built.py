@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001  (what is looked through is private to pandas)
 """Objects of pandas, NumPy and SciPy, held against themselves once they are built and before anybody asks them.
 
 Their compiled code believes codes, placements and positions: one that leads out reads, or writes, memory that is not its own.
@@ -67,6 +68,10 @@ def _levels(value: Any) -> bool:
 
 def _blocks(value: Any) -> bool:
     """Each row of a table's blocks is the place of one column, and all are of one length."""
+    from pandas import Index  # noqa: PLC0415  (only where a file holds a table)
+
+    if not all(isinstance(axis, Index) for axis in value.axes) or not all(map(_is_block, value.blocks)):
+        return False
     columns, *rows = [len(axis) for axis in value.axes]
     places = (
         np.concatenate([np.asarray(block.mgr_locs.as_array) for block in value.blocks])
@@ -78,14 +83,52 @@ def _blocks(value: Any) -> bool:
     return all(_shape(block) == (len(block.mgr_locs), *rows) for block in value.blocks)
 
 
+def _is_block(block: Any) -> bool:
+    """Whether it is one of pandas', around an array or a column of pandas' own."""
+    from pandas.api.extensions import ExtensionArray  # noqa: PLC0415  (as above)
+
+    own = type(block).__module__ == "pandas.core.internals.blocks"
+    return own and isinstance(held := _held(block), np.ndarray | ExtensionArray) and held.ndim <= block.ndim
+
+
+def _held(block: Any) -> Any:
+    return block.values  # noqa: PD011  (of a block, which has no other name for it)
+
+
+def _sparse_array(value: Any) -> bool:
+    """A value for each place that is not left out, and places that are there and go on."""
+    index = value._sparse_index
+    places = np.asarray(index.indices)
+    ordered = not places.size or bool(places[0] >= 0 and places[-1] < index.length and (np.diff(places) > 0).all())
+    return ordered and index.npoints == len(places) == len(value._sparse_values) and value._sparse_values.ndim == 1
+
+
+def _sparse_type(value: Any) -> bool:
+    return isinstance(value.subtype, np.dtype)
+
+
+def _interval_type(value: Any) -> bool:
+    from pandas.api.extensions import ExtensionDtype  # noqa: PLC0415  (as above)
+
+    known = value.subtype is None or isinstance(value.subtype, np.dtype | ExtensionDtype)
+    return known and value.closed in {None, "left", "right", "both", "neither"}
+
+
+def _masked_array(value: Any) -> bool:
+    """Whether each value says if it is missing."""
+    data, mask = value._data, value._mask
+    return isinstance(data, np.ndarray) and mask.dtype == np.bool_ and mask.shape == data.shape
+
+
 def _shape(block: Any) -> tuple[int, ...]:
     """The shape of a block; an array of one dimension stands for one column."""
-    shape = tuple(block.values.shape)
+    shape = tuple(_held(block).shape)
     return (1, *shape) if len(shape) == 1 else shape
 
 
 def _block(value: Any) -> bool:
-    return len(value.blocks) == 1 and value.blocks[0].values.shape == (len(value.axes[0]),)
+    whole = len(value.blocks) == 1 and all(map(_is_block, value.blocks))
+    return whole and _held(value.blocks[0]).shape == (len(value.axes[0]),)
 
 
 def _position(value: Any) -> bool:
@@ -110,9 +153,15 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     "BSpline": _spline,
     "BlockManager": _blocks,
     "Categorical": _categorical,
+    "BooleanArray": _masked_array,
     "CategoricalIndex": _categorical_index,
+    "FloatingArray": _masked_array,
+    "IntegerArray": _masked_array,
+    "IntervalDtype": _interval_type,
     "MT19937": _position,
     "MultiIndex": _levels,
     "Philox": _position,
     "SingleBlockManager": _block,
+    "SparseArray": _sparse_array,
+    "SparseDtype": _sparse_type,
 }

@@ -4,13 +4,26 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from modelway_server.runtimes.pickle.array_calls import is_from_buffer, is_masked, is_reconstructed, is_scalar
+from modelway_server.runtimes.pickle.array_calls import (
+    is_from_buffer,
+    is_masked,
+    is_reconstructed,
+    is_scalar,
+    shape_of_array,
+)
 from modelway_server.runtimes.pickle.dtypes import dtype_of
+from modelway_server.runtimes.pickle.pandas_calls import (
+    is_block,
+    is_manager,
+    is_offset,
+    is_period_type,
+    is_sparse_index,
+    is_string_type,
+)
 from modelway_server.runtimes.pickle.trace import Call, Dict, Global, List, Tuple, Value
 from modelway_server.runtimes.pickle.values import (
     is_key,
     is_plain,
-    is_zone_method,
     name_of,
     size_of,
 )
@@ -24,11 +37,11 @@ _FACTORIES = frozenset(
         "collections.OrderedDict",  # of LightGBM's best scores
     }
 )
-_BASES = {"builtins.object": type(None), "builtins.dict": Dict, "builtins.list": List}
+_BASES = {"builtins.object": type(None), "builtins.dict": Dict, "builtins.list": List, "builtins.tuple": Tuple}
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 _GENERATOR = "numpy.random._pickle.__bit_generator_ctor"
-_MISSING = frozenset({"pandas.NA", "pandas._libs.missing.NA"})
 _TREES = ("sklearn.neighbors.BallTree", "sklearn.neighbors.KDTree", "sklearn.metrics.DistanceMetric")
+_STARTS = "n_jobs"
 _MAX_PATTERN = 10_000
 _MAX_GROUPS = 100
 _MAX_DIGITS = 4000
@@ -80,7 +93,15 @@ def _partial(items: list[Value], call: Call) -> bool:
     if len(items) != 1 or not isinstance(items[0], Global) or len(state) != 4 or state[0] is not items[0]:
         return False
     known = isinstance(state[1], Tuple) and isinstance(state[2], Dict | None) and isinstance(state[3], Dict | None)
-    return known and (state[3] is None or not state[3].items)
+    return known and not starting(state[2]) and (state[3] is None or not state[3].items)
+
+
+def starting(keywords: Dict | None) -> str:
+    """The keyword by which a listed function would start processes; empty where none does."""
+    for key, value in keywords.pairs() if keywords is not None else ():
+        if key == _STARTS and not (value is None or value == 1):
+            return _STARTS
+    return ""
 
 
 def _pattern(items: list[Value], _: Call) -> bool:
@@ -98,10 +119,6 @@ def _zone(items: list[Value], _: Call) -> bool:
     return (
         1 <= len(items) <= 2 and isinstance(items[0], str) and bool(_ZONE.fullmatch(items[0])) and is_plain(items[-1])
     )
-
-
-def _zone_method(_: list[Value], call: Call) -> bool:
-    return is_zone_method(call)
 
 
 def _plain(items: list[Value], _: Call) -> bool:
@@ -151,13 +168,9 @@ def _tree(items: list[Value], call: Call) -> bool:
         and type(items[0]) is int
         and type(items[2]) is int
         and items[0] >= 0 < items[2]
+        and shape_of_array(items[1]) == (items[2],)
         and call.has_state
     )
-
-
-def _parts(items: list[Value], _: Call) -> bool:
-    """Arrays, blocks and numbers, no names but that of the missing value."""
-    return not any(isinstance(item, Global) and item.full not in _MISSING for item in items)
 
 
 def _instance(items: list[Value], _: Call) -> bool:
@@ -165,6 +178,8 @@ def _instance(items: list[Value], _: Call) -> bool:
     if len(items) != 3 or not isinstance(items[0], Global) or not isinstance(items[1], Global):
         return False
     made_of = _BASES.get(items[1].full)
+    if made_of is Tuple:
+        return isinstance(items[2], Tuple) and len(items[2].items) == NAMED_TUPLES.get(items[0].full)
     return made_of is not None and isinstance(items[2], made_of)
 
 
@@ -182,7 +197,6 @@ CHECKS: dict[str, Check] = {
     "builtins.bytearray": _bytes,
     "builtins.bytes": _bytes,
     "builtins.frozenset": _members,
-    "builtins.getattr": _zone_method,
     "builtins.set": _members,
     "collections.Counter": _pairs,
     "collections.OrderedDict": _pairs,
@@ -211,14 +225,14 @@ CHECKS: dict[str, Check] = {
     "pandas.core.indexes.interval._new_IntervalIndex": _index,
     "pandas.core.indexes.period._new_PeriodIndex": _index,
     "pandas.core.indexes.timedeltas._new_TimedeltaIndex": _index,
-    "pandas._libs.internals._unpickle_block": _parts,
-    "pandas._libs.sparse.IntIndex": _parts,
-    "pandas.core.internals.managers.BlockManager": _parts,
-    "pandas.PeriodDtype": _parts,
-    "pandas.core.dtypes.dtypes.PeriodDtype": _parts,
-    "pandas.StringDtype": _parts,
-    "pandas.core.arrays.string_.StringDtype": _parts,
-    "pandas.DateOffset": _parts,
+    "pandas._libs.internals._unpickle_block": is_block,
+    "pandas._libs.sparse.IntIndex": is_sparse_index,
+    "pandas.core.internals.managers.BlockManager": is_manager,
+    "pandas.PeriodDtype": is_period_type,
+    "pandas.core.dtypes.dtypes.PeriodDtype": is_period_type,
+    "pandas.StringDtype": is_string_type,
+    "pandas.core.arrays.string_.StringDtype": is_string_type,
+    "pandas.DateOffset": is_offset,
     "pytz._p": _plain,
     "re._compile": _pattern,
     "sklearn.metrics._dist_metrics.newObj": _new_by_name,

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from modelway_server.runtimes.pickle.calls import starting
 from modelway_server.runtimes.pickle.listed import Kind, kinds
 from modelway_server.runtimes.pickle.refusal import Rule, clip
 from modelway_server.runtimes.pickle.trace import Call, Dict, Global, Items, List, Node, Tuple, Value
@@ -39,6 +40,8 @@ _CALLABLE_CLASSES = (
     "sklearn.compose.make_column_selector",
     "sklearn.gaussian_process.kernels.",
 )
+_RECONSTRUCTOR = "copyreg._reconstructor"
+"""Called with a class, what that builds on, and what the instance holds."""
 _SELECTORS = frozenset(
     {"sklearn.compose._column_transformer.make_column_selector", "sklearn.compose.make_column_selector"}
 )
@@ -94,6 +97,16 @@ def _check_getter(key: str, value: Value, trust: Trust) -> None:
         _check_function(key, value, trust)
     elif not (value is None or (type(value) is str and len(value) <= 300 and _PATH.fullmatch(value))):
         raise Fault(Rule.METHODS, f"the file sets {key} to what leads to no attribute of an estimator")
+
+
+def _check_keywords(key: str, value: Value, _: Trust) -> None:
+    """What a function is called with beside rows: by no name of it does a listed function start anything."""
+    if value is None:
+        return
+    if not isinstance(value, Dict):
+        raise Fault(Rule.FUNCTIONS, f"the file sets {key} to what is no dictionary")
+    if name := starting(value):
+        raise Fault(Rule.FUNCTIONS, f"the file sets {name} in {key}, which starts processes when the model is asked")
 
 
 def _check_function(key: str, value: Value, trust: Trust) -> None:
@@ -152,7 +165,8 @@ def _within(key: str, call: Call, trust: Trust) -> list[Value]:
         return []
     made = _class_of(call)
     if made is not None and (issubclass(made, tuple) or (issubclass(made, dict) and key.startswith("named_"))):
-        return [*(call.items or ()), *arguments(call)]
+        held = arguments(call)[2:] if name_of(call.function) == _RECONSTRUCTOR else arguments(call)
+        return [*(call.items or ()), *held]
     if made is None or not any(hasattr(made, method) for method in ("fit", *_METHODS)):
         raise Fault(Rule.MEMBERS, f"the file holds an object of {clip(name)} in {key}, which is no estimator")
     return []
@@ -172,6 +186,9 @@ _CHECKS: dict[str, Check] = {
         _check_methods,
     ),
     "importance_getter": _check_getter,
+    **dict.fromkeys(
+        ("effective_metric_params_", "inv_kw_args", "kernel_params", "kw_args", "metric_params"), _check_keywords
+    ),
     **dict.fromkeys(
         (
             "_score_func",

@@ -12,6 +12,7 @@ from modelway_server.errors import LoadFailure
 from modelway_server.runtimes.pickle.joblib_arrays import is_wrapper, read_array
 from modelway_server.runtimes.pickle.opcodes import HANDLERS
 from modelway_server.runtimes.pickle.refusal import Rule, clip, damaged, refuse
+from modelway_server.runtimes.pickle.replaced import MOVED
 from modelway_server.runtimes.pickle.trace import (
     Build,
     Call,
@@ -126,14 +127,15 @@ class Machine:
         self.steps.append(Extend(target, way, start, len(held), self.at))
 
     def look_up(self, module: Value, name: Value) -> Global:
-        """The name as Python 3 has it: protocols 0 to 2 use those of Python 2."""
+        """The name as it is today: protocols 0 to 2 use those of Python 2."""
         if not isinstance(name, str) or not isinstance(module, str):
             raise refuse(Rule.NAMES, "the file looks a name up that is not text", self.at)
         for part in (module, name):
             if len(part) > MAX_NAME or not _NAME.fullmatch(part):
                 raise refuse(Rule.NAMES, f"the file names {clip(module)}.{clip(name)}, which is no name", self.at)
         module, name = _compat_pickle.NAME_MAPPING.get((module, name), (module, name))
-        return Global(_compat_pickle.IMPORT_MAPPING.get(module) or module, name)
+        today = str(_compat_pickle.IMPORT_MAPPING.get(module) or module)
+        return Global(MOVED.get(today, today), name)
 
     def call(self, function: Value, items: list[Value]) -> None:
         """A function is called with what stood on the stack."""

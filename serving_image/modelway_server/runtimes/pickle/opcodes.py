@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from modelway_server.runtimes.pickle.constants import CONSTANTS, Handler, line, take
 from modelway_server.runtimes.pickle.refusal import Rule, damaged, refuse
-from modelway_server.runtimes.pickle.trace import Call, Dict, FrozenSet, Items, List, Set, Tuple, Way
+from modelway_server.runtimes.pickle.trace import Call, Dict, FrozenSet, Global, Items, List, Set, Tuple, Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modelway_server.runtimes.pickle.machine import Machine
 
+_ATTRIBUTE = "builtins.getattr"
 _PROTOCOLS = range(6)
 
 
@@ -118,7 +119,13 @@ def _object(machine: "Machine") -> None:
 
 
 def _reduce(machine: "Machine") -> None:
+    """A call; `getattr` of a name is a name: so some protocols write what a class holds, all those of Python's own types."""
     arguments, function = machine.stack.pop(), machine.stack.pop()
+    if isinstance(function, Global) and function.full == _ATTRIBUTE and isinstance(arguments, Tuple):
+        match arguments.items:
+            case [Global() as owner, str() as name]:
+                machine.push_node(machine.look_up(owner.module, f"{owner.name}.{name}"))
+                return
     machine.push_node(Call(function, arguments))
 
 

@@ -5,17 +5,19 @@ Fitted trees, histograms and encoders are asked without a look at how wide a row
 """
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.dummy import DummyClassifier
 from sklearn.preprocessing import OrdinalEncoder
 from sklearn.utils._indexing import _get_column_indices
 
 from modelway_server.errors import LoadFailure, UnsafeArtifact
-from modelway_server.runtimes.parts import parts
+from modelway_server.runtimes.parts import members, parts
+from modelway_server.runtimes.pickle.boosting import has_room
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
+from modelway_server.runtimes.pickle.whole_answers import guard_voters
 
 
 def check_model(model: Any) -> None:
@@ -24,8 +26,11 @@ def check_model(model: Any) -> None:
     Raises:
         UnsafeArtifact: a part reads more columns than its owner takes, or writes more than it has.
     """
-    for part in parts(model):
-        if not type(part).__module__.startswith("sklearn."):
+    found = parts(model)
+    if (part := _holder_of_itself(found)) is not None:
+        raise refuse(Rule.STRUCTURE, f"the file holds a {_kind(part)} that holds itself, and would ask itself for ever")
+    for part in found:
+        if not _is_own(part):
             continue
         for check in (_check_widths, _check_sizes):
             try:
@@ -39,8 +44,26 @@ def check_model(model: Any) -> None:
 
 
 def _refused(part: Any, what: str) -> UnsafeArtifact:
-    kind = f"{type(part).__module__}.{type(part).__qualname__}"
-    return refuse(Rule.STRUCTURE, f"the file holds a {clip(kind)} whose parts disagree: {clip(what)}")
+    return refuse(Rule.STRUCTURE, f"the file holds a {_kind(part)} whose parts disagree: {clip(what)}")
+
+
+def _kind(part: Any) -> str:
+    return clip(f"{type(part).__module__}.{type(part).__qualname__}")
+
+
+def _holder_of_itself(found: list[Any]) -> Any:
+    """An estimator of scikit-learn that is inside itself; None where there is none."""
+    own = {id(part): part for part in found if _is_own(part)}
+    inside = {key: [id(each) for each in members(part)] for key, part in own.items()}
+    try:
+        TopologicalSorter(inside).prepare()
+    except CycleError as error:
+        return own[error.args[1][0]]
+    return None
+
+
+def _is_own(part: Any) -> bool:
+    return type(part).__module__.startswith("sklearn.")
 
 
 def _check_widths(part: Any) -> None:
@@ -89,7 +112,9 @@ def _sizes(part: Any) -> Iterator[tuple[str, bool]]:
     """What disagrees, and whether it holds."""
     name = type(part).__name__
     if name.startswith("GradientBoosting") and hasattr(part, "estimators_"):
-        yield "estimators_ answers more than there is room for", _has_room(part)
+        yield "estimators_ answers more than there is room for", has_room(part)
+    elif name == "OneVsRestClassifier" and hasattr(part, "estimators_"):
+        guard_voters(part)
     elif name == "IsolationForest" and hasattr(part, "estimators_"):
         yield "a tree reads other columns than it is given", _are_subsets(part)
     elif name.startswith("HistGradientBoosting") and getattr(part, "_predictors", None):
@@ -108,20 +133,6 @@ def _bisected(root: Any) -> Iterator[Any]:
             seen.add(id(node))
             yield node
             waiting += [getattr(node, "left", None), getattr(node, "right", None)]
-
-
-def _has_room(boosting: Any) -> bool:
-    """Trees add to as many columns as what they begin with has."""
-    answers = boosting.estimators_.shape[1]
-    first = boosting.init_
-    if answers == 1:
-        return True
-    if isinstance(first, str):
-        return bool(boosting.n_trees_per_iteration_ == answers)
-    columns = {np.size(getattr(first, "classes_", ()))}
-    if isinstance(first, DummyClassifier):
-        columns |= {np.size(first.class_prior_), int(first.n_classes_)}
-    return bool(boosting._loss.is_multiclass and columns == {answers})
 
 
 def _are_subsets(forest: Any) -> bool:

@@ -4,6 +4,8 @@ from typing import Any
 
 MEMMAPS = frozenset({"numpy.memmap", "numpy.core.memmap.memmap", "numpy._core.memmap.memmap"})
 """The class of arrays that were read from a file; made here, it would open one. What it held is in the pickle."""
+MOVED = {"_loss": "sklearn._loss._loss"}
+"""Modules by the names that they bore in older versions: scikit-learn's losses, up to 1.8."""
 _DISTRIBUTIONS = "scipy.stats."
 
 

@@ -26,13 +26,12 @@ from modelway_server.runtimes.pickle.trace import (
     Tuple,
     Value,
 )
-from modelway_server.runtimes.pickle.values import content_of, is_key, is_zone_method, name_of
+from modelway_server.runtimes.pickle.values import content_of, is_key, name_of
 from modelway_server.runtimes.pickle.walk import arguments, path_of, prune
 from modelway_server.runtimes.trust import Trust
 
 _PYTHON = frozenset({"copyreg._reconstructor", "copyreg.__newobj__", WRAPPER})
 """Names that the pickles themselves are written with, whatever they hold."""
-_ZONE_METHOD = "builtins.getattr"
 _ARRAY_PROTOCOL = frozenset({"__array__", "__array_interface__", "__array_struct__"})
 """What NumPy asks any object for; an answer out of a file may be an address."""
 _PROTOCOL_WORDS = ("__array_".encode("utf-32-le"), "__array_".encode("utf-32-be"), b"__array_")
@@ -95,7 +94,7 @@ class _Judge:
             raise refuse(
                 Rule.OPCODES, "the file was saved by a joblib older than 0.10, in several files", node.at, remedy=remedy
             )
-        if full in _PYTHON or full == _ZONE_METHOD or full in MEMMAPS or is_distribution(full) or kinds(full):
+        if full in _PYTHON or full in MEMMAPS or is_distribution(full) or kinds(full):
             return
         if not self._trust.covers(full):
             check_present(node.module, node.name)
@@ -142,15 +141,12 @@ class _Judge:
 
     def value(self, item: Node, holder: Node) -> None:
         """What only calls and steps may use is no value."""
-        if isinstance(item, Call) and (name_of(item.function) == WRAPPER or is_zone_method(item)):
+        if isinstance(item, Call) and name_of(item.function) == WRAPPER:
             raise self.refused(Rule.CALLS, f"the file holds {describe(item)} as data", holder)
 
     def call(self, node: Call) -> None:
         """Rules 1 and 2: what is called is a listed name with its own library's arguments, and only instances get a state."""
         name = name_of(node.function)
-        if name == _ZONE_METHOD and not is_zone_method(node):
-            what = f"the file names {name}, which is not among what models may be made of"
-            raise self.refused(Rule.NAMES, what, node, name=name)
         if not name:
             raise self.refused(Rule.CALLS, f"the file calls {describe(node.function)}, not a name", node)
         if not isinstance(node.arguments, Tuple) or not isinstance(node.keywords, Dict | None):
@@ -215,7 +211,7 @@ class _Judge:
         return len(arguments(node)) == NAMED_TUPLES.get(name)
 
     def _function(self, node: Call, name: str) -> None:
-        if Kind.REBUILD not in kinds(name) and name != _ZONE_METHOD:
+        if Kind.REBUILD not in kinds(name):
             raise self.refused(
                 Rule.CALLS, f"the file calls {clip(name)}, which loading a model never does", node, name=name
             )

@@ -37,25 +37,8 @@ CONTENT = (bytes, bytearray)
 
 
 def name_of(function: Value) -> str:
-    """The full name of what is called; empty where it is no name.
-
-    `getattr(zoneinfo.ZoneInfo, "_unpickle")` is how older protocols name a method of a class; that one is known.
-    """
-    if isinstance(function, Global):
-        return function.full
-    if is_zone_method(function):
-        return "zoneinfo.ZoneInfo._unpickle"
-    return ""
-
-
-def is_zone_method(value: Value) -> bool:
-    """Whether a value is `getattr(zoneinfo.ZoneInfo, "_unpickle")`."""
-    if not isinstance(value, Call) or not isinstance(value.function, Global) or not isinstance(value.arguments, Tuple):
-        return False
-    items = value.arguments.items
-    plain = value.keywords is None and not value.has_state and value.items is None and not value.new
-    told = len(items) == 2 and isinstance(items[0], Global) and items[0].full == "zoneinfo.ZoneInfo"
-    return plain and told and value.function.full == "builtins.getattr" and items[1] == "_unpickle"
+    """The full name of what is called; empty where it is no name."""
+    return function.full if isinstance(function, Global) else ""
 
 
 def makes_value(value: Value) -> bool:

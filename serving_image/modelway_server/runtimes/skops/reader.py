@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from modelway_server.errors import LoadFailure, UnsafeArtifact
 from modelway_server.runtimes.pickle.refusal import Rule, clip, damaged, refuse
+from modelway_server.runtimes.pickle.replaced import MOVED
 from modelway_server.runtimes.pickle.trace import Build, Call, Dict, Extend, Global, List, Set, Trace, Tuple, Value, Way
 from modelway_server.runtimes.skops.archive import SCHEMA, Archive
 
@@ -141,7 +142,7 @@ class Reader:
         for part in (module, name):
             if len(part) > MAX_NAME or not _NAME.fullmatch(part):
                 raise self.refuse(Rule.NAMES, f"the file names {clip(module)}.{clip(name)}, which is no name", entry)
-        return self.add(Global(module, name), entry)  # type: ignore[no-any-return]  # the node itself
+        return self.add(Global(MOVED.get(module, module), name), entry)  # type: ignore[no-any-return]  # the node itself
 
     def call(self, function: Global, arguments: list[Value], entry: Entry, *, new: bool = False) -> Call:
         """A call of a name, or an instance of it."""

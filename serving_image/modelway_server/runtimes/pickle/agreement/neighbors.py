@@ -1,0 +1,82 @@
+"""Search trees and estimators of `sklearn.neighbors`, held against themselves.
+
+Source: sklearn/neighbors/_binary_tree.pxi.tp and sklearn/metrics/_dist_metrics.pyx.tp, whose loops look at no size.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from modelway_server.runtimes.pickle.agreement.clauses import State, hold, within
+
+_MAX_LEVELS = 62
+"""Of a search tree: it has `2 ** levels - 1` nodes."""
+
+
+def boxes(state: tuple[Any, ...]) -> None:
+    """`KDTree`: each node has its least and its greatest corner."""
+    _search_tree(state, bounds=2)
+
+
+def balls(state: tuple[Any, ...]) -> None:
+    """`BallTree`: each node has its centre."""
+    _search_tree(state, bounds=1)
+
+
+def _search_tree(state: tuple[Any, ...], bounds: int) -> None:
+    """The nodes' ranges of rows, their bounds, and what measures distances between rows."""
+    data, indices, nodes, corners, leaf_size, levels, count = state[:7]
+    rows, width = np.asarray(data).shape
+    hold(0 < levels <= _MAX_LEVELS and count == 2**levels - 1 == len(nodes), "the number of nodes is wrong")
+    hold(len(indices) == rows > 0 and leaf_size > 0, "there is not one index a row")
+    within(indices, rows, "an index of rows")
+    starts, ends = nodes["idx_start"], nodes["idx_end"]
+    hold(np.all((starts >= 0) & (starts <= ends) & (ends <= rows)), "a node's rows are not there")
+    inner = np.flatnonzero(nodes["is_leaf"] == 0)
+    hold(np.all(2 * inner + 2 < count), "a node's children are not there")
+    hold(np.shape(corners) == (bounds, count, width), "the bounds are not those of the nodes")
+    hold(_measures(state[11], width), "the metric measures other columns")
+    weights = state[12] if len(state) > 12 else None
+    hold(weights is None or len(weights) == rows, "there is not one weight a row")
+
+
+def _measures(metric: Any, width: int) -> bool:
+    """Whether a distance reads no more columns than there are, and has a number for each."""
+    name = type(metric).__name__
+    _, vector, matrix = metric.__getstate__()[:3]
+    if name.startswith("SEuclidean"):
+        return bool(np.shape(vector) == (width,))
+    if name.startswith("Minkowski"):
+        return np.size(vector) in {0, width}
+    if name.startswith("Mahalanobis"):
+        return bool(np.shape(matrix) == (width, width))
+    return width == 2 or not name.startswith("Haversine")
+
+
+def metric(state: tuple[Any, ...]) -> None:
+    """`DistanceMetric`: a power, a number for each column, and one for each two of them."""
+    hold(np.ndim(state[1]) == 1 and np.ndim(state[2]) == 2, "its weights are of another rank")
+    hold(np.shape(state[2])[0] == np.shape(state[2])[1], "its matrix is not square")
+
+
+def neighbors(state: State) -> None:
+    """Estimators of `sklearn.neighbors`: rows are found by number in what they were trained on, and are as wide."""
+    rows, width = int(state["n_samples_fit_"]), state["n_features_in_"]
+    fitted: Any = state.get("_fit_X")
+    hold(fitted is None or np.shape(fitted) == (rows, width), "_fit_X has other rows or columns")
+    hold(state.get("_y") is None or np.shape(state["_y"])[0] == rows, "_y has another number of rows")
+    tree = state.get("_tree")
+    hold(tree is None or np.shape(tree.data) == (rows, width), "the search tree has other rows or columns")
+    for told in filter(None, (state.get("effective_metric_params_"), state.get("metric_params"))):
+        hold(not any(key.endswith("_norm_squared") for key in told), "a metric is given the norms of rows")
+        hold("VI" not in told or np.shape(told["VI"]) == (width, width), "VI is of another shape")
+
+
+def covariances(state: State) -> None:
+    """Estimators of `sklearn.covariance`: SciPy reads as many rows and columns of their inverse as a row has columns."""
+    if (center := state.get("location_")) is None:
+        return
+    hold(np.ndim(center) == 1, "location_ is no row")
+    for held in ("covariance_", "precision_"):
+        matrix = state.get(held)
+        hold(matrix is None or np.shape(matrix) == (len(center), len(center)), f"{held} is of another shape")

@@ -1,0 +1,37 @@
+"""Fitted trees of scikit-learn, held against themselves: compiled code goes from node to child without a look."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelway_server.runtimes.pickle.agreement.clauses import State, hold, within
+
+
+def tree(state: State) -> None:
+    """`sklearn.tree._tree.Tree`: nodes come before their children, so no path goes round."""
+    nodes, values = state["nodes"], state["values"]
+    hold(state["node_count"] == len(nodes) == len(values) > 0, "node_count is not the number of nodes")
+    inner = nodes["left_child"] != -1
+    hold(np.all(nodes["right_child"][~inner] == -1), "a leaf has a child")
+    _children(np.flatnonzero(inner), nodes["left_child"][inner], nodes["right_child"][inner], len(nodes))
+    hold(not inner.any() or nodes["feature"][inner].min() >= 0, "a column is negative")
+
+
+def _children(own: NDArray[Any], left: NDArray[Any], right: NDArray[Any], count: int) -> None:
+    for child in (left.astype(np.int64), right.astype(np.int64)):
+        hold(np.all((child > own) & (child < count)), "a child is not behind its node")
+
+
+def histogram_tree(state: State) -> None:
+    """`TreePredictor` of histogram gradient boosting."""
+    nodes = state["nodes"]
+    hold(len(nodes) > 0, "there are no nodes")
+    inner = nodes["is_leaf"] == 0
+    _children(np.flatnonzero(inner), nodes["left"][inner], nodes["right"][inner], len(nodes))
+    categorical = inner & (nodes["is_categorical"] != 0)
+    for sets in ("raw_left_cat_bitsets", "binned_left_cat_bitsets"):
+        held = state[sets]
+        hold(held.ndim == 2 and held.shape[1] == 8 and held.dtype == np.uint32, f"{sets} is no table of bits")
+        within(nodes["bitset_idx"][categorical], len(held), "bitset_idx")
+    hold(not inner.any() or nodes["feature_idx"][inner].min() >= 0, "a column is negative")
