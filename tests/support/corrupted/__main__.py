@@ -105,6 +105,7 @@ def _in_a_child(content: bytes, rows: Any, told: list[Lie]) -> tuple[list[str], 
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
+        os.setsid()
         os.close(reading)
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -117,7 +118,10 @@ def _in_a_child(content: bytes, rows: Any, told: list[Lie]) -> tuple[list[str], 
     os.close(writing)
     with os.fdopen(reading) as lines:
         found = lines.read().splitlines()
-    return found, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)  # what joblib may have started
+    return found, status
 
 
 def _outcome(content: bytes, rows: Any, lie: Lie) -> str:
