@@ -283,3 +283,15 @@ def test_a_model_trained_on_sparse_rows_takes_them_dense(model: Any) -> None:
 
 def dense(result: Any) -> Any:
     return result.toarray() if hasattr(result, "toarray") else result
+
+
+def test_a_column_that_is_handed_back_may_hold_anything() -> None:
+    frame = pd.DataFrame(
+        {"a": [0.5, 1.5, 2.5], "city": ["Oslo", None, "Rome"], "n": [1, 2, 3], "f": [True, False, True]}
+    )
+    for last in ("passthrough", FunctionTransformer()):
+        model = make_column_transformer((MaxAbsScaler(), ["a"]), (last, ["city", "n", "f"])).fit(frame)
+        body = json.dumps({"instances": records(frame)}).encode()
+        server = plane(model)
+        found = json.loads(server.answer(server.read_predict(body)).content)["predictions"]
+        assert found == [[0.2, "Oslo", 1, True], [0.6, None, 2, False], [1.0, "Rome", 3, True]]

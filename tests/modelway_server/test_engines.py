@@ -10,6 +10,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.decomposition import PCA
@@ -322,3 +323,12 @@ def test_the_log_and_the_metadata_say_why_a_server_fell_back(launched: Callable[
     assert [(line["engine"], line["engine_reason"]) for line in logged] == [("estimator", why)]
     assert 'modelway_engine_info{engine="estimator",model="model",revision' in server.probe("/metrics").body
     assert {"sklearn", "onnxruntime", "xgboost", "lightgbm"} & server.libraries() == {"sklearn"}
+
+
+def test_a_column_of_any_type_leaves_the_model_as_it_is(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"a": WINE[:, 0], "city": ["Oslo", "Rome"] * (len(WINE) // 2)})
+    runtime = prepared(
+        tmp_path, make_column_transformer((StandardScaler(), ["a"]), ("passthrough", ["city"])).fit(frame)
+    )
+    assert runtime.engine == "estimator"
+    assert "nobody knows what is sent for city" in runtime.description["engine_reason"]

@@ -22,7 +22,7 @@ from modelway_server.grpc.server import GrpcBounds, GrpcServer
 from modelway_server.lifecycle import Lifecycle
 from modelway_server.metrics import Metrics
 from modelway_server.predictor import Limits, Predictor
-from modelway_server.serving import _reserved
+from modelway_server.process.listening import reserved
 from support.calls import SERVICE, Caller, calling, question, values_of
 from support.models import APPLICANTS, WINE, Told, mixed_pipeline, wine_forest
 from support.served import Served, launch
@@ -203,7 +203,7 @@ def test_a_client_that_sends_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(servicer, "MESSAGE_SECONDS", 0.5)
 
     async def attack() -> list[grpc.StatusCode]:
-        port = _reserved("127.0.0.1", 0)
+        port = reserved("127.0.0.1", 0)
         address = "{}:{}".format(*port.getsockname())
         plane, lifecycle = cast("Any", SimpleNamespace(kind_of=None)), Lifecycle(1, stuck_after=60)
         metrics = Metrics(model="model", model_version="", revision="")

@@ -13,7 +13,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from modelway_server.errors import InvalidArtifact, LoadFailure, MissingModule, UnsafeArtifact
+from modelway_server.errors import InvalidArtifact, LoadFailure, MissingModule, RuntimeVersionMismatch, UnsafeArtifact
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.saved_model import judge as judge_saved_model
 from modelway_server.runtimes.torch_archive import judge as judge_torch
@@ -111,6 +111,20 @@ def test_a_damaged_archive_within_an_archive_is_named(tmp_path: Path) -> None:
     path = tmp_path / "model.pt2"
     path.write_bytes(with_member("data/sample_inputs/model.pt", b"PK\x03\x04 and no more"))
     with pytest.raises(InvalidArtifact, match=r"model\.pt2 is a PyTorch program that is truncated or damaged"):
+        judge_torch(path, Trust())
+
+
+@pytest.mark.parametrize("flipped", range(8))
+def test_a_damaged_packed_member_is_named(tmp_path: Path, flipped: int) -> None:
+    path, packed = tmp_path / "model.pt", io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in ("constants.pkl", "code/__torch__.py"):
+            file.writestr(f"model/{name}", b"x = torch.relu(y)\n" * 400 if name.endswith(".py") else TENSORS)
+    content = bytearray(packed.getvalue())
+    place = content.index(b"code/__torch__.py") + len(b"code/__torch__.py") + flipped
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(InvalidArtifact, match="truncated or damaged"):
         judge_torch(path, Trust())
 
 
@@ -212,6 +226,7 @@ def saved(path: Path, nodes: list[bytes], functions: dict[str, list[bytes]], **m
     graph_ = message(*((1, each) for each in nodes), (2, library))
     saver = message((1, "saver_filename:0"), (2, "save:0"), (3, "restore"))
     whole = message(
+        (1, message((5, meta.get("version", b"")))),
         (2, graph_),
         (3, saver),
         (7, meta.get("objects", b"")),
@@ -239,6 +254,24 @@ def test_an_honest_saved_model_passes(tmp_path: Path) -> None:
     judge_saved_model(path, Trust())
     with pytest.raises(MissingModule):
         load_runtime(path, format="auto", method="auto")
+
+
+@pytest.mark.parametrize(
+    ("saved_with", "ours", "failure"),
+    [
+        (b"99.1.0", "2.20.0", RuntimeVersionMismatch),
+        (b"2.20.1", "2.20.0", UnsafeArtifact),
+        (b"99.1.0", "", UnsafeArtifact),
+        (b"", "2.20.0", UnsafeArtifact),
+    ],
+)
+def test_an_operation_of_a_later_tensorflow_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved_with: bytes, ours: str, failure: type[Exception]
+) -> None:
+    monkeypatch.setattr("modelway_server.runtimes.saved_model._installed", lambda _: ours)
+    path = saved(tmp_path / "model", [*NODES, node("n", "NoSuchOperation")], HONEST, version=saved_with)
+    with pytest.raises(failure, match="NoSuchOperation"):
+        judge_saved_model(path, Trust())
 
 
 LISTED = message((1, message((9, message((1, "ReadFile"))))))

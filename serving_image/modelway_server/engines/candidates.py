@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modelway_server.contract.signature import Form
+from modelway_server.contract.names import listed
+from modelway_server.contract.signature import Form, Signature
 from modelway_server.engines.plan import NotCovered, Plan
 from modelway_server.engines.planning import as_graph, last_step, plan_estimator
 from modelway_server.engines.planning_trees import is_of_trees
@@ -29,6 +30,7 @@ def of_estimator(estimator: Any, wanted: str, *, size: int) -> Iterator[tuple[st
     """
 
     def own_plan(native: Prepared, directory: Path) -> Prepared:
+        _check_types(native.signature)
         plan = plan_estimator(estimator, native.signature, native.methods)
         if wanted == "onnx":
             plan = as_graph(plan)
@@ -39,6 +41,7 @@ def of_estimator(estimator: Any, wanted: str, *, size: int) -> Iterator[tuple[st
     def converted(native: Prepared, directory: Path) -> Prepared:
         if size > MAX_CONVERTED_BYTES:
             raise NotCovered(f"it is larger than {MAX_CONVERTED_BYTES >> 20} MiB, which takes skl2onnx too long")
+        _check_types(native.signature)
         from modelway_server.engines.conversion import convert  # noqa: PLC0415  (skl2onnx: a second)
 
         return _written(convert(estimator, native.signature, native.methods), native, directory)
@@ -48,6 +51,17 @@ def of_estimator(estimator: Any, wanted: str, *, size: int) -> Iterator[tuple[st
         yield "trees", "its own", lambda native, _: _bare(estimator, native)
     if wanted != "native" and not (wanted == "auto" and is_of_trees(last_step(estimator))):
         yield "onnx", "by skl2onnx in float64", converted
+
+
+def _check_types(signature: Signature) -> None:
+    """Pass a contract whose rows stand for all that may be sent.
+
+    Raises:
+        NotCovered: a column may hold anything, and no rows of the proof would.
+    """
+    untyped = [column.name for column in signature.columns if column.used and not column.typed]
+    if untyped:
+        raise NotCovered(f"nobody knows what is sent for {listed(untyped)}")
 
 
 def _bare(estimator: Any, native: Prepared) -> Prepared:

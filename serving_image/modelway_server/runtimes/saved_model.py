@@ -7,13 +7,15 @@ attr_value.proto.
 """
 
 import mmap
+import re
 from collections.abc import Iterator
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from modelway_server.errors import InvalidArtifact, UnsafeArtifact
+from modelway_server.errors import InvalidArtifact, RuntimeVersionMismatch, UnsafeArtifact
 from modelway_server.runtimes.trust import Trust
 from modelway_server.runtimes.wire import NotAMessage, fields, parts, text
 
@@ -24,7 +26,8 @@ _CHUNKED: Final = "saved_model.cpb"
 _SAVES: Final = frozenset({"MergeV2Checkpoints", "SaveV2", "ShardedFilename", "ShardedFilespec"})
 _RESTORES: Final = frozenset({"RestoreV2"})
 """Operations on files in the functions that save and restore variables; the first is never called here."""
-_GRAPH, _SAVER, _SIGNATURES, _OBJECTS, _LIBRARY = 2, 3, 5, 7, 2
+_INFORMATION, _GRAPH, _SAVER, _SIGNATURES, _OBJECTS, _LIBRARY = 1, 2, 3, 5, 7, 2
+_DISTRIBUTIONS: Final = ("tensorflow", "tensorflow-cpu")
 
 
 @cache
@@ -38,6 +41,7 @@ def judge(path: Path, trusted: Trust) -> None:
 
     Raises:
         UnsafeArtifact: they do more.
+        RuntimeVersionMismatch: a later TensorFlow than ours saved it, with an operation that is not listed.
         InvalidArtifact: the folder's protocol buffer is damaged.
     """
     file = path / "saved_model.pb"
@@ -76,7 +80,7 @@ def _judge_graph(meta: memoryview, model: str) -> None:
         for node in inner:
             named = {text(node, 2), *_called(node)}
             if unknown := sorted(named - allowed):
-                raise _refusal(model, unknown[0], place)
+                raise _newer(meta, model, unknown[0]) or _refusal(model, unknown[0], place)
             if place != "the graph" and named & savers.keys():
                 raise _refusal(model, "that saves or restores its variables", place)
 
@@ -133,6 +137,29 @@ def _named(value: memoryview, depth: int) -> Iterator[str]:
             for attribute in parts(function, 2):
                 for each in parts(attribute, 2):
                     yield from _named(each, depth + 1)
+
+
+def _newer(meta: memoryview, model: str, operation: str) -> RuntimeVersionMismatch | None:
+    """The refusal of an operation that a later TensorFlow may have brought, where one saved the model."""
+    saved_with = next((text(info, 5) for info in parts(meta, _INFORMATION)), "")
+    ours = next(filter(None, map(_installed, _DISTRIBUTIONS)), "")
+    if not ours or _numbers(saved_with) <= _numbers(ours):
+        return None
+    return RuntimeVersionMismatch(
+        f"saved with TensorFlow {saved_with[:50]}, served with {ours}: {model} has the operation {operation[:100]}, which that does not know",
+        remedy=f"Save the model with TensorFlow {ours}, or run a server image of a Modelway that knows {saved_with[:50]}.",
+    )
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _numbers(told: str) -> list[int]:
+    return [int(part) if re.fullmatch("[0-9]{1,9}", part) else 0 for part in told.split(".")[:2]]
 
 
 def _refusal(model: str, what: str, place: str) -> UnsafeArtifact:

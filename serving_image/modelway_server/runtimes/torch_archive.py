@@ -7,9 +7,11 @@ names and formulas that it looks up and evaluates in Python. Those are refused h
 
 import io
 import json
+import lzma
 import pickletools
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
@@ -125,7 +127,7 @@ def judge(path: Path, trusted: Trust) -> None:
             name = EXPORTED if is_exported(archive.namelist()) else SCRIPT
             if not trusted.covers(name):
                 _Judge(name).archive(archive, "")
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RecursionError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, RuntimeError, EOFError) as error:
         raise InvalidArtifact(
             f"{path.name} is a PyTorch program that is truncated or damaged ({words(error)})",
             remedy="Compare its size and checksum with the file that was saved, and upload it again.",

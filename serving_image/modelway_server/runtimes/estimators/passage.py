@@ -68,7 +68,8 @@ def claims_of(estimator: Any, width: int) -> tuple[Claim, ...]:
         width: columns of its input.
     """
     passage = _pass(estimator, tuple(Source(index) for index in range(width)))
-    return passage.claims + _claims(estimator, passage.outputs or (), [NUMBER] * len(passage.outputs or ()))
+    answered = passage.outputs or ()  # columns that the model hands back as they are
+    return passage.claims + _claims(estimator, answered, [ANY] * len(answered))
 
 
 def _pass(part: Any, sources: Sources) -> Passage:
