@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 SECONDS = 120.0
 PRIVATE = f"private/server-{os.getpid()}"
+BROKEN = f"broken/server-{os.getpid()}"
 ROOM = f"ml-{os.getpid()}"
 TAINT = {"key": "dedicated", "value": "ml", "effect": "NoSchedule"}
 SMALL = {"requests": {"cpu": "10m", "memory": "64Mi"}}
@@ -67,7 +68,8 @@ def crowd(sandbox: Sandbox, cluster_kubectl: Kubectl, installed: str, model_stor
     cluster_kubectl.create(namespace_manifest(name))
     kubectl = cluster_kubectl.in_namespace(name)
     eventually(lambda: kubectl.exists("serviceaccount", "default"))
-    sandbox.images.write_text(json.dumps({**json.loads(sandbox.images.read_text()), PRIVATE: {"forbidden": True}}))
+    added = {PRIVATE: {"forbidden": True}, BROKEN: {"entrypoint": ["/bin/false"]}}
+    sandbox.images.write_text(json.dumps({**json.loads(sandbox.images.read_text()), **added}))
     endpoint = f"--from-literal=AWS_ENDPOINT_URL={model_store.address}"
     kubectl("create", "secret", "generic", "empty", endpoint)
     with silent_node(cluster_kubectl, ROOM, taints=[TAINT]):
@@ -80,7 +82,7 @@ def crowd(sandbox: Sandbox, cluster_kubectl: Kubectl, installed: str, model_stor
 def _applied(store: ModelStore) -> dict[str, Callable[[Deployed], object]]:
     uri, small = store.uri("any.joblib"), {"resources": SMALL}
     litter = store.put("litter.joblib", Littering())
-    broken = {**small, "env": [{"name": "PYTHONHOME", "value": "/nowhere"}]}
+    broken = {**small, "image": f"{BROKEN}:1"}
     return {
         "image-missing": lambda one: apply_pinned(one, "modelway/nowhere:1", model={"uri": uri}),
         "image-denied": lambda one: apply_pinned(one, f"{PRIVATE}:1", model={"uri": uri}),
