@@ -62,7 +62,7 @@ def test_a_pod_that_is_hollow_in_part_does_not_start(kubectl: Kubectl) -> None:
 
 
 def test_a_node_offers_what_it_is_told_to() -> None:
-    assert capacity("pods=3000,cpu=1000") == {**CAPACITY, "pods": "3000", "cpu": "1000"}
+    assert capacity("pods=3000,nvidia.com/gpu=4") == {**CAPACITY, "pods": "3000", "nvidia.com/gpu": "4"}
 
 
 @pytest.mark.parametrize(("text", "why"), [("gpus=1", "'gpus' is none of cpu"), ("pods=many", "'many' is no amount")])

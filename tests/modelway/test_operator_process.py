@@ -7,13 +7,18 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp.test_utils import make_mocked_request, unused_port
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from modelway import logs
 from modelway.cluster.kinds import CHILD_SELECTOR, WATCHED
@@ -130,7 +135,8 @@ class _World:
         self.last_success: float | None = None
         self.trouble: str | None = None
         pulse = Pulse(lambda: self.now)
-        self.health = Health(pulse, self, Metrics(), lambda: None, clock=lambda: self.now)
+        self.metrics = Metrics()
+        self.health = Health(pulse, self, self.metrics, lambda: None, clock=lambda: self.now)
 
     def ask(self, endpoint: Any) -> tuple[int, str]:
         answer = asyncio.run(endpoint(make_mocked_request("GET", "/")))
@@ -152,6 +158,23 @@ def test_an_api_server_that_is_away_is_no_reason_to_be_killed() -> None:
     world.last_success, world.trouble = 10.0, "the API server does not answer"
     world.health._pulse._due = world.now
     assert world.ask(world.health.livez) == (200, "ok\n")
+
+
+def test_a_long_scrape_holds_nothing_else_up() -> None:
+    world, turned = _World(), threading.Event()
+
+    class Slow(Collector):
+        def collect(self) -> Iterator[Metric]:
+            assert turned.wait(10), "the loop stood still"
+            yield GaugeMetricFamily("slow", "It took its time.", value=1)
+
+    async def scraped() -> str:
+        asyncio.get_running_loop().call_later(0.01, turned.set)
+        answer = await world.health.scrape(make_mocked_request("GET", "/"))
+        return bytes(answer.body).decode()  # type: ignore[arg-type]
+
+    world.metrics.registry.register(Slow())
+    assert "slow 1.0" in asyncio.run(scraped())
 
 
 def test_it_lives_while_the_loop_turns_whatever_the_cluster_does() -> None:

@@ -84,8 +84,10 @@ class Cache:
         return (one for one in self._views.values() if isinstance(one, Owner))
 
     def models(self) -> Iterator[Model]:
-        """Every ModelDeployment with the Deployment that it owns."""
-        for owner in self.owners():
+        """Every ModelDeployment with the Deployment that it owns; other threads may ask, too."""
+        for owner in tuple(self._views.values()):
+            if not isinstance(owner, Owner):
+                continue
             found = self._views.get(ObjectId(kinds.DEPLOYMENT.name, *owner.key))
             deployment = found if isinstance(found, DeploymentView) and found.owner_uid == owner.uid else None
             yield Model(owner, deployment)
