@@ -31,7 +31,7 @@ from modelway.reasons import Reason, Topic
 from modelway.refusal import child_refused
 from modelway.report import SUSPENDED, Finding, next_look, status_of
 from modelway.settings import Settings
-from modelway.state import Key, Observed, Readiness
+from modelway.state import Key, Observed, Owner, Readiness
 from modelway.turns import Turns, under_way
 from modelway.unknown_fields import UnknownFields
 
@@ -118,8 +118,8 @@ class Reconciler:
         finally:
             self._turns.ended(key, waits=plan is not None and plan.waits)
         after = self._cache.observe(key)
-        if after is None:
-            return None
+        if after is None or _asks_for_else(after.owner, observed.owner):
+            return None  # the change has queued a pass of its own: this verdict is on a spec no longer asked for
         suspended = bool(after.owner.document["spec"].get("suspend"))
         retry = await self._readmission.look(plan, after) if plan and failure is None and not suspended else None
         after = self._readmission.corrected(after)
@@ -190,10 +190,20 @@ def _hindrance(failure: ModelwayError | None, observed: Observed) -> Readiness |
             return SUSPENDED if observed.owner.document["spec"].get("suspend") else None
 
 
+def _asks_for_else(now: Owner, before: Owner) -> bool:
+    """Whether the spec changed, or another ModelDeployment took the name, since the pass began."""
+    return (now.uid, now.generation) != (before.uid, before.generation)
+
+
 def _told_before(observed: Observed) -> Readiness | None:
-    """What a pass that found nothing out leaves as it was said: what kept an earlier one from its end may do so still."""
+    """What a pass that found nothing out leaves as it was said: what kept an earlier one from its end may do so still.
+
+    Before a spec was carried out once, nothing that is seen of the children is about it.
+    """
     told = observed.told
-    return told if told is not None and told.reason.topic in {Topic.RESOURCE, Topic.CLUSTER} else None
+    if told is None:
+        return Readiness(Reason.PROGRESSING, "The present spec is being applied.")
+    return told if told.reason.topic in {Topic.RESOURCE, Topic.CLUSTER} else None
 
 
 def _sooner(*times: float | None) -> float | None:

@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway import reconcile
+from modelway.api.v1alpha1 import ModelDeployment
 from modelway.errors import ChildContested, ClusterError, Leftover, ModelwayError, NameConflict, RetryLater, Vanished
 from modelway.metrics import Metrics
 from modelway.reconcile import MOMENT_SECONDS, Reconciler
+from modelway.revision import revision_of
 from modelway.settings import Settings
 from modelway.state import Observed
 from support.observed import KEY, deployment, observed, owner, revision
@@ -34,11 +36,12 @@ class _World:
         self.failure: ModelwayError | None = None
         self.status: dict[str, Any] = {}
         self.spec: dict[str, Any] | None = None
+        self.deployment = deployment()
         parts: Any = self
         self.reconciler = Reconciler(parts, parts, parts, parts, settings=Settings(), metrics=Metrics())
 
     def observe(self, _: object) -> Observed:
-        return observed(deployment(), revision("r", 1), by=owner(self.spec, status=self.status))
+        return observed(self.deployment, revision("r", 1), by=owner(self.spec, status=self.status))
 
     async def carry_out(self, *_: object) -> None:
         if self.failure is not None:
@@ -75,6 +78,15 @@ def test_what_keeps_a_pass_from_its_end_is_told_and_looked_at_again(
     failure: ModelwayError, reason: str, due: float | None
 ) -> None:
     assert _World().passes(failure) == (reason, due)
+
+
+def test_a_spec_that_was_never_applied_is_told_of_nothing() -> None:
+    world = _World()
+    hash_ = revision_of(ModelDeployment.parse(owner().document)).hash
+    world.deployment = deployment(revision=hash_)
+    assert world.passes(ClusterError("etcd is away", status=500))[0] == "Progressing"
+    assert world.passes(None)[0] == "Serving"
+    assert world.passes(ClusterError("etcd is away", status=500))[0] == "Serving"
 
 
 def test_a_spec_that_the_platform_does_not_allow_touches_nothing() -> None:
