@@ -19,6 +19,7 @@ from sklearn.ensemble import (
     IsolationForest,
     RandomForestRegressor,
 )
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import DistanceMetric
 from sklearn.naive_bayes import GaussianNB
@@ -98,6 +99,10 @@ def spline_state() -> tuple[str, Any]:
 
 def text_state() -> tuple[str, Any]:
     return state_of(TfidfVectorizer().fit(["a few words", "of text"]))
+
+
+def record_state() -> tuple[str, Any]:
+    return state_of(DictVectorizer().fit([{"a": 1.0, "b": "x"}]))
 
 
 def _node(field: str, number: int) -> Callable[[Any], None]:
@@ -204,6 +209,14 @@ SPOILT: dict[str, tuple[Callable[[], tuple[str, Any]], Callable[[Any], None]]] =
         lambda state: state.update(_dual_coef_=sparse.csr_matrix(state["_dual_coef_"].shape)),
     ),
     "clusters without norms": (cluster_state, _cut("_subcluster_norms")),
+    "a key of records without its column": (
+        record_state,
+        lambda state: state["vocabulary_"].update({"a": 99}),
+    ),
+    "a key of records with a negative column": (
+        record_state,
+        lambda state: state["vocabulary_"].update({"a": -1}),
+    ),
     "a word without its column": (text_state, lambda state: state["vocabulary_"].update(words=99)),
     "a word with a negative column": (text_state, lambda state: state["vocabulary_"].update(words=-1)),
 }

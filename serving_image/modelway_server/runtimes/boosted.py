@@ -1,5 +1,6 @@
 """Boosters of XGBoost and LightGBM inside a pickle, which are served as the file that their libraries would save."""
 
+from importlib import import_module
 from typing import Any
 
 from sklearn.frozen import FrozenEstimator
@@ -8,6 +9,10 @@ from sklearn.pipeline import Pipeline
 
 from modelway_server.errors import describe
 from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.table import TableRuntime
+
+_LIBRARIES = frozenset({"lightgbm", "xgboost"})
+"""Packages of boosters, each with a module beside this one that finds the booster of an object, and its answers."""
 
 
 def of_booster(content: Any, method: str) -> Runtime | None:
@@ -26,17 +31,16 @@ def of_booster(content: Any, method: str) -> Runtime | None:
         LoadFailure: it cannot be served.
     """
     content = _answering(content)
-    match type(content).__module__.partition(".")[0]:
-        case "lightgbm":
-            from modelway_server.runtimes import lightgbm  # noqa: PLC0415  (only where a model of it was loaded)
-
-            return lightgbm.of_object(content, method)
-        case "xgboost":
-            from modelway_server.runtimes import xgboost  # noqa: PLC0415  (as above)
-
-            return xgboost.of_object(content, method)
-        case _:
-            return None
+    name = type(content).__module__.partition(".")[0]
+    if name not in _LIBRARIES:
+        return None
+    library = import_module(f"modelway_server.runtimes.{name}")  # only where a model of it was loaded
+    booster = library.booster_of(content)
+    if booster is None:
+        return None
+    table, objective = library.table_of(content, booster)
+    description = {"estimator": f"{name}.{type(content).__name__} ({objective})", name: import_module(name).__version__}
+    return TableRuntime(name, table, method, description)
 
 
 def asks_for_categories(error: BaseException) -> bool:

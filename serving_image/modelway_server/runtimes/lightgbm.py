@@ -30,6 +30,7 @@ from modelway_server.runtimes.table import (
 )
 from modelway_server.runtimes.threads import threads
 
+_CLASSES = {lightgbm.LGBMClassifier, lightgbm.LGBMRegressor, lightgbm.LGBMRanker}
 _FORMATS = {"v2", "v3", "v4"}
 """Layouts of the text that this library reads."""
 _REMEDY = "Compare its size and checksum with the file that was saved by booster.save_model, and upload it again."
@@ -62,20 +63,21 @@ def load(path: Path, options: Options) -> Runtime:
     return TableRuntime("lightgbm", _table(booster, header, objective), options.method, description)
 
 
-def of_object(model: Any, method: str) -> Runtime | None:
-    """The runtime of a booster that was pickled, or of a scikit-learn class that was trained on categories.
+def booster_of(model: Any) -> lightgbm.Booster | None:
+    """The booster that answers in the place of an object: itself, or that of a class that was trained on categories.
 
-    A booster answers as its own `predict`, a class as itself.
-
-    Returns:
-        None for others: their own methods answer.
-
-    Raises:
-        LoadFailure: it cannot be served.
+    A class is one of LightGBM's own that answers by an objective of its own; None for all else.
     """
-    booster = model if isinstance(model, lightgbm.Booster) else getattr(model, "_Booster", None)
-    if booster is None or (booster is not model and not _has_categories(model, booster)):
+    if isinstance(model, lightgbm.Booster):
+        return model
+    booster = getattr(model, "_Booster", None)
+    if type(model) not in _CLASSES or callable(model.objective) or booster is None:
         return None
+    return booster if booster.pandas_categorical else None
+
+
+def table_of(model: Any, booster: lightgbm.Booster) -> tuple[Table, str]:
+    """What an object answers by its booster, and its objective; a booster answers as its own `predict`."""
     header = _header(booster.model_to_string().encode())
     objective = header.get("objective", "").partition(" ")[0]
     table = _table(booster, header, objective)
@@ -83,15 +85,7 @@ def of_object(model: Any, method: str) -> Runtime | None:
         table = replace(table, methods={"predict": _answers(booster)}, classes=None)
     elif isinstance(model, lightgbm.LGBMClassifier):
         table = labelled(table, np.asarray(model.classes_))
-    name = f"lightgbm.{type(model).__name__} ({objective or 'custom objective'})"
-    description = {"estimator": name, "lightgbm": lightgbm.__version__}
-    return TableRuntime("lightgbm", table, method, description)
-
-
-def _has_categories(model: Any, booster: lightgbm.Booster) -> bool:
-    """Whether this is a class of LightGBM's own whose booster knows categories of pandas, and answers by an objective of its own."""
-    own = type(model) in {lightgbm.LGBMClassifier, lightgbm.LGBMRegressor, lightgbm.LGBMRanker}
-    return own and bool(booster.pandas_categorical) and not callable(model.objective)
+    return table, objective or "custom objective"
 
 
 def _table(booster: lightgbm.Booster, header: dict[str, str], objective: str) -> Table:

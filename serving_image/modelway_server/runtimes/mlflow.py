@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from modelway_server.contract.signature import Column, Dates, Form, Signature
 from modelway_server.errors import (
@@ -29,6 +28,7 @@ from modelway_server.errors import (
 )
 from modelway_server.runtimes.base import Runtime, declarable
 from modelway_server.runtimes.formats import Options, load_runtime
+from modelway_server.runtimes.mlflow_document import document_of
 from modelway_server.runtimes.trust import trust
 
 _LOGGER = logging.getLogger(__name__)
@@ -56,33 +56,13 @@ _DATATYPES = {
 """Of the types of a signature's columns; `binary` and what is no scalar has none."""
 
 
-MAX_DOCUMENT = 16 << 20
-"""Characters of an MLmodel."""
-MAX_ALIASES = 8
-"""MLflow writes none; each may double what the document stands for."""
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads YAML of plain values, with few references to what was written before."""
-
-    _aliases = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """As its base does; a reference counts."""
-        if self.check_event(yaml.AliasEvent):
-            self._aliases += 1
-            if self._aliases > MAX_ALIASES:
-                raise yaml.YAMLError(f"more than {MAX_ALIASES} references (*name)")
-        return super().compose_node(parent, index)
-
-
 def load(path: Path, options: Options) -> Runtime:
     """The model in a folder.
 
     Raises:
         LoadFailure: the folder holds none, or not one that can be served.
     """
-    document = _document(path)
+    document = document_of(path)
     flavours = document["flavors"]
     name = next((each for each in _FLAVOURS if each in flavours), None)
     if name is None:
@@ -214,22 +194,6 @@ def _by_mlflow(path: Path, document: Mapping[str, Any], options: Options) -> Run
     runtime.platform = "mlflow"
     runtime.description |= {"estimator": str(document["flavors"]["python_function"].get("loader_module", "python"))}
     return runtime
-
-
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        with (path / "MLmodel").open(encoding="utf-8") as file:
-            document = yaml.load(file.read(MAX_DOCUMENT), _Loader)  # noqa: S506  (a safe loader)
-        told = dict(document["flavors"])
-    except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, RecursionError) as error:
-        raise InvalidArtifact(
-            f"{path.name}/MLmodel cannot be read: {' '.join(str(error).split())[:200]}",
-            remedy="Upload the whole folder as MLflow wrote it.",
-        ) from error
-    return {
-        **document,
-        "flavors": {name: each for name, each in told.items() if isinstance(each, dict) and isinstance(name, str)},
-    }
 
 
 def _inside(path: Path, name: Any) -> Path:

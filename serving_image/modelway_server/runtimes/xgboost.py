@@ -69,41 +69,28 @@ def load(path: Path, options: Options) -> Runtime:
     return TableRuntime("xgboost", _table(booster, learner, objective, rounds), options.method, description)
 
 
-def of_object(model: Any, method: str) -> Runtime | None:
-    """The runtime of a booster that was pickled, or of a scikit-learn class that was trained on categories.
+def booster_of(model: Any) -> xgboost.Booster | None:
+    """The booster that answers in the place of an object: itself, or that of a class that was trained on categories.
 
-    A booster answers as its own `predict`, a class as itself.
-
-    Returns:
-        None for others: their own methods answer.
-
-    Raises:
-        LoadFailure: it cannot be served.
+    A class is one of XGBoost's own that answers by an objective of its own; None for all else.
     """
-    booster = model if isinstance(model, xgboost.Booster) else _of_categories(model)
-    if booster is None:
-        return None
-    booster.set_param({"nthread": threads()})
-    learner = json.loads(booster.save_config())["learner"]
-    objective = learner["learner_train_param"]["objective"]
-    rounds = (0, 0) if booster is model else _best_rounds(model)
-    missing = float("nan") if booster is model else model.missing
-    description = {
-        "estimator": f"xgboost.{type(model).__name__} ({objective})",
-        "xgboost": xgboost.__version__,
-    }
-    table = _table(booster, learner, objective, rounds, missing=missing)
-    if booster is model:
-        table = replace(table, methods={"predict": _answers(booster, rounds, missing)}, classes=None)
-    return TableRuntime("xgboost", table, method, description)
-
-
-def _of_categories(model: Any) -> xgboost.Booster | None:
-    """The booster of a class of XGBoost's own that knows categories, and answers by an objective of its own."""
+    if isinstance(model, xgboost.Booster):
+        return model
     if type(model) not in _CLASSES or callable(model.objective) or not hasattr(model, "_Booster"):
         return None
     booster = model.get_booster()
     return booster if "c" in (booster.feature_types or ()) else None
+
+
+def table_of(model: Any, booster: xgboost.Booster) -> tuple[Table, str]:
+    """What an object answers by its booster, and its objective; a booster answers as its own `predict`."""
+    booster.set_param({"nthread": threads()})
+    learner = json.loads(booster.save_config())["learner"]
+    objective = learner["learner_train_param"]["objective"]
+    if booster is model:
+        table = _table(booster, learner, objective, (0, 0))
+        return replace(table, methods={"predict": _answers(booster, (0, 0), float("nan"))}, classes=None), objective
+    return _table(booster, learner, objective, _best_rounds(model), missing=model.missing), objective
 
 
 def _best_rounds(model: Any) -> tuple[int, int]:
