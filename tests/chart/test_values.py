@@ -51,6 +51,7 @@ OBJECTS: tuple[dict[str, str], ...] = (
 ANYTHING = (None, True, False, *TEXTS, *NUMBERS, *OBJECTS, [], ["x"], *([one] for one in OBJECTS))
 OURS = ("values don't meet the specifications", "execution error at (")
 """How Helm begins when the schema, or a check of the templates by `fail`, refuses a value."""
+NULL = "a null takes a value away: name it under `required` in values.schema.json, or let the templates do without it"
 
 
 def leaves(schema: Mapping[str, Any], path: Path = ()) -> Iterator[tuple[Path, Mapping[str, Any]]]:
@@ -95,7 +96,7 @@ def is_refused(given: Mapping[str, Any]) -> bool:
     except helm_python.HelmError as error:
         if any(words in str(error) for words in OURS):
             return True
-        raise AssertionError(f"{given}: {error}") from error
+        raise AssertionError(f"{given}: {error} ({NULL})") from error
     manifests = {
         name: list(yaml.load_all(text, StrictLoader))
         for name, text in files.items()
@@ -105,7 +106,7 @@ def is_refused(given: Mapping[str, Any]) -> bool:
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     environment = {one["name"]: one.get("value", "") for one in container["env"]}
     assert len(environment) == len(container["env"]), f"{given}: a variable is set twice"
-    assert all(isinstance(one, str) for one in environment.values()), given
+    assert all(isinstance(one, str) for one in environment.values()), f"{given}: {NULL}"
     try:
         Settings.from_environment(environment)
     except InvalidSettings as error:
