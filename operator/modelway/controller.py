@@ -27,6 +27,7 @@ from modelway.queue import WorkQueue, crew
 from modelway.reconcile import Reconciler
 from modelway.settings import Settings
 from modelway.state import Key
+from modelway.watches import Watches
 
 WORKERS = 20
 """Passes at the same time."""
@@ -66,7 +67,8 @@ class Operator:
         ModelGauges(self.cache.models, metrics.registry)
         self.queue: WorkQueue[Key] = WorkQueue(attrgetter("namespace"), most=WORKERS_OF_A_NAMESPACE)
         self.pulse = Pulse(time.monotonic)
-        self.resync = Resync(client, self.cache, metrics, settings.watch_namespaces)
+        self.watches = Watches(lambda watch: metrics.watch_restarts.labels(*watch).inc(), time.monotonic)
+        self.resync = Resync(client, self.cache, metrics, settings.watch_namespaces, watches=self.watches)
         self.lookout = Lookout(self.resync, settings.resync_seconds, self._wake, self.queue.hurry)
         applier, publisher = Applier(client, self.cache, metrics), Publisher(client, self.cache, instance)
         self.reconciler = Reconciler(
@@ -97,6 +99,8 @@ class Operator:
     def refresh_gauges(self) -> None:
         """Bring the gauges up to date for a scrape."""
         self.metrics.leader.set(int(self._leads))
+        for watch, seconds in self.watches.silence():
+            self.metrics.watch_silence.labels(*watch).set(seconds)
         self.metrics.depth.set(len(self.queue))
         self.metrics.waiting_rollouts.set(self.reconciler.waiting_rollouts)
         self.metrics.oldest.set(self.queue.oldest_age())

@@ -6,15 +6,19 @@ does no more than correct the cache and put keys on the queue.
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol
 
+import aiohttp
 import kopf
 from kopf._core.engines.peering import Identity
 
 from modelway.cluster.connection import Connection
 from modelway.cluster.kinds import WATCHED, Kind, selector_of
 from modelway.errors import WatchLost
+from modelway.watches import Watch, Watches
 
 OnEvent = Callable[[Kind, str | None, Mapping[str, Any]], None]
 """Takes a kind, what happened (ADDED, MODIFIED, DELETED, or None where a LIST told of the object), and the object."""
@@ -73,6 +77,8 @@ async def watch(
     namespaces: tuple[str, ...],
     on_event: OnEvent,
     server: Server,
+    *,
+    watches: Watches,
     started: asyncio.Event,
 ) -> None:
     """Watch every kind, for ever.
@@ -82,14 +88,17 @@ async def watch(
         namespaces: what to watch; everything when empty.
         on_event: told of each event, synchronously.
         server: doubted each time that a watch could not be opened.
+        watches: told how each watch does.
         started: set once kopf has started its tasks.
 
     Raises:
         WatchLost: a watch ended; it is never meant to.
     """
+    logging.getLogger("kopf._cogs.clients.watching").addFilter(_is_no_attempt)
+    places = {kind.path(place): Watch(kind.name, place or "") for kind in WATCHED for place in namespaces or (None,)}
     try:
         await kopf.operator(
-            registry=_registry(connection, on_event),
+            registry=_registry(connection, on_event, partial(_observed, places, watches)),
             settings=_settings(server),
             clusterwide=not namespaces,
             namespaces=namespaces,
@@ -140,9 +149,45 @@ class _NoDiffs(kopf.DiffBaseStorage):
         """Nothing is written to it."""
 
 
-def _registry(connection: Connection, on_event: OnEvent) -> kopf.OperatorRegistry:
+def _is_no_attempt(record: logging.LogRecord) -> bool:
+    """Whether a line is none about one of many attempts to open a watch: `Watches` tells when they begin to fail and when they no longer do."""
+    return not record.getMessage().startswith("Request attempt")
+
+
+class _Stream:
+    """A watch's answer."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    def received(self) -> int:
+        return self._response.content.total_bytes
+
+    def close(self) -> None:
+        self._response.close()
+
+
+async def _observed(
+    places: Mapping[str, Watch], watches: Watches, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Send a request of kopf's, and note what became of it where it is one of a watch."""
+    watch = places.get(request.url.path)
+    if watch is None:
+        return await send(request)
+    watches.asked(watch)
+    response = await send(request)
+    if response.status >= 400:
+        watches.failed(watch, f"the API server answers {response.status} {response.reason}")
+    elif request.url.query.get("watch") == "true":
+        watches.opened(watch, _Stream(response))
+    return response
+
+
+def _registry(
+    connection: Connection, on_event: OnEvent, middleware: aiohttp.ClientMiddlewareType
+) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(_login(connection))
+    kopf.on.login(registry=registry)(_login(connection, middleware))
     for kind in WATCHED:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_handler(kind, on_event))
     return registry
@@ -156,10 +201,10 @@ def _handler(kind: Kind, on_event: OnEvent) -> Any:
     return handle
 
 
-def _login(connection: Connection) -> Any:
-    async def login(**_: Any) -> kopf.ConnectionInfo:
+def _login(connection: Connection, middleware: aiohttp.ClientMiddlewareType) -> Any:
+    async def login(**_: Any) -> kopf.AiohttpSession:
         given = connection.configuration
-        return kopf.ConnectionInfo(
+        info = kopf.ConnectionInfo(
             server=given.host,
             ca_path=given.ssl_ca_cert,
             insecure=not given.verify_ssl,
@@ -168,5 +213,11 @@ def _login(connection: Connection) -> Any:
             certificate_path=given.cert_file,
             private_key_path=given.key_file,
         )
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),
+            headers=info.as_http_headers(),
+            middlewares=[middleware],
+        )
+        return kopf.AiohttpSession(server=info.server, aiohttp_session=session)
 
     return login

@@ -38,6 +38,9 @@ LIST_SECONDS = 20.0
 
 PROBE_TIMEOUT_SECONDS = 15.0
 TICK_SECONDS = 1.0
+DEAF_SECONDS = 60.0
+"""Between two LISTs while a watch tells nothing."""
+
 _JITTER = 0.1
 
 logger = logging.getLogger(__name__)
@@ -54,6 +57,10 @@ class Listing(Protocol):
 
     async def probe(self) -> None:
         """One small request; it raises what it comes to."""
+
+    @property
+    def deaf(self) -> bool:
+        """Whether some watch tells nothing, so that only a LIST finds what it should have told."""
 
     def settle(self) -> None:
         """See to what the watches still owe."""
@@ -143,7 +150,7 @@ class Lookout:
             pause = await self._list()
 
     async def _until_due(self, seconds: float) -> None:
-        end = self._clock() + seconds
+        end, deaf_end = self._clock() + seconds, self._clock() + DEAF_SECONDS
         while True:
             await asyncio.sleep(TICK_SECONDS)
             if self._outage.wants_probe(self._clock()):
@@ -152,7 +159,7 @@ class Lookout:
                 continue
             self._listing.settle()
             now = self._clock()
-            if now >= end:
+            if now >= (deaf_end if self._listing.deaf else end):
                 return
             if self._due is not None and now >= self._due and self._allowance.wait(now) <= 0:
                 self._allowance.take(now)

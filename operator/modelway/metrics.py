@@ -58,6 +58,18 @@ class Metrics:
         self.leader = Gauge(
             f"{prefix}_leader", "1 while this operator leads and writes, 0 while it stands by.", registry=registry
         )
+        self.watch_silence = Gauge(
+            f"{prefix}_watch_silence_duration_seconds",
+            "Seconds for which a watch has told nothing, not even where it stands.",
+            ["kind", "namespace"],
+            registry=registry,
+        )
+        self.watch_restarts = Counter(
+            f"{prefix}_watch_restarts",
+            "Watches that were opened anew because they were dead.",
+            ["kind", "namespace"],
+            registry=registry,
+        )
         self.lag = Gauge(f"{prefix}_loop_lag_seconds", "How late the event loop runs.", registry=registry)
         self.resynced = Gauge(
             f"{prefix}_last_resync_timestamp_seconds",

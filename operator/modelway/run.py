@@ -48,7 +48,14 @@ async def run(settings: Settings, environment: Mapping[str, str], kubeconfig: Pa
                 operator.lookout.keep(),
                 _take_signals_back(started, stop),
                 # The last one on purpose: when it ends, kopf cancels whatever task is younger than itself.
-                watch(connection, settings.watch_namespaces, operator.take_in, operator.lookout, started),
+                watch(
+                    connection,
+                    settings.watch_namespaces,
+                    operator.take_in,
+                    operator.lookout,
+                    watches=operator.watches,
+                    started=started,
+                ),
             )
 
 

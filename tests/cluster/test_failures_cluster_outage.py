@@ -7,11 +7,7 @@ In a sandbox of its own. The operator is a process of the test that reaches the 
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +18,7 @@ from typing import Any
 import pytest
 from sklearn.dummy import DummyRegressor
 
+from modelway.cluster.kinds import WATCHED
 from sandbox import Sandbox, processes
 from sandbox.layout import log_file
 from sandbox.record import read_record
@@ -30,6 +27,7 @@ from support.cluster import Kubectl, namespace_manifest
 from support.deployed import NOWHERE, Deployed
 from support.faulty_proxy import Faults, faulty_proxy
 from support.model_store import ModelStore
+from support.operator_process import Operator
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -37,59 +35,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 ROW = [[1.0]]
 SETTLE_SECONDS = 30.0
 """Ten on a machine that does nothing else."""
-
-_OPERATOR = """
-import sys
-import modelway.handlers
-modelway.handlers.INACTIVITY_SECONDS = 5.0
-from modelway.__main__ import main
-sys.exit(main(["run"]))
-"""
-
-
-@dataclass
-class Operator:
-    """The operator's process."""
-
-    kubeconfig: Path
-    log: Path
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, as a pod would: where an API server that is away is waited for."""
-        environment = {
-            "PATH": os.environ["PATH"],
-            "KUBECONFIG": str(self.kubeconfig),
-            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
-            "MODELWAY_HEALTH_PORT": str(self.port),
-            "MODELWAY_SERVICE_PORT": "8080",
-            "MODELWAY_DRAIN_SECONDS": "0",
-        }
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-P", "-c", _OPERATOR]
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-
-    def stop(self) -> int:
-        """Ask it to end; its exit code."""
-        assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(20)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process that was started still runs."""
-        return self.process is not None and self.process.poll() is None
-
-    def probe(self, endpoint: str) -> int:
-        """The status that /livez or /readyz answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{endpoint}", timeout=10) as answer:
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
-        except OSError as error:
-            raise AssertionError(str(error)) from error
 
 
 @dataclass
@@ -135,10 +80,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, model_store: ModelStore) -> 
         kubectl.create(namespace_manifest("outage"))
         kubectl = kubectl.in_namespace("outage")
         eventually(lambda: "default" in kubectl("get", "serviceaccounts", "-o", "name"))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        operator = Operator(kubeconfig, directory / "operator.log", port)
+        operator = Operator(kubeconfig, directory / "operator.log")
         operator.start()
         try:
             yield _settled(sandbox, kubectl, faults, operator, model_store)
@@ -242,6 +184,10 @@ def test_the_store_alone_is_away(world: World) -> None:
     audit = world.audit()
     with _without(world, "etcd"):
         _let_pass(4, lambda: world.operator.alive and world.operator.probe("/livez") == 200 and _answers(world))
+        world.faults.seen.clear()
+        _let_pass(4, lambda: world.operator.alive)
+        assert sum(one.is_list for one in world.faults.seen) <= len(WATCHED)
+        assert sum(one.is_write for one in world.faults.seen) <= 2
     world.works()
     assert not [write for write in audit.writes("outage") if write.name == "served" and "status" in write.resource]
 

@@ -29,6 +29,7 @@ class _Listing:
         self.lists: list[float] = []
         self.probes: list[float] = []
         self.excused = 0
+        self.deaf = False
 
     async def run(self) -> set[Key]:
         self.lists.append(_now())
@@ -138,6 +139,14 @@ def test_a_server_that_comes_and_goes_is_listed_by_allowance() -> None:
 def test_watches_that_keep_listing_anew_cost_lists_by_allowance() -> None:
     world = _play(HOUR, lambda world, _: world.lookout.ask_for_a_list())
     assert len(world.listing.lists) <= HOUR / LIST_SECONDS + LISTS_AT_ONCE + HOUR / REGULAR * 1.2
+
+
+def test_while_a_watch_is_deaf_everything_is_listed_every_minute() -> None:
+    def script(world: _World, _: float) -> None:
+        world.listing.deaf = True
+
+    world = _play(HOUR, script)
+    assert 50 <= len(world.listing.lists) <= 61
 
 
 @pytest.mark.parametrize(

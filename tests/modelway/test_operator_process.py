@@ -106,7 +106,7 @@ class _Server:
 
 
 def test_kopf_watches_what_we_label_and_has_nothing_to_write() -> None:
-    registry = _registry(None, lambda _kind, _gone, _obj: None)  # type: ignore[arg-type]
+    registry = _registry(None, lambda _kind, _gone, _obj: None, None)  # type: ignore[arg-type]
     assert len(registry._watching.get_all_handlers()) == len(WATCHED)
     assert not registry._changing.get_all_handlers()
     assert not registry._spawning.get_all_handlers()

@@ -13,6 +13,7 @@ from modelway.cluster.resync import DEATH_SECONDS, GRACE_SECONDS, Resync
 from modelway.errors import ClusterError, WatchLost
 from modelway.metrics import Metrics
 from modelway.state import Key
+from modelway.watches import Watch, Watches
 
 KEY = Key("risk", "fraud")
 
@@ -95,6 +96,35 @@ def test_a_watch_that_owes_news_and_is_silent_is_dead(world: _World) -> None:
     world.list()
     world.now += DEATH_SECONDS + 1
     with pytest.raises(WatchLost, match="watch on Service"):
+        world.resync.settle()
+
+
+def test_a_dead_watch_is_not_hidden_by_that_of_another_namespace() -> None:
+    """It is opened anew twice, and only then the operator is."""
+    world = _World()
+    restarted: list[Watch] = []
+    watches = Watches(restarted.append, lambda: world.now)
+    namespaces = ("risk", "ops")
+    world.resync = Resync(
+        world.cluster,  # type: ignore[arg-type]
+        world.cache,
+        world.metrics,
+        namespaces,
+        watches=watches,
+        clock=lambda: world.now,
+    )
+    world.list()
+    world.cluster.objects["Service"], world.cluster.version = [_object(15)], 20
+    world.list()
+    elsewhere = _object(16)
+    elsewhere["metadata"]["namespace"] = "ops"
+    for number in range(3):
+        assert restarted == [Watch("Service", "risk")] * number
+        world.resync.told(kinds.SERVICE, elsewhere)
+        world.now += DEATH_SECONDS + 1
+        if number < 2:
+            world.resync.settle()
+    with pytest.raises(WatchLost, match="watch on Service in namespace risk"):
         world.resync.settle()
 
 

@@ -5,7 +5,7 @@ import json
 import random
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,45 @@ _PASSED_ON = ("Accept", "Content-Type")
 _GONE = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}}
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A request that arrived."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+
+    @property
+    def namespace(self) -> str:
+        """That of the path; empty where it names none."""
+        _, _, rest = self.path.partition("/namespaces/")
+        return rest.partition("/")[0]
+
+    @property
+    def is_write(self) -> bool:
+        """Whether it stores something."""
+        return self.method != "GET" and "dryRun" not in self.query
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it reads a whole collection."""
+        return self.method == "GET" and "limit" in self.query and not self.is_probe
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether it asks for a sign of life."""
+        return self.method == "GET" and self.query.get("limit") == "1"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What is answered to some requests."""
+
+    status: int
+    message: str
+    concerns: Callable[[Seen], bool]
+
+
 @dataclass
 class Faults:
     """What is wrong at present; set from the test's thread, read by the proxy's.
@@ -31,6 +70,9 @@ class Faults:
         history_lost: the next watches are told that the version they ask for is too old, as many as this.
         busy: the share of requests, watches aside, that is answered by 429, 500 or 503.
         delay: seconds before each request is passed on.
+        mute: namespaces of which nothing is passed on on a watch that is open while they are in here.
+        refusals: what is answered in the API server's place.
+        seen: what was asked.
     """
 
     away: bool = False
@@ -38,6 +80,9 @@ class Faults:
     history_lost: int = 0
     busy: float = 0.0
     delay: float = 0.0
+    mute: set[str] = field(default_factory=set)
+    refusals: list[Refusal] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
     dice: random.Random = field(default_factory=lambda: random.Random(7))
 
 
@@ -51,8 +96,13 @@ class _Proxy:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         faults, is_watch = self._faults, request.query.get("watch") == "true"
+        seen = Seen(request.method, request.path, dict(request.query))
+        faults.seen.append(seen)
         if faults.away:
             return _hung_up(request)
+        for refusal in faults.refusals:
+            if refusal.concerns(seen):
+                return _refusal(refusal.status, refusal.message)
         await asyncio.sleep(faults.delay)
         if is_watch and faults.history_lost > 0:
             faults.history_lost -= 1
@@ -81,7 +131,7 @@ class _Proxy:
         back = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type})
         await back.prepare(request)
         async for chunk in answer.content.iter_any():
-            if self._faults.stalled:
+            if self._faults.stalled or Seen(request.method, request.path, {}).namespace in self._faults.mute:
                 await asyncio.Event().wait()
             await back.write(chunk)
         return back
@@ -94,9 +144,9 @@ def _hung_up(request: web.Request) -> web.Response:
     return web.Response(status=503)
 
 
-def _refusal(status: int) -> web.Response:
+def _refusal(status: int, message: str = "a storm") -> web.Response:
     headers = {"Retry-After": "1"} if status == 429 else {}
-    content = {"kind": "Status", "code": status, "message": "a storm", "reason": "Storm"}
+    content = {"kind": "Status", "code": status, "message": message, "reason": "Refused"}
     return web.json_response(content, status=status, headers=headers)
 
 

@@ -2,7 +2,7 @@
 
 kopf announces no deletion that happened while a watch was broken, and a watch can die without a sound. A LIST finds both: its differences
 heal the cache at once, and each of them is a debt of the watch, which should bring the same news within moments. News that stays owed is
-counted; a watch that owes news and brought nothing at all since is dead, and only a new process gets a new one.
+counted; a watch that owes news and brought nothing at all since is dead and is opened anew, in the end by a new process.
 """
 
 import logging
@@ -17,12 +17,16 @@ from modelway.cluster.kinds import OWNER, WATCHED, Kind, selector_of
 from modelway.errors import ClusterError, RetryLater, WatchLost
 from modelway.metrics import Metrics
 from modelway.state import Key
+from modelway.watches import Watch, Watches
 
 GRACE_SECONDS = 30.0
 """How long the news of a LIST may be on its way by watch: kopf finds a silent connection after 70 s at most, a busy one is late by moments."""
 
 DEATH_SECONDS = 150.0
 """How long a watch may owe news in complete silence before it counts as dead; twice what kopf needs to open a new one."""
+
+MOST_RESTARTS = 2
+"""How often a watch that owes news is opened anew before the whole process is."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +48,7 @@ class Resync:
         cache: is corrected.
         metrics: counts what the watches missed.
         namespaces: where to look; everywhere when empty.
+        watches: opens those anew that are dead.
         clock: seconds, monotonic.
     """
 
@@ -53,6 +58,8 @@ class Resync:
         cache: Cache,
         metrics: Metrics,
         namespaces: Iterable[str] = (),
+        *,
+        watches: Watches | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
@@ -61,7 +68,9 @@ class Resync:
         self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
         self._clock = clock
         self._debts: dict[ObjectId, _Debt] = {}
-        self._last_news: dict[str, float] = {}
+        self._watches = watches
+        self._last_news: dict[Watch, float] = {}
+        self._restarts: dict[Watch, list[float]] = {}
         self._told_meanwhile: dict[ObjectId, int] | None = None
         self._highest: dict[tuple[str, str | None], int] = {}
         self._forbidden: set[str] = set()
@@ -96,6 +105,8 @@ class Resync:
     def excuse(self) -> None:
         """The API server was away: what the watches owe from before it is not asked of them."""
         self._debts.clear()
+        if self._watches is not None:
+            self._watches.excuse()
 
     async def _list_all(self, *, owing: bool) -> set[Key]:
         """List every kind in every namespace; one that is closed to us, because it was deleted, say, does not hold up the others."""
@@ -121,7 +132,9 @@ class Resync:
 
     def told(self, kind: Kind, obj: Mapping[str, Any]) -> None:
         """A watch brought news: what it owed of this object is paid."""
-        self._last_news[kind.name] = self._clock()
+        watch = self._watch_on(object_id(kind, obj))
+        self._last_news[watch] = self._clock()
+        self._restarts.pop(watch, None)
         id, version = object_id(kind, obj), int(obj["metadata"]["resourceVersion"])  # noqa: A001 -- the term
         if self._told_meanwhile is not None:
             self._told_meanwhile[id] = version
@@ -136,16 +149,34 @@ class Resync:
             WatchLost: a watch owes news and has been silent for too long.
         """
         now = self._clock()
+        if self._watches is not None:
+            self._watches.look()
         for id, debt in list(self._debts.items()):  # noqa: A001 -- the term
-            silent_since = max(debt.since, self._last_news.get(id.kind, debt.since))
+            watch = self._watch_on(id)
+            silent_since = max(debt.since, self._last_news.get(watch, debt.since), *self._restarts.get(watch, ()))
             if not debt.deletion and now - silent_since > DEATH_SECONDS:
-                raise WatchLost(
-                    f"the watch on {id.kind} has been silent for {now - silent_since:.0f} s while {id.namespace}/{id.name} changed"
-                )
-            if now - debt.since > GRACE_SECONDS and (debt.deletion or silent_since > debt.since):
+                self._restart(watch, f"silent for {now - silent_since:.0f} s while {id.namespace}/{id.name} changed")
+            if now - debt.since > GRACE_SECONDS and (debt.deletion or self._last_news.get(watch, 0.0) > debt.since):
                 self._metrics.misses.labels(kind=id.kind).inc()
                 logger.warning("The watch on %s missed a change of %s/%s", id.kind, id.namespace, id.name)
                 del self._debts[id]
+
+    def _watch_on(self, id: ObjectId) -> Watch:  # noqa: A002 -- the term
+        return Watch(id.kind, "" if self._namespaces == (None,) else id.namespace)
+
+    def _restart(self, watch: Watch, why: str) -> None:
+        """Open a watch anew; when that has not helped, only a new process can."""
+        restarts = self._restarts.setdefault(watch, [])
+        if self._watches is None or len(restarts) >= MOST_RESTARTS:
+            raise WatchLost(f"the watch on {watch} has been {why}, and opening it anew does not help")
+        logger.warning("The watch on %s has been %s: it is opened anew", watch, why)
+        restarts.append(self._clock())
+        self._watches.restart(watch)
+
+    @property
+    def deaf(self) -> bool:
+        """Whether some watch tells nothing, so that only a LIST finds what it should have told."""
+        return self._watches is not None and self._watches.deaf
 
     async def _list(self, kind: Kind, namespace: str | None, *, owing: bool) -> set[Key]:
         self._cache.begin_listing()
