@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 8.0
 """The same when few do, in the first minutes: that a cause has passed is then noticed within 10 s."""
 
 PATIENT_FAILURES = 30
-"""Failures in a row, three minutes of them, after which a cause counts as lasting."""
+"""Failures in a row, some two and a half minutes of them, after which a cause counts as lasting."""
 
 LASTING_SECONDS = 60.0
 """Seconds between retries of a key whose failure lasts."""
