@@ -92,7 +92,7 @@ class Operator:
             self._wake({owner.key for owner in self.cache.owners()})
             # What another operator did last, its watches may not have told here yet.
             self.lookout.ask_for_a_list()
-            await crew(self.queue, self.look_at, size=WORKERS, seconds=PASS_SECONDS, grace=GRACE_SECONDS)
+            await crew(self.queue, self.look_at, size=WORKERS, seconds=PASS_SECONDS, grace=self._grace)
         finally:
             self._leads = False
 
@@ -142,6 +142,10 @@ class Operator:
         """
         await self.lookout.first(patient=patient)
         logger.info("Listed the cluster: %d ModelDeployments", sum(1 for _ in self.cache.owners()))
+
+    def _grace(self) -> float:
+        """Passes that still have the right to write may end; once the Lease lapsed they only hold up the end."""
+        return min(GRACE_SECONDS, self.candidate.seconds_left()) if self.candidate else GRACE_SECONDS
 
     def _never_to_lead(self) -> str | None:
         return self.candidate.trouble if self.candidate else None

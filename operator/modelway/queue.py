@@ -198,7 +198,7 @@ class WorkQueue(Generic[K]):
             timer.cancel()
 
 
-async def crew(queue: WorkQueue[K], run: Run[K], *, size: int, seconds: float, grace: float) -> None:
+async def crew(queue: WorkQueue[K], run: Run[K], *, size: int, seconds: float, grace: Callable[[], float]) -> None:
     """So many workers, until cancelled; then no pass is begun any more, and those under way may end.
 
     Args:
@@ -206,7 +206,7 @@ async def crew(queue: WorkQueue[K], run: Run[K], *, size: int, seconds: float, g
         run: one pass over one key; it answers in how many seconds the key wants another look, or None.
         size: how many passes run at the same time.
         seconds: after which a pass is cancelled and counts as failed.
-        grace: seconds that passes under way have once this is cancelled.
+        grace: asked once this is cancelled: seconds that passes under way have to end.
     """
     busy: set[asyncio.Task[None] | None] = set()
     over = asyncio.Event()
@@ -225,7 +225,7 @@ async def crew(queue: WorkQueue[K], run: Run[K], *, size: int, seconds: float, g
             worker.result()
     finally:
         over.set()
-        await _end(workers, lambda worker: worker in busy, grace)
+        await _end(workers, lambda worker: worker in busy, grace())
 
 
 async def _end(workers: list[asyncio.Task[None]], is_busy: Callable[[asyncio.Task[None]], bool], grace: float) -> None:

@@ -266,6 +266,26 @@ def test_a_lapse_that_nobody_used_is_no_loss() -> None:
     in_virtual_time(scenario())
 
 
+def test_a_leader_knows_for_how_long_it_may_write() -> None:
+    async def scenario() -> list[float]:
+        game = Game()
+        player = Player("a", Line(game.store))
+        game.players.append(player)
+        player.start()
+        await game.until_one_leads(2)
+        assert player.candidate is not None
+        left = [player.candidate.seconds_left()]
+        player.line.cut = True
+        await asyncio.sleep(LEADING_SECONDS + 1)
+        left.append(player.candidate.seconds_left())
+        await game.end()
+        return left
+
+    led, lapsed = in_virtual_time(scenario())
+    assert LEADING_SECONDS - 0.2 < led <= LEADING_SECONDS
+    assert lapsed == 0
+
+
 @pytest.mark.parametrize("lease", [None, Lease("", 1, "", "", 3, "7")], ids=["there is none", "it was given back"])
 def test_a_free_lease_is_taken_at_once(lease: Lease | None) -> None:
     election = Election("a")

@@ -70,6 +70,10 @@ class Candidate:
         """Whether nobody else can lead at this moment."""
         return self._election.leads(self._clock())
 
+    def seconds_left(self) -> float:
+        """For how long this candidate may write, should no further renewal be had; 0 once its Lease lapsed."""
+        return max(0.0, self._election.leads_until - self._clock())
+
     async def stand(self, lead: Lead) -> None:
         """Lead while the Lease is held, until `lead` ends by itself; in the end, and when cancelled, give the Lease back.
 
