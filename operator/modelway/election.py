@@ -24,7 +24,7 @@ FUSE_SECONDS = 11.0
 RENEW_SECONDS = 2.0
 """Between two renewals."""
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
 """Between two looks of a candidate that does not lead; what a Lease that is given back waits for."""
 
 NEVER = float("-inf")

@@ -6,12 +6,14 @@
 import logging
 import os
 import signal
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from modelway.election import LEASE_SECONDS
 from modelway.fuse import EXIT_CODE
 from sandbox import Sandbox
 from support.cluster import Kubectl, namespace_manifest
@@ -96,8 +98,9 @@ def test_a_stopped_leader_is_followed_within_2_seconds(contest: Contest, leader:
     waited = _followed_after(contest, leader, begin)
     logger.info("Followed after SIGTERM in %.2f s", waited)
     assert leader.process.wait(20) == 0
+    last_words = leader.last_words
     contest.leave(leader)
-    assert waited <= HANDOVER_SECONDS
+    assert waited <= HANDOVER_SECONDS, last_words
     _nobody_wrote_while_another_led(contest)
 
 
@@ -110,4 +113,23 @@ def test_a_leader_that_stood_still_writes_nothing_more(contest: Contest, leader:
     assert leader.process.wait(20) == EXIT_CODE
     contest.leave(leader)
     assert waited <= TAKEOVER_SECONDS
+    _nobody_wrote_while_another_led(contest)
+
+
+def test_an_api_server_that_stands_still_ends_no_operator(contest: Contest, leader: Contender) -> None:
+    [server] = [part.pid for part in contest.sandbox.parts() if part.name == "kube-apiserver"]
+    os.kill(server, signal.SIGSTOP)
+    try:
+        time.sleep(LEASE_SECONDS + 3)
+        assert leader.process.poll() is None, leader.last_words
+        assert not leader.leads
+    finally:
+        os.kill(server, signal.SIGCONT)
+    begin = datetime.now(UTC)
+    eventually(lambda: [at for at in _writes(contest) if at > begin.isoformat()], deadline=TAKEOVER_SECONDS)
+    for one in list(contest.present):
+        if one.process.poll() is not None:
+            assert one.process.returncode == 1, "the other one was faster"
+            contest.leave(one)
+    assert contest.present
     _nobody_wrote_while_another_led(contest)

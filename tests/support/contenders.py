@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sandbox import Sandbox
 from support.audit import Tenure
@@ -30,6 +31,7 @@ class Contender:
     name: str
     port: int
     process: subprocess.Popen[bytes]
+    log: Path
 
     @classmethod
     def start(cls, name: str, sandbox: Sandbox, namespace: str, image: str = "modelway/server:1") -> "Contender":
@@ -45,9 +47,15 @@ class Contender:
             "MODELWAY_HEALTH_PORT": str(port),
             "MODELWAY_SERVER_IMAGE": image,
         }
-        with (sandbox.directory / f"{name}.log").open("ab") as log:
+        path = sandbox.directory / f"{name}.log"
+        with path.open("ab") as log:
             command = [sys.executable, "-P", "-m", "modelway", "run"]
-            return cls(name, port, subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+            return cls(name, port, subprocess.Popen(command, env=environment, stdout=log, stderr=log), path)
+
+    @property
+    def last_words(self) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text().splitlines()[-20:])
 
     @property
     def agent(self) -> str:

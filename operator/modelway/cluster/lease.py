@@ -87,7 +87,12 @@ class Candidate:
             while leading is None or not leading.done():
                 pause = await self._look()
                 leading = await self._follow(leading, lead)
-                await (asyncio.wait([leading], timeout=pause) if leading else asyncio.sleep(pause))
+                if leading is None:
+                    await asyncio.sleep(pause)
+                else:
+                    # A lapse is followed at once: the next look may take longer than the fuse leaves.
+                    await asyncio.wait([leading], timeout=min(pause, self.seconds_left()))
+                    leading = await self._follow(leading, lead)
             leading.result()
         finally:
             if leading is None or await _is_over(leading):
