@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from modelway import credentials
 from modelway.api.quantity import canonical_bytes, cores
 from modelway.api.v1alpha1 import EnvVar, ModelDeployment
 from modelway.container_resources import resource_requirements, without_devices
@@ -25,16 +26,6 @@ _MODEL_SPACE_MARGIN = 16 << 20
 _TERMINATION_MARGIN_SECONDS = 15
 _STARTUP_MARGIN_SECONDS = 10
 """The server reports by itself that loading took too long; the startup probe must not be faster."""
-_LOADER_VARIABLES = (
-    "LD_AUDIT",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-    "GLIBC_TUNABLES",
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "PYTHONSTARTUP",
-)
-"""Set to nothing in `fetch`, so that no key of a Secret makes it run code that it fetched before."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -57,11 +48,12 @@ def pod_template(deployment: ModelDeployment, revision: Revision, settings: Sett
     """The `PodTemplateSpec` of a revision: fetch the model, try and prepare it, then serve it, under the restricted Pod Security Standard."""
     metadata: dict[str, Any] = {"labels": _labels(deployment, revision)}
     scheduling = deployment.spec.scheduling
-    if scheduling is not None and scheduling.annotations:
-        metadata["annotations"] = dict(scheduling.annotations)
+    own = scheduling.annotations if scheduling is not None else None
+    if annotations := {**(own or {}), **credentials.annotations(deployment)}:
+        metadata["annotations"] = annotations
     limits = deployment.spec.runtime.limits
     spec: dict[str, Any] = {
-        "automountServiceAccountToken": False,
+        **credentials.pod_fields(deployment),
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": settings.drain_seconds
         + limits.request_timeout_seconds
@@ -69,7 +61,7 @@ def pod_template(deployment: ModelDeployment, revision: Revision, settings: Sett
         "securityContext": {**_user(settings), "seccompProfile": {"type": "RuntimeDefault"}},
         "initContainers": [_fetch_container(deployment, settings), _prepare_container(deployment, settings)],
         "containers": [_serve_container(deployment, revision, settings)],
-        "volumes": _volumes(deployment),
+        "volumes": [*_volumes(deployment), *credentials.volumes(deployment, settings)],
         **_placement(deployment, revision),
     }
     if settings.image_pull_secrets:
@@ -93,8 +85,9 @@ def _fetch_container(deployment: ModelDeployment, settings: Settings) -> dict[st
     model, limits = deployment.spec.model, deployment.spec.runtime.limits
     secret = model.storage.secret_ref if model.storage is not None else None
     common = _container(FETCH, deployment, settings)
-    container: dict[str, Any] = {
+    return {
         **common,
+        **credentials.container_fields(deployment),
         "image": _fetch_image(deployment, settings),
         "resources": without_devices(common["resources"]),
         "args": [
@@ -107,12 +100,12 @@ def _fetch_container(deployment: ModelDeployment, settings: Settings) -> dict[st
             f"--private-addresses={settings.policy_private_addresses.lower()}",
             f"--secret-hosts={settings.policy_secret_hosts.lower() if secret is not None else 'optional'}",
         ],
-        "volumeMounts": [_mount("model", MODEL_DIRECTORY), _mount("tmp", TEMPORARY_DIRECTORY)],
+        "volumeMounts": [
+            _mount("model", MODEL_DIRECTORY),
+            _mount("tmp", TEMPORARY_DIRECTORY),
+            *credentials.mounts(deployment),
+        ],
     }
-    if secret is not None:
-        container["envFrom"] = [{"secretRef": {"name": secret.name}}]
-        container["env"] = [{"name": name} for name in _LOADER_VARIABLES]
-    return container
 
 
 def _fetch_image(deployment: ModelDeployment, settings: Settings) -> str:

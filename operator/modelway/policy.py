@@ -46,6 +46,10 @@ def _of_the_model(deployment: ModelDeployment, settings: Settings) -> Iterator[P
         name = model.storage.secret_ref.name
         if not _allowed(settings.policy_secrets, name):
             yield _problem("spec.model.storage.secretRef.name", name, "secrets.names", settings.policy_secrets)
+    account = model.storage.service_account_name if model.storage is not None else None
+    if account is not None and not _allowed(settings.policy_service_accounts, account, by_full_name="default"):
+        policy, allowed = "serviceAccounts", settings.policy_service_accounts
+        yield _problem("spec.model.storage.serviceAccountName", account, policy, allowed)
     if image is not None and not _allowed(settings.policy_images, image):
         yield _problem("spec.runtime.image", image, "images", settings.policy_images)
 

@@ -56,6 +56,8 @@ class Settings(BaseModel):
     """The images that spec.runtime.image may name, with `*` for anything; `-` for none."""
     policy_secrets: Patterns = ("*",)
     """The Secrets that spec.model.storage.secretRef may name."""
+    policy_service_accounts: Patterns = ()
+    """The ServiceAccounts that spec.model.storage.serviceAccountName may name; none by default, and `default` by its full name only."""
     policy_priority_classes: Patterns = ("*",)
     """The PriorityClasses that spec.scheduling may name; those that begin with system- are allowed by their full names only."""
     policy_tolerations: Patterns = ("*",)
@@ -69,6 +71,8 @@ class Settings(BaseModel):
     """Whether models may come from addresses that are not of the public internet; hosts that policy_hosts names in full may have them always."""
     policy_secret_hosts: Literal["Optional", "Required"] = "Optional"  # noqa: S105 -- a choice, no password
     """Whether a Secret is used only where its key MODELWAY_HOSTS says that it may be sent."""
+    token_audience: Annotated[str, Field(pattern=r"^[^\s,]{1,253}$")] = "sts.amazonaws.com"  # noqa: S105 -- a name
+    """Whom the tokens of service accounts are made for that open stores."""
     run_as_user: Annotated[int, Field(ge=1, le=4294967294)] | Literal["assigned"] = 65532
     """The number of the user that models run as, above 0; `assigned` names none, so that the platform assigns one, as OpenShift does."""
     service_port: Port = 80

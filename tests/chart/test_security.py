@@ -37,3 +37,27 @@ def test_an_account_that_exists_is_bound_by_its_name() -> None:
     assert not of_kind(manifests, "ServiceAccount")
     (binding,) = of_kind(manifests, "ClusterRoleBinding")
     assert [subject["name"] for subject in binding["subjects"]] == ["robot"]
+
+
+def test_the_operators_traffic_goes_where_it_is_named() -> None:
+    named = {
+        "apiServerAddresses": ["10.0.0.10/32"],
+        "dnsNamespace": "dns",
+        "dnsPort": 5353,
+        "scrapersNamespace": "monitoring",
+    }
+    (made,) = of_kind(helm.render({"networkPolicy": {"enabled": True, **named}}), "NetworkPolicy")
+    dns, server = made["spec"]["egress"]
+    assert dns["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "dns"}}}]
+    assert {port["port"] for port in dns["ports"]} == {53, 5353}
+    assert server["to"] == [{"ipBlock": {"cidr": "10.0.0.10/32"}}]
+    assert {port["port"] for port in server["ports"]} == {443, 6443}
+    (scraped,) = made["spec"]["ingress"]
+    assert scraped["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+
+
+def test_dns_is_asked_in_its_own_namespace_by_default() -> None:
+    (made,) = of_kind(helm.render({"networkPolicy": {"enabled": True}}), "NetworkPolicy")
+    dns, server = made["spec"]["egress"]
+    assert dns["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}]
+    assert "to" not in server

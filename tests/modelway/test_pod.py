@@ -301,6 +301,28 @@ def test_no_image_of_the_users_meets_a_secret_or_a_token(document: Object, image
             assert {one["name"] for one in container["volumeMounts"]} <= {"model", "prepared", "traffic", "tmp"}
 
 
+def test_the_token_of_a_named_account_reaches_fetch_alone() -> None:
+    own = {"eks.amazonaws.com/skip-containers": "none", "team": "risk"}
+    made = template(model={"storage": {"serviceAccountName": "reader"}}, scheduling={"annotations": own})
+    spec = made["spec"]
+    assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("reader", False)
+    (volume,) = (one for one in spec["volumes"] if "projected" in one)
+    (source,) = volume["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == "sts.amazonaws.com"
+    mounted = {
+        one["name"]: volume["name"] in {mount["name"] for mount in one["volumeMounts"]}
+        for one in (*spec["initContainers"], *spec["containers"])
+    }
+    assert mounted == {"fetch": True, "prepare": False, "serve": False}
+    assert made["metadata"]["annotations"] == {
+        "eks.amazonaws.com/skip-containers": "prepare,serve",
+        "azure.workload.identity/skip-containers": "prepare;serve",
+        "team": "risk",
+    }
+    token = {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/var/run/secrets/modelway/token"}
+    assert token in spec["initContainers"][0]["env"]
+
+
 def test_a_key_of_the_secret_does_not_choose_the_code_that_fetches() -> None:
     variables = fetch(model={"storage": {"secretRef": {"name": "keys"}}})["env"]
     assert {"name": "LD_PRELOAD"} in variables

@@ -53,7 +53,8 @@ def _model() -> st.SearchStrategy[Object]:
     bare = st.fixed_dictionaries(
         {"uri": _URIS}, optional={"format": st.sampled_from(["auto", "sklearn"]), "version": LABEL_VALUES}
     )
-    secret = _whole(secretRef=_whole(name=st.from_regex(r"[a-z]{1,9}", fullmatch=True)))
+    name = st.from_regex(r"[a-z]{1,9}", fullmatch=True)
+    secret = _some(secretRef=_whole(name=name), serviceAccountName=name)
     return st.tuples(bare, st.none() | secret).map(_with_storage)
 
 

@@ -98,6 +98,8 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
     ("docs/sandbox.md", "cd tests"): "the same function installs the operator for every test",
     ("docs/sandbox.md", ".venv/bin/python -m sandbox up --capacity"): "tests/cluster/test_node_hollow.py",
     ("docs/sandbox.md", "sudo make e2e"): ".ci/run runs it",
+    ("docs/security.md", "kubectl -n risk create rolebinding"): "tests/cluster/test_security_page.py binds it",
+    ("docs/security.md", "apiVersion: networking"): "tests/cluster/test_security_page.py applies it",
     ("docs/scaling.md", "helm repo add"): "needs the internet",
     (
         "docs/scaling.md",

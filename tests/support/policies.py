@@ -12,6 +12,7 @@ STRICT: Object = {
     "tolerations": ["dedicated", "node-role.kubernetes.io/infra", "example.com/*"],
     "hosts": ["models.example.com", "*.example.org:8443", "[::1]:9000"],
     "secrets": {"names": ["model-*"]},
+    "serviceAccounts": ["store-*"],
 }
 NOTHING: Object = {
     "images": [],
@@ -43,6 +44,10 @@ def _secret(name: str) -> Object:
     return {"model": {"storage": {"secretRef": {"name": name}}}}
 
 
+def _account(name: str) -> Object:
+    return {"model": {"storage": {"serviceAccountName": name}}}
+
+
 def _priority(name: str) -> Object:
     return {"scheduling": {"priorityClassName": name}}
 
@@ -52,6 +57,7 @@ def _toleration(**toleration: str) -> Object:
 
 
 _URI, _IMAGE, _SECRET = "spec.model.uri", "spec.runtime.image", "spec.model.storage.secretRef.name"
+_ACCOUNT = "spec.model.storage.serviceAccountName"
 _PRIORITY, _TOLERATIONS = "spec.scheduling.priorityClassName", "spec.scheduling.tolerations"
 
 CASES = (
@@ -79,6 +85,9 @@ CASES = (
             (_uri("http://169.254.169.254/model"), _URI),
             (_secret("model-store"), ""),
             (_secret("database"), _SECRET),
+            (_account("store-reader"), ""),
+            (_account("default"), _ACCOUNT),
+            (_account("admin"), _ACCOUNT),
             (_priority("model-high"), ""),
             (_priority("system-node-critical"), ""),
             (_priority("system-cluster-critical"), _PRIORITY),
@@ -96,6 +105,7 @@ CASES = (
             (_image("anything"), ""),
             (_uri("https://any.example/model"), ""),
             (_secret("any"), ""),
+            (_account("any"), _ACCOUNT),
             (_priority("any"), ""),
             (_priority("system-node-critical"), _PRIORITY),
             (_toleration(key="any", operator="Exists"), ""),
@@ -103,6 +113,8 @@ CASES = (
             (_toleration(operator="Exists"), _TOLERATIONS),
         )
     ),
+    Case({"serviceAccounts": ["*"]}, _account("any"), ""),
+    Case({"serviceAccounts": ["*"]}, _account("default"), _ACCOUNT),
     Case({"tolerateEverything": True}, _toleration(operator="Exists"), ""),
     *(
         Case(NOTHING, spec, field)

@@ -38,6 +38,8 @@
   value: {{ join "," .Values.policy.images | default "-" | quote }}
 - name: MODELWAY_POLICY_SECRETS
   value: {{ join "," .Values.policy.secrets.names | default "-" | quote }}
+- name: MODELWAY_POLICY_SERVICE_ACCOUNTS
+  value: {{ join "," .Values.policy.serviceAccounts | default "-" | quote }}
 - name: MODELWAY_POLICY_PRIORITY_CLASSES
   value: {{ join "," .Values.policy.priorityClasses | default "-" | quote }}
 - name: MODELWAY_POLICY_TOLERATIONS
@@ -50,6 +52,8 @@
   value: {{ .Values.policy.privateAddresses | quote }}
 - name: MODELWAY_POLICY_SECRET_HOSTS
   value: {{ ternary "Required" "Optional" .Values.policy.secrets.requireHosts | quote }}
+- name: MODELWAY_TOKEN_AUDIENCE
+  value: {{ .Values.server.tokenAudience | quote }}
 - name: MODELWAY_RUN_AS_USER
   value: {{ ternary .Values.runAsUser (int64 .Values.runAsUser) (kindIs "string" .Values.runAsUser) | quote }}
 - name: MODELWAY_WATCH_NAMESPACES

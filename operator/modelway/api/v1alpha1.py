@@ -45,6 +45,9 @@ class Storage(ApiModel):
     secret_ref: SecretRef | None = None
     """The Secret whose keys become environment variables of the download alone, for example AWS_ACCESS_KEY_ID and
     AWS_SECRET_ACCESS_KEY; the model itself never sees them."""
+    service_account_name: ObjectName | None = None
+    """The ServiceAccount whose workload identity opens the store (S3, with AWS_ROLE_ARN in the Secret or by the cloud's own webhook): the
+    pods run under it, and its token, made for the cloud alone, goes to the download alone. The platform must allow it."""
 
 
 class Model(ApiModel):
@@ -74,6 +77,15 @@ class Model(ApiModel):
             message="a file inside the server image needs no credentials: leave storage.secretRef out, "
             "or give an s3:// or https:// address",
             field="storage.secretRef",
+        ),
+        Rule(
+            cel="!self.uri.startsWith('file://') || !has(self.storage) || !has(self.storage.serviceAccountName)",
+            holds=lambda it: (
+                not it.uri.startswith("file://") or it.storage is None or it.storage.service_account_name is None
+            ),
+            message="a file inside the server image needs no identity: leave storage.serviceAccountName out, "
+            "or give an s3:// or https:// address",
+            field="storage.serviceAccountName",
         ),
     )
 

@@ -98,5 +98,19 @@ MODELS = (
         "spec.model.storage.secretRef",
         "needs no credentials",
     ),
+    Case(
+        "service account's name",
+        {"model": {"storage": {"serviceAccountName": "store.reader"}}},
+        {"model": {"storage": {"serviceAccountName": "Store"}}},
+        "spec.model.storage.serviceAccountName",
+        "should match",
+    ),
+    Case(
+        "no service account for a file in the image",
+        {"model": {"uri": "https://h/m", "storage": {"serviceAccountName": "s"}}},
+        {"model": {"uri": "file:///m", "storage": {"serviceAccountName": "s"}}},
+        "spec.model.storage.serviceAccountName",
+        "needs no identity",
+    ),
     Case("no unknown field", {}, {"model": {"url": URI}}, "spec.model.url", "unknown field"),
 )

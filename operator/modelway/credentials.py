@@ -1,0 +1,72 @@
+"""What the container `fetch` proves itself with, and no other: the keys of a Secret, and the token of a service account. Pure."""
+
+from typing import Any
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.settings import Settings
+
+_LOADER_VARIABLES = (
+    "LD_AUDIT",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "GLIBC_TUNABLES",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+)
+"""Set to nothing, so that no key of a Secret makes `fetch` run code that it fetched before."""
+_VOLUME, _DIRECTORY, _FILE = "identity", "/var/run/secrets/modelway", "token"
+_TOKEN_SECONDS = 3600
+_OTHERS = ("prepare", "serve")
+
+
+def container_fields(deployment: ModelDeployment) -> dict[str, Any]:
+    """The environment of `fetch`."""
+    secret, account = _secret(deployment), _account(deployment)
+    environment = [{"name": name} for name in _LOADER_VARIABLES] if secret else []
+    if account:
+        environment.append({"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": f"{_DIRECTORY}/{_FILE}"})
+    return {
+        **({"envFrom": [{"secretRef": {"name": secret}}]} if secret else {}),
+        **({"env": environment} if environment else {}),
+    }
+
+
+def mounts(deployment: ModelDeployment) -> list[dict[str, Any]]:
+    """The volume of the token, as `fetch` alone sees it."""
+    return [{"name": _VOLUME, "mountPath": _DIRECTORY, "readOnly": True}] if _account(deployment) else []
+
+
+def volumes(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
+    """The token of the service account that the user named, made for the cloud alone: the API server takes it from nobody."""
+    if not _account(deployment):
+        return []
+    token = {"path": _FILE, "audience": settings.token_audience, "expirationSeconds": _TOKEN_SECONDS}
+    projected = {"defaultMode": 0o440, "sources": [{"serviceAccountToken": token}]}
+    return [{"name": _VOLUME, "projected": projected}]
+
+
+def pod_fields(deployment: ModelDeployment) -> dict[str, Any]:
+    """The account of the pod, where one is named; no token of it is mounted by Kubernetes itself."""
+    account = _account(deployment)
+    return {"automountServiceAccountToken": False, **({"serviceAccountName": account} if account else {})}
+
+
+def annotations(deployment: ModelDeployment) -> dict[str, str]:
+    """What keeps the webhooks of clouds from giving the account's token to the containers that run the model."""
+    if not _account(deployment):
+        return {}
+    return {
+        "eks.amazonaws.com/skip-containers": ",".join(_OTHERS),
+        "azure.workload.identity/skip-containers": ";".join(_OTHERS),
+    }
+
+
+def _secret(deployment: ModelDeployment) -> str | None:
+    storage = deployment.spec.model.storage
+    return storage.secret_ref.name if storage is not None and storage.secret_ref is not None else None
+
+
+def _account(deployment: ModelDeployment) -> str | None:
+    storage = deployment.spec.model.storage
+    return storage.service_account_name if storage is not None else None

@@ -1,0 +1,46 @@
+"""What docs/security.md says of rights and traffic, at a real API server."""
+
+import shlex
+
+import pytest
+import yaml
+
+from support.cluster import Kubectl, KubectlError
+from support.pages import ROOT, blocks
+
+pytestmark = pytest.mark.cluster
+
+PAGE = ROOT / "docs" / "security.md"
+
+
+def block(beginning: str) -> str:
+    return next(one.text for one in blocks(PAGE) if one.text.startswith(beginning))
+
+
+def may(kubectl: Kubectl, verb: str, resource: str) -> bool:
+    kind, _, part = resource.partition("/")
+    asked = ["auth", "can-i", verb, kind, f"--subresource={part}", "--as=ann", "--as-group=data-science"]
+    try:
+        return kubectl(*asked).strip() == "yes"
+    except KubectlError:  # kubectl ends with 1 on a "no"
+        return False
+
+
+def test_the_network_policy_for_models_is_one(kubectl: Kubectl) -> None:
+    policy = yaml.safe_load(block("apiVersion: networking"))
+    kubectl.apply(policy)
+    assert kubectl.get("networkpolicy", "models")["spec"]["policyTypes"] == ["Egress"]
+
+
+def test_who_is_granted_model_deployments_alone_gets_nothing_else(installed: str, kubectl: Kubectl) -> None:
+    program, _, _, *command = shlex.split(block("kubectl -n risk create rolebinding"))
+    assert program == "kubectl"
+    kubectl(*command)
+    assert may(kubectl, "create", "modeldeployments.modelway.dev")
+    for verb, resource in (
+        ("get", "secrets"),
+        ("create", "pods"),
+        ("create", "pods/exec"),
+        ("create", "deployments.apps"),
+    ):
+        assert not may(kubectl, verb, resource)
