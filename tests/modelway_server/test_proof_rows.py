@@ -28,7 +28,7 @@ from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OrdinalEncoder
 from sklearn.svm import SVC, SVR
 
 from modelway_server.engines.drawing import draw
-from modelway_server.engines.memory import remembered
+from modelway_server.engines.memory import MAX_VALUES, POINTS, remembered
 from modelway_server.engines.parity import answers_of, difference
 from modelway_server.engines.plan import NotCovered
 from modelway_server.engines.telling import telling
@@ -103,6 +103,13 @@ def test_an_ensemble_of_pipelines_over_a_frame_is_walked() -> None:
         points = remembered(model, runtime.signature, np.random.default_rng(1))
         near = abs(table([point[:2] for point in points]) - CENTRE[:2]) < 15
         assert near.all(axis=1).sum() >= 40
+
+
+def test_points_of_many_columns_are_few() -> None:
+    wide = np.tile(ROWS, 2000)
+    model = RandomForestClassifier(20, max_depth=2).fit(wide, KINDS)
+    points = remembered(model, itself(model).signature, np.random.default_rng(1))
+    assert 0 < len(points) * wide.shape[1] <= MAX_VALUES + POINTS * wide.shape[1]
 
 
 def test_rows_are_at_points_between_and_beside_them() -> None:

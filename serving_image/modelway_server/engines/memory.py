@@ -27,6 +27,8 @@ MAX_PARTS = 200
 """Members of an ensemble that are looked at."""
 MAX_POINTS = 4000
 """Points of all parts together."""
+MAX_VALUES = 2_000_000
+"""Values of these points, each an object of Python: rows of thousands of columns would take gigabytes."""
 NEAR = 1e-6
 """How near to a boundary points are, as a share of its distance from the origin: float32 hardly tells them apart."""
 _NO_PLACES = {"coef_", "dual_coef_", "feature_importances_", "scale_", "var_", "intercept_"}
@@ -54,7 +56,7 @@ def remembered(estimator: Any, signature: Signature, random: np.random.Generator
         warnings.simplefilter("ignore")  # parts warn of columns without names
         for points, back in _Walk(random).through(estimator, as_sent):
             rows += _sent(points, back, width)
-            if len(rows) >= MAX_POINTS:
+            if len(rows) >= min(MAX_POINTS, MAX_VALUES // max(width, 1)):
                 break
     return rows
 
