@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-DEAF_SECONDS = 150.0
-"""How long a watch may tell nothing at all: bookmarks come every minute, and an idle connection is given up after 70 s."""
+DEAF_SECONDS = 240.0
+"""How long a watch may tell nothing at all: bookmarks come every minute, and three connections that were given up after 70 s were no accident."""
 
 logger = logging.getLogger(__name__)
 
