@@ -182,6 +182,8 @@ SPOILT: dict[str, tuple[Callable[[], tuple[str, Any]], Callable[[Any], None]]] =
     ),
     "fewer rows than neighbours are looked for in": (neighbors_state, _cut("_fit_X")),
     "fewer labels than rows": (neighbors_state, _cut("_y")),
+    "a label of no class": (neighbors_state, _put("_y", 0, 10**8)),
+    "a label below the first class": (neighbors_state, _put("_y", 0, -1)),
     **{
         f"an index beyond a {form} matrix": (partial(matrix_state, form), _put("indices", 0, 99))
         for form in ("csr", "csc")
@@ -425,6 +427,11 @@ def test_centres_of_another_width_than_the_rows_are_refused() -> None:
     model.cluster_centers_ = model.cluster_centers_[:, :3].copy()
     with pytest.raises(UnsafeArtifact, match="3 columns, and the model takes 13"):
         check_model(model)
+
+
+def test_neighbours_of_several_labels_agree_with_themselves() -> None:
+    check_state(*state_of(KNeighborsClassifier().fit(WINE, np.column_stack([WINE_KINDS, WINE_KINDS > 0]))))
+    check_state(*state_of(KNeighborsClassifier().fit(WINE, np.array(["a", "b", "c"])[WINE_KINDS])))
 
 
 @pytest.mark.parametrize("kind", [SVR, NuSVR, OneClassSVM, SVC, NuSVC])

@@ -15,10 +15,16 @@ import pytest
 import sklearn
 from sklearn.compose import make_column_transformer
 from sklearn.cross_decomposition import PLSRegression
-from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    VotingClassifier,
+)
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, SplineTransformer, StandardScaler
 from sklearn.svm import SVC
@@ -268,3 +274,20 @@ class _Half:
     def predict_proba(self, rows: Any) -> Any:
         del rows
         raise AttributeError("what another version has")
+
+
+def boosted_from(start: Any) -> Any:
+    return GradientBoostingClassifier(n_estimators=1, init=start).fit(WINE, BINARY)
+
+
+@pytest.mark.parametrize(
+    ("start", "saved", "refused"),
+    [(GaussianNB(), "1.7.2", True), (GaussianNB(), "1.8.0", False), (None, "1.7.2", False), ("zero", "1.7.2", False)],
+)
+def test_boosting_behind_a_model_is_refused_before_1_8(start: Any, saved: str, *, refused: bool) -> None:
+    model = Unpickled(boosted_from(start), {"sklearn": saved})
+    if refused:
+        with pytest.raises(RuntimeVersionMismatch, match="begins with probabilities of a model"):
+            runtime_of(model, "auto")
+    else:
+        assert "predict_proba" in runtime_of(model, "auto").methods

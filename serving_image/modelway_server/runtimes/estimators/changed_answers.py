@@ -52,6 +52,13 @@ def _boosted(state: Mapping[str, Any], _: Version) -> str | None:
     return "it was trained with algorithm='SAMME.R'" if state.get("algorithm") == "SAMME.R" else None
 
 
+def _boosted_from(state: Mapping[str, Any], version: Version) -> str | None:
+    """Probabilities to begin with were kept 1e-7 from 0 and 1; since 1.8 they are kept 2e-16 from them."""
+    first = state.get("init_")
+    constant = first is None or isinstance(first, str) or type(first).__name__ == "DummyClassifier"
+    return None if constant or version >= (1, 8) else "it begins with probabilities of a model, which were clipped"
+
+
 def _tree(state: Mapping[str, Any], _: Version) -> str | None:
     """A leaf held counts of rows, which predict_proba divided; today it holds shares, which are the answer."""
     tree = state.get("tree_")
@@ -76,6 +83,7 @@ _CHANGES: Mapping[str, Callable[[Mapping[str, Any], Version], str | None]] = {
     "LogisticRegression": _logistic,
     "AdaBoostClassifier": _boosted,
     "DecisionTreeClassifier": _tree,
+    "GradientBoostingClassifier": _boosted_from,
     "_PLS": _least_squares,
 }
 """By class: what is known of it, by its state and the version that saved it."""

@@ -65,11 +65,22 @@ def neighbors(state: State) -> None:
     fitted: Any = state.get("_fit_X")
     hold(fitted is None or np.shape(fitted) == (rows, width), "_fit_X has other rows or columns")
     hold(state.get("_y") is None or np.shape(state["_y"])[0] == rows, "_y has another number of rows")
+    _labels(state)
     tree = state.get("_tree")
     hold(tree is None or np.shape(tree.data) == (rows, width), "the search tree has other rows or columns")
     for told in filter(None, (state.get("effective_metric_params_"), state.get("metric_params"))):
         hold(not any(key.endswith("_norm_squared") for key in told), "a metric is given the norms of rows")
         hold("VI" not in told or np.shape(told["VI"]) == (width, width), "VI is of another shape")
+
+
+def _labels(state: State) -> None:
+    """Classifiers keep labels as numbers of classes, which compiled code counts by."""
+    classes, labels = state.get("classes_"), state.get("_y")
+    if classes is None or labels is None:
+        return
+    several = isinstance(classes, list)
+    for column, known in zip(np.atleast_2d(np.asarray(labels).T), classes if several else [classes], strict=True):
+        within(column, len(known), "_y")
 
 
 def covariances(state: State) -> None:
