@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from modelway.pod_failures import detail, failure_of
 from modelway.reasons import Reason, Topic
 from modelway.refusal import pods_refused
-from modelway.state import Condition, DeploymentView, Observed, Readiness
+from modelway.state import ChildId, Condition, DeploymentView, Observed, Readiness
 
 _REPLICA_SET = re.compile(r'^ReplicaSet "([^"]+)"')
 _AGAIN = "Pods are being started again. Before: "
@@ -43,9 +43,31 @@ def serving(observed: Observed) -> int:
     return observed.deployment.available if observed.deployment else 0
 
 
+def reachable(observed: Observed) -> bool:
+    """Whether there is a Service by which clients find the pods."""
+    service = observed.owned(ChildId("Service", observed.owner.key.name))
+    return service is not None and not service.deleting
+
+
+def others_serve(observed: Observed, revision: str) -> bool:
+    """Whether pods of another revision than this one answer requests."""
+    deployment = observed.deployment
+    counted = deployment is not None and _told(deployment, revision) and deployment.replicas > deployment.updated
+    return counted or any(pod.revision != revision and pod.ready and not pod.deleting for pod in observed.pods)
+
+
 def rolled_out(deployment: DeploymentView, revision: str) -> bool:
     """Whether every pod of the Deployment is of this revision; says nothing of how many are up."""
     return _told(deployment, revision) and deployment.replicas == deployment.updated > 0
+
+
+def _is_scaled_to_nothing(observed: Observed, wanted: Wanted) -> Readiness | None:
+    deployment = observed.deployment
+    if deployment is None or deployment.size > 0:
+        return None
+    namespace, name = observed.owner.key
+    message = f"Deployment {name} was scaled to 0 pods, so nothing serves, and an autoscaler does not start from 0. Scale it up: kubectl scale deployment/{name} -n {namespace} --replicas={wanted.available}"
+    return Readiness(Reason.SCALING_DISABLED, f"{message}.")
 
 
 def _size_is_changing(observed: Observed, wanted: Wanted) -> Readiness | None:
@@ -60,9 +82,20 @@ def _everything_serves(observed: Observed, wanted: Wanted) -> Readiness | None:
     deployment = observed.deployment
     if deployment is None or not rolled_out(deployment, wanted.revision) or deployment.available < wanted.available:
         return None
-    return Readiness(
-        Reason.SERVING, f"Revision {wanted.revision} serves all requests with {_pods(deployment.available)}."
+    if not reachable(observed):
+        message = f"Service {observed.owner.key.name} is not there, so nobody reaches the pods; it is being made."
+        return Readiness(Reason.NO_SERVICE, message)
+    served = f"Revision {wanted.revision} serves all requests with"
+    if deployment.available >= deployment.size:
+        return Readiness(Reason.SERVING, f"{served} {_pods(deployment.available)}.{_paused(observed)}")
+    counts, others = f"{deployment.available} of {_pods(deployment.size)}", deployment.size - deployment.available
+    failure = _pods_fail(observed, wanted) or _pods_are_refused(observed, wanted)
+    missing = (
+        f"{others} cannot be started ({failure.reason}): {failure.message}"
+        if failure
+        else f"{others} {_are(others)} being started."
     )
+    return Readiness(Reason.SERVING, f"{served} {counts}. {missing}{_paused(observed)}")
 
 
 def _pods_fail(observed: Observed, wanted: Wanted) -> Readiness | None:
@@ -70,10 +103,24 @@ def _pods_fail(observed: Observed, wanted: Wanted) -> Readiness | None:
 
 
 def _pods_are_refused(observed: Observed, wanted: Wanted) -> Readiness | None:
-    failure = _condition(observed.deployment, "ReplicaFailure")
-    if failure is None or failure.status != "True" or not _told(observed.deployment, wanted.revision):
+    deployment, failure = observed.deployment, _condition(observed.deployment, "ReplicaFailure")
+    if deployment is None or failure is None or failure.status != "True" or not _told(deployment, wanted.revision):
+        return None
+    if deployment.updated >= deployment.size:  # none is missing that could be refused: the size was another one then
         return None
     return pods_refused(failure.message, namespace=observed.owner.key.namespace)
+
+
+def _rollout_is_paused(observed: Observed, wanted: Wanted) -> Readiness | None:
+    deployment = observed.deployment
+    if deployment is None or not deployment.paused or not _told(deployment, wanted.revision):
+        return None
+    if rolled_out(deployment, wanted.revision):
+        return None
+    namespace, name = observed.owner.key
+    rest = "; the previous one serves until then" if serving(observed) else ""
+    message = f"Somebody paused Deployment {name}, so revision {wanted.revision} is not started{rest}. Go on: kubectl rollout resume deployment/{name} -n {namespace}."
+    return Readiness(Reason.ROLLOUT_PAUSED, message)
 
 
 def _deadline_passed(observed: Observed, wanted: Wanted) -> Readiness | None:
@@ -119,16 +166,25 @@ def _tried_again(observed: Observed, _: Wanted) -> Readiness | None:
 
 
 def _still_rolling_out(observed: Observed, wanted: Wanted) -> Readiness | None:
-    # Counts are left to status.replicas and status.readyReplicas: in the message each new pod would cost one more write of status.
-    rest = "; the previous one serves until then" if serving(observed) else ""
-    return Readiness(Reason.PROGRESSING, f"Revision {wanted.revision} is being started{rest}.")
+    deployment, up = observed.deployment, serving(observed)
+    if deployment is None or not up:
+        return Readiness(Reason.PROGRESSING, f"Revision {wanted.revision} is being started.")
+    if deployment.revision != wanted.revision or others_serve(observed, wanted.revision):
+        message = f"Revision {wanted.revision} is being started; the previous one serves until then."
+        return Readiness(Reason.PROGRESSING, message)
+    size = max(deployment.size, wanted.available)
+    missing = max(size - up, 0)
+    rest = f"; {missing} {_are(missing)} being started" if missing else ""
+    return Readiness(Reason.PROGRESSING, f"{up} of {_pods(size)} of revision {wanted.revision} {_serve(up)}{rest}.")
 
 
 RULES: tuple[Rule, ...] = (
+    _is_scaled_to_nothing,
     _size_is_changing,
     _everything_serves,
     _pods_fail,
     _pods_are_refused,
+    _rollout_is_paused,
     _deadline_passed,
     _counts_are_late,
     _too_few_serve,
@@ -150,5 +206,21 @@ def _condition(deployment: DeploymentView | None, kind: str) -> Condition | None
     return next((one for one in deployment.conditions if one.type == kind), None) if deployment else None
 
 
+def _paused(observed: Observed) -> str:
+    """What to know of a Deployment that serves and that somebody paused."""
+    if observed.deployment is None or not observed.deployment.paused:
+        return ""
+    namespace, name = observed.owner.key
+    return f" Deployment {name} is paused, so the next change will wait: kubectl rollout resume deployment/{name} -n {namespace}."
+
+
 def _pods(count: int) -> str:
     return "1 pod" if count == 1 else f"{count} pods"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _serve(count: int) -> str:
+    return "serves" if count == 1 else "serve"

@@ -43,7 +43,7 @@ class Reason(StrEnum):
     SERVING = ("Serving", Topic.NORMAL, _PASSES,
         "Ready: all pods serve this revision. Available: at least one pod answers requests.")
     PROGRESSING = ("Progressing", Topic.NORMAL, _PASSES,
-        "Pods of a revision are being started; the earlier one serves until then.")
+        "Pods are being started; those that serve go on until then.")
     NOT_ENOUGH_REPLICAS = ("NotEnoughReplicas", Topic.NORMAL, _PASSES,
         "It was ready and lost a pod; another one is being started.")
     SUSPENDED = ("Suspended", Topic.NORMAL, _PASSES,
@@ -54,6 +54,8 @@ class Reason(StrEnum):
         "ModelAccepted: the model has not been loaded yet.")
     NO_POD_SERVES = ("NoPodServes", Topic.NORMAL, _PASSES,
         "Available: no pod answers requests.", "Read the condition Ready, which says why.")
+    NO_SERVICE = ("NoService", Topic.NORMAL, _PASSES,
+        "Pods are up, but the model's Service is not there, so nobody reaches them.", "Read the condition Ready, which says why it is not made.")
 
     MODEL_NOT_FOUND = ("ModelNotFound", Topic.MODEL, _STALLS,
         "There is no artifact at the model's URI.", "Correct `spec.model.uri`, or upload the model; names are case-sensitive, and that of a folder ends in `/`.")
@@ -150,6 +152,8 @@ class Reason(StrEnum):
         "The spec cannot be followed.", "Correct the field that the message names.")
     NOT_PERMITTED = ("NotPermitted", Topic.RESOURCE, _STALLS,
         "The spec asks for what the platform's policy does not allow: an image, a host, a Secret, an account, a PriorityClass or a toleration. What runs stays as it is.", "Change the field that the message names, or ask whoever runs Modelway to change `policy` in the chart's values.")
+    ROLLOUT_PAUSED = ("RolloutPaused", Topic.RESOURCE, _PASSES,
+        "Somebody paused the Deployment, so the present spec is not rolled out. What serves goes on.", "Let it go on with `kubectl rollout resume deployment/NAME`.")
     NAME_CONFLICT = ("NameConflict", Topic.RESOURCE, _STALLS,
         "An object of a child's name exists and is not ours; it was left alone.", "Delete or rename that object, or give the model another name.")
     CHILD_CONTESTED = ("ChildContested", Topic.RESOURCE, _STALLS,
@@ -172,7 +176,7 @@ class Reason(StrEnum):
     REQUEST_MISSING = ("RequestMissing", Topic.AUTOSCALING, _PASSES,
         "AutoscalingActive: a container that the cluster adds to the pods has no request, so a percentage means nothing.", "Give that container a request where it comes from.")
     SCALING_DISABLED = ("ScalingDisabled", Topic.AUTOSCALING, _PASSES,
-        "AutoscalingActive: the Deployment was scaled to 0 pods, which turns the autoscaler off.", "Scale the Deployment to 1 or more.")
+        "Ready and AutoscalingActive: the Deployment was scaled to 0 pods, so nothing serves, and the autoscaler is off.", "Scale the Deployment to 1 or more.")
     AMBIGUOUS_SELECTOR = ("AmbiguousSelector", Topic.AUTOSCALING, _PASSES,
         "AutoscalingActive: another autoscaler wants to set the number of the same pods.", "Delete the other one, or leave `spec.scaling.max` out.")
     AUTOSCALER_FAILED = ("AutoscalerFailed", Topic.AUTOSCALING, _PASSES,

@@ -15,7 +15,7 @@ from modelway.conditions import Judged, merge
 from modelway.plan import Plan
 from modelway.pod import NAME_LABEL as NAME
 from modelway.pod import STABLE, TRACK_LABEL
-from modelway.readiness import Wanted, judge, rolled_out, serving
+from modelway.readiness import Wanted, judge, others_serve, reachable, rolled_out, serving
 from modelway.reasons import Reason
 from modelway.state import ChildId, Observed, PodView, Readiness, RevisionView
 from modelway.termination import REASONS_OF_THE_ARTIFACT, caution_of, chosen_engine, fetched_digest, found_format
@@ -71,6 +71,7 @@ def status_of(observed: Observed, finding: Finding, *, service_port: int, now: d
         "url": f"http://{name}.{namespace}.svc:{service_port}",
         "replicas": deployment.replicas if deployment else 0,
         "readyReplicas": deployment.ready if deployment else 0,
+        "pods": f"{deployment.ready}/{deployment.size}" if deployment else "0/0",
         "selector": f"{NAME}={name},{TRACK_LABEL}={STABLE}",
         "stable": _stable(observed, finding),
         "candidate": _candidate(observed, finding, readiness),
@@ -114,6 +115,9 @@ def _accepted(observed: Observed, finding: Finding, readiness: Readiness) -> Jud
 
 
 def _available(observed: Observed) -> Judged:
+    if serving(observed) and not reachable(observed):
+        message = f"Pods are up, but Service {observed.owner.key.name} is not there, so nobody reaches them."
+        return Judged("Available", "False", Reason.NO_SERVICE, message)
     if serving(observed):
         return Judged("Available", "True", Reason.SERVING, "At least one pod answers requests.")
     return Judged("Available", "False", Reason.NO_POD_SERVES, "No pod answers requests.")
@@ -146,6 +150,9 @@ def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> di
         return None
     wanted, deployment = finding.plan.revision, observed.deployment
     if deployment is not None and rolled_out(deployment, wanted) and deployment.available:
+        return None
+    served = (observed.owner.status.get("stable") or {}).get("revision") == wanted
+    if served and not others_serve(observed, wanted):  # its pods are few or gone for now: that makes it no candidate
         return None
     return {**_description(observed, wanted, {}), "reason": str(readiness.reason), "message": readiness.message}
 

@@ -88,6 +88,8 @@ class DeploymentView(Child):
     """Whether `spec.replicas` is among the fields that we own."""
     revision: str | None
     """Revision hash of the pod template."""
+    paused: bool
+    """Whether somebody keeps its controller from rolling out."""
     replicas: int
     updated: int
     ready: int

@@ -76,16 +76,16 @@ def test_columns_tell_ready_and_why(kubectl: Kubectl) -> None:
     kubectl.apply({**manifest(suspend=True), "metadata": {"name": "columns"}})
     condition = {"type": "Ready", "status": "False", "reason": "Suspended", "message": "m"}
     condition["lastTransitionTime"] = "2026-01-01T00:00:00Z"
-    status = {"status": {"conditions": [condition], "replicas": 3, "stable": {"revision": "bcdfghjklm"}}}
+    status = {"status": {"conditions": [condition], "pods": "2/3", "stable": {"revision": "bcdfghjklm"}}}
     kubectl("patch", "mdep", "columns", "--subresource=status", "--type=merge", "-p", json.dumps(status))
 
     def as_stored() -> bool:
         header, row = kubectl("get", "mdep").splitlines()
-        assert header.split() == ["NAME", "READY", "REASON", "MODEL", "REPLICAS", "AGE", "MESSAGE"]
+        assert header.split() == ["NAME", "READY", "REASON", "MODEL", "PODS", "AGE", "MESSAGE"]
         wide = kubectl("get", "mdep", "-o", "wide").splitlines()[0].split()
         assert wide == [*header.split()[:-1], "REVISION", "DIGEST", "ENGINE", "URL", "MESSAGE"]
-        stored = kubectl.get("mdep", "columns")["status"]["replicas"]
-        return row.split()[1:5] == ["False", "Suspended", "s3://models/fraud/model.joblib", str(stored)]
+        stored = kubectl.get("mdep", "columns")["status"]["pods"]
+        return row.split()[1:5] == ["False", "Suspended", "s3://models/fraud/model.joblib", stored]
 
     # Where an operator is at work, it corrects what was written here: the columns are right when they follow.
     eventually(as_stored)

@@ -48,6 +48,38 @@ def test_a_spec_that_nobody_looked_at_is_not_called_ready(status: Any) -> None:
     assert "kubectl get pods -A -l app.kubernetes.io/name=modelway" in told
 
 
+def _with(seen: Picture, kind: str, **told: str) -> Picture:
+    """The picture with one condition told otherwise."""
+    status = seen.resource["status"]
+    conditions = [{**one, **told} if one["type"] == kind else one for one in status["conditions"]]
+    return replace(seen, resource={**seen.resource, "status": {**status, "conditions": conditions, "pods": "2/10"}})
+
+
+def test_what_is_wrong_beside_ready_is_told() -> None:
+    message = "Revision r serves all requests with 2 of 10 pods. 8 cannot be started (AccessDenied): No keys."
+    seen = _with(pictures.recorded("ready"), "Ready", message=message)
+    assert "It is ready, but: 8 cannot be started (AccessDenied): No keys." in story(seen, now=NOW)
+    told = table([summary_of(seen.resource)], everywhere=False, now=NOW)
+    assert "2/10" in told
+    assert told.endswith(message)
+
+
+@pytest.mark.parametrize(("reason", "holds"), [("Progressing", False), ("QuotaExceeded", True)])
+def test_a_refusal_is_told_only_where_it_is_the_verdict(reason: str, *, holds: bool) -> None:
+    seen = _with(pictures.recorded("failed-update"), "Ready", reason=reason)
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: team"}
+    children = [
+        {**one, "status": {**one["status"], "conditions": [refused]}} if one["kind"] == "Deployment" else one
+        for one in seen.children
+    ]
+    assert ("pods are refused" in story(replace(seen, children=tuple(children)), now=NOW)) is holds
+
+
+def test_a_model_that_nobody_reaches_is_told_as_such() -> None:
+    seen = _with(pictures.recorded("suspended"), "Available", status="False", reason="NoService", message="No Service.")
+    assert "Available: NoService: No Service." in story(seen, now=NOW)
+
+
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_reason_of_the_catalogue_can_be_told(reason: Reason) -> None:
     resource: dict[str, Any] = dict(pictures.recorded("failed-update").resource)

@@ -24,9 +24,9 @@ def _told(reason: str, message: str = "It broke.", remedy: str = "Mend it.", cod
     return Termination(code, "Error", json.dumps({"reason": reason, "message": message, "remedy": remedy}))
 
 
-def _rollout(*pods: PodView, conditions: tuple[Condition, ...] = ()) -> Observed:
-    """A new revision that has one pod which is not up, while the old one serves."""
-    return observed(deployment(replicas=2, updated=1, available=1, conditions=conditions), pods=pods)
+def _rollout(*pods: PodView, conditions: tuple[Condition, ...] = (), made: int = 1) -> Observed:
+    """A new revision that has one pod which is not up, or none, while the old one serves."""
+    return observed(deployment(replicas=1 + made, updated=made, available=1, conditions=conditions), pods=pods)
 
 
 def at(seconds: int) -> str:
@@ -65,6 +65,59 @@ def test_not_ready_while_anything_is_missing(state: object) -> None:
 
 def test_growth_beyond_what_was_promised_does_not_take_readiness_away() -> None:
     assert judge(observed(deployment(size=5, available=2)), Wanted(NEW, 2)).ready
+
+
+def test_a_refusal_of_pods_that_are_no_longer_wanted_is_over() -> None:
+    refused = Condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota: team, requested: pods=1")
+    assert judge(_rollout(conditions=(refused,), made=1), WANTED).reason == "Progressing"
+
+
+def test_a_scale_up_that_fails_is_told_with_counts_beside_ready() -> None:
+    denied = container("fetch", ended=_told("AccessDenied", "No keys.", code=11))
+    pods = tuple(pod(denied, name=f"fraud-{number}") for number in range(8))
+    verdict = judge(observed(deployment(size=10, available=2), pods=pods), Wanted(NEW, 2))
+    assert verdict.ready
+    assert "with 2 of 10 pods. 8 cannot be started (AccessDenied): No keys." in verdict.message
+
+
+def test_a_scale_up_that_is_refused_is_told_beside_ready() -> None:
+    refused = Condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota: team, requested: pods=1")
+    verdict = judge(observed(deployment(size=3, replicas=2, conditions=(refused,))), Wanted(NEW, 2))
+    assert verdict.ready
+    assert "2 of 3 pods. 1 cannot be started (QuotaExceeded)" in verdict.message
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_pods_that_are_added_stand_in_for_no_other_revision(*, seen: bool) -> None:
+    verdict = judge(observed(deployment(size=3, available=2, observed=seen)), Wanted(NEW, 3))
+    assert (verdict.reason, verdict.message) == (
+        "Progressing",
+        f"2 of 3 pods of revision {NEW} serve; 1 is being started.",
+    )
+
+
+def test_pods_without_a_service_serve_nobody() -> None:
+    verdict = judge(observed(deployment(), reachable=False), WANTED)
+    assert (verdict.reason, verdict.ready, verdict.stalled) == ("NoService", False, False)
+
+
+def test_a_paused_rollout_is_named_with_the_way_on() -> None:
+    verdict = judge(observed(deployment(replicas=1, updated=0, paused=True)), WANTED)
+    assert (verdict.reason, verdict.stalled) == ("RolloutPaused", False)
+    assert "the previous one serves until then" in verdict.message
+    assert "kubectl rollout resume deployment/fraud -n risk" in verdict.message
+
+
+def test_a_paused_deployment_that_serves_is_ready_and_says_so() -> None:
+    verdict = judge(observed(deployment(paused=True)), WANTED)
+    assert verdict.ready
+    assert "the next change will wait: kubectl rollout resume deployment/fraud -n risk" in verdict.message
+
+
+def test_an_autoscaled_deployment_at_nothing_is_named() -> None:
+    verdict = judge(observed(deployment(size=0)), Wanted(NEW, 2))
+    assert (verdict.reason, verdict.ready) == ("ScalingDisabled", False)
+    assert "kubectl scale deployment/fraud -n risk --replicas=2" in verdict.message
 
 
 @pytest.mark.parametrize(
@@ -126,7 +179,8 @@ def test_a_container_that_cannot_run_says_why(containers: tuple[ContainerView, .
     ],
 )
 def test_pods_that_the_cluster_refuses_are_told_by_the_deployment(message: str, reason: str) -> None:
-    verdict = judge(_rollout(conditions=(Condition("ReplicaFailure", "True", "FailedCreate", message),)), WANTED)
+    refused = Condition("ReplicaFailure", "True", "FailedCreate", message)
+    verdict = judge(_rollout(conditions=(refused,), made=0), WANTED)
     assert verdict.reason == reason
     assert "cpu=2" in verdict.message or "restricted:latest" in verdict.message
 

@@ -83,6 +83,23 @@ def test_while_it_comes_up_it_is_reconciling_and_the_model_is_not_judged() -> No
     assert conditions["Available"] == ("False", "NoPodServes")
 
 
+def test_nobody_is_served_without_a_service() -> None:
+    conditions = _conditions(_status(observed(deployment(), reachable=False)))
+    assert conditions["Available"] == ("False", "NoService")
+    assert conditions["Ready"] == ("False", "NoService")
+
+
+def test_pods_are_counted_against_those_wanted() -> None:
+    assert _status(observed(deployment(size=10, available=2)))["pods"] == "2/10"
+    assert _status(observed())["pods"] == "0/0"
+
+
+def test_a_revision_that_served_is_no_candidate_while_it_grows() -> None:
+    before = owner(status={"stable": {"revision": NEW}})
+    growing = observed(deployment(size=3, replicas=1, observed=False), by=before)
+    assert "candidate" not in _status(growing, Finding(_plan(available=3)))
+
+
 def test_a_refused_spec_leaves_what_serves_available() -> None:
     refused = Finding(hindrance=Readiness(Reason.INVALID_SPEC, "spec.model.uri: write one"))
     conditions = _conditions(_status(observed(deployment(revision=OLD)), refused))

@@ -71,6 +71,7 @@ def deployment(
     available: int | None = None,
     owns_size: bool = False,
     observed: bool = True,
+    paused: bool = False,
     conditions: tuple[Condition, ...] = (),
 ) -> DeploymentView:
     """A Deployment that has `size` pods, all of its revision, all available."""
@@ -83,6 +84,7 @@ def deployment(
         size=size,
         owns_size=owns_size,
         revision=revision,
+        paused=paused,
         replicas=total,
         updated=total if updated is None else updated,
         ready=up,
@@ -154,6 +156,14 @@ def pod(
     )
 
 
-def observed(*children: Child, pods: tuple[PodView, ...] = (), by: Owner | None = None, last_size: int = 0) -> Observed:
-    """What a pass sees."""
-    return Observed(by or owner(), {one.id: one for one in children}, pods, last_size)
+def observed(
+    *children: Child,
+    pods: tuple[PodView, ...] = (),
+    by: Owner | None = None,
+    last_size: int = 0,
+    reachable: bool = True,
+) -> Observed:
+    """What a pass sees; a Deployment has its Service beside it unless told otherwise."""
+    deployed = any(isinstance(one, DeploymentView) for one in children)
+    around = (*children, *([child("Service")] if deployed and reachable else []))
+    return Observed(by or owner(), {one.id: one for one in around}, pods, last_size)

@@ -71,7 +71,7 @@ def _columns() -> list[dict[str, Any]]:
         _column("Ready", f"{ready}.status", "Whether the present spec is fully served."),
         _column("Reason", f"{ready}.reason", "Why it is or is not."),
         _column("Model", ".spec.model.uri", "The model asked for."),
-        _column("Replicas", ".status.replicas", "The number of pods.", kind="integer"),
+        _column("Pods", ".status.pods", "Pods that serve, of those wanted."),
         _column("Age", ".metadata.creationTimestamp", "Since when it exists.", kind="date"),
         _column("Revision", ".status.stable.revision", "The revision that answers requests.", priority=1),
         _column("Digest", ".status.stable.digest", "The SHA-256 of its model file.", priority=1),

@@ -73,6 +73,8 @@ class ModelDeploymentStatus(ApiModel):
     """The number of pods."""
     ready_replicas: Count | None = None
     """The number of pods that serve."""
+    pods: Annotated[str, Field(max_length=32)] | None = None
+    """Pods that serve, of those wanted at present: 2/3, say."""
     selector: Annotated[str, Field(max_length=512)] | None = None
     """The labels that choose the pods, as text for the scale subresource."""
     stable: ServedRevision | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from modelway.cli.summary import age
 from modelway.cluster.picture import Object, Picture
+from modelway.reasons import Reason, Topic
 
 REVISION_LABEL = "modelway.dev/revision"
 _ALWAYS = ("Deployment", "Service", "PodDisruptionBudget")
@@ -16,6 +17,7 @@ _PLURALS = {
     "HorizontalPodAutoscaler": "horizontalpodautoscalers",
 }
 _MOST_PODS = 8
+_REFUSALS = frozenset(reason for reason in Reason if reason.topic is Topic.CLUSTER)
 
 
 def inventory(picture: Picture, now: datetime) -> list[tuple[str, str]]:
@@ -57,12 +59,14 @@ def _child(child: Object, picture: Picture) -> str:
     return describe(child, picture) if describe else ""
 
 
-def _deployment(child: Object, _: Picture) -> str:
+def _deployment(child: Object, picture: Picture) -> str:
     status = child.get("status") or {}
     template = (child["spec"]["template"].get("metadata") or {}).get("labels") or {}
     ready = f"{status.get('readyReplicas', 0)} of {counted(child['spec'].get('replicas', 1))} ready"
     refused = _condition(child, "ReplicaFailure")
-    trouble = f"; pods are refused: {refused.get('message', '')}" if refused.get("status") == "True" else ""
+    # A Deployment repeats the refusals of earlier specs: they are told of the present one where the operator's verdict is one.
+    holds = refused.get("status") == "True" and _condition(picture.resource, "Ready").get("reason") in _REFUSALS
+    trouble = f"; pods are refused: {refused.get('message', '')}" if holds else ""
     newest = f"{status.get('updatedReplicas', 0)} of revision {template.get(REVISION_LABEL, 'unknown')}"
     return f"{ready}, {newest}{trouble}"
 

@@ -37,7 +37,7 @@ async def _asked(reader: Reader, arguments: argparse.Namespace) -> list[Object]:
 
 
 def table(summaries: Sequence[Summary], *, everywhere: bool, now: datetime) -> str:
-    """A row for each, and below the rows the message of each that is not ready."""
+    """A row for each, and below the rows the message of each that is not ready, or is with a caution."""
     if not summaries:
         return "There are no ModelDeployments here; -A looks in every namespace."
     header = ["NAMESPACE"] * everywhere + [
@@ -54,7 +54,11 @@ def table(summaries: Sequence[Summary], *, everywhere: bool, now: datetime) -> s
     rows = [header, *(_row(one, now, everywhere=everywhere) for one in summaries)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     lines = [_GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    messages = [f"{_called(one, everywhere=everywhere)}: {one.message}" for one in summaries if one.ready != "True"]
+    messages = [
+        f"{_called(one, everywhere=everywhere)}: {one.message}"
+        for one in summaries
+        if one.ready != "True" or one.caution
+    ]
     return "\n".join([*lines, *([""] if messages else []), *messages])
 
 
@@ -63,7 +67,7 @@ def _row(one: Summary, now: datetime, *, everywhere: bool) -> list[str]:
         one.name,
         one.ready,
         one.reason,
-        f"{one.ready_pods}/{one.pods}",
+        one.counted,
         one.scaling,
         one.stable or "-",
         one.candidate or "-",

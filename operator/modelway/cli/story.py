@@ -97,10 +97,13 @@ def _why(picture: Picture, summary: Summary) -> Iterator[str]:
     """The cause first, then what else is wrong, then whether waiting helps."""
     if summary.ready != "True":
         yield from _wrapped([f"{summary.reason}: {summary.message}"])
+    elif summary.caution:
+        yield from _wrapped([f"It is ready, but: {summary.caution}"])
     said = {summary.reason}
     for one in (picture.resource.get("status") or {}).get("conditions") or ():
         if (
-            one["type"] in {"ModelAccepted", "AutoscalingActive"}
+            one["type"] in {"ModelAccepted", "Available", "AutoscalingActive"}
+            and one["reason"] != Reason.NO_POD_SERVES
             and one["status"] == "False"
             and one["reason"] not in said
         ):

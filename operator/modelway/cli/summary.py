@@ -24,8 +24,12 @@ class Summary:
     message: str
     stalled: bool
     available: bool
+    caution: str
+    """What to know of a model that is ready all the same."""
     ready_pods: int
     pods: int
+    counted: str
+    """Pods that serve, of those wanted: `2/3`."""
     scaling: str
     """`3`, or `2-10` under an autoscaler, with ` (!)` behind it when that does not work."""
     stable: str
@@ -44,6 +48,7 @@ class Summary:
             "message": self.message,
             "stalled": self.stalled,
             "available": self.available,
+            "caution": self.caution or None,
             "pods": {"ready": self.ready_pods, "total": self.pods},
             "scaling": self.scaling,
             "stable": self.stable or None,
@@ -67,7 +72,9 @@ def summary_of(resource: Mapping[str, Any]) -> Summary:
         stalled=condition(resource, "Stalled").get("status") == "True",
         available=condition(resource, "Available").get("status") == "True",
         ready_pods=status.get("readyReplicas", 0),
+        caution=_caution(ready) if seen else "",
         pods=status.get("replicas", 0),
+        counted=status.get("pods") or f"{status.get('readyReplicas', 0)}/{status.get('replicas', 0)}",
         scaling=_scaling(resource, spec.get("scaling") or {}),
         stable=_revision(status.get("stable")),
         candidate=_revision(status.get("candidate")),
@@ -99,6 +106,11 @@ def age(created: str, now: datetime) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def _caution(ready: Mapping[str, Any]) -> str:
+    """What follows the first sentence on a model that is ready: that tells that all is well."""
+    return str(ready["message"].partition(". ")[2]) if ready["status"] == "True" else ""
 
 
 def _scaling(resource: Mapping[str, Any], scaling: Mapping[str, Any]) -> str:

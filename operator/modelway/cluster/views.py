@@ -109,6 +109,7 @@ def _deployment(obj: Mapping[str, Any]) -> dict[str, Any]:
         "size": spec.get("replicas", 1),
         "owns_size": owns(obj, FIELD_MANAGER, "spec", "replicas"),
         "revision": labels.get(REVISION_LABEL),
+        "paused": bool(spec.get("paused")),
         "replicas": status.get("replicas", 0),
         "updated": status.get("updatedReplicas", 0),
         "ready": status.get("readyReplicas", 0),
