@@ -155,7 +155,7 @@ class Reason(StrEnum):
     ROLLOUT_PAUSED = ("RolloutPaused", Topic.RESOURCE, _PASSES,
         "Somebody paused the Deployment, so the present spec is not rolled out. What serves goes on.", "Let it go on with `kubectl rollout resume deployment/NAME`.")
     NAME_CONFLICT = ("NameConflict", Topic.RESOURCE, _STALLS,
-        "An object of a child's name exists and is not ours; it was left alone.", "Delete or rename that object, or give the model another name.")
+        "An object of a child's name exists, which Modelway did not make for a model of this name; it was left alone.", "Delete or rename that object, or give the model another name.")
     CHILD_CONTESTED = ("ChildContested", Topic.RESOURCE, _STALLS,
         "Somebody keeps changing or deleting a child, which is put right every few minutes only.", "Stop the program that the message names, or make the change in the ModelDeployment.")
     CHILD_INVALID = ("ChildInvalid", Topic.RESOURCE, _STALLS,

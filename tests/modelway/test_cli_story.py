@@ -46,6 +46,9 @@ def test_a_spec_that_nobody_looked_at_is_not_called_ready(status: Any) -> None:
     assert told.startswith(f"fraud in namespace risk: not ready ({NOT_SEEN}), nothing answers.")
     assert "which the operator has not looked at yet" in told
     assert "kubectl get pods -A -l app.kubernetes.io/name=modelway" in told
+    assert "is namespace risk in its watch.namespaces?" in " ".join(told.split())
+    assert "have risk added to watch.namespaces" in told
+    assert "is namespace risk in its watch.namespaces?" in table([summary_of(resource)], everywhere=False, now=NOW)
 
 
 def _with(seen: Picture, kind: str, **told: str) -> Picture:

@@ -16,6 +16,8 @@ _WIDTH = 110
 _MOST_EVENTS = 6
 _LONGEST_LINE = 400
 _MARGIN = "  "
+_NAMESPACES = "MODELWAY_WATCH_NAMESPACES"
+"""Where the chart tells the operator which namespaces to serve."""
 
 
 def story(picture: Picture, *, now: datetime, program: str = "modelway") -> str:
@@ -177,6 +179,14 @@ def _commands(picture: Picture, summary: Summary, program: str) -> Iterator[str]
     topic = next((one.topic for one in Reason if one == summary.reason), None)
     if summary.reason == NOT_SEEN:
         yield "See whether the operator runs: kubectl get pods -A -l app.kubernetes.io/name=modelway"
+        yield (
+            f"See whether it serves namespace {summary.namespace} (no value: it serves all): kubectl get deployments -A "
+            f"-l app.kubernetes.io/name=modelway -o yaml | grep -A1 {_NAMESPACES}"
+        )
+        yield (
+            f"If it does not, have {summary.namespace} added to watch.namespaces in the chart's values, or apply the model in a "
+            "namespace that is served."
+        )
     if summary.reason == Reason.INVALID_SPEC:
         yield f"See all that is wrong before you apply it: {program} validate -f FILE"
     if summary.reason == Reason.SUSPENDED:

@@ -9,7 +9,7 @@ from modelway.reasons import Reason
 
 NOT_SEEN = "NotSeen"
 """Stands in place of a reason while the operator has not looked at the present spec."""
-NOT_SEEN_MESSAGE = "The operator has not looked at this spec yet; if that lasts, see whether it runs."
+NOT_SEEN_MESSAGE = "The operator has not looked at this spec yet. If that lasts: does it run, and is namespace {namespace} in its watch.namespaces?"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def summary_of(resource: Mapping[str, Any]) -> Summary:
         name=metadata["name"],
         ready=ready["status"] if seen else "Unknown",
         reason=ready["reason"] if seen else NOT_SEEN,
-        message=ready["message"] if seen else NOT_SEEN_MESSAGE,
+        message=ready["message"] if seen else NOT_SEEN_MESSAGE.format(namespace=metadata["namespace"]),
         stalled=condition(resource, "Stalled").get("status") == "True",
         available=condition(resource, "Available").get("status") == "True",
         ready_pods=status.get("readyReplicas", 0),
