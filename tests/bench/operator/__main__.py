@@ -1,4 +1,4 @@
-"""`python -m bench.operator`: what the operator costs, and how soon it acts, with up to a thousand models on a real control plane."""
+"""`python -m bench.operator`: what the operator costs, and how soon it acts, with up to thousands of models on a real control plane."""
 
 import argparse
 import asyncio
@@ -13,6 +13,7 @@ from types import FrameType
 
 from bench.errors import BenchError
 from bench.machine import machine
+from bench.operator.history import MOST_HISTORY
 from bench.operator.report import tables
 from bench.operator.run import Plan, measure
 from bench.page import PAGE, refresh
@@ -52,6 +53,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--idle", type=float, default=60, help="seconds of rest that are watched (default %(default)g)")
     parser.add_argument("--repairs", type=int, default=20, help="children of each kind to delete (default %(default)s)")
     parser.add_argument("--flood", type=int, default=500, help="models that flood a namespace (default %(default)s)")
+    parser.add_argument("--history", type=int, default=10, help="earlier revisions of each (default %(default)s)")
     parser.add_argument("--json", type=Path, help="write everything that was measured to this file")
     parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")
     options = parser.parse_args(argv)
@@ -59,9 +61,11 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         sizes = tuple(sorted(int(size) for size in options.sizes.split(",")))
     except ValueError:
         parser.error(f"--sizes {options.sizes}: write numbers such as 1,100")
-    if min((*sizes, options.rounds, options.repairs, options.flood)) < 1:
-        parser.error("--sizes, --rounds, --repairs and --flood must be 1 or more")
-    options.plan = Plan(sizes, options.rounds, options.idle, options.repairs, options.flood)
+    if min((*sizes, options.rounds, options.repairs, options.flood, options.history)) < 1:
+        parser.error("--sizes, --rounds, --repairs, --flood and --history must be 1 or more")
+    if options.history > MOST_HISTORY:
+        parser.error(f"--history {options.history}: the operator keeps no more than {MOST_HISTORY}")
+    options.plan = Plan(sizes, options.rounds, options.idle, options.repairs, options.flood, options.history)
     return options
 
 

@@ -55,6 +55,10 @@ class Figures:
     repairs: Mapping[str, Repairs]
     flooded: int
     flood: Flood
+    history: int = 0
+    """Earlier revisions of each model when `memory_with_history` was measured."""
+    memory_with_history: int = 0
+    """Resident bytes of an operator that was started with the largest size and all these revisions."""
     seconds: float = field(default=0.0)
     """What the whole run took."""
 

@@ -59,6 +59,7 @@ def _rest(found: Figures) -> list[str]:
         f"| writes in {found.idle_seconds:g} s of rest | {found.idle_writes} | 0 |",
         f"| writes of a restart, {found.restart.seconds:.0f} s until all were looked at again | {found.restart.writes} | 0 |",
         f"| memory for each, beyond {found.empty_memory / MEGA:.0f} MB without any | {found.memory_per_model / KIBI:.0f} KiB | 120 KiB |",
+        f"| memory after a restart with {found.history} earlier revisions of each | {found.memory_with_history / MEGA:.0f} MB | |",
         f"| Events for each | {last.cost.events:.2f} | |",
     ]
     lines += [_repair(plural, one) for plural, one in found.repairs.items()]

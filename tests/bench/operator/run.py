@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from bench.operator.figures import Figures, Size
+from bench.operator.history import memory_with_history
 from bench.operator.objects import models
 from bench.operator.rounds import Cost, Round, by_bare_client, by_operator, cost
 from bench.operator.upkeep import PATIENCE, QUIET_SECONDS, flood, idle, repair, restart
@@ -25,6 +26,8 @@ class Plan:
     idle_seconds: float
     repairs: int
     flood: int
+    history: int = 10
+    """Earlier revisions of each model, for what they take in memory."""
 
 
 class _Places:
@@ -85,10 +88,22 @@ async def measure(plan: Plan, machine: Mapping[str, str], say: Say) -> Figures:
             say(f"{restarted.writes} writes of a restart")
             repairs = await repair(place, plan.repairs)
             say(f"{plan.repairs} children of each kind came back")
+            with_history = await memory_with_history(place, held, plan.history)
+            say(f"{with_history / 1e6:.0f} MB with {plan.history} earlier revisions of each model")
             flooded = await flood(place, plan.flood)
     sizes = [_size(count, one) for count, one in zip(plan.sizes, found, strict=True)]
     return Figures(
-        machine, sizes, found[0].memory[0], plan.idle_seconds, idle_writes, restarted, repairs, plan.flood, flooded
+        machine,
+        sizes,
+        found[0].memory[0],
+        plan.idle_seconds,
+        idle_writes,
+        restarted,
+        repairs,
+        plan.flood,
+        flooded,
+        history=plan.history,
+        memory_with_history=with_history,
     )
 
 

@@ -27,6 +27,7 @@ def test_a_handful_of_models_costs_what_it_should() -> None:
     assert len(found.flood.first_write) == 5
     assert found.flood.children.keys() == found.flood.bare.keys() == {"deployments", "services"}
     assert 0 < size.operator[0].applied <= size.operator[0].ready
+    assert found.memory_with_history > found.empty_memory
     assert 0 < size.bare[0].applied <= size.bare[0].ready
     assert all(30e6 < resident < 300e6 for resident in (found.empty_memory, size.memory))
 
