@@ -37,7 +37,8 @@ class Write:
 
     @property
     def by_operator(self) -> bool:
-        return self.user == OPERATOR
+        """Whether the operator wrote it for a model: its Lease is renewed as long as it leads."""
+        return self.user == OPERATOR and self.resource != "leases"
 
     @property
     def seconds(self) -> float:
