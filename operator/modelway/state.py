@@ -104,8 +104,6 @@ class AutoscalerView(Child):
     least: int
     most: int
     """The bounds of the number of pods."""
-    reached: int
-    """The most pods that it found or asked for when it last looked; 0 before that. It outlives the Deployment."""
     conditions: tuple[Condition, ...]
 
 
@@ -115,14 +113,8 @@ class RevisionView(Child):
 
     number: int
     revision: str
-    served: bool
-    """Whether it is marked as having served once."""
-    model: JSON
-    """`uri`, `version` and `format` of its model, as far as the user set them."""
-    digest: str
-    """Of `data`, as `revision.digest_of` makes it."""
-    data: JSON | None = field(default=None, repr=False)
-    """What is recorded; None where it was not read, since many records are kept and few are asked for."""
+    data: str = field(repr=False)
+    """JSON text of `data`: kept as text because a pass reads at most one of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """Builders of what a pass observes: each argument is what the test is about, the rest is a quiet world."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from modelway.revision import digest_of
 from modelway.state import (
     AutoscalerView,
     Child,
@@ -93,32 +93,19 @@ def deployment(
     )
 
 
-def autoscaler(*conditions: Condition, least: int = 1, most: int = 3, reached: int = 0) -> AutoscalerView:
+def autoscaler(*conditions: Condition, least: int = 1, most: int = 3) -> AutoscalerView:
     """An autoscaler that is ours."""
     identity = _child("HorizontalPodAutoscaler", KEY.name, UID)
-    return AutoscalerView(**identity, least=least, most=most, reached=reached, conditions=conditions)
+    return AutoscalerView(**identity, least=least, most=most, conditions=conditions)
 
 
 def revision(
-    name: str,
-    number: int,
-    *,
-    template: Mapping[str, Any] | None = None,
-    model: Mapping[str, Any] | None = None,
-    served: bool = False,
+    name: str, number: int, *, template: Mapping[str, Any] | None = None, model: Mapping[str, Any] | None = None
 ) -> RevisionView:
-    """The record of a revision, with its data read."""
-    known = model or {"uri": f"s3://models/{name}"}
-    data = {"inputs": {"model": known}, "template": template or {}}
-    identity = _child("ControllerRevision", f"{KEY.name}-{name}", UID)
+    """The record of a revision."""
+    data = {"inputs": {"model": model or {"uri": f"s3://models/{name}"}}, "template": template or {}}
     return RevisionView(
-        **identity,
-        number=number,
-        revision=name,
-        served=served,
-        model=known,
-        digest=digest_of(data),
-        data=data,
+        **_child("ControllerRevision", f"{KEY.name}-{name}", UID), number=number, revision=name, data=json.dumps(data)
     )
 
 

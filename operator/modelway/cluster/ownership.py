@@ -86,7 +86,3 @@ def _has_key(item: Any, key: Mapping[str, Any]) -> bool:
 
 def _hash(fields: Mapping[str, Any]) -> str:
     return hashlib.blake2b(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()
-
-
-NOTHING_OWNED = _hash({})
-"""The hash of an object of which a manager owns nothing."""

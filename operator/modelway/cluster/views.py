@@ -1,13 +1,13 @@
 """Turn objects as the API server sends them into the slim views that decisions read."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from modelway.cluster import kinds
 from modelway.cluster.client import FIELD_MANAGER
-from modelway.cluster.kinds import NAME_LABEL, OWNER_KIND, REVISION_LABEL, SERVED_ANNOTATION, Kind
+from modelway.cluster.kinds import NAME_LABEL, OWNER_KIND, REVISION_LABEL, Kind
 from modelway.cluster.ownership import owned_hash, owns
-from modelway.revision import digest_of
 from modelway.state import (
     AutoscalerView,
     Child,
@@ -120,25 +120,15 @@ def _deployment(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 def _autoscaler(obj: Mapping[str, Any]) -> dict[str, Any]:
     spec = obj["spec"]
-    status = obj.get("status") or {}
-    return {
-        "least": spec.get("minReplicas", 1),
-        "most": spec["maxReplicas"],
-        "reached": max(status.get("currentReplicas") or 0, status.get("desiredReplicas") or 0),
-        "conditions": _conditions(obj),
-    }
+    return {"least": spec.get("minReplicas", 1), "most": spec["maxReplicas"], "conditions": _conditions(obj)}
 
 
 def _revision(obj: Mapping[str, Any]) -> dict[str, Any]:
     labels = obj["metadata"].get("labels") or {}
-    data = obj.get("data") or {}
-    model = (data.get("inputs") or {}).get("model") or {}
     return {
         "number": obj.get("revision", 0),
         "revision": labels.get(REVISION_LABEL) or obj["metadata"]["name"].rpartition("-")[2],
-        "served": SERVED_ANNOTATION in (obj["metadata"].get("annotations") or {}),
-        "model": {part: model[part] for part in ("uri", "version", "format") if part in model},
-        "digest": digest_of(data),
+        "data": json.dumps(obj.get("data") or {}, separators=(",", ":")),
     }
 
 
