@@ -29,7 +29,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 SECONDS = 180.0
 SETTLED_SECONDS = 10.0
 SMALL = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"memory": "450Mi"}}
-BROKEN = {"resources": SMALL, "env": [{"name": "PYTHONHOME", "value": "/nowhere"}]}
+ENDS_AT_ONCE = f"broken/server-{os.getpid()}"
+BROKEN = {"resources": SMALL, "image": f"{ENDS_AT_ONCE}:1"}
 ROOM = f"silent-{os.getpid()}"
 IMAGE = f"later/server-{os.getpid()}"
 
@@ -94,6 +95,8 @@ def world(sandbox: Sandbox, cluster_kubectl: Kubectl, installed: str, model_stor
     cluster_kubectl.create(namespace_manifest(name))
     kubectl = cluster_kubectl.in_namespace(name)
     eventually(lambda: kubectl.exists("serviceaccount", "default"))
+    images = {**json.loads(sandbox.images.read_text()), ENDS_AT_ONCE: {"entrypoint": ["/bin/false"]}}
+    sandbox.images.write_text(json.dumps(images))
     well, hungry = model_store.put("told.joblib", Told().fit()), model_store.put("hungry.joblib", Hungry())
     small: dict[str, Any] = {"runtime": {"resources": SMALL}}
     silent = {"nodeSelector": {"example.com/room": ROOM}, "tolerations": [{"key": "silent", "operator": "Exists"}]}

@@ -52,7 +52,7 @@ def test_an_environment_comes_from_everything_a_spec_may_name(kubectl: Kubectl) 
 
 def test_an_environment_holds_nothing_of_the_nodes_own(kubectl: Kubectl) -> None:
     found = json.loads(output(kubectl, once(container(SHOW_ENVIRONMENT))))
-    known = {"PATH", "HOME", "HOSTNAME", "LC_CTYPE", MARK}
+    known = {"PATH", "HOME", "HOSTNAME", "LC_CTYPE", "MODELWAY_HOST", MARK}
     assert {name for name in found if not name.startswith("KUBERNETES_SERVICE_")} == known
 
 

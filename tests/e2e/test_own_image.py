@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from e2e.conftest import READY_SECONDS, reaches
-from e2e.images import OWN, OWN_IMAGE
+from e2e.images import OWN, OWN_IMAGE, image
 from support.cluster import Kubectl, Object, namespace_manifest
 from support.deployed import Deployed
 from support.waiting import eventually
@@ -30,7 +30,7 @@ def manifest(**runtime: str) -> Object:
     return found
 
 
-def test_it_answers_from_its_image_alone(shop: Kubectl) -> None:
+def test_it_answers_from_its_image_and_fetches_by_the_platforms(shop: Kubectl) -> None:
     shop.apply(manifest(image=OWN))
     churn = Deployed(shop, "churn").is_ready(deadline=READY_SECONDS)
     url = churn.status["url"]
@@ -40,4 +40,5 @@ def test_it_answers_from_its_image_alone(shop: Kubectl) -> None:
     with urllib.request.urlopen(request, timeout=10) as answer:
         assert json.load(answer)["outputs"][0]["shape"] == [2, 2]
     (pod,) = shop.list("pods")
-    assert {one["image"] for one in pod["spec"]["initContainers"] + pod["spec"]["containers"]} == {OWN}
+    images = {one["name"]: one["image"] for one in pod["spec"]["initContainers"] + pod["spec"]["containers"]}
+    assert images == {"fetch": image("server"), "prepare": OWN, "serve": OWN}

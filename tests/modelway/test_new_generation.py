@@ -93,7 +93,7 @@ class World:
         self.deployed = deployment(revision=OF_BAD, available=0, updated=0, conditions=self.conditions)
         parts: Any = self
         readmission = Readmission(parts, clock=lambda: self.seconds)
-        self.reconciler = Reconciler(parts, parts, parts, readmission, parts, settings=Settings(), metrics=Metrics())
+        self.reconciler = Reconciler(parts, parts, parts, readmission, settings=Settings(), metrics=Metrics())
 
     # What the user and the cluster do ---------------------------------------------------------------------------------------------------
 
@@ -161,9 +161,6 @@ class World:
             raise failure
         if self.deployed.revision != plan.revision:
             self.deployed = replace(self.deployed, revision=plan.revision, generation=self.deployed.generation + 1)
-
-    async def filled(self, observed: Observed, _: object) -> Observed:
-        return observed
 
     async def dry_run(self, *_: object) -> None:
         if self.answer is not None:
