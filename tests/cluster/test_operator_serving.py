@@ -101,8 +101,9 @@ def test_a_suspended_model_is_left_as_it_is(
     deployed.apply(model={"uri": constants(6)}).is_ready()
     deployed.apply(model={"uri": constants(7)}, suspend=True)
     deployed.becomes("Suspended")
-    kubectl("delete", "service", "fraud")
     assert deployed.condition("Available")["status"] == "True"
+    kubectl("delete", "service", "fraud")
+    eventually(lambda: deployed.condition("Available")["reason"] == "NoService", deadline=20)
     assert deployed.condition("Reconciling")["status"] == "False"
     with pytest.raises(KubectlError, match="not found"):
         deployed.child("service")

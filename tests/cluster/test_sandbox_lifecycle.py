@@ -59,7 +59,7 @@ def test_up_status_and_down_by_hand_even_after_every_part_was_killed(
     directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     up = command("up", "--dir", directory)
-    said = re.search(r"ready in ([\d.]+) s", up.stdout)
+    said = re.search(r"ready in ([\d.]+) s", up.stderr)
     assert said, up.stderr
     with capsys.disabled():
         print(f"\n[sandbox up: {said[1]} s on {os.cpu_count()} cores]")  # noqa: T201 - a figure for the reader

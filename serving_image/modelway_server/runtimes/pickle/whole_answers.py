@@ -30,6 +30,13 @@ class WholeAnswers(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             return lambda rows: _whole(rows, found(rows), 1)
         return found
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """What is set is the model's, too."""
+        if name in {"estimator", "columns"}:
+            super().__setattr__(name, value)
+        else:
+            setattr(self.estimator, name, value)
+
     def __sklearn_tags__(self) -> Any:
         """The model's own."""
         return self.estimator.__sklearn_tags__()
