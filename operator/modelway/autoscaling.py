@@ -10,7 +10,7 @@ from datetime import datetime
 
 from modelway.conditions import ConditionStatus, Judged
 from modelway.reasons import Reason
-from modelway.state import Condition, Observed
+from modelway.state import Condition, Observed, condition_of
 
 CONDITION = "AutoscalingActive"
 
@@ -215,8 +215,7 @@ def _failed(observed: Observed, trouble: Condition) -> _Told:
 
 
 def _condition(observed: Observed, kind: str) -> Condition | None:
-    conditions = observed.autoscaler.conditions if observed.autoscaler else ()
-    return next((one for one in conditions if one.type == kind), None)
+    return condition_of(observed.autoscaler.conditions, kind) if observed.autoscaler else None
 
 
 def _bounds(observed: Observed) -> tuple[int, int]:

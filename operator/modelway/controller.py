@@ -26,7 +26,7 @@ from modelway.outage import may_be_away
 from modelway.queue import WorkQueue, crew
 from modelway.reconcile import Reconciler
 from modelway.settings import Settings
-from modelway.state import Key
+from modelway.state import Key, ready_of
 from modelway.watches import Watches
 
 WORKERS = 20
@@ -104,7 +104,7 @@ class Operator:
         self.metrics.depth.set(len(self.queue))
         self.metrics.waiting_rollouts.set(self.reconciler.waiting_rollouts)
         self.metrics.oldest.set(self.queue.oldest_age())
-        counted = Counter(_readiness(owner.status) for owner in self.cache.owners())
+        counted = Counter(str(ready_of(owner.status).get("status", "Unknown")) for owner in self.cache.owners())
         for ready in ("True", "False", "Unknown"):
             self.metrics.deployments.labels(ready=ready).set(counted[ready])
 
@@ -168,9 +168,3 @@ async def until_one_ends(*parts: Coroutine[Any, Any, object]) -> None:
         await asyncio.wait(tasks, timeout=STOP_SECONDS)
     for task in done:
         task.result()
-
-
-def _readiness(status: Mapping[str, Any]) -> str:
-    return next(
-        (str(one.get("status")) for one in status.get("conditions") or () if one.get("type") == "Ready"), "Unknown"
-    )

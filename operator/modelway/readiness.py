@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from modelway.pod_failures import detail, failure_of
 from modelway.reasons import Reason, Topic
 from modelway.refusal import pods_refused
-from modelway.state import ChildId, Condition, DeploymentView, Observed, Readiness
+from modelway.state import ChildId, Condition, DeploymentView, Observed, Readiness, condition_of
 
 _REPLICA_SET = re.compile(r'^ReplicaSet "([^"]+)"')
 _AGAIN = "Pods are being started again. Before: "
@@ -203,7 +203,7 @@ def _told(deployment: DeploymentView | None, revision: str) -> bool:
 
 
 def _condition(deployment: DeploymentView | None, kind: str) -> Condition | None:
-    return next((one for one in deployment.conditions if one.type == kind), None) if deployment else None
+    return condition_of(deployment.conditions, kind) if deployment else None
 
 
 def _paused(observed: Observed) -> str:

@@ -4,7 +4,7 @@ Views hold only the fields that some decision reads, so that the cache stays sma
 another one sees.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -44,6 +44,16 @@ class Condition:
     message: str
     since: str = ""
     """When its status last changed, as the API writes times."""
+
+
+def condition_of(conditions: Iterable[Condition], kind: str) -> Condition | None:
+    """The condition of a type; None where it is not among them."""
+    return next((one for one in conditions if one.type == kind), None)
+
+
+def ready_of(status: JSON) -> JSON:
+    """The condition Ready in the status of a ModelDeployment; empty where there is none."""
+    return next((one for one in status.get("conditions") or () if one.get("type") == "Ready"), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +224,8 @@ class Observed:
     @property
     def told(self) -> Readiness | None:
         """The verdict that status holds on the present generation; None when there is none, or none that this release knows."""
-        conditions = self.owner.status.get("conditions") or ()
-        told = next((one for one in conditions if one.get("type") == "Ready"), None)
-        if told is None or told.get("observedGeneration") != self.owner.generation:
+        told = ready_of(self.owner.status)
+        if told.get("observedGeneration") != self.owner.generation:
             return None
         reason = next((one for one in Reason if one == told.get("reason")), None)
         return Readiness(reason, told.get("message", "")) if reason else None

@@ -6,7 +6,7 @@ Nothing is kept: after a restart the Deployments say who is under way.
 
 from collections.abc import Callable, Iterable
 
-from modelway.state import DeploymentView, Key
+from modelway.state import DeploymentView, Key, condition_of
 
 LOOK_SECONDS = 1.0
 """How old the count of rollouts under way may be; a turn that was given counts at once."""
@@ -24,7 +24,7 @@ def under_way(deployment: DeploymentView) -> bool:
     """Whether pods of a Deployment are being replaced, and that may still go well."""
     if deployment.observed_generation < deployment.generation:
         return True
-    progress = next((one for one in deployment.conditions if one.type == "Progressing"), None)
+    progress = condition_of(deployment.conditions, "Progressing")
     return progress.reason not in _OVER if progress else deployment.available < deployment.size
 
 

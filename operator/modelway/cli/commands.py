@@ -95,9 +95,7 @@ def _add_status(commands: Commands) -> None:
     _add_name(command, optional=True)
     _add_cluster_arguments(command)
     command.add_argument("-A", "--all-namespaces", action="store_true", help="of every namespace")
-    command.add_argument(
-        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="format (default: table)"
-    )
+    _add_output(command)
 
 
 def _add_explain(commands: Commands) -> None:
@@ -120,9 +118,7 @@ def _add_history(commands: Commands) -> None:
     )
     _add_name(command)
     _add_cluster_arguments(command)
-    command.add_argument(
-        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="format (default: table)"
-    )
+    _add_output(command)
 
 
 def _add_undo(commands: Commands) -> None:
@@ -244,6 +240,12 @@ def _add_name(command: argparse.ArgumentParser, *, optional: bool = False) -> No
     described = "its name; all of them when left out" if optional else "its name"
     name = command.add_argument("name", metavar="NAME", nargs="?" if optional else None, help=described)
     name.completer = completion.names  # type: ignore[attr-defined]  # where argcomplete looks
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="format (default: table)"
+    )
 
 
 def _add_cluster_arguments(command: argparse.ArgumentParser) -> None:

@@ -1,20 +1,18 @@
 """`modelway history`: the revisions of a model, and what changed from one to the next."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from modelway.cli.cluster_session import ask
 from modelway.cli.commands import program
+from modelway.cli.output import aligned, as_text
 from modelway.cli.revisions import Record, differences, records_of, serving_of, wanted_of
 from modelway.cli.summary import age
 from modelway.cluster.gather import Reader
 from modelway.cluster.picture import Object
-from modelway.yaml_text import yaml_text
 
-_GAP = "   "
 _HEADER = ["REVISION", "HASH", "AGE", "STATE", "VERSION", "MODEL", "CHANGED"]
 
 
@@ -27,14 +25,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     resource, found = ask(arguments, asked)
     rows = described(resource, records_of(resource, found))
-    if arguments.output == "json":
-        print(json.dumps(rows, indent=2))
-    elif arguments.output == "yaml":
-        print(yaml_text(rows), end="")
-    else:
-        print(table(rows, now=datetime.now(UTC)))
-        if len(rows) > 1:
-            print(f"\nTo go back: {program()} undo {arguments.name} --to REVISION")
+    if arguments.output != "table":
+        print(as_text(rows, arguments.output), end="")
+        return 0
+    print(table(rows, now=datetime.now(UTC)))
+    if len(rows) > 1:
+        print(f"\nTo go back: {program()} undo {arguments.name} --to REVISION")
     return 0
 
 
@@ -61,11 +57,7 @@ def table(rows: Sequence[dict[str, Any]], *, now: datetime) -> str:
     """A line for each."""
     if not rows:
         return "There is no revision yet: the operator has not followed this spec, or does not run."
-    lines = [_HEADER, *(_cells(row, now) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADER))]
-    return "\n".join(
-        _GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return "\n".join(aligned([_HEADER, *(_cells(row, now) for row in rows)]))
 
 
 def _cells(row: dict[str, Any], now: datetime) -> list[str]:

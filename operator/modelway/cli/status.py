@@ -1,17 +1,14 @@
 """`modelway status`: what is served, and why what is not."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from modelway.cli.cluster_session import ask
+from modelway.cli.output import aligned, as_text
 from modelway.cli.summary import Summary, age, summary_of
 from modelway.cluster.gather import Reader
 from modelway.cluster.picture import Object
-from modelway.yaml_text import yaml_text
-
-_GAP = "   "
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,8 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     listed = [one.as_json() for one in summaries]
     told = listed[0] if arguments.name else listed
-    print(json.dumps(told, indent=2) if arguments.output == "json" else yaml_text(told), end="")
-    print("\n" if arguments.output == "json" else "", end="")
+    print(as_text(told, arguments.output), end="")
     return 0
 
 
@@ -52,14 +48,12 @@ def table(summaries: Sequence[Summary], *, everywhere: bool, now: datetime) -> s
         "URL",
     ]
     rows = [header, *(_row(one, now, everywhere=everywhere) for one in summaries)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    lines = [_GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     messages = [
         f"{_called(one, everywhere=everywhere)}: {one.message}"
         for one in summaries
         if one.ready != "True" or one.caution
     ]
-    return "\n".join([*lines, *([""] if messages else []), *messages])
+    return "\n".join([*aligned(rows), *([""] if messages else []), *messages])
 
 
 def _row(one: Summary, now: datetime, *, everywhere: bool) -> list[str]:

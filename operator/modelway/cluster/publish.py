@@ -13,7 +13,7 @@ from modelway.cluster.client import FIELD_MANAGER, Client
 from modelway.errors import ClusterError, ModelwayError
 from modelway.reasons import Reason
 from modelway.report import merge_patch
-from modelway.state import Key, Owner
+from modelway.state import Key, Owner, ready_of
 
 LONGEST_EVENT_MESSAGE = 1000
 """Characters; the API server refuses more than 1024."""
@@ -89,7 +89,7 @@ class Publisher:
         self._minor_since.pop(owner.key, None)
         self._written[owner.key] = _Written(owner.uid, status, answer.get("status") or {})
         self._cache.store(kinds.OWNER, answer)
-        before, after = (_ready(one) for one in (owner.status, status))
+        before, after = (ready_of(one) for one in (owner.status, status))
         if _worth_telling(before, after):
             await self._announce(owner, after, now)
 
@@ -140,10 +140,6 @@ def _verdicts(status: Mapping[str, Any]) -> list[object]:
     conditions = status.get("conditions") or ()
     kept = [one for one in conditions if one["type"] != "ModelAccepted" or one["status"] == "False"]
     return [status.get("observedGeneration"), *((one["type"], one["status"], one["reason"]) for one in kept)]
-
-
-def _ready(status: Mapping[str, Any]) -> Mapping[str, Any]:
-    return next((one for one in status.get("conditions") or () if one.get("type") == "Ready"), {})
 
 
 def _worth_telling(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -20,7 +20,7 @@ from modelway.errors import ClusterError, ModelwayError
 from modelway.plan import Plan
 from modelway.reasons import Reason
 from modelway.refusal import gist, pods_refused
-from modelway.state import Condition, DeploymentView, Key, Observed
+from modelway.state import Condition, DeploymentView, Key, Observed, condition_of
 
 RETRIED_ANNOTATION = "modelway.dev/pods-retried"
 
@@ -202,7 +202,8 @@ def _has_pods(observed: Observed, revision: str) -> bool:
 def _failure(deployment: DeploymentView | None) -> Condition | None:
     if deployment is None or deployment.observed_generation < deployment.generation:
         return None
-    return next((one for one in deployment.conditions if one.type == "ReplicaFailure" and one.status == "True"), None)
+    failure = condition_of(deployment.conditions, "ReplicaFailure")
+    return failure if failure is not None and failure.status == "True" else None
 
 
 def _pod(plan: Plan, key: Key) -> dict[str, Any]:

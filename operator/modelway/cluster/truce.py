@@ -2,8 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from modelway.cluster.client import Client
 from modelway.cluster.kinds import KIND_NAMED
@@ -12,7 +11,7 @@ from modelway.contest import Contest
 from modelway.errors import ChildContested
 from modelway.plan import Plan, Step
 from modelway.reasons import Reason
-from modelway.state import Child, ChildId, Key, Observed
+from modelway.state import Child, ChildId, Key, Observed, ready_of
 
 
 class Truce:
@@ -38,8 +37,7 @@ class Truce:
         if key in self._met:
             return
         self._met.add(key)
-        conditions = observed.owner.status.get("conditions") or ()
-        told: Mapping[str, Any] = next((one for one in conditions if one.get("type") == "Ready"), {})
+        told = ready_of(observed.owner.status)
         if told.get("reason") == Reason.CHILD_CONTESTED:
             for step in plan.steps:
                 self._contests[key][step.id] = Contest.resumed(self._clock())

@@ -1,0 +1,24 @@
+"""What several commands print alike: columns for people, documents for programs."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from modelway.yaml_text import yaml_text
+
+_GAP = "   "
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row; cells of one column begin at the same place.
+
+    Args:
+        rows: of as many cells each, the header first.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [_GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def as_text(document: Any, output: str) -> str:
+    """A document as `json` or `yaml`, with the end of its last line."""
+    return f"{json.dumps(document, indent=2)}\n" if output == "json" else yaml_text(document)
