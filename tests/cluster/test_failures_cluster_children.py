@@ -17,6 +17,7 @@ from modelway.api.v1alpha1 import ModelDeployment
 from modelway.contest import QUICK_REPAIRS
 from modelway.revision import revision_of
 from support.audit import Audit
+from support.background import background
 from support.cluster import Kubectl, namespace_manifest
 from support.deployed import NOWHERE, Deployed
 from support.specs import manifest
@@ -136,20 +137,14 @@ def test_a_name_that_is_taken_is_told_for_every_kind_and_left_alone(installed: s
 @contextmanager
 def _again_and_again(act: Callable[[], object]) -> Iterator[None]:
     """Somebody's controller: it acts a few times a second, whatever others do."""
-    over = threading.Event()
 
-    def loop() -> None:
+    def loop(over: threading.Event) -> None:
         while not over.is_set():
             act()
-            time.sleep(0.3)
+            over.wait(0.3)
 
-    thread = threading.Thread(target=loop)
-    thread.start()
-    try:
+    with background(loop):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _served_by(kubectl: Kubectl, manager: str, name: str, selector: str) -> None:

@@ -10,9 +10,7 @@ from modelway.model_gauges import ModelGauges
 from modelway.reasons import Reason
 from modelway_server.metrics import RENAMED, Metrics
 from support import reference, troubleshooting
-
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
+from support.pages import PAGES, ROOT
 
 
 def test_every_reason_is_explained_and_no_other() -> None:

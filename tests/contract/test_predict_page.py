@@ -2,21 +2,18 @@
 
 import json
 import re
-import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from modelway_server.runtimes.trust import VARIABLE
+from support.pages import ROOT, blocks_in
 from support.served import Served, launch
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "predict.md"
+PAGE = ROOT / "docs" / "predict.md"
 EXAMPLE = PAGE.read_text().partition("## A worked example")[2].partition("\n## ")[0]
-BLOCKS = [
-    textwrap.dedent(block) for block in re.findall(r"(?:^(?: {4}.*)?\n)+", EXAMPLE, re.MULTILINE) if block.strip()
-]
+BLOCKS = [block.text for block in blocks_in(EXAMPLE, PAGE.name)]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sandbox import Sandbox
 from support.audit import Tenure
+from support.background import background
 from support.crd import Requests
 from support.deployed import NOWHERE
 from support.specs import manifest
@@ -132,9 +133,8 @@ class Contest:
 @contextmanager
 def stirred(sandbox: Sandbox, namespace: str, models: int = 4) -> Iterator[None]:
     """While the block runs, models change several times a second."""
-    over = threading.Event()
 
-    def stir() -> None:
+    def stir(over: threading.Event) -> None:
         with asyncio.Runner() as runner:
             requests = Requests(runner, sandbox)
             for number in itertools.count():
@@ -144,10 +144,5 @@ def stirred(sandbox: Sandbox, namespace: str, models: int = 4) -> Iterator[None]
                 requests.apply({**spec, "metadata": {**spec["metadata"], "namespace": namespace}})
             requests.close()
 
-    thread = threading.Thread(target=stir)
-    thread.start()
-    try:
+    with background(stir):
         yield
-    finally:
-        over.set()
-        thread.join()

@@ -3,25 +3,14 @@
 import asyncio
 import sys
 
+from sandbox.endpoints import Address
+from sandbox.splice import Listener
+
 
 async def main(port: int, address: str, target: int) -> None:
     """Listen on 127.0.0.1, for ever."""
-
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        far_reader, far_writer = await asyncio.open_connection(address, target)
-        await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
-
-    server = await asyncio.start_server(carry, "127.0.0.1", port)
-    await server.serve_forever()
-
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    finally:
-        writer.close()
+    await Listener(Address("127.0.0.1", port)).set_backends((Address(address, target),))
+    await asyncio.get_running_loop().create_future()
 
 
 if __name__ == "__main__":

@@ -129,11 +129,8 @@ def is_read(block: Block) -> bool:
 
 def manifest(block: Block) -> dict[str, Any] | None:
     """The ModelDeployment that a block of YAML is, or is a part of; None for anything else."""
-    try:
-        found = yaml.safe_load(block.text)
-    except yaml.YAMLError:
-        return None
-    if not isinstance(found, dict):
+    found = _mapping(block)
+    if found is None:
         return None
     if found.get("kind") == "ModelDeployment":
         return found
@@ -148,12 +145,17 @@ def manifest(block: Block) -> dict[str, Any] | None:
 
 def values(block: Block) -> dict[str, Any] | None:
     """The values of the chart that a block of YAML is; None for anything else."""
+    found = _mapping(block)
+    known = yaml.safe_load((ROOT / "charts" / "modelway" / "values.yaml").read_text()).keys()
+    return found if found is not None and found.keys() <= known else None
+
+
+def _mapping(block: Block) -> dict[str, Any] | None:
     try:
         found = yaml.safe_load(block.text)
     except yaml.YAMLError:
         return None
-    known = yaml.safe_load((ROOT / "charts" / "modelway" / "values.yaml").read_text()).keys()
-    return found if isinstance(found, dict) and found.keys() <= known else None
+    return found if isinstance(found, dict) else None
 
 
 def _is_json(text: str) -> bool:

@@ -36,7 +36,12 @@ def all_blocks() -> list[Block]:
 
 def blocks(page: Path) -> Iterator[Block]:
     """The fenced and the indented blocks of a page."""
-    name, lines, number = str(page.relative_to(ROOT)), page.read_text().splitlines(), 0
+    return blocks_in(page.read_text(), str(page.relative_to(ROOT)))
+
+
+def blocks_in(text: str, name: str) -> Iterator[Block]:
+    """The blocks of a page's text, or of a part of it, whose lines are counted from its own beginning."""
+    lines, number = text.splitlines(), 0
     while number < len(lines):
         fence, begin = _FENCE.match(lines[number]), number
         if fence:
