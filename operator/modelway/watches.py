@@ -1,6 +1,6 @@
 """How each watch does: one per kind and watched namespace. A watch that is open tells something every minute, if only where it stands.
 
-A quiet watch and a dead one look alike to whoever waits for events, so bytes are counted. One that is dead is closed, and so opened anew; while that
+A quiet watch and a dead one look alike to whoever waits for events, so bytes are counted. One that is dead is closed, and so opened anew, again and again; while that
 does not help, whoever lists the cluster must do so in its place.
 """
 
@@ -42,6 +42,8 @@ class _State:
     stream: Stream | None = None
     received: int = 0
     deaf: bool = False
+    restarted: float = 0.0
+    """When it was last opened anew for being deaf."""
     refused: str | None = None
     """What the API server said when the watch could last not be opened; None once it was."""
 
@@ -98,13 +100,14 @@ class Watches:
                 if state.deaf:
                     logger.info("%s tells something again", watch)
                 state.heard, state.received, state.deaf = now, received, False
-            elif now - state.heard > DEAF_SECONDS and not state.deaf and state.refused is None:
-                state.deaf = True
-                logger.warning(
-                    "The watch on %s has told nothing for %.0f s and is opened anew; until it does, it is listed every minute",
-                    watch,
-                    now - state.heard,
-                )
+            elif state.refused is None and now - (state.restarted if state.deaf else state.heard) > DEAF_SECONDS:
+                if not state.deaf:
+                    logger.warning(
+                        "The watch on %s has told nothing for %.0f s and is opened anew; until it does, it is listed every minute",
+                        watch,
+                        now - state.heard,
+                    )
+                state.deaf, state.restarted = True, now
                 self.restart(watch)
 
     @property
