@@ -35,8 +35,8 @@ WORKERS = 20
 WORKERS_OF_A_NAMESPACE = 16
 """Passes at the same time over ModelDeployments of one namespace: what waits there for a slow API leaves the others room."""
 
-PASS_SECONDS = 60.0
-"""The longest that one pass may take."""
+PASS_SECONDS = 90.0
+"""The longest that one pass may take: a plan that takes its longest, and a write of status that does."""
 
 AWAY_SECONDS = 5.0
 """When a pass that waits for the API server looks again whether it is back."""

@@ -40,6 +40,8 @@ RETRIES_PER_SECOND = 10.0
 
 _LARGEST_EXPONENT = 12
 
+_BROKEN_OFF = "it was broken off after {seconds:.0f} s: the API server, or a webhook that it asks, is slow to answer"
+
 _NOBODY = object()
 
 logger = logging.getLogger(__name__)
@@ -244,14 +246,15 @@ async def _end(workers: list[asyncio.Task[None]], is_busy: Callable[[asyncio.Tas
 async def _work(queue: WorkQueue[K], run: Run[K], over: asyncio.Event, seconds: float) -> None:
     """One worker, until it is over: take a key, run it, decide when it comes again."""
     while not over.is_set():
-        key = await queue.get()
+        key, limit = await queue.get(), asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds):
+            async with limit:
                 delay = await run(key)
         except RetryLater as later:
             queue.add_backed_off(key, at_least=later.seconds)
         except Exception as error:  # noqa: BLE001 -- no failure of a pass may end the worker; each is logged and retried
-            _log_failure(key, error, queue.add_backed_off(key))
+            cause = ModelwayError(_BROKEN_OFF.format(seconds=seconds)) if limit.expired() else error
+            _log_failure(key, cause, queue.add_backed_off(key))
         else:
             queue.forget(key)
             if delay is not None:

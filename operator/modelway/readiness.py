@@ -154,8 +154,7 @@ def _too_few_serve(observed: Observed, wanted: Wanted) -> Readiness | None:
         return None
     if deployment and (deployment.revision != wanted.revision or deployment.replicas > deployment.updated):
         return None
-    message = f"{serving(observed)} of {wanted.available} pods serve; the others are being started."
-    return Readiness(Reason.NOT_ENOUGH_REPLICAS, message)
+    return Readiness(Reason.NOT_ENOUGH_REPLICAS, _counted(observed, wanted))
 
 
 def _tried_again(observed: Observed, _: Wanted) -> Readiness | None:
@@ -172,10 +171,7 @@ def _still_rolling_out(observed: Observed, wanted: Wanted) -> Readiness | None:
     if deployment.revision != wanted.revision or others_serve(observed, wanted.revision):
         message = f"Revision {wanted.revision} is being started; the previous one serves until then."
         return Readiness(Reason.PROGRESSING, message)
-    size = max(deployment.size, wanted.available)
-    missing = max(size - up, 0)
-    rest = f"; {missing} {_are(missing)} being started" if missing else ""
-    return Readiness(Reason.PROGRESSING, f"{up} of {_pods(size)} of revision {wanted.revision} {_serve(up)}{rest}.")
+    return Readiness(Reason.PROGRESSING, _counted(observed, wanted, of=f" of revision {wanted.revision}"))
 
 
 RULES: tuple[Rule, ...] = (
@@ -212,6 +208,15 @@ def _paused(observed: Observed) -> str:
         return ""
     namespace, name = observed.owner.key
     return f" Deployment {name} is paused, so the next change will wait: kubectl rollout resume deployment/{name} -n {namespace}."
+
+
+def _counted(observed: Observed, wanted: Wanted, of: str = "") -> str:
+    """How many pods serve of those asked for, which an autoscaler may have made more than the fewest."""
+    up, deployment = serving(observed), observed.deployment
+    size = max(deployment.size if deployment else 0, wanted.available)
+    missing = size - up
+    rest = f"; {missing} {_are(missing)} being started" if missing > 0 else ""
+    return f"{up} of {_pods(size)}{of} {_serve(up)}{rest}."
 
 
 def _pods(count: int) -> str:

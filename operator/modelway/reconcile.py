@@ -27,6 +27,7 @@ from modelway.errors import (
 )
 from modelway.metrics import Metrics
 from modelway.plan import Plan, planned
+from modelway.pod_failures import LONGEST_QUOTE
 from modelway.reasons import Reason, Topic
 from modelway.refusal import child_refused
 from modelway.report import SUSPENDED, Finding, next_look, status_of
@@ -40,6 +41,8 @@ CONFLICT_SECONDS = 5.0
 
 MOMENT_SECONDS = 3.0
 """How long a right may be missing, or a webhook silent, before status says so: the retries come faster than that."""
+
+_APPLIED = "The present spec is being applied."
 
 _OFTEN_MOMENTARY = frozenset({Reason.OPERATOR_FORBIDDEN, Reason.WEBHOOK_FAILED})
 
@@ -79,6 +82,10 @@ class Reconciler:
         self._now = now
         self._turns = Turns(settings.follow_at_once, self._rolling, wake, time.monotonic)
         self._momentary: dict[Key, float] = {}
+        self._failing: dict[Key, float] = {}
+        """Since when passes have not reached their end."""
+        self._carried_out: dict[Key, tuple[str, int]] = {}
+        """The UID and the generation that were brought about whole at least once."""
         self._unknown = UnknownFields(metrics.registry)
 
     async def __call__(self, key: Key) -> float | None:
@@ -113,6 +120,7 @@ class Reconciler:
             plan = self._planned(deployment, observed)
             if not deployment.spec.suspend:
                 await self._applier.carry_out(plan, observed)
+                self._carried_out[key] = (observed.owner.uid, observed.owner.generation)
         except (InvalidSpec, NameConflict, ChildContested, ClusterError, RetryLater, Vanished) as error:
             failure = error
         finally:
@@ -124,7 +132,8 @@ class Reconciler:
         retry = await self._readmission.look(plan, after) if plan and failure is None and not suspended else None
         after = self._readmission.corrected(after)
         hindrance = self._lasting(key, _hindrance(failure, after))
-        finding = Finding(plan, hindrance or (_told_before(after) if failure else None))
+        unfinished = self._unfinished(after, failure)
+        finding = Finding(plan, hindrance or unfinished)
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now())
         turn = self._turns.look_again() if plan is not None and plan.waits else None
@@ -156,8 +165,26 @@ class Reconciler:
         since = self._momentary.setdefault(key, time.monotonic())
         return hindrance if time.monotonic() - since >= MOMENT_SECONDS else None
 
+    def _unfinished(self, observed: Observed, failure: ModelwayError | None) -> Readiness | None:
+        """What to say of a pass that failed and found nothing out: what kept an earlier one from its end may do so still.
+
+        Before a spec was carried out whole, nothing that is seen of the children is about it.
+        """
+        key, told = observed.owner.key, observed.told
+        if failure is None:
+            self._failing.pop(key, None)
+            return None
+        since = self._failing.setdefault(key, time.monotonic())
+        carried_out = self._carried_out.get(key) == (observed.owner.uid, observed.owner.generation)
+        if told is None or (told.reason is Reason.PROGRESSING and not carried_out):
+            lasts = time.monotonic() - since >= MOMENT_SECONDS
+            return Readiness(Reason.PROGRESSING, f"{_APPLIED}{_tried_again(failure) if lasts else ''}")
+        return told if told.reason.topic in {Topic.RESOURCE, Topic.CLUSTER} else None
+
     def _forget(self, key: Key) -> None:
         self._momentary.pop(key, None)
+        self._failing.pop(key, None)
+        self._carried_out.pop(key, None)
         self._turns.ended(key, waits=False)
         self._unknown.forget(key)
         self._applier.forget(key)
@@ -195,15 +222,9 @@ def _asks_for_else(now: Owner, before: Owner) -> bool:
     return (now.uid, now.generation) != (before.uid, before.generation)
 
 
-def _told_before(observed: Observed) -> Readiness | None:
-    """What a pass that found nothing out leaves as it was said: what kept an earlier one from its end may do so still.
-
-    Before a spec was carried out once, nothing that is seen of the children is about it.
-    """
-    told = observed.told
-    if told is None:
-        return Readiness(Reason.PROGRESSING, "The present spec is being applied.")
-    return told if told.reason.topic in {Topic.RESOURCE, Topic.CLUSTER} else None
+def _tried_again(failure: ModelwayError) -> str:
+    words = str(failure).strip().rstrip(".")[:LONGEST_QUOTE]
+    return f" That has not gone through, and is tried again by itself: {words}."
 
 
 def _sooner(*times: float | None) -> float | None:

@@ -71,7 +71,7 @@ def status_of(observed: Observed, finding: Finding, *, service_port: int, now: d
         "url": f"http://{name}.{namespace}.svc:{service_port}",
         "replicas": deployment.replicas if deployment else 0,
         "readyReplicas": deployment.ready if deployment else 0,
-        "pods": f"{deployment.ready}/{deployment.size}" if deployment else "0/0",
+        "pods": f"{deployment.ready if deployment else 0}/{_wanted(observed, finding, readiness)}",
         "selector": f"{NAME}={name},{TRACK_LABEL}={STABLE}",
         "stable": _stable(observed, finding),
         "candidate": _candidate(observed, finding, readiness),
@@ -121,6 +121,14 @@ def _available(observed: Observed) -> Judged:
     if serving(observed):
         return Judged("Available", "True", Reason.SERVING, "At least one pod answers requests.")
     return Judged("Available", "False", Reason.NO_POD_SERVES, "No pod answers requests.")
+
+
+def _wanted(observed: Observed, finding: Finding, readiness: Readiness) -> int:
+    """The number of pods that is asked for, also while the Deployment is not there or could not be given it."""
+    deployment, plan = observed.deployment, finding.plan
+    if plan is None or readiness.reason is SUSPENDED.reason or (deployment is not None and plan.autoscaled):
+        return deployment.size if deployment else 0
+    return plan.available
 
 
 def _is_autoscaled(observed: Observed, finding: Finding) -> bool:

@@ -11,7 +11,7 @@ from modelway.cluster import kinds
 from modelway.cluster.apply import UNBORN, Applier
 from modelway.cluster.cache import Cache
 from modelway.cluster.kinds import Kind
-from modelway.errors import ClusterError, NameConflict
+from modelway.errors import ClusterError, NameConflict, RetryLater
 from modelway.metrics import Metrics
 from modelway.plan import planned
 from modelway.settings import Settings
@@ -30,18 +30,33 @@ class _Server:
         held: the kind, and the metadata of the object that it holds.
         strict: whether nothing is made that carries a resourceVersion.
         slow: a kind that is made only once all others were.
+        hanging: the kinds over which no answer comes.
+        refused: the kinds that are refused.
     """
 
-    def __init__(self, *held: Any, strict: bool = False, slow: Kind | None = None) -> None:
+    def __init__(
+        self,
+        *held: Any,
+        strict: bool = False,
+        slow: Kind | None = None,
+        hanging: tuple[Kind, ...] = (),
+        refused: tuple[Kind, ...] = (),
+    ) -> None:
         self.held: Mapping[Kind, Mapping[str, Any]] = dict([held]) if held else {}
         self.strict = strict
         self.slow = slow
+        self.hanging = hanging
+        self.refused = refused
         self.sent: list[tuple[str, bool, Mapping[str, str]]] = []
         self._all_others = asyncio.Event()
 
     async def apply(self, kind: Kind, body: dict[str, Any], *, force: bool, **_: Any) -> dict[str, Any]:
         metadata = body["metadata"]
         identity = {name: metadata[name] for name in ("uid", "resourceVersion") if name in metadata}
+        if kind in self.refused:
+            raise ClusterError("no", status=403)
+        if kind in self.hanging:
+            await asyncio.Event().wait()
         if kind is self.slow:
             await asyncio.wait_for(self._all_others.wait(), timeout=5)
         self.sent.append((kind.name, force, identity))
@@ -112,6 +127,27 @@ def test_nothing_waits_for_a_service_that_is_slow_to_come(cache: Cache) -> None:
         "PodDisruptionBudget",
         "Service",
     ]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little time to carry a plan out."""
+    monkeypatch.setattr("modelway.cluster.apply.LONGEST_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_was_refused_is_told_though_another_child_hangs(cache: Cache) -> None:
+    server = _Server(refused=(kinds.SERVICE,), hanging=(kinds.DEPLOYMENT,))
+    with pytest.raises(ClusterError, match="no") as caught:
+        _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+    assert caught.value.about == "Service fraud"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_children_that_hang_end_the_plan_in_time(cache: Cache) -> None:
+    server = _Server(hanging=(kinds.REVISION, kinds.DEPLOYMENT))
+    with pytest.raises(RetryLater, match="took longer"):
+        _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
 
 
 def test_what_is_ours_without_the_cache_knowing_is_put_right(cache: Cache) -> None:

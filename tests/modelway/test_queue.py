@@ -253,7 +253,7 @@ def test_a_server_that_stays_busy_is_asked_ever_less_often() -> None:
     assert in_virtual_time(scenario()) < 150
 
 
-def test_a_run_that_hangs_is_given_up_and_tried_again() -> None:
+def test_a_run_that_hangs_is_given_up_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> list[float]:
         queue: WorkQueue[str] = WorkQueue(uniform=lambda: 1.0)
         runs: list[float] = []
@@ -267,6 +267,7 @@ def test_a_run_that_hangs_is_given_up_and_tried_again() -> None:
         return runs
 
     assert in_virtual_time(scenario()) == pytest.approx([0, 60.1])
+    assert "broken off after 60 s" in caplog.text
 
 
 @pytest.mark.parametrize(("length", "ends"), [(0.0, 3.0), (4.0, 5.0), (60.0, 10.0)], ids=["idle", "busy", "stuck"])

@@ -237,6 +237,11 @@ def test_a_loss_of_pods_after_success_is_no_new_rollout() -> None:
     assert judge(lost, Wanted(NEW, 2)).reason == "NotEnoughReplicas"
 
 
+def test_a_loss_is_counted_against_what_an_autoscaler_wants() -> None:
+    lost = observed(deployment(size=10, available=1), by=told(Reason.SERVING))
+    assert judge(lost, Wanted(NEW, 2)).message == "1 of 10 pods serves; 9 are being started."
+
+
 def test_a_reason_stays_while_pods_are_tried_again_and_says_so_once() -> None:
     before = told(Reason.SECRET_NOT_FOUND, "There is no Secret s.")
     verdict = judge(observed(deployment(available=0), pods=(pod(container()),), by=before), WANTED)

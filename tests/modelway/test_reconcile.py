@@ -123,6 +123,24 @@ failures = st.sampled_from(
 )
 
 
+@given(st.lists(failures, min_size=1, max_size=10))
+def test_what_was_never_carried_out_is_never_ready(storm: list[ModelwayError]) -> None:
+    """Its pods may be as they should: its size, its autoscaler or its Service need not."""
+    world = _World()
+    world.deployment = deployment(revision=revision_of(ModelDeployment.parse(owner().document)).hash)
+    assert {world.passes(failure)[0] for failure in storm} == {"Progressing"}
+    assert world.passes(None)[0] == "Serving"
+
+
+def test_a_write_that_keeps_failing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(0.0, MOMENT_SECONDS)
+    world = _World()
+    monkeypatch.setattr("modelway.reconcile.time.monotonic", lambda: next(clock) / 2)
+    for _ in range(4):
+        world.passes(ClusterError("PATCH hpa: the store is full", status=500))
+    assert "the store is full" in world.status["conditions"][0]["message"]
+
+
 @given(st.lists(failures, max_size=10))
 def test_a_storm_unsays_nothing(storm: list[ModelwayError]) -> None:
     world = _World()

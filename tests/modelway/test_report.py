@@ -90,8 +90,16 @@ def test_nobody_is_served_without_a_service() -> None:
 
 
 def test_pods_are_counted_against_those_wanted() -> None:
-    assert _status(observed(deployment(size=10, available=2)))["pods"] == "2/10"
-    assert _status(observed())["pods"] == "0/0"
+    scaled = observed(deployment(size=10, available=2), autoscaler())
+    assert _status(scaled, Finding(_plan(autoscaled=True, available=2)))["pods"] == "2/10"
+
+
+def test_pods_that_are_not_made_yet_are_wanted() -> None:
+    asked = Finding(_plan(available=3))
+    assert _status(observed(), asked)["pods"] == "0/3"
+    assert _status(observed(deployment(size=2)), asked)["pods"] == "2/3"
+    assert _status(observed(deployment(size=2)), Finding(asked.plan, SUSPENDED))["pods"] == "2/2"
+    assert _status(observed(), Finding())["pods"] == "0/0"
 
 
 def test_a_revision_that_served_is_no_candidate_while_it_grows() -> None:

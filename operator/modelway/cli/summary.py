@@ -69,7 +69,7 @@ def summary_of(resource: Mapping[str, Any]) -> Summary:
         ready=ready["status"] if seen else "Unknown",
         reason=ready["reason"] if seen else NOT_SEEN,
         message=ready["message"] if seen else NOT_SEEN_MESSAGE.format(namespace=metadata["namespace"]),
-        stalled=condition(resource, "Stalled").get("status") == "True",
+        stalled=seen and condition(resource, "Stalled").get("status") == "True",
         available=condition(resource, "Available").get("status") == "True",
         ready_pods=status.get("readyReplicas", 0),
         caution=_caution(ready) if seen else "",

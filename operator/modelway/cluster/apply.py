@@ -24,6 +24,12 @@ name, whosever it is. Tried on every kind."""
 LEFTOVER_SECONDS = 1.0
 """When to look again for children that are being collected with an earlier ModelDeployment of the same name."""
 
+LONGEST_SECONDS = 45.0
+"""How long one plan may take to be carried out: a webhook that hangs on each child must leave time to say so in status."""
+
+SLOW_SECONDS = 5.0
+"""When to go on with a plan that took longer."""
+
 REPLAN_SECONDS = 0.1
 """When to plan again once it is known what a revision was recorded with."""
 
@@ -80,8 +86,16 @@ class Applier:
         """
         self._meet(observed.owner)
         self._truce.recall(plan, observed)
-        refusals = await self._prune(plan.prune, observed.owner.key)
-        refusals |= await self._take_all(plan.steps, observed)
+        refusals: Refusals = {}
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                await self._prune(plan.prune, observed.owner.key, refusals)
+                await self._take_all(plan.steps, observed, refusals)
+        except TimeoutError:
+            if not refusals:
+                raise RetryLater(
+                    f"the API server took longer than {LONGEST_SECONDS:.0f} s over the children", seconds=SLOW_SECONDS
+                ) from None
         if refusals:
             raise next(iter(refusals.values()))
         self._truce.report(observed.owner.key)
@@ -99,8 +113,7 @@ class Applier:
         self._taken = {one for one in self._taken if one[0] != key}
         self._truce.forget(key)
 
-    async def _prune(self, children: Iterable[Child], key: Key) -> Refusals:
-        refusals: Refusals = {}
+    async def _prune(self, children: Iterable[Child], key: Key, refusals: Refusals) -> None:
         for child in children:
             kind = KIND_NAMED[child.id.kind]
             try:
@@ -110,16 +123,15 @@ class Applier:
             else:
                 self._cache.drop(ObjectId(kind.name, key.namespace, child.id.name), int(child.resource_version))
                 self._applied[key].pop(child.id, None)  # should it be wanted again, that is no repair
-        return refusals
 
-    async def _take_all(self, steps: Sequence[Step], observed: Observed) -> Refusals:
+    async def _take_all(self, steps: Sequence[Step], observed: Observed, refusals: Refusals) -> None:
         """Kubernetes 1.34 makes about ten Services a second in the whole cluster: nothing else waits for one."""
         records, services = ([one for one in steps if one.id.kind == kind.name] for kind in (REVISION, SERVICE))
         others = [one for one in steps if one.id.kind not in {REVISION.name, SERVICE.name}]
-        refusals = await _both(self._take_in_turn(records, observed), self._address_is_free(services, observed))
-        return refusals | await _both(self._take_in_turn(services, observed), self._take_in_turn(others, observed))
+        await _both(self._take_in_turn(records, observed, refusals), self._address_is_free(services, observed))
+        await _both(self._take_in_turn(services, observed, refusals), self._take_in_turn(others, observed, refusals))
 
-    async def _address_is_free(self, services: Iterable[Step], observed: Observed) -> Refusals:
+    async def _address_is_free(self, services: Iterable[Step], observed: Observed) -> None:
         """Pods that get no address of their own serve nobody: before the first one, look whether a stranger has it."""
         for step in services:
             if observed.owned(step.id) is None and step.id not in self._applied[observed.owner.key]:
@@ -127,10 +139,8 @@ class Applier:
                     await self._claim(step.id, observed)
                 except ClusterError as error:
                     raise _of_child(error, step.id) from error
-        return {}
 
-    async def _take_in_turn(self, steps: Iterable[Step], observed: Observed) -> Refusals:
-        refusals: Refusals = {}
+    async def _take_in_turn(self, steps: Iterable[Step], observed: Observed, refusals: Refusals) -> None:
         withheld: set[ChildId] = set()
         for step in steps:
             if step.id in withheld or step.id in refusals:
@@ -140,7 +150,6 @@ class Applier:
                     withheld.add(step.id)
             except ClusterError as error:
                 refusals[step.id] = _of_child(error, step.id)
-        return refusals
 
     async def _take(self, step: Step, observed: Observed) -> bool:
         """Bring one step about; whether the next step of the same child may follow."""
@@ -251,15 +260,11 @@ class Applier:
         )
 
 
-async def _both(*tracks: Awaitable[Refusals]) -> Refusals:
-    """Go along two tracks at once, to the end of both; the refusals of both, or what ended the first one too early."""
-    ends = await asyncio.gather(*tracks, return_exceptions=True)
-    refusals: Refusals = {}
-    for end in ends:
-        if isinstance(end, BaseException):
+async def _both(*tracks: Awaitable[None]) -> None:
+    """Go along two tracks at once, to the end of both; then raise what ended the first one too early."""
+    for end in await asyncio.gather(*tracks, return_exceptions=True):
+        if end is not None:
             raise end
-        refusals |= end
-    return refusals
 
 
 def _of_child(error: ClusterError, child: ChildId) -> ClusterError:
