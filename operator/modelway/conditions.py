@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from modelway.printable import one_line
 from modelway.reasons import Reason
 
 ConditionStatus = Literal["True", "False", "Unknown"]
@@ -51,11 +52,11 @@ def _condition(judged: Judged, old: Mapping[str, Any] | None, generation: int, s
         "observedGeneration": generation,
         "lastTransitionTime": old["lastTransitionTime"] if steady and old else stamp,
         "reason": str(judged.reason),
-        "message": _shortened(judged.message),
+        "message": shortened(judged.message),
     }
 
 
-def _shortened(message: str) -> str:
-    """The message on one line, as tables of kubectl show it."""
-    message = " ".join(message.split())
+def shortened(message: str) -> str:
+    """The message on one line, as tables of kubectl show it, and with nothing in it that steers a terminal."""
+    message = one_line(message)
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"

@@ -53,12 +53,14 @@ def pod_fields(deployment: ModelDeployment) -> dict[str, Any]:
 
 
 def annotations(deployment: ModelDeployment) -> dict[str, str]:
-    """What keeps the webhooks of clouds from giving the account's token to the containers that run the model."""
-    if not _account(deployment):
-        return {}
+    """What keeps the webhooks of clouds from giving the account's token to the containers that run the model.
+
+    Where no account is named, the pods run under `default`, whose identity nobody has been allowed: no container gets it.
+    """
+    skipped = _OTHERS if _account(deployment) else ("fetch", *_OTHERS)
     return {
-        "eks.amazonaws.com/skip-containers": ",".join(_OTHERS),
-        "azure.workload.identity/skip-containers": ";".join(_OTHERS),
+        "eks.amazonaws.com/skip-containers": ",".join(skipped),
+        "azure.workload.identity/skip-containers": ";".join(skipped),
     }
 
 

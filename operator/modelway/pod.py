@@ -49,8 +49,7 @@ def pod_template(deployment: ModelDeployment, revision: Revision, settings: Sett
     metadata: dict[str, Any] = {"labels": _labels(deployment, revision)}
     scheduling = deployment.spec.scheduling
     own = scheduling.annotations if scheduling is not None else None
-    if annotations := {**(own or {}), **credentials.annotations(deployment)}:
-        metadata["annotations"] = annotations
+    metadata["annotations"] = {**(own or {}), **credentials.annotations(deployment)}
     limits = deployment.spec.runtime.limits
     spec: dict[str, Any] = {
         **credentials.pod_fields(deployment),

@@ -4,7 +4,7 @@ The chart's ValidatingAdmissionPolicy says the same at apply, where the platform
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from modelway.api.scheduling import Toleration
 from modelway.api.v1alpha1 import ModelDeployment
@@ -52,6 +52,9 @@ def _of_the_model(deployment: ModelDeployment, settings: Settings) -> Iterator[P
         yield _problem("spec.model.storage.serviceAccountName", account, policy, allowed)
     if image is not None and not _allowed(settings.policy_images, image):
         yield _problem("spec.runtime.image", image, "images", settings.policy_images)
+    for name in model.trusted_types:
+        if not _allowed(settings.policy_trusted_types, name):
+            yield _problem("spec.model.trustedTypes", name, "trustedTypes", settings.policy_trusted_types)
 
 
 def _of_the_pods(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:
@@ -61,9 +64,21 @@ def _of_the_pods(deployment: ModelDeployment, settings: Settings) -> Iterator[Pr
     priority, allowed = scheduling.priority_class_name, settings.policy_priority_classes
     if priority is not None and not _allowed(allowed, priority, by_full_name=SYSTEM_CLASSES):
         yield _problem("spec.scheduling.priorityClassName", priority, "priorityClasses", allowed)
+    runtime, allowed = scheduling.runtime_class_name, settings.policy_runtime_classes
+    if runtime is not None and not _allowed(allowed, runtime):
+        yield _problem("spec.scheduling.runtimeClassName", runtime, "runtimeClasses", allowed)
+    yield from _of_keys(scheduling.labels or (), "labels", settings.policy_labels)
+    yield from _of_keys(scheduling.annotations or (), "annotations", settings.policy_annotations)
     for index, toleration in enumerate(scheduling.tolerations):
         field = f"spec.scheduling.tolerations[{index}]"
         yield from _of_a_toleration(field, toleration, settings)
+
+
+def _of_keys(keys: Iterable[str], field: str, allowed: Sequence[str]) -> Iterator[Problem]:
+    """What is wrong with labels or annotations, by which other controllers give pods sidecars, Secrets, identities and devices."""
+    for key in keys:
+        if not _matches(map(_key_pattern, allowed), key):
+            yield _problem(f"spec.scheduling.{field}", key, field, allowed)
 
 
 def _of_a_toleration(field: str, toleration: Toleration, settings: Settings) -> Iterator[Problem]:
@@ -94,6 +109,14 @@ def _allowed(patterns: Sequence[str], value: str, *, by_full_name: str | None = 
 
 def _matches(expressions: Iterator[str], value: str) -> bool:
     return any(re.fullmatch(expression, value) for expression in expressions)
+
+
+def _key_pattern(pattern: str) -> str:
+    """What matches keys: `*` stands for no dot and no slash, so for no domain, but in patterns that have a slash: `example.com/*`."""
+    domain, slash, name = pattern.rpartition("/")
+    if not slash:
+        return re.escape(name).replace(r"\*", "[^./]*")
+    return "/".join((re.escape(domain).replace(r"\*", "[^/]*"), re.escape(name).replace(r"\*", "[^/]*")))
 
 
 def _host_pattern(host: str) -> str:

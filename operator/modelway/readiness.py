@@ -102,6 +102,21 @@ def _pods_fail(observed: Observed, wanted: Wanted) -> Readiness | None:
     return failure_of(observed, wanted.revision)
 
 
+def _some_pods_fail(observed: Observed, wanted: Wanted) -> Readiness | None:
+    """Pods of the wanted revision serve, and others of it cannot be started: a change of size that fails, say."""
+    deployment = observed.deployment
+    if deployment is None or not rolled_out(deployment, wanted.revision) or not deployment.available:
+        return None
+    failure = _pods_fail(observed, wanted) or _pods_are_refused(observed, wanted)
+    others = deployment.size - deployment.available
+    if failure is None or others <= 0:
+        return failure
+    counts = (
+        f"{deployment.available} of {_pods(deployment.size)} {_serve(deployment.available)}; {others} cannot be started"
+    )
+    return replace(failure, message=f"{counts}: {failure.message}")
+
+
 def _pods_are_refused(observed: Observed, wanted: Wanted) -> Readiness | None:
     deployment, failure = observed.deployment, _condition(observed.deployment, "ReplicaFailure")
     if deployment is None or failure is None or failure.status != "True" or not _told(deployment, wanted.revision):
@@ -128,17 +143,23 @@ def _deadline_passed(observed: Observed, wanted: Wanted) -> Readiness | None:
     late = progress is not None and progress.reason == "ProgressDeadlineExceeded"
     if progress is None or not late or not _told(observed.deployment, wanted.revision):
         return None
-    if not _names_a_set_of(observed, wanted.revision, progress.message):
+    if not _names_a_set_of(observed, wanted.revision, progress):
         return None
     message = f"Revision {wanted.revision} did not become ready in time{detail(progress.message)}. Look at its pods: kubectl describe pods -l modelway.dev/revision={wanted.revision}."
     return Readiness(Reason.PROGRESS_DEADLINE_EXCEEDED, message)
 
 
-def _names_a_set_of(observed: Observed, revision: str, message: str) -> bool:
-    """Whether the ReplicaSet that a condition names is that of a revision: the Deployment keeps what it said of the one before."""
-    named = _REPLICA_SET.search(message)
+def _names_a_set_of(observed: Observed, revision: str, condition: Condition) -> bool:
+    """Whether the ReplicaSet that a condition names is that of a revision: the Deployment keeps what it said of the one before.
+
+    A set without pods is known by none: then it is the newest revision's, if that was there before the condition was.
+    """
+    named = _REPLICA_SET.search(condition.message)
     sets = {pod.name.rpartition("-")[0] for pod in observed.pods if pod.revision == revision}
-    return named is None or named[1] in sets
+    if named is None or sets:
+        return named is None or named[1] in sets
+    newest = max(observed.revisions, key=lambda one: one.number, default=None)
+    return newest is not None and newest.revision == revision and "" < newest.created <= condition.since
 
 
 def _counts_are_late(observed: Observed, wanted: Wanted) -> Readiness | None:
@@ -178,6 +199,7 @@ RULES: tuple[Rule, ...] = (
     _is_scaled_to_nothing,
     _size_is_changing,
     _everything_serves,
+    _some_pods_fail,
     _pods_fail,
     _pods_are_refused,
     _rollout_is_paused,

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from modelway.autoscaling import scaling_of
-from modelway.conditions import Judged, merge
+from modelway.conditions import Judged, merge, shortened
 from modelway.plan import Plan
 from modelway.pod import NAME_LABEL as NAME
 from modelway.pod import STABLE, TRACK_LABEL
@@ -162,7 +162,11 @@ def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> di
     served = (observed.owner.status.get("stable") or {}).get("revision") == wanted
     if served and not others_serve(observed, wanted):  # its pods are few or gone for now: that makes it no candidate
         return None
-    return {**_description(observed, wanted, {}), "reason": str(readiness.reason), "message": readiness.message}
+    return {
+        **_description(observed, wanted, {}),
+        "reason": str(readiness.reason),
+        "message": shortened(readiness.message),
+    }
 
 
 def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,14 @@ class Settings(BaseModel):
     """The ServiceAccounts that spec.model.storage.serviceAccountName may name; none by default, and `default` by its full name only."""
     policy_priority_classes: Patterns = ("*",)
     """The PriorityClasses that spec.scheduling may name; those that begin with system- are allowed by their full names only."""
+    policy_runtime_classes: Patterns = ("*",)
+    """The RuntimeClasses that spec.scheduling may name; one may bring tolerations of its own."""
+    policy_labels: Patterns = ("*",)
+    """The keys that spec.scheduling.labels may have; `*` stands for no dot and no slash, but in patterns that have a slash: `example.com/*`."""
+    policy_annotations: Patterns = ("*", "cluster-autoscaler.kubernetes.io/*", "prometheus.io/*")
+    """The same for spec.scheduling.annotations."""
+    policy_trusted_types: Patterns = ("*",)
+    """What spec.model.trustedTypes may name."""
     policy_tolerations: Patterns = ("*",)
     """The keys of taints that spec.scheduling.tolerations may name; those that begin with node-role.kubernetes.io/ by their full names only."""
     policy_tolerate_everything: bool = False

@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any
 
+from modelway.printable import one_line
 from modelway.reasons import Reason, Topic
 from modelway.state import PodView, Termination
 
@@ -100,7 +101,8 @@ def found_format(pod: PodView) -> str | None:
 
 def caution_of(pod: PodView) -> str | None:
     """What the pod's init container `prepare` could not find out about the model's answers."""
-    return _reported(pod, "prepare", "caution", r"[^\x00-\x1f\x7f]{1,1024}")
+    caution = _reported(pod, "prepare", "caution", r"[^\x00-\x1f\x7f]{1,1024}")
+    return caution and one_line(caution)
 
 
 def _reported(pod: PodView, container: str, part: str, pattern: str) -> str | None:

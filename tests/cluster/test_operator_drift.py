@@ -155,5 +155,5 @@ def _ours(obj: dict[str, Any]) -> dict[str, Any]:
 
 def test_characters_of_any_plane_reach_the_pods(deployed: Deployed) -> None:
     note = "naïve Bayes 🎲"
-    deployed.apply(scheduling={**NOWHERE, "annotations": {"example.com/note": note}}).becomes("Unschedulable")
-    assert deployed.child("deployment")["spec"]["template"]["metadata"]["annotations"]["example.com/note"] == note
+    deployed.apply(scheduling={**NOWHERE, "annotations": {"note": note}}).becomes("Unschedulable")
+    assert deployed.child("deployment")["spec"]["template"]["metadata"]["annotations"]["note"] == note

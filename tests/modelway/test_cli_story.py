@@ -9,7 +9,7 @@ import pytest
 from modelway.cli.status import table
 from modelway.cli.story import story
 from modelway.cli.summary import NOT_SEEN, age, summary_of
-from modelway.cluster.picture import Picture
+from modelway.cluster.picture import Picture, Place
 from modelway.reasons import Reason
 from support import pictures
 
@@ -91,6 +91,15 @@ def test_every_reason_of_the_catalogue_can_be_told(reason: Reason) -> None:
     told = story(Picture(resource), now=NOW)
     assert f"{reason}: " in told
     assert reason.remedy.replace("`", "") in told
+
+
+def test_what_containers_wrote_does_not_steer_the_terminal() -> None:
+    seen = pictures.recorded("failed-update")
+    words = {Place("pod", "serve"): "\x1b]0;owned\x07\n\x1b[2J \u202eready"}
+    told = story(replace(seen, last_words=words), now=NOW)
+    assert r"| \x1b]0;owned\x07" in told
+    assert r"\u202eready" in told
+    assert all(one.isprintable() or one == "\n" for one in told)
 
 
 def test_commands_are_those_of_the_plugin_when_called_as_one() -> None:

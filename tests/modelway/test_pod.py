@@ -323,6 +323,14 @@ def test_the_token_of_a_named_account_reaches_fetch_alone() -> None:
     assert token in spec["initContainers"][0]["env"]
 
 
+def test_no_container_gets_the_identity_of_an_unnamed_account() -> None:
+    made = template(scheduling={"annotations": {"azure.workload.identity/skip-containers": "none"}})
+    assert made["metadata"]["annotations"] == {
+        "eks.amazonaws.com/skip-containers": "fetch,prepare,serve",
+        "azure.workload.identity/skip-containers": "fetch;prepare;serve",
+    }
+
+
 def test_a_key_of_the_secret_does_not_choose_the_code_that_fetches() -> None:
     variables = fetch(model={"storage": {"secretRef": {"name": "keys"}}})["env"]
     assert {"name": "LD_PRELOAD"} in variables

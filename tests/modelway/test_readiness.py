@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from modelway.readiness import Wanted, judge
 from modelway.reasons import Reason
 from modelway.state import Condition, ContainerView, Observed, Owner, PodView, Readiness, Termination
-from modelway.termination import REASON_OF_EXIT_CODE, explained, fetched_digest
-from support.observed import NEW, OLD, container, deployment, observed, owner, pod
+from support.observed import NEW, OLD, container, deployment, observed, owner, pod, revision
 
 WANTED = Wanted(NEW, 1)
 ENDED_WELL = Termination(0, "Completed", "")
@@ -63,39 +62,6 @@ def test_not_ready_while_anything_is_missing(state: object) -> None:
     assert not judge(observed(state), Wanted(NEW, 3)).ready  # type: ignore[arg-type]
 
 
-def test_growth_beyond_what_was_promised_does_not_take_readiness_away() -> None:
-    assert judge(observed(deployment(size=5, available=2)), Wanted(NEW, 2)).ready
-
-
-def test_a_refusal_of_pods_that_are_no_longer_wanted_is_over() -> None:
-    refused = Condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota: team, requested: pods=1")
-    assert judge(_rollout(conditions=(refused,), made=1), WANTED).reason == "Progressing"
-
-
-def test_a_scale_up_that_fails_is_told_with_counts_beside_ready() -> None:
-    denied = container("fetch", ended=_told("AccessDenied", "No keys.", code=11))
-    pods = tuple(pod(denied, name=f"fraud-{number}") for number in range(8))
-    verdict = judge(observed(deployment(size=10, available=2), pods=pods), Wanted(NEW, 2))
-    assert verdict.ready
-    assert "with 2 of 10 pods. 8 cannot be started (AccessDenied): No keys." in verdict.message
-
-
-def test_a_scale_up_that_is_refused_is_told_beside_ready() -> None:
-    refused = Condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota: team, requested: pods=1")
-    verdict = judge(observed(deployment(size=3, replicas=2, conditions=(refused,))), Wanted(NEW, 2))
-    assert verdict.ready
-    assert "2 of 3 pods. 1 cannot be started (QuotaExceeded)" in verdict.message
-
-
-@pytest.mark.parametrize("seen", [True, False])
-def test_pods_that_are_added_stand_in_for_no_other_revision(*, seen: bool) -> None:
-    verdict = judge(observed(deployment(size=3, available=2, observed=seen)), Wanted(NEW, 3))
-    assert (verdict.reason, verdict.message) == (
-        "Progressing",
-        f"2 of 3 pods of revision {NEW} serve; 1 is being started.",
-    )
-
-
 def test_pods_without_a_service_serve_nobody() -> None:
     verdict = judge(observed(deployment(), reachable=False), WANTED)
     assert (verdict.reason, verdict.ready, verdict.stalled) == ("NoService", False, False)
@@ -112,12 +78,6 @@ def test_a_paused_deployment_that_serves_is_ready_and_says_so() -> None:
     verdict = judge(observed(deployment(paused=True)), WANTED)
     assert verdict.ready
     assert "the next change will wait: kubectl rollout resume deployment/fraud -n risk" in verdict.message
-
-
-def test_an_autoscaled_deployment_at_nothing_is_named() -> None:
-    verdict = judge(observed(deployment(size=0)), Wanted(NEW, 2))
-    assert (verdict.reason, verdict.ready) == ("ScalingDisabled", False)
-    assert "kubectl scale deployment/fraud -n risk --replicas=2" in verdict.message
 
 
 @pytest.mark.parametrize(
@@ -225,6 +185,17 @@ def test_a_deadline_is_that_of_the_set_it_names(named: str, expected: str) -> No
         "Progressing", "False", "ProgressDeadlineExceeded", f'ReplicaSet "{named}" has timed out progressing.'
     )
     assert judge(_rollout(pod(container(), name="fraud-new-x"), conditions=(late,)), WANTED).reason == expected
+
+
+@pytest.mark.parametrize(
+    ("since", "newest", "expected"),
+    [(at(60), NEW, "ProgressDeadlineExceeded"), (at(-60), NEW, "Progressing"), (at(60), OLD, "Progressing")],
+)
+def test_a_deadline_of_a_set_without_pods_is_the_newest_ones(since: str, newest: str, expected: str) -> None:
+    words = 'ReplicaSet "fraud-1" has timed out progressing.'
+    late = Condition("Progressing", "False", "ProgressDeadlineExceeded", words, since)
+    records = [revision(name, 2 if name == newest else 1) for name in (OLD, NEW)]
+    assert judge(observed(deployment(available=0, conditions=(late,)), *records), WANTED).reason == expected
 
 
 def test_conditions_of_the_last_rollout_are_not_held_against_this_one() -> None:
@@ -353,34 +324,6 @@ def test_the_oldest_broken_pod_speaks_so_that_the_message_does_not_jump() -> Non
     first = pod(container(ended=_told("InvalidArtifact", "first")), name="b", created="2026-01-01T00:00:00Z")
     second = pod(container(ended=_told("InvalidArtifact", "second")), name="a", created="2026-01-01T00:00:09Z")
     assert {judge(_rollout(*pods), WANTED).message[:5] for pods in ((first, second), (second, first))} == {"first"}
-
-
-@pytest.mark.parametrize("message", ["", "{", "[]", "null", '{"reason": 3}', '{"reason": "no spaces allowed"}', "\x00"])
-def test_a_message_that_is_not_well_formed_leaves_the_exit_code(message: str) -> None:
-    told = explained(Termination(22, "Error", message))
-    assert told is not None
-    assert told[0] == "MissingModule"
-
-
-def test_an_unknown_exit_code_without_a_message_means_nothing() -> None:
-    assert explained(Termination(77, "Error", "not json")) is None
-
-
-@pytest.mark.parametrize("code", REASON_OF_EXIT_CODE)
-def test_every_exit_code_says_what_to_do(code: int) -> None:
-    told = explained(Termination(code, "Error", ""))
-    assert told is not None
-    assert told[1].count(". ") >= 1
-
-
-def test_the_digest_is_read_from_a_fetch_that_went_well() -> None:
-    digest = "sha256:" + "a" * 64
-    fetched = container("fetch", ended=Termination(0, "Completed", json.dumps({"reason": "Fetched", "digest": digest})))
-    assert fetched_digest(pod(fetched)) == digest
-    assert fetched_digest(pod(container("fetch", ended=Termination(0, "Completed", '{"digest": "made up"}')))) is None
-    assert (
-        fetched_digest(pod(container("fetch", ended=Termination(1, "Error", json.dumps({"digest": digest}))))) is None
-    )
 
 
 MOMENTS = (

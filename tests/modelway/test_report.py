@@ -177,3 +177,12 @@ def test_the_patch_makes_the_old_status_the_new_one(old: dict[str, Any], new: di
     patch = merge_patch(old, new)
     assert _patched(old, patch) == new
     assert bool(patch) == (old != new)
+
+
+@given(st.text(min_size=1), st.sampled_from([1, 24]))
+def test_what_a_container_wrote_is_printable_in_status(words: str, code: int) -> None:
+    told = words if code == 1 else json.dumps({"reason": "LoadFailed", "message": words, "remedy": words})
+    failed = pod(container("serve", ended=Termination(code, "Error", told), restarts=2))
+    status = _status(observed(deployment(available=0), revision(NEW, 1), pods=(failed,)))
+    assert status["candidate"]["message"] == next(iter(status["conditions"]))["message"]
+    assert all(one["message"].isprintable() for one in status["conditions"])

@@ -13,6 +13,10 @@ STRICT: Object = {
     "hosts": ["models.example.com", "*.example.org:8443", "[::1]:9000"],
     "secrets": {"names": ["model-*"]},
     "serviceAccounts": ["store-*"],
+    "runtimeClasses": ["gvisor"],
+    "labels": ["team", "cost-*", "example.com/*", "*.example.org/part"],
+    "annotations": ["*/*", "io.example.*"],
+    "trustedTypes": ["churn.features.*"],
 }
 NOTHING: Object = {
     "images": [],
@@ -20,7 +24,26 @@ NOTHING: Object = {
     "tolerations": [],
     "hosts": [],
     "secrets": {"names": []},
+    "runtimeClasses": [],
+    "labels": [],
+    "annotations": [],
+    "trustedTypes": [],
 }
+
+
+OBEYED = (
+    "sidecar.istio.io/userVolume",
+    "vault.hashicorp.com/agent-inject-secret-key",
+    "iam.amazonaws.com/role",
+    "eks.amazonaws.com/sts-regional-endpoints",
+    "azure.workload.identity/inject-proxy-sidecar",
+    "k8s.v1.cni.cncf.io/networks",
+    "devices.nri.io/container.serve",
+    "io.katacontainers.config.hypervisor.path",
+    "seccomp-profile.kubernetes.cri-o.io",
+    "io.kubernetes.cri-o.Devices",
+)
+"""Keys by which other controllers, container runtimes and network plug-ins give pods what their authors may not have."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +79,26 @@ def _toleration(**toleration: str) -> Object:
     return {"scheduling": {"tolerations": [{"key": "dedicated", "operator": "Exists"}, toleration]}}
 
 
+def _runtime_class(name: str) -> Object:
+    return {"scheduling": {"runtimeClassName": name}}
+
+
+def _label(key: str) -> Object:
+    return {"scheduling": {"labels": {key: "true"}}}
+
+
+def _annotation(key: str) -> Object:
+    return {"scheduling": {"annotations": {key: "true"}}}
+
+
+def _trusted(name: str) -> Object:
+    return {"model": {"trustedTypes": [name]}}
+
+
 _URI, _IMAGE, _SECRET = "spec.model.uri", "spec.runtime.image", "spec.model.storage.secretRef.name"
 _ACCOUNT = "spec.model.storage.serviceAccountName"
+_CLASS, _LABELS = "spec.scheduling.runtimeClassName", "spec.scheduling.labels"
+_ANNOTATIONS, _TRUSTED = "spec.scheduling.annotations", "spec.model.trustedTypes"
 _PRIORITY, _TOLERATIONS = "spec.scheduling.priorityClassName", "spec.scheduling.tolerations"
 
 CASES = (
@@ -92,6 +133,23 @@ CASES = (
             (_priority("system-node-critical"), ""),
             (_priority("system-cluster-critical"), _PRIORITY),
             (_priority("other"), _PRIORITY),
+            (_runtime_class("gvisor"), ""),
+            (_runtime_class("gvisor-2"), _CLASS),
+            (_label("team"), ""),
+            (_label("cost-center"), ""),
+            (_label("example.com/part.a"), ""),
+            (_label("a.b.example.org/part"), ""),
+            (_label("app"), _LABELS),
+            (_label("cost-center.example/part"), _LABELS),
+            (_label("an.example.com/part"), _LABELS),
+            (_annotation("any.example/part"), ""),
+            (_annotation("io.example.part"), ""),
+            (_annotation("io.example.part.a"), _ANNOTATIONS),
+            (_annotation("part"), _ANNOTATIONS),
+            (_trusted("churn.features.Recency"), ""),
+            (_trusted("churn.features.*"), ""),
+            (_trusted("churn.*"), _TRUSTED),
+            (_trusted("os.system"), _TRUSTED),
             (_toleration(key="example.com/gpu", operator="Exists"), ""),
             (_toleration(key="node-role.kubernetes.io/infra", operator="Exists"), ""),
             (_toleration(key="node-role.kubernetes.io/control-plane", operator="Exists"), _TOLERATIONS),
@@ -108,6 +166,14 @@ CASES = (
             (_account("any"), _ACCOUNT),
             (_priority("any"), ""),
             (_priority("system-node-critical"), _PRIORITY),
+            (_runtime_class("any"), ""),
+            (_trusted("os.system"), ""),
+            (_label("any"), ""),
+            (_label("azure.workload.identity/use"), _LABELS),
+            (_annotation("any_one"), ""),
+            (_annotation("prometheus.io/scrape"), ""),
+            (_annotation("cluster-autoscaler.kubernetes.io/safe-to-evict"), ""),
+            *((_annotation(key), _ANNOTATIONS) for key in OBEYED),
             (_toleration(key="any", operator="Exists"), ""),
             (_toleration(key="node-role.kubernetes.io/control-plane", operator="Exists"), _TOLERATIONS),
             (_toleration(operator="Exists"), _TOLERATIONS),
@@ -124,6 +190,10 @@ CASES = (
             (_uri("https://any.example/model"), _URI),
             (_secret("any"), _SECRET),
             (_priority("any"), _PRIORITY),
+            (_runtime_class("any"), _CLASS),
+            (_label("any"), _LABELS),
+            (_annotation("any"), _ANNOTATIONS),
+            (_trusted("os.system"), _TRUSTED),
             ({"scheduling": {"tolerations": [{"key": "any", "operator": "Exists"}]}}, _TOLERATIONS),
         )
     ),

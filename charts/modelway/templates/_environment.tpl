@@ -42,6 +42,14 @@
   value: {{ join "," .Values.policy.serviceAccounts | default "-" | quote }}
 - name: MODELWAY_POLICY_PRIORITY_CLASSES
   value: {{ join "," .Values.policy.priorityClasses | default "-" | quote }}
+- name: MODELWAY_POLICY_RUNTIME_CLASSES
+  value: {{ join "," .Values.policy.runtimeClasses | default "-" | quote }}
+- name: MODELWAY_POLICY_LABELS
+  value: {{ join "," .Values.policy.labels | default "-" | quote }}
+- name: MODELWAY_POLICY_ANNOTATIONS
+  value: {{ join "," .Values.policy.annotations | default "-" | quote }}
+- name: MODELWAY_POLICY_TRUSTED_TYPES
+  value: {{ join "," .Values.policy.trustedTypes | default "-" | quote }}
 - name: MODELWAY_POLICY_TOLERATIONS
   value: {{ join "," .Values.policy.tolerations | default "-" | quote }}
 - name: MODELWAY_POLICY_TOLERATE_EVERYTHING

@@ -18,6 +18,14 @@
 ^({{ join "|" $each }})$
 {{- end -}}
 
+{{/* The same for keys of labels: * stands for no dot and no slash, but in patterns that have a slash. */}}
+{{- define "modelway.keys" -}}
+{{- $each := list -}}
+{{- range . -}}
+{{- $each = append $each (replace "\\*" (ternary "[^/]*" "[^./]*" (contains "/" .)) (regexQuoteMeta .)) -}}
+{{- end -}}
+^({{ join "|" $each }})$
+{{- end -}}
 {{/* A list of names as CEL. */}}
 {{- define "modelway.quoted" -}}
 [{{ range $index, $name := . }}{{ if $index }}, {{ end }}{{ printf "'%s'" $name }}{{ end }}]
@@ -26,4 +34,9 @@
 {{/* What is said of a value that a list does not allow; call with a dict of `field`, `value` (CEL), `policy` and `allowed`. */}}
 {{- define "modelway.refusal" -}}
 {{ printf "'%s: ' + %s + ' is not allowed by policy.%s (%s): choose another, or ask whoever runs Modelway to change that value of its chart'" .field .value .policy (default "none is" (join ", " .allowed)) }}
+{{- end -}}
+
+{{/* The same of one item of a list; call with a dict of `field`, `what`, `policy` and `allowed`. */}}
+{{- define "modelway.listRefusal" -}}
+{{ printf "%s: %s is not allowed by policy.%s (%s): choose another, or ask whoever runs Modelway to change that value of its chart" .field .what .policy (default "none is" (join ", " .allowed)) }}
 {{- end -}}

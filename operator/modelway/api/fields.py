@@ -22,10 +22,13 @@ _LABEL_KEY = re.compile(LABEL_KEY_PATTERN)
 DNS_SUBDOMAIN_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 REFUSED_ENV_PATTERN = (
-    r"^((LD|GLIBC|NVIDIA)_.*|PYTHON.*|BASH_ENV|CUDA_INJECTION64_PATH|GCONV_PATH|OMP_TOOL_LIBRARIES"
-    r"|OPENSSL_(CONF|ENGINES|MODULES)|PATH)$"
+    r"^((ACC|GLIBC|LD|NVIDIA|OCL|OPENCL)_.*|PYTHON.*|BASH_ENV|GCONV_PATH|OPENSSL_(CONF|ENGINES|MODULES)|PATH"
+    r"|(.*_)?([A-Z0-9]*LIBS?|LIB[A-Z0-9]*|[A-Z0-9]*PLUGINS?|DRIVERS|INJECTION[0-9]*|PRELOAD|PROFILER[0-9]*)(_.*)?)$"
 )
-"""Names by which a process is made to load code from a file of its reader's choice, or to see devices that nobody gave it."""
+"""Names by which a process is made to load code from a file of its reader's choice, or to see devices that nobody gave it.
+
+The words of the second line are how libraries call such variables: ACC_PROFLIB (libgomp), INTEL_LIBITTNOTIFY64 (oneDNN), NCCL_NET_PLUGIN.
+"""
 
 LabelValue = Annotated[str, StringConstraints(max_length=63, pattern=LABEL_VALUE_PATTERN)]
 """The value of a Kubernetes label."""

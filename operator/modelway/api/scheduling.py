@@ -258,7 +258,7 @@ class Scheduling(ApiModel):
             cel=f"!has(self.labels) || self.labels.all(key, !({_reserved_in_cel('key')}))",
             holds=lambda it: not any(map(_is_reserved, it.labels or ())),
             message="labels of modelway.dev, kubernetes.io and k8s.io are not a user's to set: choose a key of your own, "
-            "for example {team: risk} or {example.com/team: risk}",
+            "for example {team: risk}",
             field="labels",
         ),
         Rule(
@@ -268,7 +268,7 @@ class Scheduling(ApiModel):
                 key.startswith(_CLUSTER_AUTOSCALER) or not _is_reserved(key) for key in it.annotations or ()
             ),
             message="annotations of modelway.dev, kubernetes.io and k8s.io are not a user's to set (but for those of "
-            "cluster-autoscaler.kubernetes.io): choose a key of your own, for example {example.com/ticket: RISK-7}",
+            "cluster-autoscaler.kubernetes.io): choose a key of your own, for example {ticket: RISK-7}",
             field="annotations",
         ),
     )

@@ -9,6 +9,7 @@ from modelway.cli.output import aligned, as_text
 from modelway.cli.summary import Summary, age, summary_of
 from modelway.cluster.gather import Reader
 from modelway.cluster.picture import Object
+from modelway.printable import one_line
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -49,7 +50,7 @@ def table(summaries: Sequence[Summary], *, everywhere: bool, now: datetime) -> s
     ]
     rows = [header, *(_row(one, now, everywhere=everywhere) for one in summaries)]
     messages = [
-        f"{_called(one, everywhere=everywhere)}: {one.message}"
+        f"{_called(one, everywhere=everywhere)}: {one_line(one.message)}"
         for one in summaries
         if one.ready != "True" or one.caution
     ]

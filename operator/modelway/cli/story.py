@@ -10,6 +10,7 @@ from modelway.api.meta import KIND
 from modelway.cli.inventory import inventory, is_ready
 from modelway.cli.summary import NOT_SEEN, Summary, age, condition, remedy_of, summary_of
 from modelway.cluster.picture import Object, Picture, failing, when
+from modelway.printable import printable
 from modelway.reasons import Reason, Topic
 
 _WIDTH = 110
@@ -44,7 +45,7 @@ def story(picture: Picture, *, now: datetime, program: str = "modelway") -> str:
         body = [f"{_MARGIN}{line}".rstrip() for line in lines]
         if body:
             told.append("\n".join([title, *body, ""]))
-    return "\n".join(told).rstrip()
+    return printable("\n".join(told).rstrip())
 
 
 def _headline(resource: Object, summary: Summary) -> str:

@@ -24,14 +24,28 @@ _METADATA_NAMES = frozenset(
 )
 _METADATA_ADDRESSES = frozenset(
     map(
-        ip_address, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::23", "fd00:ec2::254", "fd20:ce::254")
+        ip_address,
+        (
+            "100.100.100.200",
+            "168.63.129.16",
+            "192.0.0.192",
+            "fd00:42::42",
+            "fd00:ec2::23",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+        ),
     )
 )
-"""Where clouds answer a node with its own secrets, beside the link-local addresses: Alibaba, Azure, Oracle, AWS, Google."""
+"""Where clouds answer a node with its own secrets, beside the link-local addresses: Alibaba, Azure, Oracle, Scaleway, AWS, Google."""
+_LOCAL = IPv6Network("fc00::/7")
+_METADATA_SPELLED = "a9fea9fe"
+"""169.254.169.254 in hexadecimal, as clouds write it into the IPv6 address of the same service: Oracle fd00:c1::a9fe:a9fe, Akamai."""
 CREDENTIAL_SERVICES = frozenset({"169.254.170.2", "169.254.170.23", "fd00:ec2::23"})
 """Where AWS gives a pod the keys of its own account (ECS, EKS Pod Identity): the S3 client asks there, a model never comes from there."""
-_EMBEDDING = {IPv6Network("64:ff9b::/96"), IPv6Network("::/96")}
-"""Addresses whose last 32 bits are the IPv4 address that is reached."""
+_EMBEDDING = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")))
+"""Addresses whose last 32 bits are the IPv4 address that is reached: translated (RFC 6052, 8215, 7915), and in the oldest form."""
+_TUNNELLED = (0x5EFE, 0x0200_5EFE)
+"""What stands before an IPv4 address in the second half of an address of ISATAP (RFC 5214)."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +114,7 @@ class Destinations:
         who = host if canonical(host) == address else f"{host} ({address})"
         if any(map(_is_of_the_node, reached)):
             raise _of_the_node(who)
-        if (
-            not self.rules.private
-            and not self.rules.hosts.name(host, port)
-            and not all(one.is_global for one in reached)
-        ):
+        if not self.rules.private and not self.rules.hosts.name(host, port) and not all(map(_is_public, reached)):
             raise HostNotAllowed(
                 f"{who} is a private address, and models come from public ones here",
                 remedy="Name a public host in spec.model.uri, or ask whoever runs Modelway to list this one by its full name in policy.hosts of the chart.",
@@ -175,11 +185,18 @@ def _reached(address: str) -> list[IPv4Address | IPv6Address]:
     if isinstance(ip, IPv4Address):
         return [ip]
     embedded = [one for one in (ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())) if one is not None]
-    if any(ip in network for network in _EMBEDDING) and int(ip) > 1:
+    is_tunnelled = int(ip) >> 32 & 0xFFFFFFFF in _TUNNELLED
+    if (is_tunnelled or any(ip in network for network in _EMBEDDING)) and int(ip) > 1:
         embedded.append(IPv4Address(int(ip) & 0xFFFFFFFF))
     return embedded if ip.ipv4_mapped is not None else [ip, *embedded]
 
 
 def _is_of_the_node(ip: IPv4Address | IPv6Address) -> bool:
+    if isinstance(ip, IPv6Address) and ip in _LOCAL and _METADATA_SPELLED in ip.packed.hex():
+        return True
     never = ip.is_link_local or ip.is_unspecified or ip.is_multicast or ip in _METADATA_ADDRESSES
     return never or (isinstance(ip, IPv4Address) and (ip.packed[0] == 0 or ip.packed == b"\xff" * 4))
+
+
+def _is_public(ip: IPv4Address | IPv6Address) -> bool:
+    return ip.is_global and not (isinstance(ip, IPv6Address) and ip.is_site_local)

@@ -50,6 +50,13 @@ LOADERS = {
     "PATHS": "PATH",
     "OPENSSL_CONFIG": "OPENSSL_CONF",
     "OMP_NUM_THREADS": "OMP_TOOL_LIBRARIES",
+    "ACCURACY": "ACC_PROFLIB",
+    "CALIBRATION_FILE": "INTEL_LIBITTNOTIFY64",
+    "KMP_AFFINITY": "INTEL_JIT_PROFILER64",
+    "PLUGGABLE": "NCCL_NET_PLUGIN",
+    "CUDA_MODULE_LOADING": "NVTX_INJECTION64_PATH",
+    "DRIVER": "IBV_DRIVERS",
+    "BIBLIOGRAPHY": "HSA_TOOLS_LIB",
 }
 """Names that are near to refused ones and accepted, each with the one refused."""
 
