@@ -6,7 +6,7 @@ import time
 import psutil
 import pytest
 
-from support.cluster import Kubectl
+from support.cluster import Kubectl, Object
 from support.pods import (
     AWAIT_GO,
     GO_MOUNT,
@@ -25,6 +25,7 @@ from support.pods import (
     waiting_reason,
 )
 from support.waiting import eventually
+from support.witness import Watched
 
 pytestmark = pytest.mark.cluster
 
@@ -92,12 +93,20 @@ def test_a_sidecar_starts_first_and_ends_last(kubectl: Kubectl) -> None:
 
 
 def test_a_crashing_container_backs_off_longer_each_time(kubectl: Kubectl) -> None:
-    kubectl.create(pod(container("raise SystemExit(7)")))
-    eventually(lambda: waiting_reason(kubectl) == "CrashLoopBackOff")
-    status = state(kubectl)
-    assert status["lastState"]["terminated"]["exitCode"] == 7
-    assert "back-off 1s restarting failed container=main" in status["state"]["waiting"]["message"]
-    eventually(lambda: "back-off 2s" in state(kubectl)["state"].get("waiting", {}).get("message", ""))
+    with Watched(kubectl, "pods") as watched:
+        kubectl.create(pod(container("raise SystemExit(7)")))
+
+        def waits() -> dict[str, Object]:
+            """What was told of the container while it waited for its next start, by the message."""
+            told = [one for seen in list(watched.states) for one in seen["status"].get("containerStatuses", [])]
+            waiting = [(one["state"].get("waiting", {}), one) for one in told]
+            return {why["message"]: one for why, one in waiting if why.get("reason") == "CrashLoopBackOff"}
+
+        eventually(lambda: len(waits()) > 1)
+    first, second, *_ = waits()
+    assert "back-off 1s restarting failed container=main" in first
+    assert "back-off 2s" in second
+    assert waits()[first]["lastState"]["terminated"]["exitCode"] == 7
     eventually(lambda: any("Back-off restarting failed container main" in text for text in events(kubectl, "BackOff")))
 
 

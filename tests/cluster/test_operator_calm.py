@@ -138,20 +138,29 @@ def test_faults_that_last_cost_few_requests(world: World) -> None:
 
 
 def test_a_dead_watch_of_one_namespace_is_opened_anew(world: World) -> None:
-    """Its connection stands, and brings nothing more."""
+    """Its connection stands, and brings nothing more, and so does the first one that is opened in its place."""
     assert world.operator.stop() == 0
     world.faults.refusals = []
     operator = world.operator
     operator.namespaces, operator.inactivity, operator.deaf = ("quota", "pods"), 600.0, 8.0
     begin = len(operator.log.read_text())
+    world.faults.seen.clear()
     operator.start()
-    eventually(lambda: operator.probe("/readyz") == 200, deadline=60)
-    eventually(lambda: sum("watch" in one.query for one in world.faults.seen) > 0)
+    eventually(lambda: _times_watched(world.faults, "quota") == 1, deadline=60)
     world.faults.mute.add("quota")
     model = Deployed(world.kubectl.in_namespace("quota"), "fraud").apply(scaling={"replicas": 2}, scheduling=NOWHERE)
     dead = "The watch on ModelDeployment in namespace quota has told nothing"
     eventually(lambda: dead in operator.log.read_text()[begin:], deadline=60)
+    eventually(lambda: _times_watched(world.faults, "quota") > 1)
     world.faults.mute.clear()
     model.apply(scaling={"replicas": 3}, scheduling=NOWHERE).becomes("QuotaExceeded", deadline=60)
     again = "ModelDeployment in namespace quota tells something again"
     eventually(lambda: again in operator.log.read_text()[begin:], deadline=60)
+
+
+def _times_watched(faults: Faults, namespace: str) -> int:
+    """How often a watch on the ModelDeployments of a namespace was asked for."""
+    return sum(
+        "watch" in one.query and one.namespace == namespace and one.path.endswith("/modeldeployments")
+        for one in list(faults.seen)
+    )

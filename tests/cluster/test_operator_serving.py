@@ -1,6 +1,5 @@
 """From a YAML to a served model, and what status says on the way. What can go wrong with models and pods has tests of its own."""
 
-import json
 from collections.abc import Callable
 
 import pytest
@@ -74,14 +73,14 @@ def test_a_model_is_served_updated_refused_and_deleted(
 
     deployed.apply(model={"uri": constants(2)}).is_ready()
     deployed.answers(ROW, [2.0])
-    reasons = [
-        one["reason"]
-        for one in json.loads(kubectl("get", "events", "-o", "json"))["items"]
-        if one["involvedObject"]["kind"] == "ModelDeployment"
-    ]
-    assert sorted(reasons) == ["ModelNotFound", "NotPermitted", "Serving", "Serving"], kubectl(
-        "get", "events", "-o", "wide"
-    )
+
+    def reasons() -> list[str]:
+        of_models = [one for one in kubectl.list("events") if one["involvedObject"]["kind"] == "ModelDeployment"]
+        return sorted(one["reason"] for one in of_models)
+
+    # The Event of a status follows it.
+    wanted = ["ModelNotFound", "NotPermitted", "Serving", "Serving"]
+    eventually(lambda: reasons() == wanted, describe=lambda: kubectl("get", "events", "-o", "wide"))
 
     kubectl("delete", "modeldeployment", "fraud", "--wait=true")
     kinds = "deployment,service,hpa,poddisruptionbudget,controllerrevision,pod"

@@ -1,10 +1,9 @@
 """The control plane: what it enforces, and what its audit log tells."""
 
-import json
-
 import pytest
 
 from sandbox import Sandbox
+from support.audit import Audit, Write
 from support.cluster import Kubectl, KubectlError
 from support.waiting import eventually
 
@@ -17,16 +16,15 @@ def test_pod_security_restricted_is_enforced(kubectl: Kubectl) -> None:
 
 
 def test_audit_log_names_user_verb_and_object_of_a_write(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:
+    everything = Audit(sandbox.audit_log, "sandbox-admin")
     kubectl("create", "configmap", "audited")
     kubectl("get", "configmap", "audited")
-    lines = [json.loads(line) for line in sandbox.audit_log.read_text().splitlines()]
-    mine = [line for line in lines if line["objectRef"].get("namespace") == namespace]
-    (write,) = [line for line in mine if line["objectRef"].get("name") == "audited"]
-    assert (write["verb"], write["user"]["username"], write["responseStatus"]["code"]) == (
-        "create",
-        "sandbox-admin",
-        201,
-    )
+
+    def told() -> list[Write]:
+        return [one for one in everything.writes(namespace) if one.name == "audited"]
+
+    eventually(told)
+    assert told() == [Write("create", "configmaps", namespace, "audited", 201)]
 
 
 def test_service_account_may_do_nothing_by_default(kubectl: Kubectl, namespace: str) -> None:

@@ -7,6 +7,7 @@ import yaml
 
 from support.cluster import Kubectl, KubectlError
 from support.pages import ROOT, blocks
+from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster
 
@@ -36,7 +37,9 @@ def test_who_is_granted_model_deployments_alone_gets_nothing_else(installed: str
     program, _, _, *command = shlex.split(block("kubectl -n risk create rolebinding"))
     assert program == "kubectl"
     kubectl(*command)
-    assert may(kubectl, "create", "modeldeployments.modelway.dev")
+    eventually(
+        lambda: may(kubectl, "create", "modeldeployments.modelway.dev")
+    )  # the authorizer learns of it a little later
     for verb, resource in (
         ("get", "secrets"),
         ("create", "pods"),

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelway.cluster.lease import Candidate
+from modelway.cluster.lease import Candidate, Lead
+from modelway.controller import GRACE_SECONDS
 from modelway.election import FUSE_SECONDS, LEADING_SECONDS, LEASE_SECONDS, Election, Lease
 from modelway.errors import ClusterError, LeaseLost
 from modelway.fuse import EXIT_CODE
@@ -113,6 +114,8 @@ class Player:
     candidate: Candidate | None = None
     lives: int = 0
     fuse: ClockedFuse = field(default_factory=ClockedFuse)
+    lead: Lead | None = None
+    """What it does while it leads; nothing by default."""
 
     def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -121,7 +124,7 @@ class Player:
         self.candidate = Candidate(
             client, "ns/lease", f"{self.name}{self.lives}", self.fuse, clock=lambda: loop.time() * self.drift
         )
-        self.task = asyncio.create_task(self.candidate.stand(_lead))
+        self.task = asyncio.create_task(self.candidate.stand(self.lead or _lead))
 
     def revive(self) -> None:
         """Whoever lost the Lease ends, and is started again."""
@@ -257,6 +260,38 @@ def test_a_leader_that_is_told_to_stop_is_followed_at_once() -> None:
 
     # Among these moments are those in which a renewal is under way.
     assert max(in_virtual_time(scenario(number / 100)) for number in range(300)) <= HANDOVER_SECONDS
+
+
+def test_a_leader_that_ends_on_a_slow_line_blows_no_fuse() -> None:
+    """Its passes take all the time that is left, and then the Lease is given back as slowly as it was renewed."""
+
+    async def scenario(stop_after: float, delay: float) -> tuple[bool, Any]:
+        game = Game()
+        player = Player("a", Line(game.store))
+        game.players.append(player)
+
+        async def until_the_last_moment() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                assert player.candidate is not None
+                await asyncio.sleep(min(GRACE_SECONDS, player.candidate.seconds_left()))
+
+        player.lead = until_the_last_moment
+        player.start()
+        await game.until_one_leads(2)
+        player.line.suffer(delay, delay)
+        await asyncio.sleep(stop_after)
+        assert player.task is not None
+        player.task.cancel()
+        await asyncio.gather(player.task, return_exceptions=True)
+        await asyncio.sleep(FUSE_SECONDS)
+        return player.fuse.blown, game.store.lease and game.store.lease["spec"].get("holderIdentity")
+
+    ends = {in_virtual_time(scenario(number / 5, 0.6)) for number in range(40)}
+    assert ends == {(False, None)}
+    blown = {in_virtual_time(scenario(number / 5, delay))[0] for number in range(40) for delay in (1.2, 2.0)}
+    assert blown == {False}, "a Lease that cannot be given back in time runs out"
 
 
 def test_a_lapse_that_nobody_used_is_no_loss() -> None:

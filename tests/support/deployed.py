@@ -1,8 +1,8 @@
 """ModelDeployments on a cluster with the operator: apply, wait for what status says, ask the model."""
 
 import json
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 import pytest
@@ -78,8 +78,8 @@ class Deployed:
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return dict(json.load(answer))
-        except urllib.error.URLError as error:
-            raise AssertionError(str(error)) from error
+        except (OSError, HTTPException) as error:  # refused, or accepted by a Service and cut off where no pod is left
+            raise AssertionError(str(error) or type(error).__name__) from error
 
     def served_metrics(self) -> str:
         """What the port `metrics` of its Service answers to a scrape."""
@@ -89,7 +89,8 @@ class Deployed:
 
     def gauges(self) -> dict[str, float]:
         """What the operator tells Prometheus of it: `ready`, `available` and so on; empty when it is not known."""
-        (operator,) = self.kubectl.in_namespace("modelway-system").list("pods", "app.kubernetes.io/name=modelway")
+        found = self.kubectl.in_namespace("modelway-system").list("pods", "app.kubernetes.io/name=modelway")
+        (operator,) = [one for one in found if "deletionTimestamp" not in one["metadata"]]
         text = _read(f"http://{operator['status']['podIP']}:8080/metrics")
         mine = {"name": self.name, "namespace": self.kubectl.namespace}
         return {

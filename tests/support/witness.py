@@ -1,4 +1,4 @@
-"""What a watch tells of every ModelDeployment in a namespace, in order: nothing is missed, however short it was."""
+"""What a watch tells of every object of a kind in a namespace, in order: nothing is missed, however short it was."""
 
 import json
 import subprocess
@@ -26,19 +26,22 @@ class Sighting(NamedTuple):
     message: str
 
 
-class Witness:
-    """Watches the ModelDeployments of a namespace while the block lasts.
+class Watched:
+    """Watches the objects of a kind while the block lasts.
 
     Args:
-        kubectl: in that namespace.
+        kubectl: in their namespace.
+        kind: as kubectl calls it.
     """
 
-    def __init__(self, kubectl: Kubectl) -> None:
+    def __init__(self, kubectl: Kubectl, kind: str) -> None:
         self._kubectl = kubectl
-        self.sightings: list[Sighting] = []
+        self._kind = kind
+        self.states: list[Object] = []
+        """Every state of each of them."""
 
     def __enter__(self) -> Self:
-        command = self._kubectl.command("get", "modeldeployments", "--watch", "-o", "json")
+        command = self._kubectl.command("get", self._kind, "--watch", "-o", "json")
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -60,6 +63,21 @@ class Witness:
                 if line == END:
                     self._take_down(json.loads(text))
                     text = ""
+
+    def _take_down(self, seen: Object) -> None:
+        self.states.append(seen)
+
+
+class Witness(Watched):
+    """Watches the ModelDeployments of a namespace while the block lasts.
+
+    Args:
+        kubectl: in that namespace.
+    """
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        super().__init__(kubectl, "modeldeployments")
+        self.sightings: list[Sighting] = []
 
     def _take_down(self, seen: Object) -> None:
         for one in (seen.get("status") or {}).get("conditions") or ():

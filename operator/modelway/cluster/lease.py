@@ -146,13 +146,18 @@ class Candidate:
 
     async def _give_back(self) -> None:
         lease = self._election.resign()
+        # Nothing is written any more but the Lease, which its version guards: a slow line may not end the process in the middle of that.
+        self._fuse.remove()
         if lease is not None:
             try:
                 async with asyncio.timeout(REQUEST_SECONDS):
                     await self._put_back(lease)
             except (ClusterError, RetryLater, TimeoutError) as error:
-                logger.warning("The Lease %s was not given back and runs out by itself: %s", self, error)
-        self._fuse.remove()
+                logger.warning(
+                    "The Lease %s was not given back and runs out by itself: %s",
+                    self,
+                    str(error) or "no answer in time",
+                )
 
     async def _put_back(self, lease: Lease) -> None:
         try:
