@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from modelway_server.contract.asking import arrays_asked, methods_asked
 from modelway_server.contract.frames import rows_of_frame, rows_of_records
+from modelway_server.contract.names import member_names
 from modelway_server.contract.rows import Rows, rows_of_instances, rows_of_tensors
 from modelway_server.contract.signature import Output
 from modelway_server.contract.stacking import kind_of, stack, unstack
@@ -344,10 +345,7 @@ class DataPlane:
         return Query({asked: 0}, rows_asked, lambda outputs: Body(v1.encode_answer(outputs, told)))
 
     def _named(self, method: str, output: Output, outputs: Arrays) -> rows.NamedOutput:
-        names = output.columns
-        if method == "predict_proba" and output.classes is not None:
-            names = tuple(map(rows.name_of, output.classes))
-        return rows.NamedOutput(rows.WORDS.get(method, method), outputs[output.name], names)
+        return rows.NamedOutput(rows.WORDS.get(method, method), outputs[output.name], member_names(method, output))
 
     def _outputs_of(self, method: str) -> tuple[Output, ...]:
         return self.runtime.signature.outputs[method]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import joblib
 import lightgbm
 import numpy as np
 import pytest
@@ -95,6 +96,40 @@ def test_xgboost_objectives_that_give_labels_or_scores_give_labels(tmp_path: Pat
     assert np.array_equal(predicted, given > 0 if objective == "binary:logitraw" else given)
     if several:
         assert np.allclose(answers(runtime, "predict_proba", WINE.tolist()).sum(axis=1), 1)
+
+
+def a_score_as_label(directory: Path) -> tuple[Any, Path]:
+    model = xgboost.XGBClassifier(n_estimators=3, n_jobs=1, objective="binary:logitraw").fit(WINE, WINE_KINDS > 0)
+    model.save_model(directory / "model.json")
+    return model, directory / "model.json"
+
+
+def lines(directory: Path) -> tuple[Any, Path]:
+    model = xgboost.XGBRegressor(n_estimators=3, n_jobs=1, booster="gblinear").fit(WINE, WINE_KINDS)
+    model.save_model(directory / "model.ubj")
+    return model, directory / "model.ubj"
+
+
+def pickled_lines(directory: Path) -> tuple[Any, Path]:
+    model, _ = lines(directory)
+    joblib.dump(model.get_booster(), directory / "model.joblib")
+    return model, directory / "model.joblib"
+
+
+def pickled_score_as_label(directory: Path) -> tuple[Any, Path]:
+    model = xgboost.XGBClassifier(n_estimators=3, n_jobs=1, objective="binary:logitraw", enable_categorical=True)
+    joblib.dump(model.fit(table(), WINE_KINDS > 0), directory / "model.joblib")
+    return model, directory / "model.joblib"
+
+
+@pytest.mark.parametrize("saved", [a_score_as_label, pickled_score_as_label, lines, pickled_lines])
+def test_a_file_answers_as_the_class_that_saved_it(tmp_path: Path, saved: Callable[[Path], tuple[Any, Path]]) -> None:
+    model, path = saved(tmp_path)
+    frame = table() if saved is pickled_score_as_label else None
+    rows = WINE.tolist() if frame is None else sent(frame)
+    own = model.predict(WINE if frame is None else frame)
+    assert len(set(own.tolist())) > 1
+    assert np.allclose(answers(loaded(path), "predict", rows), own)
 
 
 @pytest.mark.parametrize("objective", ["regression", "lambdarank", "poisson", "cross_entropy", "quantile"])

@@ -118,6 +118,22 @@ def test_each_column_of_a_chain_has_classes_of_its_own() -> None:
     assert classes_of(chain)["predict_proba"] == [[0, 1]] * 3
 
 
+def in_words(model: Any, frame: Any, method: str) -> list[Any]:
+    """What `/predict` says of each row."""
+    server = plane(model)
+    answer = planes.rows(server, {"rows": frame if isinstance(frame, list) else frame.to_dict(orient="records")})
+    return [row[method] for row in answer["rows"]]
+
+
+def test_rows_list_what_has_no_name_of_its_own() -> None:
+    chain = ClassifierChain(LogisticRegression()).fit(ROWS, FLAGS)
+    assert np.allclose(in_words(chain, ROWS.tolist(), "probabilities"), chain.predict_proba(ROWS))
+    frame = pd.DataFrame({"a": ["b_c", "d"], "a_b": ["c", "d"]})
+    encoder = OneHotEncoder(sparse_output=False).fit(frame)
+    assert len(set(encoder.get_feature_names_out())) < 4
+    assert in_words(encoder, frame, "transform") == encoder.transform(frame).tolist()
+
+
 def test_a_score_for_each_pair_of_classes_has_no_classes() -> None:
     classes = classes_of(SVC(decision_function_shape="ovo").fit(ROWS, THREE))
     assert classes == {"predict": [0, 1, 2], "decision_function": None}

@@ -12,13 +12,17 @@ import pandas as pd
 import pytest
 import xgboost
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+from modelway_server.contract.frames import rows_of_frame
 from modelway_server.contract.rows import rows_of_columns, rows_of_instances
 from modelway_server.errors import InvalidInput, WarmupFailed
+from modelway_server.protocol.mlflow import decode_csv
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.estimator import METHODS
 from support.boosters import sent, table
 from support.mlflow_models import folder
 from support.models import WINE, WINE_KINDS
@@ -73,6 +77,7 @@ def test_a_class_on_categories_answers_as_in_process(tmp_path: Path, name: str) 
     model, frame = MODELS[name](), table().iloc[::3]
     runtime = loaded(saved(tmp_path, model))
     assert runtime.engine == name.partition(",")[0]
+    assert set(runtime.methods) == {method for method in METHODS if hasattr(model, method)}
     for method in runtime.methods:
         found, own = answers(runtime, method, sent(frame)), getattr(model, method)(frame)
         if own.dtype.kind == "f":
@@ -136,7 +141,12 @@ def in_mlflow(directory: Path, model: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize("save", [saved, as_text, as_booster, in_mlflow])
+def wrapped(directory: Path, model: Any) -> Path:
+    """LightGBM in a class that knows its names from it alone, which answers as it does."""
+    return saved(directory, TransformedTargetRegressor(model).fit(SPACED, AMOUNT))
+
+
+@pytest.mark.parametrize("save", [saved, wrapped, as_text, as_booster, in_mlflow])
 @pytest.mark.parametrize("frame", [SPACED, UNDERSCORED], ids=["spaces", "underscores"])
 def test_lightgbm_takes_the_names_of_the_training_table(
     tmp_path: Path, frame: pd.DataFrame, save: Callable[[Path, Any], Path]
@@ -145,6 +155,9 @@ def test_lightgbm_takes_the_names_of_the_training_table(
     runtime, expected = loaded(save(tmp_path, model)), model.predict(SPACED)
     np.testing.assert_allclose(answers(runtime, "predict", frame.to_dict("records")), expected)
     rows = rows_of_columns(runtime.signature, {str(name): frame[name].tolist() for name in frame})
+    np.testing.assert_allclose(runtime.call("predict", rows.values, rows.count)["predict"], expected)
+    indexed = decode_csv(frame.to_csv().encode())
+    rows = rows_of_frame(runtime.signature, indexed.columns or {}, "csv", ordered=True, textual=True)
     np.testing.assert_allclose(runtime.call("predict", rows.values, rows.count)["predict"], expected)
     with pytest.raises(InvalidInput, match="'body_mass' is there twice"):
         answers(runtime, "predict", [{"body mass": 1.0, "body_mass": 1.0, "age_group": 1.0, "height": 1.0}])

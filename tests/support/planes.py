@@ -14,3 +14,8 @@ def infer(plane: DataPlane, document: Any) -> dict[str, Any]:
 def predict(plane: DataPlane, document: Any) -> dict[str, Any]:
     """A V1 prediction request."""
     return dict(json.loads(plane.answer(plane.read_predict(json.dumps(document).encode())).content))
+
+
+def rows(plane: DataPlane, document: Any) -> dict[str, Any]:
+    """A request of rows, which is answered in words."""
+    return dict(json.loads(plane.answer(plane.read_rows(json.dumps(document).encode())).content))

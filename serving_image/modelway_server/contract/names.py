@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from modelway_server.contract.signature import Signature
+from modelway_server.contract.signature import Output, Signature
 from modelway_server.errors import InvalidInput
+from modelway_server.protocol.rows import name_of
 
 T = TypeVar("T")
 MAX_NAMED = 10
@@ -54,6 +55,18 @@ def check_names(signature: Signature, names: Iterable[str], field: str) -> None:
             + ("" if signature.named else "; it has no column names: send each row as an array, in their order"),
             field=field,
         )
+
+
+def member_names(method: str, output: Output) -> tuple[str, ...]:
+    """What each number of a row is called where an answer is told in words; empty where it is a list.
+
+    Names that are not all different are none: an object would keep one number of those that share a name.
+    """
+    names = output.columns
+    if method == "predict_proba" and output.classes is not None:
+        of_columns = any(isinstance(known, tuple) for known in output.classes)  # each column has classes of its own
+        names = () if of_columns else tuple(map(name_of, output.classes))
+    return names if len(set(names)) == len(names) else ()
 
 
 def listed(names: Iterable[str]) -> str:

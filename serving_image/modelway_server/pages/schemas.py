@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from modelway_server.contract.names import member_names
 from modelway_server.contract.signature import MAX_NAMES, Column, Dates, Form, Input, Output, Signature, in_order
-from modelway_server.protocol.rows import WORDS, name_of
+from modelway_server.protocol.rows import WORDS
 from modelway_server.protocol.tensors import DATATYPES, INTEGER_LIMITS, MAX_INTEGER, MAX_RANK, MIN_INTEGER
 
 Schema = dict[str, Any]
@@ -151,9 +152,7 @@ def _typed(column: Column, max_magnitude: float | None) -> Schema:
 def _entry(method: str, output: Output, *, named: bool) -> Schema:
     schema = _scalar(output.datatype)
     for depth, size in enumerate(reversed(output.shape[1:])):
-        names = output.columns
-        if method == "predict_proba" and output.classes is not None:
-            names = tuple(map(name_of, output.classes))
+        names = member_names(method, output)
         if named and depth == 0 and len(output.shape) == 2 and len(names) == size:
             schema = {"type": "object", "required": list(names), "properties": dict.fromkeys(names, schema)}
         else:

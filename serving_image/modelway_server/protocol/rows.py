@@ -83,8 +83,6 @@ def encode_answer(*, model: str, version: str, count: int, outputs: Sequence[Nam
 
 def name_of(label: Any) -> str:
     """A class label as the name of a member: as JSON writes it."""
-    if isinstance(label, tuple):
-        return ", ".join(map(name_of, label))
     return label if isinstance(label, str) else dumps(label).decode()
 
 

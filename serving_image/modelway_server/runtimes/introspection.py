@@ -64,7 +64,7 @@ def inspect(estimator: Any) -> Blueprint:
     if sees_number_types(estimator) or (not named and any(map(_of_integers, findings))):
         findings = tuple(map(_literal, findings))
     columns = tuple(finding.column for finding in findings)
-    spaced = named and any(type(part).__module__.startswith("lightgbm.") for part in receivers)
+    spaced = named and _of_lightgbm(estimator, names)
     return Blueprint(Signature(_form(estimator, columns, named=named), columns, named, spaced=spaced), findings)
 
 
@@ -92,6 +92,14 @@ def _names(receivers: Sequence[Any]) -> tuple[list[str], bool]:
     if width is None and isinstance(receivers[0], IsotonicRegression):
         width = 1  # and does not say so
     return [f"x{index}" for index in range(int(width))] if width is not None else [], False
+
+
+def _of_lightgbm(estimator: Any, names: Sequence[str]) -> bool:
+    """Whether a model goes by the names that LightGBM gave to its columns, as wrappers around it do too."""
+    own = [part for part in parts(estimator) if type(part).__module__.startswith("lightgbm.")]
+    return not any(" " in name for name in names) and any(
+        [str(name) for name in getattr(part, "feature_names_in_", ())] == list(names) for part in own
+    )
 
 
 def _first(parts: Sequence[Any], attribute: str) -> Any:

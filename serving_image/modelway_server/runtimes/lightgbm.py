@@ -85,6 +85,8 @@ def table_of(model: Any, booster: lightgbm.Booster) -> tuple[Table, str]:
         table = replace(table, methods={"predict": _answers(booster)}, classes=None)
     elif isinstance(model, lightgbm.LGBMClassifier):
         table = labelled(table, np.asarray(model.classes_))
+        if hasattr(model, "decision_function"):  # since LightGBM 4.7
+            table = replace(table, methods={**table.methods, "decision_function": _answers(booster, raw_score=True)})
     return table, objective or "custom objective"
 
 
@@ -116,11 +118,11 @@ def splits(booster: lightgbm.Booster) -> dict[int, list[float]]:
     return found
 
 
-def _answers(booster: lightgbm.Booster) -> Evaluate:
+def _answers(booster: lightgbm.Booster, *, raw_score: bool = False) -> Evaluate:
     count = threads()
 
     def answer(rows: NDArray[np.float64]) -> NDArray[Any]:
-        return np.asarray(booster.predict(rows, num_threads=count))
+        return np.asarray(booster.predict(rows, raw_score=raw_score, num_threads=count))
 
     return answer
 

@@ -65,8 +65,9 @@ def load(path: Path, options: Options) -> Runtime:
     }
     if _is_newer(saved_with):
         _LOGGER.warning("saved with XGBoost %s, served with %s", saved_with, xgboost.__version__)
-    rounds = _saved_rounds(booster, learner)
-    return TableRuntime("xgboost", _table(booster, learner, objective, rounds), options.method, description)
+    rounds, of_class = _saved_rounds(booster), booster.attr("scikit_learn") is not None
+    table = _table(booster, learner, objective, rounds, of_class=of_class)
+    return TableRuntime("xgboost", table, options.method, description)
 
 
 def booster_of(model: Any) -> xgboost.Booster | None:
@@ -90,7 +91,8 @@ def table_of(model: Any, booster: xgboost.Booster) -> tuple[Table, str]:
     if booster is model:
         table = _table(booster, learner, objective, (0, 0))
         return replace(table, methods={"predict": _answers(booster, (0, 0), float("nan"))}, classes=None), objective
-    return _table(booster, learner, objective, _best_rounds(model), missing=model.missing), objective
+    table = _table(booster, learner, objective, _best_rounds(model), missing=model.missing, of_class=True)
+    return table, objective
 
 
 def _best_rounds(model: Any) -> tuple[int, int]:
@@ -108,7 +110,18 @@ def _table(
     rounds: tuple[int, int],
     *,
     missing: float = float("nan"),
+    of_class: bool = False,
 ) -> Table:
+    """What a booster takes and gives.
+
+    Args:
+        booster: that answers.
+        learner: its configuration.
+        objective: it was trained for.
+        rounds: it answers with, (0, 0) for all.
+        missing: the number that stands for a missing value.
+        of_class: whether one of XGBoost's scikit-learn classes would answer by it.
+    """
     categories = _categories(booster)
     columns = _with_codes(columns_of(booster.feature_names, booster.num_features(), categories), booster, categories)
     answer = _answers(booster, rounds, missing)
@@ -116,7 +129,7 @@ def _table(
     single = int(learner["learner_model_param"]["num_target"]) <= 1
     classes: tuple[Any, ...] | None = None
     if objective in {"binary:logistic", "binary:hinge", "binary:logitraw"} and single:
-        methods, classes = _binary(objective, answer), (0, 1)
+        methods, classes = _binary(objective, answer, of_class=of_class), (0, 1)
     elif objective == "binary:logistic":
         methods = {"predict": lambda rows: (answer(rows) > 0.5).astype(np.int64), "predict_proba": answer}
     elif objective in {"multi:softprob", "multi:softmax"}:
@@ -160,15 +173,19 @@ def _with_codes(
     )
 
 
-def _saved_rounds(booster: xgboost.Booster, learner: dict[str, Any]) -> tuple[int, int]:
+def _saved_rounds(booster: xgboost.Booster) -> tuple[int, int]:
     """The rounds that XGBoost's scikit-learn classes take, when one of them saved the file; else all."""
-    linear = learner["learner_train_param"]["booster"] == "gblinear"
+    linear = _kind(booster) == "gblinear"
     best = booster.attr("best_iteration") if booster.attr("scikit_learn") and not linear else None
     return (0, 0) if best is None else (0, int(best) + 1)
 
 
 def _answers(booster: xgboost.Booster, rounds: tuple[int, int], missing: float, *, margin: bool = False) -> Evaluate:
     """What the booster gives of so many rounds, (0, 0) for all; a value that is `missing` is none."""
+
+    def of_linear(rows: NDArray[np.float64]) -> NDArray[Any]:
+        data = xgboost.DMatrix(rows, missing=missing, nthread=threads())
+        return booster.predict(data, output_margin=margin, iteration_range=rounds, validate_features=False)
 
     def answer(rows: NDArray[np.float64]) -> NDArray[Any]:
         given = booster.inplace_predict(
@@ -180,15 +197,22 @@ def _answers(booster: xgboost.Booster, rounds: tuple[int, int], missing: float, 
         )
         return np.asarray(given)
 
-    return answer
+    # which linear boosters cannot
+    return of_linear if _kind(booster) == "gblinear" else answer
 
 
-def _binary(objective: str, answer: Evaluate) -> dict[str, Evaluate]:
+def _kind(booster: xgboost.Booster) -> str:
+    """gbtree, dart or gblinear."""
+    return str(json.loads(booster.save_config())["learner"]["learner_train_param"]["booster"])
+
+
+def _binary(objective: str, answer: Evaluate, *, of_class: bool) -> dict[str, Evaluate]:
     if objective == "binary:logistic":
         return binary(answer)
     if objective == "binary:hinge":
         return {"predict": lambda rows: answer(rows).astype(np.int64)}
-    return {"predict": lambda rows: (answer(rows) > 0).astype(np.int64), "decision_function": answer}
+    bound = 0.5 if of_class else 0.0  # XGBClassifier holds these scores against 0.5, as if they were probabilities
+    return {"predict": lambda rows: (answer(rows) > bound).astype(np.int64), "decision_function": answer}
 
 
 def _probabilities(objective: str, answer: Evaluate, margin: Evaluate) -> Evaluate:
