@@ -175,13 +175,17 @@ class DataPlane:
         """
         return self._invocation(mlflow.decode_json(body, long_integers=self.runtime.signature.literal))
 
-    def read_csv(self, body: bytes) -> Query:
+    def read_csv(self, body: bytes, charset: str = "") -> Query:
         """Read a request of MLflow's scoring protocol in CSV.
+
+        Args:
+            body: lines of text.
+            charset: what the request calls its encoding, in lower case; empty for UTF-8.
 
         Raises:
             InputError: the request is at fault; the line or the column is named.
         """
-        return self._invocation(mlflow.decode_csv(body))
+        return self._invocation(mlflow.decode_csv(body, charset))
 
     def read_rows(self, body: bytes) -> Query:
         """Read a request of rows as people write them, which is answered in words.

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 from modelway_server.contract.frames import rows_of_frame
 from modelway_server.contract.signature import Column, Dates, Form, Signature
 from modelway_server.contract.texts import read_texts
-from modelway_server.errors import InputError
-from modelway_server.protocol.mlflow import Invocation, decode_csv, decode_json
+from modelway_server.errors import InputError, UnsupportedMediaType
+from modelway_server.protocol.mlflow import CHARSETS, Invocation, decode_csv, decode_json
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=6)
 TIMES = st.datetimes(pd.Timestamp(1970, 1, 1), pd.Timestamp(2100, 1, 1))
@@ -158,3 +159,41 @@ def test_a_line_that_tells_excel_of_the_comma_is_left_out() -> None:
 )
 def test_a_text_stands_for_a_missing_one_where_none_is_known(column: Column, read: list[str | None]) -> None:
     assert read_texts(column, ["x", "NA", None]) == read
+
+
+@pytest.mark.parametrize(
+    ("column", "read"),
+    [
+        (Column("a", "BYTES", known=frozenset({"", "x"})), ["x", ""]),
+        (Column("a", "BYTES", categories=frozenset({"", "x"})), ["x", ""]),
+        (Column("a", "BYTES", nullable=True, categories=frozenset({"", "x"})), ["x", None]),
+        (Column("a", "BYTES"), ["x", None]),
+    ],
+)
+def test_an_empty_field_is_a_text_that_was_learned(column: Column, read: list[str | None]) -> None:
+    assert read_texts(column, ["x", None]) == read
+
+
+TEXTS = Signature(Form.COLUMNS, (Column("a", "BYTES"), Column("b", "BYTES", nullable=True)), named=True)
+
+
+@pytest.mark.parametrize(
+    ("signature", "body", "field"),
+    [(TEXTS, b"b,a\nx,x\n,\n", r"csv\.a\[1\]"), (Signature(Form.TEXT), b'words\nx\n""\n', r"csv\.words\[1\]")],
+)
+def test_an_empty_field_for_a_needed_text_is_refused(signature: Signature, body: bytes, field: str) -> None:
+    with pytest.raises(InputError, match="an empty field of a CSV is a missing value: send JSON") as refused:
+        rows(signature, decode_csv(body))
+    assert re.fullmatch(field, refused.value.field or "")
+
+
+@pytest.mark.parametrize("charset", [name for name in CHARSETS if CHARSETS[name] != "utf-8"])
+def test_a_csv_is_read_by_its_charset(charset: str) -> None:
+    frame = pd.DataFrame({"Größe": ["für", "Häuser"]})
+    decoded = decode_csv(frame.to_csv(index=False).encode(charset), charset)
+    assert decoded.columns == frame.to_dict(orient="list")
+
+
+def test_an_unknown_charset_names_itself() -> None:
+    with pytest.raises(UnsupportedMediaType, match="charset is 'utf-7'; send it as UTF-8"):
+        decode_csv(b"a\n1\n", "utf-7")

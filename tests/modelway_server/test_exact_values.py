@@ -18,6 +18,7 @@ from sklearn.feature_selection import VarianceThreshold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
+from modelway_server.contract.signature import Dates
 from modelway_server.contract.stacking import kind_of, stack
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.errors import InputError
@@ -77,7 +78,6 @@ def same(rows: Any) -> Any:
 
 ECHO = plane(Echo().fit())
 UNTYPED = plane(make_pipeline(FunctionTransformer(same).fit(pd.DataFrame({"x": [1]})), Echo().fit()))
-"""Here the column itself goes into a function, which may take what is no number."""
 COLUMN = (
     st.tuples(st.just("INT64"), st.lists(st.integers(-(2**63), 2**63 - 1) | st.sampled_from(SIGNED), min_size=1, max_size=3))
     | st.tuples(st.just("FP64"), st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(DOUBLES), min_size=1, max_size=3))
@@ -91,10 +91,24 @@ COLUMN = (
 @given(column=COLUMN)
 def test_authors_code_sees_what_a_data_frame_would_hold(column: tuple[str, list[Any]]) -> None:
     expected = Echo().fit().predict(pd.DataFrame({"x": column[1]})).tolist()
-    for server in (UNTYPED,) if column[0] == "BYTES" else (ECHO, UNTYPED):
+    for server in (ECHO, UNTYPED):
         typed = [protocol for protocol in ALL if (protocol, column[0]) != ("csv", "BYTES")]  # where text is guessed
         found = {protocol: answers(server, protocol, {"x": Sent(*column)}) for protocol in typed}
         assert found == dict.fromkeys(typed, expected)
+
+
+class Hours(Echo):
+    """Code of a model's author that asks for times and texts, and has no step before it."""
+
+    def predict(self, frame: Any) -> Any:
+        return frame["start"].dt.hour.to_numpy() + frame["city"].str.len().to_numpy()
+
+
+def test_an_authors_own_model_takes_texts_and_dates() -> None:
+    server = plane(Hours(("city", "start")).fit())
+    columns = {"city": Sent("BYTES", ["Rome", "Ulm"]), "start": Sent("BYTES", ["2024-05-01T07:30:00", "2024-05-01"])}
+    assert {name: answers(server, name, columns) for name in ALL} == dict.fromkeys(ALL, [11, 3])
+    assert [column.dates for column in server.runtime.signature.columns] == [None, Dates.LOCAL]
 
 
 MISSING: list[tuple[Sent, list[str]]] = [

@@ -6,6 +6,7 @@ import zlib
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from support.models import APPLICANTS, WINE, mixed_pipeline, wine_forest
@@ -61,6 +62,16 @@ def test_a_header_that_is_no_length_is_refused(forest: Served, length: str) -> N
 def test_a_body_may_be_compressed(forest: Served, coding: str, pack: Any) -> None:
     packed = pack(json.dumps({"instances": SENT.tolist()}).encode())
     assert forest.predict(packed, headers={"Content-Encoding": coding}).body == {"predictions": LABELS.tolist()}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "status"), [("charset=utf-8", 200), ('header=present; Charset="UTF-8"', 200), ("charset=utf-7", 415)]
+)
+def test_a_csv_may_say_its_charset(forest: Served, parameter: str, status: int) -> None:
+    table = pd.DataFrame(SENT).to_csv(index=False).encode()
+    reply = forest.request("POST", "/invocations", table, headers={"Content-Type": f"text/csv; {parameter}"})
+    assert reply.status == status
+    assert status != 200 or reply.body == {"predictions": LABELS.tolist()}
 
 
 def test_a_bomb_is_refused(forest: Served) -> None:

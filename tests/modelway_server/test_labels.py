@@ -21,7 +21,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from modelway_server.dataplane import DataPlane, Identity
-from modelway_server.errors import InvalidInput, MalformedRequest, UnsupportedModel
+from modelway_server.errors import InvalidInput, MalformedRequest, PredictionFailed, UnsupportedModel
 from modelway_server.runtimes import labels, outputs
 from modelway_server.runtimes.estimator import METHODS, EstimatorRuntime
 from support import planes
@@ -195,6 +195,15 @@ def test_answers_of_any_type_are_json(answers: Any, datatype: str, v2: list[Any]
     (answer,) = infer(server, np.zeros((3, 1)))
     assert (answer["datatype"], answer["data"]) == (datatype, v2)
     assert predict(server, np.zeros((3, 1)))["predictions"] == v1
+
+
+def test_rows_of_different_lengths_are_told() -> None:
+    class Ragged(Odd):
+        def predict(self, rows: Any) -> Any:
+            return [[1.0] * (row + 1) for row in range(len(rows))]
+
+    with pytest.raises(PredictionFailed, match=r"predict is no array: .* as many values for each row"):
+        predict(plane(Ragged(None)), np.zeros((3, 1)))
 
 
 class Half(Odd):

@@ -9,12 +9,13 @@ from typing import Any
 
 from modelway_server.contract.names import listed, named_as_trained
 from modelway_server.contract.rows import At, Rows, rows_of_columns, rows_of_instances
-from modelway_server.contract.signature import Form, Signature
+from modelway_server.contract.signature import Column, Form, Signature
 from modelway_server.contract.texts import read_texts
 from modelway_server.errors import InvalidInput
 
 INDEX_NAMES = ("", "Unnamed: 0")
 """How the index of a data frame is called in a CSV: as `to_csv` writes it, and as `read_csv` then reads it."""
+_EMPTY = 'an empty field of a CSV is a missing value: send JSON to say ""'
 
 
 def rows_of_frame(
@@ -53,6 +54,7 @@ def rows_of_frame(
     if textual:
         known = {column.name: column for column in signature.columns}
         columns = {name: read_texts(known.get(name), values) for name, values in columns.items()}
+        _check_texts(known, columns, lambda name, row: f"{member}.{names[name]}[{row}]")
     if not signature.columns and ordered and columns.keys() != {each.name for each in signature.inputs}:
         return rows_of_instances(signature, [list(row) for row in zip(*columns.values(), strict=True)], member)
     stands = at or (lambda name, row: f"{member}.{name}[{row}]")
@@ -139,9 +141,35 @@ def _wanted(signature: Signature) -> str:
     return f", with {signature.width} columns" if signature.width else ""
 
 
+def _check_texts(known: Mapping[str, Column], columns: Mapping[str, Sequence[Any]], at: At) -> None:
+    """Refuse an empty field of a CSV where a model must have a text: nobody can know whether one was meant.
+
+    Raises:
+        InvalidInput: there is one; the first is named.
+    """
+    for name, values in columns.items():
+        column = known.get(name)
+        if (
+            column is None
+            or column.nullable
+            or not column.used
+            or column.datatype != "BYTES"
+            or column.dates is not None
+        ):
+            continue
+        if None in values:
+            told = f"column {name!r} must not be missing: the model was not trained to handle it; {_EMPTY}"
+            raise InvalidInput(told, field=at(name, values.index(None)))
+
+
 def _texts(signature: Signature, columns: Mapping[str, Sequence[Any]], member: str) -> Rows:
     if len(columns) != 1:
         raise InvalidInput(f"this model takes one string a row: one column, not {len(columns)}", field=member)
+    ((name, values),) = columns.items()
+    if None in values:
+        raise InvalidInput(
+            f"this model takes one string a row; {_EMPTY}", field=f"{member}.{name}[{values.index(None)}]"
+        )
     return rows_of_instances(signature, list(*columns.values()), member)
 
 

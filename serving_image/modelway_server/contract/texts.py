@@ -43,7 +43,7 @@ def read_texts(column: Column | None, texts: Sequence[str | None]) -> list[Any]:
     Args:
         column: what the model was trained on, or None where that is not known. There, as where only the model's own
             code knows the type, it is read from the strings: numbers or booleans if all are such, else strings. An
-            integer among numbers stays one.
+            integer among numbers stays one. Where it has learned the empty text and takes nothing missing, None is that.
         texts: one a row; None is missing.
     """
     if column is None or not column.typed or column.literal:
@@ -52,7 +52,8 @@ def read_texts(column: Column | None, texts: Sequence[str | None]) -> list[Any]:
         return [None if _is_missing(text) else text for text in texts]
     match column.datatype:
         case "BYTES":
-            return [None if _is_missing_text(column, text) else text for text in texts]
+            empty = None if column.nullable or "" not in _known(column) else ""
+            return [empty if _is_missing_text(column, text) else text for text in texts]
         case "BOOL":
             return [_boolean(text) for text in texts]
         case datatype if datatype in INTEGER_LIMITS:
@@ -107,8 +108,13 @@ def _boolean(text: str | None) -> bool | str | None:
 
 def _is_missing_text(column: Column, text: str | None) -> bool:
     """Whether a text is what pandas takes for a missing one, and none of the categories that the model has learned."""
-    known = column.categories or column.known
-    return text is None or (column.nullable and known is not None and text not in known and _is_missing(text))
+    known = _known(column)
+    return text is None or (column.nullable and bool(known) and text not in known and _is_missing(text))
+
+
+def _known(column: Column) -> frozenset[Any]:
+    """The values that a column was trained on; empty where they are not known."""
+    return column.categories or column.known or frozenset()
 
 
 def _is_missing(text: str | None) -> bool:

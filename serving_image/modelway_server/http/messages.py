@@ -44,6 +44,7 @@ class Head(NamedTuple):
         host: as it was sent; empty when there is none.
         timeout: seconds in which the caller wants the answer; None when it does not say.
         trace: that the request belongs to; None when it does not say.
+        charset: of the content type, in lower case; empty when it says none.
     """
 
     content_type: str = ""
@@ -56,6 +57,7 @@ class Head(NamedTuple):
     host: bytes = b""
     timeout: float | None = None
     trace: TraceContext | None = None
+    charset: str = ""
 
 
 def read_head(scope: Scope) -> Head:  # noqa: C901  (one look at each header)
@@ -64,7 +66,7 @@ def read_head(scope: Scope) -> Head:  # noqa: C901  (one look at each header)
     Raises:
         MalformedRequest: one of them is not what it must be.
     """
-    content_type = content_encoding = ""
+    content_type = content_encoding = charset = ""
     accept_encoding = host = traceparent = tracestate = b""
     timeout = None
     content_length, hosts, expects_continue, header_length = -1, 0, False, None
@@ -73,7 +75,9 @@ def read_head(scope: Scope) -> Head:  # noqa: C901  (one look at each header)
             case b"host":
                 hosts, host = hosts + 1, value
             case b"content-type":
-                content_type = value.partition(b";")[0].strip().lower().decode("latin-1")
+                media_type, _, parameters = value.partition(b";")
+                content_type = media_type.strip().lower().decode("latin-1")
+                charset = _charset(parameters) if parameters else ""
             case b"content-length":
                 content_length = int(value)
             case b"content-encoding":
@@ -101,6 +105,7 @@ def read_head(scope: Scope) -> Head:  # noqa: C901  (one look at each header)
         host,
         timeout,
         read_trace_context(traceparent, tracestate) if traceparent else None,
+        charset,
     )
 
 
@@ -149,6 +154,15 @@ async def _collect(receive: Receive, body: Plain | Inflater, limit: int, hold: C
     if refusal is not None:
         raise refusal
     return body.finish()
+
+
+def _charset(parameters: bytes) -> str:
+    """The charset among the parameters of a media type; empty where there is none."""
+    for parameter in parameters.split(b";"):
+        name, _, value = parameter.partition(b"=")
+        if name.strip().lower() == b"charset":
+            return value.strip().strip(b'"').lower().decode("latin-1")
+    return ""
 
 
 def _length(value: bytes) -> int:

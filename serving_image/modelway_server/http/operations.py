@@ -82,7 +82,7 @@ def _routes(plane: DataPlane, roots: list[str]) -> dict[str, Operation]:
 
     infers = Operation("infer", {JSON: infer, BINARY: infer})
     rows = Operation("rows", {JSON: _headless(plane.read_rows)})
-    invocations = {JSON: _headless(plane.read_invocations), CSV: _headless(plane.read_csv)}
+    invocations = {JSON: _headless(plane.read_invocations), CSV: lambda body, head: plane.read_csv(body, head.charset)}
     return {
         **{f"{root}/infer": infers for root in roots},
         **{f"{root}/predict": rows for root in roots},

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from modelway_server.errors import MalformedRequest
+from modelway_server.errors import MalformedRequest, UnsupportedMediaType
 from modelway_server.protocol.parameters import asks_for_classes, check_parameters, read_method
 from modelway_server.protocol.strict_json import json_type, parse_object
 from modelway_server.protocol.v1 import check_columns
@@ -19,6 +19,14 @@ from modelway_server.protocol.v1 import check_columns
 FORMS: Final = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MAX_CSV_COLUMNS = 100_000
+CHARSETS: Final = {
+    **dict.fromkeys(("", "utf-8", "utf8", "us-ascii", "ascii"), "utf-8"),
+    **dict.fromkeys(("iso-8859-1", "latin-1", "latin1"), "latin-1"),
+    **dict.fromkeys(("windows-1252", "cp1252"), "cp1252"),
+    "iso-8859-15": "iso-8859-15",
+    **dict.fromkeys(("utf-16", "utf16"), "utf-16"),
+}
+"""Encodings of a CSV by what a request may call them, in lower case, as Python calls them; UTF-8 where it says none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +81,18 @@ def decode_json(body: bytes, *, long_integers: bool = False) -> Invocation:
     )
 
 
-def decode_csv(body: bytes) -> Invocation:
+def decode_csv(body: bytes, charset: str = "") -> Invocation:
     """The columns in a CSV body, whose first line names them (RFC 4180); an empty field is a missing value.
 
+    Args:
+        body: lines of text.
+        charset: what the request calls its encoding, in lower case; empty for UTF-8.
+
     Raises:
-        MalformedRequest: not UTF-8, no header, a name that is there twice, or a line of another width.
+        MalformedRequest: another encoding, no header, a name that is there twice, or a line of another width.
+        UnsupportedMediaType: the charset is none of CHARSETS.
     """
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        what = "UTF-16" if body.startswith(_UTF_16) else f"not valid UTF-8: {error.reason} at byte {error.start}"
-        raise MalformedRequest(f"the CSV is {what}; save it as UTF-8") from None
+    text = _decoded(body, charset)
     lines = csv.reader(io.StringIO(_without_separator(text), newline=""), strict=True)
     try:
         names = next(lines, None)
@@ -97,6 +106,18 @@ def decode_csv(body: bytes) -> Invocation:
         raise MalformedRequest(f"line {lines.line_num} is no CSV: {error}") from None
     columns = {name: values[index :: len(names)] for index, name in enumerate(names)}
     return Invocation(rows=None, columns=columns, member="csv", ordered=True, textual=True)
+
+
+def _decoded(body: bytes, charset: str) -> str:
+    codec = CHARSETS.get(charset)
+    if codec is None:
+        raise UnsupportedMediaType(f"the CSV's charset is {charset[:40]!r}; send it as UTF-8")
+    try:
+        return body.decode(codec).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        name = charset.upper() or "UTF-8"
+        what = "UTF-16" if body.startswith(_UTF_16) else f"not valid {name}: {error.reason} at byte {error.start}"
+        raise MalformedRequest(f"the CSV is {what}; save it as UTF-8") from None
 
 
 def _without_separator(text: str) -> str:

@@ -15,7 +15,12 @@ def sees_number_types(estimator: Any) -> bool:
     return any(map(_is_authors, parts(estimator)))
 
 
+def computes(part: Any) -> bool:
+    """Whether a part is of a package whose estimators compute with numbers, and not code of the model's author."""
+    return f"{type(part).__module__}.".startswith(_COMPUTE)
+
+
 def _is_authors(part: Any) -> bool:
     if isinstance(part, FunctionTransformer):
         return part.func is not None
-    return not f"{type(part).__module__}.".startswith(_COMPUTE)
+    return not computes(part)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.contract.signature import ROWS, Output
-from modelway_server.errors import InvalidInput, PredictionFailed
+from modelway_server.errors import InvalidInput, PredictionFailed, describe
 from modelway_server.protocol.tensors import NUMPY_TYPES, datatype_of
 
 MAX_DENSE_VALUES = 4_000_000
@@ -26,12 +26,11 @@ def name_outputs(method: str, result: Any, count: int) -> dict[str, NDArray[Any]
 
     Raises:
         InvalidInput: a sparse result is too large to be sent.
-        PredictionFailed: an array does not have one entry a row.
+        PredictionFailed: an array does not have one entry a row, or its entries are lists of different lengths.
     """
     several = isinstance(result, list | tuple) and any(getattr(part, "ndim", 0) for part in result)
-    arrays = (
-        {f"{method}_{index}": plain(part) for index, part in enumerate(result)} if several else {method: plain(result)}
-    )
+    named = {f"{method}_{index}": part for index, part in enumerate(result)} if several else {method: result}
+    arrays = {name: _even(name, part) for name, part in named.items()}
     if count == 1:
         arrays = {name: _with_row(values) for name, values in arrays.items()}
     for name, values in arrays.items():
@@ -73,6 +72,20 @@ def plain(part: Any) -> NDArray[Any]:
         texts[np.isnat(values)] = None
         return texts
     return _objects(values.astype(object))
+
+
+def _even(name: str, part: Any) -> NDArray[Any]:
+    """A part of the result as an array.
+
+    Raises:
+        PredictionFailed: it is none.
+    """
+    try:
+        return plain(part)
+    except ValueError as error:  # of lists of different lengths numpy makes no array
+        raise PredictionFailed(
+            f"{name} is no array: {describe(error)}; let it give as many values for each row"
+        ) from error
 
 
 def _dense(part: Any) -> Any:

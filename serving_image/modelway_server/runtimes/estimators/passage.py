@@ -26,6 +26,7 @@ from modelway_server.runtimes.estimators.members import (
 )
 from modelway_server.runtimes.estimators.needs import ANY, NUMBER, Need, accepting
 from modelway_server.runtimes.estimators.sources import Source, Sources
+from modelway_server.runtimes.number_types import computes
 
 _TEXT = Need("BYTES", example="text")
 _READ_NOTHING = {"DummyClassifier", "DummyRegressor", "_ConstantPredictor"}
@@ -118,8 +119,7 @@ def _needs(part: Any, width: int) -> Sequence[Need]:
             return (_TEXT,) * width
         case FunctionTransformer():
             return (NUMBER if part.validate or isinstance(part.func, np.ufunc) else ANY,) * width
-    name, ours = type(part).__name__, type(part).__module__.startswith("sklearn.")
-    untold = name in {*_READ_NOTHING, "MissingIndicator"} if ours else hasattr(part, "transform")
+    untold = not computes(part) or type(part).__name__ in {*_READ_NOTHING, "MissingIndicator"}
     return (ANY if untold else NUMBER,) * width
 
 
