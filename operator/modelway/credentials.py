@@ -19,6 +19,9 @@ _VOLUME, _DIRECTORY, _FILE = "identity", "/var/run/secrets/modelway", "token"
 _TOKEN_SECONDS = 3600
 _OTHERS = ("prepare", "serve")
 
+DEFAULT_ACCOUNT = "default"
+"""The service account of pods that name none."""
+
 
 def container_fields(deployment: ModelDeployment) -> dict[str, Any]:
     """The environment of `fetch`."""
@@ -47,9 +50,11 @@ def volumes(deployment: ModelDeployment, settings: Settings) -> list[dict[str, A
 
 
 def pod_fields(deployment: ModelDeployment) -> dict[str, Any]:
-    """The account of the pod, where one is named; no token of it is mounted by Kubernetes itself."""
-    account = _account(deployment)
-    return {"automountServiceAccountToken": False, **({"serviceAccountName": account} if account else {})}
+    """The account of the pod; no token of it is mounted by Kubernetes itself.
+
+    It is named in any case: the API server keeps a copy of the name under `serviceAccount`, which would bring back one that was taken out.
+    """
+    return {"automountServiceAccountToken": False, "serviceAccountName": _account(deployment) or DEFAULT_ACCOUNT}
 
 
 def annotations(deployment: ModelDeployment) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from modelway import desired
 from modelway.api.v1alpha1 import ModelDeployment
+from modelway.credentials import DEFAULT_ACCOUNT
 from modelway.pod import FETCH, pod_template
 from modelway.revision import Revision, revision_of
 from modelway.settings import Settings
@@ -112,11 +113,11 @@ def _pinned(record: RevisionView) -> Any:
 
 def _run_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether pods of both do the same: another image that would only fetch is no reason to run a model anew."""
-    return _without_fetch_image(one) == _without_fetch_image(other)
+    return _of_effect(one) == _of_effect(other)
 
 
-def _without_fetch_image(template: Mapping[str, Any]) -> dict[str, Any]:
-    spec = template.get("spec") or {}
+def _of_effect(template: Mapping[str, Any]) -> dict[str, Any]:
+    spec = {"serviceAccountName": DEFAULT_ACCOUNT, **(template.get("spec") or {})}
     containers = [{**one, "image": ""} if one.get("name") == FETCH else one for one in spec.get("initContainers", ())]
     return {**template, "spec": {**spec, "initContainers": containers}}
 

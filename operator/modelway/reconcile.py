@@ -108,7 +108,7 @@ class Reconciler:
 
     async def reconcile(self, key: Key) -> float | None:
         """Bring one ModelDeployment nearer to what it asks for, and report."""
-        observed = self._cache.observe(key)
+        observed, begin = self._cache.observe(key), time.monotonic()
         if observed is None or observed.owner.deleting:
             self._forget(key)
             return None
@@ -131,8 +131,8 @@ class Reconciler:
         suspended = bool(after.owner.document["spec"].get("suspend"))
         retry = await self._readmission.look(plan, after) if plan and failure is None and not suspended else None
         after = self._readmission.corrected(after)
-        hindrance = self._lasting(key, _hindrance(failure, after))
-        unfinished = self._unfinished(after, failure)
+        hindrance = self._lasting(key, _hindrance(failure, after), begin)
+        unfinished = self._unfinished(after, failure, begin)
         finding = Finding(plan, hindrance or unfinished)
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now())
@@ -157,16 +157,16 @@ class Reconciler:
             if model.deployment is not None and under_way(model.deployment):
                 yield model.owner.key
 
-    def _lasting(self, key: Key, hindrance: Readiness | None) -> Readiness | None:
-        """The hindrance, unless it is young and of a kind that an API server makes for moments as it starts."""
+    def _lasting(self, key: Key, hindrance: Readiness | None, begin: float) -> Readiness | None:
+        """The hindrance of a pass that began then, unless it is young and of a kind that an API server makes for moments as it starts."""
         if hindrance is None or hindrance.reason not in _OFTEN_MOMENTARY:
             self._momentary.pop(key, None)
             return hindrance
-        since = self._momentary.setdefault(key, time.monotonic())
+        since = self._momentary.setdefault(key, begin)
         return hindrance if time.monotonic() - since >= MOMENT_SECONDS else None
 
-    def _unfinished(self, observed: Observed, failure: ModelwayError | None) -> Readiness | None:
-        """What to say of a pass that failed and found nothing out: what kept an earlier one from its end may do so still.
+    def _unfinished(self, observed: Observed, failure: ModelwayError | None, begin: float) -> Readiness | None:
+        """What to say of a pass that began then, failed and found nothing out: what kept an earlier one from its end may do so still.
 
         Before a spec was carried out whole, nothing that is seen of the children is about it.
         """
@@ -174,7 +174,7 @@ class Reconciler:
         if failure is None:
             self._failing.pop(key, None)
             return None
-        since = self._failing.setdefault(key, time.monotonic())
+        since = self._failing.setdefault(key, begin)
         carried_out = self._carried_out.get(key) == (observed.owner.uid, observed.owner.generation)
         if told is None or (told.reason is Reason.PROGRESSING and not carried_out):
             lasts = time.monotonic() - since >= MOMENT_SECONDS

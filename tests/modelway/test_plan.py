@@ -109,6 +109,16 @@ def test_an_image_of_the_users_is_not_followed_by_the_platforms() -> None:
     assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "risk/server:7"
 
 
+def test_naming_the_account_that_pods_have_anyway_replaces_none() -> None:
+    """A template of an earlier release leaves the default account unsaid."""
+    follow = Settings(image_policy="Follow")
+    [before] = [step for step in _plan(settings=follow).steps if step.id.kind == "ControllerRevision"]
+    template = before.body["data"]["template"]
+    unsaid = {**template, "spec": {name: one for name, one in template["spec"].items() if name != "serviceAccountName"}}
+    record = revision(before.id.name.rpartition("-")[2], 1, template=unsaid)
+    assert not _plan(record, deployment(), settings=follow).follows
+
+
 def test_a_new_revision_counts_on_from_the_last_one() -> None:
     plan = _plan(revision("aaaaaaaaaa", 3), revision("bbbbbbbbbb", 4))
     assert next(step.body["revision"] for step in plan.steps if step.id.kind == "ControllerRevision") == 5

@@ -294,6 +294,7 @@ def test_no_image_of_the_users_meets_a_secret_or_a_token(document: Object, image
     document["spec"].setdefault("runtime", {})["image"] = image
     made = template_of(document, Settings(server_image="ours"))["spec"]
     assert made["automountServiceAccountToken"] is False
+    assert made["serviceAccountName"]  # left out, the one before would stay
     for container in (*made["initContainers"], *made["containers"]):
         if container["name"] != "fetch" or container["image"] != "ours":
             assert "envFrom" not in container

@@ -122,6 +122,21 @@ def test_the_replica_set_is_woken_when_a_pod_would_be_admitted_and_ever_less_oft
     assert len(woken) < 3600 / LONGEST_PAUSE + 10
 
 
+def test_being_woken_takes_back_nothing_that_is_known() -> None:
+    """To a Deployment an annotation is a new generation, which its controller takes a moment to see."""
+
+    async def play(world: _World) -> None:
+        seen = world.seen.deployment
+        assert seen is not None
+        behind = replace(world.seen, children={seen.id: replace(seen, observed_generation=seen.generation - 1)})
+        for _ in range(int(3600 / TRY_SECONDS)):
+            await world.look(TRY_SECONDS / 2, behind)
+            await world.look(TRY_SECONDS / 2)
+        assert world.said() == QUOTA.format("a", 3)
+
+    assert len(_wakes(_scenario(play))) < 3600 / LONGEST_PAUSE + 10
+
+
 def test_pods_that_are_not_refused_are_not_tried() -> None:
     async def play(world: _World) -> None:
         assert await world.look(0, observed(deployment())) is None

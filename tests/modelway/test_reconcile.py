@@ -132,6 +132,14 @@ def test_what_was_never_carried_out_is_never_ready(storm: list[ModelwayError]) -
     assert world.passes(None)[0] == "Serving"
 
 
+def test_a_webhook_that_hangs_is_told_after_the_first_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(0.0, MOMENT_SECONDS)
+    monkeypatch.setattr("modelway.reconcile.time.monotonic", lambda: next(clock))
+    failure = ClusterError('failed calling webhook "a.b": context deadline exceeded', status=500)
+    failure.about = "Deployment fraud"
+    assert _World().passes(failure)[0] == "WebhookFailed"
+
+
 def test_a_write_that_keeps_failing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count(0.0, MOMENT_SECONDS)
     world = _World()

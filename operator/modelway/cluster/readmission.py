@@ -90,12 +90,14 @@ class Readmission:
 
     async def look(self, plan: Plan, observed: Observed) -> float | None:
         """Try whether refused pods would be admitted now; in how many seconds to do so again, None when none are refused."""
-        key, failure = observed.owner.key, _failure(observed.deployment)
+        key, now = observed.owner.key, self._clock()
+        failure, refused = _failure(observed.deployment), self._refused.get(key)
+        if refused is not None and refused.revision == plan.revision and _is_behind(observed.deployment):
+            # It was woken, say, which its controller has not seen yet: that takes back nothing.
+            return max(0.1, refused.due - now)
         if failure is None:
             self.forget(key)
             return None
-        now = self._clock()
-        refused = self._refused.get(key)
         if refused is None or refused.revision != plan.revision:
             refused = self._refused[key] = _Refused(plan.revision, since=now, due=now)
         forbidden = self._forbidden.get(key.namespace)
@@ -199,8 +201,13 @@ def _has_pods(observed: Observed, revision: str) -> bool:
     return any(pod.revision == revision for pod in observed.pods)
 
 
+def _is_behind(deployment: DeploymentView | None) -> bool:
+    """Whether what a Deployment's status says is about it as it was: to its generation even an annotation counts."""
+    return deployment is not None and deployment.observed_generation < deployment.generation
+
+
 def _failure(deployment: DeploymentView | None) -> Condition | None:
-    if deployment is None or deployment.observed_generation < deployment.generation:
+    if deployment is None or _is_behind(deployment):
         return None
     failure = condition_of(deployment.conditions, "ReplicaFailure")
     return failure if failure is not None and failure.status == "True" else None
