@@ -42,6 +42,13 @@ def test_a_pattern_must_name_the_whole_registry() -> None:
         helm.render({"policy": {"images": ["registry.example.com*"]}})
 
 
+@pytest.mark.parametrize("field", [name for name, values in STRICT.items() if isinstance(values, list)])
+@pytest.mark.parametrize("text", ["a'b", "a\\b", 'a"b', "a{b}", "a b", "a,b", "-", "", "a$b"])
+def test_a_pattern_holds_nothing_that_rules_read_otherwise(field: str, text: str) -> None:
+    with pytest.raises(helm.HelmError, match=f"/policy/{field}/0"):
+        helm.render({"policy": {field: [text]}})
+
+
 def test_no_admission_policy_unless_asked_for() -> None:
     kinds = {one["kind"] for one in helm.render()}
     asked = {one["kind"] for one in helm.render({"policy": {"admission": True}})}

@@ -83,6 +83,19 @@ def test_a_refusal_is_told_with_its_remedy(
     assert remedy in printed.err
 
 
+@pytest.mark.parametrize("command", ["status", "explain", "history", "undo"])
+@pytest.mark.parametrize(
+    "arguments", [[""], ["../fraud"], ["mdep/fraud"], ["fraud?x=1"], ["Fraud"], ["fraud", "-n", "a/b"]]
+)
+def test_what_is_no_name_is_not_asked_for(
+    command: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([command, *arguments])
+    assert end.value.code == 2
+    assert "is no name" in capsys.readouterr().err
+
+
 def test_a_server_that_does_not_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

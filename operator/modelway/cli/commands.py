@@ -5,14 +5,13 @@ packages that it uses.
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from modelway.cli import completion
+from modelway.cli import argument_types, completion
 
 HTTP_PORT, GRPC_PORT, METRICS_PORT = 8080, 8081, 8082
 """The ports of the server in a pod."""
@@ -201,7 +200,7 @@ def _add_serve(commands: Commands) -> None:
         ("--grpc-port", GRPC_PORT, "predictions over gRPC"),
         ("--metrics-port", METRICS_PORT, "probes and metrics"),
     ):
-        command.add_argument(option, type=_port, default=port, help=f"for {use} (default: {port})")
+        command.add_argument(option, type=argument_types.port, default=port, help=f"for {use} (default: {port})")
 
 
 def _add_completion(commands: Commands) -> None:
@@ -238,7 +237,9 @@ def _run(name: str, arguments: argparse.Namespace) -> int:
 
 def _add_name(command: argparse.ArgumentParser, *, optional: bool = False) -> None:
     described = "its name; all of them when left out" if optional else "its name"
-    name = command.add_argument("name", metavar="NAME", nargs="?" if optional else None, help=described)
+    name = command.add_argument(
+        "name", metavar="NAME", type=argument_types.name, nargs="?" if optional else None, help=described
+    )
     name.completer = completion.names  # type: ignore[attr-defined]  # where argcomplete looks
 
 
@@ -250,7 +251,9 @@ def _add_output(command: argparse.ArgumentParser) -> None:
 
 def _add_cluster_arguments(command: argparse.ArgumentParser) -> None:
     """Declare how the cluster is reached, in kubectl's words."""
-    command.add_argument("-n", "--namespace", help="its namespace (default: that of the context)")
+    command.add_argument(
+        "-n", "--namespace", type=argument_types.namespace, help="its namespace (default: that of the context)"
+    )
     command.add_argument("--context", help="which context of the kubeconfig (default: the current one)")
     command.add_argument(
         "--kubeconfig",
@@ -288,10 +291,3 @@ class _Version(argparse.Action):
 
         print(f"modelway {version('modelway')}")
         parser.exit()
-
-
-def _port(text: str) -> int:
-    port = int(text) if re.fullmatch("[0-9]{1,5}", text) else 0
-    if not 1 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: 1 to 65535")
-    return port

@@ -1,0 +1,36 @@
+"""What words of the command line may be; what is none of it is refused before anything is asked."""
+
+import argparse
+import re
+
+
+def name(text: str) -> str:
+    """The name of a Kubernetes object.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no name: write it as kubectl get shows it, for example fraud")
+    return text
+
+
+def namespace(text: str) -> str:
+    """The same of a namespace; empty, as an unset variable of a script, stands for that of the context.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    return text and name(text)
+
+
+def port(text: str) -> int:
+    """A port, 1 to 65535.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    number = int(text) if re.fullmatch("[0-9]{1,5}", text) else 0
+    if not 1 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: 1 to 65535")
+    return number
