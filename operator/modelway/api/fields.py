@@ -23,7 +23,7 @@ DNS_SUBDOMAIN_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a
 ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
 REFUSED_ENV_PATTERN = (
     r"^((ACC|GLIBC|LD|NVIDIA|OCL|OPENCL)_.*|PYTHON.*|BASH_ENV|GCONV_PATH|OPENSSL_(CONF|ENGINES|MODULES)|PATH"
-    r"|(.*_)?([A-Z0-9]*LIBS?|LIB[A-Z0-9]*|[A-Z0-9]*PLUGINS?|DRIVERS|INJECTION[0-9]*|PRELOAD|PROFILER[0-9]*)(_.*)?)$"
+    r"|(.*_)?((PROF)?LIB[A-Z0-9]*|[A-Z0-9]*PLUGINS?|DRIVERS|INJECTION[0-9]*|PRELOAD|PROFILER[0-9]*)(_.*)?)$"
 )
 """Names by which a process is made to load code from a file of its reader's choice, or to see devices that nobody gave it.
 

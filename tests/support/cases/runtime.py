@@ -57,6 +57,7 @@ LOADERS = {
     "CUDA_MODULE_LOADING": "NVTX_INJECTION64_PATH",
     "DRIVER": "IBV_DRIVERS",
     "BIBLIOGRAPHY": "HSA_TOOLS_LIB",
+    "JOBLIB_TEMP_FOLDER": "ZE_LIB_PATH",
 }
 """Names that are near to refused ones and accepted, each with the one refused."""
 
