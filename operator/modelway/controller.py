@@ -15,6 +15,7 @@ from modelway.cluster.kinds import Kind
 from modelway.cluster.lease import Candidate
 from modelway.cluster.publish import Publisher
 from modelway.cluster.readmission import Readmission
+from modelway.cluster.records import Records
 from modelway.cluster.resync import Resync
 from modelway.errors import ClusterError, ServerAway
 from modelway.fuse import KernelFuse
@@ -72,7 +73,14 @@ class Operator:
         self.lookout = Lookout(self.resync, settings.resync_seconds, self._wake, self.queue.hurry)
         applier, publisher = Applier(client, self.cache, metrics), Publisher(client, self.cache, instance)
         self.reconciler = Reconciler(
-            self.cache, applier, publisher, Readmission(client), settings=settings, metrics=metrics, wake=self.queue.add
+            self.cache,
+            applier,
+            publisher,
+            Readmission(client),
+            Records(client),
+            settings=settings,
+            metrics=metrics,
+            wake=self.queue.add,
         )
         self.candidate = Candidate(client, settings.lease, instance, KernelFuse()) if settings.lease else None
         self.health = Health(self.pulse, self.resync, metrics, self.refresh_gauges, hindrance=self._never_to_lead)

@@ -38,7 +38,7 @@ class Metrics:
         self.depth = Gauge(f"{prefix}_queue_depth", "ModelDeployments that wait for a pass.", registry=registry)
         self.waiting_rollouts = Gauge(
             f"{prefix}_waiting_rollouts",
-            "ModelDeployments that wait for their turn to be rolled out anew for the platform's server image.",
+            "ModelDeployments that wait for their turn to be rolled out anew for the platform's server image, or the way it is pulled.",
             registry=registry,
         )
         self.oldest = Gauge(

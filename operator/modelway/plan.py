@@ -5,15 +5,12 @@ The size of the Deployment is the delicate part, because two owners hand it to e
 manager `modelway-handover` takes it at its present value first, and the autoscaler takes it from there with its first change.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from modelway import desired
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.credentials import DEFAULT_ACCOUNT
-from modelway.pod import FETCH, pod_template
+from modelway.pinning import pinning_of, record_of, to_be_marked
 from modelway.revision import Revision, revision_of
 from modelway.settings import Settings
 from modelway.state import Child, ChildId, DeploymentView, Observed, RevisionView
@@ -45,6 +42,8 @@ class Plan:
     """Whether it replaces pods that serve, for no other reason than that the platform's settings changed."""
     waits: bool = False
     """Whether it would do so, and leaves them until it is this model's turn."""
+    mark: RevisionView | None = None
+    """The record to mark as that of a revision which served."""
 
 
 def planned(deployment: ModelDeployment, observed: Observed, settings: Settings, *, may_follow: bool = True) -> Plan:
@@ -56,24 +55,14 @@ def planned(deployment: ModelDeployment, observed: Observed, settings: Settings,
         settings: what the platform decides.
         may_follow: whether pods that serve may be replaced because the platform's settings changed.
     """
-    plan = _planned(deployment, observed, settings)
-    if not plan.follows or may_follow:
-        return plan
-    pinned = _planned(deployment, observed, settings.model_copy(update={"image_policy": "Pinned"}))
-    return replace(pinned, waits=True)
-
-
-def _planned(deployment: ModelDeployment, observed: Observed, settings: Settings) -> Plan:
     revision = revision_of(deployment)
-    record = _record(observed, revision)
-    template = _template(deployment, revision, record, settings)
+    record = record_of(observed, revision)
+    pinning = pinning_of(deployment, revision, record, observed, settings, may_follow=may_follow)
     number = record.number if record else max((one.number for one in observed.revisions), default=0) + 1
     bodies = desired.children(
-        deployment, revision, template, replicas=_fixed_size(deployment), settings=settings, number=number
+        deployment, revision, pinning.template, replicas=_fixed_size(deployment), settings=settings, number=number
     )
-    outdated = record is not None and settings.image_policy == "Follow" and _pinned(record) != template
-    if record and not outdated:
-        bodies[0]["data"] = json.loads(record.data)  # immutable once written, whatever this release would write
+    bodies[0]["data"] = pinning.recorded
     scaling = deployment.spec.scaling
     autoscaled = scaling is not None and scaling.max is not None
     return Plan(
@@ -83,43 +72,13 @@ def _planned(deployment: ModelDeployment, observed: Observed, settings: Settings
         prune=(
             *_unwanted_autoscaler(observed, autoscaled=autoscaled),
             *_old_revisions(observed, revision, settings),
-            # Made anew with the template that runs: else whoever pins images later would go back to the old one.
-            *((record,) if record is not None and outdated else ()),
+            *((record,) if record is not None and pinning.outdated else ()),
         ),
         steps=tuple(step for body in bodies for step in _steps(body, deployment, observed, autoscaled=autoscaled)),
-        follows=outdated and observed.deployment is not None and observed.deployment.available > 0,
+        mark=to_be_marked(observed, revision),
+        follows=pinning.follows and may_follow,
+        waits=pinning.follows and not may_follow,
     )
-
-
-def _record(observed: Observed, revision: Revision) -> RevisionView | None:
-    found = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision.hash}"))
-    return found if isinstance(found, RevisionView) else None
-
-
-def _template(
-    deployment: ModelDeployment, revision: Revision, record: RevisionView | None, settings: Settings
-) -> Mapping[str, Any]:
-    """The pod template as it was pinned, so that a new operator with another server image restarts nothing unless told to."""
-    pinned = _pinned(record) if record else None
-    if pinned and settings.image_policy == "Pinned":
-        return dict(pinned)
-    rendered = pod_template(deployment, revision, settings)
-    return dict(pinned) if pinned and _run_alike(pinned, rendered) else rendered
-
-
-def _pinned(record: RevisionView) -> Any:
-    return json.loads(record.data).get("template")
-
-
-def _run_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether pods of both do the same: another image that would only fetch is no reason to run a model anew."""
-    return _of_effect(one) == _of_effect(other)
-
-
-def _of_effect(template: Mapping[str, Any]) -> dict[str, Any]:
-    spec = {"serviceAccountName": DEFAULT_ACCOUNT, **(template.get("spec") or {})}
-    containers = [{**one, "image": ""} if one.get("name") == FETCH else one for one in spec.get("initContainers", ())]
-    return {**template, "spec": {**spec, "initContainers": containers}}
 
 
 def _fixed_size(deployment: ModelDeployment) -> int | None:
@@ -166,14 +125,22 @@ def _first_steps(main: Step, deployment: ModelDeployment, observed: Observed) ->
     At the minimum one write less will do, since the autoscaler itself would end there.
     """
     least, most = _bounds(deployment)
-    before = observed.last_size or int(observed.owner.status.get("replicas") or 0)
-    size = min(max(before, least), most)
+    size = min(max(_last_size(observed), least), most)
     if size == 1:
         return [main]
     if size == least:
         return [main, _handover(main, size)]
     sized = Step(main.id, {**main.body, "spec": {**main.body["spec"], "replicas": size}})
     return [sized, _handover(main, size), main]
+
+
+def _last_size(observed: Observed) -> int:
+    """What the Deployment had; where this operator did not see it go, what the autoscaler and status still tell of it.
+
+    Status alone would not do: it counts the pods of now, and says 0 as soon as a pass could not make the Deployment anew.
+    """
+    told = observed.autoscaler.reached if observed.autoscaler else 0
+    return observed.last_size or max(told, int(observed.owner.status.get("replicas") or 0))
 
 
 def _handover(main: Step, size: int) -> Step:

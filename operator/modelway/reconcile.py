@@ -14,6 +14,7 @@ from modelway.cluster.apply import Applier
 from modelway.cluster.cache import Cache
 from modelway.cluster.publish import Publisher
 from modelway.cluster.readmission import Readmission
+from modelway.cluster.records import Records
 from modelway.errors import (
     ChildContested,
     ClusterError,
@@ -26,6 +27,7 @@ from modelway.errors import (
     Vanished,
 )
 from modelway.metrics import Metrics
+from modelway.pinning import record_to_read
 from modelway.plan import Plan, planned
 from modelway.pod_failures import LONGEST_QUOTE
 from modelway.reasons import Reason, Topic
@@ -55,6 +57,7 @@ class Reconciler:
         applier: carries plans out.
         publisher: writes status and Events.
         readmission: watches over pods that the cluster refuses.
+        records: reads records of revisions.
         settings: what the platform decides.
         metrics: counts passes.
         wake: called with a model that wants a pass because another one has ended.
@@ -67,6 +70,7 @@ class Reconciler:
         applier: Applier,
         publisher: Publisher,
         readmission: Readmission,
+        records: Records,
         *,
         settings: Settings,
         metrics: Metrics,
@@ -77,6 +81,7 @@ class Reconciler:
         self._applier = applier
         self._publisher = publisher
         self._readmission = readmission
+        self._records = records
         self._settings = settings
         self._metrics = metrics
         self._now = now
@@ -86,6 +91,7 @@ class Reconciler:
         """Since when passes have not reached their end."""
         self._carried_out: dict[Key, tuple[str, int]] = {}
         """The UID and the generation that were brought about whole at least once."""
+        self._uids: dict[Key, str] = {}
         self._unknown = UnknownFields(metrics.registry)
 
     async def __call__(self, key: Key) -> float | None:
@@ -112,12 +118,13 @@ class Reconciler:
         if observed is None or observed.owner.deleting:
             self._forget(key)
             return None
+        self._meet(observed.owner)
         plan, failure = None, None
         try:
             deployment, unknown = ModelDeployment.parse_stored(observed.owner.document)
             self._unknown.note(key, unknown)
             policy.check(deployment, self._settings)
-            plan = self._planned(deployment, observed)
+            plan = await self._planned(deployment, observed)
             if not deployment.spec.suspend:
                 await self._applier.carry_out(plan, observed)
                 self._carried_out[key] = (observed.owner.uid, observed.owner.generation)
@@ -144,8 +151,11 @@ class Reconciler:
         """Models that wait for their turn to be rolled out anew for the platform's sake."""
         return len(self._turns)
 
-    def _planned(self, deployment: ModelDeployment, observed: Observed) -> Plan:
+    async def _planned(self, deployment: ModelDeployment, observed: Observed) -> Plan:
         """The plan; one that replaces pods for the platform's sake only when it is this model's turn."""
+        record = record_to_read(deployment, observed, self._settings)
+        if record is not None:
+            observed = await self._records.filled(observed, record)
         plan = planned(deployment, observed, self._settings)
         if not plan.follows or deployment.spec.suspend or self._turns.take(observed.owner.key):
             return plan
@@ -181,7 +191,14 @@ class Reconciler:
             return Readiness(Reason.PROGRESSING, f"{_APPLIED}{_tried_again(failure) if lasts else ''}")
         return told if told.reason.topic in {Topic.RESOURCE, Topic.CLUSTER} else None
 
+    def _meet(self, owner: Owner) -> None:
+        """Another ModelDeployment may have taken the name so fast that nobody saw the first one go: nothing of that holds for this one."""
+        if self._uids.get(owner.key, owner.uid) != owner.uid:
+            self._forget(owner.key)
+        self._uids[owner.key] = owner.uid
+
     def _forget(self, key: Key) -> None:
+        self._uids.pop(key, None)
         self._momentary.pop(key, None)
         self._failing.pop(key, None)
         self._carried_out.pop(key, None)
@@ -190,6 +207,7 @@ class Reconciler:
         self._applier.forget(key)
         self._publisher.forget(key)
         self._readmission.forget(key)
+        self._records.forget(key)
 
 
 _SELF_EXPLAINED: Mapping[type[ModelwayError], Reason] = {

@@ -4,7 +4,6 @@ Status says what is so, in the words of kstatus: Ready is the summary, Reconcili
 anybody is served at all.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,8 +27,8 @@ SUSPENDED = Readiness(
 )
 
 WAITS = (
-    "It will be rolled out anew for the platform's present server image when its turn comes: server.followAtOnce in the chart's values says "
-    "how many are at once."
+    "It will be rolled out anew for the platform's present server image, or the way it is pulled, when its turn comes: server.followAtOnce in "
+    "the chart's values says how many are at once."
 )
 
 
@@ -174,9 +173,8 @@ def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> d
     known = dict(old) if old.get("revision") == revision else {"revision": revision}
     record = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision}"))
     if isinstance(record, RevisionView):
-        model = (json.loads(record.data).get("inputs") or {}).get("model") or {}
-        known |= {part: model[part] for part in ("uri", "version") if part in model}
-        known = {"format": model.get("format", _ANY_FORMAT)} | known
+        known |= {part: record.model[part] for part in ("uri", "version") if part in record.model}
+        known = {"format": record.model.get("format", _ANY_FORMAT)} | known
     reports = {"digest": fetched_digest, "engine": chosen_engine, "format": found_format, "caution": caution_of}
     found = {part: next(filter(None, map(read, _pods(observed, revision))), None) for part, read in reports.items()}
     told = known | {part: value for part, value in found.items() if value}

@@ -5,8 +5,11 @@ What is left at its default is not part of it, so a new field with a default mov
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from modelway.api.v1alpha1 import ModelDeployment
 
@@ -34,6 +37,11 @@ def revision_of(deployment: ModelDeployment) -> Revision:
     inputs = without_empty(inputs)
     canonical = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return Revision(_encode(hashlib.sha256(canonical.encode()).digest()), inputs)
+
+
+def digest_of(data: Mapping[str, Any]) -> str:
+    """A hash of what a record holds: equal for what means the same in JSON."""
+    return hashlib.blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()
 
 
 def without_empty(value: Any) -> Any:

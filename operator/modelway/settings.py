@@ -51,7 +51,8 @@ class Settings(BaseModel):
     image_policy: Literal["Pinned", "Follow"] = "Pinned"
     """What a new server image does to models that run: Pinned leaves them as they are, Follow rolls them out anew."""
     follow_at_once: Annotated[int, Field(ge=1, le=1000)] = 3
-    """How many models are being rolled out when Follow begins with another one, 1 to 1000."""
+    """How many models are being rolled out when another one is begun with for the platform's sake, 1 to 1000: by Follow, or since images
+    are pulled in another way."""
     policy_images: Patterns = ("*",)
     """The images that spec.runtime.image may name, with `*` for anything; `-` for none."""
     policy_secrets: Patterns = ("*",)

@@ -86,6 +86,15 @@ class Child:
     created: str
 
 
+class Pulling(NamedTuple):
+    """How nodes pull the images of a pod template."""
+
+    secrets: tuple[str, ...] = ()
+    """The names of its pull Secrets."""
+    policies: tuple[tuple[str, str], ...] = ()
+    """Of each container, by name: when its image is pulled."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentView(Child):
     """A Deployment: what its rollout has come to."""
@@ -98,6 +107,8 @@ class DeploymentView(Child):
     """Whether `spec.replicas` is among the fields that we own."""
     revision: str | None
     """Revision hash of the pod template."""
+    pulling: Pulling
+    """How its images are pulled, as far as we own that."""
     paused: bool
     """Whether somebody keeps its controller from rolling out."""
     replicas: int
@@ -114,6 +125,8 @@ class AutoscalerView(Child):
     least: int
     most: int
     """The bounds of the number of pods."""
+    reached: int
+    """The most pods that it found or asked for when it last looked; 0 before that. It outlives the Deployment."""
     conditions: tuple[Condition, ...]
 
 
@@ -123,8 +136,14 @@ class RevisionView(Child):
 
     number: int
     revision: str
-    data: str = field(repr=False)
-    """JSON text of `data`: kept as text because a pass reads at most one of them."""
+    served: bool
+    """Whether it is marked as having served once."""
+    model: JSON
+    """`uri`, `version` and `format` of its model, as far as the user set them."""
+    digest: str
+    """Of `data`, as `revision.digest_of` makes it."""
+    data: JSON | None = field(default=None, repr=False)
+    """What is recorded; None where it was not read, since many records are kept and few are asked for."""
 
 
 @dataclass(frozen=True, slots=True)

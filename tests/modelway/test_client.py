@@ -33,11 +33,11 @@ def test_apply_is_server_side_with_our_field_manager() -> None:
 
 
 def test_a_status_is_a_merge_patch_of_the_subresource() -> None:
-    _, fake = _talk(lambda client: client.patch_status(kinds.OWNER, "risk", "fraud", {"stable": None}))
+    _, fake = _talk(lambda client: client.patch_status(kinds.OWNER, "risk", "fraud", {"stable": None}, version="7"))
     [request] = fake.requests
     assert request.path == "/apis/modelway.dev/v1alpha1/namespaces/risk/modeldeployments/fraud/status"
     assert request.headers["Content-Type"] == "application/merge-patch+json"
-    assert request.body == {"status": {"stable": None}}
+    assert request.body == {"metadata": {"resourceVersion": "7"}, "status": {"stable": None}}
 
 
 def test_a_list_follows_its_pages() -> None:

@@ -93,7 +93,7 @@ class World:
         self.deployed = deployment(revision=OF_BAD, available=0, updated=0, conditions=self.conditions)
         parts: Any = self
         readmission = Readmission(parts, clock=lambda: self.seconds)
-        self.reconciler = Reconciler(parts, parts, parts, readmission, settings=Settings(), metrics=Metrics())
+        self.reconciler = Reconciler(parts, parts, parts, readmission, parts, settings=Settings(), metrics=Metrics())
 
     # What the user and the cluster do ---------------------------------------------------------------------------------------------------
 
@@ -171,6 +171,9 @@ class World:
 
     async def publish(self, _: object, status: dict[str, Any], **__: object) -> None:
         self.status = status
+
+    async def filled(self, seen: Observed, _: object) -> Observed:
+        return seen
 
     def forget(self, _: object) -> None:
         """Nothing is kept."""

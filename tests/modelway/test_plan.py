@@ -1,6 +1,5 @@
 """The plan: the pinned template, who holds the size of the Deployment, what is taken away."""
 
-import json
 from typing import Any
 
 import pytest
@@ -62,6 +61,12 @@ def test_a_deployment_under_an_autoscaler_is_created_at_its_size_and_given_away(
     assert _sizes(_plan(scaling=scaling, last_size=last_size, status={"replicas": reported})) == sizes
 
 
+def test_a_lost_size_is_the_one_that_the_autoscaler_tells() -> None:
+    """Status counts 0 pods once a pass could not make the Deployment anew."""
+    sizes = _sizes(_plan(autoscaler(reached=5), scaling=RANGE, status={"replicas": 0}))
+    assert sizes == [(False, 5), (True, 5), (False, None)]
+
+
 def test_turning_autoscaling_on_hands_the_present_size_over_first() -> None:
     assert _sizes(_plan(deployment(size=4, owns_size=True), scaling=RANGE)) == [(True, 4), (False, None)]
 
@@ -83,10 +88,10 @@ def test_turning_autoscaling_off_takes_the_autoscaler_away_and_the_size_back() -
 
 def test_the_template_that_was_pinned_is_applied_whatever_this_release_would_write() -> None:
     wanted = revision_of(ModelDeployment.parse(owner().document)).hash
-    pinned = revision(wanted, 7, template={"metadata": {"labels": {}}, "spec": {"pinned": True}})
+    pinned = revision(wanted, 7, template={"metadata": {"labels": {}}, "spec": {"pinned": True}}, served=True)
     steps = {step.id.kind: step.body for step in _plan(pinned).steps}
     assert steps["Deployment"]["spec"]["template"]["spec"] == {"pinned": True}
-    assert steps["ControllerRevision"]["data"] == json.loads(pinned.data)
+    assert steps["ControllerRevision"]["data"] == pinned.data
     assert steps["ControllerRevision"]["revision"] == 7
 
 
@@ -102,7 +107,7 @@ def test_a_platform_that_follows_its_image_renders_the_template_anew() -> None:
 def test_an_image_of_the_users_is_not_followed_by_the_platforms() -> None:
     runtime = {"image": "risk/server:7"}
     [before] = [step for step in _plan(runtime=runtime).steps if step.id.kind == "ControllerRevision"]
-    record = revision(before.id.name.rpartition("-")[2], 1, template=before.body["data"]["template"])
+    record = revision(before.id.name.rpartition("-")[2], 1, template=before.body["data"]["template"], served=True)
     plan = _plan(record, settings=Settings(server_image="modelway/server:2", image_policy="Follow"), runtime=runtime)
     assert plan.prune == ()
     [deployment] = [step.body for step in plan.steps if step.id.kind == "Deployment"]

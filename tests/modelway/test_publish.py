@@ -5,12 +5,15 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import Client
 from modelway.cluster.publish import MINOR_SECONDS, Publisher
+from modelway.errors import RetryLater
 from modelway.metrics import Metrics
 from support.fake_api import Answer, FakeApi, fake_api
-from support.observed import owner
+from support.observed import KEY, owner
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 STORED = {"metadata": {"name": "fraud", "namespace": "risk", "uid": "u", "resourceVersion": "2"}}
@@ -70,7 +73,7 @@ def test_counts_wait_for_each_other() -> None:
 
     due, fake = _published(tell)
     assert due == [MINOR_SECONDS, 1.0, None]
-    assert [request.body for request in fake.requests] == [{"status": {"replicas": 3}}]
+    assert [request.body["status"] for request in fake.requests] == [{"replicas": 3}]
 
 
 def test_a_status_that_somebody_overwrites_is_put_right_without_a_fight() -> None:
@@ -104,6 +107,19 @@ def test_a_field_that_the_definition_does_not_know_is_not_written_for_ever() -> 
 
 def test_a_model_that_was_deleted_meanwhile_is_no_failure() -> None:
     _published(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 404)
+
+
+def test_what_changed_meanwhile_is_judged_again_as_it_is_now() -> None:
+    async def scenario() -> str | None:
+        now = {"metadata": {**STORED["metadata"], "uid": "another", "resourceVersion": "9"}}
+        async with fake_api((409, {}, {}), (200, {}, now)) as fake, Client(fake.connection, Metrics()) as client:
+            cache = Cache()
+            with pytest.raises(RetryLater):
+                await Publisher(client, cache, "o", _Clock()).publish(owner(), _status("True", "Serving"), now=NOW)
+        seen = cache.observe(KEY)
+        return seen.owner.uid if seen else None
+
+    assert asyncio.run(scenario()) == "another"
 
 
 def test_an_event_that_is_refused_fails_nothing() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from modelway.reconcile import MOMENT_SECONDS, Reconciler
 from modelway.revision import revision_of
 from modelway.settings import Settings
 from modelway.state import Observed
-from support.observed import KEY, deployment, observed, owner, revision
+from support.observed import KEY, UID, deployment, observed, owner, revision
 
 FORBIDDEN = (
     'deployments.apps "fraud" is forbidden: User "operator" cannot patch resource "deployments" in API group "apps"'
@@ -37,15 +38,21 @@ class _World:
         self.status: dict[str, Any] = {}
         self.spec: dict[str, Any] | None = None
         self.deployment = deployment()
+        self.uid = UID
+        self.forgotten = 0
         parts: Any = self
-        self.reconciler = Reconciler(parts, parts, parts, parts, settings=Settings(), metrics=Metrics())
+        self.reconciler = Reconciler(parts, parts, parts, parts, parts, settings=Settings(), metrics=Metrics())
 
     def observe(self, _: object) -> Observed:
-        return observed(self.deployment, revision("r", 1), by=owner(self.spec, status=self.status))
+        by = replace(owner(self.spec, status=self.status), uid=self.uid)
+        return observed(self.deployment, revision("r", 1), by=by)
 
     async def carry_out(self, *_: object) -> None:
         if self.failure is not None:
             raise self.failure
+
+    def forget(self, _: object) -> None:
+        self.forgotten += 1
 
     async def look(self, *_: object) -> None:
         """No pods are refused."""
@@ -97,6 +104,14 @@ def test_a_spec_that_the_platform_does_not_allow_touches_nothing() -> None:
     message = world.status["conditions"][0]["message"]
     for said in ("spec.runtime.image: evil", "policy.images (ours/*)", "spec.model.uri: the host evil.example:443"):
         assert said in message
+
+
+def test_nothing_of_a_dead_model_holds_for_its_namesake() -> None:
+    world = _World()
+    world.passes(None)
+    world.uid = "another"
+    world.passes(None)
+    assert world.forgotten == 4, "by every part that remembers"
 
 
 def test_a_leftover_of_an_earlier_model_is_waited_for() -> None:

@@ -18,7 +18,9 @@ from support.observed import deployment, observed, owner, revision
 
 FOLLOW = Settings(server_image="modelway/server:2", image_policy="Follow")
 WANTED = revision_of(ModelDeployment.parse(owner().document)).hash
-OLD_TEMPLATE = {"spec": {"containers": [{"name": "serve", "image": "modelway/server:1"}]}}
+OLD_TEMPLATE = {
+    "spec": {"containers": [{"name": "serve", "image": "modelway/server:1", "imagePullPolicy": "IfNotPresent"}]}
+}
 
 
 def _progress(reason: str) -> tuple[Condition, ...]:

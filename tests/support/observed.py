@@ -1,9 +1,9 @@
 """Builders of what a pass observes: each argument is what the test is about, the rest is a quiet world."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from modelway.revision import digest_of
 from modelway.state import (
     AutoscalerView,
     Child,
@@ -15,6 +15,7 @@ from modelway.state import (
     Observed,
     Owner,
     PodView,
+    Pulling,
     RevisionView,
     Termination,
 )
@@ -22,6 +23,8 @@ from modelway.state import (
 KEY = Key("risk", "fraud")
 UID = "uid-of-fraud"
 NEW, OLD = "newrevisio", "oldrevisio"
+PULLING = Pulling(policies=tuple((name, "IfNotPresent") for name in ("fetch", "prepare", "serve")))
+"""How images are pulled when the platform says nothing of it."""
 
 
 def owner(
@@ -72,6 +75,7 @@ def deployment(
     owns_size: bool = False,
     observed: bool = True,
     paused: bool = False,
+    pulling: Pulling | None = None,
     conditions: tuple[Condition, ...] = (),
 ) -> DeploymentView:
     """A Deployment that has `size` pods, all of its revision, all available."""
@@ -84,6 +88,7 @@ def deployment(
         size=size,
         owns_size=owns_size,
         revision=revision,
+        pulling=PULLING if pulling is None else pulling,
         paused=paused,
         replicas=total,
         updated=total if updated is None else updated,
@@ -93,19 +98,32 @@ def deployment(
     )
 
 
-def autoscaler(*conditions: Condition, least: int = 1, most: int = 3) -> AutoscalerView:
+def autoscaler(*conditions: Condition, least: int = 1, most: int = 3, reached: int = 0) -> AutoscalerView:
     """An autoscaler that is ours."""
     identity = _child("HorizontalPodAutoscaler", KEY.name, UID)
-    return AutoscalerView(**identity, least=least, most=most, conditions=conditions)
+    return AutoscalerView(**identity, least=least, most=most, reached=reached, conditions=conditions)
 
 
 def revision(
-    name: str, number: int, *, template: Mapping[str, Any] | None = None, model: Mapping[str, Any] | None = None
+    name: str,
+    number: int,
+    *,
+    template: Mapping[str, Any] | None = None,
+    model: Mapping[str, Any] | None = None,
+    served: bool = False,
 ) -> RevisionView:
-    """The record of a revision."""
-    data = {"inputs": {"model": model or {"uri": f"s3://models/{name}"}}, "template": template or {}}
+    """The record of a revision, with its data read."""
+    known = model or {"uri": f"s3://models/{name}"}
+    data = {"inputs": {"model": known}, "template": template or {}}
+    identity = _child("ControllerRevision", f"{KEY.name}-{name}", UID)
     return RevisionView(
-        **_child("ControllerRevision", f"{KEY.name}-{name}", UID), number=number, revision=name, data=json.dumps(data)
+        **identity,
+        number=number,
+        revision=name,
+        served=served,
+        model=known,
+        digest=digest_of(data),
+        data=data,
     )
 
 

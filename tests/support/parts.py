@@ -9,9 +9,10 @@ from modelway.cluster.apply import Applier
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import Client
 from modelway.cluster.connection import Connection, connect
-from modelway.cluster.kinds import Kind
+from modelway.cluster.kinds import CHILDREN, Kind
 from modelway.cluster.publish import Publisher
 from modelway.cluster.readmission import Readmission
+from modelway.cluster.records import Records
 from modelway.cluster.resync import Resync
 from modelway.errors import RetryLater
 from modelway.metrics import Metrics
@@ -28,26 +29,30 @@ class Crash(BaseException):
 
 
 class CountingClient(Client):
-    """Counts writes, and crashes right after one of them has reached the server.
+    """Counts writes, and crashes right after one to a child has reached the server.
+
+    How often status is written depends on how fast controllers are; what becomes of children does not.
 
     Args:
         connection: where the API server is.
-        crash_after: the write that is the last one; 0 for none.
+        crash_after: the write to a child that is the last one; 0 for none.
     """
 
     def __init__(self, connection: Connection, crash_after: int = 0) -> None:
         super().__init__(connection, Metrics())
         self.count = 0
+        self.of_children = 0
         self._crash_after = crash_after
 
     async def _write(
         self, kind: Kind, verb: str, method: str, path: str, query: Mapping[str, str], **rest: Any
     ) -> dict[str, Any]:
-        if self._crash_after and self.count >= self._crash_after:
+        if self._crash_after and self.of_children >= self._crash_after:
             raise Crash
         answer = await super()._write(kind, verb, method, path, query, **rest)
         self.count += 1
-        if self.count == self._crash_after:
+        self.of_children += kind in CHILDREN
+        if self._crash_after and self.of_children == self._crash_after:
             raise Crash
         return answer
 
@@ -60,9 +65,15 @@ class Parts:
         self.cache = Cache()
         self.metrics = Metrics()
         self.resync = Resync(client, self.cache, self.metrics)
-        applier, publisher = Applier(client, self.cache, self.metrics), Publisher(client, self.cache, "test")
+        self.publisher = Publisher(client, self.cache, "test")
         self.reconciler = Reconciler(
-            self.cache, applier, publisher, Readmission(client), settings=settings, metrics=self.metrics
+            self.cache,
+            Applier(client, self.cache, self.metrics),
+            self.publisher,
+            Readmission(client),
+            Records(client),
+            settings=settings,
+            metrics=self.metrics,
         )
 
     async def look(self) -> set[Key]:
@@ -83,7 +94,7 @@ class Parts:
 
 @contextlib.asynccontextmanager
 async def life(kubeconfig: Path, *, crash_after: int = 0, settings: Settings = SETTINGS) -> AsyncIterator[Parts]:
-    """An operator that lives until the block ends, or until its last write."""
+    """An operator that lives until the block ends, or until its last write to a child."""
     client = CountingClient(await connect(kubeconfig), crash_after)
     async with client:
         with contextlib.suppress(Crash):

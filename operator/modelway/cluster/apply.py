@@ -8,30 +8,25 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from modelway.cluster.cache import Cache, ObjectId
+from modelway.cluster.claims import LEFTOVER_SECONDS, REPLAN_SECONDS, Claims
 from modelway.cluster.client import FIELD_MANAGER, HANDOVER_MANAGER, Client
-from modelway.cluster.kinds import KIND_NAMED, OWNER_KIND, REVISION, SERVICE
+from modelway.cluster.kinds import KIND_NAMED, REVISION, SERVED_ANNOTATION, SERVICE
 from modelway.cluster.ownership import owned_hash, wanted_hash
 from modelway.cluster.truce import Truce
-from modelway.errors import ClusterError, Leftover, NameConflict, RetryLater
+from modelway.errors import ClusterError, RetryLater
 from modelway.metrics import Metrics
 from modelway.plan import Plan, Step
-from modelway.state import Child, ChildId, Key, Observed, Owner
+from modelway.state import Child, ChildId, Key, Observed
 
 UNBORN = "1"
 """A resourceVersion that no object has: an apply that carries it makes the object, or is refused with 409 when there is one of that
 name, whosever it is. Tried on every kind."""
-
-LEFTOVER_SECONDS = 1.0
-"""When to look again for children that are being collected with an earlier ModelDeployment of the same name."""
 
 LONGEST_SECONDS = 45.0
 """How long one plan may take to be carried out: a webhook that hangs on each child must leave time to say so in status."""
 
 SLOW_SECONDS = 5.0
 """When to go on with a plan that took longer."""
-
-REPLAN_SECONDS = 0.1
-"""When to plan again once it is known what a revision was recorded with."""
 
 _CONFLICT = 409
 
@@ -67,10 +62,8 @@ class Applier:
         self._cache = cache
         self._metrics = metrics
         self._truce = Truce(client, clock)
-        self._owners: dict[Key, str] = {}
+        self._claims = Claims(client, cache, clock)
         self._applied: defaultdict[Key, dict[ChildId, _Applied]] = defaultdict(dict)
-        self._taken: set[tuple[Key, ChildId]] = set()
-        """Names that somebody else had: looked at before the next write, so that a lasting conflict costs none."""
 
     async def carry_out(self, plan: Plan, observed: Observed) -> None:
         """Prune and apply, in the order of the plan; the Service beside the others, since many at once are slow to make.
@@ -79,16 +72,17 @@ class Applier:
 
         Raises:
             NameConflict: an object of a child's name is not ours; that one and the children after it were not written.
-            RetryLater: something of that name is still on its way out, or the API server is busy.
+            RetryLater: something of that name is still on its way out or was taken over, or the API server is busy.
             ClusterError: a write was refused.
             ChildContested: somebody keeps undoing what is put right.
             Vanished: the namespace is going.
         """
-        self._meet(observed.owner)
         self._truce.recall(plan, observed)
         refusals: Refusals = {}
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
+                await self._claims.take_over(observed)
+                await self._mark_served(plan, observed.owner.key)
                 await self._prune(plan.prune, observed.owner.key, refusals)
                 await self._take_all(plan.steps, observed, refusals)
         except TimeoutError:
@@ -100,17 +94,24 @@ class Applier:
             raise next(iter(refusals.values()))
         self._truce.report(observed.owner.key)
 
-    def _meet(self, owner: Owner) -> None:
-        """Another ModelDeployment may have taken the name so fast that nobody saw the first one go: its children are no repairs."""
-        if self._owners.get(owner.key, owner.uid) != owner.uid:
-            self.forget(owner.key)
-        self._owners[owner.key] = owner.uid
+    async def _mark_served(self, plan: Plan, key: Key) -> None:
+        record = plan.mark
+        if record is None:
+            return
+        change = {"uid": record.uid, "annotations": {SERVED_ANNOTATION: "true"}}
+        try:
+            answer = await self._client.patch_metadata(REVISION, key.namespace, record.id.name, change)
+        except ClusterError as error:
+            if error.status < 400:
+                raise
+            logger.warning("Not marked as having served: %s", error, extra={"resource": key})
+        else:
+            self._cache.store(REVISION, answer)
 
     def forget(self, key: Key) -> None:
         """The ModelDeployment is gone."""
-        self._owners.pop(key, None)
         self._applied.pop(key, None)
-        self._taken = {one for one in self._taken if one[0] != key}
+        self._claims.forget(key)
         self._truce.forget(key)
 
     async def _prune(self, children: Iterable[Child], key: Key, refusals: Refusals) -> None:
@@ -136,7 +137,7 @@ class Applier:
         for step in services:
             if observed.owned(step.id) is None and step.id not in self._applied[observed.owner.key]:
                 try:
-                    await self._claim(step.id, observed)
+                    await self._claims.uid_of(step.id, observed)
                 except ClusterError as error:
                     raise _of_child(error, step.id) from error
 
@@ -199,14 +200,14 @@ class Applier:
 
     async def _made(self, step: Step, observed: Observed) -> dict[str, Any]:
         """A new object as the server made it; what is ours already, without the cache knowing, is put right instead."""
-        uid = await self._claim(step.id, observed) if (observed.owner.key, step.id) in self._taken else None
+        uid = await self._claims.uid_of(step.id, observed) if self._claims.doubts(observed.owner.key, step.id) else None
         if uid is None:
             try:
                 return await self._send(step, {"resourceVersion": UNBORN}, force=False)
             except ClusterError as error:
                 if error.status != _CONFLICT:
                     raise
-            uid = await self._claim(step.id, observed)
+            uid = await self._claims.uid_of(step.id, observed)
         if uid is None:  # it came and went, or this API server makes nothing that carries a resourceVersion
             return await self._send(step, {}, force=False)
         if step.id.kind == REVISION.name:
@@ -236,28 +237,6 @@ class Applier:
         body = {**step.body, "metadata": {**step.body["metadata"], **identity}}
         manager = HANDOVER_MANAGER if step.handover else FIELD_MANAGER
         return await self._client.apply(KIND_NAMED[step.id.kind], body, force=force, manager=manager)
-
-    async def _claim(self, child: ChildId, observed: Observed) -> str | None:
-        """The UID of an object that is ours; None where the name is free."""
-        namespace, name = observed.owner.key
-        metadata = await self._client.metadata_of(KIND_NAMED[child.kind], namespace, child.name)
-        self._taken.discard((observed.owner.key, child))
-        if metadata is None:
-            return None
-        owners = metadata.get("ownerReferences") or ()
-        owner: Mapping[str, Any] = next((one for one in owners if one.get("controller")), {})
-        if owner.get("uid") == observed.owner.uid:
-            return str(metadata["uid"])
-        self._taken.add((observed.owner.key, child))
-        if owner.get("kind") == OWNER_KIND and owner.get("name") == name:
-            raise Leftover(
-                f"Waiting for {child} of an earlier {OWNER_KIND} {name} to be deleted.", seconds=LEFTOVER_SECONDS
-            )
-        kind = KIND_NAMED[child.kind].plural
-        raise NameConflict(
-            f"{child} exists in namespace {namespace} and does not belong to this {OWNER_KIND}, so it is left alone. "
-            f"Delete it (kubectl delete {kind} {child.name} -n {namespace}) or give the {OWNER_KIND} another name."
-        )
 
 
 async def _both(*tracks: Awaitable[None]) -> None:

@@ -1,11 +1,12 @@
 """What the watches told, as slim views, found by the ModelDeployment they belong to.
 
-Versions only move forward: an answer to our own write may be newer than what the watch brings next. Deletions seen while a LIST runs
-are remembered until it ends, so that its older pages raise nothing from the dead.
+Versions only move forward: an answer to our own write may be newer than what the watch brings next. Deletions are remembered for a while,
+so that older pages of a LIST, and answers that come late, raise nothing from the dead.
 """
 
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,6 +15,9 @@ from modelway.cluster.kinds import Kind
 from modelway.cluster.views import View, owner_key, view
 from modelway.model_gauges import Model
 from modelway.state import Child, DeploymentView, Key, Observed, Owner, PodView
+
+DEPARTED_SECONDS = 120.0
+"""How long a deletion is remembered: longer than any answer to a write is on its way."""
 
 
 class ObjectId(NamedTuple):
@@ -24,14 +28,31 @@ class ObjectId(NamedTuple):
     name: str
 
 
-class Cache:
-    """The watched world of one operator."""
+class _Departure(NamedTuple):
+    """When an object was deleted."""
 
-    def __init__(self) -> None:
+    version: int
+    """Of the cluster."""
+    time: float
+    """By the clock."""
+
+
+class Cache:
+    """The watched world of one operator.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._views: dict[ObjectId, View] = {}
         self._belongings: defaultdict[Key, set[ObjectId]] = defaultdict(set)
-        self._last_sizes: dict[Key, int] = {}
-        self._gone_while_listing: dict[ObjectId, int] | None = None
+        self._last_sizes: dict[str, int] = {}
+        """The last size of a lost Deployment, by the UID of the ModelDeployment: another one of its name starts afresh."""
+        self._departed: dict[ObjectId, _Departure] = {}
+        """The latest deletions, oldest first."""
+        self._lists = False
 
     def store(self, kind: Kind, obj: Mapping[str, Any]) -> set[Key]:
         """Take in an object; whom its change concerns, nobody when nothing that matters changed."""
@@ -40,6 +61,8 @@ class Cache:
         if self._outdated(id, _version(new), old):
             return set()
         self._views[id] = new
+        if isinstance(old, Owner) and isinstance(new, Owner) and old.uid != new.uid:
+            self._last_sizes.pop(old.uid, None)
         concerned = {key for key in (_key(old, id), _key(new, id)) if key}
         self._file(id, _key(old, id), _key(new, id))
         if old is not None and replace(old, resource_version=new.resource_version) == new:
@@ -52,8 +75,7 @@ class Cache:
 
     def drop(self, id: ObjectId, version: int) -> set[Key]:  # noqa: A002 -- the term
         """Take out an object that was found to be gone at a version of the cluster; whom that concerns."""
-        if self._gone_while_listing is not None:
-            self._gone_while_listing[id] = version
+        self._remember_departure(id, version)
         old = self._views.get(id)
         if old is None or _version(old) > version:
             return set()
@@ -61,22 +83,22 @@ class Cache:
         key = _key(old, id)
         self._file(id, key, None)
         if isinstance(old, Owner):
-            self._last_sizes.pop(old.key, None)
-        elif isinstance(old, DeploymentView) and key:
-            self._last_sizes[key] = old.size
+            self._last_sizes.pop(old.uid, None)
+        elif isinstance(old, DeploymentView) and (owner := self._owner_of(old, key)):
+            self._last_sizes[owner.uid] = old.size
         return {key} if key else set()
 
     def observe(self, key: Key) -> Observed | None:
         """A ModelDeployment and everything around it; None when there is no such ModelDeployment."""
-        owner = self._views.get(ObjectId(kinds.OWNER.name, key.namespace, key.name))
-        if not isinstance(owner, Owner):
+        owner = self._owner(key)
+        if owner is None:
             return None
         around = [self._views[one] for one in self._belongings.get(key, ())]
         return Observed(
             owner=owner,
             children={one.id: one for one in around if isinstance(one, Child)},
             pods=tuple(one for one in around if isinstance(one, PodView)),
-            last_size=self._last_sizes.get(key, 0),
+            last_size=self._last_sizes.get(owner.uid, 0),
         )
 
     def owners(self) -> Iterator[Owner]:
@@ -97,16 +119,34 @@ class Cache:
         return {name: _version(one) for name, one in self._views.items() if name.kind == kind.name}
 
     def begin_listing(self) -> None:
-        """A LIST begins: remember what is deleted from now on."""
-        self._gone_while_listing = {}
+        """A LIST begins: what is deleted from now on is remembered until it ends."""
+        self._lists = True
 
     def end_listing(self) -> None:
         """The LIST is over."""
-        self._gone_while_listing = None
+        self._lists = False
+
+    def _owner(self, key: Key) -> Owner | None:
+        found = self._views.get(ObjectId(kinds.OWNER.name, key.namespace, key.name))
+        return found if isinstance(found, Owner) else None
+
+    def _owner_of(self, child: Child, key: Key | None) -> Owner | None:
+        """The ModelDeployment that controls a child, while there is this very one."""
+        owner = self._owner(key) if key else None
+        return owner if owner is not None and owner.uid == child.owner_uid else None
+
+    def _remember_departure(self, id: ObjectId, version: int) -> None:  # noqa: A002 -- the term
+        before = self._departed.pop(id, None)  # so that it moves to the end
+        now = self._clock()
+        self._departed[id] = _Departure(max(version, before.version if before else 0), now)
+        while not self._lists and (oldest := next(iter(self._departed))) != id:
+            if now - self._departed[oldest].time < DEPARTED_SECONDS:
+                break
+            del self._departed[oldest]
 
     def _outdated(self, id: ObjectId, version: int, old: View | None) -> bool:  # noqa: A002 -- the term
-        gone = (self._gone_while_listing or {}).get(id)
-        return (gone is not None and version <= gone) or (old is not None and version <= _version(old))
+        gone = self._departed.get(id)
+        return (gone is not None and version <= gone.version) or (old is not None and version <= _version(old))
 
     def _file(self, id: ObjectId, old: Key | None, new: Key | None) -> None:  # noqa: A002 -- the term
         if old is not None and old != new:

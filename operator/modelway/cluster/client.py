@@ -127,11 +127,39 @@ class Client:
         text = orjson.dumps(body).decode()
         return await self._write(kind, "apply", "PATCH", path, query, body=text, content_type=_APPLY)
 
-    async def patch_status(self, kind: Kind, namespace: str, name: str, status: Mapping[str, Any]) -> dict[str, Any]:
-        """JSON merge patch of the status subresource; lists are replaced whole."""
+    async def patch_status(
+        self, kind: Kind, namespace: str, name: str, status: Mapping[str, Any], *, version: str
+    ) -> dict[str, Any]:
+        """JSON merge patch of the status subresource of exactly this version; lists are replaced whole.
+
+        A UID would not keep it from another object of that name: the status of a custom resource is taken whatever UID comes with it.
+
+        Raises:
+            ClusterError: refused; status 409 means that there is another version by now.
+        """
         path = f"{kind.path(namespace, name)}/status"
         query = {"fieldManager": FIELD_MANAGER}
-        return await self._write(kind, "status", "PATCH", path, query, body={"status": status}, content_type=_MERGE)
+        return await self._write(
+            kind,
+            "status",
+            "PATCH",
+            path,
+            query,
+            body={"metadata": {"resourceVersion": version}, "status": status},
+            content_type=_MERGE,
+        )
+
+    async def patch_metadata(
+        self, kind: Kind, namespace: str, name: str, metadata: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """JSON merge patch of the metadata of one object, of exactly one version where `metadata` says which.
+
+        Raises:
+            ClusterError: refused; status 409 means that there is another version by now.
+        """
+        query, body = {"fieldManager": FIELD_MANAGER}, {"metadata": metadata}
+        path = kind.path(namespace, name)
+        return await self._write(kind, "metadata", "PATCH", path, query, body=body, content_type=_MERGE)
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, uid: str) -> None:
         """Delete exactly this object; that it is gone already, or replaced by another one, is fine."""

@@ -10,6 +10,9 @@ CHILD_SELECTOR = "app.kubernetes.io/managed-by=modelway"
 NAME_LABEL = "modelway.dev/name"
 REVISION_LABEL = "modelway.dev/revision"
 
+SERVED_ANNOTATION = "modelway.dev/served"
+"""Marks the record of a revision that served once: it is followed whatever the platform's settings are by now."""
+
 
 @dataclass(frozen=True)
 class Kind:

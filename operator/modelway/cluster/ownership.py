@@ -18,12 +18,12 @@ _METADATA_IDENTITY = ("name", "namespace", "uid", "resourceVersion")
 
 def owned_hash(obj: Mapping[str, Any], manager: str) -> str:
     """Hash of the fields that `manager` applied, with the values they have now."""
-    return _hash(owned_fields(obj, manager))
+    return hash_of(owned_fields(obj, manager))
 
 
 def wanted_hash(body: Mapping[str, Any]) -> str:
     """Hash of what an apply of `body` would own; equal to `owned_hash` of the object as long as nothing drifted."""
-    return _hash(wanted_fields(body))
+    return hash_of(wanted_fields(body))
 
 
 def wanted_fields(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,9 +47,35 @@ def owns(obj: Mapping[str, Any], manager: str, *path: str) -> bool:
     return node is not None
 
 
+def handed_over(metadata: Mapping[str, Any], manager: str, api_version: str) -> list[Any] | None:
+    """The `managedFields` of an object with all that others made it of given to `manager`; None where that applied it itself.
+
+    What is in subresources stays whose it is.
+    """
+    entries = metadata.get("managedFields") or []
+    if any(_is_applied_by(entry, manager) for entry in entries):
+        return None
+    given = [one for one in entries if one.get("apiVersion") == api_version and not one.get("subresource")]
+    if not given:
+        return None
+    fields: dict[str, Any] = {}
+    for entry in given:
+        fields = _united(fields, entry.get("fieldsV1") or {})
+    ours = {**given[-1], "manager": manager, "operation": "Apply", "fieldsV1": fields}
+    return [ours, *(entry for entry in entries if entry not in given)]
+
+
+def _united(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    return {**one, **{name: _united(one.get(name, {}), fields) for name, fields in other.items()}}
+
+
+def _is_applied_by(entry: Mapping[str, Any], manager: str) -> bool:
+    return entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource")
+
+
 def _fields_of(obj: Mapping[str, Any], manager: str) -> dict[str, Any]:
     for entry in obj.get("metadata", {}).get("managedFields") or ():
-        if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource"):
+        if _is_applied_by(entry, manager):
             fields: dict[str, Any] = entry.get("fieldsV1") or {}
             return fields
     return {}
@@ -84,5 +110,6 @@ def _has_key(item: Any, key: Mapping[str, Any]) -> bool:
     return isinstance(item, dict) and all(item.get(name) == wanted for name, wanted in key.items())
 
 
-def _hash(fields: Mapping[str, Any]) -> str:
+def hash_of(fields: Mapping[str, Any]) -> str:
+    """Hash of fields with their values."""
     return hashlib.blake2b(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()

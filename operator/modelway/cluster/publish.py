@@ -5,12 +5,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from modelway.cluster import kinds
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import FIELD_MANAGER, Client
-from modelway.errors import ClusterError, ModelwayError
+from modelway.errors import ClusterError, ModelwayError, RetryLater
 from modelway.reasons import Reason
 from modelway.report import merge_patch
 from modelway.state import Key, Owner, ready_of
@@ -21,6 +21,9 @@ LONGEST_EVENT_MESSAGE = 1000
 MINOR_SECONDS = 10.0
 """How old counts and messages in status may be while no condition changes, since a rollout moves them with every pod; and how long a status
 that somebody else overwrote stays so, since two that overwrite each other would never end."""
+
+AGAIN_SECONDS = 0.1
+"""When to judge again a ModelDeployment that changed meanwhile."""
 
 _QUIET = frozenset({Reason.PROGRESSING, Reason.NOT_ENOUGH_REPLICAS})
 """Reasons that come and go with every rollout: status shows them, Events would only bury the others."""
@@ -64,7 +67,7 @@ class Publisher:
 
         Raises:
             ClusterError: the write was refused.
-            RetryLater: the API server is busy.
+            RetryLater: the API server is busy, or the ModelDeployment changed meanwhile.
         """
         patch, last = merge_patch(owner.status, status), self._written.get(owner.key)
         if not patch or last == (owner.uid, status, owner.status):
@@ -81,10 +84,14 @@ class Publisher:
     async def _write(self, owner: Owner, status: Mapping[str, Any], patch: Mapping[str, Any], now: datetime) -> None:
         namespace, name = owner.key
         try:
-            answer = await self._client.patch_status(kinds.OWNER, namespace, name, patch)
+            answer = await self._client.patch_status(
+                kinds.OWNER, namespace, name, patch, version=owner.resource_version
+            )
         except ClusterError as error:
             if error.status == 404:
                 return  # deleted since it was observed
+            if error.status == 409:
+                await self._catch_up(owner)
             raise
         self._minor_since.pop(owner.key, None)
         self._written[owner.key] = _Written(owner.uid, status, answer.get("status") or {})
@@ -97,6 +104,17 @@ class Publisher:
         """The ModelDeployment is gone."""
         self._written.pop(key, None)
         self._minor_since.pop(key, None)
+
+    async def _catch_up(self, owner: Owner) -> NoReturn:
+        """What was judged is no longer so: see what is there now, which may be another ModelDeployment of that name.
+
+        Raises:
+            RetryLater: judge again.
+        """
+        found = await self._client.get(kinds.OWNER, *owner.key)
+        if found is not None:
+            self._cache.store(kinds.OWNER, found)
+        raise RetryLater(f"{owner.key} changed meanwhile", seconds=AGAIN_SECONDS)
 
     async def _announce(self, owner: Owner, ready: Mapping[str, Any], now: datetime) -> None:
         try:

@@ -1,13 +1,14 @@
 """Turn objects as the API server sends them into the slim views that decisions read."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from modelway.cluster import kinds
 from modelway.cluster.client import FIELD_MANAGER
-from modelway.cluster.kinds import NAME_LABEL, OWNER_KIND, REVISION_LABEL, Kind
-from modelway.cluster.ownership import owned_hash, owns
+from modelway.cluster.kinds import NAME_LABEL, OWNER_KIND, REVISION_LABEL, SERVED_ANNOTATION, Kind
+from modelway.cluster.ownership import hash_of, owned_fields, owns
+from modelway.pulling import pulling_of
+from modelway.revision import digest_of
 from modelway.state import (
     AutoscalerView,
     Child,
@@ -73,9 +74,10 @@ def _owner(obj: Mapping[str, Any]) -> Owner:
 
 
 def _child(kind: Kind, obj: Mapping[str, Any]) -> Child:
-    common = _common(kind, obj)
+    owned = owned_fields(obj, FIELD_MANAGER)
+    common = _common(kind, obj, owned)
     if kind is kinds.DEPLOYMENT:
-        return DeploymentView(**common, **_deployment(obj))
+        return DeploymentView(**common, **_deployment(obj, owned))
     if kind is kinds.AUTOSCALER:
         return AutoscalerView(**common, **_autoscaler(obj))
     if kind is kinds.REVISION:
@@ -83,7 +85,7 @@ def _child(kind: Kind, obj: Mapping[str, Any]) -> Child:
     return Child(**common)
 
 
-def _common(kind: Kind, obj: Mapping[str, Any]) -> dict[str, Any]:
+def _common(kind: Kind, obj: Mapping[str, Any], owned: Mapping[str, Any]) -> dict[str, Any]:
     metadata = obj["metadata"]
     owner = next(
         (o for o in metadata.get("ownerReferences") or () if o.get("controller") and o.get("kind") == OWNER_KIND), None
@@ -94,13 +96,13 @@ def _common(kind: Kind, obj: Mapping[str, Any]) -> dict[str, Any]:
         "resource_version": metadata["resourceVersion"],
         "owner_uid": owner["uid"] if owner else None,
         "owner_name": owner["name"] if owner else (metadata.get("labels") or {}).get(NAME_LABEL),
-        "owned_hash": owned_hash(obj, FIELD_MANAGER),
+        "owned_hash": hash_of(owned),
         "deleting": "deletionTimestamp" in metadata,
         "created": metadata.get("creationTimestamp") or "",
     }
 
 
-def _deployment(obj: Mapping[str, Any]) -> dict[str, Any]:
+def _deployment(obj: Mapping[str, Any], owned: Mapping[str, Any]) -> dict[str, Any]:
     spec, status = obj["spec"], obj.get("status") or {}
     labels = spec["template"].get("metadata", {}).get("labels") or {}
     return {
@@ -109,6 +111,7 @@ def _deployment(obj: Mapping[str, Any]) -> dict[str, Any]:
         "size": spec.get("replicas", 1),
         "owns_size": owns(obj, FIELD_MANAGER, "spec", "replicas"),
         "revision": labels.get(REVISION_LABEL),
+        "pulling": pulling_of((owned.get("spec") or {}).get("template") or {}),
         "paused": bool(spec.get("paused")),
         "replicas": status.get("replicas", 0),
         "updated": status.get("updatedReplicas", 0),
@@ -120,15 +123,25 @@ def _deployment(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 def _autoscaler(obj: Mapping[str, Any]) -> dict[str, Any]:
     spec = obj["spec"]
-    return {"least": spec.get("minReplicas", 1), "most": spec["maxReplicas"], "conditions": _conditions(obj)}
+    status = obj.get("status") or {}
+    return {
+        "least": spec.get("minReplicas", 1),
+        "most": spec["maxReplicas"],
+        "reached": max(status.get("currentReplicas") or 0, status.get("desiredReplicas") or 0),
+        "conditions": _conditions(obj),
+    }
 
 
 def _revision(obj: Mapping[str, Any]) -> dict[str, Any]:
     labels = obj["metadata"].get("labels") or {}
+    data = obj.get("data") or {}
+    model = (data.get("inputs") or {}).get("model") or {}
     return {
         "number": obj.get("revision", 0),
         "revision": labels.get(REVISION_LABEL) or obj["metadata"]["name"].rpartition("-")[2],
-        "data": json.dumps(obj.get("data") or {}, separators=(",", ":")),
+        "served": SERVED_ANNOTATION in (obj["metadata"].get("annotations") or {}),
+        "model": {part: model[part] for part in ("uri", "version", "format") if part in model},
+        "digest": digest_of(data),
     }
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from modelway.api.meta import API_VERSION, KIND
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.pod import object_labels
 
@@ -15,18 +16,18 @@ def child(api_version: str, kind: str, deployment: ModelDeployment, *, name: str
             "name": name or deployment.metadata.name,
             "namespace": deployment.metadata.namespace,
             "labels": object_labels(deployment),
-            "ownerReferences": [owner_reference(deployment)],
+            "ownerReferences": [owner_reference(deployment.metadata.name, deployment.metadata.uid)],
         },
     }
 
 
-def owner_reference(deployment: ModelDeployment) -> dict[str, Any]:
-    """The reference by which Kubernetes deletes the child with its owner, and by which a child is known to be ours."""
+def owner_reference(name: str, uid: str) -> dict[str, Any]:
+    """The reference to a ModelDeployment by which Kubernetes deletes the child with it, and by which a child is known to be ours."""
     return {
-        "apiVersion": deployment.api_version,
-        "kind": deployment.kind,
-        "name": deployment.metadata.name,
-        "uid": deployment.metadata.uid,
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": name,
+        "uid": uid,
         "controller": True,
         "blockOwnerDeletion": True,
     }
