@@ -14,7 +14,7 @@ from modelway_server.artifacts.destinations import Destinations, Rules
 from modelway_server.artifacts.fetch import fetch
 from modelway_server.artifacts.hosts import ANY_HOST, Hosts
 from modelway_server.artifacts.proxies import proxy_for
-from modelway_server.errors import FetchFailure, HostNotAllowed
+from modelway_server.errors import AccessDenied, FetchFailure, HostNotAllowed
 from support.forwarding import forwarding_proxy
 from support.nasty_store import NastyStore, file, nasty_store, status
 from support.tls import self_signed
@@ -139,6 +139,15 @@ def test_what_is_not_public_is_refused_whatever_it_is(address: object) -> None:
     if not address.is_global:  # type: ignore[attr-defined]
         with pytest.raises(HostNotAllowed):
             Destinations(PUBLIC).check_address("h.example", 443, str(address))
+
+
+@pytest.mark.parametrize("name", [*S3, "AWS_REGION", "MODELWAY_HTTP_TOKEN"])
+@pytest.mark.parametrize("value", ["s3cr3t\nx", "s3cr3t\0", "s3cr3t x", "s3cr3t\r\nHost: x"])
+def test_a_credential_that_no_header_takes_is_named(name: str, value: str, tmp_path: Path) -> None:
+    endpoint = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    with pytest.raises(AccessDenied, match=name) as refusal:
+        fetched("s3://models/model.joblib", tmp_path, environ={**S3, **endpoint, name: value})
+    assert "s3cr3t" not in str(refusal.value)
 
 
 def test_a_private_host_that_the_platform_names_is_asked(store: NastyStore, tmp_path: Path) -> None:

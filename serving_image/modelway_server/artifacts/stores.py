@@ -16,7 +16,7 @@ from modelway_server.artifacts.destinations import CREDENTIAL_SERVICES, Destinat
 from modelway_server.artifacts.hosts import Hosts
 from modelway_server.artifacts.store_errors import S3_CREDENTIALS
 from modelway_server.artifacts.uri import Location
-from modelway_server.errors import InvalidURI
+from modelway_server.errors import AccessDenied, InvalidURI
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
@@ -28,6 +28,7 @@ _AMAZON = "*.amazonaws.com, *.amazonaws.com.cn"
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "S3_ENDPOINT")
 _WEB_IDENTITY = "AWS_WEB_IDENTITY_TOKEN_FILE"
 _CONTAINER_CREDENTIALS = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+_SENT_AS_THEY_ARE = (*S3_CREDENTIALS, "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION", "MODELWAY_HTTP_TOKEN")
 _NO_RETRIES: "RetryConfig" = {"max_retries": 0}
 
 
@@ -36,8 +37,10 @@ def destinations_of(location: Location, environ: Mapping[str, str], rules: Rules
 
     Raises:
         HostNotAllowed: the Secret may not be sent there.
+        AccessDenied: a value of the Secret cannot be sent at all.
         InvalidURI: as of `s3_endpoint`.
     """
+    _check_values(environ)
     if location.scheme != "s3":
         check_secret(location.uri, environ, rules)
         return Destinations(rules)
@@ -51,6 +54,16 @@ def destinations_of(location: Location, environ: Mapping[str, str], rules: Rules
     return Destinations(
         rules, Hosts.parse(", ".join(allowed)), _credential_services(environ) if ambient else frozenset()
     )
+
+
+def _check_values(environ: Mapping[str, str]) -> None:
+    """See that credentials can stand in a header; the store client ends without words on those that cannot."""
+    for name in _SENT_AS_THEY_ARE:
+        if any(one.isspace() or not one.isprintable() for one in environ.get(name, "").strip()):
+            raise AccessDenied(
+                f"{name} of the Secret holds a space, a line break or another control character",
+                remedy=f"Correct the key {name} of the Secret.",
+            )
 
 
 def _credential_services(environ: Mapping[str, str]) -> frozenset[str]:
