@@ -13,7 +13,7 @@ import pytest
 import xgboost
 
 from modelway_server.contract.rows import rows_of_instances
-from modelway_server.errors import InvalidInput, LoadFailure
+from modelway_server.errors import InvalidInput, LoadFailure, UnsupportedModel
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Runtime
 from support.boosters import CITIES, NAMES, lightgbm_classifier, sent, table, xgboost_classifier
@@ -130,6 +130,34 @@ def test_a_file_answers_as_the_class_that_saved_it(tmp_path: Path, saved: Callab
     own = model.predict(WINE if frame is None else frame)
     assert len(set(own.tolist())) > 1
     assert np.allclose(answers(loaded(path), "predict", rows), own)
+
+
+def as_json(model: Any, path: Path) -> None:
+    model.save_model(path)
+
+
+def on_cities(*names: str) -> Any:
+    cities = table()["city"].cat.rename_categories(dict(zip(CITIES, names, strict=True)))
+    model = xgboost.XGBRegressor(n_estimators=2, n_jobs=1, enable_categorical=True)
+    return model.fit(table().assign(city=cities), WINE_KINDS)
+
+
+@pytest.mark.parametrize("save", [as_json, joblib.dump])
+def test_categories_that_xgboost_cut_inside_a_letter_are_refused(
+    tmp_path: Path, save: Callable[[Any, Path], Any]
+) -> None:
+    save(on_cities("é", "ü", "ß"), tmp_path / "model.json")
+    with pytest.raises(UnsupportedModel, match="letters beyond ASCII") as refused:
+        loaded(tmp_path / "model.json")
+    assert "OrdinalEncoder" in refused.value.remedy
+
+
+@pytest.mark.parametrize("save", [as_json, joblib.dump])
+def test_categories_that_xgboost_may_have_cut_are_told(tmp_path: Path, save: Callable[[Any, Path], Any]) -> None:
+    save(on_cities("Lübeck", "Zürich", "Århus"), tmp_path / "model.json")
+    runtime = loaded(tmp_path / "model.json")
+    assert "Zürich" not in (runtime.signature.columns[3].categories or ())
+    assert "letters beyond ASCII" in runtime.description["caution"]
 
 
 @pytest.mark.parametrize("objective", ["regression", "lambdarank", "poisson", "cross_entropy", "quantile"])

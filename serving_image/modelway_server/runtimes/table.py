@@ -34,6 +34,7 @@ class Table:
         max_magnitude: largest number that it takes.
         spaced: whether it keeps the spaces in its columns' names as underscores.
         hints: values of its own, see `Hinting`.
+        caution: what may be wrong with it, for whoever asks for the model; empty for nothing.
     """
 
     columns: tuple[Column, ...]
@@ -44,6 +45,7 @@ class Table:
     max_magnitude: float | None = None
     spaced: bool = False
     hints: Callable[[], Hints] = dict
+    caution: str = ""
 
 
 class TableRuntime:
@@ -60,7 +62,7 @@ class TableRuntime:
     def __init__(self, platform: str, table: Table, method: str, description: dict[str, str]) -> None:
         self.platform = self.engine = platform
         self.methods = chosen_first(tuple(table.methods), method, description["estimator"])
-        self.description = description
+        self.description = description | ({"caution": table.caution} if table.caution else {})
         form = Form.COLUMNS if table.codes else Form.MATRIX
         self.signature = Signature(
             form, table.columns, table.named, max_magnitude=table.max_magnitude, spaced=table.spaced

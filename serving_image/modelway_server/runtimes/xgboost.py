@@ -10,7 +10,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from modelway_server.contract.signature import Column
-from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch
+from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch, UnsupportedModel
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.formats import Options
 from modelway_server.runtimes.table import Evaluate, Table, TableRuntime, binary, codes_of, columns_of, several
@@ -34,6 +34,11 @@ _CLASSES = {
     xgboost.XGBRanker,
 }
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
+_CUT = (
+    "its categories hold letters beyond ASCII, and XGBoost cuts those of a pandas frame at wrong places: "
+    "where the metadata lists them otherwise than the training data had them, train the model on ASCII letters or on numbers"
+)
+"""It counts letters where it keeps bytes (3.1 and 3.2); what comes from Arrow is kept well, and looks the same."""
 _HINTING_ROUNDS = 20
 """Whose trees are looked at for thresholds."""
 _JSON_VERSION = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]')
@@ -145,6 +150,9 @@ def _table(
         classes,
         max_magnitude=_FLOAT32_MAX,
         hints=lambda: splits(booster),
+        caution=_CUT
+        if any(type(value) is str and not value.isascii() for value in chain(*categories.values()))
+        else "",
     )
 
 
@@ -238,12 +246,22 @@ def _categories(booster: xgboost.Booster) -> dict[int, Sequence[Any]]:
 
 
 def _decoded(column: dict[str, Any]) -> list[Any]:
-    """Strings lie behind one another as bytes, with the offset of each; numbers are listed."""
+    """Strings lie behind one another as bytes, with the offset of each; numbers are listed.
+
+    Raises:
+        UnsupportedModel: XGBoost has counted letters in the place of bytes, and so cut the strings.
+    """
     values = column["values"]
     if "offsets" not in column:
         return list(values)
     text, offsets = bytes(value % 256 for value in values), column["offsets"]
-    return [text[start:end].decode() for start, end in pairwise(offsets)]
+    try:
+        return [text[start:end].decode() for start, end in pairwise(offsets)]
+    except UnicodeDecodeError:
+        raise UnsupportedModel(
+            "a column has categories with letters beyond ASCII, which XGBoost has cut in the middle: it counts letters where it keeps bytes",
+            remedy="Train it on categories of ASCII letters, or on the numbers that an OrdinalEncoder gives for them, and save it again.",
+        ) from None
 
 
 def _saved_version(path: Path) -> str | None:
