@@ -1,8 +1,8 @@
 """LightGBM models saved as text by `save_model`.
 
 The booster itself answers, as LightGBM's own scikit-learn classes would: a label or probabilities where the objective is
-a classification, else the number that it gives. LightGBM's reader ends the process on a damaged file, so the file's own
-account of its sizes is checked first.
+a classification, else the number that it gives. LightGBM's reader believes whatever a file says of its trees, so they are
+held against each other first.
 """
 
 import re
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from modelway_server.errors import InvalidArtifact, RuntimeVersionMismatch, UnsupportedModel
 from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.boosters.lightgbm_text import NewerLayout, check, header
 from modelway_server.runtimes.formats import Options
+from modelway_server.runtimes.pickle.agreement.clauses import Disagreement
 from modelway_server.runtimes.table import (
     Evaluate,
     Table,
@@ -31,16 +33,12 @@ from modelway_server.runtimes.table import (
 from modelway_server.runtimes.threads import threads
 
 _CLASSES = {lightgbm.LGBMClassifier, lightgbm.LGBMRegressor, lightgbm.LGBMRanker}
-_FORMATS = {"v2", "v3", "v4"}
-"""Layouts of the text that this library reads."""
 _REMEDY = "Compare its size and checksum with the file that was saved by booster.save_model, and upload it again."
-_HEADER = re.compile(rb"(\w+)=([^\n]*)\n")
 _SPLITS = re.compile(r"\nsplit_feature=(.*)\n(?:split_gain=.*\n)?threshold=(.*)\ndecision_type=(.*)\n")
 _OF_CATEGORIES = 1
 """The bit of a split's `decision_type` that says so."""
 _HINTING_ROUNDS = 20
 """Whose trees are looked at for thresholds."""
-_COUNT = re.compile(r"[0-9]{1,18}")
 
 
 def load(path: Path, options: Options) -> Runtime:
@@ -49,18 +47,18 @@ def load(path: Path, options: Options) -> Runtime:
     Raises:
         LoadFailure: the file is no model, or not one that can be served.
     """
-    header = _checked(path)
+    head = _checked(path)
     try:
         booster = lightgbm.Booster(model_file=str(path))
     except (lightgbm.basic.LightGBMError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-    objective = header.get("objective", "").partition(" ")[0]
+    objective = head.get("objective", "").partition(" ")[0]
     description = {
         "estimator": f"lightgbm.Booster ({objective or 'custom objective'})",
         "lightgbm": lightgbm.__version__,
-        "saved_with_lightgbm": f"text {header['version']}",
+        "saved_with_lightgbm": f"text {head['version']}",
     }
-    return TableRuntime("lightgbm", _table(booster, header, objective), options.method, description)
+    return TableRuntime("lightgbm", _table(booster, head, objective), options.method, description)
 
 
 def booster_of(model: Any) -> lightgbm.Booster | None:
@@ -78,9 +76,9 @@ def booster_of(model: Any) -> lightgbm.Booster | None:
 
 def table_of(model: Any, booster: lightgbm.Booster) -> tuple[Table, str]:
     """What an object answers by its booster, and its objective; a booster answers as its own `predict`."""
-    header = _header(booster.model_to_string().encode())
-    objective = header.get("objective", "").partition(" ")[0]
-    table = _table(booster, header, objective)
+    head = header(booster.model_to_string().encode())
+    objective = head.get("objective", "").partition(" ")[0]
+    table = _table(booster, head, objective)
     if booster is model:
         table = replace(table, methods={"predict": _answers(booster)}, classes=None)
     elif isinstance(model, lightgbm.LGBMClassifier):
@@ -90,12 +88,12 @@ def table_of(model: Any, booster: lightgbm.Booster) -> tuple[Table, str]:
     return table, objective or "custom objective"
 
 
-def _table(booster: lightgbm.Booster, header: dict[str, str], objective: str) -> Table:
-    categories = _categories(booster, header)
-    names = header.get("feature_names", "").split(" ")
+def _table(booster: lightgbm.Booster, head: dict[str, str], objective: str) -> Table:
+    categories = _categories(booster, head)
+    names = head.get("feature_names", "").split(" ")
     named = names != [f"Column_{index}" for index in range(len(names))]
     columns = columns_of(names if named else None, booster.num_feature(), categories)
-    methods, classes = _methods(objective, int(header.get("num_class", "1")), _answers(booster))
+    methods, classes = _methods(objective, int(head.get("num_class", "1")), _answers(booster))
     return Table(
         columns,
         named,
@@ -135,16 +133,21 @@ def _methods(objective: str, count: int, answer: Evaluate) -> tuple[dict[str, Ev
     return {"predict": answer}, None
 
 
-def _categories(booster: lightgbm.Booster, header: dict[str, str]) -> dict[int, Sequence[Any]]:
+def _categories(booster: lightgbm.Booster, head: dict[str, str]) -> dict[int, Sequence[Any]]:
     """The values of each column that was a category of pandas, in the order of their codes.
 
     Raises:
         UnsupportedModel: the file does not tell which columns they are.
     """
-    known = booster.pandas_categorical or []
+    known: Any = booster.pandas_categorical or []
+    if not isinstance(known, list) or not all(isinstance(values, list | tuple | np.ndarray) for values in known):
+        raise UnsupportedModel(
+            "pandas_categorical, the last line of the model, is no list of categories for each such column",
+            remedy="Save the model again by booster.save_model, and upload the file as it is.",
+        )
     if not known:
         return {}
-    told = header.get("feature_infos", "").split(" ")
+    told = head.get("feature_infos", "").split(" ")
     coded = [index for index, info in enumerate(told) if ":" in info and not info.startswith("[")]
     if len(coded) != len(known):
         raise UnsupportedModel(
@@ -171,66 +174,21 @@ def _plain(values: Sequence[Any]) -> list[Any]:
 
 
 def _checked(path: Path) -> dict[str, str]:
-    """The head of the text, once its trees are as long as it says.
+    """The head of a text whose parts agree.
 
     Raises:
-        InvalidArtifact: they are not, or the text has no end.
+        InvalidArtifact: they do not.
         RuntimeVersionMismatch: it has another layout.
     """
-    content = path.read_bytes()
-    start = content.find(b"\nTree=0\n") + 1
-    end = content.find(b"end of trees\n")
-    head = content[: start or max(end, 0)]
-    header = _header(head)
-    version = header.get("version", "")
-    if version and version not in _FORMATS:
+    try:
+        return check(path.read_bytes())
+    except NewerLayout as error:
         raise RuntimeVersionMismatch(
-            f"saved in LightGBM's text layout {version}, served with {lightgbm.__version__}, which reads up to v4",
+            f"saved in LightGBM's text layout {error.args[0]}, served with {lightgbm.__version__}, which reads up to v4",
             remedy="Run a server image with the LightGBM that saved the model, or save it with that of the image.",
-        )
-    if not version or end < 0 or not _COUNT.fullmatch(header.get("max_feature_idx", "")):
-        raise _damaged(path, "its head or its end is missing")
-    sizes = header.get("tree_sizes", "").split()
-    if not all(map(_COUNT.fullmatch, sizes)) or (start and start + sum(map(int, sizes)) > end):
-        raise _damaged(path, "its trees are shorter than it says")
-    _check_trees(path, content[start:end] if start else b"", list(map(int, sizes)))
-    return header
-
-
-def _header(text: bytes) -> dict[str, str]:
-    """What the text says before its trees."""
-    head = text.partition(b"\nTree=0\n")[0]
-    return {key.decode(): value.decode(errors="replace") for key, value in _HEADER.findall(head + b"\n")}
-
-
-def _check_trees(path: Path, text: bytes, sizes: list[int]) -> None:
-    """Hold every tree against its size and its numbers of leaves, children and values.
-
-    Raises:
-        InvalidArtifact: one is damaged.
-    """
-    position = 0
-    for number, size in enumerate(sizes):
-        tree = text[position : position + size]
-        position += size
-        fields = dict(_HEADER.findall(tree))
-        if not tree.startswith(f"Tree={number}\n".encode()) or not _is_whole(fields):
-            raise _damaged(path, f"tree {number} is damaged")
-
-
-def _is_whole(fields: dict[bytes, bytes]) -> bool:
-    leaves = fields.get(b"num_leaves", b"")
-    if (
-        not _COUNT.fullmatch(leaves.decode(errors="replace"))
-        or int(leaves) < 1
-        or len(fields.get(b"leaf_value", b"").split()) != int(leaves)
-    ):
-        return False
-    splits = int(leaves) - 1
-    children = [
-        fields.get(name, b"").split() for name in (b"left_child", b"right_child", b"split_feature", b"threshold")
-    ]
-    return splits == 0 or all(len(values) == splits for values in children)
+        ) from error
+    except Disagreement as error:
+        raise _damaged(path, str(error)) from error
 
 
 def _damaged(path: Path, what: str) -> InvalidArtifact:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from modelway_server.contract.signature import Column
 from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch, UnsupportedModel
 from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.boosters.xgboost_document import check, loadable, read, version_of
 from modelway_server.runtimes.formats import Options
 from modelway_server.runtimes.table import Evaluate, Table, TableRuntime, binary, codes_of, columns_of, several
 from modelway_server.runtimes.threads import threads
@@ -41,8 +42,6 @@ _CUT = (
 """It counts letters where it keeps bytes (3.1 and 3.2); what comes from Arrow is kept well, and looks the same."""
 _HINTING_ROUNDS = 20
 """Whose trees are looked at for thresholds."""
-_JSON_VERSION = re.compile(rb'"version"\s*:\s*\[\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*\]')
-_UBJ_VERSION = re.compile(rb"version\[(?:#L.{8}|)(?:i|U)(.)(?:i|U)(.)(?:i|U)(.)", re.DOTALL)
 _HEAD_OF_MESSAGE = re.compile(r"^\[[\d:]+\] \S+: ")
 
 
@@ -52,14 +51,7 @@ def load(path: Path, options: Options) -> Runtime:
     Raises:
         LoadFailure: the file is no model, or not one that can be served.
     """
-    saved_with = _saved_version(path)
-    if saved_with is None:  # XGBoost's own reader of the binary form takes what was cut off for its end
-        raise _failure(path, "its end is missing", None)
-    try:
-        booster = xgboost.Booster()
-        booster.load_model(bytearray(path.read_bytes()))  # from a file it would go by the name
-    except (xgboost.core.XGBoostError, ValueError) as error:
-        raise _failure(path, str(error), saved_with) from error
+    booster, saved_with = _loaded(path)
     booster.set_param({"nthread": threads()})
     learner = json.loads(booster.save_config())["learner"]
     objective = learner["learner_train_param"]["objective"]
@@ -73,6 +65,27 @@ def load(path: Path, options: Options) -> Runtime:
     rounds, of_class = _saved_rounds(booster), booster.attr("scikit_learn") is not None
     table = _table(booster, learner, objective, rounds, of_class=of_class)
     return TableRuntime("xgboost", table, options.method, description)
+
+
+def _loaded(path: Path) -> tuple[xgboost.Booster, str]:
+    """The booster, and the version that saved it.
+
+    Raises:
+        LoadFailure: the parts of the file do not agree, or XGBoost does not read it.
+    """
+    saved_with = ""
+    try:
+        content = path.read_bytes()
+        document = read(content)
+        saved_with = version_of(document)
+        check(document)
+        content = loadable(content, document)
+        del document  # of a large model it takes as much memory as XGBoost's own reading
+        booster = xgboost.Booster()
+        booster.load_model(bytearray(content))  # from a file it would go by the name
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        raise _failure(path, str(error), saved_with) from error
+    return booster, saved_with
 
 
 def booster_of(model: Any) -> xgboost.Booster | None:
@@ -264,23 +277,12 @@ def _decoded(column: dict[str, Any]) -> list[Any]:
         ) from None
 
 
-def _saved_version(path: Path) -> str | None:
-    """The version in the last bytes of the file."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 200))
-        tail = file.read()
-    if found := _JSON_VERSION.search(tail):
-        return ".".join(part.decode() for part in found.groups())
-    found = _UBJ_VERSION.search(tail)
-    return ".".join(str(part[0]) for part in found.groups()) if found else None
-
-
 def _is_newer(version: str) -> bool:
     ours = [int(part) for part in xgboost.__version__.split(".")[:2]]
     return [int(part) for part in version.split(".")[:2]] > ours
 
 
-def _failure(path: Path, message: str, saved_with: str | None) -> LoadFailure:
+def _failure(path: Path, message: str, saved_with: str) -> LoadFailure:
     what = _HEAD_OF_MESSAGE.sub("", message).partition("\n")[0][:300]
     if saved_with and _is_newer(saved_with):
         return RuntimeVersionMismatch(

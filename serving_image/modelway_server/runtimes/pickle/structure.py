@@ -1,6 +1,6 @@
 """Indices and sizes inside fitted objects, held against each other before native code believes them.
 
-Compiled code of scikit-learn and SciPy follows child indices, column indices and sizes without a look at where they lead:
+Compiled code of scikit-learn, SciPy, XGBoost and LightGBM follows child indices, column indices and sizes without a look at where they lead:
 a file with a wrong one reads memory that is not its own, ends the process, or goes round for ever.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from modelway_server.errors import UnsafeArtifact
-from modelway_server.runtimes.pickle.agreement import machines, neighbors, sparse, splines, trees, vectorizers
+from modelway_server.runtimes.pickle.agreement import boosters, machines, neighbors, sparse, splines, trees, vectorizers
 from modelway_server.runtimes.pickle.agreement.clauses import Disagreement
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
 
@@ -31,7 +31,9 @@ def check_state(kind: str, state: Any) -> None:
         check = neighbors.covariances
     if check is None and kind.startswith("sklearn.metrics._dist_metrics."):
         check = neighbors.metric
-    if check is None or kind.partition(".")[0] not in {"sklearn", "scipy"}:
+    if kind in _BOOSTERS:
+        check = _BOOSTERS[kind]
+    elif check is None or kind.partition(".")[0] not in {"sklearn", "scipy"}:
         return
     try:
         check(state)
@@ -69,3 +71,8 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
     **dict.fromkeys(("FeatureHasher", "HashingVectorizer"), vectorizers.hasher),
 }
 """By the name of the class."""
+_BOOSTERS: dict[str, Callable[[Any], None]] = {
+    "lightgbm.basic.Booster": boosters.lightgbm,
+    "xgboost.core.Booster": boosters.xgboost,
+}
+"""By the whole name: what a booster's library saved is text or bytes to a pickle."""
