@@ -12,6 +12,8 @@ from tensorflow.core.protobuf import saved_model_pb2
 from frameworks.serving import outputs, served, tensor
 from modelway_server.errors import LoadFailure
 from modelway_server.runtimes import load_runtime
+from modelway_server.runtimes.saved_model import judge
+from modelway_server.runtimes.trust import Trust
 
 ROWS = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
 
@@ -48,6 +50,60 @@ def test_a_keras_network_is_a_table(tmp_path: Path) -> None:
     assert metadata["platform"] == "tensorflow"
     assert metadata["inputs"][0]["shape"] == [-1, 4]
     assert metadata["parameters"]["saved_with_tensorflow"] == tf.__version__
+
+
+def vocabulary(path: Path) -> Path:
+    path.write_text("red\ngreen\nblue\n")
+    return path
+
+
+class Codes(tf.Module):  # type: ignore[misc]  # as above
+    """Words to their lines in a file."""
+
+    def __init__(self, file: Path) -> None:
+        index = tf.lookup.TextFileIndex
+        told = tf.lookup.TextFileInitializer(str(file), tf.string, index.WHOLE_LINE, tf.int64, index.LINE_NUMBER)
+        self.table = tf.lookup.StaticHashTable(told, -1)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="word")])  # type: ignore[untyped-decorator]
+    def call(self, word: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Served as serving_default."""
+        return {"code": self.table.lookup(word)}
+
+
+def test_a_vocabulary_among_the_assets_is_read(tmp_path: Path) -> None:
+    module, path = Codes(vocabulary(tmp_path / "words.txt")), tmp_path / "models" / "codes"
+    tf.saved_model.save(module, path, signatures={"serving_default": module.call})
+    (tmp_path / "words.txt").unlink()
+    with served(tmp_path) as server:
+        given = outputs(server, tensor("word", np.array(["blue", "red", "pink"], dtype=object)))
+    assert given["code"].tolist() == [2, 0, -1]
+
+
+def test_vocabularies_of_keras_layers_and_of_models_saved_twice_pass(tmp_path: Path) -> None:
+    file = str(vocabulary(tmp_path / "words.txt"))
+    for layer in (keras.layers.StringLookup(vocabulary=file), keras.layers.TextVectorization(vocabulary=file)):
+        words = keras.Input((1,), dtype="string")
+        path = tmp_path / layer.name
+        keras.Model(words, keras.layers.Embedding(9, 2)(layer(words))).export(path, verbose=False)
+        judge(path, Trust())
+    loaded = tf.saved_model.load(path)
+    tf.saved_model.save(loaded, tmp_path / "again", signatures=dict(loaded.signatures))
+    judge(tmp_path / "again", Trust())
+
+
+def test_a_name_that_the_request_gives_is_refused(tmp_path: Path) -> None:
+    class Reader(Codes):
+        @tf.function(input_signature=[tf.TensorSpec([], tf.string, name="file")])  # type: ignore[untyped-decorator]
+        def read(self, file: tf.Tensor) -> dict[str, tf.Tensor]:
+            tf.raw_ops.InitializeTableFromTextFileV2(
+                table_handle=self.table.resource_handle, filename=file, key_index=-2, value_index=-1
+            )
+            return {"size": self.table.size()}
+
+    module = Reader(vocabulary(tmp_path / "words.txt"))
+    tf.saved_model.save(module, tmp_path / "model", signatures={"serving_default": module.read})
+    assert refused(tmp_path / "model").reason == "UnsafeArtifact"
 
 
 def test_several_inputs_and_outputs_go_by_name(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from modelway_server.runtimes.saved_model import judge as judge_saved_model
 from modelway_server.runtimes.torch_archive import judge as judge_torch
 from modelway_server.runtimes.trust import Trust
 from support.messages import message
+from support.saved_models import calling, node, saved
 
 TENSORS = (
     b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01ctorch._utils\n_rebuild_tensor_v2\nq\x020ctorch\nFloatStorage\n0."
@@ -170,7 +171,7 @@ def test_onnx_weights_elsewhere_are_refused(tmp_path: Path, location: str, words
     (folder / "link").symlink_to(outside / "secret")
     (folder / "linked").symlink_to(outside)
     (folder / "hard").hardlink_to(outside / "secret")
-    for tensor, node in (
+    for tensor, operator in (
         (weights(location), None),
         (None, helper.make_node("Constant", [], ["y"], value=weights(location))),
         (
@@ -178,7 +179,7 @@ def test_onnx_weights_elsewhere_are_refused(tmp_path: Path, location: str, words
             helper.make_node("If", ["c"], ["y"], then_branch=helper.make_graph([], "t", [], [], [weights(location)])),
         ),
     ):
-        path = written(folder / "model.onnx", tensor, node)
+        path = written(folder / "model.onnx", tensor, operator)
         with pytest.raises(UnsafeArtifact, match=words):
             load_runtime(path, format="onnx", method="auto")
 
@@ -206,35 +207,6 @@ def test_onnx_graphs_within_graphs_have_an_end(tmp_path: Path) -> None:
     path.write_bytes(message((1, 8), (7, inner)))
     with pytest.raises(InvalidArtifact, match="deep"):
         load_runtime(path, format="onnx", method="auto")
-
-
-def node(name: str, operation: str, *inputs: str, calls: bytes | None = None) -> bytes:
-    """A NodeDef; `calls` is an AttrValue."""
-    attributes = [(5, message((1, "f"), (2, calls)))] if calls is not None else []
-    return message((1, name), (2, operation), *((3, each) for each in inputs), *attributes)
-
-
-def calling(function: str) -> bytes:
-    return message((10, message((1, function))))
-
-
-def saved(path: Path, nodes: list[bytes], functions: dict[str, list[bytes]], **meta: bytes) -> Path:
-    """A SavedModel of a graph's nodes and of functions' nodes."""
-    library = message(
-        *((1, message((1, message((1, name))), *((3, each) for each in body))) for name, body in functions.items())
-    )
-    graph_ = message(*((1, each) for each in nodes), (2, library))
-    saver = message((1, "saver_filename:0"), (2, "save:0"), (3, "restore"))
-    whole = message(
-        (1, message((5, meta.get("version", b"")))),
-        (2, graph_),
-        (3, saver),
-        (7, meta.get("objects", b"")),
-        *((5, each) for each in [meta.get("signature", b"")] if each),
-    )
-    path.mkdir()
-    (path / "saved_model.pb").write_bytes(message((1, 1), (2, whole)))
-    return path
 
 
 HONEST = {

@@ -4,12 +4,12 @@ Source: ONNX's onnx.proto, "External Data"; onnxruntime's own operators and its 
 """
 
 import mmap
-import os
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from modelway_server.errors import InvalidArtifact, UnsafeArtifact
+from modelway_server.runtimes.files_beside import fault_of
 from modelway_server.runtimes.trust import Trust
 from modelway_server.runtimes.wire import NotAMessage, fields, parts, text
 
@@ -19,8 +19,6 @@ _DOMAINS: Final = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
 _RUN_CODE: Final = frozenset(
     {"ATen", "ATenGrad", "ATenOp", "EPContext", "ExternOp", "PythonOp", "PythonOpGrad", "TritonOp", "TRT_Plugin"}
 )
-MAX_NAME = 1000
-"""Characters of a file's name."""
 MAX_DEPTH = 64
 """Graphs in attributes of nodes in graphs."""
 
@@ -125,32 +123,8 @@ def _check_operator(path: Path, name: str) -> None:
 
 def _check_data(path: Path, location: str) -> None:
     """Weights in a file beside the model: a regular one below its folder, that has no second name elsewhere."""
-    if (fault := _fault(path.parent, location)) is not None:
+    if (fault := fault_of(path.parent, location)) is not None:
         raise UnsafeArtifact(
             f"{path.name} keeps weights in {location[:200]!r}, {fault}",
             remedy="Save the model by onnx.save(model, path, save_as_external_data=True), and upload its whole folder.",
         )
-
-
-def _fault(folder: Path, location: str) -> str | None:
-    inner = PurePosixPath(location)
-    if not location or len(location) > MAX_NAME or set(location) & set("\0\\*"):
-        return "which is no name of a file"
-    if inner.is_absolute() or ".." in inner.parts:
-        return "which leads out of its folder"
-    try:
-        return _fault_of_file(folder, inner.parts)
-    except OSError:
-        return "which is not there"
-
-
-def _fault_of_file(folder: Path, names: tuple[str, ...]) -> str | None:
-    for name in names:
-        if name not in os.listdir(folder):  # noqa: PTH208  (some file systems take another case for the same)
-            return "which is not there"
-        folder /= name
-        if folder.is_symlink():
-            return "which is a link"
-    if not folder.is_file():
-        return "which is no regular file"
-    return "which has a second name elsewhere (a hard link)" if folder.stat().st_nlink > 1 else None

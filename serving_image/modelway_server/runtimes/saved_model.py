@@ -4,6 +4,9 @@ The list (`tensorflow_operations.txt`) holds TensorFlow's operations without tho
 connections, run Python or feed data sets. Variables are saved and restored by two functions of their own, which are not
 called while the model answers. Source: TensorFlow's meta_graph.proto, graph.proto, function.proto, node_def.proto and
 attr_value.proto.
+
+One operation reads a file all the same: what fills a table from a vocabulary, where `saved_vocabularies` proves that the
+file is an asset of the model.
 """
 
 import mmap
@@ -16,8 +19,10 @@ from pathlib import Path
 from typing import Final
 
 from modelway_server.errors import InvalidArtifact, RuntimeVersionMismatch, UnsafeArtifact
+from modelway_server.runtimes.files_beside import fault_of
+from modelway_server.runtimes.saved_vocabularies import FOLDER, READERS, vocabularies
 from modelway_server.runtimes.trust import Trust
-from modelway_server.runtimes.wire import NotAMessage, fields, parts, text
+from modelway_server.runtimes.wire import NotAMessage, fields, only, parts, text
 
 TRUSTED: Final = "tensorflow.saved_model.load"
 """The name that `trustedTypes` lists for folders that are to be loaded as they are, whatever they do."""
@@ -57,8 +62,9 @@ def judge(path: Path, trusted: Trust) -> None:
     with file.open("rb") as opened:
         content = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if file.stat().st_size else b"")
     try:
-        for graph in parts(content, 2):
-            _judge_graph(graph, path.name)
+        graphs = list(parts(content, 2))
+        for graph in graphs:
+            _judge_graph(graph, path, alone=len(graphs) == 1)
     except NotAMessage as error:
         raise InvalidArtifact(
             f"{path.name}/saved_model.pb is truncated or damaged ({error})",
@@ -66,23 +72,61 @@ def judge(path: Path, trusted: Trust) -> None:
         ) from error
 
 
-def _judge_graph(meta: memoryview, model: str) -> None:
-    nodes = [node for graph in parts(meta, _GRAPH) for node in parts(graph, 1)]
-    functions = {
-        text(next(parts(function, 1), memoryview(b"")), 1): function
-        for graph in parts(meta, _GRAPH)
-        for library in parts(graph, _LIBRARY)
-        for function in parts(library, 1)
-    }
+def _judge_graph(meta: memoryview, path: Path, *, alone: bool) -> None:
+    graph = only(meta, _GRAPH)
+    nodes = list(parts(graph, 1))
+    functions = _functions(graph)
     savers = _savers(meta, nodes, functions)
+    tables = _tables(meta, functions, path) if alone else frozenset()
     for place, inner in [("the graph", nodes), *((name, list(parts(body, 3))) for name, body in functions.items())]:
         allowed = operations() | functions.keys() | savers.get(place, frozenset())
+        allowed |= tables if place != "the graph" else frozenset()
         for node in inner:
             named = {text(node, 2), *_called(node)}
             if unknown := sorted(named - allowed):
-                raise _newer(meta, model, unknown[0]) or _refusal(model, unknown[0], place)
+                raise _newer(meta, path.name, unknown[0]) or _refusal(path.name, unknown[0], place)
             if place != "the graph" and named & savers.keys():
-                raise _refusal(model, "that saves or restores its variables", place)
+                raise _refusal(path.name, "that saves or restores its variables", place)
+
+
+def _functions(graph: memoryview) -> dict[str, memoryview]:
+    """The functions of a graph's library, by name.
+
+    Raises:
+        NotAMessage: two have one name.
+    """
+    found: dict[str, memoryview] = {}
+    for function in parts(only(graph, _LIBRARY), 1):
+        name = text(only(function, 1), 1)
+        if name in found:
+            raise NotAMessage("two functions of one name")
+        found[name] = function
+    return found
+
+
+def _tables(meta: memoryview, functions: dict[str, memoryview], path: Path) -> frozenset[str]:
+    """The operations that may fill a table from a file: all where every file is an asset of this folder, else none.
+
+    Raises:
+        UnsafeArtifact: an asset lies elsewhere, or behind a link.
+        InvalidArtifact: an asset is not there.
+    """
+    if not any(text(node, 2) in READERS for body in functions.values() for node in parts(body, 3)):
+        return frozenset()
+    names = vocabularies(meta, functions)
+    for name in names or ():
+        fault = "which leads out of it" if name.startswith("/") else fault_of(path, f"{FOLDER}/{name}")
+        if fault == "which is not there":
+            raise InvalidArtifact(
+                f"the SavedModel {path.name} fills a table from {FOLDER}/{name[:200]}, {fault}",
+                remedy=f"Upload the whole folder as it was saved, with {FOLDER}/.",
+            )
+        if fault is not None:
+            raise UnsafeArtifact(
+                f"the SavedModel {path.name} fills a table from {FOLDER}/{name[:200]}, {fault}",
+                remedy="Save the model by tf.saved_model.save or Keras' export, which copies vocabularies into the folder, and upload it whole.",
+            )
+    return frozenset() if names is None else READERS
 
 
 def _savers(meta: memoryview, nodes: list[memoryview], functions: dict[str, memoryview]) -> dict[str, frozenset[str]]:
@@ -165,5 +209,5 @@ def _numbers(told: str) -> list[int]:
 def _refusal(model: str, what: str, place: str) -> UnsafeArtifact:
     return UnsafeArtifact(
         f"the SavedModel {model} has the operation {what[:100]} in {place[:100]}, which is none that only computes",
-        remedy=f"Save the model without it (a vocabulary as a list, not as a file); if you made it and it needs this, add {TRUSTED} to spec.model.trustedTypes.",
+        remedy=f"Save the model without it (a vocabulary as a list, or by tf.saved_model.save, which makes an asset of its file); if you made it and it needs this, add {TRUSTED} to spec.model.trustedTypes.",
     )

@@ -50,6 +50,32 @@ def parts(message: memoryview, number: int) -> Iterator[memoryview]:
             yield value
 
 
+def only(message: memoryview, number: int) -> memoryview:
+    """The one message in the fields of a number; nothing where there is none.
+
+    Raises:
+        NotAMessage: there are several, which readers join.
+    """
+    found = list(parts(message, number))
+    if len(found) > 1:
+        raise NotAMessage(f"a field {number} that is there twice")
+    return found[0] if found else memoryview(b"")
+
+
+def varints(message: memoryview, number: int) -> Iterator[int]:
+    """The integers in the fields of one number, packed or not."""
+    for found, value in fields(message):
+        if found != number:
+            continue
+        if isinstance(value, int):
+            yield value
+            continue
+        place = 0
+        while place < len(value):
+            each, place = _varint(value, place)
+            yield each
+
+
 def text(message: memoryview, number: int) -> str:
     """The text in the last field of that number; empty where there is none."""
     found = ""
