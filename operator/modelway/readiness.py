@@ -66,16 +66,31 @@ def _is_scaled_to_nothing(observed: Observed, wanted: Wanted) -> Readiness | Non
     if deployment is None or deployment.size > 0:
         return None
     namespace, name = observed.owner.key
-    message = f"Deployment {name} was scaled to 0 pods, so nothing serves, and an autoscaler does not start from 0. Scale it up: kubectl scale deployment/{name} -n {namespace} --replicas={wanted.available}"
+    so = "what serves is being ended" if serving(observed) else "nothing serves"
+    message = f"Deployment {name} was scaled to 0 pods, so {so}, and an autoscaler does not start from 0. Scale it up: kubectl scale deployment/{name} -n {namespace} --replicas={wanted.available}"
     return Readiness(Reason.SCALING_DISABLED, f"{message}.")
 
 
-def _size_is_changing(observed: Observed, wanted: Wanted) -> Readiness | None:
-    """An autoscaler, say, has just changed the size of what serves: the controller counts anew within moments."""
+def _controller_is_behind(observed: Observed, wanted: Wanted) -> Readiness | None:
+    """Somebody has just scaled, paused or annotated the Deployment: its controller counts anew within moments, and until then nothing is unsaid."""
     deployment, before = observed.deployment, observed.told
     if deployment is None or deployment.revision != wanted.revision or _told(deployment, wanted.revision):
         return None
-    return before if before is not None and before.ready and deployment.available >= wanted.available else None
+    if before is None or not _may_hold(before, deployment, observed, wanted):
+        return None
+    return replace(before, recovering=before.message.startswith(_AGAIN))
+
+
+def _may_hold(before: Readiness, deployment: DeploymentView, observed: Observed, wanted: Wanted) -> bool:
+    match before.reason:
+        case Reason.SERVING:
+            return deployment.available >= wanted.available and reachable(observed)
+        case Reason.NO_SERVICE:
+            return not reachable(observed)
+        case Reason.ROLLOUT_PAUSED:
+            return deployment.paused
+        case reason:
+            return reason.topic is Topic.CLUSTER or reason is Reason.PROGRESS_DEADLINE_EXCEEDED
 
 
 def _everything_serves(observed: Observed, wanted: Wanted) -> Readiness | None:
@@ -197,7 +212,7 @@ def _still_rolling_out(observed: Observed, wanted: Wanted) -> Readiness | None:
 
 RULES: tuple[Rule, ...] = (
     _is_scaled_to_nothing,
-    _size_is_changing,
+    _controller_is_behind,
     _everything_serves,
     _some_pods_fail,
     _pods_fail,

@@ -208,6 +208,30 @@ def test_a_loss_of_pods_after_success_is_no_new_rollout() -> None:
     assert judge(lost, Wanted(NEW, 2)).reason == "NotEnoughReplicas"
 
 
+REFUSED = Condition("ReplicaFailure", "True", "FailedCreate", "no PriorityClass with name gold was found")
+LATE = Condition("Progressing", "False", "ProgressDeadlineExceeded", "late")
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        observed(deployment(size=2)),
+        observed(deployment(size=2), reachable=False),
+        observed(deployment(size=2, updated=0, paused=True)),
+        observed(deployment(size=2, replicas=0, conditions=(REFUSED,))),
+        observed(deployment(size=2, available=0, conditions=(LATE,))),
+    ],
+    ids=["serving", "no-service", "paused", "refused", "late"],
+)
+def test_a_change_that_the_controller_has_not_seen_unsays_nothing(seen: Observed) -> None:
+    before = judge(seen, Wanted(NEW, 2))
+    present = seen.deployment
+    assert present is not None
+    changed = {**seen.children, present.id: replace(present, generation=present.generation + 1)}
+    later = replace(seen, owner=told(before.reason, before.message), children=changed)
+    assert judge(later, Wanted(NEW, 2)) == before
+
+
 def test_a_loss_is_counted_against_what_an_autoscaler_wants() -> None:
     lost = observed(deployment(size=10, available=1), by=told(Reason.SERVING))
     assert judge(lost, Wanted(NEW, 2)).message == "1 of 10 pods serves; 9 are being started."
