@@ -5,6 +5,7 @@
 #   make test            the whole test suite        make generate   CRD, chart copy, reference pages, protocol messages
 #   make check           linters, types, freshness   make lock       compile requirements/*.lock (UPGRADE=1: newest)
 #   make names           the names that model files may use, asked of the libraries of every supported version (minutes)
+#   make operations      the TensorFlow operations that models may have, asked of TensorFlow in an environment of its own
 #   make image           both container images       make e2e        both images on a real kubelet (Linux, root)
 #                        (FORMATS="xgboost lightgbm": a server image for these too, called server:<version>-xgboost-lightgbm)
 #   make bench-operator  what up to 1000 models cost the operator (BENCH_SIZES=1,100 is short, JSON=file, WRITE=1 refreshes
@@ -30,7 +31,7 @@ SPACE := $(subst ,, )
 SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
 
-.PHONY: demo test check generate names lock image e2e bench-operator bench-server fuzz abuse clean sweep test-frameworks test-versions
+.PHONY: demo test check generate names operations lock image e2e bench-operator bench-server fuzz abuse clean sweep test-frameworks test-versions
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -57,6 +58,9 @@ generate: .venv/ready
 
 names: .venv/ready
 	$(BIN)/python -m support.names
+
+operations: .venv/ready
+	cd tests && ../$(BIN)/python -m frameworks.operations
 
 lock: .venv/ready
 	$(BIN)/python -m support.lock $(if $(UPGRADE),--upgrade)

@@ -9,10 +9,11 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from frameworks.operations import computing, registered
 from frameworks.serving import outputs, served, tensor
 from modelway_server.errors import LoadFailure
 from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.saved_model import judge
+from modelway_server.runtimes.saved_model import judge, operations
 from modelway_server.runtimes.trust import Trust
 
 ROWS = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
@@ -50,6 +51,10 @@ def test_a_keras_network_is_a_table(tmp_path: Path) -> None:
     assert metadata["platform"] == "tensorflow"
     assert metadata["inputs"][0]["shape"] == [-1, 4]
     assert metadata["parameters"]["saved_with_tensorflow"] == tf.__version__
+
+
+def test_the_list_of_operations_is_fresh() -> None:
+    assert sorted(operations()) == computing(registered())
 
 
 def vocabulary(path: Path) -> Path:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from frameworks.operations import computing
 from modelway_server.errors import InvalidArtifact, LoadFailure, UnsafeArtifact
-from modelway_server.runtimes.saved_model import judge
+from modelway_server.runtimes.saved_model import judge, operations
 from modelway_server.runtimes.trust import Trust
 from support.messages import message
 from support.saved_models import calling, function, node, written
@@ -122,3 +123,7 @@ def test_an_asset_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_two_functions_of_one_name_are_damage(tmp_path: Path) -> None:
     assert isinstance(refused(model(tmp_path, ANSWER, ANSWER)), InvalidArtifact)
+
+
+def test_no_listed_operation_is_one_that_the_rules_refuse() -> None:
+    assert sorted(operations()) == computing(operations())
