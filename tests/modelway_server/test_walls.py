@@ -104,12 +104,19 @@ print(*succeeded(secret, port), sep="\\n")
 """
 
 
+FILES = {
+    "read a file", "list a folder", "make a file", "delete a file", "move a file", "read of another process",
+    "read the command of another process",
+}  # fmt: skip
+"""What Landlock alone refuses."""
+
+
 @walled
 @pytest.mark.parametrize(
     ("standing", "held"),
     [
         ("files", {"read a file", "make a file", "run a program", "read of another process", "signal its parent"}),
-        ("calls", {"run a program", "start a process", "trace its parent", "connect", "listen", "send a datagram"}),
+        ("calls", set(attempts(Path(), 0)) - FILES),
         ("files,calls", set(attempts(Path(), 0))),
     ],
 )
@@ -192,7 +199,7 @@ def test_a_model_behind_a_link_is_readable(tmp_path: Path) -> None:
     "calls", [seccomp.Calls(), seccomp.Calls(forks=True, binds=True), seccomp.Calls(connects=True)]
 )
 def test_the_filter_is_one_that_the_kernel_takes(machine: str, calls: seccomp.Calls) -> None:
-    steps = seccomp.program(calls, machine)
+    steps = seccomp.program(calls, machine, 7)
     assert len(steps) < 4096
     for place, (code, yes, no, _) in enumerate(steps):
         if code & 7 == 5:

@@ -1,7 +1,9 @@
 """What a model would do that got past the first wall: each attempt leaves the machine, the file system or the process."""
 
 import ctypes
+import fcntl
 import os
+import resource
 import socket
 import subprocess
 import tempfile
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-_PTRACE_ATTACH = 16
+_PTRACE_ATTACH, _TIOCSTI, _MPTCP = 16, 0x5412, 262
 
 
 def _fork() -> None:
@@ -20,10 +22,19 @@ def _fork() -> None:
         os._exit(0)
 
 
-def _trace() -> None:
+def _call(function: str, *arguments: Any) -> None:
     library = ctypes.CDLL(None, use_errno=True)
-    if library.ptrace(_PTRACE_ATTACH, os.getppid(), 0, 0):
-        raise OSError(ctypes.get_errno(), "ptrace")
+    if getattr(library, function)(*arguments) == -1:
+        raise OSError(ctypes.get_errno(), function)
+
+
+def _tell_daemons(path: Path) -> None:
+    socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b"x", str(path))
+
+
+def _connect_by_sending(port: int) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        sock.sendto(b"x", socket.MSG_FASTOPEN, ("127.0.0.1", port))
 
 
 def attempts(secret: Path, port: int) -> dict[str, Callable[[], Any]]:
@@ -46,12 +57,19 @@ def attempts(secret: Path, port: int) -> dict[str, Callable[[], Any]]:
         "run a program": lambda: subprocess.run(["/bin/true"], check=True),
         "become a program": lambda: os.execv("/bin/true", ["true"]),
         "start a process": _fork,
-        "trace its parent": _trace,
+        "trace its parent": lambda: _call("ptrace", _PTRACE_ATTACH, os.getppid(), 0, 0),
         "signal its parent": lambda: os.kill(os.getppid(), 0),
+        "limit its parent": lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CORE),
+        "type what its shell runs": lambda: fcntl.ioctl(0, _TIOCSTI, b"x"),
+        "reach the memory of others": lambda: _call("shmat", 1 << 30, None, 0),
+        "change when a file was written": lambda: os.utime(secret),
         "connect": lambda: socket.create_connection(("127.0.0.1", port), 5),
         "listen": lambda: socket.create_server(("127.0.0.1", 0)),
         "send a datagram": lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", port)),
         "ask the local daemons": lambda: socket.socket(socket.AF_UNIX),
+        "tell the local daemons": lambda: _tell_daemons(secret),
+        "connect by sending": lambda: _connect_by_sending(port),
+        "speak another protocol": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM, _MPTCP),
     }
 
 
