@@ -6,11 +6,21 @@ seen by an audit hook (`trial`).
 
 from collections.abc import Iterator
 
-from support.hostile_files import calls, disagreements, folders, graphs, held, opcodes, skops_files, structures
+from support.hostile_files import (
+    believed,
+    calls,
+    disagreements,
+    folders,
+    graphs,
+    held,
+    opcodes,
+    skops_files,
+    structures,
+)
 from support.hostile_files.kinds import Hostile
 
 
 def hostile_files() -> Iterator[Hostile]:
     """All of them; their names are unique."""
-    for module in (calls, opcodes, held, structures, disagreements, skops_files, graphs, folders):
+    for module in (calls, opcodes, held, structures, believed, disagreements, skops_files, graphs, folders):
         yield from module.files()

@@ -42,9 +42,13 @@ _ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 _GENERATOR = "numpy.random._pickle.__bit_generator_ctor"
 _TREES = ("sklearn.neighbors.BallTree", "sklearn.neighbors.KDTree", "sklearn.metrics.DistanceMetric")
 _STARTS = "n_jobs"
+_WRITE = frozenset({"out", "overwrite_input"})
 _MAX_PATTERN = 10_000
 _MAX_GROUPS = 100
 _MAX_DIGITS = 4000
+_NUMBER = re.compile(r"[+-]?(?:[\d._/]*(?:[eE][+-]?\d{1,4})?|[a-zA-Z]{3,8}\d*)")
+_ZONE_FILE = "dateutil/"
+"""How pandas is told a time zone that it opens a file for, of whatever path."""
 
 
 def _dtype(_: list[Value], call: Call) -> bool:
@@ -93,14 +97,14 @@ def _partial(items: list[Value], call: Call) -> bool:
     if len(items) != 1 or not isinstance(items[0], Global) or len(state) != 4 or state[0] is not items[0]:
         return False
     known = isinstance(state[1], Tuple) and isinstance(state[2], Dict | None) and isinstance(state[3], Dict | None)
-    return known and not starting(state[2]) and (state[3] is None or not state[3].items)
+    return known and not acting(state[2]) and (state[3] is None or not state[3].items)
 
 
-def starting(keywords: Dict | None) -> str:
-    """The keyword by which a listed function would start processes; empty where none does."""
+def acting(keywords: Dict | None) -> str:
+    """The keyword by which a listed function would start processes or write into an array; empty where none does."""
     for key, value in keywords.pairs() if keywords is not None else ():
-        if key == _STARTS and not (value is None or value == 1):
-            return _STARTS
+        if key in _WRITE or (key == _STARTS and not (value is None or value == 1)):
+            return str(key)
     return ""
 
 
@@ -112,7 +116,11 @@ def _pattern(items: list[Value], _: Call) -> bool:
 
 
 def _number(items: list[Value], _: Call) -> bool:
-    return all(isinstance(item, str | int) and (type(item) is int or len(str(item)) <= _MAX_DIGITS) for item in items)
+    """Digits that are there: a fraction of "1e999999999" is as many of them in memory."""
+    return all(
+        type(item) is int or (type(item) is str and len(item) <= _MAX_DIGITS and bool(_NUMBER.fullmatch(item)))
+        for item in items
+    )
 
 
 def _zone(items: list[Value], _: Call) -> bool:
@@ -122,7 +130,7 @@ def _zone(items: list[Value], _: Call) -> bool:
 
 
 def _plain(items: list[Value], _: Call) -> bool:
-    return all(is_plain(item) for item in items)
+    return all(is_plain(item) and not (isinstance(item, str) and _ZONE_FILE in item) for item in items)
 
 
 def _cython(items: list[Value], call: Call) -> bool:
@@ -147,7 +155,8 @@ def _index(items: list[Value], _: Call) -> bool:
     if len(items) != 2 or not _is_of(items[0], "pandas.") or not items[0].name.endswith("Index"):
         return False
     return isinstance(items[1], Dict) and all(
-        isinstance(key, str) and not key.startswith("_") for key, _ in items[1].pairs()
+        isinstance(key, str) and not key.startswith("_") and not (isinstance(value, str) and _ZONE_FILE in value)
+        for key, value in items[1].pairs()
     )
 
 

@@ -94,14 +94,13 @@ def _structured(names: tuple[Value, ...], fields: Value, size: int, depth: int, 
     told = {key: _items(entry) for key, entry in fields.pairs()}
     if any(not isinstance(name, str) or name.startswith("__") for name in names) or set(names) - set(told):
         raise ValueError(names)
+    formats = [dtype_of(told[name][0], depth + 1) for name in names]
+    offsets = [int(told[name][1]) for name in names]
+    # NumPy adds them in 32 bits, where a sum may begin anew
+    if any(start < 0 or start + each.itemsize > size for start, each in zip(offsets, formats, strict=True)):
+        raise ValueError(offsets)
     return np.dtype(
-        {
-            "names": list(names),
-            "formats": [dtype_of(told[name][0], depth + 1) for name in names],
-            "offsets": [int(told[name][1]) for name in names],
-            "itemsize": int(size),
-        },
-        align=aligned,
+        {"names": list(names), "formats": formats, "offsets": offsets, "itemsize": int(size)}, align=aligned
     )
 
 

@@ -6,9 +6,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from modelway_server.runtimes.pickle.calls import starting
+from modelway_server.runtimes.pickle.calls import acting
 from modelway_server.runtimes.pickle.listed import Kind, kinds
 from modelway_server.runtimes.pickle.refusal import Rule, clip
+from modelway_server.runtimes.pickle.replaced import UNUSED
 from modelway_server.runtimes.pickle.trace import Call, Dict, Global, Items, List, Node, Tuple, Value
 from modelway_server.runtimes.pickle.values import makes_value, name_of
 from modelway_server.runtimes.pickle.walk import arguments
@@ -105,8 +106,10 @@ def _check_keywords(key: str, value: Value, _: Trust) -> None:
         return
     if not isinstance(value, Dict):
         raise Fault(Rule.FUNCTIONS, f"the file sets {key} to what is no dictionary")
-    if name := starting(value):
-        raise Fault(Rule.FUNCTIONS, f"the file sets {name} in {key}, which starts processes when the model is asked")
+    if name := acting(value):
+        raise Fault(
+            Rule.FUNCTIONS, f"the file sets {name} in {key}, which does more than compute when the model is asked"
+        )
 
 
 def _check_function(key: str, value: Value, trust: Trust) -> None:
@@ -123,7 +126,7 @@ def _check_function(key: str, value: Value, trust: Trust) -> None:
 
 
 def _is_function(value: Global) -> bool:
-    if Kind.FUNCTION not in kinds(value.full) and not isinstance(value.value, type):
+    if value.full in UNUSED or (Kind.FUNCTION not in kinds(value.full) and not isinstance(value.value, type)):
         return False
     return not isinstance(value.value, type) or issubclass(value.value, _SCALARS)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from modelway_server.runtimes.pickle.build import build
 from modelway_server.runtimes.pickle.classes import judge_classes
+from modelway_server.runtimes.pickle.freeze import freeze
 from modelway_server.runtimes.pickle.machine import read
 from modelway_server.runtimes.pickle.resolve import resolve
 from modelway_server.runtimes.pickle.rules import judge
@@ -39,4 +40,6 @@ def make(trace: Trace, trust: Trust) -> Any:
     nodes = judge(trace, trust)
     resolve(nodes, trust)
     judge_classes(trace, nodes, trust)
-    return build(trace)
+    made = build(trace)
+    freeze(trace, trust)
+    return made

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OrdinalEncoder
+from sklearn.tree._tree import Tree
 from sklearn.utils._indexing import _get_column_indices
 
 from modelway_server.errors import LoadFailure, UnsafeArtifact
 from modelway_server.runtimes.parts import members, parts
 from modelway_server.runtimes.pickle.boosting import has_room
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
-from modelway_server.runtimes.pickle.whole_answers import guard_voters
+from modelway_server.runtimes.pickle.whole_answers import guard_kernel, guard_voters
 
 
 def check_model(model: Any) -> None:
@@ -37,8 +38,10 @@ def check_model(model: Any) -> None:
                 check(part)
             except LoadFailure:
                 raise
-            except AttributeError:  # another version saved it: its methods do not find the attribute either
-                continue
+            except AttributeError as error:
+                if error.obj is not part:
+                    raise _refused(part, f"a part of it has no {error.name}") from error
+                continue  # another version saved it: its methods do not find the attribute either
             except Exception as error:
                 raise _refused(part, f"it cannot be looked through ({type(error).__name__})") from error
 
@@ -90,6 +93,8 @@ def _widths(part: Any) -> Iterator[tuple[str, int]]:
             yield "tree_", int(features.max()) + 1
     if type(part).__module__ in {"sklearn.ensemble._forest", "sklearn.ensemble._gb"} and hasattr(part, "estimators_"):
         for each in np.ravel(part.estimators_).tolist():
+            if not isinstance(each.tree_, Tree):
+                raise _refused(part, "a tree of it is none")
             yield "a tree", int(each.tree_.n_features)
     if predictors := getattr(part, "_predictors", None):
         yield "a histogram", int(np.size(part._bin_mapper.is_categorical_))
@@ -113,6 +118,9 @@ def _sizes(part: Any) -> Iterator[tuple[str, bool]]:
     name = type(part).__name__
     if name.startswith("GradientBoosting") and hasattr(part, "estimators_"):
         yield "estimators_ answers more than there is room for", has_room(part)
+        part.estimators_ = part.estimators_.copy()  # its own: compiled code wants one that may be written to
+    elif name in {"SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM"} and hasattr(part, "support_"):
+        guard_kernel(part)
     elif name == "OneVsRestClassifier" and hasattr(part, "estimators_"):
         guard_voters(part)
     elif name == "IsolationForest" and hasattr(part, "estimators_"):

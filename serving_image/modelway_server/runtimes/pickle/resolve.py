@@ -9,7 +9,7 @@ import numpy as np
 from modelway_server.runtimes.pickle.joblib_arrays import WRAPPER
 from modelway_server.runtimes.pickle.listed import kinds
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
-from modelway_server.runtimes.pickle.replaced import MEMMAPS, is_distribution, stand_in
+from modelway_server.runtimes.pickle.replaced import MEMMAPS, UNUSED, is_distribution, stand_in, train
 from modelway_server.runtimes.pickle.trace import Global, Node
 from modelway_server.runtimes.trust import Trust
 
@@ -43,6 +43,8 @@ def _look_up(node: Global, trust: Trust) -> Any:
         return None
     if is_distribution(full) and not trust.covers(full):
         return stand_in
+    if full in UNUSED:
+        return train
     found = importlib.import_module(node.module)
     for part in node.name.split("."):
         if not hasattr(found, part):

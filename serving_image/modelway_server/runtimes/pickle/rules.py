@@ -12,7 +12,7 @@ from modelway_server.runtimes.pickle.listed import Kind, kinds
 from modelway_server.runtimes.pickle.machine import describe
 from modelway_server.runtimes.pickle.presence import check_present
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
-from modelway_server.runtimes.pickle.replaced import MEMMAPS, is_distribution
+from modelway_server.runtimes.pickle.replaced import MEMMAPS, UNUSED, is_distribution
 from modelway_server.runtimes.pickle.trace import (
     Array,
     Call,
@@ -230,7 +230,7 @@ class _Judge:
 
     def _is_function(self, value: Value) -> bool:
         full = name_of(value)
-        return self._trust.covers(full) or Kind.FUNCTION in kinds(full)
+        return self._trust.covers(full) or (Kind.FUNCTION in kinds(full) and full not in UNUSED)
 
     def _text_of(self, node: Call) -> None:
         held = [*arguments(node), *(node.state.items if isinstance(node.state, Tuple) else ())]

@@ -54,6 +54,35 @@ class WholeAnswers(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return _whole(X, self.estimator.predict_proba(X), self.columns)
 
 
+class WholeKernel:
+    """A kernel as it is, but that it gives a column for each row that the machine was trained on; else it raises.
+
+    Attributes:
+        kernel: the function itself.
+        count: of those rows. Compiled code finds support vectors among the columns by their numbers.
+    """
+
+    def __init__(self, kernel: Any, count: int) -> None:
+        self.kernel, self.count = kernel, count
+
+    def __call__(self, rows: Any, others: Any) -> Any:
+        """As the kernel's own.
+
+        Raises:
+            ValueError: it gives another number of rows or columns.
+        """
+        found = self.kernel(rows, others)
+        if np.shape(found) != (rows.shape[0], self.count):
+            raise ValueError(f"the kernel gives the shape {np.shape(found)} for {rows.shape[0]} rows and {self.count}")
+        return found
+
+
+def guard_kernel(machine: Any) -> None:
+    """Have the answers of a machine's own kernel looked at."""
+    if callable(machine.kernel) and not isinstance(machine.kernel, WholeKernel):
+        machine.kernel = WholeKernel(machine.kernel, int(machine.shape_fit_[0]))
+
+
 def guard_voters(voting: Any) -> None:
     """Have the members of a one-vs-rest classifier looked at, where it does not take the best of several classes.
 

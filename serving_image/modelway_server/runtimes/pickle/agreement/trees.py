@@ -16,11 +16,24 @@ def tree(state: State) -> None:
     hold(np.all(nodes["right_child"][~inner] == -1), "a leaf has a child")
     _children(np.flatnonzero(inner), nodes["left_child"][inner], nodes["right_child"][inner], len(nodes))
     hold(not inner.any() or nodes["feature"][inner].min() >= 0, "a column is negative")
+    depth = _depth(nodes["left_child"], nodes["right_child"])
+    hold(depth <= state["max_depth"] < 2**31, "max_depth is not its depth")
 
 
 def _children(own: NDArray[Any], left: NDArray[Any], right: NDArray[Any], count: int) -> None:
-    for child in (left.astype(np.int64), right.astype(np.int64)):
-        hold(np.all((child > own) & (child < count)), "a child is not behind its node")
+    both = np.concatenate((left, right)).astype(np.int64)
+    hold(np.all((both > np.tile(own, 2)) & (both < count)), "a child is not behind its node")
+    hold(len(np.unique(both)) == len(both), "a node is the child of two")
+
+
+def _depth(left: NDArray[Any], right: NDArray[Any]) -> int:
+    """Steps from the root to the farthest leaf, of a tree whose nodes have one parent each."""
+    depth, level = -1, np.zeros(1, dtype=np.int64)
+    while level.size:
+        depth += 1
+        inner = level[left[level] != -1]
+        level = np.concatenate((left[inner], right[inner]))
+    return depth
 
 
 def histogram_tree(state: State) -> None:
