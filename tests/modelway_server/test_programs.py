@@ -80,6 +80,10 @@ HOSTILE_PYTORCH = {
     "a formula that calls": with_member("models/model.json", graph(expr_str="__import__('os').system('true')")),
     "a formula with a text": with_member("models/model.json", graph(expr_str="Symbol('s0', x='y')")),
     "a formula with an attribute": with_member("models/model.json", graph(expr_str="s0.func.mro()")),
+    "a script that reads a file by a spaced name": script('x = torch . from_file("/etc/passwd", False, 10)'),
+    "a script that reads a file by another name": script('t = torch\nx = t.from_file("/etc/passwd", False, 10)'),
+    "a script that writes a file by another name": script('a = ops.aten\na.save(x, "there")'),
+    "a script that writes a file by an attribute": script('getattr(torch, "sa" "ve")(x, "there")'),
     "a script that reads a file": script('x = torch.from_file("/etc/passwd", False, 10)'),
     "a script that writes one": script('ops.aten.save(x, "/tmp/x")'),
     "a script with a pickle": script(pickled=pickle.dumps(Call(), 2)),
@@ -100,7 +104,11 @@ def test_a_pytorch_program_that_holds_more_is_refused(tmp_path: Path, content: b
 
 @pytest.mark.parametrize(
     "content",
-    [exported(), script("class Net(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    return torch.relu(x)")],
+    [
+        exported(),
+        script("class Net(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    return torch.relu(x)"),
+        script('ops = self.ops\n_0 = (getattr(getattr(self, "0"), "conv-1")).forward(x, )\nreturn torch.add(_0, x)'),
+    ],
 )
 def test_an_honest_pytorch_program_passes(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.pt2"

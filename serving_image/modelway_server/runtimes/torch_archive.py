@@ -44,8 +44,12 @@ _STORAGE = re.compile(r"torch(\.storage)?\.(Bool|BFloat16|Byte|Char|ComplexDoubl
 _DTYPE = re.compile(r"torch\.(bool|bfloat16|complex(32|64|128)|u?int(8|16|32|64)|float(16|32|64|8_\w+)|strided|sparse_\w+|contiguous_format|preserve_format)")  # fmt: skip
 _OTHER_WAYS: Final = frozenset({"STACK_GLOBAL", "INST", "OBJ", "EXT1", "EXT2", "EXT4", "NEWOBJ_EX"})
 """Opcodes by which PyTorch never names anything."""
-_FILES = re.compile(r"\b(?:torch|aten|prim)(?:::|\.)(?:from_file|save|load)\b")
-"""Operators of PyTorch that read or write files whose names the program holds."""
+_FILES = re.compile(
+    r"\b(?:torch|aten|prim)\s*(?:::|\.)\s*(?:from_file|save|load)\b|\bfrom_file\b|\b(?:torch|aten)\b(?!\s*(?:::|\.))|\bgetattr\b"
+)
+"""Operators of PyTorch that read or write files whose names the program holds, and ways to name them otherwise."""
+_NUMBERED = re.compile(r'getattr\([\w.\s]*,\s*"(?:\d[\w.-]*|\w*-[\w.-]*)"\)')
+"""How PyTorch writes a part whose name is no identifier."""
 _TARGET = re.compile(
     r"torch\.ops\.(?!aten\.(?:from_file|save)\b)\w+\.\w+(\.\w+)?|_operator\.(?!attrgetter|itemgetter|methodcaller|call)\w+|math\.\w+"
     r"|torch\._?sym_\w+|torch\.(?:autograd|_C)\._functions\.\w+"
@@ -188,8 +192,11 @@ class _Judge:
                 raise self._refusal(place, f"a pickle that names {name[:100]}")
 
     def _code(self, text: str, place: str) -> None:
+        count = 1
+        while count:  # from the innermost outwards
+            text, count = _NUMBERED.subn("part", text)
         if found := _FILES.search(text):
-            raise self._refusal(place, f"{found[0]}, which reads or writes files")
+            raise self._refusal(place, f"{found[0]}, by which files are read or written")
 
     def _document(self, content: bytes, place: str) -> None:
         for key, value in _entries(json.loads(content)):
