@@ -1,11 +1,13 @@
 """What was judged of a model stays as it was, and what its own kernel gives is looked at."""
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline, NdBSpline, NdPPoly, RBFInterpolator, RegularGridInterpolator
 from sklearn.metrics.pairwise import linear_kernel
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from modelway_server.runtimes.pickle.load import make
@@ -22,6 +24,22 @@ def test_arrays_are_read_only_but_those_of_trusted_objects() -> None:
     scaler, array = make(read(content), Trust(("sklearn.preprocessing._data.*",)))
     assert scaler.mean_.flags.writeable
     assert not array.flags.writeable
+
+
+INTERPOLATORS: list[Any] = [
+    NdPPoly(np.ones((2, 2, 3, 3)), (np.arange(4.0), np.arange(4.0))),
+    RBFInterpolator(WINE[:, :2], WINE[:, 2]),
+    RegularGridInterpolator((np.arange(4.0), np.arange(5.0)), np.ones((4, 5)), method="cubic", bounds_error=False),
+    NdBSpline((np.r_[[0.0] * 3, np.arange(9.0), [8.0] * 3],) * 2, np.ones((11, 11)), 3),
+    CubicSpline(np.arange(15.0), np.arange(15.0)),
+]
+
+
+@pytest.mark.parametrize("function", INTERPOLATORS, ids=lambda function: type(function).__name__)
+def test_an_interpolator_answers_from_read_only_arrays(function: Any) -> None:
+    rows = WINE[:3, :2] / 10
+    made = make(read(pickle.dumps(FunctionTransformer(function))), Trust())
+    assert np.array_equal(made.func(rows), function(rows), equal_nan=True)
 
 
 def test_a_kernel_that_gives_other_columns_raises_when_asked() -> None:

@@ -7,6 +7,7 @@ where a step writes into what it is given (`out=`, `copy=False`). Answering writ
 from typing import Any
 
 import numpy as np
+from scipy.interpolate import NdPPoly
 
 from modelway_server.runtimes.pickle.held import made_by
 from modelway_server.runtimes.pickle.trace import Call, Node, Trace
@@ -36,3 +37,5 @@ def _make_read_only(value: Any) -> None:
         value.flags.writeable = False
         if isinstance(value, np.ma.MaskedArray):
             np.ma.getmaskarray(value).flags.writeable = False
+    elif type(value) is NdPPoly:  # its compiled code wants arrays that may be written to: these nobody else has
+        value.c, value.x = np.array(value.c), tuple(map(np.array, value.x))
