@@ -19,7 +19,38 @@ _FAMILIES: Final = re.compile(
 """Operations on files, data sets, queues, summaries, connections, Python, other devices and other processes, and those that
 TensorFlow alone puts into a graph."""
 _SINGLE: Final = frozenset(
-    ["Abort", "AccumulatorSetGlobalStep", "BatchNormWithGlobalNormalization", "BatchNormWithGlobalNormalizationGrad", "BoostedTreesExampleDebugOutputs", "CalibrationStatisticsSaver", "CustomAggregator", "DTensorRestoreV2", "DTensorSetGlobalTPUArray", "DistributedSave", "FixedUnigramCandidateSampler", "GenerateVocabRemapping", "GlobalIterId", "ImmutableConst", "ImportEvent", "LoadAndRemapMatrix", "MergeV2Checkpoints", "MlirPassthroughOp", "QuantizedBatchNormWithGlobalNormalization", "RecordInput", "RemoteCall", "InitializeTableFromTextFile", "InitializeTableFromTextFileV2", "LMDBReader", "ResourceAccumulatorSetGlobalStep", "Skipgram", "StatsAggregatorSetSummaryWriter", "SymbolicGradient", "UpdateTaskIdAndGlobalCoreArray", "WorkerHeartbeat"]
+    [
+        "Abort",
+        "AccumulatorSetGlobalStep",
+        "BatchNormWithGlobalNormalization",
+        "BatchNormWithGlobalNormalizationGrad",
+        "BoostedTreesExampleDebugOutputs",
+        "CalibrationStatisticsSaver",
+        "CustomAggregator",
+        "DTensorRestoreV2",
+        "DTensorSetGlobalTPUArray",
+        "DistributedSave",
+        "FixedUnigramCandidateSampler",
+        "GenerateVocabRemapping",
+        "GlobalIterId",
+        "ImmutableConst",
+        "ImportEvent",
+        "LoadAndRemapMatrix",
+        "MergeV2Checkpoints",
+        "MlirPassthroughOp",
+        "QuantizedBatchNormWithGlobalNormalization",
+        "RecordInput",
+        "RemoteCall",
+        "InitializeTableFromTextFile",
+        "InitializeTableFromTextFileV2",
+        "LMDBReader",
+        "ResourceAccumulatorSetGlobalStep",
+        "Skipgram",
+        "StatsAggregatorSetSummaryWriter",
+        "SymbolicGradient",
+        "UpdateTaskIdAndGlobalCoreArray",
+        "WorkerHeartbeat",
+    ]
 )
 """Others that read or write files, end the process, call what is named elsewhere, or are long gone from its Python."""
 
