@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, MinMaxScaler, OrdinalEncoder, QuantileTransformer, StandardScaler
 from sklearn.svm import SVC, SVR
 
-from modelway_server.engines.drawing import draw
+from modelway_server.engines.drawing import draw, rows_of
 from modelway_server.engines.memory import MAX_VALUES, POINTS, remembered
 from modelway_server.engines.parity import answers_of, difference
 from modelway_server.engines.plan import NotCovered
@@ -154,3 +154,8 @@ def test_labels_are_tried_at_both_sides_of_their_boundaries() -> None:
 def test_a_model_of_one_answer_is_served_as_it_is(tmp_path: Path) -> None:
     runtime = prepared(tmp_path, Lasso(alpha=1e9).fit(ROWS, SCORE))
     assert (runtime.engine, "hardly varies" in runtime.description["engine_reason"]) == ("estimator", True)
+
+
+@pytest.mark.parametrize(("width", "rows"), [(1, 300), (1000, 300), (6000, 50), (100_000, 48)])
+def test_a_wide_model_is_proved_on_fewer_rows(width: int, rows: int) -> None:
+    assert rows_of(width) == rows

@@ -9,8 +9,10 @@ import numpy as np
 from modelway_server.contract.signature import Column, Signature
 from modelway_server.protocol.tensors import INTEGER_LIMITS
 
-ROWS = 300
-"""Rows that are drawn."""
+ROWS, FEWEST = 300, 48
+"""Rows that are drawn, and those of models with so many columns that all of these would take long."""
+MAX_CELLS = 300_000
+"""Values of the rows that are drawn, each an object of Python: from 1000 columns on there are fewer rows."""
 MISSING_SHARE = 0.1
 UNSEEN = "never seen before"
 WORDS = ("a", "b", UNSEEN, "")
@@ -22,15 +24,21 @@ Row = list[Any]
 """As a request has it."""
 
 
-def draw(signature: Signature, points: Sequence[Row], seed: int, count: int = ROWS) -> list[Row]:
+def rows_of(width: int) -> int:
+    """The rows that are drawn for a contract of so many columns."""
+    return max(FEWEST, min(ROWS, MAX_CELLS // max(width, 1)))
+
+
+def draw(signature: Signature, points: Sequence[Row], seed: int, count: int | None = None) -> list[Row]:
     """Rows that the contract accepts; the same for the same seed.
 
     Args:
         signature: the contract; not one of texts.
         points: rows that the model remembers, with None for what nobody knows. Two of three rows are near them.
         seed: of the random numbers.
-        count: of rows.
+        count: of rows; as many as `rows_of` says where it is None.
     """
+    count = rows_of(len(signature.columns)) if count is None else count
     random = np.random.default_rng(seed)
     columns = [[_value(column, random) for _ in range(count)] for column in signature.columns]
     rows = [list(row) for row in zip(*columns, strict=True)]

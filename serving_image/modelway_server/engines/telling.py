@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.contract.rows import rows_of_instances
-from modelway_server.engines.drawing import Row
+from modelway_server.engines.drawing import MAX_CELLS, Row
 from modelway_server.engines.parity import size_of
 from modelway_server.engines.plan import NotCovered
 from modelway_server.runtimes.base import Runtime
@@ -112,8 +112,8 @@ def _pairs(rows: list[Row], labels: NDArray[Any]) -> list[tuple[Row, Row]]:
         pair = rows[index], rows[index + 1]
         if labels[index] != labels[index + 1] and all(map(_may_mix, *pair)) and _are_apart(*pair):
             pairs.append(pair)
-    step = max(len(pairs) // PAIRS, 1)
-    return pairs[::step][:PAIRS]
+    most = max(1, min(PAIRS, MAX_CELLS // (BETWEEN * max(len(rows[0]), 1))))
+    return pairs[:: max(len(pairs) // most, 1)][:most]
 
 
 def _may_mix(one: Any, other: Any) -> bool:
