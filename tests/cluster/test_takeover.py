@@ -1,23 +1,30 @@
 """Two operators and one Lease: the one that leads dies, is told to stop, or stands still, and the other one goes on; never do both write.
 
-`MODELWAY_TAKEOVERS=50` repeats each as often; `--log-cli-level=info` tells how long each took.
+`MODELWAY_TAKEOVERS=50` repeats each as often; `--log-cli-level=info` tells how long each took, and how long all of them in the end.
 """
 
+import itertools
 import logging
 import os
 import signal
+import statistics
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from modelway.controller import GRACE_SECONDS
 from modelway.election import LEASE_SECONDS
 from modelway.fuse import EXIT_CODE
 from sandbox import Sandbox
 from support.cluster import Kubectl, namespace_manifest
-from support.contenders import Contender, Contest, stirred
+from support.contenders import LEASE, Contender, Contest, stirred
+from support.deployed import NOWHERE, Deployed
+from support.faulty_proxy import Faults, faulty_proxy
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -25,28 +32,84 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 TIMES = int(os.environ.get("MODELWAY_TAKEOVERS", "1"))
 TAKEOVER_SECONDS = 16.0
 HANDOVER_SECONDS = 2.0
+END_SECONDS = 15.0
+"""What the chart gives a pod at least."""
+
+
+class Takeover(NamedTuple):
+    """How long it took until another one wrote, in seconds."""
+
+    waited: float
+    """Since the signal."""
+    vacant: float
+    """Since the one that led had the Lease stored for the last time."""
+
+
+Waits = dict[str, list[Takeover]]
 
 logger = logging.getLogger(__name__)
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
-def contest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Contest]:
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     crd = Path(__file__).resolve().parents[2] / "crds" / "modeldeployments.yaml"
-    with Sandbox.start(tmp_path_factory.mktemp("takeover"), endpoint_lag=0.2, metrics=False) as sandbox:
-        kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
+    with Sandbox.start(tmp_path_factory.mktemp("takeover"), endpoint_lag=0.2, metrics=False) as started:
+        kubectl = Kubectl(started.kubectl, started.kubeconfig)
         kubectl("apply", "--server-side", "-f", str(crd))
-        kubectl.create(namespace_manifest("contest"))
+        kubectl.create([namespace_manifest("contest"), namespace_manifest("slow")])
         wait = ("wait", "--for=condition=Established", "crd/modeldeployments.modelway.dev", "--timeout=30s")
         eventually(lambda: kubectl(*wait))
-        contest = Contest(sandbox, "contest")
+        yield started
+
+
+@pytest.fixture
+def slow(sandbox: Sandbox) -> Iterator[tuple[Contender, Faults]]:
+    """An operator on a slow line, alone in its namespace."""
+    with faulty_proxy(sandbox.directory, sandbox.server) as (kubeconfig, faults):
+        operator = Contender.start(f"slow-{next(_numbers)}", sandbox, "slow", kubeconfig=kubeconfig)
         try:
-            contest.join()
-            contest.join()
-            with stirred(sandbox, "contest"):
-                yield contest
+            eventually(lambda: operator.ready and operator.leads, deadline=60)
+            faults.seen.clear()
+            yield operator, faults
         finally:
-            for one in list(contest.present):
-                contest.leave(one)
+            operator.end()
+
+
+# Before those that need the contest, which keeps the machine busy.
+@pytest.mark.parametrize(("delay", "in_time"), [(0.3, True), (2.0, False)], ids=["in time", "too slow"])
+def test_told_to_stop_it_ends_its_pass_and_then_itself(
+    sandbox: Sandbox, slow: tuple[Contender, Faults], delay: float, *, in_time: bool
+) -> None:
+    operator, faults = slow
+    kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig, "slow")
+    model = Deployed(kubectl, "in-time" if in_time else "too-slow")
+    faults.delay = delay
+    model.apply(scheduling=NOWHERE)
+    eventually(lambda: any("/controllerrevisions/" in one.path for one in list(faults.seen)))
+    begin = time.monotonic()
+    operator.signal(signal.SIGTERM)
+    assert operator.process.wait(30) == 0
+    ended = time.monotonic() - begin
+    logger.info("Ended within %.2f s", ended)
+    assert ended <= END_SECONDS
+    assert not kubectl.get("lease", LEASE)["spec"].get("holderIdentity"), "given back"
+    assert ("is cancelled" in operator.log.read_text()) is not in_time
+    made = [kubectl.exists(kind, model.name) for kind in ("deployment", "service", "poddisruptionbudget")]
+    assert (all(made) and bool(model.condition())) is in_time
+
+
+@pytest.fixture(scope="module")
+def contest(sandbox: Sandbox) -> Iterator[Contest]:
+    contest = Contest(sandbox, "contest")
+    try:
+        contest.join()
+        contest.join()
+        with stirred(sandbox, "contest"):
+            yield contest
+    finally:
+        for one in list(contest.present):
+            contest.leave(one)
 
 
 @pytest.fixture
@@ -60,20 +123,47 @@ def leader(contest: Contest) -> Contender:
     return found
 
 
+@pytest.fixture(scope="module")
+def waits() -> Iterator[Waits]:
+    """What followed each signal."""
+    found: Waits = defaultdict(list)
+    yield found
+    for name, takeovers in found.items():
+        for since in Takeover._fields:
+            seconds = [getattr(one, since) for one in takeovers]
+            told = (round(how(seconds), 2) for how in (min, statistics.median, max))
+            logger.info(
+                "%d times %s, %s: %s s at least, %s s in the median, %s s at most", len(seconds), name, since, *told
+            )
+
+
 def _writes(contest: Contest, agent: str = "modelway (") -> list[str]:
     """When the operators wrote."""
     return [one["requestReceivedTimestamp"] for one in contest.tenure.writes(agent)]
 
 
-def _followed_after(contest: Contest, gone: Contender, begin: datetime) -> float:
-    """Seconds until somebody else wrote."""
-    [heir] = [one for one in contest.present if one is not gone]
+def _followed_after(contest: Contest, gone: Contender, number: signal.Signals, waits: Waits) -> Takeover:
+    """Send who leads a signal, and wait until somebody else wrote."""
+    begin = datetime.now(UTC)
+    gone.signal(number)
+    if number != signal.SIGTERM:
+        contest.join()  # whoever takes the place of the one that is gone may well start while its Lease runs out
+    heirs = [one for one in contest.present if one is not gone]
 
     def first() -> str:
-        return min((at for at in _writes(contest, heir.agent) if at > begin.isoformat()), default="")
+        return min((at for one in heirs for at in _writes(contest, one.agent) if at > begin.isoformat()), default="")
 
-    at = eventually(first, deadline=60)
-    return (datetime.fromisoformat(at) - begin).total_seconds()
+    followed = datetime.fromisoformat(eventually(first, deadline=60))
+    last = datetime.fromisoformat(max(at for at, by in contest.tenure.terms() if by == gone.agent))
+    takeover = Takeover((followed - begin).total_seconds(), (followed - last).total_seconds())
+    logger.info("After %s %s", number.name, takeover)
+    waits[number.name].append(takeover)
+    return takeover
+
+
+def _busyness() -> float:
+    """How many times longer a second of work takes on this machine at present, since other programs want its processors too."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def _nobody_wrote_while_another_led(contest: Contest) -> None:
@@ -81,38 +171,39 @@ def _nobody_wrote_while_another_led(contest: Contest) -> None:
 
 
 @pytest.mark.parametrize("_", range(TIMES))
-def test_a_killed_leader_is_followed_within_16_seconds(contest: Contest, leader: Contender, _: int) -> None:
-    begin = datetime.now(UTC)
-    leader.signal(signal.SIGKILL)
-    waited = _followed_after(contest, leader, begin)
-    logger.info("Followed after kill -9 in %.2f s", waited)
+def test_a_killed_leader_is_followed_within_16_seconds(
+    contest: Contest, leader: Contender, waits: Waits, _: int
+) -> None:
+    takeover = _followed_after(contest, leader, signal.SIGKILL, waits)
     contest.leave(leader)
-    assert waited <= TAKEOVER_SECONDS
+    assert takeover.waited <= TAKEOVER_SECONDS
     _nobody_wrote_while_another_led(contest)
 
 
 @pytest.mark.parametrize("_", range(TIMES))
-def test_a_stopped_leader_is_followed_within_2_seconds(contest: Contest, leader: Contender, _: int) -> None:
-    begin = datetime.now(UTC)
-    leader.signal(signal.SIGTERM)
-    waited = _followed_after(contest, leader, begin)
-    logger.info("Followed after SIGTERM in %.2f s", waited)
+def test_a_stopped_leader_is_followed_within_2_seconds(
+    contest: Contest, leader: Contender, waits: Waits, _: int
+) -> None:
+    """Two seconds after its passes have ended, to be exact, for which they have some time."""
+    takeover = _followed_after(contest, leader, signal.SIGTERM, waits)
     assert leader.process.wait(20) == 0
     last_words = leader.last_words
     contest.leave(leader)
-    assert waited <= HANDOVER_SECONDS, last_words
+    promised = HANDOVER_SECONDS * _busyness()
+    assert takeover.vacant <= promised, last_words
+    assert takeover.waited <= GRACE_SECONDS + promised, last_words
     _nobody_wrote_while_another_led(contest)
 
 
 @pytest.mark.parametrize("_", range(TIMES))
-def test_a_leader_that_stood_still_writes_nothing_more(contest: Contest, leader: Contender, _: int) -> None:
-    begin = datetime.now(UTC)
-    leader.signal(signal.SIGSTOP)
-    waited = _followed_after(contest, leader, begin)
+def test_a_leader_that_stood_still_writes_nothing_more(
+    contest: Contest, leader: Contender, waits: Waits, _: int
+) -> None:
+    takeover = _followed_after(contest, leader, signal.SIGSTOP, waits)
     leader.signal(signal.SIGCONT)
     assert leader.process.wait(20) == EXIT_CODE
     contest.leave(leader)
-    assert waited <= TAKEOVER_SECONDS
+    assert takeover.waited <= TAKEOVER_SECONDS
     _nobody_wrote_while_another_led(contest)
 
 

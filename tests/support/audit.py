@@ -72,8 +72,7 @@ class Tenure:
 
     def trespasses(self) -> list[Trespass]:
         """Every request to write that arrived while another one held the Lease, refused or not."""
-        events = self._events()
-        terms = sorted((event["stageTimestamp"], event["userAgent"]) for event in events if self._is_term(event))
+        terms = self.terms()
         ends = [end for end, _ in terms]
         found = []
         for event in self.writes():
@@ -84,6 +83,10 @@ class Tenure:
                     Trespass(event["userAgent"], holder, event["requestReceivedTimestamp"], event["requestURI"])
                 )
         return found
+
+    def terms(self) -> list[tuple[str, str]]:
+        """When the Lease was stored, and by whom: taken, renewed, and in the end given back."""
+        return sorted((event["stageTimestamp"], event["userAgent"]) for event in self._events() if self._is_term(event))
 
     def writes(self, agent: str = AGENT) -> list[dict[str, Any]]:
         """Every write of an operator whose agent begins so, Leases aside."""

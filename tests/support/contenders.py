@@ -10,7 +10,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,18 +35,35 @@ class Contender:
     log: Path
 
     @classmethod
-    def start(cls, name: str, sandbox: Sandbox, namespace: str, image: str = "modelway/server:1") -> "Contender":
-        """Start one that stands for election in `namespace`."""
+    def start(
+        cls,
+        name: str,
+        sandbox: Sandbox,
+        namespace: str,
+        *,
+        kubeconfig: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> "Contender":
+        """Start one that looks after `namespace`, and stands for election there.
+
+        Args:
+            name: of its pod.
+            sandbox: the cluster.
+            namespace: the only one that it watches.
+            kubeconfig: how it reaches the API server; straight by default.
+            settings: what else the platform decides, by its name in `Settings`.
+        """
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         environment = {
             "PATH": os.environ["PATH"],
-            "KUBECONFIG": str(sandbox.kubeconfig),
+            "KUBECONFIG": str(kubeconfig or sandbox.kubeconfig),
             "POD_NAME": name,
             "MODELWAY_LEASE": f"{namespace}/{LEASE}",
+            "MODELWAY_WATCH_NAMESPACES": namespace,
             "MODELWAY_HEALTH_PORT": str(port),
-            "MODELWAY_SERVER_IMAGE": image,
+            **{f"MODELWAY_{setting.upper()}": value for setting, value in (settings or {}).items()},
         }
         path = sandbox.directory / f"{name}.log"
         with path.open("ab") as log:
@@ -83,6 +100,11 @@ class Contender:
     def signal(self, number: signal.Signals) -> None:
         """Send its process a signal."""
         self.process.send_signal(number)
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it has given its Lease back."""
+        self.signal(signal.SIGTERM)
+        assert self.process.wait(20) == 0, self.last_words
 
     def end(self) -> None:
         """End it, whatever it does."""
