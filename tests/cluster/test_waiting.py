@@ -10,6 +10,7 @@ import pytest
 import yaml
 from sklearn.dummy import DummyRegressor
 
+from modelway.api.status import UNSEEN_STATUS
 from sandbox import Sandbox
 from support.cluster import Kubectl, Object
 from support.crd import Requests
@@ -62,10 +63,10 @@ def test_helm_waits_until_the_model_is_served_and_fails_with_the_reason(
 
 
 def test_a_model_nobody_looked_at_is_not_ready_for_kstatus(requests: Requests, namespace: str, crd: str) -> None:
-    """Without any status kstatus would call it `Current`; here it finds an observed generation that is behind."""
+    """Without any status kstatus would call it `Current`; here it finds an observed generation that is behind, and people a word."""
     fresh: Object = manifest(suspend=True)
     fresh["metadata"]["namespace"] = namespace
-    assert requests.apply(fresh)["status"] == {"observedGeneration": -1}
+    assert requests.apply(fresh)["status"] == UNSEEN_STATUS
 
 
 def test_kubectl_waits_for_the_present_spec(deployed: Deployed, kubectl: Kubectl, good: str) -> None:

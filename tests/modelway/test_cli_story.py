@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from modelway.api.status import NOT_SEEN, UNSEEN_STATUS
 from modelway.cli.status import table
 from modelway.cli.story import story
-from modelway.cli.summary import NOT_SEEN, age, summary_of
+from modelway.cli.summary import age, summary_of
 from modelway.cluster.picture import Picture, Place
 from modelway.reasons import Reason
 from support import pictures
@@ -38,7 +39,7 @@ def test_what_may_not_be_seen_is_said_and_not_taken_for_missing() -> None:
     assert "ModelNotFound: There is nothing at" in told
 
 
-@pytest.mark.parametrize("status", [None, {}, {"observedGeneration": -1}, {"observedGeneration": 1}])
+@pytest.mark.parametrize("status", [None, {}, UNSEEN_STATUS, {"observedGeneration": 1}])
 def test_a_spec_that_nobody_looked_at_is_not_called_ready(status: Any) -> None:
     resource: dict[str, Any] = {**pictures.recorded("ready").resource, "status": status}
     resource["metadata"] = {**resource["metadata"], "generation": 2}

@@ -7,6 +7,7 @@ import time
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from modelway.api.status import NOT_SEEN
 from support.cluster import Kubectl, Object
 from support.waiting import eventually
 
@@ -81,7 +82,7 @@ class Witness(Watched):
 
     def _take_down(self, seen: Object) -> None:
         for one in (seen.get("status") or {}).get("conditions") or ():
-            if one["type"] == "Ready":
+            if one["type"] == "Ready" and one["reason"] != NOT_SEEN:
                 name = seen["metadata"]["name"]
                 told = one["observedGeneration"], one["reason"], one["message"]
                 self.sightings.append(Sighting(time.time(), name, *told))

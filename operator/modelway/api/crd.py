@@ -1,10 +1,11 @@
 """The CustomResourceDefinition of `ModelDeployment`: names, columns and subresources around the schema of its types."""
 
+from copy import deepcopy
 from typing import Any
 
 from modelway.api.meta import GROUP, KIND, PLURAL, VERSION
 from modelway.api.schema import Schema, structural_schema
-from modelway.api.status import UNSEEN, ModelDeploymentStatus
+from modelway.api.status import UNSEEN_STATUS, ModelDeploymentStatus
 from modelway.api.v1alpha1 import ModelDeployment, ModelDeploymentSpec
 
 CRD_NAME = f"{PLURAL}.{GROUP}"
@@ -58,8 +59,8 @@ def _root_schema() -> Schema:
             "kind": {"type": "string", "description": f"The kind of this object: {KIND}."},
             "metadata": {"type": "object"},
             "spec": structural_schema(ModelDeploymentSpec),
-            # Tools that wait (Helm, Flux: kstatus) take a resource without any status for one that is finished.
-            "status": {**structural_schema(ModelDeploymentStatus), "default": {"observedGeneration": UNSEEN}},
+            # Tools that wait (Helm, Flux: kstatus) take a resource without any status for one that is finished; people see a blank.
+            "status": {**structural_schema(ModelDeploymentStatus), "default": deepcopy(UNSEEN_STATUS)},
         },
         "x-kubernetes-validations": [rule.as_validation() for rule in ModelDeployment.rules],
     }

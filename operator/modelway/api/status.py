@@ -14,6 +14,24 @@ Generation = Annotated[int, Field(ge=-1, le=1 << 53)]
 UNSEEN = -1
 """The generation observed of a ModelDeployment that Modelway has not looked at yet: below every real one."""
 
+NOT_SEEN = "NotSeen"
+"""Stands in place of a reason while Modelway has not looked at the present spec."""
+
+UNSEEN_STATUS = {
+    "observedGeneration": UNSEEN,
+    "conditions": [
+        {
+            "type": "Ready",
+            "status": "Unknown",
+            "observedGeneration": 0,
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+            "reason": NOT_SEEN,
+            "message": "No operator has looked at this yet. If that lasts: does one run, and is this namespace in its watch.namespaces?",
+        }
+    ],
+}
+"""What is told of a ModelDeployment before Modelway has looked at it, for ever where its namespace is not served."""
+
 
 class Condition(ApiModel):
     """One statement about the ModelDeployment, as all kinds of Kubernetes make it."""

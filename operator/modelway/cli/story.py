@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from modelway.api.meta import KIND
+from modelway.api.status import NOT_SEEN
 from modelway.cli.inventory import inventory, is_ready
-from modelway.cli.summary import NOT_SEEN, Summary, age, condition, remedy_of, summary_of
+from modelway.cli.summary import Summary, age, condition, remedy_of, summary_of
 from modelway.cluster.picture import Object, Picture, failing, when
 from modelway.printable import printable
 from modelway.reasons import Reason, Topic

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from modelway.api.status import NOT_SEEN
 from modelway.reasons import Reason
 
-NOT_SEEN = "NotSeen"
-"""Stands in place of a reason while the operator has not looked at the present spec."""
 NOT_SEEN_MESSAGE = "The operator has not looked at this spec yet. If that lasts: does it run, and is namespace {namespace} in its watch.namespaces?"
 
 
