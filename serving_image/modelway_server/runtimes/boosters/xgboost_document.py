@@ -195,7 +195,6 @@ def _size_of(known: Mapping[str, Any]) -> int:
     within(np.asarray(wholes(values)) + 128, 384, "a byte of a category")
     fits = not len(offsets) or (offsets[0] == 0 and offsets[-1] == len(values) and bool((np.diff(offsets) >= 0).all()))
     hold(fits and (len(offsets) or not len(values)), "offsets lead out of the text of its categories")
-    bytes(int(value) % 256 for value in values).decode()
     return max(len(offsets) - 1, 0)
 
 
