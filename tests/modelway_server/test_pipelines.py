@@ -152,7 +152,9 @@ def test_a_pipeline_answers_as_in_process(case: str) -> None:
     model, rows = CASES[case]
     runtime, server = plane(model)
     answer = planes.predict(server, {"instances": instances(rows)})
-    assert answer["predictions"] == np.asarray(getattr(model, runtime.methods[0])(rows)).tolist()
+    own = np.asarray(getattr(model, runtime.methods[0])(rows))
+    # how an array lies in memory decides the last bit of a product on some processors
+    assert np.asarray(answer["predictions"]) == pytest.approx(own, rel=1e-12, abs=0)
 
 
 def test_the_contract_of_mixed_columns_is_found() -> None:
