@@ -194,16 +194,16 @@ def _check_lines(fields: dict[bytes, bytes], leaves: int, columns: int) -> None:
 
 
 def _wholes(fields: dict[bytes, bytes], key: bytes, count: int) -> NDArray[np.int64]:
-    told = fields.get(key, b"")
-    values = told.split()
-    if len(values) != count or not _WHOLES.fullmatch(told):
-        raise Disagreement(f"{key.decode()} are not {count} whole numbers")
-    return np.fromiter(map(int, values), np.int64, count)
+    return np.fromiter(map(int, _values(fields, key, count, _WHOLES, "whole numbers")), np.int64, count)
 
 
 def _numbers(fields: dict[bytes, bytes], key: bytes, count: int) -> NDArray[np.float64]:
+    return np.fromiter(map(float, _values(fields, key, count, _NUMBERS, "numbers")), np.float64, count)
+
+
+def _values(fields: dict[bytes, bytes], key: bytes, count: int, pattern: re.Pattern[bytes], what: str) -> list[bytes]:
     told = fields.get(key, b"")
     values = told.split()
-    if len(values) != count or not _NUMBERS.fullmatch(told):
-        raise Disagreement(f"{key.decode()} are not {count} numbers")
-    return np.fromiter(map(float, values), np.float64, count)
+    if len(values) != count or not pattern.fullmatch(told):
+        raise Disagreement(f"{key.decode()} are not {count} {what}")
+    return values
