@@ -45,30 +45,30 @@ check: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m modelway.generate --check
-	$(BIN)/python -m support.reference --check
-	$(BIN)/python -m support.protobuf --check
-	$(BIN)/python -m support.lock --check
-	$(BIN)/python -m support.names --check
+	$(BIN)/python -m support.make.reference --check
+	$(BIN)/python -m support.make.protobuf --check
+	$(BIN)/python -m support.make.lock --check
+	$(BIN)/python -m support.make.names --check
 
 generate: .venv/ready
 	$(BIN)/python -m modelway.generate
-	$(BIN)/python -m support.reference
-	$(BIN)/python -m support.protobuf
-	$(BIN)/python -m support.survey
+	$(BIN)/python -m support.make.reference
+	$(BIN)/python -m support.make.protobuf
+	$(BIN)/python -m support.make.survey
 
 names: .venv/ready
-	$(BIN)/python -m support.names
+	$(BIN)/python -m support.make.names
 
 operations: .venv/ready
 	cd tests && ../$(BIN)/python -m frameworks.operations
 
 lock: .venv/ready
-	$(BIN)/python -m support.lock $(if $(UPGRADE),--upgrade)
+	$(BIN)/python -m support.make.lock $(if $(UPGRADE),--upgrade)
 
 # pip's settings of this machine (a mirror, a proxy, certificate authorities) are lent to the build; no image keeps them.
 image:
 	@test -n "$(BUILDER)" || { echo "make image needs docker, buildah or podman, and found none"; exit 1; }
-	@lent=$$(mktemp -d) && trap 'rm -rf "$$lent"' EXIT && $(PYTHON) -P tests/support/pip_settings.py "$$lent" && set -x && \
+	@lent=$$(mktemp -d) && trap 'rm -rf "$$lent"' EXIT && $(PYTHON) -P tests/support/make/pip_settings.py "$$lent" && set -x && \
 	$(BUILDER) build -f operator/Dockerfile -t $(IMAGES)/operator:$(VERSION) $(BUILD_OPTIONS) . && \
 	$(BUILDER) build -f serving_image/Dockerfile -t $(IMAGES)/server:$(SERVER_TAG) --build-arg FORMATS="$(strip $(FORMATS))" $(BUILD_OPTIONS) . && \
 	$(BUILDER) images $(IMAGES)/operator:$(VERSION) && $(BUILDER) images $(IMAGES)/server:$(SERVER_TAG)
@@ -86,16 +86,16 @@ test-frameworks: .venv/ready
 	cd tests && ../$(BIN)/python -m frameworks
 
 test-versions: .venv/ready
-	cd tests && ../$(BIN)/python -m support.old_versions $(abspath $(PYTHONS))
+	cd tests && ../$(BIN)/python -m support.make.old_versions $(abspath $(PYTHONS))
 
 fuzz: .venv/ready
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(or $(SECONDS),60) --seed 0
 
 sweep: .venv/ready
-	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m support.sweep $(if $(WRITE),--write)
+	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m support.make.sweep $(if $(WRITE),--write)
 
 abuse: .venv/ready
-	ABUSE_REQUESTS=$(or $(REQUESTS),10000) $(BIN)/pytest tests/modelway_server/test_hostile_files.py tests/modelway_server/test_corrupted.py tests/modelway_server/test_abuse.py tests/modelway_server/test_slow_sockets.py
+	ABUSE_REQUESTS=$(or $(REQUESTS),10000) $(BIN)/pytest tests/modelway_server/runtimes/test_hostile_files.py tests/modelway_server/runtimes/test_corrupted.py tests/modelway_server/http/test_abuse.py tests/modelway_server/http/test_slow_sockets.py
 
 clean:
 	rm -rf .venv dist build models .sandbox .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache

@@ -4,12 +4,12 @@ import signal
 from hypothesis import HealthCheck, settings
 
 pytest_plugins = [
-    "support.cluster",
-    "support.installed",
-    "support.crd",
-    "support.model_store",
-    "support.deployed",
-    "support.gitops",
+    "support.cluster.sandbox",
+    "support.cluster.installed",
+    "support.cluster.crd",
+    "support.stores.model_store",
+    "support.cluster.deployed",
+    "support.cluster.gitops",
 ]
 
 # The same examples at each run, and no clock: on a busy machine a slow example is no finding.

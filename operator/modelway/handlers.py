@@ -17,8 +17,8 @@ from kopf._core.engines.peering import Identity
 
 from modelway.cluster.connection import Connection
 from modelway.cluster.kinds import WATCHED, Kind, selector_of
+from modelway.cluster.watches import Watch, Watches
 from modelway.errors import WatchLost
-from modelway.watches import Watch, Watches
 
 OnEvent = Callable[[Kind, str | None, Mapping[str, Any]], None]
 """Takes a kind, what happened (ADDED, MODIFIED, DELETED, or None where a LIST told of the object), and the object."""

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from modelway.state import Key
+from modelway.observed import Key
 
 
 class JsonFormatter(logging.Formatter):

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from modelway.state import DeploymentView, Owner
+from modelway.observed import DeploymentView, Owner
 
 PREFIX = "modelway_modeldeployment"
 _LABELS = ("namespace", "name")

@@ -1,6 +1,6 @@
 """What the platform lets ModelDeployments ask for: the chart's `policy`, held against a spec. Pure.
 
-The chart's ValidatingAdmissionPolicy says the same at apply, where the platform wants that; tests/support/policies.py holds both together.
+The chart's ValidatingAdmissionPolicy says the same at apply, where the platform wants that; tests/support/operator/policies.py holds both together.
 """
 
 import re

@@ -13,8 +13,11 @@ from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.apply import Applier
 from modelway.cluster.cache import Cache
 from modelway.cluster.publish import Publisher
-from modelway.cluster.readmission import Readmission
-from modelway.cluster.records import Records
+from modelway.cluster.refused_pods import RefusedPods
+from modelway.cluster.revision_records import RevisionRecords
+from modelway.desired.pinning import record_to_read
+from modelway.desired.plan import Plan, planned
+from modelway.desired.rollout_budget import RolloutBudget, under_way
 from modelway.errors import (
     ChildContested,
     ClusterError,
@@ -27,15 +30,13 @@ from modelway.errors import (
     Vanished,
 )
 from modelway.metrics import Metrics
-from modelway.pinning import record_to_read
-from modelway.plan import Plan, planned
-from modelway.pod_failures import LONGEST_QUOTE
-from modelway.reasons import Reason, Topic
-from modelway.refusal import child_refused
-from modelway.report import SUSPENDED, Finding, next_look, status_of
+from modelway.observed import Key, Observed, Owner
 from modelway.settings import Settings
-from modelway.state import Key, Observed, Owner, Readiness
-from modelway.turns import Turns, under_way
+from modelway.status.pod_failures import LONGEST_QUOTE
+from modelway.status.reasons import Reason, Topic
+from modelway.status.rejections import child_refused
+from modelway.status.report import SUSPENDED, Finding, next_look, status_of
+from modelway.status.verdict import Readiness, last_verdict
 from modelway.unknown_fields import UnknownFields
 
 CONFLICT_SECONDS = 5.0
@@ -69,8 +70,8 @@ class Reconciler:
         cache: Cache,
         applier: Applier,
         publisher: Publisher,
-        readmission: Readmission,
-        records: Records,
+        readmission: RefusedPods,
+        records: RevisionRecords,
         *,
         settings: Settings,
         metrics: Metrics,
@@ -85,7 +86,7 @@ class Reconciler:
         self._settings = settings
         self._metrics = metrics
         self._now = now
-        self._turns = Turns(settings.follow_at_once, self._rolling, wake, time.monotonic)
+        self._turns = RolloutBudget(settings.follow_at_once, self._rolling, wake, time.monotonic)
         self._momentary: dict[Key, float] = {}
         self._failing: dict[Key, float] = {}
         """Since when passes have not reached their end."""
@@ -180,7 +181,7 @@ class Reconciler:
 
         Before a spec was carried out whole, nothing that is seen of the children is about it.
         """
-        key, told = observed.owner.key, observed.told
+        key, told = observed.owner.key, last_verdict(observed)
         if failure is None:
             self._failing.pop(key, None)
             return None

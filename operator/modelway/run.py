@@ -9,9 +9,9 @@ from pathlib import Path
 
 from modelway.cluster.client import FIELD_MANAGER, Client
 from modelway.cluster.connection import connect
-from modelway.controller import Operator, until_one_ends
 from modelway.handlers import watch
 from modelway.health import served
+from modelway.manager import Operator, until_one_ends
 from modelway.metrics import Metrics
 from modelway.settings import Settings
 

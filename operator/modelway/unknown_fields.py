@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from modelway.state import Key
+from modelway.observed import Key
 
 MOST_FIELDS = 100
 """Fields that are told by name: a definition has few, and whoever may write objects must not fill Prometheus."""

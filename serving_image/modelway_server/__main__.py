@@ -12,11 +12,12 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
-from modelway_server import settings, tracing
+from modelway_server import settings
 from modelway_server.errors import LoadFailure, ServerIncomplete, StorageFull, describe
+from modelway_server.process.exit_report import configure_logging, report_failure, termination_log
 from modelway_server.process.readable import readable
 from modelway_server.process.walls import Walls, own_folder
-from modelway_server.report import configure_logging, report_failure, termination_log
+from modelway_server.telemetry import tracing
 
 INTERRUPTED = 128 + signal.SIGINT
 

@@ -12,18 +12,18 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from modelway_server.contract.asking import arrays_asked, methods_asked
 from modelway_server.contract.frames import rows_of_frame, rows_of_records
 from modelway_server.contract.names import member_names
+from modelway_server.contract.requested_outputs import arrays_asked, methods_asked
+from modelway_server.contract.row_batches import kind_of, stack, unstack
 from modelway_server.contract.rows import Rows, rows_of_instances, rows_of_tensors
 from modelway_server.contract.signature import Output
-from modelway_server.contract.stacking import kind_of, stack, unstack
 from modelway_server.errors import MalformedRequest, UnknownModel
 from modelway_server.protocol import binary, classification, mlflow, rows, v1, v2
 from modelway_server.protocol.classification import best_classes
 from modelway_server.protocol.trace_context import TRACE_ID
 from modelway_server.runtimes.base import Runtime
-from modelway_server.watching import Stages
+from modelway_server.telemetry.observers import Stages
 
 SERVER_NAME = "modelway-server"
 JSON = b"application/json"

@@ -18,12 +18,12 @@ from typing import Any
 
 from modelway_server import settings
 from modelway_server.arguments import positive
-from modelway_server.child import in_child
 from modelway_server.engines.folder import SEARCHING, WALLS
 from modelway_server.errors import LoadCrashed, LoadFailure, LoadTimeout, OutOfMemory, StorageFull
+from modelway_server.process.child import in_child
+from modelway_server.process.exit_report import report_failure, write_termination_message
 from modelway_server.process.readable import readable
 from modelway_server.process.walls import Walls, own_folder
-from modelway_server.report import report_failure, write_termination_message
 
 MAX_TOLD = 1024
 """Characters of one part of the report that the operator reads."""

@@ -18,26 +18,27 @@ from types import FrameType
 
 import uvloop
 
-from modelway_server import metric_aliases, tracing
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.engines.load import load_prepared
 from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import LoadFailed, LoadFailure, PortTaken, describe
 from modelway_server.http.server import Bounds, Companion, Ports, Worker
-from modelway_server.lifecycle import Lifecycle
-from modelway_server.metrics import Metrics
-from modelway_server.predictor import Limits, Predictor
+from modelway_server.prediction.predictor import Limits, Predictor
 from modelway_server.prepare import prepared
 from modelway_server.process.enclosure import Enclosure
+from modelway_server.process.exit_report import report_failure
 from modelway_server.process.listening import bound, late_ports, reserved
 from modelway_server.process.walls import Walls
-from modelway_server.report import report_failure
+from modelway_server.process.watchdog import watchdog
+from modelway_server.process.worker_state import WorkerStates
+from modelway_server.process.workers import supervise
 from modelway_server.runtimes.base import Runtime
 from modelway_server.settings import ServeSettings
-from modelway_server.watchdog import watchdog
-from modelway_server.watching import log_access
-from modelway_server.workers import supervise
+from modelway_server.telemetry import aliases as metric_aliases
+from modelway_server.telemetry import tracing
+from modelway_server.telemetry.metrics import Metrics
+from modelway_server.telemetry.observers import log_access
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def serve(settings: ServeSettings, walls: Walls) -> int:
     except Exception as error:  # noqa: BLE001  (each has its reason; what has none is logged)
         return _report(error)
     gc.freeze()
-    lifecycle = Lifecycle(settings.workers, stuck_after=max(60.0, STUCK_TIMEOUTS * settings.request_timeout))
+    lifecycle = WorkerStates(settings.workers, stuck_after=max(60.0, STUCK_TIMEOUTS * settings.request_timeout))
     settings = replace(settings, max_batch_rows=max_batch_rows)
     pod = _Pod(settings, sockets, runtime, lifecycle, enclosure=enclosure, load_seconds=time.monotonic() - started)
     if settings.workers == 1:
@@ -134,7 +135,7 @@ class _Pod:
         settings: ServeSettings,
         ports: Ports,
         runtime: Runtime,
-        lifecycle: Lifecycle,
+        lifecycle: WorkerStates,
         *,
         enclosure: Enclosure,
         load_seconds: float,

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from modelway.settings import Settings
-from support import helm
+from support.cluster import helm
 
 CRD = Path(__file__).resolve().parents[2] / "crds" / "modeldeployments.yaml"
 CHILD = ("create", "delete", "get", "list", "patch", "watch")

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from sandbox.binaries import parts, versions
-from support import helm
+from support.cluster import helm
 
 pytestmark = pytest.mark.cluster  # the program is built once, which takes minutes
 

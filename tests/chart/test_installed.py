@@ -7,10 +7,10 @@ from contextlib import suppress
 import pytest
 
 from sandbox import Sandbox
-from support import helm
-from support.cluster import Kubectl, KubectlError
-from support.deployed import NOWHERE, Deployed
-from support.installed import VALUES
+from support.cluster import helm
+from support.cluster.deployed import NOWHERE, Deployed
+from support.cluster.installed import VALUES
+from support.cluster.sandbox import Kubectl, KubectlError
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

@@ -7,12 +7,12 @@ import pytest
 import yaml
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired import service
-from modelway.pod import object_labels
+from modelway.desired.children import service
+from modelway.desired.pod import object_labels
 from modelway.settings import Settings
 from sandbox.binaries import parts, versions
-from support import helm
-from support.specs import manifest
+from support.cluster import helm
+from support.operator.specs import manifest
 
 KINDS = {"PodMonitor", "ServiceMonitor", "PrometheusRule"}
 

@@ -8,9 +8,9 @@ from modelway import policy
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.errors import NotPermitted
 from modelway.settings import Settings
-from support import helm
-from support.policies import CASES, NOTHING, STRICT, Case
-from support.specs import manifest
+from support.cluster import helm
+from support.operator.policies import CASES, NOTHING, STRICT, Case
+from support.operator.specs import manifest
 
 
 def settings_of(values: Any) -> Settings:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from support import helm
+from support.cluster import helm
 
 
 def of_kind(manifests: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:

@@ -11,8 +11,8 @@ import yaml
 
 from modelway.errors import InvalidSettings
 from modelway.settings import Settings
-from support import helm
-from support.strict_yaml import StrictLoader
+from support.cluster import helm
+from support.pages.strict_yaml import StrictLoader
 
 helm_python = pytest.importorskip("helm_python")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from support.environments import EnvironmentFailed, environment
+from support.make.environments import EnvironmentFailed, environment
 from support.models import APPLICANTS, WINE, mixed_pipeline, wine_forest
-from support.served import launch
+from support.server.served import launch
 
 
 @pytest.fixture(scope="module")

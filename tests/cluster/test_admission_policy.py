@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from support import helm
-from support.cluster import Kubectl
-from support.crd import Requests
-from support.policies import CASES, NOTHING, STRICT, Case
-from support.specs import Object, manifest
+from support.cluster import helm
+from support.cluster.crd import Requests
+from support.cluster.sandbox import Kubectl
+from support.operator.policies import CASES, NOTHING, STRICT, Case
+from support.operator.specs import Object, manifest
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crd")]

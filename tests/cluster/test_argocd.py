@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from modelway.cluster.publish import MINOR_SECONDS
-from support.application import Application
-from support.examples import EXAMPLES, MANIFESTS, trainable
-from support.gitops import APPLICATIONS, MODELS, GitOps
-from support.specs import Object, every_field, manifest
-from support.statuses import recorded
+from support.cluster.application import Application
+from support.cluster.gitops import APPLICATIONS, MODELS, GitOps
+from support.cluster.statuses import recorded
+from support.operator.specs import Object, every_field, manifest
+from support.pages.examples import EXAMPLES, MANIFESTS, trainable
 from support.waiting import eventually
 
 # The first test waits for everything to start.

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from demo.load import Load
-from support.audit import Audit
-from support.cluster import Kubectl, Object
-from support.deployed import Deployed
-from support.model_store import ModelStore
+from support.cluster.audit import Audit
+from support.cluster.deployed import Deployed
+from support.cluster.sandbox import Kubectl, Object
+from support.cluster.workload import Burner, ThreadCount
+from support.stores.model_store import ModelStore
 from support.waiting import eventually
-from support.workload import Burner, ThreadCount
 
 pytestmark = pytest.mark.cluster
 

@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired import children
+from modelway.desired.children import build_children
+from modelway.desired.pod import pod_template
+from modelway.desired.revision import revision_of
 from modelway.errors import InvalidSpec
-from modelway.pod import pod_template
-from modelway.revision import revision_of
 from modelway.settings import Settings
 from sandbox.api import ApiError
 from support.cases import CASES
-from support.crd import Requests, changed_leaves
-from support.legal import manifests
-from support.specs import Object, every_field, manifest
+from support.cluster.crd import Requests, changed_leaves
+from support.operator.legal_specs import manifests
+from support.operator.specs import Object, every_field, manifest
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crd")]
@@ -31,7 +31,7 @@ def children_of(document: Object, platform: Settings, replicas: int | None = 1) 
     deployment = ModelDeployment.parse(document)
     revision = revision_of(deployment)
     template = pod_template(deployment, revision, platform)
-    return children(deployment, revision, template, replicas=replicas, settings=platform)
+    return build_children(deployment, revision, template, replicas=replicas, settings=platform)
 
 
 def in_namespace(namespace: str, document: Object) -> Object:

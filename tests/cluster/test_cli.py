@@ -13,10 +13,10 @@ import yaml
 from sklearn.tree import DecisionTreeClassifier
 
 from sandbox import Sandbox
-from support.cluster import Kubectl, Object
-from support.deployed import NOWHERE, Deployed
-from support.model_store import ModelStore
-from support.specs import manifest
+from support.cluster.deployed import NOWHERE, Deployed
+from support.cluster.sandbox import Kubectl, Object
+from support.operator.specs import manifest
+from support.stores.model_store import ModelStore
 
 pytestmark = pytest.mark.cluster
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from support.cluster import Kubectl
-from support.deployed import Deployed
-from support.model_store import ModelStore
+from support.cluster.deployed import Deployed
+from support.cluster.sandbox import Kubectl
+from support.cluster.witness import Witness
+from support.stores.model_store import ModelStore
 from support.waiting import eventually
-from support.witness import Witness
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 

@@ -10,9 +10,9 @@ import pytest
 from modelway.api.crd import custom_resource_definition
 from modelway.api.v1alpha1 import ModelDeploymentSpec
 from support.cases import CASES, Case, of_changes
-from support.cluster import Kubectl
-from support.crd import Requests, changed_leaves
-from support.specs import Object, manifest
+from support.cluster.crd import Requests, changed_leaves
+from support.cluster.sandbox import Kubectl
+from support.operator.specs import Object, manifest
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crd")]

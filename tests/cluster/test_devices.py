@@ -4,9 +4,9 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 from sandbox.capacity import CAPACITY
-from support.cluster import Kubectl
-from support.deployed import Deployed
-from support.model_store import ModelStore
+from support.cluster.deployed import Deployed
+from support.cluster.sandbox import Kubectl
+from support.stores.model_store import ModelStore
 
 pytestmark = pytest.mark.cluster
 

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.contest import QUICK_REPAIRS
-from modelway.revision import revision_of
-from support.audit import Audit
+from modelway.cluster.repairs.backoff import QUICK_REPAIRS
+from modelway.desired.revision import revision_of
 from support.background import background
-from support.cluster import Kubectl, KubectlError, namespace_manifest
-from support.deployed import NOWHERE, OPERATOR, Deployed
-from support.specs import manifest
+from support.cluster.audit import Audit
+from support.cluster.deployed import NOWHERE, OPERATOR, Deployed
+from support.cluster.sandbox import Kubectl, KubectlError, namespace_manifest
+from support.operator.specs import manifest
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

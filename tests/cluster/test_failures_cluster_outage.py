@@ -22,12 +22,12 @@ from modelway.cluster.kinds import WATCHED
 from sandbox import Sandbox, processes
 from sandbox.layout import log_file
 from sandbox.record import read_record
-from support.audit import Audit
-from support.cluster import Kubectl, namespace_manifest
-from support.deployed import NOWHERE, Deployed
-from support.faulty_proxy import Faults, faulty_proxy
-from support.model_store import ModelStore
-from support.operator_process import Operator
+from support.cluster.audit import Audit
+from support.cluster.deployed import NOWHERE, Deployed
+from support.cluster.faulty_proxy import Faults, faulty_proxy
+from support.cluster.operator_process import Operator
+from support.cluster.sandbox import Kubectl, namespace_manifest
+from support.stores.model_store import ModelStore
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

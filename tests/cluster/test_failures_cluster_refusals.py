@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from support.cluster import Kubectl, namespace_manifest
-from support.deployed import NOWHERE, Deployed
+from support.cluster.deployed import NOWHERE, Deployed
+from support.cluster.sandbox import Kubectl, namespace_manifest
+from support.cluster.webhook import denial, json_patch, webhook
 from support.waiting import eventually
-from support.webhook import denial, json_patch, webhook
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 

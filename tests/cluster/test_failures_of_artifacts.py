@@ -10,10 +10,10 @@ import pytest
 from sklearn.cluster import DBSCAN
 from sklearn.dummy import DummyClassifier
 
-from support.cluster import Kubectl, namespace_manifest
-from support.deployed import Deployed
-from support.model_store import FORBIDDEN, ModelStore
+from support.cluster.deployed import Deployed
+from support.cluster.sandbox import Kubectl, namespace_manifest
 from support.models import WINE, Absorbed, Broken, Crashing, Hungry, Stubborn, wine_forest
+from support.stores.model_store import FORBIDDEN, ModelStore
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from modelway.reasons import Reason
+from modelway.status.reasons import Reason
 from sandbox import Sandbox
-from support.cluster import Kubectl, namespace_manifest
-from support.deployed import Deployed
-from support.model_store import FORBIDDEN, ModelStore
+from support.cluster.deployed import Deployed
+from support.cluster.pinned import apply_pinned
+from support.cluster.sandbox import Kubectl, namespace_manifest
+from support.cluster.silent_node import silent_node
 from support.models import Littering
-from support.pinned import apply_pinned
-from support.silent_node import silent_node
+from support.stores.model_store import FORBIDDEN, ModelStore
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

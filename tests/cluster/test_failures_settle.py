@@ -15,14 +15,14 @@ import psutil
 import pytest
 
 from sandbox import Sandbox
-from support.cluster import Kubectl, Object, namespace_manifest
-from support.deployed import Deployed
-from support.model_store import ModelStore
+from support.cluster.deployed import Deployed
+from support.cluster.pinned import apply_pinned
+from support.cluster.sandbox import Kubectl, Object, namespace_manifest
+from support.cluster.silent_node import report_ready, silent_node
+from support.cluster.witness import Witness
 from support.models import Hungry, Told
-from support.pinned import apply_pinned
-from support.silent_node import report_ready, silent_node
+from support.stores.model_store import ModelStore
 from support.waiting import eventually
-from support.witness import Witness
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 

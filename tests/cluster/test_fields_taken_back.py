@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from modelway import desired
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.manifests import NO_OWNER
 from modelway.cluster.client import FIELD_MANAGER
-from modelway.pod import pod_template
-from modelway.revision import revision_of
+from modelway.desired.children import build_children
+from modelway.desired.pod import pod_template
+from modelway.desired.revision import revision_of
 from modelway.settings import Settings
-from support.cluster import Kubectl, Object
-from support.specs import every_field, manifest
+from support.cluster.sandbox import Kubectl, Object
+from support.operator.specs import every_field, manifest
 
 pytestmark = pytest.mark.cluster
 
@@ -48,7 +48,7 @@ def _children(kubectl: Kubectl, name: str, spec: dict[str, Any]) -> list[Object]
     deployment, settings = ModelDeployment.parse(document), Settings()
     revision = revision_of(deployment)
     template = pod_template(deployment, revision, settings)
-    bodies = desired.children(deployment, revision, template, replicas=None, settings=settings)
+    bodies = build_children(deployment, revision, template, replicas=None, settings=settings)
     for body in bodies:
         del body["metadata"]["ownerReferences"]  # nobody owns them, so the garbage collector would take them
     return bodies

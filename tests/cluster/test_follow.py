@@ -7,11 +7,11 @@ from contextlib import contextmanager
 import pytest
 
 from sandbox import Sandbox
-from support.cluster import Kubectl, Object
-from support.contenders import Contender
-from support.deployed import Deployed
+from support.cluster.contenders import Contender
+from support.cluster.deployed import Deployed
+from support.cluster.sandbox import Kubectl, Object
+from support.cluster.witness import Watched
 from support.waiting import eventually
-from support.witness import Watched
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.usefixtures("operator_away")]
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from sandbox.processes import MARK
-from support.cluster import Kubectl
-from support.pods import POD_IP, PORT, SERVE, container, finished, is_ready, once, output, pod, state
+from support.cluster.pods import POD_IP, PORT, SERVE, container, finished, is_ready, once, output, pod, state
+from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

@@ -6,8 +6,8 @@ import pytest
 
 from sandbox.capacity import CAPACITY, capacity
 from sandbox.errors import SandboxError
-from support.cluster import Kubectl
-from support.pods import RESTRICTED, container, is_ready, pod, waiting_reason
+from support.cluster.pods import RESTRICTED, container, is_ready, pod, waiting_reason
+from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

@@ -6,8 +6,7 @@ import time
 import psutil
 import pytest
 
-from support.cluster import Kubectl, Object
-from support.pods import (
+from support.cluster.pods import (
     AWAIT_GO,
     GO_MOUNT,
     GO_VOLUME,
@@ -24,8 +23,9 @@ from support.pods import (
     state,
     waiting_reason,
 )
+from support.cluster.sandbox import Kubectl, Object
+from support.cluster.witness import Watched
 from support.waiting import eventually
-from support.witness import Watched
 
 pytestmark = pytest.mark.cluster
 

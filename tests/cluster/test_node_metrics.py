@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from support.cluster import Kubectl
-from support.pods import container, pod
+from support.cluster.pods import container, pod
+from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

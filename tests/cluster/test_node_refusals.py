@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from sandbox import Sandbox
-from support.cluster import Kubectl
-from support.pods import container, events, finished, is_ready, once, pod, state, waiting_reason
+from support.cluster.pods import container, events, finished, is_ready, once, pod, state, waiting_reason
+from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

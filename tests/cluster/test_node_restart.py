@@ -10,8 +10,8 @@ import psutil
 import pytest
 
 from sandbox import Sandbox
-from support.cluster import Kubectl
-from support.pods import container, is_ready, pod, state
+from support.cluster.pods import container, is_ready, pod, state
+from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

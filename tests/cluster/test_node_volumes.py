@@ -6,8 +6,8 @@ import json
 import pytest
 
 from sandbox import Sandbox
-from support.cluster import Kubectl
-from support.pods import Object, container, events, finished, once, output, pod, state, waiting_reason
+from support.cluster.pods import Object, container, events, finished, once, output, pod, state, waiting_reason
+from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

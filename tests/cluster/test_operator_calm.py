@@ -15,12 +15,12 @@ import pytest
 
 from modelway.cluster.kinds import WATCHED
 from sandbox import Sandbox
-from support.cluster import Kubectl, namespace_manifest
-from support.deployed import NOWHERE, Deployed
-from support.faulty_proxy import Faults, Refusal, Seen, faulty_proxy
-from support.operator_process import Operator
+from support.cluster.deployed import NOWHERE, Deployed
+from support.cluster.faulty_proxy import Faults, Refusal, Seen, faulty_proxy
+from support.cluster.operator_process import Operator
+from support.cluster.sandbox import Kubectl, namespace_manifest
+from support.cluster.webhook import denial, webhook
 from support.waiting import eventually
-from support.webhook import denial, webhook
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from modelway.cluster.ownership import owns
+from modelway.cluster.managed_fields import owns
 from modelway.errors import RetryLater
-from modelway.state import Key
+from modelway.observed import Key
 from sandbox import Sandbox
-from support.cluster import Kubectl
-from support.deployed import NOWHERE
-from support.parts import SETTINGS, life
-from support.specs import manifest
+from support.cluster.deployed import NOWHERE
+from support.cluster.sandbox import Kubectl
+from support.operator.parts import SETTINGS, life
+from support.operator.specs import manifest
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.usefixtures("operator_away")]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from support.audit import Audit
-from support.cluster import Kubectl, namespace_manifest
-from support.deployed import NOWHERE, Deployed
+from support.cluster.audit import Audit
+from support.cluster.deployed import NOWHERE, Deployed
+from support.cluster.sandbox import Kubectl, namespace_manifest
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from modelway.errors import ModelwayError, RetryLater
-from modelway.state import Key
+from modelway.observed import Key
 from sandbox import Sandbox
-from support.cluster import Kubectl, Object
-from support.deployed import NOWHERE
-from support.parts import life
-from support.specs import manifest
+from support.cluster.deployed import NOWHERE
+from support.cluster.sandbox import Kubectl, Object
+from support.operator.parts import life
+from support.operator.specs import manifest
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.usefixtures("operator_away")]

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from support.audit import Audit
-from support.cluster import Kubectl
-from support.deployed import Deployed
-from support.model_store import ModelStore
+from support.cluster.audit import Audit
+from support.cluster.deployed import Deployed
+from support.cluster.sandbox import Kubectl
+from support.stores.model_store import ModelStore
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

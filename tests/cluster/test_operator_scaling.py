@@ -2,8 +2,8 @@
 
 import pytest
 
-from support.cluster import Kubectl
-from support.deployed import NOWHERE, Deployed
+from support.cluster.deployed import NOWHERE, Deployed
+from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 from sklearn.dummy import DummyRegressor
 
-from support.cluster import Kubectl, KubectlError
-from support.deployed import Deployed
-from support.model_store import ModelStore
+from support.cluster.deployed import Deployed
+from support.cluster.sandbox import Kubectl, KubectlError
+from support.stores.model_store import ModelStore
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

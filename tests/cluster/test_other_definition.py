@@ -8,11 +8,11 @@ import pytest
 from sklearn.dummy import DummyRegressor
 
 from sandbox import Sandbox
-from support.cluster import Kubectl, namespace_manifest
-from support.contenders import Contest
-from support.definitions import NEW_ENGINE, NEW_FIELDS, install, next_definition, previous_definition
-from support.deployed import NOWHERE, Deployed
-from support.model_store import ModelStore
+from support.cluster.contenders import Contest
+from support.cluster.definitions import NEW_ENGINE, NEW_FIELDS, install, next_definition, previous_definition
+from support.cluster.deployed import NOWHERE, Deployed
+from support.cluster.sandbox import Kubectl, namespace_manifest
+from support.stores.model_store import ModelStore
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.deployed import Deployed
-from support.model_store import ModelStore
+from support.cluster.deployed import Deployed
+from support.stores.model_store import ModelStore
 from support.waiting import eventually
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "own_image"

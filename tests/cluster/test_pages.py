@@ -12,8 +12,8 @@ import pytest
 from sandbox import binaries
 from sandbox.__main__ import DEFAULT_DIRECTORY
 from sandbox.binaries import parts
-from support.page_blocks import RUN, matches
-from support.pages import ROOT, Block, all_blocks
+from support.pages.blocks import ROOT, Block, all_blocks
+from support.pages.trials import RUN, matches
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
@@ -23,7 +23,7 @@ curl() { command curl --silent --show-error --fail-with-body "$@"; }
 kubectl() { if [[ $1 == port-forward ]]; then forward "$2" "$3"; else command kubectl "$@"; fi; }
 forward() {
   local address; address=$(command kubectl get "$1" -o jsonpath='{.spec.clusterIP}')
-  "$PYTHON" -m support.forward "${2%:*}" "$address" "${2#*:}" &
+  "$PYTHON" -m support.cluster.forward "${2%:*}" "$address" "${2#*:}" &
   forwards+=($!)
   until (exec 3<>"/dev/tcp/127.0.0.1/${2%:*}") 2>/dev/null; do sleep 0.1; done
 }

@@ -11,8 +11,8 @@ import yaml
 
 from modelway.cli.manifests import NO_OWNER
 from modelway.yaml_text import yaml_text
-from support.cluster import Kubectl, Object
-from support.deployed import NOWHERE, Deployed
+from support.cluster.deployed import NOWHERE, Deployed
+from support.cluster.sandbox import Kubectl, Object
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

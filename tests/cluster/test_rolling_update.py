@@ -11,13 +11,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from demo.load import Load, Tally
-from modelway import desired
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.pod import pod_template
-from modelway.revision import revision_of
+from modelway.desired.children import build_children
+from modelway.desired.pod import pod_template
+from modelway.desired.revision import revision_of
 from modelway.settings import Settings
-from support.cluster import Kubectl, Object
-from support.model_store import ModelStore
+from support.cluster.sandbox import Kubectl, Object
+from support.stores.model_store import ModelStore
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -102,7 +102,7 @@ def _children_without_time_to_drain(manifest: Object) -> list[dict[str, Any]]:
     revision = revision_of(deployment)
     template = pod_template(deployment, revision, settings)
     template["spec"]["terminationGracePeriodSeconds"] = 0
-    children = desired.children(deployment, revision, template, replicas=2, settings=settings, number=1)
+    children = build_children(deployment, revision, template, replicas=2, settings=settings, number=1)
     wanted = [child for child in children if child["kind"] in {"Deployment", "Service"}]
     for child in wanted:
         del child["metadata"]["ownerReferences"]

@@ -3,8 +3,8 @@
 import pytest
 
 from sandbox import Sandbox
-from support.audit import Audit, Write
-from support.cluster import Kubectl, KubectlError
+from support.cluster.audit import Audit, Write
+from support.cluster.sandbox import Kubectl, KubectlError
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

@@ -14,7 +14,7 @@ import pytest
 from sandbox import Sandbox, SandboxError
 from sandbox.processes import cgroup_name, end_all, marked, mounts_below
 from sandbox.record import read_record
-from support.cluster import Kubectl
+from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.containerlog import Options, read
-from support.cluster import Kubectl, KubectlError
-from support.pods import AWAIT_GO, GO_MOUNT, GO_VOLUME, container, once, pod
+from support.cluster.pods import AWAIT_GO, GO_MOUNT, GO_VOLUME, container, once, pod
+from support.cluster.sandbox import Kubectl, KubectlError
 from support.waiting import eventually
 
 LINES = [

@@ -6,8 +6,8 @@ import urllib.request
 
 import pytest
 
-from support.cluster import ENDPOINT_LAG, Kubectl, Object
-from support.pods import POD_IP, PORT, container, pod
+from support.cluster.pods import POD_IP, PORT, container, pod
+from support.cluster.sandbox import ENDPOINT_LAG, Kubectl, Object
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

@@ -5,8 +5,8 @@ import shlex
 import pytest
 import yaml
 
-from support.cluster import Kubectl, KubectlError
-from support.pages import ROOT, blocks
+from support.cluster.sandbox import Kubectl, KubectlError
+from support.pages.blocks import ROOT, blocks
 from support.waiting import eventually
 
 pytestmark = pytest.mark.cluster

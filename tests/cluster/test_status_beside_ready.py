@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from sklearn.linear_model import LinearRegression
 
-from support.cluster import Object
-from support.deployed import Deployed
-from support.model_store import ModelStore
+from support.cluster.deployed import Deployed
+from support.cluster.sandbox import Object
+from support.stores.model_store import ModelStore
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

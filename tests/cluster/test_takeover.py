@@ -17,14 +17,14 @@ from typing import NamedTuple
 
 import pytest
 
-from modelway.controller import GRACE_SECONDS
-from modelway.election import LEASE_SECONDS
-from modelway.fuse import EXIT_CODE
+from modelway.cluster.election.decision import LEASE_SECONDS
+from modelway.cluster.election.watchdog import EXIT_CODE
+from modelway.manager import GRACE_SECONDS
 from sandbox import Sandbox
-from support.cluster import Kubectl, namespace_manifest
-from support.contenders import LEASE, Contender, Contest, stirred
-from support.deployed import NOWHERE, Deployed
-from support.faulty_proxy import Faults, faulty_proxy
+from support.cluster.contenders import LEASE, Contender, Contest, stirred
+from support.cluster.deployed import NOWHERE, Deployed
+from support.cluster.faulty_proxy import Faults, faulty_proxy
+from support.cluster.sandbox import Kubectl, namespace_manifest
 from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]

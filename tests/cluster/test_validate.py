@@ -9,10 +9,10 @@ from hypothesis import given, settings
 
 from modelway.cli.admission.verdict import verdict
 from modelway.cli.documents import documents
-from support.cluster import Kubectl
-from support.crd import Requests
-from support.mutants import mutants
-from support.specs import Object
+from support.cluster.crd import Requests
+from support.cluster.sandbox import Kubectl
+from support.operator.changed_specs import mutants
+from support.operator.specs import Object
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crd")]
 

@@ -12,11 +12,11 @@ from sklearn.dummy import DummyRegressor
 
 from modelway.api.status import UNSEEN_STATUS
 from sandbox import Sandbox
-from support.cluster import Kubectl, Object
-from support.crd import Requests
-from support.deployed import Deployed
-from support.model_store import ModelStore
-from support.specs import manifest
+from support.cluster.crd import Requests
+from support.cluster.deployed import Deployed
+from support.cluster.sandbox import Kubectl, Object
+from support.operator.specs import manifest
+from support.stores.model_store import ModelStore
 
 pytestmark = pytest.mark.cluster
 

@@ -11,8 +11,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from modelway.metrics import RENAMED as OPERATORS_OLD
-from modelway_server.metrics import RENAMED as SERVERS_OLD
-from support.scrapes import operators, servers
+from modelway_server.telemetry.metrics import RENAMED as SERVERS_OLD
+from support.operator.scrapes import operators, servers
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = yaml.safe_load((ROOT / "charts" / "modelway" / "files" / "alerts.yaml").read_text())

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from lupa import lua51
 
-from support.statuses import recorded
+from support.cluster.statuses import recorded
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "argocd"
 SCRIPT = (FOLDER / "health.lua").read_text()

@@ -7,10 +7,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from modelway.model_gauges import ModelGauges
-from modelway.reasons import Reason
-from modelway_server.metrics import RENAMED, Metrics
-from support import reference, troubleshooting
-from support.pages import PAGES, ROOT
+from modelway.status.reasons import Reason
+from modelway_server.telemetry.metrics import RENAMED, Metrics
+from support.make import reference
+from support.pages import troubleshooting
+from support.pages.blocks import PAGES, ROOT
 
 
 def test_every_reason_is_explained_and_no_other() -> None:

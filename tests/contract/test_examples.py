@@ -22,7 +22,7 @@ from modelway_server.artifacts.fetch import fetch
 from modelway_server.artifacts.record import locate_model
 from modelway_server.dataplane import DataPlane, Identity
 from modelway_server.runtimes import load_runtime
-from support.examples import EXAMPLES, LIBRARIES, MANIFESTS, trainable
+from support.pages.examples import EXAMPLES, LIBRARIES, MANIFESTS, trainable
 
 STORE = "models.model-store.svc:8080"
 Trained = Callable[[Path], Path]

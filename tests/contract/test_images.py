@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support import lock, pip_settings
+from support.make import lock, pip_settings
 
 
 def locked(name: str) -> dict[str, str]:

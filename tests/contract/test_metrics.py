@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from modelway.metrics import RENAMED as OPERATORS_OLD
 from modelway.metrics import REPLACED
-from modelway_server.metrics import RENAMED as SERVERS_OLD
-from support.scrapes import operators, servers
+from modelway_server.telemetry.metrics import RENAMED as SERVERS_OLD
+from support.operator.scrapes import operators, servers
 
 OLD = {*OPERATORS_OLD.values(), *SERVERS_OLD.values(), *REPLACED}
 NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from modelway.__main__ import main
-from support import helm
-from support.page_blocks import ELSEWHERE, RUN, Entry, is_read, manifest, matches, values
-from support.pages import PAGES, ROOT, Block, all_blocks
+from support.cluster import helm
+from support.pages.blocks import PAGES, ROOT, Block, all_blocks
+from support.pages.trials import ELSEWHERE, RUN, Entry, is_read, manifest, matches, values
 
 BLOCKS = all_blocks()
 ENTRIES: list[Entry] = [*RUN, *ELSEWHERE]
@@ -26,7 +26,7 @@ def _name(block: Block) -> str:
 @pytest.mark.parametrize("block", BLOCKS, ids=_name)
 def test_a_block_is_read_or_tried(block: Block) -> None:
     tried = any(matches(block, entry) for entry in ENTRIES)
-    assert tried or is_read(block), "add it to RUN, or with its reason to ELSEWHERE, of tests/support/page_blocks.py"
+    assert tried or is_read(block), "add it to RUN, or with its reason to ELSEWHERE, of tests/support/pages/trials.py"
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=" ".join)

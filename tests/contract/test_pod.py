@@ -17,11 +17,12 @@ from sklearn.cluster import KMeans
 from modelway.api.quantity import byte_count
 from modelway.api.v1alpha1 import Model, ModelDeployment, Runtime
 from modelway.cli.local_pod import processes
-from modelway.pod import pod_template
-from modelway.revision import revision_of
+from modelway.desired.pod import pod_template
+from modelway.desired.revision import revision_of
 from modelway.settings import Settings
-from modelway_server import prepare, report, settings
+from modelway_server import prepare, settings
 from modelway_server.artifacts import fetch
+from modelway_server.process import exit_report as report
 from modelway_server.runtimes.formats import OWN
 from support.waiting import eventually
 

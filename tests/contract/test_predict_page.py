@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from modelway_server.runtimes.trust import VARIABLE
-from support.pages import ROOT, blocks_in
-from support.served import Served, launch
+from support.pages.blocks import ROOT, blocks_in
+from support.server.served import Served, launch
 
 PAGE = ROOT / "docs" / "predict.md"
 EXAMPLE = PAGE.read_text().partition("## A worked example")[2].partition("\n## ")[0]

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import modelway_server
-from modelway.state import ContainerView, PodView, Termination
-from modelway.termination import REASON_OF_EXIT_CODE, caution_of, explained, fetched_digest
+from modelway.observed import ContainerView, PodView, Termination
+from modelway.status.termination import REASON_OF_EXIT_CODE, caution_of, explained, fetched_digest
 from modelway_server.errors import LOAD_FAILURES, LoadFailure, ModelNotFound
-from modelway_server.report import encode, failure_report
+from modelway_server.process.exit_report import encode, failure_report
 from modelway_server.runtimes.versions import describe_versions
 
 NAMES = ("http://store.example/m.joblib", "truncated.joblib", "model", "ßmall.pkl", "xgboost", "k8s/secret", "the.pkl")

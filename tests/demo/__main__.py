@@ -14,8 +14,8 @@ from demo.errors import DemoError
 from demo.place import Place, context_place, sandbox_place, train
 from demo.progress import Narrator
 from sandbox import SandboxError
-from support.cluster import KubectlError
-from support.helm import HelmError
+from support.cluster.helm import HelmError
+from support.cluster.sandbox import KubectlError
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -15,7 +15,7 @@ from demo.errors import DemoError
 from demo.load import Load, Tally, failures, told
 from demo.place import ROOT, Place
 from demo.progress import Narrator, Step
-from support.cluster import Kubectl, namespace_manifest
+from support.cluster.sandbox import Kubectl, namespace_manifest
 
 Object = dict[str, Any]
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from demo.errors import DemoError
 from demo.progress import Narrator
 from sandbox import Sandbox, binaries
 from sandbox.__main__ import DEFAULT_DIRECTORY
-from support.cluster import Kubectl
+from support.cluster.sandbox import Kubectl
 
 POD_PORTS = (8080, 8082, 10250)
 OWN = (

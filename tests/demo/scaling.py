@@ -4,7 +4,7 @@ from demo.acts import EXAMPLES, condition, in_namespace, infer_url, request, unt
 from demo.load import Load, Tally, failures, told
 from demo.place import ROOT, Place
 from demo.progress import Narrator, Step
-from support.cluster import Kubectl
+from support.cluster.sandbox import Kubectl
 
 NAME = "breast-cancer"
 PATCH = EXAMPLES[NAME] / "scaling.yaml"

@@ -6,8 +6,8 @@ import yaml
 
 from demo.place import ROOT, Place
 from demo.progress import Narrator
-from support import helm
-from support.cluster import namespace_manifest
+from support.cluster import helm
+from support.cluster.sandbox import namespace_manifest
 
 Object = dict[str, Any]
 

@@ -14,7 +14,7 @@ from sandbox import binaries, controlplane, credentials, processes
 from sandbox.binaries import parts
 from sandbox.layout import log_file
 from sandbox.probe import Probe
-from support.cluster import Kubectl
+from support.cluster.sandbox import Kubectl
 
 START_SECONDS = 120.0
 POLL_SECONDS = 0.1

@@ -12,10 +12,10 @@ import yaml
 from e2e.images import image
 from e2e.place import IMAGES, INSIDE, LAYOUT, ROOT
 from sandbox import binaries
-from support import helm
-from support.cluster import Kubectl, Object, namespace_manifest
-from support.deployed import Deployed
-from support.installed import SYSTEM, VALUES
+from support.cluster import helm
+from support.cluster.deployed import Deployed
+from support.cluster.installed import SYSTEM, VALUES
+from support.cluster.sandbox import Kubectl, Object, namespace_manifest
 from support.waiting import eventually
 
 KUBECONFIG = LAYOUT.kubeconfig("admin")

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from e2e.conftest import Example
-from support.cluster import Kubectl, KubectlError
-from support.installed import SYSTEM
+from support.cluster.installed import SYSTEM
+from support.cluster.sandbox import Kubectl, KubectlError
 
 OPERATOR = ("-n", SYSTEM, "deployment/modelway", "-c", "operator")
 SERVER = ("deployment/breast-cancer", "-c", "serve")

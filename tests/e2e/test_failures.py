@@ -13,9 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures
 
 from e2e.conftest import KUBECONFIG, READY_SECONDS, reaches, values
-from support import helm
-from support.cluster import Kubectl, Object
-from support.deployed import Deployed
+from support.cluster import helm
+from support.cluster.deployed import Deployed
+from support.cluster.sandbox import Kubectl, Object
 from support.waiting import eventually
 
 STORE = "http://models.model-store.svc:8080"

@@ -11,8 +11,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from e2e.conftest import Example
-from support.cluster import Kubectl
-from support.installed import SYSTEM
+from support.cluster.installed import SYSTEM
+from support.cluster.sandbox import Kubectl
 
 POD = "deployment/breast-cancer"
 

@@ -8,8 +8,8 @@ import psutil
 from demo.load import Load
 from e2e.conftest import Example
 from e2e.test_serving import REQUEST
-from support.cluster import Kubectl
-from support.installed import SYSTEM
+from support.cluster.installed import SYSTEM
+from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 SECONDS = 180.0

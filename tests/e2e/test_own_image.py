@@ -11,8 +11,8 @@ import yaml
 
 from e2e.conftest import READY_SECONDS, reaches
 from e2e.images import OWN, OWN_IMAGE, image
-from support.cluster import Kubectl, Object, namespace_manifest
-from support.deployed import Deployed
+from support.cluster.deployed import Deployed
+from support.cluster.sandbox import Kubectl, Object, namespace_manifest
 from support.waiting import eventually
 
 

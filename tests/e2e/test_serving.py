@@ -5,7 +5,7 @@ import urllib.request
 
 from demo.load import Load
 from e2e.conftest import EXAMPLE, Example
-from support.cluster import Kubectl
+from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 REQUEST = (EXAMPLE / "request.json").read_bytes()

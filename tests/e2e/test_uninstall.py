@@ -5,8 +5,8 @@ from functools import partial
 import psutil
 
 from e2e.conftest import KUBECONFIG, Example
-from support import helm
-from support.cluster import Kubectl
+from support.cluster import helm
+from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 DEFINITION = "modeldeployments.modelway.dev"

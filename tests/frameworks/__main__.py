@@ -11,7 +11,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from support.environments import environment
+from support.make.environments import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("mlflow", "pytorch", "tensorflow")

@@ -13,7 +13,7 @@ from frameworks.operations import computing, registered
 from frameworks.serving import outputs, served, tensor
 from modelway_server.errors import LoadFailure
 from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.saved_model import judge, operations
+from modelway_server.runtimes.file_checks.saved_model import judge, operations
 from modelway_server.runtimes.trust import Trust
 
 ROWS = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The list of TensorFlow's operations that only compute, runtimes/tensorflow_operations.txt, made from its registry.
+"""The list of TensorFlow's operations that only compute, runtimes/file_checks/tensorflow_operations.txt, made from its registry.
 
 `python -m frameworks.operations` asks TensorFlow in its environment, and writes the list anew: look at what it adds before
 you commit it. `make test-frameworks` fails where the registry has an operation that is neither listed nor refused here.
@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-LIST: Final = Path(__file__).resolve().parents[2] / "serving_image/modelway_server/runtimes/tensorflow_operations.txt"
+LIST: Final = (
+    Path(__file__).resolve().parents[2] / "serving_image/modelway_server/runtimes/file_checks/tensorflow_operations.txt"
+)
 _FAMILIES: Final = re.compile(
     "^_|Dataset|Iterator|TPU|Tpu|Xla|(^|[a-z])Reader|Queue|^Barrier|Summary|PyFunc|File|(Send|Recv)$|SessionHandle|SessionTensor"
     "|Proto|^(Save|Restore|Rpc|DeleteRpc|Collective|Nccl|Debug|Experimental|Outfeed|Infeed|Stage|MapStage|OrderedMapStage|Copy|Print|Shard|Snapshot)"
@@ -72,7 +74,7 @@ def registered() -> list[str]:
 
 def main() -> int:
     """Write the list; the exit code."""
-    from support.environments import environment  # noqa: PLC0415  (not where TensorFlow is)
+    from support.make.environments import environment  # noqa: PLC0415  (not where TensorFlow is)
 
     python = environment("frameworks-tensorflow", lambda line: sys.stderr.write(f"{line}\n"))
     ask = "from frameworks.operations import *; print(*computing(registered()), sep='\\n')"

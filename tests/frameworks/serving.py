@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from support.served import Served, launch
+from support.server.served import Served, launch
 
 SEED = 0
 

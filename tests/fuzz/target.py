@@ -19,7 +19,7 @@ from modelway_server.protocol.compression import Inflater, compress
 from modelway_server.protocol.strict_json import parse_object
 from modelway_server.protocol.tensors import NUMPY_TYPES
 from support.models import WINE, WINE_KINDS, mixed_pipeline, text_pipeline
-from support.subjects import subject_of, warmed
+from support.server.subjects import subject_of, warmed
 
 MAX_BODY: Final = 4096
 PLANES: Final = [

@@ -4,8 +4,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from modelway.model_gauges import Model, ModelGauges
-from modelway.state import Owner
-from support.observed import deployment, owner
+from modelway.observed import Owner
+from support.operator.observed import deployment, owner
 
 NAMES = {"namespace": "risk", "name": "fraud"}
 

@@ -11,16 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.cluster.readmission import UNPROVED_SECONDS, Readmission
+from modelway.cluster.refused_pods import UNPROVED_SECONDS, RefusedPods
+from modelway.desired.plan import Plan
+from modelway.desired.revision import revision_of
 from modelway.errors import ClusterError, ModelwayError, RetryLater, ServerAway
 from modelway.metrics import Metrics
-from modelway.plan import Plan
-from modelway.reasons import Reason, Topic
+from modelway.observed import Condition, DeploymentView, Observed, PodView, Termination
 from modelway.reconcile import Reconciler
-from modelway.revision import revision_of
 from modelway.settings import Settings
-from modelway.state import Condition, DeploymentView, Observed, PodView, Termination
-from support.observed import KEY, container, deployment, observed, owner, pod, revision
+from modelway.status.reasons import Reason, Topic
+from support.operator.observed import KEY, container, deployment, observed, owner, pod, revision
 
 BAD = {"model": {"uri": "s3://models/bad.joblib"}}
 GOOD = {"model": {"uri": "s3://models/good.joblib"}}
@@ -92,7 +92,7 @@ class World:
     def __post_init__(self) -> None:
         self.deployed = deployment(revision=OF_BAD, available=0, updated=0, conditions=self.conditions)
         parts: Any = self
-        readmission = Readmission(parts, clock=lambda: self.seconds)
+        readmission = RefusedPods(parts, clock=lambda: self.seconds)
         self.reconciler = Reconciler(parts, parts, parts, readmission, parts, settings=Settings(), metrics=Metrics())
 
     # What the user and the cluster do ---------------------------------------------------------------------------------------------------

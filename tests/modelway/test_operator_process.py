@@ -21,15 +21,15 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from modelway import logs
+from modelway.cluster.election.candidate import END_SECONDS
+from modelway.cluster.election.decision import LEADING_SECONDS, RENEW_SECONDS
 from modelway.cluster.kinds import CHILD_SELECTOR, WATCHED
-from modelway.cluster.lease import END_SECONDS
-from modelway.controller import GRACE_SECONDS, STOP_SECONDS
-from modelway.election import LEADING_SECONDS, RENEW_SECONDS
 from modelway.handlers import LONGEST_AWAY_SECONDS, RETRY_SECONDS, _registry, _settings
 from modelway.health import LARGEST_LAG, Health, Pulse
+from modelway.manager import GRACE_SECONDS, STOP_SECONDS
 from modelway.metrics import Metrics
-from modelway.state import Key
-from support.fake_api import fake_api
+from modelway.observed import Key
+from support.operator.fake_api import fake_api
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "modelway"
 

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.image_pulls import pulling_of
+from modelway.desired.plan import Plan, planned
+from modelway.desired.pod import pod_template
+from modelway.desired.revision import revision_of
 from modelway.metrics import Metrics
 from modelway.model_gauges import Model
-from modelway.plan import Plan, planned
-from modelway.pod import pod_template
-from modelway.pulling import pulling_of
+from modelway.observed import Condition, DeploymentView, Key, Observed, RevisionView
 from modelway.reconcile import Reconciler
-from modelway.revision import revision_of
 from modelway.settings import Settings
-from modelway.state import Condition, DeploymentView, Key, Observed, RevisionView
-from support.observed import KEY, container, deployment, observed, owner, pod, revision
+from support.operator.observed import KEY, container, deployment, observed, owner, pod, revision
 
 DEPLOYMENT = ModelDeployment.parse(owner().document)
 REVISION = revision_of(DEPLOYMENT)

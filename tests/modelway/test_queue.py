@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modelway.errors import RetryLater
 from modelway.queue import LASTING_SECONDS, LONGEST_BACKOFF, PATIENCE_SECONDS, SHORTEST_BACKOFF, WorkQueue, crew
-from support.virtual_time import in_virtual_time
+from support.operator.virtual_time import in_virtual_time
 
 Run = Callable[[str], Coroutine[Any, Any, float | None]]
 

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from modelway import reconcile
 from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.revision import revision_of
 from modelway.errors import ChildContested, ClusterError, Leftover, ModelwayError, NameConflict, RetryLater, Vanished
 from modelway.metrics import Metrics
+from modelway.observed import Observed
 from modelway.reconcile import MOMENT_SECONDS, Reconciler
-from modelway.revision import revision_of
 from modelway.settings import Settings
-from modelway.state import Observed
-from support.observed import KEY, UID, deployment, observed, owner, revision
+from support.operator.observed import KEY, UID, deployment, observed, owner, revision
 
 FORBIDDEN = (
     'deployments.apps "fraud" is forbidden: User "operator" cannot patch resource "deployments" in API group "apps"'

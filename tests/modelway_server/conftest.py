@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.models import Told, mixed_pipeline, wine_forest
-from support.served import Served, launch
+from support.server.served import Served, launch
 
 Launch = Callable[..., Served]
 

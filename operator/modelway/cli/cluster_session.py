@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from modelway.cluster.gather import Reader, reader
+from modelway.cluster.reader import Reader, reader
 
 Answer = TypeVar("Answer")
 

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from modelway.cli.cluster_session import ask
 from modelway.cli.commands import program
 from modelway.cli.story import story
-from modelway.cluster.gather import Reader
-from modelway.cluster.picture import Picture
+from modelway.cluster.reader import Reader
+from modelway.cluster.snapshot import Snapshot
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the story; 0 also when the model is not ready, as for `kubectl get`."""
 
-    async def asked(reader: Reader) -> Picture:
+    async def asked(reader: Reader) -> Snapshot:
         return await reader.picture(arguments.namespace or reader.namespace, arguments.name)
 
     print(story(ask(arguments, asked), now=datetime.now(UTC), program=program()))

@@ -10,8 +10,8 @@ from modelway.cli.commands import program
 from modelway.cli.output import aligned, as_text
 from modelway.cli.revisions import Record, differences, records_of, serving_of, wanted_of
 from modelway.cli.summary import age
-from modelway.cluster.gather import Reader
-from modelway.cluster.picture import Object
+from modelway.cluster.reader import Reader
+from modelway.cluster.snapshot import Object
 
 _HEADER = ["REVISION", "HASH", "AGE", "STATE", "VERSION", "MODEL", "CHANGED"]
 

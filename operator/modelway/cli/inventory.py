@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from modelway.cli.summary import age
-from modelway.cluster.picture import Object, Picture
-from modelway.reasons import Reason, Topic
+from modelway.cluster.snapshot import Object, Snapshot
+from modelway.status.reasons import Reason, Topic
 
 REVISION_LABEL = "modelway.dev/revision"
 _ALWAYS = ("Deployment", "Service", "PodDisruptionBudget")
@@ -20,7 +20,7 @@ _MOST_PODS = 8
 _REFUSALS = frozenset(reason for reason in Reason if reason.topic is Topic.CLUSTER)
 
 
-def inventory(picture: Picture, now: datetime) -> list[tuple[str, str]]:
+def inventory(picture: Snapshot, now: datetime) -> list[tuple[str, str]]:
     """Each object with what is to be said of it: children first, then pods, those that do not serve before the others."""
     name = picture.resource["metadata"]["name"]
     lines = [(f"{child['kind']} {child['metadata']['name']}", _child(child, picture)) for child in picture.children]
@@ -50,16 +50,16 @@ def is_ready(pod: Object) -> bool:
     return _condition(pod, "Ready").get("status") == "True" and not _is_going(pod)
 
 
-def _is_withheld(kind: str, picture: Picture) -> bool:
+def _is_withheld(kind: str, picture: Snapshot) -> bool:
     return any(line.startswith(f"{_PLURALS[kind]}:") for line in picture.withheld)
 
 
-def _child(child: Object, picture: Picture) -> str:
+def _child(child: Object, picture: Snapshot) -> str:
     describe = _DESCRIPTIONS.get(child["kind"])
     return describe(child, picture) if describe else ""
 
 
-def _deployment(child: Object, picture: Picture) -> str:
+def _deployment(child: Object, picture: Snapshot) -> str:
     status = child.get("status") or {}
     template = (child["spec"]["template"].get("metadata") or {}).get("labels") or {}
     ready = f"{status.get('readyReplicas', 0)} of {counted(child['spec'].get('replicas', 1))} ready"
@@ -71,12 +71,12 @@ def _deployment(child: Object, picture: Picture) -> str:
     return f"{ready}, {newest}{trouble}"
 
 
-def _service(child: Object, _: Picture) -> str:
+def _service(child: Object, _: Snapshot) -> str:
     ports = ", ".join(str(port["port"]) for port in child["spec"].get("ports") or ())
     return f"{child['spec'].get('clusterIP', 'no address yet')}, port {ports}"
 
 
-def _autoscaler(child: Object, _: Picture) -> str:
+def _autoscaler(child: Object, _: Snapshot) -> str:
     spec, status = child["spec"], child.get("status") or {}
     bounds = f"{spec.get('minReplicas', 1)} to {counted(spec['maxReplicas'])}"
     measured = {one["resource"]["name"]: one for one in status.get("currentMetrics") or () if one.get("resource")}
@@ -91,11 +91,11 @@ def _autoscaler(child: Object, _: Picture) -> str:
     )
 
 
-def _budget(child: Object, _: Picture) -> str:
+def _budget(child: Object, _: Snapshot) -> str:
     return f"a drain may take {counted((child.get('status') or {}).get('disruptionsAllowed', 0))} now"
 
 
-def _record(child: Object, picture: Picture) -> str:
+def _record(child: Object, picture: Snapshot) -> str:
     revision = ((child["metadata"].get("labels") or {}).get(REVISION_LABEL)) or child["metadata"]["name"]
     status = picture.resource.get("status") or {}
     roles = [

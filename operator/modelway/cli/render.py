@@ -7,10 +7,10 @@ from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.manifests import load_deployments, settings_of
+from modelway.desired.plan import planned
 from modelway.errors import ModelwayError
-from modelway.plan import planned
+from modelway.observed import Key, Observed, Owner
 from modelway.settings import Settings
-from modelway.state import Key, Observed, Owner
 from modelway.yaml_text import yaml_text
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.kinds import REVISION_LABEL
-from modelway.cluster.picture import Object
+from modelway.cluster.snapshot import Object
+from modelway.desired.revision import revision_of
 from modelway.errors import InvalidSpec, ModelwayError
-from modelway.revision import revision_of
 
 BLOCKS = ("model", "runtime", "scheduling")
 """The blocks of the spec that make a revision, and that come back with it."""

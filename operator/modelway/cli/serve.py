@@ -24,8 +24,8 @@ from modelway.cli.local_pod import LOCAL_ADDRESS, NotRunnable, Process, processe
 from modelway.cli.manifests import load_deployments, settings_of
 from modelway.cli.model_environment import model_environment
 from modelway.cli.render import children_of
+from modelway.desired.pod import FETCH
 from modelway.errors import ModelwayError, WrongUsage
-from modelway.pod import FETCH
 
 _NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "uvicorn")
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))

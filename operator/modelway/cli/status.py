@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from modelway.cli.cluster_session import ask
 from modelway.cli.output import aligned, as_text
 from modelway.cli.summary import Summary, age, summary_of
-from modelway.cluster.gather import Reader
-from modelway.cluster.picture import Object
+from modelway.cluster.reader import Reader
+from modelway.cluster.snapshot import Object
 from modelway.printable import one_line
 
 

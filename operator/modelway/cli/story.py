@@ -10,9 +10,9 @@ from modelway.api.meta import KIND
 from modelway.api.status import NOT_SEEN
 from modelway.cli.inventory import inventory, is_ready
 from modelway.cli.summary import Summary, age, condition, remedy_of, summary_of
-from modelway.cluster.picture import Object, Picture, failing, when
+from modelway.cluster.snapshot import Object, Snapshot, failing, when
 from modelway.printable import printable
-from modelway.reasons import Reason, Topic
+from modelway.status.reasons import Reason, Topic
 
 _WIDTH = 110
 _MOST_EVENTS = 6
@@ -22,7 +22,7 @@ _NAMESPACES = "MODELWAY_WATCH_NAMESPACES"
 """Where the chart tells the operator which namespaces to serve."""
 
 
-def story(picture: Picture, *, now: datetime, program: str = "modelway") -> str:
+def story(picture: Snapshot, *, now: datetime, program: str = "modelway") -> str:
     """The whole story as text.
 
     Args:
@@ -97,7 +97,7 @@ def _amounts(spec: Mapping[str, Any], name: str) -> str:
 # Why not ----------------------------------------------------------------------------------------------------------------------------------
 
 
-def _why(picture: Picture, summary: Summary) -> Iterator[str]:
+def _why(picture: Snapshot, summary: Summary) -> Iterator[str]:
     """The cause first, then what else is wrong, then whether waiting helps."""
     if summary.ready != "True":
         yield from _wrapped([f"{summary.reason}: {summary.message}"])
@@ -117,7 +117,7 @@ def _why(picture: Picture, summary: Summary) -> Iterator[str]:
         yield "Waiting will not help." if summary.stalled else "Waiting may help: it is being tried."
 
 
-def _last_words(picture: Picture) -> Iterator[str]:
+def _last_words(picture: Snapshot) -> Iterator[str]:
     for place, text in picture.last_words.items():
         lines = [line for line in text.splitlines() if line.strip()]
         if lines:
@@ -136,7 +136,7 @@ def _said(line: str) -> str:
     return f"{entry.get('level', '')}: {entry['message']}".removeprefix(": ")
 
 
-def _events(picture: Picture, now: datetime) -> Iterator[str]:
+def _events(picture: Snapshot, now: datetime) -> Iterator[str]:
     """The latest warnings and the latest words about the resource itself, but for what is over or has been said already."""
     told = {condition(picture.resource, kind).get("message") for kind in ("Ready", "AutoscalingActive")}
     over = {("Pod", pod["metadata"]["name"]) for pod in picture.pods if is_ready(pod)}
@@ -164,7 +164,7 @@ def _subject(event: Object) -> tuple[str, str]:
 # What to do -------------------------------------------------------------------------------------------------------------------------------
 
 
-def _remedies(picture: Picture, summary: Summary, program: str) -> Iterator[str]:
+def _remedies(picture: Snapshot, summary: Summary, program: str) -> Iterator[str]:
     if summary.ready != "True":
         remedy = remedy_of(summary.reason)
         if remedy:
@@ -175,7 +175,7 @@ def _remedies(picture: Picture, summary: Summary, program: str) -> Iterator[str]
         yield remedy
 
 
-def _commands(picture: Picture, summary: Summary, program: str) -> Iterator[str]:
+def _commands(picture: Snapshot, summary: Summary, program: str) -> Iterator[str]:
     """Where to look further, with everything filled in."""
     kubectl = f"kubectl -n {summary.namespace}"
     topic = next((one.topic for one in Reason if one == summary.reason), None)
@@ -205,7 +205,7 @@ def _commands(picture: Picture, summary: Summary, program: str) -> Iterator[str]
         yield f"Look at the pod: {kubectl} describe pod {waiting['metadata']['name']}"
 
 
-def _calls(picture: Picture, summary: Summary) -> Iterator[str]:
+def _calls(picture: Snapshot, summary: Summary) -> Iterator[str]:
     """How to get a prediction, as soon as anything answers."""
     if not summary.url or not (summary.ready == "True" or summary.available):
         return

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from modelway.api.status import NOT_SEEN
-from modelway.reasons import Reason
+from modelway.status.reasons import Reason
 
 NOT_SEEN_MESSAGE = "The operator has not looked at this spec yet. If that lasts: does it run, and is namespace {namespace} in its watch.namespaces?"
 

@@ -9,8 +9,8 @@ from typing import Any
 from modelway.cli.cluster_session import ask
 from modelway.cli.commands import program
 from modelway.cli.revisions import Record, keepers, records_of, restored, target_of, wanted_of
-from modelway.cluster.gather import Reader
-from modelway.cluster.picture import Object
+from modelway.cluster.reader import Reader
+from modelway.cluster.snapshot import Object
 from modelway.yaml_text import yaml_text
 
 

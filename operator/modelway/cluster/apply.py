@@ -7,16 +7,16 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from modelway.cluster.adoption import LEFTOVER_SECONDS, REPLAN_SECONDS, Adoption
 from modelway.cluster.cache import Cache, ObjectId
-from modelway.cluster.claims import LEFTOVER_SECONDS, REPLAN_SECONDS, Claims
 from modelway.cluster.client import FIELD_MANAGER, HANDOVER_MANAGER, Client
 from modelway.cluster.kinds import KIND_NAMED, REVISION, SERVED_ANNOTATION, SERVICE
-from modelway.cluster.ownership import owned_hash, wanted_hash
-from modelway.cluster.truce import Truce
+from modelway.cluster.managed_fields import owned_hash, wanted_hash
+from modelway.cluster.repairs.limiter import RepairLimiter
+from modelway.desired.plan import Plan, Step
 from modelway.errors import ClusterError, RetryLater
 from modelway.metrics import Metrics
-from modelway.plan import Plan, Step
-from modelway.state import Child, ChildId, Key, Observed
+from modelway.observed import Child, ChildId, Key, Observed
 
 UNBORN = "1"
 """A resourceVersion that no object has: an apply that carries it makes the object, or is refused with 409 when there is one of that
@@ -61,8 +61,8 @@ class Applier:
         self._client = client
         self._cache = cache
         self._metrics = metrics
-        self._truce = Truce(client, clock)
-        self._claims = Claims(client, cache, clock)
+        self._truce = RepairLimiter(client, clock)
+        self._claims = Adoption(client, cache, clock)
         self._applied: defaultdict[Key, dict[ChildId, _Applied]] = defaultdict(dict)
 
     async def carry_out(self, plan: Plan, observed: Observed) -> None:

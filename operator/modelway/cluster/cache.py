@@ -14,7 +14,7 @@ from modelway.cluster import kinds
 from modelway.cluster.kinds import Kind
 from modelway.cluster.views import View, owner_key, view
 from modelway.model_gauges import Model
-from modelway.state import Child, DeploymentView, Key, Observed, Owner, PodView
+from modelway.observed import Child, DeploymentView, Key, Observed, Owner, PodView
 
 DEPARTED_SECONDS = 120.0
 """How long a deletion is remembered: longer than any answer to a write is on its way."""

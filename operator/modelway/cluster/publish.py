@@ -11,9 +11,10 @@ from modelway.cluster import kinds
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import FIELD_MANAGER, Client
 from modelway.errors import ClusterError, ModelwayError, RetryLater
-from modelway.reasons import Reason
-from modelway.report import merge_patch
-from modelway.state import Key, Owner, ready_of
+from modelway.observed import Key, Owner
+from modelway.status.reasons import Reason
+from modelway.status.report import merge_patch
+from modelway.status.verdict import ready_of
 
 LONGEST_EVENT_MESSAGE = 1000
 """Characters; the API server refuses more than 1024."""

@@ -14,10 +14,10 @@ from typing import Any
 from modelway.cluster.cache import Cache, ObjectId, object_id
 from modelway.cluster.client import Client
 from modelway.cluster.kinds import OWNER, WATCHED, Kind, selector_of
+from modelway.cluster.watches import Watch, Watches
 from modelway.errors import ClusterError, RetryLater, WatchLost
 from modelway.metrics import Metrics
-from modelway.state import Key
-from modelway.watches import Watch, Watches
+from modelway.observed import Key
 
 GRACE_SECONDS = 30.0
 """How long the news of a LIST may be on its way by watch: kopf finds a silent connection after 70 s at most, a busy one is late by moments."""

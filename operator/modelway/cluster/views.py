@@ -6,10 +6,10 @@ from typing import Any
 from modelway.cluster import kinds
 from modelway.cluster.client import FIELD_MANAGER
 from modelway.cluster.kinds import NAME_LABEL, OWNER_KIND, REVISION_LABEL, SERVED_ANNOTATION, Kind
-from modelway.cluster.ownership import hash_of, owned_fields, owns
-from modelway.pulling import pulling_of
-from modelway.revision import digest_of
-from modelway.state import (
+from modelway.cluster.managed_fields import hash_of, owned_fields, owns
+from modelway.desired.image_pulls import pulling_of
+from modelway.desired.revision import digest_of
+from modelway.observed import (
     AutoscalerView,
     Child,
     ChildId,

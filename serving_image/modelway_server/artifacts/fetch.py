@@ -14,8 +14,8 @@ from modelway_server.arguments import positive, positive_int
 from modelway_server.artifacts.archive import Archive, folder_name
 from modelway_server.artifacts.destinations import Rules
 from modelway_server.artifacts.download import Download, Draft, Progress, readable, storage_errors
+from modelway_server.artifacts.egress_proxy import guarded
 from modelway_server.artifacts.folder import FolderDownload, FolderDraft
-from modelway_server.artifacts.guard import guarded
 from modelway_server.artifacts.hosts import Hosts
 from modelway_server.artifacts.record import ArtifactRecord
 from modelway_server.artifacts.remote import ObjectFolder, ObjectStore
@@ -23,7 +23,7 @@ from modelway_server.artifacts.source import FileFolder, FileSource, FolderSourc
 from modelway_server.artifacts.stores import destinations_of
 from modelway_server.artifacts.uri import Location, parse_uri
 from modelway_server.errors import FetchFailed, FetchTimeout, InvalidURI, LoadFailure
-from modelway_server.report import report_failure, write_termination_message
+from modelway_server.process.exit_report import report_failure, write_termination_message
 
 PROGRESS_SECONDS = 5.0
 STOPPED = 128 + signal.SIGTERM

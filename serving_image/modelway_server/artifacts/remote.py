@@ -11,7 +11,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from modelway_server.artifacts.guard import Guard
+from modelway_server.artifacts.egress_proxy import EgressProxy
 from modelway_server.artifacts.manifest import Entry
 from modelway_server.artifacts.source import CHUNK_BYTES, Interrupted, Part
 from modelway_server.artifacts.store_errors import translate
@@ -42,7 +42,7 @@ class ObjectStore:
         InvalidURI: endpoint and URI cannot be used together.
     """
 
-    def __init__(self, location: Location, environ: Mapping[str, str], timeout: float, guard: Guard) -> None:
+    def __init__(self, location: Location, environ: Mapping[str, str], timeout: float, guard: EgressProxy) -> None:
         self.location = location
         self._guard = guard
         self._with_credentials = has_credentials(location, environ)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from modelway_server.engines.joining import MOST, why_apart
 from modelway_server.engines.prepared import Prepared
+from modelway_server.engines.row_independence import MOST, why_apart
+from modelway_server.engines.sample_rows.trial import trial_rows
 from modelway_server.engines.time_limit import time_limit
-from modelway_server.engines.trial_rows import trial_rows
 from modelway_server.errors import describe
 from modelway_server.runtimes.base import Runtime, estimating
 
@@ -62,7 +62,7 @@ def _why_apart(trial: Trial) -> str | None:
     if not module.startswith("modelway_server."):
         return f"{module} adds a format of its own, and may look at all rows of a call"
     if estimating(engine) is not None:
-        from modelway_server.engines.authors import authors_code  # noqa: PLC0415  (scikit-learn)
+        from modelway_server.engines.author_code import authors_code  # noqa: PLC0415  (scikit-learn)
 
         why = authors_code(trial.estimator)
         if why is not None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from modelway_server.contract.names import listed
 from modelway_server.contract.signature import Form, Signature
-from modelway_server.engines.plan import NotCovered, Plan
-from modelway_server.engines.planning import as_graph, last_step, plan_estimator
-from modelway_server.engines.planning_trees import is_of_trees
+from modelway_server.engines.direct_trees import bare
+from modelway_server.engines.plan.from_estimator import as_graph, last_step, plan_estimator
+from modelway_server.engines.plan.plan import NotCovered, Plan
+from modelway_server.engines.plan.trees import is_of_trees
 from modelway_server.engines.prepared import Prepared
-from modelway_server.engines.trees import bare
 
 Build = Callable[[Prepared, Path], Prepared]
 MAX_CONVERTED_BYTES = 64 << 20

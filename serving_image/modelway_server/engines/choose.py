@@ -13,13 +13,13 @@ import numpy as np
 from modelway_server.artifacts.manifest import folder_digest
 from modelway_server.artifacts.record import EXAMPLE_FILE, SAMPLE_FILES, ArtifactRecord, locate_model
 from modelway_server.engines.batch_choice import Trial, apart, with_batching
-from modelway_server.engines.example import MADE_UP, Example, telling_example
 from modelway_server.engines.folder import SEARCHING
 from modelway_server.engines.load import evaluated
 from modelway_server.engines.parity import difference, read_samples
-from modelway_server.engines.plan import NotCovered, discard
+from modelway_server.engines.plan.plan import NotCovered, discard
 from modelway_server.engines.prepared import Prepared, plain_row
-from modelway_server.engines.proof import Proof, Void
+from modelway_server.engines.sample_rows.example import MADE_UP, Example, telling_example
+from modelway_server.engines.sample_rows.proof import Proof, Void
 from modelway_server.engines.time_limit import time_limit
 from modelway_server.errors import EngineUnavailable, InvalidArtifact, LoadFailed, describe, words
 from modelway_server.runtimes import load_runtime
@@ -152,7 +152,7 @@ class _Choice:
         signature, own = self._native.signature, estimating(self._runtime)
         try:
             if own is not None:
-                from modelway_server.engines.hints import hints_of  # noqa: PLC0415  (scikit-learn)
+                from modelway_server.engines.sample_rows.breakpoints import hints_of  # noqa: PLC0415  (scikit-learn)
 
                 return self._proof.hints | {k: v for k, v in hints_of(own.estimator, signature).items() if v}
             telling = hinting(self._runtime)

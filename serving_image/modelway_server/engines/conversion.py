@@ -17,8 +17,8 @@ from sklearn.neighbors._base import NeighborsBase
 
 from modelway_server.contract.signature import Form, Signature
 from modelway_server.engines.arithmetic import inexact
-from modelway_server.engines.plan import NotCovered, Plan
-from modelway_server.engines.planning import plan_steps, taken_apart
+from modelway_server.engines.plan.from_estimator import plan_steps, taken_apart
+from modelway_server.engines.plan.plan import NotCovered, Plan
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
 _OUTPUTS = {

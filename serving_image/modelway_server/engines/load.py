@@ -35,14 +35,14 @@ def load_prepared(model_dir: Path, prepared_dir: Path, *, trusted_types: tuple[s
 def evaluated(prepared: Prepared, path: Path, directory: Path, trusted_types: tuple[str, ...]) -> Runtime:
     """The runtime that a description asks for; see `load_prepared`."""
     if prepared.parts.get("kind") == "plan":
-        from modelway_server.engines.planned import load_planned  # noqa: PLC0415  (only what is needed)
+        from modelway_server.engines.plan.runtime import load_planned  # noqa: PLC0415  (only what is needed)
 
         return load_planned(prepared, directory)
     runtime = load_runtime(path, format=prepared.format, method=prepared.methods[0], trusted_types=trusted_types)
     if (learning := restorable(runtime)) is not None:
         learning.restore(prepared.signature, prepared.methods, prepared.rows())
     if prepared.parts.get("kind") == "trees":
-        from modelway_server.engines.trees import bare  # noqa: PLC0415  (as above)
+        from modelway_server.engines.direct_trees import bare  # noqa: PLC0415  (as above)
 
         own = estimating(runtime)
         assert own is not None

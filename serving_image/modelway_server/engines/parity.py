@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from modelway_server.contract.rows import rows_of_instances
 from modelway_server.contract.signature import Signature
-from modelway_server.engines.plan import NotCovered
+from modelway_server.engines.plan.plan import NotCovered
 from modelway_server.errors import InputError, InvalidArtifact, MalformedRequest, words
 from modelway_server.protocol.tensors import datatype_of
 from modelway_server.runtimes.base import Runtime

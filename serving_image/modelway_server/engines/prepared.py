@@ -10,7 +10,7 @@ import numpy as np
 
 from modelway_server.contract.rows import Rows, rows_of_instances
 from modelway_server.contract.signature import Form, Signature
-from modelway_server.contract.stored import document_of, signature_of
+from modelway_server.contract.signature_json import document_of, signature_of
 from modelway_server.engines.folder import PREPARED
 from modelway_server.errors import LoadFailed
 

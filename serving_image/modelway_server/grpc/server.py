@@ -20,9 +20,9 @@ from modelway_server.dataplane import DataPlane
 from modelway_server.errors import PortTaken
 from modelway_server.grpc.inference_pb2 import DESCRIPTOR
 from modelway_server.grpc.servicer import SERVICE, InferenceServicer
-from modelway_server.lifecycle import Lifecycle
-from modelway_server.metrics import Metrics
-from modelway_server.predictor import Predictor
+from modelway_server.prediction.predictor import Predictor
+from modelway_server.process.worker_state import WorkerStates
+from modelway_server.telemetry.metrics import Metrics
 
 MAX_STREAMS: Final = 256
 """Calls at a time on one connection; more wait in the client."""
@@ -91,7 +91,7 @@ class GrpcServer:
         self,
         plane: DataPlane,
         predictor: Predictor,
-        lifecycle: Lifecycle,
+        lifecycle: WorkerStates,
         metrics: Metrics,
         *,
         bounds: GrpcBounds,

@@ -13,11 +13,11 @@ from modelway_server.errors import MalformedRequest, ModelwayServerError, Reques
 from modelway_server.grpc import inference_pb2 as pb
 from modelway_server.grpc.codec import decode_request, encode_answer
 from modelway_server.grpc.statuses import CLIENT_GONE, RETRY_PUSHBACK, Status, status_of
-from modelway_server.lifecycle import Lifecycle
-from modelway_server.metrics import Metrics
-from modelway_server.predictor import Predictor
+from modelway_server.prediction.predictor import Predictor
+from modelway_server.process.worker_state import WorkerStates
 from modelway_server.protocol.trace_context import TRACE_ID, TraceContext, read_trace_context
-from modelway_server.watching import Finished, timed
+from modelway_server.telemetry.metrics import Metrics
+from modelway_server.telemetry.observers import Finished, timed
 
 SERVICE: Final = "inference.GRPCInferenceService"
 METHOD: Final = "grpc_infer"
@@ -47,7 +47,7 @@ class InferenceServicer:
     """
 
     def __init__(
-        self, plane: DataPlane, predictor: Predictor, lifecycle: Lifecycle, metrics: Metrics, *, max_bytes: int
+        self, plane: DataPlane, predictor: Predictor, lifecycle: WorkerStates, metrics: Metrics, *, max_bytes: int
     ) -> None:
         self._plane = plane
         self._predictor = predictor

@@ -1,0 +1,1 @@
+"""The inference protocols over HTTP/1.1, and the probes."""

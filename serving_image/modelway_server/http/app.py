@@ -24,7 +24,6 @@ from modelway_server.errors import (
     TooSlow,
     UnsupportedMediaType,
 )
-from modelway_server.http.about import HTML, About
 from modelway_server.http.messages import (
     BodyTooSlow,
     ClientGone,
@@ -39,14 +38,15 @@ from modelway_server.http.messages import (
     send_bytes,
 )
 from modelway_server.http.operations import Operation, routes
-from modelway_server.lifecycle import Lifecycle
-from modelway_server.metrics import Metrics
+from modelway_server.http.pages import HTML, About
 from modelway_server.pages.subject import Subject
-from modelway_server.predictor import Predictor
+from modelway_server.prediction.predictor import Predictor
+from modelway_server.process.worker_state import WorkerStates
 from modelway_server.protocol.compression import MIN_COMPRESSED, accepts_gzip, compress
 from modelway_server.protocol.strict_json import dumps
 from modelway_server.protocol.trace_context import TRACE_ID
-from modelway_server.watching import Finished
+from modelway_server.telemetry.metrics import Metrics
+from modelway_server.telemetry.observers import Finished
 
 RETRY_AFTER = ((b"retry-after", b"1"),)
 _STATUS: dict[type[Exception], int] = {
@@ -88,7 +88,7 @@ class InferenceApplication:
         self,
         plane: DataPlane,
         predictor: Predictor,
-        lifecycle: Lifecycle,
+        lifecycle: WorkerStates,
         metrics: Metrics,
         *,
         max_bytes: int,

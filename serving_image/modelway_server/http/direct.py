@@ -16,7 +16,7 @@ from modelway_server.errors import MalformedRequest, QueueFull
 from modelway_server.http.app import InferenceApplication, Reply
 from modelway_server.http.messages import BodyTooSlow, Head, check_host, read_head
 from modelway_server.http.operations import Operation
-from modelway_server.predictor import Answered, Held, Predictor
+from modelway_server.prediction.predictor import Answered, Held, Predictor
 from modelway_server.protocol.trace_context import TRACE_ID
 
 MAX_BYTES = 512 * 1024

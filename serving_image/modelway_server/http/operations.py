@@ -8,7 +8,7 @@ from modelway_server.dataplane import DataPlane, Query
 from modelway_server.errors import UnsupportedMediaType
 from modelway_server.http.messages import Head
 from modelway_server.protocol.compression import CODINGS, is_known
-from modelway_server.watching import timed
+from modelway_server.telemetry.observers import timed
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"

@@ -1,15 +1,15 @@
 """Probes and metrics, on a port of their own: what kubelets and Prometheus see of the pod."""
 
 from modelway_server.http.messages import Receive, Scope, Send, send_bytes, send_json
-from modelway_server.lifecycle import Lifecycle
-from modelway_server.metrics import CONTENT_TYPE, Metrics
+from modelway_server.process.worker_state import WorkerStates
 from modelway_server.protocol.strict_json import dumps
+from modelway_server.telemetry.metrics import CONTENT_TYPE, Metrics
 
 
 class ProbeApplication:
     """`/livez`, `/readyz` and `/metrics`."""
 
-    def __init__(self, lifecycle: Lifecycle, metrics: Metrics) -> None:
+    def __init__(self, lifecycle: WorkerStates, metrics: Metrics) -> None:
         self._lifecycle = lifecycle
         self._metrics = metrics
 

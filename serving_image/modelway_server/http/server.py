@@ -25,9 +25,9 @@ from modelway_server.http.connection import Connection
 from modelway_server.http.direct import Direct
 from modelway_server.http.messages import Receive, Scope, Send
 from modelway_server.http.probes import ProbeApplication
-from modelway_server.lifecycle import Lifecycle
-from modelway_server.metrics import Metrics
-from modelway_server.predictor import Predictor
+from modelway_server.prediction.predictor import Predictor
+from modelway_server.process.worker_state import WorkerStates
+from modelway_server.telemetry.metrics import Metrics
 
 BEAT_SECONDS = 1.0
 KEEP_ALIVE_SECONDS = 90
@@ -128,7 +128,7 @@ class Worker:
         self,
         plane: DataPlane,
         predictor: Predictor,
-        lifecycle: Lifecycle,
+        lifecycle: WorkerStates,
         metrics: Metrics,
         *,
         bounds: Bounds,

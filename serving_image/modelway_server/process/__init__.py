@@ -1,1 +1,1 @@
-"""What a process that holds an untrusted model may do, and what becomes of the processes that it starts."""
+"""The processes of a server: workers and their states, throwaway children, walls around them, and how they end."""

@@ -1,0 +1,1 @@
+"""The messages of each protocol, read and written; nothing here knows the model."""

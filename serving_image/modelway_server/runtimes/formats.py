@@ -92,11 +92,11 @@ OWN = {
     for own in (
         OwnFormat("sklearn", "scikit-learn (joblib or pickle)", "server", ("sklearn", "joblib")),
         OwnFormat("skops", "skops", "skops", ("skops",)),
-        OwnFormat("onnx", "ONNX", "server", ("onnxruntime",), "onnx_file"),
+        OwnFormat("onnx", "ONNX", "server", ("onnxruntime",), "file_checks.onnx_file"),
         OwnFormat("xgboost", "XGBoost", "xgboost", ("xgboost",)),
         OwnFormat("lightgbm", "LightGBM", "lightgbm", ("lightgbm",)),
-        OwnFormat("pytorch", "PyTorch", "pytorch", ("torch",), "torch_archive"),
-        OwnFormat("tensorflow", "TensorFlow (SavedModel)", "tensorflow", ("tensorflow",), "saved_model"),
+        OwnFormat("pytorch", "PyTorch", "pytorch", ("torch",), "file_checks.torch_archive"),
+        OwnFormat("tensorflow", "TensorFlow (SavedModel)", "tensorflow", ("tensorflow",), "file_checks.saved_model"),
         OwnFormat("mlflow", "MLflow (model folder)", "server", ("yaml",)),
     )
 }

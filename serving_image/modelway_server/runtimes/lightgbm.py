@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from modelway_server.errors import InvalidArtifact, RuntimeVersionMismatch, UnsupportedModel
 from modelway_server.runtimes.base import Runtime
-from modelway_server.runtimes.boosters.lightgbm_text import NewerLayout, check, header
+from modelway_server.runtimes.file_checks.clauses import Disagreement
+from modelway_server.runtimes.file_checks.lightgbm_text import NewerLayout, check, header
 from modelway_server.runtimes.formats import Options
-from modelway_server.runtimes.pickle.agreement.clauses import Disagreement
-from modelway_server.runtimes.table import (
+from modelway_server.runtimes.numeric_matrix import (
     Evaluate,
-    Table,
-    TableRuntime,
+    MatrixLayout,
+    MatrixRuntime,
     binary,
     codes_of,
     columns_of,
@@ -58,7 +58,7 @@ def load(path: Path, options: Options) -> Runtime:
         "lightgbm": lightgbm.__version__,
         "saved_with_lightgbm": f"text {head['version']}",
     }
-    return TableRuntime("lightgbm", _table(booster, head, objective), options.method, description)
+    return MatrixRuntime("lightgbm", _table(booster, head, objective), options.method, description)
 
 
 def booster_of(model: Any) -> lightgbm.Booster | None:
@@ -74,7 +74,7 @@ def booster_of(model: Any) -> lightgbm.Booster | None:
     return booster if booster.pandas_categorical else None
 
 
-def table_of(model: Any, booster: lightgbm.Booster) -> tuple[Table, str]:
+def table_of(model: Any, booster: lightgbm.Booster) -> tuple[MatrixLayout, str]:
     """What an object answers by its booster, and its objective; a booster answers as its own `predict`."""
     head = header(booster.model_to_string().encode())
     objective = head.get("objective", "").partition(" ")[0]
@@ -88,13 +88,13 @@ def table_of(model: Any, booster: lightgbm.Booster) -> tuple[Table, str]:
     return table, objective or "custom objective"
 
 
-def _table(booster: lightgbm.Booster, head: dict[str, str], objective: str) -> Table:
+def _table(booster: lightgbm.Booster, head: dict[str, str], objective: str) -> MatrixLayout:
     categories = _categories(booster, head)
     names = head.get("feature_names", "").split(" ")
     named = names != [f"Column_{index}" for index in range(len(names))]
     columns = columns_of(names if named else None, booster.num_feature(), categories)
     methods, classes = _methods(objective, int(head.get("num_class", "1")), _answers(booster))
-    return Table(
+    return MatrixLayout(
         columns,
         named,
         codes_of(columns, categories),

@@ -187,7 +187,7 @@ def _by_mlflow(path: Path, document: Mapping[str, Any], options: Options) -> Run
         )
     from mlflow import pyfunc  # noqa: PLC0415  (only where the image holds it)
 
-    from modelway_server.runtimes.estimator import EstimatorRuntime  # noqa: PLC0415  (scikit-learn)
+    from modelway_server.runtimes.estimators.runtime import EstimatorRuntime  # noqa: PLC0415  (scikit-learn)
 
     runtime = EstimatorRuntime(_Python(pyfunc.load_model(str(path)), columns), ("predict",), None)
     runtime.declare(columns)

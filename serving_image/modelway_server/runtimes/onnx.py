@@ -19,8 +19,8 @@ from modelway_server.contract.signature import ROWS, Input
 from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch, UnsupportedModel, words
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.formats import Options
+from modelway_server.runtimes.named_tensors import Arrays, Program, TensorRuntime, check_inputs
 from modelway_server.runtimes.onnx_constants import hints_of_graph
-from modelway_server.runtimes.tensors import Arrays, Program, TensorRuntime, check_inputs
 from modelway_server.runtimes.threads import threads
 
 _LOGGER = logging.getLogger(__name__)

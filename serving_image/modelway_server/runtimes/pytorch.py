@@ -26,10 +26,10 @@ from modelway_server.errors import (
 )
 from modelway_server.protocol.tensors import NUMPY_TYPES, datatype_of
 from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.file_checks.torch_archive import EXPORTED, is_exported
 from modelway_server.runtimes.formats import Options
-from modelway_server.runtimes.tensors import Arrays, Program, TensorRuntime, check_inputs
+from modelway_server.runtimes.named_tensors import Arrays, Program, TensorRuntime, check_inputs
 from modelway_server.runtimes.threads import threads
-from modelway_server.runtimes.torch_archive import EXPORTED, is_exported
 from modelway_server.runtimes.trust import trust
 
 INPUTS_FILE = "inputs.json"

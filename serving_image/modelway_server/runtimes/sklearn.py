@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from modelway_server.runtimes.base import Runtime
-from modelway_server.runtimes.estimator import load_estimator
+from modelway_server.runtimes.estimators.runtime import load_estimator
 from modelway_server.runtimes.formats import Options
 
 

@@ -20,7 +20,7 @@ from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionM
 from modelway_server.protocol.tensors import datatype_of
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.formats import Options
-from modelway_server.runtimes.tensors import Arrays, Program, TensorRuntime, check_inputs
+from modelway_server.runtimes.named_tensors import Arrays, Program, TensorRuntime, check_inputs
 from modelway_server.runtimes.threads import threads
 
 SIGNATURE = "serving_default"

@@ -21,9 +21,17 @@ from numpy.typing import NDArray
 from modelway_server.contract.signature import Column
 from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch, UnsupportedModel
 from modelway_server.runtimes.base import Runtime
-from modelway_server.runtimes.boosters.xgboost_document import check, loadable, read, version_of
+from modelway_server.runtimes.file_checks.xgboost_document import check, loadable, read, version_of
 from modelway_server.runtimes.formats import Options
-from modelway_server.runtimes.table import Evaluate, Table, TableRuntime, binary, codes_of, columns_of, several
+from modelway_server.runtimes.numeric_matrix import (
+    Evaluate,
+    MatrixLayout,
+    MatrixRuntime,
+    binary,
+    codes_of,
+    columns_of,
+    several,
+)
 from modelway_server.runtimes.threads import threads
 
 _LOGGER = logging.getLogger(__name__)
@@ -64,7 +72,7 @@ def load(path: Path, options: Options) -> Runtime:
         _LOGGER.warning("saved with XGBoost %s, served with %s", saved_with, xgboost.__version__)
     rounds, of_class = _saved_rounds(booster), booster.attr("scikit_learn") is not None
     table = _table(booster, learner, objective, rounds, of_class=of_class)
-    return TableRuntime("xgboost", table, options.method, description)
+    return MatrixRuntime("xgboost", table, options.method, description)
 
 
 def _loaded(path: Path) -> tuple[xgboost.Booster, str]:
@@ -101,7 +109,7 @@ def booster_of(model: Any) -> xgboost.Booster | None:
     return booster if "c" in (booster.feature_types or ()) else None
 
 
-def table_of(model: Any, booster: xgboost.Booster) -> tuple[Table, str]:
+def table_of(model: Any, booster: xgboost.Booster) -> tuple[MatrixLayout, str]:
     """What an object answers by its booster, and its objective; a booster answers as its own `predict`."""
     booster.set_param({"nthread": threads()})
     learner = json.loads(booster.save_config())["learner"]
@@ -129,7 +137,7 @@ def _table(
     *,
     missing: float = float("nan"),
     of_class: bool = False,
-) -> Table:
+) -> MatrixLayout:
     """What a booster takes and gives.
 
     Args:
@@ -155,7 +163,7 @@ def _table(
         methods, classes = several(_probabilities(objective, answer, margin)), tuple(range(count))
     else:
         methods = {"predict": answer}
-    return Table(
+    return MatrixLayout(
         columns,
         bool(booster.feature_names),
         codes_of(columns, categories),

@@ -19,8 +19,8 @@ from bench.operator.run import Plan, measure
 from bench.page import PAGE, refresh
 from sandbox import SandboxError
 from sandbox.binaries.versions import kubernetes
-from support.cluster import KubectlError
-from support.helm import HelmError
+from support.cluster.helm import HelmError
+from support.cluster.sandbox import KubectlError
 
 
 def main(argv: list[str] | None = None) -> int:

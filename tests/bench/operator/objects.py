@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired import children
-from modelway.pod import pod_template
-from modelway.revision import revision_of
+from modelway.desired.children import build_children
+from modelway.desired.pod import pod_template
+from modelway.desired.revision import revision_of
 from modelway.settings import Settings
 
 Object = dict[str, Any]
@@ -75,7 +75,7 @@ def children_of(answer: Mapping[str, Any]) -> list[tuple[str, Object]]:
     revision = revision_of(deployment)
     template = pod_template(deployment, revision, _SETTINGS)
     replicas = None if deployment.spec.scaling else 1
-    bodies = children(deployment, revision, template, replicas=replicas, settings=_SETTINGS)
+    bodies = build_children(deployment, revision, template, replicas=replicas, settings=_SETTINGS)
     namespace = answer["metadata"]["namespace"]
     return [(path(_PLURALS[body["kind"]], namespace, body["metadata"]["name"]), body) for body in bodies]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
-from support.deployed import OPERATOR
+from support.cluster.deployed import OPERATOR
 
 Place = tuple[str, str, str]
 """What a request was about: the resource, its namespace, its name."""

@@ -9,7 +9,7 @@ from bench.operator.rounds import apply_all
 from bench.operator.trail import Place, Write, created
 from bench.operator.world import World
 from sandbox.api import Api
-from support.installed import SYSTEM
+from support.cluster.installed import SYSTEM
 from support.waiting import eventually
 
 REPAIRED = (*KINDS, "horizontalpodautoscalers")

@@ -15,10 +15,10 @@ import psutil
 from bench.errors import BenchError
 from bench.operator.trail import Trail
 from sandbox import Sandbox, processes
-from support import helm
-from support.cluster import Kubectl
-from support.deployed import OPERATOR
-from support.installed import SYSTEM
+from support.cluster import helm
+from support.cluster.deployed import OPERATOR
+from support.cluster.installed import SYSTEM
+from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 CAPACITY = "cpu=4000,memory=8Ti,pods=10000"

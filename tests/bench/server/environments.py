@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.errors import BenchError
-from support import environments
+from support.make import environments
 
 
 def environment(name: str, say: Callable[[str], None]) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from support.specs import Object, manifest
+from support.operator.specs import Object, manifest
 
 
 @dataclass(frozen=True)

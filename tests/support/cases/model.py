@@ -1,7 +1,7 @@
 """`spec.model` and the name."""
 
 from support.cases.case import Case
-from support.specs import URI
+from support.operator.specs import URI
 
 
 def _uri(question: str, accepted: str, refused: str, message: str) -> Case:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from support.cases.case import Case
-from support.specs import Object
+from support.operator.specs import Object
 
 
 def _scaling(question: str, accepted: Mapping[str, Any], refused: Mapping[str, Any], field: str, message: str) -> Case:

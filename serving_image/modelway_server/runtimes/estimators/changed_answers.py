@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from modelway_server.runtimes.parts import parts
+from modelway_server.runtimes.estimators.sub_estimators import parts
 from modelway_server.runtimes.versions import differs, version_mismatch
 
 Version = tuple[int, ...]

@@ -15,7 +15,7 @@ from sklearn.tree._tree import Tree
 from sklearn.utils._indexing import _get_column_indices
 
 from modelway_server.errors import LoadFailure, UnsafeArtifact
-from modelway_server.runtimes.parts import members, parts
+from modelway_server.runtimes.estimators.sub_estimators import members, parts
 from modelway_server.runtimes.pickle.boosting import has_room
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
 from modelway_server.runtimes.pickle.whole_answers import guard_kernel, guard_voters

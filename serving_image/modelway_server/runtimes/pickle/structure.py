@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from modelway_server.errors import UnsafeArtifact
+from modelway_server.runtimes.file_checks.clauses import Disagreement
 from modelway_server.runtimes.pickle.agreement import boosters, machines, neighbors, sparse, splines, trees, vectorizers
-from modelway_server.runtimes.pickle.agreement.clauses import Disagreement
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
 
 

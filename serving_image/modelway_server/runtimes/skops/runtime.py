@@ -8,10 +8,10 @@ import skops
 
 from modelway_server.errors import UnsafeArtifact
 from modelway_server.runtimes.base import Runtime
-from modelway_server.runtimes.estimator import runtime_of
+from modelway_server.runtimes.estimators.runtime import runtime_of
 from modelway_server.runtimes.formats import Options
+from modelway_server.runtimes.pickle.file import rebuild
 from modelway_server.runtimes.pickle.load import make
-from modelway_server.runtimes.pickles import rebuild
 from modelway_server.runtimes.skops import arrays, containers, objects
 from modelway_server.runtimes.skops.archive import SCHEMA, opened
 from modelway_server.runtimes.skops.reader import Reader

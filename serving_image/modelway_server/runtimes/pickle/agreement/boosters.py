@@ -1,7 +1,7 @@
 """What pickled boosters of XGBoost and LightGBM hold: the same documents as their files."""
 
-from modelway_server.runtimes.boosters import lightgbm_text, xgboost_document
-from modelway_server.runtimes.pickle.agreement.clauses import Disagreement, State, hold
+from modelway_server.runtimes.file_checks import lightgbm_text, xgboost_document
+from modelway_server.runtimes.file_checks.clauses import Disagreement, State, hold
 
 
 def lightgbm(state: State) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from modelway_server.runtimes.pickle.agreement.clauses import State, hold, within
+from modelway_server.runtimes.file_checks.clauses import State, hold, within
 
 
 def machine(state: State) -> None:

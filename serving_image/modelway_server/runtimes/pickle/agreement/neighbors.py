@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from modelway_server.runtimes.pickle.agreement.clauses import State, hold, within
+from modelway_server.runtimes.file_checks.clauses import State, hold, within
 
 _MAX_LEVELS = 62
 """Of a search tree: it has `2 ** levels - 1` nodes."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from modelway_server.runtimes.pickle.agreement.clauses import State, hold, within
+from modelway_server.runtimes.file_checks.clauses import State, hold, within
 
 
 def _compressed(state: State, *, by_row: bool, blocks: bool = False) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from modelway_server.runtimes.pickle.agreement.clauses import State, hold
+from modelway_server.runtimes.file_checks.clauses import State, hold
 
 _MAX_DEGREE = 5
 """Of FITPACK's splines."""

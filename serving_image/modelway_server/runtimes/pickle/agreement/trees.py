@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from modelway_server.runtimes.pickle.agreement.clauses import State, hold, within
+from modelway_server.runtimes.file_checks.clauses import State, hold, within
 
 
 def tree(state: State) -> None:

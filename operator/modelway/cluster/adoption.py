@@ -1,0 +1,173 @@
+"""Whose an object is that has a child's name: ours, nobody's any more and so ours again, or somebody else's, which is left alone.
+
+An object loses its owner when a ModelDeployment is deleted with `--cascade=orphan`, and has none, or a dead one, in a restored backup. What bears
+our labels under a child's name was made for a model of this name, so it is taken over, and what runs goes on serving. Whoever restored it is no
+owner of its fields: else those that nobody wants any more would stay for ever.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+from typing import Any
+
+from modelway.cluster.cache import Cache
+from modelway.cluster.client import FIELD_MANAGER, Client
+from modelway.cluster.kinds import CHILD_SELECTOR, KIND_NAMED, NAME_LABEL, OWNER_KIND, REVISION
+from modelway.cluster.managed_fields import handed_over
+from modelway.desired.metadata import owner_reference
+from modelway.errors import ClusterError, Leftover, NameConflict, RetryLater
+from modelway.observed import Child, ChildId, Key, Observed, Owner, RevisionView
+
+LEFTOVER_SECONDS = 1.0
+"""When to look again for what is being collected with an earlier ModelDeployment, or changed just now."""
+
+COLLECTOR_SECONDS = 15.0
+"""How long the garbage collector may take to delete what a dead ModelDeployment of the name controls, before it is taken over."""
+
+REPLAN_SECONDS = 0.1
+"""When to plan again with what was taken over."""
+
+logger = logging.getLogger(__name__)
+
+
+class Standing(Enum):
+    """Whose an object is."""
+
+    OURS = auto()
+    ORPHANED = auto()
+    """Made for a model of this name, and controlled by nobody."""
+    LEFT = auto()
+    """Controlled by a dead ModelDeployment of this name."""
+    FOREIGN = auto()
+
+
+def standing(metadata: Mapping[str, Any], owner: Owner) -> Standing:
+    """Whose an object with this metadata is, seen from a ModelDeployment of whose name no other one lives."""
+    controller: Mapping[str, Any] = next(
+        (one for one in metadata.get("ownerReferences") or () if one.get("controller")), {}
+    )
+    if controller.get("uid") == owner.uid:
+        return Standing.OURS
+    if controller.get("kind") == OWNER_KIND and controller.get("name") == owner.key.name:
+        return Standing.LEFT
+    return Standing.ORPHANED if not controller and is_labelled(metadata, owner.key.name) else Standing.FOREIGN
+
+
+def is_labelled(metadata: Mapping[str, Any], name: str) -> bool:
+    """Whether an object bears the labels of the children of a model."""
+    labels = metadata.get("labels") or {}
+    label, _, value = CHILD_SELECTOR.partition("=")
+    return labels.get(label) == value and labels.get(NAME_LABEL) == name
+
+
+def is_named_as_a_child(child: Child, name: str) -> bool:
+    """Whether an object has the name that a model's child of its kind has."""
+    return child.id.name == (f"{name}-{child.revision}" if isinstance(child, RevisionView) else name)
+
+
+class Adoption:
+    """Tells whose the objects of children's names are, and takes over what is nobody's any more.
+
+    Args:
+        client: reads them.
+        cache: learns what was taken over.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, client: Client, cache: Cache, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._cache = cache
+        self._clock = clock
+        self._taken: set[tuple[Key, ChildId]] = set()
+        """Names that somebody else had: looked at before the next write, so that a lasting conflict costs none."""
+        self._left_since: dict[tuple[Key, ChildId], float] = {}
+
+    def doubts(self, key: Key, child: ChildId) -> bool:
+        """Whether the name was another's when last looked at."""
+        return (key, child) in self._taken
+
+    def forget(self, key: Key) -> None:
+        """The ModelDeployment is gone."""
+        self._taken = {one for one in self._taken if one[0] != key}
+        self._left_since = {one: since for one, since in self._left_since.items() if one[0] != key}
+
+    async def take_over(self, observed: Observed) -> None:
+        """Take over whatever was made for a model of this name and has no owner any more, records of revisions included.
+
+        Raises:
+            RetryLater: something was; plan anew with it.
+            ClusterError: the API server does not let us.
+        """
+        later: RetryLater | None = None
+        for child in observed.children.values():
+            if child.owner_uid == observed.owner.uid or not is_named_as_a_child(child, observed.owner.key.name):
+                continue
+            try:
+                await self.uid_of(child.id, observed)
+            except (NameConflict, Leftover):
+                continue  # told where it keeps something from being made
+            except RetryLater as error:
+                later = error
+        if later is not None:
+            raise later
+
+    async def uid_of(self, child: ChildId, observed: Observed) -> str | None:
+        """The UID of an object that is ours; None where the name is free.
+
+        Raises:
+            RetryLater: it is ours from now on; plan anew with it.
+            Leftover: it is still on its way out.
+            NameConflict: it is somebody else's.
+        """
+        owner, place = observed.owner, (observed.owner.key, child)
+        metadata = await self._client.metadata_of(KIND_NAMED[child.kind], owner.key.namespace, child.name)
+        found = standing(metadata, owner) if metadata is not None else None
+        self._taken.discard(place)
+        if found is not Standing.LEFT:
+            self._left_since.pop(place, None)
+        if metadata is None or found is Standing.OURS:
+            return str(metadata["uid"]) if metadata is not None else None
+        self._taken.add(place)
+        if found is Standing.FOREIGN:
+            raise _conflict(child, owner.key.namespace)
+        if "deletionTimestamp" in metadata or (found is Standing.LEFT and not self._was_left(place, metadata)):
+            raise Leftover(
+                f"Waiting for {child} of an earlier {OWNER_KIND} {owner.key.name} to be deleted.",
+                seconds=LEFTOVER_SECONDS,
+            )
+        await self._adopt(child, metadata, owner)
+        raise RetryLater(f"{child} was taken over", seconds=REPLAN_SECONDS)
+
+    def _was_left(self, place: tuple[Key, ChildId], metadata: Mapping[str, Any]) -> bool:
+        """Whether the garbage collector had time to delete something that we may take over, and did not."""
+        since = self._left_since.setdefault(place, self._clock())
+        return self._clock() - since >= COLLECTOR_SECONDS and is_labelled(metadata, place[0].name)
+
+    async def _adopt(self, child: ChildId, metadata: Mapping[str, Any], owner: Owner) -> None:
+        others = [one for one in metadata.get("ownerReferences") or () if not one.get("controller")]
+        change: dict[str, Any] = {
+            "resourceVersion": metadata["resourceVersion"],
+            "ownerReferences": [*others, owner_reference(owner.key.name, owner.uid)],
+        }
+        kind = KIND_NAMED[child.kind]
+        fields = handed_over(metadata, FIELD_MANAGER, kind.api_version)
+        if fields is not None and kind is not REVISION:  # what is recorded never changes, so none of it grows old
+            change["managedFields"] = fields
+        try:
+            answer = await self._client.patch_metadata(kind, owner.key.namespace, child.name, change)
+        except ClusterError as error:
+            if error.status in {404, 409}:
+                raise RetryLater(f"{child} changed meanwhile: {error}", seconds=LEFTOVER_SECONDS) from error
+            error.about = str(child)
+            raise
+        self._taken.discard((owner.key, child))
+        self._cache.store(kind, answer)
+        logger.info("Took over %s", child, extra={"resource": owner.key})
+
+
+def _conflict(child: ChildId, namespace: str) -> NameConflict:
+    return NameConflict(
+        f"{child} exists in namespace {namespace} and does not belong to this {OWNER_KIND}, so it is left alone. Delete it "
+        f"(kubectl delete {KIND_NAMED[child.kind].plural} {child.name} -n {namespace}) or give the {OWNER_KIND} another name."
+    )

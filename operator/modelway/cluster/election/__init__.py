@@ -1,0 +1,1 @@
+"""Leader election: one of several operators writes, by a Lease."""

@@ -1,0 +1,222 @@
+"""Find out soon that pods which the cluster refused would be admitted now, and have them made at once.
+
+The ReplicaSet controller waits longer after each refusal, up to 1000 s, is woken by no change of a quota or a policy, and keeps the first
+refusal's words although another cause may have taken its place. The Deployment reports the refusals of its earlier ReplicaSets too, for as
+long as those exist. So a pod as the present ReplicaSet would make it is tried here as a dry run, which passes through all of admission and
+stores nothing: its refusal is the present cause, and what the Deployment says is believed where no dry run can tell. Once it is admitted,
+one annotation on the Deployment, which its controller copies to the ReplicaSet, makes the ReplicaSet controller try at once.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from modelway.cluster import kinds
+from modelway.cluster.client import RETRY_MANAGER, Client
+from modelway.desired.plan import Plan
+from modelway.errors import ClusterError, ModelwayError
+from modelway.observed import Condition, DeploymentView, Key, Observed, condition_of
+from modelway.status.reasons import Reason
+from modelway.status.rejections import gist, pods_refused
+
+RETRIED_ANNOTATION = "modelway.dev/pods-retried"
+
+TRY_SECONDS = 5.0
+"""Between two dry runs for one ModelDeployment while few are refused."""
+
+TRIES_PER_SECOND = 10.0
+"""Dry runs for all of them together."""
+
+UNPROVED_SECONDS = 10.0
+"""For how long a refusal that no dry run confirms or denies may be that of an earlier ReplicaSet."""
+
+DENIED_SECONDS = 30.0
+"""The same where dry runs are admitted, yet no pod is made."""
+
+LONGEST_PAUSE = 300.0
+"""Seconds between two wake-ups of a ReplicaSet that is refused although the dry run was not."""
+
+FORBIDDEN_SECONDS = 15.0
+"""After how long a namespace in which the operator may not try is tried in again; each further time it is twice as long."""
+
+LONGEST_FORBIDDEN_SECONDS = 300.0
+
+_SERVER_ERROR = 500
+_NO_DRY_RUN = "does not support dry run"
+"""The API server's words where a webhook has side effects."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Refused:
+    """One ModelDeployment whose pods were refused; times are of the clock."""
+
+    revision: str
+    since: float
+    due: float
+    said: str = ""
+    """What admission says of the revision's pods; empty while that is not known, or nothing."""
+    admitted: bool = False
+    """Whether the last dry run was."""
+    waking_pause: float = TRY_SECONDS
+    wake_after: float = float("-inf")
+
+
+@dataclass(slots=True)
+class _Forbidden:
+    """A namespace in which the operator may not try; times are of the clock."""
+
+    until: float
+    pause: float = FORBIDDEN_SECONDS
+
+
+class RefusedPods:
+    """Watches over refused pods.
+
+    Args:
+        client: tries and wakes.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._clock = clock
+        self._refused: dict[Key, _Refused] = {}
+        self._forbidden: dict[str, _Forbidden] = {}
+
+    async def look(self, plan: Plan, observed: Observed) -> float | None:
+        """Try whether refused pods would be admitted now; in how many seconds to do so again, None when none are refused."""
+        key, now = observed.owner.key, self._clock()
+        failure, refused = _failure(observed.deployment), self._refused.get(key)
+        if refused is not None and refused.revision == plan.revision and _is_behind(observed.deployment):
+            # It was woken, say, which its controller has not seen yet: that takes back nothing.
+            return max(0.1, refused.due - now)
+        if failure is None:
+            self.forget(key)
+            return None
+        if refused is None or refused.revision != plan.revision:
+            refused = self._refused[key] = _Refused(plan.revision, since=now, due=now)
+        forbidden = self._forbidden.get(key.namespace)
+        if refused.due <= now and forbidden is not None and now < forbidden.until:
+            refused.due = forbidden.until
+        elif refused.due <= now:
+            refused.due = now + max(TRY_SECONDS, len(self._refused) / TRIES_PER_SECOND)
+            await self._try(refused, plan, observed)
+        patience = DENIED_SECONDS if refused.admitted else UNPROVED_SECONDS
+        if not refused.said and now - refused.since >= patience and not _has_pods(observed, plan.revision):
+            refused.said = failure.message
+        return max(0.1, refused.due - now)
+
+    def corrected(self, observed: Observed) -> Observed:
+        """What is observed, with the present cause of a refusal in place of the first one; without any where none is known."""
+        refused, deployment = self._refused.get(observed.owner.key), observed.deployment
+        if deployment is None:
+            return observed
+        said = refused.said if refused is not None and refused.revision == deployment.revision else ""
+        conditions = tuple(
+            replace(one, message=said) if one.type == "ReplicaFailure" else one
+            for one in deployment.conditions
+            if one.type != "ReplicaFailure" or said
+        )
+        return replace(
+            observed, children={**observed.children, deployment.id: replace(deployment, conditions=conditions)}
+        )
+
+    def forget(self, key: Key) -> None:
+        """The pods of a ModelDeployment are not refused, or it is gone."""
+        self._refused.pop(key, None)
+
+    async def _try(self, refused: _Refused, plan: Plan, observed: Observed) -> None:
+        namespace = observed.owner.key.namespace
+        try:
+            await self._client.dry_run(kinds.POD, _pod(plan, observed.owner.key))
+        except ClusterError as error:
+            if error.status >= 400 and _is_for_want_of_a_right(error):
+                self._hold_back(namespace, error)
+            elif _tells_of_pods(error):
+                self._allow(namespace)
+                refused.admitted = False
+                if gist(error.said) != gist(refused.said):
+                    refused.said = error.said
+        except ModelwayError as error:
+            logger.debug("Not known whether pods are admitted: %s", error, extra={"resource": observed.owner.key})
+        else:
+            self._allow(namespace)
+            again, refused.admitted, refused.said = refused.admitted, True, ""
+            if again or self._clock() - refused.since >= TRY_SECONDS:
+                await self._wake(refused, observed)
+
+    def _hold_back(self, namespace: str, error: ClusterError) -> None:
+        """Try less and less often where the operator may not: the right may come back."""
+        now, forbidden = self._clock(), self._forbidden.get(namespace)
+        if forbidden is None:
+            forbidden = self._forbidden[namespace] = _Forbidden(now + FORBIDDEN_SECONDS)
+            logger.warning("Refused pods come late once their cause has passed, for want of a right: %s", error)
+        elif now >= forbidden.until:
+            forbidden.pause = min(2 * forbidden.pause, LONGEST_FORBIDDEN_SECONDS)
+            forbidden.until = now + forbidden.pause
+
+    def _allow(self, namespace: str) -> None:
+        if self._forbidden.pop(namespace, None) is not None:
+            logger.info("Refused pods of namespace %s are tried again: the right to do so is there", namespace)
+
+    async def _wake(self, refused: _Refused, observed: Observed) -> None:
+        deployment, now = observed.deployment, self._clock()
+        if deployment is None or deployment.updated >= deployment.size or now < refused.wake_after:
+            return
+        refused.wake_after = now + refused.waking_pause
+        refused.waking_pause = min(2 * refused.waking_pause, LONGEST_PAUSE)
+        body = {
+            "apiVersion": kinds.DEPLOYMENT.api_version,
+            "kind": kinds.DEPLOYMENT.name,
+            "metadata": {
+                "name": deployment.id.name,
+                "namespace": observed.owner.key.namespace,
+                "uid": deployment.uid,
+                "annotations": {RETRIED_ANNOTATION: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")},
+            },
+        }
+        try:
+            await self._client.apply(kinds.DEPLOYMENT, body, manager=RETRY_MANAGER)
+        except ModelwayError as error:
+            logger.warning("Refused pods were not tried again: %s", error, extra={"resource": observed.owner.key})
+
+
+def _is_for_want_of_a_right(error: ClusterError) -> bool:
+    return pods_refused(error.said, namespace="").reason is Reason.OPERATOR_FORBIDDEN
+
+
+def _tells_of_pods(error: ClusterError) -> bool:
+    """Whether an answer to a dry run is what admission says of real pods, and not a trouble of the API server or of trying."""
+    if error.status >= _SERVER_ERROR:
+        return pods_refused(error.said, namespace="").reason is not Reason.POD_REFUSED
+    return error.status >= 400 and _NO_DRY_RUN not in error.said
+
+
+def _has_pods(observed: Observed, revision: str) -> bool:
+    return any(pod.revision == revision for pod in observed.pods)
+
+
+def _is_behind(deployment: DeploymentView | None) -> bool:
+    """Whether what a Deployment's status says is about it as it was: to its generation even an annotation counts."""
+    return deployment is not None and deployment.observed_generation < deployment.generation
+
+
+def _failure(deployment: DeploymentView | None) -> Condition | None:
+    if deployment is None or _is_behind(deployment):
+        return None
+    failure = condition_of(deployment.conditions, "ReplicaFailure")
+    return failure if failure is not None and failure.status == "True" else None
+
+
+def _pod(plan: Plan, key: Key) -> dict[str, Any]:
+    """A pod as the ReplicaSet controller would make it."""
+    template: Mapping[str, Any] = next(
+        step.body["spec"]["template"] for step in plan.steps if step.id.kind == "Deployment" and not step.handover
+    )
+    metadata = {**template["metadata"], "generateName": f"{key.name}-", "namespace": key.namespace}
+    return {"apiVersion": kinds.POD.api_version, "kind": kinds.POD.name, "metadata": metadata, "spec": template["spec"]}

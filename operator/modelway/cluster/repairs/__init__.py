@@ -1,0 +1,1 @@
+"""Repairs of children that somebody else keeps changing: noticed, named, and held back."""

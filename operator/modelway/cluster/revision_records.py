@@ -1,0 +1,47 @@
+"""Read the record of a revision when it is asked for; the cache holds no more than a hash of each."""
+
+from dataclasses import replace
+
+import orjson
+
+from modelway.cluster.client import Client
+from modelway.cluster.kinds import REVISION
+from modelway.errors import RetryLater
+from modelway.observed import Key, Observed, RevisionView
+
+REPLAN_SECONDS = 1.0
+"""When to plan again without a record that is gone."""
+
+
+class RevisionRecords:
+    """Reads records, and keeps the last one that was asked for of each ModelDeployment.
+
+    Args:
+        client: reads.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        # As text, which takes a fraction of the memory.
+        self._read: dict[Key, tuple[str, bytes]] = {}
+
+    async def filled(self, observed: Observed, record: RevisionView) -> Observed:
+        """What is observed, with the data of one record.
+
+        Raises:
+            RetryLater: it is gone.
+            ClusterError: the API server does not tell.
+        """
+        key = observed.owner.key
+        uid, data = self._read.get(key, ("", b""))
+        if uid != record.uid:
+            found = await self._client.get(REVISION, key.namespace, record.id.name)
+            if found is None or found["metadata"]["uid"] != record.uid:
+                raise RetryLater(f"{record.id} is gone", seconds=REPLAN_SECONDS)
+            data = orjson.dumps(found.get("data") or {})
+            self._read[key] = record.uid, data
+        return replace(observed, children={**observed.children, record.id: replace(record, data=orjson.loads(data))})
+
+    def forget(self, key: Key) -> None:
+        """The ModelDeployment is gone."""
+        self._read.pop(key, None)

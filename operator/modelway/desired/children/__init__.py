@@ -1,0 +1,39 @@
+"""The objects that should exist for a ModelDeployment, one builder per kind; pure, and None where a kind is not wanted."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.children import controller_revision, hpa, pdb, service
+from modelway.desired.children import deployment as deployments
+from modelway.desired.revision import Revision
+from modelway.settings import Settings
+
+
+def build_children(
+    deployment: ModelDeployment,
+    revision: Revision,
+    template: Mapping[str, Any],
+    *,
+    replicas: int | None,
+    settings: Settings,
+    number: int = 1,
+) -> list[dict[str, Any]]:
+    """All children, in the order in which they are applied: what others refer to comes first.
+
+    Args:
+        deployment: whose children they are.
+        revision: the revision to run.
+        template: its pod template, as pinned.
+        replicas: the size of the Deployment; None while an autoscaler owns it.
+        settings: what the platform decides.
+        number: the ordinal of the revision among those of this ModelDeployment.
+    """
+    wanted = [
+        controller_revision.build(deployment, revision, template, number=number),
+        service.build(deployment, settings),
+        deployments.build(deployment, revision.hash, template, replicas, settings),
+        pdb.build(deployment),
+        hpa.build(deployment),
+    ]
+    return [child for child in wanted if child is not None]

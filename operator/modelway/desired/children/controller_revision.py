@@ -1,0 +1,26 @@
+"""The record of a revision: what made it and the pod template it runs with, kept unchanged (`data` is immutable)."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.metadata import child
+from modelway.desired.pod import REVISION_LABEL
+from modelway.desired.revision import Revision
+
+
+def build(
+    deployment: ModelDeployment, revision: Revision, template: Mapping[str, Any], *, number: int = 1
+) -> dict[str, Any]:
+    """The ControllerRevision `<name>-<hash>`; `number` is the ordinal that orders the revisions of one ModelDeployment."""
+    built = child("apps/v1", "ControllerRevision", deployment, name=revision_name(deployment, revision.hash))
+    built["metadata"]["labels"][REVISION_LABEL] = revision.hash
+    built["data"] = deepcopy({"inputs": revision.inputs, "template": dict(template)})
+    built["revision"] = number
+    return built
+
+
+def revision_name(deployment: ModelDeployment, revision_hash: str) -> str:
+    """The name of the record of a revision."""
+    return f"{deployment.metadata.name}-{revision_hash}"

@@ -1,0 +1,50 @@
+"""The Deployment that runs a revision; unless the spec says otherwise, no pod goes before its successor is ready."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from modelway.api.rollout import MOST_SURGE, MOST_UNAVAILABLE, Rollout
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.metadata import child
+from modelway.desired.pod import REVISION_LABEL, STABLE, TRACK_LABEL, selector_labels
+from modelway.settings import Settings
+
+_SCHEDULING_SECONDS = 60
+"""Time for a pod to be placed and its image pulled, beside fetching, preparing and loading."""
+
+
+def build(
+    deployment: ModelDeployment,
+    revision_hash: str,
+    template: Mapping[str, Any],
+    replicas: int | None,
+    settings: Settings,
+) -> dict[str, Any]:
+    """The Deployment; `replicas` None leaves its size to the autoscaler."""
+    built = child("apps/v1", "Deployment", deployment)
+    built["metadata"]["labels"] |= {TRACK_LABEL: STABLE, REVISION_LABEL: revision_hash}
+    built["spec"] = {
+        **({} if replicas is None else {"replicas": replicas}),
+        "selector": {"matchLabels": selector_labels(deployment)},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": _pace(deployment)},
+        "revisionHistoryLimit": settings.revision_history_limit,
+        "progressDeadlineSeconds": progress_deadline_seconds(deployment, settings),
+        "template": deepcopy(dict(template)),
+    }
+    return built
+
+
+def _pace(deployment: ModelDeployment) -> dict[str, int | str]:
+    """How many pods may come before others go, and go before others come."""
+    rollout = deployment.spec.rollout or Rollout()
+    surge = MOST_SURGE if rollout.max_surge is None else rollout.max_surge
+    unavailable = MOST_UNAVAILABLE if rollout.max_unavailable is None else rollout.max_unavailable
+    return {"maxUnavailable": unavailable, "maxSurge": surge}
+
+
+def progress_deadline_seconds(deployment: ModelDeployment, settings: Settings) -> int:
+    """When a rollout counts as failed: never before a pod has had the time that its own limits allow."""
+    limits = deployment.spec.runtime.limits
+    slowest_start = limits.fetch_timeout_seconds + 2 * limits.startup_timeout_seconds + _SCHEDULING_SECONDS
+    return max(settings.progress_deadline_seconds, slowest_start)

@@ -1,0 +1,18 @@
+"""The PodDisruptionBudget: one pod at a time leaves a node that is drained, and a broken pod never holds that up."""
+
+from typing import Any
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.metadata import child
+from modelway.desired.pod import selector_labels
+
+
+def build(deployment: ModelDeployment) -> dict[str, Any]:
+    """The PodDisruptionBudget."""
+    built = child("policy/v1", "PodDisruptionBudget", deployment)
+    built["spec"] = {
+        "maxUnavailable": 1,
+        "selector": {"matchLabels": selector_labels(deployment)},
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
+    return built

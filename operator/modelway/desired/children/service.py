@@ -1,0 +1,28 @@
+"""The Service under which a model is reached; its name and selector never change."""
+
+from typing import Any
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.metadata import child
+from modelway.desired.pod import selector_labels
+from modelway.settings import GRPC_SERVICE_PORT, METRICS_SERVICE_PORT, Settings
+
+
+def build(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
+    """The Service."""
+    built = child("v1", "Service", deployment)
+    built["spec"] = {
+        "selector": selector_labels(deployment),
+        "ports": [
+            {"name": "http", "port": settings.service_port, "targetPort": "http", "protocol": "TCP"},
+            {
+                "name": "grpc",
+                "port": GRPC_SERVICE_PORT,
+                "targetPort": "grpc",
+                "protocol": "TCP",
+                "appProtocol": "kubernetes.io/h2c",
+            },
+            {"name": "metrics", "port": METRICS_SERVICE_PORT, "targetPort": "metrics", "protocol": "TCP"},
+        ],
+    }
+    return built

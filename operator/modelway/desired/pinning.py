@@ -1,0 +1,138 @@
+"""Which pod template a revision runs with. Pure.
+
+A revision that served goes on with the template it was recorded with, so that an upgrade of the platform restarts no model. One that never
+served is rendered anew from the settings of today: they may be what keeps it from serving. How images are pulled is never pinned. What
+replaces pods that serve, for the platform's sake, can be put off until it is the model's turn.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.credentials import DEFAULT_ACCOUNT
+from modelway.desired.image_pulls import Template, pull_alike, pulled, pulling_of, with_containers, without_pulling
+from modelway.desired.pod import FETCH, pod_template
+from modelway.desired.revision import Revision, digest_of, revision_of
+from modelway.observed import ChildId, DeploymentView, Observed, RevisionView
+from modelway.settings import Settings
+
+
+def record_of(observed: Observed, revision: Revision) -> RevisionView | None:
+    """The record of a revision; None where it has none yet."""
+    found = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision.hash}"))
+    return found if isinstance(found, RevisionView) else None
+
+
+def data_of(revision: Revision, template: Template) -> dict[str, Any]:
+    """What the record of a revision holds."""
+    return {"inputs": revision.inputs, "template": dict(template)}
+
+
+def record_to_read(deployment: ModelDeployment, observed: Observed, settings: Settings) -> RevisionView | None:
+    """The record without whose data nothing can be planned; None where it was read, or holds what would be recorded today."""
+    revision = revision_of(deployment)
+    record = record_of(observed, revision)
+    if record is None or record.data is not None:
+        return None
+    return (
+        record if record.digest != digest_of(data_of(revision, pod_template(deployment, revision, settings))) else None
+    )
+
+
+class Pinning(NamedTuple):
+    """What a revision runs with."""
+
+    template: Template
+    recorded: Mapping[str, Any]
+    """The data of its record."""
+    outdated: bool
+    """Whether the record that there is holds something else, and must be made anew: its data cannot be changed."""
+    follows: bool
+    """Whether pods that serve are replaced for no other reason than that the platform's settings changed; or would be, were it not put off."""
+
+
+def pinning_of(
+    deployment: ModelDeployment,
+    revision: Revision,
+    record: RevisionView | None,
+    observed: Observed,
+    settings: Settings,
+    *,
+    may_follow: bool,
+) -> Pinning:
+    """What a revision runs with, given its record, which `record_to_read` no longer asks for.
+
+    Args:
+        deployment: what is asked for.
+        revision: its revision.
+        record: the record of that; None where there is none.
+        observed: what exists.
+        settings: what the platform decides.
+        may_follow: whether pods that serve may be replaced because the platform's settings changed.
+    """
+    rendered = pod_template(deployment, revision, settings)
+    today = data_of(revision, rendered)
+    recorded = today if record is None or record.data is None else record.data
+    template = recorded.get("template") or rendered
+    served = record is not None and has_served(observed, record)
+    serves = _serving(observed, revision) if served else None
+    pulling = pulling_of(rendered)
+    if serves is not None and pull_alike(serves.pulling, pulling):
+        pulling = serves.pulling  # in another order, which would make new pods
+    anew = _is_outdated(template, rendered, served=served, settings=settings)
+    follows = serves is not None and (anew or serves.pulling != pulling)
+    if serves is not None and follows and not may_follow:
+        return Pinning(pulled(template, serves.pulling), recorded, outdated=False, follows=True)
+    # The record is made anew with the template that runs: else whoever pins images later would go back to the old one.
+    return Pinning(pulled(rendered if anew else template, pulling), today if anew else recorded, anew, follows)
+
+
+def _is_outdated(template: Template, rendered: Template, *, served: bool, settings: Settings) -> bool:
+    """Whether another template than the recorded one is to run."""
+    if served and (settings.image_policy == "Pinned" or _run_alike(template, rendered)):
+        return False
+    return without_pulling(template) != without_pulling(rendered)
+
+
+def _run_alike(one: Template, other: Template) -> bool:
+    """Whether pods of both do the same: another image that would only fetch is no reason to run a model anew."""
+    return _of_effect(one) == _of_effect(other)
+
+
+def _of_effect(template: Template) -> Template:
+    bare = without_pulling(template)
+    named = {**bare, "spec": {"serviceAccountName": DEFAULT_ACCOUNT, **bare["spec"]}}
+    return with_containers(named, lambda one: {**one, "image": ""} if one.get("name") == FETCH else one)
+
+
+# What served ------------------------------------------------------------------------------------------------------------------------------
+
+
+def has_served(observed: Observed, record: RevisionView) -> bool:
+    """Whether pods of a revision have answered requests, as far as the cluster still tells."""
+    deployment = observed.deployment
+    return (
+        record.served
+        or _stable(observed) == record.revision
+        or (deployment is not None and deployment.is_rolled_out(record.revision) and deployment.available > 0)
+        or any(pod.ready for pod in observed.pods if pod.revision == record.revision)
+    )
+
+
+def to_be_marked(observed: Observed, revision: Revision) -> RevisionView | None:
+    """The record of the revision that serves while another one is wanted, unless it is marked: soon only the mark tells that it served."""
+    stable = _stable(observed)
+    records = (one for one in observed.revisions if one.revision == stable and not one.served and not one.deleting)
+    return next(records, None) if stable != revision.hash else None
+
+
+def _stable(observed: Observed) -> str | None:
+    stable: Mapping[str, Any] = observed.owner.status.get("stable") or {}
+    return stable.get("revision")
+
+
+def _serving(observed: Observed, revision: Revision) -> DeploymentView | None:
+    """The Deployment, while it runs a revision and pods of it are up."""
+    deployment = observed.deployment
+    runs = deployment is not None and deployment.revision == revision.hash and deployment.available > 0
+    return deployment if runs else None

@@ -1,0 +1,283 @@
+"""The pod template of a revision: how the model server is started, told and held. Pure; quantities and names as the API server keeps them."""
+
+import math
+from typing import Any
+
+from modelway.api.quantity import canonical_bytes, cores
+from modelway.api.v1alpha1 import EnvVar, ModelDeployment
+from modelway.desired import credentials
+from modelway.desired.container_resources import resource_requirements, without_devices
+from modelway.desired.revision import Revision, without_empty
+from modelway.settings import Settings
+
+NAME_LABEL = "modelway.dev/name"
+TRACK_LABEL = "modelway.dev/track"
+REVISION_LABEL = "modelway.dev/revision"
+STABLE = "stable"
+
+FETCH, PREPARE, SERVE = "fetch", "prepare", "serve"
+HTTP_PORT, GRPC_PORT, METRICS_PORT = 8080, 8081, 8082
+MODEL_DIRECTORY, PREPARED_DIRECTORY, TRAFFIC_DIRECTORY = "/mnt/models", "/mnt/prepared", "/mnt/traffic"
+TEMPORARY_DIRECTORY = "/tmp"  # noqa: S108 -- a volume of the pod
+
+_TEMPORARY_SPACE = "256Mi"
+_MODEL_SPACE_MARGIN = 16 << 20
+"""Bytes in a volume beside the model, or beside what was made of it: a record of it."""
+_TERMINATION_MARGIN_SECONDS = 15
+_STARTUP_MARGIN_SECONDS = 10
+"""The server reports by itself that loading took too long; the startup probe must not be faster."""
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def object_labels(deployment: ModelDeployment) -> dict[str, str]:
+    """The labels that every child and every pod of a ModelDeployment carries."""
+    return {
+        "app.kubernetes.io/name": "modelway-model",
+        "app.kubernetes.io/instance": deployment.metadata.name,
+        "app.kubernetes.io/managed-by": "modelway",
+        NAME_LABEL: deployment.metadata.name,
+    }
+
+
+def selector_labels(deployment: ModelDeployment) -> dict[str, str]:
+    """The labels that choose the pods; they never change, since a Deployment's selector cannot."""
+    return {NAME_LABEL: deployment.metadata.name, TRACK_LABEL: STABLE}
+
+
+def pod_template(deployment: ModelDeployment, revision: Revision, settings: Settings) -> dict[str, Any]:
+    """The `PodTemplateSpec` of a revision: fetch the model, try and prepare it, then serve it, under the restricted Pod Security Standard."""
+    metadata: dict[str, Any] = {"labels": _labels(deployment, revision)}
+    scheduling = deployment.spec.scheduling
+    own = scheduling.annotations if scheduling is not None else None
+    metadata["annotations"] = {**(own or {}), **credentials.annotations(deployment)}
+    limits = deployment.spec.runtime.limits
+    spec: dict[str, Any] = {
+        **credentials.pod_fields(deployment),
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": settings.drain_seconds
+        + limits.request_timeout_seconds
+        + _TERMINATION_MARGIN_SECONDS,
+        "securityContext": {**_user(settings), "seccompProfile": {"type": "RuntimeDefault"}},
+        "initContainers": [_fetch_container(deployment, settings), _prepare_container(deployment, settings)],
+        "containers": [_serve_container(deployment, revision, settings)],
+        "volumes": [*_volumes(deployment), *credentials.volumes(deployment, settings)],
+        **_placement(deployment, revision),
+    }
+    if settings.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
+    return {"metadata": metadata, "spec": spec}
+
+
+def _user(settings: Settings) -> dict[str, Any]:
+    user = settings.run_as_user
+    named = {} if user == "assigned" else {"runAsUser": user, "runAsGroup": user, "fsGroup": user}
+    return {"runAsNonRoot": True, **named}
+
+
+def _labels(deployment: ModelDeployment, revision: Revision) -> dict[str, str]:
+    scheduling = deployment.spec.scheduling
+    own = scheduling.labels if scheduling is not None else None
+    return {**(own or {}), **object_labels(deployment), TRACK_LABEL: STABLE, REVISION_LABEL: revision.hash}
+
+
+def _fetch_container(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
+    model, limits = deployment.spec.model, deployment.spec.runtime.limits
+    secret = model.storage.secret_ref if model.storage is not None else None
+    common = _container(FETCH, deployment, settings)
+    return {
+        **common,
+        **credentials.container_fields(deployment),
+        "image": _fetch_image(deployment, settings),
+        "resources": without_devices(common["resources"]),
+        "args": [
+            "fetch",
+            f"--uri={_literal(model.uri)}",
+            f"--dest={MODEL_DIRECTORY}",
+            f"--max-bytes={limits.max_artifact_bytes}",
+            f"--timeout={limits.fetch_timeout_seconds}",
+            f"--hosts={','.join(settings.policy_hosts)}",
+            f"--private-addresses={settings.policy_private_addresses.lower()}",
+            f"--secret-hosts={settings.policy_secret_hosts.lower() if secret is not None else 'optional'}",
+        ],
+        "volumeMounts": [
+            _mount("model", MODEL_DIRECTORY),
+            _mount("tmp", TEMPORARY_DIRECTORY),
+            *credentials.mounts(deployment),
+        ],
+    }
+
+
+def _fetch_image(deployment: ModelDeployment, settings: Settings) -> str:
+    """The platform's image, since an image of the user's must not see a Secret; a file that lies in the user's own image needs none."""
+    own = deployment.spec.runtime.image
+    return own if own is not None and deployment.spec.model.uri.startswith("file:") else settings.server_image
+
+
+def _prepare_container(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
+    """Tries the model before anything serves; it may run the model's code, so it sees no credentials."""
+    model, runtime = deployment.spec.model, deployment.spec.runtime
+    return {
+        **_container(PREPARE, deployment, settings),
+        "args": [
+            "prepare",
+            f"--model-dir={MODEL_DIRECTORY}",
+            f"--prepared-dir={PREPARED_DIRECTORY}",
+            f"--format={model.format}",
+            f"--method={runtime.method}",
+            f"--engine={runtime.engine}",
+            f"--tolerance={runtime.tolerance}",
+            *_trusted(deployment),
+            f"--timeout={runtime.limits.startup_timeout_seconds}",
+        ],
+        "env": _shared_environment(deployment, settings),
+        "volumeMounts": [
+            _mount("model", MODEL_DIRECTORY, read_only=True),
+            _mount("prepared", PREPARED_DIRECTORY),
+            _mount("tmp", TEMPORARY_DIRECTORY),
+        ],
+    }
+
+
+def _trusted(deployment: ModelDeployment) -> list[str]:
+    names = deployment.spec.model.trusted_types
+    return [f"--trusted-types={','.join(names)}"] if names else []
+
+
+def _serve_container(deployment: ModelDeployment, revision: Revision, settings: Settings) -> dict[str, Any]:
+    limits = deployment.spec.runtime.limits
+    startup_seconds = limits.startup_timeout_seconds + _STARTUP_MARGIN_SECONDS
+    return {
+        **_container(SERVE, deployment, settings),
+        "args": _serve_arguments(deployment, revision, settings),
+        "env": _environment(deployment, settings),
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "grpc", "containerPort": GRPC_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        "startupProbe": _probe("/livez", period=1, timeout=5, failures=startup_seconds),
+        "livenessProbe": _probe("/livez", period=10, timeout=5, failures=3),
+        "readinessProbe": _probe("/readyz", period=2, timeout=5, failures=2),
+        "volumeMounts": [
+            _mount("model", MODEL_DIRECTORY, read_only=True),
+            _mount("prepared", PREPARED_DIRECTORY, read_only=True),
+            _mount("traffic", TRAFFIC_DIRECTORY, read_only=True),
+            _mount("tmp", TEMPORARY_DIRECTORY),
+        ],
+    }
+
+
+def _serve_arguments(deployment: ModelDeployment, revision: Revision, settings: Settings) -> list[str]:
+    model, runtime = deployment.spec.model, deployment.spec.runtime
+    return [
+        "serve",
+        f"--model-dir={MODEL_DIRECTORY}",
+        f"--prepared-dir={PREPARED_DIRECTORY}",
+        *_trusted(deployment),
+        f"--name={deployment.metadata.name}",
+        f"--namespace={deployment.metadata.namespace}",
+        f"--revision={revision.hash}",
+        *([f"--model-version={model.version}"] if model.version is not None else []),
+        f"--workers={runtime.workers}",
+        f"--http-port={HTTP_PORT}",
+        f"--grpc-port={GRPC_PORT}",
+        f"--metrics-port={METRICS_PORT}",
+        f"--max-request-bytes={runtime.limits.max_request_bytes}",
+        f"--max-batch-rows={runtime.batching.max_rows}",
+        f"--max-queue={runtime.limits.max_queue}",
+        f"--max-connections={runtime.limits.max_connections}",
+        *(["--access-log"] if runtime.access_log else []),
+        *([f"--metric-aliases={','.join(runtime.metric_aliases)}"] if runtime.metric_aliases else []),
+        f"--request-timeout={runtime.limits.request_timeout_seconds}",
+        f"--startup-timeout={runtime.limits.startup_timeout_seconds}",
+        f"--drain-seconds={settings.drain_seconds}",
+    ]
+
+
+def _environment(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
+    """The pod's own address and name, the thread counts, then what the user set."""
+    return [
+        {"name": "POD_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
+        {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
+        *_shared_environment(deployment, settings),
+    ]
+
+
+def _shared_environment(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
+    """What `prepare` and `serve` are both told."""
+    walls = [] if settings.walls == "try" else [{"name": "MODELWAY_WALLS", "value": settings.walls}]
+    return [*walls, *_thread_counts(deployment, settings), *map(_variable, deployment.spec.runtime.env)]
+
+
+def _thread_counts(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
+    """Threads by the CPU request; a user's own count takes the place of ours."""
+    runtime = deployment.spec.runtime
+    request = resource_requirements(runtime.resources, settings)["requests"]["cpu"]
+    threads = max(1, math.ceil(cores(request) / runtime.workers))
+    own = {variable.name for variable in runtime.env}
+    return [{"name": name, "value": str(threads)} for name in _THREAD_VARIABLES if name not in own]
+
+
+def _variable(variable: EnvVar) -> dict[str, Any]:
+    """The variable as the API server keeps it: without a value where that is empty."""
+    return {"name": variable.name, "value": variable.value} if variable.value else {"name": variable.name}
+
+
+def _container(name: str, deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
+    return {
+        "name": name,
+        "image": deployment.spec.runtime.image or settings.server_image,
+        "imagePullPolicy": settings.image_pull_policy,
+        "resources": resource_requirements(deployment.spec.runtime.resources, settings),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def _volumes(deployment: ModelDeployment) -> list[dict[str, Any]]:
+    model_space = deployment.spec.runtime.limits.max_artifact_bytes + _MODEL_SPACE_MARGIN
+    return [
+        {"name": "model", "emptyDir": {"sizeLimit": canonical_bytes(model_space)}},
+        {"name": "prepared", "emptyDir": {"sizeLimit": canonical_bytes(model_space)}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": _TEMPORARY_SPACE}},
+        {"name": "traffic", "configMap": {"name": f"{deployment.metadata.name}-traffic", "optional": True}},
+    ]
+
+
+def _placement(deployment: ModelDeployment, revision: Revision) -> dict[str, Any]:
+    """Where the pods may run; spread over nodes where the user says nothing, as far as that is possible."""
+    scheduling = deployment.spec.scheduling
+    given = scheduling.model_dump(mode="json", by_alias=True, exclude_none=True) if scheduling is not None else {}
+    spread = given.pop("topologySpread", None) or [
+        {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
+    ]
+    placement = {key: value for key, value in given.items() if key not in {"labels", "annotations"} and value}
+    if "affinity" in placement:
+        placement["affinity"] = without_empty(placement["affinity"])
+    placement["topologySpreadConstraints"] = [
+        {**item, "labelSelector": {"matchLabels": {**selector_labels(deployment), REVISION_LABEL: revision.hash}}}
+        for item in spread
+    ]
+    return placement
+
+
+def _probe(path: str, *, period: int, timeout: int, failures: int) -> dict[str, Any]:
+    return {
+        "httpGet": {"path": path, "port": METRICS_PORT},
+        "periodSeconds": period,
+        "timeoutSeconds": timeout,
+        "failureThreshold": failures,
+    }
+
+
+def _mount(volume: str, path: str, *, read_only: bool = False) -> dict[str, Any]:
+    mount: dict[str, Any] = {"name": volume, "mountPath": path}
+    return {**mount, "readOnly": True} if read_only else mount
+
+
+def _literal(text: str) -> str:
+    """The text as an argument that Kubernetes does not expand: `$(NAME)` stays as it is."""
+    return text.replace("$", "$$")

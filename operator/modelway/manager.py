@@ -1,0 +1,179 @@
+"""All parts of one operator, wired: what watches tell goes into the cache, what changed into the queue, what is due into passes."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Mapping
+from operator import attrgetter
+from typing import Any
+
+from modelway.cluster.apply import Applier
+from modelway.cluster.cache import Cache
+from modelway.cluster.client import Client
+from modelway.cluster.election.candidate import Candidate
+from modelway.cluster.election.watchdog import KernelWatchdog
+from modelway.cluster.kinds import Kind
+from modelway.cluster.outage import may_be_away
+from modelway.cluster.publish import Publisher
+from modelway.cluster.refused_pods import RefusedPods
+from modelway.cluster.relist import RelistSchedule
+from modelway.cluster.resync import Resync
+from modelway.cluster.revision_records import RevisionRecords
+from modelway.cluster.watches import Watches
+from modelway.errors import ClusterError, ServerAway
+from modelway.health import Health, Pulse
+from modelway.metrics import Metrics
+from modelway.model_gauges import ModelGauges
+from modelway.observed import Key
+from modelway.queue import WorkQueue, crew
+from modelway.reconcile import Reconciler
+from modelway.settings import Settings
+from modelway.status.verdict import ready_of
+
+WORKERS = 20
+"""Passes at the same time."""
+
+WORKERS_OF_A_NAMESPACE = 16
+"""Passes at the same time over ModelDeployments of one namespace: what waits there for a slow API leaves the others room."""
+
+PASS_SECONDS = 90.0
+"""The longest that one pass may take: a plan that takes its longest, and a write of status that does."""
+
+AWAY_SECONDS = 5.0
+"""When a pass that waits for the API server looks again whether it is back."""
+
+GRACE_SECONDS = 7.0
+"""How long passes under way may take to end when the operator is told to stop: shorter than the time for which the Lease lets it write."""
+
+STOP_SECONDS = 12.0
+"""The longest that parts may take to end, the return of the Lease included; a pod's grace period is longer."""
+
+logger = logging.getLogger(__name__)
+
+
+class Operator:
+    """All parts of one operator, wired.
+
+    Args:
+        settings: what the platform decides.
+        client: talks to the API server.
+        metrics: what the operator tells about itself.
+        instance: the name of its pod, or another that no operator has that runs at the same time.
+    """
+
+    def __init__(self, settings: Settings, client: Client, metrics: Metrics, instance: str) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.cache = Cache()
+        ModelGauges(self.cache.models, metrics.registry)
+        self.queue: WorkQueue[Key] = WorkQueue(attrgetter("namespace"), most=WORKERS_OF_A_NAMESPACE)
+        self.pulse = Pulse(time.monotonic)
+        self.watches = Watches(lambda watch: metrics.watch_restarts.labels(*watch).inc(), time.monotonic)
+        self.resync = Resync(client, self.cache, metrics, settings.watch_namespaces, watches=self.watches)
+        self.lookout = RelistSchedule(self.resync, settings.resync_seconds, self._wake, self.queue.hurry)
+        applier, publisher = Applier(client, self.cache, metrics), Publisher(client, self.cache, instance)
+        self.reconciler = Reconciler(
+            self.cache,
+            applier,
+            publisher,
+            RefusedPods(client),
+            RevisionRecords(client),
+            settings=settings,
+            metrics=metrics,
+            wake=self.queue.add,
+        )
+        self.candidate = Candidate(client, settings.lease, instance, KernelWatchdog()) if settings.lease else None
+        self.health = Health(self.pulse, self.resync, metrics, self.refresh_gauges, hindrance=self._never_to_lead)
+        self._leads = False
+
+    async def work_when_leading(self) -> None:
+        """Work on every ModelDeployment there is, and then on what changes, for ever: while the Lease is held where there is one.
+
+        Raises:
+            LeaseLost: another operator has led since this one did.
+        """
+        await (self.candidate.stand(self._lead) if self.candidate else self._lead())
+
+    async def _lead(self) -> None:
+        self._leads = True
+        try:
+            self._wake({owner.key for owner in self.cache.owners()})
+            # What another operator did last, its watches may not have told here yet.
+            self.lookout.ask_for_a_list()
+            await crew(self.queue, self.look_at, size=WORKERS, seconds=PASS_SECONDS, grace=self._grace)
+        finally:
+            self._leads = False
+
+    def refresh_gauges(self) -> None:
+        """Bring the gauges up to date for a scrape."""
+        self.metrics.leader.set(int(self._leads))
+        for watch, seconds in self.watches.silence():
+            self.metrics.watch_silence.labels(*watch).set(seconds)
+        self.metrics.depth.set(len(self.queue))
+        self.metrics.waiting_rollouts.set(self.reconciler.waiting_rollouts)
+        self.metrics.oldest.set(self.queue.oldest_age())
+        counted = Counter(str(ready_of(owner.status).get("status", "Unknown")) for owner in self.cache.owners())
+        for ready in ("True", "False", "Unknown"):
+            self.metrics.deployments.labels(ready=ready).set(counted[ready])
+
+    def take_in(self, kind: Kind, change: str | None, obj: Mapping[str, Any]) -> None:
+        """An event of a watch: correct the cache, wake whom it concerns."""
+        self.resync.told(kind, obj)
+        if change is None:
+            self.lookout.ask_for_a_list()
+        self._wake(self.cache.remove(kind, obj) if change == "DELETED" else self.cache.store(kind, obj))
+
+    async def look_at(self, key: Key) -> float | None:
+        """One pass over one ModelDeployment; one that may have failed for want of an API server makes the lookout find out.
+
+        Raises:
+            ServerAway: none is begun while there is no API server.
+            ModelwayError: the pass did not reach its end and should be tried again.
+        """
+        if self.lookout.away is not None:
+            raise ServerAway(self.lookout.away, seconds=AWAY_SECONDS)
+        try:
+            return await self.reconciler(key)
+        except ClusterError as error:
+            if may_be_away(error):
+                self.lookout.doubt()
+            raise
+
+    async def first_look(self, *, patient: bool) -> None:
+        """List everything for the first time.
+
+        Args:
+            patient: whether to wait for an API server that does not answer, as a pod should that would only be started again.
+
+        Raises:
+            NoCluster: that is not possible here; the text says why and what to do.
+        """
+        await self.lookout.first(patient=patient)
+        logger.info("Listed the cluster: %d ModelDeployments", sum(1 for _ in self.cache.owners()))
+
+    def _grace(self) -> float:
+        """Passes that still have the right to write may end; once the Lease lapsed they only hold up the end."""
+        return min(GRACE_SECONDS, self.candidate.seconds_left()) if self.candidate else GRACE_SECONDS
+
+    def _never_to_lead(self) -> str | None:
+        return self.candidate.trouble if self.candidate else None
+
+    def _wake(self, keys: Iterable[Key]) -> None:
+        """Put keys on the queue; whoever begins to lead puts all of them there."""
+        if self._leads:
+            for key in keys:
+                self.queue.add(key)
+
+
+async def until_one_ends(*parts: Coroutine[Any, Any, object]) -> None:
+    """Run the parts until one of them ends, then end the others; an end that is an error is raised."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=STOP_SECONDS)
+    for task in done:
+        task.result()

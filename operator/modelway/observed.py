@@ -1,0 +1,245 @@
+"""What a pass looks at: one ModelDeployment and everything around it.
+
+Views hold only the fields that some decision reads, so that the cache stays small; all are frozen, so that a decision cannot change what
+another one sees.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+JSON = Mapping[str, Any]
+"""A JSON object, read only."""
+
+
+class Key(NamedTuple):
+    """Names one ModelDeployment."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class ChildId(NamedTuple):
+    """Names one child of a ModelDeployment inside the namespace they share."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition that the cluster reports on one of its objects."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    since: str = ""
+    """When its status last changed, as the API writes times."""
+
+
+def condition_of(conditions: Iterable[Condition], kind: str) -> Condition | None:
+    """The condition of a type; None where it is not among them."""
+    return next((one for one in conditions if one.type == kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A ModelDeployment as watched."""
+
+    key: Key
+    uid: str
+    generation: int
+    resource_version: str
+    deleting: bool
+    document: JSON = field(repr=False)
+    """apiVersion, kind, metadata (slim) and spec, as the user wrote them."""
+    status: JSON = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """An object that carries our label, with what decides whether it is ours and whether it drifted."""
+
+    id: ChildId
+    uid: str
+    resource_version: str
+    owner_uid: str | None
+    """UID of the controlling ModelDeployment; None when nothing of ours controls it."""
+    owner_name: str | None
+    owned_hash: str
+    """Hash of the fields that the field manager `modelway` owns, values included."""
+    deleting: bool
+    created: str
+
+
+class Pulling(NamedTuple):
+    """How nodes pull the images of a pod template."""
+
+    secrets: tuple[str, ...] = ()
+    """The names of its pull Secrets."""
+    policies: tuple[tuple[str, str], ...] = ()
+    """Of each container, by name: when its image is pulled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentView(Child):
+    """A Deployment: what its rollout has come to."""
+
+    generation: int
+    observed_generation: int
+    size: int
+    """`spec.replicas`."""
+    owns_size: bool
+    """Whether `spec.replicas` is among the fields that we own."""
+    revision: str | None
+    """Revision hash of the pod template."""
+    pulling: Pulling
+    """How its images are pulled, as far as we own that."""
+    paused: bool
+    """Whether somebody keeps its controller from rolling out."""
+    replicas: int
+    updated: int
+    ready: int
+    available: int
+    conditions: tuple[Condition, ...]
+
+    def reports_on(self, revision: str) -> bool:
+        """Whether its status is about this revision already: its controller has seen the template of now."""
+        return self.revision == revision and self.observed_generation >= self.generation
+
+    def is_rolled_out(self, revision: str) -> bool:
+        """Whether every pod is of this revision; says nothing of how many are up."""
+        return self.reports_on(revision) and self.replicas == self.updated > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoscalerView(Child):
+    """A HorizontalPodAutoscaler."""
+
+    least: int
+    most: int
+    """The bounds of the number of pods."""
+    reached: int
+    """The most pods that it found or asked for when it last looked; 0 before that. It outlives the Deployment."""
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionView(Child):
+    """A ControllerRevision: the record of one revision."""
+
+    number: int
+    revision: str
+    served: bool
+    """Whether it is marked as having served once."""
+    model: JSON
+    """`uri`, `version` and `format` of its model, as far as the user set them."""
+    digest: str
+    """Of `data`, as `revision.digest_of` makes it."""
+    data: JSON | None = field(default=None, repr=False)
+    """What is recorded; None where it was not read, since many records are kept and few are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Termination:
+    """How a container's process ended."""
+
+    exit_code: int
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerView:
+    """A container of a pod, as its node reports it."""
+
+    name: str
+    image: str
+    memory_limit: str
+    """As its pod's spec writes it; empty where there is none."""
+    ready: bool
+    restarts: int
+    running: bool
+    waiting_reason: str
+    waiting_message: str
+    ended: Termination | None
+    """How the present process ended."""
+    ended_before: Termination | None
+    """How the process before the present one ended."""
+
+    @property
+    def failure(self) -> Termination | None:
+        """The last end that was not a success: it stays while the container is being started again.
+
+        An end with exit code 0 is none, unless the container was started again after it: then it should have gone on.
+        """
+        last = self.ended or self.ended_before
+        again = self.restarts > 0 and self.ended is None
+        return last if last is not None and (last.exit_code != 0 or again) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodView:
+    """A pod of a model."""
+
+    name: str
+    resource_version: str
+    owner_name: str
+    revision: str
+    created: str
+    deleting: bool
+    ready: bool
+    node: str
+    """Where it runs; empty before it is scheduled."""
+    lost: bool
+    """Whether its node no longer tells how its containers are."""
+    unschedulable: str | None
+    """The scheduler's message when no node fits."""
+    evicted: str | None
+    """The node's message when the pod failed as a whole."""
+    changed: str
+    """When its readiness last changed."""
+    containers: tuple[ContainerView, ...]
+    """Init containers first, in the order they run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One ModelDeployment and everything around it, at one moment."""
+
+    owner: Owner
+    children: Mapping[ChildId, Child]
+    """Every object with our label and the owner's name that has not gone yet, ours or not."""
+    pods: tuple[PodView, ...] = ()
+    last_size: int = 0
+    """`spec.replicas` that the Deployment had when it was last seen; 0 when that is not known."""
+
+    def owned(self, child: ChildId) -> Child | None:
+        """The child of that name when this very ModelDeployment owns it."""
+        found = self.children.get(child)
+        return found if found is not None and found.owner_uid == self.owner.uid else None
+
+    @property
+    def deployment(self) -> DeploymentView | None:
+        """The Deployment, when it exists and is ours."""
+        found = self.owned(ChildId("Deployment", self.owner.key.name))
+        return found if isinstance(found, DeploymentView) else None
+
+    @property
+    def autoscaler(self) -> AutoscalerView | None:
+        """The HorizontalPodAutoscaler, when it exists and is ours."""
+        found = self.owned(ChildId("HorizontalPodAutoscaler", self.owner.key.name))
+        return found if isinstance(found, AutoscalerView) else None
+
+    @property
+    def revisions(self) -> tuple[RevisionView, ...]:
+        """The records of our revisions, newest first."""
+        ours = [c for c in self.children.values() if isinstance(c, RevisionView) and c.owner_uid == self.owner.uid]
+        return tuple(sorted(ours, key=lambda one: (one.number, one.created), reverse=True))

@@ -1,0 +1,236 @@
+"""What the autoscaler of a model does, or why it does nothing, in words for the model's user; pure.
+
+The HorizontalPodAutoscaler speaks at each of its looks, every 15 s as a rule, and of each attempt to get metrics. Its user wants to know
+what lasts: a verdict that held is taken back only when the autoscaler has said otherwise for a while.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from modelway.observed import Condition, Observed, condition_of
+from modelway.status.conditions import ConditionStatus, Judged
+from modelway.status.reasons import Reason
+
+CONDITION = "AutoscalingActive"
+
+CALM_SECONDS = 20.0
+"""How long the autoscaler must say otherwise: longer than from one of its looks to the next, so that one failed look is no news."""
+
+STARTING_SECONDS = 120.0
+"""How long the pods of a model that scaled before may be without figures: a new pod's come within about a minute."""
+
+_LONGEST_QUOTE = 400
+"""Characters that a message quotes from the autoscaler."""
+
+_NO_SUCH_API = "could not find the requested resource"
+_API_FAILS = "unable to fetch metrics from resource metrics API"
+_NO_FIGURES = (
+    "no metrics returned from resource metrics API",
+    "did not receive metrics for targeted pods",
+    "no pods returned by selector",
+)
+_REQUEST_MISSING = re.compile(r"missing request for (\w+) in container (\S+) of Pod")
+_AUTOSCALERS = re.compile(r"controlled by multiple HPAs: \[(.*)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """The verdict on the autoscaler of a model."""
+
+    condition: Judged
+    due: float | None = None
+    """In how many seconds to look again, though nothing changed by then; None when there is no need."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the autoscaler says at present."""
+
+    status: ConditionStatus
+    reason: Reason
+    message: str
+    since: str = ""
+    """When it began to say so."""
+
+
+def scaling_of(observed: Observed, now: datetime) -> Scaling:
+    """The condition AutoscalingActive, for a ModelDeployment whose number of pods is left to an autoscaler.
+
+    Args:
+        observed: the world after the pass; the verdict of before is read from its owner's status.
+        now: the time, with a time zone.
+    """
+    told, before = _told(observed), _before(observed)
+    age = _age(told, now)
+    if told.reason is Reason.FETCHING_METRICS and age >= STARTING_SECONDS and _serves(observed):
+        told = _figures_missing(observed)
+    if before is not None and told.reason is not before and age < (calm := _calm(told.reason)):
+        return Scaling(_judged(_still(before, observed)), due=calm - age)
+    runs_out = told.reason is Reason.FETCHING_METRICS and told.since and age < STARTING_SECONDS
+    return Scaling(_judged(told), due=STARTING_SECONDS - age if runs_out else None)
+
+
+def _judged(told: _Told) -> Judged:
+    return Judged(CONDITION, told.status, told.reason, told.message)
+
+
+def _age(told: _Told, now: datetime) -> float:
+    """For how many seconds it has been said."""
+    return max(0.0, (now - datetime.fromisoformat(told.since)).total_seconds()) if told.since else 0.0
+
+
+# What held before -------------------------------------------------------------------------------------------------------------------------
+
+
+def _calm(reason: Reason) -> float:
+    """For how many seconds a model that scaled goes on being called so, whatever the autoscaler says of late."""
+    if reason in {Reason.FETCHING_METRICS, Reason.POD_METRICS_MISSING}:
+        return STARTING_SECONDS  # new pods have none yet, and those that could have been measured are gone
+    return 0.0 if reason in {Reason.SCALING_DISABLED, Reason.AMBIGUOUS_SELECTOR} else CALM_SECONDS
+
+
+def _before(observed: Observed) -> Reason | None:
+    """The reason for which status calls the autoscaler active; None when it does not."""
+    conditions = observed.owner.status.get("conditions") or ()
+    before = next((one.get("reason") for one in conditions if one.get("type") == CONDITION), None)
+    return next((one for one in (Reason.VALID_METRIC_FOUND, Reason.TOO_MANY_REPLICAS) if one == before), None)
+
+
+def _still(before: Reason, observed: Observed) -> _Told:
+    return (_too_many if before is Reason.TOO_MANY_REPLICAS else _follows)(observed, "")
+
+
+# What it says now -------------------------------------------------------------------------------------------------------------------------
+
+
+def _told(observed: Observed) -> _Told:
+    able, active = _condition(observed, "AbleToScale"), _condition(observed, "ScalingActive")
+    if able is not None and able.status == "False":
+        return _failed(observed, able)
+    if active is None:
+        return _waits()
+    return _follows_or_is_limited(observed, active) if active.status == "True" else _stands_still(observed, active)
+
+
+def _follows_or_is_limited(observed: Observed, active: Condition) -> _Told:
+    limited = _condition(observed, "ScalingLimited")
+    if limited is None:
+        return _follows(observed, active.since)
+    beyond = limited.status == "True" and limited.reason == "TooManyReplicas"
+    return (_too_many if beyond else _follows)(observed, limited.since)
+
+
+def _stands_still(observed: Observed, active: Condition) -> _Told:
+    if active.reason == "ScalingDisabled":
+        return _disabled(observed, active)
+    if active.reason == "AmbiguousSelector":
+        return _ambiguous(observed, active)
+    if _REQUEST_MISSING.search(active.message):
+        return _request_missing(active)
+    if _API_FAILS in active.message:
+        return _metrics_unavailable(active)
+    if any(sign in active.message for sign in _NO_FIGURES):
+        return _waits(max(active.since, _serving_since(observed)))
+    return _failed(observed, active)
+
+
+def _follows(observed: Observed, since: str) -> _Told:
+    least, most = _bounds(observed)
+    message = f"The number of pods follows the load, from {least} to {most}."
+    return _Told("True", Reason.VALID_METRIC_FOUND, message, since)
+
+
+def _too_many(observed: Observed, since: str) -> _Told:
+    _, most = _bounds(observed)
+    message = f"The load asks for more pods than {most}, the most that spec.scaling.max allows. Raise it if the answers come too slowly."
+    return _Told("True", Reason.TOO_MANY_REPLICAS, message, since)
+
+
+def _waits(since: str = "") -> _Told:
+    # The same words before the autoscaler has said anything: one write of status less.
+    message = "The autoscaler waits for the first figures of the model's pods; they come within about a minute after a pod serves."
+    return _Told("Unknown", Reason.FETCHING_METRICS, message, since)
+
+
+def _figures_missing(observed: Observed) -> _Told:
+    namespace, name = observed.owner.key
+    message = (
+        "The cluster has no figures of the model's pods, so their number stays as it is. See what it has with "
+        f"`kubectl top pods -n {namespace} -l modelway.dev/name={name}`; the log of metrics-server says which nodes it cannot read."
+    )
+    return _Told("False", Reason.POD_METRICS_MISSING, message)
+
+
+def _metrics_unavailable(active: Condition) -> _Told:
+    trouble = active.message.rpartition(f"{_API_FAILS}: ")[2]
+    if _NO_SUCH_API in trouble:
+        message = (
+            "The cluster has no metrics API, so the number of pods stays as it is. Install metrics-server, "
+            "or set spec.scaling.replicas to a fixed number."
+        )
+    else:
+        message = (
+            f"The metrics API does not answer ({_quoted(trouble)}), so the number of pods stays as it is. See why with "
+            "`kubectl get apiservice v1beta1.metrics.k8s.io` and in the log of metrics-server."
+        )
+    return _Told("False", Reason.METRICS_UNAVAILABLE, message, active.since)
+
+
+def _request_missing(active: Condition) -> _Told:
+    found = _REQUEST_MISSING.search(active.message)
+    resource, container = (found[1], found[2]) if found else ("cpu", "")
+    message = (
+        f"Container {container}, which something in the cluster adds to the model's pods, requests no {resource}, so a percentage of "
+        "the requests means nothing and the number of pods stays as it is. Give it a request where it comes from, or by a LimitRange."
+    )
+    return _Told("False", Reason.REQUEST_MISSING, message, active.since)
+
+
+def _disabled(observed: Observed, active: Condition) -> _Told:
+    namespace, name = observed.owner.key
+    message = (
+        f"Deployment {name} was scaled to 0 pods, which turns its autoscaler off. "
+        f"To turn it on: `kubectl scale deployment {name} -n {namespace} --replicas=1`."
+    )
+    return _Told("False", Reason.SCALING_DISABLED, message, active.since)
+
+
+def _ambiguous(observed: Observed, active: Condition) -> _Told:
+    namespace, name = observed.owner.key
+    found = _AUTOSCALERS.search(active.message)
+    names = {word.rpartition("/")[2] for word in (found[1] if found else "").split()}
+    others = sorted(names - {name})  # the autoscaler names them in another order each time
+    message = (
+        f"Another autoscaler wants to set the number of this model's pods too: {', '.join(others) or 'see the list'}. Delete it, or leave "
+        f"spec.scaling.max out and let it do the work; `kubectl get hpa -n {namespace}` lists both."
+    )
+    return _Told("False", Reason.AMBIGUOUS_SELECTOR, message, active.since)
+
+
+def _failed(observed: Observed, trouble: Condition) -> _Told:
+    namespace, name = observed.owner.key
+    message = f"The autoscaler cannot do its work: {_quoted(trouble.message)}. `kubectl describe hpa {name} -n {namespace}` tells more."
+    return _Told("False", Reason.AUTOSCALER_FAILED, message, trouble.since)
+
+
+def _condition(observed: Observed, kind: str) -> Condition | None:
+    return condition_of(observed.autoscaler.conditions, kind) if observed.autoscaler else None
+
+
+def _bounds(observed: Observed) -> tuple[int, int]:
+    return (observed.autoscaler.least, observed.autoscaler.most) if observed.autoscaler else (1, 1)
+
+
+def _serves(observed: Observed) -> bool:
+    return observed.deployment is not None and observed.deployment.available > 0
+
+
+def _serving_since(observed: Observed) -> str:
+    """When pods began to serve, which is when their figures began to be due; empty while none does."""
+    conditions = observed.deployment.conditions if observed.deployment else ()
+    return next((one.since for one in conditions if one.type == "Available" and one.status == "True"), "")
+
+
+def _quoted(message: str) -> str:
+    return message.strip().rstrip(".")[:_LONGEST_QUOTE]

@@ -1,0 +1,62 @@
+"""Merge what was judged now into the conditions that status already holds, and nothing else.
+
+The rules are those of `metav1.Condition` (Kubernetes API conventions): a condition keeps its transition time unless its status flips, and
+its observedGeneration always follows the generation that was judged.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from modelway.printable import one_line
+from modelway.status.reasons import Reason
+
+ConditionStatus = Literal["True", "False", "Unknown"]
+
+LONGEST_MESSAGE = 2048
+"""Characters of a message; metav1 allows 32768, which nobody reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One condition as it was judged in this pass."""
+
+    type: str
+    status: ConditionStatus
+    reason: Reason
+    message: str
+
+
+def merge(
+    old: Sequence[Mapping[str, Any]], judged: Iterable[Judged], *, generation: int, now: datetime
+) -> list[dict[str, Any]]:
+    """The conditions to report, in the order judged; a type that was not judged again is dropped.
+
+    Args:
+        old: the conditions that status holds.
+        judged: the conditions of this pass, each type once.
+        generation: `metadata.generation` of the object that was judged.
+        now: the time of a flip, with a time zone.
+    """
+    known = {condition.get("type"): condition for condition in old}
+    stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return [_condition(one, known.get(one.type), generation, stamp) for one in judged]
+
+
+def _condition(judged: Judged, old: Mapping[str, Any] | None, generation: int, stamp: str) -> dict[str, Any]:
+    steady = old is not None and old.get("status") == judged.status and "lastTransitionTime" in old
+    return {
+        "type": judged.type,
+        "status": judged.status,
+        "observedGeneration": generation,
+        "lastTransitionTime": old["lastTransitionTime"] if steady and old else stamp,
+        "reason": str(judged.reason),
+        "message": shortened(judged.message),
+    }
+
+
+def shortened(message: str) -> str:
+    """The message on one line, as tables of kubectl show it, and with nothing in it that steers a terminal."""
+    message = one_line(message)
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"

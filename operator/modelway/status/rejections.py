@@ -1,0 +1,164 @@
+"""What the API server's admission said no to, in words for whoever asked for the model. Pure.
+
+Admission plugins, policies and webhooks answer in prose; the prose of the built-in ones is stable and is held by tests against the real API
+server. Pods are refused in the ReplicaSet controller's words, children in the answer to our own request: the same rules read both. The name
+that a refused pod would have had is left out: it is another one at each try, and status would change with it.
+"""
+
+import re
+from typing import NamedTuple
+
+from modelway.status.reasons import Reason
+from modelway.status.verdict import Readiness
+
+_LONGEST_QUOTE = 700
+_UNPROCESSABLE = 422
+
+
+class _Rule(NamedTuple):
+    """One thing that admission says."""
+
+    pattern: re.Pattern[str]
+    reason: Reason
+    told: str
+    """What is so; holds {who}, {namespace} and the pattern's groups."""
+    remedy: str
+
+
+def _rule(pattern: str, reason: Reason, told: str, remedy: str) -> _Rule:
+    return _Rule(re.compile(pattern, re.DOTALL), reason, told, remedy)
+
+
+_RULES = (
+    _rule(
+        r"unable to create new content in namespace \S+ because it is being terminated",
+        Reason.NAMESPACE_TERMINATING,
+        "Namespace {namespace} is being deleted, so {who} cannot be made",
+        "Apply the model in another namespace",
+    ),
+    _rule(
+        r"exceeded quota: (?P<name>[^,\s]+), (?P<detail>.+)",
+        Reason.QUOTA_EXCEEDED,
+        "Quota {name} of namespace {namespace} leaves no room for {who} ({detail})",
+        "Lower spec.runtime.resources or spec.scaling, delete what is not needed, or ask for more quota; a rolling update needs room for one pod more",
+    ),
+    _rule(
+        r"failed quota: (?P<name>[^:\s]+): must specify (?P<detail>.+)",
+        Reason.RESOURCES_MISSING,
+        "Quota {name} of namespace {namespace} admits {who} only with {detail}",
+        "Set those amounts in spec.runtime.resources",
+    ),
+    _rule(
+        r"(?P<detail>(?:(?:maximum|minimum) \S+ usage|\S+ max limit to request ratio) per \w+ is .+?)\]?$",
+        Reason.LIMIT_RANGE_VIOLATED,
+        "A LimitRange of namespace {namespace} refuses {who}: {detail}",
+        "Set spec.runtime.resources within these bounds (kubectl describe limitrange -n {namespace}), or have them changed",
+    ),
+    _rule(
+        r'violates PodSecurity "(?P<level>[^"]+)": (?P<detail>.+)',
+        Reason.POD_SECURITY_VIOLATED,
+        "Namespace {namespace} enforces Pod Security {level}, which refuses {who}: {detail}",
+        "Pods of Modelway keep to restricted by themselves, so something in the cluster adds this to them, a sidecar injector, say: exempt the namespace from it, or ask whoever runs the cluster",
+    ),
+    _rule(
+        r'service account [^:]*: serviceaccounts? "(?P<name>[^"]+)" not found',
+        Reason.SERVICE_ACCOUNT_NOT_FOUND,
+        "Namespace {namespace} has no service account {name}, without which {who} cannot be made",
+        "Create it: kubectl create serviceaccount {name} -n {namespace}; Kubernetes makes `default` by itself, so find out who deletes it",
+    ),
+    _rule(
+        r"no PriorityClass with name (?P<name>\S+) was found",
+        Reason.PRIORITY_CLASS_NOT_FOUND,
+        "spec.scheduling.priorityClassName is {name}, and the cluster has no such PriorityClass",
+        "Name one of those that exist (kubectl get priorityclasses), or leave the field out",
+    ),
+    _rule(
+        r'RuntimeClass "(?P<name>[^"]+)" not found',
+        Reason.RUNTIME_CLASS_NOT_FOUND,
+        "spec.scheduling.runtimeClassName is {name}, and the cluster has no such RuntimeClass",
+        "Name one of those that exist (kubectl get runtimeclasses), or leave the field out",
+    ),
+    _rule(
+        r'failed calling webhook "(?P<name>[^"]+)": (?P<detail>.+)',
+        Reason.WEBHOOK_FAILED,
+        "Webhook {name}, which the API server must ask about {who}, does not answer: {detail}",
+        "Ask whoever runs the cluster to mend or remove it; it is tried again by itself",
+    ),
+    _rule(
+        r'admission webhook "(?P<name>[^"]+)" denied the request(?:: (?P<detail>.+)|)',
+        Reason.POLICY_VIOLATED,
+        "Webhook {name} refuses {who}: {detail}",
+        "Change what it names, or ask whoever runs the cluster for an exception",
+    ),
+    _rule(
+        r"ValidatingAdmissionPolicy '(?P<name>[^']+)' with binding '[^']*' denied request: (?P<detail>.+)",
+        Reason.POLICY_VIOLATED,
+        "Policy {name} refuses {who}: {detail}",
+        "Change what it names, or ask whoever runs the cluster for an exception",
+    ),
+    _rule(
+        r'User "(?P<name>[^"]+)" cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"',
+        Reason.OPERATOR_FORBIDDEN,
+        "The operator ({name}) may not {verb} {resource} in namespace {namespace}, so {who} cannot be brought up to date",
+        "Ask whoever runs the cluster to give it that right back: the chart of Modelway installs it",
+    ),
+)
+
+
+def pods_refused(message: str, *, namespace: str) -> Readiness:
+    """Why no pod is made.
+
+    Args:
+        message: of the Deployment's condition ReplicaFailure.
+        namespace: of the model.
+    """
+    words = _without_name(message)
+    return _explained(words, "pods of the model", namespace) or Readiness(
+        Reason.POD_REFUSED,
+        f"The cluster refuses the model's pods: {_quoted(words)}. Change what it names, or ask whoever runs the cluster.",
+    )
+
+
+def gist(message: str) -> str:
+    """What of a refusal of pods must be told anew when it changes: the name that a pod would have had and the present use of a quota are not."""
+    return re.sub(r", used: .*?, limited: ", ", limited: ", _without_name(message))
+
+
+def child_refused(message: str, status: int, *, child: str, namespace: str) -> Readiness:
+    """Why a child is not made or changed.
+
+    Args:
+        message: the API server's words.
+        status: its HTTP status.
+        child: kind and name.
+        namespace: of the model.
+    """
+    known = _explained(message, child, namespace)
+    if known is not None:
+        return known
+    if status == _UNPROCESSABLE:
+        told = (
+            f"The API server finds {child} invalid: {_quoted(message)}. Correct the field of the spec that this names."
+        )
+        return Readiness(Reason.CHILD_INVALID, told)
+    told = (
+        f"The API server refuses {child}: {_quoted(message)}. Change what this names, or ask whoever runs the cluster."
+    )
+    return Readiness(Reason.APPLY_FAILED, told)
+
+
+def _explained(message: str, who: str, namespace: str) -> Readiness | None:
+    for rule in _RULES:
+        if found := rule.pattern.search(message):
+            parts = {name: _quoted(value or "no reason given") for name, value in found.groupdict().items()}
+            words = {**parts, "who": who, "namespace": namespace}
+            return Readiness(rule.reason, f"{rule.told.format_map(words)}. {rule.remedy.format_map(words)}.")
+    return None
+
+
+def _without_name(message: str) -> str:
+    return re.sub(r'^pods "[^"]*" is forbidden: ', "", message.strip())
+
+
+def _quoted(text: str) -> str:
+    return text.strip().rstrip(".")[:_LONGEST_QUOTE]

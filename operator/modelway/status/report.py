@@ -1,0 +1,206 @@
+"""Put into status what was observed and judged; pure.
+
+Status says what is so, in the words of kstatus: Ready is the summary, Reconciling and Stalled say whether waiting helps, Available whether
+anybody is served at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from modelway.desired.plan import Plan
+from modelway.desired.pod import NAME_LABEL as NAME
+from modelway.desired.pod import STABLE, TRACK_LABEL
+from modelway.observed import ChildId, Observed, PodView, RevisionView
+from modelway.status.autoscaling import scaling_of
+from modelway.status.conditions import Judged, merge, shortened
+from modelway.status.readiness import Wanted, judge, others_serve, reachable, serving
+from modelway.status.reasons import Reason
+from modelway.status.termination import REASONS_OF_THE_ARTIFACT, caution_of, chosen_engine, fetched_digest, found_format
+from modelway.status.verdict import Readiness
+
+_ANY_FORMAT = "auto"
+"""What a spec says that leaves the format to the server: until a pod has told it, the status says none."""
+
+SUSPENDED = Readiness(
+    Reason.SUSPENDED, "spec.suspend is true: what runs keeps running and changes wait. Set it to false to go on."
+)
+
+WAITS = (
+    "It will be rolled out anew for the platform's present server image, or the way it is pulled, when its turn comes: server.followAtOnce in "
+    "the chart's values says how many are at once."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a pass came to: the plan where there was one, and what kept it from being carried out."""
+
+    plan: Plan | None = None
+    hindrance: Readiness | None = None
+
+
+def readiness_of(observed: Observed, finding: Finding) -> Readiness:
+    """The verdict on the ModelDeployment after a pass."""
+    if finding.hindrance is not None:
+        return finding.hindrance
+    if finding.plan is None:
+        return Readiness(Reason.PROGRESSING, "Waiting for a first look.")
+    verdict = judge(observed, Wanted(finding.plan.revision, finding.plan.available))
+    return replace(verdict, message=f"{verdict.message} {WAITS}") if finding.plan.waits and verdict.ready else verdict
+
+
+def status_of(observed: Observed, finding: Finding, *, service_port: int, now: datetime) -> dict[str, Any]:
+    """The whole status as it should be; what no longer holds is left out.
+
+    Args:
+        observed: the world after the pass.
+        finding: what the pass came to.
+        service_port: the port of the model's Service.
+        now: the time of transitions, with a time zone.
+    """
+    namespace, name = observed.owner.key
+    deployment, readiness = observed.deployment, readiness_of(observed, finding)
+    old = observed.owner.status.get("conditions") or ()
+    status = {
+        "observedGeneration": observed.owner.generation,
+        "conditions": merge(
+            old, _judged(observed, finding, readiness, now), generation=observed.owner.generation, now=now
+        ),
+        "url": f"http://{name}.{namespace}.svc:{service_port}",
+        "replicas": deployment.replicas if deployment else 0,
+        "readyReplicas": deployment.ready if deployment else 0,
+        "pods": f"{deployment.ready if deployment else 0}/{_wanted(observed, finding, readiness)}",
+        "selector": f"{NAME}={name},{TRACK_LABEL}={STABLE}",
+        "stable": _stable(observed, finding),
+        "candidate": _candidate(observed, finding, readiness),
+    }
+    return {field: value for field, value in status.items() if value is not None}
+
+
+def next_look(observed: Observed, finding: Finding, now: datetime) -> float | None:
+    """In how many seconds time alone may change the status; None when only an event can."""
+    return scaling_of(observed, now).due if _is_autoscaled(observed, finding) else None
+
+
+def _judged(observed: Observed, finding: Finding, readiness: Readiness, now: datetime) -> list[Judged]:
+    reason, message = readiness.reason, readiness.message
+    waiting = not (readiness.ready or readiness.stalled or reason == SUSPENDED.reason)
+    judged = [
+        Judged("Ready", "True" if readiness.ready else "False", reason, message),
+        Judged("Reconciling", "True", reason, message)
+        if waiting
+        else Judged("Reconciling", "False", reason, "Nothing is under way."),
+        Judged("Stalled", "True", reason, message)
+        if readiness.stalled
+        else Judged("Stalled", "False", reason, "Nothing stands still."),
+        _accepted(observed, finding, readiness),
+        _available(observed),
+    ]
+    return judged + ([scaling_of(observed, now).condition] if _is_autoscaled(observed, finding) else [])
+
+
+def _accepted(observed: Observed, finding: Finding, readiness: Readiness) -> Judged:
+    if readiness.reason in {Reason.INVALID_SPEC, Reason.NOT_PERMITTED, *REASONS_OF_THE_ARTIFACT}:
+        return Judged("ModelAccepted", "False", readiness.reason, readiness.message)
+    revision = finding.plan.revision if finding.plan else None
+    before = (observed.owner.status.get("stable") or {}).get("revision")
+    served = readiness.ready or _ready_pods(observed, revision) or before == revision
+    if revision is not None and served:
+        return Judged(
+            "ModelAccepted", "True", Reason.LOADED, "The model was fetched, loaded and gave a first prediction."
+        )
+    return Judged("ModelAccepted", "Unknown", Reason.PENDING, "The model has not been loaded yet.")
+
+
+def _available(observed: Observed) -> Judged:
+    if serving(observed) and not reachable(observed):
+        message = f"Pods are up, but Service {observed.owner.key.name} is not there, so nobody reaches them."
+        return Judged("Available", "False", Reason.NO_SERVICE, message)
+    if serving(observed):
+        return Judged("Available", "True", Reason.SERVING, "At least one pod answers requests.")
+    return Judged("Available", "False", Reason.NO_POD_SERVES, "No pod answers requests.")
+
+
+def _wanted(observed: Observed, finding: Finding, readiness: Readiness) -> int:
+    """The number of pods that is asked for, also while the Deployment is not there or could not be given it."""
+    deployment, plan = observed.deployment, finding.plan
+    if plan is None or readiness.reason is SUSPENDED.reason or (deployment is not None and plan.autoscaled):
+        return deployment.size if deployment else 0
+    return plan.available
+
+
+def _is_autoscaled(observed: Observed, finding: Finding) -> bool:
+    return finding.plan.autoscaled if finding.plan else observed.autoscaler is not None
+
+
+# Revisions --------------------------------------------------------------------------------------------------------------------------------
+
+
+def _stable(observed: Observed, finding: Finding) -> dict[str, Any] | None:
+    """The revision that answers requests; during a rollout the one before, for as long as it has pods that do."""
+    old: Mapping[str, Any] = observed.owner.status.get("stable") or {}
+    deployment, wanted = observed.deployment, finding.plan.revision if finding.plan else None
+    if deployment is None:
+        return dict(old) or None
+    if wanted is not None and deployment.is_rolled_out(wanted) and deployment.available:
+        return _description(observed, wanted, old)
+    served = [
+        one.revision for one in observed.revisions if one.revision != wanted and _ready_pods(observed, one.revision)
+    ]
+    revision = served[0] if served else old.get("revision")
+    return _description(observed, revision, old) if revision else None
+
+
+def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> dict[str, Any] | None:
+    if finding.plan is None or readiness.reason == SUSPENDED.reason:
+        return None
+    wanted, deployment = finding.plan.revision, observed.deployment
+    if deployment is not None and deployment.is_rolled_out(wanted) and deployment.available:
+        return None
+    served = (observed.owner.status.get("stable") or {}).get("revision") == wanted
+    if served and not others_serve(observed, wanted):  # its pods are few or gone for now: that makes it no candidate
+        return None
+    return {
+        **_description(observed, wanted, {}),
+        "reason": str(readiness.reason),
+        "message": shortened(readiness.message),
+    }
+
+
+def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> dict[str, Any]:
+    """A revision from its record, with what its pods reported; what is no longer found is taken from `old`."""
+    known = dict(old) if old.get("revision") == revision else {"revision": revision}
+    record = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision}"))
+    if isinstance(record, RevisionView):
+        known |= {part: record.model[part] for part in ("uri", "version") if part in record.model}
+        known = {"format": record.model.get("format", _ANY_FORMAT)} | known
+    reports = {"digest": fetched_digest, "engine": chosen_engine, "format": found_format, "caution": caution_of}
+    found = {part: next(filter(None, map(read, _pods(observed, revision))), None) for part, read in reports.items()}
+    told = known | {part: value for part, value in found.items() if value}
+    return {part: value for part, value in told.items() if (part, value) != ("format", _ANY_FORMAT)}
+
+
+def _pods(observed: Observed, revision: str | None) -> list[PodView]:
+    return sorted((pod for pod in observed.pods if pod.revision == revision), key=lambda pod: (pod.created, pod.name))
+
+
+def _ready_pods(observed: Observed, revision: str | None) -> list[PodView]:
+    return [pod for pod in _pods(observed, revision) if pod.ready and not pod.deleting]
+
+
+# The smallest write -----------------------------------------------------------------------------------------------------------------------
+
+
+def merge_patch(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON merge patch (RFC 7386) that makes `old` into `new`; empty when they are equal."""
+    patch: dict[str, Any] = {name: None for name in old if name not in new}
+    for name, value in new.items():
+        before = old.get(name)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            inner = merge_patch(before, value)
+            patch |= {name: inner} if inner else {}
+        elif name not in old or value != before:
+            patch[name] = value
+    return patch

@@ -1,0 +1,145 @@
+"""What the end of a container means, in words for whoever trained the model.
+
+The server's containers leave a JSON message {"reason", "message", "remedy"} behind, and an exit code for each kind of failure in case the
+message got lost. Both come from a process that runs a user's artifact, so neither is trusted to be well formed.
+"""
+
+import json
+import re
+from typing import Any
+
+from modelway.observed import PodView, Termination
+from modelway.printable import one_line
+from modelway.status.reasons import Reason, Topic
+
+REASON_OF_EXIT_CODE = {
+    2: Reason.CONTAINER_CONFIG_ERROR,
+    3: Reason.PORT_TAKEN,
+    4: Reason.SERVER_INCOMPLETE,
+    10: Reason.MODEL_NOT_FOUND,
+    11: Reason.ACCESS_DENIED,
+    12: Reason.ARTIFACT_TOO_LARGE,
+    13: Reason.FETCH_FAILED,
+    14: Reason.FETCH_TIMEOUT,
+    15: Reason.STORAGE_FULL,
+    16: Reason.INVALID_URI,
+    17: Reason.HOST_NOT_ALLOWED,
+    20: Reason.INVALID_ARTIFACT,
+    21: Reason.UNSUPPORTED_MODEL,
+    22: Reason.MISSING_MODULE,
+    23: Reason.RUNTIME_VERSION_MISMATCH,
+    24: Reason.LOAD_FAILED,
+    25: Reason.WARMUP_FAILED,
+    26: Reason.LOAD_TIMEOUT,
+    27: Reason.LOAD_CRASHED,
+    28: Reason.OUT_OF_MEMORY,
+    29: Reason.ENGINE_UNAVAILABLE,
+    30: Reason.UNSAFE_ARTIFACT,
+    132: Reason.LOAD_CRASHED,
+    134: Reason.LOAD_CRASHED,
+    135: Reason.LOAD_CRASHED,
+    136: Reason.LOAD_CRASHED,
+    139: Reason.LOAD_CRASHED,
+}
+"""What the server's exit codes mean where its message is missing."""
+
+REASONS_OF_THE_ARTIFACT = frozenset(one for one in Reason if one.topic is Topic.MODEL)
+"""Reasons that speak against the model itself or the way to it."""
+
+_TOLD_BY_SERVER = {str(one): one for one in REASON_OF_EXIT_CODE.values()}
+_PARTS = ("reason", "message", "remedy")
+_LONGEST_PART = 700
+_ORDINARY = frozenset(
+    [
+        "a",
+        "all",
+        "an",
+        "another",
+        "both",
+        "each",
+        "every",
+        "it",
+        "its",
+        "no",
+        "none",
+        "of",
+        "one",
+        "several",
+        "that",
+        "the",
+        "there",
+        "these",
+        "this",
+        "those",
+        "too",
+    ]
+)
+"""Words that no file, URI, module or class is called by: only they get a capital letter at the head of a sentence."""
+
+
+def explained(end: Termination) -> tuple[Reason, str] | None:
+    """The reason and message of a container's end; None when neither its message nor its exit code says anything known."""
+    known = REASON_OF_EXIT_CODE.get(end.exit_code)
+    told = _told_by_server(end.message, known)
+    return told or (_catalogued(known) if known else None)
+
+
+def fetched_digest(pod: PodView) -> str | None:
+    """The digest that the pod's init container `fetch` reported, `sha256:<hex>`."""
+    return _reported(pod, "fetch", "digest", r"sha256:[0-9a-f]{64}")
+
+
+def chosen_engine(pod: PodView) -> str | None:
+    """The engine that the pod's init container `prepare` chose: onnx, say."""
+    return _reported(pod, "prepare", "engine", r"[a-z][a-z0-9_-]{0,62}")
+
+
+def found_format(pod: PodView) -> str | None:
+    """The format that the pod's init container `prepare` found the model to have: sklearn, say."""
+    return _reported(pod, "prepare", "format", r"[a-z][a-z0-9_-]{0,62}")
+
+
+def caution_of(pod: PodView) -> str | None:
+    """What the pod's init container `prepare` could not find out about the model's answers."""
+    caution = _reported(pod, "prepare", "caution", r"[^\x00-\x1f\x7f]{1,1024}")
+    return caution and one_line(caution)
+
+
+def _reported(pod: PodView, container: str, part: str, pattern: str) -> str | None:
+    """A part of the report of a container that ended well, where it has the form that is expected."""
+    ends = (c.ended for c in pod.containers if c.name == container and c.ended is not None and c.ended.exit_code == 0)
+    report = next((_json_object(end.message) for end in ends), None) or {}
+    value = report.get(part)
+    return value if isinstance(value, str) and re.fullmatch(pattern, value) else None
+
+
+def _told_by_server(message: str, known: Reason | None) -> tuple[Reason, str] | None:
+    """What the message says; a reason that is not one of the server's gives way to that of the exit code."""
+    report = _json_object(message)
+    if report is None:
+        return None
+    reason, text, remedy = (part if isinstance(part := report.get(name), str) else "" for name in _PARTS)
+    given = _TOLD_BY_SERVER.get(reason, known)
+    return (given, _sentences(text, remedy)) if given is not None and text else None
+
+
+def _json_object(message: str) -> dict[str, Any] | None:
+    try:
+        report = json.loads(message)
+    except ValueError:
+        return None
+    return report if isinstance(report, dict) else None
+
+
+def _catalogued(reason: Reason) -> tuple[Reason, str]:
+    return reason, f"{reason.meaning} {reason.remedy}".replace("`", "")
+
+
+def _sentences(*parts: str) -> str:
+    kept = [part.strip().rstrip(".")[:_LONGEST_PART] for part in parts if part.strip()]
+    return "".join(f"{_opened(part)}. " for part in kept).strip()
+
+
+def _opened(sentence: str) -> str:
+    """The sentence with a capital letter, unless it begins with a name, which stays as it is."""
+    return sentence[0].upper() + sentence[1:] if sentence.partition(" ")[0] in _ORDINARY else sentence

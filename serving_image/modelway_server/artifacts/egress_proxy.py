@@ -1,0 +1,230 @@
+"""The one way out of a fetch: a proxy on loopback that connects to what may be connected to, and to nothing else.
+
+The store client resolves names and follows redirects by itself. Behind this proxy it can do neither unseen: for each connection the host is
+judged, its name is resolved here, every address is judged, and the connection goes to an address that was judged. A name that changes
+what it stands for in between (DNS rebinding) gains nothing. TLS runs through it untouched, from the client to the store.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, closing, suppress
+
+from modelway_server.artifacts.destinations import Destinations
+from modelway_server.artifacts.proxies import Proxy, proxy_for
+from modelway_server.artifacts.requests import MAX_HEAD, Request, closing_answer, read_request
+from modelway_server.errors import HostNotAllowed
+
+CONNECT_SECONDS = 5
+CHUNK_BYTES = 256 * 1024
+_REFUSED = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_FAILED = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_CONNECTED = b"HTTP/1.1 200 OK\r\n\r\n"
+
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Address = tuple[socket.AddressFamily, tuple[object, ...]]
+
+
+class EgressProxy:
+    """A running proxy.
+
+    Args:
+        destinations: where it may connect to.
+        environ: with the proxies of the place where this runs, if any.
+
+    Attributes:
+        url: where the store client finds it.
+        refusal: why a connection may not be made; None while all might.
+    """
+
+    def __init__(self, destinations: Destinations, environ: Mapping[str, str]) -> None:
+        self.url = ""
+        self.refusal: HostNotAllowed | None = None
+        self._destinations = destinations
+        self._environ = environ
+        self._trouble = ""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take_trouble(self) -> str:
+        """Why a connection failed last, once; empty when none did since."""
+        trouble, self._trouble = self._trouble, ""
+        return trouble
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection of the store client."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            with suppress(OSError, EOFError, asyncio.LimitOverrunError, ValueError):
+                await self._serve((reader, writer))
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def close(self) -> None:
+        """Cut all connections."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, client: Stream) -> None:
+        request = await read_request(client[0])
+        try:
+            proxy = proxy_for(request.scheme, request.host, request.port, self._environ)
+            store = await self._reach(request, proxy)
+        except HostNotAllowed as refusal:
+            self.refusal = refusal
+            client[1].write(_REFUSED)
+            return
+        except OSError as error:
+            self._trouble = _words(error)
+            client[1].write(_FAILED)
+            return
+        with closing(store[1]):
+            await (_tunnel(client, store) if request.is_tunnel else _forward(request, proxy, client, store))
+
+    async def _reach(self, request: Request, proxy: Proxy | None) -> Stream:
+        """A connection to what the request asks for, through the proxy of this place where there is one.
+
+        Raises:
+            HostNotAllowed: it may not be made.
+            OSError: it cannot be made.
+        """
+        host, port = request.host, request.port
+        if request.target in self._destinations.services:
+            return await _open_any(await resolve(host, port))
+        self._destinations.check_host(host, port)
+        if proxy is None:
+            return await self._connect(host, port)
+        with suppress(OSError):  # a name that only the proxy can resolve
+            await self._resolve(host, port)
+        self._destinations.check_proxy(proxy.host, proxy.port)
+        stream = await self._connect(proxy.host, proxy.port)
+        if request.is_tunnel:
+            await _ask_for_tunnel(stream, proxy, request)
+        return stream
+
+    async def _connect(self, host: str, port: int) -> Stream:
+        return await _open_any(await self._resolve(host, port))
+
+    async def _resolve(self, host: str, port: int) -> list[Address]:
+        """The addresses of a host, each of which may be connected to.
+
+        Raises:
+            HostNotAllowed: one of them may not.
+            OSError: it has none.
+        """
+        found = await resolve(host, port)
+        for _, address in found:
+            self._destinations.check_address(host, port, str(address[0]))
+        return found
+
+
+@asynccontextmanager
+async def guarded(destinations: Destinations, environ: Mapping[str, str]) -> AsyncIterator[EgressProxy]:
+    """A proxy for the time of the block."""
+    guard = EgressProxy(destinations, environ)
+    server = await asyncio.start_server(guard.answer, "127.0.0.1", 0, limit=MAX_HEAD)
+    async with server:
+        guard.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        try:
+            yield guard
+        finally:
+            server.close()
+            await guard.close()
+
+
+async def resolve(host: str, port: int) -> list[Address]:
+    """What the system's resolver says of a name.
+
+    Raises:
+        OSError: nothing.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(family, address) for family, _, _, _, address in found]
+
+
+async def _open_any(addresses: list[Address]) -> Stream:
+    """A connection to the first address that answers.
+
+    Raises:
+        OSError: none does.
+    """
+    failure = OSError("the host has no address")
+    for family, address in addresses:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await _open(family, address)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+async def _open(family: socket.AddressFamily, address: tuple[object, ...]) -> Stream:
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setblocking(False)  # noqa: FBT003 -- takes no keyword
+    try:
+        await asyncio.get_running_loop().sock_connect(made, address)
+        return await asyncio.open_connection(sock=made, limit=CHUNK_BYTES)
+    except BaseException:
+        made.close()
+        raise
+
+
+async def _ask_for_tunnel(stream: Stream, proxy: Proxy, request: Request) -> None:
+    """Have a proxy connect on.
+
+    Raises:
+        OSError: it does not.
+    """
+    reader, writer = stream
+    try:
+        writer.write(proxy.tunnel_head(request.host, request.port))
+        answer = await reader.readuntil(b"\r\n\r\n")
+    except EOFError:
+        answer = b""
+    status = [*answer.split(maxsplit=2), b"", b""][1].decode("latin-1")
+    if status != "200":
+        writer.close()
+        raise OSError(f"the proxy {proxy.host}:{proxy.port} answered {status or 'nothing'}")
+
+
+async def _tunnel(client: Stream, store: Stream) -> None:
+    """Bytes both ways until both ends are through, or one of them breaks."""
+    client[1].write(_CONNECTED)
+    ways = [asyncio.create_task(_copy(client[0], store[1])), asyncio.create_task(_copy(store[0], client[1]))]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _forward(request: Request, proxy: Proxy | None, client: Stream, store: Stream) -> None:
+    """One request in the clear, and its answer; the client makes another connection for its next one, which may go elsewhere."""
+    store[1].write(request.head(proxy))
+    store[1].write(await client[0].readexactly(request.body_bytes))
+    client[1].write(closing_answer(await store[0].readuntil(b"\r\n")))
+    await _copy(store[0], client[1])
+
+
+async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    while chunk := await source.read(CHUNK_BYTES):
+        sink.write(chunk)
+        await sink.drain()
+    if sink.can_write_eof():
+        sink.write_eof()
+
+
+def _words(error: OSError) -> str:
+    match error:
+        case socket.gaierror():
+            return "the host name does not resolve"
+        case ConnectionRefusedError():
+            return "connection refused"
+        case TimeoutError():
+            return "no answer in time"
+        case _:
+            return error.strerror or str(error)

@@ -1,0 +1,135 @@
+"""A model that is evaluated by its plan: numpy, and onnxruntime where the plan has a graph."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelway_server.contract.rows import Rows
+from modelway_server.contract.signature import Output, Signature
+from modelway_server.engines.plan.outputs import head
+from modelway_server.engines.plan.plan import Plan
+from modelway_server.engines.plan.step_functions import follow
+from modelway_server.engines.prepared import Prepared
+from modelway_server.errors import InvalidInput, LoadFailed, PredictionFailed, WarmupFailed, describe
+from modelway_server.protocol.tensors import NUMPY_TYPES
+
+_TOO_LARGE = "these rows hold numbers that are too large for the model"
+FLOAT32_MAX = float(np.finfo(np.float32).max)
+Scorer = Callable[[Any], NDArray[np.float64]]
+
+
+class PlannedRuntime:
+    """A plan that is followed; see `Runtime`."""
+
+    def __init__(self, prepared: Prepared, plan: Plan) -> None:
+        self.platform = prepared.platform
+        self.engine = prepared.engine
+        self.methods = prepared.methods
+        self.signature = prepared.signature
+        self.description = prepared.description
+        self._example = prepared.rows()
+        self._steps = follow(plan.steps, plan.arrays)
+        self._divisor = plan.divisor
+        self._limit = FLOAT32_MAX if plan.single and plan.steps else None
+        self._answers = _answers(plan, prepared.signature) if plan.graphs else None
+        if self._answers is not None:
+            return
+        self._score = _scorer(plan)
+        labels = None if plan.labels is None else np.array(plan.labels, dtype=plan.label_dtype)
+        self._heads = {method: head(name, labels=labels, flat=plan.flat) for method, name in plan.heads.items()}
+
+    def warm_up(self) -> None:
+        """Answer the example by every method.
+
+        Raises:
+            WarmupFailed: the plan cannot be followed here.
+        """
+        try:
+            for method in self.methods:
+                self.call(method, self._example.values, self._example.count)
+        except Exception as error:
+            raise WarmupFailed(
+                f"{self.methods[0]} fails by the engine {self.engine}: {describe(error)}",
+                remedy="Set runtime.engine to native, and report this.",
+            ) from error
+
+    def call(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:
+        """The output of one method on checked rows, by the method's name, of `count` rows.
+
+        Raises:
+            InvalidInput: a number is too large for the model's arithmetic.
+            PredictionFailed: there is not one answer a row.
+        """
+        with np.errstate(all="ignore"):  # what is too large is refused below
+            for step in self._steps:
+                values = step(values)
+        if self._limit is not None and np.abs(values).max(initial=0.0, where=~np.isnan(values)) > self._limit:
+            raise InvalidInput(_TOO_LARGE)
+        answer = self._scored(method, values) if self._answers is None else self._answers[method](values)
+        if len(answer) != count:
+            raise PredictionFailed(f"{method} gave {len(answer)} answers for {count} rows")
+        return {method: answer}
+
+    def example(self) -> Rows:
+        """The row that it was prepared with."""
+        return self._example
+
+    def _scored(self, method: str, values: Any) -> NDArray[Any]:
+        scores = self._score(values)
+        if self._divisor != 1.0:
+            scores = scores / self._divisor
+        if not np.isfinite(scores).all() and (method != "transform" or np.isinf(scores).any()):
+            raise InvalidInput(_TOO_LARGE)
+        return self._heads[method](scores)
+
+
+def load_planned(prepared: Prepared, directory: Path) -> PlannedRuntime:
+    """The runtime of a plan that was written into a folder.
+
+    Raises:
+        LoadFailed: there is none that can be read.
+    """
+    try:
+        return PlannedRuntime(prepared, Plan.read(directory))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise LoadFailed(
+            f"the plan in {directory} cannot be read: {error}", remedy="Run `modelway-server prepare` again."
+        ) from error
+
+
+def _scorer(plan: Plan) -> Scorer:
+    if plan.graph:
+        from modelway_server.engines.session import open_session  # noqa: PLC0415  (onnxruntime: 0.2 s)
+
+        run = open_session(plan.graph).run
+        return lambda values: run(["scores"], {"rows": values})[0]
+    if "coef" not in plan.arrays:
+        return lambda values: values
+    coef, intercept = plan.arrays["coef"], plan.arrays["intercept"]
+    return lambda values: values @ coef + intercept
+
+
+def _answers(plan: Plan, signature: Signature) -> dict[str, Callable[[Any], NDArray[Any]]]:
+    """What answers each method, where a graph of its own does."""
+    from modelway_server.engines.session import open_session  # noqa: PLC0415  (as above)
+
+    sessions = {graph: open_session(graph) for graph in set(plan.graphs.values())}
+    return {
+        method: _answer(sessions[graph].run, plan.heads[method], signature.outputs[method][0])
+        for method, graph in plan.graphs.items()
+    }
+
+
+def _answer(run: Callable[..., list[Any]], output: str, promised: Output) -> Callable[[Any], NDArray[Any]]:
+    dtype = NUMPY_TYPES.get(promised.datatype, np.object_)
+
+    def answer(values: Any) -> NDArray[Any]:
+        found = np.asarray(run([output], {"rows": np.ascontiguousarray(values, dtype=np.float64)})[0])
+        if len(promised.shape) == 1 and found.ndim == 2:
+            found = found[:, -1]  # of two scores, opposite ones, scikit-learn gives the second
+        return found.astype(dtype)
+
+    return answer

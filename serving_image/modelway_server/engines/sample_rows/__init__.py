@@ -1,0 +1,1 @@
+"""Rows that a model is tried, proved and shown with."""

@@ -1,0 +1,106 @@
+"""The rows on which an engine must give the model's own answers: made once for all engines, and for the trial of joining."""
+
+import hashlib
+import warnings
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from modelway_server.contract.signature import Form
+from modelway_server.engines.parity import Answers, answers_of
+from modelway_server.engines.plan.plan import NotCovered
+from modelway_server.engines.prepared import Prepared
+from modelway_server.engines.sample_rows.random import Row, draw
+from modelway_server.engines.sample_rows.sensitivity import telling
+from modelway_server.engines.time_limit import time_limit
+from modelway_server.errors import InputError, describe, words
+from modelway_server.runtimes.base import Runtime
+
+
+class Void(Exception):
+    """No rows prove anything of an engine, whichever it is."""
+
+
+class Proof:
+    """The rows of one model.
+
+    Args:
+        runtime: the model itself, warm.
+        native: what is known of it.
+        given: the user's rows, read where they are needed.
+        tolerance: by which answers that hardly vary are known.
+        seconds: that making the rows may take.
+    """
+
+    def __init__(
+        self, runtime: Runtime, native: Prepared, given: Callable[[], list[Any]], *, tolerance: float, seconds: float
+    ) -> None:
+        self._runtime = runtime
+        self._signature = native.signature
+        self._given = given
+        self._tolerance = tolerance
+        self._seconds = seconds
+        self.seed = int(hashlib.sha256(native.digest.encode()).hexdigest()[:16], 16)
+
+    @cached_property
+    def drawn(self) -> list[Row]:
+        """Rows around what the model remembers; none where only its own code knows what a row is."""
+        return self._drawn(0)
+
+    @cached_property
+    def rows(self) -> list[Any]:
+        """The rows of the proof, which tell the model from another one.
+
+        Raises:
+            Void: they prove nothing, or the model takes some of them not.
+        """
+        try:
+            rows = [*self.drawn, *self._given()]
+            if not self._may_draw:
+                return rows
+            with warnings.catch_warnings(), np.errstate(all="ignore"), time_limit(self._seconds):
+                warnings.simplefilter("ignore")  # rows are odd on purpose
+                return telling(self._runtime, rows, self._drawn, self._tolerance)
+        except InputError as error:
+            raise Void(f"the model itself refuses some rows ({error.message})") from error
+        except NotCovered as error:
+            raise Void(words(error)) from error
+        except Exception as error:
+            raise Void(f"looking for it failed ({describe(error)})") from error
+
+    @cached_property
+    def expected(self) -> dict[str, Answers]:
+        """The model's own answers to the rows.
+
+        Raises:
+            NotCovered: it refuses some of them.
+        """
+        return answers_of(self._runtime, self.rows)
+
+    @cached_property
+    def alone(self) -> dict[str, Answers]:
+        """Its answers to the first of them, asked alone."""
+        return answers_of(self._runtime, self.rows[:1])
+
+    @property
+    def hints(self) -> dict[int, list[Any]]:
+        """The remembered values of each column."""
+        columns = zip(*self._points, strict=True) if self._may_draw else ()
+        return {index: [value for value in known if value is not None] for index, known in enumerate(columns)}
+
+    def _drawn(self, number: int) -> list[Row]:
+        """As `drawn`; others for each number."""
+        return draw(self._signature, self._points, self.seed + number) if self._may_draw else []
+
+    @cached_property
+    def _points(self) -> list[Row]:
+        from modelway_server.engines.sample_rows.training_points import remembered  # noqa: PLC0415  (scikit-learn)
+
+        estimator = getattr(self._runtime, "estimator", None)
+        return remembered(estimator, self._signature, np.random.default_rng(self.seed))
+
+    @property
+    def _may_draw(self) -> bool:
+        return self._signature.form is not Form.TEXT and bool(self._signature.columns)

@@ -1,0 +1,144 @@
+"""Whether rows tell one model from another: answers that hardly vary prove nothing, and labels say most where they change."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelway_server.contract.rows import rows_of_instances
+from modelway_server.engines.parity import size_of
+from modelway_server.engines.plan.plan import NotCovered
+from modelway_server.engines.sample_rows.random import MAX_CELLS, Row
+from modelway_server.runtimes.base import Runtime
+
+DRAWS = 4
+"""Times that other rows are drawn where the first ones do not tell."""
+KEPT = 60
+"""Rows of each such draw that are kept."""
+MINORITY = 0.02
+"""Share of the rows that must have another answer than most have."""
+PAIRS, BETWEEN, ROUNDS = 8, 16, 6
+"""Pairs of rows with other labels between which a boundary is looked for, rows that are tried between two at once, and
+how often: their last distance is 16^-6 (6e-8) of the first, beyond what float32 tells apart."""
+FINEST = 1e-10
+"""The least distance of two such rows, as a share of their largest number: nearer, rounding may choose the label."""
+Answers = Mapping[str, NDArray[Any]]
+
+
+def telling(native: Runtime, rows: Sequence[Row], more: Callable[[int], list[Row]], tolerance: float) -> list[Row]:
+    """As many rows, some replaced: by others where they tell too little, and by rows at both sides of the labels' boundaries.
+
+    Args:
+        native: the model itself.
+        rows: which it takes.
+        more: draws other rows, by a number.
+        tolerance: by which numbers that hardly vary are known.
+
+    Raises:
+        NotCovered: the model gives the same answer to all rows that were tried.
+        InputError: it refuses some rows.
+    """
+    found = list(rows)
+    for number in range(1, DRAWS + 1):
+        answers = _answers(native, found)
+        against = _alike(answers, tolerance)
+        if against is None:
+            return [*found, *_boundaries(native, found, answers)][-len(rows) :]
+        found += _unlike(native, more(number), answers)
+    against = _alike(_answers(native, found), tolerance)
+    if against is not None:
+        raise NotCovered(against)
+    return found[-len(rows) :]
+
+
+def _answers(native: Runtime, rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
+    checked = rows_of_instances(native.signature, list(rows), "rows")
+    return {
+        f"{method}: {name}" if name != method else method: array
+        for method in native.methods
+        for name, array in native.call(method, checked.values, checked.count).items()
+    }
+
+
+def _alike(answers: Answers, tolerance: float) -> str | None:
+    """Which answers hardly vary, as a clause; None where all do that must."""
+    numbers = {name: array for name, array in answers.items() if array.dtype.kind == "f"}
+    for name, array in (numbers or answers).items():
+        share = _minority(array, tolerance)
+        if share < MINORITY:
+            return f"{name} hardly varies on the rows that were tried, which therefore prove nothing"
+    return None
+
+
+def _minority(answer: NDArray[Any], tolerance: float) -> float:
+    """The share of the rows whose answer is not the commonest one."""
+    table = answer.reshape(len(answer), -1)
+    if answer.dtype.kind == "f":
+        middle = np.nanmedian(np.where(np.isinf(table), np.nan, table), axis=0)
+        other = ~np.isclose(table, middle, rtol=tolerance, atol=tolerance * size_of(answer), equal_nan=True)
+        return float(other.any(axis=1).mean())
+    _, counts = np.unique(table.astype(str), axis=0, return_counts=True)
+    return 1.0 - float(counts.max()) / len(table)
+
+
+def _unlike(native: Runtime, rows: list[Row], answers: Answers) -> list[Row]:
+    """Those rows of another draw whose answers are furthest from the ones that are known."""
+    distances = np.zeros(len(rows))
+    for name, array in _answers(native, rows).items():
+        known, table = (each.reshape(len(each), -1) for each in (answers[name], array))
+        if array.dtype.kind == "f":
+            distances += np.nan_to_num(np.abs(table - np.nanmedian(known, axis=0)).max(axis=1), posinf=0.0)
+        else:
+            distances += ~np.isin(table.astype(str), known.astype(str)).all(axis=1)
+    return [rows[index] for index in np.argsort(-distances, kind="stable")[:KEPT]]
+
+
+def _boundaries(native: Runtime, rows: list[Row], answers: Answers) -> list[Row]:
+    """Rows at both sides of where a label changes, for some pairs of rows that have other labels."""
+    for name, array in answers.items():
+        if array.dtype.kind != "f" and array.ndim == 1 and name == "predict":
+            pairs = _pairs(rows, array)
+            for _ in range(ROUNDS if pairs else 0):
+                pairs = _closer(native, pairs)
+            return [row for pair in pairs for row in pair]
+    return []
+
+
+def _pairs(rows: list[Row], labels: NDArray[Any]) -> list[tuple[Row, Row]]:
+    """Rows and the next one that has another label and differs in numbers alone."""
+    pairs = []
+    for index in range(len(rows) - 1):
+        pair = rows[index], rows[index + 1]
+        if labels[index] != labels[index + 1] and all(map(_may_mix, *pair)) and _are_apart(*pair):
+            pairs.append(pair)
+    most = max(1, min(PAIRS, MAX_CELLS // (BETWEEN * max(len(rows[0]), 1))))
+    return pairs[:: max(len(pairs) // most, 1)][:most]
+
+
+def _may_mix(one: Any, other: Any) -> bool:
+    return one == other or (isinstance(one, float) and isinstance(other, float))
+
+
+def _are_apart(one: Row, other: Row) -> bool:
+    """Whether the rows between two are more than rounding apart."""
+    numbers = [(a, b) for a, b in zip(one, other, strict=True) if isinstance(a, float) and isinstance(b, float)]
+    distance = max((abs(a - b) for a, b in numbers), default=0.0)
+    return distance > BETWEEN * FINEST * max(max(abs(a), abs(b)) for a, b in numbers) if numbers else False
+
+
+def _closer(native: Runtime, pairs: list[tuple[Row, Row]]) -> list[tuple[Row, Row]]:
+    """Each pair as two neighbours of the rows between them, with other labels."""
+    ladders = [[_mixed(*pair, share) for share in np.linspace(0.0, 1.0, BETWEEN + 1)] for pair in pairs]
+    checked = rows_of_instances(native.signature, [row for ladder in ladders for row in ladder], "rows")
+    labels = native.call("predict", checked.values, checked.count)["predict"].reshape(len(pairs), -1)
+    found = []
+    for ladder, known, pair in zip(ladders, labels, pairs, strict=True):
+        changes = np.flatnonzero(known[1:] != known[:-1])
+        within = len(changes) and _are_apart(*pair)
+        found.append((ladder[changes[0]], ladder[changes[0] + 1]) if within else pair)
+    return found
+
+
+def _mixed(one: Row, other: Row, share: float) -> Row:
+    return [a if a == b else a + share * (b - a) for a, b in zip(one, other, strict=True)]

@@ -1,0 +1,78 @@
+"""Rows to try a model with, as its requests have them, where its contract names columns, texts or tensors."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelway_server.contract.rows import Rows, rows_of_instances
+from modelway_server.contract.signature import Form, Signature
+from modelway_server.errors import InputError
+from modelway_server.runtimes.estimators.sub_estimators import parts
+
+WORDS = ("a", "few", "words", "of", "text", "good", "bad", "very", "never", "2024")
+MOST_WORDS = 500
+"""Words of a vocabulary that texts are made of."""
+SCALES = (0.01, 1.0, 1.0, 30.0, 1000.0)
+
+
+def trial_rows(
+    signature: Signature, example: Rows, *, draw: Callable[[], Sequence[Any]], estimator: Any, seed: int, count: int
+) -> list[Rows]:
+    """Rows, one each.
+
+    Args:
+        signature: the contract.
+        example: a row that the model answers.
+        draw: rows as requests have them, where the contract has columns.
+        estimator: whose vocabulary texts are made of; None where the model is none.
+        seed: of the random numbers.
+        count: of rows that are made here.
+    """
+    random = np.random.default_rng(seed)
+    if signature.form is Form.TEXT:
+        words = _vocabulary(estimator)
+        texts = (" ".join(random.choice(words, size=random.integers(1, 8))) for _ in range(count))
+        return [Rows([text], 1) for text in texts]
+    if signature.columns and signature.form is not Form.TENSORS:
+        return [rows for row in draw() if (rows := _accepted(signature, row)) is not None]
+    return [example, *(_moved(example, random) for _ in range(count - 1))]
+
+
+def _accepted(signature: Signature, row: Any) -> Rows | None:
+    try:
+        return rows_of_instances(signature, [row], "rows")
+    except InputError:
+        return None
+
+
+def _vocabulary(estimator: Any) -> list[str]:
+    known = [
+        str(word)
+        for part in parts(estimator)
+        if isinstance(vocabulary := getattr(part, "vocabulary_", None), dict)
+        for word in vocabulary
+    ]
+    return [*WORDS, *known[:: max(len(known) // MOST_WORDS, 1)]]
+
+
+def _moved(example: Rows, random: np.random.Generator) -> Rows:
+    values = example.values
+    if isinstance(values, dict):
+        return Rows({name: _other(array, random) for name, array in values.items()}, example.count)
+    return Rows(_other(values, random), example.count) if isinstance(values, np.ndarray) else example
+
+
+def _other(values: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+    """Numbers of the same type and shape; what is no number stays."""
+    match values.dtype.kind:
+        case "f":
+            scale = SCALES[random.integers(len(SCALES))]
+            return (random.normal(size=values.shape) * scale).astype(values.dtype)
+        case "i" | "u":
+            return random.integers(0, 3, size=values.shape).astype(values.dtype)
+        case "b":
+            return random.integers(0, 2, size=values.shape).astype(bool)
+        case _:
+            return values

@@ -1,0 +1,91 @@
+"""Where each worker process stands: starting, ready, draining; alive or stuck.
+
+The record lies in anonymous shared memory, so that every worker of a pod can answer a probe for all of them. Each
+cell is one aligned 8-byte number written by one process, which needs no lock.
+"""
+
+import mmap
+import time
+
+STARTING, READY = 0.0, 1.0
+HEARTBEAT_LIMIT_SECONDS = 30.0
+"""A worker whose event loop has not turned for this long is stuck: its loop beats every second."""
+
+_DRAINING_CELL = 0
+_CELLS_PER_WORKER = 3
+_STATE, _HEARTBEAT, _BUSY_SINCE = range(_CELLS_PER_WORKER)
+
+
+class WorkerStates:
+    """The standing of one pod's workers, shared by its processes.
+
+    Args:
+        workers: how many there are.
+        stuck_after: seconds that one prediction may take until its worker counts as stuck.
+    """
+
+    def __init__(self, workers: int, *, stuck_after: float) -> None:
+        cells = 1 + workers * _CELLS_PER_WORKER
+        self._cells = memoryview(mmap.mmap(-1, cells * 8)).cast("d")
+        self._workers = workers
+        self._stuck_after = stuck_after
+        self._slot = 0
+
+    def enter(self, slot: int) -> None:
+        """Speak for worker `slot` from now on, in this process."""
+        self._slot = slot
+        self.reset(slot)
+
+    def reset(self, slot: int) -> None:
+        """Worker `slot` starts anew."""
+        self._put(_STATE, STARTING, slot)
+        self._put(_HEARTBEAT, 0.0, slot)
+        self._put(_BUSY_SINCE, 0.0, slot)
+
+    def mark_ready(self) -> None:
+        """This worker has answered its warm-up prediction and listens."""
+        self.beat()
+        self._put(_STATE, READY, self._slot)
+
+    def begin_drain(self) -> None:
+        """The pod is on its way out: no worker is ready from now on."""
+        self._cells[_DRAINING_CELL] = 1.0
+
+    def beat(self) -> None:
+        """This worker's event loop turns."""
+        self._put(_HEARTBEAT, time.monotonic(), self._slot)
+
+    def begin_prediction(self) -> None:
+        """This worker's model starts to work on a request."""
+        self._put(_BUSY_SINCE, time.monotonic(), self._slot)
+
+    def end_prediction(self) -> None:
+        """This worker's model is idle."""
+        self._put(_BUSY_SINCE, 0.0, self._slot)
+
+    @property
+    def draining(self) -> bool:
+        """Whether the pod is on its way out."""
+        return self._cells[_DRAINING_CELL] != 0.0
+
+    @property
+    def ready(self) -> bool:
+        """Whether every worker can take requests."""
+        return not self.draining and all(self._get(_STATE, slot) == READY for slot in range(self._workers))
+
+    def stuck_worker(self) -> str | None:
+        """Why the pod must be restarted, or None when all workers are well."""
+        now = time.monotonic()
+        for slot in range(self._workers):
+            heartbeat, busy_since = self._get(_HEARTBEAT, slot), self._get(_BUSY_SINCE, slot)
+            if heartbeat and now - heartbeat > HEARTBEAT_LIMIT_SECONDS:
+                return f"worker {slot} has not turned its event loop for {now - heartbeat:.0f} s"
+            if busy_since and now - busy_since > self._stuck_after:
+                return f"a prediction of worker {slot} has been running for {now - busy_since:.0f} s"
+        return None
+
+    def _get(self, cell: int, slot: int) -> float:
+        return self._cells[1 + slot * _CELLS_PER_WORKER + cell]
+
+    def _put(self, cell: int, value: float, slot: int) -> None:
+        self._cells[1 + slot * _CELLS_PER_WORKER + cell] = value

@@ -1,0 +1,33 @@
+"""What an artifact says of its columns beside the model: the type of those that the model itself cannot tell."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from modelway_server.contract.signature import Column
+from modelway_server.runtimes.estimators.introspection import Blueprint, Finding
+
+_DATE: Final = "2024-01-31"
+_EXAMPLES: Final[dict[str, Any]] = {"BYTES": "a", "BOOL": True, "INT32": 1, "INT64": 1}
+
+
+def declare(blueprint: Blueprint, columns: Sequence[Column]) -> Blueprint:
+    """The blueprint with types where only the model's own code would know them.
+
+    Args:
+        blueprint: the estimator's own account.
+        columns: what is declared, by name; by position where the estimator knows no names.
+    """
+    own = [finding.column.name for finding in blueprint.findings]
+    names = own if not blueprint.signature.named and len(own) == len(columns) else [each.name for each in columns]
+    told = dict(zip(names, columns, strict=True))
+    findings = tuple(_declared(finding, told.get(finding.column.name)) for finding in blueprint.findings)
+    return Blueprint(replace(blueprint.signature, columns=tuple(each.column for each in findings)), findings)
+
+
+def _declared(finding: Finding, told: Column | None) -> Finding:
+    own = finding.column
+    if told is None or not told.typed or (own.typed and not own.literal):
+        return finding
+    column = replace(own, datatype=told.datatype, dates=told.dates, typed=True, literal=False)
+    return replace(finding, column=column, example=_DATE if told.dates else _EXAMPLES.get(told.datatype))

@@ -1,0 +1,130 @@
+"""What an ONNX file asks of the machine, judged before onnxruntime opens it: files beside it, and operators that run code.
+
+Source: ONNX's onnx.proto, "External Data"; onnxruntime's own operators and its words for external data.
+"""
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from modelway_server.errors import InvalidArtifact, UnsafeArtifact
+from modelway_server.runtimes.file_checks.files_beside import fault_of
+from modelway_server.runtimes.file_checks.protobuf_fields import NotAMessage, fields, parts, text
+from modelway_server.runtimes.trust import Trust
+
+_GRAPH, _FUNCTIONS, _TRAINING = 7, 25, 20
+_DOMAINS: Final = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
+"""Whose operators onnxruntime brings along; those of other domains are the file's own functions, or of a library."""
+_RUN_CODE: Final = frozenset(
+    {"ATen", "ATenGrad", "ATenOp", "EPContext", "ExternOp", "PythonOp", "PythonOpGrad", "TritonOp", "TRT_Plugin"}
+)
+MAX_DEPTH = 64
+"""Graphs in attributes of nodes in graphs."""
+
+
+def judge(path: Path, _: Trust) -> None:
+    """Pass a file that reads nothing but regular files of its own folder, and runs operators that are there.
+
+    Raises:
+        UnsafeArtifact: it reads another, or runs code.
+        InvalidArtifact: it is no ONNX file.
+    """
+    with path.open("rb") as file:
+        content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    try:
+        found = list(_found(content))
+    except NotAMessage as error:
+        raise InvalidArtifact(f"{path.name} is an ONNX model that is truncated or damaged ({error})") from error
+    own = {name for kind, name in found if kind == "function"}
+    for kind, name in found:
+        if kind == "data":
+            _check_data(path, name)
+        elif kind == "operator" and name not in own:
+            _check_operator(path, name)
+
+
+def _found(model: memoryview) -> Iterator[tuple[str, str]]:
+    """Operators, functions and places of data in a model, each by its kind and name."""
+    for number, value in fields(model):
+        if not isinstance(value, memoryview):
+            continue
+        if number == _GRAPH:
+            yield from _graph(value, 0)
+        elif number == _FUNCTIONS:
+            yield "function", f"{text(value, 10)}::{text(value, 1)}"
+            for node in parts(value, 7):
+                yield from _node(node, 0)
+            for attribute in parts(value, 11):
+                yield from _attribute(attribute, 0)
+        elif number == _TRAINING:
+            for each in (1, 2):
+                for graph in parts(value, each):
+                    yield from _graph(graph, 0)
+
+
+def _graph(graph: memoryview, depth: int) -> Iterator[tuple[str, str]]:
+    if depth > MAX_DEPTH:
+        raise NotAMessage(f"graphs in graphs, more than {MAX_DEPTH} deep")
+    for number, value in fields(graph):
+        if not isinstance(value, memoryview):
+            continue
+        if number == 1:
+            yield from _node(value, depth)
+        elif number == 5:
+            yield from _tensor(value)
+        elif number == 15:
+            yield from _sparse(value)
+
+
+def _node(node: memoryview, depth: int) -> Iterator[tuple[str, str]]:
+    yield "operator", f"{text(node, 7)}::{text(node, 4)}"
+    for attribute in parts(node, 5):
+        yield from _attribute(attribute, depth)
+
+
+def _attribute(attribute: memoryview, depth: int) -> Iterator[tuple[str, str]]:
+    for number, value in fields(attribute):
+        if not isinstance(value, memoryview):
+            continue
+        if number in {5, 10}:
+            yield from _tensor(value)
+        elif number in {6, 11}:
+            yield from _graph(value, depth + 1)
+        elif number in {22, 23}:
+            yield from _sparse(value)
+
+
+def _sparse(tensor: memoryview) -> Iterator[tuple[str, str]]:
+    for number in (1, 2):
+        for part in parts(tensor, number):
+            yield from _tensor(part)
+
+
+def _tensor(tensor: memoryview) -> Iterator[tuple[str, str]]:
+    for entry in parts(tensor, 13):
+        if text(entry, 1) == "location":
+            yield "data", text(entry, 2)
+
+
+def _check_operator(path: Path, name: str) -> None:
+    domain, _, operator = name.partition("::")
+    if operator in _RUN_CODE:
+        raise UnsafeArtifact(
+            f"{path.name} has the operator {operator}, which runs code or reads files that the model names",
+            remedy="Export the model with ONNX's own operators alone.",
+        )
+    if domain not in _DOMAINS and not domain.startswith(("ai.onnx.", "com.microsoft.", "com.ms.internal.")):
+        raise InvalidArtifact(
+            f"{path.name} has the operator {operator[:100]} of {domain[:100]!r}, which onnxruntime does not hold",
+            remedy=f"Export the model with operators of {', '.join(_DOMAINS[1:])} alone, or with the function that it is.",
+        )
+
+
+def _check_data(path: Path, location: str) -> None:
+    """Weights in a file beside the model: a regular one below its folder, that has no second name elsewhere."""
+    if (fault := fault_of(path.parent, location)) is not None:
+        raise UnsafeArtifact(
+            f"{path.name} keeps weights in {location[:200]!r}, {fault}",
+            remedy="Save the model by onnx.save(model, path, save_as_external_data=True), and upload its whole folder.",
+        )

@@ -1,0 +1,192 @@
+"""Vocabularies of a TensorFlow SavedModel in files: tables that are filled from an asset of the model, and from nothing else.
+
+A table's initializer reads a file whose name is an argument of a function. It is known to be an asset where each way to
+that argument is: other functions that hand on an argument of their own, and objects of the program that are assets.
+What is not one of these proves nothing. Source: TensorFlow's saved_object_graph.proto and function.proto,
+`Loader._setup_function_captures` of saved_model/load.py, `restore_captures`, and `Asset._deserialize_from_proto`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from modelway_server.runtimes.file_checks.protobuf_fields import fields, only, parts, text, varints
+
+READERS: Final = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
+"""Operations that fill a table from a file: their first input is the table, their second the file's name."""
+FOLDER: Final = "assets"
+_CALLS: Final = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+_ASSETS, _OBJECTS = 6, 7
+_KIND_ASSET: Final = 5
+_MAX_DEPTH: Final = 64
+_SWAPPED: Final = "api_implements"
+"""An attribute of functions that TensorFlow may call in the place of each other."""
+
+
+class _Unproven(Exception):
+    """A file's name may come from elsewhere."""
+
+
+@dataclass
+class _Function:
+    """A function of the library: its arguments, and its nodes."""
+
+    arguments: list[str]
+    nodes: list[memoryview]
+
+
+def vocabularies(meta: memoryview, library: Mapping[str, memoryview]) -> list[str] | None:
+    """The files that tables are filled from, as names in the folder of assets; None where one may be no asset.
+
+    Args:
+        meta: a MetaGraphDef, the only one of its SavedModel.
+        library: its functions by name, each a FunctionDef.
+
+    Raises:
+        NotAMessage: a part is damaged.
+    """
+    try:
+        return sorted(_files(meta, library))
+    except _Unproven:
+        return None
+
+
+def _files(meta: memoryview, library: Mapping[str, memoryview]) -> set[str]:
+    functions = {name: _Function(_arguments(each), list(parts(each, 3))) for name, each in library.items()}
+    names = _names(functions)
+    for name in names:
+        attributes = (text(each, 1) for each in parts(library[name], 5))
+        if _SWAPPED in attributes:
+            raise _Unproven
+    for graph in parts(meta, 2):
+        for inner in parts(graph, 2):
+            gradients = chain(parts(inner, 2), parts(inner, 3))
+            if any({text(each, 1), text(each, 2)} & names.keys() for each in gradients):
+                raise _Unproven
+    return _bound(meta, functions, names)
+
+
+def _arguments(function: memoryview) -> list[str]:
+    """The names of a function's arguments; an argument of several tensors proves nothing."""
+    found = list(parts(only(function, 1), 2))
+    if any(number in {5, 6} for each in found for number, _ in fields(each)):
+        return []
+    return [text(each, 1) for each in found]
+
+
+def _names(functions: Mapping[str, _Function]) -> dict[str, set[int]]:
+    """The arguments of functions that become names of files, by the function.
+
+    Raises:
+        _Unproven: a name is no argument.
+    """
+    found: dict[str, set[int]] = {}
+    for name, function in functions.items():
+        for node in function.nodes:
+            if READERS.intersection(_functions_in(node)):
+                raise _Unproven
+            if text(node, 2) in READERS:
+                found.setdefault(name, set()).add(_argument(function, node, 1))
+    grown = True
+    while grown:
+        grown = False
+        for name, function in functions.items():
+            known = len(found.get(name, ()))
+            for called, node in _calls_of(function, found):
+                found.setdefault(name, set()).update(_argument(function, node, index) for index in set(found[called]))
+            grown = grown or len(found.get(name, ())) > known
+    return found
+
+
+def _calls_of(function: _Function, wanted: Mapping[str, set[int]]) -> list[tuple[str, memoryview]]:
+    """The nodes that call one of some functions.
+
+    Raises:
+        _Unproven: one is named in another way.
+    """
+    found = []
+    for node in function.nodes:
+        operation, named = text(node, 2), set(_functions_in(node)) & wanted.keys()
+        if operation in wanted:
+            found.append((operation, node))
+        if named and (operation not in _CALLS or len(named) > 1):
+            raise _Unproven
+        found += [(called, node) for called in named]
+    return found
+
+
+def _functions_in(node: memoryview) -> Iterator[str]:
+    """The functions that a node's attributes name, however deep."""
+    for attribute in parts(node, 5):
+        for value in parts(attribute, 2):
+            yield from _named(value, 0)
+
+
+def _named(message: memoryview, depth: int) -> Iterator[str]:
+    """The names of functions in an attribute's value: its own, those of a list, and those of their attributes."""
+    for number, value in fields(message):
+        if not isinstance(value, memoryview):
+            continue
+        for function in (value,) if number == 10 else parts(value, 9) if number == 1 else ():
+            yield text(function, 1)
+            if depth >= _MAX_DEPTH:
+                raise _Unproven
+            for attribute in parts(function, 2):
+                for inner in parts(attribute, 2):
+                    yield from _named(inner, depth + 1)
+
+
+def _argument(function: _Function, node: memoryview, index: int) -> int:
+    """The place of the argument that is a node's input.
+
+    Raises:
+        _Unproven: it is none, or another node has its name.
+    """
+    inputs = [bytes(value).decode(errors="replace") for value in parts(node, 3)]
+    if index >= len(inputs) or function.arguments.count(inputs[index]) != 1:
+        raise _Unproven
+    if any(text(each, 1) == inputs[index] for each in function.nodes):
+        raise _Unproven
+    return function.arguments.index(inputs[index])
+
+
+def _bound(meta: memoryview, functions: Mapping[str, _Function], names: Mapping[str, set[int]]) -> set[str]:
+    """The files of the assets that such arguments are bound to.
+
+    Raises:
+        _Unproven: one is bound to another object, or to none.
+    """
+    if not any(True for _ in parts(meta, _OBJECTS)):  # TensorFlow then runs the graph itself, as its first version did
+        raise _Unproven
+    objects = only(meta, _OBJECTS)
+    nodes, assets = list(parts(objects, 1)), [text(each, 2) for each in parts(meta, _ASSETS)]
+    found: set[str] = set()
+    for entry in parts(objects, 2):
+        name = text(entry, 1)
+        if name not in names:
+            continue
+        bound = [number for each in parts(entry, 2) for number in varints(each, 2)]
+        first = len(functions[name].arguments) - len(bound)
+        for index in names[name]:
+            place = index - first
+            if first < 0 or place < 0 or bound[place] >= len(nodes):
+                raise _Unproven
+            found.add(_asset(nodes[bound[place]], assets))
+    return found
+
+
+def _asset(node: memoryview, assets: list[str]) -> str:
+    """The file of an object that is an asset, and nothing that could take another place.
+
+    Raises:
+        _Unproven: it is none.
+    """
+    held = list(fields(node))
+    if [number for number, _ in held] != [_KIND_ASSET] or not isinstance(held[0][1], memoryview):
+        raise _Unproven
+    told = [value for _, value in fields(held[0][1])]
+    place = told[0] if told else 0
+    if len(told) > 1 or not isinstance(place, int) or place >= len(assets):
+        raise _Unproven
+    return assets[place]

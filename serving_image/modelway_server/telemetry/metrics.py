@@ -1,0 +1,199 @@
+"""What Prometheus sees of this server. Children are kept, since looking one up costs as much as counting.
+
+With several workers each process writes its own files below `PROMETHEUS_MULTIPROC_DIR`, and whoever is scraped sums
+them; that variable must be set before this module is imported.
+"""
+
+import os
+import platform
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from modelway_server.telemetry.observers import Finished, Observer
+
+MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
+_MODEL = ("model", "version", "revision")
+PROTOCOLS: Final = {"infer": "v2", "grpc_infer": "grpc", "predict": "v1", "invocations": "mlflow", "rows": "rows"}
+"""The protocol of a request by the word for its route, which the label `method` still tells in this release."""
+RENAMED: Final = {
+    "modelway_request_duration_seconds": "modelway_request_seconds",
+    "modelway_queue_duration_seconds": "modelway_queue_seconds",
+    "modelway_load_duration_seconds": "modelway_load_seconds",
+}
+"""Metrics and what they were called until 0.1: published under both names for one release."""
+
+
+class Metrics:
+    """The metrics of one served model.
+
+    Args:
+        model: its name.
+        model_version: the user's word for its version.
+        revision: hash of its revision.
+
+    Attributes:
+        registry: that they are published with.
+        watchers: called with each inference request that is answered.
+    """
+
+    def __init__(self, *, model: str, model_version: str, revision: str) -> None:
+        self._labels = (model, model_version, revision)
+        self.watchers: tuple[Observer, ...] = ()
+        self.registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "modelway_requests_total",
+            "Inference requests answered.",
+            (*_MODEL, "method", "protocol", "code"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "modelway_request_duration_seconds",
+            "Seconds from a request's header to its answer.",
+            (*_MODEL, "method", "protocol"),
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._rows = Counter("modelway_rows_total", "Rows predicted.", _MODEL, registry=registry)
+        self._in_flight = Gauge(
+            "modelway_in_flight",
+            "Inference requests not yet answered.",
+            _MODEL,
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._batch_rows = Histogram(
+            "modelway_batch_rows", "Rows of one call of the model.", _MODEL, buckets=ROW_BUCKETS, registry=registry
+        )
+        self._queue_seconds = Histogram(
+            "modelway_queue_duration_seconds",
+            "Seconds that a request waited for the model.",
+            _MODEL,
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._queue_depth = Gauge(
+            "modelway_queue_depth",
+            "Requests that wait for the model.",
+            _MODEL,
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._define_facts()
+        self._counters: dict[tuple[str, int], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        self.rows = self._rows.labels(*self._labels)
+        self.in_flight = self._in_flight.labels(*self._labels)
+        self.batch_rows = self._batch_rows.labels(*self._labels)
+        self.queue_seconds = self._queue_seconds.labels(*self._labels)
+        self.queue_depth = self._queue_depth.labels(*self._labels)
+
+    def _define_facts(self) -> None:
+        """What is told once, by each worker alike."""
+        registry = self.registry
+        self._load = Gauge(
+            "modelway_load_duration_seconds",
+            "Seconds from start to ready.",
+            _MODEL,
+            multiprocess_mode="max",
+            registry=registry,
+        )
+        self._model = Gauge(
+            "modelway_model_info",
+            "The served model; always 1.",
+            (*_MODEL, "platform", "estimator", "digest"),
+            multiprocess_mode="max",
+            registry=registry,
+        )
+        self._engine = Gauge(
+            "modelway_engine_info",
+            "What evaluates the model; always 1.",
+            (*_MODEL, "engine"),
+            multiprocess_mode="max",
+            registry=registry,
+        )
+        self._wall = Gauge(
+            "modelway_wall_stands",
+            "Whether a wall around the model stands: files, programs, network.",
+            ("wall",),
+            multiprocess_mode="min",
+            registry=registry,
+        )
+        self._build = Gauge(
+            "modelway_build_info",
+            "The server; always 1.",
+            ("version", "python"),
+            multiprocess_mode="max",
+            registry=registry,
+        )
+
+    def observe(self, method: str, code: int, seconds: float) -> None:
+        """Count one answered request.
+
+        Args:
+            method: the word for its route: `infer`, `predict`, `rows`, `invocations` or `grpc_infer`.
+            code: its HTTP status.
+            seconds: from its header to its answer.
+        """
+        counter = self._counters.get((method, code))
+        if counter is None:
+            counter = self._counters[method, code] = self._requests.labels(
+                *self._labels, method, PROTOCOLS[method], str(code)
+            )
+        histogram = self._histograms.get(method)
+        if histogram is None:
+            histogram = self._histograms[method] = self._seconds.labels(*self._labels, method, PROTOCOLS[method])
+        counter.inc()
+        histogram.observe(seconds)
+
+    def tell(self, finished: Finished) -> None:
+        """Tell who watches of one answered request."""
+        for watcher in self.watchers:
+            watcher(finished)
+
+    def describe(
+        self,
+        *,
+        platform_name: str,
+        estimator: str,
+        digest: str,
+        load_seconds: float,
+        engine: str,
+        walls: Mapping[str, bool],
+    ) -> None:
+        """Publish what was loaded, what evaluates it, how long it took, and which walls stand around it."""
+        for wall, stands in walls.items():
+            self._wall.labels(wall).set(stands)
+        self._engine.labels(*self._labels, engine).set(1)
+        self._model.labels(*self._labels, platform_name, estimator, digest).set(1)
+        self._build.labels(version("modelway"), platform.python_version()).set(1)
+        self._load.labels(*self._labels).set(load_seconds)
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format, summed over the workers where there are several."""
+        registry = self.registry
+        if MULTIPROCESS_VARIABLE in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return with_old_names(generate_latest(registry))
+
+    def include_process(self) -> None:
+        """Add this process's own memory, CPU and file descriptors; not defined over several workers."""
+        ProcessCollector(registry=self.registry)
+
+
+def with_old_names(text: bytes) -> bytes:
+    """The text that a scrape gets, with each renamed metric a second time under its old name."""
+    return text + b"".join(
+        line.replace(new, old, 1)
+        for new, old in ((new.encode(), old.encode()) for new, old in RENAMED.items())
+        for line in text.splitlines(keepends=True)
+        if re.match(rb"(# (HELP|TYPE) )?" + new + rb"[_ {]", line)
+    )

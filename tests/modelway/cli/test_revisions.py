@@ -1,0 +1,149 @@
+"""`modelway history` and `modelway undo`: which revision is meant, what is written back, who is warned."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cli.history import described, table
+from modelway.cli.revisions import NoWayBack, Record, keepers, records_of, restored, target_of
+from modelway.cli.undo import change, warnings
+from modelway.desired.children import controller_revision
+from modelway.desired.revision import revision_of
+from support.operator.legal_specs import manifests
+from support.operator.specs import Object, manifest
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def resource(version: str, serves: str = "", **metadata: Any) -> Object:
+    made = manifest(model={"version": version}, scaling={"replicas": 3})
+    return {
+        **made,
+        "metadata": {"name": "fraud", "namespace": "risk", "uid": "u", **metadata},
+        "status": {"stable": {"revision": hash_of(serves)}} if serves else {},
+    }
+
+
+def hash_of(version: str) -> str:
+    return revision_of(ModelDeployment.parse(manifest(model={"version": version}))).hash
+
+
+def stored(version: str, number: int, uid: str = "u") -> Object:
+    """The ControllerRevision of a version of the model, as the operator writes it."""
+    deployment = ModelDeployment.parse(
+        {**manifest(model={"version": version}), "metadata": {"name": "fraud", "uid": uid}}
+    )
+    made = controller_revision.build(deployment, revision_of(deployment), {}, number=number)
+    made["metadata"]["creationTimestamp"] = f"2026-01-01T0{number}:00:00Z"
+    return made
+
+
+RECORDS = [stored("v1", 1), stored("v3", 3), stored("v2", 2)]
+
+
+def records(**present: Any) -> list[Record]:
+    return records_of(resource("v3", **present), RECORDS)
+
+
+def test_records_come_newest_first_and_a_dead_namesakes_are_left_out() -> None:
+    found = records_of(resource("v3"), [*RECORDS, stored("v9", 9, uid="of-another")])
+    assert [(one.number, one.version) for one in found] == [(3, "v3"), (2, "v2"), (1, "v1")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "serves", "asked", "goes_to"),
+    [
+        ("v3", "v3", None, 2),  # the newest but the present one
+        ("v3", "v1", None, 1),  # the one that serves while v3 fails
+        ("v1", "v1", None, 3),  # and forth again
+        ("v3", "", None, 2),
+        ("v3", "v3", "1", 1),
+        ("v3", "v3", hash_of("v1"), 1),
+    ],
+)
+def test_the_revision_to_go_back_to(wanted: str, serves: str, asked: str | None, goes_to: int) -> None:
+    present = resource(wanted, serves)
+    assert target_of(present, records_of(present, RECORDS), asked).number == goes_to
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked", "says"),
+    [
+        (RECORDS, "9", "there is no revision 9 of fraud; there is: revision 3"),
+        ([stored("v3", 3)], None, "its history holds none but the present one"),
+        ([], None, "its history holds none"),
+    ],
+)
+def test_where_there_is_no_way_back_the_message_says_so(kept: list[Object], asked: str | None, says: str) -> None:
+    with pytest.raises(NoWayBack, match=says):
+        target_of(resource("v3"), records_of(resource("v3"), kept), asked)
+
+
+def test_a_spec_that_cannot_be_followed_goes_back_to_what_serves() -> None:
+    broken = resource("v3", "v2")
+    broken["spec"]["runtime"] = {"resources": {"requests": {"cpu": "3"}, "limits": {"cpu": "1"}}}
+    assert target_of(broken, records_of(broken, RECORDS), None).version == "v2"
+
+
+@given(manifests(), manifests())
+def test_what_is_written_back_makes_the_same_revision_and_leaves_the_rest(before: Object, now: Object) -> None:
+    revision = revision_of(ModelDeployment.parse(before))
+    back = restored(now["spec"], Record(1, revision.hash, "", revision.inputs))
+    assert revision_of(ModelDeployment.parse({**now, "spec": back})).hash == revision.hash
+    rest = ("scaling", "rollout", "suspend")
+    assert {block: back.get(block) for block in rest} == {block: now["spec"].get(block) for block in rest}
+
+
+def test_history_says_what_serves_what_comes_and_what_changed() -> None:
+    present = resource("v3", "v2")
+    rows = described(present, records_of(present, RECORDS))
+    assert [(row["revision"], row["state"], row["changed"]) for row in rows] == [
+        (3, "comes", ["model.version"]),
+        (2, "serves", ["model.version"]),
+        (1, None, []),
+    ]
+    lines = table(rows, now=NOW).splitlines()
+    assert lines[0].split() == ["REVISION", "HASH", "AGE", "STATE", "VERSION", "MODEL", "CHANGED"]
+    assert lines[2].split()[2:] == ["10h", "serves", "v2", "s3://models/fraud/model.joblib", "model.version"]
+
+
+def test_the_change_is_shown_as_a_difference_of_yaml() -> None:
+    now, _, before = records()
+    lines = change(now.inputs, before).splitlines()
+    assert [line for line in lines if line[:1] in "+-"] == [
+        "--- now",
+        "+++ revision 1",
+        "-    version: v3",
+        "+    version: v1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "keeper"),
+    [
+        (
+            {"annotations": {"argocd.argoproj.io/tracking-id": "risk:modelway.dev/ModelDeployment:risk/fraud"}},
+            "Argo CD",
+        ),
+        ({"managedFields": [{"manager": "argocd-controller"}]}, "Argo CD"),
+        ({"labels": {"kustomize.toolkit.fluxcd.io/name": "models"}}, "Flux"),
+        ({"annotations": {"meta.helm.sh/release-name": "models"}}, "a release of Helm"),
+    ],
+)
+def test_whoever_would_end_it_again_is_named(metadata: Object, keeper: str) -> None:
+    assert keepers(resource("v1", **metadata)) == [keeper]
+    (warning,) = warnings(resource("v1", **metadata))
+    assert warning.startswith(f"{keeper} manages this ModelDeployment")
+
+
+def test_without_a_keeper_nobody_is_warned_of() -> None:
+    assert warnings(resource("v1", labels={"team": "risk"}, annotations={"example.com/ticket": "RISK-7"})) == []
+
+
+def test_a_suspended_model_is_named() -> None:
+    present = resource("v1")
+    present["spec"]["suspend"] = True
+    assert warnings(present) == ["spec.suspend is true: nothing follows until it is false"]

@@ -1,0 +1,119 @@
+"""`modelway explain` and `modelway status` over what was read from a sandbox: the whole text, as a person sees it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from modelway.api.status import NOT_SEEN, UNSEEN_STATUS
+from modelway.cli.status import table
+from modelway.cli.story import story
+from modelway.cli.summary import age, summary_of
+from modelway.cluster.snapshot import Place, Snapshot
+from modelway.status.reasons import Reason
+from support.operator import snapshots as pictures
+
+NOW = datetime(2026, 11, 22, 6, 26, tzinfo=UTC)
+STORIES = ("ready", "failed-update", "nothing-answers", "suspended", "unschedulable")
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_the_story_of_a_model(name: str) -> None:
+    told = story(pictures.recorded(name), now=NOW)
+    assert f"{told}\n" == (pictures.FOLDER / f"{name}.txt").read_text()
+
+
+def test_the_table_of_all_models() -> None:
+    summaries = [summary_of(pictures.recorded(name).resource) for name in STORIES]
+    assert f"{table(summaries, everywhere=True, now=NOW)}\n" == (pictures.FOLDER / "table.txt").read_text()
+
+
+def test_what_may_not_be_seen_is_said_and_not_taken_for_missing() -> None:
+    forbidden = 'deployments: deployments.apps is forbidden: User "ada" cannot list resource'
+    seen = pictures.recorded("failed-update")
+    told = story(replace(seen, children=(), pods=(), events=(), last_words={}, withheld=(forbidden,)), now=NOW)
+    assert "Not to be seen\n  deployments: deployments.apps is forbidden" in told
+    assert "Deployment churn" not in told
+    assert "Service churn              is not there" in told
+    assert "ModelNotFound: There is nothing at" in told
+
+
+@pytest.mark.parametrize("status", [None, {}, UNSEEN_STATUS, {"observedGeneration": 1}])
+def test_a_spec_that_nobody_looked_at_is_not_called_ready(status: Any) -> None:
+    resource: dict[str, Any] = {**pictures.recorded("ready").resource, "status": status}
+    resource["metadata"] = {**resource["metadata"], "generation": 2}
+    told = story(Snapshot(resource), now=NOW)
+    assert told.startswith(f"fraud in namespace risk: not ready ({NOT_SEEN}), nothing answers.")
+    assert "which the operator has not looked at yet" in told
+    assert "kubectl get pods -A -l app.kubernetes.io/name=modelway" in told
+    assert "is namespace risk in its watch.namespaces?" in " ".join(told.split())
+    assert "have risk added to watch.namespaces" in told
+    assert "is namespace risk in its watch.namespaces?" in table([summary_of(resource)], everywhere=False, now=NOW)
+
+
+def _with(seen: Snapshot, kind: str, **told: str) -> Snapshot:
+    """The picture with one condition told otherwise."""
+    status = seen.resource["status"]
+    conditions = [{**one, **told} if one["type"] == kind else one for one in status["conditions"]]
+    return replace(seen, resource={**seen.resource, "status": {**status, "conditions": conditions, "pods": "2/10"}})
+
+
+def test_what_is_wrong_beside_ready_is_told() -> None:
+    message = "Revision r serves all requests with 2 of 10 pods. 8 cannot be started (AccessDenied): No keys."
+    seen = _with(pictures.recorded("ready"), "Ready", message=message)
+    assert "It is ready, but: 8 cannot be started (AccessDenied): No keys." in story(seen, now=NOW)
+    told = table([summary_of(seen.resource)], everywhere=False, now=NOW)
+    assert "2/10" in told
+    assert told.endswith(message)
+
+
+@pytest.mark.parametrize(("reason", "holds"), [("Progressing", False), ("QuotaExceeded", True)])
+def test_a_refusal_is_told_only_where_it_is_the_verdict(reason: str, *, holds: bool) -> None:
+    seen = _with(pictures.recorded("failed-update"), "Ready", reason=reason)
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: team"}
+    children = [
+        {**one, "status": {**one["status"], "conditions": [refused]}} if one["kind"] == "Deployment" else one
+        for one in seen.children
+    ]
+    assert ("pods are refused" in story(replace(seen, children=tuple(children)), now=NOW)) is holds
+
+
+def test_a_model_that_nobody_reaches_is_told_as_such() -> None:
+    seen = _with(pictures.recorded("suspended"), "Available", status="False", reason="NoService", message="No Service.")
+    assert "Available: NoService: No Service." in story(seen, now=NOW)
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_of_the_catalogue_can_be_told(reason: Reason) -> None:
+    resource: dict[str, Any] = dict(pictures.recorded("failed-update").resource)
+    ready = {"type": "Ready", "status": "False", "reason": str(reason), "message": reason.meaning}
+    resource["status"] = {**resource["status"], "conditions": [ready]}
+    told = story(Snapshot(resource), now=NOW)
+    assert f"{reason}: " in told
+    assert reason.remedy.replace("`", "") in told
+
+
+def test_what_containers_wrote_does_not_steer_the_terminal() -> None:
+    seen = pictures.recorded("failed-update")
+    words = {Place("pod", "serve"): "\x1b]0;owned\x07\n\x1b[2J \u202eready"}
+    told = story(replace(seen, last_words=words), now=NOW)
+    assert r"| \x1b]0;owned\x07" in told
+    assert r"\u202eready" in told
+    assert all(one.isprintable() or one == "\n" for one in told)
+
+
+def test_commands_are_those_of_the_plugin_when_called_as_one() -> None:
+    told = story(pictures.recorded("failed-update"), now=NOW, program="kubectl modelway")
+    assert "kubectl modelway serve -f FILE" in told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (119, "119s"), (120, "2m"), (7200, "2h"), (172800, "2d"), (-5, "0s")]
+)
+def test_ages_read_as_those_of_kubectl(seconds: int, text: str) -> None:
+    assert age(datetime.fromtimestamp(NOW.timestamp() - seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), NOW) == text
+
+
+def test_a_cluster_without_models_says_where_to_look() -> None:
+    assert "-A" in table([], everywhere=False, now=NOW)

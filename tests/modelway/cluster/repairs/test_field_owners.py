@@ -1,0 +1,65 @@
+"""What of a child was taken from us, and by whom, as `managedFields` tell it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from modelway.cluster.repairs.field_owners import undoing
+
+PORT = {"name": "http", "port": 80, "protocol": "TCP"}
+OURS: dict[str, Any] = {"f:spec": {"f:replicas": {}, "f:selector": {}, "f:ports": {'k:{"port":80,"protocol":"TCP"}': {"f:name": {}, "f:port": {}, "f:protocol": {}}}}}  # fmt: skip
+
+
+def _body() -> dict[str, Any]:
+    spec = {"replicas": 1, "selector": {"app": "fraud"}, "ports": [PORT]}
+    return {"apiVersion": "v1", "kind": "X", "metadata": {"name": "fraud", "namespace": "risk"}, "spec": spec}
+
+
+def _entry(manager: str, operation: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {"manager": manager, "operation": operation, "fieldsV1": fields}
+
+
+def _without(*path: str) -> dict[str, Any]:
+    """Our fields, but for one that somebody took."""
+    fields = json.loads(json.dumps(OURS))
+    node = fields
+    for name in path[:-1]:
+        node = node[name]
+    del node[path[-1]]
+    return dict(fields)
+
+
+@pytest.mark.parametrize(
+    ("taken", "theirs", "says"),
+    [
+        (("f:spec", "f:replicas"), {"f:spec": {"f:replicas": {}}}, "spec.replicas is set by field manager robot"),
+        (("f:spec", "f:selector"), {"f:spec": {"f:selector": {}}}, "spec.selector is set by field manager robot"),
+        (
+            ("f:spec", "f:ports", 'k:{"port":80,"protocol":"TCP"}', "f:name"),
+            {"f:spec": {"f:ports": {'k:{"port":80,"protocol":"TCP"}': {"f:name": {}}}}},
+            "spec.ports",
+        ),
+        (("f:spec", "f:replicas"), {"f:spec": {"f:other": {}}}, "changed by a program that leaves no field manager"),
+    ],
+    ids=["a field", "a map that is owned whole", "an item of a list", "nobody owns it"],
+)
+def test_the_fields_and_whoever_holds_them_are_named(taken: tuple[str, ...], theirs: dict[str, Any], says: str) -> None:
+    managed = [_entry("modelway", "Apply", _without(*taken)), _entry("robot", "Update", theirs)]
+    found = {**_body(), "metadata": {"name": "fraud", "managedFields": managed}}
+    assert says in undoing(_body(), found)
+
+
+def test_a_value_that_is_still_ours_was_set_by_another_of_us() -> None:
+    body = _body()
+    found = {**body, "metadata": {"managedFields": [_entry("modelway", "Apply", OURS)]}}
+    found["spec"] = {**found["spec"], "replicas": 7}
+    assert "another Modelway operator" in undoing(body, found)
+
+
+def test_many_fields_are_counted_rather_than_listed() -> None:
+    found = {**_body(), "metadata": {"managedFields": []}}
+    body = _body()
+    body["spec"] |= {f"field{number}": number for number in range(9)}
+    found["metadata"]["managedFields"] = [_entry("modelway", "Apply", OURS)]
+    assert " and 6 more are " in undoing(body, found)

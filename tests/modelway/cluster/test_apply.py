@@ -1,0 +1,162 @@
+"""What belongs to somebody else is never written to, and looking at it again costs no write."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cluster import kinds
+from modelway.cluster.apply import UNBORN, Applier
+from modelway.cluster.cache import Cache
+from modelway.cluster.kinds import Kind
+from modelway.desired.plan import planned
+from modelway.errors import ClusterError, NameConflict, RetryLater
+from modelway.metrics import Metrics
+from modelway.observed import Key
+from modelway.settings import Settings
+from support.operator.observed import KEY, UID
+from support.operator.specs import manifest
+
+CHILDREN = 4
+OURS = {"ownerReferences": [{"controller": True, "kind": "ModelDeployment", "name": KEY.name, "uid": UID}], "uid": "u"}
+
+
+class _Server:
+    """Makes every object, but for those of one kind, whose name it holds already.
+
+    Args:
+        held: the kind, and the metadata of the object that it holds.
+        strict: whether nothing is made that carries a resourceVersion.
+        slow: a kind that is made only once all others were.
+        hanging: the kinds over which no answer comes.
+        refused: the kinds that are refused.
+    """
+
+    def __init__(
+        self,
+        *held: Any,
+        strict: bool = False,
+        slow: Kind | None = None,
+        hanging: tuple[Kind, ...] = (),
+        refused: tuple[Kind, ...] = (),
+    ) -> None:
+        self.held: Mapping[Kind, Mapping[str, Any]] = dict([held]) if held else {}
+        self.strict = strict
+        self.slow = slow
+        self.hanging = hanging
+        self.refused = refused
+        self.sent: list[tuple[str, bool, Mapping[str, str]]] = []
+        self._all_others = asyncio.Event()
+
+    async def apply(self, kind: Kind, body: dict[str, Any], *, force: bool, **_: Any) -> dict[str, Any]:
+        metadata = body["metadata"]
+        identity = {name: metadata[name] for name in ("uid", "resourceVersion") if name in metadata}
+        if kind in self.refused:
+            raise ClusterError("no", status=403)
+        if kind in self.hanging:
+            await asyncio.Event().wait()
+        if kind is self.slow:
+            await asyncio.wait_for(self._all_others.wait(), timeout=5)
+        self.sent.append((kind.name, force, identity))
+        if len(self.sent) == CHILDREN - 1:
+            self._all_others.set()
+        if kind in self.held and metadata.get("uid") != self.held[kind]["uid"]:
+            raise ClusterError("taken", status=409)
+        if self.strict and "resourceVersion" in identity:
+            raise ClusterError("no such version", status=409)
+        return {**body, "metadata": {**metadata, "uid": "u", "resourceVersion": "7"}}
+
+    async def metadata_of(self, kind: Kind, *_: str) -> Mapping[str, Any] | None:
+        return self.held.get(kind)
+
+
+def _pass(applier: Applier, cache: Cache) -> None:
+    observed = cache.observe(Key(*KEY))
+    assert observed is not None
+    plan = planned(ModelDeployment.parse(observed.owner.document), observed, Settings())
+    asyncio.run(applier.carry_out(plan, observed))
+
+
+@pytest.fixture
+def cache() -> Cache:
+    known = Cache()
+    metadata = {"name": KEY.name, "namespace": KEY.namespace, "uid": UID, "generation": 1, "resourceVersion": "5"}
+    known.store(kinds.OWNER, {**manifest(KEY.name), "metadata": metadata})
+    return known
+
+
+def test_a_new_child_is_made_by_one_request_that_can_change_nothing(cache: Cache) -> None:
+    server = _Server()
+    _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+    assert len(server.sent) == CHILDREN
+    assert all((force, identity) == (False, {"resourceVersion": UNBORN}) for _, force, identity in server.sent)
+
+
+def test_where_a_stranger_has_the_address_nothing_is_made_that_would_serve_nobody(cache: Cache) -> None:
+    server = _Server(kinds.SERVICE, {"uid": "theirs"})
+    applier = Applier(server, cache, Metrics())  # type: ignore[arg-type]
+    for _ in range(3):
+        with pytest.raises(NameConflict, match="Service fraud exists"):
+            _pass(applier, cache)
+    assert {kind for kind, _, _ in server.sent} == {"ControllerRevision"}
+    server.held = {}
+    _pass(applier, cache)
+    assert {"Deployment", "Service"} <= {kind for kind, _, _ in server.sent}
+
+
+def test_a_strangers_object_is_tried_once_and_then_only_looked_at(cache: Cache) -> None:
+    server = _Server(kinds.DEPLOYMENT, {"uid": "theirs"})
+    applier = Applier(server, cache, Metrics())  # type: ignore[arg-type]
+    for _ in range(3):
+        with pytest.raises(NameConflict, match="Deployment fraud exists"):
+            _pass(applier, cache)
+    assert [kind for kind, _, _ in server.sent].count("Deployment") == 1
+    server.held = {}
+    _pass(applier, cache)
+    assert server.sent[-1][0] == "PodDisruptionBudget"
+
+
+def test_nothing_waits_for_a_service_that_is_slow_to_come(cache: Cache) -> None:
+    server = _Server(slow=kinds.SERVICE)
+    _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+    assert [kind for kind, _, _ in server.sent] == [
+        "ControllerRevision",
+        "Deployment",
+        "PodDisruptionBudget",
+        "Service",
+    ]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little time to carry a plan out."""
+    monkeypatch.setattr("modelway.cluster.apply.LONGEST_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_was_refused_is_told_though_another_child_hangs(cache: Cache) -> None:
+    server = _Server(refused=(kinds.SERVICE,), hanging=(kinds.DEPLOYMENT,))
+    with pytest.raises(ClusterError, match="no") as caught:
+        _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+    assert caught.value.about == "Service fraud"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_children_that_hang_end_the_plan_in_time(cache: Cache) -> None:
+    server = _Server(hanging=(kinds.REVISION, kinds.DEPLOYMENT))
+    with pytest.raises(RetryLater, match="took longer"):
+        _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+
+
+def test_what_is_ours_without_the_cache_knowing_is_put_right(cache: Cache) -> None:
+    server = _Server(kinds.SERVICE, OURS)
+    _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+    assert ("Service", True, {"uid": "u"}) in server.sent
+
+
+def test_a_server_that_makes_nothing_of_a_version_is_asked_without_one(cache: Cache) -> None:
+    server = _Server(strict=True)
+    _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+    assert [(force, identity) for _, force, identity in server.sent].count((False, {})) == CHILDREN

@@ -1,0 +1,131 @@
+"""The cache: versions only move forward, and a change wakes whom it concerns."""
+
+from typing import Any
+
+import pytest
+
+from modelway.cluster import kinds
+from modelway.cluster.cache import DEPARTED_SECONDS, Cache
+from modelway.cluster.kinds import Kind
+from modelway.observed import ChildId, Key
+
+KEY = Key("risk", "fraud")
+
+
+def _object(
+    kind: Kind, version: int, *, name: str = "fraud", owner: str | None = "fraud", uid: str = "u", **content: Any
+) -> dict[str, Any]:
+    references = (
+        [{"controller": True, "kind": "ModelDeployment", "name": owner, "uid": uid}]
+        if owner and kind is not kinds.OWNER
+        else []
+    )
+    metadata = {
+        "name": name,
+        "namespace": "risk",
+        "uid": uid,
+        "resourceVersion": str(version),
+        "ownerReferences": references,
+    }
+    return {"metadata": metadata, "spec": {"replicas": 5, "template": {}}, **content}
+
+
+def _cache() -> Cache:
+    cache = Cache()
+    cache.store(kinds.OWNER, _object(kinds.OWNER, 1))
+    return cache
+
+
+def _services(cache: Cache) -> list[str]:
+    seen = cache.observe(KEY)
+    assert seen is not None
+    return [one.resource_version for one in seen.children.values() if one.id == ChildId("Service", "fraud")]
+
+
+def test_a_child_belongs_to_its_owner() -> None:
+    cache = _cache()
+    assert cache.store(kinds.SERVICE, _object(kinds.SERVICE, 2)) == {KEY}
+    assert _services(cache) == ["2"]
+    assert cache.observe(Key("risk", "other")) is None
+
+
+def test_an_older_version_changes_nothing() -> None:
+    cache = _cache()
+    cache.store(kinds.SERVICE, _object(kinds.SERVICE, 5))
+    assert cache.store(kinds.SERVICE, _object(kinds.SERVICE, 4, spec={"changed": True})) == set()
+    assert cache.remove(kinds.SERVICE, _object(kinds.SERVICE, 4)) == set()
+    assert _services(cache) == ["5"]
+
+
+def test_a_newer_version_that_says_nothing_new_wakes_nobody() -> None:
+    cache = _cache()
+    cache.store(kinds.SERVICE, _object(kinds.SERVICE, 5))
+    assert cache.store(kinds.SERVICE, _object(kinds.SERVICE, 6)) == set()
+    assert _services(cache) == ["6"]
+
+
+def test_a_child_that_changes_hands_wakes_both_owners() -> None:
+    cache = _cache()
+    cache.store(kinds.SERVICE, _object(kinds.SERVICE, 5))
+    assert cache.store(kinds.SERVICE, _object(kinds.SERVICE, 6, owner="other")) == {KEY, Key("risk", "other")}
+    assert _services(cache) == []
+
+
+def test_the_size_of_a_deployment_outlives_it_and_goes_with_its_owner() -> None:
+    cache = _cache()
+    cache.store(kinds.DEPLOYMENT, _object(kinds.DEPLOYMENT, 5))
+    assert cache.remove(kinds.DEPLOYMENT, _object(kinds.DEPLOYMENT, 6)) == {KEY}
+    seen = cache.observe(KEY)
+    assert seen is not None
+    assert (seen.deployment, seen.last_size) == (None, 5)
+    cache.remove(kinds.OWNER, _object(kinds.OWNER, 7))
+    cache.store(kinds.OWNER, _object(kinds.OWNER, 8))
+    again = cache.observe(KEY)
+    assert again is not None
+    assert again.last_size == 0
+
+
+def test_what_was_deleted_while_a_list_ran_does_not_rise_from_its_pages() -> None:
+    cache = _cache()
+    cache.store(kinds.SERVICE, _object(kinds.SERVICE, 5))
+    cache.begin_listing()
+    cache.remove(kinds.SERVICE, _object(kinds.SERVICE, 9))
+    assert cache.store(kinds.SERVICE, _object(kinds.SERVICE, 5)) == set()
+    cache.store(kinds.SERVICE, _object(kinds.SERVICE, 12))
+    assert _services(cache) == ["12"]
+
+
+@pytest.mark.parametrize("seen_to_go", [True, False])
+def test_a_namesake_does_not_inherit_the_size(*, seen_to_go: bool) -> None:
+    """The garbage collector takes a Deployment after its owner, and after another one has taken the name."""
+    cache = _cache()
+    cache.store(kinds.DEPLOYMENT, _object(kinds.DEPLOYMENT, 5))
+    if seen_to_go:
+        cache.remove(kinds.OWNER, _object(kinds.OWNER, 7))
+    cache.store(kinds.OWNER, _object(kinds.OWNER, 8, uid="other"))
+    cache.remove(kinds.DEPLOYMENT, _object(kinds.DEPLOYMENT, 9))
+    namesake = cache.observe(KEY)
+    assert namesake is not None
+    assert namesake.last_size == 0
+
+
+@pytest.mark.parametrize("kind", [kinds.OWNER, kinds.SERVICE], ids=lambda kind: kind.name)
+def test_an_answer_that_comes_after_the_deletion_revives_nothing(kind: Kind) -> None:
+    now = 0.0
+    cache = Cache(lambda: now)
+    cache.store(kind, _object(kind, 5))
+    cache.remove(kind, _object(kind, 9))
+    now = DEPARTED_SECONDS - 1
+    cache.remove(kinds.POD, _object(kinds.POD, 20))
+    assert cache.store(kind, _object(kind, 6)) == set()
+    assert cache.versions(kind) == {}
+    assert cache.store(kind, _object(kind, 12)) == {KEY}, "another one of that name"
+
+
+def test_deletions_are_not_remembered_for_ever() -> None:
+    now = 0.0
+    cache = Cache(lambda: now)
+    for number in range(100):
+        now += DEPARTED_SECONDS / 10
+        cache.remove(kinds.POD, _object(kinds.POD, number, name=f"fraud-{number}"))
+    assert len(cache._departed) <= 11

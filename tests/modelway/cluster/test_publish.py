@@ -1,0 +1,126 @@
+"""Publishing: nothing twice, small changes together, and an Event when readiness turned."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from modelway.cluster.cache import Cache
+from modelway.cluster.client import Client
+from modelway.cluster.publish import MINOR_SECONDS, Publisher
+from modelway.errors import RetryLater
+from modelway.metrics import Metrics
+from support.operator.fake_api import Answer, FakeApi, fake_api
+from support.operator.observed import KEY, owner
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+STORED = {"metadata": {"name": "fraud", "namespace": "risk", "uid": "u", "resourceVersion": "2"}}
+
+
+class _Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _status(status: str, reason: str, **more: Any) -> dict[str, Any]:
+    ready = {"type": "Ready", "status": status, "reason": reason, "message": "m"}
+    return {"observedGeneration": 1, "conditions": [ready], **more}
+
+
+def _published(tell: Callable[[Publisher, _Clock], Awaitable[Any]], *codes: int) -> tuple[Any, FakeApi]:
+    async def scenario() -> tuple[Any, FakeApi]:
+        clock = _Clock()
+        answers: list[Answer] = [(code, {}, STORED) for code in codes or (200, 201)]
+        async with fake_api(*answers) as fake, Client(fake.connection, Metrics()) as client:
+            return await tell(Publisher(client, Cache(), "operator-1", clock), clock), fake
+
+    return asyncio.run(scenario())
+
+
+def test_what_status_says_already_is_not_written() -> None:
+    told = _status("True", "Serving")
+    _, fake = _published(lambda publisher, _: publisher.publish(owner(status=told), told, now=NOW))
+    assert fake.requests == []
+
+
+def test_a_turn_is_written_at_once_with_an_event_about_it() -> None:
+    before, after = _status("False", "Progressing"), _status("True", "Serving")
+    _, fake = _published(lambda publisher, _: publisher.publish(owner(status=before), after, now=NOW))
+    status, event = fake.requests
+    assert status.body["status"]["conditions"] == after["conditions"]
+    assert (event.body["type"], event.body["reason"]) == ("Normal", "Serving")
+    assert event.body["involvedObject"]["uid"] == owner().uid
+
+
+def test_a_rollout_in_progress_makes_no_event() -> None:
+    _, fake = _published(lambda publisher, _: publisher.publish(owner(), _status("False", "Progressing"), now=NOW))
+    assert [request.method for request in fake.requests] == ["PATCH"]
+
+
+def test_counts_wait_for_each_other() -> None:
+    async def tell(publisher: Publisher, clock: _Clock) -> list[float | None]:
+        before = owner(status=_status("False", "Progressing", replicas=0))
+        due = [await publisher.publish(before, _status("False", "Progressing", replicas=1), now=NOW)]
+        clock.now = MINOR_SECONDS - 1
+        due.append(await publisher.publish(before, _status("False", "Progressing", replicas=2), now=NOW))
+        clock.now = MINOR_SECONDS
+        due.append(await publisher.publish(before, _status("False", "Progressing", replicas=3), now=NOW))
+        return due
+
+    due, fake = _published(tell)
+    assert due == [MINOR_SECONDS, 1.0, None]
+    assert [request.body["status"] for request in fake.requests] == [{"replicas": 3}]
+
+
+def test_a_status_that_somebody_overwrites_is_put_right_without_a_fight() -> None:
+    told = _status("True", "Serving")
+
+    async def tell(publisher: Publisher, clock: _Clock) -> list[float | None]:
+        due = []
+        for clock.now in (0.0, 1.0, 1.0 + MINOR_SECONDS):
+            due.append(await publisher.publish(owner(status=_status("False", "Hacked")), told, now=NOW))
+        return due
+
+    due, fake = _published(tell, 200, 201, 200, 201)
+    assert due == [None, MINOR_SECONDS, None]
+    assert [request.method for request in fake.requests] == ["PATCH", "POST", "PATCH", "POST"]
+
+
+def test_a_field_that_the_definition_does_not_know_is_not_written_for_ever() -> None:
+    told = _status("True", "Serving", novelty="x")
+    stored = {"metadata": STORED["metadata"], "status": _status("True", "Serving")}
+
+    async def scenario() -> int:
+        async with fake_api((200, {}, stored)) as fake, Client(fake.connection, Metrics()) as client:
+            publisher = Publisher(client, Cache(), "operator-1", _Clock())
+            await publisher.publish(owner(status=_status("False", "Progressing")), told, now=NOW)
+            written = len(fake.requests)
+            assert await publisher.publish(owner(status=stored["status"]), told, now=NOW) is None
+            return len(fake.requests) - written
+
+    assert asyncio.run(scenario()) == 0
+
+
+def test_a_model_that_was_deleted_meanwhile_is_no_failure() -> None:
+    _published(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 404)
+
+
+def test_what_changed_meanwhile_is_judged_again_as_it_is_now() -> None:
+    async def scenario() -> str | None:
+        now = {"metadata": {**STORED["metadata"], "uid": "another", "resourceVersion": "9"}}
+        async with fake_api((409, {}, {}), (200, {}, now)) as fake, Client(fake.connection, Metrics()) as client:
+            cache = Cache()
+            with pytest.raises(RetryLater):
+                await Publisher(client, cache, "o", _Clock()).publish(owner(), _status("True", "Serving"), now=NOW)
+        seen = cache.observe(KEY)
+        return seen.owner.uid if seen else None
+
+    assert asyncio.run(scenario()) == "another"
+
+
+def test_an_event_that_is_refused_fails_nothing() -> None:
+    _published(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 200, 403)

@@ -1,0 +1,210 @@
+"""Pods that were refused: their present cause is found by dry runs, and the ReplicaSet is woken once they would be admitted, not endlessly."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cluster.client import Client
+from modelway.cluster.refused_pods import (
+    DENIED_SECONDS,
+    LONGEST_FORBIDDEN_SECONDS,
+    LONGEST_PAUSE,
+    TRY_SECONDS,
+    UNPROVED_SECONDS,
+    RefusedPods,
+)
+from modelway.desired.plan import planned
+from modelway.metrics import Metrics
+from modelway.observed import Condition, Observed, PodView
+from modelway.settings import Settings
+from support.operator.fake_api import Answer, FakeApi, Request, fake_api
+from support.operator.observed import container, deployment, observed, owner, pod
+
+QUOTA = 'pods "fraud-abc-{}" is forbidden: exceeded quota: q, requested: pods=1, used: pods={}, limited: pods=3'
+DENIED = 'pods is forbidden: User "operator" cannot create resource "pods" in API group "" in the namespace "risk"'
+POLICY = 'pods "fraud-abc-x" is forbidden: violates PodSecurity "restricted:latest": x'
+
+
+UNKNOWN: Answer = 500, {}, {"message": "Internal error"}
+ADMITTED: Answer = 201, {}, {}
+
+
+def _refused(message: str = QUOTA.format("a", 3), *, pods: tuple[PodView, ...] = ()) -> Observed:
+    """A Deployment that makes no pods of its revision, and says why."""
+    failure = Condition("ReplicaFailure", "True", "FailedCreate", message)
+    return observed(deployment(size=2, replicas=len(pods), conditions=(failure,)), pods=pods)
+
+
+def _answer(message: str) -> Answer:
+    return 403, {}, {"message": message, "reason": "Forbidden"}
+
+
+class _World:
+    """A clock, and a way to look again at each beat of it."""
+
+    def __init__(self, client: Client) -> None:
+        self.now = 0.0
+        self.readmission = RefusedPods(client, clock=lambda: self.now)
+        self.seen = _refused()
+        self.change({"model": {"uri": "s3://models/fraud.joblib"}}, QUOTA.format("a", 3), pods=False)
+
+    async def look(self, seconds: float, seen: Observed | None = None) -> float | None:
+        self.now += seconds
+        return await self.readmission.look(self.plan, seen or self.seen)
+
+    def said(self) -> str:
+        """Why pods are refused, as far as that is known; empty where it is not."""
+        found = self.readmission.corrected(self.seen).deployment
+        assert found is not None
+        return "".join(one.message for one in found.conditions)
+
+    def change(self, spec: dict[str, Any], failure: str, *, pods: bool) -> None:
+        """Another spec, whose Deployment reports a refusal, and may have pods of the new revision already."""
+        self.seen = replace(self.seen, owner=owner(spec, generation=2))
+        self.plan = planned(ModelDeployment.parse(self.seen.owner.document), self.seen, Settings())
+        mine = (pod(container("serve"), revision=self.plan.revision),) if pods else ()
+        seen = _refused(failure, pods=mine)
+        assert seen.deployment is not None
+        moved = replace(seen.deployment, revision=self.plan.revision)
+        self.seen = replace(seen, owner=self.seen.owner, children={moved.id: moved})
+
+
+def _scenario(play: Callable[[_World], Awaitable[None]], *answers: Answer) -> FakeApi:
+    async def scenario() -> FakeApi:
+        async with fake_api(*answers) as fake, Client(fake.connection, Metrics()) as client:
+            await play(_World(client))
+            return fake
+
+    return asyncio.run(scenario())
+
+
+def _wakes(fake: FakeApi) -> list[Request]:
+    return [request for request in fake.requests if request.method == "PATCH"]
+
+
+def test_what_is_refused_is_tried_soon_and_stores_nothing() -> None:
+    async def play(world: _World) -> None:
+        assert await world.look(0) == TRY_SECONDS
+        assert await world.look(TRY_SECONDS / 2) == TRY_SECONDS / 2
+
+    fake = _scenario(play, _answer(QUOTA.format("b", 3)))
+    [request] = fake.requests
+    assert (request.method, request.path, request.query["dryRun"]) == ("POST", "/api/v1/namespaces/risk/pods", "All")
+    assert request.body["metadata"]["labels"]["modelway.dev/name"] == "fraud"
+
+
+def test_another_cause_is_told_and_another_use_of_the_quota_is_not() -> None:
+    async def play(world: _World) -> None:
+        await world.look(0)
+        assert world.said() == QUOTA.format("b", 3)
+        await world.look(TRY_SECONDS)
+        assert world.said() == QUOTA.format("b", 3)
+        await world.look(TRY_SECONDS)
+        assert world.said() == POLICY
+
+    _scenario(play, _answer(QUOTA.format("b", 3)), _answer(QUOTA.format("c", 4)), _answer(POLICY))
+
+
+def test_the_replica_set_is_woken_when_a_pod_would_be_admitted_and_ever_less_often_when_that_does_not_help() -> None:
+    async def play(world: _World) -> None:
+        for _ in range(int(3600 / TRY_SECONDS)):
+            await world.look(TRY_SECONDS)
+
+    woken = _wakes(_scenario(play))
+    assert woken[0].query["fieldManager"] == "modelway-retry"
+    assert set(woken[0].body["metadata"]["annotations"]) == {"modelway.dev/pods-retried"}
+    assert len(woken) < 3600 / LONGEST_PAUSE + 10
+
+
+def test_being_woken_takes_back_nothing_that_is_known() -> None:
+    """To a Deployment an annotation is a new generation, which its controller takes a moment to see."""
+
+    async def play(world: _World) -> None:
+        seen = world.seen.deployment
+        assert seen is not None
+        behind = replace(world.seen, children={seen.id: replace(seen, observed_generation=seen.generation - 1)})
+        for _ in range(int(3600 / TRY_SECONDS)):
+            await world.look(TRY_SECONDS / 2, behind)
+            await world.look(TRY_SECONDS / 2)
+        assert world.said() == QUOTA.format("a", 3)
+
+    assert len(_wakes(_scenario(play))) < 3600 / LONGEST_PAUSE + 10
+
+
+def test_pods_that_are_not_refused_are_not_tried() -> None:
+    async def play(world: _World) -> None:
+        assert await world.look(0, observed(deployment())) is None
+        assert await world.look(0, observed()) is None
+
+    assert _scenario(play).requests == []
+
+
+def test_without_the_right_to_try_it_is_tried_ever_less_often() -> None:
+    async def play(world: _World) -> None:
+        for _ in range(int(3600 / TRY_SECONDS)):
+            assert await world.look(TRY_SECONDS) is not None
+        assert world.said() == QUOTA.format("a", 3)
+
+    tries = len(_scenario(play, *[_answer(DENIED)] * 720).requests)
+    assert 3600 / LONGEST_FORBIDDEN_SECONDS <= tries <= 3600 / LONGEST_FORBIDDEN_SECONDS + 6
+
+
+def test_a_right_that_is_back_is_used_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def play(world: _World) -> None:
+        for _ in range(int(120 / TRY_SECONDS)):
+            await world.look(TRY_SECONDS)
+
+    with caplog.at_level("INFO", "modelway"):
+        fake = _scenario(play, *[_answer(DENIED)] * 3)
+    assert len(_wakes(fake)) > 0
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("modelway")]
+    assert sum("for want of a right" in one for one in told) == 1
+    assert told[-1] == "Refused pods of namespace risk are tried again: the right to do so is there"
+
+
+BEFORE = QUOTA.format("old", 3)
+"""What refused the pods of the spec before."""
+CORRECTED: dict[str, Any] = {
+    "model": {"uri": "s3://models/fraud.joblib"},
+    "runtime": {"resources": {"requests": {"cpu": "1"}}},
+}
+
+
+@given(
+    before=st.integers(0, 4),
+    after=st.lists(st.tuples(st.floats(0, 20), st.sampled_from([_answer(POLICY), ADMITTED, UNKNOWN])), max_size=6),
+)
+def test_a_corrected_spec_is_not_told_of_the_cause_of_before(before: int, after: list[tuple[float, Answer]]) -> None:
+    """The Deployment repeats the refusal of an earlier ReplicaSet while that exists; pods of the new revision are being started."""
+
+    async def play(world: _World) -> None:
+        for _ in range(before):
+            await world.look(TRY_SECONDS)
+        world.change(CORRECTED, BEFORE, pods=True)
+        assert world.said() == ""
+        for seconds, _ in after:
+            await world.look(seconds)
+            assert world.said() in {"", POLICY}
+
+    _scenario(play, *[_answer(BEFORE)] * before, *(answer for _, answer in after))
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds"),
+    [(UNKNOWN, UNPROVED_SECONDS), (_answer(DENIED), UNPROVED_SECONDS), (ADMITTED, DENIED_SECONDS)],
+)
+def test_a_refusal_that_dry_runs_do_not_show_is_told_late(answer: Answer, seconds: float) -> None:
+    async def play(world: _World) -> None:
+        await world.look(0)
+        assert world.said() == ""
+        for _ in range(int(seconds / TRY_SECONDS)):
+            await world.look(TRY_SECONDS)
+        assert world.said() == QUOTA.format("a", 3)
+
+    _scenario(play, *[answer] * 10)

@@ -1,0 +1,185 @@
+"""The resync: finds what the watches did not tell, heals it, and tells a late watch from a dead one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from modelway.cluster import kinds
+from modelway.cluster.cache import Cache
+from modelway.cluster.kinds import Kind
+from modelway.cluster.resync import DEATH_SECONDS, GRACE_SECONDS, Resync
+from modelway.cluster.watches import Watch, Watches
+from modelway.errors import ClusterError, WatchLost
+from modelway.metrics import Metrics
+from modelway.observed import Key
+
+KEY = Key("risk", "fraud")
+
+
+def _object(version: int) -> dict[str, Any]:
+    references = [{"controller": True, "kind": "ModelDeployment", "name": "fraud", "uid": "u"}]
+    return {
+        "metadata": {
+            "name": "fraud",
+            "namespace": "risk",
+            "uid": "u",
+            "resourceVersion": str(version),
+            "ownerReferences": references,
+        }
+    }
+
+
+class _Cluster:
+    """Lists what the test put there, two objects to a page."""
+
+    def __init__(self) -> None:
+        self.version = 10
+        self.objects: dict[str, list[dict[str, Any]]] = {}
+
+    async def pages(self, kind: Kind, _namespace: str | None, _selector: str) -> AsyncIterator[dict[str, Any]]:
+        objects = self.objects.get(kind.name, [])
+        for start in range(0, max(1, len(objects)), 2):
+            yield {"metadata": {"resourceVersion": str(self.version)}, "items": objects[start : start + 2]}
+
+
+class _World:
+    """A cluster, a cache that has seen all of it, and a clock."""
+
+    def __init__(self) -> None:
+        self.cluster, self.cache, self.metrics, self.now = _Cluster(), Cache(), Metrics(), 0.0
+        self.cluster.objects = {"ModelDeployment": [_object(1)], "Service": [_object(2)]}
+        self.resync = Resync(self.cluster, self.cache, self.metrics, clock=lambda: self.now)  # type: ignore[arg-type]
+        self.list()
+
+    def list(self) -> set[Key]:
+        return asyncio.run(self.resync.run())
+
+    def misses(self) -> float:
+        return (
+            self.metrics.registry.get_sample_value("modelway_operator_resync_misses_total", {"kind": "Service"}) or 0.0
+        )
+
+
+@pytest.fixture
+def world() -> _World:
+    return _World()
+
+
+def test_a_second_list_of_the_same_world_wakes_nobody(world: _World) -> None:
+    assert world.list() == set()
+
+
+def test_a_deletion_that_no_watch_told_is_found_and_counted(world: _World) -> None:
+    world.cluster.objects["Service"], world.cluster.version = [], 20
+    assert world.list() == {KEY}
+    seen = world.cache.observe(KEY)
+    assert seen is not None
+    assert not seen.children
+    world.now += GRACE_SECONDS + 1
+    world.resync.settle()
+    assert world.misses() == 1
+
+
+def test_news_that_the_watch_brings_in_time_is_no_miss(world: _World) -> None:
+    world.cluster.objects["Service"], world.cluster.version = [_object(15)], 20
+    world.list()
+    world.resync.told(kinds.SERVICE, _object(15))
+    world.now += DEATH_SECONDS + 1
+    world.resync.settle()
+    assert world.misses() == 0
+
+
+def test_a_watch_that_owes_news_and_is_silent_is_dead(world: _World) -> None:
+    world.cluster.objects["Service"], world.cluster.version = [_object(15)], 20
+    world.list()
+    world.now += DEATH_SECONDS + 1
+    with pytest.raises(WatchLost, match="watch on Service"):
+        world.resync.settle()
+
+
+def test_a_dead_watch_is_not_hidden_by_that_of_another_namespace() -> None:
+    """It is opened anew twice, and only then the operator is."""
+    world = _World()
+    restarted: list[Watch] = []
+    watches = Watches(restarted.append, lambda: world.now)
+    namespaces = ("risk", "ops")
+    world.resync = Resync(
+        world.cluster,  # type: ignore[arg-type]
+        world.cache,
+        world.metrics,
+        namespaces,
+        watches=watches,
+        clock=lambda: world.now,
+    )
+    world.list()
+    world.cluster.objects["Service"], world.cluster.version = [_object(15)], 20
+    world.list()
+    elsewhere = _object(16)
+    elsewhere["metadata"]["namespace"] = "ops"
+    for number in range(3):
+        assert restarted == [Watch("Service", "risk")] * number
+        world.resync.told(kinds.SERVICE, elsewhere)
+        world.now += DEATH_SECONDS + 1
+        if number < 2:
+            world.resync.settle()
+    with pytest.raises(WatchLost, match="watch on Service in namespace risk"):
+        world.resync.settle()
+
+
+def test_a_watch_that_lost_one_thing_but_goes_on_is_not_dead(world: _World) -> None:
+    world.cluster.objects["Service"], world.cluster.version = [_object(15)], 20
+    world.list()
+    world.now += GRACE_SECONDS + 1
+    other = _object(16)
+    other["metadata"]["name"] = "other"
+    world.resync.told(kinds.SERVICE, other)
+    world.resync.settle()
+    world.now += DEATH_SECONDS + 1
+    world.resync.settle()
+    assert world.misses() == 1
+
+
+def test_what_was_made_after_the_list_began_is_not_taken_for_deleted(world: _World) -> None:
+    world.cache.store(kinds.SERVICE, _object(30))
+    world.cluster.objects["Service"], world.cluster.version = [], 20
+    world.list()
+    seen = world.cache.observe(KEY)
+    assert seen is not None
+    assert len(seen.children) == 1
+
+
+def test_a_cluster_that_was_set_back_is_noticed() -> None:
+    world = _World()
+    world.cluster.version = 9
+    with pytest.raises(WatchLost, match="set back"):
+        world.list()
+
+
+class _Closed(_Cluster):
+    """Refuses one namespace."""
+
+    async def pages(self, kind: Kind, namespace: str | None, selector: str) -> AsyncIterator[dict[str, Any]]:
+        if namespace == "closed":
+            raise ClusterError(f"{kind.plural} in closed: forbidden", status=403)
+        async for page in super().pages(kind, namespace, selector):
+            yield page
+
+
+@pytest.mark.parametrize("namespaces", [("closed", "risk"), ("risk", "closed")])
+def test_a_namespace_that_is_closed_does_not_keep_the_others_from_being_served(namespaces: tuple[str, ...]) -> None:
+    cluster, cache = _Closed(), Cache()
+    cluster.objects = {"ModelDeployment": [_object(1)]}
+    resync = Resync(cluster, cache, Metrics(), namespaces)  # type: ignore[arg-type]
+    asyncio.run(resync.run())
+    assert [owner.key for owner in cache.owners()] == [KEY]
+    assert resync.trouble is None
+
+
+def test_when_every_namespace_is_closed_that_is_a_failure() -> None:
+    resync = Resync(_Closed(), Cache(), Metrics(), ["closed"])  # type: ignore[arg-type]
+    with pytest.raises(ClusterError, match="forbidden"):
+        asyncio.run(resync.run())
+    assert resync.trouble
+    assert resync.last_success is None

@@ -1,0 +1,62 @@
+"""A record is read when it is asked for, once; the cache keeps none of them."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from modelway.cluster import kinds
+from modelway.cluster.revision_records import RevisionRecords
+from modelway.cluster.views import view
+from modelway.errors import RetryLater
+from modelway.observed import RevisionView
+from support.operator.observed import KEY, observed, revision
+
+DATA = {"inputs": {"model": {"uri": "s3://m", "trustedTypes": ["a.B"]}}, "template": {"spec": {"large": "x" * 10_000}}}
+
+
+class _Server:
+    """Has one record, or none."""
+
+    def __init__(self, uid: str | None) -> None:
+        self.uid = uid
+        self.reads = 0
+
+    async def get(self, *_: object) -> dict[str, Any] | None:
+        self.reads += 1
+        return {"metadata": {"uid": self.uid}, "data": DATA} if self.uid else None
+
+
+RECORD = replace(revision("aaaaaaaaaa", 1), data=None)
+
+
+def _filled(records: RevisionRecords, record: RevisionView) -> Any:
+    seen = asyncio.run(records.filled(observed(record), record)).owned(record.id)
+    assert isinstance(seen, RevisionView)
+    return seen.data
+
+
+def test_a_record_is_read_once_until_its_model_is_gone() -> None:
+    server: Any = _Server(RECORD.uid)
+    records = RevisionRecords(server)
+    assert [_filled(records, RECORD) for _ in range(3)] == [DATA] * 3
+    assert server.reads == 1
+    records.forget(KEY)
+    _filled(records, RECORD)
+    assert server.reads == 2
+
+
+@pytest.mark.parametrize("uid", [None, "another"])
+def test_a_record_that_is_gone_is_planned_without(uid: str | None) -> None:
+    server: Any = _Server(uid)
+    with pytest.raises(RetryLater):
+        _filled(RevisionRecords(server), RECORD)
+
+
+def test_the_view_of_a_record_keeps_no_template() -> None:
+    metadata = {"name": "fraud-aaaaaaaaaa", "namespace": "risk", "uid": "u", "resourceVersion": "1"}
+    seen = view(kinds.REVISION, {"metadata": metadata, "revision": 4, "data": DATA})
+    assert isinstance(seen, RevisionView)
+    assert (seen.number, seen.model, seen.data) == (4, {"uri": "s3://m"}, None)
+    assert len(repr(seen)) < 1000

@@ -1,0 +1,141 @@
+"""The plan: the pinned template, who holds the size of the Deployment, what is taken away."""
+
+from typing import Any
+
+import pytest
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.plan import Plan, planned
+from modelway.desired.revision import revision_of
+from modelway.observed import Child, Observed
+from modelway.settings import Settings
+from support.operator.observed import autoscaler, container, deployment, observed, owner, pod, revision
+
+SETTINGS = Settings(server_image="modelway/server:1", revision_history_limit=2)
+RANGE = {"min": 2, "max": 8}
+
+
+def _plan(
+    *children: Child,
+    scaling: dict[str, Any] | None = None,
+    runtime: dict[str, Any] | None = None,
+    settings: Settings = SETTINGS,
+    **around: Any,
+) -> Plan:
+    blocks = {"scaling": scaling, "runtime": runtime}
+    spec = {"model": {"uri": "s3://models/fraud.joblib"}, **{name: block for name, block in blocks.items() if block}}
+    seen: Observed = observed(*children, by=owner(spec, status=around.pop("status", None)), **around)
+    return planned(ModelDeployment.parse(seen.owner.document), seen, settings)
+
+
+def _sizes(plan: Plan) -> list[tuple[bool, int | None]]:
+    """Each apply of the Deployment: whether it is the hand-over, and the size it sends."""
+    return [(step.handover, step.body["spec"].get("replicas")) for step in plan.steps if step.id.kind == "Deployment"]
+
+
+def test_a_fixed_size_is_sent_with_the_deployment() -> None:
+    assert _sizes(_plan(scaling={"replicas": 3})) == [(False, 3)]
+    assert _sizes(_plan()) == [(False, 1)]
+
+
+@pytest.mark.parametrize(
+    ("scaling", "last_size", "reported", "sizes"),
+    [
+        ({"max": 8}, 0, 0, [(False, None)]),
+        (RANGE, 0, 0, [(False, None), (True, 2)]),
+        (RANGE, 5, 0, [(False, 5), (True, 5), (False, None)]),
+        (RANGE, 0, 5, [(False, 5), (True, 5), (False, None)]),
+        (RANGE, 90, 0, [(False, 8), (True, 8), (False, None)]),
+    ],
+    ids=[
+        "one pod",
+        "first time at the minimum",
+        "back at its last size",
+        "back at the reported size",
+        "within the maximum",
+    ],
+)
+def test_a_deployment_under_an_autoscaler_is_created_at_its_size_and_given_away(
+    scaling: dict[str, int], last_size: int, reported: int, sizes: list[tuple[bool, int | None]]
+) -> None:
+    assert _sizes(_plan(scaling=scaling, last_size=last_size, status={"replicas": reported})) == sizes
+
+
+def test_a_lost_size_is_the_one_that_the_autoscaler_tells() -> None:
+    """Status counts 0 pods once a pass could not make the Deployment anew."""
+    sizes = _sizes(_plan(autoscaler(reached=5), scaling=RANGE, status={"replicas": 0}))
+    assert sizes == [(False, 5), (True, 5), (False, None)]
+
+
+def test_turning_autoscaling_on_hands_the_present_size_over_first() -> None:
+    assert _sizes(_plan(deployment(size=4, owns_size=True), scaling=RANGE)) == [(True, 4), (False, None)]
+
+
+def test_a_creation_that_was_cut_short_is_finished_before_the_autoscaler_comes() -> None:
+    assert _sizes(_plan(deployment(size=1), scaling=RANGE)) == [(True, 2), (False, None)]
+    assert _sizes(_plan(deployment(size=1), autoscaler(), scaling=RANGE)) == [(False, None)]
+
+
+def test_an_autoscaled_size_is_never_sent_again() -> None:
+    assert _sizes(_plan(deployment(size=4, owns_size=False), autoscaler(), scaling=RANGE)) == [(False, None)]
+
+
+def test_turning_autoscaling_off_takes_the_autoscaler_away_and_the_size_back() -> None:
+    plan = _plan(deployment(size=4), autoscaler(), scaling={"replicas": 3})
+    assert [one.id.kind for one in plan.prune] == ["HorizontalPodAutoscaler"]
+    assert _sizes(plan) == [(False, 3)]
+
+
+def test_the_template_that_was_pinned_is_applied_whatever_this_release_would_write() -> None:
+    wanted = revision_of(ModelDeployment.parse(owner().document)).hash
+    pinned = revision(wanted, 7, template={"metadata": {"labels": {}}, "spec": {"pinned": True}}, served=True)
+    steps = {step.id.kind: step.body for step in _plan(pinned).steps}
+    assert steps["Deployment"]["spec"]["template"]["spec"] == {"pinned": True}
+    assert steps["ControllerRevision"]["data"] == pinned.data
+    assert steps["ControllerRevision"]["revision"] == 7
+
+
+def test_a_platform_that_follows_its_image_renders_the_template_anew() -> None:
+    wanted = revision_of(ModelDeployment.parse(owner().document)).hash
+    follow = Settings(server_image="modelway/server:2", image_policy="Follow")
+    steps = {
+        step.id.kind: step.body for step in _plan(revision(wanted, 1, template={"spec": {}}), settings=follow).steps
+    }
+    assert steps["Deployment"]["spec"]["template"]["spec"]["containers"][0]["image"] == "modelway/server:2"
+
+
+def test_an_image_of_the_users_is_not_followed_by_the_platforms() -> None:
+    runtime = {"image": "risk/server:7"}
+    [before] = [step for step in _plan(runtime=runtime).steps if step.id.kind == "ControllerRevision"]
+    record = revision(before.id.name.rpartition("-")[2], 1, template=before.body["data"]["template"], served=True)
+    plan = _plan(record, settings=Settings(server_image="modelway/server:2", image_policy="Follow"), runtime=runtime)
+    assert plan.prune == ()
+    [deployment] = [step.body for step in plan.steps if step.id.kind == "Deployment"]
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "risk/server:7"
+
+
+def test_naming_the_account_that_pods_have_anyway_replaces_none() -> None:
+    """A template of an earlier release leaves the default account unsaid."""
+    follow = Settings(image_policy="Follow")
+    [before] = [step for step in _plan(settings=follow).steps if step.id.kind == "ControllerRevision"]
+    template = before.body["data"]["template"]
+    unsaid = {**template, "spec": {name: one for name, one in template["spec"].items() if name != "serviceAccountName"}}
+    record = revision(before.id.name.rpartition("-")[2], 1, template=unsaid)
+    assert not _plan(record, deployment(), settings=follow).follows
+
+
+def test_a_new_revision_counts_on_from_the_last_one() -> None:
+    plan = _plan(revision("aaaaaaaaaa", 3), revision("bbbbbbbbbb", 4))
+    assert next(step.body["revision"] for step in plan.steps if step.id.kind == "ControllerRevision") == 5
+
+
+def test_records_beyond_the_limit_go_oldest_first_but_never_one_in_use() -> None:
+    records = [revision(letter * 10, number) for number, letter in enumerate("abcdef")]
+    running = pod(container(), revision="a" * 10)
+    plan = _plan(*records, deployment(revision="b" * 10), pods=(running,))
+    assert [one.id.name for one in plan.prune] == ["fraud-dddddddddd", "fraud-cccccccccc"]
+
+
+def test_what_is_referred_to_comes_first() -> None:
+    kinds = [step.id.kind for step in _plan(scaling=RANGE).steps]
+    assert kinds.index("ControllerRevision") < kinds.index("Deployment") < kinds.index("HorizontalPodAutoscaler")

@@ -1,0 +1,116 @@
+"""Rollouts for the platform's sake go by turns: never more at once than allowed, nobody forgotten, nobody held up by one that fails."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.plan import planned
+from modelway.desired.revision import revision_of
+from modelway.desired.rollout_budget import RolloutBudget, under_way
+from modelway.observed import Condition, Key
+from modelway.settings import Settings
+from modelway.status.report import WAITS, Finding, readiness_of
+from support.operator.observed import deployment, observed, owner, revision
+
+FOLLOW = Settings(server_image="modelway/server:2", image_policy="Follow")
+WANTED = revision_of(ModelDeployment.parse(owner().document)).hash
+OLD_TEMPLATE = {
+    "spec": {"containers": [{"name": "serve", "image": "modelway/server:1", "imagePullPolicy": "IfNotPresent"}]}
+}
+
+
+def _progress(reason: str) -> tuple[Condition, ...]:
+    return (Condition("Progressing", "True", reason, ""),)
+
+
+@pytest.mark.parametrize(
+    ("seen", "rolling"),
+    [
+        (deployment(observed=False), True),
+        (deployment(conditions=_progress("ReplicaSetUpdated")), True),
+        (deployment(size=2, available=1), True),
+        (deployment(), False),
+        (deployment(available=0, conditions=_progress("NewReplicaSetAvailable")), False),
+        (deployment(available=0, conditions=_progress("ProgressDeadlineExceeded")), False),
+        (deployment(available=0, conditions=_progress("DeploymentPaused")), False),
+    ],
+    ids=["not yet seen", "under way", "no word yet", "rolled out", "lost its pods", "failed", "paused"],
+)
+def test_what_counts_as_a_rollout_under_way(seen: Any, *, rolling: bool) -> None:
+    assert under_way(seen) is rolling
+
+
+def test_a_model_that_waits_keeps_what_runs_and_says_so() -> None:
+    seen = observed(deployment(revision=WANTED), revision(WANTED, 1, template=OLD_TEMPLATE))
+    wanted = ModelDeployment.parse(seen.owner.document)
+    assert planned(wanted, seen, FOLLOW).follows
+    plan = planned(wanted, seen, FOLLOW, may_follow=False)
+    assert (plan.waits, plan.prune) == (True, ())
+    [body] = [step.body for step in plan.steps if step.id.kind == "Deployment"]
+    assert body["spec"]["template"] == OLD_TEMPLATE
+    verdict = readiness_of(seen, Finding(plan))
+    assert verdict.ready
+    assert verdict.message.endswith(WAITS)
+
+
+@pytest.mark.parametrize("available", [0, None])
+def test_only_a_model_that_serves_waits(available: int | None) -> None:
+    seen = observed(deployment(revision=WANTED, available=available), revision(WANTED, 1, template=OLD_TEMPLATE))
+    assert planned(ModelDeployment.parse(seen.owner.document), seen, FOLLOW).follows is (available is None)
+
+
+class _Cluster:
+    """Models whose pods take a while to be replaced, or never are; each pass is one look at one model."""
+
+    def __init__(self, models: int, at_once: int, failing: set[int], seed: int) -> None:
+        self.now, self.dice = 0.0, random.Random(seed)
+        self.keys = [Key("risk", str(number)) for number in range(models)]
+        self.failing = {self.keys[number] for number in failing if number < models}
+        self.rolling: dict[Key, float] = {}
+        self.done: list[Key] = []
+        self.woken: list[Key] = []
+        self.most = 0
+        self.turns = RolloutBudget(at_once, lambda: self.rolling, self.woken.append, lambda: self.now)
+
+    def look(self, key: Key) -> None:
+        waits = False
+        if key not in self.rolling and key not in self.done:
+            waits = not self.turns.take(key)
+            if not waits:
+                self.rolling[key] = self.now + (600 if key in self.failing else self.dice.uniform(1, 30))
+                self.most = max(self.most, len(self.rolling))
+        self.turns.ended(key, waits=waits)
+
+    def play(self) -> None:
+        """Look at all once, then only at whom something happens to or who is woken."""
+        for key in self.dice.sample(self.keys, len(self.keys)):
+            self.look(key)
+        while self.rolling or self.woken:
+            self.now += 0.5
+            over = [key for key, end in self.rolling.items() if end <= self.now]
+            for key in over:
+                del self.rolling[key]
+                self.done.append(key)
+            woken = self.woken[:]
+            self.woken.clear()
+            for key in [*over, *woken]:
+                self.look(key)
+
+
+@given(
+    models=st.integers(1, 40),
+    at_once=st.integers(1, 5),
+    failing=st.sets(st.integers(0, 39), max_size=5),
+    seed=st.integers(0, 2**32),
+)
+def test_all_get_their_turn_and_never_too_many_at_once(models: int, at_once: int, failing: set[int], seed: int) -> None:
+    cluster = _Cluster(models, at_once, failing, seed)
+    cluster.play()
+    assert cluster.most <= at_once
+    assert sorted(cluster.done) == sorted(cluster.keys)
+    assert len(cluster.turns) == 0
+    assert cluster.now <= 600 * len(cluster.failing) + 40 * models

@@ -1,0 +1,218 @@
+"""Fetching from a server that may do anything."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelway_server.artifacts import download, stores
+from modelway_server.artifacts.fetch import fetch
+from modelway_server.artifacts.record import ArtifactRecord
+from modelway_server.errors import (
+    AccessDenied,
+    ArtifactTooLarge,
+    FetchFailed,
+    FetchFailure,
+    FetchTimeout,
+    ModelNotFound,
+)
+from support.stores.nasty_store import Answer, NastyStore, endless, file, nasty_store, stalling, status
+
+MODEL = bytes(range(256)) * 8192
+REPLACEMENT = MODEL[::-1]
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "FIRST_PAUSE_SECONDS", 0.005)
+
+
+@pytest.fixture
+def store() -> Iterator[NastyStore]:
+    with nasty_store() as running:
+        yield running
+
+
+def fetched(
+    store: NastyStore,
+    directory: Path,
+    *answers: Answer,
+    path: str = "/v7/model.joblib",
+    max_bytes: int = 1 << 30,
+    seconds: float = 20,
+    environ: dict[str, str] | None = None,
+) -> ArtifactRecord:
+    store.answers.extend(answers)
+    return asyncio.run(fetch(store.url + path, directory, max_bytes=max_bytes, seconds=seconds, environ=environ or {}))
+
+
+def test_the_file_arrives_whole_and_read_only_with_its_record(store: NastyStore, tmp_path: Path) -> None:
+    record = fetched(store, tmp_path, file(MODEL), path="/v7/model.joblib?sig=s3cr3t")
+    arrived = tmp_path / "model.joblib"
+    assert arrived.read_bytes() == MODEL
+    assert arrived.stat().st_mode & 0o777 == 0o444
+    assert json.loads((tmp_path / ".modelway.json").read_text()) == {
+        "uri": f"{store.url}/v7/model.joblib",
+        "file": "model.joblib",
+        "digest": f"sha256:{hashlib.sha256(MODEL).hexdigest()}",
+        "bytes": len(MODEL),
+        "files": 1,
+    }
+    assert ArtifactRecord.read(tmp_path) == record
+    assert store.requests[0].path == "/v7/model.joblib?sig=s3cr3t"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".modelway.json", "model.joblib"]
+
+
+def test_a_broken_download_goes_on_from_the_byte_reached(store: NastyStore, tmp_path: Path) -> None:
+    fetched(store, tmp_path, file(MODEL, cut=1_500_000), file(MODEL))
+    assert (tmp_path / "model.joblib").read_bytes() == MODEL
+    again = store.requests[1].headers
+    assert 1_000_000 < int(again["range"].removeprefix("bytes=").removesuffix("-")) <= 1_500_000
+    assert again["if-match"] == '"1"'
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param([file(MODEL, cut=1_500_000), file(REPLACEMENT, etag='"2"')], id="412 on If-Match"),
+        pytest.param([file(MODEL, cut=1_500_000), file(REPLACEMENT, etag='"2"', ranges=False)], id="no ranges"),
+        pytest.param([file(MODEL, cut=1_500_000, etag=None), file(REPLACEMENT, etag=None)], id="no etag"),
+        pytest.param([file(MODEL, cut=1_500_000, etag='W/"1"'), file(REPLACEMENT, etag='W/"1"')], id="weak etag"),
+    ],
+)
+def test_bytes_of_two_versions_are_never_mixed(store: NastyStore, tmp_path: Path, answers: list[Answer]) -> None:
+    record = fetched(store, tmp_path, *answers)
+    assert (tmp_path / "model.joblib").read_bytes() == REPLACEMENT
+    assert record.digest == f"sha256:{hashlib.sha256(REPLACEMENT).hexdigest()}"
+
+
+@pytest.mark.parametrize("code", [500, 503, 429])
+def test_a_passing_refusal_is_tried_again(store: NastyStore, tmp_path: Path, code: int) -> None:
+    fetched(store, tmp_path, status(code), status(code), file(MODEL))
+    assert len(store.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "failure", "said"),
+    [
+        (404, ModelNotFound, "nothing at"),
+        (410, ModelNotFound, "nothing at"),
+        (401, AccessDenied, "refused a request without credentials: 401 Unauthorized"),
+        (403, AccessDenied, "403 Forbidden"),
+        (400, FetchFailed, "400 Bad Request"),
+    ],
+)
+def test_a_lasting_refusal_is_told_at_once(
+    store: NastyStore, tmp_path: Path, code: int, failure: type[FetchFailure], said: str
+) -> None:
+    with pytest.raises(failure, match=said) as refusal:
+        fetched(store, tmp_path, status(code), path="/model.joblib?sig=s3cr3t")
+    assert len(store.requests) == 1
+    assert "s3cr3t" not in refusal.value.message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_keeps_failing_is_given_up_with_its_last_word(store: NastyStore, tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed, match="503 Service Unavailable; gave up after 6 tries"):
+        fetched(store, tmp_path, status(503))
+    assert len(store.requests) == 6
+
+
+def test_a_connection_that_always_breaks_there_is_given_up(store: NastyStore, tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed, match="in the middle of the file; gave up"):
+        fetched(store, tmp_path, file(MODEL, etag=None, cut=1000))
+
+
+def test_a_server_that_promises_too_much_and_knows_no_ranges_is_given_up(store: NastyStore, tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed, match="server cannot send the rest alone; gave up"):
+        fetched(store, tmp_path, file(MODEL, length=len(MODEL) + 1, ranges=False))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_listening_is_named(tmp_path: Path) -> None:
+    with nasty_store() as gone:
+        pass
+    with pytest.raises(FetchFailed, match="connection refused"):
+        fetched(gone, tmp_path)
+
+
+def test_a_host_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed, match="does not resolve"):
+        asyncio.run(fetch("http://no-such.invalid/m.joblib", tmp_path, max_bytes=1, seconds=20, environ={}))
+
+
+def test_a_file_above_the_cap_is_refused_before_its_bytes_are_read(store: NastyStore, tmp_path: Path) -> None:
+    with pytest.raises(ArtifactTooLarge, match=r"8\.0 TiB .* cap is 1\.0 MiB") as refusal:
+        fetched(store, tmp_path, file(b"x", length=8 << 40), max_bytes=1 << 20)
+    assert "maxArtifactBytes" in refusal.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_cap_itself_is_allowed(store: NastyStore, tmp_path: Path) -> None:
+    assert fetched(store, tmp_path, file(MODEL), max_bytes=len(MODEL)).bytes == len(MODEL)
+
+
+def test_bytes_written_count_against_the_cap(tmp_path: Path) -> None:
+    with download.Draft(tmp_path, max_bytes=10) as draft:
+        draft.write(b"12345678")
+        with pytest.raises(ArtifactTooLarge):
+            draft.write(b"901")
+
+
+def test_a_body_without_length_is_refused(store: NastyStore, tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed, match="no Content-Length"):
+        fetched(store, tmp_path, endless)
+
+
+def test_the_deadline_holds_and_tells_how_far_it_came(store: NastyStore, tmp_path: Path) -> None:
+    with pytest.raises(FetchTimeout, match=r"[KM]iB .* of 2\.0 MiB .* arrived in 0\.5 seconds"):
+        fetched(store, tmp_path, stalling(MODEL, store), seconds=0.5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stalled_connection_is_left_and_resumed(
+    store: NastyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "READ_SECONDS", 0.3)
+    fetched(store, tmp_path, stalling(MODEL, store), file(MODEL))
+    assert (tmp_path / "model.joblib").read_bytes() == MODEL
+    assert store.requests[1].headers["range"] != "bytes=0-"
+
+
+def test_credentials_are_sent_and_not_passed_on_to_another_host(store: NastyStore, tmp_path: Path) -> None:
+    with nasty_store() as other:
+        other.answers.append(file(MODEL))
+        token = {"MODELWAY_HTTP_TOKEN": "s3cr3t\n"}
+        fetched(store, tmp_path, status(302, Location=f"{other.url}/real.joblib"), environ=token)
+        assert store.requests[0].headers["authorization"] == "Bearer s3cr3t"
+        assert "authorization" not in other.requests[0].headers
+    assert (tmp_path / "model.joblib").read_bytes() == MODEL
+
+
+def test_user_name_and_password_are_sent_as_basic_credentials(store: NastyStore, tmp_path: Path) -> None:
+    fetched(store, tmp_path, file(MODEL), environ={"HTTP_USERNAME": "ann", "HTTP_PASSWORD": "pw"})
+    assert store.requests[0].headers["authorization"] == "Basic YW5uOnB3"
+
+
+def test_a_redirect_to_a_file_of_this_machine_is_not_followed(store: NastyStore, tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed, match="302"):
+        fetched(store, tmp_path, status(302, Location="file:///etc/passwd"))
+
+
+def test_redirects_in_a_circle_end(store: NastyStore, tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed, match="more than ten redirects"):
+        fetched(store, tmp_path, status(302, Location="/again"))
+
+
+def test_compressed_bytes_stay_as_they_are(store: NastyStore, tmp_path: Path) -> None:
+    def compressed(handler: object) -> None:
+        handler.send_response(200)  # type: ignore[attr-defined]
+        handler.send_header("Content-Encoding", "gzip")  # type: ignore[attr-defined]
+        handler.send_header("Content-Length", "4")  # type: ignore[attr-defined]
+        handler.end_headers()  # type: ignore[attr-defined]
+        handler.wfile.write(b"\x1f\x8b\x08\x00")  # type: ignore[attr-defined]
+
+    assert fetched(store, tmp_path, compressed).bytes == 4

@@ -1,0 +1,89 @@
+"""Fetching over the real S3 protocol, from a server that checks signatures."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelway_server.artifacts.fetch import fetch
+from modelway_server.artifacts.record import ArtifactRecord
+from modelway_server.artifacts.stores import s3_endpoint
+from modelway_server.errors import AccessDenied, FetchFailure, InvalidURI, ModelNotFound
+from support.stores.buckets import buckets
+
+MODEL = b"model" * 1000
+
+
+@pytest.fixture(scope="module")
+def secret() -> Iterator[dict[str, str]]:
+    with buckets("models") as running:
+        running.put("models", {"fraud/v7/model.joblib": MODEL})
+        yield running.secret
+
+
+def fetched(uri: str, directory: Path, environ: dict[str, str]) -> ArtifactRecord:
+    return asyncio.run(fetch(uri, directory, max_bytes=1 << 20, seconds=20, environ=environ))
+
+
+def test_the_secret_opens_the_bucket(secret: dict[str, str], tmp_path: Path) -> None:
+    record = fetched("s3://models/fraud/v7/model.joblib", tmp_path, secret)
+    assert (tmp_path / "model.joblib").read_bytes() == MODEL
+    assert (record.uri, record.bytes) == ("s3://models/fraud/v7/model.joblib", len(MODEL))
+
+
+def test_a_line_end_in_the_secret_does_no_harm(secret: dict[str, str], tmp_path: Path) -> None:
+    fetched("s3://models/fraud/v7/model.joblib", tmp_path, {name: value + "\n" for name, value in secret.items()})
+
+
+@pytest.mark.parametrize(
+    ("uri", "failure", "said"),
+    [
+        ("s3://models/fraud/v8/model.joblib", ModelNotFound, "NoSuchKey"),
+        ("s3://nobody/model.joblib", ModelNotFound, "NoSuchBucket"),
+        ("s3://models/fraud/v7", InvalidURI, "holds for example s3://models/fraud/v7/model.joblib"),
+    ],
+)
+def test_what_is_not_a_file_there_is_told_apart(
+    secret: dict[str, str], tmp_path: Path, uri: str, failure: type[FetchFailure], said: str
+) -> None:
+    with pytest.raises(failure, match=said):
+        fetched(uri, tmp_path, secret)
+
+
+def test_without_credentials_a_private_object_is_refused(secret: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(AccessDenied, match="refused a request without credentials") as refusal:
+        fetched("s3://models/fraud/v7/model.joblib", tmp_path, {"AWS_ENDPOINT_URL": secret["AWS_ENDPOINT_URL"]})
+    assert "storage.secretRef" in refusal.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [("AWS_ACCESS_KEY_ID", "InvalidAccessKeyId"), ("AWS_SECRET_ACCESS_KEY", "SignatureDoesNotMatch")],
+)
+def test_wrong_credentials_are_refused_and_not_repeated(
+    secret: dict[str, str], tmp_path: Path, variable: str, said: str
+) -> None:
+    with pytest.raises(AccessDenied, match=f"refused the credentials given: 403 Forbidden .{said}") as refusal:
+        fetched("s3://models/fraud/v7/model.joblib", tmp_path, {**secret, variable: "AKIAIOSFODNN7EXAMPLE"})
+    assert "AKIAIOSFODNN7EXAMPLE" not in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("environ", "endpoint"),
+    [
+        ({}, None),
+        ({"AWS_ENDPOINT_URL": "https://a", "AWS_ENDPOINT_URL_S3": "https://b"}, "https://b"),
+        ({"S3_ENDPOINT": "minio.ml:9000"}, "https://minio.ml:9000"),
+        ({"S3_ENDPOINT": "minio.ml:9000", "S3_USE_HTTPS": "0"}, "http://minio.ml:9000"),
+        ({"AWS_ENDPOINT_URL": "http://minio.ml:9000", "AWS_ALLOW_HTTP": "true"}, "http://minio.ml:9000"),
+    ],
+)
+def test_the_endpoint_is_read_from_the_names_in_use(environ: dict[str, str], endpoint: str | None) -> None:
+    assert s3_endpoint(environ) == endpoint
+
+
+def test_plain_http_is_refused_where_the_secret_forbids_it(tmp_path: Path) -> None:
+    environ = {"AWS_ENDPOINT_URL": "http://minio.ml:9000", "AWS_ALLOW_HTTP": "false"}
+    with pytest.raises(InvalidURI, match="plain http"):
+        fetched("s3://models/model.joblib", tmp_path, environ)

@@ -1,0 +1,144 @@
+"""A model is tried in a throwaway process, and what was found out is all that `serve` needs."""
+
+import faulthandler
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pytest
+import sklearn
+
+from modelway_server.engines.choose import prepare_model
+from modelway_server.engines.folder import PREPARED, SEARCHING
+from modelway_server.errors import LOAD_FAILURES, LoadCrashed, LoadFailure, LoadTimeout, OutOfMemory
+from modelway_server.prepare import prepare as try_model
+from modelway_server.process.child import in_child
+from modelway_server.settings import ModelSettings
+from support.models import Broken, mixed_pipeline
+from support.server.served import Served
+
+
+def prepare(directory: Path, model: Any, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """The exit status of `prepare`, and its termination message."""
+    (directory / "models").mkdir()
+    joblib.dump(model, directory / "models" / "model.joblib")
+    command = [sys.executable, "-m", "modelway_server", "prepare", f"--model-dir={directory / 'models'}"]
+    command += [f"--prepared-dir={directory / 'prepared'}", *arguments]
+    environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    said = directory / "termination"
+    return done.returncode, json.loads(said.read_bytes()) if said.exists() else {}
+
+
+def test_serve_starts_from_what_prepare_left(tmp_path: Path, launched: Callable[..., Served]) -> None:
+    status, report = prepare(tmp_path, mixed_pipeline(), "--method=predict_proba", "--engine=native")
+    assert (status, report["reason"]) == (0, "Prepared")
+    assert report["format"] == "sklearn"
+    assert report["engine"] == json.loads((tmp_path / "prepared" / PREPARED).read_text())["engine"]
+    model = tmp_path / "models" / "model.joblib"
+    server = launched(f"--prepared-dir={tmp_path / 'prepared'}", path=model).started()
+    reply = server.predict({"instances": [{"age": None, "city": "Rome", "member": "no"}]})
+    assert reply.status == 200, "nullable columns and the default method are those that prepare found"
+    assert len(reply.body["predictions"][0]) == 2
+    assert not [line for line in server.log if line["message"] == "prepared"]
+
+
+def test_prepare_reports_that_another_version_saved_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sklearn.base.__version__", "1.3.2")
+    _, report = prepare(tmp_path, mixed_pipeline(), "--engine=native")
+    assert report["caution"] == f"saved with scikit-learn 1.3.2, served with {sklearn.__version__}: answers may differ"
+
+
+def test_a_model_that_cannot_answer_is_refused_by_prepare(tmp_path: Path) -> None:
+    status, report = prepare(tmp_path, Broken())
+    assert (status, report["reason"]) == (25, "WarmupFailed")
+    assert not (tmp_path / "prepared" / PREPARED).exists()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+def test_a_model_is_served_as_it_is_when_the_search_for_an_engine_ends_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signum: signal.Signals
+) -> None:
+    monkeypatch.setattr("modelway_server.engines.choose._Choice.made", lambda _: os.kill(os.getpid(), signum))
+    models, prepared = tmp_path / "models", tmp_path / "prepared"
+    models.mkdir()
+    joblib.dump(mixed_pipeline(), models / "model.joblib")
+    with pytest.raises((OutOfMemory, LoadCrashed)):
+        try_model(ModelSettings(model_dir=models, engine="onnx"), tmp_path / "wished", seconds=60)
+    decided = try_model(ModelSettings(model_dir=models), prepared, seconds=60)
+    assert decided["engine"] == "estimator"
+    assert (
+        "looking for a faster engine ended the process: the process that loaded the model" in decided["engine_reason"]
+    )
+    assert (prepared / PREPARED).exists()
+    assert not (prepared / SEARCHING).exists()
+
+
+def test_a_container_that_was_killed_while_searching_does_not_search_again(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    joblib.dump(mixed_pipeline(), tmp_path / "models" / "model.joblib")
+    chosen = ModelSettings(model_dir=tmp_path / "models")
+    assert prepare_model(chosen, tmp_path)["engine"] != "estimator"
+    (tmp_path / PREPARED).rename(tmp_path / SEARCHING)
+    assert "it was killed" in prepare_model(chosen, tmp_path)["engine_reason"]
+
+
+def test_what_was_prepared_of_another_artifact_is_refused(tmp_path: Path, launched: Callable[..., Served]) -> None:
+    prepare(tmp_path, mixed_pipeline())
+    models = tmp_path / "other"
+    models.mkdir()
+    joblib.dump(mixed_pipeline(), models / "model.joblib")
+    record = {"uri": "file:///m", "file": "model.joblib", "digest": "sha256:" + "0" * 64, "bytes": 1}
+    (models / ".modelway.json").write_text(json.dumps(record))
+    server = launched(f"--prepared-dir={tmp_path / 'prepared'}", f"--model-dir={models}")
+    assert server.process.wait(timeout=60) == 24
+    assert "prepare` again" in server.report["remedy"]
+
+
+def die(signum: signal.Signals) -> dict[str, Any]:
+    faulthandler.disable()  # the place of this one is known
+    os.kill(os.getpid(), signum)
+    signal.pause()
+    return {}
+
+
+def hoard() -> dict[str, Any]:
+    raise MemoryError
+
+
+def refuse(kind: type[LoadFailure]) -> dict[str, Any]:
+    raise kind("for a reason", remedy="do this")
+
+
+@pytest.mark.parametrize(
+    ("work", "failure", "words"),
+    [
+        (lambda: die(signal.SIGSEGV), LoadCrashed, "SIGSEGV"),
+        (lambda: die(signal.SIGKILL), OutOfMemory, "killed"),
+        (lambda: os._exit(3), LoadCrashed, "exit status 3"),
+        (hoard, OutOfMemory, "more memory"),
+        (signal.pause, LoadTimeout, "within 0.3 s"),
+    ],
+)
+def test_whatever_ends_the_child_has_its_reason(
+    work: Callable[[], Any], failure: type[LoadFailure], words: str
+) -> None:
+    with pytest.raises(failure, match=words):
+        in_child(work, seconds=0.3 if failure is LoadTimeout else 30)
+
+
+@pytest.mark.parametrize("kind", LOAD_FAILURES)
+def test_a_failure_in_the_child_is_the_same_outside(kind: type[LoadFailure]) -> None:
+    with pytest.raises(kind) as caught:
+        in_child(lambda: refuse(kind), seconds=30)
+    assert (caught.value.message, caught.value.remedy) == ("for a reason", "do this")
+
+
+def test_a_large_result_of_the_child_arrives_whole() -> None:
+    assert in_child(lambda: {"text": "é\n" * 200_000}, seconds=30) == {"text": "é\n" * 200_000}

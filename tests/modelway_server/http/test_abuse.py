@@ -1,0 +1,61 @@
+"""Thousands of requests that mean harm: each is refused as one, the server lives, and its memory comes back.
+
+`make abuse` sends ten thousand.
+"""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from support.models import mixed_pipeline
+from support.server.hostile_requests import hostile_requests, storm
+from support.server.served import Served, launch
+
+REQUESTS = int(os.environ.get("ABUSE_REQUESTS", "2000"))
+LIMIT = 64 * 1024
+REFUSALS = {400, 404, 413, 415, 422, 429, 431}
+OVERLOADED = {429, 503}
+GROWTH = 1.10
+GOOD = {"rows": [{"age": 1.0, "city": "Oslo", "member": "no"}]}
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    server = launch(tmp_path_factory.mktemp("target"), f"--max-request-bytes={LIMIT}", model=mixed_pipeline())
+    yield server.started()
+    server.stop()
+
+
+def sent(server: Served, requests: list[bytes], count: int) -> Counter[int]:
+    address = urlsplit(server.addresses["http"])
+    assert address.hostname is not None
+    return asyncio.run(storm(address.hostname, address.port or 0, requests, count))
+
+
+@pytest.mark.parametrize("kind", hostile_requests(LIMIT))
+def test_each_is_refused(target: Served, kind: str) -> None:
+    (status,) = sent(target, [hostile_requests(LIMIT)[kind]], 1)
+    assert status in REFUSALS
+
+
+def test_many_at_a_time_leave_nothing_behind(target: Served) -> None:
+    requests = list(hostile_requests(LIMIT).values())
+    sent(target, requests, 4 * len(requests))  # what the interpreter keeps for good once it was needed
+    before = resident(target)
+    seen = sent(target, requests, REQUESTS)
+    assert sum(seen.values()) == REQUESTS
+    assert set(seen) <= REFUSALS | OVERLOADED, seen
+    assert target.request("POST", "/predict", GOOD).status == 200
+    assert resident(target) <= GROWTH * before
+    assert not [line for line in target.log if line["level"] == "error"]
+
+
+def resident(server: Served) -> int:
+    """Bytes of the server, with all that it started."""
+    first = psutil.Process(server.process.pid)
+    return sum(process.memory_info().rss for process in (first, *first.children(recursive=True)))

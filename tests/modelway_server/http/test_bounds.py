@@ -1,0 +1,111 @@
+"""What a client can do to the server's resources: bodies, heads, time, and the model's only thread."""
+
+import platform
+import threading
+from importlib.metadata import version
+
+from support.models import WINE
+from support.server.served import Served
+from support.server.sockets import raw
+from support.waiting import eventually
+
+ROWS = {"inputs": [{"name": "rows", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}]}
+
+
+def test_a_body_over_the_cap_is_refused_before_it_is_read_whole(forest: Served) -> None:
+    reply = forest.infer(b"[" + b" " * 200_000 + b"]")
+    assert reply.status == 413
+    assert "100000 bytes" in reply.body["error"]
+    assert forest.infer(ROWS).status == 200
+
+
+def test_a_chunked_body_over_the_cap_is_refused(forest: Served) -> None:
+    head = b"POST /v2/models/model/infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"%x\r\n" % 50_000 + b" " * 50_000 + b"\r\n"
+    assert raw(forest, head + chunk * 3 + b"0\r\n\r\n").startswith(b"HTTP/1.1 413")
+
+
+def test_a_client_that_asks_first_need_not_send_what_is_too_large(forest: Served) -> None:
+    head = b"POST /v2/models/model/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\nExpect: 100-continue\r\n\r\n"
+    assert raw(forest, head).startswith(b"HTTP/1.1 413")
+
+
+def test_probes_answer_while_the_model_works(told: Served) -> None:
+    busy = threading.Thread(target=told.predict, args=({"instances": [[0.9]]},))
+    busy.start()
+    eventually(lambda: "modelway_in_flight{" in told.probe("/metrics").body and _in_flight(told) == 1, deadline=5)
+    assert told.probe("/livez").status == 200
+    assert told.probe("/readyz").status == 200
+    assert busy.is_alive()
+    busy.join()
+
+
+def test_a_request_that_takes_too_long_is_answered_in_time(told: Served) -> None:
+    reply = told.predict({"instances": [[2.5]]})
+    assert (reply.status, reply.headers["retry-after"]) == (504, "1")
+    assert "requestTimeoutSeconds" in reply.body["error"]
+    queued = told.predict({"instances": [[0.0]]})
+    assert (queued.status, queued.headers["retry-after"]) == (503, "1")
+    eventually(lambda: told.predict({"instances": [[0.0]]}).status == 200, deadline=10)
+
+
+def test_a_model_that_fails_on_some_rows_blames_the_rows(told: Served) -> None:
+    reply = told.predict({"instances": [[-1.0]]})
+    assert reply.status == 422
+    assert "told to fail" in reply.body["error"]
+
+
+def test_requests_are_counted_by_status(forest: Served) -> None:
+    before = _requests(forest, 422)
+    forest.predict({"instances": [[1.0]]})
+    assert _requests(forest, 422) == before + 1
+
+
+def test_every_measure_of_a_request_is_taken(forest: Served) -> None:
+    labels = '{model="model",revision="",version="v7"}'
+    of_method = labels.replace("{", '{method="predict",').replace(",revision", ',protocol="v1",revision')
+    measures = {
+        f"modelway_rows_total{labels}": 2,
+        f"modelway_batch_rows_sum{labels}": 2,
+        f"modelway_batch_rows_count{labels}": 1,
+        f"modelway_queue_duration_seconds_count{labels}": 1,
+        f"modelway_request_duration_seconds_count{of_method}": 1,
+        f"modelway_queue_seconds_count{labels}": 1,
+        f"modelway_request_seconds_count{of_method}": 1,
+    }
+    before = {measure: _sample(forest, measure) for measure in measures}
+    assert forest.predict({"instances": [[0.0] * 13] * 2}).status == 200
+    assert {measure: _sample(forest, measure) - before[measure] for measure in measures} == measures
+
+
+def test_a_server_says_what_it_is_and_how_long_it_took_to_load(forest: Served) -> None:
+    assert 0 < _sample(forest, 'modelway_load_duration_seconds{model="model"') < 60
+    assert (
+        _sample(forest, f'modelway_build_info{{python="{platform.python_version()}",version="{version("modelway")}"}}')
+        == 1
+    )
+    assert (
+        _sample(forest, 'modelway_model_info{digest="",estimator="sklearn.ensemble._forest.RandomForestClassifier"')
+        == 1
+    )
+
+
+def test_nothing_of_a_request_is_logged(forest: Served) -> None:
+    said = len(forest.log)
+    forest.predict({"instances": [["secret-value"] + [0.0] * 12]})
+    assert forest.predict({"instances": [[0.0] * 13]}).status == 200
+    assert "secret-value" not in (forest.directory / "log").read_text()
+    assert len(forest.log) == said, "no line for a request unless --access-log asks for it"
+
+
+def _in_flight(server: Served) -> float:
+    return _sample(server, "modelway_in_flight{")
+
+
+def _requests(server: Served, code: int) -> float:
+    return _sample(server, f'modelway_requests_total{{code="{code}"')
+
+
+def _sample(server: Served, start: str) -> float:
+    lines = [line for line in server.probe("/metrics").body.splitlines() if line.startswith(start)]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)

@@ -1,0 +1,147 @@
+"""Small requests are answered without ASGI, all others with it: a client must not be able to tell which."""
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from modelway_server.prediction.predictor import MAX_HELD_BODIES
+from support.models import WINE, wine_forest
+from support.server.served import Served
+from support.waiting import eventually
+
+PATH = "/v2/models/model/infer"
+BODY_BYTES = 300_000
+"""Of a large request that still needs no ASGI."""
+KERNEL_BYTES = 64 << 20
+"""More than what the kernel keeps of a connection, that its program has not read."""
+ROW = {"name": "rows", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}
+
+
+def opened(server: Served) -> socket.socket:
+    address = urlsplit(server.addresses["http"])
+    return socket.create_connection((address.hostname, address.port or 0), timeout=30)
+
+
+def head(path: str = PATH, **fields: str) -> bytes:
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "host: x",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in fields.items()),
+    ]
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+def plain(document: Any, **fields: str) -> bytes:
+    """A request that needs no ASGI."""
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return head(content_length=str(len(body)), **fields) + body
+
+
+def chunked(document: Any, **fields: str) -> bytes:
+    """The same, which does."""
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return head(transfer_encoding="chunked", **fields) + b"%x\r\n%s\r\n" % (len(body), body) * bool(body) + b"0\r\n\r\n"
+
+
+def answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, str], bytes]]:
+    """Status, headers and body of the next answers."""
+    found = []
+    with connection.makefile("rb") as stream:
+        for _ in range(count):
+            status = int(stream.readline().split()[1])
+            lines = iter(lambda: stream.readline().decode().strip(), "")
+            fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+            found.append((status, fields, stream.read(int(fields["content-length"]))))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("document", "fields"),
+    [
+        ({"inputs": [ROW], "id": "a"}, {}),
+        ({"inputs": [ROW], "id": "a", "outputs": [{"name": "predict_proba"}]}, {"content_type": "application/json"}),
+        ({"inputs": [ROW | {"shape": [1, 12]}]}, {}),
+        ({"inputs": [ROW], "outputs": [{"name": "nothing"}]}, {}),
+        (b"{", {}),
+        (b"", {}),
+        ({"inputs": [ROW]}, {"content_type": "text/html"}),
+        ({"inputs": [ROW]}, {"timeout": "never"}),
+        ({"inputs": [ROW]}, {"host": "y"}),
+    ],
+    ids=str,
+)
+def test_both_ways_give_the_same_answer(forest: Served, document: Any, fields: dict[str, str]) -> None:
+    with closing(opened(forest)) as connection:
+        connection.sendall(plain(document, **fields) + chunked(document, **fields))
+        (status, headers, body), (other_status, other_headers, other_body) = answers(connection, 2)
+    assert (status, body) == (other_status, other_body)
+    assert {**headers, "date": ""} == {**other_headers, "date": ""}
+
+
+def test_what_is_sent_at_once_is_answered_in_its_order(told: Served) -> None:
+    def asked(number: int, seconds: float) -> dict[str, Any]:
+        row = {"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [seconds]}
+        return {"inputs": [row], "id": str(number)}
+
+    requests = [plain(asked(0, 0.2)), plain(asked(1, 0.0)), chunked(asked(2, 0.1)), plain(asked(3, 0.0))]
+    requests += [b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n", plain(asked(4, 0.0), connection="close")]
+    with closing(opened(told)) as connection:
+        connection.sendall(b"".join(requests))
+        bodies = [json.loads(body) for _, _, body in answers(connection, 6)]
+        assert connection.recv(1) == b""
+    assert [body.get("id", "live") for body in bodies] == ["0", "1", "2", "3", "live", "4"]
+
+
+def test_who_has_gone_is_not_waited_for(told: Served) -> None:
+    """The second request waits behind the first; its client leaves."""
+    with closing(opened(told)) as busy, closing(opened(told)) as leaving:
+        busy.sendall(plain({"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [0.9]}]}))
+        eventually(lambda: sample(told, "modelway_in_flight") == 1, deadline=5)
+        leaving.sendall(plain({"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [0.9]}]}))
+        eventually(lambda: sample(told, "modelway_in_flight") == 2, deadline=5)
+        begun = time.monotonic()
+        leaving.close()
+        eventually(lambda: sample(told, "modelway_in_flight") == 1, deadline=5)
+        assert time.monotonic() - begun < 0.8
+        assert answers(busy, 1)[0][0] == 200
+    eventually(lambda: sample(told, "modelway_in_flight") == 0, deadline=5)
+
+
+def test_a_client_that_does_not_read_is_not_read_for_ever(forest: Served) -> None:
+    address = urlsplit(forest.addresses["http"])
+    with closing(socket.socket()) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        connection.settimeout(2)
+        connection.connect((address.hostname, address.port))
+        flood = plain({"inputs": [ROW], "id": "x" * 200}) * 200
+        with pytest.raises(TimeoutError):
+            connection.sendall(flood * (2 * KERNEL_BYTES // len(flood)))
+    assert forest.infer({"inputs": [ROW]}).status == 200
+
+
+def test_bodies_that_do_not_arrive_take_room_until_their_clients_leave(launched: Callable[..., Served]) -> None:
+    server = launched(f"--max-request-bytes={BODY_BYTES}", model=wine_forest()).started()
+    large = plain(json.dumps({"inputs": [ROW]}).encode().ljust(BODY_BYTES))
+    with ExitStack() as unfinished:
+        for _ in range(MAX_HELD_BODIES):
+            unfinished.enter_context(closing(opened(server))).sendall(large[:-1])
+        with closing(opened(server)) as refused:
+            eventually(lambda: asked(refused, large) == 429, deadline=5)
+    with closing(opened(server)) as welcome:
+        eventually(lambda: asked(welcome, large) == 200, deadline=5)
+
+
+def asked(connection: socket.socket, request: bytes) -> int:
+    connection.sendall(request)
+    return answers(connection, 1)[0][0]
+
+
+def sample(server: Served, name: str) -> float:
+    lines = [line for line in server.probe("/metrics").body.splitlines() if line.startswith(name + "{")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)

@@ -1,0 +1,140 @@
+"""Whatever the process that loads a model leaves behind, or says, the one that waits for it goes on in time."""
+
+import ast
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import modelway_server
+from modelway_server.errors import LoadCrashed, LoadFailed, OutOfMemory, describe
+from modelway_server.process.child import in_child
+from support.waiting import eventually
+
+PACKAGE = Path(modelway_server.__file__).parent
+LOADING = ("runtimes", "engines", "child.py", "prepare.py", "serving.py", "__main__.py")
+
+
+class Mute(Exception):
+    """An exception that has no text."""
+
+    def __str__(self) -> str:
+        raise ValueError("ask me not")
+
+
+def hide(note: Path) -> None:
+    """Leave a process behind, in a session of its own and without a parent, that keeps every file open."""
+    if os.fork():
+        return
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    note.write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+def hide_and(note: Path, then: Callable[[], Any]) -> Any:
+    hide(note)
+    eventually(lambda: note.exists() and note.read_text(), deadline=10)
+    return then()
+
+
+@pytest.mark.parametrize("then", [dict, lambda: os._exit(7), lambda: os.kill(os.getpid(), signal.SIGKILL)])
+def test_a_process_that_forked_away_is_ended(tmp_path: Path, then: Callable[[], Any]) -> None:
+    note = tmp_path / "pid"
+    begun = time.monotonic()
+    with suppress(LoadCrashed, OutOfMemory):
+        in_child(lambda: dict(hide_and(note, then)), seconds=60)
+    assert time.monotonic() - begun < 20
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
+
+
+def test_a_fork_bomb_is_ended(tmp_path: Path) -> None:
+    def bomb() -> dict[str, Any]:
+        for index in range(20):
+            hide(tmp_path / str(index))
+        return {}
+
+    assert in_child(bomb, seconds=60) == {}
+    for note in tmp_path.iterdir():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(note.read_text() or "999999999"), 0)
+
+
+def test_children_from_before_are_left_alone(tmp_path: Path) -> None:
+    own = os.fork()
+    if not own:
+        time.sleep(600)
+    try:
+        in_child(dict, seconds=30)
+        assert os.waitpid(own, os.WNOHANG) == (0, 0)
+    finally:
+        os.kill(own, signal.SIGKILL)
+        os.waitpid(own, 0)
+
+
+@pytest.mark.parametrize("said", [b"nonsense\n", b"[]\n", b'{"reason": "Because"}\n', b"[" * 100_000 + b"\n", b"{}\n"])
+def test_a_result_that_is_none_is_a_crash(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelway_server.process.child.json.dumps", lambda _: said.decode().removesuffix("\n"))
+    with pytest.raises(LoadCrashed, match="no result"):
+        in_child(dict, seconds=30)
+
+
+def test_a_child_that_writes_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelway_server.process.child.MAX_RESULT_BYTES", 100_000)
+    with pytest.raises(LoadCrashed):
+        in_child(lambda: {"text": "x" * 10_000_000}, seconds=30)
+
+
+def test_an_exception_without_a_text_is_told_by_its_class() -> None:
+    def fail() -> dict[str, Any]:
+        raise Mute
+
+    with pytest.raises(LoadFailed, match=r"^Mute$"):
+        in_child(fail, seconds=30)
+    assert describe(Mute()) == "Mute"
+
+
+def test_the_child_has_no_socket_of_its_parent() -> None:
+    def links() -> dict[str, Any]:
+        return {"of": [os.path.realpath(name) for name in Path("/proc/self/fd").iterdir()]}
+
+    with socket.create_server(("127.0.0.1", 0)):
+        assert "socket:" in str(links())
+        assert "socket:" not in str(in_child(links, seconds=30))
+
+
+def _texts_of_foreign_exceptions(tree: ast.AST) -> Iterator[int]:
+    """Lines that ask an exception of any class for its text: those that a handler of all classes, or a parameter, names."""
+    for scope in ast.walk(tree):
+        names = set()
+        if (
+            isinstance(scope, ast.ExceptHandler)
+            and scope.name
+            and "Exception" in ast.unparse(scope.type or ast.Name(""))
+        ):
+            names = {scope.name}
+        if isinstance(scope, ast.FunctionDef):
+            names = {each.arg for each in scope.args.args if each.annotation and ast.unparse(each.annotation) in {"Exception", "BaseException"}}  # fmt: skip
+        for node in ast.walk(scope) if names else ():
+            asked = node.args[:1] if isinstance(node, ast.Call) and ast.unparse(node.func) in {"str", "repr"} else []
+            asked = [node.value] if isinstance(node, ast.FormattedValue) else asked
+            if any(isinstance(each, ast.Name) and each.id in names for each in asked):
+                yield getattr(node, "lineno", 0)
+
+
+def test_no_module_that_loads_trusts_the_text_of_an_exception() -> None:
+    modules = [file for name in LOADING for file in ([PACKAGE / name] if name.endswith(".py") else (PACKAGE / name).rglob("*.py"))]  # fmt: skip
+    found = {
+        f"{file.name}:{line}"
+        for file in modules
+        for line in _texts_of_foreign_exceptions(ast.parse(file.read_text(encoding="utf-8")))
+    }
+    assert found == set(), "use errors.words or errors.describe"

@@ -1,0 +1,37 @@
+"""The watchdog ends what does not load in time, whatever it is stuck in, and leaves alone what does."""
+
+import subprocess
+import sys
+
+import pytest
+
+from modelway_server.errors import LoadTimeout
+
+PROGRAM = """
+import ctypes, sys, time
+from modelway_server.process.watchdog import HARD_SECONDS, watchdog
+
+with watchdog(time.monotonic() + {seconds}, allowed={seconds}):
+    {deed}
+time.sleep({seconds} + HARD_SECONDS + 0.5)
+sys.exit(7)
+"""
+SLEEP = "time.sleep(600)"
+# Unlike CDLL, PyDLL keeps the interpreter while it calls.
+SLEEP_ALONE = "ctypes.PyDLL(None).sleep(600)"
+
+
+def ended(deed: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    program = PROGRAM.format(deed=deed, seconds=seconds)
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(("deed", "says"), [(SLEEP, "within 3 s"), (SLEEP_ALONE, "most recent call first")])
+def test_what_is_stuck_ends_as_a_load_timeout(deed: str, says: str) -> None:
+    done = ended(deed, 3)
+    assert done.returncode == LoadTimeout.exit_code
+    assert says in done.stderr
+
+
+def test_what_is_done_in_time_is_left_alone() -> None:
+    assert ended("pass", 0.5).returncode == 7

@@ -1,0 +1,51 @@
+"""The standing of a pod's workers, as probes see it."""
+
+import pytest
+
+from modelway_server.process.worker_state import WorkerStates
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock of one number, which the test moves."""
+    now = [1000.0]
+    monkeypatch.setattr("modelway_server.process.worker_state.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_a_pod_is_ready_when_every_worker_is() -> None:
+    pod = WorkerStates(2, stuck_after=60)
+    pod.enter(0)
+    pod.mark_ready()
+    assert not pod.ready
+    pod.enter(1)
+    pod.mark_ready()
+    assert pod.ready
+    pod.begin_drain()
+    assert not pod.ready
+
+
+def test_a_worker_that_restarts_is_not_ready() -> None:
+    pod = WorkerStates(1, stuck_after=60)
+    pod.mark_ready()
+    pod.reset(0)
+    assert not pod.ready
+
+
+def test_a_loop_that_stands_still_is_stuck(clock: list[float]) -> None:
+    pod = WorkerStates(2, stuck_after=60)
+    pod.enter(1)
+    pod.beat()
+    clock[0] += 29
+    assert pod.stuck_worker() is None
+    clock[0] += 2
+    assert pod.stuck_worker() == "worker 1 has not turned its event loop for 31 s"
+
+
+def test_a_prediction_that_never_ends_is_stuck(clock: list[float]) -> None:
+    pod = WorkerStates(1, stuck_after=60)
+    pod.begin_prediction()
+    clock[0] += 61
+    assert pod.stuck_worker() == "a prediction of worker 0 has been running for 61 s"
+    pod.end_prediction()
+    assert pod.stuck_worker() is None

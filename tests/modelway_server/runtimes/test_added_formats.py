@@ -1,0 +1,60 @@
+"""A package in the image adds a format by an entry point; the one that docs/formats.md shows is taken from that page."""
+
+import sys
+import textwrap
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from modelway_server.errors import LoadFailed, LoadFailure
+from modelway_server.runtimes import formats, load_runtime
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
+PRICES = b'{"prices": {"7": 2.5}}'
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The page's package, installed."""
+    shown = textwrap.dedent(PAGE.read_text().partition("    # acme_ml/lookup.py\n")[2].partition("\n`load` raises")[0])
+    (tmp_path / "acme_ml").mkdir()
+    (tmp_path / "acme_ml" / "lookup.py").write_text(shown)
+    monkeypatch.syspath_prepend(tmp_path)
+    install(monkeypatch, "acme_ml.lookup")
+    (tmp_path / "model").write_bytes(PRICES)
+    yield tmp_path / "model"
+    sys.modules.pop("acme_ml.lookup", None)
+
+
+def install(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    point = EntryPoint("lookup", value, formats.GROUP)
+    monkeypatch.setattr(formats, "entry_points", lambda **_: (point,))
+
+
+@pytest.mark.parametrize("asked", ["auto", "lookup"])
+def test_the_package_that_the_docs_show_serves_its_format(package: Path, asked: str) -> None:
+    runtime = load_runtime(package, format=asked, method="auto")
+    runtime.warm_up()
+    assert runtime.call("predict", runtime.example().values * 7, 1)["predict"].tolist() == [2.5]
+
+
+def test_a_file_that_it_does_not_know_is_for_the_others(package: Path) -> None:
+    package.write_bytes(b"neither")
+    with pytest.raises(LoadFailure, match="no model that is known"):
+        load_runtime(package, format="auto", method="auto")
+
+
+@pytest.mark.parametrize("value", ["acme_absent.module", "json.decoder"])
+def test_a_package_that_adds_nothing_is_named(package: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    install(monkeypatch, value)
+    with pytest.raises(LoadFailed, match=f"'lookup' of modelway.runtimes \\({value}\\)"):
+        load_runtime(package, format="auto", method="auto")
+
+
+def test_a_format_that_nobody_adds_names_those_that_there_are(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(PRICES)
+    with pytest.raises(LoadFailure, match="no format 'lookup'") as caught:
+        load_runtime(tmp_path / "model", format="lookup", method="auto")
+    assert "sklearn" in caught.value.remedy

@@ -1,0 +1,133 @@
+"""Helm, real: the `helm` program where there is one, else Helm's own library in this process.
+
+Everything here is about the one chart of this repository. `render` is offline; the rest talks to the cluster that a
+kubeconfig names.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CHART = Path(__file__).resolve().parents[3] / "charts" / "modelway"
+RELEASE = "modelway"
+SECONDS = 120
+
+Values = Mapping[str, Any]
+
+
+class HelmError(Exception):
+    """Helm's own words on what it refused."""
+
+
+def render(values: Values | None = None, *, namespace: str = "modelway-system") -> list[dict[str, Any]]:
+    """The manifests of the chart, in Helm's order.
+
+    Raises:
+        HelmError: the values break the chart's schema, or a template failed.
+    """
+    return [manifest for manifest in yaml.safe_load_all(render_text(values, namespace=namespace)) if manifest]
+
+
+def render_text(values: Values | None = None, *, namespace: str = "modelway-system") -> str:
+    """The same as `render`, as the text that Helm would send."""
+    if program := shutil.which("helm"):
+        return _run([program, "template", RELEASE, str(CHART), "--namespace", namespace], values)
+    import helm_python as helm  # noqa: PLC0415  85 MB that only those who need it load
+
+    try:
+        with helm.Chart.load(str(CHART)) as chart:
+            files = chart.render(dict(values or {}), name=RELEASE, namespace=namespace)
+    except helm.HelmError as error:
+        raise HelmError(str(error)) from error
+    return "\n---\n".join(text for path, text in sorted(files.items()) if path.endswith(".yaml"))
+
+
+def install(
+    kubeconfig: Path,
+    namespace: str,
+    values: Values | None = None,
+    *,
+    context: str | None = None,
+    release: str = RELEASE,
+) -> None:
+    """Install or upgrade the release and wait until its workloads are ready; the namespace is created.
+
+    Raises:
+        HelmError: refused by the schema or the API server, or not ready within two minutes.
+    """
+    if program := shutil.which("helm"):
+        command = [
+            program,
+            "upgrade",
+            "--install",
+            release,
+            str(CHART),
+            "--create-namespace",
+            "--wait",
+            "--timeout",
+            f"{SECONDS}s",
+        ]
+        _run([*command, *_cluster(kubeconfig, namespace, context)], values)
+        return
+    import helm_python as helm  # noqa: PLC0415
+
+    try:
+        with helm.Config(kubeconfig_path=kubeconfig, kube_context=context, namespace=namespace) as cluster:
+            if any(found["name"] == release for found in cluster.list(all_states=True)):
+                cluster.upgrade(
+                    CHART, release, dict(values or {}), namespace=namespace, wait="watcher", timeout=SECONDS
+                )
+            else:
+                cluster.install(
+                    CHART,
+                    release,
+                    dict(values or {}),
+                    namespace=namespace,
+                    create_namespace=True,
+                    wait="watcher",
+                    timeout=SECONDS,
+                )
+    except helm.HelmError as error:
+        raise HelmError(str(error)) from error
+
+
+def uninstall(kubeconfig: Path, namespace: str, *, context: str | None = None, release: str = RELEASE) -> None:
+    """Remove the release; a release that is not there is no error.
+
+    Raises:
+        HelmError: the API server refused.
+    """
+    if program := shutil.which("helm"):
+        _run(
+            [program, "uninstall", release, "--ignore-not-found", "--wait", *_cluster(kubeconfig, namespace, context)],
+            None,
+        )
+        return
+    import helm_python as helm  # noqa: PLC0415
+
+    try:
+        with helm.Config(kubeconfig_path=kubeconfig, kube_context=context, namespace=namespace) as cluster:
+            cluster.uninstall(release, ignore_not_found=True, wait="watcher", timeout=SECONDS)
+    except helm.HelmError as error:
+        raise HelmError(str(error)) from error
+
+
+def _cluster(kubeconfig: Path, namespace: str, context: str | None) -> list[str]:
+    options = ["--kubeconfig", str(kubeconfig), "--namespace", namespace]
+    return [*options, "--kube-context", context] if context else options
+
+
+def _run(command: list[str], values: Values | None) -> str:
+    with_values = [*command, "--values", "-"] if values is not None else command
+    done = subprocess.run(
+        with_values, input=json.dumps(values or {}), capture_output=True, text=True, check=False, env=dict(os.environ)
+    )
+    if done.returncode != 0:
+        raise HelmError(done.stderr.strip())
+    return done.stdout

@@ -1,0 +1,91 @@
+"""`make test-versions`: models of older scikit-learns answer as they did there, or are refused for their version.
+
+`python -m support.make.old_versions [PYTHON...]`: each Python has an older scikit-learn and joblib; without any, those that are
+supported beside the newest are built by uv. It fits and saves every estimator it has; each file is loaded here as `serve`
+does, and must give the same answers, or be refused with a version as the reason.
+"""
+
+import logging
+import pickle
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from modelway_server.errors import LoadFailure, RuntimeVersionMismatch, UnsupportedModel
+from modelway_server.runtimes.base import estimating
+from modelway_server.runtimes.estimators.runtime import load_estimator
+from support.make.environments import environment_of
+
+SAVING = Path(__file__).with_name("old_estimators.py")
+SUPPORTED = ("1.7", "1.8")
+TOLERANCE = 1e-7
+_READ = "import sklearn; print(sklearn.__version__)"
+
+
+def main(pythons: list[str]) -> int:
+    """Try what each Python saves; 1 when anything answers otherwise."""
+    warnings.simplefilter("ignore")
+    logging.disable()
+    return max(_tried(python) for python in pythons or map(str, map(_built, SUPPORTED)))
+
+
+def _built(version: str) -> Path:
+    """The Python of an environment with the newest release of a minor version, kept in the cache of this machine."""
+    packages = (f"scikit-learn=={version}.*", "joblib")
+    return environment_of(f"scikit-learn-{version}", packages, lambda line: sys.stdout.write(f"{line}\n"))
+
+
+def _tried(python: str) -> int:
+    version = subprocess.run([python, "-c", _READ], capture_output=True, text=True, check=True).stdout.strip()
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        subprocess.run([python, SAVING, folder], check=True)
+        saved = pickle.loads((folder / "answers.pkl").read_bytes())
+        outcomes = {name: _outcome(folder / name, rows, given) for name, (rows, given) in saved.items()}
+    wrong = [f"{version} {name}: {outcome}\n" for name, outcome in outcomes.items() if outcome.startswith("WRONG")]
+    sys.stdout.writelines(wrong)
+    refused = {name.partition("-")[0] for name, outcome in outcomes.items() if outcome.startswith("refused")}
+    sys.stdout.write(f"{version} refused: {', '.join(sorted(refused))}\n")
+    sys.stdout.write(f"{version}: {dict(Counter(outcome.partition(':')[0] for outcome in outcomes.values()))}\n")
+    return int(bool(wrong))
+
+
+def _outcome(path: Path, rows: Any, given: dict[str, Any]) -> str:
+    try:
+        runtime = load_estimator(path, "auto")
+        runtime.warm_up()
+    except UnsupportedModel:
+        return "of a kind that is never served"
+    except RuntimeVersionMismatch as failure:
+        return f"refused for its version: {failure.message}" if failure.remedy else "WRONG: refused without a remedy"
+    except LoadFailure as failure:
+        return f"WRONG: {failure.reason}: {failure.message}"
+    own = estimating(runtime)
+    assert own is not None
+    for method in set(given) & set(runtime.methods):
+        answer = np.asarray(_dense(getattr(own.estimator, method)(rows)))
+        if not _same(answer, given[method]):
+            return f"WRONG: {method} differs"
+    return "same"
+
+
+def _dense(result: Any) -> Any:
+    return result.toarray() if hasattr(result, "toarray") else result
+
+
+def _same(answer: Any, given: Any) -> bool:
+    if answer.shape != given.shape:
+        return False
+    if given.dtype.kind != "f":
+        return bool((answer == given).all())
+    return bool(np.allclose(answer, given, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

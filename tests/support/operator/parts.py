@@ -1,0 +1,101 @@
+"""The operator's parts in the test's own process, without watches: passes run when the test says so, and may be cut off at any write."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from modelway.cluster.apply import Applier
+from modelway.cluster.cache import Cache
+from modelway.cluster.client import Client
+from modelway.cluster.connection import Connection, connect
+from modelway.cluster.kinds import CHILDREN, Kind
+from modelway.cluster.publish import Publisher
+from modelway.cluster.refused_pods import RefusedPods
+from modelway.cluster.resync import Resync
+from modelway.cluster.revision_records import RevisionRecords
+from modelway.errors import RetryLater
+from modelway.metrics import Metrics
+from modelway.observed import Key
+from modelway.reconcile import Reconciler
+from modelway.settings import Settings
+
+SETTINGS = Settings(service_port=8080, drain_seconds=0)
+MOST_PASSES = 20
+
+
+class Crash(BaseException):
+    """The process is gone: nothing catches it."""
+
+
+class CountingClient(Client):
+    """Counts writes, and crashes right after one to a child has reached the server.
+
+    How often status is written depends on how fast controllers are; what becomes of children does not.
+
+    Args:
+        connection: where the API server is.
+        crash_after: the write to a child that is the last one; 0 for none.
+    """
+
+    def __init__(self, connection: Connection, crash_after: int = 0) -> None:
+        super().__init__(connection, Metrics())
+        self.count = 0
+        self.of_children = 0
+        self._crash_after = crash_after
+
+    async def _write(
+        self, kind: Kind, verb: str, method: str, path: str, query: Mapping[str, str], **rest: Any
+    ) -> dict[str, Any]:
+        if self._crash_after and self.of_children >= self._crash_after:
+            raise Crash
+        answer = await super()._write(kind, verb, method, path, query, **rest)
+        self.count += 1
+        self.of_children += kind in CHILDREN
+        if self._crash_after and self.of_children == self._crash_after:
+            raise Crash
+        return answer
+
+
+class Parts:
+    """One life of an operator; what it knows dies with it."""
+
+    def __init__(self, client: CountingClient, settings: Settings = SETTINGS) -> None:
+        self.client = client
+        self.cache = Cache()
+        self.metrics = Metrics()
+        self.resync = Resync(client, self.cache, self.metrics)
+        self.publisher = Publisher(client, self.cache, "test")
+        self.reconciler = Reconciler(
+            self.cache,
+            Applier(client, self.cache, self.metrics),
+            self.publisher,
+            RefusedPods(client),
+            RevisionRecords(client),
+            settings=settings,
+            metrics=self.metrics,
+        )
+
+    async def look(self) -> set[Key]:
+        """List everything; whom a difference concerns."""
+        return await self.resync.run()
+
+    async def converge(self, key: Key) -> None:
+        """Run passes over one ModelDeployment, each on a fresh view, until one writes nothing."""
+        for _ in range(MOST_PASSES):
+            await self.look()
+            before = self.client.count
+            with contextlib.suppress(RetryLater):
+                await self.reconciler.reconcile(key)
+                if self.client.count == before:
+                    return
+        raise AssertionError(f"{key} did not come to rest in {MOST_PASSES} passes")
+
+
+@contextlib.asynccontextmanager
+async def life(kubeconfig: Path, *, crash_after: int = 0, settings: Settings = SETTINGS) -> AsyncIterator[Parts]:
+    """An operator that lives until the block ends, or until its last write to a child."""
+    client = CountingClient(await connect(kubeconfig), crash_after)
+    async with client:
+        with contextlib.suppress(Crash):
+            yield Parts(client, settings)
