@@ -1,6 +1,7 @@
 """The documentation keeps up with the code."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,19 @@ def test_every_gauge_of_a_model_is_told_and_no_other() -> None:
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    rooms = "operator|serving_image|tests|docs|charts|crds|examples|requirements|\\.ci"
+    named = re.findall(rf"(?<![\w./-])(?:{rooms})/[\w./*-]*", page.read_text())
+    assert [path for path in named if not any(ROOT.glob(path.rstrip("./")))] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_module_that_a_page_runs_exists(page: Path) -> None:
+    modules = re.findall(r"\bpython3? -m ([\w.]+)", page.read_text())
+    assert [module for module in modules if find_spec(module) is None] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

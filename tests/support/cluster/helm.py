@@ -1,9 +1,10 @@
 """Helm, real: the `helm` program where there is one, else Helm's own library in this process.
 
 Everything here is about the one chart of this repository. `render` is offline; the rest talks to the cluster that a
-kubeconfig names.
+kubeconfig names. `python -m support.cluster.helm` installs the chart where no `helm` is at hand.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -131,3 +132,23 @@ def _run(command: list[str], values: Values | None) -> str:
     if done.returncode != 0:
         raise HelmError(done.stderr.strip())
     return done.stdout
+
+
+def main() -> None:
+    """Install or upgrade the chart on the cluster of $KUBECONFIG, and wait until the operator is ready."""
+    parser = argparse.ArgumentParser(prog="python -m support.cluster.helm", description=main.__doc__)
+    parser.add_argument("--namespace", default="modelway-system", help="where the operator runs (default %(default)s)")
+    parser.add_argument("--values", type=Path, help="a file of values, in YAML")
+    arguments = parser.parse_args()
+    kubeconfig = os.environ.get("KUBECONFIG")
+    if not kubeconfig:
+        parser.error('KUBECONFIG is not set: run eval "$(.venv/bin/python -m sandbox up)" in this shell first')
+    values = yaml.safe_load(arguments.values.read_text()) if arguments.values else None
+    try:
+        install(Path(kubeconfig), arguments.namespace, values)
+    except HelmError as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

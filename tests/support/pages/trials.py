@@ -57,6 +57,11 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
         "README.md",
         "python3 -m venv",
     ): "downloads for minutes; tests/contract/test_pages.py holds its extras against pyproject.toml",
+    ("CONTRIBUTING.md", "make "): ".ci/run runs what they make",
+    (
+        "CONTRIBUTING.md",
+        'eval "$(.venv/bin/python -m sandbox up)"',
+    ): "docs/sandbox.md has the same commands, which are run",
     ("README.md", "make demo"): ".ci/run runs both",
     ("README.md", " kubectl apply "): "a picture",
     ("README.md", "make image"): _IMAGES,
@@ -95,7 +100,10 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
     ("docs/predict.md", "GET "): _SEEN,
     ("docs/predict.md", "POST "): _TRIPS,
     ("docs/predict.md", "from operator import"): _TRIPS,
-    ("docs/sandbox.md", "cd tests"): "the same function installs the operator for every test",
+    (
+        "docs/sandbox.md",
+        ".venv/bin/python -m support.cluster.helm",
+    ): "the same function installs the operator for every test",
     ("docs/sandbox.md", ".venv/bin/python -m sandbox up --capacity"): "tests/cluster/test_node_hollow.py",
     ("docs/sandbox.md", "sudo make e2e"): ".ci/run runs it",
     ("docs/security.md", "kubectl -n risk create rolebinding"): "tests/cluster/test_security_page.py binds it",
