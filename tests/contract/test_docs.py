@@ -50,6 +50,15 @@ def test_every_gauge_of_a_model_is_told_and_no_other() -> None:
     assert set(told) == published
 
 
+@pytest.mark.parametrize("package", ["operator/modelway", "serving_image/modelway_server"])
+def test_the_architecture_page_names_every_folder(package: str) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    tree = page.partition(f"    {package}/ ")[2].partition("\n\n")[0]
+    named = re.findall(r"^ {6}(\S+)/ ", tree, re.MULTILINE)
+    code = {file.parent for kind in ("*.py", "*.txt") for file in (ROOT / package).rglob(kind)} - {ROOT / package}
+    assert sorted(named) == sorted(str(folder.relative_to(ROOT / package)) for folder in code)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):

@@ -70,6 +70,7 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
         "docs/cli.md",
         "pip install",
     ): "downloads for minutes; tests/contract/test_pages.py holds its extras against pyproject.toml",
+    ("docs/architecture.md", "operator/modelway/"): "tests/contract/test_docs.py holds it against the folders",
     ("docs/cli.md", "modelway"): _PARSED,
     ("docs/cli.md", "source <(modelway completion"): _PARSED,
     ("docs/cli.md", "model.yaml:6"): _SEEN,
