@@ -41,6 +41,7 @@ RUN: Final[tuple[Entry, ...]] = (
     ("docs/troubleshooting.md", "kubectl get mdep"),
     ("docs/install.md", "helm upgrade modelway"),
     ("docs/install.md", "kubectl delete mdep --all"),
+    ("docs/install.md", "helm install modelway charts/modelway -n team-a"),
     ("docs/sandbox.md", ".venv/bin/python -m sandbox down"),
 )
 """Pasted into one shell, in this order, by tests/cluster/test_pages.py."""
@@ -91,7 +92,7 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
     ("docs/images.md", "FROM "): _IMAGES,
     ("docs/images.md", "sudo make e2e"): ".ci/run runs it",
     ("docs/install.md", "make image"): _IMAGES,
-    ("docs/install.md", "helm install"): _IMAGES,
+    ("docs/install.md", "helm install modelway charts/modelway -n modelway-system"): _IMAGES,
     ("docs/install.md", "kubectl annotate"): "tests/chart/test_installed.py does what the chart's refusal says",
     (
         "docs/operating.md",
