@@ -21,6 +21,9 @@ SECONDS = 120
 
 Values = Mapping[str, Any]
 
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C where there is one: the resource definition is long, and every rendering holds it."""
+
 
 class HelmError(Exception):
     """Helm's own words on what it refused."""
@@ -32,7 +35,8 @@ def render(values: Values | None = None, *, namespace: str = "modelway-system") 
     Raises:
         HelmError: the values break the chart's schema, or a template failed.
     """
-    return [manifest for manifest in yaml.safe_load_all(render_text(values, namespace=namespace)) if manifest]
+    text = render_text(values, namespace=namespace)
+    return [manifest for manifest in yaml.load_all(text, _Loader) if manifest]
 
 
 def render_text(values: Values | None = None, *, namespace: str = "modelway-system") -> str:

@@ -6,6 +6,7 @@ An entry is a page and how the first line of the block begins.
 import ast
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import yaml
@@ -156,8 +157,12 @@ def manifest(block: Block) -> dict[str, Any] | None:
 def values(block: Block) -> dict[str, Any] | None:
     """The values of the chart that a block of YAML is; None for anything else."""
     found = _mapping(block)
-    known = yaml.safe_load((ROOT / "charts" / "modelway" / "values.yaml").read_text()).keys()
-    return found if found is not None and found.keys() <= known else None
+    return found if found is not None and found.keys() <= _values_of_the_chart() else None
+
+
+@cache
+def _values_of_the_chart() -> frozenset[str]:
+    return frozenset(yaml.safe_load((ROOT / "charts" / "modelway" / "values.yaml").read_text()))
 
 
 def _mapping(block: Block) -> dict[str, Any] | None:
