@@ -8,6 +8,7 @@ from collections.abc import Coroutine, Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
+from modelway.api import conditions
 from modelway.cluster.apply import Applier
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import Client
@@ -29,7 +30,6 @@ from modelway.observed import Key
 from modelway.queue import WorkQueue, crew
 from modelway.reconcile import Reconciler
 from modelway.settings import Settings
-from modelway.status.verdict import ready_of
 
 WORKERS = 20
 """Passes at the same time."""
@@ -113,7 +113,8 @@ class Operator:
         self.metrics.depth.set(len(self.queue))
         self.metrics.waiting_rollouts.set(self.reconciler.waiting_rollouts)
         self.metrics.oldest.set(self.queue.oldest_age())
-        counted = Counter(str(ready_of(owner.status).get("status", "Unknown")) for owner in self.cache.owners())
+        found = (conditions.find(owner.status.get("conditions"), "Ready") or {} for owner in self.cache.owners())
+        counted = Counter(str(condition.get("status", "Unknown")) for condition in found)
         for ready in ("True", "False", "Unknown"):
             self.metrics.deployments.labels(ready=ready).set(counted[ready])
 

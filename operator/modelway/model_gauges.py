@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from modelway.api.scaling import Scaling
 from modelway.observed import DeploymentView, Owner
 
 PREFIX = "modelway_modeldeployment"
@@ -80,5 +81,5 @@ def _wanted(model: Model) -> int:
     """The size of the Deployment, which an autoscaler may have set; before there is one, what the spec asks for at first."""
     if model.deployment is not None:
         return model.deployment.size
-    scaling = model.owner.document["spec"].get("scaling") or {}
-    return int(scaling.get("replicas") or scaling.get("min") or 1)
+    fewest, _ = Scaling.of_stored(model.owner.document["spec"].get("scaling")).bounds
+    return fewest

@@ -4,7 +4,7 @@ Views hold only the fields that some decision reads, so that the cache stays sma
 another one sees.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -42,11 +42,6 @@ class Condition:
     message: str
     since: str = ""
     """When its status last changed, as the API writes times."""
-
-
-def condition_of(conditions: Iterable[Condition], kind: str) -> Condition | None:
-    """The condition of a type; None where it is not among them."""
-    return next((one for one in conditions if one.type == kind), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +222,11 @@ class Observed:
         return found if found is not None and found.owner_uid == self.owner.uid else None
 
     @property
+    def own_children(self) -> tuple[Child, ...]:
+        """Every child that this very ModelDeployment owns."""
+        return tuple(one for one in self.children.values() if one.owner_uid == self.owner.uid)
+
+    @property
     def deployment(self) -> DeploymentView | None:
         """The Deployment, when it exists and is ours."""
         found = self.owned(ChildId("Deployment", self.owner.key.name))
@@ -241,5 +241,5 @@ class Observed:
     @property
     def revisions(self) -> tuple[RevisionView, ...]:
         """The records of our revisions, newest first."""
-        ours = [c for c in self.children.values() if isinstance(c, RevisionView) and c.owner_uid == self.owner.uid]
-        return tuple(sorted(ours, key=lambda one: (one.number, one.created), reverse=True))
+        records = [one for one in self.own_children if isinstance(one, RevisionView)]
+        return tuple(sorted(records, key=lambda one: (one.number, one.created), reverse=True))

@@ -1,6 +1,7 @@
 """How many pods serve: a fixed number, or a range that an autoscaler moves in."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
@@ -85,3 +86,25 @@ class Scaling(ApiModel):
             "for example {min: 2, max: 10, cpu: 70}, or leave them out",
         ),
     )
+
+    @classmethod
+    def of_stored(cls, block: Mapping[str, Any] | None) -> Self:
+        """The sizes in a stored `spec.scaling`, which the API server has validated; the rest of it is not read."""
+        return cls.model_construct(**{name: (block or {}).get(name) for name in ("replicas", "min", "max")})
+
+    @property
+    def autoscaled(self) -> bool:
+        """Whether an autoscaler sets the number of pods."""
+        return self.max is not None
+
+    @property
+    def fixed_size(self) -> int | None:
+        """The number of pods; None under an autoscaler."""
+        return None if self.autoscaled else self.replicas or 1
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The fewest and the most pods; both are the fixed size where there is one."""
+        if self.max is None:
+            return self.replicas or 1, self.replicas or 1
+        return self.min or 1, self.max

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from modelway.api import conditions
 from modelway.cli.summary import age
 from modelway.cluster.snapshot import Object, Snapshot
 from modelway.status.reasons import Reason, Topic
@@ -166,8 +167,7 @@ def _end(ended: Mapping[str, Any]) -> str:
 
 
 def _condition(child: Object, kind: str) -> Mapping[str, Any]:
-    given = (child.get("status") or {}).get("conditions") or ()
-    return next((one for one in given if one.get("type") == kind), {})
+    return conditions.find((child.get("status") or {}).get("conditions"), kind) or {}
 
 
 def _is_going(pod: Object) -> bool:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from modelway.api import conditions
+from modelway.api.scaling import Scaling
 from modelway.api.status import NOT_SEEN
 from modelway.status.reasons import Reason
 
@@ -74,7 +76,7 @@ def summary_of(resource: Mapping[str, Any]) -> Summary:
         caution=_caution(ready) if seen else "",
         pods=status.get("replicas", 0),
         counted=status.get("pods") or f"{status.get('readyReplicas', 0)}/{status.get('replicas', 0)}",
-        scaling=_scaling(resource, spec.get("scaling") or {}),
+        scaling=_scaling(resource, Scaling.of_stored(spec.get("scaling"))),
         stable=_revision(status.get("stable")),
         candidate=_revision(status.get("candidate")),
         model=(spec.get("model") or {}).get("uri", ""),
@@ -85,8 +87,7 @@ def summary_of(resource: Mapping[str, Any]) -> Summary:
 
 def condition(resource: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     """A condition of a resource; empty when it has none of that type."""
-    given = (resource.get("status") or {}).get("conditions") or ()
-    return next((one for one in given if one.get("type") == kind), {})
+    return conditions.find((resource.get("status") or {}).get("conditions"), kind) or {}
 
 
 def remedy_of(reason: str) -> str:
@@ -112,11 +113,12 @@ def _caution(ready: Mapping[str, Any]) -> str:
     return str(ready["message"].partition(". ")[2]) if ready["status"] == "True" else ""
 
 
-def _scaling(resource: Mapping[str, Any], scaling: Mapping[str, Any]) -> str:
-    if "max" not in scaling:
-        return str(scaling.get("replicas", 1))
+def _scaling(resource: Mapping[str, Any], scaling: Scaling) -> str:
+    if not scaling.autoscaled:
+        return str(scaling.fixed_size)
+    fewest, most = scaling.bounds
     active = condition(resource, "AutoscalingActive")
-    return f"{scaling.get('min', 1)}-{scaling['max']}" + (" (!)" if active.get("status") == "False" else "")
+    return f"{fewest}-{most}" + (" (!)" if active.get("status") == "False" else "")
 
 
 def _revision(described: Mapping[str, Any] | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, NoReturn
 
+from modelway.api import conditions
 from modelway.cluster import kinds
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import FIELD_MANAGER, Client
@@ -14,7 +15,6 @@ from modelway.errors import ClusterError, ModelwayError, RetryLater
 from modelway.observed import Key, Owner
 from modelway.status.reasons import Reason
 from modelway.status.report import merge_patch
-from modelway.status.verdict import ready_of
 
 LONGEST_EVENT_MESSAGE = 1000
 """Characters; the API server refuses more than 1024."""
@@ -97,7 +97,7 @@ class Publisher:
         self._minor_since.pop(owner.key, None)
         self._written[owner.key] = _Written(owner.uid, status, answer.get("status") or {})
         self._cache.store(kinds.OWNER, answer)
-        before, after = (ready_of(one) for one in (owner.status, status))
+        before, after = (conditions.find(one.get("conditions"), "Ready") or {} for one in (owner.status, status))
         if _worth_telling(before, after):
             await self._announce(owner, after, now)
 
@@ -156,8 +156,7 @@ def _verdicts(status: Mapping[str, Any]) -> list[object]:
 
     That a model was accepted is left out: readiness follows within moments, and both then take one write.
     """
-    conditions = status.get("conditions") or ()
-    kept = [one for one in conditions if one["type"] != "ModelAccepted" or one["status"] == "False"]
+    kept = [one for one in status.get("conditions") or () if one["type"] != "ModelAccepted" or one["status"] == "False"]
     return [status.get("observedGeneration"), *((one["type"], one["status"], one["reason"]) for one in kept)]
 
 

@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from modelway.api import conditions
 from modelway.cluster import kinds
 from modelway.cluster.client import RETRY_MANAGER, Client
 from modelway.desired.plan import Plan
 from modelway.errors import ClusterError, ModelwayError
-from modelway.observed import Condition, DeploymentView, Key, Observed, condition_of
+from modelway.observed import Condition, DeploymentView, Key, Observed
 from modelway.status.reasons import Reason
 from modelway.status.rejections import gist, pods_refused
 
@@ -209,7 +210,7 @@ def _is_behind(deployment: DeploymentView | None) -> bool:
 def _failure(deployment: DeploymentView | None) -> Condition | None:
     if deployment is None or _is_behind(deployment):
         return None
-    failure = condition_of(deployment.conditions, "ReplicaFailure")
+    failure = conditions.find(deployment.conditions, "ReplicaFailure")
     return failure if failure is not None and failure.status == "True" else None
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from modelway.api import conditions
 from modelway.cluster import kinds
 from modelway.cluster.client import FIELD_MANAGER
 from modelway.cluster.kinds import NAME_LABEL, OWNER_KIND, REVISION_LABEL, SERVED_ANNOTATION, Kind
@@ -156,8 +157,8 @@ def _conditions(obj: Mapping[str, Any]) -> tuple[Condition, ...]:
 def _pod(obj: Mapping[str, Any]) -> PodView:
     metadata, status = obj["metadata"], obj.get("status") or {}
     labels = metadata.get("labels") or {}
-    conditions = {c.type: c for c in _conditions(obj)}
-    scheduled, ready = conditions.get("PodScheduled"), conditions.get("Ready")
+    stated = _conditions(obj)
+    scheduled, ready = conditions.find(stated, "PodScheduled"), conditions.find(stated, "Ready")
     containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     limits = _memory_limits(obj.get("spec") or {})
     return PodView(
@@ -169,7 +170,7 @@ def _pod(obj: Mapping[str, Any]) -> PodView:
         deleting="deletionTimestamp" in metadata,
         ready=ready is not None and ready.status == "True",
         node=(obj.get("spec") or {}).get("nodeName") or "",
-        lost=_is_lost(conditions, status),
+        lost=_is_lost(stated, status),
         unschedulable=scheduled.message
         if scheduled and scheduled.status == "False" and scheduled.reason == "Unschedulable"
         else None,
@@ -181,17 +182,17 @@ def _pod(obj: Mapping[str, Any]) -> PodView:
     )
 
 
-def _is_lost(conditions: Mapping[str, Condition], status: Mapping[str, Any]) -> bool:
+def _is_lost(stated: tuple[Condition, ...], status: Mapping[str, Any]) -> bool:
     """Whether the pod was marked not ready by the cluster, its node being silent: the node itself last said that all is well."""
-    ready, containers = conditions.get("Ready"), conditions.get("ContainersReady")
+    ready, containers = conditions.find(stated, "Ready"), conditions.find(stated, "ContainersReady")
     if ready is None or ready.status == "True" or ready.reason == "ReadinessGatesNotReady":
         return False
     return status.get("reason") == "NodeLost" or (containers is not None and containers.status == "True")
 
 
 def _changed(status: Mapping[str, Any]) -> str:
-    times = (c.get("lastTransitionTime") for c in status.get("conditions") or () if c["type"] == "Ready")
-    return next(times, None) or ""
+    ready = conditions.find(status.get("conditions"), "Ready") or {}
+    return ready.get("lastTransitionTime") or ""
 
 
 def _memory_limits(spec: Mapping[str, Any]) -> dict[str, str]:

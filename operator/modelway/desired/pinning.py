@@ -12,7 +12,7 @@ from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.credentials import DEFAULT_ACCOUNT
 from modelway.desired.image_pulls import Template, pull_alike, pulled, pulling_of, with_containers, without_pulling
 from modelway.desired.pod import FETCH, pod_template
-from modelway.desired.revision import Revision, digest_of, revision_of
+from modelway.desired.revision import Revision, digest_of, record_data, revision_of
 from modelway.observed import ChildId, DeploymentView, Observed, RevisionView
 from modelway.settings import Settings
 
@@ -23,11 +23,6 @@ def record_of(observed: Observed, revision: Revision) -> RevisionView | None:
     return found if isinstance(found, RevisionView) else None
 
 
-def data_of(revision: Revision, template: Template) -> dict[str, Any]:
-    """What the record of a revision holds."""
-    return {"inputs": revision.inputs, "template": dict(template)}
-
-
 def record_to_read(deployment: ModelDeployment, observed: Observed, settings: Settings) -> RevisionView | None:
     """The record without whose data nothing can be planned; None where it was read, or holds what would be recorded today."""
     revision = revision_of(deployment)
@@ -35,7 +30,9 @@ def record_to_read(deployment: ModelDeployment, observed: Observed, settings: Se
     if record is None or record.data is not None:
         return None
     return (
-        record if record.digest != digest_of(data_of(revision, pod_template(deployment, revision, settings))) else None
+        record
+        if record.digest != digest_of(record_data(revision, pod_template(deployment, revision, settings)))
+        else None
     )
 
 
@@ -71,7 +68,7 @@ def pinning_of(
         may_follow: whether pods that serve may be replaced because the platform's settings changed.
     """
     rendered = pod_template(deployment, revision, settings)
-    today = data_of(revision, rendered)
+    today = record_data(revision, rendered)
     recorded = today if record is None or record.data is None else record.data
     template = recorded.get("template") or rendered
     served = record is not None and has_served(observed, record)

@@ -5,9 +5,11 @@ The size of the Deployment is the delicate part, because two owners hand it to e
 manager `modelway-handover` takes it at its present value first, and the autoscaler takes it from there with its first change.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import build_children
 from modelway.desired.pinning import pinning_of, record_of, to_be_marked
@@ -58,77 +60,70 @@ def planned(deployment: ModelDeployment, observed: Observed, settings: Settings,
     revision = revision_of(deployment)
     record = record_of(observed, revision)
     pinning = pinning_of(deployment, revision, record, observed, settings, may_follow=may_follow)
-    number = record.number if record else max((one.number for one in observed.revisions), default=0) + 1
+    scaling = deployment.spec.scaling or Scaling()
     bodies = build_children(
-        deployment, revision, pinning.template, replicas=_fixed_size(deployment), settings=settings, number=number
+        deployment,
+        revision,
+        pinning.template,
+        replicas=scaling.fixed_size,
+        settings=settings,
+        data=pinning.recorded,
+        number=record.number if record else max((one.number for one in observed.revisions), default=0) + 1,
     )
-    bodies[0]["data"] = pinning.recorded
-    scaling = deployment.spec.scaling
-    autoscaled = scaling is not None and scaling.max is not None
+    steps = tuple(step for body in bodies for step in _steps(body, scaling, observed))
+    fewest, _ = scaling.bounds
     return Plan(
         revision=revision.hash,
-        available=_fixed_size(deployment) or (scaling and scaling.min) or 1,
-        autoscaled=autoscaled,
+        available=fewest,
+        autoscaled=scaling.autoscaled,
         prune=(
-            *_unwanted_autoscaler(observed, autoscaled=autoscaled),
+            *_unwanted_children(observed, steps),
             *_old_revisions(observed, revision, settings),
             *((record,) if record is not None and pinning.outdated else ()),
         ),
-        steps=tuple(step for body in bodies for step in _steps(body, deployment, observed, autoscaled=autoscaled)),
+        steps=steps,
         mark=to_be_marked(observed, revision),
         follows=pinning.follows and may_follow,
         waits=pinning.follows and not may_follow,
     )
 
 
-def _fixed_size(deployment: ModelDeployment) -> int | None:
-    scaling = deployment.spec.scaling
-    if scaling is not None and scaling.max is not None:
-        return None
-    return (scaling and scaling.replicas) or 1
-
-
 # The size of the Deployment ---------------------------------------------------------------------------------------------------------------
 
 
-def _steps(body: Body, deployment: ModelDeployment, observed: Observed, *, autoscaled: bool) -> list[Step]:
+def _steps(body: Body, scaling: Scaling, observed: Observed) -> list[Step]:
     id = ChildId(body["kind"], body["metadata"]["name"])  # noqa: A001 -- the field it fills is called so
     main = Step(id, body)
-    if id.kind != "Deployment" or not autoscaled:
+    if id.kind != "Deployment" or not scaling.autoscaled:
         return [main]
     present = observed.deployment
     if present is None:
-        return _first_steps(main, deployment, observed)
-    size = _size_to_hand_over(present, deployment, observed)
+        return _first_steps(main, scaling, observed)
+    size = _size_to_hand_over(present, scaling, observed)
     return [main] if size is None else [_handover(main, size), main]
 
 
-def _size_to_hand_over(present: DeploymentView, deployment: ModelDeployment, observed: Observed) -> int | None:
+def _size_to_hand_over(present: DeploymentView, scaling: Scaling, observed: Observed) -> int | None:
     """The size of a Deployment that still has to be given away: because it is ours, or because a crash cut its creation short."""
-    least, _ = _bounds(deployment)
+    fewest, _ = scaling.bounds
     if present.deleting:
         return None
     if present.owns_size:
         return present.size
-    return least if observed.autoscaler is None and present.size < least else None
+    return fewest if observed.autoscaler is None and present.size < fewest else None
 
 
-def _bounds(deployment: ModelDeployment) -> tuple[int, int]:
-    scaling = deployment.spec.scaling
-    return (scaling and scaling.min) or 1, (scaling and scaling.max) or 1
-
-
-def _first_steps(main: Step, deployment: ModelDeployment, observed: Observed) -> list[Step]:
+def _first_steps(main: Step, scaling: Scaling, observed: Observed) -> list[Step]:
     """Create a Deployment under an autoscaler at the size it had before, within the bounds of today.
 
     Above the minimum it is created with its size, which is then handed over: a crash in between is found and finished by the next pass.
     At the minimum one write less will do, since the autoscaler itself would end there.
     """
-    least, most = _bounds(deployment)
-    size = min(max(_last_size(observed), least), most)
+    fewest, most = scaling.bounds
+    size = min(max(_last_size(observed), fewest), most)
     if size == 1:
         return [main]
-    if size == least:
+    if size == fewest:
         return [main, _handover(main, size)]
     sized = Step(main.id, {**main.body, "spec": {**main.body["spec"], "replicas": size}})
     return [sized, _handover(main, size), main]
@@ -152,9 +147,11 @@ def _handover(main: Step, size: int) -> Step:
 # What goes --------------------------------------------------------------------------------------------------------------------------------
 
 
-def _unwanted_autoscaler(observed: Observed, *, autoscaled: bool) -> tuple[Child, ...]:
-    present = observed.autoscaler
-    return (present,) if present is not None and not autoscaled and not present.deleting else ()
+def _unwanted_children(observed: Observed, steps: Iterable[Step]) -> tuple[Child, ...]:
+    """Our children that no step wants, of whatever kind; records of revisions have a rule of their own."""
+    wanted = {step.id for step in steps}
+    present = (one for one in observed.own_children if not isinstance(one, RevisionView) and not one.deleting)
+    return tuple(one for one in present if one.id not in wanted)
 
 
 def _old_revisions(observed: Observed, wanted: Revision, settings: Settings) -> tuple[Child, ...]:

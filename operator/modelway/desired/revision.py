@@ -39,6 +39,11 @@ def revision_of(deployment: ModelDeployment) -> Revision:
     return Revision(_encode(hashlib.sha256(canonical.encode()).digest()), inputs)
 
 
+def record_data(revision: Revision, template: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record of a revision holds: its inputs and the pod template that it runs with."""
+    return {"inputs": revision.inputs, "template": dict(template)}
+
+
 def digest_of(data: Mapping[str, Any]) -> str:
     """A hash of what a record holds: equal for what means the same in JSON."""
     return hashlib.blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()

@@ -6,7 +6,8 @@ Nothing is kept: after a restart the Deployments say who is under way.
 
 from collections.abc import Callable, Iterable
 
-from modelway.observed import DeploymentView, Key, condition_of
+from modelway.api import conditions
+from modelway.observed import DeploymentView, Key
 
 LOOK_SECONDS = 1.0
 """How old the count of rollouts under way may be; a turn that was given counts at once."""
@@ -24,7 +25,7 @@ def under_way(deployment: DeploymentView) -> bool:
     """Whether pods of a Deployment are being replaced, and that may still go well."""
     if deployment.observed_generation < deployment.generation:
         return True
-    progress = condition_of(deployment.conditions, "Progressing")
+    progress = conditions.find(deployment.conditions, "Progressing")
     return progress.reason not in _OVER if progress else deployment.available < deployment.size
 
 

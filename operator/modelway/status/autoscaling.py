@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from modelway.observed import Condition, Observed, condition_of
+from modelway.api import conditions
+from modelway.observed import Condition, Observed
 from modelway.status.conditions import ConditionStatus, Judged
 from modelway.status.reasons import Reason
 
@@ -92,9 +93,10 @@ def _calm(reason: Reason) -> float:
 
 def _before(observed: Observed) -> Reason | None:
     """The reason for which status calls the autoscaler active; None when it does not."""
-    conditions = observed.owner.status.get("conditions") or ()
-    before = next((one.get("reason") for one in conditions if one.get("type") == CONDITION), None)
-    return next((one for one in (Reason.VALID_METRIC_FOUND, Reason.TOO_MANY_REPLICAS) if one == before), None)
+    before = conditions.find(observed.owner.status.get("conditions"), CONDITION) or {}
+    return next(
+        (one for one in (Reason.VALID_METRIC_FOUND, Reason.TOO_MANY_REPLICAS) if one == before.get("reason")), None
+    )
 
 
 def _still(before: Reason, observed: Observed) -> _Told:
@@ -215,7 +217,7 @@ def _failed(observed: Observed, trouble: Condition) -> _Told:
 
 
 def _condition(observed: Observed, kind: str) -> Condition | None:
-    return condition_of(observed.autoscaler.conditions, kind) if observed.autoscaler else None
+    return conditions.find(observed.autoscaler.conditions, kind) if observed.autoscaler else None
 
 
 def _bounds(observed: Observed) -> tuple[int, int]:
@@ -228,8 +230,8 @@ def _serves(observed: Observed) -> bool:
 
 def _serving_since(observed: Observed) -> str:
     """When pods began to serve, which is when their figures began to be due; empty while none does."""
-    conditions = observed.deployment.conditions if observed.deployment else ()
-    return next((one.since for one in conditions if one.type == "Available" and one.status == "True"), "")
+    available = conditions.find(observed.deployment.conditions, "Available") if observed.deployment else None
+    return available.since if available is not None and available.status == "True" else ""
 
 
 def _quoted(message: str) -> str:

@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from modelway.observed import ChildId, Condition, DeploymentView, Observed, condition_of
+from modelway.api import conditions
+from modelway.observed import ChildId, Condition, DeploymentView, Observed
 from modelway.status.pod_failures import detail, failure_of
 from modelway.status.reasons import Reason, Topic
 from modelway.status.rejections import pods_refused
@@ -223,7 +224,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def _condition(deployment: DeploymentView | None, kind: str) -> Condition | None:
-    return condition_of(deployment.conditions, kind) if deployment else None
+    return conditions.find(deployment.conditions, kind) if deployment else None
 
 
 def _paused(observed: Observed) -> str:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from modelway.observed import JSON, Observed
+from modelway.api import conditions
+from modelway.observed import Observed
 from modelway.status.reasons import Reason
 
 
@@ -26,14 +27,9 @@ class Readiness:
         return not self.reason.waiting_cures and not self.recovering
 
 
-def ready_of(status: JSON) -> JSON:
-    """The condition Ready in the status of a ModelDeployment; empty where there is none."""
-    return next((one for one in status.get("conditions") or () if one.get("type") == "Ready"), {})
-
-
 def last_verdict(observed: Observed) -> Readiness | None:
     """The verdict that status holds on the present generation; None when there is none, or none that this release knows."""
-    ready = ready_of(observed.owner.status)
+    ready = conditions.find(observed.owner.status.get("conditions"), "Ready") or {}
     if ready.get("observedGeneration") != observed.owner.generation:
         return None
     reason = next((one for one in Reason if one == ready.get("reason")), None)

@@ -11,7 +11,7 @@ from modelway.cli.history import described, table
 from modelway.cli.revisions import NoWayBack, Record, keepers, records_of, restored, target_of
 from modelway.cli.undo import change, warnings
 from modelway.desired.children import controller_revision
-from modelway.desired.revision import revision_of
+from modelway.desired.revision import record_data, revision_of
 from support.operator.legal_specs import manifests
 from support.operator.specs import Object, manifest
 
@@ -36,7 +36,8 @@ def stored(version: str, number: int, uid: str = "u") -> Object:
     deployment = ModelDeployment.parse(
         {**manifest(model={"version": version}), "metadata": {"name": "fraud", "uid": uid}}
     )
-    made = controller_revision.build(deployment, revision_of(deployment), {}, number=number)
+    revision = revision_of(deployment)
+    made = controller_revision.build(deployment, revision.hash, record_data(revision, {}), number=number)
     made["metadata"]["creationTimestamp"] = f"2026-01-01T0{number}:00:00Z"
     return made
 

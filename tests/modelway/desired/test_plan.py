@@ -1,5 +1,6 @@
 """The plan: the pinned template, who holds the size of the Deployment, what is taken away."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from modelway.desired.plan import Plan, planned
 from modelway.desired.revision import revision_of
 from modelway.observed import Child, Observed
 from modelway.settings import Settings
-from support.operator.observed import autoscaler, container, deployment, observed, owner, pod, revision
+from support.operator.observed import autoscaler, child, container, deployment, observed, owner, pod, revision
 
 SETTINGS = Settings(server_image="modelway/server:1", revision_history_limit=2)
 RANGE = {"min": 2, "max": 8}
@@ -84,6 +85,21 @@ def test_turning_autoscaling_off_takes_the_autoscaler_away_and_the_size_back() -
     plan = _plan(deployment(size=4), autoscaler(), scaling={"replicas": 3})
     assert [one.id.kind for one in plan.prune] == ["HorizontalPodAutoscaler"]
     assert _sizes(plan) == [(False, 3)]
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"])
+def test_owned_child_that_no_step_wants_is_pruned(kind: str) -> None:
+    assert [one.id for one in _plan(child(kind, "fraud-old")).prune] == [(kind, "fraud-old")]
+
+
+@pytest.mark.parametrize("owner_uid", [None, "uid-of-another"])
+def test_child_of_another_owner_is_not_pruned(owner_uid: str | None) -> None:
+    assert _plan(child("Service", "fraud-old", owner_uid=owner_uid)).prune == ()
+
+
+def test_wanted_and_deleting_children_are_not_pruned() -> None:
+    going = replace(child("Service", "fraud-old"), deleting=True)
+    assert _plan(deployment(), child("Service"), child("PodDisruptionBudget"), going).prune == ()
 
 
 def test_the_template_that_was_pinned_is_applied_whatever_this_release_would_write() -> None:

@@ -6,7 +6,7 @@ from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.kinds import SERVED_ANNOTATION
 from modelway.desired.children import controller_revision
 from modelway.desired.pod import pod_template
-from modelway.desired.revision import revision_of
+from modelway.desired.revision import record_data, revision_of
 from modelway.settings import Settings
 from support.cluster.deployed import Deployed
 
@@ -17,7 +17,7 @@ def apply_pinned(deployed: Deployed, image: str, **spec: Any) -> None:
     deployment = ModelDeployment.parse(deployed.kubectl.get("modeldeployment", deployed.name))
     revision = revision_of(deployment)
     template = pod_template(deployment, revision, Settings(server_image=image, drain_seconds=0))
-    record = controller_revision.build(deployment, revision, template)
+    record = controller_revision.build(deployment, revision.hash, record_data(revision, template))
     deployed.kubectl.apply(record, "--field-manager=modelway")
     deployed.kubectl("annotate", "controllerrevision", record["metadata"]["name"], f"{SERVED_ANNOTATION}=true")
     deployed.apply(**spec)

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
+from modelway.api import conditions
 from modelway.cluster.client import Client
 from modelway.cluster.kinds import KIND_NAMED
 from modelway.cluster.repairs.backoff import RepairBackoff
@@ -12,7 +13,6 @@ from modelway.desired.plan import Plan, Step
 from modelway.errors import ChildContested
 from modelway.observed import Child, ChildId, Key, Observed
 from modelway.status.reasons import Reason
-from modelway.status.verdict import ready_of
 
 
 class RepairLimiter:
@@ -38,7 +38,7 @@ class RepairLimiter:
         if key in self._met:
             return
         self._met.add(key)
-        told = ready_of(observed.owner.status)
+        told = conditions.find(observed.owner.status.get("conditions"), "Ready") or {}
         if told.get("reason") == Reason.CHILD_CONTESTED:
             for step in plan.steps:
                 self._contests[key][step.id] = RepairBackoff.resumed(self._clock())

@@ -6,7 +6,7 @@ from typing import Any
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import controller_revision, hpa, pdb, service
 from modelway.desired.children import deployment as deployments
-from modelway.desired.revision import Revision
+from modelway.desired.revision import Revision, record_data
 from modelway.settings import Settings
 
 
@@ -17,6 +17,7 @@ def build_children(
     *,
     replicas: int | None,
     settings: Settings,
+    data: Mapping[str, Any] | None = None,
     number: int = 1,
 ) -> list[dict[str, Any]]:
     """All children, in the order in which they are applied: what others refer to comes first.
@@ -27,10 +28,11 @@ def build_children(
         template: its pod template, as pinned.
         replicas: the size of the Deployment; None while an autoscaler owns it.
         settings: what the platform decides.
+        data: what the record of the revision holds; its inputs and this template where left out.
         number: the ordinal of the revision among those of this ModelDeployment.
     """
     wanted = [
-        controller_revision.build(deployment, revision, template, number=number),
+        controller_revision.build(deployment, revision.hash, data or record_data(revision, template), number=number),
         service.build(deployment, settings),
         deployments.build(deployment, revision.hash, template, replicas, settings),
         pdb.build(deployment),

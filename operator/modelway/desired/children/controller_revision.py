@@ -7,16 +7,15 @@ from typing import Any
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.metadata import child
 from modelway.desired.pod import REVISION_LABEL
-from modelway.desired.revision import Revision
 
 
 def build(
-    deployment: ModelDeployment, revision: Revision, template: Mapping[str, Any], *, number: int = 1
+    deployment: ModelDeployment, revision_hash: str, data: Mapping[str, Any], *, number: int = 1
 ) -> dict[str, Any]:
     """The ControllerRevision `<name>-<hash>`; `number` is the ordinal that orders the revisions of one ModelDeployment."""
-    built = child("apps/v1", "ControllerRevision", deployment, name=revision_name(deployment, revision.hash))
-    built["metadata"]["labels"][REVISION_LABEL] = revision.hash
-    built["data"] = deepcopy({"inputs": revision.inputs, "template": dict(template)})
+    built = child("apps/v1", "ControllerRevision", deployment, name=revision_name(deployment, revision_hash))
+    built["metadata"]["labels"][REVISION_LABEL] = revision_hash
+    built["data"] = deepcopy(dict(data))
     built["revision"] = number
     return built
 

@@ -12,13 +12,14 @@ DEFAULT_CPU_PERCENT = 70
 def build(deployment: ModelDeployment) -> dict[str, Any] | None:
     """The autoscaler, or None when the number of pods is fixed."""
     scaling = deployment.spec.scaling
-    if scaling is None or scaling.max is None:
+    if scaling is None or not scaling.autoscaled:
         return None
+    fewest, most = scaling.bounds
     built = child("autoscaling/v2", "HorizontalPodAutoscaler", deployment)
     built["spec"] = {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment.metadata.name},
-        "minReplicas": scaling.min or 1,
-        "maxReplicas": scaling.max,
+        "minReplicas": fewest,
+        "maxReplicas": most,
         "metrics": _metrics(scaling),
     }
     if scaling.behavior is not None:
