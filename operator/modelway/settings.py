@@ -7,11 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from modelway.api.ports import GRPC_PORT, METRICS_PORT
 from modelway.api.quantity import Cpu, Memory, byte_count
 from modelway.errors import InvalidSettings
-
-GRPC_SERVICE_PORT, METRICS_SERVICE_PORT = 8081, 8082
-"""The ports of gRPC and of metrics on each model's Service, as in its pods."""
 
 _PREFIX = "MODELWAY_"
 
@@ -129,7 +127,7 @@ class Settings(BaseModel):
             settings = cls.model_validate(given)
         except ValidationError as error:
             raise InvalidSettings("; ".join(map(_explain, error.errors(include_url=False)))) from None
-        taken = {GRPC_SERVICE_PORT: "gRPC", METRICS_SERVICE_PORT: "metrics"}.get(settings.service_port)
+        taken = {GRPC_PORT: "gRPC", METRICS_PORT: "metrics"}.get(settings.service_port)
         if taken:
             raise InvalidSettings(
                 f"MODELWAY_SERVICE_PORT is {settings.service_port}, which is the port of {taken} on each model's Service: choose another one"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from modelway.api.labels import object_labels
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import service
-from modelway.desired.pod import object_labels
 from modelway.settings import Settings
 from sandbox.binaries import parts, versions
 from support.cluster import helm
@@ -69,7 +69,7 @@ def test_monitors_find_the_operator_and_the_models(kind: str, endpoints: str) ->
     labels = found["spec"]["template"]["metadata"]["labels"] if kind == "PodMonitor" else found["metadata"]["labels"]
     assert operator["spec"]["selector"]["matchLabels"].items() <= labels.items()
     deployment = ModelDeployment.parse(manifest())
-    assert models["spec"]["selector"]["matchLabels"].items() <= object_labels(deployment).items()
+    assert models["spec"]["selector"]["matchLabels"].items() <= object_labels(deployment.metadata.name).items()
     assert "metrics" in [port["name"] for port in service.build(deployment, Settings())["spec"]["ports"]]
 
 

@@ -14,8 +14,10 @@ import joblib
 import pytest
 from sklearn.cluster import KMeans
 
+from modelway.api.model import Model
 from modelway.api.quantity import byte_count
-from modelway.api.v1alpha1 import Model, ModelDeployment, Runtime
+from modelway.api.runtime import Runtime
+from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.local_pod import processes
 from modelway.desired.pod import pod_template
 from modelway.desired.revision import revision_of

@@ -21,9 +21,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from modelway import logs
+from modelway.api.labels import CHILD_SELECTOR
 from modelway.cluster.election.candidate import END_SECONDS
 from modelway.cluster.election.decision import LEADING_SECONDS, RENEW_SECONDS
-from modelway.cluster.kinds import CHILD_SELECTOR, WATCHED
+from modelway.cluster.kinds import WATCHED
 from modelway.handlers import LONGEST_AWAY_SECONDS, RETRY_SECONDS, _registry, _settings
 from modelway.health import LARGEST_LAG, Health, Pulse
 from modelway.manager import GRACE_SECONDS, STOP_SECONDS

@@ -1,7 +1,7 @@
 """How many pods serve: a fixed number, or a range that an autoscaler moves in."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -88,7 +88,7 @@ class Scaling(ApiModel):
     )
 
     @classmethod
-    def of_stored(cls, block: Mapping[str, Any] | None) -> Self:
+    def of_stored(cls, block: Mapping[str, Any] | None) -> "Scaling":
         """The sizes in a stored `spec.scaling`, which the API server has validated; the rest of it is not read."""
         return cls.model_construct(**{name: (block or {}).get(name) for name in ("replicas", "min", "max")})
 

@@ -11,10 +11,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from modelway.api.ports import GRPC_PORT, HTTP_PORT, METRICS_PORT
 from modelway.cli import argument_types, completion
 
-HTTP_PORT, GRPC_PORT, METRICS_PORT = 8080, 8081, 8082
-"""The ports of the server in a pod."""
 _EXTRA_OF_PACKAGE = {
     "cel_expr_python": "cli",
     "argcomplete": "cli",

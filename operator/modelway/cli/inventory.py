@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from modelway.api import conditions
+from modelway.api.labels import REVISION_LABEL
 from modelway.cli.summary import age
 from modelway.cluster.snapshot import Object, Snapshot
 from modelway.status.reasons import Reason, Topic
 
-REVISION_LABEL = "modelway.dev/revision"
 _ALWAYS = ("Deployment", "Service", "PodDisruptionBudget")
 _PLURALS = {
     "Deployment": "deployments",

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modelway.api.labels import REVISION_LABEL
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.cluster.kinds import REVISION_LABEL
 from modelway.cluster.snapshot import Object
 from modelway.desired.revision import revision_of
 from modelway.errors import InvalidSpec, ModelwayError

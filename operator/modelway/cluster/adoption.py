@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import Any
 
+from modelway.api.labels import CHILD_SELECTOR, NAME_LABEL
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import FIELD_MANAGER, Client
-from modelway.cluster.kinds import CHILD_SELECTOR, KIND_NAMED, NAME_LABEL, OWNER_KIND, REVISION
+from modelway.cluster.kinds import KIND_NAMED, OWNER_KIND, REVISION
 from modelway.cluster.managed_fields import handed_over
 from modelway.desired.metadata import owner_reference
 from modelway.errors import ClusterError, Leftover, NameConflict, RetryLater

@@ -7,10 +7,11 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from modelway.api.labels import SERVED_ANNOTATION
 from modelway.cluster.adoption import LEFTOVER_SECONDS, REPLAN_SECONDS, Adoption
 from modelway.cluster.cache import Cache, ObjectId
 from modelway.cluster.client import FIELD_MANAGER, HANDOVER_MANAGER, Client
-from modelway.cluster.kinds import KIND_NAMED, REVISION, SERVED_ANNOTATION, SERVICE
+from modelway.cluster.kinds import KIND_NAMED, REVISION, SERVICE
 from modelway.cluster.managed_fields import owned_hash, wanted_hash
 from modelway.cluster.repairs.limiter import RepairLimiter
 from modelway.desired.plan import Plan, Step

@@ -2,16 +2,8 @@
 
 from dataclasses import dataclass
 
+from modelway.api.labels import CHILD_SELECTOR
 from modelway.api.meta import API_VERSION, KIND, PLURAL
-
-CHILD_SELECTOR = "app.kubernetes.io/managed-by=modelway"
-"""What every child carries, and what the watches ask for."""
-
-NAME_LABEL = "modelway.dev/name"
-REVISION_LABEL = "modelway.dev/revision"
-
-SERVED_ANNOTATION = "modelway.dev/served"
-"""Marks the record of a revision that served once: it is followed whatever the platform's settings are by now."""
 
 
 @dataclass(frozen=True)

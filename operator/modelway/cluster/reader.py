@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from modelway.api.labels import NAME_LABEL
 from modelway.cluster import kinds
 from modelway.cluster.client import Client
 from modelway.cluster.connection import connect
-from modelway.cluster.kinds import NAME_LABEL, Kind
+from modelway.cluster.kinds import Kind
 from modelway.cluster.snapshot import Object, Place, Snapshot, failing, when
 from modelway.errors import ClusterError, ModelwayError, NoCluster
 from modelway.metrics import Metrics

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelway.api import conditions
+from modelway.api.labels import NAME_LABEL, REVISION_LABEL, SERVED_ANNOTATION
 from modelway.cluster import kinds
 from modelway.cluster.client import FIELD_MANAGER
-from modelway.cluster.kinds import NAME_LABEL, OWNER_KIND, REVISION_LABEL, SERVED_ANNOTATION, Kind
+from modelway.cluster.kinds import OWNER_KIND, Kind
 from modelway.cluster.managed_fields import hash_of, owned_fields, owns
 from modelway.desired.image_pulls import pulling_of
 from modelway.desired.revision import digest_of

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from modelway.api.labels import object_labels
 from modelway.api.meta import API_VERSION, KIND
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired.pod import object_labels
 
 
 def child(api_version: str, kind: str, deployment: ModelDeployment, *, name: str | None = None) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def child(api_version: str, kind: str, deployment: ModelDeployment, *, name: str
         "metadata": {
             "name": name or deployment.metadata.name,
             "namespace": deployment.metadata.namespace,
-            "labels": object_labels(deployment),
+            "labels": object_labels(deployment.metadata.name),
             "ownerReferences": [owner_reference(deployment.metadata.name, deployment.metadata.uid)],
         },
     }

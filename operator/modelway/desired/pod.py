@@ -3,20 +3,17 @@
 import math
 from typing import Any
 
+from modelway.api.labels import REVISION_LABEL, STABLE, TRACK_LABEL, object_labels, selector_labels
+from modelway.api.ports import GRPC_PORT, HTTP_PORT, METRICS_PORT
 from modelway.api.quantity import canonical_bytes, cores
-from modelway.api.v1alpha1 import EnvVar, ModelDeployment
+from modelway.api.runtime import EnvVar
+from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired import credentials
 from modelway.desired.container_resources import resource_requirements, without_devices
 from modelway.desired.revision import Revision, without_empty
 from modelway.settings import Settings
 
-NAME_LABEL = "modelway.dev/name"
-TRACK_LABEL = "modelway.dev/track"
-REVISION_LABEL = "modelway.dev/revision"
-STABLE = "stable"
-
 FETCH, PREPARE, SERVE = "fetch", "prepare", "serve"
-HTTP_PORT, GRPC_PORT, METRICS_PORT = 8080, 8081, 8082
 MODEL_DIRECTORY, PREPARED_DIRECTORY, TRAFFIC_DIRECTORY = "/mnt/models", "/mnt/prepared", "/mnt/traffic"
 TEMPORARY_DIRECTORY = "/tmp"  # noqa: S108 -- a volume of the pod
 
@@ -27,21 +24,6 @@ _TERMINATION_MARGIN_SECONDS = 15
 _STARTUP_MARGIN_SECONDS = 10
 """The server reports by itself that loading took too long; the startup probe must not be faster."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-def object_labels(deployment: ModelDeployment) -> dict[str, str]:
-    """The labels that every child and every pod of a ModelDeployment carries."""
-    return {
-        "app.kubernetes.io/name": "modelway-model",
-        "app.kubernetes.io/instance": deployment.metadata.name,
-        "app.kubernetes.io/managed-by": "modelway",
-        NAME_LABEL: deployment.metadata.name,
-    }
-
-
-def selector_labels(deployment: ModelDeployment) -> dict[str, str]:
-    """The labels that choose the pods; they never change, since a Deployment's selector cannot."""
-    return {NAME_LABEL: deployment.metadata.name, TRACK_LABEL: STABLE}
 
 
 def pod_template(deployment: ModelDeployment, revision: Revision, settings: Settings) -> dict[str, Any]:
@@ -77,7 +59,12 @@ def _user(settings: Settings) -> dict[str, Any]:
 def _labels(deployment: ModelDeployment, revision: Revision) -> dict[str, str]:
     scheduling = deployment.spec.scheduling
     own = scheduling.labels if scheduling is not None else None
-    return {**(own or {}), **object_labels(deployment), TRACK_LABEL: STABLE, REVISION_LABEL: revision.hash}
+    return {
+        **(own or {}),
+        **object_labels(deployment.metadata.name),
+        TRACK_LABEL: STABLE,
+        REVISION_LABEL: revision.hash,
+    }
 
 
 def _fetch_container(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
@@ -258,7 +245,12 @@ def _placement(deployment: ModelDeployment, revision: Revision) -> dict[str, Any
     if "affinity" in placement:
         placement["affinity"] = without_empty(placement["affinity"])
     placement["topologySpreadConstraints"] = [
-        {**item, "labelSelector": {"matchLabels": {**selector_labels(deployment), REVISION_LABEL: revision.hash}}}
+        {
+            **item,
+            "labelSelector": {
+                "matchLabels": {**selector_labels(deployment.metadata.name), REVISION_LABEL: revision.hash}
+            },
+        }
         for item in spread
     ]
     return placement

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from modelway.api import conditions
+from modelway.api.labels import NAME_LABEL
 from modelway.observed import Condition, Observed
 from modelway.status.conditions import ConditionStatus, Judged
 from modelway.status.reasons import Reason
@@ -159,7 +160,7 @@ def _figures_missing(observed: Observed) -> _Told:
     namespace, name = observed.owner.key
     message = (
         "The cluster has no figures of the model's pods, so their number stays as it is. See what it has with "
-        f"`kubectl top pods -n {namespace} -l modelway.dev/name={name}`; the log of metrics-server says which nodes it cannot read."
+        f"`kubectl top pods -n {namespace} -l {NAME_LABEL}={name}`; the log of metrics-server says which nodes it cannot read."
     )
     return _Told("False", Reason.POD_METRICS_MISSING, message)
 

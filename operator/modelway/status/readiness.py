@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from modelway.api import conditions
+from modelway.api.labels import REVISION_LABEL
 from modelway.observed import ChildId, Condition, DeploymentView, Observed
 from modelway.status.pod_failures import detail, failure_of
 from modelway.status.reasons import Reason, Topic
@@ -157,7 +158,7 @@ def _deadline_passed(observed: Observed, wanted: Wanted) -> Readiness | None:
         return None
     if not _names_a_set_of(observed, wanted.revision, progress):
         return None
-    message = f"Revision {wanted.revision} did not become ready in time{detail(progress.message)}. Look at its pods: kubectl describe pods -l modelway.dev/revision={wanted.revision}."
+    message = f"Revision {wanted.revision} did not become ready in time{detail(progress.message)}. Look at its pods: kubectl describe pods -l {REVISION_LABEL}={wanted.revision}."
     return Readiness(Reason.PROGRESS_DEADLINE_EXCEEDED, message)
 
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from modelway.api.labels import selector_labels
 from modelway.desired.plan import Plan
-from modelway.desired.pod import NAME_LABEL as NAME
-from modelway.desired.pod import STABLE, TRACK_LABEL
 from modelway.observed import ChildId, Observed, PodView, RevisionView
 from modelway.status.autoscaling import scaling_of
 from modelway.status.conditions import Judged, merge, shortened
@@ -72,7 +71,7 @@ def status_of(observed: Observed, finding: Finding, *, service_port: int, now: d
         "replicas": deployment.replicas if deployment else 0,
         "readyReplicas": deployment.ready if deployment else 0,
         "pods": f"{deployment.ready if deployment else 0}/{_wanted(observed, finding, readiness)}",
-        "selector": f"{NAME}={name},{TRACK_LABEL}={STABLE}",
+        "selector": ",".join(f"{label}={value}" for label, value in selector_labels(name).items()),
         "stable": _stable(observed, finding),
         "candidate": _candidate(observed, finding, readiness),
     }

@@ -15,11 +15,9 @@ from hypothesis import strategies as st
 
 from modelway.__main__ import main
 from modelway.api.crd import custom_resource_definition
-from modelway.cli import commands
 from modelway.cli.admission.structural import KEYWORDS
 from modelway.cli.admission.verdict import verdict
 from modelway.cli.documents import UnreadableFile, documents
-from modelway.desired import pod
 from support.cases import CASES, Case, of_changes
 from support.operator.legal_specs import manifests
 from support.operator.specs import Object, every_field, manifest
@@ -251,14 +249,6 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert result.stdout.splitlines()[1] == "1"
     assert result.stderr == ""
-
-
-def test_the_ports_of_the_command_line_are_those_of_a_pod() -> None:
-    assert (commands.HTTP_PORT, commands.GRPC_PORT, commands.METRICS_PORT) == (
-        pod.HTTP_PORT,
-        pod.GRPC_PORT,
-        pod.METRICS_PORT,
-    )
 
 
 def run_python(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from modelway.api.labels import SERVED_ANNOTATION
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.cluster.kinds import SERVED_ANNOTATION
 from modelway.desired.children import controller_revision
 from modelway.desired.pod import pod_template
 from modelway.desired.revision import record_data, revision_of

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from modelway.api.labels import REVISION_LABEL
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.metadata import child
-from modelway.desired.pod import REVISION_LABEL
 
 
 def build(

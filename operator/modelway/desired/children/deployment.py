@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from modelway.api.labels import REVISION_LABEL, STABLE, TRACK_LABEL, selector_labels
 from modelway.api.rollout import MOST_SURGE, MOST_UNAVAILABLE, Rollout
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.metadata import child
-from modelway.desired.pod import REVISION_LABEL, STABLE, TRACK_LABEL, selector_labels
 from modelway.settings import Settings
 
 _SCHEDULING_SECONDS = 60
@@ -26,7 +26,7 @@ def build(
     built["metadata"]["labels"] |= {TRACK_LABEL: STABLE, REVISION_LABEL: revision_hash}
     built["spec"] = {
         **({} if replicas is None else {"replicas": replicas}),
-        "selector": {"matchLabels": selector_labels(deployment)},
+        "selector": {"matchLabels": selector_labels(deployment.metadata.name)},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": _pace(deployment)},
         "revisionHistoryLimit": settings.revision_history_limit,
         "progressDeadlineSeconds": progress_deadline_seconds(deployment, settings),

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from modelway.api.labels import selector_labels
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.metadata import child
-from modelway.desired.pod import selector_labels
 
 
 def build(deployment: ModelDeployment) -> dict[str, Any]:
@@ -12,7 +12,7 @@ def build(deployment: ModelDeployment) -> dict[str, Any]:
     built = child("policy/v1", "PodDisruptionBudget", deployment)
     built["spec"] = {
         "maxUnavailable": 1,
-        "selector": {"matchLabels": selector_labels(deployment)},
+        "selector": {"matchLabels": selector_labels(deployment.metadata.name)},
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
     }
     return built

@@ -1,0 +1,34 @@
+"""The labels and annotations by which the objects of a model are found. Imports nothing."""
+
+NAME_LABEL = "modelway.dev/name"
+"""The name of the ModelDeployment, on every child and every pod."""
+
+TRACK_LABEL = "modelway.dev/track"
+"""Which pods of a model these are: `stable`."""
+
+REVISION_LABEL = "modelway.dev/revision"
+"""The hash of a revision, on its record and its pods, and on the Deployment that runs it."""
+
+STABLE = "stable"
+"""The track of the pods that serve."""
+
+SERVED_ANNOTATION = "modelway.dev/served"
+"""Marks the record of a revision that has served: it keeps its pod template when the platform's settings change."""
+
+CHILD_SELECTOR = "app.kubernetes.io/managed-by=modelway"
+"""Selects every child; the watches ask for it."""
+
+
+def object_labels(name: str) -> dict[str, str]:
+    """The labels that every child and every pod of a ModelDeployment carries."""
+    return {
+        "app.kubernetes.io/name": "modelway-model",
+        "app.kubernetes.io/instance": name,
+        "app.kubernetes.io/managed-by": "modelway",
+        NAME_LABEL: name,
+    }
+
+
+def selector_labels(name: str) -> dict[str, str]:
+    """The labels that choose the pods of a ModelDeployment; they never change, since a Deployment's selector cannot."""
+    return {NAME_LABEL: name, TRACK_LABEL: STABLE}

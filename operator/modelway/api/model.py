@@ -1,0 +1,67 @@
+"""The block `model`: which trained model is served, and how its file is reached."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from modelway.api.base import ApiModel, Rule
+from modelway.api.fields import LabelValue, ObjectName, TypeName, atomic
+from modelway.api.location import URI_RULES
+
+
+class SecretRef(ApiModel):
+    """A Secret in the namespace of the ModelDeployment."""
+
+    name: ObjectName
+    """The name of the Secret."""
+
+
+class Storage(ApiModel):
+    """How the model file is reached."""
+
+    secret_ref: SecretRef | None = None
+    """The Secret whose keys become environment variables of the download alone, for example AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY; the model itself never sees them."""
+    service_account_name: ObjectName | None = None
+    """The ServiceAccount whose workload identity opens the store (S3, with AWS_ROLE_ARN in the Secret or by the cloud's own webhook): the
+    pods run under it, and its token, made for the cloud alone, goes to the download alone. The platform must allow it."""
+
+
+class Model(ApiModel):
+    """The trained model to serve."""
+
+    uri: Annotated[str, Field(min_length=1, max_length=2048)]
+    """Where the model lies: s3://bucket/key, https://host/path, http://host/path, or file:///path inside the server image. A model that is
+    a folder ends in / (s3 and file), or is packed as one .zip or .tar.gz file."""
+    format: Literal["auto", "sklearn", "skops", "onnx", "xgboost", "lightgbm", "pytorch", "tensorflow", "mlflow"] = (
+        "auto"
+    )
+    """How the model was saved: sklearn is a scikit-learn model written by joblib or pickle; auto looks at the file, and a file of another
+    format than the one named here is refused."""
+    version: Annotated[LabelValue, Field(min_length=1)] | None = None
+    """Your name for this version of the model, shown in status and in answers. A new version on the same uri fetches the file again."""
+    storage: Storage | None = None
+    """How the model file is reached, where it needs credentials."""
+    trusted_types: Annotated[tuple[TypeName, ...], atomic(64)] = ()
+    """What the model file may name beside what models are made of: a class or function of the image such as churn.features.Recency, or a
+    whole package such as churn.encoders.*. Loading the file may run what is named here."""
+
+    rules = (
+        *URI_RULES,
+        Rule(
+            cel="!self.uri.startsWith('file://') || !has(self.storage) || !has(self.storage.secretRef)",
+            holds=lambda it: not it.uri.startswith("file://") or it.storage is None or it.storage.secret_ref is None,
+            message="a file inside the server image needs no credentials: leave storage.secretRef out, "
+            "or give an s3:// or https:// address",
+            field="storage.secretRef",
+        ),
+        Rule(
+            cel="!self.uri.startsWith('file://') || !has(self.storage) || !has(self.storage.serviceAccountName)",
+            holds=lambda it: (
+                not it.uri.startswith("file://") or it.storage is None or it.storage.service_account_name is None
+            ),
+            message="a file inside the server image needs no identity: leave storage.serviceAccountName out, "
+            "or give an s3:// or https:// address",
+            field="storage.serviceAccountName",
+        ),
+    )
