@@ -19,12 +19,14 @@ from types import FrameType
 import uvloop
 
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
-from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.plane import DataPlane
 from modelway_server.engines.load import load_prepared
 from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import LoadFailed, LoadFailure, PortTaken, describe
 from modelway_server.http.server import Bounds, Companion, Ports, Worker
-from modelway_server.prediction.predictor import Limits, Predictor
+from modelway_server.prediction.limits import Limits
+from modelway_server.prediction.predictor import Predictor
 from modelway_server.prepare import prepared
 from modelway_server.process.enclosure import Enclosure
 from modelway_server.process.exit_report import report_failure

@@ -20,7 +20,9 @@ from threadpoolctl import threadpool_limits
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway_server.artifacts.fetch import fetch
 from modelway_server.artifacts.record import locate_model
-from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.v2 import read_v2
 from modelway_server.runtimes import load_runtime
 from support.pages.examples import EXAMPLES, LIBRARIES, MANIFESTS, trainable
 
@@ -72,8 +74,8 @@ def test_its_model_answers_its_request(manifest: Path, trained: Trained, tmp_pat
         trusted_types=tuple(model.get("trustedTypes", ())),
     )
     runtime.warm_up()
-    query = DataPlane(runtime, Identity(name=folder.name)).read_infer(request)
-    outputs = {name: array for method in query.asked for name, array in _call(runtime, method, query.rows).items()}
+    query = read_v2(DataPlane(runtime, Identity(name=folder.name)), request)
+    outputs = {name: array for method in query.methods for name, array in _call(runtime, method, query.rows).items()}
     answer = json.loads(query.encode(outputs).content)
     assert [output["shape"][0] for output in answer["outputs"]] == [2] * len(answer["outputs"])
     assert answer["id"] == json.loads(request)["id"]

@@ -8,7 +8,13 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from sklearn.linear_model import LinearRegression
 
-from modelway_server.dataplane import Body, DataPlane, Identity, Query
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.mlflow import read_csv, read_invocations
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.query import Body, Query
+from modelway_server.dataplane.rows import read_rows
+from modelway_server.dataplane.v1 import read_v1
+from modelway_server.dataplane.v2 import query_of, read_v2
 from modelway_server.errors import InputError, MalformedRequest
 from modelway_server.grpc import inference_pb2 as pb
 from modelway_server.grpc.codec import decode_request
@@ -87,7 +93,7 @@ def _message_seed(document: dict[str, Any]) -> bytes:
 
 
 def _read_binary(plane: DataPlane, _: int, body: bytes) -> Query:
-    return plane.read_infer(body[2:], int.from_bytes(body[:2], "big"))
+    return read_v2(plane, body[2:], int.from_bytes(body[:2], "big"))
 
 
 def _read_packed(plane: DataPlane, choice: int, body: bytes) -> Query:
@@ -108,7 +114,7 @@ def _read_large(plane: DataPlane, _: int, body: bytes) -> Query:
             for tensor in given["inputs"]:
                 tensor["data"] = np.asarray(tensor["data"], dtype=np.float64).reshape(-1).tolist()
         assert bulk == document
-    return plane.read_infer(padded)
+    return read_v2(plane, padded)
 
 
 def _read_message(plane: DataPlane, _: int, body: bytes) -> Query:
@@ -116,16 +122,16 @@ def _read_message(plane: DataPlane, _: int, body: bytes) -> Query:
         message = pb.ModelInferRequest.FromString(body)
     except DecodeError as error:
         raise MalformedRequest(str(error)) from error  # the library's own parser, whose refusals are not ours
-    return plane.ask(decode_request(message), lambda *_: Body(b""))
+    return query_of(plane, decode_request(message), lambda *_: Body(b""))
 
 
 Reader = Callable[[DataPlane, int, bytes], Query]
 READERS: Final[list[Reader]] = [
-    lambda plane, _, body: plane.read_infer(body),
-    lambda plane, _, body: plane.read_predict(body),
-    lambda plane, _, body: plane.read_invocations(body),
-    lambda plane, _, body: plane.read_rows(body),
-    lambda plane, _, body: plane.read_csv(body),
+    lambda plane, _, body: read_v2(plane, body),
+    lambda plane, _, body: read_v1(plane, body),
+    lambda plane, _, body: read_invocations(plane, body),
+    lambda plane, _, body: read_rows(plane, body),
+    lambda plane, _, body: read_csv(plane, body),
     _read_binary,
     _read_packed,
     _read_large,

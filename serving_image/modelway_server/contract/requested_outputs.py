@@ -9,7 +9,7 @@ from modelway_server.contract.signature import Signature
 from modelway_server.errors import MalformedRequest
 
 
-def methods_asked(
+def requested_methods(
     outputs: Mapping[str, int], methods: tuple[str, ...], signature: Signature
 ) -> tuple[Mapping[str, int], frozenset[str] | None]:
     """The methods that outputs ask for, and the names of the arrays among theirs that are wanted; None for all.
@@ -33,10 +33,10 @@ def methods_asked(
             raise MalformedRequest(
                 f"all outputs of {method} are asked for the same number of best classes", field=f"outputs[{index}]"
             )
-    return asked, arrays_asked(frozenset(outputs), signature)
+    return asked, requested_arrays(frozenset(outputs), signature)
 
 
-def arrays_asked(names: frozenset[str] | None, signature: Signature) -> frozenset[str] | None:
+def requested_arrays(names: frozenset[str] | None, signature: Signature) -> frozenset[str] | None:
     """The names of the arrays that are asked for, each by its method's name or its own; None stands for all."""
     if not names:
         return names

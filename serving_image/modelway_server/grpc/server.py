@@ -16,7 +16,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from modelway_server.dataplane import DataPlane
+from modelway_server.dataplane.plane import DataPlane
 from modelway_server.errors import PortTaken
 from modelway_server.grpc.inference_pb2 import DESCRIPTOR
 from modelway_server.grpc.servicer import SERVICE, InferenceServicer

@@ -8,7 +8,9 @@ from typing import Any, Final, NoReturn
 
 import grpc
 
-from modelway_server.dataplane import Body, DataPlane, Query
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.query import Body, Query
+from modelway_server.dataplane.v2 import query_of
 from modelway_server.errors import MalformedRequest, ModelwayServerError, RequestTooLarge, TooSlow
 from modelway_server.grpc import inference_pb2 as pb
 from modelway_server.grpc.codec import decode_request, encode_answer
@@ -154,7 +156,7 @@ class InferenceServicer:
             message = pb.ModelInferRequest.FromString(content)
         except Exception as error:
             raise MalformedRequest("the message is no inference.ModelInferRequest") from error
-        self._plane.check_model(message.model_name, message.model_version)
+        self._plane.identity.check(message.model_name, message.model_version)
         request = decode_request(message)
         identity = self._plane.identity
 
@@ -169,17 +171,17 @@ class InferenceServicer:
             )
             return Body(answer.SerializeToString())
 
-        return self._plane.ask(request, encode)
+        return query_of(self._plane, request, encode)
 
     def _model_ready(self, request: "pb.ModelReadyRequest") -> "pb.ModelReadyResponse":
-        self._plane.check_model(request.name, request.version)
+        self._plane.identity.check(request.name, request.version)
         return pb.ModelReadyResponse(ready=self._lifecycle.ready)
 
     def _server_metadata(self) -> "pb.ServerMetadataResponse":
         return pb.ServerMetadataResponse(**self._plane.server_metadata())
 
     def _model_metadata(self, request: "pb.ModelMetadataRequest") -> "pb.ModelMetadataResponse":
-        self._plane.check_model(request.name, request.version)
+        self._plane.identity.check(request.name, request.version)
         metadata = self._plane.model_metadata()
         answer = pb.ModelMetadataResponse(
             name=metadata["name"], versions=metadata["versions"], platform=metadata["platform"]

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, NamedTuple
 
-from modelway_server.dataplane import BINARY, JSON, Body, DataPlane, Query
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.query import BINARY, JSON, Body, Query
 from modelway_server.errors import (
     InputError,
     InvalidInput,

@@ -11,12 +11,13 @@ from functools import partial
 from http import HTTPStatus
 from typing import Final
 
-from modelway_server.dataplane import Body
+from modelway_server.dataplane.query import Body
 from modelway_server.errors import MalformedRequest, QueueFull
 from modelway_server.http.app import InferenceApplication, Reply
 from modelway_server.http.messages import BodyTooSlow, Head, check_host, read_head
 from modelway_server.http.operations import Operation
-from modelway_server.prediction.predictor import Answered, Held, Predictor
+from modelway_server.prediction.held_bytes import Held
+from modelway_server.prediction.predictor import Predictor, QueryJob
 from modelway_server.protocol.trace_context import TRACE_ID
 
 MAX_BYTES = 512 * 1024
@@ -80,7 +81,7 @@ class Exchange:
         self.disconnected = False
         self.keep_alive = True
         self.message_event = _NOBODY
-        self.pending: Answered | None = None
+        self.pending: QueryJob | None = None
 
     def feed(self, part: bytes) -> None:
         """Keep a part of the body, unless there is no room for it: then it is read to its end and refused."""

@@ -4,7 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from modelway_server.dataplane import DataPlane, Query
+from modelway_server.dataplane.mlflow import read_csv, read_invocations
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.query import Query
+from modelway_server.dataplane.rows import read_rows
+from modelway_server.dataplane.v1 import read_v1
+from modelway_server.dataplane.v2 import read_v2
 from modelway_server.errors import UnsupportedMediaType
 from modelway_server.http.messages import Head
 from modelway_server.protocol.compression import CODINGS, is_known
@@ -76,21 +81,27 @@ def routes(plane: DataPlane, roots: list[str], *, watched: bool) -> dict[str, Op
 
 
 def _routes(plane: DataPlane, roots: list[str]) -> dict[str, Operation]:
-
     def infer(body: bytes, head: Head) -> Query:
-        return plane.read_infer(body, head.header_length)
+        return read_v2(plane, body, head.header_length)
+
+    def predict(body: bytes, _: Head) -> Query:
+        return read_v1(plane, body)
+
+    def invoke(body: bytes, _: Head) -> Query:
+        return read_invocations(plane, body)
+
+    def invoke_csv(body: bytes, head: Head) -> Query:
+        return read_csv(plane, body, head.charset)
+
+    def predict_rows(body: bytes, _: Head) -> Query:
+        return read_rows(plane, body)
 
     infers = Operation("infer", {JSON: infer, BINARY: infer})
-    rows = Operation("rows", {JSON: _headless(plane.read_rows)})
-    invocations = {JSON: _headless(plane.read_invocations), CSV: lambda body, head: plane.read_csv(body, head.charset)}
+    rows = Operation("rows", {JSON: predict_rows})
     return {
         **{f"{root}/infer": infers for root in roots},
         **{f"{root}/predict": rows for root in roots},
         "/predict": rows,
-        f"/v1/models/{plane.identity.name}:predict": Operation("predict", {JSON: _headless(plane.read_predict)}),
-        "/invocations": Operation("invocations", invocations),
+        f"/v1/models/{plane.identity.name}:predict": Operation("predict", {JSON: predict}),
+        "/invocations": Operation("invocations", {JSON: invoke, CSV: invoke_csv}),
     }
-
-
-def _headless(read: Callable[[bytes], Query]) -> Reader:
-    return lambda body, _: read(body)

@@ -19,7 +19,7 @@ from typing import Protocol
 
 import uvicorn
 
-from modelway_server.dataplane import DataPlane
+from modelway_server.dataplane.plane import DataPlane
 from modelway_server.http.app import InferenceApplication
 from modelway_server.http.connection import Connection
 from modelway_server.http.direct import Direct

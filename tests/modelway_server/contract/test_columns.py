@@ -22,7 +22,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MaxAbsScaler, OneHotEncoder, OrdinalEncoder
 from sklearn.svm import SVC
 
-from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.v1 import read_v1
 from modelway_server.errors import InvalidInput, MalformedRequest, WarmupFailed
 from modelway_server.runtimes.estimators.runtime import METHODS, EstimatorRuntime
 from support.server import planes
@@ -293,5 +295,5 @@ def test_a_column_that_is_handed_back_may_hold_anything() -> None:
         model = make_column_transformer((MaxAbsScaler(), ["a"]), (last, ["city", "n", "f"])).fit(frame)
         body = json.dumps({"instances": records(frame)}).encode()
         server = plane(model)
-        found = json.loads(server.answer(server.read_predict(body)).content)["predictions"]
+        found = json.loads(server.answer(read_v1(server, body)).content)["predictions"]
         assert found == [[0.2, "Oslo", 1, True], [0.6, None, 2, False], [1.0, "Rome", 3, True]]

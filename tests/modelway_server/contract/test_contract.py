@@ -16,7 +16,10 @@ from sklearn.linear_model import LinearRegression
 
 from modelway_server.contract.rows import rows_of_instances
 from modelway_server.contract.signature import Form
-from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.v1 import read_v1
+from modelway_server.dataplane.v2 import read_v2
 from modelway_server.errors import InputError, InvalidInput, MalformedRequest
 from modelway_server.runtimes.estimators.runtime import METHODS, EstimatorRuntime
 from support.models import APPLICANTS, WINE, WINE_KINDS, Told, mixed_pipeline, text_pipeline, wine_forest
@@ -214,9 +217,9 @@ def test_a_bad_request_names_its_field(case: tuple[str, str, Any, type[InputErro
     ],
 )  # fmt: skip
 def test_what_is_not_a_json_object_is_refused(body: bytes) -> None:
-    for read in (PLANES["forest"].read_infer, PLANES["forest"].read_predict):
+    for read in (read_v2, read_v1):
         with pytest.raises(MalformedRequest, match="JSON"):
-            read(body)
+            read(PLANES["forest"], body)
 
 
 ACCEPTED: list[tuple[str, str, Any, list[Any]]] = [
@@ -301,9 +304,9 @@ V1 = st.dictionaries(
 @given(model=st.sampled_from(sorted(PLANES)), v2=V2, v1=V1, anything=JSON)
 def test_no_json_makes_the_server_fail(model: str, v2: Any, v1: Any, anything: Any) -> None:
     for document in (v2, v1, anything):
-        for read in (PLANES[model].read_infer, PLANES[model].read_predict):
+        for read in (read_v2, read_v1):
             try:
-                query = read(json.dumps(document).encode())
+                query = read(PLANES[model], json.dumps(document).encode())
                 answer = PLANES[model].answer(query)
             except InputError as error:
                 assert error.message  # noqa: PT017  (most are refused; what is not must be answered)

@@ -20,7 +20,9 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
 from modelway_server.contract.row_batches import kind_of, stack
 from modelway_server.contract.signature import Dates
-from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.v1 import read_v1
 from modelway_server.errors import InputError
 from modelway_server.protocol.tensors import NUMPY_TYPES
 from modelway_server.runtimes import load_runtime
@@ -203,14 +205,14 @@ def test_an_encoder_of_an_array_tells_neighbours_apart(kind: str, first: Any) ->
         rows = np.column_stack([rows[:, 0], rows[::-1, 0]])
         server = plane(model.fit(rows))
         body = json.dumps({"instances": rows.tolist()}).encode()
-        found = json.loads(server.answer(server.read_predict(body)).content)["predictions"]
+        found = json.loads(server.answer(read_v1(server, body)).content)["predictions"]
         assert found == model.transform(rows).tolist()
 
 
 @pytest.mark.parametrize("literals", [[[3, 4]], [[3, 4.0]], [[True, False]], [[2**53 + 1, 7]]])
 def test_authors_code_sees_the_array_that_numpy_makes(literals: list[Any]) -> None:
     server = plane(FunctionTransformer(written).fit(np.array([[10115, 7]])))
-    query = server.read_predict(json.dumps({"instances": literals}).encode())
+    query = read_v1(server, json.dumps({"instances": literals}).encode())
     found = outputs(server, query)["transform"].tolist()
     assert found == np.array(literals).astype(str).tolist()
 

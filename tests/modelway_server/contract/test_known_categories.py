@@ -15,7 +15,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from modelway_server.contract.signature import Column, Signature
-from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.plane import DataPlane
 from modelway_server.errors import InvalidInput
 from modelway_server.pages import schemas
 from modelway_server.pages.human import HumanPage

@@ -20,7 +20,8 @@ from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.plane import DataPlane
 from modelway_server.errors import InvalidInput, MalformedRequest, PredictionFailed, UnsupportedModel
 from modelway_server.runtimes import outputs
 from modelway_server.runtimes.estimators import labels

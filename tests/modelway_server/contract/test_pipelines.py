@@ -17,7 +17,8 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 from modelway_server.contract.signature import Form
-from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.plane import DataPlane
 from modelway_server.errors import UnsupportedModel
 from modelway_server.runtimes.estimators.runtime import METHODS, EstimatorRuntime
 from support.server import planes

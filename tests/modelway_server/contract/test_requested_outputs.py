@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
-from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.v2 import read_v2
 from modelway_server.errors import MalformedRequest
 from support.models import WINE, WINE_KINDS
 from support.server import planes
@@ -41,7 +43,7 @@ def test_outputs_are_asked_for_by_name(outputs: tuple[str, ...], names: list[str
 
 def test_one_of_several_is_asked_for_as_bytes() -> None:
     body = json.dumps(asked({"name": "predict_proba_1", "parameters": {"binary_data": True}})).encode()
-    answer = PLANE.answer(PLANE.read_infer(body))
+    answer = PLANE.answer(read_v2(PLANE, body))
     assert answer.content.endswith(MODEL.predict_proba(WINE[:1])[1].tobytes())
 
 

@@ -9,7 +9,13 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
-from modelway_server.dataplane import DataPlane, Identity, Query
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.mlflow import read_invocations
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.query import Query
+from modelway_server.dataplane.rows import read_rows
+from modelway_server.dataplane.v1 import read_v1
+from modelway_server.dataplane.v2 import read_v2
 from modelway_server.errors import InputError, InvalidInput, MalformedRequest
 from support.server.subjects import warmed
 
@@ -65,12 +71,11 @@ BODIES = {
     "mlflow records": b'{"dataframe_records": [{"x0": %s}]}',
     "rows": b'{"rows": [{"x0": %s}]}',
 }
-READERS = {"v2": "read_infer", "v1": "read_predict", "mlflow": "read_invocations", "rows": "read_rows"}
+READERS = {"v2": read_v2, "v1": read_v1, "mlflow": read_invocations, "rows": read_rows}
 
 
 def read(plane: DataPlane, protocol: str, body: bytes) -> Query:
-    query: Query = getattr(plane, READERS[protocol.partition(" ")[0]])(body)
-    return query
+    return READERS[protocol.partition(" ")[0]](plane, body)
 
 
 def assert_outcome(outcome: Outcome, query: Any) -> None:
@@ -136,7 +141,7 @@ def test_a_string_in_bytes_is_no_number(content: bytes) -> None:
 def in_bytes(plane: DataPlane, datatype: str, raw: bytes) -> Query:
     tensor = {"name": "x", "shape": [1, 1], "datatype": datatype, "parameters": {"binary_data_size": len(raw)}}
     header = json.dumps({"inputs": [tensor]}).encode()
-    return plane.read_infer(header + raw, len(header))
+    return read_v2(plane, header + raw, len(header))
 
 
 @pytest.mark.parametrize("protocol", BODIES)

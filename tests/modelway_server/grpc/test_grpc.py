@@ -19,7 +19,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from modelway_server.grpc import inference_pb2 as pb
 from modelway_server.grpc import servicer
 from modelway_server.grpc.server import GrpcBounds, GrpcServer
-from modelway_server.prediction.predictor import Limits, Predictor
+from modelway_server.prediction.limits import Limits
+from modelway_server.prediction.predictor import Predictor
 from modelway_server.process.listening import reserved
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.telemetry.metrics import Metrics

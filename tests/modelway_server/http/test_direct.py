@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from modelway_server.prediction.predictor import MAX_HELD_BODIES
+from modelway_server.prediction.held_bytes import MAX_HELD_BODIES
 from support.models import WINE, wine_forest
 from support.server.served import Served
 from support.waiting import eventually

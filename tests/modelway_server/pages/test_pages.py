@@ -20,7 +20,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.mlflow import read_invocations
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.rows import read_rows
+from modelway_server.dataplane.v1 import read_v1
+from modelway_server.dataplane.v2 import read_v2
 from modelway_server.engines.sample_rows.example import MADE_UP
 from modelway_server.pages import examples, openapi
 from modelway_server.pages.human import FALLBACK_BASE, HumanPage
@@ -58,10 +63,10 @@ MODELS: dict[str, Callable[[], Any]] = {
     "scaler": lambda: StandardScaler().fit(WINE),
 }
 READERS = {
-    "/predict": "read_rows",
-    "/v2/models/model/infer": "read_infer",
-    "/v1/models/model:predict": "read_predict",
-    "/invocations": "read_invocations",
+    "/predict": read_rows,
+    "/v2/models/model/infer": read_v2,
+    "/v1/models/model:predict": read_v1,
+    "/invocations": read_invocations,
 }
 
 
@@ -73,12 +78,12 @@ def warm(request: pytest.FixtureRequest) -> EstimatorRuntime:
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # the server ignores it too
 def test_the_examples_are_answered_as_the_document_says(warm: EstimatorRuntime) -> None:
     plane, document = DataPlane(warm, Identity(name="model")), openapi.document(subject_of(warm))
-    for path, reader in READERS.items():
+    for path, read in READERS.items():
         operation = document["paths"][path]["post"]
         request = operation["requestBody"]["content"]["application/json"]
         example = request["examples"]["one"]["value"]
         assert_valid(example, request["schema"], document)
-        answer = plane.answer(getattr(plane, reader)(json.dumps(example).encode()))
+        answer = plane.answer(read(plane, json.dumps(example).encode()))
         schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
         assert_valid(json.loads(answer.content), schema, document)
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from scipy.sparse import issparse
 
-from modelway_server.dataplane import DataPlane, Identity
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.plane import DataPlane
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.estimators.runtime import METHODS
 from support.make.survey import PAGE, page, survey

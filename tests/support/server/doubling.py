@@ -9,10 +9,13 @@ import numpy as np
 
 from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Column, Form, Output, Signature
-from modelway_server.dataplane import Body, DataPlane, Identity, Query
+from modelway_server.dataplane.identity import Identity
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.query import Body, Query
 from modelway_server.errors import InvalidInput
+from modelway_server.prediction.limits import Limits
 from modelway_server.prediction.model_thread import ModelThread
-from modelway_server.prediction.predictor import Limits, Predictor
+from modelway_server.prediction.predictor import Predictor
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.telemetry.metrics import Metrics
 

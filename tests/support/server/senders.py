@@ -8,7 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from modelway_server.dataplane import Body, DataPlane, Query
+from modelway_server.dataplane.mlflow import read_csv, read_invocations
+from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.query import Body, Query
+from modelway_server.dataplane.rows import read_rows
+from modelway_server.dataplane.v1 import read_v1
+from modelway_server.dataplane.v2 import query_of, read_v2
 from modelway_server.grpc import inference_pb2 as pb
 from modelway_server.grpc.codec import decode_request
 from modelway_server.protocol.binary import write_raw
@@ -46,7 +51,7 @@ def v2_json(plane: DataPlane, columns: Columns) -> Query:
         {"name": name, "shape": [len(sent.values)], "datatype": sent.datatype, "data": list(sent.values)}
         for name, sent in columns.items()
     ]
-    return plane.read_infer(json.dumps({"inputs": tensors}).encode())
+    return read_v2(plane, json.dumps({"inputs": tensors}).encode())
 
 
 def v2_binary(plane: DataPlane, columns: Columns) -> Query:
@@ -62,7 +67,7 @@ def v2_binary(plane: DataPlane, columns: Columns) -> Query:
         for (name, sent), content in zip(columns.items(), raw, strict=True)
     ]
     header = json.dumps({"inputs": tensors}).encode()
-    return plane.read_infer(b"".join((header, *raw)), len(header))
+    return read_v2(plane, b"".join((header, *raw)), len(header))
 
 
 def grpc_raw(plane: DataPlane, columns: Columns) -> Query:
@@ -85,23 +90,23 @@ def grpc_typed(plane: DataPlane, columns: Columns) -> Query:
 
 def v1_rows(plane: DataPlane, columns: Columns) -> Query:
     """V1, an object for each row."""
-    return plane.read_predict(json.dumps({"instances": _records(columns)}).encode())
+    return read_v1(plane, json.dumps({"instances": _records(columns)}).encode())
 
 
 def v1_columns(plane: DataPlane, columns: Columns) -> Query:
     """V1, column by column."""
-    return plane.read_predict(json.dumps({"inputs": {name: sent.values for name, sent in columns.items()}}).encode())
+    return read_v1(plane, json.dumps({"inputs": {name: sent.values for name, sent in columns.items()}}).encode())
 
 
 def mlflow_split(plane: DataPlane, columns: Columns) -> Query:
     """A frame as `to_dict(orient="split")` gives it."""
     split = {"columns": list(columns), "data": [list(record.values()) for record in _records(columns)]}
-    return plane.read_invocations(json.dumps({"dataframe_split": split}).encode())
+    return read_invocations(plane, json.dumps({"dataframe_split": split}).encode())
 
 
 def mlflow_records(plane: DataPlane, columns: Columns) -> Query:
     """A frame as `to_dict(orient="records")` gives it."""
-    return plane.read_invocations(json.dumps({"dataframe_records": _records(columns)}).encode())
+    return read_invocations(plane, json.dumps({"dataframe_records": _records(columns)}).encode())
 
 
 def csv(plane: DataPlane, columns: Columns) -> Query:
@@ -110,12 +115,12 @@ def csv(plane: DataPlane, columns: Columns) -> Query:
     writer = writer_of(text)
     writer.writerow(columns)
     writer.writerows(row.values() for row in _records(columns))
-    return plane.read_csv(text.getvalue().encode())
+    return read_csv(plane, text.getvalue().encode())
 
 
 def rows(plane: DataPlane, columns: Columns) -> Query:
     """The plain form."""
-    return plane.read_rows(json.dumps({"rows": _records(columns)}).encode())
+    return read_rows(plane, json.dumps({"rows": _records(columns)}).encode())
 
 
 TEXTUAL: dict[str, Callable[[DataPlane, Columns], Query]] = {
@@ -147,4 +152,6 @@ def _array(sent: Sent) -> Any:
 
 
 def _asked(plane: DataPlane, message: "pb.ModelInferRequest") -> Query:
-    return plane.ask(decode_request(pb.ModelInferRequest.FromString(message.SerializeToString())), lambda *_: Body(b""))
+    return query_of(
+        plane, decode_request(pb.ModelInferRequest.FromString(message.SerializeToString())), lambda *_: Body(b"")
+    )

@@ -1,0 +1,54 @@
+"""How many bytes of requests are in memory: one total for a worker, and an account for each request."""
+
+from modelway_server.prediction.limits import queue_full
+
+MAX_HELD_BODIES = 8
+"""Bytes of requests that may be in memory, in multiples of the cap on one body."""
+
+
+class HeldBytes:
+    """Bytes of all requests of a worker that are in memory.
+
+    Args:
+        limit: on them; a request that is alone may exceed it.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+
+    def add(self, size: int) -> None:
+        """Count more bytes; a negative size counts fewer.
+
+        Raises:
+            QueueFull: there is no room for them.
+        """
+        if size > 0 and self._size and self._size + size > self._limit:
+            raise queue_full()
+        self._size += size
+
+
+class Held:
+    """Bytes of one request that are in memory; call `release` once it is answered.
+
+    Args:
+        total: of the worker.
+    """
+
+    def __init__(self, total: HeldBytes) -> None:
+        self._total = total
+        self._size = 0
+
+    def add(self, size: int) -> None:
+        """Count more bytes.
+
+        Raises:
+            QueueFull: there is no room for them.
+        """
+        self._total.add(size)
+        self._size += size
+
+    def release(self) -> None:
+        """Count none any more."""
+        self._total.add(-self._size)
+        self._size = 0
