@@ -14,10 +14,11 @@ from typing import Any
 
 from modelway_server import settings
 from modelway_server.errors import LoadFailure, ServerIncomplete, StorageFull, describe
-from modelway_server.process.exit_report import configure_logging, report_failure, termination_log
+from modelway_server.process.exit_report import report_failure, termination_log
 from modelway_server.process.readable import readable
 from modelway_server.process.walls import Walls, own_folder
 from modelway_server.telemetry import tracing
+from modelway_server.telemetry.logs import configure_logging
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -110,15 +111,15 @@ def _walled(chosen: settings.ServeSettings) -> Walls:
     Raises:
         LoadFailure: there is no place for temporary files, or walls are wished in a word that is none.
     """
-    walls, said = Walls(), termination_log()
+    walls, report_path = Walls(), termination_log()
     with suppress(OSError, ValueError):
-        said.touch()
+        report_path.touch()
     try:
         own = own_folder()
     except OSError as error:
         raise StorageFull(f"no temporary folder can be made: {error.strerror}") from error
     named = [path for path in (chosen.prepared_dir, chosen.samples) if path]
-    walls.hide_files([*readable(chosen.model_dir, connects=tracing.is_wanted()), *named], [own, said])
+    walls.hide_files([*readable(chosen.model_dir, connects=tracing.is_wanted()), *named], [own, report_path])
     return walls
 
 

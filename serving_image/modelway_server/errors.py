@@ -1,35 +1,35 @@
-"""Every failure this program can name, on one page.
+"""Every failure that this program names, on one page.
 
-A `LoadFailure` ends the process: its class name is the reason users read in the status of their ModelDeployment, its
-exit code tells the same story when no message survived. An `InputError` refuses one request and names the field at
-fault. No transport (HTTP, gRPC) is known here: each maps these classes to its own codes.
+A `LoadFailure` ends the process. Its class name is the reason in the status of the ModelDeployment, and its exit code
+stands for the reason where the message is lost. An `InputError` refuses one request, and names the field at fault. Each
+transport (HTTP, gRPC) maps these classes to codes of its own.
 """
 
 from typing import ClassVar
 
 MAX_DESCRIPTION = 300
-"""Characters of an exception of somebody else's code, where it is told."""
+"""Characters that a message takes from an exception of foreign code."""
 
 
 def words(error: BaseException, limit: int = MAX_DESCRIPTION) -> str:
-    """What an exception says, on one line of at most `limit` characters; empty where it says nothing.
+    """The text of an exception, on one line of at most `limit` characters; empty where it has none.
 
-    An exception of foreign code may raise when it is asked for its text.
+    An exception of foreign code may raise while its text is read.
     """
     try:
         return " ".join(str(error).split())[:limit]
-    except Exception:  # noqa: BLE001  (its class is a model's own, and so is what that does)
+    except Exception:  # noqa: BLE001  (the class may be a model's own, and may do anything)
         return ""
 
 
 def describe(error: BaseException) -> str:
-    """An exception in one line of at most MAX_DESCRIPTION characters: its class and what it says."""
-    said, kind = words(error), type(error).__name__
-    return f"{kind}: {said}"[:MAX_DESCRIPTION] if said else kind
+    """The class and the text of an exception, on one line of at most MAX_DESCRIPTION characters."""
+    text, kind = words(error), type(error).__name__
+    return f"{kind}: {text}"[:MAX_DESCRIPTION] if text else kind
 
 
 class ModelwayServerError(Exception):
-    """What all errors of this program have in common: one sentence saying what is wrong."""
+    """Base of all errors of this program: one sentence says what is wrong."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -37,17 +37,17 @@ class ModelwayServerError(Exception):
 
 
 class LoadFailure(ModelwayServerError):
-    """The model cannot be fetched, loaded or warmed up; this process cannot serve it.
+    """This process cannot serve: the model cannot be fetched, loaded or warmed up.
 
     Attributes:
         reason: CamelCase word, the same in the termination message, the logs and the resource's conditions.
         exit_code: exit status of the process, one per reason.
-        remedy: what the person who deployed the model can do about it, one sentence.
+        remedy: what the user can do about it; it begins with what to do.
     """
 
     exit_code: ClassVar[int] = 24
     default_remedy: ClassVar[str] = (
-        "Load the file in a fresh Python with the versions of this server's image; fix what fails there and save the model again."
+        "Load the file in a fresh Python with the library versions of the server's image; fix what fails there, and save the model again."
     )
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
@@ -61,34 +61,34 @@ class LoadFailure(ModelwayServerError):
 
 
 class PortTaken(LoadFailure):
-    """An address to serve on belongs to another program, or is not this machine's."""
+    """Another program uses a port of this server, or the address is not this machine's."""
 
     exit_code = 3
     default_remedy = (
-        "End the program that listens there; in a cluster only a pod on the node's own network can be in the way."
+        "End the program that listens on the port; in a cluster, only a pod on the node's own network can use it."
     )
 
 
 class ServerIncomplete(LoadFailure):
-    """A part of this program, or a package that it is made on, cannot be imported: no model is at fault."""
+    """A part of this program, or a package that it needs, cannot be imported; no model is at fault."""
 
     exit_code = 4
-    default_remedy = "Make the image of spec.runtime.image anew from the platform's server image, without another version of what that holds."
+    default_remedy = "Build the image of spec.runtime.image again from the platform's server image, and leave the packages of that at their versions."
 
 
 class FetchFailure(LoadFailure):
-    """The artifact did not arrive in the pod."""
+    """Base of the failures to bring the artifact into the pod."""
 
 
 class ModelNotFound(FetchFailure):
     """There is no object, file or folder at the URI."""
 
     exit_code = 10
-    default_remedy = "Correct spec.model.uri, or upload the model there; the name is case-sensitive, and that of a folder ends in '/'."
+    default_remedy = "Correct spec.model.uri, or upload the model there; names are case-sensitive, and the name of a folder ends in '/'."
 
 
 class AccessDenied(FetchFailure):
-    """The store refused our credentials, or there are none."""
+    """The store refused the credentials, or there are none."""
 
     exit_code = 11
     default_remedy = (
@@ -105,77 +105,75 @@ class ArtifactTooLarge(FetchFailure):
 
 
 class FetchFailed(FetchFailure):
-    """The network or the store kept failing after all retries."""
+    """The network or the store failed in every attempt."""
 
     exit_code = 13
-    default_remedy = "Check that the store is up and can be reached from this cluster (DNS, endpoint, network policy, TLS certificate)."
+    default_remedy = "Check that the store is up, and that this cluster can reach it (DNS, endpoint, network policy, TLS certificate)."
 
 
 class FetchTimeout(FetchFailure):
     """The artifact did not arrive before the deadline."""
 
     exit_code = 14
-    default_remedy = "Raise spec.runtime.limits.fetchTimeoutSeconds, or bring the store nearer to the cluster."
+    default_remedy = "Raise spec.runtime.limits.fetchTimeoutSeconds, or use a store that is nearer to the cluster."
 
 
 class StorageFull(FetchFailure):
-    """The volume that keeps the artifact has no room left, or refuses to be written."""
+    """The volume for the artifact is full, or cannot be written to."""
 
     exit_code = 15
-    default_remedy = (
-        "Free disk space on the node, or raise spec.runtime.limits.maxArtifactBytes, which sizes the model's volume."
-    )
+    default_remedy = "Free disk space on the node, or raise spec.runtime.limits.maxArtifactBytes, which sets the size of the model's volume."
 
 
 class InvalidURI(FetchFailure):
-    """The URI names nothing this program can fetch."""
+    """The URI is malformed, or of a kind that this program cannot fetch."""
 
     exit_code = 16
     default_remedy = (
         "Write spec.model.uri as s3://bucket/path/model.joblib, https://host/path/model.joblib or file:///path/model.joblib; "
-        "that of a folder ends in '/'."
+        "the URI of a folder ends in '/'."
     )
 
 
 class HostNotAllowed(FetchFailure):
-    """The artifact lies where this program may not connect to, or where the Secret may not be sent."""
+    """This program may not connect to the host of the artifact, or may not send the Secret to it."""
 
     exit_code = 17
     default_remedy = "Name another host in spec.model.uri."
 
 
 class InvalidArtifact(LoadFailure):
-    """The file is not a model: truncated, of another format, or unreadable."""
+    """The file is no model: it is truncated, of another format, or unreadable."""
 
     exit_code = 20
     default_remedy = "Save the fitted estimator with joblib.dump(model, 'model.joblib') or pickle.dump, and upload that file unchanged."
 
 
 class UnsupportedModel(LoadFailure):
-    """The object loads but cannot answer requests the way it is asked to."""
+    """The object loads, but cannot answer requests by the chosen method."""
 
     exit_code = 21
     default_remedy = "Choose a model with predict, predict_proba, transform or decision_function, and name it in spec.runtime.method."
 
 
 class MissingModule(LoadFailure):
-    """Loading the model imports a package that is not in this image."""
+    """The model needs a package that is not in this image."""
 
     exit_code = 22
     default_remedy = (
-        "Build the model of packages in the server's image only, or run a server image that has the missing one."
+        "Train the model with packages of the server's image only, or use a server image that has the missing one."
     )
 
 
 class RuntimeVersionMismatch(LoadFailure):
-    """The model was saved by another version of its library, and does not load or cannot answer with this image's."""
+    """The model was saved with another version of its library, and fails with the version in this image."""
 
     exit_code = 23
-    default_remedy = "Train and save the model again with the library version of the server's image, or run an image with the model's version."
+    default_remedy = "Train and save the model again with the library version of the server's image, or use an image with the model's version."
 
 
 class LoadFailed(LoadFailure):
-    """Any other exception while the model was loading."""
+    """Loading the model raised any other exception."""
 
     exit_code = 24
 
@@ -184,22 +182,22 @@ class WarmupFailed(LoadFailure):
     """The model loads, but its first prediction fails."""
 
     exit_code = 25
-    default_remedy = "Call the model's method on one row of training data in a fresh Python; fix what fails there and save the model again."
+    default_remedy = "Call the model's method on one row of training data in a fresh Python; fix what fails there, and save the model again."
 
 
 class LoadTimeout(LoadFailure):
-    """Loading or warming up did not end in time."""
+    """Loading or warming up took too long."""
 
     exit_code = 26
     default_remedy = "Raise spec.runtime.limits.startupTimeoutSeconds, give the pod more CPU in spec.runtime.resources, or save a smaller model."
 
 
 class LoadCrashed(LoadFailure):
-    """The process that loaded the model died of it."""
+    """The process that loaded the model crashed."""
 
     exit_code = 27
     default_remedy = (
-        "Read the pod's log, which shows where; save the model again with the library versions of the server's image."
+        "Read the pod's log for the place; save the model again with the library versions of the server's image."
     )
 
 
@@ -211,16 +209,16 @@ class OutOfMemory(LoadFailure):
 
 
 class EngineUnavailable(LoadFailure):
-    """The model cannot be evaluated by the engine that was asked for."""
+    """The chosen engine cannot evaluate the model."""
 
     exit_code = 29
     default_remedy = (
-        "Set spec.runtime.engine to auto, which takes the fastest engine that gives the model's own answers."
+        "Set spec.runtime.engine to auto, which uses the fastest engine that gives the model's own answers."
     )
 
 
 class UnsafeArtifact(LoadFailure):
-    """The file names code that models are not made of: loading it would run what somebody wrote into it."""
+    """The file names code that models do not consist of; loading it would run what somebody wrote into it."""
 
     exit_code = 30
     default_remedy = "Save the model as skops or ONNX, or name what it needs in spec.model.trustedTypes; if the file is not your own, do not load it anywhere."
@@ -249,14 +247,14 @@ LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     EngineUnavailable,
     UnsafeArtifact,
 )
-"""Every reason with which a pod of ours can end, in the order of their exit codes."""
+"""Every reason for which a pod of ours can end, by exit code."""
 
 
 class InputError(ModelwayServerError):
-    """One request cannot be answered as it stands; the model is well.
+    """One request cannot be answered as it is; the model is well.
 
     Attributes:
-        field: the part of the request at fault (`inputs[0].shape`, `instances[3].age`), or None when it is the whole.
+        field: the part of the request at fault (`inputs[0].shape`, `instances[3].age`), or None when it is the whole request.
     """
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
@@ -265,15 +263,15 @@ class InputError(ModelwayServerError):
 
 
 class MalformedRequest(InputError):
-    """The message is not one of the protocol's: not JSON, a missing member, a shape that does not match its data."""
+    """The message does not follow the protocol: it is no JSON, lacks a member, or has a shape that does not match its data."""
 
 
 class InvalidInput(InputError):
-    """The message is well-formed, but the model does not accept these rows: width, names, types, missing values."""
+    """The message follows the protocol, but the model does not accept its rows: width, names, types, missing values."""
 
 
 class UnsupportedMediaType(InputError):
-    """The message is of another media type than those that the operation takes."""
+    """The operation does not take messages of this media type."""
 
 
 class RequestTooLarge(InputError):
@@ -281,24 +279,24 @@ class RequestTooLarge(InputError):
 
 
 class PredictionFailed(ModelwayServerError):
-    """The model itself failed on rows that its contract accepts."""
+    """The model failed on rows that its contract accepts."""
 
 
 class UnknownModel(ModelwayServerError):
-    """The request is for another model than the one that is served, or for another version of it."""
+    """The request is for another model than the served one, or for another version of it."""
 
 
 class QueueFull(ModelwayServerError):
-    """The request was not taken: as many wait for the model as may."""
+    """The request was refused at once: as many wait for the model as may."""
 
 
 class Overloaded(ModelwayServerError):
-    """The request was not tried: its turn did not come in time."""
+    """The request waited too long: the model was not called for it."""
 
 
 class TooSlow(ModelwayServerError):
-    """The request's deadline passed: its caller's own, or the server's while the model was at work on it."""
+    """The request's deadline passed: its caller's own, or the server's while the model worked on it."""
 
 
 class NotReady(ModelwayServerError):
-    """The model is still loading, or the server is on its way out."""
+    """The model is still loading, or the server is ending."""

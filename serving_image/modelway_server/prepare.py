@@ -25,7 +25,7 @@ from modelway_server.process.exit_report import report_failure, write_terminatio
 from modelway_server.process.readable import readable
 from modelway_server.process.walls import Walls, own_folder
 
-MAX_TOLD = 1024
+MAX_PART = 1024
 """Characters of one part of the report that the operator reads."""
 ENGINE_SHARE = 6
 """One engine may take this part of all the time: at most four are tried."""
@@ -47,12 +47,12 @@ def run(arguments: argparse.Namespace) -> int:
         decided = prepare(chosen, arguments.prepared_dir, seconds=arguments.timeout)
     except LoadFailure as failure:
         return report_failure(failure)
-    told: dict[str, str | int] = {
-        part: str(decided[part])[:MAX_TOLD]
+    facts: dict[str, str | int] = {
+        part: str(decided[part])[:MAX_PART]
         for part in ("format", "engine", "engine_reason", "caution")
         if part in decided
     }
-    write_termination_message({"reason": "Prepared"} | told)
+    write_termination_message({"reason": "Prepared"} | facts)
     return 0
 
 

@@ -79,12 +79,12 @@ def serve(settings: ServeSettings, walls: Walls) -> int:
     except Exception as error:  # noqa: BLE001  (each has its reason; what has none is logged)
         return _report(error)
     gc.freeze()
-    lifecycle = WorkerStates(settings.workers, stuck_after=max(60.0, STUCK_TIMEOUTS * settings.request_timeout))
+    worker_states = WorkerStates(settings.workers, stuck_after=max(60.0, STUCK_TIMEOUTS * settings.request_timeout))
     settings = replace(settings, max_batch_rows=max_batch_rows)
-    pod = _Pod(settings, sockets, runtime, lifecycle, enclosure=enclosure, load_seconds=time.monotonic() - started)
+    pod = _Pod(settings, sockets, runtime, worker_states, enclosure=enclosure, load_seconds=time.monotonic() - started)
     if settings.workers == 1:
         return pod.work(0)
-    return supervise(settings.workers, pod.work, lifecycle)
+    return supervise(settings.workers, pod.work, worker_states)
 
 
 def _loaded(settings: ServeSettings, deadline: float, enclosure: Enclosure) -> tuple[Runtime, int]:
@@ -137,7 +137,7 @@ class _Pod:
         settings: ServeSettings,
         ports: Ports,
         runtime: Runtime,
-        lifecycle: WorkerStates,
+        worker_states: WorkerStates,
         *,
         enclosure: Enclosure,
         load_seconds: float,
@@ -145,13 +145,13 @@ class _Pod:
         self._settings = settings
         self._ports = ports
         self._runtime = runtime
-        self._lifecycle = lifecycle
+        self._worker_states = worker_states
         self._enclosure = enclosure
         self._load_seconds = load_seconds
 
     def work(self, slot: int) -> int:
         """Warm up and serve as worker `slot`, until the drain is over; the exit status."""
-        self._lifecycle.enter(slot)
+        self._worker_states.enter(slot)
         self._enclosure.in_worker()
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -166,17 +166,17 @@ class _Pod:
         identity = plane.identity
         metrics = Metrics(model=identity.name, model_version=identity.version, revision=identity.revision)
         spans = _spans(identity)
-        aliases = metric_aliases.watchers(
+        aliases = metric_aliases.observers_of(
             settings.metric_aliases, metrics.registry, model=identity.name, version=identity.version
         )
-        metrics.watchers = (*aliases, *([log_access] if settings.access_log else []), *([spans] if spans else []))
+        metrics.observers = (*aliases, *([log_access] if settings.access_log else []), *([spans] if spans else []))
         limits = Limits(
             request_timeout=settings.request_timeout,
             max_request_bytes=settings.max_request_bytes,
             max_queue=settings.max_queue,
             max_batch_rows=settings.max_batch_rows,
         )
-        predictor = Predictor(plane, self._lifecycle, metrics, limits)
+        predictor = Predictor(plane, self._worker_states, metrics, limits)
         begun = time.monotonic()
         with watchdog(begun + settings.startup_timeout - self._load_seconds, allowed=settings.startup_timeout):
             await predictor.warm_up()
@@ -189,7 +189,7 @@ class _Pod:
             max_connections=settings.max_connections,
         )
         others = self._companions(plane, predictor, metrics)
-        worker = Worker(plane, predictor, self._lifecycle, metrics, bounds=bounds, companions=others)
+        worker = Worker(plane, predictor, self._worker_states, metrics, bounds=bounds, companions=others)
         await worker.serve(self._ports, started=self._enclosure.when_listening)
         if spans:
             await spans.close()
@@ -208,7 +208,7 @@ class _Pod:
         )
         host, port = self._ports.grpc.getsockname()[:2]
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        return {"grpc": GrpcServer(plane, predictor, self._lifecycle, metrics, bounds=bounds, address=address)}
+        return {"grpc": GrpcServer(plane, predictor, self._worker_states, metrics, bounds=bounds, address=address)}
 
     def _describe(self, plane: DataPlane, metrics: Metrics, load_seconds: float) -> None:
         identity, description = plane.identity, plane.description()

@@ -34,7 +34,7 @@ class EgressProxy:
 
     Attributes:
         url: where the store client finds it.
-        refusal: why a connection may not be made; None while all might.
+        refusal: why a connection is not allowed; None while all are.
     """
 
     def __init__(self, destinations: Destinations, environ: Mapping[str, str]) -> None:
@@ -88,8 +88,8 @@ class EgressProxy:
         """A connection to what the request asks for, through the proxy of this place where there is one.
 
         Raises:
-            HostNotAllowed: it may not be made.
-            OSError: it cannot be made.
+            HostNotAllowed: the connection is not allowed.
+            OSError: the connection fails.
         """
         host, port = request.host, request.port
         if request.target in self._destinations.services:
@@ -122,17 +122,17 @@ class EgressProxy:
 
 
 @asynccontextmanager
-async def guarded(destinations: Destinations, environ: Mapping[str, str]) -> AsyncIterator[EgressProxy]:
-    """A proxy for the time of the block."""
-    guard = EgressProxy(destinations, environ)
-    server = await asyncio.start_server(guard.answer, "127.0.0.1", 0, limit=MAX_HEAD)
+async def open_egress_proxy(destinations: Destinations, environ: Mapping[str, str]) -> AsyncIterator[EgressProxy]:
+    """Run a proxy for the time of the block."""
+    proxy = EgressProxy(destinations, environ)
+    server = await asyncio.start_server(proxy.answer, "127.0.0.1", 0, limit=MAX_HEAD)
     async with server:
-        guard.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         try:
-            yield guard
+            yield proxy
         finally:
             server.close()
-            await guard.close()
+            await proxy.close()
 
 
 async def resolve(host: str, port: int) -> list[Address]:
@@ -162,13 +162,13 @@ async def _open_any(addresses: list[Address]) -> Stream:
 
 
 async def _open(family: socket.AddressFamily, address: tuple[object, ...]) -> Stream:
-    made = socket.socket(family, socket.SOCK_STREAM)
-    made.setblocking(False)  # noqa: FBT003 -- takes no keyword
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setblocking(False)  # noqa: FBT003 -- takes no keyword
     try:
-        await asyncio.get_running_loop().sock_connect(made, address)
-        return await asyncio.open_connection(sock=made, limit=CHUNK_BYTES)
+        await asyncio.get_running_loop().sock_connect(sock, address)
+        return await asyncio.open_connection(sock=sock, limit=CHUNK_BYTES)
     except BaseException:
-        made.close()
+        sock.close()
         raise
 
 

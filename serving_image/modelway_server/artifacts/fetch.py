@@ -14,7 +14,7 @@ from modelway_server.arguments import positive, positive_int
 from modelway_server.artifacts.archive import Archive, folder_name
 from modelway_server.artifacts.destinations import Rules
 from modelway_server.artifacts.download import Download, Draft, Progress, readable, storage_errors
-from modelway_server.artifacts.egress_proxy import guarded
+from modelway_server.artifacts.egress_proxy import open_egress_proxy
 from modelway_server.artifacts.folder import FolderDownload, FolderDraft
 from modelway_server.artifacts.hosts import Hosts
 from modelway_server.artifacts.record import ArtifactRecord
@@ -162,8 +162,8 @@ class Bring:
         location, folder = self.location, self.location.folder
         if location.scheme == "file":
             return await (self.folder(FileFolder(location)) if folder else self.file(FileSource(location)))
-        async with guarded(destinations_of(location, environ, rules), environ) as guard:
-            store = ObjectStore(location, environ, seconds, guard)
+        async with open_egress_proxy(destinations_of(location, environ, rules), environ) as egress:
+            store = ObjectStore(location, environ, seconds, egress)
             return await (self.folder(ObjectFolder(store)) if folder else self.file(store.file()))
 
     async def file(self, source: Source) -> ArtifactRecord:

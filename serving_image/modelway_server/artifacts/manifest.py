@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from modelway_server.errors import ArtifactTooLarge, InvalidArtifact
-from modelway_server.process.exit_report import scrub
+from modelway_server.printable import scrub
 
 MAX_FILES = 10_000
 MAX_PATH_BYTES = 1024

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from modelway_server.errors import InvalidArtifact
-from modelway_server.process.exit_report import scrub
+from modelway_server.printable import scrub
 
 _REMEDY = (
     "Pack the model's folder again (tar -czf model.tar.gz folder, or zip -r model.zip folder) and upload that file."

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from urllib.parse import unquote, urlsplit
 
+from modelway_server.artifacts.variables import first_set
+
 
 @dataclass(frozen=True)
 class Proxy:
@@ -33,8 +35,8 @@ def proxy_for(scheme: str, host: str, port: int, environ: Mapping[str, str]) -> 
     Raises:
         OSError: the variable holds no proxy that can be used.
     """
-    address = _first(environ, f"{scheme}_proxy", "all_proxy")
-    if not address or _is_direct(host, port, _first(environ, "no_proxy")):
+    address = _variable(environ, f"{scheme}_proxy", "all_proxy")
+    if not address or _is_direct(host, port, _variable(environ, "no_proxy")):
         return None
     parts = urlsplit(address if "://" in address else f"http://{address}")
     if parts.scheme != "http" or not parts.hostname:
@@ -57,9 +59,9 @@ def _names(entry: str, host: str, port: int) -> bool:
         return host.endswith("." + entry.removesuffix(f":{port}").removeprefix("*").removeprefix("."))
 
 
-def _first(environ: Mapping[str, str], *names: str) -> str:
-    spellings = (spelling for name in names for spelling in (name, name.upper()))
-    return next((value for name in spellings if (value := environ.get(name, "").strip())), "")
+def _variable(environ: Mapping[str, str], *names: str) -> str:
+    """The first of the variables that is set, each in lower or upper case; empty where none is."""
+    return first_set(environ, *(spelling for name in names for spelling in (name, name.upper()))) or ""
 
 
 def _authorization(user: str | None, password: str | None) -> bytes:

@@ -36,18 +36,18 @@ class ObjectStore:
         location: where the artifact is.
         environ: credentials and endpoint, by the names that cloud tools and KServe use; see docs of `store_for`.
         timeout: seconds the whole download may take.
-        guard: makes all its connections.
+        egress: makes all its connections.
 
     Raises:
         InvalidURI: endpoint and URI cannot be used together.
     """
 
-    def __init__(self, location: Location, environ: Mapping[str, str], timeout: float, guard: EgressProxy) -> None:
+    def __init__(self, location: Location, environ: Mapping[str, str], timeout: float, egress: EgressProxy) -> None:
         self.location = location
-        self._guard = guard
+        self._egress = egress
         self._with_credentials = has_credentials(location, environ)
         try:
-            self._store = store_for(location, environ, timeout, guard.url)
+            self._store = store_for(location, environ, timeout, egress.url)
         except _STORE_ERRORS as error:
             raise self._translate(error) from error
 
@@ -82,9 +82,9 @@ class ObjectStore:
             raise self._translate(error) from error
 
     def _translate(self, error: Exception) -> LoadFailure | Exception:
-        if self._guard.refusal is not None:
-            return self._guard.refusal
-        if trouble := self._guard.take_trouble():
+        if self._egress.refusal is not None:
+            return self._egress.refusal
+        if trouble := self._egress.take_trouble():
             return Interrupted(trouble)
         return translate(error, self.location, with_credentials=self._with_credentials)
 

@@ -16,7 +16,7 @@ from modelway_server.errors import (
     InvalidURI,
     ModelNotFound,
 )
-from modelway_server.process.exit_report import scrub
+from modelway_server.printable import scrub
 
 CHUNK_BYTES = 128 * 1024
 

@@ -19,7 +19,7 @@ from modelway_server.errors import (
     LoadFailure,
     ModelNotFound,
 )
-from modelway_server.process.exit_report import scrub
+from modelway_server.printable import scrub
 
 S3_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 

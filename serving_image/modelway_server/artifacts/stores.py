@@ -16,13 +16,14 @@ from modelway_server.artifacts.destinations import CREDENTIAL_SERVICES, Destinat
 from modelway_server.artifacts.hosts import Hosts
 from modelway_server.artifacts.store_errors import S3_CREDENTIALS
 from modelway_server.artifacts.uri import Location
+from modelway_server.artifacts.variables import first_set
 from modelway_server.errors import AccessDenied, InvalidURI
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
 CONNECT_SECONDS = 30
-"""Longer than the guard takes to try the addresses of a host, so that it is the guard that says what is wrong."""
+"""Longer than the egress proxy takes to try the addresses of a host, so that it is the proxy that says what is wrong."""
 READ_SECONDS = 30
 _AMAZON = "*.amazonaws.com, *.amazonaws.com.cn"
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "S3_ENDPOINT")
@@ -49,7 +50,7 @@ def destinations_of(location: Location, environ: Mapping[str, str], rules: Rules
     ambient = not _has_keys(environ)
     allowed = [_store_hosts(endpoint) if endpoint else _AMAZON]
     if ambient and environ.get(_WEB_IDENTITY):
-        sts = _first(environ, "AWS_ENDPOINT_URL_STS")
+        sts = first_set(environ, "AWS_ENDPOINT_URL_STS")
         allowed.append(_store_hosts(sts) if sts else _AMAZON)
     return Destinations(
         rules, Hosts.parse(", ".join(allowed)), _credential_services(environ) if ambient else frozenset()
@@ -68,9 +69,9 @@ def _check_values(environ: Mapping[str, str]) -> None:
 
 def _credential_services(environ: Mapping[str, str]) -> frozenset[str]:
     """Where the platform tells the pod to ask for keys, as far as that is one of the places that AWS has for it."""
-    relative, full = (_first(environ, name) for name in _CONTAINER_CREDENTIALS)
-    told = [f"http://169.254.170.2{relative}"] if relative else [full] if full else []
-    return frozenset(url for url in told if host_and_port(url)[0] in CREDENTIAL_SERVICES)
+    relative, full = (first_set(environ, name) for name in _CONTAINER_CREDENTIALS)
+    urls = [f"http://169.254.170.2{relative}"] if relative else [full] if full else []
+    return frozenset(url for url in urls if host_and_port(url)[0] in CREDENTIAL_SERVICES)
 
 
 def _store_hosts(endpoint: str) -> str:
@@ -122,7 +123,7 @@ def _s3_store(location: Location, environ: Mapping[str, str], client: "ClientCon
     if _has_keys(environ):
         config["access_key_id"] = environ["AWS_ACCESS_KEY_ID"].strip()
         config["secret_access_key"] = environ["AWS_SECRET_ACCESS_KEY"].strip()
-        if token := _first(environ, "AWS_SESSION_TOKEN"):
+        if token := first_set(environ, "AWS_SESSION_TOKEN"):
             config["session_token"] = token
     elif not has_credentials(location, environ):
         config["skip_signature"] = True
@@ -135,7 +136,7 @@ def s3_endpoint(environ: Mapping[str, str]) -> str | None:
     Raises:
         InvalidURI: it is plain http and AWS_ALLOW_HTTP forbids that.
     """
-    endpoint = _first(environ, *_ENDPOINT_VARIABLES)
+    endpoint = first_set(environ, *_ENDPOINT_VARIABLES)
     if endpoint is None:
         return None
     if "://" not in endpoint:
@@ -149,25 +150,20 @@ def s3_endpoint(environ: Mapping[str, str]) -> str | None:
 
 
 def _authorization(environ: Mapping[str, str]) -> str | None:
-    if token := _first(environ, "MODELWAY_HTTP_TOKEN"):
+    if token := first_set(environ, "MODELWAY_HTTP_TOKEN"):
         return f"Bearer {token}"
-    user, password = _first(environ, "HTTP_USERNAME"), _first(environ, "HTTP_PASSWORD")
+    user, password = first_set(environ, "HTTP_USERNAME"), first_set(environ, "HTTP_PASSWORD")
     if user is None or password is None:
         return None
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def _region(environ: Mapping[str, str]) -> str:
-    return _first(environ, "AWS_REGION", "AWS_DEFAULT_REGION") or "us-east-1"
+    return first_set(environ, "AWS_REGION", "AWS_DEFAULT_REGION") or "us-east-1"
 
 
 def _has_keys(environ: Mapping[str, str]) -> bool:
-    return all(_first(environ, name) for name in S3_CREDENTIALS)
-
-
-def _first(environ: Mapping[str, str], *names: str) -> str | None:
-    """The first of the variables that is set; a line end that came with a Secret's value is not part of it."""
-    return next((value for name in names if (value := environ.get(name, "").strip())), None)
+    return all(first_set(environ, name) for name in S3_CREDENTIALS)
 
 
 def _is_false(value: str | None) -> bool:

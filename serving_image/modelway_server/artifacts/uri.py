@@ -7,7 +7,7 @@ from typing import Literal, NoReturn, get_args
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from modelway_server.errors import InvalidURI
-from modelway_server.process.exit_report import scrub
+from modelway_server.printable import scrub
 
 Scheme = Literal["file", "http", "https", "s3"]
 

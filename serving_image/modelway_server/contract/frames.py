@@ -158,8 +158,8 @@ def _check_texts(known: Mapping[str, Column], columns: Mapping[str, Sequence[Any
         ):
             continue
         if None in values:
-            told = f"column {name!r} must not be missing: the model was not trained to handle it; {_EMPTY}"
-            raise InvalidInput(told, field=at(name, values.index(None)))
+            message = f"column {name!r} must not be missing: the model was not trained to handle it; {_EMPTY}"
+            raise InvalidInput(message, field=at(name, values.index(None)))
 
 
 def _texts(signature: Signature, columns: Mapping[str, Sequence[Any]], member: str) -> Rows:

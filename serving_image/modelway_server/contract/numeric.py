@@ -78,8 +78,8 @@ def read_integers(
             continue
         integer = _integer(value, limit, locate(row), where)
         if not smallest <= integer <= largest:
-            told = f"{where} takes integers from {smallest} to {largest}, this is {integer}"
-            raise InvalidInput(told, field=locate(row))
+            message = f"{where} takes integers from {smallest} to {largest}, this is {integer}"
+            raise InvalidInput(message, field=locate(row))
         whole.append(integer)
     if None not in whole:
         return np.array(whole, dtype=dtype)
@@ -125,10 +125,10 @@ def check_width(value: Any, locate: Locate, row: int, where: str) -> None:
         InvalidInput: it has more than 64 bits.
     """
     if type(value) is int and not MIN_INTEGER <= value <= MAX_INTEGER:
-        told = (
+        message = (
             f"{where} takes integers of at most 64 bits, this is {shorten(value)}; send it as a string, or as a float"
         )
-        raise InvalidInput(told, field=locate(row))
+        raise InvalidInput(message, field=locate(row))
 
 
 def exact_limit(dtype: np.dtype[Any]) -> float:
@@ -230,9 +230,11 @@ def _integer(value: Any, limit: float, field: str, where: str) -> int:
     if isinstance(value, float) and not value.is_integer():
         raise InvalidInput(f"{where} takes integers, this is {value:g}", field=field)
     if isinstance(value, float) and abs(value) >= BEYOND_64_BITS:  # which JSON's reader makes of a larger integer
-        told = f"{where} takes integers of at most 64 bits, this is about {value:g}"
-        raise InvalidInput(told, field=field)
+        message = f"{where} takes integers of at most 64 bits, this is about {value:g}"
+        raise InvalidInput(message, field=field)
     if isinstance(value, float) and abs(value) >= limit:
-        told = f"{where} takes integers, this is the float {value!r}, which may be another one; send it as an integer"
-        raise InvalidInput(told, field=field)
+        message = (
+            f"{where} takes integers, this is the float {value!r}, which may be another one; send it as an integer"
+        )
+        raise InvalidInput(message, field=field)
     return int(value)

@@ -26,14 +26,14 @@ def requested_methods(
         return {methods[0]: 0}, None
     if outputs.keys() <= set(methods):
         return outputs, None
-    asked: dict[str, int] = {}
+    requested: dict[str, int] = {}
     for index, (name, best) in enumerate(outputs.items()):
         method = _method_of(name, methods, signature, f"outputs[{index}].name")
-        if asked.setdefault(method, best) != best:
+        if requested.setdefault(method, best) != best:
             raise MalformedRequest(
                 f"all outputs of {method} are asked for the same number of best classes", field=f"outputs[{index}]"
             )
-    return asked, requested_arrays(frozenset(outputs), signature)
+    return requested, requested_arrays(frozenset(outputs), signature)
 
 
 def requested_arrays(names: frozenset[str] | None, signature: Signature) -> frozenset[str] | None:

@@ -169,8 +169,8 @@ class Signature:
             return [_tensor(each.name, each.datatype, each.shape, {}) for each in self.inputs]
         used = [column for column in self.columns if column.used]
         if self.per_column:
-            return [_tensor(column.name, column.datatype, (ROWS, 1), _told_of(column)) for column in used]
-        parameters = _told_of_all(used)
+            return [_tensor(column.name, column.datatype, (ROWS, 1), _parameters_of(column)) for column in used]
+        parameters = _parameters_of_all(used)
         if self.named and len(self.columns) <= MAX_NAMES:
             parameters = {"columns": [column.name for column in self.columns], **parameters}
         datatype = used[0].datatype if used else "FP64"
@@ -190,29 +190,31 @@ def _tensor(name: str, datatype: str, shape: tuple[int, ...], parameters: dict[s
     return described | ({"parameters": parameters} if parameters else {})
 
 
-def _told_of(column: Column) -> dict[str, Any]:
+def _parameters_of(column: Column) -> dict[str, Any]:
     """What a client may know of a column beside its datatype."""
     parameters: dict[str, Any] = {}
     if column.dates is not None:
         parameters |= {"content_type": "datetime", "time_zone": column.dates.value}
     if column.nullable:
         parameters["nullable"] = True
-    for told, values in (("categories", column.categories), ("known_categories", column.known)):
+    for key, values in (("categories", column.categories), ("known_categories", column.known)):
         if values is not None and len(values) <= MAX_NAMES:
-            parameters[told] = in_order(values)
+            parameters[key] = in_order(values)
     return parameters
 
 
-def _told_of_all(columns: Sequence[Column]) -> dict[str, Any]:
+def _parameters_of_all(columns: Sequence[Column]) -> dict[str, Any]:
     """What a client may know of several columns of one tensor: what is true of each, and else the categories by name."""
-    told = [_told_of(column) for column in columns]
+    each_own = [_parameters_of(column) for column in columns]
     common = {
-        key: value for key, value in (told[0] if told else {}).items() if all(each.get(key) == value for each in told)
+        key: value
+        for key, value in (each_own[0] if each_own else {}).items()
+        if all(each.get(key) == value for each in each_own)
     }
     for key in ("categories", "known_categories"):
         differing = {
             column.name: each[key]
-            for column, each in zip(columns, told, strict=True)
+            for column, each in zip(columns, each_own, strict=True)
             if key in each and key not in common
         }
         if differing and sum(map(len, differing.values())) <= MAX_NAMES:

@@ -49,26 +49,26 @@ def signature_of(document: dict[str, Any]) -> Signature:
 
 def _column_document(column: Column) -> dict[str, Any]:
     default = Column(column.name)
-    told = {
+    changed = {
         field.name: value
         for field in fields(Column)
         if (value := getattr(column, field.name)) == value and value != getattr(default, field.name)
     }
-    document = {"name": column.name, **told}
-    for name in _SETS & told.keys():
-        document[name] = [_scalar(value) for value in told[name]]
+    document = {"name": column.name, **changed}
+    for name in _SETS & changed.keys():
+        document[name] = [_scalar(value) for value in changed[name]]
     if column.dates is not None:
         document["dates"] = column.dates.value
     return document
 
 
 def _column(document: dict[str, Any]) -> Column:
-    told = dict(document)
-    for name in _SETS & told.keys():
-        told[name] = frozenset(told[name])
-    if "dates" in told:
-        told["dates"] = Dates(told["dates"])
-    return Column(**told)
+    values = dict(document)
+    for name in _SETS & values.keys():
+        values[name] = frozenset(values[name])
+    if "dates" in values:
+        values["dates"] = Dates(values["dates"])
+    return Column(**values)
 
 
 def _output_document(output: Output) -> dict[str, Any]:

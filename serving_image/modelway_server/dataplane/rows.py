@@ -17,7 +17,7 @@ def read_rows(plane: DataPlane, body: bytes) -> Query:
     runtime, identity = plane.runtime, plane.identity
     signature = runtime.signature
     checked = rows_of_instances(signature, rows.decode_request(body, long_integers=signature.literal), "rows")
-    methods = rows.methods_to_ask(runtime.methods)
+    methods = rows.methods_to_call(runtime.methods)
 
     def encode(outputs: Arrays) -> Body:
         named = [_named_output(method, output, outputs) for method in methods for output in signature.outputs[method]]

@@ -192,9 +192,9 @@ def _wire_values(values: NDArray[Any], datatype: str) -> Iterable[Any]:
 
 
 def _outputs(messages: "Iterable[pb.ModelInferRequest.InferRequestedOutputTensor]") -> dict[str, int]:
-    asked = [
+    requested = [
         (message.name, read_classification(plain_parameters(message.parameters), f"outputs[{index}].parameters"))
         for index, message in enumerate(messages)
     ]
-    check_unique([name for name, _ in asked], "outputs")
-    return dict(asked)
+    check_unique([name for name, _ in requested], "outputs")
+    return dict(requested)

@@ -78,7 +78,7 @@ class GrpcServer:
     Args:
         plane: what answers.
         predictor: where it runs.
-        lifecycle: the pod's standing.
+        worker_states: the pod's standing.
         metrics: what counts.
         bounds: of its clients.
         address: host and port to listen on.
@@ -91,20 +91,20 @@ class GrpcServer:
         self,
         plane: DataPlane,
         predictor: Predictor,
-        lifecycle: WorkerStates,
+        worker_states: WorkerStates,
         metrics: Metrics,
         *,
         bounds: GrpcBounds,
         address: str,
     ) -> None:
         self.address = address
-        self._servicer = InferenceServicer(plane, predictor, lifecycle, metrics, max_bytes=bounds.max_request_bytes)
-        self._lifecycle = lifecycle
-        self._health = _Health(self._tell)
+        self._servicer = InferenceServicer(plane, predictor, worker_states, metrics, max_bytes=bounds.max_request_bytes)
+        self._worker_states = worker_states
+        self._health = _Health(self._publish_health)
         self._server = grpc.aio.server(
             options=options(bounds), maximum_concurrent_rpcs=bounds.max_queue + MAX_OTHER_CALLS
         )
-        self._told: bool | None = None
+        self._published: bool | None = None
         self._following: asyncio.Task[None] | None = None
 
     @property
@@ -118,7 +118,7 @@ class GrpcServer:
         Raises:
             PortTaken: the port cannot be bound.
         """
-        await self._tell()
+        await self._publish_health()
         self._server.add_generic_rpc_handlers((self._servicer.handler(),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         for module in (health_pb2, reflection_pb2):
@@ -149,17 +149,17 @@ class GrpcServer:
 
     async def _follow(self) -> None:
         while True:
-            await self._tell()
+            await self._publish_health()
             await asyncio.sleep(HEALTH_SECONDS)
 
-    async def _tell(self) -> None:
-        ready = self._lifecycle.ready
-        if ready is self._told:
+    async def _publish_health(self) -> None:
+        ready = self._worker_states.ready
+        if ready is self._published:
             return
         status = _Status.SERVING if ready else _Status.NOT_SERVING
         for service in ("", SERVICE):
             await self._health.set(service, status)
-        self._told = ready
+        self._published = ready
 
 
 def options(bounds: GrpcBounds) -> list[tuple[str, int]]:

@@ -39,7 +39,7 @@ class InferenceServicer:
     Args:
         plane: what answers.
         predictor: where it runs.
-        lifecycle: whether the model is ready.
+        worker_states: whether the model is ready.
         metrics: what counts.
         max_bytes: cap on one message.
 
@@ -49,14 +49,14 @@ class InferenceServicer:
     """
 
     def __init__(
-        self, plane: DataPlane, predictor: Predictor, lifecycle: WorkerStates, metrics: Metrics, *, max_bytes: int
+        self, plane: DataPlane, predictor: Predictor, worker_states: WorkerStates, metrics: Metrics, *, max_bytes: int
     ) -> None:
         self._plane = plane
         self._predictor = predictor
-        self._lifecycle = lifecycle
+        self._worker_states = worker_states
         self._metrics = metrics
         self._max_bytes = max_bytes
-        self._read_query = timed(self._query) if metrics.watchers else self._query
+        self._read_query = timed(self._query) if metrics.observers else self._query
         self._readers = asyncio.Semaphore(READERS)
         self._calls = 0
         self.idle = asyncio.Event()
@@ -71,7 +71,7 @@ class InferenceServicer:
         """
         small: dict[str, tuple[Callable[[Any], Any], type[Any]]] = {
             "ServerLive": (lambda _: pb.ServerLiveResponse(live=True), pb.ServerLiveRequest),
-            "ServerReady": (lambda _: pb.ServerReadyResponse(ready=self._lifecycle.ready), pb.ServerReadyRequest),
+            "ServerReady": (lambda _: pb.ServerReadyResponse(ready=self._worker_states.ready), pb.ServerReadyRequest),
             "ModelReady": (self._model_ready, pb.ModelReadyRequest),
             "ServerMetadata": (lambda _: self._server_metadata(), pb.ServerMetadataRequest),
             "ModelMetadata": (self._model_metadata, pb.ModelMetadataRequest),
@@ -90,8 +90,8 @@ class InferenceServicer:
         self._metrics.in_flight.inc()
         self._calls += 1
         self.idle.clear()
-        told: Any = self._end  # the library's types ask for a class of their own
-        context.add_done_callback(told)
+        callback: Any = self._end  # the library's types ask for a class of their own
+        context.add_done_callback(callback)
         trace = _trace(context)
         if trace is not None:
             TRACE_ID.set(trace.trace_id)  # the library calls this in a task of its own
@@ -113,7 +113,7 @@ class InferenceServicer:
             stages, rows = (queries[0].stages, queries[0].rows.count) if queries else (None, 0)
             ended = time.monotonic()
             self._metrics.observe(METHOD, counted, ended - started)
-            self._metrics.tell(Finished(METHOD, counted, started, ended, stages, rows, trace, "grpc"))
+            self._metrics.notify(Finished(METHOD, counted, started, ended, stages, rows, trace, "grpc"))
 
     def _end(self, _: Context) -> None:
         """A call's answer is with the client's connection."""
@@ -175,7 +175,7 @@ class InferenceServicer:
 
     def _model_ready(self, request: "pb.ModelReadyRequest") -> "pb.ModelReadyResponse":
         self._plane.identity.check(request.name, request.version)
-        return pb.ModelReadyResponse(ready=self._lifecycle.ready)
+        return pb.ModelReadyResponse(ready=self._worker_states.ready)
 
     def _server_metadata(self) -> "pb.ServerMetadataResponse":
         return pb.ServerMetadataResponse(**self._plane.server_metadata())
@@ -186,9 +186,9 @@ class InferenceServicer:
         answer = pb.ModelMetadataResponse(
             name=metadata["name"], versions=metadata["versions"], platform=metadata["platform"]
         )
-        for tensors, told in ((metadata["inputs"], answer.inputs), (metadata["outputs"], answer.outputs)):
+        for tensors, described in ((metadata["inputs"], answer.inputs), (metadata["outputs"], answer.outputs)):
             for tensor in tensors:
-                told.add(name=tensor["name"], datatype=tensor["datatype"], shape=tensor["shape"])
+                described.add(name=tensor["name"], datatype=tensor["datatype"], shape=tensor["shape"])
         return answer
 
 
@@ -203,8 +203,8 @@ def _answering(answer: Callable[[Any], Any]) -> Callable[[Any, Context], Awaitab
 
 
 def _trace(context: Context) -> TraceContext | None:
-    told = {name: value for name, value in context.invocation_metadata() or () if name.startswith("trace")}
-    parent, state = (str(told.get(name, "")).encode("latin-1") for name in ("traceparent", "tracestate"))
+    headers = {name: value for name, value in context.invocation_metadata() or () if name.startswith("trace")}
+    parent, state = (str(headers.get(name, "")).encode("latin-1") for name in ("traceparent", "tracestate"))
     return read_trace_context(parent, state) if parent else None
 
 

@@ -80,7 +80,7 @@ class InferenceApplication:
     Args:
         plane: what answers.
         predictor: where it runs.
-        lifecycle: whether the model is ready, and whether the pod is on its way out.
+        worker_states: whether the model is ready, and whether the pod is on its way out.
         metrics: what counts.
         max_bytes: cap on one body.
     """
@@ -89,26 +89,26 @@ class InferenceApplication:
         self,
         plane: DataPlane,
         predictor: Predictor,
-        lifecycle: WorkerStates,
+        worker_states: WorkerStates,
         metrics: Metrics,
         *,
         max_bytes: int,
     ) -> None:
         self._plane = plane
         self._predictor = predictor
-        self._lifecycle = lifecycle
+        self._worker_states = worker_states
         self._metrics = metrics
         self.max_bytes = max_bytes
         self.in_flight = metrics.in_flight
         self.last_request = time.monotonic()
         self._about = About(self._subject)
         self._pages = self._page_routes()
-        self.operations = routes(plane, self._model_roots(), watched=bool(metrics.watchers))
+        self.operations = routes(plane, self._model_roots(), observed=bool(metrics.observers))
 
     @property
     def draining(self) -> bool:
         """Whether the pod is on its way out."""
-        return self._lifecycle.draining
+        return self._worker_states.draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -133,7 +133,7 @@ class InferenceApplication:
             reply = self.reply_to(error)
         if operation is not None:
             self.observe(operation, head, reply, started)
-        close = reply.close or self._lifecycle.draining
+        close = reply.close or self._worker_states.draining
         await send_bytes(send, reply.status, reply.body, reply.content_type, headers=reply.headers, close=close)
 
     async def _operate(self, operation: Operation, head: Head, receive: Receive, started: float) -> Reply:
@@ -166,12 +166,12 @@ class InferenceApplication:
         return Reply(415, error_body(operation.complaint(head)), ((b"accept", accepted),))
 
     def observe(self, operation: Operation, head: Head, reply: Reply, started: float) -> None:
-        """Count an answered request, and tell who watches."""
+        """Count an answered request, and notify the observers."""
         ended = time.monotonic()
         self._metrics.observe(operation.method, reply.status, ended - started)
-        if self._metrics.watchers:
+        if self._metrics.observers:
             stages, rows = (reply.query.stages, reply.query.rows.count) if reply.query else (None, 0)
-            self._metrics.tell(
+            self._metrics.notify(
                 Finished(operation.method, reply.status, started, ended, stages, rows, head.trace, "http")
             )
 
@@ -276,5 +276,5 @@ class InferenceApplication:
         return [root, f"{root}/versions/{identity.version}"] if identity.version else [root]
 
     def _readiness(self, document: dict[str, Any]) -> Reply:
-        ready = self._lifecycle.ready
+        ready = self._worker_states.ready
         return Reply(200 if ready else 503, dumps(document | {"ready": ready}))

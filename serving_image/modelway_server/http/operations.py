@@ -63,16 +63,16 @@ class Operation:
         return self.readers[JSON](body, head)
 
 
-def routes(plane: DataPlane, roots: list[str], *, watched: bool) -> dict[str, Operation]:
+def routes(plane: DataPlane, roots: list[str], *, observed: bool) -> dict[str, Operation]:
     """The operations by their path.
 
     Args:
         plane: what reads their bodies.
         roots: the paths of the model in V2.
-        watched: whether anyone wants to know how long each stage of a request takes.
+        observed: whether anyone observes how long each stage of a request takes.
     """
     every = _routes(plane, roots)
-    if not watched:
+    if not observed:
         return every
     return {
         path: replace(operation, readers={media: timed(read) for media, read in operation.readers.items()})

@@ -9,8 +9,8 @@ from modelway_server.telemetry.metrics import CONTENT_TYPE, Metrics
 class ProbeApplication:
     """`/livez`, `/readyz` and `/metrics`."""
 
-    def __init__(self, lifecycle: WorkerStates, metrics: Metrics) -> None:
-        self._lifecycle = lifecycle
+    def __init__(self, worker_states: WorkerStates, metrics: Metrics) -> None:
+        self._worker_states = worker_states
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
@@ -33,11 +33,11 @@ class ProbeApplication:
                 )
 
     async def _live(self, send: Send) -> None:
-        stuck = self._lifecycle.stuck_worker()
+        stuck = self._worker_states.stuck_worker()
         status = 200 if stuck is None else 503
         await send_json(send, status, dumps({"live": stuck is None} | ({"reason": stuck} if stuck else {})))
 
     async def _ready(self, send: Send) -> None:
-        ready = self._lifecycle.ready
-        reason = {} if ready else {"reason": "draining" if self._lifecycle.draining else "starting"}
+        ready = self._worker_states.ready
+        reason = {} if ready else {"reason": "draining" if self._worker_states.draining else "starting"}
         await send_json(send, 200 if ready else 503, dumps({"ready": ready} | reason))

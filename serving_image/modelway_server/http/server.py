@@ -118,7 +118,7 @@ class Worker:
     Args:
         plane: what answers requests.
         predictor: where the model runs.
-        lifecycle: the pod's standing.
+        worker_states: the pod's standing.
         metrics: what counts.
         bounds: of requests and of the drain.
         companions: the other transports, by their name in the log.
@@ -128,20 +128,20 @@ class Worker:
         self,
         plane: DataPlane,
         predictor: Predictor,
-        lifecycle: WorkerStates,
+        worker_states: WorkerStates,
         metrics: Metrics,
         *,
         bounds: Bounds,
         companions: Mapping[str, Companion],
     ) -> None:
         self._companions = companions
-        self._lifecycle = lifecycle
+        self._worker_states = worker_states
         self._bounds = bounds
         self._predictor = predictor
         self._application = InferenceApplication(
             plane,
             predictor,
-            lifecycle,
+            worker_states,
             metrics,
             max_bytes=bounds.max_request_bytes,
         )
@@ -152,7 +152,7 @@ class Worker:
             max_connections=bounds.max_connections,
             direct=Direct(self._application, predictor),
         )
-        self._probes = _server(ProbeApplication(lifecycle, metrics), grace=1, max_connections=MAX_PROBES)
+        self._probes = _server(ProbeApplication(worker_states, metrics), grace=1, max_connections=MAX_PROBES)
         self._end = asyncio.Event()
 
     async def serve(self, ports: Ports, *, started: Callable[[], None]) -> None:
@@ -189,19 +189,19 @@ class Worker:
         """Be ready once both ports listen."""
         await self._inference.listening.wait()
         await self._probes.listening.wait()
-        self._lifecycle.mark_ready()
+        self._worker_states.mark_ready()
         others = {name: companion.address for name, companion in self._companions.items()}
         _LOGGER.info("ready", extra={"http": _address(ports.http), **others, "metrics": _address(ports.metrics)})
 
     async def _beat(self) -> None:
         while True:
-            self._lifecycle.beat()
+            self._worker_states.beat()
             await asyncio.sleep(BEAT_SECONDS)
 
     def _begin_drain(self) -> None:
         if not self._end.is_set():
             _LOGGER.info("draining: not ready any more, serving on for %g s", self._bounds.drain_seconds)
-        self._lifecycle.begin_drain()
+        self._worker_states.begin_drain()
         self._end.set()
 
     def _end_now(self) -> None:

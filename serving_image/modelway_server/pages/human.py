@@ -184,7 +184,7 @@ def _columns(subject: Subject) -> str:
     if not columns:
         return ""
     shown = columns[:MAX_LISTED]
-    told: dict[str, list[str]] = {
+    listing: dict[str, list[str]] = {
         "Column": [f"<code>{escape(column.name)}</code>" for column in shown],
         "Type": list(map(_type, shown)),
         "Missing": ["may be null" if _may_be_missing(column) else "no" for column in shown],
@@ -194,8 +194,8 @@ def _columns(subject: Subject) -> str:
         ],
     }
     if not any(map(_may_be_missing, columns)):
-        del told["Missing"]
-    return _table(tuple(told), zip(*told.values(), strict=True)) + _more(len(columns), "columns")
+        del listing["Missing"]
+    return _table(tuple(listing), zip(*listing.values(), strict=True)) + _more(len(columns), "columns")
 
 
 def _type(column: Column) -> str:

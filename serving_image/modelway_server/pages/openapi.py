@@ -11,7 +11,7 @@ from modelway_server.pages import examples, schemas
 from modelway_server.pages.schemas import Schema
 from modelway_server.pages.subject import Subject
 from modelway_server.protocol.parameters import CLASSES, METHOD
-from modelway_server.protocol.rows import methods_to_ask
+from modelway_server.protocol.rows import methods_to_call
 from modelway_server.protocol.v2 import MAX_ID_LENGTH
 
 JSON: Final = "application/json"
@@ -55,12 +55,12 @@ def _info(subject: Subject) -> dict[str, Any]:
 
 def _predictions(subject: Subject) -> dict[str, Any]:
     name, signature = subject.name, subject.signature
-    methods = methods_to_ask(subject.methods)
-    asked = {
+    methods = methods_to_call(subject.methods)
+    properties = {
         CLASSES: {"type": "boolean", "description": "Name the classes in the answer."},
         METHOD: {"enum": list(subject.methods), "description": "Which method shall answer."},
     }
-    parameters: Schema = {"type": ["object", "null"], "properties": asked}
+    parameters: Schema = {"type": ["object", "null"], "properties": properties}
     predictions = _object({"predictions": {"type": "array", "items": schemas.prediction(signature)}, "classes": {}}, 1)
     answered = {"type": "array", "items": schemas.answered_row(methods, signature)}
     rows = _operation(
@@ -100,7 +100,7 @@ def _columns() -> Schema:
 
 
 def _infer(subject: Subject) -> dict[str, Any]:
-    asked = {
+    requested_output = {
         "type": "object",
         "required": ["name"],
         "properties": {"name": {"enum": _output_names(subject)}, "parameters": _ref("Parameters")},
@@ -108,7 +108,7 @@ def _infer(subject: Subject) -> dict[str, Any]:
     request = _object(
         {
             "inputs": {"type": "array", "minItems": 1, "items": _ref("Tensor")},
-            "outputs": {"type": "array", "items": asked},
+            "outputs": {"type": "array", "items": requested_output},
             "id": {"type": "string", "maxLength": MAX_ID_LENGTH},
             "parameters": _ref("Parameters"),
         },

@@ -16,9 +16,9 @@ function restore() {
 }
 
 function element(name, text) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  return made;
+  const element = document.createElement(name);
+  if (text !== undefined) element.textContent = text;
+  return element;
 }
 
 function say(text, good) {

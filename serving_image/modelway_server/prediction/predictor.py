@@ -38,7 +38,7 @@ class Predictor:
 
     Args:
         plane: whose model it is.
-        workers: records when the model's thread works, so that a call that never comes back is found.
+        worker_states: records when the model's thread works, so that a call that never comes back is found.
         metrics: what counts.
         limits: bounds of requests.
         model: the thread in which the model works.
@@ -47,13 +47,13 @@ class Predictor:
     def __init__(
         self,
         plane: DataPlane,
-        workers: WorkerStates,
+        worker_states: WorkerStates,
         metrics: Metrics,
         limits: Limits,
         model: ModelThread | None = None,
     ) -> None:
         self._plane = plane
-        self._workers = workers
+        self._worker_states = worker_states
         self._metrics = metrics
         self._limits = limits
         self._model = model or ModelThread()
@@ -198,11 +198,11 @@ class Predictor:
 
     def _work(self, batch: Sequence[QueryJob]) -> list[Body | Exception]:
         """In the model's thread."""
-        self._workers.begin_prediction()
+        self._worker_states.begin_prediction()
         try:
             return self._answers(batch)
         finally:
-            self._workers.end_prediction()
+            self._worker_states.end_prediction()
 
     def _answers(self, batch: Sequence[QueryJob]) -> list[Body | Exception]:
         try:

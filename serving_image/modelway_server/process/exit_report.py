@@ -1,41 +1,22 @@
-"""How this program tells the cluster and its logs what happened: termination message, exit code, JSON lines.
+"""Why this process ends, for the kubelet: the termination message and the exit code.
 
-A kubelet reads the termination message from a file and keeps 4,096 bytes of it (12 KB a pod), so one line of at most
-1,500 bytes is written, reason first. Nothing here may fail: a report that cannot be written must not hide its cause.
+A kubelet reads the termination message from a file and keeps 4,096 bytes of it (12 KB a pod). So the message is one line
+of at most 1,500 bytes, reason first. Nothing here may fail: a report that cannot be written must not hide its cause.
 """
 
 import json
 import logging
 import os
-import re
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from modelway_server.errors import LoadFailure
-from modelway_server.protocol.trace_context import TRACE_ID
+from modelway_server.printable import scrub
 
 TERMINATION_LOG = "/dev/termination-log"
 TERMINATION_LOG_VARIABLE = "MODELWAY_TERMINATION_LOG"
 MAX_REPORT_BYTES = 1500
-
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s?#]*@)?(?P<rest>[^\s?#\"'<>]*)(?:[?#][^\s\"'<>]*)?")
-_STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-
-def scrub(text: str) -> str:
-    """The text on one line, without what must not be shown.
-
-    User names, passwords, query strings and fragments of URLs are dropped (a signed URL is a credential); control
-    and other unprintable characters become their escapes, so that no terminal or log reader is fooled.
-    """
-    without_secrets = _URL.sub(lambda match: match["scheme"] + match["rest"], text)
-    one_line = " ".join(without_secrets.split())
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode() for char in one_line
-    )
 
 
 def encode(document: Mapping[str, str | int], limit: int = MAX_REPORT_BYTES) -> bytes:
@@ -82,35 +63,6 @@ def report_failure(failure: LoadFailure, environ: Mapping[str, str] = os.environ
     logging.getLogger("modelway_server").error(message, extra={**document, "exit_code": failure.exit_code})
     write_termination_message(failure_report(failure), environ)
     return failure.exit_code
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, the `extra` of the call, the trace and the error if there are any."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON; texts are scrubbed, what JSON does not know is shown as text."""
-        fields: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": scrub(record.getMessage()),
-        }
-        for key, value in vars(record).items():
-            if key not in _STANDARD_ATTRIBUTES:
-                fields[key] = scrub(value) if isinstance(value, str) else value
-        if trace_id := TRACE_ID.get():
-            fields["trace_id"] = trace_id
-        if record.exc_info:
-            fields["error"] = self.formatException(record.exc_info)
-        return json.dumps(fields, ensure_ascii=False, default=str)
-
-
-def configure_logging(level: str = "INFO") -> None:
-    """Send every log record of this process to stderr as JSON lines."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.captureWarnings(capture=True)
 
 
 def _dumps(fields: Mapping[str, str | int]) -> bytes:

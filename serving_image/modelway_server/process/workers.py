@@ -31,28 +31,28 @@ _REPORTED = frozenset(failure.exit_code for failure in LOAD_FAILURES)
 _LOGGER = logging.getLogger(__name__)
 
 
-def supervise(count: int, work: Callable[[int], int], lifecycle: WorkerStates) -> int:
+def supervise(count: int, work: Callable[[int], int], worker_states: WorkerStates) -> int:
     """Keep `count` workers running until a signal ends them or they cannot be kept.
 
     Args:
         count: how many workers.
         work: what worker number n does; its result is the worker's exit status.
-        lifecycle: shared with the workers.
+        worker_states: shared with the workers.
 
     Returns:
         The exit status of the pod's process: 0 after a drain.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    supervisor = _Supervisor(work, lifecycle)
+    supervisor = _Supervisor(work, worker_states)
     for slot in range(count):
         supervisor.spawn(slot)
     return supervisor.run()
 
 
 class _Supervisor:
-    def __init__(self, work: Callable[[int], int], lifecycle: WorkerStates) -> None:
+    def __init__(self, work: Callable[[int], int], worker_states: WorkerStates) -> None:
         self._work = work
-        self._lifecycle = lifecycle
+        self._worker_states = worker_states
         self._workers: dict[int, int] = {}
         self._due: dict[int, float] = {}
         self._deaths: list[float] = []
@@ -62,7 +62,7 @@ class _Supervisor:
     def spawn(self, slot: int) -> None:
         """Fork worker `slot`."""
         self._due.pop(slot, None)
-        self._lifecycle.reset(slot)
+        self._worker_states.reset(slot)
         with warnings.catch_warnings():
             # BLAS has threads of its own, which it looks after at a fork; ours is the only Python thread
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -98,7 +98,7 @@ class _Supervisor:
 
     def _pass_on(self, signum: signal.Signals) -> None:
         if signum is signal.SIGTERM:
-            self._lifecycle.begin_drain()
+            self._worker_states.begin_drain()
         self._ending = True
         self._kill(signum)
 
@@ -120,7 +120,7 @@ class _Supervisor:
                 self._replace(slot, os.waitstatus_to_exitcode(status))
 
     def _replace(self, slot: int, status: int) -> None:
-        self._lifecycle.reset(slot)
+        self._worker_states.reset(slot)
         if status in _REPORTED:
             self._give_up(status)
             return

@@ -134,10 +134,10 @@ def is_known(coding: str) -> bool:
 
 def accepts_gzip(accept_encoding: bytes) -> bool:
     """Whether a client that sends this Accept-Encoding takes gzip."""
-    asked = accept_encoding.lower()
-    if b"gzip" not in asked and b"*" not in asked:
+    accepted = accept_encoding.lower()
+    if b"gzip" not in accepted and b"*" not in accepted:
         return False
-    weights = dict(map(_weight, asked.split(b",")))
+    weights = dict(map(_weight, accepted.split(b",")))
     return weights.get(b"gzip", weights.get(b"x-gzip", weights.get(b"*", 0.0))) > 0
 
 

@@ -144,8 +144,8 @@ def _csv_values(lines: Any, names: list[str]) -> list[str | None]:
             separated = (
                 "; it is separated by ';', write it with sep=',' and decimal='.'" if _by_semicolons(names) else ""
             )
-            told = f"line {lines.line_num} has {len(line)} fields, the header has {len(names)}{separated}"
-            raise MalformedRequest(told)
+            message = f"line {lines.line_num} has {len(line)} fields, the header has {len(names)}{separated}"
+            raise MalformedRequest(message)
         values += line
     return [field or None for field in values]
 

@@ -13,7 +13,7 @@ WORDS: Final = {"predict": "prediction", "predict_proba": "probabilities"}
 """What the answer calls what a method gives; that of another method is called as the method is."""
 
 
-def methods_to_ask(methods: Sequence[str]) -> tuple[str, ...]:
+def methods_to_call(methods: Sequence[str]) -> tuple[str, ...]:
     """Which methods a row is answered with: the label and its probabilities where there are any, and the default.
 
     Args:

@@ -219,8 +219,8 @@ def _integers(flat: list[Any], datatype: str, locate: Locate) -> NDArray[Any]:
     for index, value in enumerate(flat):
         if value is not None and type(value) is not int:
             many = type(value) is float and abs(value) >= BEYOND_64_BITS
-            told = f"about {value:g}, which does not fit 64 bits" if many else shorten(value)
-            raise MalformedRequest(f"{datatype} data holds {told}", field=locate(index))
+            shown = f"about {value:g}, which does not fit 64 bits" if many else shorten(value)
+            raise MalformedRequest(f"{datatype} data holds {shown}", field=locate(index))
         if value is not None and not smallest <= value <= largest:
             raise MalformedRequest(f"{value} does not fit {datatype}", field=locate(index))
     if all(value is None or abs(value) <= EXACT_IN_DOUBLES for value in flat):

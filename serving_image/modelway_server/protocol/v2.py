@@ -81,17 +81,27 @@ def decode_request(body: bytes, header_length: int | None = None) -> InferReques
             '"datatype": "FP64", "data": [0.5, 1.5]}',
             field="inputs",
         )
-    told = _told(document.get("parameters"))
+    parameters = _parameters(document.get("parameters"))
     tensors = tuple(
-        [_tensor(tensor, f"inputs[{index}]", told.content_type, tail, header) for index, tensor in enumerate(inputs)]
+        [
+            _tensor(tensor, f"inputs[{index}]", parameters.content_type, tail, header)
+            for index, tensor in enumerate(inputs)
+        ]
     )
     tail.check_end()
     check_unique([tensor.name for tensor in tensors], "inputs")
-    asked = _outputs(document.get("outputs"), binary=told.binary)
-    return InferRequest(request_id(document.get("id")), tensors, asked.best, told.classes, asked.binary, told.timeout)
+    requested = _requested(document.get("outputs"), binary=parameters.binary)
+    return InferRequest(
+        request_id(document.get("id")),
+        tensors,
+        requested.best,
+        parameters.classes,
+        requested.binary,
+        parameters.timeout,
+    )
 
 
-class _Told(NamedTuple):
+class _Parameters(NamedTuple):
     """What the parameters of a request say."""
 
     classes: bool = False
@@ -100,13 +110,13 @@ class _Told(NamedTuple):
     timeout: float | None = None
 
 
-_NOTHING_TOLD = _Told()
+_NO_PARAMETERS = _Parameters()
 
 
-def _told(parameters: Any) -> _Told:
+def _parameters(parameters: Any) -> _Parameters:
     if parameters is None:
-        return _NOTHING_TOLD
-    return _Told(
+        return _NO_PARAMETERS
+    return _Parameters(
         asks_for_classes(parameters),
         read_content_type(parameters, "parameters"),
         read_flag(parameters, "binary_data_output", "parameters"),
@@ -203,36 +213,36 @@ def _data(data: Any, shape: tuple[int, ...], datatype: str, field: str, header: 
     return parse_data(data, shape, datatype, field, booleans=booleans)
 
 
-class _Asked(NamedTuple):
+class _Requested(NamedTuple):
     """What `outputs` says: how many best classes of each output, and which are wanted as bytes."""
 
     best: Mapping[str, int]
     binary: frozenset[str] | None
 
 
-def _outputs(outputs: Any, *, binary: bool) -> _Asked:
+def _requested(outputs: Any, *, binary: bool) -> _Requested:
     """Args: `binary` is what counts for an output that says nothing."""
     if outputs is None or outputs == []:
-        return _Asked({}, None if binary else frozenset())
+        return _Requested({}, None if binary else frozenset())
     if not isinstance(outputs, list):
         raise MalformedRequest(f"outputs must be an array, it is {json_type(outputs)}", field="outputs")
-    asked, raw = [], set()
+    best, raw = [], set()
     for index, output in enumerate(outputs):
         field = f"outputs[{index}]"
         if not isinstance(output, dict) or not isinstance(output.get("name"), str):
             raise MalformedRequest('an output must be an object with a name, such as {"name": "predict"}', field=field)
         parameters, name = output.get("parameters"), output["name"]
         if parameters is None:
-            asked.append((name, 0))
+            best.append((name, 0))
             if binary:
                 raw.add(name)
             continue
         check_parameters(parameters, f"{field}.parameters")
-        asked.append((name, read_classification(parameters, f"{field}.parameters")))
+        best.append((name, read_classification(parameters, f"{field}.parameters")))
         if read_flag(parameters, "binary_data", f"{field}.parameters", default=binary):
             raw.add(name)
-    check_unique([name for name, _ in asked], "outputs")
-    return _Asked(dict(asked), frozenset(raw))
+    check_unique([name for name, _ in best], "outputs")
+    return _Requested(dict(best), frozenset(raw))
 
 
 def request_id(given: Any) -> str:

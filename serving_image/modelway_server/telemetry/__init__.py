@@ -1,1 +1,1 @@
-"""What is told of requests to whoever watches the server: metrics, traces, the access log."""
+"""What the server tells its operators: metrics, traces, logs."""

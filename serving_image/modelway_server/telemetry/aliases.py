@@ -11,8 +11,10 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Summary
 from modelway_server.telemetry.observers import Finished, Observer
 
 
-def watchers(names: Iterable[str], registry: CollectorRegistry, *, model: str, version: str) -> tuple[Observer, ...]:
-    """What keeps these aliases.
+def observers_of(
+    names: Iterable[str], registry: CollectorRegistry, *, model: str, version: str
+) -> tuple[Observer, ...]:
+    """The observers that publish metrics by the names of other servers.
 
     Args:
         names: kserve, mlserver.

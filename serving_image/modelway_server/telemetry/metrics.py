@@ -41,12 +41,12 @@ class Metrics:
 
     Attributes:
         registry: that they are published with.
-        watchers: called with each inference request that is answered.
+        observers: called with each inference request that is answered.
     """
 
     def __init__(self, *, model: str, model_version: str, revision: str) -> None:
         self._labels = (model, model_version, revision)
-        self.watchers: tuple[Observer, ...] = ()
+        self.observers: tuple[Observer, ...] = ()
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
             "modelway_requests_total",
@@ -153,10 +153,10 @@ class Metrics:
         counter.inc()
         histogram.observe(seconds)
 
-    def tell(self, finished: Finished) -> None:
-        """Tell who watches of one answered request."""
-        for watcher in self.watchers:
-            watcher(finished)
+    def notify(self, finished: Finished) -> None:
+        """Notify the observers of one answered request."""
+        for observer in self.observers:
+            observer(finished)
 
     def describe(
         self,

@@ -1,6 +1,6 @@
-"""What can be known of a request when it is answered, and who wants to know.
+"""The facts of an answered request, and those who observe them: the access log, spans, metrics by other names.
 
-Nothing is measured where nobody watches.
+Nothing is measured where there is no observer.
 """
 
 import logging
@@ -62,24 +62,24 @@ Observer = Callable[[Finished], None]
 
 
 def log_access(finished: Finished) -> None:
-    """Watch for the log: one line for each request."""
+    """Log one line for each request."""
     seconds = round(finished.ended - finished.started, 6)
     _ACCESS.info("request", extra={"method": finished.method, "code": finished.code, "seconds": seconds})
 
 
 class Timed(Protocol):
-    """What has stages: a query."""
+    """A value with stages: a query."""
 
     @property
     def stages(self) -> Stages | None:
-        """Where it stands; None where nobody watches."""
+        """Times of its stages; None where there is no observer."""
 
 
 Q = TypeVar("Q", bound=Timed)
 
 
 def timed(read: Callable[..., Q]) -> Callable[..., Q]:
-    """The same reader, whose queries know when they were read."""
+    """The same reader; its queries record when they were read."""
 
     def reading(*arguments: Any) -> Q:
         begun = time.monotonic()

@@ -39,8 +39,8 @@ def ports(environ: Mapping[str, str] = os.environ) -> tuple[int, ...]:
     """The TCP ports that spans are sent to, over proxies where there are any; none where spans are not wanted."""
     if not is_wanted(environ):
         return ()
-    told = (environ.get(name) for name in (*ENDPOINTS, *PROXIES, *map(str.upper, PROXIES)))
-    places = [urlsplit(url) for url in told if url]
+    urls = (environ.get(name) for name in (*ENDPOINTS, *PROXIES, *map(str.upper, PROXIES)))
+    places = [urlsplit(url) for url in urls if url]
     return tuple(sorted({_DNS, *(place.port or _PORTS.get(place.scheme, 80) for place in places)}))
 
 
@@ -144,14 +144,14 @@ def _parent(finished: "Finished") -> "Context":
     trace = finished.trace
     if trace is None:
         return Context()
-    told = SpanContext(
+    parent = SpanContext(
         int(trace.trace_id, 16),
         int(trace.parent_id, 16),
         is_remote=True,
         trace_flags=TraceFlags(TraceFlags.SAMPLED if trace.sampled else TraceFlags.DEFAULT),
         trace_state=TraceState.from_header([trace.state]),
     )
-    return set_span_in_context(NonRecordingSpan(told), Context())
+    return set_span_in_context(NonRecordingSpan(parent), Context())
 
 
 def _nanoseconds(monotonic: float, epoch: int) -> int:

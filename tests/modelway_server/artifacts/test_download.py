@@ -40,12 +40,6 @@ class Endless:
             yield b""
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(download, "LONGEST_PAUSE_SECONDS", 0.001)
-
-
 def test_as_long_as_bytes_come_it_goes_on(tmp_path: Path) -> None:
     source = Portions(portion=5)
     with download.Draft(tmp_path, max_bytes=1000) as draft:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelway_server.artifacts import download, manifest
+from modelway_server.artifacts import manifest
 from modelway_server.artifacts.fetch import Bring, fetch, in_time
 from modelway_server.artifacts.manifest import Entry, check_listing, model_root
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
@@ -29,12 +29,6 @@ from support.stores.buckets import Buckets, buckets
 
 SIZE = sum(map(len, MLFLOW.values()))
 RECIPE = r"find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum"
-
-
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "FIRST_PAUSE_SECONDS", 0.001)
-    monkeypatch.setattr(download, "LONGEST_PAUSE_SECONDS", 0.001)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway_server.artifacts import download
-from modelway_server.artifacts import egress_proxy as guard
+from modelway_server.artifacts import egress_proxy
 from modelway_server.artifacts.destinations import Destinations, Rules
 from modelway_server.artifacts.fetch import fetch
 from modelway_server.artifacts.hosts import ANY_HOST, Hosts
@@ -73,11 +72,6 @@ PRIVATE = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "FIRST_PAUSE_SECONDS", 0.005)
-
-
 @pytest.fixture
 def store() -> Iterator[NastyStore]:
     with nasty_store() as running:
@@ -97,11 +91,11 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Addresses that were connected to, of which there should be none."""
     made: list[object] = []
 
-    async def refuse(*address: object) -> guard.Stream:
+    async def refuse(*address: object) -> egress_proxy.Stream:
         made.append(address)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(guard, "_open", refuse)
+    monkeypatch.setattr(egress_proxy, "_open", refuse)
     return made
 
 
@@ -114,10 +108,10 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
     """Names stand for one address after the other, the last one for ever."""
     left = list(answers)
 
-    async def resolve(_host: str, port: int) -> list[guard.Address]:
+    async def resolve(_host: str, port: int) -> list[egress_proxy.Address]:
         return [(socket.AF_INET, (left.pop(0) if len(left) > 1 else left[0], port))]
 
-    monkeypatch.setattr(guard, "resolve", resolve)
+    monkeypatch.setattr(egress_proxy, "resolve", resolve)
 
 
 @pytest.mark.parametrize("host", NEVER)

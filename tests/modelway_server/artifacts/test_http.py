@@ -25,11 +25,6 @@ MODEL = bytes(range(256)) * 8192
 REPLACEMENT = MODEL[::-1]
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "FIRST_PAUSE_SECONDS", 0.005)
-
-
 @pytest.fixture
 def store() -> Iterator[NastyStore]:
     with nasty_store() as running:

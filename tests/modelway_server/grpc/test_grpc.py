@@ -206,12 +206,12 @@ def test_a_client_that_sends_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyP
     async def attack() -> list[grpc.StatusCode]:
         port = reserved("127.0.0.1", 0)
         address = "{}:{}".format(*port.getsockname())
-        plane, lifecycle = cast("Any", SimpleNamespace(kind_of=None)), WorkerStates(1, stuck_after=60)
+        plane, worker_states = cast("Any", SimpleNamespace(kind_of=None)), WorkerStates(1, stuck_after=60)
         metrics = Metrics(model="model", model_version="", revision="")
         limits = Limits(request_timeout=5, max_request_bytes=1000, max_queue=64, max_batch_rows=1)
-        predictor = Predictor(plane, lifecycle, metrics, limits)
+        predictor = Predictor(plane, worker_states, metrics, limits)
         bounds = GrpcBounds(max_request_bytes=1000, request_timeout=5, max_connections=8, max_queue=64, drain_seconds=0)
-        server = GrpcServer(plane, predictor, lifecycle, metrics, bounds=bounds, address=address)
+        server = GrpcServer(plane, predictor, worker_states, metrics, bounds=bounds, address=address)
         await server.start()
         async with grpc.aio.insecure_channel(address) as channel:
             infer: Any = channel.stream_unary(INFER)

@@ -1,0 +1,18 @@
+"""Text of strangers, made safe to show: in messages, in logs and on a terminal."""
+
+import re
+
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s?#]*@)?(?P<rest>[^\s?#\"'<>]*)(?:[?#][^\s\"'<>]*)?")
+
+
+def scrub(text: str) -> str:
+    """The text on one line, without what must not be shown.
+
+    User names, passwords, query strings and fragments of URLs are dropped (a signed URL is a credential); control
+    and other unprintable characters become their escapes, so that no terminal or log reader is fooled.
+    """
+    without_secrets = _URL.sub(lambda match: match["scheme"] + match["rest"], text)
+    one_line = " ".join(without_secrets.split())
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode() for char in one_line
+    )
