@@ -54,7 +54,7 @@ def below(folder: str) -> dict[str, bytes]:
         ("model", write_zip, below("")),
     ],
 )
-def test_a_packed_folder_is_unpacked_and_has_the_folders_digest(
+def test_packed_folder_has_the_digest_of_the_folder(
     tmp_path: Path, name: str, write: Callable[..., Path], files: dict[str, bytes]
 ) -> None:
     plain = write_folder(tmp_path / "plain")
@@ -67,7 +67,7 @@ def test_a_packed_folder_is_unpacked_and_has_the_folders_digest(
     assert sorted(path.name for path in model.parent.iterdir()) == [".modelway.json", "model"]
 
 
-def test_a_folder_packed_by_the_systems_own_tar_is_unpacked(tmp_path: Path) -> None:
+def test_folder_packed_by_the_systems_tar_is_unpacked(tmp_path: Path) -> None:
     name = "data/" + "ä" * 60 + "/" + "b" * 100
     folder = write_folder(tmp_path / "model", {**MLFLOW, name: b"x"})
     os.spawnlp(os.P_WAIT, "tar", "tar", "-czf", str(tmp_path / "model.tgz"), "-C", str(folder), ".")
@@ -76,7 +76,7 @@ def test_a_folder_packed_by_the_systems_own_tar_is_unpacked(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["model.joblib", "fraud/model.joblib"])
-def test_one_model_file_in_a_tar_is_found(tmp_path: Path, name: str) -> None:
+def test_single_model_file_in_a_tar_is_found(tmp_path: Path, name: str) -> None:
     """As SageMaker packs models."""
     model = LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0])
     joblib.dump(model, tmp_path / "m")
@@ -111,7 +111,7 @@ def _cut_zip(path: Path) -> None:
         lambda path: path.write_bytes(b""),
     ],
 )
-def test_what_is_no_packed_model_folder_stays_the_file_it_is(tmp_path: Path, make: Make) -> None:
+def test_archive_without_a_model_folder_stays_a_file(tmp_path: Path, make: Make) -> None:
     make(tmp_path / "model.zip")
     assert fetched(tmp_path / "model.zip").file == "model.zip"
     assert (tmp_path / "dest" / "model.zip").read_bytes() == (tmp_path / "model.zip").read_bytes()
@@ -219,7 +219,7 @@ def _long_header(path: Path) -> None:
         (_understated_zip, "damaged archive"),
     ],
 )
-def test_a_hostile_or_broken_archive_is_refused_and_leaves_nothing(tmp_path: Path, make: Make, said: str) -> None:
+def test_hostile_archive_is_refused_and_leaves_nothing(tmp_path: Path, make: Make, said: str) -> None:
     make(tmp_path / "model")
     before = set(tmp_path.iterdir())
     with pytest.raises(InvalidArtifact) as refusal:
@@ -230,7 +230,7 @@ def test_a_hostile_or_broken_archive_is_refused_and_leaves_nothing(tmp_path: Pat
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_name_twice_in_a_zip_is_refused(tmp_path: Path) -> None:
+def test_duplicate_name_in_a_zip_is_refused(tmp_path: Path) -> None:
     evil_zip(("MLmodel", b"y"))(tmp_path / "model")
     with pytest.raises(InvalidArtifact, match="there twice"):
         fetched(tmp_path / "model")
@@ -263,7 +263,7 @@ def _folders_only(path: Path) -> None:
         (_folders_only, 1 << 30, "more than 10 files"),
     ],
 )
-def test_what_would_fill_the_volume_is_refused(
+def test_archive_that_would_fill_the_volume_is_refused(
     tmp_path: Path, make: Make, max_bytes: int, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(manifest, "MAX_FILES", 10)
@@ -275,7 +275,7 @@ def test_what_would_fill_the_volume_is_refused(
     assert list((tmp_path / "dest").iterdir()) == []
 
 
-def test_a_zip_of_a_million_names_costs_no_memory(tmp_path: Path) -> None:
+def test_zip_of_a_million_names_costs_no_memory(tmp_path: Path) -> None:
     """Only its table of contents is there; read by the library it would take about half a gigabyte."""
     entry = b"PK\x01\x02" + bytes(24) + (20).to_bytes(2, "little") + bytes(16) + b"x" * 20
     count = 400_000
@@ -302,7 +302,7 @@ ARCHIVES = (_packed(write_zip, "a.zip"), _packed(write_tar, "a.tar"), _packed(wr
     changes=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4)), min_size=1, max_size=4),
     length=st.floats(0.2, 1.2),
 )
-def test_whatever_is_changed_in_an_archive_has_a_reason_and_stays_inside(
+def test_damaged_archive_has_a_reason_and_writes_nothing_outside(
     kind: int, changes: list[tuple[float, bytes]], length: float
 ) -> None:
     content = ARCHIVES[kind]
@@ -320,7 +320,7 @@ def test_whatever_is_changed_in_an_archive_has_a_reason_and_stays_inside(
         assert {path.name for path in folder.iterdir()} == {"model", "dest"}
 
 
-def test_the_deadline_holds_while_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deadline_ends_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive.Archive, "_check", lambda *_: time.sleep(0.01))
     path = write_tar(tmp_path / "model.tgz", [("MLmodel", bytes(64 * MIB))])
 
@@ -333,7 +333,7 @@ def test_the_deadline_holds_while_unpacking(tmp_path: Path, monkeypatch: pytest.
     assert list((tmp_path / "dest").iterdir()) == []
 
 
-def test_headers_of_an_archive_are_not_all_kept(tmp_path: Path) -> None:
+def test_archive_headers_are_not_all_kept_in_memory(tmp_path: Path) -> None:
     def commented(number: int) -> tarfile.TarInfo:
         info = tarfile.TarInfo(f"model/{number}")
         info.pax_headers = {"comment": "x" * (MIB // 2)}

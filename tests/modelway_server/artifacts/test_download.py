@@ -40,7 +40,7 @@ class Endless:
             yield b""
 
 
-def test_as_long_as_bytes_come_it_goes_on(tmp_path: Path) -> None:
+def test_download_continues_while_bytes_arrive(tmp_path: Path) -> None:
     source = Portions(portion=5)
     with download.Draft(tmp_path, max_bytes=1000) as draft:
         asyncio.run(download.Download(source, draft, "s3://a/b", download.Progress()).run())
@@ -49,7 +49,7 @@ def test_as_long_as_bytes_come_it_goes_on(tmp_path: Path) -> None:
     assert source.asked == [(0, None), *((offset, "1") for offset in range(5, 100, 5))]
 
 
-def test_a_source_that_ends_without_progress_is_given_up(tmp_path: Path) -> None:
+def test_source_without_progress_is_given_up(tmp_path: Path) -> None:
     with (
         download.Draft(tmp_path, max_bytes=1000) as draft,
         pytest.raises(FetchFailed, match="promised 100 bytes and sent 0"),
@@ -57,7 +57,7 @@ def test_a_source_that_ends_without_progress_is_given_up(tmp_path: Path) -> None
         asyncio.run(download.Download(Portions(portion=0), draft, "s3://a/b", download.Progress()).run())
 
 
-def test_the_deadline_holds_for_a_source_that_never_waits(tmp_path: Path) -> None:
+def test_deadline_ends_a_source_that_never_waits(tmp_path: Path) -> None:
     async def fetch_it() -> None:
         bring = fetch.Bring(parse_uri("file:///m"), tmp_path, max_bytes=1000)
         await fetch.in_time(bring, bring.file(Endless()), 0.1)

@@ -52,7 +52,7 @@ def test_success_is_reported_with_digest_and_size(tmp_path: Path) -> None:
     assert [line["message"] for line in log] == ["fetch started", "fetch done"]
 
 
-def test_a_failure_is_reported_with_its_remedy_and_exit_status(tmp_path: Path) -> None:
+def test_failure_is_reported_with_remedy_and_exit_status(tmp_path: Path) -> None:
     code, message, log = outcome(start("file:///nowhere/m", tmp_path, tmp_path / "report"), tmp_path / "report")
     assert (code, message["reason"]) == (10, "ModelNotFound")
     assert message["message"] == "there is no file at file:///nowhere/m"
@@ -61,12 +61,12 @@ def test_a_failure_is_reported_with_its_remedy_and_exit_status(tmp_path: Path) -
     assert log[-1]["reason"] == "ModelNotFound"
 
 
-def test_a_report_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
+def test_unwritable_report_changes_nothing(tmp_path: Path) -> None:
     code, _, log = outcome(start("file:///nowhere/m", tmp_path, tmp_path / "no" / "report"), tmp_path / "no" / "report")
     assert (code, log[-1]["reason"]) == (10, "ModelNotFound")
 
 
-def test_a_full_disk_is_reported_and_left_empty(store: NastyStore, tmp_path: Path) -> None:
+def test_full_disk_is_reported_and_left_empty(store: NastyStore, tmp_path: Path) -> None:
     store.answers.append(file(bytes(2 * MIB)))
     dest = tmp_path / "dest"
     at_most_1_mib = ("sh", "-c", 'ulimit -f 2048; exec "$@"', "sh")
@@ -76,7 +76,7 @@ def test_a_full_disk_is_reported_and_left_empty(store: NastyStore, tmp_path: Pat
     assert list(dest.iterdir()) == []
 
 
-def test_a_dest_that_is_no_folder_is_reported(tmp_path: Path) -> None:
+def test_destination_that_is_no_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "dest").touch()
     (tmp_path / "model").touch()
     process = start(f"file://{tmp_path}/model", tmp_path / "dest", tmp_path / "report")
@@ -98,7 +98,7 @@ def test_memory_does_not_grow_with_the_artifact(store: NastyStore, tmp_path: Pat
     assert peaks[1] - peaks[0] < 48 * MIB
 
 
-def test_sigterm_ends_it_at_once_and_leaves_nothing(store: NastyStore, tmp_path: Path) -> None:
+def test_sigterm_ends_a_fetch_at_once_and_leaves_nothing(store: NastyStore, tmp_path: Path) -> None:
     store.answers.append(stalling(bytes(MIB), store))
     dest = tmp_path / "dest"
     process = start(f"{store.url}/model.joblib", dest, tmp_path / "report")
@@ -110,7 +110,7 @@ def test_sigterm_ends_it_at_once_and_leaves_nothing(store: NastyStore, tmp_path:
     assert list(dest.iterdir()) == []
 
 
-def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
+def test_link_to_a_file_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real").write_bytes(b"model")
     (tmp_path / "model.joblib").symlink_to(tmp_path / "real")
     process = start(f"file://{tmp_path}/model.joblib", tmp_path / "dest", tmp_path / "report")
@@ -119,7 +119,7 @@ def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "device"])
-def test_what_is_not_a_regular_file_is_refused(tmp_path: Path, kind: str) -> None:
+def test_irregular_file_is_refused(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "model"
     if kind == "folder":
         path.mkdir()

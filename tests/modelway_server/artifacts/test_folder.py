@@ -48,7 +48,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_prefix_becomes_a_folder_with_its_record(store: Buckets, tmp_path: Path) -> None:
+def test_prefix_is_fetched_as_a_folder_with_its_record(store: Buckets, tmp_path: Path) -> None:
     record = fetched("s3://models/fraud/v7/", tmp_path, store.secret)
     assert (record.uri, record.file, record.bytes, record.files) == ("s3://models/fraud/v7/", "v7", SIZE, 3)
     assert locate_model(tmp_path) == tmp_path / "v7"
@@ -57,7 +57,7 @@ def test_a_prefix_becomes_a_folder_with_its_record(store: Buckets, tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == [".modelway.json", "v7"]
 
 
-def test_the_digest_is_that_of_the_folder_and_can_be_had_by_hand(store: Buckets, tmp_path: Path) -> None:
+def test_digest_of_a_folder_equals_that_of_shell_commands(store: Buckets, tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "model")
     by_hand = subprocess.run(["sh", "-c", RECIPE], cwd=folder, capture_output=True, text=True, check=True).stdout
     digests = {
@@ -67,13 +67,13 @@ def test_the_digest_is_that_of_the_folder_and_can_be_had_by_hand(store: Buckets,
     assert digests == {f"sha256:{by_hand.split()[0]}"}
 
 
-def test_a_second_fetch_replaces_the_first(store: Buckets, tmp_path: Path) -> None:
+def test_second_fetch_replaces_the_first(store: Buckets, tmp_path: Path) -> None:
     for _ in range(2):
         fetched("s3://models/fraud/v7/", tmp_path, store.secret)
     assert files(tmp_path / "v7") == MLFLOW
 
 
-def test_what_consoles_and_macos_add_is_left_out(store: Buckets, tmp_path: Path) -> None:
+def test_files_added_by_consoles_and_macos_are_left_out(store: Buckets, tmp_path: Path) -> None:
     added = ("c/", "c/data/", "c/empty/", "c/.DS_Store", "c/__MACOSX/x", "c/data/._model.pkl")
     store.put("strange", {**{f"c/{name}": content for name, content in MLFLOW.items()}, **dict.fromkeys(added, b"")})
     fetched("s3://strange/c/", tmp_path, store.secret)
@@ -89,7 +89,7 @@ def test_what_consoles_and_macos_add_is_left_out(store: Buckets, tmp_path: Path)
         ("s3://models/fraud/v7", InvalidURI, "is a folder, not a file"),
     ],
 )
-def test_what_is_no_folder_there_is_told_apart(
+def test_missing_folder_and_file_have_their_own_reasons(
     store: Buckets, tmp_path: Path, uri: str, failure: type[FetchFailure], said: str
 ) -> None:
     with pytest.raises(failure, match=said):
@@ -97,20 +97,20 @@ def test_what_is_no_folder_there_is_told_apart(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_keys_that_may_not_be_listed_say_which_permission_is_missing(store: Buckets, tmp_path: Path) -> None:
+def test_denied_listing_names_the_missing_permission(store: Buckets, tmp_path: Path) -> None:
     with pytest.raises(AccessDenied) as refusal:
         fetched("s3://models/fraud/v7/", tmp_path, {**store.secret, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE"})
     assert "s3:ListBucket" in refusal.value.remedy
 
 
-def test_the_cap_holds_for_all_files_together_before_their_bytes_are_read(store: Buckets, tmp_path: Path) -> None:
+def test_folder_over_the_cap_is_refused_before_it_is_read(store: Buckets, tmp_path: Path) -> None:
     assert fetched("s3://models/fraud/v7/", tmp_path, store.secret, max_bytes=SIZE).bytes == SIZE
     with pytest.raises(ArtifactTooLarge, match=f"has {SIZE} bytes; the cap is {SIZE - 1}"):
         fetched("s3://models/fraud/v7/", tmp_path, store.secret, max_bytes=SIZE - 1)
 
 
 @pytest.mark.parametrize("key", ["b1/a//b", "b1//x", "b1/../x", "b1/./x", "b1/a\\b", "b1/tab\tx"])
-def test_a_key_that_is_no_path_is_refused(store: Buckets, tmp_path: Path, key: str) -> None:
+def test_key_that_is_no_path_is_refused(store: Buckets, tmp_path: Path, key: str) -> None:
     prefix = f"hostile{abs(hash(key))}"
     store.put("strange", {f"{prefix}/{key}": b"x", f"{prefix}/MLmodel": b"x"})
     with pytest.raises(InvalidArtifact):
@@ -134,7 +134,7 @@ def test_a_key_that_is_no_path_is_refused(store: Buckets, tmp_path: Path, key: s
         (lambda path: os.mknod(write_folder(path) / os.fsdecode(b"\xff")), InvalidArtifact, "not UTF-8"),
     ],
 )
-def test_a_folder_of_this_machine_that_cannot_be_taken(
+def test_unreadable_local_folder_is_refused(
     tmp_path: Path, make: Callable[[Path], object], failure: type[LoadFailure], said: str
 ) -> None:
     make(tmp_path / "model")
@@ -188,7 +188,7 @@ def brought(folder: Folder, directory: Path) -> ArtifactRecord:
     ("versions", "kept"),
     [((OLD, NEW), NEW), ((OLD, BROKEN, OLD), OLD), ((BROKEN, BROKEN, NEW), NEW), ((OLD, NEW, OLD), OLD)],
 )
-def test_files_of_two_versions_are_never_mixed(
+def test_files_of_two_versions_are_never_mixed_in_a_folder(
     tmp_path: Path, versions: tuple[dict[str, bytes], ...], kept: dict[str, bytes]
 ) -> None:
     record = brought(Folder(*versions), tmp_path)
@@ -196,13 +196,13 @@ def test_files_of_two_versions_are_never_mixed(
     assert record.bytes == sum(map(len, kept.values()))
 
 
-def test_a_folder_that_never_comes_to_rest_is_given_up(tmp_path: Path) -> None:
+def test_folder_that_keeps_changing_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="folder changed while it was read; gave up after 6 tries"):
         brought(Folder(*[OLD, NEW] * 10), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_listing_without_end_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_listing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.artifacts.folder.MAX_LISTED", 10)
     with pytest.raises(ArtifactTooLarge, match="files"):
         brought(Folder({str(number): b"" for number in range(11)}), tmp_path)
@@ -215,7 +215,7 @@ def test_too_many_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("paths", [("a", "a/b"), ("a/b", "a"), ("a", "a"), ("a/b/c", "a/b")])
-def test_a_name_is_a_file_or_a_folder_and_there_once(paths: tuple[str, ...]) -> None:
+def test_duplicate_or_conflicting_names_are_refused(paths: tuple[str, ...]) -> None:
     with pytest.raises(InvalidArtifact):
         check_listing([Entry(path, 1) for path in paths], "s3://a/b/")
 
@@ -233,5 +233,5 @@ def test_a_name_is_a_file_or_a_folder_and_there_once(paths: tuple[str, ...]) -> 
         ([], None),
     ],
 )
-def test_where_a_model_lies_in_an_archive(paths: list[str], root: str | None) -> None:
+def test_model_is_found_in_an_archive(paths: list[str], root: str | None) -> None:
     assert model_root(paths) == root

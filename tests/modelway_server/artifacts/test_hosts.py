@@ -115,14 +115,14 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
 
 
 @pytest.mark.parametrize("host", NEVER)
-def test_the_nodes_own_address_is_never_asked(host: str, tmp_path: Path, connections: list[object]) -> None:
+def test_address_of_the_node_is_never_contacted(host: str, tmp_path: Path, connections: list[object]) -> None:
     with pytest.raises(HostNotAllowed, match="no model comes from there"):
         fetched(f"http://{host}/model.joblib", tmp_path)
     assert connections == []
 
 
 @pytest.mark.parametrize("host", PRIVATE)
-def test_a_private_address_is_refused_where_told(host: str, tmp_path: Path, connections: list[object]) -> None:
+def test_private_address_is_refused_by_policy(host: str, tmp_path: Path, connections: list[object]) -> None:
     with pytest.raises(HostNotAllowed, match="private address") as refusal:
         fetched(f"http://{host}/model.joblib", tmp_path, rules=PUBLIC)
     assert "policy.hosts" in refusal.value.remedy
@@ -130,7 +130,7 @@ def test_a_private_address_is_refused_where_told(host: str, tmp_path: Path, conn
 
 
 @given(st.ip_addresses())
-def test_what_is_not_public_is_refused_whatever_it_is(address: object) -> None:
+def test_every_non_public_address_is_refused_by_policy(address: object) -> None:
     if not address.is_global:  # type: ignore[attr-defined]
         with pytest.raises(HostNotAllowed):
             Destinations(PUBLIC).check_address("h.example", 443, str(address))
@@ -138,19 +138,19 @@ def test_what_is_not_public_is_refused_whatever_it_is(address: object) -> None:
 
 @pytest.mark.parametrize("name", [*S3, "AWS_REGION", "MODELWAY_HTTP_TOKEN"])
 @pytest.mark.parametrize("value", ["s3cr3t\nx", "s3cr3t\0", "s3cr3t x", "s3cr3t\r\nHost: x"])
-def test_a_credential_that_no_header_takes_is_named(name: str, value: str, tmp_path: Path) -> None:
+def test_credential_that_no_header_can_hold_is_named(name: str, value: str, tmp_path: Path) -> None:
     endpoint = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     with pytest.raises(AccessDenied, match=name) as refusal:
         fetched("s3://models/model.joblib", tmp_path, environ={**S3, **endpoint, name: value})
     assert "s3cr3t" not in str(refusal.value)
 
 
-def test_a_private_host_that_the_platform_names_is_asked(store: NastyStore, tmp_path: Path) -> None:
+def test_private_host_listed_by_the_platform_is_contacted(store: NastyStore, tmp_path: Path) -> None:
     named = Rules(Hosts.parse("127.0.0.1, *.example.com"), private=False)
     assert fetched(f"{store.url}/model.joblib", tmp_path, rules=named) == b"model"
 
 
-def test_a_name_is_judged_by_its_address(
+def test_host_name_is_checked_by_its_addresses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connections: list[object]
 ) -> None:
     resolving(monkeypatch, "169.254.169.254")
@@ -159,7 +159,7 @@ def test_a_name_is_judged_by_its_address(
     assert connections == []
 
 
-def test_a_name_that_changes_is_connected_to_as_judged(
+def test_connection_goes_to_the_checked_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connections: list[object]
 ) -> None:
     resolving(monkeypatch, "93.184.215.14", "169.254.169.254")
@@ -171,15 +171,13 @@ def test_a_name_that_changes_is_connected_to_as_judged(
 @pytest.mark.parametrize(
     "target", ["http://169.254.169.254/latest", "http://[::ffff:a9fe:a9fe]/x", "http://metadata/x"]
 )
-def test_a_redirect_is_judged_like_the_first_address(store: NastyStore, tmp_path: Path, target: str) -> None:
+def test_redirect_is_checked_like_the_first_address(store: NastyStore, tmp_path: Path, target: str) -> None:
     store.answers[:] = [status(302, Location=target)]
     with pytest.raises(HostNotAllowed, match="no model comes from there"):
         fetched(f"{store.url}/model.joblib", tmp_path)
 
 
-def test_a_redirect_to_a_host_that_is_not_listed_is_refused(
-    store: NastyStore, other: NastyStore, tmp_path: Path
-) -> None:
+def test_redirect_to_an_unlisted_host_is_refused(store: NastyStore, other: NastyStore, tmp_path: Path) -> None:
     store.answers[:] = [status(302, Location=f"{other.url}/model.joblib")]
     listed = Rules(Hosts.parse(store.url.removeprefix("http://")))
     with pytest.raises(HostNotAllowed, match=r"not among the hosts .* 127\.0\.0\.1:\d+"):
@@ -188,7 +186,7 @@ def test_a_redirect_to_a_host_that_is_not_listed_is_refused(
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_a_redirect_to_another_host_carries_nothing(
+def test_redirect_to_another_host_carries_no_credentials(
     store: NastyStore, other: NastyStore, tmp_path: Path, code: int
 ) -> None:
     store.answers[:] = [status(code, Location=f"{other.url}/model.joblib")]
@@ -201,7 +199,7 @@ def test_a_redirect_to_another_host_carries_nothing(
 
 
 @pytest.mark.parametrize("code", [301, 302, 307, 308])
-def test_the_session_token_stays_with_its_s3_store(
+def test_session_token_is_sent_to_its_s3_store_alone(
     store: NastyStore, other: NastyStore, tmp_path: Path, code: int
 ) -> None:
     store.answers[:] = [status(code, Location=f"{other.url}/models/model.joblib")]
@@ -212,7 +210,7 @@ def test_the_session_token_stays_with_its_s3_store(
 
 
 @pytest.mark.parametrize("uri", ["s3://models/model.joblib", "s3://models/v7/"])
-def test_the_endpoint_of_a_secret_is_judged(uri: str, tmp_path: Path, connections: list[object]) -> None:
+def test_endpoint_of_a_secret_is_checked(uri: str, tmp_path: Path, connections: list[object]) -> None:
     with pytest.raises(HostNotAllowed, match="no model comes from there"):
         fetched(uri, tmp_path, environ={**S3, "AWS_ENDPOINT_URL": "http://169.254.169.254"})
     assert connections == []
@@ -221,7 +219,7 @@ def test_the_endpoint_of_a_secret_is_judged(uri: str, tmp_path: Path, connection
 KEYS = "http://169.254.170.23/v1/credentials"
 
 
-def test_a_pod_asks_for_its_keys_where_the_platform_says_and_nowhere_else(
+def test_keys_are_asked_for_at_the_platforms_address_alone(
     store: NastyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, connections: list[object]
 ) -> None:
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", KEYS)
@@ -232,9 +230,7 @@ def test_a_pod_asks_for_its_keys_where_the_platform_says_and_nowhere_else(
 
 
 @pytest.mark.parametrize("endpoint", ["http://169.254.170.2", "http://169.254.170.23:80", "http://[fd00:ec2::23]"])
-def test_no_model_comes_from_where_pods_get_their_keys(
-    endpoint: str, tmp_path: Path, connections: list[object]
-) -> None:
+def test_model_uri_at_a_credential_service_is_refused(endpoint: str, tmp_path: Path, connections: list[object]) -> None:
     environ = {**S3, "AWS_CONTAINER_CREDENTIALS_FULL_URI": KEYS, "AWS_ENDPOINT_URL": endpoint}
     with pytest.raises(HostNotAllowed, match="no model comes from there"):
         fetched("s3://models/model.joblib", tmp_path, environ=environ)
@@ -246,7 +242,7 @@ def test_no_model_comes_from_where_pods_get_their_keys(
     [("https://evil.example/model.joblib", TOKEN), ("s3://models/model.joblib", {**S3, "S3_ENDPOINT": "evil.example"})],
     ids=["https", "s3"],
 )
-def test_a_secret_is_sent_only_where_it_says(
+def test_secret_is_not_sent_to_a_host_that_it_does_not_list(
     uri: str, environ: dict[str, str], tmp_path: Path, connections: list[object]
 ) -> None:
     secret = {**environ, "MODELWAY_HOSTS": "*.example.com, s3.eu-west-1.amazonaws.com"}
@@ -258,7 +254,7 @@ def test_a_secret_is_sent_only_where_it_says(
     assert connections == []
 
 
-def test_a_secret_is_sent_where_it_says(store: NastyStore, tmp_path: Path) -> None:
+def test_secret_is_sent_to_a_host_that_it_lists(store: NastyStore, tmp_path: Path) -> None:
     secret = {**TOKEN, "MODELWAY_HOSTS": f"{store.url.removeprefix('http://')}\n"}
     required = Rules(secret_must_name_hosts=True)
     assert fetched(f"{store.url}/model.joblib", tmp_path, environ=secret, rules=required) == b"model"
@@ -266,20 +262,22 @@ def test_a_secret_is_sent_where_it_says(store: NastyStore, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("uri", ["https://models.example.com/model.joblib", "s3://models/model.joblib"])
-def test_a_secret_must_say_where_it_goes_where_told(uri: str, tmp_path: Path, connections: list[object]) -> None:
+def test_secret_without_hosts_is_refused_by_policy(uri: str, tmp_path: Path, connections: list[object]) -> None:
     with pytest.raises(HostNotAllowed, match="does not say where it may be sent") as refusal:
         fetched(uri, tmp_path, environ={**TOKEN, **S3}, rules=Rules(secret_must_name_hosts=True))
     assert "MODELWAY_HOSTS" in refusal.value.remedy
     assert connections == []
 
 
-def test_a_list_that_cannot_be_read_opens_nothing(tmp_path: Path, connections: list[object]) -> None:
+def test_malformed_list_of_hosts_allows_nothing(tmp_path: Path, connections: list[object]) -> None:
     with pytest.raises(HostNotAllowed, match="is no host: write models"):
         fetched("https://a.example/model.joblib", tmp_path, environ={"MODELWAY_HOSTS": "https://models.example.com/"})
     assert connections == []
 
 
-def test_no_variable_leads_around_the_judge(store: NastyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_variable_bypasses_the_egress_proxy(
+    store: NastyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     around = {"AWS_PROXY_EXCLUDES": "127.0.0.1", "AWS_PROXY_URL": store.url, "AWS_ENDPOINT_URL": store.url}
     for name, value in {**around, "NO_PROXY": "127.0.0.1", "no_proxy": "*"}.items():
         monkeypatch.setenv(name, value)
@@ -301,7 +299,7 @@ def test_tls_ends_at_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert secure.requests[0].headers["authorization"] == "Bearer s3cr3t"
 
 
-def test_a_proxy_of_the_place_is_used_and_judged(store: NastyStore, tmp_path: Path) -> None:
+def test_configured_proxy_is_used_and_checked(store: NastyStore, tmp_path: Path) -> None:
     with forwarding_proxy() as proxy:
         environ = {**TOKEN, "HTTP_PROXY": f"http://ann:pw@{proxy.host}"}
         assert fetched(f"{store.url}/model.joblib", tmp_path, environ=environ) == b"model"
@@ -333,7 +331,7 @@ def test_a_proxy_of_the_place_is_used_and_judged(store: NastyStore, tmp_path: Pa
         (".svc,10.0.0.1", "minio.ml.svc", True),
     ],
 )
-def test_the_proxy_is_left_out_where_no_proxy_says(excluded: str, host: str, direct: bool) -> None:  # noqa: FBT001
+def test_no_proxy_bypasses_the_configured_proxy(excluded: str, host: str, direct: bool) -> None:  # noqa: FBT001
     found = proxy_for("https", host, 443, {"HTTPS_PROXY": "http://proxy:3128", "no_proxy": excluded})
     assert (found is None) is direct
 
@@ -352,6 +350,6 @@ def test_the_proxy_is_left_out_where_no_proxy_says(excluded: str, host: str, dir
         ("", "a.example", 443, False),
     ],
 )
-def test_a_list_of_hosts_holds(listed: str, host: str, port: int, held: bool) -> None:  # noqa: FBT001
+def test_list_of_hosts_matches_names_and_ports(listed: str, host: str, port: int, held: bool) -> None:  # noqa: FBT001
     assert Hosts.parse(listed).hold(host, port) is held
     assert ANY_HOST.hold(host, port)

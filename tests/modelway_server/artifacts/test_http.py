@@ -44,7 +44,7 @@ def fetched(
     return asyncio.run(fetch(store.url + path, directory, max_bytes=max_bytes, seconds=seconds, environ=environ or {}))
 
 
-def test_the_file_arrives_whole_and_read_only_with_its_record(store: NastyStore, tmp_path: Path) -> None:
+def test_file_arrives_whole_and_read_only_with_its_record(store: NastyStore, tmp_path: Path) -> None:
     record = fetched(store, tmp_path, file(MODEL), path="/v7/model.joblib?sig=s3cr3t")
     arrived = tmp_path / "model.joblib"
     assert arrived.read_bytes() == MODEL
@@ -61,7 +61,7 @@ def test_the_file_arrives_whole_and_read_only_with_its_record(store: NastyStore,
     assert sorted(path.name for path in tmp_path.iterdir()) == [".modelway.json", "model.joblib"]
 
 
-def test_a_broken_download_goes_on_from_the_byte_reached(store: NastyStore, tmp_path: Path) -> None:
+def test_broken_download_resumes_at_the_last_byte(store: NastyStore, tmp_path: Path) -> None:
     fetched(store, tmp_path, file(MODEL, cut=1_500_000), file(MODEL))
     assert (tmp_path / "model.joblib").read_bytes() == MODEL
     again = store.requests[1].headers
@@ -85,7 +85,7 @@ def test_bytes_of_two_versions_are_never_mixed(store: NastyStore, tmp_path: Path
 
 
 @pytest.mark.parametrize("code", [500, 503, 429])
-def test_a_passing_refusal_is_tried_again(store: NastyStore, tmp_path: Path, code: int) -> None:
+def test_temporary_refusal_is_retried(store: NastyStore, tmp_path: Path, code: int) -> None:
     fetched(store, tmp_path, status(code), status(code), file(MODEL))
     assert len(store.requests) == 3
 
@@ -100,7 +100,7 @@ def test_a_passing_refusal_is_tried_again(store: NastyStore, tmp_path: Path, cod
         (400, FetchFailed, "400 Bad Request"),
     ],
 )
-def test_a_lasting_refusal_is_told_at_once(
+def test_permanent_refusal_is_reported_at_once(
     store: NastyStore, tmp_path: Path, code: int, failure: type[FetchFailure], said: str
 ) -> None:
     with pytest.raises(failure, match=said) as refusal:
@@ -110,65 +110,65 @@ def test_a_lasting_refusal_is_told_at_once(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_store_that_keeps_failing_is_given_up_with_its_last_word(store: NastyStore, tmp_path: Path) -> None:
+def test_failing_store_is_given_up_with_its_last_message(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="503 Service Unavailable; gave up after 6 tries"):
         fetched(store, tmp_path, status(503))
     assert len(store.requests) == 6
 
 
-def test_a_connection_that_always_breaks_there_is_given_up(store: NastyStore, tmp_path: Path) -> None:
+def test_connection_that_always_breaks_is_given_up(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="in the middle of the file; gave up"):
         fetched(store, tmp_path, file(MODEL, etag=None, cut=1000))
 
 
-def test_a_server_that_promises_too_much_and_knows_no_ranges_is_given_up(store: NastyStore, tmp_path: Path) -> None:
+def test_wrong_length_from_a_store_without_ranges_is_given_up(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="server cannot send the rest alone; gave up"):
         fetched(store, tmp_path, file(MODEL, length=len(MODEL) + 1, ranges=False))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nobody_listening_is_named(tmp_path: Path) -> None:
+def test_refused_connection_is_named(tmp_path: Path) -> None:
     with nasty_store() as gone:
         pass
     with pytest.raises(FetchFailed, match="connection refused"):
         fetched(gone, tmp_path)
 
 
-def test_a_host_that_does_not_exist_is_named(tmp_path: Path) -> None:
+def test_unknown_host_is_named(tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="does not resolve"):
         asyncio.run(fetch("http://no-such.invalid/m.joblib", tmp_path, max_bytes=1, seconds=20, environ={}))
 
 
-def test_a_file_above_the_cap_is_refused_before_its_bytes_are_read(store: NastyStore, tmp_path: Path) -> None:
+def test_file_over_the_cap_is_refused_before_it_is_read(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(ArtifactTooLarge, match=r"8\.0 TiB .* cap is 1\.0 MiB") as refusal:
         fetched(store, tmp_path, file(b"x", length=8 << 40), max_bytes=1 << 20)
     assert "maxArtifactBytes" in refusal.value.remedy
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_cap_itself_is_allowed(store: NastyStore, tmp_path: Path) -> None:
+def test_file_at_the_cap_is_accepted(store: NastyStore, tmp_path: Path) -> None:
     assert fetched(store, tmp_path, file(MODEL), max_bytes=len(MODEL)).bytes == len(MODEL)
 
 
-def test_bytes_written_count_against_the_cap(tmp_path: Path) -> None:
+def test_written_bytes_count_against_the_cap(tmp_path: Path) -> None:
     with download.Draft(tmp_path, max_bytes=10) as draft:
         draft.write(b"12345678")
         with pytest.raises(ArtifactTooLarge):
             draft.write(b"901")
 
 
-def test_a_body_without_length_is_refused(store: NastyStore, tmp_path: Path) -> None:
+def test_body_without_length_is_refused(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="no Content-Length"):
         fetched(store, tmp_path, endless)
 
 
-def test_the_deadline_holds_and_tells_how_far_it_came(store: NastyStore, tmp_path: Path) -> None:
+def test_deadline_ends_a_fetch_and_says_how_far_it_came(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchTimeout, match=r"[KM]iB .* of 2\.0 MiB .* arrived in 0\.5 seconds"):
         fetched(store, tmp_path, stalling(MODEL, store), seconds=0.5)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_stalled_connection_is_left_and_resumed(
+def test_stalled_connection_is_closed_and_resumed(
     store: NastyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stores, "READ_SECONDS", 0.3)
@@ -177,7 +177,7 @@ def test_a_stalled_connection_is_left_and_resumed(
     assert store.requests[1].headers["range"] != "bytes=0-"
 
 
-def test_credentials_are_sent_and_not_passed_on_to_another_host(store: NastyStore, tmp_path: Path) -> None:
+def test_credentials_are_sent_to_their_host_alone(store: NastyStore, tmp_path: Path) -> None:
     with nasty_store() as other:
         other.answers.append(file(MODEL))
         token = {"MODELWAY_HTTP_TOKEN": "s3cr3t\n"}
@@ -187,22 +187,22 @@ def test_credentials_are_sent_and_not_passed_on_to_another_host(store: NastyStor
     assert (tmp_path / "model.joblib").read_bytes() == MODEL
 
 
-def test_user_name_and_password_are_sent_as_basic_credentials(store: NastyStore, tmp_path: Path) -> None:
+def test_user_and_password_are_sent_as_basic_credentials(store: NastyStore, tmp_path: Path) -> None:
     fetched(store, tmp_path, file(MODEL), environ={"HTTP_USERNAME": "ann", "HTTP_PASSWORD": "pw"})
     assert store.requests[0].headers["authorization"] == "Basic YW5uOnB3"
 
 
-def test_a_redirect_to_a_file_of_this_machine_is_not_followed(store: NastyStore, tmp_path: Path) -> None:
+def test_redirect_to_a_local_file_is_not_followed(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="302"):
         fetched(store, tmp_path, status(302, Location="file:///etc/passwd"))
 
 
-def test_redirects_in_a_circle_end(store: NastyStore, tmp_path: Path) -> None:
+def test_circular_redirects_end(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="more than ten redirects"):
         fetched(store, tmp_path, status(302, Location="/again"))
 
 
-def test_compressed_bytes_stay_as_they_are(store: NastyStore, tmp_path: Path) -> None:
+def test_compressed_bytes_are_kept_unchanged(store: NastyStore, tmp_path: Path) -> None:
     def compressed(handler: object) -> None:
         handler.send_response(200)  # type: ignore[attr-defined]
         handler.send_header("Content-Encoding", "gzip")  # type: ignore[attr-defined]

@@ -26,13 +26,13 @@ def fetched(uri: str, directory: Path, environ: dict[str, str]) -> ArtifactRecor
     return asyncio.run(fetch(uri, directory, max_bytes=1 << 20, seconds=20, environ=environ))
 
 
-def test_the_secret_opens_the_bucket(secret: dict[str, str], tmp_path: Path) -> None:
+def test_credentials_of_the_secret_open_the_bucket(secret: dict[str, str], tmp_path: Path) -> None:
     record = fetched("s3://models/fraud/v7/model.joblib", tmp_path, secret)
     assert (tmp_path / "model.joblib").read_bytes() == MODEL
     assert (record.uri, record.bytes) == ("s3://models/fraud/v7/model.joblib", len(MODEL))
 
 
-def test_a_line_end_in_the_secret_does_no_harm(secret: dict[str, str], tmp_path: Path) -> None:
+def test_line_end_in_a_secret_value_is_ignored(secret: dict[str, str], tmp_path: Path) -> None:
     fetched("s3://models/fraud/v7/model.joblib", tmp_path, {name: value + "\n" for name, value in secret.items()})
 
 
@@ -44,14 +44,14 @@ def test_a_line_end_in_the_secret_does_no_harm(secret: dict[str, str], tmp_path:
         ("s3://models/fraud/v7", InvalidURI, "holds for example s3://models/fraud/v7/model.joblib"),
     ],
 )
-def test_what_is_not_a_file_there_is_told_apart(
+def test_missing_object_and_folder_have_their_own_reasons(
     secret: dict[str, str], tmp_path: Path, uri: str, failure: type[FetchFailure], said: str
 ) -> None:
     with pytest.raises(failure, match=said):
         fetched(uri, tmp_path, secret)
 
 
-def test_without_credentials_a_private_object_is_refused(secret: dict[str, str], tmp_path: Path) -> None:
+def test_private_object_without_credentials_is_refused(secret: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(AccessDenied, match="refused a request without credentials") as refusal:
         fetched("s3://models/fraud/v7/model.joblib", tmp_path, {"AWS_ENDPOINT_URL": secret["AWS_ENDPOINT_URL"]})
     assert "storage.secretRef" in refusal.value.remedy
@@ -61,7 +61,7 @@ def test_without_credentials_a_private_object_is_refused(secret: dict[str, str],
     ("variable", "said"),
     [("AWS_ACCESS_KEY_ID", "InvalidAccessKeyId"), ("AWS_SECRET_ACCESS_KEY", "SignatureDoesNotMatch")],
 )
-def test_wrong_credentials_are_refused_and_not_repeated(
+def test_wrong_credentials_are_refused_and_not_shown(
     secret: dict[str, str], tmp_path: Path, variable: str, said: str
 ) -> None:
     with pytest.raises(AccessDenied, match=f"refused the credentials given: 403 Forbidden .{said}") as refusal:
@@ -79,11 +79,11 @@ def test_wrong_credentials_are_refused_and_not_repeated(
         ({"AWS_ENDPOINT_URL": "http://minio.ml:9000", "AWS_ALLOW_HTTP": "true"}, "http://minio.ml:9000"),
     ],
 )
-def test_the_endpoint_is_read_from_the_names_in_use(environ: dict[str, str], endpoint: str | None) -> None:
+def test_endpoint_is_read_from_each_known_variable(environ: dict[str, str], endpoint: str | None) -> None:
     assert s3_endpoint(environ) == endpoint
 
 
-def test_plain_http_is_refused_where_the_secret_forbids_it(tmp_path: Path) -> None:
+def test_plain_http_is_refused_when_the_secret_forbids_it(tmp_path: Path) -> None:
     environ = {"AWS_ENDPOINT_URL": "http://minio.ml:9000", "AWS_ALLOW_HTTP": "false"}
     with pytest.raises(InvalidURI, match="plain http"):
         fetched("s3://models/model.joblib", tmp_path, environ)

@@ -19,13 +19,13 @@ from modelway_server.errors import InvalidURI
         ("file:///models/my%20model/", "", "/models/my model/", "my_model"),
     ],
 )
-def test_a_good_uri_is_taken_apart(uri: str, host: str, path: str, file_name: str) -> None:
+def test_valid_uri_is_parsed(uri: str, host: str, path: str, file_name: str) -> None:
     location = parse_uri(uri)
     assert (location.host, location.path, location.file_name) == (host, path, file_name)
     assert location.folder == uri.endswith("/")
 
 
-def test_what_is_shown_of_a_uri_holds_no_signature() -> None:
+def test_shown_uri_holds_no_signature() -> None:
     assert parse_uri("https://host/model.joblib?sig=s3cr3t").public == "https://host/model.joblib"
 
 
@@ -57,14 +57,14 @@ def test_what_is_shown_of_a_uri_holds_no_signature() -> None:
         ("https://host/" + "a" * 2048, "2061 characters"),
     ],
 )
-def test_a_bad_uri_is_refused_with_its_cause(uri: str, said: str) -> None:
+def test_invalid_uri_is_refused_with_its_cause(uri: str, said: str) -> None:
     with pytest.raises(InvalidURI) as refusal:
         parse_uri(uri)
     assert said in refusal.value.message
     assert refusal.value.remedy
 
 
-def test_a_password_in_a_uri_is_refused_and_not_repeated() -> None:
+def test_password_in_a_uri_is_refused_and_not_shown() -> None:
     with pytest.raises(InvalidURI) as refusal:
         parse_uri("https://ann:s3cr3t@host/model.joblib")
     assert "s3cr3t" not in refusal.value.message

@@ -123,7 +123,7 @@ DATED: dict[str, tuple[Any, pd.DataFrame, str]] = {
 
 
 @pytest.mark.parametrize("case", DATED)
-def test_dates_are_iso_8601_and_answer_as_in_process(case: str) -> None:
+def test_iso_8601_dates_answer_as_in_process(case: str) -> None:
     model, frame, name = DATED[case]
     server, rows = plane(model), records(frame[[name, "amount"]])
     expected = model.predict(frame).tolist()
@@ -132,7 +132,7 @@ def test_dates_are_iso_8601_and_answer_as_in_process(case: str) -> None:
     assert infer(server, **columns) == expected
 
 
-def test_the_metadata_says_which_columns_are_dates() -> None:
+def test_metadata_names_the_date_columns() -> None:
     server = plane(DATED["a function"][0])
     assert described(server)["when"] == (
         "BYTES",
@@ -152,32 +152,32 @@ def test_the_metadata_says_which_columns_are_dates() -> None:
         ("a time zone", "0001-01-01T00:00:00+14:00", "takes dates"),
     ],
 )
-def test_what_is_no_such_date_is_refused(case: str, value: Any, words: str) -> None:
+def test_malformed_date_is_refused(case: str, value: Any, words: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         predict(plane(DATED[case][0]), [{"when": value, "amount": 1.0}])
     assert (refused.value.field, words in refused.value.message) == ("instances[0].when", True), refused.value.message
 
 
-def test_a_zone_that_is_sent_is_heeded() -> None:
+def test_time_zone_of_a_date_is_used() -> None:
     model = DATED["a time zone"][0]
     same = ["2024-05-01T12:00:00+02:00", "2024-05-01T10:00:00Z", "2024-05-01T06:00:00-04:00"]
     first, *others = predict(plane(model), [{"when": when, "amount": 1.0} for when in same])
     assert others == [first, first]
 
 
-def test_a_missing_date_is_null() -> None:
+def test_missing_date_is_null() -> None:
     rows = FRAME.assign(when=WHEN.where(WHEN.index > 2))
     model = DATED["a function"][0]
     assert predict(plane(model), records(rows[["when", "amount"]])) == model.predict(rows).tolist()
 
 
-def test_a_missing_date_is_refused_by_a_model_without_an_imputer() -> None:
+def test_missing_date_without_an_imputer_is_refused() -> None:
     model = make_pipeline(make_column_transformer((FunctionTransformer(hours), ["when"])), Ridge()).fit(FRAME, TARGET)
     with pytest.raises(InvalidInput, match="must not be missing"):
         predict(plane(model), [{"when": None}])
 
 
-def test_a_request_can_say_that_a_column_holds_dates() -> None:
+def test_request_can_mark_a_column_as_dates() -> None:
     model = of_dates(FunctionTransformer(seconds))
     rows = records(FRAME[["when", "amount"]])
     when, amount = ([row[name] for row in rows] for name in ("when", "amount"))
@@ -228,13 +228,13 @@ MISSING: dict[str, tuple[Any, pd.DataFrame]] = {
 
 
 @pytest.mark.parametrize("case", MISSING)
-def test_null_is_what_the_model_was_trained_to_see(case: str) -> None:
+def test_null_becomes_the_models_own_missing_value(case: str) -> None:
     model, frame = MISSING[case]
     model.fit(frame, TARGET)
     assert predict(plane(model), records(frame)) == model.predict(frame).tolist()
 
 
-def test_a_category_type_that_only_the_models_code_knows_is_refused_before_it_is_ready() -> None:
+def test_category_type_of_the_models_own_code_is_refused() -> None:
     codes = FunctionTransformer(lambda frame: frame.apply(lambda column: column.cat.codes))
     frame = GAPS[["city"]].astype("category")
     with pytest.raises(WarmupFailed, match="cat accessor"):
@@ -245,7 +245,7 @@ class Namesless(Weekday):
     """Takes data frames, and does not keep the names of their columns."""
 
 
-def test_a_model_of_frames_that_keeps_no_names_is_refused_with_a_remedy() -> None:
+def test_model_of_frames_without_names_is_refused() -> None:
     with pytest.raises(WarmupFailed) as refused:
         plane(make_pipeline(Namesless(), Ridge()).fit(FRAME[["when"]], TARGET))
     assert "feature_names_in_" in refused.value.remedy
@@ -276,7 +276,7 @@ TRAINED_ON_SPARSE = [
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("model", TRAINED_ON_SPARSE, ids=lambda model: type(model).__name__)
-def test_a_model_trained_on_sparse_rows_takes_them_dense(model: Any) -> None:
+def test_model_trained_on_sparse_rows_takes_dense_rows(model: Any) -> None:
     trained = model.fit(SPARSE.toarray() if isinstance(model, OneHotEncoder) else SPARSE, KINDS)
     asked = getattr(trained, plane(trained).model_metadata()["parameters"]["method"])
     rows = SPARSE[:5].toarray()
@@ -287,7 +287,7 @@ def dense(result: Any) -> Any:
     return result.toarray() if hasattr(result, "toarray") else result
 
 
-def test_a_column_that_is_handed_back_may_hold_anything() -> None:
+def test_passed_through_column_may_hold_anything() -> None:
     frame = pd.DataFrame(
         {"a": [0.5, 1.5, 2.5], "city": ["Oslo", None, "Rome"], "n": [1, 2, 3], "f": [True, False, True]}
     )

@@ -201,7 +201,7 @@ REFUSED: list[tuple[str, str, Any, type[InputError], str, str]] = [
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: f"{case[0]}-{case[4]}")
-def test_a_bad_request_names_its_field(case: tuple[str, str, Any, type[InputError], str, str]) -> None:
+def test_bad_request_names_its_field(case: tuple[str, str, Any, type[InputError], str, str]) -> None:
     model, operation, document, kind, field, words = case
     with pytest.raises(InputError) as caught:
         getattr(planes, operation)(PLANES[model], document)
@@ -216,7 +216,7 @@ def test_a_bad_request_names_its_field(case: tuple[str, str, Any, type[InputErro
         b'{"instances": [[1e999]]}', b'{"instances": [["\\ud800"]]}', b"{} {}", b"\x00", b"--boundary",
     ],
 )  # fmt: skip
-def test_what_is_not_a_json_object_is_refused(body: bytes) -> None:
+def test_body_that_is_no_json_object_is_refused(body: bytes) -> None:
     for read in (read_v2, read_v1):
         with pytest.raises(MalformedRequest, match="JSON"):
             read(PLANES["forest"], body)
@@ -236,26 +236,26 @@ ACCEPTED: list[tuple[str, str, Any, list[Any]]] = [
 
 
 @pytest.mark.parametrize(("model", "_", "document", "row"), ACCEPTED)
-def test_every_way_to_send_a_row_means_the_same(model: str, _: str, document: Any, row: list[Any]) -> None:
+def test_every_form_of_a_row_is_read_alike(model: str, _: str, document: Any, row: list[Any]) -> None:
     by_tensor = planes.infer(PLANES[model], document)["outputs"][0]["data"]
     finite = [None if np.isnan(value) else value for value in row]
     by_rows = planes.predict(PLANES[model], instances(finite))["predictions"]
     assert by_tensor == by_rows
 
 
-def test_a_column_that_the_model_drops_may_be_sent_or_left_out() -> None:
+def test_dropped_column_may_be_sent_or_left_out() -> None:
     with_it = planes.predict(PLANES["mixed"], instances(applicant(note={"any": "thing"})))
     assert with_it == planes.predict(PLANES["mixed"], instances(applicant()))
 
 
-def test_rows_as_arrays_are_in_the_order_of_the_training_data() -> None:
+def test_array_rows_are_read_in_training_order() -> None:
     by_position = planes.predict(PLANES["mixed"], instances([31.0, "Oslo", "no", None]))
     by_name = planes.predict(PLANES["mixed"], instances({"member": "no", "city": "Oslo", "age": 31.0}))
     assert by_position == by_name
     assert list(APPLICANTS) == ["age", "city", "member", "note"]
 
 
-def test_text_is_one_string_a_row() -> None:
+def test_text_model_takes_one_string_a_row() -> None:
     by_tensor = planes.infer(PLANES["text"], tensor(["good", "bad"], [2], "BYTES"))
     assert by_tensor["outputs"][0]["data"] == text_pipeline().predict(["good", "bad"]).tolist()
 
@@ -269,7 +269,7 @@ class Unsure(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         return np.array([math.nan, math.inf, 1.0])[: len(rows)]
 
 
-def test_what_is_not_finite_is_answered_as_null() -> None:
+def test_answer_that_is_not_finite_is_null() -> None:
     assert planes.predict(plane(Unsure()), {"instances": [1, 2, 3]}) == {"predictions": [None, None, 1.0]}
 
 
@@ -315,11 +315,11 @@ def test_no_json_makes_the_server_fail(model: str, v2: Any, v1: Any, anything: A
                 assert query.rows.count >= 1
 
 
-def test_a_model_of_one_column_takes_bare_values() -> None:
+def test_model_of_one_column_takes_plain_values() -> None:
     assert planes.predict(plane(Told().fit()), {"instances": [0, 0.0]}) == {"predictions": [0, 0]}
 
 
-def test_rows_as_columns_hold_what_a_data_frame_would() -> None:
+def test_columns_hold_what_a_data_frame_would() -> None:
     runtime = EstimatorRuntime(mixed_pipeline(), METHODS[:1], None)
     runtime.warm_up()
     signature = runtime.signature

@@ -111,13 +111,13 @@ WAYS: dict[str, Write] = {
 
 
 @given(table=tables(), way=st.sampled_from(sorted(WAYS)))
-def test_a_csv_says_what_json_says(table: Table, way: str) -> None:
+def test_csv_is_read_like_json(table: Table, way: str) -> None:
     signature, frame = table
     assert same(rows(signature, decode_csv(WAYS[way](frame))), rows(signature, decode_json(as_json(frame))))
 
 
 @given(table=tables(named=False), way=st.sampled_from(sorted(WAYS.keys() - {"another order"})))
-def test_a_csv_goes_by_order_where_names_are_unknown(table: Table, way: str) -> None:
+def test_csv_of_an_unnamed_model_is_read_by_order(table: Table, way: str) -> None:
     signature, frame = table
     assert same(rows(signature, decode_csv(WAYS[way](frame))), rows(signature, decode_json(as_json(frame))))
 
@@ -137,13 +137,13 @@ def test_a_csv_goes_by_order_where_names_are_unknown(table: Table, way: str) -> 
         ("a\nü\n".encode("latin-1"), "not valid UTF-8: .* save it as UTF-8"),
     ],
 )
-def test_a_csv_that_pandas_wrote_otherwise_is_told(body: bytes, words: str) -> None:
+def test_csv_of_another_dialect_is_refused_with_a_remedy(body: bytes, words: str) -> None:
     signature = Signature(Form.COLUMNS, (Column("a"), Column("b")), named=True)
     with pytest.raises(InputError, match=words):
         rows(signature, decode_csv(body))
 
 
-def test_a_line_that_tells_excel_of_the_comma_is_left_out() -> None:
+def test_separator_line_of_excel_is_left_out() -> None:
     signature = Signature(Form.COLUMNS, (Column("a"), Column("b")), named=True)
     assert same(rows(signature, decode_csv(b"sep=,\r\na,b\r\n1,2\r\n")), rows(signature, decode_csv(b"a,b\n1,2\n")))
 
@@ -157,7 +157,7 @@ def test_a_line_that_tells_excel_of_the_comma_is_left_out() -> None:
         (Column("a", "BYTES", known=frozenset({"x"})), ["x", "NA", None]),
     ],
 )
-def test_a_text_stands_for_a_missing_one_where_none_is_known(column: Column, read: list[str | None]) -> None:
+def test_text_for_missing_is_null_unless_it_is_a_category(column: Column, read: list[str | None]) -> None:
     assert read_texts(column, ["x", "NA", None]) == read
 
 
@@ -170,7 +170,7 @@ def test_a_text_stands_for_a_missing_one_where_none_is_known(column: Column, rea
         (Column("a", "BYTES"), ["x", None]),
     ],
 )
-def test_an_empty_field_is_a_text_that_was_learned(column: Column, read: list[str | None]) -> None:
+def test_empty_field_is_the_learned_empty_text(column: Column, read: list[str | None]) -> None:
     assert read_texts(column, ["x", None]) == read
 
 
@@ -181,19 +181,19 @@ TEXTS = Signature(Form.COLUMNS, (Column("a", "BYTES"), Column("b", "BYTES", null
     ("signature", "body", "field"),
     [(TEXTS, b"b,a\nx,x\n,\n", r"csv\.a\[1\]"), (Signature(Form.TEXT), b'words\nx\n""\n', r"csv\.words\[1\]")],
 )
-def test_an_empty_field_for_a_needed_text_is_refused(signature: Signature, body: bytes, field: str) -> None:
+def test_empty_field_of_a_required_text_is_refused(signature: Signature, body: bytes, field: str) -> None:
     with pytest.raises(InputError, match="an empty field of a CSV is a missing value: send JSON") as refused:
         rows(signature, decode_csv(body))
     assert re.fullmatch(field, refused.value.field or "")
 
 
 @pytest.mark.parametrize("charset", [name for name in CHARSETS if CHARSETS[name] != "utf-8"])
-def test_a_csv_is_read_by_its_charset(charset: str) -> None:
+def test_csv_is_read_by_its_charset(charset: str) -> None:
     frame = pd.DataFrame({"Größe": ["für", "Häuser"]})
     decoded = decode_csv(frame.to_csv(index=False).encode(charset), charset)
     assert decoded.columns == frame.to_dict(orient="list")
 
 
-def test_an_unknown_charset_names_itself() -> None:
+def test_unknown_charset_is_named() -> None:
     with pytest.raises(UnsupportedMediaType, match="charset is 'utf-7'; send it as UTF-8"):
         decode_csv(b"a\n1\n", "utf-7")

@@ -91,7 +91,7 @@ COLUMN = (
 
 @settings(max_examples=60, deadline=None)
 @given(column=COLUMN)
-def test_authors_code_sees_what_a_data_frame_would_hold(column: tuple[str, list[Any]]) -> None:
+def test_authors_code_gets_the_values_of_a_data_frame(column: tuple[str, list[Any]]) -> None:
     expected = Echo().fit().predict(pd.DataFrame({"x": column[1]})).tolist()
     for server in (ECHO, UNTYPED):
         typed = [protocol for protocol in ALL if (protocol, column[0]) != ("csv", "BYTES")]  # where text is guessed
@@ -106,7 +106,7 @@ class Hours(Echo):
         return frame["start"].dt.hour.to_numpy() + frame["city"].str.len().to_numpy()
 
 
-def test_an_authors_own_model_takes_texts_and_dates() -> None:
+def test_authors_code_takes_texts_and_dates() -> None:
     server = plane(Hours(("city", "start")).fit())
     columns = {"city": Sent("BYTES", ["Rome", "Ulm"]), "start": Sent("BYTES", ["2024-05-01T07:30:00", "2024-05-01"])}
     assert {tuple(answers(server, name, columns)) for name in ALL} == {(11, 3)}
@@ -125,7 +125,7 @@ MISSING: list[tuple[Sent, list[str]]] = [
 
 @pytest.mark.parametrize("protocol", TEXTUAL)
 @pytest.mark.parametrize(("sent", "expected"), MISSING, ids=lambda case: str(case)[:40])
-def test_a_missing_value_changes_none_beside_it(protocol: str, sent: Sent, expected: list[str]) -> None:
+def test_missing_value_changes_no_other_value(protocol: str, sent: Sent, expected: list[str]) -> None:
     assert answers(ECHO, protocol, {"x": sent}) == expected
 
 
@@ -139,7 +139,7 @@ def test_a_missing_value_changes_none_beside_it(protocol: str, sent: Sent, expec
         ([True, 3], ["object:True", "object:3"]),
     ],
 )
-def test_mixed_literals_are_what_pandas_makes_of_them(protocol: str, values: list[Any], expected: list[str]) -> None:
+def test_mixed_literals_are_read_as_by_pandas(protocol: str, values: list[Any], expected: list[str]) -> None:
     if protocol == "csv" and True in values:
         expected = ["str:'True'", "str:'3'"]  # as `read_csv` has it
     assert answers(UNTYPED, protocol, {"x": Sent("", values)}) == expected
@@ -147,7 +147,7 @@ def test_mixed_literals_are_what_pandas_makes_of_them(protocol: str, values: lis
 
 @pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 10**30])
 @pytest.mark.parametrize("protocol", [name for name in TEXTUAL if name != "v2 json"])
-def test_an_integer_beyond_64_bits_is_refused_by_name(protocol: str, value: int) -> None:
+def test_integer_beyond_64_bits_is_refused_by_name(protocol: str, value: int) -> None:
     with pytest.raises(InputError, match="64 bits") as refused:
         answers(ECHO, protocol, {"x": Sent("", [value])})
     assert "x" in str(refused.value.field)
@@ -155,7 +155,7 @@ def test_an_integer_beyond_64_bits_is_refused_by_name(protocol: str, value: int)
 
 @pytest.mark.parametrize("value", [2**70, -(2**70), 2**64, -(2**63) - 1])
 @pytest.mark.parametrize("protocol", TEXTUAL)
-def test_a_column_of_integers_tells_of_64_bits(protocol: str, value: int) -> None:
+def test_column_of_integers_names_the_64_bit_limit(protocol: str, value: int) -> None:
     _, server = encoder("INT64")
     with pytest.raises(InputError, match=r"64 bits|from -9223372036854775808 to") as refused:
         answers(server, protocol, {"x": Sent("INT64", [value])})
@@ -174,7 +174,7 @@ def encoder(datatype: str) -> tuple[Any, DataPlane]:
 
 @pytest.mark.parametrize("protocol", ALL)
 @pytest.mark.parametrize("datatype", CATEGORIES)
-def test_an_encoder_tells_a_category_from_its_neighbour(protocol: str, datatype: str) -> None:
+def test_encoder_tells_neighbouring_integers_apart(protocol: str, datatype: str) -> None:
     known, (model, server) = CATEGORIES[datatype], encoder(datatype)
     assert server.runtime.signature.columns[0].datatype == datatype
     expected = model.transform(pd.DataFrame({"x": known})).tolist()
@@ -183,7 +183,7 @@ def test_an_encoder_tells_a_category_from_its_neighbour(protocol: str, datatype:
 
 @pytest.mark.parametrize("protocol", TEXTUAL)
 @pytest.mark.parametrize("beside", [None, 3])
-def test_an_unknown_integer_is_none_of_its_neighbours(protocol: str, beside: int | None) -> None:
+def test_unknown_integer_is_not_taken_for_a_neighbour(protocol: str, beside: int | None) -> None:
     known = pd.DataFrame({"x": [2**53 + at for at in range(4)]})
     server = plane(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=9).fit(known))
     assert answers(server, protocol, {"x": Sent("INT64", [2**53 + 4, 2**53 + 1, beside])}) == [[9.0], [1.0], [9.0]]
@@ -198,7 +198,7 @@ ARRAYS = {
 
 @pytest.mark.parametrize("kind", ARRAYS)
 @pytest.mark.parametrize("first", [OrdinalEncoder, lambda: make_pipeline(VarianceThreshold(), OrdinalEncoder())])
-def test_an_encoder_of_an_array_tells_neighbours_apart(kind: str, first: Any) -> None:
+def test_encoder_of_an_array_tells_neighbours_apart(kind: str, first: Any) -> None:
     rows = ARRAYS[kind]
     model = first()
     if kind != "objects" or isinstance(model, OrdinalEncoder):
@@ -210,7 +210,7 @@ def test_an_encoder_of_an_array_tells_neighbours_apart(kind: str, first: Any) ->
 
 
 @pytest.mark.parametrize("literals", [[[3, 4]], [[3, 4.0]], [[True, False]], [[2**53 + 1, 7]]])
-def test_authors_code_sees_the_array_that_numpy_makes(literals: list[Any]) -> None:
+def test_authors_code_gets_the_array_that_numpy_makes(literals: list[Any]) -> None:
     server = plane(FunctionTransformer(written).fit(np.array([[10115, 7]])))
     query = read_v1(server, json.dumps({"instances": literals}).encode())
     found = outputs(server, query)["transform"].tolist()
@@ -277,7 +277,7 @@ GRAPHS = {"INT64": (TensorProto.INT64, SIGNED), "UINT64": (TensorProto.UINT64, U
 
 @pytest.mark.parametrize("datatype", GRAPHS)
 @pytest.mark.parametrize("inputs", [1, 2])
-def test_a_graph_gets_the_integers_that_were_sent(tmp_path: Path, datatype: str, inputs: int) -> None:
+def test_graph_gets_the_integers_that_were_sent(tmp_path: Path, datatype: str, inputs: int) -> None:
     kind, values = GRAPHS[datatype]
     names = ["x", "y"][:inputs]
     graphs.written(
@@ -302,7 +302,7 @@ def test_a_graph_gets_the_integers_that_were_sent(tmp_path: Path, datatype: str,
                 outputs(server, ALL["v2 json"](server, dict.fromkeys(names, wrong)))
 
 
-def test_a_number_too_large_for_a_graphs_float_is_refused(tmp_path: Path) -> None:
+def test_number_beyond_a_graphs_float_is_refused(tmp_path: Path) -> None:
     graphs.written(
         tmp_path / "model.onnx",
         [helper.make_node("Add", ["x", "y"], ["sum"])],
@@ -322,7 +322,7 @@ def fits(sent: Sent, datatype: str) -> bool:
     return sent.datatype != "FP64" and info.min <= min(sent[1]) and max(sent[1]) <= info.max
 
 
-def test_rows_of_two_callers_join_where_their_types_agree() -> None:
+def test_rows_of_two_callers_join_if_their_types_agree() -> None:
     whole, other, fraction = (ALL["v1 rows"](ECHO, {"x": Sent("", [value])}).rows for value in (3, 2**53 + 1, 0.5))
     assert kind_of(whole) == kind_of(other) != kind_of(fraction)
     together = stack([whole, other])
@@ -334,7 +334,7 @@ def by_position(rows: Any) -> Any:
     return rows.apply(lambda column: column.map(lambda value: [10.0, 20.0, 30.0][value]))
 
 
-def test_code_that_takes_integers_alone_is_served_with_them() -> None:
+def test_model_that_takes_integers_alone_gets_integers() -> None:
     model = make_column_transformer((FunctionTransformer(by_position), ["place"]), remainder="passthrough").fit(
         pd.DataFrame({"place": [0, 1, 2], "amount": [0.5, 1.5, 2.5]})
     )

@@ -36,27 +36,27 @@ NAMED = Signature(Form.COLUMNS, (Column("a"), Column("b", "BYTES", nullable=True
         (None, ["18446744073709551615", None], [2**64 - 1, None]),
     ],
 )
-def test_text_is_read_as_the_column_says(column: Column | None, texts: list[Any], values: list[Any]) -> None:
+def test_text_is_read_by_the_type_of_its_column(column: Column | None, texts: list[Any], values: list[Any]) -> None:
     got = read_texts(column, texts)
     assert (got, list(map(type, got))) == (values, list(map(type, values)))
 
 
 @pytest.mark.parametrize("datatype", ["FP64", "FP32", "INT64", "UINT8", "BOOL", "BYTES", None])
 @given(texts=st.lists(st.none() | st.text("0193+-._eE \t\x1c\x1d\x1f\x85\xa0²٣") | st.text(), min_size=1))
-def test_any_text_is_a_value_or_stays_text(datatype: str | None, texts: list[str | None]) -> None:
+def test_text_that_is_no_value_stays_text(datatype: str | None, texts: list[str | None]) -> None:
     column = None if datatype is None else Column("a", datatype)
     for text, value in zip(texts, read_texts(column, texts), strict=True):
         assert value is None or isinstance(value, bool | int | float) or value == text
 
 
-def test_a_model_without_names_goes_by_the_order_where_it_is_meant() -> None:
+def test_frame_of_an_unnamed_model_is_read_by_order() -> None:
     sent = {"second": [1.0], "first": [2.0]}
     assert rows_of_frame(UNNAMED, sent, "csv", ordered=True, textual=False).values.tolist() == [[1.0, 2.0]]
     with pytest.raises(InvalidInput, match="unknown: second, first"):
         rows_of_frame(UNNAMED, sent, "inputs", ordered=False, textual=False)
 
 
-def test_a_model_with_names_goes_by_them() -> None:
+def test_frame_of_a_named_model_is_read_by_name() -> None:
     got = rows_of_frame(NAMED, {"b": [None], "a": ["2"]}, "csv", ordered=True, textual=True).values
     assert got["a"].tolist() == [2.0]
     assert np.isnan(got["b"][0])
@@ -72,7 +72,7 @@ def test_a_model_with_names_goes_by_them() -> None:
         (Signature(Form.MATRIX, (Column("x0", used=False),)), {}, "takes 1 values"),
     ],
 )
-def test_other_columns_are_refused(signature: Signature, sent: dict[str, list[Any]], words: str) -> None:
+def test_unknown_columns_are_refused(signature: Signature, sent: dict[str, list[Any]], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
         rows_of_frame(signature, sent, "csv", ordered=True, textual=True)
 
@@ -87,26 +87,26 @@ def test_other_columns_are_refused(signature: Signature, sent: dict[str, list[An
         (INDEXED, {"": ["7"], "a": ["1"]}, {"Unnamed: 0": [7.0], "a": [1.0]}),
     ],
 )
-def test_an_index_of_a_csv_is_taken_as_such(signature: Signature, sent: dict[str, list[Any]], values: Any) -> None:
+def test_index_column_of_a_csv_is_left_out(signature: Signature, sent: dict[str, list[Any]], values: Any) -> None:
     got = rows_of_frame(signature, sent, "csv", ordered=True, textual=True).values
     listed = {name: got[name].tolist() for name in got} if isinstance(got, dict) else np.asarray(got).tolist()
     assert listed == values
 
 
 @pytest.mark.parametrize("signature", [NAMED, UNNAMED, Signature(Form.MATRIX)], ids=["named", "unnamed", "any width"])
-def test_an_index_beside_other_columns_is_told(signature: Signature) -> None:
+def test_index_beside_unknown_columns_is_named(signature: Signature) -> None:
     with pytest.raises(InvalidInput, match=r"the CSV has an index column .* write it with index=False"):
         rows_of_frame(signature, {"": ["0"], "a": ["1"]}, "csv", ordered=True, textual=True)
 
 
-def test_records_of_a_model_without_names_go_by_order() -> None:
+def test_records_of_an_unnamed_model_are_read_by_order() -> None:
     records = [{"second": 1.0, "first": 2.0}, {"first": 4.0, "second": 3.0}]
     assert rows_of_records(UNNAMED, records, "instances").values.tolist() == [[1.0, 2.0], [3.0, 4.0]]
     own = [{"x1": 1.0, "x0": 2.0}]
     assert rows_of_records(UNNAMED, own, "instances").values.tolist() == [[2.0, 1.0]]
 
 
-def test_a_fault_is_told_by_the_name_that_was_sent() -> None:
+def test_fault_is_named_as_it_was_sent() -> None:
     with pytest.raises(InvalidInput, match="takes numbers") as caught:
         rows_of_frame(UNNAMED, {"size": ["1", "2"], "mass": ["1", "much"]}, "csv", ordered=True, textual=True)
     assert caught.value.field == "csv.mass[1]"
@@ -121,22 +121,22 @@ def test_records_of_different_columns_are_refused() -> None:
     assert caught.value.field == "instances[1]"
 
 
-def test_no_columns_are_no_rows() -> None:
+def test_frame_without_columns_has_no_rows() -> None:
     unused = Signature(Form.MATRIX, (Column("x0", used=False),), named=True)
     with pytest.raises(InvalidInput, match="there are no rows"):
         rows_of_frame(unused, {}, "inputs", ordered=False, textual=False)
 
 
-def test_a_text_model_takes_one_column() -> None:
+def test_text_model_takes_one_column() -> None:
     assert rows_of_frame(Signature(Form.TEXT), {"note": ["good"]}, "csv", ordered=True, textual=True).values == ["good"]
 
 
-def test_rows_of_any_width_go_by_the_order() -> None:
+def test_rows_of_any_width_are_read_by_order() -> None:
     got = rows_of_frame(Signature(Form.MATRIX), {"a": ["1"], "b": ["2"]}, "csv", ordered=True, textual=True)
     assert got.values.tolist() == [[1.0, 2.0]]
 
 
-def test_a_graph_takes_its_tensors_by_name_and_rows_of_its_only_one_by_order() -> None:
+def test_graph_takes_tensors_by_name_and_a_single_one_by_order() -> None:
     two = Signature(Form.TENSORS, inputs=(Input("a", "FP32", (-1, 2)), Input("b", "INT64", (-1, 1))))
     got = rows_of_frame(two, {"b": [[7]], "a": [[1, 2]]}, "dataframe_split", ordered=True, textual=False).values
     assert (got["a"].tolist(), got["b"].tolist()) == ([[1.0, 2.0]], [[7]])

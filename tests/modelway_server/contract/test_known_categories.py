@@ -88,7 +88,7 @@ BEFORE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", BEFORE)
-def test_an_unknown_text_behind_other_steps_is_refused(case: str) -> None:
+def test_unknown_text_behind_other_steps_is_refused(case: str) -> None:
     assert columns(BEFORE[case])["country"].categories is not None
     rows = FRAME.astype(object).where(FRAME.notna(), None).to_dict("records")
     server = plane(BEFORE[case])
@@ -107,7 +107,7 @@ IMPUTERS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", IMPUTERS)
-def test_a_dropped_empty_column_does_not_shift_the_others(case: str) -> None:
+def test_dropped_empty_column_does_not_shift_the_others(case: str) -> None:
     encoded = ColumnTransformer([("floor", OneHotEncoder(sparse_output=False), [0])], remainder="passthrough")
     model = of(make_pipeline(IMPUTERS[case], encoded), NUMBERS)
     found = columns(model)
@@ -123,19 +123,19 @@ def test_iterative_imputation_keeps_the_columns() -> None:
     assert (found["x1"].categories or frozenset()) >= FLOORS
 
 
-def test_an_indicator_tells_nothing_of_the_column() -> None:
+def test_missing_indicator_says_nothing_of_a_column() -> None:
     both = FeatureUnion([("missing", MissingIndicator(features="all")), ("value", SimpleImputer())])
     found = columns(of(both, ["floor"]))["floor"]
     assert (found.datatype, found.typed, found.nullable) == ("FP64", True, True)
 
 
-def test_a_selection_keeps_the_columns_that_it_selects() -> None:
+def test_selection_keeps_the_columns_that_it_selects() -> None:
     chosen = make_pipeline(SimpleImputer(), SelectKBest(lambda rows, _: rows.max(axis=0), k=1), LENIENT)
     found = columns(of(chosen, ["floor", "area"]))
     assert (found["floor"].known, found["area"].known is None) == (None, False)
 
 
-def test_what_an_imputer_replaces_is_no_unknown_category() -> None:
+def test_imputed_value_is_no_unknown_category() -> None:
     frame = FRAME.fillna({"country": "?"})
     step = make_pipeline(frequent(missing_values="?"), STRICT)
     model = make_pipeline(make_column_transformer((step, TEXT)), Ridge()).fit(frame, TARGET)
@@ -152,25 +152,25 @@ FORGIVING: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", FORGIVING)
-def test_a_forgiving_encoder_tells_what_it_knows(case: str) -> None:
+def test_tolerant_encoder_lists_its_known_categories(case: str) -> None:
     model = of(make_pipeline(frequent(), FORGIVING[case]), TEXT)
     column = columns(model)["country"]
     assert (column.known, column.categories, column.datatype) == (COUNTRIES, None, "BYTES")
 
 
-def test_known_categories_are_in_the_metadata_and_on_the_page() -> None:
+def test_known_categories_are_in_metadata_and_page() -> None:
     server = plane(of(make_pipeline(frequent(), LENIENT), TEXT))
     (told,) = json.loads(json.dumps(server.model_metadata()))["inputs"]
     assert told["parameters"]["known_categories"] == sorted(COUNTRIES)
     assert schemas.column(server.runtime.signature.columns[0], None)["examples"] == sorted(COUNTRIES)
 
 
-def test_the_page_says_how_unknown_categories_are_answered() -> None:
+def test_page_says_how_unknown_categories_are_answered() -> None:
     page = HumanPage(subject_of(runtime(of(LENIENT, TEXT)))).render(b"x").decode()
     assert "<code>&quot;spain&quot;</code>; any other is answered as unknown" in page
 
 
-def test_columns_of_one_tensor_have_each_their_categories() -> None:
+def test_columns_of_one_tensor_have_their_own_categories() -> None:
     shared = Signature(
         runtime(of(LENIENT, TEXT)).signature.form,
         (Column("a", "BYTES", nullable=True, known=frozenset("x")), Column("b", "BYTES", nullable=True)),
@@ -190,7 +190,7 @@ BOOSTED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", BOOSTED)
-def test_boosting_tells_the_types_of_its_columns(case: str) -> None:
+def test_boosting_declares_the_types_of_its_columns(case: str) -> None:
     frame = CATEGORIES if case != "by mask" else FRAME[["country", "floor", "area"]]
     found = columns(BOOSTED[case].fit(frame, (TARGET > 0.5).astype(int)))
     assert {name: (column.datatype, column.known) for name, column in found.items()} == {
@@ -209,7 +209,7 @@ def test_boosting_tells_the_types_of_its_columns(case: str) -> None:
         ({"country": 5}, "instances[1].country", "takes strings"),
     ],
 )
-def test_boosting_refuses_a_wrong_value_by_row_and_column(change: dict[str, Any], field: str, words: str) -> None:
+def test_wrong_value_for_boosting_is_named_by_row_and_column(change: dict[str, Any], field: str, words: str) -> None:
     server = plane(BOOSTED["by type"].fit(CATEGORIES, TARGET))
     row = {"country": "france", "floor": 2.0, "area": 50.0}
     with pytest.raises(InvalidInput) as caught:

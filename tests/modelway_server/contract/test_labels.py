@@ -93,7 +93,7 @@ def classes_of(model: Any) -> dict[str, Any]:
     return {tensor["name"]: told(server, tensor["name"]) for tensor in server.model_metadata()["outputs"]}
 
 
-def test_each_output_of_several_has_its_own_classes() -> None:
+def test_each_of_several_outputs_has_its_own_classes() -> None:
     assert classes_of(RandomForestClassifier(3, random_state=0).fit(ROWS, WORDS)) == {
         "predict": [["a", "b", "c"], ["x", "y"]],
         "predict_proba_0": ["a", "b", "c"],
@@ -103,19 +103,19 @@ def test_each_output_of_several_has_its_own_classes() -> None:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("model", [OneVsRestClassifier(LogisticRegression()), MLPClassifier(max_iter=5)], ids=str)
-def test_the_columns_of_several_labels_a_row_are_the_classes(model: Any) -> None:
+def test_columns_of_a_multilabel_answer_are_its_classes(model: Any) -> None:
     classes = classes_of(model.fit(ROWS, FLAGS))
     assert set(map(str, classes.values())) == {"[0, 1, 2]"}
 
 
-def test_labels_that_are_sparse_are_sent_dense() -> None:
+def test_sparse_labels_are_sent_dense() -> None:
     model = OneVsRestClassifier(LogisticRegression()).fit(ROWS, csr_matrix(FLAGS))
     (answer,) = infer(plane(model))
     assert answer["shape"] == [len(ROWS), 3]
     assert answer["data"] == model.predict(ROWS).toarray().ravel().tolist()
 
 
-def test_each_column_of_a_chain_has_classes_of_its_own() -> None:
+def test_each_column_of_a_chain_has_its_own_classes() -> None:
     chain = ClassifierChain(LogisticRegression()).fit(ROWS, FLAGS)
     assert classes_of(chain)["predict_proba"] == [[0, 1]] * 3
 
@@ -127,7 +127,7 @@ def in_words(model: Any, frame: Any, method: str) -> list[Any]:
     return [row[method] for row in answer["rows"]]
 
 
-def test_rows_list_what_has_no_name_of_its_own() -> None:
+def test_rows_list_values_without_a_name() -> None:
     chain = ClassifierChain(LogisticRegression()).fit(ROWS, FLAGS)
     assert np.allclose(in_words(chain, ROWS.tolist(), "probabilities"), chain.predict_proba(ROWS))
     frame = pd.DataFrame({"a": ["b_c", "d"], "a_b": ["c", "d"]})
@@ -136,7 +136,7 @@ def test_rows_list_what_has_no_name_of_its_own() -> None:
     assert in_words(encoder, frame, "transform") == encoder.transform(frame).tolist()
 
 
-def test_a_score_for_each_pair_of_classes_has_no_classes() -> None:
+def test_scores_of_class_pairs_have_no_classes() -> None:
     classes = classes_of(SVC(decision_function_shape="ovo").fit(ROWS, THREE))
     assert classes == {"predict": [0, 1, 2], "decision_function": None}
 
@@ -160,11 +160,11 @@ class Odd(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         return self.answers[: len(rows)]
 
 
-def test_classes_that_cannot_be_told_are_left_out() -> None:
+def test_unknown_classes_are_left_out() -> None:
     assert told(plane(Odd(np.array([1, 2]))), "predict") is None
 
 
-def test_classes_that_are_not_the_columns_are_left_out() -> None:
+def test_classes_that_do_not_match_the_columns_are_left_out() -> None:
     assert told(plane(Odd(np.zeros((3, 2)), np.array([1, 2, 3]))), "predict") is None
 
 
@@ -199,7 +199,7 @@ def test_answers_of_any_type_are_json(answers: Any, datatype: str, v2: list[Any]
     assert predict(server, np.zeros((3, 1)))["predictions"] == v1
 
 
-def test_rows_of_different_lengths_are_told() -> None:
+def test_answer_rows_of_different_lengths_are_reported() -> None:
     class Ragged(Odd):
         def predict(self, rows: Any) -> Any:
             return [[1.0] * (row + 1) for row in range(len(rows))]
@@ -215,7 +215,7 @@ class Half(Odd):
         return objects(*[half if half % 1 else int(half) for half in (rows[:, 0] + 1) / 2])
 
 
-def test_the_datatype_of_an_answer_is_the_metadatas_whatever_the_rows() -> None:
+def test_datatype_of_an_answer_equals_the_metadata() -> None:
     server = plane(Half(None))
     answers = [infer(server, [[row]])[0] for row in (0.0, 1.0)]
     assert [(answer["datatype"], answer["data"]) for answer in answers] == [("FP64", [0.5]), ("FP64", [1.0])]
@@ -224,7 +224,7 @@ def test_the_datatype_of_an_answer_is_the_metadatas_whatever_the_rows() -> None:
 PROBABILITIES = LogisticRegression().fit(ROWS, WORDS[:, 1])
 
 
-def test_v2_names_the_classes_when_asked() -> None:
+def test_v2_names_the_classes_on_request() -> None:
     asked = infer(plane(PROBABILITIES), ROWS[:1], "predict_proba", "predict", classes=True)
     assert [output["parameters"] for output in asked] == [{"classes": ["x", "y"]}] * 2
     assert "parameters" not in infer(plane(PROBABILITIES), ROWS[:1])[0]
@@ -238,7 +238,7 @@ def best(model: Any, output: str, count: Any) -> list[dict[str, Any]]:
     return list(planes.infer(plane(model), request)["outputs"])
 
 
-def test_v2_answers_with_the_best_classes_when_asked() -> None:
+def test_v2_gives_the_best_classes_on_request() -> None:
     model = LogisticRegression().fit(ROWS, np.array(["a", "b", "c"])[THREE])
     (answer,) = best(model, "predict_proba", 2)
     assert (answer["datatype"], answer["shape"]) == ("BYTES", [3, 2])
@@ -248,7 +248,7 @@ def test_v2_answers_with_the_best_classes_when_asked() -> None:
             assert text == f"{float(row[index])!r}:{index}:{model.classes_[index]}"
 
 
-def test_the_best_classes_of_several_targets_are_several_outputs() -> None:
+def test_best_classes_of_several_targets_are_several_outputs() -> None:
     forest = RandomForestClassifier(3, random_state=0).fit(ROWS, WORDS)
     assert [answer["shape"] for answer in best(forest, "predict_proba", 9)] == [[3, 3], [3, 2]]
 
@@ -262,12 +262,12 @@ def test_the_best_classes_of_several_targets_are_several_outputs() -> None:
         ("decision_function", 1, "no score for each class"),
     ],
 )
-def test_the_best_classes_need_scores(output: str, count: Any, words: str) -> None:
+def test_best_classes_without_scores_are_refused(output: str, count: Any, words: str) -> None:
     with pytest.raises(MalformedRequest, match=words):
         best(PROBABILITIES, output, count)
 
 
-def test_v1_names_the_classes_when_asked() -> None:
+def test_v1_names_the_classes_on_request() -> None:
     server = plane(PROBABILITIES, "predict_proba")
     answer = predict(server, ROWS[:2], classes=True)
     assert answer == {"predictions": PROBABILITIES.predict_proba(ROWS[:2]).tolist(), "classes": ["x", "y"]}
@@ -280,26 +280,26 @@ def test_v1_names_the_classes_of_each_array() -> None:
 
 
 @pytest.mark.parametrize("ask", [infer, predict])
-def test_asking_for_classes_where_there_are_none_is_refused(ask: Any) -> None:
+def test_request_for_classes_of_a_regressor_is_refused(ask: Any) -> None:
     with pytest.raises(MalformedRequest, match="no classes") as refused:
         ask(plane(LinearRegression().fit(ROWS, THREE)), classes=True)
     assert refused.value.field == "parameters.classes"
 
 
 @pytest.mark.parametrize("ask", [infer, predict])
-def test_classes_is_a_boolean(ask: Any) -> None:
+def test_classes_other_than_a_boolean_is_refused(ask: Any) -> None:
     with pytest.raises(MalformedRequest, match="true or false"):
         ask(plane(PROBABILITIES), classes="yes")
 
 
-def test_a_transformer_names_its_columns() -> None:
+def test_transformer_names_its_columns() -> None:
     frame = pd.DataFrame({"city": ["Rome", "Oslo"], "age": [1.0, 2.0]})
     encoder = ColumnTransformer([("c", OneHotEncoder(), ["city"])], remainder="passthrough").fit(frame)
     assert told(plane(encoder), "transform", "columns") == ["c__city_Oslo", "c__city_Rome", "remainder__age"]
     assert told(plane(PolynomialFeatures(2).fit(ROWS)), "transform", "columns")[:3] == ["1", "x0", "x1"]
 
 
-def test_more_columns_than_anybody_reads_are_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_of_very_many_columns_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labels, "MAX_NAMES", 5)
     assert told(plane(PolynomialFeatures(2).fit(ROWS)), "transform", "columns") is None
 
@@ -308,7 +308,7 @@ def texts(server: DataPlane, count: int) -> Any:
     return planes.predict(server, {"instances": ["a word"] * count})["predictions"]
 
 
-def test_a_sparse_answer_has_a_cap_on_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sparse_answer_over_the_cap_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outputs, "MAX_DENSE_VALUES", 100)
     server = plane(HashingVectorizer(n_features=50).fit([]))
     assert np.shape(texts(server, 2)) == (2, 50)
@@ -316,13 +316,13 @@ def test_a_sparse_answer_has_a_cap_on_its_size(monkeypatch: pytest.MonkeyPatch) 
         texts(server, 3)
 
 
-def test_a_sparse_answer_too_large_for_one_row_is_refused_before_it_is_ready() -> None:
+def test_model_whose_one_row_exceeds_the_cap_is_not_served() -> None:
     with pytest.raises(UnsupportedModel, match="1 x 8388608 values") as refused:
         plane(HashingVectorizer(n_features=2**23).fit([]))
     assert "TruncatedSVD" in refused.value.remedy
 
 
-def test_a_sparse_matrix_inside_a_pipeline_is_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sparse_matrix_inside_a_pipeline_is_not_capped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outputs, "MAX_DENSE_VALUES", 100)
     model = make_pipeline(HashingVectorizer(n_features=200), LogisticRegression())
     model.fit(["good wine", "bad wine"], ["yes", "no"])

@@ -69,7 +69,7 @@ WOOD = of((OneHotEncoder(), ["wood"]))
 
 
 @pytest.mark.parametrize("seed", range(COMPOSITIONS))
-def test_a_column_is_checked_when_any_member_reads_it(seed: int) -> None:
+def test_column_that_any_member_reads_is_checked(seed: int) -> None:
     composition = compose(seed)
     contract, rows = signature(composition.model), records(FRAME)
     assert {column.name for column in contract.columns if column.used} == composition.reads
@@ -127,7 +127,7 @@ READS: dict[str, tuple[Any, set[str]]] = {
 
 
 @pytest.mark.parametrize("case", READS)
-def test_the_columns_of_all_members_are_used(case: str) -> None:
+def test_columns_of_all_members_are_used(case: str) -> None:
     model, reads = READS[case]
     assert used(model) == reads
 
@@ -144,11 +144,11 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
         return sum(member.predict(rows) for member in self.estimators_)
 
 
-def test_the_members_of_a_foreign_ensemble_are_asked() -> None:
+def test_members_of_a_foreign_ensemble_are_inspected() -> None:
     assert used(Committee().fit(FRAME, TARGET)) == {"width", "wood"}
 
 
-def test_strict_members_answer_what_all_of_them_know() -> None:
+def test_categories_that_all_strict_members_know_are_accepted() -> None:
     halves = [("a", WOOD), ("b", make_pipeline(FeatureUnion([("w", WOOD[0])]), Ridge()))]
     model = VotingRegressor(halves).fit(FRAME, TARGET)
     encoder = model.estimators_[1][0].transformer_list[0][1].transformers_[0][1]
@@ -156,13 +156,13 @@ def test_strict_members_answer_what_all_of_them_know() -> None:
     assert columns(model)["wood"].categories == frozenset({"wood b", "wood c"})
 
 
-def test_a_missing_value_is_taken_where_every_member_takes_it() -> None:
+def test_missing_value_is_accepted_if_every_member_takes_it() -> None:
     takes = of((SimpleImputer(), ["width"]), (SimpleImputer(), ["height"]))
     model = VotingRegressor([("a", takes), ("b", HEIGHT)]).fit(FRAME, TARGET)
     assert {name: columns(model)[name].nullable for name in ("width", "height")} == {"width": True, "height": False}
 
 
-def test_the_columns_of_one_step_have_each_their_type() -> None:
+def test_columns_of_one_step_have_their_own_types() -> None:
     frame = FRAME[["width", "wood"]].assign(floor=[1, 2, 3] * 16, garden=[True, False, True] * 16).astype(object)
     step = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
     model = of((step, list(frame))).fit(frame, TARGET)

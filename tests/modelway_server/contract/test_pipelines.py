@@ -149,7 +149,7 @@ def instances(rows: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_pipeline_answers_as_in_process(case: str) -> None:
+def test_pipeline_answers_as_in_process(case: str) -> None:
     model, rows = CASES[case]
     runtime, server = plane(model)
     answer = planes.predict(server, {"instances": instances(rows)})
@@ -158,7 +158,7 @@ def test_a_pipeline_answers_as_in_process(case: str) -> None:
     assert np.asarray(answer["predictions"]) == pytest.approx(own, rel=1e-12, abs=0)
 
 
-def test_the_contract_of_mixed_columns_is_found() -> None:
+def test_contract_of_mixed_columns_is_derived() -> None:
     signature = plane(CASES["mixed columns"][0])[0].signature
     assert signature.form is Form.FRAME
     assert [(column.name, column.datatype, column.nullable) for column in signature.columns] == [
@@ -170,7 +170,7 @@ def test_the_contract_of_mixed_columns_is_found() -> None:
     ]
 
 
-def test_several_arrays_are_several_outputs() -> None:
+def test_several_arrays_become_several_outputs() -> None:
     model, rows = CASES["two labels"]
     tensor = {"name": "visits", "shape": [2, 1], "datatype": "INT64", "data": [1, 2]}
     request = {"inputs": [tensor], "outputs": [{"name": "predict_proba"}]}
@@ -181,7 +181,7 @@ def test_several_arrays_are_several_outputs() -> None:
     assert len(rows) == ROWS
 
 
-def test_rows_that_are_dictionaries_are_refused_with_a_remedy() -> None:
+def test_model_of_dictionaries_is_refused_with_a_remedy() -> None:
     model = make_pipeline(DictVectorizer(), Ridge()).fit([{"a": 1.0}, {"b": "x"}], [0, 1])
     with pytest.raises(UnsupportedModel, match="takes dictionaries"):
         plane(model)

@@ -36,12 +36,12 @@ def asked(*outputs: Any, **members: Any) -> dict[str, Any]:
         (("predict_proba_1", "predict_proba"), ["predict_proba_0", "predict_proba_1"]),
     ],
 )
-def test_outputs_are_asked_for_by_name(outputs: tuple[str, ...], names: list[str]) -> None:
+def test_outputs_are_requested_by_name(outputs: tuple[str, ...], names: list[str]) -> None:
     answer = planes.infer(PLANE, asked(*outputs))
     assert [output["name"] for output in answer["outputs"]] == names
 
 
-def test_one_of_several_is_asked_for_as_bytes() -> None:
+def test_one_of_several_outputs_is_requested_as_bytes() -> None:
     body = json.dumps(asked({"name": "predict_proba_1", "parameters": {"binary_data": True}})).encode()
     answer = PLANE.answer(read_v2(PLANE, body))
     assert answer.content.endswith(MODEL.predict_proba(WINE[:1])[1].tobytes())
@@ -57,6 +57,6 @@ def test_one_of_several_is_asked_for_as_bytes() -> None:
         ),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused(outputs: tuple[Any, ...], words: str) -> None:
+def test_unknown_output_is_refused(outputs: tuple[Any, ...], words: str) -> None:
     with pytest.raises(MalformedRequest, match=words):
         planes.infer(PLANE, asked(*outputs))

@@ -55,12 +55,12 @@ def shown(signature: Signature) -> str:
 
 
 @given(SIGNATURES)
-def test_a_signature_comes_back_as_it_was(signature: Signature) -> None:
+def test_signature_survives_json(signature: Signature) -> None:
     back = stored(signature)
     assert shown(back) == shown(signature)
     assert [column.categories for column in back.columns] == [column.categories for column in signature.columns]
 
 
-def test_categories_of_other_libraries_are_kept_as_json_has_them() -> None:
+def test_categories_of_other_types_are_kept_as_json_values() -> None:
     column = Column("x", categories=frozenset([np.int64(3), np.str_("a"), Decimal("2.5")]))
     assert stored(Signature(Form.FRAME, (column,))).columns[0].categories == frozenset([3, "a", "2.5"])

@@ -91,7 +91,7 @@ def assert_outcome(outcome: Outcome, query: Any) -> None:
 
 @pytest.mark.parametrize("protocol", BODIES)
 @pytest.mark.parametrize("value", JSON_VALUES, ids=lambda value: value[:24].decode(errors="replace") or "nothing")
-def test_a_value_of_json(protocol: str, value: bytes) -> None:
+def test_json_value_reaches_the_model_or_is_refused(protocol: str, value: bytes) -> None:
     outcome = JSON_VALUES[value][protocol != "v2"]
     if value == b"" and protocol != "mlflow records":
         outcome = {"v2": REFUSED}.get(protocol, InputError)  # an empty array
@@ -126,14 +126,14 @@ TYPES = {"FP64": "<f8", "FP32": "<f4", "FP16": "<f2", "BOOL": "u1"}
 
 
 @pytest.mark.parametrize(("datatype", "value", "outcome"), BINARY_VALUES)
-def test_a_value_in_bytes(datatype: str, value: Any, outcome: Outcome) -> None:
+def test_binary_value_reaches_the_model_or_is_refused(datatype: str, value: Any, outcome: Outcome) -> None:
     bits = datatype.lstrip("UINT")
     kind = TYPES.get(datatype) or f"<{'u' if datatype.startswith('U') else 'i'}{int(bits) // 8}"
     assert_outcome(outcome, lambda: in_bytes(DOUBLE, datatype, np.array([value]).astype(kind).tobytes()))
 
 
 @pytest.mark.parametrize("content", [b"1", b"\xff", b""])
-def test_a_string_in_bytes_is_no_number(content: bytes) -> None:
+def test_binary_string_for_a_number_is_refused(content: bytes) -> None:
     raw = len(content).to_bytes(4, "little") + content
     assert_outcome(InputError, lambda: in_bytes(DOUBLE, "BYTES", raw))
 
@@ -145,12 +145,12 @@ def in_bytes(plane: DataPlane, datatype: str, raw: bytes) -> Query:
 
 
 @pytest.mark.parametrize("protocol", BODIES)
-def test_what_would_become_infinite_in_the_model_is_refused(protocol: str) -> None:
+def test_value_that_becomes_infinite_in_the_model_is_refused(protocol: str) -> None:
     assert_outcome(3.4e38, lambda: read(SINGLE, protocol, BODIES[protocol] % b"3.4e38"))
     assert_outcome(InvalidInput, lambda: read(SINGLE, protocol, BODIES[protocol] % b"1e300"))
 
 
-def test_what_would_become_infinite_in_the_model_is_refused_in_bytes() -> None:
+def test_binary_value_that_becomes_infinite_is_refused() -> None:
     assert_outcome(InvalidInput, lambda: in_bytes(SINGLE, "FP64", np.float64(1e300).tobytes()))
 
 
@@ -171,9 +171,9 @@ def test_what_would_become_infinite_in_the_model_is_refused_in_bytes() -> None:
         ("BYTES", b"1", REFUSED),
     ],
 )
-def test_a_value_of_json_must_fit_its_datatype(datatype: str, value: bytes, outcome: Outcome) -> None:
+def test_json_value_beyond_its_datatype_is_refused(datatype: str, value: bytes, outcome: Outcome) -> None:
     assert_outcome(outcome, lambda: read(DOUBLE, "v2", BODIES["v2"].replace(b"FP64", datatype.encode()) % value))
 
 
-def test_of_a_member_that_is_there_twice_the_last_one_counts() -> None:
+def test_last_of_duplicate_members_counts() -> None:
     assert_outcome(2.0, lambda: read(DOUBLE, "rows", b'{"rows": [{"x0": 1, "x0": 2}]}'))

@@ -30,7 +30,7 @@ ARRAYS: dict[str, NDArray[Any]] = {
 
 @pytest.mark.parametrize("datatype", ARRAYS)
 @pytest.mark.parametrize("raw", [True, False])
-def test_what_is_answered_can_be_asked(datatype: str, raw: bool) -> None:  # noqa: FBT001
+def test_answered_tensors_can_be_sent_as_inputs(datatype: str, raw: bool) -> None:  # noqa: FBT001
     values = ARRAYS[datatype]
     answer = _answer({"x": values}, raw=raw)
     assert bool(answer.raw_output_contents) is (raw or datatype == "FP16")
@@ -44,7 +44,7 @@ def test_what_is_answered_can_be_asked(datatype: str, raw: bool) -> None:  # noq
     assert np.array_equal(tensor.values, values, equal_nan=values.dtype.kind == "f")
 
 
-def test_missing_strings_of_an_answer_are_empty_and_named() -> None:
+def test_missing_strings_of_an_answer_are_empty_and_listed() -> None:
     for raw in (True, False):
         answer = _answer({"x": np.array([["a", None], [None, "b"]], dtype=object)}, raw=raw)
         assert answer.outputs[0].parameters["missing"].string_param == "[1, 2]"
@@ -52,7 +52,7 @@ def test_missing_strings_of_an_answer_are_empty_and_named() -> None:
         assert sent.replace(b"\0", b"").replace(b"\1", b"") == b"ab"
 
 
-def test_what_a_request_may_ask_for() -> None:
+def test_request_parameters_are_read() -> None:
     request = _request(_tensor("x", "FP64", [1, 1], fp64_contents=[0.5]))
     assert len(decode_request(request).id) == 32
     request.id = "mine"
@@ -63,7 +63,7 @@ def test_what_a_request_may_ask_for() -> None:
     assert (decoded.id, decoded.outputs, decoded.classes) == ("mine", {"predict": 0, "predict_proba": 2}, True)
 
 
-def test_base64_and_dates_are_told_by_the_content_type() -> None:
+def test_content_type_marks_base64_and_dates() -> None:
     dated = _tensor("when", "BYTES", [1], bytes_contents=[b"2024-05-01"])
     dated.parameters["content_type"].string_param = "datetime"
     request = _request(dated, _tensor("city", "BYTES", [1], bytes_contents=[b"T3Nsbw=="]))
@@ -89,14 +89,14 @@ def test_base64_and_dates_are_told_by_the_content_type() -> None:
         ({"datatype": "BYTES", "fp64_contents": [], "bytes_contents": [b"", b"\xff"]}, "inputs[0].contents.bytes_contents[1]"),
     ],
 )  # fmt: skip
-def test_a_refusal_names_the_field_of_a_tensor(tensor: dict[str, Any], field: str) -> None:
+def test_refused_tensor_names_its_field(tensor: dict[str, Any], field: str) -> None:
     given = {"name": "x", "datatype": "FP64", "shape": [1, 2], "fp64_contents": [0.5, 1.5]} | tensor
     with pytest.raises(MalformedRequest) as refused:
         decode_request(_request(_tensor(given.pop("name"), given.pop("datatype"), given.pop("shape"), **given)))
     assert refused.value.field == field
 
 
-def test_a_refusal_names_the_field_of_a_request() -> None:
+def test_refused_request_names_its_field() -> None:
     typed = _tensor("x", "FP64", [1], fp64_contents=[0.5])
     bare, raw = _tensor("x", "FP64", [1]), write_raw(np.array([0.5]))
     unknown = _request(typed)

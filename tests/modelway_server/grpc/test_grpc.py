@@ -67,7 +67,7 @@ def test_answers_equal_the_model_in_process(caller: Caller, raw: bool) -> None: 
     assert np.array_equal(values_of(answer, 1), model.predict(WINE[:5]))
 
 
-def test_columns_strings_and_classes(launched: Launch) -> None:
+def test_columns_strings_and_classes_are_served(launched: Launch) -> None:
     server = launched("--grpc-port=0", model=mixed_pipeline()).started()
     frame = APPLICANTS.dropna().head(2)
     columns = {
@@ -89,7 +89,7 @@ def test_columns_strings_and_classes(launched: Launch) -> None:
     assert [text.decode() for text in values_of(labels)] == mixed_pipeline().predict(frame).tolist()
 
 
-def test_metadata_and_readiness(caller: Caller) -> None:
+def test_metadata_and_readiness_are_served(caller: Caller) -> None:
     metadata = caller.ask("ModelMetadata", pb.ModelMetadataRequest(name="model"))
     assert (metadata.name, list(metadata.versions), metadata.platform) == ("model", ["v7"], "sklearn")
     assert [(tensor.datatype, list(tensor.shape)) for tensor in metadata.inputs] == [("FP64", [-1, 13])]
@@ -100,7 +100,7 @@ def test_metadata_and_readiness(caller: Caller) -> None:
     assert caller.ask("ServerMetadata", pb.ServerMetadataRequest()).name == "modelway-server"
 
 
-def test_reflection_tells_the_whole_protocol(caller: Caller) -> None:
+def test_reflection_describes_the_whole_protocol(caller: Caller) -> None:
     known = ProtoReflectionDescriptorDatabase(caller.channel)
     assert {"inference.GRPCInferenceService", "grpc.health.v1.Health"} <= set(known.get_services())
     file = known.FindFileContainingSymbol("inference.GRPCInferenceService")
@@ -139,7 +139,7 @@ def test_failures_have_their_status_and_name_the_field(caller: Caller) -> None:
     assert len(caller.infer(good).outputs) == 1
 
 
-def test_deadlines_and_a_full_queue(launched: Launch) -> None:
+def test_late_calls_and_a_full_queue_have_their_status(launched: Launch) -> None:
     server = launched("--grpc-port=0", "--request-timeout=1", "--max-queue=1", model=Told().fit()).started()
     slow = question({"rows": np.array([[1.5]])})
     hasty = question({"rows": np.array([[0.3]])})
@@ -166,7 +166,7 @@ def test_deadlines_and_a_full_queue(launched: Launch) -> None:
         assert ("grpc-retry-pushback-ms", "1000") in full[0].trailing_metadata()
 
 
-def test_a_hostile_client_gets_refusals_and_costs_no_memory(wine: Served, caller: Caller) -> None:
+def test_hostile_client_is_refused_and_costs_no_memory(wine: Served, caller: Caller) -> None:
     dice = random.Random(5)
     valid = [question({"rows": WINE[:3]}, raw=raw).SerializeToString() for raw in (True, False)]
     process = psutil.Process(wine.process.pid)
@@ -191,7 +191,7 @@ def test_a_hostile_client_gets_refusals_and_costs_no_memory(wine: Served, caller
     assert 'code="500",method="grpc_infer"' not in wine.probe("/metrics").body
 
 
-def test_a_compressed_message_is_held_to_the_cap_too(wine: Served, caller: Caller) -> None:
+def test_compressed_message_over_the_cap_is_refused(wine: Served, caller: Caller) -> None:
     with pytest.raises(grpc.RpcError) as refused:
         caller.bytes(INFER, bytes(200_000_000), compression=grpc.Compression.Gzip)
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -200,7 +200,7 @@ def test_a_compressed_message_is_held_to_the_cap_too(wine: Served, caller: Calle
     assert pb.ModelInferResponse.FromString(answer).model_name == "model"
 
 
-def test_a_client_that_sends_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_client_delays_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servicer, "MESSAGE_SECONDS", 0.5)
 
     async def attack() -> list[grpc.StatusCode]:
@@ -224,7 +224,7 @@ def test_a_client_that_sends_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyP
     assert set(asyncio.run(attack())) == {grpc.StatusCode.DEADLINE_EXCEEDED}
 
 
-def test_two_workers_share_the_port_and_nobody_else_does(launched: Launch) -> None:
+def test_port_is_shared_by_two_workers_alone(launched: Launch) -> None:
     server = launched("--grpc-port=0", "--workers=2", model=Told().fit()).started()
     target = server.addresses["grpc"]
     workers = psutil.Process(server.process.pid).children()

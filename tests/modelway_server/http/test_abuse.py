@@ -38,12 +38,12 @@ def sent(server: Served, requests: list[bytes], count: int) -> Counter[int]:
 
 
 @pytest.mark.parametrize("kind", hostile_requests(LIMIT))
-def test_each_is_refused(target: Served, kind: str) -> None:
+def test_each_hostile_request_is_refused(target: Served, kind: str) -> None:
     (status,) = sent(target, [hostile_requests(LIMIT)[kind]], 1)
     assert status in REFUSALS
 
 
-def test_many_at_a_time_leave_nothing_behind(target: Served) -> None:
+def test_many_hostile_requests_leave_nothing_behind(target: Served) -> None:
     requests = list(hostile_requests(LIMIT).values())
     sent(target, requests, 4 * len(requests))  # what the interpreter keeps for good once it was needed
     before = resident(target)

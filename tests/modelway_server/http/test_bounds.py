@@ -12,20 +12,20 @@ from support.waiting import eventually
 ROWS = {"inputs": [{"name": "rows", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}]}
 
 
-def test_a_body_over_the_cap_is_refused_before_it_is_read_whole(forest: Served) -> None:
+def test_body_over_the_cap_is_refused_before_it_is_read(forest: Served) -> None:
     reply = forest.infer(b"[" + b" " * 200_000 + b"]")
     assert reply.status == 413
     assert "100000 bytes" in reply.body["error"]
     assert forest.infer(ROWS).status == 200
 
 
-def test_a_chunked_body_over_the_cap_is_refused(forest: Served) -> None:
+def test_chunked_body_over_the_cap_is_refused(forest: Served) -> None:
     head = b"POST /v2/models/model/infer HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunk = b"%x\r\n" % 50_000 + b" " * 50_000 + b"\r\n"
     assert raw(forest, head + chunk * 3 + b"0\r\n\r\n").startswith(b"HTTP/1.1 413")
 
 
-def test_a_client_that_asks_first_need_not_send_what_is_too_large(forest: Served) -> None:
+def test_expect_continue_over_the_cap_is_refused(forest: Served) -> None:
     head = b"POST /v2/models/model/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\nExpect: 100-continue\r\n\r\n"
     assert raw(forest, head).startswith(b"HTTP/1.1 413")
 
@@ -40,7 +40,7 @@ def test_probes_answer_while_the_model_works(told: Served) -> None:
     busy.join()
 
 
-def test_a_request_that_takes_too_long_is_answered_in_time(told: Served) -> None:
+def test_late_and_queued_requests_are_answered_in_time(told: Served) -> None:
     reply = told.predict({"instances": [[2.5]]})
     assert (reply.status, reply.headers["retry-after"]) == (504, "1")
     assert "requestTimeoutSeconds" in reply.body["error"]
@@ -49,7 +49,7 @@ def test_a_request_that_takes_too_long_is_answered_in_time(told: Served) -> None
     eventually(lambda: told.predict({"instances": [[0.0]]}).status == 200, deadline=10)
 
 
-def test_a_model_that_fails_on_some_rows_blames_the_rows(told: Served) -> None:
+def test_model_that_refuses_rows_gives_422(told: Served) -> None:
     reply = told.predict({"instances": [[-1.0]]})
     assert reply.status == 422
     assert "told to fail" in reply.body["error"]
@@ -61,7 +61,7 @@ def test_requests_are_counted_by_status(forest: Served) -> None:
     assert _requests(forest, 422) == before + 1
 
 
-def test_every_measure_of_a_request_is_taken(forest: Served) -> None:
+def test_one_request_raises_each_of_its_metrics(forest: Served) -> None:
     labels = '{model="model",revision="",version="v7"}'
     of_method = labels.replace("{", '{method="predict",').replace(",revision", ',protocol="v1",revision')
     measures = {
@@ -78,7 +78,7 @@ def test_every_measure_of_a_request_is_taken(forest: Served) -> None:
     assert {measure: _sample(forest, measure) - before[measure] for measure in measures} == measures
 
 
-def test_a_server_says_what_it_is_and_how_long_it_took_to_load(forest: Served) -> None:
+def test_metrics_describe_the_server_and_its_load_time(forest: Served) -> None:
     assert 0 < _sample(forest, 'modelway_load_duration_seconds{model="model"') < 60
     assert (
         _sample(forest, f'modelway_build_info{{python="{platform.python_version()}",version="{version("modelway")}"}}')

@@ -76,7 +76,7 @@ def answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, 
     ],
     ids=str,
 )
-def test_both_ways_give_the_same_answer(forest: Served, document: Any, fields: dict[str, str]) -> None:
+def test_direct_and_asgi_answers_are_equal(forest: Served, document: Any, fields: dict[str, str]) -> None:
     with closing(opened(forest)) as connection:
         connection.sendall(plain(document, **fields) + chunked(document, **fields))
         (status, headers, body), (other_status, other_headers, other_body) = answers(connection, 2)
@@ -84,7 +84,7 @@ def test_both_ways_give_the_same_answer(forest: Served, document: Any, fields: d
     assert {**headers, "date": ""} == {**other_headers, "date": ""}
 
 
-def test_what_is_sent_at_once_is_answered_in_its_order(told: Served) -> None:
+def test_pipelined_requests_are_answered_in_order(told: Served) -> None:
     def asked(number: int, seconds: float) -> dict[str, Any]:
         row = {"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [seconds]}
         return {"inputs": [row], "id": str(number)}
@@ -98,7 +98,7 @@ def test_what_is_sent_at_once_is_answered_in_its_order(told: Served) -> None:
     assert [body.get("id", "live") for body in bodies] == ["0", "1", "2", "3", "live", "4"]
 
 
-def test_who_has_gone_is_not_waited_for(told: Served) -> None:
+def test_request_of_a_closed_connection_is_dropped(told: Served) -> None:
     """The second request waits behind the first; its client leaves."""
     with closing(opened(told)) as busy, closing(opened(told)) as leaving:
         busy.sendall(plain({"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [0.9]}]}))
@@ -113,7 +113,7 @@ def test_who_has_gone_is_not_waited_for(told: Served) -> None:
     eventually(lambda: sample(told, "modelway_in_flight") == 0, deadline=5)
 
 
-def test_a_client_that_does_not_read_is_not_read_for_ever(forest: Served) -> None:
+def test_client_that_does_not_read_is_not_read_for_ever(forest: Served) -> None:
     address = urlsplit(forest.addresses["http"])
     with closing(socket.socket()) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
@@ -125,7 +125,7 @@ def test_a_client_that_does_not_read_is_not_read_for_ever(forest: Served) -> Non
     assert forest.infer({"inputs": [ROW]}).status == 200
 
 
-def test_bodies_that_do_not_arrive_take_room_until_their_clients_leave(launched: Callable[..., Served]) -> None:
+def test_incomplete_bodies_hold_room_until_clients_leave(launched: Callable[..., Served]) -> None:
     server = launched(f"--max-request-bytes={BODY_BYTES}", model=wine_forest()).started()
     large = plain(json.dumps({"inputs": [ROW]}).encode().ljust(BODY_BYTES))
     with ExitStack() as unfinished:

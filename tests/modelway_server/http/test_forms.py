@@ -31,7 +31,7 @@ def binary_request(raw: bytes, **members: Any) -> tuple[bytes, dict[str, str]]:
     return header + raw, headers
 
 
-def test_binary_tensors_there_and_back(forest: Served) -> None:
+def test_binary_tensors_are_read_and_answered(forest: Served) -> None:
     asked = [{"name": "predict_proba", "parameters": {"binary_data": True}}, {"name": "predict"}]
     body, headers = binary_request(SENT.tobytes(), outputs=asked, id="7")
     reply = forest.infer(body, headers=headers)
@@ -43,7 +43,7 @@ def test_binary_tensors_there_and_back(forest: Served) -> None:
     assert (document["id"], document["outputs"][1]["data"]) == ("7", LABELS.tolist())
 
 
-def test_bytes_are_sent_to_who_asks_for_them_in_json(forest: Served) -> None:
+def test_json_request_can_ask_for_bytes(forest: Served) -> None:
     tensor = {"name": "input", "shape": list(SENT.shape), "datatype": "FP64", "data": SENT.tolist()}
     reply = forest.infer({"inputs": [tensor], "parameters": {"binary_data_output": True}})
     length = int(reply.headers["inference-header-content-length"])
@@ -51,7 +51,7 @@ def test_bytes_are_sent_to_who_asks_for_them_in_json(forest: Served) -> None:
 
 
 @pytest.mark.parametrize("length", ["-1", "1_0", "x", "9" * 19, "999999"])
-def test_a_header_that_is_no_length_is_refused(forest: Served, length: str) -> None:
+def test_malformed_length_header_is_refused(forest: Served, length: str) -> None:
     body, headers = binary_request(SENT.tobytes())
     reply = forest.infer(body, headers=headers | {"Inference-Header-Content-Length": length})
     assert reply.status == 400
@@ -59,7 +59,7 @@ def test_a_header_that_is_no_length_is_refused(forest: Served, length: str) -> N
 
 
 @pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-def test_a_body_may_be_compressed(forest: Served, coding: str, pack: Any) -> None:
+def test_compressed_body_is_read(forest: Served, coding: str, pack: Any) -> None:
     packed = pack(json.dumps({"instances": SENT.tolist()}).encode())
     assert forest.predict(packed, headers={"Content-Encoding": coding}).body == {"predictions": LABELS.tolist()}
 
@@ -67,21 +67,21 @@ def test_a_body_may_be_compressed(forest: Served, coding: str, pack: Any) -> Non
 @pytest.mark.parametrize(
     ("parameter", "status"), [("charset=utf-8", 200), ('header=present; Charset="UTF-8"', 200), ("charset=utf-7", 415)]
 )
-def test_a_csv_may_say_its_charset(forest: Served, parameter: str, status: int) -> None:
+def test_csv_is_served_by_its_charset(forest: Served, parameter: str, status: int) -> None:
     table = pd.DataFrame(SENT).to_csv(index=False).encode()
     reply = forest.request("POST", "/invocations", table, headers={"Content-Type": f"text/csv; {parameter}"})
     assert reply.status == status
     assert status != 200 or reply.body == {"predictions": LABELS.tolist()}
 
 
-def test_a_bomb_is_refused(forest: Served) -> None:
+def test_decompression_bomb_is_refused(forest: Served) -> None:
     bomb = gzip.compress(bytes(50_000_000))
     reply = forest.predict(bomb, headers={"Content-Encoding": "gzip"})
     assert reply.status == 413
     assert "when it is unpacked" in reply.body["error"]
 
 
-def test_large_answers_are_compressed_for_who_asks(mixed: Served) -> None:
+def test_large_answer_is_compressed_on_request(mixed: Served) -> None:
     body = {"instances": APPLICANT.to_dict("records") * 5000, "parameters": {"method": "predict_proba"}}
     plain, packed = mixed.predict(body), mixed.predict(body, headers={"Accept-Encoding": "gzip"})
     assert "content-encoding" not in plain.headers
@@ -89,7 +89,7 @@ def test_large_answers_are_compressed_for_who_asks(mixed: Served) -> None:
     assert json.loads(gzip.decompress(packed.content)) == plain.body
 
 
-def test_small_answers_are_not_compressed(forest: Served) -> None:
+def test_small_answer_is_not_compressed(forest: Served) -> None:
     reply = forest.predict({"instances": SENT.tolist()}, headers={"Accept-Encoding": "gzip"})
     assert "content-encoding" not in reply.headers
 
@@ -103,7 +103,7 @@ def test_rows_are_answered_in_words(forest: Served, path: str) -> None:
     assert reply.body == {"model": "model", "version": "v7", "rows": wanted}
 
 
-def test_rows_of_a_table(mixed: Served) -> None:
+def test_rows_of_a_table_are_answered(mixed: Served) -> None:
     reply = mixed.request("POST", "/predict", {"rows": [{"age": None, "city": "Oslo", "member": "no"}]})
     (row,) = reply.body["rows"]
     assert row["prediction"] == max(row["probabilities"], key=row["probabilities"].__getitem__)
@@ -120,7 +120,7 @@ def test_rows_of_a_table(mixed: Served) -> None:
         ({"rows": [{"age": "x", "city": "Oslo", "member": "no"}]}, 422, "rows[0].age: column 'age' takes numbers"),
     ],
 )
-def test_what_is_wrong_with_rows_is_named(mixed: Served, body: Any, status: int, words: str) -> None:
+def test_fault_in_rows_is_named(mixed: Served, body: Any, status: int, words: str) -> None:
     reply = mixed.request("POST", "/predict", body)
     assert (reply.status, words in reply.body["error"]) == (status, True), reply.body
 
@@ -139,24 +139,24 @@ def _json(frame: Any) -> Any:
     ],
     ids=lambda document: next(iter(document)),
 )
-def test_every_form_of_mlflow(mixed: Served, document: dict[str, Any]) -> None:
+def test_every_form_of_mlflow_is_answered(mixed: Served, document: dict[str, Any]) -> None:
     predictions = mixed_pipeline().predict(FRAME).tolist()
     assert mixed.request("POST", "/invocations", document).body == {"predictions": predictions}
 
 
-def test_csv(mixed: Served) -> None:
+def test_csv_is_answered(mixed: Served) -> None:
     headers = {"Content-Type": "text/csv; charset=utf-8"}
     reply = mixed.request("POST", "/invocations", FRAME.to_csv(index=False).encode(), headers=headers)
     assert reply.body == {"predictions": mixed_pipeline().predict(FRAME).tolist()}
 
 
-def test_csv_of_a_model_without_names(forest: Served) -> None:
+def test_csv_of_an_unnamed_model_is_answered(forest: Served) -> None:
     lines = [",".join(f"c{index}" for index in range(13)), *(",".join(map(repr, row)) for row in SENT.tolist())]
     reply = forest.request("POST", "/invocations", "\n".join(lines).encode(), headers={"Content-Type": "text/csv"})
     assert reply.body == {"predictions": LABELS.tolist()}
 
 
-def test_a_request_may_name_the_method(forest: Served) -> None:
+def test_request_can_name_the_method(forest: Served) -> None:
     reply = forest.request("POST", "/invocations", {"inputs": SENT.tolist(), "params": {"method": "predict_proba"}})
     assert np.array_equal(reply.body["predictions"], SCORES)
     refused = forest.predict({"instances": SENT.tolist(), "parameters": {"method": "fly"}})

@@ -23,7 +23,7 @@ class _Transport(asyncio.Transport):
         return "closed" in self.said
 
 
-def test_a_head_waits_for_its_body() -> None:
+def test_head_is_written_with_its_body() -> None:
     plain = _Transport()
     joined = JoinedWrites(plain)
     joined.write(HEAD)
@@ -33,13 +33,13 @@ def test_a_head_waits_for_its_body() -> None:
     assert plain.said == [HEAD + b"body", b"more"]
 
 
-def test_what_asks_a_client_to_go_on_is_sent_at_once() -> None:
+def test_continue_is_sent_at_once() -> None:
     plain = _Transport()
     JoinedWrites(plain).write(b"HTTP/1.1 100 Continue\r\n\r\n")
     assert plain.said == [b"HTTP/1.1 100 Continue\r\n\r\n"]
 
 
-def test_an_answer_without_a_body_is_sent_at_its_end() -> None:
+def test_answer_without_a_body_is_sent_at_its_end() -> None:
     plain = _Transport()
     joined = JoinedWrites(plain)
     joined.write(HEAD)

@@ -44,7 +44,7 @@ def test_probes_answer_at_once_while_a_prediction_blocks(launched: Callable[...,
         server.stop()
 
 
-def test_what_finds_the_queue_full_is_refused_at_once(small: Served) -> None:
+def test_request_at_a_full_queue_is_refused_at_once(small: Served) -> None:
     replies: list[Reply] = []
 
     def ask(seconds: float) -> None:
@@ -66,7 +66,7 @@ def test_what_finds_the_queue_full_is_refused_at_once(small: Served) -> None:
     assert small.predict(NOW).status == 200
 
 
-def test_callers_say_how_long_they_wait(small: Served) -> None:
+def test_timeout_of_the_caller_is_kept(small: Served) -> None:
     begun = time.perf_counter()
     by_header = small.predict({"instances": [[0.5]]}, headers={"timeout": "0.1"})
     by_parameter = small.infer({"inputs": [TENSOR | {"data": [0.2]}], "parameters": {"timeout": 0.1}})
@@ -78,12 +78,12 @@ def test_callers_say_how_long_they_wait(small: Served) -> None:
 
 
 @pytest.mark.parametrize("timeout", ["0", "-1", "nan", "inf", "soon", ""])
-def test_a_timeout_that_is_none_is_refused(small: Served, timeout: str) -> None:
+def test_malformed_timeout_is_refused(small: Served, timeout: str) -> None:
     reply = small.predict(NOW, headers={"timeout": timeout})
     assert (reply.status, "timeout" in reply.body["error"]) == (400, True)
 
 
-def test_connections_beyond_the_cap_are_refused(small: Served) -> None:
+def test_connections_over_the_cap_are_refused(small: Served) -> None:
     address = urlsplit(small.addresses["http"])
     with ExitStack() as opened:
         for _ in range(10):
@@ -96,7 +96,7 @@ def test_connections_beyond_the_cap_are_refused(small: Served) -> None:
     eventually(lambda: small.predict(NOW).status == 200, deadline=5)
 
 
-def test_the_access_log_has_no_content(small: Served, tmp_path: Path) -> None:
+def test_access_log_has_no_content(small: Served, tmp_path: Path) -> None:
     small.predict({"instances": [["secret-value"]]})
     lines = [line for line in small.log if line["message"] == "request"]
     assert {(line["method"], line["code"]) for line in lines} >= {("predict", 422)}

@@ -43,7 +43,7 @@ def test_strings_and_missing_values_are_served_as_in_process(mixed: Served) -> N
     )
 
 
-def test_one_tensor_per_column(mixed: Served) -> None:
+def test_one_tensor_per_column_is_answered(mixed: Served) -> None:
     inputs = [
         {"name": "age", "shape": [2, 1], "datatype": "INT32", "data": [20, None]},
         {"name": "city", "shape": [2], "datatype": "BYTES", "data": ["Oslo", None]},
@@ -60,7 +60,7 @@ def test_one_tensor_per_column(mixed: Served) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v2/models/model", "/v2/models/model/versions/v7"])
-def test_model_metadata(forest: Served, path: str) -> None:
+def test_model_metadata_names_inputs_and_outputs(forest: Served, path: str) -> None:
     body = forest.request("GET", path).body
     assert (body["name"], body["versions"], body["platform"]) == ("model", ["v7"], "sklearn")
     takes = {"name": "input", "datatype": "FP64", "shape": [-1, 13], "parameters": {"nullable": True}}
@@ -70,7 +70,7 @@ def test_model_metadata(forest: Served, path: str) -> None:
     assert body["parameters"]["estimator"].endswith("RandomForestClassifier")
 
 
-def test_metadata_lists_the_columns_in_use(mixed: Served) -> None:
+def test_metadata_lists_the_used_columns(mixed: Served) -> None:
     inputs = mixed.request("GET", "/v2/models/model").body["inputs"]
     assert [(tensor["name"], tensor["datatype"]) for tensor in inputs] == [
         ("age", "FP64"),
@@ -99,7 +99,7 @@ def test_metadata_lists_the_columns_in_use(mixed: Served) -> None:
         ("/v1/models/model", {"name": "model", "ready": True}),
     ],
 )
-def test_pages(forest: Served, path: str, body: object) -> None:
+def test_each_path_answers(forest: Served, path: str, body: object) -> None:
     reply = forest.request("GET", path)
     assert (reply.status, reply.body) == (200, body)
 
@@ -116,7 +116,7 @@ def test_pages(forest: Served, path: str, body: object) -> None:
         ("DELETE", "/v2/models/model", 405, "use GET"),
     ],
 )
-def test_what_is_not_there_is_named(forest: Served, method: str, path: str, status: int, words: str) -> None:
+def test_unknown_path_is_named(forest: Served, method: str, path: str, status: int, words: str) -> None:
     reply = forest.request(method, path, b"{}" if method == "POST" else None)
     assert reply.status == status
     assert words in reply.body["error"]
@@ -147,7 +147,7 @@ def test_other_media_types_are_refused(forest: Served, path: str, headers: dict[
         ("/predict", {"rows": V2_ROWS["data"]}),
     ],
 )
-def test_json_that_curl_calls_a_form_is_read_as_json(
+def test_json_sent_as_a_form_is_read_as_json(
     forest: Served, path: str, document: dict[str, Any], encoding: dict[str, str]
 ) -> None:
     said = encoding | {"Content-Type": "application/x-www-form-urlencoded"}
@@ -155,7 +155,7 @@ def test_json_that_curl_calls_a_form_is_read_as_json(
     assert forest.request("POST", path, body, headers=said).body == forest.request("POST", path, document).body
 
 
-def test_a_connection_serves_many_requests(forest: Served) -> None:
+def test_connection_serves_many_requests(forest: Served) -> None:
     with closing(forest.connect()) as connection:
         replies = [forest.infer({"inputs": [V2_ROWS]}, connection=connection) for _ in range(3)]
         replies.append(forest.infer(b"", connection=connection))

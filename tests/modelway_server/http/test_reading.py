@@ -30,21 +30,21 @@ def read(*chunks: bytes | None, limit: int = 10, ends: bool = True) -> bytes:
     return asyncio.run(read_body(receive, HEAD, limit, held.append))
 
 
-def test_a_body_in_pieces_is_put_together() -> None:
+def test_body_in_pieces_is_joined() -> None:
     assert read(b"12345", b"", b"67890") == b"1234567890"
 
 
-def test_a_body_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_body_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "BODY_SECONDS", 0.05)
     with pytest.raises(BodyTooSlow):
         read(b"1", ends=False)
 
 
-def test_a_body_that_is_far_too_large_is_not_read_to_its_end() -> None:
+def test_far_too_large_body_is_not_read_to_its_end() -> None:
     with pytest.raises(RequestTooLarge, match="10 bytes"):
         read(*[b"x" * 20] * 50, None)
 
 
-def test_a_client_that_goes_away_is_no_error_of_the_server() -> None:
+def test_client_that_disconnects_is_no_server_error() -> None:
     with pytest.raises(ClientGone):
         read(b"1", None)

@@ -37,7 +37,7 @@ def held(forest: Served) -> Iterator[list[socket.socket]]:
 
 
 @pytest.mark.slow
-def test_slow_sockets_are_closed_and_hold_up_nobody(forest: Served, held: list[socket.socket]) -> None:
+def test_slow_sockets_are_closed_and_delay_nobody(forest: Served, held: list[socket.socket]) -> None:
     deadline = time.monotonic() + MOST_SECONDS
     among = median_seconds(forest)
     answers = closed(held, deadline)

@@ -79,7 +79,7 @@ PROBES: dict[str, tuple[bytes, set[int]]] = {
 
 
 @pytest.mark.parametrize("name", PROBES)
-def test_a_request_is_read_as_one_or_refused(forest: Served, name: str) -> None:
+def test_request_is_read_as_one_or_refused(forest: Served, name: str) -> None:
     content, allowed = PROBES[name]
     answers = raw(forest, content)
     statuses = [int(status) for status in re.findall(rb"HTTP/1.1 (\d{3}) ", answers)]

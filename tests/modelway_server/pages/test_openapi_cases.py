@@ -26,10 +26,10 @@ def run(server: Served, folder: Path, *arguments: str) -> int:
 
 
 @pytest.mark.slow
-def test_every_answer_is_as_the_document_says(mixed: Served, tmp_path: Path) -> None:
+def test_every_answer_matches_the_openapi_document(mixed: Served, tmp_path: Path) -> None:
     """Whatever is sent. A schema cannot say that shapes must match their data, or that columns are of one length."""
     assert run(mixed, tmp_path, "--max-examples=70", "--exclude-checks=positive_data_acceptance") >= CASES
 
 
-def test_every_row_that_fits_the_document_is_answered(mixed: Served, tmp_path: Path) -> None:
+def test_every_row_of_the_document_is_answered(mixed: Served, tmp_path: Path) -> None:
     assert run(mixed, tmp_path, "--max-examples=60", *ONLY_ROWS) >= CASES // 20

@@ -76,7 +76,7 @@ def warm(request: pytest.FixtureRequest) -> EstimatorRuntime:
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # the server ignores it too
-def test_the_examples_are_answered_as_the_document_says(warm: EstimatorRuntime) -> None:
+def test_answers_to_the_examples_match_the_document(warm: EstimatorRuntime) -> None:
     plane, document = DataPlane(warm, Identity(name="model")), openapi.document(subject_of(warm))
     for path, read in READERS.items():
         operation = document["paths"][path]["post"]
@@ -93,7 +93,7 @@ def assert_valid(instance: Any, schema: dict[str, Any], document: dict[str, Any]
     jsonschema_rs.Draft202012Validator(whole).validate(instance)
 
 
-def test_the_page_has_nothing_of_the_model_unescaped(warm: EstimatorRuntime) -> None:
+def test_page_escapes_every_text_of_the_model(warm: EstimatorRuntime) -> None:
     page = HumanPage(subject_of(warm)).render(b"fraud.risk.svc").decode()
     assert "<script>alert" not in page
     assert page.count("<script>") == page.count("</script>") == 1
@@ -110,7 +110,7 @@ def test_the_page_has_nothing_of_the_model_unescaped(warm: EstimatorRuntime) -> 
         (b"", FALLBACK_BASE),
     ],
 )
-def test_commands_are_for_the_host_that_was_asked(host: bytes, base: str) -> None:
+def test_commands_name_the_requested_host(host: bytes, base: str) -> None:
     subject = subject_of(warmed(wine_forest()))
     assert f'data-base="{base}"' in HumanPage(subject).render(host).decode()
 
@@ -121,7 +121,7 @@ def block(page: str, name: str) -> str:
     return unescape(found[1])
 
 
-def test_the_page_is_served_with_a_strict_policy(mixed: Served) -> None:
+def test_page_has_a_strict_security_policy(mixed: Served) -> None:
     reply = mixed.request("GET", "/docs")
     assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
     policy = reply.headers["content-security-policy"]
@@ -131,7 +131,7 @@ def test_the_page_is_served_with_a_strict_policy(mixed: Served) -> None:
 
 
 @pytest.mark.parametrize("protocol", ANSWERS)
-def test_its_python_works_when_it_is_pasted(mixed: Served, protocol: str) -> None:
+def test_python_of_the_page_runs(mixed: Served, protocol: str) -> None:
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         exec(block(mixed.request("GET", "/docs").body, f"python-{protocol}"), {})
@@ -139,7 +139,7 @@ def test_its_python_works_when_it_is_pasted(mixed: Served, protocol: str) -> Non
 
 
 @pytest.mark.parametrize("protocol", ANSWERS)
-def test_its_curl_works_when_it_is_pasted(mixed: Served, protocol: str) -> None:
+def test_curl_command_of_the_page_runs(mixed: Served, protocol: str) -> None:
     command = block(mixed.request("GET", "/docs").body, f"curl-{protocol}").replace("\\\n", "")
     _, url, _, header, _, body = shlex.split(command)
     path = url.removeprefix(mixed.addresses["http"])
@@ -148,38 +148,38 @@ def test_its_curl_works_when_it_is_pasted(mixed: Served, protocol: str) -> None:
     assert (reply.status, len(reply.body[ANSWERS[protocol]])) == (200, 1)
 
 
-def test_missing_is_told_only_where_some_column_may_be() -> None:
+def test_missing_values_are_shown_if_a_column_allows_them() -> None:
     page = {name: HumanPage(subject_of(warmed(MODELS[name]()))).render(b"h").decode() for name in ("clusters", "mixed")}
     for words in ('<th scope="col">Missing</th>', "A missing value is null"):
         assert [words in page[name] for name in ("clusters", "mixed")] == [False, True]
 
 
-def test_types_are_told_in_the_same_words_of_rows_and_answers(warm: EstimatorRuntime) -> None:
+def test_types_of_rows_and_answers_have_the_same_words(warm: EstimatorRuntime) -> None:
     page = HumanPage(subject_of(warm)).render(b"h").decode()
     tables = "".join(re.findall(r"<table>.*?</table>", page, re.DOTALL))
     assert not re.findall("|".join(DATATYPES), tables)
 
 
-def test_the_page_says_where_its_example_comes_from() -> None:
+def test_page_names_the_source_of_its_example() -> None:
     subject = subject_of(warmed(LinearRegression().fit(WINE, WINE_KINDS)))
     told = replace(subject, description={**subject.description, "example": MADE_UP})
     assert f"<p>The example is {MADE_UP}.</p>" in HumanPage(told).render(b"h").decode()
     assert "The example is" not in HumanPage(subject).render(b"h").decode()
 
 
-def test_the_document_is_served(mixed: Served) -> None:
+def test_openapi_document_is_served(mixed: Served) -> None:
     reply = mixed.request("GET", "/openapi.json")
     assert (reply.status, reply.body["openapi"]) == (200, "3.1.1")
     assert set(READERS) < set(reply.body["paths"])
 
 
-def test_a_model_of_many_columns_has_a_page_of_some() -> None:
+def test_page_of_many_columns_shows_the_first() -> None:
     wide = warmed(LinearRegression().fit(np.zeros((2, 250)), [0.0, 1.0]))
     page = HumanPage(subject_of(wide)).render(b"x").decode()
     assert "and 50 more columns" in page
 
 
-def test_missing_and_dated_values_are_shown_as_requests_send_them() -> None:
+def test_missing_values_and_dates_are_shown_as_sent() -> None:
     subject = subject_of(warmed(dated_model()))
     assert isinstance(subject, Subject)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d(T00:00:00)?", subject.row["day"])

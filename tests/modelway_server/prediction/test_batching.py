@@ -63,7 +63,7 @@ async def scenario(steps: list[tuple[object, ...]], engine: str, max_rows: int) 
         assert len(call) <= max_rows or whole, "only a request that is larger alone goes beyond the cap"
 
 
-def test_what_arrives_while_the_model_works_goes_together() -> None:
+def test_requests_during_a_call_share_the_next_call() -> None:
     async def crowd() -> list[list[float]]:
         asked = await Asked().ready()
         asked.ask([1.0])
@@ -79,7 +79,7 @@ def test_what_arrives_while_the_model_works_goes_together() -> None:
     assert [len(call) for call in asyncio.run(crowd())] == [1, 8, 2]
 
 
-def test_a_caller_that_has_gone_costs_the_model_nothing() -> None:
+def test_request_of_a_gone_caller_does_not_reach_the_model() -> None:
     async def leave() -> list[list[float]]:
         asked = await Asked().ready()
         asked.ask([1.0])
@@ -97,7 +97,7 @@ def test_a_caller_that_has_gone_costs_the_model_nothing() -> None:
     assert asyncio.run(leave()) == [[1.0], [3.0]]
 
 
-def test_no_more_wait_than_may() -> None:
+def test_full_queue_refuses_a_request() -> None:
     async def flood() -> list[BaseException | object]:
         asked = await Asked(max_queue=3).ready()
         asked.ask([1.0])
@@ -113,7 +113,7 @@ def test_no_more_wait_than_may() -> None:
 
 
 @pytest.mark.parametrize("busy", [False, True])
-def test_a_callers_own_deadline_is_kept(busy: bool) -> None:  # noqa: FBT001
+def test_deadline_of_the_caller_is_kept(busy: bool) -> None:  # noqa: FBT001
     async def hurry() -> tuple[float, int]:
         asked = await Asked().ready()
         if busy:
@@ -131,7 +131,7 @@ def test_a_callers_own_deadline_is_kept(busy: bool) -> None:  # noqa: FBT001
     assert calls == 1
 
 
-def test_a_deadline_is_kept_by_who_waits_for_a_call_of_another_kind() -> None:
+def test_deadline_is_kept_behind_a_call_of_another_kind() -> None:
     """Both come in one turn of the loop, and only the first one's rows go to the model."""
 
     async def hurry() -> None:
@@ -144,7 +144,7 @@ def test_a_deadline_is_kept_by_who_waits_for_a_call_of_another_kind() -> None:
     asyncio.run(hurry())
 
 
-def test_the_depth_of_the_queue_is_told_when_all_have_left_it() -> None:
+def test_queue_depth_is_zero_when_all_have_left() -> None:
     async def leave() -> list[float | None]:
         asked = await Asked().ready()
         asked.ask([1.0])
@@ -160,7 +160,7 @@ def test_the_depth_of_the_queue_is_told_when_all_have_left_it() -> None:
     assert asyncio.run(leave()) == [1.0, 0.0]
 
 
-def test_the_event_loop_makes_short_calls_itself() -> None:
+def test_event_loop_makes_short_calls_itself() -> None:
     async def ask() -> list[float]:
         asked = await Asked("linear").ready()
         return numbers_of(await asked.ask([1.0, 2.0]))
@@ -168,7 +168,7 @@ def test_the_event_loop_makes_short_calls_itself() -> None:
     assert asyncio.run(ask()) == [2.0, 4.0]
 
 
-def test_there_is_room_for_so_many_bytes() -> None:
+def test_bytes_beyond_the_limit_are_refused() -> None:
     predictor = Asked().predictor
     held = predictor.hold()
     held.add(7000)
@@ -189,11 +189,11 @@ def test_there_is_room_for_so_many_bytes() -> None:
         (1e-3, 1e-3, 1, 1),
     ],
 )
-def test_rows_are_joined_while_that_saves_time(fixed: float, per_row: float, limit: int, rows: int) -> None:
+def test_rows_are_joined_while_it_saves_time(fixed: float, per_row: float, limit: int, rows: int) -> None:
     assert Cost(fixed, per_row).worthwhile_rows(limit) == rows
 
 
-def test_a_call_costs_a_part_for_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cost_of_a_call_has_a_part_per_row(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
     monkeypatch.setattr("modelway_server.prediction.call_probe.time.perf_counter", lambda: clock[0])
 

@@ -59,7 +59,7 @@ def test_every_port_answers_on_an_address_of_ipv6(tmp_path: Path) -> None:
     ],
     ids=["loopback", "a link"],
 )
-def test_a_pod_has_ipv6_by_an_address_of_its_own(tmp_path: Path, line: str) -> None:
+def test_pod_has_ipv6_by_a_global_address(tmp_path: Path, line: str) -> None:
     table = tmp_path / "if_inet6"
     assert not has_ipv6(table)
     table.write_text(f"{line}\n")
@@ -68,7 +68,7 @@ def test_a_pod_has_ipv6_by_an_address_of_its_own(tmp_path: Path, line: str) -> N
     assert has_ipv6(table)
 
 
-def test_an_address_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_of_the_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     def host(*words: str) -> str:
         parser = argparse.ArgumentParser()
         add_arguments(parser)

@@ -46,7 +46,7 @@ def hide_and(note: Path, then: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.parametrize("then", [dict, lambda: os._exit(7), lambda: os.kill(os.getpid(), signal.SIGKILL)])
-def test_a_process_that_forked_away_is_ended(tmp_path: Path, then: Callable[[], Any]) -> None:
+def test_process_forked_away_from_a_child_is_ended(tmp_path: Path, then: Callable[[], Any]) -> None:
     note = tmp_path / "pid"
     begun = time.monotonic()
     with suppress(LoadCrashed, OutOfMemory):
@@ -56,7 +56,7 @@ def test_a_process_that_forked_away_is_ended(tmp_path: Path, then: Callable[[], 
         os.kill(int(note.read_text()), 0)
 
 
-def test_a_fork_bomb_is_ended(tmp_path: Path) -> None:
+def test_fork_bomb_is_ended(tmp_path: Path) -> None:
     def bomb() -> dict[str, Any]:
         for index in range(20):
             hide(tmp_path / str(index))
@@ -68,7 +68,7 @@ def test_a_fork_bomb_is_ended(tmp_path: Path) -> None:
             os.kill(int(note.read_text() or "999999999"), 0)
 
 
-def test_children_from_before_are_left_alone(tmp_path: Path) -> None:
+def test_earlier_children_are_left_alone(tmp_path: Path) -> None:
     own = os.fork()
     if not own:
         time.sleep(600)
@@ -81,19 +81,19 @@ def test_children_from_before_are_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("said", [b"nonsense\n", b"[]\n", b'{"reason": "Because"}\n', b"[" * 100_000 + b"\n", b"{}\n"])
-def test_a_result_that_is_none_is_a_crash(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malformed_result_of_a_child_is_a_crash(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.process.child.json.dumps", lambda _: said.decode().removesuffix("\n"))
     with pytest.raises(LoadCrashed, match="no result"):
         in_child(dict, seconds=30)
 
 
-def test_a_child_that_writes_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_that_writes_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.process.child.MAX_RESULT_BYTES", 100_000)
     with pytest.raises(LoadCrashed):
         in_child(lambda: {"text": "x" * 10_000_000}, seconds=30)
 
 
-def test_an_exception_without_a_text_is_told_by_its_class() -> None:
+def test_exception_without_a_text_is_named_by_its_class() -> None:
     def fail() -> dict[str, Any]:
         raise Mute
 
@@ -102,7 +102,7 @@ def test_an_exception_without_a_text_is_told_by_its_class() -> None:
     assert describe(Mute()) == "Mute"
 
 
-def test_the_child_has_no_socket_of_its_parent() -> None:
+def test_child_has_no_socket_of_its_parent() -> None:
     def links() -> dict[str, Any]:
         return {"of": [os.path.realpath(name) for name in Path("/proc/self/fd").iterdir()]}
 
@@ -130,7 +130,7 @@ def _texts_of_foreign_exceptions(tree: ast.AST) -> Iterator[int]:
                 yield getattr(node, "lineno", 0)
 
 
-def test_no_module_that_loads_trusts_the_text_of_an_exception() -> None:
+def test_no_loading_module_uses_str_of_an_exception() -> None:
     modules = [file for name in LOADING for file in ([PACKAGE / name] if name.endswith(".py") else (PACKAGE / name).rglob("*.py"))]  # fmt: skip
     found = {
         f"{file.name}:{line}"

@@ -40,13 +40,13 @@ def test_no_request_is_lost_while_a_server_drains(launched: Launch) -> None:
     assert server.process.wait(timeout=20) == 0
 
 
-def test_interrupting_at_a_terminal_waits_for_no_proxy(launched: Launch) -> None:
+def test_sigint_ends_a_server_without_a_drain(launched: Launch) -> None:
     server = launched("--drain-seconds=600", model=Told().fit()).started()
     server.send_signal(signal.SIGINT)
     assert server.process.wait(timeout=20) == 0
 
 
-def test_a_server_that_still_loads_ends_at_once(launched: Launch) -> None:
+def test_sigterm_while_loading_ends_a_server_at_once(launched: Launch) -> None:
     server = launched(model=Stubborn(600.0))
     eventually(lambda: any("loading" in line["message"] for line in server.log), deadline=60)
     server.send_signal()

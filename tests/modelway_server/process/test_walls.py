@@ -56,9 +56,7 @@ def port() -> Iterator[int]:
 
 @walled
 @pytest.mark.parametrize(("workers", "loading"), [(1, ""), (2, "read the command of another process, start a process")])
-def test_a_model_can_do_nothing_but_answer(
-    launched: Launch, secret: Path, port: int, workers: int, loading: str
-) -> None:
+def test_model_can_do_nothing_but_answer(launched: Launch, secret: Path, port: int, workers: int, loading: str) -> None:
     model = Trespasser(str(secret), port).fit()
     server = launched(
         "--trusted-types=support.server.trespasser.*", f"--workers={workers}", "--grpc-port=0", model=model
@@ -72,7 +70,7 @@ def test_a_model_can_do_nothing_but_answer(
 
 
 @walled
-def test_check_says_which_walls_stood_and_what_a_model_could_do(
+def test_check_reports_the_walls_and_what_a_model_could_do(
     tmp_path: Path, secret: Path, port: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "model.joblib"
@@ -122,14 +120,14 @@ FILES = {
         ("files,calls", set(attempts(Path(), 0))),
     ],
 )
-def test_each_wall_holds_what_it_is_there_for(secret: Path, port: int, standing: str, held: set[str]) -> None:
+def test_each_wall_stops_what_it_is_for(secret: Path, port: int, standing: str, held: set[str]) -> None:
     command = [sys.executable, "-c", ATTEMPTS, str(secret), str(port), standing]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert held.isdisjoint(done.stdout.splitlines()), done.stdout
 
 
 @walled
-def test_a_worker_that_died_is_replaced_and_grpc_listens(launched: Launch) -> None:
+def test_dead_worker_is_replaced_and_grpc_listens(launched: Launch) -> None:
     server = launched("--workers=2", "--grpc-port=0", model=wine_forest()).started()
     first = psutil.Process(server.process.pid)
     victim = first.children()[0]
@@ -141,13 +139,13 @@ def test_a_worker_that_died_is_replaced_and_grpc_listens(launched: Launch) -> No
         grpc.channel_ready_future(channel).result(timeout=20)
 
 
-def test_a_word_for_walls_that_is_none_is_refused() -> None:
+def test_unknown_mode_of_walls_is_refused() -> None:
     with pytest.raises(ServerIncomplete, match="'maybe'"):
         Walls({VARIABLE: "maybe"})
 
 
 @pytest.mark.parametrize("mode", ["try", "require"])
-def test_a_wall_that_does_not_stand_is_said_and_may_be_required(
+def test_fallen_wall_is_reported_and_refused_if_required(
     mode: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(*_: Any) -> None:
@@ -177,9 +175,7 @@ def test_walls_that_are_off_are_not_raised() -> None:
     assert walls.standing == dict.fromkeys(NAMES, False)
 
 
-def test_a_home_folder_is_not_readable_where_python_starts_in_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_home_folder_that_python_starts_in_is_not_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inside = tmp_path / "me" / "venv"
     inside.mkdir(parents=True)
     assert without_homes([Path("/"), tmp_path, tmp_path / "me", inside], [tmp_path / "me"]) == [inside]
@@ -190,7 +186,7 @@ def test_a_home_folder_is_not_readable_where_python_starts_in_it(
     assert inside in readable(tmp_path / "models")
 
 
-def test_a_model_behind_a_link_is_readable(tmp_path: Path) -> None:
+def test_model_behind_a_link_is_readable(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "m").symlink_to(tmp_path / "far")
     assert {tmp_path / "models", tmp_path / "far"} <= set(readable(tmp_path / "models"))
@@ -200,7 +196,7 @@ def test_a_model_behind_a_link_is_readable(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "calls", [seccomp.Calls(), seccomp.Calls(forks=True, binds=True), seccomp.Calls(connects=True)]
 )
-def test_the_filter_is_one_that_the_kernel_takes(machine: str, calls: seccomp.Calls) -> None:
+def test_kernel_accepts_the_seccomp_filter(machine: str, calls: seccomp.Calls) -> None:
     steps = seccomp.program(calls, machine, 7)
     assert len(steps) < 4096
     for place, (code, yes, no, _) in enumerate(steps):
@@ -209,7 +205,7 @@ def test_the_filter_is_one_that_the_kernel_takes(machine: str, calls: seccomp.Ca
     assert steps[-1][0] == 6, "its last step answers"
 
 
-def test_spans_go_to_the_ports_of_their_endpoint_and_of_names() -> None:
+def test_ports_of_spans_are_the_endpoints_and_dns() -> None:
     assert ports({}) == ()
     endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.here"}
     assert ports(endpoint) == (53, 443)
@@ -217,9 +213,7 @@ def test_spans_go_to_the_ports_of_their_endpoint_and_of_names() -> None:
 
 
 @walled
-def test_a_server_ends_with_its_reason_where_walls_are_wished_by_no_word(
-    launched: Launch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_server_with_an_unknown_mode_of_walls_reports_why(launched: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "perhaps")
     server = launched(model=wine_forest())
     assert server.process.wait(timeout=60) == ServerIncomplete.exit_code

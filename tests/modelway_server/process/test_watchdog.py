@@ -27,11 +27,11 @@ def ended(deed: str, seconds: float) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("deed", "says"), [(SLEEP, "within 3 s"), (SLEEP_ALONE, "most recent call first")])
-def test_what_is_stuck_ends_as_a_load_timeout(deed: str, says: str) -> None:
+def test_stuck_process_ends_as_a_load_timeout(deed: str, says: str) -> None:
     done = ended(deed, 3)
     assert done.returncode == LoadTimeout.exit_code
     assert says in done.stderr
 
 
-def test_what_is_done_in_time_is_left_alone() -> None:
+def test_work_done_in_time_is_left_alone() -> None:
     assert ended("pass", 0.5).returncode == 7

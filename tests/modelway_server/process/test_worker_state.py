@@ -13,7 +13,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def test_a_pod_is_ready_when_every_worker_is() -> None:
+def test_pod_is_ready_when_every_worker_is() -> None:
     pod = WorkerStates(2, stuck_after=60)
     pod.enter(0)
     pod.mark_ready()
@@ -25,14 +25,14 @@ def test_a_pod_is_ready_when_every_worker_is() -> None:
     assert not pod.ready
 
 
-def test_a_worker_that_restarts_is_not_ready() -> None:
+def test_restarting_worker_is_not_ready() -> None:
     pod = WorkerStates(1, stuck_after=60)
     pod.mark_ready()
     pod.reset(0)
     assert not pod.ready
 
 
-def test_a_loop_that_stands_still_is_stuck(clock: list[float]) -> None:
+def test_worker_whose_loop_stands_still_is_stuck(clock: list[float]) -> None:
     pod = WorkerStates(2, stuck_after=60)
     pod.enter(1)
     pod.beat()
@@ -42,7 +42,7 @@ def test_a_loop_that_stands_still_is_stuck(clock: list[float]) -> None:
     assert pod.stuck_worker() == "worker 1 has not turned its event loop for 31 s"
 
 
-def test_a_prediction_that_never_ends_is_stuck(clock: list[float]) -> None:
+def test_worker_whose_prediction_never_ends_is_stuck(clock: list[float]) -> None:
     pod = WorkerStates(1, stuck_after=60)
     pod.begin_prediction()
     clock[0] += 61

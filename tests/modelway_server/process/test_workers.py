@@ -11,7 +11,7 @@ from support.waiting import eventually
 Launch = Callable[..., Served]
 
 
-def test_a_dead_worker_is_replaced_and_its_counts_stay(launched: Launch) -> None:
+def test_dead_worker_is_replaced_and_its_counts_stay(launched: Launch) -> None:
     server = launched("--workers=2", model=Told().fit()).started()
     for _ in range(20):
         assert server.predict({"instances": [[0.0]]}).status == 200
@@ -26,14 +26,14 @@ def test_a_dead_worker_is_replaced_and_its_counts_stay(launched: Launch) -> None
     )
 
 
-def test_a_worker_is_forked_before_the_model_ran_and_spared_by_the_garbage_collector(launched: Launch) -> None:
+def test_worker_is_forked_before_the_model_ran(launched: Launch) -> None:
     server = launched("--workers=2", model=Forked()).started()
     ((first_pid, frozen_at_first, frozen),) = server.predict({"instances": [[0.0]]}).body["predictions"]
     assert first_pid in _workers(server), "its own worker warmed it up"
     assert 0 < frozen_at_first < frozen, "what was loaded before the fork, and then what the warm-up made"
 
 
-def test_workers_that_keep_dying_end_the_pod_with_the_reason(launched: Launch) -> None:
+def test_workers_that_keep_dying_end_the_pod_with_a_reason(launched: Launch) -> None:
     server = launched("--workers=2", model=Told().fit()).started()
 
     def kill_one() -> bool:
@@ -47,7 +47,7 @@ def test_workers_that_keep_dying_end_the_pod_with_the_reason(launched: Launch) -
     assert "SIGKILL" in server.report["message"]
 
 
-def test_no_worker_is_replaced_when_the_model_cannot_warm_up(launched: Launch) -> None:
+def test_worker_whose_warm_up_fails_is_not_replaced(launched: Launch) -> None:
     server = launched("--workers=2", model=Broken())
     assert server.process.wait(timeout=60) == 25
     assert server.report["reason"] == "WarmupFailed"

@@ -28,7 +28,7 @@ def decode(tensors: list[dict[str, Any]], tail: bytes = b"", **members: Any) -> 
 
 
 @pytest.mark.parametrize("datatype", NUMPY_TYPES)
-def test_numbers_come_as_they_were_sent(datatype: str) -> None:
+def test_binary_numbers_arrive_unchanged(datatype: str) -> None:
     values = np.array([[0, 1, 1], [1, 0, 0]]).astype(NUMPY_TYPES[datatype])
     raw = write_raw(values)
     assert raw == values.tobytes()
@@ -36,19 +36,19 @@ def test_numbers_come_as_they_were_sent(datatype: str) -> None:
     assert (got.values.dtype, got.values.tolist()) == (values.dtype, values.tolist())
 
 
-def test_strings_come_as_they_were_sent() -> None:
+def test_binary_strings_arrive_unchanged() -> None:
     raw = write_raw(np.array(["Oslo", "", "Sao Tome \u00e9\U0001f600"], dtype=object))
     assert raw[:8] == b"\x04\x00\x00\x00Oslo"
     (got,) = decode([tensor(len(raw), [3, 1], "BYTES")], raw).inputs
     assert got.values.tolist() == [["Oslo"], [""], ["Sao Tome \u00e9\U0001f600"]]
 
 
-def test_numbers_are_not_copied() -> None:
+def test_binary_numbers_are_not_copied() -> None:
     body = np.arange(8.0).tobytes()
     assert not read_raw(memoryview(body), (8,), "FP64", "data").flags.owndata
 
 
-def test_bytes_and_json_may_be_mixed() -> None:
+def test_bytes_and_json_can_be_mixed() -> None:
     plain = {"name": "y", "shape": [1], "datatype": "INT64", "data": [7]}
     raw = np.array([1.5], np.float32).tobytes()
     last = tensor(1, [1], "BOOL") | {"name": "z"}
@@ -88,19 +88,19 @@ def test_base64_text_is_decoded() -> None:
         ),
     ],
 )
-def test_what_lies_about_its_size_is_refused(sent: dict[str, Any], tail: bytes, words: str) -> None:
+def test_wrong_binary_size_is_refused(sent: dict[str, Any], tail: bytes, words: str) -> None:
     with pytest.raises(MalformedRequest, match=words):
         decode([sent], tail)
 
 
 @pytest.mark.parametrize("length", [0, 10_000])
-def test_a_header_that_is_longer_than_the_body_is_refused(length: int) -> None:
+def test_header_length_beyond_the_body_is_refused(length: int) -> None:
     body, _ = message([tensor(8, [1], "FP64")], bytes(8))
     with pytest.raises(MalformedRequest, match="Inference-Header-Content-Length"):
         decode_request(body, length)
 
 
-def test_nan_in_bytes_is_a_missing_value() -> None:
+def test_binary_nan_is_a_missing_value() -> None:
     (got,) = decode([tensor(4, [2], "FP16")], np.array([np.nan, 1], np.float16).tobytes()).inputs
     assert np.isnan(got.values[0])
 
@@ -120,11 +120,11 @@ def test_nan_in_bytes_is_a_missing_value() -> None:
         ),
     ],
 )
-def test_outputs_are_asked_for_as_bytes(members: dict[str, Any], binary: frozenset[str] | None) -> None:
+def test_outputs_are_requested_as_bytes(members: dict[str, Any], binary: frozenset[str] | None) -> None:
     assert decode([{"name": "x", "shape": [1], "datatype": "FP64", "data": [1]}], **members).binary == binary
 
 
-def test_an_answer_has_its_bytes_after_its_json() -> None:
+def test_answer_has_its_bytes_after_its_json() -> None:
     outputs = {
         "scores": np.array([[0.5, np.nan]]),
         "labels": np.array(["yes"], dtype=object),

@@ -51,25 +51,25 @@ def test_both_parsers_read_the_same(body: bytes) -> None:
     """[1, null]; [1, true]; [1, "2"]; [1, [2, 3], []]; [[1, [2, 3]], [[], 4]]; [[1, 2], [3]]; [1, {}]; [[[1], [2]]]
     [1e999]; [NaN]; [123456789012345678901]; [01]; [1,]; []; {}; 3; [1; [1], 7""".replace("\n", ";").split(";"),
 )
-def test_what_one_is_not_sure_of_the_other_decides(data: str) -> None:
+def test_unsure_parser_leaves_a_message_to_the_other(data: str) -> None:
     body = f'{{"inputs": [{{"name": "x", "shape": [2, 2], "datatype": "FP64", "data": {data}}}]}}{PAD}'.encode()
     assert read_bulk(body) is None
 
 
 @pytest.mark.parametrize("name", [r"\u0000", r"inputs\u0000", r"a\u0000b"])
-def test_names_with_a_zero_byte_are_left_to_the_other(name: str) -> None:
+def test_zero_byte_in_a_name_is_left_to_the_other_parser(name: str) -> None:
     tensor = '{"name": "x", "shape": [1], "datatype": "FP64", "data": [1]}'
     assert read_bulk(f'{{"inputs": [{tensor}], "{name}": 1}}{PAD}'.encode()) is None
 
 
 @pytest.mark.parametrize("twice", ['"id": "a", "id": "b"', '"inputs": [], "id": "b"'])
-def test_names_that_are_there_twice_are_left_to_the_other(twice: str) -> None:
+def test_duplicate_name_is_left_to_the_other_parser(twice: str) -> None:
     body = _message([1.5], (1, 1))
     assert read_bulk(b"{" + twice.encode() + b", " + body.lstrip(b"{")) is None
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "{}", '{"inputs": 3}', '{"inputs": [3]}', '{"inputs": {}}', ""])
-def test_messages_of_another_form_are_left_to_the_other(text: str) -> None:
+def test_message_of_another_form_is_left_to_the_other_parser(text: str) -> None:
     assert read_bulk((text + PAD).encode()) is None
 
 
@@ -77,7 +77,7 @@ def test_messages_of_another_form_are_left_to_the_other(text: str) -> None:
     st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=3, max_size=3), min_size=1),
     st.booleans(),
 )
-def test_a_large_tensor_has_the_values_of_a_small_one(rows: list[list[float]], flat: bool) -> None:  # noqa: FBT001
+def test_large_tensor_is_read_like_a_small_one(rows: list[list[float]], flat: bool) -> None:  # noqa: FBT001
     data = [value for row in rows for value in row] if flat else rows
     body = _message(data, (len(rows), 3))
     [large], [small] = (v2.decode_request(text).inputs for text in (body, body.rstrip()))
@@ -86,7 +86,7 @@ def test_a_large_tensor_has_the_values_of_a_small_one(rows: list[list[float]], f
 
 
 @pytest.mark.parametrize(("datatype", "data"), [("FP32", [1e300]), ("FP16", [0.0, 1e5]), ("FP64", [1.0, 2.0])])
-def test_a_fault_of_a_large_message_is_told_as_that_of_a_small_one(datatype: str, data: list[float]) -> None:
+def test_fault_in_a_large_message_has_the_same_text(datatype: str, data: list[float]) -> None:
     shape = (len(data), 2) if datatype == "FP64" else (len(data), 1)
     body, said = _message(data, shape, datatype), []
     for text in (body, body.rstrip()):

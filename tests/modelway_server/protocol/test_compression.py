@@ -24,33 +24,33 @@ def inflate(coding: str, packed: bytes, *, limit: int = len(BODY), step: int = 6
 
 @pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("step", [1, 7, 65536])
-def test_a_body_is_unpacked_in_any_pieces(coding: str, step: int) -> None:
+def test_body_is_unpacked_in_any_pieces(coding: str, step: int) -> None:
     assert inflate(coding, PACKED[coding], step=step) == BODY
 
 
 @given(parts=st.lists(st.binary(max_size=40), min_size=1, max_size=5), step=st.integers(1, 90))
-def test_gzip_of_several_members_is_all_of_them(parts: list[bytes], step: int) -> None:
+def test_every_member_of_a_gzip_is_read(parts: list[bytes], step: int) -> None:
     packed = b"".join(map(gzip.compress, parts))
     assert inflate("gzip", packed, step=step) == b"".join(parts) == gzip.decompress(packed)
 
 
-def test_members_share_the_cap_on_the_body() -> None:
+def test_members_of_a_gzip_share_the_cap() -> None:
     with pytest.raises(RequestTooLarge, match="when it is unpacked"):
         inflate("gzip", PACKED["gzip"] * 2)
 
 
-def test_deflate_has_one_member() -> None:
+def test_second_member_of_deflate_is_refused() -> None:
     with pytest.raises(MalformedRequest, match="bytes follow the end of the deflate body"):
         inflate("deflate", PACKED["deflate"] * 2)
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_a_body_that_is_too_large_unpacked_is_refused(coding: str) -> None:
+def test_body_too_large_when_unpacked_is_refused(coding: str) -> None:
     with pytest.raises(RequestTooLarge, match="when it is unpacked"):
         inflate(coding, PACKED[coding], limit=len(BODY) - 1)
 
 
-def test_a_bomb_takes_no_more_memory_than_the_cap() -> None:
+def test_bomb_takes_no_more_memory_than_the_cap() -> None:
     bomb = gzip.compress(bytes(200_000_000), compresslevel=1)
     tracemalloc.start()
     try:
@@ -74,7 +74,7 @@ def test_a_bomb_takes_no_more_memory_than_the_cap() -> None:
     ],
 )
 @pytest.mark.parametrize("step", [1, 65536])
-def test_what_is_not_one_whole_body_is_refused(packed: bytes, words: str, step: int) -> None:
+def test_incomplete_compressed_body_is_refused(packed: bytes, words: str, step: int) -> None:
     with pytest.raises(MalformedRequest, match=words):
         inflate("gzip", packed, step=step)
 
@@ -92,10 +92,10 @@ def test_what_is_not_one_whole_body_is_refused(packed: bytes, words: str, step: 
         (b"gzip;q=no", False),
     ],
 )
-def test_answers_are_packed_for_who_asks(header: bytes, wanted: bool) -> None:  # noqa: FBT001
+def test_answer_is_compressed_on_request(header: bytes, wanted: bool) -> None:  # noqa: FBT001
     assert accepts_gzip(header) is wanted
 
 
-def test_the_same_answer_is_packed_into_the_same_bytes() -> None:
+def test_same_answer_is_compressed_to_the_same_bytes() -> None:
     assert compress(BODY) == compress(BODY)
     assert gzip.decompress(compress(BODY)) == BODY

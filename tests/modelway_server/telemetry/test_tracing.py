@@ -34,7 +34,7 @@ SAMPLED, UNSAMPLED = f"00-{TRACE}-{CALLER}-01", f"00-{TRACE}-{CALLER}-00"
         ("", False),
     ],
 )
-def test_only_a_valid_traceparent_counts(header: str, known: bool) -> None:  # noqa: FBT001
+def test_invalid_traceparent_is_ignored(header: str, known: bool) -> None:  # noqa: FBT001
     context = read_trace_context(header.encode(), b"vendor=1")
     assert (context is not None) is known
     if context is not None:
@@ -72,9 +72,7 @@ def test_spans_of_a_request_reach_a_collector(launched: Launch, monkeypatch: pyt
         assert kept.named("predict model") is None
 
 
-def test_a_collector_that_is_away_holds_up_no_request_and_no_end(
-    launched: Launch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_absent_collector_delays_no_request_and_no_end(launched: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     server = launched(model=Told().fit()).started()
     assert server.predict({"instances": [[0.0]]}).status == 200
@@ -82,7 +80,7 @@ def test_a_collector_that_is_away_holds_up_no_request_and_no_end(
     assert server.process.wait(timeout=15) == 0
 
 
-def test_without_an_endpoint_no_library_is_imported() -> None:
+def test_no_tracing_library_is_imported_without_an_endpoint() -> None:
     code = "import sys, modelway_server.serving; print([name for name in sys.modules if name.partition('.')[0] in ('opentelemetry', 'grpc')])"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
 
@@ -97,7 +95,7 @@ def test_log_lines_name_the_trace(launched: Launch) -> None:
     assert [line.get("trace_id") for line in _lines(server)] == [TRACE, TRACE, None]
 
 
-def test_metrics_by_the_names_of_kserve_and_mlserver(launched: Launch) -> None:
+def test_metrics_have_the_names_of_kserve_and_mlserver(launched: Launch) -> None:
     server = launched("--workers=2", "--grpc-port=0", "--metric-aliases=kserve,mlserver", model=Told().fit()).started()
     rows: list[list[list[float]]] = [[[0.0]], [[0.0]], []]
     assert [server.predict({"instances": some}).status for some in rows] == [200, 200, 422]
