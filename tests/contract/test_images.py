@@ -1,7 +1,6 @@
 """What the images hold, read from the lock files that they are built from."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -47,13 +46,6 @@ def test_a_further_format_changes_no_version_of_the_server(name: str) -> None:
     assert {package: further[package] for package in further.keys() & locked("server").keys()}.items() <= locked(
         "server"
     ).items()
-
-
-def test_every_format_that_is_an_extra_can_be_asked_for() -> None:
-    """By the name that a model's format and its extra have; those of server.lock are there in any case."""
-    extras = tomllib.loads((lock.ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    further = {name.removeprefix("formats/") for name in lock.SELECTIONS if name.startswith("formats/")}
-    assert set(extras) - {"all", "cli", "operator", "server", "tracing"} - further == {"skops"}
 
 
 def test_every_locked_package_has_a_hash() -> None:

@@ -14,7 +14,6 @@ import joblib
 import pytest
 from sklearn.cluster import KMeans
 
-from modelway.api.model import Model
 from modelway.api.quantity import byte_count
 from modelway.api.runtime import Runtime
 from modelway.api.v1alpha1 import ModelDeployment
@@ -25,7 +24,6 @@ from modelway.settings import Settings
 from modelway_server import prepare, settings
 from modelway_server.artifacts import fetch
 from modelway_server.process import exit_report as report
-from modelway_server.runtimes.formats import OWN
 from support.waiting import eventually
 
 SPEC: dict[str, Any] = {
@@ -191,10 +189,6 @@ def test_the_server_knows_every_method_of_the_api(method: str) -> None:
 @pytest.mark.parametrize("engine", get_args(Runtime.model_fields["engine"].annotation))
 def test_the_server_knows_every_engine_of_the_api(engine: str) -> None:
     assert parser(prepare.add_arguments).parse_args([*DIRECTORIES, f"--engine={engine}"]).engine == engine
-
-
-def test_the_server_knows_every_format_of_the_api_and_no_other() -> None:
-    assert {"auto", *OWN} == {*get_args(Model.model_fields["format"].annotation)}
 
 
 def test_ports_and_probes_name_what_the_server_opens() -> None:

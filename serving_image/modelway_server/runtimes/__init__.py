@@ -1,5 +1,5 @@
 """Model formats: one file each, imported when a model of that format is loaded."""
 
-from modelway_server.runtimes.formats import load_runtime
+from modelway_server.runtimes.load import load_runtime
 
 __all__ = ["load_runtime"]

@@ -27,7 +27,8 @@ from modelway_server.errors import (
     WarmupFailed,
 )
 from modelway_server.runtimes.base import Runtime, declarable
-from modelway_server.runtimes.formats import Options, load_runtime
+from modelway_server.runtimes.formats import Options
+from modelway_server.runtimes.load import load_runtime
 from modelway_server.runtimes.mlflow_document import document_of
 from modelway_server.runtimes.trust import trust
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelway_server.errors import LoadFailed, LoadFailure
-from modelway_server.runtimes import formats, load_runtime
+from modelway_server.runtimes import load_runtime, plugins
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
 PRICES = b'{"prices": {"7": 2.5}}'
@@ -29,8 +29,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    point = EntryPoint("lookup", value, formats.GROUP)
-    monkeypatch.setattr(formats, "entry_points", lambda **_: (point,))
+    point = EntryPoint("lookup", value, plugins.GROUP)
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: (point,))
 
 
 @pytest.mark.parametrize("asked", ["auto", "lookup"])

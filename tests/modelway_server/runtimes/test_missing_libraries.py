@@ -7,12 +7,12 @@ from importlib.metadata import metadata
 import pytest
 
 from modelway_server.errors import MissingModule
-from modelway_server.runtimes.formats import OWN
+from modelway_server.runtimes.formats import FORMATS, SERVER
 
 
-@pytest.mark.parametrize("name", ["skops", "xgboost", "lightgbm", "pytorch", "tensorflow"])
+@pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.extra != SERVER])
 def test_a_library_that_is_not_there_is_named_with_its_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = replace(OWN[name])  # of those that there are, one may have its loader already
+    own = replace(FORMATS[name])  # of those that there are, one may have its loader already
     library = own.libraries[0]
     for module in [library, *(module for module in sys.modules if module.startswith(f"{library}."))]:
         monkeypatch.setitem(sys.modules, module, None)

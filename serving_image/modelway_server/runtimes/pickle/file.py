@@ -22,8 +22,8 @@ from modelway_server.errors import (
     describe,
     words,
 )
+from modelway_server.runtimes.content import is_compressed
 from modelway_server.runtimes.pickle.load import load as read_object
-from modelway_server.runtimes.recognise import is_compressed
 from modelway_server.runtimes.trust import Trust
 from modelway_server.runtimes.versions import (
     blame_version,

@@ -34,8 +34,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import Bunch
 
 from modelway_server.errors import InvalidArtifact, UnsafeArtifact
+from modelway_server.runtimes.content import is_compressed
 from modelway_server.runtimes.pickle.load import load
-from modelway_server.runtimes.recognise import is_compressed
 from modelway_server.runtimes.trust import trust
 from support.models import WINE, WINE_KINDS
 
