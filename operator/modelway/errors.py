@@ -76,6 +76,13 @@ class ClusterError(ModelwayError):
         super().__init__(message)
 
 
+class KindNotServed(ClusterError):
+    """The spec needs a kind that the cluster does not serve; the text names the field."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, status=404)
+
+
 class RetryLater(ModelwayError):
     """Nothing is wrong with the request; the cluster asks to come back in a while."""
 

@@ -7,16 +7,18 @@ does no more than correct the cache and put keys on the queue.
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol
 
 import aiohttp
 import kopf
+from kopf._cogs.structs.references import Insights, Resource
 from kopf._core.engines.peering import Identity
 
 from modelway.cluster.connection import Connection
-from modelway.cluster.kinds import WATCHED, Kind, selector_of
+from modelway.cluster.kinds import Kind, selector_of
+from modelway.cluster.served_kinds import NOT_FOUND, ServedKinds
 from modelway.cluster.watches import Watch, Watches
 from modelway.errors import WatchLost
 
@@ -79,9 +81,10 @@ async def watch(
     server: Server,
     *,
     watches: Watches,
+    served: ServedKinds,
     started: asyncio.Event,
 ) -> None:
-    """Watch every kind, for ever.
+    """Watch every kind that is served, for ever.
 
     Args:
         connection: where the API server is.
@@ -89,30 +92,69 @@ async def watch(
         on_event: told of each event, synchronously.
         server: doubted each time that a watch could not be opened.
         watches: told how each watch does.
+        served: which kinds to watch; it learns of those that have gone.
         started: set once kopf has started its tasks.
 
     Raises:
         WatchLost: a watch ended; it is never meant to.
     """
     logging.getLogger("kopf._cogs.clients.watching").addFilter(_is_no_attempt)
-    places = {kind.path(place): Watch(kind.name, place or "") for kind in WATCHED for place in namespaces or (None,)}
+    logging.getLogger("kopf._core.reactor.observation").addFilter(_is_about_no_absent_kind)
+    places = {
+        kind.path(place): (kind, Watch(kind.name, place or ""))
+        for kind in served.watched
+        for place in namespaces or (None,)
+    }
+    insights = Insights()
+    # Older than kopf's own tasks, so that it is not among those that kopf cancels when it ends.
+    follower = asyncio.create_task(_follow(served, insights))
+    running = kopf.operator(
+        registry=_registry(served, connection, on_event, partial(_observed, served, places, watches)),
+        settings=_settings(served, server),
+        insights=insights,
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        standalone=True,
+        # By itself kopf asks for the name of the Unix user, and a container's user has none.
+        identity=Identity("modelway"),
+        ready_flag=started,
+    )
     try:
-        await kopf.operator(
-            registry=_registry(connection, on_event, partial(_observed, places, watches)),
-            settings=_settings(server),
-            clusterwide=not namespaces,
-            namespaces=namespaces,
-            standalone=True,
-            # By itself kopf asks for the name of the Unix user, and a container's user has none.
-            identity=Identity("modelway"),
-            ready_flag=started,
-        )
+        await asyncio.gather(_without_end(running), follower)
+    except WatchLost:
+        raise
     except Exception as error:
         raise WatchLost(f"a watch failed: {str(error) or type(error).__name__}") from error
+    finally:
+        follower.cancel()
+
+
+async def _without_end(running: Awaitable[None]) -> None:
+    await running
     raise WatchLost("the watches ended by themselves")
 
 
-def _settings(server: Server) -> kopf.OperatorSettings:
+async def _follow(served: ServedKinds, insights: Insights) -> None:
+    """Have kopf watch the optional kinds that are served, and no others: it looks for them once only, as it starts."""
+    changed = asyncio.Event()
+    served.subscribe(lambda _: changed.set())
+    await insights.ready_resources.wait()
+    optional = {_resource(kind): kind for kind in served.watched if kind.optional}
+    while True:
+        changed.clear()
+        async with insights.revised:
+            insights.watched_resources.difference_update(optional)
+            insights.watched_resources.update(one for one, kind in optional.items() if served.serves(kind))
+            insights.revised.notify_all()
+        await changed.wait()
+
+
+def _resource(kind: Kind) -> Resource:
+    verbs = frozenset(("list", "watch", "patch"))
+    return Resource(kind.group, kind.version, kind.plural, kind=kind.name, namespaced=True, preferred=True, verbs=verbs)
+
+
+def _settings(served: ServedKinds, server: Server) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     settings.posting.enabled = False
@@ -129,7 +171,7 @@ def _settings(server: Server) -> kopf.OperatorSettings:
     settings.queueing.exit_timeout = EXIT_SECONDS
     settings.queueing.idle_timeout = IDLE_SECONDS
     settings.persistence.diffbase_storage = _NoDiffs()
-    for kind in WATCHED:
+    for kind in served.watched:
         if selector_of(kind):
             settings.watching.label_selectors[kind.group, kind.version, kind.plural] = selector_of(kind)
     return settings
@@ -154,6 +196,11 @@ def _is_no_attempt(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("Request attempt")
 
 
+def _is_about_no_absent_kind(record: logging.LogRecord) -> bool:
+    """Whether a line is none about kinds that are not served: `ServedKinds` tells when they go and when they are back."""
+    return not record.getMessage().startswith("Unresolved resources")
+
+
 class _Stream:
     """A watch's answer."""
 
@@ -168,14 +215,22 @@ class _Stream:
 
 
 async def _observed(
-    places: Mapping[str, Watch], watches: Watches, request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+    served: ServedKinds,
+    places: Mapping[str, tuple[Kind, Watch]],
+    watches: Watches,
+    request: aiohttp.ClientRequest,
+    send: aiohttp.ClientHandlerType,
 ) -> aiohttp.ClientResponse:
     """Send a request of kopf's, and note what became of it where it is one of a watch."""
-    watch = places.get(request.url.path)
-    if watch is None:
+    if request.url.path not in places:
         return await send(request)
+    kind, watch = places[request.url.path]
     watches.asked(watch)
     response = await send(request)
+    if response.status == NOT_FOUND and kind.optional:
+        response.close()
+        served.note_absent(kind)
+        await asyncio.Event().wait()  # for the end of this watch: kopf would end all of them for a 404
     if response.status >= 400:
         watches.failed(watch, f"the API server answers {response.status} {response.reason}")
     elif request.url.query.get("watch") == "true":
@@ -184,11 +239,11 @@ async def _observed(
 
 
 def _registry(
-    connection: Connection, on_event: OnEvent, middleware: aiohttp.ClientMiddlewareType
+    served: ServedKinds, connection: Connection, on_event: OnEvent, middleware: aiohttp.ClientMiddlewareType
 ) -> kopf.OperatorRegistry:
     registry = kopf.OperatorRegistry()
     kopf.on.login(registry=registry)(_login(connection, middleware))
-    for kind in WATCHED:
+    for kind in served.watched:
         kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(_handler(kind, on_event))
     return registry
 

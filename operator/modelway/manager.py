@@ -12,15 +12,17 @@ from modelway.api import conditions
 from modelway.cluster.apply import Applier
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import Client
+from modelway.cluster.discovery import Discovery
 from modelway.cluster.election.candidate import Candidate
 from modelway.cluster.election.watchdog import KernelWatchdog
-from modelway.cluster.kinds import Kind
+from modelway.cluster.kinds import WATCHED, Kind
 from modelway.cluster.outage import may_be_away
 from modelway.cluster.publish import Publisher
 from modelway.cluster.refused_pods import RefusedPods
 from modelway.cluster.relist import RelistSchedule
 from modelway.cluster.resync import Resync
 from modelway.cluster.revision_records import RevisionRecords
+from modelway.cluster.served_kinds import ServedKinds
 from modelway.cluster.watches import Watches
 from modelway.errors import ClusterError, ServerAway
 from modelway.health import Health, Pulse
@@ -60,9 +62,12 @@ class Operator:
         client: talks to the API server.
         metrics: what the operator tells about itself.
         instance: the name of its pod, or another that no operator has that runs at the same time.
+        kinds: what to watch.
     """
 
-    def __init__(self, settings: Settings, client: Client, metrics: Metrics, instance: str) -> None:
+    def __init__(
+        self, settings: Settings, client: Client, metrics: Metrics, instance: str, kinds: Iterable[Kind] = WATCHED
+    ) -> None:
         self.settings = settings
         self.metrics = metrics
         self.cache = Cache()
@@ -70,9 +75,15 @@ class Operator:
         self.queue: WorkQueue[Key] = WorkQueue(attrgetter("namespace"), most=WORKERS_OF_A_NAMESPACE)
         self.pulse = Pulse(time.monotonic)
         self.watches = Watches(lambda watch: metrics.watch_restarts.labels(*watch).inc(), time.monotonic)
-        self.resync = Resync(client, self.cache, metrics, settings.watch_namespaces, watches=self.watches)
+        self.served = ServedKinds(kinds)
+        self.discovery = Discovery(client, self.served, settings.watch_namespaces)
+        self.resync = Resync(
+            client, self.cache, metrics, settings.watch_namespaces, watches=self.watches, served=self.served
+        )
+        self.served.subscribe(lambda _: self._wake_all())  # after the cache, which drops what has gone
         self.lookout = RelistSchedule(self.resync, settings.resync_seconds, self._wake, self.queue.hurry)
-        applier, publisher = Applier(client, self.cache, metrics), Publisher(client, self.cache, instance)
+        applier = Applier(client, self.cache, metrics, served=self.served)
+        publisher = Publisher(client, self.cache, instance)
         self.reconciler = Reconciler(
             self.cache,
             applier,
@@ -98,7 +109,7 @@ class Operator:
     async def _lead(self) -> None:
         self._leads = True
         try:
-            self._wake({owner.key for owner in self.cache.owners()})
+            self._wake_all()
             # What another operator did last, its watches may not have told here yet.
             self.lookout.ask_for_a_list()
             await crew(self.queue, self.look_at, size=WORKERS, seconds=PASS_SECONDS, grace=self._grace)
@@ -108,6 +119,7 @@ class Operator:
     def refresh_gauges(self) -> None:
         """Bring the gauges up to date for a scrape."""
         self.metrics.leader.set(int(self._leads))
+        self.metrics.watch_silence.clear()  # some watches may have ended
         for watch, seconds in self.watches.silence():
             self.metrics.watch_silence.labels(*watch).set(seconds)
         self.metrics.depth.set(len(self.queue))
@@ -120,6 +132,8 @@ class Operator:
 
     def take_in(self, kind: Kind, change: str | None, obj: Mapping[str, Any]) -> None:
         """An event of a watch: correct the cache, wake whom it concerns."""
+        if not self.served.serves(kind):
+            return  # the last words of a watch that has ended
         self.resync.told(kind, obj)
         if change is None:
             self.lookout.ask_for_a_list()
@@ -159,6 +173,9 @@ class Operator:
 
     def _never_to_lead(self) -> str | None:
         return self.candidate.trouble if self.candidate else None
+
+    def _wake_all(self) -> None:
+        self._wake({owner.key for owner in self.cache.owners()})
 
     def _wake(self, keys: Iterable[Key]) -> None:
         """Put keys on the queue; whoever begins to lead puts all of them there."""

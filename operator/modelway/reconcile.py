@@ -22,6 +22,7 @@ from modelway.errors import (
     ChildContested,
     ClusterError,
     InvalidSpec,
+    KindNotServed,
     Leftover,
     ModelwayError,
     NameConflict,
@@ -216,6 +217,7 @@ _SELF_EXPLAINED: Mapping[type[ModelwayError], Reason] = {
     NotPermitted: Reason.NOT_PERMITTED,
     NameConflict: Reason.NAME_CONFLICT,
     ChildContested: Reason.CHILD_CONTESTED,
+    KindNotServed: Reason.KIND_NOT_SERVED,
     Leftover: Reason.PROGRESSING,
 }
 """Failures whose text is the message."""
@@ -252,7 +254,7 @@ def _sooner(*times: float | None) -> float | None:
 
 def _next_look(failure: ModelwayError | None) -> float | None:
     match failure:
-        case None | InvalidSpec() | Vanished():
+        case None | InvalidSpec() | Vanished() | KindNotServed():
             return None
         case NameConflict():
             return CONFLICT_SECONDS

@@ -4,11 +4,12 @@ import asyncio
 import signal
 import socket
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from modelway.cluster.client import FIELD_MANAGER, Client
 from modelway.cluster.connection import connect
+from modelway.cluster.kinds import WATCHED, Kind
 from modelway.handlers import watch
 from modelway.health import served
 from modelway.manager import Operator, until_one_ends
@@ -16,13 +17,16 @@ from modelway.metrics import Metrics
 from modelway.settings import Settings
 
 
-async def run(settings: Settings, environment: Mapping[str, str], kubeconfig: Path | None) -> None:
+async def run(
+    settings: Settings, environment: Mapping[str, str], kubeconfig: Path | None, kinds: Iterable[Kind] = WATCHED
+) -> None:
     """Be the operator until SIGTERM or SIGINT.
 
     Args:
         settings: what the platform decides.
         environment: where POD_NAME and the way to the API server are looked up.
         kubeconfig: a kubeconfig that overrides what the environment says.
+        kinds: what to watch.
 
     Raises:
         NoCluster: there is no API server to work with.
@@ -34,7 +38,7 @@ async def run(settings: Settings, environment: Mapping[str, str], kubeconfig: Pa
     connection, metrics = await connect(kubeconfig, environment), Metrics()
     instance = environment.get("POD_NAME") or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
     async with Client(connection, metrics, f"{FIELD_MANAGER} ({instance})") as client:
-        operator = Operator(settings, client, metrics, instance)
+        operator = Operator(settings, client, metrics, instance, kinds)
         async with served(operator.health, _health_host(settings, environment), settings.health_port):
             patient = "KUBERNETES_SERVICE_HOST" in environment
             await until_one_ends(stop.wait(), operator.first_look(patient=patient), operator.pulse.beat())
@@ -46,6 +50,7 @@ async def run(settings: Settings, environment: Mapping[str, str], kubeconfig: Pa
                 until_one_ends(stop.wait(), operator.work_when_leading()),
                 operator.pulse.beat(),
                 operator.lookout.keep(),
+                operator.discovery.run_forever(),
                 _take_signals_back(started, stop),
                 # The last one on purpose: when it ends, kopf cancels whatever task is younger than itself.
                 watch(
@@ -54,6 +59,7 @@ async def run(settings: Settings, environment: Mapping[str, str], kubeconfig: Pa
                     operator.take_in,
                     operator.lookout,
                     watches=operator.watches,
+                    served=operator.served,
                     started=started,
                 ),
             )
@@ -77,6 +83,8 @@ async def _take_signals_back(started: asyncio.Event, stop: asyncio.Event) -> Non
     await asyncio.Event().wait()
 
 
-def serve_forever(settings: Settings, environment: Mapping[str, str], kubeconfig: Path | None) -> None:
+def serve_forever(
+    settings: Settings, environment: Mapping[str, str], kubeconfig: Path | None, kinds: Iterable[Kind] = WATCHED
+) -> None:
     """`run` in an event loop of its own."""
-    asyncio.run(run(settings, environment, kubeconfig))
+    asyncio.run(run(settings, environment, kubeconfig, kinds))

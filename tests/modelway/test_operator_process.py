@@ -25,6 +25,7 @@ from modelway.api.labels import CHILD_SELECTOR
 from modelway.cluster.election.candidate import END_SECONDS
 from modelway.cluster.election.decision import LEADING_SECONDS, RENEW_SECONDS
 from modelway.cluster.kinds import WATCHED
+from modelway.cluster.served_kinds import ServedKinds
 from modelway.handlers import LONGEST_AWAY_SECONDS, RETRY_SECONDS, _registry, _settings
 from modelway.health import LARGEST_LAG, Health, Pulse
 from modelway.manager import GRACE_SECONDS, STOP_SECONDS
@@ -110,12 +111,12 @@ class _Server:
 
 
 def test_kopf_watches_what_we_label_and_has_nothing_to_write() -> None:
-    registry = _registry(None, lambda _kind, _gone, _obj: None, None)  # type: ignore[arg-type]
+    registry = _registry(ServedKinds(), None, lambda _kind, _gone, _obj: None, None)  # type: ignore[arg-type]
     assert len(registry._watching.get_all_handlers()) == len(WATCHED)
     assert not registry._changing.get_all_handlers()
     assert not registry._spawning.get_all_handlers()
     assert not registry._indexing.get_all_handlers()
-    settings = _settings(_Server())
+    settings = _settings(ServedKinds(), _Server())
     assert settings.peering.standalone
     assert not settings.posting.enabled
     assert list(settings.watching.label_selectors.values()) == [CHILD_SELECTOR] * (len(WATCHED) - 1)
@@ -123,7 +124,7 @@ def test_kopf_watches_what_we_label_and_has_nothing_to_write() -> None:
 
 def test_a_watch_that_cannot_be_opened_is_tried_for_ever_and_each_failure_is_told() -> None:
     server = _Server()
-    pauses = iter(_settings(server).networking.error_backoffs)  # type: ignore[arg-type]
+    pauses = iter(_settings(ServedKinds(), server).networking.error_backoffs)  # type: ignore[arg-type]
     told = [(next(pauses), server.doubts) for _ in range(1000)]
     assert told[0] == (RETRY_SECONDS[0], 0), "kopf takes the first pause before the first try"
     assert told[-1] == (RETRY_SECONDS[-1], 999)

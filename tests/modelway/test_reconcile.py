@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from modelway import reconcile
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.revision import revision_of
-from modelway.errors import ChildContested, ClusterError, Leftover, ModelwayError, NameConflict, RetryLater, Vanished
+from modelway.errors import (
+    ChildContested,
+    ClusterError,
+    KindNotServed,
+    Leftover,
+    ModelwayError,
+    NameConflict,
+    RetryLater,
+    Vanished,
+)
 from modelway.metrics import Metrics
 from modelway.observed import Observed
 from modelway.reconcile import MOMENT_SECONDS, Reconciler
@@ -79,6 +88,7 @@ class _World:
         (NameConflict("taken"), "NameConflict", reconcile.CONFLICT_SECONDS),
         (ChildContested("fought over", seconds=40.0), "ChildContested", 40.0),
         (Vanished("going"), "NamespaceTerminating", None),
+        (KindNotServed("spec.scaling.max needs an autoscaler"), "KindNotServed", None),
     ],
 )
 def test_what_keeps_a_pass_from_its_end_is_told_and_looked_at_again(

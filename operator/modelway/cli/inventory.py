@@ -1,22 +1,16 @@
 """What is there: one line for each object around a ModelDeployment. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from modelway.api import conditions
 from modelway.api.labels import REVISION_LABEL
 from modelway.cli.summary import age
+from modelway.cluster.kinds import CHILDREN, REVISION, Kind
 from modelway.cluster.snapshot import Object, Snapshot
 from modelway.status.reasons import Reason, Topic
 
-_ALWAYS = ("Deployment", "Service", "PodDisruptionBudget")
-_PLURALS = {
-    "Deployment": "deployments",
-    "Service": "services",
-    "PodDisruptionBudget": "poddisruptionbudgets",
-    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
-}
 _MOST_PODS = 8
 _REFUSALS = frozenset(reason for reason in Reason if reason.topic is Topic.CLUSTER)
 
@@ -25,11 +19,10 @@ def inventory(picture: Snapshot, now: datetime) -> list[tuple[str, str]]:
     """Each object with what is to be said of it: children first, then pods, those that do not serve before the others."""
     name = picture.resource["metadata"]["name"]
     lines = [(f"{child['kind']} {child['metadata']['name']}", _child(child, picture)) for child in picture.children]
-    scaling = (picture.resource.get("spec") or {}).get("scaling") or {}
-    wanted = (*_ALWAYS, *(["HorizontalPodAutoscaler"] if "max" in scaling else []))
     present = {child["kind"] for child in picture.children}
-    missing = [kind for kind in wanted if kind not in present and not _is_withheld(kind, picture)]
-    return [*lines, *((f"{kind} {name}", "is not there") for kind in missing), *_pods(picture.pods, now)]
+    missing = [kind for kind in CHILDREN if kind.name not in present and _is_wanted(kind, picture.resource)]
+    absent = [kind.name for kind in missing if not _is_withheld(kind, picture)]
+    return [*lines, *((f"{kind} {name}", "is not there") for kind in absent), *_pods(picture.pods, now)]
 
 
 def container_states(pod: Object) -> Iterator[str]:
@@ -51,12 +44,20 @@ def is_ready(pod: Object) -> bool:
     return _condition(pod, "Ready").get("status") == "True" and not _is_going(pod)
 
 
-def _is_withheld(kind: str, picture: Snapshot) -> bool:
-    return any(line.startswith(f"{_PLURALS[kind]}:") for line in picture.withheld)
+def _is_wanted(kind: Kind, resource: Object) -> bool:
+    """Whether a model should have an object of a kind under its own name."""
+    value: Any = resource
+    for part in kind.field.split(".") if kind.field else ():
+        value = (value or {}).get(part)
+    return kind is not REVISION and value is not None
+
+
+def _is_withheld(kind: Kind, picture: Snapshot) -> bool:
+    return any(line.startswith(f"{kind.plural}:") for line in picture.withheld)
 
 
 def _child(child: Object, picture: Snapshot) -> str:
-    describe = _DESCRIPTIONS.get(child["kind"])
+    describe = DESCRIPTIONS.get(child["kind"])
     return describe(child, picture) if describe else ""
 
 
@@ -107,13 +108,14 @@ def _record(child: Object, picture: Snapshot) -> str:
     return ", ".join([f"record {child.get('revision', 0)}", *(roles or ["kept to go back to"])])
 
 
-_DESCRIPTIONS = {
+DESCRIPTIONS: Mapping[str, Callable[[Object, Snapshot], str]] = {
     "Deployment": _deployment,
     "Service": _service,
     "HorizontalPodAutoscaler": _autoscaler,
     "PodDisruptionBudget": _budget,
     "ControllerRevision": _record,
 }
+"""What is to be said of a child, by its kind."""
 
 
 def _pods(pods: Iterable[Object], now: datetime) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from typing import Any
 from modelway.api.labels import CHILD_SELECTOR, NAME_LABEL
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import FIELD_MANAGER, Client
-from modelway.cluster.kinds import KIND_NAMED, OWNER_KIND, REVISION
+from modelway.cluster.kinds import KIND_NAMED, OWNER_KIND, REVISION, Kind
 from modelway.cluster.managed_fields import handed_over
 from modelway.desired.metadata import owner_reference
 from modelway.errors import ClusterError, Leftover, NameConflict, RetryLater
@@ -74,12 +74,20 @@ class Adoption:
         client: reads them.
         cache: learns what was taken over.
         clock: seconds, monotonic.
+        kind_named: finds a kind by its name.
     """
 
-    def __init__(self, client: Client, cache: Cache, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        client: Client,
+        cache: Cache,
+        clock: Callable[[], float] = time.monotonic,
+        kind_named: Callable[[str], Kind] = KIND_NAMED.__getitem__,
+    ) -> None:
         self._client = client
         self._cache = cache
         self._clock = clock
+        self._kind_named = kind_named
         self._taken: set[tuple[Key, ChildId]] = set()
         """Names that somebody else had: looked at before the next write, so that a lasting conflict costs none."""
         self._left_since: dict[tuple[Key, ChildId], float] = {}
@@ -122,7 +130,8 @@ class Adoption:
             NameConflict: it is somebody else's.
         """
         owner, place = observed.owner, (observed.owner.key, child)
-        metadata = await self._client.metadata_of(KIND_NAMED[child.kind], owner.key.namespace, child.name)
+        kind = self._kind_named(child.kind)
+        metadata = await self._client.metadata_of(kind, owner.key.namespace, child.name)
         found = standing(metadata, owner) if metadata is not None else None
         self._taken.discard(place)
         if found is not Standing.LEFT:
@@ -131,7 +140,7 @@ class Adoption:
             return str(metadata["uid"]) if metadata is not None else None
         self._taken.add(place)
         if found is Standing.FOREIGN:
-            raise _conflict(child, owner.key.namespace)
+            raise _conflict(kind, child.name, owner.key.namespace)
         if "deletionTimestamp" in metadata or (found is Standing.LEFT and not self._was_left(place, metadata)):
             raise Leftover(
                 f"Waiting for {child} of an earlier {OWNER_KIND} {owner.key.name} to be deleted.",
@@ -151,7 +160,7 @@ class Adoption:
             "resourceVersion": metadata["resourceVersion"],
             "ownerReferences": [*others, owner_reference(owner.key.name, owner.uid)],
         }
-        kind = KIND_NAMED[child.kind]
+        kind = self._kind_named(child.kind)
         fields = handed_over(metadata, FIELD_MANAGER, kind.api_version)
         if fields is not None and kind is not REVISION:  # what is recorded never changes, so none of it grows old
             change["managedFields"] = fields
@@ -167,8 +176,8 @@ class Adoption:
         logger.info("Took over %s", child, extra={"resource": owner.key})
 
 
-def _conflict(child: ChildId, namespace: str) -> NameConflict:
+def _conflict(kind: Kind, name: str, namespace: str) -> NameConflict:
     return NameConflict(
-        f"{child} exists in namespace {namespace} and does not belong to this {OWNER_KIND}, so it is left alone. Delete it "
-        f"(kubectl delete {KIND_NAMED[child.kind].plural} {child.name} -n {namespace}) or give the {OWNER_KIND} another name."
+        f"{kind.name} {name} exists in namespace {namespace} and does not belong to this {OWNER_KIND}, so it is left alone. Delete it "
+        f"(kubectl delete {kind.plural} {name} -n {namespace}) or give the {OWNER_KIND} another name."
     )

@@ -11,11 +11,13 @@ from modelway.api.labels import SERVED_ANNOTATION
 from modelway.cluster.adoption import LEFTOVER_SECONDS, REPLAN_SECONDS, Adoption
 from modelway.cluster.cache import Cache, ObjectId
 from modelway.cluster.client import FIELD_MANAGER, HANDOVER_MANAGER, Client
-from modelway.cluster.kinds import KIND_NAMED, REVISION, SERVICE
+from modelway.cluster.discovery import find_out
+from modelway.cluster.kinds import REVISION, SERVICE, Kind
 from modelway.cluster.managed_fields import owned_hash, wanted_hash
 from modelway.cluster.repairs.limiter import RepairLimiter
+from modelway.cluster.served_kinds import NOT_FOUND, ServedKinds, not_served
 from modelway.desired.plan import Plan, Step
-from modelway.errors import ClusterError, RetryLater
+from modelway.errors import ClusterError, KindNotServed, RetryLater
 from modelway.metrics import Metrics
 from modelway.observed import Child, ChildId, Key, Observed
 
@@ -54,16 +56,24 @@ class Applier:
         cache: learns the answers at once, so that the next pass does not have to wait for the watch.
         metrics: counts repairs.
         clock: seconds, monotonic.
+        served: which kinds the cluster serves; it learns of those that have gone.
     """
 
     def __init__(
-        self, client: Client, cache: Cache, metrics: Metrics, clock: Callable[[], float] = time.monotonic
+        self,
+        client: Client,
+        cache: Cache,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        served: ServedKinds | None = None,
     ) -> None:
         self._client = client
         self._cache = cache
         self._metrics = metrics
-        self._truce = RepairLimiter(client, clock)
-        self._claims = Adoption(client, cache, clock)
+        self._served = served or ServedKinds()
+        self._truce = RepairLimiter(client, clock, self._served.named)
+        self._claims = Adoption(client, cache, clock, self._served.named)
         self._applied: defaultdict[Key, dict[ChildId, _Applied]] = defaultdict(dict)
 
     async def carry_out(self, plan: Plan, observed: Observed) -> None:
@@ -75,6 +85,7 @@ class Applier:
             NameConflict: an object of a child's name is not ours; that one and the children after it were not written.
             RetryLater: something of that name is still on its way out or was taken over, or the API server is busy.
             ClusterError: a write was refused.
+            KindNotServed: nothing was refused, but the spec asks for a kind that the cluster does not serve.
             ChildContested: somebody keeps undoing what is put right.
             Vanished: the namespace is going.
         """
@@ -92,7 +103,7 @@ class Applier:
                     f"the API server took longer than {LONGEST_SECONDS:.0f} s over the children", seconds=SLOW_SECONDS
                 ) from None
         if refusals:
-            raise next(iter(refusals.values()))
+            raise min(refusals.values(), key=lambda error: isinstance(error, KindNotServed))
         self._truce.report(observed.owner.key)
 
     async def _mark_served(self, plan: Plan, key: Key) -> None:
@@ -117,7 +128,7 @@ class Applier:
 
     async def _prune(self, children: Iterable[Child], key: Key, refusals: Refusals) -> None:
         for child in children:
-            kind = KIND_NAMED[child.id.kind]
+            kind = self._served.named(child.id.kind)
             try:
                 await self._client.delete(kind, key.namespace, child.id.name, uid=child.uid)
             except ClusterError as error:
@@ -147,11 +158,23 @@ class Applier:
         for step in steps:
             if step.id in withheld or step.id in refusals:
                 continue
+            kind, key = self._served.named(step.id.kind), observed.owner.key
             try:
-                if not await self._take(step, observed):
+                if self._served.serves(kind) and not await self._take(step, observed):
                     withheld.add(step.id)
             except ClusterError as error:
-                refusals[step.id] = _of_child(error, step.id)
+                if not await self._has_gone(kind, key.namespace, error):
+                    refusals[step.id] = _of_child(error, step.id)
+            if not self._served.serves(kind):
+                self._applied[key].pop(step.id, None)  # should the kind come back, making the child anew is no repair
+                if kind.field:
+                    refusals[step.id] = not_served(kind)
+
+    async def _has_gone(self, kind: Kind, namespace: str, error: ClusterError) -> bool:
+        """Whether a write was refused because the cluster no longer serves an optional kind."""
+        if error.status != NOT_FOUND or not kind.optional:
+            return False
+        return not await find_out(self._client, self._served, kind, (namespace,))
 
     async def _take(self, step: Step, observed: Observed) -> bool:
         """Bring one step about; whether the next step of the same child may follow."""
@@ -167,7 +190,7 @@ class Applier:
         if repair and await self._truce.holds(key, step, present):
             return False
         answer = await self._changed(step, present.uid) if present else await self._made(step, observed)
-        self._cache.store(KIND_NAMED[step.id.kind], answer)
+        self._cache.store(self._served.named(step.id.kind), answer)
         if repair:
             self._truce.broken(key, step.id)
             self._metrics.repairs.labels(kind=step.id.kind).inc()
@@ -235,9 +258,11 @@ class Applier:
             raise
 
     async def _send(self, step: Step, identity: Mapping[str, str], *, force: bool) -> dict[str, Any]:
-        body = {**step.body, "metadata": {**step.body["metadata"], **identity}}
+        kind = self._served.named(step.id.kind)
+        metadata = {**step.body["metadata"], **identity}
+        body = {**step.body, "apiVersion": kind.api_version, "metadata": metadata}
         manager = HANDOVER_MANAGER if step.handover else FIELD_MANAGER
-        return await self._client.apply(KIND_NAMED[step.id.kind], body, force=force, manager=manager)
+        return await self._client.apply(kind, body, force=force, manager=manager)
 
 
 async def _both(*tracks: Awaitable[None]) -> None:

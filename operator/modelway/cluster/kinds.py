@@ -1,18 +1,30 @@
-"""The kinds of objects that the operator deals with, and where the API server keeps them."""
+"""The kinds of objects that the operator deals with: each is told here once, with its address and the rights that it takes.
+
+A new child kind is one entry in `CHILDREN`. Tests hold the chart's role, the command line's inventory and the builders to this list.
+"""
 
 from dataclasses import dataclass
 
 from modelway.api.labels import CHILD_SELECTOR
 from modelway.api.meta import API_VERSION, KIND, PLURAL
 
+READ_RIGHTS = ("get", "list", "watch")
+CHILD_RIGHTS = (*READ_RIGHTS, "create", "patch", "delete")
+
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind and its address in the API."""
+    """A kind, its address in the API, and what it takes to deal with it."""
 
     name: str
     api_version: str
     plural: str
+    optional: bool = False
+    """Whether a cluster may go without it; the operator then works without it, and with it once it is served."""
+    field: str = ""
+    """The field of a ModelDeployment that asks for it; empty where each ModelDeployment has one, as far as the cluster serves it."""
+    rights: tuple[str, ...] = CHILD_RIGHTS
+    """The verbs that the operator's role must allow."""
 
     @property
     def group(self) -> str:
@@ -30,17 +42,22 @@ class Kind:
         scope = f"/namespaces/{namespace}" if namespace else ""
         return f"{root}{scope}/{self.plural}" + (f"/{name}" if name else "")
 
+    def __str__(self) -> str:
+        return f"{self.name} ({self.api_version})"
+
 
 OWNER_KIND = KIND
-OWNER = Kind(OWNER_KIND, API_VERSION, PLURAL)
+OWNER = Kind(OWNER_KIND, API_VERSION, PLURAL, rights=READ_RIGHTS)
 DEPLOYMENT = Kind("Deployment", "apps/v1", "deployments")
 SERVICE = Kind("Service", "v1", "services")
-AUTOSCALER = Kind("HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers")
-BUDGET = Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets")
+AUTOSCALER = Kind(
+    "HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers", optional=True, field="spec.scaling.max"
+)
+BUDGET = Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets", optional=True)
 REVISION = Kind("ControllerRevision", "apps/v1", "controllerrevisions")
-POD = Kind("Pod", "v1", "pods")
-EVENT = Kind("Event", "v1", "events")
-LEASE = Kind("Lease", "coordination.k8s.io/v1", "leases")
+POD = Kind("Pod", "v1", "pods", rights=(*READ_RIGHTS, "create"))
+EVENT = Kind("Event", "v1", "events", rights=("create", "patch"))
+LEASE = Kind("Lease", "coordination.k8s.io/v1", "leases", rights=("get", "update", "create"))
 
 CHILDREN = (DEPLOYMENT, SERVICE, AUTOSCALER, BUDGET, REVISION)
 """Kinds that the operator creates, repairs and prunes."""

@@ -132,7 +132,8 @@ class Reader:
         try:
             return [{"kind": kind.name, **one} for one in await self._listed(kind, namespace, selector)]
         except ClusterError as error:
-            withheld.append(f"{kind.plural}: {error.said or error}")
+            absent = f"this cluster does not serve {kind}" if error.status == 404 and kind.optional else ""
+            withheld.append(f"{kind.plural}: {absent or error.said or error}")
             return []
 
     async def _listed(self, kind: Kind, namespace: str | None, selector: str) -> list[Object]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from modelway.cluster.kinds import OWNER
 from modelway.cluster.outage import Allowance, Outage, may_be_away
 from modelway.errors import ClusterError, NoCluster, RetryLater
 from modelway.observed import Key
@@ -211,7 +212,9 @@ def _explained(error: ClusterError) -> str:
             return f"{error}. Check the address in the kubeconfig, and that the cluster is up."
         case 401 | 403:
             return f"{error}. Install the operator's role and binding with the chart, or use another account."
-        case 404:
+        case 404 if f"/{OWNER.plural}" in str(error):
             return f"{error}. The cluster does not know ModelDeployments: install the chart, or apply the CRD."
+        case 404:
+            return f"{error}. Modelway cannot do without this kind: use a cluster that serves it."
         case _:
             return str(error)

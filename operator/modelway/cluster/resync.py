@@ -13,7 +13,8 @@ from typing import Any
 
 from modelway.cluster.cache import Cache, ObjectId, object_id
 from modelway.cluster.client import Client
-from modelway.cluster.kinds import OWNER, WATCHED, Kind, selector_of
+from modelway.cluster.kinds import OWNER, Kind, selector_of
+from modelway.cluster.served_kinds import NOT_FOUND, ServedKinds
 from modelway.cluster.watches import Watch, Watches
 from modelway.errors import ClusterError, RetryLater, WatchLost
 from modelway.metrics import Metrics
@@ -27,6 +28,8 @@ DEATH_SECONDS = 150.0
 
 MOST_RESTARTS = 2
 """How often a watch that owes news is opened anew before the whole process is."""
+
+FORBIDDEN = 403
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +52,7 @@ class Resync:
         metrics: counts what the watches missed.
         namespaces: where to look; everywhere when empty.
         watches: opens those anew that are dead.
+        served: which kinds are listed; it learns of those that have gone.
         clock: seconds, monotonic.
     """
 
@@ -60,6 +64,7 @@ class Resync:
         namespaces: Iterable[str] = (),
         *,
         watches: Watches | None = None,
+        served: ServedKinds | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
@@ -69,6 +74,8 @@ class Resync:
         self._clock = clock
         self._debts: dict[ObjectId, _Debt] = {}
         self._watches = watches
+        self._served = served or ServedKinds()
+        self._served.subscribe(self._drop_absent)
         self._last_news: dict[Watch, float] = {}
         self._restarts: dict[Watch, list[float]] = {}
         self._told_meanwhile: dict[ObjectId, int] | None = None
@@ -109,21 +116,36 @@ class Resync:
             self._watches.excuse()
 
     async def _list_all(self, *, owing: bool) -> set[Key]:
-        """List every kind in every namespace; one that is closed to us, because it was deleted, say, does not hold up the others."""
+        """List every kind in every namespace. A namespace that is closed to us does not hold up the others, nor does an optional kind that is absent."""
         concerned: set[Key] = set()
         refusals: list[ClusterError] = []
-        for kind in WATCHED:
+        listed = 0
+        for kind in self._served.present:
             for namespace in self._namespaces:
                 try:
                     concerned |= await self._list(kind, namespace, owing=owing)
+                    listed += 1
                 except ClusterError as error:
-                    if error.status not in {403, 404} or namespace is None:
+                    if error.status == NOT_FOUND and kind.optional:
+                        self._served.note_absent(kind)
+                        break
+                    if error.status != FORBIDDEN or namespace is None:
                         raise
                     refusals.append(error)
-        if len(refusals) == len(WATCHED) * len(self._namespaces):
+        if refusals and not listed:
             raise refusals[0]
         self._complain({str(error) for error in refusals})
         return concerned
+
+    def _drop_absent(self, kind: Kind) -> None:
+        """A kind came or went: nothing that is known of one that went holds any more."""
+        if self._served.serves(kind):
+            return
+        for id, version in self._cache.versions(kind).items():  # noqa: A001 -- the term
+            self._cache.drop(id, version)
+        self._debts = {id: debt for id, debt in self._debts.items() if id.kind != kind.name}  # noqa: A001 -- the term
+        if self._watches is not None:
+            self._watches.forget(kind.name)
 
     def _complain(self, refusals: set[str]) -> None:
         for refusal in sorted(refusals - self._forbidden):
@@ -188,6 +210,9 @@ class Resync:
         finally:
             self._cache.end_listing()
             self._told_meanwhile = None
+        if not self._served.serves(kind):  # it went while it was listed
+            self._drop_absent(kind)
+            return concerned
         for id, last in known.items():  # noqa: A001 -- the term
             if id not in listed and last <= version and namespace in {None, id.namespace}:
                 dropped = self._cache.drop(id, version)

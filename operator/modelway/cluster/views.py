@@ -78,11 +78,11 @@ def _owner(obj: Mapping[str, Any]) -> Owner:
 def _child(kind: Kind, obj: Mapping[str, Any]) -> Child:
     owned = owned_fields(obj, FIELD_MANAGER)
     common = _common(kind, obj, owned)
-    if kind is kinds.DEPLOYMENT:
+    if kind.name == kinds.DEPLOYMENT.name:
         return DeploymentView(**common, **_deployment(obj, owned))
-    if kind is kinds.AUTOSCALER:
+    if kind.name == kinds.AUTOSCALER.name:
         return AutoscalerView(**common, **_autoscaler(obj))
-    if kind is kinds.REVISION:
+    if kind.name == kinds.REVISION.name:
         return RevisionView(**common, **_revision(obj))
     return Child(**common)
 

@@ -86,6 +86,10 @@ class Watches:
             state.stream.close()
         self._restarted(watch)
 
+    def forget(self, kind: str) -> None:
+        """A kind is no longer served: nothing is expected of its watches."""
+        self._states = {watch: state for watch, state in self._states.items() if watch.kind != kind}
+
     def excuse(self) -> None:
         """The API server was away, and no watch could tell anything."""
         for state in self._states.values():

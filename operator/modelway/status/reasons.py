@@ -143,6 +143,8 @@ class Reason(StrEnum):
         "The cluster has no RuntimeClass of that name.", "Correct `spec.scheduling.runtimeClassName`, or leave it out.")
     OPERATOR_FORBIDDEN = ("OperatorForbidden", Topic.CLUSTER, _PASSES,
         "The operator lacks a right that the chart gives it.", "Have the role and the binding of the chart installed again.")
+    KIND_NOT_SERVED = ("KindNotServed", Topic.CLUSTER, _PASSES,
+        "The cluster does not serve a kind of object that the spec needs.", "Leave out the field that the message names, or have that kind installed; the model goes on by itself then.")
     NAMESPACE_TERMINATING = ("NamespaceTerminating", Topic.CLUSTER, _STALLS,
         "The namespace is being deleted, and the model with it.", "Apply the model in another namespace.")
     POD_REFUSED = ("PodRefused", Topic.CLUSTER, _PASSES,

@@ -11,8 +11,9 @@ from modelway.cluster import kinds
 from modelway.cluster.apply import UNBORN, Applier
 from modelway.cluster.cache import Cache
 from modelway.cluster.kinds import Kind
+from modelway.cluster.served_kinds import ServedKinds
 from modelway.desired.plan import planned
-from modelway.errors import ClusterError, NameConflict, RetryLater
+from modelway.errors import ClusterError, KindNotServed, NameConflict, RetryLater
 from modelway.metrics import Metrics
 from modelway.observed import Key
 from modelway.settings import Settings
@@ -32,6 +33,7 @@ class _Server:
         slow: a kind that is made only once all others were.
         hanging: the kinds over which no answer comes.
         refused: the kinds that are refused.
+        absent: the kinds that are not served.
     """
 
     def __init__(
@@ -41,18 +43,21 @@ class _Server:
         slow: Kind | None = None,
         hanging: tuple[Kind, ...] = (),
         refused: tuple[Kind, ...] = (),
+        absent: tuple[Kind, ...] = (),
     ) -> None:
         self.held: Mapping[Kind, Mapping[str, Any]] = dict([held]) if held else {}
         self.strict = strict
         self.slow = slow
         self.hanging = hanging
         self.refused = refused
+        self.absent = absent
         self.sent: list[tuple[str, bool, Mapping[str, str]]] = []
         self._all_others = asyncio.Event()
 
     async def apply(self, kind: Kind, body: dict[str, Any], *, force: bool, **_: Any) -> dict[str, Any]:
         metadata = body["metadata"]
         identity = {name: metadata[name] for name in ("uid", "resourceVersion") if name in metadata}
+        self._require(kind)
         if kind in self.refused:
             raise ClusterError("no", status=403)
         if kind in self.hanging:
@@ -70,6 +75,13 @@ class _Server:
 
     async def metadata_of(self, kind: Kind, *_: str) -> Mapping[str, Any] | None:
         return self.held.get(kind)
+
+    async def sample(self, kind: Kind, _: str | None) -> None:
+        self._require(kind)
+
+    def _require(self, kind: Kind) -> None:
+        if kind in self.absent:
+            raise ClusterError("the server could not find the requested resource", status=404)
 
 
 def _pass(applier: Applier, cache: Cache) -> None:
@@ -160,3 +172,41 @@ def test_a_server_that_makes_nothing_of_a_version_is_asked_without_one(cache: Ca
     server = _Server(strict=True)
     _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
     assert [(force, identity) for _, force, identity in server.sent].count((False, {})) == CHILDREN
+
+
+def _scaled(cache: Cache) -> None:
+    metadata = {"name": KEY.name, "namespace": KEY.namespace, "uid": UID, "generation": 2, "resourceVersion": "6"}
+    cache.store(kinds.OWNER, {**manifest(KEY.name, scaling={"max": 3}), "metadata": metadata})
+
+
+def test_a_field_whose_kind_is_absent_is_named(cache: Cache) -> None:
+    _scaled(cache)
+    server, metrics = _Server(absent=(kinds.AUTOSCALER,)), Metrics()
+    applier = Applier(server, cache, metrics)  # type: ignore[arg-type]
+    for _ in range(3):
+        with pytest.raises(
+            KindNotServed, match=r"spec\.scaling\.max needs the kind HorizontalPodAutoscaler \(autoscaling/v2\)"
+        ):
+            _pass(applier, cache)
+    assert len(server.sent) == CHILDREN, "the other children are made, once"
+    server.absent = ()
+    applier._served.note_present(kinds.AUTOSCALER)
+    _pass(applier, cache)
+    assert server.sent[-1][0] == "HorizontalPodAutoscaler"
+    assert not metrics.registry.get_sample_value("modelway_operator_repairs_total", {"kind": "HorizontalPodAutoscaler"})
+
+
+def test_an_absent_kind_that_no_field_asks_for_is_left_out(cache: Cache) -> None:
+    server = _Server(absent=(kinds.BUDGET,))
+    served = ServedKinds()
+    _pass(Applier(server, cache, Metrics(), served=served), cache)  # type: ignore[arg-type]
+    assert served.absent == (kinds.BUDGET,)
+    assert len(server.sent) == CHILDREN - 1
+
+
+def test_a_refusal_is_told_before_an_absent_kind(cache: Cache) -> None:
+    _scaled(cache)
+    server = _Server(absent=(kinds.AUTOSCALER,), refused=(kinds.BUDGET,))
+    with pytest.raises(ClusterError) as caught:
+        _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+    assert caught.value.status == 403

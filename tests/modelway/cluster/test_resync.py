@@ -10,6 +10,7 @@ from modelway.cluster import kinds
 from modelway.cluster.cache import Cache
 from modelway.cluster.kinds import Kind
 from modelway.cluster.resync import DEATH_SECONDS, GRACE_SECONDS, Resync
+from modelway.cluster.served_kinds import ServedKinds
 from modelway.cluster.watches import Watch, Watches
 from modelway.errors import ClusterError, WatchLost
 from modelway.metrics import Metrics
@@ -37,8 +38,13 @@ class _Cluster:
     def __init__(self) -> None:
         self.version = 10
         self.objects: dict[str, list[dict[str, Any]]] = {}
+        self.absent: set[Kind] = set()
+        self.asked: list[Kind] = []
 
     async def pages(self, kind: Kind, _namespace: str | None, _selector: str) -> AsyncIterator[dict[str, Any]]:
+        self.asked.append(kind)
+        if kind in self.absent:
+            raise ClusterError(f"GET {kind.path(None)}: 404 page not found", status=404)
         objects = self.objects.get(kind.name, [])
         for start in range(0, max(1, len(objects)), 2):
             yield {"metadata": {"resourceVersion": str(self.version)}, "items": objects[start : start + 2]}
@@ -183,3 +189,57 @@ def test_when_every_namespace_is_closed_that_is_a_failure() -> None:
         asyncio.run(resync.run())
     assert resync.trouble
     assert resync.last_success is None
+
+
+def _with_budget() -> tuple[_World, ServedKinds]:
+    """A world with a PodDisruptionBudget, which the resync has listed."""
+    world, served = _World(), ServedKinds()
+    world.cluster.objects["PodDisruptionBudget"] = [_object(3)]
+    world.resync = Resync(world.cluster, world.cache, world.metrics, served=served, clock=lambda: world.now)  # type: ignore[arg-type]
+    world.list()
+    return world, served
+
+
+def test_an_optional_kind_that_has_gone_is_dropped() -> None:
+    world, served = _with_budget()
+    world.cluster.absent = {kinds.BUDGET}
+    world.list()
+    assert served.absent == (kinds.BUDGET,)
+    seen = world.cache.observe(KEY)
+    assert seen is not None
+    assert [child.kind for child in seen.children] == ["Service"]
+    world.cluster.asked.clear()
+    world.list()
+    assert kinds.BUDGET not in world.cluster.asked
+    assert world.resync.trouble is None
+
+
+def test_nothing_is_owed_by_the_watch_of_a_kind_that_has_gone() -> None:
+    world, served = _with_budget()
+    world.cluster.objects["PodDisruptionBudget"] = [_object(15)]
+    world.list()
+    served.note_absent(kinds.BUDGET)
+    world.now += DEATH_SECONDS + 1
+    world.resync.settle()
+    assert world.misses() == 0
+
+
+def test_an_optional_kind_that_is_back_is_listed() -> None:
+    world, served = _with_budget()
+    served.note_absent(kinds.BUDGET)
+    served.note_present(kinds.BUDGET)
+    world.cluster.objects["PodDisruptionBudget"], world.cluster.version = [_object(20)], 20
+    world.list()
+    seen = world.cache.observe(KEY)
+    assert seen is not None
+    assert len(seen.children) == 2
+
+
+@pytest.mark.parametrize("namespaces", [(), ("risk",)])
+def test_a_required_kind_that_is_absent_is_an_error(namespaces: tuple[str, ...]) -> None:
+    cluster = _Cluster()
+    cluster.absent = {kinds.SERVICE}
+    resync = Resync(cluster, Cache(), Metrics(), namespaces)  # type: ignore[arg-type]
+    with pytest.raises(ClusterError, match="/services"):
+        asyncio.run(resync.run())
+    assert resync.trouble

@@ -34,6 +34,8 @@ class Operator:
     """After how many silent seconds kopf gives up a connection."""
     deaf: float = 150.0
     """After how many silent seconds a watch counts as dead."""
+    program: str = _OPERATOR
+    """What runs; its arguments are `inactivity` and `deaf`."""
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -48,7 +50,7 @@ class Operator:
             "MODELWAY_DRAIN_SECONDS": "0",
         }
         with self.log.open("ab") as log:
-            command = [sys.executable, "-P", "-c", _OPERATOR, str(self.inactivity), str(self.deaf)]
+            command = [sys.executable, "-P", "-c", self.program, str(self.inactivity), str(self.deaf)]
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     def stop(self) -> int:
@@ -61,6 +63,14 @@ class Operator:
     def alive(self) -> bool:
         """Whether the process that was started still runs."""
         return self.process is not None and self.process.poll() is None
+
+    def metrics(self) -> str:
+        """What a scrape gets."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+                return str(answer.read(), "utf-8")
+        except OSError as error:
+            raise AssertionError(str(error)) from error
 
     def probe(self, endpoint: str) -> int:
         """The status that /livez or /readyz answers."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from modelway.api import conditions
 from modelway.cluster.client import Client
-from modelway.cluster.kinds import KIND_NAMED
+from modelway.cluster.kinds import KIND_NAMED, Kind
 from modelway.cluster.repairs.backoff import RepairBackoff
 from modelway.cluster.repairs.field_owners import undoing
 from modelway.desired.plan import Plan, Step
@@ -21,11 +21,18 @@ class RepairLimiter:
     Args:
         client: reads who changed a child.
         clock: seconds, monotonic.
+        kind_named: finds a kind by its name.
     """
 
-    def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        client: Client,
+        clock: Callable[[], float] = time.monotonic,
+        kind_named: Callable[[str], Kind] = KIND_NAMED.__getitem__,
+    ) -> None:
         self._client = client
         self._clock = clock
+        self._kind_named = kind_named
         self._contests: defaultdict[Key, dict[ChildId, RepairBackoff]] = defaultdict(dict)
         self._stories: defaultdict[Key, dict[ChildId, str]] = defaultdict(dict)
         self._due: dict[Key, float] = {}
@@ -108,7 +115,7 @@ class RepairLimiter:
 
     async def _story(self, step: Step, present: Child | None) -> str:
         name, namespace = step.id.name, step.body["metadata"]["namespace"]
-        found = await self._client.get(KIND_NAMED[step.id.kind], namespace, name) if present is not None else None
+        found = await self._client.get(self._kind_named(step.id.kind), namespace, name) if present is not None else None
         what = f"its {undoing(step.body, found)}" if found is not None else "it is deleted each time it is made anew"
         return (
             f"{step.id} is contested: {what}, again and again. Modelway puts it right every few minutes only, so as not to "

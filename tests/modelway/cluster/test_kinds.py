@@ -1,0 +1,33 @@
+"""A child kind is told in one place: builders, the chart's role and the inventory are held to it."""
+
+import pytest
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cli import inventory
+from modelway.cluster import kinds
+from modelway.cluster.kinds import CHILD_RIGHTS, CHILDREN, Kind
+from modelway.desired.plan import planned
+from modelway.settings import Settings
+from support.operator.observed import KEY, observed
+from support.operator.specs import manifest
+
+
+def _built() -> set[tuple[str, str]]:
+    """Kind and version of every child of a spec that asks for all there are."""
+    spec = manifest(KEY.name, scaling={"max": 3})
+    plan = planned(ModelDeployment.parse(spec), observed(), Settings())
+    return {(step.body["kind"], step.body["apiVersion"]) for step in plan.steps}
+
+
+def test_children_are_built_of_the_kinds_in_the_table() -> None:
+    assert _built() == {(kind.name, kind.api_version) for kind in CHILDREN}
+
+
+@pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.name)
+def test_a_child_kind_has_its_rights_and_its_line(kind: Kind) -> None:
+    assert set(kind.rights) >= set(CHILD_RIGHTS)
+    assert kind.name in inventory.DESCRIPTIONS
+
+
+def test_every_name_stands_for_one_kind() -> None:
+    assert len({kind.name for kind in kinds.WATCHED}) == len(kinds.WATCHED)
