@@ -20,6 +20,8 @@ import yaml
 
 Object = dict[str, Any]
 
+PatchKind = Literal["apply", "merge", "strategic", "json"]
+
 RELIST_SECONDS = 0.5
 WATCH_SECONDS = 300
 PATCH_TYPES = {
@@ -130,9 +132,7 @@ class Api:
         """Replace the object at `path`."""
         return await self.request("PUT", path, body=body, params=params)
 
-    async def patch(
-        self, path: str, body: object, kind: Literal["apply", "merge", "strategic", "json"] = "merge", **params: str
-    ) -> Object:
+    async def patch(self, path: str, body: object, kind: PatchKind = "merge", **params: str) -> Object:
         """Patch the object at `path`."""
         return await self.request("PATCH", path, body=body, params=params, content_type=PATCH_TYPES[kind])
 

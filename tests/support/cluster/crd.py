@@ -9,7 +9,7 @@ import pytest
 
 from modelway.api.crd import CRD_NAME, custom_resource_definition
 from sandbox import Sandbox
-from sandbox.api import Api, ApiError
+from sandbox.api import Api, ApiError, PatchKind
 from support.cluster.helm import RELEASE
 from support.cluster.installed import SYSTEM
 from support.cluster.sandbox import Kubectl
@@ -64,6 +64,13 @@ class Requests:
         path = f"{_collection(manifest)}/{manifest['metadata']['name']}"
         request = self._api.patch(path, manifest, "apply", fieldManager="modelway", force="true", **parameters)
         return self._runner.run(request)
+
+    def patch(
+        self, manifest: Mapping[str, Any], body: object, kind: PatchKind, part: str = "", **parameters: str
+    ) -> Object:
+        """Patch the object of this identity, or `part` of it, such as its status; `ApiError` where it is refused."""
+        path = f"{_collection(manifest)}/{manifest['metadata']['name']}{part and f'/{part}'}"
+        return self._runner.run(self._api.patch(path, body, kind, **parameters))
 
     def refusal(self, manifest: Mapping[str, Any]) -> str:
         """Why the API server refuses to create an object; empty when it does not. Nothing is stored."""
