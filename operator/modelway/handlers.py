@@ -98,8 +98,8 @@ async def watch(
     Raises:
         WatchLost: a watch ended; it is never meant to.
     """
-    logging.getLogger("kopf._cogs.clients.watching").addFilter(_is_no_attempt)
-    logging.getLogger("kopf._core.reactor.observation").addFilter(_is_about_no_absent_kind)
+    logging.getLogger("kopf._cogs.clients.watching").addFilter(_tells_of_no_attempt)
+    logging.getLogger("kopf._core.reactor.observation").addFilter(_tells_of_no_absent_kind)
     places = {
         kind.path(place): (kind, Watch(kind.name, place or ""))
         for kind in served.watched
@@ -107,9 +107,9 @@ async def watch(
     }
     insights = Insights()
     # Older than kopf's own tasks, so that it is not among those that kopf cancels when it ends.
-    follower = asyncio.create_task(_follow(served, insights))
+    follower = asyncio.create_task(_follow_served_kinds(served, insights))
     running = kopf.operator(
-        registry=_registry(served, connection, on_event, partial(_observed, served, places, watches)),
+        registry=_registry(served, connection, on_event, partial(_observe, served, places, watches)),
         settings=_settings(served, server),
         insights=insights,
         clusterwide=not namespaces,
@@ -120,7 +120,7 @@ async def watch(
         ready_flag=started,
     )
     try:
-        await asyncio.gather(_without_end(running), follower)
+        await asyncio.gather(_expect_no_end(running), follower)
     except WatchLost:
         raise
     except Exception as error:
@@ -129,17 +129,17 @@ async def watch(
         follower.cancel()
 
 
-async def _without_end(running: Awaitable[None]) -> None:
+async def _expect_no_end(running: Awaitable[None]) -> None:
     await running
     raise WatchLost("the watches ended by themselves")
 
 
-async def _follow(served: ServedKinds, insights: Insights) -> None:
+async def _follow_served_kinds(served: ServedKinds, insights: Insights) -> None:
     """Have kopf watch the optional kinds that are served, and no others: it looks for them once only, as it starts."""
     changed = asyncio.Event()
     served.subscribe(lambda _: changed.set())
     await insights.ready_resources.wait()
-    optional = {_resource(kind): kind for kind in served.watched if kind.optional}
+    optional = {_resource_of(kind): kind for kind in served.watched if kind.optional}
     while True:
         changed.clear()
         async with insights.revised:
@@ -149,7 +149,7 @@ async def _follow(served: ServedKinds, insights: Insights) -> None:
         await changed.wait()
 
 
-def _resource(kind: Kind) -> Resource:
+def _resource_of(kind: Kind) -> Resource:
     verbs = frozenset(("list", "watch", "patch"))
     return Resource(kind.group, kind.version, kind.plural, kind=kind.name, namespaced=True, preferred=True, verbs=verbs)
 
@@ -191,12 +191,12 @@ class _NoDiffs(kopf.DiffBaseStorage):
         """Nothing is written to it."""
 
 
-def _is_no_attempt(record: logging.LogRecord) -> bool:
+def _tells_of_no_attempt(record: logging.LogRecord) -> bool:
     """Whether a line is none about one of many attempts to open a watch: `Watches` tells when they begin to fail and when they no longer do."""
     return not record.getMessage().startswith("Request attempt")
 
 
-def _is_about_no_absent_kind(record: logging.LogRecord) -> bool:
+def _tells_of_no_absent_kind(record: logging.LogRecord) -> bool:
     """Whether a line is none about kinds that are not served: `ServedKinds` tells when they go and when they are back."""
     return not record.getMessage().startswith("Unresolved resources")
 
@@ -214,7 +214,7 @@ class _Stream:
         self._response.close()
 
 
-async def _observed(
+async def _observe(
     served: ServedKinds,
     places: Mapping[str, tuple[Kind, Watch]],
     watches: Watches,
@@ -225,16 +225,16 @@ async def _observed(
     if request.url.path not in places:
         return await send(request)
     kind, watch = places[request.url.path]
-    watches.asked(watch)
+    watches.note_request(watch)
     response = await send(request)
     if response.status == NOT_FOUND and kind.optional:
         response.close()
         served.note_absent(kind)
         await asyncio.Event().wait()  # for the end of this watch: kopf would end all of them for a 404
     if response.status >= 400:
-        watches.failed(watch, f"the API server answers {response.status} {response.reason}")
+        watches.note_failure(watch, f"the API server answers {response.status} {response.reason}")
     elif request.url.query.get("watch") == "true":
-        watches.opened(watch, _Stream(response))
+        watches.note_open(watch, _Stream(response))
     return response
 
 

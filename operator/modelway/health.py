@@ -117,7 +117,7 @@ class Health:
 
 
 @asynccontextmanager
-async def served(health: Health, host: str | None, port: int) -> AsyncIterator[None]:
+async def serve(health: Health, host: str | None, port: int) -> AsyncIterator[None]:
     """Answer on an address, or on every one (None), while the block runs.
 
     Raises:

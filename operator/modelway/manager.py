@@ -54,7 +54,7 @@ STOP_SECONDS = 12.0
 logger = logging.getLogger(__name__)
 
 
-class Operator:
+class Manager:
     """All parts of one operator, wired.
 
     Args:
@@ -81,7 +81,7 @@ class Operator:
             client, self.cache, metrics, settings.watch_namespaces, watches=self.watches, served=self.served
         )
         self.served.subscribe(lambda _: self._wake_all())  # after the cache, which drops what has gone
-        self.lookout = RelistSchedule(self.resync, settings.resync_seconds, self._wake, self.queue.hurry)
+        self.relist = RelistSchedule(self.resync, settings.resync_seconds, self._wake, self.queue.hurry)
         applier = Applier(client, self.cache, metrics, served=self.served)
         publisher = Publisher(client, self.cache, instance)
         self.reconciler = Reconciler(
@@ -111,8 +111,8 @@ class Operator:
         try:
             self._wake_all()
             # What another operator did last, its watches may not have told here yet.
-            self.lookout.ask_for_a_list()
-            await crew(self.queue, self.look_at, size=WORKERS, seconds=PASS_SECONDS, grace=self._grace)
+            self.relist.ask_for_a_list()
+            await crew(self.queue, self.run_pass, size=WORKERS, seconds=PASS_SECONDS, grace=self._grace)
         finally:
             self._leads = False
 
@@ -130,32 +130,32 @@ class Operator:
         for ready in ("True", "False", "Unknown"):
             self.metrics.deployments.labels(ready=ready).set(counted[ready])
 
-    def take_in(self, kind: Kind, change: str | None, obj: Mapping[str, Any]) -> None:
+    def handle_event(self, kind: Kind, change: str | None, obj: Mapping[str, Any]) -> None:
         """An event of a watch: correct the cache, wake whom it concerns."""
         if not self.served.serves(kind):
             return  # the last words of a watch that has ended
-        self.resync.told(kind, obj)
+        self.resync.note_event(kind, obj)
         if change is None:
-            self.lookout.ask_for_a_list()
+            self.relist.ask_for_a_list()
         self._wake(self.cache.remove(kind, obj) if change == "DELETED" else self.cache.store(kind, obj))
 
-    async def look_at(self, key: Key) -> float | None:
-        """One pass over one ModelDeployment; one that may have failed for want of an API server makes the lookout find out.
+    async def run_pass(self, key: Key) -> float | None:
+        """One pass over one ModelDeployment; one that may have failed for want of an API server makes `relist` probe it.
 
         Raises:
             ServerAway: none is begun while there is no API server.
             ModelwayError: the pass did not reach its end and should be tried again.
         """
-        if self.lookout.away is not None:
-            raise ServerAway(self.lookout.away, seconds=AWAY_SECONDS)
+        if self.relist.away is not None:
+            raise ServerAway(self.relist.away, seconds=AWAY_SECONDS)
         try:
             return await self.reconciler(key)
         except ClusterError as error:
             if may_be_away(error):
-                self.lookout.doubt()
+                self.relist.doubt()
             raise
 
-    async def first_look(self, *, patient: bool) -> None:
+    async def list_first(self, *, patient: bool) -> None:
         """List everything for the first time.
 
         Args:
@@ -164,7 +164,7 @@ class Operator:
         Raises:
             NoCluster: that is not possible here; the text says why and what to do.
         """
-        await self.lookout.first(patient=patient)
+        await self.relist.list_first(patient=patient)
         logger.info("Listed the cluster: %d ModelDeployments", sum(1 for _ in self.cache.owners()))
 
     def _grace(self) -> float:

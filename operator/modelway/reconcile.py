@@ -58,7 +58,7 @@ class Reconciler:
         cache: the world as watched.
         applier: carries plans out.
         publisher: writes status and Events.
-        readmission: watches over pods that the cluster refuses.
+        refused_pods: watches over pods that the cluster refuses.
         records: reads records of revisions.
         settings: what the platform decides.
         metrics: counts passes.
@@ -71,7 +71,7 @@ class Reconciler:
         cache: Cache,
         applier: Applier,
         publisher: Publisher,
-        readmission: RefusedPods,
+        refused_pods: RefusedPods,
         records: RevisionRecords,
         *,
         settings: Settings,
@@ -82,7 +82,7 @@ class Reconciler:
         self._cache = cache
         self._applier = applier
         self._publisher = publisher
-        self._readmission = readmission
+        self._refused_pods = refused_pods
         self._records = records
         self._settings = settings
         self._metrics = metrics
@@ -138,8 +138,8 @@ class Reconciler:
         if after is None or _asks_for_else(after.owner, observed.owner):
             return None  # the change has queued a pass of its own: this verdict is on a spec no longer asked for
         suspended = bool(after.owner.document["spec"].get("suspend"))
-        retry = await self._readmission.look(plan, after) if plan and failure is None and not suspended else None
-        after = self._readmission.corrected(after)
+        retry = await self._refused_pods.look(plan, after) if plan and failure is None and not suspended else None
+        after = self._refused_pods.correct(after)
         hindrance = self._lasting(key, _hindrance(failure, after), begin)
         unfinished = self._unfinished(after, failure, begin)
         finding = Finding(plan, hindrance or unfinished)
@@ -157,7 +157,7 @@ class Reconciler:
         """The plan; one that replaces pods for the platform's sake only when it is this model's turn."""
         record = record_to_read(deployment, observed, self._settings)
         if record is not None:
-            observed = await self._records.filled(observed, record)
+            observed = await self._records.fill(observed, record)
         plan = planned(deployment, observed, self._settings)
         if not plan.follows or deployment.spec.suspend or self._turns.take(observed.owner.key):
             return plan
@@ -208,7 +208,7 @@ class Reconciler:
         self._unknown.forget(key)
         self._applier.forget(key)
         self._publisher.forget(key)
-        self._readmission.forget(key)
+        self._refused_pods.forget(key)
         self._records.forget(key)
 
 

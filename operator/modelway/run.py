@@ -11,8 +11,8 @@ from modelway.cluster.client import FIELD_MANAGER, Client
 from modelway.cluster.connection import connect
 from modelway.cluster.kinds import WATCHED, Kind
 from modelway.handlers import watch
-from modelway.health import served
-from modelway.manager import Operator, until_one_ends
+from modelway.health import serve
+from modelway.manager import Manager, until_one_ends
 from modelway.metrics import Metrics
 from modelway.settings import Settings
 
@@ -38,28 +38,28 @@ async def run(
     connection, metrics = await connect(kubeconfig, environment), Metrics()
     instance = environment.get("POD_NAME") or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
     async with Client(connection, metrics, f"{FIELD_MANAGER} ({instance})") as client:
-        operator = Operator(settings, client, metrics, instance, kinds)
-        async with served(operator.health, _health_host(settings, environment), settings.health_port):
+        manager = Manager(settings, client, metrics, instance, kinds)
+        async with serve(manager.health, _health_host(settings, environment), settings.health_port):
             patient = "KUBERNETES_SERVICE_HOST" in environment
-            await until_one_ends(stop.wait(), operator.first_look(patient=patient), operator.pulse.beat())
+            await until_one_ends(stop.wait(), manager.list_first(patient=patient), manager.pulse.beat())
             if stop.is_set():
                 return
             started = asyncio.Event()
             await until_one_ends(
                 # What leads ends first when told to stop, and then all else: it still writes while it ends.
-                until_one_ends(stop.wait(), operator.work_when_leading()),
-                operator.pulse.beat(),
-                operator.lookout.keep(),
-                operator.discovery.run_forever(),
+                until_one_ends(stop.wait(), manager.work_when_leading()),
+                manager.pulse.beat(),
+                manager.relist.run_forever(),
+                manager.discovery.run_forever(),
                 _take_signals_back(started, stop),
                 # The last one on purpose: when it ends, kopf cancels whatever task is younger than itself.
                 watch(
                     connection,
                     settings.watch_namespaces,
-                    operator.take_in,
-                    operator.lookout,
-                    watches=operator.watches,
-                    served=operator.served,
+                    manager.handle_event,
+                    manager.relist,
+                    watches=manager.watches,
+                    served=manager.served,
                     started=started,
                 ),
             )

@@ -10,12 +10,12 @@ from yarl import URL
 from modelway.cluster.kinds import AUTOSCALER, BUDGET, SERVICE, Kind
 from modelway.cluster.served_kinds import ServedKinds
 from modelway.cluster.watches import Watch, Watches
-from modelway.handlers import _follow, _observed, _resource
+from modelway.handlers import _follow_served_kinds, _observe, _resource_of
 
 
 def test_watches_follow_the_kinds_that_are_served() -> None:
     served, insights = ServedKinds(), Insights()
-    insights.watched_resources.update(map(_resource, (SERVICE, BUDGET)))
+    insights.watched_resources.update(map(_resource_of, (SERVICE, BUDGET)))
 
     async def revised() -> set[str]:
         async with insights.revised:
@@ -23,7 +23,7 @@ def test_watches_follow_the_kinds_that_are_served() -> None:
         return {one.plural for one in insights.watched_resources}
 
     async def scenario() -> list[set[str]]:
-        follower = asyncio.create_task(_follow(served, insights))
+        follower = asyncio.create_task(_follow_served_kinds(served, insights))
         served.note_absent(BUDGET)
         insights.ready_resources.set()
         seen = [await revised()]
@@ -67,7 +67,7 @@ def test_a_watch_that_gets_404_is_held_where_the_kind_is_optional(kind: Kind, ab
         return answer  # type: ignore[return-value]
 
     async def scenario() -> bool:
-        task = asyncio.create_task(_observed(served, places, watches, _Request(kind), send))  # type: ignore[arg-type]
+        task = asyncio.create_task(_observe(served, places, watches, _Request(kind), send))  # type: ignore[arg-type]
         done, _ = await asyncio.wait([task], timeout=0.05)
         task.cancel()
         return not done

@@ -172,7 +172,7 @@ class World:
     async def publish(self, _: object, status: dict[str, Any], **__: object) -> None:
         self.status = status
 
-    async def filled(self, seen: Observed, _: object) -> Observed:
+    async def fill(self, seen: Observed, _: object) -> Observed:
         return seen
 
     def forget(self, _: object) -> None:

@@ -120,13 +120,13 @@ class _Cluster:
         one.deployed = replace(one.deployed, generation=generation, pulling=pulling_of(one.template))
         self.most = max(self.most, len(self.rolling()))
 
-    async def filled(self, seen: Observed, _: object) -> Observed:
+    async def fill(self, seen: Observed, _: object) -> Observed:
         return seen
 
     async def look(self, *_: object) -> None:
         """No pods are refused."""
 
-    def corrected(self, seen: Observed) -> Observed:
+    def correct(self, seen: Observed) -> Observed:
         return seen
 
     async def publish(self, *_: object, **__: object) -> None:

@@ -66,7 +66,7 @@ class _World:
     async def look(self, *_: object) -> None:
         """No pods are refused."""
 
-    def corrected(self, seen: Observed) -> Observed:
+    def correct(self, seen: Observed) -> Observed:
         return seen
 
     async def publish(self, _: object, status: dict[str, Any], **__: object) -> None:

@@ -15,14 +15,14 @@ _MOST_PODS = 8
 _REFUSALS = frozenset(reason for reason in Reason if reason.topic is Topic.CLUSTER)
 
 
-def inventory(picture: Snapshot, now: datetime) -> list[tuple[str, str]]:
+def inventory(snapshot: Snapshot, now: datetime) -> list[tuple[str, str]]:
     """Each object with what is to be said of it: children first, then pods, those that do not serve before the others."""
-    name = picture.resource["metadata"]["name"]
-    lines = [(f"{child['kind']} {child['metadata']['name']}", _child(child, picture)) for child in picture.children]
-    present = {child["kind"] for child in picture.children}
-    missing = [kind for kind in CHILDREN if kind.name not in present and _is_wanted(kind, picture.resource)]
-    absent = [kind.name for kind in missing if not _is_withheld(kind, picture)]
-    return [*lines, *((f"{kind} {name}", "is not there") for kind in absent), *_pods(picture.pods, now)]
+    name = snapshot.resource["metadata"]["name"]
+    lines = [(f"{child['kind']} {child['metadata']['name']}", _child(child, snapshot)) for child in snapshot.children]
+    present = {child["kind"] for child in snapshot.children}
+    missing = [kind for kind in CHILDREN if kind.name not in present and _is_wanted(kind, snapshot.resource)]
+    absent = [kind.name for kind in missing if not _is_withheld(kind, snapshot)]
+    return [*lines, *((f"{kind} {name}", "is not there") for kind in absent), *_pods(snapshot.pods, now)]
 
 
 def container_states(pod: Object) -> Iterator[str]:
@@ -52,22 +52,22 @@ def _is_wanted(kind: Kind, resource: Object) -> bool:
     return kind is not REVISION and value is not None
 
 
-def _is_withheld(kind: Kind, picture: Snapshot) -> bool:
-    return any(line.startswith(f"{kind.plural}:") for line in picture.withheld)
+def _is_withheld(kind: Kind, snapshot: Snapshot) -> bool:
+    return any(line.startswith(f"{kind.plural}:") for line in snapshot.withheld)
 
 
-def _child(child: Object, picture: Snapshot) -> str:
+def _child(child: Object, snapshot: Snapshot) -> str:
     describe = DESCRIPTIONS.get(child["kind"])
-    return describe(child, picture) if describe else ""
+    return describe(child, snapshot) if describe else ""
 
 
-def _deployment(child: Object, picture: Snapshot) -> str:
+def _deployment(child: Object, snapshot: Snapshot) -> str:
     status = child.get("status") or {}
     template = (child["spec"]["template"].get("metadata") or {}).get("labels") or {}
     ready = f"{status.get('readyReplicas', 0)} of {counted(child['spec'].get('replicas', 1))} ready"
     refused = _condition(child, "ReplicaFailure")
     # A Deployment repeats the refusals of earlier specs: they are told of the present one where the operator's verdict is one.
-    holds = refused.get("status") == "True" and _condition(picture.resource, "Ready").get("reason") in _REFUSALS
+    holds = refused.get("status") == "True" and _condition(snapshot.resource, "Ready").get("reason") in _REFUSALS
     trouble = f"; pods are refused: {refused.get('message', '')}" if holds else ""
     newest = f"{status.get('updatedReplicas', 0)} of revision {template.get(REVISION_LABEL, 'unknown')}"
     return f"{ready}, {newest}{trouble}"
@@ -97,9 +97,9 @@ def _budget(child: Object, _: Snapshot) -> str:
     return f"a drain may take {counted((child.get('status') or {}).get('disruptionsAllowed', 0))} now"
 
 
-def _record(child: Object, picture: Snapshot) -> str:
+def _record(child: Object, snapshot: Snapshot) -> str:
     revision = ((child["metadata"].get("labels") or {}).get(REVISION_LABEL)) or child["metadata"]["name"]
-    status = picture.resource.get("status") or {}
+    status = snapshot.resource.get("status") or {}
     roles = [
         word
         for word, field in (("serves", "stable"), ("comes", "candidate"))

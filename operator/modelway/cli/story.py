@@ -1,4 +1,4 @@
-"""The story of a ModelDeployment for a person: what is wanted, what is there, why not, what to do. Pure: a picture in, text out."""
+"""The story of a ModelDeployment for a person: what is wanted, what is there, why not, what to do. Pure: a snapshot in, text out."""
 
 import json
 import textwrap
@@ -22,26 +22,26 @@ _NAMESPACES = "MODELWAY_WATCH_NAMESPACES"
 """Where the chart tells the operator which namespaces to serve."""
 
 
-def story(picture: Snapshot, *, now: datetime, program: str = "modelway") -> str:
+def story(snapshot: Snapshot, *, now: datetime, program: str = "modelway") -> str:
     """The whole story as text.
 
     Args:
-        picture: what was read from the cluster.
+        snapshot: what was read from the cluster.
         now: the time to count ages from, with a time zone.
         program: how the command line is called.
     """
-    summary = summary_of(picture.resource)
+    summary = summary_of(snapshot.resource)
     sections: list[tuple[str, Iterable[str]]] = [
-        ("Wanted", _wanted(picture.resource)),
-        ("There is", _aligned(inventory(picture, now))),
-        ("Why not", _why(picture, summary)),
-        ("Last words", _last_words(picture)),
-        ("What happened lately", _events(picture, now)),
-        ("Not to be seen", _wrapped(picture.withheld)),
-        ("What to do", _numbered(_remedies(picture, summary, program))),
-        ("Ask it", _calls(picture, summary)),
+        ("Wanted", _wanted(snapshot.resource)),
+        ("There is", _aligned(inventory(snapshot, now))),
+        ("Why not", _why(snapshot, summary)),
+        ("Last words", _last_words(snapshot)),
+        ("What happened lately", _events(snapshot, now)),
+        ("Not to be seen", _wrapped(snapshot.withheld)),
+        ("What to do", _numbered(_remedies(snapshot, summary, program))),
+        ("Ask it", _calls(snapshot, summary)),
     ]
-    told = [f"{_headline(picture.resource, summary)}\n"]
+    told = [f"{_headline(snapshot.resource, summary)}\n"]
     for title, lines in sections:
         body = [f"{_MARGIN}{line}".rstrip() for line in lines]
         if body:
@@ -97,14 +97,14 @@ def _amounts(spec: Mapping[str, Any], name: str) -> str:
 # Why not ----------------------------------------------------------------------------------------------------------------------------------
 
 
-def _why(picture: Snapshot, summary: Summary) -> Iterator[str]:
+def _why(snapshot: Snapshot, summary: Summary) -> Iterator[str]:
     """The cause first, then what else is wrong, then whether waiting helps."""
     if summary.ready != "True":
         yield from _wrapped([f"{summary.reason}: {summary.message}"])
     elif summary.caution:
         yield from _wrapped([f"It is ready, but: {summary.caution}"])
     said = {summary.reason}
-    for one in (picture.resource.get("status") or {}).get("conditions") or ():
+    for one in (snapshot.resource.get("status") or {}).get("conditions") or ():
         if (
             one["type"] in {"ModelAccepted", "Available", "AutoscalingActive"}
             and one["reason"] != Reason.NO_POD_SERVES
@@ -117,8 +117,8 @@ def _why(picture: Snapshot, summary: Summary) -> Iterator[str]:
         yield "Waiting will not help." if summary.stalled else "Waiting may help: it is being tried."
 
 
-def _last_words(picture: Snapshot) -> Iterator[str]:
-    for place, text in picture.last_words.items():
+def _last_words(snapshot: Snapshot) -> Iterator[str]:
+    for place, text in snapshot.last_words.items():
         lines = [line for line in text.splitlines() if line.strip()]
         if lines:
             yield f"of container {place.container} of pod {place.pod}:"
@@ -136,15 +136,15 @@ def _said(line: str) -> str:
     return f"{entry.get('level', '')}: {entry['message']}".removeprefix(": ")
 
 
-def _events(picture: Snapshot, now: datetime) -> Iterator[str]:
+def _events(snapshot: Snapshot, now: datetime) -> Iterator[str]:
     """The latest warnings and the latest words about the resource itself, but for what is over or has been said already."""
-    told = {condition(picture.resource, kind).get("message") for kind in ("Ready", "AutoscalingActive")}
-    over = {("Pod", pod["metadata"]["name"]) for pod in picture.pods if is_ready(pod)}
-    if condition(picture.resource, "AutoscalingActive").get("status") == "False":
-        over.add(("HorizontalPodAutoscaler", picture.resource["metadata"]["name"]))
+    told = {condition(snapshot.resource, kind).get("message") for kind in ("Ready", "AutoscalingActive")}
+    over = {("Pod", pod["metadata"]["name"]) for pod in snapshot.pods if is_ready(pod)}
+    if condition(snapshot.resource, "AutoscalingActive").get("status") == "False":
+        over.add(("HorizontalPodAutoscaler", snapshot.resource["metadata"]["name"]))
     worth = [
         one
-        for one in picture.events
+        for one in snapshot.events
         if (one.get("type") == "Warning" or _subject(one)[0] == KIND)
         and _subject(one) not in over
         and one.get("message") not in told
@@ -164,18 +164,18 @@ def _subject(event: Object) -> tuple[str, str]:
 # What to do -------------------------------------------------------------------------------------------------------------------------------
 
 
-def _remedies(picture: Snapshot, summary: Summary, program: str) -> Iterator[str]:
+def _remedies(snapshot: Snapshot, summary: Summary, program: str) -> Iterator[str]:
     if summary.ready != "True":
         remedy = remedy_of(summary.reason)
         if remedy:
             yield remedy
-        yield from _commands(picture, summary, program)
-    active = condition(picture.resource, "AutoscalingActive")
+        yield from _commands(snapshot, summary, program)
+    active = condition(snapshot.resource, "AutoscalingActive")
     if active.get("status") == "False" and (remedy := remedy_of(active["reason"])):
         yield remedy
 
 
-def _commands(picture: Snapshot, summary: Summary, program: str) -> Iterator[str]:
+def _commands(snapshot: Snapshot, summary: Summary, program: str) -> Iterator[str]:
     """Where to look further, with everything filled in."""
     kubectl = f"kubectl -n {summary.namespace}"
     topic = next((one.topic for one in Reason if one == summary.reason), None)
@@ -195,22 +195,22 @@ def _commands(picture: Snapshot, summary: Summary, program: str) -> Iterator[str
         yield f"""{kubectl} patch mdep {summary.name} --type merge -p '{{"spec": {{"suspend": false}}}}'"""
     if topic is Topic.MODEL:
         yield f"Try it on your machine, without a cluster: {program} serve -f FILE"
-    found = [(pod, fault) for pod in picture.pods if (fault := failing(pod)) is not None]
+    found = [(pod, fault) for pod in snapshot.pods if (fault := failing(pod)) is not None]
     if found:
         pod, (container, previous) = found[0]
         flag = " --previous" if previous else ""
         yield f"Read the log: {kubectl} logs {pod['metadata']['name']} -c {container}{flag}"
-    waiting = next((pod for pod in picture.pods if not is_ready(pod)), None)
+    waiting = next((pod for pod in snapshot.pods if not is_ready(pod)), None)
     if waiting is not None and not found:
         yield f"Look at the pod: {kubectl} describe pod {waiting['metadata']['name']}"
 
 
-def _calls(picture: Snapshot, summary: Summary) -> Iterator[str]:
+def _calls(snapshot: Snapshot, summary: Summary) -> Iterator[str]:
     """How to get a prediction, as soon as anything answers."""
     if not summary.url or not (summary.ready == "True" or summary.available):
         return
     path = f"/v2/models/{summary.name}"
-    service = next((child for child in picture.children if child["kind"] == "Service"), None)
+    service = next((child for child in snapshot.children if child["kind"] == "Service"), None)
     ports = (service["spec"].get("ports") or [{}]) if service is not None else [{}]
     port = ports[0].get("port", 80)
     yield f"in the cluster:  curl {summary.url}{path}"

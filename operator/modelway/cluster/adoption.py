@@ -1,4 +1,4 @@
-"""Whose an object is that has a child's name: ours, nobody's any more and so ours again, or somebody else's, which is left alone.
+"""Find out whose an object of a child's name is: ours, nobody's any more and so ours again, or somebody else's, which is left alone.
 
 An object loses its owner when a ModelDeployment is deleted with `--cascade=orphan`, and has none, or a dead one, in a restored backup. What bears
 our labels under a child's name was made for a model of this name, so it is taken over, and what runs goes on serving. Whoever restored it is no
@@ -8,6 +8,7 @@ owner of its fields: else those that nobody wants any more would stay for ever.
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
@@ -15,7 +16,7 @@ from modelway.api.labels import CHILD_SELECTOR, NAME_LABEL
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import FIELD_MANAGER, Client
 from modelway.cluster.kinds import KIND_NAMED, OWNER_KIND, REVISION, Kind
-from modelway.cluster.managed_fields import handed_over
+from modelway.cluster.managed_fields import hand_over
 from modelway.desired.metadata import owner_reference
 from modelway.errors import ClusterError, Leftover, NameConflict, RetryLater
 from modelway.observed import Child, ChildId, Key, Observed, Owner, RevisionView
@@ -43,7 +44,7 @@ class Standing(Enum):
     FOREIGN = auto()
 
 
-def standing(metadata: Mapping[str, Any], owner: Owner) -> Standing:
+def standing_of(metadata: Mapping[str, Any], owner: Owner) -> Standing:
     """Whose an object with this metadata is, seen from a ModelDeployment of whose name no other one lives."""
     controller: Mapping[str, Any] = next(
         (one for one in metadata.get("ownerReferences") or () if one.get("controller")), {}
@@ -67,8 +68,16 @@ def is_named_as_a_child(child: Child, name: str) -> bool:
     return child.id.name == (f"{name}-{child.revision}" if isinstance(child, RevisionView) else name)
 
 
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """An object that was not ours when last looked at: it is looked at before the next write, so that a lasting conflict costs none."""
+
+    left_since: float | None = None
+    """Since when it is controlled by a dead ModelDeployment; None when it is not."""
+
+
 class Adoption:
-    """Tells whose the objects of children's names are, and takes over what is nobody's any more.
+    """Finds out whose the objects of children's names are, and takes over what is nobody's any more.
 
     Args:
         client: reads them.
@@ -88,18 +97,15 @@ class Adoption:
         self._cache = cache
         self._clock = clock
         self._kind_named = kind_named
-        self._taken: set[tuple[Key, ChildId]] = set()
-        """Names that somebody else had: looked at before the next write, so that a lasting conflict costs none."""
-        self._left_since: dict[tuple[Key, ChildId], float] = {}
+        self._others: dict[tuple[Key, ChildId], _Other] = {}
 
-    def doubts(self, key: Key, child: ChildId) -> bool:
+    def was_taken(self, key: Key, child: ChildId) -> bool:
         """Whether the name was another's when last looked at."""
-        return (key, child) in self._taken
+        return (key, child) in self._others
 
     def forget(self, key: Key) -> None:
         """The ModelDeployment is gone."""
-        self._taken = {one for one in self._taken if one[0] != key}
-        self._left_since = {one: since for one, since in self._left_since.items() if one[0] != key}
+        self._others = {place: other for place, other in self._others.items() if place[0] != key}
 
     async def take_over(self, observed: Observed) -> None:
         """Take over whatever was made for a model of this name and has no owner any more, records of revisions included.
@@ -113,7 +119,7 @@ class Adoption:
             if child.owner_uid == observed.owner.uid or not is_named_as_a_child(child, observed.owner.key.name):
                 continue
             try:
-                await self.uid_of(child.id, observed)
+                await self.find_uid(child.id, observed)
             except (NameConflict, Leftover):
                 continue  # told where it keeps something from being made
             except RetryLater as error:
@@ -121,8 +127,8 @@ class Adoption:
         if later is not None:
             raise later
 
-    async def uid_of(self, child: ChildId, observed: Observed) -> str | None:
-        """The UID of an object that is ours; None where the name is free.
+    async def find_uid(self, child: ChildId, observed: Observed) -> str | None:
+        """Find the UID of an object that is ours; None where the name is free.
 
         Raises:
             RetryLater: it is ours from now on; plan anew with it.
@@ -132,16 +138,19 @@ class Adoption:
         owner, place = observed.owner, (observed.owner.key, child)
         kind = self._kind_named(child.kind)
         metadata = await self._client.metadata_of(kind, owner.key.namespace, child.name)
-        found = standing(metadata, owner) if metadata is not None else None
-        self._taken.discard(place)
-        if found is not Standing.LEFT:
-            self._left_since.pop(place, None)
+        found = standing_of(metadata, owner) if metadata is not None else None
+        before = self._others.pop(place, _Other())
         if metadata is None or found is Standing.OURS:
             return str(metadata["uid"]) if metadata is not None else None
-        self._taken.add(place)
+        left_since = None
+        if found is Standing.LEFT:
+            left_since = self._clock() if before.left_since is None else before.left_since
+        self._others[place] = _Other(left_since)
         if found is Standing.FOREIGN:
             raise _conflict(kind, child.name, owner.key.namespace)
-        if "deletionTimestamp" in metadata or (found is Standing.LEFT and not self._was_left(place, metadata)):
+        if "deletionTimestamp" in metadata or (
+            left_since is not None and not self._is_abandoned(left_since, metadata, owner)
+        ):
             raise Leftover(
                 f"Waiting for {child} of an earlier {OWNER_KIND} {owner.key.name} to be deleted.",
                 seconds=LEFTOVER_SECONDS,
@@ -149,10 +158,9 @@ class Adoption:
         await self._adopt(child, metadata, owner)
         raise RetryLater(f"{child} was taken over", seconds=REPLAN_SECONDS)
 
-    def _was_left(self, place: tuple[Key, ChildId], metadata: Mapping[str, Any]) -> bool:
+    def _is_abandoned(self, since: float, metadata: Mapping[str, Any], owner: Owner) -> bool:
         """Whether the garbage collector had time to delete something that we may take over, and did not."""
-        since = self._left_since.setdefault(place, self._clock())
-        return self._clock() - since >= COLLECTOR_SECONDS and is_labelled(metadata, place[0].name)
+        return self._clock() - since >= COLLECTOR_SECONDS and is_labelled(metadata, owner.key.name)
 
     async def _adopt(self, child: ChildId, metadata: Mapping[str, Any], owner: Owner) -> None:
         others = [one for one in metadata.get("ownerReferences") or () if not one.get("controller")]
@@ -161,7 +169,7 @@ class Adoption:
             "ownerReferences": [*others, owner_reference(owner.key.name, owner.uid)],
         }
         kind = self._kind_named(child.kind)
-        fields = handed_over(metadata, FIELD_MANAGER, kind.api_version)
+        fields = hand_over(metadata, FIELD_MANAGER, kind.api_version)
         if fields is not None and kind is not REVISION:  # what is recorded never changes, so none of it grows old
             change["managedFields"] = fields
         try:
@@ -171,7 +179,7 @@ class Adoption:
                 raise RetryLater(f"{child} changed meanwhile: {error}", seconds=LEFTOVER_SECONDS) from error
             error.about = str(child)
             raise
-        self._taken.discard((owner.key, child))
+        self._others.pop((owner.key, child), None)
         self._cache.store(kind, answer)
         logger.info("Took over %s", child, extra={"resource": owner.key})
 

@@ -72,8 +72,8 @@ class Applier:
         self._cache = cache
         self._metrics = metrics
         self._served = served or ServedKinds()
-        self._truce = RepairLimiter(client, clock, self._served.named)
-        self._claims = Adoption(client, cache, clock, self._served.named)
+        self._limiter = RepairLimiter(client, clock, self._served.named)
+        self._adoption = Adoption(client, cache, clock, self._served.named)
         self._applied: defaultdict[Key, dict[ChildId, _Applied]] = defaultdict(dict)
 
     async def carry_out(self, plan: Plan, observed: Observed) -> None:
@@ -89,14 +89,14 @@ class Applier:
             ChildContested: somebody keeps undoing what is put right.
             Vanished: the namespace is going.
         """
-        self._truce.recall(plan, observed)
+        self._limiter.begin_pass(plan, observed)
         refusals: Refusals = {}
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
-                await self._claims.take_over(observed)
+                await self._adoption.take_over(observed)
                 await self._mark_served(plan, observed.owner.key)
                 await self._prune(plan.prune, observed.owner.key, refusals)
-                await self._take_all(plan.steps, observed, refusals)
+                await self._apply_all(plan.steps, observed, refusals)
         except TimeoutError:
             if not refusals:
                 raise RetryLater(
@@ -104,7 +104,7 @@ class Applier:
                 ) from None
         if refusals:
             raise min(refusals.values(), key=lambda error: isinstance(error, KindNotServed))
-        self._truce.report(observed.owner.key)
+        self._limiter.end_pass(observed.owner.key)
 
     async def _mark_served(self, plan: Plan, key: Key) -> None:
         record = plan.mark
@@ -123,8 +123,8 @@ class Applier:
     def forget(self, key: Key) -> None:
         """The ModelDeployment is gone."""
         self._applied.pop(key, None)
-        self._claims.forget(key)
-        self._truce.forget(key)
+        self._adoption.forget(key)
+        self._limiter.forget(key)
 
     async def _prune(self, children: Iterable[Child], key: Key, refusals: Refusals) -> None:
         for child in children:
@@ -132,39 +132,41 @@ class Applier:
             try:
                 await self._client.delete(kind, key.namespace, child.id.name, uid=child.uid)
             except ClusterError as error:
-                refusals[child.id] = _of_child(error, child.id)
+                refusals[child.id] = _name_child(error, child.id)
             else:
                 self._cache.drop(ObjectId(kind.name, key.namespace, child.id.name), int(child.resource_version))
                 self._applied[key].pop(child.id, None)  # should it be wanted again, that is no repair
 
-    async def _take_all(self, steps: Sequence[Step], observed: Observed, refusals: Refusals) -> None:
+    async def _apply_all(self, steps: Sequence[Step], observed: Observed, refusals: Refusals) -> None:
         """Kubernetes 1.34 makes about ten Services a second in the whole cluster: nothing else waits for one."""
         records, services = ([one for one in steps if one.id.kind == kind.name] for kind in (REVISION, SERVICE))
         others = [one for one in steps if one.id.kind not in {REVISION.name, SERVICE.name}]
-        await _both(self._take_in_turn(records, observed, refusals), self._address_is_free(services, observed))
-        await _both(self._take_in_turn(services, observed, refusals), self._take_in_turn(others, observed, refusals))
+        await _run_both(self._apply_in_turn(records, observed, refusals), self._check_address(services, observed))
+        await _run_both(
+            self._apply_in_turn(services, observed, refusals), self._apply_in_turn(others, observed, refusals)
+        )
 
-    async def _address_is_free(self, services: Iterable[Step], observed: Observed) -> None:
+    async def _check_address(self, services: Iterable[Step], observed: Observed) -> None:
         """Pods that get no address of their own serve nobody: before the first one, look whether a stranger has it."""
         for step in services:
             if observed.owned(step.id) is None and step.id not in self._applied[observed.owner.key]:
                 try:
-                    await self._claims.uid_of(step.id, observed)
+                    await self._adoption.find_uid(step.id, observed)
                 except ClusterError as error:
-                    raise _of_child(error, step.id) from error
+                    raise _name_child(error, step.id) from error
 
-    async def _take_in_turn(self, steps: Iterable[Step], observed: Observed, refusals: Refusals) -> None:
+    async def _apply_in_turn(self, steps: Iterable[Step], observed: Observed, refusals: Refusals) -> None:
         withheld: set[ChildId] = set()
         for step in steps:
             if step.id in withheld or step.id in refusals:
                 continue
             kind, key = self._served.named(step.id.kind), observed.owner.key
             try:
-                if self._served.serves(kind) and not await self._take(step, observed):
+                if self._served.serves(kind) and not await self._apply_step(step, observed):
                     withheld.add(step.id)
             except ClusterError as error:
                 if not await self._has_gone(kind, key.namespace, error):
-                    refusals[step.id] = _of_child(error, step.id)
+                    refusals[step.id] = _name_child(error, step.id)
             if not self._served.serves(kind):
                 self._applied[key].pop(step.id, None)  # should the kind come back, making the child anew is no repair
                 if kind.field:
@@ -176,33 +178,33 @@ class Applier:
             return False
         return not await find_out(self._client, self._served, kind, (namespace,))
 
-    async def _take(self, step: Step, observed: Observed) -> bool:
+    async def _apply_step(self, step: Step, observed: Observed) -> bool:
         """Bring one step about; whether the next step of the same child may follow."""
         key = observed.owner.key
         now = self._cache.observe(key)
         present = now.owned(step.id) if now else None
         if present is not None and present.deleting:
             return True
-        if present is not None and not step.handover and self._as_wanted(key, step, present):
-            self._truce.keep(key, step.id)
+        if present is not None and not step.handover and self._is_as_wanted(key, step, present):
+            self._limiter.note_intact(key, step.id)
             return True
         repair = self._is_repair(key, step, present)
-        if repair and await self._truce.holds(key, step, present):
+        if repair and await self._limiter.must_wait(key, step, present):
             return False
-        answer = await self._changed(step, present.uid) if present else await self._made(step, observed)
+        answer = await self._update(step, present.uid) if present else await self._create(step, observed)
         self._cache.store(self._served.named(step.id.kind), answer)
         if repair:
-            self._truce.broken(key, step.id)
+            self._limiter.note_repair(key, step.id)
             self._metrics.repairs.labels(kind=step.id.kind).inc()
             logger.info("Repaired %s", step.id, extra={"resource": key})
         else:
-            self._truce.changed(key, step.id)
+            self._limiter.note_change(key, step.id)
         if not step.handover:
             owned = owned_hash(answer, FIELD_MANAGER)
             self._applied[key][step.id] = _Applied(wanted_hash(step.body), answer["metadata"]["uid"], owned)
         return True
 
-    def _as_wanted(self, key: Key, step: Step, present: Child) -> bool:
+    def _is_as_wanted(self, key: Key, step: Step, present: Child) -> bool:
         wanted = wanted_hash(step.body)
         # Should the server keep a value otherwise than we send it, sending it again would change nothing: once is enough.
         return wanted == present.owned_hash or self._applied[key].get(step.id) == (
@@ -215,30 +217,34 @@ class Applier:
         """Whether the child was as it should be once, and somebody changed or deleted it."""
         before = self._applied[key].get(step.id)
         if before is None:
-            return not step.handover and self._truce.remembers(key, step.id)
+            return not step.handover and self._limiter.knows(key, step.id)
         if present is None or present.uid != before.uid:
             return True
         return not step.handover and before.wanted == wanted_hash(step.body)
 
     # Whose it is ------------------------------------------------------------------------------------------------------------------------
 
-    async def _made(self, step: Step, observed: Observed) -> dict[str, Any]:
+    async def _create(self, step: Step, observed: Observed) -> dict[str, Any]:
         """A new object as the server made it; what is ours already, without the cache knowing, is put right instead."""
-        uid = await self._claims.uid_of(step.id, observed) if self._claims.doubts(observed.owner.key, step.id) else None
+        uid = (
+            await self._adoption.find_uid(step.id, observed)
+            if self._adoption.was_taken(observed.owner.key, step.id)
+            else None
+        )
         if uid is None:
             try:
                 return await self._send(step, {"resourceVersion": UNBORN}, force=False)
             except ClusterError as error:
                 if error.status != _CONFLICT:
                     raise
-            uid = await self._claims.uid_of(step.id, observed)
+            uid = await self._adoption.find_uid(step.id, observed)
         if uid is None:  # it came and went, or this API server makes nothing that carries a resourceVersion
             return await self._send(step, {}, force=False)
         if step.id.kind == REVISION.name:
-            await self._take_in_record(step.id, observed.owner.key)
-        return await self._changed(step, uid)
+            await self._reload_record(step.id, observed.owner.key)
+        return await self._update(step, uid)
 
-    async def _take_in_record(self, record: ChildId, key: Key) -> None:
+    async def _reload_record(self, record: ChildId, key: Key) -> None:
         """What a revision runs with is settled by whoever recorded it first: the plan was made without knowing that.
 
         Raises:
@@ -249,7 +255,7 @@ class Applier:
             self._cache.store(REVISION, found)
         raise RetryLater(f"{record} has been recorded already", seconds=REPLAN_SECONDS)
 
-    async def _changed(self, step: Step, uid: str) -> dict[str, Any]:
+    async def _update(self, step: Step, uid: str) -> dict[str, Any]:
         try:
             return await self._send(step, {"uid": uid}, force=True)
         except ClusterError as error:
@@ -265,14 +271,14 @@ class Applier:
         return await self._client.apply(kind, body, force=force, manager=manager)
 
 
-async def _both(*tracks: Awaitable[None]) -> None:
+async def _run_both(*tracks: Awaitable[None]) -> None:
     """Go along two tracks at once, to the end of both; then raise what ended the first one too early."""
     for end in await asyncio.gather(*tracks, return_exceptions=True):
         if end is not None:
             raise end
 
 
-def _of_child(error: ClusterError, child: ChildId) -> ClusterError:
+def _name_child(error: ClusterError, child: ChildId) -> ClusterError:
     """The error, with the child that was refused.
 
     Raises:

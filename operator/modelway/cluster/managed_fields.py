@@ -36,7 +36,7 @@ def wanted_fields(body: Mapping[str, Any]) -> dict[str, Any]:
 def owned_fields(obj: Mapping[str, Any], manager: str) -> dict[str, Any]:
     """The part of an object that `manager` owns by server-side apply; empty when it owns nothing."""
     node = _fields_of(obj, manager)
-    return _picked_from_object(obj, node) if node else {}
+    return _pick_from_object(obj, node) if node else {}
 
 
 def owns(obj: Mapping[str, Any], manager: str, *path: str) -> bool:
@@ -47,7 +47,7 @@ def owns(obj: Mapping[str, Any], manager: str, *path: str) -> bool:
     return node is not None
 
 
-def handed_over(metadata: Mapping[str, Any], manager: str, api_version: str) -> list[Any] | None:
+def hand_over(metadata: Mapping[str, Any], manager: str, api_version: str) -> list[Any] | None:
     """The `managedFields` of an object with all that others made it of given to `manager`; None where that applied it itself.
 
     What is in subresources stays whose it is.
@@ -60,13 +60,13 @@ def handed_over(metadata: Mapping[str, Any], manager: str, api_version: str) -> 
         return None
     fields: dict[str, Any] = {}
     for entry in given:
-        fields = _united(fields, entry.get("fieldsV1") or {})
+        fields = _unite(fields, entry.get("fieldsV1") or {})
     ours = {**given[-1], "manager": manager, "operation": "Apply", "fieldsV1": fields}
     return [ours, *(entry for entry in entries if entry not in given)]
 
 
-def _united(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    return {**one, **{name: _united(one.get(name, {}), fields) for name, fields in other.items()}}
+def _unite(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    return {**one, **{name: _unite(one.get(name, {}), fields) for name, fields in other.items()}}
 
 
 def _is_applied_by(entry: Mapping[str, Any], manager: str) -> bool:
@@ -81,25 +81,25 @@ def _fields_of(obj: Mapping[str, Any], manager: str) -> dict[str, Any]:
     return {}
 
 
-def _picked(value: Any, node: Mapping[str, Any]) -> Any:
+def _pick(value: Any, node: Mapping[str, Any]) -> Any:
     members = [member for member in node if member != "."]
     if not members:
         return value  # a leaf: a scalar, or an atomic list or map, which is owned whole
     if isinstance(value, dict):
-        return _picked_from_object(value, node)
-    return _picked_from_list(value, node, members) if isinstance(value, list) else value
+        return _pick_from_object(value, node)
+    return _pick_from_list(value, node, members) if isinstance(value, list) else value
 
 
-def _picked_from_object(value: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _picked(value[name], sub) for name, sub in _children(node, "f:") if name in value}
+def _pick_from_object(value: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _pick(value[name], sub) for name, sub in _children(node, "f:") if name in value}
 
 
-def _picked_from_list(value: list[Any], node: Mapping[str, Any], members: list[str]) -> list[Any]:
+def _pick_from_list(value: list[Any], node: Mapping[str, Any], members: list[str]) -> list[Any]:
     if members[0].startswith("v:"):
         owned = [json.loads(text) for text, _ in _children(node, "v:")]
         return [item for item in value if item in owned]
     keyed = [(json.loads(text), sub) for text, sub in _children(node, "k:")]
-    return [_picked(item, sub) for item in value for key, sub in keyed if _has_key(item, key)]
+    return [_pick(item, sub) for item in value for key, sub in keyed if _has_key(item, key)]
 
 
 def _children(node: Mapping[str, Any], prefix: str) -> list[tuple[str, Mapping[str, Any]]]:

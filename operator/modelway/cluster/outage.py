@@ -57,11 +57,11 @@ class Outage:
     """What is known of the API server's health.
 
     Args:
-        told: called with what is wrong when an outage begins, with None when it is over.
+        on_change: called with what is wrong when an outage begins, with None when it is over.
     """
 
-    def __init__(self, told: Callable[[str | None], None]) -> None:
-        self._told = told
+    def __init__(self, on_change: Callable[[str | None], None]) -> None:
+        self._on_change = on_change
         self._doubted = False
         self._answers = 0
         self._due = float("-inf")
@@ -79,13 +79,13 @@ class Outage:
             return now >= self._due
         return self._doubted and self._allowance.wait(now) <= 0
 
-    def probed(self, now: float, trouble: str | None) -> None:
+    def note_probe(self, now: float, trouble: str | None) -> None:
         """What a probe came to: None when it was answered."""
         if trouble is not None:
             began = self.away is None
             self.away, self._answers, self._due = trouble, 0, now + PROBE_SECONDS
             if began:
-                self._told(trouble)
+                self._on_change(trouble)
         elif self.away is None:
             self._doubted = False
             self._allowance.take(now)
@@ -93,4 +93,4 @@ class Outage:
             self._answers, self._due = self._answers + 1, now + CONFIRM_SECONDS
             if self._answers >= ANSWERS_TO_TRUST:
                 self.away, self._answers, self._doubted = None, 0, False
-                self._told(None)
+                self._on_change(None)

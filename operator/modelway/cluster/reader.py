@@ -57,9 +57,9 @@ class Reader:
             Forbidden: they may not be listed.
         """
         try:
-            return await self._listed(kinds.OWNER, namespace, "")
+            return await self._list(kinds.OWNER, namespace, "")
         except ClusterError as error:
-            raise _explained(error) from error
+            raise _explain(error) from error
 
     async def resource(self, namespace: str, name: str) -> Object:
         """One ModelDeployment.
@@ -71,7 +71,7 @@ class Reader:
         try:
             found = await self._client.get(kinds.OWNER, namespace, name)
         except ClusterError as error:
-            raise _explained(error) from error
+            raise _explain(error) from error
         if found is None:
             names = ", ".join(one["metadata"]["name"] for one in await self.resources(namespace))
             others = f"there are {names}" if names else "there is none in it"
@@ -86,9 +86,9 @@ class Reader:
             Forbidden: they may not be listed.
         """
         try:
-            return await self._listed(kinds.REVISION, namespace, f"{NAME_LABEL}={name}")
+            return await self._list(kinds.REVISION, namespace, f"{NAME_LABEL}={name}")
         except ClusterError as error:
-            raise _explained(error) from error
+            raise _explain(error) from error
 
     async def replace(self, resource: Object) -> None:
         """Store a ModelDeployment in place of the version that was read.
@@ -104,9 +104,9 @@ class Reader:
         except ClusterError as error:
             if error.status == 409:
                 raise Changed("somebody else has changed it at this moment: try again") from error
-            raise _explained(error, role="edit") from error
+            raise _explain(error, role="edit") from error
 
-    async def picture(self, namespace: str, name: str) -> Snapshot:
+    async def read_snapshot(self, namespace: str, name: str) -> Snapshot:
         """One ModelDeployment with everything around it; what may not be seen is listed in `withheld`.
 
         Raises:
@@ -115,8 +115,8 @@ class Reader:
         resource = await self.resource(namespace, name)
         withheld: list[str] = []
         selector = f"{NAME_LABEL}={name}"
-        asked = [self._seen(kind, namespace, selector, withheld) for kind in (*kinds.CHILDREN, kinds.POD)]
-        *children, pods, events = await asyncio.gather(*asked, self._seen(kinds.EVENT, namespace, "", withheld))
+        asked = [self._read_visible(kind, namespace, selector, withheld) for kind in (*kinds.CHILDREN, kinds.POD)]
+        *children, pods, events = await asyncio.gather(*asked, self._read_visible(kinds.EVENT, namespace, "", withheld))
         objects = [child for listed in children for child in listed]
         about = {one["metadata"]["uid"] for one in (resource, *objects, *pods)}
         return Snapshot(
@@ -128,15 +128,15 @@ class Reader:
             withheld=tuple(withheld),
         )
 
-    async def _seen(self, kind: Kind, namespace: str, selector: str, withheld: list[str]) -> list[Object]:
+    async def _read_visible(self, kind: Kind, namespace: str, selector: str, withheld: list[str]) -> list[Object]:
         try:
-            return [{"kind": kind.name, **one} for one in await self._listed(kind, namespace, selector)]
+            return [{"kind": kind.name, **one} for one in await self._list(kind, namespace, selector)]
         except ClusterError as error:
             absent = f"this cluster does not serve {kind}" if error.status == 404 and kind.optional else ""
             withheld.append(f"{kind.plural}: {absent or error.said or error}")
             return []
 
-    async def _listed(self, kind: Kind, namespace: str | None, selector: str) -> list[Object]:
+    async def _list(self, kind: Kind, namespace: str | None, selector: str) -> list[Object]:
         return [item async for page in self._client.pages(kind, namespace, selector) for item in page["items"]]
 
     async def _last_words(self, namespace: str, pods: list[Object], withheld: list[str]) -> Mapping[Place, str]:
@@ -174,7 +174,7 @@ def _about(event: Object, uids: set[Any], name: str) -> bool:
     )
 
 
-def _explained(error: ClusterError, *, role: str = "view") -> ModelwayError:
+def _explain(error: ClusterError, *, role: str = "view") -> ModelwayError:
     said = error.said or str(error)
     if error.status == 0:
         return NoCluster(f"{error}. Is it the right context? kubectl config get-contexts")

@@ -112,7 +112,7 @@ class RefusedPods:
             refused.said = failure.message
         return max(0.1, refused.due - now)
 
-    def corrected(self, observed: Observed) -> Observed:
+    def correct(self, observed: Observed) -> Observed:
         """What is observed, with the present cause of a refusal in place of the first one; without any where none is known."""
         refused, deployment = self._refused.get(observed.owner.key), observed.deployment
         if deployment is None:

@@ -97,7 +97,7 @@ class RelistSchedule:
         self._clock = clock
         self._outage = Outage(self._outage_changed)
         self._allowance = Allowance(LISTS_AT_ONCE, LIST_SECONDS)
-        self._asked: float | None = None
+        self._first_asked: float | None = None
         self._due: float | None = None
         self._failures = 0
         self._recovers = False
@@ -114,10 +114,10 @@ class RelistSchedule:
     def ask_for_a_list(self) -> None:
         """A watch lists anew, and will not tell what was deleted meanwhile: list everything once it is done, but do not wait for long."""
         now = self._clock()
-        self._asked = self._asked or now
-        self._due = min(now, self._asked + LONGEST_RELIST_SECONDS) + RELIST_SECONDS
+        self._first_asked = self._first_asked or now
+        self._due = min(now, self._first_asked + LONGEST_RELIST_SECONDS) + RELIST_SECONDS
 
-    async def first(self, *, patient: bool) -> set[Key]:
+    async def list_first(self, *, patient: bool) -> set[Key]:
         """List everything for the first time; whom that concerns.
 
         Args:
@@ -132,14 +132,14 @@ class RelistSchedule:
                 return await self._listing.run()
             except ClusterError as error:
                 if not (patient and may_be_away(error)):
-                    raise NoCluster(_explained(error)) from error
+                    raise NoCluster(_explain(error)) from error
                 logger.warning("Waiting for the API server: %s", error)
             except RetryLater as later:
                 logger.warning("Waiting for the API server: %s", later)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_FIRST_RETRY_SECONDS)
 
-    async def keep(self) -> None:
+    async def run_forever(self) -> None:
         """For ever: list everything when it is due.
 
         Raises:
@@ -177,7 +177,7 @@ class RelistSchedule:
             trouble = f"the API server has not answered for {PROBE_TIMEOUT_SECONDS:.0f} s"
         except RetryLater:
             pass  # it is busy, so it is there
-        self._outage.probed(self._clock(), trouble)
+        self._outage.note_probe(self._clock(), trouble)
 
     def _outage_changed(self, trouble: str | None) -> None:
         if trouble is not None:
@@ -189,7 +189,7 @@ class RelistSchedule:
 
     async def _list(self) -> float:
         """List everything; in how many seconds to do so again."""
-        self._asked = self._due = None
+        self._first_asked = self._due = None
         try:
             self._wake(await self._listing.run())
         except (ClusterError, RetryLater) as error:
@@ -206,7 +206,7 @@ class RelistSchedule:
         return self._seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 -- jitter
 
 
-def _explained(error: ClusterError) -> str:
+def _explain(error: ClusterError) -> str:
     match error.status:
         case 0:
             return f"{error}. Check the address in the kubeconfig, and that the cluster is up."

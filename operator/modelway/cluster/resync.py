@@ -78,7 +78,7 @@ class Resync:
         self._served.subscribe(self._drop_absent)
         self._last_news: dict[Watch, float] = {}
         self._restarts: dict[Watch, list[float]] = {}
-        self._told_meanwhile: dict[ObjectId, int] | None = None
+        self._versions_by_watch: dict[ObjectId, int] | None = None
         self._highest: dict[tuple[str, str | None], int] = {}
         self._forbidden: set[str] = set()
         self.last_success: float | None = None
@@ -134,7 +134,7 @@ class Resync:
                     refusals.append(error)
         if refusals and not listed:
             raise refusals[0]
-        self._complain({str(error) for error in refusals})
+        self._log_refusals({str(error) for error in refusals})
         return concerned
 
     def _drop_absent(self, kind: Kind) -> None:
@@ -147,19 +147,19 @@ class Resync:
         if self._watches is not None:
             self._watches.forget(kind.name)
 
-    def _complain(self, refusals: set[str]) -> None:
+    def _log_refusals(self, refusals: set[str]) -> None:
         for refusal in sorted(refusals - self._forbidden):
             logger.warning("Not watched until the rights are there: %s", refusal)
         self._forbidden = refusals
 
-    def told(self, kind: Kind, obj: Mapping[str, Any]) -> None:
+    def note_event(self, kind: Kind, obj: Mapping[str, Any]) -> None:
         """A watch brought news: what it owed of this object is paid."""
         watch = self._watch_on(object_id(kind, obj))
         self._last_news[watch] = self._clock()
         self._restarts.pop(watch, None)
         id, version = object_id(kind, obj), int(obj["metadata"]["resourceVersion"])  # noqa: A001 -- the term
-        if self._told_meanwhile is not None:
-            self._told_meanwhile[id] = version
+        if self._versions_by_watch is not None:
+            self._versions_by_watch[id] = version
         debt = self._debts.get(id)
         if debt is not None and version >= debt.version:
             del self._debts[id]
@@ -203,13 +203,13 @@ class Resync:
     async def _list(self, kind: Kind, namespace: str | None, *, owing: bool) -> set[Key]:
         self._cache.begin_listing()
         known = self._cache.versions(kind)
-        told: dict[ObjectId, int] = {}
-        self._told_meanwhile = told
+        by_watch: dict[ObjectId, int] = {}
+        self._versions_by_watch = by_watch
         try:
-            listed, version, concerned = await self._take_in(kind, namespace)
+            listed, version, concerned = await self._store_pages(kind, namespace)
         finally:
             self._cache.end_listing()
-            self._told_meanwhile = None
+            self._versions_by_watch = None
         if not self._served.serves(kind):  # it went while it was listed
             self._drop_absent(kind)
             return concerned
@@ -221,23 +221,23 @@ class Resync:
                     self._debts[id] = _Debt(version, self._clock(), deletion=True)
         if owing:
             for one, last in listed.items():
-                if last > max(known.get(one, 0), told.get(one, 0)):
+                if last > max(known.get(one, 0), by_watch.get(one, 0)):
                     self._debts[one] = _Debt(last, self._clock(), deletion=False)
         return concerned
 
-    async def _take_in(self, kind: Kind, namespace: str | None) -> tuple[dict[ObjectId, int], int, set[Key]]:
+    async def _store_pages(self, kind: Kind, namespace: str | None) -> tuple[dict[ObjectId, int], int, set[Key]]:
         """Store what is listed: the version of each object, the version of the LIST, and whom a difference concerns."""
         listed: dict[ObjectId, int] = {}
         concerned: set[Key] = set()
         version = 0
         async for page in self._client.pages(kind, namespace, selector_of(kind)):
-            version = version or self._not_before(int(page["metadata"]["resourceVersion"]), kind, namespace)
+            version = version or self._check_version(int(page["metadata"]["resourceVersion"]), kind, namespace)
             for obj in page.get("items") or ():
                 listed[object_id(kind, obj)] = int(obj["metadata"]["resourceVersion"])
                 concerned |= self._cache.store(kind, obj)
         return listed, version, concerned
 
-    def _not_before(self, version: int, kind: Kind, namespace: str | None) -> int:
+    def _check_version(self, version: int, kind: Kind, namespace: str | None) -> int:
         """The version of a LIST, which never goes back unless the whole cluster does."""
         highest = self._highest.get((kind.name, namespace), 0)
         if version < highest:

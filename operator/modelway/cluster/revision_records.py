@@ -25,7 +25,7 @@ class RevisionRecords:
         # As text, which takes a fraction of the memory.
         self._read: dict[Key, tuple[str, bytes]] = {}
 
-    async def filled(self, observed: Observed, record: RevisionView) -> Observed:
+    async def fill(self, observed: Observed, record: RevisionView) -> Observed:
         """What is observed, with the data of one record.
 
         Raises:

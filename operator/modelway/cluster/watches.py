@@ -38,7 +38,7 @@ class Stream(Protocol):
 
 @dataclass(slots=True)
 class _State:
-    heard: float
+    last_heard: float
     stream: Stream | None = None
     received: int = 0
     deaf: bool = False
@@ -52,27 +52,27 @@ class Watches:
     """All watches of one operator.
 
     Args:
-        restarted: told of each watch that is opened anew because it is dead.
+        on_restart: called with each watch that is opened anew because it is dead.
         clock: seconds, monotonic.
     """
 
-    def __init__(self, restarted: Callable[[Watch], None], clock: Callable[[], float]) -> None:
-        self._restarted = restarted
+    def __init__(self, on_restart: Callable[[Watch], None], clock: Callable[[], float]) -> None:
+        self._on_restart = on_restart
         self._clock = clock
         self._states: dict[Watch, _State] = {}
 
-    def asked(self, watch: Watch) -> None:
+    def note_request(self, watch: Watch) -> None:
         """A watch asks the API server for something, for the first time or again."""
         self._states.setdefault(watch, _State(self._clock()))
 
-    def opened(self, watch: Watch, stream: Stream) -> None:
+    def note_open(self, watch: Watch, stream: Stream) -> None:
         """A watch was opened."""
         state = self._states.setdefault(watch, _State(self._clock()))
         if state.refused is not None:
             logger.info("%s is watched again", watch)
         state.stream, state.received, state.refused = stream, 0, None
 
-    def failed(self, watch: Watch, why: str) -> None:
+    def note_failure(self, watch: Watch, why: str) -> None:
         """The API server refused to open a watch."""
         state = self._states.setdefault(watch, _State(self._clock()))
         if state.refused is None:
@@ -84,7 +84,7 @@ class Watches:
         state = self._states.get(watch)
         if state is not None and state.stream is not None:
             state.stream.close()
-        self._restarted(watch)
+        self._on_restart(watch)
 
     def forget(self, kind: str) -> None:
         """A kind is no longer served: nothing is expected of its watches."""
@@ -93,7 +93,7 @@ class Watches:
     def excuse(self) -> None:
         """The API server was away, and no watch could tell anything."""
         for state in self._states.values():
-            state.heard = self._clock()
+            state.last_heard = self._clock()
 
     def look(self) -> None:
         """Note who told something since the last look; open anew who has been silent for too long."""
@@ -103,13 +103,13 @@ class Watches:
             if received > state.received:
                 if state.deaf:
                     logger.info("%s tells something again", watch)
-                state.heard, state.received, state.deaf = now, received, False
-            elif state.refused is None and now - (state.restarted if state.deaf else state.heard) > DEAF_SECONDS:
+                state.last_heard, state.received, state.deaf = now, received, False
+            elif state.refused is None and now - (state.restarted if state.deaf else state.last_heard) > DEAF_SECONDS:
                 if not state.deaf:
                     logger.warning(
                         "The watch on %s has told nothing for %.0f s and is opened anew; until it does, it is listed every minute",
                         watch,
-                        now - state.heard,
+                        now - state.last_heard,
                     )
                 state.deaf, state.restarted = True, now
                 self.restart(watch)
@@ -122,4 +122,4 @@ class Watches:
     def silence(self) -> Iterator[tuple[Watch, float]]:
         """Each watch, and for how many seconds it has told nothing."""
         now = self._clock()
-        return ((watch, now - state.heard) for watch, state in self._states.items())
+        return ((watch, now - state.last_heard) for watch, state in self._states.items())

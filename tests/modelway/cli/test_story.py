@@ -53,7 +53,7 @@ def test_a_spec_that_nobody_looked_at_is_not_called_ready(status: Any) -> None:
 
 
 def _with(seen: Snapshot, kind: str, **told: str) -> Snapshot:
-    """The picture with one condition told otherwise."""
+    """The snapshot with one condition told otherwise."""
     status = seen.resource["status"]
     conditions = [{**one, **told} if one["type"] == kind else one for one in status["conditions"]]
     return replace(seen, resource={**seen.resource, "status": {**status, "conditions": conditions, "pods": "2/10"}})

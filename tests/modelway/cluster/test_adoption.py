@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from modelway.cluster.adoption import COLLECTOR_SECONDS, Adoption, Standing, standing
+from modelway.cluster.adoption import COLLECTOR_SECONDS, Adoption, Standing, standing_of
 from modelway.cluster.cache import Cache
 from modelway.cluster.kinds import BUDGET, REVISION, Kind
 from modelway.errors import Leftover, NameConflict, RetryLater
@@ -45,7 +45,7 @@ class _Server:
         return {"metadata": self.metadata}
 
     @property
-    def claims(self) -> Adoption:
+    def adoption(self) -> Adoption:
         server: Any = self
         return Adoption(server, Cache(), lambda: self.now)
 
@@ -67,19 +67,19 @@ class _Server:
     ],
 )
 def test_only_what_bears_our_labels_and_nobody_controls_is_orphaned(change: Mapping[str, Any], whose: Standing) -> None:
-    assert standing({**ORPHAN, **change}, owner()) is whose
+    assert standing_of({**ORPHAN, **change}, owner()) is whose
 
 
 def test_an_orphan_is_taken_over_once_and_ours_from_then_on() -> None:
     team = {"kind": "Team", "uid": "t"}
     server = _Server({**ORPHAN, "ownerReferences": [team]})
-    claims = server.claims
+    adoption = server.adoption
     with pytest.raises(RetryLater, match="taken over"):
-        asyncio.run(claims.uid_of(SERVICE, observed()))
+        asyncio.run(adoption.find_uid(SERVICE, observed()))
     [change] = server.changes
     assert change["resourceVersion"] == "5", "nothing that changed meanwhile is taken"
     assert [one["uid"] for one in change["ownerReferences"]] == ["t", UID]
-    assert asyncio.run(claims.uid_of(SERVICE, observed())) == "u"
+    assert asyncio.run(adoption.find_uid(SERVICE, observed())) == "u"
 
 
 @pytest.mark.parametrize(("kind", "given"), [(BUDGET, True), (REVISION, False)])
@@ -89,7 +89,7 @@ def test_the_fields_of_whoever_restored_it_become_ours(kind: Kind, *, given: boo
     parts = [{**restored, "fieldsV1": {"f:spec": {name: {}}}} for name in ("f:paused", "f:replicas")]
     server = _Server({**ORPHAN, "managedFields": [*parts, of_status]})
     with pytest.raises(RetryLater, match="taken over"):
-        asyncio.run(server.claims.uid_of(ChildId(kind.name, KEY.name), observed()))
+        asyncio.run(server.adoption.find_uid(ChildId(kind.name, KEY.name), observed()))
     fields: dict[str, object] = {"f:spec": {"f:paused": {}, "f:replicas": {}}}
     ours = {**APPLIED, "apiVersion": kind.api_version, "fieldsV1": fields}
     assert server.changes[0].get("managedFields") == ([ours, of_status] if given else None)
@@ -98,20 +98,20 @@ def test_the_fields_of_whoever_restored_it_become_ours(kind: Kind, *, given: boo
 def test_a_copy_under_another_name_is_left_alone() -> None:
     copies = (child("Service", "fraud-copy", owner_uid=None), replace(revision("r", 1), revision="s", owner_uid=None))
     server = _Server(ORPHAN)
-    asyncio.run(server.claims.take_over(observed(*copies)))
+    asyncio.run(server.adoption.take_over(observed(*copies)))
     assert server.changes == []
 
 
 def test_the_garbage_collector_goes_first_with_what_a_dead_model_left() -> None:
     server = _Server({**ORPHAN, "ownerReferences": [DEAD]})
-    claims = server.claims
+    adoption = server.adoption
     for server.now in (0.0, COLLECTOR_SECONDS - 1):
         with pytest.raises(Leftover):
-            asyncio.run(claims.uid_of(SERVICE, observed()))
+            asyncio.run(adoption.find_uid(SERVICE, observed()))
     assert server.changes == []
     server.now = COLLECTOR_SECONDS
     with pytest.raises(RetryLater, match="taken over"):
-        asyncio.run(claims.uid_of(SERVICE, observed()))
+        asyncio.run(adoption.find_uid(SERVICE, observed()))
     assert [one["uid"] for one in server.changes[0]["ownerReferences"]] == [UID]
 
 
@@ -126,9 +126,9 @@ def test_the_garbage_collector_goes_first_with_what_a_dead_model_left() -> None:
 )
 def test_what_goes_or_is_anothers_is_never_taken(change: Mapping[str, Any], error: type[Exception]) -> None:
     server = _Server({**ORPHAN, **change})
-    claims = server.claims
+    adoption = server.adoption
     for server.now in (0.0, 10 * COLLECTOR_SECONDS):
         with pytest.raises(error):
-            asyncio.run(claims.uid_of(SERVICE, observed()))
+            asyncio.run(adoption.find_uid(SERVICE, observed()))
     assert server.changes == []
-    assert claims.doubts(KEY, SERVICE)
+    assert adoption.was_taken(KEY, SERVICE)

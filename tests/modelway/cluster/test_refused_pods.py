@@ -50,17 +50,17 @@ class _World:
 
     def __init__(self, client: Client) -> None:
         self.now = 0.0
-        self.readmission = RefusedPods(client, clock=lambda: self.now)
+        self.refused_pods = RefusedPods(client, clock=lambda: self.now)
         self.seen = _refused()
         self.change({"model": {"uri": "s3://models/fraud.joblib"}}, QUOTA.format("a", 3), pods=False)
 
     async def look(self, seconds: float, seen: Observed | None = None) -> float | None:
         self.now += seconds
-        return await self.readmission.look(self.plan, seen or self.seen)
+        return await self.refused_pods.look(self.plan, seen or self.seen)
 
     def said(self) -> str:
         """Why pods are refused, as far as that is known; empty where it is not."""
-        found = self.readmission.corrected(self.seen).deployment
+        found = self.refused_pods.correct(self.seen).deployment
         assert found is not None
         return "".join(one.message for one in found.conditions)
 

@@ -1,4 +1,4 @@
-"""The lookout: few LISTs however long a fault lasts, and none of them because one object failed."""
+"""Few LISTs however long a fault lasts, and none of them because one object failed."""
 
 import asyncio
 from collections.abc import Callable
@@ -51,12 +51,12 @@ class _Listing:
 
 
 class _World:
-    """A lookout that looks out."""
+    """A schedule, and what it lists."""
 
     def __init__(self) -> None:
         self.listing = _Listing()
         self.hurried: list[float] = []
-        self.lookout = RelistSchedule(
+        self.relist = RelistSchedule(
             self.listing, REGULAR, lambda _: None, lambda: self.hurried.append(_now()), clock=_now
         )
 
@@ -66,11 +66,11 @@ def _now() -> float:
 
 
 def _play(until: float, script: Callable[[_World, float], None], every: float = 0.5) -> _World:
-    """Run a lookout; the script acts on its world twice a second."""
+    """Run a schedule; the script acts on its world twice a second."""
 
     async def scenario() -> _World:
         world = _World()
-        task = asyncio.create_task(world.lookout.keep())
+        task = asyncio.create_task(world.relist.run_forever())
         while _now() < until:
             script(world, _now())
             await asyncio.sleep(every)
@@ -81,7 +81,7 @@ def _play(until: float, script: Callable[[_World, float], None], every: float = 
 
 
 def test_failures_of_objects_cost_probes_and_no_list() -> None:
-    world = _play(HOUR, lambda world, _: world.lookout.doubt())
+    world = _play(HOUR, lambda world, _: world.relist.doubt())
     assert len(world.listing.lists) <= HOUR / REGULAR * 1.2 + 2, "the regular ones"
     assert len(world.listing.probes) <= HOUR / DOUBT_SECONDS + PROBES_AT_ONCE + 1
     assert world.hurried == []
@@ -91,7 +91,7 @@ def test_while_the_server_is_away_nothing_is_listed() -> None:
     def script(world: _World, now: float) -> None:
         world.listing.fault = AWAY if 60 <= now < 1000 else None
         if world.listing.fault:
-            world.lookout.doubt()
+            world.relist.doubt()
 
     world = _play(1100, script)
     away = [one for one in world.listing.lists if 62 < one < 1000]
@@ -116,8 +116,8 @@ def test_one_answer_does_not_end_an_outage() -> None:
             world.listing.fault = None
 
         world.listing.probe = next_answer  # type: ignore[method-assign]
-        world.lookout.doubt()
-        task = asyncio.create_task(world.lookout.keep())
+        world.relist.doubt()
+        task = asyncio.create_task(world.relist.run_forever())
         await asyncio.sleep(19)
         task.cancel()
         return world
@@ -131,7 +131,7 @@ def test_a_server_that_comes_and_goes_is_listed_by_allowance() -> None:
     def script(world: _World, now: float) -> None:
         world.listing.fault = AWAY if now % 20 < 10 else None
         if world.listing.fault:
-            world.lookout.doubt()
+            world.relist.doubt()
 
     world = _play(HOUR, script)
     extra = len(world.listing.lists) - HOUR / REGULAR
@@ -139,7 +139,7 @@ def test_a_server_that_comes_and_goes_is_listed_by_allowance() -> None:
 
 
 def test_watches_that_keep_listing_anew_cost_lists_by_allowance() -> None:
-    world = _play(HOUR, lambda world, _: world.lookout.ask_for_a_list())
+    world = _play(HOUR, lambda world, _: world.relist.ask_for_a_list())
     assert len(world.listing.lists) <= HOUR / LIST_SECONDS + LISTS_AT_ONCE + HOUR / REGULAR * 1.2
 
 
@@ -162,7 +162,7 @@ def test_lists_that_fail_are_tried_ever_later(fault: Exception) -> None:
     pauses = [after - before for before, after in pairwise(world.listing.lists)]
     assert pauses[:3] == pytest.approx([3, 6, 12], abs=2)
     assert min(pauses[5:]) >= 60
-    assert world.lookout.away is None, "its probes are answered"
+    assert world.relist.away is None, "its probes are answered"
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_a_deletion_that_no_watch_told_is_found_and_counted(world: _World) -> No
 def test_news_that_the_watch_brings_in_time_is_no_miss(world: _World) -> None:
     world.cluster.objects["Service"], world.cluster.version = [_object(15)], 20
     world.list()
-    world.resync.told(kinds.SERVICE, _object(15))
+    world.resync.note_event(kinds.SERVICE, _object(15))
     world.now += DEATH_SECONDS + 1
     world.resync.settle()
     assert world.misses() == 0
@@ -126,7 +126,7 @@ def test_a_dead_watch_is_not_hidden_by_that_of_another_namespace() -> None:
     elsewhere["metadata"]["namespace"] = "ops"
     for number in range(3):
         assert restarted == [Watch("Service", "risk")] * number
-        world.resync.told(kinds.SERVICE, elsewhere)
+        world.resync.note_event(kinds.SERVICE, elsewhere)
         world.now += DEATH_SECONDS + 1
         if number < 2:
             world.resync.settle()
@@ -140,7 +140,7 @@ def test_a_watch_that_lost_one_thing_but_goes_on_is_not_dead(world: _World) -> N
     world.now += GRACE_SECONDS + 1
     other = _object(16)
     other["metadata"]["name"] = "other"
-    world.resync.told(kinds.SERVICE, other)
+    world.resync.note_event(kinds.SERVICE, other)
     world.resync.settle()
     world.now += DEATH_SECONDS + 1
     world.resync.settle()

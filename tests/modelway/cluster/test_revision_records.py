@@ -32,7 +32,7 @@ RECORD = replace(revision("aaaaaaaaaa", 1), data=None)
 
 
 def _filled(records: RevisionRecords, record: RevisionView) -> Any:
-    seen = asyncio.run(records.filled(observed(record), record)).owned(record.id)
+    seen = asyncio.run(records.fill(observed(record), record)).owned(record.id)
     assert isinstance(seen, RevisionView)
     return seen.data
 

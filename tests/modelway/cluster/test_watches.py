@@ -29,8 +29,8 @@ class _World:
         self.watches = Watches(self.restarted.append, lambda: self.now)
         self.streams = {LIVING: _Stream(), DEAD: _Stream()}
         for watch, stream in self.streams.items():
-            self.watches.asked(watch)
-            self.watches.opened(watch, stream)
+            self.watches.note_request(watch)
+            self.watches.note_open(watch, stream)
 
     def pass_by(self, seconds: float) -> None:
         """Time passes; a bookmark comes every minute where one does."""
@@ -57,7 +57,7 @@ def test_a_watch_that_tells_again_is_no_longer_deaf() -> None:
     world = _World()
     world.pass_by(DEAF_SECONDS + 5)
     world.streams[DEAD] = _Stream()
-    world.watches.opened(DEAD, world.streams[DEAD])
+    world.watches.note_open(DEAD, world.streams[DEAD])
     assert world.watches.deaf, "a connection alone is no news"
     world.streams[DEAD].bytes = 1
     world.pass_by(1)
@@ -68,9 +68,9 @@ def test_a_watch_that_is_refused_is_told_once_and_never_deaf(caplog: pytest.LogC
     world = _World()
     with caplog.at_level("INFO"):
         for _ in range(100):
-            world.watches.failed(DEAD, "403")
+            world.watches.note_failure(DEAD, "403")
             world.pass_by(10)
-        world.watches.opened(DEAD, _Stream())
+        world.watches.note_open(DEAD, _Stream())
     assert world.restarted == []
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 

@@ -21,7 +21,7 @@ unhealthyPodEvictionPolicy enableServiceLinks automountServiceAccountToken dnsPo
 
 
 def recorded(name: str) -> Snapshot:
-    """The picture in `stories/<name>.json`."""
+    """The snapshot in `stories/<name>.json`."""
     kept = json.loads((FOLDER / f"{name}.json").read_text())
     words = {Place(*key.split("/")): text for key, text in kept["last_words"].items()}
     lists = {part: tuple(kept[part]) for part in ("children", "pods", "events", "withheld")}
@@ -37,9 +37,9 @@ def slim(value: Any) -> Any:
 
 async def _record(namespace: str, name: str, file: str) -> None:
     async with reader() as made:
-        picture = await made.picture(namespace, name)
-    kept = {part: slim(getattr(picture, part)) for part in ("resource", "children", "pods", "events", "withheld")}
-    kept["last_words"] = {"/".join(place): text for place, text in picture.last_words.items()}
+        snapshot = await made.read_snapshot(namespace, name)
+    kept = {part: slim(getattr(snapshot, part)) for part in ("resource", "children", "pods", "events", "withheld")}
+    kept["last_words"] = {"/".join(place): text for place, text in snapshot.last_words.items()}
     (FOLDER / f"{file}.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 

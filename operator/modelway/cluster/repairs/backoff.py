@@ -1,7 +1,7 @@
-"""Notice that somebody keeps undoing our repairs of a child, and stop fighting without giving up. Pure: the time is an argument.
+"""Repair a child less and less often while somebody keeps undoing the repairs. Pure: the time is an argument.
 
-One edit is put right at once, and so are a few. When none of the repairs lasts, each next one waits longer: the cluster is not flooded by
-two programs that write against each other, and the person who can end it is told. It ends by itself when a repair lasts.
+The first few repairs are made at once. When none of them lasts, each next one waits longer: two programs that write against each other must
+not flood the cluster, and a person must learn of it. Repairs never cease. The contest ends by itself when a repair lasts.
 """
 
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ FIRST_PAUSE = 10.0
 """Seconds before the first repair that is no longer made at once; each further pause is twice as long."""
 
 LONGEST_PAUSE = 300.0
-"""Seconds between repairs at most; a repair that held for so long was one that lasted."""
+"""The most seconds between repairs. A repair that held for so long has lasted."""
 
-SHORTEST_PEACE = 5.0
-"""Seconds for which the child must stay as it is before the contest counts as over; longer where the other side is slow."""
+SHORTEST_CALM = 5.0
+"""Seconds for which the child must stay as it is before the contest is over; longer where the other side is slow."""
 
-LONGEST_PEACE = LONGEST_PAUSE
+LONGEST_CALM = LONGEST_PAUSE
 
 
 @dataclass(slots=True)
 class RepairBackoff:
-    """What is known of the fight over one child; all times are seconds of one monotonic clock."""
+    """The repairs of one child; all times are seconds of one monotonic clock."""
 
     repairs: int = 0
     """Repairs in a row that did not last."""
@@ -33,36 +33,36 @@ class RepairBackoff:
     """The longest that the other side took to undo one."""
     undone: bool = True
     """Whether the last one was undone."""
-    going_on: bool = False
-    """Whether it is to be reported."""
+    active: bool = False
+    """Whether repairs wait, which is to be reported."""
 
     @classmethod
-    def resumed(cls, now: float) -> "RepairBackoff":
-        """A contest that was going on when another life of the operator ended: no more quick repairs."""
-        return cls(repairs=QUICK_REPAIRS, last=now, going_on=True)
+    def resume(cls, now: float) -> "RepairBackoff":
+        """Go on with a contest that an earlier process reported: no more quick repairs."""
+        return cls(repairs=QUICK_REPAIRS, last=now, active=True)
 
     def pause(self, now: float) -> float:
-        """The child is not as wanted: in how many seconds to put it right; 0 for now."""
+        """The child is not as wanted: in how many seconds to repair it; 0 for now."""
         self._note_undoing(now)
         wait = max(0.0, self.last + self._length() - now) if self.repairs >= QUICK_REPAIRS else 0.0
-        self.going_on = self.going_on or wait > 0
+        self.active = self.active or wait > 0
         return wait
 
-    def repaired(self, now: float) -> None:
-        """The child was put right."""
+    def note_repair(self, now: float) -> None:
+        """The child was repaired."""
         self._note_undoing(now)
         self.repairs, self.last, self.undone = self.repairs + 1, now, False
 
-    def changed(self, now: float) -> None:
-        """The child was given another content, since something else is wanted now: that is no repair, but the other side may undo it as well."""
+    def note_change(self, now: float) -> None:
+        """The child was changed because something else is wanted: that is no repair, but the other side may undo it as well."""
         self.last, self.undone = now, False
 
-    def peace(self, now: float) -> float:
+    def seconds_to_end(self, now: float) -> float:
         """The child is as wanted: for how many seconds it must stay so until the contest is over; 0 when there is none."""
-        if not self.going_on:
+        if not self.active:
             return 0.0
-        left = self.last + min(max(2 * self.reaction, SHORTEST_PEACE), LONGEST_PEACE) - now
-        self.going_on = left > 0
+        left = self.last + min(max(2 * self.reaction, SHORTEST_CALM), LONGEST_CALM) - now
+        self.active = left > 0
         return max(0.0, left)
 
     def _note_undoing(self, now: float) -> None:

@@ -14,7 +14,7 @@ _MOST_FIELDS = 3
 Path = tuple[str, ...]
 
 
-def undoing(body: Mapping[str, Any], obj: Mapping[str, Any]) -> str:
+def describe_changes(body: Mapping[str, Any], obj: Mapping[str, Any]) -> str:
     """What of a child is not as we apply it, and who set it: "spec.replicas is set to 3 by field manager kubectl-scale".
 
     Args:
@@ -23,13 +23,13 @@ def undoing(body: Mapping[str, Any], obj: Mapping[str, Any]) -> str:
     """
     lost = list(_differences(wanted_fields(body), owned_fields(obj, FIELD_MANAGER), ()))
     managers = sorted({manager for path in lost for manager in _managers(obj, path)})
-    fields = ", ".join(map(_spelled, lost[:_MOST_FIELDS])) or "fields of it"
+    fields = ", ".join(map(_format_path, lost[:_MOST_FIELDS])) or "fields of it"
     more = f" and {len(lost) - _MOST_FIELDS} more" if len(lost) > _MOST_FIELDS else ""
     verb = "is" if len(lost) == 1 else "are"
-    return f"{fields}{more} {verb} {_by(managers, obj)}"
+    return f"{fields}{more} {verb} {_describe_owners(managers, obj)}"
 
 
-def _by(managers: list[str], obj: Mapping[str, Any]) -> str:
+def _describe_owners(managers: list[str], obj: Mapping[str, Any]) -> str:
     if managers:
         return f"set by field manager {' and '.join(managers)}"
     if any(entry.get("manager") in _OURS for entry in obj["metadata"].get("managedFields") or ()):
@@ -46,7 +46,7 @@ def _differences(wanted: Any, found: Any, path: Path) -> Iterator[Path]:
             yield from _differences(value, found.get(name), (*path, name))
         return
     if isinstance(wanted, list) and isinstance(found, list):
-        items, others = _keyed(wanted), _keyed(found)
+        items, others = _by_key(wanted), _by_key(found)
         if items is not None and others is not None and items.keys() <= others.keys():
             for name, value in items.items():
                 yield from _differences(value, others[name], (*path, f"[{name}]"))
@@ -54,7 +54,7 @@ def _differences(wanted: Any, found: Any, path: Path) -> Iterator[Path]:
     yield path
 
 
-def _keyed(items: list[Any]) -> dict[str, Any] | None:
+def _by_key(items: list[Any]) -> dict[str, Any] | None:
     """The items of a list by what identifies them; None where nothing does."""
     for key in _ITEM_KEYS:
         if all(isinstance(item, dict) and key in item for item in items):
@@ -87,7 +87,7 @@ def _is_item(member: str, value: str) -> bool:
     return member.startswith("k:") and value in map(str, json.loads(member[2:]).values())
 
 
-def _spelled(path: Path) -> str:
+def _format_path(path: Path) -> str:
     text = ""
     for name in path:
         plain = name.startswith("[") or not set(name) & set("./")

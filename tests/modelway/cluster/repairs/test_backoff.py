@@ -5,17 +5,17 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway.cluster.repairs.backoff import FIRST_PAUSE, LONGEST_PAUSE, QUICK_REPAIRS, SHORTEST_PEACE, RepairBackoff
+from modelway.cluster.repairs.backoff import FIRST_PAUSE, LONGEST_PAUSE, QUICK_REPAIRS, SHORTEST_CALM, RepairBackoff
 
 steps = st.lists(st.floats(0.01, 400), min_size=1, max_size=200)
 
 
-def _fought(contest: RepairBackoff, times: list[float]) -> list[float]:
+def _repair_times(backoff: RepairBackoff, times: list[float]) -> list[float]:
     """When repairs were made, the other side undoing each before the next look."""
     made = []
     for now in times:
-        if contest.pause(now) == 0:
-            contest.repaired(now)
+        if backoff.pause(now) == 0:
+            backoff.note_repair(now)
             made.append(now)
     return made
 
@@ -25,15 +25,15 @@ def _every(seconds: float, until: float) -> list[float]:
 
 
 def test_one_edit_is_put_right_at_once_and_is_no_contest() -> None:
-    contest = RepairBackoff()
-    assert contest.pause(0) == 0
-    contest.repaired(0)
-    assert not contest.going_on
-    assert contest.peace(1) == 0
+    backoff = RepairBackoff()
+    assert backoff.pause(0) == 0
+    backoff.note_repair(0)
+    assert not backoff.active
+    assert backoff.seconds_to_end(1) == 0
 
 
 def test_each_repair_that_does_not_last_makes_the_next_one_later() -> None:
-    made = _fought(RepairBackoff(), _every(1, 3600))
+    made = _repair_times(RepairBackoff(), _every(1, 3600))
     gaps = [later - earlier for earlier, later in itertools.pairwise(made)]
     assert gaps[: QUICK_REPAIRS - 1] == [1] * (QUICK_REPAIRS - 1)
     assert gaps[QUICK_REPAIRS - 1 : QUICK_REPAIRS + 2] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
@@ -46,7 +46,7 @@ def test_however_often_it_is_undone_the_writes_are_few(gaps: list[float]) -> Non
     for gap in gaps:
         now += gap
         times.append(now)
-    made = _fought(RepairBackoff(), times)
+    made = _repair_times(RepairBackoff(), times)
     assert len(made) <= QUICK_REPAIRS + 6 + now / FIRST_PAUSE
     for begin in made:
         assert len([one for one in made if begin <= one < begin + LONGEST_PAUSE]) <= QUICK_REPAIRS + 6
@@ -54,49 +54,49 @@ def test_however_often_it_is_undone_the_writes_are_few(gaps: list[float]) -> Non
 
 @given(steps)
 def test_it_never_gives_up(gaps: list[float]) -> None:
-    contest, now = RepairBackoff(), 0.0
+    backoff, now = RepairBackoff(), 0.0
     for gap in gaps:
         now += gap
-        wait = contest.pause(now)
+        wait = backoff.pause(now)
         assert 0 <= wait <= LONGEST_PAUSE
-        assert contest.going_on or wait == 0
+        assert backoff.active or wait == 0
         if wait == 0:
-            contest.repaired(now)
+            backoff.note_repair(now)
 
 
 @given(st.floats(0.01, 140))
 def test_it_is_over_when_a_repair_outlasts_the_patience_of_the_other_side(reaction: float) -> None:
-    contest, now = RepairBackoff(), 0.0
-    while not contest.going_on:
-        if contest.pause(now) == 0:
-            contest.repaired(now)
+    backoff, now = RepairBackoff(), 0.0
+    while not backoff.active:
+        if backoff.pause(now) == 0:
+            backoff.note_repair(now)
             now += reaction
-    now += contest.pause(now)
-    contest.repaired(now)
-    assert contest.peace(now + reaction) > 0, "the other side has not had its usual time"
-    assert contest.peace(now + max(SHORTEST_PEACE, 2 * reaction) + 0.01) == 0
-    assert not contest.going_on
+    now += backoff.pause(now)
+    backoff.note_repair(now)
+    assert backoff.seconds_to_end(now + reaction) > 0, "the other side has not had its usual time"
+    assert backoff.seconds_to_end(now + max(SHORTEST_CALM, 2 * reaction) + 0.01) == 0
+    assert not backoff.active
 
 
 def test_a_contest_that_flares_up_again_soon_gets_no_quick_repairs() -> None:
-    contest = RepairBackoff()
-    made = _fought(contest, _every(1, 60))
+    backoff = RepairBackoff()
+    made = _repair_times(backoff, _every(1, 60))
     now = made[-1] + 30
-    assert contest.peace(now) == 0
-    assert contest.pause(now + 1) > 0
+    assert backoff.seconds_to_end(now) == 0
+    assert backoff.pause(now + 1) > 0
 
 
 def test_a_new_wish_in_the_midst_of_a_contest_does_not_end_it() -> None:
-    contest = RepairBackoff()
-    made = _fought(contest, _every(1, 300))
-    contest.changed(made[-1] + 100)
-    assert contest.peace(made[-1] + 101) > 0
-    assert contest.pause(made[-1] + 102) > 0
+    backoff = RepairBackoff()
+    made = _repair_times(backoff, _every(1, 300))
+    backoff.note_change(made[-1] + 100)
+    assert backoff.seconds_to_end(made[-1] + 101) > 0
+    assert backoff.pause(made[-1] + 102) > 0
 
 
 def test_an_operator_that_starts_anew_is_as_patient_as_the_one_before() -> None:
-    contest = RepairBackoff.resumed(100)
-    assert contest.going_on
-    assert contest.pause(101) == FIRST_PAUSE - 1
-    assert RepairBackoff.resumed(100).peace(101) > 0
-    assert RepairBackoff.resumed(100).peace(100 + SHORTEST_PEACE) == 0
+    backoff = RepairBackoff.resume(100)
+    assert backoff.active
+    assert backoff.pause(101) == FIRST_PAUSE - 1
+    assert RepairBackoff.resume(100).seconds_to_end(101) > 0
+    assert RepairBackoff.resume(100).seconds_to_end(100 + SHORTEST_CALM) == 0

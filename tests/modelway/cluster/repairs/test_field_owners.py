@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from modelway.cluster.repairs.field_owners import undoing
+from modelway.cluster.repairs.field_owners import describe_changes
 
 PORT = {"name": "http", "port": 80, "protocol": "TCP"}
 OURS: dict[str, Any] = {"f:spec": {"f:replicas": {}, "f:selector": {}, "f:ports": {'k:{"port":80,"protocol":"TCP"}': {"f:name": {}, "f:port": {}, "f:protocol": {}}}}}  # fmt: skip
@@ -47,14 +47,14 @@ def _without(*path: str) -> dict[str, Any]:
 def test_the_fields_and_whoever_holds_them_are_named(taken: tuple[str, ...], theirs: dict[str, Any], says: str) -> None:
     managed = [_entry("modelway", "Apply", _without(*taken)), _entry("robot", "Update", theirs)]
     found = {**_body(), "metadata": {"name": "fraud", "managedFields": managed}}
-    assert says in undoing(_body(), found)
+    assert says in describe_changes(_body(), found)
 
 
 def test_a_value_that_is_still_ours_was_set_by_another_of_us() -> None:
     body = _body()
     found = {**body, "metadata": {"managedFields": [_entry("modelway", "Apply", OURS)]}}
     found["spec"] = {**found["spec"], "replicas": 7}
-    assert "another Modelway operator" in undoing(body, found)
+    assert "another Modelway operator" in describe_changes(body, found)
 
 
 def test_many_fields_are_counted_rather_than_listed() -> None:
@@ -62,4 +62,4 @@ def test_many_fields_are_counted_rather_than_listed() -> None:
     body = _body()
     body["spec"] |= {f"field{number}": number for number in range(9)}
     found["metadata"]["managedFields"] = [_entry("modelway", "Apply", OURS)]
-    assert " and 6 more are " in undoing(body, found)
+    assert " and 6 more are " in describe_changes(body, found)
