@@ -89,7 +89,7 @@ def test_what_others_own_stays(placed: Deployed, audit: Audit, namespace: str) -
         metadata = placed.kubectl.get(kind, _name(placed, kind))["metadata"]
         assert (metadata["annotations"]["team"], metadata["labels"]["cost"]) == ("risk", "42")
     assert placed.child("deployment")["spec"]["minReadySeconds"] == 1
-    assert {write.resource for write in audit.writes(namespace)} <= {"services", "modeldeployments/status"}
+    assert {write.resource for write in audit.writes(namespace)} <= {"services", "modeldeployments/status", "events"}
 
 
 def test_an_object_that_is_not_ours_is_left_alone_until_it_goes(deployed: Deployed, kubectl: Kubectl) -> None:

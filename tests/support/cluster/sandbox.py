@@ -16,6 +16,7 @@ import pytest
 
 from modelway.yaml_text import yaml_text
 from sandbox import Sandbox
+from support.cluster.reads import NotRead, NotThere, Reads, reads
 from support.waiting import eventually
 
 Object = dict[str, Any]
@@ -84,17 +85,39 @@ class Kubectl:
 
     def get(self, kind: str, name: str) -> Object:
         """The object `kind/name`; KubectlError where there is none."""
-        found: Object = json.loads(self("get", kind, name, "-o", "json"))
-        return found
+        try:
+            return self._reads.one(kind, name, self._namespace)
+        except NotThere as error:
+            raise KubectlError(("get", kind, name), str(error)) from error
+        except NotRead:
+            found: Object = json.loads(self("get", kind, name, "-o", "json"))
+            return found
 
     def list(self, kind: str, selector: str = "") -> list[Object]:
         """All objects of a kind that match the label selector."""
-        found: list[Object] = json.loads(self("get", kind, "-l", selector, "-o", "json"))["items"]
-        return found
+        try:
+            return self._reads.all(kind, selector, self._namespace)
+        except NotThere as error:
+            raise KubectlError(("get", kind, "-l", selector), str(error)) from error
+        except NotRead:
+            found: list[Object] = json.loads(self("get", kind, "-l", selector, "-o", "json"))["items"]
+            return found
 
     def exists(self, kind: str, name: str) -> bool:
         """Whether `kind/name` is there."""
-        return bool(self("get", kind, name, "--ignore-not-found", "-o", "name"))
+        try:
+            self._reads.one(kind, name, self._namespace)
+        except NotThere as error:
+            if error.reason != "NotFound":
+                raise KubectlError(("get", kind, name), str(error)) from error
+            return False
+        except NotRead:
+            return bool(self("get", kind, name, "--ignore-not-found", "-o", "name"))
+        return True
+
+    @property
+    def _reads(self) -> Reads:
+        return reads(self._kubeconfig)
 
 
 def _text(manifest: Manifest) -> str:
@@ -123,8 +146,9 @@ def namespace(cluster_kubectl: Kubectl) -> Iterator[str]:
     name = f"test-{os.getpid()}-{next(_numbers)}"
     cluster_kubectl.create(namespace_manifest(name))
     # A pod is refused until the controllers have put both in.
-    eventually(lambda: "default" in cluster_kubectl("get", "serviceaccounts", "-n", name, "-o", "name"))
-    eventually(lambda: cluster_kubectl("get", "configmap/kube-root-ca.crt", "-n", name, "-o", "name"))
+    inside = cluster_kubectl.in_namespace(name)
+    eventually(lambda: inside.exists("serviceaccount", "default"))
+    eventually(lambda: inside.exists("configmap", "kube-root-ca.crt"))
     yield name
     cluster_kubectl("delete", "namespace", name, "--wait=false")
 
