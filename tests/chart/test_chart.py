@@ -67,7 +67,7 @@ def test_the_operator_may_do_exactly_this() -> None:
     assert granted(role) == ALLOWED
 
 
-def test_namespaced_mode_grants_the_same_in_the_named_namespaces_and_nothing_elsewhere() -> None:
+def test_named_namespaces_get_the_same_rights_and_others_none() -> None:
     manifests = helm.render({"watch": {"namespaces": ["risk", "fraud"]}, "rbac": {"aggregate": False}})
     roles = {one["metadata"]["namespace"]: granted(one) for one in of_kind(manifests, "Role")}
     assert roles == {"risk": ALLOWED, "fraud": ALLOWED, "modelway-system": LEASE}
@@ -130,7 +130,7 @@ def test_every_value_reaches_the_pod() -> None:
 
 
 @pytest.mark.parametrize("values", [None, EVERYTHING], ids=["defaults", "everything"])
-def test_the_operator_reads_every_variable_that_the_chart_sets_and_the_chart_sets_every_setting(
+def test_chart_sets_the_settings_that_the_operator_reads(
     values: Mapping[str, Any] | None,
 ) -> None:
     environment = {entry["name"]: entry.get("value", "") for entry in operator_pod(values)["containers"][0]["env"]}
@@ -198,7 +198,7 @@ def test_the_definition_can_be_left_out() -> None:
     assert not of_kind(helm.render({"crds": {"install": False}}), "CustomResourceDefinition")
 
 
-def test_a_whole_number_of_bytes_reaches_the_operator_as_it_was_written() -> None:
+def test_whole_numbers_of_bytes_reach_the_operator_unchanged() -> None:
     amounts = {"requests": {"cpu": 1, "memory": 1 << 30}, "limits": {"memory": 1 << 31}}
     environment = {
         entry["name"]: entry.get("value")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.cluster  # the program is built once, which takes minut
     [{}, {"watch": {"namespaces": ["risk", "shop"]}, "networkPolicy": {"enabled": True}}],
     ids=["default", "scoped"],
 )
-def test_it_renders_the_same(values: helm.Values) -> None:
+def test_helm_3_renders_the_chart_as_helm_4(values: helm.Values) -> None:
     program = str(parts.locate("argocd") / "helm")
     command = [program, "template", helm.RELEASE, str(helm.CHART), "--namespace=modelway-system", "--values=-"]
     command.append(f"--kube-version={versions.kubernetes()}")  # a build from modules does not know its own

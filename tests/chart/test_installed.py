@@ -36,7 +36,7 @@ def may(kubectl: Kubectl, account: str, verb: str, resource: str, *, namespace: 
         ("create", "events.events.k8s.io"),
     ],
 )
-def test_the_operator_may(installed: str, cluster_kubectl: Kubectl, verb: str, resource: str) -> None:
+def test_installed_operator_has_the_right(installed: str, cluster_kubectl: Kubectl, verb: str, resource: str) -> None:
     assert may(cluster_kubectl, f"{installed}:modelway", verb, resource)
 
 
@@ -55,11 +55,11 @@ def test_the_operator_may(installed: str, cluster_kubectl: Kubectl, verb: str, r
         ("update", "deployments.apps"),
     ],
 )
-def test_the_operator_may_not(installed: str, cluster_kubectl: Kubectl, verb: str, resource: str) -> None:
+def test_installed_operator_lacks_the_right(installed: str, cluster_kubectl: Kubectl, verb: str, resource: str) -> None:
     assert not may(cluster_kubectl, f"{installed}:modelway", verb, resource)
 
 
-def test_models_outlive_the_operator_and_another_release_takes_them_over(
+def test_models_outlive_the_operator_and_are_taken_over(
     installed: str, sandbox: Sandbox, cluster_kubectl: Kubectl, kubectl: Kubectl
 ) -> None:
     kept = Deployed(kubectl, "kept").apply(scheduling=NOWHERE)
@@ -142,9 +142,7 @@ def scoped(installed: str, sandbox: Sandbox, namespace: str) -> Iterator[str]:
     helm.uninstall(sandbox.kubeconfig, namespace, release="scoped")
 
 
-def test_in_namespaced_mode_the_operator_runs_without_any_right_elsewhere(
-    scoped: str, cluster_kubectl: Kubectl
-) -> None:
+def test_scoped_operator_runs_without_rights_elsewhere(scoped: str, cluster_kubectl: Kubectl) -> None:
     account = f"{scoped}:scoped-modelway"
     assert may(cluster_kubectl, account, "create", "deployments.apps", namespace=scoped)
     assert not may(cluster_kubectl, account, "list", "modeldeployments.modelway.dev")

@@ -33,7 +33,7 @@ def named(manifests: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any
     return {one["metadata"]["name"]: one for one in manifests if one["kind"] == kind}
 
 
-def test_nothing_is_brought_unless_asked_for() -> None:
+def test_no_monitoring_object_without_values() -> None:
     assert not {one["kind"] for one in helm.render()} & KINDS
 
 
@@ -74,13 +74,13 @@ def test_monitors_find_the_operator_and_the_models(kind: str, endpoints: str) ->
 
 
 @pytest.mark.cluster
-def test_every_namespace_is_looked_at_where_all_are_served() -> None:
+def test_monitors_select_every_namespace_when_all_are_served() -> None:
     models = named(rendered("PodMonitor", monitoring={"monitors": "PodMonitor"}), "PodMonitor")["modelway-models"]
     assert models["spec"]["namespaceSelector"] == {"any": True}
 
 
 @pytest.mark.cluster
-def test_the_rules_are_those_of_the_file_with_the_pace_of_this_release() -> None:
+def test_rules_are_the_file_with_the_pace_of_the_release() -> None:
     (rule,) = named(
         rendered("PrometheusRule", monitoring={"rules": True}, resyncSeconds=600), "PrometheusRule"
     ).values()

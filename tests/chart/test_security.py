@@ -18,7 +18,7 @@ def operator_pod(values: Mapping[str, Any] | None = None) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("user", "told"), [(1000660000, "1000660000"), ("assigned", "assigned")])
-def test_the_user_is_the_platforms_to_choose(user: object, told: str) -> None:
+def test_platform_may_choose_the_user(user: object, told: str) -> None:
     pod = operator_pod({"runAsUser": user})
     context = {name: value for name, value in pod["securityContext"].items() if name != "seccompProfile"}
     named = {} if user == "assigned" else dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), user)
@@ -39,7 +39,7 @@ def test_an_account_that_exists_is_bound_by_its_name() -> None:
     assert [subject["name"] for subject in binding["subjects"]] == ["robot"]
 
 
-def test_the_operators_traffic_goes_where_it_is_named() -> None:
+def test_operator_traffic_goes_to_named_addresses() -> None:
     named = {
         "apiServerAddresses": ["10.0.0.10/32"],
         "dnsNamespace": "dns",

@@ -71,7 +71,7 @@ def test_an_alert_chooses_and_groups_by_labels_that_are_there(alert: str) -> Non
 
 
 @pytest.mark.parametrize("alert", ALERTS)
-def test_an_alert_says_how_urgent_it_is_and_what_is_so(alert: str) -> None:
+def test_alert_has_a_severity_and_a_summary(alert: str) -> None:
     rule = ALERTS[alert]
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert rule["annotations"].keys() == {"summary", "description"}
@@ -80,7 +80,7 @@ def test_an_alert_says_how_urgent_it_is_and_what_is_so(alert: str) -> None:
     assert shown <= {label for one in modifiers for label in getattr(one, "labels", None) or ()}
 
 
-def test_the_page_tells_of_every_alert_and_of_no_other() -> None:
+def test_page_lists_every_alert_and_no_other() -> None:
     page = (ROOT / "docs" / "operating.md").read_text()
     told = re.findall(r"^\| `(Modelway\w+)` \| (\w+) after (\w+) \|", page, re.MULTILINE)
     assert told == [(name, rule["labels"]["severity"], rule["for"]) for name, rule in ALERTS.items()]

@@ -36,7 +36,7 @@ def test_every_health_is_recorded() -> None:
     assert {state.partition("-")[0] for state in recorded()} == {"healthy", "progressing", "degraded", "suspended"}
 
 
-def test_a_refused_update_is_degraded_though_the_old_version_serves() -> None:
+def test_refused_update_is_degraded_while_the_old_one_serves() -> None:
     refused = recorded()["degraded-beside-the-old"]
     assert refused["status"]["readyReplicas"] == 1
     assert "absent.joblib" in health(refused)["message"]

@@ -31,9 +31,7 @@ def checked(directory: Path, model: Any, *options: str) -> int:
     return int(arguments.run(arguments))
 
 
-def test_a_model_that_would_be_served_shows_its_contract_and_engine(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_servable_model_shows_its_contract_and_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert checked(tmp_path, mixed_pipeline()) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [said for said in SAYS if not any(line.startswith(said) for line in lines)] == [], lines
@@ -48,7 +46,7 @@ def test_a_model_that_would_be_served_shows_its_contract_and_engine(
         (Crashing(), ("--trusted-types=support.models.Crashing",), "is refused: LoadCrashed"),
     ],
 )
-def test_a_model_that_would_be_refused_says_why(
+def test_refused_model_shows_its_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], model: Any, options: tuple[str, ...], says: str
 ) -> None:
     assert checked(tmp_path, model, *options) == 1
@@ -100,9 +98,7 @@ def test_a_wrong_option_is_named_with_its_remedy(
         ('{"columns": ["age", "city"], "data": [[1, "Rome"], [1]]}', "data[1]: it has 1 values; columns has 2"),
     ],
 )
-def test_a_bad_file_of_samples_is_told_as_such(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, says: str
-) -> None:
+def test_bad_samples_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, says: str) -> None:
     samples = tmp_path / "rows.json"
     samples.write_text(content)
     assert checked(tmp_path, mixed_pipeline(), f"--samples={samples}") == 2
@@ -111,7 +107,7 @@ def test_a_bad_file_of_samples_is_told_as_such(
     assert (says in said.err, said.out) == (True, ""), said.err
 
 
-def test_the_folder_that_one_is_in_can_be_checked(
+def test_current_folder_can_be_checked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     joblib.dump(mixed_pipeline(), tmp_path / "model.joblib")
@@ -122,7 +118,7 @@ def test_the_folder_that_one_is_in_can_be_checked(
         assert capsys.readouterr().out.startswith(f"{tmp_path.name} would be served.")
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = commands.parser().parse_args(["check", str(tmp_path / "absent.joblib")])
     assert arguments.run(arguments) == 2
     assert "There is no" in capsys.readouterr().err

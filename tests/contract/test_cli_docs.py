@@ -24,7 +24,7 @@ def test_every_command_has_its_section_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("name", list(subcommands()))
-def test_every_option_is_told(name: str) -> None:
+def test_every_option_is_documented(name: str) -> None:
     options = {option for action in subcommands()[name]._actions for option in action.option_strings}
     untold = [option for option in options - {"-h", "--help"} if f"`{option}`" not in SECTIONS[name]]
     examples = " ".join(re.findall(r"^    (.*)", SECTIONS[name], re.MULTILINE)).split()

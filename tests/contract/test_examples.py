@@ -58,7 +58,7 @@ def located(uri: str, models: Path) -> str:
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_its_model_answers_its_request(manifest: Path, trained: Trained, tmp_path: Path) -> None:
+def test_example_model_answers_its_request(manifest: Path, trained: Trained, tmp_path: Path) -> None:
     folder = manifest.parent
     if not trainable(folder):
         pytest.skip("tried by make test-frameworks")
@@ -92,7 +92,7 @@ def test_the_examples_name_the_image_of_this_release() -> None:
     assert named == {version("modelway")}
 
 
-def test_every_example_is_told_of() -> None:
+def test_every_example_is_listed() -> None:
     listed = (EXAMPLES / "README.md").read_text()
     folders = sorted(path.parent.name for path in EXAMPLES.glob("*/README.md"))
     assert [name for name in folders if f"]({name})" not in listed] == []

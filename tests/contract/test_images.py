@@ -13,7 +13,7 @@ def locked(name: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (lock.FOLDER / f"{name}.lock").read_text(), re.MULTILINE))
 
 
-def test_the_server_image_holds_neither_kopf_nor_a_kubernetes_client() -> None:
+def test_server_image_holds_no_kopf_and_no_kubernetes_client() -> None:
     assert not locked("server").keys() & {"kopf", "kubernetes", "kubernetes-asyncio"}
     assert locked("server").keys() >= {
         "scikit-learn",
@@ -26,7 +26,7 @@ def test_the_server_image_holds_neither_kopf_nor_a_kubernetes_client() -> None:
     }
 
 
-def test_the_server_image_holds_no_compiler_of_protocols_and_no_format_that_was_not_asked_for() -> None:
+def test_server_image_holds_no_protoc_and_no_further_format() -> None:
     assert not locked("server").keys() & {"grpcio-tools", "xgboost", "xgboost-cpu", "lightgbm", "torch", "tensorflow"}
 
 
@@ -61,7 +61,7 @@ def test_a_changed_requirement_makes_the_lock_files_stale(tmp_path: Path) -> Non
     assert lock.stale() == []
 
 
-def test_a_build_is_lent_the_pip_settings_that_win() -> None:
+def test_build_gets_the_pip_settings_in_force() -> None:
     listing = """:env:.index-url='https://user:secret@mirror.example/simple'
 :env:.find-links='/opt/wheels'
 global.cert='/etc/ssl/company.pem'
@@ -78,7 +78,7 @@ global.trusted-host='a.example\\nb.example'
     ]
 
 
-def test_a_build_is_lent_the_authorities_that_pip_trusts(tmp_path: Path) -> None:
+def test_build_gets_the_authorities_that_pip_trusts(tmp_path: Path) -> None:
     own, usual = tmp_path / "own.pem", tmp_path / "usual.pem"
     own.write_bytes(b"own")
     usual.write_bytes(b"usual")
@@ -88,7 +88,7 @@ def test_a_build_is_lent_the_authorities_that_pip_trusts(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("folder", ["operator", "serving_image"])
-def test_what_a_build_is_lent_stays_out_of_the_image(folder: str) -> None:
+def test_lent_pip_settings_stay_out_of_the_image(folder: str) -> None:
     """Pip's settings come as secrets, in the steps that download; nothing of the image's own stage knows them."""
     text = (lock.ROOT / folder / "Dockerfile").read_text().replace("\\\n", " ")
     downloads = [line for line in text.splitlines() if "pip" in line and "--require-hashes" in line]

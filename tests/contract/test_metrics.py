@@ -63,7 +63,7 @@ def test_no_label_holds_free_text(family: Metric) -> None:
     assert all(WORD.fullmatch(value) for value in labels.values())
 
 
-def test_what_was_renamed_is_published_under_both_names() -> None:
+def test_renamed_metrics_have_both_names() -> None:
     published = {family.name: family for family in families()}
     for new, old in {**OPERATORS_OLD, **SERVERS_OLD}.items():
         ours, theirs = ([(sample.labels, sample.value) for sample in published[name].samples] for name in (new, old))

@@ -49,7 +49,7 @@ def said_of(parser: argparse.ArgumentParser, action: argparse.Action, text: str)
     TYPED,
     ids=[f"{parser.prog.split()[-1]} {action.option_strings[0]}" for parser, action in TYPED],
 )
-def test_a_bad_value_is_told_with_its_option(parser: argparse.ArgumentParser, action: argparse.Action) -> None:
+def test_bad_value_is_reported_with_its_option(parser: argparse.ArgumentParser, action: argparse.Action) -> None:
     said = {text: said_of(parser, action, text) for text in BAD}
     refused = {text: words for text, words in said.items() if words}
     assert refused or getattr(action.type, "__name__", "") == "names", said

@@ -38,7 +38,7 @@ def accepted_by_the_api(uri: str) -> bool:
         ("file:///models/fraud/", "fraud"),
     ],
 )
-def test_both_accept_it(uri: str, file_name: str) -> None:
+def test_both_programs_accept_the_uri(uri: str, file_name: str) -> None:
     assert accepted_by_the_api(uri)
     assert parse_uri(uri).file_name == file_name
 
@@ -61,7 +61,7 @@ def test_both_accept_it(uri: str, file_name: str) -> None:
         "s3://models/m#x",
     ],
 )
-def test_both_refuse_it(uri: str) -> None:
+def test_both_programs_refuse_the_uri(uri: str) -> None:
     assert not accepted_by_the_api(uri)
     with pytest.raises(InvalidURI):
         parse_uri(uri)
@@ -69,7 +69,7 @@ def test_both_refuse_it(uri: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.from_regex(location._S3) | st.from_regex(location._FILE) | st.from_regex(location._HTTP))
-def test_what_the_api_lets_through_has_a_safe_name_or_a_named_cause(uri: str) -> None:
+def test_accepted_uris_have_a_safe_name_or_a_named_cause(uri: str) -> None:
     try:
         name = parse_uri(uri).file_name
     except InvalidURI:
