@@ -15,7 +15,7 @@ from support.make.environments import environment
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("mlflow", "pytorch", "tensorflow")
-EXAMPLES = "tests/contract/test_examples.py::test_its_model_answers_its_request[{}-modeldeployment]"
+EXAMPLES = "tests/contract/test_examples.py::test_example_model_answers_its_request[{}-modeldeployment]"
 PYTEST = ("-m", "pytest", "-q", "--noconftest", "-c", os.devnull, "--import-mode=importlib", "-p", "no:cacheprovider")
 
 
