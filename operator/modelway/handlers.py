@@ -1,7 +1,7 @@
-"""The watches: the only module that knows kopf. Events in, keys out.
+"""Watch the cluster by kopf; no other module uses it.
 
-Only `on.event` is used: kopf then writes nothing at all, no annotation and no finalizer, and needs no retries of its own, since an event
-does no more than correct the cache and put keys on the queue.
+Only `on.event` is used, so kopf writes nothing: no annotation and no finalizer. It needs no retries of its own either, since an event only
+corrects the cache and queues keys.
 """
 
 import asyncio
@@ -23,26 +23,26 @@ from modelway.cluster.watches import Watch, Watches
 from modelway.errors import WatchLost
 
 OnEvent = Callable[[Kind, str | None, Mapping[str, Any]], None]
-"""Takes a kind, what happened (ADDED, MODIFIED, DELETED, or None where a LIST told of the object), and the object."""
+"""Takes a kind, what happened (ADDED, MODIFIED, DELETED, or None for an object of a LIST), and the object."""
 
 SERVER_SECONDS = 300
 """After how long the API server ends a watch, so that connections are fresh."""
 
 CLIENT_SECONDS = SERVER_SECONDS + 60
 INACTIVITY_SECONDS = 70.0
-"""After how long without a word a watch is opened anew: the API server sends a bookmark every minute."""
+"""After how long without data a watch is restarted: the API server sends a bookmark every minute."""
 
 CONNECT_SECONDS = 15.0
 REQUEST_SECONDS = 60.0
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Pauses before a watch that could not be opened is tried again; the last one for ever."""
+"""Pauses between attempts to open a watch; the last one repeats for ever."""
 
 LONGEST_AWAY_SECONDS = 2.0
-"""The longest of them while no watch can be opened because the API server is away: when it is back, all are to be open soon."""
+"""The longest pause while the API server is away: once it is back, all watches should open soon."""
 
 EXIT_SECONDS = 1.0
 IDLE_SECONDS = 1.0
-"""How long kopf keeps a task for an object that is at rest: a burst of thousands would hold theirs for 5 s, and the memory after."""
+"""How long kopf keeps the task of an idle object. Its default of 5 s costs memory in a burst of thousands."""
 
 LIST_CHUNK = 500
 
@@ -55,13 +55,13 @@ class Server(Protocol):
         """What is wrong while it is away; None while it is not."""
 
     def doubt(self) -> None:
-        """A watch could not be opened: find out whether it is away."""
+        """A watch could not be opened: probe the API server."""
 
 
 class _Persistence:
-    """Pauses without an end: kopf gives up after the last one, and the whole operator with it.
+    """Pauses without an end: after the last one kopf would give up, and the whole operator with it.
 
-    kopf asks for the first pause before the first try, for the next one when that failed.
+    kopf takes the first pause before the first attempt, and the next one when that failed.
     """
 
     def __init__(self, server: Server) -> None:
@@ -89,9 +89,9 @@ async def watch(
     Args:
         connection: where the API server is.
         namespaces: what to watch; everything when empty.
-        on_event: told of each event, synchronously.
-        server: doubted each time that a watch could not be opened.
-        watches: told how each watch does.
+        on_event: called with each event, synchronously.
+        server: probed when a watch could not be opened.
+        watches: notes requests and streams of each watch.
         served: which kinds to watch; it learns of those that have gone.
         started: set once kopf has started its tasks.
 
@@ -115,7 +115,7 @@ async def watch(
         clusterwide=not namespaces,
         namespaces=namespaces,
         standalone=True,
-        # By itself kopf asks for the name of the Unix user, and a container's user has none.
+        # kopf would ask for the name of the Unix user, which a container's user has not.
         identity=Identity("modelway"),
         ready_flag=started,
     )
@@ -158,7 +158,7 @@ def _settings(served: ServedKinds, server: Server) -> kopf.OperatorSettings:
     settings = kopf.OperatorSettings()
     settings.peering.standalone = True
     settings.posting.enabled = False
-    # Every kind is known at the start, so nothing has to be discovered later: no right to list namespaces or CRDs is needed.
+    # `_follow_served_kinds` finds kinds, so the rights to list namespaces and CRDs are not needed.
     settings.scanning.disabled = True
     settings.watching.server_timeout = SERVER_SECONDS
     settings.watching.client_timeout = CLIENT_SECONDS
@@ -178,7 +178,7 @@ def _settings(served: ServedKinds, server: Server) -> kopf.OperatorSettings:
 
 
 class _NoDiffs(kopf.DiffBaseStorage):
-    """Compares no object with its past, which kopf does even when no handler asks for it: a third of the time that an event takes."""
+    """Compares no object with its past. kopf would do so for no handler, and it takes a third of the time of an event."""
 
     def build(self, **_: Any) -> kopf.BodyEssence:
         """Nothing of an object is compared."""
@@ -192,12 +192,12 @@ class _NoDiffs(kopf.DiffBaseStorage):
 
 
 def _tells_of_no_attempt(record: logging.LogRecord) -> bool:
-    """Whether a line is none about one of many attempts to open a watch: `Watches` tells when they begin to fail and when they no longer do."""
+    """Whether a line is about something else than an attempt to open a watch: `Watches` logs when these begin to fail and when they succeed."""
     return not record.getMessage().startswith("Request attempt")
 
 
 def _tells_of_no_absent_kind(record: logging.LogRecord) -> bool:
-    """Whether a line is none about kinds that are not served: `ServedKinds` tells when they go and when they are back."""
+    """Whether a line is about something else than absent kinds: `ServedKinds` logs when these go and when they are back."""
     return not record.getMessage().startswith("Unresolved resources")
 
 
@@ -221,7 +221,7 @@ async def _observe(
     request: aiohttp.ClientRequest,
     send: aiohttp.ClientHandlerType,
 ) -> aiohttp.ClientResponse:
-    """Send a request of kopf's, and note what became of it where it is one of a watch."""
+    """Send a request of kopf's. If it is one of a watch, note its result."""
     if request.url.path not in places:
         return await send(request)
     kind, watch = places[request.url.path]

@@ -1,4 +1,4 @@
-"""Endpoints that prove the operator works, not only that a port answers: /livez, /readyz and /metrics."""
+"""Answer /livez, /readyz and /metrics, which prove that the operator works and not only that a port answers."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ class Pulse:
         return max(self._worst, self._clock() - self._due - _TICK_SECONDS)
 
     async def beat(self) -> None:
-        """For ever: wake up at a fixed pace and note how late it was."""
+        """Wake up at a fixed pace, for ever, and note how late that was."""
         while True:
             self._due = self._clock() + _TICK_SECONDS
             await asyncio.sleep(_TICK_SECONDS)
@@ -82,10 +82,9 @@ class Health:
         self._clock = clock
 
     def trouble(self) -> str | None:
-        """What proves that the process is stuck; None when its loop turns.
+        """Why the process counts as stuck; None while its event loop runs.
 
-        An API server that is away or slow is no such proof: a new process would get no more of it. Whatever part of the operator ends by
-        itself ends the process.
+        An API server that is away or slow is no reason: a new process would get no further. A part that fails ends the process by itself.
         """
         return f"the event loop is {self._pulse.lag:.1f} s late" if self._pulse.lag > LARGEST_LAG else None
 
@@ -108,7 +107,7 @@ class Health:
         self._metrics.resync_age.set(age if age is not None else 0)
         self._metrics.resynced.set(time.time() - age if age is not None else 0)
         self._refresh()
-        # In a thread: the text of thousands of models takes a third of a second, in which nothing else would be done.
+        # In a thread: the text of thousands of models takes a third of a second, which would hold up the event loop.
         text = await asyncio.to_thread(self._metrics.exposition)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE})
 

@@ -1,4 +1,4 @@
-"""All parts of one operator, wired: what watches tell goes into the cache, what changed into the queue, what is due into passes."""
+"""Wire the parts of one operator: events go into the cache, changed keys into the queue, due keys into passes."""
 
 import asyncio
 import logging
@@ -37,16 +37,16 @@ WORKERS = 20
 """Passes at the same time."""
 
 WORKERS_OF_A_NAMESPACE = 16
-"""Passes at the same time over ModelDeployments of one namespace: what waits there for a slow API leaves the others room."""
+"""Passes at the same time over ModelDeployments of one namespace: one slow namespace leaves room for the others."""
 
 PASS_SECONDS = 90.0
-"""The longest that one pass may take: a plan that takes its longest, and a write of status that does."""
+"""The longest that one pass may take: the longest plan and the longest write of status."""
 
 AWAY_SECONDS = 5.0
-"""When a pass that waits for the API server looks again whether it is back."""
+"""How often a pass that waits for the API server checks whether it is back."""
 
 GRACE_SECONDS = 7.0
-"""How long passes under way may take to end when the operator is told to stop: shorter than the time for which the Lease lets it write."""
+"""How long running passes may take to end when the operator stops; shorter than the Lease lets it write."""
 
 STOP_SECONDS = 12.0
 """The longest that parts may take to end, the return of the Lease included; a pod's grace period is longer."""
@@ -60,8 +60,8 @@ class Manager:
     Args:
         settings: what the platform decides.
         client: talks to the API server.
-        metrics: what the operator tells about itself.
-        instance: the name of its pod, or another that no operator has that runs at the same time.
+        metrics: what the operator reports about itself.
+        instance: the name of its pod, or another name that no other running operator has.
         kinds: what to watch.
     """
 
@@ -99,7 +99,7 @@ class Manager:
         self._leads = False
 
     async def work_when_leading(self) -> None:
-        """Work on every ModelDeployment there is, and then on what changes, for ever: while the Lease is held where there is one.
+        """Run a pass over every ModelDeployment, then over those that change, for ever. Where there is a Lease, do so only while it is held.
 
         Raises:
             LeaseLost: another operator has led since this one did.
@@ -110,7 +110,7 @@ class Manager:
         self._leads = True
         try:
             self._wake_all()
-            # What another operator did last, its watches may not have told here yet.
+            # The watches may not yet have brought what another operator did last.
             self.relist.ask_for_a_list()
             await crew(self.queue, self.run_pass, size=WORKERS, seconds=PASS_SECONDS, grace=self._grace)
         finally:
@@ -131,19 +131,19 @@ class Manager:
             self.metrics.deployments.labels(ready=ready).set(counted[ready])
 
     def handle_event(self, kind: Kind, change: str | None, obj: Mapping[str, Any]) -> None:
-        """An event of a watch: correct the cache, wake whom it concerns."""
+        """Correct the cache by an event of a watch, and queue the ModelDeployments that it concerns."""
         if not self.served.serves(kind):
-            return  # the last words of a watch that has ended
+            return  # a late event of a watch that has ended
         self.resync.note_event(kind, obj)
         if change is None:
             self.relist.ask_for_a_list()
         self._wake(self.cache.remove(kind, obj) if change == "DELETED" else self.cache.store(kind, obj))
 
     async def run_pass(self, key: Key) -> float | None:
-        """One pass over one ModelDeployment; one that may have failed for want of an API server makes `relist` probe it.
+        """Run one pass over one ModelDeployment. If the API server may be unreachable, have it probed.
 
         Raises:
-            ServerAway: none is begun while there is no API server.
+            ServerAway: the API server is away, so no pass was begun.
             ModelwayError: the pass did not reach its end and should be tried again.
         """
         if self.relist.away is not None:
@@ -159,7 +159,7 @@ class Manager:
         """List everything for the first time.
 
         Args:
-            patient: whether to wait for an API server that does not answer, as a pod should that would only be started again.
+            patient: whether to wait for an API server that does not answer. A pod should: ending would only restart it.
 
         Raises:
             NoCluster: that is not possible here; the text says why and what to do.
@@ -168,7 +168,7 @@ class Manager:
         logger.info("Listed the cluster: %d ModelDeployments", sum(1 for _ in self.cache.owners()))
 
     def _grace(self) -> float:
-        """Passes that still have the right to write may end; once the Lease lapsed they only hold up the end."""
+        """How long running passes may take to end: no longer than they may write."""
         return min(GRACE_SECONDS, self.candidate.seconds_left()) if self.candidate else GRACE_SECONDS
 
     def _never_to_lead(self) -> str | None:
@@ -178,14 +178,14 @@ class Manager:
         self._wake({owner.key for owner in self.cache.owners()})
 
     def _wake(self, keys: Iterable[Key]) -> None:
-        """Put keys on the queue; whoever begins to lead puts all of them there."""
+        """Queue keys, but only while leading: whoever begins to lead queues all of them."""
         if self._leads:
             for key in keys:
                 self.queue.add(key)
 
 
 async def until_one_ends(*parts: Coroutine[Any, Any, object]) -> None:
-    """Run the parts until one of them ends, then end the others; an end that is an error is raised."""
+    """Run the parts until one of them ends, then cancel the others. Raise the error of one that failed."""
     tasks = [asyncio.create_task(part) for part in parts]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

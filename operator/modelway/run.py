@@ -1,4 +1,4 @@
-"""The operator as a process: run its parts until told to stop or until one of them fails."""
+"""Run the operator as a process, until it is told to stop or one of its parts fails."""
 
 import asyncio
 import signal
@@ -20,17 +20,17 @@ from modelway.settings import Settings
 async def run(
     settings: Settings, environment: Mapping[str, str], kubeconfig: Path | None, kinds: Iterable[Kind] = WATCHED
 ) -> None:
-    """Be the operator until SIGTERM or SIGINT.
+    """Run the operator until SIGTERM or SIGINT.
 
     Args:
         settings: what the platform decides.
-        environment: where POD_NAME and the way to the API server are looked up.
+        environment: holds POD_NAME and how to reach the API server.
         kubeconfig: a kubeconfig that overrides what the environment says.
         kinds: what to watch.
 
     Raises:
         NoCluster: there is no API server to work with.
-        WatchLost, LeaseLost: what is known may be of the past; start afresh.
+        WatchLost, LeaseLost: what is known may be outdated; start a new process.
         OSError: the health endpoint's address cannot be used.
     """
     stop = asyncio.Event()
@@ -46,13 +46,13 @@ async def run(
                 return
             started = asyncio.Event()
             await until_one_ends(
-                # What leads ends first when told to stop, and then all else: it still writes while it ends.
+                # On a stop, passes end before everything else: they still write while they end.
                 until_one_ends(stop.wait(), manager.work_when_leading()),
                 manager.pulse.beat(),
                 manager.relist.run_forever(),
                 manager.discovery.run_forever(),
                 _take_signals_back(started, stop),
-                # The last one on purpose: when it ends, kopf cancels whatever task is younger than itself.
+                # Keep this last: when kopf ends, it cancels every task that is younger than itself.
                 watch(
                     connection,
                     settings.watch_namespaces,
@@ -77,7 +77,7 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
 
 async def _take_signals_back(started: asyncio.Event, stop: asyncio.Event) -> None:
-    """Take the signals back: kopf takes the signals to itself as it starts; it would end, and we would not know whether somebody asked for it."""
+    """Install our signal handlers again: kopf replaces them as it starts, and a stop would look like a failure."""
     await started.wait()
     _stop_on_signals(stop)
     await asyncio.Event().wait()

@@ -149,12 +149,12 @@ def test_a_dead_watch_of_one_namespace_is_opened_anew(world: World) -> None:
     eventually(lambda: _times_watched(world.faults, "quota") == 1, deadline=60)
     world.faults.mute.add("quota")
     model = Deployed(world.kubectl.in_namespace("quota"), "fraud").apply(scaling={"replicas": 2}, scheduling=NOWHERE)
-    dead = "The watch on ModelDeployment in namespace quota has told nothing"
+    dead = "The watch on ModelDeployment in namespace quota has received nothing"
     eventually(lambda: dead in operator.log.read_text()[begin:], deadline=60)
     eventually(lambda: _times_watched(world.faults, "quota") > 1)
     world.faults.mute.clear()
     model.apply(scaling={"replicas": 3}, scheduling=NOWHERE).becomes("QuotaExceeded", deadline=60)
-    again = "ModelDeployment in namespace quota tells something again"
+    again = "The watch on ModelDeployment in namespace quota receives data again"
     eventually(lambda: again in operator.log.read_text()[begin:], deadline=60)
 
 

@@ -139,7 +139,7 @@ def test_a_kind_may_come_and_go_while_the_operator_runs(world: World, scaled: De
     assert world.operator.probe("/readyz") == 200
 
 
-def test_a_spec_that_leaves_the_field_out_needs_no_such_kind(world: World, scaled: Deployed) -> None:
+def test_a_spec_without_the_field_needs_no_such_kind(world: World, scaled: Deployed) -> None:
     scaled.becomes("KindNotServed")
     scaled.apply(scheduling=NOWHERE).becomes("Unschedulable")
 

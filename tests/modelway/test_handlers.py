@@ -57,7 +57,7 @@ class _Request:
 
 
 @pytest.mark.parametrize(("kind", "absent"), [(BUDGET, (BUDGET,)), (SERVICE, ())])
-def test_a_watch_that_gets_404_is_held_where_the_kind_is_optional(kind: Kind, absent: tuple[Kind, ...]) -> None:
+def test_a_404_on_the_watch_of_an_optional_kind_is_held(kind: Kind, absent: tuple[Kind, ...]) -> None:
     """Whatever is left to kopf ends all watches."""
     served, answer = ServedKinds(), _Answer(404)
     watches = Watches(lambda _: None, lambda: 0.0)

@@ -183,12 +183,12 @@ def _inputs(signature: Mapping[str, Any]) -> list[str]:
 def _column(column: Mapping[str, Any]) -> str:
     kind = "date" if column.get("dates") else column.get("datatype", "FP64")
     missing = ", may be missing" if column.get("nullable") else ""
-    told = ""
+    names = ""
     if only := column.get("categories"):
-        told = f": {_listed(sorted(only, key=str))}"
+        names = f": {_listed(sorted(only, key=str))}"
     elif known := column.get("known"):
-        told = f": {_listed(sorted(known, key=str))}; any other is answered as unknown"
-    return f"{column['name']} {kind}{missing}{told}"
+        names = f": {_listed(sorted(known, key=str))}; any other is answered as unknown"
+    return f"{column['name']} {kind}{missing}{names}"
 
 
 def _listed(values: list[Any]) -> str:

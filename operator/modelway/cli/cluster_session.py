@@ -17,8 +17,8 @@ def ask(arguments: argparse.Namespace, question: Callable[[Reader], Awaitable[An
         ModelwayError: there is no such cluster, or it does not answer the question; the text is for the user.
     """
 
-    async def asked() -> Answer:
-        async with reader(arguments.kubeconfig, arguments.context) as made:
-            return await question(made)
+    async def answer() -> Answer:
+        async with reader(arguments.kubeconfig, arguments.context) as opened_reader:
+            return await question(opened_reader)
 
-    return asyncio.run(asked())
+    return asyncio.run(answer())

@@ -44,11 +44,11 @@ def program(path: str = sys.argv[0]) -> str:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line; parsed arguments carry `run`, which takes them and returns the exit status."""
-    made = argparse.ArgumentParser(
+    command_line = argparse.ArgumentParser(
         prog=program(), description="Take trained models to safe, fast, observed endpoints on Kubernetes."
     )
-    made.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    commands = made.add_subparsers(required=True, metavar="command")
+    command_line.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    commands = command_line.add_subparsers(required=True, metavar="command")
     for add in (
         _add_validate,
         _add_status,
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
         _add_run,
     ):
         add(commands)
-    return made
+    return command_line
 
 
 def _add_validate(commands: Commands) -> None:

@@ -13,8 +13,8 @@ from modelway.cluster.snapshot import Snapshot
 def run(arguments: argparse.Namespace) -> int:
     """Print the story; 0 also when the model is not ready, as for `kubectl get`."""
 
-    async def asked(reader: Reader) -> Snapshot:
+    async def read(reader: Reader) -> Snapshot:
         return await reader.read_snapshot(arguments.namespace or reader.namespace, arguments.name)
 
-    print(story(ask(arguments, asked), now=datetime.now(UTC), program=program()))
+    print(story(ask(arguments, read), now=datetime.now(UTC), program=program()))
     return 0

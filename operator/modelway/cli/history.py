@@ -19,11 +19,11 @@ _HEADER = ["REVISION", "HASH", "AGE", "STATE", "VERSION", "MODEL", "CHANGED"]
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, newest first, or the same for programs."""
 
-    async def asked(reader: Reader) -> tuple[Object, list[Object]]:
+    async def read(reader: Reader) -> tuple[Object, list[Object]]:
         namespace = arguments.namespace or reader.namespace
         return await reader.resource(namespace, arguments.name), await reader.records(namespace, arguments.name)
 
-    resource, found = ask(arguments, asked)
+    resource, found = ask(arguments, read)
     rows = described(resource, records_of(resource, found))
     if arguments.output != "table":
         print(as_text(rows, arguments.output), end="")
@@ -61,5 +61,5 @@ def table(rows: Sequence[dict[str, Any]], *, now: datetime) -> str:
 
 
 def _cells(row: dict[str, Any], now: datetime) -> list[str]:
-    told = [row["hash"], age(row["created"], now), row["state"], row["version"], row["model"]]
-    return [str(row["revision"]), *(text or "-" for text in told), ", ".join(row["changed"]) or "-"]
+    cells = [row["hash"], age(row["created"], now), row["state"], row["version"], row["model"]]
+    return [str(row["revision"]), *(text or "-" for text in cells), ", ".join(row["changed"]) or "-"]

@@ -41,12 +41,12 @@ def story(snapshot: Snapshot, *, now: datetime, program: str = "modelway") -> st
         ("What to do", _numbered(_remedies(snapshot, summary, program))),
         ("Ask it", _calls(snapshot, summary)),
     ]
-    told = [f"{_headline(snapshot.resource, summary)}\n"]
+    paragraphs = [f"{_headline(snapshot.resource, summary)}\n"]
     for title, lines in sections:
         body = [f"{_MARGIN}{line}".rstrip() for line in lines]
         if body:
-            told.append("\n".join([title, *body, ""]))
-    return printable("\n".join(told).rstrip())
+            paragraphs.append("\n".join([title, *body, ""]))
+    return printable("\n".join(paragraphs).rstrip())
 
 
 def _headline(resource: Object, summary: Summary) -> str:
@@ -138,7 +138,7 @@ def _said(line: str) -> str:
 
 def _events(snapshot: Snapshot, now: datetime) -> Iterator[str]:
     """The latest warnings and the latest words about the resource itself, but for what is over or has been said already."""
-    told = {condition(snapshot.resource, kind).get("message") for kind in ("Ready", "AutoscalingActive")}
+    shown = {condition(snapshot.resource, kind).get("message") for kind in ("Ready", "AutoscalingActive")}
     over = {("Pod", pod["metadata"]["name"]) for pod in snapshot.pods if is_ready(pod)}
     if condition(snapshot.resource, "AutoscalingActive").get("status") == "False":
         over.add(("HorizontalPodAutoscaler", snapshot.resource["metadata"]["name"]))
@@ -147,7 +147,7 @@ def _events(snapshot: Snapshot, now: datetime) -> Iterator[str]:
         for one in snapshot.events
         if (one.get("type") == "Warning" or _subject(one)[0] == KIND)
         and _subject(one) not in over
-        and one.get("message") not in told
+        and one.get("message") not in shown
     ]
     for one in worth[-_MOST_EVENTS:]:
         count = (one.get("series") or {}).get("count") or one.get("count") or 1

@@ -17,7 +17,7 @@ from modelway.yaml_text import yaml_text
 def run(arguments: argparse.Namespace) -> int:
     """Go back, saying what changes and who may undo it again; 0 also when there is nothing to change."""
 
-    async def asked(reader: Reader) -> tuple[Object, Record]:
+    async def read(reader: Reader) -> tuple[Object, Record]:
         namespace = arguments.namespace or reader.namespace
         resource = await reader.resource(namespace, arguments.name)
         records = records_of(resource, await reader.records(namespace, arguments.name))
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
             await reader.replace({**resource, "spec": restored(resource["spec"], target)})
         return resource, target
 
-    resource, target = ask(arguments, asked)
+    resource, target = ask(arguments, read)
     hash_, inputs = wanted_of(resource)
     if hash_ == target.hash:
         print(f"{arguments.name} asks for {target} already: nothing is changed.")
@@ -51,10 +51,10 @@ def change(now: Mapping[str, Any], target: Record) -> str:
 
 def warnings(resource: Object) -> list[str]:
     """What may keep the way back from lasting, or from beginning."""
-    told = [
+    lines = [
         f"{keeper} manages this ModelDeployment and puts back what its source says: revert the change there too"
         for keeper in keepers(resource)
     ]
     if resource["spec"].get("suspend"):
-        told.append("spec.suspend is true: nothing follows until it is false")
-    return told
+        lines.append("spec.suspend is true: nothing follows until it is false")
+    return lines

@@ -1,8 +1,8 @@
 """Find out whose an object of a child's name is: ours, nobody's any more and so ours again, or somebody else's, which is left alone.
 
-An object loses its owner when a ModelDeployment is deleted with `--cascade=orphan`, and has none, or a dead one, in a restored backup. What bears
-our labels under a child's name was made for a model of this name, so it is taken over, and what runs goes on serving. Whoever restored it is no
-owner of its fields: else those that nobody wants any more would stay for ever.
+An object loses its owner when a ModelDeployment is deleted with `--cascade=orphan`. In a restored backup it has none, or a dead one. An
+object with our labels and a child's name was made for a model of this name. It is adopted, so that what runs goes on serving. Adoption also
+takes the fields of whoever restored it: otherwise fields that nobody wants any more would stay for ever.
 """
 
 import logging
@@ -22,7 +22,7 @@ from modelway.errors import ClusterError, Leftover, NameConflict, RetryLater
 from modelway.observed import Child, ChildId, Key, Observed, Owner, RevisionView
 
 LEFTOVER_SECONDS = 1.0
-"""When to look again for what is being collected with an earlier ModelDeployment, or changed just now."""
+"""When to look again at an object that is being deleted with an earlier ModelDeployment, or that changed just now."""
 
 COLLECTOR_SECONDS = 15.0
 """How long the garbage collector may take to delete what a dead ModelDeployment of the name controls, before it is taken over."""
@@ -108,7 +108,7 @@ class Adoption:
         self._others = {place: other for place, other in self._others.items() if place[0] != key}
 
     async def take_over(self, observed: Observed) -> None:
-        """Take over whatever was made for a model of this name and has no owner any more, records of revisions included.
+        """Adopt every object that was made for a model of this name and has no owner any more, records of revisions included.
 
         Raises:
             RetryLater: something was; plan anew with it.
@@ -121,7 +121,7 @@ class Adoption:
             try:
                 await self.find_uid(child.id, observed)
             except (NameConflict, Leftover):
-                continue  # told where it keeps something from being made
+                continue  # reported where it keeps a child from being created
             except RetryLater as error:
                 later = error
         if later is not None:

@@ -1,4 +1,4 @@
-"""Bring about what a plan asks for, and nothing else: what is as it should be is not written, what is not ours is not touched."""
+"""Apply a plan. A child that is as it should be is not written, and an object of another owner is not touched."""
 
 import asyncio
 import logging
@@ -22,11 +22,11 @@ from modelway.metrics import Metrics
 from modelway.observed import Child, ChildId, Key, Observed
 
 UNBORN = "1"
-"""A resourceVersion that no object has: an apply that carries it makes the object, or is refused with 409 when there is one of that
-name, whosever it is. Tried on every kind."""
+"""A resourceVersion that no object has. An apply with it creates the object, or is refused with 409 when one of that name exists.
+Tried on every kind."""
 
 LONGEST_SECONDS = 45.0
-"""How long one plan may take to be carried out: a webhook that hangs on each child must leave time to say so in status."""
+"""The longest that one plan may take. A webhook that hangs on each child must leave time to say so in status."""
 
 SLOW_SECONDS = 5.0
 """When to go on with a plan that took longer."""
@@ -49,11 +49,11 @@ Refusals = dict[ChildId, ClusterError]
 
 
 class Applier:
-    """Carries plans out.
+    """Applies plans.
 
     Args:
         client: talks to the API server.
-        cache: learns the answers at once, so that the next pass does not have to wait for the watch.
+        cache: stores the answers at once, so that the next pass need not wait for the watch.
         metrics: counts repairs.
         clock: seconds, monotonic.
         served: which kinds the cluster serves; it learns of those that have gone.
@@ -77,7 +77,7 @@ class Applier:
         self._applied: defaultdict[Key, dict[ChildId, _Applied]] = defaultdict(dict)
 
     async def carry_out(self, plan: Plan, observed: Observed) -> None:
-        """Prune and apply, in the order of the plan; the Service beside the others, since many at once are slow to make.
+        """Prune and apply, in the order of the plan. The Service is applied beside the others, since it is slow to create.
 
         A child that is refused, or that somebody keeps changing, does not hold up the others.
 
@@ -116,7 +116,7 @@ class Applier:
         except ClusterError as error:
             if error.status < 400:
                 raise
-            logger.warning("Not marked as having served: %s", error, extra={"resource": key})
+            logger.warning("The revision was not marked as having served: %s", error, extra={"resource": key})
         else:
             self._cache.store(REVISION, answer)
 
@@ -147,7 +147,11 @@ class Applier:
         )
 
     async def _check_address(self, services: Iterable[Step], observed: Observed) -> None:
-        """Pods that get no address of their own serve nobody: before the first one, look whether a stranger has it."""
+        """Check before the first Deployment whether another owner has the Service: without one, pods serve nobody.
+
+        Raises:
+            NameConflict: another owner has it.
+        """
         for step in services:
             if observed.owned(step.id) is None and step.id not in self._applied[observed.owner.key]:
                 try:
@@ -179,7 +183,7 @@ class Applier:
         return not await find_out(self._client, self._served, kind, (namespace,))
 
     async def _apply_step(self, step: Step, observed: Observed) -> bool:
-        """Bring one step about; whether the next step of the same child may follow."""
+        """Apply one step. The answer: whether the next step of the same child may follow."""
         key = observed.owner.key
         now = self._cache.observe(key)
         present = now.owned(step.id) if now else None
@@ -206,7 +210,7 @@ class Applier:
 
     def _is_as_wanted(self, key: Key, step: Step, present: Child) -> bool:
         wanted = wanted_hash(step.body)
-        # Should the server keep a value otherwise than we send it, sending it again would change nothing: once is enough.
+        # The server may store a value in another form than the one sent. Sending it again would change nothing.
         return wanted == present.owned_hash or self._applied[key].get(step.id) == (
             wanted,
             present.uid,
@@ -225,7 +229,7 @@ class Applier:
     # Whose it is ------------------------------------------------------------------------------------------------------------------------
 
     async def _create(self, step: Step, observed: Observed) -> dict[str, Any]:
-        """A new object as the server made it; what is ours already, without the cache knowing, is put right instead."""
+        """Create an object. One that is ours already, but not in the cache, is updated instead."""
         uid = (
             await self._adoption.find_uid(step.id, observed)
             if self._adoption.was_taken(observed.owner.key, step.id)
@@ -238,14 +242,14 @@ class Applier:
                 if error.status != _CONFLICT:
                     raise
             uid = await self._adoption.find_uid(step.id, observed)
-        if uid is None:  # it came and went, or this API server makes nothing that carries a resourceVersion
+        if uid is None:  # it has gone again, or this API server creates nothing that carries a resourceVersion
             return await self._send(step, {}, force=False)
         if step.id.kind == REVISION.name:
             await self._reload_record(step.id, observed.owner.key)
         return await self._update(step, uid)
 
     async def _reload_record(self, record: ChildId, key: Key) -> None:
-        """What a revision runs with is settled by whoever recorded it first: the plan was made without knowing that.
+        """Store a record that another operator made first: it decides what the revision runs with.
 
         Raises:
             RetryLater: plan anew.
@@ -272,17 +276,17 @@ class Applier:
 
 
 async def _run_both(*tracks: Awaitable[None]) -> None:
-    """Go along two tracks at once, to the end of both; then raise what ended the first one too early."""
+    """Run two tracks at once, to the end of both. Then raise the first error."""
     for end in await asyncio.gather(*tracks, return_exceptions=True):
         if end is not None:
             raise end
 
 
 def _name_child(error: ClusterError, child: ChildId) -> ClusterError:
-    """The error, with the child that was refused.
+    """Name the child in an error.
 
     Raises:
-        ClusterError: nothing was refused, the API server is out of reach: the other children need not be tried.
+        ClusterError: the API server is out of reach, so the other children need not be tried.
     """
     error.about = str(child)
     if error.status < 400:

@@ -1,7 +1,7 @@
-"""What the watches told, as slim views, found by the ModelDeployment they belong to.
+"""Keep slim views of what the watches reported, by the ModelDeployment to which they belong.
 
-Versions only move forward: an answer to our own write may be newer than what the watch brings next. Deletions are remembered for a while,
-so that older pages of a LIST, and answers that come late, raise nothing from the dead.
+Versions only move forward: the answer to our own write may be newer than the next event. Deletions are remembered for a while, so that
+older pages of a LIST and late answers do not bring deleted objects back.
 """
 
 import time
@@ -38,7 +38,7 @@ class _Departure(NamedTuple):
 
 
 class Cache:
-    """The watched world of one operator.
+    """What one operator knows of the cluster.
 
     Args:
         clock: seconds, monotonic.
@@ -55,7 +55,7 @@ class Cache:
         self._lists = False
 
     def store(self, kind: Kind, obj: Mapping[str, Any]) -> set[Key]:
-        """Take in an object; whom its change concerns, nobody when nothing that matters changed."""
+        """Store an object. The answer: whom its change concerns; nobody when nothing that matters changed."""
         id = object_id(kind, obj)  # noqa: A001 -- the term
         new, old = view(kind, obj), self._views.get(id)
         if self._outdated(id, _version(new), old):
@@ -70,11 +70,11 @@ class Cache:
         return concerned
 
     def remove(self, kind: Kind, obj: Mapping[str, Any]) -> set[Key]:
-        """Take out an object that was deleted; whom that concerns."""
+        """Remove an object that was deleted. The answer: whom that concerns."""
         return self.drop(object_id(kind, obj), int(obj["metadata"]["resourceVersion"]))
 
     def drop(self, id: ObjectId, version: int) -> set[Key]:  # noqa: A002 -- the term
-        """Take out an object that was found to be gone at a version of the cluster; whom that concerns."""
+        """Remove an object that was found to be gone at a version of the cluster. The answer: whom that concerns."""
         self._remember_departure(id, version)
         old = self._views.get(id)
         if old is None or _version(old) > version:
@@ -119,7 +119,7 @@ class Cache:
         return {name: _version(one) for name, one in self._views.items() if name.kind == kind.name}
 
     def begin_listing(self) -> None:
-        """A LIST begins: what is deleted from now on is remembered until it ends."""
+        """Remember deletions from now until the LIST ends."""
         self._lists = True
 
     def end_listing(self) -> None:

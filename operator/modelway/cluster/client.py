@@ -244,34 +244,34 @@ class Client:
             headers["Authorization"] = f"Bearer {token}"
         url = f"{self._connection.configuration.host}{path}"
         url = f"{url}?{urlencode(query)}" if query else url
-        asked = f"{method} {path}"
+        request = f"{method} {path}"
         try:
             response = await self._api.call_api(method, url, headers, body, _request_timeout=REQUEST_SECONDS)
             raw: bytes = await response.read()  # type: ignore[no-untyped-call]
         except (aiohttp.ClientError, OSError) as error:
             raise ClusterError(
-                f"{asked}: the API server does not answer ({str(error) or type(error).__name__})", status=0
+                f"{request}: the API server does not answer ({str(error) or type(error).__name__})", status=0
             ) from error
         if response.status >= 400:
-            raise _refusal(asked, response.status, response.headers.get("Retry-After"), raw)
+            raise _error_of(request, response.status, response.headers.get("Retry-After"), raw)
         return raw
 
 
-def _refusal(asked: str, status: int, retry_after: str | None, raw: bytes) -> Exception:
+def _error_of(request: str, status: int, retry_after: str | None, raw: bytes) -> Exception:
     answer = _status_object(raw)
     message = answer.get("message") or raw.decode(errors="replace")[:500]
     causes = [str(cause.get("reason", "")) for cause in (answer.get("details") or {}).get("causes") or ()]
     if status == 429 or (status == 503 and retry_after):
         seconds = min(float(retry_after), LONGEST_RETRY_AFTER) if retry_after and retry_after.isdecimal() else 1.0
-        return RetryLater(f"{asked}: the API server is busy", seconds=max(seconds, 0.1))
+        return RetryLater(f"{request}: the API server is busy", seconds=max(seconds, 0.1))
     if status == 403 and _UNMAPPED in message:
         return RetryLater(
-            f"{asked}: the API server does not know our resource definition yet", seconds=UNMAPPED_SECONDS
+            f"{request}: the API server does not know our resource definition yet", seconds=UNMAPPED_SECONDS
         )
     if "NamespaceTerminating" in causes:
-        return Vanished(f"{asked}: {message}")
+        return Vanished(f"{request}: {message}")
     reason = str(answer.get("reason", ""))
-    return ClusterError(f"{asked}: {message}", status=status, reason=reason, causes=causes, said=message)
+    return ClusterError(f"{request}: {message}", status=status, reason=reason, causes=causes, said=message)
 
 
 def _status_object(raw: bytes) -> dict[str, Any]:

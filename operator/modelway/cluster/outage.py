@@ -1,7 +1,7 @@
-"""Whether the API server is away, decided from what requests come to. Pure: the time is an argument.
+"""Decide from the results of requests whether the API server is away. Pure: the time is an argument.
 
-One request that fails says little: a webhook that breaks makes the API server answer 500 as well. So a failure raises no more than a doubt, a
-small request settles the doubt, and an outage is over when two of those in a row were answered.
+One failed request proves little: a broken webhook makes the API server answer 500 as well. So a failure only raises a doubt, and a small
+request, the probe, settles it. An outage is over when two probes in a row were answered.
 """
 
 from collections.abc import Callable
@@ -15,10 +15,10 @@ CONFIRM_SECONDS = 1.0
 """Between the first probe that is answered and the one that confirms it."""
 
 PROBES_AT_ONCE = 5
-"""Doubts that are settled at once, one after the other."""
+"""How many doubts are settled at once."""
 
 DOUBT_SECONDS = 10.0
-"""Between two probes for the sake of doubts, when they do not cease."""
+"""Between two probes after that, while doubts continue."""
 
 ANSWERS_TO_TRUST = 2
 
@@ -49,7 +49,7 @@ class Allowance:
 
 
 def may_be_away(error: ClusterError) -> bool:
-    """Whether a failure is one that an API server or a store out of reach would cause; an object alone may cause it too."""
+    """Whether an API server or a store out of reach may have caused a failure; a single object may have done so too."""
     return error.status == 0 or (error.status >= 500 and not any(words in str(error) for words in _OF_AN_OBJECT))
 
 
@@ -70,7 +70,7 @@ class Outage:
         """What is wrong while the API server is away; None while it is not."""
 
     def doubt(self) -> None:
-        """A request failed as it would if the API server were away."""
+        """Note that a request failed as if the API server were away."""
         self._doubted = True
 
     def wants_probe(self, now: float) -> bool:
@@ -80,7 +80,7 @@ class Outage:
         return self._doubted and self._allowance.wait(now) <= 0
 
     def note_probe(self, now: float, trouble: str | None) -> None:
-        """What a probe came to: None when it was answered."""
+        """Note the result of a probe; `trouble` is None when it was answered."""
         if trouble is not None:
             began = self.away is None
             self.away, self._answers, self._due = trouble, 0, now + PROBE_SECONDS

@@ -1,4 +1,4 @@
-"""Tell users: status, written only when it changed, and an Event when something worth knowing happened."""
+"""Write status when it changed, and an Event when readiness did."""
 
 import hashlib
 import logging
@@ -20,14 +20,14 @@ LONGEST_EVENT_MESSAGE = 1000
 """Characters; the API server refuses more than 1024."""
 
 MINOR_SECONDS = 10.0
-"""How old counts and messages in status may be while no condition changes, since a rollout moves them with every pod; and how long a status
-that somebody else overwrote stays so, since two that overwrite each other would never end."""
+"""How old counts and messages in status may be while no condition changes: a rollout moves them with every pod. A status that somebody else
+overwrote stays so for as long: two programs that overwrite each other would never end."""
 
 AGAIN_SECONDS = 0.1
 """When to judge again a ModelDeployment that changed meanwhile."""
 
 _QUIET = frozenset({Reason.PROGRESSING, Reason.NOT_ENOUGH_REPLICAS})
-"""Reasons that come and go with every rollout: status shows them, Events would only bury the others."""
+"""Reasons that come and go with every rollout. Status shows them; Events about them would bury the others."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Publisher:
 
     Args:
         client: talks to the API server.
-        cache: learns the answers at once.
+        cache: stores the answers at once.
         instance: the name of this operator's pod, shown in Events.
         clock: seconds, monotonic.
     """
@@ -61,10 +61,10 @@ class Publisher:
         self._minor_since: dict[Key, float] = {}
 
     async def publish(self, owner: Owner, status: Mapping[str, Any], *, now: datetime) -> float | None:
-        """Write the status of a ModelDeployment if it changed, then the Event if its readiness did.
+        """Write the status of a ModelDeployment if it changed, then an Event if its readiness did.
 
         Returns:
-            In how many seconds to come back for a change that is too small to be written at once; None when there is none.
+            In how many seconds to publish again, where a change is too small to be written at once; None when there is none.
 
         Raises:
             ClusterError: the write was refused.
@@ -107,7 +107,7 @@ class Publisher:
         self._minor_since.pop(key, None)
 
     async def _catch_up(self, owner: Owner) -> NoReturn:
-        """What was judged is no longer so: see what is there now, which may be another ModelDeployment of that name.
+        """Store what is there now, which may be another ModelDeployment of that name.
 
         Raises:
             RetryLater: judge again.
@@ -120,8 +120,8 @@ class Publisher:
     async def _announce(self, owner: Owner, ready: Mapping[str, Any], now: datetime) -> None:
         try:
             await self._client.create(kinds.EVENT, self._event(owner, ready, now))
-        except ModelwayError as error:  # an Event is a courtesy: losing one must not fail a pass that went well
-            logger.warning("Event not written: %s", error, extra={"resource": owner.key})
+        except ModelwayError as error:  # losing an Event must not fail a pass that went well
+            logger.warning("An Event was not written: %s", error, extra={"resource": owner.key})
 
     def _event(self, owner: Owner, ready: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         namespace, name = owner.key

@@ -1,6 +1,6 @@
-"""Read from the cluster what a person wants to know of ModelDeployments; no more is asked than a user may read.
+"""Read from the cluster what a person wants to know of ModelDeployments, with no more rights than a user has.
 
-Nothing is changed but by `Reader.replace`, with which a person changes a ModelDeployment of their own.
+Only `Reader.replace` writes: with it a person changes a ModelDeployment of their own.
 """
 
 import asyncio
@@ -107,7 +107,7 @@ class Reader:
             raise _explain(error, role="edit") from error
 
     async def read_snapshot(self, namespace: str, name: str) -> Snapshot:
-        """One ModelDeployment with everything around it; what may not be seen is listed in `withheld`.
+        """Read one ModelDeployment with everything around it; what the user may not see is listed in `withheld`.
 
         Raises:
             NotFound, NoCluster, Forbidden: as for `resource`.
@@ -115,8 +115,8 @@ class Reader:
         resource = await self.resource(namespace, name)
         withheld: list[str] = []
         selector = f"{NAME_LABEL}={name}"
-        asked = [self._read_visible(kind, namespace, selector, withheld) for kind in (*kinds.CHILDREN, kinds.POD)]
-        *children, pods, events = await asyncio.gather(*asked, self._read_visible(kinds.EVENT, namespace, "", withheld))
+        reads = [self._read_visible(kind, namespace, selector, withheld) for kind in (*kinds.CHILDREN, kinds.POD)]
+        *children, pods, events = await asyncio.gather(*reads, self._read_visible(kinds.EVENT, namespace, "", withheld))
         objects = [child for listed in children for child in listed]
         about = {one["metadata"]["uid"] for one in (resource, *objects, *pods)}
         return Snapshot(

@@ -1,10 +1,9 @@
-"""Find out soon that pods which the cluster refused would be admitted now, and have them made at once.
+"""Find out soon when refused pods would be admitted, and have them created at once.
 
-The ReplicaSet controller waits longer after each refusal, up to 1000 s, is woken by no change of a quota or a policy, and keeps the first
-refusal's words although another cause may have taken its place. The Deployment reports the refusals of its earlier ReplicaSets too, for as
-long as those exist. So a pod as the present ReplicaSet would make it is tried here as a dry run, which passes through all of admission and
-stores nothing: its refusal is the present cause, and what the Deployment says is believed where no dry run can tell. Once it is admitted,
-one annotation on the Deployment, which its controller copies to the ReplicaSet, makes the ReplicaSet controller try at once.
+The ReplicaSet controller waits longer after each refusal, up to 1000 s. No change of a quota or a policy wakes it, and it keeps the words of
+the first refusal. The Deployment also reports refusals of its earlier ReplicaSets. So a pod of the present ReplicaSet is tried as a dry run,
+which passes through all of admission and stores nothing. Its refusal is the present cause; where no dry run can tell, the Deployment is
+believed. Once a dry run is admitted, one annotation on the Deployment makes the ReplicaSet controller try at once.
 """
 
 import logging
@@ -32,16 +31,16 @@ TRIES_PER_SECOND = 10.0
 """Dry runs for all of them together."""
 
 UNPROVED_SECONDS = 10.0
-"""For how long a refusal that no dry run confirms or denies may be that of an earlier ReplicaSet."""
+"""For how long a refusal may be that of an earlier ReplicaSet, where no dry run confirms or denies it."""
 
 DENIED_SECONDS = 30.0
-"""The same where dry runs are admitted, yet no pod is made."""
+"""The same where dry runs are admitted, yet no pod is created."""
 
 LONGEST_PAUSE = 300.0
 """Seconds between two wake-ups of a ReplicaSet that is refused although the dry run was not."""
 
 FORBIDDEN_SECONDS = 15.0
-"""After how long a namespace in which the operator may not try is tried in again; each further time it is twice as long."""
+"""When to try again in a namespace where dry runs are forbidden; each further time it is twice as long."""
 
 LONGEST_FORBIDDEN_SECONDS = 300.0
 
@@ -76,10 +75,10 @@ class _Forbidden:
 
 
 class RefusedPods:
-    """Watches over refused pods.
+    """Tries refused pods again.
 
     Args:
-        client: tries and wakes.
+        client: makes the dry runs and wakes ReplicaSets.
         clock: seconds, monotonic.
     """
 
@@ -90,11 +89,11 @@ class RefusedPods:
         self._forbidden: dict[str, _Forbidden] = {}
 
     async def look(self, plan: Plan, observed: Observed) -> float | None:
-        """Try whether refused pods would be admitted now; in how many seconds to do so again, None when none are refused."""
+        """Try whether refused pods would be admitted now. The answer: in how many seconds to do so again, None when none are refused."""
         key, now = observed.owner.key, self._clock()
         failure, refused = _failure(observed.deployment), self._refused.get(key)
         if refused is not None and refused.revision == plan.revision and _is_behind(observed.deployment):
-            # It was woken, say, which its controller has not seen yet: that takes back nothing.
+            # Its controller has not yet seen that it was woken, say. What is known still holds.
             return max(0.1, refused.due - now)
         if failure is None:
             self.forget(key)
@@ -113,7 +112,7 @@ class RefusedPods:
         return max(0.1, refused.due - now)
 
     def correct(self, observed: Observed) -> Observed:
-        """What is observed, with the present cause of a refusal in place of the first one; without any where none is known."""
+        """Replace the first cause of a refusal by the present one; leave it out where none is known."""
         refused, deployment = self._refused.get(observed.owner.key), observed.deployment
         if deployment is None:
             return observed
@@ -152,18 +151,20 @@ class RefusedPods:
                 await self._wake(refused, observed)
 
     def _hold_back(self, namespace: str, error: ClusterError) -> None:
-        """Try less and less often where the operator may not: the right may come back."""
+        """Try less and less often where dry runs are forbidden: the right may come back."""
         now, forbidden = self._clock(), self._forbidden.get(namespace)
         if forbidden is None:
             forbidden = self._forbidden[namespace] = _Forbidden(now + FORBIDDEN_SECONDS)
-            logger.warning("Refused pods come late once their cause has passed, for want of a right: %s", error)
+            logger.warning(
+                "The operator may not try refused pods, so they start late once their cause has passed: %s", error
+            )
         elif now >= forbidden.until:
             forbidden.pause = min(2 * forbidden.pause, LONGEST_FORBIDDEN_SECONDS)
             forbidden.until = now + forbidden.pause
 
     def _allow(self, namespace: str) -> None:
         if self._forbidden.pop(namespace, None) is not None:
-            logger.info("Refused pods of namespace %s are tried again: the right to do so is there", namespace)
+            logger.info("The operator may try refused pods of namespace %s again", namespace)
 
     async def _wake(self, refused: _Refused, observed: Observed) -> None:
         deployment, now = observed.deployment, self._clock()

@@ -1,7 +1,7 @@
-"""Decides when to list the whole cluster: now and then, when a watch may have missed something, when the API server is back.
+"""Decide when to list the whole cluster: now and then, when a watch may have missed something, and when the API server is back.
 
-However long a fault lasts and whatever causes it, LISTs stay few: those beside the regular ones have an allowance, failed ones are tried
-again ever later, and while the API server is away one small request in a few seconds asks for it.
+LISTs stay few, however long a fault lasts. Those beside the regular ones have an allowance, and failed ones are retried with backoff. While
+the API server is away, one small request every few seconds probes it.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from modelway.errors import ClusterError, NoCluster, RetryLater
 from modelway.observed import Key
 
 SECOND_LOOK_SECONDS = 20.0
-"""When to list again after the start: finds what went between the first LIST and the first moment of the watches."""
+"""When to list again after the start: this finds what was deleted between the first LIST and the start of the watches."""
 
 RETRY_SECONDS = 3.0
 """When to list again after a LIST failed; each further time it is twice as long."""
@@ -27,20 +27,20 @@ LONGEST_FIRST_RETRY_SECONDS = 12.0
 """The same for the first LIST of all, without which nothing is served."""
 
 RELIST_SECONDS = 2.0
-"""How long after a watch had to list anew everything else is listed too: what was deleted meanwhile no watch will tell."""
+"""How long after a watch had to relist everything else is listed too: no watch reports what was deleted meanwhile."""
 
 LONGEST_RELIST_SECONDS = 20.0
 
 LISTS_AT_ONCE = 6
-"""LISTs beside the regular ones that are made as soon as they are asked for."""
+"""How many LISTs beside the regular ones are made at once when they are asked for."""
 
 LIST_SECONDS = 20.0
-"""Between two of them when what asks for them does not cease."""
+"""Between two of them after that."""
 
 PROBE_TIMEOUT_SECONDS = 15.0
 TICK_SECONDS = 1.0
 DEAF_SECONDS = 60.0
-"""Between two LISTs while a watch tells nothing."""
+"""Between two LISTs while a watch is dead."""
 
 _JITTER = 0.1
 
@@ -61,13 +61,13 @@ class Listing(Protocol):
 
     @property
     def deaf(self) -> bool:
-        """Whether some watch tells nothing, so that only a LIST finds what it should have told."""
+        """Whether some watch is dead, so that only a LIST finds changes."""
 
     def settle(self) -> None:
-        """See to what the watches still owe."""
+        """Count what the watches still owe."""
 
     def excuse(self) -> None:
-        """What the watches owe cannot be asked of them."""
+        """Forgive the watches what they owe."""
 
 
 class RelistSchedule:
@@ -76,8 +76,8 @@ class RelistSchedule:
     Args:
         listing: does it.
         seconds: between two regular LISTs.
-        wake: told of the ModelDeployments that a LIST found changed.
-        hurry: called when everything that failed for want of an API server may be tried again.
+        wake: called with the ModelDeployments that a LIST found changed.
+        hurry: called when the API server is back, so that failed passes are tried again at once.
         clock: seconds, monotonic.
     """
 
@@ -108,11 +108,11 @@ class RelistSchedule:
         return self._outage.away
 
     def doubt(self) -> None:
-        """A request failed as it would if the API server were away: find out."""
+        """A request failed as if the API server were away: probe it soon."""
         self._outage.doubt()
 
     def ask_for_a_list(self) -> None:
-        """A watch lists anew, and will not tell what was deleted meanwhile: list everything once it is done, but do not wait for long."""
+        """Schedule a LIST of everything: a watch relists, and will not report what was deleted meanwhile."""
         now = self._clock()
         self._first_asked = self._first_asked or now
         self._due = min(now, self._first_asked + LONGEST_RELIST_SECONDS) + RELIST_SECONDS
@@ -140,7 +140,7 @@ class RelistSchedule:
             pause = min(2 * pause, LONGEST_FIRST_RETRY_SECONDS)
 
     async def run_forever(self) -> None:
-        """For ever: list everything when it is due.
+        """List everything when it is due, for ever.
 
         Raises:
             WatchLost: a watch is dead, or the cluster was set back.
@@ -181,7 +181,7 @@ class RelistSchedule:
 
     def _outage_changed(self, trouble: str | None) -> None:
         if trouble is not None:
-            logger.warning("The API server is away, and everything waits for it: %s", trouble)
+            logger.warning("The API server is away; passes wait for it: %s", trouble)
             self._listing.trouble = trouble
         else:
             self._listing.excuse()

@@ -1,8 +1,8 @@
-"""LIST everything now and then, and find what the watches did not tell.
+"""List the whole cluster now and then, and find what the watches missed.
 
-kopf announces no deletion that happened while a watch was broken, and a watch can die without a sound. A LIST finds both: its differences
-heal the cache at once, and each of them is a debt of the watch, which should bring the same news within moments. News that stays owed is
-counted; a watch that owes news and brought nothing at all since is dead and is opened anew, in the end by a new process.
+kopf reports no deletion that happened while a watch was broken, and a watch can die silently. A LIST finds both. Each difference corrects
+the cache at once and becomes a debt of the watch, which should bring the same event within moments. Events that stay away are counted. A
+watch that owes events and has brought nothing since is dead: it is restarted, and at last the whole process is.
 """
 
 import logging
@@ -21,13 +21,13 @@ from modelway.metrics import Metrics
 from modelway.observed import Key
 
 GRACE_SECONDS = 30.0
-"""How long the news of a LIST may be on its way by watch: kopf finds a silent connection after 70 s at most, a busy one is late by moments."""
+"""How long a watch may take to bring what a LIST found: a busy connection is late by moments."""
 
 DEATH_SECONDS = 150.0
-"""How long a watch may owe news in complete silence before it counts as dead; twice what kopf needs to open a new one."""
+"""How long a watch that owes events may be silent before it counts as dead: twice what kopf needs to open a new one."""
 
 MOST_RESTARTS = 2
-"""How often a watch that owes news is opened anew before the whole process is."""
+"""How often a watch that owes events is restarted before the whole process is."""
 
 FORBIDDEN = 403
 
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Debt:
-    """What a LIST knew and the watch had not told."""
+    """What a LIST found and the watch had not brought."""
 
     version: int
     since: float
@@ -51,7 +51,7 @@ class Resync:
         cache: is corrected.
         metrics: counts what the watches missed.
         namespaces: where to look; everywhere when empty.
-        watches: opens those anew that are dead.
+        watches: restarts those that are dead.
         served: which kinds are listed; it learns of those that have gone.
         clock: seconds, monotonic.
     """
@@ -87,10 +87,10 @@ class Resync:
         """Why the last attempt failed; None when it did not."""
 
     async def run(self) -> set[Key]:
-        """List every kind, heal the cache; the ModelDeployments that need a pass because of what was found.
+        """List every kind and correct the cache; the ModelDeployments that need a pass because of what was found.
 
         Raises:
-            ClusterError, RetryLater: a LIST failed; what was healed until then stays healed.
+            ClusterError, RetryLater: a LIST failed; what was corrected until then stays so.
             WatchLost: the cluster was set back to an earlier state.
         """
         try:
@@ -102,15 +102,15 @@ class Resync:
         return concerned
 
     async def probe(self) -> None:
-        """Ask for one ModelDeployment, as a sign that the API server and its store are there.
+        """Read one ModelDeployment, to find out whether the API server and its store are there.
 
         Raises:
-            ClusterError, RetryLater: what came of it.
+            ClusterError, RetryLater: the request failed.
         """
         await self._client.sample(OWNER, self._namespaces[0])
 
     def excuse(self) -> None:
-        """The API server was away: what the watches owe from before it is not asked of them."""
+        """Forgive the watches what they owe: the API server was away."""
         self._debts.clear()
         if self._watches is not None:
             self._watches.excuse()
@@ -138,7 +138,7 @@ class Resync:
         return concerned
 
     def _drop_absent(self, kind: Kind) -> None:
-        """A kind came or went: nothing that is known of one that went holds any more."""
+        """Drop everything that is known of a kind that has gone."""
         if self._served.serves(kind):
             return
         for id, version in self._cache.versions(kind).items():  # noqa: A001 -- the term
@@ -149,11 +149,11 @@ class Resync:
 
     def _log_refusals(self, refusals: set[str]) -> None:
         for refusal in sorted(refusals - self._forbidden):
-            logger.warning("Not watched until the rights are there: %s", refusal)
+            logger.warning("Not watched until the operator has the rights: %s", refusal)
         self._forbidden = refusals
 
     def note_event(self, kind: Kind, obj: Mapping[str, Any]) -> None:
-        """A watch brought news: what it owed of this object is paid."""
+        """Note an event of a watch: it no longer owes this change of the object."""
         watch = self._watch_on(object_id(kind, obj))
         self._last_news[watch] = self._clock()
         self._restarts.pop(watch, None)
@@ -165,10 +165,10 @@ class Resync:
             del self._debts[id]
 
     def settle(self) -> None:
-        """Count the debts that were not paid in time.
+        """Count the events that did not arrive in time.
 
         Raises:
-            WatchLost: a watch owes news and has been silent for too long.
+            WatchLost: a watch owes events, is silent, and restarts did not help.
         """
         now = self._clock()
         if self._watches is not None:
@@ -187,17 +187,17 @@ class Resync:
         return Watch(id.kind, "" if self._namespaces == (None,) else id.namespace)
 
     def _restart(self, watch: Watch, why: str) -> None:
-        """Open a watch anew; when that has not helped, only a new process can."""
+        """Restart a watch. When that has not helped, only a new process can."""
         restarts = self._restarts.setdefault(watch, [])
         if self._watches is None or len(restarts) >= MOST_RESTARTS:
-            raise WatchLost(f"the watch on {watch} has been {why}, and opening it anew does not help")
-        logger.warning("The watch on %s has been %s: it is opened anew", watch, why)
+            raise WatchLost(f"the watch on {watch} has been {why}, and restarts do not help")
+        logger.warning("The watch on %s has been %s: restarting it", watch, why)
         restarts.append(self._clock())
         self._watches.restart(watch)
 
     @property
     def deaf(self) -> bool:
-        """Whether some watch tells nothing, so that only a LIST finds what it should have told."""
+        """Whether some watch is dead, so that only a LIST finds changes."""
         return self._watches is not None and self._watches.deaf
 
     async def _list(self, kind: Kind, namespace: str | None, *, owing: bool) -> set[Key]:
@@ -226,7 +226,7 @@ class Resync:
         return concerned
 
     async def _store_pages(self, kind: Kind, namespace: str | None) -> tuple[dict[ObjectId, int], int, set[Key]]:
-        """Store what is listed: the version of each object, the version of the LIST, and whom a difference concerns."""
+        """Store what is listed. The answer: the version of each object, the version of the LIST, and whom a difference concerns."""
         listed: dict[ObjectId, int] = {}
         concerned: set[Key] = set()
         version = 0
@@ -238,11 +238,15 @@ class Resync:
         return listed, version, concerned
 
     def _check_version(self, version: int, kind: Kind, namespace: str | None) -> int:
-        """The version of a LIST, which never goes back unless the whole cluster does."""
+        """The version of a LIST. It goes back only when the whole cluster was set back.
+
+        Raises:
+            WatchLost: it went back.
+        """
         highest = self._highest.get((kind.name, namespace), 0)
         if version < highest:
             raise WatchLost(
-                f"the cluster was set back: {kind.plural} are listed at version {version} after {highest}, so all that is known is too new"
+                f"the cluster was set back: {kind.plural} are listed at version {version} after {highest}, so everything in the cache is too new"
             )
         self._highest[kind.name, namespace] = version
         return version

@@ -1,4 +1,4 @@
-"""Read the record of a revision when it is asked for; the cache holds no more than a hash of each."""
+"""Read the record of a revision when it is needed; the cache holds only a hash of each."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ REPLAN_SECONDS = 1.0
 
 
 class RevisionRecords:
-    """Reads records, and keeps the last one that was asked for of each ModelDeployment.
+    """Reads records, and keeps the last one of each ModelDeployment.
 
     Args:
         client: reads.

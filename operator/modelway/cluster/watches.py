@@ -1,7 +1,7 @@
-"""How each watch does: one per kind and watched namespace. A watch that is open tells something every minute, if only where it stands.
+"""Tell live watches from dead ones. There is one watch per kind and watched namespace, and it receives a bookmark every minute.
 
-A quiet watch and a dead one look alike to whoever waits for events, so bytes are counted. One that is dead is closed, and so opened anew, again and again; while that
-does not help, whoever lists the cluster must do so in its place.
+A quiet watch and a dead one look alike to whoever waits for events, so received bytes are counted. A dead watch is closed, and kopf opens
+a new one. While that does not help, the cluster is listed every minute.
 """
 
 import logging
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 DEAF_SECONDS = 240.0
-"""How long a watch may tell nothing at all: bookmarks come every minute, and three connections that were given up after 70 s were no accident."""
+"""How long a watch may receive nothing: bookmarks come every minute, and kopf gives up a silent connection after 70 s, so this is three of them."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,16 +43,16 @@ class _State:
     received: int = 0
     deaf: bool = False
     restarted: float = 0.0
-    """When it was last opened anew for being deaf."""
+    """When it was last restarted for being deaf."""
     refused: str | None = None
-    """What the API server said when the watch could last not be opened; None once it was."""
+    """Why the API server refused the last attempt to open it; None once it is open."""
 
 
 class Watches:
     """All watches of one operator.
 
     Args:
-        on_restart: called with each watch that is opened anew because it is dead.
+        on_restart: called with each watch that is restarted because it is dead.
         clock: seconds, monotonic.
     """
 
@@ -62,25 +62,25 @@ class Watches:
         self._states: dict[Watch, _State] = {}
 
     def note_request(self, watch: Watch) -> None:
-        """A watch asks the API server for something, for the first time or again."""
+        """Note that a watch sends a request."""
         self._states.setdefault(watch, _State(self._clock()))
 
     def note_open(self, watch: Watch, stream: Stream) -> None:
-        """A watch was opened."""
+        """Note that a watch was opened."""
         state = self._states.setdefault(watch, _State(self._clock()))
         if state.refused is not None:
             logger.info("%s is watched again", watch)
         state.stream, state.received, state.refused = stream, 0, None
 
     def note_failure(self, watch: Watch, why: str) -> None:
-        """The API server refused to open a watch."""
+        """Note that the API server refused to open a watch."""
         state = self._states.setdefault(watch, _State(self._clock()))
         if state.refused is None:
-            logger.warning("%s cannot be watched, which is tried again: %s", watch, why)
+            logger.warning("%s cannot be watched; trying again: %s", watch, why)
         state.refused = why
 
     def restart(self, watch: Watch) -> None:
-        """Open a watch anew."""
+        """Close a watch, so that kopf opens a new one."""
         state = self._states.get(watch)
         if state is not None and state.stream is not None:
             state.stream.close()
@@ -91,23 +91,23 @@ class Watches:
         self._states = {watch: state for watch, state in self._states.items() if watch.kind != kind}
 
     def excuse(self) -> None:
-        """The API server was away, and no watch could tell anything."""
+        """Forgive all watches their silence: the API server was away."""
         for state in self._states.values():
             state.last_heard = self._clock()
 
     def look(self) -> None:
-        """Note who told something since the last look; open anew who has been silent for too long."""
+        """Note which watches received something since the last look. Restart those that have been silent for too long."""
         now = self._clock()
         for watch, state in self._states.items():
             received = state.stream.received() if state.stream is not None else 0
             if received > state.received:
                 if state.deaf:
-                    logger.info("%s tells something again", watch)
+                    logger.info("The watch on %s receives data again", watch)
                 state.last_heard, state.received, state.deaf = now, received, False
             elif state.refused is None and now - (state.restarted if state.deaf else state.last_heard) > DEAF_SECONDS:
                 if not state.deaf:
                     logger.warning(
-                        "The watch on %s has told nothing for %.0f s and is opened anew; until it does, it is listed every minute",
+                        "The watch on %s has received nothing for %.0f s: restarting it, and listing every minute until it works",
                         watch,
                         now - state.last_heard,
                     )
@@ -116,10 +116,10 @@ class Watches:
 
     @property
     def deaf(self) -> bool:
-        """Whether some watch tells nothing, so that only a LIST finds what it should have told."""
+        """Whether some watch is dead, so that only a LIST finds changes."""
         return any(state.deaf for state in self._states.values())
 
     def silence(self) -> Iterator[tuple[Watch, float]]:
-        """Each watch, and for how many seconds it has told nothing."""
+        """Each watch, and for how many seconds it has received nothing."""
         now = self._clock()
         return ((watch, now - state.last_heard) for watch, state in self._states.items())

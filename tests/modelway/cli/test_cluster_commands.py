@@ -67,7 +67,7 @@ def kubeconfig(folder: Path, port: int) -> str:
     [["status"], ["explain", "fraud"], ["history", "fraud"], ["undo", "fraud"]],
     ids=lambda command: command[0],
 )
-def test_a_refusal_is_told_with_its_remedy(
+def test_a_refusal_is_shown_with_its_remedy(
     command: list[str],
     case: tuple[int, int, str],
     server: ThreadingHTTPServer,
@@ -87,7 +87,7 @@ def test_a_refusal_is_told_with_its_remedy(
 @pytest.mark.parametrize(
     "arguments", [[""], ["../fraud"], ["mdep/fraud"], ["fraud?x=1"], ["Fraud"], ["fraud", "-n", "a/b"]]
 )
-def test_what_is_no_name_is_not_asked_for(
+def test_an_invalid_name_is_refused_before_any_request(
     command: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
@@ -96,7 +96,7 @@ def test_what_is_no_name_is_not_asked_for(
     assert "is no name" in capsys.readouterr().err
 
 
-def test_a_server_that_does_not_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_server_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert main(["status", "--kubeconfig", kubeconfig(tmp_path, port)]) == 2
@@ -105,14 +105,14 @@ def test_a_server_that_does_not_answer(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize("text", ["", "{", "a: b", "[]", "clusters: 5", "current-context: x\ncontexts: [{name: x}]"])
-def test_a_kubeconfig_that_cannot_be_used(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unusable_kubeconfig_is_named(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "config"
     path.write_text(text)
     assert main(["status", "--kubeconfig", str(path)]) == 2
     assert str(path) in capsys.readouterr().err
 
 
-def test_no_kubeconfig_and_a_context_that_is_not_there(
+def test_a_missing_kubeconfig_or_context_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["status", "--kubeconfig", kubeconfig(tmp_path, 1), "--context", "nowhere"]) == 2
@@ -125,6 +125,6 @@ def test_no_kubeconfig_and_a_context_that_is_not_there(
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_script_for_each_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_completion_prints_a_script_for_each_shell(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0
     assert "modelway" in capsys.readouterr().out

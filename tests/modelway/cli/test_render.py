@@ -45,7 +45,7 @@ def file(tmp_path: Path) -> str:
     return written(tmp_path / "fraud.yaml", FRAUD)
 
 
-def test_what_is_rendered_is_what_the_builders_build(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_render_prints_what_the_operator_builds(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     deployment = ModelDeployment.parse({**FRAUD, "metadata": {"name": "fraud", "namespace": "risk", "uid": NO_OWNER}})
     revision, settings = revision_of(deployment), Settings()
     template = pod_template(deployment, revision, settings)
@@ -61,14 +61,14 @@ def test_what_is_rendered_is_what_the_builders_build(file: str, capsys: pytest.C
         (TUMOURS, ["ControllerRevision", "Service", "Deployment", "PodDisruptionBudget"]),
     ],
 )
-def test_every_child_is_there_once(
+def test_render_prints_each_child_once(
     document: Any, kinds: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert modelway("render", "-f", written(tmp_path / "x.yaml", document)) == 0
     assert [child["kind"] for child in yaml.safe_load_all(capsys.readouterr().out)] == kinds
 
 
-def test_json_holds_the_same_as_yaml(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_render_prints_the_same_as_json_and_yaml(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     modelway("render", "-f", file)
     as_yaml = list(yaml.safe_load_all(capsys.readouterr().out))
     modelway("render", "-f", file, "-o", "json")
@@ -76,7 +76,7 @@ def test_json_holds_the_same_as_yaml(file: str, capsys: pytest.CaptureFixture[st
     assert (as_json["kind"], as_json["items"]) == ("List", as_yaml)
 
 
-def test_a_file_may_hold_several_and_other_kinds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_render_takes_files_with_several_kinds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3"}}
     assert modelway("render", "-f", written(tmp_path / "x.yaml", secret, FRAUD, None, TUMOURS), "-n", "lab") == 0
     children = list(yaml.safe_load_all(capsys.readouterr().out))
@@ -90,7 +90,7 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert "namespace: default" in capsys.readouterr().out
 
 
-def test_settings_come_from_the_environment_and_the_command_line(
+def test_settings_come_from_environment_and_command_line(
     file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MODELWAY_SERVER_IMAGE", "registry/server:7")
@@ -114,7 +114,7 @@ def test_settings_come_from_the_environment_and_the_command_line(
         ("\x00", "x.yaml:1: is not YAML"),
     ],
 )
-def test_a_bad_file_is_refused_with_its_place(
+def test_a_bad_file_is_refused_with_its_line(
     text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -125,9 +125,7 @@ def test_a_bad_file_is_refused_with_its_place(
     assert printed.err.startswith(said)
 
 
-def test_each_thing_wrong_with_a_spec_is_told_with_line_field_value_and_remedy(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_problem_names_line_field_value_and_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (
         yaml.safe_dump(FRAUD)
         + "---\n"
@@ -147,7 +145,7 @@ def test_each_thing_wrong_with_a_spec_is_told_with_line_field_value_and_remedy(
     assert printed.err.splitlines()[-1].startswith(f"{path}:{scaling}: spec.scaling.min: min is 12 and max is 10")
 
 
-def test_a_missing_file_and_a_wrong_setting_are_told(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_file_and_a_wrong_setting_are_named(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert modelway("render", "-f", "/no/such.yaml") == 2
     assert modelway("render", "-f", file, "--setting", "drain_seconds") == 2
     assert modelway("render", "-f", file, "--setting", "drain_seconds=x") == 2
@@ -157,7 +155,7 @@ def test_a_missing_file_and_a_wrong_setting_are_told(file: str, capsys: pytest.C
     assert "MODELWAY_DRAIN_SECONDS" in printed[2]
 
 
-def test_neither_cluster_client_nor_model_server_is_needed(file: str) -> None:
+def test_render_needs_no_cluster_client_and_no_server(file: str) -> None:
     code = (
         "import sys; from modelway.__main__ import main; status = main(['render', '-f', sys.argv[1]]); "
         "print({'kopf', 'kubernetes', 'aiohttp', 'sklearn', 'obstore'} & sys.modules.keys(), file=sys.stderr); sys.exit(status)"

@@ -49,7 +49,7 @@ def records(**present: Any) -> list[Record]:
     return records_of(resource("v3", **present), RECORDS)
 
 
-def test_records_come_newest_first_and_a_dead_namesakes_are_left_out() -> None:
+def test_records_are_newest_first_without_those_of_namesakes() -> None:
     found = records_of(resource("v3"), [*RECORDS, stored("v9", 9, uid="of-another")])
     assert [(one.number, one.version) for one in found] == [(3, "v3"), (2, "v2"), (1, "v1")]
 
@@ -78,19 +78,19 @@ def test_the_revision_to_go_back_to(wanted: str, serves: str, asked: str | None,
         ([], None, "its history holds none"),
     ],
 )
-def test_where_there_is_no_way_back_the_message_says_so(kept: list[Object], asked: str | None, says: str) -> None:
+def test_an_impossible_undo_is_explained(kept: list[Object], asked: str | None, says: str) -> None:
     with pytest.raises(NoWayBack, match=says):
         target_of(resource("v3"), records_of(resource("v3"), kept), asked)
 
 
-def test_a_spec_that_cannot_be_followed_goes_back_to_what_serves() -> None:
+def test_undo_of_a_failing_spec_goes_back_to_what_serves() -> None:
     broken = resource("v3", "v2")
     broken["spec"]["runtime"] = {"resources": {"requests": {"cpu": "3"}, "limits": {"cpu": "1"}}}
     assert target_of(broken, records_of(broken, RECORDS), None).version == "v2"
 
 
 @given(manifests(), manifests())
-def test_what_is_written_back_makes_the_same_revision_and_leaves_the_rest(before: Object, now: Object) -> None:
+def test_undo_restores_the_revision_and_keeps_other_fields(before: Object, now: Object) -> None:
     revision = revision_of(ModelDeployment.parse(before))
     back = restored(now["spec"], Record(1, revision.hash, "", revision.inputs))
     assert revision_of(ModelDeployment.parse({**now, "spec": back})).hash == revision.hash
@@ -98,7 +98,7 @@ def test_what_is_written_back_makes_the_same_revision_and_leaves_the_rest(before
     assert {block: back.get(block) for block in rest} == {block: now["spec"].get(block) for block in rest}
 
 
-def test_history_says_what_serves_what_comes_and_what_changed() -> None:
+def test_history_shows_states_and_changed_fields() -> None:
     present = resource("v3", "v2")
     rows = described(present, records_of(present, RECORDS))
     assert [(row["revision"], row["state"], row["changed"]) for row in rows] == [
@@ -111,7 +111,7 @@ def test_history_says_what_serves_what_comes_and_what_changed() -> None:
     assert lines[2].split()[2:] == ["10h", "serves", "v2", "s3://models/fraud/model.joblib", "model.version"]
 
 
-def test_the_change_is_shown_as_a_difference_of_yaml() -> None:
+def test_undo_shows_its_change_as_a_diff() -> None:
     now, _, before = records()
     lines = change(now.inputs, before).splitlines()
     assert [line for line in lines if line[:1] in "+-"] == [
@@ -134,17 +134,17 @@ def test_the_change_is_shown_as_a_difference_of_yaml() -> None:
         ({"annotations": {"meta.helm.sh/release-name": "models"}}, "a release of Helm"),
     ],
 )
-def test_whoever_would_end_it_again_is_named(metadata: Object, keeper: str) -> None:
+def test_undo_names_the_tool_that_would_revert_it(metadata: Object, keeper: str) -> None:
     assert keepers(resource("v1", **metadata)) == [keeper]
     (warning,) = warnings(resource("v1", **metadata))
     assert warning.startswith(f"{keeper} manages this ModelDeployment")
 
 
-def test_without_a_keeper_nobody_is_warned_of() -> None:
+def test_undo_without_such_a_tool_warns_of_nobody() -> None:
     assert warnings(resource("v1", labels={"team": "risk"}, annotations={"example.com/ticket": "RISK-7"})) == []
 
 
-def test_a_suspended_model_is_named() -> None:
+def test_undo_of_a_suspended_model_says_so() -> None:
     present = resource("v1")
     present["spec"]["suspend"] = True
     assert warnings(present) == ["spec.suspend is true: nothing follows until it is false"]

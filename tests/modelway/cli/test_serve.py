@@ -181,7 +181,7 @@ def test_a_model_is_served_until_it_is_stopped(
     assert not [child for child in below if child.is_running()]
 
 
-def test_a_file_alone_is_served_with_requests_that_it_answers(tmp_path: Path, ports: tuple[int, int, int]) -> None:
+def test_a_lone_file_is_served_with_an_example_request(tmp_path: Path, ports: tuple[int, int, int]) -> None:
     joblib.dump(mixed_pipeline(), tmp_path / "Of Applicants.v2.joblib")
     with Served(None, ports, str(tmp_path / "Of Applicants.v2.joblib"), "--method=predict_proba") as served:
         assert next(served.lines()).startswith("of-applicants-v2 is ready at ")
@@ -205,7 +205,7 @@ def test_a_file_alone_is_served_with_requests_that_it_answers(tmp_path: Path, po
         ((__file__, "--setting=drain"), "--setting drain: write NAME=VALUE"),
     ],
 )
-def test_what_cannot_be_served_alone_is_told(
+def test_a_file_that_cannot_be_served_is_explained(
     ports: tuple[int, int, int], arguments: tuple[str, ...], says: str
 ) -> None:
     with Served(None, ports, *arguments) as served:
@@ -221,7 +221,7 @@ def test_a_model_that_cannot_be_loaded_is_explained(file: Path, tmp_path: Path, 
     assert "prepare failed: InvalidArtifact: bad.joblib is an HTML or XML page" in errors
 
 
-def test_a_secret_is_said_to_be_out_of_reach(file: Path, ports: tuple[int, int, int]) -> None:
+def test_a_secret_is_called_out_of_reach(file: Path, ports: tuple[int, int, int]) -> None:
     nobody = "http://127.0.0.1:9"
     with Served(file, ports, "--setting=drain_seconds=1", AWS_ENDPOINT_URL=nobody, AWS_ALLOW_HTTP="false") as served:
         output, errors = served.communicate(timeout=60)
@@ -230,7 +230,7 @@ def test_a_secret_is_said_to_be_out_of_reach(file: Path, ports: tuple[int, int, 
     assert "fetch failed: InvalidURI: the S3 endpoint http://127.0.0.1:9 is plain http" in errors
 
 
-def test_a_port_in_use_is_told_at_once(file: Path, ports: tuple[int, int, int]) -> None:
+def test_a_port_in_use_is_reported_at_once(file: Path, ports: tuple[int, int, int]) -> None:
     with socket.create_server(("127.0.0.1", ports[1])), Served(file, ports) as served:
         _, errors = served.communicate(timeout=30)
     assert served.returncode == 1

@@ -19,17 +19,17 @@ STORIES = ("ready", "failed-update", "nothing-answers", "suspended", "unschedula
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_the_story_of_a_model(name: str) -> None:
+def test_explain_tells_a_recorded_model(name: str) -> None:
     told = story(pictures.recorded(name), now=NOW)
     assert f"{told}\n" == (pictures.FOLDER / f"{name}.txt").read_text()
 
 
-def test_the_table_of_all_models() -> None:
+def test_status_lists_all_models() -> None:
     summaries = [summary_of(pictures.recorded(name).resource) for name in STORIES]
     assert f"{table(summaries, everywhere=True, now=NOW)}\n" == (pictures.FOLDER / "table.txt").read_text()
 
 
-def test_what_may_not_be_seen_is_said_and_not_taken_for_missing() -> None:
+def test_forbidden_objects_are_not_called_missing() -> None:
     forbidden = 'deployments: deployments.apps is forbidden: User "ada" cannot list resource'
     seen = pictures.recorded("failed-update")
     told = story(replace(seen, children=(), pods=(), events=(), last_words={}, withheld=(forbidden,)), now=NOW)
@@ -40,7 +40,7 @@ def test_what_may_not_be_seen_is_said_and_not_taken_for_missing() -> None:
 
 
 @pytest.mark.parametrize("status", [None, {}, UNSEEN_STATUS, {"observedGeneration": 1}])
-def test_a_spec_that_nobody_looked_at_is_not_called_ready(status: Any) -> None:
+def test_an_unobserved_spec_is_not_called_ready(status: Any) -> None:
     resource: dict[str, Any] = {**pictures.recorded("ready").resource, "status": status}
     resource["metadata"] = {**resource["metadata"], "generation": 2}
     told = story(Snapshot(resource), now=NOW)
@@ -59,7 +59,7 @@ def _with(seen: Snapshot, kind: str, **told: str) -> Snapshot:
     return replace(seen, resource={**seen.resource, "status": {**status, "conditions": conditions, "pods": "2/10"}})
 
 
-def test_what_is_wrong_beside_ready_is_told() -> None:
+def test_problems_beside_ready_are_shown() -> None:
     message = "Revision r serves all requests with 2 of 10 pods. 8 cannot be started (AccessDenied): No keys."
     seen = _with(pictures.recorded("ready"), "Ready", message=message)
     assert "It is ready, but: 8 cannot be started (AccessDenied): No keys." in story(seen, now=NOW)
@@ -69,7 +69,7 @@ def test_what_is_wrong_beside_ready_is_told() -> None:
 
 
 @pytest.mark.parametrize(("reason", "holds"), [("Progressing", False), ("QuotaExceeded", True)])
-def test_a_refusal_is_told_only_where_it_is_the_verdict(reason: str, *, holds: bool) -> None:
+def test_a_refusal_is_shown_only_while_it_is_the_reason(reason: str, *, holds: bool) -> None:
     seen = _with(pictures.recorded("failed-update"), "Ready", reason=reason)
     refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: team"}
     children = [
@@ -79,13 +79,13 @@ def test_a_refusal_is_told_only_where_it_is_the_verdict(reason: str, *, holds: b
     assert ("pods are refused" in story(replace(seen, children=tuple(children)), now=NOW)) is holds
 
 
-def test_a_model_that_nobody_reaches_is_told_as_such() -> None:
+def test_a_model_without_a_service_is_called_unreachable() -> None:
     seen = _with(pictures.recorded("suspended"), "Available", status="False", reason="NoService", message="No Service.")
     assert "Available: NoService: No Service." in story(seen, now=NOW)
 
 
 @pytest.mark.parametrize("reason", list(Reason))
-def test_every_reason_of_the_catalogue_can_be_told(reason: Reason) -> None:
+def test_every_reason_can_be_shown(reason: Reason) -> None:
     resource: dict[str, Any] = dict(pictures.recorded("failed-update").resource)
     ready = {"type": "Ready", "status": "False", "reason": str(reason), "message": reason.meaning}
     resource["status"] = {**resource["status"], "conditions": [ready]}
@@ -94,7 +94,7 @@ def test_every_reason_of_the_catalogue_can_be_told(reason: Reason) -> None:
     assert reason.remedy.replace("`", "") in told
 
 
-def test_what_containers_wrote_does_not_steer_the_terminal() -> None:
+def test_container_output_cannot_steer_the_terminal() -> None:
     seen = pictures.recorded("failed-update")
     words = {Place("pod", "serve"): "\x1b]0;owned\x07\n\x1b[2J \u202eready"}
     told = story(replace(seen, last_words=words), now=NOW)
@@ -103,7 +103,7 @@ def test_what_containers_wrote_does_not_steer_the_terminal() -> None:
     assert all(one.isprintable() or one == "\n" for one in told)
 
 
-def test_commands_are_those_of_the_plugin_when_called_as_one() -> None:
+def test_the_plugin_shows_its_own_commands() -> None:
     told = story(pictures.recorded("failed-update"), now=NOW, program="kubectl modelway")
     assert "kubectl modelway serve -f FILE" in told
 

@@ -67,7 +67,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list
     return status, capsys.readouterr().out.splitlines()
 
 
-def test_each_problem_has_its_line_and_its_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_problem_has_its_line_and_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.yaml").write_text(BAD)
     status, lines = said(capsys, "-f", "x.yaml")
     assert [line.partition(": ")[::2] for line in lines[:-1]] == [
@@ -93,7 +93,7 @@ def test_each_problem_has_its_line_and_its_remedy(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.question)
-def test_each_rule_of_the_api_is_judged_as_the_api_server_does(case: Case) -> None:
+def test_each_rule_is_judged_as_the_api_server_does(case: Case) -> None:
     assert verdict(of_changes(case.accepted)).problems == ()
     refused = verdict(of_changes(case.refused))
     assert any(one.field.startswith(case.field) for one in refused.api_server)
@@ -104,7 +104,7 @@ def test_a_spec_that_sets_every_field_is_accepted() -> None:
     assert verdict({**manifest(), "spec": every_field()}).problems == ()
 
 
-def test_no_keyword_of_the_definition_goes_unjudged() -> None:
+def test_every_keyword_of_the_definition_is_judged() -> None:
     def keywords(schema: Object) -> set[str]:
         children = [*schema.get("properties", {}).values()]
         children += [schema[key] for key in ("items", "additionalProperties") if key in schema]
@@ -114,7 +114,7 @@ def test_no_keyword_of_the_definition_goes_unjudged() -> None:
     assert keywords(version["schema"]["openAPIV3Schema"]) <= KEYWORDS
 
 
-def test_folders_files_and_standard_input_are_judged_together(
+def test_folders_files_and_standard_input_go_together(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("team/deep").mkdir(parents=True)
@@ -128,7 +128,7 @@ def test_folders_files_and_standard_input_are_judged_together(
     assert (status, lines[-1]) == (1, "4 ModelDeployments: 3 accepted, 1 refused; 2 of other kinds skipped")
 
 
-def test_json_says_the_same_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_says_the_same_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.yaml").write_text(BAD)
     status, lines = said(capsys, "-f", "x.yaml", "-o", "json")
     told = json.loads("\n".join(lines))
@@ -162,7 +162,7 @@ def test_json_says_the_same_for_programs(capsys: pytest.CaptureFixture[str]) -> 
         (b"\xff\xfe\xff", "x.yaml:1: is not YAML: "),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told_with_its_line(
+def test_a_file_that_cannot_be_parsed_is_named_with_its_line(
     text: str | bytes, said_of_it: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("x.yaml").write_bytes(text.encode() if isinstance(text, str) else text)
@@ -171,20 +171,20 @@ def test_what_is_wrong_with_a_file_is_told_with_its_line(
     assert lines[0].startswith(said_of_it)
 
 
-def test_a_few_lines_of_aliases_do_not_fill_the_memory(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nested_aliases_do_not_exhaust_memory(capsys: pytest.CaptureFixture[str]) -> None:
     levels = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]" for i in range(1, 30)]
     Path("x.yaml").write_text("\n".join(["l0: &l0 x", *levels]))
     assert "once its aliases are followed" in said(capsys, "-f", "x.yaml")[1][0]
 
 
 @pytest.mark.parametrize("named", ["nowhere.yaml", "empty"])
-def test_what_cannot_be_read_is_wrong_usage(named: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_path_is_wrong_usage(named: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("empty").mkdir()
     assert main(["validate", "-f", named]) == 2
     assert capsys.readouterr().err.startswith(f"{named}: ")
 
 
-def test_only_other_kinds_is_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_of_other_kinds_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.yaml").write_text(SECRET)
     assert said(capsys, "-f", "x.yaml") == (
         0,
@@ -196,7 +196,7 @@ TEXTS = st.text(st.sampled_from("abk: -[]{}&*!|>'\"%@`#,?\n\t\r\0<=~.0x1e_\\\ufe
 
 
 @given(st.one_of(TEXTS.map(str.encode), TEXTS.map(lambda text: (GOOD + text).encode()), st.binary(max_size=60)))
-def test_no_file_makes_the_reader_stumble(data: bytes) -> None:
+def test_no_input_raises_an_unexpected_error(data: bytes) -> None:
     with suppress(UnreadableFile):
         for document in documents("x", data):
             assert isinstance(json.dumps(document.value), str)
@@ -213,7 +213,7 @@ def test_every_field_is_found_on_its_line(made: Object, indent: str) -> None:
     assert document.line("spec.model.uri.nowhere") == uri
 
 
-def test_a_laptop_needs_neither_cluster_client_nor_model_server(folder: Path) -> None:
+def test_validate_needs_no_cluster_client_and_no_server(folder: Path) -> None:
     (folder / "x.yaml").write_text(GOOD)
     code = (
         "import sys; from modelway.__main__ import main; status = main(['validate', '-f', 'x.yaml']); "
@@ -243,7 +243,7 @@ def test_a_package_that_is_missing_is_named_with_its_remedy(
     assert result.stderr.endswith(f": in a checkout of Modelway, pip install '.[{extra}]'\n")
 
 
-def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
+def test_a_closed_output_pipe_is_no_error(folder: Path) -> None:
     (folder / "x.yaml").write_text(GOOD + "".join(f"  unknown{i}: 1\n" for i in range(2000)))
     command = f"{sys.executable} -m modelway validate -f x.yaml | head -1; echo ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
@@ -256,7 +256,7 @@ def run_python(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, env=environment)
 
 
-def test_every_key_at_fault_is_named_beside_wrong_values() -> None:
+def test_unknown_keys_are_named_beside_wrong_values() -> None:
     scheduling = {
         "labels": {"team": "Risk & Fraud", "bad key!": "x", "no way!": "x"},
         "annotations": {"also bad!": "x"},

@@ -66,11 +66,11 @@ class _Server:
         ({"managedFields": [{**APPLIED, "manager": "kubectl"}]}, Standing.ORPHANED),
     ],
 )
-def test_only_what_bears_our_labels_and_nobody_controls_is_orphaned(change: Mapping[str, Any], whose: Standing) -> None:
+def test_only_labelled_objects_without_controller_are_orphans(change: Mapping[str, Any], whose: Standing) -> None:
     assert standing_of({**ORPHAN, **change}, owner()) is whose
 
 
-def test_an_orphan_is_taken_over_once_and_ours_from_then_on() -> None:
+def test_an_orphan_is_adopted_once() -> None:
     team = {"kind": "Team", "uid": "t"}
     server = _Server({**ORPHAN, "ownerReferences": [team]})
     adoption = server.adoption
@@ -83,7 +83,7 @@ def test_an_orphan_is_taken_over_once_and_ours_from_then_on() -> None:
 
 
 @pytest.mark.parametrize(("kind", "given"), [(BUDGET, True), (REVISION, False)])
-def test_the_fields_of_whoever_restored_it_become_ours(kind: Kind, *, given: bool) -> None:
+def test_adoption_takes_over_the_fields_of_the_restorer(kind: Kind, *, given: bool) -> None:
     restored = {"manager": "kubectl", "operation": "Update", "apiVersion": kind.api_version}
     of_status = {**restored, "manager": "controller", "subresource": "status"}
     parts = [{**restored, "fieldsV1": {"f:spec": {name: {}}}} for name in ("f:paused", "f:replicas")]
@@ -95,14 +95,14 @@ def test_the_fields_of_whoever_restored_it_become_ours(kind: Kind, *, given: boo
     assert server.changes[0].get("managedFields") == ([ours, of_status] if given else None)
 
 
-def test_a_copy_under_another_name_is_left_alone() -> None:
+def test_a_copy_under_another_name_is_not_adopted() -> None:
     copies = (child("Service", "fraud-copy", owner_uid=None), replace(revision("r", 1), revision="s", owner_uid=None))
     server = _Server(ORPHAN)
     asyncio.run(server.adoption.take_over(observed(*copies)))
     assert server.changes == []
 
 
-def test_the_garbage_collector_goes_first_with_what_a_dead_model_left() -> None:
+def test_the_garbage_collector_goes_before_adoption() -> None:
     server = _Server({**ORPHAN, "ownerReferences": [DEAD]})
     adoption = server.adoption
     for server.now in (0.0, COLLECTOR_SECONDS - 1):
@@ -124,7 +124,7 @@ def test_the_garbage_collector_goes_first_with_what_a_dead_model_left() -> None:
         ({"labels": {}, "deletionTimestamp": "2026-01-01T00:00:00Z"}, NameConflict),
     ],
 )
-def test_what_goes_or_is_anothers_is_never_taken(change: Mapping[str, Any], error: type[Exception]) -> None:
+def test_deleted_or_foreign_objects_are_never_adopted(change: Mapping[str, Any], error: type[Exception]) -> None:
     server = _Server({**ORPHAN, **change})
     adoption = server.adoption
     for server.now in (0.0, 10 * COLLECTOR_SECONDS):

@@ -99,14 +99,14 @@ def cache() -> Cache:
     return known
 
 
-def test_a_new_child_is_made_by_one_request_that_can_change_nothing(cache: Cache) -> None:
+def test_a_new_child_is_created_by_one_unforced_apply(cache: Cache) -> None:
     server = _Server()
     _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
     assert len(server.sent) == CHILDREN
     assert all((force, identity) == (False, {"resourceVersion": UNBORN}) for _, force, identity in server.sent)
 
 
-def test_where_a_stranger_has_the_address_nothing_is_made_that_would_serve_nobody(cache: Cache) -> None:
+def test_no_deployment_is_created_while_the_service_is_foreign(cache: Cache) -> None:
     server = _Server(kinds.SERVICE, {"uid": "theirs"})
     applier = Applier(server, cache, Metrics())  # type: ignore[arg-type]
     for _ in range(3):
@@ -118,7 +118,7 @@ def test_where_a_stranger_has_the_address_nothing_is_made_that_would_serve_nobod
     assert {"Deployment", "Service"} <= {kind for kind, _, _ in server.sent}
 
 
-def test_a_strangers_object_is_tried_once_and_then_only_looked_at(cache: Cache) -> None:
+def test_a_foreign_object_is_applied_once_and_then_only_read(cache: Cache) -> None:
     server = _Server(kinds.DEPLOYMENT, {"uid": "theirs"})
     applier = Applier(server, cache, Metrics())  # type: ignore[arg-type]
     for _ in range(3):
@@ -130,7 +130,7 @@ def test_a_strangers_object_is_tried_once_and_then_only_looked_at(cache: Cache) 
     assert server.sent[-1][0] == "PodDisruptionBudget"
 
 
-def test_nothing_waits_for_a_service_that_is_slow_to_come(cache: Cache) -> None:
+def test_no_child_waits_for_a_slow_service(cache: Cache) -> None:
     server = _Server(slow=kinds.SERVICE)
     _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
     assert [kind for kind, _, _ in server.sent] == [
@@ -148,7 +148,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_what_was_refused_is_told_though_another_child_hangs(cache: Cache) -> None:
+def test_a_refusal_is_raised_although_another_child_hangs(cache: Cache) -> None:
     server = _Server(refused=(kinds.SERVICE,), hanging=(kinds.DEPLOYMENT,))
     with pytest.raises(ClusterError, match="no") as caught:
         _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
@@ -156,19 +156,19 @@ def test_what_was_refused_is_told_though_another_child_hangs(cache: Cache) -> No
 
 
 @pytest.mark.usefixtures("impatient")
-def test_children_that_hang_end_the_plan_in_time(cache: Cache) -> None:
+def test_a_plan_with_hanging_children_times_out(cache: Cache) -> None:
     server = _Server(hanging=(kinds.REVISION, kinds.DEPLOYMENT))
     with pytest.raises(RetryLater, match="took longer"):
         _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
 
 
-def test_what_is_ours_without_the_cache_knowing_is_put_right(cache: Cache) -> None:
+def test_an_owned_child_missing_from_the_cache_is_repaired(cache: Cache) -> None:
     server = _Server(kinds.SERVICE, OURS)
     _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
     assert ("Service", True, {"uid": "u"}) in server.sent
 
 
-def test_a_server_that_makes_nothing_of_a_version_is_asked_without_one(cache: Cache) -> None:
+def test_a_server_that_rejects_versions_is_sent_none(cache: Cache) -> None:
     server = _Server(strict=True)
     _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
     assert [(force, identity) for _, force, identity in server.sent].count((False, {})) == CHILDREN
@@ -196,7 +196,7 @@ def test_a_field_whose_kind_is_absent_is_named(cache: Cache) -> None:
     assert not metrics.registry.get_sample_value("modelway_operator_repairs_total", {"kind": "HorizontalPodAutoscaler"})
 
 
-def test_an_absent_kind_that_no_field_asks_for_is_left_out(cache: Cache) -> None:
+def test_an_absent_kind_that_no_field_needs_is_left_out(cache: Cache) -> None:
     server = _Server(absent=(kinds.BUDGET,))
     served = ServedKinds()
     _pass(Applier(server, cache, Metrics(), served=served), cache)  # type: ignore[arg-type]
@@ -204,7 +204,7 @@ def test_an_absent_kind_that_no_field_asks_for_is_left_out(cache: Cache) -> None
     assert len(server.sent) == CHILDREN - 1
 
 
-def test_a_refusal_is_told_before_an_absent_kind(cache: Cache) -> None:
+def test_a_refusal_is_raised_before_an_absent_kind(cache: Cache) -> None:
     _scaled(cache)
     server = _Server(absent=(kinds.AUTOSCALER,), refused=(kinds.BUDGET,))
     with pytest.raises(ClusterError) as caught:

@@ -57,21 +57,21 @@ def test_an_older_version_changes_nothing() -> None:
     assert _services(cache) == ["5"]
 
 
-def test_a_newer_version_that_says_nothing_new_wakes_nobody() -> None:
+def test_a_newer_version_without_changes_wakes_nobody() -> None:
     cache = _cache()
     cache.store(kinds.SERVICE, _object(kinds.SERVICE, 5))
     assert cache.store(kinds.SERVICE, _object(kinds.SERVICE, 6)) == set()
     assert _services(cache) == ["6"]
 
 
-def test_a_child_that_changes_hands_wakes_both_owners() -> None:
+def test_a_child_that_changes_owners_wakes_both() -> None:
     cache = _cache()
     cache.store(kinds.SERVICE, _object(kinds.SERVICE, 5))
     assert cache.store(kinds.SERVICE, _object(kinds.SERVICE, 6, owner="other")) == {KEY, Key("risk", "other")}
     assert _services(cache) == []
 
 
-def test_the_size_of_a_deployment_outlives_it_and_goes_with_its_owner() -> None:
+def test_the_last_size_is_kept_until_the_owner_goes() -> None:
     cache = _cache()
     cache.store(kinds.DEPLOYMENT, _object(kinds.DEPLOYMENT, 5))
     assert cache.remove(kinds.DEPLOYMENT, _object(kinds.DEPLOYMENT, 6)) == {KEY}
@@ -85,7 +85,7 @@ def test_the_size_of_a_deployment_outlives_it_and_goes_with_its_owner() -> None:
     assert again.last_size == 0
 
 
-def test_what_was_deleted_while_a_list_ran_does_not_rise_from_its_pages() -> None:
+def test_an_object_deleted_during_a_list_stays_deleted() -> None:
     cache = _cache()
     cache.store(kinds.SERVICE, _object(kinds.SERVICE, 5))
     cache.begin_listing()
@@ -110,7 +110,7 @@ def test_a_namesake_does_not_inherit_the_size(*, seen_to_go: bool) -> None:
 
 
 @pytest.mark.parametrize("kind", [kinds.OWNER, kinds.SERVICE], ids=lambda kind: kind.name)
-def test_an_answer_that_comes_after_the_deletion_revives_nothing(kind: Kind) -> None:
+def test_a_late_answer_does_not_revive_a_deleted_object(kind: Kind) -> None:
     now = 0.0
     cache = Cache(lambda: now)
     cache.store(kind, _object(kind, 5))
@@ -122,7 +122,7 @@ def test_an_answer_that_comes_after_the_deletion_revives_nothing(kind: Kind) -> 
     assert cache.store(kind, _object(kind, 12)) == {KEY}, "another one of that name"
 
 
-def test_deletions_are_not_remembered_for_ever() -> None:
+def test_deletions_are_forgotten_after_a_while() -> None:
     now = 0.0
     cache = Cache(lambda: now)
     for number in range(100):

@@ -51,19 +51,19 @@ def test_a_list_follows_its_pages() -> None:
     assert fake.requests[0].query["labelSelector"] == "a=b"
 
 
-def test_a_deletion_is_of_exactly_one_object_and_its_absence_is_fine() -> None:
+def test_delete_names_the_uid_and_accepts_absence() -> None:
     _, fake = _talk(lambda client: client.delete(kinds.SERVICE, "risk", "fraud", uid="u"), (404, {}, {}))
     assert fake.requests[0].body["preconditions"] == {"uid": "u"}
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("9999", 60.0), ("soon", 1.0)])
-def test_a_busy_server_is_obeyed(header: str, seconds: float) -> None:
+def test_retry_after_of_a_busy_server_is_obeyed(header: str, seconds: float) -> None:
     with pytest.raises(RetryLater) as caught:
         _talk(lambda client: client.apply(kinds.SERVICE, BODY), (429, {"Retry-After": header}, {}))
     assert caught.value.seconds == seconds
 
 
-def test_a_definition_that_admission_has_not_mapped_yet_is_waited_for() -> None:
+def test_a_definition_not_yet_mapped_is_retried_later() -> None:
     message = (
         'services "fraud" is forbidden: cannot set blockOwnerDeletion in this case because cannot find RESTMapping for '
         "APIVersion modelway.dev/v1alpha1 Kind ModelDeployment: no matches for kind"
@@ -72,19 +72,19 @@ def test_a_definition_that_admission_has_not_mapped_yet_is_waited_for() -> None:
         _talk(lambda client: client.apply(kinds.SERVICE, BODY), (403, {}, {"message": message, "reason": "Forbidden"}))
 
 
-def test_a_namespace_that_is_going_is_no_failure() -> None:
+def test_a_terminating_namespace_is_reported_as_vanished() -> None:
     answer = {"message": "no", "reason": "Forbidden", "details": {"causes": [{"reason": "NamespaceTerminating"}]}}
     with pytest.raises(Vanished):
         _talk(lambda client: client.apply(kinds.SERVICE, BODY), (403, {}, answer))
 
 
-def test_a_refusal_carries_the_servers_words_and_what_was_asked() -> None:
+def test_a_refusal_quotes_the_server_and_the_request() -> None:
     with pytest.raises(ClusterError, match=r"PATCH /api/v1/namespaces/risk/services/fraud: bad port") as caught:
         _talk(lambda client: client.apply(kinds.SERVICE, BODY), (422, {}, {"message": "bad port", "reason": "Invalid"}))
     assert caught.value.status == 422
 
 
-def test_a_connection_that_breaks_is_a_cluster_error_without_a_status() -> None:
+def test_a_broken_connection_is_a_cluster_error_of_status_0() -> None:
     with pytest.raises(ClusterError, match="does not answer") as caught:
         _talk(lambda client: client.apply(kinds.SERVICE, BODY), None)
     assert caught.value.status == 0

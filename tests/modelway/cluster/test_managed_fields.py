@@ -50,14 +50,14 @@ def _live(fields: dict[str, Any] | None = None) -> dict[str, Any]:
     return live
 
 
-def test_what_others_own_is_not_ours() -> None:
+def test_fields_of_other_managers_are_not_owned() -> None:
     assert owned_fields(_live(), "modelway") == {
         "metadata": {"labels": {"a.b/c": "x"}, "ownerReferences": BODY["metadata"]["ownerReferences"]},
         "spec": BODY["spec"],
     }
 
 
-def test_an_object_that_nobody_changed_hashes_like_what_was_applied() -> None:
+def test_an_unchanged_object_hashes_like_its_apply() -> None:
     body = {**BODY, "metadata": {**BODY["metadata"], "uid": "1"}}
     assert owned_hash(_live(), "modelway") == wanted_hash(body)
 
@@ -75,13 +75,13 @@ def test_an_object_that_nobody_changed_hashes_like_what_was_applied() -> None:
     ],
     ids=["value", "order", "item gone", "item changed", "label gone", "ownership gone", "field taken over"],
 )
-def test_any_change_of_what_is_ours_shows(edit: Any) -> None:
+def test_any_change_of_an_owned_field_changes_the_hash(edit: Any) -> None:
     live = _live(copy.deepcopy(FIELDS))
     edit(live)
     assert owned_hash(live, "modelway") != wanted_hash(BODY)
 
 
-def test_members_of_a_set_are_told_apart() -> None:
+def test_members_of_a_set_are_distinguished() -> None:
     live = {
         "metadata": {"managedFields": [{"manager": "m", "operation": "Apply", "fieldsV1": {"f:s": {'v:"a"': {}}}}]},
         "s": ["b", "a"],
@@ -89,7 +89,7 @@ def test_members_of_a_set_are_told_apart() -> None:
     assert owned_fields(live, "m") == {"s": ["a"]}
 
 
-def test_a_field_knows_whether_it_is_ours() -> None:
+def test_owns_says_whose_a_field_is() -> None:
     assert owns(_live(), "modelway", "spec", "args")
     assert not owns(_live(), "modelway", "spec", "clusterIP")
     assert not owns(_live(), "nobody", "spec", "args")

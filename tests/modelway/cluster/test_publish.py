@@ -41,13 +41,13 @@ def _published(tell: Callable[[Publisher, _Clock], Awaitable[Any]], *codes: int)
     return asyncio.run(scenario())
 
 
-def test_what_status_says_already_is_not_written() -> None:
+def test_an_unchanged_status_is_not_written() -> None:
     told = _status("True", "Serving")
     _, fake = _published(lambda publisher, _: publisher.publish(owner(status=told), told, now=NOW))
     assert fake.requests == []
 
 
-def test_a_turn_is_written_at_once_with_an_event_about_it() -> None:
+def test_a_changed_condition_is_written_at_once_with_an_event() -> None:
     before, after = _status("False", "Progressing"), _status("True", "Serving")
     _, fake = _published(lambda publisher, _: publisher.publish(owner(status=before), after, now=NOW))
     status, event = fake.requests
@@ -61,7 +61,7 @@ def test_a_rollout_in_progress_makes_no_event() -> None:
     assert [request.method for request in fake.requests] == ["PATCH"]
 
 
-def test_counts_wait_for_each_other() -> None:
+def test_changed_counts_are_written_together() -> None:
     async def tell(publisher: Publisher, clock: _Clock) -> list[float | None]:
         before = owner(status=_status("False", "Progressing", replicas=0))
         due = [await publisher.publish(before, _status("False", "Progressing", replicas=1), now=NOW)]
@@ -76,7 +76,7 @@ def test_counts_wait_for_each_other() -> None:
     assert [request.body["status"] for request in fake.requests] == [{"replicas": 3}]
 
 
-def test_a_status_that_somebody_overwrites_is_put_right_without_a_fight() -> None:
+def test_an_overwritten_status_is_restored_slowly() -> None:
     told = _status("True", "Serving")
 
     async def tell(publisher: Publisher, clock: _Clock) -> list[float | None]:
@@ -90,7 +90,7 @@ def test_a_status_that_somebody_overwrites_is_put_right_without_a_fight() -> Non
     assert [request.method for request in fake.requests] == ["PATCH", "POST", "PATCH", "POST"]
 
 
-def test_a_field_that_the_definition_does_not_know_is_not_written_for_ever() -> None:
+def test_a_field_that_the_definition_drops_is_written_once() -> None:
     told = _status("True", "Serving", novelty="x")
     stored = {"metadata": STORED["metadata"], "status": _status("True", "Serving")}
 
@@ -105,11 +105,11 @@ def test_a_field_that_the_definition_does_not_know_is_not_written_for_ever() -> 
     assert asyncio.run(scenario()) == 0
 
 
-def test_a_model_that_was_deleted_meanwhile_is_no_failure() -> None:
+def test_a_status_of_a_deleted_model_is_dropped() -> None:
     _published(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 404)
 
 
-def test_what_changed_meanwhile_is_judged_again_as_it_is_now() -> None:
+def test_a_model_that_changed_meanwhile_is_judged_again() -> None:
     async def scenario() -> str | None:
         now = {"metadata": {**STORED["metadata"], "uid": "another", "resourceVersion": "9"}}
         async with fake_api((409, {}, {}), (200, {}, now)) as fake, Client(fake.connection, Metrics()) as client:
@@ -122,5 +122,5 @@ def test_what_changed_meanwhile_is_judged_again_as_it_is_now() -> None:
     assert asyncio.run(scenario()) == "another"
 
 
-def test_an_event_that_is_refused_fails_nothing() -> None:
+def test_a_refused_event_fails_no_pass() -> None:
     _published(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 200, 403)

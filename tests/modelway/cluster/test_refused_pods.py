@@ -88,7 +88,7 @@ def _wakes(fake: FakeApi) -> list[Request]:
     return [request for request in fake.requests if request.method == "PATCH"]
 
 
-def test_what_is_refused_is_tried_soon_and_stores_nothing() -> None:
+def test_refused_pods_are_tried_soon_by_dry_runs() -> None:
     async def play(world: _World) -> None:
         assert await world.look(0) == TRY_SECONDS
         assert await world.look(TRY_SECONDS / 2) == TRY_SECONDS / 2
@@ -99,7 +99,7 @@ def test_what_is_refused_is_tried_soon_and_stores_nothing() -> None:
     assert request.body["metadata"]["labels"]["modelway.dev/name"] == "fraud"
 
 
-def test_another_cause_is_told_and_another_use_of_the_quota_is_not() -> None:
+def test_a_new_cause_is_reported_and_a_new_quota_use_is_not() -> None:
     async def play(world: _World) -> None:
         await world.look(0)
         assert world.said() == QUOTA.format("b", 3)
@@ -111,7 +111,7 @@ def test_another_cause_is_told_and_another_use_of_the_quota_is_not() -> None:
     _scenario(play, _answer(QUOTA.format("b", 3)), _answer(QUOTA.format("c", 4)), _answer(POLICY))
 
 
-def test_the_replica_set_is_woken_when_a_pod_would_be_admitted_and_ever_less_often_when_that_does_not_help() -> None:
+def test_an_admitted_dry_run_wakes_the_replica_set_with_backoff() -> None:
     async def play(world: _World) -> None:
         for _ in range(int(3600 / TRY_SECONDS)):
             await world.look(TRY_SECONDS)
@@ -122,7 +122,7 @@ def test_the_replica_set_is_woken_when_a_pod_would_be_admitted_and_ever_less_oft
     assert len(woken) < 3600 / LONGEST_PAUSE + 10
 
 
-def test_being_woken_takes_back_nothing_that_is_known() -> None:
+def test_waking_keeps_the_known_cause() -> None:
     """To a Deployment an annotation is a new generation, which its controller takes a moment to see."""
 
     async def play(world: _World) -> None:
@@ -145,7 +145,7 @@ def test_pods_that_are_not_refused_are_not_tried() -> None:
     assert _scenario(play).requests == []
 
 
-def test_without_the_right_to_try_it_is_tried_ever_less_often() -> None:
+def test_forbidden_dry_runs_are_retried_with_backoff() -> None:
     async def play(world: _World) -> None:
         for _ in range(int(3600 / TRY_SECONDS)):
             assert await world.look(TRY_SECONDS) is not None
@@ -155,7 +155,7 @@ def test_without_the_right_to_try_it_is_tried_ever_less_often() -> None:
     assert 3600 / LONGEST_FORBIDDEN_SECONDS <= tries <= 3600 / LONGEST_FORBIDDEN_SECONDS + 6
 
 
-def test_a_right_that_is_back_is_used_and_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_restored_right_is_used_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     async def play(world: _World) -> None:
         for _ in range(int(120 / TRY_SECONDS)):
             await world.look(TRY_SECONDS)
@@ -164,8 +164,8 @@ def test_a_right_that_is_back_is_used_and_told(caplog: pytest.LogCaptureFixture)
         fake = _scenario(play, *[_answer(DENIED)] * 3)
     assert len(_wakes(fake)) > 0
     told = [record.getMessage() for record in caplog.records if record.name.startswith("modelway")]
-    assert sum("for want of a right" in one for one in told) == 1
-    assert told[-1] == "Refused pods of namespace risk are tried again: the right to do so is there"
+    assert sum("may not try refused pods" in one for one in told) == 1
+    assert told[-1] == "The operator may try refused pods of namespace risk again"
 
 
 BEFORE = QUOTA.format("old", 3)
@@ -180,7 +180,7 @@ CORRECTED: dict[str, Any] = {
     before=st.integers(0, 4),
     after=st.lists(st.tuples(st.floats(0, 20), st.sampled_from([_answer(POLICY), ADMITTED, UNKNOWN])), max_size=6),
 )
-def test_a_corrected_spec_is_not_told_of_the_cause_of_before(before: int, after: list[tuple[float, Answer]]) -> None:
+def test_a_corrected_spec_does_not_get_the_earlier_cause(before: int, after: list[tuple[float, Answer]]) -> None:
     """The Deployment repeats the refusal of an earlier ReplicaSet while that exists; pods of the new revision are being started."""
 
     async def play(world: _World) -> None:
@@ -199,7 +199,7 @@ def test_a_corrected_spec_is_not_told_of_the_cause_of_before(before: int, after:
     ("answer", "seconds"),
     [(UNKNOWN, UNPROVED_SECONDS), (_answer(DENIED), UNPROVED_SECONDS), (ADMITTED, DENIED_SECONDS)],
 )
-def test_a_refusal_that_dry_runs_do_not_show_is_told_late(answer: Answer, seconds: float) -> None:
+def test_a_refusal_without_a_refused_dry_run_is_reported_late(answer: Answer, seconds: float) -> None:
     async def play(world: _World) -> None:
         await world.look(0)
         assert world.said() == ""

@@ -80,14 +80,14 @@ def _play(until: float, script: Callable[[_World, float], None], every: float = 
     return in_virtual_time(scenario())
 
 
-def test_failures_of_objects_cost_probes_and_no_list() -> None:
+def test_failures_of_single_objects_cause_no_list() -> None:
     world = _play(HOUR, lambda world, _: world.relist.doubt())
     assert len(world.listing.lists) <= HOUR / REGULAR * 1.2 + 2, "the regular ones"
     assert len(world.listing.probes) <= HOUR / DOUBT_SECONDS + PROBES_AT_ONCE + 1
     assert world.hurried == []
 
 
-def test_while_the_server_is_away_nothing_is_listed() -> None:
+def test_nothing_is_listed_while_the_api_server_is_away() -> None:
     def script(world: _World, now: float) -> None:
         world.listing.fault = AWAY if 60 <= now < 1000 else None
         if world.listing.fault:
@@ -103,7 +103,7 @@ def test_while_the_server_is_away_nothing_is_listed() -> None:
     assert len(world.listing.probes) < 940 / 3 + 20
 
 
-def test_one_answer_does_not_end_an_outage() -> None:
+def test_one_answered_probe_does_not_end_an_outage() -> None:
     answers = iter([AWAY, None, AWAY, None, AWAY, None, None])
 
     async def scenario() -> _World:
@@ -127,7 +127,7 @@ def test_one_answer_does_not_end_an_outage() -> None:
     assert next(answers, "all used") == "all used"
 
 
-def test_a_server_that_comes_and_goes_is_listed_by_allowance() -> None:
+def test_a_flapping_api_server_is_listed_within_the_allowance() -> None:
     def script(world: _World, now: float) -> None:
         world.listing.fault = AWAY if now % 20 < 10 else None
         if world.listing.fault:
@@ -138,12 +138,12 @@ def test_a_server_that_comes_and_goes_is_listed_by_allowance() -> None:
     assert extra <= HOUR / LIST_SECONDS + LISTS_AT_ONCE + 5
 
 
-def test_watches_that_keep_listing_anew_cost_lists_by_allowance() -> None:
+def test_restarting_watches_cause_lists_within_the_allowance() -> None:
     world = _play(HOUR, lambda world, _: world.relist.ask_for_a_list())
     assert len(world.listing.lists) <= HOUR / LIST_SECONDS + LISTS_AT_ONCE + HOUR / REGULAR * 1.2
 
 
-def test_while_a_watch_is_deaf_everything_is_listed_every_minute() -> None:
+def test_a_deaf_watch_causes_a_list_every_minute() -> None:
     def script(world: _World, _: float) -> None:
         world.listing.deaf = True
 
@@ -154,7 +154,7 @@ def test_while_a_watch_is_deaf_everything_is_listed_every_minute() -> None:
 @pytest.mark.parametrize(
     "fault", [ClusterError("etcd", status=500), ClusterError("no", status=403), RetryLater("busy", seconds=1)]
 )
-def test_lists_that_fail_are_tried_ever_later(fault: Exception) -> None:
+def test_failing_lists_are_retried_with_backoff(fault: Exception) -> None:
     def script(world: _World, _: float) -> None:
         world.listing.list_fault = fault
 
@@ -176,7 +176,7 @@ def test_lists_that_fail_are_tried_ever_later(fault: Exception) -> None:
         (ClusterError("forbidden", status=403), False),
     ],
 )
-def test_only_failures_of_the_server_raise_a_doubt(error: ClusterError, *, doubted: bool) -> None:
+def test_only_failures_of_the_api_server_raise_a_doubt(error: ClusterError, *, doubted: bool) -> None:
     assert may_be_away(error) is doubted
 
 

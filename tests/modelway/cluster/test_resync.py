@@ -73,11 +73,11 @@ def world() -> _World:
     return _World()
 
 
-def test_a_second_list_of_the_same_world_wakes_nobody(world: _World) -> None:
+def test_a_second_list_of_an_unchanged_cluster_wakes_nobody(world: _World) -> None:
     assert world.list() == set()
 
 
-def test_a_deletion_that_no_watch_told_is_found_and_counted(world: _World) -> None:
+def test_a_missed_deletion_is_found_and_counted(world: _World) -> None:
     world.cluster.objects["Service"], world.cluster.version = [], 20
     assert world.list() == {KEY}
     seen = world.cache.observe(KEY)
@@ -88,7 +88,7 @@ def test_a_deletion_that_no_watch_told_is_found_and_counted(world: _World) -> No
     assert world.misses() == 1
 
 
-def test_news_that_the_watch_brings_in_time_is_no_miss(world: _World) -> None:
+def test_an_event_that_arrives_in_time_is_no_miss(world: _World) -> None:
     world.cluster.objects["Service"], world.cluster.version = [_object(15)], 20
     world.list()
     world.resync.note_event(kinds.SERVICE, _object(15))
@@ -97,7 +97,7 @@ def test_news_that_the_watch_brings_in_time_is_no_miss(world: _World) -> None:
     assert world.misses() == 0
 
 
-def test_a_watch_that_owes_news_and_is_silent_is_dead(world: _World) -> None:
+def test_a_silent_watch_that_missed_a_change_is_dead(world: _World) -> None:
     world.cluster.objects["Service"], world.cluster.version = [_object(15)], 20
     world.list()
     world.now += DEATH_SECONDS + 1
@@ -105,7 +105,7 @@ def test_a_watch_that_owes_news_and_is_silent_is_dead(world: _World) -> None:
         world.resync.settle()
 
 
-def test_a_dead_watch_is_not_hidden_by_that_of_another_namespace() -> None:
+def test_a_dead_watch_is_found_beside_one_that_lives() -> None:
     """It is opened anew twice, and only then the operator is."""
     world = _World()
     restarted: list[Watch] = []
@@ -134,7 +134,7 @@ def test_a_dead_watch_is_not_hidden_by_that_of_another_namespace() -> None:
         world.resync.settle()
 
 
-def test_a_watch_that_lost_one_thing_but_goes_on_is_not_dead(world: _World) -> None:
+def test_a_watch_that_missed_one_event_is_not_dead(world: _World) -> None:
     world.cluster.objects["Service"], world.cluster.version = [_object(15)], 20
     world.list()
     world.now += GRACE_SECONDS + 1
@@ -147,7 +147,7 @@ def test_a_watch_that_lost_one_thing_but_goes_on_is_not_dead(world: _World) -> N
     assert world.misses() == 1
 
 
-def test_what_was_made_after_the_list_began_is_not_taken_for_deleted(world: _World) -> None:
+def test_an_object_created_during_a_list_is_kept(world: _World) -> None:
     world.cache.store(kinds.SERVICE, _object(30))
     world.cluster.objects["Service"], world.cluster.version = [], 20
     world.list()
@@ -156,7 +156,7 @@ def test_what_was_made_after_the_list_began_is_not_taken_for_deleted(world: _Wor
     assert len(seen.children) == 1
 
 
-def test_a_cluster_that_was_set_back_is_noticed() -> None:
+def test_a_cluster_that_was_set_back_is_an_error() -> None:
     world = _World()
     world.cluster.version = 9
     with pytest.raises(WatchLost, match="set back"):
@@ -174,7 +174,7 @@ class _Closed(_Cluster):
 
 
 @pytest.mark.parametrize("namespaces", [("closed", "risk"), ("risk", "closed")])
-def test_a_namespace_that_is_closed_does_not_keep_the_others_from_being_served(namespaces: tuple[str, ...]) -> None:
+def test_a_forbidden_namespace_does_not_block_the_others(namespaces: tuple[str, ...]) -> None:
     cluster, cache = _Closed(), Cache()
     cluster.objects = {"ModelDeployment": [_object(1)]}
     resync = Resync(cluster, cache, Metrics(), namespaces)  # type: ignore[arg-type]
@@ -183,7 +183,7 @@ def test_a_namespace_that_is_closed_does_not_keep_the_others_from_being_served(n
     assert resync.trouble is None
 
 
-def test_when_every_namespace_is_closed_that_is_a_failure() -> None:
+def test_an_error_is_raised_when_all_namespaces_are_forbidden() -> None:
     resync = Resync(_Closed(), Cache(), Metrics(), ["closed"])  # type: ignore[arg-type]
     with pytest.raises(ClusterError, match="forbidden"):
         asyncio.run(resync.run())
@@ -214,7 +214,7 @@ def test_an_optional_kind_that_has_gone_is_dropped() -> None:
     assert world.resync.trouble is None
 
 
-def test_nothing_is_owed_by_the_watch_of_a_kind_that_has_gone() -> None:
+def test_the_watch_of_an_absent_kind_owes_no_events() -> None:
     world, served = _with_budget()
     world.cluster.objects["PodDisruptionBudget"] = [_object(15)]
     world.list()

@@ -37,7 +37,7 @@ def _filled(records: RevisionRecords, record: RevisionView) -> Any:
     return seen.data
 
 
-def test_a_record_is_read_once_until_its_model_is_gone() -> None:
+def test_a_record_is_read_once_per_model() -> None:
     server: Any = _Server(RECORD.uid)
     records = RevisionRecords(server)
     assert [_filled(records, RECORD) for _ in range(3)] == [DATA] * 3
@@ -48,7 +48,7 @@ def test_a_record_is_read_once_until_its_model_is_gone() -> None:
 
 
 @pytest.mark.parametrize("uid", [None, "another"])
-def test_a_record_that_is_gone_is_planned_without(uid: str | None) -> None:
+def test_a_missing_record_asks_for_a_new_plan(uid: str | None) -> None:
     server: Any = _Server(uid)
     with pytest.raises(RetryLater):
         _filled(RevisionRecords(server), RECORD)

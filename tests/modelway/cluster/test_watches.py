@@ -1,4 +1,4 @@
-"""Watches: a dead one is found among living ones, told once, opened anew, and its recovery is told too."""
+"""A dead watch is found among live ones, logged once and restarted; its recovery is logged too."""
 
 import pytest
 
@@ -41,7 +41,7 @@ class _World:
             self.watches.look()
 
 
-def test_a_dead_watch_is_told_once_and_opened_anew_until_it_lives(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_dead_watch_is_logged_once_and_reopened_until_it_lives(caplog: pytest.LogCaptureFixture) -> None:
     """The new connection may be as dead as the one before."""
     world = _World()
     world.pass_by(3 * DEAF_SECONDS)
@@ -50,10 +50,10 @@ def test_a_dead_watch_is_told_once_and_opened_anew_until_it_lives(caplog: pytest
     assert world.watches.deaf
     assert dict(world.watches.silence())[DEAD] == pytest.approx(3 * DEAF_SECONDS)
     [told] = [record.getMessage() for record in caplog.records]
-    assert "Pod in namespace risk has told nothing" in told
+    assert "Pod in namespace risk has received nothing" in told
 
 
-def test_a_watch_that_tells_again_is_no_longer_deaf() -> None:
+def test_a_watch_that_receives_data_again_is_not_deaf() -> None:
     world = _World()
     world.pass_by(DEAF_SECONDS + 5)
     world.streams[DEAD] = _Stream()
@@ -64,7 +64,7 @@ def test_a_watch_that_tells_again_is_no_longer_deaf() -> None:
     assert not world.watches.deaf
 
 
-def test_a_watch_that_is_refused_is_told_once_and_never_deaf(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_watch_is_logged_once_and_never_deaf(caplog: pytest.LogCaptureFixture) -> None:
     world = _World()
     with caplog.at_level("INFO"):
         for _ in range(100):

@@ -27,9 +27,9 @@ class Verdict:
         """Each thing wrong once, in the operator's words where it has any."""
         fields = {problem.field for problem in self.operator}
         more = [one for one in self.api_server if one.field not in fields]
-        told = [one for one in self.operator if not any(_is_within(other, one) for other in more)]
-        messages = {problem.message for problem in told}
-        return tuple(dict.fromkeys((*told, *(one for one in more if one.message not in messages))))
+        known = [one for one in self.operator if not any(_is_within(other, one) for other in more)]
+        messages = {problem.message for problem in known}
+        return tuple(dict.fromkeys((*known, *(one for one in more if one.message not in messages))))
 
 
 def _is_within(precise: Problem, problem: Problem) -> bool:
@@ -55,8 +55,8 @@ def _said_by_api_server(manifest: Mapping[str, Any]) -> list[Problem]:
     broken = list(violations(object_, schema, matches))
     named = list(metadata_problems(metadata, matches))
     paths = frozenset(problem.field for problem in broken) | ({""} if named else set())
-    told = {**object_, "metadata": {"name": name_of(metadata)}}
-    rules = [_relative(one) for one in broken_rules(without_nul(told), schema, "", paths)]
+    readable = {**object_, "metadata": {"name": name_of(metadata)}}
+    rules = [_relative(one) for one in broken_rules(without_nul(readable), schema, "", paths)]
     return [*unknown, *named, *broken, *rules]
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from modelway.cluster.client import Client
-from modelway.cluster.election.decision import LEASE_SECONDS, Election, Lease, given_back
+from modelway.cluster.election.decision import LEASE_SECONDS, Election, Lease, release
 from modelway.cluster.election.watchdog import Watchdog
 from modelway.cluster.kinds import LEASE
 from modelway.errors import ClusterError, RetryLater
@@ -42,7 +42,7 @@ class Candidate:
         client: talks to the API server; writes nothing from now on but while this candidate leads.
         lease: the Lease, as namespace/name.
         identity: this candidate; no two that run at the same time share one.
-        fuse: ends the process should it stand still while another may lead.
+        watchdog: ends the process should it stand still while another may lead.
         clock: seconds that never go back.
     """
 
@@ -51,17 +51,17 @@ class Candidate:
         client: Client,
         lease: str,
         identity: str,
-        fuse: Watchdog,
+        watchdog: Watchdog,
         *,
         clock: Callable[[], float] = seconds_of_the_machine,
     ) -> None:
         self._client = client
         self._namespace, _, self._name = lease.partition("/")
-        self._fuse = fuse
+        self._watchdog = watchdog
         self._clock = clock
         self._election = Election(identity)
         self._in_doubt = True
-        self._told = ""
+        self._last_line = ""
         client.hold_back_unless(self.may_write)
         self.trouble: str | None = None
         """What keeps this candidate from ever being elected; None when nothing does."""
@@ -90,7 +90,7 @@ class Candidate:
                 if leading is None:
                     await asyncio.sleep(pause)
                 else:
-                    # A lapse is followed at once: the next look may take longer than the fuse leaves.
+                    # React to a lapse at once: the next look may take longer than the watchdog allows.
                     await asyncio.wait([leading], timeout=min(pause, self.seconds_left()))
                     leading = await self._follow(leading, lead)
             leading.result()
@@ -104,8 +104,8 @@ class Candidate:
             return leading or asyncio.create_task(lead())
         if leading is None or leading.done() or not await _is_over(leading):
             return leading
-        logger.warning("The Lease %s lapsed: nothing is written until it is held again", self)
-        self._fuse.remove()
+        logger.warning("The Lease %s lapsed; writes wait until it is held again", self)
+        self._watchdog.remove()
         return None
 
     async def _look(self) -> float:
@@ -115,46 +115,46 @@ class Candidate:
         try:
             async with asyncio.timeout(min(REQUEST_SECONDS, left) if left > 0 else REQUEST_SECONDS):
                 if self._in_doubt or left <= 0:
-                    self._election.observe(await self._stored(), self._clock())
+                    self._election.observe(await self._read(), self._clock())
                 bid = self._election.bid(self._clock(), _stamp())
                 if bid is not None:
                     await self._ask_for(bid)
         except (ClusterError, RetryLater, TimeoutError) as error:
             self._in_doubt = True
-            return self._failed(error)
+            return self._note_failure(error)
         self._in_doubt, self.trouble = False, None
-        self._tell(f"The Lease {self} is held by {self._election.holder or 'nobody'}")
+        self._log_new(f"The Lease {self} is held by {self._election.holder or 'nobody'}")
         return self._election.pause(self._clock())
 
     async def _ask_for(self, bid: Lease) -> None:
-        asked = self._clock()
+        sent_at = self._clock()
         answer = await self._client.put(LEASE, self._body(bid))
-        self._election.elected(_lease_of(answer), asked)
-        self._fuse.set(self._election.ends_at - self._clock())
+        self._election.note_elected(_lease_of(answer), sent_at)
+        self._watchdog.set(self._election.ends_at - self._clock())
 
-    def _failed(self, error: Exception) -> float:
+    def _note_failure(self, error: Exception) -> float:
         """Note why there was no answer, or a bad one; in how many seconds to try again."""
         status = error.status if isinstance(error, ClusterError) else 0
-        if status == _CONFLICT:  # somebody was faster, which the next look tells
+        if status == _CONFLICT:  # another candidate was faster, as the next look shows
             return RETRY_SECONDS / 5
         if 400 <= status < 500:
             self.trouble = (
                 f"the Lease {self} cannot be held: {error}. Install the operator's role for it with the chart."
             )
-        self._tell(self.trouble or f"The Lease {self} is out of reach: {str(error) or 'no answer in time'}")
+        self._log_new(self.trouble or f"The Lease {self} is out of reach: {str(error) or 'no answer in time'}")
         return RETRY_SECONDS
 
     async def _give_back(self) -> None:
         lease = self._election.resign()
-        # Nothing is written any more but the Lease, which its version guards: a slow line may not end the process in the middle of that.
-        self._fuse.remove()
+        # Only the Lease is written from here on, and its version guards it. A slow network must not end the process meanwhile.
+        self._watchdog.remove()
         if lease is not None:
             try:
                 async with asyncio.timeout(REQUEST_SECONDS):
                     await self._put_back(lease)
             except (ClusterError, RetryLater, TimeoutError) as error:
                 logger.warning(
-                    "The Lease %s was not given back and runs out by itself: %s",
+                    "The Lease %s was not released and will expire: %s",
                     self,
                     str(error) or "no answer in time",
                 )
@@ -165,19 +165,19 @@ class Candidate:
         except ClusterError as error:
             if error.status != _CONFLICT:
                 raise
-            # A renewal was under way whose answer nobody waited for.
-            stored = await self._stored()
+            # A renewal was still under way.
+            stored = await self._read()
             if stored is not None and stored.holder == self._election.identity:
-                await self._client.put(LEASE, self._body(given_back(stored)))
+                await self._client.put(LEASE, self._body(release(stored)))
 
-    async def _stored(self) -> Lease | None:
+    async def _read(self) -> Lease | None:
         found = await self._client.get(LEASE, self._namespace, self._name)
         return _lease_of(found) if found else None
 
-    def _tell(self, text: str) -> None:
+    def _log_new(self, text: str) -> None:
         """Log what is new."""
-        if text != self._told:
-            self._told = text
+        if text != self._last_line:
+            self._last_line = text
             logger.log(logging.WARNING if self.trouble else logging.INFO, "%s", text)
 
     def _body(self, lease: Lease) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which one of several operators leads, decided from what a Lease says. Pure: the time is an argument.
+"""Decide from a Lease which one of several operators leads. Pure: the time is an argument.
 
 Clocks of different machines are never compared. A candidate takes a Lease over once it has seen it unchanged for as long as it was given for,
 by its own clock; the holder counts from the moment it *asked* for the renewal, which is earlier than any moment at which another can have seen
@@ -13,19 +13,19 @@ from dataclasses import dataclass, replace
 from modelway.errors import LeaseLost
 
 LEASE_SECONDS = 13
-"""For how long a Lease is given: how long nobody leads after the holder died without a word."""
+"""For how long a Lease is given. For so long nobody leads after its holder crashed."""
 
 LEADING_SECONDS = 9.0
-"""For how long the holder may write after it asked for the last renewal that it was given."""
+"""For how long the holder may write, counted from the request of its last successful renewal."""
 
-FUSE_SECONDS = 11.0
-"""After how long the holder's process ends when it could not even notice that its time was up."""
+WATCHDOG_SECONDS = 11.0
+"""After how long the kernel ends the holder's process, in case that it did not notice that its time was up."""
 
 RENEW_SECONDS = 2.0
 """Between two renewals."""
 
 POLL_SECONDS = 0.5
-"""Between two looks of a candidate that does not lead; what a Lease that is given back waits for."""
+"""Between two looks of a candidate that does not lead."""
 
 NEVER = float("-inf")
 
@@ -59,7 +59,7 @@ class Election:
         self._lease: Lease | None = None
         self._unchanged_since = NEVER
         self._mine: Lease | None = None
-        self._asked = NEVER
+        self._asked_at = NEVER
 
     @property
     def holder(self) -> str:
@@ -69,12 +69,12 @@ class Election:
     @property
     def leads_until(self) -> float:
         """Until when this candidate may write."""
-        return self._asked + LEADING_SECONDS
+        return self._asked_at + LEADING_SECONDS
 
     @property
     def ends_at(self) -> float:
         """When the process must end, should it still believe to lead."""
-        return self._asked + FUSE_SECONDS
+        return self._asked_at + WATCHDOG_SECONDS
 
     def leads(self, now: float) -> bool:
         """Whether this candidate may write."""
@@ -91,7 +91,7 @@ class Election:
         mine = self._mine
         if mine is None or (lease is not None and self._is_still(mine, lease)) or (lease is None and self.leads(now)):
             return
-        self._mine, self._asked = None, NEVER
+        self._mine, self._asked_at = None, NEVER
         raise LeaseLost(f"{self.identity} no longer holds the Lease: {self.holder or 'nobody'} does")
 
     def bid(self, now: float, stamp: str) -> Lease | None:
@@ -111,15 +111,15 @@ class Election:
             return None
         return replace(self._first(stamp), transitions=lease.transitions + 1, version=lease.version)
 
-    def elected(self, lease: Lease, asked: float) -> None:
-        """The API server stored a bid; `asked` is not after it was sent."""
+    def note_elected(self, lease: Lease, sent_at: float) -> None:
+        """The API server stored a bid; `sent_at` is not after it was sent."""
         self._lease = self._mine = lease
-        self._unchanged_since, self._asked = asked, asked
+        self._unchanged_since, self._asked_at = sent_at, sent_at
 
     def resign(self) -> Lease | None:
         """Write no more; the Lease to store so that others need not wait, None where nothing is held."""
-        mine, self._mine, self._asked = self._mine, None, NEVER
-        return given_back(mine) if mine else None
+        mine, self._mine, self._asked_at = self._mine, None, NEVER
+        return release(mine) if mine else None
 
     def pause(self, now: float) -> float:
         """Seconds until the next look or renewal."""
@@ -135,6 +135,6 @@ class Election:
         return lease.holder == self.identity and lease.transitions == mine.transitions
 
 
-def given_back(lease: Lease) -> Lease:
+def release(lease: Lease) -> Lease:
     """The Lease as its holder leaves it: anybody may take it at once."""
     return replace(lease, holder="", seconds=1)

@@ -1,4 +1,4 @@
-"""Who keeps changing a child, and what of it: read from `managedFields`, which record who set which field last."""
+"""Find out who keeps changing which fields of a child. `managedFields` record who set a field last."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ Path = tuple[str, ...]
 
 
 def describe_changes(body: Mapping[str, Any], obj: Mapping[str, Any]) -> str:
-    """What of a child is not as we apply it, and who set it: "spec.replicas is set to 3 by field manager kubectl-scale".
+    """Describe which fields of a child differ from what we apply, and who set them: "spec.replicas is set to 3 by field manager kubectl-scale".
 
     Args:
         body: what we apply.

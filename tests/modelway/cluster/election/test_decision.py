@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelway.cluster.election.candidate import Candidate, Lead
-from modelway.cluster.election.decision import FUSE_SECONDS, LEADING_SECONDS, LEASE_SECONDS, Election, Lease
+from modelway.cluster.election.decision import LEADING_SECONDS, LEASE_SECONDS, WATCHDOG_SECONDS, Election, Lease
 from modelway.cluster.election.watchdog import EXIT_CODE
 from modelway.errors import ClusterError, LeaseLost
 from modelway.manager import GRACE_SECONDS
@@ -84,11 +84,11 @@ class Line:
         return _raise(answer) if isinstance(answer, ClusterError) else answer
 
 
-class ClockedFuse:
+class ClockedWatchdog:
     """Ends nothing, and tells that it would have."""
 
     def __init__(self) -> None:
-        self.blown = False
+        self.fired = False
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self, seconds: float) -> None:
@@ -100,7 +100,7 @@ class ClockedFuse:
             self._timer.cancel()
 
     def _blow(self) -> None:
-        self.blown = True
+        self.fired = True
 
 
 @dataclass
@@ -113,7 +113,7 @@ class Player:
     task: asyncio.Task[None] | None = None
     candidate: Candidate | None = None
     lives: int = 0
-    fuse: ClockedFuse = field(default_factory=ClockedFuse)
+    watchdog: ClockedWatchdog = field(default_factory=ClockedWatchdog)
     lead: Lead | None = None
     """What it does while it leads; nothing by default."""
 
@@ -122,7 +122,7 @@ class Player:
         self.lives += 1
         client: Any = self.line
         self.candidate = Candidate(
-            client, "ns/lease", f"{self.name}{self.lives}", self.fuse, clock=lambda: loop.time() * self.drift
+            client, "ns/lease", f"{self.name}{self.lives}", self.watchdog, clock=lambda: loop.time() * self.drift
         )
         self.task = asyncio.create_task(self.candidate.stand(self.lead or _lead))
 
@@ -214,7 +214,9 @@ async def _troubled(disturb: list[Fault], drifts: tuple[float, ...]) -> None:
         assert len(game.leaders) <= 1, f"at {loop.time():.2f}: {game.leaders}"
         for player in game.players:
             player.revive()
-            assert not player.fuse.blown, f"at {loop.time():.2f} {player.name} was alive, and had not ceased to lead"
+            assert not player.watchdog.fired, (
+                f"at {loop.time():.2f} {player.name} was alive, and had not ceased to lead"
+            )
         await asyncio.sleep(0.1)
     await game.until_one_leads(TAKEOVER_SECONDS)
     await game.end()
@@ -226,7 +228,7 @@ def test_never_two_lead_and_soon_one_does(disturb: list[Fault], drifts: tuple[fl
     in_virtual_time(_troubled(disturb, drifts))
 
 
-def test_a_leader_that_dies_is_followed_within_the_promise() -> None:
+def test_a_dead_leader_is_replaced_in_time() -> None:
     async def scenario(die_after: float) -> float:
         game = Game()
         game.start()
@@ -243,7 +245,7 @@ def test_a_leader_that_dies_is_followed_within_the_promise() -> None:
     assert max(waits) <= LEASE_SECONDS + 1.5
 
 
-def test_a_leader_that_is_told_to_stop_is_followed_at_once() -> None:
+def test_a_stopping_leader_is_replaced_at_once() -> None:
     async def scenario(stop_after: float) -> float:
         game = Game()
         game.start()
@@ -262,7 +264,7 @@ def test_a_leader_that_is_told_to_stop_is_followed_at_once() -> None:
     assert max(in_virtual_time(scenario(number / 100)) for number in range(300)) <= HANDOVER_SECONDS
 
 
-def test_a_leader_that_ends_on_a_slow_line_blows_no_fuse() -> None:
+def test_a_leader_that_ends_slowly_triggers_no_watchdog() -> None:
     """Its passes take all the time that is left, and then the Lease is given back as slowly as it was renewed."""
 
     async def scenario(stop_after: float, delay: float) -> tuple[bool, Any]:
@@ -285,13 +287,13 @@ def test_a_leader_that_ends_on_a_slow_line_blows_no_fuse() -> None:
         assert player.task is not None
         player.task.cancel()
         await asyncio.gather(player.task, return_exceptions=True)
-        await asyncio.sleep(FUSE_SECONDS)
-        return player.fuse.blown, game.store.lease and game.store.lease["spec"].get("holderIdentity")
+        await asyncio.sleep(WATCHDOG_SECONDS)
+        return player.watchdog.fired, game.store.lease and game.store.lease["spec"].get("holderIdentity")
 
     ends = {in_virtual_time(scenario(number / 5, 0.6)) for number in range(40)}
     assert ends == {(False, None)}
-    blown = {in_virtual_time(scenario(number / 5, delay))[0] for number in range(40) for delay in (1.2, 2.0)}
-    assert blown == {False}, "a Lease that cannot be given back in time runs out"
+    fired = {in_virtual_time(scenario(number / 5, delay))[0] for number in range(40) for delay in (1.2, 2.0)}
+    assert fired == {False}, "a Lease that cannot be given back in time runs out"
 
 
 def test_a_lapse_that_nobody_used_is_no_loss() -> None:
@@ -341,7 +343,7 @@ def test_a_free_lease_is_taken_at_once(lease: Lease | None) -> None:
     assert election.bid(0.0, "now") is not None
 
 
-def test_a_lease_that_vanished_is_waited_for() -> None:
+def test_a_vanished_lease_is_not_taken_at_once() -> None:
     election = Election("a")
     election.observe(Lease("b", LEASE_SECONDS, "", "", 1, "7"), 0.0)
     election.observe(None, 1.0)
@@ -349,8 +351,8 @@ def test_a_lease_that_vanished_is_waited_for() -> None:
     assert election.bid(1.0 + LEASE_SECONDS, "now") is not None
 
 
-def test_the_promises_of_the_clock_are_in_order() -> None:
-    assert LEADING_SECONDS < FUSE_SECONDS < LEASE_SECONDS < TAKEOVER_SECONDS
+def test_the_time_limits_are_in_order() -> None:
+    assert LEADING_SECONDS < WATCHDOG_SECONDS < LEASE_SECONDS < TAKEOVER_SECONDS
 
 
 _RESTLESS = """
@@ -365,7 +367,7 @@ while True:
 """
 
 
-def test_a_process_stopped_beyond_its_fuse_does_nothing_more(tmp_path: Path) -> None:
+def test_a_process_stopped_past_its_watchdog_ends(tmp_path: Path) -> None:
     mark = tmp_path / "mark"
     with subprocess.Popen([sys.executable, "-c", _RESTLESS, str(mark)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None

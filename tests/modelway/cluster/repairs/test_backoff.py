@@ -24,7 +24,7 @@ def _every(seconds: float, until: float) -> list[float]:
     return [number * seconds for number in range(int(until / seconds))]
 
 
-def test_one_edit_is_put_right_at_once_and_is_no_contest() -> None:
+def test_a_single_edit_is_repaired_at_once() -> None:
     backoff = RepairBackoff()
     assert backoff.pause(0) == 0
     backoff.note_repair(0)
@@ -32,7 +32,7 @@ def test_one_edit_is_put_right_at_once_and_is_no_contest() -> None:
     assert backoff.seconds_to_end(1) == 0
 
 
-def test_each_repair_that_does_not_last_makes_the_next_one_later() -> None:
+def test_repairs_that_do_not_last_become_rarer() -> None:
     made = _repair_times(RepairBackoff(), _every(1, 3600))
     gaps = [later - earlier for earlier, later in itertools.pairwise(made)]
     assert gaps[: QUICK_REPAIRS - 1] == [1] * (QUICK_REPAIRS - 1)
@@ -41,7 +41,7 @@ def test_each_repair_that_does_not_last_makes_the_next_one_later() -> None:
 
 
 @given(steps)
-def test_however_often_it_is_undone_the_writes_are_few(gaps: list[float]) -> None:
+def test_repairs_stay_few_however_often_they_are_undone(gaps: list[float]) -> None:
     now, times = 0.0, []
     for gap in gaps:
         now += gap
@@ -53,7 +53,7 @@ def test_however_often_it_is_undone_the_writes_are_few(gaps: list[float]) -> Non
 
 
 @given(steps)
-def test_it_never_gives_up(gaps: list[float]) -> None:
+def test_repairs_never_cease(gaps: list[float]) -> None:
     backoff, now = RepairBackoff(), 0.0
     for gap in gaps:
         now += gap
@@ -65,7 +65,7 @@ def test_it_never_gives_up(gaps: list[float]) -> None:
 
 
 @given(st.floats(0.01, 140))
-def test_it_is_over_when_a_repair_outlasts_the_patience_of_the_other_side(reaction: float) -> None:
+def test_a_contest_ends_when_a_repair_lasts(reaction: float) -> None:
     backoff, now = RepairBackoff(), 0.0
     while not backoff.active:
         if backoff.pause(now) == 0:
@@ -78,7 +78,7 @@ def test_it_is_over_when_a_repair_outlasts_the_patience_of_the_other_side(reacti
     assert not backoff.active
 
 
-def test_a_contest_that_flares_up_again_soon_gets_no_quick_repairs() -> None:
+def test_a_contest_that_returns_soon_gets_no_quick_repairs() -> None:
     backoff = RepairBackoff()
     made = _repair_times(backoff, _every(1, 60))
     now = made[-1] + 30
@@ -86,7 +86,7 @@ def test_a_contest_that_flares_up_again_soon_gets_no_quick_repairs() -> None:
     assert backoff.pause(now + 1) > 0
 
 
-def test_a_new_wish_in_the_midst_of_a_contest_does_not_end_it() -> None:
+def test_a_wanted_change_does_not_end_a_contest() -> None:
     backoff = RepairBackoff()
     made = _repair_times(backoff, _every(1, 300))
     backoff.note_change(made[-1] + 100)
@@ -94,7 +94,7 @@ def test_a_new_wish_in_the_midst_of_a_contest_does_not_end_it() -> None:
     assert backoff.pause(made[-1] + 102) > 0
 
 
-def test_an_operator_that_starts_anew_is_as_patient_as_the_one_before() -> None:
+def test_a_resumed_backoff_makes_no_quick_repairs() -> None:
     backoff = RepairBackoff.resume(100)
     assert backoff.active
     assert backoff.pause(101) == FIRST_PAUSE - 1

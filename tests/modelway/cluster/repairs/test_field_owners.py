@@ -44,13 +44,13 @@ def _without(*path: str) -> dict[str, Any]:
     ],
     ids=["a field", "a map that is owned whole", "an item of a list", "nobody owns it"],
 )
-def test_the_fields_and_whoever_holds_them_are_named(taken: tuple[str, ...], theirs: dict[str, Any], says: str) -> None:
+def test_changed_fields_and_their_managers_are_named(taken: tuple[str, ...], theirs: dict[str, Any], says: str) -> None:
     managed = [_entry("modelway", "Apply", _without(*taken)), _entry("robot", "Update", theirs)]
     found = {**_body(), "metadata": {"name": "fraud", "managedFields": managed}}
     assert says in describe_changes(_body(), found)
 
 
-def test_a_value_that_is_still_ours_was_set_by_another_of_us() -> None:
+def test_a_value_of_our_own_manager_points_at_a_second_operator() -> None:
     body = _body()
     found = {**body, "metadata": {"managedFields": [_entry("modelway", "Apply", OURS)]}}
     found["spec"] = {**found["spec"], "replicas": 7}
