@@ -1,4 +1,4 @@
-"""The decision whether rows of several requests go to a model in one call: made once, by `prepare`."""
+"""Decide whether rows of several requests go to a model in one call. `prepare` does so once."""
 
 import logging
 import warnings
@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from modelway_server.engines.prepared import Prepared
-from modelway_server.engines.row_independence import MOST, why_apart
-from modelway_server.engines.sample_rows.trial import trial_rows
+from modelway_server.engines.row_independence import MOST, why_not_joined
+from modelway_server.engines.sample_rows.probe_rows import probe_rows
 from modelway_server.engines.time_limit import time_limit
 from modelway_server.errors import describe
-from modelway_server.runtimes.base import Runtime, estimating
+from modelway_server.runtimes.base import Runtime, as_estimator_holder
 
 SHARE = 4
 """Of the time that one engine may take, the part for asking it rows one by one, for each method."""
@@ -21,8 +21,8 @@ _LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trial:
-    """What a model's engine is tried with.
+class BatchProbe:
+    """What an engine is probed with.
 
     Attributes:
         engine: the runtime of the engine that was chosen, warmed up.
@@ -30,7 +30,7 @@ class Trial:
         draw: rows of the proof, as requests have them.
         seed: of what is made up beside them.
         tolerance: by how much a number may differ.
-        seconds: that the trial may take.
+        seconds: that the probe may take.
     """
 
     engine: Runtime
@@ -41,35 +41,35 @@ class Trial:
     seconds: float
 
 
-def with_batching(prepared: Prepared, trial: Trial) -> Prepared:
-    """What was prepared, with the decision; whatever the trial raises, the model is served, and rows are not joined."""
+def with_batching(prepared: Prepared, probe: BatchProbe) -> Prepared:
+    """What was prepared, with the decision. If the probe fails, the model is served and rows are not joined."""
     try:
-        return apart(prepared, _why_apart(trial))
+        return record_batching(prepared, _why_not_joined(probe))
     except Exception as error:
         _LOGGER.warning("rows of several requests are not joined", exc_info=error)
-        return apart(prepared, f"trying it failed ({describe(error)})")
+        return record_batching(prepared, f"trying it failed ({describe(error)})")
 
 
-def apart(prepared: Prepared, why: str | None) -> Prepared:
-    """What was prepared, with why rows are not joined, as a clause; with None they are."""
-    told = "rows joined" if why is None else f"rows not joined: {why}"
-    return replace(prepared, joined=why is None, description=prepared.description | {"batching": told})
+def record_batching(prepared: Prepared, why: str | None) -> Prepared:
+    """What was prepared, with the reason why rows are not joined, as a clause; None joins them."""
+    decision = "rows joined" if why is None else f"rows not joined: {why}"
+    return replace(prepared, joined=why is None, description=prepared.description | {"batching": decision})
 
 
-def _why_apart(trial: Trial) -> str | None:
-    engine = trial.engine
+def _why_not_joined(probe: BatchProbe) -> str | None:
+    engine = probe.engine
     module = type(getattr(engine, "wrapped", engine)).__module__
     if not module.startswith("modelway_server."):
         return f"{module} adds a format of its own, and may look at all rows of a call"
-    if estimating(engine) is not None:
+    if as_estimator_holder(engine) is not None:
         from modelway_server.engines.author_code import authors_code  # noqa: PLC0415  (scikit-learn)
 
-        why = authors_code(trial.estimator)
+        why = authors_code(probe.estimator)
         if why is not None:
             return why
-    with time_limit(trial.seconds), warnings.catch_warnings(), np.errstate(all="ignore"):
+    with time_limit(probe.seconds), warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # rows are odd on purpose
-        rows = trial_rows(
-            engine.signature, engine.example(), draw=trial.draw, estimator=trial.estimator, seed=trial.seed, count=MOST
+        rows = probe_rows(
+            engine.signature, engine.example(), draw=probe.draw, estimator=probe.estimator, seed=probe.seed, count=MOST
         )
-        return why_apart(engine, rows, tolerance=trial.tolerance, seconds=trial.seconds / SHARE)
+        return why_not_joined(engine, rows, tolerance=probe.tolerance, seconds=probe.seconds / SHARE)

@@ -1,4 +1,4 @@
-"""The engines that might take an estimator's place, the fastest first."""
+"""The engines that may take an estimator's place, the fastest first."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any
 
 from modelway_server.contract.names import listed
 from modelway_server.contract.signature import Form, Signature
-from modelway_server.engines.direct_trees import bare
+from modelway_server.engines.direct_trees import as_trees
 from modelway_server.engines.plan.from_estimator import as_graph, last_step, plan_estimator
 from modelway_server.engines.plan.plan import NotCovered, Plan
 from modelway_server.engines.plan.trees import is_of_trees
@@ -20,8 +20,8 @@ PLAN, TREES = "plan", "trees"
 """Kinds of parts that `load.py` knows."""
 
 
-def of_estimator(estimator: Any, wanted: str, *, size: int) -> Iterator[tuple[str, str, Build]]:
-    """Engines by name, each with the way to it and what writes its files into a folder.
+def candidates_of(estimator: Any, wanted: str, *, size: int) -> Iterator[tuple[str, str, Build]]:
+    """Engines by name, each with how it is built and the function that writes its files into a folder.
 
     Args:
         estimator: fitted.
@@ -48,7 +48,7 @@ def of_estimator(estimator: Any, wanted: str, *, size: int) -> Iterator[tuple[st
 
     yield ("linear" if wanted == "native" else "onnx"), "from its parts", own_plan
     if wanted != "onnx":
-        yield "trees", "its own", lambda native, _: _bare(estimator, native)
+        yield "trees", "its own", lambda native, _: _written_as_trees(estimator, native)
     if wanted != "native" and not (wanted == "auto" and is_of_trees(last_step(estimator))):
         yield "onnx", "by skl2onnx in float64", converted
 
@@ -64,8 +64,8 @@ def _check_types(signature: Signature) -> None:
         raise NotCovered(f"nobody knows what is sent for {listed(untyped)}")
 
 
-def _bare(estimator: Any, native: Prepared) -> Prepared:
-    bare(estimator)
+def _written_as_trees(estimator: Any, native: Prepared) -> Prepared:
+    as_trees(estimator)
     return replace(native, engine="trees", parts={"kind": TREES})
 
 

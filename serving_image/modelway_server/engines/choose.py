@@ -1,4 +1,4 @@
-"""Load a model, try it, and choose how it is evaluated: the work of `prepare`, done in its child."""
+"""Load a model, try it, and choose how it is load_engine: the work of `prepare`, done in its child."""
 
 import hashlib
 import logging
@@ -12,18 +12,18 @@ import numpy as np
 
 from modelway_server.artifacts.manifest import folder_digest
 from modelway_server.artifacts.record import EXAMPLE_FILE, SAMPLE_FILES, ArtifactRecord, locate_model
-from modelway_server.engines.batch_choice import Trial, apart, with_batching
+from modelway_server.engines.batch_choice import BatchProbe, record_batching, with_batching
 from modelway_server.engines.folder import SEARCHING
-from modelway_server.engines.load import evaluated
+from modelway_server.engines.load import load_engine
 from modelway_server.engines.parity import difference, read_samples
 from modelway_server.engines.plan.plan import NotCovered, discard
 from modelway_server.engines.prepared import Prepared, plain_row
-from modelway_server.engines.sample_rows.example import MADE_UP, Example, telling_example
-from modelway_server.engines.sample_rows.proof import Proof, Void
+from modelway_server.engines.sample_rows.example import MADE_UP, Example, choose_example
+from modelway_server.engines.sample_rows.proof import NoProof, Proof
 from modelway_server.engines.time_limit import time_limit
 from modelway_server.errors import EngineUnavailable, InvalidArtifact, LoadFailed, describe, words
 from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.base import Hints, Runtime, estimating, hinting
+from modelway_server.runtimes.base import Breakpoints, Runtime, as_breakpoint_source, as_estimator_holder
 from modelway_server.settings import ModelSettings
 
 MAX_REASON = 300
@@ -37,8 +37,8 @@ class Candidate:
 
     Attributes:
         engine: its name.
-        how: the way to it, where there are several.
-        build: writes its files into a folder, and says what `serve` must know of it.
+        how: how it is built, where there are several ways.
+        build: writes its files into a folder, and returns what `serve` must know of it.
     """
 
     engine: str
@@ -47,32 +47,32 @@ class Candidate:
 
 
 def prepare_model(chosen: ModelSettings, directory: Path, *, seconds: float = 60.0, ended: str = "") -> dict[str, Any]:
-    """Fill the folder that `serve` starts from; what was decided, for the log.
+    """Fill the folder that `serve` starts from, and return what was decided, for the log.
 
     Args:
-        chosen: the model, and what is wished of it.
+        chosen: the model and its settings.
         directory: the folder.
-        seconds: that one engine may take to be made and proved, lest the model itself be late.
-        ended: what became of the process that looked for a faster engine before, where that is known.
+        seconds: the limit for building and proving one engine, so that the model itself is not late.
+        ended: how the process ended that searched for a faster engine before, if that is known.
 
     Raises:
-        LoadFailure: the model cannot be served as wished.
+        LoadFailure: the model cannot be served with these settings.
     """
     path = locate_model(chosen.model_dir)
     digest = _digest(chosen.model_dir, path)
     try:
-        prepared = _spared(directory, digest, ended) if chosen.engine != "onnx" else None
+        prepared = _recover_native(directory, digest, ended) if chosen.engine != "onnx" else None
         if prepared is None:
-            prepared = _prepared(chosen, directory, path, digest, seconds)
+            prepared = _prepare(chosen, directory, path, digest, seconds)
         prepared.write(directory)
-    finally:  # what it says must outlive a process that is ended, and nothing else
+    finally:  # the file must outlive a process that is killed, and nothing else
         (directory / SEARCHING).unlink(missing_ok=True)
     decided = {"format": prepared.platform, "engine": prepared.engine, "engine_reason": prepared.reason}
     return decided | prepared.description
 
 
-def _spared(directory: Path, digest: str, ended: str) -> Prepared | None:
-    """The model itself, where looking for a faster engine has ended a process."""
+def _recover_native(directory: Path, digest: str, ended: str) -> Prepared | None:
+    """The model itself, if a search for a faster engine ended its process; None if there was none."""
     try:
         native = Prepared.read(directory, SEARCHING)
     except LoadFailed:
@@ -80,10 +80,10 @@ def _spared(directory: Path, digest: str, ended: str) -> Prepared | None:
     if native.digest != digest:
         return None
     why = f"looking for a faster engine ended the process: {ended or 'it was killed'}"[:MAX_REASON]
-    return apart(replace(native, reason=why), why)
+    return record_batching(replace(native, reason=why), why)
 
 
-def _prepared(chosen: ModelSettings, directory: Path, path: Path, digest: str, seconds: float) -> Prepared:
+def _prepare(chosen: ModelSettings, directory: Path, path: Path, digest: str, seconds: float) -> Prepared:
     runtime = load_runtime(path, format=chosen.format, method=chosen.method, trusted_types=chosen.trusted_types)
     runtime.warm_up()
     native = Prepared(
@@ -99,9 +99,9 @@ def _prepared(chosen: ModelSettings, directory: Path, path: Path, digest: str, s
     )
     native.write(directory, SEARCHING)
     choice = _Choice(chosen, directory, runtime, native, seconds)
-    made = with_batching(choice.made(), choice.trial())
-    example = choice.example(made.example)
-    return replace(made, example=example.row, description=made.description | {"example": example.origin})
+    prepared = with_batching(choice.choose(), choice.batch_probe())
+    example = choice.example(prepared.example)
+    return replace(prepared, example=example.row, description=prepared.description | {"example": example.origin})
 
 
 class _Choice:
@@ -121,16 +121,16 @@ class _Choice:
         self._path = locate_model(chosen.model_dir)
         self._runtime = runtime
         self._native = native
-        self._named = [] if chosen.samples is None else read_samples(chosen.samples, native.signature)
+        self._given_samples = [] if chosen.samples is None else read_samples(chosen.samples, native.signature)
         self._proof = Proof(
-            runtime, native, lambda: self._named or self._samples(), tolerance=chosen.tolerance, seconds=seconds
+            runtime, native, lambda: self._given_samples or self._samples(), tolerance=chosen.tolerance, seconds=seconds
         )
-        self._against, self._tried = "", False
+        self._objection, self._tried = "", False
         self._engine = runtime
 
-    def trial(self) -> Trial:
-        """What the engine that was made is tried with, to learn whether rows of several requests may be joined."""
-        return Trial(
+    def batch_probe(self) -> BatchProbe:
+        """The probe of the chosen engine: may rows of several requests be joined?"""
+        return BatchProbe(
             engine=self._engine,
             estimator=getattr(self._runtime, "estimator", None),
             draw=lambda: [*self._proof.drawn, *self._samples()],
@@ -140,80 +140,82 @@ class _Choice:
         )
 
     def example(self, plain: Any) -> Example:
-        """A row for people that the model itself answers; none is looked for where that fails."""
+        """A row to show to people, which the model itself answers; the row of the warm-up if none is found."""
         try:
-            return telling_example(self._runtime, plain, self._hints(), self._samples((EXAMPLE_FILE,)))
+            return choose_example(self._runtime, plain, self._breakpoints(), self._samples((EXAMPLE_FILE,)))
         except Exception as error:
             _LOGGER.info("the example stays the row of the warm-up", exc_info=error)
             return Example(plain, MADE_UP)
 
-    def _hints(self) -> Hints:
-        """Values of the model's own; none where it fails to tell them."""
-        signature, own = self._native.signature, estimating(self._runtime)
+    def _breakpoints(self) -> Breakpoints:
+        """Values at which the model may change its answers; none if reading them fails."""
+        signature, own = self._native.signature, as_estimator_holder(self._runtime)
         try:
             if own is not None:
-                from modelway_server.engines.sample_rows.breakpoints import hints_of  # noqa: PLC0415  (scikit-learn)
+                from modelway_server.engines.sample_rows.breakpoints import breakpoints_of  # noqa: PLC0415  (scikit-learn)
 
-                return self._proof.hints | {k: v for k, v in hints_of(own.estimator, signature).items() if v}
-            telling = hinting(self._runtime)
-            return {} if telling is None else telling.hints()
+                return self._proof.breakpoints | {
+                    k: v for k, v in breakpoints_of(own.estimator, signature).items() if v
+                }
+            source = as_breakpoint_source(self._runtime)
+            return {} if source is None else source.breakpoints()
         except Exception as error:
-            _LOGGER.info("the model tells no values of its own", exc_info=error)
+            _LOGGER.info("the model's breakpoints cannot be read", exc_info=error)
             return {}
 
-    def made(self) -> Prepared:
-        """The first candidate that gives the model's own answers, or else the model itself, whatever the search raises.
+    def choose(self) -> Prepared:
+        """Choose the first candidate that gives the model's own answers; choose the model itself if none does, or if the search fails.
 
         Raises:
-            EngineUnavailable: the model itself was not asked for.
+            EngineUnavailable: the settings require another engine.
         """
         if self._runtime.engine == "onnx":
             return self._native
         try:
-            prepared = self._found()
+            prepared = self._find_engine()
         except Exception as error:
             _LOGGER.warning("no faster engine is looked for any more", exc_info=error)
             prepared = None
-            self._against = f"a faster one: looking for it failed ({describe(error)})"[:MAX_REASON]
+            self._objection = f"a faster one: looking for it failed ({describe(error)})"[:MAX_REASON]
         if prepared is not None:
             return prepared
         if self._chosen.engine == "onnx":
             raise EngineUnavailable(
-                f"the model cannot be evaluated by onnx: {self._against or 'its format is not converted'}"
+                f"the model cannot be load_engine by onnx: {self._objection or 'its format is not converted'}"
             )
-        return replace(self._native, reason=f"not {self._against}") if self._against else self._native
+        return replace(self._native, reason=f"not {self._objection}") if self._objection else self._native
 
-    def _found(self) -> Prepared | None:
-        """The first candidate that gives the model's own answers; the model is asked for none before an engine is built."""
+    def _find_engine(self) -> Prepared | None:
+        """The first candidate that gives the model's own answers. The model answers no row before an engine is built."""
         for candidate in _candidates(self._runtime, self._chosen.engine, _size(self._path)):
             try:
-                prepared = self._proved(candidate)
-            except Void as error:
+                prepared = self._prove(candidate)
+            except NoProof as error:
                 discard(self._directory)
-                self._against = f"a faster one: {error}"[:MAX_REASON]
+                self._objection = f"a faster one: {error}"[:MAX_REASON]
                 return None
             if prepared is not None:
                 return prepared
             discard(self._directory)
         return None
 
-    def _proved(self, candidate: Candidate) -> Prepared | None:
-        """What `serve` must know of an engine that gives the model's own answers; None for one that does not.
+    def _prove(self, candidate: Candidate) -> Prepared | None:
+        """What `serve` must know of an engine that gives the model's own answers; None if its answers differ.
 
         Raises:
-            Void: no rows prove anything.
+            NoProof: no rows tell an engine from the model.
         """
         tried = True
         try:
             with time_limit(self._seconds):
                 prepared = candidate.build(self._native, self._directory)
-                engine = evaluated(prepared, self._path, self._directory, self._chosen.trusted_types)
+                engine = load_engine(prepared, self._path, self._directory, self._chosen.trusted_types)
                 against = self._difference(engine)
             if against is None:
                 self._engine = engine
-                told = f"it gives the model's own answers on {len(self._proof.rows)} rows ({candidate.how})"
-                return replace(prepared, reason=told)
-        except Void:
+                reason = f"it gives the model's own answers on {len(self._proof.rows)} rows ({candidate.how})"
+                return replace(prepared, reason=reason)
+        except NoProof:
             raise
         except NotCovered as error:
             against, tried = words(error), False
@@ -221,8 +223,8 @@ class _Choice:
             _LOGGER.info("%s cannot be used", candidate.engine, exc_info=error)
             against = describe(error)
         _LOGGER.info("the engine %s is not taken: %s", candidate.engine, against, extra={"how": candidate.how})
-        if tried or not self._tried:  # what was tried says more than what cannot be
-            self._against, self._tried = f"{candidate.engine} ({candidate.how}): {against}"[:MAX_REASON], tried
+        if tried or not self._tried:  # an engine that was tried says more than one that cannot be built
+            self._objection, self._tried = f"{candidate.engine} ({candidate.how}): {against}"[:MAX_REASON], tried
         return None
 
     def _difference(self, engine: Runtime) -> str | None:
@@ -234,7 +236,7 @@ class _Choice:
             return difference(proof.expected, proof.alone, engine, rows, self._chosen.tolerance)
 
     def _samples(self, names: tuple[str, ...] = SAMPLE_FILES) -> list[Any]:
-        """The user's rows beside the model, as far as they can be read."""
+        """The user's rows beside the model; files that cannot be read are skipped."""
         folder = self._path if self._path.is_dir() else self._path.parent
         rows: list[Any] = []
         for file in (folder / name for name in names):
@@ -250,13 +252,13 @@ def _size(path: Path) -> int:
 
 
 def _candidates(runtime: Runtime, wanted: str, size: int) -> Iterator[Candidate]:
-    """The engines that might do, the fastest first."""
-    own = estimating(runtime)
+    """The engines that may take the model's place, the fastest first."""
+    own = as_estimator_holder(runtime)
     if own is None:
         return
     from modelway_server.engines import candidates  # noqa: PLC0415  (scikit-learn)
 
-    for engine, how, build in candidates.of_estimator(own.estimator, wanted, size=size):
+    for engine, how, build in candidates.candidates_of(own.estimator, wanted, size=size):
         yield Candidate(engine, how, build)
 
 

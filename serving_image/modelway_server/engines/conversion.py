@@ -17,7 +17,7 @@ from sklearn.neighbors._base import NeighborsBase
 
 from modelway_server.contract.signature import Form, Signature
 from modelway_server.engines.arithmetic import inexact
-from modelway_server.engines.plan.from_estimator import plan_steps, taken_apart
+from modelway_server.engines.plan.from_estimator import plan_steps, split_steps
 from modelway_server.engines.plan.plan import NotCovered, Plan
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
@@ -53,20 +53,20 @@ def convert(estimator: Any, signature: Signature, methods: tuple[str, ...]) -> P
         if method == "decision_function" and hasattr(last, "classes_"):
             raw = graph = raw or _graph(last, width, raw=True)
         plan.graphs[method] = graph.SerializeToString()
-        plan.heads[method] = _output(graph, method)
+        plan.outputs[method] = _output(graph, method)
     return plan
 
 
 def _before(estimator: Any, signature: Signature) -> tuple[Plan, Any, int]:
     """A plan with the steps before the last estimator, that one, and how many columns it takes; or no step at all."""
-    before, last = taken_apart(estimator)
-    plan = Plan(heads={})
+    before, last = split_steps(estimator)
+    plan = Plan(outputs={})
     try:
         plan_steps(plan, before, signature)
     except NotCovered:
         if signature.form is not Form.MATRIX or not signature.doubles:  # the graph would make doubles of integers
             raise
-        return Plan(heads={}), estimator, len(signature.columns)
+        return Plan(outputs={}), estimator, len(signature.columns)
     return plan, last, int(getattr(last, "n_features_in_", len(signature.columns)))
 
 

@@ -98,7 +98,7 @@ class DirectPipeline:
     def __init__(self, pipeline: Pipeline) -> None:
         *before, last = [step for _, step in pipeline.steps]
         self._before = [step for step in before if step is not None and step != "passthrough"]
-        self._last = bare(last)
+        self._last = as_trees(last)
         for method in _METHODS:
             if hasattr(self._last, method):
                 setattr(self, method, self._through(getattr(self._last, method)))
@@ -112,7 +112,7 @@ class DirectPipeline:
         return call
 
 
-def bare(estimator: Any) -> Any:
+def as_trees(estimator: Any) -> Any:
     """The estimator by its trees: it has the methods that it had, and is otherwise no estimator any more.
 
     Raises:
@@ -125,7 +125,7 @@ def bare(estimator: Any) -> Any:
 
 def _by_members(ensemble: Any) -> Any:
     """A copy of an ensemble in which each member is evaluated by trees that can be; the ensemble itself is as it was."""
-    members = [_bare_or_itself(member) for member in ensemble.estimators_]
+    members = [_as_trees_or_itself(member) for member in ensemble.estimators_]
     if all(new is old for new, old in zip(members, ensemble.estimators_, strict=True)):
         raise NotCovered(f"no member of {type(ensemble).__name__} is a forest of one target")
     copied = copy.copy(ensemble)
@@ -133,8 +133,8 @@ def _by_members(ensemble: Any) -> Any:
     return copied
 
 
-def _bare_or_itself(member: Any) -> Any:
+def _as_trees_or_itself(member: Any) -> Any:
     try:
-        return bare(member)
+        return as_trees(member)
     except NotCovered:
         return member

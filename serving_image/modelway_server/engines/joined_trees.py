@@ -49,9 +49,9 @@ class JoinedTrees:
         cells = np.empty((self._count, count, columns + 1), dtype=np.float32)
         cells[:, :, :columns] = rows
         cells[:, :, columns] = self._numbers
-        told = self._tree.predict(cells.reshape(self._count * count, columns + 1))
+        answers = self._tree.predict(cells.reshape(self._count * count, columns + 1))
         # Not `sum`: for one number it adds in pairs, and the forest adds one after the other.
-        total: NDArray[np.float64] = told.reshape(self._count, count, -1).cumsum(axis=0)[-1]
+        total: NDArray[np.float64] = answers.reshape(self._count, count, -1).cumsum(axis=0)[-1]
         return total
 
 

@@ -1,4 +1,4 @@
-"""What `prepare` left, made into a runtime: nothing is tried and nothing is chosen here, and only what the engine needs is imported."""
+"""Make a runtime of what `prepare` left. Nothing is tried or chosen here, and only what the engine needs is imported."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import LoadFailed
 from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.base import Runtime, estimating, restorable
+from modelway_server.runtimes.base import Runtime, as_estimator_holder, as_restorable
 
 
 def load_prepared(model_dir: Path, prepared_dir: Path, *, trusted_types: tuple[str, ...] = ()) -> Runtime:
-    """The model as `prepare` decided that it is evaluated.
+    """The model as `prepare` decided that it is load_engine.
 
     Args:
         model_dir: the folder of the artifact.
@@ -27,24 +27,24 @@ def load_prepared(model_dir: Path, prepared_dir: Path, *, trusted_types: tuple[s
             f"{prepared_dir} was prepared of {prepared.digest or 'another artifact'}, and {model_dir} holds {record.digest}",
             remedy="Run `modelway-server prepare` again.",
         )
-    runtime = evaluated(prepared, locate_model(model_dir), prepared_dir, trusted_types)
+    runtime = load_engine(prepared, locate_model(model_dir), prepared_dir, trusted_types)
     runtime.description = prepared.description | {"engine": prepared.engine, "engine_reason": prepared.reason}
     return runtime
 
 
-def evaluated(prepared: Prepared, path: Path, directory: Path, trusted_types: tuple[str, ...]) -> Runtime:
-    """The runtime that a description asks for; see `load_prepared`."""
+def load_engine(prepared: Prepared, path: Path, directory: Path, trusted_types: tuple[str, ...]) -> Runtime:
+    """The runtime that the description names; see `load_prepared`."""
     if prepared.parts.get("kind") == "plan":
         from modelway_server.engines.plan.runtime import load_planned  # noqa: PLC0415  (only what is needed)
 
         return load_planned(prepared, directory)
     runtime = load_runtime(path, format=prepared.format, method=prepared.methods[0], trusted_types=trusted_types)
-    if (learning := restorable(runtime)) is not None:
+    if (learning := as_restorable(runtime)) is not None:
         learning.restore(prepared.signature, prepared.methods, prepared.rows())
     if prepared.parts.get("kind") == "trees":
-        from modelway_server.engines.direct_trees import bare  # noqa: PLC0415  (as above)
+        from modelway_server.engines.direct_trees import as_trees  # noqa: PLC0415  (as above)
 
-        own = estimating(runtime)
+        own = as_estimator_holder(runtime)
         assert own is not None
-        own.evaluate_by(bare(own.estimator), prepared.engine)
+        own.evaluate_by(as_trees(own.estimator), prepared.engine)
     return runtime

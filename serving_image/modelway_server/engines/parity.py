@@ -53,14 +53,16 @@ def difference(
             whichever is less. What is no fraction may not differ at all.
     """
     sizes: dict[str, float] = {}
-    told = _differs(expected, engine, rows, tolerance, sizes) or _differs(alone, engine, rows[:1], tolerance, sizes)
-    if told:
-        return told
+    found_difference = _differs(expected, engine, rows, tolerance, sizes) or _differs(
+        alone, engine, rows[:1], tolerance, sizes
+    )
+    if found_difference:
+        return found_difference
     for at in sorted({*range(len(rows))[1:ALONE], *range(len(rows))[-ALONE:]}):
         own = {method: _row_of(answers, at) for method, answers in expected.items()}
-        told = _differs(own, engine, [rows[at]], tolerance, sizes)
-        if told:
-            return told
+        found_difference = _differs(own, engine, [rows[at]], tolerance, sizes)
+        if found_difference:
+            return found_difference
     return None
 
 
@@ -73,9 +75,11 @@ def _differs(
 ) -> str | None:
     checked = rows_of_instances(engine.signature, rows, "rows")
     for method, own in expected.items():
-        told = _difference(method, own, engine.call(method, checked.values, checked.count), tolerance, sizes)
-        if told:
-            return told
+        found_difference = _difference(
+            method, own, engine.call(method, checked.values, checked.count), tolerance, sizes
+        )
+        if found_difference:
+            return found_difference
     return None
 
 
@@ -86,7 +90,7 @@ def read_samples(path: Path, signature: Signature) -> list[Any]:
         InvalidArtifact: the file holds no rows that the model takes.
     """
     try:
-        member, rows = _sampled(json.loads(path.read_text(encoding="utf-8")))
+        member, rows = _rows_of_document(json.loads(path.read_text(encoding="utf-8")))
         rows_of_instances(signature, rows, member)
     except InputError as error:
         raise _no_samples(path, f"{error.field}: {error.message}" if error.field else error.message) from error
@@ -109,7 +113,7 @@ def _in_order(row: Any, signature: Signature) -> Any:
     return row if isinstance(row, list) or not signature.columns else [row]
 
 
-def _sampled(document: Any) -> tuple[str, list[Any]]:
+def _rows_of_document(document: Any) -> tuple[str, list[Any]]:
     """The rows of a document, and the member that holds them.
 
     Raises:

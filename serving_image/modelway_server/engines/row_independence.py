@@ -29,7 +29,7 @@ Answers = dict[str, NDArray[Any]]
 Ask = Callable[[Rows], Answers]
 
 
-def why_apart(runtime: Runtime, rows: Sequence[Rows], *, tolerance: float, seconds: float) -> str | None:
+def why_not_joined(runtime: Runtime, rows: Sequence[Rows], *, tolerance: float, seconds: float) -> str | None:
     """Why rows of several requests must not go to the model in one call, as a clause; None when they may.
 
     Args:

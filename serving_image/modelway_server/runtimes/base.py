@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Column, Signature
 
-Hints = Mapping[int, Sequence[Any]]
-"""Values at which a model may change its answers, by the column's position."""
+Breakpoints = Mapping[int, Sequence[Any]]
+"""Values at which a model may change its answers, by the position of the column."""
 
 
 class Runtime(Protocol):
@@ -52,27 +52,27 @@ class Runtime(Protocol):
 
 
 class Restorable(Protocol):
-    """A runtime that need not try the model again to learn what a trial before has shown."""
+    """A runtime that takes over what another process learned, and so need not try the model again."""
 
     def restore(self, signature: Signature, methods: tuple[str, ...], example: Rows) -> None:
         """Take over what `warm_up` of another process learned; the next `warm_up` only calls each method once."""
 
 
-class Hinting(Protocol):
-    """A runtime that tells values of its model's own, to make a row of that says more than zeros."""
+class BreakpointSource(Protocol):
+    """A runtime that knows values at which its model may change its answers: a row of these says more than zeros."""
 
-    def hints(self) -> Hints:
+    def breakpoints(self) -> Breakpoints:
         """Splits of trees, means and the like, for the columns of which any is known."""
 
 
 class Declarable(Protocol):
-    """A runtime that an artifact may tell the types of columns which the model itself does not know."""
+    """A runtime that accepts types of columns which its model does not know, from the artifact."""
 
     def declare(self, columns: Sequence[Column]) -> None:
         """Take the columns' types from what stands beside the model; before `warm_up`."""
 
 
-class Estimating(Protocol):
+class EstimatorHolder(Protocol):
     """A runtime that calls the methods of an object of scikit-learn's kind.
 
     Attributes:
@@ -92,24 +92,24 @@ class Estimating(Protocol):
         """
 
 
-# A runtime may have these from one that it wraps, of which `isinstance` sees nothing from Python 3.12 on.
+# A runtime that wraps another has these by `__getattr__`; from Python 3.12 on `isinstance` does not see them.
 
 
-def restorable(runtime: Runtime) -> Restorable | None:
-    """The runtime, where it takes over what another process learned."""
+def as_restorable(runtime: Runtime) -> Restorable | None:
+    """The runtime, if it takes over what another process learned."""
     return cast("Restorable", runtime) if hasattr(runtime, "restore") else None
 
 
-def hinting(runtime: Runtime) -> Hinting | None:
-    """The runtime, where it tells values of its model's own."""
-    return cast("Hinting", runtime) if hasattr(runtime, "hints") else None
+def as_breakpoint_source(runtime: Runtime) -> BreakpointSource | None:
+    """The runtime, if it knows values at which its model may change its answers."""
+    return cast("BreakpointSource", runtime) if hasattr(runtime, "breakpoints") else None
 
 
-def declarable(runtime: Runtime) -> Declarable | None:
-    """The runtime, where it may be told the types of its columns."""
+def as_declarable(runtime: Runtime) -> Declarable | None:
+    """The runtime, if it accepts types of columns."""
     return cast("Declarable", runtime) if hasattr(runtime, "declare") else None
 
 
-def estimating(runtime: Runtime) -> Estimating | None:
-    """The runtime, where it calls the methods of an object of scikit-learn's kind."""
-    return cast("Estimating", runtime) if hasattr(runtime, "evaluate_by") else None
+def as_estimator_holder(runtime: Runtime) -> EstimatorHolder | None:
+    """The runtime, if it calls the methods of an object of scikit-learn's kind."""
+    return cast("EstimatorHolder", runtime) if hasattr(runtime, "evaluate_by") else None

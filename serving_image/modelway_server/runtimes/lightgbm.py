@@ -21,6 +21,7 @@ from modelway_server.runtimes.file_checks.clauses import Disagreement
 from modelway_server.runtimes.file_checks.lightgbm_text import NewerLayout, check, header
 from modelway_server.runtimes.formats import Options
 from modelway_server.runtimes.numeric_matrix import (
+    BREAKPOINT_ROUNDS,
     Evaluate,
     MatrixLayout,
     MatrixRuntime,
@@ -37,8 +38,6 @@ _REMEDY = "Compare its size and checksum with the file that was saved by booster
 _SPLITS = re.compile(r"\nsplit_feature=(.*)\n(?:split_gain=.*\n)?threshold=(.*)\ndecision_type=(.*)\n")
 _OF_CATEGORIES = 1
 """The bit of a split's `decision_type` that says so."""
-_HINTING_ROUNDS = 20
-"""Whose trees are looked at for thresholds."""
 
 
 def load(path: Path, options: Options) -> Runtime:
@@ -47,7 +46,7 @@ def load(path: Path, options: Options) -> Runtime:
     Raises:
         LoadFailure: the file is no model, or not one that can be served.
     """
-    head = _checked(path)
+    head = _check_header(path)
     try:
         booster = lightgbm.Booster(model_file=str(path))
     except (lightgbm.basic.LightGBMError, ValueError) as error:
@@ -58,7 +57,7 @@ def load(path: Path, options: Options) -> Runtime:
         "lightgbm": lightgbm.__version__,
         "saved_with_lightgbm": f"text {head['version']}",
     }
-    return MatrixRuntime("lightgbm", _table(booster, head, objective), options.method, description)
+    return MatrixRuntime("lightgbm", _layout(booster, head, objective), options.method, description)
 
 
 def booster_of(model: Any) -> lightgbm.Booster | None:
@@ -74,21 +73,21 @@ def booster_of(model: Any) -> lightgbm.Booster | None:
     return booster if booster.pandas_categorical else None
 
 
-def table_of(model: Any, booster: lightgbm.Booster) -> tuple[MatrixLayout, str]:
+def layout_of(model: Any, booster: lightgbm.Booster) -> tuple[MatrixLayout, str]:
     """What an object answers by its booster, and its objective; a booster answers as its own `predict`."""
     head = header(booster.model_to_string().encode())
     objective = head.get("objective", "").partition(" ")[0]
-    table = _table(booster, head, objective)
+    layout = _layout(booster, head, objective)
     if booster is model:
-        table = replace(table, methods={"predict": _answers(booster)}, classes=None)
+        layout = replace(layout, methods={"predict": _answers(booster)}, classes=None)
     elif isinstance(model, lightgbm.LGBMClassifier):
-        table = labelled(table, np.asarray(model.classes_))
+        layout = labelled(layout, np.asarray(model.classes_))
         if hasattr(model, "decision_function"):  # since LightGBM 4.7
-            table = replace(table, methods={**table.methods, "decision_function": _answers(booster, raw_score=True)})
-    return table, objective or "custom objective"
+            layout = replace(layout, methods={**layout.methods, "decision_function": _answers(booster, raw_score=True)})
+    return layout, objective or "custom objective"
 
 
-def _table(booster: lightgbm.Booster, head: dict[str, str], objective: str) -> MatrixLayout:
+def _layout(booster: lightgbm.Booster, head: dict[str, str], objective: str) -> MatrixLayout:
     categories = _categories(booster, head)
     names = head.get("feature_names", "").split(" ")
     named = names != [f"Column_{index}" for index in range(len(names))]
@@ -101,13 +100,13 @@ def _table(booster: lightgbm.Booster, head: dict[str, str], objective: str) -> M
         methods,
         classes,
         spaced=named,
-        hints=lambda: splits(booster),
+        breakpoints=lambda: splits(booster),
     )
 
 
 def splits(booster: lightgbm.Booster) -> dict[int, list[float]]:
     """The thresholds of the first trees, by column; none of columns of categories."""
-    text = booster.model_to_string(num_iteration=_HINTING_ROUNDS)
+    text = booster.model_to_string(num_iteration=BREAKPOINT_ROUNDS)
     found: dict[int, list[float]] = {}
     for columns, thresholds, kinds in _SPLITS.findall(text):
         for column, threshold, kind in zip(columns.split(), thresholds.split(), kinds.split(), strict=False):
@@ -147,8 +146,8 @@ def _categories(booster: lightgbm.Booster, head: dict[str, str]) -> dict[int, Se
         )
     if not known:
         return {}
-    told = head.get("feature_infos", "").split(" ")
-    coded = [index for index, info in enumerate(told) if ":" in info and not info.startswith("[")]
+    infos = head.get("feature_infos", "").split(" ")
+    coded = [index for index, info in enumerate(infos) if ":" in info and not info.startswith("[")]
     if len(coded) != len(known):
         raise UnsupportedModel(
             f"{len(known)} columns of the training data were categories, and the file shows {len(coded)} of them",
@@ -173,7 +172,7 @@ def _plain(values: Sequence[Any]) -> list[Any]:
     return plain
 
 
-def _checked(path: Path) -> dict[str, str]:
+def _check_header(path: Path) -> dict[str, str]:
     """The head of a text whose parts agree.
 
     Raises:

@@ -26,7 +26,7 @@ from modelway_server.errors import (
     UnsupportedModel,
     WarmupFailed,
 )
-from modelway_server.runtimes.base import Runtime, declarable
+from modelway_server.runtimes.base import Runtime, as_declarable
 from modelway_server.runtimes.formats import Options
 from modelway_server.runtimes.load import load_runtime
 from modelway_server.runtimes.mlflow_document import document_of
@@ -76,7 +76,7 @@ def load(path: Path, options: Options) -> Runtime:
     except (LoadFailed, InvalidArtifact, MissingModule) as failure:
         raise _of_versions(failure, library, saved_with) from failure
     columns = _columns(document)
-    if (untyped := declarable(runtime)) is not None:
+    if (untyped := as_declarable(runtime)) is not None:
         untyped.declare(columns)
     return _Described(runtime, columns, library, saved_with, str(document.get("mlflow_version") or ""))
 
@@ -107,8 +107,8 @@ class _Described:
         self.platform = runtime.platform
         self.methods = runtime.methods
         self.signature = _named(runtime.signature, columns)
-        told = {f"saved_with_{library.replace('-', '_')}": saved_with, "saved_with_mlflow": mlflow}
-        self.description = runtime.description | {key: value for key, value in told.items() if value}
+        declared = {f"saved_with_{library.replace('-', '_')}": saved_with, "saved_with_mlflow": mlflow}
+        self.description = runtime.description | {key: value for key, value in declared.items() if value}
         if _differs(library, saved_with):
             caution = f"saved with {library} {saved_with}, served with {_installed(library)}: answers may differ"
             _LOGGER.warning("%s", caution)
@@ -223,26 +223,26 @@ def _inside(path: Path, name: Any) -> Path:
 def _columns(document: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns of the folder's signature; none where it has none, or tensors."""
     signature = document.get("signature")
-    told = signature.get("inputs") if isinstance(signature, dict) else None
+    declared = signature.get("inputs") if isinstance(signature, dict) else None
     try:
-        entries = json.loads(told) if isinstance(told, str) else []
+        entries = json.loads(declared) if isinstance(declared, str) else []
         return tuple(map(_column, entries))
     except (ValueError, KeyError, TypeError):
         return ()
 
 
 def _column(entry: Mapping[str, Any]) -> Column:
-    told = entry["type"]
-    if told not in _DATATYPES:
+    declared = entry["type"]
+    if declared not in _DATATYPES:
         return Column(entry["name"], "BYTES", typed=False)
-    return Column(entry["name"], _DATATYPES[told], dates=Dates.LOCAL if told == "datetime" else None)
+    return Column(entry["name"], _DATATYPES[declared], dates=Dates.LOCAL if declared == "datetime" else None)
 
 
 def _named(signature: Signature, columns: tuple[Column, ...]) -> Signature:
     """The signature with the folder's names, where the model itself knows only positions."""
     if signature.named or signature.form not in {Form.MATRIX, Form.OBJECTS} or len(columns) != signature.width:
         return signature
-    renamed = (replace(own, name=told.name) for own, told in zip(signature.columns, columns, strict=True))
+    renamed = (replace(own, name=declared.name) for own, declared in zip(signature.columns, columns, strict=True))
     return replace(signature, columns=tuple(renamed), named=True)
 
 

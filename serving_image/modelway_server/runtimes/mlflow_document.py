@@ -36,7 +36,7 @@ def document_of(path: Path) -> dict[str, Any]:
     try:
         with (path / "MLmodel").open(encoding="utf-8") as file:
             document = yaml.load(file.read(MAX_DOCUMENT), _Loader)  # noqa: S506  (a safe loader)
-        told = dict(document["flavors"])
+        flavors = dict(document["flavors"])
     except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError, RecursionError) as error:
         raise InvalidArtifact(
             f"{path.name}/MLmodel cannot be read: {' '.join(str(error).split())[:200]}",
@@ -44,5 +44,5 @@ def document_of(path: Path) -> dict[str, Any]:
         ) from error
     return {
         **document,
-        "flavors": {name: each for name, each in told.items() if isinstance(each, dict) and isinstance(name, str)},
+        "flavors": {name: each for name, each in flavors.items() if isinstance(each, dict) and isinstance(name, str)},
     }

@@ -16,7 +16,7 @@ from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import ROWS, Column, Form, Input, Output, Signature
 from modelway_server.errors import InvalidInput, LoadFailure, PredictionFailed, UnsupportedModel, WarmupFailed, describe
 from modelway_server.protocol.tensors import NUMPY_TYPES
-from modelway_server.runtimes.base import Hints
+from modelway_server.runtimes.base import Breakpoints
 from modelway_server.runtimes.numeric_matrix import chosen_first
 from modelway_server.runtimes.outputs import describe_outputs, plain
 from modelway_server.runtimes.tensor_samples import made_up_rows, repeated, without
@@ -42,7 +42,7 @@ class Program:
         classes: the labels that the outputs of a method tell of, found once it has answered a row.
         columns: names of the columns of a single matrix, where they are known.
         texts: strings that the program knows, one of each set of categories, to make up rows with.
-        hints: values of its own, see `Hinting`.
+        breakpoints: values at which its answers may change, see `BreakpointSource`.
     """
 
     inputs: tuple[Input, ...]
@@ -51,7 +51,7 @@ class Program:
     classes: Callable[[], tuple[Any, ...] | None] = lambda: None
     columns: tuple[str, ...] = ()
     texts: Callable[[], tuple[str, ...]] = tuple
-    hints: Callable[[], Hints] = dict
+    breakpoints: Callable[[], Breakpoints] = dict
 
 
 class TensorRuntime:
@@ -115,9 +115,9 @@ class TensorRuntime:
         """The row that it was warmed up with."""
         return Rows(self._row, 1)
 
-    def hints(self) -> Hints:
-        """Values of the model's own, for the columns of which any is known."""
-        return self._program.hints()
+    def breakpoints(self) -> Breakpoints:
+        """Values at which the model may change its answers, for the columns of which any is known."""
+        return self._program.breakpoints()
 
     def _answer(self, method: str, values: Any) -> dict[str, NDArray[Any]]:
         outputs = self._program.run(method, self._fed(values))
@@ -210,9 +210,9 @@ def check_inputs(inputs: Sequence[Input], sizes: Sequence[int]) -> None:
         raise UnsupportedModel("the model takes no tensor", remedy="Export a model that takes rows as a tensor.")
     for each, size in zip(inputs, sizes, strict=True):
         if not each.shape or size != ROWS:
-            told = f"is fixed to {size}" if each.shape else "is missing"
+            fault = f"is fixed to {size}" if each.shape else "is missing"
             raise UnsupportedModel(
-                f"the first dimension of {each.name!r} {told}, so the model cannot answer any number of rows",
+                f"the first dimension of {each.name!r} {fault}, so the model cannot answer any number of rows",
                 remedy="Export it with a first dimension that may vary (dynamic_axes, dynamic_shapes or None).",
             )
 

@@ -1,4 +1,4 @@
-"""Models that take a matrix of numbers, with the codes of categories among them: boosted trees outside scikit-learn."""
+"""Models that take a matrix of numbers, with codes for categories: boosted trees outside scikit-learn."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -12,9 +12,11 @@ from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Column, Form, Output, Signature
 from modelway_server.errors import InvalidInput, PredictionFailed, UnsupportedModel, WarmupFailed, describe, words
 from modelway_server.protocol.tensors import INTEGER_LIMITS
-from modelway_server.runtimes.base import Hints
+from modelway_server.runtimes.base import Breakpoints
 from modelway_server.runtimes.outputs import describe_outputs, name_outputs
 
+BREAKPOINT_ROUNDS = 20
+"""Rounds of a booster whose trees are read for thresholds."""
 _LOGGER = logging.getLogger(__name__)
 
 Evaluate = Callable[[NDArray[np.float64]], NDArray[Any]]
@@ -33,7 +35,7 @@ class MatrixLayout:
         classes: the labels of a classifier, in the order of its probabilities.
         max_magnitude: largest number that it takes.
         spaced: whether it keeps the spaces in its columns' names as underscores.
-        hints: values of its own, see `Hinting`.
+        breakpoints: values at which its answers may change, see `BreakpointSource`.
         caution: what may be wrong with it, for whoever asks for the model; empty for nothing.
     """
 
@@ -44,7 +46,7 @@ class MatrixLayout:
     classes: tuple[Any, ...] | None = None
     max_magnitude: float | None = None
     spaced: bool = False
-    hints: Callable[[], Hints] = dict
+    breakpoints: Callable[[], Breakpoints] = dict
     caution: str = ""
 
 
@@ -59,24 +61,24 @@ class MatrixRuntime:
         description: what clients may know of it.
     """
 
-    def __init__(self, platform: str, table: MatrixLayout, method: str, description: dict[str, str]) -> None:
+    def __init__(self, platform: str, layout: MatrixLayout, method: str, description: dict[str, str]) -> None:
         self.platform = self.engine = platform
-        self.methods = chosen_first(tuple(table.methods), method, description["estimator"])
-        self.description = description | ({"caution": table.caution} if table.caution else {})
-        form = Form.COLUMNS if table.codes else Form.MATRIX
+        self.methods = chosen_first(tuple(layout.methods), method, description["estimator"])
+        self.description = description | ({"caution": layout.caution} if layout.caution else {})
+        form = Form.COLUMNS if layout.codes else Form.MATRIX
         self.signature = Signature(
-            form, table.columns, table.named, max_magnitude=table.max_magnitude, spaced=table.spaced
+            form, layout.columns, layout.named, max_magnitude=layout.max_magnitude, spaced=layout.spaced
         )
-        self._table = table
+        self._layout = layout
         self._row: Any = None
 
     def restore(self, signature: Signature, methods: tuple[str, ...], example: Rows) -> None:
         """Take over what `warm_up` of another process learned, and the row that it is shown by."""
         self.signature, self.methods, self._row = signature, methods, example.values
 
-    def hints(self) -> Hints:
-        """Values of the model's own, for the columns of which any is known."""
-        return self._table.hints()
+    def breakpoints(self) -> Breakpoints:
+        """Values at which the model may change its answers, for the columns of which any is known."""
+        return self._layout.breakpoints()
 
     def warm_up(self) -> None:
         """Answer one row with every method, and learn what each gives.
@@ -110,29 +112,29 @@ class MatrixRuntime:
         if self._row is not None:
             return Rows(self._row, 1)
         if self.signature.form is Form.MATRIX:
-            return Rows(np.zeros((1, len(self._table.columns))), 1)
+            return Rows(np.zeros((1, len(self._layout.columns))), 1)
         values: dict[str, NDArray[Any]] = {}
-        for column in self._table.columns:
-            known = self._table.codes.get(column.name)
+        for column in self._layout.columns:
+            known = self._layout.codes.get(column.name)
             first = next(iter(known)) if known else 0.0
             values[column.name] = np.array([first], dtype=object if column.datatype == "BYTES" else None)
         return Rows(values, 1)
 
     def _answer(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:
         matrix = values if self.signature.form is Form.MATRIX else self._encoded(values, count)
-        return name_outputs(method, self._table.methods[method](matrix), count)
+        return name_outputs(method, self._layout.methods[method](matrix), count)
 
     def _encoded(self, values: Mapping[str, NDArray[Any]], count: int) -> NDArray[np.float64]:
-        matrix = np.empty((count, len(self._table.columns)))
-        for index, column in enumerate(self._table.columns):
-            codes = self._table.codes.get(column.name)
+        matrix = np.empty((count, len(self._layout.columns)))
+        for index, column in enumerate(self._layout.columns):
+            codes = self._layout.codes.get(column.name)
             given = values[column.name]
             matrix[:, index] = given if codes is None else [codes.get(value, np.nan) for value in given.tolist()]
         return matrix
 
     def _labelled(self, output: Output) -> Output:
         """The output with the classes it tells of, where it is one of them or one number for each."""
-        classes = self._table.classes
+        classes = self._layout.classes
         fits = classes is not None and output.shape[1:] in {(), (len(classes),)}
         return replace(output, classes=classes) if fits else output
 
@@ -176,13 +178,13 @@ def columns_of(names: Sequence[str] | None, width: int, categories: Mapping[int,
     )
 
 
-def labelled(table: MatrixLayout, labels: NDArray[Any]) -> MatrixLayout:
-    """The table of a classifier with labels of its own, in the order of the classes; of others the table itself."""
-    if table.classes is None or "predict_proba" not in table.methods:
-        return table
-    number = table.methods["predict"]
-    methods = {**table.methods, "predict": lambda rows: labels.take(number(rows))}
-    return replace(table, methods=methods, classes=tuple(labels.tolist()))
+def labelled(layout: MatrixLayout, labels: NDArray[Any]) -> MatrixLayout:
+    """The layout of a classifier with labels of its own, in the order of the classes; of others the layout itself."""
+    if layout.classes is None or "predict_proba" not in layout.methods:
+        return layout
+    number = layout.methods["predict"]
+    methods = {**layout.methods, "predict": lambda rows: labels.take(number(rows))}
+    return replace(layout, methods=methods, classes=tuple(labels.tolist()))
 
 
 def codes_of(columns: Sequence[Column], categories: Mapping[int, Sequence[Any]]) -> dict[str, dict[Any, float]]:

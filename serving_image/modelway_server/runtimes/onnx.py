@@ -20,7 +20,7 @@ from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionM
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.formats import Options
 from modelway_server.runtimes.named_tensors import Arrays, Program, TensorRuntime, check_inputs
-from modelway_server.runtimes.onnx_constants import hints_of_graph
+from modelway_server.runtimes.onnx_constants import breakpoints_of_graph
 from modelway_server.runtimes.threads import threads
 
 _LOGGER = logging.getLogger(__name__)
@@ -67,7 +67,12 @@ def load(path: Path, options: Options) -> Runtime:
     if meta.producer_name:
         description["saved_with"] = meta.producer_name
     program = Program(
-        inputs, graph.methods, graph.run, graph.classes, texts=graph.texts, hints=lambda: hints_of_graph(path)
+        inputs,
+        graph.methods,
+        graph.run,
+        graph.classes,
+        texts=graph.texts,
+        breakpoints=lambda: breakpoints_of_graph(path),
     )
     return TensorRuntime("onnx", program, options.method, description)
 
@@ -189,9 +194,9 @@ def _tensor(value: Any) -> NDArray[Any]:
 
 
 def _failure(path: Path, error: Exception) -> LoadFailure:
-    told = words(error, 2000)
-    what = _CALLED.split(told)[-1].removeprefix("[ONNXRuntimeError] : ")[:300]
-    if _TOO_NEW.search(told):
+    message = words(error, 2000)
+    what = _CALLED.split(message)[-1].removeprefix("[ONNXRuntimeError] : ")[:300]
+    if _TOO_NEW.search(message):
         return RuntimeVersionMismatch(
             f"{path.name} is newer than onnxruntime {onnxruntime.__version__} reads: {what}",
             remedy="Export it with an older opset and IR version, or run a server image with a newer onnxruntime.",

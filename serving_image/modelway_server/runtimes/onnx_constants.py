@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from modelway_server.runtimes.base import Hints
+from modelway_server.runtimes.base import Breakpoints
 
 _UNCHANGED: Final = {"Cast", "Identity"}
 _LEAF: Final = b"LEAF"
@@ -12,7 +12,7 @@ MAX_SPLITS: Final = 5000
 """Nodes of trees that are looked at."""
 
 
-def hints_of_graph(path: Path) -> Hints:
+def breakpoints_of_graph(path: Path) -> Breakpoints:
     """Values at which a graph of one matrix may change its answers, by column; none where its first nodes tell none."""
     import onnx  # noqa: PLC0415  (only where a model is tried)
 

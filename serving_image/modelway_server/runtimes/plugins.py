@@ -72,5 +72,5 @@ def _import(point: EntryPoint) -> Plugin:
         reason = describe(error)
     raise LoadFailed(
         f"the entry point {point.name!r} of {GROUP} ({point.value}) adds no format: {reason}",
-        remedy="Mend that package in the image of spec.runtime.image, or leave it out.",
+        remedy="Fix that package in the image of spec.runtime.image, or remove it.",
     )

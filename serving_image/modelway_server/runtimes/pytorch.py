@@ -88,7 +88,9 @@ class _Model:
             self._pid = os.getpid()
         given = {each.name: torch.from_numpy(np.ascontiguousarray(fed[each.name])) for each in inputs}
         with torch.inference_mode():
-            return _named(self.module(*[v for k, v in given.items() if k not in self.named], **self._by_name(given)))
+            return _outputs_by_name(
+                self.module(*[v for k, v in given.items() if k not in self.named], **self._by_name(given))
+            )
 
     def _by_name(self, given: Mapping[str, Any]) -> dict[str, Any]:
         return {name: given[name] for name in self.named}
@@ -135,15 +137,15 @@ class _Script(_Model):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        told = {INPUTS_FILE: ""}
-        self.module = torch.jit.load(str(path), map_location="cpu", _extra_files=told).eval()
+        extra_files = {INPUTS_FILE: ""}
+        self.module = torch.jit.load(str(path), map_location="cpu", _extra_files=extra_files).eval()
         self.name = str(self.module.original_name)
-        self._told: Any = told[INPUTS_FILE]
+        self._declared_inputs: Any = extra_files[INPUTS_FILE]
 
     def inputs(self) -> tuple[Input, ...]:
         """As the archive tells them, or by trying."""
-        if self._told:
-            return _told(self._told)
+        if self._declared_inputs:
+            return _declared_inputs(self._declared_inputs)
         arguments = [
             argument for argument in self.module.forward.schema.arguments[1:] if not argument.has_default_value()
         ]
@@ -208,10 +210,10 @@ def _minor(version: str) -> list[str]:
     return version.split(".")[:2]
 
 
-def _told(text: Any) -> tuple[Input, ...]:
+def _declared_inputs(text: Any) -> tuple[Input, ...]:
     try:
         return tuple(
-            Input(str(each["name"]), _known(each["datatype"]), tuple(int(size) for size in each["shape"]))
+            Input(str(each["name"]), _known_datatype(each["datatype"]), tuple(int(size) for size in each["shape"]))
             for each in json.loads(text)
         )
     except (ValueError, KeyError, TypeError) as error:
@@ -221,7 +223,7 @@ def _told(text: Any) -> tuple[Input, ...]:
         ) from error
 
 
-def _known(datatype: Any) -> str:
+def _known_datatype(datatype: Any) -> str:
     if datatype not in NUMPY_TYPES:
         raise ValueError(f"datatype {datatype!r} is none of {', '.join(NUMPY_TYPES)}")
     return str(datatype)
@@ -241,7 +243,7 @@ def _datatype(value: torch.Tensor) -> str:
         ) from error
 
 
-def _named(result: Any) -> dict[str, Any]:
+def _outputs_by_name(result: Any) -> dict[str, Any]:
     if isinstance(result, torch.Tensor):
         return {"output": _array(result)}
     if isinstance(result, Mapping):

@@ -135,9 +135,9 @@ def may_differ(versions: Mapping[str, str]) -> str:
 def describe_versions(saved: Mapping[str, str]) -> dict[str, str]:
     """What the metadata says of the versions that saved a model, and the caution where they are others."""
     names = {package: LIBRARIES[package].title.lower().replace("-", "_") for package in saved}
-    told = {f"saved_with_{names[package]}": version for package, version in saved.items()}
+    described = {f"saved_with_{names[package]}": version for package, version in saved.items()}
     caution = may_differ(saved)
-    return told | ({"caution": caution} if caution else {})
+    return described | ({"caution": caution} if caution else {})
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.file_checks.xgboost_document import check, loadable, read, version_of
 from modelway_server.runtimes.formats import Options
 from modelway_server.runtimes.numeric_matrix import (
+    BREAKPOINT_ROUNDS,
     Evaluate,
     MatrixLayout,
     MatrixRuntime,
@@ -48,8 +49,6 @@ _CUT = (
     "where the metadata lists them otherwise than the training data had them, train the model on ASCII letters or on numbers"
 )
 """It counts letters where it keeps bytes (3.1 and 3.2); what comes from Arrow is kept well, and looks the same."""
-_HINTING_ROUNDS = 20
-"""Whose trees are looked at for thresholds."""
 _HEAD_OF_MESSAGE = re.compile(r"^\[[\d:]+\] \S+: ")
 
 
@@ -71,8 +70,8 @@ def load(path: Path, options: Options) -> Runtime:
     if _is_newer(saved_with):
         _LOGGER.warning("saved with XGBoost %s, served with %s", saved_with, xgboost.__version__)
     rounds, of_class = _saved_rounds(booster), booster.attr("scikit_learn") is not None
-    table = _table(booster, learner, objective, rounds, of_class=of_class)
-    return MatrixRuntime("xgboost", table, options.method, description)
+    layout = _layout(booster, learner, objective, rounds, of_class=of_class)
+    return MatrixRuntime("xgboost", layout, options.method, description)
 
 
 def _loaded(path: Path) -> tuple[xgboost.Booster, str]:
@@ -109,16 +108,16 @@ def booster_of(model: Any) -> xgboost.Booster | None:
     return booster if "c" in (booster.feature_types or ()) else None
 
 
-def table_of(model: Any, booster: xgboost.Booster) -> tuple[MatrixLayout, str]:
+def layout_of(model: Any, booster: xgboost.Booster) -> tuple[MatrixLayout, str]:
     """What an object answers by its booster, and its objective; a booster answers as its own `predict`."""
     booster.set_param({"nthread": threads()})
     learner = json.loads(booster.save_config())["learner"]
     objective = learner["learner_train_param"]["objective"]
     if booster is model:
-        table = _table(booster, learner, objective, (0, 0))
-        return replace(table, methods={"predict": _answers(booster, (0, 0), float("nan"))}, classes=None), objective
-    table = _table(booster, learner, objective, _best_rounds(model), missing=model.missing, of_class=True)
-    return table, objective
+        layout = _layout(booster, learner, objective, (0, 0))
+        return replace(layout, methods={"predict": _answers(booster, (0, 0), float("nan"))}, classes=None), objective
+    layout = _layout(booster, learner, objective, _best_rounds(model), missing=model.missing, of_class=True)
+    return layout, objective
 
 
 def _best_rounds(model: Any) -> tuple[int, int]:
@@ -129,7 +128,7 @@ def _best_rounds(model: Any) -> tuple[int, int]:
         return 0, 0
 
 
-def _table(
+def _layout(
     booster: xgboost.Booster,
     learner: dict[str, Any],
     objective: str,
@@ -170,7 +169,7 @@ def _table(
         methods,
         classes,
         max_magnitude=_FLOAT32_MAX,
-        hints=lambda: splits(booster),
+        breakpoints=lambda: splits(booster),
         caution=_CUT
         if any(type(value) is str and not value.isascii() for value in chain(*categories.values()))
         else "",
@@ -179,7 +178,7 @@ def _table(
 
 def splits(booster: xgboost.Booster) -> dict[int, list[float]]:
     """The thresholds of the first trees, by column; none of columns of categories."""
-    first = booster[: min(_HINTING_ROUNDS, booster.num_boosted_rounds())]
+    first = booster[: min(BREAKPOINT_ROUNDS, booster.num_boosted_rounds())]
     learner = json.loads(bytes(first.save_raw("json")))["learner"]["gradient_booster"]
     kinds = booster.feature_types or [""] * booster.num_features()
     found: dict[int, list[float]] = {}

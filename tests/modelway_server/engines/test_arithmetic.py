@@ -61,22 +61,22 @@ DOUBLE = {
 
 
 @pytest.mark.parametrize("case", SINGLE)
-def test_what_goes_through_float32_is_known(case: str) -> None:
+def test_graph_through_float32_is_inexact(case: str) -> None:
     assert "float32" in str(inexact(graph(SINGLE[case])))
 
 
-def test_a_constant_of_float32_is_known_by_its_name() -> None:
+def test_rounded_constant_is_inexact_and_named() -> None:
     rounded = numpy_helper.from_array(np.array([0.1], np.float32), "weights")
     assert "weights" in str(inexact(graph(DOUBLE["arithmetic"], rounded)))
 
 
 @pytest.mark.parametrize("case", DOUBLE)
-def test_what_stays_in_float64_is_exact(case: str) -> None:
+def test_graph_in_float64_is_exact(case: str) -> None:
     assert inexact(graph(DOUBLE[case])) is None
 
 
 @pytest.mark.parametrize("between", ["", "Reshape"])
-def test_a_root_of_a_difference_is_not_exact(between: str) -> None:
+def test_root_of_a_difference_is_inexact(between: str) -> None:
     nodes = [node("Sub", "x x", "d"), node("Identity" if between else "Neg", "d", "e"), node("Sqrt", "e", "y")]
     assert ("difference" in str(inexact(graph(nodes)))) == bool(between)
 
@@ -92,7 +92,7 @@ def test_a_root_of_a_difference_is_not_exact(between: str) -> None:
     ],
     ids=repr,
 )
-def test_the_answers_are_the_models_own_far_from_zero(tmp_path: Path, model: Any) -> None:
+def test_engine_gives_the_models_answers_far_from_zero(tmp_path: Path, model: Any) -> None:
     runtime = prepared(tmp_path, model)
     centres = getattr(model, "cluster_centers_", getattr(model, "support_vectors_", None))
     rows = np.concatenate([METRES if model.n_features_in_ == 2 else FAR, centres])

@@ -111,7 +111,7 @@ CASES: dict[str, tuple[Any, str, float]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_an_engine_gives_the_models_own_answers(tmp_path: Path, case: str) -> None:
+def test_engine_gives_the_models_own_answers(tmp_path: Path, case: str) -> None:
     model, engine, tolerance = CASES[case]
     runtime, native = prepared(tmp_path, model), itself(model)
     assert (runtime.engine, runtime.methods) == (engine, native.methods), runtime.description["engine_reason"]
@@ -126,7 +126,7 @@ def test_an_engine_gives_the_models_own_answers(tmp_path: Path, case: str) -> No
             np.testing.assert_array_equal(found[method], expected[method])
 
 
-def test_a_row_at_a_threshold_goes_the_same_way(tmp_path: Path) -> None:
+def test_row_at_a_threshold_goes_the_same_way(tmp_path: Path) -> None:
     model = RandomForestClassifier(10, random_state=0).fit(WINE.astype(np.float32), WINE_KINDS)
     runtime = prepared(tmp_path, model)
     splits = [(tree.feature, tree.threshold) for tree in (member.tree_ for member in model.estimators_)]
@@ -141,7 +141,7 @@ def test_a_row_at_a_threshold_goes_the_same_way(tmp_path: Path) -> None:
     )
 
 
-def test_what_gives_other_answers_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_with_other_answers_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = planning_linear.plan_linear
 
     def wrong(estimator: Any) -> Any:
@@ -160,7 +160,7 @@ def test_what_gives_other_answers_is_not_taken(tmp_path: Path, monkeypatch: pyte
         prepared(tmp_path, model, engine="onnx")
 
 
-def test_a_tolerance_may_let_it_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_within_the_tolerance_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = planning_linear.plan_linear
     monkeypatch.setattr(
         "modelway_server.engines.plan.from_estimator.plan_linear",
@@ -185,20 +185,20 @@ def test_native_calls_a_forests_own_trees(tmp_path: Path, case: str) -> None:
         np.testing.assert_array_equal(runtime.call(method, rows.values, 100)[method], expected)
 
 
-def test_the_bare_trees_refuse_what_the_forest_refuses(tmp_path: Path) -> None:
+def test_direct_trees_refuse_what_the_forest_refuses(tmp_path: Path) -> None:
     model = make_pipeline(StandardScaler(), RandomForestClassifier(3)).fit(WINE * 1e-30, NAMES)
     with pytest.raises(InvalidInput, match="too large"):
         prepared(tmp_path, model, engine="native").call("predict", np.full((1, 13), 1e20), 1)
 
 
-def test_the_rest_is_converted_by_skl2onnx(tmp_path: Path) -> None:
+def test_unknown_estimator_is_converted_by_skl2onnx(tmp_path: Path) -> None:
     model = make_pipeline(encoded(), GaussianNB()).fit(PEOPLE, APPROVED)
     runtime, native = prepared(tmp_path, model), itself(model)
     assert (runtime.engine, runtime.methods) == ("onnx", native.methods)
     assert "skl2onnx in float64" in runtime.description["engine_reason"]
 
 
-def test_an_engine_that_takes_too_long_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_that_takes_too_long_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "models").mkdir()
     joblib.dump(GaussianNB().fit(WINE, WINE_KINDS), tmp_path / "models" / "model.joblib")
 
@@ -211,7 +211,7 @@ def test_an_engine_that_takes_too_long_is_not_taken(tmp_path: Path, monkeypatch:
     assert (decided["engine"], "longer than 0.5 s" in decided["engine_reason"]) == ("estimator", True)
 
 
-def test_a_graph_that_does_not_fit_into_the_pod_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_graph_that_does_not_fit_into_the_pod_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.engines.plan.trees.memory_limit", lambda: 1 << 20)
     assert prepared(tmp_path, CASES["forest"][0]).engine == "trees"
 
@@ -232,13 +232,13 @@ def test_onnx_alone_takes_a_linear_model_too(tmp_path: Path) -> None:
     )
 
 
-def test_an_engine_that_cannot_be_had_is_a_failure_with_its_reason(tmp_path: Path) -> None:
+def test_required_engine_that_is_impossible_fails_with_a_reason(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailable, match=r"cannot be evaluated by onnx: .*texts") as caught:
         prepared(tmp_path, text_pipeline(), engine="onnx")
     assert "spec.runtime.engine" in caught.value.remedy
 
 
-def test_a_number_beyond_float32_is_refused_as_the_model_refuses_it(tmp_path: Path) -> None:
+def test_number_beyond_float32_is_refused_as_by_the_model(tmp_path: Path) -> None:
     model = make_pipeline(StandardScaler(), RandomForestClassifier(3)).fit(WINE * 1e-30, WINE_KINDS)
     runtime, native, row = prepared(tmp_path, model), itself(model), np.full((1, 13), 1e20)
     for each in (runtime, native):
@@ -253,13 +253,13 @@ def test_samples_are_rows_of_the_proof(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "count"), [('{"instances": [[null, "Rome", "no", 0]]}', 301), ("{}", 300)])
-def test_samples_beside_the_model_are_found_and_never_in_its_way(tmp_path: Path, text: str, count: int) -> None:
+def test_samples_beside_the_model_join_the_proof_if_readable(tmp_path: Path, text: str, count: int) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "samples.json").write_text(text)
     assert f"on {count} rows" in prepared(tmp_path, mixed_pipeline()).description["engine_reason"]
 
 
-def test_every_pod_decides_alike(tmp_path: Path) -> None:
+def test_two_preparations_decide_alike(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         prepared(tmp_path / name, CASES["data frame of trees"][0])
@@ -267,7 +267,7 @@ def test_every_pod_decides_alike(tmp_path: Path) -> None:
     assert first == second
 
 
-def test_the_digest_seeds_the_rows_of_the_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digest_seeds_the_rows_of_the_proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seeds: list[int] = []
 
     def drawn(signature: Signature, points: Any, seed: int) -> list[Any]:
@@ -284,7 +284,7 @@ def test_the_digest_seeds_the_rows_of_the_proof(tmp_path: Path, monkeypatch: pyt
     assert (first[0] == first[1], first[1] == first[2]) == (True, False)
 
 
-def test_the_engines_of_serve_import_neither_scikit_learn_nor_pandas(tmp_path: Path) -> None:
+def test_onnx_engine_imports_neither_scikit_learn_nor_pandas(tmp_path: Path) -> None:
     prepared(tmp_path, CASES["data frame of trees"][0])
     program = f"""
 import sys
@@ -301,7 +301,7 @@ print(", ".join(sorted(heavy)) or "none")
     assert (done.stdout.strip(), done.stderr) == ("none", "")
 
 
-def test_workers_share_a_session_that_was_opened_before_they_were_forked(launched: Callable[..., Served]) -> None:
+def test_workers_share_a_session_opened_before_the_fork(launched: Callable[..., Served]) -> None:
     server = launched("--workers=2", model=CASES["forest"][0]).started()
     for _ in range(20):
         reply = server.infer(
@@ -314,7 +314,7 @@ def test_workers_share_a_session_that_was_opened_before_they_were_forked(launche
     assert {"numpy", "onnxruntime", "sklearn", "scipy", "pandas"} & server.libraries() == {"numpy", "onnxruntime"}
 
 
-def test_the_log_and_the_metadata_say_why_a_server_fell_back(launched: Callable[..., Served]) -> None:
+def test_log_and_the_metadata_say_why_a_server_fell_back(launched: Callable[..., Served]) -> None:
     server = launched(model=KNeighborsClassifier().fit(WINE, WINE_KINDS)).started()
     why = "not onnx (by skl2onnx in float64): of rows that are equally near a graph takes others"
     told = server.request("GET", "/v2/models/model").body["parameters"]
@@ -325,7 +325,7 @@ def test_the_log_and_the_metadata_say_why_a_server_fell_back(launched: Callable[
     assert {"sklearn", "onnxruntime", "xgboost", "lightgbm"} & server.libraries() == {"sklearn"}
 
 
-def test_a_column_of_any_type_leaves_the_model_as_it_is(tmp_path: Path) -> None:
+def test_column_of_any_type_leaves_the_model_as_it_is(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": WINE[:, 0], "city": ["Oslo", "Rome"] * (len(WINE) // 2)})
     runtime = prepared(
         tmp_path, make_column_transformer((StandardScaler(), ["a"]), ("passthrough", ["city"])).fit(frame)

@@ -42,12 +42,12 @@ def example_of(directory: Path, model: Any, rows: Any = None, name: str = "input
     [wine_forest(), make_pipeline(StandardScaler(), LogisticRegression()).fit(WINE, WINE_KINDS)],
     ids=["forest", "scaled"],
 )
-def test_an_example_lies_in_the_training_data(tmp_path: Path, model: Any) -> None:
+def test_example_lies_in_the_training_data(tmp_path: Path, model: Any) -> None:
     example = np.array(example_of(tmp_path, model))
     assert ((WINE.min(axis=0) <= example) & (example <= WINE.max(axis=0))).all()
 
 
-def test_a_row_beside_the_model_is_its_example(tmp_path: Path) -> None:
+def test_row_beside_the_model_is_its_example(tmp_path: Path) -> None:
     row = {"age": 33, "city": "Oslo", "member": "yes"}
     assert example_of(tmp_path, mixed_pipeline(), [row])[:3] == [33, "Oslo", "yes"]
 
@@ -57,7 +57,7 @@ def test_rows_of_samples_are_not_shown(tmp_path: Path) -> None:
     assert example_of(tmp_path, mixed_pipeline(), [row], "samples.json")[0] != 33
 
 
-def test_a_row_that_the_model_refuses_is_no_example(tmp_path: Path) -> None:
+def test_row_that_the_model_refuses_is_no_example(tmp_path: Path) -> None:
     assert example_of(tmp_path, mixed_pipeline(), [{"age": 33, "city": "Oslo", "member": "never"}])[2] != "never"
 
 
@@ -77,7 +77,7 @@ def prepared_file(directory: Path, write: Any, name: str) -> tuple[Any, str]:
 
 
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
-def test_an_example_of_a_booster_lies_in_the_training_data(tmp_path: Path, library: str) -> None:
+def test_example_of_a_booster_lies_in_the_training_data(tmp_path: Path, library: str) -> None:
     if library == "xgboost":
         booster: Any = xgboost.train(
             {"objective": "multi:softprob", "num_class": 3}, xgboost.DMatrix(WINE, WINE_KINDS), 5
@@ -96,7 +96,7 @@ def test_an_example_of_a_booster_lies_in_the_training_data(tmp_path: Path, libra
 
 
 @pytest.mark.parametrize("steps", [0, 1])
-def test_an_example_of_a_graph_is_of_its_constants(tmp_path: Path, steps: int) -> None:
+def test_example_of_a_graph_is_of_its_constants(tmp_path: Path, steps: int) -> None:
     first = [StandardScaler()] if steps else []
     model = make_pipeline(*first, DecisionTreeClassifier(random_state=0)).fit(WINE[:, :3], WINE_KINDS)
     graph = to_onnx(model, WINE[:1, :3].astype(np.float32), options={"zipmap": False})
@@ -105,7 +105,7 @@ def test_an_example_of_a_graph_is_of_its_constants(tmp_path: Path, steps: int) -
     assert ((WINE[:, :3].min(axis=0) <= row) & (row <= WINE[:, :3].max(axis=0))).all()
 
 
-def test_an_example_that_is_made_up_varies_and_says_so(tmp_path: Path) -> None:
+def test_example_that_is_made_up_varies_and_says_so(tmp_path: Path) -> None:
     def write(path: Path) -> None:
         nodes = [helper.make_node("Add", ["x", "x"], ["y"])]
         graphs.written(path, nodes, [("x", TensorProto.FLOAT, ["rows", 3])], [("y", TensorProto.FLOAT, ["rows", 3])])
@@ -113,7 +113,7 @@ def test_an_example_that_is_made_up_varies_and_says_so(tmp_path: Path) -> None:
     assert prepared_file(tmp_path, write, "model.onnx") == ([0.5, 1.5, 2.5], MADE_UP)
 
 
-def test_a_model_of_neighbours_shows_no_row_of_its_training(tmp_path: Path) -> None:
+def test_model_of_neighbours_shows_no_row_of_its_training(tmp_path: Path) -> None:
     row = example_of(tmp_path, KNeighborsClassifier().fit(WINE, WINE_KINDS))
     assert ((WINE.min(axis=0) <= row) & (row <= WINE.max(axis=0))).all()
     assert not (np.isclose(WINE, row).all(axis=1)).any()

@@ -21,6 +21,7 @@ from modelway_server.prepare import prepare as try_model
 from modelway_server.process.child import in_child
 from modelway_server.settings import ModelSettings
 from support.models import Broken, mixed_pipeline
+from support.server.prepared import prepared
 from support.server.served import Served
 
 
@@ -55,32 +56,32 @@ def test_prepare_reports_that_another_version_saved_the_model(tmp_path: Path, mo
     assert report["caution"] == f"saved with scikit-learn 1.3.2, served with {sklearn.__version__}: answers may differ"
 
 
-def test_a_model_that_cannot_answer_is_refused_by_prepare(tmp_path: Path) -> None:
+def test_model_that_cannot_answer_is_refused_by_prepare(tmp_path: Path) -> None:
     status, report = prepare(tmp_path, Broken())
     assert (status, report["reason"]) == (25, "WarmupFailed")
     assert not (tmp_path / "prepared" / PREPARED).exists()
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
-def test_a_model_is_served_as_it_is_when_the_search_for_an_engine_ends_the_process(
+def test_model_is_served_after_its_search_ends_the_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signum: signal.Signals
 ) -> None:
-    monkeypatch.setattr("modelway_server.engines.choose._Choice.made", lambda _: os.kill(os.getpid(), signum))
-    models, prepared = tmp_path / "models", tmp_path / "prepared"
+    monkeypatch.setattr("modelway_server.engines.choose._Choice.choose", lambda _: os.kill(os.getpid(), signum))
+    models, directory = tmp_path / "models", tmp_path / "prepared"
     models.mkdir()
     joblib.dump(mixed_pipeline(), models / "model.joblib")
     with pytest.raises((OutOfMemory, LoadCrashed)):
         try_model(ModelSettings(model_dir=models, engine="onnx"), tmp_path / "wished", seconds=60)
-    decided = try_model(ModelSettings(model_dir=models), prepared, seconds=60)
+    decided = try_model(ModelSettings(model_dir=models), directory, seconds=60)
     assert decided["engine"] == "estimator"
     assert (
         "looking for a faster engine ended the process: the process that loaded the model" in decided["engine_reason"]
     )
-    assert (prepared / PREPARED).exists()
-    assert not (prepared / SEARCHING).exists()
+    assert (directory / PREPARED).exists()
+    assert not (directory / SEARCHING).exists()
 
 
-def test_a_container_that_was_killed_while_searching_does_not_search_again(tmp_path: Path) -> None:
+def test_container_killed_in_its_search_does_not_search_again(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     joblib.dump(mixed_pipeline(), tmp_path / "models" / "model.joblib")
     chosen = ModelSettings(model_dir=tmp_path / "models")
@@ -89,8 +90,8 @@ def test_a_container_that_was_killed_while_searching_does_not_search_again(tmp_p
     assert "it was killed" in prepare_model(chosen, tmp_path)["engine_reason"]
 
 
-def test_what_was_prepared_of_another_artifact_is_refused(tmp_path: Path, launched: Callable[..., Served]) -> None:
-    prepare(tmp_path, mixed_pipeline())
+def test_preparation_of_another_artifact_is_refused(tmp_path: Path, launched: Callable[..., Served]) -> None:
+    prepared(tmp_path, mixed_pipeline())
     models = tmp_path / "other"
     models.mkdir()
     joblib.dump(mixed_pipeline(), models / "model.joblib")
@@ -126,19 +127,17 @@ def refuse(kind: type[LoadFailure]) -> dict[str, Any]:
         (signal.pause, LoadTimeout, "within 0.3 s"),
     ],
 )
-def test_whatever_ends_the_child_has_its_reason(
-    work: Callable[[], Any], failure: type[LoadFailure], words: str
-) -> None:
+def test_each_end_of_the_child_has_its_reason(work: Callable[[], Any], failure: type[LoadFailure], words: str) -> None:
     with pytest.raises(failure, match=words):
         in_child(work, seconds=0.3 if failure is LoadTimeout else 30)
 
 
 @pytest.mark.parametrize("kind", LOAD_FAILURES)
-def test_a_failure_in_the_child_is_the_same_outside(kind: type[LoadFailure]) -> None:
+def test_failure_in_the_child_is_the_same_outside(kind: type[LoadFailure]) -> None:
     with pytest.raises(kind) as caught:
         in_child(lambda: refuse(kind), seconds=30)
     assert (caught.value.message, caught.value.remedy) == ("for a reason", "do this")
 
 
-def test_a_large_result_of_the_child_arrives_whole() -> None:
+def test_large_result_of_the_child_arrives_whole() -> None:
     assert in_child(lambda: {"text": "é\n" * 200_000}, seconds=30) == {"text": "é\n" * 200_000}

@@ -33,9 +33,9 @@ from sklearn.svm import SVC, SVR
 from modelway_server.engines.author_code import authors_code
 from modelway_server.engines.choose import prepare_model
 from modelway_server.engines.prepared import Prepared
-from modelway_server.engines.row_independence import MOST, why_apart
+from modelway_server.engines.row_independence import MOST, why_not_joined
+from modelway_server.engines.sample_rows.probe_rows import probe_rows
 from modelway_server.engines.sample_rows.random import draw
-from modelway_server.engines.sample_rows.trial import trial_rows
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.estimators.runtime import runtime_of
 from modelway_server.runtimes.pickle.file import Unpickled
@@ -105,10 +105,10 @@ def runtime(model: Any) -> Runtime:
 def tried(model: Any) -> str | None:
     """What the trial alone says, of whatever code."""
     made = runtime(model)
-    rows = trial_rows(
+    rows = probe_rows(
         made.signature, made.example(), draw=lambda: draw(made.signature, (), 0), estimator=model, seed=0, count=MOST
     )
-    return why_apart(made, rows, tolerance=1e-5, seconds=60)
+    return why_not_joined(made, rows, tolerance=1e-5, seconds=60)
 
 
 @pytest.mark.parametrize("name", LEAKS)
@@ -175,7 +175,7 @@ def test_steps_that_answer_a_call_as_a_whole_are_not_joined(tmp_path: Path, mode
     assert not prepared.joined, prepared.description
 
 
-def test_a_function_that_learned_nothing_is_not_joined(tmp_path: Path) -> None:
+def test_function_that_learned_nothing_is_not_joined(tmp_path: Path) -> None:
     centred = FunctionTransformer(scale, kw_args={"with_std": False})
     prepared = decided(tmp_path, make_pipeline(centred, LinearRegression()).fit(TABLE, DEBT))
     assert prepared.joined is False
@@ -184,11 +184,11 @@ def test_a_function_that_learned_nothing_is_not_joined(tmp_path: Path) -> None:
     )
 
 
-def test_a_trial_that_raises_leaves_the_model_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe_that_raises_leaves_the_model_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr("modelway_server.engines.batch_choice.why_apart", fail)
+    monkeypatch.setattr("modelway_server.engines.batch_choice.why_not_joined", fail)
     prepared = decided(tmp_path, HONEST["line"])
     assert (prepared.engine, prepared.joined) == ("linear", False)
     assert prepared.description["batching"] == "rows not joined: trying it failed (MemoryError: no room)"
@@ -219,7 +219,7 @@ def as_graph_of_the_mean(path: Path) -> None:
     ("save", "joined"),
     [(as_xgboost, True), (as_lightgbm, True), (as_graph, True), (as_graph_of_the_mean, False)],
 )
-def test_boosters_and_graphs_are_judged_by_trial(
+def test_boosters_and_graphs_are_probed_for_batching(
     tmp_path: Path,
     save: Callable[[Path], None],
     joined: bool,  # noqa: FBT001
@@ -242,7 +242,7 @@ def test_boosters_and_graphs_are_judged_by_trial(
         ),
     ],
 )
-def test_the_server_tells_and_keeps_the_decision(
+def test_server_reports_and_keeps_the_batching_decision(
     launched: Callable[..., Served], tmp_path: Path, model: Any, arguments: tuple[str, ...], batching: str
 ) -> None:
     joblib.dump(model, tmp_path / "model.joblib")

@@ -30,8 +30,8 @@ from sklearn.svm import SVC, SVR
 from modelway_server.engines.parity import answers_of, difference
 from modelway_server.engines.plan.plan import NotCovered
 from modelway_server.engines.sample_rows.random import draw, rows_of
-from modelway_server.engines.sample_rows.sensitivity import telling
-from modelway_server.engines.sample_rows.training_points import MAX_VALUES, POINTS, remembered
+from modelway_server.engines.sample_rows.sensitivity import sensitive_rows
+from modelway_server.engines.sample_rows.training_points import MAX_VALUES, POINTS, training_points
 from modelway_server.runtimes.estimators.runtime import METHODS, EstimatorRuntime
 from support.server.prepared import prepared
 
@@ -78,7 +78,7 @@ def table(points: list[list[Any]]) -> Any:
 
 @pytest.mark.parametrize("case", NEAR)
 def test_points_of_the_model_are_where_it_was_trained(case: str) -> None:
-    found = table(remembered(NEAR[case], itself(NEAR[case]).signature, np.random.default_rng(1)))
+    found = table(training_points(NEAR[case], itself(NEAR[case]).signature, np.random.default_rng(1)))
     inside = (abs(found - CENTRE) < 15) | np.isnan(found)
     assert (inside.all(axis=1) & ~np.isnan(found).all(axis=1)).sum() >= 3
     assert inside[~np.isnan(found)].mean() > 0.4
@@ -87,7 +87,7 @@ def test_points_of_the_model_are_where_it_was_trained(case: str) -> None:
 def test_points_are_led_back_through_columns_of_a_frame() -> None:
     coder = make_column_transformer((StandardScaler(), ["north", "east"]), (OrdinalEncoder(), ["kind"]))
     model = make_pipeline(coder, SVC()).fit(FRAME, KINDS)
-    points = remembered(model, itself(model).signature, np.random.default_rng(1))
+    points = training_points(model, itself(model).signature, np.random.default_rng(1))
     full = [point for point in points if None not in point]
     assert len(full) >= 20
     near = [abs(point[0] - 5e5) < 15 and abs(point[1] - 5.5e6) < 15 for point in full]
@@ -95,12 +95,12 @@ def test_points_are_led_back_through_columns_of_a_frame() -> None:
     assert {point[2] for point in full} == {"field", "wood", "lake"}
 
 
-def test_an_ensemble_of_pipelines_over_a_frame_is_walked() -> None:
+def test_ensemble_of_pipelines_over_a_frame_is_walked() -> None:
     columns = make_column_transformer((StandardScaler(), ["east", "north"]))
     members = [("near", make_pipeline(columns, KNeighborsClassifier())), ("line", make_pipeline(columns, SVC()))]
     for model in (StackingClassifier(members, cv=2), VotingClassifier(members)):
         runtime = itself(model.fit(FRAME, KINDS))
-        points = remembered(model, runtime.signature, np.random.default_rng(1))
+        points = training_points(model, runtime.signature, np.random.default_rng(1))
         near = abs(table([point[:2] for point in points]) - CENTRE[:2]) < 15
         assert near.all(axis=1).sum() >= 40
 
@@ -108,14 +108,14 @@ def test_an_ensemble_of_pipelines_over_a_frame_is_walked() -> None:
 def test_points_of_many_columns_are_few() -> None:
     wide = np.tile(ROWS, 2000)
     model = RandomForestClassifier(20, max_depth=2).fit(wide, KINDS)
-    points = remembered(model, itself(model).signature, np.random.default_rng(1))
+    points = training_points(model, itself(model).signature, np.random.default_rng(1))
     assert 0 < len(points) * wide.shape[1] <= MAX_VALUES + POINTS * wide.shape[1]
 
 
 def test_rows_are_at_points_between_and_beside_them() -> None:
     model = NEAR["support vectors"]
     signature = itself(model).signature
-    points = remembered(model, signature, np.random.default_rng(1))
+    points = training_points(model, signature, np.random.default_rng(1))
     rows = np.array(draw(signature, points, seed=1), dtype=float)
     near = rows[(abs(rows - CENTRE) < 30).all(axis=1)]
     assert len(near) > 120
@@ -126,17 +126,17 @@ def test_rows_are_at_points_between_and_beside_them() -> None:
     assert rows.tolist() == np.array(draw(signature, points, seed=1)).tolist()
 
 
-def test_answers_that_hardly_vary_prove_nothing() -> None:
+def test_answers_that_hardly_vary_are_no_proof() -> None:
     native = itself(SVC().fit(ROWS, KINDS))
     far = [[float(index), 0.0, 0.0] for index in range(300)]
     with pytest.raises(NotCovered, match="hardly varies"):
-        telling(native, far, lambda _: far, 1e-5)
+        sensitive_rows(native, far, lambda _: far, 1e-5)
 
 
-def test_rows_that_tell_more_are_looked_for() -> None:
+def test_more_sensitive_rows_are_drawn() -> None:
     native = itself(SVC().fit(ROWS, KINDS))
     far = [[float(index), 0.0, 0.0] for index in range(300)]
-    found = telling(native, far, lambda _: ROWS.tolist(), 1e-5)
+    found = sensitive_rows(native, far, lambda _: ROWS.tolist(), 1e-5)
     labels = native.call("predict", np.array(found), len(found))["predict"]
     assert (len(found), len(set(labels.tolist())) > 1) == (300, True)
 
@@ -146,16 +146,16 @@ def test_labels_are_tried_at_both_sides_of_their_boundaries() -> None:
     model = LogisticRegression().fit(ROWS - CENTRE, KINDS > 1)
     native, other = itself(model), LogisticRegression().fit(ROWS - CENTRE, KINDS > 1)
     other.intercept_ = other.intercept_ + 2e-6
-    rows = telling(native, (ROWS - CENTRE).tolist(), lambda _: [], 1e-5)
+    rows = sensitive_rows(native, (ROWS - CENTRE).tolist(), lambda _: [], 1e-5)
     assert differs(native, itself(other), (ROWS - CENTRE).tolist()) is None
     assert "predict differs" in str(differs(native, itself(other), rows))
 
 
-def test_a_model_of_one_answer_is_served_as_it_is(tmp_path: Path) -> None:
+def test_model_of_one_answer_is_served_as_it_is(tmp_path: Path) -> None:
     runtime = prepared(tmp_path, Lasso(alpha=1e9).fit(ROWS, SCORE))
     assert (runtime.engine, "hardly varies" in runtime.description["engine_reason"]) == ("estimator", True)
 
 
 @pytest.mark.parametrize(("width", "rows"), [(1, 300), (1000, 300), (6000, 50), (100_000, 48)])
-def test_a_wide_model_is_proved_on_fewer_rows(width: int, rows: int) -> None:
+def test_wide_model_is_proved_on_fewer_rows(width: int, rows: int) -> None:
     assert rows_of(width) == rows

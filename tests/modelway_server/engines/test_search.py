@@ -35,13 +35,13 @@ from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import EngineUnavailable
 from modelway_server.runtimes.base import (
     Declarable,
-    Estimating,
+    EstimatorHolder,
     Restorable,
     Runtime,
-    declarable,
-    estimating,
-    hinting,
-    restorable,
+    as_breakpoint_source,
+    as_declarable,
+    as_estimator_holder,
+    as_restorable,
 )
 from modelway_server.settings import ModelSettings
 from support.models import WINE, wine_forest
@@ -50,7 +50,7 @@ from support.trained.mlflow_models import of_sklearn
 
 ROWS, KINDS = load_iris(return_X_y=True)
 ENGINES = str(Path(modelway_server.__file__).parent / "engines")
-GUARDS = {"made"}
+GUARDS = {"choose"}
 """What the rest of the search is called by."""
 
 
@@ -118,7 +118,7 @@ def choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         return native
 
     with monkeypatch.context() as patched:
-        patched.setattr("modelway_server.engines.choose._Choice.made", keep)
+        patched.setattr("modelway_server.engines.choose._Choice.choose", keep)
         prepare_model(saved(tmp_path, forest().fit(ROWS, KINDS)), tmp_path / "prepared")
     return found[0]
 
@@ -133,16 +133,16 @@ def begun_anew(choice: Any) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_model_is_served_whatever_its_search_raises(choice: Any, subtests: pytest.Subtests) -> None:
+def test_model_is_served_whatever_its_search_raises(choice: Any, subtests: pytest.Subtests) -> None:
     seen = set[CodeType]()
     with raising(None, Exception, seen):
-        assert begun_anew(choice).made().engine == "onnx"
+        assert begun_anew(choice).choose().engine == "onnx"
     assert len(seen) > 40
     for number, target in enumerate(sorted(seen, key=lambda code: code.co_qualname)):
         error = (Exception, MemoryError, RecursionError)[number % 3]
         with subtests.test(f"{target.co_qualname} raises {error.__name__}"):
             with raising(target, error, set()):
-                decided = begun_anew(choice).made()
+                decided = begun_anew(choice).choose()
             assert decided.engine in {"onnx", "trees", "estimator"}
             assert decided.engine != "estimator" or error.__name__ in decided.reason
 
@@ -151,25 +151,23 @@ def test_a_model_is_served_whatever_its_search_raises(choice: Any, subtests: pyt
 @pytest.mark.parametrize(
     "name",
     [
-        *(f"choose.{name}" for name in ("_candidates", "_size", "_Choice._samples", "_Choice._proved", "discard")),
-        *(f"proof.{name}" for name in ("draw", "telling")),
+        *(f"choose.{name}" for name in ("_candidates", "_size", "_Choice._samples", "_Choice._prove", "discard")),
+        *(f"proof.{name}" for name in ("draw", "sensitive_rows")),
     ],
 )
-def test_a_search_that_raises_leaves_the_model_as_it_is(
+def test_search_that_raises_leaves_the_model_as_it_is(
     choice: Any, monkeypatch: pytest.MonkeyPatch, name: str, error: type[Exception]
 ) -> None:
     monkeypatch.setattr("modelway_server.engines.choose.difference", lambda *_: "it differs")
     monkeypatch.setattr(f"modelway_server.engines.{name}", raises(error("injected")))
-    decided = begun_anew(choice).made()
+    decided = begun_anew(choice).choose()
     assert (decided.engine, decided.reason) == (
         "estimator",
         f"not a faster one: looking for it failed ({error.__name__}: injected)",
     )
 
 
-def test_an_onnx_engine_asked_for_by_name_is_refused_with_the_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_required_onnx_engine_is_refused_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     saved(tmp_path, forest().fit(ROWS, KINDS))
     monkeypatch.setattr("modelway_server.engines.sample_rows.proof.draw", raises(RecursionError("injected")))
     wished = ModelSettings(model_dir=tmp_path / "models", engine="onnx")
@@ -185,13 +183,13 @@ class Unspeakable(Exception):
         raise ValueError("it cannot be told")
 
 
-def test_an_error_that_cannot_be_told_does_not_end_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_without_text_does_not_end_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.engines.candidates.plan_estimator", raises(Unspeakable()))
     decided = prepare_model(saved(tmp_path, forest().fit(ROWS, KINDS)), tmp_path / "prepared")
     assert decided["engine"] == "trees"
 
 
-def test_a_folder_keeps_nothing_of_an_engine_that_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_keeps_nothing_of_an_engine_that_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.engines.choose.difference", raises(OSError("no space left")))
     prepare_model(saved(tmp_path, forest().fit(ROWS, KINDS)), tmp_path / "prepared")
     assert [file.name for file in (tmp_path / "prepared").iterdir()] == [PREPARED]
@@ -217,7 +215,7 @@ def in_mlflow(directory: Path, model: Any) -> None:
 
 
 @pytest.mark.parametrize("save", [as_joblib, as_skops, in_mlflow])
-def test_the_engine_that_is_told_is_the_one_that_runs(
+def test_reported_engine_is_the_one_that_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: Callable[[Path, Any], None]
 ) -> None:
     models, prepared = tmp_path / "models", tmp_path / "prepared"
@@ -240,7 +238,7 @@ def classes() -> Iterator[tuple[str, ast.ClassDef]]:
                 yield f"{file.stem}.{node.name}", node
 
 
-def test_what_forwards_reads_never_keeps_writes() -> None:
+def test_wrapper_that_forwards_reads_has_slots() -> None:
     forwarding = {name: names(node) for name, node in classes() if "__getattr__" in names(node)}
     assert set(forwarding) == {"joined_writes.JoinedWrites", "mlflow._Described", "whole_answers.WholeAnswers"}
     for name, defined in forwarding.items():
@@ -257,15 +255,19 @@ class Forwarding:
         return getattr(self._runtime, name)
 
 
-def test_a_wrapper_offers_what_the_runtime_offers() -> None:
+def test_wrapper_offers_what_the_runtime_offers() -> None:
     runtime = warmed(wine_forest())
     wrapped: Any = Forwarding(runtime)
-    for part, protocol in ((estimating, Estimating), (restorable, Restorable), (declarable, Declarable)):
+    for part, protocol in (
+        (as_estimator_holder, EstimatorHolder),
+        (as_restorable, Restorable),
+        (as_declarable, Declarable),
+    ):
         assert part(runtime) is runtime
         assert part(wrapped) is wrapped
         with pytest.raises(TypeError):  # it would see less from Python 3.12 on
             isinstance(wrapped, cast("Any", protocol))
-    assert hinting(runtime) is None
+    assert as_breakpoint_source(runtime) is None
 
 
 def names(node: ast.ClassDef) -> set[str]:

@@ -33,13 +33,13 @@ ENGINES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RISKY)
-def test_its_answers_are_its_own_on_all_data(name: str) -> None:
+def test_engine_gives_the_models_answers_on_all_data(name: str) -> None:
     found = {subject: sweep(name, subject) for subject in SUBJECTS}
     assert any(outcome.engine not in {"", "estimator"} for outcome in found.values()) == (name in ENGINES)
     assert {scale: outcome.differences for scale, outcome in found.items() if outcome.differences} == {}
 
 
-def test_the_page_tells_of_no_answer_that_is_wrong() -> None:
+def test_estimators_page_has_no_wrong_answer() -> None:
     text = PAGE.read_text().partition("make sweep WRITE=1: begin")[2].partition("make sweep WRITE=1: end")[0]
     listed = set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE))
     assert len(listed) > 100

@@ -34,26 +34,26 @@ def install(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ["auto", "lookup"])
-def test_the_package_that_the_docs_show_serves_its_format(package: Path, asked: str) -> None:
+def test_package_of_the_docs_serves_its_format(package: Path, asked: str) -> None:
     runtime = load_runtime(package, format=asked, method="auto")
     runtime.warm_up()
     assert runtime.call("predict", runtime.example().values * 7, 1)["predict"].tolist() == [2.5]
 
 
-def test_a_file_that_it_does_not_know_is_for_the_others(package: Path) -> None:
+def test_file_unknown_to_a_package_goes_to_the_others(package: Path) -> None:
     package.write_bytes(b"neither")
     with pytest.raises(LoadFailure, match="no model that is known"):
         load_runtime(package, format="auto", method="auto")
 
 
 @pytest.mark.parametrize("value", ["acme_absent.module", "json.decoder"])
-def test_a_package_that_adds_nothing_is_named(package: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_package_that_adds_no_format_is_named(package: Path, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     install(monkeypatch, value)
     with pytest.raises(LoadFailed, match=f"'lookup' of modelway.runtimes \\({value}\\)"):
         load_runtime(package, format="auto", method="auto")
 
 
-def test_a_format_that_nobody_adds_names_those_that_there_are(tmp_path: Path) -> None:
+def test_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "model").write_bytes(PRICES)
     with pytest.raises(LoadFailure, match="no format 'lookup'") as caught:
         load_runtime(tmp_path / "model", format="lookup", method="auto")

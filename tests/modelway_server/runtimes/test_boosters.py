@@ -39,9 +39,7 @@ def answers(runtime: Runtime, method: str, rows: Any) -> Any:
 
 @pytest.mark.parametrize("labels", KINDS)
 @pytest.mark.parametrize("suffix", CLASSIFIERS)
-def test_a_classifier_of_categories_and_missing_values_answers_as_in_process(
-    tmp_path: Path, suffix: str, labels: str
-) -> None:
+def test_classifier_on_categories_and_gaps_answers_as_in_process(tmp_path: Path, suffix: str, labels: str) -> None:
     path = tmp_path / "no-hint"
     model = CLASSIFIERS[suffix](KINDS[labels], tmp_path / f"model.{suffix}")
     (tmp_path / f"model.{suffix}").rename(path)
@@ -55,7 +53,7 @@ def test_a_classifier_of_categories_and_missing_values_answers_as_in_process(
 
 
 @pytest.mark.parametrize("suffix", ["ubj", "txt"])
-def test_an_unknown_category_is_named(tmp_path: Path, suffix: str) -> None:
+def test_unknown_category_is_named(tmp_path: Path, suffix: str) -> None:
     CLASSIFIERS[suffix](WINE_KINDS, tmp_path / f"model.{suffix}")
     row = {**sent(table().head(1))[0], "city": "Paris"}
     with pytest.raises(InvalidInput, match=r"'Paris'.*none of the categories"):
@@ -73,7 +71,7 @@ def test_xgboost_gives_the_number_of_other_objectives(tmp_path: Path, objective:
     assert not runtime.signature.named
 
 
-def test_xgboost_of_several_targets_and_early_stopping_answers_as_its_estimator(tmp_path: Path) -> None:
+def test_xgboost_with_early_stopping_answers_as_its_estimator(tmp_path: Path) -> None:
     targets = np.column_stack([WINE_KINDS, WINE[:, 0]])
     model = xgboost.XGBRegressor(n_estimators=40, early_stopping_rounds=1, n_jobs=1, learning_rate=1.0)
     model.fit(WINE[::2], targets[::2], eval_set=[(WINE[1::2], targets[1::2])], verbose=False)
@@ -83,7 +81,7 @@ def test_xgboost_of_several_targets_and_early_stopping_answers_as_its_estimator(
 
 
 @pytest.mark.parametrize("objective", ["multi:softmax", "binary:hinge", "binary:logitraw"])
-def test_xgboost_objectives_that_give_labels_or_scores_give_labels(tmp_path: Path, objective: str) -> None:
+def test_xgboost_objectives_of_labels_or_scores_give_labels(tmp_path: Path, objective: str) -> None:
     several = objective.startswith("multi")
     labels = WINE_KINDS if several else (WINE_KINDS > 0).astype(int)
     parameters = {"objective": objective, "nthread": 1} | ({"num_class": 3} if several else {})
@@ -123,7 +121,7 @@ def pickled_score_as_label(directory: Path) -> tuple[Any, Path]:
 
 
 @pytest.mark.parametrize("saved", [a_score_as_label, pickled_score_as_label, lines, pickled_lines])
-def test_a_file_answers_as_the_class_that_saved_it(tmp_path: Path, saved: Callable[[Path], tuple[Any, Path]]) -> None:
+def test_file_answers_as_the_class_that_saved_it(tmp_path: Path, saved: Callable[[Path], tuple[Any, Path]]) -> None:
     model, path = saved(tmp_path)
     frame = table() if saved is pickled_score_as_label else None
     rows = WINE.tolist() if frame is None else sent(frame)
@@ -153,7 +151,7 @@ def test_categories_that_xgboost_cut_inside_a_letter_are_refused(
 
 
 @pytest.mark.parametrize("save", [as_json, joblib.dump])
-def test_categories_that_xgboost_may_have_cut_are_told(tmp_path: Path, save: Callable[[Any, Path], Any]) -> None:
+def test_categories_that_xgboost_may_have_cut_have_a_caution(tmp_path: Path, save: Callable[[Any, Path], Any]) -> None:
     save(on_cities("Lübeck", "Zürich", "Århus"), tmp_path / "model.json")
     runtime = loaded(tmp_path / "model.json")
     assert "Zürich" not in (runtime.signature.columns[3].categories or ())
@@ -173,7 +171,7 @@ def test_lightgbm_gives_the_number_of_other_objectives(tmp_path: Path, objective
 
 
 @pytest.mark.parametrize("suffix", ["ubj", "txt"])
-def test_they_are_served_over_http(
+def test_boosters_are_served_over_http(
     launched: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
     """By workers with threads of their own: those that OpenMP kept for the thread that loaded the model end at a fork."""
@@ -189,7 +187,7 @@ def test_they_are_served_over_http(
     assert [tensor["name"] for tensor in metadata["inputs"]] == NAMES
 
 
-def test_a_method_that_the_objective_has_not_is_refused(tmp_path: Path) -> None:
+def test_method_unknown_to_the_objective_is_refused(tmp_path: Path) -> None:
     xgboost.train({"nthread": 1}, xgboost.DMatrix(WINE, label=WINE_KINDS), 2).save_model(tmp_path / "m.json")
     with pytest.raises(LoadFailure, match="has no predict_proba; it has predict"):
         load_runtime(tmp_path / "m.json", format="auto", method="predict_proba")
@@ -201,7 +199,7 @@ def test_another_format_than_the_bytes_show_is_refused(tmp_path: Path) -> None:
         load_runtime(tmp_path / "model.json", format="xgboost", method="auto")
 
 
-def test_a_newer_xgboost_is_named_when_its_file_does_not_load(tmp_path: Path) -> None:
+def test_newer_xgboost_is_named_when_its_file_does_not_load(tmp_path: Path) -> None:
     path = tmp_path / "model.json"
     xgboost.train({"nthread": 1}, xgboost.DMatrix(WINE, label=WINE_KINDS), 2).save_model(path)
     newer = re.sub(r'"version":\[[\d,]+\]', '"version":[99,1,0]', path.read_text())
@@ -215,7 +213,7 @@ def test_a_newer_xgboost_is_named_when_its_file_does_not_load(tmp_path: Path) ->
     assert caught.value.reason == "RuntimeVersionMismatch"
 
 
-def test_a_newer_layout_of_lightgbm_is_named(tmp_path: Path) -> None:
+def test_newer_layout_of_lightgbm_is_named(tmp_path: Path) -> None:
     path = tmp_path / "model.txt"
     lightgbm_classifier(WINE_KINDS, path)
     path.write_text(path.read_text().replace("version=v4", "version=v9"))
@@ -225,7 +223,7 @@ def test_a_newer_layout_of_lightgbm_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["json", "ubj", "txt"])
-def test_a_truncated_file_is_damaged(tmp_path: Path, suffix: str) -> None:
+def test_truncated_file_is_damaged(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"model.{suffix}"
     CLASSIFIERS[suffix](WINE_KINDS, path)
     whole = path.read_bytes()
@@ -236,7 +234,7 @@ def test_a_truncated_file_is_damaged(tmp_path: Path, suffix: str) -> None:
         assert caught.value.reason == "InvalidArtifact"
 
 
-def test_trees_that_are_not_as_long_as_they_say_never_reach_lightgbm(tmp_path: Path) -> None:
+def test_trees_of_another_length_never_reach_lightgbm(tmp_path: Path) -> None:
     path = tmp_path / "model.txt"
     lightgbm_classifier(WINE_KINDS, path)
     whole = path.read_text()
@@ -246,7 +244,7 @@ def test_trees_that_are_not_as_long_as_they_say_never_reach_lightgbm(tmp_path: P
             loaded(path)
 
 
-def test_the_version_of_both_layouts_is_read(tmp_path: Path) -> None:
+def test_version_of_both_layouts_is_read(tmp_path: Path) -> None:
     for suffix in ("json", "ubj"):
         xgboost_classifier(WINE_KINDS, tmp_path / f"model.{suffix}")
         assert loaded(tmp_path / f"model.{suffix}").description["saved_with_xgboost"] == xgboost.__version__

@@ -12,7 +12,7 @@ EVERY = 1 if os.environ.get("ABUSE_REQUESTS") else 150
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200 if EVERY == 1 else 300)
-def test_a_model_that_lies_ends_no_process() -> None:
+def test_corrupted_model_ends_no_process() -> None:
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
     program = [sys.executable, "-m", "support.files.corrupted", "--every", str(EVERY)]
     ended = subprocess.run(program, env=environ, capture_output=True, text=True, check=False)

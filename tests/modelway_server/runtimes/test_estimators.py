@@ -79,7 +79,7 @@ def heard(call: Callable[[Any], Any], argument: Any) -> tuple[Any, set[str]]:
 
 
 @pytest.mark.parametrize("name", names())
-def test_it_answers_as_in_process_or_is_refused(name: str) -> None:
+def test_estimator_answers_as_in_process_or_is_refused(name: str) -> None:
     finding = survey(name)
     if finding.runtime is None:
         assert finding.refusal is not None
@@ -145,12 +145,12 @@ def test_every_refused_estimator_is_expected() -> None:
     assert {name for name in names() if survey(name).runtime is None} == set(WORDS)
 
 
-def test_the_page_of_estimators_is_fresh() -> None:
+def test_page_of_estimators_is_fresh() -> None:
     assert PAGE.read_text() == page(), "run `make generate` and commit docs/estimators.md"
 
 
 @pytest.mark.parametrize("name", IN_A_PROCESS)
-def test_a_server_process_answers_as_this_one(name: str, launched: Callable[..., Served]) -> None:
+def test_server_process_answers_as_this_one(name: str, launched: Callable[..., Served]) -> None:
     finding, found = survey(name), example(name)
     assert finding.runtime is not None
     server = launched(model=found.estimator).started()
@@ -162,9 +162,7 @@ def test_a_server_process_answers_as_this_one(name: str, launched: Callable[...,
 
 
 @pytest.mark.parametrize("name", ["DBSCAN", "LabelEncoder"])
-def test_a_server_process_of_a_refused_estimator_ends_with_the_reason(
-    name: str, launched: Callable[..., Served]
-) -> None:
+def test_server_of_a_refused_estimator_ends_with_the_reason(name: str, launched: Callable[..., Served]) -> None:
     server = launched(model=example(name).estimator)
     assert server.process.wait(timeout=60) == 21
     assert (server.report["reason"], WORDS[name] in server.report["message"]) == ("UnsupportedModel", True)

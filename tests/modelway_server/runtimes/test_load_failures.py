@@ -78,7 +78,7 @@ FILES: list[tuple[bytes, str, str]] = [
 
 
 @pytest.mark.parametrize(("content", "reason", "words"), FILES)
-def test_a_file_that_is_no_model_names_its_reason(tmp_path: Path, content: bytes, reason: str, words: str) -> None:
+def test_file_that_is_no_model_has_its_reason(tmp_path: Path, content: bytes, reason: str, words: str) -> None:
     path = tmp_path / "model.joblib"
     path.write_bytes(content)
     with pytest.raises(LoadFailure) as caught:
@@ -87,7 +87,7 @@ def test_a_file_that_is_no_model_names_its_reason(tmp_path: Path, content: bytes
     assert caught.value.remedy
 
 
-def test_a_truncated_joblib_file_is_damaged(tmp_path: Path) -> None:
+def test_truncated_joblib_file_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "model.joblib"
     joblib.dump(wine_forest(), path)
     path.write_bytes(path.read_bytes()[:-2000])
@@ -95,7 +95,7 @@ def test_a_truncated_joblib_file_is_damaged(tmp_path: Path) -> None:
         load_estimator(path, "auto")
 
 
-def test_an_error_of_the_models_own_code_is_no_damage(tmp_path: Path) -> None:
+def test_error_of_the_models_own_code_is_no_damage(tmp_path: Path) -> None:
     path = tmp_path / "model.joblib"
     joblib.dump(Stubborn(ValueError("no licence")), path)
     with pytest.raises(LoadFailure) as caught:
@@ -103,7 +103,7 @@ def test_an_error_of_the_models_own_code_is_no_damage(tmp_path: Path) -> None:
     assert (caught.value.reason, "no licence" in caught.value.message) == ("LoadFailed", True)
 
 
-def test_a_method_that_the_model_has_not_is_refused(tmp_path: Path) -> None:
+def test_method_unknown_to_the_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.joblib"
     joblib.dump(SVC().fit(WINE, WINE_KINDS), path)
     with pytest.raises(LoadFailure) as caught:
@@ -149,7 +149,7 @@ def test_another_version_is_the_reason_when_the_model_fails(tmp_path: Path, monk
     assert f"{sklearn.__version__}, or run a server image with scikit-learn 1.5.2" in caught.value.remedy
 
 
-def test_the_process_ends_with_the_reports_exit_status(launched: Launch, tmp_path: Path) -> None:
+def test_process_ends_with_the_reports_exit_status(launched: Launch, tmp_path: Path) -> None:
     (tmp_path / "cut.joblib").write_bytes(FOREST[:3000])
     server = launched(path=tmp_path / "cut.joblib")
     assert server.process.wait(timeout=60) == 20
@@ -158,26 +158,26 @@ def test_the_process_ends_with_the_reports_exit_status(launched: Launch, tmp_pat
     assert not any("Traceback" in str(line) for line in server.log)
 
 
-def test_a_model_that_fails_on_every_row_is_never_ready(launched: Launch) -> None:
+def test_model_that_fails_on_every_row_is_never_ready(launched: Launch) -> None:
     server = launched(model=Broken())
     assert server.process.wait(timeout=60) == 25
     assert "no prediction in me" in server.report["message"]
 
 
-def test_a_model_that_never_loads_ends_in_time(launched: Launch) -> None:
+def test_model_that_never_loads_ends_in_time(launched: Launch) -> None:
     server = launched("--startup-timeout=4", model=Stubborn(600.0))
     assert server.process.wait(timeout=60) == 26
     assert server.report["reason"] == "LoadTimeout"
 
 
-def test_a_crash_while_loading_leaves_the_place_in_the_log(launched: Launch) -> None:
+def test_crash_while_loading_leaves_the_place_in_the_log(launched: Launch) -> None:
     server = launched(model=Crashing())
     assert server.process.wait(timeout=60) == 27
     assert (server.report["reason"], "SIGSEGV" in server.report["message"]) == ("LoadCrashed", True)
     assert "in __setstate__" in (server.directory / "log").read_text()
 
 
-def test_a_port_that_is_taken_is_said_before_loading(launched: Launch) -> None:
+def test_taken_port_is_reported_before_loading(launched: Launch) -> None:
     first = launched(model=Told().fit()).started()
     port = first.addresses["http"].rpartition(":")[2]
     second = launched(f"--http-port={port}", model=Told().fit())
@@ -186,7 +186,7 @@ def test_a_port_that_is_taken_is_said_before_loading(launched: Launch) -> None:
     assert "in use" in second.report["message"]
 
 
-def test_an_image_that_lacks_a_part_of_the_server_is_not_taken_for_a_bad_model(tmp_path: Path) -> None:
+def test_image_without_a_server_module_is_no_bad_model(tmp_path: Path) -> None:
     (tmp_path / "uvloop.py").write_text("raise ImportError('cannot import name Loop')")
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "MODELWAY_TERMINATION_LOG": str(tmp_path / "report")}
     command = [sys.executable, "-m", "modelway_server", "serve", f"--model-dir={tmp_path}", "--name=m"]

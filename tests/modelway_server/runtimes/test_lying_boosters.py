@@ -126,7 +126,7 @@ def refused(path: Path) -> LoadFailure:
 
 
 @pytest.mark.parametrize("what", LINES)
-def test_a_tree_of_lightgbm_that_lies_is_refused(tmp_path: Path, text: str, what: str) -> None:
+def test_tree_of_lightgbm_that_lies_is_refused(tmp_path: Path, text: str, what: str) -> None:
     key, lie = LINES[what]
     head, _, rest = text.partition("\nTree=0\n")
     first, _, others = rest.partition("\nTree=1\n")
@@ -146,7 +146,7 @@ def test_a_tree_of_lightgbm_that_lies_is_refused(tmp_path: Path, text: str, what
 
 
 @pytest.mark.parametrize("what", HEADS)
-def test_a_head_of_lightgbm_that_lies_is_refused(tmp_path: Path, text: str, what: str) -> None:
+def test_head_of_lightgbm_that_lies_is_refused(tmp_path: Path, text: str, what: str) -> None:
     before, after = HEADS[what]
     assert before in text
     (tmp_path / "model.txt").write_bytes(text.replace(before, after, 1).encode())
@@ -169,14 +169,14 @@ def test_leaves_of_lines_keep_to_their_columns(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", DOCUMENTS)
-def test_a_document_of_xgboost_that_lies_is_refused(tmp_path: Path, document: bytes, what: str) -> None:
+def test_document_of_xgboost_that_lies_is_refused(tmp_path: Path, document: bytes, what: str) -> None:
     told = json.loads(document)
     DOCUMENTS[what](told)
     (tmp_path / "model.json").write_text(json.dumps(told))
     assert isinstance(refused(tmp_path / "model.json"), InvalidArtifact)
 
 
-def test_a_key_that_is_there_twice_is_refused(tmp_path: Path, document: bytes) -> None:
+def test_duplicate_key_is_refused(tmp_path: Path, document: bytes) -> None:
     told = document.replace(b'"left_children":', b'"left_children":[5000],"left_children":', 1)
     (tmp_path / "model.json").write_bytes(told)
     assert "twice" in refused(tmp_path / "model.json").message
@@ -193,11 +193,11 @@ def test_ubjson_that_is_cut_off_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", boosted())
-def test_a_file_that_does_not_lie_answers(name: str) -> None:
+def test_file_that_does_not_lie_answers(name: str) -> None:
     assert boosted()[name]().as_it_is() == "answered"
 
 
-def test_a_pickled_booster_that_lies_is_refused(tmp_path: Path, text: str, document: bytes) -> None:
+def test_pickled_booster_that_lies_is_refused(tmp_path: Path, text: str, document: bytes) -> None:
     path = tmp_path / "model.pkl"
     light = lightgbm.Booster(model_str=text)
     told = light.model_to_string()

@@ -11,7 +11,7 @@ from modelway_server.runtimes.formats import FORMATS, SERVER
 
 
 @pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.extra != SERVER])
-def test_a_library_that_is_not_there_is_named_with_its_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_is_named_with_its_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     own = replace(FORMATS[name])  # of those that there are, one may have its loader already
     library = own.libraries[0]
     for module in [library, *(module for module in sys.modules if module.startswith(f"{library}."))]:

@@ -42,7 +42,7 @@ def refused(path: Path, **options: Any) -> LoadFailure:
     return caught.value
 
 
-def test_an_estimator_is_served_with_the_names_of_the_folder(tmp_path: Path) -> None:
+def test_estimator_is_served_with_the_names_of_the_folder(tmp_path: Path) -> None:
     model = wine_forest()
     of_sklearn(tmp_path / "models" / "wine", model, sklearn_version=sklearn.__version__)
     server = launch(tmp_path)
@@ -71,7 +71,7 @@ def test_boosters_and_graphs_are_found_by_their_flavour(tmp_path: Path) -> None:
     assert loaded(graph).platform == "onnx"
 
 
-def test_another_version_is_told_and_named_only_when_the_model_fails(tmp_path: Path) -> None:
+def test_other_version_is_the_cause_only_when_the_model_fails(tmp_path: Path) -> None:
     path = of_sklearn(tmp_path / "wine", wine_forest(), sklearn_version="1.2.3")
     description = loaded(path).description
     assert description["saved_with_scikit_learn"] == "1.2.3"
@@ -111,7 +111,7 @@ def test_code_that_only_mlflow_can_load_needs_mlflow_and_trust(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("name", ["../outside.pkl", "/etc/passwd", "absent.pkl"])
-def test_a_file_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+def test_file_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "outside.pkl").write_bytes(b"x")
     failure = refused(folder(tmp_path / "model", {"sklearn": {"pickled_model": name}}))
     assert (failure.reason, name in failure.message) == ("InvalidArtifact", True)
@@ -120,17 +120,17 @@ def test_a_file_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None
 @pytest.mark.parametrize(
     "text", ["", "flavors: 1", "- x", "flavors: {a: !!python/object/apply:os.system [true]}", "a: [" * 2000]
 )
-def test_a_damaged_mlmodel_is_refused(tmp_path: Path, text: str) -> None:
+def test_damaged_mlmodel_is_refused(tmp_path: Path, text: str) -> None:
     path = folder(tmp_path / "model", {})
     (path / "MLmodel").write_text(text)
     assert refused(path).reason == "InvalidArtifact"
 
 
-def test_a_flavour_that_is_not_served_is_named(tmp_path: Path) -> None:
+def test_flavour_that_is_not_served_is_named(tmp_path: Path) -> None:
     assert "it has spark" in refused(folder(tmp_path / "model", {"spark": {"model_data": "x"}})).message
 
 
-def test_a_missing_model_file_is_refused_however_the_folder_looks(tmp_path: Path) -> None:
+def test_missing_model_file_is_refused_in_a_plausible_folder(tmp_path: Path) -> None:
     path = of_sklearn(tmp_path / "wine", wine_forest(), sklearn_version=sklearn.__version__)
     shutil.copy(path / "requirements.txt", path / "model.pkl")
     assert refused(path).reason == "InvalidArtifact"
@@ -156,7 +156,7 @@ BOMB = "a: &a [x, x]\n" + "".join(
         ("flavors: !!python/object/apply:os.system [true]", "cannot be read"),
     ],
 )
-def test_a_document_that_leads_nowhere_is_refused(tmp_path: Path, text: str, words: str) -> None:
+def test_document_that_leads_nowhere_is_refused(tmp_path: Path, text: str, words: str) -> None:
     (tmp_path / "m" / "inner").mkdir(parents=True)
     (tmp_path / "m" / "loop").symlink_to("loop")
     for each in ("MLmodel", "inner/MLmodel"):

@@ -36,7 +36,7 @@ def answers(runtime: Runtime, rows: Any, method: str = "predict") -> dict[str, A
 
 
 @pytest.mark.parametrize("zipmap", [False, True])
-def test_a_classifier_has_labels_and_probabilities(tmp_path: Path, *, zipmap: bool) -> None:
+def test_classifier_has_labels_and_probabilities(tmp_path: Path, *, zipmap: bool) -> None:
     graphs.forest(tmp_path / "model", zipmap=zipmap)
     runtime, model = loaded(tmp_path / "model"), wine_forest()
     assert np.array_equal(answers(runtime, WINE.tolist())["predict"], model.predict(WINE.astype(np.float32)))
@@ -53,7 +53,7 @@ def test_columns_with_inputs_of_their_own_are_asked_by_name(tmp_path: Path) -> N
     assert answers(runtime, sent)["predict"].tolist() == graphs.applicants().predict(rows).tolist()
 
 
-def test_texts_are_bare_strings(tmp_path: Path) -> None:
+def test_graph_of_texts_takes_plain_strings(tmp_path: Path) -> None:
     graphs.texts(tmp_path / "model")
     given = answers(loaded(tmp_path / "model"), ["good", "bad", "other"])["predict"]
     assert given.tolist() == graphs.words().predict([["good"], ["bad"], ["other"]]).tolist()
@@ -87,7 +87,7 @@ def test_any_tensors_and_all_outputs_are_served_by_name(
     assert server.infer({"inputs": tensors[:1]}).status in {400, 422}
 
 
-def test_no_scikit_learn_is_imported_to_serve_one(tmp_path: Path) -> None:
+def test_graph_is_served_without_scikit_learn(tmp_path: Path) -> None:
     graphs.forest(tmp_path / "model")
     program = (
         "import sys, numpy as np; from pathlib import Path; from modelway_server.runtimes import load_runtime;"
@@ -101,7 +101,7 @@ def test_no_scikit_learn_is_imported_to_serve_one(tmp_path: Path) -> None:
     assert run.stdout.strip() == "[]"
 
 
-def test_its_contract_is_stored_whole(tmp_path: Path) -> None:
+def test_graph_contract_is_stored_whole(tmp_path: Path) -> None:
     graphs.sums(tmp_path / "model")
     signature = loaded(tmp_path / "model").signature
     assert signature_of(document_of(signature)) == signature
@@ -126,7 +126,7 @@ def test_data_beside_the_file_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("value", "words"), [(1e39, "takes numbers up to"), ("a", "takes numbers"), (None, "missing")])
-def test_a_value_that_does_not_fit_is_named(tmp_path: Path, value: Any, words: str) -> None:
+def test_value_that_does_not_fit_is_named(tmp_path: Path, value: Any, words: str) -> None:
     graphs.written(
         tmp_path / "model",
         [helper.make_node("Neg", ["x"], ["y"])],
@@ -137,14 +137,14 @@ def test_a_value_that_does_not_fit_is_named(tmp_path: Path, value: Any, words: s
         answers(loaded(tmp_path / "model"), [[1.0, value]])
 
 
-def test_a_fixed_number_of_rows_is_refused(tmp_path: Path) -> None:
+def test_fixed_number_of_rows_is_refused(tmp_path: Path) -> None:
     graphs.sums(tmp_path / "model", rows=1)
     with pytest.raises(LoadFailure, match="first dimension of 'left' is fixed to 1") as caught:
         loaded(tmp_path / "model")
     assert caught.value.reason == "UnsupportedModel"
 
 
-def test_a_graph_that_mixes_rows_is_refused(tmp_path: Path) -> None:
+def test_graph_that_mixes_rows_is_refused(tmp_path: Path) -> None:
     graphs.written(
         tmp_path / "model",
         [helper.make_node("ReduceSum", ["x"], ["y"], keepdims=0)],
@@ -157,7 +157,7 @@ def test_a_graph_that_mixes_rows_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("newer", [{"ir_version": 99}, {"opset": 99}])
-def test_a_newer_file_is_named_with_the_runtimes_version(tmp_path: Path, newer: dict[str, int]) -> None:
+def test_newer_file_is_named_with_the_runtimes_version(tmp_path: Path, newer: dict[str, int]) -> None:
     graphs.written(
         tmp_path / "model",
         [helper.make_node("Neg", ["x"], ["y"])],
@@ -170,7 +170,7 @@ def test_a_newer_file_is_named_with_the_runtimes_version(tmp_path: Path, newer: 
     assert caught.value.reason == "RuntimeVersionMismatch"
 
 
-def test_a_damaged_file_says_so(tmp_path: Path) -> None:
+def test_damaged_file_says_so(tmp_path: Path) -> None:
     path = tmp_path / "model"
     graphs.forest(path)
     whole = path.read_bytes()

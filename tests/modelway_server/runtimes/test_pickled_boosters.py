@@ -73,7 +73,7 @@ def answers(runtime: Runtime, method: str, rows: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_class_on_categories_answers_as_in_process(tmp_path: Path, name: str) -> None:
+def test_class_on_categories_answers_as_in_process(tmp_path: Path, name: str) -> None:
     model, frame = MODELS[name](), table().iloc[::3]
     runtime = loaded(saved(tmp_path, model))
     assert runtime.engine == name.partition(",")[0]
@@ -90,7 +90,7 @@ def test_a_class_on_categories_answers_as_in_process(tmp_path: Path, name: str) 
         assert runtime.signature.outputs["predict"][0].classes == tuple(model.classes_.tolist())
 
 
-def test_a_category_that_a_pickled_model_has_not_learned_is_named(tmp_path: Path) -> None:
+def test_unknown_category_of_a_pickled_model_is_named(tmp_path: Path) -> None:
     runtime = loaded(saved(tmp_path, MODELS["lightgbm, two labels"]()))
     with pytest.raises(InvalidInput, match="city"):
         answers(runtime, "predict", [{**sent(table())[0], "city": "Paris"}])
@@ -111,7 +111,7 @@ def xgboost_booster(frame: pd.DataFrame) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize("train", [lightgbm_booster, xgboost_booster])
 @pytest.mark.parametrize("dump", [joblib.dump, lambda model, path: path.write_bytes(pickle.dumps(model))])
-def test_a_pickled_booster_answers_by_its_own_predict(
+def test_pickled_booster_answers_by_its_own_predict(
     tmp_path: Path, train: Callable[[pd.DataFrame], tuple[Any, Any]], dump: Callable[[Any, Path], Any]
 ) -> None:
     booster, own = train(table())
@@ -185,7 +185,7 @@ def test_text_for_codes_is_refused_with_what_to_do(tmp_path: Path) -> None:
     [lightgbm.LGBMClassifier(**LIGHT), xgboost.XGBClassifier(**FEW, enable_categorical=True)],
     ids=["lightgbm", "xgboost"],
 )
-def test_a_class_on_categories_inside_another_has_a_remedy(tmp_path: Path, inner: Any) -> None:
+def test_class_on_categories_inside_another_has_a_remedy(tmp_path: Path, inner: Any) -> None:
     model = CalibratedClassifierCV(inner, cv=2).fit(table(), WINE_KINDS)
     with pytest.raises(WarmupFailed) as refused:
         loaded(saved(tmp_path, model))

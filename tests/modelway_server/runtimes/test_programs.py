@@ -91,7 +91,7 @@ HOSTILE_PYTORCH = {
 
 
 @pytest.mark.parametrize("content", HOSTILE_PYTORCH.values(), ids=HOSTILE_PYTORCH)
-def test_a_pytorch_program_that_holds_more_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_pytorch_program_that_holds_more_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.pt2"
     path.write_bytes(content)
     with pytest.raises(UnsafeArtifact, match="the PyTorch program holds") as caught:
@@ -110,13 +110,13 @@ def test_a_pytorch_program_that_holds_more_is_refused(tmp_path: Path, content: b
         script('ops = self.ops\n_0 = (getattr(getattr(self, "0"), "conv-1")).forward(x, )\nreturn torch.add(_0, x)'),
     ],
 )
-def test_an_honest_pytorch_program_passes(tmp_path: Path, content: bytes) -> None:
+def test_honest_pytorch_program_passes(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.pt2"
     path.write_bytes(content)
     judge_torch(path, Trust())
 
 
-def test_a_damaged_archive_within_an_archive_is_named(tmp_path: Path) -> None:
+def test_damaged_archive_within_an_archive_is_named(tmp_path: Path) -> None:
     path = tmp_path / "model.pt2"
     path.write_bytes(with_member("data/sample_inputs/model.pt", b"PK\x03\x04 and no more"))
     with pytest.raises(InvalidArtifact, match=r"model\.pt2 is a PyTorch program that is truncated or damaged"):
@@ -124,7 +124,7 @@ def test_a_damaged_archive_within_an_archive_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flipped", range(8))
-def test_a_damaged_packed_member_is_named(tmp_path: Path, flipped: int) -> None:
+def test_damaged_packed_member_is_named(tmp_path: Path, flipped: int) -> None:
     path, packed = tmp_path / "model.pt", io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for name in ("constants.pkl", "code/__torch__.py"):
@@ -200,7 +200,7 @@ def test_onnx_weights_elsewhere_are_refused(tmp_path: Path, location: str, words
         (helper.make_node("Run", ["x"], ["y"], domain="evil"), InvalidArtifact, "Run of 'evil'"),
     ],
 )
-def test_an_onnx_operator_of_nobody_is_named(
+def test_onnx_operator_of_nobody_is_named(
     tmp_path: Path, node: onnx.NodeProto, failure: type[LoadFailure], words: str
 ) -> None:
     with pytest.raises(failure, match=words):
@@ -229,7 +229,7 @@ NODES = [
 ]
 
 
-def test_an_honest_saved_model_passes(tmp_path: Path) -> None:
+def test_honest_saved_model_passes(tmp_path: Path) -> None:
     path = saved(tmp_path / "model", NODES, HONEST)
     judge_saved_model(path, Trust())
     with pytest.raises(MissingModule):
@@ -245,7 +245,7 @@ def test_an_honest_saved_model_passes(tmp_path: Path) -> None:
         (b"", "2.20.0", UnsafeArtifact),
     ],
 )
-def test_an_operation_of_a_later_tensorflow_says_so(
+def test_operation_of_a_later_tensorflow_names_the_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved_with: bytes, ours: str, failure: type[Exception]
 ) -> None:
     monkeypatch.setattr("modelway_server.runtimes.file_checks.saved_model._installed", lambda _: ours)
@@ -275,7 +275,7 @@ HOSTILE_TENSORFLOW: dict[str, tuple[list[bytes], dict[str, list[bytes]], dict[st
 
 
 @pytest.mark.parametrize("case", HOSTILE_TENSORFLOW.values(), ids=HOSTILE_TENSORFLOW)
-def test_a_saved_model_that_does_more_than_compute_is_refused(
+def test_saved_model_that_does_more_than_compute_is_refused(
     tmp_path: Path, case: tuple[list[bytes], dict[str, list[bytes]], dict[str, bytes]]
 ) -> None:
     nodes, functions, meta = case
@@ -287,7 +287,7 @@ def test_a_saved_model_that_does_more_than_compute_is_refused(
 
 
 @pytest.mark.parametrize("cut", [1, 10, 40, 200])
-def test_a_saved_model_that_is_cut_off_is_damaged(tmp_path: Path, cut: int) -> None:
+def test_saved_model_that_is_cut_off_is_damaged(tmp_path: Path, cut: int) -> None:
     path = saved(tmp_path / "model", NODES, HONEST)
     whole = (path / "saved_model.pb").read_bytes()
     (path / "saved_model.pb").write_bytes(whole[:-cut])
@@ -295,7 +295,7 @@ def test_a_saved_model_that_is_cut_off_is_damaged(tmp_path: Path, cut: int) -> N
         judge_saved_model(path, Trust())
 
 
-def test_a_saved_model_in_two_forms_is_refused(tmp_path: Path) -> None:
+def test_saved_model_in_two_forms_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path / "model", NODES, HONEST)
     (path / "saved_model.cpb").write_bytes(b"x")
     with pytest.raises(InvalidArtifact, match=r"saved_model\.cpb"):

@@ -55,7 +55,7 @@ HONEST: dict[str, tuple[tuple[bytes, ...], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("what", HONEST)
-def test_a_vocabulary_that_is_an_asset_passes(tmp_path: Path, what: str) -> None:
+def test_vocabulary_that_is_an_asset_passes(tmp_path: Path, what: str) -> None:
     functions, meta = HONEST[what]
     judge(model(tmp_path, *functions, **meta), Trust())
 
@@ -91,7 +91,7 @@ HOSTILE: dict[str, tuple[tuple[bytes, ...], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_a_file_that_may_be_no_asset_is_refused(tmp_path: Path, what: str) -> None:
+def test_file_that_may_be_no_asset_is_refused(tmp_path: Path, what: str) -> None:
     functions, meta = HOSTILE[what]
     failure = refused(model(tmp_path, *functions, **meta))
     assert isinstance(failure, UnsafeArtifact | InvalidArtifact)
@@ -99,7 +99,7 @@ def test_a_file_that_may_be_no_asset_is_refused(tmp_path: Path, what: str) -> No
 
 
 @pytest.mark.parametrize("name", ["../saved_model.pb", "/etc/hostname", "inner/../../x", "link", "hard", "linked/x"])
-def test_an_asset_that_lies_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+def test_asset_that_lies_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     path = model(tmp_path, assets=(name,))
     (tmp_path / "x").write_text("secret")
     (path / "assets" / "link").symlink_to(tmp_path / "x")
@@ -108,14 +108,14 @@ def test_an_asset_that_lies_elsewhere_is_refused(tmp_path: Path, name: str) -> N
     assert isinstance(refused(path), UnsafeArtifact)
 
 
-def test_a_folder_of_assets_that_is_a_link_is_refused(tmp_path: Path) -> None:
+def test_folder_of_assets_that_is_a_link_is_refused(tmp_path: Path) -> None:
     path = model(tmp_path)
     (path / "assets").rename(tmp_path / "elsewhere")
     (path / "assets").symlink_to(tmp_path / "elsewhere")
     assert "a link" in refused(path).message
 
 
-def test_an_asset_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_asset_that_is_not_there_is_named(tmp_path: Path) -> None:
     failure = refused(model(tmp_path, assets=("gone.txt",)))
     assert isinstance(failure, InvalidArtifact)
     assert "assets/gone.txt" in failure.message

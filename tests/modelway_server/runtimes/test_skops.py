@@ -59,7 +59,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", sorted({*names()[::10], *OF_OTHER_TYPES}))
-def test_an_estimator_answers_as_before(tmp_path: Path, name: str) -> None:
+def test_estimator_answers_as_before(tmp_path: Path, name: str) -> None:
     assert unlike(name, tmp_path / "model") == ""
 
 
@@ -69,14 +69,14 @@ def test_every_estimator_answers_as_before(tmp_path: Path) -> None:
     assert {name: found for name in names() if (found := unlike(name, tmp_path / "model"))} == {}
 
 
-def test_a_forest_is_served_with_its_own_answers(launched: Launch, tmp_path: Path) -> None:
+def test_forest_is_served_with_its_own_answers(launched: Launch, tmp_path: Path) -> None:
     model = wine_forest()
     server = launched(path=saved(model, tmp_path / "model.bin")).started()
     assert server.predict({"instances": WINE[:40].tolist()}).body["predictions"] == model.predict(WINE[:40]).tolist()
     assert server.request("GET", "/v2/models/model").body["platform"] == "skops"
 
 
-def test_a_pipeline_with_names_and_missing_values_keeps_its_contract(tmp_path: Path) -> None:
+def test_pipeline_with_names_and_gaps_keeps_its_contract(tmp_path: Path) -> None:
     model = mixed_pipeline()
     runtime = loaded(saved(model, tmp_path / "model"))
     runtime.warm_up()
@@ -84,7 +84,7 @@ def test_a_pipeline_with_names_and_missing_values_keeps_its_contract(tmp_path: P
     assert np.array_equal(runtime.call("predict", APPLICANTS, len(APPLICANTS))["predict"], model.predict(APPLICANTS))
 
 
-def test_a_type_that_is_not_trusted_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_type_that_is_not_trusted_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE)
     path = saved(Told().fit(), tmp_path / "model")
     with pytest.raises(LoadFailure, match=r"support\.models\.Told") as caught:
@@ -93,7 +93,7 @@ def test_a_type_that_is_not_trusted_is_named(tmp_path: Path, monkeypatch: pytest
     assert loaded(path, trusted_types=("support.models.Told",)).methods[0] == "predict"
 
 
-def test_a_function_that_runs_commands_is_refused(tmp_path: Path) -> None:
+def test_function_that_runs_commands_is_refused(tmp_path: Path) -> None:
     path = saved(wine_forest(), tmp_path / "model")
     hostile = tmp_path / "hostile"
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(hostile, "w") as target:
@@ -109,7 +109,7 @@ def test_a_function_that_runs_commands_is_refused(tmp_path: Path) -> None:
     assert caught.value.reason == "UnsafeArtifact"
 
 
-def test_a_damaged_file_says_so(tmp_path: Path) -> None:
+def test_damaged_file_says_so(tmp_path: Path) -> None:
     path = saved(wine_forest(), tmp_path / "model")
     whole = path.read_bytes()
     for content in (whole[: len(whole) // 2], whole[:200] + b"\xff" * 300 + whole[500:], whole[:-30]):
@@ -119,7 +119,7 @@ def test_a_damaged_file_says_so(tmp_path: Path) -> None:
         assert caught.value.reason == "InvalidArtifact"
 
 
-def test_the_version_that_saved_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_version_that_saved_the_file_is_in_the_description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(sklearn.base, "__version__", "1.5.2")
         path = saved(wine_forest(), tmp_path / "model")

@@ -145,7 +145,7 @@ def with_attribute(value: Schema) -> Callable[[Schema], None]:
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_a_hostile_node_is_refused_by_what_and_where(tmp_path: Path, what: str) -> None:
+def test_hostile_node_is_refused_by_what_and_where(tmp_path: Path, what: str) -> None:
     value, told = HOSTILE[what]
     path = files.write(tmp_path / "model.skops", HONEST, with_attribute(value))
     with pytest.raises(LoadFailure) as caught:
@@ -157,7 +157,7 @@ def test_a_hostile_node_is_refused_by_what_and_where(tmp_path: Path, what: str) 
 
 
 @pytest.mark.parametrize("what", BROKEN)
-def test_a_broken_node_is_told_as_damage(tmp_path: Path, what: str) -> None:
+def test_broken_node_is_damage(tmp_path: Path, what: str) -> None:
     path = files.write(tmp_path / "model.skops", HONEST, with_attribute(BROKEN[what]))
     with pytest.raises(LoadFailure) as caught:
         loaded(path)
@@ -173,7 +173,7 @@ def test_a_broken_node_is_told_as_damage(tmp_path: Path, what: str) -> None:
         ("sklearn.utils.validation.nothing", "RuntimeVersionMismatch"),
     ],
 )
-def test_a_name_that_does_not_resolve_is_never_trusted(tmp_path: Path, name: str, reason: str) -> None:
+def test_name_that_does_not_resolve_is_never_trusted(tmp_path: Path, name: str, reason: str) -> None:
     path = files.write(tmp_path / "model.skops", HONEST, with_attribute(node("TypeNode", name)))
     with pytest.raises(LoadFailure) as caught:
         loaded(path)
@@ -181,7 +181,7 @@ def test_a_name_that_does_not_resolve_is_never_trusted(tmp_path: Path, name: str
 
 
 @pytest.mark.parametrize("identity", [1, 2])
-def test_a_node_inside_itself_is_refused(tmp_path: Path, identity: int) -> None:
+def test_node_inside_itself_is_refused(tmp_path: Path, identity: int) -> None:
     inner = node(
         "ListNode", "builtins.list", content=[node("ListNode", "builtins.list", content=[], __id__=1)], __id__=identity
     )
@@ -192,7 +192,7 @@ def test_a_node_inside_itself_is_refused(tmp_path: Path, identity: int) -> None:
     assert caught.value.reason == "UnsafeArtifact"
 
 
-def test_a_deep_schema_is_refused(tmp_path: Path) -> None:
+def test_deep_schema_is_refused(tmp_path: Path) -> None:
     deep = constant(1)
     for _ in range(300):
         deep = items(deep)
@@ -205,7 +205,7 @@ def test_a_deep_schema_is_refused(tmp_path: Path) -> None:
         assert caught.value.reason == "UnsafeArtifact"
 
 
-def test_a_key_or_a_member_that_comes_twice_is_refused(tmp_path: Path) -> None:
+def test_duplicate_key_or_member_is_refused(tmp_path: Path) -> None:
     path, schema = tmp_path / "model.skops", HONEST["schema.json"].decode()
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("schema.json", schema.replace('"protocol":', '"protocol": 1, "protocol":'))
@@ -219,7 +219,7 @@ def test_a_key_or_a_member_that_comes_twice_is_refused(tmp_path: Path) -> None:
         loaded(path)
 
 
-def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+def test_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.skops"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("schema.json", HONEST["schema.json"])
@@ -228,7 +228,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
         loaded(path)
 
 
-def test_an_array_of_objects_in_a_member_is_refused(tmp_path: Path) -> None:
+def test_array_of_objects_in_a_member_is_refused(tmp_path: Path) -> None:
     pickled = io.BytesIO()
     np.save(pickled, np.array([print], dtype=object), allow_pickle=True)
     value = node("NdArrayNode", "numpy.ndarray", type="numpy", file="x.npy")
@@ -240,7 +240,7 @@ def test_an_array_of_objects_in_a_member_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("child", [-2, 0, 10**6])
 @pytest.mark.parametrize("kind", [DecisionTreeClassifier, HistGradientBoostingClassifier])
-def test_a_tree_whose_child_is_elsewhere_is_refused(tmp_path: Path, kind: type, child: int) -> None:
+def test_tree_whose_child_is_elsewhere_is_refused(tmp_path: Path, kind: type, child: int) -> None:
     parts = files.members(kind(random_state=0).fit(ROWS, CLASSES))
     for name, content in parts.items():
         if name.endswith(".npy") and (array := np.load(io.BytesIO(content))).dtype.names:
@@ -254,7 +254,7 @@ def test_a_tree_whose_child_is_elsewhere_is_refused(tmp_path: Path, kind: type, 
     assert caught.value.reason == "UnsafeArtifact"
 
 
-def test_a_search_with_its_results_keeps_them(tmp_path: Path) -> None:
+def test_search_with_its_results_keeps_them(tmp_path: Path) -> None:
     model = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0], "class_weight": [None, "balanced"]}, cv=2).fit(
         ROWS, CLASSES
     )

@@ -134,7 +134,7 @@ WAYS: Mapping[str, Callable[[Any], bytes]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_hostile_file_is_refused_and_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+def test_hostile_file_is_refused_and_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     monkeypatch.chdir(tmp_path)
     path = Path("model.joblib")
     for what, (module, name, arguments) in HOSTILE.items():
@@ -146,9 +146,7 @@ def test_a_hostile_file_is_refused_and_does_nothing(tmp_path: Path, monkeypatch:
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["model.joblib"]
 
 
-def test_arrays_of_objects_in_a_joblib_file_are_held_to_the_same_list(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_object_arrays_in_joblib_files_keep_to_the_same_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     joblib.dump(
         np.array([Call(importlib.import_module("os").system, (f"touch {MARK}",))], dtype=object), "model.joblib"
@@ -158,14 +156,14 @@ def test_arrays_of_objects_in_a_joblib_file_are_held_to_the_same_list(
     assert not Path(MARK).exists()
 
 
-def test_the_names_of_python_2_are_the_same_names(tmp_path: Path) -> None:
+def test_names_of_python_2_are_the_same_names(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(b"c__builtin__\neval\n(S'1'\ntR.")
     with pytest.raises(UnsafeArtifact, match=r"builtins\.eval"):
         load_estimator(path, "auto")
 
 
-def test_a_distribution_that_only_a_search_needs_is_left_out(tmp_path: Path) -> None:
+def test_distribution_that_only_a_search_needs_is_left_out(tmp_path: Path) -> None:
     search = RandomizedSearchCV(LogisticRegression(max_iter=5), {"C": loguniform(0.1, 1)}, n_iter=2, random_state=0)
     with np.errstate(all="ignore"), pytest.warns():
         search.fit(WINE, WINE_KINDS)
@@ -184,7 +182,7 @@ def test_functions_on_arrays_that_pipelines_hold_are_allowed(tmp_path: Path) -> 
     assert np.array_equal(runtime.call("predict", WINE, len(WINE))["predict"], model.predict(WINE))
 
 
-def test_an_array_that_was_mapped_from_a_file_comes_from_the_pickle(tmp_path: Path) -> None:
+def test_array_mapped_from_a_file_comes_from_the_pickle(tmp_path: Path) -> None:
     mapped = np.memmap(tmp_path / "data", dtype=np.float64, mode="w+", shape=WINE.shape)
     mapped[:] = WINE
     model = FunctionTransformer(func=None, kw_args=None).fit(mapped)
@@ -205,11 +203,11 @@ def test_what_the_user_trusts_is_loaded(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("entry", ["*", ".*", "", "support", "support.model.*", "support.models.Tol", "s*"])
-def test_nothing_else_is_trusted_with_it(entry: str) -> None:
+def test_trusted_name_trusts_no_other_name(entry: str) -> None:
     assert not trust((entry,), {}).covers("support.models.Told")
 
 
-def test_trust_in_a_package_is_none_in_what_it_imports(tmp_path: Path) -> None:
+def test_trusted_package_trusts_none_of_its_imports(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(pickled([Call(Name("support.models", "os.system"), ("true",))], 4))
     with pytest.raises(UnsafeArtifact, match=r"support\.models\.os\.system"):
@@ -226,7 +224,7 @@ def test_trust_in_a_package_is_none_in_what_it_imports(tmp_path: Path) -> None:
         ("sklearn.feature_extraction.text", "CountVectorizer.fit_transform", (None, [MARK])),
     ],
 )
-def test_an_allowed_name_is_no_way_to_what_hangs_on_it(
+def test_allowed_name_does_not_allow_its_attributes(
     tmp_path: Path, module: str, name: str, arguments: tuple[Any, ...]
 ) -> None:
     path = tmp_path / "model.pkl"
@@ -236,18 +234,18 @@ def test_an_allowed_name_is_no_way_to_what_hangs_on_it(
 
 
 @pytest.mark.parametrize("algorithm", ["lloyd", "elkan"])
-def test_the_private_functions_that_models_hold_are_allowed(tmp_path: Path, algorithm: str) -> None:
+def test_private_functions_that_models_hold_are_allowed(tmp_path: Path, algorithm: str) -> None:
     path = tmp_path / "model.joblib"
     joblib.dump(BisectingKMeans(2, algorithm=algorithm, random_state=0).fit(WINE), path)
     assert "predict" in load_estimator(path, "auto").methods
 
 
-def test_an_image_trusts_its_own_packages() -> None:
+def test_image_trusts_its_own_packages() -> None:
     assert trust(("a.B",), {VARIABLE: "c.*, d.E"}).extra == ("a.B", "c.*", "d.E")
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_damaged_file_is_refused_with_a_reason(tmp_path: Path, seed: int) -> None:
+def test_damaged_file_is_refused_with_a_reason(tmp_path: Path, seed: int) -> None:
     """Mutants of one small model: each loads or says why not, and none does anything else."""
     whole = pickle.dumps(Ridge().fit(WINE, WINE_KINDS))
     random = np.random.default_rng(seed)

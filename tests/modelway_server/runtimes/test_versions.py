@@ -32,7 +32,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from modelway_server.errors import LoadFailure, RuntimeVersionMismatch, UnsafeArtifact
 from modelway_server.runtimes.estimators.runtime import load_estimator, runtime_of
-from modelway_server.runtimes.estimators.sub_estimators import parts
+from modelway_server.runtimes.estimators.sub_estimators import sub_estimators
 from modelway_server.runtimes.pickle.file import Unpickled, rebuild
 from modelway_server.runtimes.versions import lacks
 from support.models import WINE, WINE_KINDS
@@ -65,11 +65,11 @@ VERSION = sklearn.__version__
         ("absent_package", "Model", False),
     ],
 )
-def test_a_name_that_a_library_has_no_more_is_told(module: str, name: str, *, absent: bool) -> None:
+def test_name_that_a_library_dropped_is_named(module: str, name: str, *, absent: bool) -> None:
     assert lacks(module, name) is absent
 
 
-def test_looking_for_a_name_imports_nothing() -> None:
+def test_lookup_of_a_name_imports_nothing() -> None:
     code = """if True:
         import sys
         from modelway_server.runtimes.versions import lacks
@@ -82,7 +82,7 @@ def test_looking_for_a_name_imports_nothing() -> None:
     assert done.stdout.strip() == "False True True\n[]"
 
 
-def test_a_booster_of_another_version_names_both_and_the_way(tmp_path: Path) -> None:
+def test_booster_of_another_version_names_both_and_the_way(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     name = b"\x8c\x0exgboost.compat\x8c\x13XGBoostLabelEncoder\x93"
     path.write_bytes(b'\x80\x04C\x11"version":[1,2,1]0' + name + b".")
@@ -121,10 +121,10 @@ MODELS: dict[str, tuple[Any, Any]] = {
 
 def without_each(model: Any) -> Iterator[tuple[str, Any]]:
     """Copies of a model, each without one attribute of one of its parts."""
-    for index, part in enumerate(parts(model)):
+    for index, part in enumerate(sub_estimators(model)):
         for name in vars(part):
             broken = copy.deepcopy(model)
-            del vars(parts(broken)[index])[name]
+            del vars(sub_estimators(broken)[index])[name]
             yield f"{type(part).__name__}.{name}", broken
 
 
@@ -151,7 +151,7 @@ def test_what_an_old_file_lacks_is_a_matter_of_versions(case: str) -> None:
 @pytest.mark.parametrize("lost", ["_asarray", "k"])
 @pytest.mark.parametrize(("version", "failure"), [("1.2.2", RuntimeVersionMismatch), (VERSION, UnsafeArtifact)])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
-def test_a_part_that_lacks_what_a_check_reads_is_told(
+def test_part_without_a_checked_attribute_names_the_version(
     tmp_path: Path, lost: str, version: str, failure: type[LoadFailure]
 ) -> None:
     model = SplineTransformer().fit(WINE)
@@ -214,7 +214,7 @@ CHANGED: list[tuple[Any, str, bool]] = [
 
 
 @pytest.mark.parametrize(("model", "version", "refused"), CHANGED)
-def test_a_model_whose_answers_have_changed_is_refused(model: Any, version: str, *, refused: bool) -> None:
+def test_model_whose_answers_have_changed_is_refused(model: Any, version: str, *, refused: bool) -> None:
     unpickled = Unpickled(model, {"sklearn": version})
     if not refused:
         runtime_of(unpickled, "auto")
@@ -223,9 +223,7 @@ def test_a_model_whose_answers_have_changed_is_refused(model: Any, version: str,
         runtime_of(unpickled, "auto")
 
 
-def test_a_model_of_another_version_is_told_to_perhaps_answer_otherwise(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_model_of_another_version_has_a_caution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "model.pkl"
     monkeypatch.setattr("sklearn.base.__version__", "1.3.2")
     path.write_bytes(pickle.dumps(MODELS["imputed"][0]))
@@ -236,13 +234,13 @@ def test_a_model_of_another_version_is_told_to_perhaps_answer_otherwise(
     assert runtime.description["caution"] == said
 
 
-def test_a_model_of_this_version_needs_no_caution(tmp_path: Path) -> None:
+def test_model_of_this_version_needs_no_caution(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(MODELS["imputed"][0]))
     assert "caution" not in load_estimator(path, "auto").description
 
 
-def test_a_model_of_several_versions_is_told_by_the_oldest(tmp_path: Path) -> None:
+def test_model_of_several_versions_names_the_oldest(tmp_path: Path) -> None:
     def build() -> None:
         for version in ("1.10.0", "1.2.2", "1.9.1"):
             warnings.warn(
@@ -255,7 +253,7 @@ def test_a_model_of_several_versions_is_told_by_the_oldest(tmp_path: Path) -> No
     assert rebuild(tmp_path, build, {"sklearn": "1.9.1"}).saved == {"sklearn": "1.2.2"}
 
 
-def test_a_method_that_another_version_took_away_is_told(tmp_path: Path) -> None:
+def test_method_that_another_version_dropped_is_named(tmp_path: Path) -> None:
     runtime = runtime_of(Unpickled(_Half(), OLD), "auto")
     runtime.warm_up()
     assert runtime.methods == ("predict",)

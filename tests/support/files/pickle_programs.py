@@ -24,7 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from modelway_server.runtimes.pickle.listed import _lists
+from modelway_server.runtimes.pickle.allowed_names import _lists
 from modelway_server.runtimes.pickle.load import make
 from modelway_server.runtimes.pickle.machine import read
 from modelway_server.runtimes.pickle.trace import Call, Dict, Global, Items, Node

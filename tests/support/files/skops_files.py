@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import skops.io
 
-from modelway_server.runtimes.pickle.listed import listed
+from modelway_server.runtimes.pickle.allowed_names import listed
 
 Schema = dict[str, Any]
 ARRAY = io.BytesIO()

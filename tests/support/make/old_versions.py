@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from modelway_server.errors import LoadFailure, RuntimeVersionMismatch, UnsupportedModel
-from modelway_server.runtimes.base import estimating
+from modelway_server.runtimes.base import as_estimator_holder
 from modelway_server.runtimes.estimators.runtime import load_estimator
 from support.make.environments import environment_of
 
@@ -66,7 +66,7 @@ def _outcome(path: Path, rows: Any, given: dict[str, Any]) -> str:
         return f"refused for its version: {failure.message}" if failure.remedy else "WRONG: refused without a remedy"
     except LoadFailure as failure:
         return f"WRONG: {failure.reason}: {failure.message}"
-    own = estimating(runtime)
+    own = as_estimator_holder(runtime)
     assert own is not None
     for method in set(given) & set(runtime.methods):
         answer = np.asarray(_dense(getattr(own.estimator, method)(rows)))

@@ -23,13 +23,13 @@ def plan_estimator(estimator: Any, signature: Signature, methods: tuple[str, ...
     Raises:
         NotCovered: a part of it, or a method, has no counterpart here.
     """
-    before, last = taken_apart(estimator)
+    before, last = split_steps(estimator)
     if methods == ("transform",):
-        before, plan = [*before, last], Plan(heads={"transform": "scores"}, flat=False)
+        before, plan = [*before, last], Plan(outputs={"transform": "scores"}, flat=False)
     else:
         plan = plan_trees(last) if is_of_trees(last) else plan_linear(last)
         _label(plan, last)
-    absent = [method for method in methods if method not in plan.heads]
+    absent = [method for method in methods if method not in plan.outputs]
     if absent:
         raise NotCovered(f"{type(last).__name__} computes {', '.join(absent)} in a way of its own")
     plan_steps(plan, before, signature)
@@ -38,7 +38,7 @@ def plan_estimator(estimator: Any, signature: Signature, methods: tuple[str, ...
     return plan
 
 
-def taken_apart(estimator: Any) -> tuple[list[Any], Any]:
+def split_steps(estimator: Any) -> tuple[list[Any], Any]:
     """The steps before the one that answers, and that one."""
     *before, last = _steps(estimator)
     return before, last
@@ -46,7 +46,7 @@ def taken_apart(estimator: Any) -> tuple[list[Any], Any]:
 
 def last_step(estimator: Any) -> Any:
     """The step that answers."""
-    return taken_apart(estimator)[1]
+    return split_steps(estimator)[1]
 
 
 def plan_steps(plan: Plan, transformers: list[Any], signature: Signature) -> None:

@@ -22,16 +22,16 @@ def plan_linear(estimator: Any) -> Plan:
     if not type(estimator).__module__.startswith("sklearn."):
         raise NotCovered(f"{type(estimator).__name__} may compute its answers in a way of its own")
     if isinstance(estimator, LinearClassifierMixin):
-        heads = _classifier_heads(estimator)
+        outputs = _classifier_outputs(estimator)
     elif _is_linear_regressor(estimator):
-        heads = {"predict": "scores"}
+        outputs = {"predict": "scores"}
     elif isinstance(estimator, _GeneralizedLinearRegressor):
-        heads = {"predict": _LINKS[type(estimator._base_loss.link).__name__]}  # noqa: SLF001  (nothing public tells)
+        outputs = {"predict": _LINKS[type(estimator._base_loss.link).__name__]}  # noqa: SLF001  (nothing public tells)
     else:
         raise NotCovered(f"{type(estimator).__name__} is no linear model")
     coef = np.asarray(estimator.coef_, dtype=np.float64)
     flat = coef.ndim == 1 or isinstance(estimator, LinearClassifierMixin)
-    plan = Plan(heads=heads, flat=flat)
+    plan = Plan(outputs=outputs, flat=flat)
     plan.arrays["coef"] = np.ascontiguousarray(np.atleast_2d(coef).T)
     width = plan.arrays["coef"].shape[1]
     plan.arrays["intercept"] = np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64), (width,)).copy()
@@ -47,7 +47,7 @@ def _is_linear_regressor(estimator: Any) -> bool:
     return owner.__module__.startswith("sklearn.linear_model.")
 
 
-def _classifier_heads(estimator: Any) -> dict[str, str]:
+def _classifier_outputs(estimator: Any) -> dict[str, str]:
     kind, base = type(estimator), LinearClassifierMixin
     own_predict = kind.predict is not base.predict and not isinstance(estimator, RidgeClassifier | RidgeClassifierCV)
     if own_predict or kind.decision_function is not base.decision_function:
@@ -56,9 +56,9 @@ def _classifier_heads(estimator: Any) -> dict[str, str]:
     if binarizer is not None and binarizer.y_type_.startswith("multilabel"):
         raise NotCovered("it gives several labels a row")
     binary = len(estimator.classes_) <= 2
-    heads = {"predict": "positive" if binary else "argmax", "decision_function": "scores"}
+    outputs = {"predict": "positive" if binary else "argmax", "decision_function": "scores"}
     if isinstance(estimator, LogisticRegression) and kind.predict_proba is LogisticRegression.predict_proba:
-        heads["predict_proba"] = "both" if binary else "softmax"
+        outputs["predict_proba"] = "both" if binary else "softmax"
     elif isinstance(estimator, SGDClassifier) and estimator.loss == "log_loss":
-        heads["predict_proba"] = "both" if binary else "one_against_the_rest"
-    return heads
+        outputs["predict_proba"] = "both" if binary else "one_against_the_rest"
+    return outputs

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.float64]
 """Of [rows, scores]; the one score of a binary classifier speaks for its second class."""
-Head = Callable[[Scores], NDArray[Any]]
+OutputFunction = Callable[[Scores], NDArray[Any]]
 
 RULES = frozenset({"argmax", "positive", "not_negative"})
-"""Heads that choose a class, by its index."""
+"""Functions that choose a class, by its index."""
 
 
-def head(name: str, *, labels: NDArray[Any] | None, flat: bool) -> Head:
-    """A head by its name.
+def output_function(name: str, *, labels: NDArray[Any] | None, flat: bool) -> OutputFunction:
+    """A function by its name.
 
     Args:
         name: one of RULES, or of the functions below.
@@ -58,13 +58,13 @@ def _one_against_the_rest(scores: Scores) -> Scores:
     return np.asarray(each / total)
 
 
-_RULES: dict[str, Head] = {
+_RULES: dict[str, OutputFunction] = {
     "argmax": lambda scores: scores.argmax(axis=1),
     "positive": lambda scores: (scores[:, 0] > 0).astype(np.intp),
     "not_negative": lambda scores: (scores[:, 0] >= 0).astype(np.intp),
 }
 _ARRAYS: dict[str, Callable[[Scores], Scores]] = {"scores": lambda scores: scores, "exp": np.exp}
-_PROBABILITIES: dict[str, Head] = {
+_PROBABILITIES: dict[str, OutputFunction] = {
     "both": _both,
     "both_of_double": lambda scores: _both(2.0 * scores),
     "one_against_the_rest": _one_against_the_rest,

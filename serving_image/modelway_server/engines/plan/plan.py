@@ -28,7 +28,7 @@ class Plan:
 
     Attributes:
         steps: done to the rows one after the other, until they are float64 of [rows, features].
-        heads: how each method answers from the scores; see `heads.py`.
+        outputs: how each method answers from the scores; see `plan/outputs.py`.
         labels: the classes as JSON values, in the order of the scores; None where there are none.
         label_dtype: numpy's name of their type.
         flat: whether a single score a row is an array of [rows].
@@ -36,11 +36,11 @@ class Plan:
         single: whether the graph rounds the features to float32.
         arrays: what steps and scores are computed with, by name; `coef` of [features, scores] and `intercept`.
         graph: an ONNX model from `rows` to `scores`, float64 both, in the place of `coef` and `intercept`.
-        graphs: an ONNX model for each method, from `rows`, float64, to the output that `heads` names, in the place of
+        graphs: an ONNX model for each method, from `rows`, float64, to the output that `outputs` names, in the place of
             all scores.
     """
 
-    heads: dict[str, str]
+    outputs: dict[str, str]
     steps: list[Step] = field(default_factory=list)
     labels: list[Any] | None = None
     label_dtype: str = ""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Output, Signature
-from modelway_server.engines.plan.outputs import head
+from modelway_server.engines.plan.outputs import output_function
 from modelway_server.engines.plan.plan import Plan
 from modelway_server.engines.plan.step_functions import follow
 from modelway_server.engines.prepared import Prepared
@@ -39,7 +39,9 @@ class PlannedRuntime:
             return
         self._score = _scorer(plan)
         labels = None if plan.labels is None else np.array(plan.labels, dtype=plan.label_dtype)
-        self._heads = {method: head(name, labels=labels, flat=plan.flat) for method, name in plan.heads.items()}
+        self._outputs = {
+            method: output_function(name, labels=labels, flat=plan.flat) for method, name in plan.outputs.items()
+        }
 
     def warm_up(self) -> None:
         """Answer the example by every method.
@@ -83,7 +85,7 @@ class PlannedRuntime:
             scores = scores / self._divisor
         if not np.isfinite(scores).all() and (method != "transform" or np.isinf(scores).any()):
             raise InvalidInput(_TOO_LARGE)
-        return self._heads[method](scores)
+        return self._outputs[method](scores)
 
 
 def load_planned(prepared: Prepared, directory: Path) -> PlannedRuntime:
@@ -118,7 +120,7 @@ def _answers(plan: Plan, signature: Signature) -> dict[str, Callable[[Any], NDAr
 
     sessions = {graph: open_session(graph) for graph in set(plan.graphs.values())}
     return {
-        method: _answer(sessions[graph].run, plan.heads[method], signature.outputs[method][0])
+        method: _answer(sessions[graph].run, plan.outputs[method], signature.outputs[method][0])
         for method, graph in plan.graphs.items()
     }
 

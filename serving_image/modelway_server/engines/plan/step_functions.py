@@ -31,11 +31,11 @@ def follow(steps: Sequence[Step], arrays: Arrays) -> list[Work]:
 
 
 def _arithmetic(operation: Callable[[Any, Any], Any]) -> Callable[[Step, Arrays], Work]:
-    def made(step: Step, arrays: Arrays) -> Work:
+    def start(step: Step, arrays: Arrays) -> Work:
         operand = arrays[step["array"]]
         return lambda values: operation(values, operand)
 
-    return made
+    return start
 
 
 def _take(step: Step, arrays: Arrays) -> Work:

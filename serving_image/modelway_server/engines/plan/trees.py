@@ -68,9 +68,9 @@ def _plan_forest(forest: Any, members: list[Any]) -> Plan:
     plan = _plan(trees, count, forest.n_features_in_, single=True)
     plan.divisor = float(len(members))
     if classes is None:
-        plan.heads, plan.flat = {"predict": "scores"}, count == 1
+        plan.outputs, plan.flat = {"predict": "scores"}, count == 1
     else:
-        plan.heads = {"predict": "argmax", "predict_proba": "shares"}
+        plan.outputs = {"predict": "argmax", "predict_proba": "shares"}
     return plan
 
 
@@ -108,10 +108,10 @@ def _plan_boosted(boosted: Any) -> Plan:
             trees.append(_tree(tree, np.full(tree.node_count, k), boosted.learning_rate * tree.value[:, 0, 0]))
     plan = _plan(trees, count, boosted.n_features_in_, single=True)
     if isinstance(boosted, GradientBoostingRegressor):
-        plan.heads = {"predict": "scores"}
+        plan.outputs = {"predict": "scores"}
     else:
         rule = "not_negative" if count == 1 else "argmax"
-        plan.heads = {"predict": rule, "decision_function": "scores", **_probabilities(boosted, count)}
+        plan.outputs = {"predict": rule, "decision_function": "scores", **_probabilities(boosted, count)}
     return plan
 
 
@@ -133,10 +133,10 @@ def _plan_binned(boosted: Any) -> Plan:
     plan = _plan(trees, count, boosted.n_features_in_, single=False)
     if isinstance(boosted, HistGradientBoostingRegressor):
         links = {"IdentityLink": "scores", "LogLink": "exp"}
-        plan.heads = {"predict": links[type(boosted._loss.link).__name__]}  # noqa: SLF001
+        plan.outputs = {"predict": links[type(boosted._loss.link).__name__]}  # noqa: SLF001
     else:
         rule = "positive" if count == 1 else "argmax"
-        plan.heads = {"predict": rule, "decision_function": "scores", **_probabilities(boosted, count)}
+        plan.outputs = {"predict": rule, "decision_function": "scores", **_probabilities(boosted, count)}
     return plan
 
 
@@ -170,7 +170,7 @@ def _plan(trees: list[Tree], scores: int, width: int, *, single: bool) -> Plan:
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if limit is not None and used + total * BYTES_PER_NODE > limit:
         raise NotCovered(f"a graph of its {total:,} nodes cannot be made in the memory of this pod")
-    return Plan(heads={}, graph=forest_graph(trees, scores=scores, width=width, single=single), single=single)
+    return Plan(outputs={}, graph=forest_graph(trees, scores=scores, width=width, single=single), single=single)
 
 
 def thresholds(estimator: Any) -> Iterator[tuple[int, float]]:

@@ -8,19 +8,19 @@ from sklearn.pipeline import Pipeline
 
 from modelway_server.contract.signature import Signature
 from modelway_server.engines.plan.trees import thresholds
-from modelway_server.runtimes.estimators.sub_estimators import parts
+from modelway_server.runtimes.estimators.sub_estimators import sub_estimators
 
 MAX_THRESHOLDS = 200
 """Thresholds that are looked at, spread over all trees."""
-Hints = dict[int, list[Any]]
+Breakpoints = dict[int, list[Any]]
 """Values worth trying, by the column's position."""
 
 
-def hints_of(estimator: Any, signature: Signature) -> Hints:
+def breakpoints_of(estimator: Any, signature: Signature) -> Breakpoints:
     """What the parts of an estimator tell of its columns."""
-    hints: Hints = {index: [] for index in range(len(signature.columns))}
+    breakpoints: Breakpoints = {index: [] for index in range(len(signature.columns))}
     positions = {column.name: index for index, column in enumerate(signature.columns)}
-    for part in parts(estimator):
+    for part in sub_estimators(estimator):
         names = getattr(part, "feature_names_in_", None)
         width = getattr(part, "n_features_in_", None)
         if names is not None:
@@ -29,13 +29,13 @@ def hints_of(estimator: Any, signature: Signature) -> Hints:
             columns = list(range(len(positions)))
         else:
             continue
-        _add(hints, columns, _of_part(part))
+        _add(breakpoints, columns, _of_part(part))
     for column, threshold in _thresholds(estimator):
-        if column in hints:
-            hints[column] += _around(threshold)
+        if column in breakpoints:
+            breakpoints[column] += _around(threshold)
     for column, splits in _of_booster(estimator).items():
-        hints[column] += splits
-    return hints
+        breakpoints[column] += splits
+    return breakpoints
 
 
 def _of_booster(estimator: Any) -> Mapping[int, Sequence[float]]:
@@ -52,10 +52,10 @@ def _of_booster(estimator: Any) -> Mapping[int, Sequence[float]]:
     return {}
 
 
-def _add(hints: Hints, columns: list[int | None], values: list[list[Any]]) -> None:
+def _add(breakpoints: Breakpoints, columns: list[int | None], values: list[list[Any]]) -> None:
     for column, known in zip(columns, values, strict=False):
         if column is not None:
-            hints[column] += known
+            breakpoints[column] += known
 
 
 def _of_part(part: Any) -> list[list[Any]]:

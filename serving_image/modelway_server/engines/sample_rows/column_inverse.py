@@ -1,4 +1,4 @@
-"""From the columns that a part of a model takes back to those that are sent: scalers undone, choices of columns put back.
+"""From the columns that a part of a model takes back to those that are sent: scalers inverse_of, choices of columns put back.
 
 A place is a matrix of [points, columns] in which a number that nobody knows is NaN; it is of objects where an encoder
 stood between.
@@ -21,7 +21,7 @@ Back = Callable[[Points], Points]
 """Points in the columns behind something as points in the columns before it; raises what the model's parts raise."""
 
 
-def undone(step: Any) -> Back | None:
+def inverse_of(step: Any) -> Back | None:
     """What leads back through a step of a pipeline; None where nothing does."""
     if step is None or isinstance(step, str) or (isinstance(step, FunctionTransformer) and step.func is None):
         return _unchanged
@@ -34,19 +34,19 @@ def undone(step: Any) -> Back | None:
     return back
 
 
-def chosen(chooser: ColumnTransformer, name: str) -> list[int]:
+def columns_of(chooser: ColumnTransformer, name: str) -> list[int]:
     """The positions of the columns that one of its transformers takes."""
     positions = chooser._transformer_to_input_indices  # noqa: SLF001  (public attributes keep names, masks and slices unresolved)
     return list(positions.get(name, ()))
 
 
-def put_back(back: Back, columns: Sequence[int], width: int) -> Back:
+def restore_columns(back: Back, columns: Sequence[int], width: int) -> Back:
     """What leads back where only some columns were taken: nobody knows of the others."""
     return lambda points: back(_spread(points, columns, width))
 
 
-def _undone_in_turn(steps: Sequence[Any]) -> Back | None:
-    ways = [undone(step) for step in reversed(steps)]
+def _inverse_in_turn(steps: Sequence[Any]) -> Back | None:
+    ways = [inverse_of(step) for step in reversed(steps)]
     known = [way for way in ways if way is not None]
     if len(known) < len(ways):
         return None
@@ -60,11 +60,11 @@ def _undone_in_turn(steps: Sequence[Any]) -> Back | None:
 
 
 def _gathered(chooser: ColumnTransformer, points: Points) -> Points:
-    """The columns before a chooser, of those of its transformers that can be undone."""
+    """The columns before a chooser, of those of its transformers that can be inverse_of."""
     before = np.full((len(points), chooser.n_features_in_), np.nan, dtype=object)
     for name, transformer, _ in chooser.transformers_:
-        columns, part = chosen(chooser, name), points[:, chooser.output_indices_[name]]
-        back = undone(transformer) if columns and part.shape[1] else None
+        columns, part = columns_of(chooser, name), points[:, chooser.output_indices_[name]]
+        back = inverse_of(transformer) if columns and part.shape[1] else None
         if back is not None:
             before[:, columns] = back(part)
     return before
@@ -87,7 +87,7 @@ def _unchanged(points: Points) -> Points:
 
 
 _WAYS: dict[type, Callable[[Any], Back | None]] = {
-    Pipeline: lambda pipeline: _undone_in_turn([step for _, step in pipeline.steps]),
+    Pipeline: lambda pipeline: _inverse_in_turn([step for _, step in pipeline.steps]),
     ColumnTransformer: lambda chooser: lambda points: _gathered(chooser, points),
     SelectorMixin: lambda selector: (
         lambda points: _spread(points, selector.get_support(indices=True), selector.n_features_in_)

@@ -1,4 +1,4 @@
-"""The row that a model's pages show: the example beside the model, one of the model's own values, or one that is made up.
+"""The row that a model's pages show: the example beside the model, a row of the model's own values, or a made-up one.
 
 Rows of `samples.json` are never shown: they may be anybody's. For the same reason a value of the model's own is one in
 the middle of many, rounded, and no row that it remembers.
@@ -15,7 +15,7 @@ import numpy as np
 from modelway_server.contract.rows import rows_of_instances
 from modelway_server.contract.signature import Column, Form, Input, Signature
 from modelway_server.protocol.tensors import INTEGER_LIMITS
-from modelway_server.runtimes.base import Hints, Runtime
+from modelway_server.runtimes.base import Breakpoints, Runtime
 
 DIGITS = 4
 """Significant digits of a number that is shown: a threshold or a mean has more than anybody wants to read."""
@@ -39,27 +39,29 @@ class Example:
     origin: str
 
 
-def telling_example(runtime: Runtime, plain: Any, hints: Hints, given: Sequence[Any]) -> Example:
+def choose_example(runtime: Runtime, plain: Any, breakpoints: Breakpoints, given: Sequence[Any]) -> Example:
     """A row that the model answers: the first of the given ones, one of the model's own values, or one of other numbers.
 
     Args:
         runtime: the model itself, warm.
         plain: the row that it was warmed up with, as JSON values.
-        hints: values of the model's own.
+        breakpoints: values of the model's own.
         given: examples of the author's.
     """
-    tried = [Example(row, GIVEN) for row in given[:1]] + list(_examples(runtime.signature, plain, hints))
+    tried = [Example(row, GIVEN) for row in given[:1]] + list(_examples(runtime.signature, plain, breakpoints))
     return next((one for one in tried if _is_answered(runtime, one.row)), Example(plain, MADE_UP))
 
 
-def _examples(signature: Signature, plain: Any, hints: Hints) -> Iterator[Example]:
+def _examples(signature: Signature, plain: Any, breakpoints: Breakpoints) -> Iterator[Example]:
     if signature.form is Form.TENSORS:
         yield Example(_tensors(signature.inputs, plain), MADE_UP)
     elif isinstance(plain, list):
         columns = signature.columns or tuple(Column(f"x{index}") for index in range(len(plain)))
         cells = list(zip(columns, plain, strict=True))
-        known = [_is_known(column, hints.get(index, ()), cell) for index, (column, cell) in enumerate(cells)]
-        typical = [typical_value(column, hints.get(index, ()), cell) for index, (column, cell) in enumerate(cells)]
+        known = [_is_known(column, breakpoints.get(index, ()), cell) for index, (column, cell) in enumerate(cells)]
+        typical = [
+            typical_value(column, breakpoints.get(index, ()), cell) for index, (column, cell) in enumerate(cells)
+        ]
         if all(known):
             yield Example(typical, OWN)
         other = [
@@ -70,9 +72,9 @@ def _examples(signature: Signature, plain: Any, hints: Hints) -> Iterator[Exampl
         yield Example(typical, MADE_UP)
 
 
-def typical_value(column: Column, hints: Sequence[Any], plain: Any) -> Any:
+def typical_value(column: Column, breakpoints: Sequence[Any], plain: Any) -> Any:
     """The value in the middle of those that a model tells of a column of numbers; the plain one of any other."""
-    numbers = _numbers(hints)
+    numbers = _numbers(breakpoints)
     if not numbers or not _takes_numbers(column, plain):
         return plain
     middle = sorted(numbers)[len(numbers) // 2]
@@ -81,10 +83,10 @@ def typical_value(column: Column, hints: Sequence[Any], plain: Any) -> Any:
     return float(f"{middle:.{DIGITS}g}")
 
 
-def _is_known(column: Column, hints: Sequence[Any], plain: Any) -> bool:
+def _is_known(column: Column, breakpoints: Sequence[Any], plain: Any) -> bool:
     """Whether an example's value in this column is the model's own."""
     categories = column.categories is not None or column.known is not None
-    return not column.used or categories or (_takes_numbers(column, plain) and bool(_numbers(hints)))
+    return not column.used or categories or (_takes_numbers(column, plain) and bool(_numbers(breakpoints)))
 
 
 def _takes_numbers(column: Column, plain: Any) -> bool:
@@ -92,8 +94,8 @@ def _takes_numbers(column: Column, plain: Any) -> bool:
     return not known and column.used and column.typed and column.dates is None and type(plain) in {int, float}
 
 
-def _numbers(hints: Sequence[Any]) -> list[float]:
-    return [value for value in hints if type(value) in {int, float} and np.isfinite(value)]
+def _numbers(breakpoints: Sequence[Any]) -> list[float]:
+    return [value for value in breakpoints if type(value) in {int, float} and np.isfinite(value)]
 
 
 def _other(column: Column, plain: Any, index: int) -> Any:

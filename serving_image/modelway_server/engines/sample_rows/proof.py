@@ -1,4 +1,4 @@
-"""The rows on which an engine must give the model's own answers: made once for all engines, and for the trial of joining."""
+"""The rows on which an engine must give the model's own answers. They are drawn once, for all engines and the batching probe."""
 
 import hashlib
 import warnings
@@ -13,14 +13,14 @@ from modelway_server.engines.parity import Answers, answers_of
 from modelway_server.engines.plan.plan import NotCovered
 from modelway_server.engines.prepared import Prepared
 from modelway_server.engines.sample_rows.random import Row, draw
-from modelway_server.engines.sample_rows.sensitivity import telling
+from modelway_server.engines.sample_rows.sensitivity import sensitive_rows
 from modelway_server.engines.time_limit import time_limit
 from modelway_server.errors import InputError, describe, words
 from modelway_server.runtimes.base import Runtime
 
 
-class Void(Exception):
-    """No rows prove anything of an engine, whichever it is."""
+class NoProof(Exception):
+    """No rows tell an engine from the model."""
 
 
 class Proof:
@@ -46,15 +46,15 @@ class Proof:
 
     @cached_property
     def drawn(self) -> list[Row]:
-        """Rows around what the model remembers; none where only its own code knows what a row is."""
+        """Rows around the model's training points; none if only its own code knows what a row is."""
         return self._drawn(0)
 
     @cached_property
     def rows(self) -> list[Any]:
-        """The rows of the proof, which tell the model from another one.
+        """The rows of the proof, which tell the model from another.
 
         Raises:
-            Void: they prove nothing, or the model takes some of them not.
+            NoProof: the answers hardly vary, or the model refuses some rows.
         """
         try:
             rows = [*self.drawn, *self._given()]
@@ -62,13 +62,13 @@ class Proof:
                 return rows
             with warnings.catch_warnings(), np.errstate(all="ignore"), time_limit(self._seconds):
                 warnings.simplefilter("ignore")  # rows are odd on purpose
-                return telling(self._runtime, rows, self._drawn, self._tolerance)
+                return sensitive_rows(self._runtime, rows, self._drawn, self._tolerance)
         except InputError as error:
-            raise Void(f"the model itself refuses some rows ({error.message})") from error
+            raise NoProof(f"the model itself refuses some rows ({error.message})") from error
         except NotCovered as error:
-            raise Void(words(error)) from error
+            raise NoProof(words(error)) from error
         except Exception as error:
-            raise Void(f"looking for it failed ({describe(error)})") from error
+            raise NoProof(f"looking for it failed ({describe(error)})") from error
 
     @cached_property
     def expected(self) -> dict[str, Answers]:
@@ -85,7 +85,7 @@ class Proof:
         return answers_of(self._runtime, self.rows[:1])
 
     @property
-    def hints(self) -> dict[int, list[Any]]:
+    def breakpoints(self) -> dict[int, list[Any]]:
         """The remembered values of each column."""
         columns = zip(*self._points, strict=True) if self._may_draw else ()
         return {index: [value for value in known if value is not None] for index, known in enumerate(columns)}
@@ -96,10 +96,10 @@ class Proof:
 
     @cached_property
     def _points(self) -> list[Row]:
-        from modelway_server.engines.sample_rows.training_points import remembered  # noqa: PLC0415  (scikit-learn)
+        from modelway_server.engines.sample_rows.training_points import training_points  # noqa: PLC0415  (scikit-learn)
 
         estimator = getattr(self._runtime, "estimator", None)
-        return remembered(estimator, self._signature, np.random.default_rng(self.seed))
+        return training_points(estimator, self._signature, np.random.default_rng(self.seed))
 
     @property
     def _may_draw(self) -> bool:

@@ -1,4 +1,4 @@
-"""Whether rows tell one model from another: answers that hardly vary prove nothing, and labels say most where they change."""
+"""Rows that tell one model from another: answers that hardly vary prove nothing, and labels prove most where they change."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -26,8 +26,10 @@ FINEST = 1e-10
 Answers = Mapping[str, NDArray[Any]]
 
 
-def telling(native: Runtime, rows: Sequence[Row], more: Callable[[int], list[Row]], tolerance: float) -> list[Row]:
-    """As many rows, some replaced: by others where they tell too little, and by rows at both sides of the labels' boundaries.
+def sensitive_rows(
+    native: Runtime, rows: Sequence[Row], more: Callable[[int], list[Row]], tolerance: float
+) -> list[Row]:
+    """The same number of rows, some replaced: by rows whose answers vary more, and by rows on both sides of a label's boundary.
 
     Args:
         native: the model itself.
@@ -73,24 +75,24 @@ def _alike(answers: Answers, tolerance: float) -> str | None:
 
 def _minority(answer: NDArray[Any], tolerance: float) -> float:
     """The share of the rows whose answer is not the commonest one."""
-    table = answer.reshape(len(answer), -1)
+    matrix = answer.reshape(len(answer), -1)
     if answer.dtype.kind == "f":
-        middle = np.nanmedian(np.where(np.isinf(table), np.nan, table), axis=0)
-        other = ~np.isclose(table, middle, rtol=tolerance, atol=tolerance * size_of(answer), equal_nan=True)
+        middle = np.nanmedian(np.where(np.isinf(matrix), np.nan, matrix), axis=0)
+        other = ~np.isclose(matrix, middle, rtol=tolerance, atol=tolerance * size_of(answer), equal_nan=True)
         return float(other.any(axis=1).mean())
-    _, counts = np.unique(table.astype(str), axis=0, return_counts=True)
-    return 1.0 - float(counts.max()) / len(table)
+    _, counts = np.unique(matrix.astype(str), axis=0, return_counts=True)
+    return 1.0 - float(counts.max()) / len(matrix)
 
 
 def _unlike(native: Runtime, rows: list[Row], answers: Answers) -> list[Row]:
     """Those rows of another draw whose answers are furthest from the ones that are known."""
     distances = np.zeros(len(rows))
     for name, array in _answers(native, rows).items():
-        known, table = (each.reshape(len(each), -1) for each in (answers[name], array))
+        known, matrix = (each.reshape(len(each), -1) for each in (answers[name], array))
         if array.dtype.kind == "f":
-            distances += np.nan_to_num(np.abs(table - np.nanmedian(known, axis=0)).max(axis=1), posinf=0.0)
+            distances += np.nan_to_num(np.abs(matrix - np.nanmedian(known, axis=0)).max(axis=1), posinf=0.0)
         else:
-            distances += ~np.isin(table.astype(str), known.astype(str)).all(axis=1)
+            distances += ~np.isin(matrix.astype(str), known.astype(str)).all(axis=1)
     return [rows[index] for index in np.argsort(-distances, kind="stable")[:KEPT]]
 
 

@@ -18,7 +18,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.tree._tree import Tree
 
 from modelway_server.contract.signature import Signature
-from modelway_server.engines.sample_rows.column_inverse import Back, Points, chosen, put_back, undone
+from modelway_server.engines.sample_rows.column_inverse import Back, Points, columns_of, inverse_of, restore_columns
 from modelway_server.runtimes.estimators.sub_estimators import members
 
 POINTS = 40
@@ -36,7 +36,7 @@ _NO_PLACES = {"coef_", "dual_coef_", "feature_importances_", "scale_", "var_", "
 _SPREADS = (-2.0, -0.7, 0.4, 1.5)
 
 
-def remembered(estimator: Any, signature: Signature, random: np.random.Generator) -> list[list[Any]]:
+def training_points(estimator: Any, signature: Signature, random: np.random.Generator) -> list[list[Any]]:
     """Points as rows are sent; None where nothing is known of a column.
 
     Args:
@@ -49,7 +49,9 @@ def remembered(estimator: Any, signature: Signature, random: np.random.Generator
     columns = [positions[name] for name in names if name in positions]
     width = len(signature.columns)
     as_sent = (
-        put_back(lambda points: points, columns, width) if len(columns) == len(names) > 0 else lambda points: points
+        restore_columns(lambda points: points, columns, width)
+        if len(columns) == len(names) > 0
+        else lambda points: points
     )
     rows: list[list[Any]] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -90,7 +92,7 @@ class _Walk:
             for name, transformer, _ in getattr(
                 part, "transformers_", ()
             ):  # an ensemble keeps its members unfitted, too
-                yield from self.through(transformer, put_back(back, chosen(part, name), part.n_features_in_))
+                yield from self.through(transformer, restore_columns(back, columns_of(part, name), part.n_features_in_))
         elif isinstance(part, FeatureUnion):
             for _, transformer in part.transformer_list:
                 yield from self.through(transformer, back)
@@ -100,7 +102,7 @@ class _Walk:
     def _in_turn(self, steps: Sequence[Any], back: Back) -> Iterator[tuple[Points, Back]]:
         for step in steps:
             yield from self.through(step, back)
-            way = undone(step)
+            way = inverse_of(step)
             if way is None:
                 return
             back = _after(way, back)
@@ -122,7 +124,7 @@ class _Walk:
         for member in members(part):
             taken = getattr(member, "n_features_in_", width)
             if id(member) in drawn:
-                yield from self.through(member, put_back(back, drawn[id(member)], width))
+                yield from self.through(member, restore_columns(back, drawn[id(member)], width))
             elif taken == width:
                 yield from self.through(member, back, width)
             elif taken > width:  # a chain hands its answers on behind the columns

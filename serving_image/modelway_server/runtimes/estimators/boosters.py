@@ -15,7 +15,7 @@ _LIBRARIES = frozenset({"lightgbm", "xgboost"})
 """Packages of boosters, each with a module beside this one that finds the booster of an object, and its answers."""
 
 
-def of_booster(content: Any, method: str) -> Runtime | None:
+def booster_runtime(content: Any, method: str) -> Runtime | None:
     """The runtime of a booster, or of its scikit-learn class where that was trained on categories of pandas.
 
     Such a class asks for a data frame with the categories of the training data, which its own booster holds as codes.
@@ -38,9 +38,9 @@ def of_booster(content: Any, method: str) -> Runtime | None:
     booster = library.booster_of(content)
     if booster is None:
         return None
-    table, objective = library.table_of(content, booster)
+    layout, objective = library.layout_of(content, booster)
     description = {"estimator": f"{name}.{type(content).__name__} ({objective})", name: import_module(name).__version__}
-    return MatrixRuntime(name, table, method, description)
+    return MatrixRuntime(name, layout, method, description)
 
 
 def asks_for_categories(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from modelway_server.runtimes.estimators.sub_estimators import parts
+from modelway_server.runtimes.estimators.sub_estimators import sub_estimators
 from modelway_server.runtimes.versions import differs, version_mismatch
 
 Version = tuple[int, ...]
@@ -24,7 +24,7 @@ def check_answers(estimator: Any, saved: Mapping[str, str]) -> None:
     version = saved.get("sklearn")
     if version is None or not differs(version):
         return
-    for part in parts(estimator):
+    for part in sub_estimators(estimator):
         if (change := _change(part, _numbers(version))) is not None:
             raise version_mismatch(version, f"{type(part).__name__} would give other answers: {change}")
 

@@ -20,14 +20,14 @@ def declare(blueprint: Blueprint, columns: Sequence[Column]) -> Blueprint:
     """
     own = [finding.column.name for finding in blueprint.findings]
     names = own if not blueprint.signature.named and len(own) == len(columns) else [each.name for each in columns]
-    told = dict(zip(names, columns, strict=True))
-    findings = tuple(_declared(finding, told.get(finding.column.name)) for finding in blueprint.findings)
+    declared = dict(zip(names, columns, strict=True))
+    findings = tuple(_declare(finding, declared.get(finding.column.name)) for finding in blueprint.findings)
     return Blueprint(replace(blueprint.signature, columns=tuple(each.column for each in findings)), findings)
 
 
-def _declared(finding: Finding, told: Column | None) -> Finding:
+def _declare(finding: Finding, declared: Column | None) -> Finding:
     own = finding.column
-    if told is None or not told.typed or (own.typed and not own.literal):
+    if declared is None or not declared.typed or (own.typed and not own.literal):
         return finding
-    column = replace(own, datatype=told.datatype, dates=told.dates, typed=True, literal=False)
-    return replace(finding, column=column, example=_DATE if told.dates else _EXAMPLES.get(told.datatype))
+    column = replace(own, datatype=declared.datatype, dates=declared.dates, typed=True, literal=False)
+    return replace(finding, column=column, example=_DATE if declared.dates else _EXAMPLES.get(declared.datatype))

@@ -19,7 +19,7 @@ from modelway_server.runtimes.estimators.column_flow import Claim, claims_of
 from modelway_server.runtimes.estimators.members import members_of
 from modelway_server.runtimes.estimators.needs import column_of
 from modelway_server.runtimes.estimators.number_types import sees_number_types
-from modelway_server.runtimes.estimators.sub_estimators import parts
+from modelway_server.runtimes.estimators.sub_estimators import sub_estimators
 from modelway_server.runtimes.estimators.unservable import check_rows
 
 
@@ -96,7 +96,7 @@ def _names(receivers: Sequence[Any]) -> tuple[list[str], bool]:
 
 def _of_lightgbm(estimator: Any, names: Sequence[str]) -> bool:
     """Whether a model goes by the names that LightGBM gave to its columns, as wrappers around it do too."""
-    own = [part for part in parts(estimator) if type(part).__module__.startswith("lightgbm.")]
+    own = [part for part in sub_estimators(estimator) if type(part).__module__.startswith("lightgbm.")]
     return not any(" " in name for name in names) and any(
         [str(name) for name in getattr(part, "feature_names_in_", ())] == list(names) for part in own
     )
@@ -119,7 +119,9 @@ def _finding(name: str, claims: Sequence[Claim]) -> Finding:
 
 
 def _form(estimator: Any, columns: tuple[Column, ...], *, named: bool) -> Form:
-    if named and (any(column.datatype != "FP64" for column in columns) or any(map(_needs_frame, parts(estimator)))):
+    if named and (
+        any(column.datatype != "FP64" for column in columns) or any(map(_needs_frame, sub_estimators(estimator)))
+    ):
         return Form.FRAME
     return Form.OBJECTS if any(column.datatype == "BYTES" for column in columns) else Form.MATRIX
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from modelway_server.contract.signature import MAX_NAMES, Output
-from modelway_server.runtimes.estimators.sub_estimators import parts
+from modelway_server.runtimes.estimators.sub_estimators import sub_estimators
 from modelway_server.runtimes.outputs import plain
 
 _LABELLED = {"predict", "predict_proba", "decision_function"}
@@ -57,7 +57,7 @@ def _fitting(classes: tuple[Any, ...], output: Output) -> tuple[Any, ...] | None
 
 def _between_pairs(estimator: Any) -> bool:
     """Whether the columns of decision_function are pairs of classes."""
-    return any(getattr(part, "decision_function_shape", "ovr") == "ovo" for part in parts(estimator))
+    return any(getattr(part, "decision_function_shape", "ovr") == "ovo" for part in sub_estimators(estimator))
 
 
 def _columns(estimator: Any, output: Output) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from sklearn.preprocessing import FunctionTransformer
 
-from modelway_server.runtimes.estimators.sub_estimators import parts
+from modelway_server.runtimes.estimators.sub_estimators import sub_estimators
 
 _COMPUTE: Final = ("sklearn.", "xgboost.", "lightgbm.")
 """Packages whose estimators compute with numbers, of whatever type they are; CatBoost takes integers for categories."""
@@ -12,7 +12,7 @@ _COMPUTE: Final = ("sklearn.", "xgboost.", "lightgbm.")
 
 def sees_number_types(estimator: Any) -> bool:
     """Whether code of the model's author is in it; what scikit-learn's own encoders have learned, they tell."""
-    return any(map(_is_authors, parts(estimator)))
+    return any(map(_is_authors, sub_estimators(estimator)))
 
 
 def computes(part: Any) -> bool:

@@ -27,13 +27,13 @@ from modelway_server.errors import (
     words,
 )
 from modelway_server.runtimes.base import Runtime
-from modelway_server.runtimes.estimators.boosters import asks_for_categories, of_booster
+from modelway_server.runtimes.estimators.boosters import asks_for_categories, booster_runtime
 from modelway_server.runtimes.estimators.changed_answers import check_answers
 from modelway_server.runtimes.estimators.declarations import declare
 from modelway_server.runtimes.estimators.introspection import Blueprint, inspect
 from modelway_server.runtimes.estimators.labels import name_labels
 from modelway_server.runtimes.estimators.probe import Call, complete, find_row
-from modelway_server.runtimes.estimators.sub_estimators import parts, serve_single_threaded
+from modelway_server.runtimes.estimators.sub_estimators import serve_single_threaded, sub_estimators
 from modelway_server.runtimes.estimators.unservable import cannot_answer
 from modelway_server.runtimes.outputs import describe_outputs, name_outputs, settle
 from modelway_server.runtimes.pickle.file import Unpickled, load
@@ -217,7 +217,7 @@ def runtime_of(unpickled: Unpickled, method: str) -> Runtime:
     """
     estimator, saved = unpickled.content, unpickled.saved
     with blaming_versions(saved, f"{type(estimator).__name__} cannot be read"):
-        boosted = of_booster(estimator, method)
+        boosted = booster_runtime(estimator, method)
         if boosted is not None:
             return boosted
         methods = _methods(estimator, method, saved)
@@ -265,7 +265,9 @@ def _check_fitted(estimator: Any, saved: Mapping[str, str]) -> None:
 
 def _has_learned(estimator: Any) -> bool:
     """Whether a part of it has what only fit leaves, by the names that scikit-learn gives such attributes."""
-    return any(name.endswith("_") and not name.endswith("__") for part in parts(estimator) for name in vars(part))
+    return any(
+        name.endswith("_") and not name.endswith("__") for part in sub_estimators(estimator) for name in vars(part)
+    )
 
 
 def _not_fitted(estimator: Any) -> InvalidArtifact:

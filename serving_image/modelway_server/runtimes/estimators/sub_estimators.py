@@ -1,4 +1,4 @@
-"""The estimators inside an estimator: steps, fitted members, whatever it keeps."""
+"""The estimators inside an estimator: its steps, its fitted members, and whatever else it keeps."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 _THREADS = ("n_jobs", "_n_threads")
 
 
-def parts(estimator: Any) -> list[Any]:
+def sub_estimators(estimator: Any) -> list[Any]:
     """The estimator and every estimator that it holds, at any depth, each once."""
     found: list[Any] = []
     seen: set[int] = set()
@@ -50,7 +50,7 @@ def serve_single_threaded(estimator: Any) -> int:
         How many estimators were changed.
     """
     changed = 0
-    for part in parts(estimator):
+    for part in sub_estimators(estimator):
         kept = [name for name in _THREADS if getattr(part, name, None) not in {None, 1}]
         for name in kept:
             setattr(part, name, 1)

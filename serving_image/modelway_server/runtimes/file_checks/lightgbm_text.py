@@ -112,8 +112,8 @@ def _check_head(head: dict[bytes, bytes]) -> int:
     if b"objective" in head:
         objective = head[b"objective"].split()
         hold(objective, "its objective has no name")
-        told = {token.partition(b":")[2] for token in objective if token.startswith(b"num_class:")} or {b"1"}
-        hold(told == {str(classes).encode()}, "the objective has other classes than num_class")
+        counts = {token.partition(b":")[2] for token in objective if token.startswith(b"num_class:")} or {b"1"}
+        hold(counts == {str(classes).encode()}, "the objective has other classes than num_class")
     return columns
 
 
@@ -202,8 +202,8 @@ def _numbers(fields: dict[bytes, bytes], key: bytes, count: int) -> NDArray[np.f
 
 
 def _values(fields: dict[bytes, bytes], key: bytes, count: int, pattern: re.Pattern[bytes], what: str) -> list[bytes]:
-    told = fields.get(key, b"")
-    values = told.split()
-    if len(values) != count or not pattern.fullmatch(told):
+    text = fields.get(key, b"")
+    values = text.split()
+    if len(values) != count or not pattern.fullmatch(text):
         raise Disagreement(f"{key.decode()} are not {count} {what}")
     return values

@@ -202,8 +202,8 @@ def _installed(name: str) -> str:
         return ""
 
 
-def _numbers(told: str) -> list[int]:
-    return [int(part) if re.fullmatch("[0-9]{1,9}", part) else 0 for part in told.split(".")[:2]]
+def _numbers(version: str) -> list[int]:
+    return [int(part) if re.fullmatch("[0-9]{1,9}", part) else 0 for part in version.split(".")[:2]]
 
 
 def _refusal(model: str, what: str, place: str) -> UnsafeArtifact:

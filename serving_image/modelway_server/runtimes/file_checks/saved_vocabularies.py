@@ -185,8 +185,8 @@ def _asset(node: memoryview, assets: list[str]) -> str:
     held = list(fields(node))
     if [number for number, _ in held] != [_KIND_ASSET] or not isinstance(held[0][1], memoryview):
         raise _Unproven
-    told = [value for _, value in fields(held[0][1])]
-    place = told[0] if told else 0
-    if len(told) > 1 or not isinstance(place, int) or place >= len(assets):
+    numbers = [value for _, value in fields(held[0][1])]
+    place = numbers[0] if numbers else 0
+    if len(numbers) > 1 or not isinstance(place, int) or place >= len(assets):
         raise _Unproven
     return assets[place]

@@ -50,9 +50,9 @@ def version_of(document: Any) -> str:
     Raises:
         Disagreement: it does not tell.
     """
-    told = document.get("version") if isinstance(document, Mapping) else None
-    hold(isinstance(told, list | np.ndarray) and len(told) == 3, "it does not tell the XGBoost that saved it")
-    parts = wholes(told)
+    value = document.get("version") if isinstance(document, Mapping) else None
+    hold(isinstance(value, list | np.ndarray) and len(value) == 3, "it does not tell the XGBoost that saved it")
+    parts = wholes(value)
     within(parts, 100_000, "its version")
     return ".".join(map(str, parts.tolist()))
 
@@ -108,20 +108,20 @@ def _check_learner(learner: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _check_names(learner: Mapping[str, Any], columns: int) -> None:
     for key in ("feature_names", "feature_types"):
-        told = learner.get(key) or []
+        value = learner.get(key) or []
         hold(
-            isinstance(told, list) and len(told) in {0, columns} and all(isinstance(each, str) for each in told),
+            isinstance(value, list) and len(value) in {0, columns} and all(isinstance(each, str) for each in value),
             f"{key} are none for each column",
         )
     names = learner.get("feature_names") or []
     hold(len(set(names)) == len(names), "two columns have one name")
 
 
-def _check_base(told: str, groups: int) -> None:
-    values = told.strip().removeprefix("[").removesuffix("]").split(",")
+def _check_base(value: str, groups: int) -> None:
+    values = value.strip().removeprefix("[").removesuffix("]").split(",")
     hold(len(values) in {1, groups}, "base_score is none for each class")
-    for value in values:
-        float(value)
+    for each in values:
+        float(each)
 
 
 def _check_objective(objective: Mapping[str, Any], classes: int) -> None:
@@ -215,23 +215,23 @@ def _check_configuration(configuration: Mapping[str, Any], learner: Mapping[str,
         hold(str(inner[key]) == str(model[key]), f"its configuration has another {key}")
 
 
-def count(told: Any) -> int:
+def count(value: Any) -> int:
     """A number of things, which XGBoost writes as a text.
 
     Raises:
         Disagreement: it is none.
     """
-    hold(isinstance(told, str) and _COUNT.fullmatch(told), f"{str(told)[:30]!r} is no number of things")
-    return int(told)
+    hold(isinstance(value, str) and _COUNT.fullmatch(value), f"{str(value)[:30]!r} is no number of things")
+    return int(value)
 
 
-def numbers(told: Any) -> NDArray[Any]:
+def numbers(value: Any) -> NDArray[Any]:
     """A list of numbers.
 
     Raises:
         Disagreement: it is none.
     """
-    found = np.asarray(told)
-    hold(isinstance(told, list | np.ndarray) and found.ndim == 1, "a list of numbers is none")
+    found = np.asarray(value)
+    hold(isinstance(value, list | np.ndarray) and found.ndim == 1, "a list of numbers is none")
     hold(not found.size or found.dtype.kind in "iuf", "a list of numbers is none")
     return found

@@ -79,20 +79,20 @@ def _check_categories(tree: Mapping[str, Any], lists: Mapping[str, NDArray[Any]]
     within(values, MAX_CATEGORY, "a category")
 
 
-def _list(told: Any, length: int, name: str) -> NDArray[Any]:
-    found = np.asarray(told)
-    hold(isinstance(told, list | np.ndarray) and found.shape == (length,), f"{name} are not one for each node")
+def _list(value: Any, length: int, name: str) -> NDArray[Any]:
+    found = np.asarray(value)
+    hold(isinstance(value, list | np.ndarray) and found.shape == (length,), f"{name} are not one for each node")
     hold(found.dtype.kind in ("iu" if name in _WHOLE else "iufb"), f"{name} are no numbers")
     return found.astype(np.int64) if found.dtype.kind in "iu" else found
 
 
-def wholes(told: Any) -> NDArray[np.int64]:
+def wholes(value: Any) -> NDArray[np.int64]:
     """A list of whole numbers.
 
     Raises:
         Disagreement: it is none.
     """
-    found = np.asarray(told)
-    hold(isinstance(told, list | np.ndarray) and found.ndim == 1, "a list of whole numbers is none")
+    found = np.asarray(value)
+    hold(isinstance(value, list | np.ndarray) and found.ndim == 1, "a list of whole numbers is none")
     hold(not found.size or found.dtype.kind in "iu", "a list of whole numbers is none")
     return found.astype(np.int64)

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from modelway_server.runtimes.pickle.built import check_built
 from modelway_server.runtimes.pickle.dtypes import dtype_of, is_dtype
 from modelway_server.runtimes.pickle.joblib_arrays import is_wrapper
+from modelway_server.runtimes.pickle.object_checks import check_built
 from modelway_server.runtimes.pickle.owners import check_model
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
 from modelway_server.runtimes.pickle.structure import check_state

@@ -1,6 +1,5 @@
 """Which arguments and which state each reconstructing function takes, as its own library writes them."""
 
-import re
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -20,113 +19,36 @@ from modelway_server.runtimes.pickle.pandas_calls import (
     is_sparse_index,
     is_string_type,
 )
+from modelway_server.runtimes.pickle.python_calls import (
+    is_bytes,
+    is_default_dict,
+    is_deque,
+    is_encoded,
+    is_mapping,
+    is_number,
+    is_partial,
+    is_pattern,
+    is_set,
+    is_zone,
+)
 from modelway_server.runtimes.pickle.trace import Call, Dict, Global, List, Tuple, Value
 from modelway_server.runtimes.pickle.values import (
-    is_key,
     is_plain,
     name_of,
-    size_of,
 )
 from modelway_server.runtimes.pickle.walk import arguments
 
 Check: TypeAlias = Callable[[list[Value], Call], bool]
 
-_FACTORIES = frozenset(
-    {
-        *(f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list", "set", "str", "tuple")),
-        "collections.OrderedDict",  # of LightGBM's best scores
-    }
-)
 _BASES = {"builtins.object": type(None), "builtins.dict": Dict, "builtins.list": List, "builtins.tuple": Tuple}
-_ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 _GENERATOR = "numpy.random._pickle.__bit_generator_ctor"
 _TREES = ("sklearn.neighbors.BallTree", "sklearn.neighbors.KDTree", "sklearn.metrics.DistanceMetric")
-_STARTS = "n_jobs"
-_WRITE = frozenset({"out", "overwrite_input"})
-_MAX_PATTERN = 10_000
-_MAX_GROUPS = 100
-_MAX_DIGITS = 4000
-_NUMBER = re.compile(r"[+-]?(?:[\d._/]*(?:[eE][+-]?\d{1,4})?|[a-zA-Z]{3,8}\d*)")
 _ZONE_FILE = "dateutil/"
 """How pandas is told a time zone that it opens a file for, of whatever path."""
 
 
 def _dtype(_: list[Value], call: Call) -> bool:
     return dtype_of(call) is not None
-
-
-def _encode(items: list[Value], _: Call) -> bool:
-    return len(items) == 2 and isinstance(items[0], str) and items[1] in {"latin1", "latin-1"}
-
-
-def _bytes(items: list[Value], _: Call) -> bool:
-    if len(items) == 2:
-        return isinstance(items[0], str) and items[1] in {"latin1", "latin-1"}
-    return not items or (len(items) == 1 and size_of(items[0]) is not None)
-
-
-def _members(items: list[Value], _: Call) -> bool:
-    return not items or (
-        len(items) == 1 and isinstance(items[0], List | Tuple) and all(is_key(item) for item in items[0].items)
-    )
-
-
-def _deque(items: list[Value], _: Call) -> bool:
-    return len(items) <= 2 and all(isinstance(item, Tuple | List | int | None) for item in items)
-
-
-def _factory(items: list[Value], _: Call) -> bool:
-    return not items or (len(items) == 1 and (items[0] is None or name_of(items[0]) in _FACTORIES))
-
-
-def _pairs(items: list[Value], _: Call) -> bool:
-    if not items:
-        return True
-    if len(items) != 1:
-        return False
-    if isinstance(items[0], Dict):
-        return True
-    entries = items[0].items if isinstance(items[0], List) else [None]
-    return all(
-        isinstance(entry, Tuple | List) and len(entry.items) == 2 and is_key(entry.items[0]) for entry in entries
-    )
-
-
-def _partial(items: list[Value], call: Call) -> bool:
-    state = call.state.items if isinstance(call.state, Tuple) else []
-    if len(items) != 1 or not isinstance(items[0], Global) or len(state) != 4 or state[0] is not items[0]:
-        return False
-    known = isinstance(state[1], Tuple) and isinstance(state[2], Dict | None) and isinstance(state[3], Dict | None)
-    return known and not acting(state[2]) and (state[3] is None or not state[3].items)
-
-
-def acting(keywords: Dict | None) -> str:
-    """The keyword by which a listed function would start processes or write into an array; empty where none does."""
-    for key, value in keywords.pairs() if keywords is not None else ():
-        if key in _WRITE or (key == _STARTS and not (value is None or value == 1)):
-            return str(key)
-    return ""
-
-
-def _pattern(items: list[Value], _: Call) -> bool:
-    if len(items) != 2 or not isinstance(items[0], str | bytes) or type(items[1]) is not int:
-        return False
-    opened = items[0].count("(") if isinstance(items[0], str) else items[0].count(b"(")
-    return len(items[0]) <= _MAX_PATTERN and opened <= _MAX_GROUPS
-
-
-def _number(items: list[Value], _: Call) -> bool:
-    """Digits that are there: a fraction of "1e999999999" is as many of them in memory."""
-    return all(
-        type(item) is int or (type(item) is str and len(item) <= _MAX_DIGITS and bool(_NUMBER.fullmatch(item)))
-        for item in items
-    )
-
-
-def _zone(items: list[Value], _: Call) -> bool:
-    return (
-        1 <= len(items) <= 2 and isinstance(items[0], str) and bool(_ZONE.fullmatch(items[0])) and is_plain(items[-1])
-    )
 
 
 def _plain(items: list[Value], _: Call) -> bool:
@@ -202,20 +124,20 @@ def _nothing(items: list[Value], _: Call) -> bool:
 
 
 CHECKS: dict[str, Check] = {
-    "_codecs.encode": _encode,
-    "builtins.bytearray": _bytes,
-    "builtins.bytes": _bytes,
-    "builtins.frozenset": _members,
-    "builtins.set": _members,
-    "collections.Counter": _pairs,
-    "collections.OrderedDict": _pairs,
-    "collections.defaultdict": _factory,
-    "collections.deque": _deque,
+    "_codecs.encode": is_encoded,
+    "builtins.bytearray": is_bytes,
+    "builtins.bytes": is_bytes,
+    "builtins.frozenset": is_set,
+    "builtins.set": is_set,
+    "collections.Counter": is_mapping,
+    "collections.OrderedDict": is_mapping,
+    "collections.defaultdict": is_default_dict,
+    "collections.deque": is_deque,
     "copyreg._reconstructor": _instance,
     "copyreg.__newobj__": _instance_of,
-    "decimal.Decimal": _number,
-    "fractions.Fraction": _number,
-    "functools.partial": _partial,
+    "decimal.Decimal": is_number,
+    "fractions.Fraction": is_number,
+    "functools.partial": is_partial,
     "operator.itemgetter": _plain,
     "numpy._core._internal._convert_to_stringdtype_kwargs": _plain,
     "numpy._core.multiarray._reconstruct": is_reconstructed,
@@ -243,14 +165,14 @@ CHECKS: dict[str, Check] = {
     "pandas.core.arrays.string_.StringDtype": is_string_type,
     "pandas.DateOffset": is_offset,
     "pytz._p": _plain,
-    "re._compile": _pattern,
+    "re._compile": is_pattern,
     "sklearn.metrics._dist_metrics.newObj": _new_by_name,
     "sklearn.neighbors._ball_tree.newObj": _new_by_name,
     "sklearn.neighbors._kd_tree.newObj": _new_by_name,
     "sklearn.tree._tree.Tree": _tree,
     "types.SimpleNamespace": _nothing,
-    "zoneinfo.ZoneInfo": _zone,
-    "zoneinfo.ZoneInfo._unpickle": _zone,
+    "zoneinfo.ZoneInfo": is_zone,
+    "zoneinfo.ZoneInfo._unpickle": is_zone,
 }
 """By the full name of what is called."""
 MAKES_INSTANCE = frozenset({"copyreg._reconstructor", "copyreg.__newobj__"})

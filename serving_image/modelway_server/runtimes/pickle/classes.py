@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 from modelway_server.errors import UnsafeArtifact
 from modelway_server.runtimes.pickle.calls import MAKES_INSTANCE, makes_instance
-from modelway_server.runtimes.pickle.held import Fault, check_held, made_by
+from modelway_server.runtimes.pickle.held_callables import Fault, check_held, made_by
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
 from modelway_server.runtimes.pickle.trace import Call, Dict, Global, Node, Trace, Tuple, Value
 from modelway_server.runtimes.pickle.values import size_of

@@ -91,11 +91,11 @@ _OBJECT = 0x01
 def _structured(names: tuple[Value, ...], fields: Value, size: int, depth: int, *, aligned: bool) -> np.dtype[Any]:
     if not isinstance(fields, Dict) or len(names) > _MAX_FIELDS:
         raise TypeError(fields)
-    told = {key: _items(entry) for key, entry in fields.pairs()}
-    if any(not isinstance(name, str) or name.startswith("__") for name in names) or set(names) - set(told):
+    entries = {key: _items(entry) for key, entry in fields.pairs()}
+    if any(not isinstance(name, str) or name.startswith("__") for name in names) or set(names) - set(entries):
         raise ValueError(names)
-    formats = [dtype_of(told[name][0], depth + 1) for name in names]
-    offsets = [int(told[name][1]) for name in names]
+    formats = [dtype_of(entries[name][0], depth + 1) for name in names]
+    offsets = [int(entries[name][1]) for name in names]
     # NumPy adds them in 32 bits, where a sum may begin anew
     if any(start < 0 or start + each.itemsize > size for start, each in zip(offsets, formats, strict=True)):
         raise ValueError(offsets)

@@ -105,8 +105,8 @@ def rebuild(path: Path, build: Callable[[], Any], saved: Mapping[str, str]) -> U
 
 def _warned_versions(caught: list[warnings.WarningMessage]) -> dict[str, str]:
     """The oldest version of scikit-learn that its own warnings tell of, by its package: parts may be of several."""
-    told = [warning.message for warning in caught if isinstance(warning.message, InconsistentVersionWarning)]
-    return {"sklearn": oldest([str(each.original_sklearn_version) for each in told])} if told else {}
+    noted = [warning.message for warning in caught if isinstance(warning.message, InconsistentVersionWarning)]
+    return {"sklearn": oldest([str(each.original_sklearn_version) for each in noted])} if noted else {}
 
 
 def _failure(error: Exception, path: Path, saved: Mapping[str, str]) -> LoadFailure:

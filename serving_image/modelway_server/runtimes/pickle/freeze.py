@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import NdPPoly
 
-from modelway_server.runtimes.pickle.held import made_by
+from modelway_server.runtimes.pickle.held_callables import made_by
 from modelway_server.runtimes.pickle.trace import Call, Node, Trace
 from modelway_server.runtimes.pickle.walk import inside
 from modelway_server.runtimes.trust import Trust

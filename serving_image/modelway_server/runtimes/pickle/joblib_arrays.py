@@ -52,14 +52,18 @@ def read_array(wrapper: Call, data: memoryview, position: int) -> tuple[Array | 
     """
     if not isinstance(wrapper.state, Dict):
         raise refuse(Rule.ARGUMENTS, "the file describes an array in another way than joblib's", wrapper.at)
-    told = dict(_described(wrapper.state, wrapper.at))
-    dtype, shape, order = dtype_of(told.get("dtype")), _shape(told.get("shape"), wrapper.at), told.get("order")
-    subclass = told.get("subclass")
+    described = dict(_described(wrapper.state, wrapper.at))
+    dtype, shape, order = (
+        dtype_of(described.get("dtype")),
+        _shape(described.get("shape"), wrapper.at),
+        described.get("order"),
+    )
+    subclass = described.get("subclass")
     if order not in {"C", "F"} or not isinstance(subclass, Global) or subclass.full not in ARRAYS:
         raise refuse(Rule.ARGUMENTS, "the file describes an array in another way than joblib's", wrapper.at)
     if dtype.hasobject:
         return None, position
-    if told.get("numpy_array_alignment_bytes") is not None:
+    if described.get("numpy_array_alignment_bytes") is not None:
         padding, position = take(data, position, 1)
         position += padding[0]
     content, stop = take(data, position, check_size(shape, dtype.itemsize, wrapper.at))

@@ -12,7 +12,7 @@ from modelway_server.errors import LoadFailure
 from modelway_server.runtimes.pickle.joblib_arrays import is_wrapper, read_array
 from modelway_server.runtimes.pickle.opcodes import HANDLERS
 from modelway_server.runtimes.pickle.refusal import Rule, clip, damaged, refuse
-from modelway_server.runtimes.pickle.replaced import MOVED
+from modelway_server.runtimes.pickle.substitutes import MOVED
 from modelway_server.runtimes.pickle.trace import (
     Build,
     Call,

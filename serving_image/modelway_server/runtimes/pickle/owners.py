@@ -15,7 +15,7 @@ from sklearn.tree._tree import Tree
 from sklearn.utils._indexing import _get_column_indices
 
 from modelway_server.errors import LoadFailure, UnsafeArtifact
-from modelway_server.runtimes.estimators.sub_estimators import members, parts
+from modelway_server.runtimes.estimators.sub_estimators import members, sub_estimators
 from modelway_server.runtimes.pickle.boosting import has_room
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
 from modelway_server.runtimes.pickle.whole_answers import guard_kernel, guard_voters
@@ -27,7 +27,7 @@ def check_model(model: Any) -> None:
     Raises:
         UnsafeArtifact: a part reads more columns than its owner takes, or writes more than it has.
     """
-    found = parts(model)
+    found = sub_estimators(model)
     if (part := _holder_of_itself(found)) is not None:
         raise refuse(Rule.STRUCTURE, f"the file holds a {_kind(part)} that holds itself, and would ask itself for ever")
     for part in found:

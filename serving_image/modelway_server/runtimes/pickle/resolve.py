@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from modelway_server.runtimes.pickle.allowed_names import kinds
 from modelway_server.runtimes.pickle.joblib_arrays import WRAPPER
-from modelway_server.runtimes.pickle.listed import kinds
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
-from modelway_server.runtimes.pickle.replaced import MEMMAPS, UNUSED, is_distribution, stand_in, train
+from modelway_server.runtimes.pickle.substitutes import MEMMAPS, UNUSED, is_distribution, stand_in, train
 from modelway_server.runtimes.pickle.trace import Global, Node
 from modelway_server.runtimes.trust import Trust
 

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 
 from modelway_server.errors import UnsafeArtifact
+from modelway_server.runtimes.pickle.allowed_names import Kind, kinds
 from modelway_server.runtimes.pickle.calls import MAKES_INSTANCE, NAMED_TUPLES, is_well_called, takes_state
 from modelway_server.runtimes.pickle.dtypes import dtype_of, is_dtype
 from modelway_server.runtimes.pickle.joblib_arrays import OLD_WRAPPERS, WRAPPER
-from modelway_server.runtimes.pickle.listed import Kind, kinds
 from modelway_server.runtimes.pickle.machine import describe
 from modelway_server.runtimes.pickle.presence import check_present
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
-from modelway_server.runtimes.pickle.replaced import MEMMAPS, UNUSED, is_distribution
+from modelway_server.runtimes.pickle.substitutes import MEMMAPS, UNUSED, is_distribution
 from modelway_server.runtimes.pickle.trace import (
     Array,
     Call,
@@ -238,8 +238,8 @@ class _Judge:
         for item in held:
             content = content_of(item)
             if content is not None and dtypes:
-                told = content.encode("latin-1", "replace") if isinstance(content, str) else content
-                self.text(node, dtypes[0], told)
+                stored = content.encode("latin-1", "replace") if isinstance(content, str) else content
+                self.text(node, dtypes[0], stored)
 
     def text(self, node: Node, dtype: np.dtype[Any], content: bytes | bytearray | memoryview) -> None:
         """Arrays of text: their words become names of a table's columns and rows."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from modelway_server.runtimes.pickle.listed import Kind, kinds
+from modelway_server.runtimes.pickle.allowed_names import Kind, kinds
 from modelway_server.runtimes.pickle.refusal import Rule, clip
 from modelway_server.runtimes.pickle.trace import Call, Dict, Global, List, Set, Tuple, Value, Way
 from modelway_server.runtimes.skops.reader import Entry, Handler, Reader

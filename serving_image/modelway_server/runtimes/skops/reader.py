@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from modelway_server.errors import LoadFailure, UnsafeArtifact
 from modelway_server.runtimes.pickle.refusal import Rule, clip, damaged, refuse
-from modelway_server.runtimes.pickle.replaced import MOVED
+from modelway_server.runtimes.pickle.substitutes import MOVED
 from modelway_server.runtimes.pickle.trace import Build, Call, Dict, Extend, Global, List, Set, Trace, Tuple, Value, Way
 from modelway_server.runtimes.skops.archive import SCHEMA, Archive
 

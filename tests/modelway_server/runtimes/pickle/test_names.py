@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from modelway_server.runtimes.pickle.listed import Kind, kinds, listed
+from modelway_server.runtimes.pickle.allowed_names import Kind, kinds, listed
 from support.make.names.aliases import resolved
 from support.make.names.boosters import boosters
 from support.make.names.skops_names import uses_in_skops
@@ -95,7 +95,7 @@ def unlisted(model: Any) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", names()[::9])
-def test_an_estimator_names_only_what_is_listed(name: str) -> None:
+def test_estimator_names_only_what_is_listed(name: str) -> None:
     assert unlisted(example(name).estimator) == set()
 
 
@@ -129,7 +129,7 @@ def test_what_pipelines_and_searches_hold_is_listed(model: Any) -> None:
 
 
 @pytest.mark.parametrize("name", NEVER)
-def test_a_name_that_does_more_than_compute_is_not_listed(name: str) -> None:
+def test_name_that_does_more_than_compute_is_not_listed(name: str) -> None:
     assert kinds(name) == frozenset()
 
 

@@ -81,14 +81,14 @@ def test_tables_and_columns_of_pandas_are_taken(tmp_path: Path, protocol: int) -
         assert again.equals(table), table.dtypes if hasattr(table, "dtypes") else table
 
 
-def test_a_sparse_column_with_other_values_than_places_is_refused(tmp_path: Path) -> None:
+def test_sparse_column_with_too_few_values_is_refused(tmp_path: Path) -> None:
     far: Any = pd.arrays.SparseArray([0.0, 1.0, 0.0, 2.0], fill_value=0.0)
     far._sparse_values = far._sparse_values[:1]
     with pytest.raises(UnsafeArtifact, match="parts disagree"):
         loaded(pickle.dumps(far), tmp_path)
 
 
-def test_a_column_that_hides_what_is_missing_is_refused(tmp_path: Path) -> None:
+def test_column_that_hides_what_is_missing_is_refused(tmp_path: Path) -> None:
     column: Any = pd.array([1, 2], dtype="Int64")
     column._mask = np.zeros(1, dtype=bool)
     with pytest.raises(UnsafeArtifact, match="parts disagree"):
@@ -103,14 +103,14 @@ def test_methods_of_text_split_and_change_words(tmp_path: Path, protocol: int) -
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_a_linear_interpolation_is_taken(tmp_path: Path, protocol: int) -> None:
+def test_linear_interpolation_is_taken(tmp_path: Path, protocol: int) -> None:
     again = loaded(pickle.dumps(interp1d([0.0, 1.0], [0.0, 2.0]), protocol), tmp_path)
     assert again(0.5) == 1.0
 
 
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("name", ["StackingClassifier", "IterativeImputer"])
-def test_an_estimator_that_holds_tuples_and_bunches_is_taken(tmp_path: Path, name: str, protocol: int) -> None:
+def test_estimator_that_holds_tuples_and_bunches_is_taken(tmp_path: Path, name: str, protocol: int) -> None:
     model = example(name).estimator
     again = loaded(pickle.dumps(model, protocol), tmp_path)
     assert np.array_equal(again.transform(example(name).rows), model.transform(example(name).rows))
@@ -126,13 +126,13 @@ def test_other_methods_of_pythons_types_are_refused(tmp_path: Path, method: Any)
         loaded(pickle.dumps(model), tmp_path)
 
 
-def test_an_attribute_of_what_is_no_name_is_refused(tmp_path: Path) -> None:
+def test_attribute_of_what_is_no_name_is_refused(tmp_path: Path) -> None:
     for arguments in (b"]V__class__\n", b"cbuiltins\nstr\nI1\n", b"cbuiltins\nstr\nV__mro__\nN", b""):
         with pytest.raises(UnsafeArtifact, match="getattr"):
             loaded(b"cbuiltins\ngetattr\n(" + arguments + b"tR.", tmp_path)
 
 
-def test_an_attribute_is_the_name_that_it_stands_for(tmp_path: Path) -> None:
+def test_attribute_is_the_name_that_it_stands_for(tmp_path: Path) -> None:
     zone = zoneinfo.ZoneInfo("UTC")
     assert loaded(pickle.dumps([zone], 2), tmp_path) == [zone]
     with pytest.raises(UnsafeArtifact, match=r"os\.path\.join"):
@@ -140,7 +140,7 @@ def test_an_attribute_is_the_name_that_it_stands_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("jobs", [-1, 2])
-def test_a_function_that_starts_processes_is_refused(tmp_path: Path, jobs: int) -> None:
+def test_function_that_starts_processes_is_refused(tmp_path: Path, jobs: int) -> None:
     kept = partial(mutual_info_classif, y=WINE_KINDS, n_jobs=jobs)
     told = FunctionTransformer(mutual_info_classif, kw_args={"y": WINE_KINDS, "n_jobs": jobs})
     inverse = FunctionTransformer(inverse_func=mutual_info_classif, inv_kw_args={"n_jobs": jobs})
@@ -149,7 +149,7 @@ def test_a_function_that_starts_processes_is_refused(tmp_path: Path, jobs: int) 
             loaded(pickle.dumps(step), tmp_path)
 
 
-def test_a_function_with_other_keywords_is_taken(tmp_path: Path) -> None:
+def test_function_with_other_keywords_is_taken(tmp_path: Path) -> None:
     for step in (
         FunctionTransformer(partial(np.clip, a_min=0, a_max=1)),
         FunctionTransformer(np.clip, kw_args={"a_min": 0, "a_max": 1}),

@@ -85,7 +85,7 @@ VALUES: list[Any] = [
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_what_is_built_is_what_pickle_builds(tmp_path: Path, protocol: int) -> None:
+def test_objects_are_built_as_pickle_builds_them(tmp_path: Path, protocol: int) -> None:
     for value in VALUES:
         content = pickle.dumps(value, protocol)
         ours, theirs = read(content, tmp_path), pickle.loads(content)
@@ -97,7 +97,7 @@ def test_what_is_built_is_what_pickle_builds(tmp_path: Path, protocol: int) -> N
 
 
 @pytest.mark.parametrize("compress", [0, 3, ("gzip", 3), ("bz2", 3), ("xz", 3), ("lzma", 3)])
-def test_what_joblib_writes_is_built_as_joblib_builds_it(tmp_path: Path, compress: Any) -> None:
+def test_joblib_files_are_built_as_joblib_builds_them(tmp_path: Path, compress: Any) -> None:
     path = tmp_path / "model"
     for value in (VALUES, Ridge().fit(WINE, WINE_KINDS).coef_, np.arange(3).astype(">i8")):
         joblib.dump(value, path, compress=compress)
@@ -110,14 +110,14 @@ def test_what_joblib_writes_is_built_as_joblib_builds_it(tmp_path: Path, compres
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_a_table_of_pandas_is_built_with_its_types(tmp_path: Path, protocol: int) -> None:
+def test_table_of_pandas_is_built_with_its_types(tmp_path: Path, protocol: int) -> None:
     for table in (FRAME, FRAME.set_index(["text", "number"]), FRAME["kind"], FRAME[["number"]]):
         ours = read(pickle.dumps(table, protocol), tmp_path)
         same: Any = pd.testing.assert_series_equal if isinstance(table, pd.Series) else pd.testing.assert_frame_equal
         same(ours, table)
 
 
-def test_an_object_that_holds_itself_is_built(tmp_path: Path) -> None:
+def test_object_that_holds_itself_is_built(tmp_path: Path) -> None:
     knot: list[Any] = [1]
     knot.append((knot, {"again": knot}))
     ours = read(pickle.dumps(knot), tmp_path)
@@ -173,7 +173,7 @@ def test_what_a_model_would_do_when_asked_is_refused(tmp_path: Path, what: str) 
     assert f"rule {rule}" in refused(make(), tmp_path)
 
 
-def test_a_refusal_says_where_it_is_in_the_file(tmp_path: Path) -> None:
+def test_refusal_says_where_it_is_in_the_file(tmp_path: Path) -> None:
     model = Pipeline([("a", StandardScaler()), ("b", FunctionTransformer(operator.attrgetter("x")))])
     message = refused(model, tmp_path)
     assert "operator.attrgetter" in message
@@ -226,12 +226,12 @@ STREAMS = {
 
 
 @pytest.mark.parametrize("what", STREAMS)
-def test_a_stream_that_no_model_is_written_with_is_refused(tmp_path: Path, what: str) -> None:
+def test_stream_that_no_model_is_written_with_is_refused(tmp_path: Path, what: str) -> None:
     content, words = STREAMS[what]
     assert words in refused(content, tmp_path)
 
 
-def test_an_array_larger_than_the_file_is_damage(tmp_path: Path) -> None:
+def test_array_larger_than_the_file_is_damage(tmp_path: Path) -> None:
     file = io.BytesIO()
     joblib.dump(np.zeros(3), file)
     with pytest.raises(InvalidArtifact, match="truncated or damaged"):
@@ -258,14 +258,14 @@ def test_bytes_out_of_a_thousand_calls_are_refused(tmp_path: Path) -> None:
     assert "rule arguments" in refused(content, tmp_path)
 
 
-def test_a_built_in_that_reaches_others_is_none_of_the_names(tmp_path: Path) -> None:
+def test_built_in_that_reaches_others_is_none_of_the_names(tmp_path: Path) -> None:
     for name in dir(builtins):
         if name in {"eval", "exec", "compile", "open", "getattr", "setattr", "type", "vars", "globals", "map", "input"}:
             assert f"builtins.{name}" in refused(b"cbuiltins\n%s\n)R." % name.encode(), tmp_path)
 
 
 @pytest.mark.parametrize("model", [GradientBoostingClassifier(n_estimators=3), CalibratedClassifierCV(cv=2)])
-def test_a_model_answers_as_it_did_before_it_was_saved(tmp_path: Path, model: Any) -> None:
+def test_model_answers_as_it_did_before_it_was_saved(tmp_path: Path, model: Any) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(WINE, WINE_KINDS)
@@ -289,7 +289,7 @@ def broken(part: Any, **attributes: Any) -> bytes:
     return file.getvalue()
 
 
-def test_a_table_whose_codes_lead_out_is_refused(tmp_path: Path) -> None:
+def test_table_whose_codes_lead_out_is_refused(tmp_path: Path) -> None:
     codes = np.array([0, 9], dtype=np.int8)
     wrong: Any = pd.Categorical(["x", "y"])
     wrong._ndarray[:] = codes
@@ -300,7 +300,7 @@ def test_a_table_whose_codes_lead_out_is_refused(tmp_path: Path) -> None:
         assert "rule structure" in refused(table, tmp_path)
 
 
-def test_a_generator_whose_place_leads_out_is_refused(tmp_path: Path) -> None:
+def test_generator_whose_place_leads_out_is_refused(tmp_path: Path) -> None:
     random = np.random.RandomState(0)
     state: Any = random.get_state(legacy=False)
     assert read(pickle.dumps(random), tmp_path).randint(10) == np.random.RandomState(0).randint(10)
@@ -309,7 +309,7 @@ def test_a_generator_whose_place_leads_out_is_refused(tmp_path: Path) -> None:
     assert "rule structure" in refused(random, tmp_path)
 
 
-def test_a_spline_with_too_few_coefficients_is_refused(tmp_path: Path) -> None:
+def test_spline_with_too_few_coefficients_is_refused(tmp_path: Path) -> None:
     spline = scipy.interpolate.BSpline(np.arange(8.0), np.ones(4), 3)
     assert read(pickle.dumps(spline), tmp_path)(3.5) == pytest.approx(1)
     assert "rule structure" in refused(broken(spline, _c=np.ones(1)), tmp_path)
@@ -342,19 +342,19 @@ MISUSED = {
 
 
 @pytest.mark.parametrize("what", MISUSED)
-def test_a_rebuilder_takes_only_classes_of_its_own(tmp_path: Path, what: str) -> None:
+def test_rebuilder_takes_only_classes_of_its_own(tmp_path: Path, what: str) -> None:
     assert "with other arguments than its library writes" in refused(MISUSED[what], tmp_path)
 
 
 @pytest.mark.parametrize("key", ["strip_accents", "_anything"])
 @pytest.mark.parametrize("called", [zoneinfo.ZoneInfo, pd.DataFrame, partial, MEMORY])
-def test_a_class_that_a_model_may_call_only_converts(tmp_path: Path, key: str, called: Any) -> None:
+def test_class_that_a_model_may_call_only_converts(tmp_path: Path, key: str, called: Any) -> None:
     vectorizer = CountVectorizer()
     setattr(vectorizer, key, called)
     assert "as data" in refused(vectorizer, tmp_path)
 
 
-def test_a_state_that_is_filled_after_it_is_set_is_held_too(tmp_path: Path) -> None:
+def test_state_that_is_filled_after_it_is_set_is_held_too(tmp_path: Path) -> None:
     words: dict[str, int] = {}
     vectorizer = CountVectorizer()
     vectorizer.vocabulary_ = words
@@ -366,10 +366,10 @@ def test_a_state_that_is_filled_after_it_is_set_is_held_too(tmp_path: Path) -> N
     assert "leads out of it" in refused(output.getvalue()[:-1] + later, tmp_path)
 
 
-def test_a_search_tree_whose_state_is_a_tuple_is_built(tmp_path: Path) -> None:
+def test_search_tree_whose_state_is_a_tuple_is_built(tmp_path: Path) -> None:
     assert read(pickle.dumps(KDTree(np.eye(3))), tmp_path).data.shape == (3, 3)
 
 
-def test_a_booster_of_lightgbm_without_a_model_is_refused(tmp_path: Path) -> None:
+def test_booster_of_lightgbm_without_a_model_is_refused(tmp_path: Path) -> None:
     content = b"\x80\x02clightgbm.basic\nBooster\n)\x81}X\x07\0\0\0_handleNsb."
     assert "no saved booster" in refused(content, tmp_path)

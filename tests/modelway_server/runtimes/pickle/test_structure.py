@@ -59,7 +59,7 @@ def rebuilt(model: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", HONEST)
-def test_the_parts_of_an_honest_estimator_agree(name: str) -> None:
+def test_honest_estimator_passes_the_structure_check(name: str) -> None:
     check_model(rebuilt(example(name).estimator))
 
 
@@ -225,7 +225,7 @@ SPOILT: dict[str, tuple[Callable[[], tuple[str, Any]], Callable[[Any], None]]] =
 
 
 @pytest.mark.parametrize("what", SPOILT)
-def test_a_state_that_leads_out_of_itself_is_refused(what: str) -> None:
+def test_state_that_leads_out_of_itself_is_refused(what: str) -> None:
     make, spoil = SPOILT[what]
     kind, state = make()
     state = dict(state)
@@ -237,7 +237,7 @@ def test_a_state_that_leads_out_of_itself_is_refused(what: str) -> None:
 
 @pytest.mark.parametrize("kind", [KDTree, BallTree])
 @pytest.mark.parametrize("part", [1, 2, 3, 4, 5, 6])
-def test_a_search_tree_that_leads_out_of_itself_is_refused(kind: Any, part: int) -> None:
+def test_search_tree_that_leads_out_of_itself_is_refused(kind: Any, part: int) -> None:
     name, state = state_of(kind(WINE[:40], leaf_size=5))
     check_state(name, state)
     wrong = {1: state[1] + 40, 2: state[2][:3], 3: state[3][:, :2], 4: 0, 5: 70, 6: 99}[part]
@@ -253,7 +253,7 @@ METRICS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("what", METRICS)
-def test_a_metric_of_fewer_columns_than_its_tree_is_refused(what: str) -> None:
+def test_metric_of_fewer_columns_than_its_tree_is_refused(what: str) -> None:
     metric, given = METRICS[what]
     name, state = state_of(BallTree(WINE, metric=metric, **given))
     check_state(name, state)
@@ -262,7 +262,7 @@ def test_a_metric_of_fewer_columns_than_its_tree_is_refused(what: str) -> None:
         check_state(name, (*state[:11], narrow, *state[12:]))
 
 
-def test_a_distance_on_a_globe_takes_two_columns() -> None:
+def test_distance_on_a_globe_takes_two_columns() -> None:
     name, state = state_of(BallTree(WINE[:, :2], metric="haversine"))
     check_state(name, state)
     wide = state_of(BallTree(WINE))[1]
@@ -270,7 +270,7 @@ def test_a_distance_on_a_globe_takes_two_columns() -> None:
         check_state(name, (*wide[:11], state[11], *wide[12:]))
 
 
-def test_a_metric_whose_matrix_is_not_square_is_refused() -> None:
+def test_metric_whose_matrix_is_not_square_is_refused() -> None:
     name, (power, vector, matrix) = state_of(DistanceMetric.get_metric("mahalanobis", VI=np.eye(4)))
     check_state(name, (power, vector, matrix))
     with pytest.raises(UnsafeArtifact, match="not square"):
@@ -278,13 +278,13 @@ def test_a_metric_whose_matrix_is_not_square_is_refused() -> None:
 
 
 @pytest.mark.parametrize("part", [0, 1])
-def test_a_search_tree_of_boxes_has_both_corners(part: int) -> None:
+def test_search_tree_of_boxes_has_both_corners(part: int) -> None:
     name, state = state_of(KDTree(WINE))
     with pytest.raises(UnsafeArtifact, match="bounds are not those"):
         check_state(name, (*state[:3], state[3][part : part + 1], *state[4:]))
 
 
-def test_a_tree_that_reads_more_columns_than_its_owner_is_refused() -> None:
+def test_tree_reading_more_columns_than_its_owner_is_refused() -> None:
     wide, narrow = RandomForestRegressor(2).fit(WINE, WINE[:, 0]), RandomForestRegressor(2).fit(WINE[:, :2], WINE[:, 0])
     narrow.estimators_ = wide.estimators_
     with pytest.raises(UnsafeArtifact, match="13 columns, and the model takes 2"):
@@ -377,7 +377,7 @@ MISFITS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("what", MISFITS)
-def test_a_part_that_its_owner_does_not_fit_is_refused(what: str) -> None:
+def test_part_that_does_not_fit_its_owner_is_refused(what: str) -> None:
     with pytest.raises(UnsafeArtifact, match="rule structure"):
         check_model(MISFITS[what]())
 
@@ -436,5 +436,5 @@ def test_neighbours_of_several_labels_agree_with_themselves() -> None:
 
 @pytest.mark.parametrize("kind", [SVR, NuSVR, OneClassSVM, SVC, NuSVC])
 @pytest.mark.parametrize("rows", [WINE, sparse.csr_matrix(WINE)], ids=["dense", "sparse"])
-def test_a_support_vector_machine_agrees_with_itself(kind: Any, rows: Any) -> None:
+def test_support_vector_machine_agrees_with_itself(kind: Any, rows: Any) -> None:
     check_state(*state_of(kind().fit(rows, WINE_KINDS)))

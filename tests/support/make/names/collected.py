@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from modelway_server.runtimes.pickle.replaced import MOVED
+from modelway_server.runtimes.pickle.substitutes import MOVED
 from support.make.names import classes, functions
 from support.make.names.aliases import aliases, resolved
 from support.make.names.boosters import boosters

@@ -68,9 +68,9 @@ def neighbors(state: State) -> None:
     _labels(state)
     tree = state.get("_tree")
     hold(tree is None or np.shape(tree.data) == (rows, width), "the search tree has other rows or columns")
-    for told in filter(None, (state.get("effective_metric_params_"), state.get("metric_params"))):
-        hold(not any(key.endswith("_norm_squared") for key in told), "a metric is given the norms of rows")
-        hold("VI" not in told or np.shape(told["VI"]) == (width, width), "VI is of another shape")
+    for parameters in filter(None, (state.get("effective_metric_params_"), state.get("metric_params"))):
+        hold(not any(key.endswith("_norm_squared") for key in parameters), "a metric is given the norms of rows")
+        hold("VI" not in parameters or np.shape(parameters["VI"]) == (width, width), "VI is of another shape")
 
 
 def _labels(state: State) -> None:

@@ -1,4 +1,4 @@
-"""Rows to try a model with, as its requests have them, where its contract names columns, texts or tensors."""
+"""Rows to probe a model with, as requests have them: of columns, texts or tensors, as its contract says."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from modelway_server.contract.rows import Rows, rows_of_instances
 from modelway_server.contract.signature import Form, Signature
 from modelway_server.errors import InputError
-from modelway_server.runtimes.estimators.sub_estimators import parts
+from modelway_server.runtimes.estimators.sub_estimators import sub_estimators
 
 WORDS = ("a", "few", "words", "of", "text", "good", "bad", "very", "never", "2024")
 MOST_WORDS = 500
@@ -17,7 +17,7 @@ MOST_WORDS = 500
 SCALES = (0.01, 1.0, 1.0, 30.0, 1000.0)
 
 
-def trial_rows(
+def probe_rows(
     signature: Signature, example: Rows, *, draw: Callable[[], Sequence[Any]], estimator: Any, seed: int, count: int
 ) -> list[Rows]:
     """Rows, one each.
@@ -50,7 +50,7 @@ def _accepted(signature: Signature, row: Any) -> Rows | None:
 def _vocabulary(estimator: Any) -> list[str]:
     known = [
         str(word)
-        for part in parts(estimator)
+        for part in sub_estimators(estimator)
         if isinstance(vocabulary := getattr(part, "vocabulary_", None), dict)
         for word in vocabulary
     ]

@@ -6,10 +6,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from modelway_server.runtimes.pickle.calls import acting
-from modelway_server.runtimes.pickle.listed import Kind, kinds
+from modelway_server.runtimes.pickle.allowed_names import Kind, kinds
+from modelway_server.runtimes.pickle.python_calls import acting_keyword
 from modelway_server.runtimes.pickle.refusal import Rule, clip
-from modelway_server.runtimes.pickle.replaced import UNUSED
+from modelway_server.runtimes.pickle.substitutes import UNUSED
 from modelway_server.runtimes.pickle.trace import Call, Dict, Global, Items, List, Node, Tuple, Value
 from modelway_server.runtimes.pickle.values import makes_value, name_of
 from modelway_server.runtimes.pickle.walk import arguments
@@ -106,7 +106,7 @@ def _check_keywords(key: str, value: Value, _: Trust) -> None:
         return
     if not isinstance(value, Dict):
         raise Fault(Rule.FUNCTIONS, f"the file sets {key} to what is no dictionary")
-    if name := acting(value):
+    if name := acting_keyword(value):
         raise Fault(
             Rule.FUNCTIONS, f"the file sets {name} in {key}, which does more than compute when the model is asked"
         )
