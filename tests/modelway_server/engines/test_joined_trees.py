@@ -25,15 +25,15 @@ FORESTS = {
 
 @pytest.mark.parametrize("case", FORESTS)
 @pytest.mark.parametrize("count", [1, 2, 50, 400])
-def test_the_answers_are_the_forests_own(case: str, count: int) -> None:
+def test_joined_trees_give_the_forests_own_answers(case: str, count: int) -> None:
     forest, rows = FORESTS[case]
-    method = "predict_proba" if hasattr(forest, "predict_proba") else "predict"
+    method, direct = "predict_proba" if hasattr(forest, "predict_proba") else "predict", DirectForest(forest)
     for start in range(0, min(400, 40 * count), count):
         some = rows[start : start + count]
-        np.testing.assert_array_equal(getattr(DirectForest(forest), method)(some), getattr(forest, method)(some))
+        np.testing.assert_array_equal(getattr(direct, method)(some), getattr(forest, method)(some))
 
 
-def test_a_few_rows_are_told_in_one_call_and_many_tree_by_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_rows_take_one_call_and_many_go_tree_by_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     forest = DirectForest(FORESTS["one number"][0])
     asked: list[int] = []
     sums = JoinedTrees.sums
@@ -48,7 +48,7 @@ def test_a_few_rows_are_told_in_one_call_and_many_tree_by_tree(monkeypatch: pyte
     assert asked == [1, joined_trees.MAX_CELLS // 100]
 
 
-def test_a_large_forest_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_forest_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     forest, rows = FORESTS["one number"]
     monkeypatch.setattr(joined_trees, "MAX_NODES", sum(member.tree_.node_count for member in forest.estimators_) - 1)
     monkeypatch.setattr(JoinedTrees, "sums", None)

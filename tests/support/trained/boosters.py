@@ -1,5 +1,6 @@
 """Boosted trees of XGBoost and LightGBM on a table with names, missing values and two columns of categories."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,24 @@ def sent(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 def xgboost_classifier(labels: NDArray[Any], path: Path) -> xgboost.XGBClassifier:
     """A classifier of the table, saved."""
-    model = xgboost.XGBClassifier(n_estimators=5, enable_categorical=True, n_jobs=1).fit(table(), labels)
+    model = _xgboost_fitted(tuple(labels.tolist()))
     model.save_model(path)
     return model
 
 
 def lightgbm_classifier(labels: NDArray[Any], path: Path) -> lightgbm.LGBMClassifier:
     """A classifier of the table, saved."""
-    model = lightgbm.LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1, min_child_samples=5).fit(table(), labels)
+    model = _lightgbm_fitted(tuple(labels.tolist()))
     model.booster_.save_model(path)
     return model
+
+
+@cache
+def _xgboost_fitted(labels: tuple[Any, ...]) -> xgboost.XGBClassifier:
+    return xgboost.XGBClassifier(n_estimators=5, enable_categorical=True, n_jobs=1).fit(table(), np.array(labels))
+
+
+@cache
+def _lightgbm_fitted(labels: tuple[Any, ...]) -> lightgbm.LGBMClassifier:
+    model = lightgbm.LGBMClassifier(n_estimators=5, n_jobs=1, verbose=-1, min_child_samples=5)
+    return model.fit(table(), np.array(labels))
