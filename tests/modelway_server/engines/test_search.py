@@ -152,7 +152,7 @@ def test_model_is_served_whatever_its_search_raises(choice: Any, subtests: pytes
     "name",
     [
         *(f"choose.{name}" for name in ("_candidates", "_size", "_Choice._samples", "_Choice._prove", "discard")),
-        *(f"proof.{name}" for name in ("draw", "sensitive_rows")),
+        *(f"sample_rows.proof.{name}" for name in ("draw", "sensitive_rows")),
     ],
 )
 def test_search_that_raises_leaves_the_model_as_it_is(
