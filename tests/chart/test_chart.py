@@ -211,3 +211,8 @@ def test_whole_numbers_of_bytes_reach_the_operator_unchanged() -> None:
 
 def test_rendering_twice_gives_the_same_bytes() -> None:
     assert helm.render_text(EVERYTHING) == helm.render_text(EVERYTHING)
+
+
+def test_notes_apply_the_model_where_it_is_served() -> None:
+    assert "kubectl apply -f model.yaml" in helm.notes()
+    assert "kubectl -n risk apply -f model.yaml" in helm.notes({"watch": {"namespaces": ["risk", "shop"]}})

@@ -113,6 +113,26 @@ def test_releases_of_one_name_serve_a_namespace_each(
     )
 
 
+def test_a_release_installed_again_leads_again(
+    installed: str, sandbox: Sandbox, cluster_kubectl: Kubectl, namespace: str
+) -> None:
+    values = {"watch": {"namespaces": [namespace]}, "crds": {"install": False}, "rbac": {"aggregate": False}}
+    operators = cluster_kubectl.in_namespace(namespace)
+
+    def leads() -> bool:
+        running = {
+            pod["metadata"]["name"] for pod in operators.list("pods") if "deletionTimestamp" not in pod["metadata"]
+        }
+        return operators.get("lease", "again-modelway")["spec"].get("holderIdentity") in running
+
+    for _ in range(2):
+        helm.install(sandbox.kubeconfig, namespace, values, release="again")
+        try:
+            eventually(leads, deadline=20)
+        finally:
+            helm.uninstall(sandbox.kubeconfig, namespace, release="again")
+
+
 def test_of_two_operators_one_leads_and_the_other_takes_over(
     installed: str, sandbox: Sandbox, cluster_kubectl: Kubectl
 ) -> None:

@@ -43,14 +43,27 @@ def render_text(values: Values | None = None, *, namespace: str = "modelway-syst
     """The same as `render`, as the text that Helm would send."""
     if program := shutil.which("helm"):
         return _run([program, "template", RELEASE, str(CHART), "--namespace", namespace], values)
+    files = _files(values, namespace)
+    return "\n---\n".join(text for path, text in sorted(files.items()) if path.endswith(".yaml"))
+
+
+def notes(values: Values | None = None) -> str:
+    """What Helm tells whoever installed the chart."""
+    if program := shutil.which("helm"):
+        return _run([program, "install", RELEASE, str(CHART), "--dry-run=client"], values).partition("NOTES:\n")[2]
+    return next(text for path, text in _files(values, "modelway-system").items() if path.endswith("NOTES.txt"))
+
+
+def _files(values: Values | None, namespace: str) -> dict[str, str]:
+    """The rendered templates by their paths."""
     import helm_python as helm  # noqa: PLC0415  85 MB that only those who need it load
 
     try:
         with helm.Chart.load(str(CHART)) as chart:
-            files = chart.render(dict(values or {}), name=RELEASE, namespace=namespace)
+            rendered: dict[str, str] = chart.render(dict(values or {}), name=RELEASE, namespace=namespace)
     except helm.HelmError as error:
         raise HelmError(str(error)) from error
-    return "\n---\n".join(text for path, text in sorted(files.items()) if path.endswith(".yaml"))
+    return rendered
 
 
 def install(
