@@ -60,7 +60,7 @@ def tracing(*, model: str, version: str, revision: str) -> "Tracing | None":
     except ImportError as error:
         _LOGGER.warning("no spans are exported: %s; install the extra `tracing`, or unset %s", error, ENDPOINTS[0])
         return None
-    named = {"service.version": version, "modelway.desired.revision": revision}
+    named = {"service.version": version, "modelway.revision": revision}
     attributes = {name: value for name, value in named.items() if value}
     if "OTEL_SERVICE_NAME" not in os.environ:
         attributes["service.name"] = model

@@ -60,7 +60,7 @@ def test_spans_of_a_request_reach_a_collector(launched: Launch, monkeypatch: pyt
         assert {part.parent_span_id for part in parts.values()} == {http.span_id}
         assert http.start_time_unix_nano <= parts["queue"].start_time_unix_nano <= parts["predict"].start_time_unix_nano
         assert parts["predict"].end_time_unix_nano <= http.end_time_unix_nano
-        assert {"service.name": "model", "modelway.desired.revision": "abc"}.items() <= kept.resources[0].items()
+        assert {"service.name": "model", "modelway.revision": "abc"}.items() <= kept.resources[0].items()
         kept.spans.clear()
         with calling(server.addresses["grpc"]) as client:
             client.infer(question({"rows": WINE[:1]}), metadata=(("traceparent", SAMPLED),))
