@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from support.models import Told, mixed_pipeline, wine_forest
-from support.server.served import Served, launch
+from support.server.served import Served, SharedModel, launch, prepare_shared
 
 Launch = Callable[..., Served]
 
@@ -27,26 +27,37 @@ def launched(tmp_path: Path) -> Iterator[Launch]:
 
 
 @pytest.fixture(scope="session")
-def forest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A forest of 13 numeric columns, served with a small cap on bodies."""
-    server = launch(
-        tmp_path_factory.mktemp("forest"), "--model-version=v7", "--max-request-bytes=100000", model=wine_forest()
-    )
+def forest_model(tmp_path_factory: pytest.TempPathFactory) -> SharedModel:
+    """A forest of 13 numeric columns, prepared once."""
+    return prepare_shared(tmp_path_factory.mktemp("forest-model"), wine_forest())
+
+
+@pytest.fixture(scope="session")
+def sleeping_model(tmp_path_factory: pytest.TempPathFactory) -> SharedModel:
+    """A model that sleeps for as many seconds as a row says, prepared once."""
+    return prepare_shared(tmp_path_factory.mktemp("sleeping-model"), Told().fit())
+
+
+@pytest.fixture(scope="session")
+def forest(tmp_path_factory: pytest.TempPathFactory, forest_model: SharedModel) -> Iterator[Served]:
+    """The forest over HTTP and gRPC, with a small cap on bodies."""
+    options = ("--model-version=v7", "--max-request-bytes=100000", "--grpc-port=0")
+    server = launch(tmp_path_factory.mktemp("forest"), *options, **forest_model)
     yield server.started()
     server.stop()
 
 
 @pytest.fixture(scope="session")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A pipeline with numbers, strings and missing values."""
-    server = launch(tmp_path_factory.mktemp("mixed"), model=mixed_pipeline())
+    """A pipeline with numbers, strings and missing values over HTTP and gRPC; its server prepares it itself."""
+    server = launch(tmp_path_factory.mktemp("mixed"), "--grpc-port=0", model=mixed_pipeline())
     yield server.started()
     server.stop()
 
 
 @pytest.fixture(scope="session")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A model that sleeps for as many seconds as it is told, with a request timeout of 1 s."""
-    server = launch(tmp_path_factory.mktemp("told"), "--request-timeout=1", model=Told().fit())
+def sleeper(tmp_path_factory: pytest.TempPathFactory, sleeping_model: SharedModel) -> Iterator[Served]:
+    """The sleeping model, with a request timeout of 1 s."""
+    server = launch(tmp_path_factory.mktemp("sleeper"), "--request-timeout=1", **sleeping_model)
     yield server.started()
     server.stop()

@@ -25,9 +25,9 @@ from modelway_server.process.listening import reserved
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.telemetry.metrics import Metrics
 from support.cluster.service import service
-from support.models import APPLICANTS, WINE, Told, mixed_pipeline, wine_forest
+from support.models import APPLICANTS, WINE, mixed_pipeline, wine_forest
 from support.server.grpc_calls import SERVICE, Caller, calling, question, values_of
-from support.server.served import Served, launch
+from support.server.served import Served, SharedModel
 from support.waiting import eventually
 
 Launch = Callable[..., Served]
@@ -35,22 +35,9 @@ SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.Health
 INFER = f"{SERVICE}/ModelInfer"
 
 
-@pytest.fixture(scope="module")
-def wine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    server = launch(
-        tmp_path_factory.mktemp("wine"),
-        "--grpc-port=0",
-        "--model-version=v7",
-        "--max-request-bytes=100000",
-        model=wine_forest(),
-    )
-    yield server.started()
-    server.stop()
-
-
 @pytest.fixture
-def caller(wine: Served) -> Iterator[Caller]:
-    with calling(wine.addresses["grpc"]) as client:
+def caller(forest: Served) -> Iterator[Caller]:
+    with calling(forest.addresses["grpc"]) as client:
         yield client
 
 
@@ -67,8 +54,7 @@ def test_answers_equal_the_model_in_process(caller: Caller, raw: bool) -> None: 
     assert np.array_equal(values_of(answer, 1), model.predict(WINE[:5]))
 
 
-def test_columns_strings_and_classes_are_served(launched: Launch) -> None:
-    server = launched("--grpc-port=0", model=mixed_pipeline()).started()
+def test_columns_strings_and_classes_are_served(mixed: Served) -> None:
     frame = APPLICANTS.dropna().head(2)
     columns = {
         name: frame[name].to_numpy(dtype=object if name != "age" else float) for name in ("age", "city", "member")
@@ -76,7 +62,7 @@ def test_columns_strings_and_classes_are_served(launched: Launch) -> None:
     request = question(columns, raw=True)
     request.outputs.add(name="predict_proba").parameters["classification"].int64_param = 1
     request.parameters["classes"].bool_param = True
-    with calling(server.addresses["grpc"]) as client:
+    with calling(mixed.addresses["grpc"]) as client:
         best = client.infer(request)
         del request.outputs[:]
         del request.raw_input_contents[:]
@@ -139,8 +125,8 @@ def test_failures_have_their_status_and_name_the_field(caller: Caller) -> None:
     assert len(caller.infer(good).outputs) == 1
 
 
-def test_late_calls_and_a_full_queue_have_their_status(launched: Launch) -> None:
-    server = launched("--grpc-port=0", "--request-timeout=1", "--max-queue=1", model=Told().fit()).started()
+def test_late_calls_and_a_full_queue_have_their_status(launched: Launch, sleeping_model: SharedModel) -> None:
+    server = launched("--grpc-port=0", "--request-timeout=1", "--max-queue=1", **sleeping_model).started()
     slow = question({"rows": np.array([[1.5]])})
     hasty = question({"rows": np.array([[0.3]])})
     hasty.parameters["timeout"].double_param = 0.05
@@ -166,10 +152,10 @@ def test_late_calls_and_a_full_queue_have_their_status(launched: Launch) -> None
         assert ("grpc-retry-pushback-ms", "1000") in full[0].trailing_metadata()
 
 
-def test_hostile_client_is_refused_and_costs_no_memory(wine: Served, caller: Caller) -> None:
+def test_hostile_client_is_refused_and_costs_no_memory(forest: Served, caller: Caller) -> None:
     dice = random.Random(5)
     valid = [question({"rows": WINE[:3]}, raw=raw).SerializeToString() for raw in (True, False)]
-    process = psutil.Process(wine.process.pid)
+    process = psutil.Process(forest.process.pid)
     codes = set()
 
     def attack(times: int) -> None:
@@ -188,14 +174,14 @@ def test_hostile_client_is_refused_and_costs_no_memory(wine: Served, caller: Cal
     attack(1500)
     assert codes <= {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
     assert process.memory_info().rss < before * 1.1
-    assert 'code="500",method="grpc_infer"' not in wine.probe("/metrics").body
+    assert 'code="500",method="grpc_infer"' not in forest.probe("/metrics").body
 
 
-def test_compressed_message_over_the_cap_is_refused(wine: Served, caller: Caller) -> None:
+def test_compressed_message_over_the_cap_is_refused(forest: Served, caller: Caller) -> None:
     with pytest.raises(grpc.RpcError) as refused:
         caller.bytes(INFER, bytes(200_000_000), compression=grpc.Compression.Gzip)
     assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert psutil.Process(wine.process.pid).memory_info().rss < 400_000_000
+    assert psutil.Process(forest.process.pid).memory_info().rss < 400_000_000
     answer = caller.bytes(INFER, question({"rows": WINE[:1]}).SerializeToString(), compression=grpc.Compression.Gzip)
     assert pb.ModelInferResponse.FromString(answer).model_name == "model"
 
@@ -224,8 +210,8 @@ def test_silent_client_delays_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(asyncio.run(attack())) == {grpc.StatusCode.DEADLINE_EXCEEDED}
 
 
-def test_port_is_shared_by_two_workers_alone(launched: Launch) -> None:
-    server = launched("--grpc-port=0", "--workers=2", model=Told().fit()).started()
+def test_port_is_shared_by_two_workers_alone(launched: Launch, sleeping_model: SharedModel) -> None:
+    server = launched("--grpc-port=0", "--workers=2", **sleeping_model).started()
     target = server.addresses["grpc"]
     workers = psutil.Process(server.process.pid).children()
 
@@ -241,15 +227,15 @@ def test_port_is_shared_by_two_workers_alone(launched: Launch) -> None:
         'method="grpc_infer",model="model",protocol="grpc",revision="",version=""} 10.0'
         in server.probe("/metrics").body
     )
-    second = launched(f"--grpc-port={target.rpartition(':')[2]}", model=Told().fit())
+    second = launched(f"--grpc-port={target.rpartition(':')[2]}", **sleeping_model)
     assert second.process.wait(timeout=30) == 3
     assert target.rpartition(":")[2] in second.report["message"]
 
 
-def test_no_call_is_lost_while_a_server_drains(launched: Launch) -> None:
+def test_no_call_is_lost_while_a_server_drains(launched: Launch, sleeping_model: SharedModel) -> None:
     options = ("--grpc-port=0", "--request-timeout=10")
-    going = launched(*options, "--drain-seconds=3", model=Told().fit())
-    staying = launched(*options, "--drain-seconds=600", model=Told().fit()).started()
+    going = launched(*options, "--drain-seconds=3", **sleeping_model)
+    staying = launched(*options, "--drain-seconds=600", **sleeping_model).started()
     going.started()
     failures: list[str] = []
     statuses: list[int] = []

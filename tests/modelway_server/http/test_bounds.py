@@ -30,27 +30,27 @@ def test_expect_continue_over_the_cap_is_refused(forest: Served) -> None:
     assert raw(forest, head).startswith(b"HTTP/1.1 413")
 
 
-def test_probes_answer_while_the_model_works(told: Served) -> None:
-    busy = threading.Thread(target=told.predict, args=({"instances": [[0.9]]},))
+def test_probes_answer_while_the_model_works(sleeper: Served) -> None:
+    busy = threading.Thread(target=sleeper.predict, args=({"instances": [[0.9]]},))
     busy.start()
-    eventually(lambda: "modelway_in_flight{" in told.probe("/metrics").body and _in_flight(told) == 1, deadline=5)
-    assert told.probe("/livez").status == 200
-    assert told.probe("/readyz").status == 200
+    eventually(lambda: "modelway_in_flight{" in sleeper.probe("/metrics").body and _in_flight(sleeper) == 1, deadline=5)
+    assert sleeper.probe("/livez").status == 200
+    assert sleeper.probe("/readyz").status == 200
     assert busy.is_alive()
     busy.join()
 
 
-def test_late_and_queued_requests_are_answered_in_time(told: Served) -> None:
-    reply = told.predict({"instances": [[2.5]]})
+def test_late_and_queued_requests_are_answered_in_time(sleeper: Served) -> None:
+    reply = sleeper.predict({"instances": [[2.5]]})
     assert (reply.status, reply.headers["retry-after"]) == (504, "1")
     assert "requestTimeoutSeconds" in reply.body["error"]
-    queued = told.predict({"instances": [[0.0]]})
+    queued = sleeper.predict({"instances": [[0.0]]})
     assert (queued.status, queued.headers["retry-after"]) == (503, "1")
-    eventually(lambda: told.predict({"instances": [[0.0]]}).status == 200, deadline=10)
+    eventually(lambda: sleeper.predict({"instances": [[0.0]]}).status == 200, deadline=10)
 
 
-def test_model_that_refuses_rows_gives_422(told: Served) -> None:
-    reply = told.predict({"instances": [[-1.0]]})
+def test_model_that_refuses_rows_gives_422(sleeper: Served) -> None:
+    reply = sleeper.predict({"instances": [[-1.0]]})
     assert reply.status == 422
     assert "told to fail" in reply.body["error"]
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from modelway_server.prediction.held_bytes import MAX_HELD_BODIES
-from support.models import WINE, wine_forest
-from support.server.served import Served
+from support.models import WINE
+from support.server.served import Served, SharedModel
 from support.waiting import eventually
 
 PATH = "/v2/models/model/infer"
@@ -84,33 +84,33 @@ def test_direct_and_asgi_answers_are_equal(forest: Served, document: Any, fields
     assert {**headers, "date": ""} == {**other_headers, "date": ""}
 
 
-def test_pipelined_requests_are_answered_in_order(told: Served) -> None:
+def test_pipelined_requests_are_answered_in_order(sleeper: Served) -> None:
     def asked(number: int, seconds: float) -> dict[str, Any]:
         row = {"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [seconds]}
         return {"inputs": [row], "id": str(number)}
 
     requests = [plain(asked(0, 0.2)), plain(asked(1, 0.0)), chunked(asked(2, 0.1)), plain(asked(3, 0.0))]
     requests += [b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n", plain(asked(4, 0.0), connection="close")]
-    with closing(opened(told)) as connection:
+    with closing(opened(sleeper)) as connection:
         connection.sendall(b"".join(requests))
         bodies = [json.loads(body) for _, _, body in answers(connection, 6)]
         assert connection.recv(1) == b""
     assert [body.get("id", "live") for body in bodies] == ["0", "1", "2", "3", "live", "4"]
 
 
-def test_request_of_a_closed_connection_is_dropped(told: Served) -> None:
+def test_request_of_a_closed_connection_is_dropped(sleeper: Served) -> None:
     """The second request waits behind the first; its client leaves."""
-    with closing(opened(told)) as busy, closing(opened(told)) as leaving:
+    with closing(opened(sleeper)) as busy, closing(opened(sleeper)) as leaving:
         busy.sendall(plain({"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [0.9]}]}))
-        eventually(lambda: sample(told, "modelway_in_flight") == 1, deadline=5)
+        eventually(lambda: sample(sleeper, "modelway_in_flight") == 1, deadline=5)
         leaving.sendall(plain({"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [0.9]}]}))
-        eventually(lambda: sample(told, "modelway_in_flight") == 2, deadline=5)
+        eventually(lambda: sample(sleeper, "modelway_in_flight") == 2, deadline=5)
         begun = time.monotonic()
         leaving.close()
-        eventually(lambda: sample(told, "modelway_in_flight") == 1, deadline=5)
+        eventually(lambda: sample(sleeper, "modelway_in_flight") == 1, deadline=5)
         assert time.monotonic() - begun < 0.8
         assert answers(busy, 1)[0][0] == 200
-    eventually(lambda: sample(told, "modelway_in_flight") == 0, deadline=5)
+    eventually(lambda: sample(sleeper, "modelway_in_flight") == 0, deadline=5)
 
 
 def test_client_that_does_not_read_is_not_read_for_ever(forest: Served) -> None:
@@ -125,8 +125,10 @@ def test_client_that_does_not_read_is_not_read_for_ever(forest: Served) -> None:
     assert forest.infer({"inputs": [ROW]}).status == 200
 
 
-def test_incomplete_bodies_hold_room_until_clients_leave(launched: Callable[..., Served]) -> None:
-    server = launched(f"--max-request-bytes={BODY_BYTES}", model=wine_forest()).started()
+def test_incomplete_bodies_hold_room_until_clients_leave(
+    launched: Callable[..., Served], forest_model: SharedModel
+) -> None:
+    server = launched(f"--max-request-bytes={BODY_BYTES}", **forest_model).started()
     large = plain(json.dumps({"inputs": [ROW]}).encode().ljust(BODY_BYTES))
     with ExitStack() as unfinished:
         for _ in range(MAX_HELD_BODIES):

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from support.models import Told
-from support.server.served import Reply, Served, launch
+from support.server.served import Reply, Served, SharedModel, launch
 from support.waiting import eventually
 
 NOW: dict[str, Any] = {"instances": [[0.0]]}
@@ -22,16 +21,18 @@ TENSOR = {"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [5.0]}
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def small(tmp_path_factory: pytest.TempPathFactory, sleeping_model: SharedModel) -> Iterator[Served]:
     """A model that sleeps as it is told, behind a queue of two and ten connections."""
     options = ("--max-queue=2", "--max-connections=10", "--access-log", "--request-timeout=100")
-    server = launch(tmp_path_factory.mktemp("small"), *options, model=Told().fit())
+    server = launch(tmp_path_factory.mktemp("small"), *options, **sleeping_model)
     yield server.started()
     server.stop()
 
 
-def test_probes_answer_at_once_while_a_prediction_blocks(launched: Callable[..., Served]) -> None:
-    server = launched("--request-timeout=100", model=Told().fit()).started()
+def test_probes_answer_at_once_while_a_prediction_blocks(
+    launched: Callable[..., Served], sleeping_model: SharedModel
+) -> None:
+    server = launched("--request-timeout=100", **sleeping_model).started()
     with closing(server.connect()) as client:
         client.request("POST", "/v1/models/model:predict", '{"instances": [[60.0]]}')
         eventually(lambda: sample(server, "modelway_in_flight") == 1, deadline=5)

@@ -7,16 +7,16 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from support.models import Stubborn, Told
-from support.server.served import Reply, Served
+from support.models import Stubborn
+from support.server.served import Reply, Served, SharedModel
 from support.waiting import eventually
 
 Launch = Callable[..., Served]
 NOW: dict[str, Any] = {"instances": [[0.0]]}
 
 
-def test_no_request_is_lost_while_a_server_drains(launched: Launch) -> None:
-    server = launched("--drain-seconds=2", "--request-timeout=10", model=Told().fit()).started()
+def test_no_request_is_lost_while_a_server_drains(launched: Launch, sleeping_model: SharedModel) -> None:
+    server = launched("--drain-seconds=2", "--request-timeout=10", **sleeping_model).started()
     begun: list[Reply] = []
     client = threading.Thread(target=lambda: begun.append(server.predict({"instances": [[3.0]]})))
     with closing(server.connect()) as kept:
@@ -40,8 +40,8 @@ def test_no_request_is_lost_while_a_server_drains(launched: Launch) -> None:
     assert server.process.wait(timeout=20) == 0
 
 
-def test_sigint_ends_a_server_without_a_drain(launched: Launch) -> None:
-    server = launched("--drain-seconds=600", model=Told().fit()).started()
+def test_sigint_ends_a_server_without_a_drain(launched: Launch, sleeping_model: SharedModel) -> None:
+    server = launched("--drain-seconds=600", **sleeping_model).started()
     server.send_signal(signal.SIGINT)
     assert server.process.wait(timeout=20) == 0
 
@@ -54,8 +54,8 @@ def test_sigterm_while_loading_ends_a_server_at_once(launched: Launch) -> None:
     assert server.report == {}
 
 
-def test_two_workers_drain_together(launched: Launch) -> None:
-    server = launched("--workers=2", "--drain-seconds=1", model=Told().fit()).started()
+def test_two_workers_drain_together(launched: Launch, sleeping_model: SharedModel) -> None:
+    server = launched("--workers=2", "--drain-seconds=1", **sleeping_model).started()
     server.send_signal()
     eventually(lambda: server.probe("/readyz").status == 503, deadline=2)
     assert {server.predict(NOW).status for _ in range(10)} == {200}

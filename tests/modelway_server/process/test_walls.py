@@ -22,7 +22,7 @@ from modelway_server.process.readable import readable, without_homes
 from modelway_server.process.walls import NAMES, VARIABLE, Walls
 from modelway_server.telemetry.tracing import ports
 from support.models import wine_forest
-from support.server.served import Served
+from support.server.served import Served, SharedModel
 from support.server.trespasser import Trespasser, attempts
 from support.waiting import eventually
 
@@ -127,8 +127,8 @@ def test_each_wall_stops_what_it_is_for(secret: Path, port: int, standing: str, 
 
 
 @walled
-def test_dead_worker_is_replaced_and_grpc_listens(launched: Launch) -> None:
-    server = launched("--workers=2", "--grpc-port=0", model=wine_forest()).started()
+def test_dead_worker_is_replaced_and_grpc_listens(launched: Launch, forest_model: SharedModel) -> None:
+    server = launched("--workers=2", "--grpc-port=0", **forest_model).started()
     first = psutil.Process(server.process.pid)
     victim = first.children()[0]
     victim.send_signal(signal.SIGKILL)

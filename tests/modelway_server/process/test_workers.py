@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import psutil
 
-from support.models import Broken, Forked, Told
-from support.server.served import Served
+from support.models import Broken, Forked
+from support.server.served import Served, SharedModel
 from support.waiting import eventually
 
 Launch = Callable[..., Served]
 
 
-def test_dead_worker_is_replaced_and_its_counts_stay(launched: Launch) -> None:
-    server = launched("--workers=2", model=Told().fit()).started()
+def test_dead_worker_is_replaced_and_its_counts_stay(launched: Launch, sleeping_model: SharedModel) -> None:
+    server = launched("--workers=2", **sleeping_model).started()
     for _ in range(20):
         assert server.predict({"instances": [[0.0]]}).status == 200
     before = _workers(server)
@@ -33,8 +33,8 @@ def test_worker_is_forked_before_the_model_ran(launched: Launch) -> None:
     assert 0 < frozen_at_first < frozen, "what was loaded before the fork, and then what the warm-up made"
 
 
-def test_workers_that_keep_dying_end_the_pod_with_a_reason(launched: Launch) -> None:
-    server = launched("--workers=2", model=Told().fit()).started()
+def test_workers_that_keep_dying_end_the_pod_with_a_reason(launched: Launch, sleeping_model: SharedModel) -> None:
+    server = launched("--workers=2", **sleeping_model).started()
 
     def kill_one() -> bool:
         for pid in _workers(server):
@@ -54,8 +54,8 @@ def test_worker_whose_warm_up_fails_is_not_replaced(launched: Launch) -> None:
     assert "no prediction in me" in server.report["message"]
 
 
-def test_workers_die_with_their_parent(launched: Launch) -> None:
-    server = launched("--workers=2", model=Told().fit()).started()
+def test_workers_die_with_their_parent(launched: Launch, sleeping_model: SharedModel) -> None:
+    server = launched("--workers=2", **sleeping_model).started()
     workers = [psutil.Process(pid) for pid in _workers(server)]
     server.process.kill()
     eventually(

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from modelway_server.protocol.trace_context import read_trace_context
-from support.models import WINE, Told, wine_forest
+from support.models import WINE
 from support.server.collector import collector
 from support.server.grpc_calls import calling, question
-from support.server.served import Served
+from support.server.served import Served, SharedModel
 from support.waiting import eventually
 
 Launch = Callable[..., Served]
@@ -46,12 +46,14 @@ def test_invalid_traceparent_is_ignored(header: str, known: bool) -> None:  # no
         )
 
 
-def test_spans_of_a_request_reach_a_collector(launched: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spans_of_a_request_reach_a_collector(
+    launched: Launch, monkeypatch: pytest.MonkeyPatch, forest_model: SharedModel
+) -> None:
     rows = {"instances": WINE[:3].tolist()}
     with collector() as kept:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", kept.url)
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
-        server = launched("--workers=2", "--grpc-port=0", "--revision=abc", model=wine_forest()).started()
+        server = launched("--workers=2", "--grpc-port=0", "--revision=abc", **forest_model).started()
         assert server.predict(rows, headers={"traceparent": SAMPLED}).status == 200
         http = eventually(lambda: kept.named("predict model"), deadline=10)
         eventually(lambda: len(kept.spans) == 5, deadline=5)
@@ -72,9 +74,11 @@ def test_spans_of_a_request_reach_a_collector(launched: Launch, monkeypatch: pyt
         assert kept.named("predict model") is None
 
 
-def test_absent_collector_delays_no_request_and_no_end(launched: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_absent_collector_delays_no_request_and_no_end(
+    launched: Launch, monkeypatch: pytest.MonkeyPatch, sleeping_model: SharedModel
+) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
-    server = launched(model=Told().fit()).started()
+    server = launched(**sleeping_model).started()
     assert server.predict({"instances": [[0.0]]}).status == 200
     server.send_signal(signal.SIGTERM)
     assert server.process.wait(timeout=15) == 0
@@ -85,8 +89,8 @@ def test_no_tracing_library_is_imported_without_an_endpoint() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
-def test_log_lines_name_the_trace(launched: Launch) -> None:
-    server = launched("--grpc-port=0", "--access-log", model=Told().fit()).started()
+def test_log_lines_name_the_trace(launched: Launch, sleeping_model: SharedModel) -> None:
+    server = launched("--grpc-port=0", "--access-log", **sleeping_model).started()
     server.predict({"instances": [[0.0]]}, headers={"traceparent": SAMPLED})
     with calling(server.addresses["grpc"]) as client:
         client.infer(question({"rows": WINE[:1, :1] * 0}), metadata=(("traceparent", SAMPLED),))
@@ -95,8 +99,8 @@ def test_log_lines_name_the_trace(launched: Launch) -> None:
     assert [line.get("trace_id") for line in _lines(server)] == [TRACE, TRACE, None]
 
 
-def test_metrics_have_the_names_of_kserve_and_mlserver(launched: Launch) -> None:
-    server = launched("--workers=2", "--grpc-port=0", "--metric-aliases=kserve,mlserver", model=Told().fit()).started()
+def test_metrics_have_the_names_of_kserve_and_mlserver(launched: Launch, sleeping_model: SharedModel) -> None:
+    server = launched("--workers=2", "--grpc-port=0", "--metric-aliases=kserve,mlserver", **sleeping_model).started()
     rows: list[list[list[float]]] = [[[0.0]], [[0.0]], []]
     assert [server.predict({"instances": some}).status for some in rows] == [200, 200, 422]
     with calling(server.addresses["grpc"]) as client:

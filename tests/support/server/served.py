@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlsplit
 
 import joblib
@@ -137,7 +137,9 @@ def _read(headers: Mapping[str, str], content: bytes) -> Any:
     return json.loads(content) if kind == "application/json" else content.decode()
 
 
-def launch(directory: Path, *arguments: str, model: Any = None, path: Path | None = None) -> Served:
+def launch(
+    directory: Path, *arguments: str, model: Any = None, path: Path | None = None, prepared: Path | None = None
+) -> Served:
     """Start a server of an estimator, or of the file at `path`, on free ports; it may not be ready yet.
 
     Args:
@@ -145,6 +147,7 @@ def launch(directory: Path, *arguments: str, model: Any = None, path: Path | Non
         arguments: beside those that every server needs; a later one wins.
         model: saved by joblib into the directory.
         path: a model file that is there already.
+        prepared: folder that `prepare` has filled for this model; without it the server prepares the model itself.
     """
     models = directory / "models"
     models.mkdir(parents=True, exist_ok=True)
@@ -154,7 +157,34 @@ def launch(directory: Path, *arguments: str, model: Any = None, path: Path | Non
         joblib.dump(model, models / "model.joblib")
     command = [sys.executable, "-m", "modelway_server", "serve", f"--model-dir={models}", "--name=model"]
     command += ["--host=127.0.0.1", "--http-port=0", "--metrics-port=0", "--drain-seconds=0", *arguments]
+    command += [] if prepared is None else [f"--prepared-dir={prepared}"]
     environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
     with (directory / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stderr=log, stdout=log, start_new_session=True)
     return Served(process, directory)
+
+
+class SharedModel(TypedDict):
+    """A model that several servers start from: `launch(directory, **shared)`."""
+
+    path: Path
+    prepared: Path
+
+
+def prepare_shared(directory: Path, model: Any) -> SharedModel:
+    """Save an estimator and run the real `prepare` on it, once for all servers that serve it."""
+    models, prepared = directory / "models", directory / "prepared"
+    models.mkdir(parents=True)
+    path = models / "model.joblib"
+    joblib.dump(model, path)
+    command = [
+        sys.executable,
+        "-m",
+        "modelway_server",
+        "prepare",
+        f"--model-dir={models}",
+        f"--prepared-dir={prepared}",
+    ]
+    environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return SharedModel(path=path, prepared=prepared)
