@@ -66,7 +66,7 @@ def run() -> None:
         status = INTERRUPTED
     except (ImportError, SyntaxError) as error:
         logging.getLogger(__name__).exception("the server cannot be imported")
-        status = report_failure(ServerIncomplete(f"this image is not whole: {describe(error)}"))
+        status = report_failure(ServerIncomplete(f"this image is incomplete: {describe(error)}"))
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -117,7 +117,7 @@ def _walled(chosen: settings.ServeSettings) -> Walls:
     try:
         own = own_folder()
     except OSError as error:
-        raise StorageFull(f"no temporary folder can be made: {error.strerror}") from error
+        raise StorageFull(f"no temporary folder can be created: {error.strerror}") from error
     named = [path for path in (chosen.prepared_dir, chosen.samples) if path]
     walls.hide_files([*readable(chosen.model_dir, connects=tracing.is_wanted()), *named], [own, report_path])
     return walls

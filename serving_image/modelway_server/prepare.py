@@ -1,6 +1,6 @@
-"""`modelway-server prepare`: try a model in a throwaway process, and leave for `serve` what it found out.
+"""`modelway-server prepare`: try a model in a throwaway process, and write the findings for `serve`.
 
-This process itself imports nothing of the model's: whatever the artifact does to the other one, the reason is reported.
+This process imports nothing of the model, so it reports the reason whatever the artifact does to the other process.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from modelway_server.process.readable import readable
 from modelway_server.process.walls import Walls, own_folder
 
 MAX_PART = 1024
-"""Characters of one part of the report that the operator reads."""
+"""Characters of one part of the report for the operator."""
 ENGINE_SHARE = 6
-"""One engine may take this part of all the time: at most four are tried."""
+"""One engine may take this fraction of the time: at most four are tried."""
 _LOGGER = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what `prepare` is told on its command line."""
+    """Add the options of `prepare`."""
     settings.add_model_arguments(parser)
     parser.add_argument("--prepared-dir", required=True, type=Path, help="directory to fill for `serve`")
     parser.add_argument("--timeout", type=positive, default=300.0, help="seconds to load and try the model")
@@ -57,10 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def prepare(chosen: settings.ModelSettings, directory: Path, *, seconds: float) -> dict[str, Any]:
-    """Fill the folder that `serve` starts from, in a child process; what was decided.
+    """Fill the folder that `serve` starts from, in a child process; the decisions.
 
-    A model that answers is not refused because looking for a faster engine ended the process, unless that engine was
-    asked for: it is then served as it is.
+    If the search for a faster engine ends the process, a model that answers is served as it is, unless that engine is
+    required.
 
     Raises:
         LoadFailure: the model cannot be served as wished.
@@ -68,7 +68,7 @@ def prepare(chosen: settings.ModelSettings, directory: Path, *, seconds: float) 
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageFull(f"{directory} cannot be made: {error.strerror}") from error
+        raise StorageFull(f"the folder {directory} cannot be created: {error.strerror}") from error
     with _temporary_folder() as own:
         return _prepare_within(chosen, directory, own, seconds)
 
@@ -88,7 +88,7 @@ def _prepare_within(chosen: settings.ModelSettings, directory: Path, own: Path, 
 
 @contextmanager
 def prepared(chosen: settings.ModelSettings, directory: Path | None, *, seconds: float) -> Iterator[Path]:
-    """A folder that `prepare` has filled: the given one, or else a temporary one that is filled now.
+    """A folder that `prepare` has filled: the given one, or a temporary one that is filled now.
 
     Raises:
         LoadFailure: the model cannot be served as wished.
@@ -107,8 +107,8 @@ def _temporary_folder() -> Iterator[Path]:
         own = tempfile.mkdtemp(prefix="modelway-")
     except OSError as error:
         raise StorageFull(
-            f"no temporary folder can be made: {error.strerror}",
-            remedy="Free disk space, or set TMPDIR to a folder that may be written to.",
+            f"no temporary folder can be created: {error.strerror}",
+            remedy="Free disk space, or set TMPDIR to a writable folder.",
         ) from error
     try:
         yield Path(own)

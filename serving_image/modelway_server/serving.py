@@ -1,6 +1,6 @@
-"""The composition root of `serve`: load, fork where there are several workers, warm up, serve.
+"""The composition root of `serve`: load, fork the workers if there are several, warm up, serve.
 
-A worker warms up its own copy: a process that has run OpenMP code cannot be forked.
+Each worker warms up its own copy, since a process that has run OpenMP code cannot be forked.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ from modelway_server.telemetry.observers import log_access
 _LOGGER = logging.getLogger(__name__)
 
 STUCK_TIMEOUTS = 4
-"""A prediction that runs for so many request timeouts (and at least a minute) will not end: the pod is restarted."""
+"""The pod is restarted when a prediction runs for so many request timeouts, and at least a minute."""
 
 
 def serve(settings: ServeSettings, walls: Walls) -> int:
@@ -53,10 +53,10 @@ def serve(settings: ServeSettings, walls: Walls) -> int:
 
     Args:
         settings: the model and the bounds of its server.
-        walls: around this process; those that need its ports are raised here.
+        walls: around this process; this function raises those that depend on its ports.
 
     Returns:
-        The process's exit status: 0 after a drain, or that of the load failure.
+        The exit status of the process: 0 after a drain, or that of the load failure.
     """
     started = time.monotonic()
     signal.signal(signal.SIGTERM, _end_while_loading)
@@ -71,7 +71,7 @@ def serve(settings: ServeSettings, walls: Walls) -> int:
             settings.metrics_port,
         ]
         ports = f"ports {', '.join(map(str, wanted))} of {settings.host or 'this machine'}"
-        return _report(PortTaken(f"{ports} cannot be had: {error}"))
+        return _report(PortTaken(f"the server cannot listen on {ports}: {error}"))
     late = () if sockets.grpc is None else late_ports(sockets.grpc)
     enclosure = Enclosure(walls, settings.workers, bind=late, connect=tracing.ports())
     try:
@@ -88,9 +88,9 @@ def serve(settings: ServeSettings, walls: Walls) -> int:
 
 
 def _loaded(settings: ServeSettings, deadline: float, enclosure: Enclosure) -> tuple[Runtime, int]:
-    """The model as it is to be evaluated, and how many rows of several requests may go to it in one call.
+    """The model with its engine, and the number of rows of several requests that one call may have.
 
-    Without a folder that `prepare` has filled, it is prepared first.
+    Without a folder that `prepare` has filled, the model is prepared first.
     """
     path = locate_model(settings.model_dir)
     model = f"{settings.namespace}/{settings.name}".lstrip("/")
@@ -109,15 +109,15 @@ def _loaded(settings: ServeSettings, deadline: float, enclosure: Enclosure) -> t
 def _in_passing_thread(load: Callable[[], Runtime]) -> Runtime:
     """The model, loaded by a thread that has ended when workers are forked.
 
-    OpenMP keeps a pool of threads for each thread that has run its code, and loading a booster does. A worker begins
-    with this thread, and would wait for ever for a pool that stayed behind in the parent.
+    OpenMP keeps a pool of threads for each thread that runs its code, and loading a booster runs it. A worker starts as a
+    copy of this thread, and would wait for ever for a pool that exists in the parent alone.
     """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader") as loader:
         return loader.submit(load).result()
 
 
 def bind(settings: ServeSettings) -> Ports:
-    """Take all ports now, so that a second server on them fails before it loads; nothing is accepted yet.
+    """Bind all ports now, so that a second server on them fails before it loads; nothing is accepted yet.
 
     Raises:
         OSError: a port is taken, or the address is not this machine's.
@@ -130,7 +130,7 @@ def bind(settings: ServeSettings) -> Ports:
 
 
 class _Pod:
-    """What all workers of a pod have in common; `work` is one of them."""
+    """The common state of a pod's workers; `work` runs one of them."""
 
     def __init__(
         self,
@@ -232,7 +232,7 @@ def _spans(identity: Identity) -> tracing.Tracing | None:
 
 
 def _report(error: Exception) -> int:
-    """The exit status of a process that cannot serve, once logs and kubelet know why."""
+    """Report why this process cannot serve; the exit status."""
     if isinstance(error, LoadFailure):
         return report_failure(error)
     _LOGGER.error("serving failed in a way it has no name for", exc_info=error)
@@ -250,6 +250,6 @@ def _identity(settings: ServeSettings) -> Identity:
 
 
 def _end_while_loading(signum: int, _: FrameType | None) -> None:
-    """SIGTERM before the first request: there is nothing to drain (and as process 1 no signal has a default)."""
+    """End at SIGTERM before the first request: there is nothing to drain, and process 1 has no default for signals."""
     _LOGGER.info("ended while loading")
     os._exit(128 + signum)

@@ -1,4 +1,4 @@
-"""What `prepare` and `serve` are told by their arguments, each as one frozen value."""
+"""The settings of `prepare` and `serve`, read from their arguments: one frozen value each."""
 
 import argparse
 import os
@@ -9,31 +9,31 @@ from typing import Self
 from modelway_server.arguments import names, not_negative, port, positive, positive_int
 
 HOST_VARIABLE = "MODELWAY_HOST"
-"""Environment variable for `--host`, for pods that share a network as those of a laptop do."""
+"""Environment variable for `--host`, for pods that share a network, as on a laptop."""
 METHODS = ("predict", "predict_proba", "transform", "decision_function", "score_samples")
-"""What `runtime.method` may name; `auto` takes the first that fits the model."""
+"""Values of `runtime.method`; `auto` takes the first that fits the model."""
 ENGINES = ("auto", "onnx", "native")
-"""What `runtime.engine` may name."""
+"""Values of `runtime.engine`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """One model, and how it is to be evaluated."""
+    """One model, and how to evaluate it."""
 
     model_dir: Path
     """Folder that holds the model's file, as `fetch` left it."""
     format: str = "auto"
     """Format of the artifact: auto, one of ours, or one that a package in the image adds."""
     method: str = "auto"
-    """The method that answers when a request asks for none: auto or one of METHODS."""
+    """The method for requests that name none: auto or one of METHODS."""
     engine: str = "auto"
-    """auto takes the fastest engine that gives the model's own answers, onnx that one alone, native converts nothing."""
+    """auto uses the fastest engine that gives the model's own answers; onnx uses that one alone; native converts nothing."""
     tolerance: float = 1e-5
-    """By how much a number may differ from the model's own, relative and absolute; labels may not differ."""
+    """The allowed difference of a number from the model's own, relative and absolute; labels may not differ."""
     trusted_types: tuple[str, ...] = ()
     """Classes beyond the known ones that the artifact may hold."""
     samples: Path | None = None
-    """A file of rows on which engines are compared, beside rows that are made up."""
+    """A file of rows on which engines are compared, in addition to made-up rows."""
 
     @classmethod
     def from_arguments(cls, arguments: argparse.Namespace) -> Self:
@@ -42,7 +42,7 @@ class ModelSettings:
 
 
 METRIC_ALIASES = ("kserve", "mlserver")
-"""What `runtime.metricAliases` may name."""
+"""Values of `runtime.metricAliases`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,29 +56,29 @@ class ServeSettings(ModelSettings):
     namespace: str = ""
     """Namespace of its ModelDeployment; shown in the logs."""
     revision: str = ""
-    """Hash of the revision that this process serves."""
+    """Hash of the served revision."""
     model_version: str = ""
     """The user's own word for the version; empty when there is none."""
     workers: int = 1
     """Processes that share the port and, until they write to it, the model's memory."""
     host: str = ""
-    """Address that all ports are bound to; empty for every one, IPv4 and IPv6: `kubectl port-forward` asks the loopback."""
+    """Address of all ports; empty for every address, IPv4 and IPv6, since `kubectl port-forward` dials loopback."""
     http_port: int = 8080
-    """Port of the inference protocols; 0 takes a free one."""
+    """Port of the inference protocols over HTTP; 0 takes a free one."""
     grpc_port: int | None = None
     """Port of the inference protocol over gRPC; 0 takes a free one, None serves none."""
     metrics_port: int = 8082
     """Port of probes and metrics; 0 takes a free one."""
     metric_aliases: tuple[str, ...] = ()
-    """Servers whose metrics' names are published too: of METRIC_ALIASES."""
+    """Servers (of METRIC_ALIASES) by whose names metrics are published, too."""
     max_request_bytes: int = 8 * 1024 * 1024
     """Cap on one request body."""
     max_connections: int = 2048
-    """Connections of one worker at a time; what is beyond is refused with 503."""
+    """Connections of one worker at a time; more are refused with 503."""
     access_log: bool = False
     """Whether each inference request has its line in the log."""
     max_batch_rows: int = 1024
-    """Rows of several requests that go to the model in one call; 1 asks it for each request alone."""
+    """Rows of several requests in one call of the model; 1 calls it for each request alone."""
     max_queue: int = 256
     """Requests of one worker that may wait for the model."""
     request_timeout: float = 30.0
@@ -86,11 +86,11 @@ class ServeSettings(ModelSettings):
     startup_timeout: float = 300.0
     """Seconds for loading and warming up."""
     drain_seconds: float = 15.0
-    """Seconds of serving on after SIGTERM: the time until every client has learned that this pod is going."""
+    """Seconds for which the server continues after SIGTERM, until every client knows that this pod ends."""
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what `prepare` and `serve` are told of the model on their command lines."""
+    """Add the options of `prepare` and `serve` about the model."""
     add, default = parser.add_argument, ModelSettings(model_dir=Path())
     add("--model-dir", required=True, type=Path, help="directory that holds the model's file")
     add("--format", default=default.format, help="format of the model; auto recognises it")
@@ -107,7 +107,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what `serve` is told on its command line."""
+    """Add the options of `serve`."""
     add_model_arguments(parser)
     add, default = parser.add_argument, ServeSettings(model_dir=Path(), name="")
     add("--prepared-dir", type=Path, help="directory that `prepare` has filled; without it the model is prepared first")

@@ -39,6 +39,12 @@ def sleeping_model(tmp_path_factory: pytest.TempPathFactory) -> SharedModel:
 
 
 @pytest.fixture(scope="session")
+def mixed_model(tmp_path_factory: pytest.TempPathFactory) -> SharedModel:
+    """A pipeline with numbers, strings and missing values, prepared once."""
+    return prepare_shared(tmp_path_factory.mktemp("mixed-model"), mixed_pipeline())
+
+
+@pytest.fixture(scope="session")
 def forest(tmp_path_factory: pytest.TempPathFactory, forest_model: SharedModel) -> Iterator[Served]:
     """The forest over HTTP and gRPC, with a small cap on bodies."""
     options = ("--model-version=v7", "--max-request-bytes=100000", "--grpc-port=0")
@@ -48,9 +54,9 @@ def forest(tmp_path_factory: pytest.TempPathFactory, forest_model: SharedModel) 
 
 
 @pytest.fixture(scope="session")
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A pipeline with numbers, strings and missing values over HTTP and gRPC; its server prepares it itself."""
-    server = launch(tmp_path_factory.mktemp("mixed"), "--grpc-port=0", model=mixed_pipeline())
+def mixed(tmp_path_factory: pytest.TempPathFactory, mixed_model: SharedModel) -> Iterator[Served]:
+    """The pipeline over HTTP and gRPC."""
+    server = launch(tmp_path_factory.mktemp("mixed"), "--grpc-port=0", **mixed_model)
     yield server.started()
     server.stop()
 

@@ -88,7 +88,7 @@ class Destinations:
         self.check_proxy(host, port)
         if not self.store.hold(host, port):
             raise HostNotAllowed(
-                f"the store leads on to {host}:{port}, and its credentials are for {self.store.text} alone",
+                f"the store redirects to {host}:{port}; its credentials are for {self.store.text} alone",
                 remedy="Name the store's final address in the Secret (AWS_ENDPOINT_URL, AWS_REGION).",
             )
 
@@ -116,13 +116,15 @@ class Destinations:
             raise _of_the_node(who)
         if not self.rules.private and not self.rules.hosts.name(host, port) and not all(map(_is_public, reached)):
             raise HostNotAllowed(
-                f"{who} is a private address, and models come from public ones here",
+                f"{who} is a private address, and the platform allows public ones alone",
                 remedy="Name a public host in spec.model.uri, or ask whoever runs Modelway to list this one by its full name in policy.hosts of the chart.",
             )
 
 
 def _of_the_node(who: str) -> HostNotAllowed:
-    return HostNotAllowed(f"{who} is where a node or its cloud answers to the node itself: no model comes from there")
+    return HostNotAllowed(
+        f"{who} is an address where a node or its cloud serves the node itself; models are never fetched from there"
+    )
 
 
 def secret_hosts(environ: Mapping[str, str]) -> Hosts | None:
@@ -155,7 +157,7 @@ def check_secret(url: str, environ: Mapping[str, str], rules: Rules) -> None:
     hosts, (host, port) = secret_hosts(environ), host_and_port(url)
     if hosts is None and rules.secret_must_name_hosts:
         raise HostNotAllowed(
-            "the Secret does not say where it may be sent, which the platform asks of every Secret",
+            "the Secret does not name the hosts that it may be sent to, and the platform requires that of every Secret",
             remedy=f"Give the Secret the key {SECRET_HOSTS} with the store's host, for example {host}.",
         )
     if hosts is not None and not hosts.hold(host, port):

@@ -1,8 +1,8 @@
-"""The one way out of a fetch: a proxy on loopback that connects to what may be connected to, and to nothing else.
+"""The one way out of a fetch: a proxy on loopback that connects to allowed destinations alone.
 
-The store client resolves names and follows redirects by itself. Behind this proxy it can do neither unseen: for each connection the host is
-judged, its name is resolved here, every address is judged, and the connection goes to an address that was judged. A name that changes
-what it stands for in between (DNS rebinding) gains nothing. TLS runs through it untouched, from the client to the store.
+The store client resolves names and follows redirects by itself. All its connections go through this proxy, which checks
+the host, resolves its name, checks every address, and connects to a checked address. A name whose address changes in
+between (DNS rebinding) gains nothing. TLS passes through unchanged, from the client to the store.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ class EgressProxy:
     """A running proxy.
 
     Args:
-        destinations: where it may connect to.
-        environ: with the proxies of the place where this runs, if any.
+        destinations: the allowed ones.
+        environ: its variables name the proxies to use, if any.
 
     Attributes:
-        url: where the store client finds it.
+        url: for the store client.
         refusal: why a connection is not allowed; None while all are.
     """
 
@@ -46,12 +46,12 @@ class EgressProxy:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take_trouble(self) -> str:
-        """Why a connection failed last, once; empty when none did since."""
+        """Why the last connection failed; empty if none has failed since this was last read."""
         trouble, self._trouble = self._trouble, ""
         return trouble
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection of the store client."""
+        """Serve one connection of the store client."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -85,7 +85,7 @@ class EgressProxy:
             await (_tunnel(client, store) if request.is_tunnel else _forward(request, proxy, client, store))
 
     async def _reach(self, request: Request, proxy: Proxy | None) -> Stream:
-        """A connection to what the request asks for, through the proxy of this place where there is one.
+        """A connection to the requested host, through the configured proxy if there is one.
 
         Raises:
             HostNotAllowed: the connection is not allowed.
@@ -109,10 +109,10 @@ class EgressProxy:
         return await _open_any(await self._resolve(host, port))
 
     async def _resolve(self, host: str, port: int) -> list[Address]:
-        """The addresses of a host, each of which may be connected to.
+        """The addresses of a host, each of them allowed.
 
         Raises:
-            HostNotAllowed: one of them may not.
+            HostNotAllowed: one of them is not allowed.
             OSError: it has none.
         """
         found = await resolve(host, port)
@@ -136,10 +136,10 @@ async def open_egress_proxy(destinations: Destinations, environ: Mapping[str, st
 
 
 async def resolve(host: str, port: int) -> list[Address]:
-    """What the system's resolver says of a name.
+    """The addresses that the system's resolver gives for a name.
 
     Raises:
-        OSError: nothing.
+        OSError: there are none.
     """
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [(family, address) for family, _, _, _, address in found]
@@ -173,7 +173,7 @@ async def _open(family: socket.AddressFamily, address: tuple[object, ...]) -> St
 
 
 async def _ask_for_tunnel(stream: Stream, proxy: Proxy, request: Request) -> None:
-    """Have a proxy connect on.
+    """Ask a proxy for a tunnel.
 
     Raises:
         OSError: it does not.
@@ -191,7 +191,7 @@ async def _ask_for_tunnel(stream: Stream, proxy: Proxy, request: Request) -> Non
 
 
 async def _tunnel(client: Stream, store: Stream) -> None:
-    """Bytes both ways until both ends are through, or one of them breaks."""
+    """Copy bytes both ways until both ends are done, or one of them breaks."""
     client[1].write(_CONNECTED)
     ways = [asyncio.create_task(_copy(client[0], store[1])), asyncio.create_task(_copy(store[0], client[1]))]
     try:
@@ -203,7 +203,7 @@ async def _tunnel(client: Stream, store: Stream) -> None:
 
 
 async def _forward(request: Request, proxy: Proxy | None, client: Stream, store: Stream) -> None:
-    """One request in the clear, and its answer; the client makes another connection for its next one, which may go elsewhere."""
+    """Forward one request in the clear, and its answer; the client opens another connection for its next request."""
     store[1].write(request.head(proxy))
     store[1].write(await client[0].readexactly(request.body_bytes))
     client[1].write(closing_answer(await store[0].readuntil(b"\r\n")))

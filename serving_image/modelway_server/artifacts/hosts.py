@@ -1,4 +1,4 @@
-"""Lists of hosts, as people write them into Secrets and settings: `models.example.com, *.example.org:8443`. Pure."""
+"""Lists of hosts in Secrets and settings: `models.example.com, *.example.org:8443`. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ class Entry(NamedTuple):
 
     Attributes:
         name: a host, `*.` before a domain for every host below it, or `*` for every host.
-        port: the only port that it is about; None for all.
+        port: the only port that it matches; None for all.
     """
 
     name: str
     port: int | None
 
     def holds(self, host: str, port: int) -> bool:
-        """Whether the entry is about that port of that host."""
+        """Whether the entry matches that port of that host."""
         if self.port not in {None, port}:
             return False
         if self.name == "*":
@@ -31,10 +31,10 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class Hosts:
-    """Hosts that may be asked.
+    """Allowed hosts.
 
     Attributes:
-        entries: what is listed.
+        entries: the entries of the list.
         text: the list as it was written.
     """
 
@@ -46,7 +46,7 @@ class Hosts:
         """Read a list whose entries are separated by commas.
 
         Raises:
-            ValueError: an entry is none; the text says which and what to write.
+            ValueError: an entry is malformed; the text names it and says what to write.
         """
         return cls(tuple(_entry(part.strip()) for part in text.split(",") if part.strip()), text.strip())
 
@@ -55,7 +55,7 @@ class Hosts:
         return any(entry.holds(canonical(host), port) for entry in self.entries)
 
     def name(self, host: str, port: int) -> bool:
-        """Whether it is listed by its full name, not as one of many."""
+        """Whether it is listed by its full name, not by a pattern."""
         return any("*" not in entry.name and entry.holds(canonical(host), port) for entry in self.entries)
 
 

@@ -64,7 +64,7 @@ class Names:
 
     def _taken(self, path: str) -> str:
         if path in self._files:
-            return "which is there twice"
+            return "which appears twice"
         if path in self._folders or not self._files.isdisjoint(_folders_of(path)):
             return "which is a file and a folder at once"
         return ""

@@ -1,4 +1,4 @@
-"""The proxies of the place where a fetch runs, by the variables in use: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY. Pure."""
+"""The proxy for a host by the usual variables: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY. Pure."""
 
 import base64
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from modelway_server.artifacts.variables import first_set
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy that is reached in the clear.
+    """A proxy, reached without TLS.
 
     Attributes:
-        host: where it is.
+        host: its host.
         port: its port.
         authorization: the header line with its user and password; empty where there are none.
     """
@@ -24,13 +24,13 @@ class Proxy:
     authorization: bytes = b""
 
     def tunnel_head(self, host: str, port: int) -> bytes:
-        """What asks it for a tunnel."""
+        """The head of a request for a tunnel."""
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         return b"CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n" % (place.encode(), place.encode(), self.authorization)
 
 
 def proxy_for(scheme: str, host: str, port: int, environ: Mapping[str, str]) -> Proxy | None:
-    """The proxy on the way to a host; None where it is reached directly.
+    """The proxy for connections to a host; None for a direct connection.
 
     Raises:
         OSError: the variable holds no proxy that can be used.

@@ -16,7 +16,7 @@ _LENGTH = re.compile(rb"(?im)^content-length:[ \t]*(\d{1,9})[ \t]*\r$")
 
 @dataclass(frozen=True)
 class Request:
-    """What a proxy is asked for.
+    """A request to a proxy.
 
     Attributes:
         method: the method; CONNECT asks for a tunnel.
@@ -30,17 +30,17 @@ class Request:
 
     @property
     def is_tunnel(self) -> bool:
-        """Whether bytes are to go through as they are."""
+        """Whether the request asks for a tunnel."""
         return self.method == b"CONNECT"
 
     @property
     def scheme(self) -> str:
-        """`https` for a tunnel, since nothing else is asked for so."""
+        """`https` for a tunnel, since tunnels are used for nothing else."""
         return "https" if self.is_tunnel else "http"
 
     @property
     def host(self) -> str:
-        """The host asked for; an IPv6 address without brackets."""
+        """The requested host; an IPv6 address is without brackets."""
         return urlsplit(self._address).hostname or ""
 
     @property
@@ -55,7 +55,7 @@ class Request:
         return int(found[1]) if found else 0
 
     def head(self, proxy: Proxy | None) -> bytes:
-        """The request as it goes on, for one connection and one answer: to the host itself, or to the next proxy."""
+        """The head to send on, for one connection and one answer: to the host itself, or to the next proxy."""
         target = "/" + self.target.split("/", 3)[3] if proxy is None else self.target
         fields = (proxy.authorization if proxy else b"") + _OF_ONE_CONNECTION.sub(b"", self.fields)
         return b"%s %s HTTP/1.1\r\nConnection: close\r\n%s" % (self.method, target.encode("latin-1"), fields)
@@ -69,7 +69,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
     """The head of a request.
 
     Raises:
-        ValueError: it is none to a proxy.
+        ValueError: it is no request to a proxy.
         IncompleteReadError: the connection ended.
     """
     line, _, fields = (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")
@@ -80,5 +80,5 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
 
 
 def closing_answer(status_line: bytes) -> bytes:
-    """The first line of an answer, with the word that no further request is taken on its connection."""
+    """The first line of an answer, followed by the header that closes its connection."""
     return status_line + b"Connection: close\r\n"

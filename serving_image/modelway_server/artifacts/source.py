@@ -112,7 +112,7 @@ class FileSource:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             return ModelNotFound(
                 f"there is no file at {place}",
-                remedy="A file:// URI names a path inside the server's image or on this machine; correct spec.model.uri.",
+                remedy="Correct spec.model.uri; a file:// URI names a path inside the server's image or on this machine.",
             )
         if isinstance(error, PermissionError):
             return AccessDenied(
@@ -170,10 +170,10 @@ class FileFolder:
         if isinstance(error, FileNotFoundError):
             return ModelNotFound(
                 f"there is no folder at {place}",
-                remedy="A file:// URI names a path inside the server's image or on this machine; correct spec.model.uri.",
+                remedy="Correct spec.model.uri; a file:// URI names a path inside the server's image or on this machine.",
             )
         if isinstance(error, NotADirectoryError):
-            return InvalidURI(f"{place} is no folder", remedy="Leave the '/' at the end of spec.model.uri out.")
+            return InvalidURI(f"{place} is no folder", remedy="Remove the '/' at the end of spec.model.uri.")
         if isinstance(error, PermissionError):
             return AccessDenied(
                 f"the folder {place} may not be read by user {os.getuid()}",
@@ -185,5 +185,5 @@ class FileFolder:
         kind = "a link" if stat.S_ISLNK(mode) else "a device, pipe or socket"
         return InvalidArtifact(
             f"{self._location.public} holds {kind} at {scrub(path)!r}; only files and folders are taken",
-            remedy="Copy the folder with cp -rL, which puts files in the place of links, and name the copy.",
+            remedy="Copy the folder with cp -rL, which replaces links by files, and name the copy.",
         )

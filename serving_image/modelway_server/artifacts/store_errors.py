@@ -71,7 +71,7 @@ def translate(error: Exception, location: Location, *, with_credentials: bool) -
     if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _s3_code(text) in _CREDENTIAL_CODES:
         return _access_denied(text, location, with_credentials=with_credentials)
     if isinstance(error, ValueError):
-        return InvalidURI(f"{location.public} cannot be asked for: {scrub(text.splitlines()[0])}")
+        return InvalidURI(f"{location.public} cannot be requested: {scrub(text.splitlines()[0])}")
     status = _STATUS.search(text)
     return _from_status(status, text, location) if status else _from_network(text, location)
 

@@ -1,8 +1,9 @@
-"""How a store client is made of an environment: endpoint, credentials, and the one way out.
+"""The store client for an environment: its endpoint, its credentials, and the egress proxy.
 
-Redirects are followed for http and https (release pages and signed links need them), at most ten, never from https to http, never to
-another scheme; an Authorization header is not sent on to another host. S3 requests carry a session token in a header of its own, which would be
-sent on: they are kept to their store. Nothing is decompressed: the bytes in the pod are the bytes in the store.
+Redirects are followed for http and https, since release pages and signed links need them: at most ten, never from https
+to http, never to another scheme. An Authorization header is not sent on to another host. S3 requests carry a session
+token in a header of its own, which would be sent on, so they are kept to their store. Nothing is decompressed: the bytes
+in the pod are the bytes in the store.
 """
 
 import base64
@@ -34,7 +35,7 @@ _NO_RETRIES: "RetryConfig" = {"max_retries": 0}
 
 
 def destinations_of(location: Location, environ: Mapping[str, str], rules: Rules) -> Destinations:
-    """Where the fetch of a location may connect to, given what the environment holds.
+    """The destinations that the fetch of a location may connect to, by its environment.
 
     Raises:
         HostNotAllowed: the Secret may not be sent there.
@@ -58,7 +59,7 @@ def destinations_of(location: Location, environ: Mapping[str, str], rules: Rules
 
 
 def _check_values(environ: Mapping[str, str]) -> None:
-    """See that credentials can stand in a header; the store client ends without words on those that cannot."""
+    """Refuse credentials that cannot be sent in a header; the store client would end without a message."""
     for name in _SENT_AS_THEY_ARE:
         if any(one.isspace() or not one.isprintable() for one in environ.get(name, "").strip()):
             raise AccessDenied(
@@ -68,7 +69,7 @@ def _check_values(environ: Mapping[str, str]) -> None:
 
 
 def _credential_services(environ: Mapping[str, str]) -> frozenset[str]:
-    """Where the platform tells the pod to ask for keys, as far as that is one of the places that AWS has for it."""
+    """The URL where the platform tells the pod to ask for keys, if it is one that AWS uses for it."""
     relative, full = (first_set(environ, name) for name in _CONTAINER_CREDENTIALS)
     urls = [f"http://169.254.170.2{relative}"] if relative else [full] if full else []
     return frozenset(url for url in urls if host_and_port(url)[0] in CREDENTIAL_SERVICES)
@@ -87,7 +88,7 @@ def has_credentials(location: Location, environ: Mapping[str, str]) -> bool:
 
 
 def store_for(location: Location, environ: Mapping[str, str], timeout: float, proxy: str) -> HTTPStore | S3Store:
-    """The store of a location, with what the environment says of it; all its connections go through the proxy.
+    """The store of a location, configured by the environment; all its connections go through the proxy.
 
     s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN (without them: a web identity or container
     credentials of the pod, else an unsigned request for a public bucket), AWS_REGION or AWS_DEFAULT_REGION, and an
@@ -144,7 +145,7 @@ def s3_endpoint(environ: Mapping[str, str]) -> str | None:
     if endpoint.startswith("http://") and _is_false(environ.get("AWS_ALLOW_HTTP")):
         raise InvalidURI(
             f"the S3 endpoint {endpoint} is plain http and AWS_ALLOW_HTTP is {environ['AWS_ALLOW_HTTP']}",
-            remedy="Give an https endpoint in the Secret, or take AWS_ALLOW_HTTP out.",
+            remedy="Give an https endpoint in the Secret, or remove AWS_ALLOW_HTTP from it.",
         )
     return endpoint
 

@@ -30,7 +30,7 @@ def named_as_trained(signature: Signature, given: Mapping[str, T], field: str) -
     for name, value in given.items():
         own = known.get(_underscored(name), name)
         if own in result:
-            raise InvalidInput(f"column {own!r} is there twice, with a space and with an underscore", field=field)
+            raise InvalidInput(f"column {own!r} appears twice, with a space and with an underscore", field=field)
         result[own] = value
     return result
 

@@ -1,6 +1,6 @@
-"""Which methods of a model the outputs of a request ask for.
+"""The methods of a model that the outputs of a request ask for.
 
-An output is asked for by the method that gives it or, of several that one method gives, by its own name.
+A request names an output by its method or, if the method has several outputs, by the output's own name.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ def requested_methods(
         method = _method_of(name, methods, signature, f"outputs[{index}].name")
         if requested.setdefault(method, best) != best:
             raise MalformedRequest(
-                f"all outputs of {method} are asked for the same number of best classes", field=f"outputs[{index}]"
+                f"all outputs of {method} must ask for the same number of best classes", field=f"outputs[{index}]"
             )
     return requested, requested_arrays(frozenset(outputs), signature)
 

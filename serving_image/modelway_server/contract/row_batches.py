@@ -1,6 +1,6 @@
-"""Rows of several requests as one, so that the model is called once, and its outputs for each request again.
+"""Stack the rows of several requests for one call of the model, and split its outputs by request again.
 
-Only rows of one kind are stacked: what the model sees of a request is then the same as if it had come alone.
+Only rows of one kind are stacked, so that the model gets the values of each request as if it had come alone.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from modelway_server.contract.rows import Rows
 
 OBJECT_BYTES = 64
-"""What a value that is no number takes beside its place in an array, about."""
+"""Approximate bytes of a value that is no number, beside its place in an array."""
 
 
 def kind_of(rows: Rows) -> Hashable | None:
@@ -57,7 +57,7 @@ def unstack(outputs: Mapping[str, NDArray[Any]], counts: Sequence[int]) -> list[
 
 
 def bytes_of(rows: Rows) -> int:
-    """The memory that rows take, about."""
+    """The approximate memory of rows, in bytes."""
     values = rows.values
     if isinstance(values, np.ndarray):
         return values.nbytes + (OBJECT_BYTES * values.size if values.dtype.kind == "O" else 0)

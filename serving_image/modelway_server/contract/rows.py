@@ -1,7 +1,7 @@
-"""Rows of a request held against a model's signature, and made into what the model takes.
+"""Check the rows of a request against a model's signature, and convert them to what the model takes.
 
-Every refusal names the field at fault: the tensor or instance, its row and its column. Nothing here knows how a model
-computes; a request that passes may still be refused by the model itself.
+Every refusal names the field at fault: the tensor or instance, its row and its column. This module does not know how a
+model computes, so the model itself may still refuse rows that pass.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ class Rows:
     """Checked rows.
 
     Attributes:
-        values: what the model's method takes: an array, a DataFrame, a dict of column arrays or a list of strings.
+        values: for the model's method: an array, a DataFrame, a dict of column arrays or a list of strings.
         count: how many rows there are, 1 or more.
     """
 
@@ -45,7 +45,7 @@ def rows_of_tensors(signature: Signature, tensors: Sequence[Tensor]) -> Rows:
     """The rows of a V2 request: one tensor of [rows, width], or one tensor per column.
 
     Raises:
-        InvalidInput: the tensors are not what the model was trained on.
+        InvalidInput: the tensors do not match the training data.
     """
     if signature.form is Form.TENSORS:
         return _of_arrays(arrays_of_tensors(signature.inputs, tensors))
@@ -68,11 +68,11 @@ def rows_of_tensors(signature: Signature, tensors: Sequence[Tensor]) -> Rows:
 
 
 def rows_of_instances(signature: Signature, instances: Sequence[Any], member: str) -> Rows:
-    """The rows of a V1 request: arrays, objects, or bare values where a row has one.
+    """The rows of a V1 request: arrays, objects, or plain values where a row has one value.
 
     Raises:
         MalformedRequest: rows of different kinds.
-        InvalidInput: the rows are not what the model was trained on.
+        InvalidInput: the rows do not match the training data.
     """
     if not instances:
         raise InvalidInput("there are no rows; send at least one", field=member)
@@ -107,12 +107,12 @@ def rows_of_columns(
         at: where each value stands; `member.NAME[row]` by default.
 
     Raises:
-        InvalidInput: the columns are not what the model was trained on.
+        InvalidInput: the columns do not match the training data.
     """
     if signature.form is Form.TENSORS:
         return _of_arrays(arrays_of_columns(signature.inputs, columns, member))
     if signature.form is Form.TEXT:
-        raise InvalidInput("this model takes bare strings; send instances, a list of strings", field=member)
+        raise InvalidInput("this model takes plain strings; send instances, a list of strings", field=member)
     columns = named_as_trained(signature, columns, member)
     check_names(signature, columns, member)
     if not columns:
@@ -131,7 +131,7 @@ def _of_arrays(arrays: dict[str, NDArray[Any]]) -> Rows:
 
 
 def _with_dates(signature: Signature, tensors: Sequence[Tensor]) -> Signature:
-    """The signature for a request that says which of the columns that only the model's own code knows are dates."""
+    """The signature for a request that declares some columns of unknown type to be dates."""
     dated = {tensor.name for tensor in tensors if tensor.content_type == "datetime" and tensor.datatype == "BYTES"}
     if not dated:
         return signature

@@ -1,4 +1,4 @@
-"""What a model takes and gives, as a value: the rows are checked against it and clients read it in the metadata."""
+"""The inputs and outputs of a model, as a value: rows are checked against it, and clients read it in the metadata."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from typing import Any
 ROWS = -1
 """The variable dimension of a shape."""
 MAX_NAMES = 10_000
-"""Columns or categories that the metadata lists; where there are more (a vocabulary, say) it lists none."""
+"""The metadata lists at most so many columns or categories; of more (a vocabulary, say) it lists none."""
 
 
 class Form(Enum):
-    """How the rows are handed to the model."""
+    """The form in which the model takes rows."""
 
     MATRIX = "matrix"
     """An array of [rows, width]: float64 where all columns are doubles, else of the type that holds every value."""
@@ -191,7 +191,7 @@ def _tensor(name: str, datatype: str, shape: tuple[int, ...], parameters: dict[s
 
 
 def _parameters_of(column: Column) -> dict[str, Any]:
-    """What a client may know of a column beside its datatype."""
+    """The metadata of a column beside its datatype."""
     parameters: dict[str, Any] = {}
     if column.dates is not None:
         parameters |= {"content_type": "datetime", "time_zone": column.dates.value}
@@ -204,7 +204,7 @@ def _parameters_of(column: Column) -> dict[str, Any]:
 
 
 def _parameters_of_all(columns: Sequence[Column]) -> dict[str, Any]:
-    """What a client may know of several columns of one tensor: what is true of each, and else the categories by name."""
+    """The metadata of several columns of one tensor: what is true of each, and categories by name where they differ."""
     each_own = [_parameters_of(column) for column in columns]
     common = {
         key: value

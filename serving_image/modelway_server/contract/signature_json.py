@@ -1,7 +1,7 @@
-"""A signature as a JSON document and back: what `prepare` learns of a model and `serve` reads.
+"""A signature as a JSON document, and back: `prepare` writes it, `serve` reads it.
 
-Whatever a signature can hold comes back equal, and of the same types. Python's own JSON is meant, which has NaN and
-infinity. Categories that no request can hold (a Decimal, say) are kept as their text.
+Every signature comes back equal, with the same types. The dialect is Python's own JSON, which has NaN and infinity.
+Categories that no request can hold (a Decimal, say) are kept as text.
 """
 
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""Values of a CSV, which are all text, as what a column was trained on: as pandas writes them and reads them."""
+"""Read the texts of a CSV as values of the type that a column was trained on, as pandas does."""
 
 import re
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ MISSING = frozenset(
         "nat",
     }
 )
-"""What stands for a missing value beside an empty field, in lower case; in texts only where the model knows them all.
+"""Texts for a missing value, in lower case, beside an empty field; for columns of text only if all categories are known.
 
 Source: `na_values` of `pandas.read_csv`, and the NaT of dates.
 """

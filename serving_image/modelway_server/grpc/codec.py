@@ -133,7 +133,7 @@ def _tensor(
         values = _typed_values(message.contents, shape, datatype, f"{field}.contents")
     elif message.HasField("contents"):
         raise MalformedRequest(
-            "the values are there twice: as contents and in raw_input_contents", field=f"{field}.contents"
+            "the values appear twice: as contents and in raw_input_contents", field=f"{field}.contents"
         )
     else:
         values = read_raw(memoryview(raw), shape, datatype, f"raw_input_contents[{index}]")

@@ -31,11 +31,11 @@ MAX_OTHER_CALLS: Final = 256
 MAX_METADATA_BYTES: Final = 16 * 1024
 HANDSHAKE_SECONDS: Final = 10
 DEAD_PEER_SECONDS: Final = 60
-"""A client that is silent so long is asked whether it lives, and has 20 s to answer."""
+"""A client that is silent for so long is pinged, and has 20 s to answer."""
 PING_SECONDS: Final = 10
-"""Clients may ask so often whether this server lives; after two strikes the connection is closed."""
+"""Clients may ping this server so often; after two violations the connection is closed."""
 HEALTH_SECONDS: Final = 0.25
-"""How often the pod's standing is looked at: other workers change it too, and tell nobody."""
+"""How often the states of the workers are read: other workers change them, too."""
 
 logging.getLogger("grpc").setLevel(logging.CRITICAL)  # it logs what a client does wrong: one could fill the disk
 _Status = health_pb2.HealthCheckResponse.ServingStatus
@@ -43,7 +43,7 @@ _Status = health_pb2.HealthCheckResponse.ServingStatus
 
 @dataclass(frozen=True, kw_only=True)
 class GrpcBounds:
-    """What the port holds its clients to.
+    """The bounds of the port's clients.
 
     Attributes:
         max_request_bytes: cap on one message.
@@ -61,7 +61,7 @@ class GrpcBounds:
 
 
 class _Health(health.aio.HealthServicer):  # type: ignore[misc]  # the library has no types
-    """The standard health service; Check looks at the pod's standing first, Watch is told within HEALTH_SECONDS."""
+    """The standard health service; Check reads the states of the workers first, Watch is updated within HEALTH_SECONDS."""
 
     def __init__(self, look: Callable[[], Awaitable[None]]) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class GrpcServer:
     Args:
         plane: what answers.
         predictor: where it runs.
-        worker_states: the pod's standing.
+        worker_states: the states of the pod's workers.
         metrics: what counts.
         bounds: of its clients.
         address: host and port to listen on.
@@ -129,12 +129,12 @@ class GrpcServer:
         try:
             self._server.add_insecure_port(self.address)
         except RuntimeError as error:
-            raise PortTaken(f"{self.address} cannot be had for gRPC: {error}") from error
+            raise PortTaken(f"the server cannot listen on {self.address} for gRPC: {error}") from error
         await self._server.start()
         self._following = asyncio.create_task(self._follow())
 
     async def stop(self, grace: float) -> None:
-        """Take no more calls, and wait for the inference that has begun; whoever watches health is not waited for.
+        """Take no more calls, and wait for the inference that has begun, but not for streams of health.
 
         Args:
             grace: seconds that it has.

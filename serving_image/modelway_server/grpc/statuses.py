@@ -1,7 +1,6 @@
-"""How the server's errors are told over gRPC.
+"""The gRPC status of each error of the server.
 
-The metrics keep one language for all transports, HTTP's: what a dashboard or an analysis asks for must not depend on how
-a request came.
+Metrics use HTTP's statuses for all transports, so that a dashboard or an analysis does not depend on the transport.
 """
 
 from collections.abc import Mapping
@@ -30,7 +29,7 @@ MAX_DETAILS: Final = 2000
 RETRY_PUSHBACK: Final = (("grpc-retry-pushback-ms", "1000"),)
 """When a client's retry policy may try again, as Retry-After says over HTTP (gRPC proposal A6)."""
 CLIENT_GONE: Final = 499
-"""What the metrics call a call that its client gave up."""
+"""The status that metrics give a call whose client gave up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +38,9 @@ class Status:
 
     Attributes:
         code: gRPC's.
-        counted: the metrics' word for it.
+        counted: its HTTP status, for metrics.
         details: for people.
-        again: whether the same call may succeed a moment later.
+        again: whether a retry may succeed.
     """
 
     code: grpc.StatusCode

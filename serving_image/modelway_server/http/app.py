@@ -1,4 +1,4 @@
-"""The inference protocols as an ASGI application, without a framework: routing is one look-up.
+"""The inference protocols as an ASGI application without a framework: routing is one look-up.
 
 Statuses: 400 for a message that is not the protocol's, 422 for rows that the model does not accept, 413 and 408 for a
 body that is too large or too slow, 404, 405, 415 as HTTP has them, 503 (with Retry-After) when the server cannot take
@@ -63,7 +63,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class Reply(NamedTuple):
-    """What a request is answered with."""
+    """The answer to one request."""
 
     status: int
     body: bytes
@@ -71,7 +71,7 @@ class Reply(NamedTuple):
     close: bool = False
     content_type: bytes = JSON
     query: Query | None = None
-    """What was asked, where that was understood."""
+    """The query, where the request was read."""
 
 
 class InferenceApplication:
@@ -80,7 +80,7 @@ class InferenceApplication:
     Args:
         plane: what answers.
         predictor: where it runs.
-        worker_states: whether the model is ready, and whether the pod is on its way out.
+        worker_states: whether the model is ready, and whether the pod is ending.
         metrics: what counts.
         max_bytes: cap on one body.
     """
@@ -107,7 +107,7 @@ class InferenceApplication:
 
     @property
     def draining(self) -> bool:
-        """Whether the pod is on its way out."""
+        """Whether the pod is ending."""
         return self._worker_states.draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,14 +154,14 @@ class InferenceApplication:
         return self.reply(query, answer)
 
     def reply(self, query: Query, answer: Body | BaseException) -> Reply:
-        """What a request is answered with, once the model has answered or failed."""
+        """The reply once the model has answered or failed."""
         if isinstance(answer, BaseException):
             return self.reply_to(answer)._replace(query=query)
         self._metrics.rows.inc(query.rows.count)
         return Reply(200, answer.content, answer.headers, content_type=answer.content_type, query=query)
 
     def unread(self, operation: Operation, head: Head) -> Reply:
-        """What a body is answered with that nothing reads."""
+        """The reply to a body that no reader takes."""
         accepted = ", ".join(operation.readers).encode()
         return Reply(415, error_body(operation.complaint(head)), ((b"accept", accepted),))
 
@@ -189,7 +189,7 @@ class InferenceApplication:
 
     @staticmethod
     def reply_to(error: BaseException) -> Reply:
-        """What a request is answered with that has failed."""
+        """The reply to a request that has failed."""
         match error:
             case InputError():
                 # the rest of its body may never end
@@ -257,7 +257,7 @@ class InferenceApplication:
         return Reply(200, self._about.page(head.host), self._about.headers, content_type=HTML)
 
     def _subject(self) -> Subject:
-        """What the pages tell of, complete once the model is warm."""
+        """The facts for the pages, complete once the model is warm."""
         runtime, identity = self._plane.runtime, self._plane.identity
         return Subject(
             name=identity.name,

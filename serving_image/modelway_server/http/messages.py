@@ -16,10 +16,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 BODY_SECONDS = 10.0
-"""A client that has not sent its whole body by then is cut off."""
+"""A client must send its whole body within this time."""
 MAX_DIGITS = 18
 DISCARDED_BODIES = 8
-"""How many times the cap is read and dropped so that a client that sends too much still reads the refusal."""
+"""A body of up to this many caps is read and dropped, so that its client still reads the refusal."""
 
 
 class ClientGone(Exception):
@@ -31,7 +31,7 @@ class BodyTooSlow(Exception):
 
 
 class Head(NamedTuple):
-    """The headers that matter here.
+    """The headers that the server uses.
 
     Attributes:
         content_type: media type in lower case without its parameters; empty when there is none.
@@ -42,9 +42,9 @@ class Head(NamedTuple):
         header_length: Inference-Header-Content-Length, the bytes of JSON before binary tensors; None when there is none.
         accept_encoding: as it was sent; empty when there is none.
         host: as it was sent; empty when there is none.
-        timeout: seconds in which the caller wants the answer; None when it does not say.
-        trace: that the request belongs to; None when it does not say.
-        charset: of the content type, in lower case; empty when it says none.
+        timeout: seconds in which the caller wants the answer; None when there is no such header.
+        trace: that the request belongs to; None when there is no such header.
+        charset: of the content type, in lower case; empty when there is none.
     """
 
     content_type: str = ""
@@ -64,7 +64,7 @@ def read_head(scope: Scope) -> Head:  # noqa: C901  (one look at each header)
     """The headers of a request, in one pass.
 
     Raises:
-        MalformedRequest: one of them is not what it must be.
+        MalformedRequest: a header is malformed.
     """
     content_type = content_encoding = charset = ""
     accept_encoding = host = traceparent = tracestate = b""
@@ -110,13 +110,13 @@ def read_head(scope: Scope) -> Head:  # noqa: C901  (one look at each header)
 
 
 async def read_body(receive: Receive, head: Head, limit: int, hold: Callable[[int], None]) -> bytes:
-    """The whole body, unpacked, of at most `limit` bytes; what is too large is never kept.
+    """The whole unpacked body, of at most `limit` bytes; a larger one is never kept.
 
     Args:
         receive: the request's.
         head: of the request.
         limit: in bytes.
-        hold: told how many bytes more are kept; may raise.
+        hold: called with the number of bytes that are kept in addition; may raise.
 
     Raises:
         RequestTooLarge: it is larger.
@@ -137,7 +137,7 @@ async def read_body(receive: Receive, head: Head, limit: int, hold: Callable[[in
 
 
 async def _collect(receive: Receive, body: Plain | Inflater, limit: int, hold: Callable[[int], None]) -> bytes:
-    """The body to its end, even where it is refused: a client that is still sending does not read the refusal."""
+    """Read the body to its end, even if it is refused: a client that is still sending does not read the refusal."""
     refusal: InputError | QueueFull | None = None
     size, more = 0, True
     while more and size <= limit * DISCARDED_BODIES:
@@ -229,6 +229,6 @@ def check_host(scope: Scope, head: Head) -> None:
         MalformedRequest: it is such a request.
     """
     if scope["http_version"] not in {"1.1", "1.0"}:
-        raise MalformedRequest(f"HTTP/{scope['http_version']} is not spoken here; send HTTP/1.1")
+        raise MalformedRequest(f"HTTP/{scope['http_version']} is not supported; send HTTP/1.1")
     if head.hosts > 1 or (head.hosts == 0 and scope["http_version"] == "1.1"):
         raise MalformedRequest(f"an HTTP/1.1 request has exactly one Host header, this one has {head.hosts}")

@@ -1,4 +1,4 @@
-"""The inference routes: which media types each takes, and what reads them."""
+"""The inference routes: the media types of each, and their readers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ JSON: Final = "application/json"
 CSV: Final = "text/csv"
 BINARY: Final = "application/octet-stream"
 FORM: Final = "application/x-www-form-urlencoded"
-"""What `curl -d` says of any body where it is told nothing else."""
+"""The media type that `curl -d` sends by default."""
 
 Reader = Callable[[bytes, Head], Query]
 
@@ -30,14 +30,14 @@ class Operation:
 
     Attributes:
         method: the metrics' word for it.
-        readers: what reads a body, by its media type; the first one also reads a body that says nothing.
+        readers: the reader of a body, by media type; the first also reads a body without one.
     """
 
     method: str
     readers: Mapping[str, Reader]
 
     def reader(self, head: Head) -> Reader | None:
-        """What reads a body with that head; None where nothing does."""
+        """The reader of a body with that head; None where there is none."""
         if not is_known(head.content_encoding):
             return None
         if head.content_type == FORM:
@@ -45,13 +45,13 @@ class Operation:
         return self.readers.get(head.content_type or JSON)
 
     def complaint(self, head: Head) -> str:
-        """Why nothing reads a body with that head, and what to send."""
+        """Why no reader takes a body with that head, and what to send."""
         if not is_known(head.content_encoding):
             return f"Content-Encoding is {head.content_encoding}; send the body as it is, or as {' or '.join(CODINGS)}"
         return f"Content-Type is {head.content_type}; send {' or '.join(self.readers)}"
 
     def _read_unnamed(self, body: bytes, head: Head) -> Query:
-        """JSON that was sent as a form, as KServe's server reads it: no form begins with a brace.
+        """Read JSON that was sent as a form, as KServe's server does: no form begins with a brace.
 
         Raises:
             UnsupportedMediaType: it is no JSON object.
@@ -67,7 +67,7 @@ def routes(plane: DataPlane, roots: list[str], *, observed: bool) -> dict[str, O
     """The operations by their path.
 
     Args:
-        plane: what reads their bodies.
+        plane: the model.
         roots: the paths of the model in V2.
         observed: whether anyone observes how long each stage of a request takes.
     """

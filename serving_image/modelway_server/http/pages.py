@@ -1,4 +1,4 @@
-"""What the server tells of its model beside the protocols: the OpenAPI document and the page for people."""
+"""The OpenAPI document and the page for people."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -17,10 +17,10 @@ HEADERS = (
 
 
 class About:
-    """Both pages, made when they are first asked for.
+    """Both pages, rendered at the first request.
 
     Args:
-        subject: tells of the model, once it is warm.
+        subject: gives the facts about the model, once it is warm.
     """
 
     def __init__(self, subject: Callable[[], Subject]) -> None:
@@ -37,7 +37,7 @@ class About:
         return (*HEADERS, (b"content-security-policy", self._page.policy.encode()))
 
     def page(self, host: bytes) -> bytes:
-        """The page for people, for who asks under this Host."""
+        """The page for people, for a request with this Host."""
         return self._page.render(host)
 
     @cached_property

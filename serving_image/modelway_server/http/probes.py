@@ -1,4 +1,4 @@
-"""Probes and metrics, on a port of their own: what kubelets and Prometheus see of the pod."""
+"""Probes and metrics for kubelets and Prometheus, on a port of their own."""
 
 from modelway_server.http.messages import Receive, Scope, Send, send_bytes, send_json
 from modelway_server.process.worker_state import WorkerStates

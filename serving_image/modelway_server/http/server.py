@@ -1,8 +1,8 @@
 """Both ports of one worker, from the first request to the last.
 
-On SIGTERM the pod says that it is not ready and asks every client for another connection, but goes on serving for the
-drain time: until then, somewhere in the cluster, a proxy still sends new connections here. Only then, and once no
-request has come for a moment, it stops listening, answers what it has begun, and ends.
+On SIGTERM the pod is not ready any more, and asks every client to open another connection. It continues to serve for the
+drain time, since proxies in the cluster still send new connections. After that, and once no request has come for a
+moment, it stops listening, answers the requests that it has begun, and ends.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class Ports:
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """What one worker holds its requests and its own end to; see ServeSettings."""
+    """The bounds of one worker's requests and of its own end; see ServeSettings."""
 
     max_request_bytes: int
     request_timeout: float
@@ -89,7 +89,7 @@ class Companion(Protocol):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers (a drain is ours), and with a word when it listens."""
+    """uvicorn without its signal handlers (the drain is ours), and with an event for when it listens."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -101,7 +101,7 @@ class _Server(uvicorn.Server):
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, let what has just arrived be read, and then close what is idle."""
+        """Stop listening, read what has just arrived, and then close idle connections."""
         for server in self.servers:
             server.close()
         await asyncio.sleep(LAST_READ_SECONDS)
@@ -118,7 +118,7 @@ class Worker:
     Args:
         plane: what answers requests.
         predictor: where the model runs.
-        worker_states: the pod's standing.
+        worker_states: the states of the pod's workers.
         metrics: what counts.
         bounds: of requests and of the drain.
         companions: the other transports, by their name in the log.
@@ -205,7 +205,7 @@ class Worker:
         self._end.set()
 
     def _end_now(self) -> None:
-        """Ctrl-C at a terminal: nobody's proxy has to learn of it."""
+        """End at Ctrl-C in a terminal: no proxy has to notice."""
         self._bounds = replace(self._bounds, drain_seconds=0.0)
         self._begin_drain()
 

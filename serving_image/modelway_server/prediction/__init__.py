@@ -1,1 +1,1 @@
-"""From queries to answers: what waits, what goes to the model in one call, and what that costs."""
+"""Queries to answers: which queries wait, which share a call of the model, and what a call costs."""

@@ -1,7 +1,7 @@
-"""What waits for a busy model, and how much of it goes in one call.
+"""The queue of a busy model, and how much of it goes in one call.
 
-There is no waiting window: a request that finds the model idle is taken at once, alone if it is alone; what arrives
-while the model works is taken together. Knows futures and sizes only.
+There is no waiting window. A request that finds the model idle is taken at once; requests that arrive while the model
+works are taken together. This module knows futures and sizes only.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ class Deadline(NamedTuple):
 
     Attributes:
         at: on the monotonic clock, in seconds.
-        callers: whether the caller asked for it; else it is the server's own bound.
+        callers: whether it is the caller's own; else it is the server's.
     """
 
     at: float
@@ -31,11 +31,11 @@ class Job(Generic[Q, A]):
     """One request that waits for the model.
 
     Attributes:
-        query: what is asked.
+        query: the request.
         size: its rows.
         deadline: when it must be answered.
         since: when it came, on the monotonic clock.
-        answer: settled by whoever takes the job; done already when its caller has gone.
+        answer: set by whoever takes the job; done already when its caller has gone.
     """
 
     query: Q
@@ -45,7 +45,7 @@ class Job(Generic[Q, A]):
     answer: asyncio.Future[A]
 
     def settle(self, outcome: A | Exception) -> None:
-        """Hand the outcome to the caller, unless it has gone or was told that it is late."""
+        """Give the outcome to the caller, unless it has gone or already has an answer."""
         if self.answer.done():
             return
         if isinstance(outcome, Exception):
@@ -58,8 +58,8 @@ class Waiting(Generic[Q, A]):
     """The jobs that wait, oldest first.
 
     Args:
-        max_rows: of one call; a job that is larger alone goes alone. 1 never puts two jobs together.
-        kind_of: jobs of one kind may go in one call; those of None go alone.
+        max_rows: of one call; a larger job goes alone. 1 never joins two jobs.
+        kind_of: the kind of a query. Jobs of one kind may share a call; those of None go alone.
     """
 
     def __init__(self, max_rows: int, kind_of: Callable[[Q], Hashable | None]) -> None:
@@ -71,11 +71,11 @@ class Waiting(Generic[Q, A]):
         return len(self._jobs)
 
     def push(self, job: Job[Q, A]) -> None:
-        """Let a job wait behind all others."""
+        """Add a job behind all others."""
         self._jobs.append(job)
 
     def remove(self, job: Job[Q, A]) -> None:
-        """Forget a job whose caller has gone; one that was taken already is not there."""
+        """Drop a job whose caller has gone, unless it was taken already."""
         if job in self._jobs:
             self._jobs.remove(job)
 
@@ -88,14 +88,14 @@ class Waiting(Generic[Q, A]):
         return [first] if kind is None else [first, *self._of_kind(kind, self.max_rows - first.size)]
 
     def expired(self, now: float) -> list[Job[Q, A]]:
-        """Jobs whose deadline has passed; they wait no longer."""
+        """Remove and give the jobs whose deadline has passed."""
         late = [job for job in self._jobs if job.deadline.at <= now]
         if late:
             self._jobs = deque(job for job in self._jobs if job.deadline.at > now)
         return late
 
     def next_deadline(self) -> float:
-        """The earliest deadline of all that wait; infinity when none does."""
+        """The earliest deadline of the waiting jobs; infinity when there is none."""
         return min((job.deadline.at for job in self._jobs), default=float("inf"))
 
     def _next(self) -> Job[Q, A] | None:

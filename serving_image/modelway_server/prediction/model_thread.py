@@ -12,8 +12,8 @@ T = TypeVar("T")
 class ModelThread:
     """Runs one piece of work after the other.
 
-    It starts with its first work, after the process was forked, and is a daemon: work that never returns does not hold
-    up the end of the process.
+    The thread starts with its first work, after the process was forked. It is a daemon: work that never returns does not
+    delay the end of the process.
     """
 
     def __init__(self) -> None:

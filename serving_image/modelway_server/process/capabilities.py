@@ -1,4 +1,4 @@
-"""Capabilities of a process that root started: given up but for those that its own files and ports may need.
+"""Capabilities of a process that root started: all are given up but those that its files and ports may need.
 
 A pod under Pod Security's level `restricted` has none. Source: capabilities(7) and capget(2).
 """
@@ -24,7 +24,7 @@ class _Sets(ctypes.Structure):
 
 
 def give_up_capabilities() -> None:
-    """Keep of this thread's capabilities those that are needed; with PERFMON or SYS_ADMIN, Landlock hides no process.
+    """Keep only the capabilities that this thread needs; with PERFMON or SYS_ADMIN, Landlock would hide no process.
 
     Where the system has none, there is nothing to give up.
     """

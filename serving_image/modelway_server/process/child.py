@@ -1,6 +1,6 @@
-"""Work on an untrusted artifact in a throwaway process: whatever it does to its process, this one lives to tell.
+"""Work on an untrusted artifact in a throwaway process, so that this process survives and can report.
 
-The caller should be light and have one thread, since it is forked.
+The caller is forked, so it should be small and have one thread.
 """
 
 import ctypes
@@ -32,13 +32,13 @@ from modelway_server.errors import (
 from modelway_server.process.orphans import orphans_ended
 
 MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""Where a container reads how much memory it may use, of cgroups version 2 and 1."""
+"""Files with the memory limit of a container, for cgroups version 2 and 1."""
 ADDRESSABLE = 2
-"""Memory that the child may ask for, in multiples of what it may use: not all that is asked for is touched."""
+"""Memory that the child may allocate, in multiples of its limit: not all that is allocated is used."""
 GRACE_SECONDS = 0.5
-"""After its time the child writes into the log where it stands; then it is ended."""
+"""After its time, the child has this long to log its stack before it is killed."""
 MAX_RESULT_BYTES = 16 << 20
-"""More than any result takes; a child that has gone mad may write for ever."""
+"""More than any result takes; a broken child may write for ever."""
 
 _PR_SET_PDEATHSIG = 1
 _BY_NAME = {failure.__name__: failure for failure in LOAD_FAILURES}
@@ -46,14 +46,14 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def in_child(work: Callable[[], dict[str, Any]], *, seconds: float) -> dict[str, Any]:
-    """The result of `work()`, done in a child process that ends with it.
+    """The result of `work()`, run in a child process of its own.
 
     Args:
         work: its result is a JSON document.
-        seconds: until the child is ended.
+        seconds: until the child is killed.
 
     Raises:
-        LoadFailure: raised by `work`; or LoadCrashed, OutOfMemory or LoadTimeout for what became of the child.
+        LoadFailure: of `work`; or LoadCrashed, OutOfMemory or LoadTimeout for the end of the child.
     """
     with orphans_ended():
         line, status = _run(work, seconds)
@@ -65,12 +65,12 @@ def in_child(work: Callable[[], dict[str, Any]], *, seconds: float) -> dict[str,
 
 
 def _run(work: Callable[[], dict[str, Any]], seconds: float) -> tuple[bytes | None, int]:
-    """What the child wrote, None when its time was over before, and how it ended."""
+    """The line that the child wrote (None if its time ran out), and its exit status."""
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     with warnings.catch_warnings():
-        # BLAS, where it is loaded, has threads of its own, which it looks after at a fork
+        # BLAS, where it is loaded, handles its own threads at a fork
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if not pid:
@@ -89,7 +89,7 @@ def _run(work: Callable[[], dict[str, Any]], seconds: float) -> tuple[bytes | No
 
 
 def follow_parent() -> None:
-    """Die with the parent, however it dies: nobody else would end this process (Linux)."""
+    """Let the kernel kill this process when its parent dies: nobody else would (Linux)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -131,22 +131,22 @@ def _result(line: bytes) -> dict[str, Any]:
         failure = _BY_NAME[outcome["reason"]] if "reason" in outcome else None
         result: dict[str, Any] = {} if failure else outcome["result"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise LoadCrashed("the process that loaded the model wrote what is no result") from error
+        raise LoadCrashed("the process that loaded the model wrote an invalid result") from error
     if failure:
         raise failure(str(outcome.get("message")), remedy=outcome.get("remedy"))
     return result
 
 
 def _death(status: int) -> LoadFailure:
-    """Why a child ended that said nothing."""
+    """The failure for a child that ended without a result."""
     if status == -signal.SIGKILL:
         return OutOfMemory("the process that loaded the model was killed: it needed more memory than this pod has")
     how = f"of {signal.Signals(-status).name}" if status < 0 else f"with exit status {status}"
-    return LoadCrashed(f"the process that loaded the model ended {how}; the log has the place")
+    return LoadCrashed(f"the process that loaded the model ended {how}; the log shows where")
 
 
 def _close_sockets() -> None:
-    """Keep none that the parent has open: nobody is served from here."""
+    """Close the sockets of the parent: this process serves nobody."""
     with suppress(OSError):
         for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  (names are numbers)
             with suppress(OSError):
@@ -155,7 +155,7 @@ def _close_sockets() -> None:
 
 
 def _limit_resources() -> None:
-    """No core file; and where the container's memory is limited, an error instead of a kill for what could never fit."""
+    """Write no core file; where the container's memory is limited, raise an error for an allocation that could never fit."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     limit = memory_limit()
     if limit is not None:
@@ -164,7 +164,7 @@ def _limit_resources() -> None:
 
 
 def memory_limit() -> int | None:
-    """Bytes that this container may use; None when they are not limited, or nothing tells."""
+    """Bytes that this container may use; None when there is no limit, or it cannot be read."""
     for path in MEMORY_LIMITS:
         with suppress(OSError, ValueError):
             limit = int(path.read_text())
@@ -178,9 +178,9 @@ def _write(descriptor: int, content: bytes) -> None:
 
 
 def _read_line(descriptor: int, pid: int, deadline: float) -> bytes | None:
-    """All that comes until a line's end, or the end of the pipe or of the child; None when none comes in time.
+    """The bytes up to the end of a line, of the pipe or of the child; None when they take too long.
 
-    The pipe may outlive the child, in the hands of what it has started.
+    A process that the child started may keep the pipe open after its end.
     """
     with _death_watch(pid) as watched:
         content = b""
@@ -197,7 +197,7 @@ def _read_line(descriptor: int, pid: int, deadline: float) -> bytes | None:
 
 @contextmanager
 def _death_watch(pid: int) -> Iterator[list[int]]:
-    """A descriptor that can be read when the child has ended; none where the system has none."""
+    """A descriptor that becomes readable when the child ends; none where the system has none."""
     try:
         descriptor = os.pidfd_open(pid)
     except (OSError, AttributeError):

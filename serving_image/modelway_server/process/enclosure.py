@@ -1,4 +1,4 @@
-"""The walls of a server, raised step by step: each process of it loses what it needs no longer."""
+"""The walls of a server, raised step by step: each process gives up what it no longer needs."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from modelway_server.process.walls import Walls
 
 @dataclass(frozen=True)
 class Enclosure:
-    """What a server still needs once its ports are bound.
+    """The needs of a server once its ports are bound.
 
     Attributes:
         walls: around this process; files are hidden already.
-        workers: how many processes serve; of several the first only watches the others.
+        workers: how many processes serve; of several, the first only supervises the others.
         bind: TCP ports that are bound later.
         connect: TCP ports that are connected to while it serves.
     """
@@ -22,7 +22,7 @@ class Enclosure:
     connect: tuple[int, ...] = ()
 
     def before_loading(self) -> None:
-        """Refuse what neither loading nor serving needs, and say which walls stand.
+        """Refuse what neither loading nor serving needs, and log which walls stand.
 
         Raises:
             ServerIncomplete: one does not, and they are required.
@@ -33,12 +33,12 @@ class Enclosure:
         self.walls.check()
 
     def in_worker(self) -> None:
-        """Refuse a worker, before it calls the model, what only the process that watches it needs."""
+        """Refuse a worker what only its supervisor needs; called before the worker calls the model."""
         if self.workers > 1:
             self.walls.hide_processes()
             self.walls.refuse_calls(bind=self.bind, connect=self.connect)
 
     def when_listening(self) -> None:
-        """Refuse what only starting to listen needs."""
+        """Refuse what was needed to start to listen."""
         if self.bind:
             self.walls.refuse_calls(connect=self.connect)

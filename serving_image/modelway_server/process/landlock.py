@@ -1,6 +1,6 @@
-"""Landlock: what files, folders and TCP ports this thread, and all that it starts, may use from now on (Linux 5.13 and later).
+"""Landlock: the files, folders and TCP ports that this thread and all that it starts may use (Linux 5.13 and later).
 
-A restriction is for ever, and a later one can only narrow it. Threads that run already are not held by it.
+A restriction lasts for ever, and a later one can only narrow it. It does not hold threads that run already.
 Source: the kernel's documentation, "Landlock: unprivileged access control", and landlock.h.
 """
 
@@ -60,9 +60,9 @@ def version() -> int:
 
 
 def restrict_files(read: Iterable[Path], write: Iterable[Path]) -> None:
-    """Leave this thread some files and folders, with what is below them; a path that is not there is passed over.
+    """Leave this thread some files and folders, with all below them; a path that does not exist is skipped.
 
-    Nothing may be executed, also not of those. Processes outside can neither be traced nor, from version 6 on, signalled.
+    Nothing may be executed, these files included. Processes outside can neither be traced nor, from version 6 on, signalled.
 
     Args:
         read: what may be read.

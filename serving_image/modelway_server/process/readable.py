@@ -1,4 +1,4 @@
-"""What a process that holds a model must be able to read beside the model: Python, the system's libraries, a few facts of the kernel."""
+"""The files that a process with a model must be able to read: the model, Python, the system's libraries, some of /proc."""
 
 import os
 import pwd
@@ -42,9 +42,9 @@ def readable(model_dir: Path, environ: Mapping[str, str] = os.environ, *, connec
 
 
 def _python() -> list[Path]:
-    """Where Python imports from; the home folder, and what holds it, only where PYTHONPATH names it.
+    """The folders that Python imports from.
 
-    It comes among them by itself where the program was started in it.
+    The home folder and its parents are left out unless PYTHONPATH names them: Python adds the folder that it starts in.
     """
     prefixes = {Path(each) for each in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
     roots = [
@@ -58,7 +58,7 @@ def _python() -> list[Path]:
 
 
 def without_homes(paths: Iterable[Path], homes: Iterable[Path]) -> list[Path]:
-    """The paths that are not a home folder, and are above none."""
+    """The paths that are neither a home folder nor above one."""
     kept = dict.fromkeys(path.resolve() for path in paths)
     return [path for path in kept if not any(home.resolve().is_relative_to(path) for home in homes)]
 

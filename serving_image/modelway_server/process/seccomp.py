@@ -1,7 +1,7 @@
-"""Seccomp: system calls that all threads of this process, and all that they start, are refused from now on, with EPERM.
+"""Seccomp: system calls that the kernel refuses to all threads of this process, and all that they start, with EPERM.
 
-The filter is a list of what is refused, since libraries of numbers use what no list foresees. The kernel keeps for each
-call without conditions that it is allowed, so that those cost nothing.
+The filter lists what is refused, since numeric libraries use calls that no list foresees. The kernel remembers which
+calls are allowed without conditions, so that those cost nothing.
 Source: seccomp(2); the kernel's tables of system calls for x86_64 and aarch64.
 """
 
@@ -86,7 +86,7 @@ Instruction = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Calls:
-    """What is left of the calls that can be left.
+    """Calls that stay allowed.
 
     Attributes:
         forks: whether other processes may be started (never other programs).
@@ -106,7 +106,7 @@ class _Program(ctypes.Structure):
 
 
 def restrict(calls: Calls) -> None:
-    """Refuse all threads of this process what a model does not need.
+    """Refuse all threads of this process the calls that a model does not need.
 
     Raises:
         OSError: the kernel cannot, or does not let this process; nothing is refused then.

@@ -1,8 +1,8 @@
-"""The second wall around an untrusted model: what its process gives up before the model is loaded, as far as the kernel offers it.
+"""The second wall around an untrusted model: what its process gives up before it loads the model.
 
-The first wall is what a file may name (`runtimes`). Whatever gets past it finds no files but the model's and Python's,
-no programs, no other processes and no network. A wall that does not stand is said, with the reason; it never ends a
-process unless MODELWAY_WALLS is `require`.
+The first wall is what a file may name (`runtimes`). Code that gets past it finds no files but the model's and Python's,
+no programs, no other processes and no network, as far as the kernel offers that. A wall that does not stand is logged
+with the reason. It ends the process only if MODELWAY_WALLS is `require`.
 """
 
 import errno
@@ -19,7 +19,7 @@ from modelway_server.process.capabilities import give_up_capabilities
 from modelway_server.process.readable import DEVICES
 
 VARIABLE: Final = "MODELWAY_WALLS"
-"""`try`, the default; `require` to load no model where a wall does not stand; `off` to find out what a model lacks."""
+"""`try`, the default; `require` loads no model unless every wall stands; `off` shows what a model is refused."""
 NAMES: Final = ("files", "programs", "network")
 _MODES: Final = ("try", "require", "off")
 _SWITCHED_OFF = f"{VARIABLE} is off"
@@ -30,22 +30,22 @@ _REASONS: Final = {
     errno.EINVAL: "the kernel is too old for it",
 }
 _kept_open: list[int] = []
-"""Folders of /proc that a wall lets through: another one would be made, and not let through, if the kernel forgot them."""
+"""Folders of /proc that a wall lets through, kept open: the kernel would otherwise forget them and refuse new ones."""
 _LOGGER = logging.getLogger(__name__)
 
 
 class Walls:
-    """The walls around this process, as it raises them.
+    """The walls around this process, raised one after the other.
 
     Args:
-        environ: that says whether they are wished.
+        environ: its MODELWAY_WALLS chooses the mode.
 
     Attributes:
         fallen: why a wall does not stand, by its name; empty where it does.
-        remarks: what a wall lets through beside the usual.
+        remarks: exceptions that a wall lets through.
 
     Raises:
-        ServerIncomplete: MODELWAY_WALLS is none of its words.
+        ServerIncomplete: MODELWAY_WALLS is no known mode.
     """
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
@@ -59,9 +59,9 @@ class Walls:
         self._write: list[Path] = []
 
     def hide_files(self, read: Iterable[Path], write: Iterable[Path]) -> None:
-        """Leave this thread, and all that it starts, some files and folders; nothing may be executed.
+        """Hide all files and folders but these from this thread and all that it starts; nothing may be executed.
 
-        What the kernel tells of processes is left until `hide_processes`, since a process can be named once it is there.
+        /proc stays readable until `hide_processes`, since a process can be named only once it exists.
 
         Args:
             read: what may be read.
@@ -75,7 +75,7 @@ class Walls:
         give_up_capabilities()
 
     def hide_processes(self) -> None:
-        """Leave this thread, after `hide_files`, no process to read of but its own."""
+        """Hide all processes but its own from this thread; called after `hide_files`."""
         if not self.fallen.get("files", "not raised"):
             own = _pinned(Path("/proc/self"))
             self._raise("files", lambda: landlock.restrict_files([*self._read, own], self._write))
@@ -86,7 +86,7 @@ class Walls:
         Args:
             forks: whether processes may be started, of this program.
             bind: TCP ports that may be bound.
-            connect: TCP ports that may be connected to, and names looked up; none for no network.
+            connect: TCP ports that may be connected to (names may then be looked up, too); none for no network.
         """
         binds, connects = tuple(bind), tuple(connect)
         calls = seccomp.Calls(forks=forks, binds=bool(binds), connects=bool(connects))
@@ -98,7 +98,7 @@ class Walls:
             self.remarks = [f"traces may be sent to ports {', '.join(map(str, connects))}"]
 
     def check(self) -> None:
-        """Say which walls stand.
+        """Log which walls stand.
 
         Raises:
             ServerIncomplete: one does not, and they are required.
@@ -117,7 +117,7 @@ class Walls:
         return {name: not self.fallen.get(name, "not raised") for name in NAMES}
 
     def __str__(self) -> str:
-        """Which stand, and why others do not."""
+        """The walls that stand, and why others do not."""
         standing = [name for name in NAMES if not self.fallen.get(name, "not raised")]
         reasons: dict[str, list[str]] = {}
         for name in NAMES:
@@ -141,12 +141,12 @@ class Walls:
 
 
 def own_folder(inside: Path | None = None) -> Path:
-    """A new folder that is this process's home from now on, and the place of its temporary files.
+    """A new folder as the home of this process and the place of its temporary files.
 
-    joblib, where it may start no processes, is told so lest it warns.
+    joblib is told to start no processes, since it would warn.
 
     Raises:
-        OSError: none can be made.
+        OSError: the folder cannot be created.
     """
     folder = tempfile.mkdtemp(prefix="modelway-", dir=inside)
     os.environ.update(HOME=folder, TMPDIR=folder, JOBLIB_MULTIPROCESSING="0")

@@ -1,8 +1,8 @@
 """End a process whose model does not load in time, whatever it is stuck in.
 
-Three clocks, each for what the one before cannot end. A Python thread reports LoadTimeout in full. Native code that holds the interpreter for
-ever lets no Python run: faulthandler then writes into the log where it stands, and a timer of the C library ends the process with the exit code of
-LoadTimeout, all before the kubelet's startup probe would kill it without a word.
+There are three clocks, each for what the one before cannot end. A Python thread reports LoadTimeout in full. Native code
+that holds the interpreter lets no Python run: faulthandler then logs the stack, and a timer of the C library ends the
+process with the exit code of LoadTimeout. All of them come before the startup probe of the kubelet.
 """
 
 import ctypes
@@ -19,10 +19,10 @@ from modelway_server.errors import LoadTimeout
 from modelway_server.process.exit_report import report_failure
 
 TRACE_SECONDS = 3
-"""After the deadline, when the interpreter has not let the report out: show the stack."""
+"""So long after the deadline the stack is logged, if the report could not be written."""
 
 HARD_SECONDS = 4
-"""After the deadline, end the process without Python."""
+"""So long after the deadline the process is ended without Python."""
 
 _SIGEV_THREAD = 2
 _LOGGER = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class _Setting(ctypes.Structure):
 
 @contextmanager
 def watchdog(deadline: float, *, allowed: float) -> Iterator[None]:
-    """End the process with LoadTimeout when the block is not left before the deadline, even if it never returns.
+    """End the process with LoadTimeout unless the block ends before the deadline.
 
     Args:
         deadline: on the monotonic clock, in seconds.
@@ -88,7 +88,7 @@ def _end_late(allowed: float) -> None:
 
 @contextmanager
 def _exit_timer(seconds: float) -> Iterator[None]:
-    """Call `_exit` of the C library in so many seconds, without the interpreter, unless the block is left before."""
+    """Call `_exit` of the C library in so many seconds, without the interpreter, unless the block ends before."""
     library = ctypes.CDLL(None, use_errno=True)
     event = _Event(_Value(number=LoadTimeout.exit_code), 0, _SIGEV_THREAD)
     event.function = ctypes.cast(library._exit, ctypes.c_void_p)  # noqa: SLF001 -- the C library calls it so

@@ -1,7 +1,7 @@
-"""Where each worker process stands: starting, ready, draining; alive or stuck.
+"""The state of each worker process: starting, ready, draining; alive or stuck.
 
-The record lies in anonymous shared memory, so that every worker of a pod can answer a probe for all of them. Each
-cell is one aligned 8-byte number written by one process, which needs no lock.
+The record is in anonymous shared memory, so that every worker of a pod can answer a probe for all of them. Each cell
+is one aligned 8-byte number that one process writes, and needs no lock.
 """
 
 import mmap
@@ -17,7 +17,7 @@ _STATE, _HEARTBEAT, _BUSY_SINCE = range(_CELLS_PER_WORKER)
 
 
 class WorkerStates:
-    """The standing of one pod's workers, shared by its processes.
+    """The states of one pod's workers, shared by its processes.
 
     Args:
         workers: how many there are.
@@ -32,40 +32,40 @@ class WorkerStates:
         self._slot = 0
 
     def enter(self, slot: int) -> None:
-        """Speak for worker `slot` from now on, in this process."""
+        """Make this process worker `slot`."""
         self._slot = slot
         self.reset(slot)
 
     def reset(self, slot: int) -> None:
-        """Worker `slot` starts anew."""
+        """Record that worker `slot` starts again."""
         self._put(_STATE, STARTING, slot)
         self._put(_HEARTBEAT, 0.0, slot)
         self._put(_BUSY_SINCE, 0.0, slot)
 
     def mark_ready(self) -> None:
-        """This worker has answered its warm-up prediction and listens."""
+        """Record that this worker is warm and listens."""
         self.beat()
         self._put(_STATE, READY, self._slot)
 
     def begin_drain(self) -> None:
-        """The pod is on its way out: no worker is ready from now on."""
+        """Record that the pod is ending: no worker is ready from now on."""
         self._cells[_DRAINING_CELL] = 1.0
 
     def beat(self) -> None:
-        """This worker's event loop turns."""
+        """Record that this worker's event loop turns."""
         self._put(_HEARTBEAT, time.monotonic(), self._slot)
 
     def begin_prediction(self) -> None:
-        """This worker's model starts to work on a request."""
+        """Record that this worker's model starts to work."""
         self._put(_BUSY_SINCE, time.monotonic(), self._slot)
 
     def end_prediction(self) -> None:
-        """This worker's model is idle."""
+        """Record that this worker's model is idle."""
         self._put(_BUSY_SINCE, 0.0, self._slot)
 
     @property
     def draining(self) -> bool:
-        """Whether the pod is on its way out."""
+        """Whether the pod is ending."""
         return self._cells[_DRAINING_CELL] != 0.0
 
     @property

@@ -1,7 +1,7 @@
-"""Several worker processes behind one port: forked from a parent that holds the model and never runs it.
+"""Several worker processes behind one port, forked from a parent that holds the model and never runs it.
 
-The parent has one thread and no event loop, so that forking again at any time is safe. It replaces a worker that dies,
-slower each time, and gives up when workers keep dying.
+The parent has one thread and no event loop, so that it can fork again at any time. It replaces a worker that dies, after
+a longer pause each time, and ends the pod when workers keep dying.
 """
 
 import logging
@@ -21,7 +21,7 @@ from modelway_server.process.exit_report import report_failure
 from modelway_server.process.worker_state import WorkerStates
 
 MAX_DEATHS = 5
-"""So many deaths within DEATH_WINDOW_SECONDS end the pod."""
+"""This many deaths within DEATH_WINDOW_SECONDS end the pod."""
 DEATH_WINDOW_SECONDS = 60.0
 FIRST_DELAY_SECONDS = 0.1
 MAX_DELAY_SECONDS = 5.0
@@ -32,11 +32,11 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def supervise(count: int, work: Callable[[int], int], worker_states: WorkerStates) -> int:
-    """Keep `count` workers running until a signal ends them or they cannot be kept.
+    """Keep `count` workers running until a signal ends them, or until they keep dying.
 
     Args:
         count: how many workers.
-        work: what worker number n does; its result is the worker's exit status.
+        work: runs worker number n; its result is the exit status of the worker.
         worker_states: shared with the workers.
 
     Returns:
@@ -64,7 +64,7 @@ class _Supervisor:
         self._due.pop(slot, None)
         self._worker_states.reset(slot)
         with warnings.catch_warnings():
-            # BLAS has threads of its own, which it looks after at a fork; ours is the only Python thread
+            # BLAS handles its own threads at a fork, and there is no other Python thread
             warnings.simplefilter("ignore", DeprecationWarning)
             pid = os.fork()
         if pid:
@@ -82,7 +82,7 @@ class _Supervisor:
             os._exit(status)
 
     def run(self) -> int:
-        """Wait for signals and deaths until no worker is left and none is wanted."""
+        """Handle signals and deaths until no worker is left and none is wanted; the exit status."""
         while self._workers or not self._ending:
             received = signal.sigtimedwait(_SIGNALS, self._patience())
             if received is not None and received.si_signo in {signal.SIGTERM, signal.SIGINT}:
@@ -131,7 +131,7 @@ class _Supervisor:
             message = (
                 f"worker processes keep ending: {len(self._deaths)} within {DEATH_WINDOW_SECONDS:g} s, the last {how}"
             )
-            remedy = "Read the server's log; a crash in native code often means a library of another version than the model's, SIGKILL a lack of memory."
+            remedy = "Read the server's log; a crash in native code often means a library of another version than the model's, and SIGKILL a lack of memory."
             self._give_up(report_failure(LoadFailed(message, remedy=remedy)))
             return
         delay = min(FIRST_DELAY_SECONDS * 2.0 ** (len(self._deaths) - 1), MAX_DELAY_SECONDS)

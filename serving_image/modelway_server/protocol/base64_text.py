@@ -27,6 +27,6 @@ def decode_base64(values: NDArray[Any], field: str) -> NDArray[np.object_]:
             decoded[index] = None if value is None else base64.b64decode(value, validate=True).decode()
         except (binascii.Error, ValueError):
             raise MalformedRequest(
-                f"element {index} is not UTF-8 text in base64, which content_type says it is", field=field
+                f"element {index} is not base64 of UTF-8 text, as content_type declares", field=field
             ) from None
     return decoded.reshape(values.shape)

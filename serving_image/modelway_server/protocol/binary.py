@@ -152,7 +152,7 @@ class Tail:
         left = len(self._content) - self._taken
         if left:
             raise MalformedRequest(
-                f"{left} bytes follow that belong to no tensor; binary_data_size of each input says how many are its own"
+                f"{left} bytes at the end belong to no tensor; binary_data_size of each input is its number of bytes"
             )
 
 

@@ -89,7 +89,7 @@ def decode_csv(body: bytes, charset: str = "") -> Invocation:
         charset: what the request calls its encoding, in lower case; empty for UTF-8.
 
     Raises:
-        MalformedRequest: another encoding, no header, a name that is there twice, or a line of another width.
+        MalformedRequest: another encoding, no header, a name that appears twice, or a line of another width.
         UnsupportedMediaType: the charset is none of CHARSETS.
     """
     text = _decoded(body, charset)
@@ -201,5 +201,5 @@ def _check_names(names: Sequence[str], field: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise MalformedRequest(f"the column {name!r} is there twice", field=field)
+            raise MalformedRequest(f"the column {name!r} appears twice", field=field)
         seen.add(name)

@@ -102,7 +102,7 @@ def decode_request(body: bytes, header_length: int | None = None) -> InferReques
 
 
 class _Parameters(NamedTuple):
-    """What the parameters of a request say."""
+    """The parameters of a request."""
 
     classes: bool = False
     content_type: str = ""
@@ -214,14 +214,14 @@ def _data(data: Any, shape: tuple[int, ...], datatype: str, field: str, header: 
 
 
 class _Requested(NamedTuple):
-    """What `outputs` says: how many best classes of each output, and which are wanted as bytes."""
+    """The requested outputs: the number of best classes of each, and which are wanted as bytes."""
 
     best: Mapping[str, int]
     binary: frozenset[str] | None
 
 
 def _requested(outputs: Any, *, binary: bool) -> _Requested:
-    """Args: `binary` is what counts for an output that says nothing."""
+    """Args: `binary` is the default for outputs without parameters."""
     if outputs is None or outputs == []:
         return _Requested({}, None if binary else frozenset())
     if not isinstance(outputs, list):
@@ -246,7 +246,7 @@ def _requested(outputs: Any, *, binary: bool) -> _Requested:
 
 
 def request_id(given: Any) -> str:
-    """The client's id of a request, or one of ours where it gives none.
+    """The client's id of a request, or a new one where there is none.
 
     Raises:
         MalformedRequest: it is no string, or too long.
@@ -259,15 +259,15 @@ def request_id(given: Any) -> str:
 
 
 def check_unique(names: Sequence[str], field: str) -> None:
-    """Refuse tensors, all of `field`, of which two have one name.
+    """Refuse tensors of `field` if two have the same name.
 
     Raises:
-        MalformedRequest: two have.
+        MalformedRequest: two have the same name.
     """
     if len(names) == len(set(names)):
         return
     seen: set[str] = set()
     for index, name in enumerate(names):
         if name in seen:
-            raise MalformedRequest(f"the name {name!r} is there twice", field=f"{field}[{index}].name")
+            raise MalformedRequest(f"the name {name!r} appears twice", field=f"{field}[{index}].name")
         seen.add(name)

@@ -1,7 +1,7 @@
-"""What Prometheus sees of this server. Children are kept, since looking one up costs as much as counting.
+"""The metrics of this server for Prometheus. Children are kept, since a look-up costs as much as counting.
 
-With several workers each process writes its own files below `PROMETHEUS_MULTIPROC_DIR`, and whoever is scraped sums
-them; that variable must be set before this module is imported.
+With several workers, each process writes its own files below `PROMETHEUS_MULTIPROC_DIR`, and the one that is scraped
+sums them. That variable must be set before this module is imported.
 """
 
 import os
@@ -22,13 +22,13 @@ BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
 _MODEL = ("model", "version", "revision")
 PROTOCOLS: Final = {"infer": "v2", "grpc_infer": "grpc", "predict": "v1", "invocations": "mlflow", "rows": "rows"}
-"""The protocol of a request by the word for its route, which the label `method` still tells in this release."""
+"""The protocol of a request by the word for its route, which is the label `method` in this release."""
 RENAMED: Final = {
     "modelway_request_duration_seconds": "modelway_request_seconds",
     "modelway_queue_duration_seconds": "modelway_queue_seconds",
     "modelway_load_duration_seconds": "modelway_load_seconds",
 }
-"""Metrics and what they were called until 0.1: published under both names for one release."""
+"""Metrics and their names until 0.1; both are published for one release."""
 
 
 class Metrics:
@@ -41,7 +41,7 @@ class Metrics:
 
     Attributes:
         registry: that they are published with.
-        observers: called with each inference request that is answered.
+        observers: called with each answered inference request.
     """
 
     def __init__(self, *, model: str, model_version: str, revision: str) -> None:
@@ -96,7 +96,7 @@ class Metrics:
         self.queue_depth = self._queue_depth.labels(*self._labels)
 
     def _define_facts(self) -> None:
-        """What is told once, by each worker alike."""
+        """Define the metrics that each worker sets once."""
         registry = self.registry
         self._load = Gauge(
             "modelway_load_duration_seconds",
@@ -168,7 +168,7 @@ class Metrics:
         engine: str,
         walls: Mapping[str, bool],
     ) -> None:
-        """Publish what was loaded, what evaluates it, how long it took, and which walls stand around it."""
+        """Publish the model, its engine, its load time and the walls around it."""
         for wall, stands in walls.items():
             self._wall.labels(wall).set(stands)
         self._engine.labels(*self._labels, engine).set(1)

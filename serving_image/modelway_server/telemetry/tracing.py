@@ -1,7 +1,7 @@
-"""Spans for OpenTelemetry: one for each request, with its way through the server as children.
+"""Spans for OpenTelemetry: one for each request, with a child for each stage of it.
 
-Only imported where OTEL_EXPORTER_OTLP_ENDPOINT says where spans go; the extra `tracing` has the libraries. All settings
-are OpenTelemetry's own environment variables (sampler, resource attributes, headers, timeouts).
+The libraries, of the extra `tracing`, are imported only if OTEL_EXPORTER_OTLP_ENDPOINT is set. All settings are
+OpenTelemetry's own environment variables (sampler, resource attributes, headers, timeouts).
 
 Source: OpenTelemetry, "Environment Variable Specification"; semantic conventions for HTTP and RPC servers.
 """
@@ -25,18 +25,18 @@ PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
 _DNS: Final = 53
 _PORTS: Final = {"http": 80, "https": 443, "socks5": 1080}
 CLOSE_SECONDS: Final = 3.0
-"""What a worker's end waits for spans that were not sent yet."""
+"""The end of a worker waits this long for spans that are not sent yet."""
 _LOGGER = logging.getLogger(__name__)
 
 
 def is_wanted(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether spans have somewhere to go, and nobody has switched them off."""
+    """Whether an endpoint for spans is set, and spans are not switched off."""
     off = environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or environ.get("OTEL_TRACES_EXPORTER") == "none"
     return not off and any(environ.get(name) for name in ENDPOINTS)
 
 
 def ports(environ: Mapping[str, str] = os.environ) -> tuple[int, ...]:
-    """The TCP ports that spans are sent to, over proxies where there are any; none where spans are not wanted."""
+    """The TCP ports that spans are sent to, those of proxies included; none where spans are not wanted."""
     if not is_wanted(environ):
         return ()
     urls = (environ.get(name) for name in (*ENDPOINTS, *PROXIES, *map(str.upper, PROXIES)))
@@ -45,10 +45,10 @@ def ports(environ: Mapping[str, str] = os.environ) -> tuple[int, ...]:
 
 
 def tracing(*, model: str, version: str, revision: str) -> "Tracing | None":
-    """What exports spans, in this process; None where the extra is not installed, which is logged.
+    """The exporter of spans of this process; None where the extra is not installed, which is logged.
 
     Args:
-        model: its name, the service's where OTEL_SERVICE_NAME says nothing.
+        model: its name, which is the name of the service unless OTEL_SERVICE_NAME is set.
         version: the user's word for its version.
         revision: hash of its revision.
     """
@@ -87,7 +87,7 @@ class Tracing:
         asyncio.get_running_loop().call_soon(self._record, finished)
 
     async def close(self) -> None:
-        """Send what is left, within bounds."""
+        """Send the spans that are left, for at most CLOSE_SECONDS."""
         closing = asyncio.get_running_loop().run_in_executor(None, self._provider.shutdown)
         await asyncio.wait((closing,), timeout=CLOSE_SECONDS)
 
@@ -119,7 +119,7 @@ class Tracing:
 
 
 def _parts(stages: "Stages | None") -> list[tuple[str, float, float]]:
-    """The parts of a request's way that it came through: name, begin and end."""
+    """The stages that a request passed: name, begin and end."""
     if stages is None:
         return []
     ways = (

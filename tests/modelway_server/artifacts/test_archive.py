@@ -192,7 +192,7 @@ def _long_header(path: Path) -> None:
         (evil_tar(("a\nx", b"x")), "unprintable"),
         (evil_tar(("a" * 256, b"x")), "longer than 255"),
         (evil_tar(("a/" * 600 + "x", b"x")), "or 1024 with"),
-        (evil_tar(("MLmodel", b"y")), "there twice"),
+        (evil_tar(("MLmodel", b"y")), "appears twice"),
         (evil_tar(("MLmodel/x", b"y")), "a file and a folder"),
         (evil_tar((tar_entry("a", tarfile.SYMTYPE, "/etc"), b""), ("a/x", b"x")), "'a', a link"),
         (evil_tar((tar_entry("a", tarfile.LNKTYPE, "MLmodel"), b"")), "'a', a link"),
@@ -232,7 +232,7 @@ def test_hostile_archive_is_refused_and_leaves_nothing(tmp_path: Path, make: Mak
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_duplicate_name_in_a_zip_is_refused(tmp_path: Path) -> None:
     evil_zip(("MLmodel", b"y"))(tmp_path / "model")
-    with pytest.raises(InvalidArtifact, match="there twice"):
+    with pytest.raises(InvalidArtifact, match="appears twice"):
         fetched(tmp_path / "model")
 
 

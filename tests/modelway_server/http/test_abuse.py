@@ -12,9 +12,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from support.models import mixed_pipeline
 from support.server.hostile_requests import hostile_requests, storm
-from support.server.served import Served, launch
+from support.server.served import Served, SharedModel, launch
 
 REQUESTS = int(os.environ.get("ABUSE_REQUESTS", "2000"))
 LIMIT = 64 * 1024
@@ -25,8 +24,8 @@ GOOD = {"rows": [{"age": 1.0, "city": "Oslo", "member": "no"}]}
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    server = launch(tmp_path_factory.mktemp("target"), f"--max-request-bytes={LIMIT}", model=mixed_pipeline())
+def target(tmp_path_factory: pytest.TempPathFactory, mixed_model: SharedModel) -> Iterator[Served]:
+    server = launch(tmp_path_factory.mktemp("target"), f"--max-request-bytes={LIMIT}", **mixed_model)
     yield server.started()
     server.stop()
 

@@ -159,7 +159,7 @@ def test_lightgbm_takes_the_names_of_the_training_table(
     indexed = decode_csv(frame.to_csv().encode())
     rows = rows_of_frame(runtime.signature, indexed.columns or {}, "csv", ordered=True, textual=True)
     np.testing.assert_allclose(runtime.call("predict", rows.values, rows.count)["predict"], expected)
-    with pytest.raises(InvalidInput, match="'body_mass' is there twice"):
+    with pytest.raises(InvalidInput, match="'body_mass' appears twice"):
         answers(runtime, "predict", [{"body mass": 1.0, "body_mass": 1.0, "age_group": 1.0, "height": 1.0}])
 
 
