@@ -1,4 +1,4 @@
-"""`modelway-server`: what runs in a serving pod."""
+"""`modelway-server`: the program of a serving pod."""
 
 import argparse
 import faulthandler
@@ -24,14 +24,14 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 class _CommandParser(argparse.ArgumentParser):
-    """The parser of one command, which declares its arguments, and so imports its code, only when it is chosen."""
+    """The parser of one command. It adds its options, and so imports its code, only when the command is chosen."""
 
     def __init__(self, *, declare: Callable[[argparse.ArgumentParser], None] | None = None, **kwargs: Any) -> None:
         super().__init__(allow_abbrev=False, **kwargs)
         self._declare = declare
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
-        """Parse, after the command has declared what it takes."""
+        """Parse, after the command has added its options."""
         if self._declare is not None:
             self._declare(self)
             self._declare = None
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run() -> None:
-    """Run one command and end the process: a prediction that never returns must not hold it up."""
+    """Run one command and end the process, even if a prediction never returns."""
     try:
         status = main()
     except SystemExit as exit_:

@@ -6,10 +6,10 @@ _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?:[^/\s?#]*@)?(?P<res
 
 
 def scrub(text: str) -> str:
-    """The text on one line, without what must not be shown.
+    """The text on one line, without credentials and control characters.
 
-    User names, passwords, query strings and fragments of URLs are dropped (a signed URL is a credential); control
-    and other unprintable characters become their escapes, so that no terminal or log reader is fooled.
+    User names, passwords, query strings and fragments of URLs are dropped, since a signed URL is a credential. Control
+    and other unprintable characters become their escapes, so that they cannot fool a terminal or a log reader.
     """
     without_secrets = _URL.sub(lambda match: match["scheme"] + match["rest"], text)
     one_line = " ".join(without_secrets.split())

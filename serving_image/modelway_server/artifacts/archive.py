@@ -1,4 +1,4 @@
-"""A model's folder packed as one file: whether a file is one, and how it is unpacked.
+"""A model's folder packed as one file: recognise it, and unpack it.
 
 A .tar or .tar.gz is always unpacked, since no model is such a file itself; what it holds is for the loader to tell. A .zip is
 unpacked when its names show a model's folder. What counts are the bytes, not the name of the file.
@@ -19,10 +19,10 @@ from modelway_server.artifacts.zips import is_zipped_folder, zip_members
 from modelway_server.errors import ArtifactTooLarge, InvalidArtifact
 
 MAX_RATIO = 200
-"""How many bytes may come out of one; models of numbers come near 3, of text near 20, and deflate ends at 1032."""
+"""Unpacked bytes for each packed one, at most: models of numbers have about 3, of text about 20, and deflate ends at 1032."""
 
 RATIO_COUNTS_FROM = 64 << 20
-"""So many bytes may come out of any archive."""
+"""Any archive may unpack to so many bytes."""
 
 SUFFIXES = (".zip", ".tar.gz", ".tgz", ".tar")
 _TAR_OVERHEAD = 64 << 20
@@ -45,7 +45,7 @@ class Archive:
         self._is_tar = is_tar(path)
 
     def holds_folder(self) -> bool:
-        """Whether the file is to be unpacked; else it is a model itself, or what the loader will refuse."""
+        """Whether to unpack the file; else it is a model itself, or a file that the loader refuses."""
         return self._is_tar or is_zipped_folder(self._path)
 
     async def unpack(self, draft: FolderDraft, progress: Progress) -> str:
@@ -98,6 +98,6 @@ class Archive:
 
 
 def folder_name(file_name: str) -> str:
-    """What the folder from an archive is called: as the archive, without what tells its format."""
+    """The name of the unpacked folder: that of the archive without the endings of its format."""
     suffix = next((suffix for suffix in SUFFIXES if file_name.endswith(suffix)), "")
     return file_name.removesuffix(suffix) or "model"

@@ -1,4 +1,4 @@
-"""Where a fetch may connect to: what the platform, the Secret and common sense say of hosts and of the addresses behind them. Pure."""
+"""The destinations of a fetch: rules of the platform and of the Secret about hosts and addresses, and built-in ones. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from modelway_server.artifacts.hosts import ANY_HOST, Hosts, canonical
 from modelway_server.errors import HostNotAllowed
 
 SECRET_HOSTS = "MODELWAY_HOSTS"  # noqa: S105 -- the name of a key, no password
-"""The key of a Secret that says where it may be sent."""
+"""The key of a Secret that lists the hosts that it may be sent to."""
 
 _METADATA_NAMES = frozenset(
     {
@@ -36,21 +36,21 @@ _METADATA_ADDRESSES = frozenset(
         ),
     )
 )
-"""Where clouds answer a node with its own secrets, beside the link-local addresses: Alibaba, Azure, Oracle, Scaleway, AWS, Google."""
+"""Addresses where clouds give a node its own secrets, beside link-local ones: Alibaba, Azure, Oracle, Scaleway, AWS, Google."""
 _LOCAL = IPv6Network("fc00::/7")
 _METADATA_SPELLED = "a9fea9fe"
 """169.254.169.254 in hexadecimal, as clouds write it into the IPv6 address of the same service: Oracle fd00:c1::a9fe:a9fe, Akamai."""
 CREDENTIAL_SERVICES = frozenset({"169.254.170.2", "169.254.170.23", "fd00:ec2::23"})
-"""Where AWS gives a pod the keys of its own account (ECS, EKS Pod Identity): the S3 client asks there, a model never comes from there."""
+"""Addresses where AWS gives a pod the keys of its account (ECS, EKS Pod Identity): for the S3 client, never for a model."""
 _EMBEDDING = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")))
-"""Addresses whose last 32 bits are the IPv4 address that is reached: translated (RFC 6052, 8215, 7915), and in the oldest form."""
+"""Networks whose last 32 bits are the IPv4 address that is reached: translated (RFC 6052, 8215, 7915), and the oldest form."""
 _TUNNELLED = (0x5EFE, 0x0200_5EFE)
-"""What stands before an IPv4 address in the second half of an address of ISATAP (RFC 5214)."""
+"""The bits before the IPv4 address in the second half of an ISATAP address (RFC 5214)."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What the platform says.
+    """The rules of the platform.
 
     Attributes:
         hosts: the hosts that models may come from, redirects included.
@@ -65,7 +65,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Destinations:
-    """Where one fetch may connect to.
+    """The destinations of one fetch.
 
     Attributes:
         rules: what the platform says.
@@ -78,7 +78,7 @@ class Destinations:
     services: frozenset[str] = frozenset()
 
     def check_host(self, host: str, port: int) -> None:
-        """Judge a host by its name.
+        """Check a host by its name.
 
         Raises:
             HostNotAllowed: it may not be connected to.
@@ -93,7 +93,7 @@ class Destinations:
             )
 
     def check_proxy(self, host: str, port: int) -> None:
-        """Judge the host of a proxy, which is a place like any other.
+        """Check the host of a proxy, which is held to the same rules.
 
         Raises:
             HostNotAllowed: it may not be connected to.
@@ -105,7 +105,7 @@ class Destinations:
             )
 
     def check_address(self, host: str, port: int, address: str) -> None:
-        """Judge an address that a host's name stands for.
+        """Check an address that a host's name resolves to.
 
         Raises:
             HostNotAllowed: it may not be connected to.
@@ -128,7 +128,7 @@ def _of_the_node(who: str) -> HostNotAllowed:
 
 
 def secret_hosts(environ: Mapping[str, str]) -> Hosts | None:
-    """Where the Secret says that it may be sent; None when it says nothing.
+    """The hosts that the Secret may be sent to; None when it lists none.
 
     Raises:
         HostNotAllowed: it cannot be read.
@@ -144,7 +144,7 @@ def secret_hosts(environ: Mapping[str, str]) -> Hosts | None:
 
 
 def check_secret(url: str, environ: Mapping[str, str], rules: Rules) -> None:
-    """See that what the environment holds may be sent to a place.
+    """Refuse to send the credentials of the environment to a host that they are not for.
 
     Args:
         url: the place, with a scheme.
@@ -168,13 +168,13 @@ def check_secret(url: str, environ: Mapping[str, str], rules: Rules) -> None:
 
 
 def host_and_port(url: str) -> tuple[str, int]:
-    """The host of an address, in one spelling, and its port or the scheme's own."""
+    """The host of a URL, in one spelling, and its port or the scheme's default."""
     parts = urlsplit(url)
     return canonical(parts.hostname or ""), parts.port or (80 if parts.scheme == "http" else 443)
 
 
 def _literal(host: str) -> list[IPv4Address | IPv6Address]:
-    """What is reached where the host is an address already."""
+    """The addresses that a host stands for if it is an address itself."""
     try:
         return _reached(canonical(host))
     except ValueError:
@@ -182,7 +182,7 @@ def _literal(host: str) -> list[IPv4Address | IPv6Address]:
 
 
 def _reached(address: str) -> list[IPv4Address | IPv6Address]:
-    """The address, and the IPv4 address that it leads to where it embeds one."""
+    """The address, and the IPv4 address that it embeds, if any."""
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv4Address):
         return [ip]

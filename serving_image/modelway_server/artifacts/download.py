@@ -1,4 +1,4 @@
-"""Bring an artifact's bytes from a source into a file, once, whole, under a cap and through failures."""
+"""Copy an artifact's bytes from a source into a file: once, whole, under a cap, and through failures."""
 
 import asyncio
 import errno
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Progress:
-    """How far a fetch has come, for logs and for the message of one that is late.
+    """The progress of a fetch, for logs and for the message of a late one.
 
     Attributes:
         bytes: how many have arrived.
@@ -44,9 +44,9 @@ class Progress:
 
 
 class Draft:
-    """The file being written: hidden, hashed as it grows, and given its name only when it is whole.
+    """The file being written: hidden, hashed as it grows, and named only when it is whole.
 
-    As a context manager it leaves nothing behind unless `publish` was called.
+    As a context manager it removes the file unless `publish` was called.
 
     Args:
         directory: where the file will be; made when it is not there.
@@ -104,7 +104,7 @@ class Draft:
         self.size = 0
 
     def publish(self, name: str) -> None:
-        """Make the bytes durable and give the file its name, read-only for everybody, in one step.
+        """Make the bytes durable, and give the file its name in one step, read-only for everybody.
 
         Args:
             name: what it is called in the draft's directory.
@@ -115,7 +115,7 @@ class Draft:
             give_name(self.path, self._directory / name)
 
     def move(self, name: str) -> None:
-        """Give the file a name below a folder that is not whole yet, read-only for everybody; the folder is published later.
+        """Give the file a name below an unpublished folder, read-only for everybody.
 
         The disk is not waited for: with a thousand files that would take longer than fetching them, and after a crash of
         the node the folder is fetched again.
@@ -140,7 +140,7 @@ class Draft:
 
 
 class Patience:
-    """How often, and after which pauses, what failed in a way that may pass is tried again.
+    """The number of retries after temporary failures, and the pauses between them.
 
     A pause is jittered and doubles; six failures in a row without progress end it.
 
@@ -208,7 +208,7 @@ class Download:
             await self._patience.wait(trouble)
 
     async def _attempt(self) -> str:
-        """Read on; what went wrong, empty when all is there."""
+        """Read on; the failure, empty when everything has arrived."""
         try:
             await self._read()
         except Changed as change:
@@ -248,7 +248,7 @@ class Download:
 
 
 def give_name(draft: Path, target: Path) -> None:
-    """Rename a file or folder, over what is there, and make that durable."""
+    """Rename a file or folder, replacing any other, and make that durable."""
     if target.is_dir():
         shutil.rmtree(target)
     elif draft.is_dir():
@@ -262,7 +262,7 @@ def give_name(draft: Path, target: Path) -> None:
 
 
 def readable(size: int) -> str:
-    """A number of bytes for people, exact in brackets."""
+    """A number of bytes for people, with the exact number in brackets."""
     value, unit = float(size), "bytes"
     for larger in ("KiB", "MiB", "GiB", "TiB"):
         if value < 1024:
@@ -273,7 +273,7 @@ def readable(size: int) -> str:
 
 @contextmanager
 def storage_errors(directory: Path) -> Iterator[None]:
-    """Failures of the volume inside the block, in the user's terms.
+    """Convert failures of the volume inside the block to the user's terms.
 
     Raises:
         StorageFull: the volume is full, or does not let us write.

@@ -1,4 +1,4 @@
-"""The `fetch` command: one artifact from its URI into a directory, with a record of what it is."""
+"""The `fetch` command: copy one artifact from its URI into a directory, with a record of it."""
 
 import argparse
 import asyncio
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what `fetch` is told on its command line."""
+    """Add the options of `fetch`."""
     parser.add_argument(
         "--uri",
         required=True,
@@ -85,7 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
         return STOPPED
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:  # what nobody foresaw must still name itself in the status
+    except Exception as error:  # an unforeseen failure must be named in the status, too
         log.exception("fetch failed in a way it has no name for")
         return report_failure(
             FetchFailed(f"{type(error).__name__}: {error}", remedy="Report this; the log has the details.")
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def rules_of(arguments: argparse.Namespace) -> Rules:
-    """What the command line says of where a fetch may go.
+    """The rules of the platform, from the command line.
 
     Raises:
         InvalidURI: a host of it cannot be read.
@@ -116,7 +116,7 @@ async def fetch(
     environ: Mapping[str, str] = os.environ,
     rules: Rules = Rules(),  # noqa: B008 -- frozen
 ) -> ArtifactRecord:
-    """Bring the artifact into the directory and leave a record beside it.
+    """Copy the artifact into the directory, and write a record beside it.
 
     Args:
         uri: what to fetch.
@@ -154,7 +154,7 @@ class Bring:
         self._max_bytes = max_bytes
 
     async def run(self, environ: Mapping[str, str], seconds: float, rules: Rules) -> ArtifactRecord:
-        """Fetch it, and unpack it where it is a packed folder.
+        """Fetch it, and unpack it if it is a packed folder.
 
         Raises:
             LoadFailure: as of `fetch`.
@@ -191,7 +191,7 @@ class Bring:
 
 
 async def in_time(bring: Bring, work: Awaitable[ArtifactRecord], seconds: float) -> ArtifactRecord:
-    """Wait for the work of `bring`, and log how far it is.
+    """Wait for the work of `bring`, and log its progress.
 
     Raises:
         FetchTimeout: it took longer than `seconds`.
@@ -223,8 +223,8 @@ async def _log_progress(progress: Progress) -> None:
 
 
 def _stop_on_sigterm() -> None:
-    """As process 1 of a container we would otherwise not be stopped by SIGTERM at all."""
+    """Stop at SIGTERM, which process 1 of a container would otherwise ignore."""
     task = asyncio.current_task()
     assert task is not None
-    with suppress(ValueError, RuntimeError):  # only the main thread can listen
+    with suppress(ValueError, RuntimeError):  # only the main thread can handle signals
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

@@ -1,4 +1,4 @@
-"""A model that is a folder: brought object by object from a store, and put together on this machine."""
+"""A model that is a folder: fetched object by object from a store, and assembled on this machine."""
 
 import asyncio
 import shutil
@@ -12,16 +12,16 @@ from modelway_server.errors import ArtifactTooLarge, InvalidURI, LoadFailure, Mo
 
 FOLDER_DRAFT = ".fetch.folder"
 MAX_LISTED = 2 * MAX_FILES
-"""Objects of a listing, with those that only show folders."""
+"""Objects of a listing, including those that only show folders."""
 
 AT_ONCE = 8
-"""Files on their way at the same time: enough to hide a store's latency, few enough for its limits."""
+"""Files that are fetched at the same time: enough to hide a store's latency, few enough for its limits."""
 
 
 class FolderDraft:
-    """The folder being filled: hidden, and given its name only when it is whole.
+    """The folder being filled: hidden, and named only when it is whole.
 
-    As a context manager it leaves nothing behind unless `publish` was called.
+    As a context manager it removes the folder unless `publish` was called.
 
     Args:
         directory: where the folder will be; made when it is not there.
@@ -38,7 +38,7 @@ class FolderDraft:
         self._path = directory / FOLDER_DRAFT
 
     def file(self, number: int, max_bytes: int) -> Draft:
-        """A file that will be one of the folder's; no two at once have the same number."""
+        """A draft of one file of the folder; no two drafts at a time have the same number."""
         return Draft(self._directory, max_bytes, f".fetch.part.{number}")
 
     def keep(self, path: str, draft: Draft) -> None:
@@ -73,7 +73,7 @@ class FolderDraft:
 
 
 class FolderDownload:
-    """A store's folder on its way into a draft, in one version.
+    """Fetches a store's folder into a draft, in one version.
 
     Each file must be the one that was listed, and the listing must be the same afterwards; else all starts again, so that
     files of two versions are never mixed.
@@ -163,11 +163,11 @@ class _FolderChanged(Exception):
 
 
 class _NoFile(Exception):
-    """The object is how a console shows an empty folder."""
+    """The object only shows an empty folder in a console."""
 
 
 class _Listed:
-    """A file of a folder, as long as it is the one that was listed."""
+    """A file of a folder, provided that it is still the listed one."""
 
     def __init__(self, source: Source, entry: Entry) -> None:
         self._source = source
@@ -182,7 +182,7 @@ class _Listed:
                 raise
             raise _FolderChanged from None
         except (ModelNotFound, InvalidURI):
-            # The key of such an object ends in `/`, and the store's client asks for it without.
+            # The key of such an object ends in `/`, which the store's client leaves out.
             raise _NoFile if self._entry.size == 0 else _FolderChanged from None
         if part.size != self._entry.size:
             raise _FolderChanged

@@ -1,4 +1,4 @@
-"""What a folder is, whichever store or archive it came from: the names that may stand in it, and its one digest."""
+"""The files of a folder from any store or archive: the names that it may hold, and its digest."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ class Names:
         self._folders: set[str] = set()
 
     def add(self, path: str) -> None:
-        """Take one more file in.
+        """Add one file.
 
         Raises:
             InvalidArtifact: the name could leave the folder, cannot be a file's name, or is taken.
@@ -71,7 +71,7 @@ class Names:
 
 
 def too_many(place: str) -> ArtifactTooLarge:
-    """What to say of a folder with more than MAX_FILES files."""
+    """The refusal of a folder with more than MAX_FILES files."""
     return ArtifactTooLarge(
         f"{place} holds more than {MAX_FILES} files",
         remedy="Name the folder of the model alone in spec.model.uri, not one above it.",
@@ -79,9 +79,9 @@ def too_many(place: str) -> ArtifactTooLarge:
 
 
 def check_listing(found: Iterable[Entry], place: str) -> tuple[Entry, ...]:
-    """The files among what a store listed, in the order of their names.
+    """The files of a listing, in the order of their names.
 
-    What macOS adds is left out, and so are the empty objects by which consoles of object stores show a folder.
+    Files that macOS adds are left out, and so are the empty objects by which consoles of object stores show a folder.
 
     Raises:
         InvalidArtifact: a name may not stand in a folder.
@@ -103,7 +103,7 @@ def is_litter(path: str) -> bool:
 
 
 def model_root(paths: Iterable[str]) -> str | None:
-    """Below which folder a model lies: `` for the root, `name/` for the one folder that holds all, None for no model."""
+    """The folder of the model: `` for the root, `name/` for the one folder that holds all, None for no model."""
     files = set(paths)
     roots = ("", common_root(files))
     return next((root for root in roots for name in MODEL_FILES if root + name in files), None)
@@ -116,9 +116,9 @@ def common_root(paths: Iterable[str]) -> str:
 
 
 def folder_digest(digests: Mapping[str, str]) -> str:
-    r"""`sha256:` and the SHA-256 of what `sha256sum` prints for all files, sorted by the bytes of their names.
+    r"""`sha256:` and the SHA-256 of the output of `sha256sum` for all files, sorted by the bytes of their names.
 
-    So it can be had without this program, from any copy of the folder: `cd folder && find . -type f -printf '%P\0' |
+    Any copy of the folder gives it without this program: `cd folder && find . -type f -printf '%P\0' |
     LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum`.
 
     Args:
@@ -129,7 +129,7 @@ def folder_digest(digests: Mapping[str, str]) -> str:
 
 
 def _unfit(path: str) -> str:
-    """Why no file of a folder may be called so; empty when one may."""
+    """Why no file of a folder may have this name; empty when it may."""
     parts = path.split("/")
     unfit = {
         "which is not UTF-8": any("\ud800" <= char <= "\udfff" for char in path),

@@ -1,4 +1,4 @@
-"""A file inside an archive, and what is said of archives that cannot be taken."""
+"""A file inside an archive, and the refusals of archives."""
 
 import struct
 import tarfile
@@ -27,7 +27,7 @@ DAMAGES = (
     NotImplementedError,
     RuntimeError,
 )
-"""What the libraries raise on an archive that is not as it should be."""
+"""Exceptions of the libraries for a malformed archive."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class Member:
 
 
 def damaged(place: str, cause: str) -> InvalidArtifact:
-    """The archive cannot be read to its end."""
+    """The refusal of an archive that cannot be read to its end."""
     return InvalidArtifact(f"{place} is a damaged archive: {scrub(cause)[:200]}", remedy=_REMEDY)
 
 
 def unfit(place: str, name: str, kind: str) -> InvalidArtifact:
-    """The archive holds what is not unpacked."""
+    """The refusal of an archive with an entry that is no file or folder."""
     return InvalidArtifact(
         f"{place} holds {scrub(name)[:120]!r}, {kind}; only files and folders are unpacked", remedy=_REMEDY
     )

@@ -1,4 +1,4 @@
-"""The note that `fetch` leaves beside a model, and how the model is found by it."""
+"""The record that `fetch` writes beside a model, and the model that it names."""
 
 import json
 import os
@@ -13,12 +13,12 @@ RECORD_NAME = ".modelway.json"
 EXAMPLE_FILE = "input_example.json"
 """A row that its author shows to others, as MLflow calls it."""
 SAMPLE_FILES = ("samples.json", EXAMPLE_FILE)
-"""Rows beside a model, on which engines are compared: ours, and MLflow's."""
+"""Files of rows beside a model for the comparison of engines: ours, and MLflow's."""
 
 
 @dataclass(frozen=True)
 class ArtifactRecord:
-    """What was fetched.
+    """The fetched artifact.
 
     Attributes:
         uri: where it came from, without user name, password, query and fragment.
@@ -35,7 +35,7 @@ class ArtifactRecord:
     files: int = 1
 
     def write(self, directory: Path) -> None:
-        """Put the record into the directory, whole or not at all."""
+        """Write the record into the directory, whole or not at all."""
         path = directory / RECORD_NAME
         draft = directory / f"{RECORD_NAME}.part"
         draft.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
@@ -102,7 +102,7 @@ def locate_model(directory: Path) -> Path:
 
 
 def _visible(directory: Path) -> list[Path]:
-    """What may be a model; a folder without a file is none (`lost+found` of a fresh volume, say)."""
+    """The entries that may be a model; a folder without a file is none (`lost+found` of a fresh volume, say)."""
     try:
         return sorted(path for path in directory.iterdir() if not path.name.startswith(".") and _may_be_model(path))
     except OSError as error:

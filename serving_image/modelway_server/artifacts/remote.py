@@ -110,7 +110,7 @@ class ObjectSource:
         return Part(result.meta["size"], _strong(result.meta["e_tag"]), self._store.chunks(result))
 
     async def _folder(self) -> InvalidURI | None:
-        """What to say when the key is the prefix of other keys; None when it is not, or nobody may know."""
+        """The refusal of a key that is the prefix of other keys; None when it is not, or the listing is denied."""
         try:
             found = await anext(self._store.list(self._key, page=1), None)
         except (FetchFailure, InvalidArtifact, Interrupted):
@@ -125,7 +125,7 @@ class ObjectSource:
 
 
 class ObjectFolder:
-    """All objects of a store whose keys begin as the location's path does."""
+    """All objects of a store whose keys begin with the location's path."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""What a download reads from: files and folders of this machine here, an object store in `remote`."""
+"""The sources of a download: files and folders of this machine; `remote` has object stores."""
 
 import os
 import stat
@@ -22,11 +22,11 @@ CHUNK_BYTES = 128 * 1024
 
 
 class Interrupted(Exception):
-    """The source failed in a way that may pass; the text says how."""
+    """The source failed temporarily; the text says how."""
 
 
 class Changed(Exception):
-    """What has arrived cannot be continued: the object was replaced, or the server cannot send a part of it."""
+    """The download must start again: the object was replaced, or the server cannot send a part of it."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Part:
 
 
 class Source(Protocol):
-    """Where an artifact comes from."""
+    """A source of one file."""
 
     async def read(self, offset: int, version: str | None) -> Part:
         """Start reading at `offset`, provided the artifact still has `version`, where one is given.
@@ -59,7 +59,7 @@ class Source(Protocol):
 
 
 class FolderSource(Protocol):
-    """Where a folder comes from."""
+    """A source of a folder."""
 
     def entries(self) -> AsyncIterator[Entry]:
         """Every file below the folder as it is now, in any order.
@@ -72,7 +72,7 @@ class FolderSource(Protocol):
         ...
 
     def file(self, entry: Entry) -> Source:
-        """Where the bytes of one file come from."""
+        """The source of one file of the folder."""
         ...
 
 
@@ -85,7 +85,7 @@ class FileSource:
     async def read(self, offset: int, version: str | None) -> Part:  # noqa: ARG002  (a file is read in one go)
         """Open the file; see `Source.read`."""
         try:
-            # Without O_NONBLOCK a named pipe would hold us here for ever.
+            # Without O_NONBLOCK, opening a named pipe would block for ever.
             descriptor = os.open(self._location.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             file = os.fdopen(descriptor, "rb", buffering=0)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""What a store's refusal means to the person who deployed the model.
+"""The refusals of a store, in terms of the person who deployed the model.
 
 obstore gives one class for most failures and keeps the cause in its text (status, S3 error code, kind of network
 failure), so the text is what is read here; tests against real servers hold each line of it.

@@ -1,4 +1,4 @@
-"""What is in a .tar or .tar.gz, read from front to back without trust.
+"""The files of a .tar or .tar.gz, read from front to back without trust.
 
 Only plain files come out; folders follow from their names. Links, devices, pipes and sparse files are refused.
 """
@@ -16,10 +16,10 @@ from modelway_server.artifacts.member import DAMAGES, Member, damaged, unfit
 from modelway_server.errors import ArtifactTooLarge
 
 MAX_HEADERS = 4 * MAX_FILES
-"""Entries of all kinds: an archive that is all folders has an end too."""
+"""Entries of all kinds: an archive of folders alone is bounded, too."""
 
 MAX_READ = 1 << 20
-"""Bytes read at once. We ask for less; an extended header that is longer is an attempt on our memory."""
+"""Bytes of one read. This program reads less; a longer extended header is an attempt to exhaust memory."""
 
 _MAGIC_AT = 257
 _BLOCK = 512
@@ -36,7 +36,7 @@ def is_tar(path: Path) -> bool:
 
 
 def tar_members(path: Path, place: str, max_bytes: int) -> Generator[Member]:
-    """Its files, one after another; each must be read before the next is asked for.
+    """Its files, one after another; read each before you ask for the next.
 
     Args:
         path: the archive.
@@ -54,13 +54,13 @@ def tar_members(path: Path, place: str, max_bytes: int) -> Generator[Member]:
                 for number, info in enumerate(archive):
                     if number >= MAX_HEADERS:
                         raise too_many(place)
-                    # the library would keep every header, of a megabyte each if so made
+                    # the library would keep every header, which may have a megabyte each
                     archive.members.clear()  # type: ignore[attr-defined]  # its types do not know of it
                     if not info.isdir():
                         yield _member(archive, info, place)
         except DAMAGES as error:
             raise damaged(place, str(error) or type(error).__name__) from error
-        # The library takes a broken header for the end.
+        # The library reads a broken header as the end.
         if not stream.last or stream.last.strip(b"\0"):
             raise damaged(place, "it ends without the mark of its end")
 
@@ -87,7 +87,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 class _Bounded:
-    """A stream that goes forward only, and not without end."""
+    """A stream that is read forward only, up to a bound."""
 
     def __init__(self, file: BinaryIO, place: str, max_bytes: int) -> None:
         self.last = b""

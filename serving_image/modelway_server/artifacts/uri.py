@@ -1,4 +1,4 @@
-"""What `model.uri` may be, taken apart; nothing is read or connected to here."""
+"""Parse `model.uri`; nothing is read or connected to here."""
 
 import re
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Location:
 
 
 def parse_uri(uri: str) -> Location:
-    """Take a model's URI apart.
+    """Parse a model's URI.
 
     Raises:
         InvalidURI: it names nothing that this program can fetch; the message says which part and shows no credentials.

@@ -1,4 +1,4 @@
-"""What is in a .zip, read without trust.
+"""The files of a .zip, read without trust.
 
 A skops file, a PyTorch model and an .npz are ZIP archives too and stay files, so nothing is refused here before the names
 in the archive show a model's folder.
@@ -15,7 +15,7 @@ from modelway_server.artifacts.manifest import is_litter, model_root
 from modelway_server.artifacts.member import DAMAGES, Member, damaged, unfit
 
 MAX_DIRECTORY_BYTES = 16 << 20
-"""Size of an archive's table of contents; a longer one is no model folder's and would cost memory to read."""
+"""Bytes of an archive's table of contents, at most: a longer one belongs to no model, and would fill memory."""
 
 _END = b"PK\x05\x06"
 _END_BYTES = 22
@@ -39,7 +39,7 @@ def is_zipped_folder(path: Path) -> bool:
 
 
 def zip_members(path: Path, place: str) -> Generator[Member]:
-    """Its files, one after another; each must be read before the next is asked for.
+    """Its files, one after another; read each before you ask for the next.
 
     Args:
         path: the archive.
@@ -71,7 +71,7 @@ def _check(info: zipfile.ZipInfo, place: str) -> None:
 
 
 def _directory_bytes(file: BinaryIO) -> int:
-    """How long the table of contents claims to be (APPNOTE 4.3.14 and 4.3.16); 0 where there is none.
+    """The size that the table of contents claims (APPNOTE 4.3.14 and 4.3.16); 0 where there is none.
 
     Raises:
         struct.error, OSError: the archive is cut off.

@@ -1,1 +1,1 @@
-"""What a model takes and gives, and the rows of a request held against it."""
+"""The inputs and outputs of a model, and the check of a request's rows against them."""

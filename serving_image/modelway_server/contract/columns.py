@@ -1,4 +1,4 @@
-"""The values of one column held against what the model was trained on, and made into a numpy array."""
+"""Check the values of one column against its training data, and convert them to a numpy array."""
 
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ MAX_LISTED = 10
 
 
 def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: float | None = None) -> Any:
-    """The column as the model takes it: numbers or booleans, datetime64[us], a pandas index of UTC, or objects.
+    """The column in the form that the model takes: numbers or booleans, datetime64[us], a pandas index of UTC, or objects.
 
     Args:
         column: what the model was trained on.
@@ -65,7 +65,7 @@ def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: flo
 
 
 def refuse_large(values: NDArray[Any], limit: float, locate: Locate, where: str) -> None:
-    """Refuse numbers beyond what the model's own arithmetic holds.
+    """Refuse numbers beyond the range of the model's own arithmetic.
 
     Raises:
         InvalidInput: there is one; the first is named.
@@ -77,7 +77,7 @@ def refuse_large(values: NDArray[Any], limit: float, locate: Locate, where: str)
 
 
 def _coded(column: Column, values: Values, locate: Locate, where: str) -> NDArray[Any]:
-    """The values of a column of codes, whose refusal tells why a category is none."""
+    """The values of a column of category codes; a refusal explains why a category is unknown."""
     try:
         return _typed(column, values, locate, where)
     except InvalidInput as refusal:
@@ -85,7 +85,7 @@ def _coded(column: Column, values: Values, locate: Locate, where: str) -> NDArra
 
 
 def _typed(column: Column, values: Values, locate: Locate, where: str) -> NDArray[Any]:
-    """The values in the column's own datatype; what is missing is NaN."""
+    """The values in the column's own datatype; missing ones are NaN."""
     match column.datatype if column.typed else "":
         case "":
             return _scalars(values, locate, where)
@@ -134,9 +134,9 @@ def _strings(values: Values, locate: Locate, where: str) -> NDArray[np.object_]:
 
 
 def _scalars(values: Values, locate: Locate, where: str) -> NDArray[Any]:
-    """What only the model's own code knows: numbers of their own type where all are such, else objects as they come.
+    """A column whose type only the model's own code knows: numbers of their own type, or else objects as they come.
 
-    What is missing is NaN.
+    Missing values are NaN.
     """
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
         return read_numbers(values, locate, where)

@@ -1,4 +1,4 @@
-"""Dates of a column, ISO 8601 strings in a request, as the times that a model was trained on."""
+"""Convert the dates of a column, ISO 8601 strings in a request, to the times that a model was trained on."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ _EXAMPLES = {
 
 
 def parse_dates(values: Sequence[Any], dates: Dates, locate: Callable[[int], str], where: str) -> Any:
-    """The values as datetime64[us], or where they have a zone as a pandas index of UTC; NaT is missing.
+    """The values as datetime64[us], or as a pandas index of UTC if they have a zone; a missing one is NaT.
 
     Python's own parser reads them: all of ISO 8601 but durations and ordinal dates, to the microsecond.
 

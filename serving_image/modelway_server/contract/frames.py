@@ -1,4 +1,4 @@
-"""Columns as a data frame, records or a CSV have them: named, in an order that may be meant, and perhaps as text.
+"""Columns of a data frame, of records or of a CSV: by name, or by order, and perhaps as text.
 
 A model that was trained on arrays knows no names; it takes the columns by their order, as it does behind KServe's server
 and MLflow's, which make a data frame of them.
@@ -14,7 +14,7 @@ from modelway_server.contract.texts import read_texts
 from modelway_server.errors import InvalidInput
 
 INDEX_NAMES = ("", "Unnamed: 0")
-"""How the index of a data frame is called in a CSV: as `to_csv` writes it, and as `read_csv` then reads it."""
+"""Names of the index of a data frame in a CSV: as `to_csv` writes it, and as `read_csv` reads it."""
 _EMPTY = 'an empty field of a CSV is a missing value: send JSON to say ""'
 
 
@@ -62,9 +62,9 @@ def rows_of_frame(
 
 
 def rows_of_records(signature: Signature, records: Sequence[Any], member: str) -> Rows:
-    """The rows of a request that sends objects, or whatever else the model takes for a row.
+    """The rows of a request that sends objects, or any other form of a row that the model takes.
 
-    The columns of a model that was trained without names stand in the order of the first record.
+    For a model that was trained without names, the first record gives the order of the columns.
 
     Raises:
         MalformedRequest: rows of different kinds.
@@ -89,7 +89,7 @@ def rows_of_records(signature: Signature, records: Sequence[Any], member: str) -
 def _without_index(
     signature: Signature, columns: Mapping[str, Sequence[Any]], member: str
 ) -> Mapping[str, Sequence[Any]]:
-    """The columns without the index of a data frame, where they are the model's then.
+    """The columns without the index of a data frame, if the model has exactly the others.
 
     Raises:
         InvalidInput: the first column has no name, and may be an index or not.
@@ -113,7 +113,7 @@ def _without_index(
 
 
 def _check_separator(signature: Signature, columns: Mapping[str, Sequence[Any]], member: str) -> None:
-    """Refuse a CSV of one column that is several by another separator than a comma.
+    """Refuse a CSV of one column that has several by another separator than a comma.
 
     Raises:
         InvalidInput: so it is.
@@ -142,7 +142,7 @@ def _wanted(signature: Signature) -> str:
 
 
 def _check_texts(known: Mapping[str, Column], columns: Mapping[str, Sequence[Any]], at: At) -> None:
-    """Refuse an empty field of a CSV where a model must have a text: nobody can know whether one was meant.
+    """Refuse an empty field of a CSV where a model needs a text: it may be missing or meant as empty.
 
     Raises:
         InvalidInput: there is one; the first is named.

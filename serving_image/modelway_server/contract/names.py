@@ -1,4 +1,4 @@
-"""Names of columns, held against those of the training data and listed in messages."""
+"""Check names of columns against those of the training data, and list them in messages."""
 
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
@@ -13,7 +13,7 @@ MAX_NAMED = 10
 
 
 def named_as_trained(signature: Signature, given: Mapping[str, T], field: str) -> Mapping[str, T]:
-    """What was given by names, by the names of the signature; unknown names stay as they are.
+    """Named values, by the names of the signature; unknown names stay as they are.
 
     Args:
         signature: the model's. Where it is `spaced`, a space and an underscore are one.
@@ -36,7 +36,7 @@ def named_as_trained(signature: Signature, given: Mapping[str, T], field: str) -
 
 
 def check_names(signature: Signature, names: Iterable[str], field: str) -> None:
-    """Hold the names of columns against those of the training data.
+    """Check the names of columns against those of the training data.
 
     Raises:
         InvalidInput: some are unknown or missing; they are listed.
@@ -58,9 +58,9 @@ def check_names(signature: Signature, names: Iterable[str], field: str) -> None:
 
 
 def member_names(method: str, output: Output) -> tuple[str, ...]:
-    """What each number of a row is called where an answer is told in words; empty where it is a list.
+    """The name of each number of a row in an answer of words; empty where the numbers are a list.
 
-    Names that are not all different are none: an object would keep one number of those that share a name.
+    Duplicate names count as none: an object would keep one of the numbers that share a name.
     """
     names = output.columns
     if method == "predict_proba" and output.classes is not None:
@@ -77,7 +77,7 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _shown(name: str) -> str:
-    """A name as it is, in quotes where nobody would see what is wrong with it."""
+    """A name as it is, in quotes where it could be misread."""
     return name if name and name == name.strip() and name.isprintable() else repr(name)
 
 

@@ -1,4 +1,4 @@
-"""Numbers of one column as numpy arrays: an integer arrives as that integer, or is refused; none becomes its neighbour.
+"""Read the numbers of one column as numpy arrays: an integer stays that integer, or is refused.
 
 A double holds every integer up to 2^53. A column that lacks values is float64 with NaN, as pandas makes it; where an
 integer beyond 2^53 would be lost by that, it is an array of objects: integers, and NaN for what is missing.
@@ -25,13 +25,13 @@ from modelway_server.protocol.tensors import (
 Values = Sequence[Any] | NDArray[Any]
 """JSON values, or the values of a tensor."""
 Locate = Callable[[int], str]
-"""Where in the request the value of a row stands."""
+"""The place in the request of a row's value."""
 
 _NAN: Final = float("nan")
 
 
 def read_doubles(values: Values, locate: Locate, where: str) -> NDArray[np.float64]:
-    """Numbers and booleans as float64, what is missing as NaN.
+    """Numbers and booleans as float64; missing ones are NaN.
 
     Raises:
         InvalidInput: a value is no number, or too large for a double.
@@ -53,7 +53,7 @@ def read_integers(
 ) -> NDArray[Any]:
     """Integers in the type of the column; with missing ones float64, or objects.
 
-    Whole numbers among floats are taken as far as floats of their precision tell one integer from the next.
+    Whole floats are accepted as far as floats of their precision tell neighbouring integers apart.
 
     Args:
         values: one a row; booleans count as 0 and 1.
@@ -137,7 +137,7 @@ def exact_limit(dtype: np.dtype[Any]) -> float:
 
 
 def join_columns(arrays: Sequence[NDArray[Any] | None], count: int) -> NDArray[Any]:
-    """Columns side by side as one array, of the type that numpy gives them unless that would change an integer.
+    """Columns side by side as one array, of numpy's common type unless that would change an integer.
 
     Args:
         arrays: of `count` values each; None for a column that is not looked at, which becomes 0.
@@ -176,7 +176,7 @@ def _common_dtype(arrays: Sequence[NDArray[Any]]) -> np.dtype[Any]:
 
 
 def abs_of(integers: NDArray[Any]) -> NDArray[np.uint64]:
-    """The sizes of integers, of which the smallest int64 has none in its own type."""
+    """The absolute values of integers; that of the smallest int64 does not fit int64."""
     return np.where(integers < 0, ~integers.astype(np.uint64) + np.uint64(1), integers.astype(np.uint64))
 
 
@@ -204,7 +204,7 @@ def _common_integers(values: Sequence[Any]) -> NDArray[Any] | None:
 
 
 def _doubles_or_objects(values: Sequence[Any]) -> NDArray[Any]:
-    """float64 where it tells every integer from the next, else the values themselves; NaN for what is missing."""
+    """float64 if it is exact for every integer, else the values themselves; missing ones are NaN."""
     given = [_NAN if value is None else value for value in values]
     if all(type(value) is not int or abs(value) <= EXACT_IN_DOUBLES for value in given):
         return np.array(given, dtype=np.float64)

@@ -30,14 +30,14 @@ class Form(Enum):
 
 
 class Dates(Enum):
-    """What is sent for a date: ISO 8601, as a string."""
+    """The form of dates in requests: strings of ISO 8601."""
 
     LOCAL = "none"
     """`2024-05-01` or `2024-05-01T12:00:00`: the model was trained on times without a zone."""
     ZONED = "required"
-    """`2024-05-01T12:00:00+02:00` or `2024-05-01T10:00:00Z`: the model itself asks for a zone."""
+    """`2024-05-01T12:00:00+02:00` or `2024-05-01T10:00:00Z`: the model needs a zone."""
     EITHER = "optional"
-    """Both, if all of a request are of one sort."""
+    """Both, if all dates of a request have the same form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Signature:
 
     @property
     def width(self) -> int | None:
-        """Values in a row; None when the model does not say."""
+        """Values in a row; None when it is unknown."""
         return len(self.columns) or None
 
     @cached_property
@@ -143,7 +143,7 @@ class Signature:
 
     @cached_property
     def literal(self) -> bool:
-        """Whether the type of a number may be what the request says it is."""
+        """Whether numbers keep the type that the request gives them."""
         if self.form in {Form.TEXT, Form.TENSORS}:
             return False
         return not self.columns or any(column.literal or not column.typed for column in self.columns)

@@ -1,4 +1,4 @@
-"""Rows of models that take tensors of any shape: one or several, each by its name, the rows being the first dimension."""
+"""Read rows of models that take named tensors of any shape; the first dimension is the rows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -91,7 +91,7 @@ def _checked(each: Input, tensor: Tensor) -> NDArray[Any]:
 
 
 def _cast(each: Input, values: NDArray[Any], field: str) -> NDArray[Any]:
-    """The values in the model's own type; only a floating-point tensor may lack some.
+    """The values in the model's own type; only a floating-point tensor may have missing values.
 
     Raises:
         InvalidInput: one is missing, no integer, or too large.
@@ -115,7 +115,7 @@ def _cast(each: Input, values: NDArray[Any], field: str) -> NDArray[Any]:
 
 
 def _not_held(values: NDArray[Any], narrow: NDArray[Any], smallest: int, largest: int) -> NDArray[np.bool_]:
-    """Which numbers are not the integers that they became, or may be others: a float tells some from their neighbours."""
+    """Which numbers are not exactly the integers that they became, or are floats too large to tell neighbours apart."""
     if values.dtype.kind != "f":
         return np.asarray((values < smallest) | (values > largest))
     return np.asarray((narrow != values) | (np.abs(values) >= exact_limit(values.dtype)))

@@ -1,4 +1,4 @@
-"""Open Inference Protocol V2 over gRPC: messages to what the data plane takes, and its answers to messages.
+"""Open Inference Protocol V2 over gRPC: messages to requests of the data plane, and its answers to messages.
 
 Source: Open Inference Protocol V2, "gRPC". A tensor's values are in the field of its datatype, or as bytes in
 `raw_input_contents`; an answer takes the form that the request had.

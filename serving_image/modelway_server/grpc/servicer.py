@@ -1,4 +1,4 @@
-"""GRPCInferenceService of one model: each method of the protocol, and what its failures are told as."""
+"""GRPCInferenceService of one model: each method of the protocol, and the statuses of its failures."""
 
 import asyncio
 import logging
@@ -25,9 +25,9 @@ SERVICE: Final = "inference.GRPCInferenceService"
 METHOD: Final = "grpc_infer"
 """The metrics' word for ModelInfer."""
 READERS: Final = 16
-"""Messages that are read at a time: each may be as large as the cap. The bytes of the others wait with their senders."""
+"""Messages that are read at a time, since each may be as large as the cap. The bytes of others wait with their senders."""
 MESSAGE_SECONDS: Final = 10.0
-"""A client that has not sent its whole message by then is cut off."""
+"""A client must send its whole message within this time."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 _LOGGER = logging.getLogger(__name__)
@@ -116,13 +116,13 @@ class InferenceServicer:
             self._metrics.notify(Finished(METHOD, counted, started, ended, stages, rows, trace, "grpc"))
 
     def _end(self, _: Context) -> None:
-        """A call's answer is with the client's connection."""
+        """Record that the answer of a call was handed to the client's connection."""
         self._calls -= 1
         if not self._calls:
             self.idle.set()
 
     async def _answered(self, context: Context, started: float, queries: list[Query]) -> bytes:
-        """The answer; `queries` gets what was asked, once that is understood."""
+        """The answer; the query is appended to `queries` once it is read."""
         self._predictor.check_room()
         held = self._predictor.hold()
         try:

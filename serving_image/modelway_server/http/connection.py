@@ -24,7 +24,7 @@ MAX_HEADERS = 128
 
 
 class _Flow(FlowControl):
-    """Reads on only once every request that was read is being answered: uvicorn reads more after each answer, without end.
+    """Resumes reading only once every request that was read is being answered; uvicorn resumes after each answer.
 
     Args:
         transport: of the connection.
@@ -66,7 +66,7 @@ class Connection(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock of a connection that may never send anything, unless there are too many."""
+        """Start the clock of a connection that may never send anything; refuse it if there are too many."""
         if len(self.connections) >= self._max_connections:
             self.transport = transport
             self._refuse(503, f"there are {self._max_connections} connections, as many as there may be; try again")
@@ -87,7 +87,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, and hold a head that is not complete to its bounds."""
+        """Parse the data, and check the bounds of an incomplete head."""
         if self.transport.is_closing():
             return
         self._heard_at = self.loop.time()
@@ -104,7 +104,7 @@ class Connection(HttpToolsProtocol):
                 self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
 
     def on_message_begin(self) -> None:
-        """A head begins; what ASGI needs to know of it is put together where ASGI is asked."""
+        """Begin a head; its scope for ASGI is made only if ASGI answers it."""
         self._in_head = True
         self._head_bytes = 0
         self.url = b""
@@ -147,7 +147,7 @@ class Connection(HttpToolsProtocol):
             self._direct.answer(exchange, self._respond)
 
     def _begin_exchange(self) -> Exchange | None:
-        """The request that has begun as one that needs no ASGI; None when it does."""
+        """The begun request as an exchange that needs no ASGI; None if it needs it."""
         parser = self.parser
         if (
             self._direct is None
@@ -162,7 +162,7 @@ class Connection(HttpToolsProtocol):
         return self._direct.begin(self.url, self.headers)
 
     def _respond(self, reply: Reply) -> None:
-        """Write the answer of the exchange, and go on with what came meanwhile."""
+        """Write the answer of the exchange, and continue with the requests that came meanwhile."""
         exchange, self._exchange = self._exchange, None
         if exchange is None or self._direct is None or self.transport.is_closing():
             return
@@ -177,7 +177,7 @@ class Connection(HttpToolsProtocol):
             self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._idle)
 
     def _idle(self) -> None:
-        """Close what has been silent for long; one timer for all requests of a connection, since timers cost."""
+        """Close a connection that was silent for long; one timer serves all its requests, since timers cost."""
         self._idle_timer = None
         if self.timeout_keep_alive_task is not None:
             return  # uvicorn has a timer of its own after each answer by ASGI
@@ -198,7 +198,7 @@ class Connection(HttpToolsProtocol):
             self._body_timer = None
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP as all other errors are answered."""
+        """Answer a malformed request like all other errors."""
         self._refuse(400, f"this is not a valid HTTP/1.1 request ({msg})")
 
     def _head_is_late(self) -> None:

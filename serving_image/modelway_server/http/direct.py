@@ -1,4 +1,4 @@
-"""Ordinary inference requests, answered without an ASGI cycle: no scope, no task, one write.
+"""Answer ordinary inference requests without an ASGI cycle: no scope, no task, one write.
 
 An ordinary prediction costs the model a few microseconds and ASGI five times as much. What is not ordinary, a body that
 is large, compressed or chunked, a client that reads too slowly, goes the way of ASGI; both ways give the same answers.
@@ -21,14 +21,14 @@ from modelway_server.prediction.predictor import Predictor, QueryJob
 from modelway_server.protocol.trace_context import TRACE_ID
 
 MAX_BYTES = 512 * 1024
-"""A body that is larger would hold up the event loop, which reads what comes this way, for more than a millisecond."""
+"""The event loop reads these bodies itself; a larger one would block it for more than a millisecond."""
 _STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 Respond = Callable[[Reply], None]
 
 
 class _Nobody:
-    """An event for which nobody waits."""
+    """An event that nobody waits for."""
 
     def set(self) -> None:
         """Nothing happens."""
@@ -41,7 +41,7 @@ class Exchange:
     """One request and its answer; the connection treats it like uvicorn's cycle of a request and its response.
 
     Attributes:
-        operation: what is asked.
+        operation: the route.
         head: of the request.
         held: the account of its bytes.
         refusal: why its body is not kept, if it is not.
@@ -84,7 +84,7 @@ class Exchange:
         self.pending: QueryJob | None = None
 
     def feed(self, part: bytes) -> None:
-        """Keep a part of the body, unless there is no room for it: then it is read to its end and refused."""
+        """Keep a part of the body; without room for it, the body is read to its end and refused."""
         if self.refusal is not None:
             return
         try:
@@ -152,7 +152,7 @@ class Direct:
         self._finish(exchange, respond, self._application.reply_to(BodyTooSlow()))
 
     def give_up(self, exchange: Exchange) -> None:
-        """The client has gone: what it asked need not be answered."""
+        """Drop the request of a client that has gone."""
         job = exchange.pending
         if job is None:
             exchange.held.release()

@@ -27,7 +27,7 @@ class JoinedWrites:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send the data with what is held, unless it is the head of a final answer itself."""
+        """Send the data with the held head, unless the data is the head of a final answer itself."""
         if self._held:
             held, self._held = self._held, b""
             self._transport.write(held + data)
@@ -37,11 +37,11 @@ class JoinedWrites:
             self._transport.write(data)
 
     def flush(self) -> None:
-        """Send what is held: an answer without a body is complete."""
+        """Send the held head: an answer without a body is complete."""
         if self._held:
             self.write(b"")
 
     def close(self) -> None:
-        """Send what is held, and close."""
+        """Send the held head, and close."""
         self.flush()
         self._transport.close()

@@ -1,1 +1,1 @@
-"""What the server shows of its model: the OpenAPI document and the page for people."""
+"""The OpenAPI document, and the page for people."""

@@ -1,4 +1,4 @@
-"""Requests that the model answers, in the words of each protocol, made of its example row."""
+"""Example requests of each protocol, made of a row that the model answers."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def v1_request(subject: Subject) -> dict[str, Any]:
 
 
 def mlflow_request(subject: Subject) -> dict[str, Any]:
-    """MLflow: a frame as `to_dict(orient="split")` gives it, or bare rows where columns have no names."""
+    """MLflow: a frame as `to_dict(orient="split")` gives it, or plain rows where columns have no names."""
     if isinstance(subject.row, dict):
         return {"dataframe_split": {"columns": list(subject.row), "data": [list(subject.row.values())]}}
     return {"inputs": [subject.row]}

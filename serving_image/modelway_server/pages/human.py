@@ -25,7 +25,7 @@ from modelway_server.protocol.tensors import INTEGER_LIMITS
 MAX_LISTED: Final = 200
 """Columns and classes that the page shows; the metadata has all."""
 MAX_WORDS: Final = 12
-"""Categories that it shows of one column."""
+"""Categories of one column that the page shows."""
 FALLBACK_BASE: Final = "http://127.0.0.1:8080"
 _HOST: Final = re.compile(rb"[A-Za-z0-9.-]{1,255}(:\d{1,5})?|\[[0-9a-f:]{2,45}\](:\d{1,5})?")
 _TYPES: Final = {
@@ -71,7 +71,7 @@ class HumanPage:
         return "; ".join(f"{name} {value}" for name, value in rules.items())
 
     def render(self, host: bytes) -> bytes:
-        """The page for who asks under this Host."""
+        """The page for a request with this Host."""
         base = f"http://{host.decode()}" if _HOST.fullmatch(host) else FALLBACK_BASE
         programs = "".join(program.render(base) for program in self._programs)
         return self._template.substitute(self._fixed, base=escape(base), programs=programs).encode()
@@ -83,7 +83,7 @@ class HumanPage:
 
     @cached_property
     def _fixed(self) -> dict[str, str]:
-        """What does not depend on who asks."""
+        """The parts that do not depend on the request."""
         subject = self._subject
         digest = subject.description.get("digest", "")
         return {

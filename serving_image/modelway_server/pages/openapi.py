@@ -216,7 +216,7 @@ def _ok(schema: Schema) -> dict[str, Any]:
 
 
 def _object(properties: dict[str, Schema], required: int) -> Schema:
-    """An object whose first `required` members must be there."""
+    """An object whose first `required` members are required."""
     return {"type": "object", "required": list(properties)[:required], "properties": properties}
 
 

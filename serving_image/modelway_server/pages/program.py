@@ -1,4 +1,4 @@
-"""One request as a person sends it: a curl command and a Python program, as HTML of the page for people."""
+"""One request as a curl command and as a Python program, in HTML for the page for people."""
 
 import json
 import shlex
@@ -9,9 +9,9 @@ from string import Template
 from typing import Any, Final
 
 ANSWERS: Final = {"rows": "rows", "v2": "outputs", "v1": "predictions", "mlflow": "predictions"}
-"""What stands in the answer of each protocol that a program wants."""
+"""The member of each protocol's answer that a program prints."""
 FIRST: Final = "rows"
-"""The protocol that is shown until another is chosen."""
+"""The protocol that is shown first."""
 _PYTHON: Final = Template("""import json
 import urllib.request
 
@@ -41,7 +41,7 @@ class Program:
         self._literal = pformat(document, sort_dicts=False, width=88)
 
     def render(self, base: str) -> str:
-        """The HTML for who asks under this address."""
+        """The HTML for requests to this address."""
         url, key = f"{base}/{self._path}", self._protocol
         part = json.dumps(ANSWERS[key])
         curl = f"curl {shlex.quote(url)} \\\n  -H 'Content-Type: application/json' \\\n  -d {self._json}"

@@ -1,4 +1,4 @@
-"""JSON Schemas of what one model takes and gives, made of its contract."""
+"""JSON Schemas of one model's inputs and outputs, made of its contract."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,7 +11,7 @@ from modelway_server.protocol.tensors import DATATYPES, INTEGER_LIMITS, MAX_INTE
 Schema = dict[str, Any]
 
 _LITERAL: Final[Schema] = {"minimum": MIN_INTEGER, "maximum": MAX_INTEGER}
-"""Bounds where an integer stays one: a schema cannot say that a float may be larger."""
+"""Bounds in which a JSON integer stays an integer; a schema cannot say that a float may be larger."""
 MAX_EXAMPLES: Final = 50
 """Known categories that the schema of a column shows."""
 _DATE: Final = r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})?)?$"

@@ -1,4 +1,4 @@
-"""What the pages tell of: one model, its contract, and a row that it answers."""
+"""The subject of the pages: one model, its contract, and a row that it answers."""
 
 import math
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ class Subject:
 
 
 def json_value(value: Any) -> Any:
-    """A value of a row as a request sends it: dates as ISO 8601, what is missing as null."""
+    """A value of a row as a request sends it: dates as ISO 8601, missing values as null."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or value != value or type(value).__name__ == "NAType":  # noqa: PLR0124  (NaN, NaT)

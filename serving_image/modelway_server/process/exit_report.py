@@ -20,7 +20,7 @@ MAX_REPORT_BYTES = 1500
 
 
 def encode(document: Mapping[str, str | int], limit: int = MAX_REPORT_BYTES) -> bytes:
-    """The document as one line of JSON of at most `limit` bytes; the longest text gives way, at a character's border."""
+    """The document as one line of JSON of at most `limit` bytes; the longest text is cut, at a whole character."""
     fields = {key: scrub(value) if isinstance(value, str) else value for key, value in document.items()}
     while len(line := _dumps(fields)) > limit:
         key, text = max(
@@ -34,12 +34,12 @@ def encode(document: Mapping[str, str | int], limit: int = MAX_REPORT_BYTES) -> 
 
 
 def failure_report(failure: LoadFailure) -> dict[str, str | int]:
-    """What a failure says in the termination message."""
+    """The termination message of a failure."""
     return {"reason": failure.reason, "message": failure.message, "remedy": failure.remedy}
 
 
 def write_termination_message(document: Mapping[str, str | int], environ: Mapping[str, str] = os.environ) -> None:
-    """Leave the document where the kubelet looks for it; a file that cannot be written is passed over."""
+    """Write the document where the kubelet reads it; a file that cannot be written is ignored."""
     with (
         suppress(OSError, ValueError),
         termination_log(environ).open("wb") as file,
@@ -53,7 +53,7 @@ def termination_log(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def report_failure(failure: LoadFailure, environ: Mapping[str, str] = os.environ) -> int:
-    """Tell logs and kubelet why this process ends.
+    """Report to logs and kubelet why this process ends.
 
     Returns:
         The exit status that the process must end with.

@@ -1,4 +1,4 @@
-"""The sockets that a server listens on, bound before the model is loaded."""
+"""The sockets of a server, bound before the model is loaded."""
 
 import socket
 from pathlib import Path
@@ -9,7 +9,7 @@ _GLOBAL: Final = "00"
 
 
 def bound(host: str, port: int) -> socket.socket:
-    """A socket that keeps a port and does not listen yet.
+    """A bound socket that does not listen yet.
 
     Args:
         host: its address; empty for every address of this machine, IPv4 and IPv6.
@@ -32,7 +32,7 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 def reserved(host: str, port: int) -> socket.socket:
-    """A bound socket that keeps a port for others of this user who share it, and never listens itself.
+    """A bound socket that reserves a port for other sockets of this user, and never listens itself.
 
     It is bound without sharing, which fails where anyone else has the port.
 
@@ -45,13 +45,13 @@ def reserved(host: str, port: int) -> socket.socket:
 
 
 def late_ports(sock: socket.socket) -> tuple[int, ...]:
-    """What gRPC binds when it starts, in place of a reserved socket: its port, and a free one (0) to try whether IPv6 works."""
+    """The ports that gRPC binds when it starts: the reserved one, and a free one (0) to try IPv6."""
     port = int(sock.getsockname()[1])
     return (port, 0) if sock.family == socket.AF_INET6 else (port,)
 
 
 def has_ipv6(interfaces: Path) -> bool:
-    """Whether others reach this machine by IPv6: it has an address beyond its loopback and its links.
+    """Whether others reach this machine by IPv6: it has an address that is neither loopback nor link-local.
 
     Args:
         interfaces: the kernel's /proc/net/if_inet6; a line is address, index, length of the prefix, scope, flags, name.

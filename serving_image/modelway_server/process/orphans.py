@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 END_SECONDS = 5.0
-"""What fork bombs are given: each round ends all processes that are there."""
+"""Time to end a fork bomb; each round kills all its present processes."""
 _ROUND_SECONDS = 0.005
 _PR_SET_CHILD_SUBREAPER = 36
 _LOGGER = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ _LOGGER = logging.getLogger(__name__)
 
 @contextmanager
 def orphans_ended(seconds: float = END_SECONDS) -> Iterator[None]:
-    """End whatever the children that are started in the block leave behind, when it is left.
+    """End the processes that children started in the block leave behind, when the block ends.
 
     Children that this process had before are left alone. Where the kernel adopts nothing (other systems than Linux),
     nothing is done.
@@ -42,7 +42,7 @@ def orphans_ended(seconds: float = END_SECONDS) -> Iterator[None]:
 
 
 def _end_all(spared: set[int], deadline: float) -> set[int]:
-    """What is still there at the deadline."""
+    """The processes that still run at the deadline."""
     while strangers := _descendants(os.getpid(), _parents(), spared):
         for pid in strangers:
             with suppress(OSError):  # it has ended, or has become another user's
@@ -69,7 +69,7 @@ def _children(pid: int, parents: dict[int, int]) -> set[int]:
 
 
 def _parents() -> dict[int, int]:
-    """The parent of each process that can be seen."""
+    """The parent of each visible process."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError, IndexError):  # it has just ended

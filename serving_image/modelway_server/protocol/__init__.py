@@ -1,1 +1,1 @@
-"""The messages of each protocol, read and written; nothing here knows the model."""
+"""Read and write the messages of each protocol; nothing here knows the model."""

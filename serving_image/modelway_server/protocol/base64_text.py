@@ -16,7 +16,7 @@ BASE64: Final = "base64"
 
 
 def decode_base64(values: NDArray[Any], field: str) -> NDArray[np.object_]:
-    """The strings that the strings of an array encode; what is missing stays so.
+    """Decode the strings of an array; missing ones stay missing.
 
     Raises:
         MalformedRequest: one is no base64, or not that of UTF-8.

@@ -17,14 +17,14 @@ from modelway_server.protocol.tensors import NUMPY_TYPES
 
 EXTENSION = "binary_tensor_data"
 LENGTH_BYTES = 4
-"""Of the length, unsigned, before each element of BYTES."""
+"""Bytes of the unsigned length before each element of BYTES."""
 
 _WIRE_DTYPES: Final = {name: np.dtype(scalar).newbyteorder("<") for name, scalar in NUMPY_TYPES.items()}
 _SWAPPED: Final = sys.byteorder == "big"
 
 
 def read_raw(content: memoryview, shape: tuple[int, ...], datatype: str, field: str) -> NDArray[Any]:
-    """The tensor in these bytes, which the array shares: it is read-only, and may not be aligned.
+    """The tensor in these bytes. The array shares them: it is read-only, and may be unaligned.
 
     Args:
         content: the bytes of this tensor alone.
@@ -55,7 +55,7 @@ def read_raw(content: memoryview, shape: tuple[int, ...], datatype: str, field: 
 
 
 def write_raw(values: NDArray[Any]) -> bytes:
-    """The bytes of an array: numbers and booleans as they are, all else as BYTES.
+    """The bytes of an array: numbers and booleans as they are, everything else as BYTES.
 
     Raises:
         TypeError: what is missing among objects has no bytes; see `has_raw`.
@@ -66,7 +66,7 @@ def write_raw(values: NDArray[Any]) -> bytes:
 
 
 def has_raw(values: NDArray[Any]) -> bool:
-    """Whether bytes can say all of the array: a missing string they cannot."""
+    """Whether bytes can represent the array: they cannot if a string is missing."""
     return values.dtype.kind != "O" or not any(value is None for value in values.reshape(-1).tolist())
 
 
@@ -116,7 +116,7 @@ def _check_booleans(content: memoryview, field: str) -> None:
 
 
 class Tail:
-    """The tensors behind the JSON of a message, taken one after the other.
+    """The tensors after the JSON of a message, taken one after the other.
 
     Args:
         content: all that follows the JSON.
@@ -157,7 +157,7 @@ class Tail:
 
 
 def split_body(body: bytes, header_length: int | None) -> tuple[bytes, Tail]:
-    """The JSON of a message and what follows it.
+    """The JSON of a message, and the bytes after it.
 
     Args:
         body: of the request.

@@ -1,4 +1,4 @@
-"""Large V2 messages read without a Python object for each number: simdjson puts them into an array at once.
+"""Read large V2 messages without a Python object for each number: simdjson writes them into an array.
 
 It reads only what it is sure of. Whatever else it finds, valid or not, it leaves to `strict_json`, which knows every
 case and how to name what is wrong; both give the same document for what both read.
@@ -11,12 +11,12 @@ import simdjson
 from numpy.typing import NDArray
 
 MIN_BYTES = 4096
-"""Below it this parser costs more than it saves."""
+"""For smaller messages this parser costs more than it saves."""
 _FLOATS: Final = frozenset({"FP16", "FP32", "FP64"})
 
 
 class _Numbers(NamedTuple):
-    """The data of one tensor, and how many JSON arrays it was."""
+    """The data of one tensor, and its number of JSON arrays."""
 
     values: NDArray[np.float64]
     arrays: int
@@ -27,7 +27,7 @@ class _NotSure(Exception):
 
 
 def read_bulk(body: bytes) -> dict[str, Any] | None:
-    """The message with its tensors' data as flat float64 arrays, or None where it is not sure of everything.
+    """The message with its tensors' data as flat float64 arrays, or None if anything is uncertain.
 
     Args:
         body: of a V2 inference request, JSON alone.
@@ -81,7 +81,7 @@ def _members(parsed: Any) -> dict[str, Any]:
 
 
 def _rows(data: Any, shape: Any) -> int:
-    """How many arrays of one row each the data consists of; 0 where it is flat."""
+    """The number of arrays, of one row each, in the data; 0 if it is flat."""
     first = next(iter(data))
     if not isinstance(first, simdjson.Array):
         return 0
@@ -98,7 +98,7 @@ def _plain(value: Any) -> Any:
 
 
 def _arrays(value: Any) -> int:
-    """How many arrays there are in a small document."""
+    """The number of arrays in a small document."""
     if isinstance(value, dict):
         return sum(map(_arrays, value.values()))
     return 1 + sum(map(_arrays, value)) if isinstance(value, list) else 0

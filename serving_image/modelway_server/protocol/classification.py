@@ -1,4 +1,4 @@
-"""The classification extension of V2: the best classes of each row as `score:index:label`, in the place of all scores.
+"""The classification extension of V2: the best classes of each row as `score:index:label`, instead of all scores.
 
 Source: Triton Inference Server, "Classification Extension". A request asks for it with the parameter `classification`
 of an output: how many classes a row.
@@ -16,7 +16,7 @@ EXTENSION = "classification"
 
 
 def read_classification(parameters: Any, field: str) -> int:
-    """How many classes an output's parameters ask for; 0 when they ask for the scores.
+    """The number of classes that an output's parameters ask for; 0 for the scores.
 
     Raises:
         MalformedRequest: not an integer of 1 or more.

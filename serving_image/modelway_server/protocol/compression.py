@@ -1,4 +1,4 @@
-"""Compressed bodies: gzip and deflate, inflated within a bound, and answers deflated where that pays.
+"""Compression: bodies of gzip and deflate, inflated within a bound, and answers as gzip where that pays.
 
 Source: RFC 9110, sections 8.4.1 and 12.5.3; RFC 1952; RFC 1950. The threshold and level for answers are those of the
 Kubernetes API server: inside a cluster, compressing less costs more time than it saves.
@@ -16,7 +16,7 @@ MAX_MEMBERS = 1000
 """Members that a gzip body may have: each costs a few microseconds, however little it holds."""
 
 MIN_COMPRESSED = 128 * 1024
-"""Bytes from which on an answer is worth compressing."""
+"""Answers of at least so many bytes are worth compressing."""
 _LEVEL = 1
 
 
@@ -33,7 +33,7 @@ class Plain:
         self._size = 0
 
     def feed(self, chunk: bytes) -> int:
-        """Keep the next bytes, and tell how many.
+        """Keep the next bytes; their number.
 
         Raises:
             RequestTooLarge: the body is larger than the limit; nothing of it is kept.
@@ -70,7 +70,7 @@ class Inflater:
         self._size = 0
 
     def feed(self, chunk: bytes) -> int:
-        """Inflate the next bytes, and tell how many are kept.
+        """Inflate the next bytes; the number that is kept.
 
         Raises:
             MalformedRequest: they are not of the coding, or follow its end.
@@ -103,7 +103,7 @@ class Inflater:
         self._inflate = zlib.decompressobj(wbits=_WINDOW_BITS[self._coding])
 
     def _keep(self, chunk: bytes) -> None:
-        """What the current member holds of the chunk."""
+        """The inflated part of the chunk that belongs to the current member."""
         try:
             inflated = self._inflate.decompress(chunk, self._limit - self._size + 1)
         except zlib.error:
@@ -121,14 +121,14 @@ class Inflater:
 
 
 def too_large(limit: int, how: str = "") -> RequestTooLarge:
-    """The refusal of a body."""
+    """The refusal of a body that is larger than the limit."""
     return RequestTooLarge(
         f"the body is larger than {limit} bytes{how}; send fewer rows a request, or raise runtime.limits.maxRequestBytes"
     )
 
 
 def is_known(coding: str) -> bool:
-    """Whether bodies of this Content-Encoding, in lower case, can be read; empty is a body as it is."""
+    """Whether bodies of this Content-Encoding, in lower case, can be read; empty stands for none."""
     return coding in {"", "identity"} or coding in _WINDOW_BITS
 
 

@@ -26,7 +26,7 @@ CHARSETS: Final = {
     "iso-8859-15": "iso-8859-15",
     **dict.fromkeys(("utf-16", "utf16"), "utf-16"),
 }
-"""Encodings of a CSV by what a request may call them, in lower case, as Python calls them; UTF-8 where it says none."""
+"""Python's names of the encodings of a CSV, by the names that requests use, in lower case; UTF-8 by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _decoded(body: bytes, charset: str) -> str:
 
 
 def _without_separator(text: str) -> str:
-    """The lines after the first where that only tells Excel of the comma."""
+    """The lines without a first one that only names the separator for Excel."""
     first, end, rest = text.partition("\n")
     return rest if end and first.strip().strip('"') == "sep=," else text
 
@@ -151,12 +151,12 @@ def _csv_values(lines: Any, names: list[str]) -> list[str | None]:
 
 
 def _by_semicolons(names: list[str]) -> bool:
-    """Whether a header of one field holds several names, as where a comma stands in decimal numbers."""
+    """Whether a header of one field holds several names, as in a CSV with decimal commas."""
     return len(names) == 1 and ";" in names[0]
 
 
 def _split(content: Any) -> tuple[Sequence[Any] | None, Mapping[str, Sequence[Any]] | None]:
-    """`{"columns": [names], "data": [rows]}`; an index is not looked at, and without names rows are arrays."""
+    """`{"columns": [names], "data": [rows]}`; an index is ignored, and without names rows are arrays."""
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise MalformedRequest(
             'send {"columns": ["a", "b"], "data": [[1, 2], [3, 4]]}, as DataFrame.to_dict(orient="split") gives it',

@@ -1,4 +1,4 @@
-"""The `parameters` of a request, which both protocols have in the same place and with the same meaning."""
+"""The `parameters` of a request, with the same place and meaning in both protocols."""
 
 from typing import Any, Final
 
@@ -10,11 +10,11 @@ METHOD: Final = "method"
 TIMEOUT: Final = "timeout"
 
 MAX_TIMEOUT: Final = 1e9
-"""Seconds beyond which a timeout is none."""
+"""A timeout of more seconds counts as none."""
 
 
 def check_parameters(parameters: Any, field: str) -> None:
-    """Refuse parameters that are no object; which of them have a meaning is not looked at.
+    """Refuse parameters that are no object; unknown ones are ignored.
 
     Raises:
         MalformedRequest: they are something else.
@@ -24,7 +24,7 @@ def check_parameters(parameters: Any, field: str) -> None:
 
 
 def asks_for_classes(parameters: Any, field: str = "parameters") -> bool:
-    """Whether the answer shall name the classes: `"parameters": {"classes": true}`.
+    """Whether the request asks for the classes: `"parameters": {"classes": true}`.
 
     Raises:
         MalformedRequest: the parameters are no object, or `classes` is no boolean.
@@ -52,7 +52,7 @@ def read_flag(parameters: Any, name: str, field: str, *, default: bool = False) 
 
 
 def read_content_type(parameters: Any, field: str) -> str:
-    """What values mean beside their datatype, in MLServer's words (`datetime`, `base64`); empty when it is not said.
+    """The content type of values, in MLServer's words (`datetime`, `base64`); empty when there is none.
 
     Raises:
         MalformedRequest: the parameters are no object, or the content type is no string.
@@ -67,7 +67,7 @@ def read_content_type(parameters: Any, field: str) -> str:
 
 
 def read_method(parameters: Any, field: str) -> str:
-    """Which method shall answer: `"parameters": {"method": "predict_proba"}`; empty when it is not said.
+    """The requested method: `"parameters": {"method": "predict_proba"}`; empty when there is none.
 
     Raises:
         MalformedRequest: the parameters are no object, or the method is no string.
@@ -80,7 +80,7 @@ def read_method(parameters: Any, field: str) -> str:
 
 
 def read_timeout(parameters: Any, field: str) -> float | None:
-    """In how many seconds the caller wants the answer: `"parameters": {"timeout": 0.25}`; None when it is not said.
+    """Seconds in which the caller wants the answer: `"parameters": {"timeout": 0.25}`; None when there is no timeout.
 
     Raises:
         MalformedRequest: the parameters are no object, or the timeout is no number above 0.

@@ -1,4 +1,4 @@
-"""Rows as people write them: `{"rows": [{"column": value}]}`, answered row by row with names in place of positions."""
+"""Rows as people write them: `{"rows": [{"column": value}]}`, answered row by row, with names instead of positions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from modelway_server.errors import MalformedRequest
 from modelway_server.protocol.strict_json import dumps, json_type, parse_object
 
 WORDS: Final = {"predict": "prediction", "predict_proba": "probabilities"}
-"""What the answer calls what a method gives; that of another method is called as the method is."""
+"""The word of the answer for the output of a method; other methods keep their names."""
 
 
 def methods_to_call(methods: Sequence[str]) -> tuple[str, ...]:
-    """Which methods a row is answered with: the label and its probabilities where there are any, and the default.
+    """The methods that answer a row: the label and its probabilities if the model has them, and the default.
 
     Args:
         methods: what the model can be asked for, the default first.
@@ -38,7 +38,7 @@ class NamedOutput:
 
 
 def decode_request(body: bytes, *, long_integers: bool = False) -> list[Any]:
-    """The rows in a request's body: objects of column to value, or what else the model takes for a row.
+    """The rows in a request's body: objects of column to value, or any other form of a row that the model takes.
 
     Args:
         body: JSON.
@@ -57,7 +57,7 @@ def decode_request(body: bytes, *, long_integers: bool = False) -> list[Any]:
 
 
 def encode_answer(*, model: str, version: str, count: int, outputs: Sequence[NamedOutput]) -> bytes:
-    """One object for each row, in the order of the request; what is not finite becomes null.
+    """One object for each row, in the order of the request; a number that is not finite becomes null.
 
     Args:
         model: its name.

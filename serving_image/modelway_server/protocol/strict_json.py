@@ -1,4 +1,4 @@
-"""JSON as the protocols mean it: strict on the way in, always valid on the way out.
+"""JSON of the protocols: strict when read, always valid when written.
 
 NaN, Infinity, numbers that overflow a double, lone surrogates, trailing text and nesting beyond 1,024 levels are
 refused. Of members with the same name the last one counts, as in most parsers (RFC 8259, section 4). NaN and infinity
@@ -58,12 +58,12 @@ def _with_long_integers(body: bytes, document: Any) -> Any:
 
 
 def dumps(document: Any) -> bytes:
-    """The document as JSON; numpy arrays are written directly, what is not finite as null."""
+    """The document as JSON; numpy arrays are written directly, numbers that are not finite as null."""
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def json_type(value: Any) -> str:
-    """How JSON calls the type of a value, with its article."""
+    """The JSON type of a value, with its article."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -19,7 +19,7 @@ from modelway_server.protocol.strict_json import json_type
 
 MAX_RANK = 8
 MAX_VALUES = 2**31 - 1
-"""Of one tensor; an empty dimension does not hide the size of the others."""
+"""Values of one tensor; an empty dimension does not hide the size of the others."""
 
 NUMPY_TYPES: Final[dict[str, type[np.generic]]] = {
     "BOOL": np.bool_,
@@ -52,13 +52,13 @@ MIN_INTEGER: Final = -(2**63)
 MAX_INTEGER: Final = 2**64 - 1
 """Of 64 bits, signed or unsigned."""
 EXACT_IN_DOUBLES: Final = 2**53
-"""Up to here a double holds every integer, and tells each from the next."""
+"""Up to here a double holds every integer exactly."""
 BEYOND_64_BITS: Final = 2.0**63
 """A float of this size may be an integer that no datatype holds: JSON's reader keeps those of 64 bits as such."""
 _NAMES: Final = {np.dtype(scalar): name for name, scalar in NUMPY_TYPES.items()}
 
 Locate = Callable[[int], str]
-"""Where in the message the value of a flat position stands."""
+"""The place in the message of a flat position's value."""
 
 
 class Tensor(NamedTuple):
@@ -84,7 +84,7 @@ class Tensor(NamedTuple):
 
 
 def datatype_of(dtype: np.dtype[Any]) -> str:
-    """The protocol's name of a numpy dtype; BYTES for all that is not a number or a boolean."""
+    """The protocol's name of a numpy dtype; BYTES unless it is a number or a boolean."""
     return _NAMES.get(dtype, "BYTES")
 
 
@@ -154,7 +154,7 @@ def _check_size(found: int, shape: tuple[int, ...], field: str) -> None:
 
 
 def shorten(value: Any) -> str:
-    """A value for an error message: its JSON type, and itself when it is short."""
+    """A value for an error message: its JSON type, and the value itself if it is short."""
     text = repr(value)
     return (
         f"{json_type(value)} ({text})" if len(text) <= 40 and isinstance(value, int | float | str) else json_type(value)

@@ -1,4 +1,4 @@
-"""W3C Trace Context: which trace a request belongs to.
+"""W3C Trace Context: the trace that a request belongs to.
 
 Source: W3C Recommendation "Trace Context", sections 3.2 and 3.3. A header that breaks its rules counts as none at all, as
 it says; nothing is ever refused for it.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 TRACE_ID: Final[ContextVar[str]] = ContextVar("trace_id", default="")
-"""The trace of the request that is being answered; log lines name it."""
+"""The trace of the current request; log lines name it."""
 
 MAX_STATE: Final = 512
 """Characters of a `tracestate` that are kept; the specification asks for no more (section 3.3.1.5)."""
@@ -19,7 +19,7 @@ _TRACEPARENT: Final = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-
 
 @dataclass(frozen=True, slots=True)
 class TraceContext:
-    """Where in a trace a request stands.
+    """The position of a request in a trace.
 
     Attributes:
         trace_id: 32 hexadecimal digits.

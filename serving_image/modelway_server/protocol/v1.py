@@ -63,7 +63,7 @@ def decode_request(body: bytes, *, long_integers: bool = False) -> PredictReques
 
 
 def encode_answer(outputs: Mapping[str, NDArray[Any]], classes: Sequence[Any] | None = None) -> bytes:
-    """Predictions row by row; where the method gives several arrays, each row is a list of them.
+    """Predictions row by row; if the method gives several arrays, each row is a list of their values.
 
     Args:
         outputs: arrays by name.

@@ -1,4 +1,4 @@
-"""Open Inference Protocol V2 over HTTP: the messages of `infer`, as JSON or with tensors as bytes after it.
+"""Open Inference Protocol V2 over HTTP: the messages of `infer`, as JSON, or with tensors as bytes after it.
 
 Source: Open Inference Protocol V2, "Inference" (HTTP/REST); Triton Inference Server, "Binary Tensor Data Extension".
 Numbers of an answer are flat and row-major.
@@ -133,7 +133,7 @@ def encode_answer(
     classes: Mapping[str, Sequence[Any]],
     binary: frozenset[str] | None = frozenset(),
 ) -> EncodedAnswer:
-    """An inference answer; a version that is empty is left out, what is not finite becomes null in JSON.
+    """An inference answer; an empty version is left out, and a number that is not finite becomes null in JSON.
 
     Args:
         model: its name.

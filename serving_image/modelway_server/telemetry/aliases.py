@@ -1,4 +1,4 @@
-"""The metrics of other servers, by their names and labels, for dashboards and autoscalers that know those.
+"""Metrics by the names and labels of other servers, for dashboards and autoscalers that know those.
 
 Sources: KServe's Python server (`kserve/metrics.py`), MLServer (`mlserver/handlers/dataplane.py`). They are fed by the
 same observations as our own.
@@ -30,7 +30,7 @@ def observers_of(
 
 
 class KServe:
-    """`request_{preprocess,predict,postprocess}_seconds`, of requests that came so far."""
+    """`request_{preprocess,predict,postprocess}_seconds`, of requests that reached the stage."""
 
     def __init__(self, registry: CollectorRegistry, model: str) -> None:
         self._preprocess, self._predict, self._postprocess = (

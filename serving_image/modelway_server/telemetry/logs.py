@@ -12,10 +12,10 @@ _STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", 
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, the `extra` of the call, the trace and the error if there are any."""
+    """One JSON object a line: time, level, logger, message, the `extra` of the call, and the trace and the error if there are any."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as JSON; texts are scrubbed, what JSON does not know is shown as text."""
+        """The record as JSON; texts are scrubbed, and values that JSON does not know become text."""
         fields: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

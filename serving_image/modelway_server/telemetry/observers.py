@@ -14,14 +14,14 @@ from modelway_server.protocol.trace_context import TraceContext
 
 @dataclass(slots=True)
 class Stages:
-    """When a request passed from one stage to the next, in seconds on the monotonic clock; 0 where it did not come.
+    """The times at which a request passed its stages, in seconds on the monotonic clock; 0 for stages that it did not reach.
 
     Attributes:
-        reading: its bytes were there.
-        read: it was understood, and began to wait for the model.
+        reading: its bytes had arrived.
+        read: it was read, and began to wait for the model.
         calling: the model was called.
         called: the model had answered.
-        encoded: its answer was in bytes.
+        encoded: its answer was encoded.
     """
 
     reading: float
@@ -33,15 +33,15 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """One request that is answered, well or not.
+    """One request that was answered, with success or not.
 
     Attributes:
-        method: the metrics' word for what was asked.
+        method: the metrics' word for its route.
         code: HTTP status, whatever the transport.
         started: when its header had arrived, on the monotonic clock.
         ended: now, on the same clock.
-        stages: of a request that was understood, else None.
-        rows: that it asked for; 0 when it was not understood.
+        stages: of a request that was read, else None.
+        rows: of the request; 0 when it was not read.
         trace: that it belongs to, or None.
         protocol: `http` or `grpc`.
     """
