@@ -15,7 +15,7 @@ from typing import Any
 from modelway_server import settings
 from modelway_server.errors import LoadFailure, ServerIncomplete, StorageFull, describe
 from modelway_server.process.exit_report import report_failure, termination_log
-from modelway_server.process.readable import readable
+from modelway_server.process.readable import readable_paths
 from modelway_server.process.walls import Walls, own_folder
 from modelway_server.telemetry import tracing
 from modelway_server.telemetry.logs import configure_logging
@@ -119,7 +119,7 @@ def _walled(chosen: settings.ServeSettings) -> Walls:
     except OSError as error:
         raise StorageFull(f"no temporary folder can be created: {error.strerror}") from error
     named = [path for path in (chosen.prepared_dir, chosen.samples) if path]
-    walls.hide_files([*readable(chosen.model_dir, connects=tracing.is_wanted()), *named], [own, report_path])
+    walls.hide_files([*readable_paths(chosen.model_dir, connects=tracing.is_wanted()), *named], [own, report_path])
     return walls
 
 

@@ -20,9 +20,9 @@ from modelway_server import settings
 from modelway_server.arguments import positive
 from modelway_server.engines.folder import SEARCHING, WALLS
 from modelway_server.errors import LoadCrashed, LoadFailure, LoadTimeout, OutOfMemory, StorageFull
-from modelway_server.process.child import in_child
+from modelway_server.process.child import run_in_child
 from modelway_server.process.exit_report import report_failure, write_termination_message
-from modelway_server.process.readable import readable
+from modelway_server.process.readable import readable_paths
 from modelway_server.process.walls import Walls, own_folder
 
 MAX_PART = 1024
@@ -75,19 +75,19 @@ def prepare(chosen: settings.ModelSettings, directory: Path, *, seconds: float) 
 
 def _prepare_within(chosen: settings.ModelSettings, directory: Path, own: Path, seconds: float) -> dict[str, Any]:
     try:
-        decided = in_child(lambda: _prepare(chosen, directory, own, seconds), seconds=seconds)
+        decided = run_in_child(lambda: _prepare(chosen, directory, own, seconds), seconds=seconds)
     except (LoadCrashed, LoadTimeout, OutOfMemory) as failure:
         if chosen.engine == "onnx" or not (directory / SEARCHING).exists():
             raise
         ended = failure.message
         _LOGGER.warning("no faster engine is looked for any more: %s", ended)
-        decided = in_child(lambda: _prepare(chosen, directory, own, seconds, ended), seconds=seconds)
+        decided = run_in_child(lambda: _prepare(chosen, directory, own, seconds, ended), seconds=seconds)
     _LOGGER.info("prepared", extra=decided)
     return decided
 
 
 @contextmanager
-def prepared(chosen: settings.ModelSettings, directory: Path | None, *, seconds: float) -> Iterator[Path]:
+def prepared_folder(chosen: settings.ModelSettings, directory: Path | None, *, seconds: float) -> Iterator[Path]:
     """A folder that `prepare` has filled: the given one, or a temporary one that is filled now.
 
     Raises:
@@ -128,7 +128,7 @@ def _prepare(
 def _enclose(chosen: settings.ModelSettings, directory: Path, own: Path) -> None:
     """Raise the walls around this process, and leave word of them."""
     walls = Walls()
-    read = [*readable(chosen.model_dir), *([chosen.samples] if chosen.samples else [])]
+    read = [*readable_paths(chosen.model_dir), *([chosen.samples] if chosen.samples else [])]
     walls.hide_files(read, [own_folder(own), directory])
     walls.hide_processes()
     walls.refuse_calls()

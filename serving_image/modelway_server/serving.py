@@ -27,10 +27,10 @@ from modelway_server.errors import LoadFailed, LoadFailure, PortTaken, describe
 from modelway_server.http.server import Bounds, Companion, Ports, Worker
 from modelway_server.prediction.limits import Limits
 from modelway_server.prediction.predictor import Predictor
-from modelway_server.prepare import prepared
+from modelway_server.prepare import prepared_folder
 from modelway_server.process.enclosure import Enclosure
 from modelway_server.process.exit_report import report_failure
-from modelway_server.process.listening import bound, late_ports, reserved
+from modelway_server.process.listening import bind_socket, late_ports, reserve_port
 from modelway_server.process.walls import Walls
 from modelway_server.process.watchdog import watchdog
 from modelway_server.process.worker_state import WorkerStates
@@ -95,7 +95,7 @@ def _loaded(settings: ServeSettings, deadline: float, enclosure: Enclosure) -> t
     path = locate_model(settings.model_dir)
     model = f"{settings.namespace}/{settings.name}".lstrip("/")
     _LOGGER.info("loading %s", path.name, extra={"model": model, "bytes": path.stat().st_size})
-    with prepared(settings, settings.prepared_dir, seconds=settings.startup_timeout) as directory:
+    with prepared_folder(settings, settings.prepared_dir, seconds=settings.startup_timeout) as directory:
         enclosure.before_loading()  # and before there is a second thread
         load = partial(load_prepared, settings.model_dir, directory, trusted_types=settings.trusted_types)
         with watchdog(deadline, allowed=settings.startup_timeout):
@@ -123,9 +123,9 @@ def bind(settings: ServeSettings) -> Ports:
         OSError: a port is taken, or the address is not this machine's.
     """
     return Ports(
-        http=bound(settings.host, settings.http_port),
-        grpc=None if settings.grpc_port is None else reserved(settings.host, settings.grpc_port),
-        metrics=bound(settings.host, settings.metrics_port),
+        http=bind_socket(settings.host, settings.http_port),
+        grpc=None if settings.grpc_port is None else reserve_port(settings.host, settings.grpc_port),
+        metrics=bind_socket(settings.host, settings.metrics_port),
     )
 
 

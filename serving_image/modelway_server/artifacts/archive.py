@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
-from modelway_server.artifacts.download import Draft, Progress, readable
+from modelway_server.artifacts.download import Draft, Progress, format_bytes
 from modelway_server.artifacts.folder import FolderDraft
 from modelway_server.artifacts.manifest import Names, common_root, is_litter, model_root
 from modelway_server.artifacts.member import Member, damaged
@@ -87,7 +87,7 @@ class Archive:
     def _check(self, size: int) -> None:
         if size > self._room:
             raise ArtifactTooLarge(
-                f"{self._place} unpacks to at least {readable(size)}; {readable(max(self._room, 0))} "
+                f"{self._place} unpacks to at least {format_bytes(size)}; {format_bytes(max(self._room, 0))} "
                 "of the cap are left beside the archive itself"
             )
         if size > max(RATIO_COUNTS_FROM, self._size * MAX_RATIO):

@@ -79,7 +79,7 @@ class Draft:
             ArtifactTooLarge: it is above the cap.
         """
         if size > self._max_bytes:
-            raise ArtifactTooLarge(f"the artifact has {readable(size)}; the cap is {readable(self._max_bytes)}")
+            raise ArtifactTooLarge(f"the artifact has {format_bytes(size)}; the cap is {format_bytes(self._max_bytes)}")
 
     def write(self, chunk: bytes) -> None:
         """Append the chunk.
@@ -261,7 +261,7 @@ def give_name(draft: Path, target: Path) -> None:
         os.close(descriptor)
 
 
-def readable(size: int) -> str:
+def format_bytes(size: int) -> str:
     """A number of bytes for people, with the exact number in brackets."""
     value, unit = float(size), "bytes"
     for larger in ("KiB", "MiB", "GiB", "TiB"):

@@ -13,7 +13,7 @@ from pathlib import Path
 from modelway_server.arguments import positive, positive_int
 from modelway_server.artifacts.archive import Archive, folder_name
 from modelway_server.artifacts.destinations import Rules
-from modelway_server.artifacts.download import Download, Draft, Progress, readable, storage_errors
+from modelway_server.artifacts.download import Download, Draft, Progress, format_bytes, storage_errors
 from modelway_server.artifacts.egress_proxy import open_egress_proxy
 from modelway_server.artifacts.folder import FolderDownload, FolderDraft
 from modelway_server.artifacts.hosts import Hosts
@@ -135,7 +135,7 @@ async def fetch(
     started = time.monotonic()
     log.info("fetch started", extra={"uri": location.public, "max_bytes": max_bytes, "timeout_seconds": seconds})
     bring = Bring(location, directory, max_bytes)
-    record = await in_time(bring, bring.run(environ, seconds, rules), seconds)
+    record = await finish_in_time(bring, bring.run(environ, seconds, rules), seconds)
     with storage_errors(directory):
         record.write(directory)
     elapsed = round(time.monotonic() - started, 3)
@@ -190,7 +190,7 @@ class Bring:
         return ArtifactRecord(self.location.public, name, digest, folder.size, len(folder.digests))
 
 
-async def in_time(bring: Bring, work: Awaitable[ArtifactRecord], seconds: float) -> ArtifactRecord:
+async def finish_in_time(bring: Bring, work: Awaitable[ArtifactRecord], seconds: float) -> ArtifactRecord:
     """Wait for the work of `bring`, and log its progress.
 
     Raises:
@@ -210,9 +210,9 @@ async def in_time(bring: Bring, work: Awaitable[ArtifactRecord], seconds: float)
 
 def _too_late(bring: Bring, seconds: float) -> str:
     progress = bring.progress
-    whole = f" of {readable(progress.total)}" if progress.total is not None else ""
+    whole = f" of {format_bytes(progress.total)}" if progress.total is not None else ""
     trouble = f"; last trouble: {progress.trouble}" if progress.trouble else ""
-    what = f"{readable(progress.bytes)}{whole} of {bring.location.public}"
+    what = f"{format_bytes(progress.bytes)}{whole} of {bring.location.public}"
     return f"{what} {progress.done} in {seconds:g} seconds{trouble}"
 
 

@@ -5,7 +5,15 @@ import shutil
 from pathlib import Path
 from typing import Self
 
-from modelway_server.artifacts.download import Download, Draft, Patience, Progress, give_name, readable, storage_errors
+from modelway_server.artifacts.download import (
+    Download,
+    Draft,
+    Patience,
+    Progress,
+    format_bytes,
+    give_name,
+    storage_errors,
+)
 from modelway_server.artifacts.manifest import MAX_FILES, Entry, check_listing, folder_digest, too_many
 from modelway_server.artifacts.source import Changed, FolderSource, Interrupted, Part, Source
 from modelway_server.errors import ArtifactTooLarge, InvalidURI, LoadFailure, ModelNotFound
@@ -130,7 +138,7 @@ class FolderDownload:
             raise ModelNotFound(f"there is no file below {self._place}")
         size = sum(entry.size for entry in entries)
         if size > self._max_bytes:
-            raise ArtifactTooLarge(f"the artifact has {readable(size)}; the cap is {readable(self._max_bytes)}")
+            raise ArtifactTooLarge(f"the artifact has {format_bytes(size)}; the cap is {format_bytes(self._max_bytes)}")
         self._progress.total = size
 
     async def _list(self) -> tuple[Entry, ...]:

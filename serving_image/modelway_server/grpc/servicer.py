@@ -19,7 +19,7 @@ from modelway_server.prediction.predictor import Predictor
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.protocol.trace_context import TRACE_ID, TraceContext, read_trace_context
 from modelway_server.telemetry.metrics import Metrics
-from modelway_server.telemetry.observers import Finished, timed
+from modelway_server.telemetry.observers import Finished, time_reader
 
 SERVICE: Final = "inference.GRPCInferenceService"
 METHOD: Final = "grpc_infer"
@@ -56,7 +56,7 @@ class InferenceServicer:
         self._worker_states = worker_states
         self._metrics = metrics
         self._max_bytes = max_bytes
-        self._read_query = timed(self._query) if metrics.observers else self._query
+        self._read_query = time_reader(self._query) if metrics.observers else self._query
         self._readers = asyncio.Semaphore(READERS)
         self._calls = 0
         self.idle = asyncio.Event()

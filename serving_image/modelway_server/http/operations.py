@@ -13,7 +13,7 @@ from modelway_server.dataplane.v2 import read_v2
 from modelway_server.errors import UnsupportedMediaType
 from modelway_server.http.messages import Head
 from modelway_server.protocol.compression import CODINGS, is_known
-from modelway_server.telemetry.observers import timed
+from modelway_server.telemetry.observers import time_reader
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
@@ -75,7 +75,7 @@ def routes(plane: DataPlane, roots: list[str], *, observed: bool) -> dict[str, O
     if not observed:
         return every
     return {
-        path: replace(operation, readers={media: timed(read) for media, read in operation.readers.items()})
+        path: replace(operation, readers={media: time_reader(read) for media, read in operation.readers.items()})
         for path, operation in every.items()
     }
 

@@ -29,7 +29,7 @@ from modelway_server.errors import (
     OutOfMemory,
     describe,
 )
-from modelway_server.process.orphans import orphans_ended
+from modelway_server.process.orphans import end_orphans
 
 MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """Files with the memory limit of a container, for cgroups version 2 and 1."""
@@ -45,7 +45,7 @@ _BY_NAME = {failure.__name__: failure for failure in LOAD_FAILURES}
 _LOGGER = logging.getLogger(__name__)
 
 
-def in_child(work: Callable[[], dict[str, Any]], *, seconds: float) -> dict[str, Any]:
+def run_in_child(work: Callable[[], dict[str, Any]], *, seconds: float) -> dict[str, Any]:
     """The result of `work()`, run in a child process of its own.
 
     Args:
@@ -55,7 +55,7 @@ def in_child(work: Callable[[], dict[str, Any]], *, seconds: float) -> dict[str,
     Raises:
         LoadFailure: of `work`; or LoadCrashed, OutOfMemory or LoadTimeout for the end of the child.
     """
-    with orphans_ended():
+    with end_orphans():
         line, status = _run(work, seconds)
     if line is None:
         raise LoadTimeout(f"the model was not loaded and tried within {seconds:g} s")

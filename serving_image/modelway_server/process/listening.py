@@ -8,7 +8,7 @@ _INTERFACES: Final = Path("/proc/net/if_inet6")
 _GLOBAL: Final = "00"
 
 
-def bound(host: str, port: int) -> socket.socket:
+def bind_socket(host: str, port: int) -> socket.socket:
     """A bound socket that does not listen yet.
 
     Args:
@@ -31,15 +31,15 @@ def bound(host: str, port: int) -> socket.socket:
     return sock
 
 
-def reserved(host: str, port: int) -> socket.socket:
+def reserve_port(host: str, port: int) -> socket.socket:
     """A bound socket that reserves a port for other sockets of this user, and never listens itself.
 
     It is bound without sharing, which fails where anyone else has the port.
 
     Raises:
-        OSError: as `bound`.
+        OSError: as `bind_socket`.
     """
-    sock = bound(host, port)
+    sock = bind_socket(host, port)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     return sock
 

@@ -21,7 +21,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 @contextmanager
-def orphans_ended(seconds: float = END_SECONDS) -> Iterator[None]:
+def end_orphans(seconds: float = END_SECONDS) -> Iterator[None]:
     """End the processes that children started in the block leave behind, when the block ends.
 
     Children that this process had before are left alone. Where the kernel adopts nothing (other systems than Linux),

@@ -27,7 +27,7 @@ DEVICES = tuple(map(Path, ("/dev/null", "/dev/zero", "/dev/full", "/dev/random",
 """Devices that hold nothing, and may be written to."""
 
 
-def readable(model_dir: Path, environ: Mapping[str, str] = os.environ, *, connects: bool = False) -> list[Path]:
+def readable_paths(model_dir: Path, environ: Mapping[str, str] = os.environ, *, connects: bool = False) -> list[Path]:
     """Files and folders that may be read.
 
     Args:

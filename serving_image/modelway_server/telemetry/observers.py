@@ -78,7 +78,7 @@ class Timed(Protocol):
 Q = TypeVar("Q", bound=Timed)
 
 
-def timed(read: Callable[..., Q]) -> Callable[..., Q]:
+def time_reader(read: Callable[..., Q]) -> Callable[..., Q]:
     """The same reader; its queries record when they were read."""
 
     def reading(*arguments: Any) -> Q:

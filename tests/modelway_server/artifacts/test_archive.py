@@ -22,7 +22,7 @@ from sklearn.linear_model import LinearRegression
 
 from modelway_server.artifacts import archive, manifest, tars
 from modelway_server.artifacts.destinations import Rules
-from modelway_server.artifacts.fetch import Bring, fetch, in_time
+from modelway_server.artifacts.fetch import Bring, fetch, finish_in_time
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.artifacts.uri import parse_uri
 from modelway_server.errors import ArtifactTooLarge, FetchTimeout, InvalidArtifact, LoadFailure
@@ -326,7 +326,7 @@ def test_deadline_ends_unpacking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
     async def work() -> ArtifactRecord:
         bring = Bring(parse_uri(f"file://{path}"), tmp_path / "dest", max_bytes=1 << 40)
-        return await in_time(bring, bring.run({}, 60, Rules()), seconds=1)
+        return await finish_in_time(bring, bring.run({}, 60, Rules()), seconds=1)
 
     with pytest.raises(FetchTimeout, match="were unpacked in 1 seconds"):
         asyncio.run(work())

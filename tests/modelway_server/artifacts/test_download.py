@@ -60,7 +60,7 @@ def test_source_without_progress_is_given_up(tmp_path: Path) -> None:
 def test_deadline_ends_a_source_that_never_waits(tmp_path: Path) -> None:
     async def fetch_it() -> None:
         bring = fetch.Bring(parse_uri("file:///m"), tmp_path, max_bytes=1000)
-        await fetch.in_time(bring, bring.file(Endless()), 0.1)
+        await fetch.finish_in_time(bring, bring.file(Endless()), 0.1)
 
     with pytest.raises(FetchTimeout):
         asyncio.run(fetch_it())

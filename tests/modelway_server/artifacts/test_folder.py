@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelway_server.artifacts import manifest
-from modelway_server.artifacts.fetch import Bring, fetch, in_time
+from modelway_server.artifacts.fetch import Bring, fetch, finish_in_time
 from modelway_server.artifacts.manifest import Entry, check_listing, model_root
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.artifacts.source import Interrupted, Part, Source
@@ -179,7 +179,7 @@ OLD, NEW, BROKEN = {"a": b"old", "b": b"old"}, {"a": b"newer", "c": b"newer"}, {
 def brought(folder: Folder, directory: Path) -> ArtifactRecord:
     async def work() -> ArtifactRecord:
         bring = Bring(parse_uri("s3://models/v7/"), directory, max_bytes=1000)
-        return await in_time(bring, bring.folder(folder), seconds=10)
+        return await finish_in_time(bring, bring.folder(folder), seconds=10)
 
     return asyncio.run(work())
 

@@ -18,7 +18,7 @@ from modelway_server.engines.choose import prepare_model
 from modelway_server.engines.folder import PREPARED, SEARCHING
 from modelway_server.errors import LOAD_FAILURES, LoadCrashed, LoadFailure, LoadTimeout, OutOfMemory
 from modelway_server.prepare import prepare as try_model
-from modelway_server.process.child import in_child
+from modelway_server.process.child import run_in_child
 from modelway_server.settings import ModelSettings
 from support.models import Broken, mixed_pipeline
 from support.server.prepared import prepared
@@ -129,15 +129,15 @@ def refuse(kind: type[LoadFailure]) -> dict[str, Any]:
 )
 def test_each_end_of_the_child_has_its_reason(work: Callable[[], Any], failure: type[LoadFailure], words: str) -> None:
     with pytest.raises(failure, match=words):
-        in_child(work, seconds=0.3 if failure is LoadTimeout else 30)
+        run_in_child(work, seconds=0.3 if failure is LoadTimeout else 30)
 
 
 @pytest.mark.parametrize("kind", LOAD_FAILURES)
 def test_failure_in_the_child_is_the_same_outside(kind: type[LoadFailure]) -> None:
     with pytest.raises(kind) as caught:
-        in_child(lambda: refuse(kind), seconds=30)
+        run_in_child(lambda: refuse(kind), seconds=30)
     assert (caught.value.message, caught.value.remedy) == ("for a reason", "do this")
 
 
 def test_large_result_of_the_child_arrives_whole() -> None:
-    assert in_child(lambda: {"text": "é\n" * 200_000}, seconds=30) == {"text": "é\n" * 200_000}
+    assert run_in_child(lambda: {"text": "é\n" * 200_000}, seconds=30) == {"text": "é\n" * 200_000}

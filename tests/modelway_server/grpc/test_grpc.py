@@ -21,7 +21,7 @@ from modelway_server.grpc import servicer
 from modelway_server.grpc.server import GrpcBounds, GrpcServer
 from modelway_server.prediction.limits import Limits
 from modelway_server.prediction.predictor import Predictor
-from modelway_server.process.listening import reserved
+from modelway_server.process.listening import reserve_port
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.telemetry.metrics import Metrics
 from support.cluster.service import service
@@ -190,7 +190,7 @@ def test_silent_client_delays_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servicer, "MESSAGE_SECONDS", 0.5)
 
     async def attack() -> list[grpc.StatusCode]:
-        port = reserved("127.0.0.1", 0)
+        port = reserve_port("127.0.0.1", 0)
         address = "{}:{}".format(*port.getsockname())
         plane, worker_states = cast("Any", SimpleNamespace(kind_of=None)), WorkerStates(1, stuck_after=60)
         metrics = Metrics(model="model", model_version="", revision="")

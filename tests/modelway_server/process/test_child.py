@@ -14,7 +14,7 @@ import pytest
 
 import modelway_server
 from modelway_server.errors import LoadCrashed, LoadFailed, OutOfMemory, describe
-from modelway_server.process.child import in_child
+from modelway_server.process.child import run_in_child
 from support.waiting import eventually
 
 PACKAGE = Path(modelway_server.__file__).parent
@@ -50,7 +50,7 @@ def test_process_forked_away_from_a_child_is_ended(tmp_path: Path, then: Callabl
     note = tmp_path / "pid"
     begun = time.monotonic()
     with suppress(LoadCrashed, OutOfMemory):
-        in_child(lambda: dict(hide_and(note, then)), seconds=60)
+        run_in_child(lambda: dict(hide_and(note, then)), seconds=60)
     assert time.monotonic() - begun < 20
     with pytest.raises(ProcessLookupError):
         os.kill(int(note.read_text()), 0)
@@ -62,7 +62,7 @@ def test_fork_bomb_is_ended(tmp_path: Path) -> None:
             hide(tmp_path / str(index))
         return {}
 
-    assert in_child(bomb, seconds=60) == {}
+    assert run_in_child(bomb, seconds=60) == {}
     for note in tmp_path.iterdir():
         with pytest.raises(ProcessLookupError):
             os.kill(int(note.read_text() or "999999999"), 0)
@@ -73,7 +73,7 @@ def test_earlier_children_are_left_alone(tmp_path: Path) -> None:
     if not own:
         time.sleep(600)
     try:
-        in_child(dict, seconds=30)
+        run_in_child(dict, seconds=30)
         assert os.waitpid(own, os.WNOHANG) == (0, 0)
     finally:
         os.kill(own, signal.SIGKILL)
@@ -84,13 +84,13 @@ def test_earlier_children_are_left_alone(tmp_path: Path) -> None:
 def test_malformed_result_of_a_child_is_a_crash(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.process.child.json.dumps", lambda _: said.decode().removesuffix("\n"))
     with pytest.raises(LoadCrashed, match="no result"):
-        in_child(dict, seconds=30)
+        run_in_child(dict, seconds=30)
 
 
 def test_child_that_writes_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.process.child.MAX_RESULT_BYTES", 100_000)
     with pytest.raises(LoadCrashed):
-        in_child(lambda: {"text": "x" * 10_000_000}, seconds=30)
+        run_in_child(lambda: {"text": "x" * 10_000_000}, seconds=30)
 
 
 def test_exception_without_a_text_is_named_by_its_class() -> None:
@@ -98,7 +98,7 @@ def test_exception_without_a_text_is_named_by_its_class() -> None:
         raise Mute
 
     with pytest.raises(LoadFailed, match=r"^Mute$"):
-        in_child(fail, seconds=30)
+        run_in_child(fail, seconds=30)
     assert describe(Mute()) == "Mute"
 
 
@@ -108,7 +108,7 @@ def test_child_has_no_socket_of_its_parent() -> None:
 
     with socket.create_server(("127.0.0.1", 0)):
         assert "socket:" in str(links())
-        assert "socket:" not in str(in_child(links, seconds=30))
+        assert "socket:" not in str(run_in_child(links, seconds=30))
 
 
 def _texts_of_foreign_exceptions(tree: ast.AST) -> Iterator[int]:

@@ -18,7 +18,7 @@ import pytest
 from modelway.cli import commands
 from modelway_server.errors import ServerIncomplete
 from modelway_server.process import landlock, seccomp
-from modelway_server.process.readable import readable, without_homes
+from modelway_server.process.readable import readable_paths, without_homes
 from modelway_server.process.walls import NAMES, VARIABLE, Walls
 from modelway_server.telemetry.tracing import ports
 from support.models import wine_forest
@@ -91,12 +91,12 @@ ATTEMPTS = """
 import sys
 from pathlib import Path
 from modelway_server.process.walls import Walls, own_folder
-from modelway_server.process.readable import readable
+from modelway_server.process.readable import readable_paths
 from support.server.trespasser import succeeded
 secret, port, standing = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3].split(",")
 walls = Walls()
 if "files" in standing:
-    walls.hide_files(readable(secret.parent.parent / "models"), [own_folder()])
+    walls.hide_files(readable_paths(secret.parent.parent / "models"), [own_folder()])
     walls.hide_processes()
 if "calls" in standing:
     walls.refuse_calls()
@@ -182,14 +182,14 @@ def test_home_folder_that_python_starts_in_is_not_readable(tmp_path: Path, monke
     monkeypatch.setenv("HOME", str(tmp_path / "me"))
     monkeypatch.setattr(sys, "path", ["", str(inside)])
     monkeypatch.chdir(tmp_path / "me")
-    assert {tmp_path / "me", tmp_path}.isdisjoint(readable(tmp_path / "models"))
-    assert inside in readable(tmp_path / "models")
+    assert {tmp_path / "me", tmp_path}.isdisjoint(readable_paths(tmp_path / "models"))
+    assert inside in readable_paths(tmp_path / "models")
 
 
 def test_model_behind_a_link_is_readable(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "m").symlink_to(tmp_path / "far")
-    assert {tmp_path / "models", tmp_path / "far"} <= set(readable(tmp_path / "models"))
+    assert {tmp_path / "models", tmp_path / "far"} <= set(readable_paths(tmp_path / "models"))
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])

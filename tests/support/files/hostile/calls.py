@@ -217,7 +217,7 @@ _CALLS: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
     ("onnxruntime", "InferenceSession", (CANARY,)),
     ("skops.io", "load", (CANARY,)),
     ("modelway_server.runtimes", "load_runtime", (CANARY,)),
-    ("modelway_server.process.child", "in_child", (name("os", "system"),)),
+    ("modelway_server.process.child", "run_in_child", (name("os", "system"),)),
 )
 _WRAPS: tuple[tuple[str, Callable[[bytes], bytes]], ...] = (
     ("as it is", bytes),
