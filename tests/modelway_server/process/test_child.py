@@ -18,7 +18,7 @@ from modelway_server.process.child import run_in_child
 from support.waiting import eventually
 
 PACKAGE = Path(modelway_server.__file__).parent
-LOADING = ("runtimes", "engines", "child.py", "prepare.py", "serving.py", "__main__.py")
+LOADING = ("runtimes", "engines", "process/child.py", "prepare.py", "serving.py", "__main__.py")
 
 
 class Mute(Exception):
@@ -83,7 +83,7 @@ def test_earlier_children_are_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("said", [b"nonsense\n", b"[]\n", b'{"reason": "Because"}\n', b"[" * 100_000 + b"\n", b"{}\n"])
 def test_malformed_result_of_a_child_is_a_crash(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.process.child.json.dumps", lambda _: said.decode().removesuffix("\n"))
-    with pytest.raises(LoadCrashed, match="no result"):
+    with pytest.raises(LoadCrashed, match="invalid result"):
         run_in_child(dict, seconds=30)
 
 

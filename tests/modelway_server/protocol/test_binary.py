@@ -71,7 +71,7 @@ def test_base64_text_is_decoded() -> None:
         (tensor(8, [2**31], "FP64"), bytes(8), "at most 2,147,483,647 values"),
         (tensor(0, [0, 2**62], "FP64"), b"", "at most 2,147,483,647 values"),
         (tensor(-1, [1], "FP64"), bytes(8), "an integer"),
-        (tensor(8, [1], "FP64"), bytes(9), "1 bytes follow"),
+        (tensor(8, [1], "FP64"), bytes(9), "1 bytes at the end"),
         (tensor(8, [1] * 9, "FP64"), bytes(8), "1 to 8 integers"),
         (tensor(8, [1], "FP64"), np.array([np.inf], np.float64).tobytes(), "value 0 is infinite"),
         (tensor(2, [2], "BOOL"), b"\x00\x02", "value 1 is 2"),
@@ -84,7 +84,7 @@ def test_base64_text_is_decoded() -> None:
         (
             {"name": "x", "shape": [1], "datatype": "BYTES", "data": ["a"], "parameters": {"content_type": "base64"}},
             b"",
-            "not UTF-8 text in base64",
+            "not base64 of UTF-8 text",
         ),
     ],
 )
