@@ -2,24 +2,19 @@
 
 import argparse
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from sklearn.linear_model import LinearRegression
 
 from modelway_server.process.listening import has_ipv6
 from modelway_server.settings import ServeSettings, add_arguments
-from support.models import WINE, WINE_KINDS
-from support.server.served import Served, launch
+from support.server.served import Served, SharedModel
 
+Launch = Callable[..., Served]
 PORTS = ("http", "grpc", "metrics")
-
-
-def _serve(directory: Path, *arguments: str) -> Served:
-    model = LinearRegression().fit(WINE[:, :3], WINE_KINDS)
-    return launch(directory, *arguments, "--grpc-port=0", model=model)
 
 
 def _answers(server: Served, host: str) -> None:
@@ -32,23 +27,15 @@ def _answers(server: Served, host: str) -> None:
     assert answered.status == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_every_port_answers_on_every_address(tmp_path: Path) -> None:
-    server = _serve(tmp_path, "--host=")
-    try:
-        server.started()
-        for host in ("127.0.0.1", "127.0.0.7"):
-            _answers(server, host)
-    finally:
-        server.stop()
+def test_every_port_answers_on_every_address(launched: Launch, forest_model: SharedModel) -> None:
+    server = launched("--host=", "--grpc-port=0", **forest_model).started()
+    for host in ("127.0.0.1", "127.0.0.7"):
+        _answers(server, host)
 
 
 @pytest.mark.skipif(not Path("/proc/net/if_inet6").exists(), reason="this machine has no IPv6")
-def test_every_port_answers_on_an_address_of_ipv6(tmp_path: Path) -> None:
-    server = _serve(tmp_path, "--host=::1")
-    try:
-        _answers(server.started(), "[::1]")
-    finally:
-        server.stop()
+def test_every_port_answers_on_an_address_of_ipv6(launched: Launch, forest_model: SharedModel) -> None:
+    _answers(launched("--host=::1", "--grpc-port=0", **forest_model).started(), "[::1]")
 
 
 @pytest.mark.parametrize(
