@@ -16,7 +16,7 @@ EXIT_INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: 0 done, 1 failed, 2 used wrongly or in the wrong place, 130 interrupted."""
     parser = commands.parser()
-    if completion.is_asked():
+    if completion.is_requested():
         completion.answer(parser)
     for stream in (sys.stdout, sys.stderr):
         # A file name or a message may hold what this terminal cannot show.

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         _check_usage(arguments)
         with tempfile.TemporaryDirectory(prefix="modelway-") as directory:
-            return _checked(arguments, Path(directory))
+            return _check(arguments, Path(directory))
     except WrongUsage as error:
         print(error, file=sys.stderr)
         return error.exit_status
@@ -67,7 +67,7 @@ def _check_samples(path: str | None) -> None:
         raise WrongUsage(f"--samples: {path} is no JSON ({error}). {_SAMPLES_REMEDY}") from error
 
 
-def _checked(arguments: argparse.Namespace, directory: Path) -> int:
+def _check(arguments: argparse.Namespace, directory: Path) -> int:
     models, prepared, said = directory / "models", directory / "prepared", directory / "termination"
     models.mkdir()
     model = arguments.model.resolve()
@@ -93,7 +93,7 @@ def _checked(arguments: argparse.Namespace, directory: Path) -> int:
     with log.open("wb") as file:  # of a pipe the end would only come with that of the last process that has it
         done = subprocess.run([*command, *options], env=environment, stdout=file, stderr=file, check=False)  # noqa: S603  (our own program)
     if done.returncode == 0:
-        print("\n".join(described(name, json.loads((prepared / "prepared.json").read_text()))))
+        print("\n".join(describe(name, json.loads((prepared / "prepared.json").read_text()))))
         print(f"  walls    {_text(prepared / 'walls.txt')}")
         return 0
     report = json.loads(said.read_text()) if said.exists() else {}
@@ -121,7 +121,7 @@ def _text(log: Path) -> str:
     return log.read_text(encoding="utf-8", errors="replace")
 
 
-def described(name: str, prepared: Mapping[str, Any]) -> list[str]:
+def describe(name: str, prepared: Mapping[str, Any]) -> list[str]:
     """What a prepared model is, in lines for a person.
 
     Args:
@@ -156,7 +156,7 @@ def described(name: str, prepared: Mapping[str, Any]) -> list[str]:
 def _output(output: Mapping[str, Any]) -> str:
     classes = output["classes"]
     return f"{output['name']} {output['datatype']} [{_dimensions(output['shape'])}]" + (
-        f": {_listed(classes)}" if classes else ""
+        f": {_join(classes)}" if classes else ""
     )
 
 
@@ -185,12 +185,12 @@ def _column(column: Mapping[str, Any]) -> str:
     missing = ", may be missing" if column.get("nullable") else ""
     names = ""
     if only := column.get("categories"):
-        names = f": {_listed(sorted(only, key=str))}"
+        names = f": {_join(sorted(only, key=str))}"
     elif known := column.get("known"):
-        names = f": {_listed(sorted(known, key=str))}; any other is answered as unknown"
+        names = f": {_join(sorted(known, key=str))}; any other is answered as unknown"
     return f"{column['name']} {kind}{missing}{names}"
 
 
-def _listed(values: list[Any]) -> str:
+def _join(values: list[Any]) -> str:
     more = f" and {len(values) - _SHOWN_VALUES} more" if len(values) > _SHOWN_VALUES else ""
     return ", ".join(map(str, values[:_SHOWN_VALUES])) + more

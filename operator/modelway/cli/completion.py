@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def is_asked() -> bool:
+def is_requested() -> bool:
     """Whether a shell wants completions and not the command itself."""
     return _ASKED in os.environ
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from modelway.cli.cluster_session import ask
 from modelway.cli.commands import program
-from modelway.cli.output import aligned, as_text
+from modelway.cli.output import align, as_text
 from modelway.cli.revisions import Record, differences, records_of, serving_of, wanted_of
 from modelway.cli.summary import age
 from modelway.cluster.reader import Reader
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
         return await reader.resource(namespace, arguments.name), await reader.records(namespace, arguments.name)
 
     resource, found = ask(arguments, read)
-    rows = described(resource, records_of(resource, found))
+    rows = describe(resource, records_of(resource, found))
     if arguments.output != "table":
         print(as_text(rows, arguments.output), end="")
         return 0
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def described(resource: Object, records: Sequence[Record]) -> list[dict[str, Any]]:
+def describe(resource: Object, records: Sequence[Record]) -> list[dict[str, Any]]:
     """Each revision in the words of the command, newest first."""
     older: list[Record | None] = [*records[1:], None]
     return [_row(resource, record, before) for record, before in zip(records, older, strict=True)]
@@ -57,7 +57,7 @@ def table(rows: Sequence[dict[str, Any]], *, now: datetime) -> str:
     """A line for each."""
     if not rows:
         return "There is no revision yet: the operator has not followed this spec, or does not run."
-    return "\n".join(aligned([_HEADER, *(_cells(row, now) for row in rows)]))
+    return "\n".join(align([_HEADER, *(_cells(row, now) for row in rows)]))
 
 
 def _cells(row: dict[str, Any], now: datetime) -> list[str]:

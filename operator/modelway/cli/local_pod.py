@@ -50,7 +50,7 @@ def processes(template: Mapping[str, Any], directory: Path, overrides: Mapping[s
     return [_process(container, directory, fields, overrides) for container in containers]
 
 
-def mounted(path: str, directory: Path, mount_paths: Iterable[str]) -> str:
+def resolve_mount(path: str, directory: Path, mount_paths: Iterable[str]) -> str:
     """The place on this machine of a path in the pod; a path in no volume stays as it is."""
     for mount_path in mount_paths:
         if path == mount_path or path.startswith(f"{mount_path}/"):
@@ -66,7 +66,7 @@ def _process(
     arguments = []
     for argument in container["args"]:
         option, equals, value = _expand(argument, environment).partition("=")
-        local = overrides.get(option, mounted(value, directory, mount_paths))
+        local = overrides.get(option, resolve_mount(value, directory, mount_paths))
         arguments.append(f"{option}={local}" if equals else option)
     secrets = [source["secretRef"]["name"] for source in container.get("envFrom", ()) if "secretRef" in source]
     return Process(container["name"], tuple(arguments), environment, tuple(secrets))

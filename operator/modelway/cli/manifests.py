@@ -60,7 +60,7 @@ def load_deployments(filename: str, namespace: str) -> list[ModelDeployment]:
             problems.append(f"{document.source}:{document.line()}: {NO_OBJECT}")
         elif is_ours(document.value):
             try:
-                deployments.append(ModelDeployment.parse(_completed(document.value, namespace)))
+                deployments.append(ModelDeployment.parse(_complete(document.value, namespace)))
             except InvalidSpec as error:
                 problems += [f"{document.source}:{document.line(one.field)}: {one}" for one in error.problems]
     if not problems and not deployments:
@@ -106,7 +106,7 @@ def _label(filename: str) -> str:
     return "<stdin>" if filename == STANDARD_INPUT else filename
 
 
-def _completed(document: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+def _complete(document: Mapping[str, Any], namespace: str) -> dict[str, Any]:
     """The document with what a cluster would add to its metadata."""
     metadata = document.get("metadata")
     if not isinstance(metadata, dict):

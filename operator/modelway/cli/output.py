@@ -9,7 +9,7 @@ from modelway.yaml_text import yaml_text
 _GAP = "   "
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def align(rows: Sequence[Sequence[str]]) -> list[str]:
     """A line for each row; cells of one column begin at the same place.
 
     Args:

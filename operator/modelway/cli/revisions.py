@@ -79,23 +79,23 @@ def serving_of(resource: Object) -> str:
     return str(((resource.get("status") or {}).get("stable") or {}).get("revision", ""))
 
 
-def target_of(resource: Object, records: Sequence[Record], asked: str | None) -> Record:
+def target_of(resource: Object, records: Sequence[Record], requested: str | None) -> Record:
     """The revision to go back to.
 
     Args:
         resource: the ModelDeployment.
         records: its revisions, newest first.
-        asked: the number or hash of one of them; None for the one before: the one that serves where the present spec asks for another one,
+        requested: the number or hash of one of them; None for the one before: the one that serves where the present spec asks for another one,
             else the newest of the others.
 
     Raises:
         NoWayBack: there is none; the text says which there are.
     """
     name, wanted = resource["metadata"]["name"], wanted_of(resource)[0]
-    if asked is not None:
-        found = [one for one in records if asked in {str(one.number), one.hash}]
+    if requested is not None:
+        found = [one for one in records if requested in {str(one.number), one.hash}]
         there = ", ".join(str(one) for one in records) or "none"
-        missing = f"there is no revision {asked} of {name}; there is: {there}"
+        missing = f"there is no revision {requested} of {name}; there is: {there}"
     else:
         others = [one for one in records if one.hash != wanted]
         found = sorted(others, key=lambda one: one.hash != serving_of(resource))
@@ -105,7 +105,7 @@ def target_of(resource: Object, records: Sequence[Record], asked: str | None) ->
     return found[0]
 
 
-def restored(spec: Mapping[str, Any], record: Record) -> dict[str, Any]:
+def restore(spec: Mapping[str, Any], record: Record) -> dict[str, Any]:
     """The spec as it was in what makes a revision, and as it is now in all else: scaling, rollout, suspend."""
     before = {block: record.inputs[block] for block in BLOCKS if block in record.inputs}
     return {**before, **{block: value for block, value in spec.items() if block not in BLOCKS}}

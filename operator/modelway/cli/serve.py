@@ -94,10 +94,10 @@ def _deployment(arguments: argparse.Namespace) -> ModelDeployment:
         if value is not None:
             field = ".".join(("spec", *FIELDS[option]))
             raise WrongUsage(f"--{option.replace('_', '-')} is for a MODEL without -f; set {field} in the file")
-    return _chosen(load_deployments(arguments.filename, arguments.namespace), arguments.name)
+    return _choose(load_deployments(arguments.filename, arguments.namespace), arguments.name)
 
 
-def _chosen(deployments: list[ModelDeployment], name: str | None) -> ModelDeployment:
+def _choose(deployments: list[ModelDeployment], name: str | None) -> ModelDeployment:
     matching = [one for one in deployments if name in {None, one.metadata.name}]
     if len(matching) == 1:
         return matching[0]
@@ -138,10 +138,10 @@ def _run_pod(deployment: ModelDeployment, pod: list[Process], directory: Path, a
             base = os.environ if process.name == FETCH else model_environment(os.environ, directory)
             child = _start(process, directory, base)
             if (code := child.wait()) != 0:
-                return _failed(process, code, directory)
+                return _report_failure(process, code, directory)
         child = _start(serving, directory, model_environment(os.environ, directory))
         _announce(child, deployment, arguments)
-        return _failed(serving, child.wait(), directory)
+        return _report_failure(serving, child.wait(), directory)
     except KeyboardInterrupt:
         return 0
     finally:
@@ -178,7 +178,7 @@ def _stop(child: "subprocess.Popen[bytes]") -> None:
     child.wait()
 
 
-def _failed(process: Process, code: int, directory: Path) -> int:
+def _report_failure(process: Process, code: int, directory: Path) -> int:
     report = _report(directory)
     if report:
         print(f"{process.name} failed: {report['reason']}: {report['message']}\n{report['remedy']}", file=sys.stderr)

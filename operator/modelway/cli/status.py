@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from modelway.cli.cluster_session import ask
-from modelway.cli.output import aligned, as_text
+from modelway.cli.output import align, as_text
 from modelway.cli.summary import Summary, age, summary_of
 from modelway.cluster.reader import Reader
 from modelway.cluster.snapshot import Object
@@ -14,7 +14,7 @@ from modelway.printable import one_line
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table, or the same for programs."""
-    resources = ask(arguments, lambda reader: _asked(reader, arguments))
+    resources = ask(arguments, lambda reader: _read(reader, arguments))
     summaries = sorted(map(summary_of, resources), key=lambda one: (one.namespace, one.name))
     if arguments.output == "table":
         print(table(summaries, everywhere=arguments.all_namespaces, now=datetime.now(UTC)))
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _asked(reader: Reader, arguments: argparse.Namespace) -> list[Object]:
+async def _read(reader: Reader, arguments: argparse.Namespace) -> list[Object]:
     namespace = arguments.namespace or reader.namespace
     if arguments.name and not arguments.all_namespaces:
         return [await reader.resource(namespace, arguments.name)]
@@ -50,11 +50,11 @@ def table(summaries: Sequence[Summary], *, everywhere: bool, now: datetime) -> s
     ]
     rows = [header, *(_row(one, now, everywhere=everywhere) for one in summaries)]
     messages = [
-        f"{_called(one, everywhere=everywhere)}: {one_line(one.message)}"
+        f"{_name(one, everywhere=everywhere)}: {one_line(one.message)}"
         for one in summaries
         if one.ready != "True" or one.caution
     ]
-    return "\n".join([*aligned(rows), *([""] if messages else []), *messages])
+    return "\n".join([*align(rows), *([""] if messages else []), *messages])
 
 
 def _row(one: Summary, now: datetime, *, everywhere: bool) -> list[str]:
@@ -71,5 +71,5 @@ def _row(one: Summary, now: datetime, *, everywhere: bool) -> list[str]:
     ]
 
 
-def _called(one: Summary, *, everywhere: bool) -> str:
+def _name(one: Summary, *, everywhere: bool) -> str:
     return f"{one.namespace}/{one.name}" if everywhere else one.name

@@ -10,7 +10,7 @@ from modelway.api.meta import KIND
 from modelway.api.status import NOT_SEEN
 from modelway.cli.inventory import inventory, is_ready
 from modelway.cli.summary import Summary, age, condition, remedy_of, summary_of
-from modelway.cluster.snapshot import Object, Snapshot, failing, when
+from modelway.cluster.snapshot import Object, Snapshot, find_failure, time_of
 from modelway.printable import printable
 from modelway.status.reasons import Reason, Topic
 
@@ -32,13 +32,13 @@ def story(snapshot: Snapshot, *, now: datetime, program: str = "modelway") -> st
     """
     summary = summary_of(snapshot.resource)
     sections: list[tuple[str, Iterable[str]]] = [
-        ("Wanted", _wanted(snapshot.resource)),
-        ("There is", _aligned(inventory(snapshot, now))),
+        ("Wanted", _describe_spec(snapshot.resource)),
+        ("There is", _align(inventory(snapshot, now))),
         ("Why not", _why(snapshot, summary)),
         ("Last words", _last_words(snapshot)),
         ("What happened lately", _events(snapshot, now)),
-        ("Not to be seen", _wrapped(snapshot.withheld)),
-        ("What to do", _numbered(_remedies(snapshot, summary, program))),
+        ("Not to be seen", _wrap(snapshot.withheld)),
+        ("What to do", _number(_remedies(snapshot, summary, program))),
         ("Ask it", _calls(snapshot, summary)),
     ]
     paragraphs = [f"{_headline(snapshot.resource, summary)}\n"]
@@ -62,7 +62,7 @@ def _headline(resource: Object, summary: Summary) -> str:
 # What is wanted ---------------------------------------------------------------------------------------------------------------------------
 
 
-def _wanted(resource: Object) -> Iterator[str]:
+def _describe_spec(resource: Object) -> Iterator[str]:
     spec, metadata = resource.get("spec") or {}, resource["metadata"]
     model, seen = spec.get("model") or {}, (resource.get("status") or {}).get("observedGeneration")
     generation = metadata.get("generation", 0)
@@ -72,16 +72,16 @@ def _wanted(resource: Object) -> Iterator[str]:
         ("model", model.get("uri", "")),
         ("version", model.get("version", "")),
         ("credentials", f"Secret {secret}" if secret else ""),
-        ("pods", _pods_wanted(spec.get("scaling") or {})),
+        ("pods", _describe_size(spec.get("scaling") or {})),
         ("memory", _amounts(spec, "memory")),
         ("cpu", _amounts(spec, "cpu")),
         ("suspended", "yes: changes wait" if spec.get("suspend") else ""),
         ("generation", f"{generation}{note}"),
     ]
-    yield from _aligned([(name, text) for name, text in parts if text])
+    yield from _align([(name, text) for name, text in parts if text])
 
 
-def _pods_wanted(scaling: Mapping[str, Any]) -> str:
+def _describe_size(scaling: Mapping[str, Any]) -> str:
     if "max" not in scaling:
         return str(scaling.get("replicas", 1))
     aims = [f"{scaling[name]}% {name}" for name in ("cpu", "memory") if name in scaling] or ["70% cpu"]
@@ -100,9 +100,9 @@ def _amounts(spec: Mapping[str, Any], name: str) -> str:
 def _why(snapshot: Snapshot, summary: Summary) -> Iterator[str]:
     """The cause first, then what else is wrong, then whether waiting helps."""
     if summary.ready != "True":
-        yield from _wrapped([f"{summary.reason}: {summary.message}"])
+        yield from _wrap([f"{summary.reason}: {summary.message}"])
     elif summary.caution:
-        yield from _wrapped([f"It is ready, but: {summary.caution}"])
+        yield from _wrap([f"It is ready, but: {summary.caution}"])
     said = {summary.reason}
     for one in (snapshot.resource.get("status") or {}).get("conditions") or ():
         if (
@@ -112,7 +112,7 @@ def _why(snapshot: Snapshot, summary: Summary) -> Iterator[str]:
             and one["reason"] not in said
         ):
             said.add(one["reason"])
-            yield from _wrapped([f"{one['type']}: {one['reason']}: {one['message']}"])
+            yield from _wrap([f"{one['type']}: {one['reason']}: {one['message']}"])
     if summary.ready != "True" and summary.reason not in {NOT_SEEN, Reason.SUSPENDED}:
         yield "Waiting will not help." if summary.stalled else "Waiting may help: it is being tried."
 
@@ -122,10 +122,10 @@ def _last_words(snapshot: Snapshot) -> Iterator[str]:
         lines = [line for line in text.splitlines() if line.strip()]
         if lines:
             yield f"of container {place.container} of pod {place.pod}:"
-            yield from (f"{_MARGIN}| {_said(line)[:_LONGEST_LINE]}" for line in lines)
+            yield from (f"{_MARGIN}| {_quote(line)[:_LONGEST_LINE]}" for line in lines)
 
 
-def _said(line: str) -> str:
+def _quote(line: str) -> str:
     """What a line of a log says: the server writes JSON, other programs write text."""
     try:
         entry = json.loads(line)
@@ -153,7 +153,7 @@ def _events(snapshot: Snapshot, now: datetime) -> Iterator[str]:
         count = (one.get("series") or {}).get("count") or one.get("count") or 1
         times = f" ({count} times)" if count > 1 else ""
         said = f"{' '.join(_subject(one))}: {one.get('reason')}: {one.get('message')}"
-        yield from _wrapped([f"{age(when(one), now)} ago, {said}{times}"])
+        yield from _wrap([f"{age(time_of(one), now)} ago, {said}{times}"])
 
 
 def _subject(event: Object) -> tuple[str, str]:
@@ -195,7 +195,7 @@ def _commands(snapshot: Snapshot, summary: Summary, program: str) -> Iterator[st
         yield f"""{kubectl} patch mdep {summary.name} --type merge -p '{{"spec": {{"suspend": false}}}}'"""
     if topic is Topic.MODEL:
         yield f"Try it on your machine, without a cluster: {program} serve -f FILE"
-    found = [(pod, fault) for pod in snapshot.pods if (fault := failing(pod)) is not None]
+    found = [(pod, fault) for pod in snapshot.pods if (fault := find_failure(pod)) is not None]
     if found:
         pod, (container, previous) = found[0]
         flag = " --previous" if previous else ""
@@ -221,7 +221,7 @@ def _calls(snapshot: Snapshot, summary: Summary) -> Iterator[str]:
 # Text -------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _aligned(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _align(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
     listed = list(pairs)
     width = max((len(name) for name, _ in listed), default=0)
     for name, text in listed:
@@ -232,11 +232,11 @@ def _aligned(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield from (f"{' ' * width}    {line}" for line in rest)
 
 
-def _numbered(orders: Iterable[str]) -> Iterator[str]:
+def _number(orders: Iterable[str]) -> Iterator[str]:
     return (f"{number}. {order}" for number, order in enumerate(dict.fromkeys(orders), 1))
 
 
-def _wrapped(texts: Iterable[str]) -> Iterator[str]:
+def _wrap(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         yield from textwrap.wrap(
             " ".join(text.split()), _WIDTH, subsequent_indent=_MARGIN, break_long_words=False, break_on_hyphens=False

@@ -123,11 +123,11 @@ def _print(outcome: Outcome, output: str) -> None:
     for problem in outcome.problems:
         print(problem)
     print(
-        f"{_counted(outcome.accepted + outcome.refused)}: {outcome.accepted} accepted, {outcome.refused} refused",
+        f"{_count(outcome.accepted + outcome.refused)}: {outcome.accepted} accepted, {outcome.refused} refused",
         end="",
     )
     print(f"; {outcome.skipped} of other kinds skipped" if outcome.skipped else "")
 
 
-def _counted(number: int) -> str:
+def _count(number: int) -> str:
     return f"1 {KIND}" if number == 1 else f"{number} {KIND}s"

@@ -58,7 +58,7 @@ class Cache:
         """Store an object. The answer: whom its change concerns; nobody when nothing that matters changed."""
         id = object_id(kind, obj)  # noqa: A001 -- the term
         new, old = view(kind, obj), self._views.get(id)
-        if self._outdated(id, _version(new), old):
+        if self._is_outdated(id, _version(new), old):
             return set()
         self._views[id] = new
         if isinstance(old, Owner) and isinstance(new, Owner) and old.uid != new.uid:
@@ -144,7 +144,7 @@ class Cache:
                 break
             del self._departed[oldest]
 
-    def _outdated(self, id: ObjectId, version: int, old: View | None) -> bool:  # noqa: A002 -- the term
+    def _is_outdated(self, id: ObjectId, version: int, old: View | None) -> bool:  # noqa: A002 -- the term
         gone = self._departed.get(id)
         return (gone is not None and version <= gone.version) or (old is not None and version <= _version(old))
 

@@ -15,7 +15,7 @@ from modelway.cluster import kinds
 from modelway.cluster.client import Client
 from modelway.cluster.connection import connect
 from modelway.cluster.kinds import Kind
-from modelway.cluster.snapshot import Object, Place, Snapshot, failing, when
+from modelway.cluster.snapshot import Object, Place, Snapshot, find_failure, time_of
 from modelway.errors import ClusterError, ModelwayError, NoCluster
 from modelway.metrics import Metrics
 
@@ -123,7 +123,7 @@ class Reader:
             resource=resource,
             children=tuple(objects),
             pods=tuple(pods),
-            events=tuple(sorted((one for one in events if _about(one, about, name)), key=when)),
+            events=tuple(sorted((one for one in events if _is_about(one, about, name)), key=time_of)),
             last_words=await self._last_words(namespace, pods, withheld),
             withheld=tuple(withheld),
         )
@@ -140,7 +140,7 @@ class Reader:
         return [item async for page in self._client.pages(kind, namespace, selector) for item in page["items"]]
 
     async def _last_words(self, namespace: str, pods: list[Object], withheld: list[str]) -> Mapping[Place, str]:
-        found = [(pod["metadata"]["name"], *fault) for pod in pods if (fault := failing(pod)) is not None]
+        found = [(pod["metadata"]["name"], *fault) for pod in pods if (fault := find_failure(pod)) is not None]
         words: dict[Place, str] = {}
         for pod, container, previous in found[:_MOST_LOGS]:
             try:
@@ -166,7 +166,7 @@ async def reader(
         yield Reader(client, connection.namespace)
 
 
-def _about(event: Object, uids: set[Any], name: str) -> bool:
+def _is_about(event: Object, uids: set[Any], name: str) -> bool:
     """Whether an event is about one of these objects, or about a ReplicaSet of the model, which no list here holds."""
     about = event.get("involvedObject") or {}
     return about.get("uid") in uids or (

@@ -95,7 +95,7 @@ class RelistSchedule:
         self._wake = wake
         self._hurry = hurry
         self._clock = clock
-        self._outage = Outage(self._outage_changed)
+        self._outage = Outage(self._note_outage)
         self._allowance = Allowance(LISTS_AT_ONCE, LIST_SECONDS)
         self._first_asked: float | None = None
         self._due: float | None = None
@@ -179,7 +179,7 @@ class RelistSchedule:
             pass  # it is busy, so it is there
         self._outage.note_probe(self._clock(), trouble)
 
-    def _outage_changed(self, trouble: str | None) -> None:
+    def _note_outage(self, trouble: str | None) -> None:
         if trouble is not None:
             logger.warning("The API server is away; passes wait for it: %s", trouble)
             self._listing.trouble = trouble

@@ -30,7 +30,7 @@ class Snapshot:
     """What the API server did not let us see, with its reason."""
 
 
-def failing(pod: Object) -> tuple[str, bool] | None:
+def find_failure(pod: Object) -> tuple[str, bool] | None:
     """The first container of a pod that failed, and whether its words are those of the run before; None when none did."""
     status = pod.get("status") or {}
     for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
@@ -42,7 +42,7 @@ def failing(pod: Object) -> tuple[str, bool] | None:
     return None
 
 
-def when(event: Object) -> str:
+def time_of(event: Object) -> str:
     """The time of an event, as the API writes times; empty where it has none."""
     series = (event.get("series") or {}).get("lastObservedTime")
     return str(series or event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp") or "")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.cli.history import described, table
-from modelway.cli.revisions import NoWayBack, Record, keepers, records_of, restored, target_of
+from modelway.cli.history import describe, table
+from modelway.cli.revisions import NoWayBack, Record, keepers, records_of, restore, target_of
 from modelway.cli.undo import change, warnings
 from modelway.desired.children import controller_revision
 from modelway.desired.revision import record_data, revision_of
@@ -92,7 +92,7 @@ def test_undo_of_a_failing_spec_goes_back_to_what_serves() -> None:
 @given(manifests(), manifests())
 def test_undo_restores_the_revision_and_keeps_other_fields(before: Object, now: Object) -> None:
     revision = revision_of(ModelDeployment.parse(before))
-    back = restored(now["spec"], Record(1, revision.hash, "", revision.inputs))
+    back = restore(now["spec"], Record(1, revision.hash, "", revision.inputs))
     assert revision_of(ModelDeployment.parse({**now, "spec": back})).hash == revision.hash
     rest = ("scaling", "rollout", "suspend")
     assert {block: back.get(block) for block in rest} == {block: now["spec"].get(block) for block in rest}
@@ -100,7 +100,7 @@ def test_undo_restores_the_revision_and_keeps_other_fields(before: Object, now: 
 
 def test_history_shows_states_and_changed_fields() -> None:
     present = resource("v3", "v2")
-    rows = described(present, records_of(present, RECORDS))
+    rows = describe(present, records_of(present, RECORDS))
     assert [(row["revision"], row["state"], row["changed"]) for row in rows] == [
         (3, "comes", ["model.version"]),
         (2, "serves", ["model.version"]),

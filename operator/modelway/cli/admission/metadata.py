@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from modelway.api.fields import LABEL_KEY_PATTERN, LABEL_VALUE_PATTERN
-from modelway.cli.admission.structural import Matches, below, completed, shown, unknown_fields, violations
+from modelway.cli.admission.structural import Matches, below, complete, format_value, unknown_fields, violations
 from modelway.errors import Problem
 
 MOST_ANNOTATION_BYTES = 256 << 10
@@ -66,9 +66,9 @@ def metadata_problems(given: Any, matches: Matches) -> Iterator[Problem]:
     """What is wrong with the metadata of a new object; the form of its name is left to the definition's own, stricter rule."""
     path = "metadata"
     if given is not None and not isinstance(given, Mapping):
-        yield Problem(path, f"{shown(given)} must be a mapping of fields to values")
+        yield Problem(path, f"{format_value(given)} must be a mapping of fields to values")
         return
-    metadata = completed(given or {}, _SCHEMA)
+    metadata = complete(given or {}, _SCHEMA)
     yield from unknown_fields(given, _SCHEMA, path)
     yield from violations(metadata, _SCHEMA, matches, path)
     if not name_of(metadata):
@@ -85,7 +85,7 @@ def _keys(texts: Any, path: str) -> Iterator[Problem]:
         if len(domain) > 253 or not _LABEL_KEY.fullmatch(written):
             yield Problem(
                 below(path, key),
-                f"{shown(key)} must be letters, digits, '-', '_' and '.', at most 63 of them, with a domain and '/' in front "
+                f"{format_value(key)} must be letters, digits, '-', '_' and '.', at most 63 of them, with a domain and '/' in front "
                 "where there is one, for example team or example.com/team",
             )
 

@@ -38,13 +38,13 @@ def broken_rules(value: Any, schema: Schema, path: str, broken: frozenset[str]) 
         for index, item in enumerate(value):
             yield from broken_rules(item, schema.get("items", {}), below(path, index), broken)
     if not any(one == path or (path and one.startswith((f"{path}.", f"{path}["))) for one in broken):
-        yield from (problem for rule in schema.get(VALIDATIONS, ()) for problem in _judged(rule, value, path))
+        yield from (problem for rule in schema.get(VALIDATIONS, ()) for problem in _judge(rule, value, path))
 
 
 @lru_cache(4096)
 def matches(text: str, pattern: str) -> bool:
     """Whether a text matches a pattern of RE2, anywhere."""
-    return bool(_evaluated("self.text.matches(self.pattern)", {"text": without_nul(text), "pattern": pattern}))
+    return bool(_evaluate("self.text.matches(self.pattern)", {"text": without_nul(text), "pattern": pattern}))
 
 
 def without_nul(value: Any) -> Any:
@@ -56,23 +56,23 @@ def without_nul(value: Any) -> Any:
     return [without_nul(item) for item in value] if isinstance(value, list) else value
 
 
-def _judged(rule: Mapping[str, str], value: Any, path: str) -> Iterator[Problem]:
-    if _evaluated(rule["rule"], value) is True:
+def _judge(rule: Mapping[str, str], value: Any, path: str) -> Iterator[Problem]:
+    if _evaluate(rule["rule"], value) is True:
         return
     expression = rule.get("messageExpression")
-    message = _evaluated(expression, value) if expression else rule.get("message")
+    message = _evaluate(expression, value) if expression else rule.get("message")
     below = _KEY.sub(r".\1", rule.get("fieldPath", ""))
     yield Problem(f"{path}{below}", str(message or f"failed rule: {rule['rule']}"))
 
 
-def _evaluated(expression: str, value: Any) -> Any:
+def _evaluate(expression: str, value: Any) -> Any:
     """The plain value of an expression; None where it has no value, as when it looks for a key that is not there."""
-    result = _compiled(expression).eval(data={"self": value})
+    result = _compile(expression).eval(data={"self": value})
     return None if result.type() == cel.Type.ERROR else result.plain_value()
 
 
 @cache
-def _compiled(expression: str) -> Any:
+def _compile(expression: str) -> Any:
     return _environment().compile(expression)
 
 

@@ -55,15 +55,15 @@ def below(path: str, name: str | int) -> str:
     return f"{path}.{name}" if path else name
 
 
-def completed(value: Any, schema: Schema) -> Any:
+def complete(value: Any, schema: Schema) -> Any:
     """The value as the API server goes on with: fields that are null are gone, defaults are filled in."""
     if isinstance(value, Mapping):
         properties, rest = schema.get("properties", {}), schema.get("additionalProperties", {})
         present = {name: item for name, item in value.items() if item is not None}
         missing = {name: one["default"] for name, one in properties.items() if "default" in one and name not in present}
-        return {name: completed(item, properties.get(name, rest)) for name, item in {**present, **missing}.items()}
+        return {name: complete(item, properties.get(name, rest)) for name, item in {**present, **missing}.items()}
     if isinstance(value, list):
-        return [completed(item, schema.get("items", {})) for item in value]
+        return [complete(item, schema.get("items", {})) for item in value]
     return value
 
 
@@ -89,7 +89,7 @@ def violations(value: Any, schema: Schema, matches: Matches, path: str = "") -> 
     """What is wrong with the types and bounds of a completed value."""
     if not _has_type(value, schema):
         noun = "a whole number or text" if schema.get(INT_OR_STRING) else _NOUNS[schema["type"]]
-        yield Problem(path, f"{shown(value)} must be {noun}")
+        yield Problem(path, f"{format_value(value)} must be {noun}")
         return
     yield from (Problem(path, message) for message in _broken_bounds(value, schema, matches))
     if isinstance(value, Mapping):
@@ -100,7 +100,7 @@ def violations(value: Any, schema: Schema, matches: Matches, path: str = "") -> 
             yield from violations(item, schema["items"], matches, below(path, index))
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as a message quotes it."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."
@@ -117,11 +117,11 @@ def _has_type(value: Any, schema: Schema) -> bool:
 
 def _broken_bounds(value: Any, schema: Schema, matches: Matches) -> Iterator[str]:
     if "enum" in schema and value not in schema["enum"]:
-        yield f"{shown(value)} must be one of {', '.join(map(str, schema['enum']))}"
+        yield f"{format_value(value)} must be one of {', '.join(map(str, schema['enum']))}"
     if isinstance(value, str):
         yield from _broken_sizes(len(value), schema, "Length", "characters")
         if "pattern" in schema and not matches(value, schema["pattern"]):
-            yield f"{shown(value)} must be {PATTERNS.get(schema['pattern']) or schema.get('description')}"
+            yield f"{format_value(value)} must be {PATTERNS.get(schema['pattern']) or schema.get('description')}"
     elif isinstance(value, list):
         yield from _broken_sizes(len(value), schema, "Items", "items")
     elif isinstance(value, Mapping):

@@ -11,7 +11,7 @@ from modelway.api.schema import Schema
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.admission.metadata import metadata_problems, name_of
 from modelway.cli.admission.rules import broken_rules, matches, without_nul
-from modelway.cli.admission.structural import completed, shown, unknown_fields, violations
+from modelway.cli.admission.structural import complete, format_value, unknown_fields, violations
 from modelway.errors import InvalidSpec, Problem
 
 
@@ -46,12 +46,12 @@ def _said_by_api_server(manifest: Mapping[str, Any]) -> list[Problem]:
     identity = {"apiVersion": API_VERSION, "kind": KIND}
     strange = [name for name, right in identity.items() if manifest.get(name) != right]
     if strange:
-        return [Problem(name, f"{shown(manifest.get(name))} must be {identity[name]}") for name in strange]
+        return [Problem(name, f"{format_value(manifest.get(name))} must be {identity[name]}") for name in strange]
     schema, metadata = _schema(), manifest.get("metadata")
     body = {name: value for name, value in manifest.items() if name != "metadata"}
     unknown = list(unknown_fields(body, schema))
     # Status is dropped from a manifest before anything else is looked at.
-    object_ = completed({name: value for name, value in body.items() if name != "status"}, schema)
+    object_ = complete({name: value for name, value in body.items() if name != "status"}, schema)
     broken = list(violations(object_, schema, matches))
     named = list(metadata_problems(metadata, matches))
     paths = frozenset(problem.field for problem in broken) | ({""} if named else set())
