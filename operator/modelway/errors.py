@@ -64,14 +64,14 @@ class ClusterError(ModelwayError):
     """The API server refused a request; the text is its own, with what was asked."""
 
     def __init__(
-        self, message: str, *, status: int, reason: str = "", causes: Sequence[str] = (), said: str = ""
+        self, message: str, *, status: int, reason: str = "", causes: Sequence[str] = (), words: str = ""
     ) -> None:
-        self.said = said
+        self.words = words
         """The API server's own words, without what was asked."""
         self.status = status
         self.reason = reason
         self.causes = tuple(causes)
-        self.about = ""
+        self.child = ""
         """The child that it was about, by kind and name, where there was one."""
         super().__init__(message)
 

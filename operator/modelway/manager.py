@@ -29,7 +29,7 @@ from modelway.health import Health, Pulse
 from modelway.metrics import Metrics
 from modelway.model_gauges import ModelGauges
 from modelway.observed import Key
-from modelway.queue import WorkQueue, crew
+from modelway.queue import WorkQueue, run_workers
 from modelway.reconcile import Reconciler
 from modelway.settings import Settings
 
@@ -112,7 +112,7 @@ class Manager:
             self._wake_all()
             # The watches may not yet have brought what another operator did last.
             self.relist.ask_for_a_list()
-            await crew(self.queue, self.run_pass, size=WORKERS, seconds=PASS_SECONDS, grace=self._grace)
+            await run_workers(self.queue, self.run_pass, size=WORKERS, seconds=PASS_SECONDS, grace=self._grace)
         finally:
             self._leads = False
 

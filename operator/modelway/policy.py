@@ -30,12 +30,12 @@ def check(deployment: ModelDeployment, settings: Settings) -> None:
     Raises:
         NotPermitted: it does not; each problem names the field, the value and the policy.
     """
-    problems = [*_of_the_model(deployment, settings), *_of_the_pods(deployment, settings)]
+    problems = [*_model_problems(deployment, settings), *_pod_problems(deployment, settings)]
     if problems:
         raise NotPermitted(problems)
 
 
-def _of_the_model(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:
+def _model_problems(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:
     model, image = deployment.spec.model, deployment.spec.runtime.image
     if found := _WEB_ADDRESS.match(model.uri):
         scheme, host, port = found.groups()
@@ -44,49 +44,49 @@ def _of_the_model(deployment: ModelDeployment, settings: Settings) -> Iterator[P
             yield _problem("spec.model.uri", f"the host {place}", "hosts", settings.policy_hosts)
     if model.storage is not None and model.storage.secret_ref is not None:
         name = model.storage.secret_ref.name
-        if not _allowed(settings.policy_secrets, name):
+        if not _is_allowed(settings.policy_secrets, name):
             yield _problem("spec.model.storage.secretRef.name", name, "secrets.names", settings.policy_secrets)
     account = model.storage.service_account_name if model.storage is not None else None
-    if account is not None and not _allowed(settings.policy_service_accounts, account, by_full_name="default"):
+    if account is not None and not _is_allowed(settings.policy_service_accounts, account, by_full_name="default"):
         policy, allowed = "serviceAccounts", settings.policy_service_accounts
         yield _problem("spec.model.storage.serviceAccountName", account, policy, allowed)
-    if image is not None and not _allowed(settings.policy_images, image):
+    if image is not None and not _is_allowed(settings.policy_images, image):
         yield _problem("spec.runtime.image", image, "images", settings.policy_images)
     for name in model.trusted_types:
-        if not _allowed(settings.policy_trusted_types, name):
+        if not _is_allowed(settings.policy_trusted_types, name):
             yield _problem("spec.model.trustedTypes", name, "trustedTypes", settings.policy_trusted_types)
 
 
-def _of_the_pods(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:
+def _pod_problems(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:
     scheduling = deployment.spec.scheduling
     if scheduling is None:
         return
     priority, allowed = scheduling.priority_class_name, settings.policy_priority_classes
-    if priority is not None and not _allowed(allowed, priority, by_full_name=SYSTEM_CLASSES):
+    if priority is not None and not _is_allowed(allowed, priority, by_full_name=SYSTEM_CLASSES):
         yield _problem("spec.scheduling.priorityClassName", priority, "priorityClasses", allowed)
     runtime, allowed = scheduling.runtime_class_name, settings.policy_runtime_classes
-    if runtime is not None and not _allowed(allowed, runtime):
+    if runtime is not None and not _is_allowed(allowed, runtime):
         yield _problem("spec.scheduling.runtimeClassName", runtime, "runtimeClasses", allowed)
-    yield from _of_keys(scheduling.labels or (), "labels", settings.policy_labels)
-    yield from _of_keys(scheduling.annotations or (), "annotations", settings.policy_annotations)
+    yield from _key_problems(scheduling.labels or (), "labels", settings.policy_labels)
+    yield from _key_problems(scheduling.annotations or (), "annotations", settings.policy_annotations)
     for index, toleration in enumerate(scheduling.tolerations):
         field = f"spec.scheduling.tolerations[{index}]"
-        yield from _of_a_toleration(field, toleration, settings)
+        yield from _toleration_problems(field, toleration, settings)
 
 
-def _of_keys(keys: Iterable[str], field: str, allowed: Sequence[str]) -> Iterator[Problem]:
+def _key_problems(keys: Iterable[str], field: str, allowed: Sequence[str]) -> Iterator[Problem]:
     """What is wrong with labels or annotations, by which other controllers give pods sidecars, Secrets, identities and devices."""
     for key in keys:
         if not _matches(map(_key_pattern, allowed), key):
             yield _problem(f"spec.scheduling.{field}", key, field, allowed)
 
 
-def _of_a_toleration(field: str, toleration: Toleration, settings: Settings) -> Iterator[Problem]:
+def _toleration_problems(field: str, toleration: Toleration, settings: Settings) -> Iterator[Problem]:
     allowed = settings.policy_tolerations
     if toleration.key is None:
         if not settings.policy_tolerate_everything:
             yield Problem(field, _EVERY_TAINT)
-    elif not _allowed(allowed, toleration.key, by_full_name=NODE_ROLES):
+    elif not _is_allowed(allowed, toleration.key, by_full_name=NODE_ROLES):
         yield _problem(f"{field}.key", toleration.key, "tolerations", allowed)
 
 
@@ -94,7 +94,7 @@ def _problem(field: str, value: str, policy: str, allowed: Sequence[str]) -> Pro
     return Problem(field, f"{value} is not allowed by policy.{policy} ({', '.join(allowed) or 'none is'}): {_REMEDY}")
 
 
-def _allowed(patterns: Sequence[str], value: str, *, by_full_name: str | None = None) -> bool:
+def _is_allowed(patterns: Sequence[str], value: str, *, by_full_name: str | None = None) -> bool:
     """Whether one of the patterns allows the value; `*` in them stands for anything.
 
     Args:

@@ -200,7 +200,9 @@ class WorkQueue(Generic[K]):
             timer.cancel()
 
 
-async def crew(queue: WorkQueue[K], run: Run[K], *, size: int, seconds: float, grace: Callable[[], float]) -> None:
+async def run_workers(
+    queue: WorkQueue[K], run: Run[K], *, size: int, seconds: float, grace: Callable[[], float]
+) -> None:
     """So many workers, until cancelled; then no pass is begun any more, and those under way may end.
 
     Args:

@@ -27,7 +27,7 @@ class UnknownFields(Collector):
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._fields: dict[Key, tuple[str, ...]] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         registry.register(self)
 
     def note(self, key: Key, fields: tuple[str, ...]) -> None:
@@ -36,9 +36,9 @@ class UnknownFields(Collector):
             self.forget(key)
             return
         self._fields[key] = fields
-        new = [field for field in fields if field not in self._told][: MOST_FIELDS - len(self._told)]
+        new = [field for field in fields if field not in self._reported][: MOST_FIELDS - len(self._reported)]
         if new:
-            self._told.update(new)
+            self._reported.update(new)
             text = "This operator ignores fields that the definition in the cluster is newer for, of this model and of others: %s. Upgrade it."
             logger.warning(text, ", ".join(new), extra={"resource": key})
 
@@ -50,6 +50,6 @@ class UnknownFields(Collector):
         """One sample for each field."""
         gauge = GaugeMetricFamily(METRIC, "ModelDeployments with a field that this release ignores.", labels=("field",))
         for field, count in sorted(Counter(field for fields in self._fields.values() for field in fields).items()):
-            if field in self._told:
+            if field in self._reported:
                 gauge.add_metric((field,), count)
         yield gauge

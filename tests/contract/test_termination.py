@@ -9,7 +9,7 @@ import pytest
 
 import modelway_server
 from modelway.observed import ContainerView, PodView, Termination
-from modelway.status.termination import REASON_OF_EXIT_CODE, caution_of, explained, fetched_digest
+from modelway.status.termination import REASON_OF_EXIT_CODE, caution_of, explain, fetched_digest
 from modelway_server.errors import LOAD_FAILURES, LoadFailure, ModelNotFound
 from modelway_server.process.exit_report import encode, failure_report
 from modelway_server.runtimes.versions import describe_versions
@@ -31,7 +31,7 @@ def test_operator_knows_the_exit_codes_of_the_server() -> None:
 @pytest.mark.parametrize("failure", LOAD_FAILURES)
 def test_a_message_arrives_with_its_reason_and_remedy(failure: type[LoadFailure]) -> None:
     message = encode(failure_report(failure("the cause is here")))
-    told = explained(ended(failure.exit_code, message))
+    told = explain(ended(failure.exit_code, message))
     assert told is not None
     assert told[0] == failure.__name__
     assert "The cause is here." in told[1]
@@ -55,21 +55,21 @@ def test_no_message_changes_a_name(name: str) -> None:
     ]
     assert len(messages) > 100
     for message in [*messages, name, f"{name}: no such file"]:
-        told = explained(ended(24, encode({"reason": "LoadFailed", "message": message, "remedy": f"{name} is wrong"})))
+        told = explain(ended(24, encode({"reason": "LoadFailed", "message": message, "remedy": f"{name} is wrong"})))
         assert told is not None
         assert told[1].count(name) == message.count(name) + 1, told[1]
 
 
 @pytest.mark.parametrize("failure", LOAD_FAILURES)
 def test_without_a_message_the_exit_code_tells_the_same_reason(failure: type[LoadFailure]) -> None:
-    told = explained(ended(failure.exit_code))
+    told = explain(ended(failure.exit_code))
     assert told is not None
     assert told[0] == failure.__name__
 
 
 def test_the_longest_message_is_still_understood() -> None:
     message = encode(failure_report(ModelNotFound("é" * 5000)))
-    told = explained(ended(10, message))
+    told = explain(ended(10, message))
     assert told is not None
     assert told[0] == "ModelNotFound"
     assert ModelNotFound.default_remedy in told[1]

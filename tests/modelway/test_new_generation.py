@@ -92,8 +92,8 @@ class World:
     def __post_init__(self) -> None:
         self.deployed = deployment(revision=OF_BAD, available=0, updated=0, conditions=self.conditions)
         parts: Any = self
-        readmission = RefusedPods(parts, clock=lambda: self.seconds)
-        self.reconciler = Reconciler(parts, parts, parts, readmission, parts, settings=Settings(), metrics=Metrics())
+        refused_pods = RefusedPods(parts, clock=lambda: self.seconds)
+        self.reconciler = Reconciler(parts, parts, parts, refused_pods, parts, settings=Settings(), metrics=Metrics())
 
     # What the user and the cluster do ---------------------------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class World:
 
     def refuse_the_write(self) -> None:
         self.failure = ClusterError("etcd is away", status=500)
-        self.failure.about = "Deployment fraud"
+        self.failure.child = "Deployment fraud"
 
     def delay_the_write(self) -> None:
         self.failure = RetryLater("busy", seconds=1.0)

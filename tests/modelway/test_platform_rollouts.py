@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.image_pulls import pulling_of
-from modelway.desired.plan import Plan, planned
+from modelway.desired.plan import Plan, make_plan
 from modelway.desired.pod import pod_template
 from modelway.desired.revision import revision_of
 from modelway.metrics import Metrics
@@ -195,5 +195,5 @@ def test_a_revision_that_never_served_waits_for_nobody() -> None:
         revision(HASH, 2, template=template),
         pods=(failing,),
     )
-    plan = planned(DEPLOYMENT, seen, Settings(image_pull_secrets=("right",)))
+    plan = make_plan(DEPLOYMENT, seen, Settings(image_pull_secrets=("right",)))
     assert (plan.follows, plan.waits) == (False, False)

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.errors import RetryLater
-from modelway.queue import LASTING_SECONDS, LONGEST_BACKOFF, PATIENCE_SECONDS, SHORTEST_BACKOFF, WorkQueue, crew
+from modelway.queue import LASTING_SECONDS, LONGEST_BACKOFF, PATIENCE_SECONDS, SHORTEST_BACKOFF, WorkQueue, run_workers
 from support.operator.virtual_time import in_virtual_time
 
 Run = Callable[[str], Coroutine[Any, Any, float | None]]
 
 
 async def _serve(queue: WorkQueue[str], run: Run, *, until: float, workers: int = 1, seconds: float = 60.0) -> None:
-    task = asyncio.create_task(crew(queue, run, size=workers, seconds=seconds, grace=lambda: 0))
+    task = asyncio.create_task(run_workers(queue, run, size=workers, seconds=seconds, grace=lambda: 0))
     await asyncio.sleep(until)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -283,7 +283,7 @@ def test_told_to_stop_passes_under_way_end_and_none_begins(length: float, ends: 
             await asyncio.sleep(length)
             log.append(f"{key} ends")
 
-        task = asyncio.create_task(crew(queue, run, size=2, seconds=100, grace=lambda: 7))
+        task = asyncio.create_task(run_workers(queue, run, size=2, seconds=100, grace=lambda: 7))
         await asyncio.sleep(1)
         keys = ["a", "b", "late"] if length else ["a", "b"]
         for key in keys:
@@ -329,7 +329,7 @@ def test_every_touch_is_followed_by_a_run_and_no_key_runs_twice_at_once(
             await asyncio.sleep(0.7)
             running.discard(key)
 
-        task = asyncio.create_task(crew(queue, run, size=workers, seconds=60, grace=lambda: 0))
+        task = asyncio.create_task(run_workers(queue, run, size=workers, seconds=60, grace=lambda: 0))
         for key, pause in touches:
             await asyncio.sleep(pause)
             touched[key] = _now()

@@ -35,7 +35,7 @@ FORBIDDEN = (
 
 def _forbidden() -> ClusterError:
     error = ClusterError(FORBIDDEN, status=403)
-    error.about = "Deployment fraud"
+    error.child = "Deployment fraud"
     return error
 
 
@@ -161,7 +161,7 @@ def test_a_webhook_that_hangs_is_told_after_the_first_pass(monkeypatch: pytest.M
     clock = itertools.count(0.0, MOMENT_SECONDS)
     monkeypatch.setattr("modelway.reconcile.time.monotonic", lambda: next(clock))
     failure = ClusterError('failed calling webhook "a.b": context deadline exceeded', status=500)
-    failure.about = "Deployment fraud"
+    failure.child = "Deployment fraud"
     assert _World().passes(failure)[0] == "WebhookFailed"
 
 

@@ -66,7 +66,7 @@ class Rule:
 
     def explain(self, subject: BaseModel) -> str:
         """The message with the values of an object that broke the rule; a password in an address is left out."""
-        return _PLACEHOLDER.sub(lambda found: _shown(self._value(subject, found[1])), self.message)
+        return _PLACEHOLDER.sub(lambda found: _show(self._value(subject, found[1])), self.message)
 
     def _value(self, subject: BaseModel, path: str) -> object:
         return self.faults[1](subject) if self.faults and path == _FAULTS else _value_at(subject, path)
@@ -116,7 +116,7 @@ def _in_cel(subject: str, path: str) -> str:
     return subject + "".join(names)
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     text = _USERINFO.sub("//...@", value.written if isinstance(value, CanonicalText) else str(value))
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
 

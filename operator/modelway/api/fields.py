@@ -64,12 +64,12 @@ Tolerance = Annotated[
 LIST_TYPE = "x-kubernetes-list-type"
 
 
-def atomic(most: int, *, least: int = 0) -> Any:
+def atomic_list(most: int, *, least: int = 0) -> Any:
     """A list that is replaced as a whole, of `least` to `most` items."""
     return Field(min_length=least or None, max_length=most, json_schema_extra={LIST_TYPE: "atomic"})
 
 
-def keyed(most: int, *keys: str) -> Any:
+def keyed_list(most: int, *keys: str) -> Any:
     """A list of at most `most` objects told apart by `keys`, so that two authors can each own their items.
 
     Goes with `unique`, which says the same to Python.
@@ -77,7 +77,7 @@ def keyed(most: int, *keys: str) -> Any:
     return Field(max_length=most, json_schema_extra={LIST_TYPE: "map", "x-kubernetes-list-map-keys": [*keys]})
 
 
-def unique(*keys: str) -> AfterValidator:
+def unique_by(*keys: str) -> AfterValidator:
     """No two objects of a list have the same `keys`."""
 
     def refuse_twins(items: tuple[BaseModel, ...]) -> tuple[BaseModel, ...]:

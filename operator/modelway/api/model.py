@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from modelway.api.base import ApiModel, Rule
-from modelway.api.fields import LabelValue, ObjectName, TypeName, atomic
+from modelway.api.fields import LabelValue, ObjectName, TypeName, atomic_list
 from modelway.api.location import URI_RULES
 
 
@@ -42,7 +42,7 @@ class Model(ApiModel):
     """Your name for this version of the model, shown in status and in answers. A new version on the same uri fetches the file again."""
     storage: Storage | None = None
     """How the model file is reached, where it needs credentials."""
-    trusted_types: Annotated[tuple[TypeName, ...], atomic(64)] = ()
+    trusted_types: Annotated[tuple[TypeName, ...], atomic_list(64)] = ()
     """What the model file may name beside what models are made of: a class or function of the image such as churn.features.Recency, or a
     whole package such as churn.encoders.*. Loading the file may run what is named here."""
 

@@ -73,7 +73,7 @@ def name_of(place: tuple[int | str, ...]) -> str:
 def _problems(detail: ErrorDetails) -> Iterator[Problem]:
     if detail["type"] == BROKEN_KEY:
         *above, key, _ = detail["loc"]
-        yield Problem(_path(tuple(above)), f"{_shown(key)}: {key_message(str(above[-1]))}")
+        yield Problem(_path(tuple(above)), f"{_show(key)}: {key_message(str(above[-1]))}")
         return
     field = _path(detail["loc"])
     if detail["type"] != BROKEN_RULES:
@@ -84,7 +84,7 @@ def _problems(detail: ErrorDetails) -> Iterator[Problem]:
 
 
 def _message(detail: ErrorDetails) -> str:
-    kind, context, value = detail["type"], detail.get("ctx", {}), _shown(detail["input"])
+    kind, context, value = detail["type"], detail.get("ctx", {}), _show(detail["input"])
     if kind in _NOUNS:
         return f"{value} must be {_NOUNS[kind]}"
     match kind:
@@ -118,6 +118,6 @@ def _path(location: tuple[int | str, ...]) -> str:
     return path.lstrip(".")
 
 
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
     text = repr(value) if not isinstance(value, bool) else str(value).lower()
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."

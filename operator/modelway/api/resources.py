@@ -88,12 +88,12 @@ def _rules_in_cel(name: str, kind: Kind, *, at_most: str | None = None) -> list[
     unless_readable = f"!('{name}' in self) || !isQuantity({text})"
     positive = f"{unless_readable} || quantity({text}).isGreaterThan(quantity('0'))"
     bounded = f"{unless_readable} || quantity({text}).compareTo(quantity('{at_most}')) <= 0"
-    said = [
+    rules = [
         (f"!('{name}' in self) || {text}.matches(r'{kind.pattern}')", kind.unreadable),
         (positive, kind.nothing),
         *([(bounded, TOO_MUCH)] if at_most else []),
     ]
-    return [Rule(cel=cel, holds=lambda _: True, message=f"{{{name}}} {message}", field=name) for cel, message in said]
+    return [Rule(cel=cel, holds=lambda _: True, message=f"{{{name}}} {message}", field=name) for cel, message in rules]
 
 
 class ResourceAmounts(ApiModel):

@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from modelway.api.base import ApiModel, Rule, matches
-from modelway.api.fields import ENV_NAME_PATTERN, REFUSED_ENV_PATTERN, ImageName, Tolerance, atomic, keyed, unique
+from modelway.api.fields import (
+    ENV_NAME_PATTERN,
+    REFUSED_ENV_PATTERN,
+    ImageName,
+    Tolerance,
+    atomic_list,
+    keyed_list,
+    unique_by,
+)
 from modelway.api.resources import Resources
 
 
@@ -86,7 +94,7 @@ class Runtime(ApiModel):
     """What each pod takes of its node: CPU, memory, disk space, devices such as GPUs."""
     access_log: bool = False
     """Write a line into the log for each inference request."""
-    metric_aliases: Annotated[tuple[Literal["kserve", "mlserver"], ...], atomic(8)] = ()
+    metric_aliases: Annotated[tuple[Literal["kserve", "mlserver"], ...], atomic_list(8)] = ()
     """Serve metrics also under the names that these servers give them, for dashboards that exist already."""
-    env: Annotated[tuple[EnvVar, ...], keyed(64, "name"), unique("name")] = ()
+    env: Annotated[tuple[EnvVar, ...], keyed_list(64, "name"), unique_by("name")] = ()
     """Environment variables of the model server."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from modelway.api.base import ApiModel, Rule
-from modelway.api.fields import atomic
+from modelway.api.fields import atomic_list
 
 Replicas = Annotated[int, Field(ge=1, le=1000)]
 Percent = Annotated[int, Field(ge=1, le=1000)]
@@ -30,7 +30,7 @@ class ScalingRules(ApiModel):
     """How many seconds of past recommendations are looked at before acting; the steadiest of them wins."""
     select_policy: Literal["Max", "Min", "Disabled"] | None = None
     """Which policy counts when several do: the one that changes most (Max) or least (Min); Disabled never scales this way."""
-    policies: Annotated[tuple[ScalingPolicy, ...], atomic(8, least=1)] | None = None
+    policies: Annotated[tuple[ScalingPolicy, ...], atomic_list(8, least=1)] | None = None
     """The limits; left out, those of Kubernetes apply."""
 
 

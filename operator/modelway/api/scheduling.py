@@ -6,13 +6,22 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from modelway.api.base import ApiModel, Rule
-from modelway.api.fields import LabelKey, LabelValue, MapKey, ObjectName, atomic, keyed, unique, well_formed_keys
+from modelway.api.fields import (
+    LabelKey,
+    LabelValue,
+    MapKey,
+    ObjectName,
+    atomic_list,
+    keyed_list,
+    unique_by,
+    well_formed_keys,
+)
 
 Labels = Annotated[dict[MapKey, LabelValue], Field(max_length=32)]
 AnnotationValue = Annotated[str, Field(max_length=4096)]
 Annotations = Annotated[dict[MapKey, AnnotationValue], Field(max_length=32)]
 Weight = Annotated[int, Field(ge=1, le=100)]
-ExpressionValues = Annotated[tuple[LabelValue, ...], atomic(64)]
+ExpressionValues = Annotated[tuple[LabelValue, ...], atomic_list(64)]
 
 _VALUES_FIT_THE_OPERATOR = "has(self.values) && size(self.values) > 0 ? self.operator in ['In', 'NotIn'] : self.operator in ['Exists', 'DoesNotExist']"
 
@@ -108,14 +117,14 @@ class NodeRequirement(ApiModel):
 class NodeSelectorTerm(ApiModel):
     """Demands on a node that must all be met."""
 
-    match_expressions: Annotated[tuple[NodeRequirement, ...], atomic(16, least=1)]
+    match_expressions: Annotated[tuple[NodeRequirement, ...], atomic_list(16, least=1)]
     """The demands."""
 
 
 class NodeSelector(ApiModel):
     """Nodes that meet at least one of the terms."""
 
-    node_selector_terms: Annotated[tuple[NodeSelectorTerm, ...], atomic(8, least=1)]
+    node_selector_terms: Annotated[tuple[NodeSelectorTerm, ...], atomic_list(8, least=1)]
     """The terms, of which one must be met."""
 
 
@@ -133,7 +142,7 @@ class NodeAffinity(ApiModel):
 
     required_during_scheduling_ignored_during_execution: NodeSelector | None = None
     """The nodes that pods must run on."""
-    preferred_during_scheduling_ignored_during_execution: Annotated[tuple[PreferredNode, ...], atomic(8)] = ()
+    preferred_during_scheduling_ignored_during_execution: Annotated[tuple[PreferredNode, ...], atomic_list(8)] = ()
     """The nodes that pods should run on."""
 
 
@@ -142,7 +151,7 @@ class LabelSelector(ApiModel):
 
     match_labels: Labels | None = None
     """Labels that the pods have."""
-    match_expressions: Annotated[tuple[LabelRequirement, ...], atomic(16)] = ()
+    match_expressions: Annotated[tuple[LabelRequirement, ...], atomic_list(16)] = ()
     """Further demands on the labels."""
 
     rules = (
@@ -176,9 +185,11 @@ class PreferredPodAffinity(ApiModel):
 class PodAffinity(ApiModel):
     """Which pods to be near to, or away from."""
 
-    required_during_scheduling_ignored_during_execution: Annotated[tuple[PodAffinityTerm, ...], atomic(8)] = ()
+    required_during_scheduling_ignored_during_execution: Annotated[tuple[PodAffinityTerm, ...], atomic_list(8)] = ()
     """What must hold."""
-    preferred_during_scheduling_ignored_during_execution: Annotated[tuple[PreferredPodAffinity, ...], atomic(8)] = ()
+    preferred_during_scheduling_ignored_during_execution: Annotated[
+        tuple[PreferredPodAffinity, ...], atomic_list(8)
+    ] = ()
     """What should hold."""
 
 
@@ -233,14 +244,14 @@ class Scheduling(ApiModel):
 
     node_selector: Labels | None = None
     """Labels that a node must have to run the pods, for example {disktype: ssd}."""
-    tolerations: Annotated[tuple[Toleration, ...], atomic(32)] = ()
+    tolerations: Annotated[tuple[Toleration, ...], atomic_list(32)] = ()
     """Taints of nodes that the pods put up with."""
     affinity: Affinity | None = None
     """Nearness to nodes and pods."""
     topology_spread: Annotated[
         tuple[TopologySpreadConstraint, ...],
-        keyed(8, "topologyKey", "whenUnsatisfiable"),
-        unique("topologyKey", "whenUnsatisfiable"),
+        keyed_list(8, "topologyKey", "whenUnsatisfiable"),
+        unique_by("topologyKey", "whenUnsatisfiable"),
     ] = ()
     """How evenly the pods are spread; over nodes, where possible, when left out."""
     priority_class_name: ObjectName | None = None

@@ -62,7 +62,7 @@ class _Converter:
         self._definitions = definitions
 
     def convert(self, source: Schema, *, path: str, seen: tuple[str, ...] = (), in_list: bool = False) -> Schema:
-        source, seen = self._resolved(source, path, seen)
+        source, seen = self._resolve(source, path, seen)
         self._refuse_unknown(source, path)
         target = {key: source[key] for key in _KEPT if key in source}
         _set_limits(target, source)
@@ -89,7 +89,7 @@ class _Converter:
             raise InexpressibleSchema(f"{path} has no description: kubectl explain would be silent about it")
         return target
 
-    def _resolved(self, source: Schema, path: str, seen: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]]:
+    def _resolve(self, source: Schema, path: str, seen: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]]:
         """The node with references and "or null" taken out; what stands beside a reference wins over what it refers to."""
         while "$ref" in source or "anyOf" in source:
             if "$ref" in source:

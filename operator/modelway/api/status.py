@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from modelway.api.base import ApiModel
-from modelway.api.fields import keyed
+from modelway.api.fields import keyed_list
 
 Digest = Annotated[str, Field(max_length=128)]
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
@@ -83,7 +83,7 @@ class ModelDeploymentStatus(ApiModel):
 
     observed_generation: Generation | None = None
     """The generation of the spec that this status is about; -1 until Modelway has looked at it for the first time."""
-    conditions: Annotated[tuple[Condition, ...], keyed(16, "type")] = ()
+    conditions: Annotated[tuple[Condition, ...], keyed_list(16, "type")] = ()
     """Statements that tools read: Ready is True when the present spec is fully served, Available when anything is."""
     url: Annotated[str, Field(max_length=512)] | None = None
     """Where clients inside the cluster reach the model."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.manifests import load_deployments, settings_of
-from modelway.desired.plan import planned
+from modelway.desired.plan import make_plan
 from modelway.errors import ModelwayError
 from modelway.observed import Key, Observed, Owner
 from modelway.settings import Settings
@@ -43,7 +43,7 @@ def children_of(deployment: ModelDeployment, settings: Settings) -> list[dict[st
         document={},
         status={},
     )
-    steps = planned(deployment, Observed(owner, {}), settings).steps
+    steps = make_plan(deployment, Observed(owner, {}), settings).steps
     return [step.body for step in steps if not step.handover]
 
 

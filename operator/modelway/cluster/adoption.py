@@ -177,7 +177,7 @@ class Adoption:
         except ClusterError as error:
             if error.status in {404, 409}:
                 raise RetryLater(f"{child} changed meanwhile: {error}", seconds=LEFTOVER_SECONDS) from error
-            error.about = str(child)
+            error.child = str(child)
             raise
         self._others.pop((owner.key, child), None)
         self._cache.store(kind, answer)

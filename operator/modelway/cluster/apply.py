@@ -107,7 +107,7 @@ class Applier:
         self._limiter.end_pass(observed.owner.key)
 
     async def _mark_served(self, plan: Plan, key: Key) -> None:
-        record = plan.mark
+        record = plan.record_to_mark
         if record is None:
             return
         change = {"uid": record.uid, "annotations": {SERVED_ANNOTATION: "true"}}
@@ -288,7 +288,7 @@ def _name_child(error: ClusterError, child: ChildId) -> ClusterError:
     Raises:
         ClusterError: the API server is out of reach, so the other children need not be tried.
     """
-    error.about = str(child)
+    error.child = str(child)
     if error.status < 400:
         raise error
     return error

@@ -271,7 +271,7 @@ def _error_of(request: str, status: int, retry_after: str | None, raw: bytes) ->
     if "NamespaceTerminating" in causes:
         return Vanished(f"{request}: {message}")
     reason = str(answer.get("reason", ""))
-    return ClusterError(f"{request}: {message}", status=status, reason=reason, causes=causes, said=message)
+    return ClusterError(f"{request}: {message}", status=status, reason=reason, causes=causes, words=message)
 
 
 def _status_object(raw: bytes) -> dict[str, Any]:

@@ -133,7 +133,7 @@ class Reader:
             return [{"kind": kind.name, **one} for one in await self._list(kind, namespace, selector)]
         except ClusterError as error:
             absent = f"this cluster does not serve {kind}" if error.status == 404 and kind.optional else ""
-            withheld.append(f"{kind.plural}: {absent or error.said or error}")
+            withheld.append(f"{kind.plural}: {absent or error.words or error}")
             return []
 
     async def _list(self, kind: Kind, namespace: str | None, selector: str) -> list[Object]:
@@ -146,7 +146,7 @@ class Reader:
             try:
                 text = await self._client.log(namespace, pod, container, lines=LOG_LINES, previous=previous)
             except ClusterError as error:
-                withheld.append(f"the log of {pod}: {error.said or error}")
+                withheld.append(f"the log of {pod}: {error.words or error}")
             else:
                 words[Place(pod, container)] = text
         return words
@@ -175,7 +175,7 @@ def _is_about(event: Object, uids: set[Any], name: str) -> bool:
 
 
 def _explain(error: ClusterError, *, role: str = "view") -> ModelwayError:
-    said = error.said or str(error)
+    said = error.words or str(error)
     if error.status == 0:
         return NoCluster(f"{error}. Is it the right context? kubectl config get-contexts")
     if error.status == 404:

@@ -20,7 +20,7 @@ from modelway.desired.plan import Plan
 from modelway.errors import ClusterError, ModelwayError
 from modelway.observed import Condition, DeploymentView, Key, Observed
 from modelway.status.reasons import Reason
-from modelway.status.rejections import gist, pods_refused
+from modelway.status.rejections import explain_refused_pods, gist
 
 RETRIED_ANNOTATION = "modelway.dev/pods-retried"
 
@@ -140,8 +140,8 @@ class RefusedPods:
             elif _tells_of_pods(error):
                 self._allow(namespace)
                 refused.admitted = False
-                if gist(error.said) != gist(refused.said):
-                    refused.said = error.said
+                if gist(error.words) != gist(refused.said):
+                    refused.said = error.words
         except ModelwayError as error:
             logger.debug("Not known whether pods are admitted: %s", error, extra={"resource": observed.owner.key})
         else:
@@ -189,14 +189,14 @@ class RefusedPods:
 
 
 def _is_for_want_of_a_right(error: ClusterError) -> bool:
-    return pods_refused(error.said, namespace="").reason is Reason.OPERATOR_FORBIDDEN
+    return explain_refused_pods(error.words, namespace="").reason is Reason.OPERATOR_FORBIDDEN
 
 
 def _tells_of_pods(error: ClusterError) -> bool:
     """Whether an answer to a dry run is what admission says of real pods, and not a trouble of the API server or of trying."""
     if error.status >= _SERVER_ERROR:
-        return pods_refused(error.said, namespace="").reason is not Reason.POD_REFUSED
-    return error.status >= 400 and _NO_DRY_RUN not in error.said
+        return explain_refused_pods(error.words, namespace="").reason is not Reason.POD_REFUSED
+    return error.status >= 400 and _NO_DRY_RUN not in error.words
 
 
 def _has_pods(observed: Observed, revision: str) -> bool:

@@ -16,20 +16,20 @@ def resource_requirements(resources: Resources | None, settings: Settings) -> di
     requests = (resources and resources.requests) or ResourceAmounts()
     limits = (resources and resources.limits) or ResourceAmounts()
     devices = requests.devices | limits.devices
-    requested = {
+    request = {
         "cpu": requests.cpu or limits.cpu or settings.default_cpu_request,
         "memory": requests.memory or limits.memory or settings.default_memory_request,
         DISK: requests.ephemeral_storage or limits.ephemeral_storage,
     }
-    limited = {
+    limit = {
         "cpu": limits.cpu,
         "memory": limits.memory or max(requests.memory or "0", settings.default_memory_limit, key=byte_count),
         DISK: limits.ephemeral_storage,
     }
-    return {"requests": _given(requested) | devices, "limits": _given(limited) | devices}
+    return {"requests": _without_none(request) | devices, "limits": _without_none(limit) | devices}
 
 
-def _given(amounts: Mapping[str, str | None]) -> dict[str, str]:
+def _without_none(amounts: Mapping[str, str | None]) -> dict[str, str]:
     return {name: str(amount) for name, amount in amounts.items() if amount is not None}
 
 

@@ -36,15 +36,15 @@ def without_pulling(template: Template) -> Template:
     return with_containers(without, lambda one: {name: value for name, value in one.items() if name != _POLICY})
 
 
-def pulled(template: Template, pulling: Pulling) -> Template:
+def with_pulling(template: Template, pulling: Pulling) -> Template:
     """A template whose images are pulled in another way."""
     policies = dict(pulling.policies)
-    bare = with_containers(
+    changed = with_containers(
         without_pulling(template),
         lambda one: {**one, _POLICY: policies[one["name"]]} if one.get("name") in policies else one,
     )
     secrets = {_SECRETS: [{"name": name} for name in pulling.secrets]} if pulling.secrets else {}
-    return {**bare, "spec": {**bare["spec"], **secrets}}
+    return {**changed, "spec": {**changed["spec"], **secrets}}
 
 
 def with_containers(template: Template, change: Callable[[Template], Template]) -> Template:

@@ -10,7 +10,14 @@ from typing import Any, NamedTuple
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.credentials import DEFAULT_ACCOUNT
-from modelway.desired.image_pulls import Template, pull_alike, pulled, pulling_of, with_containers, without_pulling
+from modelway.desired.image_pulls import (
+    Template,
+    pull_alike,
+    pulling_of,
+    with_containers,
+    with_pulling,
+    without_pulling,
+)
 from modelway.desired.pod import FETCH, pod_template
 from modelway.desired.revision import Revision, digest_of, record_data, revision_of
 from modelway.observed import ChildId, DeploymentView, Observed, RevisionView
@@ -40,7 +47,7 @@ class Pinning(NamedTuple):
     """What a revision runs with."""
 
     template: Template
-    recorded: Mapping[str, Any]
+    data: Mapping[str, Any]
     """The data of its record."""
     outdated: bool
     """Whether the record that there is holds something else, and must be made anew: its data cannot be changed."""
@@ -76,12 +83,17 @@ def pinning_of(
     pulling = pulling_of(rendered)
     if serves is not None and pull_alike(serves.pulling, pulling):
         pulling = serves.pulling  # in another order, which would make new pods
-    anew = _is_outdated(template, rendered, served=served, settings=settings)
-    follows = serves is not None and (anew or serves.pulling != pulling)
+    is_outdated = _is_outdated(template, rendered, served=served, settings=settings)
+    follows = serves is not None and (is_outdated or serves.pulling != pulling)
     if serves is not None and follows and not may_follow:
-        return Pinning(pulled(template, serves.pulling), recorded, outdated=False, follows=True)
+        return Pinning(with_pulling(template, serves.pulling), recorded, outdated=False, follows=True)
     # The record is made anew with the template that runs: else whoever pins images later would go back to the old one.
-    return Pinning(pulled(rendered if anew else template, pulling), today if anew else recorded, anew, follows)
+    return Pinning(
+        with_pulling(rendered if is_outdated else template, pulling),
+        today if is_outdated else recorded,
+        is_outdated,
+        follows,
+    )
 
 
 def _is_outdated(template: Template, rendered: Template, *, served: bool, settings: Settings) -> bool:
@@ -93,12 +105,12 @@ def _is_outdated(template: Template, rendered: Template, *, served: bool, settin
 
 def _run_alike(one: Template, other: Template) -> bool:
     """Whether pods of both do the same: another image that would only fetch is no reason to run a model anew."""
-    return _of_effect(one) == _of_effect(other)
+    return _effective_part(one) == _effective_part(other)
 
 
-def _of_effect(template: Template) -> Template:
-    bare = without_pulling(template)
-    named = {**bare, "spec": {"serviceAccountName": DEFAULT_ACCOUNT, **bare["spec"]}}
+def _effective_part(template: Template) -> Template:
+    stripped = without_pulling(template)
+    named = {**stripped, "spec": {"serviceAccountName": DEFAULT_ACCOUNT, **stripped["spec"]}}
     return with_containers(named, lambda one: {**one, "image": ""} if one.get("name") == FETCH else one)
 
 
@@ -116,7 +128,7 @@ def has_served(observed: Observed, record: RevisionView) -> bool:
     )
 
 
-def to_be_marked(observed: Observed, revision: Revision) -> RevisionView | None:
+def record_to_mark(observed: Observed, revision: Revision) -> RevisionView | None:
     """The record of the revision that serves while another one is wanted, unless it is marked: soon only the mark tells that it served."""
     stable = _stable(observed)
     records = (one for one in observed.revisions if one.revision == stable and not one.served and not one.deleting)

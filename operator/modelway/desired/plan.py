@@ -12,7 +12,7 @@ from typing import Any
 from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import build_children
-from modelway.desired.pinning import pinning_of, record_of, to_be_marked
+from modelway.desired.pinning import pinning_of, record_of, record_to_mark
 from modelway.desired.revision import Revision, revision_of
 from modelway.observed import Child, ChildId, DeploymentView, Observed, RevisionView
 from modelway.settings import Settings
@@ -44,11 +44,11 @@ class Plan:
     """Whether it replaces pods that serve, for no other reason than that the platform's settings changed."""
     waits: bool = False
     """Whether it would do so, and leaves them until it is this model's turn."""
-    mark: RevisionView | None = None
+    record_to_mark: RevisionView | None = None
     """The record to mark as that of a revision which served."""
 
 
-def planned(deployment: ModelDeployment, observed: Observed, settings: Settings, *, may_follow: bool = True) -> Plan:
+def make_plan(deployment: ModelDeployment, observed: Observed, settings: Settings, *, may_follow: bool = True) -> Plan:
     """The plan for a ModelDeployment as it is asked for now, given what exists.
 
     Args:
@@ -67,7 +67,7 @@ def planned(deployment: ModelDeployment, observed: Observed, settings: Settings,
         pinning.template,
         replicas=scaling.fixed_size,
         settings=settings,
-        data=pinning.recorded,
+        data=pinning.data,
         number=record.number if record else max((one.number for one in observed.revisions), default=0) + 1,
     )
     steps = tuple(step for body in bodies for step in _steps(body, scaling, observed))
@@ -82,7 +82,7 @@ def planned(deployment: ModelDeployment, observed: Observed, settings: Settings,
             *((record,) if record is not None and pinning.outdated else ()),
         ),
         steps=steps,
-        mark=to_be_marked(observed, revision),
+        record_to_mark=record_to_mark(observed, revision),
         follows=pinning.follows and may_follow,
         waits=pinning.follows and not may_follow,
     )

@@ -21,7 +21,7 @@ LOOKS_PER_SECOND = 10.0
 _OVER = frozenset({"NewReplicaSetAvailable", "ProgressDeadlineExceeded", "DeploymentPaused"})
 
 
-def under_way(deployment: DeploymentView) -> bool:
+def is_rolling_out(deployment: DeploymentView) -> bool:
     """Whether pods of a Deployment are being replaced, and that may still go well."""
     if deployment.observed_generation < deployment.generation:
         return True
@@ -51,8 +51,8 @@ class RolloutBudget:
         self._wake = wake
         self._clock = clock
         self._under_way: set[Key] = set()
-        self._counted = float("-inf")
-        self._given: dict[Key, bool] = {}
+        self._count_time = float("-inf")
+        self._turns: dict[Key, bool] = {}
         """Turns since the last count, and whether their pass has ended."""
         self._waiting: dict[Key, None] = {}
 
@@ -63,23 +63,23 @@ class RolloutBudget:
         """Whether a model may be rolled out now; else it waits, and is woken."""
         self._count()
         first = next(iter(self._waiting), key)
-        if key in self._under_way or key in self._given or (self._free() > 0 and first == key):
+        if key in self._under_way or key in self._turns or (self._free() > 0 and first == key):
             self._waiting.pop(key, None)
-            self._given[key] = False
+            self._turns[key] = False
             return True
         self._waiting.setdefault(key)
         return False
 
-    def look_again(self) -> float:
+    def retry_seconds(self) -> float:
         """In how many seconds a model that waits should look again."""
         return max(WAIT_SECONDS, len(self._waiting) / LOOKS_PER_SECOND)
 
-    def ended(self, key: Key, *, waits: bool) -> None:
+    def finish(self, key: Key, *, waits: bool) -> None:
         """A pass ended, and what it did can be counted; wake the first ones that wait if there is room."""
-        if key in self._under_way or key in self._given:
-            self._counted = float("-inf")  # it may be over
-        if key in self._given:
-            self._given[key] = True
+        if key in self._under_way or key in self._turns:
+            self._count_time = float("-inf")  # it may be over
+        if key in self._turns:
+            self._turns[key] = True
         if not waits:
             self._waiting.pop(key, None)
         if self._waiting:
@@ -88,10 +88,10 @@ class RolloutBudget:
                 self._wake(next(iter(self._waiting)))
 
     def _free(self) -> int:
-        return self._at_once - len(self._under_way | self._given.keys())
+        return self._at_once - len(self._under_way | self._turns.keys())
 
     def _count(self) -> None:
         now = self._clock()
-        if now - self._counted >= LOOK_SECONDS:
-            self._counted, self._under_way = now, set(self._rolling())
-            self._given = {key: False for key, ended in self._given.items() if not ended}
+        if now - self._count_time >= LOOK_SECONDS:
+            self._count_time, self._under_way = now, set(self._rolling())
+            self._turns = {key: False for key, ended in self._turns.items() if not ended}

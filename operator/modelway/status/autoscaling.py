@@ -11,7 +11,7 @@ from datetime import datetime
 from modelway.api import conditions
 from modelway.api.labels import NAME_LABEL
 from modelway.observed import Condition, Observed
-from modelway.status.conditions import ConditionStatus, Judged
+from modelway.status.conditions import ConditionStatus, ConditionVerdict
 from modelway.status.reasons import Reason
 
 CONDITION = "AutoscalingActive"
@@ -37,16 +37,16 @@ _AUTOSCALERS = re.compile(r"controlled by multiple HPAs: \[(.*)\]")
 
 
 @dataclass(frozen=True, slots=True)
-class Scaling:
+class AutoscalingVerdict:
     """The verdict on the autoscaler of a model."""
 
-    condition: Judged
+    condition: ConditionVerdict
     due: float | None = None
     """In how many seconds to look again, though nothing changed by then; None when there is no need."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Statement:
     """What the autoscaler says at present."""
 
     status: ConditionStatus
@@ -56,30 +56,30 @@ class _Told:
     """When it began to say so."""
 
 
-def scaling_of(observed: Observed, now: datetime) -> Scaling:
+def autoscaling_of(observed: Observed, now: datetime) -> AutoscalingVerdict:
     """The condition AutoscalingActive, for a ModelDeployment whose number of pods is left to an autoscaler.
 
     Args:
         observed: the world after the pass; the verdict of before is read from its owner's status.
         now: the time, with a time zone.
     """
-    told, before = _told(observed), _before(observed)
-    age = _age(told, now)
-    if told.reason is Reason.FETCHING_METRICS and age >= STARTING_SECONDS and _serves(observed):
-        told = _figures_missing(observed)
-    if before is not None and told.reason is not before and age < (calm := _calm(told.reason)):
-        return Scaling(_judged(_still(before, observed)), due=calm - age)
-    runs_out = told.reason is Reason.FETCHING_METRICS and told.since and age < STARTING_SECONDS
-    return Scaling(_judged(told), due=STARTING_SECONDS - age if runs_out else None)
+    statement, before = _statement(observed), _before(observed)
+    age = _age(statement, now)
+    if statement.reason is Reason.FETCHING_METRICS and age >= STARTING_SECONDS and _serves(observed):
+        statement = _figures_missing(observed)
+    if before is not None and statement.reason is not before and age < (calm := _calm(statement.reason)):
+        return AutoscalingVerdict(_verdict(_still(before, observed)), due=calm - age)
+    runs_out = statement.reason is Reason.FETCHING_METRICS and statement.since and age < STARTING_SECONDS
+    return AutoscalingVerdict(_verdict(statement), due=STARTING_SECONDS - age if runs_out else None)
 
 
-def _judged(told: _Told) -> Judged:
-    return Judged(CONDITION, told.status, told.reason, told.message)
+def _verdict(statement: _Statement) -> ConditionVerdict:
+    return ConditionVerdict(CONDITION, statement.status, statement.reason, statement.message)
 
 
-def _age(told: _Told, now: datetime) -> float:
+def _age(statement: _Statement, now: datetime) -> float:
     """For how many seconds it has been said."""
-    return max(0.0, (now - datetime.fromisoformat(told.since)).total_seconds()) if told.since else 0.0
+    return max(0.0, (now - datetime.fromisoformat(statement.since)).total_seconds()) if statement.since else 0.0
 
 
 # What held before -------------------------------------------------------------------------------------------------------------------------
@@ -100,14 +100,14 @@ def _before(observed: Observed) -> Reason | None:
     )
 
 
-def _still(before: Reason, observed: Observed) -> _Told:
+def _still(before: Reason, observed: Observed) -> _Statement:
     return (_too_many if before is Reason.TOO_MANY_REPLICAS else _follows)(observed, "")
 
 
 # What it says now -------------------------------------------------------------------------------------------------------------------------
 
 
-def _told(observed: Observed) -> _Told:
+def _statement(observed: Observed) -> _Statement:
     able, active = _condition(observed, "AbleToScale"), _condition(observed, "ScalingActive")
     if able is not None and able.status == "False":
         return _failed(observed, able)
@@ -116,7 +116,7 @@ def _told(observed: Observed) -> _Told:
     return _follows_or_is_limited(observed, active) if active.status == "True" else _stands_still(observed, active)
 
 
-def _follows_or_is_limited(observed: Observed, active: Condition) -> _Told:
+def _follows_or_is_limited(observed: Observed, active: Condition) -> _Statement:
     limited = _condition(observed, "ScalingLimited")
     if limited is None:
         return _follows(observed, active.since)
@@ -124,7 +124,7 @@ def _follows_or_is_limited(observed: Observed, active: Condition) -> _Told:
     return (_too_many if beyond else _follows)(observed, limited.since)
 
 
-def _stands_still(observed: Observed, active: Condition) -> _Told:
+def _stands_still(observed: Observed, active: Condition) -> _Statement:
     if active.reason == "ScalingDisabled":
         return _disabled(observed, active)
     if active.reason == "AmbiguousSelector":
@@ -138,34 +138,34 @@ def _stands_still(observed: Observed, active: Condition) -> _Told:
     return _failed(observed, active)
 
 
-def _follows(observed: Observed, since: str) -> _Told:
+def _follows(observed: Observed, since: str) -> _Statement:
     least, most = _bounds(observed)
     message = f"The number of pods follows the load, from {least} to {most}."
-    return _Told("True", Reason.VALID_METRIC_FOUND, message, since)
+    return _Statement("True", Reason.VALID_METRIC_FOUND, message, since)
 
 
-def _too_many(observed: Observed, since: str) -> _Told:
+def _too_many(observed: Observed, since: str) -> _Statement:
     _, most = _bounds(observed)
     message = f"The load asks for more pods than {most}, the most that spec.scaling.max allows. Raise it if the answers come too slowly."
-    return _Told("True", Reason.TOO_MANY_REPLICAS, message, since)
+    return _Statement("True", Reason.TOO_MANY_REPLICAS, message, since)
 
 
-def _waits(since: str = "") -> _Told:
+def _waits(since: str = "") -> _Statement:
     # The same words before the autoscaler has said anything: one write of status less.
     message = "The autoscaler waits for the first figures of the model's pods; they come within about a minute after a pod serves."
-    return _Told("Unknown", Reason.FETCHING_METRICS, message, since)
+    return _Statement("Unknown", Reason.FETCHING_METRICS, message, since)
 
 
-def _figures_missing(observed: Observed) -> _Told:
+def _figures_missing(observed: Observed) -> _Statement:
     namespace, name = observed.owner.key
     message = (
         "The cluster has no figures of the model's pods, so their number stays as it is. See what it has with "
         f"`kubectl top pods -n {namespace} -l {NAME_LABEL}={name}`; the log of metrics-server says which nodes it cannot read."
     )
-    return _Told("False", Reason.POD_METRICS_MISSING, message)
+    return _Statement("False", Reason.POD_METRICS_MISSING, message)
 
 
-def _metrics_unavailable(active: Condition) -> _Told:
+def _metrics_unavailable(active: Condition) -> _Statement:
     trouble = active.message.rpartition(f"{_API_FAILS}: ")[2]
     if _NO_SUCH_API in trouble:
         message = (
@@ -174,32 +174,32 @@ def _metrics_unavailable(active: Condition) -> _Told:
         )
     else:
         message = (
-            f"The metrics API does not answer ({_quoted(trouble)}), so the number of pods stays as it is. See why with "
+            f"The metrics API does not answer ({_quote(trouble)}), so the number of pods stays as it is. See why with "
             "`kubectl get apiservice v1beta1.metrics.k8s.io` and in the log of metrics-server."
         )
-    return _Told("False", Reason.METRICS_UNAVAILABLE, message, active.since)
+    return _Statement("False", Reason.METRICS_UNAVAILABLE, message, active.since)
 
 
-def _request_missing(active: Condition) -> _Told:
+def _request_missing(active: Condition) -> _Statement:
     found = _REQUEST_MISSING.search(active.message)
     resource, container = (found[1], found[2]) if found else ("cpu", "")
     message = (
         f"Container {container}, which something in the cluster adds to the model's pods, requests no {resource}, so a percentage of "
         "the requests means nothing and the number of pods stays as it is. Give it a request where it comes from, or by a LimitRange."
     )
-    return _Told("False", Reason.REQUEST_MISSING, message, active.since)
+    return _Statement("False", Reason.REQUEST_MISSING, message, active.since)
 
 
-def _disabled(observed: Observed, active: Condition) -> _Told:
+def _disabled(observed: Observed, active: Condition) -> _Statement:
     namespace, name = observed.owner.key
     message = (
         f"Deployment {name} was scaled to 0 pods, which turns its autoscaler off. "
         f"To turn it on: `kubectl scale deployment {name} -n {namespace} --replicas=1`."
     )
-    return _Told("False", Reason.SCALING_DISABLED, message, active.since)
+    return _Statement("False", Reason.SCALING_DISABLED, message, active.since)
 
 
-def _ambiguous(observed: Observed, active: Condition) -> _Told:
+def _ambiguous(observed: Observed, active: Condition) -> _Statement:
     namespace, name = observed.owner.key
     found = _AUTOSCALERS.search(active.message)
     names = {word.rpartition("/")[2] for word in (found[1] if found else "").split()}
@@ -208,13 +208,13 @@ def _ambiguous(observed: Observed, active: Condition) -> _Told:
         f"Another autoscaler wants to set the number of this model's pods too: {', '.join(others) or 'see the list'}. Delete it, or leave "
         f"spec.scaling.max out and let it do the work; `kubectl get hpa -n {namespace}` lists both."
     )
-    return _Told("False", Reason.AMBIGUOUS_SELECTOR, message, active.since)
+    return _Statement("False", Reason.AMBIGUOUS_SELECTOR, message, active.since)
 
 
-def _failed(observed: Observed, trouble: Condition) -> _Told:
+def _failed(observed: Observed, trouble: Condition) -> _Statement:
     namespace, name = observed.owner.key
-    message = f"The autoscaler cannot do its work: {_quoted(trouble.message)}. `kubectl describe hpa {name} -n {namespace}` tells more."
-    return _Told("False", Reason.AUTOSCALER_FAILED, message, trouble.since)
+    message = f"The autoscaler cannot do its work: {_quote(trouble.message)}. `kubectl describe hpa {name} -n {namespace}` tells more."
+    return _Statement("False", Reason.AUTOSCALER_FAILED, message, trouble.since)
 
 
 def _condition(observed: Observed, kind: str) -> Condition | None:
@@ -235,5 +235,5 @@ def _serving_since(observed: Observed) -> str:
     return available.since if available is not None and available.status == "True" else ""
 
 
-def _quoted(message: str) -> str:
+def _quote(message: str) -> str:
     return message.strip().rstrip(".")[:_LONGEST_QUOTE]

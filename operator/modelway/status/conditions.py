@@ -19,7 +19,7 @@ LONGEST_MESSAGE = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ConditionVerdict:
     """One condition as it was judged in this pass."""
 
     type: str
@@ -29,34 +29,34 @@ class Judged:
 
 
 def merge(
-    old: Sequence[Mapping[str, Any]], judged: Iterable[Judged], *, generation: int, now: datetime
+    old: Sequence[Mapping[str, Any]], verdicts: Iterable[ConditionVerdict], *, generation: int, now: datetime
 ) -> list[dict[str, Any]]:
     """The conditions to report, in the order judged; a type that was not judged again is dropped.
 
     Args:
         old: the conditions that status holds.
-        judged: the conditions of this pass, each type once.
+        verdicts: the conditions of this pass, each type once.
         generation: `metadata.generation` of the object that was judged.
         now: the time of a flip, with a time zone.
     """
     known = {condition.get("type"): condition for condition in old}
     stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return [_condition(one, known.get(one.type), generation, stamp) for one in judged]
+    return [_condition(one, known.get(one.type), generation, stamp) for one in verdicts]
 
 
-def _condition(judged: Judged, old: Mapping[str, Any] | None, generation: int, stamp: str) -> dict[str, Any]:
-    steady = old is not None and old.get("status") == judged.status and "lastTransitionTime" in old
+def _condition(verdict: ConditionVerdict, old: Mapping[str, Any] | None, generation: int, stamp: str) -> dict[str, Any]:
+    steady = old is not None and old.get("status") == verdict.status and "lastTransitionTime" in old
     return {
-        "type": judged.type,
-        "status": judged.status,
+        "type": verdict.type,
+        "status": verdict.status,
         "observedGeneration": generation,
         "lastTransitionTime": old["lastTransitionTime"] if steady and old else stamp,
-        "reason": str(judged.reason),
-        "message": shortened(judged.message),
+        "reason": str(verdict.reason),
+        "message": shorten(verdict.message),
     }
 
 
-def shortened(message: str) -> str:
+def shorten(message: str) -> str:
     """The message on one line, as tables of kubectl show it, and with nothing in it that steers a terminal."""
     message = one_line(message)
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"

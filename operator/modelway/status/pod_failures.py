@@ -10,9 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from modelway.observed import ContainerView, Observed, PodView, Termination
+from modelway.status import termination, unschedulable
 from modelway.status.reasons import Reason
-from modelway.status.termination import explained
-from modelway.status.unschedulable import explained as explained_placement
 from modelway.status.verdict import Readiness, last_verdict
 
 LONGEST_QUOTE = 700
@@ -35,7 +34,7 @@ _CONFIG_TROUBLE = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PostStartHookError"}
 )
 _START_TROUBLE = frozenset({"StartError", "ContainerCannotRun"})
-_SIGNALS = {0: "was told to stop", 137: "was killed (SIGKILL)", 143: "was told to stop (SIGTERM)"}
+_SIGNALS = {0: "was told to stop", 137: "was killed (SIGKILL)", 143: "was verdict to stop (SIGTERM)"}
 _REFUSED = re.compile(
     r"unauthorized|denied|forbidden|authorization failed|authentication required|no basic auth|\b40[13]\b",
     re.IGNORECASE,
@@ -46,7 +45,7 @@ _SECRET_MISSING = re.compile(r'secret "([^"]+)" not found')
 
 def failure_of(observed: Observed, revision: str) -> Readiness | None:
     """What keeps the pods of a revision from being ready; None when nothing is known to, and they are on their way."""
-    return next((told for rule in RULES if (told := rule(observed, revision))), None)
+    return next((verdict for rule in RULES if (verdict := rule(observed, revision))), None)
 
 
 def detail(message: str) -> str:
@@ -56,7 +55,7 @@ def detail(message: str) -> str:
 
 
 def _image_cannot_be_pulled(observed: Observed, revision: str) -> Readiness | None:
-    for pod, container in _waiting(observed, revision):
+    for pod, container in _unready_containers(observed, revision):
         if container.waiting_reason == "InvalidImageName":
             message = f"{container.image or 'The server image'} is not the name of an image, so pod {pod.name} cannot start. Correct {_image_setting(observed)}."
             return Readiness(Reason.INVALID_IMAGE_NAME, message)
@@ -80,17 +79,17 @@ def _image_trouble(pod: PodView, container: ContainerView, observed: Observed) -
     return Readiness(Reason.IMAGE_PULL_FAILED, f"{what} cannot be pulled{detail(words)}. {remedy}.")
 
 
-def _own_image(observed: Observed) -> bool:
+def _has_own_image(observed: Observed) -> bool:
     """Whether the user chose the image of the pods."""
     return bool((observed.owner.document["spec"].get("runtime") or {}).get("image"))
 
 
 def _image_setting(observed: Observed) -> str:
-    return "spec.runtime.image" if _own_image(observed) else "server.image in the chart's values"
+    return "spec.runtime.image" if _has_own_image(observed) else "server.image in the chart's values"
 
 
 def _container_cannot_be_made(observed: Observed, revision: str) -> Readiness | None:
-    for pod, container in _waiting(observed, revision):
+    for pod, container in _unready_containers(observed, revision):
         if container.waiting_reason not in _CONFIG_TROUBLE:
             continue
         missing = _SECRET_MISSING.search(container.waiting_message)
@@ -104,17 +103,17 @@ def _container_cannot_be_made(observed: Observed, revision: str) -> Readiness | 
 
 def _cannot_start(pod: PodView, container: ContainerView, words: str, observed: Observed) -> Readiness:
     remedy = "Use an operator and a server image of one release"
-    if _own_image(observed):
+    if _has_own_image(observed):
         remedy = "Make the image of spec.runtime.image from the server image of the operator's release"
     message = f"Container {container.name} of pod {pod.name} cannot be started{detail(words)}. {remedy}, or ask whoever runs the cluster."
     return Readiness(Reason.CONTAINER_CONFIG_ERROR, message)
 
 
 def _process_failed(observed: Observed, revision: str) -> Readiness | None:
-    for pod, container in _waiting(observed, revision):
-        told = container.failure and _end_of(pod, container, container.failure, observed)
-        if told:
-            return told
+    for pod, container in _unready_containers(observed, revision):
+        verdict = container.failure and _end_of(pod, container, container.failure, observed)
+        if verdict:
+            return verdict
     return None
 
 
@@ -123,22 +122,22 @@ def _end_of(pod: PodView, container: ContainerView, end: Termination, observed: 
         return _out_of_memory(pod, container)
     if end.reason in _START_TROUBLE:
         return _cannot_start(pod, container, end.message, observed)
-    known = explained(end)
+    known = termination.explain(end)
     if known is not None:
-        return _completed(Readiness(*known), pod, container, end, observed)
+        return _complete(Readiness(*known), pod, container, end, observed)
     if end.exit_code in _SIGNALS:
         message = f"Container {container.name} of pod {pod.name} {_SIGNALS[end.exit_code]} and is started again. If that repeats, read why: kubectl describe pod {pod.name} (a failed probe, too little memory, somebody's kill)."
         return Readiness(Reason.KILLED, message)
     return _crash_loop(pod, container, end) if container.restarts > 0 else None
 
 
-def _completed(
-    told: Readiness, pod: PodView, container: ContainerView, end: Termination, observed: Observed
+def _complete(
+    verdict: Readiness, pod: PodView, container: ContainerView, end: Termination, observed: Observed
 ) -> Readiness:
     """What the server said of its end, with what only the cluster knows."""
-    match told.reason:
+    match verdict.reason:
         case Reason.LOAD_CRASHED:
-            return _crashed(told, pod, container, end)
+            return _crash(verdict, pod, container, end)
         case Reason.OUT_OF_MEMORY:
             return _out_of_memory(pod, container)
         case Reason.CONTAINER_CONFIG_ERROR:
@@ -146,9 +145,9 @@ def _completed(
                 pod, container, end.message or "the server does not understand its arguments", observed
             )
         case Reason.ACCESS_DENIED:
-            return replace(told, message=told.message + _credentials_used(observed))
+            return replace(verdict, message=verdict.message + _credentials_used(observed))
         case _:
-            return told
+            return verdict
 
 
 def _out_of_memory(pod: PodView, container: ContainerView) -> Readiness:
@@ -157,10 +156,10 @@ def _out_of_memory(pod: PodView, container: ContainerView) -> Readiness:
     return Readiness(Reason.OUT_OF_MEMORY, message)
 
 
-def _crashed(told: Readiness, pod: PodView, container: ContainerView, end: Termination) -> Readiness:
+def _crash(verdict: Readiness, pod: PodView, container: ContainerView, end: Termination) -> Readiness:
     what = f"A native library crashed container {container.name} of pod {pod.name} (exit code {end.exit_code})."
     if end.message:  # the process itself lived, and tells of its child
-        what = told.message.partition(". ")[0] + "."
+        what = verdict.message.partition(". ")[0] + "."
     message = f"{what} Read where: kubectl logs {pod.name} -c {container.name} --previous; then save the model again with the versions of the server's image."
     return Readiness(Reason.LOAD_CRASHED, message)
 
@@ -181,16 +180,16 @@ def _crash_loop(pod: PodView, container: ContainerView, end: Termination) -> Rea
 
 
 def _pod_cannot_be_scheduled(observed: Observed, revision: str) -> Readiness | None:
-    for pod in _unready(observed, revision):
+    for pod in _unready_pods(observed, revision):
         if pod.unschedulable is not None:
             return Readiness(
-                Reason.UNSCHEDULABLE, f"No node takes pod {pod.name}: {explained_placement(pod.unschedulable)}"
+                Reason.UNSCHEDULABLE, f"No node takes pod {pod.name}: {unschedulable.explain(pod.unschedulable)}"
             )
     return None
 
 
 def _node_is_silent(observed: Observed, revision: str) -> Readiness | None:
-    for pod in _unready(observed, revision):
+    for pod in _unready_pods(observed, revision):
         if pod.lost:
             message = f"Node {pod.node} no longer reports, so pod {pod.name} counts as lost. Wait until the node is back or the pod is replaced (5 minutes by default), or ask whoever runs the cluster: kubectl describe node {pod.node}."
             return Readiness(Reason.NODE_LOST, message)
@@ -198,8 +197,8 @@ def _node_is_silent(observed: Observed, revision: str) -> Readiness | None:
 
 
 def _pod_was_evicted(observed: Observed, revision: str) -> Readiness | None:
-    evicted = [pod for pod in _unready(observed, revision) if pod.evicted is not None]
-    started = [pod for pod in _unready(observed, revision) if pod.evicted is None]
+    evicted = [pod for pod in _unready_pods(observed, revision) if pod.evicted is not None]
+    started = [pod for pod in _unready_pods(observed, revision) if pod.evicted is None]
     if not evicted or any(not _replaces(pod, evicted[-1]) for pod in started):
         return None
     message = f"Node {evicted[-1].node} stopped pod {evicted[-1].name}{detail(evicted[-1].evicted or '')}. Another one is being started; if it happens again, raise spec.runtime.resources.requests."
@@ -225,13 +224,13 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def _unready(observed: Observed, revision: str) -> list[PodView]:
+def _unready_pods(observed: Observed, revision: str) -> list[PodView]:
     """The pods of a revision that are not ready and not going, oldest first."""
     pods = (pod for pod in observed.pods if pod.revision == revision and not pod.ready and not pod.deleting)
     return sorted(pods, key=lambda pod: (pod.created, pod.name))
 
 
-def _waiting(observed: Observed, revision: str) -> Iterator[tuple[PodView, ContainerView]]:
+def _unready_containers(observed: Observed, revision: str) -> Iterator[tuple[PodView, ContainerView]]:
     """The containers of pods that their node still works on."""
-    pods = (pod for pod in _unready(observed, revision) if pod.evicted is None)
+    pods = (pod for pod in _unready_pods(observed, revision) if pod.evicted is None)
     return ((pod, container) for pod in pods for container in pod.containers)

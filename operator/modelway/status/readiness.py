@@ -1,19 +1,20 @@
 """Why a ModelDeployment is or is not ready: ordered rules over what was observed, read from top to bottom.
 
-The first rule that has something to say wins. Rules look at the wanted revision alone. What was told before matters where nothing is known
-now: a reason stays until the model serves or another cause is seen, so that status does not flap while pods are tried again.
+The first rule that has something to say wins. Rules look at the target revision alone. Where nothing is known now, the
+verdict of before matters: its reason stays until the model serves or another cause is seen. So status does not flap while pods start again.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from modelway.api import conditions
 from modelway.api.labels import REVISION_LABEL
 from modelway.observed import ChildId, Condition, DeploymentView, Observed
 from modelway.status.pod_failures import detail, failure_of
 from modelway.status.reasons import Reason, Topic
-from modelway.status.rejections import pods_refused
+from modelway.status.rejections import explain_refused_pods
 from modelway.status.verdict import Readiness, last_verdict
 
 _REPLICA_SET = re.compile(r'^ReplicaSet "([^"]+)"')
@@ -23,7 +24,7 @@ _LASTING = frozenset({Topic.MODEL, Topic.POD, Topic.CLUSTER})
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Target:
     """What is asked of the Deployment."""
 
     revision: str
@@ -32,21 +33,21 @@ class Wanted:
     """Pods that must serve before the ModelDeployment counts as ready."""
 
 
-Rule = Callable[[Observed, Wanted], Readiness | None]
+Rule = Callable[[Observed, Target], Readiness | None]
 
 
-def judge(observed: Observed, wanted: Wanted) -> Readiness:
+def judge(observed: Observed, target: Target) -> Readiness:
     """The verdict of the first rule that applies."""
-    verdicts = (rule(observed, wanted) for rule in RULES)
+    verdicts = (rule(observed, target) for rule in RULES)
     return next(verdict for verdict in verdicts if verdict is not None)
 
 
-def serving(observed: Observed) -> int:
+def serving_pods(observed: Observed) -> int:
     """How many pods of any revision answer requests."""
     return observed.deployment.available if observed.deployment else 0
 
 
-def reachable(observed: Observed) -> bool:
+def is_reachable(observed: Observed) -> bool:
     """Whether there is a Service by which clients find the pods."""
     service = observed.owned(ChildId("Service", observed.owner.key.name))
     return service is not None and not service.deleting
@@ -59,106 +60,98 @@ def others_serve(observed: Observed, revision: str) -> bool:
     return counted or any(pod.revision != revision and pod.ready and not pod.deleting for pod in observed.pods)
 
 
-def _is_scaled_to_nothing(observed: Observed, wanted: Wanted) -> Readiness | None:
+def _is_scaled_to_nothing(observed: Observed, target: Target) -> Readiness | None:
     deployment = observed.deployment
     if deployment is None or deployment.size > 0:
         return None
     namespace, name = observed.owner.key
-    so = "what serves is being ended" if serving(observed) else "nothing serves"
-    message = f"Deployment {name} was scaled to 0 pods, so {so}, and an autoscaler does not start from 0. Scale it up: kubectl scale deployment/{name} -n {namespace} --replicas={wanted.available}"
+    so = "what serves is being ended" if serving_pods(observed) else "nothing serves"
+    message = f"Deployment {name} was scaled to 0 pods, so {so}, and an autoscaler does not start from 0. Scale it up: kubectl scale deployment/{name} -n {namespace} --replicas={target.available}"
     return Readiness(Reason.SCALING_DISABLED, f"{message}.")
 
 
-def _controller_is_behind(observed: Observed, wanted: Wanted) -> Readiness | None:
+def _controller_is_behind(observed: Observed, target: Target) -> Readiness | None:
     """Somebody has just scaled, paused or annotated the Deployment: its controller counts anew within moments, and until then nothing is unsaid."""
     deployment, before = observed.deployment, last_verdict(observed)
-    if deployment is None or deployment.revision != wanted.revision or deployment.reports_on(wanted.revision):
+    if deployment is None or deployment.revision != target.revision or deployment.reports_on(target.revision):
         return None
-    if before is None or not _may_hold(before, deployment, observed, wanted):
+    if before is None or not _may_hold(before, deployment, observed, target):
         return None
     return replace(before, recovering=before.message.startswith(_AGAIN))
 
 
-def _may_hold(before: Readiness, deployment: DeploymentView, observed: Observed, wanted: Wanted) -> bool:
+def _may_hold(before: Readiness, deployment: DeploymentView, observed: Observed, target: Target) -> bool:
     match before.reason:
         case Reason.SERVING:
-            return deployment.available >= wanted.available and reachable(observed)
+            return deployment.available >= target.available and is_reachable(observed)
         case Reason.NO_SERVICE:
-            return not reachable(observed)
+            return not is_reachable(observed)
         case Reason.ROLLOUT_PAUSED:
             return deployment.paused
         case reason:
             return reason.topic is Topic.CLUSTER or reason is Reason.PROGRESS_DEADLINE_EXCEEDED
 
 
-def _everything_serves(observed: Observed, wanted: Wanted) -> Readiness | None:
+def _everything_serves(observed: Observed, target: Target) -> Readiness | None:
     deployment = observed.deployment
-    if deployment is None or not deployment.is_rolled_out(wanted.revision) or deployment.available < wanted.available:
+    if deployment is None or not deployment.is_rolled_out(target.revision) or deployment.available < target.available:
         return None
-    if not reachable(observed):
+    if not is_reachable(observed):
         message = f"Service {observed.owner.key.name} is not there, so nobody reaches the pods; it is being made."
         return Readiness(Reason.NO_SERVICE, message)
-    served = f"Revision {wanted.revision} serves all requests with"
+    served = f"Revision {target.revision} serves all requests with"
     if deployment.available >= deployment.size:
-        return Readiness(Reason.SERVING, f"{served} {_pods(deployment.available)}.{_paused(observed)}")
-    counts, others = f"{deployment.available} of {_pods(deployment.size)}", deployment.size - deployment.available
-    failure = _pods_fail(observed, wanted) or _pods_are_refused(observed, wanted)
-    missing = (
-        f"{others} cannot be started ({failure.reason}): {failure.message}"
-        if failure
-        else f"{others} {_are(others)} being started."
-    )
-    return Readiness(Reason.SERVING, f"{served} {counts}. {missing}{_paused(observed)}")
+        return Readiness(Reason.SERVING, f"{served} {_pods(deployment.available)}.{_pause_note(observed)}")
+    counts, failure = _counts(deployment), _pods_fail(observed, target) or _pods_are_refused(observed, target)
+    rest = f"{counts.failing} ({failure.reason}): {failure.message}" if failure else f"{counts.starting}."
+    return Readiness(Reason.SERVING, f"{served} {counts.up_of_size}. {rest}{_pause_note(observed)}")
 
 
-def _pods_fail(observed: Observed, wanted: Wanted) -> Readiness | None:
-    return failure_of(observed, wanted.revision)
+def _pods_fail(observed: Observed, target: Target) -> Readiness | None:
+    return failure_of(observed, target.revision)
 
 
-def _some_pods_fail(observed: Observed, wanted: Wanted) -> Readiness | None:
-    """Pods of the wanted revision serve, and others of it cannot be started: a change of size that fails, say."""
+def _some_pods_fail(observed: Observed, target: Target) -> Readiness | None:
+    """Pods of the target revision serve, and others of it cannot be started: a change of size that fails, say."""
     deployment = observed.deployment
-    if deployment is None or not deployment.is_rolled_out(wanted.revision) or not deployment.available:
+    if deployment is None or not deployment.is_rolled_out(target.revision) or not deployment.available:
         return None
-    failure = _pods_fail(observed, wanted) or _pods_are_refused(observed, wanted)
-    others = deployment.size - deployment.available
-    if failure is None or others <= 0:
+    failure = _pods_fail(observed, target) or _pods_are_refused(observed, target)
+    counts = _counts(deployment)
+    if failure is None or counts.missing <= 0:
         return failure
-    counts = (
-        f"{deployment.available} of {_pods(deployment.size)} {_serve(deployment.available)}; {others} cannot be started"
-    )
-    return replace(failure, message=f"{counts}: {failure.message}")
+    return replace(failure, message=f"{counts.serving()}; {counts.failing}: {failure.message}")
 
 
-def _pods_are_refused(observed: Observed, wanted: Wanted) -> Readiness | None:
+def _pods_are_refused(observed: Observed, target: Target) -> Readiness | None:
     deployment, failure = observed.deployment, _condition(observed.deployment, "ReplicaFailure")
-    if deployment is None or failure is None or failure.status != "True" or not deployment.reports_on(wanted.revision):
+    if deployment is None or failure is None or failure.status != "True" or not deployment.reports_on(target.revision):
         return None
     if deployment.updated >= deployment.size:  # none is missing that could be refused: the size was another one then
         return None
-    return pods_refused(failure.message, namespace=observed.owner.key.namespace)
+    return explain_refused_pods(failure.message, namespace=observed.owner.key.namespace)
 
 
-def _rollout_is_paused(observed: Observed, wanted: Wanted) -> Readiness | None:
+def _rollout_is_paused(observed: Observed, target: Target) -> Readiness | None:
     deployment = observed.deployment
-    if deployment is None or not deployment.paused or not deployment.reports_on(wanted.revision):
+    if deployment is None or not deployment.paused or not deployment.reports_on(target.revision):
         return None
-    if deployment.is_rolled_out(wanted.revision):
+    if deployment.is_rolled_out(target.revision):
         return None
     namespace, name = observed.owner.key
-    rest = "; the previous one serves until then" if serving(observed) else ""
-    message = f"Somebody paused Deployment {name}, so revision {wanted.revision} is not started{rest}. Go on: kubectl rollout resume deployment/{name} -n {namespace}."
+    rest = "; the previous one serves until then" if serving_pods(observed) else ""
+    message = f"Somebody paused Deployment {name}, so revision {target.revision} is not started{rest}. Go on: kubectl rollout resume deployment/{name} -n {namespace}."
     return Readiness(Reason.ROLLOUT_PAUSED, message)
 
 
-def _deadline_passed(observed: Observed, wanted: Wanted) -> Readiness | None:
+def _deadline_passed(observed: Observed, target: Target) -> Readiness | None:
     deployment, progress = observed.deployment, _condition(observed.deployment, "Progressing")
     late = progress is not None and progress.reason == "ProgressDeadlineExceeded"
-    if progress is None or not late or deployment is None or not deployment.reports_on(wanted.revision):
+    if progress is None or not late or deployment is None or not deployment.reports_on(target.revision):
         return None
-    if not _names_a_set_of(observed, wanted.revision, progress):
+    if not _names_a_set_of(observed, target.revision, progress):
         return None
-    message = f"Revision {wanted.revision} did not become ready in time{detail(progress.message)}. Look at its pods: kubectl describe pods -l {REVISION_LABEL}={wanted.revision}."
+    message = f"Revision {target.revision} did not become ready in time{detail(progress.message)}. Look at its pods: kubectl describe pods -l {REVISION_LABEL}={target.revision}."
     return Readiness(Reason.PROGRESS_DEADLINE_EXCEEDED, message)
 
 
@@ -175,37 +168,37 @@ def _names_a_set_of(observed: Observed, revision: str, condition: Condition) -> 
     return newest is not None and newest.revision == revision and "" < newest.created <= condition.since
 
 
-def _counts_are_late(observed: Observed, wanted: Wanted) -> Readiness | None:
+def _counts_are_late(observed: Observed, target: Target) -> Readiness | None:
     """Enough pods are ready, only the Deployment does not say so yet."""
-    pods = [pod for pod in observed.pods if pod.revision == wanted.revision and pod.ready and not pod.deleting]
-    return last_verdict(observed) if len(pods) >= wanted.available else None
+    pods = [pod for pod in observed.pods if pod.revision == target.revision and pod.ready and not pod.deleting]
+    return last_verdict(observed) if len(pods) >= target.available else None
 
 
-def _too_few_serve(observed: Observed, wanted: Wanted) -> Readiness | None:
+def _too_few_serve(observed: Observed, target: Target) -> Readiness | None:
     """Pods are missing that were there: a loss, not a rollout."""
     deployment, before = observed.deployment, last_verdict(observed)
     if before is None or before.reason not in {Reason.SERVING, Reason.NOT_ENOUGH_REPLICAS}:
         return None
-    if deployment and (deployment.revision != wanted.revision or deployment.replicas > deployment.updated):
+    if deployment and (deployment.revision != target.revision or deployment.replicas > deployment.updated):
         return None
-    return Readiness(Reason.NOT_ENOUGH_REPLICAS, _counted(observed, wanted))
+    return Readiness(Reason.NOT_ENOUGH_REPLICAS, f"{_progress(deployment, target)}.")
 
 
-def _tried_again(observed: Observed, _: Wanted) -> Readiness | None:
+def _pods_start_again(observed: Observed, _: Target) -> Readiness | None:
     before = last_verdict(observed)
     if before is None or before.reason.topic not in _LASTING:
         return None
     return replace(before, message=_AGAIN + before.message.removeprefix(_AGAIN), recovering=True)
 
 
-def _still_rolling_out(observed: Observed, wanted: Wanted) -> Readiness | None:
-    deployment, up = observed.deployment, serving(observed)
+def _rollout_goes_on(observed: Observed, target: Target) -> Readiness | None:
+    deployment, up = observed.deployment, serving_pods(observed)
     if deployment is None or not up:
-        return Readiness(Reason.PROGRESSING, f"Revision {wanted.revision} is being started.")
-    if deployment.revision != wanted.revision or others_serve(observed, wanted.revision):
-        message = f"Revision {wanted.revision} is being started; the previous one serves until then."
+        return Readiness(Reason.PROGRESSING, f"Revision {target.revision} is being started.")
+    if deployment.revision != target.revision or others_serve(observed, target.revision):
+        message = f"Revision {target.revision} is being started; the previous one serves until then."
         return Readiness(Reason.PROGRESSING, message)
-    return Readiness(Reason.PROGRESSING, _counted(observed, wanted, of=f" of revision {wanted.revision}"))
+    return Readiness(Reason.PROGRESSING, f"{_progress(deployment, target, of=f' of revision {target.revision}')}.")
 
 
 RULES: tuple[Rule, ...] = (
@@ -219,8 +212,8 @@ RULES: tuple[Rule, ...] = (
     _deadline_passed,
     _counts_are_late,
     _too_few_serve,
-    _tried_again,
-    _still_rolling_out,
+    _pods_start_again,
+    _rollout_goes_on,
 )
 
 
@@ -228,7 +221,7 @@ def _condition(deployment: DeploymentView | None, kind: str) -> Condition | None
     return conditions.find(deployment.conditions, kind) if deployment else None
 
 
-def _paused(observed: Observed) -> str:
+def _pause_note(observed: Observed) -> str:
     """What to know of a Deployment that serves and that somebody paused."""
     if observed.deployment is None or not observed.deployment.paused:
         return ""
@@ -236,22 +229,43 @@ def _paused(observed: Observed) -> str:
     return f" Deployment {name} is paused, so the next change will wait: kubectl rollout resume deployment/{name} -n {namespace}."
 
 
-def _counted(observed: Observed, wanted: Wanted, of: str = "") -> str:
-    """How many pods serve of those asked for, which an autoscaler may have made more than the fewest."""
-    up, deployment = serving(observed), observed.deployment
-    size = max(deployment.size if deployment else 0, wanted.available)
-    missing = size - up
-    rest = f"; {missing} {_are(missing)} being started" if missing > 0 else ""
-    return f"{up} of {_pods(size)}{of} {_serve(up)}{rest}."
+class _Counts(NamedTuple):
+    """How many pods serve of those asked for, and the words for it."""
+
+    up: int
+    size: int
+
+    @property
+    def missing(self) -> int:
+        return self.size - self.up
+
+    @property
+    def up_of_size(self) -> str:
+        return f"{self.up} of {_pods(self.size)}"
+
+    @property
+    def starting(self) -> str:
+        return f"{self.missing} {'is' if self.missing == 1 else 'are'} being started"
+
+    @property
+    def failing(self) -> str:
+        return f"{self.missing} cannot be started"
+
+    def serving(self, of: str = "") -> str:
+        return f"{self.up_of_size}{of} {'serves' if self.up == 1 else 'serve'}"
+
+
+def _counts(deployment: DeploymentView | None, fewest: int = 0) -> _Counts:
+    """The counts of a Deployment, whose size an autoscaler may have set above the fewest pods."""
+    if deployment is None:
+        return _Counts(0, fewest)
+    return _Counts(deployment.available, max(deployment.size, fewest))
+
+
+def _progress(deployment: DeploymentView | None, target: Target, of: str = "") -> str:
+    counts = _counts(deployment, target.available)
+    return counts.serving(of) + (f"; {counts.starting}" if counts.missing > 0 else "")
 
 
 def _pods(count: int) -> str:
     return "1 pod" if count == 1 else f"{count} pods"
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
-def _serve(count: int) -> str:
-    return "serves" if count == 1 else "serve"

@@ -20,13 +20,13 @@ class _Rule(NamedTuple):
 
     pattern: re.Pattern[str]
     reason: Reason
-    told: str
+    statement: str
     """What is so; holds {who}, {namespace} and the pattern's groups."""
     remedy: str
 
 
-def _rule(pattern: str, reason: Reason, told: str, remedy: str) -> _Rule:
-    return _Rule(re.compile(pattern, re.DOTALL), reason, told, remedy)
+def _rule(pattern: str, reason: Reason, statement: str, remedy: str) -> _Rule:
+    return _Rule(re.compile(pattern, re.DOTALL), reason, statement, remedy)
 
 
 _RULES = (
@@ -105,7 +105,7 @@ _RULES = (
 )
 
 
-def pods_refused(message: str, *, namespace: str) -> Readiness:
+def explain_refused_pods(message: str, *, namespace: str) -> Readiness:
     """Why no pod is made.
 
     Args:
@@ -113,18 +113,18 @@ def pods_refused(message: str, *, namespace: str) -> Readiness:
         namespace: of the model.
     """
     words = _without_name(message)
-    return _explained(words, "pods of the model", namespace) or Readiness(
+    return _explain(words, "pods of the model", namespace) or Readiness(
         Reason.POD_REFUSED,
-        f"The cluster refuses the model's pods: {_quoted(words)}. Change what it names, or ask whoever runs the cluster.",
+        f"The cluster refuses the model's pods: {_quote(words)}. Change what it names, or ask whoever runs the cluster.",
     )
 
 
 def gist(message: str) -> str:
-    """What of a refusal of pods must be told anew when it changes: the name that a pod would have had and the present use of a quota are not."""
+    """The part of a refusal of pods whose change is news; the name that the pod would have had and the present use of a quota are left out."""
     return re.sub(r", used: .*?, limited: ", ", limited: ", _without_name(message))
 
 
-def child_refused(message: str, status: int, *, child: str, namespace: str) -> Readiness:
+def explain_refused_child(message: str, status: int, *, child: str, namespace: str) -> Readiness:
     """Why a child is not made or changed.
 
     Args:
@@ -133,26 +133,26 @@ def child_refused(message: str, status: int, *, child: str, namespace: str) -> R
         child: kind and name.
         namespace: of the model.
     """
-    known = _explained(message, child, namespace)
+    known = _explain(message, child, namespace)
     if known is not None:
         return known
     if status == _UNPROCESSABLE:
-        told = (
-            f"The API server finds {child} invalid: {_quoted(message)}. Correct the field of the spec that this names."
+        verdict = (
+            f"The API server finds {child} invalid: {_quote(message)}. Correct the field of the spec that this names."
         )
-        return Readiness(Reason.CHILD_INVALID, told)
-    told = (
-        f"The API server refuses {child}: {_quoted(message)}. Change what this names, or ask whoever runs the cluster."
+        return Readiness(Reason.CHILD_INVALID, verdict)
+    verdict = (
+        f"The API server refuses {child}: {_quote(message)}. Change what this names, or ask whoever runs the cluster."
     )
-    return Readiness(Reason.APPLY_FAILED, told)
+    return Readiness(Reason.APPLY_FAILED, verdict)
 
 
-def _explained(message: str, who: str, namespace: str) -> Readiness | None:
+def _explain(message: str, who: str, namespace: str) -> Readiness | None:
     for rule in _RULES:
         if found := rule.pattern.search(message):
-            parts = {name: _quoted(value or "no reason given") for name, value in found.groupdict().items()}
+            parts = {name: _quote(value or "no reason given") for name, value in found.groupdict().items()}
             words = {**parts, "who": who, "namespace": namespace}
-            return Readiness(rule.reason, f"{rule.told.format_map(words)}. {rule.remedy.format_map(words)}.")
+            return Readiness(rule.reason, f"{rule.statement.format_map(words)}. {rule.remedy.format_map(words)}.")
     return None
 
 
@@ -160,5 +160,5 @@ def _without_name(message: str) -> str:
     return re.sub(r'^pods "[^"]*" is forbidden: ', "", message.strip())
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return text.strip().rstrip(".")[:_LONGEST_QUOTE]

@@ -12,9 +12,9 @@ from typing import Any
 from modelway.api.labels import selector_labels
 from modelway.desired.plan import Plan
 from modelway.observed import ChildId, Observed, PodView, RevisionView
-from modelway.status.autoscaling import scaling_of
-from modelway.status.conditions import Judged, merge, shortened
-from modelway.status.readiness import Wanted, judge, others_serve, reachable, serving
+from modelway.status.autoscaling import autoscaling_of
+from modelway.status.conditions import ConditionVerdict, merge, shorten
+from modelway.status.readiness import Target, is_reachable, judge, others_serve, serving_pods
 from modelway.status.reasons import Reason
 from modelway.status.termination import REASONS_OF_THE_ARTIFACT, caution_of, chosen_engine, fetched_digest, found_format
 from modelway.status.verdict import Readiness
@@ -46,7 +46,7 @@ def readiness_of(observed: Observed, finding: Finding) -> Readiness:
         return finding.hindrance
     if finding.plan is None:
         return Readiness(Reason.PROGRESSING, "Waiting for a first look.")
-    verdict = judge(observed, Wanted(finding.plan.revision, finding.plan.available))
+    verdict = judge(observed, Target(finding.plan.revision, finding.plan.available))
     return replace(verdict, message=f"{verdict.message} {WAITS}") if finding.plan.waits and verdict.ready else verdict
 
 
@@ -65,12 +65,12 @@ def status_of(observed: Observed, finding: Finding, *, service_port: int, now: d
     status = {
         "observedGeneration": observed.owner.generation,
         "conditions": merge(
-            old, _judged(observed, finding, readiness, now), generation=observed.owner.generation, now=now
+            old, _conditions(observed, finding, readiness, now), generation=observed.owner.generation, now=now
         ),
         "url": f"http://{name}.{namespace}.svc:{service_port}",
         "replicas": deployment.replicas if deployment else 0,
         "readyReplicas": deployment.ready if deployment else 0,
-        "pods": f"{deployment.ready if deployment else 0}/{_wanted(observed, finding, readiness)}",
+        "pods": f"{deployment.ready if deployment else 0}/{_wanted_pods(observed, finding, readiness)}",
         "selector": ",".join(f"{label}={value}" for label, value in selector_labels(name).items()),
         "stable": _stable(observed, finding),
         "candidate": _candidate(observed, finding, readiness),
@@ -80,49 +80,49 @@ def status_of(observed: Observed, finding: Finding, *, service_port: int, now: d
 
 def next_look(observed: Observed, finding: Finding, now: datetime) -> float | None:
     """In how many seconds time alone may change the status; None when only an event can."""
-    return scaling_of(observed, now).due if _is_autoscaled(observed, finding) else None
+    return autoscaling_of(observed, now).due if _is_autoscaled(observed, finding) else None
 
 
-def _judged(observed: Observed, finding: Finding, readiness: Readiness, now: datetime) -> list[Judged]:
+def _conditions(observed: Observed, finding: Finding, readiness: Readiness, now: datetime) -> list[ConditionVerdict]:
     reason, message = readiness.reason, readiness.message
     waiting = not (readiness.ready or readiness.stalled or reason == SUSPENDED.reason)
-    judged = [
-        Judged("Ready", "True" if readiness.ready else "False", reason, message),
-        Judged("Reconciling", "True", reason, message)
+    conditions = [
+        ConditionVerdict("Ready", "True" if readiness.ready else "False", reason, message),
+        ConditionVerdict("Reconciling", "True", reason, message)
         if waiting
-        else Judged("Reconciling", "False", reason, "Nothing is under way."),
-        Judged("Stalled", "True", reason, message)
+        else ConditionVerdict("Reconciling", "False", reason, "Nothing is under way."),
+        ConditionVerdict("Stalled", "True", reason, message)
         if readiness.stalled
-        else Judged("Stalled", "False", reason, "Nothing stands still."),
-        _accepted(observed, finding, readiness),
-        _available(observed),
+        else ConditionVerdict("Stalled", "False", reason, "Nothing stands still."),
+        _acceptance(observed, finding, readiness),
+        _availability(observed),
     ]
-    return judged + ([scaling_of(observed, now).condition] if _is_autoscaled(observed, finding) else [])
+    return conditions + ([autoscaling_of(observed, now).condition] if _is_autoscaled(observed, finding) else [])
 
 
-def _accepted(observed: Observed, finding: Finding, readiness: Readiness) -> Judged:
+def _acceptance(observed: Observed, finding: Finding, readiness: Readiness) -> ConditionVerdict:
     if readiness.reason in {Reason.INVALID_SPEC, Reason.NOT_PERMITTED, *REASONS_OF_THE_ARTIFACT}:
-        return Judged("ModelAccepted", "False", readiness.reason, readiness.message)
+        return ConditionVerdict("ModelAccepted", "False", readiness.reason, readiness.message)
     revision = finding.plan.revision if finding.plan else None
     before = (observed.owner.status.get("stable") or {}).get("revision")
     served = readiness.ready or _ready_pods(observed, revision) or before == revision
     if revision is not None and served:
-        return Judged(
+        return ConditionVerdict(
             "ModelAccepted", "True", Reason.LOADED, "The model was fetched, loaded and gave a first prediction."
         )
-    return Judged("ModelAccepted", "Unknown", Reason.PENDING, "The model has not been loaded yet.")
+    return ConditionVerdict("ModelAccepted", "Unknown", Reason.PENDING, "The model has not been loaded yet.")
 
 
-def _available(observed: Observed) -> Judged:
-    if serving(observed) and not reachable(observed):
+def _availability(observed: Observed) -> ConditionVerdict:
+    if serving_pods(observed) and not is_reachable(observed):
         message = f"Pods are up, but Service {observed.owner.key.name} is not there, so nobody reaches them."
-        return Judged("Available", "False", Reason.NO_SERVICE, message)
-    if serving(observed):
-        return Judged("Available", "True", Reason.SERVING, "At least one pod answers requests.")
-    return Judged("Available", "False", Reason.NO_POD_SERVES, "No pod answers requests.")
+        return ConditionVerdict("Available", "False", Reason.NO_SERVICE, message)
+    if serving_pods(observed):
+        return ConditionVerdict("Available", "True", Reason.SERVING, "At least one pod answers requests.")
+    return ConditionVerdict("Available", "False", Reason.NO_POD_SERVES, "No pod answers requests.")
 
 
-def _wanted(observed: Observed, finding: Finding, readiness: Readiness) -> int:
+def _wanted_pods(observed: Observed, finding: Finding, readiness: Readiness) -> int:
     """The number of pods that is asked for, also while the Deployment is not there or could not be given it."""
     deployment, plan = observed.deployment, finding.plan
     if plan is None or readiness.reason is SUSPENDED.reason or (deployment is not None and plan.autoscaled):
@@ -164,7 +164,7 @@ def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> di
     return {
         **_description(observed, wanted, {}),
         "reason": str(readiness.reason),
-        "message": shortened(readiness.message),
+        "message": shorten(readiness.message),
     }
 
 
@@ -177,8 +177,8 @@ def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> d
         known = {"format": record.model.get("format", _ANY_FORMAT)} | known
     reports = {"digest": fetched_digest, "engine": chosen_engine, "format": found_format, "caution": caution_of}
     found = {part: next(filter(None, map(read, _pods(observed, revision))), None) for part, read in reports.items()}
-    told = known | {part: value for part, value in found.items() if value}
-    return {part: value for part, value in told.items() if (part, value) != ("format", _ANY_FORMAT)}
+    description = known | {part: value for part, value in found.items() if value}
+    return {part: value for part, value in description.items() if (part, value) != ("format", _ANY_FORMAT)}
 
 
 def _pods(observed: Observed, revision: str | None) -> list[PodView]:

@@ -46,7 +46,7 @@ REASON_OF_EXIT_CODE = {
 REASONS_OF_THE_ARTIFACT = frozenset(one for one in Reason if one.topic is Topic.MODEL)
 """Reasons that speak against the model itself or the way to it."""
 
-_TOLD_BY_SERVER = {str(one): one for one in REASON_OF_EXIT_CODE.values()}
+_REASON_NAMED = {str(one): one for one in REASON_OF_EXIT_CODE.values()}
 _PARTS = ("reason", "message", "remedy")
 _LONGEST_PART = 700
 _ORDINARY = frozenset(
@@ -77,35 +77,35 @@ _ORDINARY = frozenset(
 """Words that no file, URI, module or class is called by: only they get a capital letter at the head of a sentence."""
 
 
-def explained(end: Termination) -> tuple[Reason, str] | None:
+def explain(end: Termination) -> tuple[Reason, str] | None:
     """The reason and message of a container's end; None when neither its message nor its exit code says anything known."""
     known = REASON_OF_EXIT_CODE.get(end.exit_code)
-    told = _told_by_server(end.message, known)
-    return told or (_catalogued(known) if known else None)
+    report = _server_report(end.message, known)
+    return report or (_catalogue_entry(known) if known else None)
 
 
 def fetched_digest(pod: PodView) -> str | None:
     """The digest that the pod's init container `fetch` reported, `sha256:<hex>`."""
-    return _reported(pod, "fetch", "digest", r"sha256:[0-9a-f]{64}")
+    return _report_value(pod, "fetch", "digest", r"sha256:[0-9a-f]{64}")
 
 
 def chosen_engine(pod: PodView) -> str | None:
     """The engine that the pod's init container `prepare` chose: onnx, say."""
-    return _reported(pod, "prepare", "engine", r"[a-z][a-z0-9_-]{0,62}")
+    return _report_value(pod, "prepare", "engine", r"[a-z][a-z0-9_-]{0,62}")
 
 
 def found_format(pod: PodView) -> str | None:
     """The format that the pod's init container `prepare` found the model to have: sklearn, say."""
-    return _reported(pod, "prepare", "format", r"[a-z][a-z0-9_-]{0,62}")
+    return _report_value(pod, "prepare", "format", r"[a-z][a-z0-9_-]{0,62}")
 
 
 def caution_of(pod: PodView) -> str | None:
     """What the pod's init container `prepare` could not find out about the model's answers."""
-    caution = _reported(pod, "prepare", "caution", r"[^\x00-\x1f\x7f]{1,1024}")
+    caution = _report_value(pod, "prepare", "caution", r"[^\x00-\x1f\x7f]{1,1024}")
     return caution and one_line(caution)
 
 
-def _reported(pod: PodView, container: str, part: str, pattern: str) -> str | None:
+def _report_value(pod: PodView, container: str, part: str, pattern: str) -> str | None:
     """A part of the report of a container that ended well, where it has the form that is expected."""
     ends = (c.ended for c in pod.containers if c.name == container and c.ended is not None and c.ended.exit_code == 0)
     report = next((_json_object(end.message) for end in ends), None) or {}
@@ -113,13 +113,13 @@ def _reported(pod: PodView, container: str, part: str, pattern: str) -> str | No
     return value if isinstance(value, str) and re.fullmatch(pattern, value) else None
 
 
-def _told_by_server(message: str, known: Reason | None) -> tuple[Reason, str] | None:
+def _server_report(message: str, known: Reason | None) -> tuple[Reason, str] | None:
     """What the message says; a reason that is not one of the server's gives way to that of the exit code."""
     report = _json_object(message)
     if report is None:
         return None
     reason, text, remedy = (part if isinstance(part := report.get(name), str) else "" for name in _PARTS)
-    given = _TOLD_BY_SERVER.get(reason, known)
+    given = _REASON_NAMED.get(reason, known)
     return (given, _sentences(text, remedy)) if given is not None and text else None
 
 
@@ -131,15 +131,15 @@ def _json_object(message: str) -> dict[str, Any] | None:
     return report if isinstance(report, dict) else None
 
 
-def _catalogued(reason: Reason) -> tuple[Reason, str]:
+def _catalogue_entry(reason: Reason) -> tuple[Reason, str]:
     return reason, f"{reason.meaning} {reason.remedy}".replace("`", "")
 
 
 def _sentences(*parts: str) -> str:
     kept = [part.strip().rstrip(".")[:_LONGEST_PART] for part in parts if part.strip()]
-    return "".join(f"{_opened(part)}. " for part in kept).strip()
+    return "".join(f"{_capitalize(part)}. " for part in kept).strip()
 
 
-def _opened(sentence: str) -> str:
+def _capitalize(sentence: str) -> str:
     """The sentence with a capital letter, unless it begins with a name, which stays as it is."""
     return sentence[0].upper() + sentence[1:] if sentence.partition(" ")[0] in _ORDINARY else sentence

@@ -60,7 +60,7 @@ _FILTERS = (
 )
 
 
-def explained(message: str) -> str:
+def explain(message: str) -> str:
     """The scheduler's message as a cause and what to do about it, with the scheduler's own words kept.
 
     Args:

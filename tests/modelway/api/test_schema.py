@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, create_model
 
 from modelway.api.base import ApiModel, Rule
 from modelway.api.crd import custom_resource_definition
-from modelway.api.fields import LIST_TYPE, atomic
+from modelway.api.fields import LIST_TYPE, atomic_list
 from modelway.api.schema import structural_schema
 from modelway.errors import InexpressibleSchema
 
@@ -33,7 +33,7 @@ class Twig(ApiModel):
     name."""
     kind: Literal["green"] = "green"
     """Its kind."""
-    tags: Annotated[tuple[Text, ...], atomic(3)] = ()
+    tags: Annotated[tuple[Text, ...], atomic_list(3)] = ()
     """Its tags."""
     owners: Annotated[dict[str, Text], Field(max_length=2)] | None = None
     """Its owners."""
@@ -117,7 +117,7 @@ def test_refused(annotation: Any, complaint: str) -> None:
 
 def test_a_default_inside_a_list_is_refused() -> None:
     with pytest.raises(InexpressibleSchema, match="inside a list and has a default"):
-        structural_schema(with_field(Annotated[tuple[Leaf, ...], atomic(3)]))
+        structural_schema(with_field(Annotated[tuple[Leaf, ...], atomic_list(3)]))
 
 
 def test_a_default_other_than_that_of_the_fields_is_refused() -> None:

@@ -12,7 +12,7 @@ from modelway.cluster.apply import UNBORN, Applier
 from modelway.cluster.cache import Cache
 from modelway.cluster.kinds import Kind
 from modelway.cluster.served_kinds import ServedKinds
-from modelway.desired.plan import planned
+from modelway.desired.plan import make_plan
 from modelway.errors import ClusterError, KindNotServed, NameConflict, RetryLater
 from modelway.metrics import Metrics
 from modelway.observed import Key
@@ -87,7 +87,7 @@ class _Server:
 def _pass(applier: Applier, cache: Cache) -> None:
     observed = cache.observe(Key(*KEY))
     assert observed is not None
-    plan = planned(ModelDeployment.parse(observed.owner.document), observed, Settings())
+    plan = make_plan(ModelDeployment.parse(observed.owner.document), observed, Settings())
     asyncio.run(applier.carry_out(plan, observed))
 
 
@@ -152,7 +152,7 @@ def test_a_refusal_is_raised_although_another_child_hangs(cache: Cache) -> None:
     server = _Server(refused=(kinds.SERVICE,), hanging=(kinds.DEPLOYMENT,))
     with pytest.raises(ClusterError, match="no") as caught:
         _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
-    assert caught.value.about == "Service fraud"
+    assert caught.value.child == "Service fraud"
 
 
 @pytest.mark.usefixtures("impatient")

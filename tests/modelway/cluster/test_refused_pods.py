@@ -19,7 +19,7 @@ from modelway.cluster.refused_pods import (
     UNPROVED_SECONDS,
     RefusedPods,
 )
-from modelway.desired.plan import planned
+from modelway.desired.plan import make_plan
 from modelway.metrics import Metrics
 from modelway.observed import Condition, Observed, PodView
 from modelway.settings import Settings
@@ -67,7 +67,7 @@ class _World:
     def change(self, spec: dict[str, Any], failure: str, *, pods: bool) -> None:
         """Another spec, whose Deployment reports a refusal, and may have pods of the new revision already."""
         self.seen = replace(self.seen, owner=owner(spec, generation=2))
-        self.plan = planned(ModelDeployment.parse(self.seen.owner.document), self.seen, Settings())
+        self.plan = make_plan(ModelDeployment.parse(self.seen.owner.document), self.seen, Settings())
         mine = (pod(container("serve"), revision=self.plan.revision),) if pods else ()
         seen = _refused(failure, pods=mine)
         assert seen.deployment is not None

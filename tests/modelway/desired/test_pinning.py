@@ -7,7 +7,7 @@ import pytest
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.pinning import record_to_read
-from modelway.desired.plan import Plan, planned
+from modelway.desired.plan import Plan, make_plan
 from modelway.desired.pod import pod_template
 from modelway.desired.revision import digest_of, revision_of
 from modelway.observed import Observed, RevisionView
@@ -29,7 +29,7 @@ def _record(**more: Any) -> RevisionView:
 
 def _plan(record: RevisionView, settings: Settings = NOW, **around: Any) -> Plan:
     seen = observed(record, by=owner(status=around.pop("status", None)), **around)
-    return planned(DEPLOYMENT, seen, settings)
+    return make_plan(DEPLOYMENT, seen, settings)
 
 
 def _body(plan: Plan, kind: str) -> dict[str, Any]:
@@ -82,9 +82,9 @@ def test_another_way_of_pulling_makes_no_record_anew() -> None:
 
 def test_what_serves_is_marked_before_another_revision_takes_its_place() -> None:
     stable, status = revision("a" * 10, 1), {"stable": {"revision": "a" * 10}}
-    assert _plan(stable, status=status).mark == stable
-    assert _plan(replace(stable, served=True), status=status).mark is None, "once"
-    assert _plan(_record(), status=STABLE).mark is None, "while it is wanted, status tells"
+    assert _plan(stable, status=status).record_to_mark == stable
+    assert _plan(replace(stable, served=True), status=status).record_to_mark is None, "once"
+    assert _plan(_record(), status=STABLE).record_to_mark is None, "while it is wanted, status tells"
 
 
 def test_a_record_is_read_only_where_it_differs_from_today() -> None:
@@ -101,5 +101,5 @@ def test_a_record_is_read_only_where_it_differs_from_today() -> None:
 
 
 def _digest(settings: Settings) -> str:
-    plan = planned(DEPLOYMENT, observed(), settings)
+    plan = make_plan(DEPLOYMENT, observed(), settings)
     return digest_of(_body(plan, "ControllerRevision")["data"])

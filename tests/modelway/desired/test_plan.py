@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired.plan import Plan, planned
+from modelway.desired.plan import Plan, make_plan
 from modelway.desired.revision import revision_of
 from modelway.observed import Child, Observed
 from modelway.settings import Settings
@@ -26,7 +26,7 @@ def _plan(
     blocks = {"scaling": scaling, "runtime": runtime}
     spec = {"model": {"uri": "s3://models/fraud.joblib"}, **{name: block for name, block in blocks.items() if block}}
     seen: Observed = observed(*children, by=owner(spec, status=around.pop("status", None)), **around)
-    return planned(ModelDeployment.parse(seen.owner.document), seen, settings)
+    return make_plan(ModelDeployment.parse(seen.owner.document), seen, settings)
 
 
 def _sizes(plan: Plan) -> list[tuple[bool, int | None]]:

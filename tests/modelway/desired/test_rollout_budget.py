@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired.plan import planned
+from modelway.desired.plan import make_plan
 from modelway.desired.revision import revision_of
-from modelway.desired.rollout_budget import RolloutBudget, under_way
+from modelway.desired.rollout_budget import RolloutBudget, is_rolling_out
 from modelway.observed import Condition, Key
 from modelway.settings import Settings
 from modelway.status.report import WAITS, Finding, readiness_of
@@ -41,14 +41,14 @@ def _progress(reason: str) -> tuple[Condition, ...]:
     ids=["not yet seen", "under way", "no word yet", "rolled out", "lost its pods", "failed", "paused"],
 )
 def test_what_counts_as_a_rollout_under_way(seen: Any, *, rolling: bool) -> None:
-    assert under_way(seen) is rolling
+    assert is_rolling_out(seen) is rolling
 
 
 def test_a_model_that_waits_keeps_what_runs_and_says_so() -> None:
     seen = observed(deployment(revision=WANTED), revision(WANTED, 1, template=OLD_TEMPLATE))
     wanted = ModelDeployment.parse(seen.owner.document)
-    assert planned(wanted, seen, FOLLOW).follows
-    plan = planned(wanted, seen, FOLLOW, may_follow=False)
+    assert make_plan(wanted, seen, FOLLOW).follows
+    plan = make_plan(wanted, seen, FOLLOW, may_follow=False)
     assert (plan.waits, plan.prune) == (True, ())
     [body] = [step.body for step in plan.steps if step.id.kind == "Deployment"]
     assert body["spec"]["template"] == OLD_TEMPLATE
@@ -60,7 +60,7 @@ def test_a_model_that_waits_keeps_what_runs_and_says_so() -> None:
 @pytest.mark.parametrize("available", [0, None])
 def test_only_a_model_that_serves_waits(available: int | None) -> None:
     seen = observed(deployment(revision=WANTED, available=available), revision(WANTED, 1, template=OLD_TEMPLATE))
-    assert planned(ModelDeployment.parse(seen.owner.document), seen, FOLLOW).follows is (available is None)
+    assert make_plan(ModelDeployment.parse(seen.owner.document), seen, FOLLOW).follows is (available is None)
 
 
 class _Cluster:
@@ -83,7 +83,7 @@ class _Cluster:
             if not waits:
                 self.rolling[key] = self.now + (600 if key in self.failing else self.dice.uniform(1, 30))
                 self.most = max(self.most, len(self.rolling))
-        self.turns.ended(key, waits=waits)
+        self.turns.finish(key, waits=waits)
 
     def play(self) -> None:
         """Look at all once, then only at whom something happens to or who is woken."""

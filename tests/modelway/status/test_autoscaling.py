@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.observed import Condition, Observed
-from modelway.status.autoscaling import CALM_SECONDS, STARTING_SECONDS, scaling_of
+from modelway.status.autoscaling import CALM_SECONDS, STARTING_SECONDS, autoscaling_of
 from modelway.status.reasons import Reason
 from support.operator.observed import autoscaler, deployment, observed, owner
 
@@ -58,7 +58,7 @@ def seen(*conditions: Condition, before: Reason | None = None, serving_since: fl
 
 
 def said(world: Observed, now: float = 0) -> tuple[str, Reason]:
-    condition = scaling_of(world, at(now)).condition
+    condition = autoscaling_of(world, at(now)).condition
     return condition.status, condition.reason
 
 
@@ -90,11 +90,11 @@ def test_each_state_of_an_autoscaler_has_its_words(
 ) -> None:
     world = seen(condition)
     assert said(world) == verdict
-    assert words in scaling_of(world, START).condition.message
+    assert words in autoscaling_of(world, START).condition.message
 
 
 def test_an_autoscaler_that_has_said_nothing_waits_in_the_same_words() -> None:
-    assert scaling_of(seen(), START).condition == scaling_of(seen(inactive(NO_FIGURES)), START).condition
+    assert autoscaling_of(seen(), START).condition == autoscaling_of(seen(inactive(NO_FIGURES)), START).condition
 
 
 def test_a_load_beyond_the_maximum_is_told_though_scaling_works() -> None:
@@ -106,13 +106,13 @@ def test_a_load_beyond_the_maximum_is_told_though_scaling_works() -> None:
 def test_metrics_that_go_for_a_moment_are_no_news(now: float) -> None:
     world = seen(inactive(DOWN), before=Reason.VALID_METRIC_FOUND)
     assert said(world, now)[0] == "True"
-    assert scaling_of(world, at(now)).due == CALM_SECONDS - now
+    assert autoscaling_of(world, at(now)).due == CALM_SECONDS - now
 
 
 def test_metrics_that_stay_away_are_news() -> None:
     world = seen(inactive(ABSENT), before=Reason.TOO_MANY_REPLICAS)
     assert said(world, CALM_SECONDS) == ("False", Reason.METRICS_UNAVAILABLE)
-    assert scaling_of(world, at(CALM_SECONDS)).due is None
+    assert autoscaling_of(world, at(CALM_SECONDS)).due is None
 
 
 def test_a_rollout_whose_new_pods_have_no_figures_yet_is_no_news() -> None:
@@ -125,7 +125,7 @@ def test_figures_are_missed_only_some_time_after_pods_began_to_serve() -> None:
     assert said(seen(inactive(NO_FIGURES), serving_since=None), 10_000) == ("Unknown", Reason.FETCHING_METRICS)
     late = seen(inactive(NO_FIGURES), serving_since=10_000)
     assert said(late, 10_010) == ("Unknown", Reason.FETCHING_METRICS)
-    assert scaling_of(late, at(10_010)).due == STARTING_SECONDS - 10
+    assert autoscaling_of(late, at(10_010)).due == STARTING_SECONDS - 10
     assert said(late, 10_000 + STARTING_SECONDS) == ("False", Reason.POD_METRICS_MISSING)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway.status.conditions import LONGEST_MESSAGE, Judged, merge
+from modelway.status.conditions import LONGEST_MESSAGE, ConditionVerdict, merge
 from modelway.status.reasons import Reason
 
 THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -17,8 +17,8 @@ statuses = st.sampled_from(["True", "False", "Unknown"])
 
 def _ready(
     status: Literal["True", "False", "Unknown"], reason: Reason = Reason.PROGRESSING, message: str = "m"
-) -> Judged:
-    return Judged("Ready", status, reason, message)
+) -> ConditionVerdict:
+    return ConditionVerdict("Ready", status, reason, message)
 
 
 @given(statuses, statuses, st.integers(0, 9))
@@ -40,13 +40,16 @@ def test_a_first_condition_is_stamped_now_in_utc() -> None:
 
 def test_a_type_that_is_no_longer_judged_goes() -> None:
     old = merge(
-        [], [_ready("True"), Judged("AutoscalingActive", "True", Reason.VALID_METRIC_FOUND, "")], generation=1, now=THEN
+        [],
+        [_ready("True"), ConditionVerdict("AutoscalingActive", "True", Reason.VALID_METRIC_FOUND, "")],
+        generation=1,
+        now=THEN,
     )
     assert [one["type"] for one in merge(old, [_ready("True")], generation=1, now=LATER)] == ["Ready"]
 
 
 def test_merging_the_same_judgement_again_changes_nothing() -> None:
-    judged = [_ready("False"), Judged("Stalled", "True", Reason.CRASH_LOOP, "m")]
+    judged = [_ready("False"), ConditionVerdict("Stalled", "True", Reason.CRASH_LOOP, "m")]
     once = merge([], judged, generation=3, now=THEN)
     assert merge(once, judged, generation=3, now=LATER) == once
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.observed import Condition, ContainerView, Observed, Owner, PodView, Termination
-from modelway.status.readiness import Wanted, judge
+from modelway.status.readiness import Target, judge
 from modelway.status.reasons import Reason
 from modelway.status.verdict import Readiness
 from support.operator.observed import NEW, OLD, container, deployment, observed, owner, pod, revision
 
-WANTED = Wanted(NEW, 1)
+WANTED = Target(NEW, 1)
 ENDED_WELL = Termination(0, "Completed", "")
 UNAUTHORIZED = 'failed to pull and unpack image "s:1": failed to authorize: unexpected status: 401 Unauthorized'
 
@@ -44,7 +44,7 @@ def _judged(*containers: ContainerView) -> Readiness:
 
 
 def test_ready_when_every_pod_is_of_the_wanted_revision_and_enough_serve() -> None:
-    verdict = judge(observed(deployment(size=3)), Wanted(NEW, 3))
+    verdict = judge(observed(deployment(size=3)), Target(NEW, 3))
     assert (verdict.ready, verdict.reason) == (True, "Serving")
 
 
@@ -60,7 +60,7 @@ def test_ready_when_every_pod_is_of_the_wanted_revision_and_enough_serve() -> No
     ids=["one pod missing", "an old pod left", "another revision", "the controller has not looked yet", "no pods yet"],
 )
 def test_not_ready_while_anything_is_missing(state: object) -> None:
-    assert not judge(observed(state), Wanted(NEW, 3)).ready  # type: ignore[arg-type]
+    assert not judge(observed(state), Target(NEW, 3)).ready  # type: ignore[arg-type]
 
 
 def test_pods_without_a_service_serve_nobody() -> None:
@@ -206,7 +206,7 @@ def test_conditions_of_the_last_rollout_are_not_held_against_this_one() -> None:
 
 def test_a_loss_of_pods_after_success_is_no_new_rollout() -> None:
     lost = observed(deployment(size=2, available=1), by=told(Reason.SERVING))
-    assert judge(lost, Wanted(NEW, 2)).reason == "NotEnoughReplicas"
+    assert judge(lost, Target(NEW, 2)).reason == "NotEnoughReplicas"
 
 
 REFUSED = Condition("ReplicaFailure", "True", "FailedCreate", "no PriorityClass with name gold was found")
@@ -225,17 +225,17 @@ LATE = Condition("Progressing", "False", "ProgressDeadlineExceeded", "late")
     ids=["serving", "no-service", "paused", "refused", "late"],
 )
 def test_a_change_that_the_controller_has_not_seen_unsays_nothing(seen: Observed) -> None:
-    before = judge(seen, Wanted(NEW, 2))
+    before = judge(seen, Target(NEW, 2))
     present = seen.deployment
     assert present is not None
     changed = {**seen.children, present.id: replace(present, generation=present.generation + 1)}
     later = replace(seen, owner=told(before.reason, before.message), children=changed)
-    assert judge(later, Wanted(NEW, 2)) == before
+    assert judge(later, Target(NEW, 2)) == before
 
 
 def test_a_loss_is_counted_against_what_an_autoscaler_wants() -> None:
     lost = observed(deployment(size=10, available=1), by=told(Reason.SERVING))
-    assert judge(lost, Wanted(NEW, 2)).message == "1 of 10 pods serves; 9 are being started."
+    assert judge(lost, Target(NEW, 2)).message == "1 of 10 pods serves; 9 are being started."
 
 
 def test_a_reason_stays_while_pods_are_tried_again_and_says_so_once() -> None:
@@ -265,7 +265,7 @@ def test_a_verdict_holds_until_the_deployment_has_counted_the_pods_that_are_read
 
 def test_a_change_of_size_does_not_take_readiness_away() -> None:
     grown = observed(deployment(size=5, replicas=2, observed=False), by=told(Reason.SERVING))
-    assert judge(grown, Wanted(NEW, 2)).ready
+    assert judge(grown, Target(NEW, 2)).ready
 
 
 def test_an_image_back_off_without_a_cause_keeps_the_cause_of_before() -> None:

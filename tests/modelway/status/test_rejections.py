@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelway.status.rejections import child_refused, pods_refused
+from modelway.status.rejections import explain_refused_child, explain_refused_pods
 
 PODS = {
     "exceeded quota: team, requested: pods=1, used: pods=3, limited: pods=3": ("QuotaExceeded", "Quota team of namespace risk"),
@@ -21,7 +21,7 @@ PODS = {
 
 @pytest.mark.parametrize(("words", "told"), PODS.items(), ids=[reason for reason, _ in PODS.values()])
 def test_a_refusal_of_pods_has_its_reason_and_names_what_it_is_about(words: str, told: tuple[str, str]) -> None:
-    verdict = pods_refused(f'pods "fraud-7d9-x2x4z" is forbidden: {words}', namespace="risk")
+    verdict = explain_refused_pods(f'pods "fraud-7d9-x2x4z" is forbidden: {words}', namespace="risk")
     assert verdict.reason == told[0]
     assert told[1] in verdict.message
 
@@ -29,7 +29,8 @@ def test_a_refusal_of_pods_has_its_reason_and_names_what_it_is_about(words: str,
 @pytest.mark.parametrize("words", PODS)
 def test_the_name_of_a_pod_that_never_was_is_not_told(words: str) -> None:
     first, second = (
-        pods_refused(f'pods "fraud-{name}" is forbidden: {words}', namespace="risk") for name in ("aaaaa", "bbbbb")
+        explain_refused_pods(f'pods "fraud-{name}" is forbidden: {words}', namespace="risk")
+        for name in ("aaaaa", "bbbbb")
     )
     assert first == second
 
@@ -46,7 +47,7 @@ def test_the_name_of_a_pod_that_never_was_is_not_told(words: str) -> None:
     ],
 )  # fmt: skip
 def test_a_refusal_of_a_child_names_the_child(words: str, status: int, reason: str, says: str) -> None:
-    verdict = child_refused(words, status, child="Service fraud", namespace="risk")
+    verdict = explain_refused_child(words, status, child="Service fraud", namespace="risk")
     assert verdict.reason == reason
     assert says in verdict.message
     assert "Service fraud" in verdict.message

@@ -5,24 +5,24 @@ import json
 import pytest
 
 from modelway.observed import Termination
-from modelway.status.termination import REASON_OF_EXIT_CODE, explained, fetched_digest
+from modelway.status.termination import REASON_OF_EXIT_CODE, explain, fetched_digest
 from support.operator.observed import container, pod
 
 
 @pytest.mark.parametrize("message", ["", "{", "[]", "null", '{"reason": 3}', '{"reason": "no spaces allowed"}', "\x00"])
 def test_a_message_that_is_not_well_formed_leaves_the_exit_code(message: str) -> None:
-    told = explained(Termination(22, "Error", message))
+    told = explain(Termination(22, "Error", message))
     assert told is not None
     assert told[0] == "MissingModule"
 
 
 def test_an_unknown_exit_code_without_a_message_means_nothing() -> None:
-    assert explained(Termination(77, "Error", "not json")) is None
+    assert explain(Termination(77, "Error", "not json")) is None
 
 
 @pytest.mark.parametrize("code", REASON_OF_EXIT_CODE)
 def test_every_exit_code_says_what_to_do(code: int) -> None:
-    told = explained(Termination(code, "Error", ""))
+    told = explain(Termination(code, "Error", ""))
     assert told is not None
     assert told[1].count(". ") >= 1
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelway.status.unschedulable import explained
+from modelway.status.unschedulable import explain
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from modelway.status.unschedulable import explained
     ],
 )
 def test_each_filter_has_its_cause_and_its_field(words: str, says: list[str]) -> None:
-    told = explained(
+    told = explain(
         f"0/1 nodes are available: {words}. no new claims to deallocate, preemption: 0/1 nodes are available."
     )
     assert [part for part in (*says, words) if part not in told] == []
@@ -36,7 +36,7 @@ def test_each_filter_has_its_cause_and_its_field(words: str, says: list[str]) ->
 
 
 def test_several_filters_are_all_named() -> None:
-    told = explained(
+    told = explain(
         "0/3 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 node(s) had untolerated taint {a: b}."
     )
     assert told.startswith("1 with too little free cpu, 1 with too little free memory, 1 with a taint")
@@ -47,4 +47,4 @@ def test_several_filters_are_all_named() -> None:
 
 @pytest.mark.parametrize("words", ["", "."])
 def test_a_scheduler_that_says_nothing_is_no_failure(words: str) -> None:
-    assert explained(words) == "none fits. Correct spec.scheduling, or add nodes."
+    assert explain(words) == "none fits. Correct spec.scheduling, or add nodes."
