@@ -1,4 +1,4 @@
-"""Every error that Modelway raises itself, named by what went wrong for the person who reads it."""
+"""The errors that Modelway raises, each named by what went wrong for the user."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,34 +6,34 @@ from typing import ClassVar
 
 
 class ModelwayError(Exception):
-    """The root: its text is written for a user and is shown as it is, without a traceback."""
+    """The base class. Users see its text as it is, without a traceback."""
 
     exit_status: ClassVar[int] = 1
-    """Of a command that ends with it: 1 where what it was asked about is at fault, 2 where the question is."""
+    """The exit status of a command: 1 if the object that it looked at is at fault, 2 if the command line or the set-up is."""
 
 
 class WrongUsage(ModelwayError):
-    """A command cannot be followed as it was typed: an option's value, a file that is not there, a missing package."""
+    """A command cannot run as it was typed: an option has a wrong value, or a file or a package is missing."""
 
     exit_status = 2
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a ModelDeployment."""
+    """One fault of a ModelDeployment."""
 
     field: str
-    """Where, as a path a user finds in the YAML: `spec.scaling.min`."""
+    """The path of the field in the YAML: `spec.scaling.min`."""
 
     message: str
-    """What is wrong with which value, and what to write instead."""
+    """The value, what is wrong with it, and what to write instead."""
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}" if self.field else self.message
 
 
 class InvalidSpec(ModelwayError):
-    """A ModelDeployment that cannot be followed until somebody changes it."""
+    """A ModelDeployment is not valid; somebody must change it."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -41,38 +41,38 @@ class InvalidSpec(ModelwayError):
 
 
 class NotPermitted(InvalidSpec):
-    """A ModelDeployment that asks for what the platform's policy does not allow."""
+    """A ModelDeployment asks for something that the platform's policy forbids."""
 
 
 class InvalidSettings(ModelwayError):
-    """The operator's environment holds a value it cannot run with; the text names the variable."""
+    """The operator's environment holds a value that it cannot use; the text names the variable."""
 
     exit_status = 2
 
 
 class InexpressibleSchema(ModelwayError):
-    """A type of the API has no equal among structural schemas; a mistake of whoever changed the type."""
+    """A structural schema cannot express a type of the API; whoever changed the type must correct it."""
 
 
 class NoCluster(ModelwayError):
-    """There is no Kubernetes API server to talk to, or it does not know ModelDeployments."""
+    """No Kubernetes API server answers, or it does not know ModelDeployments."""
 
     exit_status = 2
 
 
 class ClusterError(ModelwayError):
-    """The API server refused a request; the text is its own, with what was asked."""
+    """The API server refused a request; the text holds the request and the server's words."""
 
     def __init__(
         self, message: str, *, status: int, reason: str = "", causes: Sequence[str] = (), words: str = ""
     ) -> None:
         self.words = words
-        """The API server's own words, without what was asked."""
+        """The API server's own words, without the request."""
         self.status = status
         self.reason = reason
         self.causes = tuple(causes)
         self.child = ""
-        """The child that it was about, by kind and name, where there was one."""
+        """Kind and name of the child that the request was about; empty for other requests."""
         super().__init__(message)
 
 
@@ -84,7 +84,7 @@ class KindNotServed(ClusterError):
 
 
 class RetryLater(ModelwayError):
-    """Nothing is wrong with the request; the cluster asks to come back in a while."""
+    """The request is in order, but the cluster asks to retry it later."""
 
     def __init__(self, message: str, *, seconds: float) -> None:
         self.seconds = seconds
@@ -92,23 +92,23 @@ class RetryLater(ModelwayError):
 
 
 class ServerAway(RetryLater):
-    """The API server is known to be away: nothing is tried before it is back."""
+    """The API server is known to be unreachable; nothing is tried until it is back."""
 
 
 class Leftover(RetryLater):
-    """A child of an earlier ModelDeployment of that name is still being deleted; its name is free in a while."""
+    """A child of an earlier ModelDeployment of that name is still being deleted; its name becomes free soon."""
 
 
 class Vanished(ModelwayError):
-    """What the request was about is going or gone: its owner, or the whole namespace. Nothing to do."""
+    """The owner of the object, or its whole namespace, is being deleted or gone. There is nothing to do."""
 
 
 class NameConflict(ModelwayError):
-    """An object with a child's name belongs to somebody else, so it is left alone."""
+    """An object with a child's name belongs to somebody else, so Modelway leaves it alone."""
 
 
 class ChildContested(ModelwayError):
-    """Somebody keeps undoing what is put right, so it is put right less and less often."""
+    """Somebody keeps undoing a repair, so it is repeated less and less often."""
 
     def __init__(self, message: str, *, seconds: float) -> None:
         self.seconds = seconds
@@ -116,12 +116,12 @@ class ChildContested(ModelwayError):
 
 
 class WatchLost(ModelwayError):
-    """A watch stopped telling the truth; only a fresh start of the operator makes it honest again."""
+    """A watch no longer reports changes; only a restart of the operator repairs it."""
 
 
 class LeaseLost(ModelwayError):
-    """Another operator has led since this one did; what this one knows and plans may be of the past, so it starts afresh."""
+    """Another operator has led since this one did. Its cache and plans may be outdated, so it restarts."""
 
 
 class NotLeading(ModelwayError):
-    """A write was held back, since another operator may lead by now."""
+    """A write was held back, because another operator may lead by now."""

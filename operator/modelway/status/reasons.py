@@ -1,6 +1,6 @@
-"""The catalogue of reasons: every word that a condition of a ModelDeployment may carry, what it means, what to do, whether waiting cures it.
+"""The catalogue of reasons: what each reason of a condition means, what to do, and whether waiting cures it.
 
-Conditions, Events, `modelway explain` and docs/troubleshooting.md all take their words from here, so there is no reason that is not explained.
+Conditions, Events, `modelway explain` and docs/troubleshooting.md take their words from here, so every reason is explained.
 """
 
 from enum import StrEnum
@@ -19,7 +19,7 @@ class Topic(StrEnum):
 
 
 _PASSES, _STALLS = True, False
-"""Whether waiting may cure it: no change of the ModelDeployment or of its model is needed. Where it cannot, the condition Stalled is True."""
+"""Whether waiting may cure it, without a change of the ModelDeployment or its model. If not, the condition Stalled is True."""
 
 
 class Reason(StrEnum):
@@ -28,9 +28,9 @@ class Reason(StrEnum):
     topic: Topic
     waiting_cures: bool
     meaning: str
-    """What is so, as a sentence for a reader who sees no more than the reason."""
+    """What happened, as a sentence for a reader who sees only the reason."""
     remedy: str
-    """What to do, as short orders; empty where there is nothing to do."""
+    """What to do, beginning with a verb; empty where there is nothing to do."""
 
     def __new__(cls, name: str, topic: Topic, waiting_cures: bool, meaning: str, remedy: str = "") -> Self:  # noqa: FBT001 -- a row of a table
         """One row of the catalogue."""
@@ -43,11 +43,11 @@ class Reason(StrEnum):
     SERVING = ("Serving", Topic.NORMAL, _PASSES,
         "Ready: all pods serve this revision. Available: at least one pod answers requests.")
     PROGRESSING = ("Progressing", Topic.NORMAL, _PASSES,
-        "Pods are being started; those that serve go on until then.")
+        "Pods of this revision are starting. Pods that serve keep serving until then.")
     NOT_ENOUGH_REPLICAS = ("NotEnoughReplicas", Topic.NORMAL, _PASSES,
-        "It was ready and lost a pod; another one is being started.")
+        "The model was ready and lost a pod. Another pod is starting.")
     SUSPENDED = ("Suspended", Topic.NORMAL, _PASSES,
-        "`spec.suspend` is true: what runs keeps running, and changes wait.", "Set `spec.suspend` to false to go on.")
+        "`spec.suspend` is true: what runs keeps running, and changes wait.", "Set `spec.suspend` to false to resume.")
     LOADED = ("Loaded", Topic.NORMAL, _PASSES,
         "ModelAccepted: the model was fetched and loaded, and gave a first prediction.")
     PENDING = ("Pending", Topic.NORMAL, _PASSES,
@@ -55,132 +55,132 @@ class Reason(StrEnum):
     NO_POD_SERVES = ("NoPodServes", Topic.NORMAL, _PASSES,
         "Available: no pod answers requests.", "Read the condition Ready, which says why.")
     NO_SERVICE = ("NoService", Topic.NORMAL, _PASSES,
-        "Pods are up, but the model's Service is not there, so nobody reaches them.", "Read the condition Ready, which says why it is not made.")
+        "Pods are up, but the model's Service is missing, so clients cannot reach them.", "Read the condition Ready, which says why the Service is missing.")
 
     MODEL_NOT_FOUND = ("ModelNotFound", Topic.MODEL, _STALLS,
-        "There is no artifact at the model's URI.", "Correct `spec.model.uri`, or upload the model; names are case-sensitive, and that of a folder ends in `/`.")
+        "Nothing is stored at the model's URI.", "Correct `spec.model.uri`, or upload the model. Names are case-sensitive; the name of a folder ends in `/`.")
     ACCESS_DENIED = ("AccessDenied", Topic.MODEL, _STALLS,
-        "The store refused the credentials, or there are none.", "Name a Secret with read access in `spec.model.storage.secretRef`.")
+        "The store refused the credentials, or none were given.", "Name a Secret with read access in `spec.model.storage.secretRef`.")
     INVALID_URI = ("InvalidURI", Topic.MODEL, _STALLS,
-        "The URI, or the endpoint in the Secret, cannot be followed.", "Write `s3://bucket/path/model.joblib` or `https://host/path/model.joblib`.")
+        "The URI, or the endpoint in the Secret, is malformed.", "Write `s3://bucket/path/model.joblib` or `https://host/path/model.joblib`.")
     HOST_NOT_ALLOWED = ("HostNotAllowed", Topic.MODEL, _STALLS,
-        "The model's address, or one that it leads on to, is one that may not be asked: by the platform's policy, by the Secret's own word, or because it is the node's or the cloud's own.", "Name another host in `spec.model.uri`, or have this one allowed by whoever the message names.")
+        "The model's address, or an address that it redirects to, may not be contacted. The platform's policy or the Secret forbids it, or it belongs to the node or the cloud.", "Name another host in `spec.model.uri`, or ask whoever the message names to allow this one.")
     FETCH_FAILED = ("FetchFailed", Topic.MODEL, _PASSES,
-        "The network or the store kept failing.", "Check that the store answers from inside the cluster; it is tried again by itself.")
+        "The network or the store failed again and again.", "Check that the store answers from inside the cluster. The fetch is retried automatically.")
     FETCH_TIMEOUT = ("FetchTimeout", Topic.MODEL, _PASSES,
-        "Fetching the artifact took too long.", "Raise `spec.runtime.limits.fetchTimeoutSeconds`; it is tried again by itself.")
+        "Fetching the artifact took too long.", "Raise `spec.runtime.limits.fetchTimeoutSeconds`. The fetch is retried automatically.")
     ARTIFACT_TOO_LARGE = ("ArtifactTooLarge", Topic.MODEL, _STALLS,
-        "The artifact is larger than allowed.", "Raise `spec.runtime.limits.maxArtifactBytes`.")
+        "The artifact is larger than `spec.runtime.limits.maxArtifactBytes`.", "Raise `spec.runtime.limits.maxArtifactBytes`.")
     STORAGE_FULL = ("StorageFull", Topic.MODEL, _STALLS,
         "The pod's volume or the node's disk is too small for the artifact.", "Raise `spec.runtime.limits.maxArtifactBytes`, which sizes the volume, or free disk space.")
     INVALID_ARTIFACT = ("InvalidArtifact", Topic.MODEL, _STALLS,
-        "The artifact is not a model that can be read: truncated, another format, unreadable, or a folder or archive with links or names that lead out of it.", 'Save it again with `joblib.dump(model, "model.joblib")` and upload it.')
+        "The artifact cannot be read as a model. It is truncated, damaged or of another format, or it is a folder or an archive with links or names that lead out of it.", 'Save it again with `joblib.dump(model, "model.joblib")` and upload it.')
     UNSAFE_ARTIFACT = ("UnsafeArtifact", Topic.MODEL, _STALLS,
-        "The artifact names code that models are not made of, and loading it would run it.", "Save it as skops or ONNX, or name what it needs in `spec.model.trustedTypes`; if it is not yours, do not load it anywhere.")
+        "The artifact names code that models are not made of. Loading it would run that code.", "Save it as skops or ONNX, or name what it needs in `spec.model.trustedTypes`. If it is not yours, do not load it anywhere.")
     UNSUPPORTED_MODEL = ("UnsupportedModel", Topic.MODEL, _STALLS,
-        "The model loads, but cannot answer: DBSCAN, say, cannot predict rows it has not seen.", "Choose another `spec.runtime.method`, or another estimator.")
+        "The model loads, but cannot answer requests. DBSCAN, for example, cannot predict rows that it has not seen.", "Choose another `spec.runtime.method`, or another estimator.")
     MISSING_MODULE = ("MissingModule", Topic.MODEL, _STALLS,
-        "The model imports a Python package that the server image has not got.", "Build the model of what the image has, or name an image with that package in `spec.runtime.image`.")
+        "The model imports a Python package that the server image lacks.", "Train the model with the packages of the image, or name an image with that package in `spec.runtime.image`.")
     RUNTIME_VERSION_MISMATCH = ("RuntimeVersionMismatch", Topic.MODEL, _STALLS,
-        "The model was saved by another version of its library than the image's, and with that it does not load or cannot answer.", "Train and save it with the image's version.")
+        "Another version of its library saved the model. With the image's version, it does not load or cannot answer.", "Train and save it with the image's version.")
     LOAD_FAILED = ("LoadFailed", Topic.MODEL, _STALLS,
-        "Loading the model raised an error.", "Load it with `joblib.load` in a fresh Python, and mend what fails there.")
+        "Loading the model raised an error.", "Load it with `joblib.load` in a fresh Python process, and fix the error.")
     LOAD_TIMEOUT = ("LoadTimeout", Topic.MODEL, _STALLS,
-        "Loading the model took too long.", "Raise `spec.runtime.limits.startupTimeoutSeconds`, or give it more CPU.")
+        "Loading the model took too long.", "Raise `spec.runtime.limits.startupTimeoutSeconds`, or give the pod more CPU.")
     LOAD_CRASHED = ("LoadCrashed", Topic.MODEL, _STALLS,
-        "A native library crashed the process that ran the model.", "Read the pod's log; save the model again with the image's versions.")
+        "A native library crashed the process that ran the model.", "Read the pod's log, then save the model again with the image's versions.")
     WARMUP_FAILED = ("WarmupFailed", Topic.MODEL, _STALLS,
-        "The model loads, but its first prediction fails.", "Call its method on one row of training data, and mend what fails there.")
+        "The model loads, but its first prediction fails.", "Call its method on one row of training data, and fix the error.")
     ENGINE_UNAVAILABLE = ("EngineUnavailable", Topic.MODEL, _STALLS,
-        "The model cannot be evaluated by the engine that `spec.runtime.engine` asks for, or not with the same answers.", "Set `spec.runtime.engine` to `auto`.")
+        "The engine in `spec.runtime.engine` cannot evaluate the model, or not with the same answers.", "Set `spec.runtime.engine` to `auto`.")
     OUT_OF_MEMORY = ("OutOfMemory", Topic.MODEL, _STALLS,
         "The model needs more memory than the pod may use.", "Raise `spec.runtime.resources.limits.memory`.")
 
     CRASH_LOOP = ("CrashLoop", Topic.POD, _STALLS,
-        "A container of the pod ends each time it is started, for a reason of its own.", "Read why with `kubectl logs POD -c CONTAINER --previous`; the message names both.")
+        "A container of the pod exits each time it starts, for a reason of its own.", "Read its log with `kubectl logs POD -c CONTAINER --previous`. The message names both.")
     PORT_TAKEN = ("PortTaken", Topic.POD, _PASSES,
-        "A port of the server belongs to another program.", "End that program; only one on the pod's own network can be in the way.")
+        "Another program uses a port of the server.", "Stop that program. It runs on the pod's own network.")
     SERVER_INCOMPLETE = ("ServerIncomplete", Topic.POD, _STALLS,
-        "The server in the image cannot be imported: a package is missing, or of another version.", "Make the image of `spec.runtime.image` anew from the platform's server image.")
+        "The server in the image cannot be imported. A package is missing or has another version.", "Build the image of `spec.runtime.image` again from the platform's server image.")
     IMAGE_PULL_FAILED = ("ImagePullFailed", Topic.POD, _PASSES,
         "The server image cannot be pulled.", "Check the image's name and registry: `spec.runtime.image`, or else `server.image` in the chart's values.")
     IMAGE_PULL_DENIED = ("ImagePullDenied", Topic.POD, _PASSES,
-        "The registry refuses to give the server image.", "Name a pull Secret in `server.imagePullSecrets` of the chart's values and create it in the model's namespace; or correct `spec.runtime.image`, or else `server.image`.")
+        "The registry refuses access to the server image.", "Name a pull Secret in `server.imagePullSecrets` of the chart's values and create it in the model's namespace. Or correct `spec.runtime.image`, or else `server.image`.")
     SECRET_NOT_FOUND = ("SecretNotFound", Topic.POD, _PASSES,
-        "The Secret of `spec.model.storage.secretRef` does not exist in this namespace.", "Create the Secret, or correct its name; pods then start by themselves.")
+        "The Secret of `spec.model.storage.secretRef` does not exist in this namespace.", "Create the Secret, or correct its name. Pods then start automatically.")
     CONTAINER_CONFIG_ERROR = ("ContainerConfigError", Topic.POD, _PASSES,
-        "A container cannot be made, or the server did not understand its arguments.", "Read the message; use an operator and a server image of one release.")
+        "A container cannot be created, or the server did not understand its arguments.", "Read the message. Use an operator and a server image of the same release.")
     INVALID_IMAGE_NAME = ("InvalidImageName", Topic.POD, _STALLS,
-        "The name of the server image is not the name of an image.", "Correct `spec.runtime.image`, or else `server.image` in the chart's values.")
+        "The name of the server image is not a valid image name.", "Correct `spec.runtime.image`, or else `server.image` in the chart's values.")
     UNSCHEDULABLE = ("Unschedulable", Topic.POD, _PASSES,
-        "No node takes the pod.", "Lower `spec.runtime.resources.requests`, correct `spec.scheduling`, or add nodes.")
+        "No node can take the pod.", "Lower `spec.runtime.resources.requests`, correct `spec.scheduling`, or add nodes.")
     KILLED = ("Killed", Topic.POD, _PASSES,
-        "A server was killed or told to stop from outside: a failed probe, too little memory, somebody's kill. It is started again.", "Read why with `kubectl describe pod POD` if it repeats.")
+        "Something outside the server killed or stopped it: a failed probe, too little memory, or a person. It starts again.", "Read why with `kubectl describe pod POD` if it repeats.")
     EVICTED = ("Evicted", Topic.POD, _PASSES,
-        "A node stopped the pod or would not start it, for want of memory or disk, say. Another one is being started.", "Raise `spec.runtime.resources.requests` if it repeats.")
+        "A node stopped the pod or refused to start it, for lack of memory or disk for example. Another pod is starting.", "Raise `spec.runtime.resources.requests` if it repeats.")
     NODE_LOST = ("NodeLost", Topic.POD, _PASSES,
-        "The pod's node no longer reports.", "Wait until it is back or the pod is replaced, 5 minutes by default; or ask whoever runs the cluster.")
+        "The pod's node no longer reports.", "Wait until the node is back or the pod is replaced (5 minutes by default), or ask whoever runs the cluster.")
     PROGRESS_DEADLINE_EXCEEDED = ("ProgressDeadlineExceeded", Topic.POD, _STALLS,
-        "A revision did not become ready in time.", "Look at its pods with the command in the message.")
+        "The revision did not become ready in time.", "Look at its pods with the command in the message.")
 
     QUOTA_EXCEEDED = ("QuotaExceeded", Topic.CLUSTER, _PASSES,
         "The namespace's quota leaves no room for a pod.", "Lower `spec.runtime.resources` or `spec.scaling`, or ask for more quota.")
     RESOURCES_MISSING = ("ResourcesMissing", Topic.CLUSTER, _STALLS,
-        "A quota of the namespace admits only pods with amounts that these do not name.", "Set what the message names in `spec.runtime.resources`.")
+        "A quota of the namespace requires amounts that the pods do not set.", "Set the amounts that the message names in `spec.runtime.resources`.")
     LIMIT_RANGE_VIOLATED = ("LimitRangeViolated", Topic.CLUSTER, _STALLS,
-        "A LimitRange of the namespace refuses the amounts of the pods.", "Set `spec.runtime.resources` within its bounds, or have them changed.")
+        "A LimitRange of the namespace refuses the amounts of the pods.", "Set `spec.runtime.resources` within its bounds, or ask for other bounds.")
     POD_SECURITY_VIOLATED = ("PodSecurityViolated", Topic.CLUSTER, _STALLS,
-        "Pod Security refuses the pods. Modelway's own keep to `restricted`, so something in the cluster adds to them.", "Exempt the namespace from the sidecar injector, say, that the message points at.")
+        "Pod Security refuses the pods. Modelway's pods keep to `restricted`, so something in the cluster changes them.", "Exempt the namespace from what the message points at, a sidecar injector for example.")
     POLICY_VIOLATED = ("PolicyViolated", Topic.CLUSTER, _STALLS,
         "A policy or a webhook of the cluster refuses the pods or a child.", "Change what the message names, or ask whoever runs the cluster for an exception.")
     WEBHOOK_FAILED = ("WebhookFailed", Topic.CLUSTER, _PASSES,
-        "A webhook that the API server must ask does not answer.", "Have it mended or removed; it is tried again by itself.")
+        "A webhook that the API server must ask does not answer.", "Have the webhook repaired or removed. The change is retried automatically.")
     SERVICE_ACCOUNT_NOT_FOUND = ("ServiceAccountNotFound", Topic.CLUSTER, _PASSES,
-        "The namespace lacks the service account that the pods run under.", "Create the service account; pods then start by themselves.")
+        "The namespace lacks the service account that the pods run under.", "Create the service account. Pods then start automatically.")
     PRIORITY_CLASS_NOT_FOUND = ("PriorityClassNotFound", Topic.CLUSTER, _STALLS,
         "The cluster has no PriorityClass of that name.", "Correct `spec.scheduling.priorityClassName`, or leave it out.")
     RUNTIME_CLASS_NOT_FOUND = ("RuntimeClassNotFound", Topic.CLUSTER, _STALLS,
         "The cluster has no RuntimeClass of that name.", "Correct `spec.scheduling.runtimeClassName`, or leave it out.")
     OPERATOR_FORBIDDEN = ("OperatorForbidden", Topic.CLUSTER, _PASSES,
-        "The operator lacks a right that the chart gives it.", "Have the role and the binding of the chart installed again.")
+        "The operator lacks a right that the chart gives it.", "Install the role and the binding of the chart again.")
     KIND_NOT_SERVED = ("KindNotServed", Topic.CLUSTER, _PASSES,
-        "The cluster does not serve a kind of object that the spec needs.", "Leave out the field that the message names, or have that kind installed; the model goes on by itself then.")
+        "The cluster does not serve a kind of object that the spec needs.", "Leave out the field that the message names, or have that kind installed. The model then continues automatically.")
     NAMESPACE_TERMINATING = ("NamespaceTerminating", Topic.CLUSTER, _STALLS,
         "The namespace is being deleted, and the model with it.", "Apply the model in another namespace.")
     POD_REFUSED = ("PodRefused", Topic.CLUSTER, _PASSES,
-        "The cluster refuses the pods, by a policy, say.", "Change what the message names, or ask whoever runs the cluster.")
+        "The cluster refuses the pods, because of a policy for example.", "Change what the message names, or ask whoever runs the cluster.")
 
     INVALID_SPEC = ("InvalidSpec", Topic.RESOURCE, _STALLS,
-        "The spec cannot be followed.", "Correct the field that the message names.")
+        "The spec is not valid.", "Correct the field that the message names.")
     NOT_PERMITTED = ("NotPermitted", Topic.RESOURCE, _STALLS,
-        "The spec asks for what the platform's policy does not allow: an image, a host, a Secret, an account, a PriorityClass or a toleration. What runs stays as it is.", "Change the field that the message names, or ask whoever runs Modelway to change `policy` in the chart's values.")
+        "The spec asks for something that the platform's policy forbids: an image, a host, a Secret, an account, a PriorityClass or a toleration, for example. What runs stays as it is.", "Change the field that the message names, or ask whoever runs Modelway to change `policy` in the chart's values.")
     ROLLOUT_PAUSED = ("RolloutPaused", Topic.RESOURCE, _PASSES,
-        "Somebody paused the Deployment, so the present spec is not rolled out. What serves goes on.", "Let it go on with `kubectl rollout resume deployment/NAME`.")
+        "Somebody paused the Deployment, so the present spec is not rolled out. What serves keeps serving.", "Resume it with `kubectl rollout resume deployment/NAME`.")
     NAME_CONFLICT = ("NameConflict", Topic.RESOURCE, _STALLS,
-        "An object of a child's name exists, which Modelway did not make for a model of this name; it was left alone.", "Delete or rename that object, or give the model another name.")
+        "An object that Modelway did not create for this model has the name of a child. Modelway leaves it alone.", "Delete or rename that object, or give the model another name.")
     CHILD_CONTESTED = ("ChildContested", Topic.RESOURCE, _STALLS,
-        "Somebody keeps changing or deleting a child, which is put right every few minutes only.", "Stop the program that the message names, or make the change in the ModelDeployment.")
+        "Something keeps changing or deleting a child, so Modelway repairs it only every few minutes.", "Stop the program that the message names, or make the change in the ModelDeployment.")
     CHILD_INVALID = ("ChildInvalid", Topic.RESOURCE, _STALLS,
-        "The API server finds a child that the spec asks for invalid.", "Correct the field of the spec that the API server's words point at.")
+        "The API server rejects a child that the spec asks for as invalid.", "Correct the field of the spec that the API server's words point at.")
     APPLY_FAILED = ("ApplyFailed", Topic.RESOURCE, _PASSES,
-        "The API server refused a change of a child.", "Read the API server's words in the message; mostly it is a policy or a quota.")
+        "The API server refused a change of a child.", "Read the API server's words in the message. The cause is usually a policy or a quota.")
 
     VALID_METRIC_FOUND = ("ValidMetricFound", Topic.AUTOSCALING, _PASSES,
         "AutoscalingActive: the number of pods follows the load.")
     TOO_MANY_REPLICAS = ("TooManyReplicas", Topic.AUTOSCALING, _PASSES,
-        "AutoscalingActive: it works, and the load asks for more pods than `spec.scaling.max`.", "Raise `spec.scaling.max` if answers come too slowly.")
+        "AutoscalingActive: the autoscaler works, and the load needs more pods than `spec.scaling.max`.", "Raise `spec.scaling.max` if answers come too slowly.")
     FETCHING_METRICS = ("FetchingMetrics", Topic.AUTOSCALING, _PASSES,
-        "AutoscalingActive: the autoscaler waits for the first figures of new pods.", "Wait; they come within about a minute after a pod serves.")
+        "AutoscalingActive: the autoscaler waits for the first figures of new pods.", "Wait about a minute after a pod serves; the figures then arrive.")
     METRICS_UNAVAILABLE = ("MetricsUnavailable", Topic.AUTOSCALING, _PASSES,
-        "AutoscalingActive: the cluster has no metrics API, or it does not answer; the number of pods stays as it is.", "Install metrics-server, or read its log; or set `spec.scaling.replicas`.")
+        "AutoscalingActive: the cluster has no metrics API, or it does not answer; the number of pods stays as it is.", "Install metrics-server, read its log, or set `spec.scaling.replicas`.")
     POD_METRICS_MISSING = ("PodMetricsMissing", Topic.AUTOSCALING, _PASSES,
         "AutoscalingActive: the metrics API answers, but has no figures of the model's pods; their number stays as it is.", "Look at `kubectl top pods` and at the log of metrics-server.")
     REQUEST_MISSING = ("RequestMissing", Topic.AUTOSCALING, _PASSES,
-        "AutoscalingActive: a container that the cluster adds to the pods has no request, so a percentage means nothing.", "Give that container a request where it comes from.")
+        "AutoscalingActive: a container that the cluster adds to the pods has no request, so the autoscaler cannot compute a percentage.", "Set a request on that container where it is defined.")
     SCALING_DISABLED = ("ScalingDisabled", Topic.AUTOSCALING, _PASSES,
         "Ready and AutoscalingActive: the Deployment was scaled to 0 pods, so nothing serves, and the autoscaler is off.", "Scale the Deployment to 1 or more.")
     AMBIGUOUS_SELECTOR = ("AmbiguousSelector", Topic.AUTOSCALING, _PASSES,
-        "AutoscalingActive: another autoscaler wants to set the number of the same pods.", "Delete the other one, or leave `spec.scaling.max` out.")
+        "AutoscalingActive: another autoscaler sets the number of the same pods.", "Delete the other one, or leave `spec.scaling.max` out.")
     AUTOSCALER_FAILED = ("AutoscalerFailed", Topic.AUTOSCALING, _PASSES,
-        "AutoscalingActive: the autoscaler cannot do its work for a reason of its own.", "Read the message: it holds the autoscaler's own words.")
+        "AutoscalingActive: the autoscaler fails for a reason of its own.", "Read the message, which holds the autoscaler's own words.")
     # fmt: on

@@ -6,7 +6,7 @@ from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli import inventory
 from modelway.cluster import kinds
 from modelway.cluster.kinds import CHILD_RIGHTS, CHILDREN, Kind
-from modelway.desired.plan import planned
+from modelway.desired.plan import make_plan
 from modelway.settings import Settings
 from support.operator.observed import KEY, observed
 from support.operator.specs import manifest
@@ -15,7 +15,7 @@ from support.operator.specs import manifest
 def _built() -> set[tuple[str, str]]:
     """Kind and version of every child of a spec that asks for all there are."""
     spec = manifest(KEY.name, scaling={"max": 3})
-    plan = planned(ModelDeployment.parse(spec), observed(), Settings())
+    plan = make_plan(ModelDeployment.parse(spec), observed(), Settings())
     return {(step.body["kind"], step.body["apiVersion"]) for step in plan.steps}
 
 
