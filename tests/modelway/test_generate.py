@@ -12,7 +12,7 @@ from modelway.yaml_text import yaml_text
 CHECKOUT = Path(__file__).parents[2]
 
 
-def test_the_committed_files_are_what_the_types_say() -> None:
+def test_committed_definitions_match_the_types() -> None:
     assert main(["--check", "--root", str(CHECKOUT)]) == 0
 
 

@@ -27,7 +27,7 @@ def of(one: Owner, name: str) -> float | None:
 
 @pytest.mark.parametrize("kind", ["Ready", "Available", "Stalled"])
 @pytest.mark.parametrize(("status", "value"), [("True", 1), ("False", 0), ("Unknown", 0)])
-def test_a_condition_is_one_while_it_is_true(kind: str, status: str, value: float) -> None:
+def test_condition_gauge_is_one_while_condition_is_true(kind: str, status: str, value: float) -> None:
     assert of(owner(status=conditions(1, **{kind: status})), kind.lower()) == value
 
 

@@ -197,7 +197,7 @@ HAPPENINGS = (
 @pytest.mark.parametrize("reason", list(Reason))
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())
-def test_no_condition_of_a_new_spec_tells_of_the_old_cause(reason: Reason, data: st.DataObject) -> None:
+def test_new_spec_has_no_condition_with_the_old_cause(reason: Reason, data: st.DataObject) -> None:
     world = World(_verdict(reason), (data.draw(st.sampled_from(BROKEN)),), data.draw(st.sampled_from(EVIDENCE)))
     before, after = (data.draw(st.lists(st.sampled_from(HAPPENINGS), max_size=8)) for _ in range(2))
     for happens in (*before, World.correct, *after, World.look):

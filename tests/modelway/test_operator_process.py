@@ -55,7 +55,7 @@ def _kubeconfig(path: Path, server: str) -> str:
     return str(path)
 
 
-def test_it_tells_its_version() -> None:
+def test_version_option_prints_the_version() -> None:
     assert _modelway("--version").stdout.startswith("modelway 0.")
 
 
@@ -68,7 +68,7 @@ def test_it_tells_its_version() -> None:
     ],
     ids=["bad value", "unknown setting", "no cluster"],
 )
-def test_what_keeps_it_from_starting_is_said_in_one_line(environment: dict[str, str], says: str) -> None:
+def test_startup_failure_is_reported_in_one_line(environment: dict[str, str], says: str) -> None:
     done = _modelway("run", **environment)
     assert done.returncode == 2
     assert says in done.stderr
@@ -110,7 +110,7 @@ class _Server:
         self.doubts += 1
 
 
-def test_kopf_watches_what_we_label_and_has_nothing_to_write() -> None:
+def test_kopf_watches_our_labels_and_writes_nothing() -> None:
     registry = _registry(ServedKinds(), None, lambda _kind, _gone, _obj: None, None)  # type: ignore[arg-type]
     assert len(registry._watching.get_all_handlers()) == len(WATCHED)
     assert not registry._changing.get_all_handlers()
@@ -122,7 +122,7 @@ def test_kopf_watches_what_we_label_and_has_nothing_to_write() -> None:
     assert list(settings.watching.label_selectors.values()) == [CHILD_SELECTOR] * (len(WATCHED) - 1)
 
 
-def test_a_watch_that_cannot_be_opened_is_tried_for_ever_and_each_failure_is_told() -> None:
+def test_unopenable_watch_is_retried_and_each_failure_logged() -> None:
     server = _Server()
     pauses = iter(_settings(ServedKinds(), server).networking.error_backoffs)  # type: ignore[arg-type]
     told = [(next(pauses), server.doubts) for _ in range(1000)]
@@ -148,7 +148,7 @@ class _World:
         return answer.status, answer.text
 
 
-def test_it_is_ready_once_everything_was_listed_and_while_it_can_be() -> None:
+def test_operator_is_ready_once_and_while_it_can_list() -> None:
     world = _World()
     assert world.ask(world.health.readyz)[0] == 503
     world.last_success = 0.0
@@ -165,7 +165,7 @@ def test_an_api_server_that_is_away_is_no_reason_to_be_killed() -> None:
     assert world.ask(world.health.livez) == (200, "ok\n")
 
 
-def test_a_long_scrape_holds_nothing_else_up() -> None:
+def test_long_scrape_does_not_delay_other_requests() -> None:
     world, turned = _World(), threading.Event()
 
     class Slow(Collector):
@@ -182,7 +182,7 @@ def test_a_long_scrape_holds_nothing_else_up() -> None:
     assert "slow 1.0" in asyncio.run(scraped())
 
 
-def test_it_lives_while_the_loop_turns_whatever_the_cluster_does() -> None:
+def test_operator_is_live_while_its_loop_runs() -> None:
     world = _World()
     world.last_success = -100_000.0
     assert world.ask(world.health.livez) == (200, "ok\n")
@@ -192,7 +192,7 @@ def test_it_lives_while_the_loop_turns_whatever_the_cluster_does() -> None:
 
 
 @pytest.mark.parametrize("first_list", ["away", "slow"])
-def test_it_lives_while_the_first_list_is_waited_for(first_list: str, tmp_path: Path) -> None:
+def test_operator_is_live_while_it_waits_for_the_first_list(first_list: str, tmp_path: Path) -> None:
     """The largest lag is made two seconds, so that ten need not be waited for; less than that a busy machine may take."""
     program = "import modelway.health, sys; modelway.health.LARGEST_LAG = 2.0; from modelway.__main__ import main; main(['run'])"
 

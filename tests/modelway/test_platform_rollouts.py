@@ -161,7 +161,7 @@ PLATFORMS = st.builds(
     now=PLATFORMS,
     seed=st.integers(0, 2**32),
 )
-def test_platform_changes_roll_models_that_serve_by_turns(
+def test_platform_changes_roll_serving_models_in_turns(
     models: int, serving: set[int], before: Settings, now: Settings, seed: int
 ) -> None:
     cluster = _Cluster(models, serving, before, now, seed)
@@ -179,14 +179,14 @@ def test_platform_changes_roll_models_that_serve_by_turns(
 
 
 @pytest.mark.parametrize("change", [{"image_pull_secrets": ("b", "a")}, {"image_policy": "Follow"}])
-def test_what_means_the_same_makes_no_new_pods(change: dict[str, Any]) -> None:
+def test_equal_spellings_make_no_new_pods(change: dict[str, Any]) -> None:
     before = Settings(image_pull_secrets=("a", "b"))
     cluster = _Cluster(1, {0}, before, before.model_copy(update=change), seed=0)
     cluster.play()
     assert cluster.most == 0
 
 
-def test_a_revision_that_never_served_waits_for_nobody() -> None:
+def test_revision_that_never_served_needs_no_turn() -> None:
     """Its pods cannot be pulled, while those of the one before serve."""
     template = _template(Settings(image_pull_secrets=("wrong",)))
     failing = pod(container(waiting="ImagePullBackOff"), revision=HASH)

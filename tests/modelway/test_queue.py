@@ -37,7 +37,7 @@ def test_a_key_waits_at_most_once() -> None:
     assert in_virtual_time(scenario()) == 1
 
 
-def test_a_key_touched_while_it_runs_runs_once_more_and_never_twice_at_once() -> None:
+def test_key_added_while_running_runs_once_more_afterwards() -> None:
     async def scenario() -> list[str]:
         queue: WorkQueue[str] = WorkQueue()
         log: list[str] = []
@@ -77,7 +77,7 @@ def test_keys_are_served_in_turn_while_one_keeps_coming_back() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30)), unique=True))
-def test_groups_take_turns_and_nothing_is_lost(keys: list[tuple[str, int]]) -> None:
+def test_groups_take_turns_and_no_key_is_lost(keys: list[tuple[str, int]]) -> None:
     async def scenario() -> list[tuple[str, int]]:
         queue: WorkQueue[tuple[str, int]] = WorkQueue(lambda key: key[0])
         for key in keys:
@@ -124,7 +124,7 @@ def test_a_group_whose_runs_hang_leaves_workers_to_the_others() -> None:
     assert in_virtual_time(scenario()) == (["a1 0", "b1 0", "a2 0", "a3 10", "a4 10"], 0)
 
 
-def test_a_failing_key_comes_back_later_and_later_and_does_not_hold_up_others() -> None:
+def test_failing_key_backs_off_without_delaying_others() -> None:
     async def scenario() -> tuple[list[float], int]:
         queue: WorkQueue[str] = WorkQueue(uniform=lambda: 1.0)
         failed: list[float] = []
@@ -271,7 +271,7 @@ def test_a_run_that_hangs_is_given_up_and_tried_again(caplog: pytest.LogCaptureF
 
 
 @pytest.mark.parametrize(("length", "ends"), [(0.0, 3.0), (4.0, 5.0), (60.0, 10.0)], ids=["idle", "busy", "stuck"])
-def test_told_to_stop_passes_under_way_end_and_none_begins(length: float, ends: float) -> None:
+def test_stopped_workers_end_passes_and_begin_none(length: float, ends: float) -> None:
     """Two passes begin at 1 s, the end is asked for at 3 s, and the grace is 7 s."""
 
     async def scenario() -> tuple[float, list[str]]:
@@ -313,9 +313,7 @@ def test_the_age_of_the_oldest_key_is_known() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.floats(0, 5)), max_size=60), st.integers(1, 4))
-def test_every_touch_is_followed_by_a_run_and_no_key_runs_twice_at_once(
-    touches: list[tuple[int, float]], workers: int
-) -> None:
+def test_every_added_key_runs_and_never_twice_at_once(touches: list[tuple[int, float]], workers: int) -> None:
     async def scenario() -> tuple[dict[int, float], dict[int, float]]:
         queue: WorkQueue[int] = WorkQueue()
         touched: dict[int, float] = {}

@@ -91,13 +91,11 @@ class _World:
         (KindNotServed("spec.scaling.max needs an autoscaler"), "KindNotServed", None),
     ],
 )
-def test_what_keeps_a_pass_from_its_end_is_told_and_looked_at_again(
-    failure: ModelwayError, reason: str, due: float | None
-) -> None:
+def test_failure_of_a_pass_is_reported_and_retried(failure: ModelwayError, reason: str, due: float | None) -> None:
     assert _World().passes(failure) == (reason, due)
 
 
-def test_a_spec_that_was_never_applied_is_told_of_nothing() -> None:
+def test_spec_that_was_never_applied_keeps_progressing() -> None:
     world = _World()
     hash_ = revision_of(ModelDeployment.parse(owner().document)).hash
     world.deployment = deployment(revision=hash_)
@@ -106,7 +104,7 @@ def test_a_spec_that_was_never_applied_is_told_of_nothing() -> None:
     assert world.passes(ClusterError("etcd is away", status=500))[0] == "Serving"
 
 
-def test_a_spec_that_the_platform_does_not_allow_touches_nothing() -> None:
+def test_forbidden_spec_changes_no_child() -> None:
     world = _World()
     world.spec = {"model": {"uri": "https://evil.example/m"}, "runtime": {"image": "evil"}}
     world.reconciler._settings = Settings(policy_images=("ours/*",), policy_hosts=("models.example.com",))
@@ -116,7 +114,7 @@ def test_a_spec_that_the_platform_does_not_allow_touches_nothing() -> None:
         assert said in message
 
 
-def test_nothing_of_a_dead_model_holds_for_its_namesake() -> None:
+def test_namesake_inherits_no_history_of_a_deleted_model() -> None:
     world = _World()
     world.passes(None)
     world.uid = "another"
@@ -129,7 +127,7 @@ def test_a_leftover_of_an_earlier_model_is_waited_for() -> None:
     assert _World().passes(failure) == ("Progressing", failure)
 
 
-def test_a_right_that_is_missing_for_a_moment_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_briefly_missing_right_is_not_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count(0.0, MOMENT_SECONDS)
     world = _World()
     monkeypatch.setattr("modelway.reconcile.time.monotonic", lambda: next(clock) / 2)
@@ -149,7 +147,7 @@ failures = st.sampled_from(
 
 
 @given(st.lists(failures, min_size=1, max_size=10))
-def test_what_was_never_carried_out_is_never_ready(storm: list[ModelwayError]) -> None:
+def test_spec_that_was_never_applied_is_never_ready(storm: list[ModelwayError]) -> None:
     """Its pods may be as they should: its size, its autoscaler or its Service need not."""
     world = _World()
     world.deployment = deployment(revision=revision_of(ModelDeployment.parse(owner().document)).hash)
@@ -157,7 +155,7 @@ def test_what_was_never_carried_out_is_never_ready(storm: list[ModelwayError]) -
     assert world.passes(None)[0] == "Serving"
 
 
-def test_a_webhook_that_hangs_is_told_after_the_first_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_webhook_is_reported_after_the_first_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count(0.0, MOMENT_SECONDS)
     monkeypatch.setattr("modelway.reconcile.time.monotonic", lambda: next(clock))
     failure = ClusterError('failed calling webhook "a.b": context deadline exceeded', status=500)
@@ -165,7 +163,7 @@ def test_a_webhook_that_hangs_is_told_after_the_first_pass(monkeypatch: pytest.M
     assert _World().passes(failure)[0] == "WebhookFailed"
 
 
-def test_a_write_that_keeps_failing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_that_keeps_failing_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count(0.0, MOMENT_SECONDS)
     world = _World()
     monkeypatch.setattr("modelway.reconcile.time.monotonic", lambda: next(clock) / 2)
@@ -175,7 +173,7 @@ def test_a_write_that_keeps_failing_is_told(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @given(st.lists(failures, max_size=10))
-def test_a_storm_unsays_nothing(storm: list[ModelwayError]) -> None:
+def test_failing_passes_keep_the_name_conflict(storm: list[ModelwayError]) -> None:
     world = _World()
     world.passes(NameConflict("taken"))
     assert {world.passes(failure)[0] for failure in storm} <= {"NameConflict"}

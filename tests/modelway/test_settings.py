@@ -69,7 +69,7 @@ def test_every_setting_is_read() -> None:
         ("MODELWAY_RESYNC", "30", "is not a setting; those known are MODELWAY_SERVER_IMAGE"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_told_with_its_variable(name: str, text: str, words: str) -> None:
+def test_invalid_setting_is_reported_with_its_variable(name: str, text: str, words: str) -> None:
     with pytest.raises(InvalidSettings) as caught:
         Settings.from_environment({name: text})
     assert str(caught.value).startswith(name)

@@ -14,7 +14,7 @@ MEMORY: TypeAdapter[str] = TypeAdapter(Memory)
 @pytest.mark.parametrize(
     ("spelling", "kept"), [("1000m", "1"), (2, "2"), ("0.5", "500m"), ("1.50", "1500m"), ("007", "7"), ("100m", "100m")]
 )
-def test_cpu(spelling: object, kept: str) -> None:
+def test_cpu_is_read_in_every_spelling(spelling: object, kept: str) -> None:
     assert CPU.validate_python(spelling) == kept
 
 
@@ -31,12 +31,12 @@ def test_cpu(spelling: object, kept: str) -> None:
         (1025, "1025"),
     ],
 )
-def test_memory(spelling: object, kept: str) -> None:
+def test_memory_is_read_in_every_spelling(spelling: object, kept: str) -> None:
     assert MEMORY.validate_python(spelling) == kept
 
 
 @pytest.mark.parametrize("value", [True, 0.5, None, "", "-1", "1e3", "1 Gi", "0", "0.000Ki", "65Ti"])
-def test_no_amount_of_memory(value: object) -> None:
+def test_invalid_memory_is_refused(value: object) -> None:
     with pytest.raises(ValidationError):
         MEMORY.validate_python(value)
 

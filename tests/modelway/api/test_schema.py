@@ -39,7 +39,7 @@ class Twig(ApiModel):
     """Its owners."""
 
 
-def test_translated() -> None:
+def test_type_becomes_a_structural_schema() -> None:
     assert structural_schema(Twig) == {
         "type": "object",
         "description": "A twig.",
@@ -110,7 +110,7 @@ class Endless(BaseModel):
         (Annotated[dict[Annotated[str, Field(pattern="a")], Text], Field(max_length=3)], "needs patternProperties"),
     ],
 )
-def test_refused(annotation: Any, complaint: str) -> None:
+def test_inexpressible_type_is_refused(annotation: Any, complaint: str) -> None:
     with pytest.raises(InexpressibleSchema, match=complaint):
         structural_schema(with_field(annotation))
 
@@ -133,7 +133,7 @@ def test_a_field_without_description_is_refused() -> None:
         structural_schema(Silent)
 
 
-def test_the_definition_is_the_same_at_every_call_and_below_100_kb() -> None:
+def test_definition_is_stable_and_below_100_kb() -> None:
     texts = {json.dumps(custom_resource_definition()) for _ in range(2)}
     assert len(texts) == 1
     assert len(texts.pop()) < 100_000

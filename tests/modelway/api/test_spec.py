@@ -49,12 +49,12 @@ def test_refused_as_by_the_api_server(case: Case) -> None:
         ({"scaling": {"min": 5, "max": 4}}, "spec.scaling.min: min is 5 and max is 4: min must not be above max"),
     ],
 )
-def test_a_refusal_says_where_what_and_what_instead(spec: dict[str, Any], words: str) -> None:
+def test_problem_names_field_fault_and_remedy(spec: dict[str, Any], words: str) -> None:
     given = {**manifest()["spec"], **spec}
     assert words in str(InvalidSpec(problems({**manifest(), "spec": given})))
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     given = manifest(runtime={"workers": 0, "method": "x"}, scaling={"min": 2})
     fields = [problem.field for problem in problems(given)]
     assert fields == ["spec.runtime.method", "spec.runtime.workers", "spec.scaling.min"]
@@ -83,7 +83,7 @@ def test_a_date_that_yaml_made_of_a_version_is_text() -> None:
     assert ModelDeployment.parse(given).spec.model.version == "2026-01-31"
 
 
-def test_what_else_the_api_server_adds_is_passed_over() -> None:
+def test_unknown_metadata_is_ignored() -> None:
     metadata = {"name": "fraud", "namespace": "risk", "uid": "u-1", "generation": 3, "managedFields": [{}]}
     parsed = ModelDeployment.parse({**manifest(), "metadata": metadata, "status": {"replicas": 1}})
     assert (parsed.metadata.namespace, parsed.metadata.uid, parsed.metadata.generation) == ("risk", "u-1", 3)

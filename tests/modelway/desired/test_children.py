@@ -50,7 +50,7 @@ def test_replicas_are_left_out_where_an_autoscaler_owns_them() -> None:
     assert made(manifest(), replicas=5)["Deployment"]["spec"]["replicas"] == 5
 
 
-def test_a_rollout_never_takes_a_pod_away_first() -> None:
+def test_default_rollout_removes_no_pod_first() -> None:
     strategy = made(manifest())["Deployment"]["spec"]["strategy"]
     assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
@@ -100,14 +100,14 @@ def test_behavior_is_passed_on_as_given() -> None:
     assert "behavior" not in behavior(behavior={"scaleUp": {}})
 
 
-def test_the_service_has_the_platforms_port_and_finds_the_pods_by_name() -> None:
+def test_service_uses_the_platforms_port_and_selects_pods() -> None:
     port, grpc, metrics = made(manifest(), Settings(service_port=8000))["Service"]["spec"]["ports"]
     assert (port["port"], port["targetPort"]) == (8000, "http")
     assert (grpc["port"], grpc["targetPort"], grpc["appProtocol"]) == (8081, "grpc", "kubernetes.io/h2c")
     assert (metrics["name"], metrics["port"], metrics["targetPort"]) == ("metrics", 8082, "metrics")
 
 
-def test_a_broken_pod_never_holds_a_drain_up() -> None:
+def test_disruption_budget_lets_broken_pods_be_evicted() -> None:
     budget = made(manifest())["PodDisruptionBudget"]["spec"]
     assert (budget["maxUnavailable"], budget["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
 

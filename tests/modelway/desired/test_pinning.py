@@ -40,7 +40,7 @@ def _pods(plan: Plan) -> dict[str, Any]:
     return dict(_body(plan, "Deployment")["spec"]["template"]["spec"])
 
 
-def test_what_never_served_is_rendered_anew_and_recorded_so() -> None:
+def test_revision_that_never_served_is_rendered_anew() -> None:
     plan = _plan(_record(), pods=(pod(container(), revision=HASH),))
     rendered = pod_template(DEPLOYMENT, REVISION, NOW)
     assert [one.id.name for one in plan.prune] == [f"fraud-{HASH}"], "its data cannot be changed"
@@ -58,7 +58,7 @@ def test_what_never_served_is_rendered_anew_and_recorded_so() -> None:
     ],
     ids=["marked", "told by status", "serving now"],
 )
-def test_what_served_stays_pinned_but_for_how_images_are_pulled(world: dict[str, Any]) -> None:
+def test_served_revision_stays_pinned_except_image_pulls(world: dict[str, Any]) -> None:
     plan = _plan(**world)
     spec = _pods(plan)
     containers = [*spec["initContainers"], *spec["containers"]]
@@ -73,21 +73,21 @@ def test_pull_secrets_that_the_platform_drops_are_dropped() -> None:
     assert "imagePullSecrets" not in _pods(_plan(_record(served=True), Settings()))
 
 
-def test_another_way_of_pulling_makes_no_record_anew() -> None:
+def test_changed_image_pulls_keep_the_record() -> None:
     pulled_otherwise = BEFORE.model_copy(update={"image_pull_secrets": ("right",), "image_pull_policy": "Never"})
     plan = _plan(_record(), pulled_otherwise)
     assert plan.prune == ()
     assert _pods(plan)["imagePullSecrets"] == [{"name": "right"}]
 
 
-def test_what_serves_is_marked_before_another_revision_takes_its_place() -> None:
+def test_serving_revision_is_marked_before_it_is_replaced() -> None:
     stable, status = revision("a" * 10, 1), {"stable": {"revision": "a" * 10}}
     assert _plan(stable, status=status).record_to_mark == stable
     assert _plan(replace(stable, served=True), status=status).record_to_mark is None, "once"
     assert _plan(_record(), status=STABLE).record_to_mark is None, "while it is wanted, status tells"
 
 
-def test_a_record_is_read_only_where_it_differs_from_today() -> None:
+def test_record_is_read_only_if_it_differs_from_today() -> None:
     def asked(settings: Settings) -> RevisionView | None:
         seen: Observed = observed(unread)
         return record_to_read(DEPLOYMENT, seen, settings)

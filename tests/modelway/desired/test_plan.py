@@ -56,23 +56,23 @@ def test_a_fixed_size_is_sent_with_the_deployment() -> None:
         "within the maximum",
     ],
 )
-def test_a_deployment_under_an_autoscaler_is_created_at_its_size_and_given_away(
+def test_autoscaled_deployment_is_created_sized_and_handed_over(
     scaling: dict[str, int], last_size: int, reported: int, sizes: list[tuple[bool, int | None]]
 ) -> None:
     assert _sizes(_plan(scaling=scaling, last_size=last_size, status={"replicas": reported})) == sizes
 
 
-def test_a_lost_size_is_the_one_that_the_autoscaler_tells() -> None:
+def test_lost_size_is_taken_from_the_autoscaler() -> None:
     """Status counts 0 pods once a pass could not make the Deployment anew."""
     sizes = _sizes(_plan(autoscaler(reached=5), scaling=RANGE, status={"replicas": 0}))
     assert sizes == [(False, 5), (True, 5), (False, None)]
 
 
-def test_turning_autoscaling_on_hands_the_present_size_over_first() -> None:
+def test_turning_autoscaling_on_hands_the_size_over_first() -> None:
     assert _sizes(_plan(deployment(size=4, owns_size=True), scaling=RANGE)) == [(True, 4), (False, None)]
 
 
-def test_a_creation_that_was_cut_short_is_finished_before_the_autoscaler_comes() -> None:
+def test_interrupted_creation_is_finished_before_the_autoscaler() -> None:
     assert _sizes(_plan(deployment(size=1), scaling=RANGE)) == [(True, 2), (False, None)]
     assert _sizes(_plan(deployment(size=1), autoscaler(), scaling=RANGE)) == [(False, None)]
 
@@ -81,7 +81,7 @@ def test_an_autoscaled_size_is_never_sent_again() -> None:
     assert _sizes(_plan(deployment(size=4, owns_size=False), autoscaler(), scaling=RANGE)) == [(False, None)]
 
 
-def test_turning_autoscaling_off_takes_the_autoscaler_away_and_the_size_back() -> None:
+def test_turning_autoscaling_off_prunes_hpa_and_takes_size_back() -> None:
     plan = _plan(deployment(size=4), autoscaler(), scaling={"replicas": 3})
     assert [one.id.kind for one in plan.prune] == ["HorizontalPodAutoscaler"]
     assert _sizes(plan) == [(False, 3)]
@@ -102,7 +102,7 @@ def test_wanted_and_deleting_children_are_not_pruned() -> None:
     assert _plan(deployment(), child("Service"), child("PodDisruptionBudget"), going).prune == ()
 
 
-def test_the_template_that_was_pinned_is_applied_whatever_this_release_would_write() -> None:
+def test_pinned_template_is_applied_in_a_later_release() -> None:
     wanted = revision_of(ModelDeployment.parse(owner().document)).hash
     pinned = revision(wanted, 7, template={"metadata": {"labels": {}}, "spec": {"pinned": True}}, served=True)
     steps = {step.id.kind: step.body for step in _plan(pinned).steps}
@@ -111,7 +111,7 @@ def test_the_template_that_was_pinned_is_applied_whatever_this_release_would_wri
     assert steps["ControllerRevision"]["revision"] == 7
 
 
-def test_a_platform_that_follows_its_image_renders_the_template_anew() -> None:
+def test_follow_policy_renders_the_template_anew() -> None:
     wanted = revision_of(ModelDeployment.parse(owner().document)).hash
     follow = Settings(server_image="modelway/server:2", image_policy="Follow")
     steps = {
@@ -145,13 +145,13 @@ def test_a_new_revision_counts_on_from_the_last_one() -> None:
     assert next(step.body["revision"] for step in plan.steps if step.id.kind == "ControllerRevision") == 5
 
 
-def test_records_beyond_the_limit_go_oldest_first_but_never_one_in_use() -> None:
+def test_oldest_unused_records_beyond_the_limit_are_pruned() -> None:
     records = [revision(letter * 10, number) for number, letter in enumerate("abcdef")]
     running = pod(container(), revision="a" * 10)
     plan = _plan(*records, deployment(revision="b" * 10), pods=(running,))
     assert [one.id.name for one in plan.prune] == ["fraud-dddddddddd", "fraud-cccccccccc"]
 
 
-def test_what_is_referred_to_comes_first() -> None:
+def test_steps_apply_referenced_children_first() -> None:
     kinds = [step.id.kind for step in _plan(scaling=RANGE).steps]
     assert kinds.index("ControllerRevision") < kinds.index("Deployment") < kinds.index("HorizontalPodAutoscaler")

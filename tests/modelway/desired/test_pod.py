@@ -65,7 +65,7 @@ def test_credentials_reach_the_fetch_container_alone() -> None:
     assert "keys" not in strings(others)
 
 
-def test_the_model_is_read_only_once_it_is_there_and_so_is_what_was_made_of_it() -> None:
+def test_serve_mounts_model_and_prepared_read_only() -> None:
     preparing, serving = (
         {mount["name"]: mount.get("readOnly", False) for mount in made["volumeMounts"]} for made in (prepare(), serve())
     )
@@ -73,7 +73,7 @@ def test_the_model_is_read_only_once_it_is_there_and_so_is_what_was_made_of_it()
     assert serving == {"model": True, "prepared": True, "traffic": True, "tmp": False}
 
 
-def test_what_is_tried_runs_as_what_serves_does() -> None:
+def test_prepare_runs_in_the_environment_of_serve() -> None:
     spec = {"runtime": {"env": [{"name": "A", "value": "1"}], "resources": {"limits": {"memory": "2Gi"}}}}
     preparing, serving = prepare(**spec), serve(**spec)
     assert preparing["env"] == [one for one in serving["env"] if "valueFrom" not in one]
@@ -98,7 +98,7 @@ def test_the_spec_reaches_the_server() -> None:
     } < set(arguments)
 
 
-def test_the_spec_reaches_what_tries_the_model() -> None:
+def test_spec_reaches_the_prepare_container() -> None:
     arguments = prepare(**every_field())["args"]
     assert arguments[0] == "prepare"
     assert {
@@ -162,7 +162,7 @@ def test_defaults_yield_to_what_is_given(given_amounts: Object, requests: Object
     assert resources(**given_amounts) == {"requests": requests, "limits": limits}
 
 
-def test_a_gpu_is_given_to_what_runs_the_model_alone() -> None:
+def test_only_containers_that_run_the_model_get_gpus() -> None:
     spec = {"runtime": {"resources": {"limits": {"nvidia.com/gpu": 1, "memory": "2Gi"}}}}
     has_gpu = [
         "nvidia.com/gpu" in one["resources"]["limits"] for one in (fetch(**spec), prepare(**spec), serve(**spec))
@@ -197,7 +197,7 @@ def test_a_users_thread_count_takes_the_place_of_ours() -> None:
 
 
 @pytest.mark.parametrize(("walls", "expected"), [("try", []), ("require", ["require"]), ("off", ["off"])])
-def test_the_platforms_walls_reach_what_runs_a_model(walls: str, expected: list[str]) -> None:
+def test_walls_setting_reaches_containers_that_run_the_model(walls: str, expected: list[str]) -> None:
     pod = template(Settings.model_validate({"walls": walls}))["spec"]
     fetch, prepare = pod["initContainers"]
     for container in (prepare, pod["containers"][0]):
@@ -228,7 +228,7 @@ def test_our_labels_win_over_the_users() -> None:
     assert labels["modelway.dev/name"] == labels["app.kubernetes.io/instance"] == "fraud"
 
 
-def test_pods_of_a_revision_spread_over_nodes_unless_told_otherwise() -> None:
+def test_pods_spread_over_nodes_by_default() -> None:
     (constraint,) = template()["spec"]["topologySpreadConstraints"]
     assert (constraint["topologyKey"], constraint["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "ScheduleAnyway")
     assert constraint["labelSelector"]["matchLabels"].keys() == {
@@ -281,7 +281,7 @@ def images(uri: str) -> dict[str, str]:
     return {it["name"]: it["image"] for it in (*made["initContainers"], *made["containers"])}
 
 
-def test_an_image_of_the_users_tries_and_serves_but_never_fetches() -> None:
+def test_user_image_prepares_and_serves_but_never_fetches() -> None:
     assert images("s3://m/a") == {"fetch": "r/server:2", "prepare": "risk/server:7", "serve": "risk/server:7"}
 
 
@@ -332,14 +332,14 @@ def test_no_container_gets_the_identity_of_an_unnamed_account() -> None:
     }
 
 
-def test_a_key_of_the_secret_does_not_choose_the_code_that_fetches() -> None:
+def test_secret_keys_cannot_choose_code_that_fetch_loads() -> None:
     variables = fetch(model={"storage": {"secretRef": {"name": "keys"}}})["env"]
     assert {"name": "LD_PRELOAD"} in variables
     assert {"name": "PYTHONPATH"} in variables
 
 
 @given(manifests())
-def test_pure_and_within_the_bounds_of_labels(document: Object) -> None:
+def test_revision_hash_is_pure_and_a_valid_label(document: Object) -> None:
     made = template_of(document)
     assert made == template_of(document)
     assert all(len(value) <= 63 for value in made["metadata"]["labels"].values())

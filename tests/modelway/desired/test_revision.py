@@ -58,7 +58,7 @@ def test_golden_hash(spec: dict[str, Any], golden: str) -> None:
         {"suspend": True},
     ],
 )
-def test_what_changes_neither_prediction_nor_pod_makes_no_revision(same: dict[str, Any]) -> None:
+def test_change_of_neither_prediction_nor_pod_keeps_revision(same: dict[str, Any]) -> None:
     assert revision(**same) == revision()
 
 
@@ -84,11 +84,11 @@ def test_spellings_of_one_amount_make_one_revision(one: dict[str, Any], other: d
         {"scheduling": {"labels": {"team": ""}}},
     ],
 )
-def test_what_changes_a_prediction_or_a_pod_makes_a_revision(changed: dict[str, Any]) -> None:
+def test_change_of_prediction_or_pod_makes_a_revision(changed: dict[str, Any]) -> None:
     assert revision(**changed).hash != revision().hash
 
 
-def test_inputs_are_what_the_user_set() -> None:
+def test_revision_inputs_are_the_users_settings() -> None:
     given = revision(model={"format": "auto"}, runtime={"workers": 2, "limits": {"requestTimeoutSeconds": 5}})
     assert given.inputs == {
         "model": {"uri": "s3://models/fraud/model.joblib"},

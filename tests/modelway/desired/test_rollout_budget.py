@@ -40,11 +40,11 @@ def _progress(reason: str) -> tuple[Condition, ...]:
     ],
     ids=["not yet seen", "under way", "no word yet", "rolled out", "lost its pods", "failed", "paused"],
 )
-def test_what_counts_as_a_rollout_under_way(seen: Any, *, rolling: bool) -> None:
+def test_rollout_is_under_way_until_it_ends_or_fails(seen: Any, *, rolling: bool) -> None:
     assert is_rolling_out(seen) is rolling
 
 
-def test_a_model_that_waits_keeps_what_runs_and_says_so() -> None:
+def test_waiting_model_keeps_its_pods_and_reports_the_wait() -> None:
     seen = observed(deployment(revision=WANTED), revision(WANTED, 1, template=OLD_TEMPLATE))
     wanted = ModelDeployment.parse(seen.owner.document)
     assert make_plan(wanted, seen, FOLLOW).follows
@@ -107,7 +107,7 @@ class _Cluster:
     failing=st.sets(st.integers(0, 39), max_size=5),
     seed=st.integers(0, 2**32),
 )
-def test_all_get_their_turn_and_never_too_many_at_once(models: int, at_once: int, failing: set[int], seed: int) -> None:
+def test_every_model_gets_a_turn_within_the_budget(models: int, at_once: int, failing: set[int], seed: int) -> None:
     cluster = _Cluster(models, at_once, failing, seed)
     cluster.play()
     assert cluster.most <= at_once

@@ -93,11 +93,11 @@ def test_each_state_of_an_autoscaler_has_its_words(
     assert words in autoscaling_of(world, START).condition.message
 
 
-def test_an_autoscaler_that_has_said_nothing_waits_in_the_same_words() -> None:
+def test_silent_autoscaler_waits_in_the_same_words() -> None:
     assert autoscaling_of(seen(), START).condition == autoscaling_of(seen(inactive(NO_FIGURES)), START).condition
 
 
-def test_a_load_beyond_the_maximum_is_told_though_scaling_works() -> None:
+def test_load_beyond_maximum_is_reported_while_scaling_works() -> None:
     assert said(seen(active(), limited("TooManyReplicas", true=True))) == ("True", Reason.TOO_MANY_REPLICAS)
     assert said(seen(active(), limited("TooFewReplicas", true=True))) == ("True", Reason.VALID_METRIC_FOUND)
 
@@ -121,7 +121,7 @@ def test_a_rollout_whose_new_pods_have_no_figures_yet_is_no_news() -> None:
     assert said(world, STARTING_SECONDS) == ("False", Reason.POD_METRICS_MISSING)
 
 
-def test_figures_are_missed_only_some_time_after_pods_began_to_serve() -> None:
+def test_missing_figures_are_reported_after_the_starting_time() -> None:
     assert said(seen(inactive(NO_FIGURES), serving_since=None), 10_000) == ("Unknown", Reason.FETCHING_METRICS)
     late = seen(inactive(NO_FIGURES), serving_since=10_000)
     assert said(late, 10_010) == ("Unknown", Reason.FETCHING_METRICS)
@@ -143,7 +143,7 @@ pauses = st.lists(st.floats(0.1, CALM_SECONDS - 2), min_size=1, max_size=20)
 
 
 @given(pauses, st.sampled_from([ABSENT, DOWN, NO_FIGURES]))
-def test_a_model_that_scales_is_called_so_through_any_row_of_short_troubles(lengths: list[float], trouble: str) -> None:
+def test_short_troubles_do_not_end_active_autoscaling(lengths: list[float], trouble: str) -> None:
     now = 0.0
     for length in lengths:
         assert said(seen(active(since=now), before=Reason.VALID_METRIC_FOUND), now)[0] == "True"

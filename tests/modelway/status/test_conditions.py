@@ -22,7 +22,7 @@ def _ready(
 
 
 @given(statuses, statuses, st.integers(0, 9))
-def test_the_transition_time_moves_when_the_status_flips_and_only_then(
+def test_transition_time_changes_only_when_status_flips(
     before: Literal["True", "False", "Unknown"], after: Literal["True", "False", "Unknown"], generation: int
 ) -> None:
     old = merge([], [_ready(before)], generation=generation, now=THEN)
@@ -48,7 +48,7 @@ def test_a_type_that_is_no_longer_judged_goes() -> None:
     assert [one["type"] for one in merge(old, [_ready("True")], generation=1, now=LATER)] == ["Ready"]
 
 
-def test_merging_the_same_judgement_again_changes_nothing() -> None:
+def test_merging_the_same_verdicts_again_changes_nothing() -> None:
     judged = [_ready("False"), ConditionVerdict("Stalled", "True", Reason.CRASH_LOOP, "m")]
     once = merge([], judged, generation=3, now=THEN)
     assert merge(once, judged, generation=3, now=LATER) == once

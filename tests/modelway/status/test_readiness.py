@@ -43,7 +43,7 @@ def _judged(*containers: ContainerView) -> Readiness:
     return judge(_rollout(pod(*containers)), WANTED)
 
 
-def test_ready_when_every_pod_is_of_the_wanted_revision_and_enough_serve() -> None:
+def test_ready_when_enough_pods_of_the_revision_serve() -> None:
     verdict = judge(observed(deployment(size=3)), Target(NEW, 3))
     assert (verdict.ready, verdict.reason) == (True, "Serving")
 
@@ -63,7 +63,7 @@ def test_not_ready_while_anything_is_missing(state: object) -> None:
     assert not judge(observed(state), Target(NEW, 3)).ready  # type: ignore[arg-type]
 
 
-def test_pods_without_a_service_serve_nobody() -> None:
+def test_pods_without_a_service_are_not_available() -> None:
     verdict = judge(observed(deployment(), reachable=False), WANTED)
     assert (verdict.reason, verdict.ready, verdict.stalled) == ("NoService", False, False)
 
@@ -139,7 +139,7 @@ def test_a_container_that_cannot_run_says_why(containers: tuple[ContainerView, .
         ('pods "fraud-1" is forbidden: violates PodSecurity "restricted:latest": x', "PodSecurityViolated"),
     ],
 )
-def test_pods_that_the_cluster_refuses_are_told_by_the_deployment(message: str, reason: str) -> None:
+def test_refused_pods_are_reported_from_the_deployment(message: str, reason: str) -> None:
     refused = Condition("ReplicaFailure", "True", "FailedCreate", message)
     verdict = judge(_rollout(conditions=(refused,), made=0), WANTED)
     assert verdict.reason == reason
@@ -181,7 +181,7 @@ def test_a_rollout_that_stands_still_has_missed_its_deadline() -> None:
 @pytest.mark.parametrize(
     ("named", "expected"), [("fraud-old", "Progressing"), ("fraud-new", "ProgressDeadlineExceeded")]
 )
-def test_a_deadline_is_that_of_the_set_it_names(named: str, expected: str) -> None:
+def test_deadline_counts_for_the_replica_set_that_it_names(named: str, expected: str) -> None:
     late = Condition(
         "Progressing", "False", "ProgressDeadlineExceeded", f'ReplicaSet "{named}" has timed out progressing.'
     )
@@ -192,19 +192,19 @@ def test_a_deadline_is_that_of_the_set_it_names(named: str, expected: str) -> No
     ("since", "newest", "expected"),
     [(at(60), NEW, "ProgressDeadlineExceeded"), (at(-60), NEW, "Progressing"), (at(60), OLD, "Progressing")],
 )
-def test_a_deadline_of_a_set_without_pods_is_the_newest_ones(since: str, newest: str, expected: str) -> None:
+def test_deadline_of_unknown_replica_set_is_the_newest_revisions(since: str, newest: str, expected: str) -> None:
     words = 'ReplicaSet "fraud-1" has timed out progressing.'
     late = Condition("Progressing", "False", "ProgressDeadlineExceeded", words, since)
     records = [revision(name, 2 if name == newest else 1) for name in (OLD, NEW)]
     assert judge(observed(deployment(available=0, conditions=(late,)), *records), WANTED).reason == expected
 
 
-def test_conditions_of_the_last_rollout_are_not_held_against_this_one() -> None:
+def test_conditions_of_the_last_rollout_are_ignored() -> None:
     late = Condition("Progressing", "False", "ProgressDeadlineExceeded", "no progress")
     assert judge(observed(deployment(revision=OLD, conditions=(late,))), WANTED).reason == "Progressing"
 
 
-def test_a_loss_of_pods_after_success_is_no_new_rollout() -> None:
+def test_loss_of_pods_after_success_is_not_enough_replicas() -> None:
     lost = observed(deployment(size=2, available=1), by=told(Reason.SERVING))
     assert judge(lost, Target(NEW, 2)).reason == "NotEnoughReplicas"
 
@@ -224,7 +224,7 @@ LATE = Condition("Progressing", "False", "ProgressDeadlineExceeded", "late")
     ],
     ids=["serving", "no-service", "paused", "refused", "late"],
 )
-def test_a_change_that_the_controller_has_not_seen_unsays_nothing(seen: Observed) -> None:
+def test_verdict_holds_until_the_controller_sees_a_change(seen: Observed) -> None:
     before = judge(seen, Target(NEW, 2))
     present = seen.deployment
     assert present is not None
@@ -233,12 +233,12 @@ def test_a_change_that_the_controller_has_not_seen_unsays_nothing(seen: Observed
     assert judge(later, Target(NEW, 2)) == before
 
 
-def test_a_loss_is_counted_against_what_an_autoscaler_wants() -> None:
+def test_lost_pods_are_counted_against_the_autoscalers_size() -> None:
     lost = observed(deployment(size=10, available=1), by=told(Reason.SERVING))
     assert judge(lost, Target(NEW, 2)).message == "1 of 10 pods serves; 9 are being started."
 
 
-def test_a_reason_stays_while_pods_are_tried_again_and_says_so_once() -> None:
+def test_reason_stays_while_pods_start_again() -> None:
     before = told(Reason.SECRET_NOT_FOUND, "There is no Secret s.")
     verdict = judge(observed(deployment(available=0), pods=(pod(container()),), by=before), WANTED)
     assert (verdict.reason, verdict.stalled) == ("SecretNotFound", False)
@@ -247,35 +247,35 @@ def test_a_reason_stays_while_pods_are_tried_again_and_says_so_once() -> None:
     assert again == verdict
 
 
-def test_a_model_that_was_refused_is_not_stalled_while_it_is_tried_again() -> None:
+def test_refused_model_is_not_stalled_while_pods_start_again() -> None:
     verdict = judge(observed(deployment(available=0), by=told(Reason.MODEL_NOT_FOUND)), WANTED)
     assert (verdict.reason, verdict.stalled) == ("ModelNotFound", False)
 
 
-def test_the_reason_of_another_generation_is_over() -> None:
+def test_reason_of_an_older_generation_is_dropped() -> None:
     before = told(Reason.MODEL_NOT_FOUND, generation=2)
     assert judge(observed(deployment(available=0), by=before), WANTED).reason == "Progressing"
 
 
 @pytest.mark.parametrize("reason", [Reason.SERVING, Reason.OUT_OF_MEMORY, Reason.PROGRESSING])
-def test_a_verdict_holds_until_the_deployment_has_counted_the_pods_that_are_ready(reason: Reason) -> None:
+def test_verdict_holds_until_the_deployment_counts_ready_pods(reason: Reason) -> None:
     late = observed(deployment(available=0), pods=(pod(container(ready=True), ready=True),), by=told(reason))
     assert judge(late, WANTED) == Readiness(reason, "m")
 
 
-def test_a_change_of_size_does_not_take_readiness_away() -> None:
+def test_change_of_size_keeps_ready() -> None:
     grown = observed(deployment(size=5, replicas=2, observed=False), by=told(Reason.SERVING))
     assert judge(grown, Target(NEW, 2)).ready
 
 
-def test_an_image_back_off_without_a_cause_keeps_the_cause_of_before() -> None:
+def test_image_back_off_without_cause_keeps_the_earlier_cause() -> None:
     before = told(Reason.IMAGE_PULL_DENIED)
     silent = pod(container(waiting="ImagePullBackOff", message='Back-off pulling image "s:1"'))
     verdict = judge(observed(deployment(available=0), pods=(silent,), by=before), WANTED)
     assert verdict == Readiness(Reason.IMAGE_PULL_DENIED, "m")
 
 
-def test_an_image_that_fails_and_backs_off_is_told_in_the_same_words() -> None:
+def test_image_failure_and_back_off_have_the_same_message() -> None:
     failed = _judged(container(waiting="ErrImagePull", message="not found"))
     backed_off = 'Back-off pulling image "s:1": ErrImagePull: not found'
     assert _judged(container(waiting="ImagePullBackOff", message=backed_off)) == failed
@@ -291,9 +291,7 @@ def test_an_image_that_fails_and_backs_off_is_told_in_the_same_words() -> None:
     ids=["ended", "waiting", "running again"],
 )
 @pytest.mark.parametrize("failing", ["fetch", "prepare", "serve"])
-def test_the_reason_stays_while_a_failing_container_is_tried_again_and_again(
-    failing: str, state: dict[str, Any]
-) -> None:
+def test_reason_stays_while_a_failing_container_restarts(failing: str, state: dict[str, Any]) -> None:
     names = ["fetch", "prepare", "serve"]
     before, after = names[: names.index(failing)], names[names.index(failing) + 1 :]
     verdict = _judged(
@@ -304,7 +302,7 @@ def test_the_reason_stays_while_a_failing_container_is_tried_again_and_again(
     assert (verdict.reason, verdict.message) == ("MissingModule", "It broke. Mend it.")
 
 
-def test_memory_that_a_model_lacks_while_it_is_tried_is_told_as_such() -> None:
+def test_lack_of_memory_in_prepare_is_out_of_memory() -> None:
     killed = container("prepare", ended=Termination(137, "OOMKilled", ""))
     told = container("prepare", ended=_told("OutOfMemory", code=28))
     for state in (killed, told):
@@ -333,19 +331,19 @@ def test_trouble_with_an_image_of_the_users_names_their_field(state: ContainerVi
     assert says in verdict.message
 
 
-def test_only_what_waiting_will_not_cure_is_stalled() -> None:
+def test_only_reasons_that_waiting_cannot_cure_are_stalled() -> None:
     assert _judged(container(ended=_told("InvalidArtifact"))).stalled
     assert not _judged(container(ended=_told("FetchFailed"))).stalled
     assert not _judged(container(waiting="CreateContainerConfigError", message='secret "s" not found')).stalled
 
 
-def test_pods_of_other_revisions_ready_pods_and_pods_on_their_way_out_are_left_out() -> None:
+def test_other_revisions_and_ready_or_deleting_pods_are_ignored() -> None:
     broken = container(ended=_told("InvalidArtifact"))
     pods = (pod(broken, revision=OLD), pod(broken, ready=True), pod(broken, deleting=True))
     assert judge(_rollout(*pods), WANTED).reason == "Progressing"
 
 
-def test_the_oldest_broken_pod_speaks_so_that_the_message_does_not_jump() -> None:
+def test_oldest_broken_pod_decides_the_message() -> None:
     first = pod(container(ended=_told("InvalidArtifact", "first")), name="b", created="2026-01-01T00:00:00Z")
     second = pod(container(ended=_told("InvalidArtifact", "second")), name="a", created="2026-01-01T00:00:09Z")
     assert {judge(_rollout(*pods), WANTED).message[:5] for pods in ((first, second), (second, first))} == {"first"}
@@ -368,7 +366,7 @@ MOMENTS = (
 
 
 @given(st.lists(st.sampled_from(MOMENTS), min_size=2, max_size=12))
-def test_whatever_happens_to_pods_a_rollout_that_was_left_is_not_taken_up_again(moments: list[Observed]) -> None:
+def test_abandoned_rollout_is_not_resumed(moments: list[Observed]) -> None:
     reasons: list[Reason] = []
     by = owner()
     for moment in moments:

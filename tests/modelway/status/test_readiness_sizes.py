@@ -11,7 +11,7 @@ DENIED = container(
 )
 
 
-def test_growth_beyond_what_was_promised_does_not_take_readiness_away() -> None:
+def test_growth_beyond_the_minimum_keeps_ready() -> None:
     assert judge(observed(deployment(size=5, available=2)), Target(NEW, 2)).ready
 
 
@@ -23,14 +23,14 @@ def test_a_refusal_of_pods_that_are_no_longer_wanted_is_over() -> None:
     )
 
 
-def test_a_scale_up_that_fails_is_told_with_counts_beside_ready() -> None:
+def test_failed_scale_up_is_counted_beside_ready() -> None:
     pods = tuple(pod(DENIED, name=f"fraud-{number}") for number in range(8))
     verdict = judge(observed(deployment(size=10, available=2), pods=pods), Target(NEW, 2))
     assert verdict.ready
     assert "with 2 of 10 pods. 8 cannot be started (AccessDenied): No keys." in verdict.message
 
 
-def test_a_scale_up_that_is_refused_is_told_beside_ready() -> None:
+def test_refused_scale_up_is_reported_beside_ready() -> None:
     refused = Condition("ReplicaFailure", "True", "FailedCreate", "exceeded quota: team, requested: pods=1")
     verdict = judge(observed(deployment(size=3, replicas=2, conditions=(refused,))), Target(NEW, 2))
     assert verdict.ready
@@ -46,7 +46,7 @@ def test_pods_that_are_added_stand_in_for_no_other_revision(*, seen: bool) -> No
     )
 
 
-def test_an_autoscaled_deployment_at_nothing_is_named() -> None:
+def test_autoscaled_deployment_at_zero_is_reported() -> None:
     verdict = judge(observed(deployment(size=0)), Target(NEW, 2))
     assert (verdict.reason, verdict.ready) == ("ScalingDisabled", False)
     assert "kubectl scale deployment/fraud -n risk --replicas=2" in verdict.message

@@ -20,14 +20,14 @@ PODS = {
 
 
 @pytest.mark.parametrize(("words", "told"), PODS.items(), ids=[reason for reason, _ in PODS.values()])
-def test_a_refusal_of_pods_has_its_reason_and_names_what_it_is_about(words: str, told: tuple[str, str]) -> None:
+def test_refused_pods_get_their_reason_and_the_name_at_fault(words: str, told: tuple[str, str]) -> None:
     verdict = explain_refused_pods(f'pods "fraud-7d9-x2x4z" is forbidden: {words}', namespace="risk")
     assert verdict.reason == told[0]
     assert told[1] in verdict.message
 
 
 @pytest.mark.parametrize("words", PODS)
-def test_the_name_of_a_pod_that_never_was_is_not_told(words: str) -> None:
+def test_name_of_a_refused_pod_is_left_out(words: str) -> None:
     first, second = (
         explain_refused_pods(f'pods "fraud-{name}" is forbidden: {words}', namespace="risk")
         for name in ("aaaaa", "bbbbb")

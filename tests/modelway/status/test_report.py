@@ -77,14 +77,14 @@ def test_a_broken_candidate_beside_a_revision_that_serves() -> None:
     assert (status["candidate"]["revision"], status["candidate"]["reason"]) == (NEW, "ModelNotFound")
 
 
-def test_while_it_comes_up_it_is_reconciling_and_the_model_is_not_judged() -> None:
+def test_starting_model_is_reconciling_and_not_yet_accepted() -> None:
     conditions = _conditions(_status(observed(deployment(replicas=1, available=0))))
     assert conditions["Reconciling"] == ("True", "Progressing")
     assert conditions["ModelAccepted"] == ("Unknown", "Pending")
     assert conditions["Available"] == ("False", "NoPodServes")
 
 
-def test_nobody_is_served_without_a_service() -> None:
+def test_missing_service_is_not_ready() -> None:
     conditions = _conditions(_status(observed(deployment(), reachable=False)))
     assert conditions["Available"] == ("False", "NoService")
     assert conditions["Ready"] == ("False", "NoService")
@@ -103,13 +103,13 @@ def test_pods_that_are_not_made_yet_are_wanted() -> None:
     assert _status(observed(), Finding())["pods"] == "0/0"
 
 
-def test_a_revision_that_served_is_no_candidate_while_it_grows() -> None:
+def test_stable_revision_is_no_candidate_while_it_scales() -> None:
     before = owner(status={"stable": {"revision": NEW}})
     growing = observed(deployment(size=3, replicas=1, observed=False), by=before)
     assert "candidate" not in _status(growing, Finding(_plan(available=3)))
 
 
-def test_a_refused_spec_leaves_what_serves_available() -> None:
+def test_refused_spec_leaves_serving_pods_available() -> None:
     refused = Finding(hindrance=Readiness(Reason.INVALID_SPEC, "spec.model.uri: write one"))
     conditions = _conditions(_status(observed(deployment(revision=OLD)), refused))
     assert conditions["Ready"] == ("False", "InvalidSpec")
@@ -117,7 +117,7 @@ def test_a_refused_spec_leaves_what_serves_available() -> None:
     assert conditions["Available"][0] == "True"
 
 
-def test_suspended_is_neither_reconciling_nor_stalled_and_its_generation_is_honest() -> None:
+def test_suspended_model_is_neither_reconciling_nor_stalled() -> None:
     status = _status(observed(deployment(), by=owner(generation=4)), Finding(_plan(), SUSPENDED))
     conditions = _conditions(status)
     assert (conditions["Ready"], conditions["Reconciling"][0], conditions["Stalled"][0]) == (
@@ -128,19 +128,19 @@ def test_suspended_is_neither_reconciling_nor_stalled_and_its_generation_is_hone
     assert {status["observedGeneration"], *(one["observedGeneration"] for one in status["conditions"])} == {4}
 
 
-def test_autoscaling_is_judged_where_it_is_asked_for() -> None:
+def test_autoscaling_condition_exists_only_with_an_autoscaler() -> None:
     scales = autoscaler(Condition("ScalingActive", "True", "ValidMetricFound", "", "2026-01-01T00:00:00Z"))
     status = _status(observed(deployment(), scales), Finding(_plan(autoscaled=True)))
     assert _conditions(status)["AutoscalingActive"] == ("True", "ValidMetricFound")
     assert "AutoscalingActive" not in _conditions(_status(observed(deployment(), scales), Finding(_plan())))
 
 
-def test_the_digest_stays_known_when_the_pod_that_told_it_is_gone() -> None:
+def test_digest_stays_known_after_its_pod_is_gone() -> None:
     before = owner(status={"stable": {"revision": NEW, "digest": DIGEST}})
     assert _status(observed(deployment(), by=before))["stable"]["digest"] == DIGEST
 
 
-def test_the_format_is_told_once_it_is_found_and_stays_known() -> None:
+def test_format_is_reported_once_found_and_stays_known() -> None:
     unknown = _status(observed(deployment(), revision(NEW, 1), pods=(pod(FETCHED, ready=True),)))
     assert "format" not in unknown["stable"]
     before = owner(status={"stable": {"revision": NEW, "format": "skops"}})
@@ -181,7 +181,7 @@ def test_the_patch_makes_the_old_status_the_new_one(old: dict[str, Any], new: di
 
 
 @given(st.text(min_size=1), st.sampled_from([1, 24]))
-def test_what_a_container_wrote_is_printable_in_status(words: str, code: int) -> None:
+def test_container_output_is_printable_in_status(words: str, code: int) -> None:
     told = words if code == 1 else json.dumps({"reason": "LoadFailed", "message": words, "remedy": words})
     failed = pod(container("serve", ended=Termination(code, "Error", told), restarts=2))
     status = _status(observed(deployment(available=0), revision(NEW, 1), pods=(failed,)))

@@ -86,13 +86,13 @@ def _by_type(status: Status) -> dict[str, Status]:
 
 
 @given(st.lists(worlds, min_size=1, max_size=4))
-def test_a_world_that_stands_still_is_written_once(lives: list[Observed]) -> None:
+def test_unchanged_observation_writes_status_once(lives: list[Observed]) -> None:
     told = _lived([*lives, lives[-1], lives[-1]])
     assert merge_patch(told[-2], told[-1]) == {}
 
 
 @given(st.lists(worlds, min_size=2, max_size=5))
-def test_the_time_of_a_condition_moves_with_its_status_and_never_otherwise(lives: list[Observed]) -> None:
+def test_condition_time_changes_only_with_its_status(lives: list[Observed]) -> None:
     for earlier, later in itertools.pairwise(map(_by_type, _lived(lives))):
         for kind in earlier.keys() & later.keys():
             before, after = earlier[kind], later[kind]

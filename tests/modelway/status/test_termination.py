@@ -16,12 +16,12 @@ def test_a_message_that_is_not_well_formed_leaves_the_exit_code(message: str) ->
     assert told[0] == "MissingModule"
 
 
-def test_an_unknown_exit_code_without_a_message_means_nothing() -> None:
+def test_unknown_exit_code_without_message_has_no_reason() -> None:
     assert explain(Termination(77, "Error", "not json")) is None
 
 
 @pytest.mark.parametrize("code", REASON_OF_EXIT_CODE)
-def test_every_exit_code_says_what_to_do(code: int) -> None:
+def test_every_exit_code_has_a_remedy(code: int) -> None:
     told = explain(Termination(code, "Error", ""))
     assert told is not None
     assert told[1].count(". ") >= 1

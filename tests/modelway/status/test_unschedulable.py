@@ -46,5 +46,5 @@ def test_several_filters_are_all_named() -> None:
 
 
 @pytest.mark.parametrize("words", ["", "."])
-def test_a_scheduler_that_says_nothing_is_no_failure(words: str) -> None:
+def test_silent_scheduler_is_no_failure(words: str) -> None:
     assert explain(words) == "none fits. Correct spec.scheduling, or add nodes."
