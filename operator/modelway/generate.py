@@ -1,6 +1,6 @@
-"""Write what is made from the API types: the CustomResourceDefinition, once for hand use and once for the chart.
+"""Generate the CustomResourceDefinition from the API types: one copy for use by hand, one for the chart.
 
-`python -m modelway.generate` writes the files into the checkout it stands in; with `--check` it writes nothing and fails when one is stale.
+`python -m modelway.generate` writes the files into its checkout. With `--check` it writes nothing and fails if a file is stale.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Logs as JSON lines on standard error, with the resource that a line is about as a field."""
+"""Logs as JSON lines on standard error; a field names the resource that a line is about."""
 
 import json
 import logging
@@ -35,5 +35,5 @@ def configure(level: str, stream: TextIO | None = None) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for chatty in ("asyncio", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    # Streams that the server ends after their time are its daily business.
+    # The server ends streams regularly; that is no news.
     logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))

@@ -1,4 +1,4 @@
-"""What the operator tells Prometheus about itself."""
+"""The metrics of the operator itself."""
 
 import re
 from dataclasses import dataclass, field
@@ -13,16 +13,16 @@ RENAMED: Final = {
     "modelway_operator_reconcile_duration_seconds": "modelway_operator_reconcile_seconds",
     "modelway_operator_queue_oldest_wait_duration_seconds": "modelway_operator_queue_oldest_seconds",
 }
-"""Metrics and what they were called until 0.1: published under both names for one release."""
+"""Metrics and their names until 0.1; both names are published for one release."""
 REPLACED: Final = frozenset({"modelway_operator_resync_age_seconds"})
-"""Published for one release beside what tells the same better: ages that a timestamp tells."""
+"""Metrics that are published for one more release beside their replacements: ages, replaced by timestamps."""
 
 _PASS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 @dataclass
 class Metrics:
-    """Every metric of one operator; a registry of its own keeps tests and processes apart."""
+    """Every metric of one operator, in a registry of its own."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 

@@ -1,6 +1,6 @@
-"""What Prometheus is told of each model: whether it is ready and available, how many pods it has, which spec was looked at.
+"""The metrics of each model: whether it is ready and available, how many pods it has, which spec was looked at.
 
-The values are read from what the watches told at the moment of a scrape, so a model that is gone leaves no series behind.
+The values are read from the cache at the moment of a scrape, so a deleted model leaves no series behind.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -42,7 +42,7 @@ class ModelGauges(Collector):
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
-        """Every gauge with a sample for each model; that of pods has one for the wanted and one for the ready ones."""
+        """Every gauge with a sample for each model; the gauge of pods has one for wanted and one for ready pods."""
         values = {
             **{f"{PREFIX}_{name}": _gauge(name, text) for name, text in _CONDITIONS.items()},
             f"{PREFIX}_suspended": _gauge("suspended", "1 while spec.suspend is true."),
@@ -69,7 +69,7 @@ def _values(owner: Owner) -> Iterator[tuple[str, float]]:
     conditions = {one["type"]: one for one in owner.status.get("conditions") or ()}
     for name in _CONDITIONS:
         condition = conditions.get(name.capitalize(), {})
-        # Whether anybody is served does not depend on the spec; the others are about one, and an old verdict says nothing of the present one.
+        # Available does not depend on the spec. The others are about one spec, and an old verdict says nothing about the present one.
         of_now = name == "available" or condition.get("observedGeneration") == owner.generation
         yield name, float(of_now and condition.get("status") == "True")
     yield "suspended", float(bool(owner.document["spec"].get("suspend")))
@@ -78,7 +78,7 @@ def _values(owner: Owner) -> Iterator[tuple[str, float]]:
 
 
 def _wanted(model: Model) -> int:
-    """The size of the Deployment, which an autoscaler may have set; before there is one, what the spec asks for at first."""
+    """The size of the Deployment, which an autoscaler may have set; before it exists, the size that the spec asks for."""
     if model.deployment is not None:
         return model.deployment.size
     fewest, _ = Scaling.of_stored(model.owner.document["spec"].get("scaling")).bounds

@@ -1,7 +1,7 @@
 """What a pass looks at: one ModelDeployment and everything around it.
 
-Views hold only the fields that some decision reads, so that the cache stays small; all are frozen, so that a decision cannot change what
-another one sees.
+Views hold only the fields that decisions read, so that the cache stays small. All are frozen, so that no decision changes what another one
+sees.
 """
 
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """An object that carries our label, with what decides whether it is ours and whether it drifted."""
+    """An object with our label: whose it is, and whether it drifted."""
 
     id: ChildId
     uid: str
@@ -85,7 +85,7 @@ class Pulling(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentView(Child):
-    """A Deployment: what its rollout has come to."""
+    """A Deployment and the state of its rollout."""
 
     generation: int
     observed_generation: int
@@ -96,7 +96,7 @@ class DeploymentView(Child):
     revision: str | None
     """Revision hash of the pod template."""
     pulling: Pulling
-    """How its images are pulled, as far as we own that."""
+    """How its images are pulled, as far as we own those fields."""
     paused: bool
     """Whether somebody keeps its controller from rolling out."""
     replicas: int
@@ -106,7 +106,7 @@ class DeploymentView(Child):
     conditions: tuple[Condition, ...]
 
     def reports_on(self, revision: str) -> bool:
-        """Whether its status is about this revision already: its controller has seen the template of now."""
+        """Whether its status is about this revision: its controller has seen the present template."""
         return self.revision == revision and self.observed_generation >= self.generation
 
     def is_rolled_out(self, revision: str) -> bool:
@@ -122,7 +122,7 @@ class AutoscalerView(Child):
     most: int
     """The bounds of the number of pods."""
     reached: int
-    """The most pods that it found or asked for when it last looked; 0 before that. It outlives the Deployment."""
+    """The most pods that it found or wanted at its last look; 0 before the first. It outlives the Deployment."""
     conditions: tuple[Condition, ...]
 
 
@@ -139,7 +139,7 @@ class RevisionView(Child):
     digest: str
     """Of `data`, as `revision.digest_of` makes it."""
     data: JSON | None = field(default=None, repr=False)
-    """What is recorded; None where it was not read, since many records are kept and few are asked for."""
+    """The recorded data; None if it was not read, because many records are kept and few are needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +171,9 @@ class ContainerView:
 
     @property
     def failure(self) -> Termination | None:
-        """The last end that was not a success: it stays while the container is being started again.
+        """The last end that was a failure; it stays while the container restarts.
 
-        An end with exit code 0 is none, unless the container was started again after it: then it should have gone on.
+        Exit code 0 is no failure, unless the container was restarted after it and so should have kept running.
         """
         last = self.ended or self.ended_before
         again = self.restarts > 0 and self.ended is None
@@ -194,7 +194,7 @@ class PodView:
     node: str
     """Where it runs; empty before it is scheduled."""
     lost: bool
-    """Whether its node no longer tells how its containers are."""
+    """Whether its node no longer reports its containers."""
     unschedulable: str | None
     """The scheduler's message when no node fits."""
     evicted: str | None
@@ -211,7 +211,7 @@ class Observed:
 
     owner: Owner
     children: Mapping[ChildId, Child]
-    """Every object with our label and the owner's name that has not gone yet, ours or not."""
+    """Every object of the kinds that we manage with our label and the owner's name, ours or not."""
     pods: tuple[PodView, ...] = ()
     last_size: int = 0
     """`spec.replicas` that the Deployment had when it was last seen; 0 when that is not known."""

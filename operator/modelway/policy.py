@@ -1,6 +1,6 @@
-"""What the platform lets ModelDeployments ask for: the chart's `policy`, held against a spec. Pure.
+"""Check a spec against the platform's policy, which the chart sets. Pure.
 
-The chart's ValidatingAdmissionPolicy says the same at apply, where the platform wants that; tests/support/operator/policies.py holds both together.
+The chart's ValidatingAdmissionPolicy checks the same at apply, if the platform turns it on; tests/support/operator/policies.py holds both together.
 """
 
 import re
@@ -12,9 +12,9 @@ from modelway.errors import NotPermitted, Problem
 from modelway.settings import Settings
 
 SYSTEM_CLASSES = "system-"
-"""How the names of the PriorityClasses begin before which everything else is evicted: only their full names allow them."""
+"""The prefix of PriorityClasses that evict everything else; only their full names allow them."""
 NODE_ROLES = "node-role.kubernetes.io/"
-"""How the taints of control planes begin: only their full names allow them."""
+"""The prefix of the taints of control planes; only their full names allow them."""
 _REMEDY = "choose another, or ask whoever runs Modelway to change that value of its chart"
 _EVERY_TAINT = (
     "has no key, so it tolerates every taint, which policy.tolerateEverything forbids: name the key of a taint, "
@@ -25,7 +25,7 @@ _WEB_ADDRESS = re.compile(r"(https?)://(\[[^\]]*\]|[^/:]+)(?::([0-9]+))?/")
 
 
 def check(deployment: ModelDeployment, settings: Settings) -> None:
-    """See that the platform allows what a spec asks for.
+    """Check that the platform allows what a spec asks for.
 
     Raises:
         NotPermitted: it does not; each problem names the field, the value and the policy.
@@ -75,7 +75,7 @@ def _pod_problems(deployment: ModelDeployment, settings: Settings) -> Iterator[P
 
 
 def _key_problems(keys: Iterable[str], field: str, allowed: Sequence[str]) -> Iterator[Problem]:
-    """What is wrong with labels or annotations, by which other controllers give pods sidecars, Secrets, identities and devices."""
+    """The forbidden keys of labels or annotations; by such keys, other controllers give pods sidecars, Secrets, identities and devices."""
     for key in keys:
         if not _matches(map(_key_pattern, allowed), key):
             yield _problem(f"spec.scheduling.{field}", key, field, allowed)
@@ -112,7 +112,7 @@ def _matches(expressions: Iterator[str], value: str) -> bool:
 
 
 def _key_pattern(pattern: str) -> str:
-    """What matches keys: `*` stands for no dot and no slash, so for no domain, but in patterns that have a slash: `example.com/*`."""
+    """The expression for keys. `*` matches no dot and no slash; in a pattern with a slash, such as `example.com/*`, it matches dots."""
     domain, slash, name = pattern.rpartition("/")
     if not slash:
         return re.escape(name).replace(r"\*", "[^./]*")
@@ -120,7 +120,7 @@ def _key_pattern(pattern: str) -> str:
 
 
 def _host_pattern(host: str) -> str:
-    """What matches `host:port`; an entry without a port allows all of them."""
+    """The expression for `host:port`; an entry without a port allows all ports."""
     port = re.search(r":[0-9]+$", host)
     name = host.removesuffix(port[0]) if port else host
     return re.escape(name.strip("[]")).replace(r"\*", ".*") + (port[0] if port else ":[0-9]+")

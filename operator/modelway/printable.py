@@ -1,13 +1,13 @@
-"""Words of strangers, made safe for a terminal: what a model's containers write ends in status, in Events and on somebody's screen."""
+"""Make foreign text safe for a terminal, because the output of a model's containers ends in status, in Events and on screens."""
 
 
 def printable(text: str) -> str:
-    """The text with escapes in the place of what would steer a terminal or turn the writing around; its lines stay lines."""
+    """The text with escapes for characters that control a terminal or reverse the writing; line breaks stay."""
     return "".join(map(_shown, text))
 
 
 def one_line(text: str) -> str:
-    """The same on one line."""
+    """The same text on one line."""
     return printable(" ".join(text.split()))
 
 

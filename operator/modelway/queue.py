@@ -1,9 +1,9 @@
 """The keyed work queue between the watches and the reconcile pass.
 
-Events only say *that* something about a key changed, so the queue keeps keys, not events: a key waits at most once, runs at most once at
-a time, and a key touched while it runs is run again afterwards. Keys are served first come, first served, so one busy or failing key
-never starves the others; where keys have groups (namespaces), the groups take turns and none takes all workers, so that a flood in one
-holds up no other. Else the semantics of client-go's rate-limiting work queue.
+The queue keeps keys, not events, because an event only says *that* something about a key changed. A key waits at most once and runs at most
+once at a time. A key that is added while it runs runs again afterwards. Keys run in the order in which they came, so that a busy or failing
+key never starves the others. Groups of keys (namespaces) take turns, and none takes all workers, so that a flood in one delays no other. For
+the rest, the semantics are those of client-go's rate-limiting work queue.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from modelway.errors import ModelwayError, RetryLater
 K = TypeVar("K", bound=Hashable)
 
 Run = Callable[[K], Awaitable[float | None]]
-"""One pass over one key; it answers in how many seconds the key wants another look, or None."""
+"""One pass over one key; it returns the seconds until the key needs another look, or None."""
 
 SHORTEST_BACKOFF = 0.1
 """Seconds before the first retry of a failed run."""
@@ -27,16 +27,16 @@ LONGEST_BACKOFF = 300.0
 """Seconds between retries of a key that keeps failing, when very many do."""
 
 PATIENCE_SECONDS = 8.0
-"""The same when few do, in the first minutes: that a cause has passed is then noticed within 10 s."""
+"""Seconds between retries in the first minutes while few keys fail, so that a recovery is noticed within 10 s."""
 
 PATIENT_FAILURES = 30
-"""Failures in a row, some two and a half minutes of them, after which a cause counts as lasting."""
+"""Failures in a row, about two and a half minutes of them, after which a cause counts as lasting."""
 
 LASTING_SECONDS = 60.0
 """Seconds between retries of a key whose failure lasts."""
 
 RETRIES_PER_SECOND = 10.0
-"""How often all failing keys together are tried again, in the long run."""
+"""How often all failing keys together are retried, in the long run."""
 
 _LARGEST_EXPONENT = 12
 
@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Line(Generic[K]):
-    """Keys that wait, each since a time: the groups take turns, and inside a group the first comes first."""
+    """The keys that wait, each since a time. Groups take turns; inside a group the first comes first."""
 
     def __init__(self, group: Callable[[K], Hashable]) -> None:
         self._group = group
@@ -67,7 +67,7 @@ class _Line(Generic[K]):
         self._length += 1
 
     def pop(self, may_run: Callable[[Hashable], bool]) -> K | None:
-        """The first key of the group whose turn it is among those that may run; that group's next turn comes after all others'."""
+        """Take the first key of the next group that may run; that group's next turn comes after all others."""
         group = next(filter(may_run, self._groups), _NOBODY)
         if group is _NOBODY:
             return None
@@ -80,12 +80,12 @@ class _Line(Generic[K]):
         return key
 
     def oldest(self) -> float | None:
-        """Since when the key waits that has waited longest; None when none does."""
+        """When the longest waiting key began to wait; None if no key waits."""
         return min((since for keys in self._groups.values() for since in keys.values()), default=None)
 
 
 class WorkQueue(Generic[K]):
-    """Keys that wait for a run, now or later; belongs to one event loop.
+    """The keys that wait for a run, now or later. It belongs to one event loop.
 
     Args:
         group: the group of a key; all keys are in one by default.
@@ -128,10 +128,10 @@ class WorkQueue(Generic[K]):
         self._timers[key] = asyncio.get_running_loop().call_later(delay, self._ring, key)
 
     def add_backed_off(self, key: K, *, at_least: float = SHORTEST_BACKOFF) -> float:
-        """Run `key` again after a failure, later each time; the delay in seconds, with jitter.
+        """Run `key` again after a failure, later each time; return the delay in seconds, with jitter.
 
-        It grows from 0.1 to 8, to 60 where the failure lasts, and to 300 where so many keys fail that trying each every 8 seconds would be a
-        burden on the API server.
+        The delay grows from 0.1 to 8, and to 60 if the failure lasts. It grows to 300 if so many keys fail that retrying each every 8 seconds
+        would burden the API server.
 
         Args:
             key: what failed.
@@ -147,12 +147,12 @@ class WorkQueue(Generic[K]):
         return delay
 
     def forget(self, key: K) -> None:
-        """A run of `key` went well: its back-off starts anew and no retry is due."""
+        """Reset the back-off of `key` after a successful run, and cancel its retry."""
         self._failures.pop(key, None)
         self._cancel_timer(key)
 
     def hurry(self) -> None:
-        """What made keys fail is over: run all of them now."""
+        """Run all failing keys now, because the cause of their failures is gone."""
         failing = list(self._failures)
         self._failures.clear()
         for key in failing:
@@ -160,7 +160,7 @@ class WorkQueue(Generic[K]):
             self.add(key)
 
     async def get(self) -> K:
-        """The key whose turn it is; it counts as running until `done`."""
+        """Wait for the next key; it counts as running until `done`."""
         while (key := self._waiting.pop(self._has_room)) is None:
             self._arrival.clear()
             await self._arrival.wait()
@@ -169,12 +169,12 @@ class WorkQueue(Generic[K]):
         return key
 
     def done(self, key: K) -> None:
-        """The run of `key` ended, well or not; a key touched meanwhile waits again."""
+        """End the run of `key`, successful or not; a key that was added meanwhile waits again."""
         self._running.discard(key)
         self._busy -= Counter([self._group(key)])
-        touched = self._dirty.pop(key, None)
-        if touched is not None:
-            self._waiting.append(key, touched)
+        since = self._dirty.pop(key, None)
+        if since is not None:
+            self._waiting.append(key, since)
         if self._waiting:
             self._arrival.set()
 
@@ -182,7 +182,7 @@ class WorkQueue(Generic[K]):
         return len(self._waiting) + len(self._dirty)
 
     def oldest_age(self) -> float:
-        """Seconds that the longest waiting key has waited; 0 when none waits."""
+        """Seconds for which the longest waiting key has waited; 0 if none waits."""
         oldest = self._waiting.oldest()
         since = [*([] if oldest is None else [oldest]), *self._dirty.values()]
         return self._clock() - min(since) if since else 0.0
@@ -203,26 +203,26 @@ class WorkQueue(Generic[K]):
 async def run_workers(
     queue: WorkQueue[K], run: Run[K], *, size: int, seconds: float, grace: Callable[[], float]
 ) -> None:
-    """So many workers, until cancelled; then no pass is begun any more, and those under way may end.
+    """Run workers until cancelled; then begin no pass, and let those under way end.
 
     Args:
         queue: where keys come from.
-        run: one pass over one key; it answers in how many seconds the key wants another look, or None.
+        run: one pass over one key; it returns the seconds until the key needs another look, or None.
         size: how many passes run at the same time.
         seconds: after which a pass is cancelled and counts as failed.
-        grace: asked once this is cancelled: seconds that passes under way have to end.
+        grace: returns the seconds that passes under way have to end; called on cancellation.
     """
     busy: set[asyncio.Task[None] | None] = set()
     over = asyncio.Event()
 
-    async def run_noted(key: K) -> float | None:
+    async def run_counted(key: K) -> float | None:
         busy.add(asyncio.current_task())
         try:
             return await run(key)
         finally:
             busy.discard(asyncio.current_task())
 
-    workers = [asyncio.create_task(_work(queue, run_noted, over, seconds)) for _ in range(size)]
+    workers = [asyncio.create_task(_work(queue, run_counted, over, seconds)) for _ in range(size)]
     try:
         done, _ = await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
         for worker in done:
@@ -246,7 +246,7 @@ async def _end(workers: list[asyncio.Task[None]], is_busy: Callable[[asyncio.Tas
 
 
 async def _work(queue: WorkQueue[K], run: Run[K], over: asyncio.Event, seconds: float) -> None:
-    """One worker, until it is over: take a key, run it, decide when it comes again."""
+    """Run one worker until `over`: take a key, run it, decide when it comes again."""
     while not over.is_set():
         key, limit = await queue.get(), asyncio.timeout(seconds)
         try:

@@ -1,4 +1,4 @@
-"""What the platform decides for all models: read once from the environment, which the chart sets."""
+"""The settings of the platform for all models, read once from the environment, which the chart sets."""
 
 from collections.abc import Mapping
 from importlib.metadata import version

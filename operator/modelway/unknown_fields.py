@@ -1,4 +1,4 @@
-"""Fields of stored objects that this release does not know, because the definition in the cluster is newer: logged once each, counted for Prometheus."""
+"""Fields of stored objects that this release does not know, because the definition in the cluster is newer. Each is logged once and counted."""
 
 import logging
 from collections import Counter
@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from modelway.observed import Key
 
 MOST_FIELDS = 100
-"""Fields that are told by name: a definition has few, and whoever may write objects must not fill Prometheus."""
+"""The most fields that are reported by name, so that nobody who writes objects can fill Prometheus."""
 
 METRIC = "modelway_operator_unknown_fields"
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class UnknownFields(Collector):
-    """What is ignored where.
+    """Counts the ignored fields of each model.
 
     Args:
         registry: where scrapes find the gauge.
@@ -31,7 +31,7 @@ class UnknownFields(Collector):
         registry.register(self)
 
     def note(self, key: Key, fields: tuple[str, ...]) -> None:
-        """A ModelDeployment was read, without these fields."""
+        """Note that a ModelDeployment was read without these fields."""
         if not fields:
             self.forget(key)
             return
@@ -43,7 +43,7 @@ class UnknownFields(Collector):
             logger.warning(text, ", ".join(new), extra={"resource": key})
 
     def forget(self, key: Key) -> None:
-        """The ModelDeployment is gone, or holds nothing unknown."""
+        """Forget a ModelDeployment that is gone or holds no unknown field."""
         self._fields.pop(key, None)
 
     def collect(self) -> Iterator[Metric]:

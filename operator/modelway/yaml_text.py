@@ -1,4 +1,4 @@
-"""YAML for readers of any version: what one of them takes for a number stands in quotes."""
+"""YAML for parsers of any version: text that one of them reads as a number is quoted."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ import yaml
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes everything out in full: no anchors, which many readers of YAML do not follow."""
+    """Writes everything in full, without anchors, which many parsers do not follow."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         return True

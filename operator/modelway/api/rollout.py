@@ -1,4 +1,4 @@
-"""How pods of a new revision take the place of those before."""
+"""The block `rollout`: how pods of a new revision replace those of the one before."""
 
 import re
 from typing import Annotated

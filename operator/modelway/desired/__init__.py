@@ -1,1 +1,1 @@
-"""What should exist for a ModelDeployment: its revision, the pod template of that, the children, and the plan that brings them about. Pure."""
+"""What should exist for a ModelDeployment: the revision, its pod template, the children and the plan. Pure."""

@@ -1,4 +1,4 @@
-"""What the containers of a pod request and may use, from the spec and the platform's defaults. Pure."""
+"""The resources that the containers of a pod request and may use. Pure."""
 
 from collections.abc import Mapping
 
@@ -8,10 +8,10 @@ from modelway.settings import Settings
 
 
 def resource_requirements(resources: Resources | None, settings: Settings) -> dict[str, dict[str, str]]:
-    """What the containers request and may use: the user's amounts, and the platform's for what is left out.
+    """The requests and limits of the containers: the user's amounts, and the platform's defaults for the rest.
 
-    As everywhere in Kubernetes, a limit alone is the request too, so that a percentage of the request means what the user thinks of. The
-    default memory limit is raised to the user's request. Devices are requested and limited alike, whichever side names them.
+    As in Kubernetes, a limit alone is also the request. The default memory limit rises to the user's request. Devices have the same number
+    on both sides, whichever side names them.
     """
     requests = (resources and resources.requests) or ResourceAmounts()
     limits = (resources and resources.limits) or ResourceAmounts()
@@ -34,7 +34,7 @@ def _without_none(amounts: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def without_devices(requirements: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
-    """The same without GPUs and their like, for a container that has no use for them."""
+    """The requirements without GPUs and other devices, for a container that does not use them."""
     return {
         side: {name: amount for name, amount in amounts.items() if "/" not in name}
         for side, amounts in requirements.items()

@@ -1,4 +1,4 @@
-"""What the container `fetch` proves itself with, and no other: the keys of a Secret, and the token of a service account. Pure."""
+"""The credentials of the container `fetch`, and of no other: keys of a Secret and the token of a service account. Pure."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ _LOADER_VARIABLES = (
     "PYTHONPATH",
     "PYTHONSTARTUP",
 )
-"""Set to nothing, so that no key of a Secret makes `fetch` run code that it fetched before."""
+"""Set to empty values, so that no key of a Secret makes `fetch` run code that it has fetched."""
 _VOLUME, _DIRECTORY, _FILE = "identity", "/var/run/secrets/modelway", "token"
 _TOKEN_SECONDS = 3600
 _OTHERS = ("prepare", "serve")
@@ -36,12 +36,12 @@ def container_fields(deployment: ModelDeployment) -> dict[str, Any]:
 
 
 def mounts(deployment: ModelDeployment) -> list[dict[str, Any]]:
-    """The volume of the token, as `fetch` alone sees it."""
+    """The mount of the token, for `fetch` alone."""
     return [{"name": _VOLUME, "mountPath": _DIRECTORY, "readOnly": True}] if _account(deployment) else []
 
 
 def volumes(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
-    """The token of the service account that the user named, made for the cloud alone: the API server takes it from nobody."""
+    """The volume with the token of the user's service account. Its audience is the cloud; the API server does not accept it."""
     if not _account(deployment):
         return []
     token = {"path": _FILE, "audience": settings.token_audience, "expirationSeconds": _TOKEN_SECONDS}
@@ -50,17 +50,17 @@ def volumes(deployment: ModelDeployment, settings: Settings) -> list[dict[str, A
 
 
 def pod_fields(deployment: ModelDeployment) -> dict[str, Any]:
-    """The account of the pod; no token of it is mounted by Kubernetes itself.
+    """The service account of the pod, without the token that Kubernetes mounts by default.
 
-    It is named in any case: the API server keeps a copy of the name under `serviceAccount`, which would bring back one that was taken out.
+    The account is always named. The API server copies the name to `serviceAccount`, and that copy would restore a name that was removed.
     """
     return {"automountServiceAccountToken": False, "serviceAccountName": _account(deployment) or DEFAULT_ACCOUNT}
 
 
 def annotations(deployment: ModelDeployment) -> dict[str, str]:
-    """What keeps the webhooks of clouds from giving the account's token to the containers that run the model.
+    """Keep the webhooks of clouds from giving the account's token to the containers that run the model.
 
-    Where no account is named, the pods run under `default`, whose identity nobody has been allowed: no container gets it.
+    Without a named account the pods run under `default`. No user was granted its identity, so no container gets it.
     """
     skipped = _OTHERS if _account(deployment) else ("fetch", *_OTHERS)
     return {

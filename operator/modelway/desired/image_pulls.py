@@ -1,6 +1,6 @@
 """How nodes pull the images of a pod template. Pure.
 
-That is pinned nowhere, since pods that are made tomorrow need the credentials of tomorrow; so it is taken apart from what a template runs.
+This is never pinned, because a pod that starts tomorrow needs tomorrow's credentials. So it is kept apart from what a template runs.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,19 +25,19 @@ def pulling_of(template: Template) -> Pulling:
 
 
 def pull_alike(one: Pulling, other: Pulling) -> bool:
-    """Whether two ways of pulling are one, whatever their order."""
+    """Whether two ways of pulling are the same, in whatever order they are written."""
     return (set(one.secrets), dict(one.policies)) == (set(other.secrets), dict(other.policies))
 
 
 def without_pulling(template: Template) -> Template:
-    """What is left of a template when nothing is said of how its images are pulled."""
+    """A template without the settings for how its images are pulled."""
     spec = {name: value for name, value in (template.get("spec") or {}).items() if name != _SECRETS}
     without = {**template, "spec": spec}
     return with_containers(without, lambda one: {name: value for name, value in one.items() if name != _POLICY})
 
 
 def with_pulling(template: Template, pulling: Pulling) -> Template:
-    """A template whose images are pulled in another way."""
+    """A template with other settings for how its images are pulled."""
     policies = dict(pulling.policies)
     changed = with_containers(
         without_pulling(template),

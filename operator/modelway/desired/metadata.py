@@ -1,4 +1,4 @@
-"""What ties every child to its ModelDeployment: name, labels, owner."""
+"""The metadata that ties every child to its ModelDeployment: name, labels and owner. Pure."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from modelway.api.v1alpha1 import ModelDeployment
 
 
 def child(api_version: str, kind: str, deployment: ModelDeployment, *, name: str | None = None) -> dict[str, Any]:
-    """A child without its content; named like its owner unless told otherwise."""
+    """A child without content; it has the name of its owner unless `name` is given."""
     return {
         "apiVersion": api_version,
         "kind": kind,
@@ -22,7 +22,7 @@ def child(api_version: str, kind: str, deployment: ModelDeployment, *, name: str
 
 
 def owner_reference(name: str, uid: str) -> dict[str, Any]:
-    """The reference to a ModelDeployment by which Kubernetes deletes the child with it, and by which a child is known to be ours."""
+    """The reference to a ModelDeployment. It marks a child as ours, and Kubernetes deletes the child with its owner."""
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,

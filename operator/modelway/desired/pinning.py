@@ -1,8 +1,8 @@
 """Which pod template a revision runs with. Pure.
 
-A revision that served goes on with the template it was recorded with, so that an upgrade of the platform restarts no model. One that never
-served is rendered anew from the settings of today: they may be what keeps it from serving. How images are pulled is never pinned. What
-replaces pods that serve, for the platform's sake, can be put off until it is the model's turn.
+A revision that has served keeps its recorded template, so that an upgrade of the platform restarts no model. A revision that never served
+is rendered from today's settings, because older settings may be what keeps it from serving. How images are pulled is never pinned. A change
+of the platform that replaces serving pods can wait for the model's turn.
 """
 
 from collections.abc import Mapping
@@ -25,13 +25,13 @@ from modelway.settings import Settings
 
 
 def record_of(observed: Observed, revision: Revision) -> RevisionView | None:
-    """The record of a revision; None where it has none yet."""
+    """The record of a revision; None before it has one."""
     found = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision.hash}"))
     return found if isinstance(found, RevisionView) else None
 
 
 def record_to_read(deployment: ModelDeployment, observed: Observed, settings: Settings) -> RevisionView | None:
-    """The record without whose data nothing can be planned; None where it was read, or holds what would be recorded today."""
+    """The record whose data must be read before a plan is made; None if it was read, or holds what would be recorded today."""
     revision = revision_of(deployment)
     record = record_of(observed, revision)
     if record is None or record.data is not None:
@@ -50,9 +50,9 @@ class Pinning(NamedTuple):
     data: Mapping[str, Any]
     """The data of its record."""
     outdated: bool
-    """Whether the record that there is holds something else, and must be made anew: its data cannot be changed."""
+    """Whether the present record holds something else. Its data is immutable, so it must be deleted and made again."""
     follows: bool
-    """Whether pods that serve are replaced for no other reason than that the platform's settings changed; or would be, were it not put off."""
+    """Whether only a change of the platform's settings replaces serving pods, now or at the model's turn."""
 
 
 def pinning_of(
@@ -64,7 +64,7 @@ def pinning_of(
     *,
     may_follow: bool,
 ) -> Pinning:
-    """What a revision runs with, given its record, which `record_to_read` no longer asks for.
+    """What a revision runs with, once `record_to_read` asks for nothing more.
 
     Args:
         deployment: what is asked for.
@@ -97,14 +97,14 @@ def pinning_of(
 
 
 def _is_outdated(template: Template, rendered: Template, *, served: bool, settings: Settings) -> bool:
-    """Whether another template than the recorded one is to run."""
+    """Whether another template must run than the recorded one."""
     if served and (settings.image_policy == "Pinned" or _run_alike(template, rendered)):
         return False
     return without_pulling(template) != without_pulling(rendered)
 
 
 def _run_alike(one: Template, other: Template) -> bool:
-    """Whether pods of both do the same: another image that would only fetch is no reason to run a model anew."""
+    """Whether pods of both templates do the same; another image for `fetch` alone is no reason to restart a model."""
     return _effective_part(one) == _effective_part(other)
 
 
@@ -118,7 +118,7 @@ def _effective_part(template: Template) -> Template:
 
 
 def has_served(observed: Observed, record: RevisionView) -> bool:
-    """Whether pods of a revision have answered requests, as far as the cluster still tells."""
+    """Whether pods of a revision have answered requests, as far as the cluster still shows."""
     deployment = observed.deployment
     return (
         record.served
@@ -129,7 +129,7 @@ def has_served(observed: Observed, record: RevisionView) -> bool:
 
 
 def record_to_mark(observed: Observed, revision: Revision) -> RevisionView | None:
-    """The record of the revision that serves while another one is wanted, unless it is marked: soon only the mark tells that it served."""
+    """The unmarked record of a revision that serves while another one is wanted. Soon only the mark shows that it served."""
     stable = _stable(observed)
     records = (one for one in observed.revisions if one.revision == stable and not one.served and not one.deleting)
     return next(records, None) if stable != revision.hash else None
@@ -141,7 +141,7 @@ def _stable(observed: Observed) -> str | None:
 
 
 def _serving(observed: Observed, revision: Revision) -> DeploymentView | None:
-    """The Deployment, while it runs a revision and pods of it are up."""
+    """The Deployment, while it runs this revision with pods that are up."""
     deployment = observed.deployment
     runs = deployment is not None and deployment.revision == revision.hash and deployment.available > 0
     return deployment if runs else None

@@ -1,8 +1,8 @@
-"""Decide what to send to the cluster: which revision with which pod template, at what size, and what to take away. Pure.
+"""Decide what to send to the cluster: which revision with which pod template, at what size, and what to prune. Pure.
 
-The size of the Deployment is the delicate part, because two owners hand it to each other. While an autoscaler is wanted we never own
-`spec.replicas`; but a field given up by its only owner falls back to its default of 1, so somebody must hold it meanwhile: the field
-manager `modelway-handover` takes it at its present value first, and the autoscaler takes it from there with its first change.
+The size of the Deployment is the delicate part, because two owners hand it to each other. Under an autoscaler we never own `spec.replicas`.
+But a field that its only owner gives up falls back to its default of 1. So the field manager `modelway-handover` first takes the field at its
+present value, and the autoscaler takes it over with its first change.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One object to bring about."""
+    """One object to apply."""
 
     id: ChildId
     body: Body = field(repr=False)
@@ -32,7 +32,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one pass brings about, in this order: what goes, then what comes."""
+    """What one pass does: prune children, then apply the steps in their order."""
 
     revision: str
     available: int
@@ -41,15 +41,15 @@ class Plan:
     prune: tuple[Child, ...]
     steps: tuple[Step, ...]
     follows: bool = False
-    """Whether it replaces pods that serve, for no other reason than that the platform's settings changed."""
+    """Whether only a change of the platform's settings makes it replace serving pods."""
     waits: bool = False
-    """Whether it would do so, and leaves them until it is this model's turn."""
+    """Whether it would do so, but waits for this model's turn."""
     record_to_mark: RevisionView | None = None
-    """The record to mark as that of a revision which served."""
+    """The record of a revision that served, to be marked so; None if there is none to mark."""
 
 
 def make_plan(deployment: ModelDeployment, observed: Observed, settings: Settings, *, may_follow: bool = True) -> Plan:
-    """The plan for a ModelDeployment as it is asked for now, given what exists.
+    """Make the plan for the present spec of a ModelDeployment, given what exists.
 
     Args:
         deployment: what is asked for.
@@ -104,7 +104,7 @@ def _steps(body: Body, scaling: Scaling, observed: Observed) -> list[Step]:
 
 
 def _size_to_hand_over(present: DeploymentView, scaling: Scaling, observed: Observed) -> int | None:
-    """The size of a Deployment that still has to be given away: because it is ours, or because a crash cut its creation short."""
+    """The size of a Deployment to hand over, because we own it or because a crash interrupted its creation; else None."""
     fewest, _ = scaling.bounds
     if present.deleting:
         return None
@@ -114,10 +114,10 @@ def _size_to_hand_over(present: DeploymentView, scaling: Scaling, observed: Obse
 
 
 def _first_steps(main: Step, scaling: Scaling, observed: Observed) -> list[Step]:
-    """Create a Deployment under an autoscaler at the size it had before, within the bounds of today.
+    """Create a Deployment under an autoscaler at the size it had before, within today's bounds.
 
-    Above the minimum it is created with its size, which is then handed over: a crash in between is found and finished by the next pass.
-    At the minimum one write less will do, since the autoscaler itself would end there.
+    Above the minimum it is created with its size, which is then handed over. The next pass finishes a hand-over that a crash interrupted.
+    At the minimum one write less is enough, because the autoscaler itself would end there.
     """
     fewest, most = scaling.bounds
     size = min(max(_last_size(observed), fewest), most)
@@ -130,12 +130,12 @@ def _first_steps(main: Step, scaling: Scaling, observed: Observed) -> list[Step]
 
 
 def _last_size(observed: Observed) -> int:
-    """What the Deployment had; where this operator did not see it go, what the autoscaler and status still tell of it.
+    """The size before the Deployment went; if this operator did not see it go, the size in the autoscaler or status.
 
-    Status alone would not do: it counts the pods of now, and says 0 as soon as a pass could not make the Deployment anew.
+    Status alone is not enough: it counts present pods, so it says 0 once a pass failed to create the Deployment again.
     """
-    told = observed.autoscaler.reached if observed.autoscaler else 0
-    return observed.last_size or max(told, int(observed.owner.status.get("replicas") or 0))
+    reached = observed.autoscaler.reached if observed.autoscaler else 0
+    return observed.last_size or max(reached, int(observed.owner.status.get("replicas") or 0))
 
 
 def _handover(main: Step, size: int) -> Step:
@@ -144,7 +144,7 @@ def _handover(main: Step, size: int) -> Step:
     return Step(main.id, {**identity, "metadata": metadata, "spec": {"replicas": size}}, handover=True)
 
 
-# What goes --------------------------------------------------------------------------------------------------------------------------------
+# What is pruned ---------------------------------------------------------------------------------------------------------------------------
 
 
 def _unwanted_children(observed: Observed, steps: Iterable[Step]) -> tuple[Child, ...]:
@@ -155,7 +155,7 @@ def _unwanted_children(observed: Observed, steps: Iterable[Step]) -> tuple[Child
 
 
 def _old_revisions(observed: Observed, wanted: Revision, settings: Settings) -> tuple[Child, ...]:
-    """The records beyond the history limit, oldest of all; a revision that is wanted or still has pods is kept."""
+    """The oldest records beyond the history limit; a revision that is wanted or has pods is kept."""
     in_use = {wanted.hash, *(pod.revision for pod in observed.pods)}
     if observed.deployment is not None and observed.deployment.revision:
         in_use.add(observed.deployment.revision)

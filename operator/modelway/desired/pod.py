@@ -1,4 +1,4 @@
-"""The pod template of a revision: how the model server is started, told and held. Pure; quantities and names as the API server keeps them."""
+"""The pod template of a revision, with quantities and names as the API server keeps them. Pure."""
 
 import math
 from typing import Any
@@ -19,15 +19,15 @@ TEMPORARY_DIRECTORY = "/tmp"  # noqa: S108 -- a volume of the pod
 
 _TEMPORARY_SPACE = "256Mi"
 _MODEL_SPACE_MARGIN = 16 << 20
-"""Bytes in a volume beside the model, or beside what was made of it: a record of it."""
+"""Bytes in a volume beside the model or the prepared model, for its record."""
 _TERMINATION_MARGIN_SECONDS = 15
 _STARTUP_MARGIN_SECONDS = 10
-"""The server reports by itself that loading took too long; the startup probe must not be faster."""
+"""The server itself reports that loading took too long; the startup probe must not end it earlier."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def pod_template(deployment: ModelDeployment, revision: Revision, settings: Settings) -> dict[str, Any]:
-    """The `PodTemplateSpec` of a revision: fetch the model, try and prepare it, then serve it, under the restricted Pod Security Standard."""
+    """The `PodTemplateSpec` of a revision: fetch, prepare and serve the model under the restricted Pod Security Standard."""
     metadata: dict[str, Any] = {"labels": _labels(deployment, revision)}
     scheduling = deployment.spec.scheduling
     own = scheduling.annotations if scheduling is not None else None
@@ -95,13 +95,13 @@ def _fetch_container(deployment: ModelDeployment, settings: Settings) -> dict[st
 
 
 def _fetch_image(deployment: ModelDeployment, settings: Settings) -> str:
-    """The platform's image, since an image of the user's must not see a Secret; a file that lies in the user's own image needs none."""
+    """The platform's image, because a user's image must not see a Secret; the user's image for a file inside it."""
     own = deployment.spec.runtime.image
     return own if own is not None and deployment.spec.model.uri.startswith("file:") else settings.server_image
 
 
 def _prepare_container(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
-    """Tries the model before anything serves; it may run the model's code, so it sees no credentials."""
+    """The container that tries the model before anything serves. It may run the model's code, so it sees no credentials."""
     model, runtime = deployment.spec.model, deployment.spec.runtime
     return {
         **_container(PREPARE, deployment, settings),
@@ -191,13 +191,13 @@ def _environment(deployment: ModelDeployment, settings: Settings) -> list[dict[s
 
 
 def _shared_environment(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
-    """What `prepare` and `serve` are both told."""
+    """The variables of both `prepare` and `serve`."""
     walls = [] if settings.walls == "try" else [{"name": "MODELWAY_WALLS", "value": settings.walls}]
     return [*walls, *_thread_counts(deployment, settings), *map(_variable, deployment.spec.runtime.env)]
 
 
 def _thread_counts(deployment: ModelDeployment, settings: Settings) -> list[dict[str, Any]]:
-    """Threads by the CPU request; a user's own count takes the place of ours."""
+    """The thread counts, from the CPU request; a user's own count replaces ours."""
     runtime = deployment.spec.runtime
     request = resource_requirements(runtime.resources, settings)["requests"]["cpu"]
     threads = max(1, math.ceil(cores(request) / runtime.workers))
@@ -235,7 +235,7 @@ def _volumes(deployment: ModelDeployment) -> list[dict[str, Any]]:
 
 
 def _placement(deployment: ModelDeployment, revision: Revision) -> dict[str, Any]:
-    """Where the pods may run; spread over nodes where the user says nothing, as far as that is possible."""
+    """Where the pods may run. By default they spread over nodes as far as possible."""
     scheduling = deployment.spec.scheduling
     given = scheduling.model_dump(mode="json", by_alias=True, exclude_none=True) if scheduling is not None else {}
     spread = given.pop("topologySpread", None) or [

@@ -1,6 +1,6 @@
-"""What makes a revision: the settings of a user that can change a prediction or a pod, and their hash.
+"""The revision of a model: the hash of the user's settings that can change a prediction or a pod. Pure.
 
-What is left at its default is not part of it, so a new field with a default moves no hash; nor are scaling and suspend.
+Values left at their defaults are not part of it, so a new field with a default changes no hash. Nor are scaling and suspend.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from modelway.api.v1alpha1 import ModelDeployment
 HASH_LENGTH = 10
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-"""Letters and digits that make no words and, in YAML, are never taken for a number in exponent form."""
+"""Letters and digits that form no words and that YAML never reads as a number with an exponent."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Revision:
     hash: str
     """Ten characters, safe in names and label values."""
     inputs: dict[str, Any] = field(repr=False)
-    """What the user set of model, runtime and scheduling, as in the YAML, quantities in canonical form."""
+    """The user's settings of model, runtime and scheduling, as in the YAML, with quantities in canonical form."""
 
 
 def revision_of(deployment: ModelDeployment) -> Revision:
-    """The revision that a ModelDeployment asks for; equal for spellings that mean the same."""
+    """The revision that a ModelDeployment asks for; the same for spellings that mean the same."""
     inputs = deployment.spec.model_dump(
         mode="json", by_alias=True, exclude_defaults=True, include={"model", "runtime", "scheduling"}
     )
@@ -45,12 +45,12 @@ def record_data(revision: Revision, template: Mapping[str, Any]) -> dict[str, An
 
 
 def digest_of(data: Mapping[str, Any]) -> str:
-    """A hash of what a record holds: equal for what means the same in JSON."""
+    """A hash of the data of a record; the same for data that is equal as JSON."""
     return hashlib.blake2b(orjson.dumps(data, option=orjson.OPT_SORT_KEYS), digest_size=12).hexdigest()
 
 
 def without_empty(value: Any) -> Any:
-    """A copy without the objects and lists that hold nothing: `runtime: {}` says no more than leaving runtime out."""
+    """A copy without empty objects and lists, since `runtime: {}` means the same as no runtime."""
     if isinstance(value, list):
         return [without_empty(item) for item in value]
     if not isinstance(value, dict):

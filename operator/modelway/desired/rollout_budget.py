@@ -1,7 +1,7 @@
-"""Whose turn it is to be rolled out anew for the platform's sake: so many at once, so that a new server image does not restart every model together. Pure.
+"""How many models may roll out at once after a change of the platform, so that a new server image does not restart all models together. Pure.
 
-Whoever is being rolled out, for whatever reason, takes a place; a rollout that failed or stands still takes none, so that it holds up nobody.
-Nothing is kept: after a restart the Deployments say who is under way.
+Each rollout takes a place, whatever its reason. A rollout that failed or is paused takes none, so that it delays nobody. Nothing is stored:
+after a restart the Deployments show which rollouts are under way.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,19 +10,19 @@ from modelway.api import conditions
 from modelway.observed import DeploymentView, Key
 
 LOOK_SECONDS = 1.0
-"""How old the count of rollouts under way may be; a turn that was given counts at once."""
+"""How old the count of rollouts may be; a new turn counts at once."""
 
 WAIT_SECONDS = 30.0
-"""When a model that waits looks again although nobody told it to."""
+"""After how many seconds a waiting model looks again by itself."""
 
 LOOKS_PER_SECOND = 10.0
-"""How often all that wait do so together."""
+"""How often all waiting models together look again."""
 
 _OVER = frozenset({"NewReplicaSetAvailable", "ProgressDeadlineExceeded", "DeploymentPaused"})
 
 
 def is_rolling_out(deployment: DeploymentView) -> bool:
-    """Whether pods of a Deployment are being replaced, and that may still go well."""
+    """Whether a Deployment is replacing pods and has not failed."""
     if deployment.observed_generation < deployment.generation:
         return True
     progress = conditions.find(deployment.conditions, "Progressing")
@@ -33,9 +33,9 @@ class RolloutBudget:
     """Gives turns, first come, first served.
 
     Args:
-        at_once: rollouts under way at the same time.
-        rolling: whose rollout is under way.
-        wake: told whose turn may have come.
+        at_once: how many rollouts may be under way at the same time.
+        rolling: returns the models whose rollout is under way.
+        wake: called with a model whose turn may have come.
         clock: seconds, monotonic.
     """
 
@@ -53,14 +53,14 @@ class RolloutBudget:
         self._under_way: set[Key] = set()
         self._count_time = float("-inf")
         self._turns: dict[Key, bool] = {}
-        """Turns since the last count, and whether their pass has ended."""
+        """The turns since the last count, and whether their pass has ended."""
         self._waiting: dict[Key, None] = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def take(self, key: Key) -> bool:
-        """Whether a model may be rolled out now; else it waits, and is woken."""
+        """Take a turn for a model; False if it must wait, and is woken later."""
         self._count()
         first = next(iter(self._waiting), key)
         if key in self._under_way or key in self._turns or (self._free() > 0 and first == key):
@@ -71,11 +71,11 @@ class RolloutBudget:
         return False
 
     def retry_seconds(self) -> float:
-        """In how many seconds a model that waits should look again."""
+        """Seconds after which a waiting model should look again."""
         return max(WAIT_SECONDS, len(self._waiting) / LOOKS_PER_SECOND)
 
     def finish(self, key: Key, *, waits: bool) -> None:
-        """A pass ended, and what it did can be counted; wake the first ones that wait if there is room."""
+        """Note that a pass ended, so that its rollout can be counted; wake the first waiting model if there is room."""
         if key in self._under_way or key in self._turns:
             self._count_time = float("-inf")  # it may be over
         if key in self._turns:

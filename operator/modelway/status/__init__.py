@@ -1,1 +1,1 @@
-"""What is said of a ModelDeployment: why it is or is not ready, in the words of its conditions. Pure."""
+"""The status of a ModelDeployment: why it is or is not ready, in the words of its conditions. Pure."""

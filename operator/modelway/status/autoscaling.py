@@ -1,7 +1,7 @@
-"""What the autoscaler of a model does, or why it does nothing, in words for the model's user; pure.
+"""What the autoscaler of a model does, or why it does nothing, in words for the model's user. Pure.
 
-The HorizontalPodAutoscaler speaks at each of its looks, every 15 s as a rule, and of each attempt to get metrics. Its user wants to know
-what lasts: a verdict that held is taken back only when the autoscaler has said otherwise for a while.
+The HorizontalPodAutoscaler reports each of its looks, usually every 15 s. Its user wants to know what lasts. So a verdict changes only after
+the autoscaler has reported something else for a while.
 """
 
 import re
@@ -17,10 +17,10 @@ from modelway.status.reasons import Reason
 CONDITION = "AutoscalingActive"
 
 CALM_SECONDS = 20.0
-"""How long the autoscaler must say otherwise: longer than from one of its looks to the next, so that one failed look is no news."""
+"""Seconds for which the autoscaler must report something else; more than between two looks, so that one failed look is no news."""
 
 STARTING_SECONDS = 120.0
-"""How long the pods of a model that scaled before may be without figures: a new pod's come within about a minute."""
+"""Seconds for which the pods of a model that scaled before may lack figures; those of a new pod come within about a minute."""
 
 _LONGEST_QUOTE = 400
 """Characters that a message quotes from the autoscaler."""
@@ -42,25 +42,25 @@ class AutoscalingVerdict:
 
     condition: ConditionVerdict
     due: float | None = None
-    """In how many seconds to look again, though nothing changed by then; None when there is no need."""
+    """Seconds after which to look again even if nothing changes; None if there is no need."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """What the autoscaler says at present."""
+    """What the autoscaler reports now."""
 
     status: ConditionStatus
     reason: Reason
     message: str
     since: str = ""
-    """When it began to say so."""
+    """When it began to report that."""
 
 
 def autoscaling_of(observed: Observed, now: datetime) -> AutoscalingVerdict:
     """The condition AutoscalingActive, for a ModelDeployment whose number of pods is left to an autoscaler.
 
     Args:
-        observed: the world after the pass; the verdict of before is read from its owner's status.
+        observed: what exists after the pass; the verdict of before is read from its owner's status.
         now: the time, with a time zone.
     """
     statement, before = _statement(observed), _before(observed)
@@ -78,7 +78,7 @@ def _verdict(statement: _Statement) -> ConditionVerdict:
 
 
 def _age(statement: _Statement, now: datetime) -> float:
-    """For how many seconds it has been said."""
+    """For how many seconds the autoscaler has reported this."""
     return max(0.0, (now - datetime.fromisoformat(statement.since)).total_seconds()) if statement.since else 0.0
 
 
@@ -86,14 +86,14 @@ def _age(statement: _Statement, now: datetime) -> float:
 
 
 def _calm(reason: Reason) -> float:
-    """For how many seconds a model that scaled goes on being called so, whatever the autoscaler says of late."""
+    """For how many seconds the earlier verdict holds although the autoscaler reports something else."""
     if reason in {Reason.FETCHING_METRICS, Reason.POD_METRICS_MISSING}:
         return STARTING_SECONDS  # new pods have none yet, and those that could have been measured are gone
     return 0.0 if reason in {Reason.SCALING_DISABLED, Reason.AMBIGUOUS_SELECTOR} else CALM_SECONDS
 
 
 def _before(observed: Observed) -> Reason | None:
-    """The reason for which status calls the autoscaler active; None when it does not."""
+    """The reason in status for which the autoscaler is active; None if it is not."""
     before = conditions.find(observed.owner.status.get("conditions"), CONDITION) or {}
     return next(
         (one for one in (Reason.VALID_METRIC_FOUND, Reason.TOO_MANY_REPLICAS) if one == before.get("reason")), None
@@ -151,7 +151,7 @@ def _too_many(observed: Observed, since: str) -> _Statement:
 
 
 def _waits(since: str = "") -> _Statement:
-    # The same words before the autoscaler has said anything: one write of status less.
+    # The same words before the autoscaler has reported anything save one write of status.
     message = "The autoscaler waits for the first figures of the model's pods; they come within about a minute after a pod serves."
     return _Statement("Unknown", Reason.FETCHING_METRICS, message, since)
 
@@ -230,7 +230,7 @@ def _serves(observed: Observed) -> bool:
 
 
 def _serving_since(observed: Observed) -> str:
-    """When pods began to serve, which is when their figures began to be due; empty while none does."""
+    """When pods began to serve and their figures to be due; empty while none serves."""
     available = conditions.find(observed.deployment.conditions, "Available") if observed.deployment else None
     return available.since if available is not None and available.status == "True" else ""
 

@@ -1,4 +1,4 @@
-"""Merge what was judged now into the conditions that status already holds, and nothing else.
+"""Merge the verdicts of a pass into the conditions that status already holds.
 
 The rules are those of `metav1.Condition` (Kubernetes API conventions): a condition keeps its transition time unless its status flips, and
 its observedGeneration always follows the generation that was judged.
@@ -20,7 +20,7 @@ LONGEST_MESSAGE = 2048
 
 @dataclass(frozen=True, slots=True)
 class ConditionVerdict:
-    """One condition as it was judged in this pass."""
+    """The verdict of this pass on one condition."""
 
     type: str
     status: ConditionStatus
@@ -57,6 +57,6 @@ def _condition(verdict: ConditionVerdict, old: Mapping[str, Any] | None, generat
 
 
 def shorten(message: str) -> str:
-    """The message on one line, as tables of kubectl show it, and with nothing in it that steers a terminal."""
+    """The message on one line, at most of the longest length, without characters that control a terminal."""
     message = one_line(message)
     return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"

@@ -1,7 +1,7 @@
-"""Why the pods of a revision are not ready: ordered rules over what scheduler, node and server say of them. Pure.
+"""Why the pods of a revision are not ready: ordered rules over the reports of scheduler, node and server. Pure.
 
-A container's last end speaks for as long as it is not ready, so that the reason stays while it is started again and again. The oldest pod
-speaks first, so that the verdict does not jump between pods.
+The last end of a container counts while the container is not ready, so that the reason stays while it restarts. The oldest pod comes first,
+so that the verdict does not jump between pods.
 """
 
 import re
@@ -18,7 +18,7 @@ LONGEST_QUOTE = 700
 """Characters that a message quotes from the cluster."""
 
 _REPLACED_WITHIN = timedelta(seconds=60)
-"""A pod made within this time of another one's end takes its place."""
+"""A pod created within this time after another one's end replaces it."""
 
 _IMAGE_TROUBLE = frozenset(
     {
@@ -44,7 +44,7 @@ _SECRET_MISSING = re.compile(r'secret "([^"]+)" not found')
 
 
 def failure_of(observed: Observed, revision: str) -> Readiness | None:
-    """What keeps the pods of a revision from being ready; None when nothing is known to, and they are on their way."""
+    """What keeps the pods of a revision from being ready; None if no cause is known."""
     return next((verdict for rule in RULES if (verdict := rule(observed, revision))), None)
 
 
@@ -65,7 +65,7 @@ def _image_cannot_be_pulled(observed: Observed, revision: str) -> Readiness | No
 
 
 def _image_trouble(pod: PodView, container: ContainerView, observed: Observed) -> Readiness:
-    # The back-off repeats the failure in other words, older kubelets leave it out: the status must not change with every try.
+    # The back-off repeats the failure in other words, and older kubelets leave it out. Status must not change with each try.
     words = _BACK_OFF.sub("", container.waiting_message)
     before = last_verdict(observed)
     if not words and before and before.reason in {Reason.IMAGE_PULL_DENIED, Reason.IMAGE_PULL_FAILED}:
@@ -134,7 +134,7 @@ def _end_of(pod: PodView, container: ContainerView, end: Termination, observed: 
 def _complete(
     verdict: Readiness, pod: PodView, container: ContainerView, end: Termination, observed: Observed
 ) -> Readiness:
-    """What the server said of its end, with what only the cluster knows."""
+    """The server's report of its end, completed with what only the cluster knows."""
     match verdict.reason:
         case Reason.LOAD_CRASHED:
             return _crash(verdict, pod, container, end)
@@ -158,14 +158,14 @@ def _out_of_memory(pod: PodView, container: ContainerView) -> Readiness:
 
 def _crash(verdict: Readiness, pod: PodView, container: ContainerView, end: Termination) -> Readiness:
     what = f"A native library crashed container {container.name} of pod {pod.name} (exit code {end.exit_code})."
-    if end.message:  # the process itself lived, and tells of its child
+    if end.message:  # the process itself survived and reports its child
         what = verdict.message.partition(". ")[0] + "."
     message = f"{what} Read where: kubectl logs {pod.name} -c {container.name} --previous; then save the model again with the versions of the server's image."
     return Readiness(Reason.LOAD_CRASHED, message)
 
 
 def _credentials_used(observed: Observed) -> str:
-    """Where the refused credentials came from: the server knows the keys, not the Secret."""
+    """The Secret of the refused credentials, since the server knows only its keys."""
     model = observed.owner.document["spec"].get("model") or {}
     name = ((model.get("storage") or {}).get("secretRef") or {}).get("name")
     namespace = observed.owner.key.namespace
@@ -174,7 +174,7 @@ def _credentials_used(observed: Observed) -> str:
 
 def _crash_loop(pod: PodView, container: ContainerView, end: Termination) -> Readiness:
     last = f" Its last words: {end.message.strip()[:LONGEST_QUOTE]}" if end.message.strip() else ""
-    # The number of restarts is left out on purpose: it would change the message, and with it the status, at every restart.
+    # The number of restarts is left out on purpose: it would change the status at every restart.
     message = f"Container {container.name} of pod {pod.name} ends with exit code {end.exit_code} each time it is started. Read why: kubectl logs {pod.name} -c {container.name} --previous.{last}"
     return Readiness(Reason.CRASH_LOOP, message)
 
@@ -206,7 +206,7 @@ def _pod_was_evicted(observed: Observed, revision: str) -> Readiness | None:
 
 
 def _replaces(pod: PodView, ended: PodView) -> bool:
-    """Whether a pod was made because another one ended; an end of long ago does not explain what is missing today."""
+    """Whether a pod was created because another one ended; an old end does not explain what is missing today."""
     if not (pod.created and ended.changed):
         return True
     return datetime.fromisoformat(pod.created) - datetime.fromisoformat(ended.changed) < _REPLACED_WITHIN
@@ -225,12 +225,12 @@ RULES: tuple[Rule, ...] = (
 
 
 def _unready_pods(observed: Observed, revision: str) -> list[PodView]:
-    """The pods of a revision that are not ready and not going, oldest first."""
+    """The pods of a revision that are neither ready nor being deleted, oldest first."""
     pods = (pod for pod in observed.pods if pod.revision == revision and not pod.ready and not pod.deleting)
     return sorted(pods, key=lambda pod: (pod.created, pod.name))
 
 
 def _unready_containers(observed: Observed, revision: str) -> Iterator[tuple[PodView, ContainerView]]:
-    """The containers of pods that their node still works on."""
+    """The containers of unready pods that were not evicted."""
     pods = (pod for pod in _unready_pods(observed, revision) if pod.evicted is None)
     return ((pod, container) for pod in pods for container in pod.containers)

@@ -1,6 +1,6 @@
-"""Why a ModelDeployment is or is not ready: ordered rules over what was observed, read from top to bottom.
+"""Why a ModelDeployment is or is not ready: ordered rules over what was observed. Pure.
 
-The first rule that has something to say wins. Rules look at the target revision alone. Where nothing is known now, the
+The first rule that applies wins. Rules look at the target revision alone. Where nothing is known now, the
 verdict of before matters: its reason stays until the model serves or another cause is seen. So status does not flap while pods start again.
 """
 
@@ -25,7 +25,7 @@ _LASTING = frozenset({Topic.MODEL, Topic.POD, Topic.CLUSTER})
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked of the Deployment."""
+    """What the Deployment must come to."""
 
     revision: str
     """Hash of the revision that should serve."""
@@ -48,7 +48,7 @@ def serving_pods(observed: Observed) -> int:
 
 
 def is_reachable(observed: Observed) -> bool:
-    """Whether there is a Service by which clients find the pods."""
+    """Whether a Service exists by which clients reach the pods."""
     service = observed.owned(ChildId("Service", observed.owner.key.name))
     return service is not None and not service.deleting
 
@@ -71,7 +71,7 @@ def _is_scaled_to_nothing(observed: Observed, target: Target) -> Readiness | Non
 
 
 def _controller_is_behind(observed: Observed, target: Target) -> Readiness | None:
-    """Somebody has just scaled, paused or annotated the Deployment: its controller counts anew within moments, and until then nothing is unsaid."""
+    """Somebody has just scaled, paused or annotated the Deployment. The verdict holds until its controller has counted again."""
     deployment, before = observed.deployment, last_verdict(observed)
     if deployment is None or deployment.revision != target.revision or deployment.reports_on(target.revision):
         return None
@@ -112,7 +112,7 @@ def _pods_fail(observed: Observed, target: Target) -> Readiness | None:
 
 
 def _some_pods_fail(observed: Observed, target: Target) -> Readiness | None:
-    """Pods of the target revision serve, and others of it cannot be started: a change of size that fails, say."""
+    """Some pods of the target revision serve and others cannot be started, after a change of size for example."""
     deployment = observed.deployment
     if deployment is None or not deployment.is_rolled_out(target.revision) or not deployment.available:
         return None
@@ -127,7 +127,7 @@ def _pods_are_refused(observed: Observed, target: Target) -> Readiness | None:
     deployment, failure = observed.deployment, _condition(observed.deployment, "ReplicaFailure")
     if deployment is None or failure is None or failure.status != "True" or not deployment.reports_on(target.revision):
         return None
-    if deployment.updated >= deployment.size:  # none is missing that could be refused: the size was another one then
+    if deployment.updated >= deployment.size:  # no pod is missing: the refusal is about an earlier size
         return None
     return explain_refused_pods(failure.message, namespace=observed.owner.key.namespace)
 
@@ -156,9 +156,9 @@ def _deadline_passed(observed: Observed, target: Target) -> Readiness | None:
 
 
 def _names_a_set_of(observed: Observed, revision: str, condition: Condition) -> bool:
-    """Whether the ReplicaSet that a condition names is that of a revision: the Deployment keeps what it said of the one before.
+    """Whether the ReplicaSet that a condition names belongs to a revision; the Deployment keeps conditions of the one before.
 
-    A set without pods is known by none: then it is the newest revision's, if that was there before the condition was.
+    No pod identifies a set without pods. Such a set belongs to the newest revision, if that is older than the condition.
     """
     named = _REPLICA_SET.search(condition.message)
     sets = {pod.name.rpartition("-")[0] for pod in observed.pods if pod.revision == revision}
@@ -169,13 +169,13 @@ def _names_a_set_of(observed: Observed, revision: str, condition: Condition) -> 
 
 
 def _counts_are_late(observed: Observed, target: Target) -> Readiness | None:
-    """Enough pods are ready, only the Deployment does not say so yet."""
+    """Enough pods are ready, but the Deployment does not show it yet."""
     pods = [pod for pod in observed.pods if pod.revision == target.revision and pod.ready and not pod.deleting]
     return last_verdict(observed) if len(pods) >= target.available else None
 
 
 def _too_few_serve(observed: Observed, target: Target) -> Readiness | None:
-    """Pods are missing that were there: a loss, not a rollout."""
+    """Pods are missing that served before. This is a loss, not a rollout."""
     deployment, before = observed.deployment, last_verdict(observed)
     if before is None or before.reason not in {Reason.SERVING, Reason.NOT_ENOUGH_REPLICAS}:
         return None
@@ -222,7 +222,7 @@ def _condition(deployment: DeploymentView | None, kind: str) -> Condition | None
 
 
 def _pause_note(observed: Observed) -> str:
-    """What to know of a Deployment that serves and that somebody paused."""
+    """A note on a serving Deployment that somebody paused; empty for others."""
     if observed.deployment is None or not observed.deployment.paused:
         return ""
     namespace, name = observed.owner.key

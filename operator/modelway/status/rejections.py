@@ -1,8 +1,8 @@
-"""What the API server's admission said no to, in words for whoever asked for the model. Pure.
+"""Why the API server's admission refuses pods or children, in words for the model's user. Pure.
 
-Admission plugins, policies and webhooks answer in prose; the prose of the built-in ones is stable and is held by tests against the real API
-server. Pods are refused in the ReplicaSet controller's words, children in the answer to our own request: the same rules read both. The name
-that a refused pod would have had is left out: it is another one at each try, and status would change with it.
+Admission plugins, policies and webhooks answer in prose. The prose of the built-in ones is stable, and tests hold it against the real API
+server. The same rules read the ReplicaSet controller's words about pods and the answers to our own requests. The name of a refused pod is
+left out, because it changes with each try and would change status.
 """
 
 import re
@@ -16,12 +16,12 @@ _UNPROCESSABLE = 422
 
 
 class _Rule(NamedTuple):
-    """One thing that admission says."""
+    """One kind of refusal."""
 
     pattern: re.Pattern[str]
     reason: Reason
     statement: str
-    """What is so; holds {who}, {namespace} and the pattern's groups."""
+    """What happened; holds {who}, {namespace} and the pattern's groups."""
     remedy: str
 
 
@@ -106,7 +106,7 @@ _RULES = (
 
 
 def explain_refused_pods(message: str, *, namespace: str) -> Readiness:
-    """Why no pod is made.
+    """Explain why no pod is created.
 
     Args:
         message: of the Deployment's condition ReplicaFailure.
@@ -125,7 +125,7 @@ def gist(message: str) -> str:
 
 
 def explain_refused_child(message: str, status: int, *, child: str, namespace: str) -> Readiness:
-    """Why a child is not made or changed.
+    """Explain why a child is not created or changed.
 
     Args:
         message: the API server's words.

@@ -1,7 +1,7 @@
-"""Put into status what was observed and judged; pure.
+"""Make the status of a ModelDeployment from what was observed and judged. Pure.
 
-Status says what is so, in the words of kstatus: Ready is the summary, Reconciling and Stalled say whether waiting helps, Available whether
-anybody is served at all.
+The conditions follow kstatus. Ready is the summary. Reconciling and Stalled show whether waiting helps. Available shows whether any pod
+answers requests.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from modelway.status.termination import REASONS_OF_THE_ARTIFACT, caution_of, cho
 from modelway.status.verdict import Readiness
 
 _ANY_FORMAT = "auto"
-"""What a spec says that leaves the format to the server: until a pod has told it, the status says none."""
+"""The format of a spec that leaves it to the server; status shows a format once a pod has reported one."""
 
 SUSPENDED = Readiness(
     Reason.SUSPENDED, "spec.suspend is true: what runs keeps running and changes wait. Set it to false to go on."
@@ -34,7 +34,7 @@ WAITS = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a pass came to: the plan where there was one, and what kept it from being carried out."""
+    """The result of a pass: its plan, if there was one, and what kept the plan from being applied."""
 
     plan: Plan | None = None
     hindrance: Readiness | None = None
@@ -51,10 +51,10 @@ def readiness_of(observed: Observed, finding: Finding) -> Readiness:
 
 
 def status_of(observed: Observed, finding: Finding, *, service_port: int, now: datetime) -> dict[str, Any]:
-    """The whole status as it should be; what no longer holds is left out.
+    """The whole status as it should be; fields that no longer hold are left out.
 
     Args:
-        observed: the world after the pass.
+        observed: what exists after the pass.
         finding: what the pass came to.
         service_port: the port of the model's Service.
         now: the time of transitions, with a time zone.
@@ -79,7 +79,7 @@ def status_of(observed: Observed, finding: Finding, *, service_port: int, now: d
 
 
 def next_look(observed: Observed, finding: Finding, now: datetime) -> float | None:
-    """In how many seconds time alone may change the status; None when only an event can."""
+    """Seconds after which time alone may change the status; None if only an event can."""
     return autoscaling_of(observed, now).due if _is_autoscaled(observed, finding) else None
 
 
@@ -123,7 +123,7 @@ def _availability(observed: Observed) -> ConditionVerdict:
 
 
 def _wanted_pods(observed: Observed, finding: Finding, readiness: Readiness) -> int:
-    """The number of pods that is asked for, also while the Deployment is not there or could not be given it."""
+    """The number of pods asked for, also while the Deployment is missing or could not be scaled to it."""
     deployment, plan = observed.deployment, finding.plan
     if plan is None or readiness.reason is SUSPENDED.reason or (deployment is not None and plan.autoscaled):
         return deployment.size if deployment else 0
@@ -138,7 +138,7 @@ def _is_autoscaled(observed: Observed, finding: Finding) -> bool:
 
 
 def _stable(observed: Observed, finding: Finding) -> dict[str, Any] | None:
-    """The revision that answers requests; during a rollout the one before, for as long as it has pods that do."""
+    """The revision that answers requests; during a rollout the one before, while its pods do."""
     old: Mapping[str, Any] = observed.owner.status.get("stable") or {}
     deployment, wanted = observed.deployment, finding.plan.revision if finding.plan else None
     if deployment is None:
@@ -159,7 +159,7 @@ def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> di
     if deployment is not None and deployment.is_rolled_out(wanted) and deployment.available:
         return None
     served = (observed.owner.status.get("stable") or {}).get("revision") == wanted
-    if served and not others_serve(observed, wanted):  # its pods are few or gone for now: that makes it no candidate
+    if served and not others_serve(observed, wanted):  # its pods are few or gone for now, which makes it no candidate
         return None
     return {
         **_description(observed, wanted, {}),
@@ -169,7 +169,7 @@ def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> di
 
 
 def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> dict[str, Any]:
-    """A revision from its record, with what its pods reported; what is no longer found is taken from `old`."""
+    """A revision from its record and its pods' reports; what neither holds any more is taken from `old`."""
     known = dict(old) if old.get("revision") == revision else {"revision": revision}
     record = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision}"))
     if isinstance(record, RevisionView):

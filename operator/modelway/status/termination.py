@@ -1,7 +1,7 @@
-"""What the end of a container means, in words for whoever trained the model.
+"""What the end of a container means, in words for whoever trained the model. Pure.
 
-The server's containers leave a JSON message {"reason", "message", "remedy"} behind, and an exit code for each kind of failure in case the
-message got lost. Both come from a process that runs a user's artifact, so neither is trusted to be well formed.
+The server's containers leave a JSON message {"reason", "message", "remedy"}, and an exit code for each kind of failure in case the message
+is lost. Both come from a process that runs a user's artifact, so neither is trusted to be well formed.
 """
 
 import json
@@ -44,7 +44,7 @@ REASON_OF_EXIT_CODE = {
 """What the server's exit codes mean where its message is missing."""
 
 REASONS_OF_THE_ARTIFACT = frozenset(one for one in Reason if one.topic is Topic.MODEL)
-"""Reasons that speak against the model itself or the way to it."""
+"""Reasons that concern the model itself or the way to it."""
 
 _REASON_NAMED = {str(one): one for one in REASON_OF_EXIT_CODE.values()}
 _PARTS = ("reason", "message", "remedy")
@@ -74,11 +74,11 @@ _ORDINARY = frozenset(
         "too",
     ]
 )
-"""Words that no file, URI, module or class is called by: only they get a capital letter at the head of a sentence."""
+"""Words that are no name of a file, URI, module or class; only these get a capital letter at the start of a sentence."""
 
 
 def explain(end: Termination) -> tuple[Reason, str] | None:
-    """The reason and message of a container's end; None when neither its message nor its exit code says anything known."""
+    """Explain the end of a container by a reason and a message; None if its message and exit code are unknown."""
     known = REASON_OF_EXIT_CODE.get(end.exit_code)
     report = _server_report(end.message, known)
     return report or (_catalogue_entry(known) if known else None)
@@ -100,13 +100,13 @@ def found_format(pod: PodView) -> str | None:
 
 
 def caution_of(pod: PodView) -> str | None:
-    """What the pod's init container `prepare` could not find out about the model's answers."""
+    """What the init container `prepare` could not verify about the model's answers."""
     caution = _report_value(pod, "prepare", "caution", r"[^\x00-\x1f\x7f]{1,1024}")
     return caution and one_line(caution)
 
 
 def _report_value(pod: PodView, container: str, part: str, pattern: str) -> str | None:
-    """A part of the report of a container that ended well, where it has the form that is expected."""
+    """A part of the report of a container that succeeded; None if it has not the expected form."""
     ends = (c.ended for c in pod.containers if c.name == container and c.ended is not None and c.ended.exit_code == 0)
     report = next((_json_object(end.message) for end in ends), None) or {}
     value = report.get(part)
@@ -114,7 +114,7 @@ def _report_value(pod: PodView, container: str, part: str, pattern: str) -> str 
 
 
 def _server_report(message: str, known: Reason | None) -> tuple[Reason, str] | None:
-    """What the message says; a reason that is not one of the server's gives way to that of the exit code."""
+    """The reason and words in the message; an unknown reason gives way to that of the exit code."""
     report = _json_object(message)
     if report is None:
         return None
@@ -141,5 +141,5 @@ def _sentences(*parts: str) -> str:
 
 
 def _capitalize(sentence: str) -> str:
-    """The sentence with a capital letter, unless it begins with a name, which stays as it is."""
+    """Capitalize a sentence, unless it begins with a name."""
     return sentence[0].upper() + sentence[1:] if sentence.partition(" ")[0] in _ORDINARY else sentence

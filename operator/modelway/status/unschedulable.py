@@ -1,7 +1,7 @@
-"""What the scheduler's refusal of a pod means, and which field to change. Pure.
+"""Why the scheduler places a pod on no node, and which field to change. Pure.
 
-The scheduler says in prose how many nodes each of its filters refused: `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated
-taint {dedicated: ml}. preemption: ...`. The words of its filters have been the same for years; whatever is not known here is quoted all the same.
+The scheduler reports in prose how many nodes each of its filters refused: `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) had untolerated
+taint {dedicated: ml}. preemption: ...`. The words of its filters have been stable for years; unknown words are quoted.
 """
 
 import re
@@ -11,7 +11,7 @@ _LONGEST_QUOTE = 400
 
 
 class _Filter(NamedTuple):
-    """One way in which nodes do not fit."""
+    """One reason for which nodes do not fit."""
 
     pattern: re.Pattern[str]
     cause: str
@@ -61,7 +61,7 @@ _FILTERS = (
 
 
 def explain(message: str) -> str:
-    """The scheduler's message as a cause and what to do about it, with the scheduler's own words kept.
+    """Explain the scheduler's message by a cause and a remedy, and quote it.
 
     Args:
         message: of the pod's condition PodScheduled.

@@ -1,4 +1,4 @@
-"""The verdict on a ModelDeployment, as a value, and as status holds it."""
+"""The verdict on a ModelDeployment: as a value, and as status holds it. Pure."""
 
 from dataclasses import dataclass
 
@@ -9,26 +9,26 @@ from modelway.status.reasons import Reason
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The verdict on one ModelDeployment: why it is or is not ready, in a word of the catalogue and in words for people."""
+    """Why a ModelDeployment is or is not ready: a reason of the catalogue and a message for people."""
 
     reason: Reason
     message: str
     recovering: bool = False
-    """Whether the reason is that of before: its cause is no longer seen, and pods are being started."""
+    """Whether the reason is the earlier one, whose cause is gone while pods start."""
 
     @property
     def ready(self) -> bool:
-        """Whether the spec of now is served by all pods."""
+        """Whether all pods serve the present spec."""
         return self.reason is Reason.SERVING
 
     @property
     def stalled(self) -> bool:
-        """Whether waiting alone will not cure it: the spec or the artifact must change."""
+        """Whether the spec or the artifact must change, because waiting alone does not cure it."""
         return not self.reason.waiting_cures and not self.recovering
 
 
 def last_verdict(observed: Observed) -> Readiness | None:
-    """The verdict that status holds on the present generation; None when there is none, or none that this release knows."""
+    """The verdict in status on the present generation; None if there is none, or this release does not know its reason."""
     ready = conditions.find(observed.owner.status.get("conditions"), "Ready") or {}
     if ready.get("observedGeneration") != observed.owner.generation:
         return None

@@ -1,4 +1,4 @@
-"""The objects that should exist for a ModelDeployment, one builder per kind; pure, and None where a kind is not wanted."""
+"""The objects that should exist for a ModelDeployment: one builder per kind, which returns None if the kind is not wanted. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ def build_children(
     data: Mapping[str, Any] | None = None,
     number: int = 1,
 ) -> list[dict[str, Any]]:
-    """All children, in the order in which they are applied: what others refer to comes first.
+    """All children, in the order in which they are applied; a child comes before those that refer to it.
 
     Args:
         deployment: whose children they are.

@@ -1,4 +1,4 @@
-"""The record of a revision: what made it and the pod template it runs with, kept unchanged (`data` is immutable)."""
+"""The record of a revision: its inputs and its pod template, which never change (`data` is immutable)."""
 
 from collections.abc import Mapping
 from copy import deepcopy

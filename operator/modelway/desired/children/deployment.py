@@ -1,4 +1,4 @@
-"""The Deployment that runs a revision; unless the spec says otherwise, no pod goes before its successor is ready."""
+"""The Deployment that runs a revision. By default, no pod stops before its successor is ready."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -11,7 +11,7 @@ from modelway.desired.metadata import child
 from modelway.settings import Settings
 
 _SCHEDULING_SECONDS = 60
-"""Time for a pod to be placed and its image pulled, beside fetching, preparing and loading."""
+"""Time for scheduling a pod and pulling its image, beside fetching, preparing and loading."""
 
 
 def build(
@@ -36,7 +36,7 @@ def build(
 
 
 def _pace(deployment: ModelDeployment) -> dict[str, int | str]:
-    """How many pods may come before others go, and go before others come."""
+    """How many pods may start before others stop, and stop before others start."""
     rollout = deployment.spec.rollout or Rollout()
     surge = MOST_SURGE if rollout.max_surge is None else rollout.max_surge
     unavailable = MOST_UNAVAILABLE if rollout.max_unavailable is None else rollout.max_unavailable
@@ -44,7 +44,7 @@ def _pace(deployment: ModelDeployment) -> dict[str, int | str]:
 
 
 def progress_deadline_seconds(deployment: ModelDeployment, settings: Settings) -> int:
-    """When a rollout counts as failed: never before a pod has had the time that its own limits allow."""
+    """Seconds after which a rollout counts as failed; at least the time that the limits of a pod allow."""
     limits = deployment.spec.runtime.limits
     slowest_start = limits.fetch_timeout_seconds + 2 * limits.startup_timeout_seconds + _SCHEDULING_SECONDS
     return max(settings.progress_deadline_seconds, slowest_start)

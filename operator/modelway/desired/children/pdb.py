@@ -1,4 +1,4 @@
-"""The PodDisruptionBudget: one pod at a time leaves a node that is drained, and a broken pod never holds that up."""
+"""The PodDisruptionBudget: a drain evicts one pod at a time, and a broken pod never blocks it."""
 
 from typing import Any
 
