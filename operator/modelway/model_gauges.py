@@ -55,7 +55,7 @@ class ModelGauges(Collector):
         for model in self._models():
             for name, value in _values(model.owner):
                 values[f"{PREFIX}_{name}"].add_metric(model.owner.key, value)
-            pods.add_metric((*model.owner.key, "wanted"), _wanted(model))
+            pods.add_metric((*model.owner.key, "wanted"), _wanted_size(model))
             pods.add_metric((*model.owner.key, "ready"), model.deployment.ready if model.deployment else 0)
         yield from values.values()
         yield pods
@@ -77,7 +77,7 @@ def _values(owner: Owner) -> Iterator[tuple[str, float]]:
     yield "observed_generation", owner.status.get("observedGeneration", -1)
 
 
-def _wanted(model: Model) -> int:
+def _wanted_size(model: Model) -> int:
     """The size of the Deployment, which an autoscaler may have set; before it exists, the size that the spec asks for."""
     if model.deployment is not None:
         return model.deployment.size

@@ -164,9 +164,9 @@ class ContainerView:
     running: bool
     waiting_reason: str
     waiting_message: str
-    ended: Termination | None
+    termination: Termination | None
     """How the present process ended."""
-    ended_before: Termination | None
+    previous_termination: Termination | None
     """How the process before the present one ended."""
 
     @property
@@ -175,8 +175,8 @@ class ContainerView:
 
         Exit code 0 is no failure, unless the container was restarted after it and so should have kept running.
         """
-        last = self.ended or self.ended_before
-        again = self.restarts > 0 and self.ended is None
+        last = self.termination or self.previous_termination
+        again = self.restarts > 0 and self.termination is None
         return last if last is not None and (last.exit_code != 0 or again) else None
 
 
@@ -193,13 +193,13 @@ class PodView:
     ready: bool
     node: str
     """Where it runs; empty before it is scheduled."""
-    lost: bool
+    node_lost: bool
     """Whether its node no longer reports its containers."""
     unschedulable: str | None
     """The scheduler's message when no node fits."""
-    evicted: str | None
+    eviction: str | None
     """The node's message when the pod failed as a whole."""
-    changed: str
+    readiness_time: str
     """When its readiness last changed."""
     containers: tuple[ContainerView, ...]
     """Init containers first, in the order they run."""

@@ -150,8 +150,8 @@ class Reconciler:
         retry = await self._refused_pods.look(plan, after) if plan and failure is None and not suspended else None
         after = self._refused_pods.correct(after)
         hindrance = _lasting_hindrance(history, _hindrance(failure, after), begin)
-        unfinished = _unfinished(history, after, failure, begin)
-        finding = Finding(plan, hindrance or unfinished)
+        verdict = _verdict_on_failure(history, after, failure, begin)
+        finding = Finding(plan, hindrance or verdict)
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now())
         turn = self._turns.retry_seconds() if plan is not None and plan.waits else None
@@ -208,7 +208,9 @@ def _lasting_hindrance(history: _History, hindrance: Readiness | None, begin: fl
     return hindrance if time.monotonic() - history.momentary_since >= MOMENT_SECONDS else None
 
 
-def _unfinished(history: _History, observed: Observed, failure: ModelwayError | None, begin: float) -> Readiness | None:
+def _verdict_on_failure(
+    history: _History, observed: Observed, failure: ModelwayError | None, begin: float
+) -> Readiness | None:
     """The verdict on a pass that began at `begin` and failed without a cause for status: what hindered an earlier pass may do so still.
 
     Before a spec was applied whole, nothing that is seen of the children is about it.

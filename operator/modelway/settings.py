@@ -118,19 +118,19 @@ class Settings(BaseModel):
         Raises:
             InvalidSettings: a value cannot be used, or there is no such setting; the text names each variable.
         """
-        given = {
+        values = {
             name.removeprefix(_PREFIX).lower(): text.strip()
             for name, text in environment.items()
             if name.startswith(_PREFIX) and text.strip()
         }
         try:
-            settings = cls.model_validate(given)
+            settings = cls.model_validate(values)
         except ValidationError as error:
             raise InvalidSettings("; ".join(map(_explain, error.errors(include_url=False)))) from None
-        taken = {GRPC_PORT: "gRPC", METRICS_PORT: "metrics"}.get(settings.service_port)
-        if taken:
+        port_user = {GRPC_PORT: "gRPC", METRICS_PORT: "metrics"}.get(settings.service_port)
+        if port_user:
             raise InvalidSettings(
-                f"MODELWAY_SERVICE_PORT is {settings.service_port}, which is the port of {taken} on each model's Service: choose another one"
+                f"MODELWAY_SERVICE_PORT is {settings.service_port}, which is the port of {port_user} on each model's Service: choose another one"
             )
         if byte_count(settings.default_memory_request) > byte_count(settings.default_memory_limit):
             raise InvalidSettings(

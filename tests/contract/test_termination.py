@@ -86,8 +86,8 @@ def pod_of(container: str, report: bytes) -> PodView:
         running=False,
         waiting_reason="",
         waiting_message="",
-        ended=Termination(0, "Completed", report.decode()),
-        ended_before=None,
+        termination=Termination(0, "Completed", report.decode()),
+        previous_termination=None,
     )
     return PodView(
         name="fraud-1",
@@ -98,10 +98,10 @@ def pod_of(container: str, report: bytes) -> PodView:
         deleting=False,
         ready=False,
         node="",
-        lost=False,
+        node_lost=False,
         unschedulable=None,
-        evicted=None,
-        changed="",
+        eviction=None,
+        readiness_time="",
         containers=(ended_well,),
     )
 

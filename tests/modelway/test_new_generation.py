@@ -45,10 +45,10 @@ def _ended(reason: Reason) -> Termination:
 
 
 BROKEN: tuple[PodView, ...] = (
-    *(pod(container(ended=_ended(reason)), name="fraud-bad-1", revision=OF_BAD) for reason in Reason),
+    *(pod(container(termination=_ended(reason)), name="fraud-bad-1", revision=OF_BAD) for reason in Reason),
     *(pod(container(waiting=one, message="broken"), name="fraud-bad-1", revision=OF_BAD) for one in WAITS),
     pod(name="fraud-bad-1", revision=OF_BAD, unschedulable="0/1 nodes are available: 1 Insufficient cpu"),
-    pod(name="fraud-bad-1", revision=OF_BAD, evicted="low on memory"),
+    pod(name="fraud-bad-1", revision=OF_BAD, eviction="low on memory"),
     pod(name="fraud-bad-1", revision=OF_BAD, lost=True),
 )
 EVIDENCE: tuple[tuple[Condition, ...], ...] = (

@@ -92,11 +92,11 @@ class ModelDeployment(ApiModel):
             except ValidationError as error:
                 # Taken out one by one: told to pass over what is extra, pydantic would do so where it is allowed, too.
                 document = json.loads(text)
-                taken = [name_of(place) for place in unknown_places(error) if _take_out(document, place)]
-                if not taken:
+                removed = [name_of(place) for place in unknown_places(error) if _take_out(document, place)]
+                if not removed:
                     raise InvalidSpec(problems_of(error, hints=_NEWER)) from None
             text = json.dumps(document)
-            unknown.update(taken)
+            unknown.update(removed)
 
 
 _NEWER = {

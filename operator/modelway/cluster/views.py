@@ -171,14 +171,14 @@ def _pod(obj: Mapping[str, Any]) -> PodView:
         deleting="deletionTimestamp" in metadata,
         ready=ready is not None and ready.status == "True",
         node=(obj.get("spec") or {}).get("nodeName") or "",
-        lost=_is_lost(stated, status),
+        node_lost=_is_lost(stated, status),
         unschedulable=scheduled.message
         if scheduled and scheduled.status == "False" and scheduled.reason == "Unschedulable"
         else None,
-        evicted=status.get("message", status["reason"])
+        eviction=status.get("message", status["reason"])
         if status.get("phase") == "Failed" and status.get("reason")
         else None,
-        changed=_changed(status),
+        readiness_time=_changed(status),
         containers=tuple(_container(one, limits.get(one["name"], "")) for one in containers),
     )
 
@@ -213,8 +213,8 @@ def _container(status: Mapping[str, Any], memory_limit: str) -> ContainerView:
         running="running" in state,
         waiting_reason=waiting.get("reason", ""),
         waiting_message=waiting.get("message", ""),
-        ended=_termination(state),
-        ended_before=_termination(before),
+        termination=_termination(state),
+        previous_termination=_termination(before),
     )
 
 

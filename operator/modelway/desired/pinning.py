@@ -78,15 +78,15 @@ def pinning_of(
     today = record_data(revision, rendered)
     recorded = today if record is None or record.data is None else record.data
     template = recorded.get("template") or rendered
-    served = record is not None and has_served(observed, record)
-    serves = _serving(observed, revision) if served else None
+    was_served = record is not None and has_served(observed, record)
+    running = _serving(observed, revision) if was_served else None
     pulling = pulling_of(rendered)
-    if serves is not None and pull_alike(serves.pulling, pulling):
-        pulling = serves.pulling  # in another order, which would make new pods
-    is_outdated = _is_outdated(template, rendered, served=served, settings=settings)
-    follows = serves is not None and (is_outdated or serves.pulling != pulling)
-    if serves is not None and follows and not may_follow:
-        return Pinning(with_pulling(template, serves.pulling), recorded, outdated=False, follows=True)
+    if running is not None and pull_alike(running.pulling, pulling):
+        pulling = running.pulling  # in another order, which would make new pods
+    is_outdated = _is_outdated(template, rendered, was_served=was_served, settings=settings)
+    follows = running is not None and (is_outdated or running.pulling != pulling)
+    if running is not None and follows and not may_follow:
+        return Pinning(with_pulling(template, running.pulling), recorded, outdated=False, follows=True)
     # The record is made anew with the template that runs: else whoever pins images later would go back to the old one.
     return Pinning(
         with_pulling(rendered if is_outdated else template, pulling),
@@ -96,9 +96,9 @@ def pinning_of(
     )
 
 
-def _is_outdated(template: Template, rendered: Template, *, served: bool, settings: Settings) -> bool:
+def _is_outdated(template: Template, rendered: Template, *, was_served: bool, settings: Settings) -> bool:
     """Whether another template must run than the recorded one."""
-    if served and (settings.image_policy == "Pinned" or _run_alike(template, rendered)):
+    if was_served and (settings.image_policy == "Pinned" or _run_alike(template, rendered)):
         return False
     return without_pulling(template) != without_pulling(rendered)
 

@@ -113,7 +113,7 @@ def _prepare_container(deployment: ModelDeployment, settings: Settings) -> dict[
             f"--method={runtime.method}",
             f"--engine={runtime.engine}",
             f"--tolerance={runtime.tolerance}",
-            *_trusted(deployment),
+            *_trust_arguments(deployment),
             f"--timeout={runtime.limits.startup_timeout_seconds}",
         ],
         "env": _shared_environment(deployment, settings),
@@ -125,7 +125,7 @@ def _prepare_container(deployment: ModelDeployment, settings: Settings) -> dict[
     }
 
 
-def _trusted(deployment: ModelDeployment) -> list[str]:
+def _trust_arguments(deployment: ModelDeployment) -> list[str]:
     names = deployment.spec.model.trusted_types
     return [f"--trusted-types={','.join(names)}"] if names else []
 
@@ -160,7 +160,7 @@ def _serve_arguments(deployment: ModelDeployment, revision: Revision, settings: 
         "serve",
         f"--model-dir={MODEL_DIRECTORY}",
         f"--prepared-dir={PREPARED_DIRECTORY}",
-        *_trusted(deployment),
+        *_trust_arguments(deployment),
         f"--name={deployment.metadata.name}",
         f"--namespace={deployment.metadata.namespace}",
         f"--revision={revision.hash}",
@@ -237,11 +237,11 @@ def _volumes(deployment: ModelDeployment) -> list[dict[str, Any]]:
 def _placement(deployment: ModelDeployment, revision: Revision) -> dict[str, Any]:
     """Where the pods may run. By default they spread over nodes as far as possible."""
     scheduling = deployment.spec.scheduling
-    given = scheduling.model_dump(mode="json", by_alias=True, exclude_none=True) if scheduling is not None else {}
-    spread = given.pop("topologySpread", None) or [
+    fields = scheduling.model_dump(mode="json", by_alias=True, exclude_none=True) if scheduling is not None else {}
+    spread = fields.pop("topologySpread", None) or [
         {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
     ]
-    placement = {key: value for key, value in given.items() if key not in {"labels", "annotations"} and value}
+    placement = {key: value for key, value in fields.items() if key not in {"labels", "annotations"} and value}
     if "affinity" in placement:
         placement["affinity"] = without_empty(placement["affinity"])
     placement["topologySpreadConstraints"] = [

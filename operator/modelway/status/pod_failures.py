@@ -34,7 +34,7 @@ _CONFIG_TROUBLE = frozenset(
     {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "PostStartHookError"}
 )
 _START_TROUBLE = frozenset({"StartError", "ContainerCannotRun"})
-_SIGNALS = {0: "was told to stop", 137: "was killed (SIGKILL)", 143: "was verdict to stop (SIGTERM)"}
+_SIGNALS = {0: "was told to stop", 137: "was killed (SIGKILL)", 143: "was told to stop (SIGTERM)"}
 _REFUSED = re.compile(
     r"unauthorized|denied|forbidden|authorization failed|authentication required|no basic auth|\b40[13]\b",
     re.IGNORECASE,
@@ -190,26 +190,26 @@ def _pod_cannot_be_scheduled(observed: Observed, revision: str) -> Readiness | N
 
 def _node_is_silent(observed: Observed, revision: str) -> Readiness | None:
     for pod in _unready_pods(observed, revision):
-        if pod.lost:
+        if pod.node_lost:
             message = f"Node {pod.node} no longer reports, so pod {pod.name} counts as lost. Wait until the node is back or the pod is replaced (5 minutes by default), or ask whoever runs the cluster: kubectl describe node {pod.node}."
             return Readiness(Reason.NODE_LOST, message)
     return None
 
 
 def _pod_was_evicted(observed: Observed, revision: str) -> Readiness | None:
-    evicted = [pod for pod in _unready_pods(observed, revision) if pod.evicted is not None]
-    started = [pod for pod in _unready_pods(observed, revision) if pod.evicted is None]
+    evicted = [pod for pod in _unready_pods(observed, revision) if pod.eviction is not None]
+    started = [pod for pod in _unready_pods(observed, revision) if pod.eviction is None]
     if not evicted or any(not _replaces(pod, evicted[-1]) for pod in started):
         return None
-    message = f"Node {evicted[-1].node} stopped pod {evicted[-1].name}{detail(evicted[-1].evicted or '')}. Another one is being started; if it happens again, raise spec.runtime.resources.requests."
+    message = f"Node {evicted[-1].node} stopped pod {evicted[-1].name}{detail(evicted[-1].eviction or '')}. Another one is being started; if it happens again, raise spec.runtime.resources.requests."
     return Readiness(Reason.EVICTED, message)
 
 
 def _replaces(pod: PodView, ended: PodView) -> bool:
     """Whether a pod was created because another one ended; an old end does not explain what is missing today."""
-    if not (pod.created and ended.changed):
+    if not (pod.created and ended.readiness_time):
         return True
-    return datetime.fromisoformat(pod.created) - datetime.fromisoformat(ended.changed) < _REPLACED_WITHIN
+    return datetime.fromisoformat(pod.created) - datetime.fromisoformat(ended.readiness_time) < _REPLACED_WITHIN
 
 
 Rule = Callable[[Observed, str], Readiness | None]
@@ -232,5 +232,5 @@ def _unready_pods(observed: Observed, revision: str) -> list[PodView]:
 
 def _unready_containers(observed: Observed, revision: str) -> Iterator[tuple[PodView, ContainerView]]:
     """The containers of unready pods that were not evicted."""
-    pods = (pod for pod in _unready_pods(observed, revision) if pod.evicted is None)
+    pods = (pod for pod in _unready_pods(observed, revision) if pod.eviction is None)
     return ((pod, container) for pod in pods for container in pod.containers)

@@ -105,8 +105,8 @@ def _acceptance(observed: Observed, finding: Finding, readiness: Readiness) -> C
         return ConditionVerdict("ModelAccepted", "False", readiness.reason, readiness.message)
     revision = finding.plan.revision if finding.plan else None
     before = (observed.owner.status.get("stable") or {}).get("revision")
-    served = readiness.ready or _ready_pods(observed, revision) or before == revision
-    if revision is not None and served:
+    has_served = readiness.ready or _ready_pods(observed, revision) or before == revision
+    if revision is not None and has_served:
         return ConditionVerdict(
             "ModelAccepted", "True", Reason.LOADED, "The model was fetched, loaded and gave a first prediction."
         )
@@ -145,10 +145,10 @@ def _stable(observed: Observed, finding: Finding) -> dict[str, Any] | None:
         return dict(old) or None
     if wanted is not None and deployment.is_rolled_out(wanted) and deployment.available:
         return _description(observed, wanted, old)
-    served = [
+    serving = [
         one.revision for one in observed.revisions if one.revision != wanted and _ready_pods(observed, one.revision)
     ]
-    revision = served[0] if served else old.get("revision")
+    revision = serving[0] if serving else old.get("revision")
     return _description(observed, revision, old) if revision else None
 
 
@@ -158,8 +158,8 @@ def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> di
     wanted, deployment = finding.plan.revision, observed.deployment
     if deployment is not None and deployment.is_rolled_out(wanted) and deployment.available:
         return None
-    served = (observed.owner.status.get("stable") or {}).get("revision") == wanted
-    if served and not others_serve(observed, wanted):  # its pods are few or gone for now, which makes it no candidate
+    is_stable = (observed.owner.status.get("stable") or {}).get("revision") == wanted
+    if is_stable and not others_serve(observed, wanted):  # its pods are few or gone, which makes it no candidate
         return None
     return {
         **_description(observed, wanted, {}),

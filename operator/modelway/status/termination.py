@@ -107,7 +107,11 @@ def caution_of(pod: PodView) -> str | None:
 
 def _report_value(pod: PodView, container: str, part: str, pattern: str) -> str | None:
     """A part of the report of a container that succeeded; None if it has not the expected form."""
-    ends = (c.ended for c in pod.containers if c.name == container and c.ended is not None and c.ended.exit_code == 0)
+    ends = (
+        c.termination
+        for c in pod.containers
+        if c.name == container and c.termination is not None and c.termination.exit_code == 0
+    )
     report = next((_json_object(end.message) for end in ends), None) or {}
     value = report.get(part)
     return value if isinstance(value, str) and re.fullmatch(pattern, value) else None
@@ -119,8 +123,8 @@ def _server_report(message: str, known: Reason | None) -> tuple[Reason, str] | N
     if report is None:
         return None
     reason, text, remedy = (part if isinstance(part := report.get(name), str) else "" for name in _PARTS)
-    given = _REASON_NAMED.get(reason, known)
-    return (given, _sentences(text, remedy)) if given is not None and text else None
+    final = _REASON_NAMED.get(reason, known)
+    return (final, _sentences(text, remedy)) if final is not None and text else None
 
 
 def _json_object(message: str) -> dict[str, Any] | None:
@@ -136,8 +140,8 @@ def _catalogue_entry(reason: Reason) -> tuple[Reason, str]:
 
 
 def _sentences(*parts: str) -> str:
-    kept = [part.strip().rstrip(".")[:_LONGEST_PART] for part in parts if part.strip()]
-    return "".join(f"{_capitalize(part)}. " for part in kept).strip()
+    texts = [part.strip().rstrip(".")[:_LONGEST_PART] for part in parts if part.strip()]
+    return "".join(f"{_capitalize(part)}. " for part in texts).strip()
 
 
 def _capitalize(sentence: str) -> str:

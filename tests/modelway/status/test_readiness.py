@@ -93,12 +93,16 @@ def test_a_paused_deployment_that_serves_is_ready_and_says_so() -> None:
         ((container("fetch", waiting="InvalidImageName"),), "InvalidImageName", "modelway/server:1"),
         ((container("fetch", waiting="ErrImagePull", message=UNAUTHORIZED),), "ImagePullDenied", "imagePullSecrets"),
         (
-            (container(ended=Termination(128, "StartError", "exec: no such file")),),
+            (container(termination=Termination(128, "StartError", "exec: no such file")),),
             "ContainerConfigError",
             "no such file",
         ),
-        ((container(ended=Termination(2, "Error", "")),), "ContainerConfigError", "does not understand its arguments"),
-        ((container(ended=Termination(137, "Error", "")),), "Killed", "SIGKILL"),
+        (
+            (container(termination=Termination(2, "Error", "")),),
+            "ContainerConfigError",
+            "does not understand its arguments",
+        ),
+        ((container(termination=Termination(137, "Error", "")),), "Killed", "SIGKILL"),
         ((container(waiting="CrashLoopBackOff", restarts=1, before=ENDED_WELL),), "Killed", "told to stop"),
         (
             (container("fetch", waiting="CreateContainerConfigError", message='secret "s3" not found'),),
@@ -111,13 +115,21 @@ def test_a_paused_deployment_that_serves_is_ready_and_says_so() -> None:
             "bad user",
         ),
         (
-            (container(ended=_told("MissingModule", "needs lightgbm", "add it")),),
+            (container(termination=_told("MissingModule", "needs lightgbm", "add it")),),
             "MissingModule",
             "needs lightgbm. add it.",
         ),
-        ((container(ended=Termination(10, "Error", "")),), "ModelNotFound", "spec.model.uri"),
-        ((container(ended=Termination(137, "OOMKilled", "")),), "OutOfMemory", "limit of 1Gi. Raise spec.runtime"),
-        ((container(ended=Termination(139, "Error", "")),), "LoadCrashed", "kubectl logs fraud-1 -c serve --previous"),
+        ((container(termination=Termination(10, "Error", "")),), "ModelNotFound", "spec.model.uri"),
+        (
+            (container(termination=Termination(137, "OOMKilled", "")),),
+            "OutOfMemory",
+            "limit of 1Gi. Raise spec.runtime",
+        ),
+        (
+            (container(termination=Termination(139, "Error", "")),),
+            "LoadCrashed",
+            "kubectl logs fraud-1 -c serve --previous",
+        ),
         (
             (container(waiting="CrashLoopBackOff", restarts=2, before=Termination(1, "Error", "boom")),),
             "CrashLoop",
@@ -159,7 +171,7 @@ def test_a_pod_whose_node_is_silent_is_lost() -> None:
 
 
 def test_an_evicted_pod_is_the_reason_until_its_place_is_taken() -> None:
-    gone = pod(container(ended=Termination(137, "Error", "")), name="a", evicted="low on memory", changed=at(60))
+    gone = pod(container(termination=Termination(137, "Error", "")), name="a", eviction="low on memory", changed=at(60))
     assert judge(_rollout(gone), WANTED).reason == "Evicted"
     assert judge(_rollout(gone, pod(name="b", created=at(61))), WANTED).reason == "Evicted"
     assert judge(_rollout(gone, pod(name="b", created=at(600))), WANTED).reason == "Progressing"
@@ -167,7 +179,7 @@ def test_an_evicted_pod_is_the_reason_until_its_place_is_taken() -> None:
 
 def test_the_secret_is_named_when_its_credentials_are_refused() -> None:
     model = {"uri": "s3://a/b", "storage": {"secretRef": {"name": "store"}}}
-    refused = pod(container("fetch", ended=_told("AccessDenied", code=11)))
+    refused = pod(container("fetch", termination=_told("AccessDenied", code=11)))
     verdict = judge(observed(deployment(available=0), pods=(refused,), by=owner({"model": model})), WANTED)
     assert verdict.reason == "AccessDenied"
     assert "Secret store of namespace risk" in verdict.message
@@ -284,7 +296,7 @@ def test_image_failure_and_back_off_have_the_same_message() -> None:
 @pytest.mark.parametrize(
     "state",
     [
-        {"ended": _told("MissingModule")},
+        {"termination": _told("MissingModule")},
         {"waiting": "CrashLoopBackOff", "restarts": 1, "before": _told("MissingModule")},
         {"restarts": 1, "before": _told("MissingModule")},
     ],
@@ -295,7 +307,7 @@ def test_reason_stays_while_a_failing_container_restarts(failing: str, state: di
     names = ["fetch", "prepare", "serve"]
     before, after = names[: names.index(failing)], names[names.index(failing) + 1 :]
     verdict = _judged(
-        *(container(name, ended=Termination(0, "Completed", "{}")) for name in before),
+        *(container(name, termination=Termination(0, "Completed", "{}")) for name in before),
         container(failing, **state),
         *(container(name, waiting="PodInitializing") for name in after),
     )
@@ -303,8 +315,8 @@ def test_reason_stays_while_a_failing_container_restarts(failing: str, state: di
 
 
 def test_lack_of_memory_in_prepare_is_out_of_memory() -> None:
-    killed = container("prepare", ended=Termination(137, "OOMKilled", ""))
-    told = container("prepare", ended=_told("OutOfMemory", code=28))
+    killed = container("prepare", termination=Termination(137, "OOMKilled", ""))
+    told = container("prepare", termination=_told("OutOfMemory", code=28))
     for state in (killed, told):
         verdict = _judged(state, container(waiting="PodInitializing"))
         assert (verdict.reason, verdict.message) == (
@@ -320,7 +332,7 @@ def test_lack_of_memory_in_prepare_is_out_of_memory() -> None:
         (container("fetch", waiting="ErrImagePull", message="not found"), "Check spec.runtime.image"),
         (container("fetch", waiting="ErrImagePull", message=UNAUTHORIZED), "or correct spec.runtime.image"),
         (
-            container("prepare", ended=Termination(128, "StartError", "no such file")),
+            container("prepare", termination=Termination(128, "StartError", "no such file")),
             "Make the image of spec.runtime.image",
         ),
     ],
@@ -332,20 +344,20 @@ def test_trouble_with_an_image_of_the_users_names_their_field(state: ContainerVi
 
 
 def test_only_reasons_that_waiting_cannot_cure_are_stalled() -> None:
-    assert _judged(container(ended=_told("InvalidArtifact"))).stalled
-    assert not _judged(container(ended=_told("FetchFailed"))).stalled
+    assert _judged(container(termination=_told("InvalidArtifact"))).stalled
+    assert not _judged(container(termination=_told("FetchFailed"))).stalled
     assert not _judged(container(waiting="CreateContainerConfigError", message='secret "s" not found')).stalled
 
 
 def test_other_revisions_and_ready_or_deleting_pods_are_ignored() -> None:
-    broken = container(ended=_told("InvalidArtifact"))
+    broken = container(termination=_told("InvalidArtifact"))
     pods = (pod(broken, revision=OLD), pod(broken, ready=True), pod(broken, deleting=True))
     assert judge(_rollout(*pods), WANTED).reason == "Progressing"
 
 
 def test_oldest_broken_pod_decides_the_message() -> None:
-    first = pod(container(ended=_told("InvalidArtifact", "first")), name="b", created="2026-01-01T00:00:00Z")
-    second = pod(container(ended=_told("InvalidArtifact", "second")), name="a", created="2026-01-01T00:00:09Z")
+    first = pod(container(termination=_told("InvalidArtifact", "first")), name="b", created="2026-01-01T00:00:00Z")
+    second = pod(container(termination=_told("InvalidArtifact", "second")), name="a", created="2026-01-01T00:00:09Z")
     assert {judge(_rollout(*pods), WANTED).message[:5] for pods in ((first, second), (second, first))} == {"first"}
 
 
@@ -355,7 +367,7 @@ MOMENTS = (
     observed(deployment(observed=False, available=0)),
     observed(deployment(available=0), pods=(pod(container()),)),
     observed(deployment(available=0), pods=(pod(container(waiting="ContainerCreating")),)),
-    observed(deployment(available=0), pods=(pod(container(ended=_told("MissingModule"))),)),
+    observed(deployment(available=0), pods=(pod(container(termination=_told("MissingModule"))),)),
     observed(deployment(available=0), pods=(pod(container("fetch", waiting="ImagePullBackOff")),)),
     observed(deployment(available=0), pods=(pod(unschedulable="1 Insufficient cpu"),)),
     observed(deployment(available=0), pods=(pod(deleting=True),)),

@@ -7,7 +7,7 @@ from modelway.status.readiness import Target, judge
 from support.operator.observed import NEW, container, deployment, observed, pod
 
 DENIED = container(
-    "fetch", ended=Termination(11, "Error", '{"reason": "AccessDenied", "message": "No keys.", "remedy": ""}')
+    "fetch", termination=Termination(11, "Error", '{"reason": "AccessDenied", "message": "No keys.", "remedy": ""}')
 )
 
 

@@ -19,8 +19,10 @@ NOW = datetime(2026, 1, 2, tzinfo=UTC)
 DIGEST = "sha256:" + "0" * 64
 CAUTION = "saved with scikit-learn 1.3.2, served with 1.9.1: answers may differ"
 REPORT = {"reason": "Prepared", "engine": "onnx", "format": "sklearn", "caution": CAUTION}
-PREPARED = container("prepare", ended=Termination(0, "Completed", json.dumps(REPORT)))
-FETCHED = container("fetch", ended=Termination(0, "Completed", json.dumps({"reason": "Fetched", "digest": DIGEST})))
+PREPARED = container("prepare", termination=Termination(0, "Completed", json.dumps(REPORT)))
+FETCHED = container(
+    "fetch", termination=Termination(0, "Completed", json.dumps({"reason": "Fetched", "digest": DIGEST}))
+)
 
 
 def _plan(*, autoscaled: bool = False, available: int = 1) -> Plan:
@@ -62,7 +64,7 @@ def test_a_model_that_serves() -> None:
 
 
 def test_a_broken_candidate_beside_a_revision_that_serves() -> None:
-    broken = pod(container("fetch", ended=Termination(10, "Error", "")))
+    broken = pod(container("fetch", termination=Termination(10, "Error", "")))
     serving = pod(FETCHED, name="old", revision=OLD, ready=True)
     rollout = deployment(replicas=2, updated=1, available=1)
     status = _status(observed(rollout, revision(OLD, 1), revision(NEW, 2), pods=(broken, serving)))
@@ -183,7 +185,7 @@ def test_the_patch_makes_the_old_status_the_new_one(old: dict[str, Any], new: di
 @given(st.text(min_size=1), st.sampled_from([1, 24]))
 def test_container_output_is_printable_in_status(words: str, code: int) -> None:
     told = words if code == 1 else json.dumps({"reason": "LoadFailed", "message": words, "remedy": words})
-    failed = pod(container("serve", ended=Termination(code, "Error", told), restarts=2))
+    failed = pod(container("serve", termination=Termination(code, "Error", told), restarts=2))
     status = _status(observed(deployment(available=0), revision(NEW, 1), pods=(failed,)))
     assert status["candidate"]["message"] == next(iter(status["conditions"]))["message"]
     assert all(one["message"].isprintable() for one in status["conditions"])

@@ -30,7 +30,7 @@ containers = st.builds(
     restarts=st.integers(0, 3),
     waiting=st.sampled_from(["", "ImagePullBackOff", "CrashLoopBackOff", "CreateContainerConfigError"]),
     message=st.sampled_from(["", 'secret "s" not found']),
-    ended=ends,
+    termination=ends,
     before=ends,
 )
 pods = st.builds(
@@ -119,7 +119,7 @@ def test_a_pod_that_is_tried_again_and_again_keeps_its_reason(end: Termination, 
         states = [
             container("serve", waiting="CrashLoopBackOff", before=end, restarts=restarts),
             container("serve", before=end, restarts=restarts),
-            container("serve", ended=end, before=end, restarts=restarts),
+            container("serve", termination=end, before=end, restarts=restarts),
         ]
         return observed(deployment(available=0), revision(NEW, 1), pods=(pod(states[phase]),))
 

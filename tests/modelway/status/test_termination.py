@@ -29,9 +29,15 @@ def test_every_exit_code_has_a_remedy(code: int) -> None:
 
 def test_the_digest_is_read_from_a_fetch_that_went_well() -> None:
     digest = "sha256:" + "a" * 64
-    fetched = container("fetch", ended=Termination(0, "Completed", json.dumps({"reason": "Fetched", "digest": digest})))
+    fetched = container(
+        "fetch", termination=Termination(0, "Completed", json.dumps({"reason": "Fetched", "digest": digest}))
+    )
     assert fetched_digest(pod(fetched)) == digest
-    assert fetched_digest(pod(container("fetch", ended=Termination(0, "Completed", '{"digest": "made up"}')))) is None
     assert (
-        fetched_digest(pod(container("fetch", ended=Termination(1, "Error", json.dumps({"digest": digest}))))) is None
+        fetched_digest(pod(container("fetch", termination=Termination(0, "Completed", '{"digest": "made up"}'))))
+        is None
+    )
+    assert (
+        fetched_digest(pod(container("fetch", termination=Termination(1, "Error", json.dumps({"digest": digest})))))
+        is None
     )

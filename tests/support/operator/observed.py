@@ -136,12 +136,12 @@ def container(
     restarts: int = 0,
     waiting: str = "",
     message: str = "",
-    ended: Termination | None = None,
+    termination: Termination | None = None,
     before: Termination | None = None,
 ) -> ContainerView:
     """A container that is not up."""
-    running = not waiting and ended is None
-    return ContainerView(name, image, memory_limit, ready, restarts, running, waiting, message, ended, before)
+    running = not waiting and termination is None
+    return ContainerView(name, image, memory_limit, ready, restarts, running, waiting, message, termination, before)
 
 
 def pod(
@@ -151,7 +151,7 @@ def pod(
     ready: bool = False,
     lost: bool = False,
     unschedulable: str | None = None,
-    evicted: str | None = None,
+    eviction: str | None = None,
     changed: str = "",
     deleting: bool = False,
     created: str = "2026-01-01T00:00:00Z",
@@ -166,10 +166,10 @@ def pod(
         deleting=deleting,
         ready=ready,
         node="node-1",
-        lost=lost,
+        node_lost=lost,
         unschedulable=unschedulable,
-        evicted=evicted,
-        changed=changed,
+        eviction=eviction,
+        readiness_time=changed,
         containers=containers,
     )
 

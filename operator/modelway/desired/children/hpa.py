@@ -24,8 +24,8 @@ def build(deployment: ModelDeployment) -> dict[str, Any] | None:
     }
     if scaling.behavior is not None:
         behavior = scaling.behavior.model_dump(mode="json", by_alias=True, exclude_none=True)
-        given = {direction: rules for direction, rules in behavior.items() if rules}
-        built["spec"] |= {"behavior": given} if given else {}
+        directions = {direction: rules for direction, rules in behavior.items() if rules}
+        built["spec"] |= {"behavior": directions} if directions else {}
     return built
 
 
