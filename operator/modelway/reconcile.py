@@ -260,7 +260,7 @@ def _has_another_spec(now: Owner, before: Owner) -> bool:
 
 def _retry_note(failure: ModelwayError) -> str:
     words = str(failure).strip().rstrip(".")[:LONGEST_QUOTE]
-    return f" That has not gone through, and is tried again by itself: {words}."
+    return f" That has failed and is retried automatically: {words}."
 
 
 def _soonest(*times: float | None) -> float | None:

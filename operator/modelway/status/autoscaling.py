@@ -184,8 +184,8 @@ def _request_missing(active: Condition) -> _Statement:
     found = _REQUEST_MISSING.search(active.message)
     resource, container = (found[1], found[2]) if found else ("cpu", "")
     message = (
-        f"Container {container}, which something in the cluster adds to the model's pods, requests no {resource}, so a percentage of "
-        "the requests means nothing and the number of pods stays as it is. Give it a request where it comes from, or by a LimitRange."
+        f"Container {container}, which something in the cluster adds to the model's pods, requests no {resource}. So the autoscaler "
+        "cannot compute a percentage, and the number of pods stays as it is. Set a request on it where it is defined, or by a LimitRange."
     )
     return _Statement("False", Reason.REQUEST_MISSING, message, active.since)
 
@@ -205,15 +205,17 @@ def _ambiguous(observed: Observed, active: Condition) -> _Statement:
     names = {word.rpartition("/")[2] for word in (found[1] if found else "").split()}
     others = sorted(names - {name})  # the autoscaler names them in another order each time
     message = (
-        f"Another autoscaler wants to set the number of this model's pods too: {', '.join(others) or 'see the list'}. Delete it, or leave "
-        f"spec.scaling.max out and let it do the work; `kubectl get hpa -n {namespace}` lists both."
+        f"Another autoscaler sets the number of this model's pods too: {', '.join(others) or 'see the list'}. Delete it, or leave "
+        f"spec.scaling.max out and let that one do the work; `kubectl get hpa -n {namespace}` lists both."
     )
     return _Statement("False", Reason.AMBIGUOUS_SELECTOR, message, active.since)
 
 
 def _failed(observed: Observed, trouble: Condition) -> _Statement:
     namespace, name = observed.owner.key
-    message = f"The autoscaler cannot do its work: {_quote(trouble.message)}. `kubectl describe hpa {name} -n {namespace}` tells more."
+    message = (
+        f"The autoscaler fails: {_quote(trouble.message)}. Read more with `kubectl describe hpa {name} -n {namespace}`."
+    )
     return _Statement("False", Reason.AUTOSCALER_FAILED, message, trouble.since)
 
 

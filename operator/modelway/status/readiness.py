@@ -65,7 +65,7 @@ def _is_scaled_to_nothing(observed: Observed, target: Target) -> Readiness | Non
     if deployment is None or deployment.size > 0:
         return None
     namespace, name = observed.owner.key
-    so = "what serves is being ended" if serving_pods(observed) else "nothing serves"
+    so = "the pods that serve are being stopped" if serving_pods(observed) else "nothing serves"
     message = f"Deployment {name} was scaled to 0 pods, so {so}, and an autoscaler does not start from 0. Scale it up: kubectl scale deployment/{name} -n {namespace} --replicas={target.available}"
     return Readiness(Reason.SCALING_DISABLED, f"{message}.")
 
@@ -97,7 +97,9 @@ def _everything_serves(observed: Observed, target: Target) -> Readiness | None:
     if deployment is None or not deployment.is_rolled_out(target.revision) or deployment.available < target.available:
         return None
     if not is_reachable(observed):
-        message = f"Service {observed.owner.key.name} is not there, so nobody reaches the pods; it is being made."
+        message = (
+            f"Service {observed.owner.key.name} is missing, so clients cannot reach the pods. It is being created."
+        )
         return Readiness(Reason.NO_SERVICE, message)
     served = f"Revision {target.revision} serves all requests with"
     if deployment.available >= deployment.size:
@@ -140,7 +142,7 @@ def _rollout_is_paused(observed: Observed, target: Target) -> Readiness | None:
         return None
     namespace, name = observed.owner.key
     rest = "; the previous one serves until then" if serving_pods(observed) else ""
-    message = f"Somebody paused Deployment {name}, so revision {target.revision} is not started{rest}. Go on: kubectl rollout resume deployment/{name} -n {namespace}."
+    message = f"Somebody paused Deployment {name}, so revision {target.revision} is not started{rest}. Resume it: kubectl rollout resume deployment/{name} -n {namespace}."
     return Readiness(Reason.ROLLOUT_PAUSED, message)
 
 

@@ -33,14 +33,14 @@ _RULES = (
     _rule(
         r"unable to create new content in namespace \S+ because it is being terminated",
         Reason.NAMESPACE_TERMINATING,
-        "Namespace {namespace} is being deleted, so {who} cannot be made",
+        "Namespace {namespace} is being deleted, so {who} cannot be created",
         "Apply the model in another namespace",
     ),
     _rule(
         r"exceeded quota: (?P<name>[^,\s]+), (?P<detail>.+)",
         Reason.QUOTA_EXCEEDED,
         "Quota {name} of namespace {namespace} leaves no room for {who} ({detail})",
-        "Lower spec.runtime.resources or spec.scaling, delete what is not needed, or ask for more quota; a rolling update needs room for one pod more",
+        "Lower spec.runtime.resources or spec.scaling, delete what is not needed, or ask for more quota. A rolling update needs room for one more pod",
     ),
     _rule(
         r"failed quota: (?P<name>[^:\s]+): must specify (?P<detail>.+)",
@@ -52,19 +52,19 @@ _RULES = (
         r"(?P<detail>(?:(?:maximum|minimum) \S+ usage|\S+ max limit to request ratio) per \w+ is .+?)\]?$",
         Reason.LIMIT_RANGE_VIOLATED,
         "A LimitRange of namespace {namespace} refuses {who}: {detail}",
-        "Set spec.runtime.resources within these bounds (kubectl describe limitrange -n {namespace}), or have them changed",
+        "Set spec.runtime.resources within these bounds (kubectl describe limitrange -n {namespace}), or ask for other bounds",
     ),
     _rule(
         r'violates PodSecurity "(?P<level>[^"]+)": (?P<detail>.+)',
         Reason.POD_SECURITY_VIOLATED,
         "Namespace {namespace} enforces Pod Security {level}, which refuses {who}: {detail}",
-        "Pods of Modelway keep to restricted by themselves, so something in the cluster adds this to them, a sidecar injector, say: exempt the namespace from it, or ask whoever runs the cluster",
+        "Exempt the namespace from what changes the pods, a sidecar injector for example, or ask whoever runs the cluster. Modelway's own pods keep to restricted",
     ),
     _rule(
         r'service account [^:]*: serviceaccounts? "(?P<name>[^"]+)" not found',
         Reason.SERVICE_ACCOUNT_NOT_FOUND,
-        "Namespace {namespace} has no service account {name}, without which {who} cannot be made",
-        "Create it: kubectl create serviceaccount {name} -n {namespace}; Kubernetes makes `default` by itself, so find out who deletes it",
+        "Namespace {namespace} has no service account {name}, without which {who} cannot be created",
+        "Create it: kubectl create serviceaccount {name} -n {namespace}; Kubernetes creates `default` by itself, so find out what deletes it",
     ),
     _rule(
         r"no PriorityClass with name (?P<name>\S+) was found",
@@ -82,7 +82,7 @@ _RULES = (
         r'failed calling webhook "(?P<name>[^"]+)": (?P<detail>.+)',
         Reason.WEBHOOK_FAILED,
         "Webhook {name}, which the API server must ask about {who}, does not answer: {detail}",
-        "Ask whoever runs the cluster to mend or remove it; it is tried again by itself",
+        "Ask whoever runs the cluster to repair or remove it. The change is retried automatically",
     ),
     _rule(
         r'admission webhook "(?P<name>[^"]+)" denied the request(?:: (?P<detail>.+)|)',

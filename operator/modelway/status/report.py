@@ -27,8 +27,8 @@ SUSPENDED = Readiness(
 )
 
 WAITS = (
-    "It will be rolled out anew for the platform's present server image, or the way it is pulled, when its turn comes: server.followAtOnce in "
-    "the chart's values says how many are at once."
+    "When its turn comes, it is rolled out again for the platform's present server image or the way it is pulled. server.followAtOnce in "
+    "the chart's values sets how many models roll out at once."
 )
 
 
@@ -115,7 +115,7 @@ def _acceptance(observed: Observed, finding: Finding, readiness: Readiness) -> C
 
 def _availability(observed: Observed) -> ConditionVerdict:
     if serving_pods(observed) and not is_reachable(observed):
-        message = f"Pods are up, but Service {observed.owner.key.name} is not there, so nobody reaches them."
+        message = f"Pods are up, but Service {observed.owner.key.name} is missing, so clients cannot reach them."
         return ConditionVerdict("Available", "False", Reason.NO_SERVICE, message)
     if serving_pods(observed):
         return ConditionVerdict("Available", "True", Reason.SERVING, "At least one pod answers requests.")
