@@ -16,7 +16,7 @@ from modelway.settings import Settings, variable
 NO_OWNER = "00000000-0000-0000-0000-000000000000"
 """Stands for the uid that only a cluster gives."""
 STANDARD_INPUT = "-"
-NO_OBJECT = "is not a Kubernetes object: apiVersion, kind, metadata and spec are missing"
+NO_OBJECT = "is not a Kubernetes object: begin it with apiVersion, kind and metadata, and then spec"
 
 
 class InvalidManifest(ModelwayError):

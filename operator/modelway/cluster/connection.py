@@ -79,7 +79,10 @@ def _no_cluster(path: str, context: str | None, environment: Mapping[str, str], 
         return f"cannot connect to a cluster by {wanted}: {error}. See what there is: kubectl config get-contexts"
     if "KUBERNETES_SERVICE_HOST" in environment:
         return f"cannot connect to a cluster by the pod's service account: {error}. Mount its token."
-    return f"there is no kubeconfig: neither --kubeconfig nor KUBECONFIG names one, and {HOME_KUBECONFIG} is not there"
+    return (
+        f"there is no kubeconfig: name one by --kubeconfig or KUBECONFIG, or put it at {HOME_KUBECONFIG}. "
+        "Whoever runs the cluster has one for you"
+    )
 
 
 def _kubeconfig_of(environment: Mapping[str, str]) -> str:

@@ -121,7 +121,7 @@ def test_a_missing_kubeconfig_or_context_is_named(
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert main(["status"]) == 2
-    assert "there is no kubeconfig" in capsys.readouterr().err
+    assert "there is no kubeconfig: name one by" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
