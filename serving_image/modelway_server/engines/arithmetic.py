@@ -1,7 +1,7 @@
-"""What a converter's graph computes in float32, or loses in differences: read from the graph, not by trial.
+"""Where a converter's graph computes in float32 or loses digits in differences, read from the graph itself.
 
 A graph that takes and gives float64 may still go through float32: most operators of `ai.onnx.ml` hold their constants so
-and know no other output. Rows that were tried cannot show it where they are far from the training data.
+and know no other output. Sample rows far from the training data would not show it.
 
 Source: ONNX, the type constraints of its operators (`onnx.defs`).
 """

@@ -1,4 +1,4 @@
-"""What of a model is code that no known library holds: its answers for a row may depend on whatever it likes."""
+"""Find code of the model's author in an estimator: its answer to a row may depend on other rows."""
 
 import sys
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _LEAVES = (str, bytes, int, float, complex, type, type(None), np.generic)
 
 
 def authors_code(estimator: Any) -> str | None:
-    """What in an estimator is code of its author's, or a function that learned nothing, as a clause; None for nothing.
+    """The author's code in an estimator, or a function that learned nothing, as a clause; None if there is neither.
 
     Args:
         estimator: fitted.

@@ -1,4 +1,4 @@
-"""Load a model, try it, and choose how it is load_engine: the work of `prepare`, done in its child."""
+"""Load a model, try it, and choose how it is evaluated: the work of `prepare`, done in its child."""
 
 import hashlib
 import logging

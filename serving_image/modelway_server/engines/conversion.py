@@ -1,6 +1,6 @@
-"""Estimators of which we know nothing of our own, converted by skl2onnx.
+"""Convert estimators that have no plan of ours, by skl2onnx.
 
-What a graph computes in float32 is not taken; whether the rest is right is for the proof to say.
+A graph that computes in float32 is refused. The proof then judges whether the rest is right.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """A forest of scikit-learn whose trees are called directly, with its own sums in its own order.
 
 The forest's methods spend many times as long on one row, nearly all of it around the trees: a task of joblib for each,
-with filters of warnings and checks of its own. A few rows are told by all trees in one call (`joined_trees`).
+with filters of warnings and checks of its own. All trees answer a few rows in one call (`joined_trees`).
 """
 
 import copy

@@ -1,4 +1,4 @@
-"""The trees of a forest as one tree of scikit-learn: a few rows are told by all of them in one call.
+"""Join the trees of a forest into one tree of scikit-learn: one call answers a few rows by all trees.
 
 A call of a tree costs 2 us before it looks at a row, so a hundred trees cost 200 us for one row. Here the upper nodes of
 one tree lead to the roots of the others by one more column, the number of a tree, and each row stands there once for
@@ -40,7 +40,7 @@ class JoinedTrees:
         return sum(int(tree.node_count) for tree in trees) <= MAX_NODES
 
     def suits(self, rows: int) -> bool:
-        """Whether so many rows are told sooner by all trees at once than by one after the other."""
+        """Whether one call of the joined tree answers so many rows sooner than one call a tree."""
         return rows * self._count <= MAX_CELLS
 
     def sums(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:

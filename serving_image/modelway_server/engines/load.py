@@ -10,7 +10,7 @@ from modelway_server.runtimes.base import Runtime, as_estimator_holder, as_resto
 
 
 def load_prepared(model_dir: Path, prepared_dir: Path, *, trusted_types: tuple[str, ...] = ()) -> Runtime:
-    """The model as `prepare` decided that it is load_engine.
+    """The model, evaluated as `prepare` decided.
 
     Args:
         model_dir: the folder of the artifact.

@@ -1,4 +1,4 @@
-"""Whether requests of several callers may go to a model in one call: not where one caller's rows change another's answer.
+"""Decide whether requests of several callers may share one call: not if one caller's rows change another's answer.
 
 Rows are asked one by one, together, in the other order, and beside other neighbours. Two rules, for two causes:
 

@@ -1,9 +1,9 @@
-"""onnxruntime as a server of several processes needs it: no threads of its own, so that sessions survive a fork."""
+"""Sessions of onnxruntime for a server of several processes: without threads, so that they survive a fork."""
 
 import onnxruntime
 
 _QUIET = 3
-"""Log errors only; onnxruntime has no words for users."""
+"""Log errors only: the messages of onnxruntime are not written for users."""
 
 
 def open_session(graph: bytes) -> onnxruntime.InferenceSession:

@@ -1,4 +1,4 @@
-"""A block of Python code that is left when its time is over."""
+"""Interrupt a block of Python code that takes too long."""
 
 import signal
 import time

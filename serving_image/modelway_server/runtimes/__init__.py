@@ -1,4 +1,4 @@
-"""Model formats: one file each, imported when a model of that format is loaded."""
+"""Model formats. Each has one file, which is imported when a model of that format is loaded."""
 
 from modelway_server.runtimes.load import load_runtime
 

@@ -1,4 +1,4 @@
-"""The bytes by which a file's format is told: how it begins, what an archive lists, the outermost fields of a protocol buffer.
+"""What formats are recognised by: the first bytes of a file, the members of an archive, the outer fields of a protocol buffer.
 
 Nothing is loaded here.
 """

@@ -1,4 +1,4 @@
-"""The formats that are served: all that tells one from another stands here, and its loader in the module of its name.
+"""The formats that are served: everything that tells one from another. The loader of each is in the module of its name.
 
 To add a format of ours: an entry here, a module `runtimes/<name>.py` with `load(path, options)`, the name in
 `spec.model.format`, a row in docs/formats.md, and where its library is not in the server's image an extra in pyproject.toml

@@ -142,7 +142,7 @@ def _categories(booster: lightgbm.Booster, head: dict[str, str]) -> dict[int, Se
     if not isinstance(known, list) or not all(isinstance(values, list | tuple | np.ndarray) for values in known):
         raise UnsupportedModel(
             "pandas_categorical, the last line of the model, is no list of categories for each such column",
-            remedy="Save the model again by booster.save_model, and upload the file as it is.",
+            remedy="Save the model again with booster.save_model, and upload the file as it is.",
         )
     if not known:
         return {}

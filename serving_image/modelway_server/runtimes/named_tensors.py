@@ -161,7 +161,7 @@ class TensorRuntime:
             if array.ndim == 0 or len(array) != 2:
                 raise UnsupportedModel(
                     f"the output {name!r} has the shape {list(array.shape)} for two rows; each row must have an entry of its own",
-                    remedy="Export the model with a first dimension that is the rows of a request, of inputs and outputs.",
+                    remedy="Export the model so that the first dimension of each input and output is the rows of a request.",
                 )
         outputs = describe_outputs(twice)
         classes = self._program.classes()

@@ -1,4 +1,4 @@
-"""What the constants of an ONNX graph tell of its input: splits of trees, and what is subtracted first."""
+"""Breakpoints of an ONNX graph, read from its constants: splits of trees, and offsets of its first nodes."""
 
 from collections.abc import Iterator
 from pathlib import Path

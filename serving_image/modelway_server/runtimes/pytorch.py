@@ -125,7 +125,7 @@ class _Exported(_Model):
             value = nodes.get(str(name))
             if not isinstance(value, torch.Tensor):
                 raise UnsupportedModel(
-                    f"the input {name!r} is no tensor", remedy="Export a program of which every input is a tensor."
+                    f"the input {name!r} is no tensor", remedy="Export a program whose inputs are all tensors."
                 )
             sizes = tuple(size if isinstance(size, int) else ROWS for size in value.shape)
             found.append(Input(str(name), _datatype(value), sizes))
@@ -157,8 +157,8 @@ class _Script(_Model):
                     continue
                 return (candidate,)
         raise UnsupportedModel(
-            f"the TorchScript program does not tell what it takes ({len(arguments)} inputs)",
-            remedy=f"Save it with torch.export.save, or tell its inputs: torch.jit.save(model, path, _extra_files={{'{INPUTS_FILE}': "
+            f"the TorchScript program does not say what it takes ({len(arguments)} inputs)",
+            remedy=f"Save it with torch.export.save, or name its inputs: torch.jit.save(model, path, _extra_files={{'{INPUTS_FILE}': "
             '\'[{"name": "x", "datatype": "FP32", "shape": [-1, 13]}]\'}).',
         )
 
@@ -218,7 +218,7 @@ def _declared_inputs(text: Any) -> tuple[Input, ...]:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidArtifact(
-            f"{INPUTS_FILE} in the archive does not tell the inputs: {error}",
+            f"{INPUTS_FILE} in the archive does not name the inputs: {error}",
             remedy='Write it as [{"name": "x", "datatype": "FP32", "shape": [-1, 13]}].',
         ) from error
 

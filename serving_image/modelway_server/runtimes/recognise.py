@@ -1,6 +1,6 @@
-"""What format a file or a folder is of, told from its bytes and never from its name: the formats are asked in turn.
+"""Recognise the format of a file or folder by its bytes, never by its name: ask each format in turn.
 
-What no format knows is refused, by its own name where it is something that people upload by mistake.
+A file that no format knows is refused. If it is something that people upload by mistake, the message names it.
 """
 
 from pathlib import Path
@@ -64,10 +64,10 @@ def _is_model(path: Path) -> bool:
 
 
 def _refuse_strangers(content: Content) -> None:
-    """Refuse what no format knows and yet has a name.
+    """Refuse a file that no format knows, if its kind is known.
 
     Raises:
-        InvalidArtifact: it has.
+        InvalidArtifact: its kind is known.
     """
     name, members = content.path.name, content.members
     if content.head.startswith(b"{"):

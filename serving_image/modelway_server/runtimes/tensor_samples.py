@@ -1,4 +1,4 @@
-"""Rows that are made up to try a program on named tensors with, and what is done to them."""
+"""Made-up rows to try a program on named tensors with."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, product

@@ -37,7 +37,7 @@ def load(path: Path, options: Options) -> Runtime:
         known = ", ".join(name for name in graph.signature_def if not name.startswith("__")) or "none"
         raise UnsupportedModel(
             f"the SavedModel has no signature {SIGNATURE!r}; it has {known}",
-            remedy="Save it with signatures={'serving_default': function}, or by Keras' model.export.",
+            remedy="Save it with signatures={'serving_default': function}, or with Keras' model.export.",
         )
     wanted = graph.signature_def[SIGNATURE].inputs
     inputs = tuple(_input(name, wanted[name]) for name in sorted(wanted))
@@ -115,7 +115,9 @@ def _graph(path: Path) -> Any:
     for graph in document.meta_graphs:
         if "serve" in graph.meta_info_def.tags:
             return graph
-    raise UnsupportedModel("the SavedModel has no graph with the tag 'serve'", remedy="Save it by tf.saved_model.save.")
+    raise UnsupportedModel(
+        "the SavedModel has no graph with the tag 'serve'", remedy="Save it with tf.saved_model.save."
+    )
 
 
 def _input(name: str, info: Any) -> Input:

@@ -1,4 +1,4 @@
-"""How many threads a native library may use: what the operator derives from the pod's CPU."""
+"""The number of threads that a native library may use; the operator derives it from the pod's CPU."""
 
 import os
 from collections.abc import Mapping

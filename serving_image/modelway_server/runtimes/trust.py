@@ -1,4 +1,4 @@
-"""What the user and the image trust beside the lists of names that every model may use."""
+"""The names that the user and the image trust, beside those that every model may use."""
 
 import os
 from collections.abc import Iterable, Mapping

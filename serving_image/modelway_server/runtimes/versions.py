@@ -1,4 +1,4 @@
-"""What another version of a library has to do with a model: which one saved it, what it lacks here, and how to save it anew.
+"""Versions of libraries: which one saved a model, which names it lacks here, and how to save it again.
 
 Nothing of a model is imported or run to find that out.
 """

@@ -4,6 +4,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,16 @@ from modelway_server.errors import LoadFailed, LoadFailure
 from modelway_server.runtimes import load_runtime, plugins
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "formats.md"
+MODULE = "    # acme_ml/lookup.py\n"
+"""Begins the block of the page."""
 PRICES = b'{"prices": {"7": 2.5}}'
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The page's package, installed."""
-    shown = textwrap.dedent(PAGE.read_text().partition("    # acme_ml/lookup.py\n")[2].partition("\n`load` raises")[0])
+    block = takewhile(lambda line: not line or line.startswith("    "), PAGE.read_text().split(MODULE)[1].splitlines())
+    shown = textwrap.dedent("\n".join(block))
     (tmp_path / "acme_ml").mkdir()
     (tmp_path / "acme_ml" / "lookup.py").write_text(shown)
     monkeypatch.syspath_prepend(tmp_path)

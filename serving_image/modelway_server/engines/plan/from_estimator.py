@@ -1,4 +1,4 @@
-"""An estimator taken apart into a plan, as far as its parts are known here."""
+"""Split an estimator into a plan, if all its parts are known here."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _AFFINE = {"add", "divide", "matmul", "multiply", "subtract"}
 
 
 def plan_estimator(estimator: Any, signature: Signature, methods: tuple[str, ...]) -> Plan:
-    """The plan of an estimator, which answers all its methods.
+    """The plan of an estimator; it answers all methods.
 
     Raises:
         NotCovered: a part of it, or a method, has no counterpart here.

@@ -1,4 +1,4 @@
-"""A model taken apart: what happens to its rows, what scores them, and how its methods answer from the scores.
+"""A model as a plan: what happens to its rows, what scores them, and how its methods answer from the scores.
 
 A plan is data: JSON, arrays, and an ONNX graph where onnxruntime scores. It is made where scikit-learn is, and followed
 where it is not.

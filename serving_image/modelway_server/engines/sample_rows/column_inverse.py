@@ -1,4 +1,4 @@
-"""From the columns that a part of a model takes back to those that are sent: scalers inverse_of, choices of columns put back.
+"""Lead points back from the columns of a model's part to the columns that are sent: undo scalers, restore dropped columns.
 
 A place is a matrix of [points, columns] in which a number that nobody knows is NaN; it is of objects where an encoder
 stood between.
@@ -60,7 +60,7 @@ def _inverse_in_turn(steps: Sequence[Any]) -> Back | None:
 
 
 def _gathered(chooser: ColumnTransformer, points: Points) -> Points:
-    """The columns before a chooser, of those of its transformers that can be inverse_of."""
+    """The columns before a chooser, from those of its transformers that can be inverted."""
     before = np.full((len(points), chooser.n_features_in_), np.nan, dtype=object)
     for name, transformer, _ in chooser.transformers_:
         columns, part = columns_of(chooser, name), points[:, chooser.output_indices_[name]]

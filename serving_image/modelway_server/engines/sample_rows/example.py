@@ -45,7 +45,7 @@ def choose_example(runtime: Runtime, plain: Any, breakpoints: Breakpoints, given
     Args:
         runtime: the model itself, warm.
         plain: the row that it was warmed up with, as JSON values.
-        breakpoints: values of the model's own.
+        breakpoints: values at which the model may change its answers.
         given: examples of the author's.
     """
     tried = [Example(row, GIVEN) for row in given[:1]] + list(_examples(runtime.signature, plain, breakpoints))

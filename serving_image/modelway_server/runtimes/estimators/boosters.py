@@ -1,4 +1,4 @@
-"""Boosters of XGBoost and LightGBM inside a pickle, which are served as the file that their libraries would save."""
+"""Serve boosters of XGBoost and LightGBM inside a pickle like the file that their libraries would save."""
 
 from importlib import import_module
 from typing import Any

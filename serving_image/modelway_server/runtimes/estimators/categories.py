@@ -1,4 +1,4 @@
-"""What an encoder of categories needs of each of its columns, told by the categories that it has learned."""
+"""What an encoder needs of each of its columns, read from the categories that it has learned."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Estimators that load from a file of an older scikit-learn, and answer otherwise than they did there."""
+"""Refuse estimators of an older scikit-learn whose answers are known to differ in this one."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an artifact says of its columns beside the model: the type of those that the model itself cannot tell."""
+"""Types of columns that stand beside the model, for those whose type the model itself does not know."""
 
 from collections.abc import Sequence
 from dataclasses import replace

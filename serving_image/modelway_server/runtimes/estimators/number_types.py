@@ -1,4 +1,4 @@
-"""Whether an estimator looks at the type of its numbers, as a step does that writes them as text: 3 is not 3.0 there."""
+"""Whether an estimator depends on the type of its numbers: to a step that writes them as text, 3 is not 3.0."""
 
 from typing import Any, Final
 

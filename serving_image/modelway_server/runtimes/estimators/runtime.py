@@ -174,7 +174,7 @@ class EstimatorRuntime:
         if isinstance(error, InvalidInput):  # a sparse answer that not even one row can have
             return UnsupportedModel(
                 f"{self.methods[0]}: {error.message}",
-                remedy="Let it give fewer columns (n_features, max_features), or put TruncatedSVD behind it.",
+                remedy="Let it give fewer columns (n_features, max_features), or add TruncatedSVD as the next step.",
             )
         if blamed := blame_version(self._saved, f"its first prediction fails ({describe(error)})"):
             return blamed

@@ -1,4 +1,4 @@
-"""Why an estimator that loads cannot be served, told by what it is, with the remedy that fits it."""
+"""Why an estimator that loads cannot be served, by its class, each with a remedy."""
 
 from collections.abc import Iterable
 from typing import Any

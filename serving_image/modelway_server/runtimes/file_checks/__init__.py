@@ -1,1 +1,1 @@
-"""Files held against themselves, before the library of their format opens them."""
+"""Check files for contradictions before the library of their format opens them."""

@@ -1,4 +1,4 @@
-"""Files that a model names in its own folder: regular ones, below it, that have no second name elsewhere."""
+"""Files that a model names in its folder: each must be a regular file inside it, without a second name elsewhere."""
 
 import os
 from pathlib import Path, PurePosixPath

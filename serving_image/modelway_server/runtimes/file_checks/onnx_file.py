@@ -117,7 +117,7 @@ def _check_operator(path: Path, name: str) -> None:
     if domain not in _DOMAINS and not domain.startswith(("ai.onnx.", "com.microsoft.", "com.ms.internal.")):
         raise InvalidArtifact(
             f"{path.name} has the operator {operator[:100]} of {domain[:100]!r}, which onnxruntime does not hold",
-            remedy=f"Export the model with operators of {', '.join(_DOMAINS[1:])} alone, or with the function that it is.",
+            remedy=f"Export the model with operators of {', '.join(_DOMAINS[1:])} only, or expand the function in the graph.",
         )
 
 
@@ -126,5 +126,5 @@ def _check_data(path: Path, location: str) -> None:
     if (fault := fault_of(path.parent, location)) is not None:
         raise UnsafeArtifact(
             f"{path.name} keeps weights in {location[:200]!r}, {fault}",
-            remedy="Save the model by onnx.save(model, path, save_as_external_data=True), and upload its whole folder.",
+            remedy="Save the model with onnx.save(model, path, save_as_external_data=True), and upload its whole folder.",
         )

@@ -55,7 +55,7 @@ def judge(path: Path, trusted: Trust) -> None:
     if (path / _CHUNKED).exists():  # TensorFlow would take it in the place of the other
         raise InvalidArtifact(
             f"{path.name} holds {_CHUNKED}, a form of a SavedModel that is not read here",
-            remedy="Save a model of less than 2 GB, which has saved_model.pb alone.",
+            remedy="Save a model of less than 2 GB, so that saved_model.pb is its only file of that kind.",
         )
     if not file.is_file():
         return
@@ -124,7 +124,7 @@ def _tables(meta: memoryview, functions: dict[str, memoryview], path: Path) -> f
         if fault is not None:
             raise UnsafeArtifact(
                 f"the SavedModel {path.name} fills a table from {FOLDER}/{name[:200]}, {fault}",
-                remedy="Save the model by tf.saved_model.save or Keras' export, which copies vocabularies into the folder, and upload it whole.",
+                remedy="Save the model with tf.saved_model.save or Keras' export, which copies vocabularies into the folder, and upload it whole.",
             )
     return frozenset() if names is None else READERS
 

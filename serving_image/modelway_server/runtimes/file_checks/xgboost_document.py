@@ -51,7 +51,7 @@ def version_of(document: Any) -> str:
         Disagreement: it does not tell.
     """
     value = document.get("version") if isinstance(document, Mapping) else None
-    hold(isinstance(value, list | np.ndarray) and len(value) == 3, "it does not tell the XGBoost that saved it")
+    hold(isinstance(value, list | np.ndarray) and len(value) == 3, "it does not name the XGBoost that saved it")
     parts = wholes(value)
     within(parts, 100_000, "its version")
     return ".".join(map(str, parts.tolist()))

@@ -1,4 +1,4 @@
-"""The names that model files may use: the lists in names/, which `make names` makes from what real models name."""
+"""The names that model files may use: the lists in names/, which `make names` makes from real models."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Arrays of a built model, made read-only: what was judged stays as it was.
+"""Make the arrays of a built model read-only: what was judged stays as it was.
 
 A file may hold one array twice, or the bytes of one behind two arrays: in a matrix whose indices were looked at, and
 where a step writes into what it is given (`out=`, `copy=False`). Answering writes into no array of a model.

@@ -1,4 +1,4 @@
-"""Names of packages that are not here: said as such, since trusting them would not help."""
+"""Report names of packages that are not here as such: trusting them would not help."""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""How a file is refused: what, by which rule, where in it, and what an honest author does about it."""
+"""Refuse a file: say what it does, by which rule it is refused, where, and what its author can do."""
 
 from enum import StrEnum
 
@@ -21,13 +21,13 @@ class Rule(StrEnum):
     STATE = "state"
     """Only instances of listed classes get a state."""
     ATTRIBUTES = "attributes"
-    """No state hides a method, or goes to what Python or NumPy ask an object for."""
+    """No state hides a method, or sets what Python or NumPy ask an object for."""
     METHODS = "methods"
-    """What names a method names one of those that estimators have."""
+    """An attribute that names a method names one that estimators have."""
     MEMBERS = "members"
     """The members of an ensemble or a pipeline are estimators."""
     FUNCTIONS = "functions"
-    """What is held to be called later is a listed function on arrays."""
+    """A callable in a state is a listed function on arrays."""
     FILES = "files"
     """Nothing opens what the rows of a request name."""
     STRUCTURE = "structure"

@@ -1,4 +1,4 @@
-"""The judged names of a trace, looked up. This is the first time that anything which a file names is imported."""
+"""Look up the judged names of a trace. Nothing that a file names is imported before this."""
 
 import importlib
 from collections.abc import Iterable

@@ -90,7 +90,7 @@ class _Judge:
         """Rule 1: the name is listed, or somebody trusts it."""
         full = node.full
         if full in OLD_WRAPPERS:
-            remedy = "Load it where it was saved, and save it again with today's joblib."
+            remedy = "Load it with the joblib that saved it, and save it again with a current joblib."
             raise refuse(
                 Rule.OPCODES, "the file was saved by a joblib older than 0.10, in several files", node.at, remedy=remedy
             )

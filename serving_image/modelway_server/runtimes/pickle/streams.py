@@ -41,7 +41,7 @@ def _unpacked(path: Path, file: object) -> bytearray:
         if isinstance(stream, str):
             raise InvalidArtifact(
                 f"{path.name} was saved by a joblib older than 0.10, in several files",
-                remedy="Load it where it was saved, and save it again with today's joblib.",
+                remedy="Load it with the joblib that saved it, and save it again with a current joblib.",
             )
         while chunk := stream.read(_CHUNK):
             content += chunk

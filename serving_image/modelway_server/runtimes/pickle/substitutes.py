@@ -1,4 +1,4 @@
-"""What a file names and another thing stands for."""
+"""Names in files for which something else is used."""
 
 from typing import Any
 

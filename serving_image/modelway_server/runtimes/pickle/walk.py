@@ -1,4 +1,4 @@
-"""What of a trace leads from its root, and by which path."""
+"""The values that the root of a trace leads to, and the path to each."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""The ZIP archive that a skops file is, read within bounds."""
+"""Read the ZIP archive of a skops file within bounds."""
 
 import json
 import math
