@@ -1,4 +1,4 @@
-"""What words of the command line may be; what is none of it is refused before anything is asked."""
+"""Check the values of arguments before any request is sent."""
 
 import argparse
 import re

@@ -1,4 +1,4 @@
-"""`modelway check`: whether a model would be served, and how, found out on this machine as an init container of a pod would."""
+"""`modelway check`: find out on this machine whether a model would be served, and how. A pod's init container does the same."""
 
 import argparse
 import importlib.util

@@ -1,4 +1,4 @@
-"""Run one question to a cluster, with the arguments that say which."""
+"""Ask one question of the cluster that the arguments name."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ Answer = TypeVar("Answer")
 
 
 def ask(arguments: argparse.Namespace, question: Callable[[Reader], Awaitable[Answer]]) -> Answer:
-    """The answer to a question, asked as whoever `--kubeconfig` and `--context` say.
+    """Answer a question with the rights of the user of `--kubeconfig` and `--context`.
 
     Raises:
         ModelwayError: there is no such cluster, or it does not answer the question; the text is for the user.

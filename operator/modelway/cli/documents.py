@@ -1,4 +1,4 @@
-"""YAML and JSON files as kubectl reads them: every document as JSON, with the line of each of its parts."""
+"""Read YAML and JSON files as kubectl does: every document as JSON, with the line of each of its parts."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`modelway explain`: the story of one ModelDeployment, read from the cluster."""
+"""`modelway explain`: what one ModelDeployment wants, what exists, and what is wrong."""
 
 import argparse
 from datetime import UTC, datetime

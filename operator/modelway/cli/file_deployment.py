@@ -1,4 +1,4 @@
-"""The ModelDeployment that a model's file on this machine would have, for whoever has written none yet."""
+"""Make a ModelDeployment for a model's file on this machine, where the user has written none yet."""
 
 import re
 from collections.abc import Mapping

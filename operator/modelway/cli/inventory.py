@@ -1,4 +1,4 @@
-"""What is there: one line for each object around a ModelDeployment. Pure."""
+"""List the objects around a ModelDeployment, one line each. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""A pod template as processes of this machine. Pure: what to run is said here, running it is `serve`'s."""
+"""Turn a pod template into processes of this machine. Pure: `serve` runs them."""
 
 import re
 from collections.abc import Iterable, Mapping

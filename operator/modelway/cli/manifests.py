@@ -1,4 +1,4 @@
-"""ModelDeployments from YAML files, with the file and line of everything that is wrong with them."""
+"""Read ModelDeployments from YAML files. Each problem names its file and line."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""The environment of a process that runs a model on this machine: what Python and its libraries need, and no secret."""
+"""Make the environment of a process that runs a model on this machine: what Python and its libraries need, and no secret."""
 
 from collections.abc import Mapping
 from pathlib import Path

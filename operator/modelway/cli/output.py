@@ -1,4 +1,4 @@
-"""What several commands print alike: columns for people, documents for programs."""
+"""Print columns for people and documents for programs, the same way in every command."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The revisions of a ModelDeployment as its records tell them, and the way back to one of them. Pure."""
+"""Read the revisions of a ModelDeployment from its records, and restore one of them. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`modelway status`: what is served, and why what is not."""
+"""`modelway status`: which models are served, and why others are not."""
 
 import argparse
 from collections.abc import Sequence

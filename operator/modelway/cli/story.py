@@ -1,4 +1,4 @@
-"""The story of a ModelDeployment for a person: what is wanted, what is there, why not, what to do. Pure: a snapshot in, text out."""
+"""Explain a ModelDeployment to a person: what it wants, what exists, what is wrong, what to do. Pure: a snapshot in, text out."""
 
 import json
 import textwrap

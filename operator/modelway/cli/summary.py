@@ -1,4 +1,4 @@
-"""A ModelDeployment in a few words, from what its status says. Pure."""
+"""Summarize a ModelDeployment by its status. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

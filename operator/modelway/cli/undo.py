@@ -1,4 +1,4 @@
-"""`modelway undo`: write an earlier revision's spec back, as whoever edits the ModelDeployment would."""
+"""`modelway undo`: write the spec of an earlier revision back, as a user who edits the ModelDeployment would."""
 
 import argparse
 import difflib

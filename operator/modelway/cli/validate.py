@@ -1,4 +1,4 @@
-"""`modelway validate`: the API server's verdict on files, and the operator's, without a cluster."""
+"""`modelway validate`: judge files as the API server and the operator would, without a cluster."""
 
 import argparse
 import json

@@ -12,7 +12,7 @@ from modelway.cli.story import story
 from modelway.cli.summary import age, summary_of
 from modelway.cluster.snapshot import Place, Snapshot
 from modelway.status.reasons import Reason
-from support.operator import snapshots as pictures
+from support.operator import snapshots
 
 NOW = datetime(2026, 11, 22, 6, 26, tzinfo=UTC)
 STORIES = ("ready", "failed-update", "nothing-answers", "suspended", "unschedulable")
@@ -20,18 +20,18 @@ STORIES = ("ready", "failed-update", "nothing-answers", "suspended", "unschedula
 
 @pytest.mark.parametrize("name", STORIES)
 def test_explain_tells_a_recorded_model(name: str) -> None:
-    told = story(pictures.recorded(name), now=NOW)
-    assert f"{told}\n" == (pictures.FOLDER / f"{name}.txt").read_text()
+    told = story(snapshots.recorded(name), now=NOW)
+    assert f"{told}\n" == (snapshots.FOLDER / f"{name}.txt").read_text()
 
 
 def test_status_lists_all_models() -> None:
-    summaries = [summary_of(pictures.recorded(name).resource) for name in STORIES]
-    assert f"{table(summaries, everywhere=True, now=NOW)}\n" == (pictures.FOLDER / "table.txt").read_text()
+    summaries = [summary_of(snapshots.recorded(name).resource) for name in STORIES]
+    assert f"{table(summaries, everywhere=True, now=NOW)}\n" == (snapshots.FOLDER / "table.txt").read_text()
 
 
 def test_forbidden_objects_are_not_called_missing() -> None:
     forbidden = 'deployments: deployments.apps is forbidden: User "ada" cannot list resource'
-    seen = pictures.recorded("failed-update")
+    seen = snapshots.recorded("failed-update")
     told = story(replace(seen, children=(), pods=(), events=(), last_words={}, withheld=(forbidden,)), now=NOW)
     assert "Not to be seen\n  deployments: deployments.apps is forbidden" in told
     assert "Deployment churn" not in told
@@ -41,7 +41,7 @@ def test_forbidden_objects_are_not_called_missing() -> None:
 
 @pytest.mark.parametrize("status", [None, {}, UNSEEN_STATUS, {"observedGeneration": 1}])
 def test_an_unobserved_spec_is_not_called_ready(status: Any) -> None:
-    resource: dict[str, Any] = {**pictures.recorded("ready").resource, "status": status}
+    resource: dict[str, Any] = {**snapshots.recorded("ready").resource, "status": status}
     resource["metadata"] = {**resource["metadata"], "generation": 2}
     told = story(Snapshot(resource), now=NOW)
     assert told.startswith(f"fraud in namespace risk: not ready ({NOT_SEEN}), nothing answers.")
@@ -61,7 +61,7 @@ def _with(seen: Snapshot, kind: str, **told: str) -> Snapshot:
 
 def test_problems_beside_ready_are_shown() -> None:
     message = "Revision r serves all requests with 2 of 10 pods. 8 cannot be started (AccessDenied): No keys."
-    seen = _with(pictures.recorded("ready"), "Ready", message=message)
+    seen = _with(snapshots.recorded("ready"), "Ready", message=message)
     assert "It is ready, but: 8 cannot be started (AccessDenied): No keys." in story(seen, now=NOW)
     told = table([summary_of(seen.resource)], everywhere=False, now=NOW)
     assert "2/10" in told
@@ -70,7 +70,7 @@ def test_problems_beside_ready_are_shown() -> None:
 
 @pytest.mark.parametrize(("reason", "holds"), [("Progressing", False), ("QuotaExceeded", True)])
 def test_a_refusal_is_shown_only_while_it_is_the_reason(reason: str, *, holds: bool) -> None:
-    seen = _with(pictures.recorded("failed-update"), "Ready", reason=reason)
+    seen = _with(snapshots.recorded("failed-update"), "Ready", reason=reason)
     refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: team"}
     children = [
         {**one, "status": {**one["status"], "conditions": [refused]}} if one["kind"] == "Deployment" else one
@@ -80,13 +80,15 @@ def test_a_refusal_is_shown_only_while_it_is_the_reason(reason: str, *, holds: b
 
 
 def test_a_model_without_a_service_is_called_unreachable() -> None:
-    seen = _with(pictures.recorded("suspended"), "Available", status="False", reason="NoService", message="No Service.")
+    seen = _with(
+        snapshots.recorded("suspended"), "Available", status="False", reason="NoService", message="No Service."
+    )
     assert "Available: NoService: No Service." in story(seen, now=NOW)
 
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_reason_can_be_shown(reason: Reason) -> None:
-    resource: dict[str, Any] = dict(pictures.recorded("failed-update").resource)
+    resource: dict[str, Any] = dict(snapshots.recorded("failed-update").resource)
     ready = {"type": "Ready", "status": "False", "reason": str(reason), "message": reason.meaning}
     resource["status"] = {**resource["status"], "conditions": [ready]}
     told = story(Snapshot(resource), now=NOW)
@@ -95,7 +97,7 @@ def test_every_reason_can_be_shown(reason: Reason) -> None:
 
 
 def test_container_output_cannot_steer_the_terminal() -> None:
-    seen = pictures.recorded("failed-update")
+    seen = snapshots.recorded("failed-update")
     words = {Place("pod", "serve"): "\x1b]0;owned\x07\n\x1b[2J \u202eready"}
     told = story(replace(seen, last_words=words), now=NOW)
     assert r"| \x1b]0;owned\x07" in told
@@ -104,7 +106,7 @@ def test_container_output_cannot_steer_the_terminal() -> None:
 
 
 def test_the_plugin_shows_its_own_commands() -> None:
-    told = story(pictures.recorded("failed-update"), now=NOW, program="kubectl modelway")
+    told = story(snapshots.recorded("failed-update"), now=NOW, program="kubectl modelway")
     assert "kubectl modelway serve -f FILE" in told
 
 

@@ -1,4 +1,4 @@
-"""The verdict on one manifest: what the API server would say of it, and what the operator would say after that."""
+"""Judge one manifest as the API server would, and then as the operator would."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
