@@ -1,4 +1,4 @@
-"""What all types of the API share: camelCase in YAML, nothing unknown, frozen, and rules that two judges read alike."""
+"""The base of all types of the API: camelCase in YAML, no unknown fields, frozen, with rules in CEL and Python."""
 
 import re
 from collections.abc import Callable
@@ -20,7 +20,7 @@ _PLACEHOLDER = re.compile(r"\{([A-Za-z.-]+)\}")
 
 
 class CanonicalText(str):
-    """A text in the one spelling that is kept, which remembers the spelling that the user chose: messages quote that one.
+    """A text in its canonical spelling, which remembers the user's spelling for messages.
 
     Args:
         kept: in canonical form.
@@ -39,7 +39,7 @@ class CanonicalText(str):
 
 @dataclass(frozen=True)
 class Rule:
-    """What a type alone cannot say, told once for the API server (CEL) and once for Python, with one message for both.
+    """A rule that a type alone cannot express: once in CEL for the API server, once in Python, with one message for both.
 
     `{uri}` in the message stands for the value of the field `uri` of the object the rule is about, `{faults}` for what
     is at fault inside the field.
@@ -65,14 +65,14 @@ class Rule:
         return validation
 
     def explain(self, subject: BaseModel) -> str:
-        """The message with the values of an object that broke the rule; a password in an address is left out."""
+        """The message with the values of the object that broke the rule, without passwords in addresses."""
         return _PLACEHOLDER.sub(lambda found: _show(self._value(subject, found[1])), self.message)
 
     def _value(self, subject: BaseModel, path: str) -> object:
         return self.faults[1](subject) if self.faults and path == _FAULTS else _value_at(subject, path)
 
     def _message_expression(self) -> str:
-        """With `format`, whose cost the API server can bound; it cannot bound that of adding up texts."""
+        """The message in CEL. It uses `format`, since the API server can bound its cost, but not that of concatenation."""
         template = _PLACEHOLDER.sub("%s", self.message.replace("%", "%%"))
         own = {_FAULTS: self.faults[0]} if self.faults else {}
         values = ", ".join(own.get(path) or _in_cel("self", path) for path in _PLACEHOLDER.findall(self.message))

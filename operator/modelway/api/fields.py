@@ -1,4 +1,4 @@
-"""The kinds of text, list and map that fields are made of, each with its bounds."""
+"""The types of text, list and map of which fields consist, each with its bounds."""
 
 import re
 from decimal import Decimal
@@ -70,9 +70,9 @@ def atomic_list(most: int, *, least: int = 0) -> Any:
 
 
 def keyed_list(most: int, *keys: str) -> Any:
-    """A list of at most `most` objects told apart by `keys`, so that two authors can each own their items.
+    """A list of at most `most` objects that `keys` identify, so that two authors can each own their items.
 
-    Goes with `unique`, which says the same to Python.
+    Use it with `unique_by`, which checks the same in Python.
     """
     return Field(max_length=most, json_schema_extra={LIST_TYPE: "map", "x-kubernetes-list-map-keys": [*keys]})
 
@@ -131,4 +131,4 @@ def _check_key(key: str) -> str:
 
 
 MapKey = Annotated[str, AfterValidator(_check_key)]
-"""A key of a map of labels. Python tells each one at fault, also beside values at fault, which hide rules."""
+"""A key of a map of labels. Python reports each faulty key, also beside faulty values, which hide rules."""

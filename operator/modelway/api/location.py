@@ -1,4 +1,4 @@
-"""Where a model may lie, as rules over `model.uri`: each says what a data scientist writes instead."""
+"""The rules for `model.uri`; each message says what to write instead."""
 
 import re
 from collections.abc import Callable

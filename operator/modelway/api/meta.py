@@ -1,4 +1,4 @@
-"""The part of an object's metadata that Modelway reads; the API server holds all of it to its own rules."""
+"""The part of an object's metadata that Modelway reads; the API server validates all of it."""
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -11,7 +11,7 @@ PLURAL = "modeldeployments"
 
 
 class Metadata(BaseModel):
-    """Who an object is; what is not listed here is passed over."""
+    """The identity of an object; other fields of metadata are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, strict=True)
 

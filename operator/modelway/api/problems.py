@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in the words of somebody who writes YAML."""
+"""Explain the errors of pydantic to somebody who writes YAML."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ PATTERNS = {
 
 
 def problems_of(error: ValidationError, hints: Mapping[str, str] = MappingProxyType({})) -> list[Problem]:
-    """One problem for each thing wrong, in the order of the fields.
+    """One problem for each fault, in the order of the fields.
 
     Args:
         error: what pydantic found.
@@ -66,7 +66,7 @@ def unknown_places(error: ValidationError) -> list[tuple[int | str, ...]]:
 
 
 def name_of(place: tuple[int | str, ...]) -> str:
-    """A field whatever the object: an item of a list goes by no number, `spec.runtime.env[].note`."""
+    """The name of a field in any object, with list items unnumbered: `spec.runtime.env[].note`."""
     return _NUMBER.sub("[]", _path(place))
 
 

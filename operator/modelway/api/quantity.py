@@ -64,7 +64,7 @@ def _with_largest_suffix(count: int, suffixes: dict[str, int]) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of amount, judged alike by Python and by the API server."""
+    """A kind of amount, with the same checks in Python and at the API server."""
 
     noun: str
     pattern: str
@@ -73,12 +73,12 @@ class Kind:
 
     @property
     def unreadable(self) -> str:
-        """What is said of a text that is no such amount."""
+        """The message on a text that is no such amount."""
         return f"is no amount of {self.noun}: write {self.forms}"
 
     @property
     def nothing(self) -> str:
-        """What is said of zero."""
+        """The message on zero."""
         return f"must be more than nothing, for example {self.example}"
 
     def text_of(self, value: object) -> str:

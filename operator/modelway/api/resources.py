@@ -83,7 +83,7 @@ def _broken_counts(amounts: "ResourceAmounts") -> list[str]:
 
 
 def _rules_in_cel(name: str, kind: Kind, *, at_most: str | None = None) -> list[Rule]:
-    """What Python says of the field itself, for the API server, whose map has one schema for all keys."""
+    """The checks of one amount for the API server, whose map has one schema for all keys."""
     text = f"string(self['{name}'])"
     unless_readable = f"!('{name}' in self) || !isQuantity({text})"
     positive = f"{unless_readable} || quantity({text}).isGreaterThan(quantity('0'))"

@@ -1,4 +1,4 @@
-"""Types to structural schema: what the API server accepts of JSON Schema, and a refusal of everything else.
+"""Convert types to structural schemas: the part of JSON Schema that the API server accepts, and no more.
 
 The rules come from the Kubernetes documentation of CustomResourceDefinitions ("Specifying a structural schema", "Defaulting", "Validation
 rules"). Beyond them, every field must be described and bounded, every list must say how it is merged, and no item of a list has defaults.

@@ -30,7 +30,7 @@ UNSEEN_STATUS = {
         }
     ],
 }
-"""What is told of a ModelDeployment before Modelway has looked at it, for ever where its namespace is not served."""
+"""The status of a ModelDeployment before Modelway looks at it; it stays in a namespace that no operator serves."""
 
 
 class Condition(ApiModel):

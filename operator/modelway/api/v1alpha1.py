@@ -90,7 +90,7 @@ class ModelDeployment(ApiModel):
             try:
                 return cls.model_validate_json(text), tuple(sorted(unknown))
             except ValidationError as error:
-                # Taken out one by one: told to pass over what is extra, pydantic would do so where it is allowed, too.
+                # Removed one by one: if pydantic ignored extra fields, it would also do so where they are allowed.
                 document = json.loads(text)
                 removed = [name_of(place) for place in unknown_places(error) if _take_out(document, place)]
                 if not removed:
@@ -105,7 +105,7 @@ _NEWER = {
 
 
 def _take_out(document: Any, place: tuple[int | str, ...]) -> bool:
-    """Take a field out; whether it was there."""
+    """Remove a field; return whether it existed."""
     *above, field = place
     try:
         for step in above:
