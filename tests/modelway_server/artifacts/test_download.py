@@ -18,11 +18,11 @@ class Portions:
     """A source that ends each answer after a few bytes, as if that were all."""
 
     def __init__(self, portion: int) -> None:
-        self.asked: list[tuple[int, str | None]] = []
+        self.reads: list[tuple[int, str | None]] = []
         self._portion = portion
 
     async def read(self, offset: int, version: str | None) -> Part:
-        self.asked.append((offset, version))
+        self.reads.append((offset, version))
         return Part(len(MODEL), "1", self._chunks(offset))
 
     async def _chunks(self, offset: int) -> AsyncIterator[bytes]:
@@ -46,7 +46,7 @@ def test_download_continues_while_bytes_arrive(tmp_path: Path) -> None:
         asyncio.run(download.Download(source, draft, "s3://a/b", download.Progress()).run())
         draft.publish("model")
     assert (tmp_path / "model").read_bytes() == MODEL
-    assert source.asked == [(0, None), *((offset, "1") for offset in range(5, 100, 5))]
+    assert source.reads == [(0, None), *((offset, "1") for offset in range(5, 100, 5))]
 
 
 def test_source_without_progress_is_given_up(tmp_path: Path) -> None:

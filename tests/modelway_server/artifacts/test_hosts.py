@@ -303,7 +303,7 @@ def test_configured_proxy_is_used_and_checked(store: NastyStore, tmp_path: Path)
     with forwarding_proxy() as proxy:
         environ = {**TOKEN, "HTTP_PROXY": f"http://ann:pw@{proxy.host}"}
         assert fetched(f"{store.url}/model.joblib", tmp_path, environ=environ) == b"model"
-        assert proxy.asked == [("GET", f"{store.url}/model.joblib", "Basic YW5uOnB3")]
+        assert proxy.requests == [("GET", f"{store.url}/model.joblib", "Basic YW5uOnB3")]
         assert "proxy-authorization" not in store.requests[0].headers
         with pytest.raises(HostNotAllowed, match="not among the hosts"):
             fetched(f"{store.url}/model.joblib", tmp_path, environ=environ, rules=Rules(Hosts.parse("*.example.com")))
@@ -311,7 +311,7 @@ def test_configured_proxy_is_used_and_checked(store: NastyStore, tmp_path: Path)
             fetched("http://169.254.169.254/model.joblib", tmp_path, environ=environ)
         with pytest.raises(FetchFailure, match="answered 405"):
             fetched("https://models.example.com/model.joblib", tmp_path, environ={"https_proxy": proxy.host})
-    assert {asked[:2] for asked in proxy.asked[1:]} == {("CONNECT", "models.example.com:443")}
+    assert {request[:2] for request in proxy.requests[1:]} == {("CONNECT", "models.example.com:443")}
 
 
 @pytest.mark.parametrize(

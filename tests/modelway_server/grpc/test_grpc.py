@@ -102,12 +102,12 @@ def test_failures_have_their_status_and_name_the_field(caller: Caller) -> None:
     narrow = question({"rows": WINE[:1, :5]})
     unknown, another = question({"rows": WINE[:1]}, model="other"), question({"rows": WINE[:1]})
     another.model_version = "v8"
-    asked = question({"rows": WINE[:1]})
-    asked.outputs.add(name="transform")
+    transform = question({"rows": WINE[:1]})
+    transform.outputs.add(name="transform")
     for content, code, words in [
         (narrow, grpc.StatusCode.INVALID_ARGUMENT, "inputs[0].shape: this model takes 13 values a row"),
         (pb.ModelInferRequest(model_name="model"), grpc.StatusCode.INVALID_ARGUMENT, "inputs: "),
-        (asked, grpc.StatusCode.INVALID_ARGUMENT, "outputs[0].name: the model has no output 'transform'"),
+        (transform, grpc.StatusCode.INVALID_ARGUMENT, "outputs[0].name: the model has no output 'transform'"),
         (unknown, grpc.StatusCode.NOT_FOUND, "there is no model 'other' here; this server has 'model'"),
         (another, grpc.StatusCode.NOT_FOUND, "there is no version 'v8' of model 'model'; its version is 'v7'"),
         (question({"rows": np.tile(WINE, (10, 1))}, raw=True), grpc.StatusCode.RESOURCE_EXHAUSTED, "max"),

@@ -85,12 +85,17 @@ def test_direct_and_asgi_answers_are_equal(forest: Served, document: Any, fields
 
 
 def test_pipelined_requests_are_answered_in_order(sleeper: Served) -> None:
-    def asked(number: int, seconds: float) -> dict[str, Any]:
+    def request_of(number: int, seconds: float) -> dict[str, Any]:
         row = {"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [seconds]}
         return {"inputs": [row], "id": str(number)}
 
-    requests = [plain(asked(0, 0.2)), plain(asked(1, 0.0)), chunked(asked(2, 0.1)), plain(asked(3, 0.0))]
-    requests += [b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n", plain(asked(4, 0.0), connection="close")]
+    requests = [
+        plain(request_of(0, 0.2)),
+        plain(request_of(1, 0.0)),
+        chunked(request_of(2, 0.1)),
+        plain(request_of(3, 0.0)),
+    ]
+    requests += [b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n", plain(request_of(4, 0.0), connection="close")]
     with closing(opened(sleeper)) as connection:
         connection.sendall(b"".join(requests))
         bodies = [json.loads(body) for _, _, body in answers(connection, 6)]
@@ -134,12 +139,12 @@ def test_incomplete_bodies_hold_room_until_clients_leave(
         for _ in range(MAX_HELD_BODIES):
             unfinished.enter_context(closing(opened(server))).sendall(large[:-1])
         with closing(opened(server)) as refused:
-            eventually(lambda: asked(refused, large) == 429, deadline=5)
+            eventually(lambda: status_of(refused, large) == 429, deadline=5)
     with closing(opened(server)) as welcome:
-        eventually(lambda: asked(welcome, large) == 200, deadline=5)
+        eventually(lambda: status_of(welcome, large) == 200, deadline=5)
 
 
-def asked(connection: socket.socket, request: bytes) -> int:
+def status_of(connection: socket.socket, request: bytes) -> int:
     connection.sendall(request)
     return answers(connection, 1)[0][0]
 

@@ -32,8 +32,8 @@ def binary_request(raw: bytes, **members: Any) -> tuple[bytes, dict[str, str]]:
 
 
 def test_binary_tensors_are_read_and_answered(forest: Served) -> None:
-    asked = [{"name": "predict_proba", "parameters": {"binary_data": True}}, {"name": "predict"}]
-    body, headers = binary_request(SENT.tobytes(), outputs=asked, id="7")
+    outputs = [{"name": "predict_proba", "parameters": {"binary_data": True}}, {"name": "predict"}]
+    body, headers = binary_request(SENT.tobytes(), outputs=outputs, id="7")
     reply = forest.infer(body, headers=headers)
     assert (reply.status, reply.headers["content-type"]) == (200, "application/octet-stream")
     length = int(reply.headers["inference-header-content-length"])

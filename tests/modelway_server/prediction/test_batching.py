@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelway_server.contract.rows import Rows
 from modelway_server.errors import InvalidInput, QueueFull, TooSlow
 from modelway_server.prediction.call_probe import Cost, measure
-from support.server.doubling import Asked, numbers_of, settled
+from support.server.doubling import Callers, numbers_of, settle_loop
 
 ROWS = st.lists(st.integers(-1, 9), min_size=1, max_size=4)
 STEPS = st.lists(
@@ -32,82 +32,82 @@ def test_every_caller_gets_its_own_answer(steps: list[tuple[object, ...]], engin
 
 
 async def scenario(steps: list[tuple[object, ...]], engine: str, max_rows: int) -> None:
-    asked = await Asked(engine, max_rows=max_rows).ready()
+    callers = await Callers(engine, max_rows=max_rows).ready()
     rows_of: list[list[float]] = []
     for step in steps:
         match step:
             case ("ask", list(rows), int(width)):
                 first = 1000.0 * (len(rows_of) + 1)
                 rows_of.append([first + row if row >= 0 else -first for row in rows])
-                asked.ask(rows_of[-1], width)
-            case ("leave", int(index)) if index < len(asked.callers):
-                asked.callers[index].cancel()
+                callers.ask(rows_of[-1], width)
+            case ("leave", int(index)) if index < len(callers.tasks):
+                callers.tasks[index].cancel()
             case ("work",):
-                asked.thread.step()
+                callers.thread.step()
             case _:
-                await settled()
-        assert len(asked.thread.due) <= 1, "the model does one thing at a time"
-    await settled()
-    while asked.thread.due:
-        asked.thread.step()
-        await settled()
-    for rows, caller in zip(rows_of, asked.callers, strict=True):
+                await settle_loop()
+        assert len(callers.thread.due) <= 1, "the model does one thing at a time"
+    await settle_loop()
+    while callers.thread.due:
+        callers.thread.step()
+        await settle_loop()
+    for rows, caller in zip(rows_of, callers.tasks, strict=True):
         if caller.cancelled():
             continue
         if min(rows) < 0:
             assert isinstance(caller.exception(), InvalidInput)
         else:
             assert numbers_of(caller.result()) == [2 * number for number in rows]
-    for call in asked.runtime.calls:
+    for call in callers.runtime.calls:
         whole = [rows for rows in rows_of if rows == call]
         assert len(call) <= max_rows or whole, "only a request that is larger alone goes beyond the cap"
 
 
 def test_requests_during_a_call_share_the_next_call() -> None:
     async def crowd() -> list[list[float]]:
-        asked = await Asked().ready()
-        asked.ask([1.0])
-        await settled()
+        callers = await Callers().ready()
+        callers.ask([1.0])
+        await settle_loop()
         for number in range(2, 12):
-            asked.ask([float(number)])
-        await settled()
-        while asked.thread.due:
-            asked.thread.step()
-        await asyncio.gather(*asked.callers)
-        return asked.runtime.calls
+            callers.ask([float(number)])
+        await settle_loop()
+        while callers.thread.due:
+            callers.thread.step()
+        await asyncio.gather(*callers.tasks)
+        return callers.runtime.calls
 
     assert [len(call) for call in asyncio.run(crowd())] == [1, 8, 2]
 
 
 def test_request_of_a_gone_caller_does_not_reach_the_model() -> None:
     async def leave() -> list[list[float]]:
-        asked = await Asked().ready()
-        asked.ask([1.0])
-        await settled()
-        gone = asked.ask([2.0])
-        asked.ask([3.0])
-        await settled()
+        callers = await Callers().ready()
+        callers.ask([1.0])
+        await settle_loop()
+        gone = callers.ask([2.0])
+        callers.ask([3.0])
+        await settle_loop()
         gone.cancel()
         with suppress(asyncio.CancelledError):
             await gone
-        while asked.thread.due:
-            asked.thread.step()
-        return asked.runtime.calls
+        while callers.thread.due:
+            callers.thread.step()
+        return callers.runtime.calls
 
     assert asyncio.run(leave()) == [[1.0], [3.0]]
 
 
 def test_full_queue_refuses_a_request() -> None:
     async def flood() -> list[BaseException | object]:
-        asked = await Asked(max_queue=3).ready()
-        asked.ask([1.0])
-        await settled()
+        callers = await Callers(max_queue=3).ready()
+        callers.ask([1.0])
+        await settle_loop()
         for number in range(2, 8):
-            asked.ask([float(number)])
-        await settled()
-        while asked.thread.due:
-            asked.thread.step()
-        return list(await asyncio.gather(*asked.callers, return_exceptions=True))
+            callers.ask([float(number)])
+        await settle_loop()
+        while callers.thread.due:
+            callers.thread.step()
+        return list(await asyncio.gather(*callers.tasks, return_exceptions=True))
 
     assert [type(outcome) for outcome in asyncio.run(flood())].count(QueueFull) == 3
 
@@ -115,16 +115,16 @@ def test_full_queue_refuses_a_request() -> None:
 @pytest.mark.parametrize("busy", [False, True])
 def test_deadline_of_the_caller_is_kept(busy: bool) -> None:  # noqa: FBT001
     async def hurry() -> tuple[float, int]:
-        asked = await Asked().ready()
+        callers = await Callers().ready()
         if busy:
-            asked.ask([1.0])
-            await settled()
+            callers.ask([1.0])
+            await settle_loop()
         begun = time.monotonic()
         with pytest.raises(TooSlow, match="timeout"):
-            await asked.ask([2.0], timeout=0.05)
+            await callers.ask([2.0], timeout=0.05)
         taken = time.monotonic() - begun
-        asked.thread.step()
-        return taken, len(asked.runtime.calls)
+        callers.thread.step()
+        return taken, len(callers.runtime.calls)
 
     taken, calls = asyncio.run(hurry())
     assert taken < 1.0
@@ -135,9 +135,9 @@ def test_deadline_is_kept_behind_a_call_of_another_kind() -> None:
     """Both come in one turn of the loop, and only the first one's rows go to the model."""
 
     async def hurry() -> None:
-        asked = await Asked().ready()
-        asked.ask([1.0], 1)
-        late = asked.ask([2.0], 2, timeout=0.05)
+        callers = await Callers().ready()
+        callers.ask([1.0], 1)
+        late = callers.ask([2.0], 2, timeout=0.05)
         await asyncio.wait([late], timeout=1.0)
         assert isinstance(late.exception(), TooSlow)
 
@@ -146,30 +146,30 @@ def test_deadline_is_kept_behind_a_call_of_another_kind() -> None:
 
 def test_queue_depth_is_zero_when_all_have_left() -> None:
     async def leave() -> list[float | None]:
-        asked = await Asked().ready()
-        asked.ask([1.0])
-        await settled()
-        gone = asked.ask([2.0])
-        await settled()
-        depths = [asked.queue_depth]
+        callers = await Callers().ready()
+        callers.ask([1.0])
+        await settle_loop()
+        gone = callers.ask([2.0])
+        await settle_loop()
+        depths = [callers.queue_depth]
         gone.cancel()
-        await settled()
-        asked.thread.step()
-        return [*depths, asked.queue_depth]
+        await settle_loop()
+        callers.thread.step()
+        return [*depths, callers.queue_depth]
 
     assert asyncio.run(leave()) == [1.0, 0.0]
 
 
 def test_event_loop_makes_short_calls_itself() -> None:
     async def ask() -> list[float]:
-        asked = await Asked("linear").ready()
-        return numbers_of(await asked.ask([1.0, 2.0]))
+        callers = await Callers("linear").ready()
+        return numbers_of(await callers.ask([1.0, 2.0]))
 
     assert asyncio.run(ask()) == [2.0, 4.0]
 
 
 def test_bytes_beyond_the_limit_are_refused() -> None:
-    predictor = Asked().predictor
+    predictor = Callers().predictor
     held = predictor.hold()
     held.add(7000)
     predictor.hold().add(1000)

@@ -124,9 +124,9 @@ def _texts_of_foreign_exceptions(tree: ast.AST) -> Iterator[int]:
         if isinstance(scope, ast.FunctionDef):
             names = {each.arg for each in scope.args.args if each.annotation and ast.unparse(each.annotation) in {"Exception", "BaseException"}}  # fmt: skip
         for node in ast.walk(scope) if names else ():
-            asked = node.args[:1] if isinstance(node, ast.Call) and ast.unparse(node.func) in {"str", "repr"} else []
-            asked = [node.value] if isinstance(node, ast.FormattedValue) else asked
-            if any(isinstance(each, ast.Name) and each.id in names for each in asked):
+            texts = node.args[:1] if isinstance(node, ast.Call) and ast.unparse(node.func) in {"str", "repr"} else []
+            texts = [node.value] if isinstance(node, ast.FormattedValue) else texts
+            if any(isinstance(each, ast.Name) and each.id in names for each in texts):
                 yield getattr(node, "lineno", 0)
 
 

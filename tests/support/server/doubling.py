@@ -70,7 +70,7 @@ class Stepwise(ModelThread):
             self.due.popleft()()
 
 
-class Asked:
+class Callers:
     """A predictor of `Doubling` in an event loop, and the callers that ask it.
 
     Args:
@@ -85,7 +85,7 @@ class Asked:
         limits = Limits(request_timeout=30.0, max_request_bytes=1000, max_queue=max_queue, max_batch_rows=max_rows)
         self._metrics = Metrics(model="m", model_version="", revision="")
         self.predictor = Predictor(self.plane, WorkerStates(1, stuck_after=60), self._metrics, limits, self.thread)
-        self.callers: list[asyncio.Task[Body]] = []
+        self.tasks: list[asyncio.Task[Body]] = []
 
     @property
     def queue_depth(self) -> float | None:
@@ -93,10 +93,10 @@ class Asked:
         labels = {"model": "m", "version": "", "revision": ""}
         return self._metrics.registry.get_sample_value("modelway_queue_depth", labels)
 
-    async def ready(self) -> "Asked":
+    async def ready(self) -> "Callers":
         """Warm it up."""
         warm_up = asyncio.create_task(self.predictor.warm_up())
-        await settled()
+        await settle_loop()
         self.thread.step()
         await warm_up
         self.runtime.calls.clear()
@@ -108,8 +108,8 @@ class Asked:
         values[:, 0] = rows
         query = Query({"predict": 0}, Rows(values, len(rows)), lambda outputs: Body(outputs["predict"].tobytes()))
         deadline = self.predictor.deadline(asyncio.get_running_loop().time(), timeout)
-        self.callers.append(asyncio.create_task(self.predictor.run(query, deadline)))
-        return self.callers[-1]
+        self.tasks.append(asyncio.create_task(self.predictor.run(query, deadline)))
+        return self.tasks[-1]
 
 
 def numbers_of(body: Body) -> list[float]:
@@ -117,7 +117,7 @@ def numbers_of(body: Body) -> list[float]:
     return list(np.frombuffer(body.content))
 
 
-async def settled() -> None:
+async def settle_loop() -> None:
     """Let the event loop do what is due."""
     for _ in range(5):
         await asyncio.sleep(0)

@@ -75,7 +75,7 @@ def grpc_raw(plane: DataPlane, columns: Columns) -> Query:
     message = pb.ModelInferRequest(raw_input_contents=[write_raw(_array(sent)) for sent in columns.values()])
     for name, sent in columns.items():
         message.inputs.add(name=name, datatype=sent.datatype, shape=[len(sent.values)])
-    return _asked(plane, message)
+    return _read_message(plane, message)
 
 
 def grpc_typed(plane: DataPlane, columns: Columns) -> Query:
@@ -85,7 +85,7 @@ def grpc_typed(plane: DataPlane, columns: Columns) -> Query:
         tensor = message.inputs.add(name=name, datatype=sent.datatype, shape=[len(sent.values)])
         values = [value.encode() if isinstance(value, str) else value for value in _array(sent).tolist()]
         getattr(tensor.contents, CONTENTS[sent.datatype]).extend(values)
-    return _asked(plane, message)
+    return _read_message(plane, message)
 
 
 def v1_rows(plane: DataPlane, columns: Columns) -> Query:
@@ -151,7 +151,7 @@ def _array(sent: Sent) -> Any:
     return np.array(list(sent.values), dtype=NUMPY_TYPES.get(sent.datatype, np.object_))
 
 
-def _asked(plane: DataPlane, message: "pb.ModelInferRequest") -> Query:
+def _read_message(plane: DataPlane, message: "pb.ModelInferRequest") -> Query:
     return query_of(
         plane, decode_request(pb.ModelInferRequest.FromString(message.SerializeToString())), lambda *_: Body(b"")
     )

@@ -1,4 +1,4 @@
-"""A forward proxy that passes on requests in the clear, refuses tunnels, and remembers what it was asked."""
+"""A forward proxy that passes on requests in the clear, refuses tunnels, and records its requests."""
 
 import http.client
 import http.server
@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 @dataclass
 class ForwardingProxy:
-    """A running proxy: what it was asked, as method, target and Proxy-Authorization."""
+    """A running proxy: its requests, as method, target and Proxy-Authorization."""
 
     host: str
-    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
+    requests: list[tuple[str, str, str | None]] = field(default_factory=list)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -40,7 +40,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_error(405)
 
     def _note(self) -> None:
-        self.server.proxy.asked.append((self.command, self.path, self.headers.get("Proxy-Authorization")))
+        self.server.proxy.requests.append((self.command, self.path, self.headers.get("Proxy-Authorization")))
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class names it so)
         """A test's output stays its own."""

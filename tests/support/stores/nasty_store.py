@@ -61,10 +61,10 @@ def file(
         wanted = handler.headers.get("If-Match")
         if ranges and wanted and wanted != etag:
             return status(412)(handler)
-        asked = handler.headers.get("Range") if ranges else None
-        start = int(asked.removeprefix("bytes=").split("-")[0]) if asked else 0
-        handler.send_response(206 if asked else 200)
-        if asked:
+        span = handler.headers.get("Range") if ranges else None
+        start = int(span.removeprefix("bytes=").split("-")[0]) if span else 0
+        handler.send_response(206 if span else 200)
+        if span:
             handler.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         if etag:
             handler.send_header("ETag", etag)
