@@ -5,73 +5,32 @@ body that is too large or too slow, 404, 405, 415 as HTTP has them, 503 (with Re
 the request, 429 (with Retry-After) when too many wait, 504 when the model was too slow, 500 when the model is at fault. Every error is `{"error": "..."}`.
 """
 
-import asyncio
-import logging
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import Any
 
 from modelway_server.dataplane.plane import DataPlane
-from modelway_server.dataplane.query import BINARY, JSON, Body, Query
-from modelway_server.errors import (
-    InputError,
-    InvalidInput,
-    MalformedRequest,
-    Overloaded,
-    PredictionFailed,
-    QueueFull,
-    RequestTooLarge,
-    TooSlow,
-    UnsupportedMediaType,
-)
-from modelway_server.http.messages import (
-    BodyTooSlow,
-    ClientGone,
-    Head,
-    Receive,
-    Scope,
-    Send,
-    check_host,
-    error_body,
-    read_body,
-    read_head,
-    send_bytes,
-)
+from modelway_server.dataplane.query import Body, Query
+from modelway_server.http.messages import ClientGone, Head, Receive, Scope, Send, check_host, read_body, read_head
 from modelway_server.http.operations import Operation, routes
 from modelway_server.http.pages import HTML, About
+from modelway_server.http.replies import (
+    Reply,
+    compress_reply,
+    error_body,
+    reply_to,
+    reply_unread,
+    send_bytes,
+    shall_compress,
+)
 from modelway_server.pages.subject import Subject
 from modelway_server.prediction.predictor import Predictor
 from modelway_server.process.worker_state import WorkerStates
-from modelway_server.protocol.compression import MIN_COMPRESSED, accepts_gzip, compress
 from modelway_server.protocol.strict_json import dumps
 from modelway_server.protocol.trace_context import TRACE_ID
 from modelway_server.telemetry.metrics import Metrics
 from modelway_server.telemetry.observers import Finished
-
-RETRY_AFTER = ((b"retry-after", b"1"),)
-_STATUS: dict[type[Exception], int] = {
-    MalformedRequest: 400,
-    InvalidInput: 422,
-    UnsupportedMediaType: 415,
-    RequestTooLarge: 413,
-    QueueFull: 429,
-    Overloaded: 503,
-    TooSlow: 504,
-}
-_LOGGER = logging.getLogger(__name__)
-
-
-class Reply(NamedTuple):
-    """The answer to one request."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    close: bool = False
-    content_type: bytes = JSON
-    query: Query | None = None
-    """The query, where the request was read."""
 
 
 class InferenceApplication:
@@ -125,12 +84,12 @@ class InferenceApplication:
             reply = (
                 self._page(scope, head) if operation is None else await self._operate(operation, head, receive, started)
             )
-            if self.shall_compress(head, reply):
-                reply = await self.compressed(reply)
+            if shall_compress(head, reply):
+                reply = await compress_reply(reply)
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001  (each has its status; what has none is logged)
-            reply = self.reply_to(error)
+            reply = reply_to(error)
         if operation is not None:
             self.observe(operation, head, reply, started)
         close = reply.close or self._worker_states.draining
@@ -139,7 +98,7 @@ class InferenceApplication:
     async def _operate(self, operation: Operation, head: Head, receive: Receive, started: float) -> Reply:
         reader = operation.reader(head)
         if reader is None:
-            return self.unread(operation, head)
+            return reply_unread(operation, head)
         self._predictor.check_room()
         held = self._predictor.hold()
         self.in_flight.inc()
@@ -156,14 +115,9 @@ class InferenceApplication:
     def reply(self, query: Query, answer: Body | BaseException) -> Reply:
         """The reply once the model has answered or failed."""
         if isinstance(answer, BaseException):
-            return self.reply_to(answer)._replace(query=query)
+            return reply_to(answer)._replace(query=query)
         self._metrics.rows.inc(query.rows.count)
         return Reply(200, answer.content, answer.headers, content_type=answer.content_type, query=query)
-
-    def unread(self, operation: Operation, head: Head) -> Reply:
-        """The reply to a body that no reader takes."""
-        accepted = ", ".join(operation.readers).encode()
-        return Reply(415, error_body(operation.complaint(head)), ((b"accept", accepted),))
 
     def observe(self, operation: Operation, head: Head, reply: Reply, started: float) -> None:
         """Count an answered request, and notify the observers."""
@@ -174,36 +128,6 @@ class InferenceApplication:
             self._metrics.notify(
                 Finished(operation.method, reply.status, started, ended, stages, rows, head.trace, "http")
             )
-
-    @staticmethod
-    def shall_compress(head: Head, reply: Reply) -> bool:
-        """Whether the client takes gzip, and the reply is worth it."""
-        return len(reply.body) >= MIN_COMPRESSED and reply.content_type != BINARY and accepts_gzip(head.accept_encoding)
-
-    @staticmethod
-    async def compressed(reply: Reply) -> Reply:
-        """The reply as gzip, made in another thread."""
-        body = await asyncio.get_running_loop().run_in_executor(None, compress, reply.body)
-        headers = (*reply.headers, (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding"))
-        return reply._replace(body=body, headers=headers)
-
-    @staticmethod
-    def reply_to(error: BaseException) -> Reply:
-        """The reply to a request that has failed."""
-        match error:
-            case InputError():
-                # the rest of its body may never end
-                close = isinstance(error, RequestTooLarge)
-                return Reply(_STATUS[type(error)], error_body(error.message, error.field), close=close)
-            case QueueFull() | Overloaded() | TooSlow():
-                return Reply(_STATUS[type(error)], error_body(error.message), RETRY_AFTER)
-            case PredictionFailed():
-                return Reply(500, error_body(error.message))
-            case BodyTooSlow():
-                return Reply(408, error_body("the body did not arrive in time"), close=True)
-            case _:
-                _LOGGER.error("a request failed", exc_info=error)
-                return Reply(500, error_body("the server failed; its log has the error"))
 
     def _page(self, scope: Scope, head: Head) -> Reply:
         path, method = scope["path"], scope["method"]

@@ -12,10 +12,10 @@ from typing import Any
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from modelway_server.http.app import Reply
 from modelway_server.http.direct import Direct, Exchange, response
 from modelway_server.http.joined_writes import JoinedWrites
 from modelway_server.http.messages import BODY_SECONDS
+from modelway_server.http.replies import Reply
 from modelway_server.protocol.strict_json import dumps
 
 HEAD_SECONDS = 10.0

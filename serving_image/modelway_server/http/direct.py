@@ -13,9 +13,10 @@ from typing import Final
 
 from modelway_server.dataplane.query import Body
 from modelway_server.errors import MalformedRequest, QueueFull
-from modelway_server.http.app import InferenceApplication, Reply
+from modelway_server.http.app import InferenceApplication
 from modelway_server.http.messages import BodyTooSlow, Head, check_host, read_head
 from modelway_server.http.operations import Operation
+from modelway_server.http.replies import Reply, compress_reply, reply_to, reply_unread, shall_compress
 from modelway_server.prediction.held_bytes import Held
 from modelway_server.prediction.predictor import Predictor, QueryJob
 from modelway_server.protocol.trace_context import TRACE_ID
@@ -149,7 +150,7 @@ class Direct:
 
     def refuse_late(self, exchange: Exchange, respond: Respond) -> None:
         """Answer a request whose body does not arrive."""
-        self._finish(exchange, respond, self._application.reply_to(BodyTooSlow()))
+        self._finish(exchange, respond, reply_to(BodyTooSlow()))
 
     def give_up(self, exchange: Exchange) -> None:
         """Drop the request of a client that has gone."""
@@ -164,13 +165,13 @@ class Direct:
         try:
             self._answer(exchange, respond)
         except Exception as error:  # noqa: BLE001  (each has its status)
-            self._finish(exchange, respond, self._application.reply_to(error))
+            self._finish(exchange, respond, reply_to(error))
 
     def _answer(self, exchange: Exchange, respond: Respond) -> None:
         check_host({"http_version": "1.1"}, exchange.head)
         reader = exchange.operation.reader(exchange.head)
         if reader is None:
-            self._finish(exchange, respond, self._application.unread(exchange.operation, exchange.head))
+            self._finish(exchange, respond, reply_unread(exchange.operation, exchange.head))
             return
         if exchange.refusal is not None:
             raise exchange.refusal
@@ -194,16 +195,16 @@ class Direct:
 
     def _finish(self, exchange: Exchange, respond: Respond, reply: Reply) -> None:
         exchange.held.release()
-        if self._application.shall_compress(exchange.head, reply):
-            task = asyncio.create_task(self._compressed(exchange, respond, reply))
+        if shall_compress(exchange.head, reply):
+            task = asyncio.create_task(self._compress(exchange, respond, reply))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
         self._application.observe(exchange.operation, exchange.head, reply, exchange.started)
         respond(reply)
 
-    async def _compressed(self, exchange: Exchange, respond: Respond, reply: Reply) -> None:
-        packed = await self._application.compressed(reply)
+    async def _compress(self, exchange: Exchange, respond: Respond, reply: Reply) -> None:
+        packed = await compress_reply(reply)
         self._application.observe(exchange.operation, exchange.head, reply, exchange.started)
         respond(packed)
 

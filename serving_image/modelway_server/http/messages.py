@@ -1,4 +1,4 @@
-"""ASGI messages: the request's head as we need it, its body within bounds, and answers."""
+"""ASGI messages of a request: its head, and its body within bounds."""
 
 import asyncio
 import math
@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from modelway_server.errors import InputError, MalformedRequest, QueueFull
 from modelway_server.protocol.compression import Inflater, Plain, too_large
-from modelway_server.protocol.strict_json import dumps
 from modelway_server.protocol.trace_context import TraceContext, read_trace_context
 
 Scope = MutableMapping[str, Any]
@@ -181,43 +180,6 @@ def _seconds(value: bytes) -> float:
     if not 0 < seconds < math.inf:
         raise MalformedRequest("the header timeout must be seconds, a number above 0")
     return seconds
-
-
-async def send_json(
-    send: Send, status: int, body: bytes, *, headers: tuple[tuple[bytes, bytes], ...] = (), close: bool = False
-) -> None:
-    """Answer with JSON that is already encoded.
-
-    Args:
-        send: the request's.
-        status: HTTP status.
-        body: the JSON.
-        headers: beside type and length.
-        close: ask the client to open another connection for its next request.
-    """
-    await send_bytes(send, status, body, b"application/json", headers=headers, close=close)
-
-
-async def send_bytes(
-    send: Send,
-    status: int,
-    body: bytes,
-    content_type: bytes,
-    *,
-    headers: tuple[tuple[bytes, bytes], ...] = (),
-    close: bool = False,
-) -> None:
-    """Answer with bytes of any type; see `send_json`."""
-    fields = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *headers]
-    if close:
-        fields.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": body})
-
-
-def error_body(message: str, field: str | None = None) -> bytes:
-    """The protocols' error document; the field at fault comes first."""
-    return dumps({"error": f"{field}: {message}" if field else message})
 
 
 def check_host(scope: Scope, head: Head) -> None:

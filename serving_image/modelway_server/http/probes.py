@@ -1,6 +1,7 @@
 """Probes and metrics for kubelets and Prometheus, on a port of their own."""
 
-from modelway_server.http.messages import Receive, Scope, Send, send_bytes, send_json
+from modelway_server.http.messages import Receive, Scope, Send
+from modelway_server.http.replies import send_bytes, send_json
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.protocol.strict_json import dumps
 from modelway_server.telemetry.metrics import CONTENT_TYPE, Metrics

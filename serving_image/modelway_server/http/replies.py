@@ -1,0 +1,119 @@
+"""Replies: the status and the body of each failure, compression, and sending over ASGI."""
+
+import asyncio
+import logging
+from typing import NamedTuple
+
+from modelway_server.dataplane.query import BINARY, JSON, Query
+from modelway_server.errors import (
+    InputError,
+    InvalidInput,
+    MalformedRequest,
+    Overloaded,
+    PredictionFailed,
+    QueueFull,
+    RequestTooLarge,
+    TooSlow,
+    UnsupportedMediaType,
+)
+from modelway_server.http.messages import BodyTooSlow, Head, Send
+from modelway_server.http.operations import Operation
+from modelway_server.protocol.compression import MIN_COMPRESSED, accepts_gzip, compress
+from modelway_server.protocol.strict_json import dumps
+
+RETRY_AFTER = ((b"retry-after", b"1"),)
+_STATUS: dict[type[Exception], int] = {
+    MalformedRequest: 400,
+    InvalidInput: 422,
+    UnsupportedMediaType: 415,
+    RequestTooLarge: 413,
+    QueueFull: 429,
+    Overloaded: 503,
+    TooSlow: 504,
+}
+_LOGGER = logging.getLogger(__name__)
+
+
+class Reply(NamedTuple):
+    """The answer to one request."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    close: bool = False
+    content_type: bytes = JSON
+    query: Query | None = None
+    """The query, where the request was read."""
+
+
+def shall_compress(head: Head, reply: Reply) -> bool:
+    """Whether the client takes gzip, and the reply is worth it."""
+    return len(reply.body) >= MIN_COMPRESSED and reply.content_type != BINARY and accepts_gzip(head.accept_encoding)
+
+
+async def compress_reply(reply: Reply) -> Reply:
+    """The reply as gzip, made in another thread."""
+    body = await asyncio.get_running_loop().run_in_executor(None, compress, reply.body)
+    headers = (*reply.headers, (b"content-encoding", b"gzip"), (b"vary", b"accept-encoding"))
+    return reply._replace(body=body, headers=headers)
+
+
+def reply_to(error: BaseException) -> Reply:
+    """The reply to a request that has failed."""
+    match error:
+        case InputError():
+            # the rest of its body may never end
+            close = isinstance(error, RequestTooLarge)
+            return Reply(_STATUS[type(error)], error_body(error.message, error.field), close=close)
+        case QueueFull() | Overloaded() | TooSlow():
+            return Reply(_STATUS[type(error)], error_body(error.message), RETRY_AFTER)
+        case PredictionFailed():
+            return Reply(500, error_body(error.message))
+        case BodyTooSlow():
+            return Reply(408, error_body("the body did not arrive in time"), close=True)
+        case _:
+            _LOGGER.error("a request failed", exc_info=error)
+            return Reply(500, error_body("the server failed; its log has the error"))
+
+
+def reply_unread(operation: Operation, head: Head) -> Reply:
+    """The reply to a body that no reader takes."""
+    accepted = ", ".join(operation.readers).encode()
+    return Reply(415, error_body(operation.complaint(head)), ((b"accept", accepted),))
+
+
+async def send_json(
+    send: Send, status: int, body: bytes, *, headers: tuple[tuple[bytes, bytes], ...] = (), close: bool = False
+) -> None:
+    """Answer with JSON that is already encoded.
+
+    Args:
+        send: the request's.
+        status: HTTP status.
+        body: the JSON.
+        headers: beside type and length.
+        close: ask the client to open another connection for its next request.
+    """
+    await send_bytes(send, status, body, b"application/json", headers=headers, close=close)
+
+
+async def send_bytes(
+    send: Send,
+    status: int,
+    body: bytes,
+    content_type: bytes,
+    *,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+    close: bool = False,
+) -> None:
+    """Answer with bytes of any type; see `send_json`."""
+    fields = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *headers]
+    if close:
+        fields.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": body})
+
+
+def error_body(message: str, field: str | None = None) -> bytes:
+    """The protocols' error document; the field at fault comes first."""
+    return dumps({"error": f"{field}: {message}" if field else message})
