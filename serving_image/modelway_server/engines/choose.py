@@ -181,7 +181,7 @@ class _Choice:
             return prepared
         if self._chosen.engine == "onnx":
             raise EngineUnavailable(
-                f"the model cannot be load_engine by onnx: {self._objection or 'its format is not converted'}"
+                f"the model cannot be evaluated by onnx: {self._objection or 'its format is not converted'}"
             )
         return replace(self._native, reason=f"not {self._objection}") if self._objection else self._native
 
