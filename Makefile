@@ -3,7 +3,8 @@
 #   make demo            the whole product on a real control plane on this machine (KEEP=1 leaves it running,
 #                        CONTEXT=name uses that context of your kubeconfig instead)
 #   make test            the whole test suite        make generate   CRD, chart copy, reference pages, protocol messages
-#   make check           linters, types, freshness   make lock       compile requirements/*.lock (UPGRADE=1: newest)
+#   make unit            a minute of it, no cluster  make lock       compile requirements/*.lock (UPGRADE=1: newest)
+#   make check           linters, types, freshness   make programs   build what tests run beside Python
 #   make names           the names that model files may use, asked of the libraries of every supported version (minutes)
 #   make operations      the TensorFlow operations that models may have, asked of TensorFlow in an environment of its own
 #   make image           both container images       make e2e        both images on a real kubelet (Linux, root)
@@ -30,24 +31,44 @@ BUILD_OPTIONS = $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --build
 SPACE := $(subst ,, )
 SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
+UNIT = tests/modelway $(addprefix tests/modelway_server/,contract prediction protocol telemetry)
 
-.PHONY: demo test check generate names operations lock image e2e bench-operator bench-server fuzz abuse clean sweep test-frameworks test-versions
+.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server fuzz abuse clean sweep test-frameworks test-versions
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
 
-test: .venv/ready
-	$(BIN)/pytest
+test: .venv/ready programs
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
+# What an edit is tried with first: no cluster, nothing that takes more than a second of a processor.
+unit: .venv/ready
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not cluster and not slow" $(UNIT)
+
+programs: .venv/ready
+	$(BIN)/python -m support.make.programs
+
+# Side by side: types and names are the long ones.
 check: .venv/ready
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-names check-types check-style check-imports check-generated
+
+check-style:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+check-types:
 	$(BIN)/mypy
+
+check-imports:
 	$(BIN)/lint-imports
+
+check-generated:
 	$(BIN)/python -m modelway.generate --check
 	$(BIN)/python -m support.make.reference --check
 	$(BIN)/python -m support.make.protobuf --check
 	$(BIN)/python -m support.make.lock --check
+
+check-names:
 	$(BIN)/python -m support.make.names --check
 
 generate: .venv/ready
