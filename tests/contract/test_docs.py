@@ -12,7 +12,7 @@ from modelway.status.reasons import Reason
 from modelway_server.telemetry.metrics import RENAMED, Metrics
 from support.make import reference
 from support.pages import troubleshooting
-from support.pages.blocks import PAGES, ROOT
+from support.pages.blocks import PAGES, ROOT, blocks
 
 
 def test_every_reason_is_explained_and_no_other() -> None:
@@ -76,6 +76,15 @@ def test_every_path_that_a_page_names_exists(page: Path) -> None:
 def test_every_module_that_a_page_runs_exists(page: Path) -> None:
     modules = re.findall(r"\bpython3? -m ([\w.]+)", page.read_text())
     assert [module for module in modules if find_spec(module) is None] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_target_of_make_that_a_page_names_exists(page: Path) -> None:
+    targets = re.findall(r"^([\w./-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    shown = "\n".join(block.text for block in blocks(page))
+    named = re.findall(r"`make ([a-z.][\w./-]*)", page.read_text())
+    named += re.findall(r"^(?:sudo )?make ([a-z.][\w./-]*)", shown, re.MULTILINE)
+    assert set(named) <= set(targets)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
