@@ -72,6 +72,15 @@ def test_bomb_takes_no_more_memory_than_the_cap() -> None:
         (gzip.compress(b"") * (MAX_MEMBERS + 1), "more than 1000 members"),
         (PACKED["gzip"][:-8] + bytes(8), "not gzip"),
     ],
+    ids=[
+        "without its end",
+        "empty",
+        "plain",
+        "with text behind",
+        "with a byte behind",
+        "of many members",
+        "without its checksum",
+    ],
 )
 @pytest.mark.parametrize("step", [1, 65536])
 def test_incomplete_compressed_body_is_refused(packed: bytes, words: str, step: int) -> None:
