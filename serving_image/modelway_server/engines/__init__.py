@@ -1,1 +1,1 @@
-"""How a loaded model is evaluated fast with the same answers: engines, the proof of it, and what `prepare` leaves for `serve`."""
+"""Engines evaluate a loaded model faster, with the same answers. A proof chooses one, and `prepare` leaves it for `serve`."""

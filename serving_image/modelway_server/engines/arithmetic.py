@@ -1,7 +1,7 @@
-"""Where a converter's graph computes in float32 or loses digits in differences, read from the graph itself.
+"""Find where a converter's graph computes in float32, or loses digits in differences.
 
-A graph that takes and gives float64 may still go through float32: most operators of `ai.onnx.ml` hold their constants so
-and know no other output. Sample rows far from the training data would not show it.
+A graph that takes and gives float64 may still compute in float32 in between. Most operators of `ai.onnx.ml` hold their
+constants in float32, and have no other output. Sample rows far from the training data would not show it.
 
 Source: ONNX, the type constraints of its operators (`onnx.defs`).
 """
@@ -11,41 +11,41 @@ from collections.abc import Iterator, Mapping
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, defs, numpy_helper, shape_inference
 
 MAX_NAMED = 3
-"""Operators that a reason names."""
+"""Operators that a reason names at most."""
 _WIDE = "tensor(double)"
 _NARROW = {"tensor(float)", "seq(map(int64,tensor(float)))", "seq(map(string,tensor(float)))"}
 _WITHOUT_ARITHMETIC = {"Constant", "ConstantOfShape"}
-"""Their values are looked at instead."""
+"""Operators whose values are checked instead."""
 _HANDS_ON = {"Cast", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"}
 _MAY_CANCEL = {"Add", "Sub", "Sum", "Gemm"}
 
 
-def inexact(model: ModelProto) -> str | None:
-    """Why a graph that takes float64 does not compute what float64 would, as a clause; None where it does.
+def find_inexact(model: ModelProto) -> str | None:
+    """Say why a graph does not compute as float64 would, as a clause; None if it does.
 
     Args:
-        model: a graph of one converter.
+        model: a graph that a converter made.
     """
-    single = sorted(set(_in_single(model)))
-    if single:
-        return f"its graph computes in float32 ({', '.join(single[:MAX_NAMED])})"
+    operators = sorted(set(_operators_in_single(model)))
+    if operators:
+        return f"its graph computes in float32 ({', '.join(operators[:MAX_NAMED])})"
     if _roots_of_differences(model):
         return "its graph takes square roots of differences, which are no numbers where both sides are equal"
     return None
 
 
-def _in_single(model: ModelProto) -> Iterator[str]:
-    """Operators that compute in float32, and constants that are held so."""
+def _operators_in_single(model: ModelProto) -> Iterator[str]:
+    """Yield the operators that compute in float32, and the constants in float32."""
     types = _types(model)
     versions = {each.domain: each.version for each in model.opset_import}
     for constant in model.graph.initializer:
         if _is_rounded(constant):
             yield constant.name
     for node in model.graph.node:
-        narrow = node.op_type not in _WITHOUT_ARITHMETIC and any(
+        is_narrow = node.op_type not in _WITHOUT_ARITHMETIC and any(
             types.get(name) == TensorProto.FLOAT for name in node.output
         )
-        if narrow or not _knows_double(node, versions) or any(map(_holds_rounded, node.attribute)):
+        if is_narrow or not _knows_double(node, versions) or any(map(_holds_rounded, node.attribute)):
             yield node.op_type
 
 
@@ -56,7 +56,7 @@ def _types(model: ModelProto) -> Mapping[str, int]:
 
 
 def _knows_double(node: NodeProto, versions: Mapping[str, int]) -> bool:
-    """Whether no output of an operator must be float32, by the constraints on its types."""
+    """Whether the constraints on an operator's types allow float64 for every output."""
     try:
         schema = defs.get_schema(node.op_type, versions.get(node.domain, 1), node.domain)
     except defs.SchemaError:  # an operator of another standard
@@ -77,7 +77,7 @@ def _holds_rounded(attribute: AttributeProto) -> bool:
 
 
 def _is_rounded(constant: TensorProto) -> bool:
-    """Whether a constant is held in float32, and is more than some whole numbers, which float32 has too."""
+    """Whether a constant is in float32 and not all whole numbers, which float32 holds exactly."""
     if constant.data_type != TensorProto.FLOAT:
         return False
     values = numpy_helper.to_array(constant)
@@ -85,7 +85,7 @@ def _is_rounded(constant: TensorProto) -> bool:
 
 
 def _roots_of_differences(model: ModelProto) -> bool:
-    """Whether a square root is taken of a sum that may come out below zero, as |x|^2 - 2xy + |y|^2 does."""
+    """Whether the graph takes the square root of a sum that may fall below zero, such as |x|^2 - 2xy + |y|^2."""
     makers = {name: node for node in model.graph.node for name in node.output}
     for node in model.graph.node:
         maker = makers.get(node.input[0]) if node.op_type == "Sqrt" else None

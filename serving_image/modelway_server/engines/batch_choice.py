@@ -1,4 +1,4 @@
-"""Decide whether rows of several requests go to a model in one call. `prepare` does so once."""
+"""Decide whether rows of several requests go to a model in one call. `prepare` decides once."""
 
 import logging
 import warnings
@@ -16,7 +16,7 @@ from modelway_server.errors import describe
 from modelway_server.runtimes.base import Runtime, as_estimator_holder
 
 SHARE = 4
-"""Of the time that one engine may take, the part for asking it rows one by one, for each method."""
+"""Rows one by one may take one of so many parts of an engine's time, for each method."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -25,12 +25,12 @@ class BatchProbe:
     """What an engine is probed with.
 
     Attributes:
-        engine: the runtime of the engine that was chosen, warmed up.
-        estimator: what the model's file held, where that is an estimator.
-        draw: rows of the proof, as requests have them.
-        seed: of what is made up beside them.
+        engine: the runtime of the chosen engine, warmed up.
+        estimator: the estimator in the model's file; None if it holds another object.
+        draw: returns rows of the proof, as requests send them.
+        seed: the seed of made-up rows.
         tolerance: by how much a number may differ.
-        seconds: that the probe may take.
+        seconds: the time limit of the probe.
     """
 
     engine: Runtime
@@ -42,7 +42,7 @@ class BatchProbe:
 
 
 def with_batching(prepared: Prepared, probe: BatchProbe) -> Prepared:
-    """What was prepared, with the decision. If the probe fails, the model is served and rows are not joined."""
+    """Add the decision to the document. If the probe fails, the model is served and rows are not joined."""
     try:
         return record_batching(prepared, _why_not_joined(probe))
     except Exception as error:
@@ -51,7 +51,7 @@ def with_batching(prepared: Prepared, probe: BatchProbe) -> Prepared:
 
 
 def record_batching(prepared: Prepared, why: str | None) -> Prepared:
-    """What was prepared, with the reason why rows are not joined, as a clause; None joins them."""
+    """Add to the document why rows are not joined, as a clause; None joins them."""
     decision = "rows joined" if why is None else f"rows not joined: {why}"
     return replace(prepared, joined=why is None, description=prepared.description | {"batching": decision})
 
@@ -62,9 +62,9 @@ def _why_not_joined(probe: BatchProbe) -> str | None:
     if not module.startswith("modelway_server."):
         return f"{module} adds a format of its own, and may look at all rows of a call"
     if as_estimator_holder(engine) is not None:
-        from modelway_server.engines.author_code import authors_code  # noqa: PLC0415  (scikit-learn)
+        from modelway_server.engines.author_code import find_authors_code  # noqa: PLC0415  (scikit-learn)
 
-        why = authors_code(probe.estimator)
+        why = find_authors_code(probe.estimator)
         if why is not None:
             return why
     with time_limit(probe.seconds), warnings.catch_warnings(), np.errstate(all="ignore"):

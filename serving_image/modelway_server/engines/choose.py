@@ -1,4 +1,4 @@
-"""Load a model, try it, and choose how it is evaluated: the work of `prepare`, done in its child."""
+"""Load a model, try it, and choose its engine. The child process of `prepare` does this work."""
 
 import hashlib
 import logging
@@ -27,18 +27,18 @@ from modelway_server.runtimes.base import Breakpoints, Runtime, as_breakpoint_so
 from modelway_server.settings import ModelSettings
 
 MAX_REASON = 300
-"""Characters of a reason: it is a label of a metric."""
+"""Characters of a reason, which is a label of a metric."""
 _LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An engine that might take the model's place.
+    """An engine that may take the model's place.
 
     Attributes:
         engine: its name.
-        how: how it is built, where there are several ways.
-        build: writes its files into a folder, and returns what `serve` must know of it.
+        how: how it is built, as a phrase.
+        build: writes its files into a folder, and returns the document that `serve` starts from.
     """
 
     engine: str
@@ -47,13 +47,13 @@ class Candidate:
 
 
 def prepare_model(chosen: ModelSettings, directory: Path, *, seconds: float = 60.0, ended: str = "") -> dict[str, Any]:
-    """Fill the folder that `serve` starts from, and return what was decided, for the log.
+    """Fill the folder that `serve` starts from, and return the decision for the log.
 
     Args:
         chosen: the model and its settings.
         directory: the folder.
         seconds: the limit for building and proving one engine, so that the model itself is not late.
-        ended: how the process ended that searched for a faster engine before, if that is known.
+        ended: how the last search for a faster engine ended its process, if that is known.
 
     Raises:
         LoadFailure: the model cannot be served with these settings.
@@ -65,14 +65,14 @@ def prepare_model(chosen: ModelSettings, directory: Path, *, seconds: float = 60
         if prepared is None:
             prepared = _prepare(chosen, directory, path, digest, seconds)
         prepared.write(directory)
-    finally:  # the file must outlive a process that is killed, and nothing else
+    finally:  # only a killed process leaves the file behind
         (directory / SEARCHING).unlink(missing_ok=True)
-    decided = {"format": prepared.platform, "engine": prepared.engine, "engine_reason": prepared.reason}
-    return decided | prepared.description
+    decision = {"format": prepared.platform, "engine": prepared.engine, "engine_reason": prepared.reason}
+    return decision | prepared.description
 
 
 def _recover_native(directory: Path, digest: str, ended: str) -> Prepared | None:
-    """The model itself, if a search for a faster engine ended its process; None if there was none."""
+    """Return the model's own engine if the last search for a faster one ended its process, else None."""
     try:
         native = Prepared.read(directory, SEARCHING)
     except LoadFailed:
@@ -121,15 +121,15 @@ class _Choice:
         self._path = locate_model(chosen.model_dir)
         self._runtime = runtime
         self._native = native
-        self._given_samples = [] if chosen.samples is None else read_samples(chosen.samples, native.signature)
+        self._user_samples = [] if chosen.samples is None else read_samples(chosen.samples, native.signature)
         self._proof = Proof(
-            runtime, native, lambda: self._given_samples or self._samples(), tolerance=chosen.tolerance, seconds=seconds
+            runtime, native, lambda: self._user_samples or self._samples(), tolerance=chosen.tolerance, seconds=seconds
         )
-        self._objection, self._tried = "", False
+        self._objection, self._was_tried = "", False
         self._engine = runtime
 
     def batch_probe(self) -> BatchProbe:
-        """The probe of the chosen engine: may rows of several requests be joined?"""
+        """Return the probe that decides whether the chosen engine may join rows of several requests."""
         return BatchProbe(
             engine=self._engine,
             estimator=getattr(self._runtime, "estimator", None),
@@ -140,7 +140,7 @@ class _Choice:
         )
 
     def example(self, plain: Any) -> Example:
-        """A row to show to people, which the model itself answers; the row of the warm-up if none is found."""
+        """Choose a row to show to people, which the model itself answers. The row of the warm-up is the last resort."""
         try:
             return choose_example(self._runtime, plain, self._breakpoints(), self._samples((EXAMPLE_FILE,)))
         except Exception as error:
@@ -148,14 +148,14 @@ class _Choice:
             return Example(plain, MADE_UP)
 
     def _breakpoints(self) -> Breakpoints:
-        """Values at which the model may change its answers; none if reading them fails."""
-        signature, own = self._native.signature, as_estimator_holder(self._runtime)
+        """Return the values at which the model may change its answers; none if they cannot be read."""
+        signature, holder = self._native.signature, as_estimator_holder(self._runtime)
         try:
-            if own is not None:
+            if holder is not None:
                 from modelway_server.engines.sample_rows.breakpoints import breakpoints_of  # noqa: PLC0415  (scikit-learn)
 
                 return self._proof.breakpoints | {
-                    k: v for k, v in breakpoints_of(own.estimator, signature).items() if v
+                    k: v for k, v in breakpoints_of(holder.estimator, signature).items() if v
                 }
             source = as_breakpoint_source(self._runtime)
             return {} if source is None else source.breakpoints()
@@ -164,7 +164,7 @@ class _Choice:
             return {}
 
     def choose(self) -> Prepared:
-        """Choose the first candidate that gives the model's own answers; choose the model itself if none does, or if the search fails.
+        """Choose the first candidate that gives the model's own answers, or the model itself if none does.
 
         Raises:
             EngineUnavailable: the settings require another engine.
@@ -186,7 +186,7 @@ class _Choice:
         return replace(self._native, reason=f"not {self._objection}") if self._objection else self._native
 
     def _find_engine(self) -> Prepared | None:
-        """The first candidate that gives the model's own answers. The model answers no row before an engine is built."""
+        """Return the first candidate that gives the model's own answers. The model answers no row before an engine is built."""
         for candidate in _candidates(self._runtime, self._chosen.engine, _size(self._path)):
             try:
                 prepared = self._prove(candidate)
@@ -200,31 +200,34 @@ class _Choice:
         return None
 
     def _prove(self, candidate: Candidate) -> Prepared | None:
-        """What `serve` must know of an engine that gives the model's own answers; None if its answers differ.
+        """Build an engine and return its document if it gives the model's own answers, else None.
 
         Raises:
-            NoProof: no rows tell an engine from the model.
+            NoProof: no rows can tell the engine from the model.
         """
-        tried = True
+        was_tried = True
         try:
             with time_limit(self._seconds):
                 prepared = candidate.build(self._native, self._directory)
                 engine = load_engine(prepared, self._path, self._directory, self._chosen.trusted_types)
-                against = self._difference(engine)
-            if against is None:
+                objection = self._difference(engine)
+            if objection is None:
                 self._engine = engine
                 reason = f"it gives the model's own answers on {len(self._proof.rows)} rows ({candidate.how})"
                 return replace(prepared, reason=reason)
         except NoProof:
             raise
         except NotCovered as error:
-            against, tried = words(error), False
+            objection, was_tried = words(error), False
         except Exception as error:
             _LOGGER.info("%s cannot be used", candidate.engine, exc_info=error)
-            against = describe(error)
-        _LOGGER.info("the engine %s is not taken: %s", candidate.engine, against, extra={"how": candidate.how})
-        if tried or not self._tried:  # an engine that was tried says more than one that cannot be built
-            self._objection, self._tried = f"{candidate.engine} ({candidate.how}): {against}"[:MAX_REASON], tried
+            objection = describe(error)
+        _LOGGER.info("the engine %s is not taken: %s", candidate.engine, objection, extra={"how": candidate.how})
+        if was_tried or not self._was_tried:  # the objection to an engine that was tried says more
+            self._objection, self._was_tried = (
+                f"{candidate.engine} ({candidate.how}): {objection}"[:MAX_REASON],
+                was_tried,
+            )
         return None
 
     def _difference(self, engine: Runtime) -> str | None:
@@ -236,7 +239,7 @@ class _Choice:
             return difference(proof.expected, proof.alone, engine, rows, self._chosen.tolerance)
 
     def _samples(self, names: tuple[str, ...] = SAMPLE_FILES) -> list[Any]:
-        """The user's rows beside the model; files that cannot be read are skipped."""
+        """Read the user's rows beside the model; skip files that cannot be read."""
         folder = self._path if self._path.is_dir() else self._path.parent
         rows: list[Any] = []
         for file in (folder / name for name in names):
@@ -252,13 +255,13 @@ def _size(path: Path) -> int:
 
 
 def _candidates(runtime: Runtime, wanted: str, size: int) -> Iterator[Candidate]:
-    """The engines that may take the model's place, the fastest first."""
-    own = as_estimator_holder(runtime)
-    if own is None:
+    """Yield the engines that may take the model's place, the fastest first."""
+    holder = as_estimator_holder(runtime)
+    if holder is None:
         return
     from modelway_server.engines import candidates  # noqa: PLC0415  (scikit-learn)
 
-    for engine, how, build in candidates.candidates_of(own.estimator, wanted, size=size):
+    for engine, how, build in candidates.candidates_of(holder.estimator, wanted, size=size):
         yield Candidate(engine, how, build)
 
 

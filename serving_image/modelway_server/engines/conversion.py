@@ -1,6 +1,6 @@
-"""Convert estimators that have no plan of ours, by skl2onnx.
+"""Convert estimators with skl2onnx where no plan of ours covers them.
 
-A graph that computes in float32 is refused. The proof then judges whether the rest is right.
+Graphs that compute in float32 are refused. The proof judges whether the others are right.
 """
 
 import logging
@@ -16,7 +16,7 @@ from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.neighbors._base import NeighborsBase
 
 from modelway_server.contract.signature import Form, Signature
-from modelway_server.engines.arithmetic import inexact
+from modelway_server.engines.arithmetic import find_inexact
 from modelway_server.engines.plan.from_estimator import plan_steps, split_steps
 from modelway_server.engines.plan.plan import NotCovered, Plan
 
@@ -28,22 +28,22 @@ _OUTPUTS = {
     "transform": ("variable", "scores", "transformed_column", "outputs"),
     "score_samples": ("score_samples",),
 }
-"""What converters call the outputs that answer a method."""
+"""The names that converters give to the outputs of each method."""
 
 
 def convert(estimator: Any, signature: Signature, methods: tuple[str, ...]) -> Plan:
-    """A plan whose answers come out of graphs of skl2onnx, which compute in float64.
+    """Convert an estimator into a plan whose answers come from graphs of skl2onnx, in float64.
 
     Args:
         estimator: fitted.
         signature: its contract.
-        methods: what it must answer.
+        methods: the methods that the plan must answer.
 
     Raises:
-        NotCovered: skl2onnx has no converter for a part of it, none that gives an answer for a method, or none that
-            computes in float64.
+        NotCovered: skl2onnx has no converter for a part of the estimator, no answer for a method, or only a graph that
+            computes in float32.
     """
-    plan, last, width = _before(estimator, signature)
+    plan, last, width = _plan_before(estimator, signature)
     if isinstance(last, NeighborsBase):
         raise NotCovered("of rows that are equally near a graph takes others")
     plain = _graph(last, width, raw=False)
@@ -57,8 +57,11 @@ def convert(estimator: Any, signature: Signature, methods: tuple[str, ...]) -> P
     return plan
 
 
-def _before(estimator: Any, signature: Signature) -> tuple[Plan, Any, int]:
-    """A plan with the steps before the last estimator, that one, and how many columns it takes; or no step at all."""
+def _plan_before(estimator: Any, signature: Signature) -> tuple[Plan, Any, int]:
+    """Plan the steps before the last estimator, and return the plan, that estimator and its number of columns.
+
+    If a step is not covered, the plan has no steps, and the whole estimator is converted.
+    """
     before, last = split_steps(estimator)
     plan = Plan(outputs={})
     try:
@@ -71,22 +74,22 @@ def _before(estimator: Any, signature: Signature) -> tuple[Plan, Any, int]:
 
 
 def _graph(estimator: Any, width: int, *, raw: bool) -> Any:
-    """The estimator as a graph.
+    """Convert the estimator into a graph.
 
     Raises:
-        NotCovered: it cannot be had, or does not compute in float64.
+        NotCovered: skl2onnx does not convert it, or the graph does not compute in float64.
     """
-    graph = _converted(estimator, width, raw=raw)
-    against = inexact(graph)
-    if against is not None:
-        raise NotCovered(against)
+    graph = _convert(estimator, width, raw=raw)
+    objection = find_inexact(graph)
+    if objection is not None:
+        raise NotCovered(objection)
     return graph
 
 
-def _converted(estimator: Any, width: int, *, raw: bool) -> Any:
-    wishes: dict[str, Any] = {}
+def _convert(estimator: Any, width: int, *, raw: bool) -> Any:
+    options: dict[str, Any] = {}
     if hasattr(estimator, "classes_"):
-        wishes = {"zipmap": False} | ({"raw_scores": True} if raw else {})
+        options = {"zipmap": False} | ({"raw_scores": True} if raw else {})
     try:
         with _plain_attributes(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -94,7 +97,7 @@ def _converted(estimator: Any, width: int, *, raw: bool) -> Any:
             return skl2onnx.convert_sklearn(
                 estimator,
                 initial_types=[("rows", DoubleTensorType([None, width]))],
-                options={id(estimator): wishes} if wishes else None,
+                options={id(estimator): options} if options else None,
                 target_opset=_OPSETS,
             )
     except Exception as error:  # skl2onnx and the estimator's own attributes raise anything
@@ -103,13 +106,13 @@ def _converted(estimator: Any, width: int, *, raw: bool) -> Any:
 
 @contextmanager
 def _plain_attributes() -> Iterator[None]:
-    """Let converters hand numpy's booleans and integers to protobuf, which refuses them (skl2onnx 1.20, HistGradientBoosting)."""
+    """Turn numpy's booleans and integers into plain ones, since protobuf refuses them (skl2onnx 1.20, HistGradientBoosting)."""
     original = onnx.helper.make_attribute
 
-    def make_attribute(key: str, value: Any, *rest: Any, **named: Any) -> Any:
+    def make_attribute(key: str, value: Any, *rest: Any, **keywords: Any) -> Any:
         if isinstance(value, list | tuple) and value and isinstance(value[0], np.bool_ | np.integer):
             value = [int(each) for each in value]
-        return original(key, value, *rest, **named)
+        return original(key, value, *rest, **keywords)
 
     onnx.helper.make_attribute = make_attribute
     try:

@@ -1,7 +1,7 @@
-"""A forest of scikit-learn whose trees are called directly, with its own sums in its own order.
+"""Call the trees of a scikit-learn forest directly, and add up their answers in the forest's own order.
 
-The forest's methods spend many times as long on one row, nearly all of it around the trees: a task of joblib for each,
-with filters of warnings and checks of its own. All trees answer a few rows in one call (`joined_trees`).
+The forest's own methods take many times as long for one row. Nearly all of that time passes around the trees: each one
+has a task of joblib, filters of warnings, and checks. Here all trees answer a few rows in one call (`joined_trees`).
 """
 
 import copy
@@ -31,17 +31,17 @@ _REGRESSORS = (RandomForestRegressor, ExtraTreesRegressor)
 _VOTERS = (VotingClassifier, VotingRegressor)
 _STACKERS = (StackingClassifier, StackingRegressor)
 _METHODS = ("predict", "predict_proba", "decision_function", "transform")
-"""What a pipeline may be asked of its last step."""
+"""Methods of the last step that a pipeline offers."""
 
 
 class DirectForest:
-    """A forest by its trees alone.
+    """A forest that is evaluated by its trees alone.
 
     Args:
         forest: fitted, of one target.
 
     Raises:
-        NotCovered: it is no such forest; a subclass may compute otherwise.
+        NotCovered: it is no such forest. A subclass may compute in another way.
     """
 
     def __init__(self, forest: Any) -> None:
@@ -53,13 +53,13 @@ class DirectForest:
         self.n_features_in_ = forest.n_features_in_
         if type(forest) in _CLASSIFIERS:
             self.classes_ = forest.classes_
-            self.predict_proba = self._mean
+            self.predict_proba = self._average
             self.predict = self._label
         else:
-            self.predict = lambda rows: self._mean(rows)[:, 0]
+            self.predict = lambda rows: self._average(rows)[:, 0]
 
-    def _mean(self, rows: Any) -> NDArray[np.float64]:
-        values = self._checked(rows)
+    def _average(self, rows: Any) -> NDArray[np.float64]:
+        values = self._check_rows(rows)
         if self._joined is not None and self._joined.suits(len(values)):
             total = self._joined.sums(values)
         else:
@@ -69,8 +69,8 @@ class DirectForest:
         total /= len(self._trees)
         return total
 
-    def _checked(self, rows: Any) -> NDArray[np.float32]:
-        """The rows as trees take them; what is plainly right needs no look by scikit-learn."""
+    def _check_rows(self, rows: Any) -> NDArray[np.float32]:
+        """Return the rows as trees take them. Rows that are plainly right skip the check of scikit-learn."""
         with np.errstate(over="ignore"):  # what becomes infinite is refused
             if isinstance(rows, np.ndarray) and rows.shape[1:] == (self.n_features_in_,) and rows.dtype.kind in "fiub":
                 values: NDArray[np.float32] = rows.astype(np.float32, copy=False)
@@ -81,7 +81,7 @@ class DirectForest:
         return checked
 
     def _label(self, rows: Any) -> NDArray[Any]:
-        labels: NDArray[Any] = self.classes_.take(self._mean(rows).argmax(axis=1), axis=0)
+        labels: NDArray[Any] = self.classes_.take(self._average(rows).argmax(axis=1), axis=0)
         return labels
 
 
@@ -92,7 +92,7 @@ class DirectPipeline:
         pipeline: fitted.
 
     Raises:
-        NotCovered: its last step is not.
+        NotCovered: its last step cannot be.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -101,9 +101,9 @@ class DirectPipeline:
         self._last = as_trees(last)
         for method in _METHODS:
             if hasattr(self._last, method):
-                setattr(self, method, self._through(getattr(self._last, method)))
+                setattr(self, method, self._after_steps(getattr(self._last, method)))
 
-    def _through(self, method: Any) -> Any:
+    def _after_steps(self, method: Any) -> Any:
         def call(rows: Any) -> Any:
             for step in self._before:
                 rows = step.transform(rows)
@@ -113,24 +113,24 @@ class DirectPipeline:
 
 
 def as_trees(estimator: Any) -> Any:
-    """The estimator by its trees: it has the methods that it had, and is otherwise no estimator any more.
+    """Return an object that evaluates the estimator by its trees. It keeps the methods, and is no estimator otherwise.
 
     Raises:
-        NotCovered: there is no forest at its end, nor among its voters.
+        NotCovered: neither the last step nor a member is a forest.
     """
     if type(estimator) is Pipeline:
         return DirectPipeline(estimator)
-    return _by_members(estimator) if type(estimator) in {*_VOTERS, *_STACKERS} else DirectForest(estimator)
+    return _with_members_as_trees(estimator) if type(estimator) in {*_VOTERS, *_STACKERS} else DirectForest(estimator)
 
 
-def _by_members(ensemble: Any) -> Any:
-    """A copy of an ensemble in which each member is evaluated by trees that can be; the ensemble itself is as it was."""
+def _with_members_as_trees(ensemble: Any) -> Any:
+    """Copy an ensemble so that trees evaluate each member that is a forest. The ensemble itself does not change."""
     members = [_as_trees_or_itself(member) for member in ensemble.estimators_]
     if all(new is old for new, old in zip(members, ensemble.estimators_, strict=True)):
         raise NotCovered(f"no member of {type(ensemble).__name__} is a forest of one target")
-    copied = copy.copy(ensemble)
-    copied.estimators_ = members
-    return copied
+    copy_of_ensemble = copy.copy(ensemble)
+    copy_of_ensemble.estimators_ = members
+    return copy_of_ensemble
 
 
 def _as_trees_or_itself(member: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Make a runtime of what `prepare` left. Nothing is tried or chosen here, and only what the engine needs is imported."""
+"""Load the engine that `prepare` chose. This module tries nothing, chooses nothing, and imports only what the engine needs."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from modelway_server.runtimes.base import Runtime, as_estimator_holder, as_resto
 
 
 def load_prepared(model_dir: Path, prepared_dir: Path, *, trusted_types: tuple[str, ...] = ()) -> Runtime:
-    """The model, evaluated as `prepare` decided.
+    """Load the model with the engine that `prepare` chose.
 
     Args:
         model_dir: the folder of the artifact.
         prepared_dir: the folder that `prepare` filled.
-        trusted_types: classes beyond the known ones that the artifact may hold.
+        trusted_types: classes that the artifact may hold beside the known ones.
 
     Raises:
         LoadFailure: the folder is of another artifact or release, or the model does not load.
@@ -33,18 +33,18 @@ def load_prepared(model_dir: Path, prepared_dir: Path, *, trusted_types: tuple[s
 
 
 def load_engine(prepared: Prepared, path: Path, directory: Path, trusted_types: tuple[str, ...]) -> Runtime:
-    """The runtime that the description names; see `load_prepared`."""
-    if prepared.parts.get("kind") == "plan":
+    """Load the runtime that the document names; see `load_prepared`."""
+    if prepared.engine_state.get("kind") == "plan":
         from modelway_server.engines.plan.runtime import load_planned  # noqa: PLC0415  (only what is needed)
 
         return load_planned(prepared, directory)
     runtime = load_runtime(path, format=prepared.format, method=prepared.methods[0], trusted_types=trusted_types)
-    if (learning := as_restorable(runtime)) is not None:
-        learning.restore(prepared.signature, prepared.methods, prepared.rows())
-    if prepared.parts.get("kind") == "trees":
+    if (restorable := as_restorable(runtime)) is not None:
+        restorable.restore(prepared.signature, prepared.methods, prepared.rows())
+    if prepared.engine_state.get("kind") == "trees":
         from modelway_server.engines.direct_trees import as_trees  # noqa: PLC0415  (as above)
 
-        own = as_estimator_holder(runtime)
-        assert own is not None
-        own.evaluate_by(as_trees(own.estimator), prepared.engine)
+        holder = as_estimator_holder(runtime)
+        assert holder is not None
+        holder.evaluate_by(as_trees(holder.estimator), prepared.engine)
     return runtime

@@ -1,4 +1,4 @@
-"""The proof that an engine gives a model's own answers, on rows of its contract."""
+"""Compare the answers of an engine with the model's own, on rows of its contract."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,15 +16,15 @@ from modelway_server.protocol.tensors import datatype_of
 from modelway_server.runtimes.base import Runtime
 
 ALONE = 5
-"""Rows of the beginning and of the end that are also asked for one at a time, for which engines may have a path of their own."""
+"""Rows at the beginning and at the end that are also asked one at a time, since an engine may compute these differently."""
 Answers = Mapping[str, NDArray[Any]]
-"""By the output's name."""
+"""Arrays by the name of the output."""
 Expected = Mapping[str, Answers]
-"""By the method."""
+"""Answers by the method."""
 
 
 def answers_of(native: Runtime, rows: Sequence[Any]) -> dict[str, Answers]:
-    """The model's own answers to some rows, by every method.
+    """Return the model's own answers to some rows, by every method.
 
     Raises:
         NotCovered: a method refuses some of them.
@@ -42,27 +42,25 @@ def answers_of(native: Runtime, rows: Sequence[Any]) -> dict[str, Answers]:
 def difference(
     expected: Expected, alone: Expected, engine: Runtime, rows: Sequence[Any], tolerance: float
 ) -> str | None:
-    """In what the engine's answers are not the model's own, as a clause; None when they are.
+    """Say how the engine's answers differ from the model's own, as a clause; None if they do not.
 
     Args:
         expected: the model's own answers to all rows.
-        alone: those to the first row, asked alone.
-        engine: what would take its place.
-        rows: as a request has them.
-        tolerance: by how much a number may differ, relative, and absolute to the largest number of the answer or 1,
-            whichever is less. What is no fraction may not differ at all.
+        alone: its answers to the first row, asked alone.
+        engine: the engine that would take its place.
+        rows: as a request sends them.
+        tolerance: the relative difference that a number may have, also relative to the largest number of the answer
+            or 1, whichever is less. Integers, booleans and texts must be equal.
     """
     sizes: dict[str, float] = {}
-    found_difference = _differs(expected, engine, rows, tolerance, sizes) or _differs(
-        alone, engine, rows[:1], tolerance, sizes
-    )
-    if found_difference:
-        return found_difference
+    clause = _differs(expected, engine, rows, tolerance, sizes) or _differs(alone, engine, rows[:1], tolerance, sizes)
+    if clause:
+        return clause
     for at in sorted({*range(len(rows))[1:ALONE], *range(len(rows))[-ALONE:]}):
-        own = {method: _row_of(answers, at) for method, answers in expected.items()}
-        found_difference = _differs(own, engine, [rows[at]], tolerance, sizes)
-        if found_difference:
-            return found_difference
+        native = {method: _row_of(answers, at) for method, answers in expected.items()}
+        clause = _differs(native, engine, [rows[at]], tolerance, sizes)
+        if clause:
+            return clause
     return None
 
 
@@ -74,17 +72,15 @@ def _differs(
     expected: Expected, engine: Runtime, rows: Sequence[Any], tolerance: float, sizes: dict[str, float]
 ) -> str | None:
     checked = rows_of_instances(engine.signature, rows, "rows")
-    for method, own in expected.items():
-        found_difference = _difference(
-            method, own, engine.call(method, checked.values, checked.count), tolerance, sizes
-        )
-        if found_difference:
-            return found_difference
+    for method, native in expected.items():
+        clause = _difference(method, native, engine.call(method, checked.values, checked.count), tolerance, sizes)
+        if clause:
+            return clause
     return None
 
 
 def read_samples(path: Path, signature: Signature) -> list[Any]:
-    """The rows of a file: a JSON array of rows, or an object with them as `instances`, `rows`, or MLflow's `columns` and `data`.
+    """Read the rows of a file: a JSON array, or an object with `instances`, `rows`, or MLflow's `columns` and `data`.
 
     Raises:
         InvalidArtifact: the file holds no rows that the model takes.
@@ -107,18 +103,18 @@ def _no_samples(path: Path, why: str) -> InvalidArtifact:
 
 
 def _in_order(row: Any, signature: Signature) -> Any:
-    """A row as an array of its columns, as the drawn ones are; a text as it is."""
+    """Turn a row into an array in the order of the columns, as drawn rows have it; leave a text as it is."""
     if isinstance(row, dict) and signature.columns:
         return [row.get(column.name) for column in signature.columns]
     return row if isinstance(row, list) or not signature.columns else [row]
 
 
 def _rows_of_document(document: Any) -> tuple[str, list[Any]]:
-    """The rows of a document, and the member that holds them.
+    """Return the member that holds the rows of a document, and the rows.
 
     Raises:
-        InputError: its rows are not as wide as its columns.
-        TypeError: it holds none.
+        InputError: a row is not as wide as the columns.
+        TypeError: the document holds no rows.
     """
     member = "rows"
     if isinstance(document, dict):
@@ -150,25 +146,25 @@ def _difference(
     tolerance: float,
     sizes: dict[str, float],
 ) -> str | None:
-    """See `difference`; the sizes of all rows' answers hold for the rows that are asked for alone, too."""
+    """Compare one method's answers; see `difference`. `sizes` keeps the sizes of the answers to all rows for later rows."""
     if expected.keys() != found.keys():
         return f"{method} gives {', '.join(found)} instead of {', '.join(expected)}"
-    for name, own in expected.items():
-        other = found[name]
-        if own.shape != other.shape or datatype_of(own.dtype) != datatype_of(other.dtype):
-            return f"{name} is {datatype_of(other.dtype)} {list(other.shape)} instead of {datatype_of(own.dtype)} {list(own.shape)}"
-        size = sizes.setdefault(f"{method} {name}", size_of(own) if own.dtype.kind == "f" else 0.0)
-        if own.dtype.kind != "f":
-            wrong = own != other
+    for name, native in expected.items():
+        engine_values = found[name]
+        if native.shape != engine_values.shape or datatype_of(native.dtype) != datatype_of(engine_values.dtype):
+            return f"{name} is {datatype_of(engine_values.dtype)} {list(engine_values.shape)} instead of {datatype_of(native.dtype)} {list(native.shape)}"
+        size = sizes.setdefault(f"{method} {name}", size_of(native) if native.dtype.kind == "f" else 0.0)
+        if native.dtype.kind != "f":
+            wrong = native != engine_values
         else:
-            wrong = ~np.isclose(other, own, rtol=tolerance, atol=tolerance * size, equal_nan=True)
+            wrong = ~np.isclose(engine_values, native, rtol=tolerance, atol=tolerance * size, equal_nan=True)
         if wrong.any():
             first = np.unravel_index(int(wrong.argmax()), wrong.shape)
-            return f"{name} differs in {int(wrong.sum())} of {wrong.size} values, by example {other[first]!r} instead of {own[first]!r}"
+            return f"{name} differs in {int(wrong.sum())} of {wrong.size} values, by example {engine_values[first]!r} instead of {native[first]!r}"
     return None
 
 
 def size_of(values: NDArray[Any]) -> float:
-    """The largest number of an answer, or 1 where that is less: what a tolerance is relative to."""
+    """Return the largest number of an answer, or 1 if that is less. A tolerance is relative to it."""
     finite = np.abs(values[np.isfinite(values)])
     return min(float(finite.max(initial=0.0)), 1.0)

@@ -1,4 +1,4 @@
-"""What `prepare` leaves behind in its folder, and `serve` starts from: `prepared.json`, beside the files of the engine."""
+"""The document `prepared.json`: `prepare` writes it beside the files of the engine, and `serve` starts from it."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace
@@ -15,7 +15,7 @@ from modelway_server.engines.folder import PREPARED
 from modelway_server.errors import LoadFailed
 
 LAYOUT = 1
-"""Of the document; a folder of another one was left by another release."""
+"""The layout of the document. A folder with another layout comes from another release."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,17 +23,17 @@ class Prepared:
     """A model that is known to answer, and how.
 
     Attributes:
-        digest: sha256 of the artifact that it was made from, empty when nobody knows it.
+        digest: sha256 of the model's artifact; empty if nobody knows it.
         format: the artifact's format, as `load_runtime` takes it.
-        platform: the same, as V2 metadata calls it.
+        platform: the name of the format in V2 metadata.
         engine: what evaluates the model.
-        reason: why that engine, one sentence.
-        methods: what the model can be asked for, the default first.
-        signature: its contract, in the form of rows that the engine takes.
+        reason: why this engine was chosen, in one sentence.
+        methods: the methods that the model answers, the default first.
+        signature: its contract, with rows in the form that the engine takes.
         description: what clients may know of it.
         example: a row that it answers, as JSON values; a text where rows are texts.
-        parts: what the engine itself keeps, as JSON.
-        joined: whether rows of several requests may go to it in one call; why, or why not, is told in `description`.
+        engine_state: what the engine itself keeps, as JSON; the document calls it `parts`.
+        joined: whether rows of several requests may go to it in one call. `description` says why, or why not.
     """
 
     digest: str
@@ -45,12 +45,13 @@ class Prepared:
     signature: Signature
     description: dict[str, str]
     example: Any
-    parts: dict[str, Any] = field(default_factory=dict)
+    engine_state: dict[str, Any] = field(default_factory=dict)
     joined: bool = False
 
     def write(self, directory: Path, name: str = PREPARED) -> None:
-        """Put the document into the folder, whole or not at all."""
+        """Write the document into the folder, whole or not at all."""
         document = asdict(replace(self, signature=Signature(Form.MATRIX)))
+        document["parts"] = document.pop("engine_state")
         document |= {"layout": LAYOUT, "signature": document_of(self.signature)}
         draft = directory / f"{name}.part"
         draft.write_text(json.dumps(document), encoding="utf-8")
@@ -58,10 +59,10 @@ class Prepared:
 
     @classmethod
     def read(cls, directory: Path, name: str = PREPARED) -> "Prepared":
-        """The folder's document.
+        """Read the document of the folder.
 
         Raises:
-            LoadFailed: there is none, or it is another release's.
+            LoadFailed: the folder has none, or another release wrote it.
         """
         try:
             document = json.loads((directory / name).read_text(encoding="utf-8"))
@@ -77,16 +78,17 @@ class Prepared:
         if document.pop("layout") != LAYOUT:
             raise ValueError("another release of Modelway wrote it")
         document |= {"signature": signature_of(document["signature"]), "methods": tuple(document["methods"])}
+        document["engine_state"] = document.pop("parts", {})
         return cls(**document)
 
     def rows(self) -> Rows:
-        """The example as the engine takes it."""
+        """Return the example as the engine takes it."""
         columns = tuple(replace(column, nullable=True, categories=None) for column in self.signature.columns)
         return rows_of_instances(replace(self.signature, columns=columns), [self.example], "example")
 
 
 def plain_row(rows: Rows) -> Any:
-    """The first of some rows as JSON values; a string where rows are texts."""
+    """Return the first row as JSON values; a string where rows are texts."""
     values = rows.values
     if isinstance(values, dict):
         if any(column.ndim > 1 for column in values.values()):

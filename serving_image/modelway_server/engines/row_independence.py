@@ -1,11 +1,11 @@
 """Decide whether requests of several callers may share one call: not if one caller's rows change another's answer.
 
-Rows are asked one by one, together, in the other order, and beside other neighbours. Two rules, for two causes:
+The model answers rows one by one, together, in reverse order, and among other rows. Two rules judge the answers:
 
-- In calls of the same number of rows, a row at the same place goes through the same arithmetic, to the last bit, whatever
-  its neighbours hold. What differs there is a leak, so that no more than a last rounding may.
-- A row alone, or at another place, may go through other kernels of linear algebra, which add in another order. Such an
-  answer may differ as an engine's may from the model's own; a label may not.
+- Calls with the same number of rows do the same arithmetic for a row at the same place, to the last bit. If its answer
+  changes with its neighbours, something leaks; only a last rounding is allowed.
+- A row alone, or at another place, may go through other kernels of linear algebra, which add in another order. Its
+  numbers may differ as much as an engine's may from the model's own. Its label must stay.
 """
 
 import time
@@ -21,26 +21,27 @@ from modelway_server.errors import InputError, PredictionFailed, describe
 from modelway_server.runtimes.base import Runtime
 
 MOST, FEWEST = 48, 4
-"""Rows that are asked one by one: as many as there is time for, but not fewer."""
+"""The most and the fewest rows that the model answers one by one, as time allows."""
 ROUNDING = {2: 1e-3, 4: 1e-6, 8: 1e-9}
-"""By how much an answer may differ where only the neighbours do, by the bytes of its numbers."""
+"""The relative difference that is allowed where only the neighbours change, by the bytes of a number."""
 
 Answers = dict[str, NDArray[Any]]
 Ask = Callable[[Rows], Answers]
 
 
 def why_not_joined(runtime: Runtime, rows: Sequence[Rows], *, tolerance: float, seconds: float) -> str | None:
-    """Why rows of several requests must not go to the model in one call, as a clause; None when they may.
+    """Say why rows of several requests must not go to the model in one call, as a clause; None if they may.
 
     Args:
-        runtime: that was warmed up.
-        rows: one each, such as requests have them.
-        tolerance: of numbers, relative, and to the largest of an answer or 1, whichever is less.
-        seconds: that asking rows one by one may take, for each method.
+        runtime: warmed up.
+        rows: batches of one row, as requests send them.
+        tolerance: the relative difference that numbers may have, also relative to the largest of an answer or 1,
+            whichever is less.
+        seconds: the time limit for rows one by one, for each method.
     """
     for method in runtime.methods:
-        ask = _asking(runtime, method)
-        groups = [group for group in _alone(ask, rows, time.monotonic() + seconds) if len(group) > 1]
+        ask = _asker_of(runtime, method)
+        groups = [group for group in _ask_alone(ask, rows, time.monotonic() + seconds) if len(group) > 1]
         if sum(map(len, groups)) < FEWEST:
             return f"{method} answers too few of the rows that it was tried with, or too slowly, to tell"
         for group in groups:
@@ -50,12 +51,12 @@ def why_not_joined(runtime: Runtime, rows: Sequence[Rows], *, tolerance: float, 
     return None
 
 
-def _asking(runtime: Runtime, method: str) -> Ask:
+def _asker_of(runtime: Runtime, method: str) -> Ask:
     return lambda rows: runtime.call(method, rows.values, rows.count)
 
 
-def _alone(ask: Ask, rows: Sequence[Rows], deadline: float) -> list[list[tuple[Rows, Answers]]]:
-    """The answers to rows alone, those together that may go in one call; rows that the model refuses are left out."""
+def _ask_alone(ask: Ask, rows: Sequence[Rows], deadline: float) -> list[list[tuple[Rows, Answers]]]:
+    """Ask for each row alone, and group the rows that may go in one call. Leave out rows that the model refuses."""
     groups: dict[Hashable, list[tuple[Rows, Answers]]] = {}
     for row in rows[:MOST]:
         kind = kind_of(row)
@@ -71,48 +72,48 @@ def _alone(ask: Ask, rows: Sequence[Rows], deadline: float) -> list[list[tuple[R
 
 
 def _why(ask: Ask, group: Sequence[tuple[Rows, Answers]], tolerance: float) -> str | None:
-    """What of the answers to some rows depends on how they are asked, as a clause."""
+    """Say how the answers to some rows depend on the call, as a clause; None if they do not."""
     rows, alone = [row for row, _ in group], [answers for _, answers in group]
     try:
-        together, again = _each(ask, rows), _each(ask, rows)
-        turned = _each(ask, rows[::-1])[::-1]
-        beside = _beside_others(ask, rows)
+        together, again = _ask_together(ask, rows), _ask_together(ask, rows)
+        reversed_ = _ask_together(ask, rows[::-1])[::-1]
+        among_others = _ask_among_others(ask, rows)
     except Exception as error:  # noqa: BLE001  (of rows that it answers alone)
         return f"refuses rows together that it answers alone ({describe(error)})"
-    if not _alike(together, again, None):
+    if not _are_alike(together, again, None):
         return "answers the same rows otherwise each time"
-    if not _alike(together, beside, None):
+    if not _are_alike(together, among_others, None):
         return "answers a row by the rows beside it"
-    if not (_alike(alone, together, tolerance) and _alike(alone, turned, tolerance)):
+    if not (_are_alike(alone, together, tolerance) and _are_alike(alone, reversed_, tolerance)):
         return "answers a row otherwise alone than among others"
     return None
 
 
-def _beside_others(ask: Ask, rows: Sequence[Rows]) -> list[Answers]:
-    """The answers to all rows at their places, with every second row of the call another one."""
+def _ask_among_others(ask: Ask, rows: Sequence[Rows]) -> list[Answers]:
+    """Ask for each row at its own place, with other rows at every second place."""
     answers: list[Answers] = [{}] * len(rows)
     for kept in (0, 1):
         others = rows[kept::2]
         mixed = [row if index % 2 == kept else others[index % len(others)] for index, row in enumerate(rows)]
-        for index, each in enumerate(_each(ask, mixed)):
+        for index, each in enumerate(_ask_together(ask, mixed)):
             if index % 2 == kept:
                 answers[index] = each
     return answers
 
 
-def _each(ask: Ask, rows: Sequence[Rows]) -> list[Answers]:
+def _ask_together(ask: Ask, rows: Sequence[Rows]) -> list[Answers]:
     return unstack(ask(stack(rows)), [row.count for row in rows])
 
 
-def _alike(ours: Sequence[Answers], theirs: Sequence[Answers], tolerance: float | None) -> bool:
+def _are_alike(ours: Sequence[Answers], theirs: Sequence[Answers], tolerance: float | None) -> bool:
     return all(
-        one.keys() == other.keys() and all(_same(values, other[name], tolerance) for name, values in one.items())
+        one.keys() == other.keys() and all(_is_same(values, other[name], tolerance) for name, values in one.items())
         for one, other in zip(ours, theirs, strict=True)
     )
 
 
-def _same(ours: NDArray[Any], theirs: NDArray[Any], tolerance: float | None) -> bool:
-    """Whether two answers to a row are one: numbers within a tolerance, or a rounding where there is none."""
+def _is_same(ours: NDArray[Any], theirs: NDArray[Any], tolerance: float | None) -> bool:
+    """Whether two answers to a row are the same, within the tolerance or, without one, within a rounding."""
     if ours.dtype.kind != "f" or theirs.dtype.kind != "f":
         return bool(ours.tolist() == theirs.tolist())
     allowed = ROUNDING[ours.dtype.itemsize] if tolerance is None else tolerance

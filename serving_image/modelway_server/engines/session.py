@@ -1,16 +1,16 @@
-"""Sessions of onnxruntime for a server of several processes: without threads, so that they survive a fork."""
+"""Open sessions of onnxruntime without threads, so that they survive the fork of worker processes."""
 
 import onnxruntime
 
 _QUIET = 3
-"""Log errors only: the messages of onnxruntime are not written for users."""
+"""Log only errors, since the messages of onnxruntime are not written for users."""
 
 
 def open_session(graph: bytes) -> onnxruntime.InferenceSession:
-    """A session of an ONNX model, on the CPU, with one thread: the caller's.
+    """Open a session of an ONNX model that runs on the CPU, in the caller's thread.
 
-    A small request loses more by several threads than it wins, a pool of threads does not survive a fork, and sums over
-    trees keep their order. What runs in parallel are the server's workers.
+    Several threads cost a small request more than they save. A pool of threads does not survive a fork. With one thread,
+    sums over trees keep their order. The server's workers run in parallel instead.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -13,21 +13,21 @@ class TooLate(Exception):
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TooLate in the block when it takes longer; in the main thread, at the next instruction of Python.
+    """Raise TooLate in the block when it takes longer, at the next instruction of Python. Use it in the main thread only.
 
-    A timer that was set before is set again, by what is left of it.
+    Afterwards a timer that was set before runs on with its remaining time.
     """
 
     def ring(_: int, __: FrameType | None) -> None:
         raise TooLate(f"it took longer than {seconds:g} s")
 
-    begun = time.monotonic()
-    former = signal.signal(signal.SIGALRM, ring)
+    start = time.monotonic()
+    former_handler = signal.signal(signal.SIGALRM, ring)
     left, period = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, former)
+        signal.signal(signal.SIGALRM, former_handler)
         if left:
-            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - begun), 0.001), period)
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - start), 0.001), period)

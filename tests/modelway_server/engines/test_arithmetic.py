@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
-from modelway_server.engines.arithmetic import inexact
+from modelway_server.engines.arithmetic import find_inexact
 from support.server.prepared import prepared
 
 IRIS, KINDS = load_iris(return_X_y=True)
@@ -62,23 +62,23 @@ DOUBLE = {
 
 @pytest.mark.parametrize("case", SINGLE)
 def test_graph_through_float32_is_inexact(case: str) -> None:
-    assert "float32" in str(inexact(graph(SINGLE[case])))
+    assert "float32" in str(find_inexact(graph(SINGLE[case])))
 
 
 def test_rounded_constant_is_inexact_and_named() -> None:
     rounded = numpy_helper.from_array(np.array([0.1], np.float32), "weights")
-    assert "weights" in str(inexact(graph(DOUBLE["arithmetic"], rounded)))
+    assert "weights" in str(find_inexact(graph(DOUBLE["arithmetic"], rounded)))
 
 
 @pytest.mark.parametrize("case", DOUBLE)
 def test_graph_in_float64_is_exact(case: str) -> None:
-    assert inexact(graph(DOUBLE[case])) is None
+    assert find_inexact(graph(DOUBLE[case])) is None
 
 
 @pytest.mark.parametrize("between", ["", "Reshape"])
 def test_root_of_a_difference_is_inexact(between: str) -> None:
     nodes = [node("Sub", "x x", "d"), node("Identity" if between else "Neg", "d", "e"), node("Sqrt", "e", "y")]
-    assert ("difference" in str(inexact(graph(nodes)))) == bool(between)
+    assert ("difference" in str(find_inexact(graph(nodes)))) == bool(between)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import SVC, SVR
 
-from modelway_server.engines.author_code import authors_code
+from modelway_server.engines.author_code import find_authors_code
 from modelway_server.engines.choose import prepare_model
 from modelway_server.engines.prepared import Prepared
 from modelway_server.engines.row_independence import MOST, why_not_joined
@@ -116,8 +116,8 @@ def test_rows_are_not_joined_where_one_changes_another(name: str) -> None:
     line = LinearRegression().fit(TABLE.to_numpy(), DEBT)
     model = make_pipeline(Through(LEAKS[name]).fit(TABLE), line)
     assert tried(model) is not None
-    assert "Through is no code of" in str(authors_code(model))
-    assert "may look at all rows" in str(authors_code(make_pipeline(FunctionTransformer(LEAKS[name]), line)))
+    assert "Through is no code of" in str(find_authors_code(model))
+    assert "may look at all rows" in str(find_authors_code(make_pipeline(FunctionTransformer(LEAKS[name]), line)))
 
 
 NUMBERS, TARGET = WINE[:, :4], WINE[:, 6]

@@ -1,1 +1,1 @@
-"""Split a model into a plan: steps, scores and outputs that are computed without the estimator."""
+"""Split a model into a plan: steps, scores and outputs that need no estimator."""

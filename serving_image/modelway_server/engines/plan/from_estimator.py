@@ -1,4 +1,4 @@
-"""Split an estimator into a plan, if all its parts are known here."""
+"""Split an estimator into a plan, if every part of it is known here."""
 
 from typing import Any
 
@@ -18,20 +18,20 @@ _AFFINE = {"add", "divide", "matmul", "multiply", "subtract"}
 
 
 def plan_estimator(estimator: Any, signature: Signature, methods: tuple[str, ...]) -> Plan:
-    """The plan of an estimator; it answers all methods.
+    """Make the plan of an estimator. The plan answers all methods.
 
     Raises:
-        NotCovered: a part of it, or a method, has no counterpart here.
+        NotCovered: a part of the estimator, or a method, has no counterpart here.
     """
     before, last = split_steps(estimator)
     if methods == ("transform",):
         before, plan = [*before, last], Plan(outputs={"transform": "scores"}, flat=False)
     else:
         plan = plan_trees(last) if is_of_trees(last) else plan_linear(last)
-        _label(plan, last)
-    absent = [method for method in methods if method not in plan.outputs]
-    if absent:
-        raise NotCovered(f"{type(last).__name__} computes {', '.join(absent)} in a way of its own")
+        _add_labels(plan, last)
+    missing = [method for method in methods if method not in plan.outputs]
+    if missing:
+        raise NotCovered(f"{type(last).__name__} computes {', '.join(missing)} in a way of its own")
     plan_steps(plan, before, signature)
     if "coef" in plan.arrays:
         _fold(plan)
@@ -39,18 +39,18 @@ def plan_estimator(estimator: Any, signature: Signature, methods: tuple[str, ...
 
 
 def split_steps(estimator: Any) -> tuple[list[Any], Any]:
-    """The steps before the one that answers, and that one."""
+    """Return the steps before the one that answers, and the step that answers."""
     *before, last = _steps(estimator)
     return before, last
 
 
 def last_step(estimator: Any) -> Any:
-    """The step that answers."""
+    """Return the step that answers."""
     return split_steps(estimator)[1]
 
 
 def plan_steps(plan: Plan, transformers: list[Any], signature: Signature) -> None:
-    """Give a plan the steps that some transformers are.
+    """Set the steps of a plan to those of some transformers.
 
     Raises:
         NotCovered: one of them has no counterpart here.
@@ -63,7 +63,7 @@ def plan_steps(plan: Plan, transformers: list[Any], signature: Signature) -> Non
 
 
 def as_graph(plan: Plan) -> Plan:
-    """The plan with an ONNX graph for its scores.
+    """Give the plan an ONNX graph for its scores.
 
     Raises:
         NotCovered: it has no scores.
@@ -76,7 +76,7 @@ def as_graph(plan: Plan) -> Plan:
 
 
 def _steps(estimator: Any) -> list[Any]:
-    """The estimator's steps, with what hands its rows on unchanged left out."""
+    """Return the estimator's steps. Leave out wrappers that hand their rows on unchanged."""
     if isinstance(estimator, BaseSearchCV):
         return _steps(estimator.best_estimator_)
     if type(estimator) is FrozenEstimator:
@@ -87,7 +87,7 @@ def _steps(estimator: Any) -> list[Any]:
     return [estimator]
 
 
-def _label(plan: Plan, estimator: Any) -> None:
+def _add_labels(plan: Plan, estimator: Any) -> None:
     classes = getattr(estimator, "classes_", None)
     if classes is None:
         return
@@ -98,12 +98,12 @@ def _label(plan: Plan, estimator: Any) -> None:
 
 
 def _fold(plan: Plan) -> None:
-    """Take the last affine steps into the coefficients: one product does the work of all."""
+    """Fold the last affine steps into the coefficients, so that one product does the work of all."""
     while plan.steps and plan.steps[-1]["op"] in _AFFINE:
-        _fold_one(plan, plan.steps.pop())
+        _fold_step(plan, plan.steps.pop())
 
 
-def _fold_one(plan: Plan, step: Step) -> None:
+def _fold_step(plan: Plan, step: Step) -> None:
     operand, coef = plan.arrays.pop(step["array"]), plan.arrays["coef"]
     match step["op"]:
         case "add":

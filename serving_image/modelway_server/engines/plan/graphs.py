@@ -1,4 +1,4 @@
-"""ONNX graphs that compute in float64 what scikit-learn's own loops compute, sums in the same order.
+"""Build ONNX graphs that compute in float64 what scikit-learn's own loops compute, with sums in the same order.
 
 Source: ONNX, operators `TreeEnsemble` (ai.onnx.ml, version 5), `MatMul`, `Add` and `Cast`.
 """
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 MAX_NODES = 30_000_000
-"""Nodes of all trees: beyond, the graph would come near the 2 GiB that a message of protobuf may have."""
+"""Nodes of all trees. A larger graph comes near the limit of protobuf messages, 2 GiB."""
 BYTES_PER_NODE = 400
-"""Memory that making a graph and trying it takes at its peak, about."""
+"""The approximate peak of memory for building and trying a graph."""
 _ML = "ai.onnx.ml"
 _LESS_OR_EQUAL = 0
 _COLUMNS = (
@@ -28,22 +28,22 @@ _COLUMNS = (
     "leaf_targetids",
     "leaf_weights",
 )
-"""The attributes of a `TreeEnsemble` that have an entry for each split or leaf."""
+"""Attributes of a `TreeEnsemble` with an entry for each split or leaf."""
 _SUM = 1
 
 
 @dataclass(frozen=True)
 class Tree:
-    """One tree whose leaves speak for one score, by node; node 0 is the root.
+    """One tree, each leaf of which adds to one score. The arrays have an entry for each node; node 0 is the root.
 
     Attributes:
-        left: the child where `value <= threshold`, -1 for a leaf.
+        left: the child for `value <= threshold`; -1 for a leaf.
         right: the other child.
-        feature: the column that is looked at.
-        threshold: float64.
+        feature: the column that the node compares.
+        threshold: the number that it compares with, float64.
         missing_left: whether a missing value goes left.
-        score: which score the leaf adds to, by node.
-        weight: what it adds, by node.
+        score: the score that a leaf adds to.
+        weight: the number that a leaf adds.
     """
 
     left: NDArray[np.int64]
@@ -56,7 +56,7 @@ class Tree:
 
 
 def stump(score: int, weight: float) -> Tree:
-    """A tree that adds the same whatever the row: a split between equal leaves, since a root must be a split."""
+    """Return a tree that adds the same to every row. Its root splits between equal leaves, since a root must be a split."""
     return Tree(
         left=np.array([1, -1, -1]),
         right=np.array([2, -1, -1]),
@@ -69,13 +69,13 @@ def stump(score: int, weight: float) -> Tree:
 
 
 def forest_graph(trees: Sequence[Tree], *, scores: int, width: int, single: bool) -> bytes:
-    """The sums of the trees' leaves, as a serialized model from `rows` to `scores`.
+    """Build the graph that sums the leaves of trees: a serialized model from `rows` to `scores`.
 
     Args:
-        trees: in the order in which they are summed.
-        scores: how many sums there are.
-        width: columns of the rows.
-        single: whether the rows are rounded to float32 before they are compared.
+        trees: in the order of the sum.
+        scores: the number of sums.
+        width: the number of columns.
+        single: whether the graph rounds rows to float32 before it compares them.
     """
     rows = "rows"
     nodes: list[NodeProto] = []
@@ -91,7 +91,7 @@ def forest_graph(trees: Sequence[Tree], *, scores: int, width: int, single: bool
 
 
 def linear_graph(coef: NDArray[np.float64], intercept: NDArray[np.float64]) -> bytes:
-    """`rows @ coef + intercept`, as a serialized model from `rows` to `scores`."""
+    """Build the graph of `rows @ coef + intercept`: a serialized model from `rows` to `scores`."""
     nodes = [
         helper.make_node("MatMul", ["rows", "coef"], ["product"]),
         helper.make_node("Add", ["product", "intercept"], ["scores"]),
@@ -101,7 +101,7 @@ def linear_graph(coef: NDArray[np.float64], intercept: NDArray[np.float64]) -> b
 
 
 def _attributes(trees: Sequence[Tree]) -> Iterator[tuple[str, Any]]:
-    """All trees in one table of splits and one of leaves, where a child's number is its place in its own table."""
+    """Put all trees into one table of splits and one of leaves. A child's number is its place in its own table."""
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in _COLUMNS}
     roots, splits, leaves = [], 0, 0
     for tree in trees:

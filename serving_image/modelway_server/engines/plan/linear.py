@@ -1,4 +1,4 @@
-"""scikit-learn's linear models as a matrix and a vector."""
+"""Plan scikit-learn's linear models as a matrix and a vector."""
 
 from typing import Any
 
@@ -14,10 +14,10 @@ _LINKS = {"IdentityLink": "scores", "LogLink": "exp"}
 
 
 def plan_linear(estimator: Any) -> Plan:
-    """A plan whose scores are linear in the features.
+    """Make a plan whose scores are linear in the features.
 
     Raises:
-        NotCovered: it is no linear model, or computes its answers in a way of its own.
+        NotCovered: the estimator is no linear model, or computes its answers in a way of its own.
     """
     if not type(estimator).__module__.startswith("sklearn."):
         raise NotCovered(f"{type(estimator).__name__} may compute its answers in a way of its own")

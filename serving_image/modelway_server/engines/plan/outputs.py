@@ -1,4 +1,4 @@
-"""How the methods of an estimator answer from its scores, as scikit-learn computes it."""
+"""Compute the answers of an estimator's methods from its scores, as scikit-learn does."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,20 +7,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 Scores = NDArray[np.float64]
-"""Of [rows, scores]; the one score of a binary classifier speaks for its second class."""
+"""An array of [rows, scores]. The one score of a binary classifier belongs to its second class."""
 OutputFunction = Callable[[Scores], NDArray[Any]]
 
 RULES = frozenset({"argmax", "positive", "not_negative"})
-"""Functions that choose a class, by its index."""
+"""Names of functions that choose a class by its index."""
 
 
 def output_function(name: str, *, labels: NDArray[Any] | None, flat: bool) -> OutputFunction:
-    """A function by its name.
+    """Return a function by its name.
 
     Args:
         name: one of RULES, or of the functions below.
         labels: the classes that RULES choose from.
-        flat: whether a single score a row is an array of [rows].
+        flat: whether a single score per row is an array of [rows].
     """
     if name in RULES:
         assert labels is not None

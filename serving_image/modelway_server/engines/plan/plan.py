@@ -1,7 +1,7 @@
-"""A model as a plan: what happens to its rows, what scores them, and how its methods answer from the scores.
+"""A plan says what happens to a model's rows, what scores them, and how its methods answer from the scores.
 
-A plan is data: JSON, arrays, and an ONNX graph where onnxruntime scores. It is made where scikit-learn is, and followed
-where it is not.
+A plan is data: JSON, arrays, and an ONNX graph where onnxruntime scores. Making it takes scikit-learn; following it does
+not.
 """
 
 import json
@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Step = dict[str, Any]
-"""One thing that is done to the rows: its name as `op`, and what it needs; see `steps.py`."""
+"""One operation on the rows: its name as `op`, and its operands; see `steps.py`."""
 _DOCUMENT, _ARRAYS, _GRAPH = "plan.json", "plan.npz", "graph"
 _BINARY = {"arrays", "graph", "graphs"}
 
 
 class NotCovered(Exception):
-    """An engine cannot evaluate the model; the message says what stands in its way, as a clause."""
+    """An engine cannot evaluate the model. The message says why, as a clause."""
 
 
 @dataclass(kw_only=True)
@@ -27,17 +27,17 @@ class Plan:
     """How to evaluate a model without its own code.
 
     Attributes:
-        steps: done to the rows one after the other, until they are float64 of [rows, features].
+        steps: operations on the rows, in order. They give float64 of [rows, features].
         outputs: how each method answers from the scores; see `plan/outputs.py`.
-        labels: the classes as JSON values, in the order of the scores; None where there are none.
-        label_dtype: numpy's name of their type.
-        flat: whether a single score a row is an array of [rows].
-        divisor: the scores are divided by it: a forest's number of trees.
+        labels: the classes as JSON values, in the order of the scores; None if there are none.
+        label_dtype: numpy's name for the type of the classes.
+        flat: whether a single score per row is an array of [rows].
+        divisor: the number by which scores are divided; the number of trees of a forest.
         single: whether the graph rounds the features to float32.
-        arrays: what steps and scores are computed with, by name; `coef` of [features, scores] and `intercept`.
-        graph: an ONNX model from `rows` to `scores`, float64 both, in the place of `coef` and `intercept`.
-        graphs: an ONNX model for each method, from `rows`, float64, to the output that `outputs` names, in the place of
-            all scores.
+        arrays: the operands of steps and scores by name; `coef` is [features, scores], `intercept` [scores].
+        graph: an ONNX model from `rows` to `scores`, both float64. It takes the place of `coef` and `intercept`.
+        graphs: an ONNX model for each method, from `rows`, float64, to the output that `outputs` names. They take the
+            place of scores.
     """
 
     outputs: dict[str, str]
@@ -52,13 +52,13 @@ class Plan:
     graphs: dict[str, bytes] = field(default_factory=dict)
 
     def keep(self, values: Any) -> str:
-        """Give an array a name, for a step to refer to."""
+        """Keep an array, and return the name by which a step refers to it."""
         name = f"a{len(self.arrays)}"
         self.arrays[name] = np.asarray(values)
         return name
 
     def write(self, directory: Path) -> None:
-        """Put the plan into a folder."""
+        """Write the plan into a folder."""
         (directory / _DOCUMENT).write_text(json.dumps(self._document()), encoding="utf-8")
         stored = self.arrays | {f"{_GRAPH}:{name}": _bytes(graph) for name, graph in self._graphs().items()}
         np.savez(directory / _ARRAYS, allow_pickle=False, **stored)
@@ -71,10 +71,10 @@ class Plan:
 
     @classmethod
     def read(cls, directory: Path) -> "Plan":
-        """The plan in a folder.
+        """Read the plan in a folder.
 
         Raises:
-            OSError, ValueError, TypeError: there is none.
+            OSError, ValueError, TypeError: the folder holds no plan.
         """
         document = json.loads((directory / _DOCUMENT).read_text(encoding="utf-8"))
         with np.load(directory / _ARRAYS, allow_pickle=False) as stored:
@@ -86,7 +86,7 @@ class Plan:
 
 
 def discard(directory: Path) -> None:
-    """Take away what `Plan.write` may have left in a folder, whole or in part: the space is somebody else's."""
+    """Remove what `Plan.write` left in a folder, whole or in part, to free the space."""
     for name in (_DOCUMENT, _ARRAYS):
         (directory / name).unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""A model that is evaluated by its plan: numpy, and onnxruntime where the plan has a graph."""
+"""Evaluate a model by its plan, with numpy, and with onnxruntime where the plan has a graph."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ Scorer = Callable[[Any], NDArray[np.float64]]
 
 
 class PlannedRuntime:
-    """A plan that is followed; see `Runtime`."""
+    """A runtime that follows a plan; see `Runtime`."""
 
     def __init__(self, prepared: Prepared, plan: Plan) -> None:
         self.platform = prepared.platform
@@ -47,7 +47,7 @@ class PlannedRuntime:
         """Answer the example by every method.
 
         Raises:
-            WarmupFailed: the plan cannot be followed here.
+            WarmupFailed: the plan does not work here.
         """
         try:
             for method in self.methods:
@@ -59,27 +59,27 @@ class PlannedRuntime:
             ) from error
 
     def call(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:
-        """The output of one method on checked rows, by the method's name, of `count` rows.
+        """Compute the output of one method on `count` checked rows, and return it by the method's name.
 
         Raises:
             InvalidInput: a number is too large for the model's arithmetic.
-            PredictionFailed: there is not one answer a row.
+            PredictionFailed: the number of answers is not the number of rows.
         """
-        with np.errstate(all="ignore"):  # what is too large is refused below
+        with np.errstate(all="ignore"):  # numbers that are too large are refused below
             for step in self._steps:
                 values = step(values)
         if self._limit is not None and np.abs(values).max(initial=0.0, where=~np.isnan(values)) > self._limit:
             raise InvalidInput(_TOO_LARGE)
-        answer = self._scored(method, values) if self._answers is None else self._answers[method](values)
+        answer = self._answer_from_scores(method, values) if self._answers is None else self._answers[method](values)
         if len(answer) != count:
             raise PredictionFailed(f"{method} gave {len(answer)} answers for {count} rows")
         return {method: answer}
 
     def example(self) -> Rows:
-        """The row that it was prepared with."""
+        """Return the row of `prepare`."""
         return self._example
 
-    def _scored(self, method: str, values: Any) -> NDArray[Any]:
+    def _answer_from_scores(self, method: str, values: Any) -> NDArray[Any]:
         scores = self._score(values)
         if self._divisor != 1.0:
             scores = scores / self._divisor
@@ -89,10 +89,10 @@ class PlannedRuntime:
 
 
 def load_planned(prepared: Prepared, directory: Path) -> PlannedRuntime:
-    """The runtime of a plan that was written into a folder.
+    """Load the runtime of the plan in a folder.
 
     Raises:
-        LoadFailed: there is none that can be read.
+        LoadFailed: the folder holds no plan that can be read.
     """
     try:
         return PlannedRuntime(prepared, Plan.read(directory))
@@ -115,7 +115,7 @@ def _scorer(plan: Plan) -> Scorer:
 
 
 def _answers(plan: Plan, signature: Signature) -> dict[str, Callable[[Any], NDArray[Any]]]:
-    """What answers each method, where a graph of its own does."""
+    """Return the function that answers each method by a graph of its own."""
     from modelway_server.engines.session import open_session  # noqa: PLC0415  (as above)
 
     sessions = {graph: open_session(graph) for graph in set(plan.graphs.values())}
@@ -125,13 +125,13 @@ def _answers(plan: Plan, signature: Signature) -> dict[str, Callable[[Any], NDAr
     }
 
 
-def _answer(run: Callable[..., list[Any]], output: str, promised: Output) -> Callable[[Any], NDArray[Any]]:
-    dtype = NUMPY_TYPES.get(promised.datatype, np.object_)
+def _answer(run: Callable[..., list[Any]], output: str, output_of_contract: Output) -> Callable[[Any], NDArray[Any]]:
+    dtype = NUMPY_TYPES.get(output_of_contract.datatype, np.object_)
 
     def answer(values: Any) -> NDArray[Any]:
-        found = np.asarray(run([output], {"rows": np.ascontiguousarray(values, dtype=np.float64)})[0])
-        if len(promised.shape) == 1 and found.ndim == 2:
-            found = found[:, -1]  # of two scores, opposite ones, scikit-learn gives the second
-        return found.astype(dtype)
+        answers = np.asarray(run([output], {"rows": np.ascontiguousarray(values, dtype=np.float64)})[0])
+        if len(output_of_contract.shape) == 1 and answers.ndim == 2:
+            answers = answers[:, -1]  # of two opposite scores scikit-learn gives the second
+        return answers.astype(dtype)
 
     return answer

@@ -1,6 +1,7 @@
-"""What a pipeline does to its rows before they are scored, in numpy alone, each step as scikit-learn computes it.
+"""The steps of a pipeline before the scores, in numpy alone. Each step computes as scikit-learn does.
 
-Rows are a float64 matrix of [rows, columns]; before a step has made them numbers, one list of Python values per column.
+Rows are a float64 matrix of [rows, columns]. Before a step has made them numbers, they are one list of Python values for
+each column.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,20 +13,20 @@ from numpy.typing import NDArray
 Arrays = Mapping[str, NDArray[Any]]
 Step = Mapping[str, Any]
 Work = Callable[[Any], Any]
-"""One step at work: rows to rows."""
+"""A function from rows to rows."""
 Objects = list[list[Any]]
-"""Rows by columns, as Python values."""
+"""One list of Python values for each column."""
 
 MISSING = "missing"
-"""What stands for a missing value among known categories, which are wrapped in lists: `["Rome"]`, `[1]`."""
+"""A missing value among known categories. Categories themselves are wrapped in lists: `["Rome"]`, `[1]`."""
 
 
 def follow(steps: Sequence[Step], arrays: Arrays) -> list[Work]:
-    """The steps of a plan, ready to be called in turn.
+    """Return the steps of a plan as functions, to be called in turn.
 
     Args:
         steps: each with its name as `op`.
-        arrays: what they refer to by name.
+        arrays: the arrays that steps refer to by name.
     """
     return [_STEPS[step["op"]](step, arrays) for step in steps]
 
@@ -49,13 +50,13 @@ def _clip(step: Step, _: Arrays) -> Work:
 
 
 def _fill(step: Step, arrays: Arrays) -> Work:
-    """Numbers in the place of what is missing."""
+    """Replace missing values of a matrix by numbers."""
     statistics = arrays[step["array"]]
     return lambda values: np.where(np.isnan(values), statistics, values)
 
 
 def _fill_objects(step: Step, _: Arrays) -> Work:
-    """A value for each column in the place of what is missing."""
+    """Replace missing values of Python by a value for each column."""
     known: list[Any] = step["values"]
 
     def work(columns: Objects) -> Objects:
@@ -68,7 +69,7 @@ def _fill_objects(step: Step, _: Arrays) -> Work:
 
 
 def _one_hot(step: Step, _: Arrays) -> Work:
-    """A 1 at the place of each value's category, none for a value that is unknown or whose category is dropped."""
+    """Put a 1 at the place of each value's category; none if the value is unknown or its category is dropped."""
     places = [dict(zip(map(_key, known), positions, strict=True)) for known, positions in step["columns"]]
     width: int = step["width"]
 
@@ -85,7 +86,7 @@ def _one_hot(step: Step, _: Arrays) -> Work:
 
 
 def _ordinal(step: Step, _: Arrays) -> Work:
-    """The number of each value's category; a number of its own for values that are unknown, and for missing ones."""
+    """Replace each value by the number of its category. Unknown values and missing ones have numbers of their own."""
     codes = [dict(zip(map(_key, known), numbers, strict=True)) for known, numbers in step["columns"]]
     unknown = float("nan") if step["unknown"] is None else step["unknown"]
 
@@ -101,7 +102,7 @@ def _ordinal(step: Step, _: Arrays) -> Work:
 
 
 def _columns(step: Step, arrays: Arrays) -> Work:
-    """Columns that go different ways and come together again, side by side."""
+    """Lead columns different ways, and put the results side by side."""
     ways = [(_gather(way), follow(way["steps"], arrays)) for way in step["ways"]]
 
     def work(values: Any) -> NDArray[np.float64]:
@@ -117,7 +118,7 @@ def _columns(step: Step, arrays: Arrays) -> Work:
 
 
 def _gather(way: Step) -> Work:
-    """The columns of one way out of a dict by their names, or out of an array by their positions."""
+    """Take the columns of one way: by name out of a dict, by position out of an array."""
     chosen: list[Any] = way["columns"]
     if way["objects"]:
         return lambda values: [_column(values, each).tolist() for each in chosen]

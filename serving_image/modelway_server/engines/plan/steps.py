@@ -1,4 +1,4 @@
-"""The steps of scikit-learn's pipelines as steps of a plan."""
+"""Turn the steps of scikit-learn's pipelines into steps of a plan."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,14 +23,14 @@ from modelway_server.engines.plan.plan import NotCovered, Plan, Step
 from modelway_server.engines.plan.step_functions import MISSING
 
 Names = Sequence[str] | Sequence[int]
-"""Columns by their names where rows come as a dict, else by their positions."""
+"""Columns by name where rows are a dict, else by position."""
 
 
 class StepPlanner:
     """Adds the steps of transformers to a plan.
 
     Args:
-        plan: which keeps their arrays.
+        plan: keeps their arrays.
         names: the columns of the rows.
     """
 
@@ -39,16 +39,16 @@ class StepPlanner:
         self._names = names
 
     def of(self, transformers: Sequence[Any], *, raw: bool) -> list[Step]:
-        """The steps of some transformers in turn.
+        """Return the steps of some transformers, in order.
 
         Args:
-            transformers: fitted, outermost first.
-            raw: whether the rows are columns of mixed types, and no matrix of numbers yet.
+            transformers: fitted, in the order in which rows pass them.
+            raw: whether the rows are columns of mixed types, and not yet a matrix of numbers.
 
         Raises:
-            NotCovered: one of them has no counterpart here.
+            NotCovered: a transformer has no counterpart here.
         """
-        flat = list(_flattened(transformers))
+        flat = list(_flatten(transformers))
         if raw and not (flat and type(flat[0]) is ColumnTransformer):
             return [{"op": "columns", "ways": [self._way(flat, list(self._names))]}]
         steps: list[Step] = []
@@ -67,13 +67,13 @@ class StepPlanner:
         for name, transformer, _ in chooser.transformers_:
             chosen = [self._names[index] for index in positions.get(name, ())]
             if chosen and not (isinstance(transformer, str) and transformer == "drop"):
-                ways.append(self._way(list(_flattened([transformer])), chosen))
+                ways.append(self._way(list(_flatten([transformer])), chosen))
         if chooser.transformer_weights or not ways:
             raise NotCovered("its ColumnTransformer weighs its parts, or has none")
         return {"op": "columns", "ways": ways}
 
     def _way(self, transformers: list[Any], chosen: list[Any]) -> dict[str, Any]:
-        """What some columns go through: as Python values until an encoder makes numbers of them."""
+        """Plan the way of some columns. They are Python values until an encoder turns them into numbers."""
         steps: list[Step] = []
         waiting = list(transformers)
         objects = any(isinstance(each, OneHotEncoder | OrdinalEncoder) for each in waiting)
@@ -87,7 +87,7 @@ class StepPlanner:
         return {"columns": chosen, "objects": objects, "steps": steps}
 
     def _categorical(self, transformer: Any) -> tuple[Step, bool]:
-        """A step on Python values, and whether its result is numbers."""
+        """Return a step on Python values, and whether it gives numbers."""
         if type(transformer) is SimpleImputer:
             _check_imputer(transformer)
             return {"op": "fill_objects", "values": [_plain(value) for value in transformer.statistics_]}, False
@@ -106,17 +106,17 @@ class StepPlanner:
         raise NotCovered(f"{kind.__name__} is not computed here")
 
 
-def _flattened(transformers: Sequence[Any]) -> Any:
+def _flatten(transformers: Sequence[Any]) -> Any:
     for each in transformers:
         if type(each) is Pipeline:
-            yield from _flattened([step for _, step in each.steps])
+            yield from _flatten([step for _, step in each.steps])
         elif not _changes_nothing(each):
             yield each
 
 
 def _changes_nothing(each: Any) -> bool:
-    named = isinstance(each, str) and each == "passthrough"
-    return each is None or named or (type(each) is FunctionTransformer and each.func is None)
+    is_passthrough = isinstance(each, str) and each == "passthrough"
+    return each is None or is_passthrough or (type(each) is FunctionTransformer and each.func is None)
 
 
 def _standard(plan: Plan, scaler: StandardScaler) -> list[Step | None]:
@@ -157,8 +157,8 @@ def _imputer(plan: Plan, imputer: SimpleImputer) -> list[Step | None]:
 
 def _check_imputer(imputer: SimpleImputer) -> None:
     missing = imputer.missing_values
-    kept = all(value is not None and value == value for value in imputer.statistics_)  # noqa: PLR0124  (NaN)
-    if imputer.add_indicator or not kept or not (missing is None or missing != missing):  # noqa: PLR0124
+    all_known = all(value is not None and value == value for value in imputer.statistics_)  # noqa: PLR0124  (NaN)
+    if imputer.add_indicator or not all_known or not (missing is None or missing != missing):  # noqa: PLR0124
         raise NotCovered("its SimpleImputer drops columns, adds some, or fills in for other values than missing ones")
 
 
@@ -203,7 +203,7 @@ def _ordinal(encoder: OrdinalEncoder) -> Step:
 
 
 def _keys(known: Any) -> list[Any]:
-    """Categories as JSON, each wrapped, so that no category can be taken for a missing value."""
+    """Return categories as JSON. Each is wrapped, so that none can be taken for a missing value."""
     return [MISSING if value is None or value != value else [_plain(value)] for value in known.tolist()]  # noqa: PLR0124
 
 

@@ -1,4 +1,4 @@
-"""scikit-learn's trees and their ensembles as sums of leaves."""
+"""Plan scikit-learn's trees and their ensembles as sums of leaves."""
 
 import resource
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from modelway_server.engines.plan.plan import NotCovered, Plan
 from modelway_server.process.child import memory_limit
 
 MAX_COPIES = 3
-"""A leaf speaks for one score: a forest with more scores, and with leaves that are divided among them, is not covered."""
+"""Scores at most, where leaves are divided among them. A leaf adds to one score, so each score takes a copy of the trees."""
 
 _TREES = (DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor)
 _FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
@@ -32,15 +32,15 @@ _BINNED = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 
 
 def is_of_trees(estimator: Any) -> bool:
-    """Whether this is one of the classes whose trees are known here; a subclass may compute otherwise."""
+    """Whether the class itself is known here. A subclass may compute in another way."""
     return type(estimator) in {*_TREES, *_FORESTS, *_BOOSTED, *_BINNED}
 
 
 def plan_trees(estimator: Any) -> Plan:
-    """A plan whose scores are sums of leaves.
+    """Make a plan whose scores are sums of leaves.
 
     Raises:
-        NotCovered: the trees do something that a graph of ours does not.
+        NotCovered: the trees do something that our graphs do not.
     """
     kind = type(estimator)
     if kind in _TREES:
@@ -75,12 +75,12 @@ def _plan_forest(forest: Any, members: list[Any]) -> Plan:
 
 
 def _values(tree: Any) -> Any:
-    """What each node says, float64 of [nodes, scores]."""
+    """Return the value of each node, float64 of [nodes, scores]."""
     return tree.value[:, :, 0] if tree.value.shape[2] == 1 else tree.value[:, 0, :]
 
 
 def _is_pure(member: Any, value: Any) -> bool:
-    """Whether every leaf speaks for one class alone."""
+    """Whether every leaf holds rows of one class alone."""
     return bool((value[member.tree_.children_left < 0].max(axis=1) == 1.0).all())
 
 
@@ -116,7 +116,7 @@ def _plan_boosted(boosted: Any) -> Plan:
 
 
 def _start(boosted: Any) -> list[float]:
-    """The scores before the first tree: known where they are the same for every row."""
+    """Return the scores before the first tree, which must be the same for every row."""
     if type(boosted.init_) not in {DummyClassifier, DummyRegressor} and boosted.init_ != "zero":
         raise NotCovered(f"it starts from a {type(boosted.init_).__name__}")
     rows = np.zeros((1, boosted.n_features_in_), dtype=np.float32)
@@ -158,8 +158,8 @@ def _binned_tree(nodes: Any, score: int) -> Tree:
 def _probabilities(boosted: Any, count: int) -> dict[str, str]:
     if count > 1:
         return {"predict_proba": "softmax"}
-    halved = type(boosted._loss).__name__ == "ExponentialLoss"  # noqa: SLF001
-    return {"predict_proba": "both_of_double" if halved else "both"}
+    is_exponential = type(boosted._loss).__name__ == "ExponentialLoss"  # noqa: SLF001
+    return {"predict_proba": "both_of_double" if is_exponential else "both"}
 
 
 def _plan(trees: list[Tree], scores: int, width: int, *, single: bool) -> Plan:
@@ -174,7 +174,7 @@ def _plan(trees: list[Tree], scores: int, width: int, *, single: bool) -> Plan:
 
 
 def thresholds(estimator: Any) -> Iterator[tuple[int, float]]:
-    """The splits of an estimator's trees: column and threshold."""
+    """Yield column and threshold of each split of an estimator's trees."""
     for stage in getattr(estimator, "_predictors", ()):
         for predictor in stage:
             yield from zip(
@@ -185,8 +185,8 @@ def thresholds(estimator: Any) -> Iterator[tuple[int, float]]:
             yield from zip(member.tree_.feature.tolist(), member.tree_.threshold.tolist(), strict=True)
 
 
-def _members(held: Any) -> list[Any]:
-    """The members of an ensemble; one may have a length itself (a forest, a pipeline), and numpy would look into it."""
-    if isinstance(held, np.ndarray):
-        return list(held.flat)
-    return list(held) if isinstance(held, list | tuple) else []
+def _members(container: Any) -> list[Any]:
+    """Return the members of an ensemble. numpy must not make the list: it would look into members that have a length."""
+    if isinstance(container, np.ndarray):
+        return list(container.flat)
+    return list(container) if isinstance(container, list | tuple) else []

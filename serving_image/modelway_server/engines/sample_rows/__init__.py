@@ -1,1 +1,1 @@
-"""Rows that a model is tried, proved and shown with."""
+"""Rows to try a model, to prove its engines, and to show to people."""

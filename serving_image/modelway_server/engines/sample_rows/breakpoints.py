@@ -1,4 +1,4 @@
-"""Values at which an estimator may change its answer: thresholds, categories, the middle of its training data."""
+"""Find values at which an estimator may change its answer: thresholds, categories, the middle of its training data."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,13 +11,13 @@ from modelway_server.engines.plan.trees import thresholds
 from modelway_server.runtimes.estimators.sub_estimators import sub_estimators
 
 MAX_THRESHOLDS = 200
-"""Thresholds that are looked at, spread over all trees."""
+"""Thresholds that are taken at most, spread over all trees."""
 Breakpoints = dict[int, list[Any]]
-"""Values worth trying, by the column's position."""
+"""Values worth trying, by the position of the column."""
 
 
 def breakpoints_of(estimator: Any, signature: Signature) -> Breakpoints:
-    """What the parts of an estimator tell of its columns."""
+    """Return the values that the parts of an estimator hold of each column."""
     breakpoints: Breakpoints = {index: [] for index in range(len(signature.columns))}
     positions = {column.name: index for index, column in enumerate(signature.columns)}
     for part in sub_estimators(estimator):
@@ -39,7 +39,7 @@ def breakpoints_of(estimator: Any, signature: Signature) -> Breakpoints:
 
 
 def _of_booster(estimator: Any) -> Mapping[int, Sequence[float]]:
-    """The splits of a class of XGBoost or LightGBM that sees the rows as they are sent."""
+    """Return the splits of an estimator of XGBoost or LightGBM that gets the rows as they are sent."""
     match type(estimator).__module__.partition(".")[0]:
         case "xgboost":
             from modelway_server.runtimes import xgboost  # noqa: PLC0415  (where it is there)
@@ -74,7 +74,7 @@ def _of_part(part: Any) -> list[list[Any]]:
 
 
 def _thresholds(estimator: Any) -> list[tuple[int, float]]:
-    """Splits of the trees that see the rows as they are sent."""
+    """Return splits of the trees that get the rows as they are sent."""
     if isinstance(estimator, Pipeline):
         return []
     found = [(column, value) for column, value in thresholds(estimator) if column >= 0 and np.isfinite(value)]
@@ -82,7 +82,7 @@ def _thresholds(estimator: Any) -> list[tuple[int, float]]:
 
 
 def _around(threshold: float) -> list[float]:
-    """A threshold and its neighbours, as float32 and as float64 round."""
+    """Return a threshold and its neighbours in float32 and in float64."""
     single = np.float32(threshold)
     near = [np.nextafter(single, np.float32(side)) for side in (-np.inf, np.inf)]
     return [threshold, *map(float, near), *(float(np.nextafter(threshold, side)) for side in (-np.inf, np.inf))]

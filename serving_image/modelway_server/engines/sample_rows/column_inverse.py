@@ -1,7 +1,6 @@
-"""Lead points back from the columns of a model's part to the columns that are sent: undo scalers, restore dropped columns.
+"""Lead points back from the columns of a model's part to the columns of requests: undo scalers, restore dropped columns.
 
-A place is a matrix of [points, columns] in which a number that nobody knows is NaN; it is of objects where an encoder
-stood between.
+Points are a matrix of [points, columns], with NaN for unknown values. Behind an encoder it is a matrix of objects.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,15 +17,15 @@ from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
 Points = NDArray[Any]
 Back = Callable[[Points], Points]
-"""Points in the columns behind something as points in the columns before it; raises what the model's parts raise."""
+"""Turns points behind a step into points before it. It raises what the model's parts raise."""
 
 
 def inverse_of(step: Any) -> Back | None:
-    """What leads back through a step of a pipeline; None where nothing does."""
+    """Return the function that leads points back through a step; None if there is none."""
     if step is None or isinstance(step, str) or (isinstance(step, FunctionTransformer) and step.func is None):
-        return _unchanged
+        return _keep
     if isinstance(step, SimpleImputer | KNNImputer | IterativeImputer):
-        return None if step.add_indicator else _unchanged
+        return None if step.add_indicator else _keep
     for kind, way in _WAYS.items():
         if isinstance(step, kind):
             return way(step)
@@ -35,13 +34,13 @@ def inverse_of(step: Any) -> Back | None:
 
 
 def columns_of(chooser: ColumnTransformer, name: str) -> list[int]:
-    """The positions of the columns that one of its transformers takes."""
+    """Return the positions of the columns that a transformer of the chooser takes."""
     positions = chooser._transformer_to_input_indices  # noqa: SLF001  (public attributes keep names, masks and slices unresolved)
     return list(positions.get(name, ()))
 
 
 def restore_columns(back: Back, columns: Sequence[int], width: int) -> Back:
-    """What leads back where only some columns were taken: nobody knows of the others."""
+    """Return the function that leads back from some columns to all; the others are unknown."""
     return lambda points: back(_spread(points, columns, width))
 
 
@@ -59,8 +58,8 @@ def _inverse_in_turn(steps: Sequence[Any]) -> Back | None:
     return back
 
 
-def _gathered(chooser: ColumnTransformer, points: Points) -> Points:
-    """The columns before a chooser, from those of its transformers that can be inverted."""
+def _gather(chooser: ColumnTransformer, points: Points) -> Points:
+    """Return the columns before a chooser, as far as its transformers can be inverted."""
     before = np.full((len(points), chooser.n_features_in_), np.nan, dtype=object)
     for name, transformer, _ in chooser.transformers_:
         columns, part = columns_of(chooser, name), points[:, chooser.output_indices_[name]]
@@ -77,18 +76,18 @@ def _spread(points: Points, columns: Sequence[int], width: int) -> Points:
 
 
 def _codes(encoder: OrdinalEncoder, points: Points) -> Points:
-    """The nearest codes that the encoder knows."""
+    """Return the nearest codes that the encoder knows."""
     last = [len(known) - 1 for known in encoder.categories_]
     return np.nan_to_num(points.astype(np.float64)).round().clip(0, last)
 
 
-def _unchanged(points: Points) -> Points:
+def _keep(points: Points) -> Points:
     return points
 
 
 _WAYS: dict[type, Callable[[Any], Back | None]] = {
     Pipeline: lambda pipeline: _inverse_in_turn([step for _, step in pipeline.steps]),
-    ColumnTransformer: lambda chooser: lambda points: _gathered(chooser, points),
+    ColumnTransformer: lambda chooser: lambda points: _gather(chooser, points),
     SelectorMixin: lambda selector: (
         lambda points: _spread(points, selector.get_support(indices=True), selector.n_features_in_)
     ),

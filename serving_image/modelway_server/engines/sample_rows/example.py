@@ -1,7 +1,7 @@
-"""The row that a model's pages show: the example beside the model, a row of the model's own values, or a made-up one.
+"""Choose the row that a model's pages show: the author's example, a row of the model's own values, or a made-up one.
 
-Rows of `samples.json` are never shown: they may be anybody's. For the same reason a value of the model's own is one in
-the middle of many, rounded, and no row that it remembers.
+Rows of `samples.json` are never shown, because they may be somebody's data. For the same reason no row that the model
+remembers is shown: each value of its own is the middle of many, rounded.
 """
 
 import logging
@@ -18,7 +18,7 @@ from modelway_server.protocol.tensors import INTEGER_LIMITS
 from modelway_server.runtimes.base import Breakpoints, Runtime
 
 DIGITS = 4
-"""Significant digits of a number that is shown: a threshold or a mean has more than anybody wants to read."""
+"""Significant digits of a number in an example. A threshold or a mean has more than people want to read."""
 GIVEN: Final = "the one that is kept beside the model"
 OWN: Final = "made of values that the model remembers"
 MADE_UP: Final = "made up: the model does not tell what its training data looked like"
@@ -39,17 +39,19 @@ class Example:
     origin: str
 
 
-def choose_example(runtime: Runtime, plain: Any, breakpoints: Breakpoints, given: Sequence[Any]) -> Example:
-    """A row that the model answers: the first of the given ones, one of the model's own values, or one of other numbers.
+def choose_example(runtime: Runtime, plain: Any, breakpoints: Breakpoints, author_rows: Sequence[Any]) -> Example:
+    """Choose a row that the model answers: the author's first one, one of the model's own values, or a made-up one.
 
     Args:
         runtime: the model itself, warm.
-        plain: the row that it was warmed up with, as JSON values.
+        plain: the row of the warm-up, as JSON values.
         breakpoints: values at which the model may change its answers.
-        given: examples of the author's.
+        author_rows: the author's examples.
     """
-    tried = [Example(row, GIVEN) for row in given[:1]] + list(_examples(runtime.signature, plain, breakpoints))
-    return next((one for one in tried if _is_answered(runtime, one.row)), Example(plain, MADE_UP))
+    candidates = [Example(row, GIVEN) for row in author_rows[:1]] + list(
+        _examples(runtime.signature, plain, breakpoints)
+    )
+    return next((one for one in candidates if _is_answered(runtime, one.row)), Example(plain, MADE_UP))
 
 
 def _examples(signature: Signature, plain: Any, breakpoints: Breakpoints) -> Iterator[Example]:
@@ -73,7 +75,7 @@ def _examples(signature: Signature, plain: Any, breakpoints: Breakpoints) -> Ite
 
 
 def typical_value(column: Column, breakpoints: Sequence[Any], plain: Any) -> Any:
-    """The value in the middle of those that a model tells of a column of numbers; the plain one of any other."""
+    """Return the middle of the values that a model knows of a column of numbers; the plain value for other columns."""
     numbers = _numbers(breakpoints)
     if not numbers or not _takes_numbers(column, plain):
         return plain
@@ -99,7 +101,7 @@ def _numbers(breakpoints: Sequence[Any]) -> list[float]:
 
 
 def _other(column: Column, plain: Any, index: int) -> Any:
-    """A made-up number: 0.5, 1.5 and so on from column to column."""
+    """Make up a number: 0.5, 1.5 and so on from column to column."""
     if not _takes_numbers(column, plain):
         return plain
     return index % 10 + 1 if column.datatype in INTEGER_LIMITS else index % 10 + 0.5
@@ -110,7 +112,7 @@ def _tensors(inputs: Sequence[Input], plain: Any) -> dict[str, Any]:
 
 
 def _tensor(plain: Any, datatype: str) -> Any:
-    """Made-up numbers of the same shape; what is no number stays."""
+    """Make up numbers of the same shape. Values that are no numbers stay."""
     if datatype in {"BYTES", "BOOL"}:
         return plain.tolist()
     numbers = np.arange(plain.size) % 10

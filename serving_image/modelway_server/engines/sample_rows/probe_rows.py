@@ -1,4 +1,4 @@
-"""Rows to probe a model with, as requests have them: of columns, texts or tensors, as its contract says."""
+"""Make rows to probe a model with, as requests send them: columns, texts or tensors, as its contract says."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,22 +13,22 @@ from modelway_server.runtimes.estimators.sub_estimators import sub_estimators
 
 WORDS = ("a", "few", "words", "of", "text", "good", "bad", "very", "never", "2024")
 MOST_WORDS = 500
-"""Words of a vocabulary that texts are made of."""
+"""Words of the model's vocabulary that texts use at most."""
 SCALES = (0.01, 1.0, 1.0, 30.0, 1000.0)
 
 
 def probe_rows(
     signature: Signature, example: Rows, *, draw: Callable[[], Sequence[Any]], estimator: Any, seed: int, count: int
 ) -> list[Rows]:
-    """Rows, one each.
+    """Return batches of one row.
 
     Args:
         signature: the contract.
         example: a row that the model answers.
-        draw: rows as requests have them, where the contract has columns.
-        estimator: whose vocabulary texts are made of; None where the model is none.
-        seed: of the random numbers.
-        count: of rows that are made here.
+        draw: returns rows as requests send them, where the contract has columns.
+        estimator: has the vocabulary for texts; None if the model is no estimator.
+        seed: the seed of the random numbers.
+        count: the number of rows that are made here.
     """
     random = np.random.default_rng(seed)
     if signature.form is Form.TEXT:
@@ -36,11 +36,11 @@ def probe_rows(
         texts = (" ".join(random.choice(words, size=random.integers(1, 8))) for _ in range(count))
         return [Rows([text], 1) for text in texts]
     if signature.columns and signature.form is not Form.TENSORS:
-        return [rows for row in draw() if (rows := _accepted(signature, row)) is not None]
-    return [example, *(_moved(example, random) for _ in range(count - 1))]
+        return [rows for row in draw() if (rows := _accept(signature, row)) is not None]
+    return [example, *(_vary(example, random) for _ in range(count - 1))]
 
 
-def _accepted(signature: Signature, row: Any) -> Rows | None:
+def _accept(signature: Signature, row: Any) -> Rows | None:
     try:
         return rows_of_instances(signature, [row], "rows")
     except InputError:
@@ -57,15 +57,15 @@ def _vocabulary(estimator: Any) -> list[str]:
     return [*WORDS, *known[:: max(len(known) // MOST_WORDS, 1)]]
 
 
-def _moved(example: Rows, random: np.random.Generator) -> Rows:
+def _vary(example: Rows, random: np.random.Generator) -> Rows:
     values = example.values
     if isinstance(values, dict):
-        return Rows({name: _other(array, random) for name, array in values.items()}, example.count)
-    return Rows(_other(values, random), example.count) if isinstance(values, np.ndarray) else example
+        return Rows({name: _vary_numbers(array, random) for name, array in values.items()}, example.count)
+    return Rows(_vary_numbers(values, random), example.count) if isinstance(values, np.ndarray) else example
 
 
-def _other(values: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
-    """Numbers of the same type and shape; what is no number stays."""
+def _vary_numbers(values: NDArray[Any], random: np.random.Generator) -> NDArray[Any]:
+    """Make up numbers of the same type and shape. Values that are no numbers stay."""
     match values.dtype.kind:
         case "f":
             scale = SCALES[random.integers(len(SCALES))]

@@ -1,4 +1,4 @@
-"""The rows on which an engine must give the model's own answers. They are drawn once, for all engines and the batching probe."""
+"""Draw the rows on which an engine must give the model's own answers: once, for all engines and the batching probe."""
 
 import hashlib
 import warnings
@@ -20,49 +20,55 @@ from modelway_server.runtimes.base import Runtime
 
 
 class NoProof(Exception):
-    """No rows tell an engine from the model."""
+    """No rows can tell an engine from the model."""
 
 
 class Proof:
-    """The rows of one model.
+    """The rows of one model's proof.
 
     Args:
         runtime: the model itself, warm.
-        native: what is known of it.
-        given: the user's rows, read where they are needed.
-        tolerance: by which answers that hardly vary are known.
-        seconds: that making the rows may take.
+        native: the document of the model itself.
+        read_user_rows: returns the user's rows; called when they are needed.
+        tolerance: answers that differ by less hardly vary.
+        seconds: the time limit for making the rows.
     """
 
     def __init__(
-        self, runtime: Runtime, native: Prepared, given: Callable[[], list[Any]], *, tolerance: float, seconds: float
+        self,
+        runtime: Runtime,
+        native: Prepared,
+        read_user_rows: Callable[[], list[Any]],
+        *,
+        tolerance: float,
+        seconds: float,
     ) -> None:
         self._runtime = runtime
         self._signature = native.signature
-        self._given = given
+        self._read_user_rows = read_user_rows
         self._tolerance = tolerance
         self._seconds = seconds
         self.seed = int(hashlib.sha256(native.digest.encode()).hexdigest()[:16], 16)
 
     @cached_property
     def drawn(self) -> list[Row]:
-        """Rows around the model's training points; none if only its own code knows what a row is."""
-        return self._drawn(0)
+        """The rows around the model's training points; none if only its own code knows what a row is."""
+        return self._draw(0)
 
     @cached_property
     def rows(self) -> list[Any]:
-        """The rows of the proof, which tell the model from another.
+        """The rows of the proof, which tell the model from others.
 
         Raises:
             NoProof: the answers hardly vary, or the model refuses some rows.
         """
         try:
-            rows = [*self.drawn, *self._given()]
+            rows = [*self.drawn, *self._read_user_rows()]
             if not self._may_draw:
                 return rows
             with warnings.catch_warnings(), np.errstate(all="ignore"), time_limit(self._seconds):
                 warnings.simplefilter("ignore")  # rows are odd on purpose
-                return sensitive_rows(self._runtime, rows, self._drawn, self._tolerance)
+                return sensitive_rows(self._runtime, rows, self._draw, self._tolerance)
         except InputError as error:
             raise NoProof(f"the model itself refuses some rows ({error.message})") from error
         except NotCovered as error:
@@ -75,23 +81,23 @@ class Proof:
         """The model's own answers to the rows.
 
         Raises:
-            NotCovered: it refuses some of them.
+            NotCovered: the model refuses some rows.
         """
         return answers_of(self._runtime, self.rows)
 
     @cached_property
     def alone(self) -> dict[str, Answers]:
-        """Its answers to the first of them, asked alone."""
+        """The model's own answers to the first row, asked alone."""
         return answers_of(self._runtime, self.rows[:1])
 
     @property
     def breakpoints(self) -> dict[int, list[Any]]:
-        """The remembered values of each column."""
+        """The values that the model remembers of each column."""
         columns = zip(*self._points, strict=True) if self._may_draw else ()
         return {index: [value for value in known if value is not None] for index, known in enumerate(columns)}
 
-    def _drawn(self, number: int) -> list[Row]:
-        """As `drawn`; others for each number."""
+    def _draw(self, number: int) -> list[Row]:
+        """Draw rows as in `drawn`, others for each number."""
         return draw(self._signature, self._points, self.seed + number) if self._may_draw else []
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Rows that tell one model from another: answers that hardly vary prove nothing, and labels prove most where they change."""
+"""Find rows that tell one model from another. Answers that hardly vary prove nothing; labels prove most where they change."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,44 +13,44 @@ from modelway_server.engines.sample_rows.random import MAX_CELLS, Row
 from modelway_server.runtimes.base import Runtime
 
 DRAWS = 4
-"""Times that other rows are drawn where the first ones do not tell."""
+"""Further draws at most, if the answers to the first rows hardly vary."""
 KEPT = 60
-"""Rows of each such draw that are kept."""
+"""Rows that are kept of each further draw."""
 MINORITY = 0.02
-"""Share of the rows that must have another answer than most have."""
+"""Share of the rows that must have another answer than the commonest."""
 PAIRS, BETWEEN, ROUNDS = 8, 16, 6
-"""Pairs of rows with other labels between which a boundary is looked for, rows that are tried between two at once, and
-how often: their last distance is 16^-6 (6e-8) of the first, beyond what float32 tells apart."""
+"""The search for boundaries: pairs of rows with different labels, rows tried between two at once, and rounds. The last
+distance of a pair is 16^-6 (6e-8) of the first, finer than float32."""
 FINEST = 1e-10
-"""The least distance of two such rows, as a share of their largest number: nearer, rounding may choose the label."""
+"""The least distance of a pair, as a share of its largest number. If rows are nearer, rounding may choose the label."""
 Answers = Mapping[str, NDArray[Any]]
 
 
 def sensitive_rows(
     native: Runtime, rows: Sequence[Row], more: Callable[[int], list[Row]], tolerance: float
 ) -> list[Row]:
-    """The same number of rows, some replaced: by rows whose answers vary more, and by rows on both sides of a label's boundary.
+    """Replace some rows by rows whose answers vary more, and by rows on both sides of a label's boundary.
 
     Args:
         native: the model itself.
-        rows: which it takes.
+        rows: rows that it takes.
         more: draws other rows, by a number.
-        tolerance: by which numbers that hardly vary are known.
+        tolerance: numbers that differ by less hardly vary.
 
     Raises:
-        NotCovered: the model gives the same answer to all rows that were tried.
-        InputError: it refuses some rows.
+        NotCovered: the answers to all tried rows hardly vary.
+        InputError: the model refuses some rows.
     """
     found = list(rows)
     for number in range(1, DRAWS + 1):
         answers = _answers(native, found)
-        against = _alike(answers, tolerance)
-        if against is None:
+        objection = _objection_to(answers, tolerance)
+        if objection is None:
             return [*found, *_boundaries(native, found, answers)][-len(rows) :]
         found += _unlike(native, more(number), answers)
-    against = _alike(_answers(native, found), tolerance)
-    if against is not None:
-        raise NotCovered(against)
+    objection = _objection_to(_answers(native, found), tolerance)
+    if objection is not None:
+        raise NotCovered(objection)
     return found[-len(rows) :]
 
 
@@ -63,8 +63,8 @@ def _answers(native: Runtime, rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     }
 
 
-def _alike(answers: Answers, tolerance: float) -> str | None:
-    """Which answers hardly vary, as a clause; None where all do that must."""
+def _objection_to(answers: Answers, tolerance: float) -> str | None:
+    """Say which answers hardly vary, as a clause; None if all vary that must."""
     numbers = {name: array for name, array in answers.items() if array.dtype.kind == "f"}
     for name, array in (numbers or answers).items():
         share = _minority(array, tolerance)
@@ -74,7 +74,7 @@ def _alike(answers: Answers, tolerance: float) -> str | None:
 
 
 def _minority(answer: NDArray[Any], tolerance: float) -> float:
-    """The share of the rows whose answer is not the commonest one."""
+    """Return the share of the rows whose answer is not the commonest one."""
     matrix = answer.reshape(len(answer), -1)
     if answer.dtype.kind == "f":
         middle = np.nanmedian(np.where(np.isinf(matrix), np.nan, matrix), axis=0)
@@ -85,7 +85,7 @@ def _minority(answer: NDArray[Any], tolerance: float) -> float:
 
 
 def _unlike(native: Runtime, rows: list[Row], answers: Answers) -> list[Row]:
-    """Those rows of another draw whose answers are furthest from the ones that are known."""
+    """Return the rows of another draw whose answers are furthest from the known ones."""
     distances = np.zeros(len(rows))
     for name, array in _answers(native, rows).items():
         known, matrix = (each.reshape(len(each), -1) for each in (answers[name], array))
@@ -97,18 +97,18 @@ def _unlike(native: Runtime, rows: list[Row], answers: Answers) -> list[Row]:
 
 
 def _boundaries(native: Runtime, rows: list[Row], answers: Answers) -> list[Row]:
-    """Rows at both sides of where a label changes, for some pairs of rows that have other labels."""
+    """Find rows on both sides of where a label changes, between some pairs of rows with different labels."""
     for name, array in answers.items():
         if array.dtype.kind != "f" and array.ndim == 1 and name == "predict":
             pairs = _pairs(rows, array)
             for _ in range(ROUNDS if pairs else 0):
-                pairs = _closer(native, pairs)
+                pairs = _narrow(native, pairs)
             return [row for pair in pairs for row in pair]
     return []
 
 
 def _pairs(rows: list[Row], labels: NDArray[Any]) -> list[tuple[Row, Row]]:
-    """Rows and the next one that has another label and differs in numbers alone."""
+    """Return pairs of successive rows whose labels differ, and whose values differ in numbers alone."""
     pairs = []
     for index in range(len(rows) - 1):
         pair = rows[index], rows[index + 1]
@@ -123,24 +123,24 @@ def _may_mix(one: Any, other: Any) -> bool:
 
 
 def _are_apart(one: Row, other: Row) -> bool:
-    """Whether the rows between two are more than rounding apart."""
+    """Whether rows between two rows are more than rounding apart."""
     numbers = [(a, b) for a, b in zip(one, other, strict=True) if isinstance(a, float) and isinstance(b, float)]
     distance = max((abs(a - b) for a, b in numbers), default=0.0)
     return distance > BETWEEN * FINEST * max(max(abs(a), abs(b)) for a, b in numbers) if numbers else False
 
 
-def _closer(native: Runtime, pairs: list[tuple[Row, Row]]) -> list[tuple[Row, Row]]:
-    """Each pair as two neighbours of the rows between them, with other labels."""
-    ladders = [[_mixed(*pair, share) for share in np.linspace(0.0, 1.0, BETWEEN + 1)] for pair in pairs]
+def _narrow(native: Runtime, pairs: list[tuple[Row, Row]]) -> list[tuple[Row, Row]]:
+    """Replace each pair by two neighbours among the rows between them, with different labels."""
+    ladders = [[_mix(*pair, share) for share in np.linspace(0.0, 1.0, BETWEEN + 1)] for pair in pairs]
     checked = rows_of_instances(native.signature, [row for ladder in ladders for row in ladder], "rows")
     labels = native.call("predict", checked.values, checked.count)["predict"].reshape(len(pairs), -1)
     found = []
     for ladder, known, pair in zip(ladders, labels, pairs, strict=True):
         changes = np.flatnonzero(known[1:] != known[:-1])
-        within = len(changes) and _are_apart(*pair)
-        found.append((ladder[changes[0]], ladder[changes[0] + 1]) if within else pair)
+        is_apart = len(changes) and _are_apart(*pair)
+        found.append((ladder[changes[0]], ladder[changes[0] + 1]) if is_apart else pair)
     return found
 
 
-def _mixed(one: Row, other: Row, share: float) -> Row:
+def _mix(one: Row, other: Row, share: float) -> Row:
     return [a if a == b else a + share * (b - a) for a, b in zip(one, other, strict=True)]

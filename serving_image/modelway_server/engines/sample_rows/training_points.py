@@ -1,7 +1,7 @@
-"""The points that a fitted model remembers: where its training data was, and where its answers change.
+"""Find points that a fitted model remembers: where its training data was, and where its answers change.
 
-Whatever a part keeps with one entry a column is taken for points, whatever it is called: support vectors, centres, training
-rows, means, thresholds of trees, edges of bins, knots, categories. Each is led back to the columns that are sent.
+Any array with one entry for each column is taken for points, by whatever name: support vectors, centres, training rows,
+means, thresholds of trees, edges of bins, knots, categories. Each point is led back to the columns of requests.
 """
 
 import itertools
@@ -22,27 +22,27 @@ from modelway_server.engines.sample_rows.column_inverse import Back, Points, col
 from modelway_server.runtimes.estimators.sub_estimators import members
 
 POINTS = 40
-"""Points that are taken of one array, or made of values that are known by column."""
+"""Points that one array, or one list of values by column, gives at most."""
 MAX_PARTS = 200
-"""Members of an ensemble that are looked at."""
+"""Members of an ensemble that are read at most."""
 MAX_POINTS = 4000
 """Points of all parts together."""
 MAX_VALUES = 2_000_000
-"""Values of these points, each an object of Python: rows of thousands of columns would take gigabytes."""
+"""Values of all points, each an object of Python. Rows of thousands of columns would take gigabytes."""
 NEAR = 1e-6
-"""How near to a boundary points are, as a share of its distance from the origin: float32 hardly tells them apart."""
-_NO_PLACES = {"coef_", "dual_coef_", "feature_importances_", "scale_", "var_", "intercept_"}
-"""What has an entry a column, and is no point among the rows."""
+"""The distance of points from a boundary, as a share of its distance from the origin. float32 hardly tells them apart."""
+_NO_POINTS = {"coef_", "dual_coef_", "feature_importances_", "scale_", "var_", "intercept_"}
+"""Attributes with one entry for each column that are no points among the rows."""
 _SPREADS = (-2.0, -0.7, 0.4, 1.5)
 
 
 def training_points(estimator: Any, signature: Signature, random: np.random.Generator) -> list[list[Any]]:
-    """Points as rows are sent; None where nothing is known of a column.
+    """Return points as requests send rows, with None for unknown values.
 
     Args:
         estimator: fitted.
         signature: its contract.
-        random: chooses among what there is too much of.
+        random: chooses points where there are too many.
     """
     names = [str(name) for name in getattr(estimator, "feature_names_in_", ())]
     positions = {column.name: index for index, column in enumerate(signature.columns)}
@@ -57,32 +57,32 @@ def training_points(estimator: Any, signature: Signature, random: np.random.Gene
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # parts warn of columns without names
         for points, back in _Walk(random).through(estimator, as_sent):
-            rows += _sent(points, back, width)
+            rows += _lead_back(points, back, width)
             if len(rows) >= min(MAX_POINTS, MAX_VALUES // max(width, 1)):
                 break
     return rows
 
 
-def _sent(points: Points, back: Back, width: int) -> list[list[Any]]:
-    for complete in (points, np.nan_to_num(points)):  # some ways back take no gaps
+def _lead_back(points: Points, back: Back, width: int) -> list[list[Any]]:
+    for complete in (points, np.nan_to_num(points)):  # some inverses refuse NaN
         try:
-            led = np.asarray(back(complete))
+            rows = np.asarray(back(complete))
         except Exception:  # noqa: BLE001, S112  (a part may raise anything, and others know more)
             continue
-        if led.ndim == 2 and led.shape[1] == width:
-            return [[None if value is None or value != value else value for value in row] for row in led.tolist()]  # noqa: PLR0124  (NaN)
+        if rows.ndim == 2 and rows.shape[1] == width:
+            return [[None if value is None or value != value else value for value in row] for row in rows.tolist()]  # noqa: PLR0124  (NaN)
     return []
 
 
 class _Walk:
-    """A walk through a model's parts, each with the way back to its columns."""
+    """A walk through a model's parts, each with the function that leads back to the columns of requests."""
 
     def __init__(self, random: np.random.Generator) -> None:
         self._random = random
         self._seen: set[int] = set()
 
     def through(self, part: Any, back: Back, width: int | None = None) -> Iterator[tuple[Points, Back]]:
-        """The points of a part and of all that it holds; `width` is for those that do not tell theirs."""
+        """Yield the points of a part and of all parts inside it. `width` is for parts that do not know theirs."""
         if id(part) in self._seen or isinstance(part, str) or len(self._seen) > MAX_PARTS:
             return
         self._seen.add(id(part))
@@ -97,7 +97,7 @@ class _Walk:
             for _, transformer in part.transformer_list:
                 yield from self.through(transformer, back)
         else:
-            yield from self._beside(part, back, getattr(part, "n_features_in_", width))
+            yield from self._of_estimator(part, back, getattr(part, "n_features_in_", width))
 
     def _in_turn(self, steps: Sequence[Any], back: Back) -> Iterator[tuple[Points, Back]]:
         for step in steps:
@@ -107,27 +107,27 @@ class _Walk:
                 return
             back = _after(way, back)
 
-    def _beside(self, part: Any, back: Back, width: int | None) -> Iterator[tuple[Points, Back]]:
-        """The points of one estimator, then those of the estimators that see the same columns."""
+    def _of_estimator(self, part: Any, back: Back, width: int | None) -> Iterator[tuple[Points, Back]]:
+        """Yield the points of one estimator, then those of members that get the same columns."""
         if width is None:
             for member in members(part):
                 yield from self.through(member, back)
             return
         for points in _points(part, int(width), self._random):
             yield points, back
-        drawn = {
+        chosen_columns = {
             id(member): columns
             for member, columns in zip(
                 getattr(part, "estimators_", ()), getattr(part, "estimators_features_", ()), strict=False
             )
         }
         for member in members(part):
-            taken = getattr(member, "n_features_in_", width)
-            if id(member) in drawn:
-                yield from self.through(member, restore_columns(back, drawn[id(member)], width))
-            elif taken == width:
+            member_width = getattr(member, "n_features_in_", width)
+            if id(member) in chosen_columns:
+                yield from self.through(member, restore_columns(back, chosen_columns[id(member)], width))
+            elif member_width == width:
                 yield from self.through(member, back, width)
-            elif taken > width:  # a chain hands its answers on behind the columns
+            elif member_width > width:  # a chain appends its answers to the columns
                 yield from self.through(member, _after(_first(width), back))
 
 
@@ -140,23 +140,23 @@ def _first(width: int) -> Back:
 
 
 def _points(part: Any, width: int, random: np.random.Generator) -> Iterator[Points]:
-    """What an estimator keeps of points, float64 or objects, each of at most POINTS."""
-    for name, kept in vars(part).items():
-        if name in _NO_PLACES:
+    """Yield the points of an estimator as matrices of float64 or objects, each of at most POINTS."""
+    for name, value in vars(part).items():
+        if name in _NO_POINTS:
             continue
-        known, matrix = _by_columns(kept, width), _matrix(kept, width)
+        known, matrix = _by_columns(value, width), _matrix(value, width)
         if known is not None:
-            yield _picked(known, random)
+            yield _pick(known, random)
         elif matrix is not None:
             yield matrix[np.sort(random.permutation(len(matrix))[:POINTS])]
     yield from _around_means(part, width)
     yield from _on_boundaries(part, width)
     for feature, threshold in _splits(part):
-        yield _picked(_by_column(feature, threshold, width), random)
+        yield _pick(_by_column(feature, threshold, width), random)
 
 
 def _splits(part: Any) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
-    """The columns and the thresholds of an estimator's own trees."""
+    """Yield the columns and the thresholds of an estimator's own trees."""
     tree = vars(part).get("tree_")
     if isinstance(tree, Tree):
         yield tree.feature, tree.threshold
@@ -174,29 +174,29 @@ def _by_column(feature: NDArray[Any], threshold: NDArray[Any], width: int) -> li
     return [values[np.isfinite(values)] for values in found]
 
 
-def _by_columns(kept: Any, width: int) -> list[NDArray[Any]] | None:
-    """One array of values for each column, or a spline of scipy with its knots; None where something is no such list."""
-    many = isinstance(kept, list) or (isinstance(kept, np.ndarray) and kept.dtype == object and kept.ndim == 1)
-    if not many or len(kept) != width:
+def _by_columns(value: Any, width: int) -> list[NDArray[Any]] | None:
+    """Return one array of values for each column, or the knots of its spline; None if this is no such list."""
+    many = isinstance(value, list) or (isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1)
+    if not many or len(value) != width:
         return None
-    values = [getattr(each, "t", each) for each in kept]
+    values = [getattr(each, "t", each) for each in value]
     return values if all(isinstance(each, np.ndarray) and each.ndim == 1 for each in values) else None
 
 
-def _matrix(kept: Any, width: int) -> Points | None:
-    """Numbers with an entry a column, of [points, columns]; None where something is none."""
-    if isinstance(kept, BallTree | KDTree):
-        kept = np.asarray(kept.data)
-    if sparse.issparse(kept) and kept.shape[1] == width:
-        kept = kept[:POINTS].toarray()
-    if not isinstance(kept, np.ndarray) or kept.dtype.kind not in "fiu" or kept.ndim not in {1, 2} or not kept.size:
+def _matrix(value: Any, width: int) -> Points | None:
+    """Return a matrix of [points, columns]; None if the value has not one entry for each column."""
+    if isinstance(value, BallTree | KDTree):
+        value = np.asarray(value.data)
+    if sparse.issparse(value) and value.shape[1] == width:
+        value = value[:POINTS].toarray()
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu" or value.ndim not in {1, 2} or not value.size:
         return None
-    matrix = np.atleast_2d(kept)
+    matrix = np.atleast_2d(value)
     return matrix.astype(np.float64) if matrix.shape[1] == width else None
 
 
-def _picked(known: Sequence[NDArray[Any]], random: np.random.Generator) -> Points:
-    """Points whose every number is one of those that are known of its column."""
+def _pick(known: Sequence[NDArray[Any]], random: np.random.Generator) -> Points:
+    """Make points whose values are picked from the known values of each column."""
     numbers = all(values.dtype.kind in "fiub" for values in known)
     points = np.full((POINTS, len(known)), np.nan, dtype=np.float64 if numbers else object)
     for column, values in enumerate(known):
@@ -212,7 +212,7 @@ def _around_means(part: Any, width: int) -> Iterator[Points]:
 
 
 def _on_boundaries(part: Any, width: int) -> Iterator[Points]:
-    """A little to both sides of where the scores of a linear model are zero: on it, rounding alone would choose a label."""
+    """Yield points a little to both sides of where a linear model's scores are zero. On it, rounding would choose the label."""
     coef, intercept = getattr(part, "coef_", None), getattr(part, "intercept_", None)
     if not isinstance(coef, np.ndarray) or coef.size == 0 or coef.shape[-1] != width or intercept is None:
         return
