@@ -8,26 +8,26 @@ from importlib.resources import files
 
 
 class Kind(StrEnum):
-    """What a file may do with a name. A name may be of several kinds."""
+    """What a file may do with a name. A name may have several kinds."""
 
     CLASS = "class"
     """The file makes instances of it, without a call (`NEWOBJ`, `copyreg._reconstructor`), and they get a state."""
     TYPE = "type"
-    """The file holds it as data (`numpy.float64`), or hands it to a rebuilder; it makes no instance of it itself."""
+    """The file holds it as data (`numpy.float64`), or hands it to a rebuilder. The file makes no instance of it itself."""
     REBUILD = "rebuild"
-    """The file calls it while it is loaded, with arguments that its library writes: a function, or a class. What
-    it gives may get a state."""
+    """The file calls this function or class while it loads, with arguments that its library writes. The result may get a
+    state."""
     FUNCTION = "function"
-    """The file holds it as data, and a model may call it with rows; the file never calls it."""
+    """The file holds it as data, and a model may call it with rows. The file never calls it."""
 
 
 def kinds(name: str) -> frozenset[Kind]:
-    """What a file may do with `module.Name`; nothing where the name is not listed."""
+    """Return what a file may do with `module.Name`; nothing if the name is not listed."""
     return _lists().get(name, frozenset())
 
 
 def listed() -> Iterable[str]:
-    """All names that are listed."""
+    """Return all listed names."""
     return _lists().keys()
 
 

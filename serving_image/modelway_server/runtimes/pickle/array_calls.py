@@ -1,4 +1,4 @@
-"""Calls that rebuild arrays: their shape, dtype and content must agree, and only arrays of objects hold objects."""
+"""Check calls that rebuild arrays: shape, dtype and content must agree, and only arrays of objects may hold objects."""
 
 from modelway_server.runtimes.pickle.dtypes import dtype_of
 from modelway_server.runtimes.pickle.trace import Array, Call, List, Tuple, Value
@@ -21,7 +21,7 @@ _MAX_EMPTY = 1_000_000
 
 
 def _is_array_state(state: Value) -> bool:
-    """Whether a state is that of an array: shape, dtype and content agree, and only arrays of objects hold objects."""
+    """Whether this is the state of an array: shape, dtype and content agree, and only arrays of objects hold objects."""
     items = state.items if isinstance(state, Tuple) else []
     if len(items) == 5:
         version, *items = items
@@ -64,13 +64,13 @@ def is_masked(items: list[Value], call: Call) -> bool:
 
 
 def is_array(value: Value) -> bool:
-    """Whether a value is an array, as NumPy or joblib writes it; its own call is judged where it stands."""
+    """Whether a value is an array as NumPy or joblib writes it. Its call is judged by itself."""
     rebuilt = isinstance(value, Call) and name_of(value.function).endswith(("._reconstruct", "._frombuffer"))
     return rebuilt or isinstance(value, Array)
 
 
 def shape_of_array(value: Value) -> tuple[int, ...] | None:
-    """The shape of an array, as the file says it; None where the value is none."""
+    """Return the shape of an array as the file gives it; None if the value is no array."""
     if isinstance(value, Array):
         return value.shape
     if not is_array(value) or not isinstance(value.arguments, Tuple):

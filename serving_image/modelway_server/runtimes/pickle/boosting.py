@@ -1,7 +1,8 @@
-# ruff: noqa: SLF001  (what is looked through is private to scikit-learn)
-"""What gradient boosting begins with. Compiled code adds the trees to it: it must have a row for each row, and a column for each tree.
+# ruff: noqa: SLF001  (the checked attributes are private to scikit-learn)
+"""Check the initial answers of gradient boosting, to which compiled code adds the trees.
 
-Source: `predict_stages` of sklearn/ensemble/_gradient_boosting.pyx, which looks at neither.
+They must have a row for each row of the input, and a column for each tree of a step. Source: `predict_stages` of
+sklearn/ensemble/_gradient_boosting.pyx, which checks neither.
 """
 
 from typing import Any
@@ -15,34 +16,35 @@ _DUMMIES = (DummyClassifier, DummyRegressor)
 
 
 def has_room(boosting: Any) -> bool:
-    """Whether the trees of a step have as many columns to add to as there are of them.
+    """Whether the initial answers have a column for each tree of a step.
 
-    A model that boosting begins with and that is none of scikit-learn's constants is made to hold to that itself.
+    If the initial model is not one of scikit-learn's constants, it is wrapped so that its answers are checked each time.
 
     Raises:
-        Exception: what boosting has is of another kind than scikit-learn keeps there.
+        Exception: an attribute is of another kind than scikit-learn keeps there.
     """
-    answers, first = boosting.estimators_.shape[1], boosting.init_
-    if isinstance(first, str):
+    tree_columns, initial = boosting.estimators_.shape[1], boosting.init_
+    if isinstance(initial, str):
         return (
-            isinstance(boosting.n_trees_per_iteration_, int | np.integer) and boosting.n_trees_per_iteration_ == answers
+            isinstance(boosting.n_trees_per_iteration_, int | np.integer)
+            and boosting.n_trees_per_iteration_ == tree_columns
         )
-    if not _is_whole_loss(boosting._loss) or (answers > 1 and not boosting._loss.is_multiclass):
+    if not _is_whole_loss(boosting._loss) or (tree_columns > 1 and not boosting._loss.is_multiclass):
         return False
-    if type(first) not in _DUMMIES:
-        if not isinstance(first, WholeAnswers):
-            boosting.init_ = WholeAnswers(first, max(answers, 2))
-        return bool(answers > 1 or not boosting._loss.is_multiclass)
-    if first.n_outputs_ != 1:
+    if type(initial) not in _DUMMIES:
+        if not isinstance(initial, WholeAnswers):
+            boosting.init_ = WholeAnswers(initial, max(tree_columns, 2))
+        return bool(tree_columns > 1 or not boosting._loss.is_multiclass)
+    if initial.n_outputs_ != 1:
         return False
-    if isinstance(first, DummyRegressor):
-        return bool(answers == 1 == np.size(first.constant_))
-    columns = {np.size(held) for held in (first.classes_, getattr(first, "class_prior_", first.classes_))}
-    columns.add(int(first.n_classes_))
-    return columns == {answers if answers > 1 else 2}
+    if isinstance(initial, DummyRegressor):
+        return bool(tree_columns == 1 == np.size(initial.constant_))
+    columns = {np.size(values) for values in (initial.classes_, getattr(initial, "class_prior_", initial.classes_))}
+    columns.add(int(initial.n_classes_))
+    return columns == {tree_columns if tree_columns > 1 else 2}
 
 
 def _is_whole_loss(loss: Any) -> bool:
-    """Whether a loss and its link are scikit-learn's, which keep the shape of what they are given."""
+    """Whether a loss and its link are scikit-learn's own, which keep the shape of their arguments."""
     kinds = (type(loss).__module__, type(loss.link).__module__)
     return kinds == ("sklearn._loss.loss", "sklearn._loss.link")

@@ -1,4 +1,4 @@
-"""Pass 2: the objects of a judged trace, made in the order of the file by reconstructors that are known."""
+"""Pass 2: build the objects of a judged trace in the order of the file, by known reconstructors."""
 
 import sys
 from collections.abc import Callable
@@ -33,13 +33,13 @@ from modelway_server.runtimes.pickle.walk import arguments
 
 
 def build(trace: Trace) -> Any:
-    """The object that a file holds.
+    """Build the object of a file.
 
     Args:
-        trace: judged, its names resolved.
+        trace: judged, with its names resolved.
 
     Raises:
-        UnsafeArtifact: parts of an object do not fit each other.
+        UnsafeArtifact: parts of an object disagree.
         Exception: whatever a class of the model raises.
     """
     for step in trace.steps:
@@ -48,21 +48,21 @@ def build(trace: Trace) -> Any:
         if isinstance(step, Build):
             _check_filled(step)
     check_built(trace.steps)
-    root = _of(trace.root)
+    root = _value_of(trace.root)
     check_model(root)
     return root
 
 
-def _of(value: Value) -> Any:
+def _value_of(value: Value) -> Any:
     return value.value if isinstance(value, Node) else value
 
 
-def _all(values: list[Value]) -> list[Any]:
+def _values_of(values: list[Value]) -> list[Any]:
     return [value.value if isinstance(value, Node) else value for value in values]
 
 
 def _make_nothing(_: Any) -> None:
-    """Names are resolved already."""
+    """Do nothing: names are resolved already."""
 
 
 def _make_list(node: Any) -> None:
@@ -78,15 +78,15 @@ def _make_set(node: Any) -> None:
 
 
 def _make_tuple(node: Any) -> None:
-    node.value = tuple(_all(node.items))
+    node.value = tuple(_values_of(node.items))
 
 
 def _make_frozenset(node: Any) -> None:
-    node.value = frozenset(_all(node.items))
+    node.value = frozenset(_values_of(node.items))
 
 
 def _make_array(node: Any) -> None:
-    """As joblib reads it: a copy of its own, in the byte order of this machine."""
+    """Make an array as joblib does: a copy, in the byte order of this machine."""
     array = (
         np.frombuffer(node.data, dtype=node.dtype).copy() if node.dtype.itemsize else np.empty(node.shape, node.dtype)
     )
@@ -101,24 +101,26 @@ def _make_call(node: Any) -> None:
     elif is_wrapper(node):
         node.value = None
     else:
-        function, held = _of(node.function), _all(arguments(node))
+        function, values = _value_of(node.function), _values_of(arguments(node))
         keywords = (
-            dict(zip(*[iter(_all(node.keywords.items))] * 2, strict=True)) if isinstance(node.keywords, Dict) else {}
+            dict(zip(*[iter(_values_of(node.keywords.items))] * 2, strict=True))
+            if isinstance(node.keywords, Dict)
+            else {}
         )
-        node.value = _made(function, held, keywords, new=node.new)
+        node.value = _call(function, values, keywords, new=node.new)
 
 
-def _made(function: Any, held: list[Any], keywords: dict[str, Any], *, new: bool) -> Any:
+def _call(function: Any, values: list[Any], keywords: dict[str, Any], *, new: bool) -> Any:
     if getattr(function, "__name__", "") == "__newobj__":
-        function, new = held.pop(0), True
+        function, new = values.pop(0), True
     if new and isinstance(function, type):
-        return function.__new__(function, *held, **keywords)
-    return function(*held, **keywords)
+        return function.__new__(function, *values, **keywords)
+    return function(*values, **keywords)
 
 
 def _extend(step: Any) -> None:
     target = step.target.value
-    items = _all(step.target.items[step.start : step.stop])
+    items = _values_of(step.target.items[step.start : step.stop])
     if step.way is Way.SET:
         pairs = zip(items[::2], items[1::2], strict=True)
         if type(target) is dict:
@@ -133,7 +135,7 @@ def _extend(step: Any) -> None:
 
 
 def _set_state(step: Any) -> None:
-    node, target, state = step.target, step.target.value, _of(step.state)
+    node, target, state = step.target, step.target.value, _value_of(step.state)
     if is_dtype(node) or is_wrapper(node):
         return
     kind = type(target)
@@ -143,17 +145,17 @@ def _set_state(step: Any) -> None:
         return
     attributes, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
     if attributes:
-        held = vars(target)
+        values = vars(target)
         for key, value in attributes.items():
-            held[sys.intern(key)] = value
+            values[sys.intern(key)] = value
     for key, value in (slots or {}).items():
         _set_slot(target, key, value, step)
 
 
 def _check_filled(step: Build) -> None:
-    """Hold an object against itself once more: what its state holds may be filled after the object has it."""
+    """Check once more that an object agrees with itself, because steps may fill its state after the object has it."""
     target = step.target.value
-    if isinstance(_of(step.state), dict) and hasattr(target, "__dict__"):
+    if isinstance(_value_of(step.state), dict) and hasattr(target, "__dict__"):
         kind = type(target)
         check_state(f"{kind.__module__}.{kind.__qualname__}", vars(target))
 

@@ -1,4 +1,4 @@
-"""Which arguments and which state each reconstructing function takes, as its own library writes them."""
+"""Check the arguments and the state of each reconstructing function: they must be those that its library writes."""
 
 from collections.abc import Callable
 from typing import TypeAlias
@@ -44,7 +44,7 @@ _BASES = {"builtins.object": type(None), "builtins.dict": Dict, "builtins.list":
 _GENERATOR = "numpy.random._pickle.__bit_generator_ctor"
 _TREES = ("sklearn.neighbors.BallTree", "sklearn.neighbors.KDTree", "sklearn.metrics.DistanceMetric")
 _ZONE_FILE = "dateutil/"
-"""How pandas is told a time zone that it opens a file for, of whatever path."""
+"""The prefix of time zones for which pandas opens a file, at any path."""
 
 
 def _dtype(_: list[Value], call: Call) -> bool:
@@ -63,7 +63,7 @@ def _cython(items: list[Value], call: Call) -> bool:
 
 
 def _is_of(value: Value, *packages: str) -> bool:
-    """Whether a value names something of a package; a foreign class would be made with what a file says."""
+    """Whether a value names something in a package. A class of another package would be made with values of the file."""
     return isinstance(value, Global) and value.full.startswith(packages)
 
 
@@ -87,7 +87,7 @@ def _bit_generator(items: list[Value], _: Call) -> bool:
 
 
 def _generator(items: list[Value], _: Call) -> bool:
-    """A generator of bits, or its name, and the function that makes it: NumPy's own."""
+    """A bit generator or its name, and the function of NumPy that makes it."""
     first, *others = items or [""]
     known = isinstance(first, str) or (isinstance(first, Call) and name_of(first.function) == _GENERATOR)
     return known and len(others) <= 1 and all(name_of(other) == _GENERATOR for other in others)
@@ -105,7 +105,7 @@ def _tree(items: list[Value], call: Call) -> bool:
 
 
 def _instance(items: list[Value], _: Call) -> bool:
-    """`copyreg._reconstructor`: a class, what it builds on, and what that is made of."""
+    """`copyreg._reconstructor`: a class, a base of it, and the contents of the base."""
     if len(items) != 3 or not isinstance(items[0], Global) or not isinstance(items[1], Global):
         return False
     made_of = _BASES.get(items[1].full)
@@ -174,9 +174,9 @@ CHECKS: dict[str, Check] = {
     "zoneinfo.ZoneInfo": is_zone,
     "zoneinfo.ZoneInfo._unpickle": is_zone,
 }
-"""By the full name of what is called."""
+"""Checks by the full name of the callee."""
 MAKES_INSTANCE = frozenset({"copyreg._reconstructor", "copyreg.__newobj__"})
-"""Functions that make an instance of their first argument, without a call of it."""
+"""Functions that make an instance of their first argument without calling it."""
 STATEFUL = frozenset(
     {
         "numpy._core.multiarray._reconstruct",
@@ -200,21 +200,21 @@ STATEFUL = frozenset(
         "collections.deque",
     }
 )
-"""Functions whose result gets a state."""
+"""Functions whose result may get a state."""
 NAMED_TUPLES = {"sklearn.impute._iterative._ImputerTriplet": 3, "sklearn.gaussian_process.kernels.Hyperparameter": 5}
-"""Classes that are tuples with names, and how many items they have."""
+"""Named tuples, and their number of items."""
 _CYTHON = "__pyx_unpickle_"
 
 
 def check_of(name: str) -> Check:
-    """What a call of a listed function must hold; constants alone where the function is not known by name."""
+    """Return the check of a listed function. Functions without a check of their own take constants alone."""
     if name.rpartition(".")[2].startswith(_CYTHON):
         return _cython
     return CHECKS.get(name, _plain)
 
 
 def takes_state(name: str) -> bool:
-    """Whether what a listed function gives may get a state."""
+    """Whether the result of a listed function may get a state."""
     last = name.rpartition(".")[2]
     return name in STATEFUL or last.startswith(_CYTHON) or "offsets." in name
 

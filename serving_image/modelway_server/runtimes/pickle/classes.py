@@ -1,4 +1,4 @@
-"""The judgement of a trace by the classes that it names; they are imported, and none of them is instantiated yet."""
+"""Judge a trace by the classes that it names. They are imported, and not instantiated yet."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 from modelway_server.errors import UnsafeArtifact
 from modelway_server.runtimes.pickle.calls import MAKES_INSTANCE, makes_instance
-from modelway_server.runtimes.pickle.held_callables import Fault, check_held, made_by
+from modelway_server.runtimes.pickle.held_callables import Fault, check_callables, maker_of
 from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
 from modelway_server.runtimes.pickle.trace import Call, Dict, Global, Node, Trace, Tuple, Value
 from modelway_server.runtimes.pickle.values import size_of
@@ -31,28 +31,28 @@ _SETTERS = frozenset(
         "xgboost.core.Booster",
     }
 )
-"""Classes whose `__setstate__` does no more than keep, or check, what it is given."""
+"""Classes whose `__setstate__` only keeps or checks its argument."""
 _SETTING_PACKAGES = ("numpy.", "pandas.")
-"""Packages of whose listed classes the same is true."""
+"""Packages whose listed classes do the same."""
 _CONTENTS = {"xgboost.core.Booster": bytes, "lightgbm.basic.Booster": str}
-"""Boosters, and what their `handle` is in a file; a number would be taken for an address."""
+"""Boosters, and the type of their `handle` in a file. A number would be taken for an address."""
 _CALLED = (np.generic, np.dtype, BaseEstimator)
-"""Classes that a model may call with what it holds or is asked: they convert it, or keep it and no more."""
+"""Classes that a model may call with its own values or with rows. They only convert or keep their argument."""
 _SPLINES = "scipy.interpolate._fitpack2"
-"""Its splines keep their own class; made anew, they look at what they are given."""
+"""The module of splines that keep their own class as data. Their constructors check their arguments."""
 _CALLED_PACKAGES = frozenset({"builtins", "collections", "datetime", "decimal", "fractions", "uuid"})
 
 
 def judge_classes(trace: Trace, nodes: Iterable[Node], trust: Trust) -> None:
-    """Hold a trace to the rules about instances.
+    """Judge a trace by the rules about instances.
 
     Args:
         trace: judged by names.
-        nodes: of it, their names resolved.
-        trust: what is allowed beside the lists.
+        nodes: the nodes of the trace, with their names resolved.
+        trust: names that are allowed beside the lists.
 
     Raises:
-        UnsafeArtifact: a rule refuses it.
+        UnsafeArtifact: a rule refuses the trace.
     """
     for node in nodes:
         try:
@@ -62,37 +62,37 @@ def judge_classes(trace: Trace, nodes: Iterable[Node], trust: Trust) -> None:
             else:
                 _check_classes(node, trust)
         except Fault as fault:
-            raise _refused(trace, fault.rule, str(fault), node) from None
+            raise _refusal(trace, fault.rule, str(fault), node) from None
 
 
 def _check_instance(node: Call, trust: Trust) -> None:
-    made = class_of(node)
-    if made is None or trust.covers(made_by(node)):
+    kind = class_of(node)
+    if kind is None or trust.covers(maker_of(node)):
         return
-    _check_base(node, made)
-    if node.items and not issubclass(made, dict | list | deque):
-        raise Fault(Rule.STATE, f"the file puts items into a {clip(made.__qualname__)}, which is no container")
-    _check_setter(node, made)
+    _check_base(node, kind)
+    if node.items and not issubclass(kind, dict | list | deque):
+        raise Fault(Rule.STATE, f"the file puts items into a {clip(kind.__qualname__)}, which is no container")
+    _check_setter(node, kind)
     for state in _states(node.state):
-        _check_attributes(state, made)
-        _check_content(state, made)
-        check_held(state, made, trust)
+        _check_attributes(state, kind)
+        _check_content(state, kind)
+        check_callables(state, kind, trust)
 
 
-def _check_base(node: Call, made: type) -> None:
-    """`copyreg._reconstructor` fills an instance as what its class builds on."""
+def _check_base(node: Call, kind: type) -> None:
+    """Check `copyreg._reconstructor`, which fills an instance as an instance of a base class."""
     if not isinstance(node.function, Global) or node.function.full != "copyreg._reconstructor":
         return
     base = arguments(node)[1].value
-    if not issubclass(made, base):
+    if not issubclass(kind, base):
         raise Fault(
-            Rule.ARGUMENTS, f"the file makes a {clip(made.__qualname__)} out of a {base.__name__}, which it is not"
+            Rule.ARGUMENTS, f"the file makes a {clip(kind.__qualname__)} out of a {base.__name__}, which it is not"
         )
 
 
-def _check_setter(node: Call, made: type) -> None:
-    """A class that takes its state by code of its own is one of those whose code is known."""
-    owner = next((each for each in made.__mro__ if "__setstate__" in vars(each)), None)
+def _check_setter(node: Call, kind: type) -> None:
+    """Check that a class with its own `__setstate__` is one whose code is known."""
+    owner = next((each for each in kind.__mro__ if "__setstate__" in vars(each)), None)
     name = f"{owner.__module__}.{owner.__qualname__}" if owner is not None else ""
     known = name in _SETTERS or name.startswith(_SETTING_PACKAGES)
     if isinstance(node.function, Global) and not node.new and node.function.full not in MAKES_INSTANCE:
@@ -102,7 +102,7 @@ def _check_setter(node: Call, made: type) -> None:
 
 
 def class_of(call: Call) -> type | None:
-    """The class of which a call makes an instance; None where it calls a function."""
+    """Return the class of which a call makes an instance; None if it calls a function."""
     function: Any = call.function
     if isinstance(function, Global) and makes_instance(function.full):
         function = arguments(call)[0]
@@ -110,55 +110,55 @@ def class_of(call: Call) -> type | None:
     return found if isinstance(found, type) else None
 
 
-def _refused(trace: Trace, rule: Rule, what: str, node: Node) -> UnsafeArtifact:
+def _refusal(trace: Trace, rule: Rule, what: str, node: Node) -> UnsafeArtifact:
     path = path_of(trace.root, node)
     return refuse(rule, f"{what}, at {path}" if path else what, node.at)
 
 
 def _check_classes(node: Node, trust: Trust) -> None:
-    """Classes that are held as data: a model may call any of them, at whatever attribute it keeps it."""
+    """Check classes that are held as data. A model may call any of them, whatever the attribute."""
     for child in inside(node):
         if isinstance(child, Global):
-            _check_held_class(child, trust)
+            _check_data_class(child, trust)
 
 
-def _check_held_class(held: Global, trust: Trust) -> None:
-    found = held.value
-    if not isinstance(found, type) or trust.covers(held.full):
+def _check_data_class(reference: Global, trust: Trust) -> None:
+    found = reference.value
+    if not isinstance(found, type) or trust.covers(reference.full):
         return
     plain = found.__module__ in _CALLED_PACKAGES and found is not bytearray
     plain = plain or found.__module__ == _SPLINES
     if not plain and not issubclass(found, _CALLED):
-        raise Fault(Rule.FUNCTIONS, f"the file holds the class {clip(held.full)} as data")
+        raise Fault(Rule.FUNCTIONS, f"the file holds the class {clip(reference.full)} as data")
 
 
 def _check_arguments(node: Call, trust: Trust) -> None:
-    """What the state and the items of an object are; its arguments have rules of their own."""
+    """Check the state and the items of an object; its arguments have rules of their own."""
     for child in (node.state, *(node.items or ())):
         if isinstance(child, Global):
-            _check_held_class(child, trust)
+            _check_data_class(child, trust)
 
 
-def _check_content(state: Dict, made: type) -> None:
+def _check_content(state: Dict, kind: type) -> None:
     content = next(
-        (_CONTENTS[name] for each in made.__mro__ if (name := f"{each.__module__}.{each.__qualname__}") in _CONTENTS),
+        (_CONTENTS[name] for each in kind.__mro__ if (name := f"{each.__module__}.{each.__qualname__}") in _CONTENTS),
         None,
     )
     for key, value in state.pairs() if content else ():
         if key not in {"handle", "_handle"} or (value is None and content is bytes):
             continue
         if not (type(value) is str if content is str else size_of(value) is not None):
-            raise Fault(Rule.ARGUMENTS, f"the file sets {key} of a {made.__qualname__} to what is no saved booster")
+            raise Fault(Rule.ARGUMENTS, f"the file sets {key} of a {kind.__qualname__} to what is no saved booster")
 
 
-def _check_attributes(state: Dict, made: type) -> None:
-    """No attribute of an instance hides what its class can do."""
+def _check_attributes(state: Dict, kind: type) -> None:
+    """Check that no attribute of an instance hides a method of its class."""
     for key in state.items[::2]:
         if type(key) is not str:
-            raise Fault(Rule.STATE, f"the file sets an attribute of {clip(made.__qualname__)} that is no name")
-        if _is_hidden(made, key):
+            raise Fault(Rule.STATE, f"the file sets an attribute of {clip(kind.__qualname__)} that is no name")
+        if _is_method(kind, key):
             raise Fault(
-                Rule.ATTRIBUTES, f"the file sets {clip(key)} of {clip(made.__qualname__)}, which is a method of it"
+                Rule.ATTRIBUTES, f"the file sets {clip(key)} of {clip(kind.__qualname__)}, which is a method of it"
             )
 
 
@@ -168,9 +168,9 @@ def _states(state: Value) -> list[Dict]:
     return [state] if isinstance(state, Dict) else []
 
 
-def _is_hidden(made: type, key: str) -> bool:
-    """Whether an attribute of an instance would be found in the place of a method of its class."""
-    found = next((vars(each)[key] for each in made.__mro__ if key in vars(each)), None)
+def _is_method(kind: type, key: str) -> bool:
+    """Whether an attribute of an instance would hide a method of its class."""
+    found = next((vars(each)[key] for each in kind.__mro__ if key in vars(each)), None)
     if found is None or isinstance(found, cached_property | type):
         return False
     descriptor = hasattr(type(found), "__get__") and not hasattr(type(found), "__set__")

@@ -1,6 +1,6 @@
-"""Opcodes that push a constant: numbers, text and bytes, as every protocol writes them.
+"""Handle opcodes that push a constant: numbers, text and bytes of every protocol.
 
-Each takes the machine, the bytes and the place after the opcode, and gives the place after what it read.
+A handler takes the machine, the bytes and the position after the opcode, and returns the position after its operand.
 """
 
 import pickle
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 Handler: TypeAlias = "Callable[[Machine, memoryview, int], int]"
 
 _LINE = 100_000
-"""Bytes of a line of protocol 0 that is no text."""
+"""The most bytes of a line of protocol 0 that is no text."""
 _FLOAT = struct.Struct(">d")
 
 
 def line(data: memoryview, start: int, limit: int | None = _LINE) -> tuple[bytes, int]:
-    """The bytes up to the next newline, and the place after it.
+    """Return the bytes up to the next newline, and the position after it.
 
     Raises:
-        InvalidArtifact: there is none, or the line is longer than the limit.
+        InvalidArtifact: there is no newline, or the line is longer than the limit.
     """
     size = 256
     while True:
@@ -38,7 +38,7 @@ def line(data: memoryview, start: int, limit: int | None = _LINE) -> tuple[bytes
 
 
 def take(data: memoryview, start: int, length: int) -> tuple[memoryview, int]:
-    """That many bytes, and the place after them.
+    """Return that many bytes, and the position after them.
 
     Raises:
         InvalidArtifact: the file ends before.
@@ -57,8 +57,8 @@ def _push(value: Any) -> Handler:
     return push
 
 
-def _packed(width: int, convert: Callable[[memoryview], Any]) -> Handler:
-    """A value of so many bytes."""
+def _push_packed(width: int, convert: Callable[[memoryview], Any]) -> Handler:
+    """Return a handler for a value of so many bytes."""
 
     def push(machine: "Machine", data: memoryview, position: int) -> int:
         stop = position + width
@@ -70,8 +70,8 @@ def _packed(width: int, convert: Callable[[memoryview], Any]) -> Handler:
     return push
 
 
-def _counted(width: int, convert: Callable[[memoryview], Any]) -> Handler:
-    """A value behind its length, which has so many bytes."""
+def _push_counted(width: int, convert: Callable[[memoryview], Any]) -> Handler:
+    """Return a handler for a value after its length, which has so many bytes."""
 
     def push(machine: "Machine", data: memoryview, position: int) -> int:
         start = position + width
@@ -84,8 +84,8 @@ def _counted(width: int, convert: Callable[[memoryview], Any]) -> Handler:
     return push
 
 
-def _short_text(machine: "Machine", data: memoryview, position: int) -> int:
-    """Text of up to 255 bytes, which nearly all text of a model is."""
+def _push_short_text(machine: "Machine", data: memoryview, position: int) -> int:
+    """Push text of up to 255 bytes. Nearly all text of a model is this short."""
     start = position + 1
     stop = start + data[position]
     if stop > len(data):
@@ -94,8 +94,8 @@ def _short_text(machine: "Machine", data: memoryview, position: int) -> int:
     return stop
 
 
-def _lined(convert: Callable[[bytes], Any], limit: int | None = _LINE) -> Handler:
-    """A value on a line of its own."""
+def _push_line(convert: Callable[[bytes], Any], limit: int | None = _LINE) -> Handler:
+    """Return a handler for a value on a line of its own."""
 
     def push(machine: "Machine", data: memoryview, position: int) -> int:
         text, stop = line(data, position, limit)
@@ -105,45 +105,45 @@ def _lined(convert: Callable[[bytes], Any], limit: int | None = _LINE) -> Handle
     return push
 
 
-def _text(data: memoryview) -> str:
+def _decode_text(data: memoryview) -> str:
     return str(data, "utf-8", "surrogatepass")
 
 
-def _ascii(data: memoryview) -> str:
-    """Text of Python 2, read as Python 3 reads it unless it is told otherwise."""
+def _decode_ascii(data: memoryview) -> str:
+    """Decode text of Python 2 as Python 3 does by default."""
     return str(data, "ascii")
 
 
-def _unsigned(data: memoryview) -> int:
+def _parse_unsigned(data: memoryview) -> int:
     return int.from_bytes(data, "little")
 
 
-def _signed(data: memoryview) -> int:
+def _parse_signed(data: memoryview) -> int:
     return int.from_bytes(data, "little", signed=True)
 
 
-def _float(data: memoryview) -> float:
+def _parse_float(data: memoryview) -> float:
     return float(_FLOAT.unpack(data)[0])
 
 
-def _int_line(text: bytes) -> int | bool:
+def _parse_int_line(text: bytes) -> int | bool:
     if text == pickle.FALSE[1:-1]:
         return False
     return True if text == pickle.TRUE[1:-1] else int(text, 0)
 
 
-def _long_line(text: bytes) -> int:
+def _parse_long_line(text: bytes) -> int:
     return int(text.removesuffix(b"L"), 0)
 
 
-def _quoted(text: bytes) -> str:
-    """STRING of protocol 0: the text as Python 2's repr writes it."""
+def _parse_quoted(text: bytes) -> str:
+    """Parse STRING of protocol 0: text as Python 2's repr writes it."""
     if len(text) < 2 or text[:1] != text[-1:] or text[:1] not in b"\"'":
         raise damaged("a string without quotes")
     return str(text[1:-1].decode("unicode_escape").encode("latin-1"), "ascii")
 
 
-def _escaped(text: bytes) -> str:
+def _parse_escaped(text: bytes) -> str:
     return str(text, "raw-unicode-escape")
 
 
@@ -151,24 +151,24 @@ CONSTANTS: dict[bytes, Handler] = {
     pickle.NONE: _push(None),
     pickle.NEWTRUE: _push(True),  # noqa: FBT003  (a constant)
     pickle.NEWFALSE: _push(False),  # noqa: FBT003  (a constant)
-    pickle.INT: _lined(_int_line),
-    pickle.LONG: _lined(_long_line),
-    pickle.FLOAT: _lined(float),
-    pickle.STRING: _lined(_quoted, None),
-    pickle.UNICODE: _lined(_escaped, None),
-    pickle.BININT: _packed(4, _signed),
-    pickle.BININT1: _packed(1, _unsigned),
-    pickle.BININT2: _packed(2, _unsigned),
-    pickle.BINFLOAT: _packed(8, _float),
-    pickle.LONG1: _counted(1, _signed),
-    pickle.LONG4: _counted(4, _signed),
-    pickle.BINSTRING: _counted(4, _ascii),
-    pickle.SHORT_BINSTRING: _counted(1, _ascii),
-    pickle.BINUNICODE: _counted(4, _text),
-    pickle.SHORT_BINUNICODE: _short_text,
-    pickle.BINUNICODE8: _counted(8, _text),
-    pickle.BINBYTES: _counted(4, bytes),
-    pickle.SHORT_BINBYTES: _counted(1, bytes),
-    pickle.BINBYTES8: _counted(8, bytes),
-    pickle.BYTEARRAY8: _counted(8, bytearray),
+    pickle.INT: _push_line(_parse_int_line),
+    pickle.LONG: _push_line(_parse_long_line),
+    pickle.FLOAT: _push_line(float),
+    pickle.STRING: _push_line(_parse_quoted, None),
+    pickle.UNICODE: _push_line(_parse_escaped, None),
+    pickle.BININT: _push_packed(4, _parse_signed),
+    pickle.BININT1: _push_packed(1, _parse_unsigned),
+    pickle.BININT2: _push_packed(2, _parse_unsigned),
+    pickle.BINFLOAT: _push_packed(8, _parse_float),
+    pickle.LONG1: _push_counted(1, _parse_signed),
+    pickle.LONG4: _push_counted(4, _parse_signed),
+    pickle.BINSTRING: _push_counted(4, _decode_ascii),
+    pickle.SHORT_BINSTRING: _push_counted(1, _decode_ascii),
+    pickle.BINUNICODE: _push_counted(4, _decode_text),
+    pickle.SHORT_BINUNICODE: _push_short_text,
+    pickle.BINUNICODE8: _push_counted(8, _decode_text),
+    pickle.BINBYTES: _push_counted(4, bytes),
+    pickle.SHORT_BINBYTES: _push_counted(1, bytes),
+    pickle.BINBYTES8: _push_counted(8, bytes),
+    pickle.BYTEARRAY8: _push_counted(8, bytearray),
 }

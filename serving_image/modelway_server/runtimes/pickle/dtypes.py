@@ -1,4 +1,4 @@
-"""NumPy's dtypes out of a trace, made anew from what they say, so that no flag of the file can disagree with its fields."""
+"""Build NumPy's dtypes anew from a trace, so that no flag of the file can disagree with its fields."""
 
 import re
 from typing import Any
@@ -21,34 +21,34 @@ def is_dtype(value: Value) -> bool:
 
 
 def dtype_of(value: Value, depth: int = 0) -> np.dtype[Any]:
-    """The dtype that a call of `numpy.dtype` and its state say.
+    """Build the dtype of a call of `numpy.dtype` and its state.
 
     Raises:
-        UnsafeArtifact: it is none, or its parts disagree.
+        UnsafeArtifact: the value is no dtype, or its parts disagree.
     """
-    made = getattr(value, "value", None)
-    if isinstance(made, np.dtype) and isinstance(value, Call):
-        return made
+    dtype = getattr(value, "value", None)
+    if isinstance(dtype, np.dtype) and isinstance(value, Call):
+        return dtype
     if not isinstance(value, Call) or not is_dtype(value) or depth > _MAX_DEPTH:
-        raise _refused("something in the place of a dtype", value)
+        raise _refusal("something in the place of a dtype", value)
     code = _items(value.arguments)
     if code and isinstance(code[0], Global) and code[0].full in _RECORDS:
-        return _record(value, code, depth)
+        return _record_dtype(value, code, depth)
     if value.new or value.keywords is not None or value.items is not None or not code or not isinstance(code[0], str):
-        raise _refused("a dtype made in another way than NumPy's", value)
-    found = _CODE.fullmatch(code[0])
-    if found is None or len(code) > 3 or any(not isinstance(flag, bool | int) for flag in code[1:]):
-        raise _refused(f"a dtype {code[0]!r:.40}", value)
+        raise _refusal("a dtype made in another way than NumPy's", value)
+    match = _CODE.fullmatch(code[0])
+    if match is None or len(code) > 3 or any(not isinstance(flag, bool | int) for flag in code[1:]):
+        raise _refusal(f"a dtype {code[0]!r:.40}", value)
     state = _items(value.state) if value.has_state else ()
     try:
         value.value = _with_state(code[0], state, depth)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
-        raise _refused(f"a dtype {code[0]!r:.40} whose parts disagree", value) from error
+        raise _refusal(f"a dtype {code[0]!r:.40} whose parts disagree", value) from error
     return value.value  # type: ignore[no-any-return]  # just made
 
 
-def _record(value: Call, code: tuple[Value, ...], depth: int) -> np.dtype[Any]:
-    """The dtype of record arrays: a structured one whose items are `numpy.record`."""
+def _record_dtype(value: Call, code: tuple[Value, ...], depth: int) -> np.dtype[Any]:
+    """Build the dtype of record arrays: a structured dtype whose items are `numpy.record`."""
     plain = Call(value.function, Tuple(["V8", *code[1:]], value.at), at=value.at)
     plain.state, plain.has_state = value.state, value.has_state
     value.value = np.dtype((np.record, dtype_of(plain, depth)))
@@ -68,27 +68,29 @@ def _with_state(code: str, state: tuple[Value, ...], depth: int) -> np.dtype[Any
         raise ValueError(state)
     if sub is not None:
         inner, shape = _items(sub)
-        made = np.dtype((dtype_of(inner, depth + 1), _shape(shape)))
+        dtype = np.dtype((dtype_of(inner, depth + 1), _shape(shape)))
     elif names is not None:
-        made = _structured(_items(names), fields, size, depth, aligned=bool(flags & 0x80))
+        dtype = _structured_dtype(_items(names), fields, size, depth, aligned=bool(flags & 0x80))
     elif base.kind in "Mm":
-        made = _of_time(base, metadata).newbyteorder(order)
+        dtype = _time_dtype(base, metadata).newbyteorder(order)
     else:
-        made = base.newbyteorder(order)
+        dtype = base.newbyteorder(order)
     if fields is not None and names is None:
         raise ValueError(fields)
-    if size not in {-1, made.itemsize} or (flags & _OBJECT and not made.hasobject):
+    if size not in {-1, dtype.itemsize} or (flags & _OBJECT and not dtype.hasobject):
         raise ValueError(size)
-    if made.hasobject and not flags & _OBJECT:
+    if dtype.hasobject and not flags & _OBJECT:
         raise ValueError(flags)
-    return made
+    return dtype
 
 
 _OBJECT = 0x01
 """NPY_ITEM_REFCOUNT: the items are pointers to objects."""
 
 
-def _structured(names: tuple[Value, ...], fields: Value, size: int, depth: int, *, aligned: bool) -> np.dtype[Any]:
+def _structured_dtype(
+    names: tuple[Value, ...], fields: Value, size: int, depth: int, *, aligned: bool
+) -> np.dtype[Any]:
     if not isinstance(fields, Dict) or len(names) > _MAX_FIELDS:
         raise TypeError(fields)
     entries = {key: _items(entry) for key, entry in fields.pairs()}
@@ -96,7 +98,7 @@ def _structured(names: tuple[Value, ...], fields: Value, size: int, depth: int, 
         raise ValueError(names)
     formats = [dtype_of(entries[name][0], depth + 1) for name in names]
     offsets = [int(entries[name][1]) for name in names]
-    # NumPy adds them in 32 bits, where a sum may begin anew
+    # NumPy adds them in 32 bits, where a sum may overflow
     if any(start < 0 or start + each.itemsize > size for start, each in zip(offsets, formats, strict=True)):
         raise ValueError(offsets)
     return np.dtype(
@@ -104,8 +106,8 @@ def _structured(names: tuple[Value, ...], fields: Value, size: int, depth: int, 
     )
 
 
-def _of_time(base: np.dtype[Any], metadata: list[Value]) -> np.dtype[Any]:
-    """Dates and durations: the unit is in the state."""
+def _time_dtype(base: np.dtype[Any], metadata: list[Value]) -> np.dtype[Any]:
+    """Build the dtype of dates or durations, whose unit is in the state."""
     _, unit = _items(metadata[0])
     name, count, *_ = _items(unit)
     if isinstance(name, Call):  # protocols 0 to 2 write bytes as `_codecs.encode("ns", "latin1")`
@@ -127,5 +129,5 @@ def _items(value: Value) -> tuple[Value, ...]:
     return tuple(value.items)
 
 
-def _refused(what: str, value: Value) -> Exception:
+def _refusal(what: str, value: Value) -> Exception:
     return refuse(Rule.ARGUMENTS, f"the file holds {what}", getattr(value, "at", -1))

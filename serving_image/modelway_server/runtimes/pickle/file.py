@@ -1,6 +1,6 @@
-"""A model file, pickled by joblib or by pickle itself, to the object in it.
+"""Read the object in a model file of joblib or pickle.
 
-Every failure becomes one of the load failures that users read, with the remedy that fits it.
+Every failure becomes one of the load failures that users read, with a remedy.
 """
 
 import re
@@ -48,18 +48,18 @@ _READERS = {
     "zipfile",
     "json",
 }
-"""Where a file that is damaged fails."""
+"""Packages in which a damaged file fails."""
 _ABSENT = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '(?P<module>[^']+)'")
 
 
 @dataclass(frozen=True)
 class Unpickled:
-    """What a file held.
+    """The content of a file.
 
     Attributes:
         content: the object.
-        saved: the versions of libraries that saved it, by package, as far as the file tells; where its parts were saved
-            by several, the oldest.
+        saved: the versions of libraries that saved it, by package, as far as the file tells. If several versions saved
+            its parts, this is the oldest.
     """
 
     content: Any
@@ -71,7 +71,7 @@ def load(path: Path, trust: Trust) -> Unpickled:
 
     Args:
         path: written by joblib, compressed or not, or by pickle.
-        trust: what it may name.
+        trust: names that it may use beside the lists.
 
     Raises:
         LoadFailure: the file holds no pickle, or the object cannot be built here.
@@ -82,11 +82,11 @@ def load(path: Path, trust: Trust) -> Unpickled:
 
 
 def rebuild(path: Path, build: Callable[[], Any], saved: Mapping[str, str]) -> Unpickled:
-    """What a function makes of a file of scikit-learn's objects, its failures as load failures.
+    """Build the object of a file of scikit-learn, and turn failures into load failures.
 
     Args:
         path: the file.
-        build: makes the object.
+        build: builds the object.
         saved: the versions that the file names, by package.
 
     Raises:
@@ -97,31 +97,31 @@ def rebuild(path: Path, build: Callable[[], Any], saved: Mapping[str, str]) -> U
         try:
             content = build()
         except LoadFailure as refusal:
-            raise _of_lacking(refusal, {**saved, **_warned_versions(caught)}) or refusal from refusal.__cause__
+            raise _failure_of_check(refusal, {**saved, **_warned_versions(caught)}) or refusal from refusal.__cause__
         except Exception as error:
             raise _failure(error, path, {**saved, **_warned_versions(caught)}) from error
     return Unpickled(content, {**saved, **_warned_versions(caught)})
 
 
 def _warned_versions(caught: list[warnings.WarningMessage]) -> dict[str, str]:
-    """The oldest version of scikit-learn that its own warnings tell of, by its package: parts may be of several."""
-    noted = [warning.message for warning in caught if isinstance(warning.message, InconsistentVersionWarning)]
-    return {"sklearn": oldest([str(each.original_sklearn_version) for each in noted])} if noted else {}
+    """Return the oldest version of scikit-learn in its own warnings, by package. Parts may be of several versions."""
+    messages = [warning.message for warning in caught if isinstance(warning.message, InconsistentVersionWarning)]
+    return {"sklearn": oldest([str(each.original_sklearn_version) for each in messages])} if messages else {}
 
 
 def _failure(error: Exception, path: Path, saved: Mapping[str, str]) -> LoadFailure:
-    return _of_versions(error, saved) or _of_content(error, path)
+    return _failure_of_version(error, saved) or _failure_of_content(error, path)
 
 
-def _of_lacking(refusal: LoadFailure, saved: Mapping[str, str]) -> LoadFailure | None:
-    """The failure in place of a refusal whose check met an object without what this version of its library gives it."""
+def _failure_of_check(refusal: LoadFailure, saved: Mapping[str, str]) -> LoadFailure | None:
+    """Return a failure that blames the version if a check met an object without an attribute of this version."""
     if isinstance(refusal, UnsafeArtifact) and isinstance(refusal.__cause__, AttributeError | KeyError):
         return blame_version(saved, f"it cannot be checked ({describe(refusal.__cause__)})")
     return None
 
 
-def _of_versions(error: Exception, saved: Mapping[str, str]) -> LoadFailure | None:
-    """The failure when this image lacks what the model is made of, or has it in another version."""
+def _failure_of_version(error: Exception, saved: Mapping[str, str]) -> LoadFailure | None:
+    """Return the failure if this image lacks a library of the model, or has another version of it."""
     if isinstance(error, ModuleNotFoundError):
         return missing_module(error.name or words(error), saved)
     if isinstance(error, AttributeError) and (absent := _ABSENT.search(words(error))):
@@ -131,7 +131,7 @@ def _of_versions(error: Exception, saved: Mapping[str, str]) -> LoadFailure | No
     return blame_version(saved, f"it does not load ({describe(error)})")
 
 
-def _of_content(error: Exception, path: Path) -> LoadFailure:
+def _failure_of_content(error: Exception, path: Path) -> LoadFailure:
     if "is not installed" in words(error, 5000):  # joblib on lz4
         return MissingModule(
             f"{path.name} cannot be read: {describe(error)}",

@@ -1,4 +1,4 @@
-"""What a model holds as data and calls when it is asked: methods by name, members, functions on arrays."""
+"""Check what a model holds as data and calls when it answers: methods by name, members, functions on arrays."""
 
 import re
 from collections.abc import Callable
@@ -42,14 +42,14 @@ _CALLABLE_CLASSES = (
     "sklearn.gaussian_process.kernels.",
 )
 _RECONSTRUCTOR = "copyreg._reconstructor"
-"""Called with a class, what that builds on, and what the instance holds."""
+"""Its arguments are a class, a base of the class, and the contents of the instance."""
 _SELECTORS = frozenset(
     {"sklearn.compose._column_transformer.make_column_selector", "sklearn.compose.make_column_selector"}
 )
 
 
 class Fault(Exception):
-    """What a rule about instances refuses.
+    """A rule about instances refuses the file.
 
     Attributes:
         rule: the rule.
@@ -60,18 +60,18 @@ class Fault(Exception):
         self.rule = rule
 
 
-def check_held(state: Dict, made: type, trust: Trust) -> None:
-    """Hold the attributes of an instance to the rules about what it calls later.
+def check_callables(state: Dict, kind: type, trust: Trust) -> None:
+    """Check the attributes of an instance by the rules about what it calls later.
 
     Args:
         state: its attributes.
-        made: its class.
-        trust: what is allowed beside the lists.
+        kind: its class.
+        trust: names that are allowed beside the lists.
 
     Raises:
-        Fault: an attribute names no method, holds what is no estimator or no listed function, or opens what rows name.
+        Fault: an attribute names no method, holds no estimator or no listed function, or opens files that rows name.
     """
-    reads_files = hasattr(made, "build_analyzer")
+    reads_files = hasattr(kind, "build_analyzer")
     for key, value in state.pairs():
         if type(key) is not str:
             continue
@@ -79,18 +79,18 @@ def check_held(state: Dict, made: type, trust: Trust) -> None:
             _CHECKS[key](key, value, trust)
         if reads_files and key == "input" and not (type(value) is str and value == "content"):
             raise Fault(
-                Rule.FILES, f"the file sets input of {made.__qualname__}, which then opens the files that rows name"
+                Rule.FILES, f"the file sets input of {kind.__qualname__}, which then opens the files that rows name"
             )
         if reads_files and key == "encoding" and not (type(value) is str and _CODEC.fullmatch(value)):
-            raise Fault(Rule.FILES, f"the file sets encoding of {made.__qualname__} to what is no codec")
+            raise Fault(Rule.FILES, f"the file sets encoding of {kind.__qualname__} to what is no codec")
 
 
 def _check_methods(key: str, value: Value, _: Trust) -> None:
     names = value.items if isinstance(value, Tuple | List) else [value]
     for name in names:
         if name is not None and not (type(name) is str and name in _METHODS):
-            said = clip(name) if isinstance(name, str) else "what is no text"
-            raise Fault(Rule.METHODS, f"the file sets {key} to {said}, which is no method of estimators")
+            shown = clip(name) if isinstance(name, str) else "what is no text"
+            raise Fault(Rule.METHODS, f"the file sets {key} to {shown}, which is no method of estimators")
 
 
 def _check_getter(key: str, value: Value, trust: Trust) -> None:
@@ -101,7 +101,7 @@ def _check_getter(key: str, value: Value, trust: Trust) -> None:
 
 
 def _check_keywords(key: str, value: Value, _: Trust) -> None:
-    """What a function is called with beside rows: by no name of it does a listed function start anything."""
+    """Check the keywords of a function. None of them may make a listed function do more than compute."""
     if value is None:
         return
     if not isinstance(value, Dict):
@@ -113,12 +113,12 @@ def _check_keywords(key: str, value: Value, _: Trust) -> None:
 
 
 def _check_function(key: str, value: Value, trust: Trust) -> None:
-    """A constant, a listed function, or an object that is known to compute when it is called."""
+    """Check a function: a constant, a listed function, or an object that only computes when it is called."""
     if isinstance(value, Global):
         if not trust.covers(value.full) and not _is_function(value):
             raise Fault(Rule.FUNCTIONS, f"the file sets {key} to {clip(value.full)}, which is no function on arrays")
     elif isinstance(value, Call):
-        name = made_by(value)
+        name = maker_of(value)
         if not trust.covers(name) and name not in _CALLABLE and not name.startswith(_CALLABLE_CLASSES):
             raise Fault(
                 Rule.FUNCTIONS, f"the file sets {key} to an object of {clip(name)}, which is no function on arrays"
@@ -131,14 +131,14 @@ def _is_function(value: Global) -> bool:
     return not isinstance(value.value, type) or issubclass(value.value, _SCALARS)
 
 
-def made_by(call: Call) -> str:
-    """The name of the class of which a call makes an instance, or of the function that it calls."""
+def maker_of(call: Call) -> str:
+    """Return the name of the class of which a call makes an instance, or of the function that it calls."""
     name = name_of(call.function)
     return name_of(next(iter(arguments(call)), None)) if name.startswith("copyreg.") else name
 
 
 def _check_members(key: str, value: Value, trust: Trust) -> None:
-    """Estimators, in whatever containers; names, columns and 'passthrough' beside them."""
+    """Check that members are estimators, in any containers, with names, columns and 'passthrough' beside them."""
     selects = key.startswith("transformers")  # a function may choose columns there
     seen: set[int] = set()
     waiting = [value]
@@ -150,14 +150,14 @@ def _check_members(key: str, value: Value, trust: Trust) -> None:
         if isinstance(item, Items | Dict):
             waiting += item.items
         elif isinstance(item, Call):
-            waiting += _within(key, item, trust)
+            waiting += _contents_of(key, item, trust)
         elif isinstance(item, Global) and not trust.covers(item.full) and not (selects and _is_function(item)):
             raise Fault(Rule.MEMBERS, f"the file holds {clip(item.full)} in {key}, which is no estimator")
 
 
-def _within(key: str, call: Call, trust: Trust) -> list[Value]:
-    """What a member holds that is a container; nothing of an estimator, which is judged by itself."""
-    name = made_by(call)
+def _contents_of(key: str, call: Call, trust: Trust) -> list[Value]:
+    """Return the contents of a member that is a container. An estimator gives none, since it is judged by itself."""
+    name = maker_of(call)
     if trust.covers(name) or makes_value(call) or name in _SELECTORS or name.startswith("scipy.stats."):
         return []
     if key.startswith("transformers") and name.startswith("pandas."):
@@ -166,11 +166,11 @@ def _within(key: str, call: Call, trust: Trust) -> list[Value]:
         return [call.state]
     if name.endswith("._frombuffer"):
         return []
-    made = _class_of(call)
-    if made is not None and (issubclass(made, tuple) or (issubclass(made, dict) and key.startswith("named_"))):
-        held = arguments(call)[2:] if name_of(call.function) == _RECONSTRUCTOR else arguments(call)
-        return [*(call.items or ()), *held]
-    if made is None or not any(hasattr(made, method) for method in ("fit", *_METHODS)):
+    kind = _class_of(call)
+    if kind is not None and (issubclass(kind, tuple) or (issubclass(kind, dict) and key.startswith("named_"))):
+        contents = arguments(call)[2:] if name_of(call.function) == _RECONSTRUCTOR else arguments(call)
+        return [*(call.items or ()), *contents]
+    if kind is None or not any(hasattr(kind, method) for method in ("fit", *_METHODS)):
         raise Fault(Rule.MEMBERS, f"the file holds an object of {clip(name)} in {key}, which is no estimator")
     return []
 

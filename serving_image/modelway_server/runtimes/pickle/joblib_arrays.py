@@ -1,4 +1,4 @@
-"""The arrays of joblib's files, whose bytes follow right behind the object that describes them."""
+"""Read the arrays of joblib's files. Their bytes follow right after the object that describes them."""
 
 import math
 
@@ -16,7 +16,7 @@ OLD_WRAPPERS = frozenset(
         "joblib.numpy_pickle_compat.ZNDArrayWrapper",
     }
 )
-"""What joblib wrote before version 0.10: the name of another file."""
+"""Descriptions of joblib before version 0.10, which name another file."""
 ARRAYS = frozenset(
     {
         "numpy.ndarray",
@@ -27,7 +27,7 @@ ARRAYS = frozenset(
         "numpy.matrixlib.defmatrix.matrix",
     }
 )
-"""Classes of arrays that joblib writes so; each is read as a plain array, as joblib reads it."""
+"""Classes of arrays that joblib writes in this way. Each is read as a plain array, as joblib does."""
 _MAX_DIMENSIONS = 64
 _MAX_EMPTY = 1_000_000
 """Items without bytes that an array may have."""
@@ -44,26 +44,26 @@ def is_wrapper(call: Call) -> bool:
 
 
 def read_array(wrapper: Call, data: memoryview, position: int) -> tuple[Array | None, int]:
-    """The array that is described, and the place after its bytes; no array where a pickle of objects follows.
+    """Read the described array, and return it with the position after its bytes. It is None if a pickle of objects follows.
 
     Raises:
         UnsafeArtifact: the description is not joblib's.
-        InvalidArtifact: the file has not that many bytes.
+        InvalidArtifact: the file ends before the end of the array.
     """
     if not isinstance(wrapper.state, Dict):
         raise refuse(Rule.ARGUMENTS, "the file describes an array in another way than joblib's", wrapper.at)
-    described = dict(_described(wrapper.state, wrapper.at))
+    description = dict(_description(wrapper.state, wrapper.at))
     dtype, shape, order = (
-        dtype_of(described.get("dtype")),
-        _shape(described.get("shape"), wrapper.at),
-        described.get("order"),
+        dtype_of(description.get("dtype")),
+        _shape(description.get("shape"), wrapper.at),
+        description.get("order"),
     )
-    subclass = described.get("subclass")
+    subclass = description.get("subclass")
     if order not in {"C", "F"} or not isinstance(subclass, Global) or subclass.full not in ARRAYS:
         raise refuse(Rule.ARGUMENTS, "the file describes an array in another way than joblib's", wrapper.at)
     if dtype.hasobject:
         return None, position
-    if described.get("numpy_array_alignment_bytes") is not None:
+    if description.get("numpy_array_alignment_bytes") is not None:
         padding, position = take(data, position, 1)
         position += padding[0]
     content, stop = take(data, position, check_size(shape, dtype.itemsize, wrapper.at))
@@ -71,10 +71,10 @@ def read_array(wrapper: Call, data: memoryview, position: int) -> tuple[Array | 
 
 
 def check_size(shape: tuple[int, ...], itemsize: int, at: int) -> int:
-    """The bytes of an array of that shape.
+    """Return the number of bytes of an array of this shape.
 
     Raises:
-        UnsafeArtifact: there are more items than anybody saves.
+        UnsafeArtifact: the array has too many items without bytes.
     """
     count = math.prod(shape)
     if itemsize == 0 and count > _MAX_EMPTY:
@@ -82,7 +82,7 @@ def check_size(shape: tuple[int, ...], itemsize: int, at: int) -> int:
     return count * itemsize
 
 
-def _described(state: Dict, at: int) -> list[tuple[str, Value]]:
+def _description(state: Dict, at: int) -> list[tuple[str, Value]]:
     pairs = [(key, value) for key, value in state.pairs() if isinstance(key, str)]
     if len(pairs) * 2 != len(state.items) or len({key for key, _ in pairs}) != len(pairs):
         raise refuse(Rule.ARGUMENTS, "the file describes an array in another way than joblib's", at)

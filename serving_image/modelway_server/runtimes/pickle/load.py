@@ -1,4 +1,4 @@
-"""A file of pickle or joblib, to the object in it."""
+"""Load the object in a file of pickle or joblib."""
 
 from pathlib import Path
 from typing import Any
@@ -15,31 +15,31 @@ from modelway_server.runtimes.trust import Trust
 
 
 def load(path: Path, trust: Trust, *, compressed: bool) -> Any:
-    """The object in a file.
+    """Load the object in a file.
 
     Args:
         path: the file.
-        trust: what it may name beside the lists.
+        trust: names that it may use beside the lists.
         compressed: whether one of joblib's compressors wrote it.
 
     Raises:
         UnsafeArtifact: a rule refuses the file; nothing that it names was called.
-        InvalidArtifact: it is damaged.
+        InvalidArtifact: the file is damaged.
         Exception: whatever a class of the model raises.
     """
     return make(read(content_of(path, compressed=compressed)), trust)
 
 
 def make(trace: Trace, trust: Trust) -> Any:
-    """The object that a trace says, of whichever format it was read.
+    """Make the object of a trace, whatever the format of its file.
 
     Raises:
-        UnsafeArtifact: a rule refuses it.
+        UnsafeArtifact: a rule refuses the trace.
         Exception: whatever a class of the model raises.
     """
     nodes = judge(trace, trust)
     resolve(nodes, trust)
     judge_classes(trace, nodes, trust)
-    made = build(trace)
+    content = build(trace)
     freeze(trace, trust)
-    return made
+    return content

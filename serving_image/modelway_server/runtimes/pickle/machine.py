@@ -1,6 +1,6 @@
-"""Pass 1: the opcodes of a pickle, read into a trace. Nothing is imported and nothing is called.
+"""Pass 1: read the opcodes of a pickle into a trace. Nothing is imported and nothing is called.
 
-The opcodes are those of Python's pickletools, protocols 0 to 5. What no model is written with is refused by its name:
+The opcodes are those of Python's pickletools, protocols 0 to 5. Opcodes that no model needs are refused by name:
 persistent ids, extension codes, buffers outside of the file, DUP.
 """
 
@@ -30,23 +30,23 @@ from modelway_server.runtimes.pickle.trace import (
 )
 
 MAX_MARKS = 2000
-"""How deep containers may be open at once; Python's own writer ends at its recursion limit of 1000."""
+"""Containers that may be open at once. Python's own writer stops at its recursion limit of 1000."""
 MAX_NAME = 300
-"""Characters of a module's or a class's name."""
+"""Characters of the name of a module or a class."""
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _STOP = pickle.STOP[0]
 _TAKES: dict[Way, type[Items | Dict]] = {Way.APPEND: List, Way.SET: Dict, Way.ADD: Set}
 
 
 def read(data: bytes | memoryview) -> Trace:
-    """The trace of a file.
+    """Read the trace of a file.
 
     Args:
         data: the whole unpacked file, of pickle or of joblib.
 
     Raises:
-        UnsafeArtifact: it says what no model says.
-        InvalidArtifact: it ends early, or is none.
+        UnsafeArtifact: the file does what no model needs.
+        InvalidArtifact: the file ends early, or is no pickle.
     """
     trace = Trace()
     trace.root, _ = Machine(memoryview(data), trace, arrays=True).run(0)
@@ -54,13 +54,13 @@ def read(data: bytes | memoryview) -> Trace:
 
 
 class Machine:
-    """One stream of opcodes; joblib's files hold others inside, with stacks and memos of their own.
+    """The reader of one stream of opcodes. Joblib's files hold further streams, with stacks and memos of their own.
 
     Attributes:
-        stack: values since the last mark.
+        stack: the values since the last mark.
         below: the stacks under it, the innermost last.
-        memo: what the file remembers, by number.
-        at: place of the opcode that is being read.
+        memo: the values that the file remembers, by number.
+        at: the position of the current opcode.
     """
 
     __slots__ = ("_arrays", "_data", "_trace", "at", "below", "memo", "stack", "steps")
@@ -74,7 +74,7 @@ class Machine:
         self.at = 0
 
     def run(self, position: int) -> tuple[Value, int]:
-        """What the stream that begins there holds, and the place after its end.
+        """Read the stream that begins at a position, and return its value and the position after its end.
 
         Raises:
             UnsafeArtifact: see `read`.
@@ -94,40 +94,40 @@ class Machine:
         return self.stack[0], position + 1
 
     def push_node(self, node: Node) -> None:
-        """A node is made here."""
+        """Make a node at the current opcode, and push it."""
         node.at = self.at
         self.steps.append(node)
         self.stack.append(node)
 
     def pop_to_mark(self) -> list[Value]:
-        """What was pushed since the last mark."""
+        """Take the values since the last mark from the stack."""
         items = self.stack
         self.stack = self.below.pop()
         return items
 
     def open_mark(self) -> None:
-        """A container begins."""
+        """Begin a container."""
         if len(self.below) >= MAX_MARKS:
             raise refuse(Rule.BOUNDS, f"the file nests deeper than {MAX_MARKS} levels", self.at)
         self.below.append(self.stack)
         self.stack = []
 
     def extend(self, target: Value, way: Way, items: list[Value]) -> None:
-        """Items come into a list, a dictionary (keys and values in turn) or a set, or into an object that is one."""
+        """Add items to a list, a dictionary (keys and values in turn) or a set, or to an object of such a class."""
         if isinstance(target, Call) and way is not Way.ADD:
-            held = target.items
-            if held is None:
-                held = target.items = []
+            contents = target.items
+            if contents is None:
+                contents = target.items = []
         elif isinstance(target, _TAKES[way]):
-            held = target.items
+            contents = target.items
         else:
             raise refuse(Rule.STATE, f"the file puts items into {describe(target)}, which takes none", self.at)
-        start = len(held)
-        held += items
-        self.steps.append(Extend(target, way, start, len(held), self.at))
+        start = len(contents)
+        contents += items
+        self.steps.append(Extend(target, way, start, len(contents), self.at))
 
     def look_up(self, module: Value, name: Value) -> Global:
-        """The name as it is today: protocols 0 to 2 use those of Python 2."""
+        """Return the name as Python 3 has it; protocols 0 to 2 use names of Python 2."""
         if not isinstance(name, str) or not isinstance(module, str):
             raise refuse(Rule.NAMES, "the file looks a name up that is not text", self.at)
         for part in (module, name):
@@ -138,13 +138,13 @@ class Machine:
         return Global(MOVED.get(today, today), name)
 
     def call(self, function: Value, items: list[Value]) -> None:
-        """A function is called with what stood on the stack."""
+        """Add a call of a function with items from the stack."""
         arguments = Tuple(items, self.at)
         self.steps.append(arguments)
         self.push_node(Call(function, arguments))
 
     def build(self, position: int) -> int:
-        """A state is set on what is below it; gives the place where reading goes on."""
+        """Set the state on top of the stack on the object below it, and return the position where reading goes on."""
         state = self.stack.pop()
         target = self.stack[-1]
         if not isinstance(target, Call):
@@ -156,7 +156,7 @@ class Machine:
         return self._read_array(target, position) if self._arrays and is_wrapper(target) else position
 
     def _read_array(self, wrapper: Call, position: int) -> int:
-        """Joblib's own: the bytes of the array follow here, or a pickle of an array of objects."""
+        """Read an array of joblib: its bytes follow here, or a pickle of an array of objects."""
         self.stack.pop()
         array, position = read_array(wrapper, self._data, position)
         if array is None:
@@ -168,7 +168,7 @@ class Machine:
 
 
 def describe(value: Value) -> str:
-    """A value in the words of a message."""
+    """Describe a value for a message."""
     if isinstance(value, Global):
         return f"the name {clip(value.full)}"
     if isinstance(value, Call):

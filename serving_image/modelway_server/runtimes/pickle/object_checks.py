@@ -1,8 +1,8 @@
-# ruff: noqa: SLF001  (what is looked through is private to pandas)
-"""Objects of pandas, NumPy and SciPy, held against themselves once they are built and before anybody asks them.
+# ruff: noqa: SLF001  (the checked attributes are private to pandas)
+"""Check that objects of pandas, NumPy and SciPy agree with themselves, after they are built and before they are used.
 
-Their compiled code believes codes, placements and positions: one that leads out reads, or writes, memory that is not its own.
-Attributes are read here that only show what an object keeps.
+Their compiled code trusts codes, placements and positions. A wrong one reads or writes memory that is not its own.
+The checks read only attributes that run no code of the model.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,14 +14,14 @@ from modelway_server.runtimes.pickle.refusal import Rule, refuse
 from modelway_server.runtimes.pickle.trace import Call, Step
 
 _POSITIONS = {"MT19937": ("pos", 624), "Philox": ("buffer_pos", 4)}
-"""Where generators keep the place in their buffer, and its length."""
+"""The attribute with a generator's position in its buffer, and the length of the buffer."""
 
 
 def check_built(steps: Iterable[Step]) -> None:
-    """Hold every object of a built trace against itself.
+    """Check that every object of a built trace agrees with itself.
 
     Raises:
-        UnsafeArtifact: its codes, placements or positions lead to what is not there.
+        UnsafeArtifact: codes, placements or positions lead out of an object.
     """
     for step in steps:
         if isinstance(step, Call):
@@ -34,40 +34,40 @@ def _check(check: Callable[[Any], bool], step: Call) -> None:
     try:
         fits = check(step.value)
     except Exception as error:
-        raise _refused(step) from error
+        raise _refusal(step) from error
     if not fits:
-        raise _refused(step)
+        raise _refusal(step)
 
 
-def _refused(step: Call) -> Exception:
+def _refusal(step: Call) -> Exception:
     kind = type(step.value)
     return refuse(
         Rule.STRUCTURE, f"the file holds a {kind.__module__}.{kind.__qualname__} whose parts disagree", step.at
     )
 
 
-def _within(codes: Any, count: int) -> bool:
-    """Codes of a categorical: -1 where a value is missing."""
-    held = np.asarray(codes)
-    return held.dtype.kind == "i" and (not held.size or (held.min() >= -1 and held.max() < count))
+def _are_codes(codes: Any, count: int) -> bool:
+    """Whether these are codes of a categorical: -1 for a missing value, else the place of a category."""
+    values = np.asarray(codes)
+    return values.dtype.kind == "i" and (not values.size or (values.min() >= -1 and values.max() < count))
 
 
 def _categorical(value: Any) -> bool:
-    return _within(value.codes, len(value.categories))
+    return _are_codes(value.codes, len(value.categories))
 
 
 def _categorical_index(value: Any) -> bool:
-    return _within(value.codes, len(value.categories))
+    return _are_codes(value.codes, len(value.categories))
 
 
 def _levels(value: Any) -> bool:
     sizes = {len(codes) for codes in value.codes}
     pairs = zip(value.codes, value.levels, strict=True)
-    return len(sizes) == 1 and all(_within(codes, len(level)) for codes, level in pairs)
+    return len(sizes) == 1 and all(_are_codes(codes, len(level)) for codes, level in pairs)
 
 
 def _blocks(value: Any) -> bool:
-    """Each row of a table's blocks is the place of one column, and all are of one length."""
+    """Whether each row of a table's blocks is the place of one column, and all have the same length."""
     from pandas import Index  # noqa: PLC0415  (only where a file holds a table)
 
     if not all(isinstance(axis, Index) for axis in value.axes) or not all(map(_is_block, value.blocks)):
@@ -84,19 +84,19 @@ def _blocks(value: Any) -> bool:
 
 
 def _is_block(block: Any) -> bool:
-    """Whether it is one of pandas', around an array or a column of pandas' own."""
+    """Whether this is a block of pandas around an array, or around a column type of pandas."""
     from pandas.api.extensions import ExtensionArray  # noqa: PLC0415  (as above)
 
     own = type(block).__module__ == "pandas.core.internals.blocks"
-    return own and isinstance(held := _held(block), np.ndarray | ExtensionArray) and held.ndim <= block.ndim
+    return own and isinstance(values := _values_of(block), np.ndarray | ExtensionArray) and values.ndim <= block.ndim
 
 
-def _held(block: Any) -> Any:
+def _values_of(block: Any) -> Any:
     return block.values  # noqa: PD011  (of a block, which has no other name for it)
 
 
 def _sparse_array(value: Any) -> bool:
-    """A value for each place that is not left out, and places that are there and go on."""
+    """Whether there is one value for each place, and the places are valid and in order."""
     index = value._sparse_index
     places = np.asarray(index.indices)
     ordered = not places.size or bool(places[0] >= 0 and places[-1] < index.length and (np.diff(places) > 0).all())
@@ -121,24 +121,24 @@ def _masked_array(value: Any) -> bool:
 
 
 def _shape(block: Any) -> tuple[int, ...]:
-    """The shape of a block; an array of one dimension stands for one column."""
-    shape = tuple(_held(block).shape)
+    """Return the shape of a block. An array of one dimension is one column."""
+    shape = tuple(_values_of(block).shape)
     return (1, *shape) if len(shape) == 1 else shape
 
 
 def _block(value: Any) -> bool:
     whole = len(value.blocks) == 1 and all(map(_is_block, value.blocks))
-    return whole and _held(value.blocks[0]).shape == (len(value.axes[0]),)
+    return whole and _values_of(value.blocks[0]).shape == (len(value.axes[0]),)
 
 
 def _position(value: Any) -> bool:
-    """The next number of a generator is in its buffer."""
+    """Whether the position of a generator is in its buffer."""
     state = value.state
     place = _POSITIONS.get(str(state["bit_generator"]))
     if place is None:
         return True
-    held = state["state"] if place[0] in state["state"] else state
-    return 0 <= int(held[place[0]]) <= place[1]
+    values = state["state"] if place[0] in state["state"] else state
+    return 0 <= int(values[place[0]]) <= place[1]
 
 
 def _spline(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What each opcode does to the machine that reads a pickle."""
+"""Handle the opcodes of a pickle: what each does to the machine that reads it."""
 
 import pickle
 import pickletools
@@ -18,7 +18,7 @@ _PROTOCOLS = range(6)
 
 
 def _do(act: "Callable[[Machine], None]") -> Handler:
-    """An opcode that reads nothing."""
+    """Return the handler of an opcode without an operand."""
 
     def handle(machine: "Machine", _: memoryview, position: int) -> int:
         act(machine)
@@ -34,7 +34,7 @@ def _protocol(_: "Machine", data: memoryview, position: int) -> int:
 
 
 def _frame(_: "Machine", data: memoryview, position: int) -> int:
-    """The length of what follows, of which a reader of the whole file has no need."""
+    """Skip the length of a frame, which a reader of the whole file does not need."""
     return take(data, position, 8)[1]
 
 
@@ -85,14 +85,14 @@ def _pop_mark(machine: "Machine") -> None:
     machine.pop_to_mark()
 
 
-def _named(data: memoryview, position: int) -> tuple[str, str, int]:
+def _read_name(data: memoryview, position: int) -> tuple[str, str, int]:
     module, position = line(data, position)
     name, position = line(data, position)
     return str(module, "utf-8"), str(name, "utf-8"), position
 
 
 def _global(machine: "Machine", data: memoryview, position: int) -> int:
-    module, name, position = _named(data, position)
+    module, name, position = _read_name(data, position)
     machine.push_node(machine.look_up(module, name))
     return position
 
@@ -103,8 +103,8 @@ def _stack_global(machine: "Machine") -> None:
 
 
 def _instance(machine: "Machine", data: memoryview, position: int) -> int:
-    """INST of protocol 0: a name called with what follows the mark."""
-    module, name, position = _named(data, position)
+    """INST of protocol 0: call a name with the values after the mark."""
+    module, name, position = _read_name(data, position)
     function = machine.look_up(module, name)
     function.at = machine.at
     machine.steps.append(function)
@@ -113,13 +113,13 @@ def _instance(machine: "Machine", data: memoryview, position: int) -> int:
 
 
 def _object(machine: "Machine") -> None:
-    """OBJ of protocol 1: the first after the mark called with the others."""
+    """OBJ of protocol 1: call the first value after the mark with the others."""
     items = machine.pop_to_mark()
     machine.call(items[0], items[1:])
 
 
 def _reduce(machine: "Machine") -> None:
-    """A call; `getattr` of a name is a name: so some protocols write what a class holds, all those of Python's own types."""
+    """Add a call. `getattr` of a name becomes a name, since protocols write attributes of classes in this way."""
     arguments, function = machine.stack.pop(), machine.stack.pop()
     if isinstance(function, Global) and function.full == _ATTRIBUTE and isinstance(arguments, Tuple):
         match arguments.items:
@@ -167,7 +167,7 @@ def _empty(kind: type[Items | Dict]) -> "Callable[[Machine], None]":
     return lambda machine: machine.push_node(kind([]))
 
 
-def _marked(kind: type[Items | Dict]) -> "Callable[[Machine], None]":
+def _container(kind: type[Items | Dict]) -> "Callable[[Machine], None]":
     def make(machine: "Machine") -> None:
         items = machine.pop_to_mark()
         if kind is Dict and len(items) % 2:
@@ -231,10 +231,10 @@ _OWN: dict[bytes, Handler] = {
     pickle.EMPTY_DICT: _do(_empty(Dict)),
     pickle.EMPTY_SET: _do(_empty(Set)),
     pickle.EMPTY_TUPLE: _do(_empty(Tuple)),
-    pickle.LIST: _do(_marked(List)),
-    pickle.DICT: _do(_marked(Dict)),
-    pickle.FROZENSET: _do(_marked(FrozenSet)),
-    pickle.TUPLE: _do(_marked(Tuple)),
+    pickle.LIST: _do(_container(List)),
+    pickle.DICT: _do(_container(Dict)),
+    pickle.FROZENSET: _do(_container(FrozenSet)),
+    pickle.TUPLE: _do(_container(Tuple)),
     pickle.TUPLE1: _do(_tuple(1)),
     pickle.TUPLE2: _do(_tuple(2)),
     pickle.TUPLE3: _do(_tuple(3)),
@@ -243,4 +243,4 @@ _KNOWN = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
 HANDLERS: list[Handler] = [
     _OWN.get(bytes([code])) or (_refuse(_KNOWN[code]) if code in _KNOWN else _unknown) for code in range(256)
 ]
-"""What to do, by the opcode's byte."""
+"""Handlers by the byte of the opcode."""

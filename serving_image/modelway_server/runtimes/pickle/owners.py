@@ -1,7 +1,7 @@
-# ruff: noqa: SLF001  (what is looked through is private to scikit-learn)
-"""Parts of a built model, held against their owner: what one reads of a row, the other makes sure is there.
+# ruff: noqa: SLF001  (the checked attributes are private to scikit-learn)
+"""Check the parts of a built model against their owner, which must ensure that a row has what they read.
 
-Fitted trees, histograms and encoders are asked without a look at how wide a row is, or how wide its answer may be.
+Fitted trees, histograms and encoders check neither the width of a row nor the width of its answer.
 """
 
 from collections.abc import Iterator
@@ -22,14 +22,16 @@ from modelway_server.runtimes.pickle.whole_answers import guard_kernel, guard_vo
 
 
 def check_model(model: Any) -> None:
-    """Hold the parts of a built model against each other.
+    """Check that the parts of a built model agree.
 
     Raises:
-        UnsafeArtifact: a part reads more columns than its owner takes, or writes more than it has.
+        UnsafeArtifact: a part reads more columns than its owner takes, or writes more than its owner has.
     """
     found = sub_estimators(model)
     if (part := _holder_of_itself(found)) is not None:
-        raise refuse(Rule.STRUCTURE, f"the file holds a {_kind(part)} that holds itself, and would ask itself for ever")
+        raise refuse(
+            Rule.STRUCTURE, f"the file holds a {_class_name(part)} that holds itself, and would ask itself for ever"
+        )
     for part in found:
         if not _is_own(part):
             continue
@@ -40,22 +42,22 @@ def check_model(model: Any) -> None:
                 raise
             except AttributeError as error:
                 if error.obj is not part:
-                    raise _refused(part, f"a part of it has no {error.name}") from error
+                    raise _refusal(part, f"a part of it has no {error.name}") from error
                 continue  # another version saved it: its methods do not find the attribute either
             except Exception as error:
-                raise _refused(part, f"it cannot be looked through ({type(error).__name__})") from error
+                raise _refusal(part, f"it cannot be looked through ({type(error).__name__})") from error
 
 
-def _refused(part: Any, what: str) -> UnsafeArtifact:
-    return refuse(Rule.STRUCTURE, f"the file holds a {_kind(part)} whose parts disagree: {clip(what)}")
+def _refusal(part: Any, what: str) -> UnsafeArtifact:
+    return refuse(Rule.STRUCTURE, f"the file holds a {_class_name(part)} whose parts disagree: {clip(what)}")
 
 
-def _kind(part: Any) -> str:
+def _class_name(part: Any) -> str:
     return clip(f"{type(part).__module__}.{type(part).__qualname__}")
 
 
 def _holder_of_itself(found: list[Any]) -> Any:
-    """An estimator of scikit-learn that is inside itself; None where there is none."""
+    """Return an estimator of scikit-learn that holds itself; None if there is none."""
     own = {id(part): part for part in found if _is_own(part)}
     inside = {key: [id(each) for each in members(part)] for key, part in own.items()}
     try:
@@ -73,19 +75,19 @@ def _check_widths(part: Any) -> None:
     width = getattr(part, "n_features_in_", None)
     for what, found in _widths(part):
         if not isinstance(width, int | np.integer) or isinstance(width, bool):
-            raise _refused(part, f"{what} reads columns, and n_features_in_ is no number of them")
+            raise _refusal(part, f"{what} reads columns, and n_features_in_ is no number of them")
         if found != width:
-            raise _refused(part, f"{what} has {found} columns, and the model takes {width}")
+            raise _refusal(part, f"{what} has {found} columns, and the model takes {width}")
 
 
 def _check_sizes(part: Any) -> None:
     for what, holds in _sizes(part):
         if not holds:
-            raise _refused(part, what)
+            raise _refusal(part, what)
 
 
 def _widths(part: Any) -> Iterator[tuple[str, int]]:
-    """The columns that what a part hands its rows to, unchecked, reads of them."""
+    """Yield the number of columns that inner parts read of unchecked rows, with what reads them."""
     if (tree := getattr(part, "tree_", None)) is not None and hasattr(tree, "n_features"):
         yield "tree_", int(tree.n_features)
         features = tree.feature[tree.children_left != -1]
@@ -94,7 +96,7 @@ def _widths(part: Any) -> Iterator[tuple[str, int]]:
     if type(part).__module__ in {"sklearn.ensemble._forest", "sklearn.ensemble._gb"} and hasattr(part, "estimators_"):
         for each in np.ravel(part.estimators_).tolist():
             if not isinstance(each.tree_, Tree):
-                raise _refused(part, "a tree of it is none")
+                raise _refusal(part, "a tree of it is none")
             yield "a tree", int(each.tree_.n_features)
     if predictors := getattr(part, "_predictors", None):
         yield "a histogram", int(np.size(part._bin_mapper.is_categorical_))
@@ -102,23 +104,23 @@ def _widths(part: Any) -> Iterator[tuple[str, int]]:
             columns = nodes["feature_idx"][nodes["is_leaf"] == 0]
             if columns.size and columns.max() >= part.n_features_in_:
                 yield "a tree", int(columns.max()) + 1
-    yield from _centers(part)
+    yield from _widths_of_centers(part)
 
 
-def _centers(part: Any) -> Iterator[tuple[str, int]]:
+def _widths_of_centers(part: Any) -> Iterator[tuple[str, int]]:
     if isinstance(centers := getattr(part, "cluster_centers_", None), np.ndarray) and centers.ndim == 2:
         yield "cluster_centers_", centers.shape[1]
-    for node in _bisected(getattr(part, "_bisecting_tree", None)):
+    for node in _bisecting_nodes(getattr(part, "_bisecting_tree", None)):
         if (center := getattr(node, "center", None)) is not None:
             yield "a centre", int(np.shape(center)[-1])
 
 
 def _sizes(part: Any) -> Iterator[tuple[str, bool]]:
-    """What disagrees, and whether it holds."""
+    """Yield pairs: what would disagree, as a clause, and whether it agrees."""
     name = type(part).__name__
     if name.startswith("GradientBoosting") and hasattr(part, "estimators_"):
         yield "estimators_ answers more than there is room for", has_room(part)
-        part.estimators_ = part.estimators_.copy()  # its own: compiled code wants one that may be written to
+        part.estimators_ = part.estimators_.copy()  # compiled code takes only a writable array
     elif name in {"SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM"} and hasattr(part, "support_"):
         guard_kernel(part)
     elif name == "OneVsRestClassifier" and hasattr(part, "estimators_"):
@@ -132,7 +134,7 @@ def _sizes(part: Any) -> Iterator[tuple[str, bool]]:
         yield "its columns are not those of its categories", _are_columns_counted(part)
 
 
-def _bisected(root: Any) -> Iterator[Any]:
+def _bisecting_nodes(root: Any) -> Iterator[Any]:
     seen: set[int] = set()
     waiting = [root]
     while waiting:
@@ -144,12 +146,12 @@ def _bisected(root: Any) -> Iterator[Any]:
 
 
 def _are_subsets(forest: Any) -> bool:
-    """The trees of an isolation forest, each on columns of its own, or on all."""
+    """Whether each tree of an isolation forest reads as many columns as it is given: its own, or all."""
     width = getattr(forest, "n_features_in_", None)
-    whole = forest._max_features == width
+    has_all_columns = forest._max_features == width
     pairs = zip(forest.estimators_, forest.estimators_features_, strict=True)
     return width is not None and all(
-        tree.tree_.n_features == (width if whole else np.size(columns)) for tree, columns in pairs
+        tree.tree_.n_features == (width if has_all_columns else np.size(columns)) for tree, columns in pairs
     )
 
 
@@ -162,14 +164,14 @@ def _are_categories_known(model: Any) -> bool:
 
 
 def _is_as_wide(model: Any) -> bool:
-    """What its rows go through first: categories to numbers, and the others as they are."""
-    first = getattr(model, "_preprocessor", None)
-    if first is None:
+    """Whether the preprocessor gives as many columns as it takes. It encodes categories, and hands on the others."""
+    preprocessor = getattr(model, "_preprocessor", None)
+    if preprocessor is None:
         return True
-    if type(first) is not ColumnTransformer:
+    if type(preprocessor) is not ColumnTransformer:
         return False
     width = 0
-    for _, step, columns in first.transformers_:
+    for _, step, columns in preprocessor.transformers_:
         if not isinstance(step, str):
             checks = getattr(getattr(step, "func", None), "func", None)
             if type(step) is not OrdinalEncoder and getattr(checks, "__name__", "") != "check_array":
@@ -180,7 +182,7 @@ def _is_as_wide(model: Any) -> bool:
 
 
 def _are_columns_counted(encoder: Any) -> bool:
-    """Each category, or the group of rare ones that it is in, has a column of the answer."""
+    """Whether each category, or the group of rare ones that holds it, has a column in the answer."""
     dropped, grouped = encoder._drop_idx_after_grouping, encoder._infrequent_enabled
     counts = list(encoder._n_features_outs)
     try:

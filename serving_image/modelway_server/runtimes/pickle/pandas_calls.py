@@ -1,6 +1,6 @@
-"""Calls that rebuild the parts of pandas' tables: each takes what pandas itself hands to it, and no more.
+"""Check calls that rebuild parts of pandas' tables: each may only have the arguments that pandas itself writes.
 
-Compiled code takes a third argument of `IntIndex` for leave to look at no index.
+A third argument of `IntIndex` would make compiled code skip its check of indices.
 """
 
 import math
@@ -29,12 +29,12 @@ def is_manager(items: list[Value], _: Call) -> bool:
     if len(items) != 2 or not all(isinstance(each, Tuple | List) for each in items):
         return False
     blocks, axes = items[0].items, items[1].items
-    made = all(isinstance(block, Call) and name_of(block.function) == _BLOCK for block in blocks)
-    return made and len(axes) == 2 and all(_is_of_pandas(axis) for axis in axes)
+    all_blocks = all(isinstance(block, Call) and name_of(block.function) == _BLOCK for block in blocks)
+    return all_blocks and len(axes) == 2 and all(_is_of_pandas(axis) for axis in axes)
 
 
 def is_sparse_index(items: list[Value], _: Call) -> bool:
-    """`IntIndex`: a length and the numbers of what is not left out, which it looks at itself."""
+    """`IntIndex`: a length, and the places of stored values, which it checks itself."""
     return len(items) == 2 and type(items[0]) is int and 0 <= items[0] <= _LARGEST and is_array(items[1])
 
 
@@ -46,13 +46,13 @@ def is_period_type(items: list[Value], _: Call) -> bool:
 
 
 def is_string_type(items: list[Value], _: Call) -> bool:
-    """`StringDtype`: where it keeps text, and what stands for a missing one."""
+    """`StringDtype`: where it keeps text, and the value for a missing one."""
     stored = not items or items[0] is None or _is_alias(items[0])
     return stored and len(items) <= 2 and all(_is_missing(item) for item in items[1:])
 
 
 def is_offset(items: list[Value], call: Call) -> bool:
-    """`DateOffset`: how many times, and whether to midnight; the rest is its state."""
+    """`DateOffset`: a count, and whether it goes to midnight; the rest is its state."""
     kinds = [type(item) for item in items]
     return kinds in ([], [int], [int, bool]) and (not call.has_state or is_plain_state(call.state))
 
@@ -80,7 +80,7 @@ def _is_of_pandas(value: Value) -> bool:
 
 
 def _class_name(call: Call) -> str:
-    """What a call is of: the class behind `copyreg`'s functions."""
+    """Return the name of the class that a call makes, also behind the functions of `copyreg`."""
     name = name_of(call.function)
     if name.startswith("copyreg.") and isinstance(call.arguments, Tuple) and call.arguments.items:
         return name_of(call.arguments.items[0])

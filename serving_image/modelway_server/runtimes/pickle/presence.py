@@ -1,4 +1,4 @@
-"""Report names of packages that are not here as such: trusting them would not help."""
+"""Report names that this image lacks as absent, because trusting them would not help."""
 
 import importlib.util
 import sys
@@ -7,10 +7,10 @@ from modelway_server.runtimes.versions import lacks
 
 
 def check_present(module: str, name: str) -> None:
-    """Tell a name that is not here from one that is not allowed.
+    """Tell a name that is absent from one that is not allowed.
 
     Raises:
-        AttributeError: it belongs to the script that saved it, or to a library of another version.
+        AttributeError: the name belongs to the script that saved the file, or to another version of a library.
         ModuleNotFoundError: there is no such package.
     """
     if module == "__main__" or lacks(module, name):

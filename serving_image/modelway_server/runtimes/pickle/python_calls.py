@@ -1,4 +1,4 @@
-"""Which arguments the functions of Python's own library take that rebuild its objects: containers, bytes, patterns, numbers."""
+"""Check calls that rebuild objects of Python's own library: containers, bytes, patterns, numbers."""
 
 import re
 
@@ -26,7 +26,7 @@ def is_encoded(items: list[Value], _: Call) -> bool:
 
 
 def is_bytes(items: list[Value], _: Call) -> bool:
-    """Bytes of a text, of a size, or none."""
+    """Bytes of a text or of other bytes, or none."""
     if len(items) == 2:
         return isinstance(items[0], str) and items[1] in {"latin1", "latin-1"}
     return not items or (len(items) == 1 and size_of(items[0]) is not None)
@@ -40,12 +40,12 @@ def is_set(items: list[Value], _: Call) -> bool:
 
 
 def is_deque(items: list[Value], _: Call) -> bool:
-    """The items of a deque, and how many it holds at most."""
+    """The items of a deque, and its maximal length."""
     return len(items) <= 2 and all(isinstance(item, Tuple | List | int | None) for item in items)
 
 
 def is_default_dict(items: list[Value], _: Call) -> bool:
-    """What makes the missing values of a `defaultdict`, or nothing."""
+    """The factory of a `defaultdict`, or nothing."""
     return not items or (len(items) == 1 and (items[0] is None or name_of(items[0]) in _FACTORIES))
 
 
@@ -64,16 +64,18 @@ def is_mapping(items: list[Value], _: Call) -> bool:
 
 
 def is_partial(items: list[Value], call: Call) -> bool:
-    """A listed function, with arguments by which it only computes."""
+    """A listed function, with arguments that let it only compute."""
     state = call.state.items if isinstance(call.state, Tuple) else []
     if len(items) != 1 or not isinstance(items[0], Global) or len(state) != 4 or state[0] is not items[0]:
         return False
-    known = isinstance(state[1], Tuple) and isinstance(state[2], Dict | None) and isinstance(state[3], Dict | None)
-    return known and not acting_keyword(state[2]) and (state[3] is None or not state[3].items)
+    is_well_formed = (
+        isinstance(state[1], Tuple) and isinstance(state[2], Dict | None) and isinstance(state[3], Dict | None)
+    )
+    return is_well_formed and not acting_keyword(state[2]) and (state[3] is None or not state[3].items)
 
 
 def acting_keyword(keywords: Dict | None) -> str:
-    """The keyword by which a listed function would start processes or write into an array; empty where none does."""
+    """Return a keyword that makes a listed function start processes or write into an array; empty if there is none."""
     for key, value in keywords.pairs() if keywords is not None else ():
         if key in _WRITE or (key == _STARTS and not (value is None or value == 1)):
             return str(key)
@@ -84,12 +86,12 @@ def is_pattern(items: list[Value], _: Call) -> bool:
     """A regular expression of bounded length, and its flags."""
     if len(items) != 2 or not isinstance(items[0], str | bytes) or type(items[1]) is not int:
         return False
-    opened = items[0].count("(") if isinstance(items[0], str) else items[0].count(b"(")
-    return len(items[0]) <= _MAX_PATTERN and opened <= _MAX_GROUPS
+    groups = items[0].count("(") if isinstance(items[0], str) else items[0].count(b"(")
+    return len(items[0]) <= _MAX_PATTERN and groups <= _MAX_GROUPS
 
 
 def is_number(items: list[Value], _: Call) -> bool:
-    """Digits that are there: a fraction of "1e999999999" is as many of them in memory."""
+    """Numbers of bounded length: a fraction of "1e999999999" would take as many digits of memory."""
     return all(
         type(item) is int or (type(item) is str and len(item) <= _MAX_DIGITS and bool(_NUMBER.fullmatch(item)))
         for item in items
@@ -97,7 +99,7 @@ def is_number(items: list[Value], _: Call) -> bool:
 
 
 def is_zone(items: list[Value], _: Call) -> bool:
-    """The name of a time zone, and no path."""
+    """The name of a time zone, which is no path."""
     return (
         1 <= len(items) <= 2 and isinstance(items[0], str) and bool(_ZONE.fullmatch(items[0])) and is_plain(items[-1])
     )

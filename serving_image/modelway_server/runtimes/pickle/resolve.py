@@ -1,4 +1,4 @@
-"""Look up the judged names of a trace. Nothing that a file names is imported before this."""
+"""Import the judged names of a trace. Nothing that a file names is imported before."""
 
 import importlib
 from collections.abc import Iterable
@@ -15,15 +15,15 @@ from modelway_server.runtimes.trust import Trust
 
 
 def resolve(nodes: Iterable[Node], trust: Trust) -> None:
-    """Give every `Global` the class or function that it names, as its `value`.
+    """Set the `value` of every `Global` to the class or function that it names.
 
     Args:
-        nodes: of a judged trace.
-        trust: what is allowed beside the lists.
+        nodes: the nodes of a judged trace.
+        trust: names that are allowed beside the lists.
 
     Raises:
-        UnsafeArtifact: a trusted package's name leads to what another package defines.
-        ModuleNotFoundError: there is no such module here.
+        UnsafeArtifact: a name in a trusted package leads to an object of another package.
+        ModuleNotFoundError: the module is not installed.
         AttributeError: the module has no such name.
     """
     found: dict[tuple[str, str], Any] = {}
@@ -57,7 +57,7 @@ def _look_up(node: Global, trust: Trust) -> Any:
 
 
 def _is_own(node: Global, found: Any, trust: Trust) -> bool:
-    """Whether the thing is what its name says: any module also holds what it has imported."""
+    """Whether an object belongs to its name. A module also holds objects that it only imported."""
     own = _own_name(found)
     if not own or own == node.full or trust.covers(own) or kinds(own):
         return True

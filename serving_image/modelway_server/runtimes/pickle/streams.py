@@ -1,4 +1,4 @@
-"""The bytes of a model file, unpacked where joblib has packed them."""
+"""Read the bytes of a model file, and unpack them if joblib compressed them."""
 
 import mmap
 from pathlib import Path
@@ -9,32 +9,32 @@ from modelway_server.errors import InvalidArtifact
 from modelway_server.runtimes.pickle.refusal import Rule, damaged, refuse
 
 MAX_RATIO = 200
-"""How many times its own size a file may unpack to, from `FREE` bytes on; the same holds for packed folders."""
+"""The largest ratio of unpacked size to file size, from `FREE` bytes on; the same as for packed folders."""
 FREE = 64 << 20
 _CHUNK = 1 << 20
 
 
 def content_of(path: Path, *, compressed: bool) -> memoryview:
-    """The bytes of a file, unpacked.
+    """Return the bytes of a file, unpacked.
 
     Args:
         path: the file.
         compressed: whether one of joblib's compressors wrote it.
 
     Raises:
-        UnsafeArtifact: it unpacks to more than anybody packs.
-        InvalidArtifact: it is empty, or of a joblib that wrote several files.
+        UnsafeArtifact: the file unpacks to more than `MAX_RATIO` times its size.
+        InvalidArtifact: the file is empty, or a joblib that writes several files saved it.
         Exception: whatever a decompressor raises for a damaged file.
     """
     with path.open("rb") as file:
         if compressed:
-            return memoryview(_unpacked(path, file))
+            return memoryview(_unpack(path, file))
         if not path.stat().st_size:
             raise damaged("it is empty")
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-def _unpacked(path: Path, file: object) -> bytearray:
+def _unpack(path: Path, file: object) -> bytearray:
     limit = max(FREE, MAX_RATIO * path.stat().st_size)
     content = bytearray()
     with joblib.numpy_pickle_utils._validate_fileobject_and_memmap(file, str(path), None) as (stream, _):  # noqa: SLF001  (what joblib.load itself does)

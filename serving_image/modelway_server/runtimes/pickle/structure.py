@@ -1,7 +1,7 @@
-"""Indices and sizes inside fitted objects, held against each other before native code believes them.
+"""Check that indices and sizes inside fitted objects agree, before native code trusts them.
 
-Compiled code of scikit-learn, SciPy, XGBoost and LightGBM follows child indices, column indices and sizes without a look at where they lead:
-a file with a wrong one reads memory that is not its own, ends the process, or goes round for ever.
+Compiled code of scikit-learn, SciPy, XGBoost and LightGBM follows child indices, column indices and sizes without a
+check. A wrong one reads memory that is not its own, ends the process, or makes it loop for ever.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,14 +14,14 @@ from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
 
 
 def check_state(kind: str, state: Any) -> None:
-    """Hold the state of one object against itself, before the object gets it.
+    """Check that the state of an object agrees with itself, before the object gets it.
 
     Args:
         kind: `module.Class` of the object.
-        state: as `__setstate__` takes it: a dictionary mostly, of search trees a tuple.
+        state: as `__setstate__` takes it: mostly a dictionary; a tuple for search trees.
 
     Raises:
-        UnsafeArtifact: an index leads to what is not there, or sizes disagree.
+        UnsafeArtifact: an index leads out of the object, or sizes disagree.
     """
     name = kind.rpartition(".")[2]
     check = _CHECKS.get(name)
@@ -39,10 +39,10 @@ def check_state(kind: str, state: Any) -> None:
         check(state)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"{type(error).__name__}" if not isinstance(error, Disagreement) else error.args[0]
-        raise _refused(kind, str(what)) from error
+        raise _refusal(kind, str(what)) from error
 
 
-def _refused(kind: str, what: str) -> UnsafeArtifact:
+def _refusal(kind: str, what: str) -> UnsafeArtifact:
     return refuse(Rule.STRUCTURE, f"the file holds a {clip(kind)} whose parts disagree: {clip(what)}")
 
 
@@ -70,9 +70,9 @@ _CHECKS: dict[str, Callable[[Any], None]] = {
     **dict.fromkeys(("CountVectorizer", "DictVectorizer", "TfidfVectorizer"), vectorizers.vocabulary),
     **dict.fromkeys(("FeatureHasher", "HashingVectorizer"), vectorizers.hasher),
 }
-"""By the name of the class."""
+"""Checks by the name of the class."""
 _BOOSTERS: dict[str, Callable[[Any], None]] = {
     "lightgbm.basic.Booster": boosters.lightgbm,
     "xgboost.core.Booster": boosters.xgboost,
 }
-"""By the whole name: what a booster's library saved is text or bytes to a pickle."""
+"""Checks by the full name of the class. In a pickle, a booster is text or bytes of its library."""

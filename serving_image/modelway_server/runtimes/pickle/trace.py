@@ -1,7 +1,7 @@
-"""What a file says, as inert values: which names it holds, what it would call, which state it would set.
+"""The trace of a file holds as inert values which names the file uses, what it would call, and which states it would set.
 
-A value is either a constant (None, bool, int, float, str, bytes or bytearray, as they are) or a `Node`. Nodes are
-compared by identity: two references to one node become two references to one object.
+A value is a constant (None, bool, int, float, str, bytes or bytearray) or a `Node`. Nodes are compared by identity: two
+references to one node become two references to one object.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ Value: TypeAlias = Any
 
 
 class Node:
-    """Something that is made once, and may be named by several others.
+    """Something that is made once, and that several others may refer to.
 
     Attributes:
-        at: byte of the unpacked file where it is made, or -1 where the format has no bytes to tell.
-        value: what pass 2 made of it; unset before.
+        at: the byte of the unpacked file that makes it; -1 if the format has no byte positions.
+        value: the object that pass 2 builds; unset before.
     """
 
     __slots__ = ("at", "value")
@@ -28,12 +28,12 @@ class Node:
     value: Any
 
     def children(self) -> Iterator[tuple[str, Value]]:
-        """The values inside, each with how a path names it (`[1]`, `.func`)."""
+        """Yield the nodes inside, each with its label in a path (`[1]`, `.func`)."""
         return iter(())
 
 
 class Global(Node):
-    """A name of a module: a class or a function."""
+    """A name in a module: a class or a function."""
 
     __slots__ = ("module", "name")
 
@@ -47,7 +47,7 @@ class Global(Node):
 
 
 class Items(Node):
-    """A tuple, list, set or frozenset: what it holds, in order."""
+    """A tuple, list, set or frozenset, with its items in order."""
 
     __slots__ = ("items",)
 
@@ -55,7 +55,7 @@ class Items(Node):
         self.items, self.at = items, at
 
     def children(self) -> Iterator[tuple[str, Value]]:
-        """Each item with its index."""
+        """Yield each item with its index."""
         return ((f"[{index}]", item) for index, item in enumerate(self.items) if isinstance(item, Node))
 
 
@@ -66,13 +66,13 @@ class Tuple(Items):
 
 
 class List(Items):
-    """A list; `items` are those of the whole file, also the ones that later steps add."""
+    """A list. `items` are those of the whole file, also those that later steps add."""
 
     __slots__ = ()
 
 
 class Set(Items):
-    """A set; as with lists, `items` are all."""
+    """A set. As in a list, `items` are all."""
 
     __slots__ = ()
 
@@ -84,7 +84,7 @@ class FrozenSet(Items):
 
 
 class Dict(Node):
-    """A dictionary: keys and values in turn, of the whole file, so that a key may come twice."""
+    """A dictionary. `items` are keys and values in turn, of the whole file, so a key may come twice."""
 
     __slots__ = ("items",)
 
@@ -92,11 +92,11 @@ class Dict(Node):
         self.items, self.at = items, at
 
     def pairs(self) -> Iterator[tuple[Value, Value]]:
-        """Each key with its value."""
+        """Yield each key with its value."""
         return zip(self.items[::2], self.items[1::2], strict=True)
 
     def children(self) -> Iterator[tuple[str, Value]]:
-        """Keys and values that are nodes."""
+        """Yield the keys and values that are nodes."""
         for key, value in self.pairs():
             if isinstance(key, Node):
                 yield ".key", key
@@ -105,16 +105,16 @@ class Dict(Node):
 
 
 class Call(Node):
-    """A call of a function, or the making of an instance of a class.
+    """A call of a function, or a new instance of a class.
 
     Attributes:
-        function: what is called; an honest file has a `Global` here.
+        function: the callee; a `Global` in an honest file.
         arguments: a `Tuple` in an honest file.
         keywords: a `Dict`, or None.
-        new: the file asks for `cls.__new__(cls, ...)`, not for a call.
-        state: what a later step sets on the result, or None; `has_state` tells None from nothing.
-        has_state: whether some later step sets a state.
-        items: what later steps append to the result, or set in it (keys and values in turn).
+        new: whether the file asks for `cls.__new__(cls, ...)` instead of a call.
+        state: the state that a later step sets on the result, which may be None; see `has_state`.
+        has_state: whether a later step sets a state.
+        items: items that later steps append to the result, or set in it (keys and values in turn).
     """
 
     __slots__ = ("arguments", "function", "has_state", "items", "keywords", "new", "state")
@@ -128,7 +128,7 @@ class Call(Node):
         self.items: list[Value] | None = None
 
     def children(self) -> Iterator[tuple[str, Value]]:
-        """The state's entries as attributes; then function, arguments, keywords and items."""
+        """Yield the entries of the state as attributes; then function, arguments, keywords and items."""
         if isinstance(self.state, Dict):
             for key, value in self.state.pairs():
                 if isinstance(value, Node):
@@ -144,10 +144,10 @@ class Call(Node):
 
 
 class Array(Node):
-    """An array whose bytes the file holds outside of the pickle, as joblib's do.
+    """An array whose bytes are outside of the pickle, as in joblib's files.
 
     Attributes:
-        dtype: without objects.
+        dtype: its type, without objects.
         shape: its shape.
         order: `C` or `F`.
         data: exactly its bytes.
@@ -162,7 +162,7 @@ class Array(Node):
 
 
 class Way(Enum):
-    """How items come into what exists already."""
+    """How a step adds items to an object that exists."""
 
     APPEND = "append"
     SET = "set"
@@ -171,7 +171,7 @@ class Way(Enum):
 
 @dataclass(slots=True)
 class Extend:
-    """A step: items `start` to `stop` of the target come into it."""
+    """A step that adds items `start` to `stop` of the target to it."""
 
     target: Node
     way: Way
@@ -182,7 +182,7 @@ class Extend:
 
 @dataclass(slots=True)
 class Build:
-    """A step: the target gets a state. There is one at most for a target."""
+    """A step that sets the state of the target. A target has at most one."""
 
     target: Call
     state: Value
@@ -197,8 +197,8 @@ class Trace:
     """A whole file.
 
     Attributes:
-        root: what the file holds.
-        steps: in the order of the file: a node is made, items come into one, or one gets its state.
+        root: the value of the file.
+        steps: in the order of the file. A step makes a node, adds items to one, or sets its state.
     """
 
     root: Value = None

@@ -1,4 +1,4 @@
-"""What kind of value an inert value is: plain, bytes, or fit for the key of a dictionary."""
+"""Tell what an inert value is: plain, bytes, or fit to be the key of a dictionary."""
 
 import math
 
@@ -27,7 +27,7 @@ _MAKERS = frozenset(
         "zoneinfo.ZoneInfo._unpickle",
     }
 )
-"""Calls whose result is one value that never changes."""
+"""Calls that return one immutable value."""
 _OFFSETS = ("pandas._libs.tslibs.offsets.", "pandas.tseries.offsets.")
 _MAX_ITEMS = 100_000
 _MAX_DEPTH = 6
@@ -37,12 +37,12 @@ CONTENT = (bytes, bytearray)
 
 
 def name_of(function: Value) -> str:
-    """The full name of what is called; empty where it is no name."""
+    """Return the full name of a callee; empty if it is no name."""
     return function.full if isinstance(function, Global) else ""
 
 
 def makes_value(value: Value) -> bool:
-    """Whether a call gives one value that never changes."""
+    """Whether a call returns one immutable value."""
     if not isinstance(value, Call):
         return False
     name = name_of(value.function)
@@ -50,7 +50,7 @@ def makes_value(value: Value) -> bool:
 
 
 def is_plain(value: Value) -> bool:
-    """Whether a value is a constant, or a small container or a value that is made of constants alone."""
+    """Whether a value is a constant, or made of constants alone: a small container, or an immutable value."""
     waiting, count = [(value, 0)], 0
     while waiting:
         item, depth = waiting.pop()
@@ -65,7 +65,7 @@ def is_plain(value: Value) -> bool:
 
 
 def is_key(value: Value) -> bool:
-    """Whether a value may be hashed: nothing of a model's own code runs, and it ends soon."""
+    """Whether a value can be hashed without code of the model, and in a short time."""
     waiting, count = [(value, 0)], 0
     while waiting:
         item, depth = waiting.pop()
@@ -80,15 +80,15 @@ def is_key(value: Value) -> bool:
 
 
 def size_of(value: Value) -> int | None:
-    """How many bytes a value is; None where it is no bytes."""
+    """Return the number of bytes of a value; None if it is no bytes."""
     content = content_of(value)
     return None if content is None else len(content)
 
 
 def content_of(value: Value) -> bytes | bytearray | str | None:
-    """The bytes that a value is, or the Latin-1 text of them as protocols 0 to 2 write it; None where it is neither.
+    """Return the bytes of a value, or their Latin-1 text as protocols 0 to 2 write it; None if it is neither.
 
-    Bytes come bare, or as `bytes()`, `bytearray(b"...")`, `_codecs.encode("...", "latin1")` or one of them in another.
+    Bytes are constants, or calls of `bytes`, `bytearray` or `_codecs.encode("...", "latin1")`, which may be nested.
     """
     for _ in range(_MAX_CALLS):
         if isinstance(value, CONTENT):
@@ -102,7 +102,7 @@ def content_of(value: Value) -> bytes | bytearray | str | None:
 
 
 def shape_of(value: Value) -> tuple[int, ...] | None:
-    """The shape that a tuple of numbers says; None where it says none."""
+    """Return the shape that a number or a tuple of numbers means; None if it is no shape."""
     if type(value) is int and value >= 0:
         return (value,)
     if (
@@ -115,5 +115,5 @@ def shape_of(value: Value) -> tuple[int, ...] | None:
 
 
 def count_of(shape: tuple[int, ...]) -> int:
-    """How many items an array of a shape has."""
+    """Return the number of items of an array of this shape."""
     return math.prod(shape)

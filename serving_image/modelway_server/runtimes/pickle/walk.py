@@ -1,4 +1,4 @@
-"""The values that the root of a trace leads to, and the path to each."""
+"""Walk through the values that the root of a trace leads to, and find the path to each."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,23 +6,23 @@ from modelway_server.runtimes.pickle.refusal import Rule, clip, refuse
 from modelway_server.runtimes.pickle.trace import Build, Call, Dict, Extend, Global, Items, Node, Trace, Tuple, Value
 
 MAX_DEPTH = 3000
-"""Values inside each other. An object in an object is three deep, and Python's writer ends at a thousand of them."""
+"""Levels of values inside each other. An object in an object takes three, and Python's writer stops at a thousand objects."""
 _MAX_PATH = 200
 
 
 def prune(trace: Trace, is_left_out: Callable[[str], bool]) -> list[Node]:
-    """Leave only the steps that make what the root holds, and give its nodes.
+    """Keep only the steps that the root needs, and return the nodes of the root.
 
-    A tuple of arguments is no value of its own, so that it is not among them: its items are.
+    A tuple of arguments is no value of its own. Its items are among the nodes, and the tuple is not.
 
     Args:
-        trace: the file's.
-        is_left_out: whether objects of a class are made without all that the file says of them.
+        trace: the trace of the file.
+        is_left_out: whether objects of a class are made without the contents that the file gives them.
 
     Raises:
         UnsafeArtifact: values are nested too deep.
     """
-    emptied = {id(step) for step in trace.steps if isinstance(step, Call) and _empty(step, is_left_out)}
+    emptied = {id(step) for step in trace.steps if isinstance(step, Call) and _strip(step, is_left_out)}
     nodes = list(_nodes(trace.root))
     kept = {id(node) for node in nodes}
     filled = kept - emptied
@@ -34,14 +34,14 @@ def prune(trace: Trace, is_left_out: Callable[[str], bool]) -> list[Node]:
     return nodes
 
 
-def _empty(call: Call, is_left_out: Callable[[str], bool]) -> bool:
-    """Take from a call all but its class, if objects of that are left out."""
-    made = call.function
-    if isinstance(made, Global) and made.full.startswith("copyreg."):
-        made = next(iter(arguments(call)), None)
-    if not isinstance(made, Global) or not is_left_out(made.full):
+def _strip(call: Call, is_left_out: Callable[[str], bool]) -> bool:
+    """Remove all but the class from a call, if the contents of such objects are left out. Say whether that was so."""
+    kind = call.function
+    if isinstance(kind, Global) and kind.full.startswith("copyreg."):
+        kind = next(iter(arguments(call)), None)
+    if not isinstance(kind, Global) or not is_left_out(kind.full):
         return False
-    call.function, call.arguments, call.keywords = made, Tuple([]), None
+    call.function, call.arguments, call.keywords = kind, Tuple([]), None
     call.state, call.has_state, call.items = None, False, None
     return True
 
@@ -63,24 +63,24 @@ def _nodes(root: Value) -> Iterator[Node]:
 
 
 def inside(node: Node) -> list[Node]:
-    """The nodes that a node holds; of a call the function, the arguments, the state and the items."""
+    """Return the nodes that a node holds. A call holds its function, arguments, keywords, state and items."""
     if isinstance(node, Items | Dict):
         return [item for item in node.items if isinstance(item, Node)]
     if not isinstance(node, Call):
         return []
-    held = [node.function, *arguments(node), node.state, *(node.items or ())]
+    values = [node.function, *arguments(node), node.state, *(node.items or ())]
     if isinstance(node.keywords, Dict):
-        held += node.keywords.items
-    return [item for item in held if isinstance(item, Node)]
+        values += node.keywords.items
+    return [item for item in values if isinstance(item, Node)]
 
 
 def arguments(call: Call) -> list[Value]:
-    """The arguments of a call; none where the file says no tuple, which the rules refuse."""
+    """Return the arguments of a call; none if they are no tuple, which the rules refuse."""
     return call.arguments.items if isinstance(call.arguments, Tuple) else []
 
 
 def path_of(root: Value, target: Node) -> str:
-    """How the root leads to a node (`steps[1][1].func`); empty where it is the root itself, or too far."""
+    """Return the path from the root to a node (`steps[1][1].func`); empty if it is the root itself, or too far."""
     if not isinstance(root, Node) or root is target:
         return ""
     seen = {id(root)}

@@ -1,11 +1,11 @@
-"""What pickled boosters of XGBoost and LightGBM hold: the same documents as their files."""
+"""Check the documents in pickled boosters of XGBoost and LightGBM, which are the same as in their files."""
 
 from modelway_server.runtimes.file_checks import lightgbm_text, xgboost_document
 from modelway_server.runtimes.file_checks.clauses import Disagreement, State, hold
 
 
 def lightgbm(state: State) -> None:
-    """A booster's text; once it is loaded there is none."""
+    """Check the text of a booster; a booster that was loaded has none."""
     for key in ("_handle", "handle"):
         if isinstance(text := state.get(key), str):
             try:
@@ -15,7 +15,7 @@ def lightgbm(state: State) -> None:
 
 
 def xgboost(state: State) -> None:
-    """A booster's bytes, written anew where there are two ways to read them; once they are loaded there are none."""
+    """Check the bytes of a booster, and rewrite them if readers may differ on them. A booster that was loaded has none."""
     if isinstance(content := state.get("handle"), bytes | bytearray):
         document = xgboost_document.read(bytes(content))
         hold("Model" in document, "it holds no model")

@@ -1,6 +1,6 @@
-"""Search trees and estimators of `sklearn.neighbors`, held against themselves.
+"""Check that search trees and estimators of `sklearn.neighbors` agree with themselves.
 
-Source: sklearn/neighbors/_binary_tree.pxi.tp and sklearn/metrics/_dist_metrics.pyx.tp, whose loops look at no size.
+Source: sklearn/neighbors/_binary_tree.pxi.tp and sklearn/metrics/_dist_metrics.pyx.tp, whose loops check no size.
 """
 
 from typing import Any
@@ -10,21 +10,21 @@ import numpy as np
 from modelway_server.runtimes.file_checks.clauses import State, hold, within
 
 _MAX_LEVELS = 62
-"""Of a search tree: it has `2 ** levels - 1` nodes."""
+"""Levels of a search tree, which has `2 ** levels - 1` nodes."""
 
 
 def boxes(state: tuple[Any, ...]) -> None:
-    """`KDTree`: each node has its least and its greatest corner."""
+    """`KDTree`: each node has a least and a greatest corner."""
     _search_tree(state, bounds=2)
 
 
 def balls(state: tuple[Any, ...]) -> None:
-    """`BallTree`: each node has its centre."""
+    """`BallTree`: each node has a centre."""
     _search_tree(state, bounds=1)
 
 
 def _search_tree(state: tuple[Any, ...], bounds: int) -> None:
-    """The nodes' ranges of rows, their bounds, and what measures distances between rows."""
+    """Check the nodes' ranges of rows, their bounds, and the metric for distances between rows."""
     data, indices, nodes, corners, leaf_size, levels, count = state[:7]
     rows, width = np.asarray(data).shape
     hold(0 < levels <= _MAX_LEVELS and count == 2**levels - 1 == len(nodes), "the number of nodes is wrong")
@@ -41,7 +41,7 @@ def _search_tree(state: tuple[Any, ...], bounds: int) -> None:
 
 
 def _measures(metric: Any, width: int) -> bool:
-    """Whether a distance reads no more columns than there are, and has a number for each."""
+    """Whether a metric reads no more columns than there are, and has a number for each."""
     name = type(metric).__name__
     _, vector, matrix = metric.__getstate__()[:3]
     if name.startswith("SEuclidean"):
@@ -54,16 +54,16 @@ def _measures(metric: Any, width: int) -> bool:
 
 
 def metric(state: tuple[Any, ...]) -> None:
-    """`DistanceMetric`: a power, a number for each column, and one for each two of them."""
+    """`DistanceMetric`: a power, a number for each column, and a number for each pair of columns."""
     hold(np.ndim(state[1]) == 1 and np.ndim(state[2]) == 2, "its weights are of another rank")
     hold(np.shape(state[2])[0] == np.shape(state[2])[1], "its matrix is not square")
 
 
 def neighbors(state: State) -> None:
-    """Estimators of `sklearn.neighbors`: rows are found by number in what they were trained on, and are as wide."""
+    """Check estimators of `sklearn.neighbors`, which find training rows by number and expect them as wide as the input."""
     rows, width = int(state["n_samples_fit_"]), state["n_features_in_"]
-    fitted: Any = state.get("_fit_X")
-    hold(fitted is None or np.shape(fitted) == (rows, width), "_fit_X has other rows or columns")
+    training_rows: Any = state.get("_fit_X")
+    hold(training_rows is None or np.shape(training_rows) == (rows, width), "_fit_X has other rows or columns")
     hold(state.get("_y") is None or np.shape(state["_y"])[0] == rows, "_y has another number of rows")
     _labels(state)
     tree = state.get("_tree")
@@ -74,7 +74,7 @@ def neighbors(state: State) -> None:
 
 
 def _labels(state: State) -> None:
-    """Classifiers keep labels as numbers of classes, which compiled code counts by."""
+    """Check the labels of classifiers. Compiled code counts by them, as numbers of classes."""
     classes, labels = state.get("classes_"), state.get("_y")
     if classes is None or labels is None:
         return
@@ -84,10 +84,10 @@ def _labels(state: State) -> None:
 
 
 def covariances(state: State) -> None:
-    """Estimators of `sklearn.covariance`: SciPy reads as many rows and columns of their inverse as a row has columns."""
+    """Check estimators of `sklearn.covariance`. SciPy reads as many rows and columns of their inverse as a row has columns."""
     if (center := state.get("location_")) is None:
         return
     hold(np.ndim(center) == 1, "location_ is no row")
-    for held in ("covariance_", "precision_"):
-        matrix = state.get(held)
-        hold(matrix is None or np.shape(matrix) == (len(center), len(center)), f"{held} is of another shape")
+    for name in ("covariance_", "precision_"):
+        matrix = state.get(name)
+        hold(matrix is None or np.shape(matrix) == (len(center), len(center)), f"{name} is of another shape")

@@ -1,4 +1,4 @@
-"""Sparse matrices of SciPy, held against themselves: compiled code follows their indices without a look."""
+"""Check that sparse matrices of SciPy agree with themselves, because compiled code follows their indices without a check."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Fitted trees of scikit-learn, held against themselves: compiled code goes from node to child without a look."""
+"""Check that fitted trees of scikit-learn agree with themselves, because compiled code goes to a child without a check."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from modelway_server.runtimes.file_checks.clauses import State, hold, within
 
 
 def tree(state: State) -> None:
-    """`sklearn.tree._tree.Tree`: nodes come before their children, so no path goes round."""
+    """`sklearn.tree._tree.Tree`: nodes come before their children, so no path is a loop."""
     nodes, values = state["nodes"], state["values"]
     hold(state["node_count"] == len(nodes) == len(values) > 0, "node_count is not the number of nodes")
     inner = nodes["left_child"] != -1
@@ -20,14 +20,14 @@ def tree(state: State) -> None:
     hold(depth <= state["max_depth"] < 2**31, "max_depth is not its depth")
 
 
-def _children(own: NDArray[Any], left: NDArray[Any], right: NDArray[Any], count: int) -> None:
+def _children(parents: NDArray[Any], left: NDArray[Any], right: NDArray[Any], count: int) -> None:
     both = np.concatenate((left, right)).astype(np.int64)
-    hold(np.all((both > np.tile(own, 2)) & (both < count)), "a child is not behind its node")
+    hold(np.all((both > np.tile(parents, 2)) & (both < count)), "a child is not behind its node")
     hold(len(np.unique(both)) == len(both), "a node is the child of two")
 
 
 def _depth(left: NDArray[Any], right: NDArray[Any]) -> int:
-    """Steps from the root to the farthest leaf, of a tree whose nodes have one parent each."""
+    """Return the steps from the root to the farthest leaf. Each node of the tree must have one parent."""
     depth, level = -1, np.zeros(1, dtype=np.int64)
     while level.size:
         depth += 1
@@ -44,7 +44,7 @@ def histogram_tree(state: State) -> None:
     _children(np.flatnonzero(inner), nodes["left"][inner], nodes["right"][inner], len(nodes))
     categorical = inner & (nodes["is_categorical"] != 0)
     for sets in ("raw_left_cat_bitsets", "binned_left_cat_bitsets"):
-        held = state[sets]
-        hold(held.ndim == 2 and held.shape[1] == 8 and held.dtype == np.uint32, f"{sets} is no table of bits")
-        within(nodes["bitset_idx"][categorical], len(held), "bitset_idx")
+        table = state[sets]
+        hold(table.ndim == 2 and table.shape[1] == 8 and table.dtype == np.uint32, f"{sets} is no table of bits")
+        within(nodes["bitset_idx"][categorical], len(table), "bitset_idx")
     hold(not inner.any() or nodes["feature_idx"][inner].min() >= 0, "a column is negative")
