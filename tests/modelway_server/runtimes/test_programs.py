@@ -248,7 +248,7 @@ def test_honest_saved_model_passes(tmp_path: Path) -> None:
 def test_operation_of_a_later_tensorflow_names_the_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved_with: bytes, ours: str, failure: type[Exception]
 ) -> None:
-    monkeypatch.setattr("modelway_server.runtimes.file_checks.saved_model._installed", lambda _: ours)
+    monkeypatch.setattr("modelway_server.runtimes.file_checks.saved_model._installed_version", lambda _: ours)
     path = saved(tmp_path / "model", [*NODES, node("n", "NoSuchOperation")], HONEST, version=saved_with)
     with pytest.raises(failure, match="NoSuchOperation"):
         judge_saved_model(path, Trust())

@@ -1,1 +1,1 @@
-"""What only scikit-learn's estimators need: which columns each part of a model is handed, and what it needs of them."""
+"""What only scikit-learn's estimators need: the columns that each part of a model gets, and what it needs of them."""

@@ -1,4 +1,4 @@
-"""Serve boosters of XGBoost and LightGBM inside a pickle like the file that their libraries would save."""
+"""Serve boosters of XGBoost and LightGBM inside a pickle like files that their libraries save."""
 
 from importlib import import_module
 from typing import Any
@@ -12,25 +12,25 @@ from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.numeric_matrix import MatrixRuntime
 
 _LIBRARIES = frozenset({"lightgbm", "xgboost"})
-"""Packages of boosters, each with a module beside this one that finds the booster of an object, and its answers."""
+"""Packages of boosters. Each has a module of `runtimes` that finds the booster of an object."""
 
 
 def booster_runtime(content: Any, method: str) -> Runtime | None:
-    """The runtime of a booster, or of its scikit-learn class where that was trained on categories of pandas.
+    """Make the runtime of a booster, or of its scikit-learn class if that was trained on categories of pandas.
 
-    Such a class asks for a data frame with the categories of the training data, which its own booster holds as codes.
+    Such a class asks for a data frame with the categories of the training data. Its booster holds them as codes.
 
     Args:
-        content: what a file held.
-        method: the method that answers by default, or `auto`.
+        content: the object of a file.
+        method: the default method, or `auto`.
 
     Returns:
-        None for all else: the object's own methods answer.
+        None for other objects, whose own methods answer.
 
     Raises:
-        LoadFailure: it cannot be served.
+        LoadFailure: the booster cannot be served.
     """
-    content = _answering(content)
+    content = _answering_part(content)
     name = type(content).__module__.partition(".")[0]
     if name not in _LIBRARIES:
         return None
@@ -44,7 +44,7 @@ def booster_runtime(content: Any, method: str) -> Runtime | None:
 
 
 def asks_for_categories(error: BaseException) -> bool:
-    """Whether XGBoost or LightGBM raised it, because a frame has not the categories of the training data."""
+    """Whether XGBoost or LightGBM raised the error because a frame lacks the categories of the training data."""
     raised_in: set[str] = set()
     traceback = error.__traceback__
     while traceback is not None:
@@ -53,13 +53,13 @@ def asks_for_categories(error: BaseException) -> bool:
     return bool(raised_in & {"lightgbm", "xgboost"}) and "categor" in describe(error)
 
 
-def _answering(content: Any) -> Any:
-    """The one part that rows come to as they are and that answers them: what a search found, or a pipeline's only step."""
+def _answering_part(content: Any) -> Any:
+    """Return the part that answers rows as they are sent: the best estimator of a search, or the only step of a pipeline."""
     if isinstance(content, BaseSearchCV) and hasattr(content, "best_estimator_"):
-        return _answering(content.best_estimator_)
+        return _answering_part(content.best_estimator_)
     if type(content) is FrozenEstimator:
-        return _answering(content.estimator)
+        return _answering_part(content.estimator)
     if type(content) is Pipeline:
         steps = [step for _, step in content.steps if step is not None and not isinstance(step, str)]
-        return _answering(steps[0]) if len(steps) == 1 else content
+        return _answering_part(steps[0]) if len(steps) == 1 else content
     return content

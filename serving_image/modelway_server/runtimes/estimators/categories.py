@@ -1,4 +1,4 @@
-"""What an encoder needs of each of its columns, read from the categories that it has learned."""
+"""Find what an encoder needs of each column, from the categories that it has learned."""
 
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ _DATATYPES = {"b": "BOOL", "i": "INT64", "u": "INT64", "f": "FP64"}
 
 
 def needs_of_encoder(encoder: Any) -> tuple[Need, ...]:
-    """The need of each column of a fitted encoder.
+    """Return the need of each column of a fitted encoder.
 
     Args:
         encoder: a OneHotEncoder, OrdinalEncoder or TargetEncoder.
@@ -23,28 +23,28 @@ def needs_of_encoder(encoder: Any) -> tuple[Need, ...]:
 
 
 def _need(categories: Any, *, strict: bool) -> Need:
-    learned = categories.tolist()
-    known = [_plain(value) for value in learned if value is not None and value == value]  # noqa: PLR0124  (NaN)
+    values = categories.tolist()
+    known = [_plain(value) for value in values if value is not None and value == value]  # noqa: PLR0124  (NaN)
     # one column of an encoder may have seen missing values, and the next one not
-    saw_missing = len(known) < len(learned)
+    saw_missing = len(known) < len(values)
     if not known:
-        return Need(ANY.datatype, missing=_missing(learned), saw_missing=saw_missing)
+        return Need(ANY.datatype, missing=_missing(values), saw_missing=saw_missing)
     if categories.dtype.kind == "M" or all(isinstance(value, datetime) for value in known):
-        return _dated(categories, saw_missing=saw_missing)
+        return _need_of_dates(categories, saw_missing=saw_missing)
     datatype = _datatype(categories.dtype, known)
     return Need(
         datatype,
         categories=frozenset(known) if strict else None,
         known=frozenset(known) if not strict and len(known) <= MAX_NAMES else None,
-        missing=_missing(learned),
+        missing=_missing(values),
         example=known[0],
         objects=categories.dtype.kind == "O" and datatype != "BYTES",
         saw_missing=saw_missing,
     )
 
 
-def _dated(categories: Any, *, saw_missing: bool) -> Need:
-    """A column of dates; that a date is known is left to the encoder."""
+def _need_of_dates(categories: Any, *, saw_missing: bool) -> Need:
+    """Return the need of a column of dates. The encoder itself refuses unknown dates."""
     known = categories[categories == categories]  # noqa: PLR0124  (NaT)
     zoned = categories.dtype.kind == "O" and known[0].tzinfo is not None
     example = known[0].isoformat() if categories.dtype.kind == "O" else str(known[0].astype("datetime64[us]"))
@@ -52,8 +52,8 @@ def _dated(categories: Any, *, saw_missing: bool) -> Need:
     return Need("BYTES", dates=dates, example=example, saw_missing=saw_missing)
 
 
-def _missing(learned: list[Any]) -> float | None:
-    return None if any(value is None for value in learned) else float("nan")
+def _missing(values: list[Any]) -> float | None:
+    return None if any(value is None for value in values) else float("nan")
 
 
 def _plain(value: Any) -> Any:

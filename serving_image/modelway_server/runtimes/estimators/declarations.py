@@ -1,4 +1,4 @@
-"""Types of columns that stand beside the model, for those whose type the model itself does not know."""
+"""Apply declared types to columns whose type the model itself does not know."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,11 +12,11 @@ _EXAMPLES: Final[dict[str, Any]] = {"BYTES": "a", "BOOL": True, "INT32": 1, "INT
 
 
 def declare(blueprint: Blueprint, columns: Sequence[Column]) -> Blueprint:
-    """The blueprint with types where only the model's own code would know them.
+    """Add declared types to a blueprint where only the model's own code would know them.
 
     Args:
-        blueprint: the estimator's own account.
-        columns: what is declared, by name; by position where the estimator knows no names.
+        blueprint: the estimator's own account of its input.
+        columns: the declared columns, by name; by position if the estimator knows no names.
     """
     own = [finding.column.name for finding in blueprint.findings]
     names = own if not blueprint.signature.named and len(own) == len(columns) else [each.name for each in columns]

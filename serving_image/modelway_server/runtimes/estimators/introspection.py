@@ -1,6 +1,6 @@
-"""What an estimator itself tells about the rows it takes: names, types and categories of its columns.
+"""Read what an estimator knows about the rows that it takes: names, types and categories of its columns.
 
-Nothing here runs the model. What only a prediction can show (missing values, outputs) is left to the trial.
+Nothing here runs the model. The probe finds what only a prediction can show: missing values and outputs.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -28,9 +28,9 @@ class Finding:
     """What is known of one column.
 
     Attributes:
-        column: as far as the estimator tells.
-        example: a value that the model knows, or None where any number will do.
-        group: columns of one group are read by the same parts of the model.
+        column: the column, as far as the estimator knows it.
+        example: a value that the model knows; None if any number will do.
+        group: the same parts of the model read the columns of one group.
     """
 
     column: Column
@@ -47,11 +47,11 @@ class Blueprint:
 
 
 def inspect(estimator: Any) -> Blueprint:
-    """What the estimator takes, and what all its members need of that.
+    """Return what the estimator takes, and what all its members need of it.
 
     Raises:
-        UnsupportedModel: something that no request can hold.
-        Exception: a part lacks what a fitted part of its class has, as one that another version saved may.
+        UnsupportedModel: the estimator takes something that no request can hold.
+        Exception: a part lacks an attribute of a fitted part of its class; another version may have saved it.
     """
     receivers = list(_receivers(estimator))
     check_rows(receivers)
@@ -59,7 +59,7 @@ def inspect(estimator: Any) -> Blueprint:
         return Blueprint(Signature(Form.TEXT), ())
     names, named = _names(receivers)
     findings = _findings(names, claims_of(estimator, len(names)) if names else ())
-    if not named:  # without names it was trained on an array: of numbers, unless it has learned strings
+    if not named:  # it was trained on an array: of numbers, unless it has learned strings
         findings = tuple(replace(finding, column=replace(finding.column, typed=True)) for finding in findings)
     if sees_number_types(estimator) or (not named and any(map(_of_integers, findings))):
         findings = tuple(map(_literal, findings))
@@ -74,28 +74,28 @@ def _of_integers(finding: Finding) -> bool:
 
 
 def _literal(finding: Finding) -> Finding:
-    """A column of numbers whose type only the request knows, where nothing was learned of its values."""
+    """Mark a column of numbers as one whose type only the request knows, unless the model has learned its values."""
     known = finding.column.datatype != "FP64" or finding.example is not None
     return finding if known else replace(finding, column=replace(finding.column, literal=True))
 
 
 def _names(receivers: Sequence[Any]) -> tuple[list[str], bool]:
-    """The names of the columns, and whether they are those of the training data.
+    """Return the names of the columns, and whether they are those of the training data.
 
     Args:
-        receivers: the model, and all parts that get its rows as they are: not each of them tells.
+        receivers: the model, and all parts that get its rows unchanged. Not each of them has names.
     """
     names = _first(receivers, "feature_names_in_")
     if names is not None:
         return [str(name) for name in names], True
     width = _first(receivers, "n_features_in_")
     if width is None and isinstance(receivers[0], IsotonicRegression):
-        width = 1  # and does not say so
+        width = 1  # it has no attribute that says so
     return [f"x{index}" for index in range(int(width))] if width is not None else [], False
 
 
 def _of_lightgbm(estimator: Any, names: Sequence[str]) -> bool:
-    """Whether a model goes by the names that LightGBM gave to its columns, as wrappers around it do too."""
+    """Whether a model uses the names that LightGBM gave to its columns, as wrappers around it do."""
     own = [part for part in sub_estimators(estimator) if type(part).__module__.startswith("lightgbm.")]
     return not any(" " in name for name in names) and any(
         [str(name) for name in getattr(part, "feature_names_in_", ())] == list(names) for part in own
@@ -134,7 +134,7 @@ def _needs_frame(part: Any) -> bool:
 
 
 def _receivers(part: Any) -> Iterator[Any]:
-    """The estimator, and all that it hands its rows to as they are, at any depth."""
+    """Yield the estimator, and all parts that get its rows unchanged, at any depth."""
     if part is None or isinstance(part, str):
         return
     yield part

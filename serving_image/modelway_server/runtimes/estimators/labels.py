@@ -1,4 +1,4 @@
-"""The names behind an estimator's numbers: the classes of a classifier, the columns of a transformer."""
+"""Name an estimator's numbers: the classes of a classifier, the columns of a transformer."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,20 +15,20 @@ _LABELLED = {"predict", "predict_proba", "decision_function"}
 
 
 def name_labels(estimator: Any, method: str, outputs: tuple[Output, ...]) -> tuple[Output, ...]:
-    """The outputs of one method, with the classes or columns that they stand for."""
+    """Add to the outputs of one method the classes or columns that they stand for."""
     if method == "transform":
         return tuple(replace(output, columns=_columns(estimator, output)) for output in outputs)
     classes = _classes(estimator) if method in _LABELLED else None
     if classes is None or (method == "decision_function" and _between_pairs(estimator)):
         return outputs
     if len(outputs) == 1:
-        return (replace(outputs[0], classes=_fitting(classes, outputs[0])),)
-    each = classes if len(classes) == len(outputs) else [None] * len(outputs)
-    return tuple(replace(output, classes=known) for output, known in zip(outputs, each, strict=True))
+        return (replace(outputs[0], classes=_classes_of_output(classes, outputs[0])),)
+    classes_of_outputs = classes if len(classes) == len(outputs) else [None] * len(outputs)
+    return tuple(replace(output, classes=known) for output, known in zip(outputs, classes_of_outputs, strict=True))
 
 
 def _classes(estimator: Any) -> tuple[Any, ...] | None:
-    """`classes_` as JSON values: a tuple, or a tuple of them where the estimator gives several labels a row."""
+    """Return `classes_` as JSON values: a tuple, or a tuple of tuples if the estimator gives several labels per row."""
     try:
         known = estimator.classes_
     except Exception:  # noqa: BLE001  (a property of the model's own code)
@@ -46,8 +46,8 @@ def _is_list(member: Any) -> bool:
     return isinstance(member, Sequence | np.ndarray) and not isinstance(member, str | bytes)
 
 
-def _fitting(classes: tuple[Any, ...], output: Output) -> tuple[Any, ...] | None:
-    """The classes, unless the output has another number of columns than there are."""
+def _classes_of_output(classes: tuple[Any, ...], output: Output) -> tuple[Any, ...] | None:
+    """Return the classes if the output has as many columns; else None."""
     width = output.shape[1] if len(output.shape) == 2 else None
     nested = bool(classes) and isinstance(classes[0], tuple)
     if width is None:
@@ -56,7 +56,7 @@ def _fitting(classes: tuple[Any, ...], output: Output) -> tuple[Any, ...] | None
 
 
 def _between_pairs(estimator: Any) -> bool:
-    """Whether the columns of decision_function are pairs of classes."""
+    """Whether the columns of decision_function stand for pairs of classes."""
     return any(getattr(part, "decision_function_shape", "ovr") == "ovo" for part in sub_estimators(estimator))
 
 

@@ -1,4 +1,4 @@
-"""What one part of a model needs of one column, and what all parts together need of it."""
+"""Say what one part of a model needs of a column, and combine the needs of all parts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from typing import Any
 from modelway_server.contract.signature import Column, Dates
 
 _MOST_TELLING = ("BYTES", "BOOL", "UINT64", "INT64", "FP64")
-"""Datatypes, what is learned from values before what is true of any estimator that computes."""
+"""Datatypes in order: those learned from values come before that of any estimator that computes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +16,14 @@ class Need:
     """What a part of a model needs of a column.
 
     Attributes:
-        datatype: the protocol's name of its type; None where only code of the model's author knows it.
-        categories: the only values that the part answers, or None when it answers any.
-        known: the values that it has learned, where it answers others too, as values that it does not know.
-        missing: what it was trained to see in place of a missing value: NaN, or None among objects.
-        dates: set where the values are dates.
-        example: a value that it answers; None where any number will do.
+        datatype: the protocol's name of its type; None if only code of the model's author knows it.
+        categories: the only values that the part answers; None if it answers any.
+        known: the values that it has learned, if it also answers unknown ones.
+        missing: how missing values came in training: NaN, or None among objects.
+        dates: the kind of dates; None if the values are no dates.
+        example: a value that it answers; None if any number will do.
         objects: whether it was trained on numbers or booleans as Python objects.
-        saw_missing: whether it has learned a missing value as a category of its own.
+        saw_missing: whether it has learned missing values as a category of their own.
     """
 
     datatype: str | None = None
@@ -37,25 +37,25 @@ class Need:
 
 
 ANY = Need()
-"""The column is read, and nothing is known of its type."""
+"""The need of a part that reads a column of unknown type."""
 NUMBER = Need("FP64")
-"""What an estimator needs that computes with its columns and tells nothing else of them."""
+"""The need of a part that computes with a column, and knows nothing else of it."""
 
 
-def joined(needs: Iterable[Need]) -> Need:
-    """What a column must be so that every part which reads it gets what it needs.
+def combine(needs: Iterable[Need]) -> Need:
+    """Combine needs, so that every part that reads the column gets what it needs.
 
     Args:
-        needs: of the parts that read the column; at least one.
+        needs: the needs of the parts that read the column; at least one.
     """
-    return reduce(_both, dict.fromkeys(needs))  # hundreds of members need the same
+    return reduce(_combine_two, dict.fromkeys(needs))  # hundreds of members have the same need
 
 
 def column_of(name: str, needs: Sequence[Need]) -> tuple[Column, Any]:
-    """The column that those needs make, and a value for it; unused where there are none."""
+    """Return the column that meets the needs, and an example value; an unused column if there are no needs."""
     if not needs:
         return Column(name, used=False), None
-    need = joined(needs)
+    need = combine(needs)
     column = Column(
         name,
         datatype=need.datatype or "FP64",
@@ -69,25 +69,25 @@ def column_of(name: str, needs: Sequence[Need]) -> tuple[Column, Any]:
     return column, need.example
 
 
-def accepting(need: Need, stand_ins: frozenset[Any]) -> Need:
-    """The need of a part behind an imputer, which replaces those values before the part sees them."""
+def accept(need: Need, stand_ins: frozenset[Any]) -> Need:
+    """Add stand-ins to the categories of a part behind an imputer, which replaces them before the part sees them."""
     if not stand_ins or need.categories is None:
         return need
     return replace(need, categories=need.categories | stand_ins)
 
 
-def _both(one: Need, other: Need) -> Need:
+def _combine_two(one: Need, other: Need) -> Need:
     first, second = sorted((one, other), key=_rank)
-    categories = _common(one.categories, other.categories)
+    categories = _intersection(one.categories, other.categories)
     examples = [need.example for need in (first, second) if need.example is not None]
-    fitting = [example for example in examples if categories is None or example in categories]
+    fitting_examples = [example for example in examples if categories is None or example in categories]
     return Need(
         datatype=first.datatype,
         categories=categories,
-        known=None if categories is not None else _all(one.known, other.known),
+        known=None if categories is not None else _union(one.known, other.known),
         missing=None if one.missing is None or other.missing is None else one.missing,
         dates=first.dates or second.dates,
-        example=next(iter(fitting or sorted(categories or (), key=repr) or examples), None),
+        example=next(iter(fitting_examples or sorted(categories or (), key=repr) or examples), None),
         objects=one.objects or other.objects,
         saw_missing=one.saw_missing and other.saw_missing,
     )
@@ -97,9 +97,9 @@ def _rank(need: Need) -> int:
     return len(_MOST_TELLING) if need.datatype is None else _MOST_TELLING.index(need.datatype)
 
 
-def _common(one: frozenset[Any] | None, other: frozenset[Any] | None) -> frozenset[Any] | None:
+def _intersection(one: frozenset[Any] | None, other: frozenset[Any] | None) -> frozenset[Any] | None:
     return one if other is None else other if one is None else one & other
 
 
-def _all(one: frozenset[Any] | None, other: frozenset[Any] | None) -> frozenset[Any] | None:
+def _union(one: frozenset[Any] | None, other: frozenset[Any] | None) -> frozenset[Any] | None:
     return one if other is None else other if one is None else one | other

@@ -1,4 +1,4 @@
-"""Whether an estimator depends on the type of its numbers: to a step that writes them as text, 3 is not 3.0."""
+"""Tell whether an estimator depends on the type of its numbers. To a step that writes them as text, 3 is not 3.0."""
 
 from typing import Any, Final
 
@@ -7,16 +7,16 @@ from sklearn.preprocessing import FunctionTransformer
 from modelway_server.runtimes.estimators.sub_estimators import sub_estimators
 
 _COMPUTE: Final = ("sklearn.", "xgboost.", "lightgbm.")
-"""Packages whose estimators compute with numbers, of whatever type they are; CatBoost takes integers for categories."""
+"""Packages whose estimators compute with numbers of any type. CatBoost, in contrast, takes integers for categories."""
 
 
 def sees_number_types(estimator: Any) -> bool:
-    """Whether code of the model's author is in it; what scikit-learn's own encoders have learned, they tell."""
+    """Whether an estimator holds code of the model's author. The encoders of scikit-learn know their own types."""
     return any(map(_is_authors, sub_estimators(estimator)))
 
 
 def computes(part: Any) -> bool:
-    """Whether a part is of a package whose estimators compute with numbers, and not code of the model's author."""
+    """Whether a part belongs to a package whose estimators compute with numbers, and is no code of the model's author."""
     return f"{type(part).__module__}.".startswith(_COMPUTE)
 
 

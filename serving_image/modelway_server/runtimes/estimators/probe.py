@@ -1,7 +1,7 @@
-"""Predictions on made-up rows, which show what an estimator does not tell: outputs, missing values, the largest number.
+"""Predict on made-up rows to learn what an estimator does not know: outputs, missing values, the largest number.
 
-A model is called at most a few times per group of columns, on one row each. All numbers of the made-up row are the
-same; several candidates are tried, since a logarithm refuses 0 and a probability refuses 2.
+The probe calls a model a few times per group of columns at most, with one row each. All numbers of a made-up row are the
+same. Several numbers are tried, since a logarithm refuses 0 and a probability refuses 2.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
@@ -18,9 +18,9 @@ from modelway_server.runtimes.estimators.introspection import Blueprint, Finding
 
 CANDIDATES = (0.0, 1.0, 0.5, -1.0)
 WHOLE = (1, 0)
-"""Integers, for code that takes no others, as that which looks a row up by its number."""
+"""Integers, for code that takes no other numbers, such as code that looks a row up by number."""
 Guess = tuple[Any, Dates | None]
-"""A value for a column of unknown type, and the dates that it is one of, if it is."""
+"""A value for a column of unknown type, and its kind of dates if it is a date."""
 GUESSES: tuple[Guess, ...] = (
     (1.0, None),
     ("a", None),
@@ -28,11 +28,11 @@ GUESSES: tuple[Guess, ...] = (
     ("2024-01-31T12:00:00Z", Dates.ZONED),
 )
 MAX_UNTYPED = 6
-"""Columns of unknown type for which mixtures of guesses are tried; those beyond are taken for numbers."""
+"""Columns of unknown type for which mixtures of guesses are tried. Further ones are taken for numbers."""
 MAX_MIXTURES = 500
-"""Mixtures that are tried, those with the fewest dates first: of 6 columns every one with a single date."""
+"""Mixtures that are tried, those with the fewest dates first. For 6 columns this includes each one with a single date."""
 MAX_GROUPS = 500
-"""Groups of columns that are tried without their values, one after another; where there are more, none may be missing."""
+"""Groups of columns that are tried without values, one after another. If there are more, no value may be missing."""
 HUGE = 1e300
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
@@ -41,10 +41,10 @@ Call = Callable[[Any], Any]
 
 
 def find_row(blueprint: Blueprint, call: Call) -> tuple[Blueprint, Any]:
-    """A made-up row, as the model takes it, that the model answers; and the blueprint with what the row taught.
+    """Find a made-up row that the model answers. Return the blueprint with what the row taught, and the row.
 
     Raises:
-        Exception: the model's own, on the first candidate, when it answers none.
+        Exception: the model answers no candidate; this is its error on the first one.
     """
     first: Exception | None = None
     for guessed, values in _candidates(blueprint):
@@ -60,7 +60,7 @@ def find_row(blueprint: Blueprint, call: Call) -> tuple[Blueprint, Any]:
 
 
 def complete(blueprint: Blueprint, call: Call) -> Signature:
-    """The signature with what trials show of missing values and of numbers that are too large."""
+    """Complete the signature with what trials show of missing values and of numbers that are too large."""
     signature = blueprint.signature
     if signature.form is Form.TEXT or not signature.columns:
         return signature
@@ -72,7 +72,7 @@ def complete(blueprint: Blueprint, call: Call) -> Signature:
 
 
 def _candidates(blueprint: Blueprint) -> Iterator[tuple[Blueprint, list[Any]]]:
-    """Rows, with what is thought of the columns of unknown type when the model answers them."""
+    """Yield candidate rows, each with the blueprint that is right if the model answers it."""
     if blueprint.signature.form is Form.TEXT:
         yield blueprint, ["a few words of text"]
         return
@@ -96,11 +96,11 @@ def _sees_type(column: Column) -> bool:
 
 
 def _with_integers(blueprint: Blueprint, values: list[Any], call: Call) -> Blueprint:
-    """The blueprint of a row that is answered, with those columns as integers that take no other number.
+    """Mark the columns that take only integers, given a row that the model answers.
 
     Args:
-        blueprint: what is thought of the columns.
-        values: of the row.
+        blueprint: the assumed columns.
+        values: the values of the row.
         call: the model's method.
     """
     findings = list(blueprint.findings)
@@ -120,7 +120,7 @@ def _with_findings(blueprint: Blueprint, findings: list[Finding]) -> Blueprint:
 
 
 def _guess(blueprint: Blueprint, guesses: Mapping[int, Guess]) -> Blueprint:
-    """The blueprint with columns taken for strings or dates; a number is no news."""
+    """Return the blueprint with some columns as strings or dates. A number changes nothing."""
     findings = list(blueprint.findings)
     for index, (example, dates) in guesses.items():
         if isinstance(example, str):
@@ -144,7 +144,7 @@ def _row(blueprint: Blueprint, values: list[Any]) -> Any:
 
 
 def _nullable(blueprint: Blueprint, call: Call) -> set[int]:
-    """Positions of the columns whose values may be missing: all, or else whole groups of them."""
+    """Return the positions of columns whose values may be missing: all columns, or whole groups."""
     everything = set(range(len(blueprint.findings)))
     if _answers(blueprint, call, _without(blueprint, everything)):
         return everything
@@ -167,7 +167,7 @@ def _without(blueprint: Blueprint, missing: set[int]) -> list[Any]:
 
 
 def _max_magnitude(blueprint: Blueprint, call: Call) -> float | None:
-    """The largest float32 where the model computes in that: a larger number would be refused as infinite."""
+    """Return the largest float32 if the model computes in float32, since it would refuse larger numbers as infinite."""
 
     def numbers(size: float) -> list[Any]:
         return [

@@ -41,18 +41,18 @@ from modelway_server.runtimes.trust import trust
 from modelway_server.runtimes.versions import blame_version, blaming_versions, describe_versions, may_differ
 
 METHODS = ("predict", "transform", "decision_function", "predict_proba", "score_samples")
-"""What an estimator can be asked for, in the order in which `auto` chooses."""
+"""The methods that are served, in the order in which `auto` chooses."""
 
 _LOGGER = logging.getLogger(__name__)
 _FRAME_REMEDY = (
-    "If it was trained on a data frame, let the first step keep the names of its columns as feature_names_in_ "
+    "Let the first step keep the names of its columns as feature_names_in_ if it was trained on a data frame "
     "(scikit-learn's validate_data does it in fit), and save it again."
 )
 
 
 _CATEGORIES_REMEDY = (
-    "XGBoost and LightGBM ask for the categories of the training frame, which only a model of theirs that is served alone is given: "
-    "serve that one, or put a ColumnTransformer with an OrdinalEncoder before it, train it on numbers, and save the pipeline again."
+    "Serve the model of XGBoost or LightGBM alone, or put a ColumnTransformer with an OrdinalEncoder before it, train it on numbers, "
+    "and save the pipeline again: these libraries ask for the categories of the training frame, which only a model that is served alone gets."
 )
 
 
@@ -61,10 +61,10 @@ class EstimatorRuntime:
 
     Attributes:
         platform: `sklearn`.
-        engine: `estimator`: its own methods are called.
-        methods: the methods it has, the one that answers by default first.
+        engine: `estimator`, since its own methods answer.
+        methods: the methods that it has, the default first.
         signature: what it takes and gives; complete after `warm_up`.
-        description: class and versions.
+        description: its class and versions.
         estimator: the object itself.
     """
 
@@ -81,7 +81,7 @@ class EstimatorRuntime:
         } | describe_versions(self._saved)
         with blaming_versions(self._saved, f"the parts of {type(estimator).__name__} cannot be read"):
             self._blueprint: Blueprint = inspect(estimator)
-        self._well_row: Any = None
+        self._known_row: Any = None
         self._restored = False
         self.signature: Signature = self._blueprint.signature
 
@@ -90,8 +90,8 @@ class EstimatorRuntime:
 
         Raises:
             InvalidArtifact: the estimator was never fitted.
-            RuntimeVersionMismatch: it fails, and another version of scikit-learn saved it.
-            WarmupFailed: it fails.
+            RuntimeVersionMismatch: the prediction fails, and another version of scikit-learn saved the model.
+            WarmupFailed: the prediction fails.
         """
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # made-up rows are odd on purpose
@@ -101,13 +101,13 @@ class EstimatorRuntime:
                 self._try_methods(getattr(self.estimator, self.methods[0]))
 
     def declare(self, columns: Sequence[Column]) -> None:
-        """Take the types of columns that the model itself does not know from what stands beside it."""
+        """Take over declared types for columns whose type the model itself does not know."""
         self._blueprint = declare(self._blueprint, columns)
         self.signature = self._blueprint.signature
 
     def restore(self, signature: Signature, methods: tuple[str, ...], example: Rows) -> None:
-        """Take over what `warm_up` of another process learned; the next `warm_up` only calls each method once."""
-        self.signature, self.methods, self._well_row, self._restored = signature, methods, example.values, True
+        """Take over what `warm_up` of another process learned. The next `warm_up` only calls each method once."""
+        self.signature, self.methods, self._known_row, self._restored = signature, methods, example.values, True
 
     def evaluate_by(self, estimator: Any, engine: str) -> None:
         """Let another object with the same answers take the estimator's place."""
@@ -116,13 +116,13 @@ class EstimatorRuntime:
     def _call_methods(self) -> None:
         try:
             for method in self.methods:
-                getattr(self.estimator, method)(self._well_row)
+                getattr(self.estimator, method)(self._known_row)
         except Exception as error:
             raise self._warm_up_failure(error) from error
 
     def _try_methods(self, call: Call) -> None:
         try:
-            blueprint, self._well_row = find_row(self._blueprint, call)
+            blueprint, self._known_row = find_row(self._blueprint, call)
             outputs = {self.methods[0]: self._outputs_of(self.methods[0])}
         except Exception as error:
             raise self._warm_up_failure(error) from error
@@ -135,18 +135,18 @@ class EstimatorRuntime:
         self.signature = replace(complete(blueprint, call), outputs=outputs)
 
     def _leave_out(self, method: str, error: Exception) -> None:
-        """A method that fails is not offered, and where another version may be why, whoever asks for the model is told."""
+        """Leave out a method that fails. If another version may be the cause, say so in the description."""
         what = f"{method} is not offered: it fails on a made-up row ({describe(error)})"
         _LOGGER.warning("%s", what)
         if "caution" in self.description:
             self.description["caution"] += f"; {what}"
 
     def call(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:
-        """The outputs of one method on checked rows, by name, each of `count` rows.
+        """Return the outputs of one method on checked rows by name, each of `count` rows.
 
         Raises:
-            InvalidInput: the model refuses these rows, but answers the row it was warmed up with.
-            PredictionFailed: the model fails on that one too.
+            InvalidInput: the model refuses these rows, and answers the row of the warm-up.
+            PredictionFailed: the model fails on that row too.
         """
         try:
             result = getattr(self.estimator, method)(values)
@@ -155,16 +155,16 @@ class EstimatorRuntime:
         return settle(name_outputs(method, result, count), self.signature.outputs[method])
 
     def example(self) -> Rows:
-        """The row that it was warmed up with."""
-        return Rows(self._well_row, 1)
+        """Return the row of the warm-up."""
+        return Rows(self._known_row, 1)
 
     def _outputs_of(self, method: str) -> tuple[Output, ...]:
-        arrays = name_outputs(method, getattr(self.estimator, method)(self._well_row), 1)
+        arrays = name_outputs(method, getattr(self.estimator, method)(self._known_row), 1)
         return name_labels(self.estimator, method, describe_outputs(arrays))
 
     def _blame(self, method: str, error: Exception) -> InvalidInput | PredictionFailed:
         try:
-            getattr(self.estimator, method)(self._well_row)
+            getattr(self.estimator, method)(self._known_row)
         except Exception:
             _LOGGER.exception("%s fails", method)
             return PredictionFailed(f"{method} fails on every row; the server's log has the error")
@@ -176,8 +176,8 @@ class EstimatorRuntime:
                 f"{self.methods[0]}: {error.message}",
                 remedy="Let it give fewer columns (n_features, max_features), or add TruncatedSVD as the next step.",
             )
-        if blamed := blame_version(self._saved, f"its first prediction fails ({describe(error)})"):
-            return blamed
+        if blame := blame_version(self._saved, f"its first prediction fails ({describe(error)})"):
+            return blame
         if isinstance(error, NotFittedError):
             return _not_fitted(self.estimator)
         if self.signature.width is None and self.signature.form is not Form.TEXT:
@@ -196,12 +196,12 @@ class EstimatorRuntime:
 
 
 def load_estimator(path: Path, method: str, trusted_types: Iterable[str] = ()) -> Runtime:
-    """The estimator in a file; no code of the model runs but its unpickling.
+    """Load the estimator in a file. No code of the model runs except for unpickling.
 
     Args:
         path: a file of joblib or pickle.
-        method: the method that answers by default: `auto`, or one that the estimator must have.
-        trusted_types: names that the file may use beside those that all models may, as in `model.trustedTypes`.
+        method: the default method: `auto`, or one that the estimator must have.
+        trusted_types: names that the file may use beside the lists, as in `model.trustedTypes`.
 
     Raises:
         LoadFailure: the file is no model, or not one that can be served.
@@ -210,16 +210,16 @@ def load_estimator(path: Path, method: str, trusted_types: Iterable[str] = ()) -
 
 
 def runtime_of(unpickled: Unpickled, method: str) -> Runtime:
-    """The runtime of an object that was read from a file.
+    """Make the runtime of an object from a file.
 
     Raises:
-        LoadFailure: it cannot be served.
+        LoadFailure: the object cannot be served.
     """
     estimator, saved = unpickled.content, unpickled.saved
     with blaming_versions(saved, f"{type(estimator).__name__} cannot be read"):
-        boosted = booster_runtime(estimator, method)
-        if boosted is not None:
-            return boosted
+        booster = booster_runtime(estimator, method)
+        if booster is not None:
+            return booster
         methods = _methods(estimator, method, saved)
         _check_fitted(estimator, saved)
         check_answers(estimator, saved)
@@ -259,12 +259,12 @@ def _check_fitted(estimator: Any, saved: Mapping[str, str]) -> None:
     try:
         check_is_fitted(estimator)
     except NotFittedError as error:
-        blamed = blame_version(saved, f"{describe(error)}") if _has_learned(estimator) else None
-        raise blamed or _not_fitted(estimator) from error
+        blame = blame_version(saved, f"{describe(error)}") if _has_learned(estimator) else None
+        raise blame or _not_fitted(estimator) from error
 
 
 def _has_learned(estimator: Any) -> bool:
-    """Whether a part of it has what only fit leaves, by the names that scikit-learn gives such attributes."""
+    """Whether a part has attributes that only fit sets, by scikit-learn's names for them."""
     return any(
         name.endswith("_") and not name.endswith("__") for part in sub_estimators(estimator) for name in vars(part)
     )

@@ -1,4 +1,4 @@
-"""Where the columns of one part of a model come from."""
+"""The sources of the columns of one part of a model."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A column of the model's own input, which reaches a part of the model with its values as they were sent.
+    """A column of the model's own input that reaches a part of the model with its values as they were sent.
 
     Attributes:
         column: its position in the input.
-        stand_ins: values that were replaced on the way, as an imputer does.
+        stand_ins: values that an imputer replaced on the way.
     """
 
     column: int
@@ -18,4 +18,4 @@ class Source:
 
 
 Sources = tuple[Source | None, ...]
-"""Of each column of a part; None for one that was computed."""
+"""The source of each column of a part; None for a computed column."""

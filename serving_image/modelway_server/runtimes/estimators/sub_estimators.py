@@ -1,4 +1,4 @@
-"""The estimators inside an estimator: its steps, its fitted members, and whatever else it keeps."""
+"""Find the estimators inside an estimator: its steps, its fitted members, and any others that it keeps."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ _THREADS = ("n_jobs", "_n_threads")
 
 
 def sub_estimators(estimator: Any) -> list[Any]:
-    """The estimator and every estimator that it holds, at any depth, each once."""
+    """Return the estimator and every estimator inside it, at any depth, each once."""
     found: list[Any] = []
     seen: set[int] = set()
     waiting = [estimator]
@@ -27,7 +27,7 @@ def sub_estimators(estimator: Any) -> list[Any]:
 
 
 def members(estimator: Any) -> Iterator[Any]:
-    """The estimators that an estimator holds itself, in containers or in scikit-learn's own objects, but none that these hold."""
+    """Yield the estimators directly inside an estimator, also in containers or in other objects of scikit-learn."""
     waiting = list(getattr(estimator, "__dict__", {}).values())
     seen: set[int] = set()
     while waiting:
@@ -44,10 +44,10 @@ def members(estimator: Any) -> Iterator[Any]:
 
 
 def serve_single_threaded(estimator: Any) -> int:
-    """Set `n_jobs`, and the threads that clusterings keep, to 1: starting threads costs a small request several times its own work.
+    """Set `n_jobs`, and the threads of clusterings, to 1. Starting threads costs several times the work of a small request.
 
     Returns:
-        How many estimators were changed.
+        The number of changed estimators.
     """
     changed = 0
     for part in sub_estimators(estimator):

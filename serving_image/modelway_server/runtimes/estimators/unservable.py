@@ -1,4 +1,4 @@
-"""Why an estimator that loads cannot be served, by its class, each with a remedy."""
+"""Say why an estimator that loads cannot be served, with a remedy."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -26,12 +26,12 @@ _STRANGE_ROWS = {
         "Cut the patches before they are sent, and serve a model that takes them as rows.",
     ),
 }
-"""Classes whose input is no table and no list of texts."""
+"""Classes whose input is neither a table nor a list of texts."""
 _INSTEAD = (
     (
         "novelty",
         "it only judges the rows that it was trained on",
-        "Train it with novelty=True: only then it can judge rows that it was not trained on.",
+        "Train it with novelty=True: only then can it judge rows that it was not trained on.",
     ),
     (
         "biclusters_",
@@ -56,7 +56,7 @@ _INSTEAD = (
     (
         "covariance_",
         "it describes the covariance of the rows that it was trained on",
-        "To find rows that stand out, serve EllipticEnvelope; to reduce rows, PCA.",
+        "Serve EllipticEnvelope to find rows that stand out, or PCA to reduce rows.",
     ),
     (
         "fit",
@@ -64,17 +64,17 @@ _INSTEAD = (
         "Give it one of them, and save it again.",
     ),
 )
-"""What an estimator does instead of answering for new rows, by an attribute that shows it; the first counts."""
+"""Attributes that show what an estimator does instead of answering for new rows. The first match counts."""
 
 
 def check_rows(parts: Iterable[Any]) -> None:
     """Refuse a model whose rows no request can hold.
 
     Args:
-        parts: the estimator and those inside it that are handed its rows unchanged.
+        parts: the estimator, and the estimators inside it that get its rows unchanged.
 
     Raises:
-        UnsupportedModel: one of them takes something else than rows.
+        UnsupportedModel: a part takes something other than rows.
     """
     for part in parts:
         for kind in type(part).__mro__:
@@ -84,7 +84,7 @@ def check_rows(parts: Iterable[Any]) -> None:
 
 
 def cannot_answer(estimator: Any) -> UnsupportedModel:
-    """The failure of an object that has none of the methods that are served."""
+    """Return the failure of an object without any method that is served."""
     name = type(estimator).__name__
     if not callable(getattr(estimator, "fit", None)):
         return UnsupportedModel(

@@ -33,7 +33,7 @@ def judge(path: Path, _: Trust) -> None:
     with path.open("rb") as file:
         content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     try:
-        found = list(_found(content))
+        found = list(_references(content))
     except NotAMessage as error:
         raise InvalidArtifact(f"{path.name} is an ONNX model that is truncated or damaged ({error})") from error
     own = {name for kind, name in found if kind == "function"}
@@ -44,7 +44,7 @@ def judge(path: Path, _: Trust) -> None:
             _check_operator(path, name)
 
 
-def _found(model: memoryview) -> Iterator[tuple[str, str]]:
+def _references(model: memoryview) -> Iterator[tuple[str, str]]:
     """Operators, functions and places of data in a model, each by its kind and name."""
     for number, value in fields(model):
         if not isinstance(value, memoryview):

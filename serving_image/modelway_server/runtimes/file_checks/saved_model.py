@@ -59,8 +59,8 @@ def judge(path: Path, trusted: Trust) -> None:
         )
     if not file.is_file():
         return
-    with file.open("rb") as opened:
-        content = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if file.stat().st_size else b"")
+    with file.open("rb") as stream:
+        content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if file.stat().st_size else b"")
     try:
         graphs = list(parts(content, 2))
         for graph in graphs:
@@ -82,10 +82,10 @@ def _judge_graph(meta: memoryview, path: Path, *, alone: bool) -> None:
         allowed = operations() | functions.keys() | savers.get(place, frozenset())
         allowed |= tables if place != "the graph" else frozenset()
         for node in inner:
-            named = {text(node, 2), *_called(node)}
-            if unknown := sorted(named - allowed):
-                raise _newer(meta, path.name, unknown[0]) or _refusal(path.name, unknown[0], place)
-            if place != "the graph" and named & savers.keys():
+            names_in_node = {text(node, 2), *_functions_in(node)}
+            if unknown := sorted(names_in_node - allowed):
+                raise _refusal_of_newer(meta, path.name, unknown[0]) or _refusal(path.name, unknown[0], place)
+            if place != "the graph" and names_in_node & savers.keys():
                 raise _refusal(path.name, "that saves or restores its variables", place)
 
 
@@ -136,9 +136,9 @@ def _savers(meta: memoryview, nodes: list[memoryview], functions: dict[str, memo
     """
     callers: dict[str, set[str]] = {}
     for node in nodes:
-        for called in {text(node, 2), *_called(node)} & functions.keys():
+        for called in {text(node, 2), *_functions_in(node)} & functions.keys():
             callers.setdefault(called, set()).add(text(node, 1))
-    needed = set(_needed(meta, nodes))
+    needed = set(_needed_names(meta, nodes))
     objects = [bytes(value) for value in parts(meta, _OBJECTS)]
     found: dict[str, frozenset[str]] = {}
     for saver in parts(meta, _SAVER):
@@ -150,7 +150,7 @@ def _savers(meta: memoryview, nodes: list[memoryview], functions: dict[str, memo
     return found
 
 
-def _needed(meta: memoryview, nodes: list[memoryview]) -> Iterator[str]:
+def _needed_names(meta: memoryview, nodes: list[memoryview]) -> Iterator[str]:
     """Names of the nodes that others, or signatures, need."""
     for node in nodes:
         for value in parts(node, 3):
@@ -162,14 +162,14 @@ def _needed(meta: memoryview, nodes: list[memoryview]) -> Iterator[str]:
                     yield text(info, 1).partition(":")[0]
 
 
-def _called(node: memoryview) -> Iterator[str]:
+def _functions_in(node: memoryview) -> Iterator[str]:
     """Functions, and operations in their place, that a node's attributes name."""
     for attribute in parts(node, 5):
         for value in parts(attribute, 2):
-            yield from _named(value, 0)
+            yield from _function_names(value, 0)
 
 
-def _named(value: memoryview, depth: int) -> Iterator[str]:
+def _function_names(value: memoryview, depth: int) -> Iterator[str]:
     if depth > MAX_DEPTH:
         raise NotAMessage(f"functions in functions, more than {MAX_DEPTH} deep")
     for number, inner in fields(value):
@@ -180,22 +180,22 @@ def _named(value: memoryview, depth: int) -> Iterator[str]:
             yield text(function, 1)
             for attribute in parts(function, 2):
                 for each in parts(attribute, 2):
-                    yield from _named(each, depth + 1)
+                    yield from _function_names(each, depth + 1)
 
 
-def _newer(meta: memoryview, model: str, operation: str) -> RuntimeVersionMismatch | None:
+def _refusal_of_newer(meta: memoryview, model: str, operation: str) -> RuntimeVersionMismatch | None:
     """The refusal of an operation that a later TensorFlow may have brought, where one saved the model."""
-    saved_with = next((text(info, 5) for info in parts(meta, _INFORMATION)), "")
-    ours = next(filter(None, map(_installed, _DISTRIBUTIONS)), "")
-    if not ours or _numbers(saved_with) <= _numbers(ours):
+    author_version = next((text(info, 5) for info in parts(meta, _INFORMATION)), "")
+    ours = next(filter(None, map(_installed_version, _DISTRIBUTIONS)), "")
+    if not ours or _numbers(author_version) <= _numbers(ours):
         return None
     return RuntimeVersionMismatch(
-        f"saved with TensorFlow {saved_with[:50]}, served with {ours}: {model} has the operation {operation[:100]}, which that does not know",
-        remedy=f"Save the model with TensorFlow {ours}, or run a server image of a Modelway that knows {saved_with[:50]}.",
+        f"saved with TensorFlow {author_version[:50]}, served with {ours}: {model} has the operation {operation[:100]}, which that does not know",
+        remedy=f"Save the model with TensorFlow {ours}, or run a server image of a Modelway that knows {author_version[:50]}.",
     )
 
 
-def _installed(name: str) -> str:
+def _installed_version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:

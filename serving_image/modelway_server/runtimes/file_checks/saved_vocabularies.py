@@ -64,7 +64,7 @@ def _files(meta: memoryview, library: Mapping[str, memoryview]) -> set[str]:
             gradients = chain(parts(inner, 2), parts(inner, 3))
             if any({text(each, 1), text(each, 2)} & names.keys() for each in gradients):
                 raise _Unproven
-    return _bound(meta, functions, names)
+    return _bound_files(meta, functions, names)
 
 
 def _arguments(function: memoryview) -> list[str]:
@@ -88,14 +88,14 @@ def _names(functions: Mapping[str, _Function]) -> dict[str, set[int]]:
                 raise _Unproven
             if text(node, 2) in READERS:
                 found.setdefault(name, set()).add(_argument(function, node, 1))
-    grown = True
-    while grown:
-        grown = False
+    has_grown = True
+    while has_grown:
+        has_grown = False
         for name, function in functions.items():
             known = len(found.get(name, ()))
             for called, node in _calls_of(function, found):
                 found.setdefault(name, set()).update(_argument(function, node, index) for index in set(found[called]))
-            grown = grown or len(found.get(name, ())) > known
+            has_grown = has_grown or len(found.get(name, ())) > known
     return found
 
 
@@ -120,10 +120,10 @@ def _functions_in(node: memoryview) -> Iterator[str]:
     """The functions that a node's attributes name, however deep."""
     for attribute in parts(node, 5):
         for value in parts(attribute, 2):
-            yield from _named(value, 0)
+            yield from _function_names(value, 0)
 
 
-def _named(message: memoryview, depth: int) -> Iterator[str]:
+def _function_names(message: memoryview, depth: int) -> Iterator[str]:
     """The names of functions in an attribute's value: its own, those of a list, and those of their attributes."""
     for number, value in fields(message):
         if not isinstance(value, memoryview):
@@ -134,7 +134,7 @@ def _named(message: memoryview, depth: int) -> Iterator[str]:
                 raise _Unproven
             for attribute in parts(function, 2):
                 for inner in parts(attribute, 2):
-                    yield from _named(inner, depth + 1)
+                    yield from _function_names(inner, depth + 1)
 
 
 def _argument(function: _Function, node: memoryview, index: int) -> int:
@@ -151,7 +151,7 @@ def _argument(function: _Function, node: memoryview, index: int) -> int:
     return function.arguments.index(inputs[index])
 
 
-def _bound(meta: memoryview, functions: Mapping[str, _Function], names: Mapping[str, set[int]]) -> set[str]:
+def _bound_files(meta: memoryview, functions: Mapping[str, _Function], names: Mapping[str, set[int]]) -> set[str]:
     """The files of the assets that such arguments are bound to.
 
     Raises:
@@ -166,13 +166,13 @@ def _bound(meta: memoryview, functions: Mapping[str, _Function], names: Mapping[
         name = text(entry, 1)
         if name not in names:
             continue
-        bound = [number for each in parts(entry, 2) for number in varints(each, 2)]
-        first = len(functions[name].arguments) - len(bound)
+        captures = [number for each in parts(entry, 2) for number in varints(each, 2)]
+        first = len(functions[name].arguments) - len(captures)
         for index in names[name]:
             place = index - first
-            if first < 0 or place < 0 or bound[place] >= len(nodes):
+            if first < 0 or place < 0 or captures[place] >= len(nodes):
                 raise _Unproven
-            found.add(_asset(nodes[bound[place]], assets))
+            found.add(_asset(nodes[captures[place]], assets))
     return found
 
 
@@ -182,10 +182,10 @@ def _asset(node: memoryview, assets: list[str]) -> str:
     Raises:
         _Unproven: it is none.
     """
-    held = list(fields(node))
-    if [number for number, _ in held] != [_KIND_ASSET] or not isinstance(held[0][1], memoryview):
+    kinds = list(fields(node))
+    if [number for number, _ in kinds] != [_KIND_ASSET] or not isinstance(kinds[0][1], memoryview):
         raise _Unproven
-    numbers = [value for _, value in fields(held[0][1])]
+    numbers = [value for _, value in fields(kinds[0][1])]
     place = numbers[0] if numbers else 0
     if len(numbers) > 1 or not isinstance(place, int) or place >= len(assets):
         raise _Unproven

@@ -130,7 +130,7 @@ def judge(path: Path, trusted: Trust) -> None:
         with zipfile.ZipFile(path) as archive:
             name = EXPORTED if is_exported(archive.namelist()) else SCRIPT
             if not trusted.covers(name):
-                _Judge(name).archive(archive, "")
+                _Judge(name).check_archive(archive, "")
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, OSError, ValueError, RuntimeError, EOFError) as error:
         raise InvalidArtifact(
             f"{path.name} is a PyTorch program that is truncated or damaged ({words(error)})",
@@ -148,16 +148,16 @@ class _Judge:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def archive(self, archive: zipfile.ZipFile, place: str) -> None:
+    def check_archive(self, archive: zipfile.ZipFile, place: str) -> None:
         if place.count("!") > MAX_NESTED:
             raise self._refusal(place, "an archive in an archive in an archive")
         for member in archive.infolist():
             if member.is_dir():
                 continue
             with archive.open(member) as file:
-                self._member(file, member, f"{place}{member.filename}")
+                self._check_member(file, member, f"{place}{member.filename}")
 
-    def _member(self, file: IO[bytes], member: zipfile.ZipInfo, place: str) -> None:
+    def _check_member(self, file: IO[bytes], member: zipfile.ZipInfo, place: str) -> None:
         path = PurePosixPath(member.filename)
         if path.is_absolute() or ".." in path.parts:
             raise self._refusal(place, "a file that leads out of the archive")
@@ -167,16 +167,16 @@ class _Judge:
             raise self._refusal(place, "a pickled object of a class that is not PyTorch's")
         head = file.read(4)
         if path.suffix == ".pkl":
-            self._pickle(head + self._read(file, place, MAX_PICKLE), place)
+            self._check_pickle(head + self._read(file, place, MAX_PICKLE), place)
         elif head == _ARCHIVE:
             with zipfile.ZipFile(io.BytesIO(head + self._read(file, place, MAX_DOCUMENT))) as inner:
-                self.archive(inner, f"{place}!")
+                self.check_archive(inner, f"{place}!")
         elif path.suffix in {".pt", ".pth"} and head:
             raise self._refusal(place, "a pickle of an old form")
         elif path.suffix == ".json":
-            self._document(head + self._read(file, place, MAX_DOCUMENT), place)
+            self._check_document(head + self._read(file, place, MAX_DOCUMENT), place)
         elif path.suffix == ".py":
-            self._code((head + self._read(file, place, MAX_DOCUMENT)).decode(errors="replace"), place)
+            self._check_code((head + self._read(file, place, MAX_DOCUMENT)).decode(errors="replace"), place)
 
     def _read(self, file: IO[bytes], place: str, limit: int) -> bytes:
         content = file.read(limit + 1)
@@ -184,21 +184,21 @@ class _Judge:
             raise self._refusal(place, f"more than {limit >> 20} MiB where PyTorch writes less")
         return content
 
-    def _pickle(self, content: bytes, place: str) -> None:
+    def _check_pickle(self, content: bytes, place: str) -> None:
         for opcode, argument, _ in pickletools.genops(content):
             if opcode.name in _OTHER_WAYS:
                 raise self._refusal(place, f"a pickle that PyTorch did not write (opcode {opcode.name})")
             if opcode.name == "GLOBAL" and not _is_known(name := str(argument).replace(" ", ".", 1)):
                 raise self._refusal(place, f"a pickle that names {name[:100]}")
 
-    def _code(self, text: str, place: str) -> None:
+    def _check_code(self, text: str, place: str) -> None:
         count = 1
         while count:  # from the innermost outwards
             text, count = _NUMBERED.subn("part", text)
         if found := _FILES.search(text):
             raise self._refusal(place, f"{found[0]}, by which files are read or written")
 
-    def _document(self, content: bytes, place: str) -> None:
+    def _check_document(self, content: bytes, place: str) -> None:
         for key, value in _entries(json.loads(content)):
             if key == "target" and isinstance(value, str) and "." in value and not _TARGET.fullmatch(value):
                 raise self._refusal(place, f"a node that calls {value[:100]}")

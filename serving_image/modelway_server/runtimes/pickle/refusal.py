@@ -34,8 +34,8 @@ class Rule(StrEnum):
     """No index of a tree, sparse matrix or table leads out of it."""
 
 
-_TRUST = "If you made the model and it needs {name}, add that name to spec.model.trustedTypes; if you did not, do not load this file anywhere."
-_ANEW = "If you made the model, save it again with joblib.dump or pickle.dump from the object that fit returned; if you did not, do not load this file anywhere."
+_TRUST = "Add {name} to spec.model.trustedTypes if you made the model and it needs that name; if you did not make it, do not load this file anywhere."
+_ANEW = "Save the model again with joblib.dump or pickle.dump from the object that fit returned, if you made it; if you did not, do not load this file anywhere."
 
 
 def refuse(

@@ -60,7 +60,7 @@ class Archive:
                 Rule.BOUNDS, f"the file has a {SCHEMA} of {self._sizes[SCHEMA]} bytes; the most are {MAX_SCHEMA}"
             )
         try:
-            schema = json.loads(self.read(SCHEMA), object_pairs_hook=_unique)
+            schema = json.loads(self.read(SCHEMA), object_pairs_hook=_object_of_unique_keys)
         except RecursionError:
             raise refuse(Rule.BOUNDS, f"the {SCHEMA} of the file nests too deep") from None
         except ValueError as error:
@@ -71,7 +71,7 @@ class Archive:
 
 
 @contextmanager
-def opened(source: Path | IO[bytes], name: str) -> Iterator[Archive]:
+def open_archive(source: Path | IO[bytes], name: str) -> Iterator[Archive]:
     """An archive that keeps the bounds.
 
     Args:
@@ -141,7 +141,7 @@ def _check(members: list[zipfile.ZipInfo], name: str) -> None:
         raise InvalidArtifact(f"{clip(name)} is encrypted", remedy="Save the model again with skops.io.dump.")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:

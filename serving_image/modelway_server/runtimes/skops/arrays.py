@@ -13,7 +13,7 @@ import numpy as np
 
 from modelway_server.runtimes.pickle.refusal import Rule, clip
 from modelway_server.runtimes.pickle.trace import Array, Call, Dict, List, Tuple, Value, Way
-from modelway_server.runtimes.skops.archive import array_in, opened
+from modelway_server.runtimes.skops.archive import array_in, open_archive
 from modelway_server.runtimes.skops.containers import children
 from modelway_server.runtimes.skops.reader import Entry, Handler, Reader
 
@@ -66,21 +66,21 @@ def _objects(reader: Reader, entry: Entry) -> Value:
         items = [each for item in items for each in item.items]
     if len(items) != math.prod(sizes):
         raise reader.damaged("an array whose shape is not that of its items", entry)
-    return _as_pickled(reader, entry, shape, items)
+    return _call_as_pickled(reader, entry, shape, items)
 
 
-def _as_pickled(reader: Reader, entry: Entry, shape: Value, items: list[Value]) -> Call:
+def _call_as_pickled(reader: Reader, entry: Entry, shape: Value, items: list[Value]) -> Call:
     dtype = _object_dtype(reader, entry)
     arguments = [reader.name("numpy", "ndarray", entry), reader.add(Tuple([0]), entry), b"b"]
-    made = reader.call(reader.name("numpy._core.multiarray", "_reconstruct", entry), arguments, entry)
-    held = reader.fill(reader.add(List([]), entry), Way.APPEND, items, entry)
-    return reader.build(made, reader.add(Tuple([1, shape, dtype, False, held]), entry), entry)
+    result = reader.call(reader.name("numpy._core.multiarray", "_reconstruct", entry), arguments, entry)
+    contents = reader.fill(reader.add(List([]), entry), Way.APPEND, items, entry)
+    return reader.build(result, reader.add(Tuple([1, shape, dtype, False, contents]), entry), entry)
 
 
 def _object_dtype(reader: Reader, entry: Entry) -> Call:
-    made = reader.call(reader.name("numpy", "dtype", entry), ["O8", False, True], entry)
+    result = reader.call(reader.name("numpy", "dtype", entry), ["O8", False, True], entry)
     state = [3, "|", None, None, None, -1, -1, 63]
-    return reader.build(made, reader.add(Tuple(state), entry), entry)
+    return reader.build(result, reader.add(Tuple(state), entry), entry)
 
 
 def _masked_array(reader: Reader, entry: Entry) -> Value:
@@ -88,12 +88,12 @@ def _masked_array(reader: Reader, entry: Entry) -> Value:
     content = entry.fields("content", dict)
     data = reader.child(content.get("data"), entry.at, "content.data")
     mask = reader.child(content.get("mask"), entry.at, "content.mask")
-    shape, dtype, held, count = _parts(reader, entry, data)
+    shape, dtype, contents, count = _parts(reader, entry, data)
     name, shape_of_none = reader.name, reader.add(Tuple([0]), entry)
     arguments = [name("numpy.ma", "MaskedArray", entry), name("numpy", "ndarray", entry), shape_of_none, b"b"]
-    made = reader.call(name("numpy.ma.core", "_mareconstruct", entry), arguments, entry)
-    state = [1, shape, dtype, False, held, _mask(reader, entry, mask, count), None]
-    return reader.build(made, reader.add(Tuple(state), entry), entry)
+    result = reader.call(name("numpy.ma.core", "_mareconstruct", entry), arguments, entry)
+    state = [1, shape, dtype, False, contents, _mask(reader, entry, mask, count), None]
+    return reader.build(result, reader.add(Tuple(state), entry), entry)
 
 
 def _parts(reader: Reader, entry: Entry, data: Value) -> tuple[Value, Value, Value, int]:
@@ -109,11 +109,11 @@ def _parts(reader: Reader, entry: Entry, data: Value) -> tuple[Value, Value, Val
 
 
 def _plain_dtype(reader: Reader, entry: Entry, dtype: "np.dtype[Any]") -> Call:
-    made = reader.call(reader.name("numpy", "dtype", entry), [dtype.str[1:], False, True], entry)
+    result = reader.call(reader.name("numpy", "dtype", entry), [dtype.str[1:], False, True], entry)
     *_, state = cast("tuple[Any, ...]", dtype.__reduce__())
     if len(state) > 8:
         raise reader.damaged("a masked array of dates", entry)
-    return reader.build(made, reader.add(Tuple(list(state)), entry), entry)
+    return reader.build(result, reader.add(Tuple(list(state)), entry), entry)
 
 
 def _mask(reader: Reader, entry: Entry, mask: Value, count: int) -> bytes:
@@ -136,8 +136,8 @@ def _dtype(reader: Reader, entry: Entry) -> Value:
 
 def _random_state(reader: Reader, entry: Entry) -> Value:
     state = reader.child(entry.field("content"), entry.at, "content")
-    made = _called(reader, entry, "__randomstate_ctor", [_bit_generator(reader, entry, state)])
-    return reader.build(made, state, entry)
+    result = _call(reader, entry, "__randomstate_ctor", [_bit_generator(reader, entry, state)])
+    return reader.build(result, state, entry)
 
 
 def _generator(reader: Reader, entry: Entry) -> Value:
@@ -145,7 +145,7 @@ def _generator(reader: Reader, entry: Entry) -> Value:
     content = entry.fields("content", dict)
     state = reader.child(content.get("bit_generator"), entry.at, "content.bit_generator")
     bits = reader.build(_bit_generator(reader, entry, state), state, entry)
-    return _called(reader, entry, "__generator_ctor", [bits])
+    return _call(reader, entry, "__generator_ctor", [bits])
 
 
 def _bit_generator(reader: Reader, entry: Entry, state: Value) -> Call:
@@ -153,28 +153,28 @@ def _bit_generator(reader: Reader, entry: Entry, state: Value) -> Call:
     if name not in _GENERATORS:
         raise reader.refuse(Rule.ARGUMENTS, f"the file holds a generator of random numbers {name!r:.60}", entry)
     kind = reader.name(f"numpy.random.{_GENERATORS[name]}", name, entry)
-    return _called(reader, entry, "__bit_generator_ctor", [kind])
+    return _call(reader, entry, "__bit_generator_ctor", [kind])
 
 
-def _called(reader: Reader, entry: Entry, function: str, arguments: list[Value]) -> Call:
+def _call(reader: Reader, entry: Entry, function: str, arguments: list[Value]) -> Call:
     return reader.call(reader.name("numpy.random._pickle", function, entry), arguments, entry)
 
 
 def _sparse(reader: Reader, entry: Entry) -> Value:
     """A sparse matrix, as its pickle is: an instance with its arrays as attributes."""
     name = str(entry.field("file"))
-    with opened(io.BytesIO(reader.archive.read(name)), name) as archive:
+    with open_archive(io.BytesIO(reader.archive.read(name)), name) as archive:
         arrays = {part: array_in(archive.read(f"{part}.npy"), f"{name}/{part}.npy") for part in archive.parts()}
     layout, shape = _layout(reader, entry, arrays), _shape(reader, entry, arrays)
     kind = "array" if "_is_array" in arrays else "matrix"
-    made = reader.call(reader.name(f"scipy.sparse._{layout}", f"{layout}_{kind}", entry), [], entry, new=True)
+    result = reader.call(reader.name(f"scipy.sparse._{layout}", f"{layout}_{kind}", entry), [], entry, new=True)
     items: list[Value] = ["_shape", reader.add(Tuple(shape), entry), "maxprint", _MAX_PRINT]
-    held = [reader.add(arrays[part], entry) for part in _SPARSE[layout]]
+    contents = [reader.add(arrays[part], entry) for part in _SPARSE[layout]]
     if layout == "coo":
-        items += ["coords", reader.add(Tuple(held[:2]), entry), "data", held[2], "has_canonical_format", False]
+        items += ["coords", reader.add(Tuple(contents[:2]), entry), "data", contents[2], "has_canonical_format", False]
     else:
-        items += [each for pair in zip(_SPARSE[layout], held, strict=True) for each in pair]
-    return reader.build(made, reader.fill(reader.add(Dict([]), entry), Way.SET, items, entry), entry)
+        items += [each for pair in zip(_SPARSE[layout], contents, strict=True) for each in pair]
+    return reader.build(result, reader.fill(reader.add(Dict([]), entry), Way.SET, items, entry), entry)
 
 
 def _layout(reader: Reader, entry: Entry, arrays: Mapping[str, Array]) -> str:

@@ -41,14 +41,14 @@ def _constant(reader: Reader, entry: Entry) -> Value:
 
 
 def _list(reader: Reader, entry: Entry) -> Value:
-    return _filled(reader, entry, "builtins.list", List, Way.APPEND)
+    return _container(reader, entry, "builtins.list", List, Way.APPEND)
 
 
 def _set(reader: Reader, entry: Entry) -> Value:
-    return _filled(reader, entry, "builtins.set", Set, Way.ADD)
+    return _container(reader, entry, "builtins.set", Set, Way.ADD)
 
 
-def _filled(reader: Reader, entry: Entry, plain: str, kind: type[List | Set], way: Way) -> Value:
+def _container(reader: Reader, entry: Entry, plain: str, kind: type[List | Set], way: Way) -> Value:
     items = children(reader, entry, entry.fields("content", list))
     if f"{entry.module}.{entry.name}" == plain:
         return reader.fill(reader.add(kind([]), entry), way, items, entry)
@@ -76,8 +76,8 @@ def _default_dict(reader: Reader, entry: Entry) -> Value:
     factory = reader.child(content.get("default_factory"), entry.at, "content.default_factory")
     if not isinstance(main, Dict):
         raise reader.damaged("a defaultdict of no dictionary", entry)
-    made = reader.call(reader.name("collections", "defaultdict", entry), [factory], entry)
-    return reader.fill(made, Way.SET, list(main.items), entry)
+    result = reader.call(reader.name("collections", "defaultdict", entry), [factory], entry)
+    return reader.fill(result, Way.SET, list(main.items), entry)
 
 
 def _empty(reader: Reader, entry: Entry) -> Call:
@@ -104,7 +104,7 @@ def pairs(reader: Reader, entry: Entry) -> list[Value]:
         items.append(_key(reader, entry, text, kind))
         items.append(reader.child(state, entry.at, f"content.{text}"))
         if text == "_sklearn_version" and isinstance(items[-1], str):
-            reader.saved_with = items[-1]
+            reader.sklearn_version = items[-1]
     return items
 
 

@@ -15,41 +15,41 @@ _QUANTILE_FOREST = ("quantile_forest._quantile_forest_fast", "QuantileForest")
 def _object(reader: Reader, entry: Entry) -> Value:
     name = reader.name(entry.module, entry.name, entry)
     if entry.module in _SEARCH:
-        made = reader.call(reader.name(entry.module, "newObj", entry), [name], entry)
+        result = reader.call(reader.name(entry.module, "newObj", entry), [name], entry)
     else:
-        made = reader.call(name, [], entry, new=True)
+        result = reader.call(name, [], entry, new=True)
     content = entry.state.get("content")
     state = None if content is None else reader.child(content, entry.at, "content")
-    return made if state is None else reader.build(made, state, entry)
+    return result if state is None else reader.build(result, state, entry)
 
 
-def _constructed(reader: Reader, entry: Entry) -> Value:
+def _construct(reader: Reader, entry: Entry) -> Value:
     arguments = reader.child(entry.field("content"), entry.at, "content")
-    return _called(reader, entry, (entry.module, entry.name), arguments)
+    return _call(reader, entry, (entry.module, entry.name), arguments)
 
 
 def _loss(reader: Reader, entry: Entry) -> Value:
-    return _reduced(reader, entry, (entry.module, entry.name))
+    return _reduce(reader, entry, (entry.module, entry.name))
 
 
 def _tree(reader: Reader, entry: Entry) -> Value:
-    return _reduced(reader, entry, _TREE)
+    return _reduce(reader, entry, _TREE)
 
 
 def _quantile_forest(reader: Reader, entry: Entry) -> Value:
-    return _reduced(reader, entry, _QUANTILE_FOREST)
+    return _reduce(reader, entry, _QUANTILE_FOREST)
 
 
-def _reduced(reader: Reader, entry: Entry, function: tuple[str, str]) -> Value:
+def _reduce(reader: Reader, entry: Entry, function: tuple[str, str]) -> Value:
     """What a call makes and a state completes, as `__reduce__` gives both."""
     state = reader.child(entry.field("content"), entry.at, "content")
     arguments = reader.child(entry.fields("__reduce__", dict).get("args"), entry.at, "__reduce__.args")
-    made = _called(reader, entry, function, arguments)
+    result = _call(reader, entry, function, arguments)
     empty = state is None or (isinstance(state, Dict | Tuple) and not state.items)
-    return made if empty else reader.build(made, state, entry)
+    return result if empty else reader.build(result, state, entry)
 
 
-def _called(reader: Reader, entry: Entry, function: tuple[str, str], arguments: Value) -> Call:
+def _call(reader: Reader, entry: Entry, function: tuple[str, str], arguments: Value) -> Call:
     if not isinstance(arguments, Tuple):
         raise reader.damaged("arguments that are no tuple", entry)
     return reader.call(reader.name(*function, entry), list(arguments.items), entry)
@@ -62,16 +62,16 @@ def _partial(reader: Reader, entry: Entry) -> Value:
     arguments = reader.child(content.get("args"), entry.at, "content.args")
     keywords = reader.child(content.get("kwds"), entry.at, "content.kwds")
     namespace = reader.child(content.get("namespace"), entry.at, "content.namespace")
-    made = reader.call(reader.name("functools", "partial", entry), [function], entry)
+    result = reader.call(reader.name("functools", "partial", entry), [function], entry)
     if isinstance(namespace, Dict) and not namespace.items:
         namespace = None
     state = reader.add(Tuple([function, arguments, keywords, namespace]), entry)
-    return reader.build(made, state, entry)
+    return reader.build(result, state, entry)
 
 
 def _operator(reader: Reader, entry: Entry) -> Value:
     arguments = reader.child(entry.field("attrs"), entry.at, "attrs")
-    return _called(reader, entry, ("operator", entry.name), arguments)
+    return _call(reader, entry, ("operator", entry.name), arguments)
 
 
 def _method(reader: Reader, entry: Entry) -> Value:
@@ -82,7 +82,7 @@ def _method(reader: Reader, entry: Entry) -> Value:
 
 HANDLERS: Mapping[str, Handler] = {
     "ObjectNode": _object,
-    "ConstructorFromReduceNode": _constructed,
+    "ConstructorFromReduceNode": _construct,
     "LossNode": _loss,
     "TreeNode": _tree,
     "QuantileForestNode": _quantile_forest,

@@ -78,7 +78,7 @@ class Reader:
 
     def __init__(self, archive: Archive, handlers: Mapping[str, Handler]) -> None:
         self.trace, self.archive = Trace(), archive
-        self.protocol, self.saved_with = 0, ""
+        self.protocol, self.sklearn_version = 0, ""
         self._handlers = handlers
         self._memo: dict[int | None, Value] = {}
         self._open: set[int | None] = set()
@@ -146,8 +146,8 @@ class Reader:
 
     def call(self, function: Global, arguments: list[Value], entry: Entry, *, new: bool = False) -> Call:
         """A call of a name, or an instance of it."""
-        held = self.add(Tuple(arguments), entry)
-        return self.add(Call(function, held, new=new), entry)  # type: ignore[no-any-return]  # as above
+        arguments_node = self.add(Tuple(arguments), entry)
+        return self.add(Call(function, arguments_node, new=new), entry)  # type: ignore[no-any-return]  # as above
 
     def fill(self, target: List | Set | Dict | Call, way: Way, items: list[Value], entry: Entry) -> Value:
         """What is empty so far gets its items, keys and values in turn; gives it back."""

@@ -13,7 +13,7 @@ from modelway_server.runtimes.formats import Options
 from modelway_server.runtimes.pickle.file import rebuild
 from modelway_server.runtimes.pickle.load import make
 from modelway_server.runtimes.skops import arrays, containers, objects
-from modelway_server.runtimes.skops.archive import SCHEMA, opened
+from modelway_server.runtimes.skops.archive import SCHEMA, open_archive
 from modelway_server.runtimes.skops.reader import Reader
 from modelway_server.runtimes.trust import Trust, trust
 
@@ -49,18 +49,18 @@ def read(path: Path, trusted: Trust, saved: dict[str, str]) -> Any:
         InvalidArtifact: it is damaged.
         Exception: whatever a class of the model raises.
     """
-    with opened(path, path.name) as archive:
+    with open_archive(path, path.name) as archive:
         reader = Reader(archive, HANDLERS)
         try:
             trace = reader.read(archive.schema())
-            if reader.saved_with:
-                saved["sklearn"] = reader.saved_with
+            if reader.sklearn_version:
+                saved["sklearn"] = reader.sklearn_version
             return make(trace, trusted)
         except UnsafeArtifact as failure:
-            raise _placed(failure, reader) from None
+            raise _with_path(failure, reader) from None
 
 
-def _placed(failure: UnsafeArtifact, reader: Reader) -> UnsafeArtifact:
+def _with_path(failure: UnsafeArtifact, reader: Reader) -> UnsafeArtifact:
     """The failure with the path in the schema where a pickle has a byte."""
     message = _PLACE.sub(lambda found: f", {SCHEMA} at {reader.path(int(found[1]))})", failure.message)
     remedy = failure.remedy.replace("joblib.dump or pickle.dump", "skops.io.dump")
