@@ -1,4 +1,4 @@
-"""What the checks of fitted states are written with: a clause that must hold, and an index that must lead somewhere."""
+"""Two checks of fitted states: a clause must hold, and indices must be within a limit."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -10,24 +10,24 @@ State: TypeAlias = Mapping[str, Any]
 
 
 class Disagreement(ValueError):
-    """What disagrees, as a clause."""
+    """Parts disagree; the message says which, as a clause."""
 
 
 def hold(holds: Any, what: str) -> None:
-    """Go on if something holds.
+    """Check that a clause holds.
 
     Raises:
-        Disagreement: it does not.
+        Disagreement: it does not hold.
     """
     if not holds:
         raise Disagreement(what)
 
 
 def within(indices: Any, limit: int, what: str) -> None:
-    """Go on if every index is one of `range(limit)`.
+    """Check that every index is in `range(limit)`.
 
     Raises:
-        Disagreement: one leads out.
+        Disagreement: an index is out of range.
     """
     found = np.asarray(indices)
     hold(not found.size or (found.min() >= 0 and found.max() < limit), f"{what} leads out of it")

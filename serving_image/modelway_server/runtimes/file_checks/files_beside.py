@@ -1,19 +1,19 @@
-"""Files that a model names in its folder: each must be a regular file inside it, without a second name elsewhere."""
+"""Check files that a model names: each must be a regular file in the model's folder, without a second name elsewhere."""
 
 import os
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 MAX_NAME: Final = 1000
-"""Characters of a file's name."""
+"""Characters of the name of a file."""
 
 
 def fault_of(folder: Path, location: str) -> str | None:
-    """What speaks against a file, as a relative clause; None where nothing does.
+    """Say why a file is refused, as a relative clause; None if it is not.
 
     Args:
-        folder: the model's.
-        location: the file's name, as the model has it, relative to that.
+        folder: the model's folder.
+        location: the name of the file in the model, relative to the folder.
     """
     inner = PurePosixPath(location)
     if not location or len(location) > MAX_NAME or set(location) & set("\0\\*"):
@@ -28,7 +28,7 @@ def fault_of(folder: Path, location: str) -> str | None:
 
 def _fault_of_file(folder: Path, names: tuple[str, ...]) -> str | None:
     for name in names:
-        if name not in os.listdir(folder):  # noqa: PTH208  (some file systems take another case for the same)
+        if name not in os.listdir(folder):  # noqa: PTH208  (some file systems ignore case)
             return "which is not there"
         folder /= name
         if folder.is_symlink():

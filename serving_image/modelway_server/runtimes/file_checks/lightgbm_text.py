@@ -1,7 +1,7 @@
-"""LightGBM's text, read as LightGBM reads it and held against itself: every index of every tree leads to what is there.
+"""Check that LightGBM's text agrees with itself: no index of a tree may lead out of it.
 
-Source: `GBDT::LoadModelFromString` and `Tree::Tree(const char*, size_t*)` of LightGBM 4. The text is held to what
-LightGBM writes, so that no line means one thing here and another there.
+Source: `GBDT::LoadModelFromString` and `Tree::Tree(const char*, size_t*)` of LightGBM 4. Only text that LightGBM itself
+writes is accepted, so that no line means one thing here and another there.
 """
 
 import re
@@ -14,9 +14,9 @@ from modelway_server.runtimes.file_checks.clauses import Disagreement, hold, wit
 
 END: Final = b"end of trees\n"
 FORMATS: Final = frozenset({"v2", "v3", "v4"})
-"""Layouts of the text that are known."""
+"""Known layouts of the text."""
 MAX_LINES: Final = 22
-"""Of a tree: LightGBM reads no more."""
+"""Lines of a tree; LightGBM reads no more."""
 MAX_COLUMNS: Final = 1_000_000
 _LINE: Final = re.compile(rb"(\w+)=([^\r\n\0]*)")
 _SIZE: Final = re.compile(rb"[0-9]{1,15}")
@@ -26,7 +26,7 @@ _NUMBERS: Final = re.compile(
     rb" *(?:[-+]?(?:[0-9]+(?:\.[0-9]*)?(?:e[-+]?[0-9]+)?|inf|nan|infinity)(?: +|\Z))*", re.IGNORECASE
 )
 _OF_CATEGORIES: Final = 1
-"""The bit of a split's `decision_type` that says so."""
+"""The bit of `decision_type` for a split by category."""
 _DECISIONS: Final = 16
 _BESIDE: Final = (
     b"leaf_weight",
@@ -36,24 +36,24 @@ _BESIDE: Final = (
     b"internal_count",
     b"split_gain",
 )
-"""What is kept of each leaf or each split, and changes no answer."""
+"""Values of each leaf or each split that change no answer."""
 
 
 class NewerLayout(Exception):
-    """The text is of a layout that is not known; `args[0]` is its name."""
+    """The text has an unknown layout; `args[0]` is its name."""
 
 
 def header(text: bytes) -> dict[str, str]:
-    """What the text says before its trees, by key; a word alone stands for itself."""
+    """Return the lines before the trees by key. A line without a value has an empty one."""
     return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in _head(text).items()}
 
 
 def check(text: bytes) -> dict[str, str]:
-    """The head of a text that agrees with itself.
+    """Check that a text agrees with itself, and return its head.
 
     Raises:
-        Disagreement: it does not, or has no end.
-        NewerLayout: nobody here knows its layout.
+        Disagreement: the text disagrees with itself, or has no end.
+        NewerLayout: the layout is not known here.
     """
     end = text.find(END)
     hold(end >= 0, "its head or its end is missing")
@@ -81,10 +81,10 @@ def check(text: bytes) -> dict[str, str]:
 
 
 def _head(text: bytes) -> dict[bytes, bytes]:
-    """The lines before the first tree.
+    """Return the lines before the first tree by key.
 
     Raises:
-        Disagreement: a key is there twice.
+        Disagreement: a key comes twice.
     """
     found: dict[bytes, bytes] = {}
     ends = [place for place in (text.find(b"\nTree="), text.find(END)) if place >= 0]
@@ -96,7 +96,7 @@ def _head(text: bytes) -> dict[bytes, bytes]:
 
 
 def _check_head(head: dict[bytes, bytes]) -> int:
-    """The columns that a head tells of, once its numbers agree."""
+    """Check that the numbers of a head agree, and return its number of columns."""
     columns = _count(head, b"max_feature_idx") + 1
     classes = _count(head, b"num_class")
     hold(0 < columns <= MAX_COLUMNS, f"its columns are not 1 to {MAX_COLUMNS}")
@@ -126,10 +126,10 @@ def _count(head: dict[bytes, bytes], key: bytes, default: int | None = None) -> 
 
 
 def _check_tree(text: bytes, number: int, columns: int) -> None:
-    """Hold a tree against itself.
+    """Check that a tree agrees with itself.
 
     Raises:
-        Disagreement: it does not agree.
+        Disagreement: the tree disagrees with itself.
     """
     first, *lines = text.split(b"\n")
     hold(first == b"Tree=%d" % number, "it does not begin where the head says")
@@ -184,7 +184,7 @@ def _check_splits(fields: dict[bytes, bytes], leaves: int, columns: int) -> None
 
 
 def _check_lines(fields: dict[bytes, bytes], leaves: int, columns: int) -> None:
-    """Hold the linear models of leaves against each other."""
+    """Check that the linear models of leaves agree."""
     _numbers(fields, b"leaf_const", leaves)
     counts = _wholes(fields, b"num_features", leaves)
     hold(bool((counts >= 0).all()), "a leaf has fewer columns than none")

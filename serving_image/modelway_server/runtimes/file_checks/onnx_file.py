@@ -1,4 +1,4 @@
-"""What an ONNX file asks of the machine, judged before onnxruntime opens it: files beside it, and operators that run code.
+"""Judge an ONNX file before onnxruntime opens it: the files beside it that it reads, and its operators.
 
 Source: ONNX's onnx.proto, "External Data"; onnxruntime's own operators and its words for external data.
 """
@@ -15,20 +15,20 @@ from modelway_server.runtimes.trust import Trust
 
 _GRAPH, _FUNCTIONS, _TRAINING = 7, 25, 20
 _DOMAINS: Final = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")
-"""Whose operators onnxruntime brings along; those of other domains are the file's own functions, or of a library."""
+"""Domains whose operators onnxruntime has. Operators of other domains are functions of the file, or of a library."""
 _RUN_CODE: Final = frozenset(
     {"ATen", "ATenGrad", "ATenOp", "EPContext", "ExternOp", "PythonOp", "PythonOpGrad", "TritonOp", "TRT_Plugin"}
 )
 MAX_DEPTH = 64
-"""Graphs in attributes of nodes in graphs."""
+"""Levels of graphs in attributes of nodes in graphs."""
 
 
 def judge(path: Path, _: Trust) -> None:
-    """Pass a file that reads nothing but regular files of its own folder, and runs operators that are there.
+    """Check that a file reads only regular files in its own folder, and uses only operators that onnxruntime has.
 
     Raises:
-        UnsafeArtifact: it reads another, or runs code.
-        InvalidArtifact: it is no ONNX file.
+        UnsafeArtifact: the file reads another file, or runs code.
+        InvalidArtifact: the file is no ONNX file, or uses an unknown operator.
     """
     with path.open("rb") as file:
         content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -45,7 +45,7 @@ def judge(path: Path, _: Trust) -> None:
 
 
 def _references(model: memoryview) -> Iterator[tuple[str, str]]:
-    """Operators, functions and places of data in a model, each by its kind and name."""
+    """Yield kind and name of each operator, function and location of data in a model."""
     for number, value in fields(model):
         if not isinstance(value, memoryview):
             continue
@@ -122,7 +122,7 @@ def _check_operator(path: Path, name: str) -> None:
 
 
 def _check_data(path: Path, location: str) -> None:
-    """Weights in a file beside the model: a regular one below its folder, that has no second name elsewhere."""
+    """Check a file of weights beside the model: it must be regular, inside the folder, and without a second name elsewhere."""
     if (fault := fault_of(path.parent, location)) is not None:
         raise UnsafeArtifact(
             f"{path.name} keeps weights in {location[:200]!r}, {fault}",

@@ -1,4 +1,4 @@
-"""Protocol buffers field by field, of any message and without its definition: nothing is copied, nothing is built.
+"""Read protocol buffers field by field, without a definition of the message. Nothing is copied, nothing is built.
 
 Source: "Encoding" of the Protocol Buffers documentation.
 """
@@ -10,7 +10,7 @@ VARINT, BYTES = 0, 2
 _FIXED: Final = {1: 8, 5: 4}
 
 Field = tuple[int, memoryview | int]
-"""A field's number, and its bytes or its integer."""
+"""The number of a field, and its bytes or its integer."""
 
 
 class NotAMessage(ValueError):
@@ -18,10 +18,10 @@ class NotAMessage(ValueError):
 
 
 def fields(message: memoryview) -> Iterator[Field]:
-    """The fields of a message in the order in which they are there.
+    """Yield the fields of a message in their order.
 
     Raises:
-        NotAMessage: the bytes are none.
+        NotAMessage: the bytes are no message.
     """
     place = 0
     while place < len(message):
@@ -44,17 +44,17 @@ def fields(message: memoryview) -> Iterator[Field]:
 
 
 def parts(message: memoryview, number: int) -> Iterator[memoryview]:
-    """The messages, texts or bytes in the fields of one number."""
+    """Yield the messages, texts or bytes in the fields of one number."""
     for found, value in fields(message):
         if found == number and isinstance(value, memoryview):
             yield value
 
 
 def only(message: memoryview, number: int) -> memoryview:
-    """The one message in the fields of a number; nothing where there is none.
+    """Return the only message in the fields of a number; empty if there is none.
 
     Raises:
-        NotAMessage: there are several, which readers join.
+        NotAMessage: there are several, which readers would merge.
     """
     found = list(parts(message, number))
     if len(found) > 1:
@@ -63,7 +63,7 @@ def only(message: memoryview, number: int) -> memoryview:
 
 
 def varints(message: memoryview, number: int) -> Iterator[int]:
-    """The integers in the fields of one number, packed or not."""
+    """Yield the integers in the fields of one number, packed or not."""
     for found, value in fields(message):
         if found != number:
             continue
@@ -77,7 +77,7 @@ def varints(message: memoryview, number: int) -> Iterator[int]:
 
 
 def text(message: memoryview, number: int) -> str:
-    """The text in the last field of that number; empty where there is none."""
+    """Return the text in the last field of a number; empty if there is none."""
     found = ""
     for value in parts(message, number):
         found = bytes(value).decode(errors="replace")

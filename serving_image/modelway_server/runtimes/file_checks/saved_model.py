@@ -1,12 +1,11 @@
-"""What a TensorFlow SavedModel computes with, judged before TensorFlow opens it: operations of a list, in its graphs and functions.
+"""Judge a TensorFlow SavedModel before TensorFlow opens it: its graphs and functions may only use listed operations.
 
-The list (`tensorflow_operations.txt`) holds TensorFlow's operations without those that read or write files, open
-connections, run Python or feed data sets. Variables are saved and restored by two functions of their own, which are not
-called while the model answers. Source: TensorFlow's meta_graph.proto, graph.proto, function.proto, node_def.proto and
-attr_value.proto.
+The list (`tensorflow_operations.txt`) holds TensorFlow's operations except those that read or write files, open
+connections, run Python or feed data sets. Two functions of their own save and restore variables; they do not run while
+the model answers. Source: TensorFlow's meta_graph.proto, graph.proto, function.proto, node_def.proto and attr_value.proto.
 
-One operation reads a file all the same: what fills a table from a vocabulary, where `saved_vocabularies` proves that the
-file is an asset of the model.
+One operation may read a file: it fills a table from a vocabulary, if `saved_vocabularies` proves that the file is an asset
+of the model.
 """
 
 import mmap
@@ -25,34 +24,34 @@ from modelway_server.runtimes.file_checks.saved_vocabularies import FOLDER, READ
 from modelway_server.runtimes.trust import Trust
 
 TRUSTED: Final = "tensorflow.saved_model.load"
-"""The name that `trustedTypes` lists for folders that are to be loaded as they are, whatever they do."""
+"""The name in `trustedTypes` that lets a folder load without this judgement."""
 MAX_DEPTH: Final = 64
 _CHUNKED: Final = "saved_model.cpb"
 _SAVES: Final = frozenset({"MergeV2Checkpoints", "SaveV2", "ShardedFilename", "ShardedFilespec"})
 _RESTORES: Final = frozenset({"RestoreV2"})
-"""Operations on files in the functions that save and restore variables; the first is never called here."""
+"""Operations on files in the functions that save and restore variables. The function that saves is never called here."""
 _INFORMATION, _GRAPH, _SAVER, _SIGNATURES, _OBJECTS, _LIBRARY = 1, 2, 3, 5, 7, 2
 _DISTRIBUTIONS: Final = ("tensorflow", "tensorflow-cpu")
 
 
 @cache
 def operations() -> frozenset[str]:
-    """The operations that a model may have."""
+    """Return the operations that a model may have."""
     return frozenset((files(__package__) / "tensorflow_operations.txt").read_text(encoding="utf-8").split())
 
 
 def judge(path: Path, trusted: Trust) -> None:
-    """Pass a folder whose graphs only compute.
+    """Check that the graphs of a folder only compute.
 
     Raises:
-        UnsafeArtifact: they do more.
-        RuntimeVersionMismatch: a later TensorFlow than ours saved it, with an operation that is not listed.
+        UnsafeArtifact: a graph does more.
+        RuntimeVersionMismatch: a later TensorFlow than ours saved the model, with an operation that is not listed.
         InvalidArtifact: the folder's protocol buffer is damaged.
     """
     file = path / "saved_model.pb"
     if trusted.covers(TRUSTED) or not path.is_dir():
         return
-    if (path / _CHUNKED).exists():  # TensorFlow would take it in the place of the other
+    if (path / _CHUNKED).exists():  # TensorFlow would read it instead of the other
         raise InvalidArtifact(
             f"{path.name} holds {_CHUNKED}, a form of a SavedModel that is not read here",
             remedy="Save a model of less than 2 GB, so that saved_model.pb is its only file of that kind.",
@@ -90,10 +89,10 @@ def _judge_graph(meta: memoryview, path: Path, *, alone: bool) -> None:
 
 
 def _functions(graph: memoryview) -> dict[str, memoryview]:
-    """The functions of a graph's library, by name.
+    """Return the functions of a graph's library by name.
 
     Raises:
-        NotAMessage: two have one name.
+        NotAMessage: two functions have the same name.
     """
     found: dict[str, memoryview] = {}
     for function in parts(only(graph, _LIBRARY), 1):
@@ -105,7 +104,7 @@ def _functions(graph: memoryview) -> dict[str, memoryview]:
 
 
 def _tables(meta: memoryview, functions: dict[str, memoryview], path: Path) -> frozenset[str]:
-    """The operations that may fill a table from a file: all where every file is an asset of this folder, else none.
+    """Return the operations that may fill a table from a file: all if every file is an asset of this folder, else none.
 
     Raises:
         UnsafeArtifact: an asset lies elsewhere, or behind a link.
@@ -130,9 +129,10 @@ def _tables(meta: memoryview, functions: dict[str, memoryview], path: Path) -> f
 
 
 def _savers(meta: memoryview, nodes: list[memoryview], functions: dict[str, memoryview]) -> dict[str, frozenset[str]]:
-    """The functions that save and restore variables, with the operations of each.
+    """Return the functions that save and restore variables, with the operations of each.
 
-    Each is called by the node that the saver names, which nothing else needs, and no object of the program has it.
+    Only the node that the saver names calls such a function. Nothing else needs that node, and no object of the program
+    refers to the function.
     """
     callers: dict[str, set[str]] = {}
     for node in nodes:
@@ -151,7 +151,7 @@ def _savers(meta: memoryview, nodes: list[memoryview], functions: dict[str, memo
 
 
 def _needed_names(meta: memoryview, nodes: list[memoryview]) -> Iterator[str]:
-    """Names of the nodes that others, or signatures, need."""
+    """Yield the names of nodes that other nodes or signatures need."""
     for node in nodes:
         for value in parts(node, 3):
             yield bytes(value).decode(errors="replace").lstrip("^").partition(":")[0]
@@ -163,7 +163,7 @@ def _needed_names(meta: memoryview, nodes: list[memoryview]) -> Iterator[str]:
 
 
 def _functions_in(node: memoryview) -> Iterator[str]:
-    """Functions, and operations in their place, that a node's attributes name."""
+    """Yield the functions, or operations in place of functions, that a node's attributes name."""
     for attribute in parts(node, 5):
         for value in parts(attribute, 2):
             yield from _function_names(value, 0)
@@ -184,7 +184,7 @@ def _function_names(value: memoryview, depth: int) -> Iterator[str]:
 
 
 def _refusal_of_newer(meta: memoryview, model: str, operation: str) -> RuntimeVersionMismatch | None:
-    """The refusal of an operation that a later TensorFlow may have brought, where one saved the model."""
+    """Return the refusal of an operation if a later TensorFlow saved the model, since that may know the operation."""
     author_version = next((text(info, 5) for info in parts(meta, _INFORMATION)), "")
     ours = next(filter(None, map(_installed_version, _DISTRIBUTIONS)), "")
     if not ours or _numbers(author_version) <= _numbers(ours):

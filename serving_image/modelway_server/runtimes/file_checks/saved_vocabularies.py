@@ -1,9 +1,9 @@
-"""Vocabularies of a TensorFlow SavedModel in files: tables that are filled from an asset of the model, and from nothing else.
+"""Prove that the tables of a TensorFlow SavedModel are filled from assets of the model, and from no other file.
 
-A table's initializer reads a file whose name is an argument of a function. It is known to be an asset where each way to
-that argument is: other functions that hand on an argument of their own, and objects of the program that are assets.
-What is not one of these proves nothing. Source: TensorFlow's saved_object_graph.proto and function.proto,
-`Loader._setup_function_captures` of saved_model/load.py, `restore_captures`, and `Asset._deserialize_from_proto`.
+A table's initializer reads a file whose name is an argument of a function. The file is an asset if every way to that
+argument is known: functions that hand on an argument of their own, and objects of the program that are assets. Anything
+else proves nothing. Source: TensorFlow's saved_object_graph.proto and function.proto, `Loader._setup_function_captures` of
+saved_model/load.py, `restore_captures`, and `Asset._deserialize_from_proto`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,18 +14,18 @@ from typing import Final
 from modelway_server.runtimes.file_checks.protobuf_fields import fields, only, parts, text, varints
 
 READERS: Final = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
-"""Operations that fill a table from a file: their first input is the table, their second the file's name."""
+"""Operations that fill a table from a file. Their first input is the table, and their second the name of the file."""
 FOLDER: Final = "assets"
 _CALLS: Final = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 _ASSETS, _OBJECTS = 6, 7
 _KIND_ASSET: Final = 5
 _MAX_DEPTH: Final = 64
 _SWAPPED: Final = "api_implements"
-"""An attribute of functions that TensorFlow may call in the place of each other."""
+"""An attribute of functions that TensorFlow may exchange for each other."""
 
 
 class _Unproven(Exception):
-    """A file's name may come from elsewhere."""
+    """The name of a file may come from elsewhere."""
 
 
 @dataclass
@@ -37,10 +37,10 @@ class _Function:
 
 
 def vocabularies(meta: memoryview, library: Mapping[str, memoryview]) -> list[str] | None:
-    """The files that tables are filled from, as names in the folder of assets; None where one may be no asset.
+    """Return the files that fill tables, as names in the folder of assets; None if one may be no asset.
 
     Args:
-        meta: a MetaGraphDef, the only one of its SavedModel.
+        meta: the MetaGraphDef, the only one of its SavedModel.
         library: its functions by name, each a FunctionDef.
 
     Raises:
@@ -68,7 +68,7 @@ def _files(meta: memoryview, library: Mapping[str, memoryview]) -> set[str]:
 
 
 def _arguments(function: memoryview) -> list[str]:
-    """The names of a function's arguments; an argument of several tensors proves nothing."""
+    """Return the names of a function's arguments; none if an argument has several tensors, which proves nothing."""
     found = list(parts(only(function, 1), 2))
     if any(number in {5, 6} for each in found for number, _ in fields(each)):
         return []
@@ -76,10 +76,10 @@ def _arguments(function: memoryview) -> list[str]:
 
 
 def _names(functions: Mapping[str, _Function]) -> dict[str, set[int]]:
-    """The arguments of functions that become names of files, by the function.
+    """Return the arguments that become names of files, by the function.
 
     Raises:
-        _Unproven: a name is no argument.
+        _Unproven: a name of a file is no argument.
     """
     found: dict[str, set[int]] = {}
     for name, function in functions.items():
@@ -100,10 +100,10 @@ def _names(functions: Mapping[str, _Function]) -> dict[str, set[int]]:
 
 
 def _calls_of(function: _Function, wanted: Mapping[str, set[int]]) -> list[tuple[str, memoryview]]:
-    """The nodes that call one of some functions.
+    """Return the nodes that call one of some functions.
 
     Raises:
-        _Unproven: one is named in another way.
+        _Unproven: a node names such a function in another way.
     """
     found = []
     for node in function.nodes:
@@ -117,14 +117,14 @@ def _calls_of(function: _Function, wanted: Mapping[str, set[int]]) -> list[tuple
 
 
 def _functions_in(node: memoryview) -> Iterator[str]:
-    """The functions that a node's attributes name, however deep."""
+    """Yield the functions that a node's attributes name, at any depth."""
     for attribute in parts(node, 5):
         for value in parts(attribute, 2):
             yield from _function_names(value, 0)
 
 
 def _function_names(message: memoryview, depth: int) -> Iterator[str]:
-    """The names of functions in an attribute's value: its own, those of a list, and those of their attributes."""
+    """Yield the names of functions in an attribute's value: its own, those of a list, and those of their attributes."""
     for number, value in fields(message):
         if not isinstance(value, memoryview):
             continue
@@ -138,10 +138,10 @@ def _function_names(message: memoryview, depth: int) -> Iterator[str]:
 
 
 def _argument(function: _Function, node: memoryview, index: int) -> int:
-    """The place of the argument that is a node's input.
+    """Return the place of the argument that is a node's input.
 
     Raises:
-        _Unproven: it is none, or another node has its name.
+        _Unproven: the input is no argument, or another node has its name.
     """
     inputs = [bytes(value).decode(errors="replace") for value in parts(node, 3)]
     if index >= len(inputs) or function.arguments.count(inputs[index]) != 1:
@@ -152,10 +152,10 @@ def _argument(function: _Function, node: memoryview, index: int) -> int:
 
 
 def _bound_files(meta: memoryview, functions: Mapping[str, _Function], names: Mapping[str, set[int]]) -> set[str]:
-    """The files of the assets that such arguments are bound to.
+    """Return the files of the assets that such arguments are bound to.
 
     Raises:
-        _Unproven: one is bound to another object, or to none.
+        _Unproven: an argument is bound to another object, or to none.
     """
     if not any(True for _ in parts(meta, _OBJECTS)):  # TensorFlow then runs the graph itself, as its first version did
         raise _Unproven
@@ -177,10 +177,10 @@ def _bound_files(meta: memoryview, functions: Mapping[str, _Function], names: Ma
 
 
 def _asset(node: memoryview, assets: list[str]) -> str:
-    """The file of an object that is an asset, and nothing that could take another place.
+    """Return the file of an object that is an asset and nothing else.
 
     Raises:
-        _Unproven: it is none.
+        _Unproven: the object is no asset, or more than that.
     """
     kinds = list(fields(node))
     if [number for number, _ in kinds] != [_KIND_ASSET] or not isinstance(kinds[0][1], memoryview):

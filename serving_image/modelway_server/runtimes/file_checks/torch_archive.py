@@ -1,8 +1,8 @@
-"""What is in the archive of a PyTorch program, judged before PyTorch opens it: nothing is imported and nothing is built.
+"""Judge the archive of a PyTorch program before PyTorch opens it. Nothing is imported and nothing is built.
 
-A program is code of PyTorch's own, as text or as JSON, with tensors beside it. PyTorch also takes from an archive
-compiled libraries, which run as they are, pickles, which may name any function of Python, and in an exported program
-names and formulas that it looks up and evaluates in Python. Those are refused here.
+A program is code in PyTorch's own languages, as text or as JSON, with tensors beside it. PyTorch also loads compiled
+libraries, which run as they are, and pickles, which may name any function of Python. In an exported program it looks up
+names and evaluates formulas in Python. All these are refused here.
 """
 
 import io
@@ -20,11 +20,11 @@ from modelway_server.errors import InvalidArtifact, UnsafeArtifact, words
 from modelway_server.runtimes.trust import Trust
 
 EXPORTED, SCRIPT = "torch.export.load", "torch.jit.load"
-"""Names that `trustedTypes` lists for programs that are to be loaded as they are, whatever they hold."""
+"""Names in `trustedTypes` that let a program load without this judgement."""
 MAX_PICKLE, MAX_DOCUMENT, MAX_NESTED = 64 << 20, 256 << 20, 2
-"""Bytes of a pickle, which names tensors and holds none; bytes of a document; archives in archives."""
+"""Bytes of a pickle, which names tensors but holds none; bytes of a document; levels of archives in archives."""
 _OBJECTS: Final = ("custom_obj_", "opaque_obj_")
-"""How the names of objects begin that are pickled as they are."""
+"""Prefixes of members that are pickled objects of any class."""
 _COMPILED: Final = frozenset({
     ".so", ".a", ".o", ".dll", ".dylib", ".pyd", ".cubin", ".ptx", ".fatbin", ".hsaco", ".spv", ".cpp", ".cu", ".pyc"
 })  # fmt: skip
@@ -39,15 +39,15 @@ _REBUILDERS: Final = frozenset({
     "torch.jit._pickle.build_tensor_from_id", "torch.jit._pickle.build_tensorlist", "torch.jit._pickle.restore_type_tag",
     "torch.serialization._get_layout", "builtins.complex", "__builtin__.complex",
 })  # fmt: skip
-"""Names that tensors, and containers of them, are saved by."""
+"""Names that pickles of tensors and of their containers use."""
 _STORAGE = re.compile(r"torch(\.storage)?\.(Bool|BFloat16|Byte|Char|ComplexDouble|ComplexFloat|Double|Float|Half|Int|Long|QInt32|QInt8|QUInt8|Short|Typed|Untyped)Storage")  # fmt: skip
 _DTYPE = re.compile(r"torch\.(bool|bfloat16|complex(32|64|128)|u?int(8|16|32|64)|float(16|32|64|8_\w+)|strided|sparse_\w+|contiguous_format|preserve_format)")  # fmt: skip
 _OTHER_WAYS: Final = frozenset({"STACK_GLOBAL", "INST", "OBJ", "EXT1", "EXT2", "EXT4", "NEWOBJ_EX"})
-"""Opcodes by which PyTorch never names anything."""
+"""Opcodes that can name things, and that PyTorch never writes."""
 _FILES = re.compile(
     r"\b(?:torch|aten|prim)\s*(?:::|\.)\s*(?:from_file|save|load)\b|\bfrom_file\b|\b(?:torch|aten)\b(?!\s*(?:::|\.))|\bgetattr\b"
 )
-"""Operators of PyTorch that read or write files whose names the program holds, and ways to name them otherwise."""
+"""Operators of PyTorch that read or write files that the program names, and other ways to call them."""
 _NUMBERED = re.compile(r'getattr\([\w.\s]*,\s*"(?:\d[\w.-]*|\w*-[\w.-]*)"\)')
 """How PyTorch writes a part whose name is no identifier."""
 _TARGET = re.compile(
@@ -116,14 +116,14 @@ _REMEDY = "Save the program anew with torch.export.save or torch.jit.save, of te
 
 
 def judge(path: Path, trusted: Trust) -> None:
-    """Pass a program that holds nothing but itself and tensors.
+    """Check that a program holds nothing but its own code and tensors.
 
     Args:
         path: the archive.
-        trusted: what the user trusts; EXPORTED or SCRIPT among it lets everything pass in such a program.
+        trusted: names that the user trusts. EXPORTED or SCRIPT lets everything pass in such a program.
 
     Raises:
-        UnsafeArtifact: it holds more.
+        UnsafeArtifact: the program holds more.
         InvalidArtifact: the archive is damaged.
     """
     try:
@@ -139,7 +139,7 @@ def judge(path: Path, trusted: Trust) -> None:
 
 
 def is_exported(members: list[str]) -> bool:
-    """Whether an archive of these members is an exported program, and not TorchScript."""
+    """Whether an archive with these members is an exported program, and not TorchScript."""
     inner = {name.rpartition("/")[2] for name in members}
     return bool(inner & {"archive_format", "serialized_exported_program.json"})
 
@@ -219,7 +219,7 @@ def _is_known(name: str) -> bool:
 
 
 def _is_formula(text: str) -> bool:
-    """Whether a size is arithmetic: PyTorch hands it to SymPy, which evaluates any Python."""
+    """Whether a size is only arithmetic. PyTorch hands it to SymPy, which evaluates any Python."""
     text = _LEAF.sub("s", text)
     return (
         _FORMULA.fullmatch(text) is not None
@@ -229,7 +229,7 @@ def _is_formula(text: str) -> bool:
 
 
 def _entries(value: Any) -> Iterator[tuple[str, Any]]:
-    """All members of all objects in a document."""
+    """Yield all members of all objects in a document."""
     pending = [value]
     while pending:
         value = pending.pop()

@@ -1,4 +1,4 @@
-"""UBJSON as XGBoost writes it, read strictly: what its own writer does not write is refused.
+"""Read UBJSON as XGBoost writes it, strictly: anything that its writer does not write is refused.
 
 Source: "Universal Binary JSON", draft 12, and `UBJReader` of XGBoost.
 """
@@ -19,10 +19,10 @@ _CONSTANTS: Final = {ord("T"): True, ord("F"): False, ord("Z"): None}
 
 
 def read(content: bytes) -> Any:
-    """The value of a whole document; typed arrays as arrays of numpy, in the order of bytes of the file.
+    """Read the value of a whole document. Typed arrays become arrays of numpy, in the byte order of the file.
 
     Raises:
-        Disagreement: it is cut off, or none.
+        Disagreement: the document is cut off, or is no UBJSON.
     """
     reader = _Reader(content)
     value = reader.value(reader.kind(), 0)
@@ -35,11 +35,11 @@ class _Reader:
         self.content, self.at = content, 0
 
     def kind(self) -> int:
-        """The mark that comes next."""
+        """Read the next mark."""
         return self._take(1)[0]
 
     def value(self, kind: int, depth: int) -> Any:
-        """The value of a kind that was read."""
+        """Read a value after its mark."""
         hold(depth <= MAX_DEPTH, "it nests too deep")
         if kind == ord("{"):
             return self._object(depth)

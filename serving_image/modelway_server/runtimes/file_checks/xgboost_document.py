@@ -1,4 +1,4 @@
-"""XGBoost's document, JSON or UBJSON, held against itself: every index of every tree leads to what is there.
+"""Check that XGBoost's document, JSON or UBJSON, agrees with itself: no index of a tree may lead out of it.
 
 Source: "Introduction to Model IO", the JSON schema of XGBoost's documentation, and its `RegTree::LoadModel`,
 `GBTreeModel::LoadModel`, `CatContainer::Load` and `Learner::LoadModel`.
@@ -20,14 +20,14 @@ MAX_COLUMNS: Final = 1_000_000
 _JSON: Final = re.compile(rb'\{\s*"')
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 _GROUPED: Final = ("softmax_multiclass_param",)
-"""Parameters of objectives that tell the number of classes once more."""
+"""Parameters of objectives that repeat the number of classes."""
 
 
 def read(content: bytes) -> Any:
-    """The document in the bytes.
+    """Read the document in the bytes.
 
     Raises:
-        Disagreement: they hold none.
+        Disagreement: the bytes hold no document.
     """
     if not _JSON.match(content):
         return ubjson.read(content)
@@ -38,17 +38,17 @@ def read(content: bytes) -> Any:
 
 
 def loadable(content: bytes, document: Any) -> bytes:
-    """What XGBoost is given: the bytes, or the document written anew where escapes leave two ways to read them."""
+    """Return the bytes for XGBoost. If escapes allow two readings, write the document anew."""
     if _JSON.match(content) and b"\\" in content:
         return json.dumps(document, ensure_ascii=False).encode()
     return content
 
 
 def version_of(document: Any) -> str:
-    """The version of XGBoost that saved a model.
+    """Return the version of XGBoost that saved a model.
 
     Raises:
-        Disagreement: it does not tell.
+        Disagreement: the document has no version.
     """
     value = document.get("version") if isinstance(document, Mapping) else None
     hold(isinstance(value, list | np.ndarray) and len(value) == 3, "it does not name the XGBoost that saved it")
@@ -58,10 +58,10 @@ def version_of(document: Any) -> str:
 
 
 def check(document: Any) -> None:
-    """Hold a model, or a pickled booster with its configuration, against itself.
+    """Check that a model, or a pickled booster with its configuration, agrees with itself.
 
     Raises:
-        Disagreement: a part does not agree with another, or is none that XGBoost writes.
+        Disagreement: two parts disagree, or XGBoost does not write such a part.
     """
     try:
         if isinstance(document, Mapping) and "Model" in document:
@@ -144,7 +144,7 @@ def _check_linear(model: Mapping[str, Any], columns: int, groups: int) -> None:
 
 
 def _check_forest(model: Mapping[str, Any], columns: int, groups: int) -> int:
-    """The rounds of a forest."""
+    """Check a forest, and return its number of rounds."""
     trees, shape = model["trees"], model["gbtree_model_param"]
     parallel = count(shape.get("num_parallel_tree", "1"))
     hold(isinstance(trees, list) and count(shape["num_trees"]) == len(trees), "num_trees is another number of trees")
@@ -171,7 +171,7 @@ def _check_forest(model: Mapping[str, Any], columns: int, groups: int) -> int:
 
 
 def _check_categories(cats: Mapping[str, Any], columns: int) -> None:
-    """Hold the lists of known categories against each other."""
+    """Check that the lists of known categories agree."""
     lists, bounds = cats["enc"], wholes(cats["feature_segments"])
     order = wholes(cats["sorted_idx"])
     sizes = [_size_of(each) for each in lists]
@@ -187,7 +187,7 @@ def _check_categories(cats: Mapping[str, Any], columns: int) -> None:
 
 
 def _size_of(known: Mapping[str, Any]) -> int:
-    """The number of a column's known categories."""
+    """Return the number of known categories of a column."""
     values = known["values"]
     if "offsets" not in known:
         return len(numbers(values))
@@ -199,7 +199,7 @@ def _size_of(known: Mapping[str, Any]) -> int:
 
 
 def _check_configuration(configuration: Mapping[str, Any], learner: Mapping[str, Any]) -> None:
-    """Hold what a pickled booster says beside its model against that."""
+    """Check that the configuration of a pickled booster agrees with its model."""
     shape = configuration.get("learner_model_param", {})
     for key in shape.keys() & learner["learner_model_param"].keys() - {"base_score", "boost_from_average"}:
         hold(str(shape[key]) == str(learner["learner_model_param"][key]), f"its configuration has another {key}")
@@ -216,20 +216,20 @@ def _check_configuration(configuration: Mapping[str, Any], learner: Mapping[str,
 
 
 def count(value: Any) -> int:
-    """A number of things, which XGBoost writes as a text.
+    """Parse a number of things, which XGBoost writes as a text.
 
     Raises:
-        Disagreement: it is none.
+        Disagreement: the value is no such number.
     """
     hold(isinstance(value, str) and _COUNT.fullmatch(value), f"{str(value)[:30]!r} is no number of things")
     return int(value)
 
 
 def numbers(value: Any) -> NDArray[Any]:
-    """A list of numbers.
+    """Return a list of numbers as an array.
 
     Raises:
-        Disagreement: it is none.
+        Disagreement: the value is no list of numbers.
     """
     found = np.asarray(value)
     hold(isinstance(value, list | np.ndarray) and found.ndim == 1, "a list of numbers is none")

@@ -1,4 +1,4 @@
-"""One tree of XGBoost's document, held against itself."""
+"""Check that one tree of XGBoost's document agrees with itself."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,23 +9,23 @@ from numpy.typing import NDArray
 from modelway_server.runtimes.file_checks.clauses import hold, within
 
 MAX_CATEGORY: Final = 1 << 24
-"""Beyond what XGBoost takes for a category."""
+"""The first number that XGBoost does not take for a category."""
 _NEEDED: Final = ("left_children", "right_children", "split_indices", "split_conditions", "default_left")
 _BESIDE: Final = ("loss_changes", "sum_hessian", "split_type")
 _WHOLE: Final = frozenset({"left_children", "right_children", "split_indices", "parents", "split_type"})
 
 
 def check_tree(tree: Mapping[str, Any], number: int, columns: int, groups: int) -> None:
-    """Hold a tree against itself.
+    """Check that a tree agrees with itself.
 
     Args:
-        tree: as the document has it.
+        tree: the tree in the document.
         number: its place in the forest.
-        columns: of the model.
-        groups: classes or targets of the model.
+        columns: the number of columns of the model.
+        groups: the number of classes or targets of the model.
 
     Raises:
-        Disagreement: an index leads out of it, or it goes round.
+        Disagreement: an index leads out of the tree, or its nodes form a loop.
     """
     shape = tree["tree_param"]
     nodes, width = int(shape["num_nodes"]), int(shape.get("size_leaf_vector", "1") or 1)
@@ -54,7 +54,7 @@ def _check_shape(lists: Mapping[str, NDArray[Any]], nodes: int, columns: int) ->
 
 
 def _check_leaves(tree: Mapping[str, Any], lists: Mapping[str, NDArray[Any]], nodes: int, width: int) -> None:
-    """Hold the values of leaves against their number; vectors are behind one another, and leaves know their place."""
+    """Check the number of leaf values. Vectors follow each other, and each leaf knows the place of its own."""
     weights = len(tree["base_weights"]) if "base_weights" in tree else nodes
     if "leaf_weights" not in tree:
         hold(weights == nodes * width, "base_weights are none for each node")
@@ -65,7 +65,7 @@ def _check_leaves(tree: Mapping[str, Any], lists: Mapping[str, NDArray[Any]], no
 
 
 def _check_categories(tree: Mapping[str, Any], lists: Mapping[str, NDArray[Any]]) -> None:
-    """Hold the lists of splits by category against those splits."""
+    """Check that the lists of categories agree with the splits by category."""
     kinds = lists["split_type"]
     within(kinds, 2, "the type of a split")
     of_categories = np.flatnonzero((kinds == 1) & (lists["left_children"] != -1))
@@ -87,10 +87,10 @@ def _list(value: Any, length: int, name: str) -> NDArray[Any]:
 
 
 def wholes(value: Any) -> NDArray[np.int64]:
-    """A list of whole numbers.
+    """Return a list of whole numbers as an array.
 
     Raises:
-        Disagreement: it is none.
+        Disagreement: the value is no list of whole numbers.
     """
     found = np.asarray(value)
     hold(isinstance(value, list | np.ndarray) and found.ndim == 1, "a list of whole numbers is none")

@@ -17,22 +17,22 @@ from modelway_server.runtimes.pickle.trace import Array
 
 SCHEMA = "schema.json"
 MAX_SCHEMA = 256 << 20
-"""Bytes of the schema; one of a thousand deep trees has a tenth of them."""
+"""Bytes of the schema. That of a thousand deep trees has a tenth of them."""
 MAX_RATIO = 200
-"""How many times its size an archive may unpack to, from `FREE` bytes on; as for packed folders."""
+"""The largest ratio of unpacked size to archive size, from `FREE` bytes on; the same as for packed folders."""
 FREE = 64 << 20
 _FAULTS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError)
 
 
 class Archive:
-    """The members of an archive. Each is read as a whole, and only if it is listed."""
+    """The members of an archive. A member is read as a whole, and only if the archive lists it."""
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self._file = file
         self._sizes = {member.filename: member.file_size for member in file.infolist()}
 
     def read(self, name: Any) -> bytes:
-        """A member's bytes.
+        """Read the bytes of a member.
 
         Raises:
             InvalidArtifact: there is no such member, or it is damaged.
@@ -45,15 +45,15 @@ class Archive:
             raise damaged(f"member {clip(name)}: {type(error).__name__}") from error
 
     def parts(self) -> list[str]:
-        """The names of the `.npy` members, without that ending."""
+        """Return the names of the `.npy` members, without that ending."""
         return [name.removesuffix(".npy") for name in self._sizes if name.endswith(".npy")]
 
     def schema(self) -> dict[str, Any]:
-        """The schema; a key that comes twice in one object is refused, since readers differ on which counts.
+        """Read the schema. A key that comes twice in one object is refused, since readers differ on which one counts.
 
         Raises:
-            InvalidArtifact: it is no JSON object.
-            UnsafeArtifact: it nests too deep, is too large, or has a key twice.
+            InvalidArtifact: the schema is no JSON object.
+            UnsafeArtifact: the schema nests too deep, is too large, or has a key twice.
         """
         if self._sizes.get(SCHEMA, 0) > MAX_SCHEMA:
             raise refuse(
@@ -72,15 +72,15 @@ class Archive:
 
 @contextmanager
 def open_archive(source: Path | IO[bytes], name: str) -> Iterator[Archive]:
-    """An archive that keeps the bounds.
+    """Open an archive, and check its bounds.
 
     Args:
         source: the file, or an archive inside it.
-        name: what messages call it.
+        name: its name in messages.
 
     Raises:
-        InvalidArtifact: it is no archive.
-        UnsafeArtifact: it names a member twice, is encrypted, or unpacks to too much.
+        InvalidArtifact: the source is no archive, or is encrypted.
+        UnsafeArtifact: the archive names a member twice, or unpacks to too much.
     """
     try:
         file = zipfile.ZipFile(source)
@@ -92,11 +92,11 @@ def open_archive(source: Path | IO[bytes], name: str) -> Iterator[Archive]:
 
 
 def array_in(content: bytes, name: str) -> Array:
-    """The array of an `.npy` file; never one of objects.
+    """Return the array of an `.npy` file, which must not hold objects.
 
     Raises:
-        InvalidArtifact: it is none.
-        UnsafeArtifact: it holds objects, which only a pickle could say.
+        InvalidArtifact: the content is no array.
+        UnsafeArtifact: the array holds objects, which would need a pickle.
     """
     header = _Bytes(content)
     try:
@@ -119,13 +119,13 @@ _HEADERS: Mapping[tuple[int, int], Any] = {
 
 
 class _Bytes:
-    """Bytes that NumPy reads a header from; it tells where the header ends."""
+    """Bytes from which NumPy reads a header; `at` is the position where the header ends."""
 
     def __init__(self, content: bytes) -> None:
         self._content, self.at = content, 0
 
     def read(self, count: int) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         start, self.at = self.at, self.at + count
         return self._content[start : self.at]
 

@@ -1,7 +1,7 @@
 """Loaders of skops for NumPy and SciPy: arrays, their types, random generators and sparse matrices.
 
-Arrays of numbers are members of the archive in NumPy's own format, and stay arrays of the trace. Everything else is said
-as a pickle says it, so that one set of rules and one builder know it.
+Arrays of numbers are members of the archive in NumPy's own format, and become arrays of the trace. Everything else becomes
+what a pickle would say, so that one set of rules and one builder suffice.
 """
 
 import io
@@ -18,7 +18,7 @@ from modelway_server.runtimes.skops.containers import children
 from modelway_server.runtimes.skops.reader import Entry, Handler, Reader
 
 _ARRAYS = {"numpy.ndarray", "numpy.matrix", "numpy.memmap", "numpy.rec.recarray", "numpy.recarray"}
-"""Classes of arrays; each is read as a plain array, which estimators take as well."""
+"""Classes of arrays. Each is read as a plain array, which estimators take as well."""
 _GENERATORS = {"MT19937": "_mt19937", "PCG64": "_pcg64", "PCG64DXSM": "_pcg64", "Philox": "_philox", "SFC64": "_sfc64"}
 _SPARSE = {
     "csr": ("indptr", "indices", "data"),
@@ -29,7 +29,7 @@ _SPARSE = {
 }
 """The parts of SciPy's sparse matrices, as `scipy.sparse.save_npz` writes them."""
 _MAX_PRINT = 50
-"""An attribute of every sparse matrix: how many items are printed."""
+"""An attribute of every sparse matrix: the number of items to print."""
 
 
 def _array(reader: Reader, entry: Entry) -> Value:
@@ -45,7 +45,7 @@ def _array(reader: Reader, entry: Entry) -> Value:
 
 
 def _scalar(reader: Reader, entry: Entry, array: Array) -> Value:
-    """One number of NumPy: a constant. Its class is that of the bytes, which is what skops has written."""
+    """Read one number of NumPy as a constant. Its class must be that of the bytes."""
     value = _numbers(array)
     if entry.module != "numpy" or value.shape != () or type(value[()]).__name__ != entry.name:
         what = f"{clip(entry.module)}.{clip(entry.name)}"
@@ -54,7 +54,7 @@ def _scalar(reader: Reader, entry: Entry, array: Array) -> Value:
 
 
 def _objects(reader: Reader, entry: Entry) -> Value:
-    """An array of objects, as its pickle is."""
+    """Read an array of objects as its pickle would be."""
     shape = reader.child(entry.field("shape"), entry.at, "shape")
     items = children(reader, entry, entry.fields("content", list))
     sizes = shape.items if isinstance(shape, Tuple) else []
@@ -84,7 +84,7 @@ def _object_dtype(reader: Reader, entry: Entry) -> Call:
 
 
 def _masked_array(reader: Reader, entry: Entry) -> Value:
-    """`numpy.ma.MaskedArray`, as its pickle is."""
+    """Read `numpy.ma.MaskedArray` as its pickle would be."""
     content = entry.fields("content", dict)
     data = reader.child(content.get("data"), entry.at, "content.data")
     mask = reader.child(content.get("mask"), entry.at, "content.mask")
@@ -97,7 +97,7 @@ def _masked_array(reader: Reader, entry: Entry) -> Value:
 
 
 def _parts(reader: Reader, entry: Entry, data: Value) -> tuple[Value, Value, Value, int]:
-    """Shape, dtype and content of an array as a pickle has them, and its number of items."""
+    """Return shape, dtype and content of an array as a pickle has them, and its number of items."""
     if isinstance(data, Array) and data.dtype.names is None:
         shape = reader.add(Tuple(list(data.shape)), entry)
         content = _numbers(data).tobytes()
@@ -125,7 +125,7 @@ def _mask(reader: Reader, entry: Entry, mask: Value, count: int) -> bytes:
 
 
 def _dtype(reader: Reader, entry: Entry) -> Value:
-    """The type of the empty array that skops writes; a constant."""
+    """Read a dtype from the empty array that skops writes for it, as a constant."""
     found = reader.child(entry.field("content"), entry.at, "content")
     if isinstance(found, Array):
         return found.dtype
@@ -141,7 +141,7 @@ def _random_state(reader: Reader, entry: Entry) -> Value:
 
 
 def _generator(reader: Reader, entry: Entry) -> Value:
-    """A generator without its seed, of which only training has a use: it makes further generators."""
+    """Read a generator without its seed sequence, which only training uses to make further generators."""
     content = entry.fields("content", dict)
     state = reader.child(content.get("bit_generator"), entry.at, "content.bit_generator")
     bits = reader.build(_bit_generator(reader, entry, state), state, entry)
@@ -161,7 +161,7 @@ def _call(reader: Reader, entry: Entry, function: str, arguments: list[Value]) -
 
 
 def _sparse(reader: Reader, entry: Entry) -> Value:
-    """A sparse matrix, as its pickle is: an instance with its arrays as attributes."""
+    """Read a sparse matrix as its pickle would be: an instance with its arrays as attributes."""
     name = str(entry.field("file"))
     with open_archive(io.BytesIO(reader.archive.read(name)), name) as archive:
         arrays = {part: array_in(archive.read(f"{part}.npy"), f"{name}/{part}.npy") for part in archive.parts()}
@@ -192,7 +192,7 @@ def _shape(reader: Reader, entry: Entry, arrays: Mapping[str, Array]) -> list[Va
 
 
 def _numbers(array: Array) -> "np.ndarray[Any, Any]":
-    """The array itself, a view of the file's bytes."""
+    """Return the array itself, as a view of the file's bytes."""
     flat = np.frombuffer(array.data, array.dtype) if len(array.data) else np.zeros(0, array.dtype)
     return flat.reshape(array.shape, order="F" if array.order == "F" else "C")
 

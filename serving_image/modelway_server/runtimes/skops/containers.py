@@ -1,4 +1,4 @@
-"""Loaders of skops for what Python itself has: constants, containers, names, slices and bytes."""
+"""Loaders of skops for Python's own objects: constants, containers, names, slices and bytes."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _REAL = {"builtins.float", *(f"numpy.{name}" for name in ("float16", "float32", 
 _TEXT = {"builtins.str", "numpy.str_"}
 _TRUTH = {"builtins.bool", "numpy.bool", "numpy.bool_"}
 _MAX_NUMBER = 4000
-"""Digits of a whole number; Python itself reads no more."""
+"""Digits of a whole number; Python reads no more."""
 
 
 def _constant(reader: Reader, entry: Entry) -> Value:
@@ -56,7 +56,7 @@ def _container(reader: Reader, entry: Entry, plain: str, kind: type[List | Set],
 
 
 def _tuple(reader: Reader, entry: Entry) -> Value:
-    """A tuple, or what `collections.namedtuple` made."""
+    """Read a tuple or a named tuple."""
     items = children(reader, entry, entry.fields("content", list))
     if (entry.module, entry.name) == ("builtins", "tuple"):
         return reader.add(Tuple(items), entry)
@@ -81,13 +81,13 @@ def _default_dict(reader: Reader, entry: Entry) -> Value:
 
 
 def _empty(reader: Reader, entry: Entry) -> Call:
-    """An object of a class that derives from a container, as a pickle makes it."""
+    """Make an empty object of a class that derives from a container, as a pickle does."""
     function = reader.name(entry.module, entry.name, entry)
     return reader.call(function, [], entry, new=Kind.REBUILD not in kinds(function.full))
 
 
 def children(reader: Reader, entry: Entry, states: list[Any]) -> list[Value]:
-    """The values of a list of nodes."""
+    """Return the values of a list of nodes."""
     items = []
     for index, state in enumerate(states):
         items.append(reader.child(state, entry.at, index))
@@ -95,7 +95,7 @@ def children(reader: Reader, entry: Entry, states: list[Any]) -> list[Value]:
 
 
 def pairs(reader: Reader, entry: Entry) -> list[Value]:
-    """Keys and values in turn. Keys are JSON's texts, and `key_types` tells what each was."""
+    """Return keys and values in turn. Keys are texts of JSON, and `key_types` holds their types."""
     content, types = entry.fields("content", dict), _key_types(reader, entry)
     if len(types) != len(content):
         raise reader.damaged("as many types of keys as there are keys are missing", entry)
@@ -109,7 +109,7 @@ def pairs(reader: Reader, entry: Entry) -> list[Value]:
 
 
 def _key_types(reader: Reader, entry: Entry) -> list[str]:
-    """Names of types, which are read and never looked up."""
+    """Return the names of the types of keys. They are read and never looked up."""
     state = entry.fields("key_types", dict)
     if state.get("__loader__") != "ListNode" or not isinstance(state.get("content"), list):
         raise reader.damaged("types of keys that are no list", entry)

@@ -1,4 +1,4 @@
-"""Loaders of skops for objects: those with a state, those that a call makes, and callables that hold arguments."""
+"""Loaders of skops for objects: those with a state, results of calls, and callables that hold arguments."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ from modelway_server.runtimes.skops.reader import Entry, Handler, Reader
 
 _TREE = ("sklearn.tree._tree", "Tree")
 _SEARCH = {"sklearn.metrics._dist_metrics", "sklearn.neighbors._ball_tree", "sklearn.neighbors._kd_tree"}
-"""Modules whose own function makes their instances, in pickles too; native code follows what their states say."""
+"""Modules with a function of their own that makes instances, also in pickles. Native code trusts their states."""
 _QUANTILE_FOREST = ("quantile_forest._quantile_forest_fast", "QuantileForest")
 
 
@@ -41,7 +41,7 @@ def _quantile_forest(reader: Reader, entry: Entry) -> Value:
 
 
 def _reduce(reader: Reader, entry: Entry, function: tuple[str, str]) -> Value:
-    """What a call makes and a state completes, as `__reduce__` gives both."""
+    """Read an object that a call makes and a state completes, as `__reduce__` returns both."""
     state = reader.child(entry.field("content"), entry.at, "content")
     arguments = reader.child(entry.fields("__reduce__", dict).get("args"), entry.at, "__reduce__.args")
     result = _call(reader, entry, function, arguments)
@@ -56,7 +56,7 @@ def _call(reader: Reader, entry: Entry, function: tuple[str, str], arguments: Va
 
 
 def _partial(reader: Reader, entry: Entry) -> Value:
-    """`functools.partial`, as its pickle is: a call with the function, and a state with all of it."""
+    """Read `functools.partial` as its pickle would be: a call with the function, and a state with all parts."""
     content = entry.fields("content", dict)
     function = reader.child(content.get("func"), entry.at, "content.func")
     arguments = reader.child(content.get("args"), entry.at, "content.args")

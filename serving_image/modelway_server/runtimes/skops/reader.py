@@ -1,7 +1,6 @@
-"""Pass 1: the schema of a skops file, read into a trace. Nothing is imported and nothing is called.
+"""Pass 1: read the schema of a skops file into a trace. Nothing is imported and nothing is called.
 
-Every node of the schema names its loader. The loaders are those that skops writes, each read by a function of its own;
-no other is known.
+Every node of the schema names its loader. A function reads each loader that skops writes; any other loader is refused.
 """
 
 import re
@@ -16,12 +15,12 @@ from modelway_server.runtimes.pickle.trace import Build, Call, Dict, Extend, Glo
 from modelway_server.runtimes.skops.archive import SCHEMA, Archive
 
 MAX_DEPTH = 250
-"""Nodes inside each other; skops' own writer ends at Python's recursion limit before that."""
+"""Levels of nodes inside each other. Before that, skops' own writer stops at Python's recursion limit."""
 MAX_NAME = 300
-"""Characters of a module's or a class's name."""
+"""Characters of the name of a module or a class."""
 PROTOCOLS = range(3)
 _OUTERMOST = 1 << 40
-"""The place of the outermost node. Those inside have lower ones: as in a pickle, what is held comes before its holder."""
+"""The place of the outermost node. Inner nodes have lower places, because contents come before their holder in a pickle too."""
 _NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -33,7 +32,7 @@ class Entry:
         state: the JSON object.
         module: `__module__`.
         name: `__class__`.
-        at: its place, a number that `Reader.path` understands.
+        at: its place, a number that `Reader.path` turns into a path.
     """
 
     state: Mapping[str, Any]
@@ -42,20 +41,20 @@ class Entry:
     at: int
 
     def field(self, key: str) -> Any:
-        """What the node holds under a key.
+        """Return the value of a key.
 
         Raises:
-            InvalidArtifact: it has no such key.
+            InvalidArtifact: the node has no such key.
         """
         if key not in self.state:
             raise damaged(f"a {self.state['__loader__']} without {key!r}")
         return self.state[key]
 
     def fields(self, key: str, kind: type) -> Any:
-        """The same, of a JSON type.
+        """Return the value of a key, which must have a JSON type.
 
         Raises:
-            InvalidArtifact: it is of another.
+            InvalidArtifact: the node has no such key, or the value has another type.
         """
         found = self.field(key)
         if not isinstance(found, kind):
@@ -67,13 +66,13 @@ Handler: TypeAlias = "Callable[[Reader, Entry], Value]"
 
 
 class Reader:
-    """One file.
+    """The reader of one file.
 
     Attributes:
-        trace: what was read so far.
-        archive: its members.
-        protocol: version of the format, as the file says.
-        saved_with: version of scikit-learn, as the file says; empty where it does not.
+        trace: the trace so far.
+        archive: the members of the file.
+        protocol: the version of the format, according to the file.
+        sklearn_version: the version of scikit-learn, according to the file; empty if it has none.
     """
 
     def __init__(self, archive: Archive, handlers: Mapping[str, Handler]) -> None:
@@ -86,11 +85,11 @@ class Reader:
         self._depth = 0
 
     def read(self, schema: Mapping[str, Any]) -> Trace:
-        """The trace of a schema.
+        """Read the trace of a schema.
 
         Raises:
-            UnsafeArtifact: it says what no model says.
-            InvalidArtifact: it is none.
+            UnsafeArtifact: the schema does what no model needs.
+            InvalidArtifact: the schema is none of skops.
         """
         protocol = schema.get("protocol")
         if type(protocol) is not int or protocol not in PROTOCOLS:
@@ -103,12 +102,12 @@ class Reader:
         return self.trace
 
     def child(self, state: Any, parent: int, key: str | int) -> Value:
-        """The value of a node of the schema; one that has an identity is made once.
+        """Return the value of a node of the schema. A node with an identity is made once.
 
         Args:
             state: the JSON of the node.
-            parent: place of what holds it.
-            key: where it is in that.
+            parent: the place of its holder.
+            key: its key or index in the holder.
         """
         entry = self._entry(state, parent, key)
         identity = state.get("__id__")
@@ -132,46 +131,46 @@ class Reader:
         return value
 
     def add(self, node: Any, entry: Entry) -> Any:
-        """A node of the trace is made here."""
+        """Add a node to the trace."""
         node.at = entry.at
         self.trace.steps.append(node)
         return node
 
     def name(self, module: str, name: str, entry: Entry) -> Global:
-        """A name of a module."""
+        """Add a name of a module."""
         for part in (module, name):
             if len(part) > MAX_NAME or not _NAME.fullmatch(part):
                 raise self.refuse(Rule.NAMES, f"the file names {clip(module)}.{clip(name)}, which is no name", entry)
         return self.add(Global(MOVED.get(module, module), name), entry)  # type: ignore[no-any-return]  # the node itself
 
     def call(self, function: Global, arguments: list[Value], entry: Entry, *, new: bool = False) -> Call:
-        """A call of a name, or an instance of it."""
+        """Add a call of a name, or a new instance of it."""
         arguments_node = self.add(Tuple(arguments), entry)
         return self.add(Call(function, arguments_node, new=new), entry)  # type: ignore[no-any-return]  # as above
 
     def fill(self, target: List | Set | Dict | Call, way: Way, items: list[Value], entry: Entry) -> Value:
-        """What is empty so far gets its items, keys and values in turn; gives it back."""
+        """Add items to an empty container, keys and values in turn, and return the container."""
         if items:
             target.items = items
             self.trace.steps.append(Extend(target, way, 0, len(items), entry.at))
         return target
 
     def build(self, target: Call, state: Value, entry: Entry) -> Call:
-        """An object gets its state; gives it back."""
+        """Set the state of an object, and return the object."""
         target.state, target.has_state = state, True
         self.trace.steps.append(Build(target, state, entry.at))
         return target
 
     def refuse(self, rule: Rule, what: str, entry: Entry, *, name: str | None = None) -> UnsafeArtifact:
-        """The failure of a node that a rule refuses."""
+        """Return the failure of a node that a rule refuses."""
         return refuse(rule, what, entry.at, name=name)
 
     def damaged(self, what: str, entry: Entry) -> LoadFailure:
-        """The failure of a node that skops does not write."""
+        """Return the failure of a node that skops does not write."""
         return damaged(f"{self.path(entry.at)} of {SCHEMA}: {what}")
 
     def path(self, at: int) -> str:
-        """The JSON path of a place."""
+        """Return the JSON path of a place."""
         keys: list[str] = []
         while at >= 0:
             at, key = self._places[_OUTERMOST - at]

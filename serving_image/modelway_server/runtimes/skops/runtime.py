@@ -1,4 +1,4 @@
-"""scikit-learn models saved by skops."""
+"""Load scikit-learn models that skops saved."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ _PLACE = re.compile(r", byte (\d+)\)")
 
 
 def load(path: Path, options: Options) -> Runtime:
-    """The estimator in a file.
+    """Load the estimator in a file.
 
     Raises:
         LoadFailure: the file is no model, or not one that can be served.
@@ -37,16 +37,16 @@ def load(path: Path, options: Options) -> Runtime:
 
 
 def read(path: Path, trusted: Trust, saved: dict[str, str]) -> Any:
-    """The object in a file.
+    """Read the object in a file.
 
     Args:
         path: the file.
-        trusted: names beside those that are listed.
-        saved: gets the versions of libraries that the file names, by package.
+        trusted: names that are allowed beside the lists.
+        saved: receives the versions of libraries that the file names, by package.
 
     Raises:
         UnsafeArtifact: a rule refuses the file; nothing that it names was called.
-        InvalidArtifact: it is damaged.
+        InvalidArtifact: the file is damaged.
         Exception: whatever a class of the model raises.
     """
     with open_archive(path, path.name) as archive:
@@ -61,7 +61,7 @@ def read(path: Path, trusted: Trust, saved: dict[str, str]) -> Any:
 
 
 def _with_path(failure: UnsafeArtifact, reader: Reader) -> UnsafeArtifact:
-    """The failure with the path in the schema where a pickle has a byte."""
+    """Return the failure with a path of the schema in place of a byte position."""
     message = _PLACE.sub(lambda found: f", {SCHEMA} at {reader.path(int(found[1]))})", failure.message)
     remedy = failure.remedy.replace("joblib.dump or pickle.dump", "skops.io.dump")
     return UnsafeArtifact(message, remedy=remedy)
