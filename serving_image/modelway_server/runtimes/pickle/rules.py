@@ -161,9 +161,9 @@ class _Judge:
         if self._trust.covers(name) or is_distribution(name):
             return
         if node.new or name in MAKES_INSTANCE:
-            self._check_check_instance(node, name)
+            self._check_instance(node, name)
         else:
-            self._check_check_function(node, name)
+            self._check_function(node, name)
 
     def _check_keys(self, node: Call) -> None:
         """Check keys that are set in an object and attributes of a state: none may be a special name of Python."""
@@ -183,7 +183,7 @@ class _Judge:
     def _is_list(node: Call) -> bool:
         return name_of(node.function) == "collections.deque"
 
-    def _check_check_instance(self, node: Call, name: str) -> None:
+    def _check_instance(self, node: Call, name: str) -> None:
         """Check an instance that is made without a call of its class."""
         first = arguments(node)[:1] if name in MAKES_INSTANCE else [node.function]
         if name in MAKES_INSTANCE:
@@ -210,7 +210,7 @@ class _Judge:
                 self.check_data(item)
         return len(arguments(node)) == NAMED_TUPLES.get(name)
 
-    def _check_check_function(self, node: Call, name: str) -> None:
+    def _check_function(self, node: Call, name: str) -> None:
         if Kind.REBUILD not in kinds(name):
             raise self.refusal(
                 Rule.CALLS, f"the file calls {clip(name)}, which loading a model never does", node, name=name
