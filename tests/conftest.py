@@ -14,6 +14,7 @@ pytest_plugins = [
 ]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Workers of `-n auto`: one more than there are processors, since a test of the cluster waits a fifth of its time."""
     return len(os.sched_getaffinity(0)) + 1
