@@ -17,7 +17,7 @@ from modelway_server.runtimes.pickle.load import make
 from modelway_server.runtimes.pickle.machine import read
 from modelway_server.runtimes.pickle.trace import Array, Trace
 from modelway_server.runtimes.pickle.walk import path_of
-from modelway_server.runtimes.skops.archive import opened
+from modelway_server.runtimes.skops.archive import open_archive
 from modelway_server.runtimes.skops.reader import Reader
 from modelway_server.runtimes.skops.runtime import HANDLERS
 from modelway_server.runtimes.trust import trust
@@ -98,7 +98,7 @@ def traced(model: Any, rows: Any) -> Iterator[tuple[str, Traced]]:
 
 
 def _skops_trace(content: bytes) -> Trace:
-    with opened(io.BytesIO(content), "model.skops") as archive:
+    with open_archive(io.BytesIO(content), "model.skops") as archive:
         return Reader(archive, HANDLERS).read(archive.schema())
 
 
