@@ -88,6 +88,12 @@ class Cache:
             self._last_sizes[owner.uid] = old.size
         return {key} if key else set()
 
+    def forget_kind(self, kind: Kind) -> None:
+        """Forget the objects of a kind and their deletions: when the kind is served again, they may be there at the versions of before."""
+        for id in self.versions(kind):  # noqa: A001 -- the term
+            self._file(id, _key(self._views.pop(id), id), None)
+        self._departed = {id: gone for id, gone in self._departed.items() if id.kind != kind.name}  # noqa: A001 -- the term
+
     def observe(self, key: Key) -> Observed | None:
         """A ModelDeployment and everything around it; None when there is no such ModelDeployment."""
         owner = self._owner(key)

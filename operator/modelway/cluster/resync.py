@@ -75,7 +75,7 @@ class Resync:
         self._debts: dict[ObjectId, _Debt] = {}
         self._watches = watches
         self._served = served or ServedKinds()
-        self._served.subscribe(self._drop_absent)
+        self._served.subscribe(self._forget)
         self._last_news: dict[Watch, float] = {}
         self._restarts: dict[Watch, list[float]] = {}
         self._versions_by_watch: dict[ObjectId, int] | None = None
@@ -137,12 +137,11 @@ class Resync:
         self._log_refusals({str(error) for error in refusals})
         return concerned
 
-    def _drop_absent(self, kind: Kind) -> None:
-        """Drop everything that is known of a kind that has gone."""
+    def _forget(self, kind: Kind) -> None:
+        """Forget everything that is known of a kind that has gone, and once it is back, what passes noted meanwhile."""
+        self._cache.forget_kind(kind)
         if self._served.serves(kind):
             return
-        for id, version in self._cache.versions(kind).items():  # noqa: A001 -- the term
-            self._cache.drop(id, version)
         self._debts = {id: debt for id, debt in self._debts.items() if id.kind != kind.name}  # noqa: A001 -- the term
         if self._watches is not None:
             self._watches.forget(kind.name)
@@ -211,7 +210,7 @@ class Resync:
             self._cache.end_listing()
             self._versions_by_watch = None
         if not self._served.serves(kind):  # it went while it was listed
-            self._drop_absent(kind)
+            self._forget(kind)
             return concerned
         for id, last in known.items():  # noqa: A001 -- the term
             if id not in listed and last <= version and namespace in {None, id.namespace}:

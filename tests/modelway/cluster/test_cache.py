@@ -122,6 +122,18 @@ def test_a_late_answer_does_not_revive_a_deleted_object(kind: Kind) -> None:
     assert cache.store(kind, _object(kind, 12)) == {KEY}, "another one of that name"
 
 
+def test_a_forgotten_kind_is_stored_again_at_the_same_version() -> None:
+    cache = _cache()
+    for version, name in ((5, "fraud"), (6, "gone")):
+        cache.store(kinds.BUDGET, _object(kinds.BUDGET, version, name=name))
+    cache.remove(kinds.BUDGET, _object(kinds.BUDGET, 6, name="gone"))
+    cache.forget_kind(kinds.BUDGET)
+    assert cache.versions(kinds.BUDGET) == {}
+    assert cache.observe(KEY) is not None
+    for version, name in ((5, "fraud"), (6, "gone")):
+        assert cache.store(kinds.BUDGET, _object(kinds.BUDGET, version, name=name)) == {KEY}
+
+
 def test_deletions_are_forgotten_after_a_while() -> None:
     now = 0.0
     cache = Cache(lambda: now)

@@ -224,11 +224,15 @@ def test_the_watch_of_an_absent_kind_owes_no_events() -> None:
     assert world.misses() == 0
 
 
-def test_an_optional_kind_that_is_back_is_listed() -> None:
+@pytest.mark.parametrize("version", [3, 20])
+@pytest.mark.parametrize("is_dropped", [True, False])
+def test_an_optional_kind_that_is_back_is_listed(version: int, *, is_dropped: bool) -> None:
     world, served = _with_budget()
     served.note_absent(kinds.BUDGET)
+    if is_dropped:  # by a pass that prunes what it saw before
+        world.cache.remove(kinds.BUDGET, _object(3))
     served.note_present(kinds.BUDGET)
-    world.cluster.objects["PodDisruptionBudget"], world.cluster.version = [_object(20)], 20
+    world.cluster.objects["PodDisruptionBudget"], world.cluster.version = [_object(version)], 20
     world.list()
     seen = world.cache.observe(KEY)
     assert seen is not None
