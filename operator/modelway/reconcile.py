@@ -147,7 +147,8 @@ class Reconciler:
         if after is None or _has_another_spec(after.owner, observed.owner):
             return None  # the change has queued a pass of its own
         suspended = bool(after.owner.document["spec"].get("suspend"))
-        retry = await self._refused_pods.look(plan, after) if plan and failure is None and not suspended else None
+        is_applied = failure is None or isinstance(failure, KindNotServed)  # as far as the cluster can
+        retry = await self._refused_pods.look(plan, after) if plan and is_applied and not suspended else None
         after = self._refused_pods.correct(after)
         hindrance = _lasting_hindrance(history, _hindrance(failure, after), begin)
         verdict = _verdict_on_failure(history, after, failure, begin)

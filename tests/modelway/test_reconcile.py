@@ -44,6 +44,8 @@ class _World:
 
     def __init__(self) -> None:
         self.failure: ModelwayError | None = None
+        self.retry: float | None = None
+        """When to try refused pods again; None while none are refused."""
         self.status: dict[str, Any] = {}
         self.spec: dict[str, Any] | None = None
         self.deployment = deployment()
@@ -63,8 +65,8 @@ class _World:
     def forget(self, _: object) -> None:
         self.forgotten += 1
 
-    async def look(self, *_: object) -> None:
-        """No pods are refused."""
+    async def look(self, *_: object) -> float | None:
+        return self.retry
 
     def correct(self, seen: Observed) -> Observed:
         return seen
@@ -93,6 +95,12 @@ class _World:
 )
 def test_failure_of_a_pass_is_reported_and_retried(failure: ModelwayError, reason: str, due: float | None) -> None:
     assert _World().passes(failure) == (reason, due)
+
+
+def test_refused_pods_are_followed_while_a_kind_is_absent() -> None:
+    world = _World()
+    world.retry = 5.0
+    assert world.passes(KindNotServed("spec.scaling.max needs an autoscaler")) == ("KindNotServed", 5.0)
 
 
 def test_spec_that_was_never_applied_keeps_progressing() -> None:

@@ -17,7 +17,7 @@ from modelway.cluster.managed_fields import owned_hash, wanted_hash
 from modelway.cluster.repairs.limiter import RepairLimiter
 from modelway.cluster.served_kinds import NOT_FOUND, ServedKinds, not_served
 from modelway.desired.plan import Plan, Step
-from modelway.errors import ClusterError, KindNotServed, RetryLater
+from modelway.errors import ClusterError, RetryLater
 from modelway.metrics import Metrics
 from modelway.observed import Child, ChildId, Key, Observed
 
@@ -85,12 +85,13 @@ class Applier:
             NameConflict: an object of a child's name is not ours; that one and the children after it were not written.
             RetryLater: something of that name is still on its way out or was taken over, or the API server is busy.
             ClusterError: a write was refused.
-            KindNotServed: nothing was refused, but the spec asks for a kind that the cluster does not serve.
             ChildContested: somebody keeps undoing what is put right.
+            KindNotServed: all else is done, but the spec asks for a kind that the cluster does not serve.
             Vanished: the namespace is going.
         """
         self._limiter.begin_pass(plan, observed)
         refusals: Refusals = {}
+        in_time = True
         try:
             async with asyncio.timeout(LONGEST_SECONDS):
                 await self._adoption.take_over(observed)
@@ -98,13 +99,22 @@ class Applier:
                 await self._prune(plan.prune, observed.owner.key, refusals)
                 await self._apply_all(plan.steps, observed, refusals)
         except TimeoutError:
-            if not refusals:
-                raise RetryLater(
-                    f"the API server took longer than {LONGEST_SECONDS:.0f} s over the children", seconds=SLOW_SECONDS
-                ) from None
+            in_time = False
         if refusals:
-            raise min(refusals.values(), key=lambda error: isinstance(error, KindNotServed))
-        self._limiter.end_pass(observed.owner.key)
+            raise next(iter(refusals.values()))
+        if not in_time:
+            raise RetryLater(
+                f"the API server took longer than {LONGEST_SECONDS:.0f} s over the children", seconds=SLOW_SECONDS
+            )
+        self._limiter.end_pass(plan, observed.owner.key)
+        self._require_served(plan)
+
+    def _require_served(self, plan: Plan) -> None:
+        """Check that the kinds which the spec asks for are served. That is the last check: no retry of ours would help."""
+        for step in plan.steps:
+            kind = self._served.named(step.id.kind)
+            if kind.field and not self._served.serves(kind):
+                raise not_served(kind)
 
     async def _mark_served(self, plan: Plan, key: Key) -> None:
         record = plan.record_to_mark
@@ -126,6 +136,11 @@ class Applier:
         self._adoption.forget(key)
         self._limiter.forget(key)
 
+    def _forget_child(self, key: Key, child: ChildId) -> None:
+        """A child is not wanted, or cannot be had. To make it anew one day is no repair, and nobody contests it until then."""
+        self._applied[key].pop(child, None)
+        self._limiter.forget_child(key, child)
+
     async def _prune(self, children: Iterable[Child], key: Key, refusals: Refusals) -> None:
         for child in children:
             kind = self._served.named(child.id.kind)
@@ -135,7 +150,7 @@ class Applier:
                 refusals[child.id] = _name_child(error, child.id)
             else:
                 self._cache.drop(ObjectId(kind.name, key.namespace, child.id.name), int(child.resource_version))
-                self._applied[key].pop(child.id, None)  # should it be wanted again, that is no repair
+                self._forget_child(key, child.id)
 
     async def _apply_all(self, steps: Sequence[Step], observed: Observed, refusals: Refusals) -> None:
         """Kubernetes 1.34 makes about ten Services a second in the whole cluster: nothing else waits for one."""
@@ -172,9 +187,7 @@ class Applier:
                 if not await self._has_gone(kind, key.namespace, error):
                     refusals[step.id] = _name_child(error, step.id)
             if not self._served.serves(kind):
-                self._applied[key].pop(step.id, None)  # should the kind come back, making the child anew is no repair
-                if kind.field:
-                    refusals[step.id] = not_served(kind)
+                self._forget_child(key, step.id)
 
     async def _has_gone(self, kind: Kind, namespace: str, error: ClusterError) -> bool:
         """Whether a write was refused because the cluster no longer serves an optional kind."""

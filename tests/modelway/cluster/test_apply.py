@@ -11,9 +11,10 @@ from modelway.cluster import kinds
 from modelway.cluster.apply import UNBORN, Applier
 from modelway.cluster.cache import Cache
 from modelway.cluster.kinds import Kind
+from modelway.cluster.repairs.backoff import QUICK_REPAIRS
 from modelway.cluster.served_kinds import ServedKinds
 from modelway.desired.plan import make_plan
-from modelway.errors import ClusterError, KindNotServed, NameConflict, RetryLater
+from modelway.errors import ChildContested, ClusterError, KindNotServed, ModelwayError, NameConflict, RetryLater
 from modelway.metrics import Metrics
 from modelway.observed import Key
 from modelway.settings import Settings
@@ -76,6 +77,9 @@ class _Server:
     async def metadata_of(self, kind: Kind, *_: str) -> Mapping[str, Any] | None:
         return self.held.get(kind)
 
+    async def get(self, *_: object) -> None:
+        """Nothing is found that could tell who changed it."""
+
     async def sample(self, kind: Kind, _: str | None) -> None:
         self._require(kind)
 
@@ -94,8 +98,7 @@ def _pass(applier: Applier, cache: Cache) -> None:
 @pytest.fixture
 def cache() -> Cache:
     known = Cache()
-    metadata = {"name": KEY.name, "namespace": KEY.namespace, "uid": UID, "generation": 1, "resourceVersion": "5"}
-    known.store(kinds.OWNER, {**manifest(KEY.name), "metadata": metadata})
+    _store_owner(known, 1)
     return known
 
 
@@ -174,9 +177,14 @@ def test_a_server_that_rejects_versions_is_sent_none(cache: Cache) -> None:
     assert [(force, identity) for _, force, identity in server.sent].count((False, {})) == CHILDREN
 
 
+def _store_owner(cache: Cache, generation: int, **spec: Any) -> None:
+    identity = {"name": KEY.name, "namespace": KEY.namespace, "uid": UID}
+    metadata = {**identity, "generation": generation, "resourceVersion": str(4 + generation)}
+    cache.store(kinds.OWNER, {**manifest(KEY.name, **spec), "metadata": metadata})
+
+
 def _scaled(cache: Cache) -> None:
-    metadata = {"name": KEY.name, "namespace": KEY.namespace, "uid": UID, "generation": 2, "resourceVersion": "6"}
-    cache.store(kinds.OWNER, {**manifest(KEY.name, scaling={"max": 3}), "metadata": metadata})
+    _store_owner(cache, 2, scaling={"max": 3})
 
 
 def test_a_field_whose_kind_is_absent_is_named(cache: Cache) -> None:
@@ -202,6 +210,52 @@ def test_an_absent_kind_that_no_field_needs_is_left_out(cache: Cache) -> None:
     _pass(Applier(server, cache, Metrics(), served=served), cache)  # type: ignore[arg-type]
     assert served.absent == (kinds.BUDGET,)
     assert len(server.sent) == CHILDREN - 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_timeout_is_raised_before_an_absent_kind(cache: Cache) -> None:
+    _scaled(cache)
+    server = _Server(absent=(kinds.AUTOSCALER,), hanging=(kinds.SERVICE,))
+    with pytest.raises(RetryLater, match="took longer"):
+        _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
+
+
+def _contest(applier: Applier, cache: Cache, kind: Kind) -> list[ModelwayError | None]:
+    """Run passes, of which each finds that somebody deleted a child again. What each came to."""
+    ends: list[ModelwayError | None] = []
+    for _ in range(QUICK_REPAIRS + 2):
+        try:
+            _pass(applier, cache)
+            ends.append(None)
+        except ModelwayError as error:
+            ends.append(error)
+        cache.forget_kind(kind)
+    return ends
+
+
+def test_a_contest_is_raised_before_an_absent_kind(cache: Cache) -> None:
+    _scaled(cache)
+    server = _Server(absent=(kinds.AUTOSCALER,))
+    *others, last = _contest(Applier(server, cache, Metrics()), cache, kinds.BUDGET)  # type: ignore[arg-type]
+    assert {type(one) for one in others} == {KindNotServed}
+    assert isinstance(last, ChildContested)
+    assert last.seconds > 5
+
+
+@pytest.mark.parametrize("change", ["kind goes", "field goes"])
+def test_a_contest_is_over_once_the_child_is_not_wanted(cache: Cache, change: str) -> None:
+    _scaled(cache)
+    server = _Server()
+    applier = Applier(server, cache, Metrics())  # type: ignore[arg-type]
+    *_, last = _contest(applier, cache, kinds.AUTOSCALER)
+    assert isinstance(last, ChildContested)
+    if change == "kind goes":
+        applier._served.note_absent(kinds.AUTOSCALER)
+        with pytest.raises(KindNotServed):
+            _pass(applier, cache)
+    else:
+        _store_owner(cache, 3)
+        _pass(applier, cache)
 
 
 def test_a_refusal_is_raised_before_an_absent_kind(cache: Cache) -> None:

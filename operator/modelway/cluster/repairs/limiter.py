@@ -91,16 +91,21 @@ class RepairLimiter:
         if backoff is not None:
             self._look_again_in(key, backoff.seconds_to_end(self._clock()))
 
-    def end_pass(self, key: Key) -> None:
+    def end_pass(self, plan: Plan, key: Key) -> None:
         """End a pass.
 
         Raises:
-            ChildContested: somebody keeps undoing the repairs.
+            ChildContested: somebody keeps undoing the repairs of a child that is wanted.
         """
-        backoffs = self._backoffs.get(key) or {}
-        messages = [self._messages[key][child] for child, one in backoffs.items() if one.active]
+        backoffs, wanted = self._backoffs.get(key) or {}, {step.id for step in plan.steps}
+        messages = [self._messages[key][child] for child, one in backoffs.items() if one.active and child in wanted]
         if messages:
             raise ChildContested(messages[0], seconds=max(self._due.get(key, 1.0), 0.1))
+
+    def forget_child(self, key: Key, child: ChildId) -> None:
+        """A child is not wanted, or its kind is not served."""
+        self._backoffs[key].pop(child, None)
+        self._messages[key].pop(child, None)
 
     def forget(self, key: Key) -> None:
         """The ModelDeployment is gone."""
