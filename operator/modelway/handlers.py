@@ -7,13 +7,13 @@ corrects the cache and queues keys.
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol
 
 import aiohttp
 import kopf
-from kopf._cogs.structs.references import Insights, Resource
+from kopf._cogs.structs.references import Insights, Resource, Selector
 from kopf._core.engines.peering import Identity
 
 from modelway.cluster.connection import Connection
@@ -99,7 +99,9 @@ async def watch(
         WatchLost: a watch ended; it is never meant to.
     """
     logging.getLogger("kopf._cogs.clients.watching").addFilter(_tells_of_no_attempt)
-    logging.getLogger("kopf._core.reactor.observation").addFilter(_tells_of_no_absent_kind)
+    logging.getLogger("kopf._core.reactor.observation").addFilter(
+        _AbsentKinds(kind for kind in served.watched if kind.optional)
+    )
     places = {
         kind.path(place): (kind, Watch(kind.name, place or ""))
         for kind in served.watched
@@ -135,16 +137,16 @@ async def _expect_no_end(running: Awaitable[None]) -> None:
 
 
 async def _follow_served_kinds(served: ServedKinds, insights: Insights) -> None:
-    """Have kopf watch the optional kinds that are served, and no others: it looks for them once only, as it starts."""
+    """Have kopf watch the kinds that are served, and no others: it looks for them once only, as it starts, and may miss some."""
     changed = asyncio.Event()
     served.subscribe(lambda _: changed.set())
     await insights.ready_resources.wait()
-    optional = {_resource_of(kind): kind for kind in served.watched if kind.optional}
+    resources = {_resource_of(kind): kind for kind in served.watched}
     while True:
         changed.clear()
         async with insights.revised:
-            insights.watched_resources.difference_update(optional)
-            insights.watched_resources.update(one for one, kind in optional.items() if served.serves(kind))
+            insights.watched_resources.difference_update(resources)
+            insights.watched_resources.update(one for one, kind in resources.items() if served.serves(kind))
             insights.revised.notify_all()
         await changed.wait()
 
@@ -196,9 +198,19 @@ def _tells_of_no_attempt(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("Request attempt")
 
 
-def _tells_of_no_absent_kind(record: logging.LogRecord) -> bool:
-    """Whether a line is about something else than absent kinds: `ServedKinds` logs when these go and when they are back."""
-    return not record.getMessage().startswith("Unresolved resources")
+class _AbsentKinds(logging.Filter):
+    """Drops a line that says of optional kinds alone that they are absent: `ServedKinds` logs when these go and when they are back."""
+
+    def __init__(self, optional: Iterable[Kind]) -> None:
+        super().__init__()
+        self._selectors = [str(Selector(kind.group, kind.version, kind.plural)) for kind in optional]
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line stays."""
+        said, _, missing = record.getMessage().partition(": ")
+        for selector in self._selectors:
+            missing = missing.replace(selector, "")
+        return not said.startswith("Unresolved resources") or bool(missing.strip(", "))
 
 
 class _Stream:
@@ -230,7 +242,9 @@ async def _observe(
     if response.status == NOT_FOUND and kind.optional:
         response.close()
         served.note_absent(kind)
-        await asyncio.Event().wait()  # for the end of this watch: kopf would end all of them for a 404
+        # kopf would end all watches for a 404. It ends this one, unless the kind is back before it sees that the kind was away.
+        await served.until_served(kind)
+        raise aiohttp.ClientConnectionError(f"{kind} is served again")
     if response.status >= 400:
         watches.note_failure(watch, f"the API server answers {response.status} {response.reason}")
     elif request.url.query.get("watch") == "true":

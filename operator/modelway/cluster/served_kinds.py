@@ -3,6 +3,7 @@
 A LIST, a watch or a write that is answered with 404 shows that a kind has gone. Whoever asks for it again shows that it is back.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
@@ -63,6 +64,21 @@ class ServedKinds:
             logger.info("The cluster serves %s now", kind)
             self._absent.discard(kind)
             self._publish(kind)
+
+    async def until_served(self, kind: Kind) -> None:
+        """Wait until the API server serves a kind."""
+        changed = asyncio.Event()
+
+        def note(_: Kind) -> None:
+            changed.set()
+
+        self._subscribers.append(note)
+        try:
+            while not self.serves(kind):
+                changed.clear()
+                await changed.wait()
+        finally:
+            self._subscribers.remove(note)
 
     def _publish(self, kind: Kind) -> None:
         for subscriber in self._subscribers:

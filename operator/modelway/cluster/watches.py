@@ -60,21 +60,23 @@ class Watches:
         self._on_restart = on_restart
         self._clock = clock
         self._states: dict[Watch, _State] = {}
+        self._absent: set[str] = set()
+        """Kinds that are not served: a request of theirs that is on its way says nothing of a watch."""
 
     def note_request(self, watch: Watch) -> None:
         """Note that a watch sends a request."""
-        self._states.setdefault(watch, _State(self._clock()))
+        self._state_of(watch)
 
     def note_open(self, watch: Watch, stream: Stream) -> None:
         """Note that a watch was opened."""
-        state = self._states.setdefault(watch, _State(self._clock()))
+        state = self._state_of(watch)
         if state.refused is not None:
             logger.info("%s is watched again", watch)
         state.stream, state.received, state.refused = stream, 0, None
 
     def note_failure(self, watch: Watch, why: str) -> None:
         """Note that the API server refused to open a watch."""
-        state = self._states.setdefault(watch, _State(self._clock()))
+        state = self._state_of(watch)
         if state.refused is None:
             logger.warning("%s cannot be watched; trying again: %s", watch, why)
         state.refused = why
@@ -87,8 +89,18 @@ class Watches:
         self._on_restart(watch)
 
     def forget(self, kind: str) -> None:
-        """A kind is no longer served: nothing is expected of its watches."""
+        """A kind is no longer served: nothing is expected of its watches, whatever requests of theirs come to."""
+        self._absent.add(kind)
         self._states = {watch: state for watch, state in self._states.items() if watch.kind != kind}
+
+    def expect(self, kind: str) -> None:
+        """A kind is served again: its watches are followed from their next request on."""
+        self._absent.discard(kind)
+
+    def _state_of(self, watch: Watch) -> _State:
+        """The state of a watch; one that is not kept where its kind is absent."""
+        new = _State(self._clock())
+        return new if watch.kind in self._absent else self._states.setdefault(watch, new)
 
     def excuse(self) -> None:
         """Forgive all watches their silence: the API server was away."""

@@ -81,3 +81,16 @@ def test_an_outage_of_the_server_makes_no_watch_deaf() -> None:
     world.watches.excuse()
     world.watches.look()
     assert world.restarted == []
+
+
+def test_nothing_is_noted_of_a_watch_whose_kind_is_absent() -> None:
+    """An answer may come after the kind was found to have gone."""
+    world = _World()
+    world.watches.forget(DEAD.kind)
+    world.watches.note_request(DEAD)
+    world.watches.note_failure(DEAD, "500")
+    world.watches.note_open(DEAD, world.streams[DEAD])
+    assert list(world.watches.silence()) == []
+    world.watches.expect(DEAD.kind)
+    world.watches.note_request(DEAD)
+    assert list(world.watches.silence()) == [(DEAD, 0.0)]
