@@ -1,4 +1,4 @@
-"""Which kinds the cluster serves at present: optional ones come and go while the operator runs. Pure but for its log lines.
+"""Which kinds the cluster serves at present: optional ones come and go while the operator runs.
 
 A LIST, a watch or a write that is answered with 404 shows that a kind has gone. Whoever asks for it again shows that it is back.
 """
