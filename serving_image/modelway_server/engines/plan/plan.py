@@ -16,6 +16,8 @@ Step = dict[str, Any]
 """One operation on the rows: its name as `op`, and its operands; see `steps.py`."""
 _DOCUMENT, _ARRAYS, _GRAPH = "plan.json", "plan.npz", "graph"
 _BINARY = {"arrays", "graph", "graphs"}
+_KEYS = {"outputs": "heads"}
+"""Attributes whose keys in the document are others. A folder outlives a release, so its keys stay."""
 
 
 class NotCovered(Exception):
@@ -64,7 +66,8 @@ class Plan:
         np.savez(directory / _ARRAYS, allow_pickle=False, **stored)
 
     def _document(self) -> dict[str, Any]:
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.name not in _BINARY}
+        names = [item.name for item in fields(self) if item.name not in _BINARY]
+        return {_KEYS.get(name, name): getattr(self, name) for name in names}
 
     def _graphs(self) -> dict[str, bytes]:
         return {**({"": self.graph} if self.graph else {}), **self.graphs}
@@ -76,7 +79,9 @@ class Plan:
         Raises:
             OSError, ValueError, TypeError: the folder holds no plan.
         """
-        document = json.loads((directory / _DOCUMENT).read_text(encoding="utf-8"))
+        names = {key: name for name, key in _KEYS.items()}
+        stored_document = json.loads((directory / _DOCUMENT).read_text(encoding="utf-8"))
+        document = {names.get(key, key): value for key, value in stored_document.items()}
         with np.load(directory / _ARRAYS, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         graphs = {
