@@ -64,9 +64,7 @@ class PortTaken(LoadFailure):
     """Another program uses a port of this server, or the address is not this machine's."""
 
     exit_code = 3
-    default_remedy = (
-        "End the program that listens on the port; in a cluster, only a pod on the node's own network can use it."
-    )
+    default_remedy = "End the program that listens on the port; in a cluster, only a program on the pod's own network can be in the way."
 
 
 class ServerIncomplete(LoadFailure):
@@ -98,7 +96,7 @@ class AccessDenied(FetchFailure):
 
 
 class ArtifactTooLarge(FetchFailure):
-    """The artifact is larger than the cap on its bytes."""
+    """The artifact has more bytes or files than allowed, or its archive unpacks to far more than its own size."""
 
     exit_code = 12
     default_remedy = "Raise spec.runtime.limits.maxArtifactBytes, or save a smaller model."
@@ -126,7 +124,7 @@ class StorageFull(FetchFailure):
 
 
 class InvalidURI(FetchFailure):
-    """The URI is malformed, or of a kind that this program cannot fetch."""
+    """The URI or the endpoint cannot be used: malformed, of another kind, or a folder in the place of a file."""
 
     exit_code = 16
     default_remedy = (
@@ -196,9 +194,7 @@ class LoadCrashed(LoadFailure):
     """The process that loaded the model crashed."""
 
     exit_code = 27
-    default_remedy = (
-        "Read the pod's log for the place; save the model again with the library versions of the server's image."
-    )
+    default_remedy = "Read the pod's log, which shows where it crashed; then save the model again with the library versions of the server's image."
 
 
 class OutOfMemory(LoadFailure):

@@ -62,7 +62,7 @@ class Reason(StrEnum):
     ACCESS_DENIED = ("AccessDenied", Topic.MODEL, _STALLS,
         "The store refused the credentials, or none were given.", "Name a Secret with read access in `spec.model.storage.secretRef`.")
     INVALID_URI = ("InvalidURI", Topic.MODEL, _STALLS,
-        "The URI, or the endpoint in the Secret, is malformed.", "Write `s3://bucket/path/model.joblib` or `https://host/path/model.joblib`.")
+        "The URI, or the endpoint in the Secret, cannot be used; the message says why.", "Write `s3://bucket/path/model.joblib` or `https://host/path/model.joblib`.")
     HOST_NOT_ALLOWED = ("HostNotAllowed", Topic.MODEL, _STALLS,
         "The model's address, or an address that it redirects to, may not be contacted. The platform's policy or the Secret forbids it, or it belongs to the node or the cloud.", "Name another host in `spec.model.uri`, or ask whoever the message names to allow this one.")
     FETCH_FAILED = ("FetchFailed", Topic.MODEL, _PASSES,
@@ -70,7 +70,7 @@ class Reason(StrEnum):
     FETCH_TIMEOUT = ("FetchTimeout", Topic.MODEL, _PASSES,
         "Fetching the artifact took too long.", "Raise `spec.runtime.limits.fetchTimeoutSeconds`. The fetch is retried automatically.")
     ARTIFACT_TOO_LARGE = ("ArtifactTooLarge", Topic.MODEL, _STALLS,
-        "The artifact is larger than `spec.runtime.limits.maxArtifactBytes`.", "Raise `spec.runtime.limits.maxArtifactBytes`.")
+        "The artifact has more bytes or more files than allowed, or its archive unpacks to far more than its own size.", "Raise `spec.runtime.limits.maxArtifactBytes` if the message names the cap on bytes. Otherwise upload the model alone, as a folder or an archive of its own.")
     STORAGE_FULL = ("StorageFull", Topic.MODEL, _STALLS,
         "The pod's volume or the node's disk is too small for the artifact.", "Raise `spec.runtime.limits.maxArtifactBytes`, which sizes the volume, or free disk space.")
     INVALID_ARTIFACT = ("InvalidArtifact", Topic.MODEL, _STALLS,
@@ -88,7 +88,7 @@ class Reason(StrEnum):
     LOAD_TIMEOUT = ("LoadTimeout", Topic.MODEL, _STALLS,
         "Loading the model took too long.", "Raise `spec.runtime.limits.startupTimeoutSeconds`, or give the pod more CPU.")
     LOAD_CRASHED = ("LoadCrashed", Topic.MODEL, _STALLS,
-        "A native library crashed the process that ran the model.", "Read the pod's log, then save the model again with the image's versions.")
+        "A native library crashed the process that ran the model.", "Read the pod's log, which shows where. Then save the model again with the image's versions.")
     WARMUP_FAILED = ("WarmupFailed", Topic.MODEL, _STALLS,
         "The model loads, but its first prediction fails.", "Call its method on one row of training data, and fix the error.")
     ENGINE_UNAVAILABLE = ("EngineUnavailable", Topic.MODEL, _STALLS,
@@ -99,7 +99,7 @@ class Reason(StrEnum):
     CRASH_LOOP = ("CrashLoop", Topic.POD, _STALLS,
         "A container of the pod exits each time it starts, for a reason of its own.", "Read its log with `kubectl logs POD -c CONTAINER --previous`. The message names both.")
     PORT_TAKEN = ("PortTaken", Topic.POD, _PASSES,
-        "Another program uses a port of the server.", "Stop that program. It runs on the pod's own network.")
+        "Another program uses a port of the server.", "Stop that program. Only one on the pod's own network can be in the way, such as a container that the cluster adds to the pod.")
     SERVER_INCOMPLETE = ("ServerIncomplete", Topic.POD, _STALLS,
         "The server in the image cannot be imported. A package is missing or has another version.", "Build the image of `spec.runtime.image` again from the platform's server image.")
     IMAGE_PULL_FAILED = ("ImagePullFailed", Topic.POD, _PASSES,
