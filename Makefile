@@ -31,7 +31,7 @@ BUILD_OPTIONS = $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) --build
 SPACE := $(subst ,, )
 SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
-UNIT = tests/modelway $(addprefix tests/modelway_server/,contract prediction protocol telemetry)
+UNIT = tests/modelway tests/contract $(addprefix tests/modelway_server/,contract prediction protocol telemetry)
 
 .PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server fuzz abuse clean sweep test-frameworks test-versions
 
@@ -41,7 +41,7 @@ demo: .venv/ready
 test: .venv/ready programs
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# What an edit is tried with first: no cluster, nothing that takes more than a second of a processor.
+# What an edit is tried with first. It leaves out what needs a cluster, what takes more than a second of a processor, and the folders not in UNIT.
 unit: .venv/ready
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "not cluster and not slow" $(UNIT)
 

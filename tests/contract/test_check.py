@@ -12,6 +12,7 @@ from sklearn.cluster import DBSCAN
 from modelway.cli import commands
 from support.models import WINE, Crashing, mixed_pipeline
 
+pytestmark = pytest.mark.slow
 SAYS = [
     "model.joblib would be served.",
     "  model    sklearn.pipeline.Pipeline, scikit-learn ",

@@ -242,6 +242,7 @@ def test_the_kubelet_is_more_patient_than_the_server() -> None:
     assert TEMPLATE["spec"]["terminationGracePeriodSeconds"] > 14 + limits["requestTimeoutSeconds"]
 
 
+@pytest.mark.slow
 def test_rendered_pod_fetches_prepares_serves_and_is_probed(tmp_path: Path) -> None:
     joblib.dump(KMeans(2, n_init=1).fit([[0.0], [1.0]]), tmp_path / "model.joblib")
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:

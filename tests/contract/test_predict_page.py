@@ -11,6 +11,7 @@ from modelway_server.runtimes.trust import VARIABLE
 from support.pages.blocks import ROOT, blocks_in
 from support.server.served import Served, launch
 
+pytestmark = pytest.mark.slow
 PAGE = ROOT / "docs" / "predict.md"
 EXAMPLE = PAGE.read_text().partition("## A worked example")[2].partition("\n## ")[0]
 BLOCKS = [block.text for block in blocks_in(EXAMPLE, PAGE.name)]

@@ -67,6 +67,7 @@ def test_both_programs_refuse_the_uri(uri: str) -> None:
         parse_uri(uri)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.from_regex(location._S3) | st.from_regex(location._FILE) | st.from_regex(location._HTTP))
 def test_accepted_uris_have_a_safe_name_or_a_named_cause(uri: str) -> None:

@@ -1,6 +1,7 @@
 """The kinds of objects that the operator deals with: each is told here once, with its address and the rights that it takes.
 
-A new child kind is one entry in `CHILDREN`. Tests hold the chart's role, the command line's inventory and the builders to this list.
+A new child kind is one entry in `CHILDREN`. tests/modelway/cluster/test_kinds.py holds the builders and the
+command line's inventory to this list, tests/chart/test_chart.py the chart's role.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,8 @@
 
 To add a format of ours: an entry here, a module `runtimes/<name>.py` with `load(path, options)`, the name in
 `spec.model.format`, a row in docs/formats.md, and where its library is not in the server's image an extra in pyproject.toml
-with a lock in requirements/formats. tests/contract/test_formats.py fails until all of them agree.
+with a lock in requirements/formats. Marks of a folder stand a second time in `MODEL_FILES` of artifacts/manifest.py,
+which may not import this. tests/contract/test_formats.py fails until all of them agree.
 A package adds a format of its own by an entry point instead; see `plugins`.
 """
 

@@ -1,4 +1,4 @@
-"""A child kind is told in one place: builders, the chart's role and the inventory are held to it."""
+"""A child kind is told in one place: builders and the inventory are held to it; tests/chart/test_chart.py holds the chart's role."""
 
 import pytest
 
