@@ -131,7 +131,7 @@ def _all_spellings() -> dict[str, Object]:
     }
 
 
-def test_nothing_differs_from_git_after_defaults_and_beside_an_autoscaler(
+def test_defaults_and_autoscaler_leave_no_difference_from_git(
     gitops: GitOps, models: Application, request: pytest.FixtureRequest
 ) -> None:
     gitops.change(**_all_spellings())

@@ -69,7 +69,7 @@ def serving(model: Deployed) -> int:
 
 
 @pytest.mark.slow
-def test_a_model_grows_and_shrinks_with_its_load_and_loses_no_request(
+def test_model_scaled_by_its_load_loses_no_request(
     burner: Deployed, kubectl: Kubectl, namespace: str, audit: Audit
 ) -> None:
     becomes(burner, "ValidMetricFound")
@@ -93,7 +93,7 @@ def test_a_model_grows_and_shrinks_with_its_load_and_loses_no_request(
     assert len(writes) <= MOST_STATUS_WRITES
 
 
-def test_without_a_metrics_api_status_says_what_to_install_and_scaling_goes_on_once_it_is_there(
+def test_absent_metrics_api_is_named_and_its_return_resumes_scaling(
     burner: Deployed, cluster_kubectl: Kubectl, no_metrics_api: Object
 ) -> None:
     assert "Install metrics-server" in becomes(burner, "MetricsUnavailable")["message"]

@@ -46,7 +46,7 @@ def modelway(sandbox: Sandbox, namespace: str) -> Run:
     return run
 
 
-def test_a_model_that_serves_one_that_cannot_and_one_that_is_not_there(
+def test_status_tells_served_failed_and_absent_models_apart(
     deployed: Deployed, model_store: ModelStore, modelway: Run, namespace: str
 ) -> None:
     model = DecisionTreeClassifier().fit([[0.0], [1.0]], [0, 1])
@@ -88,7 +88,7 @@ def test_a_model_that_serves_one_that_cannot_and_one_that_is_not_there(
     )
 
 
-def test_a_person_sees_what_their_role_allows_and_is_told_of_the_rest(
+def test_person_with_few_rights_is_told_what_they_cannot_see(
     deployed: Deployed, modelway: Run, kubectl: Kubectl, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     deployed.apply(scheduling=NOWHERE).becomes("Unschedulable")

@@ -78,9 +78,7 @@ def _may_patch_services(kubectl: Kubectl) -> bool:
     return True
 
 
-def test_a_right_that_the_operator_lacks_is_named_and_its_return_heals(
-    installed: str, kubectl: Kubectl, namespace: str
-) -> None:
+def test_missing_right_is_named_and_its_return_heals(installed: str, kubectl: Kubectl, namespace: str) -> None:
     models = _models(kubectl)
     for model in models.values():
         model.apply(**AUTOSCALED)
@@ -126,7 +124,7 @@ def _stranger(kind: str, name: str) -> dict[str, Any]:
     return {"kind": kind, "metadata": {"name": name}, **contents[kind]}
 
 
-def test_a_name_that_is_taken_is_told_for_every_kind_and_left_alone(installed: str, kubectl: Kubectl) -> None:
+def test_object_with_the_name_of_a_child_is_named_and_left_alone(installed: str, kubectl: Kubectl) -> None:
     models = _models(kubectl)
     kubectl.create([_stranger(kind, _child_name(kind, model.name)) for kind, model in models.items()])
     before = {kind: kubectl.get(kind, _child_name(kind, model.name)) for kind, model in models.items()}
@@ -162,7 +160,7 @@ def _served_by(kubectl: Kubectl, manager: str, name: str, selector: str) -> None
     kubectl("patch", "service", name, "--type=merge", "-p", patch, f"--field-manager={manager}")
 
 
-def test_a_child_that_somebody_fights_over_is_reported_and_not_fought_for(
+def test_contested_child_is_reported_and_repaired_rarely(
     deployed: Deployed, namespace: str, audit: Audit, cluster_kubectl: Kubectl
 ) -> None:
     kubectl = deployed.kubectl

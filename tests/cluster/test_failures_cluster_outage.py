@@ -209,7 +209,7 @@ def test_watches_that_go_silent_are_opened_anew_and_miss_nothing(world: World) -
     _changes_are_followed(world.placed, silence)
 
 
-def test_what_is_deleted_while_a_watch_has_lost_its_place_is_found(world: World) -> None:
+def test_object_deleted_while_a_watch_is_lost_is_found(world: World) -> None:
     """The versions asked for are too old: the watch lists anew, and tells nothing of what has gone meanwhile."""
 
     def lose() -> None:
@@ -244,7 +244,7 @@ def test_a_slow_api_server_is_only_slow(world: World) -> None:
         world.faults.delay = 0.0
 
 
-def test_an_operator_that_starts_without_an_api_server_waits_for_it(world: World) -> None:
+def test_operator_started_without_an_api_server_waits_for_it(world: World) -> None:
     assert world.operator.stop() == 0
     world.faults.away = True
     try:

@@ -169,9 +169,7 @@ def test_a_kill_and_then_a_deletion_of_the_pod(world: World) -> None:
     world.settled("killed")
 
 
-def test_loops_keep_one_reason_while_pods_and_the_operator_are_restarted(
-    world: World, cluster_kubectl: Kubectl, installed: str
-) -> None:
+def test_crash_loop_keeps_its_reason_through_restarts(world: World, cluster_kubectl: Kubectl, installed: str) -> None:
     for name, reason in (("loops", "CrashLoop"), ("hungry", "OutOfMemory")):
         world.reached(name, reason)
         world.restarted(name)

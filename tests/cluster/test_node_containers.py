@@ -63,7 +63,7 @@ def test_command_replaces_the_entrypoint_and_both_are_expanded(kubectl: Kubectl)
     assert output(kubectl, once(main)).strip() == "hello $(GREETING)"
 
 
-def test_files_outside_volumes_are_out_of_reach_and_any_mount_path_works(kubectl: Kubectl) -> None:
+def test_container_reaches_its_volumes_at_any_path_and_no_more(kubectl: Kubectl) -> None:
     paths = ["/mnt/models/a", "/opt/new/b", "/tmp/c", "/etc/d", "/e"]
     main = container(WRITE, securityContext={**container()["securityContext"], "readOnlyRootFilesystem": True})
     main["args"] += paths
@@ -78,7 +78,7 @@ def test_files_outside_volumes_are_out_of_reach_and_any_mount_path_works(kubectl
     assert lines == [f"{path} {result}" for path, result in zip(paths, expected, strict=True)]
 
 
-def test_a_container_is_the_user_that_the_pod_asks_for_and_process_1(kubectl: Kubectl) -> None:
+def test_container_runs_as_the_user_of_the_pod_and_process_1(kubectl: Kubectl) -> None:
     show = "import os; print(os.getuid(), os.getpid(), os.uname().nodename)"
     context = {"runAsUser": 4242, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     assert output(kubectl, once(container(show), securityContext=context)).split() == ["4242", "1", "pod"]

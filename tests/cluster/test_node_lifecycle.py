@@ -73,7 +73,7 @@ def test_init_containers_run_in_order_and_before_the_others(kubectl: Kubectl) ->
     assert [s["state"]["terminated"]["reason"] for s in status["initContainerStatuses"]] == ["Completed"] * 2
 
 
-def test_a_failing_init_container_is_retried_and_holds_the_others_back(kubectl: Kubectl) -> None:
+def test_failing_init_container_is_retried_before_the_others(kubectl: Kubectl) -> None:
     kubectl.create(pod(container(), initContainers=[container("raise SystemExit(10)", name="init")]))
     eventually(lambda: state(kubectl, "init").get("restartCount", 0) >= 1)
     status = kubectl.get("pod", "pod")["status"]
@@ -189,7 +189,7 @@ def test_a_deleted_pod_gets_sigterm_at_once_and_may_finish(kubectl: Kubectl) -> 
     assert time.monotonic() - began < 10
 
 
-def test_a_stubborn_container_and_what_left_its_session_are_killed_after_the_grace_period(kubectl: Kubectl) -> None:
+def test_stubborn_processes_are_killed_after_the_grace_period(kubectl: Kubectl) -> None:
     kubectl.create(pod(container(ESCAPE), terminationGracePeriodSeconds=2))
     eventually(lambda: "up" in kubectl("logs", "pod"))
     assert _running("time.sleep(611)")

@@ -29,7 +29,7 @@ def test_an_unknown_image_backs_off_until_it_is_there(kubectl: Kubectl, sandbox:
     assert finished(kubectl)["status"]["phase"] == "Succeeded"
 
 
-def test_an_image_that_asks_for_credentials_is_refused_in_the_registrys_words(
+def test_image_without_credentials_is_refused_as_registries_do(
     kubectl: Kubectl, sandbox: Sandbox, namespace: str
 ) -> None:
     name = f"private/{namespace}"
@@ -57,7 +57,7 @@ def test_a_missing_source_of_the_environment_is_named(kubectl: Kubectl, source: 
     assert state(kubectl)["state"]["waiting"]["message"] == message
 
 
-def test_a_missing_key_is_named_and_the_pod_starts_once_it_is_there(kubectl: Kubectl, namespace: str) -> None:
+def test_pod_names_a_missing_key_and_starts_once_it_exists(kubectl: Kubectl, namespace: str) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"}}
     kubectl.create(secret)
     env = [{"name": "USER", "valueFrom": {"secretKeyRef": {"name": "login", "key": "user"}}}]

@@ -48,7 +48,7 @@ def test_items_choose_keys_paths_and_modes(kubectl: Kubectl) -> None:
     assert json.loads(text) == {"one": ["1", "0o440"], "two": ["2", "0o400"]}
 
 
-def test_a_projected_volume_holds_a_token_of_the_pods_own_account(kubectl: Kubectl, namespace: str) -> None:
+def test_projected_volume_holds_a_token_of_the_pods_account(kubectl: Kubectl, namespace: str) -> None:
     sources = [
         {"serviceAccountToken": {"path": "token", "audience": "bank", "expirationSeconds": 600}},
         {"configMap": {"name": "kube-root-ca.crt"}},
@@ -75,7 +75,7 @@ print(urllib.request.urlopen(request, context=ssl.create_default_context(cafile=
     assert output(kubectl, once(container(ask))).strip() == "200"
 
 
-def test_an_optional_configmap_appears_and_changes_in_a_running_pod(kubectl: Kubectl) -> None:
+def test_optional_configmap_appears_in_a_running_pod(kubectl: Kubectl) -> None:
     volumes = [{"name": "data", "configMap": {"name": "settings", "optional": True}}]
     early, late = ({**mounting(AWAIT, word), "name": name} for word, name in (("first", "early"), ("second", "late")))
     kubectl.create(once(early, late, volumes=volumes))
@@ -86,7 +86,7 @@ def test_an_optional_configmap_appears_and_changes_in_a_running_pod(kubectl: Kub
     assert finished(kubectl)["status"]["phase"] == "Succeeded"
 
 
-def test_a_missing_configmap_holds_the_pod_back_until_it_is_there(kubectl: Kubectl) -> None:
+def test_pod_waits_until_its_missing_configmap_exists(kubectl: Kubectl) -> None:
     kubectl.create(once(mounting(SHOW), volumes=[{"name": "data", "configMap": {"name": "settings"}}]))
     wanted = 'MountVolume.SetUp failed for volume "data" : configmap "settings" not found'
     eventually(lambda: wanted in events(kubectl, "FailedMount"))
@@ -95,7 +95,7 @@ def test_a_missing_configmap_holds_the_pod_back_until_it_is_there(kubectl: Kubec
     assert finished(kubectl)["status"]["phase"] == "Succeeded"
 
 
-def test_an_emptydir_is_shared_by_the_containers_of_a_pod_and_gone_with_it(kubectl: Kubectl, sandbox: Sandbox) -> None:
+def test_emptydir_is_shared_in_its_pod_and_removed_with_it(kubectl: Kubectl, sandbox: Sandbox) -> None:
     write = mounting("open('/data/key', 'w').write('hello')") | {"name": "writer"}
     volumes = [{"name": "data", "emptyDir": {"medium": "Memory"}}]
     kubectl.create(once(mounting(AWAIT, "hello"), initContainers=[write], volumes=volumes))

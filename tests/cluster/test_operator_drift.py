@@ -111,7 +111,7 @@ def test_an_object_that_is_not_ours_is_left_alone_until_it_goes(deployed: Deploy
     assert kubectl.get("service", "fraud")["metadata"]["ownerReferences"][0]["kind"] == "ModelDeployment"
 
 
-def test_a_model_that_is_deleted_and_made_anew_at_once_gets_new_children(placed: Deployed) -> None:
+def test_model_recreated_at_once_gets_new_children(placed: Deployed) -> None:
     before = {kind: placed.child(kind)["metadata"]["uid"] for kind in ("deployment", "service")}
     placed.kubectl("delete", "modeldeployment", "fraud", "--wait=true")
     placed.apply(**AUTOSCALED).becomes("Unschedulable")

@@ -27,7 +27,7 @@ def _sizes_seen(kubectl: Kubectl) -> set[int]:
     return {int(word) for word in events.split() if word.isdigit()}
 
 
-def test_the_size_goes_to_the_autoscaler_and_comes_back_without_a_jump(deployed: Deployed, kubectl: Kubectl) -> None:
+def test_size_passes_to_the_autoscaler_and_back_without_a_jump(deployed: Deployed, kubectl: Kubectl) -> None:
     deployed.apply(scaling={"replicas": 4}, scheduling=NOWHERE)
     deployed.becomes("Unschedulable")
     assert (_size(deployed), _is_ours(deployed)) == (4, True)

@@ -17,7 +17,7 @@ CUSTOMER = {"orders_per_month": 4.5, "days_since_order": 6.0, "basket_value": 21
 pytestmark = pytest.mark.cluster
 
 
-def test_a_class_of_its_own_is_served_from_an_image_that_holds_it(deployed: Deployed, model_store: ModelStore) -> None:
+def test_own_class_is_served_from_an_image_that_holds_it(deployed: Deployed, model_store: ModelStore) -> None:
     subprocess.run([sys.executable, str(EXAMPLE / "train.py"), str(model_store.directory)], check=True)
     spec = yaml.safe_load((EXAMPLE / "modeldeployment.yaml").read_text())["spec"]
     model = spec["model"] | {"uri": model_store.uri("churn/v1/model.joblib")}

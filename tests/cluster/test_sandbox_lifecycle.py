@@ -55,9 +55,7 @@ def traces(directory: Path) -> list[str]:
     return left + cgroups + [str(path) for path in [directory] if path.exists()]
 
 
-def test_up_status_and_down_by_hand_even_after_every_part_was_killed(
-    directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sandbox_goes_down_after_every_part_was_killed(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     up = command("up", "--dir", directory)
     said = re.search(r"ready in ([\d.]+) s", up.stderr)
     assert said, up.stderr

@@ -71,7 +71,7 @@ def test_part_that_was_turned_over_is_read_first(log: Path) -> None:
     assert contents(log, Options(), follow=True) == b"one\ntwo\nthree\nfour\n"
 
 
-def test_follow_sees_what_is_written_after_the_file_was_turned_over(log: Path) -> None:
+def test_follow_reads_on_after_the_file_was_rotated(log: Path) -> None:
     def turn_over() -> None:
         log.rename(log.with_name("0.log.1"))
         log.write_bytes(b"2026-01-01T00:00:04.000000000Z stdout F four\n")

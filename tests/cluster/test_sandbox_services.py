@@ -51,7 +51,7 @@ def answer(address: str) -> str:
         return ""
 
 
-def test_service_reaches_all_ready_pods_and_learns_late_that_there_is_none(kubectl: Kubectl) -> None:
+def test_service_reaches_ready_pods_and_learns_late_of_none(kubectl: Kubectl) -> None:
     kubectl.apply(web(replicas=2))
     kubectl("rollout", "status", "deployment/web", "--timeout=30s")
     address = kubectl.get("service", "web")["spec"]["clusterIP"]

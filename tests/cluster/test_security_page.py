@@ -33,7 +33,7 @@ def test_the_network_policy_for_models_is_one(kubectl: Kubectl) -> None:
     assert kubectl.get("networkpolicy", "models")["spec"]["policyTypes"] == ["Egress"]
 
 
-def test_who_is_granted_model_deployments_alone_gets_nothing_else(installed: str, kubectl: Kubectl) -> None:
+def test_right_to_model_deployments_alone_gives_nothing_else(installed: str, kubectl: Kubectl) -> None:
     program, _, _, *command = shlex.split(block("kubectl -n risk create rolebinding"))
     assert program == "kubectl"
     kubectl(*command)

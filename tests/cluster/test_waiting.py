@@ -50,7 +50,7 @@ def upgrade(tmp_path: Path, sandbox: Sandbox, namespace: str) -> Install:
     return to
 
 
-def test_helm_waits_until_the_model_is_served_and_fails_with_the_reason(
+def test_helm_waits_for_the_model_or_fails_with_its_reason(
     deployed: Deployed, upgrade: Install, good: str, model_store: ModelStore
 ) -> None:
     upgrade(good)

@@ -53,7 +53,7 @@ def test_the_server_holds_neither_kopf_nor_a_kubernetes_client(example: Example)
     assert python(example.kubectl, SERVER, f"[name for name in {names} if importlib.util.find_spec(name)]") == []
 
 
-def test_the_server_holds_what_its_formats_and_engines_need_and_no_more(example: Example) -> None:
+def test_server_image_holds_what_formats_need_and_no_more(example: Example) -> None:
     needed, further = "('onnxruntime', 'skl2onnx', 'skops', 'grpc')", "('xgboost', 'lightgbm', 'torch', 'grpc_tools')"
     assert python(example.kubectl, SERVER, f"[name for name in {needed} if not importlib.util.find_spec(name)]") == []
     assert python(example.kubectl, SERVER, f"[name for name in {further} if importlib.util.find_spec(name)]") == []

@@ -33,7 +33,7 @@ def ends(kubectl: Kubectl, container: str) -> list[Object]:
     ]
 
 
-def test_a_model_that_takes_too_much_memory_is_refused_before_it_serves(models: Path, deployed: Deployed) -> None:
+def test_model_of_too_much_memory_is_refused_before_it_serves(models: Path, deployed: Deployed) -> None:
     deployed.apply(model=_breast_cancer(), runtime=_memory("96Mi"))
     condition = deployed.becomes("OutOfMemory", deadline=FAILURE_SECONDS)
     assert ends(deployed.kubectl, "prepare")

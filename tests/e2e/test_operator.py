@@ -16,9 +16,7 @@ SECONDS = 180.0
 PODS = "app.kubernetes.io/instance=modelway"
 
 
-def test_it_is_killed_during_an_update_and_finishes_it_when_it_is_back(
-    example: Example, cluster_kubectl: Kubectl
-) -> None:
+def test_operator_killed_during_an_update_finishes_it_later(example: Example, cluster_kubectl: Kubectl) -> None:
     system = cluster_kubectl.in_namespace(SYSTEM)
     restarts = _restarts(system)
     with Load(example.infer, REQUEST) as load:

@@ -85,7 +85,7 @@ def test_a_vocabulary_among_the_assets_is_read(tmp_path: Path) -> None:
     assert given["code"].tolist() == [2, 0, -1]
 
 
-def test_vocabularies_of_keras_layers_and_of_models_saved_twice_pass(tmp_path: Path) -> None:
+def test_vocabularies_of_keras_and_of_models_saved_twice_pass(tmp_path: Path) -> None:
     file = str(vocabulary(tmp_path / "words.txt"))
     for layer in (keras.layers.StringLookup(vocabulary=file), keras.layers.TextVectorization(vocabulary=file)):
         words = keras.Input((1,), dtype="string")

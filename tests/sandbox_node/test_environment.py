@@ -38,7 +38,7 @@ def test_references_are_expanded_as_kubernetes_does(text: str, expected: str) ->
     assert expand(text, {"A": "1", "B": "2"}) == expected
 
 
-def test_a_later_variable_sees_the_earlier_ones_and_wins_over_envfrom() -> None:
+def test_variable_sees_earlier_ones_and_overrides_envfrom() -> None:
     env = [
         {"name": "A", "value": "own"},
         {"name": "B", "value": "$(A)/$(P_C)/$(LATER)"},

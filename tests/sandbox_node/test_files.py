@@ -47,7 +47,7 @@ def test_a_volume_switches_to_its_new_content_as_a_whole(tmp_path: Path) -> None
     assert (tmp_path / "..data").readlink() != before
 
 
-def test_output_is_logged_by_line_and_stream_and_long_lines_in_parts(tmp_path: Path) -> None:
+def test_output_is_logged_by_line_and_long_lines_in_parts(tmp_path: Path) -> None:
     async def run() -> None:
         output = Output(Log(tmp_path / "0.log", 10**9))
         code = "import sys; print('one'); print('x' * 20000); sys.stderr.write('no end')"
@@ -76,7 +76,7 @@ def test_a_log_that_grows_too_large_is_turned_over(tmp_path: Path) -> None:
     assert log.tail().endswith("99\n")
 
 
-def test_without_a_cgroup_a_process_over_its_limit_is_killed_with_its_children_counted(
+def test_process_tree_over_its_limit_is_killed_without_a_cgroup(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("sandbox.node.memory._own_group", lambda: None)

@@ -71,7 +71,7 @@ def test_the_map_of_images_is_read_again_when_it_changes(tmp_path: Path) -> None
     assert images.find("a/b").entrypoint == ["x"]
 
 
-def test_the_first_restart_is_at_once_and_the_pauses_double_up_to_the_limit() -> None:
+def test_restart_pauses_start_at_zero_and_double_to_the_limit() -> None:
     backoff = Backoff(1, 5)
     pauses = []
     for _ in range(5):
@@ -102,7 +102,7 @@ def test_an_address_comes_back_late_also_after_a_restart(tmp_path: Path) -> None
     assert again.claim() == "127.244.0.5"
 
 
-def test_a_pods_hosts_name_services_and_those_of_its_namespace_in_short() -> None:
+def test_hosts_of_a_pod_name_services_of_its_namespace_in_short() -> None:
     def service(name: str, namespace: str, address: str) -> dict[str, Any]:
         metadata = {"name": name, "namespace": namespace, "uid": name, "creationTimestamp": "2026-01-01T00:00:00Z"}
         return {"metadata": metadata, "spec": {"clusterIP": address}}
@@ -131,7 +131,7 @@ def test_hosts_are_rewritten_in_the_same_file(tmp_path: Path) -> None:
     assert (path.read_text(), path.stat().st_ino) == ("short\n", before)
 
 
-def test_only_who_listens_on_all_addresses_takes_a_port_from_pods() -> None:
+def test_listener_on_all_addresses_alone_takes_a_port_from_pods() -> None:
     lines = [
         "  sl  local_address rem_address   st tx_queue",
         "   0: 00000000:1F90 00000000:0000 0A 00000000:00000000",

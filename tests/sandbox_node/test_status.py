@@ -73,7 +73,7 @@ def test_a_transition_time_stays_while_the_status_does() -> None:
     assert condition(status([container(RUNNING)], pod), "Ready")["lastTransitionTime"] == NOW
 
 
-def test_a_readiness_gate_keeps_a_pod_unready_until_its_condition_is_true() -> None:
+def test_readiness_gate_holds_a_pod_until_its_condition_is_true() -> None:
     gate: dict[str, Any] = {"spec": {"readinessGates": [{"conditionType": "ok"}]}}
     states = [container(RUNNING, ready=True)]
     assert condition(status(states, gate), "Ready")["status"] == "False"
