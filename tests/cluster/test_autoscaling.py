@@ -93,7 +93,7 @@ def test_model_scaled_by_its_load_loses_no_request(
     assert len(writes) <= MOST_STATUS_WRITES
 
 
-def test_absent_metrics_api_is_named_and_its_return_resumes_scaling(
+def test_absent_metrics_api_is_named_and_scaling_then_resumes(
     burner: Deployed, cluster_kubectl: Kubectl, no_metrics_api: Object
 ) -> None:
     assert "Install metrics-server" in becomes(burner, "MetricsUnavailable")["message"]

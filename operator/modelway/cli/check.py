@@ -68,7 +68,7 @@ def _check_samples(path: str | None) -> None:
 
 
 def _check(arguments: argparse.Namespace, directory: Path) -> int:
-    models, prepared, said = directory / "models", directory / "prepared", directory / "termination"
+    models, prepared, report_file = directory / "models", directory / "prepared", directory / "termination"
     models.mkdir()
     model = arguments.model.resolve()
     name = model.name or "model"  # the root has no name
@@ -86,7 +86,7 @@ def _check(arguments: argparse.Namespace, directory: Path) -> int:
     ]
     environment = {
         **model_environment(os.environ, directory),
-        "MODELWAY_TERMINATION_LOG": str(said),
+        "MODELWAY_TERMINATION_LOG": str(report_file),
         "MODELWAY_LOG_LEVEL": "ERROR",
     }
     log = directory / "log"
@@ -96,7 +96,7 @@ def _check(arguments: argparse.Namespace, directory: Path) -> int:
         print("\n".join(describe(name, json.loads((prepared / "prepared.json").read_text()))))
         print(f"  walls    {_text(prepared / 'walls.txt')}")
         return 0
-    report = json.loads(said.read_text()) if said.exists() else {}
+    report = json.loads(report_file.read_text()) if report_file.exists() else {}
     if wrong := _wrong_usage(done.returncode, _text(log)):
         raise WrongUsage(wrong)
     if not report:

@@ -57,7 +57,7 @@ def names(prefix: str, parsed_args: argparse.Namespace, **_: object) -> list[str
     if kubectl is None:
         return []
     options = {"--namespace": "namespace", "--context": "context", "--kubeconfig": "kubeconfig"}
-    given = [f"{option}={value}" for option, name in options.items() if (value := getattr(parsed_args, name, None))]
+    flags = [f"{option}={value}" for option, name in options.items() if (value := getattr(parsed_args, name, None))]
     command = [
         kubectl,
         "get",
@@ -65,7 +65,7 @@ def names(prefix: str, parsed_args: argparse.Namespace, **_: object) -> list[str
         "-o",
         "name",
         f"--request-timeout={_CLUSTER_SECONDS}s",
-        *given,
+        *flags,
     ]
     try:
         found = subprocess.run(  # noqa: S603 -- our own command line

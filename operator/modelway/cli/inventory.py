@@ -29,9 +29,9 @@ def container_states(pod: Object) -> Iterator[str]:
     """What is to be said of each container that is neither done nor ready."""
     status = pod.get("status") or {}
     for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
-        said = _container(container)
-        if said:
-            yield f"{container['name']} {said}"
+        state = _container(container)
+        if state:
+            yield f"{container['name']} {state}"
 
 
 def count_pods(pods: int) -> str:
@@ -159,8 +159,8 @@ def _container(container: Mapping[str, Any]) -> str:
     waiting = state.get("waiting") or {}
     if waiting.get("reason") == "PodInitializing":
         return ""
-    said = ": ".join(part for part in (waiting.get("reason"), waiting.get("message")) if part)
-    return f"waits: {said or 'not started yet'}{again}{last}"
+    cause = ": ".join(part for part in (waiting.get("reason"), waiting.get("message")) if part)
+    return f"waits: {cause or 'not started yet'}{again}{last}"
 
 
 def _end(ended: Mapping[str, Any]) -> str:

@@ -34,8 +34,8 @@ def model_environment(environ: Mapping[str, str], directory: Path) -> dict[str, 
     own = {"HOME": directory / "home", "TMPDIR": directory / "tmp"}
     for folder in own.values():
         folder.mkdir(exist_ok=True)
-    kept = {name: value for name, value in environ.items() if _is_kept(name)}
-    return kept | {name: str(folder) for name, folder in own.items()}
+    variables = {name: value for name, value in environ.items() if _is_kept(name)}
+    return variables | {name: str(folder) for name, folder in own.items()}
 
 
 def _is_kept(name: str) -> bool:

@@ -83,14 +83,14 @@ def _check_ports(arguments: argparse.Namespace) -> None:
 
 def _deployment(arguments: argparse.Namespace) -> ModelDeployment:
     """What shall be served: of the file that `-f` names, or made for the model's file itself."""
-    given = {option: getattr(arguments, option) for option in FIELDS}
+    options = {option: getattr(arguments, option) for option in FIELDS}
     if arguments.filename is None:
         if arguments.model_file is None:
             raise WrongUsage("name a model's file (modelway serve model.joblib), or a ModelDeployment with -f")
         return deployment_of_file(
-            arguments.model_file, name=arguments.name, namespace=arguments.namespace, options=given
+            arguments.model_file, name=arguments.name, namespace=arguments.namespace, options=options
         )
-    for option, value in given.items():
+    for option, value in options.items():
         if value is not None:
             field = ".".join(("spec", *FIELDS[option]))
             raise WrongUsage(f"--{option.replace('_', '-')} is for a MODEL without -f; set {field} in the file")

@@ -20,8 +20,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(table(summaries, everywhere=arguments.all_namespaces, now=datetime.now(UTC)))
         return 0
     listed = [one.as_json() for one in summaries]
-    shown = listed[0] if arguments.name else listed
-    print(as_text(shown, arguments.output), end="")
+    output = listed[0] if arguments.name else listed
+    print(as_text(output, arguments.output), end="")
     return 0
 
 

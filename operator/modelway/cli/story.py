@@ -103,15 +103,15 @@ def _why(snapshot: Snapshot, summary: Summary) -> Iterator[str]:
         yield from _wrap([f"{summary.reason}: {summary.message}"])
     elif summary.caution:
         yield from _wrap([f"It is ready, but: {summary.caution}"])
-    said = {summary.reason}
+    reasons = {summary.reason}
     for one in (snapshot.resource.get("status") or {}).get("conditions") or ():
         if (
             one["type"] in {"ModelAccepted", "Available", "AutoscalingActive"}
             and one["reason"] != Reason.NO_POD_SERVES
             and one["status"] == "False"
-            and one["reason"] not in said
+            and one["reason"] not in reasons
         ):
-            said.add(one["reason"])
+            reasons.add(one["reason"])
             yield from _wrap([f"{one['type']}: {one['reason']}: {one['message']}"])
     if summary.ready != "True" and summary.reason not in {NOT_SEEN, Reason.SUSPENDED}:
         yield "Waiting will not help." if summary.stalled else "Waiting may help: it is being tried."
@@ -138,7 +138,7 @@ def _quote(line: str) -> str:
 
 def _events(snapshot: Snapshot, now: datetime) -> Iterator[str]:
     """The latest warnings and the latest words about the resource itself, but for what is over or has been said already."""
-    shown = {condition(snapshot.resource, kind).get("message") for kind in ("Ready", "AutoscalingActive")}
+    messages = {condition(snapshot.resource, kind).get("message") for kind in ("Ready", "AutoscalingActive")}
     over = {("Pod", pod["metadata"]["name"]) for pod in snapshot.pods if is_ready(pod)}
     if condition(snapshot.resource, "AutoscalingActive").get("status") == "False":
         over.add(("HorizontalPodAutoscaler", snapshot.resource["metadata"]["name"]))
@@ -147,13 +147,13 @@ def _events(snapshot: Snapshot, now: datetime) -> Iterator[str]:
         for one in snapshot.events
         if (one.get("type") == "Warning" or _subject(one)[0] == KIND)
         and _subject(one) not in over
-        and one.get("message") not in shown
+        and one.get("message") not in messages
     ]
     for one in worth[-_MOST_EVENTS:]:
         count = (one.get("series") or {}).get("count") or one.get("count") or 1
         times = f" ({count} times)" if count > 1 else ""
-        said = f"{' '.join(_subject(one))}: {one.get('reason')}: {one.get('message')}"
-        yield from _wrap([f"{age(time_of(one), now)} ago, {said}{times}"])
+        event = f"{' '.join(_subject(one))}: {one.get('reason')}: {one.get('message')}"
+        yield from _wrap([f"{age(time_of(one), now)} ago, {event}{times}"])
 
 
 def _subject(event: Object) -> tuple[str, str]:

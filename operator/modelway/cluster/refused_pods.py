@@ -58,7 +58,7 @@ class _Refused:
     revision: str
     since: float
     due: float
-    said: str = ""
+    cause: str = ""
     """What admission says of the revision's pods; empty while that is not known, or nothing."""
     admitted: bool = False
     """Whether the last dry run was."""
@@ -107,8 +107,8 @@ class RefusedPods:
             refused.due = now + max(TRY_SECONDS, len(self._refused) / TRIES_PER_SECOND)
             await self._try(refused, plan, observed)
         patience = DENIED_SECONDS if refused.admitted else UNPROVED_SECONDS
-        if not refused.said and now - refused.since >= patience and not _has_pods(observed, plan.revision):
-            refused.said = failure.message
+        if not refused.cause and now - refused.since >= patience and not _has_pods(observed, plan.revision):
+            refused.cause = failure.message
         return max(0.1, refused.due - now)
 
     def correct(self, observed: Observed) -> Observed:
@@ -116,11 +116,11 @@ class RefusedPods:
         refused, deployment = self._refused.get(observed.owner.key), observed.deployment
         if deployment is None:
             return observed
-        said = refused.said if refused is not None and refused.revision == deployment.revision else ""
+        cause = refused.cause if refused is not None and refused.revision == deployment.revision else ""
         conditions = tuple(
-            replace(one, message=said) if one.type == "ReplicaFailure" else one
+            replace(one, message=cause) if one.type == "ReplicaFailure" else one
             for one in deployment.conditions
-            if one.type != "ReplicaFailure" or said
+            if one.type != "ReplicaFailure" or cause
         )
         return replace(
             observed, children={**observed.children, deployment.id: replace(deployment, conditions=conditions)}
@@ -140,13 +140,13 @@ class RefusedPods:
             elif _tells_of_pods(error):
                 self._allow(namespace)
                 refused.admitted = False
-                if gist(error.words) != gist(refused.said):
-                    refused.said = error.words
+                if gist(error.words) != gist(refused.cause):
+                    refused.cause = error.words
         except ModelwayError as error:
             logger.debug("Not known whether pods are admitted: %s", error, extra={"resource": observed.owner.key})
         else:
             self._allow(namespace)
-            again, refused.admitted, refused.said = refused.admitted, True, ""
+            again, refused.admitted, refused.cause = refused.admitted, True, ""
             if again or self._clock() - refused.since >= TRY_SECONDS:
                 await self._wake(refused, observed)
 

@@ -34,7 +34,7 @@ STEADY_ENGINES = frozenset({"onnx", "trees", "linear", "xgboost", "lightgbm"})
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class CallCost:
     """Seconds of one call.
 
     Attributes:
@@ -70,7 +70,7 @@ class Cost:
         return lambda _: False
 
 
-def warm_up(runtime: Runtime) -> Cost | Exception:
+def warm_up(runtime: Runtime) -> CallCost | Exception:
     """Let the model predict for the first time, and measure its calls; the exception where it cannot."""
     try:
         runtime.warm_up()
@@ -82,7 +82,7 @@ def warm_up(runtime: Runtime) -> Cost | Exception:
         return error
 
 
-def measure(call: Callable[[Rows], object], row: Rows) -> Cost:
+def measure(call: Callable[[Rows], object], row: Rows) -> CallCost:
     """The cost of a call: medians of calls with one row and with many; half of it for the row where it is slow.
 
     Args:
@@ -91,10 +91,10 @@ def measure(call: Callable[[Rows], object], row: Rows) -> Cost:
     """
     first = _timed(call, row)
     if first > SLOW_SECONDS:
-        return Cost(first / 2, first / 2)
+        return CallCost(first / 2, first / 2)
     one, many = (_seconds(call, stack([row] * count)) for count in (1, MANY_ROWS))
     per_row = max(many - one, 0.0) / (MANY_ROWS - 1)
-    return Cost(max(one - per_row, 0.0), per_row)
+    return CallCost(max(one - per_row, 0.0), per_row)
 
 
 def _call(runtime: Runtime, method: str, rows: Rows) -> Arrays:

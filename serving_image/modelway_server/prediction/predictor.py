@@ -19,7 +19,7 @@ from modelway_server.dataplane.query import Body, Query
 from modelway_server.errors import PredictionFailed
 from modelway_server.prediction.alarm import Alarm
 from modelway_server.prediction.batching import Deadline, Job, Waiting, total_rows
-from modelway_server.prediction.call_probe import Cost, warm_up
+from modelway_server.prediction.call_probe import CallCost, warm_up
 from modelway_server.prediction.held_bytes import MAX_HELD_BODIES, Held, HeldBytes
 from modelway_server.prediction.limits import Limits, queue_full
 from modelway_server.prediction.model_thread import ModelThread
@@ -73,7 +73,7 @@ class Predictor:
             LoadFailure: the model cannot predict.
         """
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[Cost | Exception] = loop.create_future()
+        done: asyncio.Future[CallCost | Exception] = loop.create_future()
         self._model.submit(partial(warm_up, self._plane.runtime), done.set_result)
         cost = await done
         if isinstance(cost, Exception):

@@ -33,7 +33,7 @@ def at(seconds: int) -> str:
     return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def told(reason: Reason, message: str = "m", *, generation: int = 1) -> Owner:
+def owner_with_status(reason: Reason, message: str = "m", *, generation: int = 1) -> Owner:
     """A ModelDeployment whose status says this already; it is now at generation 1."""
     ready = {"type": "Ready", "reason": str(reason), "message": message, "observedGeneration": generation}
     return owner(status={"conditions": [ready]})
@@ -217,7 +217,7 @@ def test_conditions_of_the_last_rollout_are_ignored() -> None:
 
 
 def test_loss_of_pods_after_success_is_not_enough_replicas() -> None:
-    lost = observed(deployment(size=2, available=1), by=told(Reason.SERVING))
+    lost = observed(deployment(size=2, available=1), by=owner_with_status(Reason.SERVING))
     assert judge(lost, Target(NEW, 2)).reason == "NotEnoughReplicas"
 
 
@@ -241,47 +241,49 @@ def test_verdict_holds_until_the_controller_sees_a_change(seen: Observed) -> Non
     present = seen.deployment
     assert present is not None
     changed = {**seen.children, present.id: replace(present, generation=present.generation + 1)}
-    later = replace(seen, owner=told(before.reason, before.message), children=changed)
+    later = replace(seen, owner=owner_with_status(before.reason, before.message), children=changed)
     assert judge(later, Target(NEW, 2)) == before
 
 
 def test_lost_pods_are_counted_against_the_autoscalers_size() -> None:
-    lost = observed(deployment(size=10, available=1), by=told(Reason.SERVING))
+    lost = observed(deployment(size=10, available=1), by=owner_with_status(Reason.SERVING))
     assert judge(lost, Target(NEW, 2)).message == "1 of 10 pods serves; 9 are being started."
 
 
 def test_reason_stays_while_pods_start_again() -> None:
-    before = told(Reason.SECRET_NOT_FOUND, "There is no Secret s.")
+    before = owner_with_status(Reason.SECRET_NOT_FOUND, "There is no Secret s.")
     verdict = judge(observed(deployment(available=0), pods=(pod(container()),), by=before), WANTED)
     assert (verdict.reason, verdict.stalled) == ("SecretNotFound", False)
     assert verdict.message == "Pods are being started again. Before: There is no Secret s."
-    again = judge(observed(deployment(available=0), by=told(verdict.reason, verdict.message)), WANTED)
+    again = judge(observed(deployment(available=0), by=owner_with_status(verdict.reason, verdict.message)), WANTED)
     assert again == verdict
 
 
 def test_refused_model_is_not_stalled_while_pods_start_again() -> None:
-    verdict = judge(observed(deployment(available=0), by=told(Reason.MODEL_NOT_FOUND)), WANTED)
+    verdict = judge(observed(deployment(available=0), by=owner_with_status(Reason.MODEL_NOT_FOUND)), WANTED)
     assert (verdict.reason, verdict.stalled) == ("ModelNotFound", False)
 
 
 def test_reason_of_an_older_generation_is_dropped() -> None:
-    before = told(Reason.MODEL_NOT_FOUND, generation=2)
+    before = owner_with_status(Reason.MODEL_NOT_FOUND, generation=2)
     assert judge(observed(deployment(available=0), by=before), WANTED).reason == "Progressing"
 
 
 @pytest.mark.parametrize("reason", [Reason.SERVING, Reason.OUT_OF_MEMORY, Reason.PROGRESSING])
 def test_verdict_holds_until_the_deployment_counts_ready_pods(reason: Reason) -> None:
-    late = observed(deployment(available=0), pods=(pod(container(ready=True), ready=True),), by=told(reason))
+    late = observed(
+        deployment(available=0), pods=(pod(container(ready=True), ready=True),), by=owner_with_status(reason)
+    )
     assert judge(late, WANTED) == Readiness(reason, "m")
 
 
 def test_change_of_size_keeps_ready() -> None:
-    grown = observed(deployment(size=5, replicas=2, observed=False), by=told(Reason.SERVING))
+    grown = observed(deployment(size=5, replicas=2, observed=False), by=owner_with_status(Reason.SERVING))
     assert judge(grown, Target(NEW, 2)).ready
 
 
 def test_image_back_off_without_cause_keeps_the_earlier_cause() -> None:
-    before = told(Reason.IMAGE_PULL_DENIED)
+    before = owner_with_status(Reason.IMAGE_PULL_DENIED)
     silent = pod(container(waiting="ImagePullBackOff", message='Back-off pulling image "s:1"'))
     verdict = judge(observed(deployment(available=0), pods=(silent,), by=before), WANTED)
     assert verdict == Readiness(Reason.IMAGE_PULL_DENIED, "m")
@@ -384,6 +386,6 @@ def test_abandoned_rollout_is_not_resumed(moments: list[Observed]) -> None:
     for moment in moments:
         verdict = judge(replace(moment, owner=by), WANTED)
         reasons.append(verdict.reason)
-        by = told(verdict.reason, verdict.message)
+        by = owner_with_status(verdict.reason, verdict.message)
     began = [reason is Reason.PROGRESSING for reason in reasons]
     assert began == sorted(began, reverse=True), reasons

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modelway_server.contract.rows import Rows
 from modelway_server.errors import InvalidInput, QueueFull, TooSlow
-from modelway_server.prediction.call_probe import Cost, measure
+from modelway_server.prediction.call_probe import CallCost, measure
 from support.server.doubling import Callers, numbers_of, settle_loop
 
 ROWS = st.lists(st.integers(-1, 9), min_size=1, max_size=4)
@@ -190,7 +190,7 @@ def test_bytes_beyond_the_limit_are_refused() -> None:
     ],
 )
 def test_rows_are_joined_while_it_saves_time(fixed: float, per_row: float, limit: int, rows: int) -> None:
-    assert Cost(fixed, per_row).worthwhile_rows(limit) == rows
+    assert CallCost(fixed, per_row).worthwhile_rows(limit) == rows
 
 
 def test_cost_of_a_call_has_a_part_per_row(monkeypatch: pytest.MonkeyPatch) -> None:

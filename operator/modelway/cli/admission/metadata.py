@@ -62,14 +62,14 @@ def name_of(metadata: Any) -> str:
     return name if isinstance(name, str) and name else generated
 
 
-def metadata_problems(given: Any, matches: Matches) -> Iterator[Problem]:
+def metadata_problems(value: Any, matches: Matches) -> Iterator[Problem]:
     """What is wrong with the metadata of a new object; the form of its name is left to the definition's own, stricter rule."""
     path = "metadata"
-    if given is not None and not isinstance(given, Mapping):
-        yield Problem(path, f"{format_value(given)} must be a mapping of fields to values")
+    if value is not None and not isinstance(value, Mapping):
+        yield Problem(path, f"{format_value(value)} must be a mapping of fields to values")
         return
-    metadata = complete(given or {}, _SCHEMA)
-    yield from unknown_fields(given, _SCHEMA, path)
+    metadata = complete(value or {}, _SCHEMA)
+    yield from unknown_fields(value, _SCHEMA, path)
     yield from violations(metadata, _SCHEMA, matches, path)
     if not name_of(metadata):
         yield Problem("metadata.name", "is missing and must be given, for example fraud")
