@@ -50,7 +50,7 @@ def test_an_image_of_the_platform_is_followed_by_turns(sandbox: Sandbox, kubectl
             _stands(lambda: len(_with(kubectl, BROKEN)) == AT_ONCE and len(_serving(kubectl)) == MODELS)
             [first, *_] = _with(kubectl, OLD)
             waits = Deployed(kubectl, first)
-            eventually(lambda: "when its turn comes" in waits.condition()["message"], describe=waits.condition)
+            eventually(lambda: "When its turn comes" in waits.condition()["message"], describe=waits.condition)
             assert waits.condition()["status"] == "True"
         with _operator(sandbox, namespace, NEW):
             eventually(lambda: len(_with(kubectl, NEW)) == MODELS, deadline=90, describe=lambda: _with(kubectl, NEW))

@@ -72,6 +72,7 @@ class Container:
                 await self._back_off()
                 if self.halted():
                     return
+                self._note_end()
                 self.state.restarts += 1
             image = await self._pull()
             if image is None:
@@ -119,10 +120,14 @@ class Container:
         self.state.container_id = before.get("containerID", "")
         self.state.image_id = before.get("imageID", "")
 
-    def _wait_for(self, reason: str, message: str = "") -> None:
-        state = waiting(reason, message)
+    def _note_end(self) -> None:
+        """How the process ended becomes the last state, before a restart is counted."""
         if "terminated" in self.state.state:
             self.state.last_state = self.state.state
+
+    def _wait_for(self, reason: str, message: str = "") -> None:
+        state = waiting(reason, message)
+        self._note_end()
         if self.state.state != state:
             self.state.state = state
             self.runtime.report()
@@ -232,8 +237,7 @@ class Container:
         """From the start of the process to its end."""
         began = time.monotonic()
         started_at = timestamp()
-        if "terminated" in self.state.state:
-            self.state.last_state = self.state.state
+        self._note_end()
         self.state.state = {"running": {"startedAt": started_at}}
         run = self._run_now = Run(self.spec, self.runtime, process, self)
         self._meter = Meter(process.pid, limit)
