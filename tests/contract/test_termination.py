@@ -47,6 +47,7 @@ def catalogue() -> Iterator[ast.JoinedStr]:
                 yield from (each for each in node.args[:1] if isinstance(each, ast.JoinedStr))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_no_message_changes_a_name(name: str) -> None:
     messages = [

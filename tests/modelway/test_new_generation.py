@@ -194,6 +194,7 @@ HAPPENINGS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reason", list(Reason))
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())

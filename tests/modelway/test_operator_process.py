@@ -59,6 +59,7 @@ def test_version_option_prints_the_version() -> None:
     assert _modelway("--version").stdout.startswith("modelway 0.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
@@ -75,6 +76,7 @@ def test_startup_failure_is_reported_in_one_line(environment: dict[str, str], sa
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_api_server_that_is_not_there_is_named(tmp_path: Path) -> None:
     done = _modelway(
         "run",
@@ -86,6 +88,7 @@ def test_an_api_server_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "says"), [(404, "install the chart"), (403, "role and binding")])
 def test_a_cluster_without_the_chart_is_told_apart(status: int, says: str, tmp_path: Path) -> None:
     async def scenario() -> tuple[int, str]:
@@ -251,6 +254,7 @@ def test_a_scrape_gets_the_age_and_the_lag() -> None:
     assert time.time() - float(told.split()[1]) == pytest.approx(12.0, abs=5)
 
 
+@pytest.mark.slow
 def test_a_line_of_the_log_names_the_resource() -> None:
     stream = io.StringIO()
     record = logging.LogRecord("modelway.x", logging.INFO, "f", 1, "Repaired %s", ("Service fraud",), None)

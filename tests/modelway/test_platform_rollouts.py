@@ -154,6 +154,7 @@ PLATFORMS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(
     models=st.integers(1, 12),
     serving=st.sets(st.integers(0, 11)),

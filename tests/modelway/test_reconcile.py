@@ -154,6 +154,7 @@ failures = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(failures, min_size=1, max_size=10))
 def test_spec_that_was_never_applied_is_never_ready(storm: list[ModelwayError]) -> None:
     """Its pods may be as they should: its size, its autoscaler or its Service need not."""
@@ -180,6 +181,7 @@ def test_write_that_keeps_failing_is_reported(monkeypatch: pytest.MonkeyPatch) -
     assert "the store is full" in world.status["conditions"][0]["message"]
 
 
+@pytest.mark.slow
 @given(st.lists(failures, max_size=10))
 def test_failing_passes_keep_the_name_conflict(storm: list[ModelwayError]) -> None:
     world = _World()

@@ -89,6 +89,7 @@ def test_undo_of_a_failing_spec_goes_back_to_what_serves() -> None:
     assert target_of(broken, records_of(broken, RECORDS), None).version == "v2"
 
 
+@pytest.mark.slow
 @given(manifests(), manifests())
 def test_undo_restores_the_revision_and_keeps_other_fields(before: Object, now: Object) -> None:
     revision = revision_of(ModelDeployment.parse(before))

@@ -148,6 +148,7 @@ class Served(subprocess.Popen[str]):
         return iter(self.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_model_is_served_until_it_is_stopped(
     file: Path, model: Path, ports: tuple[int, int, int], sent: signal.Signals
@@ -181,6 +182,7 @@ def test_a_model_is_served_until_it_is_stopped(
     assert not [child for child in below if child.is_running()]
 
 
+@pytest.mark.slow
 def test_a_lone_file_is_served_with_an_example_request(tmp_path: Path, ports: tuple[int, int, int]) -> None:
     joblib.dump(mixed_pipeline(), tmp_path / "Of Applicants.v2.joblib")
     with Served(None, ports, str(tmp_path / "Of Applicants.v2.joblib"), "--method=predict_proba") as served:

@@ -204,6 +204,7 @@ def test_no_input_raises_an_unexpected_error(data: bytes) -> None:
                 verdict(document.value)
 
 
+@pytest.mark.slow
 @given(manifests(), st.sampled_from(["  ", " "]))
 def test_every_field_is_found_on_its_line(made: Object, indent: str) -> None:
     text = json.dumps(made, indent=indent)

@@ -111,6 +111,7 @@ def test_a_new_cause_is_reported_and_a_new_quota_use_is_not() -> None:
     _scenario(play, _answer(QUOTA.format("b", 3)), _answer(QUOTA.format("c", 4)), _answer(POLICY))
 
 
+@pytest.mark.slow
 def test_an_admitted_dry_run_wakes_the_replica_set_with_backoff() -> None:
     async def play(world: _World) -> None:
         for _ in range(int(3600 / TRY_SECONDS)):
@@ -176,6 +177,7 @@ CORRECTED: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @given(
     before=st.integers(0, 4),
     after=st.lists(st.tuples(st.floats(0, 20), st.sampled_from([_answer(POLICY), ADMITTED, UNKNOWN])), max_size=6),

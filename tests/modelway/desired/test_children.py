@@ -112,6 +112,7 @@ def test_disruption_budget_lets_broken_pods_be_evicted() -> None:
     assert (budget["maxUnavailable"], budget["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
 
 
+@pytest.mark.slow
 @given(manifests())
 def test_every_child_is_ours_findable_and_within_bounds(document: Object) -> None:
     listed = made(document)

@@ -289,6 +289,7 @@ def test_a_file_inside_the_users_image_is_taken_from_there() -> None:
     assert set(images("file:///models/model.joblib").values()) == {"risk/server:7"}
 
 
+@pytest.mark.slow
 @given(manifests(), st.none() | st.just("risk/server:7"))
 def test_no_image_of_the_users_meets_a_secret_or_a_token(document: Object, image: str | None) -> None:
     document["spec"].setdefault("runtime", {})["image"] = image
@@ -338,6 +339,7 @@ def test_secret_keys_cannot_choose_code_that_fetch_loads() -> None:
     assert {"name": "PYTHONPATH"} in variables
 
 
+@pytest.mark.slow
 @given(manifests())
 def test_revision_hash_is_pure_and_a_valid_label(document: Object) -> None:
     made = template_of(document)

@@ -300,6 +300,7 @@ V1 = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(model=st.sampled_from(sorted(PLANES)), v2=V2, v1=V1, anything=JSON)
 def test_no_json_makes_the_server_fail(model: str, v2: Any, v1: Any, anything: Any) -> None:

@@ -68,6 +68,7 @@ HEIGHT = of(("passthrough", ["height"]))
 WOOD = of((OneHotEncoder(), ["wood"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(COMPOSITIONS))
 def test_column_that_any_member_reads_is_checked(seed: int) -> None:
     composition = compose(seed)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,7 @@ def shown(signature: Signature) -> str:
     return repr((columns, replace(signature, columns=())))
 
 
+@pytest.mark.slow
 @given(SIGNATURES)
 def test_signature_survives_json(signature: Signature) -> None:
     back = stored(signature)

@@ -24,6 +24,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(steps=STEPS, engine=st.sampled_from(["estimator", "linear"]), max_rows=st.sampled_from([1, 3, 8]))
 def test_every_caller_gets_its_own_answer(steps: list[tuple[object, ...]], engine: str, max_rows: int) -> None:

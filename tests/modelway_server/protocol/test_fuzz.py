@@ -29,6 +29,7 @@ def test_seeds_reach_every_reader() -> None:
     assert answered == set(range(len(target.READERS)))
 
 
+@pytest.mark.slow
 def test_a_short_run_finds_nothing(tmp_path: Path) -> None:
     pytest.importorskip("atheris")
     command = [sys.executable, "-W", "ignore", "-m", "fuzz", f"--seconds={SECONDS}", f"--findings={tmp_path}"]

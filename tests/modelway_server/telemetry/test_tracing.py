@@ -46,6 +46,7 @@ def test_invalid_traceparent_is_ignored(header: str, known: bool) -> None:  # no
         )
 
 
+@pytest.mark.slow
 def test_spans_of_a_request_reach_a_collector(
     launched: Launch, monkeypatch: pytest.MonkeyPatch, forest_model: SharedModel
 ) -> None:
@@ -74,6 +75,7 @@ def test_spans_of_a_request_reach_a_collector(
         assert kept.named("predict model") is None
 
 
+@pytest.mark.slow
 def test_absent_collector_delays_no_request_and_no_end(
     launched: Launch, monkeypatch: pytest.MonkeyPatch, sleeping_model: SharedModel
 ) -> None:
@@ -89,6 +91,7 @@ def test_no_tracing_library_is_imported_without_an_endpoint() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_log_lines_name_the_trace(launched: Launch, sleeping_model: SharedModel) -> None:
     server = launched("--grpc-port=0", "--access-log", **sleeping_model).started()
     server.predict({"instances": [[0.0]]}, headers={"traceparent": SAMPLED})
@@ -99,6 +102,7 @@ def test_log_lines_name_the_trace(launched: Launch, sleeping_model: SharedModel)
     assert [line.get("trace_id") for line in _lines(server)] == [TRACE, TRACE, None]
 
 
+@pytest.mark.slow
 def test_metrics_have_the_names_of_kserve_and_mlserver(launched: Launch, sleeping_model: SharedModel) -> None:
     server = launched("--workers=2", "--grpc-port=0", "--metric-aliases=kserve,mlserver", **sleeping_model).started()
     rows: list[list[list[float]]] = [[[0.0]], [[0.0]], []]

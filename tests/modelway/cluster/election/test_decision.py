@@ -222,6 +222,7 @@ async def _troubled(disturb: list[Fault], drifts: tuple[float, ...]) -> None:
     await game.end()
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(disturb=faults, drifts=st.tuples(*[st.floats(0.98, 1.02)] * 3))
 def test_never_two_lead_and_soon_one_does(disturb: list[Fault], drifts: tuple[float, ...]) -> None:
@@ -245,6 +246,7 @@ def test_a_dead_leader_is_replaced_in_time() -> None:
     assert max(waits) <= LEASE_SECONDS + 1.5
 
 
+@pytest.mark.slow
 def test_a_stopping_leader_is_replaced_at_once() -> None:
     async def scenario(stop_after: float) -> float:
         game = Game()
