@@ -41,7 +41,7 @@ demo: .venv/ready
 test: .venv/ready programs
 	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
-# What an edit is tried with first. It leaves out what needs a cluster, what takes more than a second of a processor, and the folders not in UNIT.
+# What an edit is tried with first. It leaves out what needs a cluster, what takes more than half a second of a processor, and the folders not in UNIT.
 unit: .venv/ready
 	$(BIN)/pytest -q -n 2 --dist loadfile -m "not cluster and not slow" $(UNIT)
 

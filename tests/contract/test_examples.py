@@ -56,6 +56,7 @@ def located(uri: str, models: Path) -> str:
     return f"file://{models}{parts.path}"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_example_model_answers_its_request(manifest: Path, trained: Trained, tmp_path: Path) -> None:

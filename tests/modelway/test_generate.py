@@ -16,12 +16,14 @@ def test_committed_definitions_match_the_types() -> None:
     assert main(["--check", "--root", str(CHECKOUT)]) == 0
 
 
+@pytest.mark.slow
 def test_the_text_is_the_definition_without_anchors() -> None:
     assert yaml.safe_load(crd_yaml()) == custom_resource_definition()
     assert "&id" not in crd_yaml()
     assert len(crd_yaml()) < 100_000
 
 
+@pytest.mark.slow
 def test_a_stale_file_is_named_and_then_mended(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["--root", str(tmp_path)])
     stale = tmp_path / "crds" / "modeldeployments.yaml"

@@ -155,6 +155,7 @@ def test_a_missing_file_and_a_wrong_setting_are_named(file: str, capsys: pytest.
     assert "MODELWAY_DRAIN_SECONDS" in printed[2]
 
 
+@pytest.mark.slow
 def test_render_needs_no_cluster_client_and_no_server(file: str) -> None:
     code = (
         "import sys; from modelway.__main__ import main; status = main(['render', '-f', sys.argv[1]]); "

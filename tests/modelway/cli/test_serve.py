@@ -197,6 +197,7 @@ def test_a_lone_file_is_served_with_an_example_request(tmp_path: Path, ports: tu
         served.communicate(timeout=20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -215,6 +216,7 @@ def test_a_file_that_cannot_be_served_is_explained(
     assert (served.returncode, says in errors) == (2, True), errors
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_loaded_is_explained(file: Path, tmp_path: Path, ports: tuple[int, int, int]) -> None:
     (tmp_path / "bad.joblib").write_text("<html>not found</html>")
     with Served(file, ports, f"--model={tmp_path}/bad.joblib") as served:
@@ -223,6 +225,7 @@ def test_a_model_that_cannot_be_loaded_is_explained(file: Path, tmp_path: Path, 
     assert "prepare failed: InvalidArtifact: bad.joblib is an HTML or XML page" in errors
 
 
+@pytest.mark.slow
 def test_a_secret_is_called_out_of_reach(file: Path, ports: tuple[int, int, int]) -> None:
     nobody = "http://127.0.0.1:9"
     with Served(file, ports, "--setting=drain_seconds=1", AWS_ENDPOINT_URL=nobody, AWS_ALLOW_HTTP="false") as served:

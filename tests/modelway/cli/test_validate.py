@@ -142,6 +142,7 @@ def test_json_output_says_the_same_as_text(capsys: pytest.CaptureFixture[str]) -
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "said_of_it"),
     [
@@ -214,6 +215,7 @@ def test_every_field_is_found_on_its_line(made: Object, indent: str) -> None:
     assert document.line("spec.model.uri.nowhere") == uri
 
 
+@pytest.mark.slow
 def test_validate_needs_no_cluster_client_and_no_server(folder: Path) -> None:
     (folder / "x.yaml").write_text(GOOD)
     code = (
@@ -224,6 +226,7 @@ def test_validate_needs_no_cluster_client_and_no_server(folder: Path) -> None:
     assert (result.returncode, result.stdout.splitlines()[-1]) == (0, "set()")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "command", "extra"),
     [
@@ -244,6 +247,7 @@ def test_a_package_that_is_missing_is_named_with_its_remedy(
     assert result.stderr.endswith(f": in a checkout of Modelway, pip install '.[{extra}]'\n")
 
 
+@pytest.mark.slow
 def test_a_closed_output_pipe_is_no_error(folder: Path) -> None:
     (folder / "x.yaml").write_text(GOOD + "".join(f"  unknown{i}: 1\n" for i in range(2000)))
     command = f"{sys.executable} -m modelway validate -f x.yaml | head -1; echo ${{PIPESTATUS[0]}}"

@@ -123,6 +123,7 @@ def test_an_admitted_dry_run_wakes_the_replica_set_with_backoff() -> None:
     assert len(woken) < 3600 / LONGEST_PAUSE + 10
 
 
+@pytest.mark.slow
 def test_waking_keeps_the_known_cause() -> None:
     """To a Deployment an annotation is a new generation, which its controller takes a moment to see."""
 

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,6 +175,7 @@ def _patched(target: Any, patch: Any) -> Any:
     return result
 
 
+@pytest.mark.slow
 @given(objects, objects)
 def test_the_patch_makes_the_old_status_the_new_one(old: dict[str, Any], new: dict[str, Any]) -> None:
     old, new = _without_null(old), _without_null(new)

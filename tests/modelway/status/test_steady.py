@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -85,12 +86,14 @@ def _by_type(status: Status) -> dict[str, Status]:
     return {one["type"]: one for one in status["conditions"]}
 
 
+@pytest.mark.slow
 @given(st.lists(worlds, min_size=1, max_size=4))
 def test_unchanged_observation_writes_status_once(lives: list[Observed]) -> None:
     told = _lived([*lives, lives[-1], lives[-1]])
     assert merge_patch(told[-2], told[-1]) == {}
 
 
+@pytest.mark.slow
 @given(st.lists(worlds, min_size=2, max_size=5))
 def test_condition_time_changes_only_with_its_status(lives: list[Observed]) -> None:
     for earlier, later in itertools.pairwise(map(_by_type, _lived(lives))):
@@ -101,6 +104,7 @@ def test_condition_time_changes_only_with_its_status(lives: list[Observed]) -> N
             )
 
 
+@pytest.mark.slow
 @given(worlds)
 def test_the_conditions_do_not_contradict_each_other(world: Observed) -> None:
     [status] = _lived([world])

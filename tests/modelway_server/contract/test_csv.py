@@ -110,12 +110,14 @@ WAYS: dict[str, Write] = {
 }
 
 
+@pytest.mark.slow
 @given(table=tables(), way=st.sampled_from(sorted(WAYS)))
 def test_csv_is_read_like_json(table: Table, way: str) -> None:
     signature, frame = table
     assert same(rows(signature, decode_csv(WAYS[way](frame))), rows(signature, decode_json(as_json(frame))))
 
 
+@pytest.mark.slow
 @given(table=tables(named=False), way=st.sampled_from(sorted(WAYS.keys() - {"another order"})))
 def test_csv_of_an_unnamed_model_is_read_by_order(table: Table, way: str) -> None:
     signature, frame = table

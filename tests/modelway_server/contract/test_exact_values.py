@@ -89,6 +89,7 @@ COLUMN = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(column=COLUMN)
 def test_authors_code_gets_the_values_of_a_data_frame(column: tuple[str, list[Any]]) -> None:

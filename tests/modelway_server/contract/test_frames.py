@@ -41,6 +41,7 @@ def test_text_is_read_by_the_type_of_its_column(column: Column | None, texts: li
     assert (got, list(map(type, got))) == (values, list(map(type, values)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("datatype", ["FP64", "FP32", "INT64", "UINT8", "BOOL", "BYTES", None])
 @given(texts=st.lists(st.none() | st.text("0193+-._eE \t\x1c\x1d\x1f\x85\xa0²٣") | st.text(), min_size=1))
 def test_text_that_is_no_value_stays_text(datatype: str | None, texts: list[str | None]) -> None:

@@ -86,6 +86,7 @@ def test_absent_collector_delays_no_request_and_no_end(
     assert server.process.wait(timeout=15) == 0
 
 
+@pytest.mark.slow
 def test_no_tracing_library_is_imported_without_an_endpoint() -> None:
     code = "import sys, modelway_server.serving; print([name for name in sys.modules if name.partition('.')[0] in ('opentelemetry', 'grpc')])"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
