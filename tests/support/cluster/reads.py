@@ -22,10 +22,6 @@ class NotRead(Exception):
 class NotThere(Exception):
     """The API server says no, in kubectl's words."""
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(f"Error from server ({reason}): {message}")
-        self.reason = reason
-
 
 @dataclass(frozen=True)
 class _Resource:
@@ -56,11 +52,11 @@ class Reads:
         """
         return _shown(self._get(f"{self._collection(kind, namespace)}/{name}", {}))
 
-    def all(self, kind: str, selector: str, namespace: str | None) -> list[Object]:
-        """All objects of a kind that match a label selector; raises as `one` does."""
+    def all(self, kind: str, selector: str, namespace: str | None) -> Object:
+        """The list of all objects of a kind that match a label selector; raises as `one` does."""
         answer = self._get(self._collection(kind, namespace), {"labelSelector": selector} if selector else {})
         head = {"apiVersion": answer["apiVersion"], "kind": answer["kind"].removesuffix("List")}
-        return [head | _shown(item) for item in answer["items"]]
+        return answer | {"items": [head | _shown(item) for item in answer["items"]]}
 
     def _collection(self, kind: str, namespace: str | None) -> str:
         found = self._known.get(kind) or self._discover().get(kind)
@@ -102,7 +98,7 @@ class Reads:
         if not found.get("details", {}).get("kind"):  # the kind itself is not served: any more, or not yet
             self._known = {}
             raise NotRead(path)
-        raise NotThere(found["reason"], found["message"])
+        raise NotThere(f"Error from server ({found['reason']}): {found['message']}")
 
 
 @cache

@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,39 +85,33 @@ class Kubectl:
 
     def get(self, kind: str, name: str) -> Object:
         """The object `kind/name`; KubectlError where there is none."""
-        try:
-            return self._reads.one(kind, name, self._namespace)
-        except NotThere as error:
-            raise KubectlError(("get", kind, name), str(error)) from error
-        except NotRead:
-            found: Object = json.loads(self("get", kind, name, "-o", "json"))
-            return found
+        return self._read(lambda known: known.one(kind, name, self._namespace), kind, name)
 
     def list(self, kind: str, selector: str = "") -> list[Object]:
         """All objects of a kind that match the label selector."""
-        try:
-            return self._reads.all(kind, selector, self._namespace)
-        except NotThere as error:
-            raise KubectlError(("get", kind, "-l", selector), str(error)) from error
-        except NotRead:
-            found: list[Object] = json.loads(self("get", kind, "-l", selector, "-o", "json"))["items"]
-            return found
+        answer = self._read(lambda known: known.all(kind, selector, self._namespace), kind, "-l", selector)
+        found: list[Object] = answer["items"]
+        return found
 
     def exists(self, kind: str, name: str) -> bool:
         """Whether `kind/name` is there."""
         try:
-            self._reads.one(kind, name, self._namespace)
-        except NotThere as error:
-            if error.reason != "NotFound":
-                raise KubectlError(("get", kind, name), str(error)) from error
-            return False
-        except NotRead:
-            return bool(self("get", kind, name, "--ignore-not-found", "-o", "name"))
+            self.get(kind, name)
+        except KubectlError as error:
+            if "(NotFound)" in error.stderr:
+                return False
+            raise
         return True
 
-    @property
-    def _reads(self) -> Reads:
-        return reads(self._kubeconfig)
+    def _read(self, look: Callable[[Reads], Object], *arguments: str) -> Object:
+        """The answer of a look, which starts no process; that of `kubectl get` where only kubectl can tell."""
+        try:
+            return look(reads(self._kubeconfig))
+        except NotThere as error:
+            raise KubectlError(("get", *arguments), str(error)) from error
+        except NotRead:
+            found: Object = json.loads(self("get", *arguments, "-o", "json"))
+            return found
 
 
 def _text(manifest: Manifest) -> str:
