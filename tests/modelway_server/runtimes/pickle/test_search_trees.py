@@ -9,12 +9,8 @@ from sklearn.neighbors import BallTree, KDTree
 
 from modelway_server.errors import UnsafeArtifact
 from modelway_server.runtimes.pickle.structure import check_state
+from support.files.states import state_of
 from support.models import WINE
-
-
-def state_of(thing: Any) -> tuple[str, Any]:
-    kind, reduced = type(thing), thing.__reduce_ex__(2)
-    return f"{kind.__module__}.{kind.__qualname__}", reduced[2]
 
 
 @pytest.mark.parametrize("kind", [KDTree, BallTree])

@@ -21,12 +21,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from modelway_server.errors import UnsafeArtifact
 from modelway_server.runtimes.pickle.structure import check_state
+from support.files.states import state_of
 from support.models import WINE, WINE_KINDS
-
-
-def state_of(thing: Any) -> tuple[str, Any]:
-    kind, reduced = type(thing), thing.__reduce_ex__(2)
-    return f"{kind.__module__}.{kind.__qualname__}", reduced[2]
 
 
 def tree_state() -> tuple[str, Any]:
