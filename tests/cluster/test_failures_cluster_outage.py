@@ -23,6 +23,7 @@ from sandbox import Sandbox, processes
 from sandbox.layout import log_file
 from sandbox.record import read_record
 from support.cluster.audit import Audit
+from support.cluster.definitions import install_present
 from support.cluster.deployed import NOWHERE, Deployed
 from support.cluster.faulty_proxy import Faults, faulty_proxy
 from support.cluster.operator_process import Operator
@@ -68,15 +69,12 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory, model_store: ModelStore) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("outage")
-    crd = Path(__file__).resolve().parents[2] / "crds" / "modeldeployments.yaml"
     with (
         Sandbox.start(directory / "sandbox", endpoint_lag=0.2, metrics=False) as sandbox,
         faulty_proxy(sandbox.directory, sandbox.server) as (kubeconfig, faults),
     ):
         kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
-        kubectl("apply", "--server-side", "-f", str(crd))
-        wait = ("wait", "--for=condition=Established", "crd/modeldeployments.modelway.dev", "--timeout=30s")
-        eventually(lambda: kubectl(*wait))  # it fails at once on a definition without a status yet
+        install_present(kubectl)
         kubectl.create(namespace_manifest("outage"))
         kubectl = kubectl.in_namespace("outage")
         eventually(lambda: "default" in kubectl("get", "serviceaccounts", "-o", "name"))

@@ -9,12 +9,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from modelway.cluster.kinds import WATCHED
 from sandbox import Sandbox
+from support.cluster.definitions import install_present
 from support.cluster.deployed import NOWHERE, Deployed
 from support.cluster.faulty_proxy import Faults, Refusal, Seen, faulty_proxy
 from support.cluster.operator_process import Operator
@@ -85,15 +85,12 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A model in each namespace, each kept from its end by the fault that the namespace is called after."""
     directory = tmp_path_factory.mktemp("calm")
-    crd = Path(__file__).resolve().parents[2] / "crds" / "modeldeployments.yaml"
     with (
         Sandbox.start(directory / "sandbox", metrics=False) as sandbox,
         faulty_proxy(sandbox.directory, sandbox.server) as (kubeconfig, faults),
     ):
         kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
-        kubectl("apply", "--server-side", "-f", str(crd))
-        wait = ("wait", "--for=condition=Established", "crd/modeldeployments.modelway.dev", "--timeout=30s")
-        eventually(lambda: kubectl(*wait))
+        install_present(kubectl)
         kubectl.create([namespace_manifest(name) for name in REASONS])
         kubectl.create([_quota("quota", "count/deployments.apps"), _quota("pods", "pods")])
         broken = webhook(kubectl, "webhook", denial("no"), resource="deployments", group="apps", directory=directory)

@@ -7,11 +7,11 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from sandbox import Sandbox
+from support.cluster.definitions import install_present
 from support.cluster.deployed import NOWHERE, Deployed
 from support.cluster.faulty_proxy import Faults, faulty_proxy
 from support.cluster.operator_process import Operator
@@ -95,15 +95,12 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("kinds")
-    crd = Path(__file__).resolve().parents[2] / "crds" / "modeldeployments.yaml"
     with (
         Sandbox.start(directory / "sandbox", metrics=False) as sandbox,
         faulty_proxy(sandbox.directory, sandbox.server) as (kubeconfig, faults),
     ):
         kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
-        kubectl("apply", "--server-side", "-f", str(crd))
-        wait = ("wait", "--for=condition=Established", "crd/modeldeployments.modelway.dev", "--timeout=30s")
-        eventually(lambda: kubectl(*wait))
+        install_present(kubectl)
         kubectl.create(namespace_manifest(NAMESPACE))
         operator = Operator(kubeconfig, directory / "operator.log", program=_OPERATOR)
         operator.start()

@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -22,6 +21,7 @@ from modelway.cluster.election.watchdog import EXIT_CODE
 from modelway.manager import GRACE_SECONDS
 from sandbox import Sandbox
 from support.cluster.contenders import LEASE, Contender, Contest, stirred
+from support.cluster.definitions import install_present
 from support.cluster.deployed import NOWHERE, Deployed
 from support.cluster.faulty_proxy import Faults, faulty_proxy
 from support.cluster.sandbox import Kubectl, namespace_manifest
@@ -53,13 +53,10 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    crd = Path(__file__).resolve().parents[2] / "crds" / "modeldeployments.yaml"
     with Sandbox.start(tmp_path_factory.mktemp("takeover"), endpoint_lag=0.2, metrics=False) as started:
         kubectl = Kubectl(started.kubectl, started.kubeconfig)
-        kubectl("apply", "--server-side", "-f", str(crd))
+        install_present(kubectl)
         kubectl.create([namespace_manifest("contest"), namespace_manifest("slow")])
-        wait = ("wait", "--for=condition=Established", "crd/modeldeployments.modelway.dev", "--timeout=30s")
-        eventually(lambda: kubectl(*wait))
         yield started
 
 

@@ -1,5 +1,6 @@
 """The definition as another release might bring it: one that knows more, and one that knows less."""
 
+from pathlib import Path
 from typing import Any
 
 from modelway.api.crd import CRD_NAME, custom_resource_definition
@@ -7,6 +8,8 @@ from support.cluster.sandbox import Kubectl
 from support.operator.specs import Object
 from support.waiting import eventually
 
+PRESENT = Path(__file__).resolve().parents[3] / "crds" / "modeldeployments.yaml"
+"""The definition of now, as users apply it."""
 NEW_FIELDS = ("spec.model.provenance", "spec.runtime.env[].note", "spec.tracing")
 NEW_ENGINE = "tensorrt"
 PRUNED = {"runtime": ("batching", "tolerance", "accessLog"), "model": ("format",)}
@@ -43,8 +46,19 @@ def previous_definition() -> Object:
 def install(kubectl: Kubectl, definition: Object, field: str, *, known: bool) -> None:
     """Put a definition in place, and wait until the API server goes by it: until `field` is known or not."""
     kubectl.apply(definition, "--force-conflicts")
-    eventually(lambda: kubectl("wait", "--for=condition=Established", f"crd/{CRD_NAME}", "--timeout=30s"))
+    _wait_until_established(kubectl)
     eventually(lambda: _knows(kubectl, field) is known)
+
+
+def install_present(kubectl: Kubectl) -> None:
+    """Put the definition of now in place, and wait until the API server serves it."""
+    kubectl("apply", "--server-side", "-f", str(PRESENT))
+    _wait_until_established(kubectl)
+
+
+def _wait_until_established(kubectl: Kubectl) -> None:
+    # kubectl fails at once on a definition without a status yet.
+    eventually(lambda: kubectl("wait", "--for=condition=Established", f"crd/{CRD_NAME}", "--timeout=30s"))
 
 
 def _knows(kubectl: Kubectl, field: str) -> bool:
