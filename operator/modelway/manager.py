@@ -74,8 +74,10 @@ class Manager:
         ModelGauges(self.cache.models, metrics.registry)
         self.queue: WorkQueue[Key] = WorkQueue(attrgetter("namespace"), most=WORKERS_OF_A_NAMESPACE)
         self.pulse = Pulse(time.monotonic)
-        self.watches = Watches(lambda watch: metrics.watch_restarts.labels(*watch).inc(), time.monotonic)
         self.served = ServedKinds(kinds)
+        self.watches = Watches(
+            lambda watch: metrics.watch_restarts.labels(*watch).inc(), time.monotonic, self.served.serves_named
+        )
         self.discovery = Discovery(client, self.served, settings.watch_namespaces)
         self.resync = Resync(
             client, self.cache, metrics, settings.watch_namespaces, watches=self.watches, served=self.served

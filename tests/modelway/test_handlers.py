@@ -88,7 +88,8 @@ class _Watched:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.served, self.watches = ServedKinds(), Watches(lambda _: None, lambda: self.now)
+        self.served = ServedKinds()
+        self.watches = Watches(lambda _: None, lambda: self.now, self.served.serves_named)
         self.resync = Resync(None, Cache(), Metrics(), served=self.served, watches=self.watches)  # type: ignore[arg-type]
         self.others_note_it = False
         """Whether others find out that the kind has gone while the request is on its way."""

@@ -140,10 +140,6 @@ class Resync:
     def _forget(self, kind: Kind) -> None:
         """Forget everything that is known of a kind that has gone, and once it is back, what passes noted meanwhile."""
         self._cache.forget_kind(kind)
-        if self._served.serves(kind):
-            if self._watches is not None:
-                self._watches.expect(kind.name)
-            return
         self._debts = {id: debt for id, debt in self._debts.items() if id.kind != kind.name}  # noqa: A001 -- the term
         if self._watches is not None:
             self._watches.forget(kind.name)

@@ -41,6 +41,10 @@ class ServedKinds:
         """Whether the cluster serves a kind, as far as we know."""
         return kind not in self._absent
 
+    def serves_named(self, name: str) -> bool:
+        """Whether the cluster serves the watched kind of a name, as far as we know."""
+        return self.serves(self.named(name))
+
     @property
     def present(self) -> tuple[Kind, ...]:
         """The watched kinds that are served."""
@@ -72,7 +76,7 @@ class ServedKinds:
         def note(_: Kind) -> None:
             changed.set()
 
-        self._subscribers.append(note)
+        self.subscribe(note)
         try:
             while not self.serves(kind):
                 changed.clear()

@@ -54,14 +54,19 @@ class Watches:
     Args:
         on_restart: called with each watch that is restarted because it is dead.
         clock: seconds, monotonic.
+        is_served: whether the cluster serves the kind of this name. Where it does not, a request on its way says nothing of a watch.
     """
 
-    def __init__(self, on_restart: Callable[[Watch], None], clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        on_restart: Callable[[Watch], None],
+        clock: Callable[[], float],
+        is_served: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         self._on_restart = on_restart
         self._clock = clock
+        self._is_served = is_served
         self._states: dict[Watch, _State] = {}
-        self._absent: set[str] = set()
-        """Kinds that are not served: a request of theirs that is on its way says nothing of a watch."""
 
     def note_request(self, watch: Watch) -> None:
         """Note that a watch sends a request."""
@@ -89,18 +94,13 @@ class Watches:
         self._on_restart(watch)
 
     def forget(self, kind: str) -> None:
-        """A kind is no longer served: nothing is expected of its watches, whatever requests of theirs come to."""
-        self._absent.add(kind)
+        """A kind is no longer served: nothing is expected of its watches."""
         self._states = {watch: state for watch, state in self._states.items() if watch.kind != kind}
-
-    def expect(self, kind: str) -> None:
-        """A kind is served again: its watches are followed from their next request on."""
-        self._absent.discard(kind)
 
     def _state_of(self, watch: Watch) -> _State:
         """The state of a watch; one that is not kept where its kind is absent."""
         new = _State(self._clock())
-        return new if watch.kind in self._absent else self._states.setdefault(watch, new)
+        return self._states.setdefault(watch, new) if self._is_served(watch.kind) else new
 
     def excuse(self) -> None:
         """Forgive all watches their silence: the API server was away."""

@@ -26,7 +26,9 @@ class _World:
     def __init__(self) -> None:
         self.now = 0.0
         self.restarted: list[Watch] = []
-        self.watches = Watches(self.restarted.append, lambda: self.now)
+        self.absent = ""
+        """The name of a kind that is not served."""
+        self.watches = Watches(self.restarted.append, lambda: self.now, lambda kind: kind != self.absent)
         self.streams = {LIVING: _Stream(), DEAD: _Stream()}
         for watch, stream in self.streams.items():
             self.watches.note_request(watch)
@@ -86,11 +88,12 @@ def test_an_outage_of_the_server_makes_no_watch_deaf() -> None:
 def test_nothing_is_noted_of_a_watch_whose_kind_is_absent() -> None:
     """An answer may come after the kind was found to have gone."""
     world = _World()
+    world.absent = DEAD.kind
     world.watches.forget(DEAD.kind)
     world.watches.note_request(DEAD)
     world.watches.note_failure(DEAD, "500")
     world.watches.note_open(DEAD, world.streams[DEAD])
     assert list(world.watches.silence()) == []
-    world.watches.expect(DEAD.kind)
+    world.absent = ""
     world.watches.note_request(DEAD)
     assert list(world.watches.silence()) == [(DEAD, 0.0)]
