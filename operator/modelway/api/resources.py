@@ -99,7 +99,7 @@ def _rules_in_cel(name: str, kind: Kind, *, at_most: str | None = None) -> list[
 class ResourceAmounts(ApiModel):
     """Amounts by the names that Kubernetes gives them.
 
-    cpu is in cores ("2", "0.5") or thousandths of a core (500m), memory and ephemeral-storage are in bytes with a suffix (512Mi, 2Gi), devices
+    cpu is in cores ("2", "0.5") or thousandths of a core (500m). memory and ephemeral-storage are in bytes with a suffix (512Mi, 2Gi). Devices
     have their full names and are whole numbers (nvidia.com/gpu: 1).
     """
 

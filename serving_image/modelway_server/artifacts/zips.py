@@ -1,6 +1,6 @@
 """The files of a .zip, read without trust.
 
-A skops file, a PyTorch model and an .npz are ZIP archives too and stay files, so nothing is refused here before the names
+A skops file, a PyTorch model and an .npz are ZIP archives too, and stay files. So nothing is refused here before the names
 in the archive show a model's folder.
 """
 

@@ -1,8 +1,11 @@
 """The inference protocols as an ASGI application without a framework: routing is one look-up.
 
-Statuses: 400 for a message that is not the protocol's, 422 for rows that the model does not accept, 413 and 408 for a
-body that is too large or too slow, 404, 405, 415 as HTTP has them, 503 (with Retry-After) when the server cannot take
-the request, 429 (with Retry-After) when too many wait, 504 when the model was too slow, 500 when the model is at fault. Every error is `{"error": "..."}`.
+Every error is `{"error": "..."}`. Its status says who is at fault:
+
+- 400: the message is not the protocol's. 422: the model does not accept the rows.
+- 413 and 408: the body is too large or too slow. 404, 405 and 415 are as HTTP has them.
+- 503 and 429, with Retry-After: the server cannot take the request, or too many wait.
+- 504 and 500: the model was too slow, or is at fault.
 """
 
 import time

@@ -1,9 +1,9 @@
 """The formats that are served: everything that tells one from another. The loader of each is in the module of its name.
 
-To add a format of ours: an entry here, a module `runtimes/<name>.py` with `load(path, options)`, the name in
-`spec.model.format`, a row in docs/formats.md, and where its library is not in the server's image an extra in pyproject.toml
-with a lock in requirements/formats. Marks of a folder stand a second time in `MODEL_FILES` of artifacts/manifest.py,
-which may not import this. tests/contract/test_formats.py fails until all of them agree.
+A format of ours takes an entry here, a module `runtimes/<name>.py` with `load(path, options)`, the name in
+`spec.model.format`, and a row in docs/formats.md. A library that is not in the server's image takes an extra in
+pyproject.toml, with a lock in requirements/formats. Marks of a folder stand a second time in `MODEL_FILES` of
+artifacts/manifest.py, which may not import this. tests/contract/test_formats.py fails until all of them agree.
 A package adds a format of its own by an entry point instead; see `plugins`.
 """
 

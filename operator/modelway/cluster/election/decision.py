@@ -1,11 +1,11 @@
 """Decide from a Lease which one of several operators leads. Pure: the time is an argument.
 
 Clocks of different machines are never compared. A candidate takes a Lease over once it has seen it unchanged for as long as it was given for,
-by its own clock; the holder counts from the moment it *asked* for the renewal, which is earlier than any moment at which another can have seen
-it, and stops writing `GRACE_SECONDS` before the others may begin. Writes of the Lease carry its resourceVersion, so of two candidates one wins.
+by its own clock. The holder counts from the moment it *asked* for the renewal, which is earlier than any moment at which another can have seen
+it. It stops writing `GRACE_SECONDS` before the others may begin. Writes of the Lease carry its resourceVersion, so of two candidates one wins.
 
-`kubernetes.aio.leaderelection` was looked at: it goes by the wall clock, writes local time as UTC, never gives a Lease back, ends at a broken
-connection, and does not tell its caller until when it may write.
+`kubernetes.aio.leaderelection` does not fit. It goes by the wall clock, and writes local time as UTC. It never gives a Lease back, and ends at a
+broken connection. It does not tell its caller until when it may write.
 """
 
 from dataclasses import dataclass, replace
