@@ -21,6 +21,7 @@ from modelway.cluster.kinds import Kind, selector_of
 from modelway.cluster.served_kinds import NOT_FOUND, ServedKinds
 from modelway.cluster.watches import Watch, Watches
 from modelway.errors import WatchLost
+from modelway.parts import until_one_ends
 
 OnEvent = Callable[[Kind, str | None, Mapping[str, Any]], None]
 """Takes a kind, what happened (ADDED, MODIFIED, DELETED, or None for an object of a LIST), and the object."""
@@ -108,8 +109,6 @@ async def watch(
         for place in namespaces or (None,)
     }
     insights = Insights()
-    # Older than kopf's own tasks, so that it is not among those that kopf cancels when it ends.
-    follower = asyncio.create_task(_follow_served_kinds(served, insights))
     running = kopf.operator(
         registry=_registry(served, connection, on_event, partial(_observe, served, places, watches)),
         settings=_settings(served, server),
@@ -122,13 +121,12 @@ async def watch(
         ready_flag=started,
     )
     try:
-        await asyncio.gather(_expect_no_end(running), follower)
+        # The follower is older than kopf's own tasks, so it is not among those that kopf cancels when it ends.
+        await until_one_ends(_follow_served_kinds(served, insights), _expect_no_end(running))
     except WatchLost:
         raise
     except Exception as error:
         raise WatchLost(f"a watch failed: {str(error) or type(error).__name__}") from error
-    finally:
-        follower.cancel()
 
 
 async def _expect_no_end(running: Awaitable[None]) -> None:

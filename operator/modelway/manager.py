@@ -1,10 +1,9 @@
 """Wire the parts of one operator: events go into the cache, changed keys into the queue, due keys into passes."""
 
-import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -47,9 +46,6 @@ AWAY_SECONDS = 5.0
 
 GRACE_SECONDS = 7.0
 """How long running passes may take to end when the operator stops; shorter than the Lease lets it write."""
-
-STOP_SECONDS = 12.0
-"""The longest that parts may take to end, the return of the Lease included; a pod's grace period is longer."""
 
 logger = logging.getLogger(__name__)
 
@@ -184,16 +180,3 @@ class Manager:
         if self._leads:
             for key in keys:
                 self.queue.add(key)
-
-
-async def until_one_ends(*parts: Coroutine[Any, Any, object]) -> None:
-    """Run the parts until one of them ends, then cancel the others. Raise the error of one that failed."""
-    tasks = [asyncio.create_task(part) for part in parts]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=STOP_SECONDS)
-    for task in done:
-        task.result()

@@ -9,12 +9,17 @@ from pathlib import Path
 
 from modelway.cluster.client import FIELD_MANAGER, Client
 from modelway.cluster.connection import connect
+from modelway.cluster.election.watchdog import KernelWatchdog
 from modelway.cluster.kinds import WATCHED, Kind
 from modelway.handlers import watch
 from modelway.health import serve
-from modelway.manager import Manager, until_one_ends
+from modelway.manager import Manager
 from modelway.metrics import Metrics
+from modelway.parts import until_one_ends
 from modelway.settings import Settings
+
+LEFTOVER_SECONDS = 2.0
+"""The longest that tasks which did not end with their part may hold up the end of the process."""
 
 
 async def run(
@@ -86,5 +91,13 @@ async def _take_signals_back(started: asyncio.Event, stop: asyncio.Event) -> Non
 def serve_forever(
     settings: Settings, environment: Mapping[str, str], kubeconfig: Path | None, kinds: Iterable[Kind] = WATCHED
 ) -> None:
-    """`run` in an event loop of its own."""
-    asyncio.run(run(settings, environment, kubeconfig, kinds))
+    """`run` in an event loop of its own. The loop ends soon after it, even if one of its tasks never does."""
+    watchdog = KernelWatchdog()
+    try:
+        with asyncio.Runner() as runner:
+            try:
+                runner.run(run(settings, environment, kubeconfig, kinds))
+            finally:
+                watchdog.set(LEFTOVER_SECONDS)
+    finally:
+        watchdog.remove()

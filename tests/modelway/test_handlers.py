@@ -7,14 +7,16 @@ import aiohttp
 import pytest
 from kopf._cogs.structs.references import Insights, Selector
 from kopf._core.reactor.observation import _disable_mismatched_selectors
+from kubernetes.aio import client
 from yarl import URL
 
 from modelway.cluster.cache import Cache
+from modelway.cluster.connection import Connection
 from modelway.cluster.kinds import AUTOSCALER, BUDGET, OWNER, SERVICE, WATCHED, Kind
 from modelway.cluster.resync import Resync
 from modelway.cluster.served_kinds import ServedKinds
 from modelway.cluster.watches import DEAF_SECONDS, Watch, Watches
-from modelway.handlers import _AbsentKinds, _follow_served_kinds, _observe, _resource_of
+from modelway.handlers import _AbsentKinds, _follow_served_kinds, _observe, _resource_of, watch
 from modelway.metrics import Metrics
 
 
@@ -42,6 +44,44 @@ def test_watches_follow_the_kinds_that_are_served() -> None:
     present = {kind.plural for kind in WATCHED}
     absent = present - {BUDGET.plural}
     assert asyncio.run(scenario()) == [absent, present, absent]
+
+
+def test_a_stop_waits_for_kopf_and_cancels_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kopf that is cancelled twice never ends."""
+    begun, noted = asyncio.Event(), []
+
+    async def stay(**_: object) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.05)
+            noted.append("kopf has ended")
+
+    async def scenario() -> None:
+        served, server = ServedKinds(), _Server()
+        watches = Watches(lambda _: None, lambda: 0.0)
+        connection = Connection(client.Configuration())
+        watching = asyncio.create_task(
+            watch(connection, (), lambda *_: None, server, watches=watches, served=served, started=asyncio.Event())
+        )
+        await begun.wait()
+        watching.cancel()
+        await asyncio.wait([watching])
+        noted.append("the watches have ended")
+
+    monkeypatch.setattr("kopf.operator", stay)
+    asyncio.run(scenario())
+    assert noted == ["kopf has ended", "the watches have ended"]
+
+
+class _Server:
+    """An API server that is well."""
+
+    away = None
+
+    def doubt(self) -> None:
+        raise AssertionError
 
 
 class _Answer:

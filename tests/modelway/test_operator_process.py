@@ -24,13 +24,16 @@ from modelway import logs
 from modelway.api.labels import CHILD_SELECTOR
 from modelway.cluster.election.candidate import END_SECONDS
 from modelway.cluster.election.decision import LEADING_SECONDS, RENEW_SECONDS
+from modelway.cluster.election.watchdog import EXIT_CODE
 from modelway.cluster.kinds import WATCHED
 from modelway.cluster.served_kinds import ServedKinds
 from modelway.handlers import LONGEST_AWAY_SECONDS, RETRY_SECONDS, _registry, _settings
 from modelway.health import LARGEST_LAG, Health, Pulse
-from modelway.manager import GRACE_SECONDS, STOP_SECONDS
+from modelway.manager import GRACE_SECONDS
 from modelway.metrics import Metrics
 from modelway.observed import Key
+from modelway.parts import STOP_SECONDS
+from modelway.run import LEFTOVER_SECONDS
 from support.operator.fake_api import fake_api
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "modelway"
@@ -239,8 +242,34 @@ async def _answers(url: str, *, seconds: float) -> set[int]:
 def test_a_pod_is_given_longer_to_end_than_the_operator_takes() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     least = schema["properties"]["terminationGracePeriodSeconds"]["minimum"]
-    assert GRACE_SECONDS < END_SECONDS < STOP_SECONDS < least
+    assert GRACE_SECONDS < END_SECONDS < STOP_SECONDS < least - LEFTOVER_SECONDS
     assert GRACE_SECONDS + RENEW_SECONDS <= LEADING_SECONDS, "the Lease lasts for as long"
+
+
+_NEVER_ENDS = """
+import asyncio
+from modelway import run
+
+async def hold():
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
+async def part(*_):
+    global held
+    held = asyncio.create_task(hold())
+    await asyncio.sleep(0)
+
+run.run, run.LEFTOVER_SECONDS = part, 0.2
+run.serve_forever(None, {}, None)
+"""
+
+
+def test_a_task_that_never_ends_does_not_hold_up_the_process() -> None:
+    ended = subprocess.run([sys.executable, "-P", "-c", _NEVER_ENDS], timeout=30, check=False)
+    assert ended.returncode == EXIT_CODE
 
 
 def test_a_scrape_gets_the_age_and_the_lag() -> None:

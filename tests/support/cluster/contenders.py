@@ -104,7 +104,10 @@ class Contender:
     def stop(self) -> None:
         """Ask it to end, and wait until it has given its Lease back."""
         self.signal(signal.SIGTERM)
-        assert self.process.wait(20) == 0, self.last_words
+        try:
+            assert self.process.wait(20) == 0, self.last_words
+        except subprocess.TimeoutExpired as late:
+            raise AssertionError(f"it has not ended: {self.last_words}") from late
 
     def end(self) -> None:
         """End it, whatever it does."""
