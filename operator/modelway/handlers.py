@@ -205,10 +205,10 @@ class _AbsentKinds(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line stays."""
-        said, _, missing = record.getMessage().partition(": ")
+        beginning, _, missing = record.getMessage().partition(": ")
         for selector in self._selectors:
             missing = missing.replace(selector, "")
-        return not said.startswith("Unresolved resources") or bool(missing.strip(", "))
+        return not beginning.startswith("Unresolved resources") or bool(missing.strip(", "))
 
 
 class _Stream:
@@ -270,15 +270,15 @@ def _handler(kind: Kind, on_event: OnEvent) -> Any:
 
 def _login(connection: Connection, middleware: aiohttp.ClientMiddlewareType) -> Any:
     async def login(**_: Any) -> kopf.AiohttpSession:
-        given = connection.configuration
+        settings = connection.configuration
         info = kopf.ConnectionInfo(
-            server=given.host,
-            ca_path=given.ssl_ca_cert,
-            insecure=not given.verify_ssl,
+            server=settings.host,
+            ca_path=settings.ssl_ca_cert,
+            insecure=not settings.verify_ssl,
             scheme="Bearer",
             token=await connection.bearer_token(),
-            certificate_path=given.cert_file,
-            private_key_path=given.key_file,
+            certificate_path=settings.cert_file,
+            private_key_path=settings.key_file,
         )
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=info.as_ssl_context()),

@@ -160,7 +160,7 @@ class WorkQueue(Generic[K]):
             self.add(key)
 
     async def get(self) -> K:
-        """Wait for the next key; it counts as running until `done`."""
+        """Wait for the next key; it counts as running until `finish`."""
         while (key := self._waiting.pop(self._has_room)) is None:
             self._arrival.clear()
             await self._arrival.wait()
@@ -168,7 +168,7 @@ class WorkQueue(Generic[K]):
         self._busy[self._group(key)] += 1
         return key
 
-    def done(self, key: K) -> None:
+    def finish(self, key: K) -> None:
         """End the run of `key`, successful or not; a key that was added meanwhile waits again."""
         self._running.discard(key)
         self._busy -= Counter([self._group(key)])
@@ -262,7 +262,7 @@ async def _work(queue: WorkQueue[K], run: Run[K], over: asyncio.Event, seconds: 
             if delay is not None:
                 queue.add_after(key, delay)
         finally:
-            queue.done(key)
+            queue.finish(key)
 
 
 def _log_failure(key: object, error: Exception, delay: float) -> None:

@@ -144,8 +144,8 @@ def test_chart_sets_the_settings_that_the_operator_reads(
 
 def test_one_operator_is_replaced_and_several_are_rolled() -> None:
     one, two = (
-        {kind: of_kind(made, kind) for kind in ("Deployment", "PodDisruptionBudget")}
-        for made in (helm.render(), helm.render({"replicas": 2}))
+        {kind: of_kind(objects, kind) for kind in ("Deployment", "PodDisruptionBudget")}
+        for objects in (helm.render(), helm.render({"replicas": 2}))
     )
     spec = one["Deployment"][0]["spec"]
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})

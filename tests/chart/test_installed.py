@@ -62,19 +62,19 @@ def test_installed_operator_lacks_the_right(installed: str, cluster_kubectl: Kub
 def test_models_outlive_the_operator_and_are_taken_over(
     installed: str, sandbox: Sandbox, cluster_kubectl: Kubectl, kubectl: Kubectl
 ) -> None:
-    kept = Deployed(kubectl, "kept").apply(scheduling=NOWHERE)
-    kept.becomes("Unschedulable")
-    uid = kept.child("deployment")["metadata"]["uid"]
+    model = Deployed(kubectl, "kept").apply(scheduling=NOWHERE)
+    model.becomes("Unschedulable")
+    uid = model.child("deployment")["metadata"]["uid"]
     helm.uninstall(sandbox.kubeconfig, installed)
     assert not cluster_kubectl.in_namespace(installed).exists("deployment", "modelway")
     try:
-        kept.apply(scheduling=NOWHERE, scaling={"replicas": 2})
+        model.apply(scheduling=NOWHERE, scaling={"replicas": 2})
         with pytest.raises(helm.HelmError, match="belongs to release modelway in namespace") as refused:
             helm.install(sandbox.kubeconfig, installed, VALUES, release="other")
         _hand_over(cluster_kubectl, str(refused.value))
         helm.install(sandbox.kubeconfig, installed, VALUES, release="other")
-        eventually(lambda: kept.child("deployment")["spec"]["replicas"] == 2)
-        assert kept.child("deployment")["metadata"]["uid"] == uid
+        eventually(lambda: model.child("deployment")["spec"]["replicas"] == 2)
+        assert model.child("deployment")["metadata"]["uid"] == uid
         helm.uninstall(sandbox.kubeconfig, installed, release="other")
     finally:
         with suppress(helm.HelmError):

@@ -23,10 +23,10 @@ def rendered(*kinds: str, **values: Any) -> list[dict[str, Any]]:
     command = [program, "template", helm.RELEASE, str(helm.CHART), "--namespace=modelway-system", "--values=-"]
     command += [f"--kube-version={versions.kubernetes()}"]
     command += [f"--api-versions=monitoring.coreos.com/v1/{kind}" for kind in kinds]
-    done = subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise helm.HelmError(done.stderr)
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
+    process = subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise helm.HelmError(process.stderr)
+    return [one for one in yaml.safe_load_all(process.stdout) if one]
 
 
 def named(manifests: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:

@@ -17,8 +17,8 @@ from support.operator.specs import manifest
 @cache
 def settings_of(values: str) -> Settings:
     """The settings that the chart makes of its `policy`, a JSON document."""
-    (made,) = (one for one in helm.render({"policy": json.loads(values)}) if one["kind"] == "Deployment")
-    environment = made["spec"]["template"]["spec"]["containers"][0]["env"]
+    (deployment,) = (one for one in helm.render({"policy": json.loads(values)}) if one["kind"] == "Deployment")
+    environment = deployment["spec"]["template"]["spec"]["containers"][0]["env"]
     return Settings.from_environment({entry["name"]: entry.get("value", "") for entry in environment})
 
 
@@ -51,5 +51,5 @@ def test_a_pattern_holds_nothing_that_rules_read_otherwise(field: str, text: str
 
 def test_no_admission_policy_unless_asked_for() -> None:
     kinds = {one["kind"] for one in helm.render()}
-    asked = {one["kind"] for one in helm.render({"policy": {"admission": True}})}
-    assert asked - kinds == {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
+    policy_kinds = {one["kind"] for one in helm.render({"policy": {"admission": True}})}
+    assert policy_kinds - kinds == {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}

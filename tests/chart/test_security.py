@@ -17,13 +17,13 @@ def operator_pod(values: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return spec
 
 
-@pytest.mark.parametrize(("user", "told"), [(1000660000, "1000660000"), ("assigned", "assigned")])
-def test_platform_may_choose_the_user(user: object, told: str) -> None:
+@pytest.mark.parametrize(("user", "expected_value"), [(1000660000, "1000660000"), ("assigned", "assigned")])
+def test_platform_may_choose_the_user(user: object, expected_value: str) -> None:
     pod = operator_pod({"runAsUser": user})
     context = {name: value for name, value in pod["securityContext"].items() if name != "seccompProfile"}
     named = {} if user == "assigned" else dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), user)
     assert context == {"runAsNonRoot": True, **named}
-    assert {"name": "MODELWAY_RUN_AS_USER", "value": told} in pod["containers"][0]["env"]
+    assert {"name": "MODELWAY_RUN_AS_USER", "value": expected_value} in pod["containers"][0]["env"]
 
 
 @pytest.mark.parametrize("account", [{"create": False}, {"create": False, "name": "default"}, {"name": "default"}])
@@ -46,18 +46,18 @@ def test_operator_traffic_goes_to_named_addresses() -> None:
         "dnsPort": 5353,
         "scrapersNamespace": "monitoring",
     }
-    (made,) = of_kind(helm.render({"networkPolicy": {"enabled": True, **named}}), "NetworkPolicy")
-    dns, server = made["spec"]["egress"]
+    (policy,) = of_kind(helm.render({"networkPolicy": {"enabled": True, **named}}), "NetworkPolicy")
+    dns, server = policy["spec"]["egress"]
     assert dns["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "dns"}}}]
     assert {port["port"] for port in dns["ports"]} == {53, 5353}
     assert server["to"] == [{"ipBlock": {"cidr": "10.0.0.10/32"}}]
     assert {port["port"] for port in server["ports"]} == {443, 6443}
-    (scraped,) = made["spec"]["ingress"]
+    (scraped,) = policy["spec"]["ingress"]
     assert scraped["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
 
 
 def test_dns_is_asked_in_its_own_namespace_by_default() -> None:
-    (made,) = of_kind(helm.render({"networkPolicy": {"enabled": True}}), "NetworkPolicy")
-    dns, server = made["spec"]["egress"]
+    (policy,) = of_kind(helm.render({"networkPolicy": {"enabled": True}}), "NetworkPolicy")
+    dns, server = policy["spec"]["egress"]
     assert dns["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}]
     assert "to" not in server

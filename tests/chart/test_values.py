@@ -75,13 +75,13 @@ LEAVES = dict(leaves(SCHEMA))
 
 def values(*chosen: tuple[Path, Any]) -> dict[str, Any]:
     """Values with these leaves set."""
-    made: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for path, value in chosen:
-        block = made
+        block = values
         for name in path[:-1]:
             block = block.setdefault(name, {})
         block[path[-1]] = value
-    return made
+    return values
 
 
 @cache
@@ -89,14 +89,14 @@ def _chart() -> Any:
     return helm_python.Chart.load(str(helm.CHART)).__enter__()
 
 
-def is_refused(given: Mapping[str, Any]) -> bool:
+def is_refused(values: Mapping[str, Any]) -> bool:
     """Whether the chart refuses values in words; an AssertionError where it fails otherwise, or makes an operator that does not start."""
     try:
-        files = _chart().render(dict(given), name=helm.RELEASE, namespace="modelway-system")
+        files = _chart().render(dict(values), name=helm.RELEASE, namespace="modelway-system")
     except helm_python.HelmError as error:
         if any(words in str(error) for words in OURS):
             return True
-        raise AssertionError(f"{given}: {error} ({NULL})") from error
+        raise AssertionError(f"{values}: {error} ({NULL})") from error
     manifests = {
         name: list(yaml.load_all(text, StrictLoader))
         for name, text in files.items()
@@ -105,12 +105,12 @@ def is_refused(given: Mapping[str, Any]) -> bool:
     (deployment,) = manifests["modelway/templates/deployment.yaml"]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     environment = {one["name"]: one.get("value", "") for one in container["env"]}
-    assert len(environment) == len(container["env"]), f"{given}: a variable is set twice"
-    assert all(isinstance(one, str) for one in environment.values()), f"{given}: {NULL}"
+    assert len(environment) == len(container["env"]), f"{values}: a variable is set twice"
+    assert all(isinstance(one, str) for one in environment.values()), f"{values}: {NULL}"
     try:
         Settings.from_environment(environment)
     except InvalidSettings as error:
-        raise AssertionError(f"{given}: {error}") from error
+        raise AssertionError(f"{values}: {error}") from error
     return False
 
 

@@ -14,7 +14,7 @@ from support.server.served import launch
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def case_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A file with the addresses of two served models, and with what they answer in process."""
     directory = tmp_path_factory.mktemp("clients")
     models = {"wine": wine_forest(), "applicants": mixed_pipeline()}
@@ -29,7 +29,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "columns": frame.to_dict("list"),
         "approved": models["applicants"].predict(frame).tolist(),
     }
-    path = directory / "told.json"
+    path = directory / "case.json"
     path.write_text(json.dumps(document))
     yield path
     for server in servers.values():
@@ -40,7 +40,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ("script", "lock"),
     [("triton_client", "clients-triton"), ("kserve_client", "clients-kserve"), ("mlserver_client", "bench-mlserver")],
 )
-def test_a_public_client_works_unchanged(script: str, lock: str, told: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_public_client_works_unchanged(
+    script: str, lock: str, case_file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     try:
         with capfd.disabled():
             python = environment(lock, lambda line: sys.stdout.write(f"\n{line}\n"))
@@ -48,7 +50,7 @@ def test_a_public_client_works_unchanged(script: str, lock: str, told: Path, cap
         if error.unreachable:
             pytest.skip(f"the package registry cannot be reached: {error}")
         raise
-    command = [python, Path(__file__).with_name(f"{script}.py"), told]
+    command = [python, Path(__file__).with_name(f"{script}.py"), case_file]
     ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert "is content" in ended.stdout

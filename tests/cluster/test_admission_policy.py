@@ -19,8 +19,8 @@ Enforce = Callable[[Object, str], None]
 
 
 def in_namespace(namespace: str, case: Case) -> Object:
-    made = manifest(**case.spec)
-    return {**made, "metadata": {**made["metadata"], "namespace": namespace}}
+    document = manifest(**case.spec)
+    return {**document, "metadata": {**document["metadata"], "namespace": namespace}}
 
 
 @pytest.fixture
@@ -34,14 +34,14 @@ def enforce(cluster_kubectl: Kubectl, requests: Requests, namespace: str) -> Ite
             "watch": {"namespaces": [namespace]},
             "fullnameOverride": f"{namespace}-{name}",
         }
-        made = [one for one in helm.render(chart) if one["kind"].startswith("ValidatingAdmission")]
-        for one in made:
+        policies = [one for one in helm.render(chart) if one["kind"].startswith("ValidatingAdmission")]
+        for one in policies:
             cluster_kubectl.apply(one)
-        applied.extend(made)
+        applied.extend(policies)
         probe = next(case for case in CASES if case.field and case.policy in ({}, values))
-        asked = in_namespace(namespace, probe)
-        asked["metadata"]["name"] = "probe"  # a name that is taken would be refused for that
-        eventually(lambda: probe.field in requests.refusal(asked), deadline=30)
+        probe_document = in_namespace(namespace, probe)
+        probe_document["metadata"]["name"] = "probe"  # a name that is taken would be refused for that
+        eventually(lambda: probe.field in requests.refusal(probe_document), deadline=30)
 
     yield enforced
     for one in applied:
@@ -101,8 +101,8 @@ def test_status_of_a_forbidden_spec_is_written(enforce: Enforce, requests: Reque
     enforce(STRICT, "told")
     for number, patch in enumerate(patches(forbidden, "status", {"observedGeneration": 1, "pods": "1/1"})):
         assert refusal_of_patch(requests, forbidden, patch, "status") == ""
-        told = requests.patch(forbidden, {"status": {"pods": f"{number}/1"}}, "merge", "status")
-        assert (told["status"]["observedGeneration"], told["status"]["pods"]) == (1, f"{number}/1")
+        answer = requests.patch(forbidden, {"status": {"pods": f"{number}/1"}}, "merge", "status")
+        assert (answer["status"]["observedGeneration"], answer["status"]["pods"]) == (1, f"{number}/1")
 
 
 def test_a_forbidden_spec_may_be_labelled_not_changed(enforce: Enforce, requests: Requests, namespace: str) -> None:

@@ -50,22 +50,22 @@ def _folders(gitops: GitOps) -> list[str]:
 def becomes(application: Application, name: str, health: str) -> str:
     """Wait until Argo CD says so of a ModelDeployment; its message."""
 
-    def told() -> str:
+    def find_message() -> str:
         status, message = application.health("ModelDeployment", name)
         assert status == health, (name, status, message)
         return message
 
-    return eventually(told, deadline=SECONDS)
+    return eventually(find_message, deadline=SECONDS)
 
 
 def test_the_chart_and_every_example_are_synced_and_healthy(gitops: GitOps) -> None:
     applications = [gitops.application(name) for name in APPLICATIONS]
     assert [application.verdict() for application in applications] == [("Synced", "Healthy")] * len(applications)
     assert [application.differences() for application in applications] == [[]] * len(applications)
-    told = {one["name"] for application in applications for one in application.resources()}
+    resources = {one["name"] for application in applications for one in application.resources()}
     manifests = [path for path in MANIFESTS if trainable(path.parent)]
     examples = {yaml.safe_load(path.read_text())["metadata"]["name"] for path in manifests}
-    assert {"modeldeployments.modelway.dev", "modelway", *examples} <= told
+    assert {"modeldeployments.modelway.dev", "modelway", *examples} <= resources
 
 
 def test_its_children_are_shown_below_a_model(gitops: GitOps) -> None:
@@ -220,5 +220,5 @@ def test_argo_cd_itself_reads_a_recorded_status_alike(gitops: GitOps, tmp_path: 
     file = tmp_path / "object.yaml"
     file.write_text(yaml.safe_dump(recorded()[state]))
     settings = ["--argocd-cm-path", str(EXAMPLES / "argocd/argocd-cm.yaml")]
-    said = gitops.argo.command("admin", "settings", "resource-overrides", "health", str(file), *settings)
-    assert f"STATUS: {state.partition('-')[0].capitalize()}" in said
+    output = gitops.argo.command("admin", "settings", "resource-overrides", "health", str(file), *settings)
+    assert f"STATUS: {state.partition('-')[0].capitalize()}" in output

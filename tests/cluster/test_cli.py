@@ -186,5 +186,5 @@ def test_kubectl_runs_it_as_a_plugin_and_completes_it(kubectl: Kubectl, sandbox:
     assert bash("status --all") == ["--all-namespaces"]
     assert bash(f"status -n {namespace} f") == ["fraud"]
     if shutil.which("fish"):
-        asked = run("fish", "--no-config", "-c", ASK_FISH, f"status -n {namespace} f")
-        assert asked.stdout.split() == ["fraud"], asked
+        completion = run("fish", "--no-config", "-c", ASK_FISH, f"status -n {namespace} f")
+        assert completion.stdout.split() == ["fraud"], completion

@@ -21,8 +21,8 @@ KEY_OF_A_MAP = re.compile(r"[.]?\[([a-z-]+)\]")
 
 
 def in_default(changes: Mapping[str, Any]) -> Object:
-    made = of_changes(changes)
-    return {**made, "metadata": {**made["metadata"], "namespace": "default"}}
+    document = of_changes(changes)
+    return {**document, "metadata": {**document["metadata"], "namespace": "default"}}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.question)
@@ -50,8 +50,8 @@ def test_definition_is_kept_as_it_is_written(cluster_kubectl: Kubectl, crd: str)
 
 @pytest.mark.parametrize("field", [field.alias for field in ModelDeploymentSpec.model_fields.values()])
 def test_explain_describes(cluster_kubectl: Kubectl, field: str) -> None:
-    explained = cluster_kubectl("explain", f"mdep.spec.{field}")
-    assert "<empty>" not in explained
+    explanation = cluster_kubectl("explain", f"mdep.spec.{field}")
+    assert "<empty>" not in explanation
 
 
 def test_stored_with_its_static_defaults_only(requests: Requests) -> None:

@@ -24,9 +24,9 @@ def test_a_model_that_holds_every_device_is_replaced_in_place(
     for version in ("v1", "v2"):
         deployed.apply(model={"uri": uri, "version": version}, **spec).is_ready()
         (pod,) = [one for one in kubectl.list("pods", "modelway.dev/name=fraud") if _is_ready(one)]
-        held = pod["spec"]["containers"][0]["resources"]
-        assert held["requests"][DEVICE] == held["limits"][DEVICE] == CAPACITY[DEVICE]
-        assert held["requests"]["ephemeral-storage"] == "2Gi"
+        resources = pod["spec"]["containers"][0]["resources"]
+        assert resources["requests"][DEVICE] == resources["limits"][DEVICE] == CAPACITY[DEVICE]
+        assert resources["requests"]["ephemeral-storage"] == "2Gi"
         assert deployed.status["stable"]["version"] == version
 
 

@@ -181,8 +181,8 @@ def test_contested_child_is_reported_and_repaired_rarely(
         assert seen == {"ChildContested"}, "a new operator knows of the contest"
         repairs = [write for write in audit.writes(namespace) if write.resource == "services"]
         assert len(repairs) <= 2 * QUICK_REPAIRS
-        told = [write for write in audit.writes(namespace) if write.resource == "modeldeployments/status"]
-        assert len(told) <= 3
+        statuses = [write for write in audit.writes(namespace) if write.resource == "modeldeployments/status"]
+        assert len(statuses) <= 3
     eventually(lambda: deployed.child("service")["spec"]["selector"]["modelway.dev/name"] == "fraud", deadline=60)
     deployed.becomes("Unschedulable", deadline=SETTLE_SECONDS)
 
@@ -215,8 +215,8 @@ def test_what_is_deleted_or_scaled_again_and_again_is_told_too(
         message = scaled.becomes("ChildContested")["message"]
         assert "spec.replicas is set by field manager kube-controller-manager" in message
         for resource in ("poddisruptionbudgets", "deployments"):
-            made = [write for write in audit.writes(namespace) if write.resource == resource]
-            assert len(made) <= QUICK_REPAIRS + 4, made
+            writes = [write for write in audit.writes(namespace) if write.resource == resource]
+            assert len(writes) <= QUICK_REPAIRS + 4, writes
     kubectl("delete", "hpa", "mine")
     scaled.becomes("Unschedulable", deadline=60)
 

@@ -174,8 +174,8 @@ def test_the_store_and_the_api_server_die_and_come_back(world: World) -> None:
     assert world.operator.process is process
     assert world.operator.alive
     assert world.served.condition()["lastTransitionTime"] == moved
-    told = [write for write in audit.writes("outage") if write.resource == "modeldeployments/status"]
-    assert {write.name for write in told} <= {"placed"}
+    statuses = [write for write in audit.writes("outage") if write.resource == "modeldeployments/status"]
+    assert {write.name for write in statuses} <= {"placed"}
 
 
 def test_the_store_alone_is_away(world: World) -> None:

@@ -37,7 +37,7 @@ class Case:
     says: str
     cause: Cause
     spec: dict[str, Any] = field(default_factory=dict)
-    told: dict[str, Any] = field(default_factory=dict)
+    refusal: dict[str, Any] = field(default_factory=dict)
     """The condition Ready while it was refused, with how many seconds it took."""
     cured: dict[str, Any] = field(default_factory=dict)
     """The same after the cure."""
@@ -193,7 +193,7 @@ def _lived(installed: str, cluster_kubectl: Kubectl, tmp_path_factory: pytest.Te
                 causes.enter_context(case.cause(cluster_kubectl.in_namespace(name), name, directory))
             for name, case in namespaces.items():
                 Deployed(cluster_kubectl.in_namespace(name), "fraud").apply(**{**PLACED, **case.spec})
-            _follow(cluster_kubectl, namespaces, lambda case: case.told, lambda case: case.reason)
+            _follow(cluster_kubectl, namespaces, lambda case: case.refusal, lambda case: case.reason)
         _follow(cluster_kubectl, namespaces, lambda case: case.cured, lambda _: "Unschedulable")
         yield
     finally:
@@ -234,9 +234,9 @@ def _follow(
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_refusal_is_told_with_its_cause(case: Case) -> None:
-    assert case.told["reason"] == case.reason, case.told
-    assert case.says in case.told["message"]
-    assert case.told["status"] == "False"
+    assert case.refusal["reason"] == case.reason, case.refusal
+    assert case.says in case.refusal["message"]
+    assert case.refusal["status"] == "False"
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -246,6 +246,6 @@ def test_pods_are_made_soon_after_the_cure(case: Case) -> None:
 
 def test_most_of_them_settle_within_ten_seconds() -> None:
     """All do on a machine that does nothing else; here they compete with each other, and with whatever runs besides."""
-    for moment in ("told", "cured"):
+    for moment in ("refusal", "cured"):
         seconds = sorted(getattr(case, moment)["seconds"] for case in CASES.values())
         assert seconds[len(seconds) // 2] <= SETTLE_SECONDS, seconds

@@ -98,8 +98,8 @@ def test_the_message_names_the_cause_and_the_remedy(crowd: Kubectl, title: str) 
     condition = deployed.becomes(case.reason, deadline=SECONDS)
     assert [part for part in case.says if part not in condition["message"]] == [], condition["message"]
     assert condition["status"] == "False"
-    told = {kind: deployed.condition(kind)["status"] for kind in ("Stalled", "ModelAccepted", "Available")}
-    assert told == {"Stalled": "True", "ModelAccepted": "False", "Available": "False"}
+    conditions = {kind: deployed.condition(kind)["status"] for kind in ("Stalled", "ModelAccepted", "Available")}
+    assert conditions == {"Stalled": "True", "ModelAccepted": "False", "Available": "False"}
 
 
 def test_each_is_refused_before_a_serving_container_starts(crowd: Kubectl) -> None:

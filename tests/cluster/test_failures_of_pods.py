@@ -107,8 +107,8 @@ def test_the_message_names_the_cause_and_the_remedy(crowd: Kubectl, title: str) 
     assert [part for part in case.says if part not in condition["message"]] == [], condition["message"]
     assert condition["status"] == "False"
     waits = case.reason.waiting_cures
-    told = {kind: deployed.condition(kind)["status"] for kind in ("Reconciling", "Stalled")}
-    assert told == {"Reconciling": str(waits), "Stalled": str(not waits)}
+    conditions = {kind: deployed.condition(kind)["status"] for kind in ("Reconciling", "Stalled")}
+    assert conditions == {"Reconciling": str(waits), "Stalled": str(not waits)}
 
 
 def test_every_message_is_seen_in_one_line_of_kubectl_get(crowd: Kubectl) -> None:

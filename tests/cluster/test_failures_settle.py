@@ -150,12 +150,12 @@ def test_a_kill_for_memory_while_serving_and_the_recovery(world: World) -> None:
     world.reached("greedy", "Serving")
     served = Deployed(world.kubectl, "greedy")
     eventually(lambda: served.ask([[0.0]]), deadline=30)
-    asked = time.time()
+    began = time.time()
     with contextlib.suppress(AssertionError, OSError):
         served.ask([[-999.0]])
     world.story("greedy", "Progressing", "Serving", "OutOfMemory", "Serving")
     killed = next(one for one in world.witness.changes("greedy") if one.reason == "OutOfMemory")
-    assert killed.at - asked <= SETTLED_SECONDS
+    assert killed.at - began <= SETTLED_SECONDS
     assert "spec.runtime.resources.limits.memory" in killed.message
     world.settled("greedy")
 

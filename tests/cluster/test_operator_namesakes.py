@@ -134,6 +134,6 @@ def _owned(kubectl: Kubectl) -> dict[str, str]:
 
 def _saved(one: Object, *, owners: bool) -> Object:
     """An object as people keep it: what the API server and its controllers wrote is left out."""
-    kept = {"name", "namespace", "labels", "annotations", *(("ownerReferences",) if owners else ())}
-    metadata = {name: value for name, value in one["metadata"].items() if name in kept}
+    names = {"name", "namespace", "labels", "annotations", *(("ownerReferences",) if owners else ())}
+    metadata = {name: value for name, value in one["metadata"].items() if name in names}
     return {**{name: value for name, value in one.items() if name != "status"}, "metadata": metadata}

@@ -119,16 +119,16 @@ def scaled(world: World) -> Deployed:
 
 
 def test_a_kind_may_come_and_go_while_the_operator_runs(world: World, scaled: Deployed) -> None:
-    told = scaled.becomes("KindNotServed")["message"]
-    assert told.startswith(f"spec.scaling.max needs the kind HorizontalPodAutoscaler ({GROUP}/v1)")
+    message = scaled.becomes("KindNotServed")["message"]
+    assert message.startswith(f"spec.scaling.max needs the kind HorizontalPodAutoscaler ({GROUP}/v1)")
     assert scaled.child("deployment")["metadata"]["name"] == "fraud", "the other children are made"
     for _ in range(2):
         world.add_kind()
         scaled.becomes("Unschedulable")
-        made = scaled.child(RESOURCE)["metadata"]["uid"]
+        first_uid = scaled.child(RESOURCE)["metadata"]["uid"]
         eventually(world.watches)
         scaled.kubectl("delete", RESOURCE, "fraud", "--wait=false")
-        eventually(lambda made=made: scaled.child(RESOURCE)["metadata"]["uid"] != made)  # type: ignore[misc]
+        eventually(lambda first_uid=first_uid: scaled.child(RESOURCE)["metadata"]["uid"] != first_uid)  # type: ignore[misc]
         world.remove_kind()
         scaled.becomes("KindNotServed")
         eventually(lambda: not world.watches())

@@ -50,7 +50,7 @@ def test_what_the_pages_say_works_as_pasted(tmp_path: Path) -> None:
     chosen = [next(block for block in all_blocks() if matches(block, entry)) for entry in RUN]
     script = tmp_path / "script.sh"
     script.write_text(PREAMBLE + "".join(_step(number, block) for number, block in enumerate(chosen)))
-    done = subprocess.run(
+    shell = subprocess.run(
         ["bash", str(script)],
         cwd=ROOT,
         env=_environment(tmp_path),
@@ -58,12 +58,12 @@ def test_what_the_pages_say_works_as_pasted(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    ran = re.findall(r"^:: (.*)$", done.stderr, re.MULTILINE)
-    assert done.returncode == 0, f"{ran[-1:]}: {done.stderr[-2000:]} {_outputs(tmp_path)[-1:]}"
+    ran = re.findall(r"^:: (.*)$", shell.stderr, re.MULTILINE)
+    assert shell.returncode == 0, f"{ran[-1:]}: {shell.stderr[-2000:]} {_outputs(tmp_path)[-1:]}"
     for number, block in enumerate(chosen):
         if shown := _answer(block):
-            said = (tmp_path / f"out-{number}").read_text()
-            assert _rounded(said) == _rounded(shown), block
+            output = (tmp_path / f"out-{number}").read_text()
+            assert _rounded(output) == _rounded(shown), block
 
 
 def _rounded(document: str) -> object:

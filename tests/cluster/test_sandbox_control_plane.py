@@ -20,11 +20,11 @@ def test_audit_log_names_user_verb_and_object_of_a_write(sandbox: Sandbox, kubec
     kubectl("create", "configmap", "audited")
     kubectl("get", "configmap", "audited")
 
-    def told() -> list[Write]:
+    def find_writes() -> list[Write]:
         return [one for one in everything.writes(namespace) if one.name == "audited"]
 
-    eventually(told)
-    assert told() == [Write("create", "configmaps", namespace, "audited", 201)]
+    eventually(find_writes)
+    assert find_writes() == [Write("create", "configmaps", namespace, "audited", 201)]
 
 
 def test_service_account_may_do_nothing_by_default(kubectl: Kubectl, namespace: str) -> None:

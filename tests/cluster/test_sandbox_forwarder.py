@@ -184,8 +184,8 @@ def test_established_connection_survives_the_removal_of_its_pod() -> None:
         announce(feed, pods)
         await until(both_answer)
         name, reader, writer = await connect()
-        gone = next(pod for pod in pods if pod.name == name)
-        feed.pod(gone.name, gone.host, gone.port, ending=True)
+        old_pod = next(pod for pod in pods if pod.name == name)
+        feed.pod(old_pod.name, old_pod.host, old_pod.port, ending=True)
 
         async def removed() -> bool:
             return name not in {await answering() for _ in range(4)}
@@ -241,12 +241,12 @@ def test_address_that_cannot_be_listened_on_is_told_as_an_event() -> None:
         feed.service(cluster_ip="192.0.2.1")
         feed.pod("a", pods[0].host, pods[0].port)
 
-        async def told() -> bool:
+        async def is_logged() -> bool:
             return [(event["reason"], event["involvedObject"]["name"]) for event in feed.events] == [
                 ("CannotListen", "web")
             ]
 
-        await until(told)
+        await until(is_logged)
 
     play(scenario, lag=0)
 

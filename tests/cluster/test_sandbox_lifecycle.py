@@ -57,10 +57,10 @@ def traces(directory: Path) -> list[str]:
 
 def test_sandbox_goes_down_after_every_part_was_killed(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     up = command("up", "--dir", directory)
-    said = re.search(r"ready in ([\d.]+) s", up.stderr)
-    assert said, up.stderr
+    match = re.search(r"ready in ([\d.]+) s", up.stderr)
+    assert match, up.stderr
     with capsys.disabled():
-        print(f"\n[sandbox up: {said[1]} s on {os.cpu_count()} cores]")  # noqa: T201 - a figure for the reader
+        print(f"\n[sandbox up: {match[1]} s on {os.cpu_count()} cores]")  # noqa: T201 - a figure for the reader
     exported = re.search(r"^export KUBECONFIG=(.+)$", up.stdout, re.MULTILINE)
     assert exported
     kubectl = Kubectl(Sandbox.open(directory).kubectl, Path(exported[1]), "default")

@@ -118,4 +118,4 @@ def test_container_that_did_not_start_yet_says_why(kubectl: Kubectl) -> None:
             kubectl("logs", "pod")
         return refused.value.stderr
 
-    eventually(lambda: "waiting to start: " in (said := refusal()) and "image" in said.lower())
+    eventually(lambda: "waiting to start: " in (words := refusal()) and "image" in words.lower())

@@ -20,9 +20,9 @@ def block(beginning: str) -> str:
 
 def may(kubectl: Kubectl, verb: str, resource: str) -> bool:
     kind, _, part = resource.partition("/")
-    asked = ["auth", "can-i", verb, kind, f"--subresource={part}", "--as=ann", "--as-group=data-science"]
+    question = ["auth", "can-i", verb, kind, f"--subresource={part}", "--as=ann", "--as-group=data-science"]
     try:
-        return kubectl(*asked).strip() == "yes"
+        return kubectl(*question).strip() == "yes"
     except KubectlError:  # kubectl ends with 1 on a "no"
         return False
 

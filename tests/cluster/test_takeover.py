@@ -92,8 +92,8 @@ def test_told_to_stop_it_ends_its_pass_and_then_itself(
     assert ended <= END_SECONDS
     assert not kubectl.get("lease", LEASE)["spec"].get("holderIdentity"), "given back"
     assert ("is cancelled" in operator.log.read_text()) is not in_time
-    made = [kubectl.exists(kind, model.name) for kind in ("deployment", "service", "poddisruptionbudget")]
-    assert (all(made) and bool(model.condition())) is in_time
+    presence = [kubectl.exists(kind, model.name) for kind in ("deployment", "service", "poddisruptionbudget")]
+    assert (all(presence) and bool(model.condition())) is in_time
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +128,9 @@ def waits() -> Iterator[Waits]:
     for name, takeovers in found.items():
         for since in Takeover._fields:
             seconds = [getattr(one, since) for one in takeovers]
-            told = (round(how(seconds), 2) for how in (min, statistics.median, max))
+            figures = (round(how(seconds), 2) for how in (min, statistics.median, max))
             logger.info(
-                "%d times %s, %s: %s s at least, %s s in the median, %s s at most", len(seconds), name, since, *told
+                "%d times %s, %s: %s s at least, %s s in the median, %s s at most", len(seconds), name, since, *figures
             )
 
 
@@ -139,19 +139,19 @@ def _writes(contest: Contest, agent: str = "modelway (") -> list[str]:
     return [one["requestReceivedTimestamp"] for one in contest.tenure.writes(agent)]
 
 
-def _followed_after(contest: Contest, gone: Contender, number: signal.Signals, waits: Waits) -> Takeover:
+def _followed_after(contest: Contest, leader: Contender, number: signal.Signals, waits: Waits) -> Takeover:
     """Send who leads a signal, and wait until somebody else wrote."""
     begin = datetime.now(UTC)
-    gone.signal(number)
+    leader.signal(number)
     if number != signal.SIGTERM:
         contest.join()  # whoever takes the place of the one that is gone may well start while its Lease runs out
-    heirs = [one for one in contest.present if one is not gone]
+    heirs = [one for one in contest.present if one is not leader]
 
     def first() -> str:
         return min((at for one in heirs for at in _writes(contest, one.agent) if at > begin.isoformat()), default="")
 
     followed = datetime.fromisoformat(eventually(first, deadline=60))
-    last = datetime.fromisoformat(max(at for at, by in contest.tenure.terms() if by == gone.agent))
+    last = datetime.fromisoformat(max(at for at, by in contest.tenure.terms() if by == leader.agent))
     takeover = Takeover((followed - begin).total_seconds(), (followed - last).total_seconds())
     logger.info("After %s %s", number.name, takeover)
     waits[number.name].append(takeover)

@@ -82,5 +82,5 @@ def test_alert_has_a_severity_and_a_summary(alert: str) -> None:
 
 def test_page_lists_every_alert_and_no_other() -> None:
     page = (ROOT / "docs" / "operating.md").read_text()
-    told = re.findall(r"^\| `(Modelway\w+)` \| (\w+) after (\w+) \|", page, re.MULTILINE)
-    assert told == [(name, rule["labels"]["severity"], rule["for"]) for name, rule in ALERTS.items()]
+    rows = re.findall(r"^\| `(Modelway\w+)` \| (\w+) after (\w+) \|", page, re.MULTILINE)
+    assert rows == [(name, rule["labels"]["severity"], rule["for"]) for name, rule in ALERTS.items()]

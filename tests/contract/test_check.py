@@ -35,7 +35,7 @@ def checked(directory: Path, model: Any, *options: str) -> int:
 def test_servable_model_shows_its_contract_and_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert checked(tmp_path, mixed_pipeline()) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [said for said in SAYS if not any(line.startswith(said) for line in lines)] == [], lines
+    assert [beginning for beginning in SAYS if not any(line.startswith(beginning) for line in lines)] == [], lines
     assert not any("note" in line for line in lines), "a column that the model drops need not be sent"
 
 
@@ -84,9 +84,9 @@ def test_a_wrong_option_is_named_with_its_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], says: str
 ) -> None:
     assert checked(tmp_path, mixed_pipeline(), *options) == 2
-    said = capsys.readouterr()
-    assert said.err.startswith(says), said.err
-    assert (said.out, "usage:" in said.err) == ("", False)
+    output = capsys.readouterr()
+    assert output.err.startswith(says), output.err
+    assert (output.out, "usage:" in output.err) == ("", False)
 
 
 @pytest.mark.parametrize(
@@ -103,9 +103,9 @@ def test_bad_samples_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture
     samples = tmp_path / "rows.json"
     samples.write_text(content)
     assert checked(tmp_path, mixed_pipeline(), f"--samples={samples}") == 2
-    said = capsys.readouterr()
-    assert said.err.startswith("--samples: ")
-    assert (says in said.err, said.out) == (True, ""), said.err
+    output = capsys.readouterr()
+    assert output.err.startswith("--samples: ")
+    assert (says in output.err, output.out) == (True, ""), output.err
 
 
 def test_current_folder_can_be_checked(

@@ -16,8 +16,8 @@ from support.pages.blocks import PAGES, ROOT, blocks
 
 
 def test_every_reason_is_explained_and_no_other() -> None:
-    explained = re.findall(r"^\| `([A-Z]\w+)` \|", troubleshooting.PAGE.read_text(), re.MULTILINE)
-    assert sorted(explained) == sorted(Reason)
+    names = re.findall(r"^\| `([A-Z]\w+)` \|", troubleshooting.PAGE.read_text(), re.MULTILINE)
+    assert sorted(names) == sorted(Reason)
 
 
 def test_the_tables_of_reasons_are_what_the_catalogue_says() -> None:
@@ -40,14 +40,14 @@ def test_the_field_reference_is_what_the_definition_says() -> None:
 def test_server_metrics_are_documented_and_no_other() -> None:
     families = Metrics(model="m", model_version="v", revision="r").registry.collect()
     published = {family.name + ("_total" if family.type == "counter" else "") for family in families}
-    told = re.findall(r"`(modelway_(?!operator_|modeldeployment_)\w+)", (ROOT / "docs" / "operating.md").read_text())
-    assert sorted(told) == sorted(published | set(RENAMED.values()))
+    names = re.findall(r"`(modelway_(?!operator_|modeldeployment_)\w+)", (ROOT / "docs" / "operating.md").read_text())
+    assert sorted(names) == sorted(published | set(RENAMED.values()))
 
 
 def test_model_gauges_are_documented_and_no_other() -> None:
     published = {family.name for family in ModelGauges(list, CollectorRegistry()).collect()}
-    told = re.findall(r"`(modelway_modeldeployment_\w+)", (ROOT / "docs" / "operating.md").read_text())
-    assert set(told) == published
+    names = re.findall(r"`(modelway_modeldeployment_\w+)", (ROOT / "docs" / "operating.md").read_text())
+    assert set(names) == published
 
 
 @pytest.mark.parametrize("package", ["operator/modelway", "serving_image/modelway_server"])

@@ -50,9 +50,9 @@ def said_of(parser: argparse.ArgumentParser, action: argparse.Action, text: str)
     ids=[f"{parser.prog.split()[-1]} {action.option_strings[0]}" for parser, action in TYPED],
 )
 def test_bad_value_is_reported_with_its_option(parser: argparse.ArgumentParser, action: argparse.Action) -> None:
-    said = {text: said_of(parser, action, text) for text in BAD}
-    refused = {text: words for text, words in said.items() if words}
-    assert refused or getattr(action.type, "__name__", "") == "names", said
+    words_of = {text: said_of(parser, action, text) for text in BAD}
+    refused = {text: words for text, words in words_of.items() if words}
+    assert refused or getattr(action.type, "__name__", "") == "names", words_of
     for text, words in refused.items():
         assert words.startswith(f"argument {action.option_strings[-1]}") or action.option_strings[0] in words, words
         assert repr(text) in words, words

@@ -47,11 +47,11 @@ def test_values_of_the_chart_are_accepted(block: Block) -> None:
     jsonschema_rs.validate(json.loads((helm.CHART / "values.schema.json").read_text()), merged(defaults, values(block)))
 
 
-def merged(defaults: Any, given: Any) -> Any:
+def merged(defaults: Any, values: Any) -> Any:
     """Values over their defaults, as Helm puts them together."""
-    if not isinstance(defaults, dict) or not isinstance(given, dict):
-        return given
-    return defaults | {name: merged(defaults.get(name), value) for name, value in given.items()}
+    if not isinstance(defaults, dict) or not isinstance(values, dict):
+        return values
+    return defaults | {name: merged(defaults.get(name), value) for name, value in values.items()}
 
 
 def test_every_extra_that_a_page_installs_is_there() -> None:

@@ -80,16 +80,16 @@ SERVE = TEMPLATE["spec"]["containers"][0]
 
 
 def parser(add_arguments: Any) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(allow_abbrev=False)
-    add_arguments(made)
-    return made
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    add_arguments(parser)
+    return parser
 
 
-def options(made: argparse.ArgumentParser) -> set[str]:
-    return {option for action in made._actions for option in action.option_strings} - {"-h", "--help"}
+def options(parser: argparse.ArgumentParser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings} - {"-h", "--help"}
 
 
-def given(container: dict[str, Any]) -> set[str]:
+def options_of(container: dict[str, Any]) -> set[str]:
     return {argument.partition("=")[0] for argument in container["args"][1:]}
 
 
@@ -175,7 +175,7 @@ FROM_THE_MACHINE = {"--host"}
 def test_nothing_is_left_to_a_default_of_the_server(
     container: dict[str, Any], add_arguments: Any, unsaid: set[str]
 ) -> None:
-    assert given(container) == options(parser(add_arguments)) - unsaid
+    assert options_of(container) == options(parser(add_arguments)) - unsaid
 
 
 DIRECTORIES = ["--model-dir=/m", "--prepared-dir=/p"]

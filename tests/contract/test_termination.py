@@ -31,11 +31,11 @@ def test_operator_knows_the_exit_codes_of_the_server() -> None:
 @pytest.mark.parametrize("failure", LOAD_FAILURES)
 def test_a_message_arrives_with_its_reason_and_remedy(failure: type[LoadFailure]) -> None:
     message = encode(failure_report(failure("the cause is here")))
-    told = explain(ended(failure.exit_code, message))
-    assert told is not None
-    assert told[0] == failure.__name__
-    assert "The cause is here." in told[1]
-    assert failure.default_remedy.rstrip(".")[1:] in told[1]
+    explanation = explain(ended(failure.exit_code, message))
+    assert explanation is not None
+    assert explanation[0] == failure.__name__
+    assert "The cause is here." in explanation[1]
+    assert failure.default_remedy.rstrip(".")[1:] in explanation[1]
 
 
 def catalogue() -> Iterator[ast.JoinedStr]:
@@ -56,24 +56,26 @@ def test_no_message_changes_a_name(name: str) -> None:
     ]
     assert len(messages) > 100
     for message in [*messages, name, f"{name}: no such file"]:
-        told = explain(ended(24, encode({"reason": "LoadFailed", "message": message, "remedy": f"{name} is wrong"})))
-        assert told is not None
-        assert told[1].count(name) == message.count(name) + 1, told[1]
+        explanation = explain(
+            ended(24, encode({"reason": "LoadFailed", "message": message, "remedy": f"{name} is wrong"}))
+        )
+        assert explanation is not None
+        assert explanation[1].count(name) == message.count(name) + 1, explanation[1]
 
 
 @pytest.mark.parametrize("failure", LOAD_FAILURES)
 def test_without_a_message_the_exit_code_tells_the_same_reason(failure: type[LoadFailure]) -> None:
-    told = explain(ended(failure.exit_code))
-    assert told is not None
-    assert told[0] == failure.__name__
+    explanation = explain(ended(failure.exit_code))
+    assert explanation is not None
+    assert explanation[0] == failure.__name__
 
 
 def test_the_longest_message_is_still_understood() -> None:
     message = encode(failure_report(ModelNotFound("é" * 5000)))
-    told = explain(ended(10, message))
-    assert told is not None
-    assert told[0] == "ModelNotFound"
-    assert ModelNotFound.default_remedy in told[1]
+    explanation = explain(ended(10, message))
+    assert explanation is not None
+    assert explanation[0] == "ModelNotFound"
+    assert ModelNotFound.default_remedy in explanation[1]
 
 
 def pod_of(container: str, report: bytes) -> PodView:

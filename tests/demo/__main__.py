@@ -56,9 +56,9 @@ def _play(place: Place, narrator: Narrator) -> int:
     setup.install(place, narrator)
     narrator.chapter("Train two models")
     with narrator.step("scikit-learn's breast-cancer data, and synthetic card payments") as step:
-        said = train(place)
-        step.result = f"{len(said)} models"
-    for line in said:
+        output = train(place)
+        step.result = f"{len(output)} models"
+    for line in output:
         narrator.say(line)
     setup.open_store(place, narrator)
     narrator.chapter("One YAML per model")

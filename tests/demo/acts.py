@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 import yaml
 
 from demo.errors import DemoError
-from demo.load import Load, Tally, failures, told
+from demo.load import Load, Tally, describe, failures
 from demo.place import ROOT, Place
 from demo.progress import Narrator, Step
 from support.cluster.sandbox import Kubectl, namespace_manifest
@@ -77,7 +77,7 @@ def roll(place: Place, narrator: Narrator) -> Tally:
             until(lambda: len(kubectl.list("pods", "modelway.dev/name=fraud")) == 2, "the old pods to end", step)
             _keep_asking(load, step)
         tally = load.tally()
-        step.result = told(tally)
+        step.result = describe(tally)
     if not {"v1", "v2"} <= tally.versions.keys():
         raise DemoError(f"both versions of fraud should have answered, but these did: {dict(tally.versions)}")
     for line in failures(tally):

@@ -116,7 +116,7 @@ class Load:
         connection.close()
 
 
-def told(tally: Tally) -> str:
+def describe(tally: Tally) -> str:
     """What clients got, in a line."""
     shares = ", ".join(f"{count:,} by {version}" for version, count in sorted(tally.versions.items()))
     latency = f"p50 {tally.percentile(0.5):.1f} ms, p99 {tally.percentile(0.99):.1f} ms"
@@ -145,7 +145,7 @@ def main(argv: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             pass
     tally = load.tally()
-    sys.stdout.writelines(f"{line}\n" for line in (told(tally), *failures(tally)))
+    sys.stdout.writelines(f"{line}\n" for line in (describe(tally), *failures(tally)))
     return 1 if tally.failed else 0
 
 

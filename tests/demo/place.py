@@ -86,13 +86,13 @@ def context_place(context: str) -> Iterator[Place]:
     with tempfile.TemporaryDirectory(prefix="modelway-demo-") as folder:
         kubeconfig = Path(folder) / "kubeconfig"
         command = [str(kubectl), "config", "view", "--minify", "--flatten", "--context", context]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
+        process = subprocess.run(command, capture_output=True, text=True, check=False)
+        if process.returncode != 0:
             raise DemoError(
-                f"context {context}: {done.stderr.strip()}; `kubectl config get-contexts` lists what there is"
+                f"context {context}: {process.stderr.strip()}; `kubectl config get-contexts` lists what there is"
             )
         kubeconfig.touch(mode=0o600)
-        kubeconfig.write_text(done.stdout)
+        kubeconfig.write_text(process.stdout)
         place = Place(kubeconfig, Kubectl(kubectl, kubeconfig), Path(folder) / "models", sandboxed=False)
         _require_room(place.kubectl, context)
         _require_reachable_services(place.kubectl, context)
@@ -107,18 +107,18 @@ def train(place: Place) -> list[str]:
     """
     scripts = [ROOT / "examples" / name / "train.py" for name in ("breast_cancer", "fraud")]
     running = [_started([sys.executable, str(script), str(place.models)]) for script in scripts]
-    said: list[str] = []
+    lines: list[str] = []
     try:
         for script, process in zip(scripts, running, strict=True):
             output, errors = process.communicate()
             if process.returncode != 0:
                 raise DemoError(f"{script} failed:\n{errors}")
-            said += output.splitlines()
+            lines += output.splitlines()
     finally:
         for process in running:
             process.kill()
             process.wait()
-    return said
+    return lines
 
 
 def _started(command: list[str]) -> "subprocess.Popen[str]":

@@ -1,7 +1,7 @@
 """More load than one pod takes: the autoscaler starts pods, and takes them away again when the load goes."""
 
 from demo.acts import EXAMPLES, condition, in_namespace, infer_url, request, until
-from demo.load import Load, Tally, failures, told
+from demo.load import Load, Tally, describe, failures
 from demo.place import ROOT, Place
 from demo.progress import Narrator, Step
 from support.cluster.sandbox import Kubectl
@@ -46,7 +46,7 @@ def _load_and_rest(place: Place, kubectl: Kubectl, narrator: Narrator) -> Tally:
             step.result = f"from {MOST} pods to 1"
     tally = peak.tally()
     tally.add(calm.tally())
-    for line in (told(tally), *failures(tally)):
+    for line in (describe(tally), *failures(tally)):
         narrator.say(line)
     return tally
 

@@ -33,15 +33,15 @@ def locate(builder: Builder, progress: Progress) -> str:
     Raises:
         E2eError: it can be had in no way.
     """
-    chosen, made = os.environ.get("BASE_IMAGE"), f"localhost/modelway-base:{machine.release()['VERSION_CODENAME']}"
-    if chosen or builder.has(made):
-        return chosen or made
+    chosen, image = os.environ.get("BASE_IMAGE"), f"localhost/modelway-base:{machine.release()['VERSION_CODENAME']}"
+    if chosen or builder.has(image):
+        return chosen or image
     public = default_base()
     if builder.pull(public):
         return public
     progress.say(f"no registry gives {public}: making a base image by debootstrap, once (a minute)")
-    _make(made, builder)
-    return made
+    _make(image, builder)
+    return image
 
 
 def default_base() -> str:

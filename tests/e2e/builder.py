@@ -64,11 +64,11 @@ class Builder:
         Raises:
             E2eError: it failed; its last words.
         """
-        done = self._run(command, text=text, environment=environment)
-        if done.returncode != 0:
-            said = (done.stdout + done.stderr).strip().splitlines()[-25:]
-            raise E2eError(f"{' '.join(command)[:120]} failed:\n" + "\n".join(said))
-        return done.stdout
+        process = self._run(command, text=text, environment=environment)
+        if process.returncode != 0:
+            lines = (process.stdout + process.stderr).strip().splitlines()[-25:]
+            raise E2eError(f"{' '.join(command)[:120]} failed:\n" + "\n".join(lines))
+        return process.stdout
 
     def _run(
         self,

@@ -77,13 +77,13 @@ class Cluster:
 
     def _load(self, archive: Path) -> None:
         command = ["ctr", "--address", str(node_config.SOCKET), "--namespace", "k8s.io", "images", "import"]
-        done = subprocess.run([*command, str(archive)], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise E2eError(f"containerd does not take {archive.name}: {done.stderr.strip()}")
+        process = subprocess.run([*command, str(archive)], capture_output=True, text=True, check=False)
+        if process.returncode != 0:
+            raise E2eError(f"containerd does not take {archive.name}: {process.stderr.strip()}")
 
-    def _wait(self, done: Callable[[], bool], purpose: str) -> None:
+    def _wait(self, is_done: Callable[[], bool], purpose: str) -> None:
         end = time.monotonic() + START_SECONDS
-        while not done():
+        while not is_done():
             dead = [name for name, process in self._running.items() if process.poll() is not None]
             if dead:
                 raise E2eError(f"{dead[0]} ended while waiting for {purpose}:\n{_tail(dead[0])}")

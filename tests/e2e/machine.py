@@ -65,10 +65,10 @@ def install(packages: list[str]) -> None:
     apt = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (apt, ["apt-get", "update", "-qq"], apt):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if command is apt and done.returncode == 0:
+        process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if command is apt and process.returncode == 0:
             return
-    raise E2eError(f"apt-get cannot install {' '.join(packages)}:\n{done.stderr.strip()}")
+    raise E2eError(f"apt-get cannot install {' '.join(packages)}:\n{process.stderr.strip()}")
 
 
 def overlay_works(folder: Path) -> bool:

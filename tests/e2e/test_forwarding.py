@@ -55,9 +55,9 @@ def _forwarded(kubectl: Kubectl, target: str, port: int) -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         try:
             assert process.stdout is not None
-            said = process.stdout.readline()
-            found = re.search(r"Forwarding from (127\.0\.0\.1:\d+)", said)
-            assert found is not None, said
+            line = process.stdout.readline()
+            found = re.search(r"Forwarding from (127\.0\.0\.1:\d+)", line)
+            assert found is not None, line
             yield found[1]
         finally:
             process.terminate()

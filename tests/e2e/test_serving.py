@@ -22,8 +22,8 @@ def test_the_example_answers_under_its_name(example: Example) -> None:
 def test_a_pod_reaches_the_example_by_its_short_name(example: Example, cluster_kubectl: Kubectl) -> None:
     url = f"http://breast-cancer.{example.namespace}/v2/models/breast-cancer/ready"
     ask = f"import urllib.request; print(urllib.request.urlopen({url!r}).status)"
-    said = cluster_kubectl("exec", "-n", "model-store", "deployment/models", "--", "python3", "-c", ask)
-    assert said.strip() == "200"
+    status = cluster_kubectl("exec", "-n", "model-store", "deployment/models", "--", "python3", "-c", ask)
+    assert status.strip() == "200"
 
 
 def test_a_rolling_update_under_load_loses_no_request(example: Example) -> None:

@@ -80,23 +80,23 @@ def test_several_inputs_and_outputs_go_by_name(tmp_path: Path, kind: str) -> Non
     words, weights = np.array([[1, 2, 3], [4, 5, 6]]), np.ones((2, 3), dtype=np.float32) / 2
     example = (torch.from_numpy(words), torch.from_numpy(weights))
     if kind == "script":
-        told = [
+        inputs = [
             {"name": "word", "datatype": "INT64", "shape": [-1, 3]},
             {"name": "weights", "datatype": "FP32", "shape": [-1, 3]},
         ]
-        torch.jit.save(torch.jit.script(model), path, _extra_files={INPUTS_FILE: json.dumps(told)})
+        torch.jit.save(torch.jit.script(model), path, _extra_files={INPUTS_FILE: json.dumps(inputs)})
     else:
         by_name = dict(zip(("word", "weights"), example, strict=True)) if "name" in kind else None
         shapes = {"word": DYNAMIC, "weights": DYNAMIC}
         program = torch.export.export(model, () if by_name else example, kwargs=by_name, dynamic_shapes=shapes)
         torch.export.save(program, path.with_suffix(".pt2"))
     with served(tmp_path) as server:
-        given = outputs(server, tensor("weights", weights), tensor("word", words))
+        answer = outputs(server, tensor("weights", weights), tensor("word", words))
     wanted = expected(model, words, weights)
     if kind == "script":
-        assert set(given) == {"vectors", "length"}
+        assert set(answer) == {"vectors", "length"}
     for name in ("vectors", "length"):
-        assert np.allclose(given[name], wanted[name], atol=1e-6)
+        assert np.allclose(answer[name], wanted[name], atol=1e-6)
 
 
 def test_an_image_network_is_found_by_trying(tmp_path: Path) -> None:
@@ -145,12 +145,12 @@ def test_a_program_of_another_pytorch_says_so(tmp_path: Path) -> None:
         document["schema_version"]["major"] = 99
         return json.dumps({**document, "torch_version": "9.9.0"}).encode()
 
-    told = refused(changed(exported, "model.json", newer))
-    assert told.reason == "RuntimeVersionMismatch"
-    assert f"saved with PyTorch 9.9.0, served with {torch.__version__}" in told.message
+    refusal = refused(changed(exported, "model.json", newer))
+    assert refusal.reason == "RuntimeVersionMismatch"
+    assert f"saved with PyTorch 9.9.0, served with {torch.__version__}" in refusal.message
     torch.jit.save(torch.jit.script(Net()), script)
-    told = refused(changed(script, "/version", lambda _: b"999\n"))
-    assert (told.reason, str(torch.__version__) in told.message) == ("RuntimeVersionMismatch", True)
+    refusal = refused(changed(script, "/version", lambda _: b"999\n"))
+    assert (refusal.reason, str(torch.__version__) in refusal.message) == ("RuntimeVersionMismatch", True)
 
 
 @pytest.mark.parametrize("kind", ["script", "export"])

@@ -67,8 +67,8 @@ class Codes(tf.Module):  # type: ignore[misc]  # as above
 
     def __init__(self, file: Path) -> None:
         index = tf.lookup.TextFileIndex
-        told = tf.lookup.TextFileInitializer(str(file), tf.string, index.WHOLE_LINE, tf.int64, index.LINE_NUMBER)
-        self.table = tf.lookup.StaticHashTable(told, -1)
+        initializer = tf.lookup.TextFileInitializer(str(file), tf.string, index.WHOLE_LINE, tf.int64, index.LINE_NUMBER)
+        self.table = tf.lookup.StaticHashTable(initializer, -1)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="word")])  # type: ignore[untyped-decorator]
     def call(self, word: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -81,8 +81,8 @@ def test_a_vocabulary_among_the_assets_is_read(tmp_path: Path) -> None:
     tf.saved_model.save(module, path, signatures={"serving_default": module.call})
     (tmp_path / "words.txt").unlink()
     with served(tmp_path) as server:
-        given = outputs(server, tensor("word", np.array(["blue", "red", "pink"], dtype=object)))
-    assert given["code"].tolist() == [2, 0, -1]
+        answer = outputs(server, tensor("word", np.array(["blue", "red", "pink"], dtype=object)))
+    assert answer["code"].tolist() == [2, 0, -1]
 
 
 def test_vocabularies_of_keras_and_of_models_saved_twice_pass(tmp_path: Path) -> None:
@@ -115,11 +115,11 @@ def test_several_inputs_and_outputs_go_by_name(tmp_path: Path) -> None:
     module = saved_words(tmp_path / "models" / "words")
     left, word = np.arange(6, dtype=np.float32).reshape(2, 3), np.array(["grün", "no"], dtype=object)
     with served(tmp_path) as server:
-        given = outputs(server, tensor("word", word), tensor("left", left))
+        answer = outputs(server, tensor("word", word), tensor("left", left))
     wanted = module.call(tf.constant(left), tf.constant(word.tolist()))
-    assert given["echo"].tolist() == ["grün", "no"]
-    assert given["length"].tolist() == wanted["length"].numpy().tolist()
-    assert np.allclose(given["sum"], wanted["sum"].numpy())
+    assert answer["echo"].tolist() == ["grün", "no"]
+    assert answer["length"].tolist() == wanted["length"].numpy().tolist()
+    assert np.allclose(answer["sum"], wanted["sum"].numpy())
 
 
 def refused(path: Path) -> LoadFailure:
@@ -148,9 +148,9 @@ def test_a_model_of_a_newer_tensorflow_says_so(tmp_path: Path) -> None:
         for node in function.node_def:
             node.op = "FromTheFuture" if node.op == "StringLength" else node.op
     file.write_bytes(document.SerializeToString())
-    told = refused(tmp_path / "words")
-    assert told.reason == "RuntimeVersionMismatch"
-    assert f"saved with TensorFlow 99.1.0, served with {tf.__version__}" in told.message
+    refusal = refused(tmp_path / "words")
+    assert refusal.reason == "RuntimeVersionMismatch"
+    assert f"saved with TensorFlow 99.1.0, served with {tf.__version__}" in refusal.message
 
 
 def test_a_folder_that_lost_its_files_is_refused(tmp_path: Path) -> None:

@@ -67,9 +67,9 @@ def registered() -> list[str]:
     from tensorflow.core.framework import op_def_pb2  # noqa: PLC0415  (in its own environment alone)
     from tensorflow.python.client import pywrap_tf_session  # noqa: PLC0415  (as above)
 
-    held = op_def_pb2.OpList()
-    held.ParseFromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
-    return [operation.name for operation in held.op]
+    operations = op_def_pb2.OpList()
+    operations.ParseFromString(pywrap_tf_session.TF_GetBuffer(pywrap_tf_session.TF_GetAllOpList()))
+    return [operation.name for operation in operations.op]
 
 
 def main() -> int:
@@ -79,8 +79,8 @@ def main() -> int:
     python = environment("frameworks-tensorflow", lambda line: sys.stderr.write(f"{line}\n"))
     ask = "from frameworks.operations import *; print(*computing(registered()), sep='\\n')"
     tests = Path(__file__).resolve().parents[1]
-    asked = subprocess.run([python, "-c", ask], cwd=tests, check=True, stdout=subprocess.PIPE, text=True)
-    LIST.write_text(asked.stdout)
+    answer = subprocess.run([python, "-c", ask], cwd=tests, check=True, stdout=subprocess.PIPE, text=True)
+    LIST.write_text(answer.stdout)
     return 0
 
 

@@ -77,8 +77,8 @@ def _binary_seed(index: int, datatype: str = "FP64") -> bytes:
     values = np.array([["a", "b", "c"]], dtype=object) if datatype == "BYTES" else np.ones((1, 3))
     raw = write_raw(values)
     tensor = {"name": "input", "shape": [1, 3], "datatype": datatype, "parameters": {"binary_data_size": len(raw)}}
-    asked = {"inputs": [tensor], "parameters": {"binary_data_output": True}, "id": str(index)}
-    header = json.dumps(asked).encode()
+    request = {"inputs": [tensor], "parameters": {"binary_data_output": True}, "id": str(index)}
+    header = json.dumps(request).encode()
     return len(header).to_bytes(2, "big") + header + raw
 
 
@@ -110,8 +110,8 @@ def _read_large(plane: DataPlane, _: int, body: bytes) -> Query:
     bulk = read_bulk(padded)
     if bulk is not None:
         document = parse_object(padded)
-        for given in (bulk, document):
-            for tensor in given["inputs"]:
+        for request in (bulk, document):
+            for tensor in request["inputs"]:
                 tensor["data"] = np.asarray(tensor["data"], dtype=np.float64).reshape(-1).tolist()
         assert bulk == document
     return read_v2(plane, padded)

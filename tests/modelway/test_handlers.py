@@ -169,10 +169,10 @@ def test_a_held_watch_asks_anew_once_its_kind_is_back() -> None:
     world = _Watched()
 
     async def scenario() -> None:
-        gone = asyncio.Event()
-        world.served.subscribe(lambda _: gone.set())
+        kind_gone = asyncio.Event()
+        world.served.subscribe(lambda _: kind_gone.set())
         task = world.ask()
-        await asyncio.wait_for(gone.wait(), 10)
+        await asyncio.wait_for(kind_gone.wait(), 10)
         world.served.note_present(BUDGET)
         with pytest.raises(aiohttp.ClientConnectionError):
             await asyncio.wait_for(task, 10)

@@ -11,8 +11,10 @@ NAMES = {"namespace": "risk", "name": "fraud"}
 
 
 def conditions(generation: int, **statuses: str) -> dict[str, object]:
-    told = [{"type": kind, "status": status, "observedGeneration": generation} for kind, status in statuses.items()]
-    return {"observedGeneration": generation, "conditions": told}
+    conditions = [
+        {"type": kind, "status": status, "observedGeneration": generation} for kind, status in statuses.items()
+    ]
+    return {"observedGeneration": generation, "conditions": conditions}
 
 
 def gauge(models: list[Model], name: str, **labels: str) -> float | None:

@@ -68,8 +68,8 @@ EVIDENCE: tuple[tuple[Condition, ...], ...] = (
 def _verdict(reason: Reason) -> dict[str, Any]:
     """A status in which every condition of generation 1 tells of one cause."""
     kinds = ("Ready", "Reconciling", "Stalled", "ModelAccepted", "Available")
-    told = {"status": "False", "reason": str(reason), "message": "The old cause.", "observedGeneration": 1}
-    return {"observedGeneration": 1, "conditions": [{"type": kind, **told} for kind in kinds]}
+    verdict = {"status": "False", "reason": str(reason), "message": "The old cause.", "observedGeneration": 1}
+    return {"observedGeneration": 1, "conditions": [{"type": kind, **verdict} for kind in kinds]}
 
 
 @dataclass
@@ -203,6 +203,6 @@ def test_new_spec_has_no_condition_with_the_old_cause(reason: Reason, data: st.D
     before, after = (data.draw(st.lists(st.sampled_from(HAPPENINGS), max_size=8)) for _ in range(2))
     for happens in (*before, World.correct, *after, World.look):
         happens(world)
-        told = [one for one in world.status["conditions"] if one["observedGeneration"] == 2]
-        wrong = [one for one in told if one["reason"] not in NORMAL or "old cause" in one["message"]]
+        conditions = [one for one in world.status["conditions"] if one["observedGeneration"] == 2]
+        wrong = [one for one in conditions if one["reason"] not in NORMAL or "old cause" in one["message"]]
         assert not wrong, wrong

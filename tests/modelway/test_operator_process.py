@@ -40,9 +40,11 @@ CHART = Path(__file__).resolve().parents[2] / "charts" / "modelway"
 
 
 def _modelway(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     command = [sys.executable, "-P", "-m", "modelway", *arguments]
-    return subprocess.run(command, env={**kept, **environment}, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, env={**inherited, **environment}, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def _kubeconfig(path: Path, server: str) -> str:
@@ -73,22 +75,22 @@ def test_version_option_prints_the_version() -> None:
     ids=["bad value", "unknown setting", "no cluster"],
 )
 def test_startup_failure_is_reported_in_one_line(environment: dict[str, str], says: str) -> None:
-    done = _modelway("run", **environment)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+    process = _modelway("run", **environment)
+    assert process.returncode == 2
+    assert says in process.stderr
+    assert "Traceback" not in process.stderr
 
 
 @pytest.mark.slow
 def test_an_api_server_that_is_not_there_is_named(tmp_path: Path) -> None:
-    done = _modelway(
+    process = _modelway(
         "run",
         KUBECONFIG=_kubeconfig(tmp_path / "config", "http://127.0.0.1:9"),
         MODELWAY_HEALTH_PORT=str(unused_port()),
     )
-    assert done.returncode == 2
-    assert "does not answer" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert process.returncode == 2
+    assert "does not answer" in process.stderr
+    assert "Traceback" not in process.stderr
 
 
 @pytest.mark.slow
@@ -98,8 +100,8 @@ def test_a_cluster_without_the_chart_is_told_apart(status: int, says: str, tmp_p
         async with fake_api((status, {}, {"message": "no"})) as fake:
             kubeconfig = _kubeconfig(tmp_path / "config", fake.address)
             environment = {"KUBECONFIG": kubeconfig, "MODELWAY_HEALTH_PORT": str(unused_port())}
-            done = await asyncio.to_thread(lambda: _modelway("run", **environment))
-            return done.returncode, done.stderr
+            process = await asyncio.to_thread(lambda: _modelway("run", **environment))
+            return process.returncode, process.stderr
 
     code, text = asyncio.run(scenario())
     assert code == 2
@@ -131,9 +133,9 @@ def test_kopf_watches_our_labels_and_writes_nothing() -> None:
 def test_unopenable_watch_is_retried_and_each_failure_logged() -> None:
     server = _Server()
     pauses = iter(_settings(ServedKinds(), server).networking.error_backoffs)  # type: ignore[arg-type]
-    told = [(next(pauses), server.doubts) for _ in range(1000)]
-    assert told[0] == (RETRY_SECONDS[0], 0), "kopf takes the first pause before the first try"
-    assert told[-1] == (RETRY_SECONDS[-1], 999)
+    doubts_at = [(next(pauses), server.doubts) for _ in range(1000)]
+    assert doubts_at[0] == (RETRY_SECONDS[0], 0), "kopf takes the first pause before the first try"
+    assert doubts_at[-1] == (RETRY_SECONDS[-1], 999)
     server.away = "the API server does not answer"
     assert next(pauses) == LONGEST_AWAY_SECONDS
 
@@ -277,10 +279,10 @@ def test_a_scrape_gets_the_age_and_the_lag() -> None:
     world.last_success = -12.0
     _, text = world.ask(world.health.scrape)
     assert "modelway_operator_resync_age_seconds 12.0" in text
-    (told,) = (
+    (stamp_line,) = (
         line for line in text.splitlines() if line.startswith("modelway_operator_last_resync_timestamp_seconds ")
     )
-    assert time.time() - float(told.split()[1]) == pytest.approx(12.0, abs=5)
+    assert time.time() - float(stamp_line.split()[1]) == pytest.approx(12.0, abs=5)
 
 
 @pytest.mark.slow

@@ -118,8 +118,8 @@ def test_forbidden_spec_changes_no_child() -> None:
     world.reconciler._settings = Settings(policy_images=("ours/*",), policy_hosts=("models.example.com",))
     assert world.passes(AssertionError("was carried out")) == ("NotPermitted", None)  # type: ignore[arg-type]
     message = world.status["conditions"][0]["message"]
-    for said in ("spec.runtime.image: evil", "policy.images (ours/*)", "spec.model.uri: the host evil.example:443"):
-        assert said in message
+    for cause in ("spec.runtime.image: evil", "policy.images (ours/*)", "spec.model.uri: the host evil.example:443"):
+        assert cause in message
 
 
 def test_namesake_inherits_no_history_of_a_deleted_model() -> None:
@@ -139,9 +139,9 @@ def test_briefly_missing_right_is_not_reported(monkeypatch: pytest.MonkeyPatch) 
     clock = itertools.count(0.0, MOMENT_SECONDS)
     world = _World()
     monkeypatch.setattr("modelway.reconcile.time.monotonic", lambda: next(clock) / 2)
-    told = [world.passes(_forbidden())[0] for _ in range(4)]
-    assert told[0] != "OperatorForbidden"
-    assert told[-1] == "OperatorForbidden"
+    reasons = [world.passes(_forbidden())[0] for _ in range(4)]
+    assert reasons[0] != "OperatorForbidden"
+    assert reasons[-1] == "OperatorForbidden"
 
 
 failures = st.sampled_from(

@@ -11,7 +11,7 @@ def test_defaults_hold_where_a_variable_is_unset_or_empty() -> None:
 
 
 def test_every_setting_is_read() -> None:
-    given = {
+    texts = {
         "server_image": "r.example/server:1",
         "image_pull_policy": "Never",
         "image_pull_secrets": "a, b",
@@ -30,7 +30,7 @@ def test_every_setting_is_read() -> None:
         "log_level": "debug",
         "health_port": "8081",
     }
-    settings = Settings.from_environment({variable(name): text for name, text in given.items()})
+    settings = Settings.from_environment({variable(name): text for name, text in texts.items()})
     assert settings == Settings(
         server_image="r.example/server:1",
         image_pull_policy="Never",

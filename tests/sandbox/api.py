@@ -206,11 +206,11 @@ def _error(status: int, text: str) -> ApiError:
 
 
 def _differences(known: Mapping[str, Object], listed: Mapping[str, Object]) -> list[Change]:
-    gone = [Change("DELETED", known[uid]) for uid in known.keys() - listed.keys()]
+    deletions = [Change("DELETED", known[uid]) for uid in known.keys() - listed.keys()]
     added = [Change("ADDED", item) for uid, item in listed.items() if uid not in known]
     changed = [
         Change("MODIFIED", item)
         for uid, item in listed.items()
         if uid in known and known[uid]["metadata"]["resourceVersion"] != item["metadata"]["resourceVersion"]
     ]
-    return gone + added + changed
+    return deletions + added + changed

@@ -13,7 +13,7 @@ def capacity(text: str) -> dict[str, str]:
     Raises:
         SandboxError: a resource is unknown, or its amount is not one.
     """
-    given = dict(CAPACITY)
+    amounts = dict(CAPACITY)
     for item in filter(None, text.split(",")):
         name, _, amount = item.partition("=")
         if name not in CAPACITY and "/" not in name:
@@ -25,5 +25,5 @@ def capacity(text: str) -> dict[str, str]:
             parse(amount)
         except ValueError as error:
             raise SandboxError(f"--capacity {item}: {amount!r} is no amount, such as 3000 or 64Gi") from error
-        given[name] = amount
-    return given
+        amounts[name] = amount
+    return amounts

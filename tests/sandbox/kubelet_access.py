@@ -57,8 +57,8 @@ class Access:
     async def _authorize(self, caller: Caller, request: web.Request) -> None:
         subresource = SUBRESOURCES.get(request.path.split("/")[1], "proxy")
         verb = VERBS.get(request.method, request.method.lower())
-        asked = {"verb": verb, "resource": "nodes", "subresource": subresource, "name": self._node}
-        spec = {"user": caller.user, "groups": list(caller.groups), "resourceAttributes": asked}
+        access = {"verb": verb, "resource": "nodes", "subresource": subresource, "name": self._node}
+        spec = {"user": caller.user, "groups": list(caller.groups), "resourceAttributes": access}
         review = await self._review("authorization.k8s.io/v1", "SubjectAccessReview", spec)
         if not review.get("allowed"):
             raise web.HTTPForbidden(

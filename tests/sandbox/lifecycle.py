@@ -201,9 +201,9 @@ class Sandbox:
             record.parts[name] = child.pid
             record.write(self.directory)
 
-    def _wait(self, done: Probe.Question, purpose: str) -> None:
+    def _wait(self, is_done: Probe.Question, purpose: str) -> None:
         end = time.monotonic() + START_SECONDS
-        while not done():
+        while not is_done():
             dead = next((part for part in self.parts() if not part.alive), None)
             if dead is not None:
                 raise SandboxError(f"{dead.name} ended while waiting for {purpose}:\n{_tail(dead.log)}")

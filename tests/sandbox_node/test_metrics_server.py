@@ -28,7 +28,7 @@ def test_the_one_beside_the_control_plane_is_taken(tmp_path: Path, monkeypatch: 
 
 def test_without_it_the_sandbox_says_what_is_missing_and_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
-    said = io.StringIO()
-    assert metricsserver.find(Progress(said)) is None
-    assert "autoscalers get no metrics" in said.getvalue()
-    assert "no module proxy for metrics-server" in said.getvalue()
+    output = io.StringIO()
+    assert metricsserver.find(Progress(output)) is None
+    assert "autoscalers get no metrics" in output.getvalue()
+    assert "no module proxy for metrics-server" in output.getvalue()

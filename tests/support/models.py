@@ -61,9 +61,9 @@ def text_pipeline() -> Pipeline:
 
 def hoard() -> None:
     """Take a GiB of memory, and hold it until the process is ended for it."""
-    held = b"x" * (1 << 30)
+    ballast = b"x" * (1 << 30)
     time.sleep(60)
-    del held
+    del ballast
 
 
 class Told(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

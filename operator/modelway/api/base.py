@@ -23,16 +23,16 @@ class CanonicalText(str):
     """A text in its canonical spelling, which remembers the user's spelling for messages.
 
     Args:
-        kept: in canonical form.
+        canonical: in canonical form.
         written: as it was given.
     """
 
     __slots__ = ("written",)
     written: str
 
-    def __new__(cls, kept: str, written: str) -> Self:
-        """The text `kept`."""
-        text = super().__new__(cls, kept)
+    def __new__(cls, canonical: str, written: str) -> Self:
+        """The text `canonical`."""
+        text = super().__new__(cls, canonical)
         text.written = written
         return text
 

@@ -91,16 +91,16 @@ def _check(arguments: argparse.Namespace, directory: Path) -> int:
     }
     log = directory / "log"
     with log.open("wb") as file:  # of a pipe the end would only come with that of the last process that has it
-        done = subprocess.run([*command, *options], env=environment, stdout=file, stderr=file, check=False)  # noqa: S603  (our own program)
-    if done.returncode == 0:
+        process = subprocess.run([*command, *options], env=environment, stdout=file, stderr=file, check=False)  # noqa: S603  (our own program)
+    if process.returncode == 0:
         print("\n".join(describe(name, json.loads((prepared / "prepared.json").read_text()))))
         print(f"  walls    {_text(prepared / 'walls.txt')}")
         return 0
     report = json.loads(report_file.read_text()) if report_file.exists() else {}
-    if wrong := _wrong_usage(done.returncode, _text(log)):
+    if wrong := _wrong_usage(process.returncode, _text(log)):
         raise WrongUsage(wrong)
     if not report:
-        raise WrongUsage(_text(log).strip() or f"the model server ended with exit status {done.returncode}")
+        raise WrongUsage(_text(log).strip() or f"the model server ended with exit status {process.returncode}")
     if report["reason"] in _STACK:
         print(_text(log), file=sys.stderr)
     if arguments.samples and report["message"].startswith(f"{Path(arguments.samples).name} holds no samples"):

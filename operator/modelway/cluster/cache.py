@@ -92,7 +92,7 @@ class Cache:
         """Forget the objects of a kind and their deletions: when the kind is served again, they may be there at the versions of before."""
         for id in self.versions(kind):  # noqa: A001 -- the term
             self._file(id, _key(self._views.pop(id), id), None)
-        self._departed = {id: gone for id, gone in self._departed.items() if id.kind != kind.name}  # noqa: A001 -- the term
+        self._departed = {id: departure for id, departure in self._departed.items() if id.kind != kind.name}  # noqa: A001 -- the term
 
     def observe(self, key: Key) -> Observed | None:
         """A ModelDeployment and everything around it; None when there is no such ModelDeployment."""
@@ -151,8 +151,10 @@ class Cache:
             del self._departed[oldest]
 
     def _is_outdated(self, id: ObjectId, version: int, old: View | None) -> bool:  # noqa: A002 -- the term
-        gone = self._departed.get(id)
-        return (gone is not None and version <= gone.version) or (old is not None and version <= _version(old))
+        departure = self._departed.get(id)
+        return (departure is not None and version <= departure.version) or (
+            old is not None and version <= _version(old)
+        )
 
     def _file(self, id: ObjectId, old: Key | None, new: Key | None) -> None:  # noqa: A002 -- the term
         if old is not None and old != new:

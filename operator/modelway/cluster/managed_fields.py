@@ -55,14 +55,14 @@ def hand_over(metadata: Mapping[str, Any], manager: str, api_version: str) -> li
     entries = metadata.get("managedFields") or []
     if any(_is_applied_by(entry, manager) for entry in entries):
         return None
-    given = [one for one in entries if one.get("apiVersion") == api_version and not one.get("subresource")]
-    if not given:
+    ownerships = [one for one in entries if one.get("apiVersion") == api_version and not one.get("subresource")]
+    if not ownerships:
         return None
     fields: dict[str, Any] = {}
-    for entry in given:
+    for entry in ownerships:
         fields = _unite(fields, entry.get("fieldsV1") or {})
-    ours = {**given[-1], "manager": manager, "operation": "Apply", "fieldsV1": fields}
-    return [ours, *(entry for entry in entries if entry not in given)]
+    ours = {**ownerships[-1], "manager": manager, "operation": "Apply", "fieldsV1": fields}
+    return [ours, *(entry for entry in entries if entry not in ownerships)]
 
 
 def _unite(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

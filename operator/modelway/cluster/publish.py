@@ -156,8 +156,10 @@ def _verdicts(status: Mapping[str, Any]) -> list[object]:
 
     That a model was accepted is left out: readiness follows within moments, and both then take one write.
     """
-    kept = [one for one in status.get("conditions") or () if one["type"] != "ModelAccepted" or one["status"] == "False"]
-    return [status.get("observedGeneration"), *((one["type"], one["status"], one["reason"]) for one in kept)]
+    conditions = [
+        one for one in status.get("conditions") or () if one["type"] != "ModelAccepted" or one["status"] == "False"
+    ]
+    return [status.get("observedGeneration"), *((one["type"], one["status"], one["reason"]) for one in conditions)]
 
 
 def _worth_telling(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -175,11 +175,11 @@ def _is_about(event: Object, uids: set[Any], name: str) -> bool:
 
 
 def _explain(error: ClusterError, *, role: str = "view") -> ModelwayError:
-    said = error.words or str(error)
+    words = error.words or str(error)
     if error.status == 0:
         return NoCluster(f"{error}. Is it the right context? kubectl config get-contexts")
     if error.status == 404:
-        return NoCluster(f"this cluster knows no ModelDeployments ({said}): install Modelway's chart first")
+        return NoCluster(f"this cluster knows no ModelDeployments ({words}): install Modelway's chart first")
     if error.status in {401, 403}:
-        return Forbidden(f"{said}. Ask for the role {role} in the namespace, or name another one with -n.")
+        return Forbidden(f"{words}. Ask for the role {role} in the namespace, or name another one with -n.")
     return error

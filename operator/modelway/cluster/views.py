@@ -148,10 +148,10 @@ def _revision(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _conditions(obj: Mapping[str, Any]) -> tuple[Condition, ...]:
-    given = (obj.get("status") or {}).get("conditions") or ()
+    conditions = (obj.get("status") or {}).get("conditions") or ()
     return tuple(
         Condition(c["type"], c["status"], c.get("reason", ""), c.get("message", ""), c.get("lastTransitionTime") or "")
-        for c in given
+        for c in conditions
     )
 
 

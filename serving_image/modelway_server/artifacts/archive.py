@@ -56,7 +56,7 @@ class Archive:
             ArtifactTooLarge: more comes out than is allowed.
         """
         names = Names(self._place)
-        progress.bytes, progress.total, progress.done = 0, None, "were unpacked"
+        progress.bytes, progress.total, progress.verb = 0, None, "were unpacked"
         with closing(self._members()) as members:
             for number, member in enumerate(members):
                 if not is_litter(member.path):

@@ -34,13 +34,13 @@ class Progress:
         bytes: how many have arrived.
         total: how many there are, once the source has said so.
         trouble: what failed last; empty when nothing did.
-        done: what was done with those bytes.
+        verb: what was done with those bytes.
     """
 
     bytes: int = 0
     total: int | None = None
     trouble: str = ""
-    done: str = "arrived"
+    verb: str = "arrived"
 
 
 class Draft:

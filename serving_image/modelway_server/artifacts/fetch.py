@@ -213,7 +213,7 @@ def _too_late(bring: Bring, seconds: float) -> str:
     whole = f" of {format_bytes(progress.total)}" if progress.total is not None else ""
     trouble = f"; last trouble: {progress.trouble}" if progress.trouble else ""
     what = f"{format_bytes(progress.bytes)}{whole} of {bring.location.public}"
-    return f"{what} {progress.done} in {seconds:g} seconds{trouble}"
+    return f"{what} {progress.verb} in {seconds:g} seconds{trouble}"
 
 
 async def _log_progress(progress: Progress) -> None:

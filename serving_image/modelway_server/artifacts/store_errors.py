@@ -94,9 +94,9 @@ def _invalid_key(text: str, location: Location) -> InvalidArtifact:
 
 def _access_denied(text: str, location: Location, *, with_credentials: bool) -> AccessDenied:
     status = _STATUS.search(text)
-    said = f"{status['code']}{status['phrase'].rstrip()}" if status else "no access"
+    answer = f"{status['code']}{status['phrase'].rstrip()}" if status else "no access"
     sent = "the credentials given" if with_credentials else "a request without credentials"
-    message = f"{location.public} refused {sent}: {said}{_s3_detail(text)}"
+    message = f"{location.public} refused {sent}: {answer}{_s3_detail(text)}"
     if location.scheme == "s3" and with_credentials and _s3_code(text) in {None, "AccessDenied"}:
         message += "; S3 says so too of an object that does not exist, to those who may not list its bucket"
     return AccessDenied(message)
@@ -104,11 +104,11 @@ def _access_denied(text: str, location: Location, *, with_credentials: bool) -> 
 
 def _from_status(status: "re.Match[str]", text: str, location: Location) -> FetchFailure | Interrupted:
     code = int(status["code"])
-    said = f"the store answered {code}{status['phrase'].rstrip()}{_s3_detail(text)}"
+    message = f"the store answered {code}{status['phrase'].rstrip()}{_s3_detail(text)}"
     if code >= 500 or code in _TRANSIENT:
-        return Interrupted(said)
+        return Interrupted(message)
     remedy = _REGION_REMEDY if _s3_code(text) in _REGION_CODES else None
-    return FetchFailed(f"{location.public}: {said}", remedy=remedy)
+    return FetchFailed(f"{location.public}: {message}", remedy=remedy)
 
 
 def _from_network(text: str, location: Location) -> FetchFailure | Interrupted:

@@ -100,10 +100,10 @@ def _typed(column: Column, values: Values, locate: Locate, where: str) -> NDArra
 
 
 def _dates(column: Column, dates: Dates, values: Values, locate: Locate, where: str) -> Any:
-    given = values.tolist() if isinstance(values, np.ndarray) else values
+    entries = values.tolist() if isinstance(values, np.ndarray) else values
     if not column.nullable:
-        _refuse_missing(np.array([value is None for value in given]), locate, where)
-    return parse_dates(given, dates, locate, where)
+        _refuse_missing(np.array([value is None for value in entries]), locate, where)
+    return parse_dates(entries, dates, locate, where)
 
 
 def _refuse_missing(missing: NDArray[np.bool_], locate: Locate, where: str) -> None:
@@ -140,15 +140,15 @@ def _scalars(values: Values, locate: Locate, where: str) -> NDArray[Any]:
     """
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
         return read_numbers(values, locate, where)
-    given = values.tolist() if isinstance(values, np.ndarray) else list(values)
-    for row, value in enumerate(given):
+    entries = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    for row, value in enumerate(entries):
         if value is not None and not isinstance(value, str | bool | int | float):
             raise InvalidInput(f"{where} takes one value, this is {shorten(value)}", field=locate(row))
         check_width(value, locate, row, where)
-    kinds = {type(value) for value in given if value is not None}
+    kinds = {type(value) for value in entries if value is not None}
     if str not in kinds and (bool not in kinds or kinds == {bool}):
-        return read_numbers(given, locate, where)
-    return objects_of(float("nan") if value is None else value for value in given)
+        return read_numbers(entries, locate, where)
+    return objects_of(float("nan") if value is None else value for value in entries)
 
 
 def _as_objects(values: Values) -> NDArray[np.object_]:

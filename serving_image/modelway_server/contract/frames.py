@@ -127,8 +127,8 @@ def _check_separator(signature: Signature, columns: Mapping[str, Sequence[Any]],
 def _is_whole(signature: Signature, names: Sequence[str]) -> bool:
     """Whether columns of these names are all that the model takes."""
     if signature.named:
-        given = named_as_trained(signature, dict.fromkeys(names), "csv")
-        return {column.name for column in signature.columns if column.used} <= given.keys()
+        columns = named_as_trained(signature, dict.fromkeys(names), "csv")
+        return {column.name for column in signature.columns if column.used} <= columns.keys()
     if signature.inputs:
         widths = [each.shape[1:] for each in signature.inputs]
         return set(names) == {each.name for each in signature.inputs} or widths == [(len(names),)]

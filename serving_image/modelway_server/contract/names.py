@@ -12,22 +12,22 @@ MAX_NAMED = 10
 """Column names that a message lists before it says how many more there are."""
 
 
-def named_as_trained(signature: Signature, given: Mapping[str, T], field: str) -> Mapping[str, T]:
+def named_as_trained(signature: Signature, values: Mapping[str, T], field: str) -> Mapping[str, T]:
     """Named values, by the names of the signature; unknown names stay as they are.
 
     Args:
         signature: the model's. Where it is `spaced`, a space and an underscore are one.
-        given: by the names of a request.
+        values: by the names of a request.
         field: where the names stand in the request, for messages.
 
     Raises:
         InvalidInput: two names stand for one column.
     """
     if not signature.spaced:
-        return given
+        return values
     known = {_underscored(column.name): column.name for column in signature.columns}
     result: dict[str, T] = {}
-    for name, value in given.items():
+    for name, value in values.items():
         own = known.get(_underscored(name), name)
         if own in result:
             raise InvalidInput(f"column {own!r} appears twice, with a space and with an underscore", field=field)
@@ -41,12 +41,12 @@ def check_names(signature: Signature, names: Iterable[str], field: str) -> None:
     Raises:
         InvalidInput: some are unknown or missing; they are listed.
     """
-    given = list(names)
+    request_names = list(names)
     known = {column.name for column in signature.columns}
     if not known:
         raise InvalidInput("this model does not name its columns; send rows, each an array of numbers", field=field)
-    unknown = [name for name in given if name not in known]
-    absent = [column.name for column in signature.columns if column.used and column.name not in set(given)]
+    unknown = [name for name in request_names if name not in known]
+    absent = [column.name for column in signature.columns if column.used and column.name not in set(request_names)]
     if unknown or absent:
         complaints = [f"unknown: {listed(unknown)}"] * bool(unknown) + [f"missing: {listed(absent)}"] * bool(absent)
         raise InvalidInput(

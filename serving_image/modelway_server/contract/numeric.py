@@ -103,19 +103,19 @@ def read_numbers(values: Values, locate: Locate, where: str) -> NDArray[Any]:
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
         wide = {"f": np.float64, "i": np.int64, "b": np.bool_}.get(values.dtype.kind, np.int64)
         return values.astype(np.uint64 if values.dtype == np.uint64 else wide)
-    given = _listed(values)
-    for row, value in enumerate(given):
+    entries = _listed(values)
+    for row, value in enumerate(entries):
         if value is not None and not isinstance(value, bool | int | float):
             raise InvalidInput(f"{where} takes numbers, this is {shorten(value)}", field=locate(row))
         check_width(value, locate, row, where)
-    present = [value for value in given if value is not None and value == value]  # noqa: PLR0124  (NaN)
+    present = [value for value in entries if value is not None and value == value]  # noqa: PLR0124  (NaN)
     kinds = set(map(type, present))
-    whole = len(present) == len(given)
+    whole = len(present) == len(entries)
     if kinds == {bool}:
-        return np.array(given) if whole else objects_of(_NAN if value is None else value for value in given)
+        return np.array(entries) if whole else objects_of(_NAN if value is None else value for value in entries)
     if kinds <= {int, bool} and whole and (integers := _common_integers(present)) is not None:
         return integers
-    return _doubles_or_objects(given)
+    return _doubles_or_objects(entries)
 
 
 def check_width(value: Any, locate: Locate, row: int, where: str) -> None:
@@ -156,9 +156,9 @@ def join_columns(arrays: Sequence[NDArray[Any] | None], count: int) -> NDArray[A
 
 def objects_of(values: Iterable[Any]) -> NDArray[np.object_]:
     """The values as they are, in an array."""
-    given = list(values)
-    result = np.empty(len(given), dtype=object)
-    result[:] = given
+    entries = list(values)
+    result = np.empty(len(entries), dtype=object)
+    result[:] = entries
     return result
 
 
@@ -205,10 +205,10 @@ def _common_integers(values: Sequence[Any]) -> NDArray[Any] | None:
 
 def _doubles_or_objects(values: Sequence[Any]) -> NDArray[Any]:
     """float64 if it is exact for every integer, else the values themselves; missing ones are NaN."""
-    given = [_NAN if value is None else value for value in values]
-    if all(type(value) is not int or abs(value) <= EXACT_IN_DOUBLES for value in given):
-        return np.array(given, dtype=np.float64)
-    return objects_of(given)
+    numbers = [_NAN if value is None else value for value in values]
+    if all(type(value) is not int or abs(value) <= EXACT_IN_DOUBLES for value in numbers):
+        return np.array(numbers, dtype=np.float64)
+    return objects_of(numbers)
 
 
 def _double(value: Any, row: int, locate: Locate, where: str) -> float:

@@ -40,8 +40,8 @@ def requested_arrays(names: frozenset[str] | None, signature: Signature) -> froz
     """The names of the arrays that are asked for, each by its method's name or its own; None stands for all."""
     if not names:
         return names
-    given = {method: [output.name for output in outputs] for method, outputs in signature.outputs.items()}
-    return frozenset(array for name in names for array in given.get(name, [name]))
+    arrays_of = {method: [output.name for output in outputs] for method, outputs in signature.outputs.items()}
+    return frozenset(array for name in names for array in arrays_of.get(name, [name]))
 
 
 def _method_of(name: str, methods: tuple[str, ...], signature: Signature, field: str) -> str:

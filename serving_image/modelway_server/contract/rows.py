@@ -252,8 +252,8 @@ def _rows_of_arrays(signature: Signature, arrays: Sequence[Values], cell: Cell) 
         import pandas as pd  # noqa: PLC0415  (0.4 s that only models with named columns need)
 
         # pandas would turn a None among strings into NaN
-        kept = {c.name: pd.Series(checked[c.name], dtype=object) for c in columns if c.missing is None or c.objects}
-        return Rows(pd.DataFrame(checked | kept, copy=False), count)
+        objects = {c.name: pd.Series(checked[c.name], dtype=object) for c in columns if c.missing is None or c.objects}
+        return Rows(pd.DataFrame(checked | objects, copy=False), count)
     if signature.form is Form.MATRIX:
         # a dropped column may hold anything, which an array of numbers cannot
         used = [array if column.used else None for column, array in zip(columns, checked.values(), strict=True)]

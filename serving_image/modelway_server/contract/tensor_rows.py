@@ -22,12 +22,12 @@ def arrays_of_tensors(inputs: Sequence[Input], tensors: Sequence[Tensor]) -> Arr
         InvalidInput: they are not what the model takes.
     """
     if len(inputs) == len(tensors) == 1:  # one tensor needs no name
-        given = {inputs[0].name: tensors[0]}
+        tensors_by_name = {inputs[0].name: tensors[0]}
     else:
-        given = {tensor.name: tensor for tensor in tensors}
-        _check_names(inputs, given, "inputs")
-    arrays = {each.name: _checked(each, given[each.name]) for each in inputs}
-    return _of_one_length(arrays, {name: f"{tensor.field}.shape" for name, tensor in given.items()})
+        tensors_by_name = {tensor.name: tensor for tensor in tensors}
+        _check_names(inputs, tensors_by_name, "inputs")
+    arrays = {each.name: _checked(each, tensors_by_name[each.name]) for each in inputs}
+    return _of_one_length(arrays, {name: f"{tensor.field}.shape" for name, tensor in tensors_by_name.items()})
 
 
 def arrays_of_instances(inputs: Sequence[Input], instances: Sequence[Any], member: str) -> Arrays:
@@ -131,11 +131,11 @@ def _of_one_length(arrays: Arrays, fields: Mapping[str, str]) -> Arrays:
     return arrays
 
 
-def _check_names(inputs: Sequence[Input], given: Mapping[str, Any], field: str) -> None:
+def _check_names(inputs: Sequence[Input], tensors: Mapping[str, Any], field: str) -> None:
     known = [each.name for each in inputs]
-    if set(given) != set(known):
+    if set(tensors) != set(known):
         raise InvalidInput(
-            f"the model takes {', '.join(known)}; this has {', '.join(map(str, list(given)[:10])) or 'none of them'}",
+            f"the model takes {', '.join(known)}; this has {', '.join(map(str, list(tensors)[:10])) or 'none of them'}",
             field=field,
         )
 

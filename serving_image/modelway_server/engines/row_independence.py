@@ -92,11 +92,11 @@ def _why(ask: Ask, group: Sequence[tuple[Rows, Answers]], tolerance: float) -> s
 def _ask_among_others(ask: Ask, rows: Sequence[Rows]) -> list[Answers]:
     """Ask for each row at its own place, with other rows at every second place."""
     answers: list[Answers] = [{}] * len(rows)
-    for kept in (0, 1):
-        others = rows[kept::2]
-        mixed = [row if index % 2 == kept else others[index % len(others)] for index, row in enumerate(rows)]
+    for parity in (0, 1):
+        others = rows[parity::2]
+        mixed = [row if index % 2 == parity else others[index % len(others)] for index, row in enumerate(rows)]
         for index, each in enumerate(_ask_together(ask, mixed)):
-            if index % 2 == kept:
+            if index % 2 == parity:
                 answers[index] = each
     return answers
 

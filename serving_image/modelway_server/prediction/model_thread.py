@@ -20,19 +20,19 @@ class ModelThread:
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def submit(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
-        """Run work in the thread, and hand its result to `done` in the event loop of the caller.
+    def submit(self, work: Callable[[], T], deliver: Callable[[T], None]) -> None:
+        """Run work in the thread, and hand its result to `deliver` in the event loop of the caller.
 
         Args:
             work: must not raise.
-            done: called once; not at all when the loop has ended by then.
+            deliver: called once; not at all when the loop has ended by then.
         """
         loop = asyncio.get_running_loop()
 
         def run() -> None:
             result = work()
             try:
-                loop.call_soon_threadsafe(done, result)
+                loop.call_soon_threadsafe(deliver, result)
             except RuntimeError:
                 return  # the loop has ended, and nobody waits
 

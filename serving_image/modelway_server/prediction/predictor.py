@@ -105,13 +105,13 @@ class Predictor:
         """An account of a request's bytes, of which there are none yet."""
         return Held(self._bytes)
 
-    async def read(self, reader: Callable[[bytes], Query], body: bytes, held: Held) -> Query:
+    async def read(self, reader: Callable[[bytes], Query], body: bytes, account: Held) -> Query:
         """The query in a body; a large body is read in a thread, so that it holds up nobody.
 
         Args:
             reader: of the data plane.
             body: of the request.
-            held: its account, which grows by what the body becomes.
+            account: its own, which grows by what the body becomes.
 
         Raises:
             InputError: the request is at fault; the field is named.
@@ -120,7 +120,7 @@ class Predictor:
         if len(body) < LARGE_BODY_BYTES:
             return reader(body)
         query = await asyncio.get_running_loop().run_in_executor(self._reader, reader, body)
-        held.add(max(bytes_of(query.rows) - len(body), 0))
+        account.add(max(bytes_of(query.rows) - len(body), 0))
         return query
 
     def submit(self, query: Query, deadline: Deadline) -> QueryJob:

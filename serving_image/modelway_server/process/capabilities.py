@@ -32,8 +32,8 @@ def give_up_capabilities() -> None:
     header, sets = _Header(_VERSION_3, 0), (_Sets * 2)()
     if not hasattr(library, "capget") or library.capget(ctypes.byref(header), sets):
         return
-    for half, kept in zip(sets, (_KEPT, 0), strict=True):
-        half.effective &= kept
-        half.permitted &= kept
+    for half, mask in zip(sets, (_KEPT, 0), strict=True):
+        half.effective &= mask
+        half.permitted &= mask
         half.inheritable = 0
     library.capset(ctypes.byref(header), sets)

@@ -129,8 +129,8 @@ def _call(number: int, *arguments: object) -> int:
     """A system call that the C library has no function for."""
     function = ctypes.CDLL(None, use_errno=True).syscall
     function.restype = ctypes.c_long
-    given = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
-    result = int(function(ctypes.c_long(number), *given))
+    words = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
+    result = int(function(ctypes.c_long(number), *words))
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return result

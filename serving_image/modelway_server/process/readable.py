@@ -59,8 +59,8 @@ def _python() -> list[Path]:
 
 def without_homes(paths: Iterable[Path], homes: Iterable[Path]) -> list[Path]:
     """The paths that are neither a home folder nor above one."""
-    kept = dict.fromkeys(path.resolve() for path in paths)
-    return [path for path in kept if not any(home.resolve().is_relative_to(path) for home in homes)]
+    real_paths = dict.fromkeys(path.resolve() for path in paths)
+    return [path for path in real_paths if not any(home.resolve().is_relative_to(path) for home in homes)]
 
 
 def _homes() -> list[Path]:

@@ -48,8 +48,8 @@ def _read(body: bytes) -> dict[str, Any]:
         raise _NotSure
     document = {name: _plain(value) for name, value in members.items()}
     tensors, arrays = [], 1 + _arrays(document)
-    for given in inputs:
-        tensor, numbers = _tensor(given)
+    for member in inputs:
+        tensor, numbers = _tensor(member)
         arrays += _arrays(tensor) + numbers.arrays
         tensors.append(tensor | {"data": numbers.values})
     # as_buffer() flattens arrays of any depth: there must be none but those that were looked at
@@ -58,10 +58,10 @@ def _read(body: bytes) -> dict[str, Any]:
     return document | {"inputs": tensors}
 
 
-def _tensor(given: Any) -> tuple[dict[str, Any], _Numbers]:
-    if not isinstance(given, simdjson.Object):
+def _tensor(member: Any) -> tuple[dict[str, Any], _Numbers]:
+    if not isinstance(member, simdjson.Object):
         raise _NotSure
-    members = _members(given)
+    members = _members(member)
     data = members.pop("data", None)
     tensor = {name: _plain(value) for name, value in members.items()}
     if not isinstance(data, simdjson.Array) or tensor.get("datatype") not in _FLOATS:

@@ -245,17 +245,17 @@ def _requested(outputs: Any, *, binary: bool) -> _Requested:
     return _Requested(dict(best), frozenset(raw))
 
 
-def request_id(given: Any) -> str:
+def request_id(value: Any) -> str:
     """The client's id of a request, or a new one where there is none.
 
     Raises:
         MalformedRequest: it is no string, or too long.
     """
-    if given is None:
+    if value is None:
         return f"{getrandbits(128):032x}"  # unique, not secret
-    if not isinstance(given, str) or len(given) > MAX_ID_LENGTH:
+    if not isinstance(value, str) or len(value) > MAX_ID_LENGTH:
         raise MalformedRequest(f"id must be a string of at most {MAX_ID_LENGTH} characters", field="id")
-    return given
+    return value
 
 
 def check_unique(names: Sequence[str], field: str) -> None:

@@ -128,8 +128,10 @@ class MatrixRuntime:
         matrix = np.empty((count, len(self._layout.columns)))
         for index, column in enumerate(self._layout.columns):
             codes = self._layout.codes.get(column.name)
-            given = values[column.name]
-            matrix[:, index] = given if codes is None else [codes.get(value, np.nan) for value in given.tolist()]
+            column_values = values[column.name]
+            matrix[:, index] = (
+                column_values if codes is None else [codes.get(value, np.nan) for value in column_values.tolist()]
+            )
         return matrix
 
     def _labelled(self, output: Output) -> Output:

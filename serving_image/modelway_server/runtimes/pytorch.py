@@ -86,14 +86,14 @@ class _Model:
         if self._pid != os.getpid():
             torch.set_num_threads(threads())
             self._pid = os.getpid()
-        given = {each.name: torch.from_numpy(np.ascontiguousarray(fed[each.name])) for each in inputs}
+        tensors = {each.name: torch.from_numpy(np.ascontiguousarray(fed[each.name])) for each in inputs}
         with torch.inference_mode():
             return _outputs_by_name(
-                self.module(*[v for k, v in given.items() if k not in self.named], **self._by_name(given))
+                self.module(*[v for k, v in tensors.items() if k not in self.named], **self._by_name(tensors))
             )
 
-    def _by_name(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: given[name] for name in self.named}
+    def _by_name(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: tensors[name] for name in self.named}
 
     def inputs(self) -> tuple[Input, ...]:
         """What the program takes.

@@ -67,14 +67,14 @@ class _Function:
         """All outputs, by name."""
         if self._pid != os.getpid():
             self._load()
-        given = {
+        tensors = {
             each.name: tf.constant(
                 fed[each.name].tolist() if each.datatype == "BYTES" else fed[each.name],
                 dtype=tf.string if each.datatype == "BYTES" else None,
             )
             for each in self._inputs
         }
-        return {name: value.numpy() for name, value in self._call(**given).items()}
+        return {name: value.numpy() for name, value in self._call(**tensors).items()}
 
     def _load(self) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads())

@@ -6,5 +6,5 @@ from collections.abc import Mapping
 
 def threads(environ: Mapping[str, str] = os.environ) -> int:
     """OMP_NUM_THREADS, or 1: a server's workers are what runs in parallel."""
-    said = environ.get("OMP_NUM_THREADS", "")
-    return max(1, int(said)) if said.isascii() and said.isdigit() else 1
+    text = environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(text)) if text.isascii() and text.isdigit() else 1

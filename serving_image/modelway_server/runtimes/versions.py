@@ -156,8 +156,8 @@ def blaming_versions(saved: Mapping[str, str], what: str) -> Iterator[None]:
     except LoadFailure:
         raise
     except Exception as error:
-        said = f"{what} ({describe(error)})"
-        raise blame_version(saved, said) or LoadFailed(said, remedy=_UNREADABLE) from error
+        message = f"{what} ({describe(error)})"
+        raise blame_version(saved, message) or LoadFailed(message, remedy=_UNREADABLE) from error
 
 
 def oldest(versions: Sequence[str]) -> str:

@@ -216,14 +216,14 @@ def _answers(booster: xgboost.Booster, rounds: tuple[int, int], missing: float, 
         return booster.predict(data, output_margin=margin, iteration_range=rounds, validate_features=False)
 
     def answer(rows: NDArray[np.float64]) -> NDArray[Any]:
-        given = booster.inplace_predict(
+        scores = booster.inplace_predict(
             rows,
             iteration_range=rounds,
             predict_type="margin" if margin else "value",
             missing=missing,
             validate_features=False,
         )
-        return np.asarray(given)
+        return np.asarray(scores)
 
     # which linear boosters cannot
     return of_linear if _kind(booster) == "gblinear" else answer

@@ -91,7 +91,7 @@ def twins_of(answer: Mapping[str, Any]) -> list[tuple[tuple[str, str, str], Obje
 def status_of(answer: Mapping[str, Any]) -> Object:
     """A status as large as the one that the operator writes first."""
     metadata = answer["metadata"]
-    said = {
+    condition = {
         "status": "False",
         "observedGeneration": metadata["generation"],
         "lastTransitionTime": metadata["creationTimestamp"],
@@ -101,7 +101,7 @@ def status_of(answer: Mapping[str, Any]) -> Object:
     kinds = ("Ready", "Reconciling", "Stalled", "ModelAccepted", "Available")
     return {
         "observedGeneration": metadata["generation"],
-        "conditions": [{"type": kind, **said} for kind in kinds],
+        "conditions": [{"type": kind, **condition} for kind in kinds],
         "url": f"http://{metadata['name']}.{metadata['namespace']}.svc:80",
         "replicas": 0,
         "readyReplicas": 0,

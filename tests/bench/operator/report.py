@@ -67,23 +67,23 @@ def _rest(found: Figures) -> list[str]:
 
 
 def _repair(plural: str, one: Repairs) -> str:
-    ours, bare = (
+    ours, client = (
         "p50 {:.0f} ms, p99 {:.0f} ms".format(*(1000 * quantile(taken, share) for share in (0.5, 0.99)))
         for taken in (one.operator, one.bare)
     )
     goal = f"p99 {1000 * figures.REPAIR_SECONDS:.0f} ms"
-    return f"| a deleted child is back: {plural}, {len(one.operator)} times | {ours}; bare client {bare} | {goal} |"
+    return f"| a deleted child is back: {plural}, {len(one.operator)} times | {ours}; bare client {client} | {goal} |"
 
 
 def _flood(found: Figures) -> list[str]:
     beside = f"a new model while another namespace gets {found.flooded} more"
-    told = found.flood
+    flood = found.flood
     deployment, service = (
-        f"{_span(told.children[plural])}; one request of a bare client {_span(told.bare[plural])}"
+        f"{_span(flood.children[plural])}; one request of a bare client {_span(flood.bare[plural])}"
         for plural in ("deployments", "services")
     )
     return [
-        f"| {beside}: the operator's first write | {_span(told.first_write)} | |",
+        f"| {beside}: the operator's first write | {_span(flood.first_write)} | |",
         f"| {beside}: its Deployment is there | {deployment} | {figures.FLOOD_SECONDS:g} s |",
         f"| {beside}: its Service is there | {service} | |",
     ]

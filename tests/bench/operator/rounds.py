@@ -52,12 +52,12 @@ async def by_operator(world: World, models: Sequence[Model]) -> Round:
     async with Api.from_kubeconfig(world.sandbox.kubeconfig) as api:
         await _all(models, lambda model: _apply(api, model))
 
-        def done(writes: list[Write]) -> bool:
-            made = created(writes, KINDS)
-            said = {(write.namespace, write.name) for write in writes if _is_status(write)}
-            return len(made) >= len(KINDS) * len(models) and said >= names
+        def is_done(writes: list[Write]) -> bool:
+            children = created(writes, KINDS)
+            judged_names = {(write.namespace, write.name) for write in writes if _is_status(write)}
+            return len(children) >= len(KINDS) * len(models) and judged_names >= names
 
-        writes = await world.trail.until(done, seconds=SECONDS, purpose="the children of all models")
+        writes = await world.trail.until(is_done, seconds=SECONDS, purpose="the children of all models")
         applied = _duration(writes)
         ready = await _ready(api, "modeldeployments", len(models), names, _is_ready)
     return Round(applied, ready - _begin(writes))

@@ -81,14 +81,14 @@ async def measure(plan: Plan, machine: Mapping[str, str], say: Say) -> Figures:
             found.append(await _rounds(plan, count, places, say))
             if count != plan.sizes[-1]:
                 continue
-            place, held = places.last, count * (plan.rounds if count <= SMALL else 1)
+            place, total = places.last, count * (plan.rounds if count <= SMALL else 1)
             idle_writes = await idle(place, plan.idle_seconds)
             say(f"{idle_writes} writes in {plan.idle_seconds:g} s of rest")
-            restarted = await restart(place, held)
+            restarted = await restart(place, total)
             say(f"{restarted.writes} writes of a restart")
             repairs = await repair(place, plan.repairs)
             say(f"{plan.repairs} children of each kind came back")
-            with_history = await memory_with_history(place, held, plan.history)
+            with_history = await memory_with_history(place, total, plan.history)
             say(f"{with_history / 1e6:.0f} MB with {plan.history} earlier revisions of each model")
             flooded = await flood(place, plan.flood)
     sizes = [_size(count, one) for count, one in zip(plan.sizes, found, strict=True)]

@@ -14,9 +14,9 @@ from bench.operator.upkeep import REPAIRED, Flood, Repairs, Restart
 @pytest.mark.cluster
 @pytest.mark.slow
 def test_a_handful_of_models_costs_what_it_should() -> None:
-    said: list[str] = []
+    lines: list[str] = []
     found = asyncio.run(
-        measure(Plan((4,), rounds=1, idle_seconds=1, repairs=1, flood=8), {"machine": "this"}, said.append)
+        measure(Plan((4,), rounds=1, idle_seconds=1, repairs=1, flood=8), {"machine": "this"}, lines.append)
     )
     [size] = found.sizes
     assert (found.idle_writes, found.restart.writes) == (0, 0)
@@ -33,8 +33,8 @@ def test_a_handful_of_models_costs_what_it_should() -> None:
 
 
 def _figures() -> Figures:
-    bare, operator = [Round(2, 4), Round(4, 4), Round(1, 4)], [Round(3, 6), Round(4, 8), Round(9, 4)]
-    size = Size(100, operator, bare, Cost(1.05, 1.9, 3, 1.0), memory=90_000_000, cpu=1.5)
+    client, operator = [Round(2, 4), Round(4, 4), Round(1, 4)], [Round(3, 6), Round(4, 8), Round(9, 4)]
+    size = Size(100, operator, client, Cost(1.05, 1.9, 3, 1.0), memory=90_000_000, cpu=1.5)
     repairs = {kind: Repairs([0.01, 0.02, 0.5], [0.01, 0.01, 0.03]) for kind in REPAIRED}
     flood = Flood([0.1], {"deployments": [0.2, 0.4, 0.3], "services": [3, 4]}, {"deployments": [0.1], "services": [2]})
     return Figures({"processor": "2 x Example"}, [size], 80_000_000, 60, 0, Restart(0, 7.0), repairs, 500, flood)

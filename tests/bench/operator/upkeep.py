@@ -78,13 +78,17 @@ async def restart(world: World, count: int) -> Restart:
 
 async def repair(world: World, times: int) -> dict[str, Repairs]:
     """Delete one child after the other, each once the whole cluster is at rest; for each kind how soon it was back."""
-    [namespace], [bare] = world.namespaces("repair", 1), world.namespaces("bare-repair", 1)
+    [namespace], [client_namespace] = world.namespaces("repair", 1), world.namespaces("bare-repair", 1)
     wounded = [Model(namespace, f"r{number}", autoscaled=True) for number in range(times)]
     async with Api.from_kubeconfig(world.sandbox.kubeconfig) as api:
         world.trail.restart()
         await apply_all(api, wounded)
         twins = dict(
-            [pair for model in wounded for pair in await _twins(api, Model(bare, model.name, autoscaled=True))]
+            [
+                pair
+                for model in wounded
+                for pair in await _twins(api, Model(client_namespace, model.name, autoscaled=True))
+            ]
         )
         for twin, body in twins.items():
             await _apply(api, twin, body)
@@ -160,18 +164,18 @@ async def flood(world: World, count: int) -> Flood:
     writes = await world.trail.until(
         lambda writes: places <= created(writes, LONE).keys(), seconds=PATIENCE, purpose="the models beside the flood"
     )
-    made = created(writes, LONE)
-    asked = {write.namespace: write.end for write in writes if write.resource == "modeldeployments"}
+    children = created(writes, LONE)
+    request_ends = {write.namespace: write.end for write in writes if write.resource == "modeldeployments"}
     begun: dict[str, float] = {}
     for write in world.trail.operators():
         begun[write.namespace] = min(write.begin, begun.get(write.namespace, write.begin))
     return Flood(
-        first_write=[begun[one.namespace] - asked[one.namespace] for one in victims],
+        first_write=[begun[one.namespace] - request_ends[one.namespace] for one in victims],
         children={
-            plural: [made[plural, one.namespace, one.name].end - asked[one.namespace] for one in victims]
+            plural: [children[plural, one.namespace, one.name].end - request_ends[one.namespace] for one in victims]
             for plural in LONE
         },
-        bare={plural: [made[plural, one.namespace, one.name].seconds for one in twins] for plural in LONE},
+        bare={plural: [children[plural, one.namespace, one.name].seconds for one in twins] for plural in LONE},
     )
 
 

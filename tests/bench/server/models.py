@@ -39,10 +39,10 @@ class Trained:
     expected: Array
 
 
-def train(folder: Path, *, trees: int = 100, rows: int = 20_000, asked: int = 1000) -> Mapping[str, Trained]:
+def train(folder: Path, *, trees: int = 100, rows: int = 20_000, question_rows: int = 1000) -> Mapping[str, Trained]:
     """A random forest, and a logistic regression of scaled columns, with so many rows to ask them about."""
     values, labels = make_classification(
-        rows + asked, FEATURES, n_informative=12, weights=[1 - POSITIVE], random_state=0
+        rows + question_rows, FEATURES, n_informative=12, weights=[1 - POSITIVE], random_state=0
     )
     values = np.round(values, DECIMALS)
     forest = RandomForestClassifier(trees, random_state=0, n_jobs=-1).fit(values[:rows], labels[:rows])

@@ -91,21 +91,23 @@ class Server:
         return [parent, *parent.children(recursive=True)]
 
     def _await(self, probe: Request) -> None:
-        said = ""
+        last_answer = ""
         while time.monotonic() < self._spawned + START_SECONDS:
             if self._process.poll() is not None:
                 raise BenchError(f"the server ended with {self._process.returncode}: {self._end_of_log()}")
             try:
                 status, body, _ = self.ask(probe)
             except OSError as error:
-                said = str(error)
+                last_answer = str(error)
             else:
                 if status == http.client.OK:
                     self.ready = time.monotonic() - self._spawned
                     return
-                said = f"{status} {body[:200]!r}"
+                last_answer = f"{status} {body[:200]!r}"
             time.sleep(POLL_SECONDS)
-        raise BenchError(f"the server did not answer within {START_SECONDS:g} s; last: {said}; {self._end_of_log()}")
+        raise BenchError(
+            f"the server did not answer within {START_SECONDS:g} s; last: {last_answer}; {self._end_of_log()}"
+        )
 
     def _end_of_log(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]

@@ -115,8 +115,8 @@ def compare(contender: Contender, dialect: Dialect, server: Server, trained: Tra
     Raises:
         BenchError: an answer is not scikit-learn's.
     """
-    asked = [slice(0, COMPARED), *(slice(row, row + 1) for row in range(5))]
-    for rows in asked:
+    slices = [slice(0, COMPARED), *(slice(row, row + 1) for row in range(5))]
+    for rows in slices:
         status, body, headers = server.ask(dialect.ask(trained.rows[rows]))
         if status != 200:
             raise BenchError(f"{contender.name} answers {status}: {body[:500]!r}")
@@ -138,16 +138,16 @@ def _load(plan: Plan, dialect: Dialect, server: Server, case: Case, rows: Array)
     requests = [dialect.ask(rows[number * case.rows : (number + 1) * case.rows]) for number in range(count)]
     wrk.ask(address, requests, connections=case.connections, seconds=plan.warm_up)
     busy, used = _busy(), server.cpu_seconds()
-    asked = wrk.ask(address, requests, connections=case.connections, seconds=plan.seconds)
+    reading = wrk.ask(address, requests, connections=case.connections, seconds=plan.seconds)
     used, busy = server.cpu_seconds() - used, _busy() - busy
-    others = max(0.0, busy - used - asked.cpu)
+    others = max(0.0, busy - used - reading.cpu)
     return Load(
-        asked.answers / asked.seconds,
-        asked.p50,
-        asked.p99,
-        used / asked.answers,
-        asked.cpu / asked.seconds,
-        others / asked.seconds,
+        reading.answers / reading.seconds,
+        reading.p50,
+        reading.p99,
+        used / reading.answers,
+        reading.cpu / reading.seconds,
+        others / reading.seconds,
     )
 
 

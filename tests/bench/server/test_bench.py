@@ -83,7 +83,7 @@ def test_answers_of_another_shape_are_infinitely_far() -> None:
 
 
 def test_a_server_that_errs_is_not_measured(tmp_path: Path) -> None:
-    trained = train(tmp_path / "models", trees=2, rows=500, asked=200)[FOREST]
+    trained = train(tmp_path / "models", trees=2, rows=500, question_rows=200)[FOREST]
     port, *spare = free_ports(3)
     ours = modelway(NATIVE, "native", EXACT)
     place = Place(trained.path, tmp_path, port, (spare[0], spare[1]))

@@ -43,8 +43,8 @@ def version() -> str:
         raise BenchError(
             "wrk, the client that makes the load, is not installed; on Debian and Ubuntu: apt-get install wrk"
         )
-    said = subprocess.run(["wrk", "-v"], check=False, capture_output=True, text=True)
-    return (said.stdout + said.stderr).split()[1]
+    process = subprocess.run(["wrk", "-v"], check=False, capture_output=True, text=True)
+    return (process.stdout + process.stderr).split()[1]
 
 
 def ask(address: str, requests: Sequence[Request], *, connections: int, seconds: float) -> Asked:
@@ -74,17 +74,21 @@ def ask(address: str, requests: Sequence[Request], *, connections: int, seconds:
     return reading(json.loads(result.stdout.splitlines()[-1]), used)
 
 
-def reading(said: Mapping[str, float], cpu: float) -> Asked:
+def reading(figures: Mapping[str, float], cpu: float) -> Asked:
     """What wrk's script said.
 
     Raises:
         BenchError: an answer was not 2xx, or did not come.
     """
-    if said["refused"] or said["broken"] or not said["requests"]:
+    if figures["refused"] or figures["broken"] or not figures["requests"]:
         raise BenchError(
-            f"of {said['requests']} answers {said['refused']} were errors, and {said['broken']} connections failed: this is no figure"
+            f"of {figures['requests']} answers {figures['refused']} were errors, and {figures['broken']} connections failed: this is no figure"
         )
     million = 1e6
     return Asked(
-        int(said["requests"]), said["microseconds"] / million, said["p50"] / million, said["p99"] / million, cpu
+        int(figures["requests"]),
+        figures["microseconds"] / million,
+        figures["p50"] / million,
+        figures["p99"] / million,
+        cpu,
     )

@@ -50,13 +50,13 @@ def test_refused_as_by_the_api_server(case: Case) -> None:
     ],
 )
 def test_problem_names_field_fault_and_remedy(spec: dict[str, Any], words: str) -> None:
-    given = {**manifest()["spec"], **spec}
-    assert words in str(InvalidSpec(problems({**manifest(), "spec": given})))
+    fields = {**manifest()["spec"], **spec}
+    assert words in str(InvalidSpec(problems({**manifest(), "spec": fields})))
 
 
 def test_all_problems_are_reported_at_once() -> None:
-    given = manifest(runtime={"workers": 0, "method": "x"}, scaling={"min": 2})
-    fields = [problem.field for problem in problems(given)]
+    document = manifest(runtime={"workers": 0, "method": "x"}, scaling={"min": 2})
+    fields = [problem.field for problem in problems(document)]
     assert fields == ["spec.runtime.method", "spec.runtime.workers", "spec.scaling.min"]
 
 
@@ -74,13 +74,13 @@ def test_another_kind_is_refused() -> None:
 
 
 def test_null_is_the_same_as_left_out() -> None:
-    given = manifest(scaling=None, runtime={"env": None, "limits": None}, suspend=None)
-    assert ModelDeployment.parse(given).spec == ModelDeployment.parse(manifest(runtime={})).spec
+    document = manifest(scaling=None, runtime={"env": None, "limits": None}, suspend=None)
+    assert ModelDeployment.parse(document).spec == ModelDeployment.parse(manifest(runtime={})).spec
 
 
 def test_a_date_that_yaml_made_of_a_version_is_text() -> None:
-    given = manifest(model={"version": dt.date(2026, 1, 31)})
-    assert ModelDeployment.parse(given).spec.model.version == "2026-01-31"
+    document = manifest(model={"version": dt.date(2026, 1, 31)})
+    assert ModelDeployment.parse(document).spec.model.version == "2026-01-31"
 
 
 def test_unknown_metadata_is_ignored() -> None:

@@ -31,11 +31,11 @@ class _Refusing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Refusing,), {})) as made:
-        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Refusing,), {})) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield made
-        made.shutdown()
+        yield server
+        server.shutdown()
         thread.join()
 
 
@@ -100,8 +100,8 @@ def test_an_unreachable_server_is_named(tmp_path: Path, capsys: pytest.CaptureFi
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert main(["status", "--kubeconfig", kubeconfig(tmp_path, port)]) == 2
-    assert "the API server does not answer" in (said := capsys.readouterr().err)
-    assert "kubectl config get-contexts" in said
+    assert "the API server does not answer" in (message := capsys.readouterr().err)
+    assert "kubectl config get-contexts" in message
 
 
 @pytest.mark.parametrize("text", ["", "{", "a: b", "[]", "clusters: 5", "current-context: x\ncontexts: [{name: x}]"])

@@ -10,7 +10,7 @@ NEEDED = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "OMP_NUM_THREADS", "MODE
 
 def test_a_model_gets_what_python_needs_and_no_secret(tmp_path: Path) -> None:
     caller = dict.fromkeys((*SECRETS, *NEEDED), "x") | {"HOME": "/home/me", "TMPDIR": "/tmp"}
-    given = model_environment(caller, tmp_path)
-    assert set(given) == {*NEEDED, "HOME", "TMPDIR"}
-    assert {Path(given[name]).parent for name in ("HOME", "TMPDIR")} == {tmp_path}
-    assert all(Path(given[name]).is_dir() for name in ("HOME", "TMPDIR"))
+    environment = model_environment(caller, tmp_path)
+    assert set(environment) == {*NEEDED, "HOME", "TMPDIR"}
+    assert {Path(environment[name]).parent for name in ("HOME", "TMPDIR")} == {tmp_path}
+    assert all(Path(environment[name]).is_dir() for name in ("HOME", "TMPDIR"))

@@ -103,7 +103,7 @@ def test_settings_come_from_environment_and_command_line(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "beginning"),
     [
         ("{", "x.yaml:1: is not YAML"),
         ("a: b", "x.yaml:1: is not a Kubernetes object"),
@@ -115,14 +115,14 @@ def test_settings_come_from_environment_and_command_line(
     ],
 )
 def test_a_bad_file_is_refused_with_its_line(
-    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    text: str, beginning: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("x.yaml").write_text(text)
     assert modelway("render", "-f", "x.yaml") == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith(said)
+    assert printed.err.startswith(beginning)
 
 
 def test_each_problem_names_line_field_value_and_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,9 +19,9 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def resource(version: str, serves: str = "", **metadata: Any) -> Object:
-    made = manifest(model={"version": version}, scaling={"replicas": 3})
+    document = manifest(model={"version": version}, scaling={"replicas": 3})
     return {
-        **made,
+        **document,
         "metadata": {"name": "fraud", "namespace": "risk", "uid": "u", **metadata},
         "status": {"stable": {"revision": hash_of(serves)}} if serves else {},
     }
@@ -37,9 +37,9 @@ def stored(version: str, number: int, uid: str = "u") -> Object:
         {**manifest(model={"version": version}), "metadata": {"name": "fraud", "uid": uid}}
     )
     revision = revision_of(deployment)
-    made = controller_revision.build(deployment, revision.hash, record_data(revision, {}), number=number)
-    made["metadata"]["creationTimestamp"] = f"2026-01-01T0{number}:00:00Z"
-    return made
+    record = controller_revision.build(deployment, revision.hash, record_data(revision, {}), number=number)
+    record["metadata"]["creationTimestamp"] = f"2026-01-01T0{number}:00:00Z"
+    return record
 
 
 RECORDS = [stored("v1", 1), stored("v3", 3), stored("v2", 2)]
@@ -55,7 +55,7 @@ def test_records_are_newest_first_without_those_of_namesakes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "serves", "asked", "goes_to"),
+    ("wanted", "serves", "target", "goes_to"),
     [
         ("v3", "v3", None, 2),  # the newest but the present one
         ("v3", "v1", None, 1),  # the one that serves while v3 fails
@@ -65,22 +65,22 @@ def test_records_are_newest_first_without_those_of_namesakes() -> None:
         ("v3", "v3", hash_of("v1"), 1),
     ],
 )
-def test_the_revision_to_go_back_to(wanted: str, serves: str, asked: str | None, goes_to: int) -> None:
+def test_the_revision_to_go_back_to(wanted: str, serves: str, target: str | None, goes_to: int) -> None:
     present = resource(wanted, serves)
-    assert target_of(present, records_of(present, RECORDS), asked).number == goes_to
+    assert target_of(present, records_of(present, RECORDS), target).number == goes_to
 
 
 @pytest.mark.parametrize(
-    ("kept", "asked", "says"),
+    ("records", "target", "says"),
     [
         (RECORDS, "9", "there is no revision 9 of fraud; there is: revision 3"),
         ([stored("v3", 3)], None, "its history holds none but the present one"),
         ([], None, "its history holds none"),
     ],
 )
-def test_an_impossible_undo_is_explained(kept: list[Object], asked: str | None, says: str) -> None:
+def test_an_impossible_undo_is_explained(records: list[Object], target: str | None, says: str) -> None:
     with pytest.raises(NoWayBack, match=says):
-        target_of(resource("v3"), records_of(resource("v3"), kept), asked)
+        target_of(resource("v3"), records_of(resource("v3"), records), target)
 
 
 def test_undo_of_a_failing_spec_goes_back_to_what_serves() -> None:

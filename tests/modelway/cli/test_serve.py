@@ -164,8 +164,8 @@ def test_a_model_is_served_until_it_is_stopped(
         with urllib.request.urlopen(request) as answer:
             assert json.load(answer)["outputs"][0]["data"] == [0]
         with grpc.insecure_channel(f"127.0.0.1:{ports[2]}") as channel:
-            asked = health_pb2.HealthCheckRequest()
-            assert health_pb2_grpc.HealthStub(channel).Check(asked).status == health_pb2.HealthCheckResponse.SERVING
+            check = health_pb2.HealthCheckRequest()
+            assert health_pb2_grpc.HealthStub(channel).Check(check).status == health_pb2.HealthCheckResponse.SERVING
         below = psutil.Process(served.pid).children(recursive=True)
         environment = below[0].environ()
         assert (environment["GREETING"], environment["OMP_NUM_THREADS"], environment["POD_IP"]) == (

@@ -20,8 +20,8 @@ STORIES = ("ready", "failed-update", "nothing-answers", "suspended", "unschedula
 
 @pytest.mark.parametrize("name", STORIES)
 def test_explain_tells_a_recorded_model(name: str) -> None:
-    told = story(snapshots.recorded(name), now=NOW)
-    assert f"{told}\n" == (snapshots.FOLDER / f"{name}.txt").read_text()
+    text = story(snapshots.recorded(name), now=NOW)
+    assert f"{text}\n" == (snapshots.FOLDER / f"{name}.txt").read_text()
 
 
 def test_status_lists_all_models() -> None:
@@ -32,30 +32,30 @@ def test_status_lists_all_models() -> None:
 def test_forbidden_objects_are_not_called_missing() -> None:
     forbidden = 'deployments: deployments.apps is forbidden: User "ada" cannot list resource'
     seen = snapshots.recorded("failed-update")
-    told = story(replace(seen, children=(), pods=(), events=(), last_words={}, withheld=(forbidden,)), now=NOW)
-    assert "Not to be seen\n  deployments: deployments.apps is forbidden" in told
-    assert "Deployment churn" not in told
-    assert "Service churn              is not there" in told
-    assert "ModelNotFound: There is nothing at" in told
+    text = story(replace(seen, children=(), pods=(), events=(), last_words={}, withheld=(forbidden,)), now=NOW)
+    assert "Not to be seen\n  deployments: deployments.apps is forbidden" in text
+    assert "Deployment churn" not in text
+    assert "Service churn              is not there" in text
+    assert "ModelNotFound: There is nothing at" in text
 
 
 @pytest.mark.parametrize("status", [None, {}, UNSEEN_STATUS, {"observedGeneration": 1}])
 def test_an_unobserved_spec_is_not_called_ready(status: Any) -> None:
     resource: dict[str, Any] = {**snapshots.recorded("ready").resource, "status": status}
     resource["metadata"] = {**resource["metadata"], "generation": 2}
-    told = story(Snapshot(resource), now=NOW)
-    assert told.startswith(f"fraud in namespace risk: not ready ({NOT_SEEN}), nothing answers.")
-    assert "which the operator has not looked at yet" in told
-    assert "kubectl get pods -A -l app.kubernetes.io/name=modelway" in told
-    assert "is namespace risk in its watch.namespaces?" in " ".join(told.split())
-    assert "have risk added to watch.namespaces" in told
+    text = story(Snapshot(resource), now=NOW)
+    assert text.startswith(f"fraud in namespace risk: not ready ({NOT_SEEN}), nothing answers.")
+    assert "which the operator has not looked at yet" in text
+    assert "kubectl get pods -A -l app.kubernetes.io/name=modelway" in text
+    assert "is namespace risk in its watch.namespaces?" in " ".join(text.split())
+    assert "have risk added to watch.namespaces" in text
     assert "is namespace risk in its watch.namespaces?" in table([summary_of(resource)], everywhere=False, now=NOW)
 
 
-def _with(seen: Snapshot, kind: str, **told: str) -> Snapshot:
+def _with(seen: Snapshot, kind: str, **changes: str) -> Snapshot:
     """The snapshot with one condition told otherwise."""
     status = seen.resource["status"]
-    conditions = [{**one, **told} if one["type"] == kind else one for one in status["conditions"]]
+    conditions = [{**one, **changes} if one["type"] == kind else one for one in status["conditions"]]
     return replace(seen, resource={**seen.resource, "status": {**status, "conditions": conditions, "pods": "2/10"}})
 
 
@@ -63,9 +63,9 @@ def test_problems_beside_ready_are_shown() -> None:
     message = "Revision r serves all requests with 2 of 10 pods. 8 cannot be started (AccessDenied): No keys."
     seen = _with(snapshots.recorded("ready"), "Ready", message=message)
     assert "It is ready, but: 8 cannot be started (AccessDenied): No keys." in story(seen, now=NOW)
-    told = table([summary_of(seen.resource)], everywhere=False, now=NOW)
-    assert "2/10" in told
-    assert told.endswith(message)
+    text = table([summary_of(seen.resource)], everywhere=False, now=NOW)
+    assert "2/10" in text
+    assert text.endswith(message)
 
 
 @pytest.mark.parametrize(("reason", "holds"), [("Progressing", False), ("QuotaExceeded", True)])
@@ -91,23 +91,23 @@ def test_every_reason_can_be_shown(reason: Reason) -> None:
     resource: dict[str, Any] = dict(snapshots.recorded("failed-update").resource)
     ready = {"type": "Ready", "status": "False", "reason": str(reason), "message": reason.meaning}
     resource["status"] = {**resource["status"], "conditions": [ready]}
-    told = story(Snapshot(resource), now=NOW)
-    assert f"{reason}: " in told
-    assert reason.remedy.replace("`", "") in told
+    text = story(Snapshot(resource), now=NOW)
+    assert f"{reason}: " in text
+    assert reason.remedy.replace("`", "") in text
 
 
 def test_container_output_cannot_steer_the_terminal() -> None:
     seen = snapshots.recorded("failed-update")
     words = {Place("pod", "serve"): "\x1b]0;owned\x07\n\x1b[2J \u202eready"}
-    told = story(replace(seen, last_words=words), now=NOW)
-    assert r"| \x1b]0;owned\x07" in told
-    assert r"\u202eready" in told
-    assert all(one.isprintable() or one == "\n" for one in told)
+    text = story(replace(seen, last_words=words), now=NOW)
+    assert r"| \x1b]0;owned\x07" in text
+    assert r"\u202eready" in text
+    assert all(one.isprintable() or one == "\n" for one in text)
 
 
 def test_the_plugin_shows_its_own_commands() -> None:
-    told = story(snapshots.recorded("failed-update"), now=NOW, program="kubectl modelway")
-    assert "kubectl modelway serve -f FILE" in told
+    text = story(snapshots.recorded("failed-update"), now=NOW, program="kubectl modelway")
+    assert "kubectl modelway serve -f FILE" in text
 
 
 @pytest.mark.parametrize(

@@ -62,14 +62,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str]]:
+def validate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str]]:
     status = main(["validate", *arguments])
     return status, capsys.readouterr().out.splitlines()
 
 
 def test_each_problem_has_its_line_and_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.yaml").write_text(BAD)
-    status, lines = said(capsys, "-f", "x.yaml")
+    status, lines = validate(capsys, "-f", "x.yaml")
     assert [line.partition(": ")[::2] for line in lines[:-1]] == [
         ("x.yaml:6", "metadata.labels.version: 7 must be text in quotes"),
         (
@@ -123,17 +123,17 @@ def test_folders_files_and_standard_input_go_together(
     Path("team/notes.txt").write_text("{{{")
     Path("one.json").write_text(json.dumps(manifest(), indent="\t"))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(BAD.encode())))
-    status, lines = said(capsys, "-f", "team", "-f", "one.json", "-f", "-", "-f", "one.json")
+    status, lines = validate(capsys, "-f", "team", "-f", "one.json", "-f", "-", "-f", "one.json")
     assert all(line.startswith("<stdin>:") for line in lines[:-1])
     assert (status, lines[-1]) == (1, "4 ModelDeployments: 3 accepted, 1 refused; 2 of other kinds skipped")
 
 
 def test_json_output_says_the_same_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.yaml").write_text(BAD)
-    status, lines = said(capsys, "-f", "x.yaml", "-o", "json")
-    told = json.loads("\n".join(lines))
-    assert (status, told["accepted"], told["refused"], told["skipped"]) == (1, 0, 1, 0)
-    assert told["problems"][0] == {
+    status, lines = validate(capsys, "-f", "x.yaml", "-o", "json")
+    report = json.loads("\n".join(lines))
+    assert (status, report["accepted"], report["refused"], report["skipped"]) == (1, 0, 1, 0)
+    assert report["problems"][0] == {
         "file": "x.yaml",
         "line": 6,
         "field": "metadata.labels.version",
@@ -167,7 +167,7 @@ def test_a_file_that_cannot_be_parsed_is_named_with_its_line(
     text: str | bytes, said_of_it: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("x.yaml").write_bytes(text.encode() if isinstance(text, str) else text)
-    status, lines = said(capsys, "-f", "x.yaml")
+    status, lines = validate(capsys, "-f", "x.yaml")
     assert status == 1
     assert lines[0].startswith(said_of_it)
 
@@ -175,7 +175,7 @@ def test_a_file_that_cannot_be_parsed_is_named_with_its_line(
 def test_nested_aliases_do_not_exhaust_memory(capsys: pytest.CaptureFixture[str]) -> None:
     levels = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]" for i in range(1, 30)]
     Path("x.yaml").write_text("\n".join(["l0: &l0 x", *levels]))
-    assert "once its aliases are followed" in said(capsys, "-f", "x.yaml")[1][0]
+    assert "once its aliases are followed" in validate(capsys, "-f", "x.yaml")[1][0]
 
 
 @pytest.mark.parametrize("named", ["nowhere.yaml", "empty"])
@@ -187,7 +187,7 @@ def test_an_unreadable_path_is_wrong_usage(named: str, capsys: pytest.CaptureFix
 
 def test_a_file_of_other_kinds_is_valid(capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.yaml").write_text(SECRET)
-    assert said(capsys, "-f", "x.yaml") == (
+    assert validate(capsys, "-f", "x.yaml") == (
         0,
         ["0 ModelDeployments: 0 accepted, 0 refused; 1 of other kinds skipped"],
     )
@@ -207,8 +207,8 @@ def test_no_input_raises_an_unexpected_error(data: bytes) -> None:
 
 @pytest.mark.slow
 @given(manifests(), st.sampled_from(["  ", " "]))
-def test_every_field_is_found_on_its_line(made: Object, indent: str) -> None:
-    text = json.dumps(made, indent=indent)
+def test_every_field_is_found_on_its_line(manifest_object: Object, indent: str) -> None:
+    text = json.dumps(manifest_object, indent=indent)
     (document,) = documents("x.json", text.encode())
     uri = next(number for number, line in enumerate(text.splitlines(), 1) if '"uri":' in line)
     assert document.line("spec.model.uri") == uri
@@ -272,8 +272,8 @@ def test_unknown_keys_are_named_beside_wrong_values() -> None:
         "spec.scheduling.labels",
         "spec.scheduling.annotations",
     }
-    told = " ".join(problem.message for problem in problems)
-    assert all(key in told for key in ("bad key!", "no way!", "also bad!"))
+    messages = " ".join(problem.message for problem in problems)
+    assert all(key in messages for key in ("bad key!", "no way!", "also bad!"))
 
 
 def test_the_api_server_names_the_keys_at_fault() -> None:

@@ -82,8 +82,8 @@ def test_an_orphan_is_adopted_once() -> None:
     assert asyncio.run(adoption.find_uid(SERVICE, observed())) == "u"
 
 
-@pytest.mark.parametrize(("kind", "given"), [(BUDGET, True), (REVISION, False)])
-def test_adoption_takes_over_the_fields_of_the_restorer(kind: Kind, *, given: bool) -> None:
+@pytest.mark.parametrize(("kind", "expected"), [(BUDGET, True), (REVISION, False)])
+def test_adoption_takes_over_the_fields_of_the_restorer(kind: Kind, *, expected: bool) -> None:
     restored = {"manager": "kubectl", "operation": "Update", "apiVersion": kind.api_version}
     of_status = {**restored, "manager": "controller", "subresource": "status"}
     parts = [{**restored, "fieldsV1": {"f:spec": {name: {}}}} for name in ("f:paused", "f:replicas")]
@@ -92,7 +92,7 @@ def test_adoption_takes_over_the_fields_of_the_restorer(kind: Kind, *, given: bo
         asyncio.run(server.adoption.find_uid(ChildId(kind.name, KEY.name), observed()))
     fields: dict[str, object] = {"f:spec": {"f:paused": {}, "f:replicas": {}}}
     ours = {**APPLIED, "apiVersion": kind.api_version, "fieldsV1": fields}
-    assert server.changes[0].get("managedFields") == ([ours, of_status] if given else None)
+    assert server.changes[0].get("managedFields") == ([ours, of_status] if expected else None)
 
 
 def test_a_copy_under_another_name_is_not_adopted() -> None:

@@ -29,7 +29,7 @@ class _Server:
     """Makes every object, but for those of one kind, whose name it holds already.
 
     Args:
-        held: the kind, and the metadata of the object that it holds.
+        stored: the kind, and the metadata of the object that it holds.
         strict: whether nothing is made that carries a resourceVersion.
         slow: a kind that is made only once all others were.
         hanging: the kinds over which no answer comes.
@@ -39,14 +39,14 @@ class _Server:
 
     def __init__(
         self,
-        *held: Any,
+        *stored: Any,
         strict: bool = False,
         slow: Kind | None = None,
         hanging: tuple[Kind, ...] = (),
         refused: tuple[Kind, ...] = (),
         absent: tuple[Kind, ...] = (),
     ) -> None:
-        self.held: Mapping[Kind, Mapping[str, Any]] = dict([held]) if held else {}
+        self.stored: Mapping[Kind, Mapping[str, Any]] = dict([stored]) if stored else {}
         self.strict = strict
         self.slow = slow
         self.hanging = hanging
@@ -68,14 +68,14 @@ class _Server:
         self.sent.append((kind.name, force, identity))
         if len(self.sent) == CHILDREN - 1:
             self._all_others.set()
-        if kind in self.held and metadata.get("uid") != self.held[kind]["uid"]:
+        if kind in self.stored and metadata.get("uid") != self.stored[kind]["uid"]:
             raise ClusterError("taken", status=409)
         if self.strict and "resourceVersion" in identity:
             raise ClusterError("no such version", status=409)
         return {**body, "metadata": {**metadata, "uid": "u", "resourceVersion": "7"}}
 
     async def metadata_of(self, kind: Kind, *_: str) -> Mapping[str, Any] | None:
-        return self.held.get(kind)
+        return self.stored.get(kind)
 
     async def get(self, *_: object) -> None:
         """Nothing is found that could tell who changed it."""
@@ -116,7 +116,7 @@ def test_no_deployment_is_created_while_the_service_is_foreign(cache: Cache) -> 
         with pytest.raises(NameConflict, match="Service fraud exists"):
             _pass(applier, cache)
     assert {kind for kind, _, _ in server.sent} == {"ControllerRevision"}
-    server.held = {}
+    server.stored = {}
     _pass(applier, cache)
     assert {"Deployment", "Service"} <= {kind for kind, _, _ in server.sent}
 
@@ -128,7 +128,7 @@ def test_a_foreign_object_is_applied_once_and_then_only_read(cache: Cache) -> No
         with pytest.raises(NameConflict, match="Deployment fraud exists"):
             _pass(applier, cache)
     assert [kind for kind, _, _ in server.sent].count("Deployment") == 1
-    server.held = {}
+    server.stored = {}
     _pass(applier, cache)
     assert server.sent[-1][0] == "PodDisruptionBudget"
 

@@ -42,8 +42,8 @@ def _published(tell: Callable[[Publisher, _Clock], Awaitable[Any]], *codes: int)
 
 
 def test_an_unchanged_status_is_not_written() -> None:
-    told = _status("True", "Serving")
-    _, fake = _published(lambda publisher, _: publisher.publish(owner(status=told), told, now=NOW))
+    status = _status("True", "Serving")
+    _, fake = _published(lambda publisher, _: publisher.publish(owner(status=status), status, now=NOW))
     assert fake.requests == []
 
 
@@ -77,12 +77,12 @@ def test_changed_counts_are_written_together() -> None:
 
 
 def test_an_overwritten_status_is_restored_slowly() -> None:
-    told = _status("True", "Serving")
+    status = _status("True", "Serving")
 
     async def tell(publisher: Publisher, clock: _Clock) -> list[float | None]:
         due = []
         for clock.now in (0.0, 1.0, 1.0 + MINOR_SECONDS):
-            due.append(await publisher.publish(owner(status=_status("False", "Hacked")), told, now=NOW))
+            due.append(await publisher.publish(owner(status=_status("False", "Hacked")), status, now=NOW))
         return due
 
     due, fake = _published(tell, 200, 201, 200, 201)
@@ -91,15 +91,15 @@ def test_an_overwritten_status_is_restored_slowly() -> None:
 
 
 def test_a_field_that_the_definition_drops_is_written_once() -> None:
-    told = _status("True", "Serving", novelty="x")
+    status = _status("True", "Serving", novelty="x")
     stored = {"metadata": STORED["metadata"], "status": _status("True", "Serving")}
 
     async def scenario() -> int:
         async with fake_api((200, {}, stored)) as fake, Client(fake.connection, Metrics()) as client:
             publisher = Publisher(client, Cache(), "operator-1", _Clock())
-            await publisher.publish(owner(status=_status("False", "Progressing")), told, now=NOW)
+            await publisher.publish(owner(status=_status("False", "Progressing")), status, now=NOW)
             written = len(fake.requests)
-            assert await publisher.publish(owner(status=stored["status"]), told, now=NOW) is None
+            assert await publisher.publish(owner(status=stored["status"]), status, now=NOW) is None
             return len(fake.requests) - written
 
     assert asyncio.run(scenario()) == 0

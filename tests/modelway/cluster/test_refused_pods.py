@@ -58,7 +58,7 @@ class _World:
         self.now += seconds
         return await self.refused_pods.look(self.plan, seen or self.seen)
 
-    def said(self) -> str:
+    def message(self) -> str:
         """Why pods are refused, as far as that is known; empty where it is not."""
         found = self.refused_pods.correct(self.seen).deployment
         assert found is not None
@@ -102,11 +102,11 @@ def test_refused_pods_are_tried_soon_by_dry_runs() -> None:
 def test_a_new_cause_is_reported_and_a_new_quota_use_is_not() -> None:
     async def play(world: _World) -> None:
         await world.look(0)
-        assert world.said() == QUOTA.format("b", 3)
+        assert world.message() == QUOTA.format("b", 3)
         await world.look(TRY_SECONDS)
-        assert world.said() == QUOTA.format("b", 3)
+        assert world.message() == QUOTA.format("b", 3)
         await world.look(TRY_SECONDS)
-        assert world.said() == POLICY
+        assert world.message() == POLICY
 
     _scenario(play, _answer(QUOTA.format("b", 3)), _answer(QUOTA.format("c", 4)), _answer(POLICY))
 
@@ -134,7 +134,7 @@ def test_waking_keeps_the_known_cause() -> None:
         for _ in range(int(3600 / TRY_SECONDS)):
             await world.look(TRY_SECONDS / 2, behind)
             await world.look(TRY_SECONDS / 2)
-        assert world.said() == QUOTA.format("a", 3)
+        assert world.message() == QUOTA.format("a", 3)
 
     assert len(_wakes(_scenario(play))) < 3600 / LONGEST_PAUSE + 10
 
@@ -151,7 +151,7 @@ def test_forbidden_dry_runs_are_retried_with_backoff() -> None:
     async def play(world: _World) -> None:
         for _ in range(int(3600 / TRY_SECONDS)):
             assert await world.look(TRY_SECONDS) is not None
-        assert world.said() == QUOTA.format("a", 3)
+        assert world.message() == QUOTA.format("a", 3)
 
     tries = len(_scenario(play, *[_answer(DENIED)] * 720).requests)
     assert 3600 / LONGEST_FORBIDDEN_SECONDS <= tries <= 3600 / LONGEST_FORBIDDEN_SECONDS + 6
@@ -165,9 +165,9 @@ def test_a_restored_right_is_used_and_logged(caplog: pytest.LogCaptureFixture) -
     with caplog.at_level("INFO", "modelway"):
         fake = _scenario(play, *[_answer(DENIED)] * 3)
     assert len(_wakes(fake)) > 0
-    told = [record.getMessage() for record in caplog.records if record.name.startswith("modelway")]
-    assert sum("may not try refused pods" in one for one in told) == 1
-    assert told[-1] == "The operator may try refused pods of namespace risk again"
+    messages = [record.getMessage() for record in caplog.records if record.name.startswith("modelway")]
+    assert sum("may not try refused pods" in one for one in messages) == 1
+    assert messages[-1] == "The operator may try refused pods of namespace risk again"
 
 
 BEFORE = QUOTA.format("old", 3)
@@ -190,10 +190,10 @@ def test_a_corrected_spec_does_not_get_the_earlier_cause(before: int, after: lis
         for _ in range(before):
             await world.look(TRY_SECONDS)
         world.change(CORRECTED, BEFORE, pods=True)
-        assert world.said() == ""
+        assert world.message() == ""
         for seconds, _ in after:
             await world.look(seconds)
-            assert world.said() in {"", POLICY}
+            assert world.message() in {"", POLICY}
 
     _scenario(play, *[_answer(BEFORE)] * before, *(answer for _, answer in after))
 
@@ -205,9 +205,9 @@ def test_a_corrected_spec_does_not_get_the_earlier_cause(before: int, after: lis
 def test_a_refusal_without_a_refused_dry_run_is_reported_late(answer: Answer, seconds: float) -> None:
     async def play(world: _World) -> None:
         await world.look(0)
-        assert world.said() == ""
+        assert world.message() == ""
         for _ in range(int(seconds / TRY_SECONDS)):
             await world.look(TRY_SECONDS)
-        assert world.said() == QUOTA.format("a", 3)
+        assert world.message() == QUOTA.format("a", 3)
 
     _scenario(play, *[answer] * 10)

@@ -39,10 +39,10 @@ class _Cluster:
         self.version = 10
         self.objects: dict[str, list[dict[str, Any]]] = {}
         self.absent: set[Kind] = set()
-        self.asked: list[Kind] = []
+        self.requests: list[Kind] = []
 
     async def pages(self, kind: Kind, _namespace: str | None, _selector: str) -> AsyncIterator[dict[str, Any]]:
-        self.asked.append(kind)
+        self.requests.append(kind)
         if kind in self.absent:
             raise ClusterError(f"GET {kind.path(None)}: 404 page not found", status=404)
         objects = self.objects.get(kind.name, [])
@@ -208,9 +208,9 @@ def test_an_optional_kind_that_has_gone_is_dropped() -> None:
     seen = world.cache.observe(KEY)
     assert seen is not None
     assert [child.kind for child in seen.children] == ["Service"]
-    world.cluster.asked.clear()
+    world.cluster.requests.clear()
     world.list()
-    assert kinds.BUDGET not in world.cluster.asked
+    assert kinds.BUDGET not in world.cluster.requests
     assert world.resync.trouble is None
 
 

@@ -18,16 +18,16 @@ OPTIONAL = [kind for kind in WATCHED if kind.optional]
 @given(st.lists(st.tuples(st.sampled_from(WATCHED), st.booleans())))
 def test_each_change_of_an_optional_kind_is_published_once(seen: list[tuple[Kind, bool]]) -> None:
     served = ServedKinds()
-    told: list[Kind] = []
+    notices: list[Kind] = []
     expected: list[Kind] = []
     absent: set[Kind] = set()
-    served.subscribe(told.append)
+    served.subscribe(notices.append)
     for kind, there in seen:
         (served.note_present if there else served.note_absent)(kind)
         if kind.optional and there == (kind in absent):
             expected.append(kind)
             absent ^= {kind}
-    assert told == expected
+    assert notices == expected
     assert set(served.absent) == absent
     assert set(served.present) == set(WATCHED) - absent
 
@@ -37,10 +37,10 @@ class _Server:
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
-        self.asked: list[tuple[Kind, str | None]] = []
+        self.requests: list[tuple[Kind, str | None]] = []
 
     async def sample(self, kind: Kind, namespace: str | None) -> None:
-        self.asked.append((kind, namespace))
+        self.requests.append((kind, namespace))
         status = self.statuses.pop(0) if self.statuses else 200
         if status == 429:
             raise RetryLater("busy", seconds=1.0)
@@ -57,7 +57,7 @@ def test_only_a_clear_answer_changes_what_is_known(statuses: tuple[int, ...], *,
     served.note_absent(BUDGET)
     asyncio.run(find_out(server, served, BUDGET, ("risk", "ops")))  # type: ignore[arg-type]
     assert served.serves(BUDGET) == present
-    assert len(server.asked) == len(statuses)
+    assert len(server.requests) == len(statuses)
 
 
 def test_only_absent_kinds_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_only_absent_kinds_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> Non
         task.cancel()
 
     asyncio.run(scenario())
-    assert server.asked == [(AUTOSCALER, None)] * 3
+    assert server.requests == [(AUTOSCALER, None)] * 3
     assert served.absent == ()
 
 

@@ -51,8 +51,8 @@ def test_a_dead_watch_is_logged_once_and_reopened_until_it_lives(caplog: pytest.
     assert (world.streams[DEAD].closed, world.streams[LIVING].closed) == (True, False)
     assert world.watches.deaf
     assert dict(world.watches.silence())[DEAD] == pytest.approx(3 * DEAF_SECONDS)
-    [told] = [record.getMessage() for record in caplog.records]
-    assert "Pod in namespace risk has received nothing" in told
+    [message] = [record.getMessage() for record in caplog.records]
+    assert "Pod in namespace risk has received nothing" in message
 
 
 def test_a_watch_that_receives_data_again_is_not_deaf() -> None:

@@ -15,7 +15,7 @@ from support.operator.legal_specs import manifests
 from support.operator.specs import Object, every_field, manifest
 
 
-def made(document: Object, settings: Settings | None = None, replicas: int | None = 1) -> dict[str, Object]:
+def build(document: Object, settings: Settings | None = None, replicas: int | None = 1) -> dict[str, Object]:
     settings = settings or Settings()
     deployment = ModelDeployment.parse(document)
     revision = revision_of(deployment)
@@ -27,11 +27,11 @@ def made(document: Object, settings: Settings | None = None, replicas: int | Non
 
 
 def behavior(**spec: Any) -> Any:
-    return made(manifest(scaling={"max": 5, **spec}))["HorizontalPodAutoscaler"]["spec"]
+    return build(manifest(scaling={"max": 5, **spec}))["HorizontalPodAutoscaler"]["spec"]
 
 
 def test_children_come_in_the_order_in_which_they_depend() -> None:
-    assert [*made(manifest(scaling={"max": 5}))] == [
+    assert [*build(manifest(scaling={"max": 5}))] == [
         "ControllerRevision",
         "Service",
         "Deployment",
@@ -42,16 +42,16 @@ def test_children_come_in_the_order_in_which_they_depend() -> None:
 
 @pytest.mark.parametrize("scaling", [None, {}, {"replicas": 3}])
 def test_no_autoscaler_for_a_fixed_number(scaling: Object | None) -> None:
-    assert "HorizontalPodAutoscaler" not in made(manifest(scaling=scaling))
+    assert "HorizontalPodAutoscaler" not in build(manifest(scaling=scaling))
 
 
 def test_replicas_are_left_out_where_an_autoscaler_owns_them() -> None:
-    assert "replicas" not in made(manifest(), replicas=None)["Deployment"]["spec"]
-    assert made(manifest(), replicas=5)["Deployment"]["spec"]["replicas"] == 5
+    assert "replicas" not in build(manifest(), replicas=None)["Deployment"]["spec"]
+    assert build(manifest(), replicas=5)["Deployment"]["spec"]["replicas"] == 5
 
 
 def test_default_rollout_removes_no_pod_first() -> None:
-    strategy = made(manifest())["Deployment"]["spec"]["strategy"]
+    strategy = build(manifest())["Deployment"]["spec"]["strategy"]
     assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
 
@@ -64,20 +64,20 @@ def test_default_rollout_removes_no_pod_first() -> None:
     ],
 )
 def test_a_rollout_keeps_the_pace_of_the_spec(rollout: Object, pace: Object) -> None:
-    assert made(manifest(rollout=rollout))["Deployment"]["spec"]["strategy"]["rollingUpdate"] == pace
+    assert build(manifest(rollout=rollout))["Deployment"]["spec"]["strategy"]["rollingUpdate"] == pace
 
 
 def test_a_rollout_is_given_the_time_its_own_limits_allow() -> None:
     slow = manifest(runtime={"limits": {"fetchTimeoutSeconds": 3600, "startupTimeoutSeconds": 3600}})
-    assert made(slow)["Deployment"]["spec"]["progressDeadlineSeconds"] > 7200
+    assert build(slow)["Deployment"]["spec"]["progressDeadlineSeconds"] > 7200
     assert (
-        made(manifest(), Settings(progress_deadline_seconds=5000))["Deployment"]["spec"]["progressDeadlineSeconds"]
+        build(manifest(), Settings(progress_deadline_seconds=5000))["Deployment"]["spec"]["progressDeadlineSeconds"]
         == 5000
     )
 
 
 def test_the_record_holds_inputs_and_template() -> None:
-    records = made(manifest())
+    records = build(manifest())
     record, deployment = records["ControllerRevision"], records["Deployment"]
     assert record["metadata"]["name"] == "fraud-" + record["metadata"]["labels"]["modelway.dev/revision"]
     assert record["data"]["inputs"] == {"model": {"uri": "s3://models/fraud/model.joblib"}}
@@ -101,21 +101,21 @@ def test_behavior_is_passed_on_as_given() -> None:
 
 
 def test_service_uses_the_platforms_port_and_selects_pods() -> None:
-    port, grpc, metrics = made(manifest(), Settings(service_port=8000))["Service"]["spec"]["ports"]
+    port, grpc, metrics = build(manifest(), Settings(service_port=8000))["Service"]["spec"]["ports"]
     assert (port["port"], port["targetPort"]) == (8000, "http")
     assert (grpc["port"], grpc["targetPort"], grpc["appProtocol"]) == (8081, "grpc", "kubernetes.io/h2c")
     assert (metrics["name"], metrics["port"], metrics["targetPort"]) == ("metrics", 8082, "metrics")
 
 
 def test_disruption_budget_lets_broken_pods_be_evicted() -> None:
-    budget = made(manifest())["PodDisruptionBudget"]["spec"]
+    budget = build(manifest())["PodDisruptionBudget"]["spec"]
     assert (budget["maxUnavailable"], budget["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
 
 
 @pytest.mark.slow
 @given(manifests())
 def test_every_child_is_ours_findable_and_within_bounds(document: Object) -> None:
-    listed = made(document)
+    listed = build(document)
     pods = listed["Deployment"]["spec"]["template"]["metadata"]["labels"]
     selector = {"modelway.dev/name": document["metadata"]["name"], "modelway.dev/track": "stable"}
     assert listed["Deployment"]["spec"]["selector"] == {"matchLabels": selector}
@@ -128,4 +128,4 @@ def test_every_child_is_ours_findable_and_within_bounds(document: Object) -> Non
         assert len(child["metadata"]["name"]) <= 63
         assert child["metadata"]["namespace"] == "default"
         assert child["metadata"]["labels"]["modelway.dev/name"] == document["metadata"]["name"]
-    assert listed == made(document)
+    assert listed == build(document)

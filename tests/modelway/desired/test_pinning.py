@@ -88,13 +88,13 @@ def test_serving_revision_is_marked_before_it_is_replaced() -> None:
 
 
 def test_record_is_read_only_if_it_differs_from_today() -> None:
-    def asked(settings: Settings) -> RevisionView | None:
+    def find_unread(settings: Settings) -> RevisionView | None:
         seen: Observed = observed(unread)
         return record_to_read(DEPLOYMENT, seen, settings)
 
     unread = replace(_record(), data=None)
     same = replace(unread, digest=_digest(BEFORE))
-    assert asked(NOW) == unread
+    assert find_unread(NOW) == unread
     assert record_to_read(DEPLOYMENT, observed(same), BEFORE) is None
     assert _pods(_plan(same, BEFORE)) == pod_template(DEPLOYMENT, REVISION, BEFORE)["spec"]
     assert record_to_read(DEPLOYMENT, observed(_record()), NOW) is None, "read already"

@@ -57,9 +57,9 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def test_credentials_reach_the_fetch_container_alone() -> None:
-    made = template(model={"storage": {"secretRef": {"name": "keys"}}})["spec"]
-    assert made["initContainers"][0]["envFrom"] == [{"secretRef": {"name": "keys"}}]
-    others = [*made["initContainers"][1:], *made["containers"]]
+    spec = template(model={"storage": {"secretRef": {"name": "keys"}}})["spec"]
+    assert spec["initContainers"][0]["envFrom"] == [{"secretRef": {"name": "keys"}}]
+    others = [*spec["initContainers"][1:], *spec["containers"]]
     assert [one["name"] for one in others] == ["prepare", "serve"]
     assert not any("envFrom" in one for one in others)
     assert "keys" not in strings(others)
@@ -67,7 +67,8 @@ def test_credentials_reach_the_fetch_container_alone() -> None:
 
 def test_serve_mounts_model_and_prepared_read_only() -> None:
     preparing, serving = (
-        {mount["name"]: mount.get("readOnly", False) for mount in made["volumeMounts"]} for made in (prepare(), serve())
+        {mount["name"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
+        for container in (prepare(), serve())
     )
     assert preparing == {"model": True, "prepared": False, "tmp": False}
     assert serving == {"model": True, "prepared": True, "traffic": True, "tmp": False}
@@ -206,9 +207,9 @@ def test_walls_setting_reaches_containers_that_run_the_model(walls: str, expecte
 
 
 def test_no_time_is_cut_short_by_another() -> None:
-    made = template(Settings(drain_seconds=20), runtime={"limits": {"requestTimeoutSeconds": 40}})["spec"]
-    assert made["terminationGracePeriodSeconds"] > 20 + 40
-    probe = made["containers"][0]["startupProbe"]
+    spec = template(Settings(drain_seconds=20), runtime={"limits": {"requestTimeoutSeconds": 40}})["spec"]
+    assert spec["terminationGracePeriodSeconds"] > 20 + 40
+    probe = spec["containers"][0]["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] > 300
 
 
@@ -236,16 +237,16 @@ def test_pods_spread_over_nodes_by_default() -> None:
         "modelway.dev/track",
         "modelway.dev/revision",
     }
-    told = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
-    (constraint,) = template(scheduling={"topologySpread": [told]})["spec"]["topologySpreadConstraints"]
+    constraint_of_user = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+    (constraint,) = template(scheduling={"topologySpread": [constraint_of_user]})["spec"]["topologySpreadConstraints"]
     assert constraint["topologyKey"] == "zone"
 
 
 def test_placement_is_passed_on() -> None:
     given_placement = every_field()["scheduling"]
-    made = template(**every_field())["spec"]
+    spec = template(**every_field())["spec"]
     assert {
-        name: made[name]
+        name: spec[name]
         for name in ("nodeSelector", "tolerations", "affinity", "priorityClassName", "runtimeClassName")
     } == {
         name: given_placement[name]
@@ -255,9 +256,9 @@ def test_placement_is_passed_on() -> None:
 
 def test_image_and_pull_secrets_are_the_platforms() -> None:
     settings = Settings(server_image="r/server:2", image_pull_policy="Always", image_pull_secrets=("a", "b"))
-    made = template(settings)["spec"]
-    assert made["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
-    assert {(it["image"], it["imagePullPolicy"]) for it in (*made["containers"], *made["initContainers"])} == {
+    spec = template(settings)["spec"]
+    assert spec["imagePullSecrets"] == [{"name": "a"}, {"name": "b"}]
+    assert {(it["image"], it["imagePullPolicy"]) for it in (*spec["containers"], *spec["initContainers"])} == {
         ("r/server:2", "Always")
     }
 
@@ -270,15 +271,15 @@ def test_image_and_pull_secrets_are_the_platforms() -> None:
     ],
 )
 def test_the_user_is_named_unless_the_platform_assigns_one(user: str, context: Object) -> None:
-    made = template(Settings.from_environment({"MODELWAY_RUN_AS_USER": user}))["spec"]
+    spec = template(Settings.from_environment({"MODELWAY_RUN_AS_USER": user}))["spec"]
     seccomp = {"type": "RuntimeDefault"}
-    assert made["securityContext"] == {"runAsNonRoot": True, "seccompProfile": seccomp, **context}
+    assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": seccomp, **context}
 
 
 def images(uri: str) -> dict[str, str]:
     settings = Settings(server_image="r/server:2")
-    made = template(settings, model={"uri": uri}, runtime={"image": "risk/server:7"})["spec"]
-    return {it["name"]: it["image"] for it in (*made["initContainers"], *made["containers"])}
+    spec = template(settings, model={"uri": uri}, runtime={"image": "risk/server:7"})["spec"]
+    return {it["name"]: it["image"] for it in (*spec["initContainers"], *spec["containers"])}
 
 
 def test_user_image_prepares_and_serves_but_never_fetches() -> None:
@@ -293,10 +294,10 @@ def test_a_file_inside_the_users_image_is_taken_from_there() -> None:
 @given(manifests(), st.none() | st.just("risk/server:7"))
 def test_no_image_of_the_users_meets_a_secret_or_a_token(document: Object, image: str | None) -> None:
     document["spec"].setdefault("runtime", {})["image"] = image
-    made = template_of(document, Settings(server_image="ours"))["spec"]
-    assert made["automountServiceAccountToken"] is False
-    assert made["serviceAccountName"]  # left out, the one before would stay
-    for container in (*made["initContainers"], *made["containers"]):
+    spec = template_of(document, Settings(server_image="ours"))["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["serviceAccountName"]  # left out, the one before would stay
+    for container in (*spec["initContainers"], *spec["containers"]):
         if container["name"] != "fetch" or container["image"] != "ours":
             assert "envFrom" not in container
             assert not any("secret" in str(one).lower() for one in container.get("env", ()) if "valueFrom" in one)
@@ -305,8 +306,8 @@ def test_no_image_of_the_users_meets_a_secret_or_a_token(document: Object, image
 
 def test_the_token_of_a_named_account_reaches_fetch_alone() -> None:
     own = {"eks.amazonaws.com/skip-containers": "none", "team": "risk"}
-    made = template(model={"storage": {"serviceAccountName": "reader"}}, scheduling={"annotations": own})
-    spec = made["spec"]
+    pod = template(model={"storage": {"serviceAccountName": "reader"}}, scheduling={"annotations": own})
+    spec = pod["spec"]
     assert (spec["serviceAccountName"], spec["automountServiceAccountToken"]) == ("reader", False)
     (volume,) = (one for one in spec["volumes"] if "projected" in one)
     (source,) = volume["projected"]["sources"]
@@ -316,7 +317,7 @@ def test_the_token_of_a_named_account_reaches_fetch_alone() -> None:
         for one in (*spec["initContainers"], *spec["containers"])
     }
     assert mounted == {"fetch": True, "prepare": False, "serve": False}
-    assert made["metadata"]["annotations"] == {
+    assert pod["metadata"]["annotations"] == {
         "eks.amazonaws.com/skip-containers": "prepare,serve",
         "azure.workload.identity/skip-containers": "prepare;serve",
         "team": "risk",
@@ -326,8 +327,8 @@ def test_the_token_of_a_named_account_reaches_fetch_alone() -> None:
 
 
 def test_no_container_gets_the_identity_of_an_unnamed_account() -> None:
-    made = template(scheduling={"annotations": {"azure.workload.identity/skip-containers": "none"}})
-    assert made["metadata"]["annotations"] == {
+    pod = template(scheduling={"annotations": {"azure.workload.identity/skip-containers": "none"}})
+    assert pod["metadata"]["annotations"] == {
         "eks.amazonaws.com/skip-containers": "fetch,prepare,serve",
         "azure.workload.identity/skip-containers": "fetch;prepare;serve",
     }
@@ -342,6 +343,6 @@ def test_secret_keys_cannot_choose_code_that_fetch_loads() -> None:
 @pytest.mark.slow
 @given(manifests())
 def test_revision_hash_is_pure_and_a_valid_label(document: Object) -> None:
-    made = template_of(document)
-    assert made == template_of(document)
-    assert all(len(value) <= 63 for value in made["metadata"]["labels"].values())
+    pod = template_of(document)
+    assert pod == template_of(document)
+    assert all(len(value) <= 63 for value in pod["metadata"]["labels"].values())

@@ -89,8 +89,8 @@ def test_change_of_prediction_or_pod_makes_a_revision(changed: dict[str, Any]) -
 
 
 def test_revision_inputs_are_the_users_settings() -> None:
-    given = revision(model={"format": "auto"}, runtime={"workers": 2, "limits": {"requestTimeoutSeconds": 5}})
-    assert given.inputs == {
+    other = revision(model={"format": "auto"}, runtime={"workers": 2, "limits": {"requestTimeoutSeconds": 5}})
+    assert other.inputs == {
         "model": {"uri": "s3://models/fraud/model.joblib"},
         "runtime": {"workers": 2, "limits": {"requestTimeoutSeconds": 5}},
     }

@@ -71,14 +71,14 @@ class _Cluster:
         self.keys = [Key("risk", str(number)) for number in range(models)]
         self.failing = {self.keys[number] for number in failing if number < models}
         self.rolling: dict[Key, float] = {}
-        self.done: list[Key] = []
+        self.finished: list[Key] = []
         self.woken: list[Key] = []
         self.most = 0
         self.turns = RolloutBudget(at_once, lambda: self.rolling, self.woken.append, lambda: self.now)
 
     def look(self, key: Key) -> None:
         waits = False
-        if key not in self.rolling and key not in self.done:
+        if key not in self.rolling and key not in self.finished:
             waits = not self.turns.take(key)
             if not waits:
                 self.rolling[key] = self.now + (600 if key in self.failing else self.dice.uniform(1, 30))
@@ -94,7 +94,7 @@ class _Cluster:
             over = [key for key, end in self.rolling.items() if end <= self.now]
             for key in over:
                 del self.rolling[key]
-                self.done.append(key)
+                self.finished.append(key)
             woken = self.woken[:]
             self.woken.clear()
             for key in [*over, *woken]:
@@ -111,6 +111,6 @@ def test_every_model_gets_a_turn_within_the_budget(models: int, at_once: int, fa
     cluster = _Cluster(models, at_once, failing, seed)
     cluster.play()
     assert cluster.most <= at_once
-    assert sorted(cluster.done) == sorted(cluster.keys)
+    assert sorted(cluster.finished) == sorted(cluster.keys)
     assert len(cluster.turns) == 0
     assert cluster.now <= 600 * len(cluster.failing) + 40 * models

@@ -171,10 +171,12 @@ def test_a_pod_whose_node_is_silent_is_lost() -> None:
 
 
 def test_an_evicted_pod_is_the_reason_until_its_place_is_taken() -> None:
-    gone = pod(container(termination=Termination(137, "Error", "")), name="a", eviction="low on memory", changed=at(60))
-    assert judge(_rollout(gone), WANTED).reason == "Evicted"
-    assert judge(_rollout(gone, pod(name="b", created=at(61))), WANTED).reason == "Evicted"
-    assert judge(_rollout(gone, pod(name="b", created=at(600))), WANTED).reason == "Progressing"
+    evicted_pod = pod(
+        container(termination=Termination(137, "Error", "")), name="a", eviction="low on memory", changed=at(60)
+    )
+    assert judge(_rollout(evicted_pod), WANTED).reason == "Evicted"
+    assert judge(_rollout(evicted_pod, pod(name="b", created=at(61))), WANTED).reason == "Evicted"
+    assert judge(_rollout(evicted_pod, pod(name="b", created=at(600))), WANTED).reason == "Progressing"
 
 
 def test_the_secret_is_named_when_its_credentials_are_refused() -> None:
@@ -318,8 +320,8 @@ def test_reason_stays_while_a_failing_container_restarts(failing: str, state: di
 
 def test_lack_of_memory_in_prepare_is_out_of_memory() -> None:
     killed = container("prepare", termination=Termination(137, "OOMKilled", ""))
-    told = container("prepare", termination=_told("OutOfMemory", code=28))
-    for state in (killed, told):
+    ended_by_itself = container("prepare", termination=_told("OutOfMemory", code=28))
+    for state in (killed, ended_by_itself):
         verdict = _judged(state, container(waiting="PodInitializing"))
         assert (verdict.reason, verdict.message) == (
             "OutOfMemory",

@@ -19,11 +19,11 @@ PODS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("words", "told"), PODS.items(), ids=[reason for reason, _ in PODS.values()])
-def test_refused_pods_get_their_reason_and_the_name_at_fault(words: str, told: tuple[str, str]) -> None:
+@pytest.mark.parametrize(("words", "cause"), PODS.items(), ids=[reason for reason, _ in PODS.values()])
+def test_refused_pods_get_their_reason_and_the_name_at_fault(words: str, cause: tuple[str, str]) -> None:
     verdict = explain_refused_pods(f'pods "fraud-7d9-x2x4z" is forbidden: {words}', namespace="risk")
-    assert verdict.reason == told[0]
-    assert told[1] in verdict.message
+    assert verdict.reason == cause[0]
+    assert cause[1] in verdict.message
 
 
 @pytest.mark.parametrize("words", PODS)

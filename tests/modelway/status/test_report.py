@@ -99,10 +99,10 @@ def test_pods_are_counted_against_those_wanted() -> None:
 
 
 def test_pods_that_are_not_made_yet_are_wanted() -> None:
-    asked = Finding(_plan(available=3))
-    assert _status(observed(), asked)["pods"] == "0/3"
-    assert _status(observed(deployment(size=2)), asked)["pods"] == "2/3"
-    assert _status(observed(deployment(size=2)), Finding(asked.plan, SUSPENDED))["pods"] == "2/2"
+    finding = Finding(_plan(available=3))
+    assert _status(observed(), finding)["pods"] == "0/3"
+    assert _status(observed(deployment(size=2)), finding)["pods"] == "2/3"
+    assert _status(observed(deployment(size=2)), Finding(finding.plan, SUSPENDED))["pods"] == "2/2"
     assert _status(observed(), Finding())["pods"] == "0/0"
 
 
@@ -186,8 +186,8 @@ def test_the_patch_makes_the_old_status_the_new_one(old: dict[str, Any], new: di
 
 @given(st.text(min_size=1), st.sampled_from([1, 24]))
 def test_container_output_is_printable_in_status(words: str, code: int) -> None:
-    told = words if code == 1 else json.dumps({"reason": "LoadFailed", "message": words, "remedy": words})
-    failed = pod(container("serve", termination=Termination(code, "Error", told), restarts=2))
+    message = words if code == 1 else json.dumps({"reason": "LoadFailed", "message": words, "remedy": words})
+    failed = pod(container("serve", termination=Termination(code, "Error", message), restarts=2))
     status = _status(observed(deployment(available=0), revision(NEW, 1), pods=(failed,)))
     assert status["candidate"]["message"] == next(iter(status["conditions"]))["message"]
     assert all(one["message"].isprintable() for one in status["conditions"])

@@ -75,11 +75,11 @@ def _pass(world: Observed, status: Status, now: datetime, generation: int = 1) -
 def _lived(lives: list[Observed]) -> list[Status]:
     """Status after each of the worlds that came one after the other, a second apart."""
     status: Status = {}
-    told = []
+    statuses = []
     for second, world in enumerate(lives):
         status = _pass(world, status, START + timedelta(seconds=second))
-        told.append(status)
-    return told
+        statuses.append(status)
+    return statuses
 
 
 def _by_type(status: Status) -> dict[str, Status]:
@@ -89,8 +89,8 @@ def _by_type(status: Status) -> dict[str, Status]:
 @pytest.mark.slow
 @given(st.lists(worlds, min_size=1, max_size=4))
 def test_unchanged_observation_writes_status_once(lives: list[Observed]) -> None:
-    told = _lived([*lives, lives[-1], lives[-1]])
-    assert merge_patch(told[-2], told[-1]) == {}
+    statuses = _lived([*lives, lives[-1], lives[-1]])
+    assert merge_patch(statuses[-2], statuses[-1]) == {}
 
 
 @pytest.mark.slow
@@ -108,11 +108,11 @@ def test_condition_time_changes_only_with_its_status(lives: list[Observed]) -> N
 @given(worlds)
 def test_the_conditions_do_not_contradict_each_other(world: Observed) -> None:
     [status] = _lived([world])
-    told = {kind: one["status"] for kind, one in _by_type(status).items()}
-    assert [told["Ready"], told["Reconciling"], told["Stalled"]].count("True") <= 2
-    assert not (told["Ready"] == "True" and "True" in {told["Reconciling"], told["Stalled"]})
-    assert told["Ready"] == "True" or "True" in {told["Reconciling"], told["Stalled"]}
-    assert not (told["Ready"] == "True" and told["Available"] != "True")
+    conditions = {kind: one["status"] for kind, one in _by_type(status).items()}
+    assert [conditions["Ready"], conditions["Reconciling"], conditions["Stalled"]].count("True") <= 2
+    assert not (conditions["Ready"] == "True" and "True" in {conditions["Reconciling"], conditions["Stalled"]})
+    assert conditions["Ready"] == "True" or "True" in {conditions["Reconciling"], conditions["Stalled"]}
+    assert not (conditions["Ready"] == "True" and conditions["Available"] != "True")
 
 
 @given(st.sampled_from([NOT_FOUND, OOM, CRASH]), st.lists(st.integers(0, 2), min_size=1, max_size=20))
@@ -128,6 +128,6 @@ def test_a_pod_that_is_tried_again_and_again_keeps_its_reason(end: Termination, 
         return observed(deployment(available=0), revision(NEW, 1), pods=(pod(states[phase]),))
 
     first = seen(2, 1)
-    told = _lived([first, *(seen(phase, number + 2) for number, phase in enumerate(phases))])
-    assert {_by_type(status)["Ready"]["reason"] for status in told} == {_by_type(told[0])["Ready"]["reason"]}
-    assert len({_by_type(status)["Ready"]["lastTransitionTime"] for status in told}) == 1
+    statuses = _lived([first, *(seen(phase, number + 2) for number, phase in enumerate(phases))])
+    assert {_by_type(status)["Ready"]["reason"] for status in statuses} == {_by_type(statuses[0])["Ready"]["reason"]}
+    assert len({_by_type(status)["Ready"]["lastTransitionTime"] for status in statuses}) == 1

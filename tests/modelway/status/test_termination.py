@@ -11,9 +11,9 @@ from support.operator.observed import container, pod
 
 @pytest.mark.parametrize("message", ["", "{", "[]", "null", '{"reason": 3}', '{"reason": "no spaces allowed"}', "\x00"])
 def test_a_message_that_is_not_well_formed_leaves_the_exit_code(message: str) -> None:
-    told = explain(Termination(22, "Error", message))
-    assert told is not None
-    assert told[0] == "MissingModule"
+    explanation = explain(Termination(22, "Error", message))
+    assert explanation is not None
+    assert explanation[0] == "MissingModule"
 
 
 def test_unknown_exit_code_without_message_has_no_reason() -> None:
@@ -22,9 +22,9 @@ def test_unknown_exit_code_without_message_has_no_reason() -> None:
 
 @pytest.mark.parametrize("code", REASON_OF_EXIT_CODE)
 def test_every_exit_code_has_a_remedy(code: int) -> None:
-    told = explain(Termination(code, "Error", ""))
-    assert told is not None
-    assert told[1].count(". ") >= 1
+    explanation = explain(Termination(code, "Error", ""))
+    assert explanation is not None
+    assert explanation[1].count(". ") >= 1
 
 
 def test_the_digest_is_read_from_a_fetch_that_went_well() -> None:

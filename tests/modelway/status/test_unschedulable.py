@@ -28,19 +28,19 @@ from modelway.status.unschedulable import explain
     ],
 )
 def test_each_filter_has_its_cause_and_its_field(words: str, says: list[str]) -> None:
-    told = explain(
+    explanation = explain(
         f"0/1 nodes are available: {words}. no new claims to deallocate, preemption: 0/1 nodes are available."
     )
-    assert [part for part in (*says, words) if part not in told] == []
-    assert "claims" not in told
+    assert [part for part in (*says, words) if part not in explanation] == []
+    assert "claims" not in explanation
 
 
 def test_several_filters_are_all_named() -> None:
-    told = explain(
+    explanation = explain(
         "0/3 nodes are available: 1 Insufficient cpu, 1 Insufficient memory, 1 node(s) had untolerated taint {a: b}."
     )
-    assert told.startswith("1 with too little free cpu, 1 with too little free memory, 1 with a taint")
-    assert told.endswith(
+    assert explanation.startswith("1 with too little free cpu, 1 with too little free memory, 1 with a taint")
+    assert explanation.endswith(
         "Lower spec.runtime.resources.requests, or add larger nodes; or add a toleration to spec.scheduling.tolerations (kubectl describe nodes shows the taints)."
     )
 

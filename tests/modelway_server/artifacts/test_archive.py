@@ -182,7 +182,7 @@ def _long_header(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "words"),
     [
         (evil_tar(("../x", b"x")), "'../x', which could lead out"),
         (evil_tar(("a/../../x", b"x")), "which could lead out"),
@@ -219,12 +219,12 @@ def _long_header(path: Path) -> None:
         (_understated_zip, "damaged archive"),
     ],
 )
-def test_hostile_archive_is_refused_and_leaves_nothing(tmp_path: Path, make: Make, said: str) -> None:
+def test_hostile_archive_is_refused_and_leaves_nothing(tmp_path: Path, make: Make, words: str) -> None:
     make(tmp_path / "model")
     before = set(tmp_path.iterdir())
     with pytest.raises(InvalidArtifact) as refusal:
         fetched(tmp_path / "model")
-    assert said in refusal.value.message
+    assert words in refusal.value.message
     assert list((tmp_path / "dest").iterdir()) == []
     assert set(tmp_path.iterdir()) - before == {tmp_path / "dest"}
 
@@ -252,7 +252,7 @@ def _folders_only(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "max_bytes", "said"),
+    ("make", "max_bytes", "words"),
     [
         (_bomb_tar, 1 << 30, "200 times its own size"),
         (_bomb_zip, 1 << 30, "200 times its own size"),
@@ -264,14 +264,14 @@ def _folders_only(path: Path) -> None:
     ],
 )
 def test_archive_that_would_fill_the_volume_is_refused(
-    tmp_path: Path, make: Make, max_bytes: int, said: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make: Make, max_bytes: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(manifest, "MAX_FILES", 10)
     monkeypatch.setattr(tars, "MAX_HEADERS", 40)
     make(tmp_path / "model")
     with pytest.raises(ArtifactTooLarge) as refusal:
         fetched(tmp_path / "model", max_bytes)
-    assert said in refusal.value.message
+    assert words in refusal.value.message
     assert list((tmp_path / "dest").iterdir()) == []
 
 

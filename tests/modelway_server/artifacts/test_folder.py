@@ -81,7 +81,7 @@ def test_files_added_by_consoles_and_macos_are_left_out(store: Buckets, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("uri", "failure", "said"),
+    ("uri", "failure", "words"),
     [
         ("s3://models/fraud/v8/", ModelNotFound, "no file below s3://models/fraud/v8/"),
         ("s3://models/frau/", ModelNotFound, "no file below"),
@@ -90,9 +90,9 @@ def test_files_added_by_consoles_and_macos_are_left_out(store: Buckets, tmp_path
     ],
 )
 def test_missing_folder_and_file_have_their_own_reasons(
-    store: Buckets, tmp_path: Path, uri: str, failure: type[FetchFailure], said: str
+    store: Buckets, tmp_path: Path, uri: str, failure: type[FetchFailure], words: str
 ) -> None:
-    with pytest.raises(failure, match=said):
+    with pytest.raises(failure, match=words):
         fetched(uri, tmp_path, store.secret)
     assert list(tmp_path.iterdir()) == []
 
@@ -119,7 +119,7 @@ def test_key_that_is_no_path_is_refused(store: Buckets, tmp_path: Path, key: str
 
 
 @pytest.mark.parametrize(
-    ("make", "failure", "said"),
+    ("make", "failure", "words"),
     [
         (Path.exists, ModelNotFound, "no folder at"),
         (Path.mkdir, ModelNotFound, "no file below"),
@@ -135,10 +135,10 @@ def test_key_that_is_no_path_is_refused(store: Buckets, tmp_path: Path, key: str
     ],
 )
 def test_unreadable_local_folder_is_refused(
-    tmp_path: Path, make: Callable[[Path], object], failure: type[LoadFailure], said: str
+    tmp_path: Path, make: Callable[[Path], object], failure: type[LoadFailure], words: str
 ) -> None:
     make(tmp_path / "model")
-    with pytest.raises(failure, match=said):
+    with pytest.raises(failure, match=words):
         fetched(f"file://{tmp_path}/model/", tmp_path / "dest")
 
 
@@ -185,15 +185,15 @@ def brought(folder: Folder, directory: Path) -> ArtifactRecord:
 
 
 @pytest.mark.parametrize(
-    ("versions", "kept"),
+    ("versions", "expected"),
     [((OLD, NEW), NEW), ((OLD, BROKEN, OLD), OLD), ((BROKEN, BROKEN, NEW), NEW), ((OLD, NEW, OLD), OLD)],
 )
 def test_files_of_two_versions_are_never_mixed_in_a_folder(
-    tmp_path: Path, versions: tuple[dict[str, bytes], ...], kept: dict[str, bytes]
+    tmp_path: Path, versions: tuple[dict[str, bytes], ...], expected: dict[str, bytes]
 ) -> None:
     record = brought(Folder(*versions), tmp_path)
-    assert files(tmp_path / "v7") == kept
-    assert record.bytes == sum(map(len, kept.values()))
+    assert files(tmp_path / "v7") == expected
+    assert record.bytes == sum(map(len, expected.values()))
 
 
 def test_folder_that_keeps_changing_is_given_up(tmp_path: Path) -> None:

@@ -89,14 +89,14 @@ def other() -> Iterator[NastyStore]:
 @pytest.fixture
 def connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Addresses that were connected to, of which there should be none."""
-    made: list[object] = []
+    connections: list[object] = []
 
     async def refuse(*address: object) -> egress_proxy.Stream:
-        made.append(address)
+        connections.append(address)
         raise ConnectionRefusedError
 
     monkeypatch.setattr(egress_proxy, "_open", refuse)
-    return made
+    return connections
 
 
 def fetched(uri: str, directory: Path, *, environ: dict[str, str] | None = None, rules: Rules = Rules()) -> bytes:  # noqa: B008
@@ -337,7 +337,7 @@ def test_no_proxy_bypasses_the_configured_proxy(excluded: str, host: str, direct
 
 
 @pytest.mark.parametrize(
-    ("listed", "host", "port", "held"),
+    ("listed", "host", "port", "expected"),
     [
         ("a.example", "A.Example.", 443, True),
         ("a.example", "b.a.example", 443, False),
@@ -350,6 +350,6 @@ def test_no_proxy_bypasses_the_configured_proxy(excluded: str, host: str, direct
         ("", "a.example", 443, False),
     ],
 )
-def test_list_of_hosts_matches_names_and_ports(listed: str, host: str, port: int, held: bool) -> None:  # noqa: FBT001
-    assert Hosts.parse(listed).hold(host, port) is held
+def test_list_of_hosts_matches_names_and_ports(listed: str, host: str, port: int, expected: bool) -> None:  # noqa: FBT001
+    assert Hosts.parse(listed).hold(host, port) is expected
     assert ANY_HOST.hold(host, port)

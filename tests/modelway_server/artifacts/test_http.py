@@ -91,7 +91,7 @@ def test_temporary_refusal_is_retried(store: NastyStore, tmp_path: Path, code: i
 
 
 @pytest.mark.parametrize(
-    ("code", "failure", "said"),
+    ("code", "failure", "words"),
     [
         (404, ModelNotFound, "nothing at"),
         (410, ModelNotFound, "nothing at"),
@@ -101,9 +101,9 @@ def test_temporary_refusal_is_retried(store: NastyStore, tmp_path: Path, code: i
     ],
 )
 def test_permanent_refusal_is_reported_at_once(
-    store: NastyStore, tmp_path: Path, code: int, failure: type[FetchFailure], said: str
+    store: NastyStore, tmp_path: Path, code: int, failure: type[FetchFailure], words: str
 ) -> None:
-    with pytest.raises(failure, match=said) as refusal:
+    with pytest.raises(failure, match=words) as refusal:
         fetched(store, tmp_path, status(code), path="/model.joblib?sig=s3cr3t")
     assert len(store.requests) == 1
     assert "s3cr3t" not in refusal.value.message
@@ -128,10 +128,10 @@ def test_wrong_length_from_a_store_without_ranges_is_given_up(store: NastyStore,
 
 
 def test_refused_connection_is_named(tmp_path: Path) -> None:
-    with nasty_store() as gone:
+    with nasty_store() as store_url:
         pass
     with pytest.raises(FetchFailed, match="connection refused"):
-        fetched(gone, tmp_path)
+        fetched(store_url, tmp_path)
 
 
 def test_unknown_host_is_named(tmp_path: Path) -> None:

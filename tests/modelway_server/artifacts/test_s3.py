@@ -37,7 +37,7 @@ def test_line_end_in_a_secret_value_is_ignored(secret: dict[str, str], tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("uri", "failure", "said"),
+    ("uri", "failure", "words"),
     [
         ("s3://models/fraud/v8/model.joblib", ModelNotFound, "NoSuchKey"),
         ("s3://nobody/model.joblib", ModelNotFound, "NoSuchBucket"),
@@ -45,9 +45,9 @@ def test_line_end_in_a_secret_value_is_ignored(secret: dict[str, str], tmp_path:
     ],
 )
 def test_missing_object_and_folder_have_their_own_reasons(
-    secret: dict[str, str], tmp_path: Path, uri: str, failure: type[FetchFailure], said: str
+    secret: dict[str, str], tmp_path: Path, uri: str, failure: type[FetchFailure], words: str
 ) -> None:
-    with pytest.raises(failure, match=said):
+    with pytest.raises(failure, match=words):
         fetched(uri, tmp_path, secret)
 
 
@@ -58,13 +58,13 @@ def test_private_object_without_credentials_is_refused(secret: dict[str, str], t
 
 
 @pytest.mark.parametrize(
-    ("variable", "said"),
+    ("variable", "words"),
     [("AWS_ACCESS_KEY_ID", "InvalidAccessKeyId"), ("AWS_SECRET_ACCESS_KEY", "SignatureDoesNotMatch")],
 )
 def test_wrong_credentials_are_refused_and_not_shown(
-    secret: dict[str, str], tmp_path: Path, variable: str, said: str
+    secret: dict[str, str], tmp_path: Path, variable: str, words: str
 ) -> None:
-    with pytest.raises(AccessDenied, match=f"refused the credentials given: 403 Forbidden .{said}") as refusal:
+    with pytest.raises(AccessDenied, match=f"refused the credentials given: 403 Forbidden .{words}") as refusal:
         fetched("s3://models/fraud/v7/model.joblib", tmp_path, {**secret, variable: "AKIAIOSFODNN7EXAMPLE"})
     assert "AKIAIOSFODNN7EXAMPLE" not in refusal.value.message
 

@@ -30,7 +30,7 @@ def test_shown_uri_holds_no_signature() -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "said"),
+    ("uri", "words"),
     [
         ("model.joblib", "scheme ''"),
         ("gopher://host/model", "scheme 'gopher'"),
@@ -57,10 +57,10 @@ def test_shown_uri_holds_no_signature() -> None:
         ("https://host/" + "a" * 2048, "2061 characters"),
     ],
 )
-def test_invalid_uri_is_refused_with_its_cause(uri: str, said: str) -> None:
+def test_invalid_uri_is_refused_with_its_cause(uri: str, words: str) -> None:
     with pytest.raises(InvalidURI) as refusal:
         parse_uri(uri)
-    assert said in refusal.value.message
+    assert words in refusal.value.message
     assert refusal.value.remedy
 
 

@@ -278,9 +278,9 @@ TRAINED_ON_SPARSE = [
 @pytest.mark.parametrize("model", TRAINED_ON_SPARSE, ids=lambda model: type(model).__name__)
 def test_model_trained_on_sparse_rows_takes_dense_rows(model: Any) -> None:
     trained = model.fit(SPARSE.toarray() if isinstance(model, OneHotEncoder) else SPARSE, KINDS)
-    asked = getattr(trained, plane(trained).model_metadata()["parameters"]["method"])
+    method = getattr(trained, plane(trained).model_metadata()["parameters"]["method"])
     rows = SPARSE[:5].toarray()
-    np.testing.assert_allclose(predict(plane(trained), rows.tolist()), dense(asked(rows)), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(predict(plane(trained), rows.tolist()), dense(method(rows)), rtol=1e-9, atol=1e-12)
 
 
 def dense(result: Any) -> Any:

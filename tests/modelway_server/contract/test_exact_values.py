@@ -349,10 +349,10 @@ def test_model_that_takes_integers_alone_gets_integers() -> None:
 def test_types_of_an_mlflow_signature_reach_authors_code(tmp_path: Path) -> None:
     import joblib  # noqa: PLC0415
 
-    told = [("a", "long"), ("b", "double"), ("c", "boolean"), ("d", "string"), ("e", "integer"), ("f", "float")]
-    made = folder(tmp_path / "m", {"sklearn": {"pickled_model": "model.pkl", "sklearn_version": "1"}}, columns=told)
-    joblib.dump(Echo([name for name, _ in told]).fit(), made / "model.pkl")
-    runtime = load_runtime(made, format="auto", method="auto", trusted_types=(f"{__name__}.Echo",))
+    columns = [("a", "long"), ("b", "double"), ("c", "boolean"), ("d", "string"), ("e", "integer"), ("f", "float")]
+    path = folder(tmp_path / "m", {"sklearn": {"pickled_model": "model.pkl", "sklearn_version": "1"}}, columns=columns)
+    joblib.dump(Echo([name for name, _ in columns]).fit(), path / "model.pkl")
+    runtime = load_runtime(path, format="auto", method="auto", trusted_types=(f"{__name__}.Echo",))
     runtime.warm_up()
     server = DataPlane(runtime, Identity(name="model"))
     row = {"a": 3, "b": 3, "c": True, "d": "3", "e": 3, "f": 0.1}

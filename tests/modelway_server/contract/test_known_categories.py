@@ -160,8 +160,8 @@ def test_tolerant_encoder_lists_its_known_categories(case: str) -> None:
 
 def test_known_categories_are_in_metadata_and_page() -> None:
     server = plane(of(make_pipeline(frequent(), LENIENT), TEXT))
-    (told,) = json.loads(json.dumps(server.model_metadata()))["inputs"]
-    assert told["parameters"]["known_categories"] == sorted(COUNTRIES)
+    (tensor,) = json.loads(json.dumps(server.model_metadata()))["inputs"]
+    assert tensor["parameters"]["known_categories"] == sorted(COUNTRIES)
     assert schemas.column(server.runtime.signature.columns[0], None)["examples"] == sorted(COUNTRIES)
 
 
@@ -176,8 +176,8 @@ def test_columns_of_one_tensor_have_their_own_categories() -> None:
         (Column("a", "BYTES", nullable=True, known=frozenset("x")), Column("b", "BYTES", nullable=True)),
         named=True,
     )
-    (told,) = shared.describe_inputs()
-    assert told["parameters"] == {"columns": ["a", "b"], "nullable": True, "known_categories_by_column": {"a": ["x"]}}
+    (tensor,) = shared.describe_inputs()
+    assert tensor["parameters"] == {"columns": ["a", "b"], "nullable": True, "known_categories_by_column": {"a": ["x"]}}
 
 
 CATEGORIES = FRAME[["country", "floor", "area"]].astype({"country": "category", "floor": "category"})

@@ -41,16 +41,16 @@ def plane(model: Any, *first: str) -> DataPlane:
     return DataPlane(runtime, Identity(name="model"))
 
 
-def told(server: DataPlane, output: str, parameter: str = "classes") -> Any:
+def names_of(server: DataPlane, output: str, parameter: str = "classes") -> Any:
     """What the metadata says of an output."""
     described = {tensor["name"]: tensor for tensor in json.loads(json.dumps(server.model_metadata()))["outputs"]}
     return described[output].get("parameters", {}).get(parameter)
 
 
-def infer(server: DataPlane, rows: Any = ROWS, *asked: str, **parameters: Any) -> list[dict[str, Any]]:
+def infer(server: DataPlane, rows: Any = ROWS, *names: str, **parameters: Any) -> list[dict[str, Any]]:
     request: dict[str, Any] = {
         "inputs": [{"name": "rows", "shape": np.shape(rows), "datatype": "FP64", "data": np.ravel(rows).tolist()}],
-        "outputs": [{"name": name} for name in asked],
+        "outputs": [{"name": name} for name in names],
         "parameters": parameters,
     }
     return list(planes.infer(server, request)["outputs"])
@@ -85,12 +85,12 @@ def test_labels_keep_their_type(kind: str) -> None:
     assert answer["datatype"] == datatype
     assert answer["data"] == [str(label) if datatype == "BYTES" else label for label in expected]
     assert predict(server)["predictions"] == answer["data"]
-    assert told(server, "predict") == told(server, "predict_proba") == classes
+    assert names_of(server, "predict") == names_of(server, "predict_proba") == classes
 
 
 def classes_of(model: Any) -> dict[str, Any]:
     server = plane(model)
-    return {tensor["name"]: told(server, tensor["name"]) for tensor in server.model_metadata()["outputs"]}
+    return {tensor["name"]: names_of(server, tensor["name"]) for tensor in server.model_metadata()["outputs"]}
 
 
 def test_each_of_several_outputs_has_its_own_classes() -> None:
@@ -161,11 +161,11 @@ class Odd(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
 
 def test_unknown_classes_are_left_out() -> None:
-    assert told(plane(Odd(np.array([1, 2]))), "predict") is None
+    assert names_of(plane(Odd(np.array([1, 2]))), "predict") is None
 
 
 def test_classes_that_do_not_match_the_columns_are_left_out() -> None:
-    assert told(plane(Odd(np.zeros((3, 2)), np.array([1, 2, 3]))), "predict") is None
+    assert names_of(plane(Odd(np.zeros((3, 2)), np.array([1, 2, 3]))), "predict") is None
 
 
 def objects(*values: Any) -> Any:
@@ -225,8 +225,8 @@ PROBABILITIES = LogisticRegression().fit(ROWS, WORDS[:, 1])
 
 
 def test_v2_names_the_classes_on_request() -> None:
-    asked = infer(plane(PROBABILITIES), ROWS[:1], "predict_proba", "predict", classes=True)
-    assert [output["parameters"] for output in asked] == [{"classes": ["x", "y"]}] * 2
+    outputs = infer(plane(PROBABILITIES), ROWS[:1], "predict_proba", "predict", classes=True)
+    assert [output["parameters"] for output in outputs] == [{"classes": ["x", "y"]}] * 2
     assert "parameters" not in infer(plane(PROBABILITIES), ROWS[:1])[0]
 
 
@@ -295,13 +295,13 @@ def test_classes_other_than_a_boolean_is_refused(ask: Any) -> None:
 def test_transformer_names_its_columns() -> None:
     frame = pd.DataFrame({"city": ["Rome", "Oslo"], "age": [1.0, 2.0]})
     encoder = ColumnTransformer([("c", OneHotEncoder(), ["city"])], remainder="passthrough").fit(frame)
-    assert told(plane(encoder), "transform", "columns") == ["c__city_Oslo", "c__city_Rome", "remainder__age"]
-    assert told(plane(PolynomialFeatures(2).fit(ROWS)), "transform", "columns")[:3] == ["1", "x0", "x1"]
+    assert names_of(plane(encoder), "transform", "columns") == ["c__city_Oslo", "c__city_Rome", "remainder__age"]
+    assert names_of(plane(PolynomialFeatures(2).fit(ROWS)), "transform", "columns")[:3] == ["1", "x0", "x1"]
 
 
 def test_names_of_very_many_columns_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labels, "MAX_NAMES", 5)
-    assert told(plane(PolynomialFeatures(2).fit(ROWS)), "transform", "columns") is None
+    assert names_of(plane(PolynomialFeatures(2).fit(ROWS)), "transform", "columns") is None
 
 
 def texts(server: DataPlane, count: int) -> Any:

@@ -20,7 +20,7 @@ MODEL = DecisionTreeClassifier(max_depth=2, random_state=0).fit(WINE, TARGETS)
 PLANE = DataPlane(warmed(MODEL), Identity(name="model"))
 
 
-def asked(*outputs: Any, **members: Any) -> dict[str, Any]:
+def request_of(*outputs: Any, **members: Any) -> dict[str, Any]:
     tensor = {"name": "x", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}
     named = [output if isinstance(output, dict) else {"name": output} for output in outputs]
     return {"inputs": [tensor], "outputs": named, **members}
@@ -37,12 +37,12 @@ def asked(*outputs: Any, **members: Any) -> dict[str, Any]:
     ],
 )
 def test_outputs_are_requested_by_name(outputs: tuple[str, ...], names: list[str]) -> None:
-    answer = planes.infer(PLANE, asked(*outputs))
+    answer = planes.infer(PLANE, request_of(*outputs))
     assert [output["name"] for output in answer["outputs"]] == names
 
 
 def test_one_of_several_outputs_is_requested_as_bytes() -> None:
-    body = json.dumps(asked({"name": "predict_proba_1", "parameters": {"binary_data": True}})).encode()
+    body = json.dumps(request_of({"name": "predict_proba_1", "parameters": {"binary_data": True}})).encode()
     answer = PLANE.answer(read_v2(PLANE, body))
     assert answer.content.endswith(MODEL.predict_proba(WINE[:1])[1].tobytes())
 
@@ -59,4 +59,4 @@ def test_one_of_several_outputs_is_requested_as_bytes() -> None:
 )
 def test_unknown_output_is_refused(outputs: tuple[Any, ...], words: str) -> None:
     with pytest.raises(MalformedRequest, match=words):
-        planes.infer(PLANE, asked(*outputs))
+        planes.infer(PLANE, request_of(*outputs))

@@ -297,8 +297,8 @@ assert runtime.engine == "onnx"
 heavy = {{"sklearn", "scipy", "pandas", "skl2onnx", "onnx", "joblib"}} & {{name.partition(".")[0] for name in sys.modules}}
 print(", ".join(sorted(heavy)) or "none")
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.stdout.strip(), done.stderr) == ("none", "")
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (process.stdout.strip(), process.stderr) == ("none", "")
 
 
 def test_workers_share_a_session_opened_before_the_fork(launched: Callable[..., Served]) -> None:
@@ -308,8 +308,8 @@ def test_workers_share_a_session_opened_before_the_fork(launched: Callable[..., 
             {"inputs": [{"name": "x", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}]}
         )
         assert reply.body["outputs"][0]["data"] == [NAMES[0]]
-    told = server.request("GET", "/v2/models/model").body["parameters"]
-    assert (told["engine"], "300 rows" in told["engine_reason"]) == ("onnx", True)
+    parameters = server.request("GET", "/v2/models/model").body["parameters"]
+    assert (parameters["engine"], "300 rows" in parameters["engine_reason"]) == ("onnx", True)
     assert 'modelway_engine_info{engine="onnx"' in server.probe("/metrics").body
     assert {"numpy", "onnxruntime", "sklearn", "scipy", "pandas"} & server.libraries() == {"numpy", "onnxruntime"}
 
@@ -317,8 +317,8 @@ def test_workers_share_a_session_opened_before_the_fork(launched: Callable[..., 
 def test_log_and_the_metadata_say_why_a_server_fell_back(launched: Callable[..., Served]) -> None:
     server = launched(model=KNeighborsClassifier().fit(WINE, WINE_KINDS)).started()
     why = "not onnx (by skl2onnx in float64): of rows that are equally near a graph takes others"
-    told = server.request("GET", "/v2/models/model").body["parameters"]
-    assert (told["engine"], told["engine_reason"]) == ("estimator", why)
+    parameters = server.request("GET", "/v2/models/model").body["parameters"]
+    assert (parameters["engine"], parameters["engine_reason"]) == ("estimator", why)
     logged = [line for line in server.log if line["message"] == "warmed up"]
     assert [(line["engine"], line["engine_reason"]) for line in logged] == [("estimator", why)]
     assert 'modelway_engine_info{engine="estimator",model="model",revision' in server.probe("/metrics").body

@@ -84,8 +84,8 @@ def test_example_of_a_booster_lies_in_the_training_data(tmp_path: Path, library:
         )
         name = "model.json"
     else:
-        told = {"objective": "multiclass", "num_class": 3, "verbose": -1}
-        booster, name = lightgbm.train(told, lightgbm.Dataset(WINE, WINE_KINDS), 5), "model.txt"
+        settings = {"objective": "multiclass", "num_class": 3, "verbose": -1}
+        booster, name = lightgbm.train(settings, lightgbm.Dataset(WINE, WINE_KINDS), 5), "model.txt"
     row, origin = prepared_file(tmp_path, booster.save_model, name)
     known = [value for value in row if value % 1 != 0.5]
     assert len(known) > len(row) // 2

@@ -35,17 +35,17 @@ def test_joined_trees_give_the_forests_own_answers(case: str, count: int) -> Non
 
 def test_few_rows_take_one_call_and_many_go_tree_by_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     forest = DirectForest(FORESTS["one number"][0])
-    asked: list[int] = []
+    counts: list[int] = []
     sums = JoinedTrees.sums
 
     def noted(self: JoinedTrees, rows: Any) -> Any:
-        asked.append(len(rows))
+        counts.append(len(rows))
         return sums(self, rows)
 
     monkeypatch.setattr(JoinedTrees, "sums", noted)
     for count in (1, joined_trees.MAX_CELLS // 100, joined_trees.MAX_CELLS // 100 + 1):
         forest.predict(ROWS[:count])
-    assert asked == [1, joined_trees.MAX_CELLS // 100]
+    assert counts == [1, joined_trees.MAX_CELLS // 100]
 
 
 def test_large_forest_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:

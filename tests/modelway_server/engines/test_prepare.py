@@ -32,9 +32,9 @@ def prepare(directory: Path, model: Any, *arguments: str) -> tuple[int, dict[str
     command = [sys.executable, "-m", "modelway_server", "prepare", f"--model-dir={directory / 'models'}"]
     command += [f"--prepared-dir={directory / 'prepared'}", *arguments]
     environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
-    said = directory / "termination"
-    return done.returncode, json.loads(said.read_bytes()) if said.exists() else {}
+    process = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    message_file = directory / "termination"
+    return process.returncode, json.loads(message_file.read_bytes()) if message_file.exists() else {}
 
 
 def test_serve_starts_from_what_prepare_left(tmp_path: Path, launched: Callable[..., Served]) -> None:

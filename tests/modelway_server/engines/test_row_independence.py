@@ -97,18 +97,23 @@ class Through(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
 
 
 def runtime(model: Any) -> Runtime:
-    made = runtime_of(Unpickled(model), "auto")
-    made.warm_up()
-    return made
+    runtime = runtime_of(Unpickled(model), "auto")
+    runtime.warm_up()
+    return runtime
 
 
 def tried(model: Any) -> str | None:
     """What the trial alone says, of whatever code."""
-    made = runtime(model)
+    model_runtime = runtime(model)
     rows = probe_rows(
-        made.signature, made.example(), draw=lambda: draw(made.signature, (), 0), estimator=model, seed=0, count=MOST
+        model_runtime.signature,
+        model_runtime.example(),
+        draw=lambda: draw(model_runtime.signature, (), 0),
+        estimator=model,
+        seed=0,
+        count=MOST,
     )
-    return why_not_joined(made, rows, tolerance=1e-5, seconds=60)
+    return why_not_joined(model_runtime, rows, tolerance=1e-5, seconds=60)
 
 
 @pytest.mark.parametrize("name", LEAKS)
@@ -226,8 +231,8 @@ def test_boosters_and_graphs_are_probed_for_batching(
 ) -> None:
     (tmp_path / "models").mkdir()
     save(tmp_path / "models")
-    told = prepare_model(ModelSettings(model_dir=tmp_path / "models"), tmp_path)
-    assert (told["batching"] == "rows joined") is joined, told["batching"]
+    preparation = prepare_model(ModelSettings(model_dir=tmp_path / "models"), tmp_path)
+    assert (preparation["batching"] == "rows joined") is joined, preparation["batching"]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +252,7 @@ def test_server_reports_and_keeps_the_batching_decision(
 ) -> None:
     joblib.dump(model, tmp_path / "model.joblib")
     server = launched(*arguments, path=tmp_path / "model.joblib").started()
-    told = server.request("GET", "/v2/models/model").body["parameters"]["batching"]
+    verdict = server.request("GET", "/v2/models/model").body["parameters"]["batching"]
     measured = [line["batch_rows"] for line in server.log if line["message"] == "measured"]
-    assert told.startswith(batching)
+    assert verdict.startswith(batching)
     assert (measured == [1]) is (batching != "rows joined")

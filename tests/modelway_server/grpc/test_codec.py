@@ -90,23 +90,23 @@ def test_content_type_marks_base64_and_dates() -> None:
     ],
 )  # fmt: skip
 def test_refused_tensor_names_its_field(tensor: dict[str, Any], field: str) -> None:
-    given = {"name": "x", "datatype": "FP64", "shape": [1, 2], "fp64_contents": [0.5, 1.5]} | tensor
+    members = {"name": "x", "datatype": "FP64", "shape": [1, 2], "fp64_contents": [0.5, 1.5]} | tensor
     with pytest.raises(MalformedRequest) as refused:
-        decode_request(_request(_tensor(given.pop("name"), given.pop("datatype"), given.pop("shape"), **given)))
+        decode_request(_request(_tensor(members.pop("name"), members.pop("datatype"), members.pop("shape"), **members)))
     assert refused.value.field == field
 
 
 def test_refused_request_names_its_field() -> None:
     typed = _tensor("x", "FP64", [1], fp64_contents=[0.5])
-    bare, raw = _tensor("x", "FP64", [1]), write_raw(np.array([0.5]))
+    tensor, raw = _tensor("x", "FP64", [1]), write_raw(np.array([0.5]))
     unknown = _request(typed)
     unknown.outputs.add(name="predict").parameters["classification"].string_param = "two"
     for request, field in [
         (_request(), "inputs"),
         (_request(typed, typed), "inputs[1].name"),
-        (_request(bare, _tensor("y", "FP64", [1]), raw=[raw]), "raw_input_contents"),
+        (_request(tensor, _tensor("y", "FP64", [1]), raw=[raw]), "raw_input_contents"),
         (_request(typed, raw=[raw]), "inputs[0].contents"),
-        (_request(bare, raw=[raw[:-1]]), "raw_input_contents[0]"),
+        (_request(tensor, raw=[raw[:-1]]), "raw_input_contents[0]"),
         (unknown, "outputs[0].parameters.classification"),
     ]:
         with pytest.raises(MalformedRequest) as refused:

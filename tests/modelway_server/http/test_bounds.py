@@ -91,11 +91,11 @@ def test_metrics_describe_the_server_and_its_load_time(forest: Served) -> None:
 
 
 def test_nothing_of_a_request_is_logged(forest: Served) -> None:
-    said = len(forest.log)
+    count = len(forest.log)
     forest.predict({"instances": [["secret-value"] + [0.0] * 12]})
     assert forest.predict({"instances": [[0.0] * 13]}).status == 200
     assert "secret-value" not in (forest.directory / "log").read_text()
-    assert len(forest.log) == said, "no line for a request unless --access-log asks for it"
+    assert len(forest.log) == count, "no line for a request unless --access-log asks for it"
 
 
 def _in_flight(server: Served) -> float:

@@ -98,8 +98,8 @@ def test_small_answer_is_not_compressed(forest: Served) -> None:
 def test_rows_are_answered_in_words(forest: Served, path: str) -> None:
     rows = [{f"x{index}": value for index, value in enumerate(row)} for row in SENT.tolist()]
     reply = forest.request("POST", path, {"rows": rows})
-    told = [dict(zip("012", row, strict=True)) for row in SCORES.tolist()]
-    wanted = [{"prediction": int(p), "probabilities": t} for p, t in zip(LABELS, told, strict=True)]
+    scores = [dict(zip("012", row, strict=True)) for row in SCORES.tolist()]
+    wanted = [{"prediction": int(p), "probabilities": t} for p, t in zip(LABELS, scores, strict=True)]
     assert reply.body == {"model": "model", "version": "v7", "rows": wanted}
 
 

@@ -11,32 +11,32 @@ HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 class _Transport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
-        self.said: list[Any] = []
+        self.writes: list[Any] = []
 
     def write(self, data: Any) -> None:
-        self.said.append(data)
+        self.writes.append(data)
 
     def close(self) -> None:
-        self.said.append("closed")
+        self.writes.append("closed")
 
     def is_closing(self) -> bool:
-        return "closed" in self.said
+        return "closed" in self.writes
 
 
 def test_head_is_written_with_its_body() -> None:
     plain = _Transport()
     joined = JoinedWrites(plain)
     joined.write(HEAD)
-    assert plain.said == []
+    assert plain.writes == []
     joined.write(b"body")
     joined.write(b"more")
-    assert plain.said == [HEAD + b"body", b"more"]
+    assert plain.writes == [HEAD + b"body", b"more"]
 
 
 def test_continue_is_sent_at_once() -> None:
     plain = _Transport()
     JoinedWrites(plain).write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    assert plain.said == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+    assert plain.writes == [b"HTTP/1.1 100 Continue\r\n\r\n"]
 
 
 def test_answer_without_a_body_is_sent_at_its_end() -> None:
@@ -47,5 +47,5 @@ def test_answer_without_a_body_is_sent_at_its_end() -> None:
     joined.flush()
     joined.write(HEAD)
     joined.close()
-    assert plain.said == [HEAD, HEAD, "closed"]
+    assert plain.writes == [HEAD, HEAD, "closed"]
     assert joined.is_closing()

@@ -150,9 +150,9 @@ def test_other_media_types_are_refused(forest: Served, path: str, headers: dict[
 def test_json_sent_as_a_form_is_read_as_json(
     forest: Served, path: str, document: dict[str, Any], encoding: dict[str, str]
 ) -> None:
-    said = encoding | {"Content-Type": "application/x-www-form-urlencoded"}
+    headers = encoding | {"Content-Type": "application/x-www-form-urlencoded"}
     body = b" \n" + json.dumps(document).encode()
-    assert forest.request("POST", path, body, headers=said).body == forest.request("POST", path, document).body
+    assert forest.request("POST", path, body, headers=headers).body == forest.request("POST", path, document).body
 
 
 def test_connection_serves_many_requests(forest: Served) -> None:

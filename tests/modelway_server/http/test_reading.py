@@ -14,7 +14,7 @@ HEAD = Head()
 def read(*chunks: bytes | None, limit: int = 10, ends: bool = True) -> bytes:
     """Read a body that comes in chunks; None is a client that goes away, and without an end it waits for ever."""
     coming = iter(chunks)
-    held: list[int] = []
+    sizes: list[int] = []
     left = len(chunks)
 
     async def receive() -> Message:
@@ -27,7 +27,7 @@ def read(*chunks: bytes | None, limit: int = 10, ends: bool = True) -> bytes:
             return {"type": "http.disconnect"}
         return {"type": "http.request", "body": chunk, "more_body": left > 0 or not ends}
 
-    return asyncio.run(read_body(receive, HEAD, limit, held.append))
+    return asyncio.run(read_body(receive, HEAD, limit, sizes.append))
 
 
 def test_body_in_pieces_is_joined() -> None:

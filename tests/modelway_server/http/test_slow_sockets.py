@@ -25,7 +25,7 @@ GOOD = {"instances": WINE[:1].tolist()}
 
 
 @pytest.fixture
-def held(forest: Served) -> Iterator[list[socket.socket]]:
+def slow_sockets(forest: Served) -> Iterator[list[socket.socket]]:
     """Sockets of all kinds, as many of each."""
     with ExitStack() as stack:
         sockets = []
@@ -37,13 +37,13 @@ def held(forest: Served) -> Iterator[list[socket.socket]]:
 
 
 @pytest.mark.slow
-def test_slow_sockets_are_closed_and_delay_nobody(forest: Served, held: list[socket.socket]) -> None:
+def test_slow_sockets_are_closed_and_delay_nobody(forest: Served, slow_sockets: list[socket.socket]) -> None:
     deadline = time.monotonic() + MOST_SECONDS
     among = median_seconds(forest)
-    answers = closed(held, deadline)
-    assert len(answers) == len(held), f"{len(held) - len(answers)} are open after {MOST_SECONDS:g} s"
-    assert {answers[one][:13] for one in held[:SOCKETS]} == {b""}
-    assert {answers[one][:13] for one in held[SOCKETS:]} == {b"HTTP/1.1 408 "}
+    answers = closed(slow_sockets, deadline)
+    assert len(answers) == len(slow_sockets), f"{len(slow_sockets) - len(answers)} are open after {MOST_SECONDS:g} s"
+    assert {answers[one][:13] for one in slow_sockets[:SOCKETS]} == {b""}
+    assert {answers[one][:13] for one in slow_sockets[SOCKETS:]} == {b"HTTP/1.1 408 "}
     assert among <= SLOWER * median_seconds(forest)
 
 
@@ -60,7 +60,7 @@ def median_seconds(server: Served) -> float:
 
 def closed(sockets: list[socket.socket], deadline: float) -> dict[socket.socket, bytes]:
     """What each of those was told that the server has closed by then."""
-    told, done = dict.fromkeys(sockets, b""), {}
+    answers, ends = dict.fromkeys(sockets, b""), {}
     with selectors.DefaultSelector() as selector:
         for one in sockets:
             one.settimeout(0)
@@ -70,8 +70,8 @@ def closed(sockets: list[socket.socket], deadline: float) -> dict[socket.socket,
                 ready = key.fileobj
                 assert isinstance(ready, socket.socket)
                 received = ready.recv(65536)
-                told[ready] += received
+                answers[ready] += received
                 if not received:
                     selector.unregister(ready)
-                    done[ready] = told[ready]
-    return done
+                    ends[ready] = answers[ready]
+    return ends

@@ -18,10 +18,10 @@ def run(server: Served, folder: Path, *arguments: str) -> int:
     command = [str(Path(sys.executable).with_name("schemathesis")), "--no-color"]
     command += ["run", f"{server.addresses['http']}/openapi.json", "--seed=1", "--phases=examples,coverage,fuzzing"]
     command += ["--checks=all", "--generation-database=none", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=250, check=False)
-    assert done.returncode == 0, done.stdout[-5000:]
-    found = re.search(r"(\d+) generated", done.stdout)
-    assert found is not None, done.stdout[-5000:]
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=250, check=False)
+    assert process.returncode == 0, process.stdout[-5000:]
+    found = re.search(r"(\d+) generated", process.stdout)
+    assert found is not None, process.stdout[-5000:]
     return int(found[1])
 
 

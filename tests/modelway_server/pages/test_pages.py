@@ -132,10 +132,10 @@ def test_page_has_a_strict_security_policy(mixed: Served) -> None:
 
 @pytest.mark.parametrize("protocol", ANSWERS)
 def test_python_of_the_page_runs(mixed: Served, protocol: str) -> None:
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
         exec(block(mixed.request("GET", "/docs").body, f"python-{protocol}"), {})
-    assert re.search(r"'(no|yes)'", said.getvalue())
+    assert re.search(r"'(no|yes)'", output.getvalue())
 
 
 @pytest.mark.parametrize("protocol", ANSWERS)
@@ -162,8 +162,8 @@ def test_types_of_rows_and_answers_have_the_same_words(warm: EstimatorRuntime) -
 
 def test_page_names_the_source_of_its_example() -> None:
     subject = subject_of(warmed(LinearRegression().fit(WINE, WINE_KINDS)))
-    told = replace(subject, description={**subject.description, "example": MADE_UP})
-    assert f"<p>The example is {MADE_UP}.</p>" in HumanPage(told).render(b"h").decode()
+    other_subject = replace(subject, description={**subject.description, "example": MADE_UP})
+    assert f"<p>The example is {MADE_UP}.</p>" in HumanPage(other_subject).render(b"h").decode()
     assert "The example is" not in HumanPage(subject).render(b"h").decode()
 
 

@@ -85,12 +85,12 @@ def test_request_of_a_gone_caller_does_not_reach_the_model() -> None:
         callers = await Callers().ready()
         callers.ask([1.0])
         await settle_loop()
-        gone = callers.ask([2.0])
+        caller = callers.ask([2.0])
         callers.ask([3.0])
         await settle_loop()
-        gone.cancel()
+        caller.cancel()
         with suppress(asyncio.CancelledError):
-            await gone
+            await caller
         while callers.thread.due:
             callers.thread.step()
         return callers.runtime.calls
@@ -150,10 +150,10 @@ def test_queue_depth_is_zero_when_all_have_left() -> None:
         callers = await Callers().ready()
         callers.ask([1.0])
         await settle_loop()
-        gone = callers.ask([2.0])
+        caller = callers.ask([2.0])
         await settle_loop()
         depths = [callers.queue_depth]
-        gone.cancel()
+        caller.cancel()
         await settle_loop()
         callers.thread.step()
         return [*depths, callers.queue_depth]
@@ -171,12 +171,12 @@ def test_event_loop_makes_short_calls_itself() -> None:
 
 def test_bytes_beyond_the_limit_are_refused() -> None:
     predictor = Callers().predictor
-    held = predictor.hold()
-    held.add(7000)
+    account = predictor.hold()
+    account.add(7000)
     predictor.hold().add(1000)
     with pytest.raises(QueueFull):
         predictor.hold().add(1)
-    held.release()
+    account.release()
     predictor.hold().add(7000)
 
 

@@ -80,9 +80,11 @@ def test_earlier_children_are_left_alone(tmp_path: Path) -> None:
         os.waitpid(own, 0)
 
 
-@pytest.mark.parametrize("said", [b"nonsense\n", b"[]\n", b'{"reason": "Because"}\n', b"[" * 100_000 + b"\n", b"{}\n"])
-def test_malformed_result_of_a_child_is_a_crash(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelway_server.process.child.json.dumps", lambda _: said.decode().removesuffix("\n"))
+@pytest.mark.parametrize(
+    "result", [b"nonsense\n", b"[]\n", b'{"reason": "Because"}\n', b"[" * 100_000 + b"\n", b"{}\n"]
+)
+def test_malformed_result_of_a_child_is_a_crash(result: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelway_server.process.child.json.dumps", lambda _: result.decode().removesuffix("\n"))
     with pytest.raises(LoadCrashed, match="invalid result"):
         run_in_child(dict, seconds=30)
 

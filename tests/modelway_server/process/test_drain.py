@@ -19,15 +19,15 @@ def test_no_request_is_lost_while_a_server_drains(launched: Launch, sleeping_mod
     server = launched("--drain-seconds=2", "--request-timeout=10", **sleeping_model).started()
     begun: list[Reply] = []
     client = threading.Thread(target=lambda: begun.append(server.predict({"instances": [[3.0]]})))
-    with closing(server.connect()) as kept:
-        assert "connection" not in server.predict(NOW, connection=kept).headers
+    with closing(server.connect()) as connection:
+        assert "connection" not in server.predict(NOW, connection=connection).headers
         client.start()
         eventually(
             lambda: '""} 1.0' in server.probe("/metrics").body.partition("modelway_in_flight{")[2][:80], deadline=5
         )
         server.send_signal()
         eventually(lambda: server.probe("/readyz").status == 503, deadline=2)
-        assert server.request("GET", "/v2", connection=kept).headers["connection"] == "close"
+        assert server.request("GET", "/v2", connection=connection).headers["connection"] == "close"
     end = time.monotonic() + 1.5
     replies = []
     while time.monotonic() < end:

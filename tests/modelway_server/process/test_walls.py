@@ -113,17 +113,17 @@ FILES = {
 
 @walled
 @pytest.mark.parametrize(
-    ("standing", "held"),
+    ("standing", "forbidden"),
     [
         ("files", {"read a file", "make a file", "run a program", "read of another process", "signal its parent"}),
         ("calls", set(attempts(Path(), 0)) - FILES),
         ("files,calls", set(attempts(Path(), 0))),
     ],
 )
-def test_each_wall_stops_what_it_is_for(secret: Path, port: int, standing: str, held: set[str]) -> None:
+def test_each_wall_stops_what_it_is_for(secret: Path, port: int, standing: str, forbidden: set[str]) -> None:
     command = [sys.executable, "-c", ATTEMPTS, str(secret), str(port), standing]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    assert held.isdisjoint(done.stdout.splitlines()), done.stdout
+    process = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert forbidden.isdisjoint(process.stdout.splitlines()), process.stdout
 
 
 @walled
@@ -156,14 +156,14 @@ def test_fallen_wall_is_reported_and_refused_if_required(
     walls = Walls({VARIABLE: mode})
     walls.hide_files([], [])
     walls.refuse_calls()
-    said = "programs and network stand; not files (the kernel or the container runtime does not offer it)"
-    assert str(walls) == said
+    summary = "programs and network stand; not files (the kernel or the container runtime does not offer it)"
+    assert str(walls) == summary
     if mode == "require":
         with pytest.raises(ServerIncomplete, match="is require"):
             walls.check()
     else:
         walls.check()
-    assert [record.getMessage() for record in caplog.records] == [f"walls: {said}"]
+    assert [record.getMessage() for record in caplog.records] == [f"walls: {summary}"]
     assert caplog.records[0].levelname == "WARNING"
 
 

@@ -28,9 +28,9 @@ def ended(deed: str, seconds: float) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(("deed", "says"), [(SLEEP, "within 3 s"), (SLEEP_ALONE, "most recent call first")])
 def test_stuck_process_ends_as_a_load_timeout(deed: str, says: str) -> None:
-    done = ended(deed, 3)
-    assert done.returncode == LoadTimeout.exit_code
-    assert says in done.stderr
+    process = ended(deed, 3)
+    assert process.returncode == LoadTimeout.exit_code
+    assert says in process.stderr
 
 
 def test_work_done_in_time_is_left_alone() -> None:

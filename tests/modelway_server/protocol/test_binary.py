@@ -58,8 +58,8 @@ def test_bytes_and_json_can_be_mixed() -> None:
 
 def test_base64_text_is_decoded() -> None:
     text = {"name": "x", "shape": [2], "datatype": "BYTES", "data": ["T3Nsbw==", None]}
-    said = {"content_type": "base64"}
-    for request in (decode([text | {"parameters": said}]), decode([text], parameters=said)):
+    parameters = {"content_type": "base64"}
+    for request in (decode([text | {"parameters": parameters}]), decode([text], parameters=parameters)):
         assert request.inputs[0].values.tolist() == ["Oslo", None]
 
 

@@ -88,9 +88,9 @@ def test_large_tensor_is_read_like_a_small_one(rows: list[list[float]], flat: bo
 @pytest.mark.parametrize(("datatype", "data"), [("FP32", [1e300]), ("FP16", [0.0, 1e5]), ("FP64", [1.0, 2.0])])
 def test_fault_in_a_large_message_has_the_same_text(datatype: str, data: list[float]) -> None:
     shape = (len(data), 2) if datatype == "FP64" else (len(data), 1)
-    body, said = _message(data, shape, datatype), []
+    body, refusals = _message(data, shape, datatype), []
     for text in (body, body.rstrip()):
         with pytest.raises(MalformedRequest) as caught:
             v2.decode_request(text)
-        said.append((caught.value.message, caught.value.field))
-    assert said[0] == said[1]
+        refusals.append((caught.value.message, caught.value.field))
+    assert refusals[0] == refusals[1]

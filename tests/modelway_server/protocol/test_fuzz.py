@@ -34,8 +34,10 @@ def test_a_short_run_finds_nothing(tmp_path: Path) -> None:
     pytest.importorskip("atheris")
     command = [sys.executable, "-W", "ignore", "-m", "fuzz", f"--seconds={SECONDS}", f"--findings={tmp_path}"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    done = subprocess.run(command, cwd=TESTS, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = re.search(r"Done (\d+) runs", done.stderr)
+    process = subprocess.run(
+        command, cwd=TESTS, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    found = re.search(r"Done (\d+) runs", process.stderr)
     assert found is not None
     assert int(found[1]) >= FEWEST

@@ -37,9 +37,9 @@ def install(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setattr(plugins, "entry_points", lambda **_: (point,))
 
 
-@pytest.mark.parametrize("asked", ["auto", "lookup"])
-def test_package_of_the_docs_serves_its_format(package: Path, asked: str) -> None:
-    runtime = load_runtime(package, format=asked, method="auto")
+@pytest.mark.parametrize("format_name", ["auto", "lookup"])
+def test_package_of_the_docs_serves_its_format(package: Path, format_name: str) -> None:
+    runtime = load_runtime(package, format=format_name, method="auto")
     runtime.warm_up()
     assert runtime.call("predict", runtime.example().values * 7, 1)["predict"].tolist() == [2.5]
 

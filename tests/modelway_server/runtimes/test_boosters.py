@@ -90,8 +90,8 @@ def test_xgboost_objectives_of_labels_or_scores_give_labels(tmp_path: Path, obje
     runtime = loaded(tmp_path / "model.json")
     predicted = answers(runtime, "predict", WINE.tolist())
     assert predicted.dtype == np.int64
-    given = model.inplace_predict(WINE)
-    assert np.array_equal(predicted, given > 0 if objective == "binary:logitraw" else given)
+    scores = model.inplace_predict(WINE)
+    assert np.array_equal(predicted, scores > 0 if objective == "binary:logitraw" else scores)
     if several:
         assert np.allclose(answers(runtime, "predict_proba", WINE.tolist()).sum(axis=1), 1)
 

@@ -88,11 +88,11 @@ def test_estimator_answers_as_in_process_or_is_refused(name: str) -> None:
     estimator, rows, runtime = finding.example.estimator, finding.example.rows, finding.runtime
     assert set(runtime.methods) == {method for method in METHODS if hasattr(estimator, method)}
     for method in runtime.methods:
-        result, said = heard(getattr(estimator, method), rows)
+        result, warnings = heard(getattr(estimator, method), rows)
         expected = dense(result)
         request = {"inputs": [tensor(runtime, rows)], "outputs": [{"name": method}]}
         answer, noise = heard(partial(planes.infer, plane(runtime)), request)
-        assert noise <= said
+        assert noise <= warnings
         for output, array in zip(answer["outputs"], expected, strict=True):
             check(runtime, np.reshape(values(output["data"]), output["shape"]), array)
         v1 = planes.predict(plane(runtime, method), {"instances": sent(rows)})
@@ -137,8 +137,8 @@ def test_every_classifier_names_its_classes() -> None:
         found, runtime = survey(name).example, survey(name).runtime
         for output in runtime.signature.describe_outputs() if runtime and found.kind == "classifier" else ():
             if output["name"] != "transform":
-                told = json.loads(json.dumps(output))["parameters"]["classes"]
-                assert told == class_names(found.estimator.classes_, output["name"]), (name, output)
+                classes = json.loads(json.dumps(output))["parameters"]["classes"]
+                assert classes == class_names(found.estimator.classes_, output["name"]), (name, output)
 
 
 def test_every_refused_estimator_is_expected() -> None:

@@ -29,8 +29,8 @@ def outcomes(folder: Path, files: list[Hostile]) -> list[dict[str, Any]]:
         tasks.append([str(place), str(place / "m" / "model"), hostile.rows])
     program = [sys.executable, "-m", "support.files.hostile.trial"]
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(program, input=json.dumps(tasks), capture_output=True, text=True, check=True, env=environ)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    process = subprocess.run(program, input=json.dumps(tasks), capture_output=True, text=True, check=True, env=environ)
+    return [json.loads(line) for line in process.stdout.splitlines()]
 
 
 def complaint(hostile: Hostile, outcome: dict[str, Any], place: Path) -> str | None:

@@ -134,12 +134,12 @@ def test_tree_of_lightgbm_that_lies_is_refused(tmp_path: Path, text: str, what: 
         f"{key}={' '.join(lie(line.partition('=')[2].split()))}" if line.startswith(f"{key}=") else line
         for line in first.split("\n")
     ]
-    told = "\n".join(lines)
-    grown = len(told) - len(first)
+    file_text = "\n".join(lines)
+    grown = len(file_text) - len(first)
     sizes = next(line for line in head.split("\n") if line.startswith("tree_sizes="))
     whole, *more = sizes.removeprefix("tree_sizes=").split()
     head = head.replace(sizes, f"tree_sizes={int(whole) + grown} {' '.join(more)}")
-    (tmp_path / "model.txt").write_text(f"{head}\nTree=0\n{told}\nTree=1\n{others}")
+    (tmp_path / "model.txt").write_text(f"{head}\nTree=0\n{file_text}\nTree=1\n{others}")
     failure = refused(tmp_path / "model.txt")
     assert isinstance(failure, InvalidArtifact)
     assert "tree 0: " in failure.message
@@ -153,16 +153,16 @@ def test_head_of_lightgbm_that_lies_is_refused(tmp_path: Path, text: str, what: 
     assert isinstance(refused(tmp_path / "model.txt"), InvalidArtifact)
 
 
-@pytest.mark.parametrize("told", CATEGORIES)
-def test_categories_that_are_no_lists_are_refused(tmp_path: Path, text: str, told: str) -> None:
-    (tmp_path / "model.txt").write_text(f"{text.rpartition('pandas_categorical:')[0]}pandas_categorical:{told}\n")
+@pytest.mark.parametrize("message", CATEGORIES)
+def test_categories_that_are_no_lists_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "model.txt").write_text(f"{text.rpartition('pandas_categorical:')[0]}pandas_categorical:{message}\n")
     assert isinstance(refused(tmp_path / "model.txt"), UnsupportedModel)
 
 
 def test_leaves_of_lines_keep_to_their_columns(tmp_path: Path) -> None:
-    told = {"linear_tree": True, "verbose": -1, "num_leaves": 4, "num_threads": 1}
+    settings = {"linear_tree": True, "verbose": -1, "num_leaves": 4, "num_threads": 1}
     path = tmp_path / "model.txt"
-    lightgbm.train(told, lightgbm.Dataset(WINE[:, :3], label=WINE[:, 5]), 2).save_model(path)
+    lightgbm.train(settings, lightgbm.Dataset(WINE[:, :3], label=WINE[:, 5]), 2).save_model(path)
     load_runtime(path, format="auto", method="auto").warm_up()
     path.write_text(path.read_text().replace("leaf_features=0 1", "leaf_features=9 1"))
     assert "a column of a leaf leads out" in refused(path).message
@@ -170,15 +170,15 @@ def test_leaves_of_lines_keep_to_their_columns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", DOCUMENTS)
 def test_document_of_xgboost_that_lies_is_refused(tmp_path: Path, document: bytes, what: str) -> None:
-    told = json.loads(document)
-    DOCUMENTS[what](told)
-    (tmp_path / "model.json").write_text(json.dumps(told))
+    model = json.loads(document)
+    DOCUMENTS[what](model)
+    (tmp_path / "model.json").write_text(json.dumps(model))
     assert isinstance(refused(tmp_path / "model.json"), InvalidArtifact)
 
 
 def test_duplicate_key_is_refused(tmp_path: Path, document: bytes) -> None:
-    told = document.replace(b'"left_children":', b'"left_children":[5000],"left_children":', 1)
-    (tmp_path / "model.json").write_bytes(told)
+    damaged_document = document.replace(b'"left_children":', b'"left_children":[5000],"left_children":', 1)
+    (tmp_path / "model.json").write_bytes(damaged_document)
     assert "twice" in refused(tmp_path / "model.json").message
 
 
@@ -200,9 +200,9 @@ def test_file_that_does_not_lie_answers(name: str) -> None:
 def test_pickled_booster_that_lies_is_refused(tmp_path: Path, text: str, document: bytes) -> None:
     path = tmp_path / "model.pkl"
     light = lightgbm.Booster(model_str=text)
-    told = light.model_to_string()
+    saved_text = light.model_to_string()
     path.write_bytes(pickle.dumps(light, 2).replace(b"split_feature=0 ", b"split_feature=9 ", 1))
-    assert f"split_feature={told.partition('split_feature=')[2][:2]}" == "split_feature=0 "
+    assert f"split_feature={saved_text.partition('split_feature=')[2][:2]}" == "split_feature=0 "
     assert isinstance(refused(path), UnsafeArtifact)
     boost = xgboost.Booster()
     boost.load_model(bytearray(document))

@@ -40,8 +40,8 @@ def test_classifier_has_labels_and_probabilities(tmp_path: Path, *, zipmap: bool
     graphs.forest(tmp_path / "model", zipmap=zipmap)
     runtime, model = loaded(tmp_path / "model"), wine_forest()
     assert np.array_equal(answers(runtime, WINE.tolist())["predict"], model.predict(WINE.astype(np.float32)))
-    given = answers(runtime, WINE.tolist(), "predict_proba")["predict_proba"]
-    assert np.allclose(given, model.predict_proba(WINE.astype(np.float32)), atol=1e-6)
+    answer = answers(runtime, WINE.tolist(), "predict_proba")["predict_proba"]
+    assert np.allclose(answer, model.predict_proba(WINE.astype(np.float32)), atol=1e-6)
     assert runtime.signature.outputs["predict_proba"][0].classes == (0, 1, 2)
 
 
@@ -55,8 +55,8 @@ def test_columns_with_inputs_of_their_own_are_asked_by_name(tmp_path: Path) -> N
 
 def test_graph_of_texts_takes_plain_strings(tmp_path: Path) -> None:
     graphs.texts(tmp_path / "model")
-    given = answers(loaded(tmp_path / "model"), ["good", "bad", "other"])["predict"]
-    assert given.tolist() == graphs.words().predict([["good"], ["bad"], ["other"]]).tolist()
+    answer = answers(loaded(tmp_path / "model"), ["good", "bad", "other"])["predict"]
+    assert answer.tolist() == graphs.words().predict([["good"], ["bad"], ["other"]]).tolist()
 
 
 def test_any_tensors_and_all_outputs_are_served_by_name(

@@ -43,12 +43,12 @@ def unlike(name: str, path: Path) -> str:
     except UnsupportedTypeException:
         return ""  # skops itself cannot save it
     try:
-        kept = read(path, trust((), {}), {})
+        copy = read(path, trust((), {}), {})
     except LoadFailure as failure:
         return failure.message
-    given = np.asarray(rows) if isinstance(rows[0], list) else rows
+    argument = np.asarray(rows) if isinstance(rows[0], list) else rows
     for method in ("predict", "predict_proba", "decision_function", "score_samples", "transform"):
-        if hasattr(model, method) and not same(getattr(model, method)(given), getattr(kept, method)(given)):
+        if hasattr(model, method) and not same(getattr(model, method)(argument), getattr(copy, method)(argument)):
             return method
     return ""
 

@@ -146,12 +146,12 @@ def with_attribute(value: Schema) -> Callable[[Schema], None]:
 
 @pytest.mark.parametrize("what", HOSTILE)
 def test_hostile_node_is_refused_by_what_and_where(tmp_path: Path, what: str) -> None:
-    value, told = HOSTILE[what]
+    value, message = HOSTILE[what]
     path = files.write(tmp_path / "model.skops", HONEST, with_attribute(value))
     with pytest.raises(LoadFailure) as caught:
         loaded(path)
     assert (caught.value.reason, caught.value.remedy != "") == ("UnsafeArtifact", True)
-    assert told in caught.value.message
+    assert message in caught.value.message
     assert "rule " in caught.value.message
     assert "$.content.content.more_" in caught.value.message
 
@@ -259,9 +259,9 @@ def test_search_with_its_results_keeps_them(tmp_path: Path) -> None:
         ROWS, CLASSES
     )
     path = files.write(tmp_path / "model.skops", files.members(model))
-    kept = loaded(path)
-    kept.warm_up()
-    assert np.array_equal(kept.call("predict", ROWS, len(ROWS))["predict"], model.predict(ROWS))
+    runtime = loaded(path)
+    runtime.warm_up()
+    assert np.array_equal(runtime.call("predict", ROWS, len(ROWS))["predict"], model.predict(ROWS))
 
 
 def test_files_at_random_do_nothing_but_compute() -> None:

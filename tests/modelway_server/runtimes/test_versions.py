@@ -78,8 +78,8 @@ def test_lookup_of_a_name_imports_nothing() -> None:
         print(lacks(optimizers, "AdamOptimizer"), lacks(optimizers, "Gone"), lacks("xgboost.testing.data", "Gone"))
         print([name for name in set(sys.modules) - before if name.startswith(("sklearn", "xgboost"))])
     """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False True True\n[]"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "False True True\n[]"
 
 
 def test_booster_of_another_version_names_both_and_the_way(tmp_path: Path) -> None:
@@ -230,8 +230,8 @@ def test_model_of_another_version_has_a_caution(tmp_path: Path, monkeypatch: pyt
     monkeypatch.undo()
     runtime = load_estimator(path, "auto")
     runtime.warm_up()
-    said = f"saved with scikit-learn 1.3.2, served with {sklearn.__version__}: answers may differ"
-    assert runtime.description["caution"] == said
+    caution = f"saved with scikit-learn 1.3.2, served with {sklearn.__version__}: answers may differ"
+    assert runtime.description["caution"] == caution
 
 
 def test_model_of_this_version_needs_no_caution(tmp_path: Path) -> None:

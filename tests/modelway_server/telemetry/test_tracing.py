@@ -51,28 +51,28 @@ def test_spans_of_a_request_reach_a_collector(
     launched: Launch, monkeypatch: pytest.MonkeyPatch, forest_model: SharedModel
 ) -> None:
     rows = {"instances": WINE[:3].tolist()}
-    with collector() as kept:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", kept.url)
+    with collector() as spans:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", spans.url)
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
         server = launched("--workers=2", "--grpc-port=0", "--revision=abc", **forest_model).started()
         assert server.predict(rows, headers={"traceparent": SAMPLED}).status == 200
-        http = eventually(lambda: kept.named("predict model"), deadline=10)
-        eventually(lambda: len(kept.spans) == 5, deadline=5)
-        parts = {name: kept.named(name) for name in ("read", "queue", "predict", "encode")}
+        http = eventually(lambda: spans.named("predict model"), deadline=10)
+        eventually(lambda: len(spans.spans) == 5, deadline=5)
+        parts = {name: spans.named(name) for name in ("read", "queue", "predict", "encode")}
         assert (http.trace_id.hex(), http.parent_span_id.hex()) == (TRACE, CALLER)
         assert {part.parent_span_id for part in parts.values()} == {http.span_id}
         assert http.start_time_unix_nano <= parts["queue"].start_time_unix_nano <= parts["predict"].start_time_unix_nano
         assert parts["predict"].end_time_unix_nano <= http.end_time_unix_nano
-        assert {"service.name": "model", "modelway.revision": "abc"}.items() <= kept.resources[0].items()
-        kept.spans.clear()
+        assert {"service.name": "model", "modelway.revision": "abc"}.items() <= spans.resources[0].items()
+        spans.spans.clear()
         with calling(server.addresses["grpc"]) as client:
             client.infer(question({"rows": WINE[:1]}), metadata=(("traceparent", SAMPLED),))
             client.infer(question({"rows": WINE[:1]}), metadata=(("traceparent", UNSAMPLED),))
         assert server.predict(rows, headers={"traceparent": UNSAMPLED}).status == 200
         server.send_signal(signal.SIGTERM)  # what was not sent yet is sent at the end
         assert server.process.wait(timeout=20) == 0
-        assert kept.named("grpc_infer model").trace_id.hex() == TRACE
-        assert kept.named("predict model") is None
+        assert spans.named("grpc_infer model").trace_id.hex() == TRACE
+        assert spans.named("predict model") is None
 
 
 @pytest.mark.slow
@@ -110,12 +110,12 @@ def test_metrics_have_the_names_of_kserve_and_mlserver(launched: Launch, sleepin
     assert [server.predict({"instances": some}).status for some in rows] == [200, 200, 422]
     with calling(server.addresses["grpc"]) as client:
         client.infer(question({"rows": WINE[:1, :1] * 0}))
-    told = server.probe("/metrics").body.splitlines()
+    metrics = server.probe("/metrics").body.splitlines()
     for stage in ("preprocess", "predict", "postprocess"):
-        assert f'request_{stage}_seconds_count{{model_name="model"}} 3.0' in told
-    assert 'model_infer_request_success_total{model="model",version=""} 3.0' in told
-    assert 'model_infer_request_failure_total{model="model",version=""} 1.0' in told
-    assert 'model_infer_request_duration_count{model="model",version=""} 4.0' in told
+        assert f'request_{stage}_seconds_count{{model_name="model"}} 3.0' in metrics
+    assert 'model_infer_request_success_total{model="model",version=""} 3.0' in metrics
+    assert 'model_infer_request_failure_total{model="model",version=""} 1.0' in metrics
+    assert 'model_infer_request_duration_count{model="model",version=""} 4.0' in metrics
 
 
 def _lines(server: Served) -> list[dict[str, object]]:

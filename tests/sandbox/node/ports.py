@@ -22,9 +22,9 @@ def wildcards(lines: Iterable[str]) -> set[int]:
 def taken(container: dict[str, Any]) -> str:
     """Why `container` may have failed to listen on one of its ports; "" when nothing is in its way."""
     wanted = {port["containerPort"] for port in container.get("ports", []) if port.get("protocol", "TCP") == "TCP"}
-    held = {port for table in TABLES if table.exists() for port in wildcards(table.read_text().splitlines())}
+    taken_ports = {port for table in TABLES if table.exists() for port in wildcards(table.read_text().splitlines())}
     return " ".join(
         f"Port {port} of this machine is held by a program that listens on all addresses (0.0.0.0), so no pod can listen "
         f"on it: see `ss -ltnp sport = :{port}`, and end that program or let it listen on 127.0.0.1."
-        for port in sorted(wanted & held)
+        for port in sorted(wanted & taken_ports)
     )

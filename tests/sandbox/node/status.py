@@ -126,10 +126,11 @@ def conditions(pod: Json, states: Sequence[ContainerState], phase: str, *, sandb
     waiting += [s for s in states if s.role == "sidecar" and not s.started]
     unready = _not_ready(states, phase)
     incomplete = "ContainersNotInitialized", f"containers with incomplete status: {_names(waiting)}"
-    done = ("PodCompleted", "") if phase == "Succeeded" else ("", "")
+    completion = ("PodCompleted", "") if phase == "Succeeded" else ("", "")
     wanted = [
         _condition("PodReadyToStartContainers", "" if sandbox else "PodSandboxNotReady"),
-        _condition("Initialized", *(incomplete if waiting else ("", ""))) | ({"reason": done[0]} if done[0] else {}),
+        _condition("Initialized", *(incomplete if waiting else ("", "")))
+        | ({"reason": completion[0]} if completion[0] else {}),
         _condition("Ready", *(unready if unready[0] else _gates(pod, known))),
         _condition("ContainersReady", *unready),
         {"type": "PodScheduled", "status": "True"},

@@ -71,9 +71,9 @@ class ArgoCD:
     def command(self, *arguments: str) -> str:
         """What Argo CD's own command line says; for its commands that need no server."""
         command = [str(self._folder / "bin" / "argocd"), *arguments]
-        done = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        process = subprocess.run(command, env=self._environment(), capture_output=True, text=True, check=False)
+        assert process.returncode == 0, process.stderr
+        return process.stdout
 
     def tree(self, application: str) -> list[Object]:
         """Every object that Argo CD shows below an Application, the children of children too."""

@@ -144,10 +144,10 @@ class Contest:
         self.present.append(Contender.start(f"op-{next(self._numbers)}", self.sandbox, self.namespace))
         return self.present[-1]
 
-    def leave(self, gone: Contender) -> None:
+    def leave(self, contender: Contender) -> None:
         """One less."""
-        self.present.remove(gone)
-        gone.end()
+        self.present.remove(contender)
+        contender.end()
 
     def leader(self) -> Contender | None:
         """Who says to lead, once everybody is ready and there is exactly one."""

@@ -36,8 +36,8 @@ def crd(cluster_kubectl: Kubectl) -> str:
 def requests(sandbox: Sandbox) -> Iterator["Requests"]:
     """Requests as administrator."""
     with asyncio.Runner() as runner:
-        yield (made := Requests(runner, sandbox))
-        made.close()
+        yield (requests := Requests(runner, sandbox))
+        requests.close()
 
 
 class Requests:

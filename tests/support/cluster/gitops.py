@@ -70,14 +70,14 @@ def gitops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitOps]:
             repository = _repository(folder / "git", folder / "models")
             for process in training:
                 assert process.wait() == 0
-            made = GitOps(sandbox, argo, repository, kubectl.in_namespace(MODELS), folder / "models")
-            _apply(made)
+            gitops = GitOps(sandbox, argo, repository, kubectl.in_namespace(MODELS), folder / "models")
+            _apply(gitops)
             eventually(
-                lambda: all(made.application(name).verdict() == ("Synced", "Healthy") for name in APPLICATIONS),
+                lambda: all(gitops.application(name).verdict() == ("Synced", "Healthy") for name in APPLICATIONS),
                 deadline=CONVERGED_SECONDS,
-                describe=lambda: [made.application(name).status for name in APPLICATIONS],
+                describe=lambda: [gitops.application(name).status for name in APPLICATIONS],
             )
-            yield made
+            yield gitops
 
 
 def _training(target: Path) -> list[subprocess.Popen[bytes]]:

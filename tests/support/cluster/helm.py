@@ -143,12 +143,12 @@ def _cluster(kubeconfig: Path, namespace: str, context: str | None) -> list[str]
 
 def _run(command: list[str], values: Values | None) -> str:
     with_values = [*command, "--values", "-"] if values is not None else command
-    done = subprocess.run(
+    process = subprocess.run(
         with_values, input=json.dumps(values or {}), capture_output=True, text=True, check=False, env=dict(os.environ)
     )
-    if done.returncode != 0:
-        raise HelmError(done.stderr.strip())
-    return done.stdout
+    if process.returncode != 0:
+        raise HelmError(process.stderr.strip())
+    return process.stdout
 
 
 def main() -> None:

@@ -68,12 +68,12 @@ class Kubectl:
             KubectlError: the exit code is not 0.
         """
         command = self.command(*arguments)
-        done = subprocess.run(
+        process = subprocess.run(
             command, input=input, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
         )
-        if done.returncode != 0:
-            raise KubectlError(arguments, done.stderr)
-        return done.stdout
+        if process.returncode != 0:
+            raise KubectlError(arguments, process.stderr)
+        return process.stdout
 
     def apply(self, manifest: Manifest, *options: str) -> str:
         """Server-side apply of YAML text, one object or several; what kubectl said of it."""

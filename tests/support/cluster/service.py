@@ -58,13 +58,13 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 @contextmanager
 def service(target: str) -> Iterator[Service]:
     """A Service that points at `target`, in a thread of its own until the end of the block."""
-    made, listening, end = Service("", target), threading.Event(), asyncio.Event()
+    service, listening, end = Service("", target), threading.Event(), asyncio.Event()
     with asyncio.Runner() as runner:
-        thread = threading.Thread(target=runner.run, args=(made.serve(listening, end),))
+        thread = threading.Thread(target=runner.run, args=(service.serve(listening, end),))
         thread.start()
         assert listening.wait(10)
         try:
-            yield made
+            yield service
         finally:
             runner.get_loop().call_soon_threadsafe(end.set)
             thread.join()

@@ -84,13 +84,17 @@ class Witness(Watched):
         for one in (seen.get("status") or {}).get("conditions") or ():
             if one["type"] == "Ready" and one["reason"] != NOT_SEEN:
                 name = seen["metadata"]["name"]
-                told = one["observedGeneration"], one["reason"], one["message"]
-                self.sightings.append(Sighting(time.time(), name, *told))
+                condition = one["observedGeneration"], one["reason"], one["message"]
+                self.sightings.append(Sighting(time.time(), name, *condition))
 
     def changes(self, name: str) -> list[Sighting]:
         """Each sighting of a ModelDeployment whose reason differs from the one before."""
-        told = [one for one in list(self.sightings) if one.name == name]
-        return [one for before, one in zip([None, *told], told, strict=False) if not before or _differ(before, one)]
+        sightings = [one for one in list(self.sightings) if one.name == name]
+        return [
+            one
+            for before, one in zip([None, *sightings], sightings, strict=False)
+            if not before or _differ(before, one)
+        ]
 
     def story(self, name: str) -> list[str]:
         """The reasons of a ModelDeployment, each as often as it was entered."""

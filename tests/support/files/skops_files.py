@@ -149,18 +149,18 @@ def _random(draw: random.Random, names: list[str], files: list[str], depth: int)
     if depth == 0:
         return constant(draw.choice([None, 0, -1, 2**70, 1.5, "predict", "__class__", "/etc/passwd", True]))
     many = [child() for _ in range(draw.randint(0, 3))]
-    held = {draw.choice(["a", "func", "state", "data", "main", "args", "obj", "__dict__"]): each for each in many}
+    members = {draw.choice(["a", "func", "state", "data", "main", "args", "obj", "__dict__"]): each for each in many}
     types = [
         node(draw.choice(["TypeNode", "TypeNode", "FunctionNode"]), draw.choice(["builtins.str", *names[:3]]))
-        for _ in held
+        for _ in members
     ]
     shapes: list[Schema] = [
         {"content": many},
         {"content": child()},
-        {"content": held, "key_types": items(*types, kind="list")},
+        {"content": members, "key_types": items(*types, kind="list")},
         {"content": {key: child() for key in ("func", "args", "kwds", "namespace", "main", "default_factory", "obj")}},
         {"content": items(*many), "__reduce__": {"args": items(child(), child())}, "attrs": items(*many)},
-        {"content": attributes(**held), "__reduce__": {"args": items(*many)}, "attrs": items(*many)},
+        {"content": attributes(**members), "__reduce__": {"args": items(*many)}, "attrs": items(*many)},
         {
             "type": draw.choice(["numpy", "json", "scipy"]),
             "file": draw.choice(files),
@@ -168,7 +168,7 @@ def _random(draw: random.Random, names: list[str], files: list[str], depth: int)
             "shape": items(*many),
         },
     ]
-    made = node(draw.choice(LOADERS), draw.choice(names), **draw.choice(shapes))
+    random_node = node(draw.choice(LOADERS), draw.choice(names), **draw.choice(shapes))
     if draw.random() < 0.2:
-        made["__id__"] = draw.randint(0, 5)
-    return made
+        random_node["__id__"] = draw.randint(0, 5)
+    return random_node

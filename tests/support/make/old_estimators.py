@@ -62,9 +62,9 @@ def main(folder: Path) -> None:
         for index, parameters in enumerate([{}, *VARIANTS.get(name, [])]):
             for target, (rows, labels) in _tables().items():
                 file = f"{name}-{index}-{target}.{FORMS[len(answers) % len(FORMS)]}"
-                given = _answers(kind, parameters, rows, labels, folder / file)
-                if given:
-                    answers[file] = (rows[::7], given)
+                answer_by_method = _answers(kind, parameters, rows, labels, folder / file)
+                if answer_by_method:
+                    answers[file] = (rows[::7], answer_by_method)
     (folder / "answers.pkl").write_bytes(pickle.dumps(answers, protocol=4))
 
 
@@ -96,16 +96,16 @@ def _answers(kind: Any, parameters: "dict[str, Any]", rows: Any, labels: Any, pa
         estimator.fit(rows) if labels is None else estimator.fit(rows, labels)
     except Exception:  # noqa: BLE001  (not for this table, or not in this version)
         return {}
-    given = {}
+    answers = {}
     for method in METHODS:
         try:
             result = getattr(estimator, method)(copy.deepcopy(rows[::7]))
-            given[method] = np.asarray(result.toarray() if hasattr(result, "toarray") else result)
+            answers[method] = np.asarray(result.toarray() if hasattr(result, "toarray") else result)
         except Exception:  # noqa: BLE001  (it has no such method)
             continue
-    if given:
+    if answers:
         _save(estimator, path)
-    return given
+    return answers
 
 
 def _save(estimator: Any, path: Path) -> None:

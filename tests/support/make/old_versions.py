@@ -47,7 +47,7 @@ def _tried(python: str) -> int:
         folder = Path(directory)
         subprocess.run([python, SAVING, folder], check=True)
         saved = pickle.loads((folder / "answers.pkl").read_bytes())
-        outcomes = {name: _outcome(folder / name, rows, given) for name, (rows, given) in saved.items()}
+        outcomes = {name: _outcome(folder / name, rows, answers) for name, (rows, answers) in saved.items()}
     wrong = [f"{version} {name}: {outcome}\n" for name, outcome in outcomes.items() if outcome.startswith("WRONG")]
     sys.stdout.writelines(wrong)
     refused = {name.partition("-")[0] for name, outcome in outcomes.items() if outcome.startswith("refused")}
@@ -56,7 +56,7 @@ def _tried(python: str) -> int:
     return int(bool(wrong))
 
 
-def _outcome(path: Path, rows: Any, given: dict[str, Any]) -> str:
+def _outcome(path: Path, rows: Any, answers: dict[str, Any]) -> str:
     try:
         runtime = load_estimator(path, "auto")
         runtime.warm_up()
@@ -68,9 +68,9 @@ def _outcome(path: Path, rows: Any, given: dict[str, Any]) -> str:
         return f"WRONG: {failure.reason}: {failure.message}"
     own = as_estimator_holder(runtime)
     assert own is not None
-    for method in set(given) & set(runtime.methods):
+    for method in set(answers) & set(runtime.methods):
         answer = np.asarray(_dense(getattr(own.estimator, method)(rows)))
-        if not _same(answer, given[method]):
+        if not _same(answer, answers[method]):
             return f"WRONG: {method} differs"
     return "same"
 
@@ -79,12 +79,12 @@ def _dense(result: Any) -> Any:
     return result.toarray() if hasattr(result, "toarray") else result
 
 
-def _same(answer: Any, given: Any) -> bool:
-    if answer.shape != given.shape:
+def _same(answer: Any, expected: Any) -> bool:
+    if answer.shape != expected.shape:
         return False
-    if given.dtype.kind != "f":
-        return bool((answer == given).all())
-    return bool(np.allclose(answer, given, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True))
+    if expected.dtype.kind != "f":
+        return bool((answer == expected).all())
+    return bool(np.allclose(answer, expected, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True))
 
 
 if __name__ == "__main__":

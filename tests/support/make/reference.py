@@ -66,9 +66,9 @@ def _type(field: Schema) -> str:
 
 def _cell(field: Schema) -> str:
     default = field.get("default")
-    told = f" Default: `{default}`." if default not in (None, {}) else ""
+    suffix = f" Default: `{default}`." if default not in (None, {}) else ""
     description = str(field.get("description", ""))
-    return description.replace("|", "\\|").replace("\n", " ") + told
+    return description.replace("|", "\\|").replace("\n", " ") + suffix
 
 
 def main() -> int:

@@ -50,12 +50,12 @@ def _resources(draw: st.DrawFn) -> Object:
 
 
 def _model() -> st.SearchStrategy[Object]:
-    bare = st.fixed_dictionaries(
+    sources = st.fixed_dictionaries(
         {"uri": _URIS}, optional={"format": st.sampled_from(["auto", "sklearn"]), "version": LABEL_VALUES}
     )
     name = st.from_regex(r"[a-z]{1,9}", fullmatch=True)
     secret = _some(secretRef=_whole(name=name), serviceAccountName=name)
-    return st.tuples(bare, st.none() | secret).map(_with_storage)
+    return st.tuples(sources, st.none() | secret).map(_with_storage)
 
 
 def _with_storage(pair: tuple[Object, Object | None]) -> Object:

@@ -22,10 +22,10 @@ unhealthyPodEvictionPolicy enableServiceLinks automountServiceAccountToken dnsPo
 
 def recorded(name: str) -> Snapshot:
     """The snapshot in `stories/<name>.json`."""
-    kept = json.loads((FOLDER / f"{name}.json").read_text())
-    words = {Place(*key.split("/")): text for key, text in kept["last_words"].items()}
-    lists = {part: tuple(kept[part]) for part in ("children", "pods", "events", "withheld")}
-    return Snapshot(resource=kept["resource"], last_words=words, **lists)
+    document = json.loads((FOLDER / f"{name}.json").read_text())
+    words = {Place(*key.split("/")): text for key, text in document["last_words"].items()}
+    lists = {part: tuple(document[part]) for part in ("children", "pods", "events", "withheld")}
+    return Snapshot(resource=document["resource"], last_words=words, **lists)
 
 
 def slim(value: Any) -> Any:
@@ -36,11 +36,11 @@ def slim(value: Any) -> Any:
 
 
 async def _record(namespace: str, name: str, file: str) -> None:
-    async with reader() as made:
-        snapshot = await made.read_snapshot(namespace, name)
-    kept = {part: slim(getattr(snapshot, part)) for part in ("resource", "children", "pods", "events", "withheld")}
-    kept["last_words"] = {"/".join(place): text for place, text in snapshot.last_words.items()}
-    (FOLDER / f"{file}.json").write_text(json.dumps(kept, indent=1) + "\n")
+    async with reader() as cluster:
+        snapshot = await cluster.read_snapshot(namespace, name)
+    document = {part: slim(getattr(snapshot, part)) for part in ("resource", "children", "pods", "events", "withheld")}
+    document["last_words"] = {"/".join(place): text for place, text in snapshot.last_words.items()}
+    (FOLDER / f"{file}.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

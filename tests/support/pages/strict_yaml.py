@@ -16,7 +16,7 @@ class StrictLoader(_Base):  # type: ignore[misc]  # the one in C where there is 
         Raises:
             ConstructorError: a key stands twice.
         """
-        made: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-        if len(made) != len(node.value):
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        if len(mapping) != len(node.value):
             raise yaml.constructor.ConstructorError(None, None, "a key stands twice", node.start_mark)
-        return made
+        return mapping

@@ -40,11 +40,11 @@ class Collector:
 @contextmanager
 def collector() -> Iterator[Collector]:
     """A collector until the end of the block."""
-    kept = Collector()
+    traces = Collector()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            kept.take(self.rfile.read(int(self.headers["Content-Length"])))
+            traces.take(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(200)
             self.end_headers()
 
@@ -52,11 +52,11 @@ def collector() -> Iterator[Collector]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        kept.url = "http://{}:{}".format(*server.server_address[:2])
+        traces.url = "http://{}:{}".format(*server.server_address[:2])
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield kept
+            yield traces
         finally:
             server.shutdown()
             thread.join()

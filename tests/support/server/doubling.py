@@ -60,9 +60,9 @@ class Stepwise(ModelThread):
         super().__init__()
         self.due: deque[Callable[[], None]] = deque()
 
-    def submit(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
+    def submit(self, work: Callable[[], T], deliver: Callable[[T], None]) -> None:
         """Remember the work."""
-        self.due.append(lambda: done(work()))
+        self.due.append(lambda: deliver(work()))
 
     def step(self) -> None:
         """Do what was submitted first, if anything was."""

@@ -123,10 +123,12 @@ class Served:
         if self.process.poll() is not None:
             raise RuntimeError(f"the server ended with {self.process.returncode}: {self.log[-3:]}")
         if not self.addresses:
-            said = [line for line in self.log if line["message"] == "ready"]
-            if not said:
+            ready_lines = [line for line in self.log if line["message"] == "ready"]
+            if not ready_lines:
                 return False
-            self.addresses = {port: said[0][port] for port in ("http", "grpc", "metrics") if port in said[0]}
+            self.addresses = {
+                port: ready_lines[0][port] for port in ("http", "grpc", "metrics") if port in ready_lines[0]
+            }
         return self.probe("/readyz").status == 200
 
 

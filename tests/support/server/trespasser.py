@@ -75,17 +75,17 @@ def attempts(secret: Path, port: int) -> dict[str, Callable[[], Any]]:
 
 def succeeded(secret: Path, port: int) -> list[str]:
     """The attempts that were not refused."""
-    done = []
+    deeds = []
     for name, attempt in attempts(secret, port).items():
         try:
             attempt()
         except PermissionError:
             continue
         except OSError as error:  # refused for another reason than a wall
-            done.append(f"{name}: {error}")
+            deeds.append(f"{name}: {error}")
         else:
-            done.append(name)
-    return done
+            deeds.append(name)
+    return deeds
 
 
 class Trespasser(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

@@ -28,10 +28,10 @@ def folder(path: Path, flavours: dict[str, Any], *, columns: list[tuple[str, str
 def of_sklearn(path: Path, model: Any, *, sklearn_version: str, named: bool = True) -> Path:
     """An estimator in a folder."""
     python = {"loader_module": "mlflow.sklearn", "model_path": "model.pkl", "predict_fn": "predict"}
-    told = {"pickled_model": "model.pkl", "serialization_format": "cloudpickle", "sklearn_version": sklearn_version}
+    flavour = {"pickled_model": "model.pkl", "serialization_format": "cloudpickle", "sklearn_version": sklearn_version}
     columns = [(name, "double") for name in NAMES] if named else None
-    made = folder(path, {"python_function": python, "sklearn": told}, columns=columns)
-    joblib.dump(model, made / "model.pkl")
+    model_folder = folder(path, {"python_function": python, "sklearn": flavour}, columns=columns)
+    joblib.dump(model, model_folder / "model.pkl")
     frame = pd.DataFrame(WINE[:3], columns=NAMES).to_dict(orient="split", index=False)
-    (made / "input_example.json").write_text(json.dumps(frame))
-    return made
+    (model_folder / "input_example.json").write_text(json.dumps(frame))
+    return model_folder

@@ -51,10 +51,10 @@ def serve_single_threaded(estimator: Any) -> int:
     """
     changed = 0
     for part in sub_estimators(estimator):
-        kept = [name for name in _THREADS if getattr(part, name, None) not in {None, 1}]
-        for name in kept:
+        names = [name for name in _THREADS if getattr(part, name, None) not in {None, 1}]
+        for name in names:
             setattr(part, name, 1)
-        changed += bool(kept)
+        changed += bool(names)
     return changed
 
 

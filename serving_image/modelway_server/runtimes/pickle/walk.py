@@ -24,12 +24,12 @@ def prune(trace: Trace, is_left_out: Callable[[str], bool]) -> list[Node]:
     """
     emptied = {id(step) for step in trace.steps if isinstance(step, Call) and _strip(step, is_left_out)}
     nodes = list(_nodes(trace.root))
-    kept = {id(node) for node in nodes}
-    filled = kept - emptied
+    ids = {id(node) for node in nodes}
+    filled = ids - emptied
     trace.steps = [
         step
         for step in trace.steps
-        if (id(step.target) in filled if isinstance(step, Extend | Build) else id(step) in kept)
+        if (id(step.target) in filled if isinstance(step, Extend | Build) else id(step) in ids)
     ]
     return nodes
 

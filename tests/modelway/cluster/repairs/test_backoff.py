@@ -12,12 +12,12 @@ steps = st.lists(st.floats(0.01, 400), min_size=1, max_size=200)
 
 def _repair_times(backoff: RepairBackoff, times: list[float]) -> list[float]:
     """When repairs were made, the other side undoing each before the next look."""
-    made = []
+    repairs = []
     for now in times:
         if backoff.pause(now) == 0:
             backoff.note_repair(now)
-            made.append(now)
-    return made
+            repairs.append(now)
+    return repairs
 
 
 def _every(seconds: float, until: float) -> list[float]:
@@ -33,8 +33,8 @@ def test_a_single_edit_is_repaired_at_once() -> None:
 
 
 def test_repairs_that_do_not_last_become_rarer() -> None:
-    made = _repair_times(RepairBackoff(), _every(1, 3600))
-    gaps = [later - earlier for earlier, later in itertools.pairwise(made)]
+    repairs = _repair_times(RepairBackoff(), _every(1, 3600))
+    gaps = [later - earlier for earlier, later in itertools.pairwise(repairs)]
     assert gaps[: QUICK_REPAIRS - 1] == [1] * (QUICK_REPAIRS - 1)
     assert gaps[QUICK_REPAIRS - 1 : QUICK_REPAIRS + 2] == [FIRST_PAUSE, 2 * FIRST_PAUSE, 4 * FIRST_PAUSE]
     assert gaps[-1] == LONGEST_PAUSE
@@ -46,10 +46,10 @@ def test_repairs_stay_few_however_often_they_are_undone(gaps: list[float]) -> No
     for gap in gaps:
         now += gap
         times.append(now)
-    made = _repair_times(RepairBackoff(), times)
-    assert len(made) <= QUICK_REPAIRS + 6 + now / FIRST_PAUSE
-    for begin in made:
-        assert len([one for one in made if begin <= one < begin + LONGEST_PAUSE]) <= QUICK_REPAIRS + 6
+    repairs = _repair_times(RepairBackoff(), times)
+    assert len(repairs) <= QUICK_REPAIRS + 6 + now / FIRST_PAUSE
+    for begin in repairs:
+        assert len([one for one in repairs if begin <= one < begin + LONGEST_PAUSE]) <= QUICK_REPAIRS + 6
 
 
 @given(steps)
@@ -80,18 +80,18 @@ def test_a_contest_ends_when_a_repair_lasts(reaction: float) -> None:
 
 def test_a_contest_that_returns_soon_gets_no_quick_repairs() -> None:
     backoff = RepairBackoff()
-    made = _repair_times(backoff, _every(1, 60))
-    now = made[-1] + 30
+    repairs = _repair_times(backoff, _every(1, 60))
+    now = repairs[-1] + 30
     assert backoff.seconds_to_end(now) == 0
     assert backoff.pause(now + 1) > 0
 
 
 def test_a_wanted_change_does_not_end_a_contest() -> None:
     backoff = RepairBackoff()
-    made = _repair_times(backoff, _every(1, 300))
-    backoff.note_change(made[-1] + 100)
-    assert backoff.seconds_to_end(made[-1] + 101) > 0
-    assert backoff.pause(made[-1] + 102) > 0
+    repairs = _repair_times(backoff, _every(1, 300))
+    backoff.note_change(repairs[-1] + 100)
+    assert backoff.seconds_to_end(repairs[-1] + 101) > 0
+    assert backoff.pause(repairs[-1] + 102) > 0
 
 
 def test_a_resumed_backoff_makes_no_quick_repairs() -> None:

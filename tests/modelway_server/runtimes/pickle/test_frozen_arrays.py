@@ -38,8 +38,8 @@ INTERPOLATORS: list[Any] = [
 @pytest.mark.parametrize("function", INTERPOLATORS, ids=lambda function: type(function).__name__)
 def test_interpolator_answers_from_read_only_arrays(function: Any) -> None:
     rows = WINE[:3, :2] / 10
-    made = make(read(pickle.dumps(FunctionTransformer(function))), Trust())
-    assert np.array_equal(made.func(rows), function(rows), equal_nan=True)
+    transformer = make(read(pickle.dumps(FunctionTransformer(function))), Trust())
+    assert np.array_equal(transformer.func(rows), function(rows), equal_nan=True)
 
 
 def test_kernel_that_gives_other_columns_raises_when_asked() -> None:

@@ -37,8 +37,8 @@ def loaded(content: bytes, folder: Path) -> Any:
 def called(name: str, *arguments: Any) -> bytes:
     """A call of a name, whatever it is given."""
     module, _, last = name.rpartition(".")
-    held = b"".join(pickle.dumps(each, 2)[2:-1] for each in arguments)
-    return b"\x80\x02(lc" + module.encode() + b"\n" + last.encode() + b"\n(" + held + b"tRa."
+    items = b"".join(pickle.dumps(each, 2)[2:-1] for each in arguments)
+    return b"\x80\x02(lc" + module.encode() + b"\n" + last.encode() + b"\n(" + items + b"tRa."
 
 
 _ONES = np.ones((1, 2))
@@ -141,10 +141,10 @@ def test_attribute_is_the_name_that_it_stands_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("jobs", [-1, 2])
 def test_function_that_starts_processes_is_refused(tmp_path: Path, jobs: int) -> None:
-    kept = partial(mutual_info_classif, y=WINE_KINDS, n_jobs=jobs)
-    told = FunctionTransformer(mutual_info_classif, kw_args={"y": WINE_KINDS, "n_jobs": jobs})
+    function = partial(mutual_info_classif, y=WINE_KINDS, n_jobs=jobs)
+    transformer = FunctionTransformer(mutual_info_classif, kw_args={"y": WINE_KINDS, "n_jobs": jobs})
     inverse = FunctionTransformer(inverse_func=mutual_info_classif, inv_kw_args={"n_jobs": jobs})
-    for step in (FunctionTransformer(kept), told, inverse):
+    for step in (FunctionTransformer(function), transformer, inverse):
         with pytest.raises(UnsafeArtifact, match=r"rule (functions|arguments)"):
             loaded(pickle.dumps(step), tmp_path)
 

@@ -361,7 +361,7 @@ def test_state_that_is_filled_after_it_is_set_is_held_too(tmp_path: Path) -> Non
     output = io.BytesIO()
     pickler = pickle.Pickler(output, 2)
     pickler.dump([words, vectorizer])
-    number = next(number for number, held in pickler.memo.copy().values() if held is words)
+    number = next(number for number, value in pickler.memo.copy().values() if value is words)
     later = b"h" + bytes([number]) + b"X\x01\0\0\0aM\xff\xffs0."
     assert "leads out of it" in refused(output.getvalue()[:-1] + later, tmp_path)
 

@@ -32,10 +32,10 @@ METRICS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("what", METRICS)
 def test_metric_of_fewer_columns_than_its_tree_is_refused(what: str) -> None:
-    metric, given = METRICS[what]
-    name, state = state_of(BallTree(WINE, metric=metric, **given))
+    metric, parameters = METRICS[what]
+    name, state = state_of(BallTree(WINE, metric=metric, **parameters))
     check_state(name, state)
-    narrow = DistanceMetric.get_metric(metric, **{key: np.eye(4) if key == "VI" else np.ones(4) for key in given})
+    narrow = DistanceMetric.get_metric(metric, **{key: np.eye(4) if key == "VI" else np.ones(4) for key in parameters})
     with pytest.raises(UnsafeArtifact, match="the metric measures other columns"):
         check_state(name, (*state[:11], narrow, *state[12:]))
 

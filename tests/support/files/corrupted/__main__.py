@@ -24,8 +24,8 @@ def main(every: int, turn: int, only: str) -> int:
     warnings.simplefilter("ignore")
     faults, counted = list[str](), Counter[str]()
     for name, model in _models(only):
-        told = [lie for lie in model.lies() if zlib.crc32(f"{name} {lie}".encode()) % every == turn]
-        for lie, outcome in zip(told, outcomes(told, model.outcome), strict=True):
+        lies = [lie for lie in model.lies() if zlib.crc32(f"{name} {lie}".encode()) % every == turn]
+        for lie, outcome in zip(lies, outcomes(lies, model.outcome), strict=True):
             counted[outcome.partition(" by ")[0].partition(":")[0]] += 1
             if outcome.startswith(("ended", "failed")):
                 faults.append(f"{name}: {model.where(lie)}: {outcome}")
@@ -51,5 +51,5 @@ if __name__ == "__main__":
     parser.add_argument("--every", type=int, default=1, help="try one lie in so many")
     parser.add_argument("--turn", type=int, default=0, help="which of them: from 0 on")
     parser.add_argument("--only", default="", help="models whose name holds this")
-    given = parser.parse_args()
-    sys.exit(main(given.every, given.turn, given.only))
+    arguments = parser.parse_args()
+    sys.exit(main(arguments.every, arguments.turn, arguments.only))

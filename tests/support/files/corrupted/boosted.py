@@ -92,19 +92,19 @@ class Lying:
 
     def where(self, lie: tuple[tuple[Any, ...], Any]) -> str:
         """The place in words."""
-        path, told = lie
-        return f"{self._suffix} {'.'.join(map(str, path))} is {told!r:.40}"
+        path, value = lie
+        return f"{self._suffix} {'.'.join(map(str, path))} is {value!r:.40}"
 
     def outcome(self, lie: tuple[tuple[Any, ...], Any]) -> str:
         """What becomes of a file with a lie."""
-        path, told = lie
+        path, value = lie
         document = copy.deepcopy(self._document)
         holder = document
         for key in path[:-1]:
             holder = holder[key]
-        held = holder[path[-1]]
-        lies = _LISTS[told](held) if isinstance(told, str) and told in _LISTS else told
-        holder[path[-1]] = Typed(lies, held.kind) if isinstance(held, Typed) and isinstance(lies, list) else lies
+        old = holder[path[-1]]
+        lies = _LISTS[value](old) if isinstance(value, str) and value in _LISTS else value
+        holder[path[-1]] = Typed(lies, old.kind) if isinstance(old, Typed) and isinstance(lies, list) else lies
         try:
             content = self._write(document)
         except (ValueError, TypeError, AttributeError, KeyError, struct.error, OverflowError):
@@ -166,7 +166,7 @@ def _lying(make: Callable[[Path], Any], suffix: str) -> Lying:
 
 def _lies(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
     if path:
-        yield from ((path, told) for told in _VALUES if told != value)
+        yield from ((path, lie) for lie in _VALUES if lie != value)
     if isinstance(value, dict):
         for key in value:
             yield from _lies(value[key], (*path, key))
@@ -258,13 +258,13 @@ def _values(value: Any) -> str:
 
 
 def _trained(parameters: dict[str, Any], labels: Any, path: Path) -> None:
-    told = {"nthread": 1, "max_depth": 3, **parameters}
-    xgboost.train(told, xgboost.DMatrix(WINE, label=labels), 3).save_model(path)
+    settings = {"nthread": 1, "max_depth": 3, **parameters}
+    xgboost.train(settings, xgboost.DMatrix(WINE, label=labels), 3).save_model(path)
 
 
 def _grown(parameters: dict[str, Any], labels: Any, path: Path) -> None:
-    told = {"num_threads": 1, "verbose": -1, "num_leaves": 6, **parameters}
-    lightgbm.train(told, lightgbm.Dataset(WINE, label=labels), 3).save_model(path)
+    settings = {"num_threads": 1, "verbose": -1, "num_leaves": 6, **parameters}
+    lightgbm.train(settings, lightgbm.Dataset(WINE, label=labels), 3).save_model(path)
 
 
 _AMOUNTS = WINE[:, 0]

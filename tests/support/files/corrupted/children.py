@@ -14,19 +14,19 @@ MEMORY = 6 << 30
 Lie = TypeVar("Lie")
 
 
-def outcomes(told: Sequence[Lie], outcome: Callable[[Lie], str]) -> Iterator[str]:
+def outcomes(lies: Sequence[Lie], outcome: Callable[[Lie], str]) -> Iterator[str]:
     """What became of each lie; a process tries them in turn, and the next goes on where one ended."""
-    done = 0
-    while done < len(told):
-        lines, status = _in_a_child(told[done:], outcome)
+    count = 0
+    while count < len(lies):
+        lines, status = _in_a_child(lies[count:], outcome)
         yield from lines
-        done += len(lines)
+        count += len(lines)
         if status:
             yield f"ended by {signal.Signals(-status).name if status < 0 else status}"
-            done += 1
+            count += 1
 
 
-def _in_a_child(told: Sequence[Lie], outcome: Callable[[Lie], str]) -> tuple[list[str], int]:
+def _in_a_child(lies: Sequence[Lie], outcome: Callable[[Lie], str]) -> tuple[list[str], int]:
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
@@ -36,7 +36,7 @@ def _in_a_child(told: Sequence[Lie], outcome: Callable[[Lie], str]) -> tuple[lis
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `verbose` is a number like others
         with os.fdopen(writing, "w", buffering=1) as out:
-            for lie in told:
+            for lie in lies:
                 signal.alarm(SECONDS)
                 out.write(f"{outcome(lie)}\n")
         os._exit(0)

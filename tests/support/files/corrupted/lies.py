@@ -47,8 +47,8 @@ def _is_array(call: Call) -> bool:
 
 def _as_array(call: Call) -> Array:
     _, shape, dtype, by_column, content = call.state.items
-    held = content_of(content)
-    octets = held.encode("latin-1") if isinstance(held, str) else bytes(held or b"")
+    text = content_of(content)
+    octets = text.encode("latin-1") if isinstance(text, str) else bytes(text or b"")
     order = "F" if by_column else "C"
     return Array(dtype_of(dtype), tuple(shape.items), order, memoryview(octets), call.at)
 
@@ -110,11 +110,11 @@ def tell(place: Place, lie: str) -> None:
     how, _, field = lie.partition(" in ")
     if field:
         array[field] = _VALUES[how](array[field])
-        told = array
+        copy = array
     else:
-        told = np.asarray((_VALUES.get(how) or _ARRAYS[how])(array))
-    node.dtype, node.shape, node.order = told.dtype, told.shape, "F" if how == "by column" else "C"
-    node.data = memoryview(told.tobytes(order=node.order))
+        copy = np.asarray((_VALUES.get(how) or _ARRAYS[how])(array))
+    node.dtype, node.shape, node.order = copy.dtype, copy.shape, "F" if how == "by column" else "C"
+    node.data = memoryview(copy.tobytes(order=node.order))
 
 
 def _put(value: Any, where: Any) -> Lie:

@@ -109,10 +109,10 @@ def _make_fenced(node: Any, *, at_end: bool) -> None:
 
 def _ask(model: Any, rows: Any, *, at_end: bool) -> str:
     answers = 0
-    for given in _forms(model, rows, at_end=at_end):
+    for form in _forms(model, rows, at_end=at_end):
         for method in METHODS:
             with suppress(Exception):
-                getattr(model, method)(given)
+                getattr(model, method)(form)
                 answers += 1
     return "answered" if answers else "answered nothing"
 

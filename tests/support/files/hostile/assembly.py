@@ -33,7 +33,7 @@ def value(thing: Any) -> bytes:
     if isinstance(thing, list):
         return b"]" + MARK_OPCODE + b"".join(map(value, thing)) + b"e"
     if isinstance(thing, dict):
-        return b"}" + MARK_OPCODE + b"".join(value(key) + value(held) for key, held in thing.items()) + b"u"
+        return b"}" + MARK_OPCODE + b"".join(value(key) + value(item) for key, item in thing.items()) + b"u"
     return pickle.dumps(thing, 2)[2:-1]
 
 

@@ -56,9 +56,9 @@ def _models() -> Iterator[tuple[str, Any]]:
         "a step that changes the indices of another",
         Pipeline([("w", FeatureUnion([("w", writing)])), ("m", machine)]),
     )
-    kept = {"out": machine.support_vectors_, "casting": "unsafe"}
-    yield "a step that writes into another", FunctionTransformer(np.negative, kw_args=kept)
-    yield "the same with arguments kept for it", FunctionTransformer(partial(np.negative, **kept))
+    arguments = {"out": machine.support_vectors_, "casting": "unsafe"}
+    yield "a step that writes into another", FunctionTransformer(np.negative, kw_args=arguments)
+    yield "the same with arguments kept for it", FunctionTransformer(partial(np.negative, **arguments))
 
 
 def _calls() -> Iterator[tuple[str, bytes]]:
@@ -84,12 +84,12 @@ def _put(key: str, place: int, number: Any) -> Callable[[dict[str, Any]], None]:
     return spoil
 
 
-def _categories(**told: Any) -> Callable[[dict[str, Any]], None]:
+def _categories(**columns: Any) -> Callable[[dict[str, Any]], None]:
     lists = {"categories": [1], "categories_nodes": [0], "categories_segments": [0], "categories_sizes": [1]}
 
     def spoil(tree: dict[str, Any]) -> None:
         tree["split_type"][0] = 1
-        tree.update(lists | told)
+        tree.update(lists | columns)
 
     return spoil
 

@@ -50,10 +50,12 @@ def _boosting() -> Iterator[tuple[str, Any]]:
 
 
 def _measured() -> Iterator[tuple[str, Any]]:
-    for metric, given in (("minkowski", {"w": np.ones(2)}), ("seuclidean", {"V": np.ones(2)})):
-        model = KNeighborsClassifier(1, algorithm="ball_tree", metric=metric, metric_params=given).fit(_ROWS, _LABELS)
+    for metric, parameters in (("minkowski", {"w": np.ones(2)}), ("seuclidean", {"V": np.ones(2)})):
+        model = KNeighborsClassifier(1, algorithm="ball_tree", metric=metric, metric_params=parameters).fit(
+            _ROWS, _LABELS
+        )
         state = list(model._tree.__getstate__())
-        state[11] = DistanceMetric.get_metric(metric, **{key: np.ones(1) for key in given})
+        state[11] = DistanceMetric.get_metric(metric, **{key: np.ones(1) for key in parameters})
         model._tree.__setstate__(tuple(state))
         yield f"a search tree by {metric} of one column", model
     model = KNeighborsClassifier(1, algorithm="brute").fit(_ROWS, _LABELS)

@@ -52,8 +52,8 @@ def files() -> Iterator[Hostile]:
 
 
 def _dtype(kind: str, state: Any = None) -> bytes:
-    made = call(name("numpy", "dtype"), kind, FALSE, TRUE)
-    return build(made, state) if state is not None else made
+    dtype = call(name("numpy", "dtype"), kind, FALSE, TRUE)
+    return build(dtype, state) if state is not None else dtype
 
 
 def _array(dtype: bytes, content: Any, shape: tuple[int, ...] = (1,), kind: bytes = _NDARRAY) -> bytes:
@@ -265,7 +265,7 @@ def _fitted() -> Iterator[tuple[str, Any]]:
 def _spoilt_tree(spoil: Callable[[dict[str, Any]], None]) -> bytes:
     model = DecisionTreeClassifier(random_state=0).fit(_ROWS, _LABELS)
     kind, arguments, state = model.tree_.__reduce__()
-    state = {key: held.copy() if isinstance(held, np.ndarray) else held for key, held in state.items()}
+    state = {key: member.copy() if isinstance(member, np.ndarray) else member for key, member in state.items()}
     spoil(state)
     parts = [pickle.dumps(each, 2)[2:-1] for each in arguments]
     model.tree_ = Piece(build(call(name(kind.__module__, kind.__name__), *parts), pickle.dumps(state, 2)[2:-1]))

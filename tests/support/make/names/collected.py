@@ -65,8 +65,8 @@ def lines(*, variants: bool = True) -> set[str]:
 
 
 def _found(uses: Iterable[tuple[str, str]]) -> Iterator[str]:
-    for use, told in uses:
-        module, dot, last = told.rpartition(".")
+    for use, full_name in uses:
+        module, dot, last = full_name.rpartition(".")
         name = f"{MOVED.get(module, module)}{dot}{last}"
         if name in _NEVER or name.startswith("__main__."):
             continue
@@ -76,7 +76,7 @@ def _found(uses: Iterable[tuple[str, str]]) -> Iterator[str]:
             yield f"{CLASS} {name}"
         elif isinstance(resolved(name), type):
             yield f"{TYPE} {name}"
-        elif (CALLED, told) not in uses:
+        elif (CALLED, full_name) not in uses:
             yield f"{FUNCTION} {name}"
 
 
