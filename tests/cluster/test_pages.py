@@ -2,9 +2,11 @@
 
 import json
 import os
-import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ from sandbox.binaries import parts
 from support.pages.blocks import ROOT, Block, all_blocks
 from support.pages.trials import RUN, matches
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
 PREAMBLE = """
 set -euo pipefail
@@ -31,55 +33,91 @@ forwards=()
 finish() {
   local status=$?
   set +e
-  if ((status != 0)); then command kubectl get mdep,pods -A >&2; fi
-  kill "${forwards[@]}" 2>/dev/null
-  "$PYTHON" -m sandbox down >/dev/null 2>&1
+  if ((status != 0)); then command kubectl get mdep,pods -A; fi
+  kill "${forwards[@]}"
+  "$PYTHON" -m sandbox down
   exit "$status"
-}
+} >&2
 trap finish EXIT
 """
 """The sandbox's node serves no port-forward (make e2e proves the real one), so that one word stands for a forwarder."""
 OWN = "examples/fraud/modeldeployment.yaml"
 """A reader's own model.yaml."""
 SECOND_FORWARD = "kubectl port-forward service/breast-cancer 8001:80"
+DONE = "the block ran"
+BLOCKS = [next(block for block in all_blocks() if matches(block, entry)) for entry in RUN]
 
 
-def test_what_the_pages_say_works_as_pasted(tmp_path: Path) -> None:
+class Shell:
+    """One shell for all blocks. It ends at the first that fails, and takes the sandbox down."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._errors = directory / "errors"
+        with self._errors.open("wb") as errors:
+            self._process = subprocess.Popen(
+                ["bash"],
+                cwd=ROOT,
+                env=_environment(directory),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
+        self._is_busy = False
+        self._write(PREAMBLE)
+
+    def paste(self, text: str) -> str:
+        """Run a block to its end, and return what it printed."""
+        if self._process.poll() is not None:
+            pytest.skip("an earlier block failed")
+        script, output = self._directory / "block", self._directory / "output"
+        script.write_text(text)
+        self._is_busy = True
+        self._write(f'source "{script}" > "{output}" < /dev/null; echo "{DONE}"')
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        self._is_busy = False
+        assert line.strip() == DONE, f"{self._errors.read_text()[-2000:]} {output.read_text()[-1000:]}"
+        return output.read_text()
+
+    def close(self) -> None:
+        """End the shell, which takes the sandbox down. A block that still runs is ended too."""
+        if self._is_busy:
+            os.killpg(self._process.pid, signal.SIGTERM)
+        self._process.communicate(timeout=120)
+
+    def _write(self, text: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{text}\n")
+        self._process.stdin.flush()
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     if DEFAULT_DIRECTORY.exists():
         pytest.skip("a sandbox of this checkout runs already")
-    chosen = [next(block for block in all_blocks() if matches(block, entry)) for entry in RUN]
-    script = tmp_path / "script.sh"
-    script.write_text(PREAMBLE + "".join(_step(number, block) for number, block in enumerate(chosen)))
-    shell = subprocess.run(
-        ["bash", str(script)],
-        cwd=ROOT,
-        env=_environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    ran = re.findall(r"^:: (.*)$", shell.stderr, re.MULTILINE)
-    assert shell.returncode == 0, f"{ran[-1:]}: {shell.stderr[-2000:]} {_outputs(tmp_path)[-1:]}"
-    for number, block in enumerate(chosen):
-        if shown := _answer(block):
-            output = (tmp_path / f"out-{number}").read_text()
-            assert _rounded(output) == _rounded(shown), block
+    with closing(Shell(tmp_path_factory.mktemp("pages"))) as shell:
+        yield shell
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[f"{block.page}:{block.line}" for block in BLOCKS])
+def test_block_works_as_pasted_after_those_before_it(shell: Shell, block: Block) -> None:
+    output = shell.paste(_command(block))
+    if expected := _answer(block):
+        assert _rounded(output) == _rounded(expected)
 
 
 def _rounded(document: str) -> object:
     return json.loads(document, parse_float=lambda number: round(float(number), 6))
 
 
-def _step(number: int, block: Block) -> str:
-    """One block, with its output in a file of its own."""
-    forward = f"{SECOND_FORWARD}\n" if "127.0.0.1:8001" in block.text else ""
-    return f'echo ":: {block.page}:{block.line}" >&2\n{forward}{{\n{_command(block)}\n}} > "$OUT/out-{number}"\n'
-
-
 def _command(block: Block) -> str:
     if block.language == "python":
-        return f"\"$PYTHON\" - <<'PROGRAM'\n{block.text}\nPROGRAM"
-    return block.text.partition("\n\n{")[0].replace("-f model.yaml", f"-f {OWN}")
+        return f"\"$PYTHON\" - <<'PROGRAM'\n{block.text}\nPROGRAM\n"
+    forward = f"{SECOND_FORWARD}\n" if "127.0.0.1:8001" in block.text else ""
+    return forward + block.text.partition("\n\n{")[0].replace("-f model.yaml", f"-f {OWN}")
 
 
 def _answer(block: Block) -> str:
@@ -95,9 +133,4 @@ def _environment(directory: Path) -> dict[str, str]:
     (programs / "kubectl").symlink_to(binaries.locate().kubectl)
     (programs / "helm").symlink_to(parts.locate("argocd") / "helm")
     path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {**os.environ, "PATH": path, "PYTHON": sys.executable, "OUT": str(directory)}
-
-
-def _outputs(directory: Path) -> list[str]:
-    files = sorted(directory.glob("out-*"), key=lambda file: int(file.name.partition("-")[2]))
-    return [file.read_text()[-1000:] for file in files]
+    return {**os.environ, "PATH": path, "PYTHON": sys.executable}

@@ -45,7 +45,7 @@ RUN: Final[tuple[Entry, ...]] = (
     ("docs/install.md", "helm install modelway charts/modelway -n team-a"),
     ("docs/sandbox.md", ".venv/bin/python -m sandbox down"),
 )
-"""Pasted into one shell, in this order, by tests/cluster/test_pages.py."""
+"""Pasted into one shell, in this order, a test each, by tests/cluster/test_pages.py."""
 
 _IMAGES = (
     "builds images or needs a registry: make e2e builds both images, and the example of an own image, and runs them"
@@ -140,12 +140,12 @@ def is_read(block: Block) -> bool:
 
 def manifest(block: Block) -> dict[str, Any] | None:
     """The ModelDeployment that a block of YAML is, or is a part of; None for anything else."""
-    found = _mapping(block)
-    if found is None:
+    mapping = _mapping(block)
+    if mapping is None:
         return None
-    if found.get("kind") == "ModelDeployment":
-        return found
-    spec = found.get("spec") if found.keys() == {"spec"} else found
+    if mapping.get("kind") == "ModelDeployment":
+        return mapping
+    spec = mapping.get("spec") if mapping.keys() == {"spec"} else mapping
     known = {field.alias or name for name, field in ModelDeploymentSpec.model_fields.items()}
     if not isinstance(spec, dict) or not spec.keys() <= known:
         return None
@@ -156,8 +156,8 @@ def manifest(block: Block) -> dict[str, Any] | None:
 
 def values(block: Block) -> dict[str, Any] | None:
     """The values of the chart that a block of YAML is; None for anything else."""
-    found = _mapping(block)
-    return found if found is not None and found.keys() <= _values_of_the_chart() else None
+    mapping = _mapping(block)
+    return mapping if mapping is not None and mapping.keys() <= _values_of_the_chart() else None
 
 
 @cache
@@ -167,10 +167,10 @@ def _values_of_the_chart() -> frozenset[str]:
 
 def _mapping(block: Block) -> dict[str, Any] | None:
     try:
-        found = yaml.safe_load(block.text)
+        document = yaml.safe_load(block.text)
     except yaml.YAMLError:
         return None
-    return found if isinstance(found, dict) else None
+    return document if isinstance(document, dict) else None
 
 
 def _is_json(text: str) -> bool:
