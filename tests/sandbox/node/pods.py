@@ -9,12 +9,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import aiohttp
-
-from sandbox.api import Api, ApiError
+from sandbox.api import Api
 from sandbox.node.containers import Container
 from sandbox.node.events import timestamp
 from sandbox.node.payload import MountError
+from sandbox.node.pod_object import RETRY_SECONDS, UNREACHABLE, PodObject
 from sandbox.node.runtime import Node, Runtime
 from sandbox.node.status import TERMINAL, Role, Verdict, pod_status
 from sandbox.node.usage import ContainerUsage
@@ -22,10 +21,8 @@ from sandbox.node.usage import ContainerUsage
 logger = logging.getLogger(__name__)
 
 Json = dict[str, Any]
-UNREACHABLE = (ApiError, aiohttp.ClientError, OSError)
 # Fields that change nothing here; the pod's Events say so.
 IGNORED = ("shareProcessNamespace", "hostPID", "hostIPC", "runtimeClassName", "ephemeralContainers")
-RETRY_SECONDS = 0.5
 RETRY_LIMIT = 10.0
 
 
@@ -40,19 +37,15 @@ class PodWorker:
     """
 
     def __init__(self, pod: Json, api: Api, node: Node, address: str, ended: Callable[[str], None]) -> None:
-        self._api = api
         self._ended = ended
         self.runtime = Runtime(pod, node, address, self._changed)
         self._containers = self._make_containers(pod)
-        self._dirty = asyncio.Event()
-        self._reporting = asyncio.Lock()
+        self._object = PodObject(self.runtime, api, self._status, self.vanish)
         self._refresh = asyncio.Event()
         self._deleted = asyncio.Event()
         self._verdict: Verdict | None = None
         self._alive = True
-        self._gone = False
         self._stop_began: float | None = None
-        self._sent: Json = {}
         self._started_at = pod.get("status", {}).get("startTime") or timestamp()
         if "deletionTimestamp" in pod["metadata"]:
             self._deleted.set()
@@ -68,11 +61,11 @@ class PodWorker:
         if "deletionTimestamp" in pod["metadata"]:
             self._deleted.set()
         if "readinessGates" in pod["spec"]:
-            self._dirty.set()
+            self._object.note_change()
 
     def vanish(self) -> None:
         """The pod is gone from the API (deleted by force): end what runs at once."""
-        self._gone = True
+        self._object.gone.set()
         self._deleted.set()
 
     def kill(self) -> None:
@@ -91,7 +84,7 @@ class PodWorker:
         self._refresh.set()
 
     def _changed(self) -> None:
-        self._dirty.set()
+        self._object.note_change()
 
     def _make_containers(self, pod: Json) -> list[Container]:
         status = pod.get("status", {})
@@ -106,7 +99,7 @@ class PodWorker:
         return [container for container in self._containers if container.state.role in roles]
 
     async def _run(self) -> None:
-        reporter = asyncio.create_task(self._report_forever())
+        reporter = asyncio.create_task(self._object.report_forever())
         try:
             if self.runtime.pod.get("status", {}).get("phase") not in TERMINAL:
                 await self._work()
@@ -116,7 +109,7 @@ class PodWorker:
             with contextlib.suppress(asyncio.CancelledError):
                 await reporter
         shutil.rmtree(self.runtime.folder, ignore_errors=True)
-        await self._remove()
+        await self._object.remove()
         self._ended(self.runtime.uid)
 
     async def _work(self) -> None:
@@ -126,7 +119,7 @@ class PodWorker:
         ignored = [f"spec.{name}" for name in IGNORED if self.runtime.pod["spec"].get(name)]
         if ignored:
             self.runtime.event("Ignored", f"The sandbox's node does not honour {', '.join(ignored)}", warning=True)
-        self._dirty.set()
+        self._object.note_change()
         sidecars: list[asyncio.Task[None]] = []
         life = asyncio.create_task(self._live(sidecars))
         keeper = asyncio.create_task(self._keep())
@@ -139,7 +132,7 @@ class PodWorker:
         for task in (keeper, deleted, stopped):
             task.cancel()
         self._alive = False
-        await self._report_surely()
+        await self._object.report()
 
     async def _live(self, sidecars: list[asyncio.Task[None]]) -> None:
         await self._make_volumes()
@@ -183,7 +176,7 @@ class PodWorker:
         """The loop's time at which SIGKILL is due; it may come nearer."""
         assert self._stop_began is not None
         pod = self.runtime.pod
-        if self._gone or (self._verdict and self._verdict.reason == "Evicted"):
+        if self._object.gone.is_set() or (self._verdict and self._verdict.reason == "Evicted"):
             return 0.0
         grace = pod["metadata"].get("deletionGracePeriodSeconds", pod["spec"].get("terminationGracePeriodSeconds", 30))
         return self._stop_began + float(grace)
@@ -243,57 +236,6 @@ class PodWorker:
             alive=self._alive,
             verdict=self._verdict if not self._alive else None,
         )
-
-    async def _report_forever(self) -> None:
-        while not self._gone:
-            await self._dirty.wait()
-            await self._report_surely()
-
-    async def _report_surely(self) -> None:
-        """Write the status, however long the API server is away."""
-        while not self._gone:
-            self._dirty.clear()
-            try:
-                async with self._reporting:  # an older status must not overtake a newer one
-                    await self._report()
-            except UNREACHABLE:
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                return
-
-    async def _report(self) -> None:
-        status = self._status()
-        if status == self._sent:
-            return
-        patch = {"metadata": {"uid": self.runtime.uid}, "status": status}
-        try:
-            answer = await self._api.patch(self._path() + "/status", patch, "strategic")
-        except ApiError as error:
-            if error.status not in (404, 409):
-                raise
-            self.vanish()
-        else:
-            self._sent = status
-            self.runtime.pod["status"] = answer["status"]
-
-    async def _remove(self) -> None:
-        """Take the pod out of the API: its grace period is over."""
-        options = {"gracePeriodSeconds": 0, "preconditions": {"uid": self.runtime.uid}}
-        while not self._gone:
-            try:
-                await self._api.delete(self._path(), options)
-            except ApiError as error:
-                if error.status in (404, 409):
-                    return
-            except (aiohttp.ClientError, OSError):
-                pass
-            else:
-                return
-            await asyncio.sleep(RETRY_SECONDS)
-
-    def _path(self) -> str:
-        metadata = self.runtime.pod["metadata"]
-        return f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
 
 
 def _report_failure(task: asyncio.Task[None]) -> None:
