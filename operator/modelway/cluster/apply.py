@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from modelway.api.labels import SERVED_ANNOTATION
-from modelway.cluster.adoption import LEFTOVER_SECONDS, REPLAN_SECONDS, Adoption
+from modelway.cluster.adoption import Adoption
 from modelway.cluster.cache import Cache, ObjectId
-from modelway.cluster.client import FIELD_MANAGER, HANDOVER_MANAGER, Client
+from modelway.cluster.child_writes import ChildWriter
+from modelway.cluster.client import FIELD_MANAGER, Client
 from modelway.cluster.discovery import find_out
 from modelway.cluster.kinds import REVISION, SERVICE, Kind
 from modelway.cluster.managed_fields import owned_hash, wanted_hash
@@ -21,17 +22,11 @@ from modelway.errors import ClusterError, RetryLater
 from modelway.metrics import Metrics
 from modelway.observed import Child, ChildId, Key, Observed
 
-UNBORN = "1"
-"""A resourceVersion that no object has. An apply with it creates the object, or is refused with 409 when one of that name exists.
-Tried on every kind."""
-
 LONGEST_SECONDS = 45.0
 """The longest that one plan may take. A webhook that hangs on each child must leave time to say so in status."""
 
 SLOW_SECONDS = 5.0
 """When to go on with a plan that took longer."""
-
-_CONFLICT = 409
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +69,7 @@ class Applier:
         self._served = served or ServedKinds()
         self._limiter = RepairLimiter(client, clock, self._served.named)
         self._adoption = Adoption(client, cache, clock, self._served.named)
+        self._writer = ChildWriter(client, cache, self._adoption, self._served.named)
         self._applied: defaultdict[Key, dict[ChildId, _Applied]] = defaultdict(dict)
 
     async def carry_out(self, plan: Plan, observed: Observed) -> None:
@@ -208,7 +204,7 @@ class Applier:
         repair = self._is_repair(key, step, present)
         if repair and await self._limiter.must_wait(key, step, present):
             return False
-        answer = await self._update(step, present.uid) if present else await self._create(step, observed)
+        answer = await (self._writer.update(step, present.uid) if present else self._writer.create(step, observed))
         self._cache.store(self._served.named(step.id.kind), answer)
         if repair:
             self._limiter.note_repair(key, step.id)
@@ -238,54 +234,6 @@ class Applier:
         if present is None or present.uid != before.uid:
             return True
         return not step.handover and before.wanted == wanted_hash(step.body)
-
-    # Whose it is ------------------------------------------------------------------------------------------------------------------------
-
-    async def _create(self, step: Step, observed: Observed) -> dict[str, Any]:
-        """Create an object. One that is ours already, but not in the cache, is updated instead."""
-        uid = (
-            await self._adoption.find_uid(step.id, observed)
-            if self._adoption.was_taken(observed.owner.key, step.id)
-            else None
-        )
-        if uid is None:
-            try:
-                return await self._send(step, {"resourceVersion": UNBORN}, force=False)
-            except ClusterError as error:
-                if error.status != _CONFLICT:
-                    raise
-            uid = await self._adoption.find_uid(step.id, observed)
-        if uid is None:  # it has gone again, or this API server creates nothing that carries a resourceVersion
-            return await self._send(step, {}, force=False)
-        if step.id.kind == REVISION.name:
-            await self._reload_record(step.id, observed.owner.key)
-        return await self._update(step, uid)
-
-    async def _reload_record(self, record: ChildId, key: Key) -> None:
-        """Store a record that another operator made first: it decides what the revision runs with.
-
-        Raises:
-            RetryLater: plan anew.
-        """
-        found = await self._client.get(REVISION, key.namespace, record.name)
-        if found is not None:
-            self._cache.store(REVISION, found)
-        raise RetryLater(f"{record} has been recorded already", seconds=REPLAN_SECONDS)
-
-    async def _update(self, step: Step, uid: str) -> dict[str, Any]:
-        try:
-            return await self._send(step, {"uid": uid}, force=True)
-        except ClusterError as error:
-            if error.status == _CONFLICT:
-                raise RetryLater(f"{step.id} changed meanwhile: {error}", seconds=LEFTOVER_SECONDS) from error
-            raise
-
-    async def _send(self, step: Step, identity: Mapping[str, str], *, force: bool) -> dict[str, Any]:
-        kind = self._served.named(step.id.kind)
-        metadata = {**step.body["metadata"], **identity}
-        body = {**step.body, "apiVersion": kind.api_version, "metadata": metadata}
-        manager = HANDOVER_MANAGER if step.handover else FIELD_MANAGER
-        return await self._client.apply(kind, body, force=force, manager=manager)
 
 
 async def _run_both(*tracks: Awaitable[None]) -> None:

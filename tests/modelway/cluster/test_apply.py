@@ -8,8 +8,9 @@ import pytest
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster import kinds
-from modelway.cluster.apply import UNBORN, Applier
+from modelway.cluster.apply import Applier
 from modelway.cluster.cache import Cache
+from modelway.cluster.child_writes import UNBORN
 from modelway.cluster.kinds import Kind
 from modelway.cluster.repairs.backoff import QUICK_REPAIRS
 from modelway.cluster.served_kinds import ServedKinds
