@@ -8,9 +8,7 @@ objective is a classification, else the number that it gives. Source: XGBoost's 
 import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,7 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from modelway_server.contract.signature import Column
-from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch, UnsupportedModel
+from modelway_server.errors import InvalidArtifact, LoadFailure, RuntimeVersionMismatch
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.file_checks.xgboost_document import check, loadable, read, version_of
 from modelway_server.runtimes.formats import Options
@@ -34,6 +31,7 @@ from modelway_server.runtimes.numeric_matrix import (
     several,
 )
 from modelway_server.runtimes.threads import threads
+from modelway_server.runtimes.xgboost_categories import categories_of, caution_of, with_codes
 
 _LOGGER = logging.getLogger(__name__)
 _CLASSES = {
@@ -44,11 +42,6 @@ _CLASSES = {
     xgboost.XGBRanker,
 }
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-_CUT = (
-    "its categories hold letters beyond ASCII, and XGBoost cuts those of a pandas frame at wrong places: "
-    "where the metadata lists them otherwise than the training data had them, train the model on ASCII letters or on numbers"
-)
-"""It counts letters where it keeps bytes (3.1 and 3.2); what comes from Arrow is kept well, and looks the same."""
 _HEAD_OF_MESSAGE = re.compile(r"^\[[\d:]+\] \S+: ")
 
 
@@ -147,8 +140,8 @@ def _layout(
         missing: the number that stands for a missing value.
         of_class: whether one of XGBoost's scikit-learn classes would answer by it.
     """
-    categories = _categories(booster)
-    columns = _with_codes(columns_of(booster.feature_names, booster.num_features(), categories), booster, categories)
+    categories = categories_of(booster)
+    columns = with_codes(columns_of(booster.feature_names, booster.num_features(), categories), booster, categories)
     answer = _answers(booster, rounds, missing)
     count = int(learner["learner_model_param"]["num_class"])
     single = int(learner["learner_model_param"]["num_target"]) <= 1
@@ -170,9 +163,7 @@ def _layout(
         classes,
         max_magnitude=_FLOAT32_MAX,
         breakpoints=lambda: splits(booster),
-        caution=_CUT
-        if any(type(value) is str and not value.isascii() for value in chain(*categories.values()))
-        else "",
+        caution=caution_of(categories),
     )
 
 
@@ -181,24 +172,13 @@ def splits(booster: xgboost.Booster) -> dict[int, list[float]]:
     first = booster[: min(BREAKPOINT_ROUNDS, booster.num_boosted_rounds())]
     learner = json.loads(bytes(first.save_raw("json")))["learner"]["gradient_booster"]
     kinds = booster.feature_types or [""] * booster.num_features()
-    found: dict[int, list[float]] = {}
+    by_column: dict[int, list[float]] = {}
     for tree in learner.get("gbtree", learner).get("model", {}).get("trees", ()):
         nodes = zip(tree["left_children"], tree["split_indices"], tree["split_conditions"], strict=True)
         for child, column, threshold in nodes:
             if child >= 0 and kinds[column] != "c":
-                found.setdefault(column, []).append(threshold)
-    return found
-
-
-def _with_codes(
-    columns: tuple[Column, ...], booster: xgboost.Booster, categories: Mapping[int, Sequence[Any]]
-) -> tuple[Column, ...]:
-    """The columns, with those marked whose categories the model knows by nothing but their codes."""
-    kinds = booster.feature_types or [""] * len(columns)
-    return tuple(
-        replace(column, coded=kind == "c" and index not in categories)
-        for index, (column, kind) in enumerate(zip(columns, kinds, strict=True))
-    )
+                by_column.setdefault(column, []).append(threshold)
+    return by_column
 
 
 def _saved_rounds(booster: xgboost.Booster) -> tuple[int, int]:
@@ -254,34 +234,6 @@ def _probabilities(objective: str, answer: Evaluate, margin: Evaluate) -> Evalua
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
     return probabilities
-
-
-def _categories(booster: xgboost.Booster) -> dict[int, Sequence[Any]]:
-    """The known values of each column of categories, in the order of their codes; none where the model keeps none."""
-    if "c" not in (booster.feature_types or ()):
-        return {}
-    model = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]
-    encoded = model.get("gbtree", model).get("model", {}).get("cats", {}).get("enc", [])
-    return {index: values for index, column in enumerate(encoded) if (values := _decoded(column))}
-
-
-def _decoded(column: dict[str, Any]) -> list[Any]:
-    """Strings lie behind one another as bytes, with the offset of each; numbers are listed.
-
-    Raises:
-        UnsupportedModel: XGBoost has counted letters in the place of bytes, and so cut the strings.
-    """
-    values = column["values"]
-    if "offsets" not in column:
-        return list(values)
-    text, offsets = bytes(value % 256 for value in values), column["offsets"]
-    try:
-        return [text[start:end].decode() for start, end in pairwise(offsets)]
-    except UnicodeDecodeError:
-        raise UnsupportedModel(
-            "a column has categories with letters beyond ASCII, which XGBoost has cut in the middle: it counts letters where it keeps bytes",
-            remedy="Train it on categories of ASCII letters, or on the numbers that an OrdinalEncoder gives for them, and save it again.",
-        ) from None
 
 
 def _is_newer(version: str) -> bool:
