@@ -123,8 +123,10 @@ class Manager:
         self.metrics.depth.set(len(self.queue))
         self.metrics.waiting_rollouts.set(self.reconciler.waiting_rollouts)
         self.metrics.oldest.set(self.queue.oldest_age())
-        found = (conditions.find(owner.status.get("conditions"), "Ready") or {} for owner in self.cache.owners())
-        counted = Counter(str(condition.get("status", "Unknown")) for condition in found)
+        ready_conditions = (
+            conditions.find(owner.status.get("conditions"), "Ready") or {} for owner in self.cache.owners()
+        )
+        counted = Counter(str(condition.get("status", "Unknown")) for condition in ready_conditions)
         for ready in ("True", "False", "Unknown"):
             self.metrics.deployments.labels(ready=ready).set(counted[ready])
 

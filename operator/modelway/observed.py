@@ -218,8 +218,8 @@ class Observed:
 
     def owned(self, child: ChildId) -> Child | None:
         """The child of that name when this very ModelDeployment owns it."""
-        found = self.children.get(child)
-        return found if found is not None and found.owner_uid == self.owner.uid else None
+        view = self.children.get(child)
+        return view if view is not None and view.owner_uid == self.owner.uid else None
 
     @property
     def own_children(self) -> tuple[Child, ...]:
@@ -229,14 +229,14 @@ class Observed:
     @property
     def deployment(self) -> DeploymentView | None:
         """The Deployment, when it exists and is ours."""
-        found = self.owned(ChildId("Deployment", self.owner.key.name))
-        return found if isinstance(found, DeploymentView) else None
+        view = self.owned(ChildId("Deployment", self.owner.key.name))
+        return view if isinstance(view, DeploymentView) else None
 
     @property
     def autoscaler(self) -> AutoscalerView | None:
         """The HorizontalPodAutoscaler, when it exists and is ours."""
-        found = self.owned(ChildId("HorizontalPodAutoscaler", self.owner.key.name))
-        return found if isinstance(found, AutoscalerView) else None
+        view = self.owned(ChildId("HorizontalPodAutoscaler", self.owner.key.name))
+        return view if isinstance(view, AutoscalerView) else None
 
     @property
     def revisions(self) -> tuple[RevisionView, ...]:

@@ -37,8 +37,8 @@ def check(deployment: ModelDeployment, settings: Settings) -> None:
 
 def _model_problems(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:
     model, image = deployment.spec.model, deployment.spec.runtime.image
-    if found := _WEB_ADDRESS.match(model.uri):
-        scheme, host, port = found.groups()
+    if match := _WEB_ADDRESS.match(model.uri):
+        scheme, host, port = match.groups()
         place = f"{host.lower().strip('[]').removesuffix('.')}:{port or _PORTS[scheme]}"
         if not _matches(map(_host_pattern, settings.policy_hosts), place):
             yield _problem("spec.model.uri", f"the host {place}", "hosts", settings.policy_hosts)

@@ -65,8 +65,8 @@ def test_monitors_find_the_operator_and_the_models(kind: str, endpoints: str) ->
     assert operator["spec"][endpoints] == [{"port": "health", "interval": "15s", "honorLabels": True}]
     assert models["spec"]["namespaceSelector"] == {"matchNames": ["risk"]}
     assert models["spec"][endpoints] == [{"port": "metrics", "interval": "15s"}]
-    found = named(manifests, "Deployment" if kind == "PodMonitor" else "Service")["modelway"]
-    labels = found["spec"]["template"]["metadata"]["labels"] if kind == "PodMonitor" else found["metadata"]["labels"]
+    target = named(manifests, "Deployment" if kind == "PodMonitor" else "Service")["modelway"]
+    labels = target["spec"]["template"]["metadata"]["labels"] if kind == "PodMonitor" else target["metadata"]["labels"]
     assert operator["spec"]["selector"]["matchLabels"].items() <= labels.items()
     deployment = ModelDeployment.parse(manifest())
     assert models["spec"]["selector"]["matchLabels"].items() <= object_labels(deployment.metadata.name).items()

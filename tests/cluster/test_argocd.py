@@ -99,15 +99,15 @@ def test_a_new_version_is_progressing_until_it_serves(gitops: GitOps, models: Ap
     fraud = _fraud(gitops)
     fraud["spec"]["model"] |= {"uri": BETTER, "version": "v2"}
     gitops.change(fraud=fraud)
-    seen = []
+    states = []
 
     def serves() -> bool:
-        seen.append(models.health("ModelDeployment", "fraud")[0])
+        states.append(models.health("ModelDeployment", "fraud")[0])
         served = gitops.kubectl.get("mdep", "fraud")["status"]["stable"]["version"]
-        return bool(served == "v2" and seen[-1] == "Healthy" and "Progressing" in seen)
+        return bool(served == "v2" and states[-1] == "Healthy" and "Progressing" in states)
 
-    eventually(serves, deadline=SECONDS, describe=lambda: seen)
-    assert set(seen) == {"Healthy", "Progressing"}
+    eventually(serves, deadline=SECONDS, describe=lambda: states)
+    assert set(states) == {"Healthy", "Progressing"}
 
 
 @pytest.fixture

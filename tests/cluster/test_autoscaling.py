@@ -41,10 +41,10 @@ def burner(deployed: Deployed, model_store: ModelStore) -> Deployed:
 def no_metrics_api(cluster_kubectl: Kubectl) -> Iterator[Object]:
     """A cluster without a metrics API until the test, or its end, gives it back."""
     api = cluster_kubectl.get("apiservice", API)
-    found = {"apiVersion": api["apiVersion"], "kind": api["kind"], "metadata": {"name": API}, "spec": api["spec"]}
+    service = {"apiVersion": api["apiVersion"], "kind": api["kind"], "metadata": {"name": API}, "spec": api["spec"]}
     cluster_kubectl("delete", "apiservice", API)
-    yield found
-    cluster_kubectl.apply(found)
+    yield service
+    cluster_kubectl.apply(service)
 
 
 def load(model: Deployed, milliseconds: float, *, pause: float) -> Load:

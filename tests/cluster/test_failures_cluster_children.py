@@ -133,9 +133,9 @@ def test_object_with_the_name_of_a_child_is_named_and_left_alone(installed: str,
     for kind, model in models.items():
         name = _child_name(kind, model.name)
         assert f"kubectl delete {PLURALS[kind]} {name}" in model.becomes("NameConflict")["message"]
-        found = kubectl.get(kind, name)
-        assert found["metadata"]["uid"] == before[kind]["metadata"]["uid"]
-        assert (found.get("spec"), found.get("data")) == (before[kind].get("spec"), before[kind].get("data"))
+        child = kubectl.get(kind, name)
+        assert child["metadata"]["uid"] == before[kind]["metadata"]["uid"]
+        assert (child.get("spec"), child.get("data")) == (before[kind].get("spec"), before[kind].get("data"))
     for kind, model in models.items():
         kubectl("delete", kind, _child_name(kind, model.name), "--wait=false")
     for model in models.values():
@@ -175,10 +175,10 @@ def test_contested_child_is_reported_and_repaired_rarely(
         assert "Service fraud" in condition["message"]
         assert "spec.selector is set by field manager traffic-robot" in condition["message"]
         _operator_restarts(cluster_kubectl)
-        begin, seen = time.monotonic(), set()
+        begin, reasons = time.monotonic(), set()
         while time.monotonic() - begin < 8:
-            seen.add(deployed.condition()["reason"])
-        assert seen == {"ChildContested"}, "a new operator knows of the contest"
+            reasons.add(deployed.condition()["reason"])
+        assert reasons == {"ChildContested"}, "a new operator knows of the contest"
         repairs = [write for write in audit.writes(namespace) if write.resource == "services"]
         assert len(repairs) <= 2 * QUICK_REPAIRS
         statuses = [write for write in audit.writes(namespace) if write.resource == "modeldeployments/status"]

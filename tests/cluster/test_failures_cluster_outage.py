@@ -182,10 +182,10 @@ def test_the_store_alone_is_away(world: World) -> None:
     audit = world.audit()
     with _without(world, "etcd"):
         _let_pass(4, lambda: world.operator.alive and world.operator.probe("/livez") == 200 and _answers(world))
-        world.faults.seen.clear()
+        world.faults.requests.clear()
         _let_pass(4, lambda: world.operator.alive)
-        assert sum(one.is_list for one in world.faults.seen) <= len(WATCHED)
-        assert sum(one.is_write for one in world.faults.seen) <= 2
+        assert sum(one.is_list for one in world.faults.requests) <= len(WATCHED)
+        assert sum(one.is_write for one in world.faults.requests) <= 2
     world.works()
     assert not [write for write in audit.writes("outage") if write.name == "served" and "status" in write.resource]
 

@@ -54,9 +54,9 @@ class World:
     def pod(self, name: str) -> Object:
         """The pod of a model that is not going."""
         pods = self.kubectl.list("pods", f"modelway.dev/name={name}")
-        found = [one for one in pods if "deletionTimestamp" not in one["metadata"]]
-        assert len(found) == 1
-        return found[0]
+        living = [one for one in pods if "deletionTimestamp" not in one["metadata"]]
+        assert len(living) == 1
+        return living[0]
 
     def restarted(self, name: str) -> None:
         """Wait until the containers of a model's pod were started again twice."""

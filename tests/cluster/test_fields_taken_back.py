@@ -38,8 +38,8 @@ def _apply(kubectl: Kubectl, name: str, spec: dict[str, Any]) -> dict[str, Objec
     """The children of a spec as the operator applies them, without the operator; by kind, what the API server makes of them."""
     bodies = [one for one in _children(kubectl, name, spec) if one["kind"] != "ControllerRevision"]
     kubectl.apply(bodies, "--field-manager", FIELD_MANAGER, "--force-conflicts")
-    found = [kubectl.get(one["kind"], one["metadata"]["name"]) for one in bodies]
-    return {one["kind"]: _as_applied(one["spec"]) for one in found}
+    objects = [kubectl.get(one["kind"], one["metadata"]["name"]) for one in bodies]
+    return {one["kind"]: _as_applied(one["spec"]) for one in objects}
 
 
 def _children(kubectl: Kubectl, name: str, spec: dict[str, Any]) -> list[Object]:

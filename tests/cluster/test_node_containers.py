@@ -43,17 +43,22 @@ def test_an_environment_comes_from_everything_a_spec_may_name(kubectl: Kubectl) 
     ]
     sources = [{"configMapRef": {"name": "tuning"}}, {"secretRef": {"name": "login"}, "prefix": "LOGIN_"}]
     main = container(SHOW_ENVIRONMENT, env=env, envFrom=sources, resources={"requests": {"cpu": "250m"}})
-    found = json.loads(output(kubectl, once(main)))
+    environment = json.loads(output(kubectl, once(main)))
     address = kubectl.get("pod", "pod")["status"]["podIP"]
-    assert found["URL"] == f"http://{address}:9/$(SPEED)/$(NOT_THERE)"
-    assert (found["NAME"], found["USER"], found["LOGIN_key"], found["MILLICPU"]) == ("pod", "joe", "k", "250")
-    assert "MAYBE" not in found
+    assert environment["URL"] == f"http://{address}:9/$(SPEED)/$(NOT_THERE)"
+    assert (environment["NAME"], environment["USER"], environment["LOGIN_key"], environment["MILLICPU"]) == (
+        "pod",
+        "joe",
+        "k",
+        "250",
+    )
+    assert "MAYBE" not in environment
 
 
 def test_an_environment_holds_nothing_of_the_nodes_own(kubectl: Kubectl) -> None:
-    found = json.loads(output(kubectl, once(container(SHOW_ENVIRONMENT))))
+    environment = json.loads(output(kubectl, once(container(SHOW_ENVIRONMENT))))
     known = {"PATH", "HOME", "HOSTNAME", "LC_CTYPE", "MODELWAY_HOST", MARK}
-    assert {name for name in found if not name.startswith("KUBERNETES_SERVICE_")} == known
+    assert {name for name in environment if not name.startswith("KUBERNETES_SERVICE_")} == known
 
 
 def test_command_replaces_the_entrypoint_and_both_are_expanded(kubectl: Kubectl) -> None:

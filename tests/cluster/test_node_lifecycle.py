@@ -98,7 +98,7 @@ def test_a_crashing_container_backs_off_longer_each_time(kubectl: Kubectl) -> No
 
         def waits() -> dict[str, Object]:
             """What was told of the container while it waited for its next start, by the message."""
-            statuses = [one for seen in list(watched.states) for one in seen["status"].get("containerStatuses", [])]
+            statuses = [one for state in list(watched.states) for one in state["status"].get("containerStatuses", [])]
             waiting = [(one["state"].get("waiting", {}), one) for one in statuses]
             return {why["message"]: one for why, one in waiting if why.get("reason") == "CrashLoopBackOff"}
 

@@ -64,8 +64,8 @@ def test_the_figures_of_a_pod_are_those_of_its_processes(
     cpu = ("container_cpu_usage_seconds_total", "main", "busy")
 
     def beyond(seconds: float) -> Figures:
-        found = scrape(token)
-        return found if found.get(cpu, 0.0) > seconds else {}
+        figures = scrape(token)
+        return figures if figures.get(cpu, 0.0) > seconds else {}
 
     first = eventually(lambda: beyond(1), deadline=60)
     second = eventually(lambda: beyond(first[cpu] + 1), deadline=60)

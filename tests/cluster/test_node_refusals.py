@@ -16,11 +16,11 @@ pytestmark = pytest.mark.cluster
 def test_an_unknown_image_backs_off_until_it_is_there(kubectl: Kubectl, sandbox: Sandbox, namespace: str) -> None:
     name = f"shop/{namespace}"
     kubectl.create(once(container("print('here')", image=f"{name}:2")))
-    seen: set[str] = set()
+    reasons: set[str] = set()
 
     def both() -> bool:
-        seen.add(waiting_reason(kubectl))
-        return seen >= {"ErrImagePull", "ImagePullBackOff"}
+        reasons.add(waiting_reason(kubectl))
+        return reasons >= {"ErrImagePull", "ImagePullBackOff"}
 
     eventually(both)
     assert any(f'Failed to pull image "{name}:2"' in text for text in events(kubectl, "Failed"))

@@ -16,7 +16,7 @@ from modelway.cluster.kinds import WATCHED
 from sandbox import Sandbox
 from support.cluster.definitions import install_present
 from support.cluster.deployed import NOWHERE, Deployed
-from support.cluster.faulty_proxy import Faults, Refusal, Seen, faulty_proxy
+from support.cluster.faulty_proxy import ApiRequest, Faults, Refusal, faulty_proxy
 from support.cluster.operator_process import Operator
 from support.cluster.sandbox import Kubectl, namespace_manifest
 from support.cluster.webhook import denial, webhook
@@ -48,18 +48,18 @@ DRY_RUNS_A_MINUTE = 12
 logger = logging.getLogger(__name__)
 
 
-def _changes_deployment(seen: Seen, namespace: str) -> bool:
-    return seen.is_write and seen.namespace == namespace and "/deployments/" in seen.path
+def _changes_deployment(request: ApiRequest, namespace: str) -> bool:
+    return request.is_write and request.namespace == namespace and "/deployments/" in request.path
 
 
 REFUSALS = [
-    Refusal(403, "there is no Role", lambda seen: seen.namespace == MISSING),
+    Refusal(403, "there is no Role", lambda request: request.namespace == MISSING),
     Refusal(
         403,
         'deployments.apps "fraud" is forbidden: User "operator" cannot patch resource "deployments" in API group "apps"',
-        lambda seen: _changes_deployment(seen, "forbidden"),
+        lambda request: _changes_deployment(request, "forbidden"),
     ),
-    Refusal(429, "too many requests", lambda seen: _changes_deployment(seen, "busy")),
+    Refusal(429, "too many requests", lambda request: _changes_deployment(request, "busy")),
 ]
 
 
@@ -112,14 +112,14 @@ def test_faults_that_last_cost_few_requests(world: World) -> None:
     faults = world.faults
     end = time.monotonic() + SETTLED_SECONDS
     eventually(lambda: time.monotonic() > end, deadline=SETTLED_SECONDS + 5)
-    faults.seen.clear()
+    faults.requests.clear()
     end = time.monotonic() + COUNTED_SECONDS
     eventually(lambda: time.monotonic() > end, deadline=COUNTED_SECONDS + 5)
-    seen, minutes = list(faults.seen), COUNTED_SECONDS / 60
-    writes = Counter(one.namespace for one in seen if one.is_write)
-    lists = Counter(one.namespace for one in seen if one.is_list)
-    dry_runs = Counter(one.namespace for one in seen if "dryRun" in one.query)
-    probes = sum(one.is_probe for one in seen)
+    requests, minutes = list(faults.requests), COUNTED_SECONDS / 60
+    writes = Counter(one.namespace for one in requests if one.is_write)
+    lists = Counter(one.namespace for one in requests if one.is_list)
+    dry_runs = Counter(one.namespace for one in requests if "dryRun" in one.query)
+    probes = sum(one.is_probe for one in requests)
     logger.info(
         "In %.0f s: writes %s, LISTs %s, dry runs %s, probes %d", COUNTED_SECONDS, writes, lists, dry_runs, probes
     )
@@ -141,7 +141,7 @@ def test_a_dead_watch_of_one_namespace_is_opened_anew(world: World) -> None:
     operator = world.operator
     operator.namespaces, operator.inactivity, operator.deaf = ("quota", "pods"), 600.0, 8.0
     begin = len(operator.log.read_text())
-    world.faults.seen.clear()
+    world.faults.requests.clear()
     operator.start()
     eventually(lambda: _times_watched(world.faults, "quota") == 1, deadline=60)
     world.faults.mute.add("quota")
@@ -159,5 +159,5 @@ def _times_watched(faults: Faults, namespace: str) -> int:
     """How often a watch on the ModelDeployments of a namespace was asked for."""
     return sum(
         "watch" in one.query and one.namespace == namespace and one.path.endswith("/modeldeployments")
-        for one in list(faults.seen)
+        for one in list(faults.requests)
     )

@@ -93,9 +93,9 @@ def test_a_deletion_that_no_watch_told_is_found_by_the_next_list(
         async with life(sandbox.kubeconfig) as parts:
             await parts.converge(key)
             kubectl("delete", "service", key.name)
-            found = await parts.look()
+            state = await parts.look()
             await parts.reconciler.reconcile(key)
-        return found
+        return state
 
     assert Key(namespace, "fraud") in asyncio.run(scenario())
     assert kubectl.exists("service", "fraud")
@@ -200,7 +200,7 @@ def _grow_to_five(kubectl: Kubectl, name: str, spec: dict[str, Any]) -> None:
 def _world(kubectl: Kubectl, name: str) -> dict[str, Any]:
     """Every child without what the server and its controllers decide, and without names; who holds the size."""
     text = kubectl("get", ",".join(KINDS), "-l", f"modelway.dev/name={name}", "-o", "json", "--show-managed-fields")
-    found = {}
+    contents = {}
     for obj in json.loads(text)["items"]:
         metadata = obj["metadata"]
         size_holders = [
@@ -211,7 +211,7 @@ def _world(kubectl: Kubectl, name: str) -> dict[str, Any]:
         }
         content = {"labels": metadata["labels"], "spec": spec, "data": obj.get("data"), "order": obj.get("revision")}
         identity = metadata["name"].removeprefix(name)
-        found[f"{obj['kind']}{identity}"] = json.loads(json.dumps([content, size_holders]).replace(name, "NAME"))
+        contents[f"{obj['kind']}{identity}"] = json.loads(json.dumps([content, size_holders]).replace(name, "NAME"))
         assert not metadata.get("finalizers")
         assert len(metadata["ownerReferences"]) == 1
-    return found
+    return contents

@@ -89,7 +89,7 @@ class World:
 
     def requests(self) -> int:
         """How often the kind was asked for so far."""
-        return sum(f"/{GROUP}/" in one.path for one in list(self.faults.seen))
+        return sum(f"/{GROUP}/" in one.path for one in list(self.faults.requests))
 
 
 @pytest.fixture(scope="module")

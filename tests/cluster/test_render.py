@@ -83,10 +83,10 @@ def as_it_is(kubectl: Kubectl, child: Object) -> Object:
     return comparable(json.loads(kubectl("get", child["kind"], name, "-o", "json", "--show-managed-fields")))
 
 
-def comparable(found: Object) -> Object:
+def comparable(document: Object) -> Object:
     """Content and ownership: a field that only one side sets changes who owns it."""
-    found.pop("status", None)
-    metadata = found["metadata"]
+    document.pop("status", None)
+    metadata = document["metadata"]
     owned = [one["fieldsV1"] for one in metadata.pop("managedFields") if one["manager"] == "modelway"]
     metadata.pop("resourceVersion")
-    return {**found, "owned": owned}
+    return {**document, "owned": owned}

@@ -117,11 +117,11 @@ def test_download_that_is_not_what_was_published_is_refused(
 
 @pytest.mark.usefixtures("no_release")
 def test_program_without_a_release_is_built_once_and_cached(go: Path, log: io.StringIO, progress: Progress) -> None:
-    found = locate(progress)
-    assert found.etcd == cache_folder() / versions.CONTROL_PLANE.key() / "etcd"
+    programs = locate(progress)
+    assert programs.etcd == cache_folder() / versions.CONTROL_PLANE.key() / "etcd"
     assert "no official builds (cannot get it: no route)\nbuilding from Go modules" in log.getvalue()
     go.unlink()
-    assert locate(progress) == found
+    assert locate(progress) == programs
 
 
 @pytest.mark.usefixtures("no_release")

@@ -79,11 +79,11 @@ def test_follow_reads_on_after_the_file_was_rotated(log: Path) -> None:
     async def scenario() -> bytes:
         running = True
         reading = read(log, Options(tail=1), follow=True, running=lambda: running)
-        seen = await anext(reading)
+        text = await anext(reading)
         turn_over()
-        seen += await anext(reading)
+        text += await anext(reading)
         running = False
-        return seen + b"".join([piece async for piece in reading])
+        return text + b"".join([piece async for piece in reading])
 
     assert asyncio.run(asyncio.wait_for(scenario(), 10)) == b"three\nfour\n"
 

@@ -67,7 +67,7 @@ def slow(sandbox: Sandbox) -> Iterator[tuple[Contender, Faults]]:
         operator = Contender.start(f"slow-{next(_numbers)}", sandbox, "slow", kubeconfig=kubeconfig)
         try:
             eventually(lambda: operator.ready and operator.leads, deadline=60)
-            faults.seen.clear()
+            faults.requests.clear()
             yield operator, faults
         finally:
             operator.end()
@@ -83,7 +83,7 @@ def test_told_to_stop_it_ends_its_pass_and_then_itself(
     model = Deployed(kubectl, "in-time" if in_time else "too-slow")
     faults.delay = delay
     model.apply(scheduling=NOWHERE)
-    eventually(lambda: any("/controllerrevisions/" in one.path for one in list(faults.seen)))
+    eventually(lambda: any("/controllerrevisions/" in one.path for one in list(faults.requests)))
     begin = time.monotonic()
     operator.signal(signal.SIGTERM)
     assert operator.process.wait(30) == 0
@@ -114,18 +114,18 @@ def leader(contest: Contest) -> Contender:
     """Who leads now, and writes."""
     while len(contest.present) < 2:
         contest.join()
-    found = eventually(contest.leader, deadline=60)
-    assert found is not None
-    eventually(lambda: _writes(contest, found.agent))
-    return found
+    leader = eventually(contest.leader, deadline=60)
+    assert leader is not None
+    eventually(lambda: _writes(contest, leader.agent))
+    return leader
 
 
 @pytest.fixture(scope="module")
 def waits() -> Iterator[Waits]:
     """What followed each signal."""
-    found: Waits = defaultdict(list)
-    yield found
-    for name, takeovers in found.items():
+    waits: Waits = defaultdict(list)
+    yield waits
+    for name, takeovers in waits.items():
         for since in Takeover._fields:
             seconds = [getattr(one, since) for one in takeovers]
             figures = (round(how(seconds), 2) for how in (min, statistics.median, max))

@@ -23,12 +23,12 @@ OF_THE_TARGET = {"namespace", "pod", "job", "instance"}
 
 def _published() -> dict[str, set[str]]:
     """The name of each sample with its labels."""
-    found: dict[str, set[str]] = {}
+    labels: dict[str, set[str]] = {}
     for text in (operators(), servers()):
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                found.setdefault(sample.name, set()).update(sample.labels)
-    return found
+                labels.setdefault(sample.name, set()).update(sample.labels)
+    return labels
 
 
 PUBLISHED = _published()

@@ -16,20 +16,20 @@ OFFERED = ("assert", "error", "ipairs", "next", "pairs", "pcall", "select", "tab
 """What Argo CD lets a script use, unless it is told to open more libraries."""
 
 
-def health(found: dict[str, Any]) -> dict[str, str]:
+def health(resource: dict[str, Any]) -> dict[str, str]:
     lua = lua51.LuaRuntime(register_eval=False, register_builtins=False)
     names = lua.globals()
     for name in set(names) - set(OFFERED):
         names[name] = None
-    names.obj = lua.table_from(found, recursive=True)
+    names.obj = lua.table_from(resource, recursive=True)
     return dict(lua.execute(SCRIPT))
 
 
 @pytest.mark.parametrize("state", recorded())
 def test_health_of_a_recorded_status(state: str) -> None:
-    found = health(recorded()[state])
-    assert found["status"] == state.partition("-")[0].capitalize()
-    assert found["message"]
+    verdict = health(recorded()[state])
+    assert verdict["status"] == state.partition("-")[0].capitalize()
+    assert verdict["message"]
 
 
 def test_every_health_is_recorded() -> None:
@@ -43,8 +43,8 @@ def test_refused_update_is_degraded_while_the_old_one_serves() -> None:
 
 
 def test_no_status_at_all_is_progressing() -> None:
-    found = dict(recorded()["progressing-never-seen"])
-    assert health({**found, "status": None}) == health({**found, "status": {}}) == health(found)
+    resource = dict(recorded()["progressing-never-seen"])
+    assert health({**resource, "status": None}) == health({**resource, "status": {}}) == health(resource)
 
 
 def test_the_config_map_holds_the_script_as_it_is() -> None:

@@ -34,12 +34,12 @@ def trips(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def documents(request: str) -> list[Any]:
     """The JSON documents under a request of the example: what is sent, if anything, and what is answered."""
     (block,) = (block for block in BLOCKS if block.strip().startswith(request))
-    rest, found = block.strip().removeprefix(request).strip(), []
+    rest, documents = block.strip().removeprefix(request).strip(), []
     while rest:
         document, end = json.JSONDecoder().raw_decode(rest)
-        found.append(document)
+        documents.append(document)
         rest = rest[end:].strip()
-    return found
+    return documents
 
 
 def test_the_metadata_is_as_shown(trips: Served) -> None:

@@ -180,9 +180,9 @@ def _wait_for(kubectl: Kubectl, name: str, reason: str, step: Step) -> Object:
 
 def condition(kubectl: Kubectl, name: str, kind: str) -> Object:
     """The condition of this type once it is of today's generation; empty before."""
-    found = kubectl.get("mdep", name)
-    conditions = found.get("status", {}).get("conditions", [])
-    generation = found["metadata"]["generation"]
+    resource = kubectl.get("mdep", name)
+    conditions = resource.get("status", {}).get("conditions", [])
+    generation = resource["metadata"]["generation"]
     return next((one for one in conditions if (one["type"], one["observedGeneration"]) == (kind, generation)), {})
 
 

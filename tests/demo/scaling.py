@@ -52,8 +52,8 @@ def _load_and_rest(place: Place, kubectl: Kubectl, narrator: Narrator) -> Tally:
 
 
 def _verdict(kubectl: Kubectl) -> dict[str, str] | None:
-    found = condition(kubectl, NAME, "AutoscalingActive")
-    return found if found.get("status") in {"True", "False"} else None
+    verdict = condition(kubectl, NAME, "AutoscalingActive")
+    return verdict if verdict.get("status") in {"True", "False"} else None
 
 
 def _has(kubectl: Kubectl, count: int, step: Step) -> bool:

@@ -76,9 +76,9 @@ def _mirror() -> str:
     """Where this machine's own apt finds the packages of its release."""
     codename = machine.release()["VERSION_CODENAME"]
     command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", f"Codename: {codename}"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-    if not found:
+    ids = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+    if not ids:
         raise E2eError(
             f"apt names no package source for {codename}: `apt-get update` once, or set BASE_IMAGE to an image with Python 3.11 or newer"
         )
-    return found[0]
+    return ids[0]

@@ -94,8 +94,10 @@ class Example:
 def manifest(version: str) -> Object:
     """The first example's ModelDeployment, changed for another version as its README says."""
     text = (EXAMPLE / "modeldeployment.yaml").read_text()
-    found: Object = yaml.safe_load(text.replace("/v1/", f"/{version}/").replace("version: v1", f"version: {version}"))
-    return found
+    document: Object = yaml.safe_load(
+        text.replace("/v1/", f"/{version}/").replace("version: v1", f"version: {version}")
+    )
+    return document
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ OWN = f"{IMAGES}/churn-server:1"
 
 def version() -> str:
     """The release of this checkout, which the images carry as their tag."""
-    found: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    return found
+    version: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return version
 
 
 def image(name: str) -> str:

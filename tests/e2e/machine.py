@@ -30,17 +30,17 @@ def obstacles() -> list[str]:
     """Why this machine cannot run a real node, each with what to do about it; empty where it can."""
     if platform.system() != "Linux":
         return [f"it needs Linux, and this is {platform.system()}: use a Debian 12 virtual machine"]
-    found = []
+    faults = []
     if os.geteuid() != 0:
-        found.append("it needs root, for containers, mounts and a network of its own: run it as root")
+        faults.append("it needs root, for containers, mounts and a network of its own: run it as root")
     if release().get("ID") not in {"debian", "ubuntu"}:
-        found.append(f"it is made for Debian 12 and Ubuntu, and this is {release().get('NAME', 'another system')}")
+        faults.append(f"it is made for Debian 12 and Ubuntu, and this is {release().get('NAME', 'another system')}")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if memory < NEEDED_MEMORY:
-        found.append(f"it needs {NEEDED_MEMORY >> 30} GiB of memory, and this machine has {memory / (1 << 30):.1f}")
-    if not found and not _isolates():
-        found.append("the kernel refuses namespaces of its own: in a container, start that one with --privileged")
-    return found
+        faults.append(f"it needs {NEEDED_MEMORY >> 30} GiB of memory, and this machine has {memory / (1 << 30):.1f}")
+    if not faults and not _isolates():
+        faults.append("the kernel refuses namespaces of its own: in a container, start that one with --privileged")
+    return faults
 
 
 def release() -> dict[str, str]:

@@ -26,8 +26,8 @@ COLUMNS = 60
 def ends(kubectl: Kubectl, container: str) -> list[Object]:
     """How the containers of a name ended, as the kubelet tells it."""
     pods = [pod["status"] for pod in kubectl.list("pods")]
-    found = [one for pod in pods for kind in ("initC", "c") for one in pod.get(f"{kind}ontainerStatuses", ())]
-    statuses = [one for one in found if one["name"] == container]
+    entries = [one for pod in pods for kind in ("initC", "c") for one in pod.get(f"{kind}ontainerStatuses", ())]
+    statuses = [one for one in entries if one["name"] == container]
     return [
         state["terminated"] for one in statuses for state in (one["state"], one["lastState"]) if "terminated" in state
     ]

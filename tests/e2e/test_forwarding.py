@@ -56,8 +56,8 @@ def _forwarded(kubectl: Kubectl, target: str, port: int) -> Iterator[str]:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            found = re.search(r"Forwarding from (127\.0\.0\.1:\d+)", line)
-            assert found is not None, line
-            yield found[1]
+            match = re.search(r"Forwarding from (127\.0\.0\.1:\d+)", line)
+            assert match is not None, line
+            yield match[1]
         finally:
             process.terminate()

@@ -30,12 +30,12 @@ def test_operator_killed_during_an_update_finishes_it_later(example: Example, cl
 
 def _operator() -> psutil.Process:
     """Its process, which is seen from here as the containers' process ids lie below ours."""
-    (found,) = [
+    (operator,) = [
         one
         for one in psutil.process_iter(["cmdline"])
         if one.info["cmdline"][-2:] == ["/opt/modelway/bin/modelway", "run"]
     ]
-    return found
+    return operator
 
 
 def _restarts(system: Kubectl) -> int:

@@ -25,9 +25,9 @@ def shop(cluster_kubectl: Kubectl, installed: str, models: Path) -> Kubectl:
 
 
 def manifest(**runtime: str) -> Object:
-    found: Object = yaml.safe_load((OWN_IMAGE / "modeldeployment.yaml").read_text())
-    found["spec"]["runtime"] |= runtime
-    return found
+    document: Object = yaml.safe_load((OWN_IMAGE / "modeldeployment.yaml").read_text())
+    document["spec"]["runtime"] |= runtime
+    return document
 
 
 def test_it_answers_from_its_image_and_fetches_by_the_platforms(shop: Kubectl) -> None:

@@ -42,5 +42,5 @@ def _predictions(url: str) -> list[int]:
     endpoint = f"{url}/v2/models/breast-cancer/infer"
     request = urllib.request.Request(endpoint, REQUEST, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10) as answer:
-        found: list[int] = json.load(answer)["outputs"][0]["data"]
-    return found
+        labels: list[int] = json.load(answer)["outputs"][0]["data"]
+    return labels

@@ -34,12 +34,12 @@ def test_watches_follow_the_kinds_that_are_served() -> None:
         follower = asyncio.create_task(_follow_served_kinds(served, insights))
         served.note_absent(BUDGET)
         insights.ready_resources.set()
-        seen = [await revised()]
+        versions = [await revised()]
         for change in (served.note_present, served.note_absent):
             change(BUDGET)
-            seen.append(await revised())
+            versions.append(await revised())
         follower.cancel()
-        return seen
+        return versions
 
     present = {kind.plural for kind in WATCHED}
     absent = present - {BUDGET.plural}

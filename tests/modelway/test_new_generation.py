@@ -172,8 +172,8 @@ class World:
     async def publish(self, _: object, status: dict[str, Any], **__: object) -> None:
         self.status = status
 
-    async def fill(self, seen: Observed, _: object) -> Observed:
-        return seen
+    async def fill(self, observed: Observed, _: object) -> Observed:
+        return observed
 
     def forget(self, _: object) -> None:
         """Nothing is kept."""

@@ -102,14 +102,14 @@ class _Cluster:
     def observe(self, key: Key) -> Observed:
         one = self.all[key]
         by = replace(owner(status=STATUS if key in self.serving else None), key=key)
-        seen = observed(one.record, one.deployed, by=by)
-        return replace(seen, children=_named_after(key, seen))
+        observation = observed(one.record, one.deployed, by=by)
+        return replace(observation, children=_named_after(key, observation))
 
     def models(self) -> list[Model]:
         return [Model(self.observe(key).owner, one.deployed) for key, one in self.all.items()]
 
-    async def carry_out(self, plan: Plan, seen: Observed) -> None:
-        one = self.all[seen.owner.key]
+    async def carry_out(self, plan: Plan, observation: Observed) -> None:
+        one = self.all[observation.owner.key]
         [body] = [step.body for step in plan.steps if step.id.kind == "Deployment"]
         [recorded] = [step.body["data"] for step in plan.steps if step.id.kind == "ControllerRevision"]
         one.record = replace(one.record, data=recorded)
@@ -120,14 +120,14 @@ class _Cluster:
         one.deployed = replace(one.deployed, generation=generation, pulling=pulling_of(one.template))
         self.most = max(self.most, len(self.rolling()))
 
-    async def fill(self, seen: Observed, _: object) -> Observed:
-        return seen
+    async def fill(self, observation: Observed, _: object) -> Observed:
+        return observation
 
     async def look(self, *_: object) -> None:
         """No pods are refused."""
 
-    def correct(self, seen: Observed) -> Observed:
-        return seen
+    def correct(self, observation: Observed) -> Observed:
+        return observation
 
     async def publish(self, *_: object, **__: object) -> None:
         """Nobody reads status."""
@@ -136,10 +136,10 @@ class _Cluster:
         """Nobody goes."""
 
 
-def _named_after(key: Key, seen: Observed) -> dict[Any, Any]:
+def _named_after(key: Key, observation: Observed) -> dict[Any, Any]:
     named = (
         replace(one, id=one.id._replace(name=key.name + one.id.name.removeprefix(KEY.name)))
-        for one in seen.children.values()
+        for one in observation.children.values()
     )
     return {one.id: one for one in named}
 
@@ -191,10 +191,10 @@ def test_revision_that_never_served_needs_no_turn() -> None:
     """Its pods cannot be pulled, while those of the one before serve."""
     template = _template(Settings(image_pull_secrets=("wrong",)))
     failing = pod(container(waiting="ImagePullBackOff"), revision=HASH)
-    seen = observed(
+    observation = observed(
         deployment(revision=HASH, size=1, replicas=2, updated=1, available=1, pulling=pulling_of(template)),
         revision(HASH, 2, template=template),
         pods=(failing,),
     )
-    plan = make_plan(DEPLOYMENT, seen, Settings(image_pull_secrets=("right",)))
+    plan = make_plan(DEPLOYMENT, observation, Settings(image_pull_secrets=("right",)))
     assert (plan.follows, plan.waits) == (False, False)

@@ -68,8 +68,8 @@ class _World:
     async def look(self, *_: object) -> float | None:
         return self.retry
 
-    def correct(self, seen: Observed) -> Observed:
-        return seen
+    def correct(self, observation: Observed) -> Observed:
+        return observation
 
     async def publish(self, _: object, status: dict[str, Any], **__: object) -> None:
         self.status = status

@@ -194,7 +194,7 @@ class Api:
 
 def _encoded(body: object) -> str:
     """JSON that is YAML too, as server-side apply reads it: YAML knows no surrogate pairs, and breaks lines at more characters."""
-    return re.sub("[\x7f-\uffff]", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(body, ensure_ascii=False))
+    return re.sub("[\x7f-\uffff]", lambda match: f"\\u{ord(match[0]):04x}", json.dumps(body, ensure_ascii=False))
 
 
 def _error(status: int, text: str) -> ApiError:

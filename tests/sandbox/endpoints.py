@@ -76,5 +76,5 @@ def backends(service: Object, pods: Iterable[PodView]) -> dict[Address, tuple[Ad
 
 def _targets(port: Object, pods: Iterable[PodView]) -> tuple[Address, ...]:
     target = port.get("targetPort", port["port"])
-    found = ((pod.host, pod.ports.get(target) if isinstance(target, str) else target) for pod in pods)
-    return tuple(sorted(Address(host, number) for host, number in found if number is not None))
+    targets = ((pod.host, pod.ports.get(target) if isinstance(target, str) else target) for pod in pods)
+    return tuple(sorted(Address(host, number) for host, number in targets if number is not None))

@@ -64,14 +64,14 @@ def free_ports(count: int, candidates: Iterable[int] | None = None) -> list[int]
     Raises:
         SandboxError: there are not that many.
     """
-    found: list[int] = []
+    ports: list[int] = []
     for port in random.sample(PORTS, len(PORTS)) if candidates is None else candidates:
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise SandboxError(f"needed {count} free ports on 127.0.0.1, found {len(found)}")
+        ports.append(port)
+        if len(ports) == count:
+            return ports
+    raise SandboxError(f"needed {count} free ports on 127.0.0.1, found {len(ports)}")

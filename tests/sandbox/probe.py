@@ -37,9 +37,9 @@ class Probe:
         answer = self._get(f"/api/v1/nodes/{node}")
         if not answer:
             return False
-        found: dict[str, Any] = json.loads(answer)
-        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in found["status"].get("conditions", []))
-        return ready and not found["spec"].get("taints")
+        document: dict[str, Any] = json.loads(answer)
+        ready = any(c["type"] == "Ready" and c["status"] == "True" for c in document["status"].get("conditions", []))
+        return ready and not document["spec"].get("taints")
 
     def listens(self, port: int) -> bool:
         """Whether something listens on a loopback port."""

@@ -44,10 +44,10 @@ def test_variable_sees_earlier_ones_and_overrides_envfrom() -> None:
         {"name": "B", "value": "$(A)/$(P_C)/$(LATER)"},
         {"name": "LATER", "value": "x"},
     ]
-    found = resolve(
+    values = resolve(
         {"env": env, "envFrom": [{"prefix": "P_", "configMapRef": {"name": "c"}}]}, {("ConfigMap", "c"): {"C": "3"}}
     )
-    assert (found["A"], found["B"]) == ("own", "own/3/$(LATER)")
+    assert (values["A"], values["B"]) == ("own", "own/3/$(LATER)")
 
 
 @pytest.mark.parametrize(
@@ -77,8 +77,8 @@ def test_what_is_optional_may_be_missing() -> None:
         {"name": "B", "valueFrom": {"configMapKeyRef": optional}},
     ]
     source = {"name": "x", "optional": True}
-    found = resolve({"env": env, "envFrom": [{"secretRef": source}, {"configMapRef": source}]})
-    assert set(found) == {"KUBERNETES_SERVICE_HOST"}
+    values = resolve({"env": env, "envFrom": [{"secretRef": source}, {"configMapRef": source}]})
+    assert set(values) == {"KUBERNETES_SERVICE_HOST"}
 
 
 def test_command_replaces_the_entrypoint_and_args_follow() -> None:

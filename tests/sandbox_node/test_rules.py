@@ -85,11 +85,11 @@ def test_restart_pauses_start_at_zero_and_double_to_the_limit() -> None:
 def test_thresholds_need_so_many_in_a_row() -> None:
     thresholds = Thresholds({"successThreshold": 2, "failureThreshold": 3}, good=False)
     looks = [True, False, True, True, False, False, True, False, False, False]
-    found = []
+    verdicts = []
     for success in looks:
         thresholds.add(success=success)
-        found.append(thresholds.good)
-    assert found == [False, False, False, True, True, True, True, True, True, False]
+        verdicts.append(thresholds.good)
+    assert verdicts == [False, False, False, True, True, True, True, True, True, False]
 
 
 def test_an_address_comes_back_late_also_after_a_restart(tmp_path: Path) -> None:
@@ -152,5 +152,11 @@ def test_everything_a_pod_refers_to_is_found() -> None:
         {"name": "a", "secret": {"secretName": "s2"}},
         {"name": "b", "projected": {"sources": [{"configMap": {"name": "c2"}}, {"secret": {"name": "s3"}}]}},
     ]
-    found = referred({"spec": {"containers": [main], "volumes": volumes}})
-    assert found == {("Secret", "s1"), ("ConfigMap", "c1"), ("Secret", "s2"), ("ConfigMap", "c2"), ("Secret", "s3")}
+    references = referred({"spec": {"containers": [main], "volumes": volumes}})
+    assert references == {
+        ("Secret", "s1"),
+        ("ConfigMap", "c1"),
+        ("Secret", "s2"),
+        ("ConfigMap", "c2"),
+        ("Secret", "s3"),
+    }

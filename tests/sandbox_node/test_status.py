@@ -57,13 +57,13 @@ def status(states: list[ContainerState], pod: dict[str, Any] | None = None, **fi
     return pod_status(merged, states, started_at=BEFORE, now=NOW, **options)
 
 
-def condition(found: dict[str, Any], kind: str) -> dict[str, Any]:
-    return next(c for c in found["conditions"] if c["type"] == kind)
+def condition(pod_status: dict[str, Any], kind: str) -> dict[str, Any]:
+    return next(c for c in pod_status["conditions"] if c["type"] == kind)
 
 
 def test_an_unready_container_is_named() -> None:
-    found = condition(status([container(RUNNING)]), "Ready")
-    assert (found["status"], found["message"]) == ("False", "containers with unready status: [main]")
+    ready = condition(status([container(RUNNING)]), "Ready")
+    assert (ready["status"], ready["message"]) == ("False", "containers with unready status: [main]")
 
 
 def test_a_transition_time_stays_while_the_status_does() -> None:
@@ -82,11 +82,11 @@ def test_readiness_gate_holds_a_pod_until_its_condition_is_true() -> None:
 
 
 def test_an_evicted_pod_failed_and_says_why() -> None:
-    found = status([container(ended(0))], alive=False, verdict=Verdict("Evicted", "too large"))
-    assert (found["phase"], found["reason"], found["message"]) == ("Failed", "Evicted", "too large")
+    pod_status = status([container(ended(0))], alive=False, verdict=Verdict("Evicted", "too large"))
+    assert (pod_status["phase"], pod_status["reason"], pod_status["message"]) == ("Failed", "Evicted", "too large")
 
 
 def test_an_init_container_that_is_not_done_is_named() -> None:
-    found = status([container(RUNNING, "init"), container(WAITING)])
-    assert condition(found, "Initialized")["message"] == "containers with incomplete status: [init]"
-    assert found["initContainerStatuses"][0]["state"] == RUNNING
+    pod_status = status([container(RUNNING, "init"), container(WAITING)])
+    assert condition(pod_status, "Initialized")["message"] == "containers with incomplete status: [init]"
+    assert pod_status["initContainerStatuses"][0]["state"] == RUNNING

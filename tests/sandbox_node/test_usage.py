@@ -27,23 +27,23 @@ def running(code: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 def test_the_time_of_a_child_that_ended_stays_counted() -> None:
-    seen = []
+    readings = []
     with running(PARENT) as process:
         meter = Meter(process.pid, None)
 
         def busy() -> bool:
-            seen.append(meter.read().cpu_seconds)
-            return seen[-1] > 0.5
+            readings.append(meter.read().cpu_seconds)
+            return readings[-1] > 0.5
 
         eventually(busy)
         assert process.stdout is not None
         assert process.stdout.readline() == "ended\n"
-        seen.append(meter.read().cpu_seconds)
+        readings.append(meter.read().cpu_seconds)
         assert meter.read().memory_bytes > 1_000_000
     process.wait()
-    seen.append(meter.read().cpu_seconds)
-    assert seen == sorted(seen)
-    assert 0.5 < seen[-1] < 2
+    readings.append(meter.read().cpu_seconds)
+    assert readings == sorted(readings)
+    assert 0.5 < readings[-1] < 2
 
 
 def test_what_a_group_counts_is_believed() -> None:

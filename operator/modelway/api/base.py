@@ -66,7 +66,7 @@ class Rule:
 
     def explain(self, subject: BaseModel) -> str:
         """The message with the values of the object that broke the rule, without passwords in addresses."""
-        return _PLACEHOLDER.sub(lambda found: _show(self._value(subject, found[1])), self.message)
+        return _PLACEHOLDER.sub(lambda match: _show(self._value(subject, match[1])), self.message)
 
     def _value(self, subject: BaseModel, path: str) -> object:
         return self.faults[1](subject) if self.faults and path == _FAULTS else _value_at(subject, path)

@@ -81,15 +81,15 @@ def unique_by(*keys: str) -> AfterValidator:
     """No two objects of a list have the same `keys`."""
 
     def refuse_twins(items: tuple[BaseModel, ...]) -> tuple[BaseModel, ...]:
-        seen: set[tuple[Any, ...]] = set()
+        identities: set[tuple[Any, ...]] = set()
         for item in items:
             identity = tuple(getattr(item, to_snake(key)) for key in keys)
-            if identity in seen:
+            if identity in identities:
                 names = " and ".join(f"{key} {value!r}" for key, value in zip(keys, identity, strict=True))
                 raise PydanticCustomError(
                     "twins", "more than one entry has {names}: keep one of them", {"names": names}
                 )
-            seen.add(identity)
+            identities.add(identity)
         return items
 
     return AfterValidator(refuse_twins)

@@ -23,15 +23,15 @@ def _matches(pattern: str) -> Callable[[Any], bool]:
 
 
 def _lacks(pattern: str) -> Callable[[Any], bool]:
-    found = _matches(pattern)
-    return lambda model: not found(model)
+    matches = _matches(pattern)
+    return lambda model: not matches(model)
 
 
 def _form(scheme: str, pattern: str, message: str) -> Rule:
-    found = _matches(pattern)
+    holds = _matches(pattern)
     return Rule(
         cel=f"!{matches('uri', f'^{scheme}://')} || {matches('uri', pattern)}",
-        holds=lambda model: re.match(f"{scheme}://", model.uri) is None or found(model),
+        holds=lambda model: re.match(f"{scheme}://", model.uri) is None or holds(model),
         message=message,
         field="uri",
     )

@@ -50,10 +50,10 @@ def canonical_bytes(count: int) -> str:
 
 
 def _split(quantity: str) -> tuple[Fraction, str]:
-    found = _NUMBER.fullmatch(quantity)
-    if found is None:
+    match = _NUMBER.fullmatch(quantity)
+    if match is None:
         raise ValueError(f"{quantity!r} is not a quantity")
-    return Fraction(found[1]), found[2]
+    return Fraction(match[1]), match[2]
 
 
 def _with_largest_suffix(count: int, suffixes: dict[str, int]) -> str:

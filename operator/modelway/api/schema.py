@@ -61,8 +61,8 @@ class _Converter:
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self._definitions = definitions
 
-    def convert(self, source: Schema, *, path: str, seen: tuple[str, ...] = (), in_list: bool = False) -> Schema:
-        source, seen = self._resolve(source, path, seen)
+    def convert(self, source: Schema, *, path: str, ancestors: tuple[str, ...] = (), in_list: bool = False) -> Schema:
+        source, ancestors = self._resolve(source, path, ancestors)
         self._refuse_unknown(source, path)
         target = {key: source[key] for key in _KEPT if key in source}
         _set_limits(target, source)
@@ -70,33 +70,35 @@ class _Converter:
             target["description"] = " ".join(target["description"].split())
         if "properties" in source:
             target["properties"] = {
-                name: self._property(child, path=f"{path}.{name}", seen=seen, in_list=in_list)
+                name: self._property(child, path=f"{path}.{name}", ancestors=ancestors, in_list=in_list)
                 for name, child in source["properties"].items()
             }
             if source.get("required"):
                 target["required"] = source["required"]
         elif isinstance(source.get("additionalProperties"), dict):
-            target["additionalProperties"] = self.convert(source["additionalProperties"], path=f"{path}{{}}", seen=seen)
+            target["additionalProperties"] = self.convert(
+                source["additionalProperties"], path=f"{path}{{}}", ancestors=ancestors
+            )
         if "items" in source:
-            target["items"] = self.convert(source["items"], path=f"{path}[]", seen=seen, in_list=True)
+            target["items"] = self.convert(source["items"], path=f"{path}[]", ancestors=ancestors, in_list=True)
         _set_default(target, path, in_list=in_list)
         _check(target, path)
         return target
 
-    def _property(self, source: Schema, *, path: str, seen: tuple[str, ...], in_list: bool) -> Schema:
-        target = self.convert(source, path=path, seen=seen, in_list=in_list)
+    def _property(self, source: Schema, *, path: str, ancestors: tuple[str, ...], in_list: bool) -> Schema:
+        target = self.convert(source, path=path, ancestors=ancestors, in_list=in_list)
         if "description" not in target:
             raise InexpressibleSchema(f"{path} has no description: kubectl explain would be silent about it")
         return target
 
-    def _resolve(self, source: Schema, path: str, seen: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]]:
+    def _resolve(self, source: Schema, path: str, ancestors: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]]:
         """The node with references and "or null" taken out; what stands beside a reference wins over what it refers to."""
         while "$ref" in source or "anyOf" in source:
             if "$ref" in source:
                 name = source["$ref"].rpartition("/")[2]
-                if name in seen:
+                if name in ancestors:
                     raise InexpressibleSchema(f"{path} contains itself: a structural schema is finite")
-                seen = (*seen, name)
+                ancestors = (*ancestors, name)
                 below, source = self._definitions[name], {key: it for key, it in source.items() if key != "$ref"}
             else:
                 choices = [choice for choice in source["anyOf"] if choice != {"type": "null"}]
@@ -105,7 +107,7 @@ class _Converter:
                 below, source = choices[0], {key: it for key, it in source.items() if key != "anyOf"}
             rules = [*below.get(VALIDATIONS, ()), *source.get(VALIDATIONS, ())]
             source = {**below, **source, **({VALIDATIONS: rules} if rules else {})}
-        return source, seen
+        return source, ancestors
 
     def _refuse_unknown(self, source: Schema, path: str) -> None:
         handled = {"$defs", "properties", "required", "items", "const", "exclusiveMinimum", "exclusiveMaximum"}

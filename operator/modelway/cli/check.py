@@ -113,8 +113,8 @@ def _check(arguments: argparse.Namespace, directory: Path) -> int:
 
 def _wrong_usage(status: int, log: str) -> str | None:
     """Which option has a value that the server does not take, and which it takes."""
-    found = _USAGE.search(log) if status == _WRONG_USAGE else None
-    return f"{found['option']}: {found['words']}." if found else None
+    match = _USAGE.search(log) if status == _WRONG_USAGE else None
+    return f"{match['option']}: {match['words']}." if match else None
 
 
 def _text(log: Path) -> str:

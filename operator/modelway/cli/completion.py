@@ -68,12 +68,12 @@ def names(prefix: str, parsed_args: argparse.Namespace, **_: object) -> list[str
         *flags,
     ]
     try:
-        found = subprocess.run(  # noqa: S603 -- our own command line
+        names = subprocess.run(  # noqa: S603 -- our own command line
             command, capture_output=True, text=True, check=True, timeout=2 * _CLUSTER_SECONDS
         ).stdout.splitlines()
     except (OSError, subprocess.SubprocessError):
         return []
-    return [name for one in found if (name := one.rpartition("/")[2]).startswith(prefix)]
+    return [name for one in names if (name := one.rpartition("/")[2]).startswith(prefix)]
 
 
 def _completions(parser: argparse.ArgumentParser, words: list[str]) -> list[str]:

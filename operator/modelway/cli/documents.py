@@ -52,12 +52,12 @@ class Document:
         """The line, from 1, of a field given as a path (`spec.runtime.env[0].name`), or of the nearest parent that is there."""
         node, line = self.node, self.node.start_mark.line
         while path:
-            step, rest, found = _step(node, path)
-            if found is None:
+            step, rest, below = _step(node, path)
+            if below is None:
                 break
             # A block begins on the line after its key: the key is what a reader looks for.
             line = step.start_mark.line
-            node, path = found, rest
+            node, path = below, rest
         return int(line) + 1
 
 
@@ -149,8 +149,8 @@ class _Conversion:
         return mapping
 
     def _merged(self, node: yaml.Node) -> dict[str, Any]:
-        found = self.convert(node)
-        parts = found if isinstance(found, list) else [found]
+        converted = self.convert(node)
+        parts = converted if isinstance(converted, list) else [converted]
         if not all(isinstance(part, dict) for part in parts):
             raise _refused(node, "<< takes a mapping, or a list of mappings")
         return {key: value for part in reversed(parts) for key, value in part.items()}
@@ -176,8 +176,8 @@ def _items(document: Document) -> Iterator[Document]:
     ):
         yield document
         return
-    found = _child(document.node, "items")
-    nodes = found[1].value if found is not None else []
+    items = _child(document.node, "items")
+    nodes = items[1].value if items is not None else []
     twice = document.twice
     for node, item in zip(nodes, value["items"], strict=True):
         yield Document(document.source, node, item, twice)
@@ -187,11 +187,11 @@ def _items(document: Document) -> Iterator[Document]:
 def _step(node: yaml.Node, path: str) -> tuple[yaml.Node, str, yaml.Node | None]:
     """One step down: where it begins, the rest of the path, and what lies there; keys may hold dots, so the longest one wins."""
     if isinstance(node, yaml.SequenceNode):
-        found = re.match(r"\[(\d+)\]\.?", path)
-        if found is None or int(found[1]) >= len(node.value):
+        subscript = re.match(r"\[(\d+)\]\.?", path)
+        if subscript is None or int(subscript[1]) >= len(node.value):
             return node, path, None
-        item = node.value[int(found[1])]
-        return item, path[found.end() :], item
+        item = node.value[int(subscript[1])]
+        return item, path[subscript.end() :], item
     names = [path[: match.start()] for match in re.finditer(r"\.|\[|$", path)]
     for name in reversed(names):
         below = _child(node, name)
@@ -210,9 +210,9 @@ def _child(node: yaml.Node, name: str) -> tuple[yaml.Node, yaml.Node] | None:
     for key, value in node.value:
         if key.tag == MERGE:
             parts = value.value if isinstance(value, yaml.SequenceNode) else [value]
-            found = next((hit for part in parts if (hit := _child(part, name)) is not None), None)
-            if found is not None:
-                return found
+            child = next((hit for part in parts if (hit := _child(part, name)) is not None), None)
+            if child is not None:
+                return child
     return None
 
 

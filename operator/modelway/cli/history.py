@@ -23,8 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
         namespace = arguments.namespace or reader.namespace
         return await reader.resource(namespace, arguments.name), await reader.records(namespace, arguments.name)
 
-    resource, found = ask(arguments, read)
-    rows = describe(resource, records_of(resource, found))
+    resource, objects = ask(arguments, read)
+    rows = describe(resource, records_of(resource, objects))
     if arguments.output != "table":
         print(as_text(rows, arguments.output), end="")
         return 0

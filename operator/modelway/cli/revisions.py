@@ -93,16 +93,16 @@ def target_of(resource: Object, records: Sequence[Record], requested: str | None
     """
     name, wanted = resource["metadata"]["name"], wanted_of(resource)[0]
     if requested is not None:
-        found = [one for one in records if requested in {str(one.number), one.hash}]
+        candidates = [one for one in records if requested in {str(one.number), one.hash}]
         there = ", ".join(str(one) for one in records) or "none"
         missing = f"there is no revision {requested} of {name}; there is: {there}"
     else:
         others = [one for one in records if one.hash != wanted]
-        found = sorted(others, key=lambda one: one.hash != serving_of(resource))
+        candidates = sorted(others, key=lambda one: one.hash != serving_of(resource))
         missing = f"there is no revision of {name} to go back to: its history holds none but the present one"
-    if not found:
+    if not candidates:
         raise NoWayBack(missing)
-    return found[0]
+    return candidates[0]
 
 
 def restore(spec: Mapping[str, Any], record: Record) -> dict[str, Any]:
@@ -132,4 +132,4 @@ def keepers(resource: Object) -> list[str]:
         or bool({"kustomize-controller", "helm-controller"} & managers),
         "a release of Helm": "meta.helm.sh/release-name" in annotations,
     }
-    return [keeper for keeper, found in marks.items() if found]
+    return [keeper for keeper, mark in marks.items() if mark]

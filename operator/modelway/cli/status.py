@@ -29,8 +29,8 @@ async def _read(reader: Reader, arguments: argparse.Namespace) -> list[Object]:
     namespace = arguments.namespace or reader.namespace
     if arguments.name and not arguments.all_namespaces:
         return [await reader.resource(namespace, arguments.name)]
-    found = await reader.resources(None if arguments.all_namespaces else namespace)
-    return [one for one in found if arguments.name in {None, one["metadata"]["name"]}]
+    resources = await reader.resources(None if arguments.all_namespaces else namespace)
+    return [one for one in resources if arguments.name in {None, one["metadata"]["name"]}]
 
 
 def table(summaries: Sequence[Summary], *, everywhere: bool, now: datetime) -> str:

@@ -64,9 +64,9 @@ def _headline(resource: Object, summary: Summary) -> str:
 
 def _describe_spec(resource: Object) -> Iterator[str]:
     spec, metadata = resource.get("spec") or {}, resource["metadata"]
-    model, seen = spec.get("model") or {}, (resource.get("status") or {}).get("observedGeneration")
+    model, observed_generation = spec.get("model") or {}, (resource.get("status") or {}).get("observedGeneration")
     generation = metadata.get("generation", 0)
-    note = "" if seen == generation else ", which the operator has not looked at yet"
+    note = "" if observed_generation == generation else ", which the operator has not looked at yet"
     secret = ((model.get("storage") or {}).get("secretRef") or {}).get("name")
     parts = [
         ("model", model.get("uri", "")),
@@ -195,13 +195,13 @@ def _commands(snapshot: Snapshot, summary: Summary, program: str) -> Iterator[st
         yield f"""{kubectl} patch mdep {summary.name} --type merge -p '{{"spec": {{"suspend": false}}}}'"""
     if topic is Topic.MODEL:
         yield f"Try it on your machine, without a cluster: {program} serve -f FILE"
-    found = [(pod, fault) for pod in snapshot.pods if (fault := find_failure(pod)) is not None]
-    if found:
-        pod, (container, previous) = found[0]
+    faults = [(pod, fault) for pod in snapshot.pods if (fault := find_failure(pod)) is not None]
+    if faults:
+        pod, (container, previous) = faults[0]
         flag = " --previous" if previous else ""
         yield f"Read the log: {kubectl} logs {pod['metadata']['name']} -c {container}{flag}"
     waiting = next((pod for pod in snapshot.pods if not is_ready(pod)), None)
-    if waiting is not None and not found:
+    if waiting is not None and not faults:
         yield f"Look at the pod: {kubectl} describe pod {waiting['metadata']['name']}"
 
 

@@ -63,17 +63,17 @@ def summary_of(resource: Mapping[str, Any]) -> Summary:
     """What the status of a ModelDeployment says, and what it cannot say yet."""
     metadata, status, spec = resource["metadata"], resource.get("status") or {}, resource.get("spec") or {}
     ready = condition(resource, "Ready")
-    seen = bool(ready) and status.get("observedGeneration") == metadata.get("generation")
+    is_current = bool(ready) and status.get("observedGeneration") == metadata.get("generation")
     return Summary(
         namespace=metadata["namespace"],
         name=metadata["name"],
-        ready=ready["status"] if seen else "Unknown",
-        reason=ready["reason"] if seen else NOT_SEEN,
-        message=ready["message"] if seen else NOT_SEEN_MESSAGE.format(namespace=metadata["namespace"]),
-        stalled=seen and condition(resource, "Stalled").get("status") == "True",
+        ready=ready["status"] if is_current else "Unknown",
+        reason=ready["reason"] if is_current else NOT_SEEN,
+        message=ready["message"] if is_current else NOT_SEEN_MESSAGE.format(namespace=metadata["namespace"]),
+        stalled=is_current and condition(resource, "Stalled").get("status") == "True",
         available=condition(resource, "Available").get("status") == "True",
         ready_pods=status.get("readyReplicas", 0),
-        caution=_caution(ready) if seen else "",
+        caution=_caution(ready) if is_current else "",
         pods=status.get("replicas", 0),
         counted=status.get("pods") or f"{status.get('readyReplicas', 0)}/{status.get('replicas', 0)}",
         scaling=_scaling(resource, Scaling.of_stored(spec.get("scaling"))),

@@ -138,15 +138,15 @@ class Adoption:
         owner, place = observed.owner, (observed.owner.key, child)
         kind = self._kind_named(child.kind)
         metadata = await self._client.metadata_of(kind, owner.key.namespace, child.name)
-        found = standing_of(metadata, owner) if metadata is not None else None
+        standing = standing_of(metadata, owner) if metadata is not None else None
         before = self._others.pop(place, _Other())
-        if metadata is None or found is Standing.OURS:
+        if metadata is None or standing is Standing.OURS:
             return str(metadata["uid"]) if metadata is not None else None
         left_since = None
-        if found is Standing.LEFT:
+        if standing is Standing.LEFT:
             left_since = self._clock() if before.left_since is None else before.left_since
         self._others[place] = _Other(left_since)
-        if found is Standing.FOREIGN:
+        if standing is Standing.FOREIGN:
             raise _conflict(kind, child.name, owner.key.namespace)
         if "deletionTimestamp" in metadata or (
             left_since is not None and not self._is_abandoned(left_since, metadata, owner)

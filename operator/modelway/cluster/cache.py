@@ -116,8 +116,8 @@ class Cache:
         for owner in tuple(self._views.values()):
             if not isinstance(owner, Owner):
                 continue
-            found = self._views.get(ObjectId(kinds.DEPLOYMENT.name, *owner.key))
-            deployment = found if isinstance(found, DeploymentView) and found.owner_uid == owner.uid else None
+            view = self._views.get(ObjectId(kinds.DEPLOYMENT.name, *owner.key))
+            deployment = view if isinstance(view, DeploymentView) and view.owner_uid == owner.uid else None
             yield Model(owner, deployment)
 
     def versions(self, kind: Kind) -> dict[ObjectId, int]:
@@ -133,8 +133,8 @@ class Cache:
         self._lists = False
 
     def _owner(self, key: Key) -> Owner | None:
-        found = self._views.get(ObjectId(kinds.OWNER.name, key.namespace, key.name))
-        return found if isinstance(found, Owner) else None
+        view = self._views.get(ObjectId(kinds.OWNER.name, key.namespace, key.name))
+        return view if isinstance(view, Owner) else None
 
     def _owner_of(self, child: Child, key: Key | None) -> Owner | None:
         """The ModelDeployment that controls a child, while there is this very one."""
@@ -170,10 +170,10 @@ def object_id(kind: Kind, obj: Mapping[str, Any]) -> ObjectId:
     return ObjectId(kind.name, obj["metadata"]["namespace"], obj["metadata"]["name"])
 
 
-def _version(seen: View) -> int:
+def _version(view: View) -> int:
     # Comparable since Kubernetes 1.35 by contract, and since etcd 3 in fact.
-    return int(seen.resource_version)
+    return int(view.resource_version)
 
 
-def _key(seen: View | None, id: ObjectId) -> Key | None:  # noqa: A002 -- the term
-    return owner_key(seen, id.namespace) if seen is not None else None
+def _key(view: View | None, id: ObjectId) -> Key | None:  # noqa: A002 -- the term
+    return owner_key(view, id.namespace) if view is not None else None

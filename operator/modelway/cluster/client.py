@@ -89,12 +89,12 @@ class Client:
     async def metadata_of(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:
         """The metadata of one object; None when there is none of that name."""
         try:
-            found = await self._request("GET", kind.path(namespace, name), accept=_METADATA_ONLY)
+            answer = await self._request("GET", kind.path(namespace, name), accept=_METADATA_ONLY)
         except ClusterError as error:
             if error.status == 404:
                 return None
             raise
-        metadata: dict[str, Any] = found.get("metadata", {})
+        metadata: dict[str, Any] = answer.get("metadata", {})
         return metadata
 
     async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any] | None:

@@ -112,9 +112,9 @@ class Publisher:
         Raises:
             RetryLater: judge again.
         """
-        found = await self._client.get(kinds.OWNER, *owner.key)
-        if found is not None:
-            self._cache.store(kinds.OWNER, found)
+        answer = await self._client.get(kinds.OWNER, *owner.key)
+        if answer is not None:
+            self._cache.store(kinds.OWNER, answer)
         raise RetryLater(f"{owner.key} changed meanwhile", seconds=AGAIN_SECONDS)
 
     async def _announce(self, owner: Owner, ready: Mapping[str, Any], now: datetime) -> None:

@@ -69,14 +69,14 @@ class Reader:
             NoCluster, Forbidden: as for `resources`.
         """
         try:
-            found = await self._client.get(kinds.OWNER, namespace, name)
+            resource = await self._client.get(kinds.OWNER, namespace, name)
         except ClusterError as error:
             raise _explain(error) from error
-        if found is None:
+        if resource is None:
             names = ", ".join(one["metadata"]["name"] for one in await self.resources(namespace))
             others = f"there are {names}" if names else "there is none in it"
             raise NotFound(f"there is no ModelDeployment {name} in namespace {namespace}: {others}")
-        return found
+        return resource
 
     async def records(self, namespace: str, name: str) -> list[Object]:
         """The ControllerRevisions of a ModelDeployment of that name, and of earlier ones.
@@ -140,9 +140,9 @@ class Reader:
         return [item async for page in self._client.pages(kind, namespace, selector) for item in page["items"]]
 
     async def _last_words(self, namespace: str, pods: list[Object], withheld: list[str]) -> Mapping[Place, str]:
-        found = [(pod["metadata"]["name"], *fault) for pod in pods if (fault := find_failure(pod)) is not None]
+        faults = [(pod["metadata"]["name"], *fault) for pod in pods if (fault := find_failure(pod)) is not None]
         words: dict[Place, str] = {}
-        for pod, container, previous in found[:_MOST_LOGS]:
+        for pod, container, previous in faults[:_MOST_LOGS]:
             try:
                 text = await self._client.log(namespace, pod, container, lines=LOG_LINES, previous=previous)
             except ClusterError as error:

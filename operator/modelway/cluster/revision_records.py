@@ -35,10 +35,10 @@ class RevisionRecords:
         key = observed.owner.key
         uid, data = self._read.get(key, ("", b""))
         if uid != record.uid:
-            found = await self._client.get(REVISION, key.namespace, record.id.name)
-            if found is None or found["metadata"]["uid"] != record.uid:
+            answer = await self._client.get(REVISION, key.namespace, record.id.name)
+            if answer is None or answer["metadata"]["uid"] != record.uid:
                 raise RetryLater(f"{record.id} is gone", seconds=REPLAN_SECONDS)
-            data = orjson.dumps(found.get("data") or {})
+            data = orjson.dumps(answer.get("data") or {})
             self._read[key] = record.uid, data
         return replace(observed, children={**observed.children, record.id: replace(record, data=orjson.loads(data))})
 

@@ -49,11 +49,11 @@ def view(kind: Kind, obj: Mapping[str, Any]) -> View:
     return _child(kind, obj)
 
 
-def owner_key(seen: View, namespace: str) -> Key | None:
+def owner_key(view: View, namespace: str) -> Key | None:
     """The ModelDeployment that a change of this object concerns."""
-    if isinstance(seen, Owner):
-        return seen.key
-    return Key(namespace, seen.owner_name) if seen.owner_name else None
+    if isinstance(view, Owner):
+        return view.key
+    return Key(namespace, view.owner_name) if view.owner_name else None
 
 
 def _owner(obj: Mapping[str, Any]) -> Owner:

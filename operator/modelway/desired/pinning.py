@@ -26,8 +26,8 @@ from modelway.settings import Settings
 
 def record_of(observed: Observed, revision: Revision) -> RevisionView | None:
     """The record of a revision; None before it has one."""
-    found = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision.hash}"))
-    return found if isinstance(found, RevisionView) else None
+    child = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision.hash}"))
+    return child if isinstance(child, RevisionView) else None
 
 
 def record_to_read(deployment: ModelDeployment, observed: Observed, settings: Settings) -> RevisionView | None:

@@ -181,8 +181,8 @@ def _metrics_unavailable(active: Condition) -> _Statement:
 
 
 def _request_missing(active: Condition) -> _Statement:
-    found = _REQUEST_MISSING.search(active.message)
-    resource, container = (found[1], found[2]) if found else ("cpu", "")
+    match = _REQUEST_MISSING.search(active.message)
+    resource, container = (match[1], match[2]) if match else ("cpu", "")
     message = (
         f"Container {container}, which something in the cluster adds to the model's pods, requests no {resource}. So the autoscaler "
         "cannot compute a percentage, and the number of pods stays as it is. Set a request on it where it is defined, or by a LimitRange."
@@ -201,8 +201,8 @@ def _disabled(observed: Observed, active: Condition) -> _Statement:
 
 def _ambiguous(observed: Observed, active: Condition) -> _Statement:
     namespace, name = observed.owner.key
-    found = _AUTOSCALERS.search(active.message)
-    names = {word.rpartition("/")[2] for word in (found[1] if found else "").split()}
+    match = _AUTOSCALERS.search(active.message)
+    names = {word.rpartition("/")[2] for word in (match[1] if match else "").split()}
     others = sorted(names - {name})  # the autoscaler names them in another order each time
     message = (
         f"Another autoscaler sets the number of this model's pods too: {', '.join(others) or 'see the list'}. Delete it, or leave "

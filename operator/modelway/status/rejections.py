@@ -149,8 +149,8 @@ def explain_refused_child(message: str, status: int, *, child: str, namespace: s
 
 def _explain(message: str, who: str, namespace: str) -> Readiness | None:
     for rule in _RULES:
-        if found := rule.pattern.search(message):
-            parts = {name: _quote(value or "no reason given") for name, value in found.groupdict().items()}
+        if match := rule.pattern.search(message):
+            parts = {name: _quote(value or "no reason given") for name, value in match.groupdict().items()}
             words = {**parts, "who": who, "namespace": namespace}
             return Readiness(rule.reason, f"{rule.statement.format_map(words)}. {rule.remedy.format_map(words)}.")
     return None

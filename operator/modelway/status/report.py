@@ -176,8 +176,8 @@ def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> d
         known |= {part: record.model[part] for part in ("uri", "version") if part in record.model}
         known = {"format": record.model.get("format", _ANY_FORMAT)} | known
     reports = {"digest": fetched_digest, "engine": chosen_engine, "format": found_format, "caution": caution_of}
-    found = {part: next(filter(None, map(read, _pods(observed, revision))), None) for part, read in reports.items()}
-    description = known | {part: value for part, value in found.items() if value}
+    values = {part: next(filter(None, map(read, _pods(observed, revision))), None) for part, read in reports.items()}
+    description = known | {part: value for part, value in values.items() if value}
     return {part: value for part, value in description.items() if (part, value) != ("format", _ANY_FORMAT)}
 
 

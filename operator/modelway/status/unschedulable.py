@@ -67,9 +67,9 @@ def explain(message: str) -> str:
         message: of the pod's condition PodScheduled.
     """
     words = message.partition(". ")[0].strip().rstrip(".")  # what follows is about preemption
-    found = [(one, match) for one in _FILTERS for match in one.pattern.finditer(words)]
-    causes = list(dict.fromkeys(_cause(one, match) for one, match in found)) or ["none fits"]
-    remedies = list(dict.fromkeys(one.remedy for one, _ in found)) or ["correct spec.scheduling, or add nodes"]
+    matches = [(one, match) for one in _FILTERS for match in one.pattern.finditer(words)]
+    causes = list(dict.fromkeys(_cause(one, match) for one, match in matches)) or ["none fits"]
+    remedies = list(dict.fromkeys(one.remedy for one, _ in matches)) or ["correct spec.scheduling, or add nodes"]
     remedy = "; or ".join(remedies)
     quote = f" ({words[:_LONGEST_QUOTE]})" if words else ""
     return f"{', '.join(causes)}{quote}. {remedy[0].upper()}{remedy[1:]}."

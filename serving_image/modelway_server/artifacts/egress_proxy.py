@@ -115,10 +115,10 @@ class EgressProxy:
             HostNotAllowed: one of them is not allowed.
             OSError: it has none.
         """
-        found = await resolve(host, port)
-        for _, address in found:
+        addresses = await resolve(host, port)
+        for _, address in addresses:
             self._destinations.check_address(host, port, str(address[0]))
-        return found
+        return addresses
 
 
 @asynccontextmanager
@@ -141,8 +141,8 @@ async def resolve(host: str, port: int) -> list[Address]:
     Raises:
         OSError: there are none.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [(family, address) for family, _, _, _, address in found]
+    answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(family, address) for family, _, _, _, address in answers]
 
 
 async def _open_any(addresses: list[Address]) -> Stream:

@@ -144,16 +144,16 @@ class FolderDownload:
     async def _list(self) -> tuple[Entry, ...]:
         patience = Patience(self._place, self._progress)
         while True:
-            found: list[Entry] = []
+            entries: list[Entry] = []
             try:
                 async for entry in self._source.entries():
-                    found.append(entry)
-                    if len(found) > MAX_LISTED:
+                    entries.append(entry)
+                    if len(entries) > MAX_LISTED:
                         raise too_many(self._place)
             except Interrupted as interruption:
                 await patience.wait(str(interruption))
             else:
-                return check_listing(found, self._place)
+                return check_listing(entries, self._place)
 
     async def _fetch(self, entry: Entry, number: int, turns: asyncio.Semaphore) -> None:
         async with turns:
@@ -198,7 +198,7 @@ class _Listed:
 
 
 def _first(failures: BaseExceptionGroup[LoadFailure]) -> BaseException:
-    found: BaseException = failures
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found
+    failure: BaseException = failures
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure

@@ -68,7 +68,7 @@ def canonical(host: str) -> str:
 
 
 def _entry(text: str) -> Entry:
-    found = _ENTRY.fullmatch(text.lower().rstrip("."))
-    if found is None or int(found["port"] or 1) not in range(1, 65536):
+    match = _ENTRY.fullmatch(text.lower().rstrip("."))
+    if match is None or int(match["port"] or 1) not in range(1, 65536):
         raise ValueError(f"{text!r} is no host: write models.example.com, *.example.com or models.example.com:8443")
-    return Entry(canonical(found["name"]), int(found["port"]) if found["port"] else None)
+    return Entry(canonical(match["name"]), int(match["port"]) if match["port"] else None)

@@ -78,7 +78,7 @@ def too_many(place: str) -> ArtifactTooLarge:
     )
 
 
-def check_listing(found: Iterable[Entry], place: str) -> tuple[Entry, ...]:
+def check_listing(entries: Iterable[Entry], place: str) -> tuple[Entry, ...]:
     """The files of a listing, in the order of their names.
 
     Files that macOS adds are left out, and so are the empty objects by which consoles of object stores show a folder.
@@ -87,7 +87,7 @@ def check_listing(found: Iterable[Entry], place: str) -> tuple[Entry, ...]:
         InvalidArtifact: a name may not stand in a folder.
         ArtifactTooLarge: there are too many files.
     """
-    files = [entry for entry in found if not is_litter(entry.path)]
+    files = [entry for entry in entries if not is_litter(entry.path)]
     folders = {folder for entry in files for folder in _folders_of(entry.path)}
     files = [entry for entry in files if entry.size or entry.path not in folders]
     names = Names(place)

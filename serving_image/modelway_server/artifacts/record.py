@@ -94,9 +94,9 @@ def locate_model(directory: Path) -> Path:
         raise ModelNotFound(
             f"{directory} has a record of {record.file}, but not the model itself", remedy="Fetch the model again."
         )
-    found = ", ".join(path.name for path in models[:5]) or "none"
+    names = ", ".join(path.name for path in models[:5]) or "none"
     raise ModelNotFound(
-        f"{directory} must hold exactly one model, a file or a folder; it holds {len(models)}: {found}",
+        f"{directory} must hold exactly one model, a file or a folder; it holds {len(models)}: {names}",
         remedy="Keep one model in that directory.",
     )
 

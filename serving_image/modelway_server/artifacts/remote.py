@@ -112,14 +112,14 @@ class ObjectSource:
     async def _folder(self) -> InvalidURI | None:
         """The refusal of a key that is the prefix of other keys; None when it is not, or the listing is denied."""
         try:
-            found = await anext(self._store.list(self._key, page=1), None)
+            page = await anext(self._store.list(self._key, page=1), None)
         except (FetchFailure, InvalidArtifact, Interrupted):
             return None
-        if not found:
+        if not page:
             return None
         location = self._store.location
         return InvalidURI(
-            f"{location.public} is a folder, not a file; it holds for example s3://{location.host}/{found['path']}",
+            f"{location.public} is a folder, not a file; it holds for example s3://{location.host}/{page['path']}",
             remedy="Name the one file of the model in spec.model.uri; if the folder is the model, end its name with '/'.",
         )
 

@@ -51,8 +51,8 @@ class Request:
     @property
     def body_bytes(self) -> int:
         """The length of the body."""
-        found = _LENGTH.search(self.fields)
-        return int(found[1]) if found else 0
+        match = _LENGTH.search(self.fields)
+        return int(match[1]) if match else 0
 
     def head(self, proxy: Proxy | None) -> bytes:
         """The head to send on, for one connection and one answer: to the host itself, or to the next proxy."""

@@ -158,8 +158,8 @@ class FileFolder:
 
     def _scan(self, below: str) -> list[tuple[str, os.stat_result]]:
         try:
-            with os.scandir(f"{self._root}/{below}") as found:
-                return [(f"{below}{one.name}", one.stat(follow_symlinks=False)) for one in found]
+            with os.scandir(f"{self._root}/{below}") as entries:
+                return [(f"{below}{one.name}", one.stat(follow_symlinks=False)) for one in entries]
         except OSError as error:
             raise self._failure(error, below) from error
 

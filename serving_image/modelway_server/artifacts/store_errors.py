@@ -120,12 +120,12 @@ def _from_network(text: str, location: Location) -> FetchFailure | Interrupted:
 
 
 def _s3_code(text: str) -> str | None:
-    found = _S3_ERROR.search(text)
-    return found["code"] if found else None
+    match = _S3_ERROR.search(text)
+    return match["code"] if match else None
 
 
 def _s3_detail(text: str) -> str:
-    found = _S3_ERROR.search(text)
-    if not found:
+    match = _S3_ERROR.search(text)
+    if not match:
         return ""
-    return f" ({found['code']}: {scrub(found['message'])})" if found["message"] else f" ({found['code']})"
+    return f" ({match['code']}: {scrub(match['message'])})" if match["message"] else f" ({match['code']})"

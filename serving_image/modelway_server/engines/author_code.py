@@ -39,13 +39,13 @@ def find_authors_code(estimator: Any) -> str | None:
 
 def _objects_in(estimator: Any) -> Iterator[tuple[str, Any]]:
     """Yield each object and function inside an estimator once, with the name of the attribute that leads to it."""
-    seen: set[int] = set()
+    visited_ids: set[int] = set()
     waiting: list[tuple[str, Any]] = [("", estimator)]
     while waiting:
         name, thing = waiting.pop()
-        if id(thing) in seen or isinstance(thing, _LEAVES):
+        if id(thing) in visited_ids or isinstance(thing, _LEAVES):
             continue
-        seen.add(id(thing))
+        visited_ids.add(id(thing))
         members = _members(thing)
         if members is None:
             yield name, thing

@@ -30,13 +30,13 @@ def answers_of(native: Runtime, rows: Sequence[Any]) -> dict[str, Answers]:
         NotCovered: a method refuses some of them.
     """
     checked = rows_of_instances(native.signature, rows, "rows")
-    found: dict[str, Answers] = {}
+    answers: dict[str, Answers] = {}
     for method in native.methods:
         try:
-            found[method] = native.call(method, checked.values, checked.count)
+            answers[method] = native.call(method, checked.values, checked.count)
         except InputError as error:
             raise NotCovered(f"{method} of the model itself refuses some rows ({error.message})") from error
-    return found
+    return answers
 
 
 def difference(
@@ -134,23 +134,23 @@ def _records(columns: Any, data: Any) -> list[Any]:
     names = list(map(str, columns))
     for index, row in enumerate(data):
         if not isinstance(row, list) or len(row) != len(names):
-            found = f"has {len(row)} values" if isinstance(row, list) else "is no array"
-            raise MalformedRequest(f"it {found}; columns has {len(names)}", field=f"data[{index}]")
+            fault = f"has {len(row)} values" if isinstance(row, list) else "is no array"
+            raise MalformedRequest(f"it {fault}; columns has {len(names)}", field=f"data[{index}]")
     return [dict(zip(names, row, strict=True)) for row in data]
 
 
 def _difference(
     method: str,
     expected: Answers,
-    found: Answers,
+    answers: Answers,
     tolerance: float,
     sizes: dict[str, float],
 ) -> str | None:
     """Compare one method's answers; see `difference`. `sizes` keeps the sizes of the answers to all rows for later rows."""
-    if expected.keys() != found.keys():
-        return f"{method} gives {', '.join(found)} instead of {', '.join(expected)}"
+    if expected.keys() != answers.keys():
+        return f"{method} gives {', '.join(answers)} instead of {', '.join(expected)}"
     for name, native in expected.items():
-        engine_values = found[name]
+        engine_values = answers[name]
         if native.shape != engine_values.shape or datatype_of(native.dtype) != datatype_of(engine_values.dtype):
             return f"{name} is {datatype_of(engine_values.dtype)} {list(engine_values.shape)} instead of {datatype_of(native.dtype)} {list(native.shape)}"
         size = sizes.setdefault(f"{method} {name}", size_of(native) if native.dtype.kind == "f" else 0.0)

@@ -152,7 +152,7 @@ def _origin(subject: Subject) -> str:
 def _pretty(document: dict[str, Any]) -> str:
     """JSON with a line for each member, and with a list of scalars in one."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
-    return re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda found: "[" + re.sub(r"\n\s+", " ", found[1]) + "]", text)
+    return re.sub(r"\[\s+([^][{}]*?)\s+\]", lambda match: "[" + re.sub(r"\n\s+", " ", match[1]) + "]", text)
 
 
 def _takes(subject: Subject) -> str:

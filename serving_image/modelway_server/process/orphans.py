@@ -56,12 +56,12 @@ def _end_all(spared: set[int], deadline: float) -> set[int]:
 
 
 def _descendants(root: int, parents: dict[int, int], spared: set[int]) -> set[int]:
-    found: set[int] = set()
+    descendants: set[int] = set()
     new = _children(root, parents) - spared
     while new:
-        found |= new
-        new = {child for pid in new for child in _children(pid, parents)} - found
-    return found
+        descendants |= new
+        new = {child for pid in new for child in _children(pid, parents)} - descendants
+    return descendants
 
 
 def _children(pid: int, parents: dict[int, int]) -> set[int]:

@@ -65,8 +65,8 @@ def decode_json(body: bytes, *, long_integers: bool = False) -> Invocation:
     document = parse_object(body, long_integers=long_integers)
     forms = [form for form in FORMS if form in document]
     if len(forms) != 1:
-        found = f"there are {' and '.join(forms)}" if forms else "there is none"
-        raise MalformedRequest(f"send exactly one of {', '.join(FORMS)}; {found}")
+        fault = f"there are {' and '.join(forms)}" if forms else "there is none"
+        raise MalformedRequest(f"send exactly one of {', '.join(FORMS)}; {fault}")
     params = document.get("params")
     check_parameters(params, "params")
     form, content = forms[0], document[forms[0]]
@@ -173,9 +173,9 @@ def _split(content: Any) -> tuple[Sequence[Any] | None, Mapping[str, Sequence[An
     _check_names(names, "dataframe_split.columns")
     for index, row in enumerate(data):
         if type(row) is not list or len(row) != len(names):
-            found = f"has {len(row)} values" if type(row) is list else f"is {json_type(row)}"
+            fault = f"has {len(row)} values" if type(row) is list else f"is {json_type(row)}"
             raise MalformedRequest(
-                f"each row must be an array of {len(names)} values, one for each of columns; this one {found}",
+                f"each row must be an array of {len(names)} values, one for each of columns; this one {fault}",
                 field=f"dataframe_split.data[{index}]",
             )
     return None, {name: [row[index] for row in data] for index, name in enumerate(names)}
@@ -198,8 +198,8 @@ def _other(form: str, content: Any) -> tuple[Sequence[Any] | None, Mapping[str, 
 def _check_names(names: Sequence[str], field: str) -> None:
     if not names:
         raise MalformedRequest("there are no columns", field=field)
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for name in names:
-        if name in seen:
+        if name in earlier:
             raise MalformedRequest(f"the column {name!r} appears twice", field=field)
-        seen.add(name)
+        earlier.add(name)

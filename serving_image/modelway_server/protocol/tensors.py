@@ -147,10 +147,10 @@ def parse_numbers(flat: NDArray[np.float64], shape: tuple[int, ...], datatype: s
     return _narrow(flat, datatype, lambda index: f"{field}[{index}]").reshape(shape)
 
 
-def _check_size(found: int, shape: tuple[int, ...], field: str) -> None:
+def _check_size(count: int, shape: tuple[int, ...], field: str) -> None:
     wanted = math.prod(shape)
-    if found != wanted:
-        raise MalformedRequest(f"shape {list(shape)} asks for {wanted} values, data holds {found}", field=field)
+    if count != wanted:
+        raise MalformedRequest(f"shape {list(shape)} asks for {wanted} values, data holds {count}", field=field)
 
 
 def shorten(value: Any) -> str:
@@ -168,9 +168,9 @@ def _flatten(data: list[Any], shape: tuple[int, ...], field: str) -> list[Any]:
             break
         for index, part in enumerate(level):
             if type(part) is not list or len(part) != shape[depth]:
-                found = f"{len(part)} values" if type(part) is list else json_type(part)
+                fault = f"{len(part)} values" if type(part) is list else json_type(part)
                 raise MalformedRequest(
-                    f"shape {list(shape)} asks for arrays of {shape[depth]} here, this one is {found}",
+                    f"shape {list(shape)} asks for arrays of {shape[depth]} here, this one is {fault}",
                     field=f"{field}{_indices(index, shape[:depth])}",
                 )
         level = list(chain.from_iterable(level))

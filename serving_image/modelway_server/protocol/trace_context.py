@@ -36,10 +36,10 @@ class TraceContext:
 
 def read_trace_context(traceparent: bytes, tracestate: bytes = b"") -> TraceContext | None:
     """The context in the two headers, or None when they hold none that is valid."""
-    found = _TRACEPARENT.fullmatch(traceparent.strip())
-    if found is None:
+    match = _TRACEPARENT.fullmatch(traceparent.strip())
+    if match is None:
         return None
-    version, trace_id, parent_id, flags, more = found.groups()
+    version, trace_id, parent_id, flags, more = match.groups()
     if version == b"ff" or (version == b"00" and more) or not trace_id.strip(b"0") or not parent_id.strip(b"0"):
         return None
     state = tracestate.decode("latin-1").strip() if len(tracestate) <= MAX_STATE else ""

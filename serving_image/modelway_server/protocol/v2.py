@@ -266,8 +266,8 @@ def check_unique(names: Sequence[str], field: str) -> None:
     """
     if len(names) == len(set(names)):
         return
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for index, name in enumerate(names):
-        if name in seen:
+        if name in earlier:
             raise MalformedRequest(f"the name {name!r} appears twice", field=f"{field}[{index}].name")
-        seen.add(name)
+        earlier.add(name)

@@ -107,12 +107,12 @@ def _layout(booster: lightgbm.Booster, head: dict[str, str], objective: str) -> 
 def splits(booster: lightgbm.Booster) -> dict[int, list[float]]:
     """The thresholds of the first trees, by column; none of columns of categories."""
     text = booster.model_to_string(num_iteration=BREAKPOINT_ROUNDS)
-    found: dict[int, list[float]] = {}
+    by_column: dict[int, list[float]] = {}
     for columns, thresholds, kinds in _SPLITS.findall(text):
         for column, threshold, kind in zip(columns.split(), thresholds.split(), kinds.split(), strict=False):
             if not int(kind) & _OF_CATEGORIES:
-                found.setdefault(int(column), []).append(float(threshold))
-    return found
+                by_column.setdefault(int(column), []).append(float(threshold))
+    return by_column
 
 
 def _answers(booster: lightgbm.Booster, *, raw_score: bool = False) -> Evaluate:

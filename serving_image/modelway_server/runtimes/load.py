@@ -46,16 +46,16 @@ def _find_format(path: Path, wanted: str) -> Format:
             f"this server has no format {wanted!r}",
             remedy=f"Set model.format to one of {names}, or run an image with a package that adds it.",
         )
-    found = recognise(path)
-    if found is None and wanted == "auto":
+    format_name = recognise(path)
+    if format_name is None and wanted == "auto":
         known = ", ".join(each.title for each in FORMATS.values())
         raise InvalidArtifact(f"{path.name} is no model that is known: its bytes are none of {known}")
-    if found is not None and wanted not in {"auto", found}:
+    if format_name is not None and wanted not in {"auto", format_name}:
         raise InvalidArtifact(
-            f"{path.name} is a model of {FORMATS[found].title}, and model.format says {wanted} ({FORMATS[wanted].title})",
-            remedy=f"Set model.format to {found} or auto, or upload the model that was meant.",
+            f"{path.name} is a model of {FORMATS[format_name].title}, and model.format says {wanted} ({FORMATS[wanted].title})",
+            remedy=f"Set model.format to {format_name} or auto, or upload the model that was meant.",
         )
-    return FORMATS[found or wanted]
+    return FORMATS[format_name or wanted]
 
 
 def _only_file(folder: Path) -> Path:

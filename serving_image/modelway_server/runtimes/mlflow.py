@@ -207,12 +207,12 @@ def _inside(path: Path, name: Any) -> Path:
         inner = (path / str(name)).resolve()
         inner = (inner / "model").resolve() if (inner / "model").is_dir() else inner
         root = path.resolve()
-        found = inner.is_relative_to(root) and inner != root and inner.exists()
+        is_there = inner.is_relative_to(root) and inner != root and inner.exists()
         other = (inner / "MLmodel").exists()
     except (OSError, ValueError, RuntimeError):  # too long, with a NUL, a link to itself
-        found = other = False
-    if not found or other:
-        what = "an MLflow model of its own" if other and found else "not in the folder"
+        is_there = other = False
+    if not is_there or other:
+        what = "an MLflow model of its own" if other and is_there else "not in the folder"
         raise InvalidArtifact(
             f"{path.name}/MLmodel names {str(name)[:100]!r}, which is {what}",
             remedy="Upload the whole folder as MLflow wrote it.",

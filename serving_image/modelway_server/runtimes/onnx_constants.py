@@ -21,10 +21,10 @@ def breakpoints_of_graph(path: Path) -> Breakpoints:
     inputs = [each.name for each in graph.input if each.name not in constants]
     if len(inputs) != 1:
         return {}
-    found: dict[int, list[float]] = {}
+    by_column: dict[int, list[float]] = {}
     for column, value in _constants(graph, {inputs[0]}):
-        found.setdefault(column, []).append(value)
-    return found
+        by_column.setdefault(column, []).append(value)
+    return by_column
 
 
 def _constants(graph: Any, rows: set[str]) -> Iterator[tuple[int, float]]:

@@ -120,7 +120,7 @@ class _Exported(_Model):
         """As its placeholders have them."""
         wanted = list(self._program.graph_signature.user_inputs)
         nodes = {node.name: node.meta.get("val") for node in self._program.graph.nodes if node.op == "placeholder"}
-        found = []
+        inputs = []
         for name in wanted:
             value = nodes.get(str(name))
             if not isinstance(value, torch.Tensor):
@@ -128,8 +128,8 @@ class _Exported(_Model):
                     f"the input {name!r} is no tensor", remedy="Export a program whose inputs are all tensors."
                 )
             sizes = tuple(size if isinstance(size, int) else ROWS for size in value.shape)
-            found.append(Input(str(name), _datatype(value), sizes))
-        return tuple(found)
+            inputs.append(Input(str(name), _datatype(value), sizes))
+        return tuple(inputs)
 
 
 class _Script(_Model):

@@ -50,10 +50,10 @@ def _recognise_file(path: Path) -> str | None:
     for start, what, remedy in _STRANGERS:
         if content.head.startswith(start):
             raise InvalidArtifact(f"{path.name} is {what}, not a model", remedy=remedy)
-    found = next((each.name for each in FORMATS.values() if each.recognises(content)), None)
-    if found is None:
+    name = next((each.name for each in FORMATS.values() if each.recognises(content)), None)
+    if name is None:
         _refuse_strangers(content)
-    return found
+    return name
 
 
 def _is_model(path: Path) -> bool:

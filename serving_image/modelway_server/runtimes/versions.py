@@ -66,8 +66,8 @@ _SAVED_BY: Final = {
 def saved_versions(path: Path) -> dict[str, str]:
     """The versions of libraries that a file names as those that saved it, by package; it is not compressed."""
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        found = {package: pattern.search(content) for package, pattern in _SAVED_BY.items()}
-        return {package: b".".join(match.groups()).decode() for package, match in found.items() if match}
+        matches = {package: pattern.search(content) for package, pattern in _SAVED_BY.items()}
+        return {package: b".".join(match.groups()).decode() for package, match in matches.items() if match}
 
 
 def differs(version: str | None, package: str = "sklearn") -> bool:

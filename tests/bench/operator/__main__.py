@@ -30,13 +30,13 @@ def main(argv: list[str] | None = None) -> int:
     begin = time.monotonic()
     try:
         here = machine(Kubernetes=kubernetes(), kopf=version("kopf"))
-        found = asyncio.run(measure(options.plan, here, lambda text: print(text, file=sys.stderr, flush=True)))
-        found = type(found)(**{**vars(found), "seconds": time.monotonic() - begin})
-        print(tables(found))
+        figures = asyncio.run(measure(options.plan, here, lambda text: print(text, file=sys.stderr, flush=True)))
+        figures = type(figures)(**{**vars(figures), "seconds": time.monotonic() - begin})
+        print(tables(figures))
         if options.json:
-            options.json.write_text(json.dumps(asdict(found), indent=2))
+            options.json.write_text(json.dumps(asdict(figures), indent=2))
         if options.write:
-            refresh(PAGE, "bench-operator", tables(found))
+            refresh(PAGE, "bench-operator", tables(figures))
     except (BenchError, SandboxError, HelmError, KubectlError, TimeoutError) as error:
         print(f"The benchmark failed: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1

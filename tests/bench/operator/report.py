@@ -10,28 +10,28 @@ from bench.operator.upkeep import Repairs
 MEGA, KIBI = 1e6, 1024
 
 
-def tables(found: Figures) -> str:
+def tables(figures: Figures) -> str:
     """All figures."""
-    machine = "; ".join(f"{name} {value}" for name, value in found.machine.items())
+    machine = "; ".join(f"{name} {value}" for name, value in figures.machine.items())
     return "\n".join(
         [
-            f"Measured on: {machine}. The whole run took {found.seconds:.0f} s.",
+            f"Measured on: {machine}. The whole run took {figures.seconds:.0f} s.",
             "",
-            *_sizes(found),
+            *_sizes(figures),
             "",
-            *_rest(found),
+            *_rest(figures),
             "",
         ]
     )
 
 
-def _sizes(found: Figures) -> list[str]:
+def _sizes(all_figures: Figures) -> list[str]:
     head = (
         "| ModelDeployments | applied: bare | operator | ratio | ready: bare | operator | ratio "
         "| writes a child | status writes | CPU of the operator | memory |"
     )
     goal = f"| to reach | | | {figures.RATIO:g} | | | | {figures.WRITES:g} | {figures.STATUSES:g} | | 120 MB + 120 KiB each |"
-    return [head, "|" + "---|" * 11, *map(_size, found.sizes), goal]
+    return [head, "|" + "---|" * 11, *map(_size, all_figures.sizes), goal]
 
 
 def _size(size: Size) -> str:
@@ -51,19 +51,19 @@ def _size(size: Size) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _rest(found: Figures) -> list[str]:
-    last = found.sizes[-1]
+def _rest(figures: Figures) -> list[str]:
+    last = figures.sizes[-1]
     lines = [
         f"| with {last.count} ModelDeployments | measured | to reach |",
         "|---|---|---|",
-        f"| writes in {found.idle_seconds:g} s of rest | {found.idle_writes} | 0 |",
-        f"| writes of a restart, {found.restart.seconds:.0f} s until all were looked at again | {found.restart.writes} | 0 |",
-        f"| memory for each, beyond {found.empty_memory / MEGA:.0f} MB without any | {found.memory_per_model / KIBI:.0f} KiB | 120 KiB |",
-        f"| memory after a restart with {found.history} earlier revisions of each | {found.memory_with_history / MEGA:.0f} MB | |",
+        f"| writes in {figures.idle_seconds:g} s of rest | {figures.idle_writes} | 0 |",
+        f"| writes of a restart, {figures.restart.seconds:.0f} s until all were looked at again | {figures.restart.writes} | 0 |",
+        f"| memory for each, beyond {figures.empty_memory / MEGA:.0f} MB without any | {figures.memory_per_model / KIBI:.0f} KiB | 120 KiB |",
+        f"| memory after a restart with {figures.history} earlier revisions of each | {figures.memory_with_history / MEGA:.0f} MB | |",
         f"| Events for each | {last.cost.events:.2f} | |",
     ]
-    lines += [_repair(plural, one) for plural, one in found.repairs.items()]
-    return lines + _flood(found)
+    lines += [_repair(plural, one) for plural, one in figures.repairs.items()]
+    return lines + _flood(figures)
 
 
 def _repair(plural: str, one: Repairs) -> str:
@@ -75,9 +75,9 @@ def _repair(plural: str, one: Repairs) -> str:
     return f"| a deleted child is back: {plural}, {len(one.operator)} times | {ours}; bare client {client} | {goal} |"
 
 
-def _flood(found: Figures) -> list[str]:
-    beside = f"a new model while another namespace gets {found.flooded} more"
-    flood = found.flood
+def _flood(all_figures: Figures) -> list[str]:
+    beside = f"a new model while another namespace gets {all_figures.flooded} more"
+    flood = all_figures.flood
     deployment, service = (
         f"{_span(flood.children[plural])}; one request of a bare client {_span(flood.bare[plural])}"
         for plural in ("deployments", "services")

@@ -75,10 +75,10 @@ async def measure(plan: Plan, machine: Mapping[str, str], say: Say) -> Figures:
     Raises:
         BenchError: something did not come about in time.
     """
-    found: list[_Findings] = []
+    findings: list[_Findings] = []
     for count in plan.sizes:
         with _places(count) as places:
-            found.append(await _rounds(plan, count, places, say))
+            findings.append(await _rounds(plan, count, places, say))
             if count != plan.sizes[-1]:
                 continue
             place, total = places.last, count * (plan.rounds if count <= SMALL else 1)
@@ -91,11 +91,11 @@ async def measure(plan: Plan, machine: Mapping[str, str], say: Say) -> Figures:
             with_history = await memory_with_history(place, total, plan.history)
             say(f"{with_history / 1e6:.0f} MB with {plan.history} earlier revisions of each model")
             flooded = await flood(place, plan.flood)
-    sizes = [_size(count, one) for count, one in zip(plan.sizes, found, strict=True)]
+    sizes = [_size(count, one) for count, one in zip(plan.sizes, findings, strict=True)]
     return Figures(
         machine,
         sizes,
-        found[0].memory[0],
+        findings[0].memory[0],
         plan.idle_seconds,
         idle_writes,
         restarted,
@@ -107,33 +107,33 @@ async def measure(plan: Plan, machine: Mapping[str, str], say: Say) -> Figures:
     )
 
 
-def _size(count: int, found: _Findings) -> Size:
-    return Size(count, found.operator, found.bare, found.costs[0], found.memory[1], found.cpu)
+def _size(count: int, findings: _Findings) -> Size:
+    return Size(count, findings.operator, findings.bare, findings.costs[0], findings.memory[1], findings.cpu)
 
 
 async def _rounds(plan: Plan, count: int, places: _Places, say: Say) -> _Findings:
-    found = _Findings()
+    findings = _Findings()
     for number in range(plan.rounds):
         # The order alternates; the operator comes last at the end, since its place is needed afterwards.
         operator_first = number % 2 == 1 and number < plan.rounds - 1
         for operator in (operator_first, not operator_first):
             place = places.get(operator=operator)
-            taken = await _round(found, place, count, number, operator=operator)
+            taken = await _round(findings, place, count, number, operator=operator)
             who = "operator" if operator else "bare client"
             say(f"{count} models, round {number + 1}, {who}: applied {taken.applied:.2f} s, ready {taken.ready:.2f} s")
-    return found
+    return findings
 
 
-async def _round(found: _Findings, place: World, count: int, number: int, *, operator: bool) -> Round:
+async def _round(findings: _Findings, place: World, count: int, number: int, *, operator: bool) -> Round:
     wanted = models(count, place.namespaces(f"bench-{number}", min(count, NAMESPACES)))
     if not operator:
-        found.bare.append(await by_bare_client(place, wanted))
-        return found.bare[-1]
+        findings.bare.append(await by_bare_client(place, wanted))
+        return findings.bare[-1]
     memory, cpu = place.memory(), place.cpu_seconds()
-    found.operator.append(await by_operator(place, wanted))
+    findings.operator.append(await by_operator(place, wanted))
     cpu = place.cpu_seconds() - cpu
     await place.trail.quiet(seconds=QUIET_SECONDS, deadline=PATIENCE)
-    found.costs.append(cost(place.trail.writes(), wanted))
+    findings.costs.append(cost(place.trail.writes(), wanted))
     if number == 0:
-        found.memory, found.cpu = [memory, place.memory()], cpu
-    return found.operator[-1]
+        findings.memory, findings.cpu = [memory, place.memory()], cpu
+    return findings.operator[-1]

@@ -15,21 +15,21 @@ from bench.operator.upkeep import REPAIRED, Flood, Repairs, Restart
 @pytest.mark.slow
 def test_a_handful_of_models_costs_what_it_should() -> None:
     lines: list[str] = []
-    found = asyncio.run(
+    figures = asyncio.run(
         measure(Plan((4,), rounds=1, idle_seconds=1, repairs=1, flood=8), {"machine": "this"}, lines.append)
     )
-    [size] = found.sizes
-    assert (found.idle_writes, found.restart.writes) == (0, 0)
+    [size] = figures.sizes
+    assert (figures.idle_writes, figures.restart.writes) == (0, 0)
     assert size.cost.per_child <= 1.2
     assert size.cost.statuses <= 2
-    assert set(found.repairs) == set(REPAIRED)
-    assert {len(taken) for one in found.repairs.values() for taken in (one.operator, one.bare)} == {1}
-    assert len(found.flood.first_write) == 5
-    assert found.flood.children.keys() == found.flood.bare.keys() == {"deployments", "services"}
+    assert set(figures.repairs) == set(REPAIRED)
+    assert {len(taken) for one in figures.repairs.values() for taken in (one.operator, one.bare)} == {1}
+    assert len(figures.flood.first_write) == 5
+    assert figures.flood.children.keys() == figures.flood.bare.keys() == {"deployments", "services"}
     assert 0 < size.operator[0].applied <= size.operator[0].ready
-    assert found.memory_with_history > found.empty_memory
+    assert figures.memory_with_history > figures.empty_memory
     assert 0 < size.bare[0].applied <= size.bare[0].ready
-    assert all(30e6 < resident < 300e6 for resident in (found.empty_memory, size.memory))
+    assert all(30e6 < resident < 300e6 for resident in (figures.empty_memory, size.memory))
 
 
 def _figures() -> Figures:

@@ -115,15 +115,15 @@ async def _repairs(world: World, api: Api, plural: str, namespace: str, twins: M
     listed = await api.get(path(plural, namespace), labelSelector="app.kubernetes.io/managed-by=modelway")
     ours = [(plural, namespace, item["metadata"]["name"]) for item in listed["items"]]
     theirs = [place for place in twins if place[0] == plural]
-    found = Repairs([], [])
+    repairs = Repairs([], [])
     watcher = asyncio.create_task(_mend(api, plural, twins))
     try:
         for pair in zip(ours, theirs, strict=True):
-            for place, taken in zip(pair, (found.operator, found.bare), strict=True):
+            for place, taken in zip(pair, (repairs.operator, repairs.bare), strict=True):
                 taken.append(await _repaired(world, api, place))
     finally:
         watcher.cancel()
-    return found
+    return repairs
 
 
 async def _mend(api: Api, plural: str, twins: Mapping[Place, Object]) -> None:

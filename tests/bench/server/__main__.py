@@ -44,12 +44,12 @@ def _measure(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="modelway-bench-") as folder:
         _say("training the models")
         models = {name: model for name, model in train(Path(folder)).items() if name in options.models}
-        found = measure(plan, models, machine(wrk=client, **versions), _say)
-    print(tables(found))
+        figures = measure(plan, models, machine(wrk=client, **versions), _say)
+    print(tables(figures))
     if options.json:
-        options.json.write_text(json.dumps(asdict(found), indent=2))
+        options.json.write_text(json.dumps(asdict(figures), indent=2))
     if options.write:
-        refresh(PAGE, "bench-server", tables(found))
+        refresh(PAGE, "bench-server", tables(figures))
 
 
 def _contenders(options: argparse.Namespace) -> tuple[list[Contender], dict[str, str]]:

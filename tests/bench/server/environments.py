@@ -23,5 +23,5 @@ def environment(name: str, say: Callable[[str], None]) -> Path:
 def installed(python: Path, *packages: str) -> dict[str, str]:
     """The versions of packages in an environment."""
     code = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
-    found = subprocess.run([python, "-c", code, *packages], check=True, capture_output=True, text=True)
-    return dict(zip(packages, found.stdout.split(), strict=True))
+    process = subprocess.run([python, "-c", code, *packages], check=True, capture_output=True, text=True)
+    return dict(zip(packages, process.stdout.split(), strict=True))

@@ -66,8 +66,8 @@ class Figures:
 
     def of(self, model: str, server: str) -> list[Trial]:
         """The trials of one server with one model, by round."""
-        found = [trial for trial in self.trials if (trial.model, trial.server) == (model, server)]
-        return sorted(found, key=lambda trial: trial.round)
+        trials = [trial for trial in self.trials if (trial.model, trial.server) == (model, server)]
+        return sorted(trials, key=lambda trial: trial.round)
 
     def servers(self, model: str) -> list[str]:
         """The names of all servers of a model, in the order of the first round."""
@@ -130,31 +130,31 @@ class Verdict:
     @property
     def reached(self) -> bool:
         """Whether the median is on the right side of the limit."""
-        found = median(self.values)
-        return found >= self.goal.limit if self.goal.measure == "throughput" else found <= self.goal.limit
+        value = median(self.values)
+        return value >= self.goal.limit if self.goal.measure == "throughput" else value <= self.goal.limit
 
 
-def verdicts(found: Figures, goals: Iterable[Goal], naive: str) -> list[Verdict]:
+def verdicts(figures: Figures, goals: Iterable[Goal], naive: str) -> list[Verdict]:
     """Each goal for which something was measured."""
-    judged = [Verdict(goal, _values(found, goal, naive), _costs(found, goal)) for goal in goals]
+    judged = [Verdict(goal, _values(figures, goal, naive), _costs(figures, goal)) for goal in goals]
     return [verdict for verdict in judged if verdict.values]
 
 
-def _values(found: Figures, goal: Goal, naive: str) -> list[float]:
+def _values(figures: Figures, goal: Goal, naive: str) -> list[float]:
     match goal.measure, goal.case:
         case "throughput", Case() as load:
-            return found.throughputs(goal.model, goal.server, load)
+            return figures.throughputs(goal.model, goal.server, load)
         case "latency", Case() as load:
-            return found.latencies(goal.model, goal.server, load, naive)
+            return figures.latencies(goal.model, goal.server, load, naive)
         case "ready", None:
-            return [trial.ready for trial in found.of(goal.model, goal.server)]
+            return [trial.ready for trial in figures.of(goal.model, goal.server)]
         case "memory", None:
-            return [trial.memory for trial in found.of(goal.model, goal.server)]
+            return [trial.memory for trial in figures.of(goal.model, goal.server)]
         case other:
             raise ValueError(f"no such goal: {other}")
 
 
-def _costs(found: Figures, goal: Goal) -> list[float]:
+def _costs(figures: Figures, goal: Goal) -> list[float]:
     if goal.measure != "throughput" or goal.case is None:
         return []
-    return found.costs(goal.model, goal.server, goal.case)
+    return figures.costs(goal.model, goal.server, goal.case)

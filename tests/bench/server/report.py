@@ -11,25 +11,25 @@ MEGA = 1e6
 MILLI = 1e-3
 
 
-def tables(found: Figures) -> str:
+def tables(figures: Figures) -> str:
     """All figures."""
-    machine = "; ".join(f"{name} {value}" for name, value in found.machine.items())
-    loads = [load for trial in found.trials for load in trial.loads.values()]
+    machine = "; ".join(f"{name} {value}" for name, value in figures.machine.items())
+    loads = [load for trial in figures.trials for load in trial.loads.values()]
     parts = [
-        [f"Measured on: {machine}. {_conditions(found, loads)}"],
-        _goals(verdicts(found, GOALS, NAIVE)),
-        *(_loads(found, model, case) for model, cases in CASES.items() for case in cases),
-        _standing(found),
+        [f"Measured on: {machine}. {_conditions(figures, loads)}"],
+        _goals(verdicts(figures, GOALS, NAIVE)),
+        *(_loads(figures, model, case) for model, cases in CASES.items() for case in cases),
+        _standing(figures),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-def _conditions(found: Figures, loads: Sequence[Load]) -> str:
+def _conditions(figures: Figures, loads: Sequence[Load]) -> str:
     client, others = [load.client for load in loads], [load.others for load in loads]
     return (
-        f"{found.rounds} rounds, {found.seconds:g} s a load, {found.took:.0f} s in all. "
+        f"{figures.rounds} rounds, {figures.seconds:g} s a load, {figures.took:.0f} s in all. "
         f"The client took {median(client):.2f} cores ({max(client):.2f} at most). Other work on the machine took "
-        f"{median(others):.2f} cores ({max(others):.2f} at most); its load average before the run was {found.load_average:.1f}."
+        f"{median(others):.2f} cores ({max(others):.2f} at most); its load average before the run was {figures.load_average:.1f}."
     )
 
 
@@ -71,16 +71,16 @@ def _figure(value: float, goal: Goal) -> str:
     return f"{value:.1f}"
 
 
-def _loads(found: Figures, model: str, case: Case) -> list[str]:
-    rows = [row for server in found.servers(model) if (row := _load(found, model, server, case))]
+def _loads(figures: Figures, model: str, case: Case) -> list[str]:
+    rows = [row for server in figures.servers(model) if (row := _load(figures, model, server, case))]
     if not rows:
         return []
     head = f"| {model}, {case.name} | answers a second | to the naive application | to the best peer | p50 | p99 | CPU of the server for each |"
     return [head, "|" + "---|" * 7, *rows]
 
 
-def _load(found: Figures, model: str, server: str, case: Case) -> str:
-    trials = found.of(model, server)
+def _load(figures: Figures, model: str, server: str, case: Case) -> str:
+    trials = figures.of(model, server)
     loads = [trial.loads[case.name] for trial in trials if case.name in trial.loads]
     if not loads:
         return ""
@@ -88,8 +88,8 @@ def _load(found: Figures, model: str, server: str, case: Case) -> str:
     cells = [
         server,
         f"{median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})",
-        _ratio(found.throughputs(model, server, case, to=NAIVE)),
-        "" if trials[0].peer else _ratio(found.throughputs(model, server, case)),
+        _ratio(figures.throughputs(model, server, case, to=NAIVE)),
+        "" if trials[0].peer else _ratio(figures.throughputs(model, server, case)),
         _milliseconds(load.p50 for load in loads),
         _milliseconds(load.p99 for load in loads),
         _milliseconds(load.cpu for load in loads),
@@ -105,10 +105,10 @@ def _milliseconds(values: Iterable[float]) -> str:
     return f"{median(values) / MILLI:.3g} ms"
 
 
-def _standing(found: Figures) -> list[str]:
+def _standing(figures: Figures) -> list[str]:
     """What does not depend on the load."""
     head = "| model | server | from spawn to the first answer | prepared before, once | memory after all loads |"
-    rows = [_stands(model, server, found.of(model, server)) for model in CASES for server in found.servers(model)]
+    rows = [_stands(model, server, figures.of(model, server)) for model in CASES for server in figures.servers(model)]
     return [head, "|---|---|---|---|---|", *rows]
 
 

@@ -38,10 +38,10 @@ def _figures() -> Figures:
 
 
 def test_a_ratio_is_to_the_best_peer_of_the_same_round() -> None:
-    found = _figures()
-    assert found.throughputs(LINEAR, NATIVE, CROWD) == [10, 8]
-    assert found.throughputs(LINEAR, NATIVE, CROWD, to=NAIVE) == [20, 8]
-    assert found.throughputs(LINEAR, "other", BULK_BINARY) == []
+    figures = _figures()
+    assert figures.throughputs(LINEAR, NATIVE, CROWD) == [10, 8]
+    assert figures.throughputs(LINEAR, NATIVE, CROWD, to=NAIVE) == [20, 8]
+    assert figures.throughputs(LINEAR, "other", BULK_BINARY) == []
 
 
 def test_binary_tensors_are_held_against_the_json_of_peers() -> None:

@@ -50,8 +50,8 @@ def records(**present: Any) -> list[Record]:
 
 
 def test_records_are_newest_first_without_those_of_namesakes() -> None:
-    found = records_of(resource("v3"), [*RECORDS, stored("v9", 9, uid="of-another")])
-    assert [(one.number, one.version) for one in found] == [(3, "v3"), (2, "v2"), (1, "v1")]
+    records = records_of(resource("v3"), [*RECORDS, stored("v9", 9, uid="of-another")])
+    assert [(one.number, one.version) for one in records] == [(3, "v3"), (2, "v2"), (1, "v1")]
 
 
 @pytest.mark.parametrize(

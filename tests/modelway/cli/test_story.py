@@ -31,8 +31,8 @@ def test_status_lists_all_models() -> None:
 
 def test_forbidden_objects_are_not_called_missing() -> None:
     forbidden = 'deployments: deployments.apps is forbidden: User "ada" cannot list resource'
-    seen = snapshots.recorded("failed-update")
-    text = story(replace(seen, children=(), pods=(), events=(), last_words={}, withheld=(forbidden,)), now=NOW)
+    snapshot = snapshots.recorded("failed-update")
+    text = story(replace(snapshot, children=(), pods=(), events=(), last_words={}, withheld=(forbidden,)), now=NOW)
     assert "Not to be seen\n  deployments: deployments.apps is forbidden" in text
     assert "Deployment churn" not in text
     assert "Service churn              is not there" in text
@@ -52,38 +52,40 @@ def test_an_unobserved_spec_is_not_called_ready(status: Any) -> None:
     assert "is namespace risk in its watch.namespaces?" in table([summary_of(resource)], everywhere=False, now=NOW)
 
 
-def _with(seen: Snapshot, kind: str, **changes: str) -> Snapshot:
+def _with(snapshot: Snapshot, kind: str, **changes: str) -> Snapshot:
     """The snapshot with one condition told otherwise."""
-    status = seen.resource["status"]
+    status = snapshot.resource["status"]
     conditions = [{**one, **changes} if one["type"] == kind else one for one in status["conditions"]]
-    return replace(seen, resource={**seen.resource, "status": {**status, "conditions": conditions, "pods": "2/10"}})
+    return replace(
+        snapshot, resource={**snapshot.resource, "status": {**status, "conditions": conditions, "pods": "2/10"}}
+    )
 
 
 def test_problems_beside_ready_are_shown() -> None:
     message = "Revision r serves all requests with 2 of 10 pods. 8 cannot be started (AccessDenied): No keys."
-    seen = _with(snapshots.recorded("ready"), "Ready", message=message)
-    assert "It is ready, but: 8 cannot be started (AccessDenied): No keys." in story(seen, now=NOW)
-    text = table([summary_of(seen.resource)], everywhere=False, now=NOW)
+    snapshot = _with(snapshots.recorded("ready"), "Ready", message=message)
+    assert "It is ready, but: 8 cannot be started (AccessDenied): No keys." in story(snapshot, now=NOW)
+    text = table([summary_of(snapshot.resource)], everywhere=False, now=NOW)
     assert "2/10" in text
     assert text.endswith(message)
 
 
 @pytest.mark.parametrize(("reason", "holds"), [("Progressing", False), ("QuotaExceeded", True)])
 def test_a_refusal_is_shown_only_while_it_is_the_reason(reason: str, *, holds: bool) -> None:
-    seen = _with(snapshots.recorded("failed-update"), "Ready", reason=reason)
+    snapshot = _with(snapshots.recorded("failed-update"), "Ready", reason=reason)
     refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: team"}
     children = [
         {**one, "status": {**one["status"], "conditions": [refused]}} if one["kind"] == "Deployment" else one
-        for one in seen.children
+        for one in snapshot.children
     ]
-    assert ("pods are refused" in story(replace(seen, children=tuple(children)), now=NOW)) is holds
+    assert ("pods are refused" in story(replace(snapshot, children=tuple(children)), now=NOW)) is holds
 
 
 def test_a_model_without_a_service_is_called_unreachable() -> None:
-    seen = _with(
+    snapshot = _with(
         snapshots.recorded("suspended"), "Available", status="False", reason="NoService", message="No Service."
     )
-    assert "Available: NoService: No Service." in story(seen, now=NOW)
+    assert "Available: NoService: No Service." in story(snapshot, now=NOW)
 
 
 @pytest.mark.parametrize("reason", list(Reason))
@@ -97,9 +99,9 @@ def test_every_reason_can_be_shown(reason: Reason) -> None:
 
 
 def test_container_output_cannot_steer_the_terminal() -> None:
-    seen = snapshots.recorded("failed-update")
+    snapshot = snapshots.recorded("failed-update")
     words = {Place("pod", "serve"): "\x1b]0;owned\x07\n\x1b[2J \u202eready"}
-    text = story(replace(seen, last_words=words), now=NOW)
+    text = story(replace(snapshot, last_words=words), now=NOW)
     assert r"| \x1b]0;owned\x07" in text
     assert r"\u202eready" in text
     assert all(one.isprintable() or one == "\n" for one in text)

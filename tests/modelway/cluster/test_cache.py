@@ -37,9 +37,9 @@ def _cache() -> Cache:
 
 
 def _services(cache: Cache) -> list[str]:
-    seen = cache.observe(KEY)
-    assert seen is not None
-    return [one.resource_version for one in seen.children.values() if one.id == ChildId("Service", "fraud")]
+    observed = cache.observe(KEY)
+    assert observed is not None
+    return [one.resource_version for one in observed.children.values() if one.id == ChildId("Service", "fraud")]
 
 
 def test_a_child_belongs_to_its_owner() -> None:
@@ -75,9 +75,9 @@ def test_the_last_size_is_kept_until_the_owner_goes() -> None:
     cache = _cache()
     cache.store(kinds.DEPLOYMENT, _object(kinds.DEPLOYMENT, 5))
     assert cache.remove(kinds.DEPLOYMENT, _object(kinds.DEPLOYMENT, 6)) == {KEY}
-    seen = cache.observe(KEY)
-    assert seen is not None
-    assert (seen.deployment, seen.last_size) == (None, 5)
+    observed = cache.observe(KEY)
+    assert observed is not None
+    assert (observed.deployment, observed.last_size) == (None, 5)
     cache.remove(kinds.OWNER, _object(kinds.OWNER, 7))
     cache.store(kinds.OWNER, _object(kinds.OWNER, 8))
     again = cache.observe(KEY)

@@ -45,8 +45,8 @@ def test_a_list_follows_its_pages() -> None:
         return [item async for page in client.pages(kinds.POD, None, "a=b") for item in page["items"]]
 
     first = {"metadata": {"continue": "next"}, "items": ["a", "b"]}
-    found, fake = _talk(names, (200, {}, first), (200, {}, {"metadata": {}, "items": ["c"]}))
-    assert found == ["a", "b", "c"]
+    listing, fake = _talk(names, (200, {}, first), (200, {}, {"metadata": {}, "items": ["c"]}))
+    assert listing == ["a", "b", "c"]
     assert [request.query.get("continue") for request in fake.requests] == [None, "next"]
     assert fake.requests[0].query["labelSelector"] == "a=b"
 
@@ -96,5 +96,5 @@ def test_an_answer_that_is_not_json_is_shown() -> None:
 
 
 def test_an_object_that_is_not_there_has_no_metadata() -> None:
-    found, _ = _talk(lambda client: client.metadata_of(kinds.SERVICE, "risk", "fraud"), (404, {}, {}))
-    assert found is None
+    metadata, _ = _talk(lambda client: client.metadata_of(kinds.SERVICE, "risk", "fraud"), (404, {}, {}))
+    assert metadata is None

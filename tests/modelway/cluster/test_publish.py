@@ -116,8 +116,8 @@ def test_a_model_that_changed_meanwhile_is_judged_again() -> None:
             cache = Cache()
             with pytest.raises(RetryLater):
                 await Publisher(client, cache, "o", _Clock()).publish(owner(), _status("True", "Serving"), now=NOW)
-        seen = cache.observe(KEY)
-        return seen.owner.uid if seen else None
+        observed = cache.observe(KEY)
+        return observed.owner.uid if observed else None
 
     assert asyncio.run(scenario()) == "another"
 

@@ -51,28 +51,28 @@ class _World:
     def __init__(self, client: Client) -> None:
         self.now = 0.0
         self.refused_pods = RefusedPods(client, clock=lambda: self.now)
-        self.seen = _refused()
+        self.observed = _refused()
         self.change({"model": {"uri": "s3://models/fraud.joblib"}}, QUOTA.format("a", 3), pods=False)
 
-    async def look(self, seconds: float, seen: Observed | None = None) -> float | None:
+    async def look(self, seconds: float, observed: Observed | None = None) -> float | None:
         self.now += seconds
-        return await self.refused_pods.look(self.plan, seen or self.seen)
+        return await self.refused_pods.look(self.plan, observed or self.observed)
 
     def message(self) -> str:
         """Why pods are refused, as far as that is known; empty where it is not."""
-        found = self.refused_pods.correct(self.seen).deployment
-        assert found is not None
-        return "".join(one.message for one in found.conditions)
+        deployment = self.refused_pods.correct(self.observed).deployment
+        assert deployment is not None
+        return "".join(one.message for one in deployment.conditions)
 
     def change(self, spec: dict[str, Any], failure: str, *, pods: bool) -> None:
         """Another spec, whose Deployment reports a refusal, and may have pods of the new revision already."""
-        self.seen = replace(self.seen, owner=owner(spec, generation=2))
-        self.plan = make_plan(ModelDeployment.parse(self.seen.owner.document), self.seen, Settings())
+        self.observed = replace(self.observed, owner=owner(spec, generation=2))
+        self.plan = make_plan(ModelDeployment.parse(self.observed.owner.document), self.observed, Settings())
         mine = (pod(container("serve"), revision=self.plan.revision),) if pods else ()
-        seen = _refused(failure, pods=mine)
-        assert seen.deployment is not None
-        moved = replace(seen.deployment, revision=self.plan.revision)
-        self.seen = replace(seen, owner=self.seen.owner, children={moved.id: moved})
+        refused = _refused(failure, pods=mine)
+        assert refused.deployment is not None
+        moved = replace(refused.deployment, revision=self.plan.revision)
+        self.observed = replace(refused, owner=self.observed.owner, children={moved.id: moved})
 
 
 def _scenario(play: Callable[[_World], Awaitable[None]], *answers: Answer) -> FakeApi:
@@ -128,9 +128,11 @@ def test_waking_keeps_the_known_cause() -> None:
     """To a Deployment an annotation is a new generation, which its controller takes a moment to see."""
 
     async def play(world: _World) -> None:
-        seen = world.seen.deployment
-        assert seen is not None
-        behind = replace(world.seen, children={seen.id: replace(seen, observed_generation=seen.generation - 1)})
+        deployment = world.observed.deployment
+        assert deployment is not None
+        behind = replace(
+            world.observed, children={deployment.id: replace(deployment, observed_generation=deployment.generation - 1)}
+        )
         for _ in range(int(3600 / TRY_SECONDS)):
             await world.look(TRY_SECONDS / 2, behind)
             await world.look(TRY_SECONDS / 2)

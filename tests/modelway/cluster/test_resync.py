@@ -80,9 +80,9 @@ def test_a_second_list_of_an_unchanged_cluster_wakes_nobody(world: _World) -> No
 def test_a_missed_deletion_is_found_and_counted(world: _World) -> None:
     world.cluster.objects["Service"], world.cluster.version = [], 20
     assert world.list() == {KEY}
-    seen = world.cache.observe(KEY)
-    assert seen is not None
-    assert not seen.children
+    observed = world.cache.observe(KEY)
+    assert observed is not None
+    assert not observed.children
     world.now += GRACE_SECONDS + 1
     world.resync.settle()
     assert world.misses() == 1
@@ -151,9 +151,9 @@ def test_an_object_created_during_a_list_is_kept(world: _World) -> None:
     world.cache.store(kinds.SERVICE, _object(30))
     world.cluster.objects["Service"], world.cluster.version = [], 20
     world.list()
-    seen = world.cache.observe(KEY)
-    assert seen is not None
-    assert len(seen.children) == 1
+    observed = world.cache.observe(KEY)
+    assert observed is not None
+    assert len(observed.children) == 1
 
 
 def test_a_cluster_that_was_set_back_is_an_error() -> None:
@@ -205,9 +205,9 @@ def test_an_optional_kind_that_has_gone_is_dropped() -> None:
     world.cluster.absent = {kinds.BUDGET}
     world.list()
     assert served.absent == (kinds.BUDGET,)
-    seen = world.cache.observe(KEY)
-    assert seen is not None
-    assert [child.kind for child in seen.children] == ["Service"]
+    observed = world.cache.observe(KEY)
+    assert observed is not None
+    assert [child.kind for child in observed.children] == ["Service"]
     world.cluster.requests.clear()
     world.list()
     assert kinds.BUDGET not in world.cluster.requests
@@ -234,9 +234,9 @@ def test_an_optional_kind_that_is_back_is_listed(version: int, *, is_dropped: bo
     served.note_present(kinds.BUDGET)
     world.cluster.objects["PodDisruptionBudget"], world.cluster.version = [_object(version)], 20
     world.list()
-    seen = world.cache.observe(KEY)
-    assert seen is not None
-    assert len(seen.children) == 2
+    observed = world.cache.observe(KEY)
+    assert observed is not None
+    assert len(observed.children) == 2
 
 
 @pytest.mark.parametrize("namespaces", [(), ("risk",)])

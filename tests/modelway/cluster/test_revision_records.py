@@ -32,9 +32,9 @@ RECORD = replace(revision("aaaaaaaaaa", 1), data=None)
 
 
 def _filled(records: RevisionRecords, record: RevisionView) -> Any:
-    seen = asyncio.run(records.fill(observed(record), record)).owned(record.id)
-    assert isinstance(seen, RevisionView)
-    return seen.data
+    record_view = asyncio.run(records.fill(observed(record), record)).owned(record.id)
+    assert isinstance(record_view, RevisionView)
+    return record_view.data
 
 
 def test_a_record_is_read_once_per_model() -> None:
@@ -56,7 +56,7 @@ def test_a_missing_record_asks_for_a_new_plan(uid: str | None) -> None:
 
 def test_the_view_of_a_record_keeps_no_template() -> None:
     metadata = {"name": "fraud-aaaaaaaaaa", "namespace": "risk", "uid": "u", "resourceVersion": "1"}
-    seen = view(kinds.REVISION, {"metadata": metadata, "revision": 4, "data": DATA})
-    assert isinstance(seen, RevisionView)
-    assert (seen.number, seen.model, seen.data) == (4, {"uri": "s3://m"}, None)
-    assert len(repr(seen)) < 1000
+    record_view = view(kinds.REVISION, {"metadata": metadata, "revision": 4, "data": DATA})
+    assert isinstance(record_view, RevisionView)
+    assert (record_view.number, record_view.model, record_view.data) == (4, {"uri": "s3://m"}, None)
+    assert len(repr(record_view)) < 1000

@@ -16,13 +16,13 @@ OPTIONAL = [kind for kind in WATCHED if kind.optional]
 
 
 @given(st.lists(st.tuples(st.sampled_from(WATCHED), st.booleans())))
-def test_each_change_of_an_optional_kind_is_published_once(seen: list[tuple[Kind, bool]]) -> None:
+def test_each_change_of_an_optional_kind_is_published_once(changes: list[tuple[Kind, bool]]) -> None:
     served = ServedKinds()
     notices: list[Kind] = []
     expected: list[Kind] = []
     absent: set[Kind] = set()
     served.subscribe(notices.append)
-    for kind, there in seen:
+    for kind, there in changes:
         (served.note_present if there else served.note_absent)(kind)
         if kind.optional and there == (kind in absent):
             expected.append(kind)
@@ -66,10 +66,10 @@ def test_only_absent_kinds_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> Non
     served.note_absent(AUTOSCALER)
 
     async def scenario() -> None:
-        found = asyncio.Event()
-        served.subscribe(lambda _: found.set())
+        notice = asyncio.Event()
+        served.subscribe(lambda _: notice.set())
         task = asyncio.create_task(Discovery(server, served).run_forever())  # type: ignore[arg-type]
-        await asyncio.wait_for(found.wait(), 10)
+        await asyncio.wait_for(notice.wait(), 10)
         task.cancel()
 
     asyncio.run(scenario())

@@ -28,8 +28,8 @@ def _record(**more: Any) -> RevisionView:
 
 
 def _plan(record: RevisionView, settings: Settings = NOW, **around: Any) -> Plan:
-    seen = observed(record, by=owner(status=around.pop("status", None)), **around)
-    return make_plan(DEPLOYMENT, seen, settings)
+    observation = observed(record, by=owner(status=around.pop("status", None)), **around)
+    return make_plan(DEPLOYMENT, observation, settings)
 
 
 def _body(plan: Plan, kind: str) -> dict[str, Any]:
@@ -89,8 +89,8 @@ def test_serving_revision_is_marked_before_it_is_replaced() -> None:
 
 def test_record_is_read_only_if_it_differs_from_today() -> None:
     def find_unread(settings: Settings) -> RevisionView | None:
-        seen: Observed = observed(unread)
-        return record_to_read(DEPLOYMENT, seen, settings)
+        observation: Observed = observed(unread)
+        return record_to_read(DEPLOYMENT, observation, settings)
 
     unread = replace(_record(), data=None)
     same = replace(unread, digest=_digest(BEFORE))

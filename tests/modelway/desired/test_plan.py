@@ -25,8 +25,8 @@ def _plan(
 ) -> Plan:
     blocks = {"scaling": scaling, "runtime": runtime}
     spec = {"model": {"uri": "s3://models/fraud.joblib"}, **{name: block for name, block in blocks.items() if block}}
-    seen: Observed = observed(*children, by=owner(spec, status=around.pop("status", None)), **around)
-    return make_plan(ModelDeployment.parse(seen.owner.document), seen, settings)
+    observation: Observed = observed(*children, by=owner(spec, status=around.pop("status", None)), **around)
+    return make_plan(ModelDeployment.parse(observation.owner.document), observation, settings)
 
 
 def _sizes(plan: Plan) -> list[tuple[bool, int | None]]:

@@ -28,7 +28,7 @@ def _progress(reason: str) -> tuple[Condition, ...]:
 
 
 @pytest.mark.parametrize(
-    ("seen", "rolling"),
+    ("workload", "rolling"),
     [
         (deployment(observed=False), True),
         (deployment(conditions=_progress("ReplicaSetUpdated")), True),
@@ -38,29 +38,31 @@ def _progress(reason: str) -> tuple[Condition, ...]:
         (deployment(available=0, conditions=_progress("ProgressDeadlineExceeded")), False),
         (deployment(available=0, conditions=_progress("DeploymentPaused")), False),
     ],
-    ids=["not yet seen", "under way", "no word yet", "rolled out", "lost its pods", "failed", "paused"],
+    ids=["not yet workload", "under way", "no word yet", "rolled out", "lost its pods", "failed", "paused"],
 )
-def test_rollout_is_under_way_until_it_ends_or_fails(seen: Any, *, rolling: bool) -> None:
-    assert is_rolling_out(seen) is rolling
+def test_rollout_is_under_way_until_it_ends_or_fails(workload: Any, *, rolling: bool) -> None:
+    assert is_rolling_out(workload) is rolling
 
 
 def test_waiting_model_keeps_its_pods_and_reports_the_wait() -> None:
-    seen = observed(deployment(revision=WANTED), revision(WANTED, 1, template=OLD_TEMPLATE))
-    wanted = ModelDeployment.parse(seen.owner.document)
-    assert make_plan(wanted, seen, FOLLOW).follows
-    plan = make_plan(wanted, seen, FOLLOW, may_follow=False)
+    observation = observed(deployment(revision=WANTED), revision(WANTED, 1, template=OLD_TEMPLATE))
+    wanted = ModelDeployment.parse(observation.owner.document)
+    assert make_plan(wanted, observation, FOLLOW).follows
+    plan = make_plan(wanted, observation, FOLLOW, may_follow=False)
     assert (plan.waits, plan.prune) == (True, ())
     [body] = [step.body for step in plan.steps if step.id.kind == "Deployment"]
     assert body["spec"]["template"] == OLD_TEMPLATE
-    verdict = readiness_of(seen, Finding(plan))
+    verdict = readiness_of(observation, Finding(plan))
     assert verdict.ready
     assert verdict.message.endswith(WAITS)
 
 
 @pytest.mark.parametrize("available", [0, None])
 def test_only_a_model_that_serves_waits(available: int | None) -> None:
-    seen = observed(deployment(revision=WANTED, available=available), revision(WANTED, 1, template=OLD_TEMPLATE))
-    assert make_plan(ModelDeployment.parse(seen.owner.document), seen, FOLLOW).follows is (available is None)
+    observation = observed(deployment(revision=WANTED, available=available), revision(WANTED, 1, template=OLD_TEMPLATE))
+    assert make_plan(ModelDeployment.parse(observation.owner.document), observation, FOLLOW).follows is (
+        available is None
+    )
 
 
 class _Cluster:

@@ -50,7 +50,7 @@ def limited(reason: str, *, true: bool, since: float = 0) -> Condition:
     return Condition("ScalingLimited", "True" if true else "False", reason, "", stamp(since))
 
 
-def seen(*conditions: Condition, before: Reason | None = None, serving_since: float | None = 0) -> Observed:
+def observe(*conditions: Condition, before: Reason | None = None, serving_since: float | None = 0) -> Observed:
     available = () if serving_since is None else (Condition("Available", "True", "", "", stamp(serving_since)),)
     old = [{"type": "AutoscalingActive", "status": "True", "reason": str(before)}] if before else []
     pods = deployment(available=0 if serving_since is None else 1, conditions=available)
@@ -88,42 +88,42 @@ def verdict_of(world: Observed, now: float = 0) -> tuple[str, Reason]:
 def test_each_state_of_an_autoscaler_has_its_words(
     condition: Condition, verdict: tuple[str, Reason], words: str
 ) -> None:
-    world = seen(condition)
+    world = observe(condition)
     assert verdict_of(world) == verdict
     assert words in autoscaling_of(world, START).condition.message
 
 
 def test_silent_autoscaler_waits_in_the_same_words() -> None:
-    assert autoscaling_of(seen(), START).condition == autoscaling_of(seen(inactive(NO_FIGURES)), START).condition
+    assert autoscaling_of(observe(), START).condition == autoscaling_of(observe(inactive(NO_FIGURES)), START).condition
 
 
 def test_load_beyond_maximum_is_reported_while_scaling_works() -> None:
-    assert verdict_of(seen(active(), limited("TooManyReplicas", true=True))) == ("True", Reason.TOO_MANY_REPLICAS)
-    assert verdict_of(seen(active(), limited("TooFewReplicas", true=True))) == ("True", Reason.VALID_METRIC_FOUND)
+    assert verdict_of(observe(active(), limited("TooManyReplicas", true=True))) == ("True", Reason.TOO_MANY_REPLICAS)
+    assert verdict_of(observe(active(), limited("TooFewReplicas", true=True))) == ("True", Reason.VALID_METRIC_FOUND)
 
 
 @pytest.mark.parametrize("now", [1.0, CALM_SECONDS - 1])
 def test_metrics_that_go_for_a_moment_are_no_news(now: float) -> None:
-    world = seen(inactive(DOWN), before=Reason.VALID_METRIC_FOUND)
+    world = observe(inactive(DOWN), before=Reason.VALID_METRIC_FOUND)
     assert verdict_of(world, now)[0] == "True"
     assert autoscaling_of(world, at(now)).due == CALM_SECONDS - now
 
 
 def test_metrics_that_stay_away_are_news() -> None:
-    world = seen(inactive(ABSENT), before=Reason.TOO_MANY_REPLICAS)
+    world = observe(inactive(ABSENT), before=Reason.TOO_MANY_REPLICAS)
     assert verdict_of(world, CALM_SECONDS) == ("False", Reason.METRICS_UNAVAILABLE)
     assert autoscaling_of(world, at(CALM_SECONDS)).due is None
 
 
 def test_a_rollout_whose_new_pods_have_no_figures_yet_is_no_news() -> None:
-    world = seen(inactive(NO_FIGURES), before=Reason.VALID_METRIC_FOUND, serving_since=-1000)
+    world = observe(inactive(NO_FIGURES), before=Reason.VALID_METRIC_FOUND, serving_since=-1000)
     assert verdict_of(world, STARTING_SECONDS - 1)[0] == "True"
     assert verdict_of(world, STARTING_SECONDS) == ("False", Reason.POD_METRICS_MISSING)
 
 
 def test_missing_figures_are_reported_after_the_starting_time() -> None:
-    assert verdict_of(seen(inactive(NO_FIGURES), serving_since=None), 10_000) == ("Unknown", Reason.FETCHING_METRICS)
-    late = seen(inactive(NO_FIGURES), serving_since=10_000)
+    assert verdict_of(observe(inactive(NO_FIGURES), serving_since=None), 10_000) == ("Unknown", Reason.FETCHING_METRICS)
+    late = observe(inactive(NO_FIGURES), serving_since=10_000)
     assert verdict_of(late, 10_010) == ("Unknown", Reason.FETCHING_METRICS)
     assert autoscaling_of(late, at(10_010)).due == STARTING_SECONDS - 10
     assert verdict_of(late, 10_000 + STARTING_SECONDS) == ("False", Reason.POD_METRICS_MISSING)
@@ -134,9 +134,9 @@ def test_a_load_around_the_maximum_does_not_flap() -> None:
         limited("TooManyReplicas", true=True, since=50),
         limited("DesiredWithinRange", true=False, since=50),
     )
-    assert verdict_of(seen(active(), beyond, before=Reason.VALID_METRIC_FOUND), 60)[1] is Reason.VALID_METRIC_FOUND
-    assert verdict_of(seen(active(), within, before=Reason.TOO_MANY_REPLICAS), 60)[1] is Reason.TOO_MANY_REPLICAS
-    assert verdict_of(seen(active(), beyond, before=Reason.VALID_METRIC_FOUND), 70)[1] is Reason.TOO_MANY_REPLICAS
+    assert verdict_of(observe(active(), beyond, before=Reason.VALID_METRIC_FOUND), 60)[1] is Reason.VALID_METRIC_FOUND
+    assert verdict_of(observe(active(), within, before=Reason.TOO_MANY_REPLICAS), 60)[1] is Reason.TOO_MANY_REPLICAS
+    assert verdict_of(observe(active(), beyond, before=Reason.VALID_METRIC_FOUND), 70)[1] is Reason.TOO_MANY_REPLICAS
 
 
 pauses = st.lists(st.floats(0.1, CALM_SECONDS - 2), min_size=1, max_size=20)
@@ -146,9 +146,10 @@ pauses = st.lists(st.floats(0.1, CALM_SECONDS - 2), min_size=1, max_size=20)
 def test_short_troubles_do_not_end_active_autoscaling(lengths: list[float], trouble: str) -> None:
     now = 0.0
     for length in lengths:
-        assert verdict_of(seen(active(since=now), before=Reason.VALID_METRIC_FOUND), now)[0] == "True"
+        assert verdict_of(observe(active(since=now), before=Reason.VALID_METRIC_FOUND), now)[0] == "True"
         now += 1
         assert (
-            verdict_of(seen(inactive(trouble, since=now), before=Reason.VALID_METRIC_FOUND), now + length)[0] == "True"
+            verdict_of(observe(inactive(trouble, since=now), before=Reason.VALID_METRIC_FOUND), now + length)[0]
+            == "True"
         )
         now += length

@@ -228,7 +228,7 @@ LATE = Condition("Progressing", "False", "ProgressDeadlineExceeded", "late")
 
 
 @pytest.mark.parametrize(
-    "seen",
+    "observation",
     [
         observed(deployment(size=2)),
         observed(deployment(size=2), reachable=False),
@@ -238,12 +238,12 @@ LATE = Condition("Progressing", "False", "ProgressDeadlineExceeded", "late")
     ],
     ids=["serving", "no-service", "paused", "refused", "late"],
 )
-def test_verdict_holds_until_the_controller_sees_a_change(seen: Observed) -> None:
-    before = judge(seen, Target(NEW, 2))
-    present = seen.deployment
+def test_verdict_holds_until_the_controller_sees_a_change(observation: Observed) -> None:
+    before = judge(observation, Target(NEW, 2))
+    present = observation.deployment
     assert present is not None
-    changed = {**seen.children, present.id: replace(present, generation=present.generation + 1)}
-    later = replace(seen, owner=owner_with_status(before.reason, before.message), children=changed)
+    changed = {**observation.children, present.id: replace(present, generation=present.generation + 1)}
+    later = replace(observation, owner=owner_with_status(before.reason, before.message), children=changed)
     assert judge(later, Target(NEW, 2)) == before
 
 

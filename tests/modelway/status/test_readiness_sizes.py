@@ -37,9 +37,9 @@ def test_refused_scale_up_is_reported_beside_ready() -> None:
     assert "2 of 3 pods. 1 cannot be started (QuotaExceeded)" in verdict.message
 
 
-@pytest.mark.parametrize("seen", [True, False])
-def test_pods_that_are_added_stand_in_for_no_other_revision(*, seen: bool) -> None:
-    verdict = judge(observed(deployment(size=3, available=2, observed=seen)), Target(NEW, 3))
+@pytest.mark.parametrize("is_current", [True, False])
+def test_pods_that_are_added_stand_in_for_no_other_revision(*, is_current: bool) -> None:
+    verdict = judge(observed(deployment(size=3, available=2, observed=is_current)), Target(NEW, 3))
     assert (verdict.reason, verdict.message) == (
         "Progressing",
         f"2 of 3 pods of revision {NEW} serve; 1 is being started.",

@@ -30,8 +30,8 @@ def _plan(*, autoscaled: bool = False, available: int = 1) -> Plan:
     return Plan(revision=NEW, available=available, autoscaled=autoscaled, prune=(), steps=())
 
 
-def _status(seen: Observed, finding: Finding | None = None) -> dict[str, Any]:
-    status = status_of(seen, finding or Finding(_plan()), service_port=80, now=NOW)
+def _status(observation: Observed, finding: Finding | None = None) -> dict[str, Any]:
+    status = status_of(observation, finding or Finding(_plan()), service_port=80, now=NOW)
     ModelDeploymentStatus.model_validate_json(json.dumps(status))
     return status
 

@@ -67,9 +67,9 @@ worlds = st.builds(
 
 def _pass(world: Observed, status: Status, now: datetime, generation: int = 1) -> Status:
     """What one pass makes of status."""
-    seen = Observed(owner(status=status, generation=generation), world.children, world.pods)
+    observation = Observed(owner(status=status, generation=generation), world.children, world.pods)
     plan = Plan(revision=NEW, available=1, autoscaled=world.autoscaler is not None, prune=(), steps=())
-    return status_of(seen, Finding(plan), service_port=80, now=now)
+    return status_of(observation, Finding(plan), service_port=80, now=now)
 
 
 def _lived(lives: list[Observed]) -> list[Status]:
@@ -119,7 +119,7 @@ def test_the_conditions_do_not_contradict_each_other(world: Observed) -> None:
 def test_a_pod_that_is_tried_again_and_again_keeps_its_reason(end: Termination, phases: list[int]) -> None:
     """The kubelet moves between waiting, running and ended; the cause is the same all the while."""
 
-    def seen(phase: int, restarts: int) -> Observed:
+    def observe(phase: int, restarts: int) -> Observed:
         states = [
             container("serve", waiting="CrashLoopBackOff", before=end, restarts=restarts),
             container("serve", before=end, restarts=restarts),
@@ -127,7 +127,7 @@ def test_a_pod_that_is_tried_again_and_again_keeps_its_reason(end: Termination, 
         ]
         return observed(deployment(available=0), revision(NEW, 1), pods=(pod(states[phase]),))
 
-    first = seen(2, 1)
-    statuses = _lived([first, *(seen(phase, number + 2) for number, phase in enumerate(phases))])
+    first = observe(2, 1)
+    statuses = _lived([first, *(observe(phase, number + 2) for number, phase in enumerate(phases))])
     assert {_by_type(status)["Ready"]["reason"] for status in statuses} == {_by_type(statuses[0])["Ready"]["reason"]}
     assert len({_by_type(status)["Ready"]["lastTransitionTime"] for status in statuses}) == 1

@@ -332,8 +332,8 @@ def test_configured_proxy_is_used_and_checked(store: NastyStore, tmp_path: Path)
     ],
 )
 def test_no_proxy_bypasses_the_configured_proxy(excluded: str, host: str, direct: bool) -> None:  # noqa: FBT001
-    found = proxy_for("https", host, 443, {"HTTPS_PROXY": "http://proxy:3128", "no_proxy": excluded})
-    assert (found is None) is direct
+    proxy = proxy_for("https", host, 443, {"HTTPS_PROXY": "http://proxy:3128", "no_proxy": excluded})
+    assert (proxy is None) is direct
 
 
 @pytest.mark.parametrize(

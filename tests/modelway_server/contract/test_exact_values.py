@@ -51,10 +51,12 @@ class Echo(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         return self
 
     def predict(self, frame: Any) -> Any:
-        return np.array([" ".join(seen(frame[name], row) for name in frame) for row in range(len(frame))], dtype=object)
+        return np.array(
+            [" ".join(spell(frame[name], row) for name in frame) for row in range(len(frame))], dtype=object
+        )
 
 
-def seen(column: Any, row: int) -> str:
+def spell(column: Any, row: int) -> str:
     value = column.iloc[row]
     return f"{column.dtype}:{value.item() if isinstance(value, np.generic) else value!r}"
 
@@ -96,8 +98,8 @@ def test_authors_code_gets_the_values_of_a_data_frame(column: tuple[str, list[An
     expected = Echo().fit().predict(pd.DataFrame({"x": column[1]})).tolist()
     for server in (ECHO, UNTYPED):
         typed = [protocol for protocol in ALL if (protocol, column[0]) != ("csv", "BYTES")]  # where text is guessed
-        found = {protocol: answers(server, protocol, {"x": Sent(*column)}) for protocol in typed}
-        assert found == dict.fromkeys(typed, expected)
+        answer_of = {protocol: answers(server, protocol, {"x": Sent(*column)}) for protocol in typed}
+        assert answer_of == dict.fromkeys(typed, expected)
 
 
 class Hours(Echo):
@@ -206,16 +208,16 @@ def test_encoder_of_an_array_tells_neighbours_apart(kind: str, first: Any) -> No
         rows = np.column_stack([rows[:, 0], rows[::-1, 0]])
         server = plane(model.fit(rows))
         body = json.dumps({"instances": rows.tolist()}).encode()
-        found = json.loads(server.answer(read_v1(server, body)).content)["predictions"]
-        assert found == model.transform(rows).tolist()
+        predictions = json.loads(server.answer(read_v1(server, body)).content)["predictions"]
+        assert predictions == model.transform(rows).tolist()
 
 
 @pytest.mark.parametrize("literals", [[[3, 4]], [[3, 4.0]], [[True, False]], [[2**53 + 1, 7]]])
 def test_authors_code_gets_the_array_that_numpy_makes(literals: list[Any]) -> None:
     server = plane(FunctionTransformer(written).fit(np.array([[10115, 7]])))
     query = read_v1(server, json.dumps({"instances": literals}).encode())
-    found = outputs(server, query)["transform"].tolist()
-    assert found == np.array(literals).astype(str).tolist()
+    texts = outputs(server, query)["transform"].tolist()
+    assert texts == np.array(literals).astype(str).tolist()
 
 
 @pytest.mark.parametrize(
@@ -292,8 +294,8 @@ def test_graph_gets_the_integers_that_were_sent(tmp_path: Path, datatype: str, i
     server = DataPlane(runtime, Identity(name="model"))
     for protocol, send in ALL.items():
         query = send(server, {name: Sent(datatype, values) for name in names})
-        found = outputs(server, query)
-        assert {name: array.tolist() for name, array in found.items()} == {f"{n}_out": values for n in names}, protocol
+        arrays = outputs(server, query)
+        assert {name: array.tolist() for name, array in arrays.items()} == {f"{n}_out": values for n in names}, protocol
     for protocol in ("v2 json", "v1 rows", "rows"):
         body = server.answer(ALL[protocol](server, {name: Sent(datatype, values) for name in names})).content
         assert all(str(value).encode() in body for value in values), body
@@ -356,5 +358,5 @@ def test_types_of_an_mlflow_signature_reach_authors_code(tmp_path: Path) -> None
     runtime.warm_up()
     server = DataPlane(runtime, Identity(name="model"))
     row = {"a": 3, "b": 3, "c": True, "d": "3", "e": 3, "f": 0.1}
-    found = answers(server, "v1 rows", {name: Sent("", [value]) for name, value in row.items()})
-    assert found == [f"int64:3 float64:3.0 bool:True str:'3' int32:3 float32:{np.float32(0.1).item()}"]
+    texts = answers(server, "v1 rows", {name: Sent("", [value]) for name, value in row.items()})
+    assert texts == [f"int64:3 float64:3.0 bool:True str:'3' int32:3 float32:{np.float32(0.1).item()}"]

@@ -47,9 +47,9 @@ STRICT = OneHotEncoder(sparse_output=False)
 
 
 def runtime(model: Any) -> EstimatorRuntime:
-    found = EstimatorRuntime(model, tuple(method for method in METHODS if hasattr(model, method)), None)
-    found.warm_up()
-    return found
+    runtime = EstimatorRuntime(model, tuple(method for method in METHODS if hasattr(model, method)), None)
+    runtime.warm_up()
+    return runtime
 
 
 def columns(model: Any) -> dict[str, Column]:
@@ -110,8 +110,12 @@ IMPUTERS: dict[str, Any] = {
 def test_dropped_empty_column_does_not_shift_the_others(case: str) -> None:
     encoded = ColumnTransformer([("floor", OneHotEncoder(sparse_output=False), [0])], remainder="passthrough")
     model = of(make_pipeline(IMPUTERS[case], encoded), NUMBERS)
-    found = columns(model)
-    assert (found["floor"].categories, found["area"].categories, found["empty"].datatype) == (FLOORS, None, "FP64")
+    by_name = columns(model)
+    assert (by_name["floor"].categories, by_name["area"].categories, by_name["empty"].datatype) == (
+        FLOORS,
+        None,
+        "FP64",
+    )
 
 
 def test_iterative_imputation_keeps_the_columns() -> None:
@@ -119,20 +123,20 @@ def test_iterative_imputation_keeps_the_columns() -> None:
     from sklearn.impute import IterativeImputer  # noqa: PLC0415  (experimental)
 
     steps = make_pipeline(IterativeImputer(max_iter=1), ColumnTransformer([("floor", OrdinalEncoder(), [0])]), Ridge())
-    found = columns(steps.fit(FRAME[NUMBERS].to_numpy(), TARGET))
-    assert (found["x1"].categories or frozenset()) >= FLOORS
+    by_name = columns(steps.fit(FRAME[NUMBERS].to_numpy(), TARGET))
+    assert (by_name["x1"].categories or frozenset()) >= FLOORS
 
 
 def test_missing_indicator_says_nothing_of_a_column() -> None:
     both = FeatureUnion([("missing", MissingIndicator(features="all")), ("value", SimpleImputer())])
-    found = columns(of(both, ["floor"]))["floor"]
-    assert (found.datatype, found.typed, found.nullable) == ("FP64", True, True)
+    floor = columns(of(both, ["floor"]))["floor"]
+    assert (floor.datatype, floor.typed, floor.nullable) == ("FP64", True, True)
 
 
 def test_selection_keeps_the_columns_that_it_selects() -> None:
     chosen = make_pipeline(SimpleImputer(), SelectKBest(lambda rows, _: rows.max(axis=0), k=1), LENIENT)
-    found = columns(of(chosen, ["floor", "area"]))
-    assert (found["floor"].known, found["area"].known is None) == (None, False)
+    by_name = columns(of(chosen, ["floor", "area"]))
+    assert (by_name["floor"].known, by_name["area"].known is None) == (None, False)
 
 
 def test_imputed_value_is_no_unknown_category() -> None:
@@ -192,13 +196,13 @@ BOOSTED: dict[str, Any] = {
 @pytest.mark.parametrize("case", BOOSTED)
 def test_boosting_declares_the_types_of_its_columns(case: str) -> None:
     frame = CATEGORIES if case != "by mask" else FRAME[["country", "floor", "area"]]
-    found = columns(BOOSTED[case].fit(frame, (TARGET > 0.5).astype(int)))
-    assert {name: (column.datatype, column.known) for name, column in found.items()} == {
+    by_name = columns(BOOSTED[case].fit(frame, (TARGET > 0.5).astype(int)))
+    assert {name: (column.datatype, column.known) for name, column in by_name.items()} == {
         "country": ("BYTES", COUNTRIES),
         "floor": ("FP64", FLOORS),
         "area": ("FP64", None),
     }
-    assert all(column.nullable for column in found.values())
+    assert all(column.nullable for column in by_name.values())
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ def test_engine_gives_the_models_answers_far_from_zero(tmp_path: Path, model: An
     centres = getattr(model, "cluster_centers_", getattr(model, "support_vectors_", None))
     rows = np.concatenate([METRES if model.n_features_in_ == 2 else FAR, centres])
     for method in runtime.methods:
-        found, own = runtime.call(method, rows, len(rows))[method], getattr(model, method)(rows)
+        answer, own = runtime.call(method, rows, len(rows))[method], getattr(model, method)(rows)
         if own.dtype.kind == "f":
-            np.testing.assert_allclose(found, own, rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(answer, own, rtol=1e-5, atol=1e-5)
         else:
-            np.testing.assert_array_equal(found, own)
+            np.testing.assert_array_equal(answer, own)

@@ -118,12 +118,12 @@ def test_engine_gives_the_models_own_answers(tmp_path: Path, case: str) -> None:
     rows = draw(native.signature, (), seed=1, count=200)
     ours, theirs = rows_of_instances(runtime.signature, rows, ""), rows_of_instances(native.signature, rows, "")
     for method in native.methods:
-        found, expected = runtime.call(method, ours.values, 200), native.call(method, theirs.values, 200)
-        assert list(found) == [method]
+        answer, expected = runtime.call(method, ours.values, 200), native.call(method, theirs.values, 200)
+        assert list(answer) == [method]
         if expected[method].dtype.kind == "f":
-            np.testing.assert_allclose(found[method], expected[method], rtol=tolerance, atol=tolerance)
+            np.testing.assert_allclose(answer[method], expected[method], rtol=tolerance, atol=tolerance)
         else:
-            np.testing.assert_array_equal(found[method], expected[method])
+            np.testing.assert_array_equal(answer[method], expected[method])
 
 
 def test_row_at_a_threshold_goes_the_same_way(tmp_path: Path) -> None:

@@ -78,10 +78,10 @@ def table(points: list[list[Any]]) -> Any:
 
 @pytest.mark.parametrize("case", NEAR)
 def test_points_of_the_model_are_where_it_was_trained(case: str) -> None:
-    found = table(training_points(NEAR[case], itself(NEAR[case]).signature, np.random.default_rng(1)))
-    inside = (abs(found - CENTRE) < 15) | np.isnan(found)
-    assert (inside.all(axis=1) & ~np.isnan(found).all(axis=1)).sum() >= 3
-    assert inside[~np.isnan(found)].mean() > 0.4
+    points = table(training_points(NEAR[case], itself(NEAR[case]).signature, np.random.default_rng(1)))
+    inside = (abs(points - CENTRE) < 15) | np.isnan(points)
+    assert (inside.all(axis=1) & ~np.isnan(points).all(axis=1)).sum() >= 3
+    assert inside[~np.isnan(points)].mean() > 0.4
 
 
 def test_points_are_led_back_through_columns_of_a_frame() -> None:
@@ -136,9 +136,9 @@ def test_answers_that_hardly_vary_are_no_proof() -> None:
 def test_more_sensitive_rows_are_drawn() -> None:
     native = itself(SVC().fit(ROWS, KINDS))
     far = [[float(index), 0.0, 0.0] for index in range(300)]
-    found = sensitive_rows(native, far, lambda _: ROWS.tolist(), 1e-5)
-    labels = native.call("predict", np.array(found), len(found))["predict"]
-    assert (len(found), len(set(labels.tolist())) > 1) == (300, True)
+    rows = sensitive_rows(native, far, lambda _: ROWS.tolist(), 1e-5)
+    labels = native.call("predict", np.array(rows), len(rows))["predict"]
+    assert (len(rows), len(set(labels.tolist())) > 1) == (300, True)
 
 
 def test_labels_are_tried_at_both_sides_of_their_boundaries() -> None:

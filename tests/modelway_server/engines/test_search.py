@@ -90,13 +90,13 @@ def test_voters_and_stackers_of_forests_run_by_trees(tmp_path: Path, name: str) 
 
 
 @contextmanager
-def raising(target: CodeType | None, error: type[Exception], seen: set[CodeType]) -> Iterator[None]:
+def raising(target: CodeType | None, error: type[Exception], calls: set[CodeType]) -> Iterator[None]:
     """Let the first call of a function of the engines raise; all of its functions that are called are seen."""
 
     def trace(frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
         if event == "call" and code.co_filename.startswith(ENGINES) and code.co_name not in GUARDS:
-            seen.add(code)
+            calls.add(code)
             if code is target:
                 raise error("injected")
 
@@ -110,17 +110,17 @@ def raising(target: CodeType | None, error: type[Exception], seen: set[CodeType]
 @pytest.fixture
 def choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The search of one forest, which was not begun."""
-    found: list[Any] = []
+    searches: list[Any] = []
 
     def keep(search: Any) -> Prepared:
-        found.append(search)
+        searches.append(search)
         native: Prepared = search._native
         return native
 
     with monkeypatch.context() as patched:
         patched.setattr("modelway_server.engines.choose._Choice.choose", keep)
         prepare_model(saved(tmp_path, forest().fit(ROWS, KINDS)), tmp_path / "prepared")
-    return found[0]
+    return searches[0]
 
 
 def begun_anew(choice: Any) -> Any:
@@ -134,11 +134,11 @@ def begun_anew(choice: Any) -> Any:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_model_is_served_whatever_its_search_raises(choice: Any, subtests: pytest.Subtests) -> None:
-    seen = set[CodeType]()
-    with raising(None, Exception, seen):
+    calls = set[CodeType]()
+    with raising(None, Exception, calls):
         assert begun_anew(choice).choose().engine == "onnx"
-    assert len(seen) > 40
-    for number, target in enumerate(sorted(seen, key=lambda code: code.co_qualname)):
+    assert len(calls) > 40
+    for number, target in enumerate(sorted(calls, key=lambda code: code.co_qualname)):
         error = (Exception, MemoryError, RecursionError)[number % 3]
         with subtests.test(f"{target.co_qualname} raises {error.__name__}"):
             with raising(target, error, set()):

@@ -34,9 +34,9 @@ ENGINES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RISKY)
 def test_engine_gives_the_models_answers_on_all_data(name: str) -> None:
-    found = {subject: sweep(name, subject) for subject in SUBJECTS}
-    assert any(outcome.engine not in {"", "estimator"} for outcome in found.values()) == (name in ENGINES)
-    assert {scale: outcome.differences for scale, outcome in found.items() if outcome.differences} == {}
+    outcomes = {subject: sweep(name, subject) for subject in SUBJECTS}
+    assert any(outcome.engine not in {"", "estimator"} for outcome in outcomes.values()) == (name in ENGINES)
+    assert {scale: outcome.differences for scale, outcome in outcomes.items() if outcome.differences} == {}
 
 
 def test_estimators_page_has_no_wrong_answer() -> None:

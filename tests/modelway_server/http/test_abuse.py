@@ -46,9 +46,9 @@ def test_many_hostile_requests_leave_nothing_behind(target: Served) -> None:
     requests = list(hostile_requests(LIMIT).values())
     sent(target, requests, 4 * len(requests))  # what the interpreter keeps for good once it was needed
     before = resident(target)
-    seen = sent(target, requests, REQUESTS)
-    assert sum(seen.values()) == REQUESTS
-    assert set(seen) <= REFUSALS | OVERLOADED, seen
+    statuses = sent(target, requests, REQUESTS)
+    assert sum(statuses.values()) == REQUESTS
+    assert set(statuses) <= REFUSALS | OVERLOADED, statuses
     assert target.request("POST", "/predict", GOOD).status == 200
     assert resident(target) <= GROWTH * before
     assert not [line for line in target.log if line["level"] == "error"]

@@ -51,14 +51,14 @@ def chunked(document: Any, **fields: str) -> bytes:
 
 def answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, str], bytes]]:
     """Status, headers and body of the next answers."""
-    found = []
+    answers = []
     with connection.makefile("rb") as stream:
         for _ in range(count):
             status = int(stream.readline().split()[1])
             lines = iter(lambda: stream.readline().decode().strip(), "")
             fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-            found.append((status, fields, stream.read(int(fields["content-length"]))))
-    return found
+            answers.append((status, fields, stream.read(int(fields["content-length"]))))
+    return answers
 
 
 @pytest.mark.parametrize(

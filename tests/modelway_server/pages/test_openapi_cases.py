@@ -20,9 +20,9 @@ def run(server: Served, folder: Path, *arguments: str) -> int:
     command += ["--checks=all", "--generation-database=none", *arguments]
     process = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=250, check=False)
     assert process.returncode == 0, process.stdout[-5000:]
-    found = re.search(r"(\d+) generated", process.stdout)
-    assert found is not None, process.stdout[-5000:]
-    return int(found[1])
+    match = re.search(r"(\d+) generated", process.stdout)
+    assert match is not None, process.stdout[-5000:]
+    return int(match[1])
 
 
 @pytest.mark.slow

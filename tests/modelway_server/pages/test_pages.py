@@ -116,9 +116,9 @@ def test_commands_name_the_requested_host(host: bytes, base: str) -> None:
 
 
 def block(page: str, name: str) -> str:
-    found = re.search(rf'<code id="{name}">(.*?)</code>', page, re.DOTALL)
-    assert found is not None
-    return unescape(found[1])
+    match = re.search(rf'<code id="{name}">(.*?)</code>', page, re.DOTALL)
+    assert match is not None
+    return unescape(match[1])
 
 
 def test_page_has_a_strict_security_policy(mixed: Served) -> None:

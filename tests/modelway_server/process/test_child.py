@@ -134,9 +134,9 @@ def _texts_of_foreign_exceptions(tree: ast.AST) -> Iterator[int]:
 
 def test_no_loading_module_uses_str_of_an_exception() -> None:
     modules = [file for name in LOADING for file in ([PACKAGE / name] if name.endswith(".py") else (PACKAGE / name).rglob("*.py"))]  # fmt: skip
-    found = {
+    places = {
         f"{file.name}:{line}"
         for file in modules
         for line in _texts_of_foreign_exceptions(ast.parse(file.read_text(encoding="utf-8")))
     }
-    assert found == set(), "use errors.words or errors.describe"
+    assert places == set(), "use errors.words or errors.describe"

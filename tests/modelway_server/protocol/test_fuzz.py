@@ -38,6 +38,6 @@ def test_a_short_run_finds_nothing(tmp_path: Path) -> None:
         command, cwd=TESTS, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert process.returncode == 0, process.stderr[-3000:]
-    found = re.search(r"Done (\d+) runs", process.stderr)
-    assert found is not None
-    assert int(found[1]) >= FEWEST
+    match = re.search(r"Done (\d+) runs", process.stderr)
+    assert match is not None
+    assert int(match[1]) >= FEWEST

@@ -101,13 +101,13 @@ def test_estimator_answers_as_in_process_or_is_refused(name: str) -> None:
             check(runtime, values(part), array)
 
 
-def check(runtime: Runtime, found: Any, expected: Any) -> None:
+def check(runtime: Runtime, answer: Any, expected: Any) -> None:
     """Numbers of an engine may differ in their last digits; labels may not, and nothing of the model's own methods."""
     if runtime.engine == "estimator" or expected.dtype.kind != "f":
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(answer, expected)
     else:
         np.testing.assert_allclose(
-            found, expected, rtol=1e-5 if "skl2onnx" in runtime.description["engine_reason"] else 1e-11
+            answer, expected, rtol=1e-5 if "skl2onnx" in runtime.description["engine_reason"] else 1e-11
         )
 
 
@@ -134,11 +134,11 @@ def class_names(known: Any, output: str) -> Any:
 
 def test_every_classifier_names_its_classes() -> None:
     for name in names():
-        found, runtime = survey(name).example, survey(name).runtime
-        for output in runtime.signature.describe_outputs() if runtime and found.kind == "classifier" else ():
+        case, runtime = survey(name).example, survey(name).runtime
+        for output in runtime.signature.describe_outputs() if runtime and case.kind == "classifier" else ():
             if output["name"] != "transform":
                 classes = json.loads(json.dumps(output))["parameters"]["classes"]
-                assert classes == class_names(found.estimator.classes_, output["name"]), (name, output)
+                assert classes == class_names(case.estimator.classes_, output["name"]), (name, output)
 
 
 def test_every_refused_estimator_is_expected() -> None:
@@ -151,12 +151,12 @@ def test_page_of_estimators_is_fresh() -> None:
 
 @pytest.mark.parametrize("name", IN_A_PROCESS)
 def test_server_process_answers_as_this_one(name: str, launched: Callable[..., Served]) -> None:
-    finding, found = survey(name), example(name)
+    finding, case = survey(name), example(name)
     assert finding.runtime is not None
-    server = launched(model=found.estimator).started()
+    server = launched(model=case.estimator).started()
     method = finding.runtime.methods[-1]
-    reply = server.infer({"inputs": [tensor(finding.runtime, found.rows)], "outputs": [{"name": method}]})
-    for output, array in zip(reply.body["outputs"], dense(getattr(found.estimator, method)(found.rows)), strict=True):
+    reply = server.infer({"inputs": [tensor(finding.runtime, case.rows)], "outputs": [{"name": method}]})
+    for output, array in zip(reply.body["outputs"], dense(getattr(case.estimator, method)(case.rows)), strict=True):
         np.testing.assert_array_equal(np.reshape(output["data"], output["shape"]), array)
     assert not [line for line in server.log if line["level"] in {"warning", "error"}]
 

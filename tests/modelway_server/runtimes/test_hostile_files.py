@@ -59,10 +59,10 @@ def test_each_file_has_a_name_of_its_own() -> None:
 def test_each_hostile_file_is_refused_and_does_nothing(tmp_path: Path) -> None:
     files = list(hostile_files())[:: 1 if ALL else 3]
     assert len(files) >= _COUNT
-    found = outcomes(tmp_path, files)
+    results = outcomes(tmp_path, files)
     complaints = {
         hostile.name: wrong
-        for number, (hostile, outcome) in enumerate(zip(files, found, strict=True))
+        for number, (hostile, outcome) in enumerate(zip(files, results, strict=True))
         if (wrong := complaint(hostile, outcome, tmp_path / str(number)))
     }
     assert complaints == {}

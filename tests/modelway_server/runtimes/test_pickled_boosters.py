@@ -79,11 +79,11 @@ def test_class_on_categories_answers_as_in_process(tmp_path: Path, name: str) ->
     assert runtime.engine == name.partition(",")[0]
     assert set(runtime.methods) == {method for method in METHODS if hasattr(model, method)}
     for method in runtime.methods:
-        found, own = answers(runtime, method, sent(frame)), getattr(model, method)(frame)
+        answer, own = answers(runtime, method, sent(frame)), getattr(model, method)(frame)
         if own.dtype.kind == "f":
-            np.testing.assert_allclose(found, own, rtol=1e-6)
+            np.testing.assert_allclose(answer, own, rtol=1e-6)
         else:
-            assert found.tolist() == own.tolist()
+            assert answer.tolist() == own.tolist()
     column = runtime.signature.columns[3]
     assert (column.datatype, column.categories) == ("BYTES", frozenset(["Bern", "Oslo", "Rome"]))
     if hasattr(model, "predict_proba"):

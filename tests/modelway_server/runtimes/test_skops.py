@@ -66,7 +66,7 @@ def test_estimator_answers_as_before(tmp_path: Path, name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of classes that scikit-learn is going to drop
 def test_every_estimator_answers_as_before(tmp_path: Path) -> None:
-    assert {name: found for name in names() if (found := unlike(name, tmp_path / "model"))} == {}
+    assert {name: difference for name in names() if (difference := unlike(name, tmp_path / "model"))} == {}
 
 
 def test_forest_is_served_with_its_own_answers(launched: Launch, tmp_path: Path) -> None:

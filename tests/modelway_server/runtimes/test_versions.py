@@ -130,22 +130,22 @@ def without_each(model: Any) -> Iterator[tuple[str, Any]]:
 
 def failures(model: Any, saved: dict[str, str]) -> dict[str, LoadFailure]:
     """Of the copies of a model that cannot be served, by what they lost."""
-    found = {}
+    failure_of = {}
     for lost, broken in without_each(model):
         try:
             runtime_of(Unpickled(broken, saved), "auto").warm_up()
         except LoadFailure as failure:
-            found[lost] = failure
-    return found
+            failure_of[lost] = failure
+    return failure_of
 
 
 @pytest.mark.parametrize("case", MODELS)
 @pytest.mark.filterwarnings("ignore")  # which the loss of an attribute may cause
 def test_what_an_old_file_lacks_is_a_matter_of_versions(case: str) -> None:
-    found = failures(MODELS[case][0], OLD)
-    assert found
-    assert {failure.reason for failure in found.values()} == {"RuntimeVersionMismatch"}
-    assert all("saved with scikit-learn 1.0.2, served with" in failure.message for failure in found.values())
+    failure_of = failures(MODELS[case][0], OLD)
+    assert failure_of
+    assert {failure.reason for failure in failure_of.values()} == {"RuntimeVersionMismatch"}
+    assert all("saved with scikit-learn 1.0.2, served with" in failure.message for failure in failure_of.values())
 
 
 @pytest.mark.parametrize("lost", ["_asarray", "k"])
@@ -164,9 +164,9 @@ def test_part_without_a_checked_attribute_names_the_version(
 
 @pytest.mark.filterwarnings("ignore")
 def test_what_a_file_of_no_version_lacks_has_a_remedy() -> None:
-    found = failures(MODELS["categories"][0], {})
-    assert {failure.reason for failure in found.values()} == {"LoadFailed", "WarmupFailed"}
-    assert not any("Report" in failure.remedy for failure in found.values())
+    failure_of = failures(MODELS["categories"][0], {})
+    assert {failure.reason for failure in failure_of.values()} == {"LoadFailed", "WarmupFailed"}
+    assert not any("Report" in failure.remedy for failure in failure_of.values())
 
 
 def logistic(**state: Any) -> LogisticRegression:

@@ -33,15 +33,15 @@ def in_folder(folder: Path) -> Binaries:
     Raises:
         SandboxError: one is not there.
     """
-    found = {name: folder / name for name in versions.PROGRAMS}
-    if not found["etcd"].exists() and (folder / "server").exists():
-        found["etcd"] = folder / "server"
-    if not found["kubectl"].exists():
-        found["kubectl"] = Path(shutil.which("kubectl") or found["kubectl"])
-    missing = [name for name, path in found.items() if not os.access(path, os.X_OK)]
+    paths = {name: folder / name for name in versions.PROGRAMS}
+    if not paths["etcd"].exists() and (folder / "server").exists():
+        paths["etcd"] = folder / "server"
+    if not paths["kubectl"].exists():
+        paths["kubectl"] = Path(shutil.which("kubectl") or paths["kubectl"])
+    missing = [name for name, path in paths.items() if not os.access(path, os.X_OK)]
     if missing:
         raise SandboxError(f"{folder} lacks {', '.join(missing)}")
-    return Binaries(*found.values())
+    return Binaries(*paths.values())
 
 
 def locate(progress: Progress | None = None) -> Binaries:

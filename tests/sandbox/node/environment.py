@@ -47,17 +47,17 @@ def variables(container: Json, view: PodView, lookup: Lookup) -> dict[str, str]:
     Raises:
         ConfigError: a ConfigMap, a Secret or a key of it that is not optional is missing.
     """
-    found = dict(view.services)
+    values = dict(view.services)
     for source in container.get("envFrom", []):
         prefix = source.get("prefix", "")
         for kind, reference in (("ConfigMap", source.get("configMapRef")), ("Secret", source.get("secretRef"))):
             if reference is not None:
-                found.update({prefix + key: value for key, value in _whole(kind, reference, lookup).items()})
+                values.update({prefix + key: value for key, value in _whole(kind, reference, lookup).items()})
     for entry in container.get("env", []):
-        value = _value(entry, container, view, lookup, found)
+        value = _value(entry, container, view, lookup, values)
         if value is not None:
-            found[entry["name"]] = value
-    return found
+            values[entry["name"]] = value
+    return values
 
 
 def _whole(kind: str, reference: Json, lookup: Lookup) -> Json:

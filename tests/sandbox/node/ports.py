@@ -10,13 +10,13 @@ TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 def wildcards(lines: Iterable[str]) -> set[int]:
     """Ports on which somebody listens on all addresses, from the lines of /proc/net/tcp or tcp6."""
-    found = set()
+    numbers = set()
     for line in lines:
         _, local, _, state, *_ = [*line.split(), "", "", "", ""]
         address, _, port = local.partition(":")
         if state == LISTENING and not address.strip("0"):
-            found.add(int(port, 16))
-    return found
+            numbers.add(int(port, 16))
+    return numbers
 
 
 def taken(container: dict[str, Any]) -> str:

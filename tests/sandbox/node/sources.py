@@ -32,22 +32,22 @@ def content(kind: str, item: Json) -> dict[str, bytes]:
 def referred(pod: Json) -> set[tuple[str, str]]:
     """Kind and name of every ConfigMap and Secret that `pod` names anywhere in its volumes and environments."""
     spec = pod["spec"]
-    found: set[tuple[str, str]] = set()
+    references: set[tuple[str, str]] = set()
     for container in [*spec["containers"], *spec.get("initContainers", [])]:
         for source in container.get("envFrom", []):
-            _refer(found, source, "configMapRef", "secretRef")
+            _refer(references, source, "configMapRef", "secretRef")
         for entry in container.get("env", []):
-            _refer(found, entry.get("valueFrom") or {}, "configMapKeyRef", "secretKeyRef")
+            _refer(references, entry.get("valueFrom") or {}, "configMapKeyRef", "secretKeyRef")
     for volume in spec.get("volumes", []):
         for source in [volume, *(volume.get("projected") or {}).get("sources", [])]:
-            _refer(found, source, "configMap", "secret")
-    return found
+            _refer(references, source, "configMap", "secret")
+    return references
 
 
-def _refer(found: set[tuple[str, str]], source: Json, config_map: str, secret: str) -> None:
+def _refer(references: set[tuple[str, str]], source: Json, config_map: str, secret: str) -> None:
     for kind, key in (("ConfigMap", config_map), ("Secret", secret)):
         if source.get(key):
-            found.add((kind, source[key].get("name") or source[key].get("secretName") or ""))
+            references.add((kind, source[key].get("name") or source[key].get("secretName") or ""))
 
 
 class Sources:

@@ -169,14 +169,14 @@ def pod_status(
         verdict: why the node ended it, if it did.
     """
     ending = not alive and "deletionTimestamp" in pod["metadata"]
-    found = "Failed" if verdict else phase(pod["spec"].get("restartPolicy", "Always"), states, ending=ending)
+    pod_phase = "Failed" if verdict else phase(pod["spec"].get("restartPolicy", "Always"), states, ending=ending)
     inits = [s.to_status() for s in states if s.role != "main"]
     status: Json = {
-        "phase": found,
+        "phase": pod_phase,
         "startTime": started_at,
         "hostIP": node_address,
         "hostIPs": [{"ip": node_address}],
-        "conditions": conditions(pod, states, found, sandbox=alive and bool(address), now=now),
+        "conditions": conditions(pod, states, pod_phase, sandbox=alive and bool(address), now=now),
         "containerStatuses": [s.to_status() for s in states if s.role == "main"],
     }
     if inits:

@@ -81,12 +81,12 @@ class Volumes:
         return Path(volume["hostPath"]["path"]) if volume.get("hostPath") else self._folder / volume["name"]
 
     def _below(self, source: Path, below: str) -> Path:
-        found = (source / below).resolve()
-        if not found.is_relative_to(source.resolve()):
+        target = (source / below).resolve()
+        if not target.is_relative_to(source.resolve()):
             raise MountError(f"subPath {below!r} leads out of its volume")
-        if not found.exists():
-            found.mkdir(parents=True)
-        return found
+        if not target.exists():
+            target.mkdir(parents=True)
+        return target
 
     async def _refresh(self, volume: Json, view: PodView) -> None:
         if volume.get("hostPath"):

@@ -46,8 +46,8 @@ class Application:
 
     def health(self, kind: str, name: str) -> tuple[str, str]:
         """Status and message of a resource that git names; empty while Argo CD has not judged it."""
-        found = next((one for one in self.resources() if (one["kind"], one["name"]) == (kind, name)), {})
-        judged = found.get("health") or {}
+        resource = next((one for one in self.resources() if (one["kind"], one["name"]) == (kind, name)), {})
+        judged = resource.get("health") or {}
         return judged.get("status", ""), judged.get("message", "")
 
     def resources(self) -> list[Object]:

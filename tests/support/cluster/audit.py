@@ -39,8 +39,8 @@ class Audit:
         with self._log.open("rb") as log:
             log.seek(self._begin)
             events = [json.loads(line) for line in log if line.endswith(b"\n")]
-        found = [_write(event) for event in events if self._counts(event)]
-        return [write for write in found if namespace in {None, write.namespace}]
+        writes = [_write(event) for event in events if self._counts(event)]
+        return [write for write in writes if namespace in {None, write.namespace}]
 
     def _counts(self, event: dict[str, Any]) -> bool:
         return event["stage"] == "ResponseComplete" and event["user"]["username"] == self._user and _is_write(event)
@@ -74,15 +74,15 @@ class Tenure:
         """Every request to write that arrived while another one held the Lease, refused or not."""
         terms = self.terms()
         ends = [end for end, _ in terms]
-        found = []
+        requests = []
         for event in self.writes():
             term = bisect.bisect(ends, event["requestReceivedTimestamp"]) - 1
             holder = terms[term][1] if term >= 0 else "nobody"
             if holder != event["userAgent"]:
-                found.append(
+                requests.append(
                     Trespass(event["userAgent"], holder, event["requestReceivedTimestamp"], event["requestURI"])
                 )
-        return found
+        return requests
 
     def terms(self) -> list[tuple[str, str]]:
         """When the Lease was stored, and by whom: taken, renewed, and in the end given back."""

@@ -42,9 +42,9 @@ class Deployed:
 
     def condition(self, kind: str = "Ready") -> Object:
         """A condition of the present generation; empty when there is none yet."""
-        found = self.kubectl.get("modeldeployment", self.name)
-        conditions = (found.get("status") or {}).get("conditions") or ()
-        generation = found["metadata"]["generation"]
+        resource = self.kubectl.get("modeldeployment", self.name)
+        conditions = (resource.get("status") or {}).get("conditions") or ()
+        generation = resource["metadata"]["generation"]
         return next((one for one in conditions if one["type"] == kind and one["observedGeneration"] == generation), {})
 
     def becomes(self, reason: str, *, deadline: float = READY_SECONDS) -> Object:
@@ -89,8 +89,8 @@ class Deployed:
 
     def gauges(self) -> dict[str, float]:
         """What the operator tells Prometheus of it: `ready`, `available` and so on; empty when it is not known."""
-        found = self.kubectl.in_namespace("modelway-system").list("pods", "app.kubernetes.io/name=modelway")
-        (operator,) = [one for one in found if "deletionTimestamp" not in one["metadata"]]
+        pods = self.kubectl.in_namespace("modelway-system").list("pods", "app.kubernetes.io/name=modelway")
+        (operator,) = [one for one in pods if "deletionTimestamp" not in one["metadata"]]
         text = _read(f"http://{operator['status']['podIP']}:8080/metrics")
         mine = {"name": self.name, "namespace": self.kubectl.namespace}
         return {

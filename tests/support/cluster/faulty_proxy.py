@@ -22,7 +22,7 @@ _GONE = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "E
 
 
 @dataclass(frozen=True)
-class Seen:
+class ApiRequest:
     """A request that arrived."""
 
     method: str
@@ -57,7 +57,7 @@ class Refusal:
 
     status: int
     message: str
-    concerns: Callable[[Seen], bool]
+    concerns: Callable[[ApiRequest], bool]
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Faults:
         delay: seconds before each request is passed on.
         mute: namespaces of which nothing is passed on on a watch that is open while they are in here.
         refusals: what is answered in the API server's place.
-        seen: what was asked.
+        requests: what was asked.
     """
 
     away: bool = False
@@ -82,7 +82,7 @@ class Faults:
     delay: float = 0.0
     mute: set[str] = field(default_factory=set)
     refusals: list[Refusal] = field(default_factory=list)
-    seen: list[Seen] = field(default_factory=list)
+    requests: list[ApiRequest] = field(default_factory=list)
     dice: random.Random = field(default_factory=lambda: random.Random(7))
 
 
@@ -96,12 +96,12 @@ class _Proxy:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         faults, is_watch = self._faults, request.query.get("watch") == "true"
-        seen = Seen(request.method, request.path, dict(request.query))
-        faults.seen.append(seen)
+        api_request = ApiRequest(request.method, request.path, dict(request.query))
+        faults.requests.append(api_request)
         if faults.away:
             return _hung_up(request)
         for refusal in faults.refusals:
-            if refusal.concerns(seen):
+            if refusal.concerns(api_request):
                 return _refusal(refusal.status, refusal.message)
         await asyncio.sleep(faults.delay)
         if is_watch and faults.history_lost > 0:
@@ -131,7 +131,7 @@ class _Proxy:
         back = web.StreamResponse(status=answer.status, headers={"Content-Type": answer.content_type})
         await back.prepare(request)
         async for chunk in answer.content.iter_any():
-            if self._faults.stalled or Seen(request.method, request.path, {}).namespace in self._faults.mute:
+            if self._faults.stalled or ApiRequest(request.method, request.path, {}).namespace in self._faults.mute:
                 await asyncio.Event().wait()
             await back.write(chunk)
         return back

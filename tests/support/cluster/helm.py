@@ -97,7 +97,7 @@ def install(
 
     try:
         with helm.Config(kubeconfig_path=kubeconfig, kube_context=context, namespace=namespace) as cluster:
-            if any(found["name"] == release for found in cluster.list(all_states=True)):
+            if any(entry["name"] == release for entry in cluster.list(all_states=True)):
                 cluster.upgrade(
                     CHART, release, dict(values or {}), namespace=namespace, wait="watcher", timeout=SECONDS
                 )

@@ -54,9 +54,9 @@ def finished(kubectl: Kubectl, name: str = "pod") -> Object:
 
 
 def _ended(kubectl: Kubectl, name: str) -> Object:
-    found = kubectl.get("pod", name)
-    assert found["status"]["phase"] in ("Succeeded", "Failed"), found["status"]
-    return found
+    pod = kubectl.get("pod", name)
+    assert pod["status"]["phase"] in ("Succeeded", "Failed"), pod["status"]
+    return pod
 
 
 def output(kubectl: Kubectl, manifest: Object) -> str:
@@ -72,8 +72,10 @@ def state(kubectl: Kubectl, name: str = "main", pod: str = "pod") -> Object:
     """The status of one container."""
     status = kubectl.get("pod", pod)["status"]
     entries = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
-    found: Object = next((entry for entry in entries if entry["name"] == name), {"state": {}, "ready": False})
-    return found
+    status_of_container: Object = next(
+        (entry for entry in entries if entry["name"] == name), {"state": {}, "ready": False}
+    )
+    return status_of_container
 
 
 def waiting_reason(kubectl: Kubectl, name: str = "main") -> str:

@@ -59,11 +59,11 @@ class Reads:
         return answer | {"items": [head | _shown(item) for item in answer["items"]]}
 
     def _collection(self, kind: str, namespace: str | None) -> str:
-        found = self._known.get(kind) or self._discover().get(kind)
-        if found is None:
+        resource = self._known.get(kind) or self._discover().get(kind)
+        if resource is None:
             raise NotRead(kind)
-        place = f"namespaces/{namespace or self._namespace}/" if found.is_namespaced else ""
-        return f"{found.path}/{place}{found.plural}"
+        place = f"namespaces/{namespace or self._namespace}/" if resource.is_namespaced else ""
+        return f"{resource.path}/{place}{resource.plural}"
 
     def _discover(self) -> Mapping[str, _Resource]:
         groups = self._get("/apis", {})["groups"]
@@ -90,15 +90,15 @@ class Reads:
         )
         try:
             answer = self._client.call_api(*request)
-            found: Object = json.loads(answer.read())  # type: ignore[no-untyped-call]
+            document: Object = json.loads(answer.read())  # type: ignore[no-untyped-call]
         except (HTTPError, ApiException, ValueError) as error:
             raise NotRead(path) from error
         if answer.status == HTTPStatus.OK:
-            return found
-        if not found.get("details", {}).get("kind"):  # the kind itself is not served: any more, or not yet
+            return document
+        if not document.get("details", {}).get("kind"):  # the kind itself is not served: any more, or not yet
             self._known = {}
             raise NotRead(path)
-        raise NotThere(f"Error from server ({found['reason']}): {found['message']}")
+        raise NotThere(f"Error from server ({document['reason']}): {document['message']}")
 
 
 @cache

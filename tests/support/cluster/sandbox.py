@@ -90,8 +90,8 @@ class Kubectl:
     def list(self, kind: str, selector: str = "") -> list[Object]:
         """All objects of a kind that match the label selector."""
         answer = self._read(lambda known: known.all(kind, selector, self._namespace), kind, "-l", selector)
-        found: list[Object] = answer["items"]
-        return found
+        objects: list[Object] = answer["items"]
+        return objects
 
     def exists(self, kind: str, name: str) -> bool:
         """Whether `kind/name` is there."""
@@ -110,8 +110,8 @@ class Kubectl:
         except NotThere as error:
             raise KubectlError(("get", *arguments), str(error)) from error
         except NotRead:
-            found: Object = json.loads(self("get", *arguments, "-o", "json"))
-            return found
+            objects: Object = json.loads(self("get", *arguments, "-o", "json"))
+            return objects
 
 
 def _text(manifest: Manifest) -> str:

@@ -30,7 +30,7 @@ SYSTEM, MODELS = "modelway-system", "models"
 
 def recorded() -> dict[str, Object]:
     """The objects by what is so; the health that Argo CD should see is in the name: `degraded-never-served`."""
-    return {name: dict(found) for name, found in yaml.safe_load(FILE.read_text()).items()}
+    return {name: dict(resource) for name, resource in yaml.safe_load(FILE.read_text()).items()}
 
 
 def record(kubectl: Kubectl, store: ModelStore, stop_operator: Callable[[], object]) -> Iterator[tuple[str, Object]]:
@@ -70,9 +70,9 @@ def record(kubectl: Kubectl, store: ModelStore, stop_operator: Callable[[], obje
 
 
 def _object(deployed: Deployed) -> Object:
-    found = deployed.kubectl.get("modeldeployment", deployed.name)
-    found["metadata"].pop("managedFields", None)
-    return found
+    resource = deployed.kubectl.get("modeldeployment", deployed.name)
+    resource["metadata"].pop("managedFields", None)
+    return resource
 
 
 def main() -> None:
@@ -88,11 +88,11 @@ def main() -> None:
             kubectl.apply([namespace_manifest(SYSTEM), namespace_manifest(MODELS)])
             helm.install(sandbox.kubeconfig, SYSTEM)
             stop = partial(kubectl, "scale", "deployment/modelway", "-n", SYSTEM, "--replicas=0", "--timeout=30s")
-            found = dict(record(kubectl.in_namespace(MODELS), store, stop))
+            states = dict(record(kubectl.in_namespace(MODELS), store, stop))
         server.shutdown()
     FILE.write_text(
         "# Recorded by `python -m support.cluster.statuses`.\n"
-        + yaml.safe_dump(json.loads(json.dumps(found)), sort_keys=False, width=120)
+        + yaml.safe_dump(json.loads(json.dumps(states)), sort_keys=False, width=120)
     )
     sys.stdout.write(f"wrote {FILE}\n")
 

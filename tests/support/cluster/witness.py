@@ -65,8 +65,8 @@ class Watched:
                     self._take_down(json.loads(text))
                     text = ""
 
-    def _take_down(self, seen: Object) -> None:
-        self.states.append(seen)
+    def _take_down(self, resource: Object) -> None:
+        self.states.append(resource)
 
 
 class Witness(Watched):
@@ -80,10 +80,10 @@ class Witness(Watched):
         super().__init__(kubectl, "modeldeployments")
         self.sightings: list[Sighting] = []
 
-    def _take_down(self, seen: Object) -> None:
-        for one in (seen.get("status") or {}).get("conditions") or ():
+    def _take_down(self, resource: Object) -> None:
+        for one in (resource.get("status") or {}).get("conditions") or ():
             if one["type"] == "Ready" and one["reason"] != NOT_SEEN:
-                name = seen["metadata"]["name"]
+                name = resource["metadata"]["name"]
                 condition = one["observedGeneration"], one["reason"], one["message"]
                 self.sightings.append(Sighting(time.time(), name, *condition))
 

@@ -75,11 +75,11 @@ Random = random.Random
 
 def names() -> list[tuple[str, str]]:
     """Every listed name, as module and name."""
-    found = []
+    names = []
     for full in sorted(_lists()):
         module, _, name = full.rpartition(".")
-        found.append((module, name))
-    return found
+        names.append((module, name))
+    return names
 
 
 def import_all(listed: list[tuple[str, str]]) -> None:

@@ -57,34 +57,34 @@ def main(seed: int, count: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.skops"
         load_runtime(skops_files.write(path, models[0]), format="skops", method="auto")  # what loading itself imports
-        seen: list[str] = []
-        watch(seen, path)
+        deeds: list[str] = []
+        watch(deeds, path)
         for number in range(seed, seed + count):
             skops_files.at_random(path, models[number % len(models)], number)
-            del seen[:]
-            seen_before = len(seen)
+            del deeds[:]
+            seen_before = len(deeds)
             with contextlib.suppress(LoadFailure):
                 runtime = load_runtime(path, format="skops", method="auto")
                 with contextlib.suppress(Exception):
                     runtime.call(runtime.methods[0], ROWS, len(ROWS))
-            for event in seen[seen_before:]:
+            for event in deeds[seen_before:]:
                 sys.stdout.write(f"seed {number}: {event}\n")
     return 0
 
 
-def watch(seen: list[str], path: Path) -> None:
+def watch(deeds: list[str], path: Path) -> None:
     """Note what does more than compute."""
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "import":
             if str(arguments[0]).partition(".")[0] not in LIBRARIES | set(sys.stdlib_module_names):
-                seen.append(f"import {arguments[0]}")
+                deeds.append(f"import {arguments[0]}")
         elif event == "open":
             name = str(arguments[0])
             if name != str(path) and not name.startswith(CODE):
-                seen.append(f"open {name}")
+                deeds.append(f"open {name}")
         elif event.startswith(WATCHED) and event != "exec":
-            seen.append(f"{event} {arguments!r:.100}")
+            deeds.append(f"{event} {arguments!r:.100}")
 
     sys.addaudithook(hook)
 

@@ -23,13 +23,13 @@ def parse(listing: str) -> dict[str, str]:
     pip prefers the environment to a command's own section and that to the global one, and lists them in no such order.
     """
     ranked = {"global": 0, "install": 1, ":env:": 2}
-    found: dict[str, tuple[int, str]] = {}
+    settings: dict[str, tuple[int, str]] = {}
     for line in listing.splitlines():
         place, _, value = line.partition("=")
         section, _, name = place.partition(".")
-        if section in ranked and (name not in found or ranked[section] >= found[name][0]):
-            found[name] = (ranked[section], str(ast.literal_eval(value)))
-    return {name: value for name, (_, value) in found.items()}
+        if section in ranked and (name not in settings or ranked[section] >= settings[name][0]):
+            settings[name] = (ranked[section], str(ast.literal_eval(value)))
+    return {name: value for name, (_, value) in settings.items()}
 
 
 def pip_conf(settings: Mapping[str, str]) -> str:

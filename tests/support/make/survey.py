@@ -37,19 +37,19 @@ class Finding:
 @cache
 def survey(name: str) -> Finding:
     """The estimator of that name, as the server loads it; the same finding each time."""
-    found = example(name)
+    case = example(name)
     with tempfile.TemporaryDirectory() as directory:
         models, prepared = Path(directory) / "models", Path(directory) / "prepared"
         models.mkdir()
         prepared.mkdir()
-        joblib.dump(found.estimator, models / "model.joblib")
+        joblib.dump(case.estimator, models / "model.joblib")
         try:
             prepare_model(ModelSettings(model_dir=models), prepared)
         except LoadFailure as failure:
-            return Finding(found, refusal=failure)
+            return Finding(case, refusal=failure)
         runtime = load_prepared(models, prepared)
     runtime.warm_up()
-    return Finding(found, runtime)
+    return Finding(case, runtime)
 
 
 def page() -> str:
@@ -80,18 +80,18 @@ def page() -> str:
     )
 
 
-def _served_row(found: Example, runtime: Runtime) -> str:
+def _served_row(case: Example, runtime: Runtime) -> str:
     tensor = runtime.signature.describe_inputs()[0]
     takes = "text" if tensor["name"] == "text" else "numbers"
     nullable = tensor.get("parameters", {}).get("nullable")
     return (
-        f"| `{found.name}` | {found.kind} | {takes}{' or null' if nullable else ''} "
+        f"| `{case.name}` | {case.kind} | {takes}{' or null' if nullable else ''} "
         f"| {', '.join(f'`{method}`' for method in runtime.methods)} | {runtime.engine} |"
     )
 
 
-def _refused_row(found: Example, refusal: LoadFailure) -> str:
-    return f"| `{found.name}` | {found.kind} | `{refusal.reason}` | {refusal.message} | {refusal.remedy} |"
+def _refused_row(case: Example, refusal: LoadFailure) -> str:
+    return f"| `{case.name}` | {case.kind} | `{refusal.reason}` | {refusal.message} | {refusal.remedy} |"
 
 
 def main() -> int:

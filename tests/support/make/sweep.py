@@ -129,8 +129,8 @@ def sweep(name: str, subject: str) -> Outcome:
             runtime = _prepared(estimator, Path(folder))
         except LoadFailure as failure:
             return Outcome("", failure.message)
-        found = tuple(_differences(runtime, estimator, fresh))
-    return Outcome(runtime.engine, runtime.description.get("engine_reason", ""), found)
+        differences = tuple(_differences(runtime, estimator, fresh))
+    return Outcome(runtime.engine, runtime.description.get("engine_reason", ""), differences)
 
 
 def _fitted(name: str, subject: str, random: np.random.Generator) -> tuple[Any, Any]:
@@ -175,12 +175,12 @@ def _differences(runtime: Runtime, estimator: Any, rows: Any) -> Iterator[str]:
             continue
         expected = call(answered)
         checked = rows_of_instances(runtime.signature, _instances(answered), "rows")
-        found = runtime.call(method, checked.values, checked.count)
+        arrays = runtime.call(method, checked.values, checked.count)
         several = isinstance(expected, list)
-        if len(found) != (len(expected) if several else 1):
-            yield f"{method} gives {len(found)} arrays"
+        if len(arrays) != (len(expected) if several else 1):
+            yield f"{method} gives {len(arrays)} arrays"
             continue
-        for (output, values), each in zip(found.items(), expected if several else [expected], strict=True):
+        for (output, values), each in zip(arrays.items(), expected if several else [expected], strict=True):
             own = each.toarray() if hasattr(each, "toarray") else np.asarray(each)
             yield from _difference(output, own, values)
 
@@ -216,9 +216,9 @@ def _difference(method: str, own: NDArray[Any], other: NDArray[Any]) -> Iterator
         yield f"{method}: {int(wrong.sum())} of {wrong.size} differ, {other[at]!r} in place of {own[at]!r}"
 
 
-def table(found: dict[str, dict[str, Outcome]]) -> str:
+def table(results: dict[str, dict[str, Outcome]]) -> str:
     """The page's table: the engine of each estimator by scale, and how many combinations were wrong."""
-    tried = [outcome for scales in found.values() for outcome in scales.values() if outcome.engine]
+    tried = [outcome for scales in results.values() for outcome in scales.values() if outcome.engine]
     fast = sum(outcome.engine != "estimator" for outcome in tried)
     wrong = sum(bool(outcome.differences) for outcome in tried)
     summary = (
@@ -231,7 +231,7 @@ def table(found: dict[str, dict[str, Outcome]]) -> str:
         f"| estimator | {' | '.join(SUBJECTS)} |",
         f"|---|{'---|' * len(SUBJECTS)}",
     ]
-    for name, scales in found.items():
+    for name, scales in results.items():
         if any(outcome.engine for outcome in scales.values()):
             lines.append(f"| `{name}` | {' | '.join(_cell(scales[subject]) for subject in SUBJECTS)} |")
     return "\n".join(lines) + "\n"
@@ -242,16 +242,16 @@ def _cell(outcome: Outcome) -> str:
 
 
 def _swept(name: str) -> dict[str, Outcome]:
-    found = {}
+    outcomes = {}
     for subject in SUBJECTS:
         try:
             with time_limit(SECONDS):
-                found[subject] = sweep(name, subject)
+                outcomes[subject] = sweep(name, subject)
         except TooLate:
-            found[subject] = Outcome("late", f"it took more than {SECONDS:g} s", ("too late",))
+            outcomes[subject] = Outcome("late", f"it took more than {SECONDS:g} s", ("too late",))
         except Exception as error:  # noqa: BLE001  (one that raises must not end the others)
-            found[subject] = Outcome("raised", "", (f"{type(error).__name__}: {error}",))
-    return found
+            outcomes[subject] = Outcome("raised", "", (f"{type(error).__name__}: {error}",))
+    return outcomes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -262,21 +262,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, help="file of what was found, to go on with another time")
     parser.add_argument("--processes", type=int, default=2, help="that work at a time (default %(default)s)")
     options = parser.parse_args(argv)
-    found = _kept(options.keep)
-    chosen = [name for name in options.names or names() if name not in found]
+    results = _kept(options.keep)
+    chosen = [name for name in options.names or names() if name not in results]
     say = partial(print, flush=True)
     with ProcessPoolExecutor(options.processes) as pool:
         for name, outcomes in zip(chosen, pool.map(_swept, chosen), strict=True):
-            found[name] = outcomes
+            results[name] = outcomes
             for subject, outcome in outcomes.items():
                 mark = "WRONG" if outcome.differences else "right" if outcome.engine else "none"
                 what = "; ".join(outcome.differences) or outcome.reason
                 say(f"{mark:6}{name:40}{subject:12}{outcome.engine:10} {' '.join(what.split())[:150]}")
             if options.keep is not None:
-                options.keep.write_text(json.dumps(found, default=asdict))
+                options.keep.write_text(json.dumps(results, default=asdict))
     if options.write and not options.names:
-        refresh(PAGE, "sweep", table({name: found[name] for name in names()}))
-    return int(any(outcome.differences for outcomes in found.values() for outcome in outcomes.values()))
+        refresh(PAGE, "sweep", table({name: results[name] for name in names()}))
+    return int(any(outcome.differences for outcomes in results.values() for outcome in outcomes.values()))
 
 
 def _kept(file: Path | None) -> dict[str, dict[str, Outcome]]:

@@ -16,7 +16,7 @@ def page() -> str:
     Raises:
         ValueError: the page marks a section of no known topic.
     """
-    return _SECTION.sub(lambda found: found[1] + _table(Topic(found[2])) + found[3], PAGE.read_text())
+    return _SECTION.sub(lambda match: match[1] + _table(Topic(match[2])) + match[3], PAGE.read_text())
 
 
 def _table(topic: Topic) -> str:

@@ -26,9 +26,9 @@ class Collector:
 
     def named(self, name: str) -> Any:
         """The only span of that name; None while there is none."""
-        found = [span for span in self.spans if span.name == name]
-        assert len(found) <= 1, [span.name for span in self.spans]
-        return found[0] if found else None
+        matching = [span for span in self.spans if span.name == name]
+        assert len(matching) <= 1, [span.name for span in self.spans]
+        return matching[0] if matching else None
 
     def take(self, content: bytes) -> None:
         """Keep what a request holds."""

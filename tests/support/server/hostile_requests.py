@@ -80,15 +80,15 @@ def binary(shape: list[int], datatype: str, size: int, tail: bytes) -> bytes:
 
 async def storm(host: str, port: int, requests: Iterable[bytes], count: int) -> Counter[int]:
     """Send so many requests, 50 at a time, over and over; how often each status came, 0 for none."""
-    seen: Counter[int] = Counter()
+    statuses: Counter[int] = Counter()
     coming: Iterator[bytes] = islice(cycle(requests), count)
 
     async def client() -> None:
         for content in coming:
-            seen[await _status(host, port, content)] += 1
+            statuses[await _status(host, port, content)] += 1
 
     await asyncio.gather(*(client() for _ in range(CONCURRENT)))
-    return seen
+    return statuses
 
 
 async def _status(host: str, port: int, content: bytes) -> int:

@@ -27,10 +27,10 @@ def amount(text: str) -> Fraction:
     Raises:
         ValueError: it says none.
     """
-    found = _QUANTITY.fullmatch(text)
-    if found is None:
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
         raise ValueError(f"{text} is not a quantity")
-    number, exponent, suffix = found.groups()
+    number, exponent, suffix = match.groups()
     return Fraction(number) * (Fraction(f"1{exponent}") if exponent else _SUFFIXES[suffix or ""])
 
 

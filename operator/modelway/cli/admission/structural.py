@@ -156,11 +156,11 @@ def _twins(items: Sequence[Any], schema: Schema, path: str) -> Iterator[Problem]
     keys = schema.get("x-kubernetes-list-map-keys")
     if not keys:
         return
-    seen: set[str] = set()
+    identities: set[str] = set()
     for index, item in enumerate(items):
         identity = {key: item[key] for key in keys if key in item} if isinstance(item, Mapping) else {}
         text = json.dumps(identity)
-        if text in seen and identity:
+        if text in identities and identity:
             names = " and ".join(f"{key} {value!r}" for key, value in identity.items())
             yield Problem(below(path, index), f"more than one entry has {names}: keep one of them")
-        seen.add(text)
+        identities.add(text)

@@ -171,8 +171,8 @@ class Candidate:
                 await self._client.put(LEASE, self._body(release(stored)))
 
     async def _read(self) -> Lease | None:
-        found = await self._client.get(LEASE, self._namespace, self._name)
-        return _lease_of(found) if found else None
+        answer = await self._client.get(LEASE, self._namespace, self._name)
+        return _lease_of(answer) if answer else None
 
     def _log_new(self, text: str) -> None:
         """Log what is new."""

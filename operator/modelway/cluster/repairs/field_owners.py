@@ -37,16 +37,16 @@ def _describe_owners(managers: list[str], obj: Mapping[str, Any]) -> str:
     return "changed by somebody who takes them from Modelway's field manager"
 
 
-def _differences(wanted: Any, found: Any, path: Path) -> Iterator[Path]:
-    """The paths of the smallest parts of `wanted` that are absent or otherwise in `found`."""
-    if wanted == found or (wanted == {} and found is None):
+def _differences(wanted: Any, present: Any, path: Path) -> Iterator[Path]:
+    """The paths of the smallest parts of `wanted` that are absent or otherwise in `present`."""
+    if wanted == present or (wanted == {} and present is None):
         return
-    if isinstance(wanted, dict) and isinstance(found, dict):
+    if isinstance(wanted, dict) and isinstance(present, dict):
         for name, value in wanted.items():
-            yield from _differences(value, found.get(name), (*path, name))
+            yield from _differences(value, present.get(name), (*path, name))
         return
-    if isinstance(wanted, list) and isinstance(found, list):
-        items, others = _by_key(wanted), _by_key(found)
+    if isinstance(wanted, list) and isinstance(present, list):
+        items, others = _by_key(wanted), _by_key(present)
         if items is not None and others is not None and items.keys() <= others.keys():
             for name, value in items.items():
                 yield from _differences(value, others[name], (*path, f"[{name}]"))
@@ -58,8 +58,8 @@ def _by_key(items: list[Any]) -> dict[str, Any] | None:
     """The items of a list by what identifies them; None where nothing does."""
     for key in _ITEM_KEYS:
         if all(isinstance(item, dict) and key in item for item in items):
-            found = {str(item[key]): item for item in items}
-            return found if len(found) == len(items) else None
+            by_key = {str(item[key]): item for item in items}
+            return by_key if len(by_key) == len(items) else None
     return None
 
 

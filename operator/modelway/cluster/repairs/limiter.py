@@ -120,10 +120,12 @@ class RepairLimiter:
 
     async def _describe(self, step: Step, present: Child | None) -> str:
         name, namespace = step.id.name, step.body["metadata"]["namespace"]
-        found = await self._client.get(self._kind_named(step.id.kind), namespace, name) if present is not None else None
+        answer = (
+            await self._client.get(self._kind_named(step.id.kind), namespace, name) if present is not None else None
+        )
         what = (
-            f"its {describe_changes(step.body, found)}"
-            if found is not None
+            f"its {describe_changes(step.body, answer)}"
+            if answer is not None
             else "it is deleted each time it is made anew"
         )
         return (

@@ -77,8 +77,8 @@ def _thresholds(estimator: Any) -> list[tuple[int, float]]:
     """Return splits of the trees that get the rows as they are sent."""
     if isinstance(estimator, Pipeline):
         return []
-    found = [(column, value) for column, value in thresholds(estimator) if column >= 0 and np.isfinite(value)]
-    return found[:: max(len(found) // MAX_THRESHOLDS, 1)]
+    splits = [(column, value) for column, value in thresholds(estimator) if column >= 0 and np.isfinite(value)]
+    return splits[:: max(len(splits) // MAX_THRESHOLDS, 1)]
 
 
 def _around(threshold: float) -> list[float]:

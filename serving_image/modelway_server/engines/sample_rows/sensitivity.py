@@ -41,17 +41,17 @@ def sensitive_rows(
         NotCovered: the answers to all tried rows hardly vary.
         InputError: the model refuses some rows.
     """
-    found = list(rows)
+    samples = list(rows)
     for number in range(1, DRAWS + 1):
-        answers = _answers(native, found)
+        answers = _answers(native, samples)
         objection = _objection_to(answers, tolerance)
         if objection is None:
-            return [*found, *_boundaries(native, found, answers)][-len(rows) :]
-        found += _unlike(native, more(number), answers)
-    objection = _objection_to(_answers(native, found), tolerance)
+            return [*samples, *_boundaries(native, samples, answers)][-len(rows) :]
+        samples += _unlike(native, more(number), answers)
+    objection = _objection_to(_answers(native, samples), tolerance)
     if objection is not None:
         raise NotCovered(objection)
-    return found[-len(rows) :]
+    return samples[-len(rows) :]
 
 
 def _answers(native: Runtime, rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
@@ -134,12 +134,12 @@ def _narrow(native: Runtime, pairs: list[tuple[Row, Row]]) -> list[tuple[Row, Ro
     ladders = [[_mix(*pair, share) for share in np.linspace(0.0, 1.0, BETWEEN + 1)] for pair in pairs]
     checked = rows_of_instances(native.signature, [row for ladder in ladders for row in ladder], "rows")
     labels = native.call("predict", checked.values, checked.count)["predict"].reshape(len(pairs), -1)
-    found = []
+    closer = []
     for ladder, known, pair in zip(ladders, labels, pairs, strict=True):
         changes = np.flatnonzero(known[1:] != known[:-1])
         is_apart = len(changes) and _are_apart(*pair)
-        found.append((ladder[changes[0]], ladder[changes[0] + 1]) if is_apart else pair)
-    return found
+        closer.append((ladder[changes[0]], ladder[changes[0] + 1]) if is_apart else pair)
+    return closer
 
 
 def _mix(one: Row, other: Row, share: float) -> Row:

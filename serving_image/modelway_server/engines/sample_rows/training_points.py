@@ -170,8 +170,8 @@ def _by_column(feature: NDArray[Any], threshold: NDArray[Any], width: int) -> li
     order = np.argsort(feature, kind="stable")
     ends = np.searchsorted(feature[order], np.arange(width + 1))
     sorted_thresholds = threshold[order]
-    found = [sorted_thresholds[start:end] for start, end in itertools.pairwise(ends)]
-    return [values[np.isfinite(values)] for values in found]
+    columns = [sorted_thresholds[start:end] for start, end in itertools.pairwise(ends)]
+    return [values[np.isfinite(values)] for values in columns]
 
 
 def _by_columns(value: Any, width: int) -> list[NDArray[Any]] | None:

@@ -10,31 +10,31 @@ _THREADS = ("n_jobs", "_n_threads")
 
 def sub_estimators(estimator: Any) -> list[Any]:
     """Return the estimator and every estimator inside it, at any depth, each once."""
-    found: list[Any] = []
-    seen: set[int] = set()
+    parts: list[Any] = []
+    ids: set[int] = set()
     waiting = [estimator]
     while waiting:
         thing = waiting.pop()
-        if id(thing) in seen:
+        if id(thing) in ids:
             continue
-        seen.add(id(thing))
+        ids.add(id(thing))
         if callable(getattr(thing, "get_params", None)) and not isinstance(thing, type):
-            found.append(thing)
+            parts.append(thing)
             waiting.extend(vars(thing).values() if hasattr(thing, "__dict__") else ())
         else:
             waiting.extend(_members(thing))
-    return found
+    return parts
 
 
 def members(estimator: Any) -> Iterator[Any]:
     """Yield the estimators directly inside an estimator, also in containers or in other objects of scikit-learn."""
     waiting = list(getattr(estimator, "__dict__", {}).values())
-    seen: set[int] = set()
+    ids: set[int] = set()
     while waiting:
         thing = waiting.pop(0)
-        if id(thing) in seen:
+        if id(thing) in ids:
             continue
-        seen.add(id(thing))
+        ids.add(id(thing))
         if callable(getattr(thing, "get_params", None)) and not isinstance(thing, type):
             yield thing
         elif type(thing).__module__.startswith("sklearn."):

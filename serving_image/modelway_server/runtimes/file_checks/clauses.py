@@ -29,5 +29,5 @@ def within(indices: Any, limit: int, what: str) -> None:
     Raises:
         Disagreement: an index is out of range.
     """
-    found = np.asarray(indices)
-    hold(not found.size or (found.min() >= 0 and found.max() < limit), f"{what} leads out of it")
+    array = np.asarray(indices)
+    hold(not array.size or (array.min() >= 0 and array.max() < limit), f"{what} leads out of it")

@@ -86,13 +86,13 @@ def _head(text: bytes) -> dict[bytes, bytes]:
     Raises:
         Disagreement: a key comes twice.
     """
-    found: dict[bytes, bytes] = {}
+    lines: dict[bytes, bytes] = {}
     ends = [place for place in (text.find(b"\nTree="), text.find(END)) if place >= 0]
     for line in text[: min(ends, default=len(text))].split(b"\n"):
         key, _, value = line.partition(b"=")
-        hold(not key or key not in found, f"it says {key[:50].decode(errors='replace')!r} twice")
-        found[key] = value
-    return found
+        hold(not key or key not in lines, f"it says {key[:50].decode(errors='replace')!r} twice")
+        lines[key] = value
+    return lines
 
 
 def _check_head(head: dict[bytes, bytes]) -> int:
@@ -138,10 +138,10 @@ def _check_tree(text: bytes, number: int, columns: int) -> None:
     hold(len(body) <= MAX_LINES, f"it has more than {MAX_LINES} lines")
     fields: dict[bytes, bytes] = {}
     for line in body:
-        found = _LINE.fullmatch(line)
-        hold(found is not None and found[1] not in fields, "a line is damaged")
-        if found is not None:
-            fields[found[1]] = found[2]
+        match = _LINE.fullmatch(line)
+        hold(match is not None and match[1] not in fields, "a line is damaged")
+        if match is not None:
+            fields[match[1]] = match[2]
     leaves = int(_wholes(fields, b"num_leaves", 1)[0])
     hold(leaves >= 1, "num_leaves is below 1")
     linear = bool(_wholes(fields, b"is_linear", 1)[0]) if b"is_linear" in fields else False

@@ -33,11 +33,11 @@ def judge(path: Path, _: Trust) -> None:
     with path.open("rb") as file:
         content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     try:
-        found = list(_references(content))
+        references = list(_references(content))
     except NotAMessage as error:
         raise InvalidArtifact(f"{path.name} is an ONNX model that is truncated or damaged ({error})") from error
-    own = {name for kind, name in found if kind == "function"}
-    for kind, name in found:
+    own = {name for kind, name in references if kind == "function"}
+    for kind, name in references:
         if kind == "data":
             _check_data(path, name)
         elif kind == "operator" and name not in own:

@@ -45,8 +45,8 @@ def fields(message: memoryview) -> Iterator[Field]:
 
 def parts(message: memoryview, number: int) -> Iterator[memoryview]:
     """Yield the messages, texts or bytes in the fields of one number."""
-    for found, value in fields(message):
-        if found == number and isinstance(value, memoryview):
+    for field_number, value in fields(message):
+        if field_number == number and isinstance(value, memoryview):
             yield value
 
 
@@ -56,16 +56,16 @@ def only(message: memoryview, number: int) -> memoryview:
     Raises:
         NotAMessage: there are several, which readers would merge.
     """
-    found = list(parts(message, number))
-    if len(found) > 1:
+    candidates = list(parts(message, number))
+    if len(candidates) > 1:
         raise NotAMessage(f"a field {number} that is there twice")
-    return found[0] if found else memoryview(b"")
+    return candidates[0] if candidates else memoryview(b"")
 
 
 def varints(message: memoryview, number: int) -> Iterator[int]:
     """Yield the integers in the fields of one number, packed or not."""
-    for found, value in fields(message):
-        if found != number:
+    for field_number, value in fields(message):
+        if field_number != number:
             continue
         if isinstance(value, int):
             yield value
@@ -78,10 +78,10 @@ def varints(message: memoryview, number: int) -> Iterator[int]:
 
 def text(message: memoryview, number: int) -> str:
     """Return the text in the last field of a number; empty if there is none."""
-    found = ""
+    last = ""
     for value in parts(message, number):
-        found = bytes(value).decode(errors="replace")
-    return found
+        last = bytes(value).decode(errors="replace")
+    return last
 
 
 def _varint(message: memoryview, place: int) -> tuple[int, int]:

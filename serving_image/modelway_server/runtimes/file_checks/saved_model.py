@@ -94,13 +94,13 @@ def _functions(graph: memoryview) -> dict[str, memoryview]:
     Raises:
         NotAMessage: two functions have the same name.
     """
-    found: dict[str, memoryview] = {}
+    functions: dict[str, memoryview] = {}
     for function in parts(only(graph, _LIBRARY), 1):
         name = text(only(function, 1), 1)
-        if name in found:
+        if name in functions:
             raise NotAMessage("two functions of one name")
-        found[name] = function
-    return found
+        functions[name] = function
+    return functions
 
 
 def _tables(meta: memoryview, functions: dict[str, memoryview], path: Path) -> frozenset[str]:
@@ -140,14 +140,14 @@ def _savers(meta: memoryview, nodes: list[memoryview], functions: dict[str, memo
             callers.setdefault(called, set()).add(text(node, 1))
     needed = set(_needed_names(meta, nodes))
     objects = [bytes(value) for value in parts(meta, _OBJECTS)]
-    found: dict[str, frozenset[str]] = {}
+    operations_of: dict[str, frozenset[str]] = {}
     for saver in parts(meta, _SAVER):
         for number, operations_ in ((2, _SAVES), (3, _RESTORES)):
             name = text(saver, number).partition(":")[0]
             for called, by in callers.items():
                 if by == {name} and name not in needed and not any(called.encode() in each for each in objects):
-                    found[called] = operations_
-    return found
+                    operations_of[called] = operations_
+    return operations_of
 
 
 def _needed_names(meta: memoryview, nodes: list[memoryview]) -> Iterator[str]:

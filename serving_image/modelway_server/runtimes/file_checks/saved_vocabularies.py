@@ -69,10 +69,10 @@ def _files(meta: memoryview, library: Mapping[str, memoryview]) -> set[str]:
 
 def _arguments(function: memoryview) -> list[str]:
     """Return the names of a function's arguments; none if an argument has several tensors, which proves nothing."""
-    found = list(parts(only(function, 1), 2))
-    if any(number in {5, 6} for each in found for number, _ in fields(each)):
+    arguments = list(parts(only(function, 1), 2))
+    if any(number in {5, 6} for each in arguments for number, _ in fields(each)):
         return []
-    return [text(each, 1) for each in found]
+    return [text(each, 1) for each in arguments]
 
 
 def _names(functions: Mapping[str, _Function]) -> dict[str, set[int]]:
@@ -81,22 +81,22 @@ def _names(functions: Mapping[str, _Function]) -> dict[str, set[int]]:
     Raises:
         _Unproven: a name of a file is no argument.
     """
-    found: dict[str, set[int]] = {}
+    places: dict[str, set[int]] = {}
     for name, function in functions.items():
         for node in function.nodes:
             if READERS.intersection(_functions_in(node)):
                 raise _Unproven
             if text(node, 2) in READERS:
-                found.setdefault(name, set()).add(_argument(function, node, 1))
+                places.setdefault(name, set()).add(_argument(function, node, 1))
     has_grown = True
     while has_grown:
         has_grown = False
         for name, function in functions.items():
-            known = len(found.get(name, ()))
-            for called, node in _calls_of(function, found):
-                found.setdefault(name, set()).update(_argument(function, node, index) for index in set(found[called]))
-            has_grown = has_grown or len(found.get(name, ())) > known
-    return found
+            known = len(places.get(name, ()))
+            for called, node in _calls_of(function, places):
+                places.setdefault(name, set()).update(_argument(function, node, index) for index in set(places[called]))
+            has_grown = has_grown or len(places.get(name, ())) > known
+    return places
 
 
 def _calls_of(function: _Function, wanted: Mapping[str, set[int]]) -> list[tuple[str, memoryview]]:
@@ -105,15 +105,15 @@ def _calls_of(function: _Function, wanted: Mapping[str, set[int]]) -> list[tuple
     Raises:
         _Unproven: a node names such a function in another way.
     """
-    found = []
+    pairs = []
     for node in function.nodes:
         operation, named = text(node, 2), set(_functions_in(node)) & wanted.keys()
         if operation in wanted:
-            found.append((operation, node))
+            pairs.append((operation, node))
         if named and (operation not in _CALLS or len(named) > 1):
             raise _Unproven
-        found += [(called, node) for called in named]
-    return found
+        pairs += [(called, node) for called in named]
+    return pairs
 
 
 def _functions_in(node: memoryview) -> Iterator[str]:
@@ -161,7 +161,7 @@ def _bound_files(meta: memoryview, functions: Mapping[str, _Function], names: Ma
         raise _Unproven
     objects = only(meta, _OBJECTS)
     nodes, assets = list(parts(objects, 1)), [text(each, 2) for each in parts(meta, _ASSETS)]
-    found: set[str] = set()
+    files: set[str] = set()
     for entry in parts(objects, 2):
         name = text(entry, 1)
         if name not in names:
@@ -172,8 +172,8 @@ def _bound_files(meta: memoryview, functions: Mapping[str, _Function], names: Ma
             place = index - first
             if first < 0 or place < 0 or captures[place] >= len(nodes):
                 raise _Unproven
-            found.add(_asset(nodes[captures[place]], assets))
-    return found
+            files.add(_asset(nodes[captures[place]], assets))
+    return files
 
 
 def _asset(node: memoryview, assets: list[str]) -> str:

@@ -195,8 +195,8 @@ class _Judge:
         count = 1
         while count:  # from the innermost outwards
             text, count = _NUMBERED.subn("part", text)
-        if found := _FILES.search(text):
-            raise self._refusal(place, f"{found[0]}, by which files are read or written")
+        if match := _FILES.search(text):
+            raise self._refusal(place, f"{match[0]}, by which files are read or written")
 
     def _check_document(self, content: bytes, place: str) -> None:
         for key, value in _entries(json.loads(content)):

@@ -58,13 +58,13 @@ class _Reader:
         return self.content[start : self.at]
 
     def _object(self, depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         while (kind := self.kind()) != ord("}"):
             key = self._text(kind)
-            if key in found:
+            if key in members:
                 raise Disagreement(f"it says {key[:50]!r} twice")
-            found[key] = self.value(self.kind(), depth + 1)
-        return found
+            members[key] = self.value(self.kind(), depth + 1)
+        return members
 
     def _array(self, depth: int) -> Any:
         kind = self.kind()
@@ -74,11 +74,11 @@ class _Reader:
             return self._numbers(of, self._length(self.kind()))
         if kind == ord("#"):
             return [self.value(self.kind(), depth + 1) for _ in range(self._length(self.kind()))]
-        found = []
+        items = []
         while kind != ord("]"):
-            found.append(self.value(kind, depth + 1))
+            items.append(self.value(kind, depth + 1))
             kind = self.kind()
-        return found
+        return items
 
     def _text(self, kind: int) -> str:
         try:

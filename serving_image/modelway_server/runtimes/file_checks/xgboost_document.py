@@ -76,9 +76,9 @@ def check(document: Any) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    hold(len(found) == len(pairs), "it says something twice")
-    return found
+    members = dict(pairs)
+    hold(len(members) == len(pairs), "it says something twice")
+    return members
 
 
 def _check_learner(learner: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -231,7 +231,7 @@ def numbers(value: Any) -> NDArray[Any]:
     Raises:
         Disagreement: the value is no list of numbers.
     """
-    found = np.asarray(value)
-    hold(isinstance(value, list | np.ndarray) and found.ndim == 1, "a list of numbers is none")
-    hold(not found.size or found.dtype.kind in "iuf", "a list of numbers is none")
-    return found
+    array = np.asarray(value)
+    hold(isinstance(value, list | np.ndarray) and array.ndim == 1, "a list of numbers is none")
+    hold(not array.size or array.dtype.kind in "iuf", "a list of numbers is none")
+    return array

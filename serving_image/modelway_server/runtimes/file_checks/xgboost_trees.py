@@ -80,10 +80,10 @@ def _check_categories(tree: Mapping[str, Any], lists: Mapping[str, NDArray[Any]]
 
 
 def _list(value: Any, length: int, name: str) -> NDArray[Any]:
-    found = np.asarray(value)
-    hold(isinstance(value, list | np.ndarray) and found.shape == (length,), f"{name} are not one for each node")
-    hold(found.dtype.kind in ("iu" if name in _WHOLE else "iufb"), f"{name} are no numbers")
-    return found.astype(np.int64) if found.dtype.kind in "iu" else found
+    array = np.asarray(value)
+    hold(isinstance(value, list | np.ndarray) and array.shape == (length,), f"{name} are not one for each node")
+    hold(array.dtype.kind in ("iu" if name in _WHOLE else "iufb"), f"{name} are no numbers")
+    return array.astype(np.int64) if array.dtype.kind in "iu" else array
 
 
 def wholes(value: Any) -> NDArray[np.int64]:
@@ -92,7 +92,7 @@ def wholes(value: Any) -> NDArray[np.int64]:
     Raises:
         Disagreement: the value is no list of whole numbers.
     """
-    found = np.asarray(value)
-    hold(isinstance(value, list | np.ndarray) and found.ndim == 1, "a list of whole numbers is none")
-    hold(not found.size or found.dtype.kind in "iu", "a list of whole numbers is none")
-    return found.astype(np.int64)
+    array = np.asarray(value)
+    hold(isinstance(value, list | np.ndarray) and array.ndim == 1, "a list of whole numbers is none")
+    hold(not array.size or array.dtype.kind in "iu", "a list of whole numbers is none")
+    return array.astype(np.int64)

@@ -33,10 +33,10 @@ def listed() -> Iterable[str]:
 
 @cache
 def _lists() -> Mapping[str, frozenset[Kind]]:
-    found: dict[str, set[Kind]] = defaultdict(set)
+    kinds: dict[str, set[Kind]] = defaultdict(set)
     for file in files(__package__).joinpath("names").iterdir():
         for line in file.read_text(encoding="ascii").splitlines():
             if not line.startswith("#"):
                 kind, name = line.split()
-                found[name].add(Kind(kind))
-    return {name: frozenset(each) for name, each in found.items()}
+                kinds[name].add(Kind(kind))
+    return {name: frozenset(each) for name, each in kinds.items()}

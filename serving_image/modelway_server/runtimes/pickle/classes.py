@@ -106,8 +106,8 @@ def class_of(call: Call) -> type | None:
     function: Any = call.function
     if isinstance(function, Global) and makes_instance(function.full):
         function = arguments(call)[0]
-    found = getattr(function, "value", None)
-    return found if isinstance(found, type) else None
+    value = getattr(function, "value", None)
+    return value if isinstance(value, type) else None
 
 
 def _refusal(trace: Trace, rule: Rule, what: str, node: Node) -> UnsafeArtifact:
@@ -123,12 +123,12 @@ def _check_classes(node: Node, trust: Trust) -> None:
 
 
 def _check_data_class(reference: Global, trust: Trust) -> None:
-    found = reference.value
-    if not isinstance(found, type) or trust.covers(reference.full):
+    value = reference.value
+    if not isinstance(value, type) or trust.covers(reference.full):
         return
-    plain = found.__module__ in _CALLED_PACKAGES and found is not bytearray
-    plain = plain or found.__module__ == _SPLINES
-    if not plain and not issubclass(found, _CALLED):
+    plain = value.__module__ in _CALLED_PACKAGES and value is not bytearray
+    plain = plain or value.__module__ == _SPLINES
+    if not plain and not issubclass(value, _CALLED):
         raise Fault(Rule.FUNCTIONS, f"the file holds the class {clip(reference.full)} as data")
 
 
@@ -170,8 +170,8 @@ def _states(state: Value) -> list[Dict]:
 
 def _is_method(kind: type, key: str) -> bool:
     """Whether an attribute of an instance would hide a method of its class."""
-    found = next((vars(each)[key] for each in kind.__mro__ if key in vars(each)), None)
-    if found is None or isinstance(found, cached_property | type):
+    member = next((vars(each)[key] for each in kind.__mro__ if key in vars(each)), None)
+    if member is None or isinstance(member, cached_property | type):
         return False
-    descriptor = hasattr(type(found), "__get__") and not hasattr(type(found), "__set__")
-    return callable(found) or descriptor
+    descriptor = hasattr(type(member), "__get__") and not hasattr(type(member), "__set__")
+    return callable(member) or descriptor

@@ -29,9 +29,9 @@ def line(data: memoryview, start: int, limit: int | None = _LINE) -> tuple[bytes
     size = 256
     while True:
         stop = min(start + size, len(data))
-        found = bytes(data[start:stop]).find(b"\n")
-        if found >= 0:
-            return bytes(data[start : start + found]), start + found + 1
+        length = bytes(data[start:stop]).find(b"\n")
+        if length >= 0:
+            return bytes(data[start : start + length]), start + length + 1
         if stop == len(data) or (limit is not None and size > limit):
             raise damaged(f"byte {start}: a line without an end")
         size *= 8

@@ -19,7 +19,7 @@ def freeze(trace: Trace, trust: Trust) -> None:
     """Make every array of a built trace read-only, except those that only objects of trusted classes hold."""
     if not isinstance(trace.root, Node):
         return
-    seen = {id(trace.root)}
+    ids = {id(trace.root)}
     waiting = [trace.root]
     while waiting:
         node = waiting.pop()
@@ -27,8 +27,8 @@ def freeze(trace: Trace, trust: Trust) -> None:
         if isinstance(node, Call) and trust.covers(maker_of(node)):
             continue
         for child in inside(node):
-            if id(child) not in seen:
-                seen.add(id(child))
+            if id(child) not in ids:
+                ids.add(id(child))
                 waiting.append(child)
 
 

@@ -140,13 +140,13 @@ def maker_of(call: Call) -> str:
 def _check_members(key: str, value: Value, trust: Trust) -> None:
     """Check that members are estimators, in any containers, with names, columns and 'passthrough' beside them."""
     selects = key.startswith("transformers")  # a function may choose columns there
-    seen: set[int] = set()
+    ids: set[int] = set()
     waiting = [value]
     while waiting:
         item = waiting.pop()
-        if not isinstance(item, Node) or id(item) in seen:
+        if not isinstance(item, Node) or id(item) in ids:
             continue
-        seen.add(id(item))
+        ids.add(id(item))
         if isinstance(item, Items | Dict):
             waiting += item.items
         elif isinstance(item, Call):
@@ -179,8 +179,8 @@ def _class_of(call: Call) -> type | None:
     function = call.function
     if isinstance(function, Global) and function.full.startswith("copyreg."):
         function = next(iter(arguments(call)), None)
-    found = getattr(function, "value", None)
-    return found if isinstance(found, type) else None
+    value = getattr(function, "value", None)
+    return value if isinstance(value, type) else None
 
 
 _CHECKS: dict[str, Check] = {

@@ -27,12 +27,12 @@ def check_model(model: Any) -> None:
     Raises:
         UnsafeArtifact: a part reads more columns than its owner takes, or writes more than its owner has.
     """
-    found = sub_estimators(model)
-    if (part := _holder_of_itself(found)) is not None:
+    parts = sub_estimators(model)
+    if (part := _holder_of_itself(parts)) is not None:
         raise refuse(
             Rule.STRUCTURE, f"the file holds a {_class_name(part)} that holds itself, and would ask itself for ever"
         )
-    for part in found:
+    for part in parts:
         if not _is_own(part):
             continue
         for check in (_check_widths, _check_sizes):
@@ -56,9 +56,9 @@ def _class_name(part: Any) -> str:
     return clip(f"{type(part).__module__}.{type(part).__qualname__}")
 
 
-def _holder_of_itself(found: list[Any]) -> Any:
+def _holder_of_itself(parts: list[Any]) -> Any:
     """Return an estimator of scikit-learn that holds itself; None if there is none."""
-    own = {id(part): part for part in found if _is_own(part)}
+    own = {id(part): part for part in parts if _is_own(part)}
     inside = {key: [id(each) for each in members(part)] for key, part in own.items()}
     try:
         TopologicalSorter(inside).prepare()
@@ -73,11 +73,11 @@ def _is_own(part: Any) -> bool:
 
 def _check_widths(part: Any) -> None:
     width = getattr(part, "n_features_in_", None)
-    for what, found in _widths(part):
+    for what, columns in _widths(part):
         if not isinstance(width, int | np.integer) or isinstance(width, bool):
             raise _refusal(part, f"{what} reads columns, and n_features_in_ is no number of them")
-        if found != width:
-            raise _refusal(part, f"{what} has {found} columns, and the model takes {width}")
+        if columns != width:
+            raise _refusal(part, f"{what} has {columns} columns, and the model takes {width}")
 
 
 def _check_sizes(part: Any) -> None:
@@ -135,12 +135,12 @@ def _sizes(part: Any) -> Iterator[tuple[str, bool]]:
 
 
 def _bisecting_nodes(root: Any) -> Iterator[Any]:
-    seen: set[int] = set()
+    ids: set[int] = set()
     waiting = [root]
     while waiting:
         node = waiting.pop()
-        if node is not None and id(node) not in seen:
-            seen.add(id(node))
+        if node is not None and id(node) not in ids:
+            ids.add(id(node))
             yield node
             waiting += [getattr(node, "left", None), getattr(node, "right", None)]
 

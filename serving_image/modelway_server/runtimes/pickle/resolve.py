@@ -26,13 +26,13 @@ def resolve(nodes: Iterable[Node], trust: Trust) -> None:
         ModuleNotFoundError: the module is not installed.
         AttributeError: the module has no such name.
     """
-    found: dict[tuple[str, str], Any] = {}
+    values: dict[tuple[str, str], Any] = {}
     for node in nodes:
         if isinstance(node, Global):
             key = node.module, node.name
-            if key not in found:
-                found[key] = _look_up(node, trust)
-            node.value = found[key]
+            if key not in values:
+                values[key] = _look_up(node, trust)
+            node.value = values[key]
 
 
 def _look_up(node: Global, trust: Trust) -> Any:
@@ -45,25 +45,25 @@ def _look_up(node: Global, trust: Trust) -> Any:
         return stand_in
     if full in UNUSED:
         return train
-    found = importlib.import_module(node.module)
+    value = importlib.import_module(node.module)
     for part in node.name.split("."):
-        if not hasattr(found, part):
+        if not hasattr(value, part):
             raise AttributeError(f"Can't get attribute '{node.name}' on <module '{node.module}'>")
-        found = getattr(found, part)
-    if full not in trust.extra and not _is_own(node, found, trust):
-        what = f"the file names {clip(full)}, which is {clip(_own_name(found))}"
-        raise refuse(Rule.NAMES, what, node.at, name=_own_name(found))
-    return found
+        value = getattr(value, part)
+    if full not in trust.extra and not _is_own(node, value, trust):
+        what = f"the file names {clip(full)}, which is {clip(_own_name(value))}"
+        raise refuse(Rule.NAMES, what, node.at, name=_own_name(value))
+    return value
 
 
-def _is_own(node: Global, found: Any, trust: Trust) -> bool:
+def _is_own(node: Global, value: Any, trust: Trust) -> bool:
     """Whether an object belongs to its name. A module also holds objects that it only imported."""
-    own = _own_name(found)
+    own = _own_name(value)
     if not own or own == node.full or trust.covers(own) or kinds(own):
         return True
     return bool(kinds(node.full)) and own.partition(".")[0] == node.module.partition(".")[0]
 
 
-def _own_name(found: Any) -> str:
-    home, own = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
+def _own_name(value: Any) -> str:
+    home, own = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     return f"{home}.{own}" if isinstance(home, str) and isinstance(own, str) else ""

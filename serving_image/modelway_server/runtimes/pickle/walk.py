@@ -49,7 +49,7 @@ def _strip(call: Call, is_left_out: Callable[[str], bool]) -> bool:
 def _nodes(root: Value) -> Iterator[Node]:
     if not isinstance(root, Node):
         return
-    seen = {id(root)}
+    ids = {id(root)}
     waiting = [(root, 0)]
     while waiting:
         node, depth = waiting.pop()
@@ -57,8 +57,8 @@ def _nodes(root: Value) -> Iterator[Node]:
             raise refuse(Rule.BOUNDS, f"the file nests deeper than {MAX_DEPTH} levels", node.at)
         yield node
         for child in inside(node):
-            if id(child) not in seen:
-                seen.add(id(child))
+            if id(child) not in ids:
+                ids.add(id(child))
                 waiting.append((child, depth + 1))
 
 
@@ -83,13 +83,13 @@ def path_of(root: Value, target: Node) -> str:
     """Return the path from the root to a node (`steps[1][1].func`); empty if it is the root itself, or too far."""
     if not isinstance(root, Node) or root is target:
         return ""
-    seen = {id(root)}
+    ids = {id(root)}
     waiting = [(root, "")]
     for node, path in waiting:
         for label, child in node.children():
             if child is target:
                 return clip(f"{path}{label}".removeprefix("."))
-            if id(child) not in seen and len(path) < _MAX_PATH:
-                seen.add(id(child))
+            if id(child) not in ids and len(path) < _MAX_PATH:
+                ids.add(id(child))
                 waiting.append((child, f"{path}{label}"))
     return ""

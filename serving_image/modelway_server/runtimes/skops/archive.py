@@ -142,9 +142,9 @@ def _check(members: list[zipfile.ZipInfo], name: str) -> None:
 
 
 def _object_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in members:
             raise refuse(Rule.BOUNDS, f"the {SCHEMA} of the file has the key {clip(key)!r} twice in one object")
-        found[key] = value
-    return found
+        members[key] = value
+    return members

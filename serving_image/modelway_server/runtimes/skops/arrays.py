@@ -126,10 +126,10 @@ def _mask(reader: Reader, entry: Entry, mask: Value, count: int) -> bytes:
 
 def _dtype(reader: Reader, entry: Entry) -> Value:
     """Read a dtype from the empty array that skops writes for it, as a constant."""
-    found = reader.child(entry.field("content"), entry.at, "content")
-    if isinstance(found, Array):
-        return found.dtype
-    if isinstance(found, Call):
+    array = reader.child(entry.field("content"), entry.at, "content")
+    if isinstance(array, Array):
+        return array.dtype
+    if isinstance(array, Call):
         return np.dtype(object)
     raise reader.damaged("a dtype of no array", entry)
 
@@ -178,10 +178,10 @@ def _sparse(reader: Reader, entry: Entry) -> Value:
 
 
 def _layout(reader: Reader, entry: Entry, arrays: Mapping[str, Array]) -> str:
-    found = bytes(arrays["format"].data).replace(b"\0", b"").decode("ascii", "replace") if "format" in arrays else ""
-    if found not in _SPARSE or not {"shape", *_SPARSE[found]} <= set(arrays):
+    form = bytes(arrays["format"].data).replace(b"\0", b"").decode("ascii", "replace") if "format" in arrays else ""
+    if form not in _SPARSE or not {"shape", *_SPARSE[form]} <= set(arrays):
         raise reader.damaged("a sparse matrix that SciPy does not write", entry)
-    return found
+    return form
 
 
 def _shape(reader: Reader, entry: Entry, arrays: Mapping[str, Array]) -> list[Value]:

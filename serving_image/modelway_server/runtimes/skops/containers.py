@@ -113,10 +113,10 @@ def _key_types(reader: Reader, entry: Entry) -> list[str]:
     state = entry.fields("key_types", dict)
     if state.get("__loader__") != "ListNode" or not isinstance(state.get("content"), list):
         raise reader.damaged("types of keys that are no list", entry)
-    found = [type_ for type_ in state["content"] if isinstance(type_, dict) and type_.get("__loader__") == "TypeNode"]
-    if len(found) != len(state["content"]):
+    types = [type_ for type_ in state["content"] if isinstance(type_, dict) and type_.get("__loader__") == "TypeNode"]
+    if len(types) != len(state["content"]):
         raise reader.refuse(Rule.ARGUMENTS, "the file has keys of what is no type", entry)
-    return [f"{type_.get('__module__')}.{type_.get('__class__')}" for type_ in found]
+    return [f"{type_.get('__module__')}.{type_.get('__class__')}" for type_ in types]
 
 
 def _key(reader: Reader, entry: Entry, text: str, kind: str) -> Value:

@@ -56,10 +56,10 @@ class Entry:
         Raises:
             InvalidArtifact: the node has no such key, or the value has another type.
         """
-        found = self.field(key)
-        if not isinstance(found, kind):
+        value = self.field(key)
+        if not isinstance(value, kind):
             raise damaged(f"a {self.state['__loader__']} whose {key!r} is no {kind.__name__}")
-        return found
+        return value
 
 
 Handler: TypeAlias = "Callable[[Reader, Entry], Value]"

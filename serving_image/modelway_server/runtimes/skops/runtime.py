@@ -62,6 +62,6 @@ def read(path: Path, trusted: Trust, saved: dict[str, str]) -> Any:
 
 def _with_path(failure: UnsafeArtifact, reader: Reader) -> UnsafeArtifact:
     """Return the failure with a path of the schema in place of a byte position."""
-    message = _PLACE.sub(lambda found: f", {SCHEMA} at {reader.path(int(found[1]))})", failure.message)
+    message = _PLACE.sub(lambda match: f", {SCHEMA} at {reader.path(int(match[1]))})", failure.message)
     remedy = failure.remedy.replace("joblib.dump or pickle.dump", "skops.io.dump")
     return UnsafeArtifact(message, remedy=remedy)

@@ -46,20 +46,20 @@ def _without(*path: str) -> dict[str, Any]:
 )
 def test_changed_fields_and_their_managers_are_named(taken: tuple[str, ...], theirs: dict[str, Any], says: str) -> None:
     managed = [_entry("modelway", "Apply", _without(*taken)), _entry("robot", "Update", theirs)]
-    found = {**_body(), "metadata": {"name": "fraud", "managedFields": managed}}
-    assert says in describe_changes(_body(), found)
+    present = {**_body(), "metadata": {"name": "fraud", "managedFields": managed}}
+    assert says in describe_changes(_body(), present)
 
 
 def test_a_value_of_our_own_manager_points_at_a_second_operator() -> None:
     body = _body()
-    found = {**body, "metadata": {"managedFields": [_entry("modelway", "Apply", OURS)]}}
-    found["spec"] = {**found["spec"], "replicas": 7}
-    assert "another Modelway operator" in describe_changes(body, found)
+    present = {**body, "metadata": {"managedFields": [_entry("modelway", "Apply", OURS)]}}
+    present["spec"] = {**present["spec"], "replicas": 7}
+    assert "another Modelway operator" in describe_changes(body, present)
 
 
 def test_many_fields_are_counted_rather_than_listed() -> None:
-    found = {**_body(), "metadata": {"managedFields": []}}
+    present = {**_body(), "metadata": {"managedFields": []}}
     body = _body()
     body["spec"] |= {f"field{number}": number for number in range(9)}
-    found["metadata"]["managedFields"] = [_entry("modelway", "Apply", OURS)]
-    assert " and 6 more are " in describe_changes(body, found)
+    present["metadata"]["managedFields"] = [_entry("modelway", "Apply", OURS)]
+    assert " and 6 more are " in describe_changes(body, present)

@@ -86,12 +86,12 @@ NEVER = [
 
 def unlisted(model: Any) -> set[tuple[str, str]]:
     """What the pickles and the skops file of a model do with names that the lists do not allow."""
-    found = set()
+    strangers = set()
     for use, name in uses_of(model) | uses_in_skops(model):
         wanted = {CALLED: {Kind.REBUILD}, INSTANTIATED: {Kind.CLASS}}.get(use, set(Kind))
         if name not in READERS_OWN and not kinds(name) & wanted:
-            found.add((use, name))
-    return found
+            strangers.add((use, name))
+    return strangers
 
 
 @pytest.mark.parametrize("name", names()[::9])
@@ -101,11 +101,11 @@ def test_estimator_names_only_what_is_listed(name: str) -> None:
 
 @pytest.mark.slow
 def test_every_estimator_names_only_what_is_listed() -> None:
-    assert {name: found for name in names() if (found := unlisted(example(name).estimator))} == {}
+    assert {name: strangers for name in names() if (strangers := unlisted(example(name).estimator))} == {}
 
 
 def test_boosters_and_their_callbacks_are_listed() -> None:
-    assert [found for model in boosters() if (found := unlisted(model))] == []
+    assert [strangers for model in boosters() if (strangers := unlisted(model))] == []
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,13 @@ def test_name_that_does_more_than_compute_is_not_listed(name: str) -> None:
 
 
 def test_no_listed_function_is_given_something_to_run() -> None:
-    found = {
+    strangers = {
         (function.__name__, parameter)
         for function in functions()
         for parameter in parameters(function)
         if parameter in TAKING_MORE
     }
-    assert found <= EXCUSED
+    assert strangers <= EXCUSED
 
 
 def functions() -> Iterator[Any]:

@@ -42,8 +42,8 @@ def _in_a_child(lies: Sequence[Lie], outcome: Callable[[Lie], str]) -> tuple[lis
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as lines:
-        found = lines.read().splitlines()
+        outcome_lines = lines.read().splitlines()
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)  # what joblib may have started
-    return found, status
+    return outcome_lines, status

@@ -66,15 +66,15 @@ def _replace(step: Any, by: dict[int, Array]) -> None:
 
 def places(trace: Trace) -> list[Place]:
     """Every array and every number, in the order of the file."""
-    found: list[Place] = []
+    places: list[Place] = []
     for step in trace.steps:
         if isinstance(step, Array):
-            found.append(Place(step))
+            places.append(Place(step))
         elif isinstance(step, Items | Dict):
-            found += [Place(step.items, index) for index, item in enumerate(step.items) if _is_number(item)]
+            places += [Place(step.items, index) for index, item in enumerate(step.items) if _is_number(item)]
             if isinstance(step, Dict):
-                found = [place for place in found if not (place.holder is step.items and place.index % 2 == 0)]
-    return found
+                places = [place for place in places if not (place.holder is step.items and place.index % 2 == 0)]
+    return places
 
 
 def _is_number(item: Value) -> bool:

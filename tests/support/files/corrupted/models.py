@@ -43,8 +43,8 @@ def models() -> dict[str, Callable[[], tuple[Any, Any]]]:
 
 
 def _of_estimator(name: str) -> tuple[Any, Any]:
-    found = example(name)
-    return found.estimator, found.rows
+    case = example(name)
+    return case.estimator, case.rows
 
 
 def _fitted(model: Any, rows: Any = ROWS, target: Any = _KINDS) -> tuple[Any, Any]:

@@ -145,8 +145,8 @@ def spoilt_text(booster: Any, line: str, number: str) -> str:
     head, *trees = booster.model_to_string().split("\nTree=")
     parts = [head, *trees]
     index = next(index for index, part in enumerate(parts) if f"\n{line}" in part)
-    before, found, after = parts[index].partition(f"\n{line}")
-    parts[index] = before + found + number + after.lstrip("-0123456789")
+    before, label, after = parts[index].partition(f"\n{line}")
+    parts[index] = before + label + number + after.lstrip("-0123456789")
     head, *trees = parts
     last, end, tail = trees[-1].partition("end of trees")
     sizes = [len(f"Tree={tree}\n") for tree in trees[:-1]] + [len(f"Tree={last}")]

@@ -62,7 +62,7 @@ def files(lines: Iterable[str]) -> dict[Path, str]:
     parts: dict[str, list[str]] = defaultdict(list)
     for line in sorted(lines, key=lambda line: line.split()[::-1]):
         parts[_part(line.split()[1].partition(".")[0])].append(line)
-    return {FOLDER / f"{part}.txt": _HEADER + "\n".join(found) + "\n" for part, found in parts.items()}
+    return {FOLDER / f"{part}.txt": _HEADER + "\n".join(names_of_part) + "\n" for part, names_of_part in parts.items()}
 
 
 def listed() -> set[str]:

@@ -55,13 +55,13 @@ def lines(*, variants: bool = True) -> set[str]:
             uses |= uses_of(value)
         for model in chain(boosters(), (estimator for _, estimator in fitted(variants=variants))):
             uses |= uses_of(model) | uses_in_skops(model)
-        found = set(_found(uses)) | _ADDED
-        found |= {f"{CLASS} {_name(kind)}" for kind in classes.classes()}
-        found |= {f"{TYPE} {_name(kind)}" for kind in classes.types()}
-        found |= {f"{FUNCTION} {_name(function)}" for function in functions.functions()}
-        found |= {f"{FUNCTION} {name}" for name in functions.ufuncs()}
-        found |= {f"{FUNCTION} builtins.str.{name}" for name in _METHODS.split()}
-        return found | set(aliases(found))
+        lines = set(_found(uses)) | _ADDED
+        lines |= {f"{CLASS} {_name(kind)}" for kind in classes.classes()}
+        lines |= {f"{TYPE} {_name(kind)}" for kind in classes.types()}
+        lines |= {f"{FUNCTION} {_name(function)}" for function in functions.functions()}
+        lines |= {f"{FUNCTION} {name}" for name in functions.ufuncs()}
+        lines |= {f"{FUNCTION} builtins.str.{name}" for name in _METHODS.split()}
+        return lines | set(aliases(lines))
 
 
 def _found(uses: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -26,10 +26,10 @@ class _Watched(_PYTHON_UNPICKLER):  # type: ignore[misc]  # as above
         self._names: dict[int, str] = {}
 
     def find_class(self, module_name: str, global_name: str) -> Any:
-        found = super().find_class(module_name, global_name)
-        self._names[id(found)] = name_today(module_name, global_name)
-        self._note(NAMED, found)
-        return found
+        value = super().find_class(module_name, global_name)
+        self._names[id(value)] = name_today(module_name, global_name)
+        self._note(NAMED, value)
+        return value
 
     def _note(self, use: str, thing: Any) -> None:
         if id(thing) in self._names:
