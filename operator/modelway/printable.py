@@ -3,7 +3,7 @@
 
 def printable(text: str) -> str:
     """The text with escapes for characters that control a terminal or reverse the writing; line breaks stay."""
-    return "".join(map(_shown, text))
+    return "".join(map(_show, text))
 
 
 def one_line(text: str) -> str:
@@ -11,7 +11,7 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def _shown(character: str) -> str:
+def _show(character: str) -> str:
     if character.isprintable() or character == "\n":
         return character
     return character.encode("unicode_escape", "backslashreplace").decode()

@@ -200,7 +200,10 @@ class Reconciler:
 
 
 def _lasting_hindrance(history: _History, hindrance: Readiness | None, begin: float) -> Readiness | None:
-    """The hindrance of a pass that began at `begin`; None while it is young and of a kind that a starting API server makes for moments."""
+    """Return the hindrance of a pass that began at `begin`.
+
+    It is None while it is young and of a kind that a starting API server makes for moments.
+    """
     if hindrance is None or hindrance.reason not in _OFTEN_MOMENTARY:
         history.momentary_since = None
         return hindrance

@@ -95,7 +95,7 @@ def _declare_serve(parser: argparse.ArgumentParser) -> None:
 def _serve(arguments: argparse.Namespace) -> int:
     chosen = settings.ServeSettings.from_arguments(arguments)
     try:
-        walls = _walled(chosen)
+        walls = _wall_in(chosen)
     except LoadFailure as failure:
         return report_failure(failure)
     if chosen.workers > 1:  # read by prometheus_client when it is imported
@@ -105,7 +105,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     return serve(chosen, walls)
 
 
-def _walled(chosen: settings.ServeSettings) -> Walls:
+def _wall_in(chosen: settings.ServeSettings) -> Walls:
     """Hide the files that the server does not need, before native libraries start threads, which would see them.
 
     Raises:

@@ -75,7 +75,7 @@ def serve(settings: ServeSettings, walls: Walls) -> int:
     late = () if sockets.grpc is None else late_ports(sockets.grpc)
     enclosure = Enclosure(walls, settings.workers, bind=late, connect=tracing.ports())
     try:
-        runtime, max_batch_rows = _loaded(settings, started + settings.startup_timeout, enclosure)
+        runtime, max_batch_rows = _load(settings, started + settings.startup_timeout, enclosure)
     except Exception as error:  # noqa: BLE001  (each has its reason; what has none is logged)
         return _report(error)
     gc.freeze()
@@ -87,7 +87,7 @@ def serve(settings: ServeSettings, walls: Walls) -> int:
     return supervise(settings.workers, pod.work, worker_states)
 
 
-def _loaded(settings: ServeSettings, deadline: float, enclosure: Enclosure) -> tuple[Runtime, int]:
+def _load(settings: ServeSettings, deadline: float, enclosure: Enclosure) -> tuple[Runtime, int]:
     """The model with its engine, and the number of rows of several requests that one call may have.
 
     Without a folder that `prepare` has filled, the model is prepared first.

@@ -52,7 +52,7 @@ def operator_pod(values: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return spec
 
 
-def granted(role: dict[str, Any]) -> dict[tuple[str, str], tuple[str, ...]]:
+def rights_of(role: dict[str, Any]) -> dict[tuple[str, str], tuple[str, ...]]:
     pairs = [
         (group, resource, rule["verbs"])
         for rule in role["rules"]
@@ -64,12 +64,12 @@ def granted(role: dict[str, Any]) -> dict[tuple[str, str], tuple[str, ...]]:
 
 def test_the_operator_may_do_exactly_this() -> None:
     (role,) = of_kind(helm.render({"rbac": {"aggregate": False}}), "ClusterRole")
-    assert granted(role) == ALLOWED
+    assert rights_of(role) == ALLOWED
 
 
 def test_named_namespaces_get_the_same_rights_and_others_none() -> None:
     manifests = helm.render({"watch": {"namespaces": ["risk", "fraud"]}, "rbac": {"aggregate": False}})
-    roles = {one["metadata"]["namespace"]: granted(one) for one in of_kind(manifests, "Role")}
+    roles = {one["metadata"]["namespace"]: rights_of(one) for one in of_kind(manifests, "Role")}
     assert roles == {"risk": ALLOWED, "fraud": ALLOWED, "modelway-system": LEASE}
     assert {binding["metadata"]["namespace"] for binding in of_kind(manifests, "RoleBinding")} == set(roles)
     assert not of_kind(manifests, "ClusterRole")
@@ -88,14 +88,14 @@ def test_the_operator_may_hold_its_own_lease_and_no_other() -> None:
 
 def test_no_role_of_the_chart_reads_secrets_or_uses_a_wildcard() -> None:
     for role in of_kind(helm.render(), "ClusterRole"):
-        for (group, resource), verbs in granted(role).items():
+        for (group, resource), verbs in rights_of(role).items():
             assert "*" not in (group, resource, *verbs)
             assert "secrets" not in resource
 
 
 def test_view_and_edit_are_extended_and_only_edit_writes() -> None:
     roles = {role["metadata"]["name"]: role for role in of_kind(helm.render(), "ClusterRole")}
-    assert {verb for verbs in granted(roles["modelway:modelway-system:view"]).values() for verb in verbs} == set(READ)
+    assert {verb for verbs in rights_of(roles["modelway:modelway-system:view"]).values() for verb in verbs} == set(READ)
     edit = roles["modelway:modelway-system:edit"]["metadata"]["labels"]
     assert "rbac.authorization.k8s.io/aggregate-to-view" not in edit
     assert edit["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"

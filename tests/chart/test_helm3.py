@@ -23,8 +23,8 @@ def test_helm_3_renders_the_chart_as_helm_4(values: helm.Values) -> None:
     command = [program, "template", helm.RELEASE, str(helm.CHART), "--namespace=modelway-system", "--values=-"]
     command.append(f"--kube-version={versions.kubernetes()}")  # a build from modules does not know its own
     rendered = subprocess.run(command, input=yaml.safe_dump(values), capture_output=True, text=True, check=True).stdout
-    assert _sorted(yaml.safe_load_all(rendered)) == _sorted(helm.render(values))
+    assert _sort(yaml.safe_load_all(rendered)) == _sort(helm.render(values))
 
 
-def _sorted(manifests: Iterable[Any]) -> list[str]:
+def _sort(manifests: Iterable[Any]) -> list[str]:
     return sorted(yaml.safe_dump(one) for one in manifests if one)

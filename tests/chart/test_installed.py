@@ -69,9 +69,9 @@ def test_models_outlive_the_operator_and_are_taken_over(
     assert not cluster_kubectl.in_namespace(installed).exists("deployment", "modelway")
     try:
         model.apply(scheduling=NOWHERE, scaling={"replicas": 2})
-        with pytest.raises(helm.HelmError, match="belongs to release modelway in namespace") as refused:
+        with pytest.raises(helm.HelmError, match="belongs to release modelway in namespace") as refusal:
             helm.install(sandbox.kubeconfig, installed, VALUES, release="other")
-        _hand_over(cluster_kubectl, str(refused.value))
+        _hand_over(cluster_kubectl, str(refusal.value))
         helm.install(sandbox.kubeconfig, installed, VALUES, release="other")
         eventually(lambda: model.child("deployment")["spec"]["replicas"] == 2)
         assert model.child("deployment")["metadata"]["uid"] == uid

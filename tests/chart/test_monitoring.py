@@ -17,7 +17,7 @@ from support.operator.specs import manifest
 KINDS = {"PodMonitor", "ServiceMonitor", "PrometheusRule"}
 
 
-def rendered(*kinds: str, **values: Any) -> list[dict[str, Any]]:
+def render(*kinds: str, **values: Any) -> list[dict[str, Any]]:
     """The manifests for a cluster that serves these kinds of prometheus-operator."""
     program = str(parts.locate("argocd") / "helm")
     command = [program, "template", helm.RELEASE, str(helm.CHART), "--namespace=modelway-system", "--values=-"]
@@ -29,7 +29,7 @@ def rendered(*kinds: str, **values: Any) -> list[dict[str, Any]]:
     return [one for one in yaml.safe_load_all(process.stdout) if one]
 
 
-def named(manifests: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
+def by_name(manifests: list[dict[str, Any]], kind: str) -> dict[str, dict[str, Any]]:
     return {one["metadata"]["name"]: one for one in manifests if one["kind"] == kind}
 
 
@@ -58,14 +58,14 @@ def test_a_cluster_without_the_definitions_is_named(values: dict[str, Any], kind
 )
 def test_monitors_find_the_operator_and_the_models(kind: str, endpoints: str) -> None:
     values = {"monitors": kind, "labels": {"release": "prometheus"}, "interval": "15s"}
-    manifests = rendered(kind, monitoring=values, watch={"namespaces": ["risk"]})
-    monitors = named(manifests, kind)
+    manifests = render(kind, monitoring=values, watch={"namespaces": ["risk"]})
+    monitors = by_name(manifests, kind)
     operator, models = monitors["modelway"], monitors["modelway-models"]
     assert operator["metadata"]["labels"]["release"] == "prometheus"
     assert operator["spec"][endpoints] == [{"port": "health", "interval": "15s", "honorLabels": True}]
     assert models["spec"]["namespaceSelector"] == {"matchNames": ["risk"]}
     assert models["spec"][endpoints] == [{"port": "metrics", "interval": "15s"}]
-    target = named(manifests, "Deployment" if kind == "PodMonitor" else "Service")["modelway"]
+    target = by_name(manifests, "Deployment" if kind == "PodMonitor" else "Service")["modelway"]
     labels = target["spec"]["template"]["metadata"]["labels"] if kind == "PodMonitor" else target["metadata"]["labels"]
     assert operator["spec"]["selector"]["matchLabels"].items() <= labels.items()
     deployment = ModelDeployment.parse(manifest())
@@ -75,14 +75,14 @@ def test_monitors_find_the_operator_and_the_models(kind: str, endpoints: str) ->
 
 @pytest.mark.cluster
 def test_monitors_select_every_namespace_when_all_are_served() -> None:
-    models = named(rendered("PodMonitor", monitoring={"monitors": "PodMonitor"}), "PodMonitor")["modelway-models"]
+    models = by_name(render("PodMonitor", monitoring={"monitors": "PodMonitor"}), "PodMonitor")["modelway-models"]
     assert models["spec"]["namespaceSelector"] == {"any": True}
 
 
 @pytest.mark.cluster
 def test_rules_are_the_file_with_the_pace_of_the_release() -> None:
-    (rule,) = named(
-        rendered("PrometheusRule", monitoring={"rules": True}, resyncSeconds=600), "PrometheusRule"
+    (rule,) = by_name(
+        render("PrometheusRule", monitoring={"rules": True}, resyncSeconds=600), "PrometheusRule"
     ).values()
     text = (helm.CHART / "files" / "alerts.yaml").read_text().replace("RESYNC_SECONDS", "600")
     assert rule["spec"] == yaml.safe_load(text)

@@ -115,7 +115,7 @@ def is_refused(values: Mapping[str, Any]) -> bool:
 
 
 @cache
-def accepted(path: Path) -> tuple[Any, ...]:
+def accepted_values(path: Path) -> tuple[Any, ...]:
     """The values of one leaf with which the operator starts."""
     tried = [*bounds(LEAVES[path]), *ANYTHING]
     return tuple(one for one in tried if not is_refused(values((path, one))))
@@ -123,12 +123,12 @@ def accepted(path: Path) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("path", LEAVES, ids=".".join)
 def test_a_value_alone_is_refused_or_starts(path: Path) -> None:
-    assert accepted(path)
+    assert accepted_values(path)
 
 
 def _few(path: Path) -> list[tuple[Path, Any]]:
     """The first and the last of what is accepted: the ends of a range, a word and one that is odd."""
-    known = accepted(path)
+    known = accepted_values(path)
     chosen = {repr(one): one for one in (known[0], known[-1])}
     return [(path, one) for one in chosen.values()]
 

@@ -12,7 +12,7 @@ import yaml
 from modelway.cluster.publish import MINOR_SECONDS
 from support.cluster.application import Application
 from support.cluster.gitops import APPLICATIONS, MODELS, GitOps
-from support.cluster.statuses import recorded
+from support.cluster.statuses import read_recorded
 from support.operator.specs import Object, every_field, manifest
 from support.pages.examples import EXAMPLES, MANIFESTS, trainable
 from support.waiting import eventually
@@ -218,7 +218,7 @@ def test_the_definition_stays_when_the_chart_no_longer_brings_it(gitops: GitOps,
 )
 def test_argo_cd_itself_reads_a_recorded_status_alike(gitops: GitOps, tmp_path: Path, state: str) -> None:
     file = tmp_path / "object.yaml"
-    file.write_text(yaml.safe_dump(recorded()[state]))
+    file.write_text(yaml.safe_dump(read_recorded()[state]))
     settings = ["--argocd-cm-path", str(EXAMPLES / "argocd/argocd-cm.yaml")]
     output = gitops.argo.command("admin", "settings", "resource-overrides", "health", str(file), *settings)
     assert f"STATUS: {state.partition('-')[0].capitalize()}" in output

@@ -49,13 +49,13 @@ def test_a_corrected_spec_is_never_told_of_the_cause_before(
             latest = {(name, all_[-1], "Serving") for name, all_ in corrected.items()}
             eventually(partial(_has_told, witness, latest), deadline=SECONDS)
     of_corrected = {(name, generation) for name, generations in corrected.items() for generation in generations}
-    reasons = {reason for name, generation, reason in _told(witness) if (name, generation) in of_corrected}
+    reasons = {reason for name, generation, reason in _verdicts(witness) if (name, generation) in of_corrected}
     assert reasons <= {"Progressing", "Serving"}
 
 
 def _has_told(witness: Witness, wanted: set[tuple[str, int, str]]) -> bool:
-    return wanted <= _told(witness)
+    return wanted <= _verdicts(witness)
 
 
-def _told(witness: Witness) -> set[tuple[str, int, str]]:
+def _verdicts(witness: Witness) -> set[tuple[str, int, str]]:
     return {(one.name, one.generation, one.reason) for one in list(witness.sightings)}

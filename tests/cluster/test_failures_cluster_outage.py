@@ -130,7 +130,7 @@ def _without(world: World, *names: str) -> Iterator[None]:
 
 
 @contextmanager
-def _stopped(world: World, name: str) -> Iterator[None]:
+def _stop(world: World, name: str) -> Iterator[None]:
     """A part of the control plane stands still."""
     [pid] = [part.pid for part in world.sandbox.parts() if part.name == name]
     os.kill(pid, signal.SIGSTOP)
@@ -192,7 +192,7 @@ def test_the_store_alone_is_away(world: World) -> None:
 
 def test_an_api_server_that_stands_still_is_waited_for(world: World) -> None:
     audit = world.audit()
-    with _stopped(world, "kube-apiserver"):
+    with _stop(world, "kube-apiserver"):
         _let_pass(4, lambda: world.operator.alive and world.operator.probe("/livez") == 200 and _answers(world))
     world.works()
     assert not [write for write in audit.writes("outage") if write.name == "served" and "status" in write.resource]

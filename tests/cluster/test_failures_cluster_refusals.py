@@ -144,7 +144,7 @@ def _absent(kind: str, api_version: str, name: str, **content: Any) -> Cause:
     return cause
 
 
-def _asked(answer: Any, resource: str, group: str = "", *, away: bool = False) -> Cause:
+def _answer_to(answer: Any, resource: str, group: str = "", *, away: bool = False) -> Cause:
     @contextmanager
     def cause(kubectl: Kubectl, namespace: str, directory: Path) -> Iterator[None]:
         with webhook(kubectl, namespace, answer, resource=resource, group=group, directory=directory) as server:
@@ -169,20 +169,20 @@ CASES = {
     "limit range, largest": Case("LimitRangeViolated", "maximum memory usage per Container is 64Mi", _limits(max={"memory": "64Mi"})),
     "limit range, smallest": Case("LimitRangeViolated", "minimum memory usage per Container is 8Gi", _limits(min={"memory": "8Gi"})),
     "limit range, ratio": Case("LimitRangeViolated", "ratio per Container is 1", _limits(maxLimitRequestRatio={"cpu": "1"}), SMALL),
-    "pod security": Case("PodSecurityViolated", "hostNetwork=true", _asked(HOST_NETWORK, "pods")),
+    "pod security": Case("PodSecurityViolated", "hostNetwork=true", _answer_to(HOST_NETWORK, "pods")),
     "service account": Case("ServiceAccountNotFound", "kubectl create serviceaccount default", _no_service_account),
     "priority class": Case("PriorityClassNotFound", "spec.scheduling.priorityClassName is gold", _absent("PriorityClass", "scheduling.k8s.io/v1", "gold", value=7), {"scheduling": {**NOWHERE, "priorityClassName": "gold"}}),
     "runtime class": Case("RuntimeClassNotFound", "spec.scheduling.runtimeClassName is gvisor", _absent("RuntimeClass", "node.k8s.io/v1", "gvisor", handler="x"), {"scheduling": {**NOWHERE, "runtimeClassName": "gvisor"}}),
     "policy on pods": Case("PolicyViolated", "house rule 7", _policy("false", "pods")),
     "policy on a child": Case("PolicyViolated", "refuses Service fraud: house rule 7", _policy("false", "services")),
-    "webhook says no": Case("PolicyViolated", "not on Fridays", _asked(denial("not on Fridays"), "pods")),
-    "webhook is away": Case("WebhookFailed", "pods.webhook.example.com", _asked(denial(""), "pods", away=True)),
-    "webhook of a child is away": Case("WebhookFailed", "about Deployment fraud", _asked(denial(""), "deployments", "apps", away=True)),
+    "webhook says no": Case("PolicyViolated", "not on Fridays", _answer_to(denial("not on Fridays"), "pods")),
+    "webhook is away": Case("WebhookFailed", "pods.webhook.example.com", _answer_to(denial(""), "pods", away=True)),
+    "webhook of a child is away": Case("WebhookFailed", "about Deployment fraud", _answer_to(denial(""), "deployments", "apps", away=True)),
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _lived(installed: str, cluster_kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _live(installed: str, cluster_kubectl: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """All cases, from cause to cure."""
     namespaces = {f"refused-{number}": case for number, case in enumerate(CASES.values())}
     try:

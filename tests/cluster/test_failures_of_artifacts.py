@@ -35,7 +35,7 @@ class Case:
     limits: dict[str, int] = field(default_factory=dict)
 
 
-def named(module: str, name: str) -> bytes:
+def pickled_name(module: str, name: str) -> bytes:
     """A pickle that is one look-up of a name in a module."""
     words = b"".join(b"\x8c" + bytes([len(word)]) + word.encode() for word in (module, name))
     return b"\x80\x04" + words + b"\x93."
@@ -48,11 +48,13 @@ CASES = {
     "truncated": Case(WHOLE[:-1000], "InvalidArtifact", ("truncated or damaged", "upload it again")),
     "no-model": Case(b"<!DOCTYPE html><html>Sign in</html>", "InvalidArtifact", ("HTML", "joblib.dump")),
     "old-version": Case(
-        named("sklearn.ensemble.forest", "Forest"), "RuntimeVersionMismatch", ("sklearn.ensemble.forest", "version")
+        pickled_name("sklearn.ensemble.forest", "Forest"),
+        "RuntimeVersionMismatch",
+        ("sklearn.ensemble.forest", "version"),
     ),
     "wrong-kind": Case(DBSCAN().fit(WINE), "UnsupportedModel", ("DBSCAN cannot predict unseen rows",)),
-    "no-module": Case(named("absent_package", "Model"), "MissingModule", ("absent_package", "image")),
-    "unsafe": Case(named("builtins", "eval"), "UnsafeArtifact", ("builtins.eval", "spec.model.trustedTypes")),
+    "no-module": Case(pickled_name("absent_package", "Model"), "MissingModule", ("absent_package", "image")),
+    "unsafe": Case(pickled_name("builtins", "eval"), "UnsafeArtifact", ("builtins.eval", "spec.model.trustedTypes")),
     "raises": Case(Stubborn(ValueError("no licence")), "LoadFailed", ("no licence",)),
     "no-answer": Case(Broken(), "WarmupFailed", ("no prediction in me",)),
     "hangs": Case(Stubborn(600.0), "LoadTimeout", ("within 15 s", "startupTimeoutSeconds"), SHORT),

@@ -73,13 +73,13 @@ def crowd(sandbox: Sandbox, cluster_kubectl: Kubectl, installed: str, model_stor
     endpoint = f"--from-literal=AWS_ENDPOINT_URL={model_store.address}"
     kubectl("create", "secret", "generic", "empty", endpoint)
     with silent_node(cluster_kubectl, ROOM, taints=[TAINT]):
-        for title, apply in _applied(model_store).items():
+        for title, apply in causes_by_name(model_store).items():
             apply(Deployed(kubectl, title))
         yield kubectl
         cluster_kubectl("delete", "namespace", name, "--wait=false")
 
 
-def _applied(store: ModelStore) -> dict[str, Callable[[Deployed], object]]:
+def causes_by_name(store: ModelStore) -> dict[str, Callable[[Deployed], object]]:
     uri, small = store.uri("any.joblib"), {"resources": SMALL}
     litter = store.put("litter.joblib", Littering())
     broken = {**small, "image": f"{BROKEN}:1"}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sandbox.processes import MARK
-from support.cluster.pods import POD_IP, PORT, SERVE, container, finished, is_ready, once, output, pod, state
+from support.cluster.pods import POD_IP, PORT, SERVE, container, is_ready, once, output, pod, state, wait_for_end
 from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
@@ -113,7 +113,7 @@ print(address(), socket.gethostbyname("late"))
     eventually(lambda: "running" in state(kubectl)["state"])
     spec = {"ports": [{"port": 8090}], "selector": {"app": "late"}}
     kubectl.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "late"}, "spec": spec})
-    finished(kubectl)
+    wait_for_end(kubectl)
     assert kubectl("logs", "pod").split() == [kubectl.get("service", "late")["spec"]["clusterIP"]] * 2
 
 

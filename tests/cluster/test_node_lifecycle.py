@@ -16,11 +16,11 @@ from support.cluster.pods import (
     SLEEP,
     container,
     events,
-    finished,
     is_ready,
     once,
     pod,
     state,
+    wait_for_end,
     waiting_reason,
 )
 from support.cluster.sandbox import Kubectl, Object
@@ -68,7 +68,7 @@ def test_init_containers_run_in_order_and_before_the_others(kubectl: Kubectl) ->
     inits = [container(append(name), name=name, volumeMounts=MARKED) for name in ("first", "second")]
     main = container("print(open('/shared/order').read().split())", volumeMounts=MARKED)
     kubectl.create(once(main, initContainers=inits, volumes=SHARED))
-    status = finished(kubectl)["status"]
+    status = wait_for_end(kubectl)["status"]
     assert kubectl("logs", "pod").strip() == "['first', 'second']"
     assert [s["state"]["terminated"]["reason"] for s in status["initContainerStatuses"]] == ["Completed"] * 2
 
@@ -87,7 +87,7 @@ def test_a_sidecar_starts_first_and_ends_last(kubectl: Kubectl) -> None:
     sidecar = container(END_MARKED, name="side", restartPolicy="Always", startupProbe=up, volumeMounts=MARKED)
     main = container("import os; print(os.listdir('/shared'))", volumeMounts=MARKED)
     kubectl.create(once(main, initContainers=[sidecar], volumes=SHARED, terminationGracePeriodSeconds=10))
-    assert finished(kubectl)["status"]["phase"] == "Succeeded"
+    assert wait_for_end(kubectl)["status"]["phase"] == "Succeeded"
     assert kubectl("logs", "pod", "-c", "main").strip() == "['up']"
     assert state(kubectl, "side")["state"]["terminated"]["exitCode"] == 0
 
@@ -113,7 +113,7 @@ def test_a_crashing_container_backs_off_longer_each_time(kubectl: Kubectl) -> No
 @pytest.mark.parametrize(("policy", "code", "phase"), [("Never", 1, "Failed"), ("OnFailure", 0, "Succeeded")])
 def test_a_restart_policy_lets_a_pod_end(kubectl: Kubectl, policy: str, code: int, phase: str) -> None:
     kubectl.create(pod(container(f"raise SystemExit({code})"), restartPolicy=policy))
-    assert finished(kubectl)["status"]["phase"] == phase
+    assert wait_for_end(kubectl)["status"]["phase"] == phase
 
 
 def test_a_job_completes(kubectl: Kubectl) -> None:
@@ -163,7 +163,7 @@ def test_a_termination_message_is_the_files_first_4096_bytes(kubectl: Kubectl) -
         "open('/dev/termination-log', 'w').write('{\"reason\": \"ModelNotFound\"}' + 'x' * 5000); raise SystemExit(10)"
     )
     kubectl.create(once(container(code)))
-    ended = finished(kubectl)["status"]["containerStatuses"][0]["state"]["terminated"]
+    ended = wait_for_end(kubectl)["status"]["containerStatuses"][0]["state"]["terminated"]
     assert ended["exitCode"] == 10
     assert ended["message"].startswith('{"reason": "ModelNotFound"}')
     assert len(ended["message"]) == 4096
@@ -172,12 +172,14 @@ def test_a_termination_message_is_the_files_first_4096_bytes(kubectl: Kubectl) -
 def test_a_termination_message_falls_back_to_the_log(kubectl: Kubectl) -> None:
     main = container("print('the last words'); raise SystemExit(1)", terminationMessagePolicy="FallbackToLogsOnError")
     kubectl.create(once(main))
-    assert finished(kubectl)["status"]["containerStatuses"][0]["state"]["terminated"]["message"] == "the last words\n"
+    assert (
+        wait_for_end(kubectl)["status"]["containerStatuses"][0]["state"]["terminated"]["message"] == "the last words\n"
+    )
 
 
 def test_a_container_over_its_memory_limit_is_oomkilled(kubectl: Kubectl) -> None:
     kubectl.create(once(container(HUNGRY, resources={"limits": {"memory": "64Mi"}})))
-    ended = finished(kubectl)["status"]["containerStatuses"][0]["state"]["terminated"]
+    ended = wait_for_end(kubectl)["status"]["containerStatuses"][0]["state"]["terminated"]
     assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
 
 
@@ -204,7 +206,7 @@ def test_a_pod_without_a_grace_period_leaves_the_node_at_work(kubectl: Kubectl) 
     eventually(lambda: "up" in kubectl("logs", "pod"))
     kubectl("delete", "pod", "pod")
     kubectl.create(once(container("print('next')")))
-    assert finished(kubectl)["status"]["phase"] == "Succeeded"
+    assert wait_for_end(kubectl)["status"]["phase"] == "Succeeded"
 
 
 def test_a_prestop_hook_comes_before_sigterm(kubectl: Kubectl) -> None:

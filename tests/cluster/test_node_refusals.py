@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox import Sandbox
-from support.cluster.pods import container, events, finished, is_ready, once, pod, state, waiting_reason
+from support.cluster.pods import container, events, is_ready, once, pod, state, wait_for_end, waiting_reason
 from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
@@ -26,7 +26,7 @@ def test_an_unknown_image_backs_off_until_it_is_there(kubectl: Kubectl, sandbox:
     assert any(f'Failed to pull image "{name}:2"' in text for text in events(kubectl, "Failed"))
     images = json.loads(sandbox.images.read_text())
     sandbox.images.write_text(json.dumps({**images, name: images["sandbox/python"]}))
-    assert finished(kubectl)["status"]["phase"] == "Succeeded"
+    assert wait_for_end(kubectl)["status"]["phase"] == "Succeeded"
 
 
 def test_image_without_credentials_is_refused_as_registries_do(
@@ -70,7 +70,7 @@ def test_pod_names_a_missing_key_and_starts_once_it_exists(kubectl: Kubectl, nam
 
 def test_a_command_that_is_not_there_is_a_start_error(kubectl: Kubectl) -> None:
     kubectl.create(once(container(command=["no-such-program"])))
-    ended = finished(kubectl)["status"]["containerStatuses"][0]["state"]["terminated"]
+    ended = wait_for_end(kubectl)["status"]["containerStatuses"][0]["state"]["terminated"]
     assert (ended["reason"], ended["exitCode"]) == ("StartError", 128)
     assert 'exec: "no-such-program": executable file not found in $PATH' in ended["message"]
 

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from sandbox import Sandbox
-from support.cluster.pods import Object, container, events, finished, once, output, pod, state, waiting_reason
+from support.cluster.pods import Object, container, events, once, output, pod, state, wait_for_end, waiting_reason
 from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
@@ -83,7 +83,7 @@ def test_optional_configmap_appears_in_a_running_pod(kubectl: Kubectl) -> None:
     kubectl.create(configmap(key="first"))
     eventually(lambda: "terminated" in state(kubectl, "early")["state"])
     kubectl.apply(configmap(key="second"), "--force-conflicts")
-    assert finished(kubectl)["status"]["phase"] == "Succeeded"
+    assert wait_for_end(kubectl)["status"]["phase"] == "Succeeded"
 
 
 def test_pod_waits_until_its_missing_configmap_exists(kubectl: Kubectl) -> None:
@@ -92,14 +92,14 @@ def test_pod_waits_until_its_missing_configmap_exists(kubectl: Kubectl) -> None:
     eventually(lambda: wanted in events(kubectl, "FailedMount"))
     assert waiting_reason(kubectl) == "ContainerCreating"
     kubectl.create(configmap(key="now"))
-    assert finished(kubectl)["status"]["phase"] == "Succeeded"
+    assert wait_for_end(kubectl)["status"]["phase"] == "Succeeded"
 
 
 def test_emptydir_is_shared_in_its_pod_and_removed_with_it(kubectl: Kubectl, sandbox: Sandbox) -> None:
     write = mounting("open('/data/key', 'w').write('hello')") | {"name": "writer"}
     volumes = [{"name": "data", "emptyDir": {"medium": "Memory"}}]
     kubectl.create(once(mounting(AWAIT, "hello"), initContainers=[write], volumes=volumes))
-    uid = finished(kubectl)["metadata"]["uid"]
+    uid = wait_for_end(kubectl)["metadata"]["uid"]
     folder = sandbox.directory / "pods" / uid
     assert folder.exists()
     kubectl("delete", "pod", "pod")
@@ -109,7 +109,7 @@ def test_emptydir_is_shared_in_its_pod_and_removed_with_it(kubectl: Kubectl, san
 def test_a_pod_whose_emptydir_outgrows_its_limit_is_evicted(kubectl: Kubectl) -> None:
     fill = "open('/data/big', 'wb').write(b'x' * 5_000_000); import time; time.sleep(600)"
     kubectl.create(pod(mounting(fill), volumes=[{"name": "data", "emptyDir": {"sizeLimit": "1Mi"}}]))
-    status = finished(kubectl)["status"]
+    status = wait_for_end(kubectl)["status"]
     assert (status["phase"], status["reason"]) == ("Failed", "Evicted")
     assert 'Usage of EmptyDir volume "data" exceeds the limit "1Mi"' in status["message"]
 
@@ -119,4 +119,4 @@ def test_labels_that_change_reach_the_downward_volume(kubectl: Kubectl) -> None:
     kubectl.create(once(mounting(AWAIT, "late"), volumes=[{"name": "data", "downwardAPI": {"items": items}}]))
     eventually(lambda: "running" in state(kubectl)["state"])
     kubectl("label", "pod", "pod", "stage=late")
-    assert finished(kubectl)["status"]["phase"] == "Succeeded"
+    assert wait_for_end(kubectl)["status"]["phase"] == "Succeeded"

@@ -80,11 +80,11 @@ def test_orphans_are_taken_over_with_all_they_have(sandbox: Sandbox, kubectl: Ku
     applied("one")
     applied("two")
     kubectl("scale", "deployment", "fraud", "--replicas=5")
-    before = _owned(kubectl)
+    before = _uids_of_children(kubectl)
     assert len(before) == 6, "two records among them"
     kubectl("delete", "mdep", "fraud", "--cascade=orphan")
     applied("two")
-    assert _owned(kubectl) == before
+    assert _uids_of_children(kubectl) == before
     assert kubectl.get("deployment", "fraud")["spec"]["replicas"] == 5
     assert kubectl.get("mdep", "fraud")["status"]["conditions"][0]["reason"] != "NameConflict"
 
@@ -109,11 +109,11 @@ def test_a_backup_by_kubectl_is_taken_over_whole(
         """Passes until all is owned: the garbage collector takes its time over what names a dead owner."""
         with contextlib.suppress(ModelwayError):
             asyncio.run(passes())
-        return len(_owned(kubectl)) == len(KINDS)
+        return len(_uids_of_children(kubectl)) == len(KINDS)
 
     applied("STAYS", "GOES")
     kubectl("scale", "deployment", "fraud", "--replicas=5")
-    saved = [_saved(one, owners=owners) for kind in ("mdep", *KINDS) for one in kubectl.list(kind)]
+    saved = [_as_people_keep_it(one, owners=owners) for kind in ("mdep", *KINDS) for one in kubectl.list(kind)]
     kubectl("delete", "mdep", "fraud")
     eventually(lambda: not [one for kind in KINDS for one in kubectl.list(kind)])
     kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": saved}))
@@ -124,7 +124,7 @@ def test_a_backup_by_kubectl_is_taken_over_whole(
     assert "NameConflict" not in reasons
 
 
-def _owned(kubectl: Kubectl) -> dict[str, str]:
+def _uids_of_children(kubectl: Kubectl) -> dict[str, str]:
     """The UID of each child; all of them belong to the ModelDeployment of now."""
     listed = [one for kind in KINDS for one in kubectl.list(kind)]
     owners = [reference["uid"] for one in listed for reference in one["metadata"].get("ownerReferences", ())]
@@ -132,7 +132,7 @@ def _owned(kubectl: Kubectl) -> dict[str, str]:
     return {f"{one['kind']} {one['metadata']['name']}": one["metadata"]["uid"] for one in listed}
 
 
-def _saved(one: Object, *, owners: bool) -> Object:
+def _as_people_keep_it(one: Object, *, owners: bool) -> Object:
     """An object as people keep it: what the API server and its controllers wrote is left out."""
     names = {"name", "namespace", "labels", "annotations", *(("ownerReferences",) if owners else ())}
     metadata = {name: value for name, value in one["metadata"].items() if name in names}

@@ -34,12 +34,12 @@ def at_rest(kubectl: Kubectl, installed: str, model_store: ModelStore, audit: Au
     good.is_ready()
     bad.becomes("ModelNotFound")
     eventually(lambda: good.condition("AutoscalingActive").get("status") == "True", deadline=120)
-    _settled(audit)
+    _settle(audit)
     yield
     kubectl("delete", "modeldeployments", "--all")
 
 
-def _settled(audit: Audit) -> None:
+def _settle(audit: Audit) -> None:
     """Wait until the operator has not written anything for a few seconds."""
     last = [0, time.monotonic()]
 

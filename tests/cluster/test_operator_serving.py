@@ -27,7 +27,7 @@ def constants(model_store: ModelStore) -> Callable[[float], str]:
     return of
 
 
-def _refused(deployed: Deployed, reason: str, says: str) -> None:
+def _expect_refusal(deployed: Deployed, reason: str, says: str) -> None:
     """The present spec is not served for this reason, and the message names `says`."""
     condition = deployed.becomes(reason)
     assert condition["status"] == "False"
@@ -56,7 +56,7 @@ def test_a_model_is_served_updated_refused_and_deleted(
     assert 'modelway_requests_total{code="200"' in deployed.served_metrics()
 
     deployed.apply(model={"uri": model_store.uri("absent.joblib"), "version": "two"})
-    _refused(deployed, "ModelNotFound", "absent.joblib")
+    _expect_refusal(deployed, "ModelNotFound", "absent.joblib")
     gauges = deployed.gauges()
     assert [gauges[name] for name in ("ready", "available", "stalled")] == [0, 1, 1]
     status = deployed.status
@@ -67,7 +67,7 @@ def test_a_model_is_served_updated_refused_and_deleted(
     assert deployed.ask(ROW) == {"predictions": [1.0]}
 
     deployed.apply(model={"uri": constants(2)}, scheduling={"tolerations": [{"operator": "Exists"}]})
-    _refused(deployed, "NotPermitted", "spec.scheduling.tolerations[0]: has no key")
+    _expect_refusal(deployed, "NotPermitted", "spec.scheduling.tolerations[0]: has no key")
     assert deployed.condition("Stalled")["status"] == deployed.condition("Available")["status"] == "True"
     assert deployed.ask(ROW) == {"predictions": [1.0]}
 
@@ -91,7 +91,7 @@ def test_a_model_is_served_updated_refused_and_deleted(
 def test_pods_beyond_the_quota_are_told(deployed: Deployed, kubectl: Kubectl) -> None:
     kubectl("create", "quota", "tight", "--hard=pods=0")
     deployed.apply()
-    _refused(deployed, "QuotaExceeded", "tight")
+    _expect_refusal(deployed, "QuotaExceeded", "tight")
 
 
 def test_a_suspended_model_is_left_as_it_is(

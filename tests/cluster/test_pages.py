@@ -106,10 +106,10 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
 def test_block_works_as_pasted_after_those_before_it(shell: Shell, block: Block) -> None:
     output = shell.paste(_command(block))
     if expected := _answer(block):
-        assert _rounded(output) == _rounded(expected)
+        assert _round(output) == _round(expected)
 
 
-def _rounded(document: str) -> object:
+def _round(document: str) -> object:
     return json.loads(document, parse_float=lambda number: round(float(number), 6))
 
 

@@ -37,7 +37,7 @@ def test_rendered_objects_are_those_in_the_cluster(
     spec: dict[str, Any], deployed: Deployed, kubectl: Kubectl, installed: str
 ) -> None:
     owner = deployed.apply(**spec).kubectl.get("modeldeployment", deployed.name)
-    children = rendered(owner, operator_environment(kubectl, installed))
+    children = render(owner, operator_environment(kubectl, installed))
     expected = {(child["kind"], child["metadata"]["name"]) for child in children}
     eventually(lambda: present(kubectl, deployed.name) == expected, describe=lambda: present(kubectl, deployed.name))
     for child in children:
@@ -57,7 +57,7 @@ def operator_environment(kubectl: Kubectl, system: str) -> dict[str, str]:
     return {one["name"]: one["value"] for one in variables if one["name"].startswith("MODELWAY_") and "value" in one}
 
 
-def rendered(owner: Object, environment: dict[str, str]) -> list[Object]:
+def render(owner: Object, environment: dict[str, str]) -> list[Object]:
     command = [sys.executable, "-m", "modelway", "render", "-f", "-"]
     text = subprocess.run(
         command,

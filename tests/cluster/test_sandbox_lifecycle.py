@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Sandbox, SandboxError
-from sandbox.processes import cgroup_name, end_all, marked, mounts_below
+from sandbox.processes import cgroup_name, end_all, find_marked, mounts_below
 from sandbox.record import read_record
 from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
@@ -51,7 +51,7 @@ def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def traces(directory: Path) -> list[str]:
     """What is left of a sandbox on this machine."""
     cgroups = [str(path) for path in Path("/sys/fs/cgroup").rglob(cgroup_name(directory))]
-    left = [f"process {pid}" for pid in marked(directory)] + [f"mount {path}" for path in mounts_below(directory)]
+    left = [f"process {pid}" for pid in find_marked(directory)] + [f"mount {path}" for path in mounts_below(directory)]
     return left + cgroups + [str(path) for path in [directory] if path.exists()]
 
 
@@ -88,10 +88,10 @@ def dead_parts(directory: Path, count: int) -> str:
 @pytest.mark.parametrize("guard", ["guarded", "unguarded"])
 def test_starter_killed_in_the_middle_leaves_nothing(directory: Path, guard: str) -> None:
     with subprocess.Popen([sys.executable, "-c", START, directory, guard]) as starter:
-        eventually(lambda: len(marked(directory)) >= 2)
+        eventually(lambda: len(find_marked(directory)) >= 2)
         starter.kill()
     if guard == "unguarded":
-        assert marked(directory)
+        assert find_marked(directory)
         assert command("down", "--dir", directory).returncode == 0
     eventually(lambda: traces(directory) == [], describe=lambda: traces(directory))
 

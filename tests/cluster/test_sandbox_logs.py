@@ -114,8 +114,8 @@ def test_container_that_did_not_start_yet_says_why(kubectl: Kubectl) -> None:
     kubectl.create(pod(container(image="nowhere/nothing:1")))
 
     def refusal() -> str:
-        with pytest.raises(KubectlError) as refused:
+        with pytest.raises(KubectlError) as refusal:
             kubectl("logs", "pod")
-        return refused.value.stderr
+        return refusal.value.stderr
 
     eventually(lambda: "waiting to start: " in (words := refusal()) and "image" in words.lower())

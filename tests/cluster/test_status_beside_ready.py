@@ -45,10 +45,10 @@ def _lose_the_service(model: Deployed) -> None:
     eventually(lambda: model.kubectl.get("resourcequota", "none").get("status", {}).get("hard"))
     model.kubectl("delete", "service", model.name)
     model.becomes("QuotaExceeded")
-    assert _told(model.condition("Available")) == ("False", "NoService")
+    assert _verdict(model.condition("Available")) == ("False", "NoService")
     model.kubectl("delete", "resourcequota", "none")
     model.is_ready()
-    assert _told(model.condition("Available")) == ("True", "Serving")
+    assert _verdict(model.condition("Available")) == ("True", "Serving")
 
 
 def _pause_a_rollout(model: Deployed, uri: str) -> None:
@@ -64,7 +64,7 @@ def _fail_to_grow(model: Deployed) -> None:
     model.kubectl("scale", f"deployment/{model.name}", "--replicas=3")
     counted = "1 of 3 pods. 2 cannot be started (ModelNotFound)"
     eventually(lambda: counted in model.condition()["message"], deadline=SECONDS, describe=model.condition)
-    assert _told(model.condition()) == ("True", "Serving")
+    assert _verdict(model.condition()) == ("True", "Serving")
     assert "1/3" in model.kubectl("get", "mdep", model.name).split()
 
 
@@ -73,7 +73,7 @@ def _scale_to_nothing(model: Deployed) -> None:
     assert "--replicas=1" in model.becomes("ScalingDisabled")["message"]
 
 
-def _told(condition: Object) -> tuple[str, str]:
+def _verdict(condition: Object) -> tuple[str, str]:
     return condition["status"], condition["reason"]
 
 

@@ -20,7 +20,7 @@ from modelway.cluster.election.decision import LEASE_SECONDS
 from modelway.cluster.election.watchdog import EXIT_CODE
 from modelway.manager import GRACE_SECONDS
 from sandbox import Sandbox
-from support.cluster.contenders import LEASE, Contender, Contest, stirred
+from support.cluster.contenders import LEASE, Contender, Contest, stir_models
 from support.cluster.definitions import install_present
 from support.cluster.deployed import NOWHERE, Deployed
 from support.cluster.faulty_proxy import Faults, faulty_proxy
@@ -102,7 +102,7 @@ def contest(sandbox: Sandbox) -> Iterator[Contest]:
     try:
         contest.join()
         contest.join()
-        with stirred(sandbox, "contest"):
+        with stir_models(sandbox, "contest"):
             yield contest
     finally:
         for one in list(contest.present):

@@ -21,7 +21,7 @@ OF_THE_TARGET = {"namespace", "pod", "job", "instance"}
 """Labels that Prometheus adds to what it scrapes."""
 
 
-def _published() -> dict[str, set[str]]:
+def _published_labels() -> dict[str, set[str]]:
     """The name of each sample with its labels."""
     labels: dict[str, set[str]] = {}
     for text in (operators(), servers()):
@@ -31,7 +31,7 @@ def _published() -> dict[str, set[str]]:
     return labels
 
 
-PUBLISHED = _published()
+PUBLISHED = _published_labels()
 
 
 def _parts(expression: Any) -> Iterator[Any]:
@@ -43,7 +43,7 @@ def _parts(expression: Any) -> Iterator[Any]:
             yield from _parts(part)
 
 
-def _parsed(alert: str) -> Any:
+def _parse(alert: str) -> Any:
     return promql.parse(ALERTS[alert]["expr"].replace("RESYNC_SECONDS", "300"))
 
 
@@ -53,7 +53,7 @@ def _selectors(expression: Any) -> list[Any]:
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_an_alert_asks_for_metrics_that_are_published(alert: str) -> None:
-    names = [one.name for one in _selectors(_parsed(alert))]
+    names = [one.name for one in _selectors(_parse(alert))]
     assert names
     assert set(names) <= PUBLISHED.keys()
     assert not set(names) & {*OPERATORS_OLD.values(), *SERVERS_OLD.values()}, "these go with the next release"
@@ -61,7 +61,7 @@ def test_an_alert_asks_for_metrics_that_are_published(alert: str) -> None:
 
 @pytest.mark.parametrize("alert", ALERTS)
 def test_an_alert_chooses_and_groups_by_labels_that_are_there(alert: str) -> None:
-    expression = _parsed(alert)
+    expression = _parse(alert)
     selectors = _selectors(expression)
     chosen = {matcher.name for one in selectors for matcher in one.matchers.matchers}
     modifiers = [getattr(part, "modifier", None) for part in _parts(expression)]
@@ -76,7 +76,7 @@ def test_alert_has_a_severity_and_a_summary(alert: str) -> None:
     assert rule["labels"]["severity"] in {"critical", "warning"}
     assert rule["annotations"].keys() == {"summary", "description"}
     shown = set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"])))
-    modifiers = [getattr(part, "modifier", None) for part in _parts(_parsed(alert))]
+    modifiers = [getattr(part, "modifier", None) for part in _parts(_parse(alert))]
     assert shown <= {label for one in modifiers for label in getattr(one, "labels", None) or ()}
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from lupa import lua51
 
-from support.cluster.statuses import recorded
+from support.cluster.statuses import read_recorded
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "argocd"
 SCRIPT = (FOLDER / "health.lua").read_text()
@@ -25,25 +25,25 @@ def health(resource: dict[str, Any]) -> dict[str, str]:
     return dict(lua.execute(SCRIPT))
 
 
-@pytest.mark.parametrize("state", recorded())
+@pytest.mark.parametrize("state", read_recorded())
 def test_health_of_a_recorded_status(state: str) -> None:
-    verdict = health(recorded()[state])
+    verdict = health(read_recorded()[state])
     assert verdict["status"] == state.partition("-")[0].capitalize()
     assert verdict["message"]
 
 
 def test_every_health_is_recorded() -> None:
-    assert {state.partition("-")[0] for state in recorded()} == {"healthy", "progressing", "degraded", "suspended"}
+    assert {state.partition("-")[0] for state in read_recorded()} == {"healthy", "progressing", "degraded", "suspended"}
 
 
 def test_refused_update_is_degraded_while_the_old_one_serves() -> None:
-    refused = recorded()["degraded-beside-the-old"]
+    refused = read_recorded()["degraded-beside-the-old"]
     assert refused["status"]["readyReplicas"] == 1
     assert "absent.joblib" in health(refused)["message"]
 
 
 def test_no_status_at_all_is_progressing() -> None:
-    resource = dict(recorded()["progressing-never-seen"])
+    resource = dict(read_recorded()["progressing-never-seen"])
     assert health({**resource, "status": None}) == health({**resource, "status": {}}) == health(resource)
 
 

@@ -26,14 +26,14 @@ SAYS = [
 ]
 
 
-def checked(directory: Path, model: Any, *options: str) -> int:
+def check_model(directory: Path, model: Any, *options: str) -> int:
     joblib.dump(model, directory / "model.joblib")
     arguments = commands.parser().parse_args(["check", str(directory / "model.joblib"), *options])
     return int(arguments.run(arguments))
 
 
 def test_servable_model_shows_its_contract_and_engine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert checked(tmp_path, mixed_pipeline()) == 0
+    assert check_model(tmp_path, mixed_pipeline()) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [beginning for beginning in SAYS if not any(line.startswith(beginning) for line in lines)] == [], lines
     assert not any("note" in line for line in lines), "a column that the model drops need not be sent"
@@ -50,14 +50,14 @@ def test_servable_model_shows_its_contract_and_engine(tmp_path: Path, capsys: py
 def test_refused_model_shows_its_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], model: Any, options: tuple[str, ...], says: str
 ) -> None:
-    assert checked(tmp_path, model, *options) == 1
+    assert check_model(tmp_path, model, *options) == 1
     assert says in capsys.readouterr().out
 
 
 def test_samples_are_passed_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     samples = tmp_path / "rows.json"
     samples.write_text(json.dumps({"instances": [{"age": 1, "city": "Rome", "member": "yes"}]}))
-    assert checked(tmp_path, mixed_pipeline(), f"--samples={samples}") == 0
+    assert check_model(tmp_path, mixed_pipeline(), f"--samples={samples}") == 0
     assert "linear: it gives the model's own answers on 301 rows" in capsys.readouterr().out
 
 
@@ -65,7 +65,7 @@ def test_a_model_of_another_version_is_served_with_a_caution(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sklearn.base.__version__", "1.3.2")
-    assert checked(tmp_path, mixed_pipeline()) == 0
+    assert check_model(tmp_path, mixed_pipeline()) == 0
     caution = f"  caution  saved with scikit-learn 1.3.2, served with {sklearn.__version__}: answers may differ"
     assert caution in capsys.readouterr().out.splitlines()
 
@@ -83,7 +83,7 @@ def test_a_model_of_another_version_is_served_with_a_caution(
 def test_a_wrong_option_is_named_with_its_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], says: str
 ) -> None:
-    assert checked(tmp_path, mixed_pipeline(), *options) == 2
+    assert check_model(tmp_path, mixed_pipeline(), *options) == 2
     output = capsys.readouterr()
     assert output.err.startswith(says), output.err
     assert (output.out, "usage:" in output.err) == ("", False)
@@ -102,7 +102,7 @@ def test_a_wrong_option_is_named_with_its_remedy(
 def test_bad_samples_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, says: str) -> None:
     samples = tmp_path / "rows.json"
     samples.write_text(content)
-    assert checked(tmp_path, mixed_pipeline(), f"--samples={samples}") == 2
+    assert check_model(tmp_path, mixed_pipeline(), f"--samples={samples}") == 2
     output = capsys.readouterr()
     assert output.err.startswith("--samples: ")
     assert (says in output.err, output.out) == (True, ""), output.err

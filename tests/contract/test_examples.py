@@ -49,7 +49,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     return train
 
 
-def located(uri: str, models: Path) -> str:
+def locate(uri: str, models: Path) -> str:
     """The URI of what a training script wrote, where the example's store would have it."""
     parts = urlsplit(uri)
     assert parts.netloc == STORE
@@ -67,7 +67,7 @@ def test_example_model_answers_its_request(manifest: Path, trained: Trained, tmp
     document: dict[str, Any] = yaml.safe_load(manifest.read_text())
     ModelDeployment.parse(document)
     spec, model = document["spec"], document["spec"]["model"]
-    asyncio.run(fetch(located(model["uri"], models), tmp_path, max_bytes=1 << 26, seconds=60, environ={}))
+    asyncio.run(fetch(locate(model["uri"], models), tmp_path, max_bytes=1 << 26, seconds=60, environ={}))
     runtime = load_runtime(
         locate_model(tmp_path),
         format=model.get("format", "auto"),

@@ -8,14 +8,14 @@ import pytest
 from support.make import lock, pip_settings
 
 
-def locked(name: str) -> dict[str, str]:
+def locked_versions(name: str) -> dict[str, str]:
     """Name and version of everything that `requirements/<name>.lock` installs."""
     return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", (lock.FOLDER / f"{name}.lock").read_text(), re.MULTILINE))
 
 
 def test_server_image_holds_no_kopf_and_no_kubernetes_client() -> None:
-    assert not locked("server").keys() & {"kopf", "kubernetes", "kubernetes-asyncio"}
-    assert locked("server").keys() >= {
+    assert not locked_versions("server").keys() & {"kopf", "kubernetes", "kubernetes-asyncio"}
+    assert locked_versions("server").keys() >= {
         "scikit-learn",
         "joblib",
         "uvicorn",
@@ -27,25 +27,32 @@ def test_server_image_holds_no_kopf_and_no_kubernetes_client() -> None:
 
 
 def test_server_image_holds_no_protoc_and_no_further_format() -> None:
-    assert not locked("server").keys() & {"grpcio-tools", "xgboost", "xgboost-cpu", "lightgbm", "torch", "tensorflow"}
+    assert not locked_versions("server").keys() & {
+        "grpcio-tools",
+        "xgboost",
+        "xgboost-cpu",
+        "lightgbm",
+        "torch",
+        "tensorflow",
+    }
 
 
 def test_the_operator_image_holds_no_machine_learning() -> None:
-    assert not locked("operator").keys() & {"scikit-learn", "numpy", "pandas", "joblib"}
-    assert locked("operator").keys() >= {"kopf", "kubernetes", "pydantic"}
+    assert not locked_versions("operator").keys() & {"scikit-learn", "numpy", "pandas", "joblib"}
+    assert locked_versions("operator").keys() >= {"kopf", "kubernetes", "pydantic"}
 
 
 @pytest.mark.parametrize("name", ["operator", "server", "build", "formats/lightgbm", "formats/xgboost"])
 def test_the_images_hold_what_was_tested(name: str) -> None:
-    assert locked(name).items() <= locked("dev").items()
+    assert locked_versions(name).items() <= locked_versions("dev").items()
 
 
 @pytest.mark.parametrize("name", [name for name in lock.SELECTIONS if name.startswith("formats/")])
 def test_a_further_format_changes_no_version_of_the_server(name: str) -> None:
-    further = locked(name)
-    assert {package: further[package] for package in further.keys() & locked("server").keys()}.items() <= locked(
-        "server"
-    ).items()
+    further = locked_versions(name)
+    assert {
+        package: further[package] for package in further.keys() & locked_versions("server").keys()
+    }.items() <= locked_versions("server").items()
 
 
 def test_every_locked_package_has_a_hash() -> None:

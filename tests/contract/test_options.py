@@ -65,9 +65,9 @@ def test_bad_value_is_reported_with_its_option(parser: argparse.ArgumentParser, 
     [("method", "nonsense"), ("engine", "fast"), ("format", "a b"), ("trusted_types", "a b"), ("trusted_types", "")],
 )
 def test_an_option_that_a_deployment_refuses_is_named(option: str, value: str) -> None:
-    with pytest.raises(WrongUsage, match=f"^--{option.replace('_', '-')}: ") as refused:
+    with pytest.raises(WrongUsage, match=f"^--{option.replace('_', '-')}: ") as refusal:
         deployment_of_file(Path(__file__), name=None, namespace="default", options={option: value})
-    assert "spec." not in str(refused.value)
+    assert "spec." not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -44,14 +44,14 @@ def test_a_manifest_is_accepted(block: Block, tmp_path: Path, capsys: pytest.Cap
 @pytest.mark.parametrize("block", [block for block in BLOCKS if values(block)], ids=_name)
 def test_values_of_the_chart_are_accepted(block: Block) -> None:
     defaults = yaml.safe_load((helm.CHART / "values.yaml").read_text())
-    jsonschema_rs.validate(json.loads((helm.CHART / "values.schema.json").read_text()), merged(defaults, values(block)))
+    jsonschema_rs.validate(json.loads((helm.CHART / "values.schema.json").read_text()), merge(defaults, values(block)))
 
 
-def merged(defaults: Any, values: Any) -> Any:
+def merge(defaults: Any, values: Any) -> Any:
     """Values over their defaults, as Helm puts them together."""
     if not isinstance(defaults, dict) or not isinstance(values, dict):
         return values
-    return defaults | {name: merged(defaults.get(name), value) for name, value in values.items()}
+    return defaults | {name: merge(defaults.get(name), value) for name, value in values.items()}
 
 
 def test_every_extra_that_a_page_installs_is_there() -> None:

@@ -11,7 +11,7 @@ from modelway_server.pages import openapi
 from modelway_server.telemetry.metrics import PROTOCOLS
 from support.models import wine_forest
 from support.pages.blocks import ROOT
-from support.server.subjects import subject_of, warmed
+from support.server.subjects import subject_of, warm
 
 NAME = "wines"
 V2 = f"/v2/models/{NAME}"
@@ -21,7 +21,7 @@ SAME_ROUTE = {f"{V2}/predict"}
 
 @pytest.fixture(scope="module")
 def plane() -> DataPlane:
-    return DataPlane(warmed(wine_forest()), Identity(name=NAME))
+    return DataPlane(warm(wine_forest()), Identity(name=NAME))
 
 
 def test_metrics_know_the_protocol_of_each_route(plane: DataPlane) -> None:

@@ -19,7 +19,7 @@ CRASHES = {2, 132, 134, 135, 136, 139}
 """Exit codes that no failure of the server's own ends with: a wrong command line, and the signals of crashing code."""
 
 
-def ended(code: int, message: bytes = b"") -> Termination:
+def termination(code: int, message: bytes = b"") -> Termination:
     return Termination(code, "Error", message.decode())
 
 
@@ -31,7 +31,7 @@ def test_operator_knows_the_exit_codes_of_the_server() -> None:
 @pytest.mark.parametrize("failure", LOAD_FAILURES)
 def test_a_message_arrives_with_its_reason_and_remedy(failure: type[LoadFailure]) -> None:
     message = encode(failure_report(failure("the cause is here")))
-    explanation = explain(ended(failure.exit_code, message))
+    explanation = explain(termination(failure.exit_code, message))
     assert explanation is not None
     assert explanation[0] == failure.__name__
     assert "The cause is here." in explanation[1]
@@ -57,7 +57,7 @@ def test_no_message_changes_a_name(name: str) -> None:
     assert len(messages) > 100
     for message in [*messages, name, f"{name}: no such file"]:
         explanation = explain(
-            ended(24, encode({"reason": "LoadFailed", "message": message, "remedy": f"{name} is wrong"}))
+            termination(24, encode({"reason": "LoadFailed", "message": message, "remedy": f"{name} is wrong"}))
         )
         assert explanation is not None
         assert explanation[1].count(name) == message.count(name) + 1, explanation[1]
@@ -65,14 +65,14 @@ def test_no_message_changes_a_name(name: str) -> None:
 
 @pytest.mark.parametrize("failure", LOAD_FAILURES)
 def test_without_a_message_the_exit_code_tells_the_same_reason(failure: type[LoadFailure]) -> None:
-    explanation = explain(ended(failure.exit_code))
+    explanation = explain(termination(failure.exit_code))
     assert explanation is not None
     assert explanation[0] == failure.__name__
 
 
 def test_the_longest_message_is_still_understood() -> None:
     message = encode(failure_report(ModelNotFound("é" * 5000)))
-    explanation = explain(ended(10, message))
+    explanation = explain(termination(10, message))
     assert explanation is not None
     assert explanation[0] == "ModelNotFound"
     assert ModelNotFound.default_remedy in explanation[1]

@@ -106,7 +106,7 @@ def train(place: Place) -> list[str]:
         DemoError: one of them failed.
     """
     scripts = [ROOT / "examples" / name / "train.py" for name in ("breast_cancer", "fraud")]
-    running = [_started([sys.executable, str(script), str(place.models)]) for script in scripts]
+    running = [_start([sys.executable, str(script), str(place.models)]) for script in scripts]
     lines: list[str] = []
     try:
         for script, process in zip(scripts, running, strict=True):
@@ -121,7 +121,7 @@ def train(place: Place) -> list[str]:
     return lines
 
 
-def _started(command: list[str]) -> "subprocess.Popen[str]":
+def _start(command: list[str]) -> "subprocess.Popen[str]":
     # Threads that wait for each other by spinning make small models on a busy machine many times slower.
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)

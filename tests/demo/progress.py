@@ -47,9 +47,9 @@ class Narrator:
             try:
                 yield step
             except BaseException:
-                self._finished("[red]failed[/red]", title, began, step.result)
+                self._finish("[red]failed[/red]", title, began, step.result)
                 raise
-        self._finished("[green]ok[/green]", title, began, step.result)
+        self._finish("[green]ok[/green]", title, began, step.result)
 
     def say(self, text: str) -> None:
         """A plain line."""
@@ -64,6 +64,6 @@ class Narrator:
         colour = "green" if good else "red"
         self._console.print(f"\n[bold {colour}]{escape(text)}[/bold {colour}]")
 
-    def _finished(self, mark: str, title: str, began: float, result: str) -> None:
+    def _finish(self, mark: str, title: str, began: float, result: str) -> None:
         behind = f": {result}" if result else ""
         self._console.print(f"   {mark} {escape(title + behind)} [dim]({time.monotonic() - began:.1f} s)[/dim]")

@@ -28,7 +28,7 @@ KERNEL_SETTINGS = {
 CGROUPS = Path("/sys/fs/cgroup")
 
 
-def isolated(command: Sequence[str]) -> list[str]:
+def isolate(command: Sequence[str]) -> list[str]:
     """The command line that runs a command as the first process of new namespaces, and kills it with itself."""
     kinds = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
     return ["unshare", *kinds, *command]

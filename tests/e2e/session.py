@@ -34,7 +34,7 @@ def run(command: Sequence[str]) -> int:
             began = time.monotonic()
             images.build(RUN / "images", progress)
             progress.say(f"e2e: images after {time.monotonic() - began:.0f} s")
-            return _isolated(command)
+            return _isolate(command)
 
 
 def guard() -> None:
@@ -53,11 +53,11 @@ def _provide(progress: Progress) -> None:
         parts.locate(part, progress)
 
 
-def _isolated(command: Sequence[str]) -> int:
+def _isolate(command: Sequence[str]) -> int:
     snapshotter = "overlayfs" if machine.overlay_works(RUN) else "native"
     inside = [sys.executable, "-P", "-m", "e2e.inside", f"--snapshotter={snapshotter}", *command]
     environment = {**os.environ, processes.MARK: str(RUN)}
-    return subprocess.run(isolation.isolated(inside), cwd=ROOT, env=environment, check=False).returncode
+    return subprocess.run(isolation.isolate(inside), cwd=ROOT, env=environment, check=False).returncode
 
 
 @contextlib.contextmanager

@@ -26,13 +26,13 @@ POD = "deployment/breast-cancer"
     ],
 )
 def test_a_model_answers_through_a_forwarded_port(example: Example, target: str, port: int, path: str) -> None:
-    with _forwarded(example.kubectl, target, port) as address, urllib.request.urlopen(f"http://{address}{path}") as got:
+    with _forward(example.kubectl, target, port) as address, urllib.request.urlopen(f"http://{address}{path}") as got:
         assert got.status == 200
 
 
 def test_a_model_answers_grpc_through_a_forwarded_port(example: Example) -> None:
     with (
-        _forwarded(example.kubectl, "service/breast-cancer", 8081) as address,
+        _forward(example.kubectl, "service/breast-cancer", 8081) as address,
         grpc.insecure_channel(address) as channel,
     ):
         answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
@@ -42,14 +42,14 @@ def test_a_model_answers_grpc_through_a_forwarded_port(example: Example) -> None
 def test_the_operator_answers_through_a_forwarded_port(example: Example, cluster_kubectl: Kubectl) -> None:
     system = cluster_kubectl.in_namespace(SYSTEM)
     with (
-        _forwarded(system, "deployment/modelway", 8080) as address,
+        _forward(system, "deployment/modelway", 8080) as address,
         urllib.request.urlopen(f"http://{address}/metrics") as answer,
     ):
         assert b"modelway_" in answer.read()
 
 
 @contextmanager
-def _forwarded(kubectl: Kubectl, target: str, port: int) -> Iterator[str]:
+def _forward(kubectl: Kubectl, target: str, port: int) -> Iterator[str]:
     """The local address under which a port of a pod is reached while the block runs."""
     command = kubectl.command("port-forward", target, f":{port}")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

@@ -32,7 +32,7 @@ isolation.be_first(work)
 def started(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """Furnished namespaces and a cgroup, with a program that sleeps."""
     isolation.make_cgroup(processes.cgroup_name(tmp_path))
-    command = isolation.isolated([sys.executable, "-c", PROGRAM, str(tmp_path)])
+    command = isolation.isolate([sys.executable, "-c", PROGRAM, str(tmp_path)])
     with subprocess.Popen(command, env={**os.environ, processes.MARK: str(tmp_path)}) as process:
         try:
             eventually((tmp_path / "ready").exists)
@@ -49,9 +49,9 @@ def test_nothing_of_it_is_seen_outside(started: "subprocess.Popen[bytes]", tmp_p
 
 
 def test_a_kill_ends_all_of_it(started: "subprocess.Popen[bytes]", tmp_path: Path) -> None:
-    assert len(processes.marked(tmp_path)) == 3  # unshare, the first process, its work
+    assert len(processes.find_marked(tmp_path)) == 3  # unshare, the first process, its work
     started.send_signal(signal.SIGKILL)
-    eventually(lambda: not processes.marked(tmp_path))
+    eventually(lambda: not processes.find_marked(tmp_path))
 
 
 def test_the_end_removes_cgroups_and_files(started: "subprocess.Popen[bytes]", tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from mlflow.models import infer_signature
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
-from frameworks.serving import served
+from frameworks.serving import serve
 from modelway_server.contract.rows import rows_of_instances
 from modelway_server.errors import UnsafeArtifact
 from modelway_server.runtimes import load_runtime
@@ -34,7 +34,7 @@ class Doubled(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow is not
         return model_input.iloc[:, 0] * 2
 
 
-def pickled(path: Path) -> Any:
+def save_pickle(path: Path) -> Any:
     model = LogisticRegression(max_iter=500).fit(ROWS.to_numpy(), LABELS)
     mlflow.sklearn.save_model(model, path, signature=SIGNATURE, serialization_format="cloudpickle")
     return model
@@ -46,16 +46,16 @@ def in_skops(path: Path) -> Any:
     return model
 
 
-def boosted(path: Path) -> Any:
+def save_booster(path: Path) -> Any:
     model = xgboost.XGBClassifier(n_estimators=3, n_jobs=1).fit(ROWS, LABELS)
     mlflow.xgboost.save_model(model, path, signature=SIGNATURE)
     return model
 
 
-@pytest.mark.parametrize("save", [pickled, in_skops, boosted])
+@pytest.mark.parametrize("save", [save_pickle, in_skops, save_booster])
 def test_a_folder_is_served_by_the_names_of_its_signature(tmp_path: Path, save: Callable[[Path], Any]) -> None:
     model = save(tmp_path / "models" / "iris")
-    with served(tmp_path) as server:
+    with serve(tmp_path) as server:
         reply = server.request("POST", "/invocations", {"dataframe_records": ROWS.head(60).to_dict("records")})
         assert reply.status == 200, reply.body
         metadata = server.request("GET", "/v2/models/model").body

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from frameworks.serving import outputs, served, tensor
+from frameworks.serving import outputs, serve, tensor
 from modelway_server.errors import LoadFailure
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.pytorch import INPUTS_FILE
@@ -49,7 +49,7 @@ def model_path(folder: Path) -> Path:
     return folder / "models" / "model.bin"
 
 
-def expected(model: torch.nn.Module, *inputs: Any) -> Any:
+def expect(model: torch.nn.Module, *inputs: Any) -> Any:
     with torch.inference_mode():
         return model(*map(torch.from_numpy, inputs))
 
@@ -63,11 +63,11 @@ def test_one_matrix_is_a_table(tmp_path: Path, kind: str) -> None:
     else:
         script = torch.jit.script(model) if kind == "script" else torch.jit.trace(model, torch.zeros(2, 13))
         torch.jit.save(script, path)
-    with served(tmp_path) as server:
+    with serve(tmp_path) as server:
         answered = server.predict({"instances": ROWS.tolist()})
         assert answered.status == 200, answered.body
-        assert np.allclose(answered.body["predictions"], expected(model, ROWS), atol=1e-6)
-        assert np.allclose(outputs(server, tensor("x", ROWS))["output"], expected(model, ROWS), atol=1e-6)
+        assert np.allclose(answered.body["predictions"], expect(model, ROWS), atol=1e-6)
+        assert np.allclose(outputs(server, tensor("x", ROWS))["output"], expect(model, ROWS), atol=1e-6)
         metadata = server.request("GET", "/v2/models/model").body
     assert metadata["platform"] == "pytorch"
     assert metadata["inputs"][0]["shape"] == [-1, 13]
@@ -90,9 +90,9 @@ def test_several_inputs_and_outputs_go_by_name(tmp_path: Path, kind: str) -> Non
         shapes = {"word": DYNAMIC, "weights": DYNAMIC}
         program = torch.export.export(model, () if by_name else example, kwargs=by_name, dynamic_shapes=shapes)
         torch.export.save(program, path.with_suffix(".pt2"))
-    with served(tmp_path) as server:
+    with serve(tmp_path) as server:
         answer = outputs(server, tensor("weights", weights), tensor("word", words))
-    wanted = expected(model, words, weights)
+    wanted = expect(model, words, weights)
     if kind == "script":
         assert set(answer) == {"vectors", "length"}
     for name in ("vectors", "length"):
@@ -108,24 +108,24 @@ def test_an_image_network_is_found_by_trying(tmp_path: Path) -> None:
     assert runtime.signature.inputs[0].shape == (-1, 1, 28, 28)
 
 
-def refused(path: Path) -> LoadFailure:
-    with pytest.raises(LoadFailure) as caught:
+def refusal_of(path: Path) -> LoadFailure:
+    with pytest.raises(LoadFailure) as error:
         load_runtime(path, format="auto", method="auto").warm_up()
-    return caught.value
+    return error.value
 
 
 def test_what_cannot_be_served_says_why(tmp_path: Path) -> None:
     path = model_path(tmp_path)
     torch.save(Net().state_dict(), path)
-    assert "torch.save" in refused(path).message
+    assert "torch.save" in refusal_of(path).message
     torch.jit.save(torch.jit.script(Two()), path)
-    assert (refused(path).reason, INPUTS_FILE in refused(path).remedy) == ("UnsupportedModel", True)
+    assert (refusal_of(path).reason, INPUTS_FILE in refusal_of(path).remedy) == ("UnsupportedModel", True)
     fixed = torch.export.export(Net(), (torch.zeros(2, 13),))
     torch.export.save(fixed, path.with_suffix(".pt2"))
-    assert "first dimension of 'x' is fixed to 2" in refused(path.with_suffix(".pt2")).message
+    assert "first dimension of 'x' is fixed to 2" in refusal_of(path.with_suffix(".pt2")).message
 
 
-def changed(path: Path, member: str, change: Callable[[bytes], bytes]) -> Path:
+def change_member(path: Path, member: str, change: Callable[[bytes], bytes]) -> Path:
     """The archive with another content of one member."""
     other = path.with_stem("changed")
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(other, "w") as new:
@@ -145,11 +145,11 @@ def test_a_program_of_another_pytorch_says_so(tmp_path: Path) -> None:
         document["schema_version"]["major"] = 99
         return json.dumps({**document, "torch_version": "9.9.0"}).encode()
 
-    refusal = refused(changed(exported, "model.json", newer))
+    refusal = refusal_of(change_member(exported, "model.json", newer))
     assert refusal.reason == "RuntimeVersionMismatch"
     assert f"saved with PyTorch 9.9.0, served with {torch.__version__}" in refusal.message
     torch.jit.save(torch.jit.script(Net()), script)
-    refusal = refused(changed(script, "/version", lambda _: b"999\n"))
+    refusal = refusal_of(change_member(script, "/version", lambda _: b"999\n"))
     assert (refusal.reason, str(torch.__version__) in refusal.message) == ("RuntimeVersionMismatch", True)
 
 
@@ -162,7 +162,7 @@ def test_damaged_files_are_refused(tmp_path: Path, kind: str) -> None:
         torch.jit.save(torch.jit.script(Net()), path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert refused(path).reason == "InvalidArtifact"
+    assert refusal_of(path).reason == "InvalidArtifact"
     mutants = 0
     for place in np.random.default_rng(0).integers(len(whole), size=30):
         mutant = bytearray(whole)

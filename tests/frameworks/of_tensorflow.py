@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from frameworks.operations import computing, registered
-from frameworks.serving import outputs, served, tensor
+from frameworks.operations import computing, list_operations
+from frameworks.serving import outputs, serve, tensor
 from modelway_server.errors import LoadFailure
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.file_checks.saved_model import judge, operations
@@ -43,7 +43,7 @@ def test_a_keras_network_is_a_table(tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, activation="softmax")])
     model.export(tmp_path / "models" / "net", verbose=False)
-    with served(tmp_path) as server:
+    with serve(tmp_path) as server:
         answered = server.predict({"instances": ROWS.tolist()})
         assert answered.status == 200, answered.body
         assert np.allclose(answered.body["predictions"], model(ROWS).numpy(), atol=1e-6)
@@ -54,7 +54,7 @@ def test_a_keras_network_is_a_table(tmp_path: Path) -> None:
 
 
 def test_the_list_of_operations_is_fresh() -> None:
-    assert sorted(operations()) == computing(registered())
+    assert sorted(operations()) == computing(list_operations())
 
 
 def vocabulary(path: Path) -> Path:
@@ -80,7 +80,7 @@ def test_a_vocabulary_among_the_assets_is_read(tmp_path: Path) -> None:
     module, path = Codes(vocabulary(tmp_path / "words.txt")), tmp_path / "models" / "codes"
     tf.saved_model.save(module, path, signatures={"serving_default": module.call})
     (tmp_path / "words.txt").unlink()
-    with served(tmp_path) as server:
+    with serve(tmp_path) as server:
         answer = outputs(server, tensor("word", np.array(["blue", "red", "pink"], dtype=object)))
     assert answer["code"].tolist() == [2, 0, -1]
 
@@ -108,13 +108,13 @@ def test_a_name_that_the_request_gives_is_refused(tmp_path: Path) -> None:
 
     module = Reader(vocabulary(tmp_path / "words.txt"))
     tf.saved_model.save(module, tmp_path / "model", signatures={"serving_default": module.read})
-    assert refused(tmp_path / "model").reason == "UnsafeArtifact"
+    assert refusal_of(tmp_path / "model").reason == "UnsafeArtifact"
 
 
 def test_several_inputs_and_outputs_go_by_name(tmp_path: Path) -> None:
     module = saved_words(tmp_path / "models" / "words")
     left, word = np.arange(6, dtype=np.float32).reshape(2, 3), np.array(["grün", "no"], dtype=object)
-    with served(tmp_path) as server:
+    with serve(tmp_path) as server:
         answer = outputs(server, tensor("word", word), tensor("left", left))
     wanted = module.call(tf.constant(left), tf.constant(word.tolist()))
     assert answer["echo"].tolist() == ["grün", "no"]
@@ -122,21 +122,21 @@ def test_several_inputs_and_outputs_go_by_name(tmp_path: Path) -> None:
     assert np.allclose(answer["sum"], wanted["sum"].numpy())
 
 
-def refused(path: Path) -> LoadFailure:
+def refusal_of(path: Path) -> LoadFailure:
     """What a fresh process says of the model; this one has set up its threads, which TensorFlow does once."""
     with pytest.MonkeyPatch.context() as patch:
         for kind in ("intra", "inter"):
             patch.setattr(tf.config.threading, f"set_{kind}_op_parallelism_threads", lambda _: None)
-        with pytest.raises(LoadFailure) as caught:
+        with pytest.raises(LoadFailure) as error:
             load_runtime(path, format="auto", method="auto").warm_up()
-    return caught.value
+    return error.value
 
 
 def test_what_cannot_be_served_says_why(tmp_path: Path) -> None:
     tf.saved_model.save(Words(), tmp_path / "bare", signatures={"other": Words().call})
-    assert "it has other" in refused(tmp_path / "bare").message
+    assert "it has other" in refusal_of(tmp_path / "bare").message
     keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3)]).save(tmp_path / "net.keras")
-    assert "Keras" in refused(tmp_path / "net.keras").message
+    assert "Keras" in refusal_of(tmp_path / "net.keras").message
 
 
 def test_a_model_of_a_newer_tensorflow_says_so(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_model_of_a_newer_tensorflow_says_so(tmp_path: Path) -> None:
         for node in function.node_def:
             node.op = "FromTheFuture" if node.op == "StringLength" else node.op
     file.write_bytes(document.SerializeToString())
-    refusal = refused(tmp_path / "words")
+    refusal = refusal_of(tmp_path / "words")
     assert refusal.reason == "RuntimeVersionMismatch"
     assert f"saved with TensorFlow 99.1.0, served with {tf.__version__}" in refusal.message
 
@@ -156,6 +156,6 @@ def test_a_model_of_a_newer_tensorflow_says_so(tmp_path: Path) -> None:
 def test_a_folder_that_lost_its_files_is_refused(tmp_path: Path) -> None:
     keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3)]).export(tmp_path / "net", verbose=False)
     shutil.rmtree(tmp_path / "net" / "variables")
-    assert refused(tmp_path / "net").reason == "InvalidArtifact"
+    assert refusal_of(tmp_path / "net").reason == "InvalidArtifact"
     (tmp_path / "net" / "saved_model.pb").write_bytes(b"\x08\x01\x12\xff\xff\x01cut")
-    assert refused(tmp_path / "net").reason == "InvalidArtifact"
+    assert refusal_of(tmp_path / "net").reason == "InvalidArtifact"

@@ -62,7 +62,7 @@ def computing(registered: Iterable[str]) -> list[str]:
     return sorted(name for name in registered if name not in _SINGLE and not _FAMILIES.search(name))
 
 
-def registered() -> list[str]:
+def list_operations() -> list[str]:
     """The operations that TensorFlow has, where it is installed."""
     from tensorflow.core.framework import op_def_pb2  # noqa: PLC0415  (in its own environment alone)
     from tensorflow.python.client import pywrap_tf_session  # noqa: PLC0415  (as above)
@@ -77,7 +77,7 @@ def main() -> int:
     from support.make.environments import environment  # noqa: PLC0415  (not where TensorFlow is)
 
     python = environment("frameworks-tensorflow", lambda line: sys.stderr.write(f"{line}\n"))
-    ask = "from frameworks.operations import *; print(*computing(registered()), sep='\\n')"
+    ask = "from frameworks.operations import *; print(*computing(list_operations()), sep='\\n')"
     tests = Path(__file__).resolve().parents[1]
     answer = subprocess.run([python, "-c", ask], cwd=tests, check=True, stdout=subprocess.PIPE, text=True)
     LIST.write_text(answer.stdout)

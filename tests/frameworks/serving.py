@@ -13,7 +13,7 @@ SEED = 0
 
 
 @contextmanager
-def served(folder: Path, *arguments: str) -> Iterator[Served]:
+def serve(folder: Path, *arguments: str) -> Iterator[Served]:
     """A server of the model in `folder/models`, with two workers, so that all forks well."""
     server = launch(folder, "--workers=2", *arguments)
     try:

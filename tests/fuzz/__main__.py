@@ -44,7 +44,7 @@ def _fuzz(seconds: int, seed: int, findings: Path) -> None:
         target.read_one(content)
         (corpus / f"seed-{index}").write_bytes(content)
     words = folder / "words.dict"
-    words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.dictionary()))
+    words.write_text("".join(f'"{_escape(word)}"\n' for word in target.dictionary()))
     options = [f"-max_total_time={seconds}", f"-seed={seed}", f"-max_len={target.MAX_BODY}", f"-dict={words}"]
     options += [
         f"-artifact_prefix={findings.resolve()}{os.sep}",
@@ -56,7 +56,7 @@ def _fuzz(seconds: int, seed: int, findings: Path) -> None:
     atheris.Fuzz()
 
 
-def _escaped(word: str) -> str:
+def _escape(word: str) -> str:
     return word.replace("\\", "\\\\").replace('"', '\\"')
 
 

@@ -25,11 +25,11 @@ from modelway_server.protocol.compression import Inflater, compress
 from modelway_server.protocol.strict_json import parse_object
 from modelway_server.protocol.tensors import NUMPY_TYPES
 from support.models import WINE, WINE_KINDS, mixed_pipeline, text_pipeline
-from support.server.subjects import subject_of, warmed
+from support.server.subjects import subject_of, warm
 
 MAX_BODY: Final = 4096
 PLANES: Final = [
-    DataPlane(warmed(model), Identity(name="model"))
+    DataPlane(warm(model), Identity(name="model"))
     for model in (mixed_pipeline(), text_pipeline(), LinearRegression().fit(WINE[:, :3], WINE_KINDS))
 ]
 

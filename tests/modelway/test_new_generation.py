@@ -40,12 +40,12 @@ EXAMPLES = 12
 NORMAL = frozenset(reason for reason in Reason if reason.topic is Topic.NORMAL)
 
 
-def _ended(reason: Reason) -> Termination:
+def _termination(reason: Reason) -> Termination:
     return Termination(20, "Error", json.dumps({"reason": str(reason), "message": "It broke.", "remedy": "Mend it."}))
 
 
 BROKEN: tuple[PodView, ...] = (
-    *(pod(container(termination=_ended(reason)), name="fraud-bad-1", revision=OF_BAD) for reason in Reason),
+    *(pod(container(termination=_termination(reason)), name="fraud-bad-1", revision=OF_BAD) for reason in Reason),
     *(pod(container(waiting=one, message="broken"), name="fraud-bad-1", revision=OF_BAD) for one in WAITS),
     pod(name="fraud-bad-1", revision=OF_BAD, unschedulable="0/1 nodes are available: 1 Insufficient cpu"),
     pod(name="fraud-bad-1", revision=OF_BAD, eviction="low on memory"),

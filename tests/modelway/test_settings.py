@@ -70,7 +70,7 @@ def test_every_setting_is_read() -> None:
     ],
 )
 def test_invalid_setting_is_reported_with_its_variable(name: str, text: str, words: str) -> None:
-    with pytest.raises(InvalidSettings) as caught:
+    with pytest.raises(InvalidSettings) as error:
         Settings.from_environment({name: text})
-    assert str(caught.value).startswith(name)
-    assert words in str(caught.value)
+    assert str(error.value).startswith(name)
+    assert words in str(error.value)

@@ -75,10 +75,10 @@ def test_an_unknown_field_is_left_out_and_named(place: tuple[str | int, ...], va
 @pytest.mark.parametrize("place", list(_enums(SCHEMA, every_field())), ids=_name)
 def test_a_new_word_is_refused_by_its_field_beside_new_fields(place: tuple[str | int, ...]) -> None:
     newer = _set(_set(_whole(), place, "unheardOf"), (NEW,), "x")
-    with pytest.raises(InvalidSpec, match="upgrade the operator") as caught:
+    with pytest.raises(InvalidSpec, match="upgrade the operator") as error:
         ModelDeployment.parse_stored(newer)
-    assert NEW not in str(caught.value)
-    assert str(place[-1] if isinstance(place[-1], str) else place[-2]) in str(caught.value)
+    assert NEW not in str(error.value)
+    assert str(place[-1] if isinstance(place[-1], str) else place[-2]) in str(error.value)
 
 
 def test_rules_hold_beside_unknown_fields() -> None:

@@ -111,7 +111,7 @@ class Api:
         content_type: str = "application/json",
     ) -> Object:
         """One request; its answer as an object."""
-        data = None if body is None else _encoded(body)
+        data = None if body is None else _encode(body)
         headers = {"Content-Type": content_type} if data else {}
         async with self._session.request(method, path, data=data, params=params, headers=headers) as response:
             text = await response.text()
@@ -192,7 +192,7 @@ class Api:
                     yield event
 
 
-def _encoded(body: object) -> str:
+def _encode(body: object) -> str:
     """JSON that is YAML too, as server-side apply reads it: YAML knows no surrogate pairs, and breaks lines at more characters."""
     return re.sub("[\x7f-\uffff]", lambda match: f"\\u{ord(match[0]):04x}", json.dumps(body, ensure_ascii=False))
 

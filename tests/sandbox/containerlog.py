@@ -67,7 +67,7 @@ async def read(path: Path, options: Options, *, follow: bool, running: Callable[
     left = options.limit
     source = _Source(path)
     try:
-        pieces = b"".join(_chosen(source.lines(), options))
+        pieces = b"".join(_choose(source.lines(), options))
         while True:
             if left is not None:
                 pieces = pieces[:left]
@@ -86,7 +86,7 @@ async def read(path: Path, options: Options, *, follow: bool, running: Callable[
         source.close()
 
 
-def _chosen(lines: Iterable[Line], options: Options) -> Iterable[bytes]:
+def _choose(lines: Iterable[Line], options: Options) -> Iterable[bytes]:
     rendered = filter(None, (render(line, options) for line in lines))
     return rendered if options.tail is None else deque(rendered, maxlen=options.tail)
 

@@ -38,7 +38,7 @@ class Access:
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let a request pass, or refuse it with 401 or 403."""
         try:
-            caller = _certified(request) or await self._by_token(request)
+            caller = _caller_by_certificate(request) or await self._by_token(request)
             if caller is None:
                 raise web.HTTPUnauthorized(text="Unauthorized")
             await self._authorize(caller, request)
@@ -72,7 +72,7 @@ class Access:
         return status
 
 
-def _certified(request: web.Request) -> Caller | None:
+def _caller_by_certificate(request: web.Request) -> Caller | None:
     """The caller that a verified client certificate names: its common name, a member of its organizations."""
     shown = request.get_extra_info("peercert") or {}
     parts = [pair for name in shown.get("subject", ()) for pair in name]

@@ -36,7 +36,7 @@ class _Resources(Collector):
         except (OSError, ValueError):
             yield from _verdict(1)
             return
-        yield from _used("node", "node", (), node)
+        yield from _usage("node", "node", (), node)
         since = GaugeMetricFamily(
             "container_start_time_seconds",
             "[STABLE] Start time of the container since unix epoch in seconds",
@@ -45,8 +45,8 @@ class _Resources(Collector):
         for labels, moment in started:
             since.add_metric(labels, moment)
         yield since
-        yield from _used("container", "container", CONTAINER, used)
-        yield from _used("pod", "pod", POD, _by_pod(used))
+        yield from _usage("container", "container", CONTAINER, used)
+        yield from _usage("pod", "pod", POD, _by_pod(used))
         yield from _verdict(0)
 
 
@@ -70,7 +70,7 @@ def _by_pod(used: Readings) -> Readings:
     ]
 
 
-def _used(prefix: str, noun: str, names: Labels, readings: Readings) -> Iterator[Metric]:
+def _usage(prefix: str, noun: str, names: Labels, readings: Readings) -> Iterator[Metric]:
     now = time.time()
     cpu = CounterMetricFamily(
         f"{prefix}_cpu_usage_seconds_total",

@@ -249,7 +249,7 @@ def _node(layout: Layout, options: NodeOptions) -> list[str]:
 
 def _make_room(directory: Path) -> None:
     if record_file(directory).exists():
-        if processes.marked(directory):
+        if processes.find_marked(directory):
             raise SandboxError(
                 f"a sandbox runs in {directory} already: end it with `python -m sandbox down --dir {directory}`"
             )

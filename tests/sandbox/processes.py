@@ -59,7 +59,7 @@ def is_alive(pid: int, directory: Path, *, deadline: float = 5.0) -> bool:
     return _mark(directory) in environment
 
 
-def marked(directory: Path) -> list[int]:
+def find_marked(directory: Path) -> list[int]:
     """Process ids of everything that runs for the sandbox in `directory`, but what replaces its program just now."""
     pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return [pid for pid in pids if _mark(directory) in _environment(pid)]
@@ -98,7 +98,7 @@ def kill_all(directory: Path, *, deadline: float = 10.0) -> int:
     quiet = 0
     # A process is unmarked for an instant while it replaces its program: believe only the second empty look.
     while quiet < 2:
-        alive = marked(directory)
+        alive = find_marked(directory)
         quiet = 0 if alive else quiet + 1
         for pid in alive:
             with contextlib.suppress(ProcessLookupError):

@@ -65,9 +65,9 @@ def test_variable_sees_earlier_ones_and_overrides_envfrom() -> None:
     ],
 )
 def test_what_is_missing_is_named_as_a_kubelet_does(container: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError) as error:
         resolve(container, {("Secret", "there"): {}})
-    assert str(caught.value) == message
+    assert str(error.value) == message
 
 
 def test_what_is_optional_may_be_missing() -> None:

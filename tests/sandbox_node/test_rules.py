@@ -14,7 +14,7 @@ from sandbox.node.images import ImageError, ImageFile, find, split
 from sandbox.node.ports import wildcards
 from sandbox.node.probes import Thresholds
 from sandbox.node.quantities import parse
-from sandbox.node.sources import referred
+from sandbox.node.sources import references_of
 
 IMAGES: dict[str, Any] = {
     "a/b": {"entrypoint": ["x"]},
@@ -152,7 +152,7 @@ def test_everything_a_pod_refers_to_is_found() -> None:
         {"name": "a", "secret": {"secretName": "s2"}},
         {"name": "b", "projected": {"sources": [{"configMap": {"name": "c2"}}, {"secret": {"name": "s3"}}]}},
     ]
-    references = referred({"spec": {"containers": [main], "volumes": volumes}})
+    references = references_of({"spec": {"containers": [main], "volumes": volumes}})
     assert references == {
         ("Secret", "s1"),
         ("ConfigMap", "c1"),

@@ -12,7 +12,7 @@ NOW = "2026-01-02T00:00:00Z"
 BEFORE = "2026-01-01T00:00:00Z"
 
 
-def ended(code: int) -> dict[str, Any]:
+def end_state(code: int) -> dict[str, Any]:
     return {"terminated": {"exitCode": code}}
 
 
@@ -28,16 +28,16 @@ def container(
         ("Always", [container(WAITING)], "Pending"),
         ("Always", [container(RUNNING)], "Running"),
         ("Always", [container(RUNNING), container(WAITING)], "Pending"),
-        ("Always", [container(RUNNING), container(WAITING, last=ended(1))], "Running"),
-        ("Always", [container(ended(0))], "Running"),
-        ("OnFailure", [container(ended(0)), container(ended(1))], "Running"),
-        ("OnFailure", [container(ended(0))], "Succeeded"),
-        ("Never", [container(ended(0)), container(ended(1))], "Failed"),
-        ("Never", [container(ended(0)), container(RUNNING)], "Running"),
-        ("Never", [container(ended(1), "init"), container(WAITING)], "Failed"),
-        ("OnFailure", [container(ended(1), "init"), container(WAITING)], "Pending"),
-        ("Never", [container(ended(0), "init"), container(ended(0))], "Succeeded"),
-        ("Never", [container(RUNNING, "sidecar", started=True), container(ended(0))], "Succeeded"),
+        ("Always", [container(RUNNING), container(WAITING, last=end_state(1))], "Running"),
+        ("Always", [container(end_state(0))], "Running"),
+        ("OnFailure", [container(end_state(0)), container(end_state(1))], "Running"),
+        ("OnFailure", [container(end_state(0))], "Succeeded"),
+        ("Never", [container(end_state(0)), container(end_state(1))], "Failed"),
+        ("Never", [container(end_state(0)), container(RUNNING)], "Running"),
+        ("Never", [container(end_state(1), "init"), container(WAITING)], "Failed"),
+        ("OnFailure", [container(end_state(1), "init"), container(WAITING)], "Pending"),
+        ("Never", [container(end_state(0), "init"), container(end_state(0))], "Succeeded"),
+        ("Never", [container(RUNNING, "sidecar", started=True), container(end_state(0))], "Succeeded"),
     ],
 )
 def test_the_phase_follows_the_containers_and_the_policy(
@@ -48,7 +48,7 @@ def test_the_phase_follows_the_containers_and_the_policy(
 
 @pytest.mark.parametrize(("code", "expected"), [(0, "Succeeded"), (143, "Failed")])
 def test_a_deleted_pod_ends_in_a_final_phase_whatever_its_policy(code: int, expected: str) -> None:
-    assert phase("Always", [container(ended(code))], ending=True) == expected
+    assert phase("Always", [container(end_state(code))], ending=True) == expected
 
 
 def status(states: list[ContainerState], pod: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def test_readiness_gate_holds_a_pod_until_its_condition_is_true() -> None:
 
 
 def test_an_evicted_pod_failed_and_says_why() -> None:
-    pod_status = status([container(ended(0))], alive=False, verdict=Verdict("Evicted", "too large"))
+    pod_status = status([container(end_state(0))], alive=False, verdict=Verdict("Evicted", "too large"))
     assert (pod_status["phase"], pod_status["reason"], pod_status["message"]) == ("Failed", "Evicted", "too large")
 
 

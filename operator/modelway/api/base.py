@@ -41,8 +41,8 @@ class CanonicalText(str):
 class Rule:
     """A rule that a type alone cannot express: once in CEL for the API server, once in Python, with one message for both.
 
-    `{uri}` in the message stands for the value of the field `uri` of the object the rule is about, `{faults}` for what
-    is at fault inside the field.
+    `{uri}` in the message stands for the value of the field `uri` of the object the rule is about. `{faults}` stands for
+    what is at fault inside the field.
     """
 
     cel: str

@@ -113,11 +113,11 @@ class _Conversion:
     def convert(self, node: yaml.Node) -> Any:
         self._left -= 1
         if self._left < 0:
-            raise _refused(node, f"holds more than {_MOST_VALUES} values once its aliases are followed")
+            raise _problem(node, f"holds more than {_MOST_VALUES} values once its aliases are followed")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         if id(node) in self._inside:
-            raise _refused(node, "an anchor holds an alias of itself")
+            raise _problem(node, "an anchor holds an alias of itself")
         self._inside.add(id(node))
         try:
             return (
@@ -132,14 +132,14 @@ class _Conversion:
         try:
             return value_of(node.tag, node.value)
         except (ValueError, OverflowError) as error:
-            raise _refused(node, str(error)) from error
+            raise _problem(node, str(error)) from error
 
     def _mapping(self, node: yaml.Node) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
         own: set[str] = set()
         for key_node, value_node in node.value:
             if key_node.tag == MERGE:
-                mapping |= self._merged(value_node)  # in the order of the file, as kubectl does it
+                mapping |= self._merge(value_node)  # in the order of the file, as kubectl does it
                 continue
             key = self._key(key_node)
             if key in own:
@@ -148,21 +148,21 @@ class _Conversion:
             mapping[key] = self.convert(value_node)
         return mapping
 
-    def _merged(self, node: yaml.Node) -> dict[str, Any]:
+    def _merge(self, node: yaml.Node) -> dict[str, Any]:
         converted = self.convert(node)
         parts = converted if isinstance(converted, list) else [converted]
         if not all(isinstance(part, dict) for part in parts):
-            raise _refused(node, "<< takes a mapping, or a list of mappings")
+            raise _problem(node, "<< takes a mapping, or a list of mappings")
         return {key: value for part in reversed(parts) for key, value in part.items()}
 
     def _key(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode) or node.tag == NULL:
-            raise _refused(node, "a key must be text: put it in quotes")
+            raise _problem(node, "a key must be text: put it in quotes")
         key = self._scalar(node)
         return key if isinstance(key, str) else str(key).lower() if isinstance(key, bool) else f"{key}"
 
 
-def _refused(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
+def _problem(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
 

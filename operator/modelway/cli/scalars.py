@@ -63,10 +63,10 @@ def _whole(text: str) -> int | float | str:
     if -(1 << 63) <= signed < 1 << 63:
         return signed
     # Go reads what does not fit in 64 bits as a floating point number, if it is decimal, and else as text.
-    return _broken(text) if digits.isdecimal() and not octal else text
+    return _parse_special(text) if digits.isdecimal() and not octal else text
 
 
-def _broken(text: str) -> int | float | str:
+def _parse_special(text: str) -> int | float | str:
     if text.lstrip("+-").lower() in {".inf", ".nan"}:
         raise ValueError(f"{text} is not a number that JSON knows: write a finite one")
     number = float(text.replace("_", ""))
@@ -90,6 +90,6 @@ _CONVERSIONS: dict[str, Callable[[str], Any]] = {
     NULL: _nothing,
     BOOL: _truth,
     INT: _whole,
-    FLOAT: _broken,
+    FLOAT: _parse_special,
     STRING: _text,
 }

@@ -178,7 +178,7 @@ def _pod(obj: Mapping[str, Any]) -> PodView:
         eviction=status.get("message", status["reason"])
         if status.get("phase") == "Failed" and status.get("reason")
         else None,
-        readiness_time=_changed(status),
+        readiness_time=_change_time(status),
         containers=tuple(_container(one, limits.get(one["name"], "")) for one in containers),
     )
 
@@ -191,7 +191,7 @@ def _is_lost(stated: tuple[Condition, ...], status: Mapping[str, Any]) -> bool:
     return status.get("reason") == "NodeLost" or (containers is not None and containers.status == "True")
 
 
-def _changed(status: Mapping[str, Any]) -> str:
+def _change_time(status: Mapping[str, Any]) -> str:
     ready = conditions.find(status.get("conditions"), "Ready") or {}
     return ready.get("lastTransitionTime") or ""
 

@@ -110,7 +110,7 @@ def _still(before: Reason, observed: Observed) -> _Statement:
 def _statement(observed: Observed) -> _Statement:
     able, active = _condition(observed, "AbleToScale"), _condition(observed, "ScalingActive")
     if able is not None and able.status == "False":
-        return _failed(observed, able)
+        return _explain_failure(observed, able)
     if active is None:
         return _waits()
     return _follows_or_is_limited(observed, active) if active.status == "True" else _stands_still(observed, active)
@@ -126,7 +126,7 @@ def _follows_or_is_limited(observed: Observed, active: Condition) -> _Statement:
 
 def _stands_still(observed: Observed, active: Condition) -> _Statement:
     if active.reason == "ScalingDisabled":
-        return _disabled(observed, active)
+        return _explain_disabled(observed, active)
     if active.reason == "AmbiguousSelector":
         return _ambiguous(observed, active)
     if _REQUEST_MISSING.search(active.message):
@@ -135,7 +135,7 @@ def _stands_still(observed: Observed, active: Condition) -> _Statement:
         return _metrics_unavailable(active)
     if any(sign in active.message for sign in _NO_FIGURES):
         return _waits(max(active.since, _serving_since(observed)))
-    return _failed(observed, active)
+    return _explain_failure(observed, active)
 
 
 def _follows(observed: Observed, since: str) -> _Statement:
@@ -190,7 +190,7 @@ def _request_missing(active: Condition) -> _Statement:
     return _Statement("False", Reason.REQUEST_MISSING, message, active.since)
 
 
-def _disabled(observed: Observed, active: Condition) -> _Statement:
+def _explain_disabled(observed: Observed, active: Condition) -> _Statement:
     namespace, name = observed.owner.key
     message = (
         f"Deployment {name} was scaled to 0 pods, which turns its autoscaler off. "
@@ -211,7 +211,7 @@ def _ambiguous(observed: Observed, active: Condition) -> _Statement:
     return _Statement("False", Reason.AMBIGUOUS_SELECTOR, message, active.since)
 
 
-def _failed(observed: Observed, trouble: Condition) -> _Statement:
+def _explain_failure(observed: Observed, trouble: Condition) -> _Statement:
     namespace, name = observed.owner.key
     message = (
         f"The autoscaler fails: {_quote(trouble.message)}. Read more with `kubectl describe hpa {name} -n {namespace}`."

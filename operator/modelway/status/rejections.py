@@ -120,7 +120,7 @@ def explain_refused_pods(message: str, *, namespace: str) -> Readiness:
 
 
 def gist(message: str) -> str:
-    """The part of a refusal of pods whose change is news; the name that the pod would have had and the present use of a quota are left out."""
+    """Return the part of a refusal of pods whose change is news. It lacks the pod's name and the present use of a quota."""
     return re.sub(r", used: .*?, limited: ", ", limited: ", _without_name(message))
 
 

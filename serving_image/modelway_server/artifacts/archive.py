@@ -12,7 +12,7 @@ from pathlib import Path
 from modelway_server.artifacts.download import Draft, Progress, format_bytes
 from modelway_server.artifacts.folder import FolderDraft
 from modelway_server.artifacts.manifest import Names, common_root, is_litter, model_root
-from modelway_server.artifacts.member import Member, damaged
+from modelway_server.artifacts.member import Member, damage
 from modelway_server.artifacts.source import CHUNK_BYTES
 from modelway_server.artifacts.tars import is_tar, tar_members
 from modelway_server.artifacts.zips import is_zipped_folder, zip_members
@@ -77,7 +77,7 @@ class Archive:
             file.write(chunk)
             await asyncio.sleep(0)  # unpacking never waits, and the deadline must still be noticed
         if file.size != member.size:
-            raise damaged(self._place, f"{member.path} ends after {file.size} of {member.size} bytes")
+            raise damage(self._place, f"{member.path} ends after {file.size} of {member.size} bytes")
 
     def _members(self) -> Generator[Member]:
         if self._is_tar:

@@ -110,7 +110,7 @@ class Destinations:
         Raises:
             HostNotAllowed: it may not be connected to.
         """
-        reached = _reached(address)
+        reached = _addresses_behind(address)
         who = host if canonical(host) == address else f"{host} ({address})"
         if any(map(_is_of_the_node, reached)):
             raise _of_the_node(who)
@@ -176,12 +176,12 @@ def host_and_port(url: str) -> tuple[str, int]:
 def _literal(host: str) -> list[IPv4Address | IPv6Address]:
     """The addresses that a host stands for if it is an address itself."""
     try:
-        return _reached(canonical(host))
+        return _addresses_behind(canonical(host))
     except ValueError:
         return []
 
 
-def _reached(address: str) -> list[IPv4Address | IPv6Address]:
+def _addresses_behind(address: str) -> list[IPv4Address | IPv6Address]:
     """The address, and the IPv4 address that it embeds, if any."""
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv4Address):

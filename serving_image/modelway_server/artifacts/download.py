@@ -117,8 +117,8 @@ class Draft:
     def move(self, name: str) -> None:
         """Give the file a name below an unpublished folder, read-only for everybody.
 
-        The disk is not waited for: with a thousand files that would take longer than fetching them, and after a crash of
-        the node the folder is fetched again.
+        Nothing waits for the disk: with a thousand files that would take longer than fetching them. After a crash of the
+        node the folder is fetched again.
 
         Args:
             name: a path relative to the draft's directory.
@@ -179,9 +179,9 @@ class Patience:
 class Download:
     """One file on its way into a draft, resumed where it broke.
 
-    A failure that may pass (5xx, 429, network) is tried again, and so is a body that ends early. The next try continues
-    at the byte reached if the store marked its bytes with a strong ETag, which is then demanded by If-Match; else it
-    starts from zero.
+    A failure that may pass (5xx, 429, network) is tried again, and so is a body that ends early. The next try starts
+    from zero, unless the store marked its bytes with a strong ETag. Then it demands that ETag by If-Match, and continues
+    at the byte reached.
 
     Args:
         source: where the bytes come from.

@@ -83,7 +83,7 @@ class FolderDraft:
 class FolderDownload:
     """Fetches a store's folder into a draft, in one version.
 
-    Each file must be the one that was listed, and the listing must be the same afterwards; else all starts again, so that
+    Each file must be the one that was listed, and the listing must be the same afterwards. Otherwise all starts again:
     files of two versions are never mixed.
 
     Args:

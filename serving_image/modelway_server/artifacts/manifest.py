@@ -51,7 +51,7 @@ class Names:
             InvalidArtifact: the name could leave the folder, cannot be a file's name, or is taken.
             ArtifactTooLarge: there are too many files.
         """
-        cause = _unfit(path) or self._taken(path)
+        cause = _unfit(path) or self._target(path)
         if cause:
             raise InvalidArtifact(
                 f"{self._place} holds {scrub(path)[:_SHOWN]!r}, {cause}",
@@ -62,7 +62,7 @@ class Names:
         if len(self._files) > MAX_FILES:
             raise too_many(self._place)
 
-    def _taken(self, path: str) -> str:
+    def _target(self, path: str) -> str:
         if path in self._files:
             return "which appears twice"
         if path in self._folders or not self._files.isdisjoint(_folders_of(path)):

@@ -55,10 +55,10 @@ class Member:
         try:
             return self.content.read(size)
         except DAMAGES as error:
-            raise damaged(self.place, f"{self.path}: {error}") from error
+            raise damage(self.place, f"{self.path}: {error}") from error
 
 
-def damaged(place: str, cause: str) -> InvalidArtifact:
+def damage(place: str, cause: str) -> InvalidArtifact:
     """The refusal of an archive that cannot be read to its end."""
     return InvalidArtifact(f"{place} is a damaged archive: {scrub(cause)[:200]}", remedy=_REMEDY)
 

@@ -88,13 +88,16 @@ def has_credentials(location: Location, environ: Mapping[str, str]) -> bool:
 
 
 def store_for(location: Location, environ: Mapping[str, str], timeout: float, proxy: str) -> HTTPStore | S3Store:
-    """The store of a location, configured by the environment; all its connections go through the proxy.
+    """Return the store of a location, configured by the environment. All its connections go through the proxy.
 
-    s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN (without them: a web identity or container
-    credentials of the pod, else an unsigned request for a public bucket), AWS_REGION or AWS_DEFAULT_REGION, and an
-    endpoint in AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_ENDPOINT or S3_ENDPOINT. An endpoint that begins with
-    http:// is used as written unless AWS_ALLOW_HTTP is false; one without a scheme means https, or http where
-    S3_USE_HTTPS is 0. http, https: MODELWAY_HTTP_TOKEN (bearer), or HTTP_USERNAME and HTTP_PASSWORD (basic).
+    s3 reads these variables:
+    - AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. Without them it takes a web identity or container
+      credentials of the pod. Where there are none either, it asks unsigned, as a public bucket allows.
+    - AWS_REGION or AWS_DEFAULT_REGION.
+    - An endpoint in AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_ENDPOINT or S3_ENDPOINT. One that begins with http://
+      is used as written unless AWS_ALLOW_HTTP is false. One without a scheme means https, or http where S3_USE_HTTPS is 0.
+
+    http and https read MODELWAY_HTTP_TOKEN (bearer), or HTTP_USERNAME and HTTP_PASSWORD (basic).
 
     Raises:
         InvalidURI: the endpoint is plain http and AWS_ALLOW_HTTP forbids that.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from modelway_server.artifacts.manifest import MAX_FILES, too_many
-from modelway_server.artifacts.member import DAMAGES, Member, damaged, unfit
+from modelway_server.artifacts.member import DAMAGES, Member, damage, unfit
 from modelway_server.errors import ArtifactTooLarge
 
 MAX_HEADERS = 4 * MAX_FILES
@@ -28,7 +28,7 @@ _KINDS = {tarfile.SYMTYPE: "a link", tarfile.LNKTYPE: "a link"}
 
 def is_tar(path: Path) -> bool:
     """Whether the file is a tar archive, plain or compressed by gzip; its first block says so."""
-    with _opened(path) as file:
+    with _open(path) as file:
         try:
             return file.read(_BLOCK)[_MAGIC_AT : _MAGIC_AT + 5] == b"ustar"
         except (EOFError, OSError, zlib.error):
@@ -47,7 +47,7 @@ def tar_members(path: Path, place: str, max_bytes: int) -> Generator[Member]:
         InvalidArtifact: it is damaged, or holds what is neither file nor folder.
         ArtifactTooLarge: it has too many entries, or more bytes than allowed.
     """
-    with _opened(path) as file:
+    with _open(path) as file:
         stream = _Bounded(file, place, max_bytes)
         try:
             with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r:") as archive:
@@ -59,10 +59,10 @@ def tar_members(path: Path, place: str, max_bytes: int) -> Generator[Member]:
                     if not info.isdir():
                         yield _member(archive, info, place)
         except DAMAGES as error:
-            raise damaged(place, str(error) or type(error).__name__) from error
+            raise damage(place, str(error) or type(error).__name__) from error
         # The library reads a broken header as the end.
         if not stream.last or stream.last.strip(b"\0"):
-            raise damaged(place, "it ends without the mark of its end")
+            raise damage(place, "it ends without the mark of its end")
 
 
 def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, place: str) -> Member:
@@ -74,7 +74,7 @@ def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, place: str) -> Memb
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _open(path: Path) -> Iterator[BinaryIO]:
     """The archive's bytes, decompressed."""
     with path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
@@ -98,7 +98,7 @@ class _Bounded:
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= MAX_READ:
-            raise damaged(self._place, f"it has a header of {size} bytes")
+            raise damage(self._place, f"it has a header of {size} bytes")
         self.last = self._file.read(size)
         self._position += len(self.last)
         if self._position > self._max_bytes:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from modelway_server.artifacts.manifest import is_litter, model_root
-from modelway_server.artifacts.member import DAMAGES, Member, damaged, unfit
+from modelway_server.artifacts.member import DAMAGES, Member, damage, unfit
 
 MAX_DIRECTORY_BYTES = 16 << 20
 """Bytes of an archive's table of contents, at most: a longer one belongs to no model, and would fill memory."""
@@ -57,7 +57,7 @@ def zip_members(path: Path, place: str) -> Generator[Member]:
                 with archive.open(info) as content:
                     yield Member(info.orig_filename, info.file_size, cast("BinaryIO", content), place)
     except DAMAGES as error:
-        raise damaged(place, str(error) or type(error).__name__) from error
+        raise damage(place, str(error) or type(error).__name__) from error
 
 
 def _check(info: zipfile.ZipInfo, place: str) -> None:

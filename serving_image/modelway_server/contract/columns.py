@@ -45,7 +45,7 @@ def coerce(column: Column, values: Values, locate: Locate, *, max_magnitude: flo
     where = f"column {column.name!r}"
     if column.dates is not None:
         return _dates(column, column.dates, values, locate, where)
-    result = _coded(column, values, locate, where) if column.coded else _typed(column, values, locate, where)
+    result = _read_codes(column, values, locate, where) if column.coded else _read_values(column, values, locate, where)
     if not column.nullable:
         _refuse_missing(_missing(result), locate, where)
     elif column.missing is None and (missing := _missing(result)).any():
@@ -76,15 +76,15 @@ def refuse_large(values: NDArray[Any], limit: float, locate: Locate, where: str)
         raise InvalidInput(f"{where} is {values[row]:g}; the model takes numbers up to {limit:g}", field=locate(row))
 
 
-def _coded(column: Column, values: Values, locate: Locate, where: str) -> NDArray[Any]:
+def _read_codes(column: Column, values: Values, locate: Locate, where: str) -> NDArray[Any]:
     """The values of a column of category codes; a refusal explains why a category is unknown."""
     try:
-        return _typed(column, values, locate, where)
+        return _read_values(column, values, locate, where)
     except InvalidInput as refusal:
         raise InvalidInput(f"{refusal.message}; {_CODES}", field=refusal.field) from refusal
 
 
-def _typed(column: Column, values: Values, locate: Locate, where: str) -> NDArray[Any]:
+def _read_values(column: Column, values: Values, locate: Locate, where: str) -> NDArray[Any]:
     """The values in the column's own datatype; missing ones are NaN."""
     match column.datatype if column.typed else "":
         case "":

@@ -7,7 +7,7 @@ and MLflow's, which make a data frame of them.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from modelway_server.contract.names import listed, named_as_trained
+from modelway_server.contract.names import enumerate_names, named_as_trained
 from modelway_server.contract.rows import At, Rows, rows_of_columns, rows_of_instances
 from modelway_server.contract.signature import Column, Form, Signature
 from modelway_server.contract.texts import read_texts
@@ -106,7 +106,7 @@ def _without_index(
     if first == "":
         raise InvalidInput(
             "the CSV has an index column (its first name is empty), and the others are not the columns of the model; "
-            f"write it with index=False{_wanted(signature)}",
+            f"write it with index=False{_expectation(signature)}",
             field=member,
         )
     return columns
@@ -135,9 +135,9 @@ def _is_whole(signature: Signature, names: Sequence[str]) -> bool:
     return len(names) == (1 if signature.form is Form.TEXT else signature.width)
 
 
-def _wanted(signature: Signature) -> str:
+def _expectation(signature: Signature) -> str:
     if signature.named:
-        return f", with {listed(column.name for column in signature.columns if column.used)}"
+        return f", with {enumerate_names(column.name for column in signature.columns if column.used)}"
     return f", with {signature.width} columns" if signature.width else ""
 
 
@@ -181,6 +181,7 @@ def _by_position(
         return columns
     if len(columns) != len(names):
         raise InvalidInput(
-            f"this model takes {len(names)} values a row, and there are {len(columns)}: {listed(columns)}", field=member
+            f"this model takes {len(names)} values a row, and there are {len(columns)}: {enumerate_names(columns)}",
+            field=member,
         )
     return dict(zip(names, columns.values(), strict=True))

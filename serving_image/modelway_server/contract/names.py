@@ -25,10 +25,10 @@ def named_as_trained(signature: Signature, values: Mapping[str, T], field: str) 
     """
     if not signature.spaced:
         return values
-    known = {_underscored(column.name): column.name for column in signature.columns}
+    known = {_underscore(column.name): column.name for column in signature.columns}
     result: dict[str, T] = {}
     for name, value in values.items():
-        own = known.get(_underscored(name), name)
+        own = known.get(_underscore(name), name)
         if own in result:
             raise InvalidInput(f"column {own!r} appears twice, with a space and with an underscore", field=field)
         result[own] = value
@@ -48,10 +48,12 @@ def check_names(signature: Signature, names: Iterable[str], field: str) -> None:
     unknown = [name for name in request_names if name not in known]
     absent = [column.name for column in signature.columns if column.used and column.name not in set(request_names)]
     if unknown or absent:
-        complaints = [f"unknown: {listed(unknown)}"] * bool(unknown) + [f"missing: {listed(absent)}"] * bool(absent)
+        complaints = [f"unknown: {enumerate_names(unknown)}"] * bool(unknown) + [
+            f"missing: {enumerate_names(absent)}"
+        ] * bool(absent)
         raise InvalidInput(
             f"the columns are not those of the training data ({'; '.join(complaints)})"
-            + ("" if absent else f"; it has {listed(column.name for column in signature.columns)}")
+            + ("" if absent else f"; it has {enumerate_names(column.name for column in signature.columns)}")
             + ("" if signature.named else "; it has no column names: send each row as an array, in their order"),
             field=field,
         )
@@ -69,17 +71,17 @@ def member_names(method: str, output: Output) -> tuple[str, ...]:
     return names if len(set(names)) == len(names) else ()
 
 
-def listed(names: Iterable[str]) -> str:
+def enumerate_names(names: Iterable[str]) -> str:
     """The names for a message: the first MAX_NAMED, and how many more there are."""
     every = list(names)
     more = f" and {len(every) - MAX_NAMED} more" if len(every) > MAX_NAMED else ""
-    return ", ".join(map(_shown, every[:MAX_NAMED])) + more
+    return ", ".join(map(_quote, every[:MAX_NAMED])) + more
 
 
-def _shown(name: str) -> str:
+def _quote(name: str) -> str:
     """A name as it is, in quotes where it could be misread."""
     return name if name and name == name.strip() and name.isprintable() else repr(name)
 
 
-def _underscored(name: str) -> str:
+def _underscore(name: str) -> str:
     return name.replace(" ", "_")

@@ -72,7 +72,7 @@ def read_integers(
         return quick.astype(dtype)
     limit = exact_limit(values.dtype) if isinstance(values, np.ndarray) and values.dtype.kind == "f" else 2.0**53
     whole: list[int | None] = []
-    for row, value in enumerate(_listed(values)):
+    for row, value in enumerate(_as_list(values)):
         if value is None or value != value:  # noqa: PLR0124  (NaN)
             whole.append(None)
             continue
@@ -103,7 +103,7 @@ def read_numbers(values: Values, locate: Locate, where: str) -> NDArray[Any]:
     if isinstance(values, np.ndarray) and values.dtype.kind in "fiub":
         wide = {"f": np.float64, "i": np.int64, "b": np.bool_}.get(values.dtype.kind, np.int64)
         return values.astype(np.uint64 if values.dtype == np.uint64 else wide)
-    entries = _listed(values)
+    entries = _as_list(values)
     for row, value in enumerate(entries):
         if value is not None and not isinstance(value, bool | int | float):
             raise InvalidInput(f"{where} takes numbers, this is {shorten(value)}", field=locate(row))
@@ -180,7 +180,7 @@ def abs_of(integers: NDArray[Any]) -> NDArray[np.uint64]:
     return np.where(integers < 0, ~integers.astype(np.uint64) + np.uint64(1), integers.astype(np.uint64))
 
 
-def _listed(values: Values) -> list[Any]:
+def _as_list(values: Values) -> list[Any]:
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
 

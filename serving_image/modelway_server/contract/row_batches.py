@@ -39,7 +39,7 @@ def stack(parts: Sequence[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
     values: list[Any] = [part.values for part in parts]
-    return Rows(_joined(values), sum(part.count for part in parts))
+    return Rows(_join(values), sum(part.count for part in parts))
 
 
 def unstack(outputs: Mapping[str, NDArray[Any]], counts: Sequence[int]) -> list[dict[str, NDArray[Any]]]:
@@ -68,7 +68,7 @@ def bytes_of(rows: Rows) -> int:
     return int(values.memory_usage(deep=True).sum())
 
 
-def _joined(values: list[Any]) -> Any:
+def _join(values: list[Any]) -> Any:
     first = values[0]
     if isinstance(first, np.ndarray):
         return np.concatenate(values)

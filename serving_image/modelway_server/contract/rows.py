@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.contract.columns import coerce
-from modelway_server.contract.names import check_names, listed, named_as_trained
+from modelway_server.contract.names import check_names, enumerate_names, named_as_trained
 from modelway_server.contract.numeric import Values, join_columns, read_doubles
 from modelway_server.contract.signature import Column, Dates, Form, Signature
 from modelway_server.contract.tensor_rows import arrays_of_columns, arrays_of_instances, arrays_of_tensors
@@ -199,7 +199,7 @@ def _width_message(signature: Signature, tensor: Tensor) -> str:
     if tensor.shape == (width,):
         message += f"; for one row send shape [1, {width}]"
     elif width and signature.named:
-        message += f"; the columns are {listed(column.name for column in signature.columns)}"
+        message += f"; the columns are {enumerate_names(column.name for column in signature.columns)}"
     return message
 
 

@@ -26,7 +26,7 @@ def arrays_of_tensors(inputs: Sequence[Input], tensors: Sequence[Tensor]) -> Arr
     else:
         tensors_by_name = {tensor.name: tensor for tensor in tensors}
         _check_names(inputs, tensors_by_name, "inputs")
-    arrays = {each.name: _checked(each, tensors_by_name[each.name]) for each in inputs}
+    arrays = {each.name: _check_tensor(each, tensors_by_name[each.name]) for each in inputs}
     return _of_one_length(arrays, {name: f"{tensor.field}.shape" for name, tensor in tensors_by_name.items()})
 
 
@@ -40,9 +40,9 @@ def arrays_of_instances(inputs: Sequence[Input], instances: Sequence[Any], membe
     if all(type(row) is dict for row in instances):
         for index, row in enumerate(instances):
             _check_names(inputs, row, f"{member}[{index}]")
-        return {each.name: _parsed(each, [row[each.name] for row in instances], member) for each in inputs}
+        return {each.name: _parse(each, [row[each.name] for row in instances], member) for each in inputs}
     if len(inputs) == 1:
-        return {inputs[0].name: _parsed(inputs[0], list(instances), member)}
+        return {inputs[0].name: _parse(inputs[0], list(instances), member)}
     index = next(index for index, row in enumerate(instances) if type(row) is not dict)
     raise MalformedRequest(
         f"each row must be an object of {', '.join(each.name for each in inputs)}; this one is {json_type(instances[index])}",
@@ -57,11 +57,11 @@ def arrays_of_columns(inputs: Sequence[Input], columns: Mapping[str, Any], membe
         InvalidInput, MalformedRequest: as `arrays_of_instances`.
     """
     _check_names(inputs, columns, member)
-    arrays = {each.name: _parsed(each, list(columns[each.name]), f"{member}.{each.name}") for each in inputs}
+    arrays = {each.name: _parse(each, list(columns[each.name]), f"{member}.{each.name}") for each in inputs}
     return _of_one_length(arrays, {each.name: f"{member}.{each.name}" for each in inputs})
 
 
-def _parsed(each: Input, values: list[Any], field: str) -> NDArray[Any]:
+def _parse(each: Input, values: list[Any], field: str) -> NDArray[Any]:
     if not values:
         raise InvalidInput("there are no rows; send at least one", field=field)
     sizes, first = [len(values)], values[0]
@@ -74,7 +74,7 @@ def _parsed(each: Input, values: list[Any], field: str) -> NDArray[Any]:
     return _cast(each, array, field)
 
 
-def _checked(each: Input, tensor: Tensor) -> NDArray[Any]:
+def _check_tensor(each: Input, tensor: Tensor) -> NDArray[Any]:
     shape = tensor.shape
     fits = len(shape) == len(each.shape) and all(
         wanted in {size, -1} for wanted, size in zip(each.shape[1:], shape[1:], strict=True)

@@ -47,12 +47,12 @@ def read_texts(column: Column | None, texts: Sequence[str | None]) -> list[Any]:
         texts: one a row; None is missing.
     """
     if column is None or not column.typed or column.literal:
-        return _guessed(texts)
+        return _guess(texts)
     if column.dates is not None:
         return [None if _is_missing(text) else text for text in texts]
     match column.datatype:
         case "BYTES":
-            empty = None if column.nullable or "" not in _known(column) else ""
+            empty = None if column.nullable or "" not in _known_values(column) else ""
             return [empty if _is_missing_text(column, text) else text for text in texts]
         case "BOOL":
             return [_boolean(text) for text in texts]
@@ -62,7 +62,7 @@ def read_texts(column: Column | None, texts: Sequence[str | None]) -> list[Any]:
             return [_boolean(value) if type(value) is str else value for value in _numbers(texts)]
 
 
-def _guessed(texts: Sequence[str | None]) -> list[Any]:
+def _guess(texts: Sequence[str | None]) -> list[Any]:
     for values in ([_literal(text) for text in texts], [_boolean(text) for text in texts]):
         if not any(type(value) is str for value in values):
             return values
@@ -108,11 +108,11 @@ def _boolean(text: str | None) -> bool | str | None:
 
 def _is_missing_text(column: Column, text: str | None) -> bool:
     """Whether a text is what pandas takes for a missing one, and none of the categories that the model has learned."""
-    known = _known(column)
+    known = _known_values(column)
     return text is None or (column.nullable and bool(known) and text not in known and _is_missing(text))
 
 
-def _known(column: Column) -> frozenset[Any]:
+def _known_values(column: Column) -> frozenset[Any]:
     """The values that a column was trained on; empty where they are not known."""
     return column.categories or column.known or frozenset()
 

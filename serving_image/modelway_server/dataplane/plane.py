@@ -108,7 +108,7 @@ class DataPlane:
         for query in queries:
             if query.stages is not None:
                 query.stages.calling, query.stages.called = begun, called
-        return [self._encoded(query, arrays) for query, arrays in zip(queries, outputs, strict=True)]
+        return [self._encode(query, arrays) for query, arrays in zip(queries, outputs, strict=True)]
 
     def _outputs_alone(self, query: Query) -> dict[str, Arrays]:
         """The outputs of each method for one query; log lines of the model then name its trace."""
@@ -130,7 +130,7 @@ class DataPlane:
         parts = {method: unstack(arrays, counts) for method, arrays in whole.items()}
         return [{method: parts[method][index] for method in whole} for index in range(len(queries))]
 
-    def _encoded(self, query: Query, outputs: Mapping[str, Arrays]) -> Body | Exception:
+    def _encode(self, query: Query, outputs: Mapping[str, Arrays]) -> Body | Exception:
         arrays: Arrays = {}
         try:
             for method, best in query.methods.items():

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from modelway_server.contract.names import listed
+from modelway_server.contract.names import enumerate_names
 from modelway_server.contract.signature import Form, Signature
 from modelway_server.engines.direct_trees import as_trees
 from modelway_server.engines.plan.from_estimator import as_graph, last_step, plan_estimator
@@ -61,7 +61,7 @@ def _check_types(signature: Signature) -> None:
     """
     untyped = [column.name for column in signature.columns if column.used and not column.typed]
     if untyped:
-        raise NotCovered(f"nobody knows what is sent for {listed(untyped)}")
+        raise NotCovered(f"nobody knows what is sent for {enumerate_names(untyped)}")
 
 
 def _name_trees(estimator: Any, native: Prepared) -> Prepared:

@@ -98,7 +98,7 @@ def column(column: Column, max_magnitude: float | None) -> Schema:
         if column.datatype == "FP64" or column.datatype in INTEGER_LIMITS:
             known += [bool(value) for value in known if value in {0, 1}]  # which count as numbers
         return {"enum": [*known, None] if column.nullable else known}
-    schema = _typed(column, max_magnitude)
+    schema = _type_of(column, max_magnitude)
     if column.known:
         known = in_order(column.known)[:MAX_EXAMPLES]
         schema |= {"examples": known, "description": "A value that the model has not learned is answered as unknown."}
@@ -130,7 +130,7 @@ def prediction(signature: Signature) -> Schema:
     return entries[0] if len(entries) == 1 else {"anyOf": entries}
 
 
-def _typed(column: Column, max_magnitude: float | None) -> Schema:
+def _type_of(column: Column, max_magnitude: float | None) -> Schema:
     if column.dates is not None:
         words = f"A date or a time as ISO 8601, {_ZONES[column.dates]}."
         return {"type": "string", "pattern": _DATE, "description": words}

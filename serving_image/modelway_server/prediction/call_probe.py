@@ -89,7 +89,7 @@ def measure(call: Callable[[Rows], object], row: Rows) -> CallCost:
         call: the model's default method.
         row: one that the model answers.
     """
-    first = _timed(call, row)
+    first = _time(call, row)
     if first > SLOW_SECONDS:
         return CallCost(first / 2, first / 2)
     one, many = (_seconds(call, stack([row] * count)) for count in (1, MANY_ROWS))
@@ -105,11 +105,11 @@ def _seconds(call: Callable[[Rows], object], rows: Rows) -> float:
     call(rows)  # the first call of a size may allocate, and is not like the others
     taken: list[float] = []
     while len(taken) < REPEATS and sum(taken) < BUDGET_SECONDS:
-        taken.append(_timed(call, rows))
+        taken.append(_time(call, rows))
     return median(taken)
 
 
-def _timed(call: Callable[[Rows], object], rows: Rows) -> float:
+def _time(call: Callable[[Rows], object], rows: Rows) -> float:
     begun = time.perf_counter()
     call(rows)
     return time.perf_counter() - begun

@@ -77,7 +77,7 @@ class Walls:
     def hide_processes(self) -> None:
         """Hide all processes but its own from this thread; called after `hide_files`."""
         if not self.fallen.get("files", "not raised"):
-            own = _pinned(Path("/proc/self"))
+            own = _pin(Path("/proc/self"))
             self._raise("files", lambda: landlock.restrict_files([*self._read, own], self._write))
 
     def refuse_calls(self, *, forks: bool = False, bind: Iterable[int] = (), connect: Iterable[int] = ()) -> None:
@@ -123,8 +123,8 @@ class Walls:
         for name in NAMES:
             if reason := self.fallen.get(name, "not raised"):
                 reasons.setdefault(reason, []).append(name)
-        missing = [f"not {_listed(names)} ({reason})" for reason, names in reasons.items()]
-        return "; ".join([_listed(standing) + " stand"] * bool(standing) + missing + self.remarks)
+        missing = [f"not {_enumerate(names)} ({reason})" for reason, names in reasons.items()]
+        return "; ".join([_enumerate(standing) + " stand"] * bool(standing) + missing + self.remarks)
 
     def _raise(self, name: str, wall: Callable[[], None]) -> None:
         if self._mode == "off":
@@ -154,12 +154,12 @@ def own_folder(inside: Path | None = None) -> Path:
     return Path(folder)
 
 
-def _pinned(path: Path) -> Path:
+def _pin(path: Path) -> Path:
     if hasattr(os, "O_PATH") and path.exists():
         _kept_open.append(os.open(path, os.O_PATH | os.O_CLOEXEC))
     return path
 
 
-def _listed(names: Iterable[str]) -> str:
+def _enumerate(names: Iterable[str]) -> str:
     names = list(names)
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

@@ -61,7 +61,7 @@ def write_raw(values: NDArray[Any]) -> bytes:
         TypeError: what is missing among objects has no bytes; see `has_raw`.
     """
     if values.dtype.kind in "OU":
-        return b"".join(map(_written, values.reshape(-1).tolist()))
+        return b"".join(map(_to_bytes, values.reshape(-1).tolist()))
     return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
 
 
@@ -101,7 +101,7 @@ def _text(content: memoryview, index: int, field: str) -> str:
         raise MalformedRequest(f"element {index} is not valid UTF-8", field=field) from None
 
 
-def _written(value: Any) -> bytes:
+def _to_bytes(value: Any) -> bytes:
     if value is None:
         raise TypeError("a missing string has no bytes")
     text = str(value).encode(errors="backslashreplace")

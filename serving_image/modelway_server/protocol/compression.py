@@ -53,8 +53,8 @@ class Plain:
 class Inflater:
     """One compressed body, inflated as it arrives; never more than the limit is kept.
 
-    A gzip body may have several members, one after the other, as `cat a.gz b.gz` and parallel compressors write it: it
-    is what all of them hold (RFC 1952, section 2.2).
+    A gzip body may have several members, as `cat a.gz b.gz` and parallel compressors write it. It is what all of them
+    hold, one after the other (RFC 1952, section 2.2).
 
     Args:
         coding: `gzip` or `deflate`, one of CODINGS.

@@ -92,7 +92,7 @@ def decode_csv(body: bytes, charset: str = "") -> Invocation:
         MalformedRequest: another encoding, no header, a name that appears twice, or a line of another width.
         UnsupportedMediaType: the charset is none of CHARSETS.
     """
-    text = _decoded(body, charset)
+    text = _decode(body, charset)
     lines = csv.reader(io.StringIO(_without_separator(text), newline=""), strict=True)
     try:
         names = next(lines, None)
@@ -108,7 +108,7 @@ def decode_csv(body: bytes, charset: str = "") -> Invocation:
     return Invocation(rows=None, columns=columns, member="csv", ordered=True, textual=True)
 
 
-def _decoded(body: bytes, charset: str) -> str:
+def _decode(body: bytes, charset: str) -> str:
     codec = CHARSETS.get(charset)
     if codec is None:
         raise UnsupportedMediaType(f"the CSV's charset is {charset[:40]!r}; send it as UTF-8")

@@ -225,7 +225,7 @@ def _integers(flat: list[Any], datatype: str, locate: Locate) -> NDArray[Any]:
             raise MalformedRequest(f"{value} does not fit {datatype}", field=locate(index))
     if all(value is None or abs(value) <= EXACT_IN_DOUBLES for value in flat):
         return np.array(flat, dtype=np.float64)  # None becomes NaN
-    return _filled(flat)
+    return _fill(flat)
 
 
 def _doubles(flat: list[Any], datatype: str, locate: Locate) -> NDArray[Any]:
@@ -260,10 +260,10 @@ def _objects(flat: list[Any], kind: type, datatype: str, locate: Locate) -> NDAr
     for index, value in enumerate(flat):
         if type(value) is not kind and value is not None:
             raise MalformedRequest(f"{datatype} data holds {shorten(value)}", field=locate(index))
-    return _filled(flat)
+    return _fill(flat)
 
 
-def _filled(flat: list[Any]) -> NDArray[np.object_]:
+def _fill(flat: list[Any]) -> NDArray[np.object_]:
     values = np.empty(len(flat), dtype=object)
     values[:] = flat
     return values

@@ -90,7 +90,7 @@ def decode_request(body: bytes, header_length: int | None = None) -> InferReques
     )
     tail.check_end()
     check_unique([tensor.name for tensor in tensors], "inputs")
-    requested = _requested(document.get("outputs"), binary=parameters.binary)
+    requested = _read_outputs(document.get("outputs"), binary=parameters.binary)
     return InferRequest(
         request_id(document.get("id")),
         tensors,
@@ -220,7 +220,7 @@ class _Requested(NamedTuple):
     binary: frozenset[str] | None
 
 
-def _requested(outputs: Any, *, binary: bool) -> _Requested:
+def _read_outputs(outputs: Any, *, binary: bool) -> _Requested:
     """Args: `binary` is the default for outputs without parameters."""
     if outputs is None or outputs == []:
         return _Requested({}, None if binary else frozenset())

@@ -28,8 +28,8 @@ from modelway_server.runtimes.numeric_matrix import (
     binary,
     codes_of,
     columns_of,
-    labelled,
     several,
+    with_labels,
 )
 from modelway_server.runtimes.threads import threads
 
@@ -50,7 +50,7 @@ def load(path: Path, options: Options) -> Runtime:
     try:
         booster = lightgbm.Booster(model_file=str(path))
     except (lightgbm.basic.LightGBMError, ValueError) as error:
-        raise _damaged(path, str(error)) from error
+        raise _refusal(path, str(error)) from error
     objective = head.get("objective", "").partition(" ")[0]
     description = {
         "estimator": f"lightgbm.Booster ({objective or 'custom objective'})",
@@ -81,7 +81,7 @@ def layout_of(model: Any, booster: lightgbm.Booster) -> tuple[MatrixLayout, str]
     if booster is model:
         layout = replace(layout, methods={"predict": _answers(booster)}, classes=None)
     elif isinstance(model, lightgbm.LGBMClassifier):
-        layout = labelled(layout, np.asarray(model.classes_))
+        layout = with_labels(layout, np.asarray(model.classes_))
         if hasattr(model, "decision_function"):  # since LightGBM 4.7
             layout = replace(layout, methods={**layout.methods, "decision_function": _answers(booster, raw_score=True)})
     return layout, objective or "custom objective"
@@ -187,9 +187,9 @@ def _check_header(path: Path) -> dict[str, str]:
             remedy="Run a server image with the LightGBM that saved the model, or save it with that of the image.",
         ) from error
     except Disagreement as error:
-        raise _damaged(path, str(error)) from error
+        raise _refusal(path, str(error)) from error
 
 
-def _damaged(path: Path, what: str) -> InvalidArtifact:
+def _refusal(path: Path, what: str) -> InvalidArtifact:
     text = " ".join(what.split())[:300]
     return InvalidArtifact(f"{path.name} is a LightGBM model that is truncated or damaged ({text})", remedy=_REMEDY)

@@ -106,11 +106,11 @@ class _Described:
         self._saved_with = saved_with
         self.platform = runtime.platform
         self.methods = runtime.methods
-        self.signature = _named(runtime.signature, columns)
+        self.signature = _name(runtime.signature, columns)
         declared = {f"saved_with_{library.replace('-', '_')}": saved_with, "saved_with_mlflow": mlflow}
         self.description = runtime.description | {key: value for key, value in declared.items() if value}
         if _differs(library, saved_with):
-            caution = f"saved with {library} {saved_with}, served with {_installed(library)}: answers may differ"
+            caution = f"saved with {library} {saved_with}, served with {_version_here(library)}: answers may differ"
             _LOGGER.warning("%s", caution)
             self.description.setdefault("caution", caution)
 
@@ -130,7 +130,7 @@ class _Described:
         except WarmupFailed as failure:
             raise _of_versions(failure, self._library, self._saved_with) from failure
         self.methods = self.wrapped.methods
-        self.signature = _named(self.wrapped.signature, self._columns)
+        self.signature = _name(self.wrapped.signature, self._columns)
 
     def call(self, method: str, values: Any, count: int) -> Any:
         """As the model's own."""
@@ -238,7 +238,7 @@ def _column(entry: Mapping[str, Any]) -> Column:
     return Column(entry["name"], _DATATYPES[declared], dates=Dates.LOCAL if declared == "datetime" else None)
 
 
-def _named(signature: Signature, columns: tuple[Column, ...]) -> Signature:
+def _name(signature: Signature, columns: tuple[Column, ...]) -> Signature:
     """The signature with the folder's names, where the model itself knows only positions."""
     if signature.named or signature.form not in {Form.MATRIX, Form.OBJECTS} or len(columns) != signature.width:
         return signature
@@ -251,17 +251,17 @@ def _of_versions(failure: LoadFailure, library: str, saved_with: str) -> LoadFai
     if not _differs(library, saved_with):
         return failure
     return RuntimeVersionMismatch(
-        f"saved with {library} {saved_with}, served with {_installed(library)}: {failure.message}",
-        remedy=f"Run a server image with {library} {saved_with}, or train and log the model with {_installed(library)}.",
+        f"saved with {library} {saved_with}, served with {_version_here(library)}: {failure.message}",
+        remedy=f"Run a server image with {library} {saved_with}, or train and log the model with {_version_here(library)}.",
     )
 
 
 def _differs(library: str, saved_with: str) -> bool:
-    installed = _installed(library)
+    installed = _version_here(library)
     return bool(saved_with and installed) and saved_with.split(".")[:2] != installed.split(".")[:2]
 
 
-def _installed(library: str) -> str:
+def _version_here(library: str) -> str:
     for name in _DISTRIBUTIONS.get(library, (library,)):
         try:
             return version(name)

@@ -19,7 +19,7 @@ from modelway_server.protocol.tensors import NUMPY_TYPES
 from modelway_server.runtimes.base import Breakpoints
 from modelway_server.runtimes.numeric_matrix import chosen_first
 from modelway_server.runtimes.outputs import describe_outputs, plain
-from modelway_server.runtimes.tensor_samples import made_up_rows, repeated, without
+from modelway_server.runtimes.tensor_samples import made_up_rows, repeat, without
 
 _LOGGER = logging.getLogger(__name__)
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -120,10 +120,10 @@ class TensorRuntime:
         return self._program.breakpoints()
 
     def _answer(self, method: str, values: Any) -> dict[str, NDArray[Any]]:
-        outputs = self._program.run(method, self._fed(values))
+        outputs = self._program.run(method, self._feed(values))
         return {name: plain(_texts(array)) for name, array in outputs.items()}
 
-    def _fed(self, values: Any) -> Arrays:
+    def _feed(self, values: Any) -> Arrays:
         """Rows as the program takes them."""
         inputs = self._program.inputs
         if self.signature.form is Form.TENSORS:
@@ -156,7 +156,7 @@ class TensorRuntime:
         ) from first
 
     def _outputs_of(self, method: str) -> tuple[Output, ...]:
-        twice = self._answer(method, repeated(self._row))
+        twice = self._answer(method, repeat(self._row))
         for name, array in twice.items():
             if array.ndim == 0 or len(array) != 2:
                 raise UnsupportedModel(

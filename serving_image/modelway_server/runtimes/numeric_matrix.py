@@ -92,7 +92,7 @@ class MatrixRuntime:
                 arrays = self._answer(method, self.example().values, 1)
             except Exception as error:
                 raise WarmupFailed(f"{method} fails on a made-up row: {describe(error)}") from error
-            outputs[method] = tuple(map(self._labelled, describe_outputs(arrays)))
+            outputs[method] = tuple(map(self._label, describe_outputs(arrays)))
         self.signature = replace(self.signature, outputs=outputs)
 
     def call(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:
@@ -121,10 +121,10 @@ class MatrixRuntime:
         return Rows(values, 1)
 
     def _answer(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:
-        matrix = values if self.signature.form is Form.MATRIX else self._encoded(values, count)
+        matrix = values if self.signature.form is Form.MATRIX else self._encode(values, count)
         return name_outputs(method, self._layout.methods[method](matrix), count)
 
-    def _encoded(self, values: Mapping[str, NDArray[Any]], count: int) -> NDArray[np.float64]:
+    def _encode(self, values: Mapping[str, NDArray[Any]], count: int) -> NDArray[np.float64]:
         matrix = np.empty((count, len(self._layout.columns)))
         for index, column in enumerate(self._layout.columns):
             codes = self._layout.codes.get(column.name)
@@ -134,7 +134,7 @@ class MatrixRuntime:
             )
         return matrix
 
-    def _labelled(self, output: Output) -> Output:
+    def _label(self, output: Output) -> Output:
         """The output with the classes it tells of, where it is one of them or one number for each."""
         classes = self._layout.classes
         fits = classes is not None and output.shape[1:] in {(), (len(classes),)}
@@ -180,7 +180,7 @@ def columns_of(names: Sequence[str] | None, width: int, categories: Mapping[int,
     )
 
 
-def labelled(layout: MatrixLayout, labels: NDArray[Any]) -> MatrixLayout:
+def with_labels(layout: MatrixLayout, labels: NDArray[Any]) -> MatrixLayout:
     """The layout of a classifier with labels of its own, in the order of the classes; of others the layout itself."""
     if layout.classes is None or "predict_proba" not in layout.methods:
         return layout

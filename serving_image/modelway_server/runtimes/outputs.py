@@ -46,7 +46,7 @@ def settle(arrays: dict[str, NDArray[Any]], outputs: Sequence[Output]) -> dict[s
     """
     promised = {output.name: output.datatype for output in outputs}
     return {
-        name: values if datatype_of(values.dtype) == promised.get(name) else _settled(values, promised.get(name))
+        name: values if datatype_of(values.dtype) == promised.get(name) else _settle(values, promised.get(name))
         for name, values in arrays.items()
     }
 
@@ -111,11 +111,11 @@ def _objects(values: NDArray[Any]) -> NDArray[Any]:
         return values.astype(np.bool_)
     if all(issubclass(kind, int | float | np.integer | np.floating) for kind in kinds):
         numbers = np.array(values.tolist())
-        return numbers if numbers.dtype in _WIRE_DTYPES else _mapped(values)
-    return _mapped(values)
+        return numbers if numbers.dtype in _WIRE_DTYPES else _map(values)
+    return _map(values)
 
 
-def _mapped(values: NDArray[Any]) -> NDArray[Any]:
+def _map(values: NDArray[Any]) -> NDArray[Any]:
     result = np.empty(values.shape, dtype=object)
     result.flat[:] = [_scalar(value) for value in values.flat]
     return result
@@ -133,7 +133,7 @@ def _scalar(value: Any) -> str | bool | int | float | None:
     return native.decode(errors="backslashreplace") if isinstance(native, bytes) else str(native)
 
 
-def _settled(values: NDArray[Any], datatype: str | None) -> NDArray[Any]:
+def _settle(values: NDArray[Any], datatype: str | None) -> NDArray[Any]:
     if datatype == "BYTES":
         return values.astype(object)
     mixed = values.dtype.kind == "O" and any(isinstance(value, str) for value in values.flat)

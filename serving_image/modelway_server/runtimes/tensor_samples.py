@@ -69,7 +69,7 @@ def _value(datatype: str, shape: tuple[int, ...], number: float) -> NDArray[Any]
     return np.full(shape, number).astype(NUMPY_TYPES[datatype])
 
 
-def repeated(row: Any) -> Any:
+def repeat(row: Any) -> Any:
     """Two rows of one."""
     if isinstance(row, list):
         return row * 2

@@ -72,10 +72,10 @@ def saved_versions(path: Path) -> dict[str, str]:
 
 def differs(version: str | None, package: str = "sklearn") -> bool:
     """Whether that version of a library has another major or minor number than ours."""
-    return bool(version) and _minor(version or "") != _minor(installed(package))
+    return bool(version) and _minor(version or "") != _minor(version_here(package))
 
 
-def installed(package: str) -> str:
+def version_here(package: str) -> str:
     """The version of a library that is here; empty where it is not."""
     if package == "sklearn":
         return str(sklearn.__version__)
@@ -95,7 +95,7 @@ def version_mismatch(version: str | None, what: str, package: str = "sklearn") -
         what: fails, as a clause.
         package: the library.
     """
-    library, ours = LIBRARIES[package], installed(package)
+    library, ours = LIBRARIES[package], version_here(package)
     before = version or "another version"
     image = (
         f"run a server image with {library.title} {version}"
@@ -125,7 +125,7 @@ def may_differ(versions: Mapping[str, str]) -> str:
         versions: that saved it, by package.
     """
     others = [
-        f"saved with {LIBRARIES[package].title} {version}, served with {installed(package)}"
+        f"saved with {LIBRARIES[package].title} {version}, served with {version_here(package)}"
         for package, version in versions.items()
         if differs(version, package)
     ]
@@ -173,7 +173,7 @@ def lacks(module: str, name: str) -> bool:
         name: in the module; a dotted one is looked for up to its first dot.
     """
     package = module.partition(".")[0]
-    return package in LIBRARIES and bool(installed(package)) and not has_name(module, name)
+    return package in LIBRARIES and bool(version_here(package)) and not has_name(module, name)
 
 
 def missing_module(name: str, saved: Mapping[str, str]) -> LoadFailure:
@@ -184,7 +184,7 @@ def missing_module(name: str, saved: Mapping[str, str]) -> LoadFailure:
         saved: the versions that saved the model, by package.
     """
     package = name.partition(".")[0]
-    if package in LIBRARIES and installed(package):
+    if package in LIBRARIES and version_here(package):
         return version_mismatch(saved.get(package), f"there is no module {name}", package)
     return MissingModule(
         f"the model needs the package {package!r} (module {name}), which this server's image does not hold",
@@ -201,7 +201,7 @@ def missing_name(module: str, name: str, saved: Mapping[str, str]) -> LoadFailur
         saved: the versions that saved the model, by package.
     """
     package = module.partition(".")[0]
-    if package in LIBRARIES and installed(package):
+    if package in LIBRARIES and version_here(package):
         return version_mismatch(saved.get(package), f"{module} has no {name}", package)
     if module == "__main__":
         return MissingModule(
@@ -223,16 +223,16 @@ def has_name(module: str, name: str) -> bool:
     loaded = sys.modules.get(module)
     if loaded is not None and first in vars(loaded):
         return True
-    spec = _found(module)
+    spec = _find(module)
     if spec is None:
         return loaded is not None
     if not spec.origin or not spec.origin.endswith(".py"):
         return not first[:1].isupper() or _is_compiled_in(spec.origin, first)
     names = _names_of(spec.origin)
-    return names is None or first in names or _found(f"{module}.{first}") is not None
+    return names is None or first in names or _find(f"{module}.{first}") is not None
 
 
-def _found(module: str) -> ModuleSpec | None:
+def _find(module: str) -> ModuleSpec | None:
     """Where a module is, without importing those that hold it."""
     spec, path = None, None
     parts = module.split(".")

@@ -51,7 +51,7 @@ def load(path: Path, options: Options) -> Runtime:
     Raises:
         LoadFailure: the file is no model, or not one that can be served.
     """
-    booster, saved_with = _loaded(path)
+    booster, saved_with = _load(path)
     booster.set_param({"nthread": threads()})
     learner = json.loads(booster.save_config())["learner"]
     objective = learner["learner_train_param"]["objective"]
@@ -67,7 +67,7 @@ def load(path: Path, options: Options) -> Runtime:
     return MatrixRuntime("xgboost", layout, options.method, description)
 
 
-def _loaded(path: Path) -> tuple[xgboost.Booster, str]:
+def _load(path: Path) -> tuple[xgboost.Booster, str]:
     """The booster, and the version that saved it.
 
     Raises:

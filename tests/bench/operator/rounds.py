@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.operator.objects import GROUPS, KINDS, Model, children_of, status_of
-from bench.operator.trail import Write, created
+from bench.operator.trail import Write, creations
 from bench.operator.world import World
 from sandbox.api import Api
 
@@ -53,7 +53,7 @@ async def by_operator(world: World, models: Sequence[Model]) -> Round:
         await _all(models, lambda model: _apply(api, model))
 
         def is_done(writes: list[Write]) -> bool:
-            children = created(writes, KINDS)
+            children = creations(writes, KINDS)
             judged_names = {(write.namespace, write.name) for write in writes if _is_status(write)}
             return len(children) >= len(KINDS) * len(models) and judged_names >= names
 
@@ -149,7 +149,7 @@ def _begin(writes: Iterable[Write]) -> float:
 
 def _duration(writes: Sequence[Write]) -> float:
     """From the first ModelDeployment to the last child or the last model's first status."""
-    ends = [write.end for write in created(writes, KINDS).values()]
+    ends = [write.end for write in creations(writes, KINDS).values()]
     first: dict[tuple[str, str, str], float] = {}
     for write in writes:
         if _is_status(write):

@@ -123,7 +123,7 @@ class Trail:
                 last, since = count(), time.monotonic()
 
 
-def created(writes: Iterable[Write], resources: Iterable[str]) -> dict[Place, Write]:
+def creations(writes: Iterable[Write], resources: Iterable[str]) -> dict[Place, Write]:
     """The writes that made an object of one of these resources, by what they made."""
     wanted = set(resources)
     return {write.place: write for write in writes if write.code == CREATED and write.resource in wanted}

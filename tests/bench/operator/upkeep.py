@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.operator.objects import KINDS, Model, Object, models, path, twins_of
 from bench.operator.rounds import apply_all
-from bench.operator.trail import Place, Write, created
+from bench.operator.trail import Place, Write, creations
 from bench.operator.world import World
 from sandbox.api import Api
 from support.cluster.installed import SYSTEM
@@ -93,7 +93,7 @@ async def repair(world: World, times: int) -> dict[str, Repairs]:
         for twin, body in twins.items():
             await _apply(api, twin, body)
         await world.trail.until(
-            lambda writes: len(created(writes, REPAIRED)) >= 2 * times * len(REPAIRED),
+            lambda writes: len(creations(writes, REPAIRED)) >= 2 * times * len(REPAIRED),
             seconds=PATIENCE,
             purpose="the models to be repaired",
         )
@@ -120,7 +120,7 @@ async def _repairs(world: World, api: Api, plural: str, namespace: str, twins: M
     try:
         for pair in zip(ours, theirs, strict=True):
             for place, taken in zip(pair, (repairs.operator, repairs.bare), strict=True):
-                taken.append(await _repaired(world, api, place))
+                taken.append(await _time_repair(world, api, place))
     finally:
         watcher.cancel()
     return repairs
@@ -135,16 +135,18 @@ async def _mend(api: Api, plural: str, twins: Mapping[Place, Object]) -> None:
             await _apply(api, place, twins[place])
 
 
-async def _repaired(world: World, api: Api, place: Place) -> float:
+async def _time_repair(world: World, api: Api, place: Place) -> float:
     """Seconds from the deletion of one object to the new one."""
     await world.trail.rest(seconds=REST_SECONDS, deadline=PATIENCE)
     world.trail.restart()
     await api.delete(path(*place), {"propagationPolicy": "Background"})
     writes = await world.trail.until(
-        lambda writes: place in created(writes, place[:1]), seconds=PATIENCE, purpose=f"{' '.join(place)} to come back"
+        lambda writes: place in creations(writes, place[:1]),
+        seconds=PATIENCE,
+        purpose=f"{' '.join(place)} to come back",
     )
     deleted = next(write for write in writes if write.verb == "delete" and write.place == place)
-    return created(writes, place[:1])[place].end - deleted.end
+    return creations(writes, place[:1])[place].end - deleted.end
 
 
 async def flood(world: World, count: int) -> Flood:
@@ -156,15 +158,15 @@ async def flood(world: World, count: int) -> Flood:
     async with Api.from_kubeconfig(world.sandbox.kubeconfig) as api, asyncio.TaskGroup() as group:
         group.create_task(apply_all(api, models(count, [crowded], "f")))
         for number, (victim, twin) in enumerate(zip(victims, twins, strict=True), start=1):
-            await _flooded(world, crowded, count * number // (VICTIMS + 1))
+            await _await_flood(world, crowded, count * number // (VICTIMS + 1))
             await apply_all(api, [victim])
             for place, body in await _twins(api, twin):
                 group.create_task(_apply(api, place, body))
     places = {(plural, model.namespace, model.name) for plural in LONE for model in (*victims, *twins)}
     writes = await world.trail.until(
-        lambda writes: places <= created(writes, LONE).keys(), seconds=PATIENCE, purpose="the models beside the flood"
+        lambda writes: places <= creations(writes, LONE).keys(), seconds=PATIENCE, purpose="the models beside the flood"
     )
-    children = created(writes, LONE)
+    children = creations(writes, LONE)
     request_ends = {write.namespace: write.end for write in writes if write.resource == "modeldeployments"}
     begun: dict[str, float] = {}
     for write in world.trail.operators():
@@ -179,7 +181,7 @@ async def flood(world: World, count: int) -> Flood:
     )
 
 
-async def _flooded(world: World, namespace: str, count: int) -> None:
+async def _await_flood(world: World, namespace: str, count: int) -> None:
     """Wait until so many models of the flood have come."""
 
     def enough(writes: list[Write]) -> bool:

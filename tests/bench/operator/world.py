@@ -59,7 +59,7 @@ class World:
         Raises:
             BenchError: there is none.
         """
-        for pid in processes.marked(self.sandbox.directory):
+        for pid in processes.find_marked(self.sandbox.directory):
             process = psutil.Process(pid)
             if process.cmdline()[2:4] == ["-m", "modelway"]:
                 return process

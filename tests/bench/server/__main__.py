@@ -16,7 +16,7 @@ from bench.page import PAGE, refresh
 from bench.server import wrk
 from bench.server.cases import NATIVE, NATIVE_PAIR, ONNX, ONNX_PAIR
 from bench.server.contenders import EXACT, ROUNDED, Contender, mlserver, modelway, naive
-from bench.server.environments import environment, installed
+from bench.server.environments import environment, versions_in
 from bench.server.models import FOREST, LINEAR, train
 from bench.server.report import tables
 from bench.server.run import Plan, measure
@@ -66,7 +66,7 @@ def _contenders(options: argparse.Namespace) -> tuple[list[Contender], dict[str,
         modelway(ONNX_PAIR, "onnx", ROUNDED, workers=2),
     ]
     versions = {name: version(name) for name in ("scikit-learn", "onnxruntime", "uvicorn", "uvloop")}
-    versions |= {"fastapi": installed(tutorial, "fastapi")["fastapi"], **installed(peer, "mlserver")}
+    versions |= {"fastapi": versions_in(tutorial, "fastapi")["fastapi"], **versions_in(peer, "mlserver")}
     return [one for one in every if options.servers in one.name or not one.peer or one.name == every[0].name], versions
 
 

@@ -20,7 +20,7 @@ def environment(name: str, say: Callable[[str], None]) -> Path:
         raise BenchError(str(error)) from error
 
 
-def installed(python: Path, *packages: str) -> dict[str, str]:
+def versions_in(python: Path, *packages: str) -> dict[str, str]:
     """The versions of packages in an environment."""
     code = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
     process = subprocess.run([python, "-c", code, *packages], check=True, capture_output=True, text=True)

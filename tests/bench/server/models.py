@@ -48,10 +48,10 @@ def train(folder: Path, *, trees: int = 100, rows: int = 20_000, question_rows: 
     forest = RandomForestClassifier(trees, random_state=0, n_jobs=-1).fit(values[:rows], labels[:rows])
     forest.n_jobs = None  # a peer that leaves -1 as it is answers one row four times as slowly
     linear = make_pipeline(StandardScaler(), LogisticRegression()).fit(values[:rows], labels[:rows])
-    return {name: _saved(model, folder / name, values[rows:]) for name, model in ((FOREST, forest), (LINEAR, linear))}
+    return {name: _save(model, folder / name, values[rows:]) for name, model in ((FOREST, forest), (LINEAR, linear))}
 
 
-def _saved(model: Any, folder: Path, rows: Array) -> Trained:
+def _save(model: Any, folder: Path, rows: Array) -> Trained:
     folder.mkdir(parents=True)
     path = folder / "model.joblib"
     joblib.dump(model, path)

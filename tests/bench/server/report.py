@@ -44,14 +44,14 @@ def _goal(judged: Verdict) -> str:
     word = {"throughput": "times the best peer", "latency": "p50 to that of the naive application"}.get(
         goal.measure, goal.measure
     )
-    limit, cost = f"{_bound(goal)} {_figure(goal.limit, goal)}", _ratio(judged.costs)
+    limit, cost = f"{_limit(goal)} {_figure(goal.limit, goal)}", _ratio(judged.costs)
     values = f"{_spread(judged.values, goal)} | {cost} | {limit}"
     return (
         f"| {goal.model}, {goal.server}{load}: {word} | {values} | {'reached' if judged.reached else 'falls short'} |"
     )
 
 
-def _bound(goal: Goal) -> str:
+def _limit(goal: Goal) -> str:
     return "at least" if goal.measure == "throughput" else "at most"
 
 

@@ -12,9 +12,9 @@ from support.operator.specs import every_field, manifest
 
 
 def problems(spec: Any) -> tuple[Problem, ...]:
-    with pytest.raises(InvalidSpec) as caught:
+    with pytest.raises(InvalidSpec) as error:
         ModelDeployment.parse(spec)
-    return caught.value.problems
+    return error.value.problems
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.question)

@@ -35,14 +35,14 @@ def modelway(*arguments: str) -> int:
     return int(parsed.run(parsed))
 
 
-def written(path: Path, *documents: Any) -> str:
+def write(path: Path, *documents: Any) -> str:
     path.write_text(yaml.safe_dump_all(documents))
     return str(path)
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> str:
-    return written(tmp_path / "fraud.yaml", FRAUD)
+    return write(tmp_path / "fraud.yaml", FRAUD)
 
 
 def test_render_prints_what_the_operator_builds(file: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,7 +64,7 @@ def test_render_prints_what_the_operator_builds(file: str, capsys: pytest.Captur
 def test_render_prints_each_child_once(
     document: Any, kinds: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert modelway("render", "-f", written(tmp_path / "x.yaml", document)) == 0
+    assert modelway("render", "-f", write(tmp_path / "x.yaml", document)) == 0
     assert [child["kind"] for child in yaml.safe_load_all(capsys.readouterr().out)] == kinds
 
 
@@ -78,7 +78,7 @@ def test_render_prints_the_same_as_json_and_yaml(file: str, capsys: pytest.Captu
 
 def test_render_takes_files_with_several_kinds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3"}}
-    assert modelway("render", "-f", written(tmp_path / "x.yaml", secret, FRAUD, None, TUMOURS), "-n", "lab") == 0
+    assert modelway("render", "-f", write(tmp_path / "x.yaml", secret, FRAUD, None, TUMOURS), "-n", "lab") == 0
     children = list(yaml.safe_load_all(capsys.readouterr().out))
     places = {(child["metadata"]["namespace"], child["metadata"]["labels"]["modelway.dev/name"]) for child in children}
     assert places == {("risk", "fraud"), ("lab", "tumours")}

@@ -31,7 +31,7 @@ def hash_of(version: str) -> str:
     return revision_of(ModelDeployment.parse(manifest(model={"version": version}))).hash
 
 
-def stored(version: str, number: int, uid: str = "u") -> Object:
+def record_of(version: str, number: int, uid: str = "u") -> Object:
     """The ControllerRevision of a version of the model, as the operator writes it."""
     deployment = ModelDeployment.parse(
         {**manifest(model={"version": version}), "metadata": {"name": "fraud", "uid": uid}}
@@ -42,7 +42,7 @@ def stored(version: str, number: int, uid: str = "u") -> Object:
     return record
 
 
-RECORDS = [stored("v1", 1), stored("v3", 3), stored("v2", 2)]
+RECORDS = [record_of("v1", 1), record_of("v3", 3), record_of("v2", 2)]
 
 
 def records(**present: Any) -> list[Record]:
@@ -50,7 +50,7 @@ def records(**present: Any) -> list[Record]:
 
 
 def test_records_are_newest_first_without_those_of_namesakes() -> None:
-    records = records_of(resource("v3"), [*RECORDS, stored("v9", 9, uid="of-another")])
+    records = records_of(resource("v3"), [*RECORDS, record_of("v9", 9, uid="of-another")])
     assert [(one.number, one.version) for one in records] == [(3, "v3"), (2, "v2"), (1, "v1")]
 
 
@@ -74,7 +74,7 @@ def test_the_revision_to_go_back_to(wanted: str, serves: str, target: str | None
     ("records", "target", "says"),
     [
         (RECORDS, "9", "there is no revision 9 of fraud; there is: revision 3"),
-        ([stored("v3", 3)], None, "its history holds none but the present one"),
+        ([record_of("v3", 3)], None, "its history holds none but the present one"),
         ([], None, "its history holds none"),
     ],
 )

@@ -20,18 +20,18 @@ STORIES = ("ready", "failed-update", "nothing-answers", "suspended", "unschedula
 
 @pytest.mark.parametrize("name", STORIES)
 def test_explain_tells_a_recorded_model(name: str) -> None:
-    text = story(snapshots.recorded(name), now=NOW)
+    text = story(snapshots.read_snapshot(name), now=NOW)
     assert f"{text}\n" == (snapshots.FOLDER / f"{name}.txt").read_text()
 
 
 def test_status_lists_all_models() -> None:
-    summaries = [summary_of(snapshots.recorded(name).resource) for name in STORIES]
+    summaries = [summary_of(snapshots.read_snapshot(name).resource) for name in STORIES]
     assert f"{table(summaries, everywhere=True, now=NOW)}\n" == (snapshots.FOLDER / "table.txt").read_text()
 
 
 def test_forbidden_objects_are_not_called_missing() -> None:
     forbidden = 'deployments: deployments.apps is forbidden: User "ada" cannot list resource'
-    snapshot = snapshots.recorded("failed-update")
+    snapshot = snapshots.read_snapshot("failed-update")
     text = story(replace(snapshot, children=(), pods=(), events=(), last_words={}, withheld=(forbidden,)), now=NOW)
     assert "Not to be seen\n  deployments: deployments.apps is forbidden" in text
     assert "Deployment churn" not in text
@@ -41,7 +41,7 @@ def test_forbidden_objects_are_not_called_missing() -> None:
 
 @pytest.mark.parametrize("status", [None, {}, UNSEEN_STATUS, {"observedGeneration": 1}])
 def test_an_unobserved_spec_is_not_called_ready(status: Any) -> None:
-    resource: dict[str, Any] = {**snapshots.recorded("ready").resource, "status": status}
+    resource: dict[str, Any] = {**snapshots.read_snapshot("ready").resource, "status": status}
     resource["metadata"] = {**resource["metadata"], "generation": 2}
     text = story(Snapshot(resource), now=NOW)
     assert text.startswith(f"fraud in namespace risk: not ready ({NOT_SEEN}), nothing answers.")
@@ -63,7 +63,7 @@ def _with(snapshot: Snapshot, kind: str, **changes: str) -> Snapshot:
 
 def test_problems_beside_ready_are_shown() -> None:
     message = "Revision r serves all requests with 2 of 10 pods. 8 cannot be started (AccessDenied): No keys."
-    snapshot = _with(snapshots.recorded("ready"), "Ready", message=message)
+    snapshot = _with(snapshots.read_snapshot("ready"), "Ready", message=message)
     assert "It is ready, but: 8 cannot be started (AccessDenied): No keys." in story(snapshot, now=NOW)
     text = table([summary_of(snapshot.resource)], everywhere=False, now=NOW)
     assert "2/10" in text
@@ -72,7 +72,7 @@ def test_problems_beside_ready_are_shown() -> None:
 
 @pytest.mark.parametrize(("reason", "holds"), [("Progressing", False), ("QuotaExceeded", True)])
 def test_a_refusal_is_shown_only_while_it_is_the_reason(reason: str, *, holds: bool) -> None:
-    snapshot = _with(snapshots.recorded("failed-update"), "Ready", reason=reason)
+    snapshot = _with(snapshots.read_snapshot("failed-update"), "Ready", reason=reason)
     refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: team"}
     children = [
         {**one, "status": {**one["status"], "conditions": [refused]}} if one["kind"] == "Deployment" else one
@@ -83,14 +83,14 @@ def test_a_refusal_is_shown_only_while_it_is_the_reason(reason: str, *, holds: b
 
 def test_a_model_without_a_service_is_called_unreachable() -> None:
     snapshot = _with(
-        snapshots.recorded("suspended"), "Available", status="False", reason="NoService", message="No Service."
+        snapshots.read_snapshot("suspended"), "Available", status="False", reason="NoService", message="No Service."
     )
     assert "Available: NoService: No Service." in story(snapshot, now=NOW)
 
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_reason_can_be_shown(reason: Reason) -> None:
-    resource: dict[str, Any] = dict(snapshots.recorded("failed-update").resource)
+    resource: dict[str, Any] = dict(snapshots.read_snapshot("failed-update").resource)
     ready = {"type": "Ready", "status": "False", "reason": str(reason), "message": reason.meaning}
     resource["status"] = {**resource["status"], "conditions": [ready]}
     text = story(Snapshot(resource), now=NOW)
@@ -99,7 +99,7 @@ def test_every_reason_can_be_shown(reason: Reason) -> None:
 
 
 def test_container_output_cannot_steer_the_terminal() -> None:
-    snapshot = snapshots.recorded("failed-update")
+    snapshot = snapshots.read_snapshot("failed-update")
     words = {Place("pod", "serve"): "\x1b]0;owned\x07\n\x1b[2J \u202eready"}
     text = story(replace(snapshot, last_words=words), now=NOW)
     assert r"| \x1b]0;owned\x07" in text
@@ -108,7 +108,7 @@ def test_container_output_cannot_steer_the_terminal() -> None:
 
 
 def test_the_plugin_shows_its_own_commands() -> None:
-    text = story(snapshots.recorded("failed-update"), now=NOW, program="kubectl modelway")
+    text = story(snapshots.read_snapshot("failed-update"), now=NOW, program="kubectl modelway")
     assert "kubectl modelway serve -f FILE" in text
 
 

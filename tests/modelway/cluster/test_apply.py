@@ -154,9 +154,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("impatient")
 def test_a_refusal_is_raised_although_another_child_hangs(cache: Cache) -> None:
     server = _Server(refused=(kinds.SERVICE,), hanging=(kinds.DEPLOYMENT,))
-    with pytest.raises(ClusterError, match="no") as caught:
+    with pytest.raises(ClusterError, match="no") as error:
         _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
-    assert caught.value.child == "Service fraud"
+    assert error.value.child == "Service fraud"
 
 
 @pytest.mark.usefixtures("impatient")
@@ -184,12 +184,12 @@ def _store_owner(cache: Cache, generation: int, **spec: Any) -> None:
     cache.store(kinds.OWNER, {**manifest(KEY.name, **spec), "metadata": metadata})
 
 
-def _scaled(cache: Cache) -> None:
+def _scale(cache: Cache) -> None:
     _store_owner(cache, 2, scaling={"max": 3})
 
 
 def test_a_field_whose_kind_is_absent_is_named(cache: Cache) -> None:
-    _scaled(cache)
+    _scale(cache)
     server, metrics = _Server(absent=(kinds.AUTOSCALER,)), Metrics()
     applier = Applier(server, cache, metrics)  # type: ignore[arg-type]
     for _ in range(3):
@@ -215,7 +215,7 @@ def test_an_absent_kind_that_no_field_needs_is_left_out(cache: Cache) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_a_timeout_is_raised_before_an_absent_kind(cache: Cache) -> None:
-    _scaled(cache)
+    _scale(cache)
     server = _Server(absent=(kinds.AUTOSCALER,), hanging=(kinds.SERVICE,))
     with pytest.raises(RetryLater, match="took longer"):
         _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
@@ -235,7 +235,7 @@ def _contest(applier: Applier, cache: Cache, kind: Kind) -> list[ModelwayError |
 
 
 def test_a_contest_is_raised_before_an_absent_kind(cache: Cache) -> None:
-    _scaled(cache)
+    _scale(cache)
     server = _Server(absent=(kinds.AUTOSCALER,))
     *others, last = _contest(Applier(server, cache, Metrics()), cache, kinds.BUDGET)  # type: ignore[arg-type]
     assert {type(one) for one in others} == {KindNotServed}
@@ -245,7 +245,7 @@ def test_a_contest_is_raised_before_an_absent_kind(cache: Cache) -> None:
 
 @pytest.mark.parametrize("change", ["kind goes", "field goes"])
 def test_a_contest_is_over_once_the_child_is_not_wanted(cache: Cache, change: str) -> None:
-    _scaled(cache)
+    _scale(cache)
     server = _Server()
     applier = Applier(server, cache, Metrics())  # type: ignore[arg-type]
     *_, last = _contest(applier, cache, kinds.AUTOSCALER)
@@ -260,8 +260,8 @@ def test_a_contest_is_over_once_the_child_is_not_wanted(cache: Cache, change: st
 
 
 def test_a_refusal_is_raised_before_an_absent_kind(cache: Cache) -> None:
-    _scaled(cache)
+    _scale(cache)
     server = _Server(absent=(kinds.AUTOSCALER,), refused=(kinds.BUDGET,))
-    with pytest.raises(ClusterError) as caught:
+    with pytest.raises(ClusterError) as error:
         _pass(Applier(server, cache, Metrics()), cache)  # type: ignore[arg-type]
-    assert caught.value.status == 403
+    assert error.value.status == 403

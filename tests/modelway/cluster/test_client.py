@@ -58,9 +58,9 @@ def test_delete_names_the_uid_and_accepts_absence() -> None:
 
 @pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("9999", 60.0), ("soon", 1.0)])
 def test_retry_after_of_a_busy_server_is_obeyed(header: str, seconds: float) -> None:
-    with pytest.raises(RetryLater) as caught:
+    with pytest.raises(RetryLater) as error:
         _talk(lambda client: client.apply(kinds.SERVICE, BODY), (429, {"Retry-After": header}, {}))
-    assert caught.value.seconds == seconds
+    assert error.value.seconds == seconds
 
 
 def test_a_definition_not_yet_mapped_is_retried_later() -> None:
@@ -79,15 +79,15 @@ def test_a_terminating_namespace_is_reported_as_vanished() -> None:
 
 
 def test_a_refusal_quotes_the_server_and_the_request() -> None:
-    with pytest.raises(ClusterError, match=r"PATCH /api/v1/namespaces/risk/services/fraud: bad port") as caught:
+    with pytest.raises(ClusterError, match=r"PATCH /api/v1/namespaces/risk/services/fraud: bad port") as error:
         _talk(lambda client: client.apply(kinds.SERVICE, BODY), (422, {}, {"message": "bad port", "reason": "Invalid"}))
-    assert caught.value.status == 422
+    assert error.value.status == 422
 
 
 def test_a_broken_connection_is_a_cluster_error_of_status_0() -> None:
-    with pytest.raises(ClusterError, match="does not answer") as caught:
+    with pytest.raises(ClusterError, match="does not answer") as error:
         _talk(lambda client: client.apply(kinds.SERVICE, BODY), None)
-    assert caught.value.status == 0
+    assert error.value.status == 0
 
 
 def test_an_answer_that_is_not_json_is_shown() -> None:

@@ -12,7 +12,7 @@ from support.operator.observed import KEY, observed
 from support.operator.specs import manifest
 
 
-def _built() -> set[tuple[str, str]]:
+def _kinds_of_children() -> set[tuple[str, str]]:
     """Kind and version of every child of a spec that asks for all there are."""
     spec = manifest(KEY.name, scaling={"max": 3})
     plan = make_plan(ModelDeployment.parse(spec), observed(), Settings())
@@ -20,7 +20,7 @@ def _built() -> set[tuple[str, str]]:
 
 
 def test_children_are_built_of_the_kinds_in_the_table() -> None:
-    assert _built() == {(kind.name, kind.api_version) for kind in CHILDREN}
+    assert _kinds_of_children() == {(kind.name, kind.api_version) for kind in CHILDREN}
 
 
 @pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.name)

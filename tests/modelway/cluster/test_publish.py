@@ -31,7 +31,7 @@ def _status(status: str, reason: str, **more: Any) -> dict[str, Any]:
     return {"observedGeneration": 1, "conditions": [ready], **more}
 
 
-def _published(tell: Callable[[Publisher, _Clock], Awaitable[Any]], *codes: int) -> tuple[Any, FakeApi]:
+def _play(tell: Callable[[Publisher, _Clock], Awaitable[Any]], *codes: int) -> tuple[Any, FakeApi]:
     async def scenario() -> tuple[Any, FakeApi]:
         clock = _Clock()
         answers: list[Answer] = [(code, {}, STORED) for code in codes or (200, 201)]
@@ -43,13 +43,13 @@ def _published(tell: Callable[[Publisher, _Clock], Awaitable[Any]], *codes: int)
 
 def test_an_unchanged_status_is_not_written() -> None:
     status = _status("True", "Serving")
-    _, fake = _published(lambda publisher, _: publisher.publish(owner(status=status), status, now=NOW))
+    _, fake = _play(lambda publisher, _: publisher.publish(owner(status=status), status, now=NOW))
     assert fake.requests == []
 
 
 def test_a_changed_condition_is_written_at_once_with_an_event() -> None:
     before, after = _status("False", "Progressing"), _status("True", "Serving")
-    _, fake = _published(lambda publisher, _: publisher.publish(owner(status=before), after, now=NOW))
+    _, fake = _play(lambda publisher, _: publisher.publish(owner(status=before), after, now=NOW))
     status, event = fake.requests
     assert status.body["status"]["conditions"] == after["conditions"]
     assert (event.body["type"], event.body["reason"]) == ("Normal", "Serving")
@@ -57,7 +57,7 @@ def test_a_changed_condition_is_written_at_once_with_an_event() -> None:
 
 
 def test_a_rollout_in_progress_makes_no_event() -> None:
-    _, fake = _published(lambda publisher, _: publisher.publish(owner(), _status("False", "Progressing"), now=NOW))
+    _, fake = _play(lambda publisher, _: publisher.publish(owner(), _status("False", "Progressing"), now=NOW))
     assert [request.method for request in fake.requests] == ["PATCH"]
 
 
@@ -71,7 +71,7 @@ def test_changed_counts_are_written_together() -> None:
         due.append(await publisher.publish(before, _status("False", "Progressing", replicas=3), now=NOW))
         return due
 
-    due, fake = _published(tell)
+    due, fake = _play(tell)
     assert due == [MINOR_SECONDS, 1.0, None]
     assert [request.body["status"] for request in fake.requests] == [{"replicas": 3}]
 
@@ -85,7 +85,7 @@ def test_an_overwritten_status_is_restored_slowly() -> None:
             due.append(await publisher.publish(owner(status=_status("False", "Hacked")), status, now=NOW))
         return due
 
-    due, fake = _published(tell, 200, 201, 200, 201)
+    due, fake = _play(tell, 200, 201, 200, 201)
     assert due == [None, MINOR_SECONDS, None]
     assert [request.method for request in fake.requests] == ["PATCH", "POST", "PATCH", "POST"]
 
@@ -106,7 +106,7 @@ def test_a_field_that_the_definition_drops_is_written_once() -> None:
 
 
 def test_a_status_of_a_deleted_model_is_dropped() -> None:
-    _published(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 404)
+    _play(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 404)
 
 
 def test_a_model_that_changed_meanwhile_is_judged_again() -> None:
@@ -123,4 +123,4 @@ def test_a_model_that_changed_meanwhile_is_judged_again() -> None:
 
 
 def test_a_refused_event_fails_no_pass() -> None:
-    _published(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 200, 403)
+    _play(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 200, 403)

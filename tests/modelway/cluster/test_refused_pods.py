@@ -35,7 +35,7 @@ UNKNOWN: Answer = 500, {}, {"message": "Internal error"}
 ADMITTED: Answer = 201, {}, {}
 
 
-def _refused(message: str = QUOTA.format("a", 3), *, pods: tuple[PodView, ...] = ()) -> Observed:
+def _refusal(message: str = QUOTA.format("a", 3), *, pods: tuple[PodView, ...] = ()) -> Observed:
     """A Deployment that makes no pods of its revision, and says why."""
     failure = Condition("ReplicaFailure", "True", "FailedCreate", message)
     return observed(deployment(size=2, replicas=len(pods), conditions=(failure,)), pods=pods)
@@ -51,7 +51,7 @@ class _World:
     def __init__(self, client: Client) -> None:
         self.now = 0.0
         self.refused_pods = RefusedPods(client, clock=lambda: self.now)
-        self.observed = _refused()
+        self.observed = _refusal()
         self.change({"model": {"uri": "s3://models/fraud.joblib"}}, QUOTA.format("a", 3), pods=False)
 
     async def look(self, seconds: float, observed: Observed | None = None) -> float | None:
@@ -69,7 +69,7 @@ class _World:
         self.observed = replace(self.observed, owner=owner(spec, generation=2))
         self.plan = make_plan(ModelDeployment.parse(self.observed.owner.document), self.observed, Settings())
         mine = (pod(container("serve"), revision=self.plan.revision),) if pods else ()
-        refused = _refused(failure, pods=mine)
+        refused = _refusal(failure, pods=mine)
         assert refused.deployment is not None
         moved = replace(refused.deployment, revision=self.plan.revision)
         self.observed = replace(refused, owner=self.observed.owner, children={moved.id: moved})

@@ -31,7 +31,7 @@ class _Server:
 RECORD = replace(revision("aaaaaaaaaa", 1), data=None)
 
 
-def _filled(records: RevisionRecords, record: RevisionView) -> Any:
+def _fill(records: RevisionRecords, record: RevisionView) -> Any:
     record_view = asyncio.run(records.fill(observed(record), record)).owned(record.id)
     assert isinstance(record_view, RevisionView)
     return record_view.data
@@ -40,10 +40,10 @@ def _filled(records: RevisionRecords, record: RevisionView) -> Any:
 def test_a_record_is_read_once_per_model() -> None:
     server: Any = _Server(RECORD.uid)
     records = RevisionRecords(server)
-    assert [_filled(records, RECORD) for _ in range(3)] == [DATA] * 3
+    assert [_fill(records, RECORD) for _ in range(3)] == [DATA] * 3
     assert server.reads == 1
     records.forget(KEY)
-    _filled(records, RECORD)
+    _fill(records, RECORD)
     assert server.reads == 2
 
 
@@ -51,7 +51,7 @@ def test_a_record_is_read_once_per_model() -> None:
 def test_a_missing_record_asks_for_a_new_plan(uid: str | None) -> None:
     server: Any = _Server(uid)
     with pytest.raises(RetryLater):
-        _filled(RevisionRecords(server), RECORD)
+        _fill(RevisionRecords(server), RECORD)
 
 
 def test_the_view_of_a_record_keeps_no_template() -> None:

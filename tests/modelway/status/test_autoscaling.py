@@ -46,7 +46,7 @@ def inactive(message: str, reason: str = "FailedGetResourceMetric", since: float
     return Condition("ScalingActive", "False", reason, message, stamp(since))
 
 
-def limited(reason: str, *, true: bool, since: float = 0) -> Condition:
+def limitation(reason: str, *, true: bool, since: float = 0) -> Condition:
     return Condition("ScalingLimited", "True" if true else "False", reason, "", stamp(since))
 
 
@@ -98,8 +98,8 @@ def test_silent_autoscaler_waits_in_the_same_words() -> None:
 
 
 def test_load_beyond_maximum_is_reported_while_scaling_works() -> None:
-    assert verdict_of(observe(active(), limited("TooManyReplicas", true=True))) == ("True", Reason.TOO_MANY_REPLICAS)
-    assert verdict_of(observe(active(), limited("TooFewReplicas", true=True))) == ("True", Reason.VALID_METRIC_FOUND)
+    assert verdict_of(observe(active(), limitation("TooManyReplicas", true=True))) == ("True", Reason.TOO_MANY_REPLICAS)
+    assert verdict_of(observe(active(), limitation("TooFewReplicas", true=True))) == ("True", Reason.VALID_METRIC_FOUND)
 
 
 @pytest.mark.parametrize("now", [1.0, CALM_SECONDS - 1])
@@ -131,8 +131,8 @@ def test_missing_figures_are_reported_after_the_starting_time() -> None:
 
 def test_a_load_around_the_maximum_does_not_flap() -> None:
     beyond, within = (
-        limited("TooManyReplicas", true=True, since=50),
-        limited("DesiredWithinRange", true=False, since=50),
+        limitation("TooManyReplicas", true=True, since=50),
+        limitation("DesiredWithinRange", true=False, since=50),
     )
     assert verdict_of(observe(active(), beyond, before=Reason.VALID_METRIC_FOUND), 60)[1] is Reason.VALID_METRIC_FOUND
     assert verdict_of(observe(active(), within, before=Reason.TOO_MANY_REPLICAS), 60)[1] is Reason.TOO_MANY_REPLICAS

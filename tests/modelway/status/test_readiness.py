@@ -20,7 +20,7 @@ ENDED_WELL = Termination(0, "Completed", "")
 UNAUTHORIZED = 'failed to pull and unpack image "s:1": failed to authorize: unexpected status: 401 Unauthorized'
 
 
-def _told(reason: str, message: str = "It broke.", remedy: str = "Mend it.", code: int = 20) -> Termination:
+def _termination(reason: str, message: str = "It broke.", remedy: str = "Mend it.", code: int = 20) -> Termination:
     return Termination(code, "Error", json.dumps({"reason": reason, "message": message, "remedy": remedy}))
 
 
@@ -39,7 +39,7 @@ def owner_with_status(reason: Reason, message: str = "m", *, generation: int = 1
     return owner(status={"conditions": [ready]})
 
 
-def _judged(*containers: ContainerView) -> Readiness:
+def _judge(*containers: ContainerView) -> Readiness:
     return judge(_rollout(pod(*containers)), WANTED)
 
 
@@ -115,7 +115,7 @@ def test_a_paused_deployment_that_serves_is_ready_and_says_so() -> None:
             "bad user",
         ),
         (
-            (container(termination=_told("MissingModule", "needs lightgbm", "add it")),),
+            (container(termination=_termination("MissingModule", "needs lightgbm", "add it")),),
             "MissingModule",
             "needs lightgbm. add it.",
         ),
@@ -138,7 +138,7 @@ def test_a_paused_deployment_that_serves_is_ready_and_says_so() -> None:
     ],
 )
 def test_a_container_that_cannot_run_says_why(containers: tuple[ContainerView, ...], reason: str, says: str) -> None:
-    verdict = _judged(*containers)
+    verdict = _judge(*containers)
     assert verdict.reason == reason
     assert says in verdict.message
     assert not verdict.ready
@@ -181,7 +181,7 @@ def test_an_evicted_pod_is_the_reason_until_its_place_is_taken() -> None:
 
 def test_the_secret_is_named_when_its_credentials_are_refused() -> None:
     model = {"uri": "s3://a/b", "storage": {"secretRef": {"name": "store"}}}
-    refused = pod(container("fetch", termination=_told("AccessDenied", code=11)))
+    refused = pod(container("fetch", termination=_termination("AccessDenied", code=11)))
     verdict = judge(observed(deployment(available=0), pods=(refused,), by=owner({"model": model})), WANTED)
     assert verdict.reason == "AccessDenied"
     assert "Secret store of namespace risk" in verdict.message
@@ -292,17 +292,17 @@ def test_image_back_off_without_cause_keeps_the_earlier_cause() -> None:
 
 
 def test_image_failure_and_back_off_have_the_same_message() -> None:
-    failed = _judged(container(waiting="ErrImagePull", message="not found"))
+    failed = _judge(container(waiting="ErrImagePull", message="not found"))
     backed_off = 'Back-off pulling image "s:1": ErrImagePull: not found'
-    assert _judged(container(waiting="ImagePullBackOff", message=backed_off)) == failed
+    assert _judge(container(waiting="ImagePullBackOff", message=backed_off)) == failed
 
 
 @pytest.mark.parametrize(
     "state",
     [
-        {"termination": _told("MissingModule")},
-        {"waiting": "CrashLoopBackOff", "restarts": 1, "before": _told("MissingModule")},
-        {"restarts": 1, "before": _told("MissingModule")},
+        {"termination": _termination("MissingModule")},
+        {"waiting": "CrashLoopBackOff", "restarts": 1, "before": _termination("MissingModule")},
+        {"restarts": 1, "before": _termination("MissingModule")},
     ],
     ids=["ended", "waiting", "running again"],
 )
@@ -310,7 +310,7 @@ def test_image_failure_and_back_off_have_the_same_message() -> None:
 def test_reason_stays_while_a_failing_container_restarts(failing: str, state: dict[str, Any]) -> None:
     names = ["fetch", "prepare", "serve"]
     before, after = names[: names.index(failing)], names[names.index(failing) + 1 :]
-    verdict = _judged(
+    verdict = _judge(
         *(container(name, termination=Termination(0, "Completed", "{}")) for name in before),
         container(failing, **state),
         *(container(name, waiting="PodInitializing") for name in after),
@@ -320,9 +320,9 @@ def test_reason_stays_while_a_failing_container_restarts(failing: str, state: di
 
 def test_lack_of_memory_in_prepare_is_out_of_memory() -> None:
     killed = container("prepare", termination=Termination(137, "OOMKilled", ""))
-    ended_by_itself = container("prepare", termination=_told("OutOfMemory", code=28))
+    ended_by_itself = container("prepare", termination=_termination("OutOfMemory", code=28))
     for state in (killed, ended_by_itself):
-        verdict = _judged(state, container(waiting="PodInitializing"))
+        verdict = _judge(state, container(waiting="PodInitializing"))
         assert (verdict.reason, verdict.message) == (
             "OutOfMemory",
             "Container prepare of pod fraud-1 needed more memory than its limit of 1Gi. Raise spec.runtime.resources.limits.memory.",
@@ -348,20 +348,24 @@ def test_trouble_with_an_image_of_the_users_names_their_field(state: ContainerVi
 
 
 def test_only_reasons_that_waiting_cannot_cure_are_stalled() -> None:
-    assert _judged(container(termination=_told("InvalidArtifact"))).stalled
-    assert not _judged(container(termination=_told("FetchFailed"))).stalled
-    assert not _judged(container(waiting="CreateContainerConfigError", message='secret "s" not found')).stalled
+    assert _judge(container(termination=_termination("InvalidArtifact"))).stalled
+    assert not _judge(container(termination=_termination("FetchFailed"))).stalled
+    assert not _judge(container(waiting="CreateContainerConfigError", message='secret "s" not found')).stalled
 
 
 def test_other_revisions_and_ready_or_deleting_pods_are_ignored() -> None:
-    broken = container(termination=_told("InvalidArtifact"))
+    broken = container(termination=_termination("InvalidArtifact"))
     pods = (pod(broken, revision=OLD), pod(broken, ready=True), pod(broken, deleting=True))
     assert judge(_rollout(*pods), WANTED).reason == "Progressing"
 
 
 def test_oldest_broken_pod_decides_the_message() -> None:
-    first = pod(container(termination=_told("InvalidArtifact", "first")), name="b", created="2026-01-01T00:00:00Z")
-    second = pod(container(termination=_told("InvalidArtifact", "second")), name="a", created="2026-01-01T00:00:09Z")
+    first = pod(
+        container(termination=_termination("InvalidArtifact", "first")), name="b", created="2026-01-01T00:00:00Z"
+    )
+    second = pod(
+        container(termination=_termination("InvalidArtifact", "second")), name="a", created="2026-01-01T00:00:09Z"
+    )
     assert {judge(_rollout(*pods), WANTED).message[:5] for pods in ((first, second), (second, first))} == {"first"}
 
 
@@ -371,7 +375,7 @@ MOMENTS = (
     observed(deployment(observed=False, available=0)),
     observed(deployment(available=0), pods=(pod(container()),)),
     observed(deployment(available=0), pods=(pod(container(waiting="ContainerCreating")),)),
-    observed(deployment(available=0), pods=(pod(container(termination=_told("MissingModule"))),)),
+    observed(deployment(available=0), pods=(pod(container(termination=_termination("MissingModule"))),)),
     observed(deployment(available=0), pods=(pod(container("fetch", waiting="ImagePullBackOff")),)),
     observed(deployment(available=0), pods=(pod(unschedulable="1 Insufficient cpu"),)),
     observed(deployment(available=0), pods=(pod(deleting=True),)),

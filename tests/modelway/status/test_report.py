@@ -162,7 +162,7 @@ def _without_null(value: Any) -> Any:
     return {k: _without_null(v) for k, v in value.items() if v is not None} if isinstance(value, dict) else value
 
 
-def _patched(target: Any, patch: Any) -> Any:
+def _patch(target: Any, patch: Any) -> Any:
     """RFC 7386, section 2."""
     if not isinstance(patch, dict):
         return patch
@@ -171,7 +171,7 @@ def _patched(target: Any, patch: Any) -> Any:
         if value is None:
             result.pop(name, None)
         else:
-            result[name] = _patched(result.get(name), value)
+            result[name] = _patch(result.get(name), value)
     return result
 
 
@@ -180,7 +180,7 @@ def _patched(target: Any, patch: Any) -> Any:
 def test_the_patch_makes_the_old_status_the_new_one(old: dict[str, Any], new: dict[str, Any]) -> None:
     old, new = _without_null(old), _without_null(new)
     patch = merge_patch(old, new)
-    assert _patched(old, patch) == new
+    assert _patch(old, patch) == new
     assert bool(patch) == (old != new)
 
 

@@ -72,7 +72,7 @@ def _pass(world: Observed, status: Status, now: datetime, generation: int = 1) -
     return status_of(observation, Finding(plan), service_port=80, now=now)
 
 
-def _lived(lives: list[Observed]) -> list[Status]:
+def _live(lives: list[Observed]) -> list[Status]:
     """Status after each of the worlds that came one after the other, a second apart."""
     status: Status = {}
     statuses = []
@@ -89,14 +89,14 @@ def _by_type(status: Status) -> dict[str, Status]:
 @pytest.mark.slow
 @given(st.lists(worlds, min_size=1, max_size=4))
 def test_unchanged_observation_writes_status_once(lives: list[Observed]) -> None:
-    statuses = _lived([*lives, lives[-1], lives[-1]])
+    statuses = _live([*lives, lives[-1], lives[-1]])
     assert merge_patch(statuses[-2], statuses[-1]) == {}
 
 
 @pytest.mark.slow
 @given(st.lists(worlds, min_size=2, max_size=5))
 def test_condition_time_changes_only_with_its_status(lives: list[Observed]) -> None:
-    for earlier, later in itertools.pairwise(map(_by_type, _lived(lives))):
+    for earlier, later in itertools.pairwise(map(_by_type, _live(lives))):
         for kind in earlier.keys() & later.keys():
             before, after = earlier[kind], later[kind]
             assert (before["status"] != after["status"]) == (
@@ -107,7 +107,7 @@ def test_condition_time_changes_only_with_its_status(lives: list[Observed]) -> N
 @pytest.mark.slow
 @given(worlds)
 def test_the_conditions_do_not_contradict_each_other(world: Observed) -> None:
-    [status] = _lived([world])
+    [status] = _live([world])
     conditions = {kind: one["status"] for kind, one in _by_type(status).items()}
     assert [conditions["Ready"], conditions["Reconciling"], conditions["Stalled"]].count("True") <= 2
     assert not (conditions["Ready"] == "True" and "True" in {conditions["Reconciling"], conditions["Stalled"]})
@@ -128,6 +128,6 @@ def test_a_pod_that_is_tried_again_and_again_keeps_its_reason(end: Termination, 
         return observed(deployment(available=0), revision(NEW, 1), pods=(pod(states[phase]),))
 
     first = observe(2, 1)
-    statuses = _lived([first, *(observe(phase, number + 2) for number, phase in enumerate(phases))])
+    statuses = _live([first, *(observe(phase, number + 2) for number, phase in enumerate(phases))])
     assert {_by_type(status)["Ready"]["reason"] for status in statuses} == {_by_type(statuses[0])["Ready"]["reason"]}
     assert len({_by_type(status)["Ready"]["lastTransitionTime"] for status in statuses}) == 1

@@ -33,7 +33,7 @@ MIB = 1 << 20
 Make = Callable[[Path], object]
 
 
-def fetched(path: Path, max_bytes: int = 1 << 30) -> ArtifactRecord:
+def fetch_file(path: Path, max_bytes: int = 1 << 30) -> ArtifactRecord:
     dest = path.parent / "dest"
     return asyncio.run(fetch(f"file://{path}", dest, max_bytes=max_bytes, seconds=60, environ={}))
 
@@ -59,7 +59,7 @@ def test_packed_folder_has_the_digest_of_the_folder(
 ) -> None:
     plain = write_folder(tmp_path / "plain")
     expected = asyncio.run(fetch(f"file://{plain}/", tmp_path / "other", max_bytes=MIB, seconds=60, environ={}))
-    record = fetched(write(tmp_path / name, files.items()))
+    record = fetch_file(write(tmp_path / name, files.items()))
     model = locate_model(tmp_path / "dest")
     assert (record.digest, record.bytes, record.files) == (expected.digest, expected.bytes, 3)
     assert model == tmp_path / "dest" / "model"
@@ -71,7 +71,7 @@ def test_folder_packed_by_the_systems_tar_is_unpacked(tmp_path: Path) -> None:
     name = "data/" + "ä" * 60 + "/" + "b" * 100
     folder = write_folder(tmp_path / "model", {**MLFLOW, name: b"x"})
     os.spawnlp(os.P_WAIT, "tar", "tar", "-czf", str(tmp_path / "model.tgz"), "-C", str(folder), ".")
-    fetched(tmp_path / "model.tgz")
+    fetch_file(tmp_path / "model.tgz")
     assert (tmp_path / "dest" / "model" / name).read_bytes() == b"x"
 
 
@@ -80,7 +80,7 @@ def test_single_model_file_in_a_tar_is_found(tmp_path: Path, name: str) -> None:
     """As SageMaker packs models."""
     model = LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0])
     joblib.dump(model, tmp_path / "m")
-    fetched(write_tar(tmp_path / "model.tar.gz", [(name, (tmp_path / "m").read_bytes())]))
+    fetch_file(write_tar(tmp_path / "model.tar.gz", [(name, (tmp_path / "m").read_bytes())]))
     runtime = load_runtime(locate_model(tmp_path / "dest"), format="auto", method="auto")
     assert runtime.methods == ("predict",)
 
@@ -90,7 +90,7 @@ def _npz(path: Path) -> None:
         np.savez(file, weights=np.zeros(3))
 
 
-def _nested(path: Path) -> None:
+def _write_nested(path: Path) -> None:
     write_zip(path, below("a/b/").items())
 
 
@@ -103,7 +103,7 @@ def _cut_zip(path: Path) -> None:
     "make",
     [
         _npz,
-        _nested,
+        _write_nested,
         _cut_zip,
         lambda path: joblib.dump({"a": 1}, path, compress=("gzip", 3)),
         lambda path: path.write_bytes(b"\x1f\x8b not gzip"),
@@ -113,7 +113,7 @@ def _cut_zip(path: Path) -> None:
 )
 def test_archive_without_a_model_folder_stays_a_file(tmp_path: Path, make: Make) -> None:
     make(tmp_path / "model.zip")
-    assert fetched(tmp_path / "model.zip").file == "model.zip"
+    assert fetch_file(tmp_path / "model.zip").file == "model.zip"
     assert (tmp_path / "dest" / "model.zip").read_bytes() == (tmp_path / "model.zip").read_bytes()
 
 
@@ -125,7 +125,7 @@ def evil_zip(*entries: tuple[str | zipfile.ZipInfo, bytes]) -> Make:
     return lambda path: write_zip(path, [("MLmodel", b"x"), *entries])
 
 
-def _encrypted(path: Path) -> None:
+def _write_encrypted(path: Path) -> None:
     write_zip(path, [("MLmodel", b"x")])
     content = bytearray(path.read_bytes())
     content[content.rindex(b"PK\x01\x02") + 8] |= 1
@@ -214,7 +214,7 @@ def _long_header(path: Path) -> None:
         (evil_zip((zip_entry("a", stat.S_IFLNK | 0o777), b"/etc")), "'a', a link"),
         (evil_zip((zip_entry("a", stat.S_IFIFO | 0o777), b"")), "neither a plain file"),
         (evil_zip((zip_entry("a", method=zipfile.ZIP_LZMA), b"x")), "another method"),
-        (_encrypted, "encrypted"),
+        (_write_encrypted, "encrypted"),
         (_flipped_zip, "damaged archive"),
         (_understated_zip, "damaged archive"),
     ],
@@ -223,7 +223,7 @@ def test_hostile_archive_is_refused_and_leaves_nothing(tmp_path: Path, make: Mak
     make(tmp_path / "model")
     before = set(tmp_path.iterdir())
     with pytest.raises(InvalidArtifact) as refusal:
-        fetched(tmp_path / "model")
+        fetch_file(tmp_path / "model")
     assert words in refusal.value.message
     assert list((tmp_path / "dest").iterdir()) == []
     assert set(tmp_path.iterdir()) - before == {tmp_path / "dest"}
@@ -233,7 +233,7 @@ def test_hostile_archive_is_refused_and_leaves_nothing(tmp_path: Path, make: Mak
 def test_duplicate_name_in_a_zip_is_refused(tmp_path: Path) -> None:
     evil_zip(("MLmodel", b"y"))(tmp_path / "model")
     with pytest.raises(InvalidArtifact, match="appears twice"):
-        fetched(tmp_path / "model")
+        fetch_file(tmp_path / "model")
 
 
 def _bomb_tar(path: Path) -> None:
@@ -270,7 +270,7 @@ def test_archive_that_would_fill_the_volume_is_refused(
     monkeypatch.setattr(tars, "MAX_HEADERS", 40)
     make(tmp_path / "model")
     with pytest.raises(ArtifactTooLarge) as refusal:
-        fetched(tmp_path / "model", max_bytes)
+        fetch_file(tmp_path / "model", max_bytes)
     assert words in refusal.value.message
     assert list((tmp_path / "dest").iterdir()) == []
 
@@ -282,18 +282,18 @@ def test_zip_of_a_million_names_costs_no_memory(tmp_path: Path) -> None:
     end = b"PK\x05\x06" + bytes(4) + b"\xff\xff" * 2 + (len(entry) * count).to_bytes(4, "little") + bytes(6)
     (tmp_path / "model.zip").write_bytes(b"PK\x03\x04" + entry * count + end)
     tracemalloc.start()
-    fetched(tmp_path / "model.zip")
+    fetch_file(tmp_path / "model.zip")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 * MIB
 
 
-def _packed(write: Callable[..., Path], name: str) -> bytes:
+def _pack(write: Callable[..., Path], name: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         return write(Path(folder) / name, below("m/").items()).read_bytes()
 
 
-ARCHIVES = (_packed(write_zip, "a.zip"), _packed(write_tar, "a.tar"), _packed(write_tar, "a.tgz"))
+ARCHIVES = (_pack(write_zip, "a.zip"), _pack(write_tar, "a.tar"), _pack(write_tar, "a.tgz"))
 
 
 @settings(max_examples=200)
@@ -314,7 +314,7 @@ def test_damaged_archive_has_a_reason_and_writes_nothing_outside(
         folder = Path(name)
         (folder / "model").write_bytes(changed[: int(length * len(changed))])
         with suppress(LoadFailure):
-            fetched(folder / "model", max_bytes=MIB)
+            fetch_file(folder / "model", max_bytes=MIB)
         left = {path.name for path in (folder / "dest").iterdir()}
         assert left in ({".modelway.json", "model"}, set())
         assert {path.name for path in folder.iterdir()} == {"model", "dest"}

@@ -38,7 +38,7 @@ def store() -> Iterator[Buckets]:
         yield running
 
 
-def fetched(
+def fetch_folder(
     uri: str, directory: Path, environ: dict[str, str] | None = None, max_bytes: int = 1 << 20
 ) -> ArtifactRecord:
     return asyncio.run(fetch(uri, directory, max_bytes=max_bytes, seconds=20, environ=environ or {}))
@@ -49,7 +49,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_prefix_is_fetched_as_a_folder_with_its_record(store: Buckets, tmp_path: Path) -> None:
-    record = fetched("s3://models/fraud/v7/", tmp_path, store.secret)
+    record = fetch_folder("s3://models/fraud/v7/", tmp_path, store.secret)
     assert (record.uri, record.file, record.bytes, record.files) == ("s3://models/fraud/v7/", "v7", SIZE, 3)
     assert locate_model(tmp_path) == tmp_path / "v7"
     assert files(tmp_path / "v7") == MLFLOW
@@ -61,22 +61,22 @@ def test_digest_of_a_folder_equals_that_of_shell_commands(store: Buckets, tmp_pa
     folder = write_folder(tmp_path / "model")
     by_hand = subprocess.run(["sh", "-c", RECIPE], cwd=folder, capture_output=True, text=True, check=True).stdout
     digests = {
-        fetched("s3://models/fraud/v7/", tmp_path / "a", store.secret).digest,
-        fetched(f"file://{folder}/", tmp_path / "b").digest,
+        fetch_folder("s3://models/fraud/v7/", tmp_path / "a", store.secret).digest,
+        fetch_folder(f"file://{folder}/", tmp_path / "b").digest,
     }
     assert digests == {f"sha256:{by_hand.split()[0]}"}
 
 
 def test_second_fetch_replaces_the_first(store: Buckets, tmp_path: Path) -> None:
     for _ in range(2):
-        fetched("s3://models/fraud/v7/", tmp_path, store.secret)
+        fetch_folder("s3://models/fraud/v7/", tmp_path, store.secret)
     assert files(tmp_path / "v7") == MLFLOW
 
 
 def test_files_added_by_consoles_and_macos_are_left_out(store: Buckets, tmp_path: Path) -> None:
     added = ("c/", "c/data/", "c/empty/", "c/.DS_Store", "c/__MACOSX/x", "c/data/._model.pkl")
     store.put("strange", {**{f"c/{name}": content for name, content in MLFLOW.items()}, **dict.fromkeys(added, b"")})
-    fetched("s3://strange/c/", tmp_path, store.secret)
+    fetch_folder("s3://strange/c/", tmp_path, store.secret)
     assert files(tmp_path / "c") == MLFLOW
 
 
@@ -93,20 +93,20 @@ def test_missing_folder_and_file_have_their_own_reasons(
     store: Buckets, tmp_path: Path, uri: str, failure: type[FetchFailure], words: str
 ) -> None:
     with pytest.raises(failure, match=words):
-        fetched(uri, tmp_path, store.secret)
+        fetch_folder(uri, tmp_path, store.secret)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_denied_listing_names_the_missing_permission(store: Buckets, tmp_path: Path) -> None:
     with pytest.raises(AccessDenied) as refusal:
-        fetched("s3://models/fraud/v7/", tmp_path, {**store.secret, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE"})
+        fetch_folder("s3://models/fraud/v7/", tmp_path, {**store.secret, "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE"})
     assert "s3:ListBucket" in refusal.value.remedy
 
 
 def test_folder_over_the_cap_is_refused_before_it_is_read(store: Buckets, tmp_path: Path) -> None:
-    assert fetched("s3://models/fraud/v7/", tmp_path, store.secret, max_bytes=SIZE).bytes == SIZE
+    assert fetch_folder("s3://models/fraud/v7/", tmp_path, store.secret, max_bytes=SIZE).bytes == SIZE
     with pytest.raises(ArtifactTooLarge, match=f"has {SIZE} bytes; the cap is {SIZE - 1}"):
-        fetched("s3://models/fraud/v7/", tmp_path, store.secret, max_bytes=SIZE - 1)
+        fetch_folder("s3://models/fraud/v7/", tmp_path, store.secret, max_bytes=SIZE - 1)
 
 
 @pytest.mark.parametrize("key", ["b1/a//b", "b1//x", "b1/../x", "b1/./x", "b1/a\\b", "b1/tab\tx"])
@@ -114,7 +114,7 @@ def test_key_that_is_no_path_is_refused(store: Buckets, tmp_path: Path, key: str
     prefix = f"hostile{abs(hash(key))}"
     store.put("strange", {f"{prefix}/{key}": b"x", f"{prefix}/MLmodel": b"x"})
     with pytest.raises(InvalidArtifact):
-        fetched(f"s3://strange/{prefix}/", tmp_path, store.secret)
+        fetch_folder(f"s3://strange/{prefix}/", tmp_path, store.secret)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -139,7 +139,7 @@ def test_unreadable_local_folder_is_refused(
 ) -> None:
     make(tmp_path / "model")
     with pytest.raises(failure, match=words):
-        fetched(f"file://{tmp_path}/model/", tmp_path / "dest")
+        fetch_folder(f"file://{tmp_path}/model/", tmp_path / "dest")
 
 
 class Folder:
@@ -176,7 +176,7 @@ class _Content:
 OLD, NEW, BROKEN = {"a": b"old", "b": b"old"}, {"a": b"newer", "c": b"newer"}, {"x": b""}
 
 
-def brought(folder: Folder, directory: Path) -> ArtifactRecord:
+def move_folder(folder: Folder, directory: Path) -> ArtifactRecord:
     async def work() -> ArtifactRecord:
         bring = Bring(parse_uri("s3://models/v7/"), directory, max_bytes=1000)
         return await finish_in_time(bring, bring.folder(folder), seconds=10)
@@ -191,21 +191,21 @@ def brought(folder: Folder, directory: Path) -> ArtifactRecord:
 def test_files_of_two_versions_are_never_mixed_in_a_folder(
     tmp_path: Path, versions: tuple[dict[str, bytes], ...], expected: dict[str, bytes]
 ) -> None:
-    record = brought(Folder(*versions), tmp_path)
+    record = move_folder(Folder(*versions), tmp_path)
     assert files(tmp_path / "v7") == expected
     assert record.bytes == sum(map(len, expected.values()))
 
 
 def test_folder_that_keeps_changing_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="folder changed while it was read; gave up after 6 tries"):
-        brought(Folder(*[OLD, NEW] * 10), tmp_path)
+        move_folder(Folder(*[OLD, NEW] * 10), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_endless_listing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.artifacts.folder.MAX_LISTED", 10)
     with pytest.raises(ArtifactTooLarge, match="files"):
-        brought(Folder({str(number): b"" for number in range(11)}), tmp_path)
+        move_folder(Folder({str(number): b"" for number in range(11)}), tmp_path)
 
 
 def test_too_many_files_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return connections
 
 
-def fetched(uri: str, directory: Path, *, environ: dict[str, str] | None = None, rules: Rules = Rules()) -> bytes:  # noqa: B008
+def fetch_bytes(uri: str, directory: Path, *, environ: dict[str, str] | None = None, rules: Rules = Rules()) -> bytes:  # noqa: B008
     asyncio.run(fetch(uri, directory, max_bytes=1 << 20, seconds=20, environ=environ or {}, rules=rules))
     return (directory / "model.joblib").read_bytes()
 
@@ -117,14 +117,14 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:
 @pytest.mark.parametrize("host", NEVER)
 def test_address_of_the_node_is_never_contacted(host: str, tmp_path: Path, connections: list[object]) -> None:
     with pytest.raises(HostNotAllowed, match="models are never fetched from there"):
-        fetched(f"http://{host}/model.joblib", tmp_path)
+        fetch_bytes(f"http://{host}/model.joblib", tmp_path)
     assert connections == []
 
 
 @pytest.mark.parametrize("host", PRIVATE)
 def test_private_address_is_refused_by_policy(host: str, tmp_path: Path, connections: list[object]) -> None:
     with pytest.raises(HostNotAllowed, match="private address") as refusal:
-        fetched(f"http://{host}/model.joblib", tmp_path, rules=PUBLIC)
+        fetch_bytes(f"http://{host}/model.joblib", tmp_path, rules=PUBLIC)
     assert "policy.hosts" in refusal.value.remedy
     assert connections == []
 
@@ -141,13 +141,13 @@ def test_every_non_public_address_is_refused_by_policy(address: object) -> None:
 def test_credential_that_no_header_can_hold_is_named(name: str, value: str, tmp_path: Path) -> None:
     endpoint = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     with pytest.raises(AccessDenied, match=name) as refusal:
-        fetched("s3://models/model.joblib", tmp_path, environ={**S3, **endpoint, name: value})
+        fetch_bytes("s3://models/model.joblib", tmp_path, environ={**S3, **endpoint, name: value})
     assert "s3cr3t" not in str(refusal.value)
 
 
 def test_private_host_listed_by_the_platform_is_contacted(store: NastyStore, tmp_path: Path) -> None:
     named = Rules(Hosts.parse("127.0.0.1, *.example.com"), private=False)
-    assert fetched(f"{store.url}/model.joblib", tmp_path, rules=named) == b"model"
+    assert fetch_bytes(f"{store.url}/model.joblib", tmp_path, rules=named) == b"model"
 
 
 def test_host_name_is_checked_by_its_addresses(
@@ -155,7 +155,7 @@ def test_host_name_is_checked_by_its_addresses(
 ) -> None:
     resolving(monkeypatch, "169.254.169.254")
     with pytest.raises(HostNotAllowed, match=r"models\.example\.com \(169\.254\.169\.254\)"):
-        fetched("https://models.example.com/model.joblib", tmp_path)
+        fetch_bytes("https://models.example.com/model.joblib", tmp_path)
     assert connections == []
 
 
@@ -164,7 +164,7 @@ def test_connection_goes_to_the_checked_address(
 ) -> None:
     resolving(monkeypatch, "93.184.215.14", "169.254.169.254")
     with pytest.raises(HostNotAllowed, match="models are never fetched from there"):
-        fetched("https://rebinding.example.com/model.joblib", tmp_path)
+        fetch_bytes("https://rebinding.example.com/model.joblib", tmp_path)
     assert connections == [(socket.AF_INET, ("93.184.215.14", 443))]
 
 
@@ -174,14 +174,14 @@ def test_connection_goes_to_the_checked_address(
 def test_redirect_is_checked_like_the_first_address(store: NastyStore, tmp_path: Path, target: str) -> None:
     store.answers[:] = [status(302, Location=target)]
     with pytest.raises(HostNotAllowed, match="models are never fetched from there"):
-        fetched(f"{store.url}/model.joblib", tmp_path)
+        fetch_bytes(f"{store.url}/model.joblib", tmp_path)
 
 
 def test_redirect_to_an_unlisted_host_is_refused(store: NastyStore, other: NastyStore, tmp_path: Path) -> None:
     store.answers[:] = [status(302, Location=f"{other.url}/model.joblib")]
     listed = Rules(Hosts.parse(store.url.removeprefix("http://")))
     with pytest.raises(HostNotAllowed, match=r"not among the hosts .* 127\.0\.0\.1:\d+"):
-        fetched(f"{store.url}/model.joblib", tmp_path, rules=listed)
+        fetch_bytes(f"{store.url}/model.joblib", tmp_path, rules=listed)
     assert other.requests == []
 
 
@@ -192,7 +192,7 @@ def test_redirect_to_another_host_carries_no_credentials(
     store.answers[:] = [status(code, Location=f"{other.url}/model.joblib")]
     other.answers[:] = [status(code, Location=f"{store.url}/model.joblib"), file(b"model")]
     store.answers.append(file(b"model"))
-    assert fetched(f"{store.url}/model.joblib", tmp_path, environ=TOKEN) == b"model"
+    assert fetch_bytes(f"{store.url}/model.joblib", tmp_path, environ=TOKEN) == b"model"
     assert store.requests[0].headers["authorization"] == "Bearer s3cr3t"
     for request in (*other.requests, *store.requests[1:]):
         assert "s3cr3t" not in str(request)
@@ -204,7 +204,7 @@ def test_session_token_is_sent_to_its_s3_store_alone(
 ) -> None:
     store.answers[:] = [status(code, Location=f"{other.url}/models/model.joblib")]
     with pytest.raises(HostNotAllowed, match="redirects to"):
-        fetched("s3://models/model.joblib", tmp_path, environ={**S3, "AWS_ENDPOINT_URL": store.url})
+        fetch_bytes("s3://models/model.joblib", tmp_path, environ={**S3, "AWS_ENDPOINT_URL": store.url})
     assert store.requests[0].headers["x-amz-security-token"] == "s3cr3t"
     assert other.requests == []
 
@@ -212,7 +212,7 @@ def test_session_token_is_sent_to_its_s3_store_alone(
 @pytest.mark.parametrize("uri", ["s3://models/model.joblib", "s3://models/v7/"])
 def test_endpoint_of_a_secret_is_checked(uri: str, tmp_path: Path, connections: list[object]) -> None:
     with pytest.raises(HostNotAllowed, match="models are never fetched from there"):
-        fetched(uri, tmp_path, environ={**S3, "AWS_ENDPOINT_URL": "http://169.254.169.254"})
+        fetch_bytes(uri, tmp_path, environ={**S3, "AWS_ENDPOINT_URL": "http://169.254.169.254"})
     assert connections == []
 
 
@@ -225,7 +225,7 @@ def test_keys_are_asked_for_at_the_platforms_address_alone(
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", KEYS)
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/dev/null")
     with pytest.raises(FetchFailure):
-        fetched("s3://models/model.joblib", tmp_path, environ={"AWS_CONTAINER_CREDENTIALS_FULL_URI": KEYS})
+        fetch_bytes("s3://models/model.joblib", tmp_path, environ={"AWS_CONTAINER_CREDENTIALS_FULL_URI": KEYS})
     assert set(connections) == {(socket.AF_INET, ("169.254.170.23", 80))}
 
 
@@ -233,7 +233,7 @@ def test_keys_are_asked_for_at_the_platforms_address_alone(
 def test_model_uri_at_a_credential_service_is_refused(endpoint: str, tmp_path: Path, connections: list[object]) -> None:
     environ = {**S3, "AWS_CONTAINER_CREDENTIALS_FULL_URI": KEYS, "AWS_ENDPOINT_URL": endpoint}
     with pytest.raises(HostNotAllowed, match="models are never fetched from there"):
-        fetched("s3://models/model.joblib", tmp_path, environ=environ)
+        fetch_bytes("s3://models/model.joblib", tmp_path, environ=environ)
     assert connections == []
 
 
@@ -249,7 +249,7 @@ def test_secret_is_not_sent_to_a_host_that_it_does_not_list(
     with pytest.raises(
         HostNotAllowed, match=r"may be sent to \*\.example\.com, .* not to evil\.example:443"
     ) as refusal:
-        fetched(uri, tmp_path, environ=secret)
+        fetch_bytes(uri, tmp_path, environ=secret)
     assert "MODELWAY_HOSTS" in refusal.value.remedy
     assert connections == []
 
@@ -257,21 +257,23 @@ def test_secret_is_not_sent_to_a_host_that_it_does_not_list(
 def test_secret_is_sent_to_a_host_that_it_lists(store: NastyStore, tmp_path: Path) -> None:
     secret = {**TOKEN, "MODELWAY_HOSTS": f"{store.url.removeprefix('http://')}\n"}
     required = Rules(secret_must_name_hosts=True)
-    assert fetched(f"{store.url}/model.joblib", tmp_path, environ=secret, rules=required) == b"model"
+    assert fetch_bytes(f"{store.url}/model.joblib", tmp_path, environ=secret, rules=required) == b"model"
     assert store.requests[0].headers["authorization"] == "Bearer s3cr3t"
 
 
 @pytest.mark.parametrize("uri", ["https://models.example.com/model.joblib", "s3://models/model.joblib"])
 def test_secret_without_hosts_is_refused_by_policy(uri: str, tmp_path: Path, connections: list[object]) -> None:
     with pytest.raises(HostNotAllowed, match="does not name the hosts") as refusal:
-        fetched(uri, tmp_path, environ={**TOKEN, **S3}, rules=Rules(secret_must_name_hosts=True))
+        fetch_bytes(uri, tmp_path, environ={**TOKEN, **S3}, rules=Rules(secret_must_name_hosts=True))
     assert "MODELWAY_HOSTS" in refusal.value.remedy
     assert connections == []
 
 
 def test_malformed_list_of_hosts_allows_nothing(tmp_path: Path, connections: list[object]) -> None:
     with pytest.raises(HostNotAllowed, match="is no host: write models"):
-        fetched("https://a.example/model.joblib", tmp_path, environ={"MODELWAY_HOSTS": "https://models.example.com/"})
+        fetch_bytes(
+            "https://a.example/model.joblib", tmp_path, environ={"MODELWAY_HOSTS": "https://models.example.com/"}
+        )
     assert connections == []
 
 
@@ -283,7 +285,7 @@ def test_no_variable_bypasses_the_egress_proxy(
         monkeypatch.setenv(name, value)
     for uri in (f"{store.url}/model.joblib", "s3://models/model.joblib"):
         with pytest.raises(HostNotAllowed):
-            fetched(uri, tmp_path, environ={**S3, **around}, rules=PUBLIC)
+            fetch_bytes(uri, tmp_path, environ={**S3, **around}, rules=PUBLIC)
     assert store.requests == []
 
 
@@ -292,25 +294,27 @@ def test_tls_ends_at_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with nasty_store(context) as secure:
         secure.answers.append(file(b"model"))
         with pytest.raises(FetchFailure, match="TLS certificate is not trusted"):
-            fetched(f"{secure.url}/model.joblib", tmp_path, environ=TOKEN)
+            fetch_bytes(f"{secure.url}/model.joblib", tmp_path, environ=TOKEN)
         assert secure.requests == []
         monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-        assert fetched(f"{secure.url}/model.joblib", tmp_path, environ=TOKEN) == b"model"
+        assert fetch_bytes(f"{secure.url}/model.joblib", tmp_path, environ=TOKEN) == b"model"
         assert secure.requests[0].headers["authorization"] == "Bearer s3cr3t"
 
 
 def test_configured_proxy_is_used_and_checked(store: NastyStore, tmp_path: Path) -> None:
     with forwarding_proxy() as proxy:
         environ = {**TOKEN, "HTTP_PROXY": f"http://ann:pw@{proxy.host}"}
-        assert fetched(f"{store.url}/model.joblib", tmp_path, environ=environ) == b"model"
+        assert fetch_bytes(f"{store.url}/model.joblib", tmp_path, environ=environ) == b"model"
         assert proxy.requests == [("GET", f"{store.url}/model.joblib", "Basic YW5uOnB3")]
         assert "proxy-authorization" not in store.requests[0].headers
         with pytest.raises(HostNotAllowed, match="not among the hosts"):
-            fetched(f"{store.url}/model.joblib", tmp_path, environ=environ, rules=Rules(Hosts.parse("*.example.com")))
+            fetch_bytes(
+                f"{store.url}/model.joblib", tmp_path, environ=environ, rules=Rules(Hosts.parse("*.example.com"))
+            )
         with pytest.raises(HostNotAllowed, match="models are never fetched from there"):
-            fetched("http://169.254.169.254/model.joblib", tmp_path, environ=environ)
+            fetch_bytes("http://169.254.169.254/model.joblib", tmp_path, environ=environ)
         with pytest.raises(FetchFailure, match="answered 405"):
-            fetched("https://models.example.com/model.joblib", tmp_path, environ={"https_proxy": proxy.host})
+            fetch_bytes("https://models.example.com/model.joblib", tmp_path, environ={"https_proxy": proxy.host})
     assert {request[:2] for request in proxy.requests[1:]} == {("CONNECT", "models.example.com:443")}
 
 

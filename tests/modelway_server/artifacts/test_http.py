@@ -31,7 +31,7 @@ def store() -> Iterator[NastyStore]:
         yield running
 
 
-def fetched(
+def fetch_file(
     store: NastyStore,
     directory: Path,
     *answers: Answer,
@@ -45,7 +45,7 @@ def fetched(
 
 
 def test_file_arrives_whole_and_read_only_with_its_record(store: NastyStore, tmp_path: Path) -> None:
-    record = fetched(store, tmp_path, file(MODEL), path="/v7/model.joblib?sig=s3cr3t")
+    record = fetch_file(store, tmp_path, file(MODEL), path="/v7/model.joblib?sig=s3cr3t")
     arrived = tmp_path / "model.joblib"
     assert arrived.read_bytes() == MODEL
     assert arrived.stat().st_mode & 0o777 == 0o444
@@ -62,7 +62,7 @@ def test_file_arrives_whole_and_read_only_with_its_record(store: NastyStore, tmp
 
 
 def test_broken_download_resumes_at_the_last_byte(store: NastyStore, tmp_path: Path) -> None:
-    fetched(store, tmp_path, file(MODEL, cut=1_500_000), file(MODEL))
+    fetch_file(store, tmp_path, file(MODEL, cut=1_500_000), file(MODEL))
     assert (tmp_path / "model.joblib").read_bytes() == MODEL
     again = store.requests[1].headers
     assert 1_000_000 < int(again["range"].removeprefix("bytes=").removesuffix("-")) <= 1_500_000
@@ -79,14 +79,14 @@ def test_broken_download_resumes_at_the_last_byte(store: NastyStore, tmp_path: P
     ],
 )
 def test_bytes_of_two_versions_are_never_mixed(store: NastyStore, tmp_path: Path, answers: list[Answer]) -> None:
-    record = fetched(store, tmp_path, *answers)
+    record = fetch_file(store, tmp_path, *answers)
     assert (tmp_path / "model.joblib").read_bytes() == REPLACEMENT
     assert record.digest == f"sha256:{hashlib.sha256(REPLACEMENT).hexdigest()}"
 
 
 @pytest.mark.parametrize("code", [500, 503, 429])
 def test_temporary_refusal_is_retried(store: NastyStore, tmp_path: Path, code: int) -> None:
-    fetched(store, tmp_path, status(code), status(code), file(MODEL))
+    fetch_file(store, tmp_path, status(code), status(code), file(MODEL))
     assert len(store.requests) == 3
 
 
@@ -104,7 +104,7 @@ def test_permanent_refusal_is_reported_at_once(
     store: NastyStore, tmp_path: Path, code: int, failure: type[FetchFailure], words: str
 ) -> None:
     with pytest.raises(failure, match=words) as refusal:
-        fetched(store, tmp_path, status(code), path="/model.joblib?sig=s3cr3t")
+        fetch_file(store, tmp_path, status(code), path="/model.joblib?sig=s3cr3t")
     assert len(store.requests) == 1
     assert "s3cr3t" not in refusal.value.message
     assert list(tmp_path.iterdir()) == []
@@ -112,18 +112,18 @@ def test_permanent_refusal_is_reported_at_once(
 
 def test_failing_store_is_given_up_with_its_last_message(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="503 Service Unavailable; gave up after 6 tries"):
-        fetched(store, tmp_path, status(503))
+        fetch_file(store, tmp_path, status(503))
     assert len(store.requests) == 6
 
 
 def test_connection_that_always_breaks_is_given_up(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="in the middle of the file; gave up"):
-        fetched(store, tmp_path, file(MODEL, etag=None, cut=1000))
+        fetch_file(store, tmp_path, file(MODEL, etag=None, cut=1000))
 
 
 def test_wrong_length_from_a_store_without_ranges_is_given_up(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="server cannot send the rest alone; gave up"):
-        fetched(store, tmp_path, file(MODEL, length=len(MODEL) + 1, ranges=False))
+        fetch_file(store, tmp_path, file(MODEL, length=len(MODEL) + 1, ranges=False))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -131,7 +131,7 @@ def test_refused_connection_is_named(tmp_path: Path) -> None:
     with nasty_store() as store_url:
         pass
     with pytest.raises(FetchFailed, match="connection refused"):
-        fetched(store_url, tmp_path)
+        fetch_file(store_url, tmp_path)
 
 
 def test_unknown_host_is_named(tmp_path: Path) -> None:
@@ -141,13 +141,13 @@ def test_unknown_host_is_named(tmp_path: Path) -> None:
 
 def test_file_over_the_cap_is_refused_before_it_is_read(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(ArtifactTooLarge, match=r"8\.0 TiB .* cap is 1\.0 MiB") as refusal:
-        fetched(store, tmp_path, file(b"x", length=8 << 40), max_bytes=1 << 20)
+        fetch_file(store, tmp_path, file(b"x", length=8 << 40), max_bytes=1 << 20)
     assert "maxArtifactBytes" in refusal.value.remedy
     assert list(tmp_path.iterdir()) == []
 
 
 def test_file_at_the_cap_is_accepted(store: NastyStore, tmp_path: Path) -> None:
-    assert fetched(store, tmp_path, file(MODEL), max_bytes=len(MODEL)).bytes == len(MODEL)
+    assert fetch_file(store, tmp_path, file(MODEL), max_bytes=len(MODEL)).bytes == len(MODEL)
 
 
 def test_written_bytes_count_against_the_cap(tmp_path: Path) -> None:
@@ -159,12 +159,12 @@ def test_written_bytes_count_against_the_cap(tmp_path: Path) -> None:
 
 def test_body_without_length_is_refused(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="no Content-Length"):
-        fetched(store, tmp_path, endless)
+        fetch_file(store, tmp_path, endless)
 
 
 def test_deadline_ends_a_fetch_and_says_how_far_it_came(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchTimeout, match=r"[KM]iB .* of 2\.0 MiB .* arrived in 0\.5 seconds"):
-        fetched(store, tmp_path, stalling(MODEL, store), seconds=0.5)
+        fetch_file(store, tmp_path, stalling(MODEL, store), seconds=0.5)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -172,7 +172,7 @@ def test_stalled_connection_is_closed_and_resumed(
     store: NastyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stores, "READ_SECONDS", 0.3)
-    fetched(store, tmp_path, stalling(MODEL, store), file(MODEL))
+    fetch_file(store, tmp_path, stalling(MODEL, store), file(MODEL))
     assert (tmp_path / "model.joblib").read_bytes() == MODEL
     assert store.requests[1].headers["range"] != "bytes=0-"
 
@@ -181,25 +181,25 @@ def test_credentials_are_sent_to_their_host_alone(store: NastyStore, tmp_path: P
     with nasty_store() as other:
         other.answers.append(file(MODEL))
         token = {"MODELWAY_HTTP_TOKEN": "s3cr3t\n"}
-        fetched(store, tmp_path, status(302, Location=f"{other.url}/real.joblib"), environ=token)
+        fetch_file(store, tmp_path, status(302, Location=f"{other.url}/real.joblib"), environ=token)
         assert store.requests[0].headers["authorization"] == "Bearer s3cr3t"
         assert "authorization" not in other.requests[0].headers
     assert (tmp_path / "model.joblib").read_bytes() == MODEL
 
 
 def test_user_and_password_are_sent_as_basic_credentials(store: NastyStore, tmp_path: Path) -> None:
-    fetched(store, tmp_path, file(MODEL), environ={"HTTP_USERNAME": "ann", "HTTP_PASSWORD": "pw"})
+    fetch_file(store, tmp_path, file(MODEL), environ={"HTTP_USERNAME": "ann", "HTTP_PASSWORD": "pw"})
     assert store.requests[0].headers["authorization"] == "Basic YW5uOnB3"
 
 
 def test_redirect_to_a_local_file_is_not_followed(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="302"):
-        fetched(store, tmp_path, status(302, Location="file:///etc/passwd"))
+        fetch_file(store, tmp_path, status(302, Location="file:///etc/passwd"))
 
 
 def test_circular_redirects_end(store: NastyStore, tmp_path: Path) -> None:
     with pytest.raises(FetchFailed, match="more than ten redirects"):
-        fetched(store, tmp_path, status(302, Location="/again"))
+        fetch_file(store, tmp_path, status(302, Location="/again"))
 
 
 def test_compressed_bytes_are_kept_unchanged(store: NastyStore, tmp_path: Path) -> None:
@@ -210,4 +210,4 @@ def test_compressed_bytes_are_kept_unchanged(store: NastyStore, tmp_path: Path) 
         handler.end_headers()  # type: ignore[attr-defined]
         handler.wfile.write(b"\x1f\x8b\x08\x00")  # type: ignore[attr-defined]
 
-    assert fetched(store, tmp_path, compressed).bytes == 4
+    assert fetch_file(store, tmp_path, compressed).bytes == 4

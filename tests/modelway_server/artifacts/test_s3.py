@@ -22,18 +22,18 @@ def secret() -> Iterator[dict[str, str]]:
         yield running.secret
 
 
-def fetched(uri: str, directory: Path, environ: dict[str, str]) -> ArtifactRecord:
+def fetch_file(uri: str, directory: Path, environ: dict[str, str]) -> ArtifactRecord:
     return asyncio.run(fetch(uri, directory, max_bytes=1 << 20, seconds=20, environ=environ))
 
 
 def test_credentials_of_the_secret_open_the_bucket(secret: dict[str, str], tmp_path: Path) -> None:
-    record = fetched("s3://models/fraud/v7/model.joblib", tmp_path, secret)
+    record = fetch_file("s3://models/fraud/v7/model.joblib", tmp_path, secret)
     assert (tmp_path / "model.joblib").read_bytes() == MODEL
     assert (record.uri, record.bytes) == ("s3://models/fraud/v7/model.joblib", len(MODEL))
 
 
 def test_line_end_in_a_secret_value_is_ignored(secret: dict[str, str], tmp_path: Path) -> None:
-    fetched("s3://models/fraud/v7/model.joblib", tmp_path, {name: value + "\n" for name, value in secret.items()})
+    fetch_file("s3://models/fraud/v7/model.joblib", tmp_path, {name: value + "\n" for name, value in secret.items()})
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,12 @@ def test_missing_object_and_folder_have_their_own_reasons(
     secret: dict[str, str], tmp_path: Path, uri: str, failure: type[FetchFailure], words: str
 ) -> None:
     with pytest.raises(failure, match=words):
-        fetched(uri, tmp_path, secret)
+        fetch_file(uri, tmp_path, secret)
 
 
 def test_private_object_without_credentials_is_refused(secret: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(AccessDenied, match="refused a request without credentials") as refusal:
-        fetched("s3://models/fraud/v7/model.joblib", tmp_path, {"AWS_ENDPOINT_URL": secret["AWS_ENDPOINT_URL"]})
+        fetch_file("s3://models/fraud/v7/model.joblib", tmp_path, {"AWS_ENDPOINT_URL": secret["AWS_ENDPOINT_URL"]})
     assert "storage.secretRef" in refusal.value.remedy
 
 
@@ -65,7 +65,7 @@ def test_wrong_credentials_are_refused_and_not_shown(
     secret: dict[str, str], tmp_path: Path, variable: str, words: str
 ) -> None:
     with pytest.raises(AccessDenied, match=f"refused the credentials given: 403 Forbidden .{words}") as refusal:
-        fetched("s3://models/fraud/v7/model.joblib", tmp_path, {**secret, variable: "AKIAIOSFODNN7EXAMPLE"})
+        fetch_file("s3://models/fraud/v7/model.joblib", tmp_path, {**secret, variable: "AKIAIOSFODNN7EXAMPLE"})
     assert "AKIAIOSFODNN7EXAMPLE" not in refusal.value.message
 
 
@@ -86,4 +86,4 @@ def test_endpoint_is_read_from_each_known_variable(environ: dict[str, str], endp
 def test_plain_http_is_refused_when_the_secret_forbids_it(tmp_path: Path) -> None:
     environ = {"AWS_ENDPOINT_URL": "http://minio.ml:9000", "AWS_ALLOW_HTTP": "false"}
     with pytest.raises(InvalidURI, match="plain http"):
-        fetched("s3://models/model.joblib", tmp_path, environ)
+        fetch_file("s3://models/model.joblib", tmp_path, environ)

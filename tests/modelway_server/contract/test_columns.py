@@ -54,7 +54,7 @@ def seconds(frame: Any) -> Any:
     return frame.apply(lambda column: column.astype("datetime64[s]").astype("int64") / 1e9)
 
 
-def parsed(frame: Any) -> Any:
+def parse_hours(frame: Any) -> Any:
     return frame.apply(pd.to_datetime).apply(lambda column: column.dt.hour)
 
 
@@ -104,7 +104,7 @@ def infer(server: DataPlane, **columns: Any) -> list[Any]:
     return list(planes.infer(server, {"inputs": tensors})["outputs"][0]["data"])
 
 
-def described(server: DataPlane) -> dict[str, tuple[str, dict[str, Any]]]:
+def describe(server: DataPlane) -> dict[str, tuple[str, dict[str, Any]]]:
     return {
         tensor["name"]: (tensor["datatype"], tensor.get("parameters", {}))
         for tensor in json.loads(json.dumps(server.model_metadata()))["inputs"]
@@ -116,7 +116,7 @@ DATED: dict[str, tuple[Any, pd.DataFrame, str]] = {
     "a transformer of one's own": (of_dates(Weekday()), FRAME, "when"),
     "dates that are categories": (of_dates(OneHotEncoder(handle_unknown="ignore"), column="day"), FRAME, "day"),
     "dates that are numbered": (of_dates(OrdinalEncoder(), column="day"), FRAME, "day"),
-    "a function that parses": (of_dates(FunctionTransformer(parsed)), FRAME, "when"),
+    "a function that parses": (of_dates(FunctionTransformer(parse_hours)), FRAME, "when"),
     "a time zone": (of_dates(FunctionTransformer(hours_in_rome), ZONED), ZONED, "when"),
     "categories with a zone": (of_dates(OneHotEncoder(), ZONED, "when"), ZONED, "when"),
 }
@@ -134,11 +134,11 @@ def test_iso_8601_dates_answer_as_in_process(case: str) -> None:
 
 def test_metadata_names_the_date_columns() -> None:
     server = plane(DATED["a function"][0])
-    assert described(server)["when"] == (
+    assert describe(server)["when"] == (
         "BYTES",
         {"content_type": "datetime", "time_zone": "none", "nullable": True},
     )
-    assert described(plane(DATED["a time zone"][0]))["when"][1]["time_zone"] == "required"
+    assert describe(plane(DATED["a time zone"][0]))["when"][1]["time_zone"] == "required"
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ def test_metadata_names_the_date_columns() -> None:
     ],
 )
 def test_malformed_date_is_refused(case: str, value: Any, words: str) -> None:
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as refusal:
         predict(plane(DATED[case][0]), [{"when": value, "amount": 1.0}])
-    assert (refused.value.field, words in refused.value.message) == ("instances[0].when", True), refused.value.message
+    assert (refusal.value.field, words in refusal.value.message) == ("instances[0].when", True), refusal.value.message
 
 
 def test_time_zone_of_a_date_is_used() -> None:
@@ -246,9 +246,9 @@ class Namesless(Weekday):
 
 
 def test_model_of_frames_without_names_is_refused() -> None:
-    with pytest.raises(WarmupFailed) as refused:
+    with pytest.raises(WarmupFailed) as refusal:
         plane(make_pipeline(Namesless(), Ridge()).fit(FRAME[["when"]], TARGET))
-    assert "feature_names_in_" in refused.value.remedy
+    assert "feature_names_in_" in refusal.value.remedy
 
 
 def test_several_targets_are_columns_of_one_answer() -> None:

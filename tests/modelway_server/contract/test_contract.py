@@ -56,7 +56,7 @@ def applicant(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not ...}
 
 
-def changed(position: int, value: Any) -> list[Any]:
+def row_with(position: int, value: Any) -> list[Any]:
     return [*GOOD[:position], value, *GOOD[position + 1 :]]
 
 
@@ -86,10 +86,10 @@ REFUSED: list[tuple[str, str, Any, type[InputError], str, str]] = [
     ("forest", "predict", instances(), InvalidInput, "instances", "no rows"),
     ("forest", "predict", instances(GOOD, 5), MalformedRequest, "instances[1]", "array of 13 values"),
     # types
-    ("forest", "infer", tensor(changed(4, "1.5"), [1, 13]), MalformedRequest, "inputs[0].data[4]", "a string ('1.5')"),
-    ("forest", "infer", tensor([changed(4, "1.5")], [1, 13]), MalformedRequest, "inputs[0].data[0][4]", "a string"),
-    ("forest", "infer", tensor(changed(4, bool(1)), [1, 13]), MalformedRequest, "inputs[0].data[4]", "a boolean"),
-    ("forest", "infer", tensor(changed(4, [1.0]), [1, 13]), MalformedRequest, "inputs[0].data[4]", "an array"),
+    ("forest", "infer", tensor(row_with(4, "1.5"), [1, 13]), MalformedRequest, "inputs[0].data[4]", "a string ('1.5')"),
+    ("forest", "infer", tensor([row_with(4, "1.5")], [1, 13]), MalformedRequest, "inputs[0].data[0][4]", "a string"),
+    ("forest", "infer", tensor(row_with(4, bool(1)), [1, 13]), MalformedRequest, "inputs[0].data[4]", "a boolean"),
+    ("forest", "infer", tensor(row_with(4, [1.0]), [1, 13]), MalformedRequest, "inputs[0].data[4]", "an array"),
     (
         "forest",
         "infer",
@@ -126,18 +126,25 @@ REFUSED: list[tuple[str, str, Any, type[InputError], str, str]] = [
     (
         "forest",
         "infer",
-        tensor(changed(0, 1e39), [1, 13], "FP32"),
+        tensor(row_with(0, 1e39), [1, 13], "FP32"),
         MalformedRequest,
         "inputs[0].data[0]",
         "does not fit FP32",
     ),
     ("forest", "infer", tensor(GOOD, [1, 13], "FP8"), MalformedRequest, "inputs[0].datatype", "FP64"),
-    ("forest", "predict", instances(changed(2, "abc")), InvalidInput, "instances[0][2]", "a string ('abc')"),
-    ("forest", "predict", instances(changed(2, {})), InvalidInput, "instances[0][2]", "an object"),
+    ("forest", "predict", instances(row_with(2, "abc")), InvalidInput, "instances[0][2]", "a string ('abc')"),
+    ("forest", "predict", instances(row_with(2, {})), InvalidInput, "instances[0][2]", "an object"),
     # too large for the model's float32, missing where the model needs a value
-    ("forest", "predict", instances(changed(2, 1e300)), InvalidInput, "instances[0][2]", "up to 3.4"),
-    ("linear", "predict", instances(GOOD, changed(12, None)), InvalidInput, "instances[1][12]", "must not be missing"),
-    ("linear", "infer", tensor(changed(3, None), [1, 13]), InvalidInput, "inputs[0].data[0][3]", "must not be missing"),
+    ("forest", "predict", instances(row_with(2, 1e300)), InvalidInput, "instances[0][2]", "up to 3.4"),
+    ("linear", "predict", instances(GOOD, row_with(12, None)), InvalidInput, "instances[1][12]", "must not be missing"),
+    (
+        "linear",
+        "infer",
+        tensor(row_with(3, None), [1, 13]),
+        InvalidInput,
+        "inputs[0].data[0][3]",
+        "must not be missing",
+    ),
     ("mixed", "predict", instances(applicant(member=None)), InvalidInput, "instances[0].member", "must not be missing"),
     # names and categories
     ("mixed", "predict", instances(applicant(), applicant(ages=1)), InvalidInput, "instances[1]", "unknown: ages"),
@@ -203,9 +210,9 @@ REFUSED: list[tuple[str, str, Any, type[InputError], str, str]] = [
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: f"{case[0]}-{case[4]}")
 def test_bad_request_names_its_field(case: tuple[str, str, Any, type[InputError], str, str]) -> None:
     model, operation, document, kind, field, words = case
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError) as refusal:
         getattr(planes, operation)(PLANES[model], document)
-    error = caught.value
+    error = refusal.value
     assert (type(error), error.field, words in error.message) == (kind, field, True), (error.field, error.message)
 
 
@@ -229,7 +236,7 @@ ACCEPTED: list[tuple[str, str, Any, list[Any]]] = [
     ("forest", "INT16", tensor([7] * 13, [1, 13], "INT16"), [7] * 13),
     ("forest", "UINT64", tensor([2**63] * 13, [1, 13], "UINT64"), [2**63] * 13),
     ("forest", "BOOL", tensor([True] * 13, [1, 13], "BOOL"), [1.0] * 13),
-    ("boosting", "missing", tensor(changed(3, None), [1, 13]), changed(3, math.nan)),
+    ("boosting", "missing", tensor(row_with(3, None), [1, 13]), row_with(3, math.nan)),
     ("boosting", "missing integers", tensor([None] * 13, [1, 13], "INT32"), [math.nan] * 13),
     ("linear", "minus zero", tensor([-0.0] * 13, [1, 13]), [0.0] * 13),
 ]

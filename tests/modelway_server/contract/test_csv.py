@@ -184,9 +184,9 @@ TEXTS = Signature(Form.COLUMNS, (Column("a", "BYTES"), Column("b", "BYTES", null
     [(TEXTS, b"b,a\nx,x\n,\n", r"csv\.a\[1\]"), (Signature(Form.TEXT), b'words\nx\n""\n', r"csv\.words\[1\]")],
 )
 def test_empty_field_of_a_required_text_is_refused(signature: Signature, body: bytes, field: str) -> None:
-    with pytest.raises(InputError, match="an empty field of a CSV is a missing value: send JSON") as refused:
+    with pytest.raises(InputError, match="an empty field of a CSV is a missing value: send JSON") as refusal:
         rows(signature, decode_csv(body))
-    assert re.fullmatch(field, refused.value.field or "")
+    assert re.fullmatch(field, refusal.value.field or "")
 
 
 @pytest.mark.parametrize("charset", [name for name in CHARSETS if CHARSETS[name] != "utf-8"])

@@ -27,7 +27,7 @@ from modelway_server.errors import InputError
 from modelway_server.protocol.tensors import NUMPY_TYPES
 from modelway_server.runtimes import load_runtime
 from support.server.senders import ALL, TEXTUAL, Columns, Sent, outputs
-from support.server.subjects import warmed
+from support.server.subjects import warm
 from support.trained import graphs
 from support.trained.mlflow_models import folder
 
@@ -61,13 +61,13 @@ def spell(column: Any, row: int) -> str:
     return f"{column.dtype}:{value.item() if isinstance(value, np.generic) else value!r}"
 
 
-def written(rows: Any) -> Any:
+def to_text(rows: Any) -> Any:
     """A step that turns whatever it is given to text."""
     return rows.astype(str)
 
 
 def plane(model: Any) -> DataPlane:
-    return DataPlane(warmed(model), Identity(name="model"))
+    return DataPlane(warm(model), Identity(name="model"))
 
 
 def answers(server: DataPlane, protocol: str, columns: Columns) -> list[Any]:
@@ -151,18 +151,18 @@ def test_mixed_literals_are_read_as_by_pandas(protocol: str, values: list[Any], 
 @pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 10**30])
 @pytest.mark.parametrize("protocol", [name for name in TEXTUAL if name != "v2 json"])
 def test_integer_beyond_64_bits_is_refused_by_name(protocol: str, value: int) -> None:
-    with pytest.raises(InputError, match="64 bits") as refused:
+    with pytest.raises(InputError, match="64 bits") as refusal:
         answers(ECHO, protocol, {"x": Sent("", [value])})
-    assert "x" in str(refused.value.field)
+    assert "x" in str(refusal.value.field)
 
 
 @pytest.mark.parametrize("value", [2**70, -(2**70), 2**64, -(2**63) - 1])
 @pytest.mark.parametrize("protocol", TEXTUAL)
 def test_column_of_integers_names_the_64_bit_limit(protocol: str, value: int) -> None:
     _, server = encoder("INT64")
-    with pytest.raises(InputError, match=r"64 bits|from -9223372036854775808 to") as refused:
+    with pytest.raises(InputError, match=r"64 bits|from -9223372036854775808 to") as refusal:
         answers(server, protocol, {"x": Sent("INT64", [value])})
-    assert "float" not in refused.value.message
+    assert "float" not in refusal.value.message
 
 
 CATEGORIES: dict[str, list[Any]] = {"INT64": SIGNED, "UINT64": UNSIGNED, "BOOL": [False, True], "FP64": DOUBLES}
@@ -214,7 +214,7 @@ def test_encoder_of_an_array_tells_neighbours_apart(kind: str, first: Any) -> No
 
 @pytest.mark.parametrize("literals", [[[3, 4]], [[3, 4.0]], [[True, False]], [[2**53 + 1, 7]]])
 def test_authors_code_gets_the_array_that_numpy_makes(literals: list[Any]) -> None:
-    server = plane(FunctionTransformer(written).fit(np.array([[10115, 7]])))
+    server = plane(FunctionTransformer(to_text).fit(np.array([[10115, 7]])))
     query = read_v1(server, json.dumps({"instances": literals}).encode())
     texts = outputs(server, query)["transform"].tolist()
     assert texts == np.array(literals).astype(str).tolist()
@@ -260,17 +260,17 @@ FRAME = pd.DataFrame(
 DATATYPES = {"id": "INT64", "flag": "BOOL", "amount": "FP64", "count": "INT64", "city": "BYTES"}
 
 
-def mixed() -> Any:
+def mixed_columns() -> Any:
     """Columns of every type, some encoded, some seen by code of the author behind them."""
     encoded = make_column_transformer(
         (OrdinalEncoder(), ["id", "flag", "city"]), remainder="passthrough", verbose_feature_names_out=False
     ).set_output(transform="pandas")
-    return make_pipeline(encoded, FunctionTransformer(written)).fit(FRAME)
+    return make_pipeline(encoded, FunctionTransformer(to_text)).fit(FRAME)
 
 
 @pytest.mark.parametrize("protocol", ALL)
 def test_each_column_of_a_mixed_frame_keeps_its_type(protocol: str) -> None:
-    model = mixed()
+    model = mixed_columns()
     columns = {name: Sent(datatype, FRAME[name].tolist()) for name, datatype in DATATYPES.items()}
     assert answers(plane(model), protocol, columns) == model.transform(FRAME).to_numpy().tolist()
 
@@ -283,7 +283,7 @@ GRAPHS = {"INT64": (TensorProto.INT64, SIGNED), "UINT64": (TensorProto.UINT64, U
 def test_graph_gets_the_integers_that_were_sent(tmp_path: Path, datatype: str, inputs: int) -> None:
     kind, values = GRAPHS[datatype]
     names = ["x", "y"][:inputs]
-    graphs.written(
+    graphs.write(
         tmp_path / "model.onnx",
         [helper.make_node("Identity", [name], [f"{name}_out"]) for name in names],
         [(name, kind, ["rows"]) for name in names],
@@ -306,7 +306,7 @@ def test_graph_gets_the_integers_that_were_sent(tmp_path: Path, datatype: str, i
 
 
 def test_number_beyond_a_graphs_float_is_refused(tmp_path: Path) -> None:
-    graphs.written(
+    graphs.write(
         tmp_path / "model.onnx",
         [helper.make_node("Add", ["x", "y"], ["sum"])],
         [(name, TensorProto.FLOAT16, ["rows"]) for name in ("x", "y")],

@@ -108,18 +108,18 @@ def test_records_of_an_unnamed_model_are_read_by_order() -> None:
 
 
 def test_fault_is_named_as_it_was_sent() -> None:
-    with pytest.raises(InvalidInput, match="takes numbers") as caught:
+    with pytest.raises(InvalidInput, match="takes numbers") as error:
         rows_of_frame(UNNAMED, {"size": ["1", "2"], "mass": ["1", "much"]}, "csv", ordered=True, textual=True)
-    assert caught.value.field == "csv.mass[1]"
-    with pytest.raises(InvalidInput, match="takes numbers") as caught:
+    assert error.value.field == "csv.mass[1]"
+    with pytest.raises(InvalidInput, match="takes numbers") as error:
         rows_of_records(UNNAMED, [{"size": 1, "mass": "much"}], "instances")
-    assert caught.value.field == "instances[0].mass"
+    assert error.value.field == "instances[0].mass"
 
 
 def test_records_of_different_columns_are_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"not those of instances\[0\]") as caught:
+    with pytest.raises(InvalidInput, match=r"not those of instances\[0\]") as error:
         rows_of_records(UNNAMED, [{"a": 1, "b": 2}, {"a": 1, "c": 2}], "instances")
-    assert caught.value.field == "instances[1]"
+    assert error.value.field == "instances[1]"
 
 
 def test_frame_without_columns_has_no_rows() -> None:

@@ -93,9 +93,9 @@ def test_unknown_text_behind_other_steps_is_refused(case: str) -> None:
     rows = FRAME.astype(object).where(FRAME.notna(), None).to_dict("records")
     server = plane(BEFORE[case])
     planes.predict(server, {"instances": rows[:1]})
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(InvalidInput) as error:
         planes.predict(server, {"instances": [rows[0], {**rows[1], "country": "germny"}]})
-    assert (caught.value.field, "'germany'" in caught.value.message) == ("instances[1].country", True)
+    assert (error.value.field, "'germany'" in error.value.message) == ("instances[1].country", True)
 
 
 NUMBERS = ["empty", "floor", "area"]
@@ -216,9 +216,9 @@ def test_boosting_declares_the_types_of_its_columns(case: str) -> None:
 def test_wrong_value_for_boosting_is_named_by_row_and_column(change: dict[str, Any], field: str, words: str) -> None:
     server = plane(BOOSTED["by type"].fit(CATEGORIES, TARGET))
     row = {"country": "france", "floor": 2.0, "area": 50.0}
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(InvalidInput) as error:
         planes.predict(server, {"instances": [row, row | change]})
-    assert (caught.value.field, words in caught.value.message) == (field, True)
+    assert (error.value.field, words in error.value.message) == (field, True)
     unknown, missing = (
         planes.predict(server, {"instances": [row | {"country": value}]}) for value in ("atlantis", None)
     )

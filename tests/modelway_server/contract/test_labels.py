@@ -281,9 +281,9 @@ def test_v1_names_the_classes_of_each_array() -> None:
 
 @pytest.mark.parametrize("ask", [infer, predict])
 def test_request_for_classes_of_a_regressor_is_refused(ask: Any) -> None:
-    with pytest.raises(MalformedRequest, match="no classes") as refused:
+    with pytest.raises(MalformedRequest, match="no classes") as refusal:
         ask(plane(LinearRegression().fit(ROWS, THREE)), classes=True)
-    assert refused.value.field == "parameters.classes"
+    assert refusal.value.field == "parameters.classes"
 
 
 @pytest.mark.parametrize("ask", [infer, predict])
@@ -317,9 +317,9 @@ def test_sparse_answer_over_the_cap_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_model_whose_one_row_exceeds_the_cap_is_not_served() -> None:
-    with pytest.raises(UnsupportedModel, match="1 x 8388608 values") as refused:
+    with pytest.raises(UnsupportedModel, match="1 x 8388608 values") as refusal:
         plane(HashingVectorizer(n_features=2**23).fit([]))
-    assert "TruncatedSVD" in refused.value.remedy
+    assert "TruncatedSVD" in refusal.value.remedy
 
 
 def test_sparse_matrix_inside_a_pipeline_is_not_capped(monkeypatch: pytest.MonkeyPatch) -> None:

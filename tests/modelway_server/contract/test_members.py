@@ -45,7 +45,7 @@ def columns(model: Any) -> dict[str, Column]:
     return {column.name: column for column in signature(model).columns}
 
 
-def used(model: Any) -> set[str]:
+def used_columns(model: Any) -> set[str]:
     return {name for name, column in columns(model).items() if column.used}
 
 
@@ -54,9 +54,9 @@ def records(frame: pd.DataFrame, count: int = 3) -> list[dict[str, Any]]:
 
 
 def refusal(contract: Signature, rows: list[dict[str, Any]]) -> InvalidInput:
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(InvalidInput) as error:
         rows_of_instances(contract, rows, "instances")
-    return caught.value
+    return error.value
 
 
 def of(*steps: Any) -> Pipeline:
@@ -130,7 +130,7 @@ READS: dict[str, tuple[Any, set[str]]] = {
 @pytest.mark.parametrize("case", READS)
 def test_columns_of_all_members_are_used(case: str) -> None:
     model, reads = READS[case]
-    assert used(model) == reads
+    assert used_columns(model) == reads
 
 
 class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -146,7 +146,7 @@ class Committee(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit
 
 
 def test_members_of_a_foreign_ensemble_are_inspected() -> None:
-    assert used(Committee().fit(FRAME, TARGET)) == {"width", "wood"}
+    assert used_columns(Committee().fit(FRAME, TARGET)) == {"width", "wood"}
 
 
 def test_categories_that_all_strict_members_know_are_accepted() -> None:

@@ -13,11 +13,11 @@ from modelway_server.dataplane.v2 import read_v2
 from modelway_server.errors import MalformedRequest
 from support.models import WINE, WINE_KINDS
 from support.server import planes
-from support.server.subjects import warmed
+from support.server.subjects import warm
 
 TARGETS = np.c_[WINE_KINDS, WINE_KINDS == 1]
 MODEL = DecisionTreeClassifier(max_depth=2, random_state=0).fit(WINE, TARGETS)
-PLANE = DataPlane(warmed(MODEL), Identity(name="model"))
+PLANE = DataPlane(warm(MODEL), Identity(name="model"))
 
 
 def request_of(*outputs: Any, **members: Any) -> dict[str, Any]:

@@ -43,11 +43,11 @@ SIGNATURES = st.builds(
 )
 
 
-def stored(signature: Signature) -> Signature:
+def round_trip(signature: Signature) -> Signature:
     return signature_of(json.loads(json.dumps(document_of(signature))))
 
 
-def shown(signature: Signature) -> str:
+def text_of(signature: Signature) -> str:
     """All of it but the order of categories: as text, since 1, 1.0 and True are equal, and NaN is not even equal to itself."""
     columns = [
         (sorted(map(repr, column.categories or ())), replace(column, categories=None)) for column in signature.columns
@@ -58,11 +58,11 @@ def shown(signature: Signature) -> str:
 @pytest.mark.slow
 @given(SIGNATURES)
 def test_signature_survives_json(signature: Signature) -> None:
-    back = stored(signature)
-    assert shown(back) == shown(signature)
+    back = round_trip(signature)
+    assert text_of(back) == text_of(signature)
     assert [column.categories for column in back.columns] == [column.categories for column in signature.columns]
 
 
 def test_categories_of_other_types_are_kept_as_json_values() -> None:
     column = Column("x", categories=frozenset([np.int64(3), np.str_("a"), Decimal("2.5")]))
-    assert stored(Signature(Form.FRAME, (column,))).columns[0].categories == frozenset([3, "a", "2.5"])
+    assert round_trip(Signature(Form.FRAME, (column,))).columns[0].categories == frozenset([3, "a", "2.5"])

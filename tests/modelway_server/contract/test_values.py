@@ -17,11 +17,11 @@ from modelway_server.dataplane.rows import read_rows
 from modelway_server.dataplane.v1 import read_v1
 from modelway_server.dataplane.v2 import read_v2
 from modelway_server.errors import InputError, InvalidInput, MalformedRequest
-from support.server.subjects import warmed
+from support.server.subjects import warm
 
 ROWS, TARGETS = np.array([[1.0], [2.0]]), [1.0, 2.0]
-DOUBLE = DataPlane(warmed(LinearRegression().fit(ROWS, TARGETS)), Identity(name="model"))
-SINGLE = DataPlane(warmed(DecisionTreeRegressor().fit(ROWS, TARGETS)), Identity(name="model"))
+DOUBLE = DataPlane(warm(LinearRegression().fit(ROWS, TARGETS)), Identity(name="model"))
+SINGLE = DataPlane(warm(DecisionTreeRegressor().fit(ROWS, TARGETS)), Identity(name="model"))
 """A model that computes with float32, and takes missing values."""
 
 REFUSED = MalformedRequest
@@ -84,9 +84,9 @@ def assert_outcome(outcome: Outcome, query: Any) -> None:
         value = float(np.asarray(query().rows.values, dtype=np.float64).reshape(-1)[0])
         assert (value, math.copysign(1, value)) == (outcome, math.copysign(1, outcome))
         return
-    with pytest.raises(outcome) as caught:
+    with pytest.raises(outcome) as error:
         query()
-    assert len(caught.value.message) < 400
+    assert len(error.value.message) < 400
 
 
 @pytest.mark.parametrize("protocol", BODIES)

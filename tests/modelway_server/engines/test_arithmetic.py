@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
 from modelway_server.engines.arithmetic import find_inexact
-from support.server.prepared import prepared
+from support.server.prepared import prepare_runtime
 
 IRIS, KINDS = load_iris(return_X_y=True)
 FAR = IRIS + 10_000
@@ -93,7 +93,7 @@ def test_root_of_a_difference_is_inexact(between: str) -> None:
     ids=repr,
 )
 def test_engine_gives_the_models_answers_far_from_zero(tmp_path: Path, model: Any) -> None:
-    runtime = prepared(tmp_path, model)
+    runtime = prepare_runtime(tmp_path, model)
     centres = getattr(model, "cluster_centers_", getattr(model, "support_vectors_", None))
     rows = np.concatenate([METRES if model.n_features_in_ == 2 else FAR, centres])
     for method in runtime.methods:

@@ -37,7 +37,7 @@ from modelway_server.errors import EngineUnavailable, InvalidArtifact, InvalidIn
 from modelway_server.runtimes.estimators.runtime import METHODS, EstimatorRuntime
 from modelway_server.settings import ModelSettings
 from support.models import APPLICANTS, APPROVED, WINE, WINE_KINDS, mixed_pipeline, text_pipeline
-from support.server.prepared import prepared
+from support.server.prepared import prepare_runtime
 from support.server.served import Served
 
 NAMES = np.array(["red", "rosé", "white"])[WINE_KINDS]
@@ -53,7 +53,7 @@ def itself(model: Any) -> EstimatorRuntime:
     return runtime
 
 
-def encoded(*more: Any) -> ColumnTransformer:
+def encoder(*more: Any) -> ColumnTransformer:
     numbers = make_pipeline(SimpleImputer(), StandardScaler())
     return make_column_transformer((numbers, ["age"]), (OneHotEncoder(handle_unknown="ignore"), ["city"]), *more)
 
@@ -92,13 +92,13 @@ CASES: dict[str, tuple[Any, str, float]] = {
     "regression": (LinearRegression().fit(WINE, WINE[:, :2] * [1, 1e9]), "linear", CLOSE),
     "data frame": (mixed_pipeline(), "linear", CLOSE),
     "data frame of trees": (
-        make_pipeline(encoded(), RandomForestClassifier(9, random_state=0)).fit(PEOPLE, APPROVED),
+        make_pipeline(encoder(), RandomForestClassifier(9, random_state=0)).fit(PEOPLE, APPROVED),
         "onnx",
         EXACT,
     ),
     "encoders": (
         make_pipeline(
-            encoded(
+            encoder(
                 (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["floor", "member"]),
                 (OneHotEncoder(drop="first"), ["note"]),
             ),
@@ -113,7 +113,7 @@ CASES: dict[str, tuple[Any, str, float]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_engine_gives_the_models_own_answers(tmp_path: Path, case: str) -> None:
     model, engine, tolerance = CASES[case]
-    runtime, native = prepared(tmp_path, model), itself(model)
+    runtime, native = prepare_runtime(tmp_path, model), itself(model)
     assert (runtime.engine, runtime.methods) == (engine, native.methods), runtime.description["engine_reason"]
     rows = draw(native.signature, (), seed=1, count=200)
     ours, theirs = rows_of_instances(runtime.signature, rows, ""), rows_of_instances(native.signature, rows, "")
@@ -128,7 +128,7 @@ def test_engine_gives_the_models_own_answers(tmp_path: Path, case: str) -> None:
 
 def test_row_at_a_threshold_goes_the_same_way(tmp_path: Path) -> None:
     model = RandomForestClassifier(10, random_state=0).fit(WINE.astype(np.float32), WINE_KINDS)
-    runtime = prepared(tmp_path, model)
+    runtime = prepare_runtime(tmp_path, model)
     splits = [(tree.feature, tree.threshold) for tree in (member.tree_ for member in model.estimators_)]
     rows = np.repeat(WINE[:1], sum(len(threshold) for _, threshold in splits) * 3, axis=0)
     values = [
@@ -153,11 +153,11 @@ def test_engine_with_other_answers_is_not_taken(tmp_path: Path, monkeypatch: pyt
     model = LinearRegression().fit(WINE, WINE_KINDS)
     for engine, taken, why in (("auto", "onnx", "skl2onnx"), ("native", "estimator", "predict differs in")):
         (tmp_path / engine).mkdir()
-        runtime = prepared(tmp_path / engine, model, engine=engine)
+        runtime = prepare_runtime(tmp_path / engine, model, engine=engine)
         assert (runtime.engine, why in runtime.description["engine_reason"]) == (taken, True)
     monkeypatch.setattr("modelway_server.engines.conversion.convert", lambda estimator, *_, **__: wrong(estimator))
     with pytest.raises(EngineUnavailable, match="predict differs in"):
-        prepared(tmp_path, model, engine="onnx")
+        prepare_runtime(tmp_path, model, engine="onnx")
 
 
 def test_engine_within_the_tolerance_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +168,7 @@ def test_engine_within_the_tolerance_is_taken(tmp_path: Path, monkeypatch: pytes
             honest(estimator), arrays={k: v * 1.001 for k, v in honest(estimator).arrays.items()}
         ),
     )
-    assert prepared(tmp_path, LinearRegression().fit(WINE, WINE_KINDS), tolerance=0.01).engine == "linear"
+    assert prepare_runtime(tmp_path, LinearRegression().fit(WINE, WINE_KINDS), tolerance=0.01).engine == "linear"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_engine_within_the_tolerance_is_taken(tmp_path: Path, monkeypatch: pytes
 def test_native_calls_a_forests_own_trees(tmp_path: Path, case: str) -> None:
     number = ExtraTreesRegressor(7, random_state=0).fit(WINE, WINE[:, 0])
     model = number if case == "trees of one number" else CASES[case][0]
-    runtime, native = prepared(tmp_path, model, engine="native"), itself(model)
+    runtime, native = prepare_runtime(tmp_path, model, engine="native"), itself(model)
     assert runtime.engine == "trees"
     rows = rows_of_instances(native.signature, draw(native.signature, (), seed=2, count=100), "")
     for method in native.methods:
@@ -188,12 +188,12 @@ def test_native_calls_a_forests_own_trees(tmp_path: Path, case: str) -> None:
 def test_direct_trees_refuse_what_the_forest_refuses(tmp_path: Path) -> None:
     model = make_pipeline(StandardScaler(), RandomForestClassifier(3)).fit(WINE * 1e-30, NAMES)
     with pytest.raises(InvalidInput, match="too large"):
-        prepared(tmp_path, model, engine="native").call("predict", np.full((1, 13), 1e20), 1)
+        prepare_runtime(tmp_path, model, engine="native").call("predict", np.full((1, 13), 1e20), 1)
 
 
 def test_unknown_estimator_is_converted_by_skl2onnx(tmp_path: Path) -> None:
-    model = make_pipeline(encoded(), GaussianNB()).fit(PEOPLE, APPROVED)
-    runtime, native = prepared(tmp_path, model), itself(model)
+    model = make_pipeline(encoder(), GaussianNB()).fit(PEOPLE, APPROVED)
+    runtime, native = prepare_runtime(tmp_path, model), itself(model)
     assert (runtime.engine, runtime.methods) == ("onnx", native.methods)
     assert "skl2onnx in float64" in runtime.description["engine_reason"]
 
@@ -213,16 +213,16 @@ def test_engine_that_takes_too_long_is_not_taken(tmp_path: Path, monkeypatch: py
 
 def test_graph_that_does_not_fit_into_the_pod_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.engines.plan.trees.memory_limit", lambda: 1 << 20)
-    assert prepared(tmp_path, CASES["forest"][0]).engine == "trees"
+    assert prepare_runtime(tmp_path, CASES["forest"][0]).engine == "trees"
 
 
 def test_neighbours_are_looked_for_by_the_model_itself(tmp_path: Path) -> None:
-    runtime = prepared(tmp_path, KNeighborsClassifier().fit(WINE, WINE_KINDS))
+    runtime = prepare_runtime(tmp_path, KNeighborsClassifier().fit(WINE, WINE_KINDS))
     assert (runtime.engine, "equally near" in runtime.description["engine_reason"]) == ("estimator", True)
 
 
 def test_onnx_alone_takes_a_linear_model_too(tmp_path: Path) -> None:
-    runtime, native = prepared(tmp_path, CASES["data frame"][0], engine="onnx"), itself(CASES["data frame"][0])
+    runtime, native = prepare_runtime(tmp_path, CASES["data frame"][0], engine="onnx"), itself(CASES["data frame"][0])
     assert runtime.engine == "onnx"
     row = runtime.example()
     own = rows_of_instances(native.signature, [plain_row(row)], "rows")
@@ -233,14 +233,14 @@ def test_onnx_alone_takes_a_linear_model_too(tmp_path: Path) -> None:
 
 
 def test_required_engine_that_is_impossible_fails_with_a_reason(tmp_path: Path) -> None:
-    with pytest.raises(EngineUnavailable, match=r"cannot be evaluated by onnx: .*texts") as caught:
-        prepared(tmp_path, text_pipeline(), engine="onnx")
-    assert "spec.runtime.engine" in caught.value.remedy
+    with pytest.raises(EngineUnavailable, match=r"cannot be evaluated by onnx: .*texts") as error:
+        prepare_runtime(tmp_path, text_pipeline(), engine="onnx")
+    assert "spec.runtime.engine" in error.value.remedy
 
 
 def test_number_beyond_float32_is_refused_as_by_the_model(tmp_path: Path) -> None:
     model = make_pipeline(StandardScaler(), RandomForestClassifier(3)).fit(WINE * 1e-30, WINE_KINDS)
-    runtime, native, row = prepared(tmp_path, model), itself(model), np.full((1, 13), 1e20)
+    runtime, native, row = prepare_runtime(tmp_path, model), itself(model), np.full((1, 13), 1e20)
     for each in (runtime, native):
         with pytest.raises(InvalidInput):
             each.call("predict", row, 1)
@@ -249,20 +249,20 @@ def test_number_beyond_float32_is_refused_as_by_the_model(tmp_path: Path) -> Non
 def test_samples_are_rows_of_the_proof(tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text('{"columns": ["age"], "data": [[1.0]]}')
     with pytest.raises(InvalidArtifact, match="missing: city"):
-        prepared(tmp_path, mixed_pipeline(), samples=tmp_path / "mine.json")
+        prepare_runtime(tmp_path, mixed_pipeline(), samples=tmp_path / "mine.json")
 
 
 @pytest.mark.parametrize(("text", "count"), [('{"instances": [[null, "Rome", "no", 0]]}', 301), ("{}", 300)])
 def test_samples_beside_the_model_join_the_proof_if_readable(tmp_path: Path, text: str, count: int) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "samples.json").write_text(text)
-    assert f"on {count} rows" in prepared(tmp_path, mixed_pipeline()).description["engine_reason"]
+    assert f"on {count} rows" in prepare_runtime(tmp_path, mixed_pipeline()).description["engine_reason"]
 
 
 def test_two_preparations_decide_alike(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        prepared(tmp_path / name, CASES["data frame of trees"][0])
+        prepare_runtime(tmp_path / name, CASES["data frame of trees"][0])
     first, second = (Prepared.read(tmp_path / name / "prepared") for name in ("one", "two"))
     assert first == second
 
@@ -279,13 +279,13 @@ def test_digest_seeds_the_rows_of_the_proof(tmp_path: Path, monkeypatch: pytest.
     for number, alpha in enumerate((1.0, 1.0, 2.0)):
         seeds.clear()
         (tmp_path / str(number)).mkdir()
-        prepared(tmp_path / str(number), Ridge(alpha=alpha).fit(WINE, WINE_KINDS))
+        prepare_runtime(tmp_path / str(number), Ridge(alpha=alpha).fit(WINE, WINE_KINDS))
         first.append(seeds[0])
     assert (first[0] == first[1], first[1] == first[2]) == (True, False)
 
 
 def test_onnx_engine_imports_neither_scikit_learn_nor_pandas(tmp_path: Path) -> None:
-    prepared(tmp_path, CASES["data frame of trees"][0])
+    prepare_runtime(tmp_path, CASES["data frame of trees"][0])
     program = f"""
 import sys
 from pathlib import Path
@@ -327,7 +327,7 @@ def test_log_and_the_metadata_say_why_a_server_fell_back(launched: Callable[...,
 
 def test_column_of_any_type_leaves_the_model_as_it_is(tmp_path: Path) -> None:
     frame = pd.DataFrame({"a": WINE[:, 0], "city": ["Oslo", "Rome"] * (len(WINE) // 2)})
-    runtime = prepared(
+    runtime = prepare_runtime(
         tmp_path, make_column_transformer((StandardScaler(), ["a"]), ("passthrough", ["city"])).fit(frame)
     )
     assert runtime.engine == "estimator"

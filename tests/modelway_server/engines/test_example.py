@@ -108,7 +108,7 @@ def test_example_of_a_graph_is_of_its_constants(tmp_path: Path, steps: int) -> N
 def test_example_that_is_made_up_varies_and_says_so(tmp_path: Path) -> None:
     def write(path: Path) -> None:
         nodes = [helper.make_node("Add", ["x", "x"], ["y"])]
-        graphs.written(path, nodes, [("x", TensorProto.FLOAT, ["rows", 3])], [("y", TensorProto.FLOAT, ["rows", 3])])
+        graphs.write(path, nodes, [("x", TensorProto.FLOAT, ["rows", 3])], [("y", TensorProto.FLOAT, ["rows", 3])])
 
     assert prepared_file(tmp_path, write, "model.onnx") == ([0.5, 1.5, 2.5], MADE_UP)
 

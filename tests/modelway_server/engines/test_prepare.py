@@ -21,7 +21,7 @@ from modelway_server.prepare import prepare as try_model
 from modelway_server.process.child import run_in_child
 from modelway_server.settings import ModelSettings
 from support.models import Broken, mixed_pipeline
-from support.server.prepared import prepared
+from support.server.prepared import prepare_runtime
 from support.server.served import Served
 
 
@@ -91,7 +91,7 @@ def test_container_killed_in_its_search_does_not_search_again(tmp_path: Path) ->
 
 
 def test_preparation_of_another_artifact_is_refused(tmp_path: Path, launched: Callable[..., Served]) -> None:
-    prepared(tmp_path, mixed_pipeline())
+    prepare_runtime(tmp_path, mixed_pipeline())
     models = tmp_path / "other"
     models.mkdir()
     joblib.dump(mixed_pipeline(), models / "model.joblib")
@@ -134,9 +134,9 @@ def test_each_end_of_the_child_has_its_reason(work: Callable[[], Any], failure: 
 
 @pytest.mark.parametrize("kind", LOAD_FAILURES)
 def test_failure_in_the_child_is_the_same_outside(kind: type[LoadFailure]) -> None:
-    with pytest.raises(kind) as caught:
+    with pytest.raises(kind) as error:
         run_in_child(lambda: refuse(kind), seconds=30)
-    assert (caught.value.message, caught.value.remedy) == ("for a reason", "do this")
+    assert (error.value.message, error.value.remedy) == ("for a reason", "do this")
 
 
 def test_large_result_of_the_child_arrives_whole() -> None:

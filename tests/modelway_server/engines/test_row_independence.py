@@ -102,7 +102,7 @@ def runtime(model: Any) -> Runtime:
     return runtime
 
 
-def tried(model: Any) -> str | None:
+def try_rows(model: Any) -> str | None:
     """What the trial alone says, of whatever code."""
     model_runtime = runtime(model)
     rows = probe_rows(
@@ -120,7 +120,7 @@ def tried(model: Any) -> str | None:
 def test_rows_are_not_joined_where_one_changes_another(name: str) -> None:
     line = LinearRegression().fit(TABLE.to_numpy(), DEBT)
     model = make_pipeline(Through(LEAKS[name]).fit(TABLE), line)
-    assert tried(model) is not None
+    assert try_rows(model) is not None
     assert "Through is no code of" in str(find_authors_code(model))
     assert "may look at all rows" in str(find_authors_code(make_pipeline(FunctionTransformer(LEAKS[name]), line)))
 
@@ -155,7 +155,7 @@ HONEST: dict[str, Any] = {
 }
 
 
-def decided(directory: Path, model: Any, **settings: Any) -> Prepared:
+def decide(directory: Path, model: Any, **settings: Any) -> Prepared:
     (directory / "models").mkdir()
     (directory / "prepared").mkdir()
     joblib.dump(model, directory / "models" / "model.joblib")
@@ -166,7 +166,7 @@ def decided(directory: Path, model: Any, **settings: Any) -> Prepared:
 @pytest.mark.parametrize("engine", ["auto", "native"])
 @pytest.mark.parametrize("name", HONEST)
 def test_rows_of_known_steps_are_joined(tmp_path: Path, name: str, engine: str) -> None:
-    prepared = decided(tmp_path, HONEST[name], engine=engine)
+    prepared = decide(tmp_path, HONEST[name], engine=engine)
     assert (prepared.joined, prepared.description["batching"]) == (True, "rows joined")
 
 
@@ -176,13 +176,13 @@ def test_rows_of_known_steps_are_joined(tmp_path: Path, name: str, engine: str) 
 def test_steps_that_answer_a_call_as_a_whole_are_not_joined(tmp_path: Path, model: Any) -> None:
     rows = NUMBERS / NUMBERS.max(axis=0)
     model.fit(rows)
-    prepared = decided(tmp_path, model)
+    prepared = decide(tmp_path, model)
     assert not prepared.joined, prepared.description
 
 
 def test_function_that_learned_nothing_is_not_joined(tmp_path: Path) -> None:
     centred = FunctionTransformer(scale, kw_args={"with_std": False})
-    prepared = decided(tmp_path, make_pipeline(centred, LinearRegression()).fit(TABLE, DEBT))
+    prepared = decide(tmp_path, make_pipeline(centred, LinearRegression()).fit(TABLE, DEBT))
     assert prepared.joined is False
     assert prepared.description["batching"] == (
         "rows not joined: FunctionTransformer calls scale, which may look at all rows of a call"
@@ -194,7 +194,7 @@ def test_probe_that_raises_leaves_the_model_served(tmp_path: Path, monkeypatch: 
         raise MemoryError("no room")
 
     monkeypatch.setattr("modelway_server.engines.batch_choice.why_not_joined", fail)
-    prepared = decided(tmp_path, HONEST["line"])
+    prepared = decide(tmp_path, HONEST["line"])
     assert (prepared.engine, prepared.joined) == ("linear", False)
     assert prepared.description["batching"] == "rows not joined: trying it failed (MemoryError: no room)"
 
@@ -217,7 +217,7 @@ def as_graph_of_the_mean(path: Path) -> None:
         onnx.helper.make_node("Sub", ["rows", "mean"], ["scores"]),
     ]
     kind = onnx.TensorProto.FLOAT
-    graphs.written(path / "model.onnx", nodes, [("rows", kind, ["n", 3])], [("scores", kind, ["n", 3])])
+    graphs.write(path / "model.onnx", nodes, [("rows", kind, ["n", 3])], [("scores", kind, ["n", 3])])
 
 
 @pytest.mark.parametrize(

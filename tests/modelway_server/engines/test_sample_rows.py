@@ -33,7 +33,7 @@ from modelway_server.engines.sample_rows.random import draw, rows_of
 from modelway_server.engines.sample_rows.sensitivity import sensitive_rows
 from modelway_server.engines.sample_rows.training_points import MAX_VALUES, POINTS, training_points
 from modelway_server.runtimes.estimators.runtime import METHODS, EstimatorRuntime
-from support.server.prepared import prepared
+from support.server.prepared import prepare_runtime
 
 RANDOM = np.random.default_rng(0)
 CENTRE = np.array([5e5, 5.5e6, -300.0])
@@ -152,7 +152,7 @@ def test_labels_are_tried_at_both_sides_of_their_boundaries() -> None:
 
 
 def test_model_of_one_answer_is_served_as_it_is(tmp_path: Path) -> None:
-    runtime = prepared(tmp_path, Lasso(alpha=1e9).fit(ROWS, SCORE))
+    runtime = prepare_runtime(tmp_path, Lasso(alpha=1e9).fit(ROWS, SCORE))
     assert (runtime.engine, "hardly varies" in runtime.description["engine_reason"]) == ("estimator", True)
 
 

@@ -45,7 +45,7 @@ from modelway_server.runtimes.base import (
 )
 from modelway_server.settings import ModelSettings
 from support.models import WINE, wine_forest
-from support.server.subjects import warmed
+from support.server.subjects import warm
 from support.trained.mlflow_models import of_sklearn
 
 ROWS, KINDS = load_iris(return_X_y=True)
@@ -71,7 +71,7 @@ ENSEMBLES: dict[str, Any] = {
 }
 
 
-def saved(directory: Path, model: Any) -> ModelSettings:
+def save_model(directory: Path, model: Any) -> ModelSettings:
     (directory / "models").mkdir()
     (directory / "prepared").mkdir()
     joblib.dump(model, directory / "models" / "model.joblib")
@@ -81,7 +81,7 @@ def saved(directory: Path, model: Any) -> ModelSettings:
 @pytest.mark.parametrize("name", ENSEMBLES)
 def test_voters_and_stackers_of_forests_run_by_trees(tmp_path: Path, name: str) -> None:
     model = ENSEMBLES[name].fit(ROWS, KINDS)
-    decided = prepare_model(saved(tmp_path, model), tmp_path / "prepared")
+    decided = prepare_model(save_model(tmp_path, model), tmp_path / "prepared")
     assert decided["engine"] in {"trees", "onnx"}, decided["engine_reason"]
     runtime = load_prepared(tmp_path / "models", tmp_path / "prepared")
     runtime.warm_up()
@@ -119,7 +119,7 @@ def choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     with monkeypatch.context() as patched:
         patched.setattr("modelway_server.engines.choose._Choice.choose", keep)
-        prepare_model(saved(tmp_path, forest().fit(ROWS, KINDS)), tmp_path / "prepared")
+        prepare_model(save_model(tmp_path, forest().fit(ROWS, KINDS)), tmp_path / "prepared")
     return searches[0]
 
 
@@ -168,7 +168,7 @@ def test_search_that_raises_leaves_the_model_as_it_is(
 
 
 def test_required_onnx_engine_is_refused_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    saved(tmp_path, forest().fit(ROWS, KINDS))
+    save_model(tmp_path, forest().fit(ROWS, KINDS))
     monkeypatch.setattr("modelway_server.engines.sample_rows.proof.draw", raises(RecursionError("injected")))
     wished = ModelSettings(model_dir=tmp_path / "models", engine="onnx")
     with pytest.raises(EngineUnavailable, match=r"looking for it failed \(RecursionError: injected"):
@@ -185,13 +185,13 @@ class Unspeakable(Exception):
 
 def test_error_without_text_does_not_end_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.engines.candidates.plan_estimator", raises(Unspeakable()))
-    decided = prepare_model(saved(tmp_path, forest().fit(ROWS, KINDS)), tmp_path / "prepared")
+    decided = prepare_model(save_model(tmp_path, forest().fit(ROWS, KINDS)), tmp_path / "prepared")
     assert decided["engine"] == "trees"
 
 
 def test_folder_keeps_nothing_of_an_engine_that_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("modelway_server.engines.choose.difference", raises(OSError("no space left")))
-    prepare_model(saved(tmp_path, forest().fit(ROWS, KINDS)), tmp_path / "prepared")
+    prepare_model(save_model(tmp_path, forest().fit(ROWS, KINDS)), tmp_path / "prepared")
     assert [file.name for file in (tmp_path / "prepared").iterdir()] == [PREPARED]
 
 
@@ -256,7 +256,7 @@ class Forwarding:
 
 
 def test_wrapper_offers_what_the_runtime_offers() -> None:
-    runtime = warmed(wine_forest())
+    runtime = warm(wine_forest())
     wrapped: Any = Forwarding(runtime)
     for part, protocol in (
         (as_estimator_holder, EstimatorHolder),

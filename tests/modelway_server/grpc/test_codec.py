@@ -91,9 +91,9 @@ def test_content_type_marks_base64_and_dates() -> None:
 )  # fmt: skip
 def test_refused_tensor_names_its_field(tensor: dict[str, Any], field: str) -> None:
     members = {"name": "x", "datatype": "FP64", "shape": [1, 2], "fp64_contents": [0.5, 1.5]} | tensor
-    with pytest.raises(MalformedRequest) as refused:
+    with pytest.raises(MalformedRequest) as refusal:
         decode_request(_request(_tensor(members.pop("name"), members.pop("datatype"), members.pop("shape"), **members)))
-    assert refused.value.field == field
+    assert refusal.value.field == field
 
 
 def test_refused_request_names_its_field() -> None:
@@ -109,9 +109,9 @@ def test_refused_request_names_its_field() -> None:
         (_request(tensor, raw=[raw[:-1]]), "raw_input_contents[0]"),
         (unknown, "outputs[0].parameters.classification"),
     ]:
-        with pytest.raises(MalformedRequest) as refused:
+        with pytest.raises(MalformedRequest) as refusal:
             decode_request(request)
-        assert refused.value.field == field
+        assert refusal.value.field == field
 
 
 def _answer(outputs: dict[str, NDArray[Any]], *, raw: bool) -> pb.ModelInferResponse:

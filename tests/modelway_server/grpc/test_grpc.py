@@ -112,16 +112,16 @@ def test_failures_have_their_status_and_name_the_field(caller: Caller) -> None:
         (another, grpc.StatusCode.NOT_FOUND, "there is no version 'v8' of model 'model'; its version is 'v7'"),
         (question({"rows": np.tile(WINE, (10, 1))}, raw=True), grpc.StatusCode.RESOURCE_EXHAUSTED, "max"),
     ]:
-        with pytest.raises(grpc.RpcError) as refused:
+        with pytest.raises(grpc.RpcError) as refusal:
             caller.infer(content)
-        assert refused.value.code() is code
-        assert words in str(refused.value.details())
-    with pytest.raises(grpc.RpcError) as refused:
+        assert refusal.value.code() is code
+        assert words in str(refusal.value.details())
+    with pytest.raises(grpc.RpcError) as refusal:
         caller.bytes(INFER, b"\xff" * 10)
-    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    with pytest.raises(grpc.RpcError) as refused:
+    assert refusal.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    with pytest.raises(grpc.RpcError) as refusal:
         caller.ask("ModelMetadata", pb.ModelMetadataRequest(name="other"))
-    assert refused.value.code() is grpc.StatusCode.NOT_FOUND
+    assert refusal.value.code() is grpc.StatusCode.NOT_FOUND
     assert len(caller.infer(good).outputs) == 1
 
 
@@ -178,9 +178,9 @@ def test_hostile_client_is_refused_and_costs_no_memory(forest: Served, caller: C
 
 
 def test_compressed_message_over_the_cap_is_refused(forest: Served, caller: Caller) -> None:
-    with pytest.raises(grpc.RpcError) as refused:
+    with pytest.raises(grpc.RpcError) as refusal:
         caller.bytes(INFER, bytes(200_000_000), compression=grpc.Compression.Gzip)
-    assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert refusal.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert psutil.Process(forest.process.pid).memory_info().rss < 400_000_000
     answer = caller.bytes(INFER, question({"rows": WINE[:1]}).SerializeToString(), compression=grpc.Compression.Gzip)
     assert pb.ModelInferResponse.FromString(answer).model_name == "model"

@@ -30,7 +30,7 @@ def target(tmp_path_factory: pytest.TempPathFactory, mixed_model: SharedModel) -
     server.stop()
 
 
-def sent(server: Served, requests: list[bytes], count: int) -> Counter[int]:
+def send(server: Served, requests: list[bytes], count: int) -> Counter[int]:
     address = urlsplit(server.addresses["http"])
     assert address.hostname is not None
     return asyncio.run(storm(address.hostname, address.port or 0, requests, count))
@@ -38,15 +38,15 @@ def sent(server: Served, requests: list[bytes], count: int) -> Counter[int]:
 
 @pytest.mark.parametrize("kind", hostile_requests(LIMIT))
 def test_each_hostile_request_is_refused(target: Served, kind: str) -> None:
-    (status,) = sent(target, [hostile_requests(LIMIT)[kind]], 1)
+    (status,) = send(target, [hostile_requests(LIMIT)[kind]], 1)
     assert status in REFUSALS
 
 
 def test_many_hostile_requests_leave_nothing_behind(target: Served) -> None:
     requests = list(hostile_requests(LIMIT).values())
-    sent(target, requests, 4 * len(requests))  # what the interpreter keeps for good once it was needed
+    send(target, requests, 4 * len(requests))  # what the interpreter keeps for good once it was needed
     before = resident(target)
-    statuses = sent(target, requests, REQUESTS)
+    statuses = send(target, requests, REQUESTS)
     assert sum(statuses.values()) == REQUESTS
     assert set(statuses) <= REFUSALS | OVERLOADED, statuses
     assert target.request("POST", "/predict", GOOD).status == 200

@@ -23,7 +23,7 @@ KERNEL_BYTES = 64 << 20
 ROW = {"name": "rows", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}
 
 
-def opened(server: Served) -> socket.socket:
+def connect_to(server: Served) -> socket.socket:
     address = urlsplit(server.addresses["http"])
     return socket.create_connection((address.hostname, address.port or 0), timeout=30)
 
@@ -77,7 +77,7 @@ def answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, 
     ids=str,
 )
 def test_direct_and_asgi_answers_are_equal(forest: Served, document: Any, fields: dict[str, str]) -> None:
-    with closing(opened(forest)) as connection:
+    with closing(connect_to(forest)) as connection:
         connection.sendall(plain(document, **fields) + chunked(document, **fields))
         (status, headers, body), (other_status, other_headers, other_body) = answers(connection, 2)
     assert (status, body) == (other_status, other_body)
@@ -96,7 +96,7 @@ def test_pipelined_requests_are_answered_in_order(sleeper: Served) -> None:
         plain(request_of(3, 0.0)),
     ]
     requests += [b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n", plain(request_of(4, 0.0), connection="close")]
-    with closing(opened(sleeper)) as connection:
+    with closing(connect_to(sleeper)) as connection:
         connection.sendall(b"".join(requests))
         bodies = [json.loads(body) for _, _, body in answers(connection, 6)]
         assert connection.recv(1) == b""
@@ -105,7 +105,7 @@ def test_pipelined_requests_are_answered_in_order(sleeper: Served) -> None:
 
 def test_request_of_a_closed_connection_is_dropped(sleeper: Served) -> None:
     """The second request waits behind the first; its client leaves."""
-    with closing(opened(sleeper)) as busy, closing(opened(sleeper)) as leaving:
+    with closing(connect_to(sleeper)) as busy, closing(connect_to(sleeper)) as leaving:
         busy.sendall(plain({"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [0.9]}]}))
         eventually(lambda: sample(sleeper, "modelway_in_flight") == 1, deadline=5)
         leaving.sendall(plain({"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [0.9]}]}))
@@ -137,10 +137,10 @@ def test_incomplete_bodies_hold_room_until_clients_leave(
     large = plain(json.dumps({"inputs": [ROW]}).encode().ljust(BODY_BYTES))
     with ExitStack() as unfinished:
         for _ in range(MAX_HELD_BODIES):
-            unfinished.enter_context(closing(opened(server))).sendall(large[:-1])
-        with closing(opened(server)) as refused:
-            eventually(lambda: status_of(refused, large) == 429, deadline=5)
-    with closing(opened(server)) as welcome:
+            unfinished.enter_context(closing(connect_to(server))).sendall(large[:-1])
+        with closing(connect_to(server)) as refusal:
+            eventually(lambda: status_of(refusal, large) == 429, deadline=5)
+    with closing(connect_to(server)) as welcome:
         eventually(lambda: status_of(welcome, large) == 200, deadline=5)
 
 

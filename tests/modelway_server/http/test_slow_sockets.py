@@ -40,7 +40,7 @@ def slow_sockets(forest: Served) -> Iterator[list[socket.socket]]:
 def test_slow_sockets_are_closed_and_delay_nobody(forest: Served, slow_sockets: list[socket.socket]) -> None:
     deadline = time.monotonic() + MOST_SECONDS
     among = median_seconds(forest)
-    answers = closed(slow_sockets, deadline)
+    answers = answers_until(slow_sockets, deadline)
     assert len(answers) == len(slow_sockets), f"{len(slow_sockets) - len(answers)} are open after {MOST_SECONDS:g} s"
     assert {answers[one][:13] for one in slow_sockets[:SOCKETS]} == {b""}
     assert {answers[one][:13] for one in slow_sockets[SOCKETS:]} == {b"HTTP/1.1 408 "}
@@ -58,7 +58,7 @@ def median_seconds(server: Served) -> float:
     return statistics.median(times)
 
 
-def closed(sockets: list[socket.socket], deadline: float) -> dict[socket.socket, bytes]:
+def answers_until(sockets: list[socket.socket], deadline: float) -> dict[socket.socket, bytes]:
     """What each of those was told that the server has closed by then."""
     answers, ends = dict.fromkeys(sockets, b""), {}
     with selectors.DefaultSelector() as selector:

@@ -35,7 +35,7 @@ from modelway_server.protocol.tensors import DATATYPES
 from modelway_server.runtimes.estimators.runtime import EstimatorRuntime
 from support.models import WINE, WINE_KINDS, mixed_pipeline, text_pipeline, wine_forest
 from support.server.served import Served
-from support.server.subjects import subject_of, warmed
+from support.server.subjects import subject_of, warm
 
 NASTY = "a\"<script>alert(1)</script>'${x}"
 
@@ -71,13 +71,13 @@ READERS = {
 
 
 @pytest.fixture(scope="module", params=MODELS)
-def warm(request: pytest.FixtureRequest) -> EstimatorRuntime:
-    return warmed(MODELS[request.param]())
+def runtime(request: pytest.FixtureRequest) -> EstimatorRuntime:
+    return warm(MODELS[request.param]())
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")  # the server ignores it too
-def test_answers_to_the_examples_match_the_document(warm: EstimatorRuntime) -> None:
-    plane, document = DataPlane(warm, Identity(name="model")), openapi.document(subject_of(warm))
+def test_answers_to_the_examples_match_the_document(runtime: EstimatorRuntime) -> None:
+    plane, document = DataPlane(runtime, Identity(name="model")), openapi.document(subject_of(runtime))
     for path, read in READERS.items():
         operation = document["paths"][path]["post"]
         request = operation["requestBody"]["content"]["application/json"]
@@ -93,8 +93,8 @@ def assert_valid(instance: Any, schema: dict[str, Any], document: dict[str, Any]
     jsonschema_rs.Draft202012Validator(whole).validate(instance)
 
 
-def test_page_escapes_every_text_of_the_model(warm: EstimatorRuntime) -> None:
-    page = HumanPage(subject_of(warm)).render(b"fraud.risk.svc").decode()
+def test_page_escapes_every_text_of_the_model(runtime: EstimatorRuntime) -> None:
+    page = HumanPage(subject_of(runtime)).render(b"fraud.risk.svc").decode()
     assert "<script>alert" not in page
     assert page.count("<script>") == page.count("</script>") == 1
     assert page.count("<textarea") == page.count("</textarea>") == 5
@@ -111,7 +111,7 @@ def test_page_escapes_every_text_of_the_model(warm: EstimatorRuntime) -> None:
     ],
 )
 def test_commands_name_the_requested_host(host: bytes, base: str) -> None:
-    subject = subject_of(warmed(wine_forest()))
+    subject = subject_of(warm(wine_forest()))
     assert f'data-base="{base}"' in HumanPage(subject).render(host).decode()
 
 
@@ -149,19 +149,19 @@ def test_curl_command_of_the_page_runs(mixed: Served, protocol: str) -> None:
 
 
 def test_missing_values_are_shown_if_a_column_allows_them() -> None:
-    page = {name: HumanPage(subject_of(warmed(MODELS[name]()))).render(b"h").decode() for name in ("clusters", "mixed")}
+    page = {name: HumanPage(subject_of(warm(MODELS[name]()))).render(b"h").decode() for name in ("clusters", "mixed")}
     for words in ('<th scope="col">Missing</th>', "A missing value is null"):
         assert [words in page[name] for name in ("clusters", "mixed")] == [False, True]
 
 
-def test_types_of_rows_and_answers_have_the_same_words(warm: EstimatorRuntime) -> None:
-    page = HumanPage(subject_of(warm)).render(b"h").decode()
+def test_types_of_rows_and_answers_have_the_same_words(runtime: EstimatorRuntime) -> None:
+    page = HumanPage(subject_of(runtime)).render(b"h").decode()
     tables = "".join(re.findall(r"<table>.*?</table>", page, re.DOTALL))
     assert not re.findall("|".join(DATATYPES), tables)
 
 
 def test_page_names_the_source_of_its_example() -> None:
-    subject = subject_of(warmed(LinearRegression().fit(WINE, WINE_KINDS)))
+    subject = subject_of(warm(LinearRegression().fit(WINE, WINE_KINDS)))
     other_subject = replace(subject, description={**subject.description, "example": MADE_UP})
     assert f"<p>The example is {MADE_UP}.</p>" in HumanPage(other_subject).render(b"h").decode()
     assert "The example is" not in HumanPage(subject).render(b"h").decode()
@@ -174,13 +174,13 @@ def test_openapi_document_is_served(mixed: Served) -> None:
 
 
 def test_page_of_many_columns_shows_the_first() -> None:
-    wide = warmed(LinearRegression().fit(np.zeros((2, 250)), [0.0, 1.0]))
+    wide = warm(LinearRegression().fit(np.zeros((2, 250)), [0.0, 1.0]))
     page = HumanPage(subject_of(wide)).render(b"x").decode()
     assert "and 50 more columns" in page
 
 
 def test_missing_values_and_dates_are_shown_as_sent() -> None:
-    subject = subject_of(warmed(dated_model()))
+    subject = subject_of(warm(dated_model()))
     assert isinstance(subject, Subject)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d(T00:00:00)?", subject.row["day"])
     assert examples.v2_request(subject)["inputs"][0]["datatype"] == "BYTES"

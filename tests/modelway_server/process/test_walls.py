@@ -92,7 +92,7 @@ import sys
 from pathlib import Path
 from modelway_server.process.walls import Walls, own_folder
 from modelway_server.process.readable import readable_paths
-from support.server.trespasser import succeeded
+from support.server.trespasser import successes
 secret, port, standing = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3].split(",")
 walls = Walls()
 if "files" in standing:
@@ -100,7 +100,7 @@ if "files" in standing:
     walls.hide_processes()
 if "calls" in standing:
     walls.refuse_calls()
-print(*succeeded(secret, port), sep="\\n")
+print(*successes(secret, port), sep="\\n")
 """
 
 

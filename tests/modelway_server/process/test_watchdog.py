@@ -21,17 +21,17 @@ SLEEP = "time.sleep(600)"
 SLEEP_ALONE = "ctypes.PyDLL(None).sleep(600)"
 
 
-def ended(deed: str, seconds: float) -> subprocess.CompletedProcess[str]:
+def run_to_end(deed: str, seconds: float) -> subprocess.CompletedProcess[str]:
     program = PROGRAM.format(deed=deed, seconds=seconds)
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize(("deed", "says"), [(SLEEP, "within 3 s"), (SLEEP_ALONE, "most recent call first")])
 def test_stuck_process_ends_as_a_load_timeout(deed: str, says: str) -> None:
-    process = ended(deed, 3)
+    process = run_to_end(deed, 3)
     assert process.returncode == LoadTimeout.exit_code
     assert says in process.stderr
 
 
 def test_work_done_in_time_is_left_alone() -> None:
-    assert ended("pass", 0.5).returncode == 7
+    assert run_to_end("pass", 0.5).returncode == 7

@@ -90,7 +90,7 @@ def test_fault_in_a_large_message_has_the_same_text(datatype: str, data: list[fl
     shape = (len(data), 2) if datatype == "FP64" else (len(data), 1)
     body, refusals = _message(data, shape, datatype), []
     for text in (body, body.rstrip()):
-        with pytest.raises(MalformedRequest) as caught:
+        with pytest.raises(MalformedRequest) as error:
             v2.decode_request(text)
-        refusals.append((caught.value.message, caught.value.field))
+        refusals.append((error.value.message, error.value.field))
     assert refusals[0] == refusals[1]

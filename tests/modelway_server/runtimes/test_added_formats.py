@@ -59,6 +59,6 @@ def test_package_that_adds_no_format_is_named(package: Path, monkeypatch: pytest
 
 def test_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "model").write_bytes(PRICES)
-    with pytest.raises(LoadFailure, match="no format 'lookup'") as caught:
+    with pytest.raises(LoadFailure, match="no format 'lookup'") as error:
         load_runtime(tmp_path / "model", format="lookup", method="auto")
-    assert "sklearn" in caught.value.remedy
+    assert "sklearn" in error.value.remedy

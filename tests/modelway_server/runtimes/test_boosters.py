@@ -18,7 +18,7 @@ from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Runtime
 from support.models import WINE, WINE_KINDS
 from support.server.served import Served
-from support.trained.boosters import CITIES, NAMES, lightgbm_classifier, sent, table, xgboost_classifier
+from support.trained.boosters import CITIES, NAMES, lightgbm_classifier, rows_of, table, xgboost_classifier
 
 Launch = Callable[..., Served]
 NATIVE = {"objective": "binary:logistic", "nthread": 1}
@@ -26,7 +26,7 @@ KINDS = {"two": (WINE_KINDS > 0).astype(int), "three": WINE_KINDS}
 CLASSIFIERS: dict[str, Any] = {"json": xgboost_classifier, "ubj": xgboost_classifier, "txt": lightgbm_classifier}
 
 
-def loaded(path: Path) -> Runtime:
+def load(path: Path) -> Runtime:
     runtime = load_runtime(path, format="auto", method="auto")
     runtime.warm_up()
     return runtime
@@ -43,10 +43,10 @@ def test_classifier_on_categories_and_gaps_answers_as_in_process(tmp_path: Path,
     path = tmp_path / "no-hint"
     model = CLASSIFIERS[suffix](KINDS[labels], tmp_path / f"model.{suffix}")
     (tmp_path / f"model.{suffix}").rename(path)
-    runtime, frame = loaded(path), table()
+    runtime, frame = load(path), table()
     assert runtime.methods == ("predict", "predict_proba")
-    assert np.array_equal(answers(runtime, "predict", sent(frame)), model.predict(frame))
-    assert np.allclose(answers(runtime, "predict_proba", sent(frame)), model.predict_proba(frame), rtol=0, atol=1e-7)
+    assert np.array_equal(answers(runtime, "predict", rows_of(frame)), model.predict(frame))
+    assert np.allclose(answers(runtime, "predict_proba", rows_of(frame)), model.predict_proba(frame), rtol=0, atol=1e-7)
     city = runtime.signature.columns[3]
     assert (city.name, city.datatype, city.categories) == ("city", "BYTES", frozenset(CITIES))
     assert runtime.signature.outputs["predict_proba"][0].classes == tuple(range(len(set(KINDS[labels]))))
@@ -55,9 +55,9 @@ def test_classifier_on_categories_and_gaps_answers_as_in_process(tmp_path: Path,
 @pytest.mark.parametrize("suffix", ["ubj", "txt"])
 def test_unknown_category_is_named(tmp_path: Path, suffix: str) -> None:
     CLASSIFIERS[suffix](WINE_KINDS, tmp_path / f"model.{suffix}")
-    row = {**sent(table().head(1))[0], "city": "Paris"}
+    row = {**rows_of(table().head(1))[0], "city": "Paris"}
     with pytest.raises(InvalidInput, match=r"'Paris'.*none of the categories"):
-        answers(loaded(tmp_path / f"model.{suffix}"), "predict", [row])
+        answers(load(tmp_path / f"model.{suffix}"), "predict", [row])
 
 
 @pytest.mark.parametrize("objective", ["reg:squarederror", "count:poisson", "rank:pairwise", "reg:logistic"])
@@ -65,7 +65,7 @@ def test_xgboost_gives_the_number_of_other_objectives(tmp_path: Path, objective:
     data = xgboost.DMatrix(WINE, label=WINE_KINDS / 2, qid=np.zeros(len(WINE)) if "rank" in objective else None)
     model = xgboost.train({"objective": objective, "nthread": 1}, data, 3)
     model.save_model(tmp_path / "model.json")
-    runtime = loaded(tmp_path / "model.json")
+    runtime = load(tmp_path / "model.json")
     assert runtime.methods == ("predict",)
     assert np.array_equal(answers(runtime, "predict", WINE.tolist()), model.inplace_predict(WINE))
     assert not runtime.signature.named
@@ -77,7 +77,7 @@ def test_xgboost_with_early_stopping_answers_as_its_estimator(tmp_path: Path) ->
     model.fit(WINE[::2], targets[::2], eval_set=[(WINE[1::2], targets[1::2])], verbose=False)
     model.save_model(tmp_path / "model.ubj")
     assert model.best_iteration < model.get_booster().num_boosted_rounds() - 1
-    assert np.array_equal(answers(loaded(tmp_path / "model.ubj"), "predict", WINE.tolist()), model.predict(WINE))
+    assert np.array_equal(answers(load(tmp_path / "model.ubj"), "predict", WINE.tolist()), model.predict(WINE))
 
 
 @pytest.mark.parametrize("objective", ["multi:softmax", "binary:hinge", "binary:logitraw"])
@@ -87,7 +87,7 @@ def test_xgboost_objectives_of_labels_or_scores_give_labels(tmp_path: Path, obje
     parameters = {"objective": objective, "nthread": 1} | ({"num_class": 3} if several else {})
     model = xgboost.train(parameters, xgboost.DMatrix(WINE, label=labels), 5)
     model.save_model(tmp_path / "model.json")
-    runtime = loaded(tmp_path / "model.json")
+    runtime = load(tmp_path / "model.json")
     predicted = answers(runtime, "predict", WINE.tolist())
     assert predicted.dtype == np.int64
     scores = model.inplace_predict(WINE)
@@ -124,10 +124,10 @@ def pickled_score_as_label(directory: Path) -> tuple[Any, Path]:
 def test_file_answers_as_the_class_that_saved_it(tmp_path: Path, saved: Callable[[Path], tuple[Any, Path]]) -> None:
     model, path = saved(tmp_path)
     frame = table() if saved is pickled_score_as_label else None
-    rows = WINE.tolist() if frame is None else sent(frame)
+    rows = WINE.tolist() if frame is None else rows_of(frame)
     own = model.predict(WINE if frame is None else frame)
     assert len(set(own.tolist())) > 1
-    assert np.allclose(answers(loaded(path), "predict", rows), own)
+    assert np.allclose(answers(load(path), "predict", rows), own)
 
 
 def as_json(model: Any, path: Path) -> None:
@@ -145,15 +145,15 @@ def test_categories_that_xgboost_cut_inside_a_letter_are_refused(
     tmp_path: Path, save: Callable[[Any, Path], Any]
 ) -> None:
     save(on_cities("é", "ü", "ß"), tmp_path / "model.json")
-    with pytest.raises(UnsupportedModel, match="letters beyond ASCII") as refused:
-        loaded(tmp_path / "model.json")
-    assert "OrdinalEncoder" in refused.value.remedy
+    with pytest.raises(UnsupportedModel, match="letters beyond ASCII") as refusal:
+        load(tmp_path / "model.json")
+    assert "OrdinalEncoder" in refusal.value.remedy
 
 
 @pytest.mark.parametrize("save", [as_json, joblib.dump])
 def test_categories_that_xgboost_may_have_cut_have_a_caution(tmp_path: Path, save: Callable[[Any, Path], Any]) -> None:
     save(on_cities("Lübeck", "Zürich", "Århus"), tmp_path / "model.json")
-    runtime = loaded(tmp_path / "model.json")
+    runtime = load(tmp_path / "model.json")
     assert "Zürich" not in (runtime.signature.columns[3].categories or ())
     assert "letters beyond ASCII" in runtime.description["caution"]
 
@@ -165,7 +165,7 @@ def test_lightgbm_gives_the_number_of_other_objectives(tmp_path: Path, objective
     data = lightgbm.Dataset(WINE, label=labels, group=group, params={"verbose": -1})
     model = lightgbm.train({"objective": objective, "verbose": -1, "num_threads": 1}, data, 5)
     model.save_model(tmp_path / "model.txt")
-    runtime = loaded(tmp_path / "model.txt")
+    runtime = load(tmp_path / "model.txt")
     assert runtime.methods == ("predict",)
     assert np.array_equal(answers(runtime, "predict", WINE.tolist()), model.predict(WINE))
 
@@ -179,7 +179,7 @@ def test_boosters_are_served_over_http(
     model = CLASSIFIERS[suffix](WINE_KINDS, tmp_path / f"model.{suffix}")
     server = launched("--workers=2", "--method=predict_proba", path=tmp_path / f"model.{suffix}").started()
     frame = table().head(5)
-    reply = server.predict({"instances": sent(frame)})
+    reply = server.predict({"instances": rows_of(frame)})
     assert reply.status == 200, reply.body
     assert np.allclose(reply.body["predictions"], model.predict_proba(frame), rtol=0, atol=1e-6)
     metadata = server.request("GET", "/v2/models/model").body
@@ -204,22 +204,22 @@ def test_newer_xgboost_is_named_when_its_file_does_not_load(tmp_path: Path) -> N
     xgboost.train({"nthread": 1}, xgboost.DMatrix(WINE, label=WINE_KINDS), 2).save_model(path)
     newer = re.sub(r'"version":\[[\d,]+\]', '"version":[99,1,0]', path.read_text())
     path.write_text(newer)
-    assert loaded(path).description["saved_with_xgboost"] == "99.1.0"
+    assert load(path).description["saved_with_xgboost"] == "99.1.0"
     path.write_text(newer.replace('"gradient_booster"', '"boosted_by"'))
     with pytest.raises(
         LoadFailure, match=rf"saved with XGBoost 99\.1\.0, served with {re.escape(xgboost.__version__)}:"
-    ) as caught:
-        loaded(path)
-    assert caught.value.reason == "RuntimeVersionMismatch"
+    ) as error:
+        load(path)
+    assert error.value.reason == "RuntimeVersionMismatch"
 
 
 def test_newer_layout_of_lightgbm_is_named(tmp_path: Path) -> None:
     path = tmp_path / "model.txt"
     lightgbm_classifier(WINE_KINDS, path)
     path.write_text(path.read_text().replace("version=v4", "version=v9"))
-    with pytest.raises(LoadFailure, match=f"text layout v9, served with {re.escape(lightgbm.__version__)}") as caught:
-        loaded(path)
-    assert caught.value.reason == "RuntimeVersionMismatch"
+    with pytest.raises(LoadFailure, match=f"text layout v9, served with {re.escape(lightgbm.__version__)}") as error:
+        load(path)
+    assert error.value.reason == "RuntimeVersionMismatch"
 
 
 @pytest.mark.parametrize("suffix", ["json", "ubj", "txt"])
@@ -229,9 +229,9 @@ def test_truncated_file_is_damaged(tmp_path: Path, suffix: str) -> None:
     whole = path.read_bytes()
     for share in (0.2, 0.5, 0.9):
         path.write_bytes(whole[: int(len(whole) * share)])
-        with pytest.raises(LoadFailure, match="truncated or damaged") as caught:
-            loaded(path)
-        assert caught.value.reason == "InvalidArtifact"
+        with pytest.raises(LoadFailure, match="truncated or damaged") as error:
+            load(path)
+        assert error.value.reason == "InvalidArtifact"
 
 
 def test_trees_of_another_length_never_reach_lightgbm(tmp_path: Path) -> None:
@@ -241,11 +241,11 @@ def test_trees_of_another_length_never_reach_lightgbm(tmp_path: Path) -> None:
     for before, after in (("leaf_value=", "leaf_value=1 "), ("num_leaves=", "num_leaves=9"), ("Tree=1", "Tree=7")):
         path.write_text(whole.replace(before, after, 1))
         with pytest.raises(LoadFailure, match="truncated or damaged"):
-            loaded(path)
+            load(path)
 
 
 def test_version_of_both_layouts_is_read(tmp_path: Path) -> None:
     for suffix in ("json", "ubj"):
         xgboost_classifier(WINE_KINDS, tmp_path / f"model.{suffix}")
-        assert loaded(tmp_path / f"model.{suffix}").description["saved_with_xgboost"] == xgboost.__version__
+        assert load(tmp_path / f"model.{suffix}").description["saved_with_xgboost"] == xgboost.__version__
     assert json.loads((tmp_path / "model.json").read_bytes())["version"]

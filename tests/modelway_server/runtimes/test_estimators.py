@@ -56,7 +56,7 @@ def dense(result: Any) -> list[Any]:
     return [np.asarray(part.toarray() if issparse(part) else part) for part in (result if several else [result])]
 
 
-def sent(rows: Any) -> Any:
+def as_sent(rows: Any) -> Any:
     """Rows as JSON has them."""
     finite = np.asarray(rows, dtype=object)
     finite[finite != finite] = None  # noqa: PLR0124  (NaN)
@@ -66,16 +66,21 @@ def sent(rows: Any) -> Any:
 def tensor(runtime: Runtime, rows: Any) -> dict[str, Any]:
     """Rows as the metadata says that they are sent."""
     (described,) = runtime.signature.describe_inputs()
-    return {"name": described["name"], "datatype": described["datatype"], "shape": np.shape(rows), "data": sent(rows)}
+    return {
+        "name": described["name"],
+        "datatype": described["datatype"],
+        "shape": np.shape(rows),
+        "data": as_sent(rows),
+    }
 
 
 def heard(call: Callable[[Any], Any], argument: Any) -> tuple[Any, set[str]]:
     """What a call gives, and what it warns of."""
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as error:
         warnings.simplefilter("always")
         warnings.filterwarnings("ignore", message="X does not have valid feature names")  # as `serve` does
         result = call(argument)
-    return result, {str(warning.message) for warning in caught}
+    return result, {str(warning.message) for warning in error}
 
 
 @pytest.mark.parametrize("name", names())
@@ -95,7 +100,7 @@ def test_estimator_answers_as_in_process_or_is_refused(name: str) -> None:
         assert noise <= warnings
         for output, array in zip(answer["outputs"], expected, strict=True):
             check(runtime, np.reshape(values(output["data"]), output["shape"]), array)
-        v1 = planes.predict(plane(runtime, method), {"instances": sent(rows)})
+        v1 = planes.predict(plane(runtime, method), {"instances": as_sent(rows)})
         parts = list(zip(*v1["predictions"], strict=True)) if len(expected) > 1 else [v1["predictions"]]
         for part, array in zip(parts, expected, strict=True):
             check(runtime, values(part), array)

@@ -29,11 +29,11 @@ from support.server.served import Served
 Launch = Callable[..., Served]
 
 
-def saved(content: Any) -> bytes:
+def dump(content: Any) -> bytes:
     return pickle.dumps(content)
 
 
-def named(module: str, name: str) -> bytes:
+def pickled_name(module: str, name: str) -> bytes:
     """A pickle that is one look-up of a name in a module."""
     return (
         b"\x80\x04\x8c"
@@ -46,7 +46,7 @@ def named(module: str, name: str) -> bytes:
     )
 
 
-FOREST = saved(wine_forest())
+FOREST = dump(wine_forest())
 FILES: list[tuple[bytes, str, str]] = [
     (b"", "InvalidArtifact", "is empty"),
     (b"hello, I am no model", "InvalidArtifact", "no model that is known"),
@@ -58,22 +58,26 @@ FILES: list[tuple[bytes, str, str]] = [
     (FOREST[: len(FOREST) // 2], "InvalidArtifact", "truncated or damaged"),
     (zlib.compress(FOREST)[:5000], "InvalidArtifact", "truncated or damaged"),
     (b"\x80\x04\xff\xff\xff\xff", "InvalidArtifact", "truncated or damaged"),
-    (saved(LogisticRegression()), "InvalidArtifact", "before it was trained"),
-    (saved(np.zeros(3)), "UnsupportedModel", "ndarray"),
-    (saved({"model": wine_forest()}), "UnsupportedModel", "dict"),
-    (saved(LogisticRegression), "UnsupportedModel", "class LogisticRegression"),
-    (saved(DBSCAN().fit(WINE)), "UnsupportedModel", "DBSCAN cannot predict unseen rows"),
-    (saved(LocalOutlierFactor().fit(WINE)), "UnsupportedModel", "cannot predict unseen rows"),
-    (named("absent_package.models", "Model"), "MissingModule", "'absent_package'"),
-    (named("__main__", "MyModel"), "MissingModule", "'MyModel'"),
-    (named("support.models", "Absent"), "MissingModule", "support.models.Absent"),
-    (named("json", "loads"), "UnsafeArtifact", "json.loads"),
-    (named("sklearn.ensemble.forest", "Forest"), "RuntimeVersionMismatch", "sklearn.ensemble.forest"),
-    (named("sklearn.ensemble", "Wood"), "RuntimeVersionMismatch", "has no Wood"),
-    (named("xgboost.compat", "XGBoostLabelEncoder"), "RuntimeVersionMismatch", "has no XGBoostLabelEncoder"),
-    (named("_loss", "CyGone"), "RuntimeVersionMismatch", "saved with scikit-learn another version"),
-    (named("lightgbm.compat", "Gone"), "RuntimeVersionMismatch", "saved with LightGBM another version"),
-    (named("pandas.core.indexes.numeric", "Int64Index"), "RuntimeVersionMismatch", "pandas.core.indexes.numeric"),
+    (dump(LogisticRegression()), "InvalidArtifact", "before it was trained"),
+    (dump(np.zeros(3)), "UnsupportedModel", "ndarray"),
+    (dump({"model": wine_forest()}), "UnsupportedModel", "dict"),
+    (dump(LogisticRegression), "UnsupportedModel", "class LogisticRegression"),
+    (dump(DBSCAN().fit(WINE)), "UnsupportedModel", "DBSCAN cannot predict unseen rows"),
+    (dump(LocalOutlierFactor().fit(WINE)), "UnsupportedModel", "cannot predict unseen rows"),
+    (pickled_name("absent_package.models", "Model"), "MissingModule", "'absent_package'"),
+    (pickled_name("__main__", "MyModel"), "MissingModule", "'MyModel'"),
+    (pickled_name("support.models", "Absent"), "MissingModule", "support.models.Absent"),
+    (pickled_name("json", "loads"), "UnsafeArtifact", "json.loads"),
+    (pickled_name("sklearn.ensemble.forest", "Forest"), "RuntimeVersionMismatch", "sklearn.ensemble.forest"),
+    (pickled_name("sklearn.ensemble", "Wood"), "RuntimeVersionMismatch", "has no Wood"),
+    (pickled_name("xgboost.compat", "XGBoostLabelEncoder"), "RuntimeVersionMismatch", "has no XGBoostLabelEncoder"),
+    (pickled_name("_loss", "CyGone"), "RuntimeVersionMismatch", "saved with scikit-learn another version"),
+    (pickled_name("lightgbm.compat", "Gone"), "RuntimeVersionMismatch", "saved with LightGBM another version"),
+    (
+        pickled_name("pandas.core.indexes.numeric", "Int64Index"),
+        "RuntimeVersionMismatch",
+        "pandas.core.indexes.numeric",
+    ),
 ]
 
 
@@ -81,10 +85,10 @@ FILES: list[tuple[bytes, str, str]] = [
 def test_file_that_is_no_model_has_its_reason(tmp_path: Path, content: bytes, reason: str, words: str) -> None:
     path = tmp_path / "model.joblib"
     path.write_bytes(content)
-    with pytest.raises(LoadFailure) as caught:
+    with pytest.raises(LoadFailure) as error:
         load_runtime(path, format="auto", method="auto")
-    assert (caught.value.reason, words in caught.value.message) == (reason, True), caught.value.message
-    assert caught.value.remedy
+    assert (error.value.reason, words in error.value.message) == (reason, True), error.value.message
+    assert error.value.remedy
 
 
 def test_truncated_joblib_file_is_damaged(tmp_path: Path) -> None:
@@ -98,18 +102,18 @@ def test_truncated_joblib_file_is_damaged(tmp_path: Path) -> None:
 def test_error_of_the_models_own_code_is_no_damage(tmp_path: Path) -> None:
     path = tmp_path / "model.joblib"
     joblib.dump(Stubborn(ValueError("no licence")), path)
-    with pytest.raises(LoadFailure) as caught:
+    with pytest.raises(LoadFailure) as error:
         load_estimator(path, "auto")
-    assert (caught.value.reason, "no licence" in caught.value.message) == ("LoadFailed", True)
+    assert (error.value.reason, "no licence" in error.value.message) == ("LoadFailed", True)
 
 
 def test_method_unknown_to_the_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.joblib"
     joblib.dump(SVC().fit(WINE, WINE_KINDS), path)
-    with pytest.raises(LoadFailure) as caught:
+    with pytest.raises(LoadFailure) as error:
         load_estimator(path, "predict_proba")
-    assert caught.value.reason == "UnsupportedModel"
-    assert "SVC has no predict_proba; it has predict, decision_function" in caught.value.message
+    assert error.value.reason == "UnsupportedModel"
+    assert "SVC has no predict_proba; it has predict, decision_function" in error.value.message
 
 
 @pytest.mark.parametrize("compression", [None, "zlib", "gzip", "lzma", "xz", "bz2"])
@@ -143,10 +147,10 @@ def test_another_version_is_the_reason_when_the_model_fails(tmp_path: Path, monk
     model = LogisticRegression().fit(WINE / WINE.max(), WINE_KINDS)
     del model.classes_
     runtime = of_version(model, "1.5.2", tmp_path / "model", monkeypatch)
-    with pytest.raises(RuntimeVersionMismatch, match=r"saved with scikit-learn 1\.5\.2, served with \d") as caught:
+    with pytest.raises(RuntimeVersionMismatch, match=r"saved with scikit-learn 1\.5\.2, served with \d") as error:
         runtime.warm_up()
-    assert f"served with {sklearn.__version__}:" in caught.value.message
-    assert f"{sklearn.__version__}, or run a server image with scikit-learn 1.5.2" in caught.value.remedy
+    assert f"served with {sklearn.__version__}:" in error.value.message
+    assert f"{sklearn.__version__}, or run a server image with scikit-learn 1.5.2" in error.value.remedy
 
 
 def test_process_ends_with_the_reports_exit_status(launched: Launch, tmp_path: Path) -> None:

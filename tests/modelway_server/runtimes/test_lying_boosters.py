@@ -14,7 +14,7 @@ from modelway_server.errors import InvalidArtifact, LoadFailure, UnsafeArtifact,
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.file_checks import ubjson
 from modelway_server.runtimes.file_checks.clauses import Disagreement
-from support.files.corrupted.boosted import boosted
+from support.files.corrupted.boosted import lying_boosters
 from support.models import WINE, WINE_KINDS
 from support.trained.boosters import lightgbm_classifier, xgboost_classifier
 
@@ -118,11 +118,11 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
-def refused(path: Path) -> LoadFailure:
-    with pytest.raises(LoadFailure) as caught:
+def refusal_of(path: Path) -> LoadFailure:
+    with pytest.raises(LoadFailure) as error:
         load_runtime(path, format="auto", method="auto")
-    assert caught.value.remedy
-    return caught.value
+    assert error.value.remedy
+    return error.value
 
 
 @pytest.mark.parametrize("what", LINES)
@@ -140,7 +140,7 @@ def test_tree_of_lightgbm_that_lies_is_refused(tmp_path: Path, text: str, what: 
     whole, *more = sizes.removeprefix("tree_sizes=").split()
     head = head.replace(sizes, f"tree_sizes={int(whole) + grown} {' '.join(more)}")
     (tmp_path / "model.txt").write_text(f"{head}\nTree=0\n{file_text}\nTree=1\n{others}")
-    failure = refused(tmp_path / "model.txt")
+    failure = refusal_of(tmp_path / "model.txt")
     assert isinstance(failure, InvalidArtifact)
     assert "tree 0: " in failure.message
 
@@ -150,13 +150,13 @@ def test_head_of_lightgbm_that_lies_is_refused(tmp_path: Path, text: str, what: 
     before, after = HEADS[what]
     assert before in text
     (tmp_path / "model.txt").write_bytes(text.replace(before, after, 1).encode())
-    assert isinstance(refused(tmp_path / "model.txt"), InvalidArtifact)
+    assert isinstance(refusal_of(tmp_path / "model.txt"), InvalidArtifact)
 
 
 @pytest.mark.parametrize("message", CATEGORIES)
 def test_categories_that_are_no_lists_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "model.txt").write_text(f"{text.rpartition('pandas_categorical:')[0]}pandas_categorical:{message}\n")
-    assert isinstance(refused(tmp_path / "model.txt"), UnsupportedModel)
+    assert isinstance(refusal_of(tmp_path / "model.txt"), UnsupportedModel)
 
 
 def test_leaves_of_lines_keep_to_their_columns(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_leaves_of_lines_keep_to_their_columns(tmp_path: Path) -> None:
     lightgbm.train(settings, lightgbm.Dataset(WINE[:, :3], label=WINE[:, 5]), 2).save_model(path)
     load_runtime(path, format="auto", method="auto").warm_up()
     path.write_text(path.read_text().replace("leaf_features=0 1", "leaf_features=9 1"))
-    assert "a column of a leaf leads out" in refused(path).message
+    assert "a column of a leaf leads out" in refusal_of(path).message
 
 
 @pytest.mark.parametrize("what", DOCUMENTS)
@@ -173,18 +173,18 @@ def test_document_of_xgboost_that_lies_is_refused(tmp_path: Path, document: byte
     model = json.loads(document)
     DOCUMENTS[what](model)
     (tmp_path / "model.json").write_text(json.dumps(model))
-    assert isinstance(refused(tmp_path / "model.json"), InvalidArtifact)
+    assert isinstance(refusal_of(tmp_path / "model.json"), InvalidArtifact)
 
 
 def test_duplicate_key_is_refused(tmp_path: Path, document: bytes) -> None:
     damaged_document = document.replace(b'"left_children":', b'"left_children":[5000],"left_children":', 1)
     (tmp_path / "model.json").write_bytes(damaged_document)
-    assert "twice" in refused(tmp_path / "model.json").message
+    assert "twice" in refusal_of(tmp_path / "model.json").message
 
 
-@pytest.mark.parametrize("name", [name for name in boosted() if name.endswith("ubj")])
+@pytest.mark.parametrize("name", [name for name in lying_boosters() if name.endswith("ubj")])
 def test_ubjson_that_is_cut_off_is_refused(name: str) -> None:
-    model = boosted()[name]()
+    model = lying_boosters()[name]()
     content = model.content()
     ubjson.read(content)
     for cut in range(1, len(content), max(len(content) // 50, 1)):
@@ -192,9 +192,9 @@ def test_ubjson_that_is_cut_off_is_refused(name: str) -> None:
             ubjson.read(content[:-cut])
 
 
-@pytest.mark.parametrize("name", boosted())
+@pytest.mark.parametrize("name", lying_boosters())
 def test_file_that_does_not_lie_answers(name: str) -> None:
-    assert boosted()[name]().as_it_is() == "answered"
+    assert lying_boosters()[name]().as_it_is() == "answered"
 
 
 def test_pickled_booster_that_lies_is_refused(tmp_path: Path, text: str, document: bytes) -> None:
@@ -203,10 +203,10 @@ def test_pickled_booster_that_lies_is_refused(tmp_path: Path, text: str, documen
     saved_text = light.model_to_string()
     path.write_bytes(pickle.dumps(light, 2).replace(b"split_feature=0 ", b"split_feature=9 ", 1))
     assert f"split_feature={saved_text.partition('split_feature=')[2][:2]}" == "split_feature=0 "
-    assert isinstance(refused(path), UnsafeArtifact)
+    assert isinstance(refusal_of(path), UnsafeArtifact)
     boost = xgboost.Booster()
     boost.load_model(bytearray(document))
     content = pickle.dumps(boost, 4)
     place = content.index(b"split_indices") + len(b"split_indices[$l#L") + 8
     path.write_bytes(content[:place] + b"\x7f" + content[place + 1 :])
-    assert "split leads out" in refused(path).message
+    assert "split leads out" in refusal_of(path).message

@@ -19,7 +19,7 @@ def test_missing_library_is_named_with_its_extra(name: str, monkeypatch: pytest.
     loader = f"modelway_server.runtimes.{name}"
     for module in [module for module in sys.modules if module == loader or module.startswith(f"{loader}.")]:
         monkeypatch.delitem(sys.modules, module)
-    with pytest.raises(MissingModule, match=f"does not hold the package '{library}") as caught:
+    with pytest.raises(MissingModule, match=f"does not hold the package '{library}") as error:
         own.load  # noqa: B018  (importing is what it does)
-    assert f"spec.runtime.image (make image FORMATS={name} builds one)" in caught.value.remedy
+    assert f"spec.runtime.image (make image FORMATS={name} builds one)" in error.value.remedy
     assert name in (metadata("modelway").get_all("Provides-Extra") or ())

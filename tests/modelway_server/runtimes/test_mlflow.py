@@ -19,13 +19,13 @@ from modelway_server.runtimes.base import Runtime
 from support.models import WINE, WINE_KINDS, wine_forest
 from support.server.served import Served, launch
 from support.trained import graphs
-from support.trained.boosters import lightgbm_classifier, sent, table, xgboost_classifier
+from support.trained.boosters import lightgbm_classifier, rows_of, table, xgboost_classifier
 from support.trained.mlflow_models import NAMES, folder, of_sklearn
 
 Launch = Callable[..., Served]
 
 
-def loaded(path: Path, **options: Any) -> Runtime:
+def load(path: Path, **options: Any) -> Runtime:
     runtime = load_runtime(path, format="auto", method="auto", **options)
     runtime.warm_up()
     return runtime
@@ -36,10 +36,10 @@ def answers(runtime: Runtime, rows: Any, method: str = "predict") -> Any:
     return runtime.call(method, checked.values, checked.count)[method]
 
 
-def refused(path: Path, **options: Any) -> LoadFailure:
-    with pytest.raises(LoadFailure) as caught:
-        loaded(path, **options)
-    return caught.value
+def refusal_of(path: Path, **options: Any) -> LoadFailure:
+    with pytest.raises(LoadFailure) as error:
+        load(path, **options)
+    return error.value
 
 
 def test_estimator_is_served_with_the_names_of_the_folder(tmp_path: Path) -> None:
@@ -61,19 +61,19 @@ def test_estimator_is_served_with_the_names_of_the_folder(tmp_path: Path) -> Non
 def test_boosters_and_graphs_are_found_by_their_flavour(tmp_path: Path) -> None:
     xgb = folder(tmp_path / "xgb", {"xgboost": {"data": "model.ubj", "xgb_version": "3.0"}})
     model = xgboost_classifier(WINE_KINDS, xgb / "model.ubj")
-    assert np.array_equal(answers(loaded(xgb), sent(table())), model.predict(table()))
+    assert np.array_equal(answers(load(xgb), rows_of(table())), model.predict(table()))
     lgb = folder(tmp_path / "lgb", {"lightgbm": {"data": "model.lgb", "lgb_version": "4.0"}})
     other = lightgbm_classifier(WINE_KINDS, lgb / "model.lgb")
-    assert np.array_equal(answers(loaded(lgb), sent(table())), other.predict(table()))
+    assert np.array_equal(answers(load(lgb), rows_of(table())), other.predict(table()))
     graph = folder(tmp_path / "graph", {"onnx": {"data": "model.onnx", "onnx_version": "1.18"}})
     graphs.forest(graph / "model.onnx")
-    assert answers(loaded(graph), WINE[:5].tolist()).tolist() == wine_forest().predict(WINE[:5]).tolist()
-    assert loaded(graph).platform == "onnx"
+    assert answers(load(graph), WINE[:5].tolist()).tolist() == wine_forest().predict(WINE[:5]).tolist()
+    assert load(graph).platform == "onnx"
 
 
 def test_other_version_is_the_cause_only_when_the_model_fails(tmp_path: Path) -> None:
     path = of_sklearn(tmp_path / "wine", wine_forest(), sklearn_version="1.2.3")
-    description = loaded(path).description
+    description = load(path).description
     assert description["saved_with_scikit_learn"] == "1.2.3"
     assert (
         description["caution"]
@@ -81,7 +81,7 @@ def test_other_version_is_the_cause_only_when_the_model_fails(tmp_path: Path) ->
     )
     broken = LogisticRegression().fit(WINE / WINE.max(axis=0), WINE_KINDS)
     del broken.classes_
-    failure = refused(of_sklearn(tmp_path / "broken", broken, sklearn_version="1.2.3"))
+    failure = refusal_of(of_sklearn(tmp_path / "broken", broken, sklearn_version="1.2.3"))
     assert failure.reason == "RuntimeVersionMismatch"
     assert f"saved with scikit-learn 1.2.3, served with {sklearn.__version__}" in failure.message
 
@@ -90,7 +90,7 @@ def test_code_that_only_mlflow_can_load_needs_mlflow_and_trust(tmp_path: Path, m
     path = folder(
         tmp_path / "code", {"python_function": {"loader_module": "mlflow.pyfunc.model"}}, columns=[("a", "double")]
     )
-    failure = refused(path)
+    failure = refusal_of(path)
     assert (failure.reason, "spec.runtime.image" in failure.remedy) == ("UnsupportedModel", True)
     stand_in = tmp_path / "site" / "mlflow"
     stand_in.mkdir(parents=True)
@@ -101,9 +101,9 @@ def test_code_that_only_mlflow_can_load_needs_mlflow_and_trust(tmp_path: Path, m
     )
     monkeypatch.syspath_prepend(stand_in.parent)
     try:
-        failure = refused(path)
+        failure = refusal_of(path)
         assert (failure.reason, "mlflow.pyfunc.load_model" in failure.remedy) == ("UnsafeArtifact", True)
-        runtime = loaded(path, trusted_types=("mlflow.pyfunc.load_model",))
+        runtime = load(path, trusted_types=("mlflow.pyfunc.load_model",))
         assert answers(runtime, [{"a": 2.0}, {"a": 3.0}]).tolist() == [4.0, 6.0]
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] == "mlflow"]:
@@ -113,7 +113,7 @@ def test_code_that_only_mlflow_can_load_needs_mlflow_and_trust(tmp_path: Path, m
 @pytest.mark.parametrize("name", ["../outside.pkl", "/etc/passwd", "absent.pkl"])
 def test_file_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "outside.pkl").write_bytes(b"x")
-    failure = refused(folder(tmp_path / "model", {"sklearn": {"pickled_model": name}}))
+    failure = refusal_of(folder(tmp_path / "model", {"sklearn": {"pickled_model": name}}))
     assert (failure.reason, name in failure.message) == ("InvalidArtifact", True)
 
 
@@ -123,17 +123,17 @@ def test_file_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None:
 def test_damaged_mlmodel_is_refused(tmp_path: Path, text: str) -> None:
     path = folder(tmp_path / "model", {})
     (path / "MLmodel").write_text(text)
-    assert refused(path).reason == "InvalidArtifact"
+    assert refusal_of(path).reason == "InvalidArtifact"
 
 
 def test_flavour_that_is_not_served_is_named(tmp_path: Path) -> None:
-    assert "it has spark" in refused(folder(tmp_path / "model", {"spark": {"model_data": "x"}})).message
+    assert "it has spark" in refusal_of(folder(tmp_path / "model", {"spark": {"model_data": "x"}})).message
 
 
 def test_missing_model_file_is_refused_in_a_plausible_folder(tmp_path: Path) -> None:
     path = of_sklearn(tmp_path / "wine", wine_forest(), sklearn_version=sklearn.__version__)
     shutil.copy(path / "requirements.txt", path / "model.pkl")
-    assert refused(path).reason == "InvalidArtifact"
+    assert refusal_of(path).reason == "InvalidArtifact"
 
 
 BOMB = "a: &a [x, x]\n" + "".join(

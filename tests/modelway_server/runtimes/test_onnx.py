@@ -24,7 +24,7 @@ from support.trained import graphs
 Launch = Callable[..., Served]
 
 
-def loaded(path: Path, method: str = "auto") -> Runtime:
+def load(path: Path, method: str = "auto") -> Runtime:
     runtime = load_runtime(path, format="auto", method=method)
     runtime.warm_up()
     return runtime
@@ -38,7 +38,7 @@ def answers(runtime: Runtime, rows: Any, method: str = "predict") -> dict[str, A
 @pytest.mark.parametrize("zipmap", [False, True])
 def test_classifier_has_labels_and_probabilities(tmp_path: Path, *, zipmap: bool) -> None:
     graphs.forest(tmp_path / "model", zipmap=zipmap)
-    runtime, model = loaded(tmp_path / "model"), wine_forest()
+    runtime, model = load(tmp_path / "model"), wine_forest()
     assert np.array_equal(answers(runtime, WINE.tolist())["predict"], model.predict(WINE.astype(np.float32)))
     answer = answers(runtime, WINE.tolist(), "predict_proba")["predict_proba"]
     assert np.allclose(answer, model.predict_proba(WINE.astype(np.float32)), atol=1e-6)
@@ -47,7 +47,7 @@ def test_classifier_has_labels_and_probabilities(tmp_path: Path, *, zipmap: bool
 
 def test_columns_with_inputs_of_their_own_are_asked_by_name(tmp_path: Path) -> None:
     graphs.columns(tmp_path / "model")
-    runtime, rows = loaded(tmp_path / "model"), graphs.FILLED.iloc[[0, 1, 3]]
+    runtime, rows = load(tmp_path / "model"), graphs.FILLED.iloc[[0, 1, 3]]
     assert {column.name: column.datatype for column in runtime.signature.columns}["city"] == "BYTES"
     sent = [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
     assert answers(runtime, sent)["predict"].tolist() == graphs.applicants().predict(rows).tolist()
@@ -55,7 +55,7 @@ def test_columns_with_inputs_of_their_own_are_asked_by_name(tmp_path: Path) -> N
 
 def test_graph_of_texts_takes_plain_strings(tmp_path: Path) -> None:
     graphs.texts(tmp_path / "model")
-    answer = answers(loaded(tmp_path / "model"), ["good", "bad", "other"])["predict"]
+    answer = answers(load(tmp_path / "model"), ["good", "bad", "other"])["predict"]
     assert answer.tolist() == graphs.words().predict([["good"], ["bad"], ["other"]]).tolist()
 
 
@@ -103,7 +103,7 @@ def test_graph_is_served_without_scikit_learn(tmp_path: Path) -> None:
 
 def test_graph_contract_is_stored_whole(tmp_path: Path) -> None:
     graphs.sums(tmp_path / "model")
-    signature = loaded(tmp_path / "model").signature
+    signature = load(tmp_path / "model").signature
     assert signature_of(document_of(signature)) == signature
 
 
@@ -122,52 +122,52 @@ def test_data_beside_the_file_is_read(tmp_path: Path) -> None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, folder / "net.onnx", save_as_external_data=True, location="net.data", size_threshold=0)
-    assert answers(loaded(folder), [[1, 2, 3, 4]])["y"].tolist() == [[10.0, 10.0]]
+    assert answers(load(folder), [[1, 2, 3, 4]])["y"].tolist() == [[10.0, 10.0]]
 
 
 @pytest.mark.parametrize(("value", "words"), [(1e39, "takes numbers up to"), ("a", "takes numbers"), (None, "missing")])
 def test_value_that_does_not_fit_is_named(tmp_path: Path, value: Any, words: str) -> None:
-    graphs.written(
+    graphs.write(
         tmp_path / "model",
         [helper.make_node("Neg", ["x"], ["y"])],
         [("x", TensorProto.FLOAT, ["n", 2])],
         [("y", TensorProto.FLOAT, ["n", 2])],
     )
     with pytest.raises(InputError, match=words):
-        answers(loaded(tmp_path / "model"), [[1.0, value]])
+        answers(load(tmp_path / "model"), [[1.0, value]])
 
 
 def test_fixed_number_of_rows_is_refused(tmp_path: Path) -> None:
     graphs.sums(tmp_path / "model", rows=1)
-    with pytest.raises(LoadFailure, match="first dimension of 'left' is fixed to 1") as caught:
-        loaded(tmp_path / "model")
-    assert caught.value.reason == "UnsupportedModel"
+    with pytest.raises(LoadFailure, match="first dimension of 'left' is fixed to 1") as error:
+        load(tmp_path / "model")
+    assert error.value.reason == "UnsupportedModel"
 
 
 def test_graph_that_mixes_rows_is_refused(tmp_path: Path) -> None:
-    graphs.written(
+    graphs.write(
         tmp_path / "model",
         [helper.make_node("ReduceSum", ["x"], ["y"], keepdims=0)],
         [("x", TensorProto.FLOAT, ["n", 2])],
         [("y", TensorProto.FLOAT, [])],
     )
-    with pytest.raises(LoadFailure, match="for two rows; each row must have an entry") as caught:
-        loaded(tmp_path / "model")
-    assert caught.value.reason == "UnsupportedModel"
+    with pytest.raises(LoadFailure, match="for two rows; each row must have an entry") as error:
+        load(tmp_path / "model")
+    assert error.value.reason == "UnsupportedModel"
 
 
 @pytest.mark.parametrize("newer", [{"ir_version": 99}, {"opset": 99}])
 def test_newer_file_is_named_with_the_runtimes_version(tmp_path: Path, newer: dict[str, int]) -> None:
-    graphs.written(
+    graphs.write(
         tmp_path / "model",
         [helper.make_node("Neg", ["x"], ["y"])],
         [("x", TensorProto.FLOAT, ["n", 2])],
         [("y", TensorProto.FLOAT, ["n", 2])],
         **newer,
     )
-    with pytest.raises(LoadFailure, match=onnxruntime.__version__) as caught:
-        loaded(tmp_path / "model")
-    assert caught.value.reason == "RuntimeVersionMismatch"
+    with pytest.raises(LoadFailure, match=onnxruntime.__version__) as error:
+        load(tmp_path / "model")
+    assert error.value.reason == "RuntimeVersionMismatch"
 
 
 def test_damaged_file_says_so(tmp_path: Path) -> None:
@@ -175,9 +175,9 @@ def test_damaged_file_says_so(tmp_path: Path) -> None:
     graphs.forest(path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(LoadFailure) as caught:
-        loaded(path)
-    assert caught.value.reason == "InvalidArtifact"
+    with pytest.raises(LoadFailure) as error:
+        load(path)
+    assert error.value.reason == "InvalidArtifact"
 
 
 def test_mutants_are_served_or_refused_with_a_reason(tmp_path: Path) -> None:
@@ -190,6 +190,6 @@ def test_mutants_are_served_or_refused_with_a_reason(tmp_path: Path) -> None:
             mutant[place] = int(random.integers(256))
         path.write_bytes(mutant)
         try:
-            loaded(path)
+            load(path)
         except LoadFailure as failure:
             assert failure.remedy  # noqa: PT017  (a mutant may also load)

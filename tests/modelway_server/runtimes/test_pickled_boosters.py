@@ -24,7 +24,7 @@ from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.estimators.runtime import METHODS
 from support.models import WINE, WINE_KINDS
-from support.trained.boosters import sent, table
+from support.trained.boosters import rows_of, table
 from support.trained.mlflow_models import folder
 
 LABELS = np.array(["low", "middle", "high"])[WINE_KINDS]
@@ -56,13 +56,13 @@ MODELS: dict[str, Callable[[], Any]] = {
 }
 
 
-def loaded(path: Path) -> Runtime:
+def load(path: Path) -> Runtime:
     runtime = load_runtime(path, format="auto", method="auto")
     runtime.warm_up()
     return runtime
 
 
-def saved(directory: Path, model: Any) -> Path:
+def save_model(directory: Path, model: Any) -> Path:
     joblib.dump(model, directory / "model.joblib")
     return directory / "model.joblib"
 
@@ -75,11 +75,11 @@ def answers(runtime: Runtime, method: str, rows: Any) -> Any:
 @pytest.mark.parametrize("name", MODELS)
 def test_class_on_categories_answers_as_in_process(tmp_path: Path, name: str) -> None:
     model, frame = MODELS[name](), table().iloc[::3]
-    runtime = loaded(saved(tmp_path, model))
+    runtime = load(save_model(tmp_path, model))
     assert runtime.engine == name.partition(",")[0]
     assert set(runtime.methods) == {method for method in METHODS if hasattr(model, method)}
     for method in runtime.methods:
-        answer, own = answers(runtime, method, sent(frame)), getattr(model, method)(frame)
+        answer, own = answers(runtime, method, rows_of(frame)), getattr(model, method)(frame)
         if own.dtype.kind == "f":
             np.testing.assert_allclose(answer, own, rtol=1e-6)
         else:
@@ -91,9 +91,9 @@ def test_class_on_categories_answers_as_in_process(tmp_path: Path, name: str) ->
 
 
 def test_unknown_category_of_a_pickled_model_is_named(tmp_path: Path) -> None:
-    runtime = loaded(saved(tmp_path, MODELS["lightgbm, two labels"]()))
+    runtime = load(save_model(tmp_path, MODELS["lightgbm, two labels"]()))
     with pytest.raises(InvalidInput, match="city"):
-        answers(runtime, "predict", [{**sent(table())[0], "city": "Paris"}])
+        answers(runtime, "predict", [{**rows_of(table())[0], "city": "Paris"}])
 
 
 def lightgbm_booster(frame: pd.DataFrame) -> tuple[Any, Any]:
@@ -116,9 +116,9 @@ def test_pickled_booster_answers_by_its_own_predict(
 ) -> None:
     booster, own = train(table())
     dump(booster, tmp_path / "model.pkl")
-    runtime = loaded(tmp_path / "model.pkl")
+    runtime = load(tmp_path / "model.pkl")
     assert runtime.methods == ("predict",)
-    np.testing.assert_allclose(answers(runtime, "predict", sent(table())), own, rtol=1e-6)
+    np.testing.assert_allclose(answers(runtime, "predict", rows_of(table())), own, rtol=1e-6)
 
 
 SPACED = pd.DataFrame(WINE[:, :3], columns=["body mass", "age_group", "height"])
@@ -131,28 +131,28 @@ def as_text(directory: Path, model: Any) -> Path:
 
 
 def as_booster(directory: Path, model: Any) -> Path:
-    return saved(directory, model.booster_)
+    return save_model(directory, model.booster_)
 
 
 def in_mlflow(directory: Path, model: Any) -> Path:
     flavour = {"lightgbm": {"data": "model.pkl", "lgb_version": lightgbm.__version__}}
     path = folder(directory / "folder", flavour, columns=[(name, "double") for name in SPACED.columns])
-    saved(path, model).rename(path / "model.pkl")
+    save_model(path, model).rename(path / "model.pkl")
     return path
 
 
-def wrapped(directory: Path, model: Any) -> Path:
+def save_wrapped(directory: Path, model: Any) -> Path:
     """LightGBM in a class that knows its names from it alone, which answers as it does."""
-    return saved(directory, TransformedTargetRegressor(model).fit(SPACED, AMOUNT))
+    return save_model(directory, TransformedTargetRegressor(model).fit(SPACED, AMOUNT))
 
 
-@pytest.mark.parametrize("save", [saved, wrapped, as_text, as_booster, in_mlflow])
+@pytest.mark.parametrize("save", [save_model, save_wrapped, as_text, as_booster, in_mlflow])
 @pytest.mark.parametrize("frame", [SPACED, UNDERSCORED], ids=["spaces", "underscores"])
 def test_lightgbm_takes_the_names_of_the_training_table(
     tmp_path: Path, frame: pd.DataFrame, save: Callable[[Path, Any], Path]
 ) -> None:
     model = lightgbm.LGBMRegressor(**LIGHT).fit(SPACED, AMOUNT)
-    runtime, expected = loaded(save(tmp_path, model)), model.predict(SPACED)
+    runtime, expected = load(save(tmp_path, model)), model.predict(SPACED)
     np.testing.assert_allclose(answers(runtime, "predict", frame.to_dict("records")), expected)
     rows = rows_of_columns(runtime.signature, {str(name): frame[name].tolist() for name in frame})
     np.testing.assert_allclose(runtime.call("predict", rows.values, rows.count)["predict"], expected)
@@ -171,12 +171,12 @@ def test_text_for_codes_is_refused_with_what_to_do(tmp_path: Path) -> None:
         feature_names=["region", "age"],
     )
     xgboost.train({"nthread": 1}, rows, 2).save_model(tmp_path / "model.json")
-    runtime = loaded(tmp_path / "model.json")
+    runtime = load(tmp_path / "model.json")
     with pytest.raises(
         InvalidInput, match="categories that the model's file does not hold: send their codes"
-    ) as refused:
+    ) as refusal:
         answers(runtime, "predict", [{"region": "south", "age": 3.0}])
-    assert refused.value.field == "instances[0].region"
+    assert refusal.value.field == "instances[0].region"
     assert len(answers(runtime, "predict", [{"region": 1, "age": 3.0}])) == 1
 
 
@@ -187,6 +187,6 @@ def test_text_for_codes_is_refused_with_what_to_do(tmp_path: Path) -> None:
 )
 def test_class_on_categories_inside_another_has_a_remedy(tmp_path: Path, inner: Any) -> None:
     model = CalibratedClassifierCV(inner, cv=2).fit(table(), WINE_KINDS)
-    with pytest.raises(WarmupFailed) as refused:
-        loaded(saved(tmp_path, model))
-    assert "OrdinalEncoder" in refused.value.remedy
+    with pytest.raises(WarmupFailed) as refusal:
+        load(save_model(tmp_path, model))
+    assert "OrdinalEncoder" in refusal.value.remedy

@@ -19,7 +19,7 @@ from modelway_server.runtimes.file_checks.saved_model import judge as judge_save
 from modelway_server.runtimes.file_checks.torch_archive import judge as judge_torch
 from modelway_server.runtimes.trust import Trust
 from support.files.messages import message
-from support.trained.saved_models import calling, node, saved
+from support.trained.saved_models import calling, node, save
 
 TENSORS = (
     b"\x80\x02ccollections\nOrderedDict\nq\x00)Rq\x01ctorch._utils\n_rebuild_tensor_v2\nq\x020ctorch\nFloatStorage\n0."
@@ -46,7 +46,7 @@ def archive(members: dict[str, bytes]) -> bytes:
     return content.getvalue()
 
 
-def exported(**more: bytes) -> bytes:
+def export_of(**more: bytes) -> bytes:
     members = {"archive_format": b"pt2", "models/model.json": json.dumps(GRAPH).encode()}
     members["data/sample_inputs/model.pt"] = archive({"data.pkl": TENSORS, "data/0": b"\0" * 8})
     return archive(members | {name.replace("__", "/"): each for name, each in more.items()})
@@ -61,7 +61,7 @@ def graph(**more: str) -> bytes:
 
 
 def with_member(name: str, content: bytes) -> bytes:
-    return exported(**{name: content})
+    return export_of(**{name: content})
 
 
 HOSTILE_PYTORCH = {
@@ -94,18 +94,18 @@ HOSTILE_PYTORCH = {
 def test_pytorch_program_that_holds_more_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.pt2"
     path.write_bytes(content)
-    with pytest.raises(UnsafeArtifact, match="the PyTorch program holds") as caught:
+    with pytest.raises(UnsafeArtifact, match="the PyTorch program holds") as error:
         load_runtime(path, format="auto", method="auto")
-    assert "model/" in caught.value.message
+    assert "model/" in error.value.message
     name = "torch.jit.load" if b"constants.pkl" in content else "torch.export.load"
-    assert name in caught.value.remedy
+    assert name in error.value.remedy
     judge_torch(path, Trust((name,)))
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        exported(),
+        export_of(),
         script("class Net(Module):\n  def forward(self, x: Tensor) -> Tensor:\n    return torch.relu(x)"),
         script('ops = self.ops\n_0 = (getattr(getattr(self, "0"), "conv-1")).forward(x, )\nreturn torch.add(_0, x)'),
     ],
@@ -147,7 +147,7 @@ def weights(location: str) -> TensorProto:
     return tensor
 
 
-def written(path: Path, tensor: TensorProto | None = None, node: onnx.NodeProto | None = None) -> Path:
+def write(path: Path, tensor: TensorProto | None = None, node: onnx.NodeProto | None = None) -> Path:
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2]) for name in "xy")
     nodes = [node or helper.make_node("Add", ["x", "w"], ["y"])]
     model = helper.make_model(helper.make_graph(nodes, "g", [x], [y], [tensor or weights("w.bin")]), ir_version=8)
@@ -187,7 +187,7 @@ def test_onnx_weights_elsewhere_are_refused(tmp_path: Path, location: str, words
             helper.make_node("If", ["c"], ["y"], then_branch=helper.make_graph([], "t", [], [], [weights(location)])),
         ),
     ):
-        path = written(folder / "model.onnx", tensor, operator)
+        path = write(folder / "model.onnx", tensor, operator)
         with pytest.raises(UnsafeArtifact, match=words):
             load_runtime(path, format="onnx", method="auto")
 
@@ -204,7 +204,7 @@ def test_onnx_operator_of_nobody_is_named(
     tmp_path: Path, node: onnx.NodeProto, failure: type[LoadFailure], words: str
 ) -> None:
     with pytest.raises(failure, match=words):
-        load_runtime(written(tmp_path / "model.onnx", node=node), format="onnx", method="auto")
+        load_runtime(write(tmp_path / "model.onnx", node=node), format="onnx", method="auto")
 
 
 def test_onnx_graphs_within_graphs_have_an_end(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ NODES = [
 
 
 def test_honest_saved_model_passes(tmp_path: Path) -> None:
-    path = saved(tmp_path / "model", NODES, HONEST)
+    path = save(tmp_path / "model", NODES, HONEST)
     judge_saved_model(path, Trust())
     with pytest.raises(MissingModule):
         load_runtime(path, format="auto", method="auto")
@@ -249,7 +249,7 @@ def test_operation_of_a_later_tensorflow_names_the_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved_with: bytes, ours: str, failure: type[Exception]
 ) -> None:
     monkeypatch.setattr("modelway_server.runtimes.file_checks.saved_model._installed_version", lambda _: ours)
-    path = saved(tmp_path / "model", [*NODES, node("n", "NoSuchOperation")], HONEST, version=saved_with)
+    path = save(tmp_path / "model", [*NODES, node("n", "NoSuchOperation")], HONEST, version=saved_with)
     with pytest.raises(failure, match="NoSuchOperation"):
         judge_saved_model(path, Trust())
 
@@ -279,16 +279,16 @@ def test_saved_model_that_does_more_than_compute_is_refused(
     tmp_path: Path, case: tuple[list[bytes], dict[str, list[bytes]], dict[str, bytes]]
 ) -> None:
     nodes, functions, meta = case
-    path = saved(tmp_path / "model", nodes, functions, **meta)
-    with pytest.raises(UnsafeArtifact, match="none that only computes") as caught:
+    path = save(tmp_path / "model", nodes, functions, **meta)
+    with pytest.raises(UnsafeArtifact, match="none that only computes") as error:
         load_runtime(path, format="auto", method="auto")
-    assert "tensorflow.saved_model.load" in caught.value.remedy
+    assert "tensorflow.saved_model.load" in error.value.remedy
     judge_saved_model(path, Trust(("tensorflow.saved_model.load",)))
 
 
 @pytest.mark.parametrize("cut", [1, 10, 40, 200])
 def test_saved_model_that_is_cut_off_is_damaged(tmp_path: Path, cut: int) -> None:
-    path = saved(tmp_path / "model", NODES, HONEST)
+    path = save(tmp_path / "model", NODES, HONEST)
     whole = (path / "saved_model.pb").read_bytes()
     (path / "saved_model.pb").write_bytes(whole[:-cut])
     with pytest.raises(InvalidArtifact, match="truncated or damaged"):
@@ -296,7 +296,7 @@ def test_saved_model_that_is_cut_off_is_damaged(tmp_path: Path, cut: int) -> Non
 
 
 def test_saved_model_in_two_forms_is_refused(tmp_path: Path) -> None:
-    path = saved(tmp_path / "model", NODES, HONEST)
+    path = save(tmp_path / "model", NODES, HONEST)
     (path / "saved_model.cpb").write_bytes(b"x")
     with pytest.raises(InvalidArtifact, match=r"saved_model\.cpb"):
         judge_saved_model(path, Trust())

@@ -10,7 +10,7 @@ from modelway_server.errors import InvalidArtifact, LoadFailure, UnsafeArtifact
 from modelway_server.runtimes.file_checks.saved_model import judge, operations
 from modelway_server.runtimes.trust import Trust
 from support.files.messages import message
-from support.trained.saved_models import calling, function, node, written
+from support.trained.saved_models import calling, function, node, write
 
 READ = node("fill", "InitializeTableFromTextFileV2", "table", "file")
 FILL = function("fill", [READ], "file", "table")
@@ -25,17 +25,17 @@ def objects(*nodes: bytes, fill: bytes = b"\x00\x01", name: str = "fill") -> byt
 
 
 def model(path: Path, *functions: bytes, assets: tuple[str, ...] = ("words.txt",), **meta: bytes) -> Path:
-    saved = written(path / "model", [], functions or (FILL, ANSWER), assets, **{"objects": objects(), **meta})
+    saved = write(path / "model", [], functions or (FILL, ANSWER), assets, **{"objects": objects(), **meta})
     (saved / "assets").mkdir()
     (saved / "assets" / "words.txt").write_text("red\ngreen\n")
     return saved
 
 
-def refused(path: Path) -> LoadFailure:
-    with pytest.raises(LoadFailure) as caught:
+def refusal_of(path: Path) -> LoadFailure:
+    with pytest.raises(LoadFailure) as error:
         judge(path, Trust())
     judge(path, Trust(("tensorflow.saved_model.load",)))
-    return caught.value
+    return error.value
 
 
 def through(*inputs: str, operation: str = "StatefulPartitionedCall", more: tuple[bytes, ...] = ()) -> bytes:
@@ -93,7 +93,7 @@ HOSTILE: dict[str, tuple[tuple[bytes, ...], dict[str, Any]]] = {
 @pytest.mark.parametrize("what", HOSTILE)
 def test_file_that_may_be_no_asset_is_refused(tmp_path: Path, what: str) -> None:
     functions, meta = HOSTILE[what]
-    failure = refused(model(tmp_path, *functions, **meta))
+    failure = refusal_of(model(tmp_path, *functions, **meta))
     assert isinstance(failure, UnsafeArtifact | InvalidArtifact)
     assert isinstance(failure, UnsafeArtifact) or "twice" in failure.message
 
@@ -105,24 +105,24 @@ def test_asset_that_lies_elsewhere_is_refused(tmp_path: Path, name: str) -> None
     (path / "assets" / "link").symlink_to(tmp_path / "x")
     (path / "assets" / "hard").hardlink_to(tmp_path / "x")
     (path / "assets" / "linked").symlink_to(tmp_path)
-    assert isinstance(refused(path), UnsafeArtifact)
+    assert isinstance(refusal_of(path), UnsafeArtifact)
 
 
 def test_folder_of_assets_that_is_a_link_is_refused(tmp_path: Path) -> None:
     path = model(tmp_path)
     (path / "assets").rename(tmp_path / "elsewhere")
     (path / "assets").symlink_to(tmp_path / "elsewhere")
-    assert "a link" in refused(path).message
+    assert "a link" in refusal_of(path).message
 
 
 def test_asset_that_is_not_there_is_named(tmp_path: Path) -> None:
-    failure = refused(model(tmp_path, assets=("gone.txt",)))
+    failure = refusal_of(model(tmp_path, assets=("gone.txt",)))
     assert isinstance(failure, InvalidArtifact)
     assert "assets/gone.txt" in failure.message
 
 
 def test_two_functions_of_one_name_are_damage(tmp_path: Path) -> None:
-    assert isinstance(refused(model(tmp_path, ANSWER, ANSWER)), InvalidArtifact)
+    assert isinstance(refusal_of(model(tmp_path, ANSWER, ANSWER)), InvalidArtifact)
 
 
 def test_no_listed_operation_is_one_that_the_rules_refuse() -> None:

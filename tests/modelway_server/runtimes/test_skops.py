@@ -26,12 +26,12 @@ OF_OTHER_TYPES = ("HistGradientBoostingClassifier", "KNeighborsClassifier", "MLP
 """Estimators that hold objects of types of their own."""
 
 
-def saved(model: Any, path: Path) -> Path:
+def save(model: Any, path: Path) -> Path:
     skops.io.dump(model, path)
     return path
 
 
-def loaded(path: Path, **options: Any) -> Runtime:
+def load(path: Path, **options: Any) -> Runtime:
     return load_runtime(path, format="auto", method="auto", **options)
 
 
@@ -39,7 +39,7 @@ def unlike(name: str, path: Path) -> str:
     """What keeps the estimator that a file gives from answering as the one that was saved; empty where it does."""
     model, rows = example(name).estimator, example(name).rows
     try:
-        saved(model, path)
+        save(model, path)
     except UnsupportedTypeException:
         return ""  # skops itself cannot save it
     try:
@@ -71,14 +71,14 @@ def test_every_estimator_answers_as_before(tmp_path: Path) -> None:
 
 def test_forest_is_served_with_its_own_answers(launched: Launch, tmp_path: Path) -> None:
     model = wine_forest()
-    server = launched(path=saved(model, tmp_path / "model.bin")).started()
+    server = launched(path=save(model, tmp_path / "model.bin")).started()
     assert server.predict({"instances": WINE[:40].tolist()}).body["predictions"] == model.predict(WINE[:40]).tolist()
     assert server.request("GET", "/v2/models/model").body["platform"] == "skops"
 
 
 def test_pipeline_with_names_and_gaps_keeps_its_contract(tmp_path: Path) -> None:
     model = mixed_pipeline()
-    runtime = loaded(saved(model, tmp_path / "model"))
+    runtime = load(save(model, tmp_path / "model"))
     runtime.warm_up()
     assert [column.name for column in runtime.signature.columns] == list(APPLICANTS)
     assert np.array_equal(runtime.call("predict", APPLICANTS, len(APPLICANTS))["predict"], model.predict(APPLICANTS))
@@ -86,15 +86,15 @@ def test_pipeline_with_names_and_gaps_keeps_its_contract(tmp_path: Path) -> None
 
 def test_type_that_is_not_trusted_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(VARIABLE)
-    path = saved(Told().fit(), tmp_path / "model")
-    with pytest.raises(LoadFailure, match=r"support\.models\.Told") as caught:
-        loaded(path)
-    assert caught.value.reason == "UnsafeArtifact"
-    assert loaded(path, trusted_types=("support.models.Told",)).methods[0] == "predict"
+    path = save(Told().fit(), tmp_path / "model")
+    with pytest.raises(LoadFailure, match=r"support\.models\.Told") as error:
+        load(path)
+    assert error.value.reason == "UnsafeArtifact"
+    assert load(path, trusted_types=("support.models.Told",)).methods[0] == "predict"
 
 
 def test_function_that_runs_commands_is_refused(tmp_path: Path) -> None:
-    path = saved(wine_forest(), tmp_path / "model")
+    path = save(wine_forest(), tmp_path / "model")
     hostile = tmp_path / "hostile"
     with zipfile.ZipFile(path) as source, zipfile.ZipFile(hostile, "w") as target:
         for name in source.namelist():
@@ -104,23 +104,23 @@ def test_function_that_runs_commands_is_refused(tmp_path: Path) -> None:
                     b"sklearn.ensemble._forest", b"os"
                 )
             target.writestr(name, content)
-    with pytest.raises(LoadFailure, match=r"os\.system") as caught:
-        loaded(hostile)
-    assert caught.value.reason == "UnsafeArtifact"
+    with pytest.raises(LoadFailure, match=r"os\.system") as error:
+        load(hostile)
+    assert error.value.reason == "UnsafeArtifact"
 
 
 def test_damaged_file_says_so(tmp_path: Path) -> None:
-    path = saved(wine_forest(), tmp_path / "model")
+    path = save(wine_forest(), tmp_path / "model")
     whole = path.read_bytes()
     for content in (whole[: len(whole) // 2], whole[:200] + b"\xff" * 300 + whole[500:], whole[:-30]):
         path.write_bytes(content)
-        with pytest.raises(LoadFailure, match="truncated or damaged") as caught:
-            loaded(path)
-        assert caught.value.reason == "InvalidArtifact"
+        with pytest.raises(LoadFailure, match="truncated or damaged") as error:
+            load(path)
+        assert error.value.reason == "InvalidArtifact"
 
 
 def test_version_that_saved_the_file_is_in_the_description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(sklearn.base, "__version__", "1.5.2")
-        path = saved(wine_forest(), tmp_path / "model")
-    assert loaded(path).description["saved_with_scikit_learn"] == "1.5.2"
+        path = save(wine_forest(), tmp_path / "model")
+    assert load(path).description["saved_with_scikit_learn"] == "1.5.2"

@@ -130,7 +130,7 @@ BROKEN: dict[str, Schema] = {
 }
 
 
-def loaded(path: Path, **options: Any) -> Runtime:
+def load(path: Path, **options: Any) -> Runtime:
     return load_runtime(path, format="skops", method="auto", **options)
 
 
@@ -148,20 +148,20 @@ def with_attribute(value: Schema) -> Callable[[Schema], None]:
 def test_hostile_node_is_refused_by_what_and_where(tmp_path: Path, what: str) -> None:
     value, message = HOSTILE[what]
     path = files.write(tmp_path / "model.skops", HONEST, with_attribute(value))
-    with pytest.raises(LoadFailure) as caught:
-        loaded(path)
-    assert (caught.value.reason, caught.value.remedy != "") == ("UnsafeArtifact", True)
-    assert message in caught.value.message
-    assert "rule " in caught.value.message
-    assert "$.content.content.more_" in caught.value.message
+    with pytest.raises(LoadFailure) as error:
+        load(path)
+    assert (error.value.reason, error.value.remedy != "") == ("UnsafeArtifact", True)
+    assert message in error.value.message
+    assert "rule " in error.value.message
+    assert "$.content.content.more_" in error.value.message
 
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_broken_node_is_damage(tmp_path: Path, what: str) -> None:
     path = files.write(tmp_path / "model.skops", HONEST, with_attribute(BROKEN[what]))
-    with pytest.raises(LoadFailure) as caught:
-        loaded(path)
-    assert caught.value.reason == "InvalidArtifact"
+    with pytest.raises(LoadFailure) as error:
+        load(path)
+    assert error.value.reason == "InvalidArtifact"
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ def test_broken_node_is_damage(tmp_path: Path, what: str) -> None:
 )
 def test_name_that_does_not_resolve_is_never_trusted(tmp_path: Path, name: str, reason: str) -> None:
     path = files.write(tmp_path / "model.skops", HONEST, with_attribute(node("TypeNode", name)))
-    with pytest.raises(LoadFailure) as caught:
-        loaded(path)
-    assert caught.value.reason == reason
+    with pytest.raises(LoadFailure) as error:
+        load(path)
+    assert error.value.reason == reason
 
 
 @pytest.mark.parametrize("identity", [1, 2])
@@ -187,9 +187,9 @@ def test_node_inside_itself_is_refused(tmp_path: Path, identity: int) -> None:
     )
     outer = node("ListNode", "builtins.list", content=[inner], __id__=1)
     path = files.write(tmp_path / "model.skops", HONEST, with_attribute(outer))
-    with pytest.raises(LoadFailure, match="holds itself") as caught:
-        loaded(path)
-    assert caught.value.reason == "UnsafeArtifact"
+    with pytest.raises(LoadFailure, match="holds itself") as error:
+        load(path)
+    assert error.value.reason == "UnsafeArtifact"
 
 
 def test_deep_schema_is_refused(tmp_path: Path) -> None:
@@ -200,9 +200,9 @@ def test_deep_schema_is_refused(tmp_path: Path) -> None:
         path = tmp_path / "model.skops"
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("schema.json", content.replace('{"__loader__"', '{"protocol": 2, "__loader__"', 1))
-        with pytest.raises(LoadFailure) as caught:
-            loaded(path)
-        assert caught.value.reason == "UnsafeArtifact"
+        with pytest.raises(LoadFailure) as error:
+            load(path)
+        assert error.value.reason == "UnsafeArtifact"
 
 
 def test_duplicate_key_or_member_is_refused(tmp_path: Path) -> None:
@@ -210,13 +210,13 @@ def test_duplicate_key_or_member_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("schema.json", schema.replace('"protocol":', '"protocol": 1, "protocol":'))
     with pytest.raises(LoadFailure, match="'protocol' twice"):
-        loaded(path)
+        load(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("schema.json", schema)
         with pytest.warns(UserWarning, match="Duplicate"):
             archive.writestr("schema.json", schema)
     with pytest.raises(LoadFailure, match="a member twice"):
-        loaded(path)
+        load(path)
 
 
 def test_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
         archive.writestr("schema.json", HONEST["schema.json"])
         archive.writestr("x.bin", bytes(80 << 20))
     with pytest.raises(LoadFailure, match="200 times its size"):
-        loaded(path)
+        load(path)
 
 
 def test_array_of_objects_in_a_member_is_refused(tmp_path: Path) -> None:
@@ -233,9 +233,9 @@ def test_array_of_objects_in_a_member_is_refused(tmp_path: Path) -> None:
     np.save(pickled, np.array([print], dtype=object), allow_pickle=True)
     value = node("NdArrayNode", "numpy.ndarray", type="numpy", file="x.npy")
     path = files.write(tmp_path / "model.skops", HONEST | {"x.npy": pickled.getvalue()}, with_attribute(value))
-    with pytest.raises(LoadFailure, match="only a pickle could say") as caught:
-        loaded(path)
-    assert caught.value.reason == "UnsafeArtifact"
+    with pytest.raises(LoadFailure, match="only a pickle could say") as error:
+        load(path)
+    assert error.value.reason == "UnsafeArtifact"
 
 
 @pytest.mark.parametrize("child", [-2, 0, 10**6])
@@ -249,9 +249,9 @@ def test_tree_whose_child_is_elsewhere_is_refused(tmp_path: Path, kind: type, ch
             changed = io.BytesIO()
             np.save(changed, array)
             parts[name] = changed.getvalue()
-    with pytest.raises(LoadFailure, match="structure") as caught:
-        loaded(files.write(tmp_path / "model.skops", parts))
-    assert caught.value.reason == "UnsafeArtifact"
+    with pytest.raises(LoadFailure, match="structure") as error:
+        load(files.write(tmp_path / "model.skops", parts))
+    assert error.value.reason == "UnsafeArtifact"
 
 
 def test_search_with_its_results_keeps_them(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_search_with_its_results_keeps_them(tmp_path: Path) -> None:
         ROWS, CLASSES
     )
     path = files.write(tmp_path / "model.skops", files.members(model))
-    runtime = loaded(path)
+    runtime = load(path)
     runtime.warm_up()
     assert np.array_equal(runtime.call("predict", ROWS, len(ROWS))["predict"], model.predict(ROWS))
 

@@ -118,18 +118,18 @@ class Writer(PYTHON_PICKLER):  # type: ignore[misc]  # as above
             super().save_reduce(func, args, *others, **named)
 
 
-def pickled(thing: Any, protocol: int) -> bytes:
+def dump(thing: Any, protocol: int) -> bytes:
     file = io.BytesIO()
     Writer(file, protocol).dump(thing)
     return file.getvalue()
 
 
 WAYS: Mapping[str, Callable[[Any], bytes]] = {
-    **{f"protocol {number}": partial(pickled, protocol=number) for number in range(6)},
-    "zlib": lambda thing: zlib.compress(pickled(thing, 4)),
-    "gzip": lambda thing: gzip.compress(pickled(thing, 2)),
-    "bz2": lambda thing: bz2.compress(pickled(thing, 5)),
-    "xz": lambda thing: lzma.compress(pickled(thing, 4)),
+    **{f"protocol {number}": partial(dump, protocol=number) for number in range(6)},
+    "zlib": lambda thing: zlib.compress(dump(thing, 4)),
+    "gzip": lambda thing: gzip.compress(dump(thing, 2)),
+    "bz2": lambda thing: bz2.compress(dump(thing, 5)),
+    "xz": lambda thing: lzma.compress(dump(thing, 4)),
 }
 
 
@@ -139,10 +139,10 @@ def test_hostile_file_is_refused_and_does_nothing(tmp_path: Path, monkeypatch: p
     path = Path("model.joblib")
     for what, (module, name, arguments) in HOSTILE.items():
         path.write_bytes(WAYS[way]([Call(Name(module, name), arguments)]))
-        with pytest.raises(UnsafeArtifact) as caught:
+        with pytest.raises(UnsafeArtifact) as error:
             load_estimator(path, "auto")
-        assert name.partition(".")[0] in caught.value.message, what
-        assert "spec.model.trustedTypes" in caught.value.remedy
+        assert name.partition(".")[0] in error.value.message, what
+        assert "spec.model.trustedTypes" in error.value.remedy
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["model.joblib"]
 
 
@@ -209,7 +209,7 @@ def test_trusted_name_trusts_no_other_name(entry: str) -> None:
 
 def test_trusted_package_trusts_none_of_its_imports(tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
-    path.write_bytes(pickled([Call(Name("support.models", "os.system"), ("true",))], 4))
+    path.write_bytes(dump([Call(Name("support.models", "os.system"), ("true",))], 4))
     with pytest.raises(UnsafeArtifact, match=r"support\.models\.os\.system"):
         load_estimator(path, "auto", ("support.*",))
 
@@ -228,7 +228,7 @@ def test_allowed_name_does_not_allow_its_attributes(
     tmp_path: Path, module: str, name: str, arguments: tuple[Any, ...]
 ) -> None:
     path = tmp_path / "model.pkl"
-    path.write_bytes(pickled([Call(Name(module, name), arguments)], 4))
+    path.write_bytes(dump([Call(Name(module, name), arguments)], 4))
     with pytest.raises(UnsafeArtifact, match=re.escape(f"{module}.{name}")):
         load_estimator(path, "auto")
 

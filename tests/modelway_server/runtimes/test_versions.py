@@ -88,9 +88,9 @@ def test_booster_of_another_version_names_both_and_the_way(tmp_path: Path) -> No
     path.write_bytes(b'\x80\x04C\x11"version":[1,2,1]0' + name + b".")
     with pytest.raises(
         RuntimeVersionMismatch, match=r"saved with XGBoost 1\.2\.1, served with \d.*XGBoostLabel"
-    ) as refused:
+    ) as refusal:
         load_estimator(path, "auto")
-    assert "save_model('model.json')" in refused.value.remedy
+    assert "save_model('model.json')" in refusal.value.remedy
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -175,13 +175,13 @@ def logistic(**state: Any) -> LogisticRegression:
     return model
 
 
-def boosted(algorithm: str) -> AdaBoostClassifier:
+def boosting(algorithm: str) -> AdaBoostClassifier:
     model = AdaBoostClassifier(n_estimators=2).fit(WINE, BINARY)
     model.algorithm = algorithm
     return model
 
 
-def grown(factor: float) -> DecisionTreeClassifier:
+def tree(factor: float) -> DecisionTreeClassifier:
     model = DecisionTreeClassifier(max_depth=2).fit(WINE, WINE_KINDS)
     model.tree_.value[...] *= factor
     return model
@@ -203,10 +203,10 @@ CHANGED: list[tuple[Any, str, bool]] = [
     (logistic(multi_class="multinomial", kinds=BINARY), "1.3.2", True),
     (logistic(multi_class="ovr", kinds=BINARY), "1.3.2", False),
     (make_pipeline(StandardScaler(), logistic(multi_class="ovr")), "1.6.1", True),
-    (boosted("SAMME.R"), "1.3.2", True),
-    (boosted("SAMME"), "1.3.2", False),
-    (grown(178), "1.3.2", True),
-    (VotingClassifier([("tree", grown(1))]).fit(WINE, WINE_KINDS), "1.5.2", False),
+    (boosting("SAMME.R"), "1.3.2", True),
+    (boosting("SAMME"), "1.3.2", False),
+    (tree(178), "1.3.2", True),
+    (VotingClassifier([("tree", tree(1))]).fit(WINE, WINE_KINDS), "1.5.2", False),
     (fitted_line(scaled=True), "1.3.2", True),
     (fitted_line(scaled=False), "1.5.2", False),
     (logistic(multi_class="ovr"), sklearn.__version__, False),

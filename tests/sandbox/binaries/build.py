@@ -31,7 +31,7 @@ def build(folder: Path, module: Module, go: Path, progress: Progress, copies: Se
     command = [str(go), "build", "-v", "-trimpath", "-ldflags", _linker_flags(module), "-o", f"{folder}/", "tool"]
     _compile(command, source, packages, progress)
     for name in copies:
-        shutil.copy(_unpacked(source, module, go) / name, folder)
+        shutil.copy(_unpack(source, module, go) / name, folder)
     shutil.rmtree(source)
 
 
@@ -52,7 +52,7 @@ def _compile(command: Sequence[str], source: Path, packages: int, progress: Prog
         progress.update(f"compiling: {count} of up to {packages} packages, {time.monotonic() - began:.0f} s")
 
 
-def _unpacked(source: Path, module: Module, go: Path) -> Path:
+def _unpack(source: Path, module: Module, go: Path) -> Path:
     """Where Go keeps the content of the module that `module` is named after."""
     listing = source / "folder"
     for _ in _run([str(go), "list", "-m", "-f", "{{.Dir}}", module.name], source, listing):

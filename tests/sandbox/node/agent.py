@@ -14,7 +14,7 @@ from sandbox.node.pods import PodWorker
 from sandbox.node.registration import Registration
 from sandbox.node.runtime import Node
 from sandbox.node.settings import Settings
-from sandbox.node.sources import Sources, referred
+from sandbox.node.sources import Sources, references_of
 from sandbox.node.usage import ContainerUsage
 from sandbox.processes import cgroup_name
 
@@ -121,7 +121,7 @@ class Agent:
             return
         for worker in self._workers.values():
             pod = worker.runtime.pod
-            if pod["metadata"]["namespace"] == namespace and (kind, name) in referred(pod):
+            if pod["metadata"]["namespace"] == namespace and (kind, name) in references_of(pod):
                 worker.sources_changed()
 
     async def _follow_services(self) -> None:

@@ -114,7 +114,7 @@ class Container:
             self.state.state = before["state"]
             self.state.ready = self.done and self.state.exit_code == 0
         elif "running" in before.get("state", {}):
-            ended = self._ended(137, before["state"]["running"].get("startedAt"))
+            ended = self._end_state(137, before["state"]["running"].get("startedAt"))
             ended |= {"reason": "ContainerStatusUnknown", "message": "The node was restarted"}
             self.state.state = {"terminated": ended}
         self.state.container_id = before.get("containerID", "")
@@ -208,7 +208,7 @@ class Container:
         except (StartError, OSError) as error:
             output.close()
             self._crashes.ran(0)
-            self._end(self._ended(128, None) | {"reason": "StartError", "message": str(error)})
+            self._end(self._end_state(128, None) | {"reason": "StartError", "message": str(error)})
             self.event("Failed", f"Error: {error}", warning=True)
         else:
             await output.attach()
@@ -252,14 +252,14 @@ class Container:
             await watch
         self._run_now = None
         await output.drain()
-        ended = self._ended(code, started_at)
+        ended = self._end_state(code, started_at)
         if limit and limit.exceeded() and code != 0:
             ended["reason"] = "OOMKilled"
         message = self._message(termination, output.log, code)
         if message:
             ended["message"] = message
         self._crashes.ran(time.monotonic() - began)
-        if code != 0 and (taken := ports.taken(self.spec)):
+        if code != 0 and (taken := ports.explain_taken(self.spec)):
             self.event("PortTaken", taken, warning=True)
         self._end(ended)
 
@@ -277,7 +277,7 @@ class Container:
         self.was_started.clear()
         self.runtime.report()
 
-    def _ended(self, code: int, started_at: str | None) -> Json:
+    def _end_state(self, code: int, started_at: str | None) -> Json:
         return {
             "exitCode": code,
             "reason": "Completed" if code == 0 else "Error",

@@ -10,7 +10,7 @@ Json = dict[str, Any]
 SUBSCRIPT = re.compile(r"^metadata\.(labels|annotations)\['([^']+)'\]$")
 
 
-def _quoted(pairs: Mapping[str, str]) -> str:
+def _quote(pairs: Mapping[str, str]) -> str:
     escaped = {
         key: value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") for key, value in pairs.items()
     }
@@ -28,7 +28,7 @@ def field(pod: Json, path: str, *, address: str, node_address: str) -> str:
     if subscript:
         return str(metadata.get(subscript[1], {}).get(subscript[2], ""))
     if path in ("metadata.labels", "metadata.annotations"):
-        return _quoted(metadata.get(path.rpartition(".")[2], {}))
+        return _quote(metadata.get(path.rpartition(".")[2], {}))
     values = {
         "metadata.name": metadata["name"],
         "metadata.namespace": metadata["namespace"],

@@ -19,7 +19,7 @@ def wildcards(lines: Iterable[str]) -> set[int]:
     return numbers
 
 
-def taken(container: dict[str, Any]) -> str:
+def explain_taken(container: dict[str, Any]) -> str:
     """Why `container` may have failed to listen on one of its ports; "" when nothing is in its way."""
     wanted = {port["containerPort"] for port in container.get("ports", []) if port.get("protocol", "TCP") == "TCP"}
     taken_ports = {port for table in TABLES if table.exists() for port in wildcards(table.read_text().splitlines())}

@@ -29,7 +29,7 @@ def content(kind: str, item: Json) -> dict[str, bytes]:
     return values | {key: value.encode() for key, value in plain.items()}
 
 
-def referred(pod: Json) -> set[tuple[str, str]]:
+def references_of(pod: Json) -> set[tuple[str, str]]:
     """Kind and name of every ConfigMap and Secret that `pod` names anywhere in its volumes and environments."""
     spec = pod["spec"]
     references: set[tuple[str, str]] = set()
@@ -81,7 +81,7 @@ class Sources:
     async def load(self, pod: Json) -> None:
         """Have everything that `pod` refers to, also what was made an instant ago and has not come by yet."""
         namespace = pod["metadata"]["namespace"]
-        missing = [(kind, name) for kind, name in referred(pod) if (kind, namespace, name) not in self._items]
+        missing = [(kind, name) for kind, name in references_of(pod) if (kind, namespace, name) not in self._items]
         for kind, name in missing:
             try:
                 item = await self._api.get(f"/api/v1/namespaces/{namespace}/{COLLECTIONS[kind]}/{name}")

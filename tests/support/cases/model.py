@@ -12,7 +12,7 @@ def _name(question: str, accepted: str, refused: str, message: str) -> Case:
     return Case(question, {"name": accepted}, {"name": refused}, "metadata.name", message)
 
 
-def _trusted(question: str, accepted: str, refused: str) -> Case:
+def _trusted_types(question: str, accepted: str, refused: str) -> Case:
     one, other = ({"model": {"trustedTypes": [name]}} for name in (accepted, refused))
     return Case(question, one, other, "spec.model.trustedTypes[0]", "should match")
 
@@ -59,9 +59,9 @@ MODELS = (
         "Required value",
     ),
     Case("format", {"model": {"format": "onnx"}}, {"model": {"format": "pmml"}}, "spec.model.format", "Unsupported"),
-    _trusted("a trusted type has a package", "churn.Recency", "Recency"),
-    _trusted("a trusted package", "churn.encoders.*", "churn.*.Encoder"),
-    _trusted("one trusted type an entry", "churn.A", "churn.A,churn.B"),
+    _trusted_types("a trusted type has a package", "churn.Recency", "Recency"),
+    _trusted_types("a trusted package", "churn.encoders.*", "churn.*.Encoder"),
+    _trusted_types("one trusted type an entry", "churn.A", "churn.A,churn.B"),
     Case(
         "at most 64 trusted types",
         {"model": {"trustedTypes": [f"churn.T{n}" for n in range(64)]}},

@@ -38,7 +38,7 @@ class Application:
         mark = {"name": "number", "value": str(next(_numbers))}
         operation = {"sync": {"prune": True}, "initiatedBy": {"username": "test"}, "info": [mark]}
         self.patch({"operation": operation})
-        eventually(lambda: self._ended(mark), describe=lambda: self.status.get("operationState"))
+        eventually(lambda: self._is_over(mark), describe=lambda: self.status.get("operationState"))
 
     def patch(self, change: Object) -> None:
         """Change the Application itself by a JSON merge patch."""
@@ -66,6 +66,6 @@ class Application:
     def _annotations(self) -> Object:
         return dict(self._kubectl.get("application", self.name)["metadata"].get("annotations") or {})
 
-    def _ended(self, mark: Object) -> bool:
+    def _is_over(self, mark: Object) -> bool:
         state = self.status.get("operationState") or {}
         return mark in (state.get("operation") or {}).get("info", ()) and state["phase"] == "Succeeded"

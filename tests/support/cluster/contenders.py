@@ -156,7 +156,7 @@ class Contest:
 
 
 @contextmanager
-def stirred(sandbox: Sandbox, namespace: str, models: int = 4) -> Iterator[None]:
+def stir_models(sandbox: Sandbox, namespace: str, models: int = 4) -> Iterator[None]:
     """While the block runs, models change several times a second."""
 
     def stir(over: threading.Event) -> None:

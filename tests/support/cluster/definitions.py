@@ -62,10 +62,10 @@ def _wait_until_established(kubectl: Kubectl) -> None:
 
 
 def _knows(kubectl: Kubectl, field: str) -> bool:
-    return "does not exist" not in _explained(kubectl, field)
+    return "does not exist" not in _explain(kubectl, field)
 
 
-def _explained(kubectl: Kubectl, field: str) -> str:
+def _explain(kubectl: Kubectl, field: str) -> str:
     try:
         return kubectl("explain", f"mdep.{field}")
     except AssertionError as error:

@@ -48,12 +48,12 @@ def once(*containers: Object, **spec: Any) -> Object:
     return pod(*containers, restartPolicy="Never", **spec)
 
 
-def finished(kubectl: Kubectl, name: str = "pod") -> Object:
+def wait_for_end(kubectl: Kubectl, name: str = "pod") -> Object:
     """The pod once its phase is final; at most 30 s."""
-    return eventually(lambda: _ended(kubectl, name))
+    return eventually(lambda: _get_ended(kubectl, name))
 
 
-def _ended(kubectl: Kubectl, name: str) -> Object:
+def _get_ended(kubectl: Kubectl, name: str) -> Object:
     pod = kubectl.get("pod", name)
     assert pod["status"]["phase"] in ("Succeeded", "Failed"), pod["status"]
     return pod
@@ -62,7 +62,7 @@ def _ended(kubectl: Kubectl, name: str) -> Object:
 def output(kubectl: Kubectl, manifest: Object) -> str:
     """What the only container of a pod that runs once has written."""
     kubectl.create(manifest)
-    status = finished(kubectl)["status"]
+    status = wait_for_end(kubectl)["status"]
     text = kubectl("logs", "pod")
     assert status["phase"] == "Succeeded", f"{status}\n{text}"
     return text

@@ -50,13 +50,13 @@ class Reads:
             NotThere: there is none, or it may not be read.
             NotRead: ask kubectl.
         """
-        return _shown(self._get(f"{self._collection(kind, namespace)}/{name}", {}))
+        return _as_kubectl_shows(self._get(f"{self._collection(kind, namespace)}/{name}", {}))
 
     def all(self, kind: str, selector: str, namespace: str | None) -> Object:
         """The list of all objects of a kind that match a label selector; raises as `one` does."""
         answer = self._get(self._collection(kind, namespace), {"labelSelector": selector} if selector else {})
         head = {"apiVersion": answer["apiVersion"], "kind": answer["kind"].removesuffix("List")}
-        return answer | {"items": [head | _shown(item) for item in answer["items"]]}
+        return answer | {"items": [head | _as_kubectl_shows(item) for item in answer["items"]]}
 
     def _collection(self, kind: str, namespace: str | None) -> str:
         resource = self._known.get(kind) or self._discover().get(kind)
@@ -107,7 +107,7 @@ def reads(kubeconfig: Path) -> Reads:
     return Reads(kubeconfig)
 
 
-def _shown(item: Object) -> Object:
+def _as_kubectl_shows(item: Object) -> Object:
     """An object as kubectl shows it."""
     item["metadata"].pop("managedFields", None)
     return item

@@ -28,7 +28,7 @@ FILE = Path(__file__).with_name("statuses.yaml")
 SYSTEM, MODELS = "modelway-system", "models"
 
 
-def recorded() -> dict[str, Object]:
+def read_recorded() -> dict[str, Object]:
     """The objects by what is so; the health that Argo CD should see is in the name: `degraded-never-served`."""
     return {name: dict(resource) for name, resource in yaml.safe_load(FILE.read_text()).items()}
 

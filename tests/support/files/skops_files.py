@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import skops.io
 
-from modelway_server.runtimes.pickle.allowed_names import listed
+from modelway_server.runtimes.pickle.allowed_names import all_lines
 
 Schema = dict[str, Any]
 ARRAY = io.BytesIO()
@@ -103,7 +103,7 @@ def write(path: Path, parts: Mapping[str, bytes], edit: Callable[[Schema], None]
 def at_random(path: Path, parts: Mapping[str, bytes], seed: int) -> Path:
     """An honest file some of whose nodes are others, made of every loader and every listed name."""
     draw = random.Random(seed)
-    names = [*listed(), *STRANGE * 20]
+    names = [*all_lines(), *STRANGE * 20]
     files = [name for name in parts if name != "schema.json"] + ["x.npy", "../x", "/etc/passwd"]
 
     def edit(schema: Schema) -> None:
@@ -111,7 +111,7 @@ def at_random(path: Path, parts: Mapping[str, bytes], seed: int) -> Path:
             holder, key = draw.choice(list(_places(schema)))
             old = holder[key]
             new = _random(draw, names, files, 3)
-            holder[key] = new if draw.random() < 0.5 else _renamed(draw, old, names, new)
+            holder[key] = new if draw.random() < 0.5 else _rename(draw, old, names, new)
 
     return write(path, dict(parts) | {"x.npy": ARRAY.getvalue()}, edit)
 
@@ -124,7 +124,7 @@ def _places(schema: Any) -> Iterator[tuple[Any, Any]]:
         yield from _places(value)
 
 
-def _renamed(draw: random.Random, old: Schema, names: list[str], new: Schema) -> Schema:
+def _rename(draw: random.Random, old: Schema, names: list[str], new: Schema) -> Schema:
     """The same node with another name, another loader, or something else inside."""
     changed = dict(old)
     what = draw.random()

@@ -29,7 +29,7 @@ def environment(name: str, say: Callable[[str], object]) -> Path:
         EnvironmentFailed: it could not be built.
     """
     lock = FOLDER / f"{name}.lock"
-    return _built(name, lock.read_bytes(), ("sync", "--require-hashes", str(lock)), say)
+    return _build(name, lock.read_bytes(), ("sync", "--require-hashes", str(lock)), say)
 
 
 def environment_of(name: str, packages: tuple[str, ...], say: Callable[[str], object]) -> Path:
@@ -38,10 +38,10 @@ def environment_of(name: str, packages: tuple[str, ...], say: Callable[[str], ob
     Raises:
         EnvironmentFailed: it could not be built.
     """
-    return _built(name, " ".join(packages).encode(), ("install", *packages), say)
+    return _build(name, " ".join(packages).encode(), ("install", *packages), say)
 
 
-def _built(name: str, content: bytes, install: tuple[str, ...], say: Callable[[str], object]) -> Path:
+def _build(name: str, content: bytes, install: tuple[str, ...], say: Callable[[str], object]) -> Path:
     folder = _cache() / f"{name}-{_digest(content)}"
     python = folder / "bin" / "python"
     if not (folder / STAMP).exists():

@@ -92,7 +92,7 @@ def _tables() -> "dict[str, tuple[Any, Any]]":
 
 def _answers(kind: Any, parameters: "dict[str, Any]", rows: Any, labels: Any, path: Path) -> "dict[str, Any]":
     try:
-        estimator = kind(**{**_needed(kind), **parameters})
+        estimator = kind(**{**_arguments_of(kind), **parameters})
         estimator.fit(rows) if labels is None else estimator.fit(rows, labels)
     except Exception:  # noqa: BLE001  (not for this table, or not in this version)
         return {}
@@ -115,7 +115,7 @@ def _save(estimator: Any, path: Path) -> None:
         path.write_bytes(pickle.dumps(estimator, protocol=int(path.name.split(".")[-2])))
 
 
-def _needed(kind: Any) -> "dict[str, Any]":
+def _arguments_of(kind: Any) -> "dict[str, Any]":
     """Members for what is made of others, and a seed for what draws."""
     regresses = "Regress" in kind.__name__
     simple, other = (

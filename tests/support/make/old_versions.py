@@ -32,16 +32,16 @@ def main(pythons: list[str]) -> int:
     """Try what each Python saves; 1 when anything answers otherwise."""
     warnings.simplefilter("ignore")
     logging.disable()
-    return max(_tried(python) for python in pythons or map(str, map(_built, SUPPORTED)))
+    return max(_try(python) for python in pythons or map(str, map(_build, SUPPORTED)))
 
 
-def _built(version: str) -> Path:
+def _build(version: str) -> Path:
     """The Python of an environment with the newest release of a minor version, kept in the cache of this machine."""
     packages = (f"scikit-learn=={version}.*", "joblib")
     return environment_of(f"scikit-learn-{version}", packages, lambda line: sys.stdout.write(f"{line}\n"))
 
 
-def _tried(python: str) -> int:
+def _try(python: str) -> int:
     version = subprocess.run([python, "-c", _READ], capture_output=True, text=True, check=True).stdout.strip()
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)

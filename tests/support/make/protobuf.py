@@ -18,7 +18,7 @@ DESCRIPTOR = PROTO.with_name("inference_pb2.binpb")
 TYPES = PROTO.with_name("inference_pb2.pyi")
 
 
-def generated() -> dict[Path, bytes]:
+def generate() -> dict[Path, bytes]:
     """The files and what they should hold.
 
     Raises:
@@ -45,7 +45,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a file is stale")
     check = parser.parse_args().check
     stale = {
-        path: content for path, content in generated().items() if not path.is_file() or path.read_bytes() != content
+        path: content for path, content in generate().items() if not path.is_file() or path.read_bytes() != content
     }
     for path, content in stale.items():
         if check:

@@ -30,7 +30,7 @@ from modelway_server.errors import LoadFailure
 from modelway_server.runtimes.base import Runtime
 from modelway_server.settings import ModelSettings
 from support.make.survey import PAGE
-from support.trained.estimators import fitted, fitted_behind, fitted_on_two, names, takes_numbers
+from support.trained.estimators import fit, fitted_behind, fitted_on_two, names, takes_numbers
 from support.trained.frames import columns, customers, records, score_of
 
 TRAINED, FRESH = 120, 80
@@ -120,20 +120,20 @@ def sweep(name: str, subject: str) -> Outcome:
     with warnings.catch_warnings(), np.errstate(all="ignore"), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         try:
-            estimator, fresh = _fitted(name, subject, random)
+            estimator, fresh = _fit(name, subject, random)
         except (ValueError, ArithmeticError) as error:  # the data do not suit it
             return Outcome("", str(error))
         if estimator is None:
             return Outcome("", "it takes one target")
         try:
-            runtime = _prepared(estimator, Path(folder))
+            runtime = _prepare(estimator, Path(folder))
         except LoadFailure as failure:
             return Outcome("", failure.message)
         differences = tuple(_differences(runtime, estimator, fresh))
     return Outcome(runtime.engine, runtime.description.get("engine_reason", ""), differences)
 
 
-def _fitted(name: str, subject: str, random: np.random.Generator) -> tuple[Any, Any]:
+def _fit(name: str, subject: str, random: np.random.Generator) -> tuple[Any, Any]:
     """The fitted estimator, and rows to ask it for."""
     if subject == FRAMES:
         frame = customers(random, TRAINED)
@@ -142,12 +142,12 @@ def _fitted(name: str, subject: str, random: np.random.Generator) -> tuple[Any, 
         return estimator, pd.concat(fresh, ignore_index=True).astype({"plan": frame["plan"].dtype})
     draw = SCALES.get(subject, _unit)
     rows = draw(random, TRAINED)
-    estimator = fitted_on_two(name, rows) if subject == TWO_TARGETS else fitted(name, rows)
+    estimator = fitted_on_two(name, rows) if subject == TWO_TARGETS else fit(name, rows)
     fresh_rows = _fresh(draw, random, rows)
     return estimator, fresh_rows[:, : getattr(estimator, "n_features_in_", 1)]
 
 
-def _prepared(estimator: Any, folder: Path) -> Runtime:
+def _prepare(estimator: Any, folder: Path) -> Runtime:
     models, prepared = folder / "models", folder / "prepared"
     models.mkdir()
     prepared.mkdir()
@@ -262,7 +262,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", type=Path, help="file of what was found, to go on with another time")
     parser.add_argument("--processes", type=int, default=2, help="that work at a time (default %(default)s)")
     options = parser.parse_args(argv)
-    results = _kept(options.keep)
+    results = _read_results(options.keep)
     chosen = [name for name in options.names or names() if name not in results]
     say = partial(print, flush=True)
     with ProcessPoolExecutor(options.processes) as pool:
@@ -279,7 +279,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(any(outcome.differences for outcomes in results.values() for outcome in outcomes.values()))
 
 
-def _kept(file: Path | None) -> dict[str, dict[str, Outcome]]:
+def _read_results(file: Path | None) -> dict[str, dict[str, Outcome]]:
     if file is None or not file.is_file():
         return {}
     return {

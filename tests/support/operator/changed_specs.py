@@ -71,11 +71,11 @@ KEYS = (
 
 def mutants() -> st.SearchStrategy[Object]:
     """About half of them are refused."""
-    return st.one_of(manifests(), _changed(1), _changed(1), _changed(3))
+    return st.one_of(manifests(), _mutants(1), _mutants(1), _mutants(3))
 
 
 @st.composite
-def _changed(draw: st.DrawFn, most: int) -> Object:
+def _mutants(draw: st.DrawFn, most: int) -> Object:
     mutant = copy.deepcopy(draw(manifests()))
     for _ in range(draw(st.integers(1, most))):
         path = draw(st.sampled_from(sorted(_paths(mutant), key=str)))

@@ -91,7 +91,7 @@ def _annotation(key: str) -> Object:
     return {"scheduling": {"annotations": {key: "true"}}}
 
 
-def _trusted(name: str) -> Object:
+def _trusted_types(name: str) -> Object:
     return {"model": {"trustedTypes": [name]}}
 
 
@@ -146,10 +146,10 @@ CASES = (
             (_annotation("io.example.part"), ""),
             (_annotation("io.example.part.a"), _ANNOTATIONS),
             (_annotation("part"), _ANNOTATIONS),
-            (_trusted("churn.features.Recency"), ""),
-            (_trusted("churn.features.*"), ""),
-            (_trusted("churn.*"), _TRUSTED),
-            (_trusted("os.system"), _TRUSTED),
+            (_trusted_types("churn.features.Recency"), ""),
+            (_trusted_types("churn.features.*"), ""),
+            (_trusted_types("churn.*"), _TRUSTED),
+            (_trusted_types("os.system"), _TRUSTED),
             (_toleration(key="example.com/gpu", operator="Exists"), ""),
             (_toleration(key="node-role.kubernetes.io/infra", operator="Exists"), ""),
             (_toleration(key="node-role.kubernetes.io/control-plane", operator="Exists"), _TOLERATIONS),
@@ -167,7 +167,7 @@ CASES = (
             (_priority("any"), ""),
             (_priority("system-node-critical"), _PRIORITY),
             (_runtime_class("any"), ""),
-            (_trusted("os.system"), ""),
+            (_trusted_types("os.system"), ""),
             (_label("any"), ""),
             (_label("azure.workload.identity/use"), _LABELS),
             (_annotation("any_one"), ""),
@@ -193,7 +193,7 @@ CASES = (
             (_runtime_class("any"), _CLASS),
             (_label("any"), _LABELS),
             (_annotation("any"), _ANNOTATIONS),
-            (_trusted("os.system"), _TRUSTED),
+            (_trusted_types("os.system"), _TRUSTED),
             ({"scheduling": {"tolerations": [{"key": "any", "operator": "Exists"}]}}, _TOLERATIONS),
         )
     ),

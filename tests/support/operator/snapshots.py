@@ -20,7 +20,7 @@ priority qosClass schedulerName serviceAccount serviceAccountName terminationGra
 unhealthyPodEvictionPolicy enableServiceLinks automountServiceAccountToken dnsPolicy restartPolicy"""
 
 
-def recorded(name: str) -> Snapshot:
+def read_snapshot(name: str) -> Snapshot:
     """The snapshot in `stories/<name>.json`."""
     document = json.loads((FOLDER / f"{name}.json").read_text())
     words = {Place(*key.split("/")): text for key, text in document["last_words"].items()}

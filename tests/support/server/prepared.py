@@ -11,7 +11,7 @@ from modelway_server.runtimes.base import Runtime
 from modelway_server.settings import ModelSettings
 
 
-def prepared(directory: Path, model: Any, **settings: Any) -> Runtime:
+def prepare_runtime(directory: Path, model: Any, **settings: Any) -> Runtime:
     """A model as `serve` has it.
 
     Args:

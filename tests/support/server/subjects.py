@@ -7,7 +7,7 @@ from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.estimators.runtime import METHODS, EstimatorRuntime
 
 
-def warmed(estimator: Any) -> EstimatorRuntime:
+def warm(estimator: Any) -> EstimatorRuntime:
     """An estimator in process, ready to be asked for all that it can do."""
     runtime = EstimatorRuntime(estimator, tuple(method for method in METHODS if hasattr(estimator, method)), None)
     runtime.warm_up()

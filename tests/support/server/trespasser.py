@@ -73,7 +73,7 @@ def attempts(secret: Path, port: int) -> dict[str, Callable[[], Any]]:
     }
 
 
-def succeeded(secret: Path, port: int) -> list[str]:
+def successes(secret: Path, port: int) -> list[str]:
     """The attempts that were not refused."""
     deeds = []
     for name, attempt in attempts(secret, port).items():
@@ -102,12 +102,12 @@ class Trespasser(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.loading_ = succeeded(Path(self.secret), self.port)
+        self.loading_ = successes(Path(self.secret), self.port)
 
     def predict(self, rows: Any) -> Any:
         """What was possible while loading, and what is now; it fails where it cannot work in a folder of its own."""
         with tempfile.TemporaryFile() as file:
             file.write(b"x")
         Path.home().joinpath("cache").touch()
-        now = succeeded(Path(self.secret), self.port)
+        now = successes(Path(self.secret), self.port)
         return np.array([f"loading: {', '.join(self.loading_)}; answering: {', '.join(now)}"] * len(rows))

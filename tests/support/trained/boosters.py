@@ -27,7 +27,7 @@ def table() -> pd.DataFrame:
     return frame
 
 
-def sent(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Its rows as a client sends them."""
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return [{str(name): value for name, value in row.items()} for row in rows]

@@ -96,20 +96,20 @@ _OF_TEXTS: tuple[Callable[[], Any], ...] = (
 )
 
 
-def _named(members: Sequence[Any]) -> list[tuple[str, Any]]:
+def _name(members: Sequence[Any]) -> list[tuple[str, Any]]:
     return [(f"member{index}", member) for index, member in enumerate(members)]
 
 
 _ENSEMBLES: tuple[Callable[[Sequence[Any]], Any], ...] = (
-    lambda members: VotingClassifier(_named(members)),
-    lambda members: VotingClassifier(_named(members), voting="soft"),
-    lambda members: StackingClassifier(_named(members), cv=2),
+    lambda members: VotingClassifier(_name(members)),
+    lambda members: VotingClassifier(_name(members), voting="soft"),
+    lambda members: StackingClassifier(_name(members), cv=2),
     lambda members: members[0],
     lambda members: CalibratedClassifierCV(members[0], cv=2),
     lambda members: OneVsRestClassifier(members[0]),
     lambda members: GridSearchCV(members[0], {}, cv=2),
     lambda members: FixedThresholdClassifier(members[0]),
     lambda members: FrozenEstimator(members[0].fit(FRAME, CLASSES)),
-    lambda members: VotingClassifier([("calibrated", CalibratedClassifierCV(members[0], cv=2)), *_named(members)]),
+    lambda members: VotingClassifier([("calibrated", CalibratedClassifierCV(members[0], cv=2)), *_name(members)]),
 )
 _OF_SEVERAL = {VotingClassifier, StackingClassifier}

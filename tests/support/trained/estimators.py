@@ -130,7 +130,7 @@ def example(name: str) -> Example:
     kind, arguments = VARIANTS.get(name, (name, {}))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # few iterations do not converge
-        estimator = _built(_classes()[kind], arguments)
+        estimator = _build(_classes()[kind], arguments)
         rows = _rows(kind, estimator)
         estimator.fit(rows, *_target(kind, estimator, len(rows)))
     few = rows[:4]
@@ -140,7 +140,7 @@ def example(name: str) -> Example:
 def takes_numbers(name: str) -> bool:
     """Whether the estimator of that name takes a table of numbers, and nothing else."""
     kind, arguments = VARIANTS.get(name, (name, {}))
-    return not isinstance(_rows(kind, _built(_classes()[kind], arguments)), list) and kind not in WITHOUT_TARGET
+    return not isinstance(_rows(kind, _build(_classes()[kind], arguments)), list) and kind not in WITHOUT_TARGET
 
 
 def fitted_behind(first: Any, name: str, rows: Any, score: Any) -> Any:
@@ -150,8 +150,8 @@ def fitted_behind(first: Any, name: str, rows: Any, score: Any) -> Any:
         ValueError: the numbers of the step do not suit it.
     """
     kind, arguments = VARIANTS.get(name, (name, {}))
-    estimator = _built(_classes()[kind], arguments)
-    return make_pipeline(first, estimator).fit(rows, *_suited(kind, estimator, score))
+    estimator = _build(_classes()[kind], arguments)
+    return make_pipeline(first, estimator).fit(rows, *_targets(kind, estimator, score))
 
 
 def fitted_on_two(name: str, rows: Any) -> Any:
@@ -161,35 +161,37 @@ def fitted_on_two(name: str, rows: Any) -> Any:
         ValueError: these numbers do not suit it.
     """
     kind, arguments = VARIANTS.get(name, (name, {}))
-    estimator = _built(_classes()[kind], arguments)
+    estimator = _build(_classes()[kind], arguments)
     tags = estimator.__sklearn_tags__()
     if not tags.target_tags.multi_output or not takes_numbers(name):
         return None
     score = rows @ [1.0, 0.5, -0.5, 0.2]
-    targets = [np.ravel(_suited(kind, estimator, each)[0]).reshape(len(rows), -1)[:, 0] for each in (score, rows[:, 1])]
+    targets = [
+        np.ravel(_targets(kind, estimator, each)[0]).reshape(len(rows), -1)[:, 0] for each in (score, rows[:, 1])
+    ]
     if tags.estimator_type == "classifier" and kind not in NUMBERED_LABELS:
         targets[1] = targets[1] == "yes"
         targets = [np.unique(target, return_inverse=True)[1] for target in targets]
     return estimator.fit(rows, np.column_stack(targets))
 
 
-def fitted(name: str, rows: Any) -> Any:
+def fit(name: str, rows: Any) -> Any:
     """The estimator of that name, fitted on a table of numbers; None where it takes other rows.
 
     Raises:
         ValueError: these numbers do not suit it.
     """
     kind, arguments = VARIANTS.get(name, (name, {}))
-    estimator = _built(_classes()[kind], arguments)
+    estimator = _build(_classes()[kind], arguments)
     if isinstance(_rows(kind, estimator), list) or kind in WITHOUT_TARGET:
         return None
     narrow = rows[:, :1] if kind == "IsotonicRegression" else rows
     standard = (rows - np.nanmean(rows, axis=0)) / np.nanstd(rows, axis=0)
     score = np.nan_to_num(standard).clip(-3, 3) @ [1.0, 0.5, -0.5, 0.2]
-    return estimator.fit(narrow, *_suited(kind, estimator, score))
+    return estimator.fit(narrow, *_targets(kind, estimator, score))
 
 
-def _suited(kind: str, estimator: Any, score: Any) -> list[Any]:
+def _targets(kind: str, estimator: Any, score: Any) -> list[Any]:
     """A target of three classes, or a positive number, that follows a score."""
     tags = estimator.__sklearn_tags__()
     codes = np.searchsorted(np.quantile(score, [0.4, 0.75]), score)
@@ -215,7 +217,7 @@ def _classes() -> dict[str, type]:
         return dict(all_estimators())
 
 
-def _built(kind: type, arguments: dict[str, Any]) -> Any:
+def _build(kind: type, arguments: dict[str, Any]) -> Any:
     takes = inspect.signature(kind).parameters
     fast = {name: value for name, value in FAST.items() if name in takes}
     return kind(**fast | ARGUMENTS.get(kind.__name__, {}) | arguments)

@@ -54,7 +54,7 @@ def texts(path: Path) -> None:
     path.write_bytes(graph.SerializeToString())
 
 
-def written(path: Path, nodes: Any, inputs: Any, outputs: Any, *, opset: int = 17, ir_version: int = 8) -> None:
+def write(path: Path, nodes: Any, inputs: Any, outputs: Any, *, opset: int = 17, ir_version: int = 8) -> None:
     """A graph of nodes; inputs and outputs are (name, type, shape)."""
     graph = helper.make_graph(
         nodes,
@@ -69,7 +69,7 @@ def written(path: Path, nodes: Any, inputs: Any, outputs: Any, *, opset: int = 1
 def sums(path: Path, rows: Any = "rows") -> None:
     """Two images and a weight a row to two outputs: their sum, and the mean of it."""
     image = ["rows" if rows is None else rows, 2, 3]
-    written(
+    write(
         path,
         [
             helper.make_node("Add", ["left", "right"], ["sum"]),

@@ -24,12 +24,12 @@ def function(name: str, nodes: Sequence[bytes], *arguments: str, attribute: str 
     return message((1, signature), *((3, each) for each in nodes), *more)
 
 
-def saved(path: Path, nodes: list[bytes], functions: Mapping[str, list[bytes]], **meta: bytes) -> Path:
+def save(path: Path, nodes: list[bytes], functions: Mapping[str, list[bytes]], **meta: bytes) -> Path:
     """A SavedModel of a graph's nodes and of functions' nodes."""
-    return written(path, nodes, [function(name, body) for name, body in functions.items()], (), **meta)
+    return write(path, nodes, [function(name, body) for name, body in functions.items()], (), **meta)
 
 
-def written(
+def write(
     path: Path, nodes: Sequence[bytes], functions: Sequence[bytes], assets: Sequence[str] = (), **meta: bytes
 ) -> Path:
     """A SavedModel of a graph's nodes, of whole functions, and of the names of assets."""

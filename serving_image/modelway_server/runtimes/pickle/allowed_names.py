@@ -26,7 +26,7 @@ def kinds(name: str) -> frozenset[Kind]:
     return _lists().get(name, frozenset())
 
 
-def listed() -> Iterable[str]:
+def all_lines() -> Iterable[str]:
     """Return all listed names."""
     return _lists().keys()
 

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from modelway_server.runtimes.pickle.refusal import damaged
+from modelway_server.runtimes.pickle.refusal import damage
 
 if TYPE_CHECKING:
     from modelway_server.runtimes.pickle.machine import Machine
@@ -33,7 +33,7 @@ def line(data: memoryview, start: int, limit: int | None = _LINE) -> tuple[bytes
         if length >= 0:
             return bytes(data[start : start + length]), start + length + 1
         if stop == len(data) or (limit is not None and size > limit):
-            raise damaged(f"byte {start}: a line without an end")
+            raise damage(f"byte {start}: a line without an end")
         size *= 8
 
 
@@ -45,7 +45,7 @@ def take(data: memoryview, start: int, length: int) -> tuple[memoryview, int]:
     """
     stop = start + length
     if stop > len(data):
-        raise damaged(f"byte {start}: {length} bytes are said to follow, and {len(data) - start} do")
+        raise damage(f"byte {start}: {length} bytes are said to follow, and {len(data) - start} do")
     return data[start:stop], stop
 
 
@@ -63,7 +63,7 @@ def _push_packed(width: int, convert: Callable[[memoryview], Any]) -> Handler:
     def push(machine: "Machine", data: memoryview, position: int) -> int:
         stop = position + width
         if stop > len(data):
-            raise damaged(f"byte {position}: the file ends")
+            raise damage(f"byte {position}: the file ends")
         machine.stack.append(convert(data[position:stop]))
         return stop
 
@@ -77,7 +77,7 @@ def _push_counted(width: int, convert: Callable[[memoryview], Any]) -> Handler:
         start = position + width
         stop = start + int.from_bytes(data[position:start], "little")
         if stop > len(data) or start > stop:
-            raise damaged(f"byte {position}: {stop - start} bytes are said to follow, and {len(data) - start} do")
+            raise damage(f"byte {position}: {stop - start} bytes are said to follow, and {len(data) - start} do")
         machine.stack.append(convert(data[start:stop]))
         return stop
 
@@ -89,7 +89,7 @@ def _push_short_text(machine: "Machine", data: memoryview, position: int) -> int
     start = position + 1
     stop = start + data[position]
     if stop > len(data):
-        raise damaged(f"byte {position}: the file ends")
+        raise damage(f"byte {position}: the file ends")
     machine.stack.append(str(data[start:stop], "utf-8", "surrogatepass"))
     return stop
 
@@ -139,7 +139,7 @@ def _parse_long_line(text: bytes) -> int:
 def _parse_quoted(text: bytes) -> str:
     """Parse STRING of protocol 0: text as Python 2's repr writes it."""
     if len(text) < 2 or text[:1] != text[-1:] or text[:1] not in b"\"'":
-        raise damaged("a string without quotes")
+        raise damage("a string without quotes")
     return str(text[1:-1].decode("unicode_escape").encode("latin-1"), "ascii")
 
 

@@ -92,20 +92,20 @@ def rebuild(path: Path, build: Callable[[], Any], saved: Mapping[str, str]) -> U
     Raises:
         LoadFailure: the object cannot be built here.
     """
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as records:
         warnings.simplefilter("always")
         try:
             content = build()
         except LoadFailure as refusal:
-            raise _failure_of_check(refusal, {**saved, **_warned_versions(caught)}) or refusal from refusal.__cause__
+            raise _failure_of_check(refusal, {**saved, **_warned_versions(records)}) or refusal from refusal.__cause__
         except Exception as error:
-            raise _failure(error, path, {**saved, **_warned_versions(caught)}) from error
-    return Unpickled(content, {**saved, **_warned_versions(caught)})
+            raise _failure(error, path, {**saved, **_warned_versions(records)}) from error
+    return Unpickled(content, {**saved, **_warned_versions(records)})
 
 
-def _warned_versions(caught: list[warnings.WarningMessage]) -> dict[str, str]:
+def _warned_versions(records: list[warnings.WarningMessage]) -> dict[str, str]:
     """Return the oldest version of scikit-learn in its own warnings, by package. Parts may be of several versions."""
-    messages = [warning.message for warning in caught if isinstance(warning.message, InconsistentVersionWarning)]
+    messages = [warning.message for warning in records if isinstance(warning.message, InconsistentVersionWarning)]
     return {"sklearn": oldest([str(each.original_sklearn_version) for each in messages])} if messages else {}
 
 

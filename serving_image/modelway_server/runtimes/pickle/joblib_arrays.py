@@ -4,7 +4,7 @@ import math
 
 from modelway_server.runtimes.pickle.constants import take
 from modelway_server.runtimes.pickle.dtypes import dtype_of
-from modelway_server.runtimes.pickle.refusal import Rule, damaged, refuse
+from modelway_server.runtimes.pickle.refusal import Rule, damage, refuse
 from modelway_server.runtimes.pickle.trace import Array, Call, Dict, Global, Tuple, Value
 
 WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
@@ -92,5 +92,5 @@ def _description(state: Dict, at: int) -> list[tuple[str, Value]]:
 def _shape(value: Value, at: int) -> tuple[int, ...]:
     items = value.items if isinstance(value, Tuple) else None
     if items is None or len(items) > _MAX_DIMENSIONS or not all(type(item) is int and item >= 0 for item in items):
-        raise damaged(f"byte {at}: an array without a shape")
+        raise damage(f"byte {at}: an array without a shape")
     return tuple(items)

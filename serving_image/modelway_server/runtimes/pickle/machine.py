@@ -11,7 +11,7 @@ import re
 from modelway_server.errors import LoadFailure
 from modelway_server.runtimes.pickle.joblib_arrays import is_wrapper, read_array
 from modelway_server.runtimes.pickle.opcodes import HANDLERS
-from modelway_server.runtimes.pickle.refusal import Rule, clip, damaged, refuse
+from modelway_server.runtimes.pickle.refusal import Rule, clip, damage, refuse
 from modelway_server.runtimes.pickle.substitutes import MOVED
 from modelway_server.runtimes.pickle.trace import (
     Build,
@@ -88,9 +88,9 @@ class Machine:
         except LoadFailure:
             raise
         except (IndexError, KeyError, ValueError, OverflowError) as error:
-            raise damaged(f"byte {self.at}: {type(error).__name__}") from error
+            raise damage(f"byte {self.at}: {type(error).__name__}") from error
         if len(self.stack) != 1 or self.below:
-            raise damaged(f"byte {position}: it ends in the middle")
+            raise damage(f"byte {position}: it ends in the middle")
         return self.stack[0], position + 1
 
     def push_node(self, node: Node) -> None:

@@ -5,7 +5,7 @@ import pickletools
 from typing import TYPE_CHECKING
 
 from modelway_server.runtimes.pickle.constants import CONSTANTS, Handler, line, take
-from modelway_server.runtimes.pickle.refusal import Rule, damaged, refuse
+from modelway_server.runtimes.pickle.refusal import Rule, damage, refuse
 from modelway_server.runtimes.pickle.trace import Call, Dict, FrozenSet, Global, Items, List, Set, Tuple, Way
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def _do(act: "Callable[[Machine], None]") -> Handler:
 
 def _protocol(_: "Machine", data: memoryview, position: int) -> int:
     if data[position] not in _PROTOCOLS:
-        raise damaged(f"byte {position}: protocol {data[position]}")
+        raise damage(f"byte {position}: protocol {data[position]}")
     return position + 1
 
 
@@ -157,7 +157,7 @@ def _extend(way: Way) -> "Callable[[Machine], None]":
     def extend(machine: "Machine") -> None:
         items = machine.pop_to_mark()
         if way is Way.SET and len(items) % 2:
-            raise damaged(f"byte {machine.at}: a key without a value")
+            raise damage(f"byte {machine.at}: a key without a value")
         machine.extend(machine.stack[-1], way, items)
 
     return extend
@@ -171,7 +171,7 @@ def _container(kind: type[Items | Dict]) -> "Callable[[Machine], None]":
     def make(machine: "Machine") -> None:
         items = machine.pop_to_mark()
         if kind is Dict and len(items) % 2:
-            raise damaged(f"byte {machine.at}: a key without a value")
+            raise damage(f"byte {machine.at}: a key without a value")
         machine.push_node(kind(items))
 
     return make
@@ -181,7 +181,7 @@ def _tuple(length: int) -> "Callable[[Machine], None]":
     def make(machine: "Machine") -> None:
         stack = machine.stack
         if len(stack) < length:
-            raise damaged(f"byte {machine.at}: a tuple of what is not there")
+            raise damage(f"byte {machine.at}: a tuple of what is not there")
         items = stack[-length:]
         del stack[-length:]
         machine.push_node(Tuple(items))
@@ -197,7 +197,7 @@ def _refuse(name: str) -> Handler:
 
 
 def _unknown(machine: "Machine", data: memoryview, _: int) -> int:
-    raise damaged(f"byte {machine.at}: {data[machine.at]:#04x} is no opcode")
+    raise damage(f"byte {machine.at}: {data[machine.at]:#04x} is no opcode")
 
 
 _OWN: dict[bytes, Handler] = {

@@ -55,7 +55,7 @@ def refuse(
     return UnsafeArtifact(f"{what} ({place})", remedy=remedy or usual)
 
 
-def damaged(what: str) -> InvalidArtifact:
+def damage(what: str) -> InvalidArtifact:
     """Return the failure of a file that ends early, or that no writer writes."""
     return InvalidArtifact(
         f"the file is truncated or damaged ({what})",

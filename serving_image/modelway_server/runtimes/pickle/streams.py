@@ -6,7 +6,7 @@ from pathlib import Path
 import joblib.numpy_pickle_utils
 
 from modelway_server.errors import InvalidArtifact
-from modelway_server.runtimes.pickle.refusal import Rule, damaged, refuse
+from modelway_server.runtimes.pickle.refusal import Rule, damage, refuse
 
 MAX_RATIO = 200
 """The largest ratio of unpacked size to file size, from `FREE` bytes on; the same as for packed folders."""
@@ -30,7 +30,7 @@ def content_of(path: Path, *, compressed: bool) -> memoryview:
         if compressed:
             return memoryview(_unpack(path, file))
         if not path.stat().st_size:
-            raise damaged("it is empty")
+            raise damage("it is empty")
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 

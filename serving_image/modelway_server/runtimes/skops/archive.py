@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from modelway_server.errors import InvalidArtifact
-from modelway_server.runtimes.pickle.refusal import Rule, clip, damaged, refuse
+from modelway_server.runtimes.pickle.refusal import Rule, clip, damage, refuse
 from modelway_server.runtimes.pickle.trace import Array
 
 SCHEMA = "schema.json"
@@ -38,11 +38,11 @@ class Archive:
             InvalidArtifact: there is no such member, or it is damaged.
         """
         if not isinstance(name, str) or name not in self._sizes:
-            raise damaged(f"the archive has no member {clip(str(name))}")
+            raise damage(f"the archive has no member {clip(str(name))}")
         try:
             return self._file.read(name)
         except _FAULTS as error:
-            raise damaged(f"member {clip(name)}: {type(error).__name__}") from error
+            raise damage(f"member {clip(name)}: {type(error).__name__}") from error
 
     def parts(self) -> list[str]:
         """Return the names of the `.npy` members, without that ending."""
@@ -64,9 +64,9 @@ class Archive:
         except RecursionError:
             raise refuse(Rule.BOUNDS, f"the {SCHEMA} of the file nests too deep") from None
         except ValueError as error:
-            raise damaged(f"{SCHEMA} is no JSON: {error!s:.100}") from error
+            raise damage(f"{SCHEMA} is no JSON: {error!s:.100}") from error
         if not isinstance(schema, dict):
-            raise damaged(f"{SCHEMA} is no object")
+            raise damage(f"{SCHEMA} is no object")
         return schema
 
 
@@ -85,7 +85,7 @@ def open_archive(source: Path | IO[bytes], name: str) -> Iterator[Archive]:
     try:
         file = zipfile.ZipFile(source)
     except _FAULTS as error:
-        raise damaged(f"{clip(name)}: {type(error).__name__}") from error
+        raise damage(f"{clip(name)}: {type(error).__name__}") from error
     with file:
         _check(file.infolist(), name)
         yield Archive(file)
@@ -104,11 +104,11 @@ def array_in(content: bytes, name: str) -> Array:
         shape, fortran, dtype = _HEADERS[version](header)
         start, size = header.at, math.prod(shape) * dtype.itemsize
     except (ValueError, TypeError, KeyError, OverflowError, MemoryError, SyntaxError, RecursionError) as error:
-        raise damaged(f"member {clip(name)} is no array: {type(error).__name__}") from error
+        raise damage(f"member {clip(name)} is no array: {type(error).__name__}") from error
     if dtype.hasobject:
         raise refuse(Rule.ARGUMENTS, f"member {clip(name)} is an array of objects, which only a pickle could say")
     if not dtype.itemsize or min(shape, default=0) < 0 or len(content) - start != size:
-        raise damaged(f"member {clip(name)} is not as long as its header says")
+        raise damage(f"member {clip(name)} is not as long as its header says")
     return Array(dtype, shape, "F" if fortran else "C", memoryview(content)[start:])
 
 

@@ -37,7 +37,7 @@ def _array(reader: Reader, entry: Entry) -> Value:
     if kind == "json":
         return _objects(reader, entry)
     if kind != "numpy":
-        raise reader.damaged("an array of another type than skops'", entry)
+        raise reader.damage("an array of another type than skops'", entry)
     array = array_in(reader.archive.read(entry.field("file")), str(entry.field("file")))
     if f"{entry.module}.{entry.name}" in _ARRAYS:
         return reader.add(array, entry)
@@ -59,13 +59,13 @@ def _objects(reader: Reader, entry: Entry) -> Value:
     items = children(reader, entry, entry.fields("content", list))
     sizes = shape.items if isinstance(shape, Tuple) else []
     if not sizes or not all(type(size) is int and size >= 0 for size in sizes):
-        raise reader.damaged("an array without a shape", entry)
+        raise reader.damage("an array without a shape", entry)
     for _ in sizes[1:]:
         if not all(isinstance(item, List) for item in items):
-            raise reader.damaged("an array whose shape is not that of its items", entry)
+            raise reader.damage("an array whose shape is not that of its items", entry)
         items = [each for item in items for each in item.items]
     if len(items) != math.prod(sizes):
-        raise reader.damaged("an array whose shape is not that of its items", entry)
+        raise reader.damage("an array whose shape is not that of its items", entry)
     return _call_as_pickled(reader, entry, shape, items)
 
 
@@ -104,7 +104,7 @@ def _parts(reader: Reader, entry: Entry, data: Value) -> tuple[Value, Value, Val
         return shape, _plain_dtype(reader, entry, data.dtype), content, math.prod(data.shape)
     state = data.state if isinstance(data, Call) else None
     if not isinstance(state, Tuple) or len(state.items) != 5 or not isinstance(state.items[4], List):
-        raise reader.damaged("a masked array of no array", entry)
+        raise reader.damage("a masked array of no array", entry)
     return state.items[1], state.items[2], state.items[4], len(state.items[4].items)
 
 
@@ -112,7 +112,7 @@ def _plain_dtype(reader: Reader, entry: Entry, dtype: "np.dtype[Any]") -> Call:
     result = reader.call(reader.name("numpy", "dtype", entry), [dtype.str[1:], False, True], entry)
     *_, state = cast("tuple[Any, ...]", dtype.__reduce__())
     if len(state) > 8:
-        raise reader.damaged("a masked array of dates", entry)
+        raise reader.damage("a masked array of dates", entry)
     return reader.build(result, reader.add(Tuple(list(state)), entry), entry)
 
 
@@ -120,7 +120,7 @@ def _mask(reader: Reader, entry: Entry, mask: Value, count: int) -> bytes:
     if isinstance(mask, np.bool_):
         return bytes([bool(mask)]) * count
     if not isinstance(mask, Array) or mask.dtype != np.bool_ or math.prod(mask.shape) != count:
-        raise reader.damaged("a masked array whose mask is not as long as it", entry)
+        raise reader.damage("a masked array whose mask is not as long as it", entry)
     return _numbers(mask).tobytes()
 
 
@@ -131,7 +131,7 @@ def _dtype(reader: Reader, entry: Entry) -> Value:
         return array.dtype
     if isinstance(array, Call):
         return np.dtype(object)
-    raise reader.damaged("a dtype of no array", entry)
+    raise reader.damage("a dtype of no array", entry)
 
 
 def _random_state(reader: Reader, entry: Entry) -> Value:
@@ -180,14 +180,14 @@ def _sparse(reader: Reader, entry: Entry) -> Value:
 def _layout(reader: Reader, entry: Entry, arrays: Mapping[str, Array]) -> str:
     form = bytes(arrays["format"].data).replace(b"\0", b"").decode("ascii", "replace") if "format" in arrays else ""
     if form not in _SPARSE or not {"shape", *_SPARSE[form]} <= set(arrays):
-        raise reader.damaged("a sparse matrix that SciPy does not write", entry)
+        raise reader.damage("a sparse matrix that SciPy does not write", entry)
     return form
 
 
 def _shape(reader: Reader, entry: Entry, arrays: Mapping[str, Array]) -> list[Value]:
     shape = _numbers(arrays["shape"])
     if shape.dtype.kind not in "iu" or shape.shape not in {(1,), (2,)}:
-        raise reader.damaged("a sparse matrix without a shape", entry)
+        raise reader.damage("a sparse matrix without a shape", entry)
     return [int(size) for size in shape]
 
 

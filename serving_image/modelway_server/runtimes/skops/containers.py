@@ -34,9 +34,9 @@ def _constant(reader: Reader, entry: Entry) -> Value:
     try:
         value = json.loads(entry.fields("content", str))
     except (ValueError, RecursionError) as error:
-        raise reader.damaged("a constant that is no JSON", entry) from error
+        raise reader.damage("a constant that is no JSON", entry) from error
     if not isinstance(value, str | int | float | None):
-        raise reader.damaged("a constant that is none", entry)
+        raise reader.damage("a constant that is none", entry)
     return value
 
 
@@ -75,7 +75,7 @@ def _default_dict(reader: Reader, entry: Entry) -> Value:
     main = reader.child(content.get("main"), entry.at, "content.main")
     factory = reader.child(content.get("default_factory"), entry.at, "content.default_factory")
     if not isinstance(main, Dict):
-        raise reader.damaged("a defaultdict of no dictionary", entry)
+        raise reader.damage("a defaultdict of no dictionary", entry)
     result = reader.call(reader.name("collections", "defaultdict", entry), [factory], entry)
     return reader.fill(result, Way.SET, list(main.items), entry)
 
@@ -98,7 +98,7 @@ def pairs(reader: Reader, entry: Entry) -> list[Value]:
     """Return keys and values in turn. Keys are texts of JSON, and `key_types` holds their types."""
     content, types = entry.fields("content", dict), _key_types(reader, entry)
     if len(types) != len(content):
-        raise reader.damaged("as many types of keys as there are keys are missing", entry)
+        raise reader.damage("as many types of keys as there are keys are missing", entry)
     items: list[Value] = []
     for (text, state), kind in zip(content.items(), types, strict=True):
         items.append(_key(reader, entry, text, kind))
@@ -112,7 +112,7 @@ def _key_types(reader: Reader, entry: Entry) -> list[str]:
     """Return the names of the types of keys. They are read and never looked up."""
     state = entry.fields("key_types", dict)
     if state.get("__loader__") != "ListNode" or not isinstance(state.get("content"), list):
-        raise reader.damaged("types of keys that are no list", entry)
+        raise reader.damage("types of keys that are no list", entry)
     types = [type_ for type_ in state["content"] if isinstance(type_, dict) and type_.get("__loader__") == "TypeNode"]
     if len(types) != len(state["content"]):
         raise reader.refuse(Rule.ARGUMENTS, "the file has keys of what is no type", entry)
@@ -132,7 +132,7 @@ def _key(reader: Reader, entry: Entry, text: str, kind: str) -> Value:
         if kind == "builtins.NoneType":
             return {"null": None}[text]
     except (ValueError, KeyError) as error:
-        raise reader.damaged(f"the key {clip(text)!r} is no {clip(kind)}", entry) from error
+        raise reader.damage(f"the key {clip(text)!r} is no {clip(kind)}", entry) from error
     raise reader.refuse(Rule.ARGUMENTS, f"the file has a key of the type {clip(kind)}, which no dictionary has", entry)
 
 
@@ -145,7 +145,7 @@ def _function(reader: Reader, entry: Entry) -> Global:
     if reader.protocol == 0 and isinstance(content, dict):
         module, name = content.get("module_path"), content.get("function")
         if not isinstance(module, str) or not isinstance(name, str):
-            raise reader.damaged("a function without a name", entry)
+            raise reader.damage("a function without a name", entry)
         return reader.name(module, name, entry)
     return _name(reader, entry)
 
@@ -154,7 +154,7 @@ def _slice(reader: Reader, entry: Entry) -> Value:
     content = entry.fields("content", dict)
     parts = [content.get(key) for key in ("start", "stop", "step")]
     if not all(part is None or isinstance(part, int | str) for part in parts):
-        raise reader.damaged("a slice of neither numbers nor names", entry)
+        raise reader.damage("a slice of neither numbers nor names", entry)
     return reader.call(reader.name("builtins", "slice", entry), parts, entry)
 
 

@@ -51,7 +51,7 @@ def _reduce(reader: Reader, entry: Entry, function: tuple[str, str]) -> Value:
 
 def _call(reader: Reader, entry: Entry, function: tuple[str, str], arguments: Value) -> Call:
     if not isinstance(arguments, Tuple):
-        raise reader.damaged("arguments that are no tuple", entry)
+        raise reader.damage("arguments that are no tuple", entry)
     return reader.call(reader.name(*function, entry), list(arguments.items), entry)
 
 

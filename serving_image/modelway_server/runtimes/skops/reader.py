@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from modelway_server.errors import LoadFailure, UnsafeArtifact
-from modelway_server.runtimes.pickle.refusal import Rule, clip, damaged, refuse
+from modelway_server.runtimes.pickle.refusal import Rule, clip, damage, refuse
 from modelway_server.runtimes.pickle.substitutes import MOVED
 from modelway_server.runtimes.pickle.trace import Build, Call, Dict, Extend, Global, List, Set, Trace, Tuple, Value, Way
 from modelway_server.runtimes.skops.archive import SCHEMA, Archive
@@ -47,7 +47,7 @@ class Entry:
             InvalidArtifact: the node has no such key.
         """
         if key not in self.state:
-            raise damaged(f"a {self.state['__loader__']} without {key!r}")
+            raise damage(f"a {self.state['__loader__']} without {key!r}")
         return self.state[key]
 
     def fields(self, key: str, kind: type) -> Any:
@@ -58,7 +58,7 @@ class Entry:
         """
         value = self.field(key)
         if not isinstance(value, kind):
-            raise damaged(f"a {self.state['__loader__']} whose {key!r} is no {kind.__name__}")
+            raise damage(f"a {self.state['__loader__']} whose {key!r} is no {kind.__name__}")
         return value
 
 
@@ -93,7 +93,7 @@ class Reader:
         """
         protocol = schema.get("protocol")
         if type(protocol) is not int or protocol not in PROTOCOLS:
-            raise damaged(f"protocol {protocol!r:.20} of skops")
+            raise damage(f"protocol {protocol!r:.20} of skops")
         self.protocol = protocol
         try:
             self.trace.root = self.child(schema, -1, "$")
@@ -112,7 +112,7 @@ class Reader:
         entry = self._entry(state, parent, key)
         identity = state.get("__id__")
         if identity is not None and type(identity) is not int:
-            raise self.damaged("an identity that is no number", entry)
+            raise self.damage("an identity that is no number", entry)
         if identity in self._memo:
             return self._memo[identity]
         if (identity is not None and identity in self._open) or self._depth >= MAX_DEPTH:
@@ -165,9 +165,9 @@ class Reader:
         """Return the failure of a node that a rule refuses."""
         return refuse(rule, what, entry.at, name=name)
 
-    def damaged(self, what: str, entry: Entry) -> LoadFailure:
+    def damage(self, what: str, entry: Entry) -> LoadFailure:
         """Return the failure of a node that skops does not write."""
-        return damaged(f"{self.path(entry.at)} of {SCHEMA}: {what}")
+        return damage(f"{self.path(entry.at)} of {SCHEMA}: {what}")
 
     def path(self, at: int) -> str:
         """Return the JSON path of a place."""
@@ -181,8 +181,8 @@ class Reader:
         self._places.append((parent, key))
         at = _OUTERMOST + 1 - len(self._places)
         if not isinstance(state, dict):
-            raise damaged(f"{self.path(at)} of {SCHEMA} is no node")
+            raise damage(f"{self.path(at)} of {SCHEMA} is no node")
         loader, module, name = state.get("__loader__"), state.get("__module__"), state.get("__class__")
         if not isinstance(loader, str) or not isinstance(module, str) or not isinstance(name, str):
-            raise damaged(f"{self.path(at)} of {SCHEMA} is no node")
+            raise damage(f"{self.path(at)} of {SCHEMA} is no node")
         return Entry(state, module, name, at)

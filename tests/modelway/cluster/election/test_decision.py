@@ -202,7 +202,7 @@ class Game:
         await asyncio.gather(*(one.task for one in self.players if one.task), return_exceptions=True)
 
 
-async def _troubled(disturb: list[Fault], drifts: tuple[float, ...]) -> None:
+async def _play_troubled(disturb: list[Fault], drifts: tuple[float, ...]) -> None:
     game = Game()
     game.start(drifts)
     loop = asyncio.get_running_loop()
@@ -226,7 +226,7 @@ async def _troubled(disturb: list[Fault], drifts: tuple[float, ...]) -> None:
 @settings(max_examples=40)
 @given(disturb=faults, drifts=st.tuples(*[st.floats(0.98, 1.02)] * 3))
 def test_never_two_lead_and_soon_one_does(disturb: list[Fault], drifts: tuple[float, ...]) -> None:
-    in_virtual_time(_troubled(disturb, drifts))
+    in_virtual_time(_play_troubled(disturb, drifts))
 
 
 def test_a_dead_leader_is_replaced_in_time() -> None:

@@ -15,8 +15,8 @@ from sklearn.model_selection import GridSearchCV, RepeatedStratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from modelway_server.runtimes.pickle.allowed_names import Kind, kinds, listed
-from support.make.names.aliases import resolved
+from modelway_server.runtimes.pickle.allowed_names import Kind, all_lines, kinds
+from support.make.names.aliases import resolve
 from support.make.names.boosters import boosters
 from support.make.names.skops_names import uses_in_skops
 from support.make.names.traced import CALLED, INSTANTIATED, uses_of
@@ -84,7 +84,7 @@ NEVER = [
 ]
 
 
-def unlisted(model: Any) -> set[tuple[str, str]]:
+def unlisted_names(model: Any) -> set[tuple[str, str]]:
     """What the pickles and the skops file of a model do with names that the lists do not allow."""
     strangers = set()
     for use, name in uses_of(model) | uses_in_skops(model):
@@ -96,16 +96,16 @@ def unlisted(model: Any) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("name", names()[::9])
 def test_estimator_names_only_what_is_listed(name: str) -> None:
-    assert unlisted(example(name).estimator) == set()
+    assert unlisted_names(example(name).estimator) == set()
 
 
 @pytest.mark.slow
 def test_every_estimator_names_only_what_is_listed() -> None:
-    assert {name: strangers for name in names() if (strangers := unlisted(example(name).estimator))} == {}
+    assert {name: strangers for name in names() if (strangers := unlisted_names(example(name).estimator))} == {}
 
 
 def test_boosters_and_their_callbacks_are_listed() -> None:
-    assert [strangers for model in boosters() if (strangers := unlisted(model))] == []
+    assert [strangers for model in boosters() if (strangers := unlisted_names(model))] == []
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_boosters_and_their_callbacks_are_listed() -> None:
 )
 def test_what_pipelines_and_searches_hold_is_listed(model: Any) -> None:
     model.fit(ROWS, TARGET if isinstance(model, GaussianProcessRegressor) else CLASSES)
-    assert unlisted(model) == set()
+    assert unlisted_names(model) == set()
 
 
 @pytest.mark.parametrize("name", NEVER)
@@ -144,7 +144,7 @@ def test_no_listed_function_is_given_something_to_run() -> None:
 
 
 def functions() -> Iterator[Any]:
-    things = (resolved(name) for name in listed() if Kind.FUNCTION in kinds(name))
+    things = (resolve(name) for name in all_lines() if Kind.FUNCTION in kinds(name))
     return (thing for thing in things if inspect.isroutine(thing))
 
 
@@ -157,8 +157,8 @@ def parameters(function: Any) -> list[str]:
 
 def test_names_are_of_the_kind_that_the_lists_say() -> None:
     wrong = set()
-    for name in listed():
-        thing = resolved(name)
+    for name in all_lines():
+        thing = resolve(name)
         if thing is None:
             continue  # of another version
         if kinds(name) & {Kind.CLASS, Kind.TYPE} and not isinstance(thing, type):

@@ -94,7 +94,7 @@ def tree_of_width(width: Any) -> Any:
     return model
 
 
-def bisected() -> Any:
+def bisecting() -> Any:
     model = BisectingKMeans(2).fit(WINE)
     model._bisecting_tree.left.center = np.zeros(2)
     return model
@@ -143,7 +143,7 @@ MISFITS: dict[str, Callable[[], Any]] = {
     "histograms behind another transformer": lambda: histograms_behind(FunctionTransformer()),
     "a tree without a width": lambda: tree_of_width(None),
     "a tree whose width is no integer": lambda: tree_of_width(13.0),
-    "a centre of fewer columns": bisected,
+    "a centre of fewer columns": bisecting,
 }
 
 

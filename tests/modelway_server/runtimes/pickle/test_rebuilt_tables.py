@@ -28,13 +28,13 @@ NOBODY = Trust()
 FRAME = pd.DataFrame({"number": [1.0, 2.0], "kind": pd.Categorical(["x", "y"]), "flag": [True, False]})
 
 
-def loaded(content: bytes, folder: Path) -> Any:
+def load_bytes(content: bytes, folder: Path) -> Any:
     path = folder / "model"
     path.write_bytes(content)
     return load(path, NOBODY, compressed=False)
 
 
-def called(name: str, *arguments: Any) -> bytes:
+def call_of(name: str, *arguments: Any) -> bytes:
     """A call of a name, whatever it is given."""
     module, _, last = name.rpartition(".")
     items = b"".join(pickle.dumps(each, 2)[2:-1] for each in arguments)
@@ -65,7 +65,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
 @pytest.mark.parametrize("what", WRONG)
 def test_what_pandas_does_not_write_is_refused(tmp_path: Path, what: str) -> None:
     with pytest.raises(UnsafeArtifact, match="rule arguments"):
-        loaded(called(*WRONG[what]), tmp_path)
+        load_bytes(call_of(*WRONG[what]), tmp_path)
 
 
 @pytest.mark.parametrize("protocol", range(6))
@@ -77,7 +77,7 @@ def test_tables_and_columns_of_pandas_are_taken(tmp_path: Path, protocol: int) -
         pd.Series([1, None], dtype="Int64"),
     ]
     for table in tables:
-        again = loaded(pickle.dumps(table, protocol), tmp_path)
+        again = load_bytes(pickle.dumps(table, protocol), tmp_path)
         assert again.equals(table), table.dtypes if hasattr(table, "dtypes") else table
 
 
@@ -85,26 +85,26 @@ def test_sparse_column_with_too_few_values_is_refused(tmp_path: Path) -> None:
     far: Any = pd.arrays.SparseArray([0.0, 1.0, 0.0, 2.0], fill_value=0.0)
     far._sparse_values = far._sparse_values[:1]
     with pytest.raises(UnsafeArtifact, match="parts disagree"):
-        loaded(pickle.dumps(far), tmp_path)
+        load_bytes(pickle.dumps(far), tmp_path)
 
 
 def test_column_that_hides_what_is_missing_is_refused(tmp_path: Path) -> None:
     column: Any = pd.array([1, 2], dtype="Int64")
     column._mask = np.zeros(1, dtype=bool)
     with pytest.raises(UnsafeArtifact, match="parts disagree"):
-        loaded(pickle.dumps(column), tmp_path)
+        load_bytes(pickle.dumps(column), tmp_path)
 
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_methods_of_text_split_and_change_words(tmp_path: Path, protocol: int) -> None:
     words = CountVectorizer(tokenizer=str.split, preprocessor=str.lower, token_pattern=None).fit(["A few", "few words"])
-    again = loaded(pickle.dumps(words, protocol), tmp_path)
+    again = load_bytes(pickle.dumps(words, protocol), tmp_path)
     assert again.transform(["FEW words"]).toarray().tolist() == [[0, 1, 1]]
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_linear_interpolation_is_taken(tmp_path: Path, protocol: int) -> None:
-    again = loaded(pickle.dumps(interp1d([0.0, 1.0], [0.0, 2.0]), protocol), tmp_path)
+    again = load_bytes(pickle.dumps(interp1d([0.0, 1.0], [0.0, 2.0]), protocol), tmp_path)
     assert again(0.5) == 1.0
 
 
@@ -112,7 +112,7 @@ def test_linear_interpolation_is_taken(tmp_path: Path, protocol: int) -> None:
 @pytest.mark.parametrize("name", ["StackingClassifier", "IterativeImputer"])
 def test_estimator_that_holds_tuples_and_bunches_is_taken(tmp_path: Path, name: str, protocol: int) -> None:
     model = example(name).estimator
-    again = loaded(pickle.dumps(model, protocol), tmp_path)
+    again = load_bytes(pickle.dumps(model, protocol), tmp_path)
     assert np.array_equal(again.transform(example(name).rows), model.transform(example(name).rows))
 
 
@@ -123,20 +123,20 @@ def test_other_methods_of_pythons_types_are_refused(tmp_path: Path, method: Any)
     model = CountVectorizer().fit(["a few"])
     model.tokenizer = method
     with pytest.raises(UnsafeArtifact, match=re.escape(f"builtins.{method.__objclass__.__name__}.{method.__name__}")):
-        loaded(pickle.dumps(model), tmp_path)
+        load_bytes(pickle.dumps(model), tmp_path)
 
 
 def test_attribute_of_what_is_no_name_is_refused(tmp_path: Path) -> None:
     for arguments in (b"]V__class__\n", b"cbuiltins\nstr\nI1\n", b"cbuiltins\nstr\nV__mro__\nN", b""):
         with pytest.raises(UnsafeArtifact, match="getattr"):
-            loaded(b"cbuiltins\ngetattr\n(" + arguments + b"tR.", tmp_path)
+            load_bytes(b"cbuiltins\ngetattr\n(" + arguments + b"tR.", tmp_path)
 
 
 def test_attribute_is_the_name_that_it_stands_for(tmp_path: Path) -> None:
     zone = zoneinfo.ZoneInfo("UTC")
-    assert loaded(pickle.dumps([zone], 2), tmp_path) == [zone]
+    assert load_bytes(pickle.dumps([zone], 2), tmp_path) == [zone]
     with pytest.raises(UnsafeArtifact, match=r"os\.path\.join"):
-        loaded(b"cbuiltins\ngetattr\n(cos\npath\nVjoin\ntR.", tmp_path)
+        load_bytes(b"cbuiltins\ngetattr\n(cos\npath\nVjoin\ntR.", tmp_path)
 
 
 @pytest.mark.parametrize("jobs", [-1, 2])
@@ -146,7 +146,7 @@ def test_function_that_starts_processes_is_refused(tmp_path: Path, jobs: int) ->
     inverse = FunctionTransformer(inverse_func=mutual_info_classif, inv_kw_args={"n_jobs": jobs})
     for step in (FunctionTransformer(function), transformer, inverse):
         with pytest.raises(UnsafeArtifact, match=r"rule (functions|arguments)"):
-            loaded(pickle.dumps(step), tmp_path)
+            load_bytes(pickle.dumps(step), tmp_path)
 
 
 def test_function_with_other_keywords_is_taken(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_function_with_other_keywords_is_taken(tmp_path: Path) -> None:
         FunctionTransformer(partial(np.clip, a_min=0, a_max=1)),
         FunctionTransformer(np.clip, kw_args={"a_min": 0, "a_max": 1}),
     ):
-        assert loaded(pickle.dumps(step), tmp_path).transform(WINE).max() == 1
+        assert load_bytes(pickle.dumps(step), tmp_path).transform(WINE).max() == 1
 
 
 def test_losses_under_their_older_name_are_taken(tmp_path: Path) -> None:
@@ -164,4 +164,4 @@ def test_losses_under_their_older_name_are_taken(tmp_path: Path) -> None:
     assert {step.module for step in read(old).steps if isinstance(step, Global) and step.name.startswith("Cy")} == {
         "sklearn._loss._loss"
     }
-    assert np.array_equal(loaded(old, tmp_path).predict_proba(WINE), model.predict_proba(WINE))
+    assert np.array_equal(load_bytes(old, tmp_path).predict_proba(WINE), model.predict_proba(WINE))

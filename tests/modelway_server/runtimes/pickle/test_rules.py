@@ -49,10 +49,10 @@ def read(content: bytes, folder: Path) -> Any:
     return load(path, NOBODY, compressed=is_compressed(path))
 
 
-def refused(thing: Any, folder: Path) -> str:
-    with pytest.raises(UnsafeArtifact) as caught:
+def refusal_of(thing: Any, folder: Path) -> str:
+    with pytest.raises(UnsafeArtifact) as error:
         read(thing if isinstance(thing, bytes) else pickle.dumps(thing), folder)
-    return caught.value.message
+    return error.value.message
 
 
 FRAME = pd.DataFrame(
@@ -125,18 +125,18 @@ def test_object_that_holds_itself_is_built(tmp_path: Path) -> None:
     assert ours[1][1]["again"] is ours
 
 
-def changed(estimator: Any, **attributes: Any) -> Any:
+def change(estimator: Any, **attributes: Any) -> Any:
     vars(estimator).update(attributes)
     return estimator
 
 
 WITH_RULE: dict[str, tuple[Callable[[], Any], str]] = {
     "a method that estimators have not": (
-        lambda: changed(StackingClassifier([("a", Ridge())]), stack_method_=["__init_subclass__"]),
+        lambda: change(StackingClassifier([("a", Ridge())]), stack_method_=["__init_subclass__"]),
         "methods",
     ),
     "a scorer's method": (
-        lambda: changed(make_scorer(mean_squared_error), _response_method="set_params"),
+        lambda: change(make_scorer(mean_squared_error), _response_method="set_params"),
         "methods",
     ),
     "a getter that leads to a private name": (
@@ -150,8 +150,8 @@ WITH_RULE: dict[str, tuple[Callable[[], Any], str]] = {
     "a function that is an object": (lambda: FunctionTransformer(Ridge()), "functions"),
     "memory as a function": (lambda: FunctionTransformer(np.ndarray), "functions"),
     "memory with arguments": (lambda: FunctionTransformer(partial(MEMORY, (3,))), "functions"),
-    "an attribute that hides a method": (lambda: changed(Ridge(), predict=np.sum), "attributes"),
-    "an attribute that Python asks for": (lambda: changed(Ridge(), __sklearn_tags__=np.sum), "attributes"),
+    "an attribute that hides a method": (lambda: change(Ridge(), predict=np.sum), "attributes"),
+    "an attribute that Python asks for": (lambda: change(Ridge(), __sklearn_tags__=np.sum), "attributes"),
     "an address": (lambda: Bunch(__array_interface__={"data": (1, True)}), "attributes"),
     "an address behind a label": (
         lambda: pd.Series([{"data": (1, True)}], index=["__array_interface__"], dtype=object),
@@ -161,7 +161,7 @@ WITH_RULE: dict[str, tuple[Callable[[], Any], str]] = {
     "files": (lambda: make_pipeline(CountVectorizer(input="file")), "files"),
     "a codec by a path": (lambda: CountVectorizer(encoding="../x"), "files"),
     "a sparse matrix that leads out": (
-        lambda: changed(scipy.sparse.csr_matrix(np.eye(2)), indices=np.array([0, 9], dtype=np.int32)),
+        lambda: change(scipy.sparse.csr_matrix(np.eye(2)), indices=np.array([0, 9], dtype=np.int32)),
         "structure",
     ),
 }
@@ -170,12 +170,12 @@ WITH_RULE: dict[str, tuple[Callable[[], Any], str]] = {
 @pytest.mark.parametrize("what", WITH_RULE)
 def test_what_a_model_would_do_when_asked_is_refused(tmp_path: Path, what: str) -> None:
     make, rule = WITH_RULE[what]
-    assert f"rule {rule}" in refused(make(), tmp_path)
+    assert f"rule {rule}" in refusal_of(make(), tmp_path)
 
 
 def test_refusal_says_where_it_is_in_the_file(tmp_path: Path) -> None:
     model = Pipeline([("a", StandardScaler()), ("b", FunctionTransformer(operator.attrgetter("x")))])
-    message = refused(model, tmp_path)
+    message = refusal_of(model, tmp_path)
     assert "operator.attrgetter" in message
     assert "steps[1][1].func" in message
     assert "rule names, byte " in message
@@ -228,7 +228,7 @@ STREAMS = {
 @pytest.mark.parametrize("what", STREAMS)
 def test_stream_that_no_model_is_written_with_is_refused(tmp_path: Path, what: str) -> None:
     content, words = STREAMS[what]
-    assert words in refused(content, tmp_path)
+    assert words in refusal_of(content, tmp_path)
 
 
 def test_array_larger_than_the_file_is_damage(tmp_path: Path) -> None:
@@ -242,26 +242,26 @@ def test_array_larger_than_the_file_is_damage(tmp_path: Path) -> None:
 
 def test_keys_that_unfold_for_ever_are_refused(tmp_path: Path) -> None:
     knots = b")" + b"".join(b"q%c0h%ch%c\x86" % (n, n, n) for n in range(60))
-    assert "rule arguments" in refused(b"\x80\x02}(" + knots + b"Nu.", tmp_path)
+    assert "rule arguments" in refusal_of(b"\x80\x02}(" + knots + b"Nu.", tmp_path)
 
 
 def test_values_that_unfold_for_ever_are_refused(tmp_path: Path) -> None:
     wide = b"(" + b"h%c" * 100 + b"t"
     knots = b")" + b"".join((b"q%c0" % n) + wide % ((n,) * 100) for n in range(6))
     content = b"\x80\x02coperator\nitemgetter\n" + knots + b"\x85R."
-    assert "rule arguments" in refused(content, tmp_path)
+    assert "rule arguments" in refusal_of(content, tmp_path)
 
 
 def test_bytes_out_of_a_thousand_calls_are_refused(tmp_path: Path) -> None:
     nested = b"cbuiltins\nbytes\n" * 2000 + b")R" + b"\x85R" * 1999
     content = b"\x80\x02cdatetime\ndate\n" + nested + b"\x85R."
-    assert "rule arguments" in refused(content, tmp_path)
+    assert "rule arguments" in refusal_of(content, tmp_path)
 
 
 def test_built_in_that_reaches_others_is_none_of_the_names(tmp_path: Path) -> None:
     for name in dir(builtins):
         if name in {"eval", "exec", "compile", "open", "getattr", "setattr", "type", "vars", "globals", "map", "input"}:
-            assert f"builtins.{name}" in refused(b"cbuiltins\n%s\n)R." % name.encode(), tmp_path)
+            assert f"builtins.{name}" in refusal_of(b"cbuiltins\n%s\n)R." % name.encode(), tmp_path)
 
 
 @pytest.mark.parametrize("model", [GradientBoostingClassifier(n_estimators=3), CalibratedClassifierCV(cv=2)])
@@ -274,7 +274,7 @@ def test_model_answers_as_it_did_before_it_was_saved(tmp_path: Path, model: Any)
         assert_equal(ours.predict_proba(WINE), model.predict_proba(WINE))
 
 
-def broken(part: Any, **attributes: Any) -> bytes:
+def break_state(part: Any, **attributes: Any) -> bytes:
     """The pickle of an object, some of its state written over."""
 
     class Writer(pickle.Pickler):
@@ -297,7 +297,7 @@ def test_table_whose_codes_lead_out_is_refused(tmp_path: Path) -> None:
     far = pd.MultiIndex([["a", "b"], [1]], [[0, 7], [0, 0]], verify_integrity=False)
     assert len(read(pickle.dumps(index), tmp_path)) == 2
     for table in (wrong, pd.Series(wrong), far):
-        assert "rule structure" in refused(table, tmp_path)
+        assert "rule structure" in refusal_of(table, tmp_path)
 
 
 def test_generator_whose_place_leads_out_is_refused(tmp_path: Path) -> None:
@@ -306,13 +306,13 @@ def test_generator_whose_place_leads_out_is_refused(tmp_path: Path) -> None:
     assert read(pickle.dumps(random), tmp_path).randint(10) == np.random.RandomState(0).randint(10)
     state["state"]["pos"] = 65_535
     random.set_state(state)
-    assert "rule structure" in refused(random, tmp_path)
+    assert "rule structure" in refusal_of(random, tmp_path)
 
 
 def test_spline_with_too_few_coefficients_is_refused(tmp_path: Path) -> None:
     spline = scipy.interpolate.BSpline(np.arange(8.0), np.ones(4), 3)
     assert read(pickle.dumps(spline), tmp_path)(3.5) == pytest.approx(1)
-    assert "rule structure" in refused(broken(spline, _c=np.ones(1)), tmp_path)
+    assert "rule structure" in refusal_of(break_state(spline, _c=np.ones(1)), tmp_path)
 
 
 class Rebuilt:
@@ -343,7 +343,7 @@ MISUSED = {
 
 @pytest.mark.parametrize("what", MISUSED)
 def test_rebuilder_takes_only_classes_of_its_own(tmp_path: Path, what: str) -> None:
-    assert "with other arguments than its library writes" in refused(MISUSED[what], tmp_path)
+    assert "with other arguments than its library writes" in refusal_of(MISUSED[what], tmp_path)
 
 
 @pytest.mark.parametrize("key", ["strip_accents", "_anything"])
@@ -351,7 +351,7 @@ def test_rebuilder_takes_only_classes_of_its_own(tmp_path: Path, what: str) -> N
 def test_class_that_a_model_may_call_only_converts(tmp_path: Path, key: str, called: Any) -> None:
     vectorizer = CountVectorizer()
     setattr(vectorizer, key, called)
-    assert "as data" in refused(vectorizer, tmp_path)
+    assert "as data" in refusal_of(vectorizer, tmp_path)
 
 
 def test_state_that_is_filled_after_it_is_set_is_held_too(tmp_path: Path) -> None:
@@ -363,7 +363,7 @@ def test_state_that_is_filled_after_it_is_set_is_held_too(tmp_path: Path) -> Non
     pickler.dump([words, vectorizer])
     number = next(number for number, value in pickler.memo.copy().values() if value is words)
     later = b"h" + bytes([number]) + b"X\x01\0\0\0aM\xff\xffs0."
-    assert "leads out of it" in refused(output.getvalue()[:-1] + later, tmp_path)
+    assert "leads out of it" in refusal_of(output.getvalue()[:-1] + later, tmp_path)
 
 
 def test_search_tree_whose_state_is_a_tuple_is_built(tmp_path: Path) -> None:
@@ -372,4 +372,4 @@ def test_search_tree_whose_state_is_a_tuple_is_built(tmp_path: Path) -> None:
 
 def test_booster_of_lightgbm_without_a_model_is_refused(tmp_path: Path) -> None:
     content = b"\x80\x02clightgbm.basic\nBooster\n)\x81}X\x07\0\0\0_handleNsb."
-    assert "no saved booster" in refused(content, tmp_path)
+    assert "no saved booster" in refusal_of(content, tmp_path)

@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from support.files.corrupted.boosted import boosted
+from support.files.corrupted.boosted import lying_boosters
 from support.files.corrupted.children import outcomes
 from support.files.corrupted.models import models
-from support.files.corrupted.traced import traced
+from support.files.corrupted.traced import traced_files
 
 
 def main(every: int, turn: int, only: str) -> int:
@@ -38,9 +38,9 @@ def _models(only: str) -> Iterator[tuple[str, Any]]:
     """Every model in every kind of file, by name."""
     for name, make_model in models().items():
         if only in f"{name} in a pickle" or only in f"{name} in skops":
-            for kind, model in traced(*make_model()):
+            for kind, model in traced_files(*make_model()):
                 yield f"{name} in {'a pickle' if kind == 'pickle' else kind}", model
-    for name, make_file in boosted().items():
+    for name, make_file in lying_boosters().items():
         if only in name:
             yield name, make_file()
 

@@ -109,7 +109,7 @@ class Lying:
             content = self._write(document)
         except (ValueError, TypeError, AttributeError, KeyError, struct.error, OverflowError):
             return "is no lie"
-        return self._written(content)
+        return self._outcome_of(content)
 
     def content(self) -> bytes:
         """The file without a lie."""
@@ -117,15 +117,15 @@ class Lying:
 
     def as_it_is(self) -> str:
         """What becomes of the file without a lie."""
-        return self._written(self.content())
+        return self._outcome_of(self.content())
 
-    def _written(self, content: bytes) -> str:
+    def _outcome_of(self, content: bytes) -> str:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"model.{self._suffix}"
             file.write_bytes(content)
-            return self._asked(file)
+            return self._ask(file)
 
-    def _asked(self, file: Path) -> str:
+    def _ask(self, file: Path) -> str:
         try:
             runtime = load_runtime(file, format="auto", method="auto")
             runtime.warm_up()
@@ -144,7 +144,7 @@ class Lying:
         return "answered"
 
 
-def boosted() -> dict[str, Callable[[], Lying]]:
+def lying_boosters() -> dict[str, Callable[[], Lying]]:
     """By name, what makes a file that may lie."""
     return {
         f"{name} in {suffix}": partial(_lying, make, suffix)
@@ -257,12 +257,12 @@ def _values(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _trained(parameters: dict[str, Any], labels: Any, path: Path) -> None:
+def _train_xgboost(parameters: dict[str, Any], labels: Any, path: Path) -> None:
     settings = {"nthread": 1, "max_depth": 3, **parameters}
     xgboost.train(settings, xgboost.DMatrix(WINE, label=labels), 3).save_model(path)
 
 
-def _grown(parameters: dict[str, Any], labels: Any, path: Path) -> None:
+def _train_lightgbm(parameters: dict[str, Any], labels: Any, path: Path) -> None:
     settings = {"num_threads": 1, "verbose": -1, "num_leaves": 6, **parameters}
     lightgbm.train(settings, lightgbm.Dataset(WINE, label=labels), 3).save_model(path)
 
@@ -271,21 +271,24 @@ _AMOUNTS = WINE[:, 0]
 _BOTH = ("json", "ubj")
 _MODELS: dict[str, tuple[Callable[[Path], Any], tuple[str, ...]]] = {
     "XGBoost on categories": (partial(xgboost_classifier, WINE_KINDS), _BOTH),
-    "XGBoost of one number": (partial(_trained, {}, _AMOUNTS), _BOTH),
+    "XGBoost of one number": (partial(_train_xgboost, {}, _AMOUNTS), _BOTH),
     "XGBoost of dropped trees": (
-        partial(_trained, {"booster": "dart", "objective": "multi:softmax", "num_class": 3}, WINE_KINDS),
+        partial(_train_xgboost, {"booster": "dart", "objective": "multi:softmax", "num_class": 3}, WINE_KINDS),
         _BOTH,
     ),
     "XGBoost of vectors": (
-        partial(_trained, {"multi_strategy": "multi_output_tree"}, np.column_stack([WINE_KINDS, _AMOUNTS])),
+        partial(_train_xgboost, {"multi_strategy": "multi_output_tree"}, np.column_stack([WINE_KINDS, _AMOUNTS])),
         _BOTH,
     ),
     "LightGBM on categories": (partial(lightgbm_classifier, WINE_KINDS), ("txt",)),
-    "LightGBM of one number": (partial(_grown, {"objective": "regression"}, _AMOUNTS), ("txt",)),
-    "LightGBM of lines": (partial(_grown, {"objective": "regression", "linear_tree": True}, _AMOUNTS), ("txt",)),
+    "LightGBM of one number": (partial(_train_lightgbm, {"objective": "regression"}, _AMOUNTS), ("txt",)),
+    "LightGBM of lines": (
+        partial(_train_lightgbm, {"objective": "regression", "linear_tree": True}, _AMOUNTS),
+        ("txt",),
+    ),
     "LightGBM of a forest": (
         partial(
-            _grown,
+            _train_lightgbm,
             {"objective": "binary", "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5},
             WINE_KINDS > 0,
         ),

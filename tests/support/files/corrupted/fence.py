@@ -12,7 +12,7 @@ _PAGE = mmap.PAGESIZE
 _NO_ACCESS = 0
 
 
-def fenced(array: Any, *, at_end: bool) -> Any:
+def fence(array: Any, *, at_end: bool) -> Any:
     """A copy of an array in pages of its own.
 
     Args:

@@ -47,7 +47,7 @@ def _of_estimator(name: str) -> tuple[Any, Any]:
     return case.estimator, case.rows
 
 
-def _fitted(model: Any, rows: Any = ROWS, target: Any = _KINDS) -> tuple[Any, Any]:
+def _fit(model: Any, rows: Any = ROWS, target: Any = _KINDS) -> tuple[Any, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return model.fit(rows, target), rows[:4]
@@ -56,7 +56,7 @@ def _fitted(model: Any, rows: Any = ROWS, target: Any = _KINDS) -> tuple[Any, An
 def _neighbors(metric: str, **parameters: Any) -> dict[str, Callable[[], tuple[Any, Any]]]:
     return {
         f"neighbours by {metric} in a {tree}": partial(
-            _fitted,
+            _fit,
             KNeighborsClassifier(2, algorithm=tree, metric=metric, leaf_size=4, metric_params=parameters or None),
         )
         for tree in ("kd_tree", "ball_tree", "brute")
@@ -64,93 +64,91 @@ def _neighbors(metric: str, **parameters: Any) -> dict[str, Callable[[], tuple[A
     }
 
 
-def _asked(function: Any) -> Callable[[], tuple[Any, Any]]:
+def _ask(function: Any) -> Callable[[], tuple[Any, Any]]:
     """A function of SciPy as a step."""
     return lambda: (FunctionTransformer(function), ROWS[:4])
 
 
 _BESIDE: dict[str, Callable[[], tuple[Any, Any]]] = {
-    "boosting of three classes": partial(_fitted, GradientBoostingClassifier(n_estimators=2)),
+    "boosting of three classes": partial(_fit, GradientBoostingClassifier(n_estimators=2)),
     "boosting behind an estimator": partial(
-        _fitted, GradientBoostingClassifier(n_estimators=2, init=LogisticRegression(max_iter=20))
+        _fit, GradientBoostingClassifier(n_estimators=2, init=LogisticRegression(max_iter=20))
     ),
-    "boosting from zero": partial(_fitted, GradientBoostingRegressor(n_estimators=2, init="zero"), target=TARGET),
+    "boosting from zero": partial(_fit, GradientBoostingRegressor(n_estimators=2, init="zero"), target=TARGET),
     "histograms of categories": partial(
-        _fitted,
+        _fit,
         HistGradientBoostingClassifier(max_iter=2, categorical_features="from_dtype", min_samples_leaf=2),
         _FRAME,
     ),
-    "histograms of three classes": partial(
-        _fitted, HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2), GAPS
-    ),
-    "trees of gaps": partial(_fitted, DecisionTreeClassifier(), GAPS),
-    "trees of two answers": partial(_fitted, RandomForestClassifier(2), target=np.column_stack([LABELS, _KINDS])),
-    "a tree of rows and columns": partial(_fitted, ExtraTreeRegressor(), target=TARGET),
+    "histograms of three classes": partial(_fit, HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=2), GAPS),
+    "trees of gaps": partial(_fit, DecisionTreeClassifier(), GAPS),
+    "trees of two answers": partial(_fit, RandomForestClassifier(2), target=np.column_stack([LABELS, _KINDS])),
+    "a tree of rows and columns": partial(_fit, ExtraTreeRegressor(), target=TARGET),
     "a chain of trees": partial(
-        _fitted, ClassifierChain(DecisionTreeClassifier()), target=np.column_stack([ROWS[:, 0] > 0.5, ROWS[:, 1] > 0.5])
+        _fit, ClassifierChain(DecisionTreeClassifier()), target=np.column_stack([ROWS[:, 0] > 0.5, ROWS[:, 1] > 0.5])
     ),
-    "stacked trees": partial(_fitted, StackingClassifier([("a", DecisionTreeClassifier())], cv=2)),
-    "a support vector machine of three classes": partial(_fitted, SVC()),
-    "support vectors with probabilities": partial(_fitted, NuSVC(probability=True, nu=0.1)),
-    "sparse support vectors": partial(_fitted, SVC(), _SPARSE),
-    "sparse support vectors of numbers": partial(_fitted, SVR(), _SPARSE, TARGET),
-    "a sparse support vector machine of one class": partial(_fitted, OneClassSVM(), _SPARSE),
-    "a precomputed kernel": partial(_fitted, SVC(kernel="precomputed"), ROWS @ ROWS.T),
-    "a polynomial kernel": partial(_fitted, SVC(kernel="poly", degree=2)),
-    "sparse linear support vectors": partial(_fitted, LinearSVC(), _SPARSE),
-    "a process of three classes": partial(_fitted, GaussianProcessClassifier()),
+    "stacked trees": partial(_fit, StackingClassifier([("a", DecisionTreeClassifier())], cv=2)),
+    "a support vector machine of three classes": partial(_fit, SVC()),
+    "support vectors with probabilities": partial(_fit, NuSVC(probability=True, nu=0.1)),
+    "sparse support vectors": partial(_fit, SVC(), _SPARSE),
+    "sparse support vectors of numbers": partial(_fit, SVR(), _SPARSE, TARGET),
+    "a sparse support vector machine of one class": partial(_fit, OneClassSVM(), _SPARSE),
+    "a precomputed kernel": partial(_fit, SVC(kernel="precomputed"), ROWS @ ROWS.T),
+    "a polynomial kernel": partial(_fit, SVC(kernel="poly", degree=2)),
+    "sparse linear support vectors": partial(_fit, LinearSVC(), _SPARSE),
+    "a process of three classes": partial(_fit, GaussianProcessClassifier()),
     **_neighbors("minkowski", w=np.ones(4)),
     **_neighbors("manhattan"),
     **_neighbors("seuclidean", V=np.ones(4)),
     **_neighbors("mahalanobis", VI=np.eye(4)),
-    "sparse neighbours": partial(_fitted, KNeighborsClassifier(2), _SPARSE),
-    "neighbours in a radius": partial(_fitted, RadiusNeighborsRegressor(2.0, algorithm="ball_tree"), target=TARGET),
-    "novelties": partial(_fitted, LocalOutlierFactor(3, novelty=True, algorithm="kd_tree")),
+    "sparse neighbours": partial(_fit, KNeighborsClassifier(2), _SPARSE),
+    "neighbours in a radius": partial(_fit, RadiusNeighborsRegressor(2.0, algorithm="ball_tree"), target=TARGET),
+    "novelties": partial(_fit, LocalOutlierFactor(3, novelty=True, algorithm="kd_tree")),
     "a weighted density": lambda: (KernelDensity(leaf_size=4).fit(ROWS, sample_weight=TARGET), ROWS[:4]),
     "a density of haversines": lambda: (
         KernelDensity(leaf_size=4, metric="haversine", algorithm="ball_tree").fit(ROWS[:, :2]),
         ROWS[:4, :2],
     ),
-    "a density of clusters": partial(_fitted, HDBSCAN(min_cluster_size=3, store_centers="both", copy=True)),
-    "rare categories": partial(_fitted, OneHotEncoder(min_frequency=5, handle_unknown="infrequent_if_exist"), _COARSE),
-    "sparse imputation": partial(_fitted, SimpleImputer(add_indicator=True), GAPS),
-    "targets of categories": partial(_fitted, TargetEncoder(cv=2), _COARSE),
-    "splines that repeat": partial(_fitted, SplineTransformer(extrapolation="periodic")),
-    "sparse splines": partial(_fitted, SplineTransformer(sparse_output=True)),
+    "a density of clusters": partial(_fit, HDBSCAN(min_cluster_size=3, store_centers="both", copy=True)),
+    "rare categories": partial(_fit, OneHotEncoder(min_frequency=5, handle_unknown="infrequent_if_exist"), _COARSE),
+    "sparse imputation": partial(_fit, SimpleImputer(add_indicator=True), GAPS),
+    "targets of categories": partial(_fit, TargetEncoder(cv=2), _COARSE),
+    "splines that repeat": partial(_fit, SplineTransformer(extrapolation="periodic")),
+    "sparse splines": partial(_fit, SplineTransformer(sparse_output=True)),
     "columns of a frame": partial(
-        _fitted, ColumnTransformer([("a", OneHotEncoder(), ["a"]), ("b", "passthrough", pd.Index(["b"]))]), _FRAME
+        _fit, ColumnTransformer([("a", OneHotEncoder(), ["a"]), ("b", "passthrough", pd.Index(["b"]))]), _FRAME
     ),
-    "words of a pipeline": lambda: _fitted(
+    "words of a pipeline": lambda: _fit(
         make_pipeline(example("TfidfVectorizer").estimator, SelectKBest(k=2), LogisticRegression()), TEXTS
     ),
-    "a spline of SciPy": _asked(interpolate.make_interp_spline(_SPREAD, _SPREAD**2)),
-    "a polynomial in pieces": _asked(interpolate.PPoly.from_spline(interpolate.splrep(_SPREAD, _SPREAD**2))),
-    "a Bernstein polynomial": _asked(interpolate.BPoly(np.ones((3, 8)), _SPREAD)),
-    "a cubic spline": _asked(interpolate.CubicSpline(_SPREAD, _SPREAD**2)),
-    "an Akima interpolator": _asked(interpolate.Akima1DInterpolator(_SPREAD, _SPREAD**2)),
-    "a monotone interpolator": _asked(interpolate.PchipInterpolator(_SPREAD, _SPREAD**2)),
-    "a barycentric interpolator": _asked(interpolate.BarycentricInterpolator(_SPREAD, _SPREAD**2)),
-    "a Krogh interpolator": _asked(interpolate.KroghInterpolator(_SPREAD, _SPREAD**2)),
-    "a linear interpolator": _asked(interpolate.interp1d(_SPREAD, _SPREAD**2, fill_value="extrapolate")),
-    "a cubic interpolator": _asked(interpolate.interp1d(_SPREAD, _SPREAD**2, "cubic", fill_value="extrapolate")),
-    "the nearest": _asked(interpolate.interp1d(_SPREAD, _SPREAD**2, "nearest", fill_value="extrapolate")),
-    "a smoothing spline": _asked(interpolate.UnivariateSpline(_SPREAD, _SPREAD**2)),
-    "an interpolating spline": _asked(interpolate.InterpolatedUnivariateSpline(_SPREAD, _SPREAD**2)),
+    "a spline of SciPy": _ask(interpolate.make_interp_spline(_SPREAD, _SPREAD**2)),
+    "a polynomial in pieces": _ask(interpolate.PPoly.from_spline(interpolate.splrep(_SPREAD, _SPREAD**2))),
+    "a Bernstein polynomial": _ask(interpolate.BPoly(np.ones((3, 8)), _SPREAD)),
+    "a cubic spline": _ask(interpolate.CubicSpline(_SPREAD, _SPREAD**2)),
+    "an Akima interpolator": _ask(interpolate.Akima1DInterpolator(_SPREAD, _SPREAD**2)),
+    "a monotone interpolator": _ask(interpolate.PchipInterpolator(_SPREAD, _SPREAD**2)),
+    "a barycentric interpolator": _ask(interpolate.BarycentricInterpolator(_SPREAD, _SPREAD**2)),
+    "a Krogh interpolator": _ask(interpolate.KroghInterpolator(_SPREAD, _SPREAD**2)),
+    "a linear interpolator": _ask(interpolate.interp1d(_SPREAD, _SPREAD**2, fill_value="extrapolate")),
+    "a cubic interpolator": _ask(interpolate.interp1d(_SPREAD, _SPREAD**2, "cubic", fill_value="extrapolate")),
+    "the nearest": _ask(interpolate.interp1d(_SPREAD, _SPREAD**2, "nearest", fill_value="extrapolate")),
+    "a smoothing spline": _ask(interpolate.UnivariateSpline(_SPREAD, _SPREAD**2)),
+    "an interpolating spline": _ask(interpolate.InterpolatedUnivariateSpline(_SPREAD, _SPREAD**2)),
     "a surface": lambda: (
         FunctionTransformer(
             interpolate.RectBivariateSpline(_SPREAD, _SPREAD, np.ones((9, 9))), kw_args={"y": ROWS[:4], "grid": False}
         ),
         ROWS[:4],
     ),
-    "a grid": _asked(interpolate.RegularGridInterpolator((_SPREAD,) * 4, np.ones((9,) * 4), bounds_error=False)),
-    "a cubic grid": _asked(
+    "a grid": _ask(interpolate.RegularGridInterpolator((_SPREAD,) * 4, np.ones((9,) * 4), bounds_error=False)),
+    "a cubic grid": _ask(
         interpolate.RegularGridInterpolator((_SPREAD,) * 4, np.ones((9,) * 4), "cubic", bounds_error=False)
     ),
-    "a spline of four": _asked(interpolate.NdBSpline((np.arange(8.0),) * 4, np.ones((4,) * 4), 3)),
-    "a polynomial of four": _asked(interpolate.NdPPoly(np.ones((2,) * 4 + (8,) * 4), (_SPREAD,) * 4)),
-    "radial functions": _asked(interpolate.RBFInterpolator(ROWS, TARGET)),
-    "radial functions of neighbours": _asked(interpolate.RBFInterpolator(ROWS, TARGET, neighbors=8)),
-    "the nearest of four": _asked(interpolate.NearestNDInterpolator(ROWS, TARGET)),
+    "a spline of four": _ask(interpolate.NdBSpline((np.arange(8.0),) * 4, np.ones((4,) * 4), 3)),
+    "a polynomial of four": _ask(interpolate.NdPPoly(np.ones((2,) * 4 + (8,) * 4), (_SPREAD,) * 4)),
+    "radial functions": _ask(interpolate.RBFInterpolator(ROWS, TARGET)),
+    "radial functions of neighbours": _ask(interpolate.RBFInterpolator(ROWS, TARGET, neighbors=8)),
+    "the nearest of four": _ask(interpolate.NearestNDInterpolator(ROWS, TARGET)),
     "a simplex of two": lambda: (
         FunctionTransformer(interpolate.LinearNDInterpolator(ROWS[:, :2], TARGET)),
         ROWS[:4, :2],
@@ -159,6 +157,6 @@ _BESIDE: dict[str, Callable[[], tuple[Any, Any]]] = {
         FunctionTransformer(interpolate.CloughTocher2DInterpolator(ROWS[:, :2], TARGET)),
         ROWS[:4, :2],
     ),
-    "a polynomial of NumPy": _asked(np.poly1d([1.0, 2.0])),
-    "a Chebyshev polynomial": _asked(np.polynomial.Chebyshev([1.0, 2.0, 3.0])),
+    "a polynomial of NumPy": _ask(np.poly1d([1.0, 2.0])),
+    "a Chebyshev polynomial": _ask(np.polynomial.Chebyshev([1.0, 2.0, 3.0])),
 }

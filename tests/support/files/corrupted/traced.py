@@ -21,7 +21,7 @@ from modelway_server.runtimes.skops.archive import open_archive
 from modelway_server.runtimes.skops.reader import Reader
 from modelway_server.runtimes.skops.runtime import HANDLERS
 from modelway_server.runtimes.trust import trust
-from support.files.corrupted.fence import fenced
+from support.files.corrupted.fence import fence
 from support.files.corrupted.lies import arrays_apart, lies, places, tell
 
 METHODS = (
@@ -89,7 +89,7 @@ class Traced:
         return trace
 
 
-def traced(model: Any, rows: Any) -> Iterator[tuple[str, Traced]]:
+def traced_files(model: Any, rows: Any) -> Iterator[tuple[str, Traced]]:
     """The model in each kind of file that can hold it, by the kind's name."""
     with suppress(AttributeError, pickle.PicklingError, TypeError):
         yield "pickle", Traced(pickle.dumps(model, 4), rows)
@@ -104,7 +104,7 @@ def _skops_trace(content: bytes) -> Trace:
 
 def _make_fenced(node: Any, *, at_end: bool) -> None:
     build._make_array(node)
-    node.value = fenced(node.value, at_end=at_end)
+    node.value = fence(node.value, at_end=at_end)
 
 
 def _ask(model: Any, rows: Any, *, at_end: bool) -> str:
@@ -124,8 +124,8 @@ def _forms(model: Any, rows: Any, *, at_end: bool) -> Iterator[Any]:
     except (ValueError, TypeError):
         yield rows
         return
-    yield rows if not isinstance(rows, list | np.ndarray) else fenced(table, at_end=at_end)
-    yield fenced(table.astype(np.float32), at_end=at_end)
+    yield rows if not isinstance(rows, list | np.ndarray) else fence(table, at_end=at_end)
+    yield fence(table.astype(np.float32), at_end=at_end)
     width = getattr(model, "n_features_in_", None)
     if type(width) is int and 0 < width <= 10_000 and table.ndim == 2 and width != table.shape[1]:
-        yield fenced(np.resize(table, (len(table), width)), at_end=at_end)
+        yield fence(np.resize(table, (len(table), width)), at_end=at_end)

@@ -87,7 +87,7 @@ class _Writer(_PICKLER):  # type: ignore[misc]  # pickle's own writer in Python
     dispatch[Piece] = save_piece
 
 
-def pickled(thing: Any, protocol: int = 3) -> bytes:
+def assemble(thing: Any, protocol: int = 3) -> bytes:
     """An object with `Piece`s in it."""
     file = io.BytesIO()
     _Writer(file, protocol).dump(thing)

@@ -162,16 +162,16 @@ def _boosters() -> Iterator[Hostile]:
     for what, spoil in SPOILT.items():
         content = spoilt_document(first, spoil)
         yield of_bytes(f"believed: a tree of XGBoost with {what}", content)
-        yield of_bytes(f"believed: a pickled tree of XGBoost with {what}", _pickled("xgboost.core", content))
+        yield of_bytes(f"believed: a pickled tree of XGBoost with {what}", _pickle("xgboost.core", content))
     document = json.loads(bytes(first.save_raw("json")))
     document["learner"]["gradient_booster"]["model"]["tree_info"] = [9, 9]
     yield of_bytes("believed: trees of XGBoost that answer in others' places", json.dumps(document).encode())
     for what, (line, number) in LINES.items():
         text = spoilt_text(second, line, number)
         yield of_bytes(f"believed: a tree of LightGBM with {what}", text.encode())
-        yield of_bytes(f"believed: a pickled tree of LightGBM with {what}", _pickled("lightgbm.basic", text))
+        yield of_bytes(f"believed: a pickled tree of LightGBM with {what}", _pickle("lightgbm.basic", text))
 
 
-def _pickled(module: str, handle: bytes | str) -> bytes:
+def _pickle(module: str, handle: bytes | str) -> bytes:
     content = value(Blob(handle)) if isinstance(handle, bytes) else handle
     return program(build(name(module, "Booster") + b")\x81", {"handle": content, "_handle": content}))

@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeClassifier
 
-from support.files.hostile.assembly import FALSE, Piece, build, call, name, pickled, value
+from support.files.hostile.assembly import FALSE, Piece, assemble, build, call, name, value
 from support.files.hostile.kinds import Hostile, of_bytes
 
 _ROWS = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.5], [0.2, 3.0], [3.0, 1.0], [0.5, 0.4]])
@@ -26,7 +26,7 @@ _LABELS = np.array([0, 1, 2, 0, 1, 2])
 
 def files() -> Iterator[Hostile]:
     """Each once."""
-    for source in (_boosting, _measured, _splines, _numbers):
+    for source in (_boosting, _neighbours_by_metric, _splines, _numbers):
         for what, model in source():
             yield of_bytes(f"disagreements: {what}", pickle.dumps(model))
     for what, opcodes in _opcodes():
@@ -49,7 +49,7 @@ def _boosting() -> Iterator[tuple[str, Any]]:
     yield "a pipeline that holds itself", model
 
 
-def _measured() -> Iterator[tuple[str, Any]]:
+def _neighbours_by_metric() -> Iterator[tuple[str, Any]]:
     for metric, parameters in (("minkowski", {"w": np.ones(2)}), ("seuclidean", {"V": np.ones(2)})):
         model = KNeighborsClassifier(1, algorithm="ball_tree", metric=metric, metric_params=parameters).fit(
             _ROWS, _LABELS
@@ -107,7 +107,7 @@ def _opcodes() -> Iterator[tuple[str, bytes]]:
             pickle.dumps(state, 2)[2:-1],
         )
     )
-    yield "a tree of more answers than it has counts for", pickled(model)
+    yield "a tree of more answers than it has counts for", assemble(model)
     indices = pickle.dumps(np.array([10**6], dtype=np.int32), 2)[2:-1]
     for what, opcodes in (
         ("a sparse index that looks at nothing", call(name("pandas._libs.sparse", "IntIndex"), 4, indices, FALSE)),
@@ -120,4 +120,4 @@ def _opcodes() -> Iterator[tuple[str, bytes]]:
     ):
         step = FunctionTransformer().fit(_ROWS)
         step.kw_args = {"a": Piece(opcodes)}
-        yield what, pickled(step)
+        yield what, assemble(step)

@@ -75,7 +75,7 @@ def _write(members: Mapping[str, str | bytes], path: Path) -> None:
         (path / member).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def _linked(path: Path) -> None:
+def _write_link(path: Path) -> None:
     _write({"MLmodel": yaml.safe_dump(_flavors(sklearn=_FLAVOR))}, path)
     (path / "model.pkl").symlink_to(path.parent.parent / CANARY)
 
@@ -107,7 +107,7 @@ def _two(path: Path) -> None:
 
 
 _MADE: dict[str, Callable[[Path], None]] = {
-    "a link to another file": _linked,
+    "a link to another file": _write_link,
     "a link as the document": _linked_document,
     "a pipe": _fifo,
     "a device": _device,

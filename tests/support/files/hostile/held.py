@@ -22,7 +22,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from support.files.hostile.assembly import FALSE, TRUE, Blob, Piece, build, call, name, new, pickled, stack_name, value
+from support.files.hostile.assembly import FALSE, TRUE, Blob, Piece, assemble, build, call, name, new, stack_name, value
 from support.files.hostile.kinds import CANARY, MARK, Hostile, of_bytes
 
 _ROWS = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.5], [0.2, 3.0], [1.5, 1.5], [0.1, 0.1]])
@@ -190,6 +190,6 @@ def files() -> Iterator[Hostile]:
     """Each once; texts are asked with the name of a file that none may read."""
     for source in (_function_transformers, _callables, _method_names, _members, _shadows):
         for what, model in source():
-            yield of_bytes(f"held: {what}", pickled(model))
+            yield of_bytes(f"held: {what}", assemble(model))
     for what, model in _texts():
-        yield of_bytes(f"held: {what}", pickled(model), rows=(CANARY,))
+        yield of_bytes(f"held: {what}", assemble(model), rows=(CANARY,))

@@ -185,7 +185,7 @@ def _schemas() -> Iterator[tuple[str, Node]]:
     )
 
 
-def _dumped(model: Any) -> dict[str, bytes]:
+def _dump(model: Any) -> dict[str, bytes]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         content = skops.io.dumps(model)
@@ -206,12 +206,12 @@ def _archives() -> Iterator[tuple[str, bytes]]:
     yield "a schema that is no JSON", _archive({"schema.json": b"\xff\xfe{"})
     yield "a schema that is empty", _archive({"schema.json": b""})
     step = FunctionTransformer(np.log1p).fit(_ROWS)
-    honest = _dumped(step)
+    honest = _dump(step)
     yield (
         "a step that is a shell",
         _archive({**honest, "schema.json": honest["schema.json"].replace(b'"log1p"', b'"fromfile"')}),
     )
-    model = _dumped(LogisticRegression().fit(_ROWS, [0, 1, 1, 0]))
+    model = _dump(LogisticRegression().fit(_ROWS, [0, 1, 1, 0]))
     arrays = [member for member in model if member.endswith(".npy")]
     yield "an array of pickled objects", _archive({**model, arrays[0]: _npy(np.array([Path_()], dtype=object))})
     yield "an array that is no array", _archive({**model, arrays[0]: b"\x93NUMPY\x01\x00\xff\xff"})
@@ -227,7 +227,7 @@ def _archives() -> Iterator[tuple[str, bytes]]:
         archive.writestr("schema.json", json.dumps({**_HEAD, **_function("os", "system")}))
     yield "two schemas", file.getvalue()
     tree = DecisionTreeClassifier(random_state=0).fit(_ROWS, [0, 1, 1, 0])
-    nodes = _dumped(tree)
+    nodes = _dump(tree)
     for member, content in nodes.items():
         if member.endswith(".npy") and b"left_child" in content:
             array = np.load(io.BytesIO(content))

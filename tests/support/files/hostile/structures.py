@@ -24,10 +24,10 @@ from support.files.hostile.assembly import (
     TRUE,
     Blob,
     Piece,
+    assemble,
     build,
     call,
     name,
-    pickled,
     program,
     stack_name,
     value,
@@ -47,7 +47,7 @@ def files() -> Iterator[Hostile]:
     for source in (_arrays, _wrappers, _trees):
         for what, content in source():
             yield of_bytes(f"structures: {what}", content)
-    for what, model in _fitted():
+    for what, model in _lying_estimators():
         yield of_bytes(f"structures: {what}", pickle.dumps(model))
 
 
@@ -118,7 +118,7 @@ def _arrays() -> Iterator[tuple[str, bytes]]:
         "a generator by a function",
         program(call(name("numpy.random._pickle", "__generator_ctor"), "MT19937", name("os", "system"))),
     )
-    yield "a sparse matrix that points out of itself", pickled(Piece(_sparse()))
+    yield "a sparse matrix that points out of itself", assemble(Piece(_sparse()))
 
 
 def _sparse() -> bytes:
@@ -234,10 +234,10 @@ def _trees() -> Iterator[tuple[str, bytes]]:
             tuple(pickle.dumps(each, 2)[2:-1] for each in (state[0], indices, *state[2:])),
         )
     )
-    yield "a search tree with rows that are not there", pickled(model)
+    yield "a search tree with rows that are not there", assemble(model)
 
 
-def _fitted() -> Iterator[tuple[str, Any]]:
+def _lying_estimators() -> Iterator[tuple[str, Any]]:
     """Fitted estimators whose sizes and indices lie to compiled code."""
     machine = SVC().fit(_ROWS, _LABELS)
     machine.support_vectors_ = machine.support_vectors_[:1]
@@ -269,7 +269,7 @@ def _spoilt_tree(spoil: Callable[[dict[str, Any]], None]) -> bytes:
     spoil(state)
     parts = [pickle.dumps(each, 2)[2:-1] for each in arguments]
     model.tree_ = Piece(build(call(name(kind.__module__, kind.__name__), *parts), pickle.dumps(state, 2)[2:-1]))
-    return pickled(model)
+    return assemble(model)
 
 
 def _set(field: str, number: Any) -> Callable[[dict[str, Any]], None]:

@@ -67,10 +67,10 @@ def main() -> None:
     import sklearn.experimental  # noqa: F401, PLC0415
 
     for folder, path, rows in json.load(sys.stdin):
-        print(json.dumps(_tried(Path(folder), Path(path), rows)), flush=True)  # noqa: T201
+        print(json.dumps(_try(Path(folder), Path(path), rows)), flush=True)  # noqa: T201
 
 
-def _tried(folder: Path, path: Path, rows: Any) -> dict[str, Any]:
+def _try(folder: Path, path: Path, rows: Any) -> dict[str, Any]:
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:

@@ -43,7 +43,7 @@ _HEADER = """\
 """
 
 
-def collected() -> set[str]:
+def collect() -> set[str]:
     """The lines that the libraries of all environments give."""
     lines: set[str] = set()
     for version, packages in ENVIRONMENTS.items():
@@ -65,7 +65,7 @@ def files(lines: Iterable[str]) -> dict[Path, str]:
     return {FOLDER / f"{part}.txt": _HEADER + "\n".join(names_of_part) + "\n" for part, names_of_part in parts.items()}
 
 
-def listed() -> set[str]:
+def read_lists() -> set[str]:
     """The lines that the lists hold."""
     return {line for path in FOLDER.glob("*.txt") for line in path.read_text().splitlines() if not line.startswith("#")}
 
@@ -100,10 +100,10 @@ def main() -> int:
     if parser.parse_args().check:
         from support.make.names.collected import lines  # noqa: PLC0415  (it imports every library)
 
-        missing = sorted(lines(variants=False) - listed())
+        missing = sorted(lines(variants=False) - read_lists())
         sys.stderr.writelines(f"{line} is named by models and not listed: run `make names`\n" for line in missing)
         return 1 if missing else 0
-    for path, text in files(collected()).items():
+    for path, text in files(collect()).items():
         path.write_text(text)
     return 0
 

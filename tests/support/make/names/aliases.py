@@ -29,7 +29,7 @@ def aliases(lines: Iterable[str]) -> Iterator[str]:
     kinds: dict[int, set[str]] = defaultdict(set)
     things: dict[int, Any] = {}
     for kind, name in (line.split() for line in lines):
-        thing = resolved(name)
+        thing = resolve(name)
         if thing is not None and name.partition(".")[0] not in _STANDARD:
             kinds[id(thing)].add(kind)
             things[id(thing)] = thing
@@ -39,7 +39,7 @@ def aliases(lines: Iterable[str]) -> Iterator[str]:
                 yield from (f"{kind} {module.__name__}.{key}" for kind in kinds[id(value)])
 
 
-def resolved(name: str) -> Any:
+def resolve(name: str) -> Any:
     """What the name stands for, or None."""
     module, _, last = name.rpartition(".")
     with suppress(Exception):

@@ -35,7 +35,7 @@ def classes() -> Iterator[type]:
     """Each class of which files make instances, where the version has it."""
     yield from (kind for _, kind in all_estimators())
     for module, names in _FAMILIES.items():
-        yield from _derived(module, names.split())
+        yield from _derive(module, names.split())
     for module, names in _SINGLE.items():
         yield from _present(module, names.split())
 
@@ -43,10 +43,10 @@ def classes() -> Iterator[type]:
 def types() -> Iterator[type]:
     """Each class that is handed to a function that makes the instance."""
     for module, names in _REBUILT.items():
-        yield from _derived(module, names.split())
+        yield from _derive(module, names.split())
 
 
-def _derived(module: str, names: list[str]) -> Iterator[type]:
+def _derive(module: str, names: list[str]) -> Iterator[type]:
     bases = tuple(_present(module, names))
     for kind in vars(importlib.import_module(module)).values():
         if isinstance(kind, type) and issubclass(kind, bases) and kind.__module__ == module and _is_whole(kind):

@@ -9,9 +9,9 @@ from typing import Any
 
 from modelway_server.runtimes.pickle.substitutes import MOVED
 from support.make.names import classes, functions
-from support.make.names.aliases import aliases, resolved
+from support.make.names.aliases import aliases, resolve
 from support.make.names.boosters import boosters
-from support.make.names.fitted import fitted
+from support.make.names.fitted import fitted_estimators
 from support.make.names.skops_names import uses_in_skops
 from support.make.names.traced import CALLED, INSTANTIATED, Uses, uses_of
 from support.make.names.values import values
@@ -53,9 +53,9 @@ def lines(*, variants: bool = True) -> set[str]:
         uses: Uses = set()
         for value in values():
             uses |= uses_of(value)
-        for model in chain(boosters(), (estimator for _, estimator in fitted(variants=variants))):
+        for model in chain(boosters(), (estimator for _, estimator in fitted_estimators(variants=variants))):
             uses |= uses_of(model) | uses_in_skops(model)
-        lines = set(_found(uses)) | _ADDED
+        lines = set(_lines_of(uses)) | _ADDED
         lines |= {f"{CLASS} {_name(kind)}" for kind in classes.classes()}
         lines |= {f"{TYPE} {_name(kind)}" for kind in classes.types()}
         lines |= {f"{FUNCTION} {_name(function)}" for function in functions.functions()}
@@ -64,7 +64,7 @@ def lines(*, variants: bool = True) -> set[str]:
         return lines | set(aliases(lines))
 
 
-def _found(uses: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _lines_of(uses: Iterable[tuple[str, str]]) -> Iterator[str]:
     for use, full_name in uses:
         module, dot, last = full_name.rpartition(".")
         name = f"{MOVED.get(module, module)}{dot}{last}"
@@ -74,7 +74,7 @@ def _found(uses: Iterable[tuple[str, str]]) -> Iterator[str]:
             yield f"{REBUILD} {name}"
         elif use == INSTANTIATED:
             yield f"{CLASS} {name}"
-        elif isinstance(resolved(name), type):
+        elif isinstance(resolve(name), type):
             yield f"{TYPE} {name}"
         elif (CALLED, full_name) not in uses:
             yield f"{FUNCTION} {name}"

@@ -28,7 +28,7 @@ WITH_MANY_CHOICES = {"GridSearchCV", "TunedThresholdClassifierCV", "KNeighborsCl
 """Those that try each scorer and each metric; for the others, two of them stand for the many."""
 
 
-def fitted(*, variants: bool = True) -> Iterator[tuple[str, Any]]:
+def fitted_estimators(*, variants: bool = True) -> Iterator[tuple[str, Any]]:
     """Estimators that could be fitted, each with a name of its variant."""
     for name in estimators.names():
         example = estimators.example(name)
@@ -53,12 +53,12 @@ def _on_other_rows(name: str, estimator: Any) -> Iterator[tuple[str, Any]]:
 def _variants(name: str, estimator: Any) -> Iterator[tuple[str, Any]]:
     kind = name.partition("(")[0]
     plain = estimators._rows(kind, estimator)
-    for label, changed in _changed(estimator):
+    for label, changed in _with_changes(estimator):
         for rows in (plain, FRAME) if plain is ROWS and label == "set_output" else (plain,):
             yield from _fit(f"{name}:{label}", changed, rows, estimators._target(kind, estimator, len(plain)))
 
 
-def _changed(estimator: Any) -> Iterator[tuple[str, Any]]:
+def _with_changes(estimator: Any) -> Iterator[tuple[str, Any]]:
     """The estimator with one parameter changed, not fitted."""
     for parameter, constraints in getattr(type(estimator), "_parameter_constraints", {}).items():
         if parameter in {"verbose", "n_jobs", "copy", "copy_X", "memory", "cache_size"} or not isinstance(

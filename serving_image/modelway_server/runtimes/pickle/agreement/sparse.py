@@ -5,7 +5,7 @@ import numpy as np
 from modelway_server.runtimes.file_checks.clauses import State, hold, within
 
 
-def _compressed(state: State, *, by_row: bool, blocks: bool = False) -> None:
+def _check_compressed(state: State, *, by_row: bool, blocks: bool = False) -> None:
     rows, columns = _shape(state)
     data, indices, indptr = state["data"], state["indices"], state["indptr"]
     if blocks:
@@ -21,17 +21,17 @@ def _compressed(state: State, *, by_row: bool, blocks: bool = False) -> None:
 
 def csr(state: State) -> None:
     """By rows."""
-    _compressed(state, by_row=True)
+    _check_compressed(state, by_row=True)
 
 
 def csc(state: State) -> None:
     """By columns."""
-    _compressed(state, by_row=False)
+    _check_compressed(state, by_row=False)
 
 
 def bsr(state: State) -> None:
     """By rows of blocks."""
-    _compressed(state, by_row=True, blocks=True)
+    _check_compressed(state, by_row=True, blocks=True)
 
 
 def coo(state: State) -> None:
