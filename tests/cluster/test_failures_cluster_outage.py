@@ -70,7 +70,7 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory, model_store: ModelStore) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("outage")
     with (
-        Sandbox.start(directory / "sandbox", endpoint_lag=0.2, metrics=False) as sandbox,
+        Sandbox.start(directory / "sandbox", endpoint_lag=0.2, metrics=False, warm=True) as sandbox,
         faulty_proxy(sandbox.directory, sandbox.server) as (kubeconfig, faults),
     ):
         kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)

@@ -10,7 +10,7 @@ import pytest
 from sklearn.cluster import DBSCAN
 from sklearn.dummy import DummyClassifier
 
-from support.cluster.deployed import Deployed
+from support.cluster.deployed import COLD, Deployed
 from support.cluster.sandbox import Kubectl, namespace_manifest
 from support.models import WINE, Absorbed, Broken, Crashing, Hungry, Stubborn, wine_forest
 from support.stores.model_store import FORBIDDEN, ModelStore
@@ -91,7 +91,8 @@ def _uri(store: ModelStore, title: str, case: Case) -> str:
 
 
 def _apply(deployed: Deployed, case: Case, uri: str) -> None:
-    deployed.apply(model={"uri": uri}, runtime={"resources": SMALL, "limits": case.limits})
+    cold = {"scheduling": COLD} if case.reason == "OutOfMemory" else {}
+    deployed.apply(model={"uri": uri}, runtime={"resources": SMALL, "limits": case.limits}, **cold)
 
 
 @pytest.mark.parametrize("title", CASES)

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from sandbox import Sandbox
-from support.cluster.deployed import Deployed
+from support.cluster.deployed import COLD, Deployed
 from support.cluster.pinned import apply_pinned
 from support.cluster.sandbox import Kubectl, Object, namespace_manifest
 from support.cluster.silent_node import report_ready, silent_node
@@ -102,10 +102,10 @@ def world(sandbox: Sandbox, cluster_kubectl: Kubectl, installed: str, model_stor
     silent = {"nodeSelector": {"example.com/room": ROOM}, "tolerations": [{"key": "silent", "operator": "Exists"}]}
     taint = {"key": "silent", "effect": "NoSchedule"}
     with silent_node(cluster_kubectl, ROOM, taints=[taint]), Witness(kubectl) as witness:
-        for one in ("greedy", "killed"):
-            Deployed(kubectl, one).apply(model={"uri": well}, **small)
+        Deployed(kubectl, "greedy").apply(model={"uri": well}, scheduling=COLD, **small)
+        Deployed(kubectl, "killed").apply(model={"uri": well}, **small)
         Deployed(kubectl, "loops").apply(model={"uri": well}, runtime=BROKEN)
-        Deployed(kubectl, "hungry").apply(model={"uri": hungry}, **small)
+        Deployed(kubectl, "hungry").apply(model={"uri": hungry}, scheduling=COLD, **small)
         Deployed(kubectl, "uploaded").apply(model={"uri": model_store.uri("later.joblib")}, **small)
         Deployed(kubectl, "secret").apply(model={"uri": well, "storage": {"secretRef": {"name": "store"}}}, **small)
         apply_pinned(Deployed(kubectl, "pulled"), f"{IMAGE}:1", model={"uri": well}, **small)

@@ -86,7 +86,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A model in each namespace, each kept from its end by the fault that the namespace is called after."""
     directory = tmp_path_factory.mktemp("calm")
     with (
-        Sandbox.start(directory / "sandbox", metrics=False) as sandbox,
+        Sandbox.start(directory / "sandbox", metrics=False, warm=True) as sandbox,
         faulty_proxy(sandbox.directory, sandbox.server) as (kubeconfig, faults),
     ):
         kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sklearn.dummy import DummyRegressor
 
-from support.cluster.deployed import Deployed
+from support.cluster.deployed import COLD, Deployed
 from support.cluster.sandbox import Kubectl, KubectlError
 from support.stores.model_store import ModelStore
 from support.waiting import eventually
@@ -37,7 +37,7 @@ def _expect_refusal(deployed: Deployed, reason: str, says: str) -> None:
 def test_a_model_is_served_updated_refused_and_deleted(
     deployed: Deployed, kubectl: Kubectl, constants: Callable[[float], str], model_store: ModelStore
 ) -> None:
-    deployed.apply(model={"uri": constants(1), "version": "one"}).is_ready()
+    deployed.apply(model={"uri": constants(1), "version": "one"}, scheduling=COLD).is_ready()
     deployed.answers(ROW, [1.0])
     first = deployed.status
     assert first["stable"]["digest"].startswith("sha256:")

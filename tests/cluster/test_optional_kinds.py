@@ -96,7 +96,7 @@ class World:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     directory = tmp_path_factory.mktemp("kinds")
     with (
-        Sandbox.start(directory / "sandbox", metrics=False) as sandbox,
+        Sandbox.start(directory / "sandbox", metrics=False, warm=True) as sandbox,
         faulty_proxy(sandbox.directory, sandbox.server) as (kubeconfig, faults),
     ):
         kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)

@@ -42,7 +42,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with Sandbox.start(tmp_path_factory.mktemp("definitions"), endpoint_lag=0.2, metrics=False) as sandbox:
+    with Sandbox.start(tmp_path_factory.mktemp("definitions"), endpoint_lag=0.2, metrics=False, warm=True) as sandbox:
         kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
         install(kubectl, previous_definition(), "spec.runtime.batching", known=False)
         kubectl.create(namespace_manifest(NAMESPACE))

@@ -53,7 +53,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with Sandbox.start(tmp_path_factory.mktemp("takeover"), endpoint_lag=0.2, metrics=False) as started:
+    with Sandbox.start(tmp_path_factory.mktemp("takeover"), endpoint_lag=0.2, metrics=False, warm=True) as started:
         kubectl = Kubectl(started.kubectl, started.kubeconfig)
         install_present(kubectl)
         kubectl.create([namespace_manifest("contest"), namespace_manifest("slow")])

@@ -33,6 +33,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--capacity", type=capacity, default="", help="of the Node, such as pods=3000,cpu=1000")
     parser.add_argument("--restart-limit", type=float, default=20.0, help="longest such pause, seconds")
+    parser.add_argument("--warm", action="store_true", help="begin the model server's containers as forks")
     return parser.parse_args()
 
 
@@ -47,6 +48,7 @@ async def _run(arguments: argparse.Namespace) -> None:
             api_host=server.hostname or "127.0.0.1",
             api_port=server.port or 443,
             user_namespace=user_namespace,
+            warm=arguments.warm,
             restart_delay=arguments.restart_delay,
             restart_limit=arguments.restart_limit,
             capacity=arguments.capacity,

@@ -15,6 +15,7 @@ from sandbox.node.registration import Registration
 from sandbox.node.runtime import Node
 from sandbox.node.settings import Settings
 from sandbox.node.sources import Sources, references_of
+from sandbox.node.templates import Templates
 from sandbox.node.usage import ContainerUsage
 from sandbox.processes import cgroup_name
 
@@ -41,6 +42,7 @@ class Agent:
             Sources(api, self._source_changed),
             Events(api, settings.name),
             Memory(cgroup_name(settings.directory)),
+            Templates() if settings.warm else None,
         )
 
     async def run(self) -> None:

@@ -204,7 +204,7 @@ class Container:
         self.state.container_id = f"sandbox://{secrets.token_hex(32)}"
         self.event("Created", f"Created container: {name}")
         try:
-            process = await start(launch, output.descriptors, limit.join if limit else lambda _: None)
+            process = await start(launch, output.descriptors, limit.join if limit else lambda _: None, runtime.begin)
         except (StartError, OSError) as error:
             output.close()
             self._crashes.ran(0)

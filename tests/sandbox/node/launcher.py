@@ -195,19 +195,26 @@ class Root:
         os.close(below)
 
 
+def settle(spec: dict[str, Any]) -> None:
+    """Give this process what any command finds: its working directory, an empty input, no more rights to be had."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    kernel("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    os.chdir(spec["cwd"])
+
+
 def become(spec: dict[str, Any]) -> None:
     """Take the command's place; OSError where it cannot be run."""
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    os.dup2(os.open("/dev/null", os.O_RDONLY), 0)
-    kernel("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    os.chdir(spec["cwd"])
+    settle(spec)
     os.execvpe(spec["argv"][0], spec["argv"], spec["env"])
 
 
 def launch(spec: dict[str, Any]) -> None:
-    """In the new namespaces: build the root, wait for the node's word, become the command."""
+    """In the new namespaces: build the root and wait for the node's word."""
     os.setsid()
     socket.sethostname(spec["hostname"])
     Root(spec).build()
@@ -215,7 +222,6 @@ def launch(spec: dict[str, Any]) -> None:
     if os.read(0, 1) != b"\n":
         os._exit(1)
     kernel("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    become(spec)
 
 
 def enter(spec: dict[str, Any]) -> None:
@@ -234,29 +240,47 @@ def enter(spec: dict[str, Any]) -> None:
     os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) % 256)
 
 
-def main() -> None:
-    size = int(sys.argv[1])
+def read(size: int) -> dict[str, Any]:
+    """The JSON of `size` bytes that the node writes."""
     text = b""
     while len(text) < size:
-        text += os.read(0, size - len(text))
-    spec = json.loads(text)
-    status = spec["status"]
-    os.set_inheritable(status, False)  # noqa: FBT003 - it takes no keyword
+        part = os.read(0, size - len(text))
+        if not part:  # the node is gone
+            os._exit(1)
+        text += part
+    spec: dict[str, Any] = json.loads(text)
+    return spec
+
+
+def go_inside(spec: dict[str, Any]) -> None:
+    """Return as the first process of a container, in its world; the caller's own process ends."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("500")  # a machine out of memory shall lose a pod, not the control plane
+    isolate(user_namespace=spec["userNamespace"], user=spec["user"])
+    child = os.fork()
+    if child:
+        os.write(spec["status"], json.dumps({"pid": child}).encode() + b"\n")
+        os._exit(0)
+    launch(spec)
+
+
+def fail(spec: dict[str, Any], error: OSError) -> None:
+    """Tell the node why the command does not run, and end."""
+    answer = {"error": error.strerror, "file": os.fsdecode(error.filename or ""), "errno": error.errno}
+    os.write(spec["status"], json.dumps(answer).encode() + b"\n")
+    os._exit(128)
+
+
+def main() -> None:
+    spec = read(int(sys.argv[1]))
+    os.set_inheritable(spec["status"], False)  # noqa: FBT003 - it takes no keyword
     try:
         if "enter" in spec:
             enter(spec)
-        with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-            file.write("500")  # a machine out of memory shall lose a pod, not the control plane
-        isolate(user_namespace=spec["userNamespace"], user=spec["user"])
-        child = os.fork()
-        if child:
-            os.write(status, json.dumps({"pid": child}).encode() + b"\n")
-            os._exit(0)
-        launch(spec)
+        go_inside(spec)
+        become(spec)
     except OSError as error:
-        answer = {"error": error.strerror, "file": os.fsdecode(error.filename or ""), "errno": error.errno}
-        os.write(status, json.dumps(answer).encode() + b"\n")
-        os._exit(128)
+        fail(spec, error)
 
 
 if __name__ == "__main__":

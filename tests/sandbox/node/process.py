@@ -10,10 +10,10 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 PR_SET_CHILD_SUBREAPER = 36
@@ -70,7 +70,7 @@ def _set(done: asyncio.Future[None]) -> None:
         done.set_result(None)
 
 
-async def _ended(pid: int) -> int:
+async def wait_for_end(pid: int) -> int:
     """Wait for the child `pid` without blocking; its exit code, 128+N when signal N killed it."""
     loop = asyncio.get_running_loop()
     descriptor = os.pidfd_open(pid)
@@ -103,7 +103,7 @@ class _Collector(asyncio.Protocol):
         self.arrived.set()
 
 
-async def _collect(descriptor: int, limit: int = 1 << 20) -> _Collector:
+async def collect(descriptor: int, limit: int = 1 << 20) -> _Collector:
     collector = _Collector(limit)
     await asyncio.get_running_loop().connect_read_pipe(lambda: collector, os.fdopen(descriptor, "rb", buffering=0))
     return collector
@@ -126,13 +126,35 @@ def _run_launcher(spec: dict[str, Any], status: int, output: Sequence[int]) -> s
     return launcher
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """A launcher that has ended: its child waits in a world of its own for a line on `go`, and tells on `status` how it fares."""
+
+    go: IO[bytes]
+    status: int
+
+
+Begin = Callable[["Launch", Sequence[int]], Awaitable[Beginning | None]]
+"""A way to begin a container with descriptors as output; its result is None where the way is closed."""
+
+
+async def begin_by_exec(launch: Launch, output: Sequence[int]) -> Beginning:
+    """Begin a container whose command is executed as a new program."""
+    reading, writing = os.pipe()
+    launcher = _run_launcher(asdict(launch), writing, output)
+    os.close(writing)
+    launcher.returncode = await wait_for_end(launcher.pid)
+    assert launcher.stdin is not None
+    return Beginning(launcher.stdin, reading)
+
+
 class Process:
     """A container's first process, with everything it started."""
 
     def __init__(self, pid: int, launch: Launch) -> None:
         self.pid = pid
         self.launch = launch
-        self.exit = asyncio.create_task(_ended(pid))
+        self.exit = asyncio.create_task(wait_for_end(pid))
 
     def signal(self, number: int) -> None:
         """Signal the first process; SIGKILL ends all of the container. Nothing happens when it is gone."""
@@ -141,30 +163,31 @@ class Process:
                 os.kill(self.pid, number)
 
 
-async def start(launch: Launch, output: Sequence[int], joined: Callable[[int], None]) -> Process:
+async def start(
+    launch: Launch, output: Sequence[int], joined: Callable[[int], None], begin: Begin | None = None
+) -> Process:
     """Start `launch` with file descriptors `output` as standard output and error.
 
-    `joined` is called with the process id before the command itself runs: the time to set limits.
+    `joined` is called with the process id before the command itself runs: the time to set limits. `begin` is tried before
+    `begin_by_exec`.
 
     Raises:
         StartError: the command is not there, or its world could not be made.
     """
-    reading, writing = os.pipe()
-    launcher = _run_launcher(asdict(launch), writing, output)
-    os.close(writing)
-    status = await _collect(reading)
-    launcher.returncode = await _ended(launcher.pid)
-    assert launcher.stdin is not None
+    beginning = (await begin(launch, output) if begin else None) or await begin_by_exec(launch, output)
+    status = await collect(beginning.status)
+    # The first line, or the end where there is none: the launcher wrote it before it ended.
+    await status.arrived.wait()
     answers = [json.loads(line) for line in status.content.splitlines()]
     child = next((answer["pid"] for answer in answers if "pid" in answer), None)
     if child is None:
-        launcher.stdin.close()
+        beginning.go.close()
         raise _start_error(launch, answers)
     process = Process(child, launch)
     with contextlib.suppress(BrokenPipeError, ProcessLookupError):
         joined(child)
-        launcher.stdin.write(b"\n")
-    launcher.stdin.close()
+        beginning.go.write(b"\n")
+    beginning.go.close()
     await status.ended.wait()
     failures = [answer for answer in map(json.loads, status.content.splitlines()) if "error" in answer]
     if failures:
@@ -203,14 +226,14 @@ async def execute(process: Process, argv: Sequence[str], seconds: float) -> tupl
     child = _run_launcher(spec, status_writing, [writing, writing])
     os.close(writing)
     os.close(status_writing)
-    output, status = await _collect(reading, OUTPUT_BYTES), await _collect(status_reading)
-    ended = asyncio.create_task(_ended(child.pid))
+    output, status = await collect(reading, OUTPUT_BYTES), await collect(status_reading)
+    end = asyncio.create_task(wait_for_end(child.pid))
     try:
         async with asyncio.timeout(seconds):
-            code = await asyncio.shield(ended)
+            code = await asyncio.shield(end)
     except TimeoutError:
         os.kill(child.pid, signal.SIGKILL)
-        await ended
+        await end
         raise
     finally:
         assert child.stdin is not None

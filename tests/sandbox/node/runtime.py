@@ -12,9 +12,10 @@ from sandbox.node.environment import PodView
 from sandbox.node.events import Events
 from sandbox.node.images import Image, ImageFile
 from sandbox.node.memory import Memory
-from sandbox.node.process import Launch, Mount
+from sandbox.node.process import Begin, Launch, Mount
 from sandbox.node.settings import Settings
 from sandbox.node.sources import Sources
+from sandbox.node.templates import START, Templates
 from sandbox.node.volumes import Volumes
 from sandbox.processes import MARK
 
@@ -33,6 +34,7 @@ class Node:
     sources: Sources
     events: Events
     memory: Memory
+    templates: Templates | None
 
 
 @dataclass
@@ -65,6 +67,12 @@ class Runtime:
         settings = self.node.settings
         services = hosts.services_environment(settings.api_host, settings.api_port)
         return PodView(self.pod, self.address, settings.address, settings.capacity, services)
+
+    @property
+    def begin(self) -> Begin | None:
+        """The way to begin containers that is tried first."""
+        templates, annotations = self.node.templates, self.pod["metadata"].get("annotations", {})
+        return None if templates is None or annotations.get(START) == "cold" else templates.begin
 
     def title(self) -> str:
         """The pod as a kubelet's messages name it."""

@@ -26,6 +26,7 @@ class Settings:
         address: InternalIP of the Node; pods get the other addresses of its /16.
         api_host: address of the API server as pods reach it.
         user_namespace: whether containers get a user namespace (root can do without).
+        warm: whether containers of the model server begin as forks, see `templates`.
         restart_delay, restart_limit: seconds of the first and the longest pause before a crashed container runs again.
             A kubelet waits 10 s to 5 min; here time is short.
         pull_delay, pull_limit: the same for an image that is not there.
@@ -40,6 +41,7 @@ class Settings:
     api_host: str
     api_port: int
     user_namespace: bool = True
+    warm: bool = False
     name: str = "sandbox"
     kubelet_port: int = 10250
     restart_delay: float = 1.0

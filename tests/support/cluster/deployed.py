@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from modelway.cluster.managed_fields import owns
 from sandbox import Sandbox
+from sandbox.node.templates import START
 from support.cluster.audit import Audit
 from support.cluster.sandbox import Kubectl, Object
 from support.operator.specs import manifest
@@ -17,6 +18,9 @@ from support.waiting import eventually
 
 NOWHERE = {"nodeSelector": {"example.com/room": "none"}}
 """Scheduling that keeps pods from starting, for tests about objects rather than processes."""
+
+COLD = {"annotations": {START: "cold"}}
+"""Scheduling whose containers begin as new programs, for tests about their memory or about the start itself."""
 
 OPERATOR = "system:serviceaccount:modelway-system:modelway"
 

@@ -64,7 +64,7 @@ def gitops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitOps]:
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("gitops")
     training = _training(folder / "models")
-    with Sandbox.start(folder / "sandbox", metrics=False) as sandbox:
+    with Sandbox.start(folder / "sandbox", metrics=False, warm=True) as sandbox:
         kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
         with ArgoCD(sandbox, kubectl) as argo:
             repository = _repository(folder / "git", folder / "models")

@@ -124,7 +124,7 @@ def _text(manifest: Manifest) -> str:
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """The session's control plane with its node; Services learn of pods 2 s late."""
-    with Sandbox.start(tmp_path_factory.mktemp("sandbox"), endpoint_lag=ENDPOINT_LAG) as started:
+    with Sandbox.start(tmp_path_factory.mktemp("sandbox"), endpoint_lag=ENDPOINT_LAG, warm=True) as started:
         yield started
 
 
