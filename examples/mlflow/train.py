@@ -24,14 +24,14 @@ def main(folder: Path) -> None:
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(train_rows, train_labels)
     target = folder / "iris"
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as made:
+    with tempfile.TemporaryDirectory() as workspace:
         mlflow.sklearn.save_model(
             model,
-            f"{made}/iris",
+            f"{workspace}/iris",
             signature=infer_signature(train_rows, model.predict(train_rows)),
             input_example=train_rows.head(3),
         )
-        shutil.make_archive(str(target / "mlflow"), "gztar", f"{made}/iris")
+        shutil.make_archive(str(target / "mlflow"), "gztar", f"{workspace}/iris")
     print(
         f"iris mlflow.tar.gz: accuracy {model.score(test_rows, test_labels):.3f} on {len(test_rows)} held-out flowers"
     )

@@ -34,9 +34,9 @@ def main(folder: Path) -> None:
     model.fit(train_rows, train_labels, epochs=60, verbose=0)
     target = folder / "iris"
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as made:
-        model.export(made, verbose=False)
-        shutil.make_archive(str(target / "tensorflow"), "gztar", made)
+    with tempfile.TemporaryDirectory() as workspace:
+        model.export(workspace, verbose=False)
+        shutil.make_archive(str(target / "tensorflow"), "gztar", workspace)
     _, score = model.evaluate(test_rows, test_labels, verbose=0)
     print(f"iris tensorflow.tar.gz: accuracy {score:.3f} on {len(test_rows)} held-out flowers")
 

@@ -24,9 +24,9 @@ def _termination(reason: str, message: str = "It broke.", remedy: str = "Mend it
     return Termination(code, "Error", json.dumps({"reason": reason, "message": message, "remedy": remedy}))
 
 
-def _rollout(*pods: PodView, conditions: tuple[Condition, ...] = (), made: int = 1) -> Observed:
+def _rollout(*pods: PodView, conditions: tuple[Condition, ...] = (), updated: int = 1) -> Observed:
     """A new revision that has one pod which is not up, or none, while the old one serves."""
-    return observed(deployment(replicas=1 + made, updated=made, available=1, conditions=conditions), pods=pods)
+    return observed(deployment(replicas=1 + updated, updated=updated, available=1, conditions=conditions), pods=pods)
 
 
 def at(seconds: int) -> str:
@@ -153,7 +153,7 @@ def test_a_container_that_cannot_run_says_why(containers: tuple[ContainerView, .
 )
 def test_refused_pods_are_reported_from_the_deployment(message: str, reason: str) -> None:
     refused = Condition("ReplicaFailure", "True", "FailedCreate", message)
-    verdict = judge(_rollout(conditions=(refused,), made=0), WANTED)
+    verdict = judge(_rollout(conditions=(refused,), updated=0), WANTED)
     assert verdict.reason == reason
     assert "cpu=2" in verdict.message or "restricted:latest" in verdict.message
 

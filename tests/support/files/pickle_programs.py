@@ -205,7 +205,9 @@ def main(seed: int, count: int) -> None:
     nobody = trust((), {})
     for content in models:
         ask(make(read(content), nobody))
-    sys.addaudithook(lambda event, given: acts.append(f"{event} {given!r:.200}") if event.startswith(ACTS) else None)
+    sys.addaudithook(
+        lambda event, arguments: acts.append(f"{event} {arguments!r:.200}") if event.startswith(ACTS) else None
+    )
     loaded = 0
     for number in range(count):
         chance = Random(seed * 1_000_000 + number)

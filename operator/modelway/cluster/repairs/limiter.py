@@ -36,15 +36,15 @@ class RepairLimiter:
         self._backoffs: defaultdict[Key, dict[ChildId, RepairBackoff]] = defaultdict(dict)
         self._messages: defaultdict[Key, dict[ChildId, str]] = defaultdict(dict)
         self._due: dict[Key, float] = {}
-        self._seen: set[Key] = set()
+        self._keys: set[Key] = set()
 
     def begin_pass(self, plan: Plan, observed: Observed) -> None:
         """Begin a pass. The first one over a ModelDeployment resumes what an earlier operator reported in status."""
         key = observed.owner.key
         self._due.pop(key, None)
-        if key in self._seen:
+        if key in self._keys:
             return
-        self._seen.add(key)
+        self._keys.add(key)
         ready = conditions.find(observed.owner.status.get("conditions"), "Ready") or {}
         if ready.get("reason") == Reason.CHILD_CONTESTED:
             for step in plan.steps:
@@ -112,7 +112,7 @@ class RepairLimiter:
         self._backoffs.pop(key, None)
         self._messages.pop(key, None)
         self._due.pop(key, None)
-        self._seen.discard(key)
+        self._keys.discard(key)
 
     def _look_again_in(self, key: Key, seconds: float) -> None:
         if seconds > 0:

@@ -79,13 +79,13 @@ class _Walk:
 
     def __init__(self, random: np.random.Generator) -> None:
         self._random = random
-        self._seen: set[int] = set()
+        self._ids: set[int] = set()
 
     def through(self, part: Any, back: Back, width: int | None = None) -> Iterator[tuple[Points, Back]]:
         """Yield the points of a part and of all parts inside it. `width` is for parts that do not know theirs."""
-        if id(part) in self._seen or isinstance(part, str) or len(self._seen) > MAX_PARTS:
+        if id(part) in self._ids or isinstance(part, str) or len(self._ids) > MAX_PARTS:
             return
-        self._seen.add(id(part))
+        self._ids.add(id(part))
         if isinstance(part, Pipeline):
             yield from self._in_turn([step for _, step in part.steps], back)
         elif isinstance(part, ColumnTransformer):
