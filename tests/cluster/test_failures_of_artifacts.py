@@ -12,6 +12,7 @@ from sklearn.dummy import DummyClassifier
 
 from support.cluster.deployed import COLD, Deployed
 from support.cluster.sandbox import Kubectl, namespace_manifest
+from support.files.hostile.assembly import pickled_name
 from support.models import WINE, Absorbed, Broken, Crashing, Hungry, Stubborn, wine_forest
 from support.stores.model_store import FORBIDDEN, ModelStore
 from support.waiting import eventually
@@ -33,12 +34,6 @@ class Case:
     reason: str
     says: tuple[str, ...]
     limits: dict[str, int] = field(default_factory=dict)
-
-
-def pickled_name(module: str, name: str) -> bytes:
-    """A pickle that is one look-up of a name in a module."""
-    words = b"".join(b"\x8c" + bytes([len(word)]) + word.encode() for word in (module, name))
-    return b"\x80\x04" + words + b"\x93."
 
 
 CASES = {

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 import xgboost
 
-from modelway_server.contract.rows import rows_of_instances
 from modelway_server.errors import InvalidInput, LoadFailure, UnsupportedModel
 from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.base import Runtime
 from support.models import WINE, WINE_KINDS
+from support.server.in_process import answer, load
 from support.server.served import Served
 from support.trained.boosters import CITIES, NAMES, lightgbm_classifier, rows_of, table, xgboost_classifier
 
@@ -24,17 +23,6 @@ Launch = Callable[..., Served]
 NATIVE = {"objective": "binary:logistic", "nthread": 1}
 KINDS = {"two": (WINE_KINDS > 0).astype(int), "three": WINE_KINDS}
 CLASSIFIERS: dict[str, Any] = {"json": xgboost_classifier, "ubj": xgboost_classifier, "txt": lightgbm_classifier}
-
-
-def load(path: Path) -> Runtime:
-    runtime = load_runtime(path, format="auto", method="auto")
-    runtime.warm_up()
-    return runtime
-
-
-def answers(runtime: Runtime, method: str, rows: Any) -> Any:
-    checked = rows_of_instances(runtime.signature, rows, "instances")
-    return runtime.call(method, checked.values, checked.count)[method]
 
 
 @pytest.mark.parametrize("labels", KINDS)
@@ -45,8 +33,8 @@ def test_classifier_on_categories_and_gaps_answers_as_in_process(tmp_path: Path,
     (tmp_path / f"model.{suffix}").rename(path)
     runtime, frame = load(path), table()
     assert runtime.methods == ("predict", "predict_proba")
-    assert np.array_equal(answers(runtime, "predict", rows_of(frame)), model.predict(frame))
-    assert np.allclose(answers(runtime, "predict_proba", rows_of(frame)), model.predict_proba(frame), rtol=0, atol=1e-7)
+    assert np.array_equal(answer(runtime, "predict", rows_of(frame)), model.predict(frame))
+    assert np.allclose(answer(runtime, "predict_proba", rows_of(frame)), model.predict_proba(frame), rtol=0, atol=1e-7)
     city = runtime.signature.columns[3]
     assert (city.name, city.datatype, city.categories) == ("city", "BYTES", frozenset(CITIES))
     assert runtime.signature.outputs["predict_proba"][0].classes == tuple(range(len(set(KINDS[labels]))))
@@ -57,7 +45,7 @@ def test_unknown_category_is_named(tmp_path: Path, suffix: str) -> None:
     CLASSIFIERS[suffix](WINE_KINDS, tmp_path / f"model.{suffix}")
     row = {**rows_of(table().head(1))[0], "city": "Paris"}
     with pytest.raises(InvalidInput, match=r"'Paris'.*none of the categories"):
-        answers(load(tmp_path / f"model.{suffix}"), "predict", [row])
+        answer(load(tmp_path / f"model.{suffix}"), "predict", [row])
 
 
 @pytest.mark.parametrize("objective", ["reg:squarederror", "count:poisson", "rank:pairwise", "reg:logistic"])
@@ -67,7 +55,7 @@ def test_xgboost_gives_the_number_of_other_objectives(tmp_path: Path, objective:
     model.save_model(tmp_path / "model.json")
     runtime = load(tmp_path / "model.json")
     assert runtime.methods == ("predict",)
-    assert np.array_equal(answers(runtime, "predict", WINE.tolist()), model.inplace_predict(WINE))
+    assert np.array_equal(answer(runtime, "predict", WINE.tolist()), model.inplace_predict(WINE))
     assert not runtime.signature.named
 
 
@@ -77,7 +65,7 @@ def test_xgboost_with_early_stopping_answers_as_its_estimator(tmp_path: Path) ->
     model.fit(WINE[::2], targets[::2], eval_set=[(WINE[1::2], targets[1::2])], verbose=False)
     model.save_model(tmp_path / "model.ubj")
     assert model.best_iteration < model.get_booster().num_boosted_rounds() - 1
-    assert np.array_equal(answers(load(tmp_path / "model.ubj"), "predict", WINE.tolist()), model.predict(WINE))
+    assert np.array_equal(answer(load(tmp_path / "model.ubj"), "predict", WINE.tolist()), model.predict(WINE))
 
 
 @pytest.mark.parametrize("objective", ["multi:softmax", "binary:hinge", "binary:logitraw"])
@@ -88,12 +76,12 @@ def test_xgboost_objectives_of_labels_or_scores_give_labels(tmp_path: Path, obje
     model = xgboost.train(parameters, xgboost.DMatrix(WINE, label=labels), 5)
     model.save_model(tmp_path / "model.json")
     runtime = load(tmp_path / "model.json")
-    predicted = answers(runtime, "predict", WINE.tolist())
+    predicted = answer(runtime, "predict", WINE.tolist())
     assert predicted.dtype == np.int64
     scores = model.inplace_predict(WINE)
     assert np.array_equal(predicted, scores > 0 if objective == "binary:logitraw" else scores)
     if several:
-        assert np.allclose(answers(runtime, "predict_proba", WINE.tolist()).sum(axis=1), 1)
+        assert np.allclose(answer(runtime, "predict_proba", WINE.tolist()).sum(axis=1), 1)
 
 
 def a_score_as_label(directory: Path) -> tuple[Any, Path]:
@@ -127,7 +115,7 @@ def test_file_answers_as_the_class_that_saved_it(tmp_path: Path, saved: Callable
     rows = WINE.tolist() if frame is None else rows_of(frame)
     own = model.predict(WINE if frame is None else frame)
     assert len(set(own.tolist())) > 1
-    assert np.allclose(answers(load(path), "predict", rows), own)
+    assert np.allclose(answer(load(path), "predict", rows), own)
 
 
 def as_json(model: Any, path: Path) -> None:
@@ -167,7 +155,7 @@ def test_lightgbm_gives_the_number_of_other_objectives(tmp_path: Path, objective
     model.save_model(tmp_path / "model.txt")
     runtime = load(tmp_path / "model.txt")
     assert runtime.methods == ("predict",)
-    assert np.array_equal(answers(runtime, "predict", WINE.tolist()), model.predict(WINE))
+    assert np.array_equal(answer(runtime, "predict", WINE.tolist()), model.predict(WINE))
 
 
 @pytest.mark.parametrize("suffix", ["ubj", "txt"])

@@ -1,10 +1,9 @@
 """Every estimator of scikit-learn is served as it answers in process, or refused with its reason before it is ready."""
 
 import copy
-import gc
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -32,6 +31,7 @@ REFUSED: dict[str, str] = {
     "takes no rows": "LabelBinarizer LabelEncoder MultiLabelBinarizer",
     "takes images": "PatchExtractor",
 }
+pytestmark = pytest.mark.usefixtures("little_garbage")
 WORDS = {name: words for words, refused in REFUSED.items() for name in refused.split()}
 IN_A_PROCESS = {
     "IterativeImputer": "the server imports what scikit-learn calls experimental",
@@ -39,15 +39,6 @@ IN_A_PROCESS = {
     "OneHotEncoder": "sparse",
     "TfidfVectorizer": "text, sparse",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def little_garbage() -> Iterator[None]:
-    """Loading collects garbage: a tenth of a second with all of scikit-learn imported, 200 times."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def dense(result: Any) -> list[Any]:

@@ -23,6 +23,7 @@ from modelway_server.errors import LoadFailure, RuntimeVersionMismatch
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.estimators.runtime import load_estimator
+from support.files.hostile.assembly import pickled_name
 from support.models import WINE, WINE_KINDS, Broken, Crashing, Stubborn, Told, wine_forest
 from support.server.served import Served
 
@@ -31,19 +32,6 @@ Launch = Callable[..., Served]
 
 def dump(content: Any) -> bytes:
     return pickle.dumps(content)
-
-
-def pickled_name(module: str, name: str) -> bytes:
-    """A pickle that is one look-up of a name in a module."""
-    return (
-        b"\x80\x04\x8c"
-        + bytes([len(module)])
-        + module.encode()
-        + b"\x8c"
-        + bytes([len(name)])
-        + name.encode()
-        + b"\x93."
-    )
 
 
 FOREST = dump(wine_forest())

@@ -12,28 +12,16 @@ import pytest
 import sklearn
 from sklearn.linear_model import LogisticRegression
 
-from modelway_server.contract.rows import rows_of_instances
 from modelway_server.errors import InvalidArtifact, LoadFailure
 from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.base import Runtime
 from support.models import WINE, WINE_KINDS, wine_forest
+from support.server.in_process import answer, load
 from support.server.served import Served, launch
 from support.trained import graphs
 from support.trained.boosters import lightgbm_classifier, rows_of, table, xgboost_classifier
 from support.trained.mlflow_models import NAMES, folder, of_sklearn
 
 Launch = Callable[..., Served]
-
-
-def load(path: Path, **options: Any) -> Runtime:
-    runtime = load_runtime(path, format="auto", method="auto", **options)
-    runtime.warm_up()
-    return runtime
-
-
-def answers(runtime: Runtime, rows: Any, method: str = "predict") -> Any:
-    checked = rows_of_instances(runtime.signature, rows, "instances")
-    return runtime.call(method, checked.values, checked.count)[method]
 
 
 def refusal_of(path: Path, **options: Any) -> LoadFailure:
@@ -61,13 +49,13 @@ def test_estimator_is_served_with_the_names_of_the_folder(tmp_path: Path) -> Non
 def test_boosters_and_graphs_are_found_by_their_flavour(tmp_path: Path) -> None:
     xgb = folder(tmp_path / "xgb", {"xgboost": {"data": "model.ubj", "xgb_version": "3.0"}})
     model = xgboost_classifier(WINE_KINDS, xgb / "model.ubj")
-    assert np.array_equal(answers(load(xgb), rows_of(table())), model.predict(table()))
+    assert np.array_equal(answer(load(xgb), "predict", rows_of(table())), model.predict(table()))
     lgb = folder(tmp_path / "lgb", {"lightgbm": {"data": "model.lgb", "lgb_version": "4.0"}})
     other = lightgbm_classifier(WINE_KINDS, lgb / "model.lgb")
-    assert np.array_equal(answers(load(lgb), rows_of(table())), other.predict(table()))
+    assert np.array_equal(answer(load(lgb), "predict", rows_of(table())), other.predict(table()))
     graph = folder(tmp_path / "graph", {"onnx": {"data": "model.onnx", "onnx_version": "1.18"}})
     graphs.forest(graph / "model.onnx")
-    assert answers(load(graph), WINE[:5].tolist()).tolist() == wine_forest().predict(WINE[:5]).tolist()
+    assert answer(load(graph), "predict", WINE[:5].tolist()).tolist() == wine_forest().predict(WINE[:5]).tolist()
     assert load(graph).platform == "onnx"
 
 
@@ -104,7 +92,7 @@ def test_code_that_only_mlflow_can_load_needs_mlflow_and_trust(tmp_path: Path, m
         failure = refusal_of(path)
         assert (failure.reason, "mlflow.pyfunc.load_model" in failure.remedy) == ("UnsafeArtifact", True)
         runtime = load(path, trusted_types=("mlflow.pyfunc.load_model",))
-        assert answers(runtime, [{"a": 2.0}, {"a": 3.0}]).tolist() == [4.0, 6.0]
+        assert answer(runtime, "predict", [{"a": 2.0}, {"a": 3.0}]).tolist() == [4.0, 6.0]
     finally:
         for name in [name for name in sys.modules if name.partition(".")[0] == "mlflow"]:
             del sys.modules[name]

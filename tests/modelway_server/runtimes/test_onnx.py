@@ -12,35 +12,22 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from modelway_server.contract.rows import rows_of_instances
 from modelway_server.contract.signature_json import document_of, signature_of
 from modelway_server.errors import InputError, LoadFailure
-from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.base import Runtime
 from support.models import WINE, wine_forest
+from support.server.in_process import answers, load
 from support.server.served import Served
 from support.trained import graphs
 
 Launch = Callable[..., Served]
 
 
-def load(path: Path, method: str = "auto") -> Runtime:
-    runtime = load_runtime(path, format="auto", method=method)
-    runtime.warm_up()
-    return runtime
-
-
-def answers(runtime: Runtime, rows: Any, method: str = "predict") -> dict[str, Any]:
-    checked = rows_of_instances(runtime.signature, rows, "instances")
-    return runtime.call(method, checked.values, checked.count)
-
-
 @pytest.mark.parametrize("zipmap", [False, True])
 def test_classifier_has_labels_and_probabilities(tmp_path: Path, *, zipmap: bool) -> None:
     graphs.forest(tmp_path / "model", zipmap=zipmap)
     runtime, model = load(tmp_path / "model"), wine_forest()
-    assert np.array_equal(answers(runtime, WINE.tolist())["predict"], model.predict(WINE.astype(np.float32)))
-    answer = answers(runtime, WINE.tolist(), "predict_proba")["predict_proba"]
+    assert np.array_equal(answers(runtime, "predict", WINE.tolist())["predict"], model.predict(WINE.astype(np.float32)))
+    answer = answers(runtime, "predict_proba", WINE.tolist())["predict_proba"]
     assert np.allclose(answer, model.predict_proba(WINE.astype(np.float32)), atol=1e-6)
     assert runtime.signature.outputs["predict_proba"][0].classes == (0, 1, 2)
 
@@ -50,12 +37,12 @@ def test_columns_with_inputs_of_their_own_are_asked_by_name(tmp_path: Path) -> N
     runtime, rows = load(tmp_path / "model"), graphs.FILLED.iloc[[0, 1, 3]]
     assert {column.name: column.datatype for column in runtime.signature.columns}["city"] == "BYTES"
     sent = [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
-    assert answers(runtime, sent)["predict"].tolist() == graphs.applicants().predict(rows).tolist()
+    assert answers(runtime, "predict", sent)["predict"].tolist() == graphs.applicants().predict(rows).tolist()
 
 
 def test_graph_of_texts_takes_plain_strings(tmp_path: Path) -> None:
     graphs.texts(tmp_path / "model")
-    answer = answers(load(tmp_path / "model"), ["good", "bad", "other"])["predict"]
+    answer = answers(load(tmp_path / "model"), "predict", ["good", "bad", "other"])["predict"]
     assert answer.tolist() == graphs.words().predict([["good"], ["bad"], ["other"]]).tolist()
 
 
@@ -122,7 +109,7 @@ def test_data_beside_the_file_is_read(tmp_path: Path) -> None:
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, folder / "net.onnx", save_as_external_data=True, location="net.data", size_threshold=0)
-    assert answers(load(folder), [[1, 2, 3, 4]])["y"].tolist() == [[10.0, 10.0]]
+    assert answers(load(folder), "predict", [[1, 2, 3, 4]])["y"].tolist() == [[10.0, 10.0]]
 
 
 @pytest.mark.parametrize(("value", "words"), [(1e39, "takes numbers up to"), ("a", "takes numbers"), (None, "missing")])
@@ -134,7 +121,7 @@ def test_value_that_does_not_fit_is_named(tmp_path: Path, value: Any, words: str
         [("y", TensorProto.FLOAT, ["n", 2])],
     )
     with pytest.raises(InputError, match=words):
-        answers(load(tmp_path / "model"), [[1.0, value]])
+        answers(load(tmp_path / "model"), "predict", [[1.0, value]])
 
 
 def test_fixed_number_of_rows_is_refused(tmp_path: Path) -> None:

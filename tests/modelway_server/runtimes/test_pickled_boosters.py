@@ -17,13 +17,12 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from modelway_server.contract.frames import rows_of_frame
-from modelway_server.contract.rows import rows_of_columns, rows_of_instances
+from modelway_server.contract.rows import rows_of_columns
 from modelway_server.errors import InvalidInput, WarmupFailed
 from modelway_server.protocol.mlflow import decode_csv
-from modelway_server.runtimes import load_runtime
-from modelway_server.runtimes.base import Runtime
 from modelway_server.runtimes.estimators.runtime import METHODS
 from support.models import WINE, WINE_KINDS
+from support.server.in_process import answer, load
 from support.trained.boosters import rows_of, table
 from support.trained.mlflow_models import folder
 
@@ -56,20 +55,9 @@ MODELS: dict[str, Callable[[], Any]] = {
 }
 
 
-def load(path: Path) -> Runtime:
-    runtime = load_runtime(path, format="auto", method="auto")
-    runtime.warm_up()
-    return runtime
-
-
 def save_model(directory: Path, model: Any) -> Path:
     joblib.dump(model, directory / "model.joblib")
     return directory / "model.joblib"
-
-
-def answers(runtime: Runtime, method: str, rows: Any) -> Any:
-    checked = rows_of_instances(runtime.signature, rows, "instances")
-    return runtime.call(method, checked.values, checked.count)[method]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -79,11 +67,11 @@ def test_class_on_categories_answers_as_in_process(tmp_path: Path, name: str) ->
     assert runtime.engine == name.partition(",")[0]
     assert set(runtime.methods) == {method for method in METHODS if hasattr(model, method)}
     for method in runtime.methods:
-        answer, own = answers(runtime, method, rows_of(frame)), getattr(model, method)(frame)
+        scores, own = answer(runtime, method, rows_of(frame)), getattr(model, method)(frame)
         if own.dtype.kind == "f":
-            np.testing.assert_allclose(answer, own, rtol=1e-6)
+            np.testing.assert_allclose(scores, own, rtol=1e-6)
         else:
-            assert answer.tolist() == own.tolist()
+            assert scores.tolist() == own.tolist()
     column = runtime.signature.columns[3]
     assert (column.datatype, column.categories) == ("BYTES", frozenset(["Bern", "Oslo", "Rome"]))
     if hasattr(model, "predict_proba"):
@@ -93,7 +81,7 @@ def test_class_on_categories_answers_as_in_process(tmp_path: Path, name: str) ->
 def test_unknown_category_of_a_pickled_model_is_named(tmp_path: Path) -> None:
     runtime = load(save_model(tmp_path, MODELS["lightgbm, two labels"]()))
     with pytest.raises(InvalidInput, match="city"):
-        answers(runtime, "predict", [{**rows_of(table())[0], "city": "Paris"}])
+        answer(runtime, "predict", [{**rows_of(table())[0], "city": "Paris"}])
 
 
 def lightgbm_booster(frame: pd.DataFrame) -> tuple[Any, Any]:
@@ -118,7 +106,7 @@ def test_pickled_booster_answers_by_its_own_predict(
     dump(booster, tmp_path / "model.pkl")
     runtime = load(tmp_path / "model.pkl")
     assert runtime.methods == ("predict",)
-    np.testing.assert_allclose(answers(runtime, "predict", rows_of(table())), own, rtol=1e-6)
+    np.testing.assert_allclose(answer(runtime, "predict", rows_of(table())), own, rtol=1e-6)
 
 
 SPACED = pd.DataFrame(WINE[:, :3], columns=["body mass", "age_group", "height"])
@@ -153,14 +141,14 @@ def test_lightgbm_takes_the_names_of_the_training_table(
 ) -> None:
     model = lightgbm.LGBMRegressor(**LIGHT).fit(SPACED, AMOUNT)
     runtime, expected = load(save(tmp_path, model)), model.predict(SPACED)
-    np.testing.assert_allclose(answers(runtime, "predict", frame.to_dict("records")), expected)
+    np.testing.assert_allclose(answer(runtime, "predict", frame.to_dict("records")), expected)
     rows = rows_of_columns(runtime.signature, {str(name): frame[name].tolist() for name in frame})
     np.testing.assert_allclose(runtime.call("predict", rows.values, rows.count)["predict"], expected)
     indexed = decode_csv(frame.to_csv().encode())
     rows = rows_of_frame(runtime.signature, indexed.columns or {}, "csv", ordered=True, textual=True)
     np.testing.assert_allclose(runtime.call("predict", rows.values, rows.count)["predict"], expected)
     with pytest.raises(InvalidInput, match="'body_mass' appears twice"):
-        answers(runtime, "predict", [{"body mass": 1.0, "body_mass": 1.0, "age_group": 1.0, "height": 1.0}])
+        answer(runtime, "predict", [{"body mass": 1.0, "body_mass": 1.0, "age_group": 1.0, "height": 1.0}])
 
 
 def test_text_for_codes_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -175,9 +163,9 @@ def test_text_for_codes_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(
         InvalidInput, match="categories that the model's file does not hold: send their codes"
     ) as refusal:
-        answers(runtime, "predict", [{"region": "south", "age": 3.0}])
+        answer(runtime, "predict", [{"region": "south", "age": 3.0}])
     assert refusal.value.field == "instances[0].region"
-    assert len(answers(runtime, "predict", [{"region": 1, "age": 3.0}])) == 1
+    assert len(answer(runtime, "predict", [{"region": 1, "age": 3.0}])) == 1
 
 
 @pytest.mark.parametrize(

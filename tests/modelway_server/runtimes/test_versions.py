@@ -1,7 +1,6 @@
 """A model that another version of a library saved: refused as such where it fails, and told of where it answers."""
 
 import copy
-import gc
 import pickle
 import subprocess
 import sys
@@ -38,6 +37,7 @@ from modelway_server.runtimes.versions import lacks
 from support.models import WINE, WINE_KINDS
 from support.trained.compositions import CLASSES, FRAME
 
+pytestmark = pytest.mark.usefixtures("little_garbage")
 OLD = {"sklearn": "1.0.2"}
 BINARY = WINE_KINDS > 0
 VERSION = sklearn.__version__
@@ -91,15 +91,6 @@ def test_booster_of_another_version_names_both_and_the_way(tmp_path: Path) -> No
     ) as refusal:
         load_estimator(path, "auto")
     assert "save_model('model.json')" in refusal.value.remedy
-
-
-@pytest.fixture(scope="module", autouse=True)
-def little_garbage() -> Iterator[None]:
-    """Loading collects garbage: a tenth of a second with all of scikit-learn imported, each time."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 MODELS: dict[str, tuple[Any, Any]] = {

@@ -22,6 +22,11 @@ def stack_name(module: str, qualname: str) -> bytes:
     return value(module) + value(qualname) + b"\x93"
 
 
+def pickled_name(module: str, qualname: str) -> bytes:
+    """A whole pickle: one look-up of a name in a module."""
+    return b"\x80\x04" + stack_name(module, qualname) + STOP
+
+
 def value(thing: Any) -> bytes:
     """A constant, a container of such, or opcodes as they are."""
     if isinstance(thing, bytes):
