@@ -39,7 +39,7 @@ from modelway_server.runtimes.base import Runtime
 from modelway_server.settings import ServeSettings
 from modelway_server.telemetry import aliases as metric_aliases
 from modelway_server.telemetry import tracing
-from modelway_server.telemetry.metrics import Metrics
+from modelway_server.telemetry.metrics import Metrics, be_worker
 from modelway_server.telemetry.observers import log_access
 
 _LOGGER = logging.getLogger(__name__)
@@ -153,6 +153,8 @@ class _Pod:
         """Warm up and serve as worker `slot`, until the drain is over; the exit status."""
         self._worker_states.enter(slot)
         self._enclosure.in_worker()
+        if self._settings.workers > 1:
+            be_worker(slot)
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(self._serve())

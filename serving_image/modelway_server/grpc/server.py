@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from modelway_server.dataplane.plane import DataPlane
 from modelway_server.errors import PortTaken
+from modelway_server.grpc.crowds import Crowd, Unread
+from modelway_server.grpc.handlers import handle_one, handle_stream, handle_watch
 from modelway_server.grpc.inference_pb2 import DESCRIPTOR
 from modelway_server.grpc.servicer import SERVICE, InferenceServicer
 from modelway_server.prediction.predictor import Predictor
@@ -26,10 +28,16 @@ from modelway_server.telemetry.metrics import Metrics
 
 MAX_STREAMS: Final = 256
 """Calls at a time on one connection; more wait in the client."""
-MAX_OTHER_CALLS: Final = 256
-"""Calls at a time of one worker beside those that wait for the model: that are read, or watch its health."""
+MAX_WATCHES: Final = 256
+"""Calls at a time that watch the health of one worker."""
+MAX_CALLS: Final = 4096
+"""Calls at a time of one worker, whatever they wait for: only a client that takes no answer holds one for longer than its bounds allow."""
 MAX_METADATA_BYTES: Final = 16 * 1024
 HANDSHAKE_SECONDS: Final = 10
+IDLE_SECONDS: Final = 90
+"""A connection without a call is asked to leave after this time, as over HTTP."""
+LONG_AGE_SECONDS: Final = 600.0
+"""A connection is asked to leave after this time where there is no drain. Only by that a call ends whose client takes no answer."""
 DEAD_PEER_SECONDS: Final = 60
 """A client that is silent for so long is pinged, and has 20 s to answer."""
 PING_SECONDS: Final = 10
@@ -98,11 +106,14 @@ class GrpcServer:
         address: str,
     ) -> None:
         self.address = address
-        self._servicer = InferenceServicer(plane, predictor, worker_states, metrics, max_bytes=bounds.max_request_bytes)
+        self._unread = Unread()
+        self._servicer = InferenceServicer(
+            plane, predictor, worker_states, metrics, self._unread, max_bytes=bounds.max_request_bytes
+        )
         self._worker_states = worker_states
         self._health = _Health(self._publish_health)
         self._server = grpc.aio.server(
-            options=options(bounds), maximum_concurrent_rpcs=bounds.max_queue + MAX_OTHER_CALLS
+            options=options(bounds), maximum_concurrent_rpcs=2 * bounds.max_queue + MAX_CALLS
         )
         self._published: bool | None = None
         self._following: asyncio.Task[None] | None = None
@@ -119,13 +130,7 @@ class GrpcServer:
             PortTaken: the port cannot be bound.
         """
         await self._publish_health()
-        self._server.add_generic_rpc_handlers((self._servicer.handler(),))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        for module in (health_pb2, reflection_pb2):
-            DESCRIPTOR.pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-        reflection.enable_server_reflection(
-            (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server, pool=DESCRIPTOR.pool
-        )
+        self._server.add_generic_rpc_handlers((self._servicer.handler(), self._health_handler(), self._reflection()))
         try:
             self._server.add_insecure_port(self.address)
         except RuntimeError as error:
@@ -146,6 +151,24 @@ class GrpcServer:
             await asyncio.wait_for(self._servicer.idle.wait(), grace)
         await self._server.stop(0)
         await ended
+
+    def _health_handler(self) -> grpc.GenericRpcHandler:
+        request = health_pb2.HealthCheckRequest
+        watches = Crowd(MAX_WATCHES, "watch the health of this server")
+        handlers = {
+            "Check": handle_one(self._unread, request, self._health.Check),
+            "Watch": handle_watch(self._unread, watches, request, self._health.Watch),
+        }
+        return grpc.method_handlers_generic_handler(health.SERVICE_NAME, handlers)
+
+    def _reflection(self) -> grpc.GenericRpcHandler:
+        for module in (health_pb2, reflection_pb2):
+            DESCRIPTOR.pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
+        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        servicer = reflection.aio.ReflectionServicer(names, pool=DESCRIPTOR.pool)
+        request = reflection_pb2.ServerReflectionRequest
+        handlers = {"ServerReflectionInfo": handle_stream(self._unread, request, servicer.ServerReflectionInfo)}
+        return grpc.method_handlers_generic_handler(reflection.SERVICE_NAME, handlers)
 
     async def _follow(self) -> None:
         while True:
@@ -169,10 +192,10 @@ def options(bounds: GrpcBounds) -> list[tuple[str, int]]:
         "grpc.keepalive_timeout_ms": 20,
         "grpc.http2.min_recv_ping_interval_without_data_ms": PING_SECONDS,
         "grpc.server_handshake_timeout_ms": HANDSHAKE_SECONDS,
+        "grpc.max_connection_idle_ms": IDLE_SECONDS,
+        "grpc.max_connection_age_ms": connection_age(bounds.drain_seconds),
         "grpc.max_connection_age_grace_ms": bounds.request_timeout + 5,
     }
-    if age := connection_age(bounds.drain_seconds):
-        seconds["grpc.max_connection_age_ms"] = age
     return [
         ("grpc.so_reuseport", 1),
         ("grpc.max_receive_message_length", bounds.max_request_bytes),
@@ -187,8 +210,8 @@ def options(bounds: GrpcBounds) -> list[tuple[str, int]]:
 
 
 def connection_age(drain_seconds: float) -> float:
-    """Seconds after which a connection is asked to leave, give or take a tenth; 0 for never.
+    """Seconds after which a connection is asked to leave, give or take a tenth.
 
     Two thirds of the drain: a connection that a proxy still leads here in the drain's first fifth has gone at its end.
     """
-    return drain_seconds * 2 / 3
+    return drain_seconds * 2 / 3 or LONG_AGE_SECONDS

@@ -1,20 +1,21 @@
-"""GRPCInferenceService of one model: each method of the protocol, and the statuses of its failures."""
+"""GRPCInferenceService of one model: each method of the protocol."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import grpc
 
 from modelway_server.dataplane.plane import DataPlane
 from modelway_server.dataplane.query import Body, Query
 from modelway_server.dataplane.v2 import query_of
-from modelway_server.errors import MalformedRequest, ModelwayServerError, RequestTooLarge, TooSlow
+from modelway_server.errors import MalformedRequest, RequestTooLarge
 from modelway_server.grpc import inference_pb2 as pb
 from modelway_server.grpc.codec import decode_request, encode_answer
-from modelway_server.grpc.statuses import CLIENT_GONE, RETRY_PUSHBACK, Status, status_of
+from modelway_server.grpc.crowds import Context, Unread
+from modelway_server.grpc.handlers import LIBRARY_ERRORS, Handler, abort, handle_one, status_of_any
+from modelway_server.grpc.statuses import CLIENT_GONE
 from modelway_server.prediction.predictor import Predictor
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.protocol.trace_context import TRACE_ID, TraceContext, read_trace_context
@@ -24,13 +25,10 @@ from modelway_server.telemetry.observers import Finished, time_reader
 SERVICE: Final = "inference.GRPCInferenceService"
 METHOD: Final = "grpc_infer"
 """The metrics' word for ModelInfer."""
-READERS: Final = 16
-"""Messages that are read at a time, since each may be as large as the cap. The bytes of others wait with their senders."""
-MESSAGE_SECONDS: Final = 10.0
-"""A client must send its whole message within this time."""
+CANCELLING_SECONDS: Final = 0.05
+"""The library cancels a call within this time after it gave no message, if it ends the call itself."""
 
-Context = grpc.aio.ServicerContext[Any, Any]
-_LOGGER = logging.getLogger(__name__)
+_INFER_REQUEST: Final = pb.ModelInferRequest.DESCRIPTOR.full_name
 
 
 class InferenceServicer:
@@ -41,6 +39,7 @@ class InferenceServicer:
         predictor: where it runs.
         worker_states: whether the model is ready.
         metrics: what counts.
+        unread: the calls of all services of this server whose message has not arrived.
         max_bytes: cap on one message.
 
     Attributes:
@@ -49,26 +48,29 @@ class InferenceServicer:
     """
 
     def __init__(
-        self, plane: DataPlane, predictor: Predictor, worker_states: WorkerStates, metrics: Metrics, *, max_bytes: int
+        self,
+        plane: DataPlane,
+        predictor: Predictor,
+        worker_states: WorkerStates,
+        metrics: Metrics,
+        unread: Unread,
+        *,
+        max_bytes: int,
     ) -> None:
         self._plane = plane
         self._predictor = predictor
         self._worker_states = worker_states
         self._metrics = metrics
+        self._unread = unread
         self._max_bytes = max_bytes
         self._read_query = time_reader(self._query) if metrics.observers else self._query
-        self._readers = asyncio.Semaphore(READERS)
         self._calls = 0
         self.idle = asyncio.Event()
         self.idle.set()
         self.last_request = 0.0
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """What a server routes this service's calls by.
-
-        ModelInfer is declared with a stream of requests, which looks the same on the wire: so its one message is read
-        here, when there is room for it, and not by the library as soon as the call begins.
-        """
+        """What a server routes this service's calls by."""
         small: dict[str, tuple[Callable[[Any], Any], type[Any]]] = {
             "ServerLive": (lambda _: pb.ServerLiveResponse(live=True), pb.ServerLiveRequest),
             "ServerReady": (lambda _: pb.ServerReadyResponse(ready=self._worker_states.ready), pb.ServerReadyRequest),
@@ -76,16 +78,14 @@ class InferenceServicer:
             "ServerMetadata": (lambda _: self._server_metadata(), pb.ServerMetadataRequest),
             "ModelMetadata": (self._model_metadata, pb.ModelMetadataRequest),
         }
-        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            name: grpc.unary_unary_rpc_method_handler(
-                _answering(answer), request_deserializer=message.FromString, response_serializer=_serialized
-            )
+        handlers: dict[str, Handler] = {
+            name: handle_one(self._unread, message, _wait_for_nothing(answer))
             for name, (answer, message) in small.items()
         }
-        handlers["ModelInfer"] = grpc.stream_unary_rpc_method_handler(self._model_infer)
+        handlers["ModelInfer"] = grpc.stream_stream_rpc_method_handler(self._model_infer)
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
-    async def _model_infer(self, _: Any, context: Context) -> bytes:
+    async def _model_infer(self, _: Any, context: Context) -> None:
         started = self.last_request = time.monotonic()
         self._metrics.in_flight.inc()
         self._calls += 1
@@ -95,19 +95,19 @@ class InferenceServicer:
         trace = _trace(context)
         if trace is not None:
             TRACE_ID.set(trace.trace_id)  # the library calls this in a task of its own
-        counted = 200
+        # so it stays where the library cancels the call, or cannot write: the client is gone, or its deadline has passed
+        counted = CLIENT_GONE
         queries: list[Query] = []
         try:
-            return await self._answered(context, started, queries)
-        except asyncio.CancelledError:
-            # the library cancels a call both when its client is gone and when its deadline has passed
-            left = _time_left(context)
-            counted = CLIENT_GONE if left is None or left > 0 else 504
+            answer = await self._answered(context, started, queries)
+            await context.write(answer)
+            counted = 200
+        except LIBRARY_ERRORS:
             raise
         except Exception as error:  # noqa: BLE001  (each has its status; what has none is logged)
-            status = _status(error)
+            status = status_of_any(error)
             counted = status.counted
-            await _abort(context, status)
+            await abort(context, status)
         finally:
             self._metrics.in_flight.dec()
             stages, rows = (queries[0].stages, queries[0].rows.count) if queries else (None, 0)
@@ -130,8 +130,7 @@ class InferenceServicer:
             held.add(len(message))
             query = await self._predictor.read(self._read_query, message, held)
             queries.append(query)
-            timeout = min((t for t in (query.timeout, _time_left(context)) if t is not None), default=None)
-            answer = await self._predictor.run(query, self._predictor.deadline(started, timeout))
+            answer = await self._predictor.run(query, self._predictor.deadline(started, query.timeout))
         finally:
             held.release()
         self._metrics.rows.inc(query.rows.count)
@@ -139,17 +138,19 @@ class InferenceServicer:
 
     async def _read(self, context: Context) -> bytes:
         """The call's one message."""
-        try:
-            async with asyncio.timeout(MESSAGE_SECONDS), self._readers:
-                message = await context.read()
-        except TimeoutError:
-            raise TooSlow(f"the message did not arrive within {MESSAGE_SECONDS:g} s") from None
-        if isinstance(message, bytes):
+        message = await self._unread.read(context, _INFER_REQUEST)
+        if message is not None:
             return message
-        # the library has told the client already, unless there was no message at all
-        raise RequestTooLarge(
-            f"there is no message of at most {self._max_bytes} bytes; send fewer rows a request, or raise runtime.limits.maxRequestBytes"
-        )
+        try:
+            await asyncio.sleep(CANCELLING_SECONDS)
+        except asyncio.CancelledError:
+            if _deadline_has_passed(context):
+                raise
+            # the library has told the client already, unless the client has gone, which looks the same
+            raise RequestTooLarge(
+                f"the message has more than {self._max_bytes} bytes; send fewer rows a request, or raise runtime.limits.maxRequestBytes"
+            ) from None
+        raise MalformedRequest(f"the call has no message {_INFER_REQUEST}")
 
     def _query(self, content: bytes) -> Query:
         try:
@@ -192,38 +193,21 @@ class InferenceServicer:
         return answer
 
 
-def _answering(answer: Callable[[Any], Any]) -> Callable[[Any, Context], Awaitable[Any]]:
-    async def method(request: Any, context: Context) -> Any:
-        try:
-            return answer(request)
-        except Exception as error:  # noqa: BLE001  (as above)
-            await _abort(context, _status(error))
+def _wait_for_nothing(answer: Callable[[Any], Any]) -> Callable[[Any, Context], Awaitable[Any]]:
+    async def reply(request: Any, _: Context) -> Any:
+        return answer(request)
 
-    return method
+    return reply
+
+
+def _deadline_has_passed(context: Context) -> bool:
+    left: float | None = (
+        context.time_remaining()
+    )  # None where there is no deadline, which the library's types do not know of
+    return left is not None and left < CANCELLING_SECONDS
 
 
 def _trace(context: Context) -> TraceContext | None:
     headers = {name: value for name, value in context.invocation_metadata() or () if name.startswith("trace")}
     parent, state = (str(headers.get(name, "")).encode("latin-1") for name in ("traceparent", "tracestate"))
     return read_trace_context(parent, state) if parent else None
-
-
-def _time_left(context: Context) -> float | None:
-    """Seconds until the client's deadline; None when it has none, which the library's types do not know of."""
-    left: float | None = context.time_remaining()
-    return left
-
-
-def _serialized(message: Any) -> bytes:
-    return bytes(message.SerializeToString())
-
-
-def _status(error: Exception) -> Status:
-    if isinstance(error, ModelwayServerError):
-        return status_of(error)
-    _LOGGER.error("a call failed", exc_info=error)
-    return Status(grpc.StatusCode.INTERNAL, 500, "the server failed; its log has the error")
-
-
-async def _abort(context: Context, status: Status) -> NoReturn:
-    await context.abort(status.code, status.details, RETRY_PUSHBACK if status.again else ())

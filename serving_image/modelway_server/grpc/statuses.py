@@ -23,6 +23,7 @@ from modelway_server.errors import (
     UnknownModel,
     UnsupportedMediaType,
 )
+from modelway_server.grpc.crowds import MessageTooSlow
 
 MAX_DETAILS: Final = 2000
 """Characters of a message; a client takes no more than 8 KB of metadata."""
@@ -54,6 +55,7 @@ _CODES: Final[Mapping[type[Exception], tuple[grpc.StatusCode, int]]] = {
     InvalidInput: (grpc.StatusCode.INVALID_ARGUMENT, 422),
     UnsupportedMediaType: (grpc.StatusCode.INVALID_ARGUMENT, 415),
     UnknownModel: (grpc.StatusCode.NOT_FOUND, 404),
+    MessageTooSlow: (grpc.StatusCode.DEADLINE_EXCEEDED, 408),
     RequestTooLarge: (grpc.StatusCode.RESOURCE_EXHAUSTED, 413),
     QueueFull: (grpc.StatusCode.RESOURCE_EXHAUSTED, 429),
     Overloaded: (grpc.StatusCode.UNAVAILABLE, 503),

@@ -34,11 +34,12 @@ class ProbeApplication:
                 )
 
     async def _live(self, send: Send) -> None:
-        stuck = self._worker_states.stuck_worker()
+        stuck = self._worker_states.why_all_stuck()
         status = 200 if stuck is None else 503
         await send_json(send, status, dumps({"live": stuck is None} | ({"reason": stuck} if stuck else {})))
 
     async def _ready(self, send: Send) -> None:
-        ready = self._worker_states.ready
-        reason = {} if ready else {"reason": "draining" if self._worker_states.draining else "starting"}
+        states = self._worker_states
+        ready = states.ready
+        reason = {} if ready else {"reason": "draining" if states.draining else states.why_all_stuck() or "starting"}
         await send_json(send, 200 if ready else 503, dumps({"ready": ready} | reason))

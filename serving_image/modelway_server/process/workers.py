@@ -1,7 +1,7 @@
 """Several worker processes behind one port, forked from a parent that holds the model and never runs it.
 
 The parent has one thread and no event loop, so that it can fork again at any time. It replaces a worker that dies, after
-a longer pause each time, and ends the pod when workers keep dying.
+a longer pause each time, and kills one that is stuck. It ends the pod when workers keep dying and none is left to answer.
 """
 
 import logging
@@ -21,10 +21,12 @@ from modelway_server.process.exit_report import report_failure
 from modelway_server.process.worker_state import WorkerStates
 
 MAX_DEATHS = 5
-"""This many deaths within DEATH_WINDOW_SECONDS end the pod."""
+"""This many deaths within DEATH_WINDOW_SECONDS end the pod, unless another worker answers."""
 DEATH_WINDOW_SECONDS = 60.0
 FIRST_DELAY_SECONDS = 0.1
 MAX_DELAY_SECONDS = 5.0
+CHECK_SECONDS = 1.0
+"""How often workers are checked for being stuck."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _REPORTED = frozenset(failure.exit_code for failure in LOAD_FAILURES)
@@ -63,10 +65,14 @@ class _Supervisor:
         """Fork worker `slot`."""
         self._due.pop(slot, None)
         self._worker_states.reset(slot)
-        with warnings.catch_warnings():
-            # BLAS handles its own threads at a fork, and there is no other Python thread
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
+        try:
+            with warnings.catch_warnings():
+                # BLAS handles its own threads at a fork, and there is no other Python thread
+                warnings.simplefilter("ignore", DeprecationWarning)
+                pid = os.fork()
+        except OSError as error:
+            self._miss(slot, f"worker {slot} cannot be started ({error.strerror})")
+            return
         if pid:
             self._workers[pid] = slot
             return
@@ -88,13 +94,14 @@ class _Supervisor:
             if received is not None and received.si_signo in {signal.SIGTERM, signal.SIGINT}:
                 self._pass_on(signal.Signals(received.si_signo))
             self._bury()
+            self._end_stuck()
             for slot in [slot for slot, due in self._due.items() if due <= time.monotonic() and not self._ending]:
                 self.spawn(slot)
         return self._status
 
     def _patience(self) -> float:
         now = time.monotonic()
-        return max(min((due - now for due in self._due.values()), default=60.0), 0.0)
+        return max(min((due - now for due in self._due.values()), default=CHECK_SECONDS), 0.0)
 
     def _pass_on(self, signum: signal.Signals) -> None:
         if signum is signal.SIGTERM:
@@ -115,27 +122,40 @@ class _Supervisor:
             slot = self._workers.pop(pid, None)
             if slot is None:  # an orphan of a worker, whose parent is now the first process of the pod
                 continue
-            mark_process_dead(pid)  # type: ignore[no-untyped-call]
+            mark_process_dead(slot)  # type: ignore[no-untyped-call]  # its files bear its number
             if not self._ending:
                 self._replace(slot, os.waitstatus_to_exitcode(status))
 
+    def _end_stuck(self) -> None:
+        """Kill the workers that will answer nobody any more; they are replaced like others that die."""
+        for pid, slot in self._workers.items():
+            reason = None if self._ending else self._worker_states.why_stuck(slot)
+            if reason is not None:
+                _LOGGER.error("%s, and is killed", reason)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
     def _replace(self, slot: int, status: int) -> None:
         self._worker_states.reset(slot)
-        if status in _REPORTED:
+        if status in _REPORTED and not self._worker_states.ready:
             self._give_up(status)
             return
+        how = f"by signal {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
+        self._miss(slot, f"worker {slot} ended {how}")
+
+    def _miss(self, slot: int, why: str) -> None:
+        """Start another worker later, or end the pod: so many have ended that the next would, too, and none answers."""
         now = time.monotonic()
         self._deaths = [*(death for death in self._deaths if now - death < DEATH_WINDOW_SECONDS), now]
-        how = f"by signal {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
-        if len(self._deaths) >= MAX_DEATHS:
+        if len(self._deaths) >= MAX_DEATHS and not self._worker_states.ready:
             message = (
-                f"worker processes keep ending: {len(self._deaths)} within {DEATH_WINDOW_SECONDS:g} s, the last {how}"
+                f"worker processes keep ending: {len(self._deaths)} within {DEATH_WINDOW_SECONDS:g} s; at last {why}"
             )
             remedy = "Read the server's log; a crash in native code often means a library of another version than the model's, and SIGKILL a lack of memory."
             self._give_up(report_failure(LoadFailed(message, remedy=remedy)))
             return
-        delay = min(FIRST_DELAY_SECONDS * 2.0 ** (len(self._deaths) - 1), MAX_DELAY_SECONDS)
-        _LOGGER.error("worker %d ended %s; another starts in %g s", slot, how, delay)
+        delay = min(FIRST_DELAY_SECONDS * 2.0 ** min(len(self._deaths) - 1, 30), MAX_DELAY_SECONDS)
+        _LOGGER.error("%s; another starts in %g s", why, delay)
         self._due[slot] = now + delay
 
     def _give_up(self, status: int) -> None:

@@ -1,18 +1,22 @@
 """The metrics of this server for Prometheus. Children are kept, since a look-up costs as much as counting.
 
-With several workers, each process writes its own files below `PROMETHEUS_MULTIPROC_DIR`, and the one that is scraped
-sums them. That variable must be set before this module is imported.
+With several workers, each writes its own files below `PROMETHEUS_MULTIPROC_DIR`, and the one that is scraped sums them.
+That variable must be set before this module is imported. The files bear the worker's number: the successor of a dead
+worker continues its counts, so no counter falls, and there are as many files after a thousand deaths as before.
 """
 
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest, values
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from modelway_server.telemetry.observers import Finished, Observer
 
@@ -29,6 +33,35 @@ RENAMED: Final = {
     "modelway_load_duration_seconds": "modelway_load_seconds",
 }
 """Metrics and their names until 0.1; both are published for one release."""
+
+
+class _WorkerFiles(Collector):
+    """The sum of the files of all workers.
+
+    Args:
+        folder: of the files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics; a file without a byte has only just been created, by a worker that may have died there."""
+        files = [str(path) for path in self._folder.glob("*.db") if _size(path)]
+        metrics: Iterable[Metric] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        return metrics
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # gauges of a worker that has died
+        return 0
+
+
+def be_worker(slot: int) -> None:
+    """Let this process, one of several, count in the files of worker `slot`; called before it makes its metrics."""
+    values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
 
 
 class Metrics:
@@ -102,35 +135,35 @@ class Metrics:
             "modelway_load_duration_seconds",
             "Seconds from start to ready.",
             _MODEL,
-            multiprocess_mode="max",
+            multiprocess_mode="livemax",
             registry=registry,
         )
         self._model = Gauge(
             "modelway_model_info",
             "The served model; always 1.",
             (*_MODEL, "platform", "estimator", "digest"),
-            multiprocess_mode="max",
+            multiprocess_mode="livemax",
             registry=registry,
         )
         self._engine = Gauge(
             "modelway_engine_info",
             "What evaluates the model; always 1.",
             (*_MODEL, "engine"),
-            multiprocess_mode="max",
+            multiprocess_mode="livemax",
             registry=registry,
         )
         self._wall = Gauge(
             "modelway_wall_stands",
             "Whether a wall around the model stands: files, programs, network.",
             ("wall",),
-            multiprocess_mode="min",
+            multiprocess_mode="livemin",
             registry=registry,
         )
         self._build = Gauge(
             "modelway_build_info",
             "The server; always 1.",
             ("version", "python"),
-            multiprocess_mode="max",
+            multiprocess_mode="livemax",
             registry=registry,
         )
 
@@ -181,7 +214,7 @@ class Metrics:
         registry = self.registry
         if MULTIPROCESS_VARIABLE in os.environ:
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            registry.register(_WorkerFiles(Path(os.environ[MULTIPROCESS_VARIABLE])))
         return with_old_names(generate_latest(registry))
 
     def include_process(self) -> None:

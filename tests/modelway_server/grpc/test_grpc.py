@@ -1,13 +1,11 @@
 """The real server, asked over gRPC: the protocol's methods, health and reflection, and what failures are told as."""
 
-import asyncio
 import random
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from types import SimpleNamespace
-from typing import Any, cast
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import grpc
 import numpy as np
@@ -17,13 +15,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from modelway_server.grpc import inference_pb2 as pb
-from modelway_server.grpc import servicer
-from modelway_server.grpc.server import GrpcBounds, GrpcServer
-from modelway_server.prediction.limits import Limits
-from modelway_server.prediction.predictor import Predictor
-from modelway_server.process.listening import reserve_port
-from modelway_server.process.worker_state import WorkerStates
-from modelway_server.telemetry.metrics import Metrics
 from support.cluster.service import service
 from support.models import APPLICANTS, WINE, mixed_pipeline, wine_forest
 from support.server.grpc_calls import SERVICE, Caller, calling, question, values_of
@@ -186,30 +177,6 @@ def test_compressed_message_over_the_cap_is_refused(forest: Served, caller: Call
     assert pb.ModelInferResponse.FromString(answer).model_name == "model"
 
 
-def test_silent_client_delays_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servicer, "MESSAGE_SECONDS", 0.5)
-
-    async def attack() -> list[grpc.StatusCode]:
-        port = reserve_port("127.0.0.1", 0)
-        address = "{}:{}".format(*port.getsockname())
-        plane, worker_states = cast("Any", SimpleNamespace(kind_of=None)), WorkerStates(1, stuck_after=60)
-        metrics = Metrics(model="model", model_version="", revision="")
-        limits = Limits(request_timeout=5, max_request_bytes=1000, max_queue=64, max_batch_rows=1)
-        predictor = Predictor(plane, worker_states, metrics, limits)
-        bounds = GrpcBounds(max_request_bytes=1000, request_timeout=5, max_connections=8, max_queue=64, drain_seconds=0)
-        server = GrpcServer(plane, predictor, worker_states, metrics, bounds=bounds, address=address)
-        await server.start()
-        async with grpc.aio.insecure_channel(address) as channel:
-            infer: Any = channel.stream_unary(INFER)
-            silent = [infer(_nothing()) for _ in range(2 * servicer.READERS)]
-            codes = [await call.code() for call in silent]
-        await server.stop(5)
-        port.close()
-        return codes
-
-    assert set(asyncio.run(attack())) == {grpc.StatusCode.DEADLINE_EXCEEDED}
-
-
 def test_port_is_shared_by_two_workers_alone(launched: Launch, sleeping_model: SharedModel) -> None:
     server = launched("--grpc-port=0", "--workers=2", **sleeping_model).started()
     target = server.addresses["grpc"]
@@ -260,11 +227,6 @@ def test_no_call_is_lost_while_a_server_drains(launched: Launch, sleeping_model:
     assert failures == []
     assert statuses == [SERVING, NOT_SERVING]
     assert 'code="200",method="grpc_infer"' in staying.probe("/metrics").body
-
-
-async def _nothing() -> AsyncIterator[bytes]:
-    await asyncio.Event().wait()
-    yield b""
 
 
 def _statuses(watch: Any) -> Iterator[int]:

@@ -25,6 +25,21 @@ def test_pod_is_ready_when_every_worker_is() -> None:
     assert not pod.ready
 
 
+def test_pod_stays_ready_while_one_worker_is(clock: list[float]) -> None:
+    pod = WorkerStates(2, stuck_after=60)
+    for slot in (0, 1):
+        pod.enter(slot)
+        pod.mark_ready()
+    pod.reset(0)
+    assert pod.ready
+    clock[0] += 31
+    assert not pod.ready, "the other is stuck"
+    pod.beat()
+    assert pod.ready
+    pod.reset(1)
+    assert not pod.ready
+
+
 def test_restarting_worker_is_not_ready() -> None:
     pod = WorkerStates(1, stuck_after=60)
     pod.mark_ready()
@@ -37,15 +52,20 @@ def test_worker_whose_loop_stands_still_is_stuck(clock: list[float]) -> None:
     pod.enter(1)
     pod.beat()
     clock[0] += 29
-    assert pod.stuck_worker() is None
+    assert pod.why_stuck(1) is None
     clock[0] += 2
-    assert pod.stuck_worker() == "worker 1 has not turned its event loop for 31 s"
+    assert pod.why_stuck(1) == "worker 1 has not turned its event loop for 31 s"
+    assert pod.why_all_stuck() is None, "worker 0 is well"
+    pod.enter(0)
+    pod.beat()
+    clock[0] += 32
+    assert pod.why_all_stuck() == "worker 0 has not turned its event loop for 32 s"
 
 
 def test_worker_whose_prediction_never_ends_is_stuck(clock: list[float]) -> None:
     pod = WorkerStates(1, stuck_after=60)
     pod.begin_prediction()
     clock[0] += 61
-    assert pod.stuck_worker() == "a prediction of worker 0 has been running for 61 s"
+    assert pod.why_stuck(0) == pod.why_all_stuck() == "a prediction of worker 0 has been running for 61 s"
     pod.end_prediction()
-    assert pod.stuck_worker() is None
+    assert pod.why_all_stuck() is None

@@ -139,8 +139,22 @@ def _read(headers: Mapping[str, str], content: bytes) -> Any:
     return json.loads(content) if kind == "application/json" else content.decode()
 
 
+_PATCHED = """import importlib
+for name, value in {!r}.items():
+    module, _, constant = name.rpartition(".")
+    assert hasattr(importlib.import_module(module), constant), name
+    setattr(importlib.import_module(module), constant, value)
+importlib.import_module("modelway_server.__main__").run()"""
+"""The server's program, with other values of its constants."""
+
+
 def launch(
-    directory: Path, *arguments: str, model: Any = None, path: Path | None = None, prepared: Path | None = None
+    directory: Path,
+    *arguments: str,
+    model: Any = None,
+    path: Path | None = None,
+    prepared: Path | None = None,
+    constants: Mapping[str, float] | None = None,
 ) -> Served:
     """Start a server of an estimator, or of the file at `path`, on free ports; it may not be ready yet.
 
@@ -150,6 +164,7 @@ def launch(
         model: saved by joblib into the directory.
         path: a model file that is there already.
         prepared: folder that `prepare` has filled for this model; without it the server prepares the model itself.
+        constants: other values of constants of the server, by module and name, so that a test need not wait so long.
     """
     models = directory / "models"
     models.mkdir(parents=True, exist_ok=True)
@@ -157,7 +172,8 @@ def launch(
         (models / path.name).write_bytes(path.read_bytes())
     elif model is not None:
         joblib.dump(model, models / "model.joblib")
-    command = [sys.executable, "-m", "modelway_server", "serve", f"--model-dir={models}", "--name=model"]
+    program = ["-m", "modelway_server"] if constants is None else ["-c", _PATCHED.format(dict(constants))]
+    command = [sys.executable, *program, "serve", f"--model-dir={models}", "--name=model"]
     command += ["--host=127.0.0.1", "--http-port=0", "--metrics-port=0", "--drain-seconds=0", *arguments]
     command += [] if prepared is None else [f"--prepared-dir={prepared}"]
     environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
