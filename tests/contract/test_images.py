@@ -18,7 +18,7 @@ def test_server_image_holds_no_kopf_and_no_kubernetes_client() -> None:
     assert locked_versions("server").keys() >= {
         "scikit-learn",
         "joblib",
-        "uvicorn",
+        "httptools",
         "skops",
         "onnxruntime",
         "skl2onnx",

@@ -27,7 +27,7 @@ from modelway.cli.render import children_of
 from modelway.desired.pod import FETCH
 from modelway.errors import ModelwayError, WrongUsage
 
-_NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "uvicorn")
+_NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "httptools")
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _STOP_SECONDS = 10
 _POLL_SECONDS = 0.1

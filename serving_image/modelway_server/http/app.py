@@ -1,4 +1,4 @@
-"""The inference protocols as an ASGI application without a framework: routing is one look-up.
+"""The inference protocols over HTTP, without a framework: routing is one look-up.
 
 Every error is `{"error": "..."}`. Its status says who is at fault:
 
@@ -8,32 +8,27 @@ Every error is `{"error": "..."}`. Its status says who is at fault:
 - 504 and 500: the model was too slow, or is at fault.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
 from modelway_server.dataplane.plane import DataPlane
-from modelway_server.dataplane.query import Body, Query
-from modelway_server.http.messages import ClientGone, Head, Receive, Scope, Send, check_host, read_body, read_head
+from modelway_server.dataplane.query import Body
+from modelway_server.http.connection import Respond
+from modelway_server.http.heads import Head, check_host, path_of, read_head
 from modelway_server.http.operations import Operation, routes
 from modelway_server.http.pages import HTML, About
-from modelway_server.http.replies import (
-    Reply,
-    compress_reply,
-    error_body,
-    reply_to,
-    reply_unread,
-    send_bytes,
-    shall_compress,
-)
+from modelway_server.http.replies import Reply, compress_reply, error_body, reply_to, reply_unread, shall_compress
+from modelway_server.http.request import Request
 from modelway_server.pages.subject import Subject
-from modelway_server.prediction.predictor import Predictor
+from modelway_server.prediction.calls import Call, Calls
+from modelway_server.prediction.predictor import LARGE_BODY_BYTES, Predictor
 from modelway_server.process.worker_state import WorkerStates
+from modelway_server.protocol.compression import inflate, too_large
 from modelway_server.protocol.strict_json import dumps
-from modelway_server.protocol.trace_context import TRACE_ID
 from modelway_server.telemetry.metrics import Metrics
-from modelway_server.telemetry.observers import Finished
 
 
 class InferenceApplication:
@@ -57,86 +52,97 @@ class InferenceApplication:
         max_bytes: int,
     ) -> None:
         self._plane = plane
-        self._predictor = predictor
+        self._calls = Calls(predictor, metrics)
         self._worker_states = worker_states
-        self._metrics = metrics
         self.max_bytes = max_bytes
-        self.in_flight = metrics.in_flight
         self.last_request = time.monotonic()
         self._about = About(self._subject)
         self._pages = self._page_routes()
         self.operations = routes(plane, self._model_roots(), observed=bool(metrics.observers))
+        self._targets = {path.encode(): operation for path, operation in self.operations.items()}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def draining(self) -> bool:
         """Whether the pod is ending."""
         return self._worker_states.draining
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            return
-        started = self.last_request = time.monotonic()
-        head = Head()
-        operation = self.operations.get(scope["path"]) if scope["method"] == "POST" else None
+    def begin(self, request: Request) -> None:
+        """A head has arrived: keep the body of an inference request."""
+        self.last_request = request.started
+        operation = None
         try:
-            head = read_head(scope)
-            if head.trace is not None:
-                TRACE_ID.set(head.trace.trace_id)  # uvicorn calls this in a task of its own
-            check_host(scope, head)
-            reply = (
-                self._page(scope, head) if operation is None else await self._operate(operation, head, receive, started)
-            )
-            if shall_compress(head, reply):
-                reply = await compress_reply(reply)
-        except ClientGone:
+            if request.method == b"POST":
+                operation = self._targets.get(request.target) or self.operations.get(path_of(request.target))
+            head = request.head = read_head(request.headers)
+            check_host(request.version, head)
+        except Exception as error:  # noqa: BLE001  (each has its status)
+            request.failure = error
+            head = request.head
+        if operation is None:
             return
-        except Exception as error:  # noqa: BLE001  (each has its status; what has none is logged)
-            reply = reply_to(error)
-        if operation is not None:
-            self.observe(operation, head, reply, started)
-        close = reply.close or self._worker_states.draining
-        await send_bytes(send, reply.status, reply.body, reply.content_type, headers=reply.headers, close=close)
+        request.operation = operation
+        call = request.call = self._calls.begin(
+            operation.method, "http", request.started, timeout=head.timeout, trace=head.trace
+        )
+        if request.failure is not None or operation.reader(head) is None:
+            return
+        request.keep_body(self.max_bytes, call.held)
+        if head.expects_continue and head.content_length > self.max_bytes:
+            request.failure = too_large(self.max_bytes)
 
-    async def _operate(self, operation: Operation, head: Head, receive: Receive, started: float) -> Reply:
+    def answer(self, request: Request, respond: Respond) -> None:
+        """Answer a request that has arrived, or that is refused."""
+        try:
+            if request.failure is not None:
+                self._send(request, respond, reply_to(request.failure))
+            elif request.operation is None or request.call is None:
+                self._send(request, respond, self._page(request))
+            else:
+                self._operate(request, request.operation, request.call, respond)
+        except Exception as error:  # noqa: BLE001  (each has its status; what has none is logged)
+            respond(reply_to(error))
+
+    def note_sent(self, request: Request, reply: Reply) -> None:
+        """Count an answered request."""
+        if request.call is not None:
+            self._calls.finish(request.call, reply.status)
+
+    def abandon(self, request: Request) -> None:
+        """Drop the request of a client that has gone."""
+        if request.call is not None:
+            self._calls.abandon(request.call)
+
+    def _operate(self, request: Request, operation: Operation, call: Call, respond: Respond) -> None:
+        head = request.head
         reader = operation.reader(head)
         if reader is None:
-            return reply_unread(operation, head)
-        self._predictor.check_room()
-        held = self._predictor.hold()
-        self.in_flight.inc()
-        try:
-            body = await read_body(receive, head, self.max_bytes, held.add)
-            query = await self._predictor.read(lambda content: reader(content, head), body, held)
-            deadline = self._predictor.deadline(started, head.timeout, query.timeout)
-            answer = await self._predictor.run(query, deadline)
-        finally:
-            held.release()
-            self.in_flight.dec()
-        return self.reply(query, answer)
+            self._send(request, respond, reply_unread(operation, head))
+            return
 
-    def reply(self, query: Query, answer: Body | BaseException) -> Reply:
-        """The reply once the model has answered or failed."""
-        if isinstance(answer, BaseException):
-            return reply_to(answer)._replace(query=query)
-        self._metrics.rows.inc(query.rows.count)
-        return Reply(200, answer.content, answer.headers, content_type=answer.content_type, query=query)
+        def answered(answer: Body | Exception) -> None:
+            self._send(request, respond, _reply_with(answer))
 
-    def observe(self, operation: Operation, head: Head, reply: Reply, started: float) -> None:
-        """Count an answered request, and notify the observers."""
-        ended = time.monotonic()
-        self._metrics.observe(operation.method, reply.status, ended - started)
-        if self._metrics.observers:
-            stages, rows = (reply.query.stages, reply.query.rows.count) if reply.query else (None, 0)
-            self._metrics.notify(
-                Finished(operation.method, reply.status, started, ended, stages, rows, head.trace, "http")
-            )
+        body = request.take_body()
+        if head.content_encoding not in {"", "identity"}:
+            coding, limit = head.content_encoding, self.max_bytes
+            self._calls.ask(call, lambda: reader(inflate(coding, limit, body), head), answered, apart=True)
+        else:
+            self._calls.ask(call, lambda: reader(body, head), answered, apart=len(body) >= LARGE_BODY_BYTES)
 
-    def _page(self, scope: Scope, head: Head) -> Reply:
-        path, method = scope["path"], scope["method"]
+    def _send(self, request: Request, respond: Respond, reply: Reply) -> None:
+        if not shall_compress(request.head, reply):
+            respond(reply)
+            return
+        task = asyncio.create_task(_compress(reply, respond))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _page(self, request: Request) -> Reply:
+        path, method = path_of(request.target), request.method.decode()
         page = self._pages.get(path)
         if page is not None and method in {"GET", "HEAD"}:
-            return page(head)
+            return page(request.head)
         if page is not None or path in self.operations:
             allowed = b"GET, HEAD" if page is not None else b"POST"
             message = f"{method} is not allowed here; use {allowed.decode()}"
@@ -205,3 +211,14 @@ class InferenceApplication:
     def _readiness(self, document: dict[str, Any]) -> Reply:
         ready = self._worker_states.ready
         return Reply(200 if ready else 503, dumps(document | {"ready": ready}))
+
+
+def _reply_with(answer: Body | Exception) -> Reply:
+    """The reply once the model has answered or failed."""
+    if isinstance(answer, Exception):
+        return reply_to(answer)
+    return Reply(200, answer.content, answer.headers, content_type=answer.content_type)
+
+
+async def _compress(reply: Reply, respond: Respond) -> None:
+    respond(await compress_reply(reply))

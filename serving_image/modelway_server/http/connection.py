@@ -1,219 +1,393 @@
-"""One HTTP/1.1 connection: uvicorn's, with bounds on the time and size of a request's head.
+"""One HTTP/1.1 connection: requests are answered one after the other, with a deadline and a bound in every state.
 
-uvicorn itself waits for ever for the rest of a head and keeps all of it. The bounds cost an ordinary request, whose
-head comes in one piece, one comparison.
+The states, and what ends them:
+
+- IDLE: nothing of a request has come. The first must begin within HEAD_SECONDS, each later one within KEEP_ALIVE_SECONDS.
+- HEAD, BODY: what arrives has the bounds and the time that `reader` gives it.
+- WAITING: whoever answers ends it. Requests that come meanwhile wait; nothing is read while any waits.
+- WRITING: the client must read at the pace at which it must send. What it has not read counts as bytes of requests.
+- CLOSING: the last answer is out. What still comes is discarded for LINGER_SECONDS, since a client that is still sending would lose the answer.
+
+Source: RFC 9112; RFC 9110, section 10.1.1 (Expect).
 """
 
 import asyncio
-from collections.abc import Sized
-from http import HTTPStatus
-from typing import Any
+import time
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Protocol, cast
 
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from modelway_server.http.reader import BYTES_PER_SECOND, HEAD_SECONDS, Reader
+from modelway_server.http.replies import RETRY_AFTER, Reply, error_body, response
+from modelway_server.http.request import Request
 
-from modelway_server.http.direct import Direct, Exchange, response
-from modelway_server.http.joined_writes import JoinedWrites
-from modelway_server.http.messages import BODY_SECONDS
-from modelway_server.http.replies import Reply
-from modelway_server.protocol.strict_json import dumps
+KEEP_ALIVE_SECONDS = 90.0
+"""Longer than the 60 s after which proxies close idle connections: they close first, and no request is lost."""
+WRITE_SECONDS = 10.0
+LINGER_SECONDS = 2.0
+LARGE_ANSWER_BYTES = 64 * 1024
+"""An answer from which on it matters whether its client reads it."""
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_NEVER = float("inf")
 
-HEAD_SECONDS = 10.0
-MAX_HEAD_BYTES = 64 * 1024
-MAX_HEADERS = 128
+Respond = Callable[[Reply], None]
 
 
-class _Flow(FlowControl):
-    """Resumes reading only once every request that was read is being answered; uvicorn resumes after each answer.
+class Application(Protocol):
+    """What answers requests."""
+
+    @property
+    def draining(self) -> bool:
+        """Whether clients shall open another connection for their next request."""
+
+    def begin(self, request: Request) -> None:
+        """A head has arrived: say whether the body is wanted, or set why the request is refused."""
+
+    def answer(self, request: Request, respond: Respond) -> None:
+        """A request has arrived, or is refused: call `respond` once, now or later."""
+
+    def note_sent(self, request: Request, reply: Reply) -> None:
+        """The answer is on its way to the client."""
+
+    def abandon(self, request: Request) -> None:
+        """The client has gone."""
+
+
+class Owner(Protocol):
+    """Whoever accepts connections."""
+
+    application: Application
+    is_closing: bool
+    """Whether it accepts no more."""
+
+    def admit(self, connection: "Connection") -> str | None:
+        """Take a new connection; or say why not."""
+
+    def release(self, connection: "Connection") -> None:
+        """A connection has ended."""
+
+    def charge(self, size: int) -> None:
+        """Count bytes of answers that clients have not read; a negative size counts fewer."""
+
+    def common_headers(self) -> bytes:
+        """Lines of every answer."""
+
+
+class State(Enum):
+    """Where a connection stands; see the module."""
+
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+    WAITING = auto()
+    WRITING = auto()
+    CLOSING = auto()
+
+
+class Connection(asyncio.Protocol):
+    """One connection.
 
     Args:
-        transport: of the connection.
-        waiting: the requests that were read and whose turn has not come.
+        owner: that accepted it.
+        loop: that calls it.
     """
 
-    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
-        super().__init__(transport)
-        self._waiting = waiting
+    def __init__(self, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
+        self._owner = owner
+        self._application = owner.application
+        self._loop = loop
+        self._transport: asyncio.Transport
+        self._reader = Reader(self)
+        self._active_at = time.monotonic()
+        self._is_silent = True
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings_at = _NEVER
+        # the requests that are answered
+        self._current: Request | None = None
+        self._queue: deque[Request] = deque()
+        self._is_answering = False
+        self._reading_paused = False
+        self._final: Reply | None = None
+        # the answer that is written
+        self._writing_paused = False
+        self._unread: tuple[Request, Reply, bool] | None = None
+        self._unread_size = 0
+        self._write_since = 0.0
+        self._closing_until: float | None = None
+        self._lost = False
 
-    def resume_reading(self) -> None:
-        """Read on, unless requests wait."""
-        if not self._waiting:
-            super().resume_reading()
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        if self._closing_until is not None:
+            return State.CLOSING
+        if self._unread is not None or self._writing_paused:
+            return State.WRITING
+        if self._reader.in_body:
+            return State.BODY
+        if self._current is not None:
+            return State.WAITING
+        return State.HEAD if self._reader.in_head else State.IDLE
 
+    @property
+    def waits_since(self) -> tuple[bool, float] | None:
+        """Whether a part of a request is here, and since when its client owes the rest; None where the client owes nothing."""
+        match self.state:
+            case State.IDLE:
+                return False, self._active_at
+            case State.HEAD | State.BODY:
+                return True, self._reader.since
+        return None
 
-class Connection(HttpToolsProtocol):
-    """A connection whose client must send each head soon and keep it small.
+    # what asyncio calls
 
-    Args:
-        args: of uvicorn.
-        max_connections: how many there may be at a time; what is beyond is refused.
-        direct: what answers small inference requests; None where there are none.
-        kwargs: of uvicorn.
-    """
-
-    def __init__(self, *args: Any, max_connections: int, direct: Direct | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._max_connections = max_connections
-        self._direct = direct
-        self.cycle: Any = None  # uvicorn's own, or an Exchange
-        self._exchange: Exchange | None = None
-        self._body_timer: asyncio.TimerHandle | None = None
-        self._idle_timer: asyncio.TimerHandle | None = None
-        self._heard_at = 0.0
-        self._wire: asyncio.Transport
-        self._in_head = False
-        self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock of a connection that may never send anything; refuse it if there are too many."""
-        if len(self.connections) >= self._max_connections:
-            self.transport = transport
-            self._refuse(503, f"there are {self._max_connections} connections, as many as there may be; try again")
-            return
-        self._wire = transport
-        super().connection_made(JoinedWrites(transport))  # type: ignore[arg-type]  # it has all that is called
-        self.flow = _Flow(transport, self.pipeline)
-        self.timeout_keep_alive_task = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clocks."""
-        for timer in (self._head_timer, self._body_timer, self._idle_timer):
-            if timer is not None:
-                timer.cancel()
-        if self._exchange is not None and self._direct is not None:
-            self._direct.give_up(self._exchange)
-            self._exchange.disconnected = True
-        super().connection_lost(exc)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's has its methods, and is none
+        refusal = self._owner.admit(self)
+        if refusal is not None:
+            self._write_final(Reply(503, error_body(refusal), RETRY_AFTER), linger=False)
+        self._watch_clock()
 
     def data_received(self, data: bytes) -> None:
-        """Parse the data, and check the bounds of an incomplete head."""
-        if self.transport.is_closing():
+        """Read what has come."""
+        if self._closing_until is not None:
             return
-        self._heard_at = self.loop.time()
-        super().data_received(data)
-        if self._exchange is not None and self._exchange.more_body and self._body_timer is None:
-            self._body_timer = self.loop.call_later(BODY_SECONDS, self._body_is_late)
-        if self._in_head and not self.transport.is_closing():
-            # where a head begins, other requests may stand before it
-            before = max(data.rfind(b" HTTP/1."), 0) if self._head_bytes == 0 else 0
-            self._head_bytes += len(data) - before
-            if self._head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
-                self._refuse(431, f"the head of a request may have {MAX_HEADERS} headers and {MAX_HEAD_BYTES} bytes")
-            elif self._head_timer is None:
-                self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+        now = self._active_at = time.monotonic()
+        self._is_silent = False
+        self._reader.feed(data, now)
+        if self._reader.deadline is not None:
+            self._watch_clock()
 
-    def on_message_begin(self) -> None:
-        """Begin a head; its scope for ASGI is made only if ASGI answers it."""
-        self._in_head = True
-        self._head_bytes = 0
-        self.url = b""
-        self.headers = []
-        self.expect_100_continue = False
+    def eof_received(self) -> bool:
+        """The client sends nothing more: it has gone."""
+        return False
 
-    def on_headers_complete(self) -> None:
-        """A head is complete."""
-        self._in_head = False
-        self._stop_head_timer()
-        exchange = self._begin_exchange()
-        if exchange is not None:
-            self._exchange = self.cycle = exchange  # it has what uvicorn looks at
-            return
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
-        super().on_message_begin()
-        self.headers.extend(headers)
-        self.url, self.expect_100_continue = url, expects
-        super().on_headers_complete()
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (as asyncio calls it)
+        """The connection has ended: whoever answers need not go on."""
+        self._lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._discharge()
+        self._drop_requests()
+        self._owner.release(self)
 
-    def on_response_complete(self) -> None:
-        """An answer is complete, also one without a body."""
-        self.transport.flush()  # type: ignore[attr-defined]  # see connection_made
-        super().on_response_complete()
+    def pause_writing(self) -> None:
+        """The client does not read."""
+        self._writing_paused = True
+        self._charge(self._transport.get_write_buffer_size())
+        self._watch_clock()
 
-    def on_body(self, body: bytes) -> None:
-        """A part of a body has come."""
-        exchange = self._exchange
-        if exchange is not None and self.cycle is exchange:
-            exchange.feed(body)
+    def resume_writing(self) -> None:
+        """The client has read most of it."""
+        self._writing_paused = False
+        self._discharge()
+        if self._unread is not None:
+            self._end_unread()
         else:
-            super().on_body(body)
+            self._answer_next()
 
-    def on_message_complete(self) -> None:
-        """A request is complete."""
-        super().on_message_complete()
-        exchange = self._exchange
-        if exchange is not None and self.cycle is exchange and self._direct is not None:
-            self._stop_body_timer()
-            self._direct.answer(exchange, self._respond)
+    # what the owner calls
 
-    def _begin_exchange(self) -> Exchange | None:
-        """The begun request as an exchange that needs no ASGI; None if it needs it."""
-        parser = self.parser
-        if (
-            self._direct is None
-            or (self.cycle is not None and not self.cycle.response_complete)
-            or self.flow.write_paused
-            or parser.get_method() != b"POST"
-            or parser.get_http_version() != "1.1"
-            or not parser.should_keep_alive()
-            or parser.should_upgrade()
-        ):
-            return None
-        return self._direct.begin(self.url, self.headers)
+    def drain(self) -> None:
+        """End the connection once no request is here."""
+        if self.state is State.IDLE:
+            self._close()
 
-    def _respond(self, reply: Reply) -> None:
-        """Write the answer of the exchange, and continue with the requests that came meanwhile."""
-        exchange, self._exchange = self._exchange, None
-        if exchange is None or self._direct is None or self.transport.is_closing():
+    def abort(self) -> None:
+        """End the connection now."""
+        self._transport.abort()
+
+    # what the reader calls
+
+    def take_head(self, request: Request) -> None:
+        """A head has come: its request waits for its turn."""
+        if self._current is None and not self._writing_paused:
+            self._current = request
+        else:
+            self._queue.append(request)
+        self._application.begin(request)
+        if request is self._current:
+            self._invite(request)
+
+    def take_request(self, request: Request) -> None:
+        """A request has come: answer it when its turn comes."""
+        if request is self._current:
+            self._answer(request)
+        else:
+            self._pause_reading()
+
+    def take_refusal(self, reply: Reply) -> None:
+        """Refuse what has come, once all requests before it are answered, and close."""
+        last = self._queue[-1] if self._queue else self._current
+        if last is not None and not last.keep_alive:
+            return  # what follows the last request of a connection is nobody's
+        self._final = reply
+        self._pause_reading()
+        self._answer_next()
+
+    # answering
+
+    def _invite(self, request: Request) -> None:
+        """Ask for a body that its client holds back, unless the request is refused."""
+        if request.head.expects_continue and request.failure is None and request.version == "1.1":
+            self._transport.write(_CONTINUE)
+
+    def _answer(self, request: Request) -> None:
+        def respond(reply: Reply) -> None:
+            self._respond(request, reply)
+
+        self._application.answer(request, respond)
+
+    def _respond(self, request: Request, reply: Reply) -> None:
+        if request is not self._current or self._closing_until is not None:
             return
-        close = reply.close or not exchange.keep_alive or self._direct.draining
-        self._wire.write(response(reply, self.server_state.default_headers, close=close))
-        exchange.response_complete = True
+        close = reply.close or not (request.keep_alive and request.complete) or self._is_ending()
+        content = response(reply, self._owner.common_headers(), close=close, body=request.method != b"HEAD")
+        self._transport.write(content)
+        if len(content) < LARGE_ANSWER_BYTES:
+            self._end_answer(request, reply, close=close)
+            return
+        self._unread = request, reply, close
+        self._loop.call_soon(self._look_at_unread, request)  # the loop sends before it calls this
+
+    def _look_at_unread(self, request: Request) -> None:
+        if self._unread is not None and self._unread[0] is request and not self._writing_paused:
+            self._end_unread()
+
+    def _end_unread(self) -> None:
+        assert self._unread is not None
+        (request, reply, close), self._unread = self._unread, None
+        self._end_answer(request, reply, close=close)
+
+    def _end_answer(self, request: Request, reply: Reply, *, close: bool) -> None:
+        self._application.note_sent(request, reply)
+        self._active_at = time.monotonic()
+        self._current = None
         if close:
-            self.transport.close()
-        if self.pipeline:
-            self.on_response_complete()
-        elif self._idle_timer is None:
-            self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._idle)
-
-    def _idle(self) -> None:
-        """Close a connection that was silent for long; one timer serves all its requests, since timers cost."""
-        self._idle_timer = None
-        if self.timeout_keep_alive_task is not None:
-            return  # uvicorn has a timer of its own after each answer by ASGI
-        left = self._heard_at + self.timeout_keep_alive - self.loop.time()
-        if left <= 0 and (self.cycle is None or self.cycle.response_complete):
-            self.timeout_keep_alive_handler()
+            self._close(linger=not request.complete)
         else:
-            self._idle_timer = self.loop.call_later(max(left, 1.0), self._idle)
+            self._answer_next()
 
-    def _body_is_late(self) -> None:
-        self._body_timer = None
-        if self._exchange is not None and self._direct is not None:
-            self._direct.refuse_late(self._exchange, self._respond)
-
-    def _stop_body_timer(self) -> None:
-        if self._body_timer is not None:
-            self._body_timer.cancel()
-            self._body_timer = None
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer a malformed request like all other errors."""
-        self._refuse(400, f"this is not a valid HTTP/1.1 request ({msg})")
-
-    def _head_is_late(self) -> None:
-        self._refuse(408, f"the head of a request must arrive within {HEAD_SECONDS:g} s")
-
-    def _refuse(self, status: int, message: str) -> None:
-        if self.transport.is_closing():
+    def _answer_next(self) -> None:
+        """Answer the requests that wait, one after the other, until one of them is not answered at once."""
+        if self._is_answering:
             return
-        body = dumps({"error": message})
-        head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n"
-        retry = "retry-after: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
-        self.transport.write(f"{head}{retry}\r\n".encode() + body)
-        self.transport.close()
+        self._is_answering = True
+        try:
+            while self._queue and self._can_answer():
+                request = self._current = self._queue.popleft()
+                if request.is_ready:
+                    self._answer(request)
+                else:
+                    self._invite(request)
+        finally:
+            self._is_answering = False
+        if self._current is not None:
+            if not self._current.is_ready:
+                self._resume_reading()
+        elif self._can_answer():
+            if self._final is None:
+                self._resume_reading()
+            else:
+                self._write_final(self._final, linger=True)
 
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _can_answer(self) -> bool:
+        return self._current is None and not self._writing_paused and self._closing_until is None
+
+    # ending
+
+    def _is_ending(self) -> bool:
+        return self._application.draining or self._owner.is_closing
+
+    def _write_final(self, reply: Reply, *, linger: bool) -> None:
+        self._transport.write(response(reply, self._owner.common_headers(), close=True))
+        self._close(linger=linger)
+
+    def _close(self, *, linger: bool = False) -> None:
+        self._reader.is_over = True
+        self._drop_requests()
+        self._closing_until = time.monotonic() + LINGER_SECONDS
+        if linger and self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._resume_reading()
+        else:
+            self._transport.close()
+        self._watch_clock()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and self._closing_until is None:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._reading_paused:
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    def _drop_requests(self) -> None:
+        """Have nobody work on what is not answered."""
+        requests = [*([] if self._current is None else [self._current]), *self._queue]
+        self._current = self._unread = None
+        self._queue.clear()
+        for request in requests:
+            self._application.abandon(request)
+
+    def _charge(self, unread: int) -> None:
+        self._write_since, self._unread_size = time.monotonic(), unread
+        self._owner.charge(unread)
+
+    def _discharge(self) -> None:
+        self._owner.charge(-self._unread_size)
+        self._unread_size = 0
+
+    # the clock: one timer, set anew only for an earlier deadline than the one it waits for, since timers cost
+
+    def _watch_clock(self) -> None:
+        deadline = self._deadline()
+        if deadline >= self._rings_at or self._lost:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._rings_at = deadline
+        self._timer = self._loop.call_later(max(deadline - time.monotonic(), 0.0), self._ring)
+
+    def _deadline(self) -> float:
+        if self._closing_until is not None:
+            return self._closing_until
+        if self._writing_paused:
+            return self._write_since + WRITE_SECONDS
+        if self._reader.deadline is not None:
+            return self._reader.deadline
+        if self._current is not None or self._queue:
+            return _NEVER
+        return self._active_at + (HEAD_SECONDS if self._is_silent else KEEP_ALIVE_SECONDS)
+
+    def _ring(self) -> None:
+        self._timer, self._rings_at = None, _NEVER
+        deadline = self._deadline()
+        if time.monotonic() < deadline:
+            self._rings_at = min(deadline, time.monotonic() + KEEP_ALIVE_SECONDS)
+            self._timer = self._loop.call_later(max(self._rings_at - time.monotonic(), 0.001), self._ring)
+            return
+        match self.state:
+            case State.HEAD | State.BODY:
+                self._reader.end_late(time.monotonic())
+                self._watch_clock()
+            case State.WRITING:
+                self._end_unless_read()
+            case State.IDLE:
+                self._close()
+            case _:
+                self._transport.abort()
+
+    def _end_unless_read(self) -> None:
+        """Cut off a client that reads nothing, or too slowly."""
+        unread = self._transport.get_write_buffer_size()
+        if self._unread_size - unread < WRITE_SECONDS * BYTES_PER_SECOND:
+            self._transport.abort()
+            return
+        self._discharge()
+        self._charge(unread)
+        self._watch_clock()

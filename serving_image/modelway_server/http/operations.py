@@ -11,7 +11,7 @@ from modelway_server.dataplane.rows import read_rows
 from modelway_server.dataplane.v1 import read_v1
 from modelway_server.dataplane.v2 import read_v2
 from modelway_server.errors import UnsupportedMediaType
-from modelway_server.http.messages import Head
+from modelway_server.http.heads import Head
 from modelway_server.protocol.compression import CODINGS, is_known
 from modelway_server.telemetry.observers import time_reader
 

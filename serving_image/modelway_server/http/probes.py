@@ -1,7 +1,9 @@
 """Probes and metrics for kubelets and Prometheus, on a port of their own."""
 
-from modelway_server.http.messages import Receive, Scope, Send
-from modelway_server.http.replies import send_bytes, send_json
+from modelway_server.http.connection import Respond
+from modelway_server.http.heads import path_of
+from modelway_server.http.replies import Reply, error_body, reply_to
+from modelway_server.http.request import Request
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.protocol.strict_json import dumps
 from modelway_server.telemetry.metrics import CONTENT_TYPE, Metrics
@@ -10,36 +12,52 @@ from modelway_server.telemetry.metrics import CONTENT_TYPE, Metrics
 class ProbeApplication:
     """`/livez`, `/readyz` and `/metrics`."""
 
+    draining = False
+
     def __init__(self, worker_states: WorkerStates, metrics: Metrics) -> None:
         self._worker_states = worker_states
         self._metrics = metrics
 
-    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
+    def begin(self, request: Request) -> None:
+        """No body is wanted."""
+
+    def answer(self, request: Request, respond: Respond) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            return
-        if scope["method"] not in {"GET", "HEAD"}:
-            await send_json(send, 405, dumps({"error": "use GET"}), headers=((b"allow", b"GET, HEAD"),), close=True)
-            return
-        match scope["path"]:
+        respond(self._reply(request))
+
+    def note_sent(self, request: Request, reply: Reply) -> None:
+        """Nothing is counted."""
+
+    def abandon(self, request: Request) -> None:
+        """Nobody works on it."""
+
+    def _reply(self, request: Request) -> Reply:
+        if request.failure is not None:
+            return reply_to(request.failure)
+        if request.method not in {b"GET", b"HEAD"}:
+            return Reply(405, error_body("use GET"), ((b"allow", b"GET, HEAD"),), close=True)
+        try:
+            return self._page(path_of(request.target))
+        except Exception as error:  # noqa: BLE001  (each has its status)
+            return reply_to(error)
+
+    def _page(self, path: str) -> Reply:
+        match path:
             case "/livez":
-                await self._live(send)
+                return self._live()
             case "/readyz":
-                await self._ready(send)
+                return self._ready()
             case "/metrics":
-                await send_bytes(send, 200, self._metrics.exposition(), CONTENT_TYPE.encode())
-            case path:
-                await send_json(
-                    send, 404, dumps({"error": f"there is nothing at {path}; try /livez, /readyz, /metrics"})
-                )
+                return Reply(200, self._metrics.exposition(), content_type=CONTENT_TYPE.encode())
+        return Reply(404, error_body(f"there is nothing at {path}; try /livez, /readyz, /metrics"))
 
-    async def _live(self, send: Send) -> None:
+    def _live(self) -> Reply:
         stuck = self._worker_states.why_all_stuck()
-        status = 200 if stuck is None else 503
-        await send_json(send, status, dumps({"live": stuck is None} | ({"reason": stuck} if stuck else {})))
+        document = {"live": stuck is None} | ({"reason": stuck} if stuck else {})
+        return Reply(200 if stuck is None else 503, dumps(document))
 
-    async def _ready(self, send: Send) -> None:
+    def _ready(self) -> Reply:
         states = self._worker_states
         ready = states.ready
         reason = {} if ready else {"reason": "draining" if states.draining else states.why_all_stuck() or "starting"}
-        await send_json(send, 200 if ready else 503, dumps({"ready": ready} | reason))
+        return Reply(200 if ready else 503, dumps({"ready": ready} | reason))

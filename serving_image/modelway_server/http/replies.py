@@ -1,10 +1,11 @@
-"""Replies: the status and the body of each failure, compression, and sending over ASGI."""
+"""Replies: the status and the body of each failure, compression, and their bytes."""
 
 import asyncio
 import logging
-from typing import NamedTuple
+from http import HTTPStatus
+from typing import Final, NamedTuple
 
-from modelway_server.dataplane.query import BINARY, JSON, Query
+from modelway_server.dataplane.query import BINARY, JSON
 from modelway_server.errors import (
     InputError,
     InvalidInput,
@@ -16,7 +17,7 @@ from modelway_server.errors import (
     TooSlow,
     UnsupportedMediaType,
 )
-from modelway_server.http.messages import BodyTooSlow, Head, Send
+from modelway_server.http.heads import Head
 from modelway_server.http.operations import Operation
 from modelway_server.protocol.compression import MIN_COMPRESSED, accepts_gzip, compress
 from modelway_server.protocol.strict_json import dumps
@@ -31,7 +32,12 @@ _STATUS: dict[type[Exception], int] = {
     Overloaded: 503,
     TooSlow: 504,
 }
+_STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _LOGGER = logging.getLogger(__name__)
+
+
+class BodyTooSlow(Exception):
+    """The body did not arrive in time."""
 
 
 class Reply(NamedTuple):
@@ -42,8 +48,6 @@ class Reply(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
     close: bool = False
     content_type: bytes = JSON
-    query: Query | None = None
-    """The query, where the request was read."""
 
 
 def shall_compress(head: Head, reply: Reply) -> bool:
@@ -82,36 +86,23 @@ def reply_unread(operation: Operation, head: Head) -> Reply:
     return Reply(415, error_body(operation.complaint(head)), ((b"accept", accepted),))
 
 
-async def send_json(
-    send: Send, status: int, body: bytes, *, headers: tuple[tuple[bytes, bytes], ...] = (), close: bool = False
-) -> None:
-    """Answer with JSON that is already encoded.
+def response(reply: Reply, common_headers: bytes, *, close: bool, body: bool = True) -> bytes:
+    """The bytes of an answer.
 
     Args:
-        send: the request's.
-        status: HTTP status.
-        body: the JSON.
-        headers: beside type and length.
-        close: ask the client to open another connection for its next request.
+        reply: what it says.
+        common_headers: lines that every answer of the server has, beside the reply's own.
+        close: whether the connection ends with it.
+        body: whether the body follows its head.
     """
-    await send_bytes(send, status, body, b"application/json", headers=headers, close=close)
-
-
-async def send_bytes(
-    send: Send,
-    status: int,
-    body: bytes,
-    content_type: bytes,
-    *,
-    headers: tuple[tuple[bytes, bytes], ...] = (),
-    close: bool = False,
-) -> None:
-    """Answer with bytes of any type; see `send_json`."""
-    fields = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *headers]
+    parts = [_STATUS_LINES[reply.status], b"content-type: ", reply.content_type]
+    parts += (b"\r\ncontent-length: %d\r\n" % len(reply.body), common_headers)
+    for name, value in reply.headers:
+        parts += (name, b": ", value, b"\r\n")
     if close:
-        fields.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await send({"type": "http.response.body", "body": body})
+        parts.append(b"connection: close\r\n")
+    parts += (b"\r\n", reply.body if body else b"")
+    return b"".join(parts)
 
 
 def error_body(message: str, field: str | None = None) -> bytes:

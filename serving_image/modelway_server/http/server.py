@@ -6,44 +6,35 @@ moment, it stops listening, answers the requests that it has begun, and ends.
 """
 
 import asyncio
-import contextlib
 import logging
 import resource
 import signal
 import socket
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol
-
-import uvicorn
 
 from modelway_server.dataplane.plane import DataPlane
 from modelway_server.http.app import InferenceApplication
-from modelway_server.http.connection import Connection
-from modelway_server.http.direct import Direct
-from modelway_server.http.messages import Receive, Scope, Send
+from modelway_server.http.listener import Listener
 from modelway_server.http.probes import ProbeApplication
 from modelway_server.prediction.predictor import Predictor
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.telemetry.metrics import Metrics
 
 BEAT_SECONDS = 1.0
-KEEP_ALIVE_SECONDS = 90
-"""Longer than the 60 s after which proxies close idle connections: they close first, and no request is lost."""
 QUIET_SECONDS = 1.0
 MAX_EXTRA_SECONDS = 5.0
 """A drain is prolonged by this at most when requests still arrive at its end."""
-LAST_READ_SECONDS = 0.1
-BACKLOG = 2048
 MAX_PROBES = 128
 """Connections to the port of probes and metrics."""
+PROBE_SECONDS = 1.0
+"""How long probes under way may hold up the end."""
 OTHER_FILES = 256
 """Files that a process has open beside its connections, at most."""
 
 _LOGGER = logging.getLogger(__name__)
-logging.getLogger("uvicorn").setLevel(logging.ERROR)  # it warns of each malformed request: a client could fill the disk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,30 +79,6 @@ class Companion(Protocol):
         """Take no more requests, and give those that have begun `grace` seconds to end."""
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers (the drain is ours), and with an event for when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen."""
-        await super().startup(sockets)
-        self.listening.set()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop listening, read what has just arrived, and then close idle connections."""
-        for server in self.servers:
-            server.close()
-        await asyncio.sleep(LAST_READ_SECONDS)
-        await super().shutdown(sockets)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
 class Worker:
     """One worker process's servers.
 
@@ -145,14 +112,13 @@ class Worker:
             metrics,
             max_bytes=bounds.max_request_bytes,
         )
-        grace = bounds.request_timeout + MAX_EXTRA_SECONDS
-        self._inference = _server(
-            self._application,
-            grace=grace,
-            max_connections=bounds.max_connections,
-            direct=Direct(self._application, predictor),
+        self._inference = Listener(self._application, max_connections=bounds.max_connections, held=predictor.held_bytes)
+        self._probes = Listener(
+            ProbeApplication(worker_states, metrics),
+            max_connections=MAX_PROBES,
+            held=predictor.held_bytes,
+            displaces_silent=True,
         )
-        self._probes = _server(ProbeApplication(worker_states, metrics), grace=1, max_connections=MAX_PROBES)
         self._end = asyncio.Event()
 
     async def serve(self, ports: Ports, *, started: Callable[[], None]) -> None:
@@ -170,25 +136,21 @@ class Worker:
             await companion.start()
         started()
         heart = asyncio.create_task(self._beat())
-        probes = asyncio.create_task(self._probes.serve(sockets=[ports.metrics]))
-        inference = asyncio.create_task(self._inference.serve(sockets=[ports.http]))
-        announcement = asyncio.create_task(self._announce(ports))
+        await self._inference.listen(ports.http)
+        await self._probes.listen(ports.metrics)
+        self._announce(ports)
         await self._end.wait()
         await self._drain()
-        self._inference.should_exit = True
         grace = self._bounds.request_timeout + MAX_EXTRA_SECONDS
-        await asyncio.gather(inference, *(companion.stop(grace) for companion in self._companions.values()))
-        self._probes.should_exit = True
-        await probes
-        for task in (heart, announcement):
-            task.cancel()
+        ends = (self._inference.close(grace), *(companion.stop(grace) for companion in self._companions.values()))
+        await asyncio.gather(*ends)
+        await self._probes.close(PROBE_SECONDS)
+        heart.cancel()
         self._predictor.close()
         _LOGGER.info("ended: every request that was begun is answered")
 
-    async def _announce(self, ports: Ports) -> None:
-        """Be ready once both ports listen."""
-        await self._inference.listening.wait()
-        await self._probes.listening.wait()
+    def _announce(self, ports: Ports) -> None:
+        """Be ready: both ports listen."""
         self._worker_states.mark_ready()
         others = {name: companion.address for name, companion in self._companions.items()}
         _LOGGER.info("ready", extra={"http": _address(ports.http), **others, "metrics": _address(ports.metrics)})
@@ -234,30 +196,3 @@ def allow_files(connections: int) -> None:
 def _address(sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _server(
-    application: "InferenceApplication | ProbeApplication",
-    *,
-    grace: float,
-    max_connections: int,
-    direct: Direct | None = None,
-) -> _Server:
-    async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-        await application(scope, receive, send)
-
-    config = uvicorn.Config(
-        asgi,
-        http=partial(Connection, max_connections=max_connections, direct=direct),  # type: ignore[arg-type]  # it is only ever called
-        ws="none",
-        lifespan="off",
-        interface="asgi3",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=int(grace),
-    )
-    return _Server(config)

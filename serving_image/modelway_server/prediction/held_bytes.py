@@ -27,6 +27,10 @@ class HeldBytes:
             raise queue_full()
         self._size += size
 
+    def charge(self, size: int) -> None:
+        """Count bytes that are there already, whether there is room or not; a negative size counts fewer."""
+        self._size += size
+
 
 class Held:
     """Bytes of one request that are in memory; call `release` once it is answered.

@@ -42,6 +42,9 @@ class Predictor:
         metrics: what counts.
         limits: bounds of requests.
         model: the thread in which the model works.
+
+    Attributes:
+        held_bytes: of all requests, and of answers that nobody has read yet.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class Predictor:
         self._model = model or ModelThread()
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
         self._waiting: Waiting[Query, Body] = Waiting(limits.max_batch_rows, plane.kind_of)
-        self._bytes = HeldBytes(limits.max_request_bytes * MAX_HELD_BODIES)
+        self.held_bytes = HeldBytes(limits.max_request_bytes * MAX_HELD_BODIES)
         self._alarm = Alarm(self._settle_deadlines)
         self._is_inline: Callable[[int], bool] = lambda _: False
         self._in_model: Sequence[QueryJob] = ()
@@ -103,7 +106,15 @@ class Predictor:
 
     def hold(self) -> Held:
         """An account of a request's bytes, of which there are none yet."""
-        return Held(self._bytes)
+        return Held(self.held_bytes)
+
+    def read_apart(self, read: Callable[[], Query]) -> asyncio.Future[Query]:
+        """The query that `read` gives in a thread, so that reading it holds up nobody."""
+        return asyncio.get_running_loop().run_in_executor(self._reader, read)
+
+    def size_of(self, query: Query) -> int:
+        """Bytes of a query's rows in memory."""
+        return bytes_of(query.rows)
 
     async def read(self, reader: Callable[[bytes], Query], body: bytes, account: Held) -> Query:
         """The query in a body; a large body is read in a thread, so that it holds up nobody.

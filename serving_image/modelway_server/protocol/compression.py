@@ -20,36 +20,6 @@ MIN_COMPRESSED = 128 * 1024
 _LEVEL = 1
 
 
-class Plain:
-    """A body that is not compressed, kept as it arrives up to the limit.
-
-    Args:
-        limit: bytes that it may have.
-    """
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._chunks: list[bytes] = []
-        self._size = 0
-
-    def feed(self, chunk: bytes) -> int:
-        """Keep the next bytes; their number.
-
-        Raises:
-            RequestTooLarge: the body is larger than the limit; nothing of it is kept.
-        """
-        self._size += len(chunk)
-        if self._size > self._limit:
-            self._chunks.clear()
-            raise too_large(self._limit)
-        self._chunks.append(chunk)
-        return len(chunk)
-
-    def finish(self) -> bytes:
-        """The whole body."""
-        return bytes(self._chunks[0]) if len(self._chunks) == 1 else b"".join(self._chunks)
-
-
 class Inflater:
     """One compressed body, inflated as it arrives; never more than the limit is kept.
 
@@ -118,6 +88,23 @@ class Inflater:
         if self._members > 1:
             return f"bytes that are not gzip follow member {self._members - 1} of the gzip body"
         return f"the body is not {self._coding}, which Content-Encoding says it is"
+
+
+def inflate(coding: str, limit: int, packed: bytes) -> bytes:
+    """A whole compressed body, inflated.
+
+    Args:
+        coding: as of Inflater.
+        limit: as of Inflater.
+        packed: the body as it arrived.
+
+    Raises:
+        MalformedRequest: it is not of the coding.
+        RequestTooLarge: it is larger than the limit.
+    """
+    inflater = Inflater(coding, limit)
+    inflater.feed(packed)
+    return inflater.finish()
 
 
 def too_large(limit: int, how: str = "") -> RequestTooLarge:

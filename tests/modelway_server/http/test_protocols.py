@@ -137,7 +137,7 @@ def test_other_media_types_are_refused(forest: Served, path: str, headers: dict[
     assert words in reply.body["error"]
 
 
-@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "identity"}], ids=["direct", "ASGI"])
+@pytest.mark.parametrize("encoding", [{}, {"Content-Encoding": "identity"}], ids=["no coding", "identity"])
 @pytest.mark.parametrize(
     ("path", "document"),
     [

@@ -1,4 +1,4 @@
-"""Small requests are answered without ASGI, all others with it: a client must not be able to tell which."""
+"""Requests of one connection: each is answered in its turn, and the same whatever frames its body."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ from support.waiting import eventually
 
 PATH = "/v2/models/model/infer"
 BODY_BYTES = 300_000
-"""Of a large request that still needs no ASGI."""
+"""Of a large request."""
 KERNEL_BYTES = 64 << 20
 """More than what the kernel keeps of a connection, that its program has not read."""
 ROW = {"name": "rows", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}
@@ -38,13 +38,13 @@ def head(path: str = PATH, **fields: str) -> bytes:
 
 
 def plain(document: Any, **fields: str) -> bytes:
-    """A request that needs no ASGI."""
+    """A request whose body has a length."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     return head(content_length=str(len(body)), **fields) + body
 
 
 def chunked(document: Any, **fields: str) -> bytes:
-    """The same, which does."""
+    """The same, whose body comes in chunks."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     return head(transfer_encoding="chunked", **fields) + b"%x\r\n%s\r\n" % (len(body), body) * bool(body) + b"0\r\n\r\n"
 
@@ -76,7 +76,9 @@ def answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, 
     ],
     ids=str,
 )
-def test_direct_and_asgi_answers_are_equal(forest: Served, document: Any, fields: dict[str, str]) -> None:
+def test_body_in_chunks_is_answered_like_one_with_a_length(
+    forest: Served, document: Any, fields: dict[str, str]
+) -> None:
     with closing(connect_to(forest)) as connection:
         connection.sendall(plain(document, **fields) + chunked(document, **fields))
         (status, headers, body), (other_status, other_headers, other_body) = answers(connection, 2)

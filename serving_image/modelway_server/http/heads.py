@@ -1,32 +1,16 @@
-"""ASGI messages of a request: its head, and its body within bounds."""
+"""The head of a request: the headers that the server uses, and what a request must have."""
 
-import asyncio
 import math
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import unquote
 
-from modelway_server.errors import InputError, MalformedRequest, QueueFull
-from modelway_server.protocol.compression import Inflater, Plain, too_large
+import httptools
+
+from modelway_server.errors import MalformedRequest
 from modelway_server.protocol.trace_context import TraceContext, read_trace_context
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
-BODY_SECONDS = 10.0
-"""A client must send its whole body within this time."""
 MAX_DIGITS = 18
-DISCARDED_BODIES = 8
-"""A body of up to this many caps is read and dropped, so that its client still reads the refusal."""
-
-
-class ClientGone(Exception):
-    """The client closed the connection before its request was complete."""
-
-
-class BodyTooSlow(Exception):
-    """The body did not arrive in time."""
 
 
 class Head(NamedTuple):
@@ -59,7 +43,7 @@ class Head(NamedTuple):
     charset: str = ""
 
 
-def read_head(scope: Scope) -> Head:  # noqa: C901  (one look at each header)
+def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:  # noqa: C901  (one look at each header)
     """The headers of a request, in one pass.
 
     Raises:
@@ -69,7 +53,7 @@ def read_head(scope: Scope) -> Head:  # noqa: C901  (one look at each header)
     accept_encoding = host = traceparent = tracestate = b""
     timeout = None
     content_length, hosts, expects_continue, header_length = -1, 0, False, None
-    for name, value in scope["headers"]:
+    for name, value in headers:
         match name:
             case b"host":
                 hosts, host = hosts + 1, value
@@ -108,53 +92,6 @@ def read_head(scope: Scope) -> Head:  # noqa: C901  (one look at each header)
     )
 
 
-async def read_body(receive: Receive, head: Head, limit: int, hold: Callable[[int], None]) -> bytes:
-    """The whole unpacked body, of at most `limit` bytes; a larger one is never kept.
-
-    Args:
-        receive: the request's.
-        head: of the request.
-        limit: in bytes.
-        hold: called with the number of bytes that are kept in addition; may raise.
-
-    Raises:
-        RequestTooLarge: it is larger.
-        MalformedRequest: it is not what its Content-Encoding says.
-        QueueFull: there is no room for it.
-        BodyTooSlow: it did not arrive in time.
-        ClientGone: the client went away.
-    """
-    packed = head.content_encoding not in {"", "identity"}
-    collected = Inflater(head.content_encoding, limit) if packed else Plain(limit)
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            if head.content_length > limit and head.expects_continue:
-                raise too_large(limit)
-            return await _collect(receive, collected, limit, hold)
-    except TimeoutError as error:
-        raise BodyTooSlow from error
-
-
-async def _collect(receive: Receive, body: Plain | Inflater, limit: int, hold: Callable[[int], None]) -> bytes:
-    """Read the body to its end, even if it is refused: a client that is still sending does not read the refusal."""
-    refusal: InputError | QueueFull | None = None
-    size, more = 0, True
-    while more and size <= limit * DISCARDED_BODIES:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        chunk, more = message["body"], message.get("more_body", False)
-        size += len(chunk)
-        if refusal is None:
-            try:
-                hold(body.feed(chunk))
-            except (InputError, QueueFull) as error:
-                refusal = error
-    if refusal is not None:
-        raise refusal
-    return body.finish()
-
-
 def _charset(parameters: bytes) -> str:
     """The charset among the parameters of a media type; empty where there is none."""
     for parameter in parameters.split(b";"):
@@ -182,7 +119,7 @@ def _seconds(value: bytes) -> float:
     return seconds
 
 
-def check_host(scope: Scope, head: Head) -> None:
+def check_host(version: str, head: Head) -> None:
     """Refuse an HTTP/1.1 request that has no Host, or more than one, and what is older than HTTP/1.0.
 
     Source: RFC 9112, sections 2.3 and 3.2.
@@ -190,7 +127,22 @@ def check_host(scope: Scope, head: Head) -> None:
     Raises:
         MalformedRequest: it is such a request.
     """
-    if scope["http_version"] not in {"1.1", "1.0"}:
-        raise MalformedRequest(f"HTTP/{scope['http_version']} is not supported; send HTTP/1.1")
-    if head.hosts > 1 or (head.hosts == 0 and scope["http_version"] == "1.1"):
+    if version not in {"1.1", "1.0"}:
+        raise MalformedRequest(f"HTTP/{version} is not supported; send HTTP/1.1")
+    if head.hosts > 1 or (head.hosts == 0 and version == "1.1"):
         raise MalformedRequest(f"an HTTP/1.1 request has exactly one Host header, this one has {head.hosts}")
+
+
+def path_of(target: bytes) -> str:
+    """The path of a request's target, with its percent-encoded characters decoded.
+
+    Raises:
+        MalformedRequest: the target is no path and no URL.
+    """
+    if target == b"*":
+        return "*"
+    try:
+        path = httptools.parse_url(target).path or b"/"
+        return unquote(path.decode("ascii"))
+    except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
+        raise MalformedRequest("the target of the request is no path and no URL") from None

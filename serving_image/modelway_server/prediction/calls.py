@@ -1,0 +1,169 @@
+"""The life of one request, whatever its transport: begun, asked, and then either answered or abandoned.
+
+A transport frames bytes. All else that happens to a request happens here once, so that every transport counts alike: a
+caller that gives up counts as 499, whatever its request had come to.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
+
+from modelway_server.dataplane.query import Body, Query
+from modelway_server.prediction.held_bytes import Held
+from modelway_server.prediction.predictor import Predictor, QueryJob
+from modelway_server.protocol.trace_context import TRACE_ID, TraceContext
+from modelway_server.telemetry.metrics import Metrics
+from modelway_server.telemetry.observers import Finished
+
+CALLER_GONE = 499
+"""The status that metrics give a request whose caller gave up."""
+
+Answered = Callable[[Body | Exception], None]
+"""Takes the answer, or why there is none."""
+
+
+class Call:
+    """One request for the model.
+
+    Attributes:
+        method: the metrics' word for its route.
+        protocol: `http` or `grpc`.
+        started: when its head had arrived, on the monotonic clock.
+        timeout: seconds in which its caller wants the answer; None where it does not say.
+        trace: that it belongs to, or None.
+        held: the account of its bytes.
+        query: once it was read.
+    """
+
+    __slots__ = ("ended", "held", "job", "method", "protocol", "query", "reading", "started", "timeout", "trace")
+
+    def __init__(
+        self,
+        method: str,
+        protocol: str,
+        started: float,
+        *,
+        timeout: float | None,
+        trace: TraceContext | None,
+        held: Held,
+    ) -> None:
+        self.method = method
+        self.protocol = protocol
+        self.started = started
+        self.timeout = timeout
+        self.trace = trace
+        self.held = held
+        self.query: Query | None = None
+        self.reading: asyncio.Future[Query] | None = None
+        self.job: QueryJob | None = None
+        self.ended = False
+
+
+class Calls:
+    """The way of all requests of one worker.
+
+    Args:
+        predictor: answers them.
+        metrics: counts them.
+    """
+
+    def __init__(self, predictor: Predictor, metrics: Metrics) -> None:
+        self._predictor = predictor
+        self._metrics = metrics
+
+    def begin(
+        self, method: str, protocol: str, started: float, *, timeout: float | None, trace: TraceContext | None
+    ) -> Call:
+        """A request whose head has arrived; `finish` or `abandon` ends it."""
+        self._metrics.in_flight.inc()
+        return Call(method, protocol, started, timeout=timeout, trace=trace, held=self._predictor.hold())
+
+    def ask(self, call: Call, read: Callable[[], Query], answered: Answered, *, apart: bool = False) -> None:
+        """Read a request that has arrived, and have the model answer it.
+
+        Args:
+            call: of the request.
+            read: gives the query; may raise.
+            answered: called once, now or later; not at all for a request that is abandoned.
+            apart: whether reading takes so long that the event loop shall not do it.
+        """
+        trace = call.trace
+        if trace is None:
+            self._ask(call, read, answered, apart=apart)
+            return
+        token = TRACE_ID.set(trace.trace_id)
+        try:
+            self._ask(call, read, answered, apart=apart)
+        finally:
+            TRACE_ID.reset(token)
+
+    def finish(self, call: Call, code: int) -> None:
+        """Count a request once its answer is on its way, and notify the observers.
+
+        Args:
+            call: of the request; a second time nothing happens.
+            code: HTTP status, whatever the transport.
+        """
+        if call.ended:
+            return
+        call.ended = True
+        call.held.release()
+        metrics, ended = self._metrics, time.monotonic()
+        metrics.in_flight.dec()
+        metrics.observe(call.method, code, ended - call.started)
+        if metrics.observers:
+            stages, rows = (call.query.stages, call.query.rows.count) if call.query else (None, 0)
+            metrics.notify(Finished(call.method, code, call.started, ended, stages, rows, call.trace, call.protocol))
+
+    def abandon(self, call: Call) -> None:
+        """Drop a request whose caller has gone."""
+        if call.reading is not None:
+            call.reading.cancel()
+        if call.job is not None:
+            call.job.answer.cancel()
+            self._predictor.forget(call.job)
+        self.finish(call, CALLER_GONE)
+
+    def _ask(self, call: Call, read: Callable[[], Query], answered: Answered, *, apart: bool) -> None:
+        try:
+            self._predictor.check_room()
+            if not apart:
+                self._submit(call, read(), answered)
+                return
+        except Exception as error:  # noqa: BLE001  (each has its status)
+            answered(error)
+            return
+        call.reading = self._predictor.read_apart(partial(copy_context().run, read))
+        call.reading.add_done_callback(partial(self._submit_read, call, answered))
+
+    def _submit_read(self, call: Call, answered: Answered, reading: asyncio.Future[Query]) -> None:
+        call.reading = None
+        if reading.cancelled():
+            return
+        try:
+            query = reading.result()
+            call.held.add(self._predictor.size_of(query))
+            self._submit(call, query, answered)
+        except Exception as error:  # noqa: BLE001  (as above)
+            answered(error)
+
+    def _submit(self, call: Call, query: Query, answered: Answered) -> None:
+        call.query = query
+        deadline = self._predictor.deadline(call.started, call.timeout, query.timeout)
+        call.job = self._predictor.submit(query, deadline)
+        call.job.answer.add_done_callback(partial(self._hand_over, call, answered))
+
+    def _hand_over(self, call: Call, answered: Answered, answer: asyncio.Future[Body]) -> None:
+        call.job = None
+        if answer.cancelled():
+            return
+        error = answer.exception()
+        if error is None:
+            assert call.query is not None
+            self._metrics.rows.inc(call.query.rows.count)
+            answered(answer.result())
+        else:
+            assert isinstance(error, Exception)
+            answered(error)
