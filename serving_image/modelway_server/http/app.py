@@ -221,4 +221,8 @@ def _reply_with(answer: Body | Exception) -> Reply:
 
 
 async def _compress(reply: Reply, respond: Respond) -> None:
-    respond(await compress_reply(reply))
+    try:
+        packed = await compress_reply(reply)
+    except Exception as error:  # noqa: BLE001  (whatever happens, the client gets an answer)
+        packed = reply_to(error)
+    respond(packed)

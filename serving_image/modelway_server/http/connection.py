@@ -114,6 +114,7 @@ class Connection(asyncio.Protocol):
         self._unread: tuple[Request, Reply, bool] | None = None
         self._unread_size = 0
         self._write_since = 0.0
+        self._closed_at = 0.0
         self._closing_until: float | None = None
         self._lost = False
 
@@ -308,7 +309,8 @@ class Connection(asyncio.Protocol):
     def _close(self, *, linger: bool = False) -> None:
         self._reader.is_over = True
         self._drop_requests()
-        self._closing_until = time.monotonic() + LINGER_SECONDS
+        self._closed_at = time.monotonic()
+        self._closing_until = self._closed_at + LINGER_SECONDS
         if linger and self._transport.can_write_eof():
             self._transport.write_eof()
             self._resume_reading()
@@ -377,6 +379,9 @@ class Connection(asyncio.Protocol):
                 self._watch_clock()
             case State.WRITING:
                 self._end_unless_read()
+            case State.CLOSING if self._may_still_send():
+                self._closing_until = time.monotonic() + LINGER_SECONDS
+                self._watch_clock()
             case State.IDLE:
                 self._close()
             case _:
@@ -391,3 +396,7 @@ class Connection(asyncio.Protocol):
         self._discharge()
         self._charge(unread)
         self._watch_clock()
+
+    def _may_still_send(self) -> bool:
+        """Whether a part of the last answer has not left, and has time to."""
+        return self._transport.get_write_buffer_size() > 0 and time.monotonic() < self._closed_at + WRITE_SECONDS

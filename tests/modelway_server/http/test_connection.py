@@ -103,10 +103,11 @@ class Transport:
     def close(self) -> None:
         if self.ended not in {"closed", "aborted"}:
             self.ended = "closed"
-            self.protocol.connection_lost(None)
+            if not self.unread:
+                self.protocol.connection_lost(None)
 
     def abort(self) -> None:
-        if self.ended not in {"closed", "aborted"}:
+        if self.ended != "aborted":
             self.ended = "aborted"
             self.protocol.connection_lost(None)
 
@@ -377,6 +378,16 @@ def test_client_that_does_not_read_is_cut_off() -> None:
     world.loop.advance(WRITE_SECONDS)
     assert (world.transport.ended, world.charged) == ("aborted", 0)
     assert len(world.application.abandoned) == 1, "it is counted as gone"
+
+
+def test_last_answer_has_time_to_leave() -> None:
+    world = World()
+    world.transport.is_full = True
+    world.send(post("/", b"a", "Connection: close"))
+    world.loop.advance(WRITE_SECONDS - 1)
+    assert world.transport.ended == "closed"
+    world.loop.advance(1 + LINGER_SECONDS)
+    assert world.transport.ended == "aborted"
 
 
 def test_client_that_reads_slowly_gets_its_answer() -> None:
