@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -15,12 +16,12 @@ from modelway_server.grpc import inference_pb2 as pb
 from modelway_server.grpc.codec import decode_request, encode_answer
 from modelway_server.grpc.crowds import Context, Unread
 from modelway_server.grpc.handlers import LIBRARY_ERRORS, Handler, abort, handle_one, status_of_any
-from modelway_server.grpc.statuses import CLIENT_GONE
-from modelway_server.prediction.predictor import Predictor
+from modelway_server.prediction.calls import CALLER_GONE, Call, Calls
+from modelway_server.prediction.predictor import LARGE_BODY_BYTES, Predictor
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.protocol.trace_context import TRACE_ID, TraceContext, read_trace_context
 from modelway_server.telemetry.metrics import Metrics
-from modelway_server.telemetry.observers import Finished, time_reader
+from modelway_server.telemetry.observers import time_reader
 
 SERVICE: Final = "inference.GRPCInferenceService"
 METHOD: Final = "grpc_infer"
@@ -58,13 +59,12 @@ class InferenceServicer:
         max_bytes: int,
     ) -> None:
         self._plane = plane
-        self._predictor = predictor
+        self._calls = Calls(predictor, metrics)
         self._worker_states = worker_states
-        self._metrics = metrics
         self._unread = unread
         self._max_bytes = max_bytes
         self._read_query = time_reader(self._query) if metrics.observers else self._query
-        self._calls = 0
+        self._under_way = 0
         self.idle = asyncio.Event()
         self.idle.set()
         self.last_request = 0.0
@@ -87,20 +87,18 @@ class InferenceServicer:
 
     async def _model_infer(self, _: Any, context: Context) -> None:
         started = self.last_request = time.monotonic()
-        self._metrics.in_flight.inc()
-        self._calls += 1
+        self._under_way += 1
         self.idle.clear()
         callback: Any = self._end  # the library's types ask for a class of their own
         context.add_done_callback(callback)
         trace = _trace(context)
         if trace is not None:
             TRACE_ID.set(trace.trace_id)  # the library calls this in a task of its own
+        call = self._calls.begin(METHOD, "grpc", started, timeout=None, trace=trace)
         # so it stays where the library cancels the call, or cannot write: the client is gone, or its deadline has passed
-        counted = CLIENT_GONE
-        queries: list[Query] = []
+        counted = CALLER_GONE
         try:
-            answer = await self._answered(context, started, queries)
-            await context.write(answer)
+            await context.write(await self._answer(context, call))
             counted = 200
         except LIBRARY_ERRORS:
             raise
@@ -109,31 +107,24 @@ class InferenceServicer:
             counted = status.counted
             await abort(context, status)
         finally:
-            self._metrics.in_flight.dec()
-            stages, rows = (queries[0].stages, queries[0].rows.count) if queries else (None, 0)
-            ended = time.monotonic()
-            self._metrics.observe(METHOD, counted, ended - started)
-            self._metrics.notify(Finished(METHOD, counted, started, ended, stages, rows, trace, "grpc"))
+            if counted == CALLER_GONE:
+                self._calls.abandon(call)
+            else:
+                self._calls.finish(call, counted)
 
     def _end(self, _: Context) -> None:
         """Record that the answer of a call was handed to the client's connection."""
-        self._calls -= 1
-        if not self._calls:
+        self._under_way -= 1
+        if not self._under_way:
             self.idle.set()
 
-    async def _answered(self, context: Context, started: float, queries: list[Query]) -> bytes:
-        """The answer; the query is appended to `queries` once it is read."""
-        self._predictor.check_room()
-        held = self._predictor.hold()
-        try:
-            message = await self._read(context)
-            held.add(len(message))
-            query = await self._predictor.read(self._read_query, message, held)
-            queries.append(query)
-            answer = await self._predictor.run(query, self._predictor.deadline(started, query.timeout))
-        finally:
-            held.release()
-        self._metrics.rows.inc(query.rows.count)
+    async def _answer(self, context: Context, call: Call) -> bytes:
+        self._calls.admit()
+        message = await self._read(context)
+        call.held.add(len(message))
+        answer = await self._calls.answer(
+            call, partial(self._read_query, message), apart=len(message) >= LARGE_BODY_BYTES
+        )
         return answer.content
 
     async def _read(self, context: Context) -> bytes:

@@ -29,8 +29,6 @@ MAX_DETAILS: Final = 2000
 """Characters of a message; a client takes no more than 8 KB of metadata."""
 RETRY_PUSHBACK: Final = (("grpc-retry-pushback-ms", "1000"),)
 """When a client's retry policy may try again, as Retry-After says over HTTP (gRPC proposal A6)."""
-CLIENT_GONE: Final = 499
-"""The status that metrics give a call whose client gave up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
 
+from modelway_server.contract.row_batches import bytes_of
 from modelway_server.dataplane.query import Body, Query
 from modelway_server.prediction.held_bytes import Held
 from modelway_server.prediction.predictor import Predictor, QueryJob
@@ -80,6 +81,14 @@ class Calls:
         self._metrics.in_flight.inc()
         return Call(method, protocol, started, timeout=timeout, trace=trace, held=self._predictor.hold())
 
+    def admit(self) -> None:
+        """Refuse a request before it is read.
+
+        Raises:
+            QueueFull: as many wait for the model as may.
+        """
+        self._predictor.check_room()
+
     def ask(self, call: Call, read: Callable[[], Query], answered: Answered, *, apart: bool = False) -> None:
         """Read a request that has arrived, and have the model answer it.
 
@@ -98,6 +107,25 @@ class Calls:
             self._ask(call, read, answered, apart=apart)
         finally:
             TRACE_ID.reset(token)
+
+    async def answer(self, call: Call, read: Callable[[], Query], *, apart: bool = False) -> Body:
+        """The answer to a request, for a transport that waits for it in a task; the arguments are those of `ask`.
+
+        Raises:
+            Exception: why there is none.
+        """
+        outcome: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
+
+        def answered(answer: Body | Exception) -> None:
+            if outcome.done():
+                return
+            if isinstance(answer, Exception):
+                outcome.set_exception(answer)
+            else:
+                outcome.set_result(answer)
+
+        self.ask(call, read, answered, apart=apart)
+        return await outcome
 
     def finish(self, call: Call, code: int) -> None:
         """Count a request once its answer is on its way, and notify the observers.
@@ -128,7 +156,7 @@ class Calls:
 
     def _ask(self, call: Call, read: Callable[[], Query], answered: Answered, *, apart: bool) -> None:
         try:
-            self._predictor.check_room()
+            self.admit()
             if not apart:
                 self._submit(call, read(), answered)
                 return
@@ -144,7 +172,7 @@ class Calls:
             return
         try:
             query = reading.result()
-            call.held.add(self._predictor.size_of(query))
+            call.held.resize(bytes_of(query.rows))
             self._submit(call, query, answered)
         except Exception as error:  # noqa: BLE001  (as above)
             answered(error)

@@ -52,6 +52,14 @@ class Held:
         self._total.add(size)
         self._size += size
 
+    def resize(self, size: int) -> None:
+        """Count so many bytes in place of those so far.
+
+        Raises:
+            QueueFull: there is no room for them.
+        """
+        self.add(size - self._size)
+
     def release(self) -> None:
         """Count none any more."""
         self._total.add(-self._size)

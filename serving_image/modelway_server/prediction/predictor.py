@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from modelway_server.contract.row_batches import bytes_of
 from modelway_server.dataplane.plane import DataPlane
 from modelway_server.dataplane.query import Body, Query
 from modelway_server.errors import PredictionFailed
@@ -112,28 +111,6 @@ class Predictor:
         """The query that `read` gives in a thread, so that reading it holds up nobody."""
         return asyncio.get_running_loop().run_in_executor(self._reader, read)
 
-    def size_of(self, query: Query) -> int:
-        """Bytes of a query's rows in memory."""
-        return bytes_of(query.rows)
-
-    async def read(self, reader: Callable[[bytes], Query], body: bytes, account: Held) -> Query:
-        """The query in a body; a large body is read in a thread, so that it holds up nobody.
-
-        Args:
-            reader: of the data plane.
-            body: of the request.
-            account: its own, which grows by what the body becomes.
-
-        Raises:
-            InputError: the request is at fault; the field is named.
-            QueueFull: there is no room for what the body becomes.
-        """
-        if len(body) < LARGE_BODY_BYTES:
-            return reader(body)
-        query = await asyncio.get_running_loop().run_in_executor(self._reader, reader, body)
-        account.add(max(bytes_of(query.rows) - len(body), 0))
-        return query
-
     def submit(self, query: Query, deadline: Deadline) -> QueryJob:
         """Let a query wait for its turn; `answer` of the job is settled with its answer.
 
@@ -158,23 +135,6 @@ class Predictor:
         """Drop a job that nobody waits for any more."""
         self._waiting.remove(job)
         self._publish_depth()
-
-    async def run(self, query: Query, deadline: Deadline) -> Body:
-        """The answer to a query.
-
-        Raises:
-            InvalidInput: the model refuses the rows.
-            PredictionFailed: the model is at fault.
-            QueueFull: as many wait as may.
-            Overloaded: its turn did not come in time.
-            TooSlow: its deadline passed.
-        """
-        job = self.submit(query, deadline)
-        try:
-            return await job.answer
-        except asyncio.CancelledError:
-            self.forget(job)
-            raise
 
     def close(self) -> None:
         """Take no more calls; do not wait for the one that runs."""

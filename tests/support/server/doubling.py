@@ -13,6 +13,7 @@ from modelway_server.dataplane.identity import Identity
 from modelway_server.dataplane.plane import DataPlane
 from modelway_server.dataplane.query import Body, Query
 from modelway_server.errors import InvalidInput
+from modelway_server.prediction.batching import Deadline
 from modelway_server.prediction.limits import Limits
 from modelway_server.prediction.model_thread import ModelThread
 from modelway_server.prediction.predictor import Predictor
@@ -108,8 +109,16 @@ class Callers:
         values[:, 0] = rows
         query = Query({"predict": 0}, Rows(values, len(rows)), lambda outputs: Body(outputs["predict"].tobytes()))
         deadline = self.predictor.deadline(asyncio.get_running_loop().time(), timeout)
-        self.tasks.append(asyncio.create_task(self.predictor.run(query, deadline)))
+        self.tasks.append(asyncio.create_task(self._answer(query, deadline)))
         return self.tasks[-1]
+
+    async def _answer(self, query: Query, deadline: Deadline) -> Body:
+        job = self.predictor.submit(query, deadline)
+        try:
+            return await job.answer
+        except asyncio.CancelledError:
+            self.predictor.forget(job)
+            raise
 
 
 def numbers_of(body: Body) -> list[float]:
