@@ -246,10 +246,12 @@ class Connection(asyncio.Protocol):
             return
         close = reply.close or not (request.keep_alive and request.complete) or self._is_ending()
         content = response(reply, self._owner.common_headers(), close=close, body=request.method != b"HEAD")
-        self._transport.write(content)
         if len(content) < LARGE_ANSWER_BYTES:
-            self._end_answer(request, reply, close=close)
+            self._application.note_sent(request, reply)  # whoever has the answer finds it counted
+            self._transport.write(content)
+            self._end_answer(request, close=close)
             return
+        self._transport.write(content)
         self._unread = request, reply, close
         self._loop.call_soon(self._look_at_unread, request)  # the loop sends before it calls this
 
@@ -260,10 +262,10 @@ class Connection(asyncio.Protocol):
     def _end_unread(self) -> None:
         assert self._unread is not None
         (request, reply, close), self._unread = self._unread, None
-        self._end_answer(request, reply, close=close)
-
-    def _end_answer(self, request: Request, reply: Reply, *, close: bool) -> None:
         self._application.note_sent(request, reply)
+        self._end_answer(request, close=close)
+
+    def _end_answer(self, request: Request, *, close: bool) -> None:
         self._active_at = time.monotonic()
         self._current = None
         if close:

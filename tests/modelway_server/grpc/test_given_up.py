@@ -17,6 +17,9 @@ Launch = Callable[..., Served]
 INFER = f"{SERVICE}/ModelInfer"
 LABELS = 'method="grpc_infer",model="model",protocol="grpc",revision="",version=""'
 
+REACHED = {"queue": "modelway_queue_depth{", "model": "modelway_batch_rows_count{", "answer": "modelway_rows_total{"}
+"""The metric that shows that a call has come to a stage."""
+
 
 @pytest.fixture
 def server(launched: Launch, sleeping_model: SharedModel) -> Served:
@@ -53,10 +56,7 @@ def test_client_that_gives_up_is_counted_as_499(server: Served, stage: str, give
         client = stack.enter_context(http2.connect(server.addresses["grpc"], window=0 if stage == "answer" else 65535))
         content = order(2.0 if stage == "model" else 0.0)
         stream = client.open(INFER, http2.message(content), end=True, timeout=timeout)
-        if stage == "answer":
-            eventually(lambda: sample(server, "modelway_rows_total{") == 1, deadline=10)
-        else:
-            eventually(lambda: sample(server, "modelway_in_flight{") == (2 if stage == "queue" else 1), deadline=10)
+        eventually(lambda: sample(server, REACHED[stage]) == 1, deadline=10)
         way(client, stream)
         eventually(lambda: count_of(server, 499) == 1, deadline=10)
         eventually(lambda: sample(server, "modelway_in_flight{") == (1 if stage == "queue" else 0), deadline=10)
@@ -84,7 +84,7 @@ def busy(server: Served) -> Iterator[None]:
     with calling(server.addresses["grpc"]) as caller:
         infer: Any = caller.channel.unary_unary(INFER)
         call = infer.future(order(3.0), timeout=30)
-        eventually(lambda: sample(server, "modelway_in_flight{") == 1, deadline=10)
+        eventually(lambda: sample(server, REACHED["model"]) == 1, deadline=10)
         yield
         assert call.result()
 
