@@ -1,7 +1,7 @@
 """Who may use the kubelet's API: authentication and authorization are delegated to the API server, as a kubelet does.
 
-A caller shows a client certificate of the cluster's authority or a bearer token (TokenReview), and must have the right to
-the subresource of this node that stands for the path (SubjectAccessReview): nodes/metrics, nodes/proxy.
+A caller shows a client certificate of the cluster's authority, or a bearer token (TokenReview). Each path stands for a
+subresource of this node: nodes/metrics or nodes/proxy. The caller must have the right to it (SubjectAccessReview).
 """
 
 from collections.abc import Mapping

@@ -16,7 +16,7 @@ from typing import Any
 
 from modelway_server.dataplane.plane import DataPlane
 from modelway_server.dataplane.query import Body
-from modelway_server.http.connection import Respond
+from modelway_server.http.application import Respond
 from modelway_server.http.heads import Head, check_host, path_of, read_head
 from modelway_server.http.operations import Operation, routes
 from modelway_server.http.pages import HTML, About

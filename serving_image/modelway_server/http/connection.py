@@ -14,13 +14,14 @@ Source: RFC 9112; RFC 9110, section 10.1.1 (Expect).
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
 from enum import Enum, auto
 from typing import Protocol, cast
 
+from modelway_server.http.application import Application
 from modelway_server.http.reader import BYTES_PER_SECOND, HEAD_SECONDS, Reader
 from modelway_server.http.replies import RETRY_AFTER, Reply, error_body, response
 from modelway_server.http.request import Request
+from modelway_server.prediction.alarm import Alarm
 
 KEEP_ALIVE_SECONDS = 90.0
 """Longer than the 60 s after which proxies close idle connections: they close first, and no request is lost."""
@@ -30,28 +31,6 @@ LARGE_ANSWER_BYTES = 64 * 1024
 """An answer from which on it matters whether its client reads it."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NEVER = float("inf")
-
-Respond = Callable[[Reply], None]
-
-
-class Application(Protocol):
-    """What answers requests."""
-
-    @property
-    def draining(self) -> bool:
-        """Whether clients shall open another connection for their next request."""
-
-    def begin(self, request: Request) -> None:
-        """A head has arrived: say whether the body is wanted, or set why the request is refused."""
-
-    def answer(self, request: Request, respond: Respond) -> None:
-        """A request has arrived, or is refused: call `respond` once, now or later."""
-
-    def note_sent(self, request: Request, reply: Reply) -> None:
-        """The answer is on its way to the client."""
-
-    def abandon(self, request: Request) -> None:
-        """The client has gone."""
 
 
 class Owner(Protocol):
@@ -101,8 +80,7 @@ class Connection(asyncio.Protocol):
         self._reader = Reader(self)
         self._active_at = time.monotonic()
         self._is_silent = True
-        self._timer: asyncio.TimerHandle | None = None
-        self._rings_at = _NEVER
+        self._alarm = Alarm(self._end_late, loop)
         # the requests that are answered
         self._current: Request | None = None
         self._queue: deque[Request] = deque()
@@ -168,8 +146,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (as asyncio calls it)
         """The connection has ended: whoever answers need not go on."""
         self._lost = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._alarm.cancel()
         self._discharge()
         self._drop_requests()
         self._owner.release(self)
@@ -346,16 +323,11 @@ class Connection(asyncio.Protocol):
         self._owner.charge(-self._unread_size)
         self._unread_size = 0
 
-    # the clock: one timer, set anew only for an earlier deadline than the one it waits for, since timers cost
+    # the clock
 
     def _watch_clock(self) -> None:
-        deadline = self._deadline()
-        if deadline >= self._rings_at or self._lost:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._rings_at = deadline
-        self._timer = self._loop.call_later(max(deadline - time.monotonic(), 0.0), self._ring)
+        if not self._lost:
+            self._alarm.set(self._deadline())
 
     def _deadline(self) -> float:
         if self._closing_until is not None:
@@ -368,21 +340,20 @@ class Connection(asyncio.Protocol):
             return _NEVER
         return self._active_at + (HEAD_SECONDS if self._is_silent else KEEP_ALIVE_SECONDS)
 
-    def _ring(self) -> None:
-        self._timer, self._rings_at = None, _NEVER
-        deadline = self._deadline()
-        if time.monotonic() < deadline:
-            self._rings_at = min(deadline, time.monotonic() + KEEP_ALIVE_SECONDS)
-            self._timer = self._loop.call_later(max(self._rings_at - time.monotonic(), 0.001), self._ring)
+    def _end_late(self) -> None:
+        """End what has passed its deadline."""
+        now = time.monotonic()
+        if now < self._deadline():
+            self._alarm.set(min(self._deadline(), now + KEEP_ALIVE_SECONDS))
             return
         match self.state:
             case State.HEAD | State.BODY:
-                self._reader.end_late(time.monotonic())
+                self._reader.end_late(now)
                 self._watch_clock()
             case State.WRITING:
                 self._end_unless_read()
             case State.CLOSING if self._may_still_send():
-                self._closing_until = time.monotonic() + LINGER_SECONDS
+                self._closing_until = now + LINGER_SECONDS
                 self._watch_clock()
             case State.IDLE:
                 self._close()

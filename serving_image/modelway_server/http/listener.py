@@ -6,7 +6,8 @@ import socket
 import time
 from email.utils import formatdate
 
-from modelway_server.http.connection import Application, Connection
+from modelway_server.http.application import Application
+from modelway_server.http.connection import Connection
 from modelway_server.prediction.held_bytes import HeldBytes
 
 BACKLOG = 2048

@@ -1,6 +1,6 @@
 """Probes and metrics for kubelets and Prometheus, on a port of their own."""
 
-from modelway_server.http.connection import Respond
+from modelway_server.http.application import Respond
 from modelway_server.http.heads import path_of
 from modelway_server.http.replies import Reply, error_body, reply_to
 from modelway_server.http.request import Request

@@ -1,4 +1,4 @@
-"""A timer for the earliest deadline of the requests that wait or are in the model."""
+"""A timer for the earliest of several deadlines: it is set anew only for an earlier one than it waits for, since timers cost."""
 
 import asyncio
 import time
@@ -10,10 +10,12 @@ class Alarm:
 
     Args:
         ring: called in the event loop; it may set the alarm again.
+        loop: that calls it; the one that runs when the alarm is set by default.
     """
 
-    def __init__(self, ring: Callable[[], None]) -> None:
+    def __init__(self, ring: Callable[[], None], loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._ring = ring
+        self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
         self._at = float("inf")
 
@@ -24,7 +26,14 @@ class Alarm:
         if self._timer is not None:
             self._timer.cancel()
         self._at = deadline
-        self._timer = asyncio.get_running_loop().call_later(max(deadline - time.monotonic(), 0.0), self._due)
+        loop = self._loop or asyncio.get_running_loop()
+        self._timer = loop.call_later(max(deadline - time.monotonic(), 0.0), self._due)
+
+    def cancel(self) -> None:
+        """Ring no more, until the alarm is set again."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._at = None, float("inf")
 
     def _due(self) -> None:
         self._timer, self._at = None, float("inf")

@@ -26,6 +26,16 @@ class Deadline(NamedTuple):
     callers: bool = False
 
 
+def settle(answer: asyncio.Future[A], outcome: A | Exception) -> None:
+    """Set what an answer came to, unless nobody waits for it any more or it is set already."""
+    if answer.done():
+        return
+    if isinstance(outcome, Exception):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)
+
+
 @dataclass(slots=True, eq=False)
 class Job(Generic[Q, A]):
     """One request that waits for the model.
@@ -46,12 +56,7 @@ class Job(Generic[Q, A]):
 
     def settle(self, outcome: A | Exception) -> None:
         """Give the outcome to the caller, unless it has gone or already has an answer."""
-        if self.answer.done():
-            return
-        if isinstance(outcome, Exception):
-            self.answer.set_exception(outcome)
-        else:
-            self.answer.set_result(outcome)
+        settle(self.answer, outcome)
 
 
 class Waiting(Generic[Q, A]):

@@ -12,6 +12,7 @@ from functools import partial
 
 from modelway_server.contract.row_batches import bytes_of
 from modelway_server.dataplane.query import Body, Query
+from modelway_server.prediction.batching import settle
 from modelway_server.prediction.held_bytes import Held
 from modelway_server.prediction.predictor import Predictor, QueryJob
 from modelway_server.protocol.trace_context import TRACE_ID, TraceContext
@@ -114,18 +115,9 @@ class Calls:
         Raises:
             Exception: why there is none.
         """
-        outcome: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
-
-        def answered(answer: Body | Exception) -> None:
-            if outcome.done():
-                return
-            if isinstance(answer, Exception):
-                outcome.set_exception(answer)
-            else:
-                outcome.set_result(answer)
-
-        self.ask(call, read, answered, apart=apart)
-        return await outcome
+        answer: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
+        self.ask(call, read, partial(settle, answer), apart=apart)
+        return await answer
 
     def finish(self, call: Call, code: int) -> None:
         """Count a request once its answer is on its way, and notify the observers.

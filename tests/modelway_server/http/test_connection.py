@@ -14,21 +14,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelway_server.http import connection as module
+from modelway_server.http import connection
+from modelway_server.http.application import Respond
 from modelway_server.http.connection import (
     KEEP_ALIVE_SECONDS,
     LINGER_SECONDS,
     WRITE_SECONDS,
     Connection,
-    Respond,
     State,
 )
 from modelway_server.http.reader import BODY_SECONDS, BYTES_PER_SECOND, HEAD_SECONDS, MAX_HEAD_BYTES, MAX_HEADERS
 from modelway_server.http.replies import Reply, reply_to
 from modelway_server.http.request import DISCARDED_BYTES, Request
+from modelway_server.prediction import alarm
 from modelway_server.prediction.held_bytes import Held, HeldBytes
 
 LIMIT = 1000
+MODULES = (connection, alarm)
+"""Those that look at the clock."""
 
 
 class Timer:
@@ -174,7 +177,7 @@ class World:
         self.application = application or Echo()
         self.loop, self.transport = Loop(), Transport()
         self.charged = 0
-        module_clock(self.loop)
+        set_clock(self.loop)
         self.connection = Connection(self, self.loop)  # type: ignore[arg-type]  # it has what is called
         self.transport.protocol = self.connection
         self.connection.connection_made(self.transport)  # type: ignore[arg-type]
@@ -208,15 +211,17 @@ class World:
         return answers
 
 
-def module_clock(loop: Loop) -> None:
-    """Have the module's clock show the loop's time."""
-    setattr(module, "time", SimpleNamespace(monotonic=lambda: loop.now))  # noqa: B010  (it is no name that the module exports)
+def set_clock(loop: Loop) -> None:
+    """Have the modules' clock show the loop's time."""
+    for module in MODULES:
+        setattr(module, "time", SimpleNamespace(monotonic=lambda: loop.now))  # noqa: B010  (no module exports it)
 
 
 @pytest.fixture(autouse=True)
 def _real_clock() -> Any:
     yield
-    setattr(module, "time", time)  # noqa: B010  (as below)
+    for module in MODULES:
+        setattr(module, "time", time)  # noqa: B010  (as above)
 
 
 def post(target: str, body: bytes, *lines: str) -> bytes:
