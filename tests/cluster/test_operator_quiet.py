@@ -34,6 +34,10 @@ def at_rest(kubectl: Kubectl, installed: str, model_store: ModelStore, audit: Au
     good.is_ready()
     bad.becomes("ModelNotFound")
     eventually(lambda: good.condition("AutoscalingActive").get("status") == "True", deadline=120)
+    # The operator still tries to write for a model of another test, while its namespace ends.
+    eventually(
+        lambda: not [one for one in kubectl.list("namespaces") if "deletionTimestamp" in one["metadata"]], deadline=60
+    )
     _settle(audit)
     yield
     kubectl("delete", "modeldeployments", "--all")
