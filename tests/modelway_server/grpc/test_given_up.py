@@ -56,10 +56,10 @@ def test_client_that_gives_up_is_counted_as_499(server: Served, stage: str, give
         client = stack.enter_context(http2.connect(server.addresses["grpc"], window=0 if stage == "answer" else 65535))
         content = order(2.0 if stage == "model" else 0.0)
         stream = client.open(INFER, http2.message(content), end=True, timeout=timeout)
-        eventually(lambda: sample(server, REACHED[stage]) == 1, deadline=10)
+        eventually(lambda: server.sample(REACHED[stage]) == 1, deadline=10)
         way(client, stream)
         eventually(lambda: count_of(server, 499) == 1, deadline=10)
-        eventually(lambda: sample(server, "modelway_in_flight{") == (1 if stage == "queue" else 0), deadline=10)
+        eventually(lambda: server.in_flight == (1 if stage == "queue" else 0), deadline=10)
     eventually(lambda: count_of(server, 200) == (1 if stage == "queue" else 0), deadline=10)
     assert count_of(server, 504) == count_of(server, 500) == 0
 
@@ -84,7 +84,7 @@ def busy(server: Served) -> Iterator[None]:
     with calling(server.addresses["grpc"]) as caller:
         infer: Any = caller.channel.unary_unary(INFER)
         call = infer.future(order(3.0), timeout=30)
-        eventually(lambda: sample(server, REACHED["model"]) == 1, deadline=10)
+        eventually(lambda: server.sample(REACHED["model"]) == 1, deadline=10)
         yield
         assert call.result()
 
@@ -94,12 +94,6 @@ def order(seconds: float) -> bytes:
     return question({"rows": np.array([[seconds]])}).SerializeToString()
 
 
-def sample(server: Served, start: str) -> float:
-    """The sum of the samples that begin so."""
-    lines = server.probe("/metrics").body.splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(start))
-
-
 def count_of(server: Served, code: int) -> float:
     """Calls with that code."""
-    return sample(server, f'modelway_requests_total{{code="{code}",{LABELS}')
+    return server.sample(f'modelway_requests_total{{code="{code}",{LABELS}')

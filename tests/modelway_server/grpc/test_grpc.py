@@ -217,7 +217,7 @@ def test_no_call_is_lost_while_a_server_drains(launched: Launch, sleeping_model:
             slow = threading.Thread(target=lambda: one.infer(question({"rows": np.array([[2.0]])})))
             for thread in (*clients, slow):
                 thread.start()
-            eventually(lambda: _in_flight(going) >= 1, deadline=10)
+            eventually(lambda: going.in_flight >= 1, deadline=10)
             going.send_signal(signal.SIGTERM)
             eventually(lambda: going.probe("/readyz").status == 503, deadline=2)
             front.target = staying.addresses["grpc"]
@@ -247,8 +247,3 @@ def _busy(client: Caller, failures: list[str], going: Served) -> None:
             failures.append(f"{error.code()}: {error.details()}")
         if end is None and going.process.poll() is not None:
             end = time.monotonic() + 0.5
-
-
-def _in_flight(server: Served) -> float:
-    line = next(line for line in server.probe("/metrics").body.splitlines() if line.startswith("modelway_in_flight{"))
-    return float(line.rpartition(" ")[2])

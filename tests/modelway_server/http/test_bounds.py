@@ -33,7 +33,7 @@ def test_expect_continue_over_the_cap_is_refused(forest: Served) -> None:
 def test_probes_answer_while_the_model_works(sleeper: Served) -> None:
     busy = threading.Thread(target=sleeper.predict, args=({"instances": [[0.9]]},))
     busy.start()
-    eventually(lambda: "modelway_in_flight{" in sleeper.probe("/metrics").body and _in_flight(sleeper) == 1, deadline=5)
+    eventually(lambda: "modelway_in_flight{" in sleeper.probe("/metrics").body and sleeper.in_flight == 1, deadline=5)
     assert sleeper.probe("/livez").status == 200
     assert sleeper.probe("/readyz").status == 200
     assert busy.is_alive()
@@ -73,20 +73,19 @@ def test_one_request_raises_each_of_its_metrics(forest: Served) -> None:
         f"modelway_queue_seconds_count{labels}": 1,
         f"modelway_request_seconds_count{of_method}": 1,
     }
-    before = {measure: _sample(forest, measure) for measure in measures}
+    before = {measure: forest.sample(measure) for measure in measures}
     assert forest.predict({"instances": [[0.0] * 13] * 2}).status == 200
-    assert {measure: _sample(forest, measure) - before[measure] for measure in measures} == measures
+    assert {measure: forest.sample(measure) - before[measure] for measure in measures} == measures
 
 
 def test_metrics_describe_the_server_and_its_load_time(forest: Served) -> None:
-    assert 0 < _sample(forest, 'modelway_load_duration_seconds{model="model"') < 60
+    assert 0 < forest.sample('modelway_load_duration_seconds{model="model"') < 60
     assert (
-        _sample(forest, f'modelway_build_info{{python="{platform.python_version()}",version="{version("modelway")}"}}')
+        forest.sample(f'modelway_build_info{{python="{platform.python_version()}",version="{version("modelway")}"}}')
         == 1
     )
     assert (
-        _sample(forest, 'modelway_model_info{digest="",estimator="sklearn.ensemble._forest.RandomForestClassifier"')
-        == 1
+        forest.sample('modelway_model_info{digest="",estimator="sklearn.ensemble._forest.RandomForestClassifier"') == 1
     )
 
 
@@ -98,14 +97,5 @@ def test_nothing_of_a_request_is_logged(forest: Served) -> None:
     assert len(forest.log) == count, "no line for a request unless --access-log asks for it"
 
 
-def _in_flight(server: Served) -> float:
-    return _sample(server, "modelway_in_flight{")
-
-
 def _requests(server: Served, code: int) -> float:
-    return _sample(server, f'modelway_requests_total{{code="{code}"')
-
-
-def _sample(server: Served, start: str) -> float:
-    lines = [line for line in server.probe("/metrics").body.splitlines() if line.startswith(start)]
-    return sum(float(line.rpartition(" ")[2]) for line in lines)
+    return server.sample(f'modelway_requests_total{{code="{code}"')

@@ -82,8 +82,8 @@ def test_caller_that_gives_up_counts_as_499(sleeper: Served, form: str) -> None:
     }[form]
     with closing(connect(sleeper)) as connection:
         connection.sendall(content)
-        eventually(lambda: _in_flight(sleeper) == 1, deadline=5)
-    eventually(lambda: (_in_flight(sleeper), _gone(sleeper)) == (0, before + 1), deadline=5)
+        eventually(lambda: sleeper.in_flight == 1, deadline=5)
+    eventually(lambda: (sleeper.in_flight, _gone(sleeper)) == (0, before + 1), deadline=5)
     eventually(lambda: sleeper.predict({"instances": [[0.0]]}).status == 200, deadline=10)
 
 
@@ -119,14 +119,5 @@ def _memory(server: Served) -> int:
     return int(psutil.Process(server.process.pid).memory_info().rss)
 
 
-def _in_flight(server: Served) -> float:
-    return _sample(server, "modelway_in_flight{")
-
-
 def _gone(server: Served) -> float:
-    return _sample(server, 'modelway_requests_total{code="499"')
-
-
-def _sample(server: Served, start: str) -> float:
-    lines = [line for line in server.probe("/metrics").body.splitlines() if line.startswith(start)]
-    return sum(float(line.rpartition(" ")[2]) for line in lines)
+    return server.sample('modelway_requests_total{code="499"')

@@ -13,6 +13,7 @@ import pytest
 from modelway_server.prediction.held_bytes import MAX_HELD_BODIES
 from support.models import WINE
 from support.server.served import Served, SharedModel
+from support.server.sockets import connect
 from support.waiting import eventually
 
 PATH = "/v2/models/model/infer"
@@ -21,11 +22,6 @@ BODY_BYTES = 300_000
 KERNEL_BYTES = 64 << 20
 """More than what the kernel keeps of a connection, that its program has not read."""
 ROW = {"name": "rows", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}
-
-
-def connect_to(server: Served) -> socket.socket:
-    address = urlsplit(server.addresses["http"])
-    return socket.create_connection((address.hostname, address.port or 0), timeout=30)
 
 
 def head(path: str = PATH, **fields: str) -> bytes:
@@ -79,7 +75,7 @@ def answers(connection: socket.socket, count: int) -> list[tuple[int, dict[str, 
 def test_body_in_chunks_is_answered_like_one_with_a_length(
     forest: Served, document: Any, fields: dict[str, str]
 ) -> None:
-    with closing(connect_to(forest)) as connection:
+    with closing(connect(forest)) as connection:
         connection.sendall(plain(document, **fields) + chunked(document, **fields))
         (status, headers, body), (other_status, other_headers, other_body) = answers(connection, 2)
     assert (status, body) == (other_status, other_body)
@@ -98,7 +94,7 @@ def test_pipelined_requests_are_answered_in_order(sleeper: Served) -> None:
         plain(request_of(3, 0.0)),
     ]
     requests += [b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n\r\n", plain(request_of(4, 0.0), connection="close")]
-    with closing(connect_to(sleeper)) as connection:
+    with closing(connect(sleeper)) as connection:
         connection.sendall(b"".join(requests))
         bodies = [json.loads(body) for _, _, body in answers(connection, 6)]
         assert connection.recv(1) == b""
@@ -107,17 +103,17 @@ def test_pipelined_requests_are_answered_in_order(sleeper: Served) -> None:
 
 def test_request_of_a_closed_connection_is_dropped(sleeper: Served) -> None:
     """The second request waits behind the first; its client leaves."""
-    with closing(connect_to(sleeper)) as busy, closing(connect_to(sleeper)) as leaving:
+    with closing(connect(sleeper)) as busy, closing(connect(sleeper)) as leaving:
         busy.sendall(plain({"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [0.9]}]}))
-        eventually(lambda: sample(sleeper, "modelway_in_flight") == 1, deadline=5)
+        eventually(lambda: sleeper.in_flight == 1, deadline=5)
         leaving.sendall(plain({"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP64", "data": [0.9]}]}))
-        eventually(lambda: sample(sleeper, "modelway_in_flight") == 2, deadline=5)
+        eventually(lambda: sleeper.in_flight == 2, deadline=5)
         begun = time.monotonic()
         leaving.close()
-        eventually(lambda: sample(sleeper, "modelway_in_flight") == 1, deadline=5)
+        eventually(lambda: sleeper.in_flight == 1, deadline=5)
         assert time.monotonic() - begun < 0.8
         assert answers(busy, 1)[0][0] == 200
-    eventually(lambda: sample(sleeper, "modelway_in_flight") == 0, deadline=5)
+    eventually(lambda: sleeper.in_flight == 0, deadline=5)
 
 
 def test_client_that_does_not_read_is_not_read_for_ever(forest: Served) -> None:
@@ -139,18 +135,13 @@ def test_incomplete_bodies_hold_room_until_clients_leave(
     large = plain(json.dumps({"inputs": [ROW]}).encode().ljust(BODY_BYTES))
     with ExitStack() as unfinished:
         for _ in range(MAX_HELD_BODIES):
-            unfinished.enter_context(closing(connect_to(server))).sendall(large[:-1])
-        with closing(connect_to(server)) as refusal:
+            unfinished.enter_context(closing(connect(server))).sendall(large[:-1])
+        with closing(connect(server)) as refusal:
             eventually(lambda: status_of(refusal, large) == 429, deadline=5)
-    with closing(connect_to(server)) as welcome:
+    with closing(connect(server)) as welcome:
         eventually(lambda: status_of(welcome, large) == 200, deadline=5)
 
 
 def status_of(connection: socket.socket, request: bytes) -> int:
     connection.sendall(request)
     return answers(connection, 1)[0][0]
-
-
-def sample(server: Served, name: str) -> float:
-    lines = [line for line in server.probe("/metrics").body.splitlines() if line.startswith(name + "{")]
-    return sum(float(line.rpartition(" ")[2]) for line in lines)

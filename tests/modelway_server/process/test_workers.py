@@ -118,7 +118,7 @@ def test_death_costs_only_the_requests_of_the_dead_worker(launched: Launch, slee
         lost = _connections(victim, _http_port(server))
         infer: Any = caller.channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
         call = infer.future(question({"rows": np.array([[1.5]])}).SerializeToString(), timeout=20)
-        eventually(lambda: _in_flight(server) == 7, deadline=5)
+        eventually(lambda: server.in_flight == 7, deadline=5)
         os.kill(victim, signal.SIGKILL)
         assert call.code() is grpc.StatusCode.UNAVAILABLE, "its connection is closed at once"
         for client in clients:
@@ -161,7 +161,7 @@ def test_many_deaths_leave_as_many_files_and_no_lower_count(launched: Launch, sl
         os.kill(victim, signal.SIGKILL)
         while victim in _workers(server) or _ready_lines(server) == ready:
             counts.append(_count(server))
-            assert _in_flight(server) == 0
+            assert server.in_flight == 0
         files.append(len(_metric_files(server)))
     assert counts == sorted(counts)
     assert counts[-1] == sent
@@ -191,18 +191,8 @@ def _http_port(server: Served) -> int:
     return int(server.addresses["http"].rpartition(":")[2])
 
 
-def _sample(server: Served, name: str) -> float:
-    """The sum of all samples of a metric."""
-    lines = server.probe("/metrics").body.splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name + "{"))
-
-
 def _count(server: Served) -> float:
-    return _sample(server, "modelway_requests_total")
-
-
-def _in_flight(server: Served) -> float:
-    return _sample(server, "modelway_in_flight")
+    return server.sample("modelway_requests_total{")
 
 
 def _metric_files(server: Served) -> list[Path]:

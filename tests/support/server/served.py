@@ -101,6 +101,16 @@ class Served:
         """What the kubelet or Prometheus sees."""
         return self.request("GET", path, port="metrics")
 
+    def sample(self, start: str) -> float:
+        """The sum of the samples of its metrics that begin so, such as `modelway_in_flight{`; 0 where there is none."""
+        lines = self.probe("/metrics").body.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(start))
+
+    @property
+    def in_flight(self) -> float:
+        """The inference requests that it says are not answered yet."""
+        return self.sample("modelway_in_flight{")
+
     def libraries(self) -> set[str]:
         """Packages whose native code is in the memory of the server or of one of its workers (Linux)."""
         import psutil  # noqa: PLC0415  (the environments of `make test-frameworks` lack it)
