@@ -57,7 +57,7 @@ check-style:
 	$(BIN)/ruff format --check
 
 check-types:
-	$(BIN)/mypy
+	$(BIN)/python -m support.make.types
 
 check-imports:
 	$(BIN)/lint-imports

@@ -1,7 +1,6 @@
 """Python environments beside our own: built once by uv from the locks in requirements/, kept in a cache."""
 
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+from support.make.caches import cache_of
 from support.make.lock import FOLDER
 
 STAMP = "ready"
@@ -42,7 +42,7 @@ def environment_of(name: str, packages: tuple[str, ...], say: Callable[[str], ob
 
 
 def _build(name: str, content: bytes, install: tuple[str, ...], say: Callable[[str], object]) -> Path:
-    folder = _cache() / f"{name}-{_digest(content)}"
+    folder = cache_of("environments") / f"{name}-{_digest(content)}"
     python = folder / "bin" / "python"
     if not (folder / STAMP).exists():
         say(f"building the environment {name} in {folder}")
@@ -51,11 +51,6 @@ def _build(name: str, content: bytes, install: tuple[str, ...], say: Callable[[s
         _uv("pip", install[0], "--quiet", "--python", str(python), *install[1:])
         (folder / STAMP).touch()
     return python
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "modelway" / "environments"
 
 
 def _digest(content: bytes) -> str:

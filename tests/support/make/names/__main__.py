@@ -2,7 +2,7 @@
 
 `python -m support.make.names` asks the libraries of every supported version, in environments that uv makes of the newest
 releases, and writes the union; it takes some minutes. `--check` asks the locked libraries alone whether they name
-something that is not listed.
+something that is not listed; what they name is remembered while they and the code that asks stay the same.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway_server.runtimes import pickle as reader
+from support.make.names.memory import remember
 
 FOLDER = Path(reader.__file__).parent / "names"
 TESTS = Path(__file__).resolve().parents[3]
@@ -70,6 +71,12 @@ def read_lists() -> set[str]:
     return {line for path in FOLDER.glob("*.txt") for line in path.read_text().splitlines() if not line.startswith("#")}
 
 
+def _lines() -> set[str]:
+    from support.make.names.collected import lines  # noqa: PLC0415  (it imports every library)
+
+    return lines(variants=False)
+
+
 def _part(package: str) -> str:
     if package in _PYTHON:
         return "python"
@@ -98,9 +105,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m support.make.names", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 when a list lacks a name")
     if parser.parse_args().check:
-        from support.make.names.collected import lines  # noqa: PLC0415  (it imports every library)
-
-        missing = sorted(lines(variants=False) - read_lists())
+        missing = sorted(remember("names", _lines) - read_lists())
         sys.stderr.writelines(f"{line} is named by models and not listed: run `make names`\n" for line in missing)
         return 1 if missing else 0
     for path, text in files(collect()).items():
