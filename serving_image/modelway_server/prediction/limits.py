@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from modelway_server.errors import Overloaded, QueueFull, TooSlow
-from modelway_server.prediction.batching import Deadline
+from modelway_server.prediction.batching import Deadline, Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +15,8 @@ class Limits:
     max_queue: int
     max_batch_rows: int
     """Rows of several requests in one call; 1 where the answer to a row may depend on the rows beside it."""
+    max_explanations: int = 16
+    """Explanations that may wait, as `max_queue` for predictions."""
 
     def deadline(self, started: float, *timeouts: float | None) -> Deadline:
         """The deadline of a request.
@@ -46,6 +48,11 @@ class Limits:
         return Overloaded(f"the model was busy for {seconds:g} s; try again, or add replicas")
 
 
-def queue_full() -> QueueFull:
-    """The refusal of a request that there is no room for."""
-    return QueueFull("too many requests wait for the model; try again, or add replicas")
+def queue_full(work: Work = Work.PREDICTION) -> QueueFull:
+    """The refusal of a request that there is no room for.
+
+    Args:
+        work: that it asks for.
+    """
+    many = "requests" if work is Work.PREDICTION else "explanations"
+    return QueueFull(f"too many {many} wait for the model; try again, or add replicas")

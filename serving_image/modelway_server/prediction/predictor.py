@@ -3,7 +3,8 @@
 The model answers one call after the other. Queries that arrive during a call wait, within bounds, and go together in the
 next call. The event loop itself makes short calls of engines whose time depends on the number of rows alone. The
 model's thread makes all others, so that the loop stays free for probes and for reading requests. A query that waits
-longer than its deadline is dropped before the model sees it, and so is one whose caller has gone.
+longer than its deadline is dropped before the model sees it, and so is one whose caller has gone. Explanations wait
+behind predictions, within a budget. The metrics of the queue tell of predictions alone.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from modelway_server.dataplane.plane import DataPlane
 from modelway_server.dataplane.query import Body, Query
 from modelway_server.errors import PredictionFailed
 from modelway_server.prediction.alarm import Alarm
-from modelway_server.prediction.batching import Deadline, Job, Waiting, total_rows
+from modelway_server.prediction.batching import Deadline, Job, Waiting, Work, total_rows
 from modelway_server.prediction.call_probe import CallCost, warm_up
 from modelway_server.prediction.held_bytes import MAX_HELD_BODIES, Held, HeldBytes
 from modelway_server.prediction.limits import Limits, queue_full
@@ -60,7 +61,9 @@ class Predictor:
         self._limits = limits
         self._model = model or ModelThread()
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
-        self._waiting: Waiting[Query, Body] = Waiting(limits.max_batch_rows, plane.kind_of)
+        self._waiting: Waiting[Query, Body] = Waiting(
+            limits.max_batch_rows, plane.kind_of, max_waiting=(limits.max_queue, limits.max_explanations)
+        )
         self.held_bytes = HeldBytes(limits.max_request_bytes * MAX_HELD_BODIES)
         self._alarm = Alarm(self._settle_deadlines)
         self._is_inline: Callable[[int], bool] = lambda _: False
@@ -94,14 +97,14 @@ class Predictor:
         """The deadline of a request; see `Limits.deadline`."""
         return self._limits.deadline(started, *timeouts)
 
-    def check_room(self) -> None:
+    def check_room(self, work: Work = Work.PREDICTION) -> None:
         """Refuse a request before its body is read.
 
         Raises:
-            QueueFull: as many wait as may.
+            QueueFull: as many of its class wait as may.
         """
-        if len(self._waiting) >= self._limits.max_queue:
-            raise queue_full()
+        if self._waiting.is_full(work):
+            raise queue_full(work)
 
     def hold(self) -> Held:
         """An account of a request's bytes, of which there are none yet."""
@@ -111,17 +114,17 @@ class Predictor:
         """The query that `read` gives in a thread, so that reading it holds up nobody."""
         return asyncio.get_running_loop().run_in_executor(self._reader, read)
 
-    def submit(self, query: Query, deadline: Deadline) -> QueryJob:
+    def submit(self, query: Query, deadline: Deadline, work: Work = Work.PREDICTION) -> QueryJob:
         """Let a query wait for its turn; `answer` of the job is settled with its answer.
 
         Raises:
-            QueueFull: as many wait as may.
+            QueueFull: as many of its class wait as may.
         """
-        if len(self._waiting) >= self._limits.max_queue:
+        if self._waiting.is_full(work):
             self._take_turn()
-            self.check_room()
+            self.check_room(work)
         loop = asyncio.get_running_loop()
-        job: QueryJob = Job(query, query.rows.count, deadline, time.monotonic(), loop.create_future())
+        job: QueryJob = Job(query, query.rows.count, deadline, time.monotonic(), loop.create_future(), work)
         self._waiting.push(job)
         if self._in_model:
             self._publish_depth()
@@ -150,16 +153,18 @@ class Predictor:
             return
         now = time.monotonic()
         self._settle_expired(now)
-        batch = self._waiting.take()
+        batch = self._waiting.take(now)
         self._publish_depth()
         if not batch:
             return
         rows = total_rows(batch)
-        self._metrics.batch_rows.observe(rows)
-        for job in batch:
-            self._metrics.queue_seconds.observe(now - job.since)
+        if batch[0].work is Work.PREDICTION:
+            self._metrics.batch_rows.observe(rows)
+            for job in batch:
+                self._metrics.queue_seconds.observe(now - job.since)
         if self._is_inline(rows):
             _settle(batch, self._answers(batch))
+            self._waiting.end(time.monotonic())
             if len(self._waiting):
                 self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
             return
@@ -185,11 +190,12 @@ class Predictor:
     def _finish(self, answers: list[Body | Exception]) -> None:
         batch, self._in_model = self._in_model, ()
         _settle(batch, answers)
+        self._waiting.end(time.monotonic())
         self._take_turn()
 
     def _publish_depth(self) -> None:
-        """Publish how many wait, where that has changed."""
-        depth = len(self._waiting)
+        """Publish how many predictions wait, where that has changed."""
+        depth = self._waiting.count(Work.PREDICTION)
         if depth != self._published_depth:
             self._published_depth = depth
             self._metrics.queue_depth.set(depth)

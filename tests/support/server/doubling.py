@@ -13,7 +13,7 @@ from modelway_server.dataplane.identity import Identity
 from modelway_server.dataplane.plane import DataPlane
 from modelway_server.dataplane.query import Body, Query
 from modelway_server.errors import InvalidInput
-from modelway_server.prediction.batching import Deadline
+from modelway_server.prediction.batching import Deadline, Work
 from modelway_server.prediction.limits import Limits
 from modelway_server.prediction.model_thread import ModelThread
 from modelway_server.prediction.predictor import Predictor
@@ -78,12 +78,26 @@ class Callers:
         model: or its engine; `linear` lets the event loop make the calls.
         max_rows: of one call.
         max_queue: requests that may wait.
+        max_explanations: explanations that may wait.
     """
 
-    def __init__(self, model: str | Doubling = "estimator", *, max_rows: int = 8, max_queue: int = 100) -> None:
+    def __init__(
+        self,
+        model: str | Doubling = "estimator",
+        *,
+        max_rows: int = 8,
+        max_queue: int = 100,
+        max_explanations: int = 100,
+    ) -> None:
         self.runtime, self.thread = Doubling(model) if isinstance(model, str) else model, Stepwise()
         self.plane = DataPlane(self.runtime, Identity(name="m"))
-        limits = Limits(request_timeout=30.0, max_request_bytes=1000, max_queue=max_queue, max_batch_rows=max_rows)
+        limits = Limits(
+            request_timeout=30.0,
+            max_request_bytes=1000,
+            max_queue=max_queue,
+            max_batch_rows=max_rows,
+            max_explanations=max_explanations,
+        )
         self._metrics = Metrics(model="m", model_version="", revision="")
         self.predictor = Predictor(self.plane, WorkerStates(1, stuck_after=60), self._metrics, limits, self.thread)
         self.tasks: list[asyncio.Task[Body]] = []
@@ -103,17 +117,23 @@ class Callers:
         self.runtime.calls.clear()
         return self
 
-    def ask(self, rows: Sequence[float], width: int = 1, timeout: float | None = None) -> asyncio.Task[Body]:
+    def ask(
+        self,
+        rows: Sequence[float],
+        width: int = 1,
+        timeout: float | None = None,
+        work: Work = Work.PREDICTION,
+    ) -> asyncio.Task[Body]:
         """Ask for the doubles of numbers, each the first of a row."""
         values = np.zeros((len(rows), width))
         values[:, 0] = rows
         query = Query({"predict": 0}, Rows(values, len(rows)), lambda outputs: Body(outputs["predict"].tobytes()))
         deadline = self.predictor.deadline(asyncio.get_running_loop().time(), timeout)
-        self.tasks.append(asyncio.create_task(self._answer(query, deadline)))
+        self.tasks.append(asyncio.create_task(self._answer(query, deadline, work)))
         return self.tasks[-1]
 
-    async def _answer(self, query: Query, deadline: Deadline) -> Body:
-        job = self.predictor.submit(query, deadline)
+    async def _answer(self, query: Query, deadline: Deadline, work: Work) -> Body:
+        job = self.predictor.submit(query, deadline, work)
         try:
             return await job.answer
         except asyncio.CancelledError:
