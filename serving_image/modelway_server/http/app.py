@@ -17,7 +17,7 @@ from typing import Any
 from modelway_server.dataplane.plane import DataPlane
 from modelway_server.dataplane.query import Body
 from modelway_server.http.application import Respond
-from modelway_server.http.heads import Head, check_host, path_of, read_head
+from modelway_server.http.heads import Head, check_head, path_of, read_head
 from modelway_server.http.operations import Operation, routes
 from modelway_server.http.pages import HTML, About
 from modelway_server.http.replies import Reply, compress_reply, error_body, reply_to, reply_unread, shall_compress
@@ -75,7 +75,7 @@ class InferenceApplication:
             if request.method == b"POST":
                 operation = self._targets.get(request.target) or self.operations.get(path_of(request.target))
             head = request.head = read_head(request.headers)
-            check_host(request.version, head)
+            check_head(request.method, request.target, request.version, head)
         except Exception as error:  # noqa: BLE001  (each has its status)
             request.failure = error
             head = request.head
@@ -143,8 +143,8 @@ class InferenceApplication:
         page = self._pages.get(path)
         if page is not None and method in {"GET", "HEAD"}:
             return page(request.head)
-        if page is not None or path in self.operations:
-            allowed = b"GET, HEAD" if page is not None else b"POST"
+        if page is not None or path in self.operations or path == "*":
+            allowed = b"GET, HEAD, POST" if path == "*" else b"GET, HEAD" if page is not None else b"POST"
             message = f"{method} is not allowed here; use {allowed.decode()}"
             return Reply(405, error_body(message), ((b"allow", allowed),))
         return Reply(404, error_body(self._not_found(path)))

@@ -1,8 +1,9 @@
 """The head of a request: the headers that the server uses, and what a request must have."""
 
 import math
+import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 import httptools
@@ -11,6 +12,11 @@ from modelway_server.errors import MalformedRequest
 from modelway_server.protocol.trace_context import TraceContext, read_trace_context
 
 MAX_DIGITS = 18
+_NAME = rb"[0-9A-Za-z._~!$&'()*+,;=-]*+"
+_HOST: Final = re.compile(
+    rb"[ \t]*(?:%b(?:%%[0-9A-Fa-f]{2}%b)*+|\[[0-9A-Za-z:.%%_~-]+\])(?::[0-9]*)?[ \t]*" % (_NAME, _NAME)
+)
+"""A registered name, which may be empty, or an address; an IPv6 address stands in brackets and may have a zone."""
 
 
 class Head(NamedTuple):
@@ -119,18 +125,24 @@ def _seconds(value: bytes) -> float:
     return seconds
 
 
-def check_host(version: str, head: Head) -> None:
-    """Refuse an HTTP/1.1 request that has no Host, or more than one, and what is older than HTTP/1.0.
+def check_head(method: bytes, target: bytes, version: str, head: Head) -> None:
+    """Refuse a head that does not say clearly which server and which resource it is for, and what is older than HTTP/1.0.
 
-    Source: RFC 9112, sections 2.3 and 3.2.
+    Source: RFC 9112, sections 2.3 and 3.2; RFC 3986, section 3.2; RFC 6874.
 
     Raises:
-        MalformedRequest: it is such a request.
+        MalformedRequest: it is such a head.
     """
     if version not in {"1.1", "1.0"}:
         raise MalformedRequest(f"HTTP/{version} is not supported; send HTTP/1.1")
     if head.hosts > 1 or (head.hosts == 0 and version == "1.1"):
         raise MalformedRequest(f"an HTTP/1.1 request has exactly one Host header, this one has {head.hosts}")
+    if not _HOST.fullmatch(head.host):
+        raise MalformedRequest("the header Host must be a host, and a port after a colon where it needs one")
+    if b"#" in target:
+        raise MalformedRequest("the target of a request has no fragment: leave out # and what follows it")
+    if target == b"*" and method != b"OPTIONS":
+        raise MalformedRequest(f"{method.decode()} needs a path or a URL; only OPTIONS may be sent to *")
 
 
 def path_of(target: bytes) -> str:

@@ -1,7 +1,8 @@
 """Probes and metrics for kubelets and Prometheus, on a port of their own."""
 
+from modelway_server.errors import MalformedRequest
 from modelway_server.http.application import Respond
-from modelway_server.http.heads import path_of
+from modelway_server.http.heads import Head, check_head, path_of
 from modelway_server.http.replies import Reply, error_body, reply_to
 from modelway_server.http.request import Request
 from modelway_server.process.worker_state import WorkerStates
@@ -20,6 +21,12 @@ class ProbeApplication:
 
     def begin(self, request: Request) -> None:
         """No body is wanted."""
+        hosts = [value for name, value in request.headers if name == b"host"]
+        head = request.head = Head(hosts=len(hosts), host=hosts[-1] if hosts else b"")
+        try:
+            check_head(request.method, request.target, request.version, head)
+        except MalformedRequest as error:
+            request.failure = error
 
     def answer(self, request: Request, respond: Respond) -> None:
         """Answer one request."""

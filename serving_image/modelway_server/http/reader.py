@@ -208,7 +208,7 @@ class Reader:
             self._in_head = False
             self._taker.take_refusal(reply_to(error))
         else:
-            request.failure = error
+            request.failure = request.failure or error  # the first reason is the one that its client can mend
             self._hand_over(request)
 
     def _end(self, status: int, message: str) -> None:

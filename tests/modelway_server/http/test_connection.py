@@ -128,6 +128,7 @@ class Echo:
     """Answers with what it was asked, at once or when the test says so."""
 
     at_once: bool = True
+    limit: int = LIMIT
     held: HeldBytes = field(default_factory=lambda: HeldBytes(10 * LIMIT))
     waiting: list[tuple[Request, Respond]] = field(default_factory=list)
     sent: list[Request] = field(default_factory=list)
@@ -138,7 +139,7 @@ class Echo:
 
     def begin(self, request: Request) -> None:
         self.accounts[request] = Held(self.held)
-        request.keep_body(LIMIT, self.accounts[request])
+        request.keep_body(self.limit, self.accounts[request])
         names = dict(request.headers)
         request.head = request.head._replace(expects_continue=b"expect" in names)
 
@@ -352,15 +353,22 @@ def test_body_that_comes_fast_enough_is_taken(kind: str) -> None:
 
 
 def test_body_that_stops_after_a_burst_is_refused() -> None:
-    world = World()
+    world = World(Echo(limit=10**6))
     world.send(post("/", b"x" * 10**6)[: -(10**5)])
     world.loop.advance(2 * BODY_SECONDS + 0.1)
     assert [status for status, _ in world.answers()] == [408]
 
 
+def test_late_body_keeps_an_earlier_refusal() -> None:
+    world = World()
+    world.send(post("/", b"x" * 10 * LIMIT)[:-LIMIT])
+    world.loop.advance(2 * BODY_SECONDS + 0.1)
+    assert [status for status, _ in world.answers()] == [413]
+
+
 @pytest.mark.parametrize("pace", [1, 1000])
 def test_body_that_drips_is_refused(pace: int) -> None:
-    world = World()
+    world = World(Echo(limit=10**6))
     world.send(post("/", b"x" * 10**6)[: -(10**6)])
     for _ in range(int(BODY_SECONDS) + 2):
         world.loop.advance(1.0)
