@@ -15,42 +15,22 @@ import asyncio
 import time
 from collections import deque
 from enum import Enum, auto
-from typing import Protocol, cast
+from typing import cast
 
-from modelway_server.http.application import Application
-from modelway_server.http.reader import BYTES_PER_SECOND, HEAD_SECONDS, Reader
+from modelway_server.http.owner import Owner
+from modelway_server.http.reader import HEAD_SECONDS, Reader
 from modelway_server.http.replies import RETRY_AFTER, Reply, error_body, response
 from modelway_server.http.request import Request
+from modelway_server.http.unread import WRITE_SECONDS, Unread
 from modelway_server.prediction.alarm import Alarm
 
 KEEP_ALIVE_SECONDS = 90.0
 """Longer than the 60 s after which proxies close idle connections: they close first, and no request is lost."""
-WRITE_SECONDS = 10.0
 LINGER_SECONDS = 2.0
 LARGE_ANSWER_BYTES = 64 * 1024
 """An answer from which on it matters whether its client reads it."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NEVER = float("inf")
-
-
-class Owner(Protocol):
-    """Whoever accepts connections."""
-
-    application: Application
-    is_closing: bool
-    """Whether it accepts no more."""
-
-    def admit(self, connection: "Connection") -> str | None:
-        """Take a new connection; or say why not."""
-
-    def release(self, connection: "Connection") -> None:
-        """A connection has ended."""
-
-    def charge(self, size: int) -> None:
-        """Count bytes of answers that clients have not read; a negative size counts fewer."""
-
-    def common_headers(self) -> bytes:
-        """Lines of every answer."""
 
 
 class State(Enum):
@@ -88,10 +68,8 @@ class Connection(asyncio.Protocol):
         self._reading_paused = False
         self._final: Reply | None = None
         # the answer that is written
-        self._writing_paused = False
-        self._unread: tuple[Request, Reply, bool] | None = None
-        self._unread_size = 0
-        self._write_since = 0.0
+        self._unread = Unread(owner.charge)
+        self._written: tuple[Request, Reply, bool] | None = None
         self._closed_at = 0.0
         self._closing_until: float | None = None
         self._lost = False
@@ -101,7 +79,7 @@ class Connection(asyncio.Protocol):
         """Where it stands."""
         if self._closing_until is not None:
             return State.CLOSING
-        if self._unread is not None or self._writing_paused:
+        if self._written is not None or self._unread.is_much:
             return State.WRITING
         if self._reader.in_body:
             return State.BODY
@@ -147,22 +125,20 @@ class Connection(asyncio.Protocol):
         """The connection has ended: whoever answers need not go on."""
         self._lost = True
         self._alarm.cancel()
-        self._discharge()
+        self._unread.end()
         self._drop_requests()
         self._owner.release(self)
 
     def pause_writing(self) -> None:
         """The client does not read."""
-        self._writing_paused = True
-        self._charge(self._transport.get_write_buffer_size())
+        self._unread.begin(self._transport.get_write_buffer_size(), time.monotonic())
         self._watch_clock()
 
     def resume_writing(self) -> None:
         """The client has read most of it."""
-        self._writing_paused = False
-        self._discharge()
-        if self._unread is not None:
-            self._end_unread()
+        self._unread.end()
+        if self._written is not None:
+            self._end_written()
         else:
             self._answer_next()
 
@@ -181,7 +157,7 @@ class Connection(asyncio.Protocol):
 
     def take_head(self, request: Request) -> None:
         """A head has come: its request waits for its turn."""
-        if self._current is None and not self._writing_paused:
+        if self._current is None and not self._unread.is_much:
             self._current = request
         else:
             self._queue.append(request)
@@ -229,16 +205,16 @@ class Connection(asyncio.Protocol):
             self._end_answer(request, close=close)
             return
         self._transport.write(content)
-        self._unread = request, reply, close
-        self._loop.call_soon(self._look_at_unread, request)  # the loop sends before it calls this
+        self._written = request, reply, close
+        self._loop.call_soon(self._look_at_written, request)  # the loop sends before it calls this
 
-    def _look_at_unread(self, request: Request) -> None:
-        if self._unread is not None and self._unread[0] is request and not self._writing_paused:
-            self._end_unread()
+    def _look_at_written(self, request: Request) -> None:
+        if self._written is not None and self._written[0] is request and not self._unread.is_much:
+            self._end_written()
 
-    def _end_unread(self) -> None:
-        assert self._unread is not None
-        (request, reply, close), self._unread = self._unread, None
+    def _end_written(self) -> None:
+        assert self._written is not None
+        (request, reply, close), self._written = self._written, None
         self._application.note_sent(request, reply)
         self._end_answer(request, close=close)
 
@@ -274,7 +250,7 @@ class Connection(asyncio.Protocol):
                 self._write_final(self._final, linger=True)
 
     def _can_answer(self) -> bool:
-        return self._current is None and not self._writing_paused and self._closing_until is None
+        return self._current is None and not self._unread.is_much and self._closing_until is None
 
     # ending
 
@@ -310,18 +286,10 @@ class Connection(asyncio.Protocol):
     def _drop_requests(self) -> None:
         """Have nobody work on what is not answered."""
         requests = [*([] if self._current is None else [self._current]), *self._queue]
-        self._current = self._unread = None
+        self._current = self._written = None
         self._queue.clear()
         for request in requests:
             self._application.abandon(request)
-
-    def _charge(self, unread: int) -> None:
-        self._write_since, self._unread_size = time.monotonic(), unread
-        self._owner.charge(unread)
-
-    def _discharge(self) -> None:
-        self._owner.charge(-self._unread_size)
-        self._unread_size = 0
 
     # the clock
 
@@ -332,8 +300,8 @@ class Connection(asyncio.Protocol):
     def _deadline(self) -> float:
         if self._closing_until is not None:
             return self._closing_until
-        if self._writing_paused:
-            return self._write_since + WRITE_SECONDS
+        if self._unread.is_much:
+            return self._unread.deadline
         if self._reader.deadline is not None:
             return self._reader.deadline
         if self._current is not None or self._queue:
@@ -350,8 +318,8 @@ class Connection(asyncio.Protocol):
             case State.HEAD | State.BODY:
                 self._reader.end_late(now)
                 self._watch_clock()
-            case State.WRITING:
-                self._end_unless_read()
+            case State.WRITING if self._unread.keeps_pace(self._transport.get_write_buffer_size(), now):
+                self._watch_clock()
             case State.CLOSING if self._may_still_send():
                 self._closing_until = now + LINGER_SECONDS
                 self._watch_clock()
@@ -359,16 +327,6 @@ class Connection(asyncio.Protocol):
                 self._close()
             case _:
                 self._transport.abort()
-
-    def _end_unless_read(self) -> None:
-        """Cut off a client that reads nothing, or too slowly."""
-        unread = self._transport.get_write_buffer_size()
-        if self._unread_size - unread < WRITE_SECONDS * BYTES_PER_SECOND:
-            self._transport.abort()
-            return
-        self._discharge()
-        self._charge(unread)
-        self._watch_clock()
 
     def _may_still_send(self) -> bool:
         """Whether a part of the last answer has not left, and has time to."""

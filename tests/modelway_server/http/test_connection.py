@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from modelway_server.http.connection import KEEP_ALIVE_SECONDS, LINGER_SECONDS, WRITE_SECONDS, State
+from modelway_server.http.connection import KEEP_ALIVE_SECONDS, LINGER_SECONDS, State
 from modelway_server.http.reader import BODY_SECONDS, BYTES_PER_SECOND, HEAD_SECONDS, MAX_HEAD_BYTES, MAX_HEADERS
 from modelway_server.http.request import DISCARDED_BYTES
+from modelway_server.http.unread import WRITE_SECONDS
 from support.server.one_connection import LIMIT, Echo, World, in_chunks, post, restore_clock
 
 

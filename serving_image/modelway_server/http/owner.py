@@ -1,0 +1,28 @@
+"""What a connection asks of whoever accepted it."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from modelway_server.http.application import Application
+
+if TYPE_CHECKING:
+    from modelway_server.http.connection import Connection
+
+
+class Owner(Protocol):
+    """Whoever accepts connections."""
+
+    application: Application
+    is_closing: bool
+    """Whether it accepts no more."""
+
+    def admit(self, connection: "Connection") -> str | None:
+        """Take a new connection; or say why not."""
+
+    def release(self, connection: "Connection") -> None:
+        """A connection has ended."""
+
+    def charge(self, size: int) -> None:
+        """Count bytes of answers that clients have not read; a negative size counts fewer."""
+
+    def common_headers(self) -> bytes:
+        """Lines of every answer."""
