@@ -71,6 +71,10 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:  # noqa: C901  (o
                 content_length = int(value)
             case b"content-encoding":
                 content_encoding = value.strip().lower().decode("latin-1")
+            case b"transfer-encoding" if value.strip().lower() != b"chunked":
+                raise MalformedRequest(
+                    "Transfer-Encoding may be chunked alone; name what packs the body in Content-Encoding"
+                )
             case b"expect":
                 expects_continue = value.strip().lower() == b"100-continue"
             case b"accept-encoding":

@@ -177,15 +177,16 @@ class Reader:
 
         A server may ignore the offer. The parser takes the body of such a request for the other protocol.
         """
-        method = self._parser.get_method()
+        method, version = self._parser.get_method(), self._parser.get_http_version().encode()
         self._parser = httptools.HttpRequestParser(self)
         if method == b"CONNECT":
             self._end(405, "CONNECT is not allowed here: this server is no proxy")
             return b""
-        lines = [method + b" " + self._target + b" HTTP/1.1"]
+        lines = [method + b" " + self._target + b" HTTP/" + version]
         for name, value in self._headers:
             if name == b"connection":
-                lines.append(b"connection: " + (b"close" if b"close" in value.lower() else b"keep-alive"))
+                options = {option.strip() for option in value.lower().split(b",")}
+                lines.append(b"connection: " + (b"close" if b"close" in options else b"keep-alive"))
             elif name != b"upgrade":
                 lines.append(name + b": " + value)
         return b"\r\n".join((*lines, b"", rest))

@@ -1,9 +1,11 @@
 """What RFC 9112 and RFC 9110 have a server answer to heads, on both ports: the exact status, and whether the connection is kept."""
 
+import json
 import re
 
 import pytest
 
+from support.models import WINE
 from support.server.served import Served
 from support.server.sockets import raw
 
@@ -49,6 +51,16 @@ HEADS: dict[str, tuple[str, int, bool]] = {
     "a method in small letters": ("get PATH HTTP/1.1\r\nHost: x", 400, False),
     "CONNECT": ("CONNECT x:80 HTTP/1.1\r\nHost: x:80", 405, False),
     "an expectation that nobody knows": ("GET PATH HTTP/1.1\r\nHost: x\r\nExpect: a-cat", 200, True),
+    # section 7.8: an offer of another protocol, which may be ignored, and must be in HTTP/1.0
+    "an offer": ("GET PATH HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c", 200, True),
+    "an offer without Connection": ("GET PATH HTTP/1.1\r\nHost: x\r\nUpgrade: h2c", 200, True),
+    "an offer, and the end": ("GET PATH HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, Close\r\nUpgrade: h2c", 200, False),
+    "an offer, and another word": (
+        "GET PATH HTTP/1.1\r\nHost: x\r\nConnection: disclose, Upgrade\r\nUpgrade: h2c",
+        200,
+        True,
+    ),
+    "an offer in HTTP/1.0": ("GET PATH HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: h2c", 200, False),
     # RFC 9112, section 2.2: an empty line before a request
     "an empty line before": ("\r\nGET PATH HTTP/1.1\r\nHost: x", 200, True),
 }
@@ -64,6 +76,16 @@ def test_head_is_answered_as_the_standard_has_it(forest: Served, name: str, port
     assert re.findall(rb"HTTP/1.1 (\d{3}) ", answers) == [
         b"%d" % code for code in ([status, 200] if is_kept else [status])
     ]
+
+
+@pytest.mark.parametrize("codings", ["gzip, chunked", "gzip\r\nTransfer-Encoding: chunked"])
+def test_transfer_coding_beside_chunked_is_refused(forest: Served, codings: str) -> None:
+    """Section 6.1: the body would be read as if it were not packed."""
+    body = json.dumps({"instances": WINE[:1].tolist()})
+    head = f"POST /v1/models/model:predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: {codings}\r\n\r\n"
+    answer = raw(forest, f"{head}{len(body):x}\r\n{body}\r\n0\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Transfer-Encoding" in answer
 
 
 @pytest.mark.parametrize("port", PATHS)
