@@ -104,6 +104,7 @@ class Worker:
         self._companions = companions
         self._worker_states = worker_states
         self._bounds = bounds
+        self._metrics = metrics
         self._predictor = predictor
         self._application = InferenceApplication(
             plane,
@@ -158,6 +159,7 @@ class Worker:
     async def _beat(self) -> None:
         while True:
             self._worker_states.beat()
+            self._metrics.publish()  # another worker may be asked for the sum of all
             await asyncio.sleep(BEAT_SECONDS)
 
     def _begin_drain(self) -> None:

@@ -1,10 +1,9 @@
 """The queue of a busy model, and how much of it goes in one call.
 
 There is no waiting window. A request that finds the model idle is taken at once; requests that arrive while the model
-works are taken together. Work is of classes, which never share a call. This module knows futures, sizes and times only.
+works are taken together. Work is of classes, which never share a call. This module knows jobs, sizes and times only.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -39,16 +38,6 @@ class Deadline(NamedTuple):
     callers: bool = False
 
 
-def settle(answer: asyncio.Future[A], outcome: A | Exception) -> None:
-    """Set what an answer came to, unless nobody waits for it any more or it is set already."""
-    if answer.done():
-        return
-    if isinstance(outcome, Exception):
-        answer.set_exception(outcome)
-    else:
-        answer.set_result(outcome)
-
-
 @dataclass(slots=True, eq=False)
 class Job(Generic[Q, A]):
     """One request that waits for the model.
@@ -58,20 +47,24 @@ class Job(Generic[Q, A]):
         size: its rows.
         deadline: when it must be answered.
         since: when it came, on the monotonic clock.
-        answer: set by whoever takes the job; done already when its caller has gone.
+        deliver: takes its answer, or why there is none.
         work: its class.
+        is_done: whether nobody waits for it any more: it has an outcome, or its caller has gone.
     """
 
     query: Q
     size: int
     deadline: Deadline
     since: float
-    answer: asyncio.Future[A]
+    deliver: Callable[[A | Exception], None]
     work: Work = Work.PREDICTION
+    is_done: bool = False
 
     def settle(self, outcome: A | Exception) -> None:
-        """Give the outcome to the caller, unless it has gone or already has an answer."""
-        settle(self.answer, outcome)
+        """Give the outcome to the caller, unless it has gone or already has an outcome."""
+        if not self.is_done:
+            self.is_done = True
+            self.deliver(outcome)
 
 
 class Waiting(Generic[Q, A]):
@@ -121,7 +114,8 @@ class Waiting(Generic[Q, A]):
         self._lanes[job.work].jobs.append(job)
 
     def remove(self, job: Job[Q, A]) -> None:
-        """Drop a job whose caller has gone, unless it was taken already."""
+        """Drop a job whose caller has gone; the model is not called for it unless it was taken already."""
+        job.is_done = True
         jobs = self._lanes[job.work].jobs
         if job in jobs:
             jobs.remove(job)
@@ -207,7 +201,7 @@ class Lane(Generic[Q, A]):
     def _next(self) -> Job[Q, A] | None:
         while self.jobs:
             job = self.jobs.popleft()
-            if not job.answer.done():
+            if not job.is_done:
                 return job
         return None
 
@@ -215,7 +209,7 @@ class Lane(Generic[Q, A]):
         taken: list[Job[Q, A]] = []
         left: deque[Job[Q, A]] = deque()
         for job in self.jobs:
-            if job.answer.done():
+            if job.is_done:
                 continue
             if job.size <= room and self._kind_of(job.query) == kind:
                 taken.append(job)

@@ -12,7 +12,6 @@ from functools import partial
 
 from modelway_server.contract.row_batches import bytes_of
 from modelway_server.dataplane.query import Body, Query
-from modelway_server.prediction.batching import settle
 from modelway_server.prediction.held_bytes import Held
 from modelway_server.prediction.predictor import Predictor, QueryJob
 from modelway_server.protocol.trace_context import TRACE_ID, TraceContext
@@ -79,7 +78,7 @@ class Calls:
         self, method: str, protocol: str, started: float, *, timeout: float | None, trace: TraceContext | None
     ) -> Call:
         """A request whose head has arrived; `finish` or `abandon` ends it."""
-        self._metrics.in_flight.inc()
+        self._metrics.begin()
         return Call(method, protocol, started, timeout=timeout, trace=trace, held=self._predictor.hold())
 
     def admit(self) -> None:
@@ -116,7 +115,7 @@ class Calls:
             Exception: why there is none.
         """
         answer: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
-        self.ask(call, read, partial(settle, answer), apart=apart)
+        self.ask(call, read, partial(_settle, answer), apart=apart)
         return await answer
 
     def finish(self, call: Call, code: int) -> None:
@@ -131,8 +130,9 @@ class Calls:
         call.ended = True
         call.held.release()
         metrics, ended = self._metrics, time.monotonic()
-        metrics.in_flight.dec()
         metrics.observe(call.method, code, ended - call.started)
+        if not self._predictor.is_settling:
+            metrics.publish()
         if metrics.observers:
             stages, rows = (call.query.stages, call.query.rows.count) if call.query else (None, 0)
             metrics.notify(Finished(call.method, code, call.started, ended, stages, rows, call.trace, call.protocol))
@@ -142,7 +142,6 @@ class Calls:
         if call.reading is not None:
             call.reading.cancel()
         if call.job is not None:
-            call.job.answer.cancel()
             self._predictor.forget(call.job)
         self.finish(call, CALLER_GONE)
 
@@ -172,18 +171,29 @@ class Calls:
     def _submit(self, call: Call, query: Query, answered: Answered) -> None:
         call.query = query
         deadline = self._predictor.deadline(call.started, call.timeout, query.timeout)
-        call.job = self._predictor.submit(query, deadline)
-        call.job.answer.add_done_callback(partial(self._hand_over, call, answered))
+        call.job = self._predictor.submit(query, deadline, partial(self._hand_over, call, answered))
 
-    def _hand_over(self, call: Call, answered: Answered, answer: asyncio.Future[Body]) -> None:
+    def _hand_over(self, call: Call, answered: Answered, answer: Body | Exception) -> None:
+        """Give the answer to the transport; log lines then name the trace of the call."""
         call.job = None
-        if answer.cancelled():
-            return
-        error = answer.exception()
-        if error is None:
+        if not isinstance(answer, Exception):
             assert call.query is not None
-            self._metrics.rows.inc(call.query.rows.count)
-            answered(answer.result())
-        else:
-            assert isinstance(error, Exception)
-            answered(error)
+            self._metrics.add_rows(call.query.rows.count)
+        if call.trace is None:
+            answered(answer)
+            return
+        token = TRACE_ID.set(call.trace.trace_id)
+        try:
+            answered(answer)
+        finally:
+            TRACE_ID.reset(token)
+
+
+def _settle(answer: asyncio.Future[Body], outcome: Body | Exception) -> None:
+    """Set what an answer came to, unless nobody waits for it any more."""
+    if answer.done():
+        return
+    if isinstance(outcome, Exception):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)

@@ -26,6 +26,8 @@ class Limits:
             timeouts: seconds in which its caller wants the answer, None where it does not say. The shortest counts;
                 none may be longer than the server's own.
         """
+        if timeouts.count(None) == len(timeouts):
+            return Deadline(started + self.request_timeout)
         shortest = min((timeout for timeout in timeouts if timeout is not None), default=self.request_timeout)
         if shortest >= self.request_timeout:
             return Deadline(started + self.request_timeout)

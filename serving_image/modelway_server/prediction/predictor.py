@@ -45,6 +45,7 @@ class Predictor:
 
     Attributes:
         held_bytes: of all requests, and of answers that nobody has read yet.
+        is_settling: whether answers of one call are delivered; their counts are published after the last.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Predictor:
         self._in_model: Sequence[QueryJob] = ()
         self._published_depth = 0
         self._turn: asyncio.Handle | None = None
+        self.is_settling = False
 
     async def warm_up(self) -> None:
         """Let the model predict once, and measure the cost of its calls.
@@ -114,8 +116,20 @@ class Predictor:
         """The query that `read` gives in a thread, so that reading it holds up nobody."""
         return asyncio.get_running_loop().run_in_executor(self._reader, read)
 
-    def submit(self, query: Query, deadline: Deadline, work: Work = Work.PREDICTION) -> QueryJob:
-        """Let a query wait for its turn; `answer` of the job is settled with its answer.
+    def submit(
+        self,
+        query: Query,
+        deadline: Deadline,
+        deliver: Callable[[Body | Exception], None],
+        work: Work = Work.PREDICTION,
+    ) -> QueryJob:
+        """Let a query wait for its turn.
+
+        Args:
+            query: that was read.
+            deadline: by which it must be answered.
+            deliver: takes the answer, or why there is none; not called for a job that is forgotten.
+            work: its class.
 
         Raises:
             QueueFull: as many of its class wait as may.
@@ -123,15 +137,14 @@ class Predictor:
         if self._waiting.is_full(work):
             self._take_turn()
             self.check_room(work)
-        loop = asyncio.get_running_loop()
-        job: QueryJob = Job(query, query.rows.count, deadline, time.monotonic(), loop.create_future(), work)
+        job: QueryJob = Job(query, query.rows.count, deadline, time.monotonic(), deliver, work)
         self._waiting.push(job)
         if self._in_model:
             self._publish_depth()
             self._alarm.set(deadline.at)
         elif self._turn is None:
             # others of this turn of the loop go in the same call
-            self._turn = loop.call_soon(self._take_turn)
+            self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
         return job
 
     def forget(self, job: QueryJob) -> None:
@@ -160,15 +173,16 @@ class Predictor:
         rows = total_rows(batch)
         if batch[0].work is Work.PREDICTION:
             self._metrics.batch_rows.observe(rows)
-            for job in batch:
-                self._metrics.queue_seconds.observe(now - job.since)
+            self._metrics.queue_seconds.observe_all([now - job.since for job in batch])
         if self._is_inline(rows):
-            _settle(batch, self._answers(batch))
+            answers = self._answers(batch)
             self._waiting.end(time.monotonic())
-            if len(self._waiting):
+            self._settle(batch, answers)
+            if len(self._waiting) and self._turn is None:
                 self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
             return
         self._in_model = batch
+        self._metrics.publish()
         self._alarm.set(min(self._waiting.next_deadline(), *(job.deadline.at for job in batch)))
         self._model.submit(partial(self._work, batch), self._finish)
 
@@ -189,8 +203,8 @@ class Predictor:
 
     def _finish(self, answers: list[Body | Exception]) -> None:
         batch, self._in_model = self._in_model, ()
-        _settle(batch, answers)
         self._waiting.end(time.monotonic())
+        self._settle(batch, answers)
         self._take_turn()
 
     def _publish_depth(self) -> None:
@@ -205,7 +219,7 @@ class Predictor:
         now = time.monotonic()
         self._settle_expired(now)
         self._publish_depth()
-        in_model = [job for job in self._in_model if not job.answer.done()]
+        in_model = [job for job in self._in_model if not job.is_done]
         for job in in_model:
             if job.deadline.at <= now:
                 job.settle(self._limits.refuse_late(job.deadline, called=True))
@@ -216,7 +230,15 @@ class Predictor:
         for job in self._waiting.expired(now):
             job.settle(self._limits.refuse_late(job.deadline, called=False))
 
-
-def _settle(batch: Sequence[QueryJob], answers: Sequence[Body | Exception]) -> None:
-    for job, answer in zip(batch, answers, strict=True):
-        job.settle(answer)
+    def _settle(self, batch: Sequence[QueryJob], answers: Sequence[Body | Exception]) -> None:
+        """Deliver the answers of a call, and publish what was counted of them once."""
+        self.is_settling = True
+        try:
+            for job, answer in zip(batch, answers, strict=True):
+                try:
+                    job.settle(answer)
+                except Exception:
+                    _LOGGER.exception("an answer could not be delivered")
+        finally:
+            self.is_settling = False
+            self._metrics.publish()

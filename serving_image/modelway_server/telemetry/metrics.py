@@ -1,5 +1,8 @@
 """The metrics of this server for Prometheus. Children are kept, since a look-up costs as much as counting.
 
+Requests are summed in plain numbers first. `publish` adds them to the metrics once for all requests of one call of the
+model, before their answers leave: so whoever has an answer finds it counted.
+
 With several workers, each writes its own files below `PROMETHEUS_MULTIPROC_DIR`, and the one that is scraped sums them.
 That variable must be set before this module is imported. The files bear the worker's number: the successor of a dead
 worker continues its counts, so no counter falls, and there are as many files after a thousand deaths as before.
@@ -13,11 +16,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest, values
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector, generate_latest, values
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from modelway_server.telemetry.batch_histogram import BatchHistogram
 from modelway_server.telemetry.observers import Finished, Observer
 
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -64,6 +68,20 @@ def be_worker(slot: int) -> None:
     values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
 
 
+class _Answered:
+    """The requests of one route that had one status.
+
+    Attributes:
+        count, histogram: their metrics.
+        seconds: of those that are not published yet.
+    """
+
+    def __init__(self, count: Counter, histogram: BatchHistogram) -> None:
+        self.count = count
+        self.histogram = histogram
+        self.seconds: list[float] = []
+
+
 class Metrics:
     """The metrics of one served model.
 
@@ -87,7 +105,7 @@ class Metrics:
             (*_MODEL, "method", "protocol", "code"),
             registry=registry,
         )
-        self._seconds = Histogram(
+        self._seconds = BatchHistogram(
             "modelway_request_duration_seconds",
             "Seconds from a request's header to its answer.",
             (*_MODEL, "method", "protocol"),
@@ -102,10 +120,10 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=registry,
         )
-        self._batch_rows = Histogram(
+        self._batch_rows = BatchHistogram(
             "modelway_batch_rows", "Rows of one call of the model.", _MODEL, buckets=ROW_BUCKETS, registry=registry
         )
-        self._queue_seconds = Histogram(
+        self._queue_seconds = BatchHistogram(
             "modelway_queue_duration_seconds",
             "Seconds that a request waited for the model.",
             _MODEL,
@@ -120,8 +138,8 @@ class Metrics:
             registry=registry,
         )
         self._define_facts()
-        self._counters: dict[tuple[str, int], Counter] = {}
-        self._histograms: dict[str, Histogram] = {}
+        self._answered: dict[tuple[str, int], _Answered] = {}
+        self._row_count = self._under_way = self._published_under_way = 0
         self.rows = self._rows.labels(*self._labels)
         self.in_flight = self._in_flight.labels(*self._labels)
         self.batch_rows = self._batch_rows.labels(*self._labels)
@@ -167,24 +185,45 @@ class Metrics:
             registry=registry,
         )
 
+    def begin(self) -> None:
+        """Count a request that has begun; `observe` counts its end."""
+        self._under_way += 1
+
+    def add_rows(self, count: int) -> None:
+        """Count rows that were predicted."""
+        self._row_count += count
+
     def observe(self, method: str, code: int, seconds: float) -> None:
-        """Count one answered request.
+        """Count one request that has ended; `publish` publishes it.
 
         Args:
             method: the word for its route: `infer`, `predict`, `rows`, `invocations` or `grpc_infer`.
             code: its HTTP status.
             seconds: from its header to its answer.
         """
-        counter = self._counters.get((method, code))
-        if counter is None:
-            counter = self._counters[method, code] = self._requests.labels(
-                *self._labels, method, PROTOCOLS[method], str(code)
-            )
-        histogram = self._histograms.get(method)
-        if histogram is None:
-            histogram = self._histograms[method] = self._seconds.labels(*self._labels, method, PROTOCOLS[method])
-        counter.inc()
-        histogram.observe(seconds)
+        self._under_way -= 1
+        answered = self._answered.get((method, code))
+        if answered is None:
+            answered = self._answered[method, code] = self._series(method, code)
+        answered.seconds.append(seconds)
+
+    def publish(self) -> None:
+        """Add what was counted to the metrics."""
+        for answered in self._answered.values():
+            if answered.seconds:
+                answered.count.inc(len(answered.seconds))
+                answered.histogram.observe_all(answered.seconds)
+                answered.seconds.clear()
+        if self._row_count:
+            self.rows.inc(self._row_count)
+            self._row_count = 0
+        if self._under_way != self._published_under_way:
+            self._published_under_way = self._under_way
+            self.in_flight.set(self._under_way)
+
+    def _series(self, method: str, code: int) -> "_Answered":
+        labels = (*self._labels, method, PROTOCOLS[method])
+        return _Answered(self._requests.labels(*labels, str(code)), self._seconds.labels(*labels))
 
     def notify(self, finished: Finished) -> None:
         """Notify the observers of one answered request."""
@@ -211,6 +250,7 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format, summed over the workers where there are several."""
+        self.publish()
         registry = self.registry
         if MULTIPROCESS_VARIABLE in os.environ:
             registry = CollectorRegistry()

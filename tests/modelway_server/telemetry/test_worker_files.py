@@ -38,6 +38,13 @@ def work(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Work]:
         kind.close_all_files()  # type: ignore[attr-defined]  # the library has no type for it
 
 
+def answer(metrics: Metrics) -> None:
+    """Answer one request."""
+    metrics.begin()
+    metrics.observe("infer", 200, 0.1)
+    metrics.publish()
+
+
 def die(slot: int) -> None:
     mark_process_dead(slot)  # type: ignore[no-untyped-call]
 
@@ -51,14 +58,15 @@ def samples(metrics: Metrics, name: str) -> list[float]:
 @pytest.mark.slow
 def test_counts_and_files_outlive_a_thousand_deaths(folder: Path, work: Work) -> None:
     other = work(0)
-    other.observe("infer", 200, 0.1)
+    answer(other)
     first = sorted(path.name for path in folder.iterdir())
     assert len(first) == 5
     counts = []
     for death in range(1000):
         metrics = work(1)
-        metrics.observe("infer", 200, 0.1)
-        metrics.rows.inc(3)
+        answer(metrics)
+        metrics.add_rows(3)
+        metrics.publish()
         if death % 50 == 0:
             counts += [samples(other, "modelway_requests_total")[0]]
         values.ValueClass.close_all_files()
@@ -72,9 +80,11 @@ def test_counts_and_files_outlive_a_thousand_deaths(folder: Path, work: Work) ->
 
 def test_gauges_of_a_dead_worker_are_gone(work: Work) -> None:
     other, metrics = work(0), work(1)
-    metrics.in_flight.inc(5)
+    for each, requests in ((metrics, 5), (other, 1)):
+        for _ in range(requests):
+            each.begin()
+        each.publish()
     metrics.queue_depth.set(4)
-    other.in_flight.inc()
     assert samples(other, "modelway_in_flight") == [6]
     assert samples(other, "modelway_load_duration_seconds") == [2.5]
     assert samples(other, "modelway_wall_stands") == [0]
@@ -87,6 +97,6 @@ def test_gauges_of_a_dead_worker_are_gone(work: Work) -> None:
 
 def test_file_without_a_byte_spoils_no_scrape(folder: Path, work: Work) -> None:
     metrics = work(0)
-    metrics.observe("infer", 200, 0.1)
+    answer(metrics)
     (folder / "counter_1.db").touch()
     assert samples(metrics, "modelway_requests_total") == [1]

@@ -133,12 +133,20 @@ class Callers:
         return self.tasks[-1]
 
     async def _answer(self, query: Query, deadline: Deadline, work: Work) -> Body:
-        job = self.predictor.submit(query, deadline, work)
+        answer: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
+        job = self.predictor.submit(query, deadline, lambda outcome: _settle(answer, outcome), work)
         try:
-            return await job.answer
+            return await answer
         except asyncio.CancelledError:
             self.predictor.forget(job)
             raise
+
+
+def _settle(answer: asyncio.Future[Body], outcome: Body | Exception) -> None:
+    if isinstance(outcome, Exception):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)
 
 
 def numbers_of(body: Body) -> list[float]:
