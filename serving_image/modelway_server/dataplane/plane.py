@@ -10,9 +10,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from modelway_server.contract.row_batches import kind_of, stack, unstack
+from modelway_server.contract.row_batches import kind_of, stack
 from modelway_server.dataplane.identity import Identity
-from modelway_server.dataplane.query import Arrays, Body, Query
+from modelway_server.dataplane.query import Answer, Arrays, Body, CallOutputs, Query
 from modelway_server.errors import MalformedRequest
 from modelway_server.protocol import binary, classification
 from modelway_server.protocol.classification import best_classes
@@ -75,10 +75,12 @@ class DataPlane:
 
     def kind_of(self, query: Query) -> Hashable | None:
         """The kind of a query. One call of the model answers all queries of one kind; those of None go alone."""
+        if query.usual is not None:
+            return query.usual.kind
         kind = kind_of(query.rows)
         return None if kind is None else (tuple(query.methods), kind)
 
-    def answer(self, query: Query) -> Body:
+    def answer(self, query: Query) -> Answer:
         """Call the model, and encode its outputs.
 
         Raises:
@@ -90,7 +92,7 @@ class DataPlane:
             raise answer
         return answer
 
-    def answer_all(self, queries: Sequence[Query]) -> list[Body | Exception]:
+    def answer_all(self, queries: Sequence[Query]) -> list[Answer | Exception]:
         """The answer to each query, or why it has none; queries that cannot be answered together are tried in halves.
 
         Args:
@@ -98,49 +100,54 @@ class DataPlane:
         """
         begun = time.monotonic()
         try:
-            outputs = self._outputs(queries) if len(queries) > 1 else [self._outputs_alone(queries[0])]
+            outputs = self._call(queries) if len(queries) > 1 else self._call_alone(queries[0])
         except Exception as error:  # noqa: BLE001  (a model may raise anything; it is its caller's)
             if len(queries) == 1:
                 return [error]
             middle = len(queries) // 2
             return self.answer_all(queries[:middle]) + self.answer_all(queries[middle:])
         called = time.monotonic()
+        answers: list[Answer | Exception] = []
+        end = 0
         for query in queries:
+            begin, end = end, end + query.rows.count
+            answers.append(answer := self._encode(query, outputs, begin, end))
             if query.stages is not None:
                 query.stages.calling, query.stages.called = begun, called
-        return [self._encode(query, arrays) for query, arrays in zip(queries, outputs, strict=True)]
+                query.stages.encoded = time.monotonic() if isinstance(answer, Answer) else 0.0
+        return answers
 
-    def _outputs_alone(self, query: Query) -> dict[str, Arrays]:
+    def _call_alone(self, query: Query) -> CallOutputs:
         """The outputs of each method for one query; log lines of the model then name its trace."""
         if not query.trace_id:
-            return self._outputs([query])[0]
+            return self._call([query])
         token = TRACE_ID.set(query.trace_id)
         try:
-            return self._outputs([query])[0]
+            return self._call([query])
         finally:
             TRACE_ID.reset(token)
 
-    def _outputs(self, queries: Sequence[Query]) -> list[dict[str, Arrays]]:
-        """The outputs of each method for each query."""
+    def _call(self, queries: Sequence[Query]) -> CallOutputs:
+        """The outputs of each method for the rows of all queries."""
         rows = stack([query.rows for query in queries])
         whole = {method: self.runtime.call(method, rows.values, rows.count) for method in queries[0].methods}
-        if len(queries) == 1:
-            return [whole]
-        counts = [query.rows.count for query in queries]
-        parts = {method: unstack(arrays, counts) for method, arrays in whole.items()}
-        return [{method: parts[method][index] for method in whole} for index in range(len(queries))]
+        return CallOutputs(whole, rows.count)
 
-    def _encode(self, query: Query, outputs: Mapping[str, Arrays]) -> Body | Exception:
-        arrays: Arrays = {}
+    def _encode(self, query: Query, outputs: CallOutputs, begin: int, end: int) -> Answer | Exception:
         try:
-            for method, best in query.methods.items():
-                arrays.update(self._best(method, outputs[method], best) if best else outputs[method])
-            body = query.encode(arrays)
+            body = None if query.usual is None else query.usual.encode_part(outputs, begin, end)
+            if body is None:
+                body = query.encode(self._arrays(query, outputs.part(begin, end)))
         except Exception as error:  # noqa: BLE001  (it is this query's alone)
             return error
-        if query.stages is not None:
-            query.stages.encoded = time.monotonic()
-        return body
+        return Answer(body, outputs, begin, end)
+
+    def _arrays(self, query: Query, outputs: Mapping[str, Arrays]) -> Arrays:
+        """The arrays that the answer holds."""
+        arrays: Arrays = {}
+        for method, best in query.methods.items():
+            arrays.update(self._best(method, outputs[method], best) if best else outputs[method])
+        return arrays
 
     def _best(self, method: str, arrays: Arrays, best: int) -> Arrays:
         """The best classes of each row instead of all scores."""

@@ -125,7 +125,7 @@ class InferenceServicer:
         answer = await self._calls.answer(
             call, partial(self._read_query, message), apart=len(message) >= LARGE_BODY_BYTES
         )
-        return answer.content
+        return answer.body.content
 
     async def _read(self, context: Context) -> bytes:
         """The call's one message."""

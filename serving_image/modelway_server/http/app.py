@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import Any
 
 from modelway_server.dataplane.plane import DataPlane
-from modelway_server.dataplane.query import Body
+from modelway_server.dataplane.query import Answer
 from modelway_server.http.application import Respond
 from modelway_server.http.heads import Head, check_head, path_of, read_head
 from modelway_server.http.operations import Operation, routes
@@ -120,7 +120,7 @@ class InferenceApplication:
             self._send(request, respond, reply_unread(operation, head))
             return
 
-        def answered(answer: Body | Exception) -> None:
+        def answered(answer: Answer | Exception) -> None:
             self._send(request, respond, _reply_with(answer))
 
         body = request.take_body()
@@ -213,11 +213,12 @@ class InferenceApplication:
         return Reply(200 if ready else 503, dumps(document | {"ready": ready}))
 
 
-def _reply_with(answer: Body | Exception) -> Reply:
+def _reply_with(answer: Answer | Exception) -> Reply:
     """The reply once the model has answered or failed."""
     if isinstance(answer, Exception):
         return reply_to(answer)
-    return Reply(200, answer.content, answer.headers, content_type=answer.content_type)
+    content, content_type, headers = answer.body
+    return Reply(200, content, headers, content_type=content_type)
 
 
 async def _compress(reply: Reply, respond: Respond) -> None:

@@ -8,6 +8,7 @@ from modelway_server.dataplane.mlflow import read_csv, read_invocations
 from modelway_server.dataplane.plane import DataPlane
 from modelway_server.dataplane.query import Query
 from modelway_server.dataplane.rows import read_rows
+from modelway_server.dataplane.usual_v2 import UsualRequests
 from modelway_server.dataplane.v1 import read_v1
 from modelway_server.dataplane.v2 import read_v2
 from modelway_server.errors import UnsupportedMediaType
@@ -81,8 +82,11 @@ def routes(plane: DataPlane, roots: list[str], *, observed: bool) -> dict[str, O
 
 
 def _routes(plane: DataPlane, roots: list[str]) -> dict[str, Operation]:
+    usual = UsualRequests(plane)
+
     def infer(body: bytes, head: Head) -> Query:
-        return read_v2(plane, body, head.header_length)
+        query = usual.read(body) if head.header_length is None else None
+        return query or read_v2(plane, body, head.header_length)
 
     def predict(body: bytes, _: Head) -> Query:
         return read_v1(plane, body)

@@ -11,7 +11,7 @@ from contextvars import copy_context
 from functools import partial
 
 from modelway_server.contract.row_batches import bytes_of
-from modelway_server.dataplane.query import Body, Query
+from modelway_server.dataplane.query import Answer, Query
 from modelway_server.prediction.held_bytes import Held
 from modelway_server.prediction.predictor import Predictor, QueryJob
 from modelway_server.protocol.trace_context import TRACE_ID, TraceContext
@@ -21,7 +21,7 @@ from modelway_server.telemetry.observers import Finished
 CALLER_GONE = 499
 """The status that metrics give a request whose caller gave up."""
 
-Answered = Callable[[Body | Exception], None]
+Answered = Callable[[Answer | Exception], None]
 """Takes the answer, or why there is none."""
 
 
@@ -108,13 +108,13 @@ class Calls:
         finally:
             TRACE_ID.reset(token)
 
-    async def answer(self, call: Call, read: Callable[[], Query], *, apart: bool = False) -> Body:
+    async def answer(self, call: Call, read: Callable[[], Query], *, apart: bool = False) -> Answer:
         """The answer to a request, for a transport that waits for it in a task; the arguments are those of `ask`.
 
         Raises:
             Exception: why there is none.
         """
-        answer: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self.ask(call, read, partial(_settle, answer), apart=apart)
         return await answer
 
@@ -173,7 +173,7 @@ class Calls:
         deadline = self._predictor.deadline(call.started, call.timeout, query.timeout)
         call.job = self._predictor.submit(query, deadline, partial(self._hand_over, call, answered))
 
-    def _hand_over(self, call: Call, answered: Answered, answer: Body | Exception) -> None:
+    def _hand_over(self, call: Call, answered: Answered, answer: Answer | Exception) -> None:
         """Give the answer to the transport; log lines then name the trace of the call."""
         call.job = None
         if not isinstance(answer, Exception):
@@ -189,7 +189,7 @@ class Calls:
             TRACE_ID.reset(token)
 
 
-def _settle(answer: asyncio.Future[Body], outcome: Body | Exception) -> None:
+def _settle(answer: asyncio.Future[Answer], outcome: Answer | Exception) -> None:
     """Set what an answer came to, unless nobody waits for it any more."""
     if answer.done():
         return

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from modelway_server.dataplane.plane import DataPlane
-from modelway_server.dataplane.query import Body, Query
+from modelway_server.dataplane.query import Answer, Query
 from modelway_server.errors import PredictionFailed
 from modelway_server.prediction.alarm import Alarm
 from modelway_server.prediction.batching import Deadline, Job, Waiting, Work, total_rows
@@ -29,7 +29,7 @@ from modelway_server.telemetry.metrics import Metrics
 LARGE_BODY_BYTES = 256 * 1024
 """A body from which on reading it would hold up the event loop for milliseconds."""
 
-QueryJob = Job[Query, Body]
+QueryJob = Job[Query, Answer]
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -62,7 +62,7 @@ class Predictor:
         self._limits = limits
         self._model = model or ModelThread()
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
-        self._waiting: Waiting[Query, Body] = Waiting(
+        self._waiting: Waiting[Query, Answer] = Waiting(
             limits.max_batch_rows, plane.kind_of, max_waiting=(limits.max_queue, limits.max_explanations)
         )
         self.held_bytes = HeldBytes(limits.max_request_bytes * MAX_HELD_BODIES)
@@ -120,7 +120,7 @@ class Predictor:
         self,
         query: Query,
         deadline: Deadline,
-        deliver: Callable[[Body | Exception], None],
+        deliver: Callable[[Answer | Exception], None],
         work: Work = Work.PREDICTION,
     ) -> QueryJob:
         """Let a query wait for its turn.
@@ -186,7 +186,7 @@ class Predictor:
         self._alarm.set(min(self._waiting.next_deadline(), *(job.deadline.at for job in batch)))
         self._model.submit(partial(self._work, batch), self._finish)
 
-    def _work(self, batch: Sequence[QueryJob]) -> list[Body | Exception]:
+    def _work(self, batch: Sequence[QueryJob]) -> list[Answer | Exception]:
         """In the model's thread."""
         self._worker_states.begin_prediction()
         try:
@@ -194,14 +194,14 @@ class Predictor:
         finally:
             self._worker_states.end_prediction()
 
-    def _answers(self, batch: Sequence[QueryJob]) -> list[Body | Exception]:
+    def _answers(self, batch: Sequence[QueryJob]) -> list[Answer | Exception]:
         try:
             return self._plane.answer_all([job.query for job in batch])
         except BaseException as error:
             _LOGGER.exception("the model's code ends the program")
             return [PredictionFailed(f"the model's code raised {type(error).__name__}") for _ in batch]
 
-    def _finish(self, answers: list[Body | Exception]) -> None:
+    def _finish(self, answers: list[Answer | Exception]) -> None:
         batch, self._in_model = self._in_model, ()
         self._waiting.end(time.monotonic())
         self._settle(batch, answers)
@@ -230,7 +230,7 @@ class Predictor:
         for job in self._waiting.expired(now):
             job.settle(self._limits.refuse_late(job.deadline, called=False))
 
-    def _settle(self, batch: Sequence[QueryJob], answers: Sequence[Body | Exception]) -> None:
+    def _settle(self, batch: Sequence[QueryJob], answers: Sequence[Answer | Exception]) -> None:
         """Deliver the answers of a call, and publish what was counted of them once."""
         self.is_settling = True
         try:

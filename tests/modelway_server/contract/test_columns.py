@@ -295,5 +295,5 @@ def test_passed_through_column_may_hold_anything() -> None:
         model = make_column_transformer((MaxAbsScaler(), ["a"]), (last, ["city", "n", "f"])).fit(frame)
         body = json.dumps({"instances": records(frame)}).encode()
         server = plane(model)
-        predictions = json.loads(server.answer(read_v1(server, body)).content)["predictions"]
+        predictions = json.loads(server.answer(read_v1(server, body)).body.content)["predictions"]
         assert predictions == [[0.2, "Oslo", 1, True], [0.6, None, 2, False], [1.0, "Rome", 3, True]]

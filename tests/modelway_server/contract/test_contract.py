@@ -319,7 +319,7 @@ def test_no_json_makes_the_server_fail(model: str, v2: Any, v1: Any, anything: A
             except InputError as error:
                 assert error.message  # noqa: PT017  (most are refused; what is not must be answered)
             else:
-                json.loads(answer.content)
+                json.loads(answer.body.content)
                 assert query.rows.count >= 1
 
 

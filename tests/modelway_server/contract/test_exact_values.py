@@ -208,7 +208,7 @@ def test_encoder_of_an_array_tells_neighbours_apart(kind: str, first: Any) -> No
         rows = np.column_stack([rows[:, 0], rows[::-1, 0]])
         server = plane(model.fit(rows))
         body = json.dumps({"instances": rows.tolist()}).encode()
-        predictions = json.loads(server.answer(read_v1(server, body)).content)["predictions"]
+        predictions = json.loads(server.answer(read_v1(server, body)).body.content)["predictions"]
         assert predictions == model.transform(rows).tolist()
 
 
@@ -297,7 +297,7 @@ def test_graph_gets_the_integers_that_were_sent(tmp_path: Path, datatype: str, i
         arrays = outputs(server, query)
         assert {name: array.tolist() for name, array in arrays.items()} == {f"{n}_out": values for n in names}, protocol
     for protocol in ("v2 json", "v1 rows", "rows"):
-        body = server.answer(ALL[protocol](server, {name: Sent(datatype, values) for name in names})).content
+        body = server.answer(ALL[protocol](server, {name: Sent(datatype, values) for name in names})).body.content
         assert all(str(value).encode() in body for value in values), body
     for wrong in (Sent("FP64", [2.0**53]), Sent("INT64", [2**31]), Sent("UINT64", [2**63])):
         if not fits(wrong, datatype):

@@ -44,7 +44,7 @@ def test_outputs_are_requested_by_name(outputs: tuple[str, ...], names: list[str
 def test_one_of_several_outputs_is_requested_as_bytes() -> None:
     body = json.dumps(request_of({"name": "predict_proba_1", "parameters": {"binary_data": True}})).encode()
     answer = PLANE.answer(read_v2(PLANE, body))
-    assert answer.content.endswith(MODEL.predict_proba(WINE[:1])[1].tobytes())
+    assert answer.body.content.endswith(MODEL.predict_proba(WINE[:1])[1].tobytes())
 
 
 @pytest.mark.parametrize(

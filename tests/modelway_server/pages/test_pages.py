@@ -85,7 +85,7 @@ def test_answers_to_the_examples_match_the_document(runtime: EstimatorRuntime) -
         assert_valid(example, request["schema"], document)
         answer = plane.answer(read(plane, json.dumps(example).encode()))
         schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
-        assert_valid(json.loads(answer.content), schema, document)
+        assert_valid(json.loads(answer.body.content), schema, document)
 
 
 def assert_valid(instance: Any, schema: dict[str, Any], document: dict[str, Any]) -> None:

@@ -1,8 +1,6 @@
 """Predictions go first; explanations keep to their share while predictions wait, and get it."""
 
-import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import cycle, groupby, pairwise
 from typing import NamedTuple
 
@@ -50,13 +48,8 @@ ARRIVALS = st.lists(
 )
 
 
-@contextmanager
-def jobs_of(arrivals: Sequence[Arrival], deadline: Deadline = FOREVER) -> Iterator[list[Job[Arrival, None]]]:
-    loop = asyncio.new_event_loop()
-    try:
-        yield [Job(each, each.size, deadline, each.at, loop.create_future(), each.work) for each in arrivals]
-    finally:
-        loop.close()
+def jobs_of(arrivals: Sequence[Arrival], deadline: Deadline = FOREVER) -> list[Job[Arrival, None]]:
+    return [Job(each, each.size, deadline, each.at, lambda _: None, each.work) for each in arrivals]
 
 
 def queue(share: float = 0.2, max_rows: int = 4) -> Waiting[Arrival, None]:
@@ -67,23 +60,23 @@ def serve(arrivals: Sequence[Arrival], times: dict[Work, list[float]], share: fl
     """The calls of a model that works on the jobs as they arrive, as far as they begin in time."""
     waiting, calls = queue(share), list[Call]()
     endless = {work: cycle(seconds) for work, seconds in times.items()}
-    with jobs_of(sorted(arrivals)) as due:
-        now = 0.0
-        while now < until:
-            while due and due[0].since <= now:
-                waiting.push(due.pop(0))
-            batch = waiting.take(now)
-            if not batch:
-                if not due:
-                    break
-                now = due[0].since
-                continue
-            work, begun, contended = batch[0].work, now, waiting.count(PREDICTION) > 0
-            now += next(endless[work])
-            while due and due[0].since <= now:
-                waiting.push(due.pop(0))
-            waiting.end(now)
-            calls.append(Call(work, begun, now, batch, contended))
+    due = jobs_of(sorted(arrivals))
+    now = 0.0
+    while now < until:
+        while due and due[0].since <= now:
+            waiting.push(due.pop(0))
+        batch = waiting.take(now)
+        if not batch:
+            if not due:
+                break
+            now = due[0].since
+            continue
+        work, begun, contended = batch[0].work, now, waiting.count(PREDICTION) > 0
+        now += next(endless[work])
+        while due and due[0].since <= now:
+            waiting.push(due.pop(0))
+        waiting.end(now)
+        calls.append(Call(work, begun, now, batch, contended))
     return calls
 
 
@@ -196,46 +189,44 @@ class Script:
         return calls
 
 
-@contextmanager
-def script() -> Iterator[Script]:
-    with jobs_of([Arrival(0.0, work, 4) for work in Work for _ in range(60)]) as jobs:
-        yield Script(jobs)
+def script() -> Script:
+    return Script(jobs_of([Arrival(0.0, work, 4) for work in Work for _ in range(60)]))
 
 
 def test_call_ahead_is_charged_whole_if_predictions_leave() -> None:
-    with script() as model:
-        leaver = [model.push(PREDICTION), model.push(PREDICTION)][1]
-        model.push(EXPLANATION)
-        assert model.call(1.0) is PREDICTION
-        assert model.call(5.0, leaving=[leaver], coming=[PREDICTION, PREDICTION, EXPLANATION]) is EXPLANATION
-        assert model.calls_before_explanation() == 15
+    model = script()
+    leaver = [model.push(PREDICTION), model.push(PREDICTION)][1]
+    model.push(EXPLANATION)
+    assert model.call(1.0) is PREDICTION
+    assert model.call(5.0, leaving=[leaver], coming=[PREDICTION, PREDICTION, EXPLANATION]) is EXPLANATION
+    assert model.calls_before_explanation() == 15
 
 
 def test_predictions_work_off_a_charge_while_no_explanation_waits() -> None:
-    with script() as model:
-        model.push(EXPLANATION)
-        assert model.call(9.0, coming=[PREDICTION, PREDICTION]) is EXPLANATION
-        assert [model.call(1.0, coming=[PREDICTION]) for _ in range(30)] == [PREDICTION] * 30
-        model.push(EXPLANATION)
-        assert model.calls_before_explanation() == 1
+    model = script()
+    model.push(EXPLANATION)
+    assert model.call(9.0, coming=[PREDICTION, PREDICTION]) is EXPLANATION
+    assert [model.call(1.0, coming=[PREDICTION]) for _ in range(30)] == [PREDICTION] * 30
+    model.push(EXPLANATION)
+    assert model.calls_before_explanation() == 1
 
 
 def test_charge_is_void_once_no_prediction_waits() -> None:
-    with script() as model:
-        model.push(EXPLANATION)
-        assert model.call(10.0, coming=[PREDICTION]) is EXPLANATION
-        assert model.call(1.0) is PREDICTION
-        for work in (PREDICTION, PREDICTION, EXPLANATION):
-            model.push(work)
-        assert model.calls_before_explanation() == 1
+    model = script()
+    model.push(EXPLANATION)
+    assert model.call(10.0, coming=[PREDICTION]) is EXPLANATION
+    assert model.call(1.0) is PREDICTION
+    for work in (PREDICTION, PREDICTION, EXPLANATION):
+        model.push(work)
+    assert model.calls_before_explanation() == 1
 
 
 def test_each_class_has_its_own_bound() -> None:
     waiting = queue()
-    with jobs_of([Arrival(0.0, EXPLANATION)] * 2 + [Arrival(0.0, PREDICTION)] * 9) as jobs:
-        for job in jobs:
-            assert not waiting.is_full(job.work)
-            waiting.push(job)
+    jobs = jobs_of([Arrival(0.0, EXPLANATION)] * 2 + [Arrival(0.0, PREDICTION)] * 9)
+    for job in jobs:
+        assert not waiting.is_full(job.work)
+        waiting.push(job)
     assert (waiting.is_full(EXPLANATION), waiting.is_full(PREDICTION)) == (True, False)
     assert [len(waiting), *map(waiting.count, Work)] == [11, 9, 2]
 
@@ -243,21 +234,21 @@ def test_each_class_has_its_own_bound() -> None:
 @pytest.mark.parametrize("work", Work)
 def test_late_and_forgotten_jobs_leave_their_lane(work: Work) -> None:
     waiting = queue()
-    with jobs_of([Arrival(0.0, work)] * 2, Deadline(5.0)) as (late, forgotten):
-        waiting.push(late)
-        waiting.push(forgotten)
-        assert waiting.next_deadline() == 5.0
-        waiting.remove(forgotten)
-        assert waiting.expired(4.0) == []
-        assert waiting.expired(5.0) == [late]
+    late, forgotten = jobs_of([Arrival(0.0, work)] * 2, Deadline(5.0))
+    waiting.push(late)
+    waiting.push(forgotten)
+    assert waiting.next_deadline() == 5.0
+    waiting.remove(forgotten)
+    assert waiting.expired(4.0) == []
+    assert waiting.expired(5.0) == [late]
     assert (len(waiting), waiting.take(6.0), waiting.next_deadline()) == (0, [], float("inf"))
 
 
 @pytest.mark.parametrize("gone", Work)
 def test_lane_of_gone_callers_gives_its_turn_to_the_other(gone: Work) -> None:
     waiting, other = queue(), Work(1 - gone)
-    with jobs_of([Arrival(0.0, gone), Arrival(0.0, other)]) as (leaver, job):
-        waiting.push(leaver)
-        waiting.push(job)
-        leaver.answer.cancel()
-        assert waiting.take(1.0) == [job]
+    leaver, job = jobs_of([Arrival(0.0, gone), Arrival(0.0, other)])
+    waiting.push(leaver)
+    waiting.push(job)
+    leaver.is_done = True
+    assert waiting.take(1.0) == [job]

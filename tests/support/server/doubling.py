@@ -11,7 +11,7 @@ from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Column, Form, Output, Signature
 from modelway_server.dataplane.identity import Identity
 from modelway_server.dataplane.plane import DataPlane
-from modelway_server.dataplane.query import Body, Query
+from modelway_server.dataplane.query import Answer, Body, Query
 from modelway_server.errors import InvalidInput
 from modelway_server.prediction.batching import Deadline, Work
 from modelway_server.prediction.limits import Limits
@@ -100,7 +100,7 @@ class Callers:
         )
         self._metrics = Metrics(model="m", model_version="", revision="")
         self.predictor = Predictor(self.plane, WorkerStates(1, stuck_after=60), self._metrics, limits, self.thread)
-        self.tasks: list[asyncio.Task[Body]] = []
+        self.tasks: list[asyncio.Task[Answer]] = []
 
     @property
     def queue_depth(self) -> float | None:
@@ -123,7 +123,7 @@ class Callers:
         width: int = 1,
         timeout: float | None = None,
         work: Work = Work.PREDICTION,
-    ) -> asyncio.Task[Body]:
+    ) -> asyncio.Task[Answer]:
         """Ask for the doubles of numbers, each the first of a row."""
         values = np.zeros((len(rows), width))
         values[:, 0] = rows
@@ -132,8 +132,8 @@ class Callers:
         self.tasks.append(asyncio.create_task(self._answer(query, deadline, work)))
         return self.tasks[-1]
 
-    async def _answer(self, query: Query, deadline: Deadline, work: Work) -> Body:
-        answer: asyncio.Future[Body] = asyncio.get_running_loop().create_future()
+    async def _answer(self, query: Query, deadline: Deadline, work: Work) -> Answer:
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         job = self.predictor.submit(query, deadline, lambda outcome: _settle(answer, outcome), work)
         try:
             return await answer
@@ -142,16 +142,18 @@ class Callers:
             raise
 
 
-def _settle(answer: asyncio.Future[Body], outcome: Body | Exception) -> None:
+def _settle(answer: asyncio.Future[Answer], outcome: Answer | Exception) -> None:
+    if answer.done():
+        return
     if isinstance(outcome, Exception):
         answer.set_exception(outcome)
     else:
         answer.set_result(outcome)
 
 
-def numbers_of(body: Body) -> list[float]:
+def numbers_of(answer: Answer) -> list[float]:
     """What an answer holds."""
-    return list(np.frombuffer(body.content))
+    return list(np.frombuffer(answer.body.content))
 
 
 async def settle_loop() -> None:
