@@ -12,7 +12,7 @@ from typing import Any
 
 from modelway_server.contract.row_batches import kind_of, stack
 from modelway_server.dataplane.identity import Identity
-from modelway_server.dataplane.query import Answer, Arrays, Body, CallOutputs, Query
+from modelway_server.dataplane.query import Answer, Arrays, CallOutputs, Query
 from modelway_server.errors import MalformedRequest
 from modelway_server.protocol import binary, classification
 from modelway_server.protocol.classification import best_classes

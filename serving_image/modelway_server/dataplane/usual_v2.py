@@ -125,7 +125,7 @@ class _Plan:
     def __init__(self, method: str, width: int | None, model: str, version: str) -> None:
         self.model, self.version = model, version
         self.methods = {method: 0}
-        self.kind = ((method,), (np.dtype(np.float64), (width,)))
+        self.kind: Any = ((method,), (np.dtype(np.float64), (width,)))
         self._method = method
         facts = {"model_name": model} | ({"model_version": version} if version else {})
         self._head = dumps(facts)[:-1] + b',"id":'

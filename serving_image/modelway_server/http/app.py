@@ -70,26 +70,37 @@ class InferenceApplication:
     def begin(self, request: Request) -> None:
         """A head has arrived: keep the body of an inference request."""
         self.last_request = request.started
-        operation = None
-        try:
-            if request.method == b"POST":
-                operation = self._targets.get(request.target) or self.operations.get(path_of(request.target))
-            head = request.head = read_head(request.headers)
-            check_head(request.method, request.target, request.version, head)
-        except Exception as error:  # noqa: BLE001  (each has its status)
-            request.failure = error
-            head = request.head
+        known = request.known
+        if known is None or known.memo is None:
+            self._route(request)
+        else:
+            request.head, request.operation, request.reader = known.memo
+        operation, head = request.operation, request.head
         if operation is None:
             return
-        request.operation = operation
         call = request.call = self._calls.begin(
             operation.method, "http", request.started, timeout=head.timeout, trace=head.trace
         )
-        if request.failure is not None or operation.reader(head) is None:
+        if request.reader is None:
             return
         request.keep_body(self.max_bytes, call.held)
         if head.expects_continue and head.content_length > self.max_bytes:
             request.failure = too_large(self.max_bytes)
+
+    def _route(self, request: Request) -> None:
+        """Set what the head of a request says: its operation and reader, or why it is refused."""
+        try:
+            if request.method == b"POST":
+                request.operation = self._targets.get(request.target) or self.operations.get(path_of(request.target))
+            head = request.head = read_head(request.headers)
+            check_head(request.method, request.target, request.version, head)
+        except Exception as error:  # noqa: BLE001  (each has its status)
+            request.failure = error
+            return
+        if request.operation is not None:
+            request.reader = request.operation.reader(head)
+        if request.known is not None:
+            request.known.memo = (head, request.operation, request.reader)
 
     def answer(self, request: Request, respond: Respond) -> None:
         """Answer a request that has arrived, or that is refused."""
@@ -114,8 +125,7 @@ class InferenceApplication:
             self._calls.abandon(request.call)
 
     def _operate(self, request: Request, operation: Operation, call: Call, respond: Respond) -> None:
-        head = request.head
-        reader = operation.reader(head)
+        head, reader = request.head, request.reader
         if reader is None:
             self._send(request, respond, reply_unread(operation, head))
             return

@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._application = owner.application
         self._loop = loop
         self._transport: asyncio.Transport
-        self._reader = Reader(self)
+        self._reader = Reader(self, owner.known_heads)
         self._active_at = time.monotonic()
         self._is_silent = True
         self._alarm = Alarm(self._end_late, loop)

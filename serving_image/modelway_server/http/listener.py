@@ -8,6 +8,7 @@ from email.utils import formatdate
 
 from modelway_server.http.application import Application
 from modelway_server.http.connection import Connection
+from modelway_server.http.known_heads import KnownHeads
 from modelway_server.prediction.held_bytes import HeldBytes
 
 BACKLOG = 2048
@@ -26,6 +27,7 @@ class Listener:
     Attributes:
         application: as given.
         is_closing: whether it accepts no more.
+        known_heads: of the requests that came.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Listener:
     ) -> None:
         self.application = application
         self.is_closing = False
+        self.known_heads = KnownHeads()
         self._max_connections = max_connections
         self._held = held
         self._displaces_silent = displaces_silent

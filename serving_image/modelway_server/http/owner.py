@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Protocol
 
 from modelway_server.http.application import Application
+from modelway_server.http.known_heads import KnownHeads
 
 if TYPE_CHECKING:
     from modelway_server.http.connection import Connection
@@ -14,6 +15,8 @@ class Owner(Protocol):
     application: Application
     is_closing: bool
     """Whether it accepts no more."""
+    known_heads: KnownHeads
+    """Those that need not be parsed."""
 
     def admit(self, connection: "Connection") -> str | None:
         """Take a new connection; or say why not."""

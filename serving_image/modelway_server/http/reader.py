@@ -12,6 +12,7 @@ from typing import Protocol
 import httptools
 
 from modelway_server.errors import MalformedRequest
+from modelway_server.http.known_heads import KnownHead, KnownHeads
 from modelway_server.http.replies import BodyTooSlow, Reply, error_body, reply_to
 from modelway_server.http.request import RawHeaders, Request
 
@@ -42,14 +43,16 @@ class Reader:
 
     Args:
         taker: takes them.
+        known_heads: those that need not be parsed.
 
     Attributes:
         is_over: whether nothing that still arrives is a request.
         since: when what is arriving began, on the monotonic clock.
     """
 
-    def __init__(self, taker: Taker) -> None:
+    def __init__(self, taker: Taker, known_heads: KnownHeads) -> None:
         self._taker = taker
+        self._known_heads = known_heads
         self._parser = httptools.HttpRequestParser(self)
         self.is_over = False
         self.since = 0.0
@@ -62,6 +65,7 @@ class Reader:
         self._framing = 0
         self._body_bytes = 0
         self._has_completed = False
+        self._only: Request | None = None
 
     @property
     def in_head(self) -> bool:
@@ -88,8 +92,12 @@ class Reader:
             now: on the monotonic clock.
         """
         self._now = now
-        self._body_bytes, self._has_completed = 0, False
-        size = len(data)
+        is_first = not self._in_head and self._incoming is None and not self.is_over
+        if is_first and (found := self._known_heads.find(data)) is not None:
+            self._take_known(*found)
+            return
+        whole, size = data, len(data)
+        self._body_bytes, self._has_completed, self._only = 0, False, None
         while data and not self.is_over:
             try:
                 self._parser.feed_data(data)
@@ -103,6 +111,8 @@ class Reader:
             if not self._has_completed:  # what follows another request in the same data is little
                 self._framing += size - self._body_bytes
             self._check_bounds()
+        elif is_first and self._only is not None and not self.is_over:
+            self._known_heads.keep(whole, self._only)
 
     def end_late(self, now: float) -> None:
         """Refuse what has not arrived by its deadline, unless it is a body that keeps its pace."""
@@ -161,11 +171,24 @@ class Reader:
 
     def on_message_complete(self) -> None:
         """A request is complete."""
-        self._has_completed = True
         request = self._incoming
         if request is not None:
+            self._only = None if self._has_completed else request
             request.complete = True
             self._hand_over(request)
+        self._has_completed = True
+
+    def _take_known(self, known: KnownHead, body: bytes) -> None:
+        """Take a whole request, as the parser would give it in its parts."""
+        request = Request(known.method, known.target, known.version, known.headers, self._now)
+        request.known = known
+        self.since = self._now
+        self._incoming = request
+        self._taker.take_head(request)
+        if body:
+            request.feed(body)
+        request.complete = True
+        self._hand_over(request)
 
     def _hand_over(self, request: Request) -> None:
         self._incoming = None

@@ -33,6 +33,7 @@ _STATUS: dict[type[Exception], int] = {
     TooSlow: 504,
 }
 _STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_OK_JSON: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: "
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -95,6 +96,8 @@ def response(reply: Reply, common_headers: bytes, *, close: bool, body: bool = T
         close: whether the connection ends with it.
         body: whether the body follows its head.
     """
+    if reply.content_type is JSON and reply.status == HTTPStatus.OK and body and not (close or reply.headers):
+        return b"".join((_OK_JSON, b"%d\r\n" % len(reply.body), common_headers, b"\r\n", reply.body))
     parts = [_STATUS_LINES[reply.status], b"content-type: ", reply.content_type]
     parts += (b"\r\ncontent-length: %d\r\n" % len(reply.body), common_headers)
     for name, value in reply.headers:

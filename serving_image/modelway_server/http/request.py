@@ -7,7 +7,8 @@ from modelway_server.http.heads import Head
 from modelway_server.protocol.compression import too_large
 
 if TYPE_CHECKING:
-    from modelway_server.http.operations import Operation
+    from modelway_server.http.known_heads import KnownHead
+    from modelway_server.http.operations import Operation, Reader
     from modelway_server.prediction.calls import Call
     from modelway_server.prediction.held_bytes import Held
 
@@ -30,6 +31,7 @@ class Request:
         started: when its head had arrived, on the monotonic clock.
 
     Attributes:
+        known: its head, where the same came before.
         keep_alive: whether the connection may be kept after its answer.
         complete: whether all of it has arrived.
         is_ready: whether it may be answered: it is complete or refused.
@@ -37,27 +39,22 @@ class Request:
         head: the headers that the server uses.
         failure: why it is refused, if it is.
         operation: the inference route, if it is for one.
+        reader: of its body, if the route reads such a body.
         call: of an inference route.
     """
 
-    __slots__ = (
-        "_held",
-        "_limit",
-        "_parts",
-        "call",
-        "complete",
-        "failure",
-        "head",
-        "headers",
-        "is_ready",
-        "keep_alive",
-        "method",
-        "operation",
-        "size",
-        "started",
-        "target",
-        "version",
-    )
+    known: "KnownHead | None" = None
+    keep_alive = True
+    complete = False
+    is_ready = False
+    size = 0
+    head = Head()
+    failure: Exception | None = None
+    operation: "Operation | None" = None
+    reader: "Reader | None" = None
+    call: "Call | None" = None
+    _held: "Held | None" = None
+    _limit = 0
 
     def __init__(self, method: bytes, target: bytes, version: str, headers: RawHeaders, started: float) -> None:
         self.method = method
@@ -65,17 +62,7 @@ class Request:
         self.version = version
         self.headers = headers
         self.started = started
-        self.keep_alive = True
-        self.complete = False
-        self.is_ready = False
-        self.size = 0
-        self.head = Head()
-        self.failure: Exception | None = None
-        self.operation: Operation | None = None
-        self.call: Call | None = None
         self._parts: list[bytes] = []
-        self._limit = 0
-        self._held: Held | None = None
 
     def keep_body(self, limit: int, held: "Held") -> None:
         """Keep the body, which is discarded otherwise.

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelway_server.http.connection import State
+from modelway_server.http.known_heads import KnownHeads
 from support.server.one_connection import Echo, World, in_chunks, post, restore_clock
 
 OFFER = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
@@ -68,12 +69,20 @@ def request_lists(draw: st.DrawFn) -> list[Sent]:
     return requests
 
 
+def heads_of(requests: list[Sent]) -> KnownHeads:
+    """What is known once these came, over a connection each."""
+    known_heads = KnownHeads()
+    for one in requests:
+        World(known_heads=known_heads).send(one.content)
+    return known_heads
+
+
 @given(request_lists(), st.data())
 @settings(max_examples=150, deadline=None)
 def test_requests_are_answered_once_and_in_order(sent: list[Sent], data: st.DataObject) -> None:
     """Bytes come in any pieces, answers take any time, and the client reads when it likes."""
     echo = Echo(at_once=data.draw(st.booleans()), padding=data.draw(st.sampled_from([0, 100_000])))
-    world = World(echo)
+    world = World(echo, heads_of(sent if data.draw(st.booleans()) else []))
     stream = b"".join(one.content for one in sent)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
     pieces = deque(stream[a:b] for a, b in itertools.pairwise([0, *cuts, len(stream)]) if a < b)
@@ -141,12 +150,17 @@ def test_hostile_bytes_are_read_alike_in_any_pieces(content: bytes, cuts: list[i
     whole = outcome([content], at_once=True)
     assert outcome(pieces, at_once=at_once) == whole
     assert outcome([bytes([byte]) for byte in content], at_once=True) == whole
+    known_heads = KnownHeads()
+    for _ in range(2):
+        assert outcome([content], at_once=True, known_heads=known_heads) == whole
 
 
-def outcome(pieces: Sequence[bytes], *, at_once: bool) -> tuple[list[tuple[int, Any]], str]:
+def outcome(
+    pieces: Sequence[bytes], *, at_once: bool, known_heads: KnownHeads | None = None
+) -> tuple[list[tuple[int, Any]], str]:
     """What a connection answers to these pieces, and how it ended."""
     echo = Echo(at_once=at_once)
-    world = World(echo)
+    world = World(echo, known_heads)
     coming = deque(pieces)
     while (coming or echo.waiting) and world.transport.ended not in {"closed", "aborted"}:
         if coming and world.transport.reading:

@@ -12,6 +12,7 @@ from typing import Any
 from modelway_server.http import connection
 from modelway_server.http.application import Respond
 from modelway_server.http.connection import Connection
+from modelway_server.http.known_heads import KnownHeads
 from modelway_server.http.replies import Reply, reply_to
 from modelway_server.http.request import Request
 from modelway_server.prediction import alarm
@@ -163,8 +164,9 @@ class World:
 
     is_closing = False
 
-    def __init__(self, application: Echo | None = None) -> None:
+    def __init__(self, application: Echo | None = None, known_heads: KnownHeads | None = None) -> None:
         self.application = application or Echo()
+        self.known_heads = KnownHeads() if known_heads is None else known_heads
         self.loop, self.transport = Loop(), Transport()
         self.charged = 0
         set_clock(self.loop)
