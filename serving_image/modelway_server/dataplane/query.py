@@ -1,6 +1,6 @@
 """The values that pass between a transport, the predictor and the data plane: a query, and the body of its answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -69,7 +69,7 @@ class PartEncoder(Protocol):
         kind: of the query; one call of the model answers queries of one kind.
     """
 
-    kind: Any
+    kind: Hashable
 
     def encode_part(self, outputs: CallOutputs, begin: int, end: int) -> Body | None:
         """The answer for the rows from `begin` to `end`; None where `encode` of the query shall do it."""

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from modelway_server.dataplane.query import Body
+from modelway_server.dataplane.query import Answer
 from modelway_server.errors import QueueFull, TooSlow
 from modelway_server.prediction.batching import Work
 from support.server.doubling import Callers, numbers_of, settle_loop
@@ -48,7 +48,7 @@ def test_prediction_goes_next_whatever_explanations_wait(engine: str) -> None:
 
 
 def test_full_queue_of_explanations_refuses_them_alone() -> None:
-    async def flood() -> list[BaseException | Body]:
+    async def flood() -> list[BaseException | Answer]:
         callers = await Callers(max_explanations=1, max_queue=1).ready()
         callers.ask([1.0])
         await settle_loop()
