@@ -25,8 +25,12 @@ def _real_clock() -> Iterator[None]:
 @settings(max_examples=100, deadline=None)
 def test_head_that_came_before_means_the_same(text: str, form: str, before: bytes, line: bytes) -> None:
     """Whatever body follows it: bytes of a body never become a head."""
-    content = {"length": post, "chunks": in_chunks, "get": lambda *_: b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"}[form]("/", text.encode())
-    head, end, body = content.partition(b"\r\n\r\n")
+    contents = {
+        "length": post("/", text.encode()),
+        "chunks": in_chunks("/", text.encode()),
+        "get": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    }
+    head, end, body = contents[form].partition(b"\r\n\r\n")
     head = before + (head + end).replace(b"\r\n", line)
     known_heads = KnownHeads()
     for follows in (body, body[::-1], body[1:], body + body, b"\r\n\r\n" + body[4:], body + head + body):
