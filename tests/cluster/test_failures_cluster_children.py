@@ -86,7 +86,7 @@ def test_missing_right_is_named_and_its_return_heals(installed: str, kubectl: Ku
         model.becomes("Unschedulable")
     with _rights_taken(kubectl):
         for kind, model in models.items():
-            kubectl("delete", kind, _child_name(kind, model.name), "--wait=false")
+            kubectl.discard(kind, _child_name(kind, model.name))
         for kind, model in models.items():
             condition = model.becomes("OperatorForbidden", deadline=SETTLE_SECONDS)
             assert f"(system:serviceaccount:{installed}:modelway) may not" in condition["message"]
@@ -137,7 +137,7 @@ def test_object_with_the_name_of_a_child_is_named_and_left_alone(installed: str,
         assert child["metadata"]["uid"] == before[kind]["metadata"]["uid"]
         assert (child.get("spec"), child.get("data")) == (before[kind].get("spec"), before[kind].get("data"))
     for kind, model in models.items():
-        kubectl("delete", kind, _child_name(kind, model.name), "--wait=false")
+        kubectl.discard(kind, _child_name(kind, model.name))
     for model in models.values():
         model.becomes("Unschedulable", deadline=SETTLE_SECONDS)
 
@@ -230,7 +230,7 @@ def test_a_namespace_that_cannot_go_says_that_it_is_going(installed: str, cluste
     model.apply(**AUTOSCALED).becomes("Unschedulable")
     [pod] = kubectl.list("pods")
     _hold(kubectl, pod["metadata"]["name"], "example.com/held")
-    cluster_kubectl("delete", "namespace", name, "--wait=false")
+    cluster_kubectl.discard("namespace", name)
     try:
         eventually(lambda: cluster_kubectl.get("namespace", name)["status"]["phase"] == "Terminating")
         kubectl("delete", "service", "fraud")

@@ -151,7 +151,7 @@ def _let_pass(seconds: float, holds: Callable[[], bool]) -> None:
 def _changes_are_followed(model: Deployed, meanwhile: Callable[[], object]) -> None:
     """A child is deleted and the spec is changed; then something happens; then both have been seen to."""
     service, most = model.child("service")["metadata"]["uid"], model.child("hpa")["spec"]["maxReplicas"] % 9 + 2
-    model.kubectl("delete", "service", model.name, "--wait=false")
+    model.kubectl.discard("service", model.name)
     model.apply(scaling={"min": 1, "max": most}, scheduling=NOWHERE)
     meanwhile()
 

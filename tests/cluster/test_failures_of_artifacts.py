@@ -73,7 +73,7 @@ def crowd(cluster_kubectl: Kubectl, installed: str, model_store: ModelStore) -> 
     for title, case in CASES.items():
         _apply(Deployed(kubectl, title), case, _uri(model_store, title, case))
     yield kubectl
-    cluster_kubectl("delete", "namespace", name, "--wait=false")
+    cluster_kubectl.discard("namespace", name)
 
 
 def _uri(store: ModelStore, title: str, case: Case) -> str:

@@ -76,7 +76,7 @@ def crowd(sandbox: Sandbox, cluster_kubectl: Kubectl, installed: str, model_stor
         for title, apply in causes_by_name(model_store).items():
             apply(Deployed(kubectl, title))
         yield kubectl
-        cluster_kubectl("delete", "namespace", name, "--wait=false")
+        cluster_kubectl.discard("namespace", name)
 
 
 def causes_by_name(store: ModelStore) -> dict[str, Callable[[Deployed], object]]:

@@ -111,7 +111,7 @@ def world(sandbox: Sandbox, cluster_kubectl: Kubectl, installed: str, model_stor
         apply_pinned(Deployed(kubectl, "pulled"), f"{IMAGE}:1", model={"uri": well}, **small)
         Deployed(kubectl, "lost").apply(scheduling=silent)
         yield World(kubectl, witness)
-    cluster_kubectl("delete", "namespace", name, "--wait=false")
+    cluster_kubectl.discard("namespace", name)
 
 
 def test_a_lost_node_is_told_when_its_pod_was_serving(world: World) -> None:
@@ -164,7 +164,7 @@ def test_a_kill_and_then_a_deletion_of_the_pod(world: World) -> None:
     world.reached("killed", "Serving")
     world.kill("killed")
     world.story("killed", "Progressing", "Serving", "Killed", "Serving")
-    world.kubectl("delete", "pod", world.pod("killed")["metadata"]["name"], "--wait=false")
+    world.kubectl.discard("pod", world.pod("killed")["metadata"]["name"])
     world.story("killed", "Progressing", "Serving", "Killed", "Serving", "NotEnoughReplicas", "Serving")
     world.settled("killed")
 

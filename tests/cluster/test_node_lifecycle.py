@@ -221,7 +221,7 @@ def test_a_prestop_hook_comes_before_sigterm(kubectl: Kubectl) -> None:
     eventually(lambda: "up" in kubectl("logs", "pod"))
     # A finalizer keeps the pod, so that its end can be seen.
     kubectl("patch", "pod", "pod", "-p", json.dumps({"metadata": {"finalizers": ["example.com/look"]}}))
-    kubectl("delete", "pod", "pod", "--wait=false")
+    kubectl.discard("pod", "pod")
     eventually(lambda: "terminated" in state(kubectl)["state"])
     assert state(kubectl)["state"]["terminated"]["exitCode"] == 0
     kubectl("patch", "pod", "pod", "-p", json.dumps({"metadata": {"finalizers": None}}))

@@ -38,7 +38,7 @@ def _name(placed: Deployed, kind: str) -> str:
 def test_a_deleted_child_comes_back_as_it_was(placed: Deployed, kind: str) -> None:
     name = _name(placed, kind)
     before = placed.kubectl.get(kind, name)
-    placed.kubectl("delete", kind, name, "--wait=false")
+    placed.kubectl.discard(kind, name)
 
     def another() -> bool:
         return bool(placed.kubectl.get(kind, name)["metadata"]["uid"] != before["metadata"]["uid"])
@@ -139,7 +139,7 @@ def test_repairs_are_fast(placed: Deployed) -> None:
     times = []
     for _ in range(5):
         uid = placed.child("service")["metadata"]["uid"]
-        placed.kubectl("delete", "service", "fraud", "--wait=false")
+        placed.kubectl.discard("service", "fraud")
         begin = time.monotonic()
         eventually(lambda uid=uid: placed.child("service")["metadata"]["uid"] != uid, deadline=REPAIR_SECONDS)  # type: ignore[misc]
         times.append(time.monotonic() - begin)

@@ -31,6 +31,12 @@ class _Resource:
     is_namespaced: bool
 
 
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    content: bytes
+
+
 class Reads:
     """Reads objects as the user of a kubeconfig."""
 
@@ -50,20 +56,33 @@ class Reads:
             NotThere: there is none, or it may not be read.
             NotRead: ask kubectl.
         """
-        return _as_kubectl_shows(self._get(f"{self._collection(kind, namespace)}/{name}", {}))
+        return _as_kubectl_shows(self._get(f"{self.address(kind, namespace)}/{name}", {}))
 
     def all(self, kind: str, selector: str, namespace: str | None) -> Object:
         """The list of all objects of a kind that match a label selector; raises as `one` does."""
-        answer = self._get(self._collection(kind, namespace), {"labelSelector": selector} if selector else {})
+        answer = self._get(self.address(kind, namespace), {"labelSelector": selector} if selector else {})
         head = {"apiVersion": answer["apiVersion"], "kind": answer["kind"].removesuffix("List")}
         return answer | {"items": [head | _as_kubectl_shows(item) for item in answer["items"]]}
 
-    def _collection(self, kind: str, namespace: str | None) -> str:
+    def address(self, kind: str, namespace: str | None) -> str:
+        """The path of the objects of a kind, by any name that kubectl takes; raises as `one` does."""
         resource = self._known.get(kind) or self._discover().get(kind)
         if resource is None:
             raise NotRead(kind)
         place = f"namespaces/{namespace or self._namespace}/" if resource.is_namespaced else ""
         return f"{resource.path}/{place}{resource.plural}"
+
+    def address_of(self, api_version: str, kind: str, namespace: str | None) -> str:
+        """The same by what an object says of itself; NotRead where its version is not the one that is preferred."""
+        group, _, version = api_version.rpartition("/")
+        path = self.address(f"{kind.lower()}.{group}", namespace)
+        if not path.startswith(f"/apis/{api_version}/" if group else f"/api/{version}/"):
+            raise NotRead(api_version)
+        return path
+
+    def send(self, method: str, path: str, query: Mapping[str, str], body: str | None, content_type: str) -> int:
+        """The status that a request is answered with; NotRead where nobody answers."""
+        return self._request(method, path, query, body, content_type).status
 
     def _discover(self) -> Mapping[str, _Resource]:
         groups = self._get("/apis", {})["groups"]
@@ -81,17 +100,10 @@ class Reads:
         return self._known
 
     def _get(self, path: str, query: Mapping[str, str]) -> Object:
-        request = self._client.param_serialize(
-            "GET",
-            path,
-            query_params=list(query.items()),
-            header_params={"Accept": "application/json"},
-            auth_settings=["BearerToken"],
-        )
+        answer = self._request("GET", path, query)
         try:
-            answer = self._client.call_api(*request)
-            document: Object = json.loads(answer.read())  # type: ignore[no-untyped-call]
-        except (HTTPError, ApiException, ValueError) as error:
+            document: Object = json.loads(answer.content)
+        except ValueError as error:
             raise NotRead(path) from error
         if answer.status == HTTPStatus.OK:
             return document
@@ -99,6 +111,23 @@ class Reads:
             self._known = {}
             raise NotRead(path)
         raise NotThere(f"Error from server ({document['reason']}): {document['message']}")
+
+    def _request(
+        self, method: str, path: str, query: Mapping[str, str], body: str | None = None, content_type: str | None = None
+    ) -> _Answer:
+        request = self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json"} | ({"Content-Type": content_type} if content_type else {}),
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            answer = self._client.call_api(*request)
+            return _Answer(answer.status, answer.read())  # type: ignore[no-untyped-call]
+        except (HTTPError, ApiException) as error:
+            raise NotRead(path) from error
 
 
 @cache

@@ -16,6 +16,7 @@ import pytest
 
 from modelway.yaml_text import yaml_text
 from sandbox import Sandbox
+from support.cluster import writes
 from support.cluster.reads import NotRead, NotThere, Reads, reads
 from support.waiting import eventually
 
@@ -75,13 +76,22 @@ class Kubectl:
             raise KubectlError(arguments, process.stderr)
         return process.stdout
 
-    def apply(self, manifest: Manifest, *options: str) -> str:
-        """Server-side apply of YAML text, one object or several; what kubectl said of it."""
-        return self("apply", "--server-side", "-f", "-", *options, input=_text(manifest))
+    def apply(self, manifest: Manifest, *options: str) -> None:
+        """Server-side apply of YAML text, one object or several."""
+        known = reads(self._kubeconfig)
+        if isinstance(manifest, str) or not writes.apply(known, _documents(manifest), options, self._namespace):
+            self("apply", "--server-side", "-f", "-", *options, input=_text(manifest))
 
-    def create(self, manifest: Manifest, *options: str) -> str:
-        """Create what `manifest` holds; what kubectl said of it."""
-        return self("create", "-f", "-", *options, input=_text(manifest))
+    def create(self, manifest: Manifest, *options: str) -> None:
+        """Create what `manifest` holds."""
+        known = reads(self._kubeconfig)
+        if isinstance(manifest, str) or not writes.create(known, _documents(manifest), options, self._namespace):
+            self("create", "-f", "-", *options, input=_text(manifest))
+
+    def discard(self, kind: str, name: str) -> None:
+        """Delete `kind/name` without waiting for its end."""
+        if not writes.delete(reads(self._kubeconfig), kind, name, self._namespace):
+            self("delete", kind, name, "--wait=false")
 
     def get(self, kind: str, name: str) -> Object:
         """The object `kind/name`; KubectlError where there is none."""
@@ -115,10 +125,11 @@ class Kubectl:
 
 
 def _text(manifest: Manifest) -> str:
-    if isinstance(manifest, str):
-        return manifest
-    documents = [manifest] if isinstance(manifest, Mapping) else manifest
-    return yaml_text(*map(dict, documents))
+    return manifest if isinstance(manifest, str) else yaml_text(*_documents(manifest))
+
+
+def _documents(manifest: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> list[Object]:
+    return list(map(dict, [manifest] if isinstance(manifest, Mapping) else manifest))
 
 
 @pytest.fixture(scope="session")
@@ -144,7 +155,7 @@ def namespace(cluster_kubectl: Kubectl) -> Iterator[str]:
     eventually(lambda: inside.exists("serviceaccount", "default"))
     eventually(lambda: inside.exists("configmap", "kube-root-ca.crt"))
     yield name
-    cluster_kubectl("delete", "namespace", name, "--wait=false")
+    cluster_kubectl.discard("namespace", name)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def silent_node(kubectl: Kubectl, name: str, *, taints: list[Object] | None = No
     try:
         yield name
     finally:
-        kubectl("delete", "node", name, "--wait=false")
+        kubectl.discard("node", name)
 
 
 def report_ready(kubectl: Kubectl, pod: Object) -> None:
