@@ -22,6 +22,7 @@ from modelway_server.dataplane.plane import DataPlane
 from modelway_server.errors import UnsupportedModel
 from modelway_server.runtimes.estimators.runtime import METHODS, EstimatorRuntime
 from support.server import planes
+from support.trained.lazy import Lazy
 
 # as `serve` does: the contract has checked the columns
 pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
@@ -66,74 +67,81 @@ def lengths(frame: pd.DataFrame) -> Any:
     return frame[["age"]].fillna(0).assign(length=[len(city) if isinstance(city, str) else 0 for city in frame["city"]])
 
 
-CASES: dict[str, tuple[Any, Any]] = {
-    "mixed columns": (classifier().fit(FRAME, CLASSES), FRAME),
-    "grid search": (GridSearchCV(classifier(), {"logisticregression__C": [1.0, 2.0]}, cv=2).fit(FRAME, CLASSES), FRAME),
-    "calibrated": (CalibratedClassifierCV(classifier(), cv=2).fit(FRAME, CLASSES), FRAME),
-    "voting": (VotingClassifier([("a", classifier()), ("b", classifier())]).fit(FRAME, CLASSES), FRAME),
-    "target": (TransformedTargetRegressor(make_pipeline(columns(), Ridge())).fit(FRAME, TARGET), FRAME),
-    "dropped columns": (
-        make_pipeline(
-            make_column_transformer((OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["city"])),
-            HistGradientBoostingClassifier(max_iter=3),
-        ).fit(FRAME, CLASSES),
-        FRAME,
-    ),
-    "columns by type": (
-        make_pipeline(
-            make_column_transformer(
-                (StandardScaler(), make_column_selector(dtype_include=np.number)), (OneHotEncoder(), ["text"])
-            ),
-            SimpleImputer(),
-            LogisticRegression(max_iter=2000),
-        ).fit(FRAME, CLASSES),
-        FRAME,
-    ),
-    "categories by dtype": (
-        HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype").fit(CATEGORIES, CLASSES),
-        CATEGORIES,
-    ),
-    "target encoder": (
-        make_pipeline(make_column_transformer((TargetEncoder(), ["city"])), LinearRegression()).fit(FRAME, TARGET),
-        FRAME,
-    ),
-    "frames inside": (
-        make_pipeline(
-            make_column_transformer((SimpleImputer(), ["age", "visits"])).set_output(transform="pandas"),
-            LinearRegression(),
-        ).fit(FRAME, TARGET),
-        FRAME,
-    ),
-    "a function of columns": (
-        make_pipeline(FunctionTransformer(lengths), LinearRegression()).fit(FRAME[["age", "city"]], TARGET),
-        FRAME[["age", "city"]],
-    ),
-    "names without strings": (
-        make_pipeline(SimpleImputer(), LinearRegression()).fit(FRAME[["age", "visits"]], TARGET),
-        FRAME[["age", "visits"]],
-    ),
-    "strings without names": (
-        make_pipeline(
-            ColumnTransformer([("o", OneHotEncoder(), [2]), ("s", StandardScaler(), [0, 1])]),
-            LogisticRegression(max_iter=2000),
-        ).fit(OBJECTS, CLASSES),
-        OBJECTS,
-    ),
-    "a logarithm": (
-        make_pipeline(FunctionTransformer(np.log), LinearRegression()).fit(np.abs(TARGET)[:, None] + 1, TARGET),
-        np.abs(TARGET)[:, None] + 1,
-    ),
-    "two labels": (
-        RandomForestClassifier(3).fit(FRAME[["visits"]], np.c_[CLASSES, CLASSES]),
-        FRAME[["visits"]],
-    ),
-    "texts": (
-        make_pipeline(FeatureUnion([("a", CountVectorizer()), ("b", HashingVectorizer(n_features=8))]), Ridge()).fit(
-            FRAME["text"], TARGET
+CASES: Lazy[tuple[Any, Any]] = Lazy(
+    {
+        "mixed columns": lambda: (classifier().fit(FRAME, CLASSES), FRAME),
+        "grid search": lambda: (
+            GridSearchCV(classifier(), {"logisticregression__C": [1.0, 2.0]}, cv=2).fit(FRAME, CLASSES),
+            FRAME,
         ),
-        FRAME["text"],
-    ),
-}
+        "calibrated": lambda: (CalibratedClassifierCV(classifier(), cv=2).fit(FRAME, CLASSES), FRAME),
+        "voting": lambda: (VotingClassifier([("a", classifier()), ("b", classifier())]).fit(FRAME, CLASSES), FRAME),
+        "target": lambda: (TransformedTargetRegressor(make_pipeline(columns(), Ridge())).fit(FRAME, TARGET), FRAME),
+        "dropped columns": lambda: (
+            make_pipeline(
+                make_column_transformer(
+                    (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["city"])
+                ),
+                HistGradientBoostingClassifier(max_iter=3),
+            ).fit(FRAME, CLASSES),
+            FRAME,
+        ),
+        "columns by type": lambda: (
+            make_pipeline(
+                make_column_transformer(
+                    (StandardScaler(), make_column_selector(dtype_include=np.number)), (OneHotEncoder(), ["text"])
+                ),
+                SimpleImputer(),
+                LogisticRegression(max_iter=2000),
+            ).fit(FRAME, CLASSES),
+            FRAME,
+        ),
+        "categories by dtype": lambda: (
+            HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype").fit(CATEGORIES, CLASSES),
+            CATEGORIES,
+        ),
+        "target encoder": lambda: (
+            make_pipeline(make_column_transformer((TargetEncoder(), ["city"])), LinearRegression()).fit(FRAME, TARGET),
+            FRAME,
+        ),
+        "frames inside": lambda: (
+            make_pipeline(
+                make_column_transformer((SimpleImputer(), ["age", "visits"])).set_output(transform="pandas"),
+                LinearRegression(),
+            ).fit(FRAME, TARGET),
+            FRAME,
+        ),
+        "a function of columns": lambda: (
+            make_pipeline(FunctionTransformer(lengths), LinearRegression()).fit(FRAME[["age", "city"]], TARGET),
+            FRAME[["age", "city"]],
+        ),
+        "names without strings": lambda: (
+            make_pipeline(SimpleImputer(), LinearRegression()).fit(FRAME[["age", "visits"]], TARGET),
+            FRAME[["age", "visits"]],
+        ),
+        "strings without names": lambda: (
+            make_pipeline(
+                ColumnTransformer([("o", OneHotEncoder(), [2]), ("s", StandardScaler(), [0, 1])]),
+                LogisticRegression(max_iter=2000),
+            ).fit(OBJECTS, CLASSES),
+            OBJECTS,
+        ),
+        "a logarithm": lambda: (
+            make_pipeline(FunctionTransformer(np.log), LinearRegression()).fit(np.abs(TARGET)[:, None] + 1, TARGET),
+            np.abs(TARGET)[:, None] + 1,
+        ),
+        "two labels": lambda: (
+            RandomForestClassifier(3).fit(FRAME[["visits"]], np.c_[CLASSES, CLASSES]),
+            FRAME[["visits"]],
+        ),
+        "texts": lambda: (
+            make_pipeline(
+                FeatureUnion([("a", CountVectorizer()), ("b", HashingVectorizer(n_features=8))]), Ridge()
+            ).fit(FRAME["text"], TARGET),
+            FRAME["text"],
+        ),
+    }
+)
 
 
 def plane(model: Any) -> tuple[EstimatorRuntime, DataPlane]:

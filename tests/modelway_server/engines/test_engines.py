@@ -39,6 +39,7 @@ from modelway_server.settings import ModelSettings
 from support.models import APPLICANTS, APPROVED, WINE, WINE_KINDS, mixed_pipeline, text_pipeline
 from support.server.prepared import prepare_runtime
 from support.server.served import Served
+from support.trained.lazy import Lazy
 
 NAMES = np.array(["red", "rosé", "white"])[WINE_KINDS]
 HOLES = np.where(np.random.default_rng(0).uniform(size=WINE.shape) < 0.1, np.nan, WINE)
@@ -58,56 +59,62 @@ def encoder(*more: Any) -> ColumnTransformer:
     return make_column_transformer((numbers, ["age"]), (OneHotEncoder(handle_unknown="ignore"), ["city"]), *more)
 
 
-CASES: dict[str, tuple[Any, str, float]] = {
-    "forest": (RandomForestClassifier(15, random_state=0, n_jobs=-1).fit(WINE, NAMES), "onnx", EXACT),
-    "forest of divided leaves": (
-        RandomForestClassifier(15, min_samples_leaf=4, random_state=0).fit(WINE, WINE_KINDS),
-        "onnx",
-        EXACT,
-    ),
-    "forest with holes": (RandomForestClassifier(9, random_state=0).fit(HOLES, WINE_KINDS), "onnx", EXACT),
-    "trees of several numbers": (ExtraTreesRegressor(7, random_state=0).fit(WINE, WINE[:, :2]), "onnx", EXACT),
-    "boosting": (GradientBoostingClassifier(n_estimators=8).fit(WINE, NAMES), "onnx", CLOSE),
-    "boosting of two classes": (
-        GradientBoostingClassifier(n_estimators=8, loss="exponential").fit(WINE, WINE_KINDS > 0),
-        "onnx",
-        CLOSE,
-    ),
-    "boosting with holes": (HistGradientBoostingClassifier(max_iter=8).fit(HOLES, NAMES), "onnx", CLOSE),
-    "scaled forest": (
-        make_pipeline(RobustScaler(), RandomForestClassifier(9, random_state=0)).fit(WINE, NAMES),
-        "onnx",
-        EXACT,
-    ),
-    "folded": (
-        make_pipeline(SimpleImputer(), StandardScaler(), PCA(4), LogisticRegression()).fit(HOLES, NAMES),
-        "linear",
-        CLOSE,
-    ),
-    "one against the rest": (
-        make_pipeline(MinMaxScaler(clip=True), SGDClassifier(loss="log_loss")).fit(WINE, NAMES),
-        "linear",
-        CLOSE,
-    ),
-    "regression": (LinearRegression().fit(WINE, WINE[:, :2] * [1, 1e9]), "linear", CLOSE),
-    "data frame": (mixed_pipeline(), "linear", CLOSE),
-    "data frame of trees": (
-        make_pipeline(encoder(), RandomForestClassifier(9, random_state=0)).fit(PEOPLE, APPROVED),
-        "onnx",
-        EXACT,
-    ),
-    "encoders": (
-        make_pipeline(
-            encoder(
-                (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["floor", "member"]),
-                (OneHotEncoder(drop="first"), ["note"]),
-            ),
-            Ridge(),
-        ).fit(PEOPLE, WINE[:40, 0]),
-        "linear",
-        CLOSE,
-    ),
-}
+CASES: Lazy[tuple[Any, str, float]] = Lazy(
+    {
+        "forest": lambda: (RandomForestClassifier(15, random_state=0, n_jobs=-1).fit(WINE, NAMES), "onnx", EXACT),
+        "forest of divided leaves": lambda: (
+            RandomForestClassifier(15, min_samples_leaf=4, random_state=0).fit(WINE, WINE_KINDS),
+            "onnx",
+            EXACT,
+        ),
+        "forest with holes": lambda: (RandomForestClassifier(9, random_state=0).fit(HOLES, WINE_KINDS), "onnx", EXACT),
+        "trees of several numbers": lambda: (
+            ExtraTreesRegressor(7, random_state=0).fit(WINE, WINE[:, :2]),
+            "onnx",
+            EXACT,
+        ),
+        "boosting": lambda: (GradientBoostingClassifier(n_estimators=8).fit(WINE, NAMES), "onnx", CLOSE),
+        "boosting of two classes": lambda: (
+            GradientBoostingClassifier(n_estimators=8, loss="exponential").fit(WINE, WINE_KINDS > 0),
+            "onnx",
+            CLOSE,
+        ),
+        "boosting with holes": lambda: (HistGradientBoostingClassifier(max_iter=8).fit(HOLES, NAMES), "onnx", CLOSE),
+        "scaled forest": lambda: (
+            make_pipeline(RobustScaler(), RandomForestClassifier(9, random_state=0)).fit(WINE, NAMES),
+            "onnx",
+            EXACT,
+        ),
+        "folded": lambda: (
+            make_pipeline(SimpleImputer(), StandardScaler(), PCA(4), LogisticRegression()).fit(HOLES, NAMES),
+            "linear",
+            CLOSE,
+        ),
+        "one against the rest": lambda: (
+            make_pipeline(MinMaxScaler(clip=True), SGDClassifier(loss="log_loss")).fit(WINE, NAMES),
+            "linear",
+            CLOSE,
+        ),
+        "regression": lambda: (LinearRegression().fit(WINE, WINE[:, :2] * [1, 1e9]), "linear", CLOSE),
+        "data frame": lambda: (mixed_pipeline(), "linear", CLOSE),
+        "data frame of trees": lambda: (
+            make_pipeline(encoder(), RandomForestClassifier(9, random_state=0)).fit(PEOPLE, APPROVED),
+            "onnx",
+            EXACT,
+        ),
+        "encoders": lambda: (
+            make_pipeline(
+                encoder(
+                    (OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1), ["floor", "member"]),
+                    (OneHotEncoder(drop="first"), ["note"]),
+                ),
+                Ridge(),
+            ).fit(PEOPLE, WINE[:40, 0]),
+            "linear",
+            CLOSE,
+        ),
+    }
+)
 
 
 @pytest.mark.parametrize("case", CASES)

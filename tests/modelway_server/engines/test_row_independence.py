@@ -44,6 +44,7 @@ from support.models import WINE, WINE_KINDS, mixed_pipeline, text_pipeline, wine
 from support.server.served import Served
 from support.trained import graphs
 from support.trained.boosters import lightgbm_classifier, xgboost_classifier
+from support.trained.lazy import Lazy
 
 RANDOM = np.random.default_rng(0)
 TABLE = pd.DataFrame({"income": RANDOM.normal(50_000, 20_000, 300), "age": RANDOM.uniform(18, 80, 300)})
@@ -127,32 +128,40 @@ def test_rows_are_not_joined_where_one_changes_another(name: str) -> None:
 
 NUMBERS, TARGET = WINE[:, :4], WINE[:, 6]
 HOLES = np.where(RANDOM.uniform(size=NUMBERS.shape) < 0.1, np.nan, NUMBERS)
-HONEST: dict[str, Any] = {
-    "forest": wine_forest(),
-    "line": LinearRegression().fit(NUMBERS, TARGET),
-    "logistic": make_pipeline(StandardScaler(), LogisticRegression()).fit(WINE, WINE_KINDS),
-    "neighbours": KNeighborsRegressor().fit(NUMBERS, TARGET),
-    "support vectors": SVR().fit(NUMBERS, TARGET),
-    "support vectors of classes": SVC().fit(NUMBERS, WINE_KINDS),
-    "network": make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=20, max_iter=2000, random_state=0)).fit(
-        NUMBERS, TARGET
-    ),
-    "boosting": HistGradientBoostingRegressor(max_iter=10).fit(HOLES, TARGET),
-    "imputed": make_pipeline(SimpleImputer(), PCA(2), LinearRegression()).fit(HOLES, TARGET),
-    "imputed by neighbours": make_pipeline(KNNImputer(), RandomForestRegressor(5)).fit(HOLES, TARGET),
-    "quantiles": make_pipeline(QuantileTransformer(n_quantiles=20), LinearRegression()).fit(NUMBERS, TARGET),
-    "powers": make_pipeline(PowerTransformer(), PolynomialFeatures(2), LinearRegression()).fit(NUMBERS, TARGET),
-    "votes": VotingRegressor([("a", LinearRegression()), ("b", SVR())]).fit(NUMBERS, TARGET),
-    "logarithm": make_pipeline(FunctionTransformer(np.log1p), LinearRegression()).fit(np.abs(NUMBERS), TARGET),
-    "logarithm of the target": TransformedTargetRegressor(LinearRegression(), func=np.log1p, inverse_func=np.expm1).fit(
-        NUMBERS, TARGET
-    ),
-    "table": mixed_pipeline(),
-    "categories": make_pipeline(
-        make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["city"]), remainder="passthrough"), SVR()
-    ).fit(pd.DataFrame({"city": ["Rome", "Oslo"] * 10, "age": range(20)}), range(20)),
-    "texts": text_pipeline(),
-}
+HONEST: Lazy[Any] = Lazy(
+    {
+        "forest": wine_forest,
+        "line": lambda: LinearRegression().fit(NUMBERS, TARGET),
+        "logistic": lambda: make_pipeline(StandardScaler(), LogisticRegression()).fit(WINE, WINE_KINDS),
+        "neighbours": lambda: KNeighborsRegressor().fit(NUMBERS, TARGET),
+        "support vectors": lambda: SVR().fit(NUMBERS, TARGET),
+        "support vectors of classes": lambda: SVC().fit(NUMBERS, WINE_KINDS),
+        "network": lambda: make_pipeline(
+            StandardScaler(), MLPRegressor(hidden_layer_sizes=20, max_iter=2000, random_state=0)
+        ).fit(NUMBERS, TARGET),
+        "boosting": lambda: HistGradientBoostingRegressor(max_iter=10).fit(HOLES, TARGET),
+        "imputed": lambda: make_pipeline(SimpleImputer(), PCA(2), LinearRegression()).fit(HOLES, TARGET),
+        "imputed by neighbours": lambda: make_pipeline(KNNImputer(), RandomForestRegressor(5)).fit(HOLES, TARGET),
+        "quantiles": lambda: make_pipeline(QuantileTransformer(n_quantiles=20), LinearRegression()).fit(
+            NUMBERS, TARGET
+        ),
+        "powers": lambda: make_pipeline(PowerTransformer(), PolynomialFeatures(2), LinearRegression()).fit(
+            NUMBERS, TARGET
+        ),
+        "votes": lambda: VotingRegressor([("a", LinearRegression()), ("b", SVR())]).fit(NUMBERS, TARGET),
+        "logarithm": lambda: make_pipeline(FunctionTransformer(np.log1p), LinearRegression()).fit(
+            np.abs(NUMBERS), TARGET
+        ),
+        "logarithm of the target": lambda: TransformedTargetRegressor(
+            LinearRegression(), func=np.log1p, inverse_func=np.expm1
+        ).fit(NUMBERS, TARGET),
+        "table": mixed_pipeline,
+        "categories": lambda: make_pipeline(
+            make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["city"]), remainder="passthrough"), SVR()
+        ).fit(pd.DataFrame({"city": ["Rome", "Oslo"] * 10, "age": range(20)}), range(20)),
+        "texts": text_pipeline,
+    }
+)
 
 
 def decide(directory: Path, model: Any, **settings: Any) -> Prepared:

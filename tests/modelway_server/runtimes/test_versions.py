@@ -36,6 +36,7 @@ from modelway_server.runtimes.pickle.file import Unpickled, rebuild
 from modelway_server.runtimes.versions import lacks
 from support.models import WINE, WINE_KINDS
 from support.trained.compositions import CLASSES, FRAME
+from support.trained.lazy import Lazy
 
 pytestmark = pytest.mark.usefixtures("little_garbage")
 OLD = {"sklearn": "1.0.2"}
@@ -93,21 +94,21 @@ def test_booster_of_another_version_names_both_and_the_way(tmp_path: Path) -> No
     assert "save_model('model.json')" in refusal.value.remedy
 
 
-MODELS: dict[str, tuple[Any, Any]] = {
-    "imputed": (make_pipeline(SimpleImputer(), StandardScaler(), SVC()).fit(WINE, BINARY), WINE),
-    "columns": (
+MODELS: Lazy[tuple[Any, Any]] = Lazy({
+    "imputed": lambda: (make_pipeline(SimpleImputer(), StandardScaler(), SVC()).fit(WINE, BINARY), WINE),
+    "columns": lambda: (
         make_pipeline(
             make_column_transformer((OneHotEncoder(), ["wood"]), (SimpleImputer(add_indicator=True), ["width"])),
             LogisticRegression(),
         ).fit(FRAME, CLASSES),
         FRAME,
     ),
-    "categories": (HistGradientBoostingClassifier(max_iter=1, categorical_features=[0]).fit(FRAME[["wood", "width"]], CLASSES), FRAME),
-    "voters": (
+    "categories": lambda: (HistGradientBoostingClassifier(max_iter=1, categorical_features=[0]).fit(FRAME[["wood", "width"]], CLASSES), FRAME),
+    "voters": lambda: (
         VotingClassifier([("a", make_pipeline(FeatureUnion([("s", StandardScaler())]), LogisticRegression()))]).fit(WINE, BINARY),
         WINE,
     ),
-}  # fmt: skip
+})  # fmt: skip
 
 
 def without_each(model: Any) -> Iterator[tuple[str, Any]]:
