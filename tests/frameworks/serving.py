@@ -15,7 +15,7 @@ SEED = 0
 @contextmanager
 def serve(folder: Path, *arguments: str) -> Iterator[Served]:
     """A server of the model in `folder/models`, with two workers, so that all forks well."""
-    server = launch(folder, "--workers=2", *arguments)
+    server = launch(folder, "--workers=2", *arguments, cold=True)
     try:
         yield server.started(deadline=300)
     finally:

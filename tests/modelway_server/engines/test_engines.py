@@ -309,7 +309,7 @@ print(", ".join(sorted(heavy)) or "none")
 
 
 def test_workers_share_a_session_opened_before_the_fork(launched: Callable[..., Served]) -> None:
-    server = launched("--workers=2", model=CASES["forest"][0]).started()
+    server = launched("--workers=2", model=CASES["forest"][0], cold=True).started()
     for _ in range(20):
         reply = server.infer(
             {"inputs": [{"name": "x", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}]}
@@ -322,7 +322,7 @@ def test_workers_share_a_session_opened_before_the_fork(launched: Callable[..., 
 
 
 def test_log_and_the_metadata_say_why_a_server_fell_back(launched: Callable[..., Served]) -> None:
-    server = launched(model=KNeighborsClassifier().fit(WINE, WINE_KINDS)).started()
+    server = launched(model=KNeighborsClassifier().fit(WINE, WINE_KINDS), cold=True).started()
     why = "not onnx (by skl2onnx in float64): of rows that are equally near a graph takes others"
     parameters = server.request("GET", "/v2/models/model").body["parameters"]
     assert (parameters["engine"], parameters["engine_reason"]) == ("estimator", why)

@@ -4,8 +4,6 @@ import faulthandler
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,19 +20,19 @@ from modelway_server.process.child import run_in_child
 from modelway_server.settings import ModelSettings
 from support.models import Broken, mixed_pipeline
 from support.server.prepared import prepare_runtime
-from support.server.served import Served
+from support.server.served import Served, begin
 
 
 def prepare(directory: Path, model: Any, *arguments: str) -> tuple[int, dict[str, Any]]:
     """The exit status of `prepare`, and its termination message."""
     (directory / "models").mkdir()
     joblib.dump(model, directory / "models" / "model.joblib")
-    command = [sys.executable, "-m", "modelway_server", "prepare", f"--model-dir={directory / 'models'}"]
-    command += [f"--prepared-dir={directory / 'prepared'}", *arguments]
+    words = ["prepare", f"--model-dir={directory / 'models'}", f"--prepared-dir={directory / 'prepared'}", *arguments]
     environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
-    process = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    with (directory / "log").open("wb") as log:
+        status = begin(words, environment, log).wait(60)
     message_file = directory / "termination"
-    return process.returncode, json.loads(message_file.read_bytes()) if message_file.exists() else {}
+    return status, json.loads(message_file.read_bytes()) if message_file.exists() else {}
 
 
 def test_serve_starts_from_what_prepare_left(tmp_path: Path, launched: Callable[..., Served]) -> None:

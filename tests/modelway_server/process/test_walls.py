@@ -59,7 +59,7 @@ def port() -> Iterator[int]:
 def test_model_can_do_nothing_but_answer(launched: Launch, secret: Path, port: int, workers: int, loading: str) -> None:
     model = Trespasser(str(secret), port).fit()
     server = launched(
-        "--trusted-types=support.server.trespasser.*", f"--workers={workers}", "--grpc-port=0", model=model
+        "--trusted-types=support.server.trespasser.*", f"--workers={workers}", "--grpc-port=0", model=model, cold=True
     )
     answer = server.started().predict({"instances": [[1.0]]}).body
     assert answer == {"predictions": [f"loading: {loading}; answering: "]}
@@ -215,6 +215,6 @@ def test_ports_of_spans_are_the_endpoints_and_dns() -> None:
 @walled
 def test_server_with_an_unknown_mode_of_walls_reports_why(launched: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "perhaps")
-    server = launched(model=wine_forest())
+    server = launched(model=wine_forest(), cold=True)
     assert server.process.wait(timeout=60) == ServerIncomplete.exit_code
     assert json.dumps(server.report).count("perhaps") == 1

@@ -7,14 +7,16 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import IO, Any, TypedDict
 from urllib.parse import urlsplit
 
 import joblib
 
+from modelway_server.engines.folder import PREPARED
+from support.server.warm import Forked, template
 from support.waiting import eventually
 
 START_SECONDS = 60.0
@@ -34,7 +36,7 @@ class Reply:
 class Served:
     """A running `modelway-server serve`; `name` is the model's."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     directory: Path
     name: str = "model"
     addresses: dict[str, str] = field(default_factory=dict)
@@ -165,6 +167,7 @@ def launch(
     path: Path | None = None,
     prepared: Path | None = None,
     constants: Mapping[str, float] | None = None,
+    cold: bool = False,
 ) -> Served:
     """Start a server of an estimator, or of the file at `path`, on free ports; it may not be ready yet.
 
@@ -175,6 +178,8 @@ def launch(
         path: a model file that is there already.
         prepared: folder that `prepare` has filled for this model; without it the server prepares the model itself.
         constants: other values of constants of the server, by module and name, so that a test need not wait so long.
+        cold: start a new program, for tests of what is in a server's memory; else it begins as a fork of a process that has
+            imported the libraries of models.
     """
     models = directory / "models"
     models.mkdir(parents=True, exist_ok=True)
@@ -182,14 +187,35 @@ def launch(
         (models / path.name).write_bytes(path.read_bytes())
     elif model is not None:
         joblib.dump(model, models / "model.joblib")
-    program = ["-m", "modelway_server"] if constants is None else ["-c", _PATCHED.format(dict(constants))]
-    command = [sys.executable, *program, "serve", f"--model-dir={models}", "--name=model"]
-    command += ["--host=127.0.0.1", "--http-port=0", "--metrics-port=0", "--drain-seconds=0", *arguments]
-    command += [] if prepared is None else [f"--prepared-dir={prepared}"]
+    program = "" if constants is None else _PATCHED.format(dict(constants))
+    words = ["serve", f"--model-dir={models}", "--name=model", "--host=127.0.0.1", "--http-port=0", "--metrics-port=0"]
+    words += ["--drain-seconds=0", *arguments, *([] if prepared is None else [f"--prepared-dir={prepared}"])]
     environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
     with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stderr=log, stdout=log, start_new_session=True)
-    return Served(process, directory)
+        return Served(begin(words, environment, log, program=program, cold=cold), directory)
+
+
+def begin(
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    log: IO[bytes],
+    *,
+    program: str = "",
+    cold: bool = False,
+) -> subprocess.Popen[bytes] | Forked:
+    """Begin a command of the server, as the leader of a session.
+
+    Args:
+        words: the command and its options.
+        environment: all of its variables.
+        log: where it writes.
+        program: Python in place of the server's own program.
+        cold: as in `launch`.
+    """
+    if not cold and template().suits(environment):
+        return template().fork(words, environment, program, log)
+    command = [sys.executable, *(["-c", program] if program else ["-m", "modelway_server"]), *words]
+    return subprocess.Popen(command, env=environment, stderr=log, stdout=log, start_new_session=True)
 
 
 class SharedModel(TypedDict):
@@ -197,6 +223,8 @@ class SharedModel(TypedDict):
 
     path: Path
     prepared: Path
+    cold: bool
+    """Its engine needs nothing that a warm start has imported."""
 
 
 def prepare_shared(directory: Path, model: Any) -> SharedModel:
@@ -205,14 +233,10 @@ def prepare_shared(directory: Path, model: Any) -> SharedModel:
     models.mkdir(parents=True)
     path = models / "model.joblib"
     joblib.dump(model, path)
-    command = [
-        sys.executable,
-        "-m",
-        "modelway_server",
-        "prepare",
-        f"--model-dir={models}",
-        f"--prepared-dir={prepared}",
-    ]
+    words = ["prepare", f"--model-dir={models}", f"--prepared-dir={prepared}"]
     environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
-    subprocess.run(command, env=environment, check=True, capture_output=True)
-    return SharedModel(path=path, prepared=prepared)
+    with (directory / "log").open("wb") as log:
+        process = begin(words, environment, log)
+    assert process.wait(START_SECONDS) == 0, (directory / "log").read_text()
+    engine = json.loads((prepared / PREPARED).read_text())["engine"]
+    return SharedModel(path=path, prepared=prepared, cold=engine in {"onnx", "linear"})

@@ -1,0 +1,54 @@
+"""A model server that begins as a fork is what a new program would be, to the test and to itself."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+
+from support.server.warm import Forked, template
+from support.waiting import eventually
+
+
+def fork(folder: Path, program: str, *arguments: str) -> Forked:
+    with (folder / "log").open("wb") as log:
+        return template().fork(arguments, {**os.environ, "MODELWAY_GREETING": "hello"}, program, log)
+
+
+def test_fork_ends_with_the_status_of_its_program(tmp_path: Path) -> None:
+    assert fork(tmp_path, "raise SystemExit(7)").wait(30) == 7
+
+
+def test_fork_that_a_signal_ends_has_its_number(tmp_path: Path) -> None:
+    process = fork(tmp_path, "import time; time.sleep(600)")
+    assert process.poll() is None
+    process.kill()
+    assert process.wait(30) == -signal.SIGKILL
+
+
+def test_fork_knows_its_words_and_its_environment(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; print(sys.argv[1:], os.environ['MODELWAY_GREETING'], os.getsid(0) == os.getpid(), flush=True)"
+    )
+    assert fork(tmp_path, program, "serve", "--name=m").wait(30) == 0
+    assert (tmp_path / "log").read_text() == "['serve', '--name=m'] hello True\n"
+
+
+def test_fork_begins_without_a_module_of_the_server(tmp_path: Path) -> None:
+    program = "import sys; print([one for one in sys.modules if one.startswith(('modelway', 'prometheus', 'grpc'))], flush=True)"
+    assert fork(tmp_path, program).wait(30) == 0
+    assert (tmp_path / "log").read_text() == "[]\n"
+
+
+def test_variable_that_libraries_read_needs_a_new_program() -> None:
+    assert template().suits({**os.environ, "MODELWAY_GREETING": "hello"})
+    assert not template().suits({**os.environ, "OMP_NUM_THREADS": str(sys.maxsize)})
+
+
+def test_id_of_a_fork_is_its_own_until_its_end_was_read(tmp_path: Path) -> None:
+    process = fork(tmp_path, "raise SystemExit(0)")
+    eventually(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
+    assert process.wait(30) == 0
+    eventually(lambda: not psutil.pid_exists(process.pid))
+    process.send_signal(signal.SIGTERM)
