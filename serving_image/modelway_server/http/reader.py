@@ -127,6 +127,8 @@ class Reader:
 
     def on_message_begin(self) -> None:
         """A head begins."""
+        if self.is_over:
+            return
         self._in_head = True
         self._target = b""
         self._headers = []
@@ -175,6 +177,7 @@ class Reader:
         if request is not None:
             self._only = None if self._has_completed else request
             request.complete = True
+            self.is_over = not request.keep_alive
             self._hand_over(request)
         self._has_completed = True
 

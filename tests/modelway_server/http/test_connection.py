@@ -162,6 +162,22 @@ def test_a_broken_request_waits_for_the_answers_before_it() -> None:
     assert [status for status, _ in world.answers()] == [200, 200, 400]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_nothing_is_begun_after_the_last_request(pieces: int, at_once: bool) -> None:  # noqa: FBT001
+    """HTTP/1.0 with keep-alive, which the server does not keep (RFC 9112, 9.6)."""
+    world = World(Echo(at_once=at_once))
+    last = post("/1", b"a", "Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0")
+    for piece in (last + post("/2", b"b"),) if pieces == 1 else (last, post("/2", b"b")):
+        if not world.transport.ended:
+            world.send(piece)
+    world.loop.advance(HEAD_SECONDS + 1)
+    if not at_once:
+        world.application.go_on()
+    assert (len(world.application.accounts), world.transport.ended) == (1, "closed")
+    assert [echo["target"] for _, echo in world.answers()] == ["/1"]
+
+
 def test_continue_is_sent_when_the_turn_comes() -> None:
     echo = Echo(at_once=False)
     world = World(echo)
