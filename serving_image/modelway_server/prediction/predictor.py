@@ -26,8 +26,8 @@ from modelway_server.prediction.model_thread import ModelThread
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.telemetry.metrics import Metrics
 
-LARGE_BODY_BYTES = 256 * 1024
-"""A body from which on reading it would hold up the event loop for milliseconds."""
+LARGE_BODY_BYTES = 512 * 1024
+"""A body from which on reading it would hold up the event loop for more than a millisecond."""
 
 QueryJob = Job[Query, Answer]
 _LOGGER = logging.getLogger(__name__)
