@@ -54,7 +54,9 @@ def _read(body: bytes) -> dict[str, Any]:
         arrays += _arrays(tensor) + numbers.arrays
         tensors.append(tensor | {"data": numbers.values})
     # as_buffer() flattens arrays of any depth: there must be none but those that were looked at
-    if np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == _BRACKET) != arrays:  # bytes.count takes four times as long
+    if (
+        np.count_nonzero(np.frombuffer(body, dtype=np.uint8) == _BRACKET) != arrays
+    ):  # bytes.count takes four times as long
         raise _NotSure
     return document | {"inputs": tensors}
 

@@ -14,8 +14,8 @@ from bench.errors import BenchError
 from bench.machine import machine
 from bench.page import PAGE, refresh
 from bench.server import wrk
-from bench.server.cases import NATIVE, NATIVE_PAIR, ONNX, ONNX_PAIR
-from bench.server.contenders import EXACT, ROUNDED, Contender, mlserver, modelway, naive
+from bench.server.cases import BARE_NATIVE, BARE_ONNX, NATIVE, NATIVE_PAIR, ONNX, ONNX_PAIR
+from bench.server.contenders import EXACT, ROUNDED, Contender, bare, mlserver, modelway, naive
 from bench.server.environments import environment, versions_in
 from bench.server.models import FOREST, LINEAR, train
 from bench.server.report import tables
@@ -64,8 +64,15 @@ def _contenders(options: argparse.Namespace) -> tuple[list[Contender], dict[str,
         modelway(ONNX, "onnx", ROUNDED),
         modelway(NATIVE_PAIR, "native", EXACT, workers=2),
         modelway(ONNX_PAIR, "onnx", ROUNDED, workers=2),
+        bare(BARE_NATIVE, "native", EXACT),
+        bare(BARE_ONNX, "onnx", ROUNDED),
     ]
-    versions = {name: version(name) for name in ("scikit-learn", "onnxruntime", "uvicorn", "uvloop")}
+    if options.before is not None:
+        every += [
+            modelway(f"{NATIVE}, before", "native", EXACT, python=options.before),
+            modelway(f"{ONNX}, before", "onnx", ROUNDED, python=options.before),
+        ]
+    versions = {name: version(name) for name in ("scikit-learn", "onnxruntime", "httptools", "uvloop")}
     versions |= {"fastapi": versions_in(tutorial, "fastapi")["fastapi"], **versions_in(peer, "mlserver")}
     return [one for one in every if options.servers in one.name or not one.peer or one.name == every[0].name], versions
 
@@ -77,6 +84,11 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", default=f"{FOREST},{LINEAR}", help="the models (default %(default)s)")
     parser.add_argument(
         "--servers", default="", help="peers beside the naive application: those with this word in their name"
+    )
+    parser.add_argument(
+        "--before",
+        type=Path,
+        help="the Python of an environment with an earlier version of our server, measured beside it",
     )
     parser.add_argument("--json", type=Path, help="write everything that was measured to this file")
     parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")

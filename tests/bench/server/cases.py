@@ -49,9 +49,11 @@ class Goal:
         model: the one that is served.
         server: ours, by its name.
         case: the load; None for what does not depend on it.
-        measure: throughput (ratio to the best peer of the round, at least), latency (the median's ratio to the
-            naive application's, at most), ready (seconds, at most) or memory (bytes, at most).
+        measure: throughput (ratio to the best peer of the round, at least), limit (ratio of the throughput to that of
+            the server `to`, at least), scaling (ratio to twice its throughput, at least), latency (the median's ratio to
+            the naive application's, at most), ready (seconds, at most) or memory (bytes, at most).
         limit: what it is held to.
+        to: the server that it is held against; empty for the best peer.
     """
 
     model: str
@@ -59,20 +61,33 @@ class Goal:
     case: Case | None
     measure: str
     limit: float
+    to: str = ""
+
+    @property
+    def is_floor(self) -> bool:
+        """Whether the limit is the least that is to be reached, and not the most."""
+        return self.measure in {"throughput", "limit", "scaling"}
 
 
 MEGA = 1e6
 NATIVE, ONNX = "modelway, native", "modelway, ONNX"
 NATIVE_PAIR, ONNX_PAIR = f"{NATIVE}, 2 workers", f"{ONNX}, 2 workers"
+BARE_NATIVE, BARE_ONNX = "bare protocol, native", "bare protocol, ONNX"
+BARE = {NATIVE: BARE_NATIVE, NATIVE_PAIR: BARE_NATIVE, ONNX: BARE_ONNX, ONNX_PAIR: BARE_ONNX}
+"""What our servers are held against as the most that one process could do: the same engine without a server around it."""
 GOALS = (
     Goal(FOREST, NATIVE, CROWD, "throughput", 10),
     Goal(FOREST, NATIVE_PAIR, CROWD, "throughput", 10),
     Goal(FOREST, ONNX, CROWD, "throughput", 15),
     Goal(FOREST, ONNX_PAIR, CROWD, "throughput", 15),
     Goal(LINEAR, NATIVE, CROWD, "throughput", 6),
-    Goal(LINEAR, NATIVE, BULK, "throughput", 2.5),
-    Goal(LINEAR, NATIVE_PAIR, BULK, "throughput", 2.5),
-    Goal(LINEAR, NATIVE, BULK_BINARY, "throughput", 7),
+    Goal(LINEAR, NATIVE, BULK, "throughput", 3),
+    Goal(LINEAR, NATIVE_PAIR, BULK, "throughput", 3),
+    Goal(LINEAR, NATIVE, BULK_BINARY, "throughput", 10),
+    Goal(LINEAR, NATIVE, CROWD, "limit", 0.4, BARE_NATIVE),
+    Goal(FOREST, ONNX, CROWD, "limit", 0.4, BARE_ONNX),
+    Goal(LINEAR, NATIVE_PAIR, CROWD, "scaling", 0.75, NATIVE),
+    Goal(FOREST, ONNX_PAIR, CROWD, "scaling", 0.75, ONNX),
     Goal(FOREST, NATIVE, ALONE, "latency", 0.1),
     Goal(FOREST, ONNX, ALONE, "latency", 0.1),
     Goal(FOREST, ONNX, None, "ready", 0.6),

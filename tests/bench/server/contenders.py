@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.server.cases import Case
 from bench.server.dialects import METHOD, V2, Dialect, Tutorial, V2Binary
 from bench.server.models import FOREST, LINEAR
 
 TUTORIAL = Path(__file__).with_name("tutorial")
-SERVER = (sys.executable, "-m", "modelway_server")
+OURS = Path(sys.executable)
 NAIVE = "naive FastAPI"
 EXACT, ROUNDED = 1e-9, 1e-5
 """How far an answer may be from scikit-learn's: computed in its precision, or in float32 as the ONNX engine does."""
@@ -40,6 +41,7 @@ class Contender:
         prepare: the command that comes before, once for all pods, where there is one.
         environment: variables beside those of this process.
         tolerance: how far an answer may be from scikit-learn's.
+        most_rows: of one request; None for any number.
     """
 
     name: str
@@ -51,6 +53,11 @@ class Contender:
     prepare: Callable[[Place], Sequence[str]] | None = None
     environment: Callable[[Place], Mapping[str, str]] = field(default=lambda _: {})
     tolerance: float = EXACT
+    most_rows: int | None = None
+
+    def takes(self, case: Case) -> bool:
+        """Whether it is measured under a load."""
+        return (self.binary is not None or not case.binary) and (self.most_rows or case.rows) >= case.rows
 
 
 def naive(python: Path) -> Contender:
@@ -94,18 +101,48 @@ def mlserver(python: Path, name: str, *, workers: int = 0, batching: bool = Fals
     return Contender(name, (FOREST, LINEAR), start, V2())
 
 
-def modelway(name: str, engine: str, tolerance: float, *, workers: int = 1) -> Contender:
-    """Our server as a pod runs it, with an engine (native computes as the model's own code does) in so many processes."""
+def modelway(name: str, engine: str, tolerance: float, *, workers: int = 1, python: Path = OURS) -> Contender:
+    """Our server as a pod runs it, with an engine (native computes as the model's own code does) in so many processes.
 
-    def folders(place: Place) -> list[str]:
-        return [f"--model-dir={place.model.parent}", f"--prepared-dir={place.folder / 'prepared'}"]
-
-    def prepare(place: Place) -> Sequence[str]:
-        (place.folder / "prepared").mkdir()
-        return [*SERVER, "prepare", *folders(place), f"--engine={engine}", f"--method={METHOD}"]
+    `python` is that of the environment in which it is installed.
+    """
 
     def start(place: Place) -> Sequence[str]:
         ports = [f"--http-port={place.port}", f"--metrics-port={place.spare[0]}"]
-        return [*SERVER, "serve", *folders(place), "--name=model", *ports, f"--workers={workers}", "--drain-seconds=0"]
+        options = ["--name=model", *ports, f"--workers={workers}", "--drain-seconds=0"]
+        return [str(python), "-m", "modelway_server", "serve", *_folders(place), *options]
 
+    prepare = _preparation(engine, python)
     return Contender(name, (FOREST, LINEAR), start, V2(), V2Binary(), peer=False, prepare=prepare, tolerance=tolerance)
+
+
+def bare(name: str, engine: str, tolerance: float) -> Contender:
+    """The same engine behind a protocol that does nothing else of what a server does."""
+
+    def start(place: Place) -> Sequence[str]:
+        return [str(OURS), "-m", "bench.server.bare", *_folders(place), f"--port={place.port}"]
+
+    return Contender(
+        name,
+        (FOREST, LINEAR),
+        start,
+        V2(),
+        peer=False,
+        prepare=_preparation(engine, OURS),
+        environment=lambda _: {"PYTHONPATH": str(Path(__file__).parents[2])},
+        tolerance=tolerance,
+        most_rows=1,
+    )
+
+
+def _preparation(engine: str, python: Path) -> Callable[[Place], Sequence[str]]:
+    def prepare(place: Place) -> Sequence[str]:
+        (place.folder / "prepared").mkdir()
+        options = [f"--engine={engine}", f"--method={METHOD}"]
+        return [str(python), "-m", "modelway_server", "prepare", *_folders(place), *options]
+
+    return prepare
+
+
+def _folders(place: Place) -> list[str]:
+    return [f"--model-dir={place.model.parent}", f"--prepared-dir={place.folder / 'prepared'}"]

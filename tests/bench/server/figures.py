@@ -81,41 +81,41 @@ class Figures:
     def throughputs(self, model: str, server: str, case: Case, to: str | None = None) -> list[float]:
         """The ratios of answers a second to the best peer of the same round, or to the server named `to`.
 
-        Empty where the server has no such load.
+        Empty where one of them has no such load.
         """
         return [
-            trial.loads[case.name].per_second / self._other(trial, case, to).loads[case.common.name].per_second
+            trial.loads[case.name].per_second / other.loads[case.common.name].per_second
             for trial in self.of(model, server)
-            if case.name in trial.loads
+            if case.name in trial.loads and (other := self._other(trial, case, to)) is not None
         ]
 
-    def costs(self, model: str, server: str, case: Case) -> list[float]:
-        """How many times the CPU time of one answer the thriftiest peer of the same round takes.
+    def costs(self, model: str, server: str, case: Case, to: str | None = None) -> list[float]:
+        """How many times the CPU time of one answer the thriftiest peer of the same round takes, or the server named `to`.
 
         On a machine that others use too it moves less than the throughput.
         """
-        return [
-            min(
-                other.loads[case.common.name].cpu
-                for other in self.trials
-                if other.peer and (other.model, other.round) == (model, trial.round)
-            )
-            / trial.loads[case.name].cpu
-            for trial in self.of(model, server)
-            if case.name in trial.loads
-        ]
+        costs = []
+        for trial in self.of(model, server):
+            beside = [other for other in self.trials if (other.model, other.round) == (model, trial.round)]
+            others = [
+                other.loads[case.common.name].cpu for other in beside if (other.server == to if to else other.peer)
+            ]
+            if others and case.name in trial.loads:
+                costs.append(min(others) / trial.loads[case.name].cpu)
+        return costs
 
     def latencies(self, model: str, server: str, case: Case, to: str) -> list[float]:
         """The ratios of the median latency to that of the server named `to` in the same round."""
         return [
-            trial.loads[case.name].p50 / self._other(trial, case, to).loads[case.common.name].p50
+            trial.loads[case.name].p50 / other.loads[case.common.name].p50
             for trial in self.of(model, server)
+            if (other := self._other(trial, case, to)) is not None
         ]
 
-    def _other(self, trial: Trial, case: Case, name: str | None) -> Trial:
+    def _other(self, trial: Trial, case: Case, name: str | None) -> Trial | None:
         if name is None:
             return self.best_peer(trial.model, trial.round, case)
-        return next(other for other in self.of(trial.model, name) if other.round == trial.round)
+        return next((other for other in self.of(trial.model, name) if other.round == trial.round), None)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Verdict:
     def reached(self) -> bool:
         """Whether the median is on the right side of the limit."""
         value = median(self.values)
-        return value >= self.goal.limit if self.goal.measure == "throughput" else value <= self.goal.limit
+        return value >= self.goal.limit if self.goal.is_floor else value <= self.goal.limit
 
 
 def verdicts(figures: Figures, goals: Iterable[Goal], naive: str) -> list[Verdict]:
@@ -144,6 +144,10 @@ def _values(figures: Figures, goal: Goal, naive: str) -> list[float]:
     match goal.measure, goal.case:
         case "throughput", Case() as load:
             return figures.throughputs(goal.model, goal.server, load)
+        case "limit", Case() as load:
+            return figures.throughputs(goal.model, goal.server, load, to=goal.to)
+        case "scaling", Case() as load:
+            return [ratio / 2 for ratio in figures.throughputs(goal.model, goal.server, load, to=goal.to)]
         case "latency", Case() as load:
             return figures.latencies(goal.model, goal.server, load, naive)
         case "ready", None:
@@ -155,6 +159,6 @@ def _values(figures: Figures, goal: Goal, naive: str) -> list[float]:
 
 
 def _costs(figures: Figures, goal: Goal) -> list[float]:
-    if goal.measure != "throughput" or goal.case is None:
+    if not goal.is_floor or goal.case is None:
         return []
-    return figures.costs(goal.model, goal.server, goal.case)
+    return figures.costs(goal.model, goal.server, goal.case, goal.to or None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from bench.server.cases import CASES, GOALS, Case, Goal
+from bench.server.cases import BARE, CASES, GOALS, Case, Goal
 from bench.server.contenders import NAIVE
 from bench.server.figures import Figures, Load, Trial, Verdict, verdicts
 
@@ -41,9 +41,12 @@ def _goals(judged: Iterable[Verdict]) -> list[str]:
 def _goal(judged: Verdict) -> str:
     goal = judged.goal
     load = f", {goal.case.name}" if goal.case else ""
-    word = {"throughput": "times the best peer", "latency": "p50 to that of the naive application"}.get(
-        goal.measure, goal.measure
-    )
+    word = {
+        "throughput": "times the best peer",
+        "limit": f"throughput to that of {goal.to}",
+        "scaling": f"throughput to twice that of {goal.to}",
+        "latency": "p50 to that of the naive application",
+    }.get(goal.measure, goal.measure)
     limit, cost = f"{_limit(goal)} {_figure(goal.limit, goal)}", _ratio(judged.costs)
     values = f"{_spread(judged.values, goal)} | {cost} | {limit}"
     return (
@@ -52,7 +55,7 @@ def _goal(judged: Verdict) -> str:
 
 
 def _limit(goal: Goal) -> str:
-    return "at least" if goal.measure == "throughput" else "at most"
+    return "at least" if goal.is_floor else "at most"
 
 
 def _spread(values: Sequence[float], goal: Goal) -> str:
@@ -68,6 +71,8 @@ def _figure(value: float, goal: Goal) -> str:
             return f"{value:.2f} s"
         case "latency":
             return f"{value:.3f}"
+        case "limit" | "scaling":
+            return f"{value:.2f}"
     return f"{value:.1f}"
 
 
@@ -75,8 +80,11 @@ def _loads(figures: Figures, model: str, case: Case) -> list[str]:
     rows = [row for server in figures.servers(model) if (row := _load(figures, model, server, case))]
     if not rows:
         return []
-    head = f"| {model}, {case.name} | answers a second | to the naive application | to the best peer | p50 | p99 | CPU of the server for each |"
-    return [head, "|" + "---|" * 7, *rows]
+    head = (
+        f"| {model}, {case.name} | CPU of the server for each answer | answers a second | to the naive application "
+        "| to the best peer | to the bare protocol | p50 | p99 |"
+    )
+    return [head, "|" + "---|" * 8, *rows]
 
 
 def _load(figures: Figures, model: str, server: str, case: Case) -> str:
@@ -85,14 +93,17 @@ def _load(figures: Figures, model: str, server: str, case: Case) -> str:
     if not loads:
         return ""
     rates = [load.per_second for load in loads]
+    bare = BARE.get(server, "")
+    is_held = bare in figures.servers(model) and case.name in figures.of(model, bare)[0].loads
     cells = [
         server,
+        _milliseconds(load.cpu for load in loads),
         f"{median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})",
         _ratio(figures.throughputs(model, server, case, to=NAIVE)),
         "" if trials[0].peer else _ratio(figures.throughputs(model, server, case)),
+        _ratio(figures.throughputs(model, server, case, to=bare)) if is_held else "",
         _milliseconds(load.p50 for load in loads),
         _milliseconds(load.p99 for load in loads),
-        _milliseconds(load.cpu for load in loads),
     ]
     return f"| {' | '.join(cells)} |"
 

@@ -81,7 +81,7 @@ def _trial(plan: Plan, contender: Contender, model: str, trained: Trained, numbe
             loads = {
                 case.name: _load(plan, _dialect(contender, case), server, case, trained.rows)
                 for case in CASES[model]
-                if contender.binary or not case.binary
+                if contender.takes(case)
             }
             return Trial(model, contender.name, number, contender.peer, server.ready, prepared, server.memory(), loads)
 

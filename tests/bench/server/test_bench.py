@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bench.errors import BenchError
-from bench.server.cases import ALONE, BULK, BULK_BINARY, CROWD, GOALS, NATIVE, Case
-from bench.server.contenders import EXACT, NAIVE, Place, modelway
+from bench.server.cases import ALONE, BARE_NATIVE, BULK, BULK_BINARY, CROWD, GOALS, NATIVE, NATIVE_PAIR, Case
+from bench.server.contenders import EXACT, NAIVE, Place, bare, modelway
 from bench.server.dialects import V2, V2Binary
 from bench.server.figures import Figures, Load, Trial, verdicts
 from bench.server.models import FOREST, LINEAR, train
@@ -50,7 +50,17 @@ def test_binary_tensors_are_held_against_the_json_of_peers() -> None:
 
 def test_a_goal_is_judged_by_the_median_of_the_rounds() -> None:
     judged = {verdict.goal.case: verdict for verdict in verdicts(_figures(), GOALS, NAIVE)}
-    assert {case: verdict.reached for case, verdict in judged.items()} == {CROWD: True, BULK: False, BULK_BINARY: True}
+    assert {case: verdict.reached for case, verdict in judged.items()} == {CROWD: True, BULK: False, BULK_BINARY: False}
+
+
+def test_limit_and_scaling_are_held_against_a_server_of_ours() -> None:
+    figures = _figures()
+    bare = [_trial(BARE_NATIVE, number, {CROWD: 5000}, peer=False) for number in range(2)]
+    pair = [_trial(NATIVE_PAIR, number, {CROWD: 6000, BULK: 1}, peer=False) for number in range(2)]
+    judged = verdicts(replace(figures, trials=[*figures.trials, *bare, *pair]), GOALS, NAIVE)
+    values = {verdict.goal.measure: verdict.values for verdict in judged if verdict.goal.to}
+    assert values == {"limit": [0.4, 0.8], "scaling": [1.5, 0.75]}
+    assert all(verdict.reached for verdict in judged if verdict.goal.to)
 
 
 def test_the_tables_hold_the_figures() -> None:
@@ -59,7 +69,7 @@ def test_the_tables_hold_the_figures() -> None:
         "| linear, modelway, native, 1 row, 32 connections: times the best peer | 9.0 (8.0 to 10.0) | 9.00 | at least 6.0 | reached |"
         in text
     )
-    assert "| modelway, native | 3,000 (2,000 to 4,000) | 14.00 | 9.00 |" in text
+    assert "| modelway, native | 0.188 ms | 3,000 (2,000 to 4,000) | 14.00 | 9.00 |" in text
     assert "| linear | modelway, native | 1.50 s (1.00 to 2.00) | 3.00 s | 100 MB |" in text
 
 
@@ -98,6 +108,17 @@ def test_a_server_that_errs_is_not_measured(tmp_path: Path) -> None:
             compare(ours, dialect, server, trained)
         with pytest.raises(BenchError, match="away from scikit-learn"):
             compare(ours, ours.json, server, replace(trained, expected=1 - trained.expected))
+
+
+def test_bare_protocol_answers_as_scikit_learn_does(tmp_path: Path) -> None:
+    trained = train(tmp_path / "models", trees=2, rows=500, question_rows=200)[LINEAR]
+    port, *spare = free_ports(3)
+    contender = bare(BARE_NATIVE, "native", EXACT)
+    place = Place(trained.path, tmp_path, port, (spare[0], spare[1]))
+    prepare(contender, place)
+    probe = contender.json.ask(trained.rows[:1])
+    with Server.start(contender.start(place), contender.environment(place), port, tmp_path / "log", probe) as server:
+        compare(contender, contender.json, server, trained)
 
 
 def test_a_server_that_ends_tells_why(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ async def serve(runtime: Runtime, port: int) -> None:
 
 def main() -> None:
     """Load the engine that `prepare` has chosen, and serve it."""
-    parser = argparse.ArgumentParser(prog="python -m bench.server.limit", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.server.bare", description=__doc__)
     parser.add_argument("--model-dir", type=Path, required=True)
     parser.add_argument("--prepared-dir", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
