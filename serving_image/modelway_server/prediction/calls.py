@@ -36,9 +36,22 @@ class Call:
         trace: that it belongs to, or None.
         held: the account of its bytes.
         query: once it was read.
+        answer: once the model gave it, where there are observers.
     """
 
-    __slots__ = ("ended", "held", "job", "method", "protocol", "query", "reading", "started", "timeout", "trace")
+    __slots__ = (
+        "answer",
+        "ended",
+        "held",
+        "job",
+        "method",
+        "protocol",
+        "query",
+        "reading",
+        "started",
+        "timeout",
+        "trace",
+    )
 
     def __init__(
         self,
@@ -57,6 +70,7 @@ class Call:
         self.trace = trace
         self.held = held
         self.query: Query | None = None
+        self.answer: Answer | None = None
         self.reading: asyncio.Future[Query] | None = None
         self.job: QueryJob | None = None
         self.ended = False
@@ -135,7 +149,8 @@ class Calls:
             metrics.publish()
         if metrics.observers:
             stages, rows = (call.query.stages, call.query.rows.count) if call.query else (None, 0)
-            metrics.notify(Finished(call.method, code, call.started, ended, stages, rows, call.trace, call.protocol))
+            what = (call.method, code, call.started, ended, stages, rows, call.trace, call.protocol)
+            metrics.notify(Finished(*what, query=call.query, answer=call.answer))
 
     def abandon(self, call: Call) -> None:
         """Drop a request whose caller has gone."""
@@ -179,6 +194,7 @@ class Calls:
         if not isinstance(answer, Exception):
             assert call.query is not None
             self._metrics.add_rows(call.query.rows.count)
+            call.answer = answer if self._metrics.observers else None
         if call.trace is None:
             answered(answer)
             return

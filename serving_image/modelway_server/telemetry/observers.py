@@ -5,9 +5,11 @@ Nothing is measured where there is no observer.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
+
+from numpy.typing import NDArray
 
 from modelway_server.protocol.trace_context import TraceContext
 
@@ -31,6 +33,24 @@ class Stages:
     encoded: float = 0.0
 
 
+class Asked(Protocol):
+    """A query, as far as observers look at it.
+
+    Attributes:
+        rows: checked by the model's contract.
+    """
+
+    rows: Any
+
+
+class Evaluated(Protocol):
+    """An answer, as far as observers look at it."""
+
+    @property
+    def outputs(self) -> Mapping[str, Mapping[str, NDArray[Any]]]:
+        """The arrays of each method that was called, by their names, with one entry a row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """One request that was answered, with success or not.
@@ -44,6 +64,8 @@ class Finished:
         rows: of the request; 0 when it was not read.
         trace: that it belongs to, or None.
         protocol: `http` or `grpc`.
+        query: of a request that was read, else None; an observer must not change it.
+        answer: that the model gave, else None; likewise. Neither may be kept: they hold the memory of a whole call.
     """
 
     method: str
@@ -54,6 +76,8 @@ class Finished:
     rows: int
     trace: TraceContext | None
     protocol: str
+    query: Asked | None = None
+    answer: Evaluated | None = None
 
 
 _ACCESS = logging.getLogger("modelway_server.access")

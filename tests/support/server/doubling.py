@@ -98,15 +98,15 @@ class Callers:
             max_batch_rows=max_rows,
             max_explanations=max_explanations,
         )
-        self._metrics = Metrics(model="m", model_version="", revision="")
-        self.predictor = Predictor(self.plane, WorkerStates(1, stuck_after=60), self._metrics, limits, self.thread)
+        self.metrics = Metrics(model="m", model_version="", revision="")
+        self.predictor = Predictor(self.plane, WorkerStates(1, stuck_after=60), self.metrics, limits, self.thread)
         self.tasks: list[asyncio.Task[Answer]] = []
 
     @property
     def queue_depth(self) -> float | None:
         """What the metric says."""
         labels = {"model": "m", "version": "", "revision": ""}
-        return self._metrics.registry.get_sample_value("modelway_queue_depth", labels)
+        return self.metrics.registry.get_sample_value("modelway_queue_depth", labels)
 
     async def ready(self) -> "Callers":
         """Warm it up."""
