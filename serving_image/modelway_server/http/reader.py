@@ -93,8 +93,8 @@ class Reader:
         """
         self._now = now
         is_first = not self._in_head and self._incoming is None and not self.is_over
-        if is_first and (found := self._known_heads.find(data)) is not None:
-            self._take_known(*found)
+        if is_first and (head_and_body := self._known_heads.find(data)) is not None:
+            self._take_known(*head_and_body)
             return
         whole, size = data, len(data)
         self._body_bytes, self._has_completed, self._only = 0, False, None

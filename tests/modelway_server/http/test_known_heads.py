@@ -42,7 +42,7 @@ def test_head_that_came_before_means_the_same(text: str, form: str, before: byte
 
 
 @pytest.mark.parametrize(
-    ("lines", "kept"),
+    ("lines", "is_known"),
     [
         ((), True),
         (("X-Client: a",), True),
@@ -51,12 +51,12 @@ def test_head_that_came_before_means_the_same(text: str, form: str, before: byte
         (("X-Long: " + "y" * 2000,), False),
     ],
 )
-def test_head_that_may_come_again_is_not_parsed_again(lines: tuple[str, ...], kept: bool) -> None:  # noqa: FBT001
+def test_head_that_may_come_again_is_not_parsed_again(lines: tuple[str, ...], is_known: bool) -> None:  # noqa: FBT001
     echo = Echo()
     world = World(echo)
     for body in (b"a", b"b"):
         world.send(post("/", body, *lines))
-    assert [request.known is not None for request in echo.sent] == [False, kept]
+    assert [request.known is not None for request in echo.sent] == [False, is_known]
 
 
 def test_head_that_ends_its_connection_is_not_kept() -> None:
