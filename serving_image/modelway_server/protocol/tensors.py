@@ -223,7 +223,7 @@ def _integers(flat: list[Any], datatype: str, locate: Locate) -> NDArray[Any]:
             raise MalformedRequest(f"{datatype} data holds {shown}", field=locate(index))
         if value is not None and not smallest <= value <= largest:
             raise MalformedRequest(f"{value} does not fit {datatype}", field=locate(index))
-    if all(value is None or abs(value) <= EXACT_IN_DOUBLES for value in flat):
+    if all(value is None or abs(value) < EXACT_IN_DOUBLES for value in flat):  # a double of 2^53 may be another one
         return np.array(flat, dtype=np.float64)  # None becomes NaN
     return _fill(flat)
 

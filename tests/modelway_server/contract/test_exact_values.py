@@ -192,6 +192,13 @@ def test_unknown_integer_is_not_taken_for_a_neighbour(protocol: str, beside: int
     assert answers(server, protocol, {"x": Sent("INT64", [2**53 + 4, 2**53 + 1, beside])}) == [[9.0], [1.0], [9.0]]
 
 
+@pytest.mark.parametrize("protocol", TEXTUAL)
+def test_last_exact_integer_passes_beside_a_missing_one(protocol: str) -> None:
+    known = pd.DataFrame({"x": [2**53 - 1, 2**53]})
+    server = plane(OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=9).fit(known))
+    assert answers(server, protocol, {"x": Sent("INT64", [2**53, None])}) == [[1.0], [9.0]]
+
+
 ARRAYS = {
     "int64": np.array([[value, 7] for value in SIGNED]),
     "uint64": np.array([[value, 7] for value in UNSIGNED], dtype=np.uint64),
