@@ -147,7 +147,7 @@ def join_columns(arrays: Sequence[NDArray[Any] | None], count: int) -> NDArray[A
         bool, int64, uint64, float64 or objects of [count, columns].
     """
     used = [column for column in arrays if column is not None]
-    result = np.zeros((count, len(arrays)), dtype=_common_dtype(used))
+    result = np.zeros((count, len(arrays)), dtype=common_dtype(used))
     for index, column in enumerate(arrays):
         if column is not None:
             result[:, index] = column
@@ -162,7 +162,8 @@ def objects_of(values: Iterable[Any]) -> NDArray[np.object_]:
     return result
 
 
-def _common_dtype(arrays: Sequence[NDArray[Any]]) -> np.dtype[Any]:
+def common_dtype(arrays: Sequence[NDArray[Any]]) -> np.dtype[Any]:
+    """Numpy's common type of arrays, or else objects if it would change an integer; float64 where there are none."""
     dtypes = {column.dtype for column in arrays} or {np.dtype(np.float64)}
     if len(dtypes) == 1:
         return dtypes.pop()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from modelway_server.contract.column_values import Joined, Stacked
 from modelway_server.contract.rows import Rows
 
 OBJECT_BYTES = 64
@@ -39,7 +40,7 @@ def stack(parts: Sequence[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
     values: list[Any] = [part.values for part in parts]
-    return Rows(_join(values), sum(part.count for part in parts))
+    return Rows(_join(values), sum(part.count for part in parts), Stacked(parts))
 
 
 def unstack(outputs: Mapping[str, NDArray[Any]], counts: Sequence[int]) -> list[dict[str, NDArray[Any]]]:
@@ -60,12 +61,17 @@ def bytes_of(rows: Rows) -> int:
     """The approximate memory of rows, in bytes."""
     values = rows.values
     if isinstance(values, np.ndarray):
-        return values.nbytes + (OBJECT_BYTES * values.size if values.dtype.kind == "O" else 0)
+        dropped = rows.origin.dropped.values() if isinstance(rows.origin, Joined) else ()
+        return sum(map(_bytes_of_array, (values, *dropped)))
     if isinstance(values, list):
         return sum(OBJECT_BYTES + len(value) for value in values)
     if isinstance(values, dict):
-        return sum(bytes_of(Rows(np.asarray(column), rows.count)) for column in values.values())
+        return sum(_bytes_of_array(np.asarray(column)) for column in values.values())
     return int(values.memory_usage(deep=True).sum())
+
+
+def _bytes_of_array(values: NDArray[Any]) -> int:
+    return values.nbytes + (OBJECT_BYTES * values.size if values.dtype.kind == "O" else 0)
 
 
 def _join(values: list[Any]) -> Any:

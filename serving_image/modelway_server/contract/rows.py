@@ -5,18 +5,20 @@ model computes, so the model itself may still refuse rows that pass.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from modelway_server.contract.column_values import Origin, names_of, origin_of_joined, values_of_column
 from modelway_server.contract.columns import coerce
 from modelway_server.contract.names import check_names, enumerate_names, named_as_trained
 from modelway_server.contract.numeric import Values, join_columns, read_doubles
 from modelway_server.contract.signature import Column, Dates, Form, Signature
 from modelway_server.contract.tensor_rows import arrays_of_columns, arrays_of_instances, arrays_of_tensors
+from modelway_server.contract.text_rows import texts_of_instances, texts_of_tensors
 from modelway_server.errors import InvalidInput, MalformedRequest
 from modelway_server.protocol.strict_json import json_type
 from modelway_server.protocol.tensors import Tensor
@@ -35,10 +37,40 @@ class Rows:
     Attributes:
         values: for the model's method: an array, a DataFrame, a dict of column arrays or a list of strings.
         count: how many rows there are, 1 or more.
+        origin: what the values do not tell of the columns that were sent.
     """
 
     values: Any
     count: int
+    origin: Origin = field(default=None, repr=False, compare=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns in the order of the training data, `x0` and so on where it named none.
+
+        Tensors have their own names. Texts have the one name `text`.
+        """
+        return names_of(self.values, self.origin)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """The values of a column as they were sent, in the type that the contract reads the column in.
+
+        It may be a view of `values`: do not write to it, and ask before a model that writes to its rows.
+
+        Args:
+            name: one of `names`.
+
+        Returns:
+            An array of [count]: integers, booleans, floats, datetime64[us], or objects such as strings; of a tensor the
+            tensor, [count, ...]. Dates with a zone are in UTC, a missing one is NaT. Integers of which some are missing
+            are float64 with NaN, or objects where a double would change one. Other missing values are NaN, or None where
+            the model learned that. A column that the model drops has objects as they were sent, None where the request
+            left it out; in a request that is one matrix of numbers it has those.
+
+        Raises:
+            KeyError: there is no such column; the message names those that there are.
+        """
+        return values_of_column(self.values, self.origin, name)
 
 
 def rows_of_tensors(signature: Signature, tensors: Sequence[Tensor]) -> Rows:
@@ -50,7 +82,7 @@ def rows_of_tensors(signature: Signature, tensors: Sequence[Tensor]) -> Rows:
     if signature.form is Form.TENSORS:
         return _of_arrays(arrays_of_tensors(signature.inputs, tensors))
     if signature.form is Form.TEXT:
-        return _text_tensor(tensors)
+        return _of_texts(texts_of_tensors(tensors))
     signature = _with_dates(signature, tensors)
     if len(tensors) == 1 and (len(tensors[0].shape) == 2 or not _has_column(signature, tensors[0].name)):
         return _matrix_tensor(signature, tensors[0])
@@ -80,7 +112,7 @@ def rows_of_instances(signature: Signature, instances: Sequence[Any], member: st
         return _of_arrays(arrays_of_instances(signature.inputs, instances, member))
     kinds = set(map(type, instances))
     if signature.form is Form.TEXT:
-        return _text_instances(instances, member)
+        return _of_texts(texts_of_instances(instances, member))
     if kinds == {dict}:
         return _record_instances(signature, instances, member)
     if kinds == {list}:
@@ -142,34 +174,8 @@ def _with_dates(signature: Signature, tensors: Sequence[Tensor]) -> Signature:
     return replace(signature, columns=columns)
 
 
-def _text_tensor(tensors: Sequence[Tensor]) -> Rows:
-    tensor = tensors[0]
-    if len(tensors) > 1:
-        raise InvalidInput("this model takes one tensor of strings", field=f"{tensors[1].field}.name")
-    if tensor.datatype != "BYTES":
-        raise InvalidInput(
-            f"this model takes strings: datatype BYTES, not {tensor.datatype}", field=f"{tensor.field}.datatype"
-        )
-    if len(tensor.shape) != 1 and tensor.shape[1:] != (1,):
-        raise InvalidInput(
-            f"this model takes one string a row: shape [rows], not {list(tensor.shape)}", field=f"{tensor.field}.shape"
-        )
-    return _text(tensor.values.reshape(-1).tolist(), f"{tensor.field}.data")
-
-
-def _text_instances(instances: Sequence[Any], member: str) -> Rows:
-    # a row of one string is as common as the bare string
-    return _text([row[0] if type(row) is list and len(row) == 1 else row for row in instances], member)
-
-
-def _text(values: list[Any], field: str) -> Rows:
-    for row, value in enumerate(values):
-        if type(value) is not str:
-            raise InvalidInput(
-                f"this model takes one string a row, this is {json_type(value)}", field=f"{field}[{row}]"
-            )
-    _check_count(len(values), field)
-    return Rows(values, len(values))
+def _of_texts(texts: list[str]) -> Rows:
+    return Rows(texts, len(texts))
 
 
 def _matrix_tensor(signature: Signature, tensor: Tensor) -> Rows:
@@ -245,23 +251,26 @@ def _rows_of_arrays(signature: Signature, arrays: Sequence[Values], cell: Cell) 
         column.name: coerce(column, values, _in_column(cell, index), max_magnitude=signature.max_magnitude)
         for index, (column, values) in enumerate(zip(columns, arrays, strict=True))
     }
-    count = len(next(iter(checked.values())))
+    apart = tuple(checked.values())
+    count = len(apart[0])
     if signature.form is Form.COLUMNS:
-        return Rows(checked, count)
+        return Rows(checked, count, signature)
     if signature.form is Form.FRAME:
         import pandas as pd  # noqa: PLC0415  (0.4 s that only models with named columns need)
 
         # pandas would turn a None among strings into NaN
         objects = {c.name: pd.Series(checked[c.name], dtype=object) for c in columns if c.missing is None or c.objects}
-        return Rows(pd.DataFrame(checked | objects, copy=False), count)
+        frame = pd.DataFrame(checked | objects, copy=False)
+        return Rows(frame, count, origin_of_joined(signature, columns, apart, None) if objects else signature)
     if signature.form is Form.MATRIX:
         # a dropped column may hold anything, which an array of numbers cannot
-        used = [array if column.used else None for column, array in zip(columns, checked.values(), strict=True)]
-        return Rows(join_columns(used, count), count)
+        used = [array if column.used else None for column, array in zip(columns, apart, strict=True)]
+        matrix = join_columns(used, count)
+        return Rows(matrix, count, origin_of_joined(signature, columns, apart, matrix.dtype, drops=True))
     values = np.empty((count, len(checked)), dtype=object)
-    for index, array in enumerate(checked.values()):
+    for index, array in enumerate(apart):
         values[:, index] = array
-    return Rows(values, count)
+    return Rows(values, count, origin_of_joined(signature, columns, apart, values.dtype))
 
 
 def _matrix(signature: Signature, values: NDArray[np.float64], cell: Cell) -> Rows:
@@ -269,7 +278,7 @@ def _matrix(signature: Signature, values: NDArray[np.float64], cell: Cell) -> Ro
     limit = np.inf if signature.max_magnitude is None else signature.max_magnitude
     if signature.restricted or not np.maximum.reduce(np.abs(values), axis=None) <= limit:  # NaN is not
         return _rows_of_arrays(signature, list(values.T), cell)
-    return Rows(values, len(values))
+    return Rows(values, len(values), signature)
 
 
 def _in_column(cell: Cell, column: int) -> Callable[[int], str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 ROWS = -1
 """The variable dimension of a shape."""
+TEXT_NAME = "text"
+"""The name of the one string of a row, where rows are texts."""
 MAX_NAMES = 10_000
 """The metadata lists at most so many columns or categories; of more (a vocabulary, say) it lists none."""
 
@@ -137,6 +139,16 @@ class Signature:
         return len(self.columns) or None
 
     @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, in their order."""
+        return tuple(column.name for column in self.columns)
+
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
+        """The position of each column, by its name."""
+        return {name: position for position, name in enumerate(self.names)}
+
+    @cached_property
     def restricted(self) -> tuple[int, ...]:
         """Positions of the columns that take known categories only."""
         return tuple(index for index, column in enumerate(self.columns) if column.categories is not None)
@@ -164,7 +176,7 @@ class Signature:
     def describe_inputs(self) -> list[dict[str, Any]]:
         """The V2 metadata of the inputs."""
         if self.form is Form.TEXT:
-            return [_tensor("text", "BYTES", (ROWS,), {})]
+            return [_tensor(TEXT_NAME, "BYTES", (ROWS,), {})]
         if self.form is Form.TENSORS:
             return [_tensor(each.name, each.datatype, each.shape, {}) for each in self.inputs]
         used = [column for column in self.columns if column.used]

@@ -77,7 +77,7 @@ class UsualRequests:
             return None
         identifier = v2.request_id(request_id)
         encoder = _Encoder(plan, identifier)
-        return Query(plan.methods, Rows(values, count), encoder.encode, usual=encoder)
+        return Query(plan.methods, Rows(values, count, self._signature), encoder.encode, usual=encoder)
 
     def _plan_of(self, document: dict[str, Any]) -> "_Plan | None":
         outputs = document.get("outputs")

@@ -110,15 +110,15 @@ class MatrixRuntime:
     def example(self) -> Rows:
         """The row of another process, or else one of zeros and of first categories."""
         if self._row is not None:
-            return Rows(self._row, 1)
+            return Rows(self._row, 1, self.signature)
         if self.signature.form is Form.MATRIX:
-            return Rows(np.zeros((1, len(self._layout.columns))), 1)
+            return Rows(np.zeros((1, len(self._layout.columns))), 1, self.signature)
         values: dict[str, NDArray[Any]] = {}
         for column in self._layout.columns:
             known = self._layout.codes.get(column.name)
             first = next(iter(known)) if known else 0.0
             values[column.name] = np.array([first], dtype=object if column.datatype == "BYTES" else None)
-        return Rows(values, 1)
+        return Rows(values, 1, self.signature)
 
     def _answer(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:
         matrix = values if self.signature.form is Form.MATRIX else self._encode(values, count)

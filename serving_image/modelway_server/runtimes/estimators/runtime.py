@@ -156,7 +156,7 @@ class EstimatorRuntime:
 
     def example(self) -> Rows:
         """Return the row of the warm-up."""
-        return Rows(self._known_row, 1)
+        return Rows(self._known_row, 1, self.signature)
 
     def _outputs_of(self, method: str) -> tuple[Output, ...]:
         arrays = name_outputs(method, getattr(self.estimator, method)(self._known_row), 1)
