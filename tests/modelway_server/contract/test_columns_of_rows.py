@@ -10,7 +10,7 @@ import pytest
 from modelway_server.contract.frames import rows_of_records
 from modelway_server.contract.row_batches import bytes_of, stack
 from modelway_server.contract.rows import Rows, rows_of_columns, rows_of_instances, rows_of_tensors
-from modelway_server.contract.signature import Column, Form, Input, Output, Signature
+from modelway_server.contract.signature import Column, Dates, Form, Input, Output, Signature
 from modelway_server.dataplane.identity import Identity
 from modelway_server.dataplane.plane import DataPlane
 from modelway_server.dataplane.usual_v2 import UsualRequests
@@ -103,6 +103,14 @@ def test_dates_that_a_request_declares_are_dates() -> None:
     tensors = [Tensor("at", "BYTES", texts, "at", "datetime"), tensor("b", "INT64", [1, 2])]
     rows = rows_of_tensors(signature, tensors)
     assert rows.column("at").tolist() == np.array(["2024-05-01T10:00:00"] * 2, dtype="datetime64[us]").tolist()
+
+
+@pytest.mark.parametrize("form", [Form.OBJECTS, Form.COLUMNS, Form.FRAME])
+@pytest.mark.parametrize("dates", [Dates.LOCAL, Dates.ZONED])
+def test_missing_dates_alone_are_dates(form: Form, dates: Dates) -> None:
+    signature = Signature(form, (Column("at", "BYTES", nullable=True, dates=dates),), named=True)
+    column = rows_of_columns(signature, {"at": [None]}).column("at")
+    assert (str(column.dtype), column.tolist()) == ("datetime64[us]", [None])
 
 
 @pytest.mark.parametrize(
