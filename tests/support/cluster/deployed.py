@@ -24,7 +24,8 @@ COLD = {"annotations": {START: "cold"}}
 
 OPERATOR = "system:serviceaccount:modelway-system:modelway"
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0
+"""Of a busy machine; two to five where nothing else runs."""
 
 
 class Deployed:
