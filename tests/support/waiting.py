@@ -7,10 +7,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 POLL_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 0.5
 
 
 def eventually(check: Callable[[], T], *, deadline: float = 30.0, describe: Callable[[], object] | None = None) -> T:
     """The first truthy answer of `check`, asked every 0.1 s; an AssertionError in it counts as "not yet".
+
+    What takes longer to ask, as a program does or a busy machine, is asked less often: it shall not keep from going on what it waits for.
 
     Args:
         check: what is asked; its last answer or error is named when the time is up.
@@ -23,6 +26,7 @@ def eventually(check: Callable[[], T], *, deadline: float = 30.0, describe: Call
     end = time.monotonic() + deadline
     while True:
         last: object
+        begin = time.monotonic()
         try:
             answer = check()
             if answer:
@@ -33,4 +37,4 @@ def eventually(check: Callable[[], T], *, deadline: float = 30.0, describe: Call
         if time.monotonic() >= end:
             detail = f"; {describe()}" if describe else ""
             raise AssertionError(f"not true within {deadline:g} s; last: {last}{detail}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(min(max(POLL_SECONDS, 2 * (time.monotonic() - begin)), LONGEST_PAUSE_SECONDS))
