@@ -39,13 +39,18 @@ def read_doubles(values: Values, locate: Locate, where: str) -> NDArray[np.float
     if isinstance(values, np.ndarray):
         if values.dtype.kind in "fiub":
             return values.astype(np.float64)
-    else:
-        try:
-            # array("d") takes numbers and booleans only, where numpy would also read "1.5"
-            return np.frombuffer(array("d", values), dtype=np.float64)
-        except (TypeError, OverflowError):
-            pass
+    elif (quick := quick_doubles(values)) is not None:
+        return quick
     return np.array([_double(value, row, locate, where) for row, value in enumerate(values)], dtype=np.float64)
+
+
+def quick_doubles(values: Sequence[Any]) -> NDArray[np.float64] | None:
+    """JSON values as float64 where all are numbers and booleans that fit; else None."""
+    try:
+        # array("d") takes numbers and booleans only, where numpy would also read "1.5"
+        return np.frombuffer(array("d", values), dtype=np.float64)
+    except (TypeError, OverflowError):
+        return None
 
 
 def read_integers(

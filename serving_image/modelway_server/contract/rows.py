@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from modelway_server.contract.column_values import Origin, names_of, origin_of_joined, values_of_column
 from modelway_server.contract.columns import coerce
 from modelway_server.contract.names import check_names, enumerate_names, named_as_trained
-from modelway_server.contract.numeric import Values, join_columns, read_doubles
+from modelway_server.contract.numeric import Values, join_columns, quick_doubles, read_doubles
 from modelway_server.contract.signature import Column, Dates, Form, Signature
 from modelway_server.contract.tensor_rows import arrays_of_columns, arrays_of_instances, arrays_of_tensors
 from modelway_server.contract.text_rows import texts_of_instances, texts_of_tensors
@@ -228,13 +228,20 @@ def _array_instances(signature: Signature, instances: Sequence[list[Any]], membe
 
 
 def _record_instances(signature: Signature, instances: Sequence[Mapping[str, Any]], member: str) -> Rows:
-    expected = {column.name for column in signature.columns}
+    names = [column.name for column in signature.columns]
+    expected = set(names)
     if signature.spaced:
         instances = [named_as_trained(signature, row, f"{member}[{index}]") for index, row in enumerate(instances)]
     for index, row in enumerate(instances):
         if row.keys() != expected:
             check_names(signature, row, f"{member}[{index}]")
-    columns = {column.name: [row.get(column.name) for row in instances] for column in signature.columns}
+    if signature.form is Form.MATRIX and signature.doubles and signature.complete:
+        flat = quick_doubles([row.get(name) for row in instances for name in names])
+        if flat is not None:
+            return _matrix(
+                signature, flat.reshape(-1, len(names)), lambda row, index: f"{member}[{row}].{names[index]}"
+            )
+    columns = {name: [row.get(name) for row in instances] for name in names}
     return _rows_of_columns(signature, columns, lambda name, row: f"{member}[{row}].{name}")
 
 

@@ -167,6 +167,11 @@ class Signature:
             column.datatype == "FP64" and column.typed and not column.literal for column in self.columns
         )
 
+    @cached_property
+    def complete(self) -> bool:
+        """Whether the model looks at every column."""
+        return all(column.used for column in self.columns)
+
     @property
     def per_column(self) -> bool:
         """Whether a V2 request needs one tensor per column, because their datatypes differ."""

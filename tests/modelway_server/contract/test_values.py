@@ -9,6 +9,8 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
+from modelway_server.contract.rows import rows_of_instances
+from modelway_server.contract.signature import Column, Form, Signature
 from modelway_server.dataplane.identity import Identity
 from modelway_server.dataplane.mlflow import read_invocations
 from modelway_server.dataplane.plane import DataPlane
@@ -177,3 +179,16 @@ def test_json_value_beyond_its_datatype_is_refused(datatype: str, value: bytes, 
 
 def test_last_of_duplicate_members_counts() -> None:
     assert_outcome(2.0, lambda: read(DOUBLE, "rows", b'{"rows": [{"x0": 1, "x0": 2}]}'))
+
+
+@pytest.mark.parametrize("spaced", [False, True])
+@pytest.mark.parametrize("used", [False, True])
+def test_record_of_numbers_gives_the_row_of_its_array(spaced: bool, used: bool) -> None:  # noqa: FBT001
+    columns = (Column("a b"), Column("c", used=used))
+    signature = Signature(Form.MATRIX, columns, named=True, spaced=spaced, max_magnitude=100.0)
+    rows = rows_of_instances(signature, [{"c": True, "a b": 1}, {"a b": -2.5, "c": 3}], "rows")
+    assert rows.values[:, 0].tolist() == [1.0, -2.5]
+    assert rows.column("c").tolist() == [True, 3]
+    with pytest.raises(InvalidInput) as refusal:
+        rows_of_instances(signature, [{"a b": 1, "c": 2}, {"a b": 101, "c": 2}], "rows")
+    assert refusal.value.field == "rows[1].a b"
