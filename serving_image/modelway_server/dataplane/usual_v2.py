@@ -57,7 +57,7 @@ class UsualRequests:
     def _read(self, body: bytes) -> Query | None:
         document = orjson.loads(body)
         [tensor] = document["inputs"]
-        [count, width] = shape = tensor["shape"]
+        [count, width] = tensor["shape"]
         name, request_id = tensor["name"], document.get("id")
         if (
             "parameters" in document
@@ -71,33 +71,32 @@ class UsualRequests:
             or b"false" in body
         ):
             return None
-        plan = self._plan_of(document)
-        values = self._values(tensor["datatype"], tensor["data"], shape)
+        outputs = document.get("outputs")
+        plan = self._default if outputs is None else self._plan_of(outputs)
+        values = self._values(tensor["datatype"], tensor["data"], count, width)
         if plan is None or values is None:
             return None
         identifier = v2.request_id(request_id)
         encoder = _Encoder(plan, identifier)
         return Query(plan.methods, Rows(values, count, self._signature), encoder.encode, usual=encoder)
 
-    def _plan_of(self, document: dict[str, Any]) -> "_Plan | None":
-        outputs = document.get("outputs")
-        if outputs is None:
-            return self._default
+    def _plan_of(self, outputs: Any) -> "_Plan | None":
         [output] = outputs
         return self._plans.get(output["name"]) if len(output) == 1 else None
 
-    def _values(self, datatype: Any, data: Any, shape: list[int]) -> NDArray[np.float64] | None:
+    def _values(self, datatype: Any, data: Any, count: int, width: int) -> NDArray[np.float64] | None:
         """The numbers of the tensor; None where the general way shall look at them."""
-        count, width = shape
+        limit = self._limit
         if datatype == "FP64" and len(data) == count * width > 0:
             values = np.frombuffer(array("d", data)).reshape(count, width)
+            if limit is None:
+                return values  # numbers of JSON are finite, and there is no other value among them
         elif datatype in _DATATYPES and count > 0:
             values = parse_data(data, (count, width), datatype, "", booleans=False).astype(np.float64)
         else:
             return None
-        if self._limit is not None and not np.maximum.reduce(np.abs(values), axis=None) <= self._limit:
-            return None
-        return values
+        largest = np.maximum.reduce(np.abs(values), axis=None)
+        return values if largest <= (np.inf if limit is None else limit) else None  # NaN is not
 
     def _make_plans(self) -> None:
         """Make the plans of a model, which has its signature once it is warm."""

@@ -119,6 +119,10 @@ class InferenceApplication:
         if request.call is not None:
             self._calls.finish(request.call, reply.status)
 
+    def once_published(self, leave: Callable[[], None]) -> None:
+        """Have an answer leave: the counts of all answers of a call of the model are published at once."""
+        self._calls.once_published(leave)
+
     def abandon(self, request: Request) -> None:
         """Drop the request of a client that has gone."""
         if request.call is not None:
@@ -228,7 +232,7 @@ def _reply_with(answer: Answer | Exception) -> Reply:
     if isinstance(answer, Exception):
         return reply_to(answer)
     content, content_type, headers = answer.body
-    return Reply(200, content, headers, content_type=content_type)
+    return Reply(200, content, headers, False, content_type)  # noqa: FBT003  (names cost more than the reply)
 
 
 async def _compress(reply: Reply, respond: Respond) -> None:

@@ -26,5 +26,8 @@ class Application(Protocol):
     def note_sent(self, request: Request, reply: Reply) -> None:
         """The answer is on its way to the client."""
 
+    def once_published(self, leave: Callable[[], None]) -> None:
+        """Call `leave` once what `note_sent` counted can be read by everybody, now or soon."""
+
     def abandon(self, request: Request) -> None:
         """The client has gone."""

@@ -15,6 +15,7 @@ import asyncio
 import time
 from collections import deque
 from enum import Enum, auto
+from functools import partial
 from typing import cast
 
 from modelway_server.http.owner import Owner
@@ -197,16 +198,21 @@ class Connection(asyncio.Protocol):
     def _respond(self, request: Request, reply: Reply) -> None:
         if request is not self._current or self._closing_until is not None:
             return
-        close = reply.close or not (request.keep_alive and request.complete) or self._is_ending()
+        is_ending = self._application.draining or self._owner.is_closing
+        close = is_ending or reply.close or not (request.keep_alive and request.complete)
         content = response(reply, self._owner.common_headers(), close=close, body=request.method != b"HEAD")
         if len(content) < LARGE_ANSWER_BYTES:
             self._application.note_sent(request, reply)  # whoever has the answer finds it counted
-            self._transport.write(content)
-            self._end_answer(request, close=close)
+            self._application.once_published(partial(self._write_answer, request, content, close=close))
             return
         self._transport.write(content)
         self._written = request, reply, close
         self._loop.call_soon(self._look_at_written, request)  # the loop sends before it calls this
+
+    def _write_answer(self, request: Request, content: bytes, *, close: bool) -> None:
+        if request is self._current and not self._lost:
+            self._transport.write(content)
+            self._end_answer(request, close=close)
 
     def _look_at_written(self, request: Request) -> None:
         if self._written is not None and self._written[0] is request and not self._unread.is_much:
@@ -223,7 +229,7 @@ class Connection(asyncio.Protocol):
         self._current = None
         if close:
             self._close(linger=not request.complete)
-        else:
+        elif self._queue or self._final is not None or self._reading_paused:
             self._answer_next()
 
     def _answer_next(self) -> None:
@@ -253,9 +259,6 @@ class Connection(asyncio.Protocol):
         return self._current is None and not self._unread.is_much and self._closing_until is None
 
     # ending
-
-    def _is_ending(self) -> bool:
-        return self._application.draining or self._owner.is_closing
 
     def _write_final(self, reply: Reply, *, linger: bool) -> None:
         self._transport.write(response(reply, self._owner.common_headers(), close=True))

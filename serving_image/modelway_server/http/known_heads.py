@@ -62,12 +62,9 @@ class KnownHeads:
         """
         size = len(data) - request.size
         names = [name for name, _ in request.headers]
-        if (
-            size > MAX_BYTES
-            or not request.keep_alive
-            or names.count(b"content-length") != 1
-            or not _OWN.isdisjoint(names)
-        ):
+        if size > MAX_BYTES or data.find(_END) + len(_END) != size or not request.keep_alive:
+            return
+        if names.count(b"content-length") != 1 or not _OWN.isdisjoint(names):
             return
         if len(self._heads) >= MAX_HEADS:
             self._heads.clear()

@@ -1,5 +1,7 @@
 """Probes and metrics for kubelets and Prometheus, on a port of their own."""
 
+from collections.abc import Callable
+
 from modelway_server.errors import MalformedRequest
 from modelway_server.http.application import Respond
 from modelway_server.http.heads import Head, check_head, path_of
@@ -34,6 +36,10 @@ class ProbeApplication:
 
     def note_sent(self, request: Request, reply: Reply) -> None:
         """Nothing is counted."""
+
+    def once_published(self, leave: Callable[[], None]) -> None:
+        """Nothing is counted."""
+        leave()
 
     def abandon(self, request: Request) -> None:
         """Nobody works on it."""

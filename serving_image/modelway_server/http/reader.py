@@ -66,6 +66,7 @@ class Reader:
         self._body_bytes = 0
         self._has_completed = False
         self._only: Request | None = None
+        self._is_between = True
 
     @property
     def in_head(self) -> bool:
@@ -92,7 +93,7 @@ class Reader:
             now: on the monotonic clock.
         """
         self._now = now
-        is_first = not self._in_head and self._incoming is None and not self.is_over
+        is_first = self._is_between and not self.is_over
         if is_first and (head_and_body := self._known_heads.find(data)) is not None:
             self._take_known(*head_and_body)
             return
@@ -113,6 +114,7 @@ class Reader:
             self._check_bounds()
         elif is_first and self._only is not None and not self.is_over:
             self._known_heads.keep(whole, self._only)
+        self._only = None  # whoever answers may be done with it
 
     def end_late(self, now: float) -> None:
         """Refuse what has not arrived by its deadline, unless it is a body that keeps its pace."""
@@ -127,6 +129,7 @@ class Reader:
 
     def on_message_begin(self) -> None:
         """A head begins."""
+        self._is_between = False
         if self.is_over:
             return
         self._in_head = True
@@ -173,6 +176,7 @@ class Reader:
 
     def on_message_complete(self) -> None:
         """A request is complete."""
+        self._is_between = True
         request = self._incoming
         if request is not None:
             self._only = None if self._has_completed else request

@@ -75,6 +75,11 @@ class Call:
         self.job: QueryJob | None = None
         self.ended = False
 
+    @property
+    def trace_id(self) -> str:
+        """Of its trace; empty where it belongs to none."""
+        return "" if self.trace is None else self.trace.trace_id
+
 
 class Calls:
     """The way of all requests of one worker.
@@ -112,11 +117,7 @@ class Calls:
             answered: called once, now or later; not at all for a request that is abandoned.
             apart: whether reading takes so long that the event loop shall not do it.
         """
-        trace = call.trace
-        if trace is None:
-            self._ask(call, read, answered, apart=apart)
-            return
-        token = TRACE_ID.set(trace.trace_id)
+        token = TRACE_ID.set(call.trace_id)
         try:
             self._ask(call, read, answered, apart=apart)
         finally:
@@ -151,6 +152,11 @@ class Calls:
             stages, rows = (call.query.stages, call.query.rows.count) if call.query else (None, 0)
             what = (call.method, code, call.started, ended, stages, rows, call.trace, call.protocol)
             metrics.notify(Finished(*what, query=call.query, answer=call.answer))
+        call.query = call.answer = None
+
+    def once_published(self, leave: Callable[[], None]) -> None:
+        """Have an answer leave once its count is published."""
+        self._predictor.once_published(leave)
 
     def abandon(self, call: Call) -> None:
         """Drop a request whose caller has gone."""
@@ -195,10 +201,7 @@ class Calls:
             assert call.query is not None
             self._metrics.add_rows(call.query.rows.count)
             call.answer = answer if self._metrics.observers else None
-        if call.trace is None:
-            answered(answer)
-            return
-        token = TRACE_ID.set(call.trace.trace_id)
+        token = TRACE_ID.set(call.trace_id)
         try:
             answered(answer)
         finally:

@@ -72,6 +72,7 @@ class Predictor:
         self._published_depth = 0
         self._turn: asyncio.Handle | None = None
         self.is_settling = False
+        self._leaving: list[Callable[[], None]] = []
 
     async def warm_up(self) -> None:
         """Let the model predict once, and measure the cost of its calls.
@@ -147,6 +148,13 @@ class Predictor:
             self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
         return job
 
+    def once_published(self, leave: Callable[[], None]) -> None:
+        """Have a counted answer leave: now, or with the others of its call once their counts are published."""
+        if self.is_settling:
+            self._leaving.append(leave)
+        else:
+            leave()
+
     def forget(self, job: QueryJob) -> None:
         """Drop a job that nobody waits for any more."""
         self._waiting.remove(job)
@@ -164,8 +172,8 @@ class Predictor:
             self._turn = None
         if self._in_model:
             return
-        now = time.monotonic()
-        self._settle_expired(now)
+        self._settle_expired(time.monotonic())
+        now = time.monotonic()  # those that were answered may have asked again
         batch = self._waiting.take(now)
         self._publish_depth()
         if not batch:
@@ -222,23 +230,32 @@ class Predictor:
         in_model = [job for job in self._in_model if not job.is_done]
         for job in in_model:
             if job.deadline.at <= now:
-                job.settle(self._limits.refuse_late(job.deadline, called=True))
+                _deliver(job, self._limits.refuse_late(job.deadline, called=True))
         left = [job.deadline.at for job in in_model if job.deadline.at > now]
         self._alarm.set(min([*left, self._waiting.next_deadline()]))
 
     def _settle_expired(self, now: float) -> None:
         for job in self._waiting.expired(now):
-            job.settle(self._limits.refuse_late(job.deadline, called=False))
+            _deliver(job, self._limits.refuse_late(job.deadline, called=False))
 
     def _settle(self, batch: Sequence[QueryJob], answers: Sequence[Answer | Exception]) -> None:
-        """Deliver the answers of a call, and publish what was counted of them once."""
+        """Deliver the answers of a call. All are counted, then that is published, and then they leave."""
         self.is_settling = True
-        try:
-            for job, answer in zip(batch, answers, strict=True):
-                try:
-                    job.settle(answer)
-                except Exception:
-                    _LOGGER.exception("an answer could not be delivered")
-        finally:
-            self.is_settling = False
-            self._metrics.publish()
+        for job, answer in zip(batch, answers, strict=True):
+            _deliver(job, answer)
+        self.is_settling = False
+        self._metrics.publish()
+        leaving, self._leaving = self._leaving, []
+        for leave in leaving:
+            try:
+                leave()
+            except Exception:
+                _LOGGER.exception("an answer could not be sent")
+
+
+def _deliver(job: QueryJob, outcome: Answer | Exception) -> None:
+    """Give a job its outcome; what goes wrong there is nobody else's."""
+    try:
+        job.settle(outcome)
+    except Exception:
+        _LOGGER.exception("an answer could not be delivered")

@@ -139,6 +139,18 @@ def without_new_id(content: bytes) -> bytes:
     return re.sub(rb'"id":"[0-9a-f]{32}"', b"", content)
 
 
+@pytest.mark.parametrize("limit", LIMITS)
+@pytest.mark.parametrize("datatype", ["FP64", "FP32", "INT64", "INT32"])
+@pytest.mark.parametrize("value", [None, "1", True, [1.0], 0.5, 1e39, -1e39, 2**63, 2**64, -(2**63) - 1, 10**400])
+def test_value_at_fault_is_left_to_the_general_way(value: Any, datatype: str, limit: float | None) -> None:
+    plane = DataPlane(Sums(2, limit), Identity(name="m"))
+    tensor = {"name": "rows", "shape": [1, 2], "datatype": datatype, "data": [1, value]}
+    body = json.dumps({"inputs": [tensor]}).encode()
+    query = UsualRequests(plane).read(body)
+    if query is not None:
+        assert query.rows.values.tobytes() == read_v2(plane, body).rows.values.tobytes()
+
+
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "labels"])
 def test_usual_request_takes_the_usual_way(method: str) -> None:
     plane = DataPlane(Sums(2, None), Identity(name="m"))

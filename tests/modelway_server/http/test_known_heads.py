@@ -1,5 +1,6 @@
 """A head that came before is not parsed again, and means what it meant."""
 
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelway_server.http.known_heads import MAX_HEADS, KnownHeads
+from modelway_server.http.request import DISCARDED_BYTES
 from support.server.one_connection import Echo, World, in_chunks, post, restore_clock
 
 
@@ -63,6 +65,30 @@ def test_head_that_ends_its_connection_is_not_kept() -> None:
     world = World()
     world.send(post("/", b"a", "Connection: close"))
     assert len(world.known_heads._heads) == 0
+
+
+def test_part_of_a_body_is_no_request_whose_head_is_known() -> None:
+    known_heads = KnownHeads()
+    World(known_heads=known_heads).send(post("/a", b"abc"))
+    echo = Echo(at_once=False)
+    world = World(echo, known_heads)
+    content = post("/", b"x" * (5 * DISCARDED_BYTES))
+    world.send(content[: DISCARDED_BYTES + 1000])
+    assert len(echo.waiting) == 1, "it is refused, since so much of it came"
+    world.send(post("/a", b"abc"))
+    assert len(echo.accounts) == 1
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_connection_keeps_nothing_of_an_answered_request(rounds: int) -> None:
+    echo = Echo()
+    world = World(echo)
+    for _ in range(rounds):
+        world.send(post("/", b"a"))
+    request = weakref.ref(echo.sent[-1])
+    echo.sent.clear()
+    echo.accounts.clear()
+    assert request() is None
 
 
 def test_heads_that_are_known_are_bounded() -> None:

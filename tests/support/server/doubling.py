@@ -105,8 +105,20 @@ class Callers:
     @property
     def queue_depth(self) -> float | None:
         """What the metric says."""
-        labels = {"model": "m", "version": "", "revision": ""}
-        return self.metrics.registry.get_sample_value("modelway_queue_depth", labels)
+        return self._sample("modelway_queue_depth")
+
+    @property
+    def rows_total(self) -> float | None:
+        """Likewise."""
+        return self._sample("modelway_rows_total")
+
+    @property
+    def queue_seconds_total(self) -> float | None:
+        """Likewise."""
+        return self._sample("modelway_queue_duration_seconds_sum")
+
+    def _sample(self, name: str) -> float | None:
+        return self.metrics.registry.get_sample_value(name, {"model": "m", "version": "", "revision": ""})
 
     async def ready(self) -> "Callers":
         """Warm it up."""

@@ -142,6 +142,9 @@ class Echo:
         self.sent.append(request)
         self.accounts[request].release()
 
+    def once_published(self, leave: Callable[[], None]) -> None:
+        leave()
+
     def abandon(self, request: Request) -> None:
         self.abandoned.append(request)
         self.accounts[request].release()
