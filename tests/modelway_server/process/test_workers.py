@@ -170,9 +170,12 @@ def test_many_deaths_leave_as_many_files_and_no_lower_count(launched: Launch, sl
 
 
 def _workers(server: Served) -> set[int]:
-    return {
-        child.pid for child in psutil.Process(server.process.pid).children() if child.status() != psutil.STATUS_ZOMBIE
-    }
+    alive = set()
+    for child in psutil.Process(server.process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # it ends while it is looked at
+            if child.status() != psutil.STATUS_ZOMBIE:
+                alive.add(child.pid)
+    return alive
 
 
 def _ready_lines(server: Served) -> int:
