@@ -49,9 +49,9 @@ class Goal:
         model: the one that is served.
         server: ours, by its name.
         case: the load; None for what does not depend on it.
-        measure: throughput (ratio to the best peer of the round, at least), limit (ratio of the throughput to that of
-            the server `to`, at least), scaling (ratio to twice its throughput, at least), latency (the median's ratio to
-            the naive application's, at most), ready (seconds, at most) or memory (bytes, at most).
+        measure: what is held to the limit. Three are to be at least so much: throughput is the ratio to the best peer of
+            the round, limit that to the server `to`, and scaling that to twice this server. Three are to be at most so
+            much: latency is the median's ratio to the naive application's, ready is in seconds, and memory in bytes.
         limit: what it is held to.
         to: the server that it is held against; empty for the best peer.
     """

@@ -154,7 +154,7 @@ def test_delivery_that_fails_keeps_no_other_from_its_refusal() -> None:
     assert isinstance(refusal, TooSlow)
 
 
-def test_request_that_follows_a_late_one_has_not_waited_before_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_request_behind_a_late_one_waits_from_when_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
     async def ask() -> float | None:
         callers = await Callers("linear").ready()
         ticks = itertools.count(1000.0)
