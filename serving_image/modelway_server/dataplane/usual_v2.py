@@ -5,13 +5,13 @@ comes, valid or not, is left to `v2`, which knows every case and names what is w
 what both read.
 """
 
-from array import array
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from modelway_server.contract.numeric import quick_doubles
 from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Form, Signature
 from modelway_server.dataplane.plane import DataPlane
@@ -88,7 +88,10 @@ class UsualRequests:
         """The numbers of the tensor; None where the general way shall look at them."""
         limit = self._limit
         if datatype == "FP64" and len(data) == count * width > 0:
-            values = np.frombuffer(array("d", data)).reshape(count, width)
+            flat = quick_doubles(data)
+            if flat is None:
+                return None
+            values = flat.reshape(count, width)
             if limit is None:
                 return values  # numbers of JSON are finite, and there is no other value among them
         elif datatype in _DATATYPES and count > 0:

@@ -130,7 +130,7 @@ class Calls:
             Exception: why there is none.
         """
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self.ask(call, read, partial(_settle, answer), apart=apart)
+        self.ask(call, read, partial(settle, answer), apart=apart)
         return await answer
 
     def finish(self, call: Call, code: int) -> None:
@@ -208,7 +208,7 @@ class Calls:
             TRACE_ID.reset(token)
 
 
-def _settle(answer: asyncio.Future[Answer], outcome: Answer | Exception) -> None:
+def settle(answer: asyncio.Future[Answer], outcome: Answer | Exception) -> None:
     """Set what an answer came to, unless nobody waits for it any more."""
     if answer.done():
         return

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from modelway_server.dataplane.plane import DataPlane
 from modelway_server.dataplane.query import Answer, Body, Query
 from modelway_server.errors import InvalidInput
 from modelway_server.prediction.batching import Deadline, Work
+from modelway_server.prediction.calls import settle
 from modelway_server.prediction.limits import Limits
 from modelway_server.prediction.model_thread import ModelThread
 from modelway_server.prediction.predictor import Predictor
@@ -146,21 +148,12 @@ class Callers:
 
     async def _answer(self, query: Query, deadline: Deadline, work: Work) -> Answer:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        job = self.predictor.submit(query, deadline, lambda outcome: _settle(answer, outcome), work)
+        job = self.predictor.submit(query, deadline, partial(settle, answer), work)
         try:
             return await answer
         except asyncio.CancelledError:
             self.predictor.forget(job)
             raise
-
-
-def _settle(answer: asyncio.Future[Answer], outcome: Answer | Exception) -> None:
-    if answer.done():
-        return
-    if isinstance(outcome, Exception):
-        answer.set_exception(outcome)
-    else:
-        answer.set_result(outcome)
 
 
 def numbers_of(answer: Answer) -> list[float]:
