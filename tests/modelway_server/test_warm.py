@@ -1,7 +1,9 @@
 """A model server that begins as a fork is what a new program would be, to the test and to itself."""
 
+import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,6 +46,14 @@ def test_fork_begins_without_a_module_of_the_server(tmp_path: Path) -> None:
 def test_variable_that_libraries_read_needs_a_new_program() -> None:
     assert template().suits({**os.environ, "MODELWAY_GREETING": "hello"})
     assert not template().suits({**os.environ, "OMP_NUM_THREADS": str(sys.maxsize)})
+
+
+def test_variables_that_scikit_learn_sets_need_no_new_program() -> None:
+    program = "import json, os; before = {*os.environ}; import sklearn; print(json.dumps([*({*os.environ} - before)]))"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("KMP_")}
+    names = json.loads(subprocess.check_output([sys.executable, "-c", program], env=environment))
+    assert names
+    assert template().suits({**os.environ, **dict.fromkeys(names, "another")})
 
 
 def test_id_of_a_fork_is_its_own_until_its_end_was_read(tmp_path: Path) -> None:

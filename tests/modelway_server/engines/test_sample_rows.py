@@ -151,6 +151,16 @@ def test_labels_are_tried_at_both_sides_of_their_boundaries() -> None:
     assert "predict differs" in str(differs(native, itself(other), rows))
 
 
+def test_no_row_is_where_rounding_chooses_its_label() -> None:
+    """Two points that mirror each other have their middle on the boundary."""
+    model = LogisticRegression().fit(ROWS - CENTRE, KINDS > 1)
+    middle = -model.intercept_[0] * model.coef_[0] / (model.coef_[0] ** 2).sum()
+    mirrored = [(middle + side * (1 + index) * model.coef_[0]).tolist() for index in range(50) for side in (-1, 1)]
+    rows = sensitive_rows(itself(model), mirrored, lambda _: [], 1e-5)
+    margins = abs(model.decision_function(rows)) / abs(model.coef_[0] * rows).sum(axis=1)
+    assert margins.min() > 1e-11
+
+
 def test_model_of_one_answer_is_served_as_it_is(tmp_path: Path) -> None:
     runtime = prepare_runtime(tmp_path, Lasso(alpha=1e9).fit(ROWS, SCORE))
     assert (runtime.engine, "hardly varies" in runtime.description["engine_reason"]) == ("estimator", True)

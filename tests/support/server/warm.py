@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-READ_LATE = re.compile(r"(AWS|MODELWAY|OTEL)_\w+|PYTEST_CURRENT_TEST")
-"""Variables that no library of a model reads at its import."""
+READ_LATE = re.compile(r"(AWS|MODELWAY|OTEL)_\w+|PYTEST_CURRENT_TEST|KMP_(DUPLICATE_LIB_OK|INIT_AT_FORK)")
+"""Variables that no library of a model reads at its import, and those that scikit-learn sets at its own."""
 
 
 class Forked:

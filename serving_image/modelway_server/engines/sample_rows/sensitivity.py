@@ -20,7 +20,7 @@ MINORITY = 0.02
 """Share of the rows that must have another answer than the commonest."""
 PAIRS, BETWEEN, ROUNDS = 8, 16, 6
 """The search for boundaries: pairs of rows with different labels, rows tried between two at once, and rounds. The last
-distance of a pair is 16^-6 (6e-8) of the first, finer than float32."""
+distance of a pair is three times 16^-6 (2e-7) of the first."""
 FINEST = 1e-10
 """The least distance of a pair, as a share of its largest number. If rows are nearer, rounding may choose the label."""
 Answers = Mapping[str, NDArray[Any]]
@@ -103,8 +103,13 @@ def _boundaries(native: Runtime, rows: list[Row], answers: Answers) -> list[Row]
             pairs = _pairs(rows, array)
             for _ in range(ROUNDS if pairs else 0):
                 pairs = _narrow(native, pairs)
-            return [row for pair in pairs for row in pair]
+            return [row for pair in pairs for row in _step_apart(*pair)]
     return []
+
+
+def _step_apart(one: Row, other: Row) -> tuple[Row, Row]:
+    """Move two rows away from each other, as far as they are apart. Either may lie on the boundary, where rounding chooses the label."""
+    return _mix(one, other, -1.0), _mix(one, other, 2.0)
 
 
 def _pairs(rows: list[Row], labels: NDArray[Any]) -> list[tuple[Row, Row]]:
