@@ -1,7 +1,7 @@
 """Explain the errors of pydantic to somebody who writes YAML."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
@@ -28,6 +28,7 @@ _NUMBER = re.compile(r"\[\d+\]")
 _NOUNS = {
     "string_type": "text in quotes",
     "int_type": "a whole number without quotes",
+    "float_type": "a number without quotes",
     "bool_type": "true or false",
     "tuple_type": "a list",
     "dict_type": "a mapping of keys to values",
@@ -53,11 +54,21 @@ def problems_of(error: ValidationError, hints: Mapping[str, str] = MappingProxyT
         error: what pydantic found.
         hints: what to add to the message of a type of error.
     """
+    details = error.errors(include_url=False)
     return [
         Problem(problem.field, problem.message + hints.get(detail["type"], ""))
-        for detail in error.errors(include_url=False)
+        for detail in details
+        if not _counts_broken_items(detail, details)
         for problem in _problems(detail)
     ]
+
+
+def _counts_broken_items(detail: ErrorDetails, details: Sequence[ErrorDetails]) -> bool:
+    """Whether pydantic finds a list too short because it left out broken items, which have problems of their own."""
+    place = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(one["loc"]) > len(place) and one["loc"][: len(place)] == place for one in details
+    )
 
 
 def unknown_places(error: ValidationError) -> list[tuple[int | str, ...]]:

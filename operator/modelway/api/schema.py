@@ -15,6 +15,7 @@ from modelway.errors import InexpressibleSchema
 Schema = dict[str, Any]
 
 INT_OR_STRING = "x-kubernetes-int-or-string"
+ANY_FIELDS = "x-kubernetes-preserve-unknown-fields"
 VALIDATIONS = "x-kubernetes-validations"
 
 _DROPPED = {"title", "examples"}
@@ -36,6 +37,7 @@ _KEPT = (
     "x-kubernetes-list-type",
     "x-kubernetes-list-map-keys",
     INT_OR_STRING,
+    ANY_FIELDS,
     VALIDATIONS,
 )
 _BOUNDS = {

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, ValidationError
 from modelway.api.base import ApiModel, Rule, matches
 from modelway.api.meta import Metadata
 from modelway.api.model import Model
+from modelway.api.preflight import Preflight
 from modelway.api.problems import name_of, problems_of, unknown_places
 from modelway.api.rollout import Rollout
 from modelway.api.runtime import Runtime
@@ -28,6 +29,8 @@ class ModelDeploymentSpec(ApiModel):
     """How the model is run."""
     scaling: Scaling | None = None
     """How many pods serve the model; one when left out."""
+    preflight: Preflight | None = None
+    """What a revision must prove before it gets a serving pod."""
     rollout: Rollout | None = None
     """How pods of a new revision take the place of those before."""
     scheduling: Scheduling | None = None
@@ -120,9 +123,14 @@ def _text_of(manifest: Mapping[str, Any]) -> str:
     return json.dumps(_without_null(manifest), default=str)
 
 
+_CLIENTS_JSON = frozenset({"request", "expect"})
+"""Fields with the JSON of clients, in which null is a missing value."""
+
+
 def _without_null(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_null(item) for key, item in value.items() if item is not None}
+        present = {key: item for key, item in value.items() if item is not None}
+        return {key: item if key in _CLIENTS_JSON else _without_null(item) for key, item in present.items()}
     return [_without_null(item) for item in value] if isinstance(value, list | tuple) else value
 
 

@@ -2,6 +2,7 @@
 
 from support.cases.case import Case, of_changes
 from support.cases.model import MODELS, NAMES
+from support.cases.preflight import PREFLIGHTS
 from support.cases.rollout import ROLLOUTS
 from support.cases.runtime import RUNTIMES
 from support.cases.scaling import SCALINGS
@@ -11,4 +12,4 @@ __all__ = ["CASES", "Case", "of_changes"]
 
 OTHERS = (Case("suspend", {"suspend": True}, {"suspend": "yes"}, "spec.suspend", "must be of type boolean"),)
 
-CASES = (*NAMES, *MODELS, *RUNTIMES, *SCALINGS, *ROLLOUTS, *SCHEDULINGS, *OTHERS)
+CASES = (*NAMES, *MODELS, *RUNTIMES, *SCALINGS, *PREFLIGHTS, *ROLLOUTS, *SCHEDULINGS, *OTHERS)

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import UnionType
 from typing import Any
 
 from modelway.api.problems import PATTERNS
-from modelway.api.schema import INT_OR_STRING, Schema
+from modelway.api.schema import ANY_FIELDS, INT_OR_STRING, Schema
 from modelway.errors import Problem
 
 Matches = Callable[[str, str], bool]
@@ -35,6 +36,7 @@ KEYWORDS = frozenset(
         "x-kubernetes-list-map-keys",
         "x-kubernetes-validations",
         INT_OR_STRING,
+        ANY_FIELDS,
     }
 )
 """What a schema may hold to be judged here; `format` stands in status alone, which the API server does not read from a manifest."""
@@ -44,6 +46,7 @@ _NOUNS = {
     "array": "a list",
     "string": "text in quotes",
     "integer": "a whole number without quotes",
+    "number": "a number without quotes",
     "boolean": "true or false",
 }
 
@@ -57,6 +60,8 @@ def below(path: str, name: str | int) -> str:
 
 def complete(value: Any, schema: Schema) -> Any:
     """The value as the API server goes on with: fields that are null are gone, defaults are filled in."""
+    if schema.get(ANY_FIELDS):
+        return value
     if isinstance(value, Mapping):
         properties, rest = schema.get("properties", {}), schema.get("additionalProperties", {})
         present = {name: item for name, item in value.items() if item is not None}
@@ -107,12 +112,22 @@ def format_value(value: Any) -> str:
 
 
 def _has_type(value: Any, schema: Schema) -> bool:
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
     if schema.get(INT_OR_STRING):
-        return is_whole or isinstance(value, str)
+        return _is_number(value, int) or isinstance(value, str)
     kinds = {"object": Mapping, "array": list, "string": str, "boolean": bool}
-    kind = schema.get("type")
-    return is_whole if kind == "integer" else kind is None or isinstance(value, kinds[kind])
+    match schema.get("type"):
+        case None:
+            return True
+        case "integer":
+            return _is_number(value, int)
+        case "number":
+            return _is_number(value, int | float)
+        case kind:
+            return isinstance(value, kinds[kind])
+
+
+def _is_number(value: Any, kind: type | UnionType) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def _broken_bounds(value: Any, schema: Schema, matches: Matches) -> Iterator[str]:
@@ -126,7 +141,7 @@ def _broken_bounds(value: Any, schema: Schema, matches: Matches) -> Iterator[str
         yield from _broken_sizes(len(value), schema, "Items", "items")
     elif isinstance(value, Mapping):
         yield from _broken_sizes(len(value), schema, "Properties", "entries")
-    elif isinstance(value, int) and not isinstance(value, bool):
+    elif _is_number(value, int | float):
         if value < schema.get("minimum", value):
             yield f"{value} must be at least {schema['minimum']}"
         if value > schema.get("maximum", value):
