@@ -220,6 +220,29 @@ class UnsafeArtifact(LoadFailure):
     default_remedy = "Save the model as skops or ONNX, or name what it needs in spec.model.trustedTypes; if the file is not your own, do not load it anywhere."
 
 
+class EvaluationFailed(LoadFailure):
+    """The model's answers to the dataset are surely worse than `spec.preflight.evaluation` allows."""
+
+    exit_code = 41
+    default_remedy = (
+        "Train the model again, or change the limit that the message names in spec.preflight.evaluation.metrics."
+    )
+
+
+class EvaluationInconclusive(LoadFailure):
+    """The dataset has too few rows to tell whether the model keeps the limits of `spec.preflight.evaluation`."""
+
+    exit_code = 42
+    default_remedy = "Give the dataset more rows, or set spec.preflight.evaluation.onInconclusive to Accept, which takes the model with that risk."
+
+
+class InvalidDataset(LoadFailure):
+    """The model cannot be evaluated: the dataset cannot be read, or does not fit the model or the metrics."""
+
+    exit_code = 44
+    default_remedy = "Correct the field of spec.preflight.evaluation that the message names, or the dataset."
+
+
 LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     PortTaken,
     ServerIncomplete,
@@ -242,6 +265,9 @@ LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     OutOfMemory,
     EngineUnavailable,
     UnsafeArtifact,
+    EvaluationFailed,
+    EvaluationInconclusive,
+    InvalidDataset,
 )
 """Every reason for which a pod of ours can end, by exit code."""
 

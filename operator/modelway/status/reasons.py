@@ -96,6 +96,13 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = ("OutOfMemory", Topic.MODEL, _STALLS,
         "The model needs more memory than the pod may use.", "Raise `spec.runtime.resources.limits.memory`.")
 
+    EVALUATION_FAILED = ("EvaluationFailed", Topic.MODEL, _STALLS,
+        "The model's answers to the dataset are surely worse than `spec.preflight.evaluation` allows.", "Train the model again, or change the limit that the message names.")
+    EVALUATION_INCONCLUSIVE = ("EvaluationInconclusive", Topic.MODEL, _STALLS,
+        "The dataset has too few rows to tell whether the model keeps the limits of `spec.preflight.evaluation`.", "Give the dataset as many rows as the message says, or set `spec.preflight.evaluation.onInconclusive` to `Accept`.")
+    INVALID_DATASET = ("InvalidDataset", Topic.MODEL, _STALLS,
+        "The dataset of `spec.preflight.evaluation` cannot be read, or does not fit the model or the metrics.", "Correct the field that the message names, or the dataset.")
+
     CRASH_LOOP = ("CrashLoop", Topic.POD, _STALLS,
         "A container of the pod exits each time it starts, for a reason of its own.", "Read its log with `kubectl logs POD -c CONTAINER --previous`. The message names both.")
     PORT_TAKEN = ("PortTaken", Topic.POD, _PASSES,

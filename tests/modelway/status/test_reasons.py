@@ -19,6 +19,7 @@ ORDERS = frozenset(
         "Create",
         "Delete",
         "Exempt",
+        "Give",
         "Have",
         "Install",
         "Leave",

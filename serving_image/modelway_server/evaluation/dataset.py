@@ -1,0 +1,172 @@
+"""Labelled rows, as a request would send them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelway_server.contract.names import enumerate_names
+from modelway_server.errors import InputError, InvalidDataset, words
+from modelway_server.evaluation.wish import Format, Wish
+from modelway_server.protocol.mlflow import decode_csv
+
+MAX_BYTES = 2 << 30
+MAX_VALUES = 50
+"""Values of one column of `slices`."""
+_PARQUET = b"PAR1"
+_FIELD = "spec.preflight.evaluation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Labelled rows.
+
+    Attributes:
+        columns: values by name, without the target and the weights; texts, or None where one is missing, if `textual`.
+        textual: whether the file tells no types, as a CSV.
+        target: the right answer of each row, as the file has it.
+        weights: of the rows, positive or zero; None where all count alike.
+        slices: of each column of `slices`, the value of each row as text.
+    """
+
+    columns: Mapping[str, Sequence[Any]]
+    textual: bool
+    target: Sequence[Any]
+    weights: NDArray[np.float64] | None
+    slices: Mapping[str, NDArray[np.str_]]
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return len(self.target)
+
+
+def read_dataset(path: Path, wish: Wish) -> Dataset:
+    """Read the labelled rows of a file, or of the one file in a folder.
+
+    Args:
+        path: as `fetch` left it.
+        wish: which columns are what.
+
+    Raises:
+        InvalidDataset: the file cannot be read, has no rows, or lacks a column; the field is named.
+    """
+    file = _file_of(path)
+    table, textual = _read(file, wish.format)
+    for name, field in _named_columns(wish):
+        if name not in table:
+            raise InvalidDataset(
+                f"{_FIELD}.{field}: the dataset has no column {name!r}; it has {enumerate_names(table)}"
+            )
+    target = table[wish.target]
+    if not len(target):
+        raise InvalidDataset("the dataset has no rows; add labelled rows to it")
+    taken = {wish.target, wish.weight}
+    return Dataset(
+        columns={name: values for name, values in table.items() if name not in taken},
+        textual=textual,
+        target=_complete(target, wish.target),
+        weights=None if wish.weight is None else _weights(table[wish.weight], wish.weight),
+        slices={name: _texts(table[name], name) for name in wish.slices},
+    )
+
+
+def _named_columns(wish: Wish) -> list[tuple[str, str]]:
+    named = [(wish.target, "target"), *((name, f"slices[{index}]") for index, name in enumerate(wish.slices))]
+    return named + ([(wish.weight, "weight")] if wish.weight is not None else [])
+
+
+def _file_of(path: Path) -> Path:
+    """The file itself, or the only one in a folder.
+
+    Raises:
+        InvalidDataset: there is none, or there are several.
+    """
+    if not path.is_dir():
+        return path
+    files = sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith("."))
+    if len(files) != 1:
+        names = enumerate_names(str(each.relative_to(path)) for each in files) or "none"
+        raise InvalidDataset(f"{_FIELD}.dataset.uri must lead to one file; there are {len(files)}: {names}")
+    return files[0]
+
+
+def _read(file: Path, format: Format) -> tuple[Mapping[str, Sequence[Any]], bool]:  # noqa: A002  (as the field)
+    try:
+        size = file.stat().st_size
+        if size > MAX_BYTES:
+            raise InvalidDataset(f"the dataset has {size:,} bytes; at most {MAX_BYTES:,} are read: sample its rows")
+        with file.open("rb") as opened:
+            is_parquet = opened.read(4) == _PARQUET
+        if format is Format.PARQUET or (format is Format.AUTO and is_parquet):
+            return _read_parquet(file, is_parquet=is_parquet), False
+        return _read_csv(file.read_bytes()), True
+    except OSError as error:
+        raise InvalidDataset(f"the dataset {file.name} cannot be read: {error.strerror}") from error
+
+
+def _read_csv(content: bytes) -> Mapping[str, Sequence[Any]]:
+    if content.startswith(_PARQUET):
+        raise InvalidDataset(f"{_FIELD}.dataset.format is csv, and the file is Parquet; leave the format out")
+    try:
+        invocation = decode_csv(content)
+    except InputError as error:
+        raise InvalidDataset(f"the dataset is no CSV: {error.message}") from error
+    assert invocation.columns is not None
+    return invocation.columns
+
+
+def _read_parquet(file: Path, *, is_parquet: bool) -> Mapping[str, Sequence[Any]]:
+    if not is_parquet:
+        raise InvalidDataset(
+            f"{_FIELD}.dataset.format is parquet, and the file is none; leave the format out, or save it anew"
+        )
+    if find_spec("pyarrow") is None:
+        raise InvalidDataset(
+            "the dataset is Parquet, and this image has no pyarrow, which reads it",
+            remedy="Save the dataset as CSV, or add pyarrow to the image of spec.runtime.image.",
+        )
+    try:
+        table = import_module("pyarrow.parquet").read_table(file)
+    except Exception as error:
+        raise InvalidDataset(f"the dataset is no Parquet that can be read: {words(error)}") from error
+    return {name: table.column(name).to_pylist() for name in table.column_names}
+
+
+def _complete(values: Sequence[Any], name: str) -> Sequence[Any]:
+    for row, value in enumerate(values):
+        if value is None or value != value or (isinstance(value, str) and value.strip().lower() in {"", "nan"}):  # noqa: PLR0124  (NaN)
+            raise InvalidDataset(
+                f"column {name!r}, the target, is empty or NaN in row {row}; leave rows without a target out of the dataset"
+            )
+    return values
+
+
+def _weights(values: Sequence[Any], name: str) -> NDArray[np.float64]:
+    field = f"column {name!r}, the weights,"
+    try:
+        weights = np.array([float(value) for value in values])
+    except (TypeError, ValueError) as error:
+        raise InvalidDataset(f"{field} must hold numbers: {words(error)}") from error
+    wrong = ~(np.isfinite(weights) & (weights >= 0))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InvalidDataset(f"{field} is {weights[row]:g} in row {row}; a weight is a number of at least 0")
+    if not weights.any():
+        raise InvalidDataset(f"{field} is 0 in every row; leave spec.preflight.evaluation.weight out, or correct it")
+    return weights
+
+
+def _texts(values: Sequence[Any], name: str) -> NDArray[np.str_]:
+    texts = np.array(["" if value is None else str(value) for value in values])
+    distinct = len(np.unique(texts))
+    if distinct > MAX_VALUES:
+        raise InvalidDataset(
+            f"{_FIELD}.slices: column {name!r} has {distinct} values; at most {MAX_VALUES} are judged: put them into groups in a column of its own"
+        )
+    return texts
