@@ -34,6 +34,22 @@ def number(kind: Callable[[str], N], accepts: Callable[[N], bool], expected: str
     return read
 
 
+def matching(pattern: str, expected: str) -> Callable[[str], str]:
+    """A reader of texts for argparse.
+
+    Args:
+        pattern: what the whole text must match.
+        expected: what the option takes, for the refusal: `a digest: ...`.
+    """
+
+    def read(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise argparse.ArgumentTypeError(f"{text!r} is no {expected}")
+        return text
+
+    return read
+
+
 positive: Final = number(float, lambda value: value > 0, "number above 0")
 not_negative: Final = number(float, lambda value: value >= 0, "number of 0 or more")
 positive_int: Final = number(int, lambda value: value > 0, "whole number above 0")

@@ -140,6 +140,13 @@ class HostNotAllowed(FetchFailure):
     default_remedy = "Name another host in spec.model.uri."
 
 
+class ArtifactReplaced(FetchFailure):
+    """The store has other bytes than those that were proved."""
+
+    exit_code = 18
+    default_remedy = "Take the new object as a new revision by `modelway refresh NAME` or by a new spec.model.version, or put the old object back."
+
+
 class InvalidArtifact(LoadFailure):
     """The file is no model: it is truncated, of another format, or unreadable."""
 
@@ -254,6 +261,7 @@ LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     StorageFull,
     InvalidURI,
     HostNotAllowed,
+    ArtifactReplaced,
     InvalidArtifact,
     UnsupportedModel,
     MissingModule,

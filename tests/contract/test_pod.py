@@ -110,6 +110,8 @@ def test_fetch_understands_its_arguments() -> None:
         "hosts": "models.example.com,*.amazonaws.com:443",
         "private_addresses": "refuse",
         "secret_hosts": "required",
+        "digest": None,
+        "object_version": None,
     }
 
 
@@ -160,6 +162,7 @@ def test_serve_understands_its_arguments() -> None:
 FOR_PREPARING = {"--engine", "--format", "--method", "--tolerance"}
 """What `serve` reads only where it prepares the model by itself."""
 FROM_PREFLIGHT = {"--samples"}
+FROM_THE_PROOF = {"--digest", "--object-version"}
 FROM_THE_MACHINE = {"--host"}
 """Every address, but for machines whose pods share one network."""
 
@@ -167,7 +170,7 @@ FROM_THE_MACHINE = {"--host"}
 @pytest.mark.parametrize(
     ("container", "add_arguments", "unsaid"),
     [
-        (FETCH, fetch.add_arguments, set()),
+        (FETCH, fetch.add_arguments, FROM_THE_PROOF),
         (PREPARE, prepare.add_arguments, FROM_PREFLIGHT),
         (SERVE, settings.add_arguments, FROM_PREFLIGHT | FOR_PREPARING | FROM_THE_MACHINE),
     ],

@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from modelway_server.artifacts.source import Changed, Interrupted, Source
+from modelway_server.artifacts.source import Changed, Interrupted, Part, Source
+from modelway_server.artifacts.versions import version_text
 from modelway_server.errors import ArtifactTooLarge, FetchFailed, StorageFull
 
 DRAFT_NAME = ".fetch.part"
@@ -196,7 +197,13 @@ class Download:
         self._progress = progress
         self._patience = Patience(place, progress)
         self._version: str | None = None
+        self._version_id: str | None = None
         self._furthest = 0
+
+    @property
+    def version(self) -> str | None:
+        """The store's mark of the bytes, as text; see `versions`."""
+        return version_text(self._version_id, self._version)
 
     async def run(self) -> None:
         """Fetch every byte.
@@ -222,12 +229,12 @@ class Download:
 
     async def _read(self) -> None:
         part = await self._source.read(self._draft.size, self._version)
-        if self._draft.size and part.version != self._version:
+        if self._draft.size and not self._continues(part):
             raise Changed("the object was replaced while it was read")
         self._draft.check_size(part.size)
         if self._progress.total is None:
             self._progress.total = part.size
-        self._version = part.version
+        self._version, self._version_id = part.version, part.version_id
         async for chunk in part.chunks:
             self._draft.write(chunk)
             self._progress.bytes += len(chunk)
@@ -235,6 +242,9 @@ class Download:
             await asyncio.sleep(0)  # a local file never waits, and the deadline must still be noticed
         if self._draft.size != part.size:
             raise Interrupted(f"the store promised {part.size} bytes and sent {self._draft.size}")
+
+    def _continues(self, part: Part) -> bool:
+        return part.version == self._version and part.version_id == self._version_id
 
     def _note_progress(self) -> None:
         if self._draft.size > self._furthest:
@@ -244,7 +254,7 @@ class Download:
     def _forget(self) -> None:
         self._progress.bytes -= self._draft.size
         self._draft.restart()
-        self._version = None
+        self._version, self._version_id = None, None
 
 
 def give_name(draft: Path, target: Path) -> None:

@@ -10,24 +10,26 @@ from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from modelway_server.arguments import positive, positive_int
-from modelway_server.artifacts.archive import Archive, folder_name
+from modelway_server.arguments import matching, positive, positive_int
+from modelway_server.artifacts.bring import Bring
 from modelway_server.artifacts.destinations import Rules
-from modelway_server.artifacts.download import Download, Draft, Progress, format_bytes, storage_errors
-from modelway_server.artifacts.egress_proxy import open_egress_proxy
-from modelway_server.artifacts.folder import FolderDownload, FolderDraft
+from modelway_server.artifacts.download import Progress, format_bytes, storage_errors
 from modelway_server.artifacts.hosts import Hosts
+from modelway_server.artifacts.pin import Pin
 from modelway_server.artifacts.record import ArtifactRecord
-from modelway_server.artifacts.remote import ObjectFolder, ObjectStore
-from modelway_server.artifacts.source import FileFolder, FileSource, FolderSource, Source
-from modelway_server.artifacts.stores import destinations_of
-from modelway_server.artifacts.uri import Location, parse_uri
+from modelway_server.artifacts.uri import parse_uri
+from modelway_server.artifacts.versions import MAX_VERSION
 from modelway_server.errors import FetchFailed, FetchTimeout, InvalidURI, LoadFailure
 from modelway_server.process.exit_report import report_failure, write_termination_message
 
 PROGRESS_SECONDS = 5.0
 STOPPED = 128 + signal.SIGTERM
 INTERRUPTED = 128 + signal.SIGINT
+
+digest = matching(r"sha256:[0-9a-f]{64}", "digest: sha256: and 64 digits of 0-9 and a-f, as a fetch reports it")
+object_version = matching(
+    rf"[ -~]{{1,{MAX_VERSION}}}", f"version: 1 to {MAX_VERSION} printable characters, as a fetch reports it"
+)
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="optional",
         help="whether credentials are used only where MODELWAY_HOSTS beside them says so",
     )
+    parser.add_argument(
+        "--digest",
+        type=digest,
+        help="the digest that the artifact must have, as an earlier fetch reported it; any other is refused",
+    )
+    parser.add_argument(
+        "--object-version",
+        type=object_version,
+        help="with --digest: the version that the earlier fetch reported; S3 gives that one even if the object was overwritten",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,6 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
                 max_bytes=arguments.max_bytes,
                 seconds=arguments.timeout,
                 rules=rules_of(arguments),
+                pin=pin_of(arguments),
             )
         )
     except LoadFailure as failure:
@@ -90,8 +103,14 @@ def run(arguments: argparse.Namespace) -> int:
         return report_failure(
             FetchFailed(f"{type(error).__name__}: {error}", remedy="Report this; the log has the details.")
         )
-    write_termination_message({"reason": "Fetched", "digest": record.digest, "bytes": record.bytes, "uri": record.uri})
+    write_termination_message(report_of(record))
     return 0
+
+
+def report_of(record: ArtifactRecord) -> dict[str, str | int]:
+    """The termination message of a fetch that succeeded."""
+    version = {} if record.version is None else {"version": record.version}
+    return {"reason": "Fetched", "digest": record.digest, "bytes": record.bytes, "uri": record.uri, **version}
 
 
 def rules_of(arguments: argparse.Namespace) -> Rules:
@@ -107,6 +126,22 @@ def rules_of(arguments: argparse.Namespace) -> Rules:
     return Rules(hosts, arguments.private_addresses == "allow", arguments.secret_hosts == "required")  # noqa: S105 -- a choice, no password
 
 
+def pin_of(arguments: argparse.Namespace) -> Pin | None:
+    """What the artifact must be, from the command line; None for whatever lies there.
+
+    Raises:
+        InvalidURI: a version is given without a digest.
+    """
+    if arguments.digest is not None:
+        return Pin(arguments.digest, arguments.object_version)
+    if arguments.object_version is not None:
+        raise InvalidURI(
+            f"--object-version is {arguments.object_version}, and --digest is missing, which decides about the bytes",
+            remedy="Give --digest as well, or leave out --object-version.",
+        )
+    return None
+
+
 async def fetch(
     uri: str,
     directory: Path,
@@ -115,6 +150,7 @@ async def fetch(
     seconds: float,
     environ: Mapping[str, str] = os.environ,
     rules: Rules = Rules(),  # noqa: B008 -- frozen
+    pin: Pin | None = None,
 ) -> ArtifactRecord:
     """Copy the artifact into the directory, and write a record beside it.
 
@@ -125,6 +161,7 @@ async def fetch(
         seconds: deadline for everything, retries included.
         environ: credentials; see `stores.store_for`.
         rules: where it may connect to.
+        pin: what it must be; None for whatever lies there.
 
     Raises:
         LoadFailure: a FetchFailure, or InvalidArtifact for a folder or archive that may not be taken; nothing is left in
@@ -134,60 +171,14 @@ async def fetch(
     _stop_on_sigterm()
     started = time.monotonic()
     log.info("fetch started", extra={"uri": location.public, "max_bytes": max_bytes, "timeout_seconds": seconds})
-    bring = Bring(location, directory, max_bytes)
+    bring = Bring(location, directory, max_bytes, pin)
     record = await finish_in_time(bring, bring.run(environ, seconds, rules), seconds)
     with storage_errors(directory):
         record.write(directory)
     elapsed = round(time.monotonic() - started, 3)
     size = {"bytes": record.bytes, "files": record.files}
-    log.info("fetch done", extra={"digest": record.digest, **size, "seconds": elapsed})
+    log.info("fetch done", extra={"digest": record.digest, "version": record.version, **size, "seconds": elapsed})
     return record
-
-
-class Bring:
-    """The artifact on its way into the directory."""
-
-    def __init__(self, location: Location, directory: Path, max_bytes: int) -> None:
-        self.location = location
-        self.progress = Progress()
-        self._directory = directory
-        self._max_bytes = max_bytes
-
-    async def run(self, environ: Mapping[str, str], seconds: float, rules: Rules) -> ArtifactRecord:
-        """Fetch it, and unpack it if it is a packed folder.
-
-        Raises:
-            LoadFailure: as of `fetch`.
-        """
-        location, folder = self.location, self.location.folder
-        if location.scheme == "file":
-            return await (self.folder(FileFolder(location)) if folder else self.file(FileSource(location)))
-        async with open_egress_proxy(destinations_of(location, environ, rules), environ) as egress:
-            store = ObjectStore(location, environ, seconds, egress)
-            return await (self.folder(ObjectFolder(store)) if folder else self.file(store.file()))
-
-    async def file(self, source: Source) -> ArtifactRecord:
-        """Fetch one file; see `run`."""
-        location = self.location
-        with Draft(self._directory, self._max_bytes) as draft:
-            await Download(source, draft, location.public, self.progress).run()
-            archive = Archive(draft.path, location.public, self._max_bytes)
-            if not archive.holds_folder():
-                draft.publish(location.file_name)
-                return ArtifactRecord(location.public, location.file_name, draft.digest, draft.size)
-            with FolderDraft(self._directory) as folder:
-                root = await archive.unpack(folder, self.progress)
-                return self._publish(folder, folder_name(location.file_name), root)
-
-    async def folder(self, source: FolderSource) -> ArtifactRecord:
-        """Fetch all files of a folder; see `run`."""
-        with FolderDraft(self._directory) as draft:
-            await FolderDownload(source, draft, self.location.public, self._max_bytes, self.progress).run()
-            return self._publish(draft, self.location.file_name, "")
-
-    def _publish(self, folder: FolderDraft, name: str, root: str) -> ArtifactRecord:
-        digest = folder.publish(name, root)
-        return ArtifactRecord(self.location.public, name, digest, folder.size, len(folder.digests))
 
 
 async def finish_in_time(bring: Bring, work: Awaitable[ArtifactRecord], seconds: float) -> ArtifactRecord:

@@ -61,8 +61,12 @@ class FolderDraft:
         self.digests.clear()
         self.size = 0
 
-    def publish(self, name: str, root: str = "") -> str:
-        """Give the folder its name; its digest.
+    def digest(self, root: str = "") -> str:
+        """The digest of the folder; see `publish`."""
+        return folder_digest({path.removeprefix(root): digest for path, digest in self.digests.items()})
+
+    def publish(self, name: str, root: str = "") -> None:
+        """Give the folder its name.
 
         Args:
             name: what it is called in the directory.
@@ -70,7 +74,6 @@ class FolderDraft:
         """
         with storage_errors(self._directory):
             give_name(self._path / root, self._directory / name)
-        return folder_digest({path.removeprefix(root): digest for path, digest in self.digests.items()})
 
     def __enter__(self) -> Self:
         self.restart()

@@ -26,6 +26,7 @@ class ArtifactRecord:
         digest: `sha256:` and 64 hex digits of the file's bytes, or of a folder's list of files (`manifest.folder_digest`).
         bytes: its size, that of all files together for a folder.
         files: how many there are.
+        version: the store's mark of the file or archive, as text (see `versions`); None where it gives none, and for folders.
     """
 
     uri: str
@@ -33,12 +34,14 @@ class ArtifactRecord:
     digest: str
     bytes: int
     files: int = 1
+    version: str | None = None
 
     def write(self, directory: Path) -> None:
         """Write the record into the directory, whole or not at all."""
         path = directory / RECORD_NAME
         draft = directory / f"{RECORD_NAME}.part"
-        draft.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        document = {name: value for name, value in asdict(self).items() if value is not None}
+        draft.write_text(json.dumps(document) + "\n", encoding="utf-8")
         draft.chmod(0o444)
         draft.replace(path)
 
@@ -69,6 +72,7 @@ class ArtifactRecord:
             digest=str(document["digest"]),
             bytes=int(document["bytes"]),
             files=int(document.get("files", 1)),
+            version=str(version) if (version := document.get("version")) is not None else None,
         )
         if record.file in {"", ".", ".."} or "/" in record.file:
             raise ValueError(f"file is {record.file!r}, which is not a file name")

@@ -51,9 +51,9 @@ class ObjectStore:
         except _STORE_ERRORS as error:
             raise self._translate(error) from error
 
-    def file(self) -> "ObjectSource":
-        """The object that the location names."""
-        return ObjectSource(self, self.location.path if self.location.scheme == "s3" else "")
+    def file(self, version_id: str | None = None) -> "ObjectSource":
+        """The object that the location names, of today or in a version of S3."""
+        return ObjectSource(self, self.location.path if self.location.scheme == "s3" else "", version_id)
 
     async def get(self, key: str, options: "GetOptions") -> "GetResult":
         """Ask for an object; failures as of `Source.read`."""
@@ -90,11 +90,18 @@ class ObjectStore:
 
 
 class ObjectSource:
-    """One object of a store; `key` is empty where the location is the object's own address."""
+    """One object of a store.
 
-    def __init__(self, store: ObjectStore, key: str) -> None:
+    Args:
+        store: where it is.
+        key: its name there; empty where the location is the object's own address.
+        version_id: its version in S3; None for that of today.
+    """
+
+    def __init__(self, store: ObjectStore, key: str, version_id: str | None = None) -> None:
         self._store = store
         self._key = key
+        self._version_id = version_id
 
     async def read(self, offset: int, version: str | None) -> Part:
         """Ask for the object from `offset` on; see `Source.read`."""
@@ -103,14 +110,19 @@ class ObjectSource:
             options["range"] = {"offset": offset}
         if version is not None:
             options["if_match"] = version
+        if self._version_id is not None:
+            options["version"] = self._version_id
         try:
             result = await self._store.get(self._key, options)
         except ModelNotFound as failure:
             raise await self._folder() or failure from failure
-        return Part(result.meta["size"], _strong(result.meta["e_tag"]), self._store.chunks(result))
+        meta = result.meta
+        return Part(meta["size"], _strong(meta["e_tag"]), self._store.chunks(result), meta["version"])
 
     async def _folder(self) -> InvalidURI | None:
         """The refusal of a key that is the prefix of other keys; None when it is not, or the listing is denied."""
+        if self._version_id is not None:
+            return None
         try:
             page = await anext(self._store.list(self._key, page=1), None)
         except (FetchFailure, InvalidArtifact, Interrupted):

@@ -37,11 +37,13 @@ class Part:
         size: bytes of the whole artifact.
         version: the store's mark of these very bytes (a strong ETag), or None when it gives none.
         chunks: the bytes from the asked offset on; raises Interrupted when they stop coming.
+        version_id: S3's versionId of the object, or None when it gives none.
     """
 
     size: int
     version: str | None
     chunks: AsyncIterator[bytes]
+    version_id: str | None = None
 
 
 class Source(Protocol):

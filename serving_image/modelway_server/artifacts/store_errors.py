@@ -31,6 +31,9 @@ _REGION_REMEDY = (
     "Set AWS_REGION to the bucket's region, and AWS_ENDPOINT_URL where the store is not Amazon's, in the Secret."
 )
 _TRANSIENT = {408, 425, 429}
+_NOT_IMPLEMENTED = 501
+"""The only answer of 500 and above that waiting never changes: a store that knows no versions gives it."""
+
 _NETWORK_CAUSES = (
     ("ConnectionReset", "the connection was reset"),
     ("TimedOut", "no answer in time"),
@@ -105,7 +108,7 @@ def _access_denied(text: str, location: Location, *, with_credentials: bool) -> 
 def _from_status(status: "re.Match[str]", text: str, location: Location) -> FetchFailure | Interrupted:
     code = int(status["code"])
     message = f"the store answered {code}{status['phrase'].rstrip()}{_s3_detail(text)}"
-    if code >= 500 or code in _TRANSIENT:
+    if (code >= 500 and code != _NOT_IMPLEMENTED) or code in _TRANSIENT:
         return Interrupted(message)
     remedy = _REGION_REMEDY if _s3_code(text) in _REGION_CODES else None
     return FetchFailed(f"{location.public}: {message}", remedy=remedy)

@@ -34,6 +34,7 @@ ORDERS = frozenset(
         "Scale",
         "Set",
         "Stop",
+        "Take",
         "Train",
         "Wait",
         "Write",

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 
 from modelway_server.artifacts import archive, manifest, tars
+from modelway_server.artifacts.bring import Bring
 from modelway_server.artifacts.destinations import Rules
-from modelway_server.artifacts.fetch import Bring, fetch, finish_in_time
+from modelway_server.artifacts.fetch import fetch, finish_in_time
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.artifacts.uri import parse_uri
 from modelway_server.errors import ArtifactTooLarge, FetchTimeout, InvalidArtifact, LoadFailure

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelway_server.artifacts import download, fetch
+from modelway_server.artifacts import bring, download, fetch
 from modelway_server.artifacts.source import Part
 from modelway_server.artifacts.uri import parse_uri
 from modelway_server.errors import FetchFailed, FetchTimeout
@@ -59,8 +59,8 @@ def test_source_without_progress_is_given_up(tmp_path: Path) -> None:
 
 def test_deadline_ends_a_source_that_never_waits(tmp_path: Path) -> None:
     async def fetch_it() -> None:
-        bring = fetch.Bring(parse_uri("file:///m"), tmp_path, max_bytes=1000)
-        await fetch.finish_in_time(bring, bring.file(Endless()), 0.1)
+        work = bring.Bring(parse_uri("file:///m"), tmp_path, max_bytes=1000)
+        await fetch.finish_in_time(work, work.file(Endless()), 0.1)
 
     with pytest.raises(FetchTimeout):
         asyncio.run(fetch_it())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from modelway_server.__main__ import main
 from support.stores.nasty_store import NastyStore, file, nasty_store, stalling
 from support.waiting import eventually
 
@@ -22,8 +23,8 @@ def store() -> Iterator[NastyStore]:
         yield running
 
 
-def start(uri: str, dest: Path, report: Path, *, wrapper: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
-    arguments = ["fetch", f"--uri={uri}", f"--dest={dest}", f"--max-bytes={1 << 30}", "--timeout=30"]
+def start(uri: str, dest: Path, report: Path, *more: str, wrapper: tuple[str, ...] = ()) -> "subprocess.Popen[str]":
+    arguments = ["fetch", f"--uri={uri}", f"--dest={dest}", f"--max-bytes={1 << 30}", "--timeout=30", *more]
     return subprocess.Popen(
         [*wrapper, sys.executable, "-m", "modelway_server", *arguments],
         env={**os.environ, "MODELWAY_TERMINATION_LOG": str(report)},
@@ -50,6 +51,37 @@ def test_success_is_reported_with_digest_and_size(tmp_path: Path) -> None:
         "uri": f"file://{source}",
     }
     assert [line["message"] for line in log] == ["fetch started", "fetch done"]
+
+
+def test_version_is_reported_beside_the_digest(store: NastyStore, tmp_path: Path) -> None:
+    store.answers.append(file(b"model", etag='"a-1"'))
+    process = start(f"{store.url}/model.joblib", tmp_path / "dest", tmp_path / "report")
+    code, message, _ = outcome(process, tmp_path / "report")
+    assert (code, message["version"]) == (0, 'etag:"a-1"')
+
+
+def test_replaced_artifact_is_reported_and_not_left(store: NastyStore, tmp_path: Path) -> None:
+    store.answers.append(file(b"other"))
+    options = (f"--digest=sha256:{'0' * 64}", '--object-version=etag:"a-1"')
+    process = start(f"{store.url}/model.joblib", tmp_path / "dest", tmp_path / "report", *options)
+    code, message, _ = outcome(process, tmp_path / "report")
+    assert (code, message["reason"]) == (18, "ArtifactReplaced")
+    assert f"sha256:{'0' * 64}" in str(message["message"])
+    assert list((tmp_path / "dest").iterdir()) == []
+
+
+def test_version_without_a_digest_is_refused(tmp_path: Path) -> None:
+    process = start("file:///m", tmp_path / "dest", tmp_path / "report", "--object-version=s3:a")
+    code, message, _ = outcome(process, tmp_path / "report")
+    assert (code, message["reason"]) == (16, "InvalidURI")
+    assert str(message["remedy"]).startswith("Give --digest as well")
+
+
+@pytest.mark.parametrize("text", ["0" * 64, "sha256:" + "0" * 63, "sha256:" + "A" * 64, "md5:" + "0" * 32])
+def test_digest_of_another_form_is_refused_with_what_it_takes(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["fetch", "--uri=file:///m", "--dest=d", "--max-bytes=1", "--timeout=1", f"--digest={text}"])
+    assert "is no digest: sha256: and 64 digits of 0-9 and a-f" in capsys.readouterr().err
 
 
 def test_failure_is_reported_with_remedy_and_exit_status(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from modelway_server.artifacts import manifest
-from modelway_server.artifacts.fetch import Bring, fetch, finish_in_time
+from modelway_server.artifacts.bring import Bring
+from modelway_server.artifacts.fetch import fetch, finish_in_time
 from modelway_server.artifacts.manifest import Entry, check_listing, model_root
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.artifacts.source import Interrupted, Part, Source

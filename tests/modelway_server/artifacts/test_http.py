@@ -55,6 +55,7 @@ def test_file_arrives_whole_and_read_only_with_its_record(store: NastyStore, tmp
         "digest": f"sha256:{hashlib.sha256(MODEL).hexdigest()}",
         "bytes": len(MODEL),
         "files": 1,
+        "version": 'etag:"1"',
     }
     assert ArtifactRecord.read(tmp_path) == record
     assert store.requests[0].path == "/v7/model.joblib?sig=s3cr3t"
@@ -98,6 +99,7 @@ def test_temporary_refusal_is_retried(store: NastyStore, tmp_path: Path, code: i
         (401, AccessDenied, "refused a request without credentials: 401 Unauthorized"),
         (403, AccessDenied, "403 Forbidden"),
         (400, FetchFailed, "400 Bad Request"),
+        (501, FetchFailed, "501 Not Implemented"),
     ],
 )
 def test_permanent_refusal_is_reported_at_once(

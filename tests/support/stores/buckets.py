@@ -25,14 +25,29 @@ class Buckets:
 
     def put(self, bucket: str, objects: Mapping[str, bytes]) -> None:
         """Store objects by their keys."""
+        with self._s3() as s3:
+            for key, content in objects.items():
+                s3.put_object(Bucket=bucket, Key=key, Body=content)
+
+    def delete(self, bucket: str, key: str, version_id: str | None = None) -> None:
+        """Delete an object, or one version of it for ever."""
+        with self._s3() as s3:
+            s3.delete_object(Bucket=bucket, Key=key, **({"VersionId": version_id} if version_id else {}))
+
+    def keep_versions(self, bucket: str, status: str = "Enabled") -> None:
+        """Have the bucket keep versions from now on, or no longer (`Suspended`)."""
+        with self._s3() as s3:
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status})
+
+    @contextmanager
+    def _s3(self) -> Iterator[Any]:
         s3 = _client(
             "s3",
             self.secret["AWS_ENDPOINT_URL"],
             self.secret["AWS_ACCESS_KEY_ID"],
             self.secret["AWS_SECRET_ACCESS_KEY"],
         )
-        for key, content in objects.items():
-            s3.put_object(Bucket=bucket, Key=key, Body=content)
+        yield s3
         s3.close()
 
 

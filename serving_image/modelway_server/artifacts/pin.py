@@ -1,0 +1,104 @@
+"""A pinned fetch: it brings the bytes that were proved, or none.
+
+The digest alone decides. The store's version only says where those bytes are sure to lie: where it cannot be had, the
+object of today may hold the same bytes.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from modelway_server.artifacts.source import Changed, Part, Source
+from modelway_server.errors import AccessDenied, ArtifactReplaced, FetchFailure, LoadFailure, ModelNotFound
+
+_MAY_READ_VERSIONS = "Name a Secret in spec.model.storage.secretRef whose keys may read versions (s3:GetObjectVersion) as well as objects"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """The bytes that were proved.
+
+    Attributes:
+        digest: theirs, or that of their folder, as the record of a fetch has it.
+        version: the store's mark of them, as the record has it (see `versions`); None where it has none.
+    """
+
+    digest: str
+    version: str | None = None
+
+    def check(self, place: str, digest: str, version: str | None, loss: FetchFailure | None) -> None:
+        """Refuse other bytes.
+
+        Args:
+            place: where they come from.
+            digest: theirs.
+            version: the store's mark of them.
+            loss: why the proved version could not be had; None where it was not asked for, or came.
+
+        Raises:
+            ArtifactReplaced: they are not the proved ones.
+        """
+        if digest != self.digest:
+            found, proved = _described(digest, version), _described(self.digest, self.version)
+            raise self._replaced(place, f"{found} lies there, and {proved} was proved", loss)
+
+    def explain(self, place: str, failure: LoadFailure, loss: FetchFailure | None) -> LoadFailure:
+        """The failure to fetch what lies there now, told with regard to the proved bytes.
+
+        Args:
+            place: what was fetched.
+            failure: it has nothing there, or what cannot be taken as an artifact.
+            loss: as of `check`.
+        """
+        if not isinstance(failure, ModelNotFound):
+            return self._replaced(place, f"{failure.message}; {_described(self.digest, self.version)} was proved", loss)
+        if isinstance(loss, AccessDenied):
+            return AccessDenied(f"{loss.message}; {failure.message}", remedy=f"{_MAY_READ_VERSIONS}.")
+        return ModelNotFound(
+            f"{failure.message}; the bytes that were proved, {_described(self.digest, self.version)}, are gone",
+            remedy="Put the old object back, or name another model in spec.model.uri.",
+        )
+
+    def _replaced(self, place: str, cause: str, loss: FetchFailure | None) -> ArtifactReplaced:
+        message = f"{place} was replaced: {cause}"
+        if isinstance(loss, AccessDenied):
+            return ArtifactReplaced(
+                f"{message}; these credentials may not read the proved version",
+                remedy=f"{_MAY_READ_VERSIONS}, or take the new object as a new revision by `modelway refresh NAME`.",
+            )
+        return ArtifactReplaced(f"{message}; the store no longer gives the proved version" if loss else message)
+
+
+class ProvedFile:
+    """A file in the version that was proved; where the store does not give that, the file of today.
+
+    Args:
+        proved: the file in that version.
+        current: the file of today.
+
+    Attributes:
+        loss: why the proved version cannot be had; None while it can.
+    """
+
+    def __init__(self, proved: Source, current: Source) -> None:
+        self.loss: FetchFailure | None = None
+        self._proved = proved
+        self._current = current
+
+    async def read(self, offset: int, version: str | None) -> Part:
+        """Start reading; see `Source.read`."""
+        if self.loss is not None:
+            return await self._current.read(offset, version)
+        try:
+            return await self._proved.read(offset, version)
+        except FetchFailure as failure:
+            log.warning("the proved version cannot be had", extra={"cause": failure.message})
+            self.loss = failure
+        if offset:
+            raise Changed("the proved version is gone")
+        return await self._current.read(0, None)
+
+
+def _described(digest: str, version: str | None) -> str:
+    return f"{digest} ({version})" if version else digest
