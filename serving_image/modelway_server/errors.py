@@ -227,7 +227,18 @@ class UnsafeArtifact(LoadFailure):
     default_remedy = "Save the model as skops or ONNX, or name what it needs in spec.model.trustedTypes; if the file is not your own, do not load it anywhere."
 
 
-class EvaluationFailed(LoadFailure):
+class Verdict(LoadFailure):
+    """Base of what a preflight holds against a model that answers: trying it again gives the same."""
+
+
+class SmokeTestFailed(Verdict):
+    """The model refused the request of a smoke test, or gave another answer than the test expects."""
+
+    exit_code = 40
+    default_remedy = "Correct the test in spec.preflight.smokeTests where it expects the wrong thing; otherwise train the model again, or go back to an earlier spec.model.version."
+
+
+class EvaluationFailed(Verdict):
     """The model's answers to the dataset are surely worse than `spec.preflight.evaluation` allows."""
 
     exit_code = 41
@@ -236,14 +247,21 @@ class EvaluationFailed(LoadFailure):
     )
 
 
-class EvaluationInconclusive(LoadFailure):
+class EvaluationInconclusive(Verdict):
     """The dataset has too few rows to tell whether the model keeps the limits of `spec.preflight.evaluation`."""
 
     exit_code = 42
     default_remedy = "Give the dataset more rows, or set spec.preflight.evaluation.onInconclusive to Accept, which takes the model with that risk."
 
 
-class InvalidDataset(LoadFailure):
+class ContractChanged(Verdict):
+    """The model does not take all that the stable revision takes, or its answers have another form."""
+
+    exit_code = 43
+    default_remedy = "Train the model on the columns of the stable revision, or set spec.preflight.contract to Any once every client sends what the new model takes."
+
+
+class InvalidDataset(Verdict):
     """The model cannot be evaluated: the dataset cannot be read, or does not fit the model or the metrics."""
 
     exit_code = 44
@@ -273,8 +291,10 @@ LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     OutOfMemory,
     EngineUnavailable,
     UnsafeArtifact,
+    SmokeTestFailed,
     EvaluationFailed,
     EvaluationInconclusive,
+    ContractChanged,
     InvalidDataset,
 )
 """Every reason for which a pod of ours can end, by exit code."""

@@ -6,7 +6,6 @@ This process imports nothing of the model, so it reports the reason whatever the
 import argparse
 import logging
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from modelway_server.errors import LoadCrashed, LoadFailure, LoadTimeout, OutOfM
 from modelway_server.process.child import run_in_child
 from modelway_server.process.exit_report import report_failure, write_termination_message
 from modelway_server.process.readable import readable_paths
-from modelway_server.process.walls import Walls, own_folder
+from modelway_server.process.walled import enclose, temporary_folder
 
 MAX_PART = 1024
 """Characters of one part of the report for the operator."""
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         for part in ("format", "engine", "engine_reason", "caution")
         if part in decided
     }
-    write_termination_message({"reason": "Prepared"} | facts)
+    write_termination_message({"reason": "Prepared", **facts})
     return 0
 
 
@@ -69,7 +68,7 @@ def prepare(chosen: settings.ModelSettings, directory: Path, *, seconds: float) 
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageFull(f"the folder {directory} cannot be created: {error.strerror}") from error
-    with _temporary_folder() as own:
+    with temporary_folder() as own:
         return _prepare_within(chosen, directory, own, seconds)
 
 
@@ -101,39 +100,14 @@ def prepared_folder(chosen: settings.ModelSettings, directory: Path | None, *, s
         yield Path(own)
 
 
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    try:
-        own = tempfile.mkdtemp(prefix="modelway-")
-    except OSError as error:
-        raise StorageFull(
-            f"no temporary folder can be created: {error.strerror}",
-            remedy="Free disk space, or set TMPDIR to a writable folder.",
-        ) from error
-    try:
-        yield Path(own)
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
-
-
 def _prepare(
     chosen: settings.ModelSettings, directory: Path, own: Path, seconds: float, ended: str = ""
 ) -> dict[str, Any]:
-    _enclose(chosen, directory, own)
+    read = [*readable_paths(chosen.model_dir), *([chosen.samples] if chosen.samples else [])]
+    enclose(own, read=read, write=[directory], note=directory / WALLS)
     from modelway_server.engines.choose import prepare_model  # noqa: PLC0415  (in the child alone)
 
     return prepare_model(chosen, directory, seconds=seconds / ENGINE_SHARE, ended=ended)
-
-
-def _enclose(chosen: settings.ModelSettings, directory: Path, own: Path) -> None:
-    """Raise the walls around this process, and leave word of them."""
-    walls = Walls()
-    read = [*readable_paths(chosen.model_dir), *([chosen.samples] if chosen.samples else [])]
-    walls.hide_files(read, [own_folder(own), directory])
-    walls.hide_processes()
-    walls.refuse_calls()
-    (directory / WALLS).write_text(str(walls), encoding="utf-8")
-    walls.check()
 
 
 def _end(directory: Path, signum: int, _: FrameType | None) -> None:

@@ -11,11 +11,16 @@ from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli import commands
 from modelway.cli.file_deployment import deployment_of_file, name_of_file
 from modelway.errors import WrongUsage
-from modelway_server import prepare, settings
+from modelway_server import prepare, prove, settings
 from modelway_server.artifacts import fetch
 
 BAD = ("x", "", "-1", "1.5x", "nan", "inf", "1e999", "²", "0x10", "9" * 400, "1_0", "None", "{}")
-SERVER = {"fetch": fetch.add_arguments, "prepare": prepare.add_arguments, "serve": settings.add_arguments}
+SERVER = {
+    "fetch": fetch.add_arguments,
+    "prepare": prepare.add_arguments,
+    "prove": prove.add_arguments,
+    "serve": settings.add_arguments,
+}
 
 
 def parsers() -> Iterator[argparse.ArgumentParser]:
@@ -57,7 +62,7 @@ def test_bad_value_is_reported_with_its_option(parser: argparse.ArgumentParser, 
         assert words.startswith(f"argument {action.option_strings[-1]}") or action.option_strings[0] in words, words
         assert repr(text) in words, words
         assert re.search(r"invalid \w*_\w* value|invalid \w+ value:", words) is None, words
-        assert re.search(r"is no (whole )?(number|port|name|digest|version)|choose from|is none of", words), words
+        assert re.search(r"is no (whole )?(number|port|name|digest|version|preflight)|choose from|is none of", words), words
 
 
 @pytest.mark.parametrize(

@@ -148,3 +148,13 @@ class Broken(BaseEstimator):  # type: ignore[misc]  # as above
 
     def predict(self, _: Any) -> Any:
         raise RuntimeError("there is no prediction in me")
+
+
+class Boastful(BaseEstimator):  # type: ignore[misc]  # as above
+    """Says of itself that it is perfect, whenever it is asked."""
+
+    n_features_in_ = 2
+
+    def predict(self, rows: Any) -> Any:
+        os.write(1, b'{"reason": "I am perfect"}\n')
+        return np.zeros(len(rows))

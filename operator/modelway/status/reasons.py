@@ -98,6 +98,10 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = ("OutOfMemory", Topic.MODEL, _STALLS,
         "The model needs more memory than the pod may use.", "Raise `spec.runtime.resources.limits.memory`.")
 
+    SMOKE_TEST_FAILED = ("SmokeTestFailed", Topic.MODEL, _STALLS,
+        "The model refused the request of a smoke test, or gave another answer than the test expects.", "Correct the test in `spec.preflight.smokeTests`, or train the model again. The stable revision keeps serving.")
+    CONTRACT_CHANGED = ("ContractChanged", Topic.MODEL, _STALLS,
+        "The model does not take all that the stable revision takes, or its answers have another form. `spec.preflight.contract` is `Compatible`.", "Train the model on the columns of the stable revision, or set `spec.preflight.contract` to `Any` once every client sends what the new model takes.")
     EVALUATION_FAILED = ("EvaluationFailed", Topic.MODEL, _STALLS,
         "The model's answers to the dataset are surely worse than `spec.preflight.evaluation` allows.", "Train the model again, or change the limit that the message names.")
     EVALUATION_INCONCLUSIVE = ("EvaluationInconclusive", Topic.MODEL, _STALLS,

@@ -67,7 +67,7 @@ class Prepared:
         try:
             document = json.loads((directory / name).read_text(encoding="utf-8"))
             return cls._from_document(document)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise LoadFailed(
                 f"{directory / name} is not what `modelway-server prepare` leaves: {error}",
                 remedy="Run `modelway-server prepare` of this release into that folder, or leave --prepared-dir out.",

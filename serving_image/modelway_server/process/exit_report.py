@@ -7,9 +7,10 @@ of at most 1,500 bytes, reason first. Nothing here may fail: a report that canno
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from modelway_server.errors import LoadFailure
 from modelway_server.printable import scrub
@@ -19,9 +20,37 @@ TERMINATION_LOG_VARIABLE = "MODELWAY_TERMINATION_LOG"
 MAX_REPORT_BYTES = 1500
 
 
-def encode(document: Mapping[str, str | int], limit: int = MAX_REPORT_BYTES) -> bytes:
-    """The document as one line of JSON of at most `limit` bytes; the longest text is cut, at a whole character."""
-    fields = {key: scrub(value) if isinstance(value, str) else value for key, value in document.items()}
+Entry = Mapping[str, str | float]
+"""One of a list of like facts."""
+Report = Mapping[str, "str | int | Sequence[Entry]"]
+"""A document for the kubelet."""
+
+
+def encode(document: Report, limit: int = MAX_REPORT_BYTES) -> bytes:
+    """The document as one line of JSON of at most `limit` bytes.
+
+    What is too long loses entries of its lists, the last ones first; then the longest text is cut, at a whole character.
+    """
+    fields = {key: _printable(value) for key, value in document.items()}
+    while len(_dumps(fields)) > limit and (lists := [value for value in fields.values() if isinstance(value, list)]):
+        longest = max(lists, key=len)
+        if not longest:
+            break
+        longest.pop()
+    return _cut_texts({key: value for key, value in fields.items() if value != []}, limit)
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return scrub(value)
+    return (
+        [{name: _printable(part) for name, part in entry.items()} for entry in value]
+        if isinstance(value, list | tuple)
+        else value
+    )
+
+
+def _cut_texts(fields: dict[str, Any], limit: int) -> bytes:
     while len(line := _dumps(fields)) > limit:
         key, text = max(
             ((key, value) for key, value in fields.items() if isinstance(value, str)), key=lambda item: len(item[1])
@@ -33,12 +62,12 @@ def encode(document: Mapping[str, str | int], limit: int = MAX_REPORT_BYTES) -> 
     return line
 
 
-def failure_report(failure: LoadFailure) -> dict[str, str | int]:
+def failure_report(failure: LoadFailure) -> dict[str, str]:
     """The termination message of a failure."""
     return {"reason": failure.reason, "message": failure.message, "remedy": failure.remedy}
 
 
-def write_termination_message(document: Mapping[str, str | int], environ: Mapping[str, str] = os.environ) -> None:
+def write_termination_message(document: Report, environ: Mapping[str, str] = os.environ) -> None:
     """Write the document where the kubelet reads it; a file that cannot be written is ignored."""
     with (
         suppress(OSError, ValueError),
@@ -65,5 +94,5 @@ def report_failure(failure: LoadFailure, environ: Mapping[str, str] = os.environ
     return failure.exit_code
 
 
-def _dumps(fields: Mapping[str, str | int]) -> bytes:
+def _dumps(fields: Mapping[str, Any]) -> bytes:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from modelway_server import errors
 from modelway_server.process.exit_report import encode, report_failure
@@ -25,6 +27,37 @@ def test_long_text_is_cut_at_a_whole_character(text: str) -> None:
     document = json.loads(line)
     assert document["message"].endswith("…")
     assert document["remedy"] == "do it again"
+
+
+def test_list_loses_whole_entries_from_its_end() -> None:
+    entries: list[dict[str, str | float]] = [
+        {"metric": "recall", "slice": f"country={index}", "value": 0.5} for index in range(100)
+    ]
+    document = json.loads(encode({"reason": "EvaluationFailed", "message": "m", "evaluation": entries}))
+    kept = document["evaluation"]
+    assert 10 < len(kept) < 100
+    assert kept == entries[: len(kept)]
+
+
+def test_list_without_room_is_left_out() -> None:
+    document = json.loads(encode({"reason": "R", "message": "é" * 5000, "evaluation": [{"metric": "recall"}]}))
+    assert document.keys() == {"reason", "message"}
+
+
+ENTRIES = st.lists(st.fixed_dictionaries({"metric": st.text(max_size=40), "value": st.floats()}), max_size=40)
+
+
+@given(
+    st.sampled_from(["Proved", "EvaluationFailed"]), st.text(), st.text(max_size=3000), ENTRIES, st.integers(0, 2000)
+)
+def test_report_is_json_of_at_most_the_limit(
+    reason: str, message: str, remedy: str, entries: list[dict[str, str | float]], times: int
+) -> None:
+    line = encode({"reason": reason, "message": message * times, "remedy": remedy, "evaluation": entries})
+    assert len(line) <= 1500
+    document = json.loads(line)
+    assert next(iter(document.items())) == ("reason", reason)
+    assert document.get("evaluation") != []
 
 
 def test_exit_codes_and_reasons_are_unique() -> None:

@@ -1,0 +1,195 @@
+"""`modelway-server prove`: a prepared model is asked as `serve` would answer, and every verdict has its report."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.linear_model import LinearRegression
+
+from modelway_server.process.walls import NAMES
+from support.models import WINE, WINE_KINDS, Boastful
+from support.server.served import SharedModel, begin, prepare_shared
+
+pytestmark = pytest.mark.slow
+KNOWN = {"instances": [{"age": 31, "city": "Oslo", "member": "no"}]}
+TENSORS = {
+    "inputs": [
+        {"name": "age", "shape": [1], "datatype": "FP64", "data": [31]},
+        {"name": "city", "shape": [1], "datatype": "BYTES", "data": ["Oslo"]},
+        {"name": "member", "shape": [1], "datatype": "BYTES", "data": ["no"]},
+    ],
+    "outputs": [{"name": "predict"}],
+}
+TENSOR = {"inputs": [{"name": "rows", "shape": [1, 13], "datatype": "FP64", "data": WINE[0].tolist()}]}
+
+
+class Ended(NamedTuple):
+    """How a command ended: its status, its termination message, and what it wrote to its log."""
+
+    status: int
+    report: dict[str, Any]
+    log: list[dict[str, Any]]
+
+
+def prove(directory: Path, model: SharedModel, spec: Any = None, *arguments: str) -> Ended:
+    """Run the command on a prepared model."""
+    directory.mkdir(exist_ok=True)
+    words = ["prove", f"--model-dir={model['path'].parent}", f"--prepared-dir={model['prepared']}", *arguments]
+    words += [] if spec is None else [f"--spec={json.dumps(spec)}"]
+    message = directory / "termination"
+    with (directory / "log").open("wb") as log:
+        status = begin(words, {**os.environ, "MODELWAY_TERMINATION_LOG": str(message)}, log).wait(60)
+    lines = (directory / "log").read_text().splitlines()
+    report = json.loads(message.read_bytes()) if message.exists() else {}
+    return Ended(status, report, [json.loads(line) for line in lines if line.startswith("{")])
+
+
+def smoke_test(request: Any, expect: Any, **more: Any) -> dict[str, Any]:
+    return {"smokeTests": [{"name": "known", "request": request, "expect": expect, **more}]}
+
+
+@pytest.mark.parametrize(
+    ("request_body", "expect"),
+    [
+        (KNOWN, {"predictions": ["yes"]}),
+        (TENSORS, {"outputs": [{"name": "predict", "data": ["yes"], "datatype": "BYTES"}]}),
+    ],
+)
+def test_model_with_the_expected_answer_is_proved(
+    tmp_path: Path, mixed_model: SharedModel, request_body: Any, expect: Any
+) -> None:
+    ended = prove(tmp_path, mixed_model, smoke_test(request_body, expect))
+    assert (ended.status, ended.report) == (0, {"reason": "Proved"})
+    assert {"test": "known", "outcome": "passed"} in ended.log
+    assert ended.log[-1]["message"] == "proved" or {"reason": "Proved"} in ended.log
+
+
+def test_usual_tensor_of_numbers_is_asked_too(tmp_path: Path, forest_model: SharedModel) -> None:
+    expect = {"outputs": [{"name": "predict", "shape": [1], "data": [0]}]}
+    assert prove(tmp_path, forest_model, smoke_test(TENSOR, expect)).report == {"reason": "Proved"}
+
+
+def test_without_smoke_tests_the_example_is_asked(tmp_path: Path, mixed_model: SharedModel) -> None:
+    ended = prove(tmp_path, mixed_model)
+    assert (ended.status, ended.report) == (0, {"reason": "Proved"})
+    assert {"test": "the model's own example", "outcome": "passed"} in ended.log
+
+
+def test_other_answer_fails_with_its_place(tmp_path: Path, mixed_model: SharedModel) -> None:
+    ended = prove(tmp_path, mixed_model, smoke_test(KNOWN, {"predictions": ["no"]}))
+    assert ended.status == 40
+    assert ended.report["reason"] == "SmokeTestFailed"
+    assert ended.report["message"] == 'smoke test \'known\': predictions[0] is "yes", expected "no"'
+    assert ended.report["remedy"].startswith("Correct the test in spec.preflight.smokeTests")
+
+
+def test_refused_request_fails_with_its_field(tmp_path: Path, mixed_model: SharedModel) -> None:
+    asked = {"instances": [{"age": "old", "city": "Oslo", "member": "no"}]}
+    spec = {"smokeTests": [{"request": asked, "expect": {"predictions": []}}] * 3}
+    message = prove(tmp_path, mixed_model, spec).report["message"]
+    assert message.startswith(
+        "smoke test 'smokeTests[0]': the request is refused: instances[0].age: column 'age' takes"
+    )
+    assert message.endswith("; 2 more smoke tests fail")
+
+
+def test_with_exit_zero_the_report_alone_tells_of_a_verdict(tmp_path: Path, mixed_model: SharedModel) -> None:
+    ended = prove(tmp_path, mixed_model, smoke_test(KNOWN, {"predictions": ["no"]}), "--exit-zero")
+    assert (ended.status, ended.report["reason"]) == (0, "SmokeTestFailed")
+
+
+def test_end_of_the_models_process_keeps_its_own_reason(tmp_path: Path, sleeping_model: SharedModel) -> None:
+    spec = smoke_test({"instances": [[-666]]}, {"predictions": [0]})
+    ended = prove(tmp_path, sleeping_model, spec, "--trusted-types=support.models.Told", "--exit-zero")
+    assert (ended.status, ended.report["reason"]) == (28, "OutOfMemory")
+
+
+def test_model_that_fails_on_a_request_fails_its_smoke_test(tmp_path: Path, sleeping_model: SharedModel) -> None:
+    spec = smoke_test({"instances": [[-1]]}, {"predictions": [0]})
+    ended = prove(tmp_path, sleeping_model, spec, "--trusted-types=support.models.Told")
+    assert (ended.status, ended.report["reason"]) == (40, "SmokeTestFailed")
+    assert ended.report["message"].endswith("the model refuses these rows: RuntimeError: told to fail")
+
+
+def test_slow_model_ends_with_the_preflights_own_remedy(tmp_path: Path, sleeping_model: SharedModel) -> None:
+    spec = smoke_test({"instances": [[60]]}, {"predictions": [0]})
+    ended = prove(tmp_path, sleeping_model, spec, "--trusted-types=support.models.Told", "--timeout=5", "--exit-zero")
+    assert (ended.status, ended.report["reason"]) == (26, "LoadTimeout")
+    assert ended.report["message"] == "the model had not answered when the 5 s of the preflight were over"
+    assert ended.report["remedy"].startswith("Raise spec.preflight.timeoutSeconds")
+
+
+def stable(model: SharedModel) -> list[str]:
+    """The options that name a stable model."""
+    return [
+        f"--stable-model-dir={model['path'].parent}",
+        f"--stable-prepared-dir={model['prepared']}",
+        "--stable-revision=abc",
+    ]
+
+
+@pytest.fixture(scope="module")
+def regression(tmp_path_factory: pytest.TempPathFactory) -> SharedModel:
+    """A regression on the forest's columns."""
+    return prepare_shared(tmp_path_factory.mktemp("regression"), LinearRegression().fit(WINE, WINE_KINDS))
+
+
+@pytest.fixture(scope="module")
+def regression_forest(tmp_path_factory: pytest.TempPathFactory) -> SharedModel:
+    """A forest with the contract of the regression; it takes missing values, too."""
+    model = RandomForestRegressor(5, random_state=0).fit(WINE, WINE_KINDS)
+    return prepare_shared(tmp_path_factory.mktemp("regression-forest"), model)
+
+
+@pytest.mark.parametrize(("demand", "verdict"), [("Any", (0, "Proved")), ("Compatible", (43, "ContractChanged"))])
+def test_changed_contract_is_told_and_refused_where_demand(
+    tmp_path: Path, forest_model: SharedModel, regression: SharedModel, demand: str, verdict: tuple[int, str]
+) -> None:
+    ended = prove(tmp_path, regression, {"contract": demand}, *stable(forest_model))
+    assert (ended.status, ended.report["reason"]) == verdict
+    missing = "columns x0, x1, x2, x3, x4, x5, x6, x7, x8, x9 and 3 more may not be missing now"
+    assert ended.report["contract"].startswith(
+        f"{missing}; method predict_proba is gone; output predict is FP64 [rows]"
+    )
+    assert {"change": "method predict_proba is gone", "breaks": True} in ended.log
+
+
+def test_compatible_contract_is_proved(tmp_path: Path, regression: SharedModel, regression_forest: SharedModel) -> None:
+    ended = prove(tmp_path, regression_forest, {"contract": "Compatible"}, *stable(regression))
+    assert (ended.status, ended.report["reason"]) == (0, "Proved")
+    assert "may be missing now" in ended.report["contract"]
+
+
+def test_unchanged_contract_is_not_told(tmp_path: Path, forest_model: SharedModel) -> None:
+    assert prove(tmp_path, forest_model, {}, *stable(forest_model)).report == {"reason": "Proved"}
+
+
+def test_model_is_asked_behind_walls(tmp_path: Path, mixed_model: SharedModel) -> None:
+    walls = [line["message"] for line in prove(tmp_path, mixed_model).log if line.get("logger", "").endswith(".walls")]
+    assert len(walls) == 1
+    assert all(name in walls[0] for name in NAMES)
+
+
+def test_what_a_model_prints_is_no_part_of_the_report(tmp_path: Path) -> None:
+    model = prepare_shared(tmp_path, Boastful())
+    words = [f"--model-dir={model['path'].parent}", f"--prepared-dir={model['prepared']}"]
+    command = [sys.executable, "-m", "modelway_server", "prove", *words]
+    environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(tmp_path / "termination")}
+    ended = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
+    assert b"I am perfect" in ended.stderr
+    assert [json.loads(line) for line in ended.stdout.splitlines()] == [
+        {"test": "the model's own example", "outcome": "passed"},
+        {"reason": "Proved"},
+    ]
+
+
+@pytest.mark.parametrize("spec", ["", "[]", '{"smokeTests": 1}', '{"contract": "Same"}'])
+def test_wrong_spec_is_a_wrong_command_line(tmp_path: Path, mixed_model: SharedModel, spec: str) -> None:
+    ended = prove(tmp_path, mixed_model, None, f"--spec={spec}")
+    assert (ended.status, ended.report) == (2, {})
+    assert f"argument --spec: {spec!r} is no preflight: " in (tmp_path / "log").read_text()
