@@ -40,8 +40,8 @@ class Pin:
             ArtifactReplaced: they are not the proved ones.
         """
         if digest != self.digest:
-            found, proved = _described(digest, version), _described(self.digest, self.version)
-            raise self._replaced(place, f"{found} lies there, and {proved} was proved", loss)
+            there, wanted = _described(digest, version), _described(self.digest, self.version)
+            raise self._replaced(place, f"{there} lies there, and {wanted} was proved", loss)
 
     def explain(self, place: str, failure: LoadFailure, loss: FetchFailure | None) -> LoadFailure:
         """The failure to fetch what lies there now, told with regard to the proved bytes.
@@ -74,30 +74,30 @@ class ProvedFile:
     """A file in the version that was proved; where the store does not give that, the file of today.
 
     Args:
-        proved: the file in that version.
-        current: the file of today.
+        version: the file in that version.
+        today: the file of today.
 
     Attributes:
         loss: why the proved version cannot be had; None while it can.
     """
 
-    def __init__(self, proved: Source, current: Source) -> None:
+    def __init__(self, version: Source, today: Source) -> None:
         self.loss: FetchFailure | None = None
-        self._proved = proved
-        self._current = current
+        self._version = version
+        self._today = today
 
     async def read(self, offset: int, version: str | None) -> Part:
         """Start reading; see `Source.read`."""
         if self.loss is not None:
-            return await self._current.read(offset, version)
+            return await self._today.read(offset, version)
         try:
-            return await self._proved.read(offset, version)
+            return await self._version.read(offset, version)
         except FetchFailure as failure:
             log.warning("the proved version cannot be had", extra={"cause": failure.message})
             self.loss = failure
         if offset:
             raise Changed("the proved version is gone")
-        return await self._current.read(0, None)
+        return await self._today.read(0, None)
 
 
 def _described(digest: str, version: str | None) -> str:

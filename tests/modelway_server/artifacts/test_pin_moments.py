@@ -42,7 +42,7 @@ def sha(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def change_of(store: VersionedStore, change: str | bytes, proved: str) -> Callable[[], None]:
+def change_of(store: VersionedStore, change: str | bytes, version_id: str) -> Callable[[], None]:
     """What a word of CHANGES does."""
 
     def make() -> None:
@@ -51,7 +51,7 @@ def change_of(store: VersionedStore, change: str | bytes, proved: str) -> Callab
         elif change == DELETE:
             store.delete(KEY)
         elif change == DESTROY:
-            store.destroy(KEY, proved)
+            store.destroy(KEY, version_id)
         elif change == CUT:
             store.cuts = 1
 
@@ -111,11 +111,11 @@ def test_pinned_fetches_bring_the_proved_bytes_or_none(
     store: VersionedStore, changes: list[str | bytes], *, versioned: bool
 ) -> None:
     store.reset(versioned=versioned)
-    proved = store.put(KEY, CONTENTS[0])
+    version_id = store.put(KEY, CONTENTS[0])
     with tempfile.TemporaryDirectory() as name:
         first = fetch_by_all(URI, Path(name) / "first", store, None)[0]
         assert isinstance(first, ArtifactRecord)
-        store.changes.extend(change_of(store, change, proved) for change in changes)
+        store.changes.extend(change_of(store, change, version_id) for change in changes)
         outcomes = fetch_by_all(URI, Path(name), store, Pin(first.digest, first.version))
         check_all(outcomes, Path(name), first.digest)
     if versioned and DESTROY not in changes:

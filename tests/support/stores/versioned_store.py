@@ -86,14 +86,14 @@ class VersionedStore:
     def find(self, key: str, version_id: str | None) -> Stored | None:
         """A version of an object, of today where none is named."""
         with self.lock:
-            found = [one for one in self.versions.get(key, []) if version_id in {None, one.version_id}]
-            return found[-1] if found and found[-1].content is not None else None
+            fitting = [one for one in self.versions.get(key, []) if version_id in {None, one.version_id}]
+            return fitting[-1] if fitting and fitting[-1].content is not None else None
 
     def today(self, prefix: str) -> list[tuple[str, Stored]]:
         """The objects below a prefix."""
         with self.lock:
-            found = [(key, self.find(key, None)) for key in sorted(self.versions) if key.startswith(prefix)]
-        return [(key, stored) for key, stored in found if stored is not None]
+            newest = [(key, self.find(key, None)) for key in sorted(self.versions) if key.startswith(prefix)]
+        return [(key, stored) for key, stored in newest if stored is not None]
 
     def pass_moment(self) -> None:
         """Make the next change."""
