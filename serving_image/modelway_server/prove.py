@@ -11,8 +11,9 @@ from types import FrameType
 
 from modelway_server.arguments import names, positive
 from modelway_server.errors import LoadFailure, Verdict
-from modelway_server.preflight.child import Deadline, PreparedModel
+from modelway_server.preflight.child import Deadline, Material, PreparedModel
 from modelway_server.preflight.contract import check_contract, contract_changes
+from modelway_server.preflight.evaluate import evaluate
 from modelway_server.preflight.report import Report, publish
 from modelway_server.preflight.smoke_tests import check_outcomes, run_smoke_tests
 from modelway_server.preflight.spec import InvalidPreflight, Preflight, read_preflight
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--prepared-dir", required=True, type=Path, help="directory that `prepare` has filled")
     add("--trusted-types", default=(), type=names, help="classes, by commas, that the file may hold beyond the known")
     add("--spec", default=Preflight(), type=_spec, help="spec.preflight of the ModelDeployment, as JSON")
+    add("--dataset-dir", type=Path, help="directory that holds the dataset's file")
     add("--stable-model-dir", type=Path, help="directory that holds the stable model's file")
     add("--stable-prepared-dir", type=Path, help="directory that `prepare` has filled for the stable model")
     add("--stable-revision", default="", help="hash of the stable revision, for messages")
@@ -39,9 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prove the model, and report to the log, to standard output and to the kubelet; the exit status."""
     signal.signal(signal.SIGTERM, _end)
-    report = Report()
+    report, deadline = Report(), Deadline(arguments.timeout)
     try:
-        prove(arguments.spec, *_models(arguments), Deadline(arguments.timeout), report)
+        prove(arguments.spec, _material(arguments), deadline, report)
     except Verdict as verdict:
         publish(report, verdict)
         return 0 if arguments.exit_zero else verdict.exit_code
@@ -51,15 +53,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def prove(
-    demands: Preflight, candidate: PreparedModel, stable: PreparedModel | None, deadline: Deadline, report: Report
-) -> None:
+def prove(demands: Preflight, material: Material, deadline: Deadline, report: Report) -> None:
     """Hold the candidate against all that is demanded, the quickest first.
 
     Args:
         demands: on it.
-        candidate: the model.
-        stable: the model that serves, or None where there is none.
+        material: the candidate, and what it is compared with.
         deadline: for everything.
         report: to note what was found.
 
@@ -67,26 +66,30 @@ def prove(
         Verdict: the candidate is refused.
         LoadFailure: it could not be tried.
     """
+    candidate, stable = material.candidate, material.stable
     if stable is not None:
         report.changes = contract_changes(candidate, stable)
         check_contract(report.changes, demands.contract)
     report.outcomes = run_smoke_tests(candidate, demands.smoke_tests, deadline)
     check_outcomes(report.outcomes)
+    if demands.evaluation is not None:
+        report.findings = evaluate(demands.evaluation, material, deadline)
+        if report.findings.failure is not None:
+            raise report.findings.failure
 
 
-def _models(arguments: argparse.Namespace) -> tuple[PreparedModel, PreparedModel | None]:
-    trusted = arguments.trusted_types
+def _material(arguments: argparse.Namespace) -> Material:
+    trusted, dataset = arguments.trusted_types, arguments.dataset_dir
     candidate = PreparedModel(model_dir=arguments.model_dir, prepared_dir=arguments.prepared_dir, trusted_types=trusted)
     if arguments.stable_model_dir is None or arguments.stable_prepared_dir is None:
-        return candidate, None
-    title = f"the stable revision {arguments.stable_revision}".rstrip()
+        return Material(candidate=candidate, dataset_dir=dataset)
     stable = PreparedModel(
         model_dir=arguments.stable_model_dir,
         prepared_dir=arguments.stable_prepared_dir,
         trusted_types=trusted,
-        title=title,
+        title=f"the stable revision {arguments.stable_revision}".rstrip(),
     )
-    return candidate, stable
+    return Material(candidate=candidate, stable=stable, dataset_dir=dataset)
 
 
 def _spec(text: str) -> Preflight:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
@@ -89,8 +90,8 @@ def test_other_answer_fails_with_its_place(tmp_path: Path, mixed_model: SharedMo
 
 
 def test_refused_request_fails_with_its_field(tmp_path: Path, mixed_model: SharedModel) -> None:
-    asked = {"instances": [{"age": "old", "city": "Oslo", "member": "no"}]}
-    spec = {"smokeTests": [{"request": asked, "expect": {"predictions": []}}] * 3}
+    body = {"instances": [{"age": "old", "city": "Oslo", "member": "no"}]}
+    spec = {"smokeTests": [{"request": body, "expect": {"predictions": []}}] * 3}
     message = prove(tmp_path, mixed_model, spec).report["message"]
     assert message.startswith(
         "smoke test 'smokeTests[0]': the request is refused: instances[0].age: column 'age' takes"
@@ -193,3 +194,88 @@ def test_wrong_spec_is_a_wrong_command_line(tmp_path: Path, mixed_model: SharedM
     ended = prove(tmp_path, mixed_model, None, f"--spec={spec}")
     assert (ended.status, ended.report) == (2, {})
     assert f"argument --spec: {spec!r} is no preflight: " in (tmp_path / "log").read_text()
+
+
+def dataset(directory: Path, **columns: Any) -> str:
+    """The option that names a folder with the wines and their kinds, and more columns."""
+    folder = directory / "dataset"
+    folder.mkdir()
+    rows = pd.DataFrame(WINE, columns=[f"x{index}" for index in range(13)])
+    rows.assign(kind=WINE_KINDS, **columns).to_csv(folder / "wines.csv", index=False)
+    return f"--dataset-dir={folder}"
+
+
+def evaluation(*metrics: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"evaluation": {"dataset": {"uri": "file:///x"}, "target": "kind", "metrics": list(metrics), **more}}
+
+
+def test_evaluated_model_is_proved_with_its_numbers(tmp_path: Path, forest_model: SharedModel) -> None:
+    ended = prove(tmp_path, forest_model, evaluation({"name": "accuracy", "min": 0.5}), dataset(tmp_path))
+    assert (ended.status, ended.report["reason"], ended.report["rows"]) == (0, "Proved", 178)
+    (criterion,) = ended.report["evaluation"]
+    assert (criterion["metric"], criterion["value"], criterion["outcome"]) == ("accuracy", 1.0, "passed")
+    assert next(iter(ended.report)) == "reason"
+    assert any(line.get("metric") == "accuracy" for line in ended.log)
+
+
+def test_worse_model_is_refused_with_its_numbers(tmp_path: Path, forest_model: SharedModel) -> None:
+    spec = evaluation({"name": "neg_log_loss", "min": -0.001})
+    ended = prove(tmp_path, forest_model, spec, dataset(tmp_path), "--exit-zero")
+    assert (ended.status, ended.report["reason"]) == (0, "EvaluationFailed")
+    assert [one["outcome"] for one in ended.report["evaluation"]] == ["failed"]
+    assert ended.report["remedy"]
+
+
+def test_candidate_is_compared_with_the_stable_model(
+    tmp_path: Path, regression: SharedModel, regression_forest: SharedModel
+) -> None:
+    metric = {"name": "r2", "notWorseThanStableBy": 0.01}
+    better = prove(tmp_path, regression_forest, evaluation(metric), dataset(tmp_path), *stable(regression))
+    (criterion,) = better.report["evaluation"]
+    assert (better.status, criterion["outcome"]) == (0, "passed")
+    assert criterion["difference"] == pytest.approx(criterion["value"] - criterion["stable"], abs=1e-4)
+    worse = prove(
+        tmp_path, regression, evaluation(metric), f"--dataset-dir={tmp_path / 'dataset'}", *stable(regression_forest)
+    )
+    assert (worse.status, worse.report["reason"]) == (41, "EvaluationFailed")
+
+
+def test_numbers_are_the_same_in_every_run(tmp_path: Path, forest_model: SharedModel) -> None:
+    spec, place = (
+        evaluation({"name": "neg_log_loss", "min": -1}, slices=["kind_of_day"]),
+        dataset(tmp_path, kind_of_day="x"),
+    )
+    runs = [prove(tmp_path / name, forest_model, spec, place).log for name in ("first", "second")]
+    lines = [[line for line in log if "metric" in line] for log in runs]
+    assert lines[0]
+    assert lines[0] == lines[1]
+
+
+@pytest.mark.parametrize(
+    ("metric", "target", "says"),
+    [
+        ({"name": "acuracy", "min": 0.5}, "kind", "there is no metric 'acuracy'"),
+        ({"name": "accuracy", "min": 0.5}, "label", "the dataset has no column 'label'"),
+    ],
+)
+def test_evaluation_that_cannot_be_made_says_why(
+    tmp_path: Path, forest_model: SharedModel, metric: dict[str, Any], target: str, says: str
+) -> None:
+    ended = prove(tmp_path, forest_model, evaluation(metric, target=target), dataset(tmp_path))
+    assert (ended.status, ended.report["reason"]) == (44, "InvalidDataset")
+    assert says in ended.report["message"]
+
+
+def test_evaluation_without_a_dataset_says_what_is_missing(tmp_path: Path, forest_model: SharedModel) -> None:
+    ended = prove(tmp_path, forest_model, evaluation({"name": "accuracy", "min": 0.5}))
+    assert (ended.status, ended.report["reason"]) == (44, "InvalidDataset")
+    assert "--dataset-dir" in ended.report["remedy"]
+
+
+def test_stable_model_that_does_not_take_the_rows_is_named(
+    tmp_path: Path, forest_model: SharedModel, mixed_model: SharedModel
+) -> None:
+    spec = evaluation({"name": "accuracy", "notWorseThanStableBy": 0})
+    ended = prove(tmp_path, forest_model, spec, dataset(tmp_path), *stable(mixed_model))
+    assert ended.report["reason"] == "InvalidDataset"
+    assert ended.report["message"].startswith("the stable revision abc: the model does not take the rows")

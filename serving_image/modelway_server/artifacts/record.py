@@ -1,12 +1,13 @@
 """The record that `fetch` writes beside a model, and the model that it names."""
 
+import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from modelway_server.artifacts.manifest import MODEL_FILES
+from modelway_server.artifacts.manifest import MODEL_FILES, folder_digest
 from modelway_server.errors import InvalidArtifact, ModelNotFound
 
 RECORD_NAME = ".modelway.json"
@@ -103,6 +104,28 @@ def locate_model(directory: Path) -> Path:
         f"{directory} must hold exactly one model, a file or a folder; it holds {len(models)}: {names}",
         remedy="Keep one model in that directory.",
     )
+
+
+def digest_of(directory: Path) -> str:
+    """The digest of the one model of the directory: that of the record, or else of the bytes themselves.
+
+    Raises:
+        LoadFailure: see `locate_model`.
+    """
+    record = ArtifactRecord.read(directory)
+    if record is not None:
+        return record.digest
+    path = locate_model(directory)
+    if path.is_dir():
+        files = [file for file in path.rglob("*") if file.is_file()]
+        return folder_digest({file.relative_to(path).as_posix(): sha256_of(file) for file in files})
+    return f"sha256:{sha256_of(path)}"
+
+
+def sha256_of(file: Path) -> str:
+    """The sha256 of a file's bytes, in hex digits."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _visible(directory: Path) -> list[Path]:

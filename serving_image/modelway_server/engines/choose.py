@@ -1,6 +1,5 @@
 """Load a model, try it, and choose its engine. The child process of `prepare` does this work."""
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -10,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from modelway_server.artifacts.manifest import folder_digest
-from modelway_server.artifacts.record import EXAMPLE_FILE, SAMPLE_FILES, ArtifactRecord, locate_model
+from modelway_server.artifacts.record import EXAMPLE_FILE, SAMPLE_FILES, digest_of, locate_model
 from modelway_server.engines.batch_choice import BatchProbe, record_batching, with_batching
 from modelway_server.engines.folder import SEARCHING
 from modelway_server.engines.load import load_engine
@@ -59,7 +57,7 @@ def prepare_model(chosen: ModelSettings, directory: Path, *, seconds: float = 60
         LoadFailure: the model cannot be served with these settings.
     """
     path = locate_model(chosen.model_dir)
-    digest = _digest(chosen.model_dir, path)
+    digest = digest_of(chosen.model_dir)
     try:
         prepared = _recover_native(directory, digest, ended) if chosen.engine != "onnx" else None
         if prepared is None:
@@ -263,18 +261,3 @@ def _candidates(runtime: Runtime, wanted: str, size: int) -> Iterator[Candidate]
 
     for engine, how, build in candidates.candidates_of(holder.estimator, wanted, size=size):
         yield Candidate(engine, how, build)
-
-
-def _digest(directory: Path, path: Path) -> str:
-    record = ArtifactRecord.read(directory)
-    if record is not None:
-        return record.digest
-    if path.is_dir():
-        files = [file for file in path.rglob("*") if file.is_file()]
-        return folder_digest({file.relative_to(path).as_posix(): _sha256(file) for file in files})
-    return f"sha256:{_sha256(path)}"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -38,6 +38,21 @@ class PreparedModel:
     title: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What a preflight has before it.
+
+    Attributes:
+        candidate: the model that is to serve.
+        stable: the model that serves; None where there is none.
+        dataset_dir: folder of the dataset's file; None where there is none.
+    """
+
+    candidate: PreparedModel
+    stable: PreparedModel | None = None
+    dataset_dir: Path | None = None
+
+
 class Deadline:
     """The end of the time for a whole preflight.
 
@@ -74,33 +89,57 @@ def ask(
     Raises:
         LoadFailure: of the model or of `work`; the message names the model unless it is the candidate.
     """
+    readable = [*readable_paths(model.model_dir), model.prepared_dir, *read]
     try:
-        with temporary_folder() as own:
-            readable = [*readable_paths(model.model_dir), model.prepared_dir, *read]
-            return run_in_child(lambda: _ask(model, work, own, readable, list(write)), seconds=deadline.left())
-    except LoadTimeout as error:
-        message = (
-            f"{model.title or 'the model'} had not answered when the {deadline.seconds:g} s of the preflight were over"
+        return run_walled(
+            lambda: work(load_plane(model)),
+            deadline,
+            read=readable,
+            write=write,
+            late=f"{model.title or 'the model'} had not answered",
         )
-        remedy = "Raise spec.preflight.timeoutSeconds, or give the pod more CPU in spec.runtime.resources."
-        raise LoadTimeout(message, remedy=remedy) from error
+    except LoadTimeout:
+        raise
     except LoadFailure as failure:
         if not model.title:
             raise
         raise type(failure)(f"{model.title}: {failure.message}", remedy=failure.remedy) from failure
 
 
-def _ask(
-    model: PreparedModel,
-    work: Callable[["DataPlane"], dict[str, Any]],
-    own: Path,
-    read: list[Path],
-    write: list[Path],
+def run_walled(
+    work: Callable[[], dict[str, Any]],
+    deadline: Deadline,
+    *,
+    read: Iterable[Path],
+    write: Iterable[Path] = (),
+    late: str,
 ) -> dict[str, Any]:
+    """The result of `work` in a child process behind walls.
+
+    Args:
+        work: its result is a JSON document.
+        deadline: until then the child must have ended.
+        read: what it may read.
+        write: what it may write to, beside a folder of its own.
+        late: what had not happened when the time was over, for the message.
+
+    Raises:
+        LoadFailure: of `work`, or for the end of the child.
+    """
+    try:
+        with temporary_folder() as own:
+            return run_in_child(lambda: _enclosed(work, own, list(read), list(write)), seconds=deadline.left())
+    except LoadTimeout as error:
+        message = f"{late} when the {deadline.seconds:g} s of the preflight were over"
+        remedy = "Raise spec.preflight.timeoutSeconds, or give the pod more CPU in spec.runtime.resources."
+        raise LoadTimeout(message, remedy=remedy) from error
+
+
+def _enclosed(work: Callable[[], dict[str, Any]], own: Path, read: list[Path], write: list[Path]) -> dict[str, Any]:
     """In the child."""
     os.dup2(sys.stderr.fileno(), 1)  # what the model's code prints is no part of the report
     enclose(own, read=read, write=write)
-    return work(load_plane(model))
+    return work()
 
 
 def load_plane(model: PreparedModel) -> "DataPlane":

@@ -3,13 +3,14 @@
 import json
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from modelway_server.errors import Verdict
 from modelway_server.preflight.changes import Change
 from modelway_server.preflight.contract import describe_changes
+from modelway_server.preflight.evaluate import Findings
 from modelway_server.preflight.smoke_tests import Outcome
 from modelway_server.process.exit_report import failure_report, write_termination_message
 
@@ -24,10 +25,12 @@ class Report:
     Attributes:
         outcomes: of the smoke tests.
         changes: of the contract; None where there is no stable model.
+        findings: of the evaluation; None where there is none.
     """
 
     outcomes: Sequence[Outcome] = ()
     changes: Sequence[Change] | None = None
+    findings: Findings | None = None
 
 
 def publish(report: Report, verdict: Verdict | None) -> None:
@@ -53,13 +56,19 @@ def summarise(report: Report, verdict: Verdict | None) -> dict[str, Any]:
     document: dict[str, Any] = {"reason": PROVED} if verdict is None else dict(failure_report(verdict))
     if report.changes:
         document["contract"] = describe_changes(report.changes)
+    if report.findings is not None:
+        parts = [report.findings.message, *report.findings.skipped]
+        message = ". ".join(part.rstrip(".") for part in parts)
+        document = {"reason": document["reason"], "message": message} | document
+        document |= {"rows": report.findings.rows, "evaluation": report.findings.compact}
     return document
 
 
-def whole(report: Report) -> Iterator[dict[str, Any]]:
+def whole(report: Report) -> Iterator[Mapping[str, Any]]:
     """Every finding, as one JSON object each."""
     for change in report.changes or ():
         yield {"change": change.text, "breaks": change.breaks}
     for outcome in report.outcomes:
         problem = {"problem": outcome.problem} if outcome.problem else {}
         yield {"test": outcome.name, "outcome": "failed" if problem else "passed", **problem}
+    yield from report.findings.criteria if report.findings is not None else ()

@@ -1,0 +1,63 @@
+"""Keep a model's answers in a folder, and read them back: numbers and texts, nothing that a reader would have to trust."""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modelway_server.errors import LoadCrashed
+from modelway_server.evaluation.answers import METHODS, Answers
+
+_INDEX: Final = "answers.json"
+
+
+def write_answers(answers: Answers, folder: Path) -> None:
+    """Write the answers into an empty folder."""
+    for method, arrays in answers.outputs.items():
+        for position, array in enumerate(arrays):
+            _write(array, folder / f"{method}.{position}")
+    counts = {method: len(arrays) for method, arrays in answers.outputs.items()}
+    index = {"arrays": counts, "classes": answers.classes, "count": answers.count}
+    (folder / _INDEX).write_text(json.dumps(index), encoding="utf-8")
+
+
+def read_answers(folder: Path) -> Answers:
+    """Read the answers that a process with a model wrote.
+
+    Raises:
+        LoadCrashed: they are not what `write_answers` leaves.
+    """
+    try:
+        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        outputs = {
+            method: tuple(_read(folder / f"{method}.{position}", index["count"]) for position in range(count))
+            for method, count in index["arrays"].items()
+            if method in METHODS
+        }
+        return Answers(outputs=outputs, classes=_classes(index["classes"]), count=index["count"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise LoadCrashed("the process with the model left no answers that can be read") from error
+
+
+def _write(array: NDArray[Any], path: Path) -> None:
+    if array.dtype.kind == "O":
+        path.write_text(json.dumps(array.tolist(), default=str), encoding="utf-8")
+        return
+    with path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def _read(path: Path, count: int) -> NDArray[Any]:
+    content = path.read_bytes()
+    array = np.array(json.loads(content), dtype=object) if content[:1] == b"[" else np.load(path, allow_pickle=False)
+    if not isinstance(array, np.ndarray) or array.shape[:1] != (count,):
+        raise ValueError(f"{path.name} has not one answer a row")
+    return array
+
+
+def _classes(document: Any) -> tuple[Any, ...] | None:
+    if document is None:
+        return None
+    return tuple(tuple(entry) if isinstance(entry, list) else entry for entry in document)

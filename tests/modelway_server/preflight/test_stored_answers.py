@@ -1,0 +1,49 @@
+"""A model's answers come back from its process as they were, and a folder that holds anything else is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from modelway_server.errors import LoadCrashed
+from modelway_server.evaluation.answers import Answers
+from modelway_server.preflight.stored_answers import read_answers, write_answers
+
+ARRAYS = [
+    np.array([1, 2, 3]),
+    np.array([[0.1, 0.9], [0.5, 0.5], [np.nan, np.inf]]),
+    np.array(["no", "yes", "é"]),
+    np.array(["no", "yes", "é"], dtype=object),
+    np.array([True, None, 1.5], dtype=object),
+    np.array([["a", "b"], ["c", "d"], ["e", "f"]], dtype=object),
+]
+
+
+@pytest.mark.parametrize("array", ARRAYS)
+@pytest.mark.parametrize("classes", [None, (0, 1), ("no", "yes"), ((0, 1), ("a", "b")), (False, True)])
+def test_answers_come_back_as_they_were(tmp_path: Path, array: Any, classes: Any) -> None:
+    write_answers(Answers(outputs={"predict": (array, array)}, classes=classes, count=3), tmp_path)
+    answers = read_answers(tmp_path)
+    assert (answers.classes, answers.count, len(answers.outputs["predict"])) == (classes, 3, 2)
+    for other in answers.outputs["predict"]:
+        np.testing.assert_array_equal(other, array)
+        assert other.dtype == array.dtype
+
+
+@pytest.mark.parametrize(
+    "index", ["", "[]", "{}", '{"arrays": {"predict": 1}, "classes": null, "count": 3}', "[" * 100_000]
+)
+def test_folder_that_holds_no_answers_is_refused(tmp_path: Path, index: str) -> None:
+    (tmp_path / "answers.json").write_text(index)
+    with pytest.raises(LoadCrashed, match="left no answers"):
+        read_answers(tmp_path)
+
+
+@pytest.mark.parametrize("array", [np.zeros(2), np.zeros(()), np.array([{"a": 1}, 1, 2], dtype=object)])
+def test_array_that_is_not_one_answer_a_row_or_would_run_code_is_refused(tmp_path: Path, array: Any) -> None:
+    write_answers(Answers(outputs={"predict": (np.zeros(3),)}, classes=None, count=3), tmp_path)
+    np.save(tmp_path / "predict.0.npy", array, allow_pickle=True)
+    (tmp_path / "predict.0.npy").rename(tmp_path / "predict.0")
+    with pytest.raises(LoadCrashed):
+        read_answers(tmp_path)
