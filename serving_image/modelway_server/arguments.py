@@ -39,7 +39,7 @@ def matching(pattern: str, expected: str) -> Callable[[str], str]:
 
     Args:
         pattern: what the whole text must match.
-        expected: what the option takes, for the refusal: `a digest: ...`.
+        expected: what the option takes, for the refusal: `digest: sha256: and ...`.
     """
 
     def read(text: str) -> str:

@@ -84,7 +84,7 @@ class Bring:
         version_id = version_id_of(self._pin.version) if self._pin and self.location.scheme == "s3" else None
         if version_id is None:
             return store.file()
-        self._proved = ProvedFile(store.file(version_id), store.file())
+        self._proved = ProvedFile(version_id, store.file(version_id), store.file())
         return self._proved
 
     def _publish(self, folder: FolderDraft, name: str, root: str = "", version: str | None = None) -> ArtifactRecord:

@@ -74,30 +74,40 @@ class ProvedFile:
     """A file in the version that was proved; where the store does not give that, the file of today.
 
     Args:
-        version: the file in that version.
+        version_id: that version.
+        version: the file in it.
         today: the file of today.
 
     Attributes:
         loss: why the proved version cannot be had; None while it can.
     """
 
-    def __init__(self, version: Source, today: Source) -> None:
+    def __init__(self, version_id: str, version: Source, today: Source) -> None:
         self.loss: FetchFailure | None = None
+        self._version_id = version_id
         self._version = version
         self._today = today
 
     async def read(self, offset: int, version: str | None) -> Part:
         """Start reading; see `Source.read`."""
-        if self.loss is not None:
-            return await self._today.read(offset, version)
-        try:
-            return await self._version.read(offset, version)
-        except FetchFailure as failure:
-            log.warning("the proved version cannot be had", extra={"cause": failure.message})
-            self.loss = failure
-        if offset:
-            raise Changed("the proved version is gone")
-        return await self._today.read(0, None)
+        if self.loss is None:
+            try:
+                return await self._read_version(offset, version)
+            except FetchFailure as failure:
+                log.warning("the proved version cannot be had", extra={"cause": failure.message})
+                self.loss = failure
+            if offset:
+                raise Changed("the proved version is gone")
+            version = None
+        return await self._today.read(offset, version)
+
+    async def _read_version(self, offset: int, version: str | None) -> Part:
+        part = await self._version.read(offset, version)
+        if (
+            not offset and part.version_id != self._version_id
+        ):  # later, the download compares it with that of its beginning
+            raise ModelNotFound("the store gives the object of today in place of the proved version")
+        return part
 
 
 def _described(digest: str, version: str | None) -> str:

@@ -128,6 +128,21 @@ def test_bucket_that_lost_its_versions_gives_the_object_of_today(store: Versione
     assert "no longer gives the proved version" in refusal_of(URI, tmp_path / "third", store.environ, pin).message
 
 
+@pytest.mark.parametrize("cuts", [0, 1])
+def test_store_that_ignores_versions_is_not_taken_at_its_word(store: VersionedStore, tmp_path: Path, cuts: int) -> None:
+    pin = pin_of(URI, tmp_path / "first", store.environ)
+    store.put(KEY, OTHER)
+    store.ignores_ids, store.cuts = True, cuts
+    assert "no longer gives the proved version" in refusal_of(URI, tmp_path / "second", store.environ, pin).message
+
+
+def test_large_object_in_place_of_an_ignored_version_is_replaced(store: VersionedStore, tmp_path: Path) -> None:
+    pin = pin_of(URI, tmp_path / "first", store.environ)
+    store.put(KEY, bytes(2 << 20))
+    store.ignores_ids = True
+    assert isinstance(refusal_of(URI, tmp_path / "second", store.environ, pin), ArtifactReplaced)
+
+
 @pytest.mark.parametrize("refusal", [400, 403, 405, 501])
 def test_store_that_gives_no_version_gives_the_same_bytes(store: VersionedStore, tmp_path: Path, refusal: int) -> None:
     pin = pin_of(URI, tmp_path / "first", store.environ)

@@ -37,6 +37,7 @@ class VersionedStore:
         url: its endpoint.
         versioned: whether the bucket keeps versions; one that does not gives the same versionId, `null`, to all.
         refusal: the status with which it refuses to give a version; None where it gives it.
+        ignores_ids: whether it gives the object of today, whatever version is asked for.
         changes: one is made at each moment.
         cuts: how many of the next bodies break in the middle.
         versions: all versions of each object, the last one is of today.
@@ -46,6 +47,7 @@ class VersionedStore:
     url: str
     versioned: bool = True
     refusal: int | None = None
+    ignores_ids: bool = False
     changes: list[Callable[[], None]] = field(default_factory=list)
     cuts: int = 0
     versions: dict[str, list[Stored]] = field(default_factory=dict)
@@ -61,7 +63,7 @@ class VersionedStore:
     def reset(self, *, versioned: bool) -> None:
         """Forget everything."""
         with self.lock:
-            self.versioned, self.refusal, self.cuts = versioned, None, 0
+            self.versioned, self.refusal, self.ignores_ids, self.cuts = versioned, None, False, 0
             for everything in (self.changes, self.versions, self.requests):
                 everything.clear()
 
@@ -125,6 +127,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _give(self, key: str, version_id: str | None) -> None:
         store = self.server.store
+        version_id = None if store.ignores_ids else version_id
         if version_id is not None and store.refusal is not None:
             return self._error(store.refusal, "AccessDenied" if store.refusal == 403 else "InvalidArgument")
         stored = store.find(key, version_id)
