@@ -56,7 +56,8 @@ class EgressProxy:
         assert task is not None
         self._tasks.add(task)
         try:
-            with suppress(OSError, EOFError, asyncio.LimitOverrunError, ValueError):
+            # Of a cancelled task that serves a connection, asyncio of Python 3.11 logs a traceback.
+            with suppress(OSError, EOFError, asyncio.LimitOverrunError, ValueError, asyncio.CancelledError):
                 await self._serve((reader, writer))
         finally:
             self._tasks.discard(task)

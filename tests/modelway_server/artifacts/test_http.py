@@ -148,6 +148,14 @@ def test_file_over_the_cap_is_refused_before_it_is_read(store: NastyStore, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_end_in_the_middle_of_an_answer_leaves_no_traceback(
+    store: NastyStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(FetchTimeout):
+        fetch_file(store, tmp_path, stalling(MODEL, store), seconds=0.3)
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
+
 def test_file_at_the_cap_is_accepted(store: NastyStore, tmp_path: Path) -> None:
     assert fetch_file(store, tmp_path, file(MODEL), max_bytes=len(MODEL)).bytes == len(MODEL)
 
