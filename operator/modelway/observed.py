@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from modelway.api.labels import STABLE
+
 JSON = Mapping[str, Any]
 """A JSON object, read only."""
 
@@ -140,6 +142,18 @@ class RevisionView(Child):
     """Of `data`, as `revision.digest_of` makes it."""
     data: JSON | None = field(default=None, repr=False)
     """The recorded data; None if it was not read, because many records are kept and few are needed."""
+    evidence: str = field(default="", repr=False)
+    """What its preflight found out, as `desired.evidence` writes it; empty before that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView(Child):
+    """A Job that proves a revision."""
+
+    revision: str
+    proof: str
+    """The hash of what it tries."""
+    finished: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +163,8 @@ class Termination:
     exit_code: int
     reason: str
     message: str
+    time: str = ""
+    """When it ended, as the API writes times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +219,10 @@ class PodView:
     """When its readiness last changed."""
     containers: tuple[ContainerView, ...]
     """Init containers first, in the order they run."""
+    track: str = STABLE
+    """Whether it serves, or proves a revision."""
+    proof: str = ""
+    """The hash of what it tries, where it proves a revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +233,9 @@ class Observed:
     children: Mapping[ChildId, Child]
     """Every object of the kinds that we manage with our label and the owner's name, ours or not."""
     pods: tuple[PodView, ...] = ()
+    """Those that are to serve."""
+    preflight_pods: tuple[PodView, ...] = ()
+    """Those that prove a revision."""
     last_size: int = 0
     """`spec.replicas` that the Deployment had when it was last seen; 0 when that is not known."""
 

@@ -37,11 +37,10 @@ def check(deployment: ModelDeployment, settings: Settings) -> None:
 
 def _model_problems(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:
     model, image = deployment.spec.model, deployment.spec.runtime.image
-    if match := _WEB_ADDRESS.match(model.uri):
-        scheme, host, port = match.groups()
-        place = f"{host.lower().strip('[]').removesuffix('.')}:{port or _PORTS[scheme]}"
-        if not _matches(map(_host_pattern, settings.policy_hosts), place):
-            yield _problem("spec.model.uri", f"the host {place}", "hosts", settings.policy_hosts)
+    yield from _host_problems("spec.model.uri", model.uri, settings)
+    evaluation = deployment.spec.preflight.evaluation if deployment.spec.preflight is not None else None
+    if evaluation is not None:
+        yield from _host_problems("spec.preflight.evaluation.dataset.uri", evaluation.dataset.uri, settings)
     if model.storage is not None and model.storage.secret_ref is not None:
         name = model.storage.secret_ref.name
         if not _is_allowed(settings.policy_secrets, name):
@@ -55,6 +54,14 @@ def _model_problems(deployment: ModelDeployment, settings: Settings) -> Iterator
     for name in model.trusted_types:
         if not _is_allowed(settings.policy_trusted_types, name):
             yield _problem("spec.model.trustedTypes", name, "trustedTypes", settings.policy_trusted_types)
+
+
+def _host_problems(field: str, uri: str, settings: Settings) -> Iterator[Problem]:
+    if match := _WEB_ADDRESS.match(uri):
+        scheme, host, port = match.groups()
+        place = f"{host.lower().strip('[]').removesuffix('.')}:{port or _PORTS[scheme]}"
+        if not _matches(map(_host_pattern, settings.policy_hosts), place):
+            yield _problem(field, f"the host {place}", "hosts", settings.policy_hosts)
 
 
 def _pod_problems(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:

@@ -16,9 +16,9 @@ from modelway.cluster.cache import Cache
 from modelway.cluster.publish import Publisher
 from modelway.cluster.refused_pods import RefusedPods
 from modelway.cluster.revision_records import RevisionRecords
-from modelway.desired.pinning import record_to_read
-from modelway.desired.plan import Plan, make_plan
-from modelway.desired.rollout_budget import RolloutBudget, is_rolling_out
+from modelway.desired.gate import without_job
+from modelway.desired.plan import Plan
+from modelway.desired.turns import Turns, is_rolling_out
 from modelway.errors import (
     ChildContested,
     ClusterError,
@@ -33,6 +33,7 @@ from modelway.errors import (
 )
 from modelway.metrics import Metrics
 from modelway.observed import Key, Observed, Owner
+from modelway.planning import plan_of, records_to_read
 from modelway.settings import Settings
 from modelway.status.pod_failures import LONGEST_QUOTE
 from modelway.status.reasons import Reason, Topic
@@ -101,7 +102,8 @@ class Reconciler:
         self._settings = settings
         self._metrics = metrics
         self._now = now
-        self._turns = RolloutBudget(settings.follow_at_once, self._models_rolling_out, wake, time.monotonic)
+        self._turns = Turns(settings.follow_at_once, self._models_rolling_out, wake, time.monotonic)
+        self._proofs = Turns(settings.preflight_max_concurrent, self._models_in_proof, wake, time.monotonic)
         self._histories: dict[Key, _History] = {}
         self._unknown = UnknownFields(metrics.registry)
 
@@ -143,6 +145,7 @@ class Reconciler:
             failure = error
         finally:
             self._turns.finish(key, waits=plan is not None and plan.waits)
+            self._proofs.finish(key, waits=plan is not None and plan.queued)
         after = self._cache.observe(key)
         if after is None or _has_another_spec(after.owner, observed.owner):
             return None  # the change has queued a pass of its own
@@ -155,8 +158,13 @@ class Reconciler:
         finding = Finding(plan, hindrance or verdict)
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now())
-        turn = self._turns.retry_seconds() if plan is not None and plan.waits else None
-        return _retry_seconds(failure) or _soonest(due, retry, turn, next_look(after, finding, self._now()))
+        return _retry_seconds(failure) or _soonest(due, retry, self._turn(plan), next_look(after, finding, self._now()))
+
+    def _turn(self, plan: Plan | None) -> float | None:
+        """Seconds after which a model that waits for its turn should look again."""
+        if plan is None or not (plan.waits or plan.queued):
+            return None
+        return (self._turns if plan.waits else self._proofs).retry_seconds()
 
     @property
     def waiting_rollouts(self) -> int:
@@ -165,19 +173,24 @@ class Reconciler:
 
     async def _make_plan(self, deployment: ModelDeployment, observed: Observed) -> Plan:
         """Make the plan; only at the model's turn does it replace pods because the platform changed."""
-        record = record_to_read(deployment, observed, self._settings)
-        if record is not None:
+        for record in records_to_read(deployment, observed, self._settings):
             observed = await self._records.fill(observed, record)
-        plan = make_plan(deployment, observed, self._settings)
+        plan = plan_of(deployment, observed, self._settings)
+        if plan.starts_job and not deployment.spec.suspend and not self._proofs.take(observed.owner.key):
+            return without_job(plan)
         if not plan.follows or deployment.spec.suspend or self._turns.take(observed.owner.key):
             return plan
-        return make_plan(deployment, observed, self._settings, may_follow=False)
+        return plan_of(deployment, observed, self._settings, may_follow=False)
 
     def _models_rolling_out(self) -> Iterator[Key]:
         """The models whose pods are being replaced."""
         for model in self._cache.models():
             if model.deployment is not None and is_rolling_out(model.deployment):
                 yield model.owner.key
+
+    def _models_in_proof(self) -> Iterator[Key]:
+        """The models with a Job that has not ended."""
+        return self._cache.models_in_proof()
 
     def _history_of(self, owner: Owner) -> _History:
         """What is known of a ModelDeployment; nothing of an earlier one whose name it took before anybody saw that one go."""
@@ -192,6 +205,7 @@ class Reconciler:
     def _forget(self, key: Key) -> None:
         self._histories.pop(key, None)
         self._turns.finish(key, waits=False)
+        self._proofs.finish(key, waits=False)
         self._unknown.forget(key)
         self._applier.forget(key)
         self._publisher.forget(key)

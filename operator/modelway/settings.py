@@ -51,6 +51,10 @@ class Settings(BaseModel):
     follow_at_once: Annotated[int, Field(ge=1, le=1000)] = 3
     """How many models are being rolled out when another one is begun with for the platform's sake, 1 to 1000: by Follow, or since images
     are pulled in another way."""
+    preflight_enabled: bool = True
+    """Whether a Job proves each revision before pods serve it, where spec.preflight.enabled does not say."""
+    preflight_max_concurrent: Annotated[int, Field(ge=1, le=1000)] = 4
+    """How many such Jobs run at once in the whole cluster, 1 to 1000; the namespaces take turns."""
     policy_images: Patterns = ("*",)
     """The images that spec.runtime.image may name, with `*` for anything; `-` for none."""
     policy_secrets: Patterns = ("*",)

@@ -93,7 +93,9 @@ class World:
         self.deployed = deployment(revision=OF_BAD, available=0, updated=0, conditions=self.conditions)
         parts: Any = self
         refused_pods = RefusedPods(parts, clock=lambda: self.seconds)
-        self.reconciler = Reconciler(parts, parts, parts, refused_pods, parts, settings=Settings(), metrics=Metrics())
+        self.reconciler = Reconciler(
+            parts, parts, parts, refused_pods, parts, settings=Settings(preflight_enabled=False), metrics=Metrics()
+        )
 
     # What the user and the cluster do ---------------------------------------------------------------------------------------------------
 

@@ -151,6 +151,7 @@ PLATFORMS = st.builds(
     image_pull_secrets=st.lists(st.sampled_from("abc"), unique=True).map(tuple),
     image_pull_policy=st.sampled_from(["Always", "IfNotPresent"]),
     follow_at_once=st.integers(1, 4),
+    preflight_enabled=st.sampled_from([False]),
 )
 
 

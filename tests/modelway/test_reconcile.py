@@ -52,7 +52,9 @@ class _World:
         self.uid = UID
         self.forgotten = 0
         parts: Any = self
-        self.reconciler = Reconciler(parts, parts, parts, parts, parts, settings=Settings(), metrics=Metrics())
+        self.reconciler = Reconciler(
+            parts, parts, parts, parts, parts, settings=Settings(preflight_enabled=False), metrics=Metrics()
+        )
 
     def observe(self, _: object) -> Observed:
         by = replace(owner(self.spec, status=self.status), uid=self.uid)
@@ -115,7 +117,9 @@ def test_spec_that_was_never_applied_keeps_progressing() -> None:
 def test_forbidden_spec_changes_no_child() -> None:
     world = _World()
     world.spec = {"model": {"uri": "https://evil.example/m"}, "runtime": {"image": "evil"}}
-    world.reconciler._settings = Settings(policy_images=("ours/*",), policy_hosts=("models.example.com",))
+    world.reconciler._settings = Settings(
+        policy_images=("ours/*",), policy_hosts=("models.example.com",), preflight_enabled=False
+    )
     assert world.passes(AssertionError("was carried out")) == ("NotPermitted", None)  # type: ignore[arg-type]
     message = world.status["conditions"][0]["message"]
     for cause in ("spec.runtime.image: evil", "policy.images (ours/*)", "spec.model.uri: the host evil.example:443"):

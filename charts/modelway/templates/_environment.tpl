@@ -34,6 +34,10 @@
   value: {{ .Values.server.revisionHistoryLimit | quote }}
 - name: MODELWAY_PROGRESS_DEADLINE_SECONDS
   value: {{ .Values.server.progressDeadlineSeconds | quote }}
+- name: MODELWAY_PREFLIGHT_ENABLED
+  value: {{ .Values.preflight.enabled | quote }}
+- name: MODELWAY_PREFLIGHT_MAX_CONCURRENT
+  value: {{ .Values.preflight.maxConcurrent | quote }}
 - name: MODELWAY_POLICY_IMAGES
   value: {{ join "," .Values.policy.images | default "-" | quote }}
 - name: MODELWAY_POLICY_SECRETS

@@ -4,7 +4,7 @@ NAME_LABEL = "modelway.dev/name"
 """The name of the ModelDeployment, on every child and every pod."""
 
 TRACK_LABEL = "modelway.dev/track"
-"""Which pods of a model these are: `stable`."""
+"""Which pods of a model these are: `stable`, or `preflight` for those of a Job that proves a revision."""
 
 REVISION_LABEL = "modelway.dev/revision"
 """The hash of a revision, on its record and its pods, and on the Deployment that runs it."""
@@ -12,8 +12,17 @@ REVISION_LABEL = "modelway.dev/revision"
 STABLE = "stable"
 """The track of the pods that serve."""
 
+PREFLIGHT = "preflight"
+"""The track of the pods that prove a revision; no Service chooses them."""
+
+PROOF_LABEL = "modelway.dev/proof"
+"""A hash of all that a Job tries, on the Job and its pods."""
+
 SERVED_ANNOTATION = "modelway.dev/served"
 """Marks the record of a revision that has served: it keeps its pod template when the platform's settings change."""
+
+EVIDENCE_ANNOTATION = "modelway.dev/evidence"
+"""What a Job found out about a revision, as JSON, on its record."""
 
 CHILD_SELECTOR = "app.kubernetes.io/managed-by=modelway"
 """Selects every child; the watches ask for it."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from modelway.api.base import ApiModel
-from modelway.api.fields import keyed_list
+from modelway.api.fields import atomic_list, keyed_list
 
 Digest = Annotated[str, Field(max_length=128)]
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
@@ -78,6 +78,56 @@ class CandidateRevision(ServedRevision):
     """The same in words, with what to do."""
 
 
+Measure = Annotated[float, Field(ge=-1e300, le=1e300)]
+"""A value of a metric."""
+
+
+class MetricResult(ApiModel):
+    """What a metric came to on the dataset of the evaluation."""
+
+    metric: Annotated[str, Field(max_length=300)]
+    """The name of the scorer."""
+    slice: Annotated[str, Field(max_length=300)] | None = None
+    """The part of the rows, as column=value; all of them when left out."""
+    value: Measure | None = None
+    """Its value for this revision."""
+    low: Measure | None = None
+    """The lower end of its confidence interval."""
+    high: Measure | None = None
+    """The upper end of its confidence interval."""
+    stable: Measure | None = None
+    """Its value for the revision that served then, on the same rows."""
+    difference: Measure | None = None
+    """By how much this revision is better than that one."""
+    outcome: Literal["passed", "failed", "inconclusive", "skipped"]
+    """Whether its condition holds, as far as the rows can tell; skipped where there was nothing to compare with."""
+
+
+class ProvedRevision(ApiModel):
+    """A revision that a preflight accepted or refused."""
+
+    revision: Annotated[str, Field(max_length=63)]
+    """Its hash."""
+    verdict: Literal["Accepted", "Refused"]
+    """Whether pods may serve it."""
+    reason: Annotated[str, Field(max_length=1024)]
+    """Why, in one word."""
+    message: Annotated[str, Field(max_length=32768)] | None = None
+    """Why, in words."""
+    time: Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})] | None = None
+    """When it was decided."""
+    version: Annotated[str, Field(max_length=63)] | None = None
+    """The user's name for it, from `spec.model.version`."""
+    digest: Digest | None = None
+    """The SHA-256 of the very bytes that were tried; its pods serve no others."""
+    object_version: Annotated[str, Field(max_length=256)] | None = None
+    """The store's own name for those bytes, where it has one."""
+    contract: Annotated[str, Field(max_length=512)] | None = None
+    """How it differs in what it takes and gives from the revision that served then."""
+    evaluation: Annotated[tuple[MetricResult, ...], atomic_list(16)] = ()
+    """Its metrics."""
+
+
 class ModelDeploymentStatus(ApiModel):
     """What is served at present; written by Modelway."""
 
@@ -99,3 +149,5 @@ class ModelDeploymentStatus(ApiModel):
     """The revision that answers requests."""
     candidate: CandidateRevision | None = None
     """The revision on its way, while there is one."""
+    revisions: Annotated[tuple[ProvedRevision, ...], atomic_list(10)] = ()
+    """The revisions that a preflight accepted or refused, newest first."""

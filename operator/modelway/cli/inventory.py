@@ -7,7 +7,7 @@ from typing import Any
 from modelway.api import conditions
 from modelway.api.labels import REVISION_LABEL
 from modelway.cli.summary import age
-from modelway.cluster.kinds import CHILDREN, REVISION, Kind
+from modelway.cluster.kinds import CHILDREN, Kind
 from modelway.cluster.snapshot import Object, Snapshot
 from modelway.status.reasons import Reason, Topic
 
@@ -49,7 +49,7 @@ def _is_wanted(kind: Kind, resource: Object) -> bool:
     value: Any = resource
     for part in kind.field.split(".") if kind.field else ():
         value = (value or {}).get(part)
-    return kind is not REVISION and value is not None
+    return not kind.by_revision and value is not None
 
 
 def _is_withheld(kind: Kind, snapshot: Snapshot) -> bool:
@@ -108,12 +108,20 @@ def _record(child: Object, snapshot: Snapshot) -> str:
     return ", ".join([f"record {child.get('revision', 0)}", *(roles or ["kept to go back to"])])
 
 
+def _job(child: Object, _: Snapshot) -> str:
+    status = child.get("status") or {}
+    if status.get("succeeded"):
+        return "ended; its pod's log has the whole report"
+    return "tries the revision" if status.get("active") else "waits for its pod"
+
+
 DESCRIPTIONS: Mapping[str, Callable[[Object, Snapshot], str]] = {
     "Deployment": _deployment,
     "Service": _service,
     "HorizontalPodAutoscaler": _autoscaler,
     "PodDisruptionBudget": _budget,
     "ControllerRevision": _record,
+    "Job": _job,
 }
 """What is to be said of a child, by its kind."""
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from modelway.api.labels import PREFLIGHT
 from modelway.cluster import kinds
 from modelway.cluster.kinds import Kind
 from modelway.cluster.views import View, owner_key, view
 from modelway.model_gauges import Model
-from modelway.observed import Child, DeploymentView, Key, Observed, Owner, PodView
+from modelway.observed import Child, DeploymentView, JobView, Key, Observed, Owner, PodView
 
 DEPARTED_SECONDS = 120.0
 """How long a deletion is remembered: longer than any answer to a write is on its way."""
@@ -103,7 +104,8 @@ class Cache:
         return Observed(
             owner=owner,
             children={one.id: one for one in around if isinstance(one, Child)},
-            pods=tuple(one for one in around if isinstance(one, PodView)),
+            pods=tuple(one for one in around if isinstance(one, PodView) and one.track != PREFLIGHT),
+            preflight_pods=tuple(one for one in around if isinstance(one, PodView) and one.track == PREFLIGHT),
             last_size=self._last_sizes.get(owner.uid, 0),
         )
 
@@ -119,6 +121,12 @@ class Cache:
             view = self._views.get(ObjectId(kinds.DEPLOYMENT.name, *owner.key))
             deployment = view if isinstance(view, DeploymentView) and view.owner_uid == owner.uid else None
             yield Model(owner, deployment)
+
+    def models_in_proof(self) -> Iterator[Key]:
+        """The models with a Job that has not ended."""
+        for name, one in self._views.items():
+            if isinstance(one, JobView) and not one.finished and one.owner_name:
+                yield Key(name.namespace, one.owner_name)
 
     def versions(self, kind: Kind) -> dict[ObjectId, int]:
         """The version at which each object of a kind is known."""

@@ -24,6 +24,8 @@ class Kind:
     """Whether a cluster may go without it; the operator then works without it, and with it once it is served."""
     field: str = ""
     """The field of a ModelDeployment that asks for it; empty where each ModelDeployment has one, as far as the cluster serves it."""
+    by_revision: bool = False
+    """Whether there is one for each revision, named after it."""
     rights: tuple[str, ...] = CHILD_RIGHTS
     """The verbs that the operator's role must allow."""
 
@@ -55,12 +57,13 @@ AUTOSCALER = Kind(
     "HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers", optional=True, field="spec.scaling.max"
 )
 BUDGET = Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets", optional=True)
-REVISION = Kind("ControllerRevision", "apps/v1", "controllerrevisions")
+REVISION = Kind("ControllerRevision", "apps/v1", "controllerrevisions", by_revision=True)
+JOB = Kind("Job", "batch/v1", "jobs", by_revision=True)
 POD = Kind("Pod", "v1", "pods", rights=(*READ_RIGHTS, "create"))
 EVENT = Kind("Event", "v1", "events", rights=("create", "patch"))
 LEASE = Kind("Lease", "coordination.k8s.io/v1", "leases", rights=("get", "update", "create"))
 
-CHILDREN = (DEPLOYMENT, SERVICE, AUTOSCALER, BUDGET, REVISION)
+CHILDREN = (DEPLOYMENT, SERVICE, AUTOSCALER, BUDGET, REVISION, JOB)
 """Kinds that the operator creates, repairs and prunes."""
 
 WATCHED = (OWNER, *CHILDREN, POD)

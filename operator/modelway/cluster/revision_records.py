@@ -12,9 +12,12 @@ from modelway.observed import Key, Observed, RevisionView
 REPLAN_SECONDS = 1.0
 """When to plan again without a record that is gone."""
 
+MOST_RECORDS = 2
+"""Records of one ModelDeployment that are kept: the revision that is asked for, and the one that serves until it is proved."""
+
 
 class RevisionRecords:
-    """Reads records, and keeps the last one of each ModelDeployment.
+    """Reads records, and keeps the last ones of each ModelDeployment.
 
     Args:
         client: reads.
@@ -23,7 +26,8 @@ class RevisionRecords:
     def __init__(self, client: Client) -> None:
         self._client = client
         # As text, which takes a fraction of the memory.
-        self._read: dict[Key, tuple[str, bytes]] = {}
+        self._read: dict[Key, dict[str, bytes]] = {}
+        """The data of records by their UIDs, the last one read at the end."""
 
     async def fill(self, observed: Observed, record: RevisionView) -> Observed:
         """What is observed, with the data of one record.
@@ -33,13 +37,16 @@ class RevisionRecords:
             ClusterError: the API server does not tell.
         """
         key = observed.owner.key
-        uid, data = self._read.get(key, ("", b""))
-        if uid != record.uid:
+        read = self._read.setdefault(key, {})
+        data = read.get(record.uid)
+        if data is None:
             answer = await self._client.get(REVISION, key.namespace, record.id.name)
             if answer is None or answer["metadata"]["uid"] != record.uid:
                 raise RetryLater(f"{record.id} is gone", seconds=REPLAN_SECONDS)
             data = orjson.dumps(answer.get("data") or {})
-            self._read[key] = record.uid, data
+            read[record.uid] = data
+            for uid in [*read][:-MOST_RECORDS]:
+                del read[uid]
         return replace(observed, children={**observed.children, record.id: replace(record, data=orjson.loads(data))})
 
     def forget(self, key: Key) -> None:

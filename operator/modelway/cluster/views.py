@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelway.api import conditions
-from modelway.api.labels import NAME_LABEL, REVISION_LABEL, SERVED_ANNOTATION
+from modelway.api.labels import (
+    EVIDENCE_ANNOTATION,
+    NAME_LABEL,
+    PROOF_LABEL,
+    REVISION_LABEL,
+    SERVED_ANNOTATION,
+    STABLE,
+    TRACK_LABEL,
+)
 from modelway.cluster import kinds
 from modelway.cluster.client import FIELD_MANAGER
 from modelway.cluster.kinds import OWNER_KIND, Kind
@@ -18,6 +26,7 @@ from modelway.observed import (
     Condition,
     ContainerView,
     DeploymentView,
+    JobView,
     Key,
     Owner,
     PodView,
@@ -84,6 +93,8 @@ def _child(kind: Kind, obj: Mapping[str, Any]) -> Child:
         return AutoscalerView(**common, **_autoscaler(obj))
     if kind.name == kinds.REVISION.name:
         return RevisionView(**common, **_revision(obj))
+    if kind.name == kinds.JOB.name:
+        return JobView(**common, **_job(obj))
     return Child(**common)
 
 
@@ -135,15 +146,26 @@ def _autoscaler(obj: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _revision(obj: Mapping[str, Any]) -> dict[str, Any]:
-    labels = obj["metadata"].get("labels") or {}
+    labels, annotations = (obj["metadata"].get(part) or {} for part in ("labels", "annotations"))
     data = obj.get("data") or {}
     model = (data.get("inputs") or {}).get("model") or {}
     return {
         "number": obj.get("revision", 0),
         "revision": labels.get(REVISION_LABEL) or obj["metadata"]["name"].rpartition("-")[2],
-        "served": SERVED_ANNOTATION in (obj["metadata"].get("annotations") or {}),
+        "served": SERVED_ANNOTATION in annotations,
         "model": {part: model[part] for part in ("uri", "version", "format") if part in model},
         "digest": digest_of(data),
+        "evidence": annotations.get(EVIDENCE_ANNOTATION, ""),
+    }
+
+
+def _job(obj: Mapping[str, Any]) -> dict[str, Any]:
+    labels, stated = obj["metadata"].get("labels") or {}, _conditions(obj)
+    ends = (conditions.find(stated, kind) for kind in ("Complete", "Failed"))
+    return {
+        "revision": labels.get(REVISION_LABEL, ""),
+        "proof": labels.get(PROOF_LABEL, ""),
+        "finished": any(end is not None and end.status == "True" for end in ends),
     }
 
 
@@ -167,6 +189,8 @@ def _pod(obj: Mapping[str, Any]) -> PodView:
         resource_version=metadata["resourceVersion"],
         owner_name=labels.get(NAME_LABEL, ""),
         revision=labels.get(REVISION_LABEL, ""),
+        track=labels.get(TRACK_LABEL, STABLE),
+        proof=labels.get(PROOF_LABEL, ""),
         created=metadata.get("creationTimestamp") or "",
         deleting="deletionTimestamp" in metadata,
         ready=ready is not None and ready.status == "True",
@@ -220,4 +244,7 @@ def _container(status: Mapping[str, Any], memory_limit: str) -> ContainerView:
 
 def _termination(state: Mapping[str, Any]) -> Termination | None:
     end = state.get("terminated")
-    return Termination(end.get("exitCode", 0), end.get("reason", ""), end.get("message", "")) if end else None
+    if not end:
+        return None
+    parts = {"exit_code": end.get("exitCode", 0), "time": end.get("finishedAt") or ""}
+    return Termination(reason=end.get("reason", ""), message=end.get("message", ""), **parts)

@@ -12,9 +12,10 @@ from typing import Any
 from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import build_children
+from modelway.desired.evidence import Evidence, with_pins
 from modelway.desired.pinning import pinning_of, record_of, record_to_mark
 from modelway.desired.revision import Revision, revision_of
-from modelway.observed import Child, ChildId, DeploymentView, Observed, RevisionView
+from modelway.observed import Child, ChildId, DeploymentView, JobView, Observed, RevisionView
 from modelway.settings import Settings
 
 Body = dict[str, Any]
@@ -46,9 +47,24 @@ class Plan:
     """Whether it would do so, but waits for this model's turn."""
     record_to_mark: RevisionView | None = None
     """The record of a revision that served, to be marked so; None if there is none to mark."""
+    closed: bool = False
+    """Whether the revision must be proved before pods run it."""
+    starts_job: bool = False
+    """Whether it begins to prove the revision."""
+    queued: bool = False
+    """Whether it would, but waits for this model's turn."""
+    evidence: Evidence | None = None
+    """What its preflight found out; None before that, and for a revision that served without one."""
 
 
-def make_plan(deployment: ModelDeployment, observed: Observed, settings: Settings, *, may_follow: bool = True) -> Plan:
+def make_plan(
+    deployment: ModelDeployment,
+    observed: Observed,
+    settings: Settings,
+    *,
+    may_follow: bool = True,
+    evidence: Evidence | None = None,
+) -> Plan:
     """Make the plan for the present spec of a ModelDeployment, given what exists.
 
     Args:
@@ -56,6 +72,7 @@ def make_plan(deployment: ModelDeployment, observed: Observed, settings: Setting
         observed: what exists.
         settings: what the platform decides.
         may_follow: whether pods that serve may be replaced because the platform's settings changed.
+        evidence: what the preflight of its revision found out; its pods fetch those very bytes.
     """
     revision = revision_of(deployment)
     record = record_of(observed, revision)
@@ -64,11 +81,12 @@ def make_plan(deployment: ModelDeployment, observed: Observed, settings: Setting
     bodies = build_children(
         deployment,
         revision,
-        pinning.template,
+        with_pins(pinning.template, evidence),
         replicas=scaling.fixed_size,
         settings=settings,
         data=pinning.data,
-        number=record.number if record else max((one.number for one in observed.revisions), default=0) + 1,
+        number=number_of(observed, record),
+        evidence=evidence.to_text() if evidence else "",
     )
     steps = tuple(step for body in bodies for step in _steps(body, scaling, observed))
     fewest, _ = scaling.bounds
@@ -77,7 +95,7 @@ def make_plan(deployment: ModelDeployment, observed: Observed, settings: Setting
         available=fewest,
         autoscaled=scaling.autoscaled,
         prune=(
-            *_unwanted_children(observed, steps),
+            *unwanted_children(observed, steps, revision),
             *_old_revisions(observed, revision, settings),
             *((record,) if record is not None and pinning.outdated else ()),
         ),
@@ -85,7 +103,13 @@ def make_plan(deployment: ModelDeployment, observed: Observed, settings: Setting
         record_to_mark=record_to_mark(observed, revision),
         follows=pinning.follows and may_follow,
         waits=pinning.follows and not may_follow,
+        evidence=evidence,
     )
+
+
+def number_of(observed: Observed, record: RevisionView | None) -> int:
+    """The ordinal of a revision: that of its record, or the next one."""
+    return record.number if record else max((one.number for one in observed.revisions), default=0) + 1
 
 
 # The size of the Deployment ---------------------------------------------------------------------------------------------------------------
@@ -147,11 +171,18 @@ def _handover(main: Step, size: int) -> Step:
 # What is pruned ---------------------------------------------------------------------------------------------------------------------------
 
 
-def _unwanted_children(observed: Observed, steps: Iterable[Step]) -> tuple[Child, ...]:
-    """Our children that no step wants, of whatever kind; records of revisions have a rule of their own."""
+def unwanted_children(observed: Observed, steps: Iterable[Step], revision: Revision) -> tuple[Child, ...]:
+    """Our children that no step wants, of whatever kind; records of revisions have a rule of their own.
+
+    The finished Job of the present revision stays with its log, until Kubernetes removes it.
+    """
     wanted = {step.id for step in steps}
     present = (one for one in observed.own_children if not isinstance(one, RevisionView) and not one.deleting)
-    return tuple(one for one in present if one.id not in wanted)
+    return tuple(one for one in present if one.id not in wanted and not _is_over(one, revision))
+
+
+def _is_over(child: Child, revision: Revision) -> bool:
+    return isinstance(child, JobView) and child.finished and child.revision == revision.hash
 
 
 def _old_revisions(observed: Observed, wanted: Revision, settings: Settings) -> tuple[Child, ...]:

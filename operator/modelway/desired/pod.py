@@ -1,6 +1,7 @@
 """The pod template of a revision, with quantities and names as the API server keeps them. Pure."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from modelway.api.labels import REVISION_LABEL, STABLE, TRACK_LABEL, object_labels, selector_labels
@@ -40,7 +41,7 @@ def pod_template(deployment: ModelDeployment, revision: Revision, settings: Sett
         + limits.request_timeout_seconds
         + _TERMINATION_MARGIN_SECONDS,
         "securityContext": {**_user(settings), "seccompProfile": {"type": "RuntimeDefault"}},
-        "initContainers": [_fetch_container(deployment, settings), _prepare_container(deployment, settings)],
+        "initContainers": [fetch_container(deployment, settings), prepare_container(deployment, settings)],
         "containers": [_serve_container(deployment, revision, settings)],
         "volumes": [*_volumes(deployment), *credentials.volumes(deployment, settings)],
         **_placement(deployment, revision),
@@ -67,10 +68,40 @@ def _labels(deployment: ModelDeployment, revision: Revision) -> dict[str, str]:
     }
 
 
-def _fetch_container(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a container finds or leaves files.
+
+    Attributes:
+        volume: the volume's name.
+        directory: where it is mounted.
+    """
+
+    volume: str
+    directory: str
+
+    def mount(self, *, read_only: bool = False) -> dict[str, Any]:
+        """The mount of the volume."""
+        return _mount(self.volume, self.directory, read_only=read_only)
+
+
+MODEL = Place("model", MODEL_DIRECTORY)
+PREPARED = Place("prepared", PREPARED_DIRECTORY)
+_TEMPORARY = Place("tmp", TEMPORARY_DIRECTORY)
+
+
+def fetch_container(
+    deployment: ModelDeployment,
+    settings: Settings,
+    *,
+    name: str = FETCH,
+    uri: str | None = None,
+    place: Place = MODEL,
+) -> dict[str, Any]:
+    """The container that fetches the model, or what lies at another URI, with the model's credentials."""
     model, limits = deployment.spec.model, deployment.spec.runtime.limits
     secret = model.storage.secret_ref if model.storage is not None else None
-    common = _container(FETCH, deployment, settings)
+    common = _container(name, deployment, settings)
     return {
         **common,
         **credentials.container_fields(deployment),
@@ -78,19 +109,15 @@ def _fetch_container(deployment: ModelDeployment, settings: Settings) -> dict[st
         "resources": without_devices(common["resources"]),
         "args": [
             "fetch",
-            f"--uri={_literal(model.uri)}",
-            f"--dest={MODEL_DIRECTORY}",
+            f"--uri={literal(uri or model.uri)}",
+            f"--dest={place.directory}",
             f"--max-bytes={limits.max_artifact_bytes}",
             f"--timeout={limits.fetch_timeout_seconds}",
             f"--hosts={','.join(settings.policy_hosts)}",
             f"--private-addresses={settings.policy_private_addresses.lower()}",
             f"--secret-hosts={settings.policy_secret_hosts.lower() if secret is not None else 'optional'}",
         ],
-        "volumeMounts": [
-            _mount("model", MODEL_DIRECTORY),
-            _mount("tmp", TEMPORARY_DIRECTORY),
-            *credentials.mounts(deployment),
-        ],
+        "volumeMounts": [place.mount(), _TEMPORARY.mount(), *credentials.mounts(deployment)],
     }
 
 
@@ -100,32 +127,36 @@ def _fetch_image(deployment: ModelDeployment, settings: Settings) -> str:
     return own if own is not None and deployment.spec.model.uri.startswith("file:") else settings.server_image
 
 
-def _prepare_container(deployment: ModelDeployment, settings: Settings) -> dict[str, Any]:
+def prepare_container(
+    deployment: ModelDeployment,
+    settings: Settings,
+    *,
+    name: str = PREPARE,
+    model_place: Place = MODEL,
+    prepared_place: Place = PREPARED,
+) -> dict[str, Any]:
     """The container that tries the model before anything serves. It may run the model's code, so it sees no credentials."""
     model, runtime = deployment.spec.model, deployment.spec.runtime
     return {
-        **_container(PREPARE, deployment, settings),
+        **_container(name, deployment, settings),
         "args": [
             "prepare",
-            f"--model-dir={MODEL_DIRECTORY}",
-            f"--prepared-dir={PREPARED_DIRECTORY}",
+            f"--model-dir={model_place.directory}",
+            f"--prepared-dir={prepared_place.directory}",
             f"--format={model.format}",
             f"--method={runtime.method}",
             f"--engine={runtime.engine}",
             f"--tolerance={runtime.tolerance}",
-            *_trust_arguments(deployment),
+            *trust_arguments(deployment),
             f"--timeout={runtime.limits.startup_timeout_seconds}",
         ],
         "env": _shared_environment(deployment, settings),
-        "volumeMounts": [
-            _mount("model", MODEL_DIRECTORY, read_only=True),
-            _mount("prepared", PREPARED_DIRECTORY),
-            _mount("tmp", TEMPORARY_DIRECTORY),
-        ],
+        "volumeMounts": [model_place.mount(read_only=True), prepared_place.mount(), _TEMPORARY.mount()],
     }
 
 
-def _trust_arguments(deployment: ModelDeployment) -> list[str]:
+def trust_arguments(deployment: ModelDeployment) -> list[str]:
+    """The argument that names what the model file may name."""
     names = deployment.spec.model.trusted_types
     return [f"--trusted-types={','.join(names)}"] if names else []
 
@@ -160,7 +191,7 @@ def _serve_arguments(deployment: ModelDeployment, revision: Revision, settings: 
         "serve",
         f"--model-dir={MODEL_DIRECTORY}",
         f"--prepared-dir={PREPARED_DIRECTORY}",
-        *_trust_arguments(deployment),
+        *trust_arguments(deployment),
         f"--name={deployment.metadata.name}",
         f"--namespace={deployment.metadata.namespace}",
         f"--revision={revision.hash}",
@@ -225,13 +256,18 @@ def _container(name: str, deployment: ModelDeployment, settings: Settings) -> di
 
 
 def _volumes(deployment: ModelDeployment) -> list[dict[str, Any]]:
-    model_space = deployment.spec.runtime.limits.max_artifact_bytes + _MODEL_SPACE_MARGIN
     return [
-        {"name": "model", "emptyDir": {"sizeLimit": canonical_bytes(model_space)}},
-        {"name": "prepared", "emptyDir": {"sizeLimit": canonical_bytes(model_space)}},
+        model_volume(deployment, MODEL),
+        model_volume(deployment, PREPARED),
         {"name": "tmp", "emptyDir": {"sizeLimit": _TEMPORARY_SPACE}},
         {"name": "traffic", "configMap": {"name": f"{deployment.metadata.name}-traffic", "optional": True}},
     ]
+
+
+def model_volume(deployment: ModelDeployment, place: Place) -> dict[str, Any]:
+    """A volume with room for the model, or for what is made of it."""
+    space = deployment.spec.runtime.limits.max_artifact_bytes + _MODEL_SPACE_MARGIN
+    return {"name": place.volume, "emptyDir": {"sizeLimit": canonical_bytes(space)}}
 
 
 def _placement(deployment: ModelDeployment, revision: Revision) -> dict[str, Any]:
@@ -270,6 +306,6 @@ def _mount(volume: str, path: str, *, read_only: bool = False) -> dict[str, Any]
     return {**mount, "readOnly": True} if read_only else mount
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """The text as an argument that Kubernetes does not expand: `$(NAME)` stays as it is."""
     return text.replace("$", "$$")

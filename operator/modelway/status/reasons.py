@@ -44,6 +44,8 @@ class Reason(StrEnum):
         "Ready: all pods serve this revision. Available: at least one pod answers requests.")
     PROGRESSING = ("Progressing", Topic.NORMAL, _PASSES,
         "Pods of this revision are starting. Pods that serve keep serving until then.")
+    PROVING = ("Proving", Topic.NORMAL, _PASSES,
+        "A Job proves this revision before any pod serves it. The revision before serves until then.")
     NOT_ENOUGH_REPLICAS = ("NotEnoughReplicas", Topic.NORMAL, _PASSES,
         "The model was ready and lost a pod. Another pod is starting.")
     SUSPENDED = ("Suspended", Topic.NORMAL, _PASSES,

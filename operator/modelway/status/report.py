@@ -14,6 +14,8 @@ from modelway.desired.plan import Plan
 from modelway.observed import ChildId, Observed, PodView, RevisionView
 from modelway.status.autoscaling import autoscaling_of
 from modelway.status.conditions import ConditionVerdict, merge, shorten
+from modelway.status.ledger import ledger_of
+from modelway.status.preflight import judge_preflight
 from modelway.status.readiness import Target, is_reachable, judge, others_serve, serving_pods
 from modelway.status.reasons import Reason
 from modelway.status.termination import REASONS_OF_THE_ARTIFACT, caution_of, chosen_engine, fetched_digest, found_format
@@ -46,6 +48,8 @@ def readiness_of(observed: Observed, finding: Finding) -> Readiness:
         return finding.hindrance
     if finding.plan is None:
         return Readiness(Reason.PROGRESSING, "Waiting for a first look.")
+    if finding.plan.closed:
+        return judge_preflight(observed, finding.plan)
     verdict = judge(observed, Target(finding.plan.revision, finding.plan.available))
     return replace(verdict, message=f"{verdict.message} {WAITS}") if finding.plan.waits and verdict.ready else verdict
 
@@ -74,6 +78,7 @@ def status_of(observed: Observed, finding: Finding, *, service_port: int, now: d
         "selector": ",".join(f"{label}={value}" for label, value in selector_labels(name).items()),
         "stable": _stable(observed, finding),
         "candidate": _candidate(observed, finding, readiness),
+        "revisions": ledger_of(observed) or None,
     }
     return {field: value for field, value in status.items() if value is not None}
 
@@ -176,7 +181,8 @@ def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> d
         known |= {part: record.model[part] for part in ("uri", "version") if part in record.model}
         known = {"format": record.model.get("format", _ANY_FORMAT)} | known
     reports = {"digest": fetched_digest, "engine": chosen_engine, "format": found_format, "caution": caution_of}
-    values = {part: next(filter(None, map(read, _pods(observed, revision))), None) for part, read in reports.items()}
+    pods = [*_pods(observed, revision), *(pod for pod in observed.preflight_pods if pod.revision == revision)]
+    values = {part: next(filter(None, map(read, pods)), None) for part, read in reports.items()}
     description = known | {part: value for part, value in values.items() if value}
     return {part: value for part, value in description.items() if (part, value) != ("format", _ANY_FORMAT)}
 

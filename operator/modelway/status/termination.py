@@ -95,6 +95,11 @@ def fetched_digest(pod: PodView) -> str | None:
     return _report_value(pod, "fetch", "digest", r"sha256:[0-9a-f]{64}")
 
 
+def fetched_version(pod: PodView) -> str | None:
+    """The store's own name for the bytes that the pod's init container `fetch` took, where it has one."""
+    return _report_value(pod, "fetch", "version", r"[\x20-\x7e]{1,256}")
+
+
 def chosen_engine(pod: PodView) -> str | None:
     """The engine that the pod's init container `prepare` chose: onnx, say."""
     return _report_value(pod, "prepare", "engine", r"[a-z][a-z0-9_-]{0,62}")

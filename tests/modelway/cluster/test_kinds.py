@@ -6,7 +6,7 @@ from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli import inventory
 from modelway.cluster import kinds
 from modelway.cluster.kinds import CHILD_RIGHTS, CHILDREN, Kind
-from modelway.desired.plan import make_plan
+from modelway.planning import plan_of
 from modelway.settings import Settings
 from support.operator.observed import KEY, observed
 from support.operator.specs import manifest
@@ -15,8 +15,10 @@ from support.operator.specs import manifest
 def _kinds_of_children() -> set[tuple[str, str]]:
     """Kind and version of every child of a spec that asks for all there are."""
     spec = manifest(KEY.name, scaling={"max": 3})
-    plan = make_plan(ModelDeployment.parse(spec), observed(), Settings())
-    return {(step.body["kind"], step.body["apiVersion"]) for step in plan.steps}
+    plans = [
+        plan_of(ModelDeployment.parse(spec), observed(), Settings(preflight_enabled=proves)) for proves in (True, False)
+    ]
+    return {(step.body["kind"], step.body["apiVersion"]) for plan in plans for step in plan.steps}
 
 
 def test_children_are_built_of_the_kinds_in_the_table() -> None:

@@ -1,6 +1,7 @@
 """The operator as a fixture: the chart, installed once a session by the real Helm on the shared sandbox."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from support.cluster.sandbox import Kubectl, namespace_manifest
 from support.waiting import eventually
 
 SYSTEM = "modelway-system"
-VALUES = {"server": {"drainSeconds": 5}}
+VALUES: Mapping[str, Mapping[str, Any]] = {"server": {"drainSeconds": 5}, "preflight": {"enabled": False}}
+"""A ModelDeployment that is to be proved says so itself, which spares the others a Job each."""
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from modelway.observed import (
     Condition,
     ContainerView,
     DeploymentView,
+    JobView,
     Key,
     Observed,
     Owner,
@@ -111,6 +112,7 @@ def revision(
     template: Mapping[str, Any] | None = None,
     model: Mapping[str, Any] | None = None,
     served: bool = False,
+    evidence: str = "",
 ) -> RevisionView:
     """The record of a revision, with its data read."""
     known = model or {"uri": f"s3://models/{name}"}
@@ -124,7 +126,14 @@ def revision(
         model=known,
         digest=digest_of(data),
         data=data,
+        evidence=evidence,
     )
+
+
+def job(revision: str = NEW, *, proof: str = "", finished: bool = False) -> JobView:
+    """The Job that proves a revision."""
+    identity = _child("Job", f"{KEY.name}-{revision}-preflight", UID)
+    return JobView(**identity, revision=revision, proof=proof, finished=finished)
 
 
 def container(
@@ -177,6 +186,7 @@ def pod(
 def observed(
     *children: Child,
     pods: tuple[PodView, ...] = (),
+    preflight_pods: tuple[PodView, ...] = (),
     by: Owner | None = None,
     last_size: int = 0,
     reachable: bool = True,
@@ -184,4 +194,4 @@ def observed(
     """What a pass sees; a Deployment has its Service beside it unless told otherwise."""
     deployed = any(isinstance(one, DeploymentView) for one in children)
     around = (*children, *([child("Service")] if deployed and reachable else []))
-    return Observed(by or owner(), {one.id: one for one in around}, pods, last_size)
+    return Observed(by or owner(), {one.id: one for one in around}, pods, preflight_pods, last_size)

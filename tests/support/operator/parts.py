@@ -20,7 +20,7 @@ from modelway.observed import Key
 from modelway.reconcile import Reconciler
 from modelway.settings import Settings
 
-SETTINGS = Settings(service_port=8080, drain_seconds=0)
+SETTINGS = Settings(service_port=8080, drain_seconds=0, preflight_enabled=False)
 MOST_PASSES = 20
 
 

@@ -91,11 +91,17 @@ def _annotation(key: str) -> Object:
     return {"scheduling": {"annotations": {key: "true"}}}
 
 
+def _dataset(uri: str) -> Object:
+    metrics = [{"name": "accuracy", "min": 0.9}]
+    return {"preflight": {"evaluation": {"dataset": {"uri": uri}, "target": "label", "metrics": metrics}}}
+
+
 def _trusted_types(name: str) -> Object:
     return {"model": {"trustedTypes": [name]}}
 
 
 _URI, _IMAGE, _SECRET = "spec.model.uri", "spec.runtime.image", "spec.model.storage.secretRef.name"
+_DATASET = "spec.preflight.evaluation.dataset.uri"
 _ACCOUNT = "spec.model.storage.serviceAccountName"
 _CLASS, _LABELS = "spec.scheduling.runtimeClassName", "spec.scheduling.labels"
 _ANNOTATIONS, _TRUSTED = "spec.scheduling.annotations", "spec.model.trustedTypes"
@@ -114,6 +120,8 @@ CASES = (
             (_uri("s3://any/model"), ""),
             (_uri("file:///models/model"), ""),
             (_uri("https://models.example.com/model"), ""),
+            (_dataset("https://models.example.com/rows.csv"), ""),
+            (_dataset("https://evil.example/rows.csv"), _DATASET),
             (_uri("http://Models.Example.com:8080/model"), ""),
             (_uri("https://models.example.com./model"), ""),
             (_uri("https://a.b.example.org:8443/model?x=1"), ""),

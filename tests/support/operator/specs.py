@@ -57,6 +57,37 @@ def every_field() -> Object:
             },
             "env": [{"name": "MKL_NUM_THREADS", "value": "3"}, {"name": "EMPTY", "value": ""}],
         },
+        "preflight": {
+            "enabled": True,
+            "contract": "Compatible",
+            "timeoutSeconds": 300,
+            "smokeTests": [
+                {
+                    "name": "known",
+                    "request": {"instances": [[1.5, None]]},
+                    "expect": {"predictions": ["yes"]},
+                    "tolerance": 0.001,
+                }
+            ],
+            "evaluation": {
+                "dataset": {"uri": "https://models.example.com/fraud/rows.csv", "format": "csv"},
+                "target": "label",
+                "weight": "amount",
+                "positiveLabel": "yes",
+                "slices": ["country"],
+                "metrics": [
+                    {
+                        "name": "recall",
+                        "min": 0.5,
+                        "max": 1,
+                        "notWorseThanStableBy": 0.01,
+                        "betterThanStableBy": 0.001,
+                    }
+                ],
+                "confidence": 0.99,
+                "onInconclusive": "Accept",
+            },
+        },
         "scaling": {
             "min": 2,
             "max": 10,

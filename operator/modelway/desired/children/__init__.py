@@ -19,6 +19,7 @@ def build_children(
     settings: Settings,
     data: Mapping[str, Any] | None = None,
     number: int = 1,
+    evidence: str = "",
 ) -> list[dict[str, Any]]:
     """All children, in the order in which they are applied; a child comes before those that refer to it.
 
@@ -30,9 +31,12 @@ def build_children(
         settings: what the platform decides.
         data: what the record of the revision holds; its inputs and this template where left out.
         number: the ordinal of the revision among those of this ModelDeployment.
+        evidence: what its preflight found out, as text.
     """
     wanted = [
-        controller_revision.build(deployment, revision.hash, data or record_data(revision, template), number=number),
+        controller_revision.build(
+            deployment, revision.hash, data or record_data(revision, template), number=number, evidence=evidence
+        ),
         service.build(deployment, settings),
         deployments.build(deployment, revision.hash, template, replicas, settings),
         pdb.build(deployment),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.plan import make_plan
 from modelway.desired.revision import revision_of
-from modelway.desired.rollout_budget import RolloutBudget, is_rolling_out
+from modelway.desired.turns import Turns, is_rolling_out
 from modelway.observed import Condition, Key
 from modelway.settings import Settings
 from modelway.status.report import WAITS, Finding, readiness_of
@@ -76,7 +76,7 @@ class _Cluster:
         self.finished: list[Key] = []
         self.woken: list[Key] = []
         self.most = 0
-        self.turns = RolloutBudget(at_once, lambda: self.rolling, self.woken.append, lambda: self.now)
+        self.turns = Turns(at_once, lambda: self.rolling, self.woken.append, lambda: self.now)
 
     def look(self, key: Key) -> None:
         waits = False

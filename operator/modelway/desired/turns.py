@@ -1,16 +1,17 @@
-"""How many models may roll out at once after a change of the platform, so that a new server image does not restart all models together. Pure.
+"""How many models may be at one kind of work at once: rollouts after a change of the platform, Jobs that prove revisions. Pure.
 
 Each rollout takes a place, whatever its reason. A rollout that failed or is paused takes none, so that it delays nobody. Nothing is stored:
-after a restart the Deployments show which rollouts are under way.
+after a restart the cluster shows what is under way.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from modelway.api import conditions
 from modelway.observed import DeploymentView, Key
 
 LOOK_SECONDS = 1.0
-"""How old the count of rollouts may be; a new turn counts at once."""
+"""How old the count of what is under way may be; a new turn counts at once."""
 
 WAIT_SECONDS = 30.0
 """After how many seconds a waiting model looks again by itself."""
@@ -29,12 +30,12 @@ def is_rolling_out(deployment: DeploymentView) -> bool:
     return progress.reason not in _OVER if progress else deployment.available < deployment.size
 
 
-class RolloutBudget:
-    """Gives turns, first come, first served.
+class Turns:
+    """Gives turns to the namespace with the fewest under way; within it, first come, first served.
 
     Args:
-        at_once: how many rollouts may be under way at the same time.
-        rolling: returns the models whose rollout is under way.
+        at_once: how many models may be at work at the same time.
+        working: returns the models that are.
         wake: called with a model whose turn may have come.
         clock: seconds, monotonic.
     """
@@ -42,12 +43,12 @@ class RolloutBudget:
     def __init__(
         self,
         at_once: int,
-        rolling: Callable[[], Iterable[Key]],
+        working: Callable[[], Iterable[Key]],
         wake: Callable[[Key], None],
         clock: Callable[[], float],
     ) -> None:
         self._at_once = at_once
-        self._rolling = rolling
+        self._working = working
         self._wake = wake
         self._clock = clock
         self._under_way: set[Key] = set()
@@ -62,8 +63,7 @@ class RolloutBudget:
     def take(self, key: Key) -> bool:
         """Take a turn for a model; False if it must wait, and is woken later."""
         self._count()
-        first = next(iter(self._waiting), key)
-        if key in self._under_way or key in self._turns or (self._free() > 0 and first == key):
+        if key in self._under_way or key in self._turns or (self._free() > 0 and self._first(key) == key):
             self._waiting.pop(key, None)
             self._turns[key] = False
             return True
@@ -75,7 +75,7 @@ class RolloutBudget:
         return max(WAIT_SECONDS, len(self._waiting) / LOOKS_PER_SECOND)
 
     def finish(self, key: Key, *, waits: bool) -> None:
-        """Note that a pass ended, so that its rollout can be counted; wake the first waiting model if there is room."""
+        """Note that a pass ended, so that its work can be counted; wake the first waiting model if there is room."""
         if key in self._under_way or key in self._turns:
             self._count_time = float("-inf")  # it may be over
         if key in self._turns:
@@ -85,7 +85,12 @@ class RolloutBudget:
         if self._waiting:
             self._count()
             if self._free() > 0:
-                self._wake(next(iter(self._waiting)))
+                self._wake(self._first())
+
+    def _first(self, *latest: Key) -> Key:
+        """The next one of those that wait, and of the latest to come."""
+        shares = Counter(key.namespace for key in self._under_way | self._turns.keys())
+        return min((*self._waiting, *latest), key=lambda one: shares[one.namespace])
 
     def _free(self) -> int:
         return self._at_once - len(self._under_way | self._turns.keys())
@@ -93,5 +98,5 @@ class RolloutBudget:
     def _count(self) -> None:
         now = self._clock()
         if now - self._count_time >= LOOK_SECONDS:
-            self._count_time, self._under_way = now, set(self._rolling())
+            self._count_time, self._under_way = now, set(self._working())
             self._turns = {key: False for key, ended in self._turns.items() if not ended}

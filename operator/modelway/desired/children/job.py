@@ -1,0 +1,164 @@
+"""The Job that proves a revision before any pod serves it: fetch, prepare, then smoke tests and evaluation."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from modelway.api.labels import PREFLIGHT, PROOF_LABEL, REVISION_LABEL, TRACK_LABEL
+from modelway.api.preflight import Preflight
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired import pod
+from modelway.desired.evidence import Evidence, pin_arguments
+from modelway.desired.metadata import child
+from modelway.desired.pod import Place
+from modelway.desired.revision import Revision
+from modelway.settings import Settings
+
+PROVE = "prove"
+_DATASET = Place("dataset", "/mnt/dataset")
+_STABLE_MODEL = Place("stable-model", "/mnt/stable/model")
+_STABLE_PREPARED = Place("stable-prepared", "/mnt/stable/prepared")
+_RETRIES = (1 << 31) - 1
+"""The kubelet starts failed containers again, later each time, as it does for pods that serve; the Job never gives up by itself."""
+_KEPT_SECONDS = 3600
+"""For how long a finished Job and its log stay."""
+_PROOF_LENGTH = 16
+_SPREADING = "topologySpreadConstraints"
+
+
+@dataclass(frozen=True, slots=True)
+class StableModel:
+    """The revision that serves meanwhile, with what is known of its bytes."""
+
+    deployment: ModelDeployment
+    revision: str
+    evidence: Evidence = field(repr=False)
+
+
+def build(
+    deployment: ModelDeployment, revision: Revision, settings: Settings, stable: StableModel | None = None
+) -> dict[str, Any]:
+    """The Job `<name>-<revision>-preflight`.
+
+    Args:
+        deployment: whose revision is tried.
+        revision: what is tried.
+        settings: what the platform decides.
+        stable: whom it is compared with; None where there is none.
+    """
+    built = child("batch/v1", "Job", deployment, name=job_name(deployment, revision.hash))
+    template = _template(deployment, revision, settings, stable if _compares(deployment) else None)
+    labels = {REVISION_LABEL: revision.hash, PROOF_LABEL: _hash_of(template)}
+    built["metadata"]["labels"] |= labels
+    template["metadata"]["labels"] |= labels
+    built["spec"] = {
+        "backoffLimit": _RETRIES,
+        "ttlSecondsAfterFinished": _KEPT_SECONDS,
+        "template": template,
+    }
+    return built
+
+
+def job_name(deployment: ModelDeployment, revision: str) -> str:
+    """The name of the Job of a revision."""
+    return f"{deployment.metadata.name}-{revision}-preflight"
+
+
+def proof_of(job: Mapping[str, Any]) -> str:
+    """The hash of what a Job tries."""
+    return str(job["metadata"]["labels"][PROOF_LABEL])
+
+
+def _hash_of(template: Mapping[str, Any]) -> str:
+    text = json.dumps(template, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:_PROOF_LENGTH]
+
+
+def _compares(deployment: ModelDeployment) -> bool:
+    """Whether the revision that serves is needed, too."""
+    wanted = _wanted(deployment)
+    return wanted.evaluation is not None or wanted.contract == "Compatible"
+
+
+def _wanted(deployment: ModelDeployment) -> Preflight:
+    return deployment.spec.preflight or Preflight()
+
+
+def _template(
+    deployment: ModelDeployment, revision: Revision, settings: Settings, stable: StableModel | None
+) -> dict[str, Any]:
+    template = pod.pod_template(deployment, revision, settings)
+    labels = {**template["metadata"]["labels"], TRACK_LABEL: PREFLIGHT}
+    spec = {name: value for name, value in template["spec"].items() if name != _SPREADING}
+    spec |= {
+        "restartPolicy": "OnFailure",
+        "initContainers": [
+            *_fetches(deployment, settings, stable),
+            *_preparations(deployment, settings, stable),
+        ],
+        "containers": [_prove_container(deployment, settings, stable)],
+        "volumes": [one for one in spec["volumes"] if one["name"] != "traffic"] + _more_volumes(deployment, stable),
+    }
+    return {"metadata": {**template["metadata"], "labels": labels}, "spec": spec}
+
+
+def _fetches(deployment: ModelDeployment, settings: Settings, stable: StableModel | None) -> list[dict[str, Any]]:
+    fetches = [pod.fetch_container(deployment, settings)]
+    evaluation = _wanted(deployment).evaluation
+    if evaluation is not None:
+        uri = evaluation.dataset.uri
+        fetches.append(pod.fetch_container(deployment, settings, name="fetch-dataset", uri=uri, place=_DATASET))
+    if stable is not None:
+        fetch = pod.fetch_container(stable.deployment, settings, name="fetch-stable", place=_STABLE_MODEL)
+        fetches.append({**fetch, "args": [*fetch["args"], *pin_arguments(stable.evidence)]})
+    return fetches
+
+
+def _preparations(deployment: ModelDeployment, settings: Settings, stable: StableModel | None) -> list[dict[str, Any]]:
+    preparations = [pod.prepare_container(deployment, settings)]
+    if stable is not None:
+        places = {"model_place": _STABLE_MODEL, "prepared_place": _STABLE_PREPARED}
+        preparations.append(pod.prepare_container(stable.deployment, settings, name="prepare-stable", **places))
+    return preparations
+
+
+def _prove_container(deployment: ModelDeployment, settings: Settings, stable: StableModel | None) -> dict[str, Any]:
+    wanted, prepare = _wanted(deployment), pod.prepare_container(deployment, settings, name=PROVE)
+    places = [pod.MODEL, pod.PREPARED]
+    arguments = [
+        PROVE,
+        f"--model-dir={pod.MODEL.directory}",
+        f"--prepared-dir={pod.PREPARED.directory}",
+        f"--spec={pod.literal(_as_text(wanted))}",
+        *pod.trust_arguments(deployment),
+        f"--timeout={wanted.timeout_seconds}",
+        "--exit-zero",
+    ]
+    if wanted.evaluation is not None:
+        places.append(_DATASET)
+        arguments.append(f"--dataset-dir={_DATASET.directory}")
+    if stable is not None:
+        places += [_STABLE_MODEL, _STABLE_PREPARED]
+        arguments += [
+            f"--stable-model-dir={_STABLE_MODEL.directory}",
+            f"--stable-prepared-dir={_STABLE_PREPARED.directory}",
+            f"--stable-revision={stable.revision}",
+        ]
+    temporary = [one for one in prepare["volumeMounts"] if one["name"] == "tmp"]
+    mounts = [*(place.mount(read_only=True) for place in places), *temporary]
+    return {**prepare, "args": arguments, "volumeMounts": mounts}
+
+
+def _as_text(wanted: Preflight) -> str:
+    """What is to be proved, as JSON in the words of the spec."""
+    document = wanted.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"enabled"})
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+def _more_volumes(deployment: ModelDeployment, stable: StableModel | None) -> list[dict[str, Any]]:
+    dataset = [] if _wanted(deployment).evaluation is None else [pod.model_volume(deployment, _DATASET)]
+    if stable is None:
+        return dataset
+    return dataset + [pod.model_volume(stable.deployment, place) for place in (_STABLE_MODEL, _STABLE_PREPARED)]

@@ -1,0 +1,173 @@
+"""Whether pods may run a revision, or a Job must prove it first, and what runs meanwhile. Pure."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from modelway.api.scaling import Scaling
+from modelway.api.v1alpha1 import ModelDeployment, ModelDeploymentSpec
+from modelway.desired.children import build_children, controller_revision, job
+from modelway.desired.children.job import StableModel
+from modelway.desired.evidence import Evidence
+from modelway.desired.pinning import has_served, pinning_of, record_of, record_to_mark
+from modelway.desired.plan import Plan, Step, make_plan, number_of, unwanted_children
+from modelway.desired.revision import Revision, revision_of
+from modelway.observed import Child, ChildId, JobView, Observed, RevisionView
+from modelway.settings import Settings
+
+_RUNNING_KINDS = frozenset({"Deployment", "HorizontalPodAutoscaler"})
+"""Kinds that a model has only once a revision may run."""
+
+
+def is_open(deployment: ModelDeployment, observed: Observed, settings: Settings) -> bool:
+    """Whether pods may run the revision that is asked for. One that was accepted, or has served, is never proved again."""
+    revision = revision_of(deployment)
+    if not _is_enabled(deployment, settings):
+        return True
+    running, record = observed.deployment, record_of(observed, revision)
+    if running is not None and running.revision == revision.hash:
+        return True
+    evidence = evidence_on(record)
+    return record is not None and ((evidence is not None and evidence.accepted) or has_served(observed, record))
+
+
+def _is_enabled(deployment: ModelDeployment, settings: Settings) -> bool:
+    wanted = deployment.spec.preflight
+    return settings.preflight_enabled if wanted is None or wanted.enabled is None else wanted.enabled
+
+
+def evidence_on(record: RevisionView | None) -> Evidence | None:
+    """What is recorded about a revision; None if there is nothing."""
+    return Evidence.parse(record.evidence) if record is not None and record.evidence else None
+
+
+# What runs meanwhile ----------------------------------------------------------------------------------------------------------------------
+
+
+def record_that_runs(deployment: ModelDeployment, observed: Observed) -> RevisionView | None:
+    """The record of the revision that runs while another one is proved; None if nothing runs, or its record is gone."""
+    running = observed.deployment.revision if observed.deployment is not None else None
+    stable = (observed.owner.status.get("stable") or {}).get("revision")
+    hash_ = running or stable
+    if not hash_ or hash_ == revision_of(deployment).hash:
+        return None
+    child = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{hash_}"))
+    return child if isinstance(child, RevisionView) else None
+
+
+def stable_model(deployment: ModelDeployment, observed: Observed) -> StableModel | None:
+    """The model that runs meanwhile, from its record, whose data must have been read; None if that does not tell."""
+    record = record_that_runs(deployment, observed)
+    if record is None or record.data is None:
+        return None
+    before = _as_it_was(deployment, record.data.get("inputs") or {})
+    if before is None or revision_of(before).hash != record.revision:
+        return None
+    return StableModel(before, record.revision, evidence_on(record) or _evidence_in_status(observed, record.revision))
+
+
+def _as_it_was(deployment: ModelDeployment, inputs: Any) -> ModelDeployment | None:
+    """The ModelDeployment with the model, runtime and scheduling of before, and all else as it is asked for today."""
+    try:
+        before = ModelDeploymentSpec.model_validate_json(json.dumps(inputs))
+    except ValidationError:  # a later release wrote it
+        return None
+    parts = {"model": before.model, "runtime": before.runtime, "scheduling": before.scheduling}
+    return deployment.model_copy(update={"spec": deployment.spec.model_copy(update=parts)})
+
+
+def _evidence_in_status(observed: Observed, revision: str) -> Evidence:
+    stable = observed.owner.status.get("stable") or {}
+    digest = stable.get("digest") or "" if stable.get("revision") == revision else ""
+    return Evidence(accepted=True, reason="", digest=digest)
+
+
+# The plan while a revision is proved ------------------------------------------------------------------------------------------------------
+
+
+def make_closed_plan(
+    deployment: ModelDeployment,
+    observed: Observed,
+    settings: Settings,
+    *,
+    stable: StableModel | None,
+    evidence: Evidence | None,
+) -> Plan:
+    """Make the plan for a revision that may not serve: its Job, and all that serves as it is.
+
+    Args:
+        deployment: what is asked for.
+        observed: what exists.
+        settings: what the platform decides.
+        stable: what runs meanwhile, if that is known.
+        evidence: why the revision is refused; None while it is being proved.
+    """
+    revision = revision_of(deployment)
+    record = record_of(observed, revision)
+    pinning = pinning_of(deployment, revision, record, observed, settings, may_follow=False)
+    text = evidence.to_text() if evidence else ""
+    body = controller_revision.build(
+        deployment, revision.hash, pinning.data, number=number_of(observed, record), evidence=text
+    )
+    proving = job.build(deployment, revision, settings, stable)
+    outdated = _outdated_job(observed, proving, evidence)
+    own = [_step(body), *([] if evidence or outdated else [_step(proving)])]
+    present = observed.owned(ChildId("Job", proving["metadata"]["name"]))
+    if stable is None:
+        others, prune = _without_pods(deployment, revision, pinning.template, observed, settings)
+    else:
+        known = evidence_on(record_that_runs(deployment, observed))
+        meanwhile = make_plan(stable.deployment, observed, settings, may_follow=False, evidence=known)
+        others, prune = meanwhile.steps, meanwhile.prune
+    staying = {ChildId("ControllerRevision", body["metadata"]["name"])}
+    staying |= {ChildId("Job", proving["metadata"]["name"])} if outdated is None else set()
+    scaling = deployment.spec.scaling or Scaling()
+    return Plan(
+        revision=revision.hash,
+        available=scaling.bounds[0],
+        autoscaled=scaling.autoscaled,
+        prune=(
+            *(one for one in prune if one.id not in staying and one is not outdated),
+            *((record,) if record is not None and pinning.outdated else ()),
+            *((outdated,) if outdated is not None else ()),
+        ),
+        steps=(*own, *others),
+        record_to_mark=record_to_mark(observed, revision),
+        closed=True,
+        starts_job=evidence is None and present is None,
+        evidence=evidence,
+    )
+
+
+def _outdated_job(observed: Observed, wanted: dict[str, Any], evidence: Evidence | None) -> JobView | None:
+    """The present Job where another one must take its place: it tries something else, or ended and nobody can read how."""
+    present = observed.owned(ChildId("Job", wanted["metadata"]["name"]))
+    if not isinstance(present, JobView) or present.deleting or evidence is not None:
+        return None
+    if present.proof != job.proof_of(wanted):
+        return present
+    is_lost = not any(pod.proof == present.proof for pod in observed.preflight_pods)
+    return present if present.finished and is_lost else None
+
+
+def _without_pods(
+    deployment: ModelDeployment, revision: Revision, template: Any, observed: Observed, settings: Settings
+) -> tuple[tuple[Step, ...], tuple[Child, ...]]:
+    """What a model has before anything runs; whatever runs all the same stays as it is."""
+    bodies = build_children(deployment, revision, template, replicas=None, settings=settings)
+    unwanted = {*_RUNNING_KINDS, "ControllerRevision"}
+    steps = tuple(_step(body) for body in bodies if body["kind"] not in unwanted)
+    prune = unwanted_children(observed, steps, revision)
+    return steps, tuple(one for one in prune if one.id.kind not in _RUNNING_KINDS)
+
+
+def _step(body: dict[str, Any]) -> Step:
+    return Step(ChildId(body["kind"], body["metadata"]["name"]), body)
+
+
+def without_job(plan: Plan) -> Plan:
+    """The plan of a revision that must wait for others to be proved."""
+    steps = tuple(step for step in plan.steps if step.id.kind != "Job")
+    return replace(plan, steps=steps, starts_job=False, queued=True)

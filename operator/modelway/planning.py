@@ -1,0 +1,39 @@
+"""Choose the plan for a ModelDeployment: its revision runs, or a Job proves it while the one before serves. Pure."""
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.children import job
+from modelway.desired.gate import evidence_on, is_open, make_closed_plan, record_that_runs, stable_model
+from modelway.desired.pinning import record_of, record_to_read
+from modelway.desired.plan import Plan, make_plan
+from modelway.desired.revision import revision_of
+from modelway.observed import Observed, RevisionView
+from modelway.settings import Settings
+from modelway.status.preflight import evidence_in
+
+
+def records_to_read(deployment: ModelDeployment, observed: Observed, settings: Settings) -> list[RevisionView]:
+    """The records whose data must be read before `plan_of`."""
+    own = record_to_read(deployment, observed, settings)
+    running = None if is_open(deployment, observed, settings) else record_that_runs(deployment, observed)
+    return [one for one in (own, running) if one is not None and one.data is None]
+
+
+def plan_of(deployment: ModelDeployment, observed: Observed, settings: Settings, *, may_follow: bool = True) -> Plan:
+    """The plan for the present spec of a ModelDeployment, given what exists.
+
+    Args:
+        deployment: what is asked for.
+        observed: what exists.
+        settings: what the platform decides.
+        may_follow: whether pods that serve may be replaced because the platform's settings changed.
+    """
+    revision = revision_of(deployment)
+    evidence = evidence_on(record_of(observed, revision))
+    if is_open(deployment, observed, settings):
+        return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
+    stable = stable_model(deployment, observed)
+    proof = job.proof_of(job.build(deployment, revision, settings, stable))
+    evidence = evidence_in(observed, proof, evidence)
+    if evidence is not None and evidence.accepted:
+        return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
+    return make_closed_plan(deployment, observed, settings, stable=stable, evidence=evidence)

@@ -1,0 +1,32 @@
+"""The ledger in status: which revisions were accepted or refused, and on what evidence. Pure."""
+
+from typing import Any
+
+from modelway.desired.evidence import Evidence
+from modelway.observed import Observed, RevisionView
+from modelway.status.conditions import shorten
+
+MOST_REVISIONS = 10
+
+
+def ledger_of(observed: Observed) -> list[dict[str, Any]]:
+    """The revisions of which a preflight has decided, newest first."""
+    known = ((record, Evidence.parse(record.evidence)) for record in observed.revisions if record.evidence)
+    entries = [_entry(record, evidence) for record, evidence in known if evidence is not None]
+    return entries[:MOST_REVISIONS]
+
+
+def _entry(record: RevisionView, evidence: Evidence) -> dict[str, Any]:
+    entry = {
+        "revision": record.revision,
+        "verdict": "Accepted" if evidence.accepted else "Refused",
+        "reason": evidence.reason,
+        "message": shorten(evidence.message),
+        "time": evidence.time,
+        "version": record.model.get("version"),
+        "digest": evidence.digest,
+        "objectVersion": evidence.object_version,
+        "contract": evidence.contract,
+        "evaluation": [dict(one) for one in evidence.evaluation],
+    }
+    return {name: value for name, value in entry.items() if value}

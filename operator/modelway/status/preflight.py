@@ -1,0 +1,160 @@
+"""What the Job of a revision found out, and how far it has come. Pure.
+
+Its containers leave reports as those of a serving pod do. They come from a process that runs a user's artifact, so none is trusted to be well
+formed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from modelway.desired.children.job import PROVE
+from modelway.desired.evidence import Evidence
+from modelway.desired.plan import Plan
+from modelway.observed import ContainerView, Observed, PodView, Termination
+from modelway.printable import one_line
+from modelway.status.pod_failures import failure_of
+from modelway.status.reasons import Reason
+from modelway.status.termination import (
+    chosen_engine,
+    explain,
+    fetched_digest,
+    fetched_version,
+    found_format,
+)
+from modelway.status.verdict import Readiness
+
+PROVED = "Proved"
+_MOST_METRICS = 16
+_LONGEST_NAME = 300
+_LONGEST_CONTRACT = 512
+_STAGES = {
+    "fetch": "the model is being fetched",
+    "fetch-dataset": "the dataset is being fetched",
+    "fetch-stable": "the model that serves is being fetched for comparison",
+    "prepare": "the model is being loaded and tried",
+    "prepare-stable": "the model that serves is being loaded for comparison",
+    PROVE: "smoke tests and evaluation run",
+}
+_UNKNOWN = "The server's verdict on this revision is none that this operator knows. Use an operator and a server image of one release."
+_NUMBERS = ("value", "low", "high", "stable", "difference")
+_WAITS = "waits for its turn to be proved. preflight.maxConcurrent in the chart's values sets how many revisions are proved at once"
+_OUTCOMES = frozenset({"passed", "failed", "inconclusive", "skipped"})
+
+
+def evidence_in(observed: Observed, proof: str, recorded: Evidence | None) -> Evidence | None:
+    """What is known of the revision that a Job with this hash tries; None while it is being tried.
+
+    Args:
+        observed: what exists.
+        proof: the hash of what the Job tries.
+        recorded: what the record of the revision says; a refusal counts only if it was by the same trial.
+    """
+    if recorded is not None and (recorded.accepted or recorded.proof == proof):
+        return recorded
+    pods = (pod for pod in observed.preflight_pods if pod.proof == proof and not pod.deleting)
+    return next((evidence for pod in pods if (evidence := _evidence_of(pod)) is not None), None)
+
+
+def _evidence_of(pod: PodView) -> Evidence | None:
+    """The verdict of a pod; None while it has none that can be read."""
+    end, digest = _end_of(pod, PROVE), fetched_digest(pod)
+    report = _report_of(end) if end is not None and end.exit_code == 0 else None
+    if end is None or report is None or digest is None:
+        return None
+    known = Evidence(
+        accepted=report.get("reason") == PROVED,
+        reason=PROVED,
+        message="",
+        digest=digest,
+        object_version=fetched_version(pod) or "",
+        format=found_format(pod) or "",
+        engine=chosen_engine(pod) or "",
+        time=end.time,
+        proof=pod.proof,
+        contract=_text(report.get("contract"), _LONGEST_CONTRACT),
+        evaluation=_metrics(report.get("evaluation")),
+    )
+    if known.accepted:
+        return replace(known, message=_text(report.get("message"), _LONGEST_CONTRACT))
+    reason, message = explain(end) or (Reason.CONTAINER_CONFIG_ERROR, _UNKNOWN)
+    return replace(known, reason=str(reason), message=message)
+
+
+def _end_of(pod: PodView, container: str) -> Termination | None:
+    return next((one.termination for one in pod.containers if one.name == container), None)
+
+
+def _report_of(end: Termination) -> Mapping[str, Any] | None:
+    try:
+        report = json.loads(end.message)
+    except ValueError:
+        return None
+    return report if isinstance(report, dict) else None
+
+
+def _text(value: object, longest: int) -> str:
+    return one_line(value)[:longest] if isinstance(value, str) else ""
+
+
+def _metrics(value: object) -> tuple[Mapping[str, Any], ...]:
+    """The metrics of a report, without what has not the expected form."""
+    entries = value if isinstance(value, list) else []
+    return tuple(filter(None, map(_metric, entries[:_MOST_METRICS])))
+
+
+def _metric(entry: object) -> Mapping[str, Any] | None:
+    if not isinstance(entry, dict) or entry.get("outcome") not in _OUTCOMES:
+        return None
+    name = _text(entry.get("metric"), _LONGEST_NAME)
+    slice_ = _text(entry.get("slice"), _LONGEST_NAME)
+    numbers = {part: float(entry[part]) for part in _NUMBERS if _is_number(entry.get(part))}
+    texts = {"metric": name, "slice": slice_, "outcome": entry["outcome"]}
+    return {**{part: text for part, text in texts.items() if text}, **numbers} if name else None
+
+
+def _is_number(value: object) -> bool:
+    is_finite = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    return is_finite and value == value  # noqa: PLR0124 -- NaN
+
+
+# How far it has come ----------------------------------------------------------------------------------------------------------------------
+
+
+def judge_preflight(observed: Observed, plan: Plan) -> Readiness:
+    """The verdict on a ModelDeployment whose revision may not serve.
+
+    Args:
+        observed: what exists.
+        plan: the closed plan for the revision.
+    """
+    revision, evidence = plan.revision, plan.evidence
+    if evidence is not None:
+        reason = next((one for one in Reason if one == evidence.reason), Reason.CONTAINER_CONFIG_ERROR)
+        return Readiness(reason, f"{evidence.message}{_meanwhile(observed)}")
+    if plan.queued:
+        return Readiness(Reason.PROVING, f"Revision {revision} {_WAITS}.{_meanwhile(observed)}")
+    pods = tuple(pod for pod in observed.preflight_pods if pod.revision == revision)
+    failure = failure_of(replace(observed, pods=pods), revision)
+    if failure is not None:
+        return replace(failure, message=f"{failure.message}{_meanwhile(observed)}")
+    return Readiness(Reason.PROVING, f"Revision {revision} is being proved: {_stage(pods)}.{_meanwhile(observed)}")
+
+
+def _stage(pods: tuple[PodView, ...]) -> str:
+    living = [pod for pod in pods if not pod.deleting]
+    current = next((one.name for pod in living for one in pod.containers if not _is_done(one)), None)
+    return _STAGES.get(current or "", "its Job is being started")
+
+
+def _is_done(container: ContainerView) -> bool:
+    return container.termination is not None and container.termination.exit_code == 0
+
+
+def _meanwhile(observed: Observed) -> str:
+    """What serves until then."""
+    deployment = observed.deployment
+    if deployment is None or not deployment.available or not deployment.revision:
+        return ""
+    return f" Revision {deployment.revision} serves meanwhile."

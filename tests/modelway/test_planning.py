@@ -1,0 +1,194 @@
+"""A revision runs once it is proved, and what serves meanwhile stays as it is and is repaired."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.children import job as jobs
+from modelway.desired.evidence import Evidence
+from modelway.desired.gate import stable_model
+from modelway.desired.plan import Plan
+from modelway.desired.pod import pod_template
+from modelway.desired.revision import revision_of
+from modelway.observed import Child, PodView, RevisionView, Termination
+from modelway.planning import plan_of, records_to_read
+from modelway.settings import Settings
+from support.operator.observed import container, deployment, job, observed, owner, pod, revision
+
+ON = Settings(preflight_enabled=True)
+SPEC: dict[str, Any] = {"model": {"uri": "s3://models/new.joblib"}, "scaling": {"replicas": 2}}
+WANTED = ModelDeployment.parse(owner(SPEC).document)
+HASH = revision_of(WANTED).hash
+BEFORE = ModelDeployment.parse(owner({"model": {"uri": "s3://models/old.joblib"}}).document)
+OLD = revision_of(BEFORE).hash
+DIGEST = "sha256:" + "a" * 64
+ACCEPTED = Evidence(accepted=True, reason="Proved", digest=DIGEST, object_version="s3:$(v)")
+
+
+def _record_before(**more: Any) -> RevisionView:
+    return revision(
+        OLD,
+        1,
+        template=pod_template(BEFORE, revision_of(BEFORE), ON),
+        model={"uri": "s3://models/old.joblib"},
+        served=True,
+        **more,
+    )
+
+
+SERVING = (deployment(revision=OLD, size=1), _record_before())
+
+
+def _plan(*children: Child, spec: dict[str, Any] = SPEC, settings: Settings = ON, **around: Any) -> Plan:
+    return plan_of(ModelDeployment.parse(owner(spec).document), observed(*children, **around), settings)
+
+
+def _kinds(plan: Plan) -> list[str]:
+    return [step.id.kind for step in plan.steps]
+
+
+def _body(plan: Plan, kind: str) -> dict[str, Any]:
+    return next(step.body for step in plan.steps if step.id.kind == kind)
+
+
+def _proof(*children: Child) -> str:
+    stable = stable_model(WANTED, observed(*children))
+    return jobs.proof_of(jobs.build(WANTED, revision_of(WANTED), ON, stable))
+
+
+def _report(proof: str, reason: str, **more: Any) -> PodView:
+    ends = {
+        "fetch": {"reason": "Fetched", "digest": DIGEST, "version": "s3:7"},
+        "prepare": {"reason": "Prepared", "engine": "onnx", "format": "sklearn"},
+        "prove": {"reason": reason, "message": "it is so", "remedy": "Do that.", **more},
+    }
+    containers = (
+        container(name, termination=Termination(0, "Completed", json.dumps(end), "2026-01-01T00:00:09Z"))
+        for name, end in ends.items()
+    )
+    return replace(pod(*containers, revision=HASH), track="preflight", proof=proof)
+
+
+def test_first_revision_gets_a_job_and_no_pods() -> None:
+    plan = _plan()
+    assert plan.closed
+    assert plan.starts_job
+    assert {"Job", "ControllerRevision", "Service"} <= set(_kinds(plan))
+    assert not {"Deployment", "HorizontalPodAutoscaler"} & set(_kinds(plan))
+
+
+def test_disabled_preflight_deploys_at_once() -> None:
+    plan = _plan(spec={**SPEC, "preflight": {"enabled": False}})
+    assert "Deployment" in _kinds(plan)
+    assert not plan.closed
+
+
+def test_new_revision_waits_while_the_one_before_is_kept() -> None:
+    plan = _plan(*SERVING)
+    body = _body(plan, "Deployment")
+    assert body["metadata"]["labels"]["modelway.dev/revision"] == OLD
+    assert body["spec"]["replicas"] == 2, "what is no part of a revision holds at once"
+    assert (plan.revision, plan.prune) == (HASH, ())
+
+
+def test_deleted_deployment_comes_back_as_it_was() -> None:
+    status = {"stable": {"revision": OLD}}
+    plan = _plan(_record_before(), by=owner(SPEC, status=status))
+    assert _body(plan, "Deployment")["metadata"]["labels"]["modelway.dev/revision"] == OLD
+
+
+def test_nothing_that_runs_is_pruned_where_its_record_is_gone() -> None:
+    plan = _plan(deployment(revision=OLD))
+    assert "Deployment" not in _kinds(plan)
+    assert plan.prune == ()
+
+
+def test_record_of_what_serves_is_read_while_another_is_proved() -> None:
+    unread = replace(_record_before(), data=None)
+    assert records_to_read(WANTED, observed(SERVING[0], unread), ON) == [unread]
+
+
+def test_proved_revision_runs_and_fetches_the_proved_bytes() -> None:
+    plan = _plan(*SERVING, job(HASH, proof=_proof(*SERVING)), preflight_pods=(_report(_proof(*SERVING), "Proved"),))
+    fetch = _body(plan, "Deployment")["spec"]["template"]["spec"]["initContainers"][0]
+    assert fetch["args"][-2:] == [f"--digest={DIGEST}", "--object-version=s3:7"]
+    evidence = Evidence.parse(_body(plan, "ControllerRevision")["metadata"]["annotations"]["modelway.dev/evidence"])
+    assert evidence is not None
+    assert (evidence.accepted, evidence.time, evidence.engine) == (True, "2026-01-01T00:00:09Z", "onnx")
+
+
+def test_accepted_revision_is_not_proved_again() -> None:
+    plan = _plan(*SERVING, revision(HASH, 2, evidence=ACCEPTED.to_text()))
+    assert "Job" not in _kinds(plan)
+    fetch = _body(plan, "Deployment")["spec"]["template"]["spec"]["initContainers"][0]
+    assert fetch["args"][-1] == "--object-version=s3:$$(v)", "Kubernetes would expand it"
+
+
+def test_revision_that_served_before_is_not_proved() -> None:
+    plan = plan_of(BEFORE, observed(deployment(revision=HASH), _record_before()), ON)
+    assert not plan.closed
+
+
+@pytest.mark.parametrize("reason", ["SmokeTestFailed", "EvaluationFailed", "EvaluationInconclusive", "ContractChanged"])
+def test_refused_revision_is_told_and_never_runs(reason: str) -> None:
+    proof = _proof(*SERVING)
+    plan = _plan(*SERVING, job(HASH, proof=proof, finished=True), preflight_pods=(_report(proof, reason),))
+    assert plan.evidence is not None
+    assert (plan.evidence.reason, plan.evidence.accepted) == (reason, False)
+    assert _body(plan, "Deployment")["metadata"]["labels"]["modelway.dev/revision"] == OLD
+    assert "Job" not in _kinds(plan)
+    assert plan.prune == (), "the log of a finished Job stays"
+
+
+def test_refusal_holds_for_the_same_trial_alone() -> None:
+    refused = Evidence(accepted=False, reason="EvaluationFailed", message="no", proof="another")
+    assert _plan(*SERVING, revision(HASH, 2, evidence=refused.to_text())).starts_job
+    same = replace(refused, proof=_proof(*SERVING))
+    assert not _plan(*SERVING, revision(HASH, 2, evidence=same.to_text())).starts_job
+
+
+def test_job_that_tries_something_else_is_replaced() -> None:
+    present = job(HASH, proof="another")
+    plan = _plan(*SERVING, present)
+    assert plan.prune == (present,)
+    assert "Job" not in _kinds(plan)
+
+
+def test_job_whose_pod_went_unread_runs_again() -> None:
+    present = job(HASH, proof=_proof(*SERVING), finished=True)
+    assert _plan(*SERVING, present).prune == (present,)
+    unread = replace(_report(present.proof, "Proved"), containers=())
+    assert _plan(*SERVING, present, preflight_pods=(unread,)).prune == ()
+
+
+def test_report_of_another_trial_proves_nothing() -> None:
+    plan = _plan(*SERVING, job(HASH, proof=_proof(*SERVING)), preflight_pods=(_report("another", "Proved"),))
+    assert plan.closed
+
+
+def test_jobs_of_other_revisions_go() -> None:
+    other = job("otherrevis", finished=True)
+    assert other in _plan(*SERVING, other).prune
+
+
+def test_evaluation_compares_with_the_bytes_that_serve() -> None:
+    metrics = [{"name": "accuracy", "notWorseThanStableBy": 0.01}]
+    wanted = {"dataset": {"uri": "s3://data/rows.csv"}, "target": "y", "metrics": metrics}
+    record = _record_before(evidence=ACCEPTED.to_text())
+    plan = _plan(SERVING[0], record, spec={**SPEC, "preflight": {"evaluation": wanted}})
+    spec = _body(plan, "Job")["spec"]["template"]["spec"]
+    names = [one["name"] for one in spec["initContainers"]]
+    assert names == ["fetch", "fetch-dataset", "fetch-stable", "prepare", "prepare-stable"]
+    stable = spec["initContainers"][2]["args"]
+    assert {"--uri=s3://models/old.joblib", f"--digest={DIGEST}"} <= set(stable)
+    mounted = {one["name"] for one in spec["containers"][0]["volumeMounts"]}
+    assert mounted == {"model", "prepared", "dataset", "stable-model", "stable-prepared", "tmp"}
+    assert mounted <= {one["name"] for one in spec["volumes"]}
+
+
+def test_pod_of_a_job_is_chosen_by_no_service() -> None:
+    labels = _body(_plan(), "Job")["spec"]["template"]["metadata"]["labels"]
+    assert labels["modelway.dev/track"] == "preflight"
