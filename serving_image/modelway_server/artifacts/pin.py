@@ -67,7 +67,9 @@ class Pin:
                 f"{message}; these credentials may not read the proved version",
                 remedy=f"{_MAY_READ_VERSIONS}, or take the new object as a new revision by `modelway refresh NAME`.",
             )
-        return ArtifactReplaced(f"{message}; the store no longer gives the proved version" if loss else message)
+        if loss is None or isinstance(loss, ModelNotFound):
+            return ArtifactReplaced(f"{message}; the store no longer gives the proved version" if loss else message)
+        return ArtifactReplaced(f"{message}; the proved version cannot be had: {loss.message}")
 
 
 class ProvedFile:

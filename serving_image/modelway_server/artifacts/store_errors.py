@@ -27,6 +27,7 @@ _STATUS = re.compile(r"status code: (?P<code>\d{3})(?P<phrase>[A-Za-z ]*)")
 _S3_ERROR = re.compile(r"<Code>(?P<code>\w+)</Code>\s*(?:<Message>(?P<message>[^<]{1,200}))?")
 _REGION_CODES = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
 _CREDENTIAL_CODES = {"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId"}
+_ARCHIVED = "InvalidObjectState"
 _REGION_REMEDY = (
     "Set AWS_REGION to the bucket's region, and AWS_ENDPOINT_URL where the store is not Amazon's, in the Secret."
 )
@@ -71,12 +72,18 @@ def translate(error: Exception, location: Location, *, with_credentials: bool) -
         return _invalid_key(text, location)
     if isinstance(error, FileNotFoundError) or "status code: 410" in text or _s3_code(text) == "NoSuchBucket":
         return ModelNotFound(f"there is nothing at {location.public}{_s3_detail(text)}")
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _s3_code(text) in _CREDENTIAL_CODES:
+    if _is_denied(error, text):
         return _access_denied(text, location, with_credentials=with_credentials)
     if isinstance(error, ValueError):
         return InvalidURI(f"{location.public} cannot be requested: {scrub(text.splitlines()[0])}")
     status = _STATUS.search(text)
     return _from_status(status, text, location) if status else _from_network(text, location)
+
+
+def _is_denied(error: Exception, text: str) -> bool:
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return _s3_code(text) != _ARCHIVED
+    return _s3_code(text) in _CREDENTIAL_CODES
 
 
 def _new_start(error: Exception, text: str) -> Changed | None:
@@ -106,6 +113,11 @@ def _access_denied(text: str, location: Location, *, with_credentials: bool) -> 
 
 
 def _from_status(status: "re.Match[str]", text: str, location: Location) -> FetchFailure | Interrupted:
+    if _s3_code(text) == _ARCHIVED:
+        return FetchFailed(
+            f"{location.public} lies in an archive class of the store, which gives nothing before it is restored",
+            remedy="Restore the object, or upload the model to a storage class that can be read at once.",
+        )
     code = int(status["code"])
     message = f"the store answered {code}{status['phrase'].rstrip()}{_s3_detail(text)}"
     if (code >= 500 and code != _NOT_IMPLEMENTED) or code in _TRANSIENT:

@@ -143,8 +143,16 @@ def test_large_object_in_place_of_an_ignored_version_is_replaced(store: Versione
     assert isinstance(refusal_of(URI, tmp_path / "second", store.environ, pin), ArtifactReplaced)
 
 
-@pytest.mark.parametrize("refusal", [400, 403, 405, 501])
-def test_store_that_gives_no_version_gives_the_same_bytes(store: VersionedStore, tmp_path: Path, refusal: int) -> None:
+ARCHIVED = (403, "InvalidObjectState")
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [(400, "InvalidArgument"), (403, "AccessDenied"), ARCHIVED, (405, "MethodNotAllowed"), (501, "NotImplemented")],
+)
+def test_store_that_gives_no_version_gives_the_same_bytes(
+    store: VersionedStore, tmp_path: Path, refusal: tuple[int, str]
+) -> None:
     pin = pin_of(URI, tmp_path / "first", store.environ)
     store.refusal = refusal
     assert bring(URI, tmp_path / "second", store.environ, pin).digest == DIGEST
@@ -156,10 +164,20 @@ def test_keys_that_may_not_read_versions_are_told_so(
 ) -> None:
     pin = pin_of(URI, tmp_path / "first", store.environ)
     store.put(KEY, now)
-    store.refusal = 403
+    store.refusal = (403, "AccessDenied")
     refusal = refusal_of(URI, tmp_path / "second", store.environ, pin)
     assert isinstance(refusal, failure)
     assert "s3:GetObjectVersion" in refusal.remedy
+
+
+def test_version_in_an_archive_class_is_told_so(store: VersionedStore, tmp_path: Path) -> None:
+    pin = pin_of(URI, tmp_path / "first", store.environ)
+    store.put(KEY, OTHER)
+    store.refusal = ARCHIVED
+    refusal = refusal_of(URI, tmp_path / "second", store.environ, pin)
+    assert isinstance(refusal, ArtifactReplaced)
+    assert "archive class" in refusal.message
+    assert "s3:GetObjectVersion" not in refusal.remedy
 
 
 def test_object_that_is_gone_is_not_found_and_its_bytes_gone(store: VersionedStore, tmp_path: Path) -> None:

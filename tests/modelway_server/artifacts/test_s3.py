@@ -9,7 +9,7 @@ import pytest
 from modelway_server.artifacts.fetch import fetch
 from modelway_server.artifacts.record import ArtifactRecord
 from modelway_server.artifacts.stores import s3_endpoint
-from modelway_server.errors import AccessDenied, FetchFailure, InvalidURI, ModelNotFound
+from modelway_server.errors import AccessDenied, FetchFailed, FetchFailure, InvalidURI, ModelNotFound
 from support.stores.buckets import buckets
 
 MODEL = b"model" * 1000
@@ -19,6 +19,7 @@ MODEL = b"model" * 1000
 def secret() -> Iterator[dict[str, str]]:
     with buckets("models") as running:
         running.put("models", {"fraud/v7/model.joblib": MODEL})
+        running.put("models", {"frozen.joblib": MODEL}, storage_class="GLACIER")
         yield running.secret
 
 
@@ -30,6 +31,12 @@ def test_credentials_of_the_secret_open_the_bucket(secret: dict[str, str], tmp_p
     record = fetch_file("s3://models/fraud/v7/model.joblib", tmp_path, secret)
     assert (tmp_path / "model.joblib").read_bytes() == MODEL
     assert (record.uri, record.bytes) == ("s3://models/fraud/v7/model.joblib", len(MODEL))
+
+
+def test_object_in_an_archive_class_is_not_called_a_matter_of_keys(secret: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(FetchFailed, match="archive class") as refusal:
+        fetch_file("s3://models/frozen.joblib", tmp_path, secret)
+    assert refusal.value.remedy.startswith("Restore the object")
 
 
 def test_line_end_in_a_secret_value_is_ignored(secret: dict[str, str], tmp_path: Path) -> None:

@@ -23,11 +23,11 @@ class Buckets:
 
     secret: dict[str, str]
 
-    def put(self, bucket: str, objects: Mapping[str, bytes]) -> None:
+    def put(self, bucket: str, objects: Mapping[str, bytes], storage_class: str = "STANDARD") -> None:
         """Store objects by their keys."""
         with self._s3() as s3:
             for key, content in objects.items():
-                s3.put_object(Bucket=bucket, Key=key, Body=content)
+                s3.put_object(Bucket=bucket, Key=key, Body=content, StorageClass=storage_class)
 
     def delete(self, bucket: str, key: str, version_id: str | None = None) -> None:
         """Delete an object, or one version of it for ever."""

@@ -36,7 +36,7 @@ class VersionedStore:
     Attributes:
         url: its endpoint.
         versioned: whether the bucket keeps versions; one that does not gives the same versionId, `null`, to all.
-        refusal: the status with which it refuses to give a version; None where it gives it.
+        refusal: status and code with which it refuses to give a version; None where it gives it.
         ignores_ids: whether it gives the object of today, whatever version is asked for.
         changes: one is made at each moment.
         cuts: how many of the next bodies break in the middle.
@@ -46,7 +46,7 @@ class VersionedStore:
 
     url: str
     versioned: bool = True
-    refusal: int | None = None
+    refusal: tuple[int, str] | None = None
     ignores_ids: bool = False
     changes: list[Callable[[], None]] = field(default_factory=list)
     cuts: int = 0
@@ -129,7 +129,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         store = self.server.store
         version_id = None if store.ignores_ids else version_id
         if version_id is not None and store.refusal is not None:
-            return self._error(store.refusal, "AccessDenied" if store.refusal == 403 else "InvalidArgument")
+            return self._error(*store.refusal)
         stored = store.find(key, version_id)
         if stored is None or stored.content is None:
             return self._error(404, "NoSuchKey" if version_id is None else "NoSuchVersion")
