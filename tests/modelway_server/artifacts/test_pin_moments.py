@@ -64,7 +64,7 @@ def change_file(store: VersionedStore, change: tuple[str, bytes | None] | None) 
         store.put(FOLDER + change[0], change[1])
 
 
-def fetch_by_all(uri: str, folder: Path, store: VersionedStore, pin: Pin | None) -> list[Outcome]:
+def fetch_by_all(uri: str, folder: Path, store: VersionedStore, pin: Pin | None, pods: int = PODS) -> list[Outcome]:
     """What each of several pods gets that fetch at once."""
 
     async def by_one(number: int) -> Outcome:
@@ -75,7 +75,7 @@ def fetch_by_all(uri: str, folder: Path, store: VersionedStore, pin: Pin | None)
             return failure
 
     async def by_all() -> list[Outcome]:
-        return list(await asyncio.gather(*map(by_one, range(PODS))))
+        return list(await asyncio.gather(*map(by_one, range(pods))))
 
     return asyncio.run(by_all())
 
@@ -113,7 +113,7 @@ def test_pinned_fetches_bring_the_proved_bytes_or_none(
     store.reset(versioned=versioned)
     version_id = store.put(KEY, CONTENTS[0])
     with tempfile.TemporaryDirectory() as name:
-        first = fetch_by_all(URI, Path(name) / "first", store, None)[0]
+        first = fetch_by_all(URI, Path(name) / "first", store, None, pods=1)[0]
         assert isinstance(first, ArtifactRecord)
         store.changes.extend(change_of(store, change, version_id) for change in changes)
         outcomes = fetch_by_all(URI, Path(name), store, Pin(first.digest, first.version))
@@ -149,7 +149,7 @@ def test_pinned_folders_hold_the_proved_files_or_none(
         store.put(FOLDER + path, content)
 
     with tempfile.TemporaryDirectory() as name:
-        first = fetch_by_all(FOLDER_URI, Path(name) / "first", store, None)[0]
+        first = fetch_by_all(FOLDER_URI, Path(name) / "first", store, None, pods=1)[0]
         assert isinstance(first, ArtifactRecord)
         assert first.version is None
         store.changes.extend(partial(change_file, store, change) for change in changes)
