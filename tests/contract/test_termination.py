@@ -1,5 +1,6 @@
 """What a pod of ours says when it ends is what the operator understands."""
 
+import argparse
 import ast
 import hashlib
 from collections.abc import Iterator
@@ -8,8 +9,12 @@ from pathlib import Path
 import pytest
 
 import modelway_server
+from modelway.desired.evidence import Evidence, pin_arguments
 from modelway.observed import ContainerView, PodView, Termination
-from modelway.status.termination import REASON_OF_EXIT_CODE, caution_of, explain, fetched_digest
+from modelway.status.termination import REASON_OF_EXIT_CODE, caution_of, explain, fetched_digest, fetched_version
+from modelway_server.artifacts.fetch import add_arguments, pin_of, report_of
+from modelway_server.artifacts.pin import Pin
+from modelway_server.artifacts.record import ArtifactRecord
 from modelway_server.errors import LOAD_FAILURES, LoadFailure, ModelNotFound
 from modelway_server.process.exit_report import encode, failure_report
 from modelway_server.runtimes.versions import describe_versions
@@ -113,6 +118,18 @@ def test_the_operator_reads_the_digest_that_fetch_reports() -> None:
     digest = f"sha256:{hashlib.sha256(b'model').hexdigest()}"
     report = encode({"reason": "Fetched", "digest": digest, "bytes": 5, "uri": "s3://" + "é" * 2000})
     assert fetched_digest(pod_of("fetch", report)) == digest
+
+
+@pytest.mark.parametrize("version", [None, "s3:-3/L4kqt+Jl=._", 'etag:"a\'b\\c&d|`e"', f'etag:"{"1" * 249}"'])
+def test_a_fetch_is_held_to_what_the_proof_fetched(version: str | None) -> None:
+    record = ArtifactRecord("s3://models/" + "é" * 2000, "m", f"sha256:{'0' * 64}", 5, version=version)
+    pod = pod_of("fetch", encode(report_of(record)))
+    digest, reported = fetched_digest(pod) or "", fetched_version(pod) or ""
+    evidence = Evidence(accepted=True, reason="Proved", digest=digest, object_version=reported)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    usual = ["--uri=s3://models/m", "--dest=/mnt/models", "--max-bytes=5", "--timeout=5"]
+    assert pin_of(parser.parse_args([*usual, *pin_arguments(evidence)])) == Pin(record.digest, version)
 
 
 def test_the_operator_reads_the_caution_that_prepare_reports() -> None:
