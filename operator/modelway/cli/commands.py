@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
         _add_undo,
         _add_render,
         _add_check,
+        _add_evaluate,
         _add_serve,
         _add_completion,
         _add_run,
@@ -175,6 +176,27 @@ def _add_model_options(command: argparse.ArgumentParser, when: str = "") -> None
         ("--trusted-types", "classes, by commas, that the file may hold beyond the known"),
     ):
         command.add_argument(option, help=when + use)
+
+
+def _add_evaluate(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "evaluate",
+        "hold a model against its preflight on this machine",
+        "Fetch a model, try it, and hold it against spec.preflight of its ModelDeployment, as the Job of a cluster would: smoke tests, contract, "
+        "metrics on a dataset. Progress goes to standard error. Exit status: 0 it passed, 1 it is refused, 2 it was not tried.",
+    )
+    _add_file_arguments(command)
+    command.add_argument("--name", help="which ModelDeployment, where the file holds several")
+    for option, use in (
+        ("--model", "try this file or folder in place of spec.model.uri"),
+        ("--against", "compare with this file or folder, as with the model that serves"),
+        ("--dataset", "evaluate on this file in place of spec.preflight.evaluation.dataset.uri"),
+    ):
+        command.add_argument(option, type=Path, metavar="FILE", help=use)
+    command.add_argument(
+        "-o", "--output", choices=("text", "json", "markdown", "junit"), default="text", help="format (default: text)"
+    )
 
 
 def _add_serve(commands: Commands) -> None:

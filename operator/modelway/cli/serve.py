@@ -1,35 +1,40 @@
 """`modelway serve`: the model server on this machine, with the settings that a pod would get."""
 
 import argparse
-import importlib.util
 import json
 import os
 import shlex
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.file_deployment import FIELDS, deployment_of_file
 from modelway.cli.local_pod import LOCAL_ADDRESS, NotRunnable, Process, processes
+from modelway.cli.local_process import (
+    Child,
+    check_server_is_installed,
+    choose,
+    failure_in,
+    say_secrets,
+    start,
+    stop,
+    uri_of,
+)
 from modelway.cli.manifests import load_deployments, settings_of
 from modelway.cli.model_environment import model_environment
 from modelway.cli.render import children_of
 from modelway.desired.pod import FETCH
 from modelway.errors import ModelwayError, WrongUsage
 
-_NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "httptools")
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-_STOP_SECONDS = 10
 _POLL_SECONDS = 0.1
 
 
@@ -41,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         the server ended with.
     """
     try:
-        _check_server_is_installed()
+        check_server_is_installed()
         _check_ports(arguments)
         settings = settings_of(arguments)
         deployment = _deployment(arguments)
@@ -55,14 +60,6 @@ def run(arguments: argparse.Namespace) -> int:
     except ModelwayError as error:
         print(error, file=sys.stderr)
         return error.exit_status
-
-
-def _check_server_is_installed() -> None:
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise WrongUsage(
-            f"The model server is not installed ({', '.join(missing)} missing). Install it, in a checkout of Modelway: pip install '.[server]'"
-        )
 
 
 def _check_ports(arguments: argparse.Namespace) -> None:
@@ -94,17 +91,7 @@ def _deployment(arguments: argparse.Namespace) -> ModelDeployment:
         if value is not None:
             field = ".".join(("spec", *FIELDS[option]))
             raise WrongUsage(f"--{option.replace('_', '-')} is for a MODEL without -f; set {field} in the file")
-    return _choose(load_deployments(arguments.filename, arguments.namespace), arguments.name)
-
-
-def _choose(deployments: list[ModelDeployment], name: str | None) -> ModelDeployment:
-    matching = [one for one in deployments if name in {None, one.metadata.name}]
-    if len(matching) == 1:
-        return matching[0]
-    names = ", ".join(one.metadata.name for one in deployments)
-    raise WrongUsage(
-        f"choose one of {names} with --name" if matching else f"there is no {name} in the file, only {names}"
-    )
+    return choose(load_deployments(arguments.filename, arguments.namespace), arguments.name)
 
 
 def _overrides(arguments: argparse.Namespace) -> dict[str, str]:
@@ -116,7 +103,7 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, str]:
         "--drain-seconds": "0",
     }
     if (model := _local_model(arguments)) is not None:
-        overrides["--uri"] = model.resolve().as_uri() + ("/" if model.is_dir() else "")
+        overrides["--uri"] = uri_of(model)
     return overrides
 
 
@@ -129,57 +116,29 @@ def _local_model(arguments: argparse.Namespace) -> Path | None:
 def _run_pod(deployment: ModelDeployment, pod: list[Process], directory: Path, arguments: argparse.Namespace) -> int:
     *preparing, serving = pod
     if _local_model(arguments) is None:
-        _say_secrets(preparing)
+        say_secrets(preparing)
     stopping = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    child: subprocess.Popen[bytes] | None = None
+    child: Child | None = None
     try:
         for process in preparing:
             # in a pod, too, only `fetch` sees credentials
             base = os.environ if process.name == FETCH else model_environment(os.environ, directory)
-            child = _start(process, directory, base)
+            child = start(process, directory, base)
             if (code := child.wait()) != 0:
                 return _report_failure(process, code, directory)
-        child = _start(serving, directory, model_environment(os.environ, directory))
+        child = start(serving, directory, model_environment(os.environ, directory))
         _announce(child, deployment, arguments)
         return _report_failure(serving, child.wait(), directory)
     except KeyboardInterrupt:
         return 0
     finally:
         if child is not None:
-            _stop(child)
+            stop(child)
         signal.signal(signal.SIGTERM, stopping)
 
 
-def _say_secrets(pod: list[Process]) -> None:
-    for process in pod:
-        for secret in process.secrets:
-            print(
-                f"Secret {secret} cannot be read here; {process.name} uses the credentials of your own environment "
-                "(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, MODELWAY_HTTP_TOKEN, ...).",
-                file=sys.stderr,
-            )
-
-
-def _start(process: Process, directory: Path, base: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-    """Run one container; in a process group of its own, so that Ctrl-C reaches us alone and we end all of it."""
-    environment = {**base, **process.environment, "MODELWAY_TERMINATION_LOG": str(directory / "termination")}
-    command = [sys.executable, "-m", "modelway_server", *process.arguments]
-    return subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603  (our own program)
-
-
-def _stop(child: "subprocess.Popen[bytes]") -> None:
-    """End the process and all it started."""
-    if child.poll() is None:
-        child.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(_STOP_SECONDS)
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-
-
 def _report_failure(process: Process, code: int, directory: Path) -> int:
-    report = _report(directory)
+    report = failure_in(directory)
     if report:
         print(f"{process.name} failed: {report['reason']}: {report['message']}\n{report['remedy']}", file=sys.stderr)
     elif code:
@@ -187,15 +146,7 @@ def _report_failure(process: Process, code: int, directory: Path) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _report(directory: Path) -> dict[str, Any]:
-    try:
-        report = json.loads((directory / "termination").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return report if {"reason", "message", "remedy"} <= report.keys() else {}
-
-
-def _announce(child: "subprocess.Popen[bytes]", deployment: ModelDeployment, arguments: argparse.Namespace) -> None:
+def _announce(child: Child, deployment: ModelDeployment, arguments: argparse.Namespace) -> None:
     """Wait until the server is ready, then say how to use it; return at once when it ends before."""
     while child.poll() is None:
         if _answer(f"http://{LOCAL_ADDRESS}:{arguments.metrics_port}/readyz") is not None:

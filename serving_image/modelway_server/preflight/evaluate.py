@@ -4,14 +4,16 @@ Every step is a child process of its own. One reads the rows; each model answers
 answers; one more computes the metrics.
 """
 
+import gzip
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelway_server.artifacts.record import digest_of
-from modelway_server.errors import InvalidDataset, Verdict
+from modelway_server.errors import InvalidDataset, StorageFull, Verdict
 from modelway_server.evaluation.wish import Wish
 from modelway_server.preflight.child import Deadline, Material, PreparedModel, ask, run_walled
 from modelway_server.process.readable import readable_paths
@@ -81,7 +83,7 @@ def _keep_rows(wish: Wish, dataset_dir: Path, folder: Path, deadline: Deadline) 
         from modelway_server.evaluation.dataset import read_dataset  # noqa: PLC0415  (in the child alone)
 
         rows = replace(read_dataset(dataset_dir, wish), target=(), weights=None)
-        with (folder / _ROWS).open("wb") as file:
+        with _storing(), gzip.open(folder / _ROWS, "wb", compresslevel=1) as file:
             pickle.dump(rows, file)
         return {}
 
@@ -94,12 +96,26 @@ def _keep_answers(model: PreparedModel, rows: Path, folder: Path, deadline: Dead
         from modelway_server.evaluation.answers import answers_of  # noqa: PLC0415  (in the child alone)
         from modelway_server.preflight.stored_answers import write_answers  # noqa: PLC0415  (as above)
 
-        with (rows / _ROWS).open("rb") as file:
+        with gzip.open(rows / _ROWS, "rb") as file:
             dataset = pickle.load(file)  # noqa: S301  (of `_keep_rows`, which runs no model)
-        write_answers(answers_of(plane.runtime, dataset), folder)
+        answers = answers_of(plane.runtime, dataset)
+        with _storing():
+            write_answers(answers, folder)
         return {}
 
     ask(model, work, deadline, read=[rows], write=[folder])
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    """Name the cause where rows or answers do not fit."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageFull(
+            f"the rows of the dataset, or the answers to them, cannot be kept in the folder for temporary files: {error.strerror}",
+            remedy="Give the evaluation fewer rows: a sample of them.",
+        ) from error
 
 
 def _judge(wish: Wish, dataset_dir: Path, folder: Path, seed: str, deadline: Deadline) -> Findings:

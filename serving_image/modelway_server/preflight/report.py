@@ -71,4 +71,6 @@ def whole(report: Report) -> Iterator[Mapping[str, Any]]:
     for outcome in report.outcomes:
         problem = {"problem": outcome.problem} if outcome.problem else {}
         yield {"test": outcome.name, "outcome": "failed" if problem else "passed", **problem}
-    yield from report.findings.criteria if report.findings is not None else ()
+    if report.findings is not None:
+        yield from report.findings.criteria
+        yield from ({"skipped": note} for note in report.findings.skipped)

@@ -79,6 +79,12 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
     ("docs/cli.md", "NAME "): _SEEN,
     ("docs/cli.md", "REVISION "): _SEEN,
     ("docs/cli.md", "churn in namespace"): _SEEN,
+    ("docs/preflight.md", "modelway evaluate"): "tests/contract/test_evaluate.py runs it on the example",
+    (
+        "examples/evaluation/README.md",
+        ".venv/bin/python ",
+    ): "tests/contract/test_evaluate.py runs the script and the command",
+    ("examples/evaluation/README.md", "METRIC "): _SEEN,
     ("docs/from-notebook.md", "modelway serve"): "tests/modelway/cli/test_serve.py serves a file alone",
     ("docs/formats.md", "ENV MODELWAY_TRUSTED_TYPES"): _IMAGES,
     ("docs/formats.md", "# pyproject.toml"): "tests/modelway_server/runtimes/test_added_formats.py installs it",
