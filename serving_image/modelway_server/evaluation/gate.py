@@ -1,24 +1,31 @@
 """Judge a candidate by its answers and those of the stable revision to the same rows."""
 
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import norm
+from threadpoolctl import threadpool_limits
 
 from modelway_server.errors import InvalidDataset
 from modelway_server.evaluation.answers import Answers
+from modelway_server.evaluation.criteria import Decision, Question, decide
 from modelway_server.evaluation.dataset import Dataset
+from modelway_server.evaluation.estimates import estimate
+from modelway_server.evaluation.influence import Influence, Part, part_of, unknown_influence
+from modelway_server.evaluation.measure import influence_of
+from modelway_server.evaluation.planning import rows_needed
 from modelway_server.evaluation.report import Criterion, Outcome, Report
 from modelway_server.evaluation.scorers import Score, score_of
 from modelway_server.evaluation.targets import positive_of, targets_of
+from modelway_server.evaluation.verdict import report_of
 from modelway_server.evaluation.wish import Metric, Rule, Wish
 
-GROUPS = 100
 
-
-def judge(wish: Wish, dataset: Dataset, candidate: Answers, stable: Answers | None, seed: str) -> Report:  # noqa: ARG001
+def judge(wish: Wish, dataset: Dataset, candidate: Answers, stable: Answers | None, seed: str) -> Report:
     """Judge a candidate.
 
-    The same arguments give the same numbers to the last bit.
+    The same arguments give the same numbers to the last bit, however many threads there are.
 
     Args:
         wish: what is asked of it.
@@ -30,35 +37,69 @@ def judge(wish: Wish, dataset: Dataset, candidate: Answers, stable: Answers | No
     Raises:
         InvalidDataset: a metric cannot be computed of these answers and targets.
     """
-    criteria: list[Criterion] = []
-    skipped: list[str] = []
-    rows = np.arange(dataset.count)
-    for metric in wish.metrics:
+    with threadpool_limits(limits=1):  # the order of a sum is then the same on every machine
+        scored = [_Scored.of(metric, wish, dataset, candidate, stable) for metric in wish.metrics]
+        entries = [
+            one for name, part in _parts(dataset, scored, seed) for each in scored for one in each.ask(name, part)
+        ]
+        level = 1 - wish.confidence
+        decisions = decide([each.question for each in entries], level)
+    criteria = [
+        _criterion(one, decision, level / len(entries)) for one, decision in zip(entries, decisions, strict=True)
+    ]
+    return report_of(wish, criteria, dataset.count, has_stable=stable is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A question about one part of the rows, and what it was asked of."""
+
+    metric: str
+    slice: str | None
+    question: Question
+    candidate: float
+    stable: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """One metric over the answers of both models."""
+
+    metric: Metric
+    candidate: Score
+    stable: Score | None
+
+    @classmethod
+    def of(cls, metric: Metric, wish: Wish, dataset: Dataset, candidate: Answers, stable: Answers | None) -> "_Scored":
+        """The scorers of both models.
+
+        Raises:
+            InvalidDataset: the metric, or the weights, are not for these models.
+        """
+        compares = stable is not None and any(rule.compares for rule in metric.limits)
         score = _score(metric, wish, dataset, candidate)
-        before = _score(metric, wish, dataset, stable) if stable is not None else None
-        for rule, limit in metric.limits.items():
+        if wish.weight is not None and not score.takes_weights:
+            raise InvalidDataset(
+                f"metric {metric.name} takes no weights; leave spec.preflight.evaluation.weight out, or choose another metric"
+            )
+        return cls(metric, score, _score(metric, wish, dataset, stable) if compares and stable is not None else None)
+
+    def ask(self, slice: str | None, part: Part) -> Iterator[_Asked]:  # noqa: A002  (as the report calls it)
+        """Ask each limit of the metric of one part of the rows."""
+        influence = _influence(self.candidate, part, slice)
+        before = None if self.stable is None else _influence(self.stable, part, slice)
+        for rule, limit in self.metric.limits.items():
             if rule.compares and before is None:
-                skipped.append(f"{metric.name}.{rule} is not judged: there is no stable revision.")
-            else:
-                criteria.append(
-                    _criterion(
-                        wish, metric, rule, limit, score, before if rule.compares else None, rows, dataset.weights
-                    )
-                )
-    outcome = max(
-        (one.outcome for one in criteria),
-        key=[Outcome.PASSED, Outcome.INCONCLUSIVE, Outcome.FAILED].index,
-        default=Outcome.PASSED,
-    )
-    return Report(
-        outcome=outcome,
-        criteria=tuple(criteria),
-        rows=dataset.count,
-        skipped=tuple(skipped),
-        on_inconclusive=wish.on_inconclusive,
-        message=f"{sum(one.outcome is outcome for one in criteria)} of {len(criteria)} limits {outcome}",
-        remedy="Train the model again, or add rows to the dataset.",
-    )
+                continue
+            compared = before if rule.compares else None
+            question = Question(
+                rule,
+                -limit if rule is Rule.NOT_WORSE else limit,
+                estimate(self.metric.name, influence, compared, part),
+            )
+            yield _Asked(
+                self.metric.name, slice, question, influence.value, None if compared is None else compared.value
+            )
 
 
 def _score(metric: Metric, wish: Wish, dataset: Dataset, answers: Answers) -> Score:
@@ -68,43 +109,58 @@ def _score(metric: Metric, wish: Wish, dataset: Dataset, answers: Answers) -> Sc
     return score_of(metric.name, answers, target, positive_of(wish.positive_label, answers))
 
 
-def _criterion(  # noqa: PLR0917
-    wish: Wish,
-    metric: Metric,
-    rule: Rule,
-    limit: float,
-    score: Score,
-    before: Score | None,
-    rows: NDArray[np.intp],
-    weights: NDArray[np.float64] | None,
-) -> Criterion:
-    """The criterion by a jackknife of groups."""
+def _parts(dataset: Dataset, scored: Sequence[_Scored], seed: str) -> Iterator[tuple[str | None, Part]]:
+    """All rows, and those of each value of each column of slices; rows of weight 0 are in none."""
+    target = scored[0].candidate.target
+    draw = np.random.default_rng(list(hashlib.sha256(seed.encode()).digest()))
+    counts = np.ones(dataset.count, dtype=bool) if dataset.weights is None else dataset.weights > 0
+    yield None, part_of(np.flatnonzero(counts), dataset.weights, target, draw)
+    for name, values in dataset.slices.items():
+        for value in np.unique(values[counts]):
+            yield f"{name}={value}", part_of(np.flatnonzero((values == value) & counts), dataset.weights, target, draw)
 
-    def both(chosen: NDArray[np.intp]) -> float:
-        part = None if weights is None else weights[chosen]
-        return score.at(chosen, part) - (before.at(chosen, part) if before is not None else 0.0)
 
-    groups = min(GROUPS, len(rows))
-    kept = np.array([both(np.delete(rows, np.s_[group::groups])) for group in range(groups)])
-    value = both(rows)
-    error = float(np.sqrt((groups - 1) / groups * ((kept - kept.mean()) ** 2).sum()))
-    reach = float(norm.ppf(wish.confidence)) * error
-    threshold = -limit if rule is Rule.NOT_WORSE else limit
-    sign = -1.0 if rule is Rule.MAX else 1.0
-    low, high = sorted((sign * (value - reach - threshold), sign * (value + reach - threshold)))
-    outcome = Outcome.PASSED if low >= 0 else Outcome.FAILED if high < 0 else Outcome.INCONCLUSIVE
-    weights_of = None if weights is None else weights[rows]
+def _influence(score: Score, part: Part, slice: str | None) -> Influence:  # noqa: A002  (as above)
+    """The influences on a score; unknown ones where it is not defined for a slice.
+
+    Raises:
+        InvalidDataset: it is not defined for all rows together.
+    """
+    try:
+        influence = influence_of(score, part)
+    except InvalidDataset:
+        if slice is None:
+            raise
+        return unknown_influence(part)
+    if slice is None and not np.isfinite(influence.value):
+        classes = len(np.unique(score.target[part.rows]))
+        raise InvalidDataset(
+            f"metric {score.name} is not defined for this dataset: its {len(part.rows)} rows have {classes} "
+            f"different {'value' if classes == 1 else 'values'} of the target"
+        )
+    return influence
+
+
+def _criterion(entry: _Asked, decision: Decision, level: float) -> Criterion:
+    question = entry.question
+    ends = (decision.good, decision.bad)
+    low, high = ends[::-1] if question.rule is Rule.MAX else ends
+    is_open = decision.outcome is Outcome.INCONCLUSIVE
     return Criterion(
-        metric=metric.name,
-        rule=rule,
-        threshold=threshold,
-        slice=None,
-        value=score.at(rows, weights_of),
-        stable=before.at(rows, weights_of) if before is not None else None,
-        difference=value if before is not None else None,
-        low=value - reach,
-        high=value + reach,
-        outcome=outcome,
-        rows=len(rows),
-        rows_needed=None,
+        metric=entry.metric,
+        rule=question.rule,
+        threshold=question.threshold,
+        slice=entry.slice,
+        value=_finite(entry.candidate),
+        stable=None if entry.stable is None else _finite(entry.stable),
+        difference=None if entry.stable is None else _finite(question.estimate.value),
+        low=None if low is None else _finite(low),
+        high=None if high is None else _finite(high),
+        outcome=decision.outcome,
+        rows=question.estimate.rows,
+        rows_needed=rows_needed(question, level) if is_open else None,
     )
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -16,6 +16,7 @@ from modelway_server.errors import InvalidDataset, words
 from modelway_server.evaluation.answers import Answers
 
 Indices = NDArray[np.intp]
+Floats = NDArray[np.float64]
 
 
 class StandIn(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -40,12 +41,15 @@ class StandIn(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         return tags
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Score:
     """A scorer over the rows of a dataset.
 
     Attributes:
         name: of the scorer.
+        scorer: scikit-learn's.
+        target: the right answer of each row of the dataset, in the type of the model's classes.
+        stand_in: the model's answers.
         takes_weights: whether rows may count more than once, or in parts.
     """
 
@@ -55,8 +59,13 @@ class Score:
     stand_in: StandIn
     takes_weights: bool
 
-    def at(self, rows: Indices, weights: NDArray[np.float64] | None = None) -> float:
+    def at(self, rows: Indices, weights: Floats | None = None, target_rows: Indices | None = None) -> float:
         """The score of some rows; NaN where it is not defined for these.
+
+        Args:
+            rows: whose answers are scored.
+            weights: of these rows.
+            target_rows: whose targets they are scored by; their own by default.
 
         Raises:
             InvalidDataset: scikit-learn refuses the answers or the targets.
@@ -65,9 +74,41 @@ class Score:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # undefined scores are NaN here, or 0 as scikit-learn has it
             try:
-                return float(self.scorer(self.stand_in, rows, self.target[rows], **extra))
+                return float(
+                    self.scorer(self.stand_in, rows, self.target[rows if target_rows is None else target_rows], **extra)
+                )
             except Exception as error:
                 raise InvalidDataset(f"metric {self.name} cannot be computed: {words(error)}") from error
+
+    def at_or_nan(self, rows: Indices, weights: Floats | None = None, target_rows: Indices | None = None) -> float:
+        """The score of some rows as `at` has it; NaN where scikit-learn refuses them, for lack of a class say."""
+        try:
+            return self.at(rows, weights, target_rows)
+        except InvalidDataset:
+            return float("nan")
+
+    @property
+    def by_labels(self) -> bool:
+        """Whether it looks at nothing but what `predict` gives."""
+        return bool(self.scorer._response_method == "predict")  # noqa: SLF001  (nothing public tells)
+
+    @property
+    def positive(self) -> Any:
+        """The class that counts as positive, or None where that is left to scikit-learn."""
+        return self.scorer._get_pos_label()  # noqa: SLF001  (as above)
+
+    def response(self, rows: Indices) -> NDArray[Any]:
+        """What the scorer holds against the targets: labels, or scores of the positive class, or of each class."""
+        responses: list[NDArray[Any]] = []
+
+        def catch(_: Any, response: NDArray[Any], pos_label: Any = None) -> float:  # noqa: ARG001  (a scorer has it)
+            responses.append(response)
+            return 0.0
+
+        method = self.scorer._response_method  # noqa: SLF001  (as above)
+        make_scorer(catch, response_method=method, pos_label=self.positive)(self.stand_in, rows, self.target[rows])
+        response = np.asarray(responses[0])
+        return response.reshape(len(rows)) if response.size == len(rows) else response
 
 
 def score_of(name: str, answers: Answers, target: NDArray[Any], positive_label: Any = None) -> Score:
@@ -89,7 +130,32 @@ def score_of(name: str, answers: Answers, target: NDArray[Any], positive_label: 
     parameters = inspect.signature(function).parameters
     if positive_label is not None and "pos_label" in parameters and scorer._kwargs.get("pos_label", "") is not None:  # noqa: SLF001
         scorer = _with_positive(scorer, positive_label)
+    _check_methods(name, scorer, answers)
+    _check_positive(name, scorer, answers)
     return Score(name, scorer, target, StandIn(answers), "sample_weight" in parameters)
+
+
+def _check_methods(name: str, scorer: Any, answers: Answers) -> None:
+    method = scorer._response_method  # noqa: SLF001
+    wanted = [method] if isinstance(method, str) else list(method)
+    if not set(wanted) & answers.outputs.keys():
+        raise InvalidDataset(
+            f"metric {name} takes {' or '.join(wanted)}, and the model has {', '.join(answers.outputs)}; choose another metric, or another model"
+        )
+
+
+def _check_positive(name: str, scorer: Any, answers: Answers) -> None:
+    """Refuse a metric of one class where nobody says which one.
+
+    Raises:
+        InvalidDataset: scikit-learn would take 1, and the model's two classes are others.
+    """
+    positive, classes = scorer._get_pos_label(), answers.classes or ()  # noqa: SLF001
+    if positive is not None and len(classes) == 2 and not isinstance(classes[0], tuple) and positive not in classes:
+        raise InvalidDataset(
+            f"metric {name} takes one class as positive; set spec.preflight.evaluation.positiveLabel to one of the "
+            f"model's classes: {enumerate_names(map(str, classes))}"
+        )
 
 
 def _with_positive(scorer: Any, positive_label: Any) -> Any:

@@ -26,6 +26,11 @@ def targets_of(values: Sequence[Any], answers: Answers, column: str) -> NDArray[
         InvalidDataset: they are of another kind, or none is a class of the model.
     """
     classes = answers.classes
+    predicted = answers.outputs.get("predict", ())
+    if len(predicted) > 1 or any(array.size != len(array) for array in predicted if classes is None):
+        raise InvalidDataset(
+            f"the model gives several values a row, and {_FIELD}.target names one column; evaluate a model of one target"
+        )
     if classes is None:
         return _numbers_or_texts(values, answers, column)
     if classes and isinstance(classes[0], tuple):
@@ -60,11 +65,11 @@ def positive_of(label: Any, answers: Answers) -> Any:
     """
     if label is None:
         return None
-    found = label_of(label, answers.classes or ())
-    if found not in (answers.classes or ()):
+    own = label_of(label, answers.classes or ())
+    if own not in (answers.classes or ()):
         known = _sample(answers.classes) if answers.classes else "none"
         raise InvalidDataset(f"{_FIELD}.positiveLabel is {label!r}, and the model's classes are {known}")
-    return found
+    return own
 
 
 def _number(value: Any) -> Any:

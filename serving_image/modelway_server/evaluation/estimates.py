@@ -1,0 +1,120 @@
+"""A metric, or the difference of two models' metrics on the same rows, with bounds of any level."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from modelway_server.evaluation.influence import Influence, Part
+from modelway_server.evaluation.scorers import Floats
+from modelway_server.evaluation.tilting import lower_tilt
+
+MIN_UNITS = 10
+"""Of fewer rows nothing is said."""
+MIN_CARRIERS = 20
+"""Of a ranking, as many rows must carry the variance that the worst of them tells what others may do."""
+_WHOLE_SAMPLE = frozenset({"neg_max_error"})
+"""Metrics of the rows at hand: what the largest error of all rows may be, no sample tells."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A value and how far it may be from the truth.
+
+    Attributes:
+        value: of the metric, or of the difference.
+        of_units: how much each unit of rows moves it.
+        candidate, stable: the influences that it is made of.
+        rows: that the units hold.
+        exact: whether it speaks of the rows at hand alone.
+    """
+
+    value: float
+    of_units: Floats
+    candidate: Influence
+    stable: Influence | None
+    rows: int
+    exact: bool
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there are bounds: the metric is defined, here and near these rows, and the rows are not too few."""
+        enough = self.exact or (len(self.of_units) >= MIN_UNITS and bool(np.isfinite(self.of_units).all()))
+        return bool(np.isfinite(self.value)) and enough
+
+    @property
+    def variance(self) -> float:
+        """The variance of one row's influence."""
+        units = len(self.of_units)
+        return float((self.of_units**2).sum() / units * self.rows / units)
+
+    def lower(self, level: float) -> float:
+        """The lower bound, which is above the truth with the probability `level`."""
+        return self._bound(level, 1.0)
+
+    def upper(self, level: float) -> float:
+        """The upper bound, which is below the truth with the probability `level`."""
+        return self._bound(level, -1.0)
+
+    def _bound(self, level: float, sign: float) -> float:
+        if self.exact:
+            return self.value
+        worst = self._extreme(sign)
+        tilt = lower_tilt(sign * self.of_units, sign * worst, level)
+        reweighted = self._at(tilt.multipliers)
+        if np.isfinite(reweighted):
+            return reweighted + tilt.share * worst
+        return self.value + sign * tilt.shift
+
+    def _extreme(self, sign: float) -> float:
+        """The influence of the worst row to be expected, or of the best for an upper bound."""
+        observed = -sign * float(np.abs(self.of_units).max())
+        low, high = self.candidate.lowest, self.candidate.highest
+        if low is None or high is None or (not self.candidate.of_labels and self._is_seen_enough):
+            return observed
+        if self.stable is not None:
+            if self.stable.lowest is None or self.stable.highest is None:
+                return observed
+            low, high = low - self.stable.highest, high - self.stable.lowest
+        extreme = sign * float((sign * (low if sign > 0 else high)).min())
+        return extreme if np.isfinite(extreme) else observed
+
+    @property
+    def _is_seen_enough(self) -> bool:
+        """Whether enough units carry the variance, or two models gave the same scores to all rows."""
+        squares = self.of_units**2
+        total = float((squares**2).sum())
+        if total == 0:
+            return self.stable is not None
+        return float(squares.sum()) ** 2 / total >= MIN_CARRIERS
+
+    def _at(self, multiples: Floats) -> float:
+        if self.candidate.at is None or (self.stable is not None and self.stable.at is None):
+            return float("nan")
+        before = self.stable.at(multiples) if self.stable is not None and self.stable.at is not None else 0.0
+        return self.candidate.at(multiples) - before
+
+
+def estimate(name: str, candidate: Influence, stable: Influence | None, part: Part) -> Estimate:
+    """The estimate of a metric, or of the difference if there is a stable revision.
+
+    Args:
+        name: of the metric.
+        candidate: the influences on its score.
+        stable: those on the score of the stable revision for the same rows.
+        part: these rows.
+    """
+    if stable is not None and len(candidate.of_units) != len(stable.of_units):
+        candidate, stable = _grouped(candidate, part), _grouped(stable, part)
+    value, of_units = candidate.value, candidate.of_units
+    if stable is not None:
+        value, of_units = value - stable.value, of_units - stable.of_units
+    return Estimate(value, of_units, candidate, stable, len(part.rows), name in _WHOLE_SAMPLE)
+
+
+def _grouped(influence: Influence, part: Part) -> Influence:
+    """The influences of the part's groups."""
+    groups = int(part.groups.max()) + 1
+    if len(influence.of_units) == groups:
+        return influence
+    of_groups = np.asarray(np.bincount(part.groups, influence.of_units, groups) * (groups / len(part.rows)))
+    return replace(influence, of_units=of_groups, lowest=None, highest=None, at=None)

@@ -1,0 +1,68 @@
+"""How many rows would tell."""
+
+import math
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import ndtr, ndtri
+
+from modelway_server.evaluation.criteria import Question
+from modelway_server.evaluation.wish import Rule
+
+POWER = 0.9
+MOST_ROWS = 10**9
+_NODES, _NODE_SHARES = np.polynomial.hermite_e.hermegauss(64)
+
+
+def rows_needed(question: Question, level: float) -> int | None:
+    """Rows that would tell in 90 % of cases, by two digits; None where nobody can say.
+
+    A tolerance has a question of its own: is the candidate as good as the stable revision, or worse by twice the
+    tolerance? If so many rows do not tell, and for other limits, the metric may be anything that the present rows allow,
+    and the number is the one that tells in 90 % of all these cases.
+
+    Args:
+        question: one that the present rows do not answer.
+        level: at which it is decided.
+    """
+    estimate = question.estimate
+    if not estimate.is_known or estimate.exact or estimate.variance <= 0:
+        return None
+    deviation = math.sqrt(_cautious_variance(question))
+    reach = -float(ndtri(level))
+    if question.rule is Rule.NOT_WORSE and question.threshold < 0:
+        by_tolerance = ((reach + float(ndtri(POWER))) * deviation / -question.threshold) ** 2
+        if by_tolerance > estimate.rows:
+            return _rounded(by_tolerance)
+    gap = estimate.value - question.threshold
+    return _rounded(_by_what_may_be(gap, deviation, estimate.rows, reach))
+
+
+def _cautious_variance(question: Question) -> float:
+    """The variance of a row, and one standard error of it more."""
+    squares = question.estimate.of_units**2
+    mean = float(squares.sum()) / len(squares)
+    error = math.sqrt(float(((squares - mean) ** 2).sum())) / len(squares)
+    return question.estimate.variance * (1 + error / mean)
+
+
+def _by_what_may_be(gap: float, deviation: float, rows: int, reach: float) -> float:
+    """Rows that tell in 90 % of the cases which the present rows leave open."""
+    gaps = np.abs(gap + _NODES * deviation / math.sqrt(rows))
+    shares = _NODE_SHARES / _NODE_SHARES.sum()
+
+    def lack(log_rows: float) -> float:
+        return POWER - float((shares * ndtr(gaps * math.exp(log_rows / 2) / deviation - reach)).sum())
+
+    low, high = math.log(rows), math.log(MOST_ROWS)
+    if lack(low) <= 0:
+        return float(rows)
+    return MOST_ROWS if lack(high) > 0 else math.exp(float(brentq(lack, low, high, xtol=1e-9)))
+
+
+def _rounded(rows: float) -> int | None:
+    """Two digits, upwards; None beyond what anybody has."""
+    if not rows < MOST_ROWS:
+        return None
+    step = int(10 ** max(math.floor(math.log10(max(rows, 1))) - 1, 0))
+    return math.ceil(rows / step) * step
