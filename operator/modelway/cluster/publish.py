@@ -26,7 +26,7 @@ overwrote stays so for as long: two programs that overwrite each other would nev
 AGAIN_SECONDS = 0.1
 """When to judge again a ModelDeployment that changed meanwhile."""
 
-_QUIET = frozenset({Reason.PROGRESSING, Reason.NOT_ENOUGH_REPLICAS})
+_QUIET = frozenset({Reason.PROGRESSING, Reason.PROVING, Reason.NOT_ENOUGH_REPLICAS})
 """Reasons that come and go with every rollout. Status shows them; Events about them would bury the others."""
 
 logger = logging.getLogger(__name__)

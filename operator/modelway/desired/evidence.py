@@ -6,8 +6,25 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from modelway.desired.image_pulls import Template, with_containers
+from modelway.printable import one_line
 
-_TEXTS = ("reason", "message", "digest", "object_version", "format", "engine", "time", "proof", "contract")
+_MOST_METRICS = 16
+_LONGEST_NAME = 300
+_OUTCOMES = ("passed", "failed", "inconclusive", "skipped")
+_NUMBERS = ("value", "low", "high", "stable", "difference")
+_GREATEST = 1e300
+_TEXTS = {
+    "reason": 256,
+    "message": 4096,
+    "digest": 128,
+    "object_version": 256,
+    "format": 63,
+    "engine": 63,
+    "time": 64,
+    "proof": 63,
+    "contract": 512,
+}
+"""The texts of an evidence, and how long each may be: as status takes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +63,33 @@ class Evidence:
         """Read the text of an annotation; None if it is none, or somebody else wrote it."""
         try:
             document = json.loads(text)
-            texts = {name: str(document[name]) for name in _TEXTS if name in document}
-            metrics = tuple(dict(one) for one in document.get("evaluation", ()))
-            return cls(accepted=document["accepted"] is True, **{"reason": "", **texts}, evaluation=metrics)
-        except (ValueError, KeyError, TypeError):
+            texts = {name: str(document[name])[:most] for name, most in _TEXTS.items() if name in document}
+            accepted, metrics = document["accepted"] is True, metrics_of(document.get("evaluation"))
+            return cls(accepted=accepted, **{"reason": "", **texts}, evaluation=metrics)
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
+
+
+def metrics_of(value: object) -> tuple[Mapping[str, Any], ...]:
+    """The metrics of a report, without those that have not the form that status has for them."""
+    entries = value if isinstance(value, list) else []
+    return tuple(filter(None, map(_metric, entries[:_MOST_METRICS])))
+
+
+def _metric(entry: object) -> Mapping[str, Any] | None:
+    if not isinstance(entry, dict) or entry.get("outcome") not in _OUTCOMES:
+        return None
+    texts = {part: _text(entry.get(part)) for part in ("metric", "slice", "outcome")}
+    numbers = {part: float(entry[part]) for part in _NUMBERS if _is_number(entry.get(part))}
+    return {**{part: text for part, text in texts.items() if text}, **numbers} if texts["metric"] else None
+
+
+def _text(value: object) -> str:
+    return one_line(value)[:_LONGEST_NAME] if isinstance(value, str) else ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _GREATEST
 
 
 def with_pins(template: Template, evidence: Evidence | None) -> Template:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from modelway.desired.children.job import PROVE
-from modelway.desired.evidence import Evidence
+from modelway.desired.evidence import Evidence, metrics_of
 from modelway.desired.plan import Plan
 from modelway.observed import ContainerView, Observed, PodView, Termination
 from modelway.printable import one_line
@@ -26,9 +26,8 @@ from modelway.status.termination import (
 from modelway.status.verdict import Readiness
 
 PROVED = "Proved"
-_MOST_METRICS = 16
-_LONGEST_NAME = 300
-_LONGEST_CONTRACT = 512
+_LONGEST = 512
+"""Characters of a text that is not the server's reason to refuse."""
 _STAGES = {
     "fetch": "the model is being fetched",
     "fetch-dataset": "the dataset is being fetched",
@@ -38,9 +37,7 @@ _STAGES = {
     PROVE: "smoke tests and evaluation run",
 }
 _UNKNOWN = "The server's verdict on this revision is none that this operator knows. Use an operator and a server image of one release."
-_NUMBERS = ("value", "low", "high", "stable", "difference")
 _WAITS = "waits for its turn to be proved. preflight.maxConcurrent in the chart's values sets how many revisions are proved at once"
-_OUTCOMES = frozenset({"passed", "failed", "inconclusive", "skipped"})
 
 
 def evidence_in(observed: Observed, proof: str, recorded: Evidence | None) -> Evidence | None:
@@ -73,11 +70,11 @@ def _evidence_of(pod: PodView) -> Evidence | None:
         engine=chosen_engine(pod) or "",
         time=end.time,
         proof=pod.proof,
-        contract=_text(report.get("contract"), _LONGEST_CONTRACT),
-        evaluation=_metrics(report.get("evaluation")),
+        contract=_text(report.get("contract"), _LONGEST),
+        evaluation=metrics_of(report.get("evaluation")),
     )
     if known.accepted:
-        return replace(known, message=_text(report.get("message"), _LONGEST_CONTRACT))
+        return replace(known, message=_text(report.get("message"), _LONGEST))
     reason, message = explain(end) or (Reason.CONTAINER_CONFIG_ERROR, _UNKNOWN)
     return replace(known, reason=str(reason), message=message)
 
@@ -96,27 +93,6 @@ def _report_of(end: Termination) -> Mapping[str, Any] | None:
 
 def _text(value: object, longest: int) -> str:
     return one_line(value)[:longest] if isinstance(value, str) else ""
-
-
-def _metrics(value: object) -> tuple[Mapping[str, Any], ...]:
-    """The metrics of a report, without what has not the expected form."""
-    entries = value if isinstance(value, list) else []
-    return tuple(filter(None, map(_metric, entries[:_MOST_METRICS])))
-
-
-def _metric(entry: object) -> Mapping[str, Any] | None:
-    if not isinstance(entry, dict) or entry.get("outcome") not in _OUTCOMES:
-        return None
-    name = _text(entry.get("metric"), _LONGEST_NAME)
-    slice_ = _text(entry.get("slice"), _LONGEST_NAME)
-    numbers = {part: float(entry[part]) for part in _NUMBERS if _is_number(entry.get(part))}
-    texts = {"metric": name, "slice": slice_, "outcome": entry["outcome"]}
-    return {**{part: text for part, text in texts.items() if text}, **numbers} if name else None
-
-
-def _is_number(value: object) -> bool:
-    is_finite = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
-    return is_finite and value == value  # noqa: PLR0124 -- NaN
 
 
 # How far it has come ----------------------------------------------------------------------------------------------------------------------
@@ -138,8 +114,18 @@ def judge_preflight(observed: Observed, plan: Plan) -> Readiness:
     pods = tuple(pod for pod in observed.preflight_pods if pod.revision == revision)
     failure = failure_of(replace(observed, pods=pods), revision)
     if failure is not None:
-        return replace(failure, message=f"{failure.message}{_meanwhile(observed)}")
+        return replace(failure, message=f"{_about(pods, failure.message)}{_meanwhile(observed)}")
     return Readiness(Reason.PROVING, f"Revision {revision} is being proved: {_stage(pods)}.{_meanwhile(observed)}")
+
+
+def _about(pods: tuple[PodView, ...], message: str) -> str:
+    """The message of a failure, which speaks of the model, with what it is really about."""
+    failed = next((one.name for pod in pods for one in pod.containers if one.failure is not None), "")
+    if failed == "fetch-dataset":
+        return message.replace("spec.model.uri", "spec.preflight.evaluation.dataset.uri")
+    if failed in {"fetch-stable", "prepare-stable"}:
+        return f"The model that serves cannot be compared with: {message}"
+    return message
 
 
 def _stage(pods: tuple[PodView, ...]) -> str:

@@ -108,6 +108,9 @@ def _conditions(observed: Observed, finding: Finding, readiness: Readiness, now:
 def _acceptance(observed: Observed, finding: Finding, readiness: Readiness) -> ConditionVerdict:
     if readiness.reason in {Reason.INVALID_SPEC, Reason.NOT_PERMITTED, *REASONS_OF_THE_ARTIFACT}:
         return ConditionVerdict("ModelAccepted", "False", readiness.reason, readiness.message)
+    if finding.plan is not None and finding.plan.evidence is not None and finding.plan.evidence.accepted:
+        message = "A preflight proved the model: it was fetched, loaded and asked, and stood its tests."
+        return ConditionVerdict("ModelAccepted", "True", Reason.LOADED, message)
     revision = finding.plan.revision if finding.plan else None
     before = (observed.owner.status.get("stable") or {}).get("revision")
     has_served = readiness.ready or _ready_pods(observed, revision) or before == revision
