@@ -96,6 +96,8 @@ def test_worse_model_is_refused_by_its_evaluation(
     newest = doubling.status["revisions"][0]
     assert newest["verdict"] == "Refused"
     assert {one["outcome"] for one in newest["evaluation"]} == {"failed"}
+    job = f"job/{doubling.name}-{newest['revision']}-preflight"
+    assert "EvaluationFailed" in kubectl("logs", job, "-c", "prove")
     assert doubling.ask([[5.0]]) == {"predictions": [10.0]}
 
 

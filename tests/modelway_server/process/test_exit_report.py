@@ -34,9 +34,9 @@ def test_list_loses_whole_entries_from_its_end() -> None:
         {"metric": "recall", "slice": f"country={index}", "value": 0.5} for index in range(100)
     ]
     document = json.loads(encode({"reason": "EvaluationFailed", "message": "m", "evaluation": entries}))
-    kept = document["evaluation"]
-    assert 10 < len(kept) < 100
-    assert kept == entries[: len(kept)]
+    left = document["evaluation"]
+    assert 10 < len(left) < 100
+    assert left == entries[: len(left)]
 
 
 def test_list_without_room_is_left_out() -> None:

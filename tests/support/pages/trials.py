@@ -122,6 +122,10 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
         "docs/scaling.md",
         "kubectl patch mdep breast-cancer",
     ): "a load until Ctrl-C; the demo and tests/cluster/test_autoscaling.py end theirs",
+    (
+        "docs/preflight.md",
+        "kubectl get mdep fraud -o jsonpath",
+    ): "tests/cluster/test_preflight.py reads the field and the log",
     ("examples/argocd/README.md", "kubectl "): "tests/cluster/test_argocd.py applies the same files",
     ("examples/mlflow/README.md", "pip install"): _FRAMEWORKS,
     ("examples/mlflow/README.md", "curl "): _FRAMEWORKS,
