@@ -9,7 +9,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from demo import acts, scaling, setup
+from demo import acts, evidence, scaling, setup
 from demo.errors import DemoError
 from demo.place import Place, context_place, sandbox_place, train
 from demo.progress import Narrator
@@ -54,8 +54,8 @@ def _play(place: Place, narrator: Narrator) -> int:
     """Every act in order; how many requests failed."""
     narrator.chapter("Once per cluster: install Modelway")
     setup.install(place, narrator)
-    narrator.chapter("Train two models")
-    with narrator.step("scikit-learn's breast-cancer data, and synthetic card payments") as step:
+    narrator.chapter("Train some models")
+    with narrator.step("scikit-learn's breast-cancer data, synthetic card payments and prices of homes") as step:
         output = train(place)
         step.result = f"{len(output)} models"
     for line in output:
@@ -69,6 +69,8 @@ def _play(place: Place, narrator: Narrator) -> int:
     tally = acts.roll(place, narrator)
     narrator.chapter("More load than one pod takes")
     tally.add(scaling.scale(place, narrator))
+    narrator.chapter("A model that is worse")
+    evidence.refuse_worse_model(place, narrator)
     narrator.chapter("A mistake")
     acts.get_it_wrong(place, narrator)
     return tally.failed

@@ -37,10 +37,10 @@ def serve(place: Place, narrator: Narrator) -> None:
     kubectl.apply(namespace_manifest(NAMESPACE))
     for name, folder in EXAMPLES.items():
         narrator.command(f"kubectl apply -n {NAMESPACE} -f {folder.relative_to(ROOT)}/modeldeployment.yaml")
-        _apply(kubectl, _manifest(name))
+        apply(kubectl, _manifest(name))
     for name in EXAMPLES:
         with narrator.step(name) as step:
-            step.result = str(_wait_for(kubectl, name, "Serving", step)["message"])
+            step.result = str(wait_for(kubectl, name, "Serving", step)["message"])
     _show(kubectl, narrator)
 
 
@@ -48,12 +48,12 @@ def predict(place: Place, narrator: Narrator) -> None:
     """Send each example's request and one row in words, show the curl commands that do the same, and what evaluates the models."""
     for name, folder in EXAMPLES.items():
         url = infer_url(place, name)
-        _wait_for_service(url)
+        wait_for_service(url)
         narrator.command(f"curl -H 'Content-Type: application/json' -d @{folder.relative_to(ROOT)}/request.json {url}")
-        narrator.say(json.dumps(_ask(url, request(name))))
+        narrator.say(json.dumps(ask(url, request(name))))
     url, row = urljoin(infer_url(place, "fraud"), "/predict"), json.dumps({"rows": [PAYMENT]})
     narrator.command(f"curl -H 'Content-Type: application/json' -d '{row}' {url}")
-    narrator.say(json.dumps(_ask(url, row.encode())))
+    narrator.say(json.dumps(ask(url, row.encode())))
     columns = "custom-columns=NAME:.metadata.name,ENGINE:.status.stable.engine"
     narrator.command(f"kubectl get mdep -n {NAMESPACE} -o {columns}")
     for line in in_namespace(place)("get", "mdep", "-o", columns).splitlines():
@@ -72,8 +72,8 @@ def roll(place: Place, narrator: Narrator) -> Tally:
     with narrator.step("fraud goes from v1 to v2 while 4 clients keep asking it") as step:
         with Load(url, request("fraud")) as load:
             _keep_asking(load, step)
-            _apply(kubectl, _manifest("fraud", version="v2"))
-            _wait_for(kubectl, "fraud", "Serving", step)
+            apply(kubectl, _manifest("fraud", version="v2"))
+            wait_for(kubectl, "fraud", "Serving", step)
             until(lambda: len(kubectl.list("pods", "modelway.dev/name=fraud")) == 2, "the old pods to end", step)
             _keep_asking(load, step)
         tally = load.tally()
@@ -94,12 +94,12 @@ def get_it_wrong(place: Place, narrator: Narrator) -> None:
     kubectl = in_namespace(place)
     url = infer_url(place, "breast-cancer")
     narrator.command(f"sed s/v1/v9/ examples/breast_cancer/modeldeployment.yaml | kubectl apply -n {NAMESPACE} -f -")
-    _apply(kubectl, _manifest("breast-cancer", version="v9"))
+    apply(kubectl, _manifest("breast-cancer", version="v9"))
     with narrator.step("breast-cancer is given a URI where there is no file") as step:
-        message = _wait_for(kubectl, "breast-cancer", "ModelNotFound", step)["message"]
+        message = wait_for(kubectl, "breast-cancer", "ModelNotFound", step)["message"]
     _show(kubectl, narrator)
     narrator.say(f"Message: {message}")
-    answer = _ask(url, request("breast-cancer"))
+    answer = ask(url, request("breast-cancer"))
     if answer.get("model_version") != "v1":
         raise DemoError(f"breast-cancer v1 should go on serving, but this answered: {json.dumps(answer)}")
     narrator.say(f"Version {answer['model_version']} goes on answering: {json.dumps(answer['outputs'][0]['data'])}")
@@ -117,7 +117,8 @@ def _manifest(name: str, *, version: str = "v1") -> Object:
     return manifest
 
 
-def _apply(kubectl: Kubectl, manifest: Object) -> None:
+def apply(kubectl: Kubectl, manifest: Object) -> None:
+    """Apply one ModelDeployment as a user would."""
     kubectl("apply", "-f", "-", input=json.dumps(manifest))
 
 
@@ -138,7 +139,7 @@ def infer_url(place: Place, name: str) -> str:
     return f"http://{service['clusterIP']}:{service['ports'][0]['port']}/v2/models/{name}/infer"
 
 
-def _wait_for_service(url: str) -> None:
+def wait_for_service(url: str) -> None:
     """A node learns of a model's first pods a moment after they became ready; until then it refuses connections."""
     address = urlsplit(url)
     end = time.monotonic() + SERVICE_SECONDS
@@ -155,7 +156,12 @@ def _wait_for_service(url: str) -> None:
             return
 
 
-def _ask(url: str, body: bytes) -> Object:
+def ask(url: str, body: bytes) -> Object:
+    """A model's answer.
+
+    Raises:
+        DemoError: there is none.
+    """
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
@@ -167,7 +173,7 @@ def _ask(url: str, body: bytes) -> Object:
     return answer
 
 
-def _wait_for(kubectl: Kubectl, name: str, reason: str, step: Step) -> Object:
+def wait_for(kubectl: Kubectl, name: str, reason: str, step: Step) -> Object:
     """The Ready condition once it is of today's generation and has this reason."""
 
     def reached() -> Object | None:

@@ -100,12 +100,12 @@ def context_place(context: str) -> Iterator[Place]:
 
 
 def train(place: Place) -> list[str]:
-    """Run both training scripts beside each other; what they said.
+    """Run the training scripts beside each other; what they said.
 
     Raises:
         DemoError: one of them failed.
     """
-    scripts = [ROOT / "examples" / name / "train.py" for name in ("breast_cancer", "fraud")]
+    scripts = [ROOT / "examples" / name / "train.py" for name in ("breast_cancer", "fraud", "evaluation")]
     running = [_start([sys.executable, str(script), str(place.models)]) for script in scripts]
     lines: list[str] = []
     try:

@@ -92,9 +92,9 @@ class MetricResult(ApiModel):
     value: Measure | None = None
     """Its value for this revision."""
     low: Measure | None = None
-    """The lower end of its confidence interval."""
+    """The lower end of the confidence interval: of the difference where there is one."""
     high: Measure | None = None
-    """The upper end of its confidence interval."""
+    """The upper end of that interval."""
     stable: Measure | None = None
     """Its value for the revision that served then, on the same rows."""
     difference: Measure | None = None
