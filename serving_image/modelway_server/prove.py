@@ -14,7 +14,7 @@ from modelway_server.errors import LoadFailure, Verdict
 from modelway_server.preflight.child import Deadline, Material, PreparedModel
 from modelway_server.preflight.contract import check_contract, contract_changes
 from modelway_server.preflight.evaluate import evaluate
-from modelway_server.preflight.report import Report, publish
+from modelway_server.preflight.report import Report, publish, write_findings
 from modelway_server.preflight.smoke_tests import check_outcomes, run_smoke_tests
 from modelway_server.preflight.spec import InvalidPreflight, Preflight, read_preflight
 from modelway_server.process.exit_report import report_failure
@@ -48,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         publish(report, verdict)
         return 0 if arguments.exit_zero else verdict.exit_code
     except LoadFailure as failure:
+        write_findings(report)
         return report_failure(failure)
     publish(report, None)
     return 0

@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
 
 from modelway_server.process.walls import NAMES
-from support.models import WINE, WINE_KINDS, Boastful
+from support.models import WINE, WINE_KINDS, Boastful, Spying
 from support.server.served import SharedModel, begin, prepare_shared
 
 pytestmark = pytest.mark.slow
@@ -264,6 +266,28 @@ def test_evaluation_that_cannot_be_made_says_why(
     ended = prove(tmp_path, forest_model, evaluation(metric, target=target), dataset(tmp_path))
     assert (ended.status, ended.report["reason"]) == (44, "InvalidDataset")
     assert says in ended.report["message"]
+
+
+def test_model_never_sees_the_right_answers(tmp_path: Path) -> None:
+    place = dataset(tmp_path)
+    model = prepare_shared(tmp_path / "spy", Spying(str(tmp_path / "dataset" / "wines.csv")))
+    ended = prove(tmp_path / "run", model, evaluation({"name": "r2", "max": 1}), place)
+    (criterion,) = ended.report["evaluation"]
+    assert criterion["value"] == pytest.approx(r2_score(WINE_KINDS, np.zeros(len(WINE_KINDS))), abs=1e-4)
+
+
+def test_findings_are_told_where_the_stable_model_fails(
+    tmp_path: Path, forest_model: SharedModel, sleeping_model: SharedModel
+) -> None:
+    other = stable(sleeping_model)
+    other[1] = f"--stable-prepared-dir={tmp_path / 'absent'}"
+    (tmp_path / "absent").mkdir()
+    (tmp_path / "absent" / "prepared.json").write_bytes((forest_model["prepared"] / "prepared.json").read_bytes())
+    spec = evaluation({"name": "accuracy", "notWorseThanStableBy": 0})
+    ended = prove(tmp_path, forest_model, spec, dataset(tmp_path), *other, "--exit-zero")
+    assert ended.status != 0
+    assert ended.report["message"].startswith("the stable revision abc: ")
+    assert {"test": "the model's own example", "outcome": "passed"} in ended.log
 
 
 def test_evaluation_without_a_dataset_says_what_is_missing(tmp_path: Path, forest_model: SharedModel) -> None:

@@ -158,3 +158,24 @@ class Boastful(BaseEstimator):  # type: ignore[misc]  # as above
     def predict(self, rows: Any) -> Any:
         os.write(1, b'{"reason": "I am perfect"}\n')
         return np.zeros(len(rows))
+
+
+class Spying(BaseEstimator):  # type: ignore[misc]  # as above
+    """Answers 1 where it finds the right answers of its evaluation: in a file, or in the memory of its process."""
+
+    n_features_in_ = 13
+
+    def __init__(self, file: str = "") -> None:
+        self.file = file
+
+    def predict(self, rows: Any) -> Any:
+        held = [one for one in gc.get_objects() if type(one).__name__ == "Dataset" and len(one.target)]
+        return np.full(len(rows), int(bool(held) or _opens(self.file)))
+
+
+def _opens(file: str) -> bool:
+    try:
+        with open(file, "rb"):  # noqa: PTH123  (a model's code is not ours)
+            return True
+    except OSError:
+        return False

@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,6 +33,11 @@ class Report:
     findings: Findings | None = None
 
 
+def write_findings(report: Report) -> None:
+    """Write every finding to standard output, one JSON object a line."""
+    _write(whole(report))
+
+
 def publish(report: Report, verdict: Verdict | None) -> None:
     """Report to all who ask: the kubelet, the log, and the reader of standard output.
 
@@ -41,14 +46,18 @@ def publish(report: Report, verdict: Verdict | None) -> None:
         verdict: why the model is refused; None where it is proved.
     """
     summary = summarise(report, verdict)
-    for line in [*whole(report), summary]:
-        sys.stdout.write(f"{json.dumps(line, ensure_ascii=False)}\n")
-    sys.stdout.flush()
+    _write([*whole(report), summary])
     if verdict is None:
         _LOGGER.info("proved", extra={"reason": PROVED})
     else:
         _LOGGER.error(verdict.message, extra={"reason": verdict.reason, "remedy": verdict.remedy})
     write_termination_message(summary)
+
+
+def _write(lines: Iterable[Mapping[str, Any]]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{json.dumps(line, ensure_ascii=False)}\n")
+    sys.stdout.flush()
 
 
 def summarise(report: Report, verdict: Verdict | None) -> dict[str, Any]:
