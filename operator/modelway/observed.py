@@ -154,6 +154,8 @@ class JobView(Child):
     proof: str
     """The hash of what it tries."""
     finished: bool
+    refusal: str = ""
+    """Why the cluster refuses its pod, as far as a dry run told; empty where that is not known, or nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,14 @@
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import job
-from modelway.desired.gate import evidence_on, is_open, make_closed_plan, record_that_runs, stable_model
+from modelway.desired.gate import (
+    accepted_in_status,
+    evidence_on,
+    is_open,
+    make_closed_plan,
+    record_that_runs,
+    stable_model,
+)
 from modelway.desired.pinning import record_of, record_to_read
 from modelway.desired.plan import Plan, make_plan
 from modelway.desired.revision import revision_of
@@ -28,7 +35,7 @@ def plan_of(deployment: ModelDeployment, observed: Observed, settings: Settings,
         may_follow: whether pods that serve may be replaced because the platform's settings changed.
     """
     revision = revision_of(deployment)
-    evidence = evidence_on(record_of(observed, revision))
+    evidence = evidence_on(record_of(observed, revision)) or accepted_in_status(observed, revision)
     if is_open(deployment, observed, settings):
         return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
     stable = stable_model(deployment, observed)

@@ -18,7 +18,7 @@ from modelway.cluster.refused_pods import RefusedPods
 from modelway.cluster.revision_records import RevisionRecords
 from modelway.desired.gate import without_job
 from modelway.desired.plan import Plan
-from modelway.desired.turns import Turns, is_rolling_out
+from modelway.desired.turns import Turns, is_at_work, is_rolling_out
 from modelway.errors import (
     ChildContested,
     ClusterError,
@@ -189,8 +189,9 @@ class Reconciler:
                 yield model.owner.key
 
     def _models_in_proof(self) -> Iterator[Key]:
-        """The models with a Job that has not ended."""
-        return self._cache.models_in_proof()
+        """The models with a Job that is at work."""
+        now = self._now()
+        return (key for key, job, pods in self._cache.proofs() if is_at_work(job, pods, now))
 
     def _history_of(self, owner: Owner) -> _History:
         """What is known of a ModelDeployment; nothing of an earlier one whose name it took before anybody saw that one go."""

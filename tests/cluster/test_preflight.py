@@ -108,3 +108,24 @@ def test_waiting_for_its_job_is_told_as_for_pods(kubectl: Kubectl, installed: st
     model.becomes("Unschedulable")
     kubectl("delete", "mdep", model.name)
     eventually(lambda: not _jobs(kubectl, model.name))
+
+
+def test_job_refused_by_a_quota_is_told_and_starts_once_lifted(
+    kubectl: Kubectl, installed: str, model_store: ModelStore
+) -> None:
+    hard = {"hard": {"requests.memory": "1Mi"}}
+    kubectl.create({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "tight"}, "spec": hard})
+    eventually(lambda: kubectl.get("resourcequota", "tight")["status"].get("hard"))
+    model = Deployed(kubectl, "squeezed")
+    model.apply(model={"uri": model_store.put("squeezed.joblib", _times(2.0))}, preflight=PROVED)
+    assert "tight" in model.becomes("QuotaExceeded")["message"]
+    kubectl("delete", "resourcequota", "tight")
+    model.is_ready()
+
+
+def test_job_whose_pod_may_not_be_created_tells_why(kubectl: Kubectl, installed: str, model_store: ModelStore) -> None:
+    model = Deployed(kubectl, "unranked")
+    uri = model_store.put("unranked.joblib", _times(2.0))
+    model.apply(model={"uri": uri}, preflight=PROVED, scheduling={"priorityClassName": "none"})
+    model.becomes("PriorityClassNotFound")
+    model.apply(model={"uri": uri}, preflight=PROVED).is_ready()

@@ -120,11 +120,27 @@ def test_proved_revision_runs_and_fetches_the_proved_bytes() -> None:
     assert (evidence.accepted, evidence.time, evidence.engine) == (True, "2026-01-01T00:00:09Z", "onnx")
 
 
+def test_job_stays_until_what_it_found_out_is_recorded() -> None:
+    """Its pod may have ended a moment before the Job itself does; with the Job, the pod and its report would go."""
+    present = job(HASH, proof=_proof(*SERVING))
+    plan = _plan(*SERVING, present, preflight_pods=(_report(present.proof, "Proved"),))
+    assert not plan.closed
+    assert plan.prune == ()
+
+
 def test_accepted_revision_is_not_proved_again() -> None:
     plan = _plan(*SERVING, revision(HASH, 2, evidence=ACCEPTED.to_text()))
     assert "Job" not in _kinds(plan)
     fetch = _body(plan, "Deployment")["spec"]["template"]["spec"]["initContainers"][0]
     assert fetch["args"][-1] == "--object-version=s3:$$(v)", "Kubernetes would expand it"
+
+
+def test_lost_record_leaves_pods_with_the_proved_bytes() -> None:
+    entry = {"revision": HASH, "verdict": "Accepted", "reason": "Proved", "digest": DIGEST, "objectVersion": "s3:7"}
+    plan = _plan(deployment(revision=HASH), by=owner(SPEC, status={"revisions": [entry]}))
+    fetch = _body(plan, "Deployment")["spec"]["template"]["spec"]["initContainers"][0]
+    assert fetch["args"][-2:] == [f"--digest={DIGEST}", "--object-version=s3:7"]
+    assert "modelway.dev/evidence" in _body(plan, "ControllerRevision")["metadata"]["annotations"]
 
 
 def test_revision_that_served_before_is_not_proved() -> None:

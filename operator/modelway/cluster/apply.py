@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
 from modelway.api.labels import SERVED_ANNOTATION
@@ -93,7 +93,7 @@ class Applier:
                 await self._adoption.take_over(observed)
                 await self._mark_served(plan, observed.owner.key)
                 await self._prune(plan.prune, observed.owner.key, refusals)
-                await self._apply_all(plan.steps, observed, refusals)
+                await self._apply_all(plan, observed, refusals)
         except TimeoutError:
             in_time = False
         if refusals:
@@ -148,11 +148,13 @@ class Applier:
                 self._cache.drop(ObjectId(kind.name, key.namespace, child.id.name), int(child.resource_version))
                 self._forget_child(key, child.id)
 
-    async def _apply_all(self, steps: Sequence[Step], observed: Observed, refusals: Refusals) -> None:
+    async def _apply_all(self, plan: Plan, observed: Observed, refusals: Refusals) -> None:
         """Kubernetes 1.34 makes about ten Services a second in the whole cluster: nothing else waits for one."""
-        records, services = ([one for one in steps if one.id.kind == kind.name] for kind in (REVISION, SERVICE))
-        others = [one for one in steps if one.id.kind not in {REVISION.name, SERVICE.name}]
+        records, services = ([one for one in plan.steps if one.id.kind == kind.name] for kind in (REVISION, SERVICE))
+        others = [one for one in plan.steps if one.id.kind not in {REVISION.name, SERVICE.name}]
         await _run_both(self._apply_in_turn(records, observed, refusals), self._check_address(services, observed))
+        if plan.evidence is not None and any(one.id in refusals for one in records):
+            others = []  # pods of a revision run only once it is recorded which bytes were proved
         await _run_both(
             self._apply_in_turn(services, observed, refusals), self._apply_in_turn(others, observed, refusals)
         )

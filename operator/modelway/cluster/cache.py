@@ -122,11 +122,13 @@ class Cache:
             deployment = view if isinstance(view, DeploymentView) and view.owner_uid == owner.uid else None
             yield Model(owner, deployment)
 
-    def models_in_proof(self) -> Iterator[Key]:
-        """The models with a Job that has not ended."""
+    def proofs(self) -> Iterator[tuple[Key, JobView, tuple[PodView, ...]]]:
+        """Every model with a Job that has not ended, that Job, and the pods that prove its revisions."""
         for name, one in self._views.items():
             if isinstance(one, JobView) and not one.finished and one.owner_name:
-                yield Key(name.namespace, one.owner_name)
+                key = Key(name.namespace, one.owner_name)
+                around = (self._views[other] for other in self._belongings.get(key, ()))
+                yield key, one, tuple(pod for pod in around if isinstance(pod, PodView) and pod.track == PREFLIGHT)
 
     def versions(self, kind: Kind) -> dict[ObjectId, int]:
         """The version at which each object of a kind is known."""

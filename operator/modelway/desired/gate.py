@@ -10,7 +10,7 @@ from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment, ModelDeploymentSpec
 from modelway.desired.children import build_children, controller_revision, job
 from modelway.desired.children.job import StableModel
-from modelway.desired.evidence import Evidence
+from modelway.desired.evidence import Evidence, metrics_of
 from modelway.desired.pinning import has_served, pinning_of, record_of, record_to_mark
 from modelway.desired.plan import Plan, Step, make_plan, number_of, unwanted_children
 from modelway.desired.revision import Revision, revision_of
@@ -19,6 +19,15 @@ from modelway.settings import Settings
 
 _RUNNING_KINDS = frozenset({"Deployment", "HorizontalPodAutoscaler"})
 """Kinds that a model has only once a revision may run."""
+_TEXTS_IN_STATUS = {
+    "reason": "reason",
+    "message": "message",
+    "time": "time",
+    "digest": "digest",
+    "object_version": "objectVersion",
+    "contract": "contract",
+}
+"""Parts of evidence, and their fields in status."""
 
 
 def is_open(deployment: ModelDeployment, observed: Observed, settings: Settings) -> bool:
@@ -41,6 +50,19 @@ def _is_enabled(deployment: ModelDeployment, settings: Settings) -> bool:
 def evidence_on(record: RevisionView | None) -> Evidence | None:
     """What is recorded about a revision; None if there is nothing."""
     return Evidence.parse(record.evidence) if record is not None and record.evidence else None
+
+
+def accepted_in_status(observed: Observed, revision: Revision) -> Evidence | None:
+    """What status says of an accepted revision, whose record may be gone; None if it does not call it accepted.
+
+    A record may be lost, or be made anew by an operator that dies before that. Its pods must go on fetching the proved bytes.
+    """
+    entries = (one for one in observed.owner.status.get("revisions") or () if one.get("revision") == revision.hash)
+    entry: dict[str, Any] = next(entries, {})
+    if entry.get("verdict") != "Accepted" or not entry.get("digest"):
+        return None
+    texts = {name: entry.get(field, "") for name, field in _TEXTS_IN_STATUS.items()}
+    return Evidence(accepted=True, **texts, evaluation=metrics_of(entry.get("evaluation")))
 
 
 # What runs meanwhile ----------------------------------------------------------------------------------------------------------------------

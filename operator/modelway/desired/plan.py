@@ -95,7 +95,7 @@ def make_plan(
         available=fewest,
         autoscaled=scaling.autoscaled,
         prune=(
-            *unwanted_children(observed, steps, revision),
+            *unwanted_children(observed, steps, revision, evidence),
             *_old_revisions(observed, revision, settings),
             *((record,) if record is not None and pinning.outdated else ()),
         ),
@@ -171,18 +171,23 @@ def _handover(main: Step, size: int) -> Step:
 # What is pruned ---------------------------------------------------------------------------------------------------------------------------
 
 
-def unwanted_children(observed: Observed, steps: Iterable[Step], revision: Revision) -> tuple[Child, ...]:
+def unwanted_children(
+    observed: Observed, steps: Iterable[Step], revision: Revision, evidence: Evidence | None = None
+) -> tuple[Child, ...]:
     """Our children that no step wants, of whatever kind; records of revisions have a rule of their own.
 
-    The finished Job of the present revision stays with its log, until Kubernetes removes it.
+    The finished Job of the present revision stays with its log, until Kubernetes removes it. So does the one that found out the evidence:
+    its pod may end a moment before it does, and must be there until the evidence is recorded.
     """
     wanted = {step.id for step in steps}
     present = (one for one in observed.own_children if not isinstance(one, RevisionView) and not one.deleting)
-    return tuple(one for one in present if one.id not in wanted and not _is_over(one, revision))
+    return tuple(one for one in present if one.id not in wanted and not _is_over(one, revision, evidence))
 
 
-def _is_over(child: Child, revision: Revision) -> bool:
-    return isinstance(child, JobView) and child.finished and child.revision == revision.hash
+def _is_over(child: Child, revision: Revision, evidence: Evidence | None) -> bool:
+    if not isinstance(child, JobView) or child.revision != revision.hash:
+        return False
+    return child.finished or (evidence is not None and child.proof == evidence.proof)
 
 
 def _old_revisions(observed: Observed, wanted: Revision, settings: Settings) -> tuple[Child, ...]:

@@ -1,14 +1,16 @@
 """How many models may be at one kind of work at once: rollouts after a change of the platform, Jobs that prove revisions. Pure.
 
-Each rollout takes a place, whatever its reason. A rollout that failed or is paused takes none, so that it delays nobody. Nothing is stored:
-after a restart the cluster shows what is under way.
+Each rollout takes a place, whatever its reason. A rollout that failed or is paused takes none, so that it delays nobody. No more does a
+Job that came to nothing within minutes: its pod is refused, finds no node, or fails again and again. Nothing is stored: after a restart the
+cluster shows what is under way.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 
 from modelway.api import conditions
-from modelway.observed import DeploymentView, Key
+from modelway.observed import DeploymentView, JobView, Key, PodView
 
 LOOK_SECONDS = 1.0
 """How old the count of what is under way may be; a new turn counts at once."""
@@ -18,6 +20,12 @@ WAIT_SECONDS = 30.0
 
 LOOKS_PER_SECOND = 10.0
 """How often all waiting models together look again."""
+
+START_SECONDS = 120.0
+"""For how long a Job takes a place although nothing of it runs."""
+
+MOST_RESTARTS = 3
+"""How often a container of a Job may start again until its Job takes no place."""
 
 _OVER = frozenset({"NewReplicaSetAvailable", "ProgressDeadlineExceeded", "DeploymentPaused"})
 
@@ -30,8 +38,24 @@ def is_rolling_out(deployment: DeploymentView) -> bool:
     return progress.reason not in _OVER if progress else deployment.available < deployment.size
 
 
+def is_at_work(job: JobView, pods: Iterable[PodView], now: datetime) -> bool:
+    """Whether a Job proves its revision now, or has just been made. One that waits or fails for minutes holds up no other.
+
+    Args:
+        job: a Job.
+        pods: the pods that prove revisions of its model.
+        now: the time, with a time zone.
+    """
+    if job.finished or job.deleting:
+        return False
+    if job.created and now - datetime.fromisoformat(job.created) < timedelta(seconds=START_SECONDS):
+        return True
+    containers = [one for pod in pods if pod.proof == job.proof and not pod.deleting for one in pod.containers]
+    return any(one.running for one in containers) and all(one.restarts < MOST_RESTARTS for one in containers)
+
+
 class Turns:
-    """Gives turns to the namespace with the fewest under way; within it, first come, first served.
+    """Gives turns to the namespace with the fewest under way, then to the one whose last turn is longest ago, then by arrival.
 
     Args:
         at_once: how many models may be at work at the same time.
@@ -56,6 +80,9 @@ class Turns:
         self._turns: dict[Key, bool] = {}
         """The turns since the last count, and whether their pass has ended."""
         self._waiting: dict[Key, None] = {}
+        self._latest: dict[str, int] = {}
+        """The number of each namespace's last turn; empty while nobody waits."""
+        self._number = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -66,6 +93,7 @@ class Turns:
         if key in self._under_way or key in self._turns or (self._free() > 0 and self._first(key) == key):
             self._waiting.pop(key, None)
             self._turns[key] = False
+            self._note_turn(key.namespace)
             return True
         self._waiting.setdefault(key)
         return False
@@ -90,7 +118,16 @@ class Turns:
     def _first(self, *latest: Key) -> Key:
         """The next one of those that wait, and of the latest to come."""
         shares = Counter(key.namespace for key in self._under_way | self._turns.keys())
-        return min((*self._waiting, *latest), key=lambda one: shares[one.namespace])
+        return min(
+            (*self._waiting, *latest),
+            key=lambda one: (shares[one.namespace], self._latest.get(one.namespace, 0)),
+        )
+
+    def _note_turn(self, namespace: str) -> None:
+        self._number += 1
+        if not self._waiting:
+            self._latest.clear()
+        self._latest[namespace] = self._number
 
     def _free(self) -> int:
         return self._at_once - len(self._under_way | self._turns.keys())

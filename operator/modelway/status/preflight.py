@@ -12,10 +12,11 @@ from typing import Any
 from modelway.desired.children.job import PROVE
 from modelway.desired.evidence import Evidence, metrics_of
 from modelway.desired.plan import Plan
-from modelway.observed import ContainerView, Observed, PodView, Termination
+from modelway.observed import ContainerView, JobView, Observed, PodView, Termination
 from modelway.printable import one_line
 from modelway.status.pod_failures import failure_of
 from modelway.status.reasons import Reason
+from modelway.status.rejections import explain_refused_pods
 from modelway.status.termination import (
     chosen_engine,
     explain,
@@ -113,6 +114,7 @@ def judge_preflight(observed: Observed, plan: Plan) -> Readiness:
         return Readiness(Reason.PROVING, f"Revision {revision} {_WAITS}.{_meanwhile(observed)}")
     pods = tuple(pod for pod in observed.preflight_pods if pod.revision == revision)
     failure = failure_of(replace(observed, pods=pods), revision)
+    failure = failure or _refusal_of(observed, revision)
     if failure is not None:
         return replace(failure, message=f"{_about(pods, failure.message)}{_meanwhile(observed)}")
     return Readiness(Reason.PROVING, f"Revision {revision} is being proved: {_stage(pods)}.{_meanwhile(observed)}")
@@ -126,6 +128,13 @@ def _about(pods: tuple[PodView, ...], message: str) -> str:
     if failed in {"fetch-stable", "prepare-stable"}:
         return f"The model that serves cannot be compared with: {message}"
     return message
+
+
+def _refusal_of(observed: Observed, revision: str) -> Readiness | None:
+    """Why the Job of a revision gets no pod."""
+    jobs = (one for one in observed.own_children if isinstance(one, JobView) and one.revision == revision)
+    refusal = next((one.refusal for one in jobs if one.refusal), "")
+    return explain_refused_pods(refusal, namespace=observed.owner.key.namespace) if refusal else None
 
 
 def _stage(pods: tuple[PodView, ...]) -> str:

@@ -14,6 +14,7 @@ from modelway.cluster.child_writes import UNBORN
 from modelway.cluster.kinds import Kind
 from modelway.cluster.repairs.backoff import QUICK_REPAIRS
 from modelway.cluster.served_kinds import ServedKinds
+from modelway.desired.evidence import Evidence
 from modelway.desired.plan import make_plan
 from modelway.errors import ChildContested, ClusterError, KindNotServed, ModelwayError, NameConflict, RetryLater
 from modelway.metrics import Metrics
@@ -120,6 +121,17 @@ def test_no_deployment_is_created_while_the_service_is_foreign(cache: Cache) -> 
     server.stored = {}
     _pass(applier, cache)
     assert {"Deployment", "Service"} <= {kind for kind, _, _ in server.sent}
+
+
+def test_no_pods_run_before_what_proves_them_is_recorded(cache: Cache) -> None:
+    server = _Server(refused=(kinds.REVISION,))
+    observed = cache.observe(Key(*KEY))
+    assert observed is not None
+    evidence = Evidence(accepted=True, reason="Proved", digest="sha256:a")
+    plan = make_plan(ModelDeployment.parse(observed.owner.document), observed, Settings(), evidence=evidence)
+    with pytest.raises(ClusterError):
+        asyncio.run(Applier(server, cache, Metrics()).carry_out(plan, observed))  # type: ignore[arg-type]
+    assert {kind for kind, _, _ in server.sent} == {"Service"}
 
 
 def test_a_foreign_object_is_applied_once_and_then_only_read(cache: Cache) -> None:

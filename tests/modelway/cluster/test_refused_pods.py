@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.client import Client
+from modelway.cluster.pod_makers import JOB_SECONDS
 from modelway.cluster.refused_pods import (
     DENIED_SECONDS,
     LONGEST_FORBIDDEN_SECONDS,
@@ -19,12 +20,17 @@ from modelway.cluster.refused_pods import (
     UNPROVED_SECONDS,
     RefusedPods,
 )
+from modelway.desired.children.job import proof_of
 from modelway.desired.plan import make_plan
 from modelway.metrics import Metrics
 from modelway.observed import Condition, Observed, PodView
+from modelway.planning import plan_of
 from modelway.settings import Settings
+from modelway.status.preflight import judge_preflight
+from modelway.status.reasons import Reason
+from modelway.status.verdict import Readiness
 from support.operator.fake_api import Answer, FakeApi, Request, fake_api
-from support.operator.observed import container, deployment, observed, owner, pod
+from support.operator.observed import container, deployment, job, observed, owner, pod
 
 QUOTA = 'pods "fraud-abc-{}" is forbidden: exceeded quota: q, requested: pods=1, used: pods={}, limited: pods=3'
 DENIED = 'pods is forbidden: User "operator" cannot create resource "pods" in API group "" in the namespace "risk"'
@@ -109,6 +115,80 @@ def test_a_new_cause_is_reported_and_a_new_quota_use_is_not() -> None:
         assert world.message() == POLICY
 
     _scenario(play, _answer(QUOTA.format("b", 3)), _answer(QUOTA.format("c", 4)), _answer(POLICY))
+
+
+class _Proof:
+    """A model whose Job has no pod, and a clock."""
+
+    def __init__(self, client: Client) -> None:
+        self.now = 0.0
+        self.refused_pods = RefusedPods(client, clock=lambda: self.now)
+        settings = Settings(preflight_enabled=True)
+        wanted = ModelDeployment.parse(owner().document)
+        self.plan = plan_of(wanted, observed(), settings)
+        [step] = [one for one in self.plan.steps if one.id.kind == "Job"]
+        self.job = job(self.plan.revision, proof=proof_of(step.body))
+
+    async def look(self, seconds: float, *pods: PodView) -> float | None:
+        self.now += seconds
+        return await self.refused_pods.look(self.plan, observed(self.job, preflight_pods=pods))
+
+    def verdict(self) -> Readiness:
+        return judge_preflight(self.refused_pods.correct(observed(self.job)), self.plan)
+
+
+def _proof_scenario(play: Callable[[_Proof], Awaitable[None]], *answers: Answer) -> FakeApi:
+    async def scenario() -> FakeApi:
+        async with fake_api(*answers) as fake, Client(fake.connection, Metrics()) as client:
+            await play(_Proof(client))
+            return fake
+
+    return asyncio.run(scenario())
+
+
+def test_job_without_a_pod_is_tried_as_its_controller_would() -> None:
+    async def play(proof: _Proof) -> None:
+        assert await proof.look(0) == JOB_SECONDS
+        assert proof.verdict().reason is Reason.PROVING
+        await proof.look(JOB_SECONDS)
+        assert proof.verdict().reason is Reason.QUOTA_EXCEEDED
+
+    [request] = _proof_scenario(play, _answer(QUOTA.format("b", 3))).requests
+    labels = request.body["metadata"]["labels"]
+    assert (request.query["dryRun"], labels["modelway.dev/track"]) == ("All", "preflight")
+    assert labels["batch.kubernetes.io/job-name"] == request.body["metadata"]["generateName"].rstrip("-")
+
+
+def test_job_is_woken_once_its_pod_would_be_admitted() -> None:
+    async def play(proof: _Proof) -> None:
+        await proof.look(0)
+        for _ in range(3):
+            await proof.look(TRY_SECONDS)
+        assert proof.verdict().reason is Reason.PROVING
+
+    [wake, *_] = _wakes(_proof_scenario(play, _answer(QUOTA.format("b", 3))))
+    assert "/jobs/fraud-" in wake.path
+    assert set(wake.body["metadata"]["annotations"]) == {"modelway.dev/pods-retried"}
+
+
+def test_job_with_a_pod_is_not_tried() -> None:
+    async def play(proof: _Proof) -> None:
+        mine = replace(pod(revision=proof.plan.revision), track="preflight", proof=proof.job.proof)
+        for _ in range(3):
+            assert await proof.look(TRY_SECONDS, mine) is None
+
+    assert _proof_scenario(play).requests == []
+
+
+def test_workload_that_no_step_wants_is_not_tried() -> None:
+    """Its record is gone, so that nobody knows what its pods are made of."""
+    failure = Condition("ReplicaFailure", "True", "FailedCreate", QUOTA.format("a", 3))
+
+    async def play(proof: _Proof) -> None:
+        refused = observed(deployment(revision="unknown", conditions=(failure,)))
+        assert await proof.refused_pods.look(proof.plan, refused) is None
+
+    assert _proof_scenario(play).requests == []
 
 
 @pytest.mark.slow

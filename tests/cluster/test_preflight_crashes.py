@@ -1,0 +1,143 @@
+"""The operator dies right after any write while a revision is proved: the next one ends in the same state, by one proof."""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import pytest
+
+from modelway.api.labels import EVIDENCE_ANNOTATION
+from modelway.observed import Key
+from sandbox import Sandbox
+from support.cluster.deployed import NOWHERE
+from support.cluster.fake_proofs import end_proof, jobs
+from support.cluster.sandbox import Kubectl, Object
+from support.operator.parts import SETTINGS, life
+from support.operator.specs import manifest
+from support.waiting import eventually
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.usefixtures("operator_away")]
+
+PROVING = SETTINGS.model_copy(update={"preflight_enabled": True})
+KINDS = ("deployment", "service", "controllerrevision", "job")
+
+_PROOF = r"\b[0-9a-f]{16}\b"
+"""The hash of what a Job tries, which holds the model's name."""
+
+Event = Callable[[Kubectl, str], object]
+
+
+def _wants(version: str) -> Event:
+    return lambda kubectl, name: kubectl.apply(manifest(name, scheduling=NOWHERE, model={"version": version}))
+
+
+def _ends(reason: str) -> Event:
+    return lambda kubectl, name: end_proof(kubectl, name, reason)
+
+
+def _delete(kubectl: Kubectl, name: str) -> None:
+    kubectl.discard("mdep", name)
+
+
+ACCEPTED = (_wants("one"), _ends("Proved"))
+
+
+class Story(NamedTuple):
+    """What happens to a model."""
+
+    before: Sequence[Event]
+    """What no crash interrupts."""
+    events: Sequence[Event]
+
+
+STORIES = {
+    "first accepted": Story((), ACCEPTED),
+    "accepted": Story(ACCEPTED, (_wants("two"), _ends("Proved"))),
+    "refused": Story(ACCEPTED, (_wants("two"), _ends("SmokeTestFailed"))),
+    "reverted while the Job runs": Story(ACCEPTED, (_wants("two"), _wants("one"))),
+    "changed while the Job runs": Story((), (_wants("one"), _wants("two"), _ends("Proved"))),
+    "deleted while the Job runs": Story(ACCEPTED, (_wants("two"), _delete)),
+}
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+def test_a_crash_after_any_write_changes_no_proof(
+    story: Story, sandbox: Sandbox, kubectl: Kubectl, namespace: str
+) -> None:
+    def lived(name: str, crash_after: int) -> int:
+        key = Key(namespace, name)
+        asyncio.run(_live(sandbox, kubectl, key, story.before, crash_after=0))
+        return asyncio.run(_live(sandbox, kubectl, key, story.events, crash_after=crash_after))
+
+    writes = lived("whole", 0)
+    wanted = _world(kubectl, "whole")
+    for number in range(1, writes + 1):
+        name = f"cut-{number}"
+        lived(name, number)
+        eventually(lambda: _world(kubectl, name) == wanted, describe=lambda: _difference(_world(kubectl, name), wanted))  # noqa: B023
+        assert _ran(kubectl, name) <= _accepted(kubectl, name)
+
+
+async def _live(sandbox: Sandbox, kubectl: Kubectl, key: Key, events: Sequence[Event], *, crash_after: int) -> int:
+    """Let events happen, with one crash after which another life goes on; how many writes to children there were before it."""
+    writes = 0
+    for event in events:
+        event(kubectl, key.name)
+        left = max(0, crash_after - writes)
+        async with life(sandbox.kubeconfig, crash_after=left, settings=PROVING) as parts:
+            await parts.converge(key)
+        writes += parts.client.of_children
+        if left and writes >= crash_after:
+            async with life(sandbox.kubeconfig, settings=PROVING) as parts:
+                await parts.converge(key)
+    return writes
+
+
+def _world(kubectl: Kubectl, name: str) -> dict[str, Any]:
+    """What became of a model's children, without names and what the cluster decides."""
+    objects = [one for kind in KINDS for one in kubectl.list(kind, f"modelway.dev/name={name}")]
+    assert not any("deletionTimestamp" in one["metadata"] for one in objects)
+    contents = {f"{one['kind']}{one['metadata']['name'].removeprefix(name)}": _content(one) for one in objects}
+    return dict(json.loads(re.sub(_PROOF, "PROOF", json.dumps(contents).replace(name, "NAME"))))
+
+
+def _difference(one: Object, other: Object) -> Object:
+    return {name: (one.get(name), other.get(name)) for name in {*one, *other} if one.get(name) != other.get(name)}
+
+
+def _content(obj: Object) -> list[Any]:
+    metadata, spec = obj["metadata"], obj.get("spec", {})
+    template = spec.get("template", {}).get("spec") if obj["kind"] == "Deployment" else None
+    evidence = (metadata.get("annotations") or {}).get(EVIDENCE_ANNOTATION)
+    return [metadata["labels"], template, evidence, obj.get("revision")]
+
+
+def _ran(kubectl: Kubectl, name: str) -> set[str]:
+    """The revisions of which a Deployment ever made pods."""
+    sets = kubectl.list("replicasets", f"modelway.dev/name={name}")
+    return {one["metadata"]["labels"]["modelway.dev/revision"] for one in sets}
+
+
+def _accepted(kubectl: Kubectl, name: str) -> set[str]:
+    """The revisions that were proved, as their records say."""
+    records = kubectl.list("controllerrevision", f"modelway.dev/name={name}")
+    evidence = {one["metadata"]["labels"]["modelway.dev/revision"]: _evidence(one) for one in records}
+    return {revision for revision, found in evidence.items() if found.get("accepted")}
+
+
+def _evidence(record: Object) -> Object:
+    return dict(json.loads((record["metadata"].get("annotations") or {}).get(EVIDENCE_ANNOTATION, "{}")))
+
+
+def test_deleted_model_takes_its_job_and_pods_along(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:
+    async def converge() -> None:
+        async with life(sandbox.kubeconfig, settings=PROVING) as parts:
+            await parts.converge(Key(namespace, "gone"))
+
+    _wants("one")(kubectl, "gone")
+    asyncio.run(converge())
+    eventually(lambda: kubectl.list("pods", "modelway.dev/name=gone"))
+    _delete(kubectl, "gone")
+    eventually(lambda: not jobs(kubectl, "gone") and not kubectl.list("pods", "modelway.dev/name=gone"))
