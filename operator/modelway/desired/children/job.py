@@ -55,10 +55,23 @@ def build(
     template["metadata"]["labels"] |= labels
     built["spec"] = {
         "backoffLimit": _RETRIES,
+        "activeDeadlineSeconds": _deadline_seconds(deployment),
         "ttlSecondsAfterFinished": _KEPT_SECONDS,
         "template": template,
     }
     return built
+
+
+def _deadline_seconds(deployment: ModelDeployment) -> int:
+    """Seconds after which the Job ends, and another one takes its place: far more than it needs.
+
+    A container that a mesh adds to its pod never ends by itself.
+    """
+    limits = deployment.spec.runtime.limits
+    longest = (
+        3 * limits.fetch_timeout_seconds + 3 * limits.startup_timeout_seconds + _wanted(deployment).timeout_seconds
+    )
+    return longest + _KEPT_SECONDS
 
 
 def job_name(deployment: ModelDeployment, revision: str) -> str:
