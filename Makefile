@@ -12,6 +12,8 @@
 #   make bench-operator  what up to 1000 models cost the operator (BENCH_SIZES=1,100 is short, JSON=file, WRITE=1 refreshes
 #                        docs/performance.md)
 #   make bench-server    our server beside a naive FastAPI app and MLServer (ROUNDS=1 is short; JSON=, WRITE=1 as above)
+#   make bench-gate      how often the evaluation gate is wrong, on 2,000 drawn datasets of each kind (DATASETS=100 is short; JSON=,
+#                        WRITE=1 refreshes docs/evaluation.md)
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
 #   make test-frameworks MLflow, PyTorch and TensorFlow models, by the real libraries in environments of their own (7 GB the first time)
 #   make test-versions   what scikit-learn 1.7 and 1.8 save answers as it did there or is refused (PYTHONS='old/bin/python ...': what these save)
@@ -33,7 +35,7 @@ SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
 UNIT = tests/modelway tests/contract $(addprefix tests/modelway_server/,contract prediction protocol telemetry)
 
-.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server fuzz abuse clean sweep test-frameworks test-versions
+.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server bench-gate fuzz abuse clean sweep test-frameworks test-versions
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -102,6 +104,9 @@ bench-operator: .venv/ready
 
 bench-server: .venv/ready
 	$(BIN)/python -m bench.server $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
+
+bench-gate: .venv/ready
+	$(BIN)/python -m bench.gate $(if $(DATASETS),--datasets $(DATASETS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
 
 test-frameworks: .venv/ready
 	cd tests && ../$(BIN)/python -m frameworks

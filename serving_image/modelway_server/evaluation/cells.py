@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelway_server.evaluation.influence import MAX_KINDS, Influence, Part
+from modelway_server.evaluation.influence import Influence, Part
 from modelway_server.evaluation.scorers import Floats, Indices, Score
 
-MAX_CELLS = 150
+MAX_CELLS = 100
+MAX_ADDED = 4
+"""Kinds of targets, and of answers, of which one row more is tried: each costs a whole score."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,14 @@ class Cells:
         cells, places, of_rows = np.unique(targets * len(counts) + answers, return_index=True, return_inverse=True)
         if len(cells) > min(MAX_CELLS, len(part.rows) - 1):
             return None
-        most = np.argsort(-counts, kind="stable")[:MAX_KINDS]
+        most = np.argsort(-counts, kind="stable")[:MAX_ADDED]
         return cls(score, part, places, of_rows, part.rows[first[most]])
 
     def influence(self, value: float) -> Influence:
         """The influence of each row."""
-        added = np.array([[self._of_added(kind, answer, value) for answer in self.answers] for kind in self.part.kinds])
+        added = np.array(
+            [[self._of_added(kind, answer, value) for answer in self.answers] for kind in self.part.kinds[:MAX_ADDED]]
+        )
         return Influence(
             value=value,
             of_units=self._of_left_out(value)[self.of_rows],

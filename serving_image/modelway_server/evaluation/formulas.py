@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelway_server.evaluation.influence import Influence, Part, is_same, mean_of
-from modelway_server.evaluation.losses import ACCURACY, MEANS, ROOTS, explained_influence
+from modelway_server.evaluation.losses import EXPLAINED, MEANS, ROOTS, SHARES, explained_influence
 from modelway_server.evaluation.ranks import Ranks
 from modelway_server.evaluation.scorers import Floats, Score
 
-_EXPLAINED = {"r2": False, "explained_variance": True}
-"""Whether the error's own mean is taken off first."""
-RANKS = {"roc_auc": Ranks.roc_auc, "average_precision": Ranks.average_precision}
+_RANKS = {"roc_auc": Ranks.roc_auc, "average_precision": Ranks.average_precision}
+_ONE_AGAINST_REST = ("roc_auc_ovr", "roc_auc_ovr_weighted")
 
 
 def influence_by_formula(score: Score, part: Part, value: float) -> Influence | None:
@@ -26,16 +25,20 @@ def influence_by_formula(score: Score, part: Part, value: float) -> Influence | 
         part: the rows.
         value: the score of these rows, as scikit-learn gives it.
     """
-    if score.name not in {*MEANS, *ROOTS, *_EXPLAINED, *RANKS} or score.target.ndim > 1:
+    if score.name not in {*MEANS, *ROOTS, *EXPLAINED, *_RANKS, *_ONE_AGAINST_REST} or score.target.ndim > 1:
         return None
     target, response = score.target[part.rows], score.response(part.rows)
     with np.errstate(all="ignore"):
-        if score.name in RANKS:
+        if score.name in _RANKS:
             return _of_ranks(score, part, value, target, response)
-        if score.name in _EXPLAINED:
-            slopes = explained_influence(target, response, part.weights, centred=_EXPLAINED[score.name])
-            return _smooth(score, part, value, slopes)
-        losses = (MEANS.get(score.name) or ROOTS[score.name])(target, _of_last_class(score, target, response))
+        if score.name in _ONE_AGAINST_REST:
+            return _of_each_class(score, part, value, target, response)
+        response = _of_last_class(score, target, response)
+        if score.name in EXPLAINED:
+            loss, of_constant = EXPLAINED[score.name]
+            share, slopes = explained_influence(loss(target, response), of_constant(target, part.weights), part.weights)
+            return _smooth(score, part, value, slopes) if is_same(share, value) else None
+        losses = (MEANS.get(score.name) or ROOTS[score.name])(target, response)
         mean = mean_of(losses, part.weights)
         if score.name in MEANS:
             return _of_mean(score, part, value, losses) if is_same(mean, value) else None
@@ -43,7 +46,7 @@ def influence_by_formula(score: Score, part: Part, value: float) -> Influence | 
 
 
 def _of_mean(score: Score, part: Part, value: float, losses: Floats) -> Influence:
-    bounded, ones = score.name == ACCURACY, np.ones(len(part.kinds))
+    bounded, ones = score.name in SHARES, np.ones(len(part.kinds))
     return Influence(
         value=value,
         of_units=part.relative * (losses - mean_of(losses, part.weights)),
@@ -68,7 +71,7 @@ def _of_ranks(score: Score, part: Part, value: float, target: NDArray[Any], resp
     if response.ndim != 1 or len(classes) != 2:
         return None
     positive = classes[1] if score.positive is None else score.positive
-    ranks, compute = Ranks.of(target == positive, response), RANKS[score.name]
+    ranks, compute = Ranks.of(target == positive, response), _RANKS[score.name]
     area, slopes, lowest, highest = compute(ranks, part.weights)
     if not is_same(area, value):
         return None
@@ -82,7 +85,32 @@ def _of_ranks(score: Score, part: Part, value: float, target: NDArray[Any], resp
     )
 
 
+def _of_each_class(
+    score: Score, part: Part, value: float, target: NDArray[Any], response: NDArray[Any]
+) -> Influence | None:
+    """Of a mean of areas, each of one class against the rest."""
+    classes, codes = np.unique(target, return_inverse=True)
+    if response.ndim != 2 or response.shape[1] != len(classes):
+        return None
+    ranks = [Ranks.of(codes == place, scores) for place, scores in enumerate(response.T)]
+    by_share = score.name.endswith("weighted")
+
+    def mean_area(weights: Floats) -> tuple[float, Floats]:
+        areas = [each.roc_auc(weights) for each in ranks]
+        shares = np.bincount(codes, weights) / weights.sum() if by_share else np.ones(len(ranks)) / len(ranks)
+        mean = float(sum(share * area[0] for share, area in zip(shares, areas, strict=True)))
+        slopes = np.asarray(sum(share * area[1] for share, area in zip(shares, areas, strict=True)))
+        own = np.array([area[0] for area in areas])[codes] - mean if by_share else 0.0
+        return mean, slopes + own
+
+    mean, slopes = mean_area(part.weights)
+    if not is_same(mean, value):
+        return None
+    of_units = part.relative * slopes
+    return Influence(value=value, of_units=of_units, at=lambda multiples: mean_area(part.weights * multiples)[0])
+
+
 def _of_last_class(score: Score, target: NDArray[Any], response: NDArray[Any]) -> NDArray[Any]:
     """The probabilities of the last of two classes, also where the first one is the positive."""
-    turned = response.ndim == 1 and score.positive is not None and score.name == "neg_brier_score"
+    turned = response.ndim == 1 and score.positive is not None and score.name in {"neg_brier_score", "d2_brier_score"}
     return 1 - response if turned and score.positive == target.min() else response

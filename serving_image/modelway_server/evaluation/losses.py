@@ -11,7 +11,8 @@ Floats = NDArray[np.float64]
 Loss = Callable[[NDArray[Any], NDArray[Any]], Floats]
 """The contribution of each row to a mean, of targets and responses."""
 
-ACCURACY = "accuracy"
+SHARES = frozenset({"accuracy", "top_k_accuracy"})
+"""Means of what is 0 or 1."""
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -35,6 +36,15 @@ def _log_loss(target: NDArray[Any], response: Floats) -> Floats:
     return np.asarray(np.log(_of_truth(target, response).clip(_EPSILON, 1 - _EPSILON)))
 
 
+def _is_among_best(target: NDArray[Any], response: Floats) -> Floats:
+    """Whether each row's own class has one of the two highest scores."""
+    if response.ndim == 1:
+        return np.full(len(target), np.nan)
+    codes = np.unique(target, return_inverse=True)[1]
+    best = np.argsort(response, axis=1, kind="mergesort")[:, ::-1][:, :2]
+    return np.asarray((best == codes[:, np.newaxis]).any(axis=1), dtype=np.float64)
+
+
 def _brier(target: NDArray[Any], response: Floats) -> Floats:
     """Half the sum over all classes, as scikit-learn has it for two of them."""
     if response.ndim == 1:
@@ -53,7 +63,7 @@ def _of_truth(target: NDArray[Any], response: Floats) -> Floats:
 
 
 MEANS: dict[str, Loss] = {
-    ACCURACY: lambda target, response: (target == response).astype(np.float64),
+    "accuracy": lambda target, response: (target == response).astype(np.float64),
     "neg_mean_absolute_error": lambda target, response: -np.abs(target - response),
     "neg_mean_squared_error": _squares,
     "neg_mean_squared_log_error": _log_squares,
@@ -64,6 +74,7 @@ MEANS: dict[str, Loss] = {
     "neg_mean_gamma_deviance": _gamma,
     "neg_log_loss": _log_loss,
     "neg_brier_score": _brier,
+    "top_k_accuracy": _is_among_best,
 }
 """What is the mean of a loss."""
 
@@ -71,18 +82,58 @@ ROOTS: dict[str, Loss] = {"neg_root_mean_squared_error": _squares, "neg_root_mea
 """What is minus the root of minus the mean of a loss."""
 
 
-def explained_influence(target: Floats, response: Floats, weights: Floats, *, centred: bool) -> Floats:
-    """How much each row moves the share of the variance that is explained, for a row of weight 1.
+def _null_squares(target: Floats, weights: Floats) -> Floats:
+    return np.asarray(_squares(target, (weights * target).sum() / weights.sum()))
+
+
+def _null_absolutes(target: Floats, weights: Floats) -> Floats:
+    order = np.argsort(target, kind="stable")
+    median = target[order][np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)]
+    return np.asarray(-np.abs(target - median))
+
+
+def _null_log_loss(target: NDArray[Any], weights: Floats) -> Floats:
+    return np.asarray(np.log(_shares(target, weights)[1]))
+
+
+def _null_brier(target: NDArray[Any], weights: Floats) -> Floats:
+    shares, own = _shares(target, weights)
+    return np.asarray(-((1 - own) ** 2 + (shares**2).sum() - own**2))
+
+
+def _full_brier(target: NDArray[Any], response: Floats) -> Floats:
+    """The sum over all classes, also of two."""
+    return _brier(target, response) * (2 if response.ndim == 1 else 1)
+
+
+def _shares(target: NDArray[Any], weights: Floats) -> tuple[Floats, Floats]:
+    """The share of each class, and that of each row's own."""
+    codes = np.unique(target, return_inverse=True)[1]
+    shares = np.bincount(codes, weights) / weights.sum()
+    return np.asarray(shares), np.asarray(shares[codes])
+
+
+EXPLAINED: dict[str, tuple[Loss, Loss]] = {
+    "r2": (_squares, _null_squares),
+    "d2_absolute_error_score": (MEANS["neg_mean_absolute_error"], _null_absolutes),
+    "d2_log_loss_score": (_log_loss, _null_log_loss),
+    "d2_brier_score": (_full_brier, _null_brier),
+}
+"""What is 1 less the ratio of a mean loss to that of the best constant answer: the loss, and the other one by target and weights.
+
+That answer is the best one, so that a little more weight on a row does not move the mean by way of it.
+"""
+
+
+def explained_influence(losses: Floats, of_constant: Floats, weights: Floats) -> tuple[float, Floats]:
+    """The explained share, and how much each row of weight 1 moves it.
 
     Args:
-        target: the right answers.
-        response: the model's.
+        losses: of the model.
+        of_constant: of the best constant answer.
         weights: of the rows.
-        centred: whether the mean error is no error.
     """
     total = weights.sum()
-    error = target - response
-    squares = (error - ((weights * error).sum() / total if centred else 0.0)) ** 2
-    away = (target - (weights * target).sum() / total) ** 2
-    unexplained, variance = (weights * squares).sum() / total, (weights * away).sum() / total
-    return np.asarray(-(squares - unexplained) / variance + unexplained * (away - variance) / variance**2)
+    lost, at_stake = (weights * losses).sum() / total, (weights * of_constant).sum() / total
+    slopes = -(losses - lost) / at_stake + lost * (of_constant - at_stake) / at_stake**2
+    return float(1 - lost / at_stake), np.asarray(slopes)

@@ -37,7 +37,8 @@ def targets_of(values: Sequence[Any], answers: Answers, column: str) -> NDArray[
         raise InvalidDataset(
             f"the model gives {len(classes)} targets a row, and {_FIELD}.target names one column; evaluate a model of one target"
         )
-    targets = [label_of(value, classes) for value in values]
+    labels = {value: label_of(value, classes) for value in _distinct(values, column)}
+    targets = [labels[value] for value in values]
     if not set(targets) & set(classes):
         raise InvalidDataset(
             f"{_FIELD}.target: column {column!r} holds {_sample(values)}, of which none is a class of the model: {_sample(classes)}"
@@ -107,6 +108,15 @@ def _array(targets: list[Any], classes: Sequence[Any]) -> NDArray[Any]:
         odd = next(target for target in targets if isinstance(target, str))
         raise InvalidDataset(f"{_FIELD}.target holds {odd!r:.100}, and the model's classes are {_sample(classes)}")
     return np.array(targets)
+
+
+def _distinct(values: Sequence[Any], column: str) -> set[Any]:
+    try:
+        return set(values)
+    except TypeError:
+        raise InvalidDataset(
+            f"{_FIELD}.target: column {column!r} holds lists or objects; name one of plain values"
+        ) from None
 
 
 def _sample(values: Sequence[Any]) -> str:
