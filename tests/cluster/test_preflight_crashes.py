@@ -12,7 +12,7 @@ from modelway.api.labels import EVIDENCE_ANNOTATION
 from modelway.observed import Key
 from sandbox import Sandbox
 from support.cluster.deployed import NOWHERE
-from support.cluster.fake_proofs import end_proof, jobs
+from support.cluster.fake_proofs import end_proof, jobs, preflight_pods
 from support.cluster.sandbox import Kubectl, Object
 from support.operator.parts import SETTINGS, life
 from support.operator.specs import manifest
@@ -123,8 +123,8 @@ def _ran(kubectl: Kubectl, name: str) -> set[str]:
 def _accepted(kubectl: Kubectl, name: str) -> set[str]:
     """The revisions that were proved, as their records say."""
     records = kubectl.list("controllerrevision", f"modelway.dev/name={name}")
-    evidence = {one["metadata"]["labels"]["modelway.dev/revision"]: _evidence(one) for one in records}
-    return {revision for revision, found in evidence.items() if found.get("accepted")}
+    evidence = ((one["metadata"]["labels"]["modelway.dev/revision"], _evidence(one)) for one in records)
+    return {revision for revision, verdict in evidence if verdict.get("accepted")}
 
 
 def _evidence(record: Object) -> Object:
@@ -132,12 +132,73 @@ def _evidence(record: Object) -> Object:
 
 
 def test_deleted_model_takes_its_job_and_pods_along(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:
-    async def converge() -> None:
-        async with life(sandbox.kubeconfig, settings=PROVING) as parts:
-            await parts.converge(Key(namespace, "gone"))
+    key = Key(namespace, "gone")
+    _job_in_proof(sandbox, kubectl, key)
+    eventually(lambda: preflight_pods(kubectl, key.name))
+    _delete(kubectl, key.name)
+    eventually(lambda: not jobs(kubectl, key.name) and not preflight_pods(kubectl, key.name))
 
-    _wants("one")(kubectl, "gone")
-    asyncio.run(converge())
-    eventually(lambda: kubectl.list("pods", "modelway.dev/name=gone"))
-    _delete(kubectl, "gone")
-    eventually(lambda: not jobs(kubectl, "gone") and not kubectl.list("pods", "modelway.dev/name=gone"))
+
+def test_job_whose_report_was_lost_runs_again(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:
+    key = Key(namespace, "lost")
+    first = _job_in_proof(sandbox, kubectl, key)
+    end_proof(kubectl, key.name, "Proved")
+    eventually(lambda: "Complete" in str(jobs(kubectl, key.name)[0]["status"]))
+    kubectl("delete", "pods", "-l", f"modelway.dev/name={key.name}")
+    asyncio.run(_converge(sandbox, key))
+    assert _uids(kubectl, key.name) != first
+    end_proof(kubectl, key.name, "Proved")
+    asyncio.run(_converge(sandbox, key))
+    assert kubectl.exists("deployment", key.name)
+
+
+def test_deleted_job_is_made_again(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:
+    key = Key(namespace, "deleted")
+    first = _job_in_proof(sandbox, kubectl, key)
+    kubectl("delete", "job", "--all")
+    asyncio.run(_converge(sandbox, key))
+    assert not first & _uids(kubectl, key.name)
+    assert _uids(kubectl, key.name)
+
+
+def test_evicted_pod_of_a_job_is_replaced_and_proves(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:
+    key = Key(namespace, "evicted")
+    _job_in_proof(sandbox, kubectl, key)
+    [pod] = eventually(lambda: preflight_pods(kubectl, key.name))
+    status = json.dumps({"status": {"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory."}})
+    kubectl("patch", "pod", pod["metadata"]["name"], "--subresource=status", "--type=merge", "-p", status)
+    end_proof(kubectl, key.name, "Proved")
+    asyncio.run(_converge(sandbox, key))
+    assert kubectl.exists("deployment", key.name)
+
+
+def _job_in_proof(sandbox: Sandbox, kubectl: Kubectl, key: Key) -> set[str]:
+    """The UIDs of the Jobs of a new model."""
+    _wants("one")(kubectl, key.name)
+    asyncio.run(_converge(sandbox, key))
+    return _uids(kubectl, key.name)
+
+
+async def _converge(sandbox: Sandbox, key: Key) -> None:
+    async with life(sandbox.kubeconfig, settings=PROVING) as parts:
+        await parts.converge(key)
+
+
+def _uids(kubectl: Kubectl, name: str) -> set[str]:
+    return {one["metadata"]["uid"] for one in jobs(kubectl, name)}
+
+
+def test_restarted_operator_writes_nothing_about_a_proof(sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:
+    key = Key(namespace, "calm")
+    _job_in_proof(sandbox, kubectl, key)
+    eventually(lambda: asyncio.run(_writes(sandbox, key)) == 0)
+    end_proof(kubectl, key.name, "Proved")
+    eventually(lambda: asyncio.run(_writes(sandbox, key)) == 0)
+    assert _accepted(kubectl, key.name)
+
+
+async def _writes(sandbox: Sandbox, key: Key) -> int:
+    """How many writes a new life makes until it rests."""
+    async with life(sandbox.kubeconfig, settings=PROVING) as parts:
+        await parts.converge(key)
+    return parts.client.count

@@ -1,5 +1,7 @@
 """`health.lua`, run as Argo CD runs it, says what is so of statuses that a real operator wrote."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,11 @@ import pytest
 import yaml
 from lupa import lua51
 
+from modelway.desired.evidence import Evidence
+from modelway.desired.plan import Plan
+from modelway.status.report import Finding, status_of
 from support.cluster.statuses import read_recorded
+from support.operator.observed import deployment, observed
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "argocd"
 SCRIPT = (FOLDER / "health.lua").read_text()
@@ -40,6 +46,17 @@ def test_refused_update_is_degraded_while_the_old_one_serves() -> None:
     refused = read_recorded()["degraded-beside-the-old"]
     assert refused["status"]["readyReplicas"] == 1
     assert "absent.joblib" in health(refused)["message"]
+
+
+PROVING = Plan(revision="new", available=1, autoscaled=False, prune=(), steps=(), closed=True)
+REFUSED = replace(PROVING, evidence=Evidence(accepted=False, reason="EvaluationFailed", message="recall is 0.7"))
+
+
+@pytest.mark.parametrize(("plan", "verdict"), [(PROVING, "Progressing"), (REFUSED, "Degraded")])
+def test_revision_in_proof_is_awaited_and_a_refusal_is_not(plan: Plan, verdict: str) -> None:
+    observation = observed(deployment(revision="old"))
+    status = status_of(observation, Finding(plan), service_port=80, now=datetime(2026, 1, 1, tzinfo=UTC))
+    assert health({**observation.owner.document, "status": status})["status"] == verdict
 
 
 def test_no_status_at_all_is_progressing() -> None:

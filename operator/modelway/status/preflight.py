@@ -114,7 +114,7 @@ def judge_preflight(observed: Observed, plan: Plan) -> Readiness:
         return Readiness(Reason.PROVING, f"Revision {revision} {_WAITS}.{_meanwhile(observed)}")
     pods = tuple(pod for pod in observed.preflight_pods if pod.revision == revision)
     failure = failure_of(replace(observed, pods=pods), revision)
-    failure = failure or _refusal_of(observed, revision)
+    failure = failure or _refusal_of(observed, revision) or _unreadable(observed, pods)
     if failure is not None:
         return replace(failure, message=f"{_about(pods, failure.message)}{_meanwhile(observed)}")
     return Readiness(Reason.PROVING, f"Revision {revision} is being proved: {_stage(pods)}.{_meanwhile(observed)}")
@@ -128,6 +128,14 @@ def _about(pods: tuple[PodView, ...], message: str) -> str:
     if failed in {"fetch-stable", "prepare-stable"}:
         return f"The model that serves cannot be compared with: {message}"
     return message
+
+
+def _unreadable(observed: Observed, pods: tuple[PodView, ...]) -> Readiness | None:
+    """The verdict where a Job has ended and its pod left none that can be read: another trial would leave none, either."""
+    jobs = {one.proof for one in observed.own_children if isinstance(one, JobView) and one.finished}
+    ends = (_end_of(pod, PROVE) for pod in pods if pod.proof in jobs and not pod.deleting)
+    ended = any(end is not None and end.exit_code == 0 for end in ends)
+    return Readiness(Reason.CONTAINER_CONFIG_ERROR, _UNKNOWN) if ended else None
 
 
 def _refusal_of(observed: Observed, revision: str) -> Readiness | None:

@@ -15,8 +15,9 @@ from modelway.desired.plan import Plan
 from modelway.observed import ContainerView, Observed, PodView, Termination
 from modelway.status.ledger import MOST_REVISIONS, ledger_of
 from modelway.status.preflight import evidence_in, judge_preflight
+from modelway.status.reasons import Reason
 from modelway.status.report import Finding, status_of
-from support.operator.observed import NEW, OLD, container, deployment, observed, pod, revision
+from support.operator.observed import NEW, OLD, container, deployment, job, observed, pod, revision
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PROOF = "0123456789abcdef"
@@ -63,6 +64,41 @@ def test_stage_of_a_preflight_is_told(containers: tuple[ContainerView, ...], sta
     assert reason == "Proving"
     assert stage in message
     assert f"Revision {OLD} serves meanwhile" in message
+
+
+@pytest.mark.parametrize(
+    ("loss", "reason"),
+    [({"eviction": "low on memory"}, Reason.EVICTED), ({"node_lost": True, "node": "n1"}, Reason.NODE_LOST)],
+    ids=["evicted", "node lost"],
+)
+def test_lost_pod_of_a_job_is_told(loss: dict[str, Any], reason: Reason) -> None:
+    lost = replace(_pod(container("fetch")), **loss)
+    assert judge_preflight(observed(job(proof=PROOF), preflight_pods=(lost,)), _closed()).reason is reason
+
+
+def test_verdict_that_cannot_be_read_is_told() -> None:
+    ended = _pod(_end("fetch", FETCHED), _end("prove", "no JSON"))
+    observation = observed(job(proof=PROOF, finished=True), preflight_pods=(ended,))
+    verdict = judge_preflight(observation, _closed())
+    assert verdict.reason is Reason.CONTAINER_CONFIG_ERROR
+    assert "of one release" in verdict.message
+
+
+REFUSED = Evidence(accepted=False, reason="SmokeTestFailed", message="no", digest=DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "conditions"),
+    [(None, ("False", "True", "False")), (REFUSED, ("False", "False", "True"))],
+    ids=["being proved", "refused"],
+)
+def test_conditions_tell_whether_waiting_helps(evidence: Evidence | None, conditions: tuple[str, ...]) -> None:
+    status = status_of(
+        observed(deployment(revision=OLD)), Finding(_closed(evidence=evidence)), service_port=80, now=NOW
+    )
+    states = {one["type"]: one["status"] for one in status["conditions"]}
+    assert tuple(states[kind] for kind in ("Ready", "Reconciling", "Stalled")) == conditions
+    assert states["Available"] == "True"
 
 
 def test_missing_dataset_is_told_by_its_own_field() -> None:
