@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dataset-dir", type=Path, help="directory that holds the dataset's file")
     add("--stable-model-dir", type=Path, help="directory that holds the stable model's file")
     add("--stable-prepared-dir", type=Path, help="directory that `prepare` has filled for the stable model")
+    add("--stable-trusted-types", default=(), type=names, help="classes that the stable model's file may hold")
     add("--stable-revision", default="", help="hash of the stable revision, for messages")
     add("--timeout", type=positive, default=600.0, help="seconds for everything together")
     add("--exit-zero", action="store_true", help="end with status 0 if the model is refused; the report tells")
@@ -87,7 +88,7 @@ def _material(arguments: argparse.Namespace) -> Material:
     stable = PreparedModel(
         model_dir=arguments.stable_model_dir,
         prepared_dir=arguments.stable_prepared_dir,
-        trusted_types=trusted,
+        trusted_types=arguments.stable_trusted_types,
         title=f"the stable revision {arguments.stable_revision}".rstrip(),
     )
     return Material(candidate=candidate, stable=stable, dataset_dir=dataset)

@@ -205,6 +205,21 @@ def test_evaluation_compares_with_the_bytes_that_serve() -> None:
     assert mounted <= {one["name"] for one in spec["volumes"]}
 
 
+def test_each_model_is_trusted_with_its_own_types() -> None:
+    before = _spec_before({"trustedTypes": ["old.Encoder"]})
+    spec = {"model": {**SPEC["model"], "trustedTypes": ["new.Encoder"]}, "preflight": {"contract": "Compatible"}}
+    plan = _plan(deployment(revision=before.revision), before, spec=spec)
+    arguments = _body(plan, "Job")["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert {"--trusted-types=new.Encoder", "--stable-trusted-types=old.Encoder"} <= set(arguments)
+
+
+def _spec_before(more: dict[str, Any]) -> RevisionView:
+    """The record of a revision that serves a model with more fields."""
+    model = {"uri": "s3://models/old.joblib", **more}
+    hash_ = revision_of(ModelDeployment.parse(owner({"model": model}).document)).hash
+    return revision(hash_, 1, model=model, served=True)
+
+
 def test_pod_of_a_job_is_chosen_by_no_service() -> None:
     labels = _body(_plan(), "Job")["spec"]["template"]["metadata"]["labels"]
     assert labels["modelway.dev/track"] == "preflight"

@@ -7,7 +7,7 @@ from pathlib import Path
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.local_pod import Process, processes
 from modelway.desired.children import job
-from modelway.desired.pod import FETCH, PREPARE
+from modelway.desired.pod import FETCH, PREPARE, trust_arguments
 from modelway.desired.revision import revision_of
 from modelway.settings import Settings
 
@@ -48,21 +48,23 @@ def preflight_processes(
     template = job.build(deployment, revision_of(deployment), settings)["spec"]["template"]
     uris = {FETCH: files.model, FETCH_DATASET: files.dataset}
     own = [_from(process, uris.get(process.name)) for process in processes(template, directory, {})]
-    return own if files.against is None else _with_stable(own, directory, files.against)
+    if files.against is None:
+        return own
+    return _with_stable(own, directory, files.against, trust_arguments(deployment, "--stable-trusted-types"))
 
 
 def _from(process: Process, uri: str | None) -> Process:
     return process if uri is None else with_options(process, {"--uri": uri})
 
 
-def _with_stable(own: Sequence[Process], directory: Path, uri: str) -> list[Process]:
+def _with_stable(own: Sequence[Process], directory: Path, uri: str, trust: Sequence[str]) -> list[Process]:
     """The same with the containers of a stable model, made from those of the candidate."""
     *preparing, proving = own
     by_name = {process.name: process for process in preparing}
     model, prepared = str(directory / _STABLE_MODEL), str(directory / _STABLE_PREPARED)
     fetch = with_options(by_name[FETCH], {"--uri": uri, "--dest": model})
     prepare = with_options(by_name[PREPARE], {"--model-dir": model, "--prepared-dir": prepared})
-    options = (f"--stable-model-dir={model}", f"--stable-prepared-dir={prepared}")
+    options = (f"--stable-model-dir={model}", f"--stable-prepared-dir={prepared}", *trust)
     return [
         *preparing,
         replace(fetch, name=FETCH_STABLE, secrets=()),

@@ -155,10 +155,10 @@ def prepare_container(
     }
 
 
-def trust_arguments(deployment: ModelDeployment) -> list[str]:
+def trust_arguments(deployment: ModelDeployment, option: str = "--trusted-types") -> list[str]:
     """The argument that names what the model file may name."""
     names = deployment.spec.model.trusted_types
-    return [f"--trusted-types={','.join(names)}"] if names else []
+    return [f"{option}={','.join(names)}"] if names else []
 
 
 def _serve_container(deployment: ModelDeployment, revision: Revision, settings: Settings) -> dict[str, Any]:

@@ -158,6 +158,7 @@ def _prove_container(deployment: ModelDeployment, settings: Settings, stable: St
             f"--stable-model-dir={_STABLE_MODEL.directory}",
             f"--stable-prepared-dir={_STABLE_PREPARED.directory}",
             f"--stable-revision={stable.revision}",
+            *pod.trust_arguments(stable.deployment, "--stable-trusted-types"),
         ]
     temporary = [one for one in prepare["volumeMounts"] if one["name"] == "tmp"]
     mounts = [*(place.mount(read_only=True) for place in places), *temporary]
