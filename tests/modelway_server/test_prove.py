@@ -101,6 +101,20 @@ def test_refused_request_fails_with_its_field(tmp_path: Path, mixed_model: Share
     assert message.endswith("; 2 more smoke tests fail")
 
 
+def test_answer_in_bytes_fails_its_smoke_test_with_a_reason(tmp_path: Path, forest_model: SharedModel) -> None:
+    body = {**TENSOR, "outputs": [{"name": "predict", "parameters": {"binary_data": True}}]}
+    ended = prove(tmp_path, forest_model, smoke_test(body, {"outputs": []}))
+    assert ended.status == 40
+    assert ended.report["message"] == "smoke test 'known': the answer is in bytes; leave binary_data out of the request"
+
+
+def test_text_that_no_encoding_takes_is_told_in_escapes(tmp_path: Path, mixed_model: SharedModel) -> None:
+    spec = {"smokeTests": [{"name": "\ud800\n", "request": KNOWN, "expect": {"predictions": ["\udfff"]}}]}
+    ended = prove(tmp_path, mixed_model, spec)
+    assert (ended.status, ended.report["reason"]) == (40, "SmokeTestFailed")
+    assert [line["test"] for line in ended.log if "test" in line] == ["\\ud800"]
+
+
 def test_with_exit_zero_the_report_alone_tells_of_a_verdict(tmp_path: Path, mixed_model: SharedModel) -> None:
     ended = prove(tmp_path, mixed_model, smoke_test(KNOWN, {"predictions": ["no"]}), "--exit-zero")
     assert (ended.status, ended.report["reason"]) == (0, "SmokeTestFailed")

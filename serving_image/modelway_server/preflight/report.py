@@ -12,6 +12,7 @@ from modelway_server.preflight.changes import Change
 from modelway_server.preflight.contract import describe_changes
 from modelway_server.preflight.evaluate import Findings
 from modelway_server.preflight.smoke_tests import Outcome
+from modelway_server.printable import scrub_all
 from modelway_server.process.exit_report import failure_report, write_termination_message
 
 PROVED: Final = "Proved"
@@ -56,8 +57,9 @@ def publish(report: Report, verdict: Verdict | None) -> None:
 
 def _write(lines: Iterable[Mapping[str, Any]]) -> None:
     for line in lines:
-        sys.stdout.write(f"{json.dumps(line, ensure_ascii=False)}\n")
-    sys.stdout.flush()
+        text = json.dumps(scrub_all(line), ensure_ascii=False)
+        sys.stdout.buffer.write(f"{text}\n".encode())  # whatever the locale
+    sys.stdout.buffer.flush()
 
 
 def summarise(report: Report, verdict: Verdict | None) -> dict[str, Any]:

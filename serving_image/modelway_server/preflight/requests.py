@@ -7,10 +7,11 @@ from typing import Any
 
 from modelway_server.dataplane import v1
 from modelway_server.dataplane.plane import DataPlane
-from modelway_server.dataplane.query import Query
+from modelway_server.dataplane.query import JSON, Query
 from modelway_server.dataplane.usual_v2 import UsualRequests
 from modelway_server.dataplane.v2 import read_v2
 from modelway_server.engines.prepared import Prepared
+from modelway_server.errors import UnsupportedMediaType
 
 
 def answer(plane: DataPlane, request: Mapping[str, Any]) -> bytes:
@@ -20,7 +21,10 @@ def answer(plane: DataPlane, request: Mapping[str, Any]) -> bytes:
         InputError: the request is at fault.
         PredictionFailed: the model is.
     """
-    return plane.answer(_read(plane, request)).body.content
+    body = plane.answer(_read(plane, request)).body
+    if body.content_type != JSON:
+        raise UnsupportedMediaType("the answer is in bytes; leave binary_data out of the request")
+    return body.content
 
 
 def answer_example(plane: DataPlane, prepared_dir: Path) -> bytes:

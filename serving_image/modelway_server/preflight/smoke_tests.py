@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from modelway_server.errors import InputError, ModelwayServerError, SmokeTestFailed, describe
+from modelway_server.errors import InputError, ModelwayServerError, SmokeTestFailed, UnsupportedMediaType, describe
 from modelway_server.preflight.child import Deadline, PreparedModel, ask
 from modelway_server.preflight.mismatch import find_mismatch
 from modelway_server.preflight.spec import SmokeTest
@@ -87,6 +87,8 @@ def _replies(plane: "DataPlane", model: PreparedModel, tests: Sequence[SmokeTest
 def _reply(answer: Any) -> dict[str, str]:
     try:
         content: bytes = answer()
+    except UnsupportedMediaType as refusal:
+        return {"refused": refusal.message}
     except InputError as refusal:
         place = f"{refusal.field}: " if refusal.field else ""
         return {"refused": f"the request is refused: {place}{refusal.message}"}

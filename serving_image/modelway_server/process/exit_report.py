@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway_server.errors import LoadFailure
-from modelway_server.printable import scrub
+from modelway_server.printable import scrub_all
 
 TERMINATION_LOG = "/dev/termination-log"
 TERMINATION_LOG_VARIABLE = "MODELWAY_TERMINATION_LOG"
@@ -31,23 +31,13 @@ def encode(document: Report, limit: int = MAX_REPORT_BYTES) -> bytes:
 
     What is too long loses entries of its lists, the last ones first; then the longest text is cut, at a whole character.
     """
-    fields = {key: _printable(value) for key, value in document.items()}
+    fields = {key: scrub_all(value) for key, value in document.items()}
     while len(_dumps(fields)) > limit and (lists := [value for value in fields.values() if isinstance(value, list)]):
         longest = max(lists, key=len)
         if not longest:
             break
         longest.pop()
     return _cut_texts({key: value for key, value in fields.items() if value != []}, limit)
-
-
-def _printable(value: Any) -> Any:
-    if isinstance(value, str):
-        return scrub(value)
-    return (
-        [{name: _printable(part) for name, part in entry.items()} for entry in value]
-        if isinstance(value, list | tuple)
-        else value
-    )
 
 
 def _cut_texts(fields: dict[str, Any], limit: int) -> bytes:
