@@ -153,7 +153,7 @@ class Applier:
         records, services = ([one for one in plan.steps if one.id.kind == kind.name] for kind in (REVISION, SERVICE))
         others = [one for one in plan.steps if one.id.kind not in {REVISION.name, SERVICE.name}]
         await _run_both(self._apply_in_turn(records, observed, refusals), self._check_address(services, observed))
-        if plan.evidence is not None and any(one.id in refusals for one in records):
+        if plan.evidence is not None and plan.evidence.accepted and any(one.id in refusals for one in records):
             others = []  # pods of a revision run only once it is recorded which bytes were proved
         await _run_both(
             self._apply_in_turn(services, observed, refusals), self._apply_in_turn(others, observed, refusals)

@@ -123,15 +123,18 @@ def test_no_deployment_is_created_while_the_service_is_foreign(cache: Cache) -> 
     assert {"Deployment", "Service"} <= {kind for kind, _, _ in server.sent}
 
 
-def test_no_pods_run_before_what_proves_them_is_recorded(cache: Cache) -> None:
+@pytest.mark.parametrize(("accepted", "written"), [(True, {"Service"}), (False, {"Service", "Deployment"})])
+def test_no_pods_run_before_what_proves_them_is_recorded(cache: Cache, written: set[str], *, accepted: bool) -> None:
+    """Beside a refused revision the one before is kept in place, whether that is recorded or not."""
     server = _Server(refused=(kinds.REVISION,))
     observed = cache.observe(Key(*KEY))
     assert observed is not None
-    evidence = Evidence(accepted=True, reason="Proved", digest="sha256:a")
+    evidence = Evidence(accepted=accepted, reason="Proved", digest="sha256:a")
     plan = make_plan(ModelDeployment.parse(observed.owner.document), observed, Settings(), evidence=evidence)
     with pytest.raises(ClusterError):
         asyncio.run(Applier(server, cache, Metrics()).carry_out(plan, observed))  # type: ignore[arg-type]
-    assert {kind for kind, _, _ in server.sent} == {"Service"}
+    sent = {kind for kind, _, _ in server.sent}
+    assert sent - {"PodDisruptionBudget"} == written
 
 
 def test_a_foreign_object_is_applied_once_and_then_only_read(cache: Cache) -> None:
