@@ -15,6 +15,19 @@ MIN_CARRIERS = 20
 _WHOLE_SAMPLE = frozenset({"neg_max_error"})
 """Metrics of the rows at hand: what the largest error of all rows may be, no sample tells."""
 
+_SHARES = (
+    "accuracy",
+    "average_precision",
+    "balanced_accuracy",
+    "f1",
+    "jaccard",
+    "precision",
+    "recall",
+    "roc_auc",
+    "top_k",
+)
+"""What the names of metrics between 0 and 1 begin with."""
+
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
@@ -26,6 +39,7 @@ class Estimate:
         candidate, stable: the influences that it is made of.
         rows: that the units hold.
         exact: whether it speaks of the rows at hand alone.
+        is_share: whether the metric is between 0 and 1.
     """
 
     value: float
@@ -34,6 +48,7 @@ class Estimate:
     stable: Influence | None
     rows: int
     exact: bool
+    is_share: bool
 
     @property
     def is_known(self) -> bool:
@@ -58,6 +73,11 @@ class Estimate:
     def _bound(self, level: float, sign: float) -> float:
         if self.exact:
             return self.value
+        bound = self._unlimited(level, sign)
+        lowest = -1.0 if self.stable is not None else 0.0
+        return min(max(bound, lowest), 1.0) if self.is_share else bound
+
+    def _unlimited(self, level: float, sign: float) -> float:
         worst = self._extreme(sign)
         tilt = lower_tilt(sign * self.of_units, sign * worst, level)
         reweighted = self._at(tilt.multipliers)
@@ -108,7 +128,7 @@ def estimate(name: str, candidate: Influence, stable: Influence | None, part: Pa
     value, of_units = candidate.value, candidate.of_units
     if stable is not None:
         value, of_units = value - stable.value, of_units - stable.of_units
-    return Estimate(value, of_units, candidate, stable, len(part.rows), name in _WHOLE_SAMPLE)
+    return Estimate(value, of_units, candidate, stable, len(part.rows), name in _WHOLE_SAMPLE, name.startswith(_SHARES))
 
 
 def _grouped(influence: Influence, part: Part) -> Influence:

@@ -76,7 +76,7 @@ def measure(datasets: int, say: Callable[[str], None]) -> list[Figure]:
 
 
 def _figure(promise: Promise, datasets: int) -> Figure:
-    sizes = _advised(promise, datasets) if promise.advised else [ROWS] * datasets
+    sizes = (_advised(promise, datasets) if promise.advised else []) or [ROWS] * datasets
     outcomes = Counter(
         str(promise.pair.judge(rows, promise.tolerance, seed).outcome) for seed, rows in enumerate(sizes)
     )

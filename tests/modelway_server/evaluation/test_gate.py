@@ -85,6 +85,12 @@ def test_interval_holds_the_value() -> None:
     assert one.low < one.value < one.high
 
 
+def test_interval_of_a_share_is_between_0_and_1() -> None:
+    wish = wish_of({"name": "precision", "min": 0.5})
+    (one,) = judge(wish, dataset_of([0, 1] * 50), labels([0] * 100), None, "seed").criteria
+    assert (one.low, one.high, one.outcome) == (0.0, 1.0, Outcome.INCONCLUSIVE)
+
+
 def test_failure_has_the_reason_of_its_outcome() -> None:
     assert isinstance(verdict({"name": "accuracy", "min": 0.97}).failure(), EvaluationFailed)
     assert isinstance(verdict({"name": "accuracy", "min": 0.9}).failure(), EvaluationInconclusive)
@@ -211,6 +217,12 @@ REFUSED: dict[str, tuple[Wish, list[Any], Answers, str]] = {
         [1] * 20,
         labels([1] * 20, predict_proba=np.full((20, 2), 0.5)),
         "roc_auc is not defined for this dataset: its 20 rows have 1 different value",
+    ),
+    "constant numbers": (
+        wish_of({"name": "r2", "min": 0}),
+        [1.5] * 20,
+        labels(np.linspace(1, 2, 20), None),
+        "r2 is not defined for this dataset: its 20 rows have 1 different value",
     ),
     "unknown scorer": (wish_of({"name": "f2", "min": 0}), [0, 1] * 10, labels([0] * 20), "there is no metric 'f2'"),
     "no probabilities": (
