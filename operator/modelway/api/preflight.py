@@ -1,8 +1,9 @@
 """The block `preflight`: what a revision must prove before it gets a serving pod."""
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from modelway.api.base import ApiModel, Rule
@@ -12,6 +13,7 @@ from modelway.api.schema import ANY_FIELDS, INT_OR_STRING
 
 _MOST_MEMBERS = 16
 _LONGEST_LABEL = 256
+_MOST_BYTES = 64 << 10
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=256)]
 ScorerName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
@@ -58,6 +60,15 @@ class SmokeTest(ApiModel):
     """The members of the answer that must be there: {"predictions": ["setosa"]}. The answer may have others."""
     tolerance: Annotated[float, Field(ge=0, le=1)] | None = None
     """How far a number may be from the expected one, as a share of it and of 1; 1e-6 when left out. Texts and labels must be equal."""
+
+
+def _bound_size(tests: tuple[SmokeTest, ...]) -> tuple[SmokeTest, ...]:
+    """Refuse tests that do not fit the command line of a container, of which Linux takes 128 KiB for one argument."""
+    size = len(json.dumps([test.model_dump(mode="json", by_alias=True) for test in tests]))
+    if size > _MOST_BYTES:
+        message = "have {size} characters of JSON together, more than {most}: send fewer rows, or fewer tests"
+        raise PydanticCustomError("smoke_tests", message, {"size": size, "most": _MOST_BYTES})
+    return tests
 
 
 class Dataset(ApiModel):
@@ -134,7 +145,7 @@ class Preflight(ApiModel):
     """What a model may take and give that differs from the revision that serves: anything, or only what no client notices."""
     timeout_seconds: Annotated[int, Field(ge=10, le=86400)] = 600
     """Seconds for smoke tests and evaluation together."""
-    smoke_tests: Annotated[tuple[SmokeTest, ...], atomic_list(16)] = ()
+    smoke_tests: Annotated[tuple[SmokeTest, ...], atomic_list(16), AfterValidator(_bound_size)] = ()
     """Requests whose answers are known."""
     evaluation: Evaluation | None = None
     """Metrics on a dataset."""

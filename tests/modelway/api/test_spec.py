@@ -108,3 +108,10 @@ def test_a_message_quotes_amounts_as_they_were_written(request_: object, limit: 
     amounts = {"requests": {"cpu": request_}, "limits": {"cpu": limit}}
     (problem,) = problems(manifest(runtime={"resources": amounts}))
     assert f"requests.cpu is {request_} and limits.cpu is {limit}:" in problem.message
+
+
+def test_smoke_tests_beyond_a_command_line_are_refused() -> None:
+    rows = [[1.0] * 1000] * 20
+    tests = [{"request": {"instances": rows}, "expect": {"predictions": [1]}}]
+    with pytest.raises(InvalidSpec, match=r"spec.preflight.smokeTests: .* more than 65536: send fewer rows"):
+        ModelDeployment.parse(manifest(preflight={"smokeTests": tests}))

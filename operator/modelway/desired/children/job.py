@@ -24,6 +24,7 @@ _RETRIES = (1 << 31) - 1
 """The kubelet starts failed containers again, later each time, as it does for pods that serve; the Job never gives up by itself."""
 _KEPT_SECONDS = 3600
 """For how long a finished Job and its log stay."""
+_TEMPORARY_SPACE = "2Gi"
 _PROOF_LENGTH = 16
 _SPREADING = "topologySpreadConstraints"
 
@@ -112,9 +113,18 @@ def _template(
             *_preparations(deployment, settings, stable),
         ],
         "containers": [_prove_container(deployment, settings, stable)],
-        "volumes": [one for one in spec["volumes"] if one["name"] != "traffic"] + _more_volumes(deployment, stable),
+        "volumes": [*map(_roomy, _without_traffic(spec["volumes"])), *_more_volumes(deployment, stable)],
     }
     return {"metadata": {**template["metadata"], "labels": labels}, "spec": spec}
+
+
+def _without_traffic(volumes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in volumes if one["name"] != "traffic"]
+
+
+def _roomy(volume: dict[str, Any]) -> dict[str, Any]:
+    """The volume, with room for the rows of a dataset and all answers to them where it is that of temporary files."""
+    return {**volume, "emptyDir": {"sizeLimit": _TEMPORARY_SPACE}} if volume["name"] == "tmp" else volume
 
 
 def _fetches(deployment: ModelDeployment, settings: Settings, stable: StableModel | None) -> list[dict[str, Any]]:
