@@ -19,6 +19,13 @@ MAX_BYTES = 2 << 30
 MAX_VALUES = 50
 """Values of one column of `slices`."""
 _PARQUET = b"PAR1"
+_STRANGERS = (
+    ((b"<!", b"<html", b"<HTML", b"<?xml"), "an HTML or XML page, perhaps an error page that was stored instead"),
+    ((b"version https://git-lfs",), "a Git LFS pointer; upload the file that it points to"),
+    ((b"PK\x03\x04",), "a ZIP archive or a workbook; save the rows as CSV"),
+    ((b"\x1f\x8b",), "compressed by gzip; upload it unpacked"),
+)
+"""First bytes of files that people upload by mistake, and what these are."""
 _FIELD = "spec.preflight.evaluation"
 
 
@@ -112,7 +119,12 @@ def _read(file: Path, format: Format) -> tuple[Mapping[str, Sequence[Any]], bool
 
 def _read_csv(content: bytes) -> Mapping[str, Sequence[Any]]:
     if content.startswith(_PARQUET):
-        raise InvalidDataset(f"{_FIELD}.dataset.format is csv, and the file is Parquet; leave the format out")
+        raise InvalidDataset(
+            f"{_FIELD}.dataset.format is csv, and the file is Parquet; leave the format out, or save the rows as CSV"
+        )
+    for starts, what in _STRANGERS:
+        if content.startswith(starts):
+            raise InvalidDataset(f"the dataset is no CSV: it is {what}")
     try:
         invocation = decode_csv(content)
     except InputError as error:

@@ -44,7 +44,7 @@ def _find_format(path: Path, wanted: str) -> Format:
         names = ", ".join(("auto", *FORMATS, *plugin_names()))
         raise UnsupportedModel(
             f"this server has no format {wanted!r}",
-            remedy=f"Set model.format to one of {names}, or run an image with a package that adds it.",
+            remedy=f"Set spec.model.format to one of {names}, or run an image with a package that adds it.",
         )
     format_name = recognise(path)
     if format_name is None and wanted == "auto":
@@ -52,8 +52,8 @@ def _find_format(path: Path, wanted: str) -> Format:
         raise InvalidArtifact(f"{path.name} is no model that is known: its bytes are none of {known}")
     if format_name is not None and wanted not in {"auto", format_name}:
         raise InvalidArtifact(
-            f"{path.name} is a model of {FORMATS[format_name].title}, and model.format says {wanted} ({FORMATS[wanted].title})",
-            remedy=f"Set model.format to {format_name} or auto, or upload the model that was meant.",
+            f"{path.name} is a model of {FORMATS[format_name].title}, and spec.model.format says {wanted} ({FORMATS[wanted].title})",
+            remedy=f"Set spec.model.format to {format_name} or auto, or upload the model that was meant.",
         )
     return FORMATS[format_name or wanted]
 

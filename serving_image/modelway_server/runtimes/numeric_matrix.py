@@ -160,7 +160,7 @@ def chosen_first(methods: tuple[str, ...], chosen: str, model: str) -> tuple[str
     if chosen not in methods:
         raise UnsupportedModel(
             f"{model} has no {chosen}; it has {', '.join(methods)}",
-            remedy=f"Set runtime.method to auto or to one of {', '.join(methods)}.",
+            remedy=f"Set spec.runtime.method to auto or to one of {', '.join(methods)}.",
         )
     return (chosen, *(method for method in methods if method != chosen))
 

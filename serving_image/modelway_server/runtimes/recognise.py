@@ -13,7 +13,11 @@ _STRANGERS = (
     (b"\x89HDF", "an HDF5 file (Keras)", "Save it with model.export('folder') and upload the folder."),
     (b"\x93NUMPY", "a NumPy array file", None),
     (b"<", "an HTML or XML page, perhaps an error page that was stored instead of the model", None),
-    (b"version https://git-lfs", "a Git LFS pointer, not the file that it points to", "Upload the file itself."),
+    (
+        b"version https://git-lfs",
+        "a Git LFS pointer, not the file that it points to",
+        "Fetch the file with git lfs pull, and upload the file itself.",
+    ),
     (b"binf", "an XGBoost model in its old binary form", "Save it with model.save_model('model.ubj')."),
 )
 _ARRAYS = "NumPy's arrays"

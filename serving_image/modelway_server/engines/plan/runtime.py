@@ -55,7 +55,7 @@ class PlannedRuntime:
         except Exception as error:
             raise WarmupFailed(
                 f"{self.methods[0]} fails by the engine {self.engine}: {describe(error)}",
-                remedy="Set runtime.engine to native, and report this.",
+                remedy="Set spec.runtime.engine to native, and report this.",
             ) from error
 
     def call(self, method: str, values: Any, count: int) -> dict[str, NDArray[Any]]:

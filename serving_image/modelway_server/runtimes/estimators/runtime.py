@@ -247,7 +247,7 @@ def _methods(estimator: Any, chosen: str, saved: Mapping[str, str]) -> tuple[str
     if chosen not in methods:
         raise UnsupportedModel(
             f"{type(estimator).__name__} has no {chosen}; it has {', '.join(methods)}",
-            remedy=f"Set runtime.method to auto or to one of {', '.join(methods)}"
+            remedy=f"Set spec.runtime.method to auto or to one of {', '.join(methods)}"
             + (", or train the model with probability=True." if hasattr(estimator, "probability") else "."),
         )
     return (chosen, *(method for method in methods if method != chosen))

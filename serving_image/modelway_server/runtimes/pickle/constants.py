@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from modelway_server.runtimes.pickle.refusal import damage
+from modelway_server.runtimes.pickle.refusal import damage, of_python_2
 
 if TYPE_CHECKING:
     from modelway_server.runtimes.pickle.machine import Machine
@@ -110,8 +110,15 @@ def _decode_text(data: memoryview) -> str:
 
 
 def _decode_ascii(data: memoryview) -> str:
-    """Decode text of Python 2 as Python 3 does by default."""
-    return str(data, "ascii")
+    """Decode text of Python 2 as Python 3 does by default.
+
+    Raises:
+        InvalidArtifact: it is not ASCII.
+    """
+    try:
+        return str(data, "ascii")
+    except UnicodeDecodeError as error:
+        raise of_python_2() from error
 
 
 def _parse_unsigned(data: memoryview) -> int:
@@ -140,7 +147,7 @@ def _parse_quoted(text: bytes) -> str:
     """Parse STRING of protocol 0: text as Python 2's repr writes it."""
     if len(text) < 2 or text[:1] != text[-1:] or text[:1] not in b"\"'":
         raise damage("a string without quotes")
-    return str(text[1:-1].decode("unicode_escape").encode("latin-1"), "ascii")
+    return _decode_ascii(memoryview(text[1:-1].decode("unicode_escape").encode("latin-1")))
 
 
 def _parse_escaped(text: bytes) -> str:

@@ -63,6 +63,14 @@ def damage(what: str) -> InvalidArtifact:
     )
 
 
+def of_python_2() -> InvalidArtifact:
+    """Return the failure of a file with a text that is none in Python 3: Python 2 has written it, or it is damaged."""
+    return InvalidArtifact(
+        "the file was saved by Python 2, or it is truncated or damaged: it holds a text that is not ASCII",
+        remedy="Train the model again with Python 3 and the library versions of the server's image, and save it with joblib.dump.",
+    )
+
+
 def clip(text: str) -> str:
     """Shorten a name out of a file to at most 120 printable characters."""
     shown = text if text.isprintable() else ascii(text)
