@@ -225,6 +225,8 @@ class PodView:
     """Whether it serves, or proves a revision."""
     proof: str = ""
     """The hash of what it tries, where it proves a revision."""
+    controller: str = ""
+    """The UID of the object that made it."""
 
 
 @dataclass(frozen=True, slots=True)

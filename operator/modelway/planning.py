@@ -7,8 +7,9 @@ from modelway.desired.gate import (
     evidence_on,
     is_open,
     make_closed_plan,
-    record_that_runs,
-    stable_model,
+    model_of,
+    records_meanwhile,
+    revision_that_serves,
 )
 from modelway.desired.pinning import record_of, record_to_read
 from modelway.desired.plan import Plan, make_plan
@@ -21,8 +22,9 @@ from modelway.status.preflight import evidence_in
 def records_to_read(deployment: ModelDeployment, observed: Observed, settings: Settings) -> list[RevisionView]:
     """The records whose data must be read before `plan_of`."""
     own = record_to_read(deployment, observed, settings)
-    running = None if is_open(deployment, observed, settings) else record_that_runs(deployment, observed)
-    return [one for one in (own, running) if one is not None and one.data is None]
+    others = [] if is_open(deployment, observed, settings) else records_meanwhile(observed)
+    wanted = {one.id: one for one in (own, *others) if one is not None and one.data is None}
+    return [*wanted.values()]
 
 
 def plan_of(deployment: ModelDeployment, observed: Observed, settings: Settings, *, may_follow: bool = True) -> Plan:
@@ -35,12 +37,12 @@ def plan_of(deployment: ModelDeployment, observed: Observed, settings: Settings,
         may_follow: whether pods that serve may be replaced because the platform's settings changed.
     """
     revision = revision_of(deployment)
-    evidence = evidence_on(record_of(observed, revision)) or accepted_in_status(observed, revision)
+    evidence = evidence_on(record_of(observed, revision)) or accepted_in_status(observed, revision.hash)
     if is_open(deployment, observed, settings):
         return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
-    stable = stable_model(deployment, observed)
+    stable = model_of(deployment, observed, revision_that_serves(observed))
     proof = job.proof_of(job.build(deployment, revision, settings, stable))
     evidence = evidence_in(observed, proof, evidence)
     if evidence is not None and evidence.accepted:
         return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
-    return make_closed_plan(deployment, observed, settings, stable=stable, evidence=evidence)
+    return make_closed_plan(deployment, observed, settings, stable=stable, evidence=evidence, may_follow=may_follow)

@@ -176,11 +176,12 @@ class Reconciler:
         for record in records_to_read(deployment, observed, self._settings):
             observed = await self._records.fill(observed, record)
         plan = plan_of(deployment, observed, self._settings)
-        if plan.starts_job and not deployment.spec.suspend and not self._proofs.take(observed.owner.key):
-            return without_job(plan)
-        if not plan.follows or deployment.spec.suspend or self._turns.take(observed.owner.key):
-            return plan
-        return plan_of(deployment, observed, self._settings, may_follow=False)
+        key, is_suspended = observed.owner.key, deployment.spec.suspend
+        if plan.follows and not is_suspended and not self._turns.take(key):
+            plan = plan_of(deployment, observed, self._settings, may_follow=False)
+        if plan.starts_job and not is_suspended and not self._proofs.take(key):
+            plan = without_job(plan)
+        return plan
 
     def _models_rolling_out(self) -> Iterator[Key]:
         """The models whose pods are being replaced."""

@@ -9,13 +9,14 @@ import pytest
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import job as jobs
 from modelway.desired.evidence import Evidence
-from modelway.desired.gate import stable_model
+from modelway.desired.gate import model_of, revision_that_serves
 from modelway.desired.plan import Plan
 from modelway.desired.pod import pod_template
 from modelway.desired.revision import revision_of
 from modelway.observed import Child, PodView, RevisionView, Termination
 from modelway.planning import plan_of, records_to_read
 from modelway.settings import Settings
+from modelway.status.preflight import judge_preflight
 from support.operator.observed import container, deployment, job, observed, owner, pod, revision
 
 ON = Settings(preflight_enabled=True)
@@ -55,7 +56,8 @@ def _body(plan: Plan, kind: str) -> dict[str, Any]:
 
 
 def _proof(*children: Child) -> str:
-    stable = stable_model(WANTED, observed(*children))
+    observation = observed(*children)
+    stable = model_of(WANTED, observation, revision_that_serves(observation))
     return jobs.proof_of(jobs.build(WANTED, revision_of(WANTED), ON, stable))
 
 
@@ -69,7 +71,8 @@ def _report(proof: str, reason: str, **more: Any) -> PodView:
         container(name, termination=Termination(0, "Completed", json.dumps(end), "2026-01-01T00:00:09Z"))
         for name, end in ends.items()
     )
-    return replace(pod(*containers, revision=HASH), track="preflight", proof=proof)
+    controller = job(HASH).uid
+    return replace(pod(*containers, revision=HASH), track="preflight", proof=proof, controller=controller)
 
 
 def test_first_revision_gets_a_job_and_no_pods() -> None:
@@ -183,6 +186,36 @@ def test_job_whose_pod_went_unread_runs_again() -> None:
 def test_report_of_another_trial_proves_nothing() -> None:
     plan = _plan(*SERVING, job(HASH, proof=_proof(*SERVING)), preflight_pods=(_report("another", "Proved"),))
     assert plan.closed
+
+
+def test_pod_of_an_earlier_namesake_proves_nothing() -> None:
+    left = replace(_report(_proof(), "Proved"), controller="uid-of-another-job")
+    assert _plan(job(HASH, proof=_proof()), preflight_pods=(left,)).closed
+
+
+def test_comparison_without_the_record_of_what_serves_waits() -> None:
+    spec = {**SPEC, "preflight": {"contract": "Compatible"}}
+    plan = _plan(deployment(revision=OLD), spec=spec)
+    assert plan.misses_stable
+    assert "Job" not in _kinds(plan)
+    assert judge_preflight(observed(deployment(revision=OLD)), plan).reason == "StableUnknown"
+
+
+def test_revision_is_compared_with_what_serves_not_what_starts() -> None:
+    late = revision("laterevisi", 2, model={"uri": "s3://models/late.joblib"})
+    status = {"stable": {"revision": OLD}}
+    spec = {**SPEC, "preflight": {"contract": "Compatible"}}
+    running = deployment(revision="laterevisi", available=0)
+    plan = _plan(running, late, _record_before(evidence=ACCEPTED.to_text()), spec=spec, by=owner(spec, status=status))
+    arguments = _body(plan, "Job")["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert f"--stable-revision={OLD}" in arguments
+
+
+def test_platform_change_reaches_what_serves_meanwhile() -> None:
+    follow = ON.model_copy(update={"server_image": "modelway/server:9", "image_policy": "Follow"})
+    assert _plan(*SERVING, settings=follow).follows
+    plan = plan_of(WANTED, observed(*SERVING), follow, may_follow=False)
+    assert (plan.waits, plan.follows) == (True, False)
 
 
 def test_jobs_of_other_revisions_go() -> None:

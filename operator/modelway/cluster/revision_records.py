@@ -12,8 +12,8 @@ from modelway.observed import Key, Observed, RevisionView
 REPLAN_SECONDS = 1.0
 """When to plan again without a record that is gone."""
 
-MOST_RECORDS = 2
-"""Records of one ModelDeployment that are kept: the revision that is asked for, and the one that serves until it is proved."""
+MOST_RECORDS = 3
+"""Records of one ModelDeployment that are kept: the revision that is asked for, the one that runs and the one that serves."""
 
 
 class RevisionRecords:

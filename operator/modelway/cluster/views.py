@@ -191,6 +191,7 @@ def _pod(obj: Mapping[str, Any]) -> PodView:
         revision=labels.get(REVISION_LABEL, ""),
         track=labels.get(TRACK_LABEL, STABLE),
         proof=labels.get(PROOF_LABEL, ""),
+        controller=next((one["uid"] for one in metadata.get("ownerReferences") or () if one.get("controller")), ""),
         created=metadata.get("creationTimestamp") or "",
         deleting="deletionTimestamp" in metadata,
         ready=ready is not None and ready.status == "True",

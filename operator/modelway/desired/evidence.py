@@ -66,7 +66,7 @@ class Evidence:
             texts = {name: str(document[name])[:most] for name, most in _TEXTS.items() if name in document}
             accepted, metrics = document["accepted"] is True, metrics_of(document.get("evaluation"))
             return cls(accepted=accepted, **{"reason": "", **texts}, evaluation=metrics)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
 
@@ -103,6 +103,8 @@ def with_pins(template: Template, evidence: Evidence | None) -> Template:
 
 
 def pin_arguments(evidence: Evidence) -> list[str]:
-    """The arguments by which `fetch` takes the proved bytes alone."""
+    """The arguments by which `fetch` takes the proved bytes alone; none where nobody knows them."""
+    if not evidence.digest:
+        return []
     version = evidence.object_version.replace("$", "$$")  # Kubernetes expands $(NAME)
     return [f"--digest={evidence.digest}", *([f"--object-version={version}"] if version else [])]

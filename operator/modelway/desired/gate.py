@@ -52,12 +52,12 @@ def evidence_on(record: RevisionView | None) -> Evidence | None:
     return Evidence.parse(record.evidence) if record is not None and record.evidence else None
 
 
-def accepted_in_status(observed: Observed, revision: Revision) -> Evidence | None:
+def accepted_in_status(observed: Observed, revision: str) -> Evidence | None:
     """What status says of an accepted revision, whose record may be gone; None if it does not call it accepted.
 
     A record may be lost, or be made anew by an operator that dies before that. Its pods must go on fetching the proved bytes.
     """
-    entries = (one for one in observed.owner.status.get("revisions") or () if one.get("revision") == revision.hash)
+    entries = (one for one in observed.owner.status.get("revisions") or () if one.get("revision") == revision)
     entry: dict[str, Any] = next(entries, {})
     if entry.get("verdict") != "Accepted" or not entry.get("digest"):
         return None
@@ -68,26 +68,43 @@ def accepted_in_status(observed: Observed, revision: Revision) -> Evidence | Non
 # What runs meanwhile ----------------------------------------------------------------------------------------------------------------------
 
 
-def record_that_runs(deployment: ModelDeployment, observed: Observed) -> RevisionView | None:
-    """The record of the revision that runs while another one is proved; None if nothing runs, or its record is gone."""
+def revision_that_runs(observed: Observed) -> str | None:
+    """The revision that the Deployment runs; the last one that served, while there is no Deployment."""
     running = observed.deployment.revision if observed.deployment is not None else None
-    stable = (observed.owner.status.get("stable") or {}).get("revision")
-    hash_ = running or stable
-    if not hash_ or hash_ == revision_of(deployment).hash:
-        return None
+    return running or _stable_revision(observed)
+
+
+def revision_that_serves(observed: Observed) -> str | None:
+    """The last revision that served all requests; the one that runs, before there was any."""
+    return _stable_revision(observed) or revision_that_runs(observed)
+
+
+def _stable_revision(observed: Observed) -> str | None:
+    stable: dict[str, Any] = observed.owner.status.get("stable") or {}
+    return stable.get("revision")
+
+
+def records_meanwhile(observed: Observed) -> list[RevisionView]:
+    """The records of what runs, and of what serves, while another revision is proved."""
+    hashes = dict.fromkeys((revision_that_runs(observed), revision_that_serves(observed)))
+    return [record for hash_ in hashes if (record := _record(observed, hash_)) is not None]
+
+
+def _record(observed: Observed, hash_: str | None) -> RevisionView | None:
     child = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{hash_}"))
     return child if isinstance(child, RevisionView) else None
 
 
-def stable_model(deployment: ModelDeployment, observed: Observed) -> StableModel | None:
-    """The model that runs meanwhile, from its record, whose data must have been read; None if that does not tell."""
-    record = record_that_runs(deployment, observed)
+def model_of(deployment: ModelDeployment, observed: Observed, hash_: str | None) -> StableModel | None:
+    """The model of a revision, from its record, whose data must have been read; None if that does not tell."""
+    record = _record(observed, hash_)
     if record is None or record.data is None:
         return None
     before = _as_it_was(deployment, record.data.get("inputs") or {})
     if before is None or revision_of(before).hash != record.revision:
         return None
-    return StableModel(before, record.revision, evidence_on(record) or _evidence_in_status(observed, record.revision))
+    evidence = evidence_on(record) or accepted_in_status(observed, record.revision)
+    return StableModel(before, record.revision, evidence or _evidence_in_status(observed, record.revision))
 
 
 def _as_it_was(deployment: ModelDeployment, inputs: Any) -> ModelDeployment | None:
@@ -116,6 +133,7 @@ def make_closed_plan(
     *,
     stable: StableModel | None,
     evidence: Evidence | None,
+    may_follow: bool = True,
 ) -> Plan:
     """Make the plan for a revision that may not serve: its Job, and all that serves as it is.
 
@@ -123,8 +141,9 @@ def make_closed_plan(
         deployment: what is asked for.
         observed: what exists.
         settings: what the platform decides.
-        stable: what runs meanwhile, if that is known.
+        stable: whom it is compared with, if that is known.
         evidence: why the revision is refused; None while it is being proved.
+        may_follow: whether pods that serve may be replaced because the platform's settings changed.
     """
     revision = revision_of(deployment)
     record = record_of(observed, revision)
@@ -135,14 +154,17 @@ def make_closed_plan(
     )
     proving = job.build(deployment, revision, settings, stable)
     outdated = _outdated_job(observed, proving, evidence)
-    own = [_step(body), *([] if evidence or outdated else [_step(proving)])]
+    misses = stable is None and revision_that_serves(observed) is not None and job.compares(deployment)
+    own = [_step(body), *([] if evidence or outdated or misses else [_step(proving)])]
     present = observed.owned(ChildId("Job", proving["metadata"]["name"]))
-    if stable is None:
+    running = model_of(deployment, observed, revision_that_runs(observed))
+    follows = waits = False
+    if running is None:
         others, prune = _without_pods(deployment, revision, pinning.template, observed, settings)
     else:
-        known = evidence_on(record_that_runs(deployment, observed))
-        meanwhile = make_plan(stable.deployment, observed, settings, may_follow=False, evidence=known)
-        others, prune = meanwhile.steps, meanwhile.prune
+        known = running.evidence if running.evidence.reason else None
+        meanwhile = make_plan(running.deployment, observed, settings, may_follow=may_follow, evidence=known)
+        others, prune, follows, waits = meanwhile.steps, meanwhile.prune, meanwhile.follows, meanwhile.waits
     staying = {ChildId("ControllerRevision", body["metadata"]["name"])}
     staying |= {ChildId("Job", proving["metadata"]["name"])} if outdated is None else set()
     scaling = deployment.spec.scaling or Scaling()
@@ -158,7 +180,10 @@ def make_closed_plan(
         steps=(*own, *others),
         record_to_mark=record_to_mark(observed, revision),
         closed=True,
-        starts_job=evidence is None and present is None,
+        starts_job=evidence is None and present is None and not misses,
+        follows=follows,
+        waits=waits,
+        misses_stable=misses and evidence is None,
         evidence=evidence,
     )
 

@@ -51,6 +51,8 @@ class Plan:
     """Whether the revision must be proved before pods run it."""
     starts_job: bool = False
     """Whether it begins to prove the revision."""
+    misses_stable: bool = False
+    """Whether it cannot, because the revision to compare with is not on record."""
     queued: bool = False
     """Whether it would, but waits for this model's turn."""
     evidence: Evidence | None = None

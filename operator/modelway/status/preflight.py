@@ -11,6 +11,7 @@ from typing import Any
 
 from modelway.desired.children.job import PROVE
 from modelway.desired.evidence import Evidence, metrics_of
+from modelway.desired.gate import revision_that_serves
 from modelway.desired.plan import Plan
 from modelway.observed import ContainerView, JobView, Observed, PodView, Termination
 from modelway.printable import one_line
@@ -51,7 +52,11 @@ def evidence_in(observed: Observed, proof: str, recorded: Evidence | None) -> Ev
     """
     if recorded is not None and (recorded.accepted or recorded.proof == proof):
         return recorded
-    pods = (pod for pod in observed.preflight_pods if pod.proof == proof and not pod.deleting)
+    jobs = {one.uid for one in observed.own_children if isinstance(one, JobView) and one.proof == proof}
+    # A pod that an earlier ModelDeployment of this name left behind proves nothing.
+    pods = (
+        one for one in observed.preflight_pods if one.proof == proof and one.controller in jobs and not one.deleting
+    )
     return next((evidence for pod in pods if (evidence := _evidence_of(pod)) is not None), None)
 
 
@@ -87,7 +92,7 @@ def _end_of(pod: PodView, container: str) -> Termination | None:
 def _report_of(end: Termination) -> Mapping[str, Any] | None:
     try:
         report = json.loads(end.message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return report if isinstance(report, dict) else None
 
@@ -110,6 +115,8 @@ def judge_preflight(observed: Observed, plan: Plan) -> Readiness:
     if evidence is not None:
         reason = next((one for one in Reason if one == evidence.reason), Reason.CONTAINER_CONFIG_ERROR)
         return Readiness(reason, f"{evidence.message}{_meanwhile(observed)}")
+    if plan.misses_stable:
+        return Readiness(Reason.STABLE_UNKNOWN, _missing_stable(observed, revision))
     if plan.queued:
         return Readiness(Reason.PROVING, f"Revision {revision} {_WAITS}.{_meanwhile(observed)}")
     pods = tuple(pod for pod in observed.preflight_pods if pod.revision == revision)
@@ -145,10 +152,21 @@ def _refusal_of(observed: Observed, revision: str) -> Readiness | None:
     return explain_refused_pods(refusal, namespace=observed.owner.key.namespace) if refusal else None
 
 
+def _missing_stable(observed: Observed, revision: str) -> str:
+    stable = revision_that_serves(observed)
+    return (
+        f"Revision {revision} is to be compared with revision {stable}, whose record is gone or was written by another release. "
+        f"Apply the spec of revision {stable} once more, which makes the record anew, or leave spec.preflight.evaluation and contract out."
+    )
+
+
 def _stage(pods: tuple[PodView, ...]) -> str:
     living = [pod for pod in pods if not pod.deleting]
-    current = next((one.name for pod in living for one in pod.containers if not _is_done(one)), None)
-    return _STAGES.get(current or "", "its Job is being started")
+    containers = [one for pod in living for one in pod.containers]
+    current = next((one.name for one in containers if not _is_done(one)), "")
+    if containers and not current:
+        return "its Job ended with a report that cannot be read, and starts again within the hour"
+    return _STAGES.get(current, "its Job is being started")
 
 
 def _is_done(container: ContainerView) -> bool:

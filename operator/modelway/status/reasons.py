@@ -169,6 +169,8 @@ class Reason(StrEnum):
         "The spec is not valid.", "Correct the field that the message names.")
     NOT_PERMITTED = ("NotPermitted", Topic.RESOURCE, _STALLS,
         "The spec asks for something that the platform's policy forbids: an image, a host, a Secret, an account, a PriorityClass or a toleration, for example. What runs stays as it is.", "Change the field that the message names, or ask whoever runs Modelway to change `policy` in the chart's values.")
+    STABLE_UNKNOWN = ("StableUnknown", Topic.RESOURCE, _STALLS,
+        "The revision is to be compared with the one that serves, of which no record can be read. What runs stays as it is.", "Apply the spec of the revision that serves once more, which makes its record anew. Or leave out `spec.preflight.evaluation`, and `contract`.")
     ROLLOUT_PAUSED = ("RolloutPaused", Topic.RESOURCE, _PASSES,
         "Somebody paused the Deployment, so the present spec is not rolled out. What serves keeps serving.", "Resume it with `kubectl rollout resume deployment/NAME`.")
     NAME_CONFLICT = ("NameConflict", Topic.RESOURCE, _STALLS,

@@ -141,7 +141,7 @@ def _server_report(message: str, known: Reason | None) -> tuple[Reason, str] | N
 def _json_object(message: str) -> dict[str, Any] | None:
     try:
         report = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return report if isinstance(report, dict) else None
 

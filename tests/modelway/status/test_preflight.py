@@ -32,7 +32,7 @@ def _end(name: str, report: Any, code: int = 0) -> ContainerView:
 
 
 def _pod(*containers: ContainerView) -> PodView:
-    return replace(pod(*containers), track="preflight", proof=PROOF)
+    return replace(pod(*containers), track="preflight", proof=PROOF, controller=job().uid)
 
 
 def _judged(*containers: ContainerView, **plan: Any) -> tuple[str, str]:
@@ -47,7 +47,7 @@ def _closed(**plan: Any) -> Plan:
 
 def _evidence(report: Any) -> Evidence | None:
     containers = (_end("fetch", FETCHED), _end("prove", report))
-    return evidence_in(observed(preflight_pods=(_pod(*containers),)), PROOF, None)
+    return evidence_in(observed(job(proof=PROOF), preflight_pods=(_pod(*containers),)), PROOF, None)
 
 
 @pytest.mark.parametrize(

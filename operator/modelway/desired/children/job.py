@@ -50,7 +50,7 @@ def build(
         stable: whom it is compared with; None where there is none.
     """
     built = child("batch/v1", "Job", deployment, name=job_name(deployment, revision.hash))
-    template = _template(deployment, revision, settings, stable if _compares(deployment) else None)
+    template = _template(deployment, revision, settings, stable if compares(deployment) else None)
     labels = {REVISION_LABEL: revision.hash, PROOF_LABEL: _hash_of(template)}
     built["metadata"]["labels"] |= labels
     template["metadata"]["labels"] |= labels
@@ -90,8 +90,8 @@ def _hash_of(template: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_PROOF_LENGTH]
 
 
-def _compares(deployment: ModelDeployment) -> bool:
-    """Whether the revision that serves is needed, too."""
+def compares(deployment: ModelDeployment) -> bool:
+    """Whether a Job needs the revision that serves, too."""
     wanted = _wanted(deployment)
     return wanted.evaluation is not None or wanted.contract == "Compatible"
 
