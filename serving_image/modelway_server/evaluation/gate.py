@@ -11,6 +11,7 @@ from modelway_server.errors import InvalidDataset
 from modelway_server.evaluation.answers import Answers
 from modelway_server.evaluation.criteria import Decision, Question, decide
 from modelway_server.evaluation.dataset import Dataset
+from modelway_server.evaluation.definedness import why_undefined
 from modelway_server.evaluation.estimates import estimate
 from modelway_server.evaluation.influence import Influence, Part, part_of, unknown_influence
 from modelway_server.evaluation.measure import influence_of
@@ -134,10 +135,11 @@ def _influence(score: Score, part: Part, slice: str | None) -> Influence:  # noq
         return unknown_influence(part)
     if slice is None and not np.isfinite(influence.value):
         classes = len(np.unique(score.target[part.rows]))
-        raise InvalidDataset(
-            f"metric {score.name} is not defined for this dataset: its {len(part.rows)} rows have {classes} "
-            f"different {'value' if classes == 1 else 'values'} of the target"
+        values = "value" if classes == 1 else "values"
+        why = (
+            why_undefined(score, part) or f"its {len(part.rows):,} rows have {classes} different {values} of the target"
         )
+        raise InvalidDataset(f"metric {score.name} is not defined for this dataset: {why}")
     return influence
 
 

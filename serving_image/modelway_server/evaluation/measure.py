@@ -3,6 +3,7 @@
 import numpy as np
 
 from modelway_server.evaluation.cells import Cells
+from modelway_server.evaluation.definedness import why_undefined
 from modelway_server.evaluation.formulas import influence_by_formula
 from modelway_server.evaluation.influence import Influence, Part, unknown_influence
 from modelway_server.evaluation.scorers import Score
@@ -20,19 +21,13 @@ def influence_of(score: Score, part: Part) -> Influence:
         InvalidDataset: scikit-learn refuses the answers or the targets.
     """
     value = score.at(part.rows, part.sample_weights)
-    if not np.isfinite(value) or _explains_nothing(score, part):
+    if not np.isfinite(value) or why_undefined(score, part):
         return unknown_influence(part)
     known = influence_by_formula(score, part, value) or influence_of_table(score, part, value)
     if known is not None:
         return known
     cells = Cells.of(score, part)
     return cells.influence(value) if cells is not None else _of_groups(score, part, value)
-
-
-def _explains_nothing(score: Score, part: Part) -> bool:
-    """Whether a share of the variance is wanted where nothing varies; scikit-learn calls that 0 or 1."""
-    target = score.target[part.rows]
-    return score.name.startswith(("r2", "d2_", "explained_variance")) and bool((target == target[0]).all())
 
 
 def _of_groups(score: Score, part: Part, value: float) -> Influence:

@@ -1,6 +1,7 @@
 """Scores of labels as functions of the table of targets by answers, for many tables at once."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,8 @@ def influence_of_table(score: Score, part: Part, value: float) -> Influence | No
     target, answers = score.target[part.rows], score.response(part.rows)
     if answers.ndim > 1 or answers.dtype.kind != target.dtype.kind:
         return None
-    labels, codes = np.unique(np.concatenate([target, answers]), return_inverse=True)
+    labels = _labels(score, target, answers)
+    codes = np.searchsorted(labels, np.concatenate([target, answers]))
     of_table = _score_of_table(score, labels) if len(labels) <= MAX_SIDE else None
     if of_table is None:
         return None
@@ -50,6 +52,13 @@ def influence_of_table(score: Score, part: Part, value: float) -> Influence | No
         highest=part.heavy * added.max(axis=1),
         at=lambda multiples: float(of_table(table(part.weights * multiples))),
     )
+
+
+def _labels(score: Score, target: NDArray[Any], answers: NDArray[Any]) -> NDArray[Any]:
+    """The labels that occur; of one alone, the model's others too, as else no row could be wrong."""
+    labels = np.unique(np.concatenate([target, answers]))
+    others = np.asarray(getattr(score.stand_in, "classes_", labels))
+    return np.union1d(labels, others) if len(labels) == 1 and others.dtype.kind == labels.dtype.kind else labels
 
 
 def _each_cell(side: int) -> Floats:
