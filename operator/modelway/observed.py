@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from modelway.api.labels import STABLE
+from modelway.api.meta import refresh_of
 
 JSON = Mapping[str, Any]
 """A JSON object, read only."""
@@ -58,6 +59,11 @@ class Owner:
     document: JSON = field(repr=False)
     """apiVersion, kind, metadata (slim) and spec, as the user wrote them."""
     status: JSON = field(repr=False)
+
+    @property
+    def wanted(self) -> tuple[int, str]:
+        """Tells apart what is asked for: the generation, and the annotation that makes a revision without a new generation."""
+        return self.generation, refresh_of((self.document.get("metadata") or {}).get("annotations"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,8 +62,8 @@ class _History:
     """When a hindrance appeared that is often gone within moments; None while there is none."""
     failing_since: float | None = None
     """When passes began not to reach their end; None while they do."""
-    applied_generation: int | None = None
-    """The generation that was last applied whole."""
+    applied: tuple[int, str] | None = None
+    """What was last applied whole, as `Owner.wanted` tells it apart."""
 
 
 class Reconciler:
@@ -140,7 +140,7 @@ class Reconciler:
             plan = await self._make_plan(deployment, observed)
             if not deployment.spec.suspend:
                 await self._applier.carry_out(plan, observed)
-                history.applied_generation = observed.owner.generation
+                history.applied = observed.owner.wanted
         except (InvalidSpec, NameConflict, ChildContested, ClusterError, RetryLater, Vanished) as error:
             failure = error
         finally:
@@ -240,7 +240,7 @@ def _verdict_on_failure(
         return None
     if history.failing_since is None:
         history.failing_since = begin
-    before, is_applied = last_verdict(observed), history.applied_generation == observed.owner.generation
+    before, is_applied = last_verdict(observed), history.applied == observed.owner.wanted
     if before is None or (before.reason is Reason.PROGRESSING and not is_applied):
         lasts = time.monotonic() - history.failing_since >= MOMENT_SECONDS
         return Readiness(Reason.PROGRESSING, f"{_BEING_APPLIED}{_retry_note(failure) if lasts else ''}")
@@ -274,8 +274,8 @@ def _hindrance(failure: ModelwayError | None, observed: Observed) -> Readiness |
 
 
 def _has_another_spec(now: Owner, before: Owner) -> bool:
-    """Whether the spec changed, or another ModelDeployment took the name, since the pass began."""
-    return (now.uid, now.generation) != (before.uid, before.generation)
+    """Whether another revision or size may be asked for, or another ModelDeployment took the name, since the pass began."""
+    return (now.uid, now.wanted) != (before.uid, before.wanted)
 
 
 def _retry_note(failure: ModelwayError) -> str:

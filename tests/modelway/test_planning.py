@@ -12,7 +12,7 @@ from modelway.desired.evidence import Evidence
 from modelway.desired.gate import model_of, revision_that_serves
 from modelway.desired.plan import Plan
 from modelway.desired.pod import pod_template
-from modelway.desired.revision import revision_of
+from modelway.desired.revision import digest_of, record_data, revision_of
 from modelway.observed import Child, PodView, RevisionView, Termination
 from modelway.planning import plan_of, records_to_read
 from modelway.settings import Settings
@@ -251,6 +251,36 @@ def _spec_before(more: dict[str, Any]) -> RevisionView:
     model = {"uri": "s3://models/old.joblib", **more}
     hash_ = revision_of(ModelDeployment.parse(owner({"model": model}).document)).hash
     return revision(hash_, 1, model=model, served=True)
+
+
+# Refresh ----------------------------------------------------------------------------------------------------------------------------------
+
+REFRESHED = ModelDeployment.parse(owner(SPEC, refresh="2026-01-01T00:00:00Z").document)
+
+
+def _record_of(wanted: ModelDeployment) -> RevisionView:
+    of_record = revision_of(wanted)
+    record = revision(of_record.hash, 1, served=True, evidence=ACCEPTED.to_text())
+    data = record_data(of_record, pod_template(wanted, of_record, ON))
+    return replace(record, data=data, digest=digest_of(data))
+
+
+@pytest.mark.parametrize(("before", "now"), [(WANTED, REFRESHED), (REFRESHED, WANTED)])
+def test_what_runs_before_a_refresh_serves_meanwhile(before: ModelDeployment, now: ModelDeployment) -> None:
+    record = _record_of(before)
+    plan = plan_of(now, observed(deployment(revision=record.revision), record), ON)
+    assert plan.starts_job
+    assert _body(plan, "Deployment")["metadata"]["labels"]["modelway.dev/revision"] == record.revision
+    job_fetch = _body(plan, "Job")["spec"]["template"]["spec"]["initContainers"][0]["args"]
+    assert not [one for one in job_fetch if one.startswith("--digest=")], "the object as it is now"
+
+
+def test_changed_version_alone_is_proved() -> None:
+    record = _record_of(WANTED)
+    spec = {**SPEC, "model": {**SPEC["model"], "version": "v2"}}
+    plan = _plan(deployment(revision=record.revision), record, spec=spec)
+    assert plan.starts_job
+    assert plan.revision != record.revision
 
 
 def test_pod_of_a_job_is_chosen_by_no_service() -> None:

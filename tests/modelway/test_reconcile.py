@@ -49,6 +49,9 @@ class _World:
         self.status: dict[str, Any] = {}
         self.spec: dict[str, Any] | None = None
         self.deployment = deployment()
+        self.refresh = ""
+        self.during: Any = lambda: None
+        """What happens while a pass writes."""
         self.uid = UID
         self.forgotten = 0
         parts: Any = self
@@ -57,10 +60,11 @@ class _World:
         )
 
     def observe(self, _: object) -> Observed:
-        by = replace(owner(self.spec, status=self.status), uid=self.uid)
+        by = replace(owner(self.spec, status=self.status, refresh=self.refresh), uid=self.uid)
         return observed(self.deployment, revision("r", 1), by=by)
 
     async def carry_out(self, *_: object) -> None:
+        self.during()
         if self.failure is not None:
             raise self.failure
 
@@ -112,6 +116,25 @@ def test_spec_that_was_never_applied_keeps_progressing() -> None:
     assert world.passes(ClusterError("etcd is away", status=500))[0] == "Progressing"
     assert world.passes(None)[0] == "Serving"
     assert world.passes(ClusterError("etcd is away", status=500))[0] == "Serving"
+
+
+def test_pass_that_a_refresh_overtook_says_nothing() -> None:
+    world = _World()
+    world.during = lambda: setattr(world, "refresh", "2026-01-01T00:00:00Z")
+    assert asyncio.run(world.reconciler.reconcile(KEY)) is None
+    assert world.status == {}
+
+
+def test_verdict_from_before_a_refresh_does_not_hold() -> None:
+    world = _World()
+    hash_ = revision_of(ModelDeployment.parse(owner().document)).hash
+    world.deployment = deployment(revision=hash_)
+    assert world.passes(None)[0] == "Serving"
+    world.refresh = "2026-01-01T00:00:00Z"
+    after = revision_of(ModelDeployment.parse(owner(refresh=world.refresh).document)).hash
+    world.deployment = deployment(revision=after, observed=False)
+    assert world.passes(None)[0] == "Progressing"
+    assert world.status["observedRefresh"] == world.refresh
 
 
 def test_forbidden_spec_changes_no_child() -> None:

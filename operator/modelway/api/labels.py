@@ -24,6 +24,9 @@ SERVED_ANNOTATION = "modelway.dev/served"
 EVIDENCE_ANNOTATION = "modelway.dev/evidence"
 """What a Job found out about a revision, as JSON, on its record."""
 
+REFRESH_ANNOTATION = "modelway.dev/refresh"
+"""On a ModelDeployment: when somebody last asked for the object at the URI as it was then. Another time makes another revision."""
+
 CHILD_SELECTOR = "app.kubernetes.io/managed-by=modelway"
 """Selects every child; the watches ask for it."""
 

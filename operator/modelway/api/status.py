@@ -6,6 +6,7 @@ from pydantic import Field
 
 from modelway.api.base import ApiModel
 from modelway.api.fields import atomic_list, keyed_list
+from modelway.api.meta import LONGEST_REFRESH
 
 Digest = Annotated[str, Field(max_length=128)]
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
@@ -133,6 +134,8 @@ class ModelDeploymentStatus(ApiModel):
 
     observed_generation: Generation | None = None
     """The generation of the spec that this status is about; -1 until Modelway has looked at it for the first time."""
+    observed_refresh: Annotated[str, Field(max_length=LONGEST_REFRESH)] | None = None
+    """The annotation `modelway.dev/refresh` that this status is about, where there is one: it makes a revision without a new generation."""
     conditions: Annotated[tuple[Condition, ...], keyed_list(16, "type")] = ()
     """Statements that tools read: Ready is True when the present spec is fully served, Available when anything is."""
     url: Annotated[str, Field(max_length=512)] | None = None

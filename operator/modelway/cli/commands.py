@@ -13,6 +13,7 @@ from typing import Any
 
 from modelway.api.ports import GRPC_PORT, HTTP_PORT, METRICS_PORT
 from modelway.cli import argument_types, completion
+from modelway.cli.shared_arguments import add_cluster_arguments, add_file_arguments, add_name, add_output
 
 _EXTRA_OF_PACKAGE = {
     "cel_expr_python": "cli",
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
         _add_explain,
         _add_history,
         _add_undo,
+        _add_refresh,
         _add_render,
         _add_check,
         _add_evaluate,
@@ -91,10 +93,10 @@ def _add_status(commands: Commands) -> None:
         "show what is served, and why what is not",
         "Show ModelDeployments of a cluster: readiness with its reason, pods, autoscaling, revisions, address.",
     )
-    _add_name(command, optional=True)
-    _add_cluster_arguments(command)
+    add_name(command, optional=True)
+    add_cluster_arguments(command)
     command.add_argument("-A", "--all-namespaces", action="store_true", help="of every namespace")
-    _add_output(command)
+    add_output(command)
 
 
 def _add_explain(commands: Commands) -> None:
@@ -104,8 +106,8 @@ def _add_explain(commands: Commands) -> None:
         "tell what is wanted, what is there, why not, and what to do",
         "Tell the story of one ModelDeployment: what is wanted, what is there, why it is not ready, what to do about it. Nothing is changed.",
     )
-    _add_name(command)
-    _add_cluster_arguments(command)
+    add_name(command)
+    add_cluster_arguments(command)
 
 
 def _add_history(commands: Commands) -> None:
@@ -115,9 +117,9 @@ def _add_history(commands: Commands) -> None:
         "list the revisions of a model",
         "List the revisions of one ModelDeployment, newest first: which one serves, which one comes, what changed from one to the next.",
     )
-    _add_name(command)
-    _add_cluster_arguments(command)
-    _add_output(command)
+    add_name(command)
+    add_cluster_arguments(command)
+    add_output(command)
 
 
 def _add_undo(commands: Commands) -> None:
@@ -127,14 +129,25 @@ def _add_undo(commands: Commands) -> None:
         "go back to an earlier revision",
         "Write model, runtime and scheduling of an earlier revision back into one ModelDeployment, and say what changes. All else stays as it is.",
     )
-    _add_name(command)
-    _add_cluster_arguments(command)
+    add_name(command)
+    add_cluster_arguments(command)
     command.add_argument(
         "--to",
         metavar="REVISION",
         help="its number or hash, as in history (default: the one that serves, or else the newest but this one)",
     )
     command.add_argument("--dry-run", action="store_true", help="say what would change, and change nothing")
+
+
+def _add_refresh(commands: Commands) -> None:
+    command = _command(
+        commands,
+        "refresh",
+        "take a replaced object at the same URI as a new revision",
+        "Take the object at the URI of one ModelDeployment as it is now, as a new revision. The one before serves until it is proved.",
+    )
+    add_name(command)
+    add_cluster_arguments(command)
 
 
 def _add_render(commands: Commands) -> None:
@@ -145,7 +158,7 @@ def _add_render(commands: Commands) -> None:
         "Print every object that the operator would create for the ModelDeployments of a file. "
         "No cluster is asked; only the owner's uid, which a cluster gives, is a row of zeros.",
     )
-    _add_file_arguments(command)
+    add_file_arguments(command)
     command.add_argument("-o", "--output", choices=("yaml", "json"), default="yaml", help="format (default: yaml)")
 
 
@@ -186,7 +199,7 @@ def _add_evaluate(commands: Commands) -> None:
         "Fetch a model, try it, and hold it against spec.preflight of its ModelDeployment, as the Job of a cluster would: smoke tests, contract, "
         "metrics on a dataset. Progress goes to standard error. Exit status: 0 it passed, 1 it is refused, 2 it was not tried.",
     )
-    _add_file_arguments(command)
+    add_file_arguments(command)
     command.add_argument("--name", help="which ModelDeployment, where the file holds several")
     for option, use in (
         ("--model", "try this file or folder in place of spec.model.uri"),
@@ -210,7 +223,7 @@ def _add_serve(commands: Commands) -> None:
     command.add_argument(
         "model_file", nargs="?", type=Path, metavar="MODEL", help="a model's file or folder, without a ModelDeployment"
     )
-    _add_file_arguments(command, required=False)
+    add_file_arguments(command, required=False)
     command.add_argument(
         "--name", help="which ModelDeployment, where the file holds several; with MODEL, its name in URLs"
     )
@@ -254,48 +267,6 @@ def _command(commands: Commands, name: str, help: str, description: str) -> argp
 def _run(name: str, arguments: argparse.Namespace) -> int:
     status: int = import_module(f"modelway.cli.{name}").run(arguments)
     return status
-
-
-def _add_name(command: argparse.ArgumentParser, *, optional: bool = False) -> None:
-    described = "its name; all of them when left out" if optional else "its name"
-    name = command.add_argument(
-        "name", metavar="NAME", type=argument_types.name, nargs="?" if optional else None, help=described
-    )
-    name.completer = completion.names  # type: ignore[attr-defined]  # where argcomplete looks
-
-
-def _add_output(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "-o", "--output", choices=("table", "json", "yaml"), default="table", help="format (default: table)"
-    )
-
-
-def _add_cluster_arguments(command: argparse.ArgumentParser) -> None:
-    """Declare how the cluster is reached, in kubectl's words."""
-    command.add_argument(
-        "-n", "--namespace", type=argument_types.namespace, help="its namespace (default: that of the context)"
-    )
-    command.add_argument("--context", help="which context of the kubeconfig (default: the current one)")
-    command.add_argument(
-        "--kubeconfig",
-        type=Path,
-        help="how to reach the cluster; default: $KUBECONFIG, the pod's service account, ~/.kube/config",
-    )
-
-
-def _add_file_arguments(command: argparse.ArgumentParser, *, required: bool = True) -> None:
-    """Declare what to read and what the platform decides."""
-    command.add_argument(
-        "-f", "--filename", required=required, help="YAML file with ModelDeployments; - reads standard input"
-    )
-    command.add_argument("-n", "--namespace", default="default", help="for documents that name none (default: default)")
-    command.add_argument(
-        "--setting",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an operator setting, for example server_image=registry.example.com/server:1; else MODELWAY_<NAME> of the environment, else the default",
-    )
 
 
 class _Version(argparse.Action):

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelway.api.labels import REVISION_LABEL
+from modelway.api.meta import refresh_of
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.snapshot import Object
-from modelway.desired.revision import revision_of
+from modelway.desired.revision import REFRESH, revision_of, with_refresh
 from modelway.errors import InvalidSpec, ModelwayError
 
 BLOCKS = ("model", "runtime", "scheduling")
@@ -27,7 +28,7 @@ class Record:
     created: str
     """As the API writes times."""
     inputs: Mapping[str, Any]
-    """What the spec said of `BLOCKS`, defaults left out."""
+    """What the spec said of `BLOCKS`, defaults left out; and what the annotation of `modelway refresh` said."""
 
     @property
     def version(self) -> str:
@@ -69,7 +70,9 @@ def wanted_of(resource: Object) -> tuple[str, Mapping[str, Any]]:
     try:
         deployment, _ = ModelDeployment.parse_stored(resource)
     except InvalidSpec:
-        return "", {block: resource["spec"][block] for block in BLOCKS if block in resource["spec"]}
+        refresh = refresh_of(resource["metadata"].get("annotations"))
+        inputs = {block: resource["spec"][block] for block in BLOCKS if block in resource["spec"]}
+        return "", {**inputs, **({REFRESH: refresh} if refresh else {})}
     wanted = revision_of(deployment)
     return wanted.hash, wanted.inputs
 
@@ -105,10 +108,19 @@ def target_of(resource: Object, records: Sequence[Record], requested: str | None
     return candidates[0]
 
 
-def restore(spec: Mapping[str, Any], record: Record) -> dict[str, Any]:
-    """The spec as it was in what makes a revision, and as it is now in all else: scaling, rollout, suspend."""
+def restore(resource: Object, record: Record) -> dict[str, Any]:
+    """The ModelDeployment as it was in what makes a revision, and as it is now in all else: scaling, rollout, suspend."""
     before = {block: record.inputs[block] for block in BLOCKS if block in record.inputs}
-    return {**before, **{block: value for block, value in spec.items() if block not in BLOCKS}}
+    others = {block: value for block, value in resource["spec"].items() if block not in BLOCKS}
+    annotations = with_refresh(resource["metadata"].get("annotations") or {}, record.inputs)
+    return {**resource, "metadata": {**resource["metadata"], "annotations": annotations}, "spec": {**before, **others}}
+
+
+def document_of(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs of a revision in the places where a ModelDeployment has them."""
+    annotations = with_refresh({}, inputs)
+    metadata = {"metadata": {"annotations": annotations}} if annotations else {}
+    return {**metadata, "spec": {name: value for name, value in inputs.items() if name != REFRESH}}
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[str]:

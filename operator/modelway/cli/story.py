@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from modelway.api.meta import KIND
+from modelway.api.meta import KIND, refresh_of
 from modelway.api.status import NOT_SEEN
 from modelway.cli.inventory import inventory, is_ready
-from modelway.cli.summary import Summary, age, condition, remedy_of, summary_of
+from modelway.cli.summary import Summary, age, condition, is_observed, remedy_of, summary_of
 from modelway.cluster.snapshot import Object, Snapshot, find_failure, time_of
 from modelway.printable import printable
 from modelway.status.reasons import Reason, Topic
@@ -64,9 +64,8 @@ def _headline(resource: Object, summary: Summary) -> str:
 
 def _describe_spec(resource: Object) -> Iterator[str]:
     spec, metadata = resource.get("spec") or {}, resource["metadata"]
-    model, observed_generation = spec.get("model") or {}, (resource.get("status") or {}).get("observedGeneration")
-    generation = metadata.get("generation", 0)
-    note = "" if observed_generation == generation else ", which the operator has not looked at yet"
+    model, refresh = spec.get("model") or {}, refresh_of(metadata.get("annotations"))
+    note = "" if is_observed(resource) else ", which the operator has not looked at yet"
     secret = ((model.get("storage") or {}).get("secretRef") or {}).get("name")
     parts = [
         ("model", model.get("uri", "")),
@@ -76,7 +75,8 @@ def _describe_spec(resource: Object) -> Iterator[str]:
         ("memory", _amounts(spec, "memory")),
         ("cpu", _amounts(spec, "cpu")),
         ("suspended", "yes: changes wait" if spec.get("suspend") else ""),
-        ("generation", f"{generation}{note}"),
+        ("object", f"as it was at {refresh}" if refresh else ""),
+        ("generation", f"{metadata.get('generation', 0)}{note}"),
     ]
     yield from _align([(name, text) for name, text in parts if text])
 

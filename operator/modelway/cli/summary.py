@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from modelway.api import conditions
+from modelway.api.meta import refresh_of
 from modelway.api.scaling import Scaling
 from modelway.api.status import NOT_SEEN
 from modelway.status.reasons import Reason
@@ -63,7 +64,7 @@ def summary_of(resource: Mapping[str, Any]) -> Summary:
     """What the status of a ModelDeployment says, and what it cannot say yet."""
     metadata, status, spec = resource["metadata"], resource.get("status") or {}, resource.get("spec") or {}
     ready = condition(resource, "Ready")
-    is_current = bool(ready) and status.get("observedGeneration") == metadata.get("generation")
+    is_current = bool(ready) and is_observed(resource)
     return Summary(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -83,6 +84,13 @@ def summary_of(resource: Mapping[str, Any]) -> Summary:
         url=status.get("url", ""),
         created=metadata.get("creationTimestamp") or "",
     )
+
+
+def is_observed(resource: Mapping[str, Any]) -> bool:
+    """Whether the operator has looked at what is asked for at present."""
+    metadata, status = resource["metadata"], resource.get("status") or {}
+    judged = (status.get("observedGeneration"), status.get("observedRefresh") or "")
+    return judged == (metadata.get("generation", 0), refresh_of(metadata.get("annotations")))
 
 
 def condition(resource: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

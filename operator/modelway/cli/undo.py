@@ -8,7 +8,7 @@ from typing import Any
 
 from modelway.cli.cluster_session import ask
 from modelway.cli.commands import program
-from modelway.cli.revisions import Record, keepers, records_of, restore, target_of, wanted_of
+from modelway.cli.revisions import Record, document_of, keepers, records_of, restore, target_of, wanted_of
 from modelway.cluster.reader import Reader
 from modelway.cluster.snapshot import Object
 from modelway.yaml_text import yaml_text
@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         records = records_of(resource, await reader.records(namespace, arguments.name))
         target = target_of(resource, records, arguments.to)
         if not arguments.dry_run and wanted_of(resource)[0] != target.hash:
-            await reader.replace({**resource, "spec": restore(resource["spec"], target)})
+            await reader.replace(restore(resource, target))
         return resource, target
 
     resource, target = ask(arguments, read)
@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def change(now: Mapping[str, Any], target: Record) -> str:
-    """What is written, as a difference between two specs in YAML, defaults left out."""
-    before, after = (yaml_text({"spec": spec}).splitlines() for spec in (now, target.inputs))
+    """What is written, as a difference in YAML, defaults left out."""
+    before, after = (yaml_text(document_of(inputs)).splitlines() for inputs in (now, target.inputs))
     lines = difflib.unified_diff(before, after, "now", f"revision {target.number}", n=len(before), lineterm="")
     return "\n".join([*lines, ""])
 

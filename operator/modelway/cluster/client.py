@@ -150,14 +150,14 @@ class Client:
         )
 
     async def patch_metadata(
-        self, kind: Kind, namespace: str, name: str, metadata: Mapping[str, Any]
+        self, kind: Kind, namespace: str, name: str, metadata: Mapping[str, Any], *, manager: str = FIELD_MANAGER
     ) -> dict[str, Any]:
         """JSON merge patch of the metadata of one object, of exactly one version where `metadata` says which.
 
         Raises:
             ClusterError: refused; status 409 means that there is another version by now.
         """
-        query, body = {"fieldManager": FIELD_MANAGER}, {"metadata": metadata}
+        query, body = {"fieldManager": manager}, {"metadata": metadata}
         path = kind.path(namespace, name)
         return await self._write(kind, "metadata", "PATCH", path, query, body=body, content_type=_MERGE)
 

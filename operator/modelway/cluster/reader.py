@@ -1,6 +1,6 @@
 """Read from the cluster what a person wants to know of ModelDeployments, with no more rights than a user has.
 
-Only `Reader.replace` writes: with it a person changes a ModelDeployment of their own.
+Only `Reader.replace` and `Reader.annotate` write: with them a person changes a ModelDeployment of their own.
 """
 
 import asyncio
@@ -101,6 +101,24 @@ class Reader:
         """
         try:
             await self._client.put(kinds.OWNER, resource, manager=PERSON)
+        except ClusterError as error:
+            if error.status == 409:
+                raise Changed("somebody else has changed it at this moment: try again") from error
+            raise _explain(error, role="edit") from error
+
+    async def annotate(self, resource: Object, annotations: Mapping[str, str]) -> None:
+        """Add annotations to the very ModelDeployment that was read, in whatever version it is by now.
+
+        Raises:
+            Changed: another one has taken its name since.
+            NoCluster, Forbidden, ClusterError: as for `replace`.
+        """
+        metadata = resource["metadata"]
+        change = {"uid": metadata["uid"], "annotations": annotations}
+        try:
+            await self._client.patch_metadata(
+                kinds.OWNER, metadata["namespace"], metadata["name"], change, manager=PERSON
+            )
         except ClusterError as error:
             if error.status == 409:
                 raise Changed("somebody else has changed it at this moment: try again") from error

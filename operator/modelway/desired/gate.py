@@ -1,19 +1,16 @@
 """Whether pods may run a revision, or a Job must prove it first, and what runs meanwhile. Pure."""
 
-import json
 from dataclasses import replace
 from typing import Any
 
-from pydantic import ValidationError
-
 from modelway.api.scaling import Scaling
-from modelway.api.v1alpha1 import ModelDeployment, ModelDeploymentSpec
+from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import build_children, controller_revision, job
 from modelway.desired.children.job import StableModel
 from modelway.desired.evidence import Evidence, metrics_of
 from modelway.desired.pinning import has_served, pinning_of, record_of, record_to_mark
 from modelway.desired.plan import Plan, Step, make_plan, number_of, unwanted_children
-from modelway.desired.revision import Revision, revision_of
+from modelway.desired.revision import Revision, as_it_was, revision_of
 from modelway.observed import Child, ChildId, JobView, Observed, RevisionView
 from modelway.settings import Settings
 
@@ -100,21 +97,11 @@ def model_of(deployment: ModelDeployment, observed: Observed, hash_: str | None)
     record = _record(observed, hash_)
     if record is None or record.data is None:
         return None
-    before = _as_it_was(deployment, record.data.get("inputs") or {})
+    before = as_it_was(deployment, record.data.get("inputs") or {})
     if before is None or revision_of(before).hash != record.revision:
         return None
     evidence = evidence_on(record) or accepted_in_status(observed, record.revision)
     return StableModel(before, record.revision, evidence or _evidence_in_status(observed, record.revision))
-
-
-def _as_it_was(deployment: ModelDeployment, inputs: Any) -> ModelDeployment | None:
-    """The ModelDeployment with the model, runtime and scheduling of before, and all else as it is asked for today."""
-    try:
-        before = ModelDeploymentSpec.model_validate_json(json.dumps(inputs))
-    except ValidationError:  # a later release wrote it
-        return None
-    parts = {"model": before.model, "runtime": before.runtime, "scheduling": before.scheduling}
-    return deployment.model_copy(update={"spec": deployment.spec.model_copy(update=parts)})
 
 
 def _evidence_in_status(observed: Observed, revision: str) -> Evidence:

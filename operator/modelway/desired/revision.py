@@ -1,6 +1,6 @@
 """The revision of a model: the hash of the user's settings that can change a prediction or a pod. Pure.
 
-Values left at their defaults are not part of it, so a new field with a default changes no hash. Nor are scaling and suspend.
+The annotation by which a user asks for the object at the URI as it is now is part of it, where there is one. Values left at their defaults are not part of it, so a new field with a default changes no hash. Nor are scaling and suspend.
 """
 
 import hashlib
@@ -10,10 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
-from modelway.api.v1alpha1 import ModelDeployment
+from modelway.api.labels import REFRESH_ANNOTATION
+from modelway.api.meta import refresh_of
+from modelway.api.v1alpha1 import ModelDeployment, ModelDeploymentSpec
 
 HASH_LENGTH = 10
+REFRESH = "refresh"
+"""The name of the annotation's value among the inputs of a revision; no block of the spec is called so."""
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 """Letters and digits that form no words and that YAML never reads as a number with an exponent."""
@@ -26,7 +31,7 @@ class Revision:
     hash: str
     """Ten characters, safe in names and label values."""
     inputs: dict[str, Any] = field(repr=False)
-    """The user's settings of model, runtime and scheduling, as in the YAML, with quantities in canonical form."""
+    """The user's settings of model, runtime and scheduling, as in the YAML, with quantities in canonical form; and `REFRESH`."""
 
 
 def revision_of(deployment: ModelDeployment) -> Revision:
@@ -34,9 +39,41 @@ def revision_of(deployment: ModelDeployment) -> Revision:
     inputs = deployment.spec.model_dump(
         mode="json", by_alias=True, exclude_defaults=True, include={"model", "runtime", "scheduling"}
     )
-    inputs = without_empty(inputs)
+    refresh = refresh_of(deployment.metadata.annotations)
+    inputs = {**without_empty(inputs), **({REFRESH: refresh} if refresh else {})}
     canonical = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return Revision(_encode(hashlib.sha256(canonical.encode()).digest()), inputs)
+
+
+def as_it_was(deployment: ModelDeployment, inputs: Mapping[str, Any]) -> ModelDeployment | None:
+    """The ModelDeployment with the inputs of one of its revisions, and all else as it is asked for today.
+
+    Args:
+        deployment: what is asked for today.
+        inputs: what `revision_of` found for the revision.
+
+    Returns:
+        What asks for that revision; None if a later release wrote the inputs.
+    """
+    blocks = {name: value for name, value in inputs.items() if name != REFRESH}
+    try:
+        before = ModelDeploymentSpec.model_validate_json(json.dumps(blocks))
+    except ValidationError:
+        return None
+    parts = {"model": before.model, "runtime": before.runtime, "scheduling": before.scheduling}
+    annotations = with_refresh(deployment.metadata.annotations, inputs)
+    return deployment.model_copy(
+        update={
+            "spec": deployment.spec.model_copy(update=parts),
+            "metadata": deployment.metadata.model_copy(update={"annotations": annotations}),
+        }
+    )
+
+
+def with_refresh(annotations: Mapping[str, str], inputs: Mapping[str, Any]) -> dict[str, str]:
+    """The annotations of a ModelDeployment that asks for the revision with these inputs."""
+    others = {name: value for name, value in annotations.items() if name != REFRESH_ANNOTATION}
+    return {**others, **({REFRESH_ANNOTATION: str(inputs[REFRESH])} if inputs.get(REFRESH) else {})}
 
 
 def record_data(revision: Revision, template: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def status_of(observed: Observed, finding: Finding, *, service_port: int, now: d
     old = observed.owner.status.get("conditions") or ()
     status = {
         "observedGeneration": observed.owner.generation,
+        "observedRefresh": observed.owner.wanted[1] or None,
         "conditions": merge(
             old, _conditions(observed, finding, readiness, now), generation=observed.owner.generation, now=now
         ),

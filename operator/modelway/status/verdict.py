@@ -28,9 +28,10 @@ class Readiness:
 
 
 def last_verdict(observed: Observed) -> Readiness | None:
-    """The verdict in status on the present generation; None if there is none, or this release does not know its reason."""
-    ready = conditions.find(observed.owner.status.get("conditions"), "Ready") or {}
-    if ready.get("observedGeneration") != observed.owner.generation:
+    """The verdict in status on what is asked for at present; None if there is none, or this release does not know its reason."""
+    status = observed.owner.status
+    ready = conditions.find(status.get("conditions"), "Ready") or {}
+    if (ready.get("observedGeneration"), status.get("observedRefresh") or "") != observed.owner.wanted:
         return None
     reason = next((one for one in Reason if one == ready.get("reason")), None)
     return Readiness(reason, ready.get("message", "")) if reason else None

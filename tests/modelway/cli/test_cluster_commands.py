@@ -64,7 +64,7 @@ def kubeconfig(folder: Path, port: int) -> str:
 )
 @pytest.mark.parametrize(
     "command",
-    [["status"], ["explain", "fraud"], ["history", "fraud"], ["undo", "fraud"]],
+    [["status"], ["explain", "fraud"], ["history", "fraud"], ["undo", "fraud"], ["refresh", "fraud"]],
     ids=lambda command: command[0],
 )
 def test_a_refusal_is_shown_with_its_remedy(
@@ -83,7 +83,7 @@ def test_a_refusal_is_shown_with_its_remedy(
     assert remedy in printed.err
 
 
-@pytest.mark.parametrize("command", ["status", "explain", "history", "undo"])
+@pytest.mark.parametrize("command", ["status", "explain", "history", "undo", "refresh"])
 @pytest.mark.parametrize(
     "arguments", [[""], ["../fraud"], ["mdep/fraud"], ["fraud?x=1"], ["Fraud"], ["fraud", "-n", "a/b"]]
 )

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from modelway.api.labels import REFRESH_ANNOTATION
 from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cli import refresh
 from modelway.cli.history import describe, table
-from modelway.cli.revisions import NoWayBack, Record, keepers, records_of, restore, target_of
+from modelway.cli.revisions import NoWayBack, Record, keepers, records_of, restore, target_of, wanted_of
 from modelway.cli.undo import change, warnings
 from modelway.desired.children import controller_revision
 from modelway.desired.revision import record_data, revision_of
@@ -31,15 +33,19 @@ def hash_of(version: str) -> str:
     return revision_of(ModelDeployment.parse(manifest(model={"version": version}))).hash
 
 
-def record_of(version: str, number: int, uid: str = "u") -> Object:
+def record_of(version: str, number: int, uid: str = "u", refresh_time: str = "") -> Object:
     """The ControllerRevision of a version of the model, as the operator writes it."""
-    deployment = ModelDeployment.parse(
-        {**manifest(model={"version": version}), "metadata": {"name": "fraud", "uid": uid}}
-    )
+    metadata = {"name": "fraud", "uid": uid, **refreshed(refresh_time)}
+    deployment = ModelDeployment.parse({**manifest(model={"version": version}), "metadata": metadata})
     revision = revision_of(deployment)
     record = controller_revision.build(deployment, revision.hash, record_data(revision, {}), number=number)
     record["metadata"]["creationTimestamp"] = f"2026-01-01T0{number}:00:00Z"
     return record
+
+
+def refreshed(time: str) -> Object:
+    """The metadata of a ModelDeployment after `modelway refresh`."""
+    return {"annotations": {"example.com/ticket": "RISK-7", REFRESH_ANNOTATION: time}} if time else {}
 
 
 RECORDS = [record_of("v1", 1), record_of("v3", 3), record_of("v2", 2)]
@@ -93,10 +99,10 @@ def test_undo_of_a_failing_spec_goes_back_to_what_serves() -> None:
 @given(manifests(), manifests())
 def test_undo_restores_the_revision_and_keeps_other_fields(before: Object, now: Object) -> None:
     revision = revision_of(ModelDeployment.parse(before))
-    back = restore(now["spec"], Record(1, revision.hash, "", revision.inputs))
-    assert revision_of(ModelDeployment.parse({**now, "spec": back})).hash == revision.hash
+    back = restore(now, Record(1, revision.hash, "", revision.inputs))
+    assert revision_of(ModelDeployment.parse(back)).hash == revision.hash
     rest = ("scaling", "rollout", "suspend")
-    assert {block: back.get(block) for block in rest} == {block: now["spec"].get(block) for block in rest}
+    assert {block: back["spec"].get(block) for block in rest} == {block: now["spec"].get(block) for block in rest}
 
 
 def test_history_shows_states_and_changed_fields() -> None:
@@ -121,6 +127,54 @@ def test_undo_shows_its_change_as_a_diff() -> None:
         "-    version: v3",
         "+    version: v1",
     ]
+
+
+# Refresh ----------------------------------------------------------------------------------------------------------------------------------
+
+T1, T2 = "2026-01-01T01:00:00Z", "2026-01-02T02:00:00Z"
+
+
+@pytest.mark.parametrize(("now", "before"), [(T1, ""), ("", T1), (T2, T1)])
+def test_undo_of_a_refresh_brings_back_the_revision(now: str, before: str) -> None:
+    present = resource("v1", **refreshed(now))
+    (record,) = records_of(present, [record_of("v1", 1, refresh_time=before)])
+    back = restore(present, record)
+    assert revision_of(ModelDeployment.parse(back)).hash == record.hash != wanted_of(present)[0]
+    others = {"example.com/ticket": "RISK-7"} if now else {}
+    assert back["metadata"]["annotations"] == {**others, **({REFRESH_ANNOTATION: before} if before else {})}
+
+
+def test_history_shows_a_refresh_as_what_changed() -> None:
+    present = resource("v1", **refreshed(T1))
+    newest, _ = describe(present, records_of(present, [record_of("v1", 1), record_of("v1", 2, refresh_time=T1)]))
+    assert (newest["state"], newest["changed"]) == ("comes", ["refresh"])
+
+
+def test_undo_of_a_refresh_shows_the_annotation_that_goes() -> None:
+    present = resource("v1", **refreshed(T1))
+    (target,) = records_of(present, [record_of("v1", 1)])
+    lines = change(wanted_of(present)[1], target).splitlines()
+    assert f"-    {REFRESH_ANNOTATION}: '{T1}'" in lines
+    assert not [line for line in lines if line.startswith("+ ")]
+
+
+def test_undo_of_an_invalid_spec_shows_its_refresh() -> None:
+    broken = resource("v1", **refreshed(T1))
+    broken["spec"]["runtime"] = {"workers": "many"}
+    assert wanted_of(broken)[1]["refresh"] == T1
+
+
+def test_time_of_a_refresh_is_written_as_the_api_does() -> None:
+    assert refresh.time_text(NOW) == "2026-01-01T12:00:00Z"
+
+
+def test_refresh_of_a_suspended_model_says_so() -> None:
+    present = resource("v1")
+    present["spec"]["suspend"] = True
+    assert refresh.warnings(present) == ["spec.suspend is true: nothing follows until it is false"]
+
+
+# Who reverts it ---------------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,15 @@ def test_an_older_version_changes_nothing() -> None:
     assert _services(cache) == ["5"]
 
 
+def test_a_refresh_wakes_its_model() -> None:
+    cache, changed = _cache(), _object(kinds.OWNER, 2)
+    changed["metadata"]["annotations"] = {"modelway.dev/refresh": "2026-01-01T00:00:00Z"}
+    assert cache.store(kinds.OWNER, changed) == {KEY}
+    observed = cache.observe(KEY)
+    assert observed is not None
+    assert observed.owner.wanted == (0, "2026-01-01T00:00:00Z")
+
+
 def test_a_newer_version_without_changes_wakes_nobody() -> None:
     cache = _cache()
     cache.store(kinds.SERVICE, _object(kinds.SERVICE, 5))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired.revision import Revision, revision_of
+from modelway.desired.revision import Revision, as_it_was, revision_of
 from support.operator.specs import every_field, manifest
 
 
@@ -86,6 +86,39 @@ def test_spellings_of_one_amount_make_one_revision(one: dict[str, Any], other: d
 )
 def test_change_of_prediction_or_pod_makes_a_revision(changed: dict[str, Any]) -> None:
     assert revision(**changed).hash != revision().hash
+
+
+# The annotation ---------------------------------------------------------------------------------------------------------------------------
+
+
+def annotated(**annotations: str) -> ModelDeployment:
+    names = {name.replace("_", "/", 1): value for name, value in annotations.items()}
+    return ModelDeployment.parse({**manifest(), "metadata": {"name": "fraud", "annotations": names}})
+
+
+def refreshed(time: str) -> ModelDeployment:
+    return annotated(**{"modelway.dev_refresh": time})
+
+
+def test_each_refresh_makes_a_revision() -> None:
+    times = ("", "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
+    assert len({revision_of(refreshed(time)).hash for time in times}) == 3
+
+
+def test_other_annotations_keep_the_revision() -> None:
+    assert revision_of(annotated(note="x")) == revision_of(refreshed("")) == revision()
+
+
+@pytest.mark.parametrize(("now", "before"), [("a", ""), ("", "a"), ("b", "a")])
+def test_revision_comes_back_from_its_inputs(now: str, before: str) -> None:
+    wanted = revision_of(refreshed(before))
+    back = as_it_was(refreshed(now), wanted.inputs)
+    assert back is not None
+    assert revision_of(back) == wanted
+
+
+def test_inputs_of_a_later_release_come_back_as_nothing() -> None:
+    assert as_it_was(refreshed(""), {"model": {"uri": "s3://m/x", "later": 1}}) is None
 
 
 def test_revision_inputs_are_the_users_settings() -> None:

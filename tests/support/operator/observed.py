@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from modelway.api.labels import REFRESH_ANNOTATION
 from modelway.desired.revision import digest_of
 from modelway.observed import (
     AutoscalerView,
@@ -29,15 +30,20 @@ PULLING = Pulling(policies=tuple((name, "IfNotPresent") for name in ("fetch", "p
 
 
 def owner(
-    spec: Mapping[str, Any] | None = None, *, generation: int = 1, status: Mapping[str, Any] | None = None
+    spec: Mapping[str, Any] | None = None,
+    *,
+    generation: int = 1,
+    status: Mapping[str, Any] | None = None,
+    refresh: str = "",
 ) -> Owner:
     """A ModelDeployment that serves one model."""
-    metadata = {
+    metadata: dict[str, Any] = {
         "name": KEY.name,
         "namespace": KEY.namespace,
         "uid": UID,
         "generation": generation,
         "resourceVersion": "1",
+        **({"annotations": {REFRESH_ANNOTATION: refresh}} if refresh else {}),
     }
     document = {
         "apiVersion": "modelway.dev/v1alpha1",
