@@ -40,7 +40,7 @@ def _changed(model: Any, says: str) -> Refusal:
     return Refusal(broken, "ContractChanged", (says,), _ON_STABLES, {"store": {"model.joblib": GOOD}})
 
 
-def _asked(request: Any, expect: Any, says: str) -> Refusal:
+def _query(request: Any, expect: Any, says: str) -> Refusal:
     """A smoke test that expects the wrong thing, or asks it; the remedy corrects the test."""
     broken = Submission(store={"model.joblib": GOOD}, preflight=_smoke_test(request, expect))
     right = _smoke_test({"instances": [{"age": 2, "income": 2}]}, {"predictions": ["yes"]})
@@ -82,11 +82,11 @@ CONTRACTS = {
     ),
 }
 SMOKE_TESTS = {
-    "other-answer": _asked(
+    "other-answer": _query(
         {"instances": [{"age": 2, "income": 2}]}, {"predictions": ["no"]}, 'is "yes", expected "no"'
     ),
-    "text-for-a-number": _asked({"instances": [{"age": "old", "income": 2}]}, {"predictions": ["no"]}, "column 'age'"),
-    "column-forgotten": _asked({"instances": [{"age": 2}]}, {"predictions": ["no"]}, "income"),
+    "text-for-a-number": _query({"instances": [{"age": "old", "income": 2}]}, {"predictions": ["no"]}, "column 'age'"),
+    "column-forgotten": _query({"instances": [{"age": 2}]}, {"predictions": ["no"]}, "income"),
 }
 DATASETS = {
     "no-target": _rows(_csv(ROWS.drop(columns="label")), "no column 'label'", "evaluation.target"),
