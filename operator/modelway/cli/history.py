@@ -7,13 +7,15 @@ from typing import Any
 
 from modelway.cli.cluster_session import ask
 from modelway.cli.commands import program
+from modelway.cli.evidence_text import short_digest
 from modelway.cli.output import align, as_text
 from modelway.cli.revisions import Record, differences, records_of, serving_of, wanted_of
 from modelway.cli.summary import age
 from modelway.cluster.reader import Reader
 from modelway.cluster.snapshot import Object
+from modelway.desired.evidence import Evidence
 
-_HEADER = ["REVISION", "HASH", "AGE", "STATE", "VERSION", "MODEL", "CHANGED"]
+_HEADER = ["REVISION", "HASH", "AGE", "STATE", "PREFLIGHT", "DIGEST", "VERSION", "MODEL", "CHANGED"]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,10 +49,19 @@ def _row(resource: Object, record: Record, before: Record | None) -> dict[str, A
         "hash": record.hash,
         "created": record.created,
         "state": state,
+        "preflight": _verdict(record.evidence),
+        "digest": (record.evidence and record.evidence.digest) or None,
         "version": record.version or None,
         "model": record.uri,
         "changed": sorted(differences(before.inputs, record.inputs)) if before else [],
     }
+
+
+def _verdict(evidence: Evidence | None) -> str | None:
+    """`Accepted`, or the reason of the refusal."""
+    if evidence is None:
+        return None
+    return "Accepted" if evidence.accepted else evidence.reason
 
 
 def table(rows: Sequence[dict[str, Any]], *, now: datetime) -> str:
@@ -61,5 +72,14 @@ def table(rows: Sequence[dict[str, Any]], *, now: datetime) -> str:
 
 
 def _cells(row: dict[str, Any], now: datetime) -> list[str]:
-    cells = [row["hash"], age(row["created"], now), row["state"], row["version"], row["model"]]
+    digest = short_digest(row["digest"] or "")
+    cells = [
+        row["hash"],
+        age(row["created"], now),
+        row["state"],
+        row["preflight"],
+        digest,
+        row["version"],
+        row["model"],
+    ]
     return [str(row["revision"]), *(text or "-" for text in cells), ", ".join(row["changed"]) or "-"]

@@ -44,6 +44,11 @@ def is_ready(pod: Object) -> bool:
     return _condition(pod, "Ready").get("status") == "True" and not _is_going(pod)
 
 
+def is_done(pod: Object) -> bool:
+    """Whether a pod has ended as it should: one that proved a revision."""
+    return (pod.get("status") or {}).get("phase") == "Succeeded"
+
+
 def _is_wanted(kind: Kind, resource: Object) -> bool:
     """Whether a model should have an object of a kind under its own name."""
     value: Any = resource
@@ -146,6 +151,8 @@ def _pod(pod: Object) -> str:
         return "is going"
     if is_ready(pod):
         return "ready"
+    if is_done(pod):
+        return "has tried the revision"
     scheduled = _condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
         return f"waits for a node: {scheduled.get('message', '')}"

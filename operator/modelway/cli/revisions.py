@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from modelway.api.labels import REVISION_LABEL
+from modelway.api.labels import EVIDENCE_ANNOTATION, REVISION_LABEL
 from modelway.api.meta import refresh_of
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.snapshot import Object
+from modelway.desired.evidence import Evidence
 from modelway.desired.revision import REFRESH, revision_of, with_refresh
 from modelway.errors import InvalidSpec, ModelwayError
 
@@ -29,6 +30,8 @@ class Record:
     """As the API writes times."""
     inputs: Mapping[str, Any]
     """What the spec said of `BLOCKS`, defaults left out; and what the annotation of `modelway refresh` said."""
+    evidence: Evidence | None = None
+    """What its preflight found out; None where there was none, or it has not ended."""
 
     @property
     def version(self) -> str:
@@ -62,6 +65,7 @@ def _record(controller_revision: Object) -> Record:
         hash=(metadata.get("labels") or {}).get(REVISION_LABEL) or metadata["name"].rpartition("-")[2],
         created=metadata.get("creationTimestamp") or "",
         inputs=(controller_revision.get("data") or {}).get("inputs") or {},
+        evidence=Evidence.parse((metadata.get("annotations") or {}).get(EVIDENCE_ANNOTATION, "")),
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from modelway.api.meta import KIND, refresh_of
 from modelway.api.status import NOT_SEEN
-from modelway.cli.inventory import inventory, is_ready
+from modelway.cli.evidence_text import describe_evidence
+from modelway.cli.inventory import inventory, is_done, is_ready
 from modelway.cli.summary import Summary, age, condition, is_observed, remedy_of, summary_of
 from modelway.cluster.snapshot import Object, Snapshot, find_failure, time_of
 from modelway.printable import printable
@@ -34,6 +35,7 @@ def story(snapshot: Snapshot, *, now: datetime, program: str = "modelway") -> st
     sections: list[tuple[str, Iterable[str]]] = [
         ("Wanted", _describe_spec(snapshot.resource)),
         ("There is", _align(inventory(snapshot, now))),
+        ("Evidence", _align(describe_evidence(snapshot.resource))),
         ("Why not", _why(snapshot, summary)),
         ("Last words", _last_words(snapshot)),
         ("What happened lately", _events(snapshot, now)),
@@ -139,7 +141,7 @@ def _quote(line: str) -> str:
 def _events(snapshot: Snapshot, now: datetime) -> Iterator[str]:
     """The latest warnings and the latest words about the resource itself, but for what is over or has been said already."""
     messages = {condition(snapshot.resource, kind).get("message") for kind in ("Ready", "AutoscalingActive")}
-    over = {("Pod", pod["metadata"]["name"]) for pod in snapshot.pods if is_ready(pod)}
+    over = {("Pod", pod["metadata"]["name"]) for pod in snapshot.pods if is_ready(pod) or is_done(pod)}
     if condition(snapshot.resource, "AutoscalingActive").get("status") == "False":
         over.add(("HorizontalPodAutoscaler", snapshot.resource["metadata"]["name"]))
     worth = [
@@ -200,7 +202,7 @@ def _commands(snapshot: Snapshot, summary: Summary, program: str) -> Iterator[st
         pod, (container, previous) = faults[0]
         flag = " --previous" if previous else ""
         yield f"Read the log: {kubectl} logs {pod['metadata']['name']} -c {container}{flag}"
-    waiting = next((pod for pod in snapshot.pods if not is_ready(pod)), None)
+    waiting = next((pod for pod in snapshot.pods if not is_ready(pod) and not is_done(pod)), None)
     if waiting is not None and not faults:
         yield f"Look at the pod: {kubectl} describe pod {waiting['metadata']['name']}"
 

@@ -114,8 +114,18 @@ def test_history_shows_states_and_changed_fields() -> None:
         (1, None, []),
     ]
     lines = table(rows, now=NOW).splitlines()
-    assert lines[0].split() == ["REVISION", "HASH", "AGE", "STATE", "VERSION", "MODEL", "CHANGED"]
-    assert lines[2].split()[2:] == ["10h", "serves", "v2", "s3://models/fraud/model.joblib", "model.version"]
+    assert lines[0].split() == [
+        "REVISION",
+        "HASH",
+        "AGE",
+        "STATE",
+        "PREFLIGHT",
+        "DIGEST",
+        "VERSION",
+        "MODEL",
+        "CHANGED",
+    ]
+    assert lines[2].split()[2:] == ["10h", "serves", "-", "-", "v2", "s3://models/fraud/model.joblib", "model.version"]
 
 
 def test_undo_shows_its_change_as_a_diff() -> None:
