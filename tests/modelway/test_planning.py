@@ -223,6 +223,12 @@ def test_jobs_of_other_revisions_go() -> None:
     assert other in _plan(*SERVING, other).prune
 
 
+@pytest.mark.parametrize("finished", [True, False])
+def test_job_of_what_serves_goes_once_another_is_asked_for(*, finished: bool) -> None:
+    before = job(OLD, finished=finished)
+    assert _plan(*SERVING, before).prune == (before,)
+
+
 def test_evaluation_compares_with_the_bytes_that_serve() -> None:
     metrics = [{"name": "accuracy", "notWorseThanStableBy": 0.01}]
     wanted = {"dataset": {"uri": "s3://data/rows.csv"}, "target": "y", "metrics": metrics}

@@ -160,7 +160,7 @@ def make_closed_plan(
         available=scaling.bounds[0],
         autoscaled=scaling.autoscaled,
         prune=(
-            *(one for one in prune if one.id not in staying and one is not outdated),
+            *(one for one in (*prune, *_former_jobs(observed, prune)) if one.id not in staying and one is not outdated),
             *((record,) if record is not None and pinning.outdated else ()),
             *((outdated,) if outdated is not None else ()),
         ),
@@ -173,6 +173,12 @@ def make_closed_plan(
         misses_stable=misses and evidence is None,
         evidence=evidence,
     )
+
+
+def _former_jobs(observed: Observed, pruned: tuple[Child, ...]) -> tuple[Child, ...]:
+    """Jobs that are not pruned yet; that of the revision that serves stayed until another one was asked for."""
+    jobs = (one for one in observed.own_children if isinstance(one, JobView) and not one.deleting)
+    return tuple(one for one in jobs if one not in pruned)
 
 
 def _outdated_job(observed: Observed, wanted: dict[str, Any], evidence: Evidence | None) -> JobView | None:
