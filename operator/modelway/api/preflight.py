@@ -135,6 +135,27 @@ class Evaluation(ApiModel):
     on_inconclusive: Literal["Refuse", "Accept"] = "Refuse"
     """What becomes of a model about which the rows are too few to tell."""
 
+    rules = (
+        Rule(
+            cel="!has(self.weight) || self.weight != self.target",
+            holds=lambda it: it.weight != it.target,
+            message="weight and target must be two columns",
+            field="weight",
+        ),
+        Rule(
+            cel="!has(self.slices) || !(self.target in self.slices)",
+            holds=lambda it: it.target not in it.slices,
+            message="slices must not hold the target, which the model may not see: name a column of groups",
+            field="slices",
+        ),
+        Rule(
+            cel="self.metrics.all(one, self.metrics.exists_one(other, other.name == one.name))",
+            holds=lambda it: len({metric.name for metric in it.metrics}) == len(it.metrics),
+            message="metrics must name each scorer once: put its limits into one entry",
+            field="metrics",
+        ),
+    )
+
 
 class Preflight(ApiModel):
     """What a revision must prove before it gets a serving pod. The one before serves until then."""

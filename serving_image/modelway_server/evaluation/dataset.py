@@ -1,7 +1,7 @@
 """Labelled rows, as a request would send them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,6 +51,17 @@ class Dataset:
     def count(self) -> int:
         """The number of rows."""
         return len(self.target)
+
+    def without_answers(self, wish: Wish) -> "Dataset":
+        """What a model may see: neither the target nor the weights, under any name."""
+        hidden = {wish.target, wish.weight}
+        return replace(
+            self,
+            columns={name: values for name, values in self.columns.items() if name not in hidden},
+            slices={name: values for name, values in self.slices.items() if name not in hidden},
+            target=(),
+            weights=None,
+        )
 
 
 def read_dataset(path: Path, wish: Wish) -> Dataset:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -15,6 +15,7 @@ from modelway_server.evaluation.definedness import why_undefined
 from modelway_server.evaluation.estimates import estimate
 from modelway_server.evaluation.influence import Influence, Part, part_of, unknown_influence
 from modelway_server.evaluation.measure import influence_of
+from modelway_server.evaluation.numberless import numberless_row, refuse_numberless
 from modelway_server.evaluation.planning import rows_needed
 from modelway_server.evaluation.report import Criterion, Outcome, Report
 from modelway_server.evaluation.scorers import Score, score_of
@@ -37,9 +38,14 @@ def judge(wish: Wish, dataset: Dataset, candidate: Answers, stable: Answers | No
 
     Raises:
         InvalidDataset: a metric cannot be computed of these answers and targets.
+        EvaluationFailed: the candidate answers with no number where it answers with numbers.
     """
     with threadpool_limits(limits=1):  # the order of a sum is then the same on every machine
         scored = [_Scored.of(metric, wish, dataset, candidate, stable) for metric in wish.metrics]
+        refuse_numberless(candidate, {each.candidate.method for each in scored})
+        numberless = _numberless_stable(scored, stable)
+        if numberless:
+            scored = [replace(each, stable=None) for each in scored]
         entries = [
             one for name, part in _parts(dataset, scored, seed) for each in scored for one in each.ask(name, part)
         ]
@@ -48,7 +54,17 @@ def judge(wish: Wish, dataset: Dataset, candidate: Answers, stable: Answers | No
     criteria = [
         _criterion(one, decision, level / len(entries)) for one, decision in zip(entries, decisions, strict=True)
     ]
-    return report_of(wish, criteria, dataset.count, has_stable=stable is not None)
+    return report_of(
+        wish, criteria, dataset.count, no_stable="no stable revision serves yet" if stable is None else numberless
+    )
+
+
+def _numberless_stable(scored: Sequence["_Scored"], stable: Answers | None) -> str | None:
+    """Why the stable revision cannot be compared with: what it answers is no fault of the candidate."""
+    if stable is None:
+        return None
+    answer = numberless_row(stable, {each.stable.method for each in scored if each.stable is not None})
+    return None if answer is None else f"the stable revision answers {answer} of the dataset"
 
 
 @dataclass(frozen=True, eq=False)

@@ -93,6 +93,13 @@ class Score:
         return bool(self.scorer._response_method == "predict")  # noqa: SLF001  (nothing public tells)
 
     @property
+    def method(self) -> str:
+        """The method whose answers it looks at."""
+        wanted = self.scorer._response_method  # noqa: SLF001  (as above)
+        methods = [wanted] if isinstance(wanted, str) else wanted
+        return next(method for method in methods if method in self.stand_in.answers.outputs)
+
+    @property
     def positive(self) -> Any:
         """The class that counts as positive, or None where that is left to scikit-learn."""
         return self.scorer._get_pos_label()  # noqa: SLF001  (as above)

@@ -9,14 +9,14 @@ _FIELD = "spec.preflight.evaluation"
 _GRAVITY = (Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.PASSED)
 
 
-def report_of(wish: Wish, criteria: Sequence[Criterion], rows: int, *, has_stable: bool) -> Report:
+def report_of(wish: Wish, criteria: Sequence[Criterion], rows: int, *, no_stable: str | None) -> Report:
     """The report.
 
     Args:
         wish: what was asked.
         criteria: what was found; empty where there was nothing to compare with.
         rows: of the dataset.
-        has_stable: whether there is a stable revision.
+        no_stable: why there is no stable revision to compare with; None where there is one.
     """
     outcome = next((one for one in _GRAVITY if any(each.outcome is one for each in criteria)), Outcome.PASSED)
     decisive = [each for each in criteria if each.outcome is outcome]
@@ -24,25 +24,25 @@ def report_of(wish: Wish, criteria: Sequence[Criterion], rows: int, *, has_stabl
         outcome=outcome,
         criteria=tuple(criteria),
         rows=rows,
-        skipped=() if has_stable else _skipped(wish),
+        skipped=() if no_stable is None else _skipped(wish, no_stable),
         on_inconclusive=wish.on_inconclusive,
-        message=_message(outcome, decisive, len(criteria), rows),
+        message=_message(outcome, decisive, len(criteria), rows, no_stable),
         remedy=_remedy(outcome, decisive, wish),
     )
 
 
-def _skipped(wish: Wish) -> tuple[str, ...]:
+def _skipped(wish: Wish, no_stable: str) -> tuple[str, ...]:
     return tuple(
-        f"{metric.name}: {rule} is not judged, because no stable revision serves yet."
+        f"{metric.name}: {rule} is not judged, because {no_stable}."
         for metric in wish.metrics
         for rule in metric.limits
         if rule.compares
     )
 
 
-def _message(outcome: Outcome, decisive: Sequence[Criterion], count: int, rows: int) -> str:
+def _message(outcome: Outcome, decisive: Sequence[Criterion], count: int, rows: int, no_stable: str | None) -> str:
     if not count:
-        return "there is no stable revision to compare with, and no other limit"
+        return f"there is nothing to compare with, because {no_stable}, and no other limit"
     if outcome is Outcome.PASSED:
         return f"{_limits(count)} kept on {rows:,} rows"
     first = min(decisive, key=lambda each: each.slice is not None)

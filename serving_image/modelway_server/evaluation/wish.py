@@ -119,6 +119,11 @@ class Wish:
         )
         if wish.weight == wish.target:
             raise InvalidDataset(f"{_FIELD}.weight and {_FIELD}.target are both {wish.target!r}; name two columns")
+        if wish.target in wish.slices:
+            raise InvalidDataset(
+                f"{_FIELD}.slices[{wish.slices.index(wish.target)}] is {wish.target!r}, the target, which no model may see; "
+                "leave it out, or add a column of groups to the dataset"
+            )
         return wish
 
 
@@ -174,8 +179,8 @@ def _number(value: Any, field: str) -> float:
 
 def _confidence(value: Any) -> float:
     number = _number(value, f"{_FIELD}.confidence")
-    if not 0.5 < number < 1:
-        raise InvalidDataset(f"{_FIELD}.confidence must be above 0.5 and below 1, it is {number:g}")
+    if not 0.5 <= number < 1:
+        raise InvalidDataset(f"{_FIELD}.confidence must be at least 0.5 and below 1, it is {number:g}")
     return number
 
 

@@ -8,7 +8,7 @@ import gzip
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,7 +82,7 @@ def _keep_rows(wish: Wish, dataset_dir: Path, folder: Path, deadline: Deadline) 
     def work() -> dict[str, Any]:
         from modelway_server.evaluation.dataset import read_dataset  # noqa: PLC0415  (in the child alone)
 
-        rows = replace(read_dataset(dataset_dir, wish), target=(), weights=None)
+        rows = read_dataset(dataset_dir, wish).without_answers(wish)
         with _storing(), gzip.open(folder / _ROWS, "wb", compresslevel=1) as file:
             pickle.dump(rows, file)
         return {}

@@ -1,5 +1,6 @@
 """A file of labelled rows is read as requests would send them, or refused in words."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ def test_columns_are_those_beside_target_and_weights(tmp_path: Path) -> None:
     assert dataset.weights is not None
     assert dataset.weights.tolist() == [3.0, 6.0]
     assert dataset.slices["c"].tolist() == ["DE", ""]
+
+
+def test_rows_for_a_model_hold_no_right_answers(tmp_path: Path) -> None:
+    greedy = replace(wish(weight="w"), slices=("y", "w", "c"))
+    rows = read_dataset(write(tmp_path, "a,y,w,c\n1,2,3,DE\n"), greedy).without_answers(greedy)
+    assert (list(rows.columns), list(rows.slices), rows.target, rows.weights) == (["a", "c"], ["c"], (), None)
 
 
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -78,6 +85,10 @@ def test_folder_of_several_files_is_refused(tmp_path: Path) -> None:
         ({"target": "y", "metrics": [{"name": "r2", "min": 0}], "confidence": 1}, "below 1"),
         ({"target": "y", "metrics": [{"name": "r2", "min": 0}], "onInconclusive": "No"}, "one of Refuse, Accept"),
         ({"target": "y", "metrics": [{"name": "r2", "min": 0}], "weight": "y"}, "name two columns"),
+        (
+            {"target": "y", "metrics": [{"name": "r2", "min": 0}], "slices": ["c", "y"]},
+            r"slices\[1\] is 'y', the target",
+        ),
         ({"target": "y", "metrics": [{"name": "r2", "min": 0}], "slice": []}, "has no member 'slice'"),
     ],
 )

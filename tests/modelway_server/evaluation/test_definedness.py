@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelway_server.errors import InvalidDataset
+from modelway_server.errors import EvaluationFailed, InvalidDataset
 from modelway_server.evaluation.answers import Answers
 from modelway_server.evaluation.dataset import Dataset
 from modelway_server.evaluation.gate import judge
@@ -97,3 +97,46 @@ def test_constant_target_of_a_slice_is_inconclusive() -> None:
     target = np.where(np.arange(1500) < 100, 0.1, numbers)
     one = of_rare(criteria_of({"name": "r2", "min": 0.8}, target, target + numbers / 100, part=PART))
     assert (one.value, one.outcome) == (None, Outcome.INCONCLUSIVE)
+
+
+NUMBERS = np.random.default_rng(0).normal(size=400)
+ABSOLUTE = "neg_mean_absolute_error"
+
+
+def test_equal_errors_are_no_proof_of_a_loss() -> None:
+    (one,) = criteria_of({"name": ABSOLUTE, "min": -1.0001}, np.arange(10.0), np.arange(10.0) + 1)
+    assert one.outcome is Outcome.INCONCLUSIVE
+
+
+def test_equal_answers_of_few_rows_are_no_proof_of_a_loss() -> None:
+    target = NUMBERS[:50]
+    (one,) = criteria_of({"name": ABSOLUTE, "notWorseThanStableBy": 0.0001}, target, target * 0, target * 0)
+    assert one.outcome is Outcome.INCONCLUSIVE
+
+
+def test_equal_answers_of_many_rows_are_a_proof() -> None:
+    (one,) = criteria_of({"name": ABSOLUTE, "notWorseThanStableBy": 0.2}, NUMBERS, NUMBERS * 0, NUMBERS * 0)
+    assert one.outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize("rows", [1, 3, 10, 99])
+def test_largest_error_of_few_rows_is_inconclusive(rows: int) -> None:
+    (one,) = criteria_of({"name": "neg_max_error", "min": -1}, NUMBERS[:rows], NUMBERS[:rows] * 0.9)
+    assert one.outcome is Outcome.INCONCLUSIVE
+
+
+NO_NUMBER = np.r_[NUMBERS[:3], np.nan, NUMBERS[4:]]
+
+
+def test_candidate_that_answers_no_number_fails() -> None:
+    with pytest.raises(EvaluationFailed, match=r"the model answers nan \(predict\) to row 3"):
+        criteria_of({"name": ABSOLUTE, "min": -1}, NUMBERS, NO_NUMBER)
+
+
+def test_stable_that_answers_no_number_is_not_compared() -> None:
+    limit = {"name": ABSOLUTE, "min": -1, "notWorseThanStableBy": 0.1}
+    wish = Wish.from_document({"target": "label", "metrics": [limit]})
+    dataset = Dataset(columns={}, textual=False, target=list(NUMBERS), weights=None, slices={})
+    report = judge(wish, dataset, answers(NUMBERS + NUMBERS / 10), answers(NO_NUMBER), "seed")
+    assert [one.rule for one in report.criteria] == ["min"]
+    assert "because the stable revision answers nan (predict) to row 3" in report.skipped[0]

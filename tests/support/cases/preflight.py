@@ -90,6 +90,27 @@ PREFLIGHTS = (
         "should be less than or equal to 0.9999",
     ),
     _preflight(
+        "weight is not the target",
+        _evaluation(weight="amount"),
+        _evaluation(weight="label"),
+        "evaluation.weight",
+        "weight and target must be two columns",
+    ),
+    _preflight(
+        "slices do not hold the target",
+        _evaluation(slices=["country"]),
+        _evaluation(slices=["country", "label"]),
+        "evaluation.slices",
+        "slices must not hold the target",
+    ),
+    _preflight(
+        "a metric stands once",
+        _evaluation(metrics=[_METRIC, {"name": "f1", "min": 0.5}]),
+        _evaluation(metrics=[_METRIC, {"name": "accuracy", "max": 1}]),
+        "evaluation.metrics",
+        "metrics must name each scorer once",
+    ),
+    _preflight(
         "slices are few",
         _evaluation(slices=["country"]),
         _evaluation(slices=["c"] * 11),
