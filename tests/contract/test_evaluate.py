@@ -93,7 +93,7 @@ def test_smoke_tests_too_long_for_an_argument_are_named(tmp_path: Path, capsys: 
     models = tmp_path / "model.joblib"
     joblib.dump(mixed_pipeline(), models)
     assert main(["evaluate", "-f", str(file), f"--model={models}"]) == 2
-    assert "shorten the smoke tests of spec.preflight" in capsys.readouterr().err
+    assert "more than 65536: send fewer rows" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.cli.local_pod import NotRunnable, Process
+from modelway.cli.local_pod import Process
 from modelway.errors import WrongUsage
 
 _NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "httptools")
@@ -20,8 +20,6 @@ _STOP_SECONDS = 10
 Child = subprocess.Popen[bytes]
 """A container that runs here."""
 _REPORT = "termination"
-_MAX_ARGUMENT_BYTES = 128 << 10
-"""Of one argument of a program, with the zero at its end (Linux)."""
 
 
 def check_server_is_installed() -> None:
@@ -84,17 +82,10 @@ def start(
         base: variables beside those of the container.
         output: where it prints; to our own standard output where there is none.
         log: where it logs; to our own standard error where there is none.
-
-    Raises:
-        NotRunnable: an argument is longer than the kernel takes.
     """
     (directory / _REPORT).unlink(missing_ok=True)
     environment = {**base, **process.environment, "MODELWAY_TERMINATION_LOG": str(directory / _REPORT)}
     command = [sys.executable, "-m", "modelway_server", *process.arguments]
-    if (longest := max(map(len, map(os.fsencode, command)))) >= _MAX_ARGUMENT_BYTES:
-        raise NotRunnable(
-            f"An argument of {process.name} has {longest} bytes, and Linux takes {_MAX_ARGUMENT_BYTES}: shorten the smoke tests of spec.preflight."
-        )
     return subprocess.Popen(command, env=environment, stdout=output, stderr=log, start_new_session=True)  # noqa: S603  (our own program)
 
 
