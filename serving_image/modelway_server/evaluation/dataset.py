@@ -173,7 +173,7 @@ def _complete(values: Sequence[Any], name: str) -> Sequence[Any]:
 def _weights(values: Sequence[Any], name: str) -> NDArray[np.float64]:
     field = f"column {name!r}, the weights,"
     try:
-        weights = np.array([float(value) for value in values])
+        weights = np.array([float_of(value) for value in values])
     except (TypeError, ValueError) as error:
         raise InvalidDataset(f"{field} must hold numbers: {words(error)}") from error
     wrong = ~(np.isfinite(weights) & (weights >= 0))
@@ -183,6 +183,18 @@ def _weights(values: Sequence[Any], name: str) -> NDArray[np.float64]:
     if not weights.any():
         raise InvalidDataset(f"{field} is 0 in every row; leave spec.preflight.evaluation.weight out, or correct it")
     return weights
+
+
+def float_of(value: Any) -> float:
+    """The number that a value is, or that its text says as JSON would; Python's `1_0` is none.
+
+    Raises:
+        TypeError: it is neither.
+        ValueError: the text is no number.
+    """
+    if isinstance(value, str) and "_" in value:
+        raise ValueError(f"could not convert string to float: {value!r:.100}")
+    return float(value)
 
 
 def _texts(values: Sequence[Any], name: str) -> NDArray[np.str_]:

@@ -107,14 +107,14 @@ class Estimate:
         return min(max(bound, lowest), 1.0) if self.is_share else bound
 
     def _unlimited(self, level: float, sign: float) -> float:
-        worst = self._extreme(sign)
+        worst = self.extreme(sign)
         tilt = lower_tilt(sign * self.of_units, sign * worst, level)
         reweighted = self._at(tilt.multipliers)
         if np.isfinite(reweighted):
             return reweighted + tilt.share * worst
         return self.value + sign * tilt.shift
 
-    def _extreme(self, sign: float) -> float:
+    def extreme(self, sign: float) -> float:
         """The influence of the worst row to be expected, or of the best for an upper bound."""
         is_blank = self._is_flat and self.candidate.lowest is None
         observed = -sign * (self._scale_of_both if is_blank else float(np.abs(self.of_units).max()))

@@ -28,6 +28,8 @@ def influence_by_formula(score: Score, part: Part, value: float) -> Influence | 
     if score.name not in {*MEANS, *ROOTS, *EXPLAINED, *_RANKS, *_ONE_AGAINST_REST} or score.target.ndim > 1:
         return None
     target, response = score.target[part.rows], score.response(part.rows)
+    if target.dtype.kind == response.dtype.kind == "b":
+        target, response = target.astype(np.float64), response.astype(np.float64)  # booleans have no difference
     with np.errstate(all="ignore"):
         if score.name in _RANKS:
             return _of_ranks(score, part, value, target, response)

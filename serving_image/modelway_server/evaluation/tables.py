@@ -57,7 +57,9 @@ def influence_of_table(score: Score, part: Part, value: float) -> Influence | No
 def _labels(score: Score, target: NDArray[Any], answers: NDArray[Any]) -> NDArray[Any]:
     """The labels that occur; of one alone, the model's others too, as else no row could be wrong."""
     labels = np.unique(np.concatenate([target, answers]))
-    others = np.asarray(getattr(score.stand_in, "classes_", labels))
+    others = np.asarray(
+        getattr(score.stand_in, "classes_", [-1, 1] if score.stand_in.kind == "outlier_detector" else labels)
+    )
     return np.union1d(labels, others) if len(labels) == 1 and others.dtype.kind == labels.dtype.kind else labels
 
 

@@ -45,9 +45,14 @@ def _message(outcome: Outcome, decisive: Sequence[Criterion], count: int, rows: 
         return f"there is nothing to compare with, because {no_stable}, and no other limit"
     if outcome is Outcome.PASSED:
         return f"{_limits(count)} kept on {rows:,} rows"
-    first = min(decisive, key=lambda each: each.slice is not None)
+    first = _foremost(decisive)
     others = f"; {len(decisive) - 1} more of {_limits(count)} {_end(outcome)}" if len(decisive) > 1 else ""
     return _sentence(first) + others
+
+
+def _foremost(decisive: Sequence[Criterion]) -> Criterion:
+    """The one that message and remedy speak of: that which takes the most rows, then one of all rows."""
+    return min(decisive, key=lambda each: (-(each.rows_needed or 0), each.slice is not None))
 
 
 def _limits(count: int) -> str:
@@ -63,7 +68,9 @@ def _sentence(one: Criterion) -> str:
     if one.value is None:
         return f"{one.metric}{where} is not defined for its {one.rows:,} rows"
     if one.low is None or one.high is None:
-        return f"{one.metric}{where} is {one.value:.4g}, and {one.rows:,} {'row is' if one.rows == 1 else 'rows are'} too few to tell more"
+        if one.rows_needed is None:
+            return f"{one.metric}{where} is {one.value:.4g} on {one.rows:,} rows, which are too few or too much alike to tell more"
+        return f"{one.metric}{where} is {one.value:.4g}, and {one.rows:,} {'row is' if one.rows == 1 else 'rows are'} too few to tell more{_rows_that_tell(one)}"
     finding = (
         f"{one.metric}{where} is {one.value:.4g} ({one.low:.4g} to {one.high:.4g})"
         if one.difference is None
@@ -103,8 +110,8 @@ def _remedy(outcome: Outcome, decisive: Sequence[Criterion], wish: Wish) -> str:
         return ""
     if outcome is Outcome.FAILED:
         return f"Train the model again, or change the limit in {_FIELD}.metrics."
-    needed = max((each.rows_needed or 0 for each in decisive), default=0)
-    where = next((each.slice for each in decisive if each.rows_needed == needed), None)
-    more = f"about {needed:,} rows{f' with {where}' if where else ''}" if needed else "more rows"
+    first = _foremost(decisive)
+    where = f" with {first.slice}" if first.slice else ""
+    more = f"about {first.rows_needed:,} rows{where} for {first.metric}" if first.rows_needed else f"more rows{where}"
     accepted = "" if wish.on_inconclusive is OnInconclusive.ACCEPT else f", or set {_FIELD}.onInconclusive to Accept"
     return f"Give the dataset {more}{accepted}."

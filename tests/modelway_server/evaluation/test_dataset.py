@@ -48,6 +48,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "negative weight": ("a,y,w\n1,2,-1\n", {"weight": "w"}, "is -1 in row 0; a weight is a number of at least 0"),
     "weights of zero": ("a,y,w\n1,2,0\n", {"weight": "w"}, "is 0 in every row"),
     "weight of text": ("a,y,w\n1,2,x\n", {"weight": "w"}, "must hold numbers"),
+    "weight of Python": ("a,y,w\n1,2,1_0\n", {"weight": "w"}, "must hold numbers"),
     "no slice": ("a,y\n1,2\n", {"slices": ["c"]}, r"slices\[0\]: the dataset has no column 'c'"),
     "many values": ("y,c\n" + "".join(f"1,{row}\n" for row in range(51)), {"slices": ["c"]}, "has 51 values"),
     "ragged": ("a,y\n1,2\n1\n", {}, "no CSV: line 3 has 1 fields"),

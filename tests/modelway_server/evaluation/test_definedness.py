@@ -140,3 +140,27 @@ def test_stable_that_answers_no_number_is_not_compared() -> None:
     report = judge(wish, dataset, answers(NUMBERS + NUMBERS / 10), answers(NO_NUMBER), "seed")
     assert [one.rule for one in report.criteria] == ["min"]
     assert "because the stable revision answers nan (predict) to row 3" in report.skipped[0]
+
+
+@pytest.mark.parametrize("rows", [5, 50, 300])
+def test_same_answers_of_few_rows_say_how_many_tell(rows: int) -> None:
+    limit = {"name": "accuracy", "notWorseThanStableBy": 0.02}
+    target = np.arange(rows) % 2
+    (one,) = criteria_of(limit, target, target, target)
+    assert one.outcome is Outcome.INCONCLUSIVE
+    assert one.rows_needed is not None
+    enough = np.arange(one.rows_needed) % 2
+    assert criteria_of(limit, enough, enough, enough)[0].outcome is Outcome.PASSED
+
+
+def test_message_and_remedy_name_the_same_limit() -> None:
+    wish = Wish.from_document(
+        {"target": "label", "metrics": [{"name": name, "notWorseThanStableBy": 0.02} for name in ("accuracy", "f1")]}
+    )
+    target = np.arange(60) % 2
+    dataset = Dataset(columns={}, textual=False, target=list(target), weights=None, slices={})
+    report = judge(wish, dataset, answers(target), answers(target), "seed")
+    foremost = max(report.criteria, key=lambda one: one.rows_needed or 0)
+    assert report.message.startswith(f"{foremost.metric} is 1 and 1")
+    assert f"about {foremost.rows_needed:,} would" in report.message
+    assert f"about {foremost.rows_needed:,} rows for {foremost.metric}" in report.remedy
