@@ -104,7 +104,7 @@ class _Scored:
     def ask(self, slice: str | None, part: Part) -> Iterator[_Asked]:  # noqa: A002  (as the report calls it)
         """Ask each limit of the metric of one part of the rows."""
         influence = _influence(self.candidate, part, slice)
-        before = None if self.stable is None else _influence(self.stable, part, slice)
+        before = None if self.stable is None else _influence(self.stable, part, slice, may_lack=True)
         for rule, limit in self.metric.limits.items():
             if rule.compares and before is None:
                 continue
@@ -137,8 +137,8 @@ def _parts(dataset: Dataset, scored: Sequence[_Scored], seed: str) -> Iterator[t
             yield f"{name}={value}", part_of(np.flatnonzero((values == value) & counts), dataset.weights, target, draw)
 
 
-def _influence(score: Score, part: Part, slice: str | None) -> Influence:  # noqa: A002  (as above)
-    """The influences on a score; unknown ones where it is not defined for a slice.
+def _influence(score: Score, part: Part, slice: str | None, *, may_lack: bool = False) -> Influence:  # noqa: A002  (as above)
+    """The influences on a score; unknown ones where it is not defined for a slice, or for the stable revision, which `may_lack` it.
 
     Raises:
         InvalidDataset: it is not defined for all rows together.
@@ -146,10 +146,10 @@ def _influence(score: Score, part: Part, slice: str | None) -> Influence:  # noq
     try:
         influence = influence_of(score, part)
     except InvalidDataset:
-        if slice is None:
+        if slice is None and not may_lack:
             raise
         return unknown_influence(part)
-    if slice is None and not np.isfinite(influence.value):
+    if slice is None and not may_lack and not np.isfinite(influence.value):
         classes = len(np.unique(score.target[part.rows]))
         values = "value" if classes == 1 else "values"
         why = (

@@ -67,6 +67,8 @@ def _sentence(one: Criterion) -> str:
     where = f" of {one.slice}" if one.slice else ""
     if one.value is None:
         return f"{one.metric}{where} is not defined for its {one.rows:,} rows"
+    if one.rule.compares and one.stable is None:
+        return f"{one.metric}{where} is not defined for the answers of the stable revision to its {one.rows:,} rows"
     if one.low is None or one.high is None:
         if one.rows_needed is None:
             return f"{one.metric}{where} is {one.value:.4g} on {one.rows:,} rows, which are too few or too much alike to tell more"

@@ -164,3 +164,13 @@ def test_message_and_remedy_name_the_same_limit() -> None:
     assert report.message.startswith(f"{foremost.metric} is 1 and 1")
     assert f"about {foremost.rows_needed:,} would" in report.message
     assert f"about {foremost.rows_needed:,} rows for {foremost.metric}" in report.remedy
+
+
+def test_stable_without_a_value_does_not_refuse_the_dataset() -> None:
+    wish = Wish.from_document({"target": "label", "metrics": [{"name": "f1_macro", "notWorseThanStableBy": 0.1}]})
+    target = np.arange(200) % 2
+    dataset = Dataset(columns={}, textual=False, target=list(target), weights=None, slices={})
+    stable = Answers(outputs={"predict": (np.r_[2, target[1:]],)}, classes=(0, 1, 2), count=200)
+    report = judge(wish, dataset, answers(target), stable, "seed")
+    assert report.outcome is Outcome.INCONCLUSIVE
+    assert "not defined for the answers of the stable revision" in report.message
