@@ -14,6 +14,7 @@ from modelway.api.schema import ANY_FIELDS, INT_OR_STRING
 _MOST_MEMBERS = 16
 _LONGEST_LABEL = 256
 _MOST_BYTES = 64 << 10
+_LEAST_CONFIDENCE, _MOST_CONFIDENCE = 0.5, 0.9999
 
 ColumnName = Annotated[str, Field(min_length=1, max_length=256)]
 ScorerName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
@@ -130,12 +131,18 @@ class Evaluation(ApiModel):
     """Columns whose every value is judged on its own, too: a country, say."""
     metrics: Annotated[tuple[Metric, ...], atomic_list(16, least=1)]
     """What must hold."""
-    confidence: Annotated[float, Field(ge=0.5, le=0.9999)] = 0.999
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.999
     """How sure a verdict must be: with 0.999, one of 1000 equally good models is refused. It holds for all metrics and slices together."""
     on_inconclusive: Literal["Refuse", "Accept"] = "Refuse"
     """What becomes of a model about which the rows are too few to tell."""
 
     rules = (
+        Rule(
+            cel="self.confidence >= 0.5 && self.confidence <= 0.9999",
+            holds=lambda it: _LEAST_CONFIDENCE <= it.confidence <= _MOST_CONFIDENCE,
+            message="confidence must be from 0.5 to 0.9999, for example 0.999",
+            field="confidence",
+        ),
         Rule(
             cel="!has(self.weight) || self.weight != self.target",
             holds=lambda it: it.weight != it.target,

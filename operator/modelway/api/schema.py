@@ -124,6 +124,9 @@ def _set_limits(target: Schema, source: Schema) -> None:
     """JSON Schema's newer spellings in those of OpenAPI 3.0."""
     if "const" in source:
         target["enum"] = [source["const"]]
+    for bound in ("minimum", "maximum"):  # as the API server stores them
+        if isinstance(target.get(bound), float) and target[bound].is_integer():
+            target[bound] = int(target[bound])
     for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         if exclusive in source:
             target |= {bound: source[exclusive], exclusive: True}

@@ -79,7 +79,7 @@ class CandidateRevision(ServedRevision):
     """The same in words, with what to do."""
 
 
-Measure = Annotated[float, Field(ge=-1e300, le=1e300)]
+Measure = Annotated[float, Field(ge=-1e18, le=1e18)]
 """A value of a metric."""
 
 

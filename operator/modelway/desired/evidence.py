@@ -12,7 +12,7 @@ _MOST_METRICS = 16
 _LONGEST_NAME = 300
 _OUTCOMES = ("passed", "failed", "inconclusive", "skipped")
 _NUMBERS = ("value", "low", "high", "stable", "difference")
-_GREATEST = 1e300
+_GREATEST = 1e18
 _TEXTS = {
     "reason": 256,
     "message": 4096,

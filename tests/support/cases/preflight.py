@@ -87,7 +87,7 @@ PREFLIGHTS = (
         _evaluation(confidence=0.95),
         _evaluation(confidence=1),
         "evaluation.confidence",
-        "should be less than or equal to 0.9999",
+        "confidence must be from 0.5 to 0.9999",
     ),
     _preflight(
         "weight is not the target",
