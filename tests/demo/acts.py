@@ -74,7 +74,11 @@ def roll(place: Place, narrator: Narrator) -> Tally:
             _keep_asking(load, step)
             apply(kubectl, _manifest("fraud", version="v2"))
             wait_for(kubectl, "fraud", "Serving", step)
-            until(lambda: len(kubectl.list("pods", "modelway.dev/name=fraud")) == 2, "the old pods to end", step)
+            until(
+                lambda: len(kubectl.list("pods", "modelway.dev/name=fraud,modelway.dev/track=stable")) == 2,
+                "the old pods to end",
+                step,
+            )
             _keep_asking(load, step)
         tally = load.tally()
         step.result = describe(tally)

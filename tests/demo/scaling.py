@@ -8,7 +8,7 @@ from support.cluster.sandbox import Kubectl
 
 NAME = "breast-cancer"
 PATCH = EXAMPLES[NAME] / "scaling.yaml"
-PODS = f"modelway.dev/name={NAME}"
+PODS = f"modelway.dev/name={NAME},modelway.dev/track=stable"
 MOST = 3
 PEAK_CLIENTS, CALM_CLIENTS = 8, 2
 PEAK_PAUSE, CALM_PAUSE = 0.002, 1.0

@@ -32,6 +32,7 @@ def values(server: str = "server") -> Object:
     return {
         "image": {"repository": f"{IMAGES}/operator"},
         "server": {**VALUES["server"], "image": {"repository": f"{IMAGES}/{server}"}},
+        "preflight": VALUES["preflight"],
     }
 
 
