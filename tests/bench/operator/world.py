@@ -22,7 +22,7 @@ from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 CAPACITY = "cpu=4000,memory=8Ti,pods=10000"
-VALUES = {"server": {"image": {"repository": "sandbox/hollow", "tag": "1"}}}
+VALUES = {"server": {"image": {"repository": "sandbox/hollow", "tag": "1"}}, "preflight": {"enabled": False}}
 NAMESPACES = 10
 ADMISSION_SECONDS = 60.0
 CRD = helm.CHART.parents[1] / "crds" / "modeldeployments.yaml"

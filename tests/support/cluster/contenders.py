@@ -63,6 +63,7 @@ class Contender:
             "MODELWAY_LEASE": f"{namespace}/{LEASE}",
             "MODELWAY_WATCH_NAMESPACES": namespace,
             "MODELWAY_HEALTH_PORT": str(port),
+            "MODELWAY_PREFLIGHT_ENABLED": "false",
             **{f"MODELWAY_{setting.upper()}": value for setting, value in (settings or {}).items()},
         }
         path = sandbox.directory / f"{name}.log"

@@ -48,6 +48,7 @@ class Operator:
             "MODELWAY_HEALTH_PORT": str(self.port),
             "MODELWAY_SERVICE_PORT": "8080",
             "MODELWAY_DRAIN_SECONDS": "0",
+            "MODELWAY_PREFLIGHT_ENABLED": "false",
         }
         with self.log.open("ab") as log:
             command = [sys.executable, "-P", "-c", self.program, str(self.inactivity), str(self.deaf)]

@@ -86,7 +86,7 @@ def main() -> None:
         with Sandbox.start(Path(folder, "sandbox"), metrics=False) as sandbox:
             kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
             kubectl.apply([namespace_manifest(SYSTEM), namespace_manifest(MODELS)])
-            helm.install(sandbox.kubeconfig, SYSTEM)
+            helm.install(sandbox.kubeconfig, SYSTEM, {"preflight": {"enabled": False}})
             stop = partial(kubectl, "scale", "deployment/modelway", "-n", SYSTEM, "--replicas=0", "--timeout=30s")
             states = dict(record(kubectl.in_namespace(MODELS), store, stop))
         server.shutdown()
