@@ -183,7 +183,7 @@ def test_method_unknown_to_the_objective_is_refused(tmp_path: Path) -> None:
 
 def test_another_format_than_the_bytes_show_is_refused(tmp_path: Path) -> None:
     lightgbm_classifier(WINE_KINDS, tmp_path / "model.json")
-    with pytest.raises(LoadFailure, match=r"a model of LightGBM, and model\.format says xgboost"):
+    with pytest.raises(LoadFailure, match=r"a model of LightGBM, and spec\.model\.format says xgboost"):
         load_runtime(tmp_path / "model.json", format="xgboost", method="auto")
 
 

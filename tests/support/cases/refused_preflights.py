@@ -168,7 +168,7 @@ VERDICTS = {
         Submission(store={"model.joblib": GOOD}, preflight=_evaluation(), dataset={"rows.csv": _csv(ROWS[:8])}),
         "EvaluationInconclusive",
         ("rows",),
-        "Give the dataset more rows",
+        "Give the dataset about",
         {"dataset": {"rows.csv": _csv(ROWS)}},
     ),
 }

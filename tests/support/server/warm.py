@@ -16,8 +16,10 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-READ_LATE = re.compile(r"(AWS|MODELWAY|OTEL)_\w+|PYTEST_CURRENT_TEST|KMP_(DUPLICATE_LIB_OK|INIT_AT_FORK)")
-"""Variables that no library of a model reads at its import, and those that scikit-learn sets at its own."""
+READ_LATE = re.compile(
+    r"(AWS|MODELWAY|OTEL)_\w+|PYTEST_CURRENT_TEST|KMP_(DUPLICATE_LIB_OK|INIT_AT_FORK)|ORT_DISABLE_TELEMETRY|TF_CPP_MIN_LOG_LEVEL"
+)
+"""Variables that no library of a model reads at its import, and those that scikit-learn and the server set at their own."""
 
 
 class Forked:
