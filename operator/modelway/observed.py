@@ -271,6 +271,17 @@ class Observed:
         view = self.owned(ChildId("HorizontalPodAutoscaler", self.owner.key.name))
         return view if isinstance(view, AutoscalerView) else None
 
+    def record(self, revision: str | None) -> RevisionView | None:
+        """The record of the revision with this hash, when it exists and is ours."""
+        view = self.owned(ChildId("ControllerRevision", f"{self.owner.key.name}-{revision}"))
+        return view if isinstance(view, RevisionView) else None
+
+    @property
+    def stable_revision(self) -> str | None:
+        """The hash of the last revision that served all requests, as status says."""
+        stable: JSON = self.owner.status.get("stable") or {}
+        return stable.get("revision")
+
     @property
     def revisions(self) -> tuple[RevisionView, ...]:
         """The records of our revisions, newest first."""

@@ -79,13 +79,14 @@ def metrics_of(value: object) -> tuple[Mapping[str, Any], ...]:
 def _metric(entry: object) -> Mapping[str, Any] | None:
     if not isinstance(entry, dict) or entry.get("outcome") not in _OUTCOMES:
         return None
-    texts = {part: _text(entry.get(part)) for part in ("metric", "slice", "outcome")}
+    texts = {part: text_of(entry.get(part), _LONGEST_NAME) for part in ("metric", "slice", "outcome")}
     numbers = {part: float(entry[part]) for part in _NUMBERS if _is_number(entry.get(part))}
     return {**{part: text for part, text in texts.items() if text}, **numbers} if texts["metric"] else None
 
 
-def _text(value: object) -> str:
-    return one_line(value)[:_LONGEST_NAME] if isinstance(value, str) else ""
+def text_of(value: object, longest: int) -> str:
+    """A text of a report on one line, of at most so many characters; empty if it is none."""
+    return one_line(value)[:longest] if isinstance(value, str) else ""
 
 
 def _is_number(value: object) -> bool:

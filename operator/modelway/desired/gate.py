@@ -68,33 +68,23 @@ def accepted_in_status(observed: Observed, revision: str) -> Evidence | None:
 def revision_that_runs(observed: Observed) -> str | None:
     """The revision that the Deployment runs; the last one that served, while there is no Deployment."""
     running = observed.deployment.revision if observed.deployment is not None else None
-    return running or _stable_revision(observed)
+    return running or observed.stable_revision
 
 
 def revision_that_serves(observed: Observed) -> str | None:
     """The last revision that served all requests; the one that runs, before there was any."""
-    return _stable_revision(observed) or revision_that_runs(observed)
-
-
-def _stable_revision(observed: Observed) -> str | None:
-    stable: dict[str, Any] = observed.owner.status.get("stable") or {}
-    return stable.get("revision")
+    return observed.stable_revision or revision_that_runs(observed)
 
 
 def records_meanwhile(observed: Observed) -> list[RevisionView]:
     """The records of what runs, and of what serves, while another revision is proved."""
     hashes = dict.fromkeys((revision_that_runs(observed), revision_that_serves(observed)))
-    return [record for hash_ in hashes if (record := _record(observed, hash_)) is not None]
-
-
-def _record(observed: Observed, hash_: str | None) -> RevisionView | None:
-    child = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{hash_}"))
-    return child if isinstance(child, RevisionView) else None
+    return [record for hash_ in hashes if (record := observed.record(hash_)) is not None]
 
 
 def model_of(deployment: ModelDeployment, observed: Observed, hash_: str | None) -> StableModel | None:
     """The model of a revision, from its record, whose data must have been read; None if that does not tell."""
-    record = _record(observed, hash_)
+    record = observed.record(hash_)
     if record is None or record.data is None:
         return None
     before = as_it_was(deployment, record.data.get("inputs") or {})

@@ -20,14 +20,13 @@ from modelway.desired.image_pulls import (
 )
 from modelway.desired.pod import FETCH, pod_template
 from modelway.desired.revision import Revision, digest_of, record_data, revision_of
-from modelway.observed import ChildId, DeploymentView, Observed, RevisionView
+from modelway.observed import DeploymentView, Observed, RevisionView
 from modelway.settings import Settings
 
 
 def record_of(observed: Observed, revision: Revision) -> RevisionView | None:
     """The record of a revision; None before it has one."""
-    child = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision.hash}"))
-    return child if isinstance(child, RevisionView) else None
+    return observed.record(revision.hash)
 
 
 def record_to_read(deployment: ModelDeployment, observed: Observed, settings: Settings) -> RevisionView | None:
@@ -122,7 +121,7 @@ def has_served(observed: Observed, record: RevisionView) -> bool:
     deployment = observed.deployment
     return (
         record.served
-        or _stable(observed) == record.revision
+        or observed.stable_revision == record.revision
         or (deployment is not None and deployment.is_rolled_out(record.revision) and deployment.available > 0)
         or any(pod.ready for pod in observed.pods if pod.revision == record.revision)
     )
@@ -130,14 +129,9 @@ def has_served(observed: Observed, record: RevisionView) -> bool:
 
 def record_to_mark(observed: Observed, revision: Revision) -> RevisionView | None:
     """The unmarked record of a revision that serves while another one is wanted. Soon only the mark shows that it served."""
-    stable = _stable(observed)
+    stable = observed.stable_revision
     records = (one for one in observed.revisions if one.revision == stable and not one.served and not one.deleting)
     return next(records, None) if stable != revision.hash else None
-
-
-def _stable(observed: Observed) -> str | None:
-    stable: Mapping[str, Any] = observed.owner.status.get("stable") or {}
-    return stable.get("revision")
 
 
 def _serving(observed: Observed, revision: Revision) -> DeploymentView | None:

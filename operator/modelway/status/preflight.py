@@ -4,17 +4,13 @@ Its containers leave reports as those of a serving pod do. They come from a proc
 formed.
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from modelway.desired.children.job import PROVE
-from modelway.desired.evidence import Evidence, metrics_of
+from modelway.desired.evidence import Evidence, metrics_of, text_of
 from modelway.desired.gate import revision_that_serves
 from modelway.desired.plan import Plan
 from modelway.observed import ContainerView, JobView, Observed, PodView, Termination
-from modelway.printable import one_line
 from modelway.status.pod_failures import failure_of
 from modelway.status.reasons import Reason
 from modelway.status.rejections import explain_refused_pods
@@ -24,6 +20,7 @@ from modelway.status.termination import (
     fetched_digest,
     fetched_version,
     found_format,
+    json_object,
 )
 from modelway.status.verdict import Readiness
 
@@ -63,7 +60,7 @@ def evidence_in(observed: Observed, proof: str, recorded: Evidence | None) -> Ev
 def _evidence_of(pod: PodView) -> Evidence | None:
     """The verdict of a pod; None while it has none that can be read."""
     end, digest = _end_of(pod, PROVE), fetched_digest(pod)
-    report = _report_of(end) if end is not None and end.exit_code == 0 else None
+    report = json_object(end.message) if end is not None and end.exit_code == 0 else None
     if end is None or report is None or digest is None:
         return None
     known = Evidence(
@@ -76,29 +73,17 @@ def _evidence_of(pod: PodView) -> Evidence | None:
         engine=chosen_engine(pod) or "",
         time=end.time,
         proof=pod.proof,
-        contract=_text(report.get("contract"), _LONGEST),
+        contract=text_of(report.get("contract"), _LONGEST),
         evaluation=metrics_of(report.get("evaluation")),
     )
     if known.accepted:
-        return replace(known, message=_text(report.get("message"), _LONGEST))
+        return replace(known, message=text_of(report.get("message"), _LONGEST))
     reason, message = explain(end) or (Reason.CONTAINER_CONFIG_ERROR, _UNKNOWN)
     return replace(known, reason=str(reason), message=message)
 
 
 def _end_of(pod: PodView, container: str) -> Termination | None:
     return next((one.termination for one in pod.containers if one.name == container), None)
-
-
-def _report_of(end: Termination) -> Mapping[str, Any] | None:
-    try:
-        report = json.loads(end.message)
-    except (ValueError, RecursionError):
-        return None
-    return report if isinstance(report, dict) else None
-
-
-def _text(value: object, longest: int) -> str:
-    return one_line(value)[:longest] if isinstance(value, str) else ""
 
 
 # How far it has come ----------------------------------------------------------------------------------------------------------------------

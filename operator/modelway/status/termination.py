@@ -123,14 +123,14 @@ def _report_value(pod: PodView, container: str, part: str, pattern: str) -> str 
         for c in pod.containers
         if c.name == container and c.termination is not None and c.termination.exit_code == 0
     )
-    report = next((_json_object(end.message) for end in ends), None) or {}
+    report = next((json_object(end.message) for end in ends), None) or {}
     value = report.get(part)
     return value if isinstance(value, str) and re.fullmatch(pattern, value) else None
 
 
 def _server_report(message: str, known: Reason | None) -> tuple[Reason, str] | None:
     """The reason and words in the message; an unknown reason gives way to that of the exit code."""
-    report = _json_object(message)
+    report = json_object(message)
     if report is None:
         return None
     reason, text, remedy = (part if isinstance(part := report.get(name), str) else "" for name in _PARTS)
@@ -138,7 +138,8 @@ def _server_report(message: str, known: Reason | None) -> tuple[Reason, str] | N
     return (final, _sentences(text, remedy)) if final is not None and text else None
 
 
-def _json_object(message: str) -> dict[str, Any] | None:
+def json_object(message: str) -> dict[str, Any] | None:
+    """The report in a termination message; None if it is no JSON object."""
     try:
         report = json.loads(message)
     except (ValueError, RecursionError):

@@ -20,9 +20,9 @@ _NODES, _NODE_SHARES = np.polynomial.hermite_e.hermegauss(64)
 def rows_needed(question: Question, level: float) -> int | None:
     """Rows that would tell in 90 % of cases, by two digits; None where nobody can say.
 
-    A tolerance has a question of its own: is the candidate as good as the stable revision, or worse by twice the
-    tolerance? If so many rows do not tell, and for other limits, the metric may be anything that the present rows allow,
-    and the number is the one that tells in 90 % of all these cases.
+    A tolerance has a question of its own. Is the candidate as good as the stable revision, or worse by twice the tolerance?
+    Where so many rows did not tell, and for other limits, the metric may be anything that the present rows allow. The number
+    then tells in 90 % of all these cases.
 
     Args:
         question: one that the present rows do not answer.

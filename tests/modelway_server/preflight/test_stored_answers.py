@@ -41,7 +41,7 @@ def test_folder_that_holds_no_answers_is_refused(tmp_path: Path, index: str) -> 
 
 
 @pytest.mark.parametrize("array", [np.zeros(2), np.zeros(()), np.array([{"a": 1}, 1, 2], dtype=object)])
-def test_array_that_is_not_one_answer_a_row_or_would_run_code_is_refused(tmp_path: Path, array: Any) -> None:
+def test_array_of_other_rows_or_of_code_is_refused(tmp_path: Path, array: Any) -> None:
     write_answers(Answers(outputs={"predict": (np.zeros(3),)}, classes=None, count=3), tmp_path)
     np.save(tmp_path / "predict.0.npy", array, allow_pickle=True)
     (tmp_path / "predict.0.npy").rename(tmp_path / "predict.0")
