@@ -12,13 +12,7 @@ from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.local_pod import Process
-from modelway.cli.local_preflight import (
-    FETCH_DATASET,
-    FETCH_STABLE,
-    PREPARE_STABLE,
-    LocalFiles,
-    preflight_processes,
-)
+from modelway.cli.local_preflight import LocalFiles, preflight_processes
 from modelway.cli.local_process import (
     Child,
     check_server_is_installed,
@@ -33,7 +27,7 @@ from modelway.cli.manifests import load_deployments, settings_of
 from modelway.cli.model_environment import model_environment
 from modelway.cli.preflight_output import render
 from modelway.cli.preflight_result import NOT_TRIED, Result, result_of, result_of_failure
-from modelway.desired.children.job import PROVE
+from modelway.desired.children.job import FETCH_DATASET, FETCH_STABLE, PREPARE_STABLE, PROVE
 from modelway.desired.pod import FETCH, PREPARE
 from modelway.errors import ModelwayError, WrongUsage
 from modelway.printable import printable

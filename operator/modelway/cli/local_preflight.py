@@ -7,12 +7,11 @@ from pathlib import Path
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.local_pod import Process, processes
 from modelway.desired.children import job
+from modelway.desired.children.job import FETCH_DATASET, FETCH_STABLE, PREPARE_STABLE
 from modelway.desired.pod import FETCH, PREPARE, trust_arguments
 from modelway.desired.revision import revision_of
 from modelway.settings import Settings
 
-FETCH_DATASET, FETCH_STABLE, PREPARE_STABLE = "fetch-dataset", "fetch-stable", "prepare-stable"
-"""Containers of the Job, beside those of every pod and `prove`."""
 _STABLE_MODEL, _STABLE_PREPARED = Path("mnt/stable/model"), Path("mnt/stable/prepared")
 
 

@@ -29,9 +29,9 @@ _TEXTS_IN_STATUS = {
 
 def is_open(deployment: ModelDeployment, observed: Observed, settings: Settings) -> bool:
     """Whether pods may run the revision that is asked for. One that was accepted, or has served, is never proved again."""
-    revision = revision_of(deployment)
     if not _is_enabled(deployment, settings):
         return True
+    revision = revision_of(deployment)
     running, record = observed.deployment, record_of(observed, revision)
     if running is not None and running.revision == revision.hash:
         return True

@@ -6,10 +6,11 @@ formed.
 
 from dataclasses import replace
 
-from modelway.desired.children.job import PROVE
+from modelway.desired.children.job import FETCH_DATASET, FETCH_STABLE, PREPARE_STABLE, PROVE
 from modelway.desired.evidence import Evidence, metrics_of, text_of
 from modelway.desired.gate import revision_that_serves
 from modelway.desired.plan import Plan
+from modelway.desired.pod import FETCH, PREPARE
 from modelway.observed import ContainerView, JobView, Observed, PodView, Termination
 from modelway.status.pod_failures import failure_of
 from modelway.status.reasons import Reason
@@ -28,11 +29,11 @@ PROVED = "Proved"
 _LONGEST = 512
 """Characters of a text that is not the server's reason to refuse."""
 _STAGES = {
-    "fetch": "the model is being fetched",
-    "fetch-dataset": "the dataset is being fetched",
-    "fetch-stable": "the model that serves is being fetched for comparison",
-    "prepare": "the model is being loaded and tried",
-    "prepare-stable": "the model that serves is being loaded for comparison",
+    FETCH: "the model is being fetched",
+    FETCH_DATASET: "the dataset is being fetched",
+    FETCH_STABLE: "the model that serves is being fetched for comparison",
+    PREPARE: "the model is being loaded and tried",
+    PREPARE_STABLE: "the model that serves is being loaded for comparison",
     PROVE: "smoke tests and evaluation run",
 }
 _UNKNOWN = "The server's verdict on this revision is none that this operator knows. Use an operator and a server image of one release."
@@ -115,9 +116,9 @@ def judge_preflight(observed: Observed, plan: Plan) -> Readiness:
 def _about(pods: tuple[PodView, ...], message: str) -> str:
     """The message of a failure, which speaks of the model, with what it is really about."""
     failed = next((one.name for pod in pods for one in pod.containers if one.failure is not None), "")
-    if failed == "fetch-dataset":
+    if failed == FETCH_DATASET:
         return message.replace("spec.model.uri", "spec.preflight.evaluation.dataset.uri")
-    if failed in {"fetch-stable", "prepare-stable"}:
+    if failed in {FETCH_STABLE, PREPARE_STABLE}:
         return f"The model that serves cannot be compared with: {message}"
     return message
 

@@ -16,7 +16,8 @@ from modelway.desired.pod import Place
 from modelway.desired.revision import Revision
 from modelway.settings import Settings
 
-PROVE = "prove"
+PROVE, FETCH_DATASET, FETCH_STABLE, PREPARE_STABLE = "prove", "fetch-dataset", "fetch-stable", "prepare-stable"
+"""Containers of the Job, beside those of every pod."""
 _DATASET = Place("dataset", "/mnt/dataset")
 _STABLE_MODEL = Place("stable-model", "/mnt/stable/model")
 _STABLE_PREPARED = Place("stable-prepared", "/mnt/stable/prepared")
@@ -132,9 +133,9 @@ def _fetches(deployment: ModelDeployment, settings: Settings, stable: StableMode
     evaluation = _wanted(deployment).evaluation
     if evaluation is not None:
         uri = evaluation.dataset.uri
-        fetches.append(pod.fetch_container(deployment, settings, name="fetch-dataset", uri=uri, place=_DATASET))
+        fetches.append(pod.fetch_container(deployment, settings, name=FETCH_DATASET, uri=uri, place=_DATASET))
     if stable is not None:
-        fetch = pod.fetch_container(stable.deployment, settings, name="fetch-stable", place=_STABLE_MODEL)
+        fetch = pod.fetch_container(stable.deployment, settings, name=FETCH_STABLE, place=_STABLE_MODEL)
         fetches.append({**fetch, "args": [*fetch["args"], *pin_arguments(stable.evidence)]})
     return fetches
 
@@ -143,7 +144,7 @@ def _preparations(deployment: ModelDeployment, settings: Settings, stable: Stabl
     preparations = [pod.prepare_container(deployment, settings)]
     if stable is not None:
         places = {"model_place": _STABLE_MODEL, "prepared_place": _STABLE_PREPARED}
-        preparations.append(pod.prepare_container(stable.deployment, settings, name="prepare-stable", **places))
+        preparations.append(pod.prepare_container(stable.deployment, settings, name=PREPARE_STABLE, **places))
     return preparations
 
 
