@@ -41,8 +41,10 @@ def plan_of(deployment: ModelDeployment, observed: Observed, settings: Settings,
     if is_open(deployment, observed, settings):
         return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
     stable = model_of(deployment, observed, revision_that_serves(observed))
-    proof = job.proof_of(job.build(deployment, revision, settings, stable))
-    evidence = evidence_in(observed, proof, evidence)
+    proving = job.build(deployment, revision, settings, stable)
+    evidence = evidence_in(observed, job.proof_of(proving), evidence)
     if evidence is not None and evidence.accepted:
         return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
-    return make_closed_plan(deployment, observed, settings, stable=stable, evidence=evidence, may_follow=may_follow)
+    return make_closed_plan(
+        deployment, observed, settings, proving=proving, stable=stable, evidence=evidence, may_follow=may_follow
+    )

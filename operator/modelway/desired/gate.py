@@ -108,6 +108,7 @@ def make_closed_plan(
     observed: Observed,
     settings: Settings,
     *,
+    proving: dict[str, Any],
     stable: StableModel | None,
     evidence: Evidence | None,
     may_follow: bool = True,
@@ -118,6 +119,7 @@ def make_closed_plan(
         deployment: what is asked for.
         observed: what exists.
         settings: what the platform decides.
+        proving: the Job that tries the revision.
         stable: whom it is compared with, if that is known.
         evidence: why the revision is refused; None while it is being proved.
         may_follow: whether pods that serve may be replaced because the platform's settings changed.
@@ -129,7 +131,6 @@ def make_closed_plan(
     body = controller_revision.build(
         deployment, revision.hash, pinning.data, number=number_of(observed, record), evidence=text
     )
-    proving = job.build(deployment, revision, settings, stable)
     outdated = _outdated_job(observed, proving, evidence)
     misses = stable is None and revision_that_serves(observed) is not None and job.compares(deployment)
     own = [_step(body), *([] if evidence or outdated or misses else [_step(proving)])]
