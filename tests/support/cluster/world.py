@@ -22,7 +22,10 @@ from typing import Any
 
 PR_GET_PDEATHSIG, PR_GET_DUMPABLE = 2, 3
 STATUS = (
-    "Sig",
+    "SigBlk",
+    "SigCgt",
+    "SigIgn",
+    "SigPnd",
     "Shd",
     "Cap",
     "NoNewPrivs",
@@ -36,6 +39,9 @@ STATUS = (
     "Seccomp",
     "Name",
 )
+"""SigQ is left out: it counts the signals of all processes of the user."""
+SIGNALS_OF_LIBC = 0b11 << 31
+"""32 and 33: the C library catches them from the first thread on, which some imports begin on some processors."""
 LIMITS = sorted(name for name in dir(resource) if name.startswith("RLIMIT_"))
 
 
@@ -49,7 +55,7 @@ def world() -> dict[str, Any]:
         "place": [os.getcwd(), os.uname().nodename],  # noqa: PTH109 - a plain word
         "ids": [os.getpid(), os.getppid(), os.getsid(0), os.getpgid(0)],
         "descriptors": {name: _kind(name) for name in os.listdir("/proc/self/fd")},  # noqa: PTH208 - names are numbers
-        "status": [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(STATUS)],
+        "status": _status(),
         "signals": {number.name: str(signal.getsignal(number)).partition(" at ")[0] for number in signal.Signals},
         "limits": {name: resource.getrlimit(getattr(resource, name)) for name in LIMITS},
         "mounts": [" ".join(line.split()[4:6]) for line in Path("/proc/self/mountinfo").read_text().splitlines()],
@@ -73,6 +79,12 @@ def draw() -> list[str]:
 
     with tempfile.NamedTemporaryFile() as file:
         return [str(random.random()), str(np.random.random()), str(uuid.uuid4()), file.name]  # noqa: NPY002 - the generator that a fork could share
+
+
+def _status() -> dict[str, str]:
+    lines = (line.partition(":") for line in Path("/proc/self/status").read_text().splitlines())
+    status = {name: value.strip() for name, _, value in lines if name.startswith(STATUS)}
+    return status | {"SigCgt": hex(int(status["SigCgt"], 16) & ~SIGNALS_OF_LIBC)}
 
 
 def _kind(descriptor: str) -> str:
