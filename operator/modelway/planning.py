@@ -40,7 +40,7 @@ def plan_of(deployment: ModelDeployment, observed: Observed, settings: Settings,
     evidence = evidence_on(record_of(observed, revision)) or accepted_in_status(observed, revision.hash)
     if is_open(deployment, observed, settings):
         return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
-    stable = model_of(deployment, observed, revision_that_serves(observed))
+    stable = model_of(deployment, observed, revision_that_serves(observed)) if job.compares(deployment) else None
     proving = job.build(deployment, revision, settings, stable)
     evidence = evidence_in(observed, job.proof_of(proving), evidence)
     if evidence is not None and evidence.accepted:

@@ -147,6 +147,13 @@ class ArtifactReplaced(FetchFailure):
     default_remedy = "Take the new object as a new revision by `modelway refresh NAME` or by a new spec.model.version, or put the old object back."
 
 
+class DigestMismatch(FetchFailure):
+    """The artifact has another digest than the one that the user set."""
+
+    exit_code = 19
+    default_remedy = "Set spec.model.digest to the digest of the bytes that you want, or put those bytes back."
+
+
 class InvalidArtifact(LoadFailure):
     """The file is no model: it is truncated, of another format, or unreadable."""
 
@@ -280,6 +287,7 @@ LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     InvalidURI,
     HostNotAllowed,
     ArtifactReplaced,
+    DigestMismatch,
     InvalidArtifact,
     UnsupportedModel,
     MissingModule,

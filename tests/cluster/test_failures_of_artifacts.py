@@ -1,5 +1,6 @@
 """A model that cannot be served: each way has its reason, and a message that names the cause and what to do. All at once in one namespace."""
 
+import hashlib
 import os
 import pickle
 from collections.abc import Iterator
@@ -34,11 +35,19 @@ class Case:
     reason: str
     says: tuple[str, ...]
     limits: dict[str, int] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    """Fields of `spec.model` beside its URI."""
 
 
 CASES = {
     "missing": Case(None, "ModelNotFound", ("missing.joblib", "spec.model.uri")),
     "forbidden": Case(None, "AccessDenied", ("403 Forbidden", "spec.model.storage.secretRef")),
+    "other-digest": Case(
+        WHOLE,
+        "DigestMismatch",
+        (f"Set spec.model.digest to sha256:{hashlib.sha256(WHOLE).hexdigest()}",),
+        model={"digest": f"sha256:{'0' * 64}"},
+    ),
     "too-large": Case(WHOLE, "ArtifactTooLarge", ("the cap is", "maxArtifactBytes"), {"maxArtifactBytes": 1024}),
     "truncated": Case(WHOLE[:-1000], "InvalidArtifact", ("truncated or damaged", "upload it again")),
     "no-model": Case(b"<!DOCTYPE html><html>Sign in</html>", "InvalidArtifact", ("HTML", "joblib.dump")),
@@ -87,7 +96,7 @@ def _uri(store: ModelStore, title: str, case: Case) -> str:
 
 def _apply(deployed: Deployed, case: Case, uri: str) -> None:
     cold = {"scheduling": COLD} if case.reason == "OutOfMemory" else {}
-    deployed.apply(model={"uri": uri}, runtime={"resources": SMALL, "limits": case.limits}, **cold)
+    deployed.apply(model={"uri": uri, **case.model}, runtime={"resources": SMALL, "limits": case.limits}, **cold)
 
 
 @pytest.mark.parametrize("title", CASES)

@@ -82,6 +82,19 @@ def test_replaced_object_never_reaches_a_pod_of_the_revision(
     doubling.is_ready().answers([[5.0]], [10.0])
 
 
+def test_digest_of_the_user_holds_in_the_job_and_in_pods(doubling: Deployed, model_store: ModelStore) -> None:
+    digest, uri = doubling.status["revisions"][0]["digest"], model_store.put("good.joblib", _times(5.0))
+    doubling.apply(model={"uri": uri, "digest": digest}, preflight=PROVED)
+    assert f"spec.model.digest is {digest}" in doubling.becomes("DigestMismatch")["message"]
+    assert doubling.ask([[5.0]]) == {"predictions": [10.0]}
+    model_store.put("good.joblib", _times(2.0))
+    doubling.is_ready()
+    assert [one for one in _fetch_arguments(doubling) if one.startswith("--digest")] == [
+        f"--digest={digest}",
+        "--digest-field=spec.model.digest",
+    ]
+
+
 def test_worse_model_is_refused_by_its_evaluation(
     doubling: Deployed, kubectl: Kubectl, model_store: ModelStore
 ) -> None:

@@ -30,6 +30,7 @@ SPEC: dict[str, Any] = {
     "model": {
         "uri": "s3://models/fraud/$(v7)/model.joblib",
         "version": "v7",
+        "digest": f"sha256:{'7' * 64}",
         "storage": {"secretRef": {"name": "s3"}},
         "format": "sklearn",
         "trustedTypes": ["churn.A", "churn.b.*"],
@@ -110,7 +111,8 @@ def test_fetch_understands_its_arguments() -> None:
         "hosts": "models.example.com,*.amazonaws.com:443",
         "private_addresses": "refuse",
         "secret_hosts": "required",
-        "digest": None,
+        "digest": f"sha256:{'7' * 64}",
+        "digest_field": "spec.model.digest",
         "object_version": None,
     }
 
@@ -162,7 +164,7 @@ def test_serve_understands_its_arguments() -> None:
 FOR_PREPARING = {"--engine", "--format", "--method", "--tolerance"}
 """What `serve` reads only where it prepares the model by itself."""
 FROM_PREFLIGHT = {"--samples"}
-FROM_THE_PROOF = {"--digest", "--object-version"}
+FROM_THE_PROOF = {"--object-version"}
 FROM_THE_MACHINE = {"--host"}
 """Every address, but for machines whose pods share one network."""
 

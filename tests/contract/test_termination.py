@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import modelway_server
-from modelway.desired.evidence import Evidence, pin_arguments
+from modelway.desired.evidence import Evidence, with_pin
 from modelway.observed import ContainerView, PodView, Termination
 from modelway.status.termination import REASON_OF_EXIT_CODE, caution_of, explain, fetched_digest, fetched_version
 from modelway_server.artifacts.fetch import add_arguments, pin_of, report_of
@@ -129,7 +129,11 @@ def test_a_fetch_is_held_to_what_the_proof_fetched(version: str | None) -> None:
     parser = argparse.ArgumentParser()
     add_arguments(parser)
     usual = ["--uri=s3://models/m", "--dest=/mnt/models", "--max-bytes=5", "--timeout=5"]
-    assert pin_of(parser.parse_args([*usual, *pin_arguments(evidence)])) == Pin(record.digest, version)
+    wanted = [f"--digest={digest}", "--digest-field=spec.model.digest"]
+    for arguments, field in ((usual, None), ([*usual, *wanted], "spec.model.digest")):
+        pinned = with_pin({"args": arguments}, evidence)["args"]
+        assert len([one for one in pinned if one.startswith("--digest=")]) == 1
+        assert pin_of(parser.parse_args(pinned)) == Pin(record.digest, version, field)
 
 
 def test_the_operator_reads_the_caution_that_prepare_reports() -> None:

@@ -57,7 +57,7 @@ def _body(plan: Plan, kind: str) -> dict[str, Any]:
 
 def _proof(*children: Child) -> str:
     observation = observed(*children)
-    stable = model_of(WANTED, observation, revision_that_serves(observation))
+    stable = model_of(WANTED, observation, revision_that_serves(observation)) if jobs.compares(WANTED) else None
     return jobs.proof_of(jobs.build(WANTED, revision_of(WANTED), ON, stable))
 
 

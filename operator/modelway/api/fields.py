@@ -39,6 +39,10 @@ LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=LABEL_KEY_L
 ObjectName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN_PATTERN)]
 """The name of a Kubernetes object: a DNS subdomain."""
 
+DIGEST_PATTERN = r"^sha256:[0-9a-f]{64}$"
+Sha256 = Annotated[str, StringConstraints(max_length=71, pattern=DIGEST_PATTERN)]
+"""A SHA-256 as status, `fetch` and image registries write it."""
+
 IMAGE_PATTERN = r"^[A-Za-z0-9][-A-Za-z0-9._:/@]*$"
 ImageName = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=IMAGE_PATTERN)]
 """The name of a container image, with or without registry, tag and digest."""

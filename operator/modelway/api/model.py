@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from modelway.api.base import ApiModel, Rule
-from modelway.api.fields import LabelValue, ObjectName, TypeName, atomic_list
+from modelway.api.fields import LabelValue, ObjectName, Sha256, TypeName, atomic_list
 from modelway.api.location import URI_RULES
 
 
@@ -40,6 +40,9 @@ class Model(ApiModel):
     format than the one named here is refused."""
     version: Annotated[LabelValue, Field(min_length=1)] | None = None
     """Your name for this version of the model, shown in status and in answers. A new version on the same uri fetches the file again."""
+    digest: Sha256 | None = None
+    """The SHA-256 that the model file must have, as sha256: and 64 digits of 0-9 and a-f; that of a folder is what status shows. No pod serves
+    other bytes. A new digest on the same uri fetches the file again."""
     storage: Storage | None = None
     """How the model file is reached, where it needs credentials."""
     trusted_types: Annotated[tuple[TypeName, ...], atomic_list(64)] = ()

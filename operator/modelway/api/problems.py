@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from modelway.api.base import BROKEN_RULES
 from modelway.api.fields import (
     BROKEN_KEY,
+    DIGEST_PATTERN,
     DNS_SUBDOMAIN_PATTERN,
     ENV_NAME_PATTERN,
     IMAGE_PATTERN,
@@ -41,6 +42,7 @@ PATTERNS = {
     DNS_SUBDOMAIN_PATTERN: "the name of an object: lower-case letters, digits, '-' and '.', for example s3-models",
     ENV_NAME_PATTERN: "the name of a variable: letters, digits and '_', not beginning with a digit, for example HTTPS_PROXY",
     IMAGE_PATTERN: "the name of an image, for example registry.example.com/risk/server:7",
+    DIGEST_PATTERN: "sha256: and 64 digits of 0-9 and a-f, as status and sha256sum show them",
     TOLERANCE_PATTERN: 'a decimal above 0 in quotes, for example "1e-5" or "0.001"',
     TYPE_NAME_PATTERN: "a dotted name of Python or all below a package, for example churn.features.Recency or churn.encoders.*",
 }

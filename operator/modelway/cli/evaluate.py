@@ -18,6 +18,7 @@ from modelway.cli.local_process import (
     check_server_is_installed,
     choose,
     failure_in,
+    say_digest,
     say_secrets,
     start,
     stop,
@@ -58,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
         deployment = choose(load_deployments(arguments.filename, arguments.namespace), arguments.name)
         files = _files(arguments, deployment)
         with tempfile.TemporaryDirectory(prefix="modelway-") as directory:
+            if arguments.model is not None:
+                say_digest(deployment)
             pod = preflight_processes(deployment, settings, Path(directory), files)
             say_secrets(process for process in pod if process.name in _remote(files))
             result = _run_all(pod, Path(directory))

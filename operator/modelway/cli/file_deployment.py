@@ -1,4 +1,4 @@
-"""Make a ModelDeployment for a model's file on this machine, where the user has written none yet."""
+"""Make a ModelDeployment for a model's file on this machine: a new one, or of one that the user has written."""
 
 import re
 from collections.abc import Mapping
@@ -47,6 +47,12 @@ def deployment_of_file(
         return ModelDeployment.parse(document)
     except InvalidSpec as error:
         raise WrongUsage("; ".join(map(_of_option, error.problems))) from error
+
+
+def with_model_file(deployment: ModelDeployment, uri: str) -> ModelDeployment:
+    """The same with another model: the file or folder at a URI of this machine, whatever its digest."""
+    model = deployment.spec.model.model_copy(update={"uri": uri, "digest": None})
+    return deployment.model_copy(update={"spec": deployment.spec.model_copy(update={"model": model})})
 
 
 def _of_option(problem: Problem) -> str:

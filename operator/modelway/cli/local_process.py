@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.local_pod import Process
+from modelway.desired.pod import DIGEST_FIELD
 from modelway.errors import WrongUsage
 
 _NEEDED = ("sklearn", "joblib", "pandas", "obstore", "orjson", "httptools")
@@ -53,6 +54,14 @@ def choose(deployments: list[ModelDeployment], name: str | None) -> ModelDeploym
 def uri_of(path: Path) -> str:
     """The URI by which `fetch` takes a file or folder of this machine."""
     return path.resolve().as_uri() + ("/" if path.is_dir() else "")
+
+
+def say_digest(deployment: ModelDeployment) -> None:
+    """Say that another model need not have the digest of the file."""
+    if deployment.spec.model.digest is not None:
+        print(
+            f"{DIGEST_FIELD} is left aside: --model is another file than {deployment.spec.model.uri}.", file=sys.stderr
+        )
 
 
 def say_secrets(pod: Iterable[Process]) -> None:

@@ -10,6 +10,7 @@ from modelway.cli.commands import program
 from modelway.cli.revisions import serving_of, wanted_of
 from modelway.cluster.reader import Reader
 from modelway.cluster.snapshot import Object
+from modelway.desired.pod import DIGEST_FIELD
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,4 +47,6 @@ def warnings(resource: Object) -> list[str]:
     lines = [] if wanted_of(resource)[0] else ["its spec is invalid: nothing follows until it is corrected"]
     if resource["spec"].get("suspend"):
         lines.append("spec.suspend is true: nothing follows until it is false")
+    if digest := resource["spec"]["model"].get("digest"):
+        lines.append(f"{DIGEST_FIELD} is {digest}: the new revision takes no other bytes until you change it")
     return lines

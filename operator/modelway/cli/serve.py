@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.cli.file_deployment import FIELDS, deployment_of_file
+from modelway.cli.file_deployment import FIELDS, deployment_of_file, with_model_file
 from modelway.cli.local_pod import LOCAL_ADDRESS, NotRunnable, Process, processes
 from modelway.cli.local_process import (
     Child,
     check_server_is_installed,
     choose,
     failure_in,
+    say_digest,
     say_secrets,
     start,
     stop,
@@ -50,6 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
         _check_ports(arguments)
         settings = settings_of(arguments)
         deployment = _deployment(arguments)
+        if arguments.model is not None:
+            say_digest(deployment)
+        if (model := _local_model(arguments)) is not None:
+            deployment = with_model_file(deployment, uri_of(model))
         template = next(
             child["spec"]["template"] for child in children_of(deployment, settings) if child["kind"] == "Deployment"
         )
@@ -95,16 +100,13 @@ def _deployment(arguments: argparse.Namespace) -> ModelDeployment:
 
 
 def _overrides(arguments: argparse.Namespace) -> dict[str, str]:
-    overrides = {
+    return {
         "--http-port": str(arguments.port),
         "--grpc-port": str(arguments.grpc_port),
         "--metrics-port": str(arguments.metrics_port),
         # Nobody has to learn that this server goes away.
         "--drain-seconds": "0",
     }
-    if (model := _local_model(arguments)) is not None:
-        overrides["--uri"] = uri_of(model)
-    return overrides
 
 
 def _local_model(arguments: argparse.Namespace) -> Path | None:

@@ -97,15 +97,18 @@ def with_pins(template: Template, evidence: Evidence | None) -> Template:
     """The template of pods that fetch the very bytes that were proved; unchanged where nothing is known of them."""
     if evidence is None or not evidence.accepted or not evidence.digest:
         return template
-    pins = pin_arguments(evidence)
-    return with_containers(
-        template, lambda one: {**one, "args": [*one["args"], *pins]} if one["name"] == "fetch" else one
-    )
+    return with_containers(template, lambda one: with_pin(one, evidence) if one["name"] == "fetch" else one)
 
 
-def pin_arguments(evidence: Evidence) -> list[str]:
-    """The arguments by which `fetch` takes the proved bytes alone; none where nobody knows them."""
+def with_pin(fetch: Mapping[str, Any], evidence: Evidence) -> dict[str, Any]:
+    """The container that fetches the proved bytes alone; unchanged where nobody knows them.
+
+    A digest that the user set stays: it is that of the proved bytes.
+    """
     if not evidence.digest:
-        return []
+        return dict(fetch)
+    arguments = list(fetch["args"])
+    if not any(one.startswith("--digest=") for one in arguments):
+        arguments.append(f"--digest={evidence.digest}")
     version = evidence.object_version.replace("$", "$$")  # Kubernetes expands $(NAME)
-    return [f"--digest={evidence.digest}", *([f"--object-version={version}"] if version else [])]
+    return {**fetch, "args": [*arguments, *([f"--object-version={version}"] if version else [])]}

@@ -18,6 +18,8 @@ FETCH, PREPARE, SERVE = "fetch", "prepare", "serve"
 MODEL_DIRECTORY, PREPARED_DIRECTORY, TRAFFIC_DIRECTORY = "/mnt/models", "/mnt/prepared", "/mnt/traffic"
 TEMPORARY_DIRECTORY = "/tmp"  # noqa: S108 -- a volume of the pod
 
+DIGEST_FIELD = "spec.model.digest"
+
 _TEMPORARY_SPACE = "256Mi"
 _MODEL_SPACE_MARGIN = 16 << 20
 """Bytes in a volume beside the model or the prepared model, for its record."""
@@ -116,9 +118,16 @@ def fetch_container(
             f"--hosts={','.join(settings.policy_hosts)}",
             f"--private-addresses={settings.policy_private_addresses.lower()}",
             f"--secret-hosts={settings.policy_secret_hosts.lower() if secret is not None else 'optional'}",
+            *(_digest_arguments(deployment) if uri is None else ()),
         ],
         "volumeMounts": [place.mount(), _TEMPORARY.mount(), *credentials.mounts(deployment)],
     }
+
+
+def _digest_arguments(deployment: ModelDeployment) -> list[str]:
+    """The arguments by which `fetch` takes the bytes alone that the user names, and says which field names them."""
+    wanted = deployment.spec.model.digest
+    return [f"--digest={wanted}", f"--digest-field={DIGEST_FIELD}"] if wanted is not None else []
 
 
 def _fetch_image(deployment: ModelDeployment, settings: Settings) -> str:

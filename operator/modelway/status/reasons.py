@@ -69,6 +69,8 @@ class Reason(StrEnum):
         "The model's address, or an address that it redirects to, may not be contacted. The platform's policy or the Secret forbids it, or it belongs to the node or the cloud.", "Name another host in `spec.model.uri`, or ask whoever the message names to allow this one.")
     ARTIFACT_REPLACED = ("ArtifactReplaced", Topic.MODEL, _STALLS,
         "Other bytes lie at the model's URI than those that were proved.", "Take them as a new revision by `modelway refresh NAME` or by a new `spec.model.version`, or put the old object back.")
+    DIGEST_MISMATCH = ("DigestMismatch", Topic.MODEL, _STALLS,
+        "The bytes at the model's URI have another digest than the one in `spec.model.digest`. The message names both.", "Set `spec.model.digest` to the digest of the bytes that you want, or put those bytes back.")
     FETCH_FAILED = ("FetchFailed", Topic.MODEL, _PASSES,
         "The network or the store failed again and again.", "Check that the store answers from inside the cluster. The fetch is retried automatically.")
     FETCH_TIMEOUT = ("FetchTimeout", Topic.MODEL, _PASSES,

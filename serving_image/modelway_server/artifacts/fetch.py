@@ -68,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the digest that the artifact must have, as an earlier fetch reported it; any other is refused",
     )
     parser.add_argument(
+        "--digest-field", help="with --digest: the field that holds it, where a user set it there; messages name it"
+    )
+    parser.add_argument(
         "--object-version",
         type=object_version,
         help="with --digest: the version that the earlier fetch reported; S3 gives that one even if the object was overwritten",
@@ -130,15 +133,17 @@ def pin_of(arguments: argparse.Namespace) -> Pin | None:
     """What the artifact must be, from the command line; None for whatever lies there.
 
     Raises:
-        InvalidURI: a version is given without a digest.
+        InvalidURI: what belongs to a digest is given without one.
     """
     if arguments.digest is not None:
-        return Pin(arguments.digest, arguments.object_version)
-    if arguments.object_version is not None:
-        raise InvalidURI(
-            f"--object-version is {arguments.object_version}, and --digest is missing, which decides about the bytes",
-            remedy="Give --digest as well, or leave out --object-version.",
-        )
+        return Pin(arguments.digest, arguments.object_version, arguments.digest_field)
+    more = {"--object-version": arguments.object_version, "--digest-field": arguments.digest_field}
+    for option, value in more.items():
+        if value is not None:
+            raise InvalidURI(
+                f"{option} is {value}, and --digest is missing, which decides about the bytes",
+                remedy=f"Give --digest as well, or leave out {option}.",
+            )
     return None
 
 

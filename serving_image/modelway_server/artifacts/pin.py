@@ -1,4 +1,4 @@
-"""A pinned fetch: it brings the bytes that were proved, or none.
+"""A pinned fetch: it brings the bytes that were proved, or that the user names by their digest, or none.
 
 The digest alone decides. The store's version only says where those bytes are sure to lie: where it cannot be had, the
 object of today may hold the same bytes.
@@ -8,7 +8,14 @@ import logging
 from dataclasses import dataclass
 
 from modelway_server.artifacts.source import Changed, Part, Source
-from modelway_server.errors import AccessDenied, ArtifactReplaced, FetchFailure, LoadFailure, ModelNotFound
+from modelway_server.errors import (
+    AccessDenied,
+    ArtifactReplaced,
+    DigestMismatch,
+    FetchFailure,
+    LoadFailure,
+    ModelNotFound,
+)
 
 _MAY_READ_VERSIONS = "Name a Secret in spec.model.storage.secretRef whose keys may read versions (s3:GetObjectVersion) as well as objects"
 
@@ -17,15 +24,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Pin:
-    """The bytes that were proved.
+    """The bytes that are wanted.
 
     Attributes:
         digest: theirs, or that of their folder, as the record of a fetch has it.
         version: the store's mark of them, as the record has it (see `versions`); None where it has none.
+        field: where the user set the digest; None where it is only that of proved bytes.
     """
 
     digest: str
     version: str | None = None
+    field: str | None = None
 
     def check(self, place: str, digest: str, version: str | None, loss: FetchFailure | None) -> None:
         """Refuse other bytes.
@@ -38,7 +47,13 @@ class Pin:
 
         Raises:
             ArtifactReplaced: they are not the proved ones.
+            DigestMismatch: they are not those that the user names.
         """
+        if digest != self.digest and self.field is not None:
+            raise DigestMismatch(
+                f"{digest} lies at {place}, and {self.field} is {self.digest}{_lost(loss)}",
+                remedy=f"Set {self.field} to {digest} if these are the bytes that you want. Otherwise put the right ones there.",
+            )
         if digest != self.digest:
             there, wanted = _described(digest, version), _described(self.digest, self.version)
             raise self._replaced(place, f"{there} lies there, and {wanted} was proved", loss)
@@ -51,6 +66,8 @@ class Pin:
             failure: it has nothing there, or what cannot be taken as an artifact.
             loss: as of `check`.
         """
+        if self.field is not None and loss is None:  # nobody knows yet whether there ever were such bytes
+            return failure
         if not isinstance(failure, ModelNotFound):
             return self._replaced(place, f"{failure.message}; {_described(self.digest, self.version)} was proved", loss)
         if isinstance(loss, AccessDenied):
@@ -60,16 +77,16 @@ class Pin:
             remedy="Put the old object back, or name another model in spec.model.uri.",
         )
 
-    def _replaced(self, place: str, cause: str, loss: FetchFailure | None) -> ArtifactReplaced:
-        message = f"{place} was replaced: {cause}"
+    def _replaced(self, place: str, cause: str, loss: FetchFailure | None) -> FetchFailure:
+        message = f"{place} was replaced: {cause}{_lost(loss)}"
+        if self.field is not None:
+            return DigestMismatch(message)
         if isinstance(loss, AccessDenied):
             return ArtifactReplaced(
-                f"{message}; these credentials may not read the proved version",
+                message,
                 remedy=f"{_MAY_READ_VERSIONS}, or take the new object as a new revision by `modelway refresh NAME`.",
             )
-        if loss is None or isinstance(loss, ModelNotFound):
-            return ArtifactReplaced(f"{message}; the store no longer gives the proved version" if loss else message)
-        return ArtifactReplaced(f"{message}; the proved version cannot be had: {loss.message}")
+        return ArtifactReplaced(message)
 
 
 class ProvedFile:
@@ -114,3 +131,14 @@ class ProvedFile:
 
 def _described(digest: str, version: str | None) -> str:
     return f"{digest} ({version})" if version else digest
+
+
+def _lost(loss: FetchFailure | None) -> str:
+    """Why the proved version did not come, as the end of a sentence."""
+    if loss is None:
+        return ""
+    if isinstance(loss, AccessDenied):
+        return "; these credentials may not read the proved version"
+    if isinstance(loss, ModelNotFound):
+        return "; the store no longer gives the proved version"
+    return f"; the proved version cannot be had: {loss.message}"

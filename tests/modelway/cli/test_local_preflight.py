@@ -27,7 +27,11 @@ def deployment(**preflight: Any) -> ModelDeployment:
             "kind": "ModelDeployment",
             "metadata": {"name": "fraud", "namespace": "risk", "uid": NO_OWNER},
             "spec": {
-                "model": {"uri": "s3://models/v2/model.joblib", "storage": {"secretRef": {"name": "keys"}}},
+                "model": {
+                    "uri": "s3://models/v2/model.joblib",
+                    "digest": f"sha256:{'2' * 64}",
+                    "storage": {"secretRef": {"name": "keys"}},
+                },
                 "preflight": preflight,
             },
         }
@@ -62,12 +66,21 @@ def test_local_files_take_the_place_of_uris() -> None:
 @pytest.mark.parametrize("preflight", [{}, {"evaluation": EVALUATION}, {"contract": "Compatible"}])
 def test_model_to_compare_with_is_fetched_and_prepared_too(preflight: dict[str, Any]) -> None:
     chosen = options(LocalFiles(against="file:///old.joblib"), **preflight)
-    assert list(chosen)[-3:] == ["fetch-stable", "prepare-stable", "prove"]
+    order = ["fetch", "fetch-dataset", "fetch-stable", "prepare", "prepare-stable", "prove"]
+    assert [*chosen] == [name for name in order if name != "fetch-dataset" or "evaluation" in preflight]
     assert chosen["fetch-stable"]["--uri"] == "file:///old.joblib"
     assert chosen["fetch-stable"]["--dest"] == chosen["prepare-stable"]["--model-dir"]
     assert chosen["prove"]["--stable-model-dir"] == chosen["prepare-stable"]["--model-dir"]
     assert chosen["prove"]["--stable-prepared-dir"] == chosen["prepare-stable"]["--prepared-dir"]
     assert chosen["prepare"]["--prepared-dir"] != chosen["prepare-stable"]["--prepared-dir"]
+
+
+def test_digest_holds_for_the_uri_of_the_file_alone() -> None:
+    files = LocalFiles(dataset="file:///rows.csv", against="file:///old.joblib")
+    chosen = options(files, evaluation=EVALUATION)
+    held = {name: values.get("--digest") for name, values in chosen.items() if name.startswith("fetch")}
+    assert held == {"fetch": f"sha256:{'2' * 64}", "fetch-dataset": None, "fetch-stable": None}
+    assert "--digest" not in options(LocalFiles(model="file:///m.joblib"))["fetch"]
 
 
 def test_settings_of_the_model_hold_for_the_one_it_is_compared_with() -> None:

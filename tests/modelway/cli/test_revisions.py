@@ -18,6 +18,7 @@ from support.operator.legal_specs import manifests
 from support.operator.specs import Object, manifest
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+DIGEST = f"sha256:{'1' * 64}"
 
 
 def resource(version: str, serves: str = "", **metadata: Any) -> Object:
@@ -182,6 +183,13 @@ def test_refresh_of_a_suspended_model_says_so() -> None:
     present = resource("v1")
     present["spec"]["suspend"] = True
     assert refresh.warnings(present) == ["spec.suspend is true: nothing follows until it is false"]
+
+
+def test_refresh_of_a_model_with_a_digest_says_what_it_takes() -> None:
+    present = resource("v1")
+    present["spec"]["model"]["digest"] = DIGEST
+    (line,) = refresh.warnings(present)
+    assert line.startswith(f"spec.model.digest is {DIGEST}: the new revision takes no other bytes")
 
 
 # Who reverts it ---------------------------------------------------------------------------------------------------------------------------

@@ -226,6 +226,22 @@ def test_a_model_that_cannot_be_loaded_is_explained(file: Path, tmp_path: Path, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("is_file_of_yours", [False, True])
+def test_digest_holds_for_the_uri_and_not_for_another_file(
+    file: Path, tmp_path: Path, ports: tuple[int, int, int], *, is_file_of_yours: bool
+) -> None:
+    (tmp_path / "bad.joblib").write_text("<html>not found</html>")
+    document = yaml.safe_load(file.read_text())
+    document["spec"]["model"] = {"uri": f"file://{tmp_path}/bad.joblib", "digest": f"sha256:{'0' * 64}"}
+    file.write_text(yaml.safe_dump(document))
+    options = [f"--model={tmp_path}/bad.joblib"] if is_file_of_yours else []
+    with Served(file, ports, *options) as served:
+        _, errors = served.communicate(timeout=60)
+    assert served.returncode == (20 if is_file_of_yours else 19)
+    assert ("spec.model.digest is left aside" in errors) is is_file_of_yours
+
+
+@pytest.mark.slow
 def test_a_secret_is_called_out_of_reach(file: Path, ports: tuple[int, int, int]) -> None:
     nobody = "http://127.0.0.1:9"
     with Served(file, ports, "--setting=drain_seconds=1", AWS_ENDPOINT_URL=nobody, AWS_ALLOW_HTTP="false") as served:

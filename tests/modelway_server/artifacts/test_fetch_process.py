@@ -70,8 +70,9 @@ def test_replaced_artifact_is_reported_and_not_left(store: NastyStore, tmp_path:
     assert list((tmp_path / "dest").iterdir()) == []
 
 
-def test_version_without_a_digest_is_refused(tmp_path: Path) -> None:
-    process = start("file:///m", tmp_path / "dest", tmp_path / "report", "--object-version=s3:a")
+@pytest.mark.parametrize("option", ["--object-version=s3:a", "--digest-field=spec.model.digest"])
+def test_what_belongs_to_a_digest_is_refused_without_one(tmp_path: Path, option: str) -> None:
+    process = start("file:///m", tmp_path / "dest", tmp_path / "report", option)
     code, message, _ = outcome(process, tmp_path / "report")
     assert (code, message["reason"]) == (16, "InvalidURI")
     assert str(message["remedy"]).startswith("Give --digest as well")

@@ -10,7 +10,15 @@ import pytest
 from modelway_server.artifacts.fetch import fetch
 from modelway_server.artifacts.pin import Pin
 from modelway_server.artifacts.record import ArtifactRecord
-from modelway_server.errors import AccessDenied, ArtifactReplaced, FetchFailure, LoadFailure, ModelNotFound
+from modelway_server.errors import (
+    AccessDenied,
+    ArtifactReplaced,
+    ArtifactTooLarge,
+    DigestMismatch,
+    FetchFailure,
+    LoadFailure,
+    ModelNotFound,
+)
 from support.files.packed import MLFLOW, write_folder, write_tar, write_zip
 from support.stores.buckets import Buckets, buckets
 from support.stores.nasty_store import NastyStore, file, nasty_store, status
@@ -300,3 +308,50 @@ def test_larger_object_is_replaced_and_not_too_large(web: NastyStore, tmp_path: 
 def test_record_of_an_older_release_is_read(tmp_path: Path) -> None:
     (tmp_path / ".modelway.json").write_text('{"uri": "s3://a/b", "file": "b", "digest": "sha256:0", "bytes": 1}')
     assert ArtifactRecord.read(tmp_path) == ArtifactRecord("s3://a/b", "b", "sha256:0", 1)
+
+
+# A digest that a user set -----------------------------------------------------------------------------------------------------------------
+
+FIELD = "spec.model.digest"
+
+
+def test_named_bytes_are_fetched_as_any_other(store: VersionedStore, tmp_path: Path) -> None:
+    assert bring(URI, tmp_path, store.environ, Pin(DIGEST, None, FIELD)).digest == DIGEST
+
+
+def test_other_bytes_than_named_are_refused_with_their_digest(store: VersionedStore, tmp_path: Path) -> None:
+    store.put(KEY, OTHER)
+    there = f"sha256:{hashlib.sha256(OTHER).hexdigest()}"
+    refusal = refusal_of(URI, tmp_path, store.environ, Pin(DIGEST, None, FIELD))
+    assert (refusal.reason, refusal.exit_code) == ("DigestMismatch", 19)
+    assert refusal.message == f"{there} lies at {URI}, and {FIELD} is {DIGEST}"
+    assert refusal.remedy.startswith(f"Set {FIELD} to {there} if")
+
+
+def test_other_folder_than_named_is_refused_with_its_digest(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "model", MLFLOW)
+    digest = bring(f"file://{folder}/", tmp_path / "first", {}).digest
+    refusal = refusal_of(f"file://{folder}/", tmp_path / "second", {}, Pin(DIGEST, None, FIELD))
+    assert isinstance(refusal, DigestMismatch)
+    assert refusal.message.startswith(digest)
+
+
+@pytest.mark.parametrize(("content", "reason"), [(None, ModelNotFound), (bytes(2 << 20), ArtifactTooLarge)])
+def test_failure_of_named_bytes_nobody_proved_is_its_own(
+    store: VersionedStore, tmp_path: Path, content: bytes | None, reason: type[LoadFailure]
+) -> None:
+    store.delete(KEY) if content is None else store.put(KEY, content)
+    refusal = refusal_of(URI, tmp_path, store.environ, Pin(DIGEST, None, FIELD))
+    assert isinstance(refusal, reason)
+    assert "proved" not in refusal.message
+
+
+@pytest.mark.parametrize("content", [OTHER, bytes(2 << 20)])
+def test_named_bytes_that_were_proved_and_lost_are_told(store: VersionedStore, tmp_path: Path, content: bytes) -> None:
+    proved = pin_of(URI, tmp_path / "first", store.environ)
+    store.destroy(KEY, store.versions[KEY][0].version_id)
+    store.put(KEY, content)
+    refusal = refusal_of(URI, tmp_path / "second", store.environ, Pin(DIGEST, proved.version, FIELD))
+    assert isinstance(refusal, DigestMismatch)
+    assert "no longer gives the proved version" in refusal.message
+    assert "refresh" not in refusal.remedy

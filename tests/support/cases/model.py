@@ -83,6 +83,21 @@ MODELS = (
         "spec.model.version",
         "Too long",
     ),
+    *(
+        Case(
+            "digest's form",
+            {"model": {"digest": f"sha256:{'a' * 64}"}},
+            {"model": {"digest": wrong}},
+            "spec.model.digest",
+            message,
+        )
+        for wrong, message in (
+            ("a" * 64, "should match"),
+            (f"sha256:{'A' * 64}", "should match"),
+            (f"sha256:{'a' * 63}", "should match"),
+            (f"sha256:{'a' * 65}", "Too long"),
+        )
+    ),
     Case("version is not empty", {}, {"model": {"version": ""}}, "spec.model.version", "at least 1 chars"),
     Case(
         "Secret's name",

@@ -30,6 +30,7 @@ def every_field() -> Object:
             "uri": "https://models.example.com/fraud/model.joblib?version=7",
             "format": "sklearn",
             "version": "v7",
+            "digest": f"sha256:{'0123456789abcdef' * 4}",
             "storage": {"secretRef": {"name": "models"}},
             "trustedTypes": ["churn.features.Recency", "churn.encoders.*"],
         },

@@ -10,7 +10,7 @@ from modelway.api.labels import PREFLIGHT, PROOF_LABEL, REVISION_LABEL, TRACK_LA
 from modelway.api.preflight import Preflight
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired import pod
-from modelway.desired.evidence import Evidence, pin_arguments
+from modelway.desired.evidence import Evidence, with_pin
 from modelway.desired.metadata import child
 from modelway.desired.pod import Place
 from modelway.desired.revision import Revision
@@ -51,7 +51,7 @@ def build(
         stable: whom it is compared with; None where there is none.
     """
     built = child("batch/v1", "Job", deployment, name=job_name(deployment, revision.hash))
-    template = _template(deployment, revision, settings, stable if compares(deployment) else None)
+    template = _template(deployment, revision, settings, stable)
     labels = {REVISION_LABEL: revision.hash, PROOF_LABEL: _hash_of(template)}
     built["metadata"]["labels"] |= labels
     template["metadata"]["labels"] |= labels
@@ -136,7 +136,7 @@ def _fetches(deployment: ModelDeployment, settings: Settings, stable: StableMode
         fetches.append(pod.fetch_container(deployment, settings, name=FETCH_DATASET, uri=uri, place=_DATASET))
     if stable is not None:
         fetch = pod.fetch_container(stable.deployment, settings, name=FETCH_STABLE, place=_STABLE_MODEL)
-        fetches.append({**fetch, "args": [*fetch["args"], *pin_arguments(stable.evidence)]})
+        fetches.append(with_pin(fetch, stable.evidence))
     return fetches
 
 
