@@ -42,10 +42,12 @@ class LoadFailure(ModelwayServerError):
     Attributes:
         reason: CamelCase word, the same in the termination message, the logs and the resource's conditions.
         exit_code: exit status of the process, one per reason.
+        may_pass: whether another try may succeed, with the same file.
         remedy: what the user can do about it; it begins with what to do.
     """
 
     exit_code: ClassVar[int] = 24
+    may_pass: ClassVar[bool] = False
     default_remedy: ClassVar[str] = (
         "Load the file in a fresh Python with the library versions of the server's image; fix what fails there, and save the model again."
     )
@@ -64,6 +66,7 @@ class PortTaken(LoadFailure):
     """Another program uses a port of this server, or the address is not this machine's."""
 
     exit_code = 3
+    may_pass = True
     default_remedy = "End the program that listens on the port; in a cluster, only a program on the pod's own network can be in the way."
 
 
@@ -71,6 +74,7 @@ class ServerIncomplete(LoadFailure):
     """A part of this program, or a package that it needs, cannot be imported; no model is at fault."""
 
     exit_code = 4
+    may_pass = True
     default_remedy = "Build the image of spec.runtime.image again from the platform's server image, and leave the packages of that at their versions."
 
 
@@ -106,6 +110,7 @@ class FetchFailed(FetchFailure):
     """The network or the store failed in every attempt."""
 
     exit_code = 13
+    may_pass = True
     default_remedy = "Check that the store is up, and that this cluster can reach it (DNS, endpoint, network policy, TLS certificate)."
 
 
@@ -113,6 +118,7 @@ class FetchTimeout(FetchFailure):
     """The artifact did not arrive before the deadline."""
 
     exit_code = 14
+    may_pass = True
     default_remedy = "Raise spec.runtime.limits.fetchTimeoutSeconds, or use a store that is nearer to the cluster."
 
 
@@ -120,6 +126,7 @@ class StorageFull(FetchFailure):
     """The volume for the artifact is full, or cannot be written to."""
 
     exit_code = 15
+    may_pass = True
     default_remedy = "Free disk space on the node, or raise spec.runtime.limits.maxArtifactBytes, which sets the size of the model's volume."
 
 
@@ -201,6 +208,7 @@ class LoadTimeout(LoadFailure):
     """Loading or warming up took too long."""
 
     exit_code = 26
+    may_pass = True
     default_remedy = "Raise spec.runtime.limits.startupTimeoutSeconds, give the pod more CPU in spec.runtime.resources, or save a smaller model."
 
 
@@ -215,6 +223,7 @@ class OutOfMemory(LoadFailure):
     """The model needs more memory than the pod has."""
 
     exit_code = 28
+    may_pass = True
     default_remedy = "Raise spec.runtime.resources.limits.memory, or save a smaller model."
 
 
@@ -232,6 +241,13 @@ class UnsafeArtifact(LoadFailure):
 
     exit_code = 30
     default_remedy = "Save the model as skops or ONNX, or name what it needs in spec.model.trustedTypes; if the file is not your own, do not load it anywhere."
+
+
+class NothingToQuantise(LoadFailure):
+    """The model has no weights that onnxruntime can keep in 8 bits."""
+
+    exit_code = 31
+    default_remedy = "Set spec.runtime.precision to full: 8 bits suit neural networks and linear models."
 
 
 class Verdict(LoadFailure):
@@ -299,6 +315,7 @@ LOAD_FAILURES: tuple[type[LoadFailure], ...] = (
     OutOfMemory,
     EngineUnavailable,
     UnsafeArtifact,
+    NothingToQuantise,
     SmokeTestFailed,
     EvaluationFailed,
     EvaluationInconclusive,

@@ -17,6 +17,7 @@ from typing import Any
 
 from modelway_server import settings
 from modelway_server.arguments import positive
+from modelway_server.engines.failure_note import forget_failure, note_failure
 from modelway_server.engines.folder import SEARCHING, WALLS
 from modelway_server.errors import LoadCrashed, LoadFailure, LoadTimeout, OutOfMemory, StorageFull
 from modelway_server.process.child import run_in_child
@@ -36,16 +37,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     settings.add_model_arguments(parser)
     parser.add_argument("--prepared-dir", required=True, type=Path, help="directory to fill for `serve`")
     parser.add_argument("--timeout", type=positive, default=300.0, help="seconds to load and try the model")
+    parser.add_argument(
+        "--note-failure",
+        action="store_true",
+        help="write why the model cannot be served into the folder, and end with status 0, unless another try may succeed",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prepare the model in a directory; the exit status."""
     signal.signal(signal.SIGTERM, partial(_end, arguments.prepared_dir))
     chosen = settings.ModelSettings.from_arguments(arguments)
+    forget_failure(arguments.prepared_dir)
     try:
         decided = prepare(chosen, arguments.prepared_dir, seconds=arguments.timeout)
     except LoadFailure as failure:
-        return report_failure(failure)
+        status = report_failure(failure)
+        if arguments.note_failure and not failure.may_pass:
+            note_failure(failure, arguments.prepared_dir)
+            return 0
+        return status
     facts: dict[str, str | int] = {
         part: str(decided[part])[:MAX_PART]
         for part in ("format", "engine", "engine_reason", "caution")

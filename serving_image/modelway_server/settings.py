@@ -14,6 +14,8 @@ METHODS = ("predict", "predict_proba", "transform", "decision_function", "score_
 """Values of `runtime.method`; `auto` takes the first that fits the model."""
 ENGINES = ("auto", "onnx", "native")
 """Values of `runtime.engine`."""
+FULL, INT8 = "full", "int8"
+"""Values of `runtime.precision`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,8 @@ class ModelSettings:
     """auto uses the fastest engine that gives the model's own answers; onnx uses that one alone; native converts nothing."""
     tolerance: float = 1e-5
     """The allowed difference of a number from the model's own, relative and absolute; labels may not differ."""
+    precision: str = FULL
+    """full evaluates the model's own weights; int8 evaluates weights of 8 bits, which change its answers."""
     trusted_types: tuple[str, ...] = ()
     """Classes beyond the known ones that the artifact may hold."""
     samples: Path | None = None
@@ -101,6 +105,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         default=default.tolerance,
         type=positive,
         help="by how much an engine's numbers may differ from the model's own, relative and absolute",
+    )
+    add(
+        "--precision",
+        default=default.precision,
+        choices=(FULL, INT8),
+        help="int8 keeps the model's weights in 8 bits; its answers are then others",
     )
     add("--trusted-types", default=(), type=names, help="classes, by commas, that the file may hold beyond the known")
     add("--samples", type=Path, help="JSON file of rows on which engines are compared")

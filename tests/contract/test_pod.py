@@ -161,9 +161,11 @@ def test_serve_understands_its_arguments() -> None:
     )
 
 
-FOR_PREPARING = {"--engine", "--format", "--method", "--tolerance"}
+FOR_PREPARING = {"--engine", "--format", "--method", "--precision", "--tolerance"}
 """What `serve` reads only where it prepares the model by itself."""
 FROM_PREFLIGHT = {"--samples"}
+FROM_CANDIDATES = {"--note-failure", "--precision"}
+"""What only a Job says, or a pod whose model was chosen among several."""
 FROM_THE_PROOF = {"--object-version"}
 FROM_THE_MACHINE = {"--host"}
 """Every address, but for machines whose pods share one network."""
@@ -173,7 +175,7 @@ FROM_THE_MACHINE = {"--host"}
     ("container", "add_arguments", "unsaid"),
     [
         (FETCH, fetch.add_arguments, FROM_THE_PROOF),
-        (PREPARE, prepare.add_arguments, FROM_PREFLIGHT),
+        (PREPARE, prepare.add_arguments, FROM_PREFLIGHT | FROM_CANDIDATES),
         (SERVE, settings.add_arguments, FROM_PREFLIGHT | FOR_PREPARING | FROM_THE_MACHINE),
     ],
 )

@@ -99,6 +99,8 @@ class Reason(StrEnum):
         "The model loads, but its first prediction fails.", "Call its method on one row of training data, and fix the error.")
     ENGINE_UNAVAILABLE = ("EngineUnavailable", Topic.MODEL, _STALLS,
         "The engine in `spec.runtime.engine` cannot evaluate the model, or not with the same answers.", "Set `spec.runtime.engine` to `auto`.")
+    NOTHING_TO_QUANTISE = ("NothingToQuantise", Topic.MODEL, _STALLS,
+        "The model has no weights that onnxruntime can keep in 8 bits. Trees have none, for example.", "Set `spec.runtime.precision` to `full`.")
     OUT_OF_MEMORY = ("OutOfMemory", Topic.MODEL, _STALLS,
         "The model needs more memory than the pod may use.", "Raise `spec.runtime.resources.limits.memory`.")
 

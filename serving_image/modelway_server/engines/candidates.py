@@ -11,13 +11,11 @@ from modelway_server.engines.direct_trees import as_trees
 from modelway_server.engines.plan.from_estimator import as_graph, last_step, plan_estimator
 from modelway_server.engines.plan.plan import NotCovered, Plan
 from modelway_server.engines.plan.trees import is_of_trees
-from modelway_server.engines.prepared import Prepared
+from modelway_server.engines.prepared import PLAN, TREES, Prepared
 
 Build = Callable[[Prepared, Path], Prepared]
 MAX_CONVERTED_BYTES = 64 << 20
 """Bytes of the artifact. For larger models skl2onnx takes minutes, and many times their memory."""
-PLAN, TREES = "plan", "trees"
-"""Kinds of engines that `load.py` can restore."""
 
 
 def candidates_of(estimator: Any, wanted: str, *, size: int) -> Iterator[tuple[str, str, Build]]:

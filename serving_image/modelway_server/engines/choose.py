@@ -22,7 +22,7 @@ from modelway_server.engines.time_limit import time_limit
 from modelway_server.errors import EngineUnavailable, InvalidArtifact, LoadFailed, describe, words
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Breakpoints, Runtime, as_breakpoint_source, as_estimator_holder
-from modelway_server.settings import ModelSettings
+from modelway_server.settings import FULL, INT8, ModelSettings
 
 MAX_REASON = 300
 """Characters of a reason, which is a label of a metric."""
@@ -58,8 +58,9 @@ def prepare_model(chosen: ModelSettings, directory: Path, *, seconds: float = 60
     """
     path = locate_model(chosen.model_dir)
     digest = digest_of(chosen.model_dir)
+    takes_native = chosen.engine != "onnx" and chosen.precision == FULL
     try:
-        prepared = _recover_native(directory, digest, ended) if chosen.engine != "onnx" else None
+        prepared = _recover_native(directory, digest, ended) if takes_native else None
         if prepared is None:
             prepared = _prepare(chosen, directory, path, digest, seconds)
         prepared.write(directory)
@@ -95,9 +96,14 @@ def _prepare(chosen: ModelSettings, directory: Path, path: Path, digest: str, se
         description=runtime.description,
         example=plain_row(runtime.example()),
     )
-    native.write(directory, SEARCHING)
     choice = _Choice(chosen, directory, runtime, native, seconds)
-    prepared = with_batching(choice.choose(), choice.batch_probe())
+    if chosen.precision == INT8:
+        from modelway_server.engines.eight_bits import quantise_model  # noqa: PLC0415  (onnxruntime's tools: 0.7 s)
+
+        prepared = quantise_model(chosen, directory, runtime, native)
+    else:
+        native.write(directory, SEARCHING)
+        prepared = with_batching(choice.choose(), choice.batch_probe())
     example = choice.example(prepared.example)
     return replace(prepared, example=example.row, description=prepared.description | {"example": example.origin})
 

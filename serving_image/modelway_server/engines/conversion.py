@@ -1,6 +1,6 @@
 """Convert estimators with skl2onnx where no plan of ours covers them.
 
-Graphs that compute in float32 are refused. The proof judges whether the others are right.
+Graphs that compute in float32 are refused, unless they are asked for. The proof judges whether the others are right.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx.helper
 import skl2onnx
-from skl2onnx.common.data_types import DoubleTensorType
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
 from sklearn.neighbors._base import NeighborsBase
 
 from modelway_server.contract.signature import Form, Signature
@@ -31,27 +31,28 @@ _OUTPUTS = {
 """The names that converters give to the outputs of each method."""
 
 
-def convert(estimator: Any, signature: Signature, methods: tuple[str, ...]) -> Plan:
-    """Convert an estimator into a plan whose answers come from graphs of skl2onnx, in float64.
+def convert(estimator: Any, signature: Signature, methods: tuple[str, ...], *, single: bool = False) -> Plan:
+    """Convert an estimator into a plan whose answers come from graphs of skl2onnx.
 
     Args:
         estimator: fitted.
         signature: its contract.
         methods: the methods that the plan must answer.
+        single: whether the graphs compute in float32, and not in float64.
 
     Raises:
-        NotCovered: skl2onnx has no converter for a part of the estimator, no answer for a method, or only a graph that
-            computes in float32.
+        NotCovered: skl2onnx has no converter for a part of the estimator, no answer for a method, or no graph that
+            computes in float64.
     """
     plan, last, width = _plan_before(estimator, signature)
     if isinstance(last, NeighborsBase):
         raise NotCovered("of rows that are equally near a graph takes others")
-    plain = _graph(last, width, raw=False)
+    plain = _graph(last, width, raw=False, single=single)
     raw = None
     for method in methods:
         graph = plain
         if method == "decision_function" and hasattr(last, "classes_"):
-            raw = graph = raw or _graph(last, width, raw=True)
+            raw = graph = raw or _graph(last, width, raw=True, single=single)
         plan.graphs[method] = graph.SerializeToString()
         plan.outputs[method] = _output(graph, method)
     return plan
@@ -73,20 +74,34 @@ def _plan_before(estimator: Any, signature: Signature) -> tuple[Plan, Any, int]:
     return plan, last, int(getattr(last, "n_features_in_", len(signature.columns)))
 
 
-def _graph(estimator: Any, width: int, *, raw: bool) -> Any:
-    """Convert the estimator into a graph.
+def _graph(estimator: Any, width: int, *, raw: bool, single: bool) -> Any:
+    """Convert the estimator into a graph of rows in float64.
 
     Raises:
-        NotCovered: skl2onnx does not convert it, or the graph does not compute in float64.
+        NotCovered: skl2onnx does not convert it, or the graph does not compute in float64 and has to.
     """
-    graph = _convert(estimator, width, raw=raw)
+    graph = _convert(estimator, raw=raw, rows=(FloatTensorType if single else DoubleTensorType)([None, width]))
+    if single:
+        return _round_rows(graph)
     objection = find_inexact(graph)
     if objection is not None:
         raise NotCovered(objection)
     return graph
 
 
-def _convert(estimator: Any, width: int, *, raw: bool) -> Any:
+def _round_rows(model: Any) -> Any:
+    """Let a graph of rows in float32 take them in float64."""
+    graph = model.graph
+    for node in graph.node:
+        for index, name in enumerate(node.input):
+            if name == "rows":
+                node.input[index] = "rounded_rows"
+    graph.node.insert(0, onnx.helper.make_node("Cast", ["rows"], ["rounded_rows"], to=onnx.TensorProto.FLOAT))
+    graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    return model
+
+
+def _convert(estimator: Any, *, raw: bool, rows: Any) -> Any:
     options: dict[str, Any] = {}
     if hasattr(estimator, "classes_"):
         options = {"zipmap": False} | ({"raw_scores": True} if raw else {})
@@ -96,7 +111,7 @@ def _convert(estimator: Any, width: int, *, raw: bool) -> Any:
             logging.getLogger("skl2onnx").setLevel(logging.ERROR)
             return skl2onnx.convert_sklearn(
                 estimator,
-                initial_types=[("rows", DoubleTensorType([None, width]))],
+                initial_types=[("rows", rows)],
                 options={id(estimator): options} if options else None,
                 target_opset=_OPSETS,
             )

@@ -2,6 +2,10 @@
 
 PREPARED = "prepared.json"
 """The document that `serve` starts from."""
+QUANTISED = "quantised.onnx"
+"""The graph of an ONNX model, with weights of 8 bits."""
+FAILURE = "failure.json"
+"""Why the model cannot be served, where `prepare` notes that and does not end with it."""
 WALLS = "walls.txt"
 """Which walls stood around the process that tried the model, as text for people."""
 SEARCHING = "searching.json"

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
-from modelway_server.engines.prepared import Prepared
+from modelway_server.engines.folder import QUANTISED
+from modelway_server.engines.prepared import GRAPH, PLAN, TREES, Prepared
+from modelway_server.engines.row_by_row import RowByRow
 from modelway_server.errors import LoadFailed
 from modelway_server.runtimes import load_runtime
 from modelway_server.runtimes.base import Runtime, as_estimator_holder, as_restorable
+from modelway_server.settings import INT8
 
 
 def load_prepared(model_dir: Path, prepared_dir: Path, *, trusted_types: tuple[str, ...] = ()) -> Runtime:
@@ -34,14 +37,21 @@ def load_prepared(model_dir: Path, prepared_dir: Path, *, trusted_types: tuple[s
 
 def load_engine(prepared: Prepared, path: Path, directory: Path, trusted_types: tuple[str, ...]) -> Runtime:
     """Load the runtime that the document names; see `load_prepared`."""
-    if prepared.engine_state.get("kind") == "plan":
+    runtime = _load(prepared, path, directory, trusted_types)
+    return RowByRow(runtime) if prepared.engine_state.get("precision") == INT8 else runtime
+
+
+def _load(prepared: Prepared, path: Path, directory: Path, trusted_types: tuple[str, ...]) -> Runtime:
+    if prepared.engine_state.get("kind") == PLAN:
         from modelway_server.engines.plan.runtime import load_planned  # noqa: PLC0415  (only what is needed)
 
         return load_planned(prepared, directory)
+    if prepared.engine_state.get("kind") == GRAPH:
+        path = directory / QUANTISED
     runtime = load_runtime(path, format=prepared.format, method=prepared.methods[0], trusted_types=trusted_types)
     if (restorable := as_restorable(runtime)) is not None:
         restorable.restore(prepared.signature, prepared.methods, prepared.rows())
-    if prepared.engine_state.get("kind") == "trees":
+    if prepared.engine_state.get("kind") == TREES:
         from modelway_server.engines.direct_trees import as_trees  # noqa: PLC0415  (as above)
 
         holder = as_estimator_holder(runtime)

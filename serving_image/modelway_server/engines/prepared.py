@@ -18,6 +18,10 @@ LAYOUT = 1
 """The layout of the document. A folder with another layout comes from another release."""
 
 
+PLAN, TREES, GRAPH = "plan", "trees", "graph"
+"""Kinds of engines that `load.py` can restore, beside the model's own."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
     """A model that is known to answer, and how.

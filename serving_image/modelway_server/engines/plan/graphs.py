@@ -90,13 +90,24 @@ def forest_graph(trees: Sequence[Tree], *, scores: int, width: int, single: bool
     return _model(nodes, [], width, scores)
 
 
-def linear_graph(coef: NDArray[np.float64], intercept: NDArray[np.float64]) -> bytes:
-    """Build the graph of `rows @ coef + intercept`: a serialized model from `rows` to `scores`."""
+def linear_graph(coef: NDArray[np.float64], intercept: NDArray[np.float64], *, single: bool = False) -> bytes:
+    """Build the graph of `rows @ coef + intercept`: a serialized model from `rows` to `scores`.
+
+    Args:
+        coef: [columns, scores].
+        intercept: [scores].
+        single: whether the graph computes in float32.
+    """
+    rows, scores, dtype = ("rounded", "sums", np.float32) if single else ("rows", "scores", np.float64)
     nodes = [
-        helper.make_node("MatMul", ["rows", "coef"], ["product"]),
-        helper.make_node("Add", ["product", "intercept"], ["scores"]),
+        helper.make_node("MatMul", [rows, "coef"], ["product"]),
+        helper.make_node("Add", ["product", "intercept"], [scores]),
     ]
-    constants = [numpy_helper.from_array(coef, "coef"), numpy_helper.from_array(intercept, "intercept")]
+    if single:
+        nodes.insert(0, helper.make_node("Cast", ["rows"], [rows], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Cast", [scores], ["scores"], to=TensorProto.DOUBLE))
+    arrays = {"coef": coef, "intercept": intercept}
+    constants = [numpy_helper.from_array(array.astype(dtype), name) for name, array in arrays.items()]
     return _model(nodes, constants, coef.shape[0], coef.shape[1])
 
 
