@@ -79,7 +79,7 @@ class Dataset(ApiModel):
     """Where the file lies: s3://bucket/key, https://host/path, http://host/path, or file:///path inside the server image. It is fetched with
     the credentials of model.storage."""
     format: Literal["auto", "csv", "parquet"] = "auto"
-    """How it is written; auto goes by the end of its name."""
+    """How it is written; auto looks at the file."""
 
     rules = URI_RULES
 

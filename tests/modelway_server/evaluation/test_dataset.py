@@ -54,7 +54,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "ragged": ("a,y\n1,2\n1\n", {}, "no CSV: line 3 has 1 fields"),
     "parquet as csv": ("PAR1", {"dataset": {"format": "csv"}}, "the file is Parquet"),
     "csv as parquet": ("a,y\n1,2\n", {"dataset": {"format": "parquet"}}, "format is parquet, and the file is none"),
-    "parquet": ("PAR1", {}, "no pyarrow"),
+    "parquet": ("PAR1", {}, "no Parquet that can be read"),
 }
 
 

@@ -1,10 +1,13 @@
 """Models that load, and that only a preflight finds unfit; and datasets that it cannot use."""
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from arro3.core import Array, DataType, Table
+from arro3.io import write_parquet
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
@@ -26,6 +29,13 @@ _OR_THE_DATASET = "Correct the field of spec.preflight.evaluation"
 
 def _csv(rows: pd.DataFrame) -> bytes:
     return rows.to_csv(index=False).encode()
+
+
+def _parquet(rows: pd.DataFrame) -> bytes:
+    numbers = [Array.from_numpy(rows[name].to_numpy()) for name in ("age", "income")]
+    labels, file = Array(list(rows.label), type=DataType.utf8()), io.BytesIO()
+    write_parquet(Table.from_arrays([*numbers, labels], names=["age", "income", "label"]), file)
+    return file.getvalue()
 
 
 def _evaluation(*metrics: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -103,7 +113,13 @@ DATASETS = {
     "login-page-of-rows": _rows(b"<!DOCTYPE html><html>Sign in</html>", "HTML"),
     "target-missing-in-a-row": _rows(_csv(ROWS.replace({"label": {"no": ""}})), "column 'label', the target, is empty"),
     "other-labels": _rows(_csv(ROWS.replace({"label": {"yes": "ja", "no": "nein"}})), "none is a class of the model"),
-    "parquet": _rows(PARQUET, "this image has no pyarrow", remedy="Save the dataset as CSV"),
+    "parquet-cut-short": Refusal(
+        Submission(store={"model.joblib": GOOD}, preflight=_evaluation(), dataset={"rows": PARQUET}),
+        "InvalidDataset",
+        ("no Parquet that can be read",),
+        _OR_THE_DATASET,
+        {"dataset": {"rows": _parquet(ROWS)}},
+    ),
 }
 WISHES = {
     "unknown-scorer": _wish(
