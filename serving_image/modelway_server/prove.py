@@ -1,6 +1,6 @@
 """`modelway-server prove`: hold a prepared model against smoke tests, the stable model's contract and metrics on a dataset.
 
-This process loads no model. Each is asked in a throwaway process behind walls, one after the other.
+This process loads no model. Each is loaded once, in a throwaway process behind walls, one after the other.
 """
 
 import argparse
@@ -11,11 +11,11 @@ from types import FrameType
 
 from modelway_server.arguments import names, positive
 from modelway_server.errors import LoadFailure, Verdict
-from modelway_server.preflight.child import Deadline, Material, PreparedModel
+from modelway_server.preflight.child import Deadline, Material, PreparedModel, load_walled
 from modelway_server.preflight.contract import check_contract, contract_changes
-from modelway_server.preflight.evaluate import evaluate
+from modelway_server.preflight.evaluate import CANDIDATE, STABLE, begin_evaluation
 from modelway_server.preflight.report import Report, publish, write_findings
-from modelway_server.preflight.smoke_tests import check_outcomes, run_smoke_tests
+from modelway_server.preflight.smoke_tests import check_outcomes, outcomes_of, smoke_task
 from modelway_server.preflight.spec import InvalidPreflight, Preflight, read_preflight
 from modelway_server.process.exit_report import report_failure
 
@@ -72,12 +72,22 @@ def prove(demands: Preflight, material: Material, deadline: Deadline, report: Re
     if stable is not None:
         report.changes = contract_changes(candidate, stable)
         check_contract(report.changes, demands.contract)
-    report.outcomes = run_smoke_tests(candidate, demands.smoke_tests, deadline)
-    check_outcomes(report.outcomes)
-    if demands.evaluation is not None:
-        report.findings = evaluate(demands.evaluation, material, deadline)
-        if report.findings.failure is not None:
-            raise report.findings.failure
+    with begin_evaluation(demands.evaluation, material, deadline) as evaluation:
+        tasks = [smoke_task(candidate, demands.smoke_tests)]
+        tasks += [] if evaluation is None else [evaluation.task(CANDIDATE)]
+        with load_walled(candidate, tasks, deadline) as model:
+            report.outcomes = outcomes_of(demands.smoke_tests, model.step())
+            check_outcomes(report.outcomes)
+            if evaluation is None:
+                return
+            evaluation.finish_reading()
+            model.step()
+        if stable is not None and evaluation.compares:
+            with load_walled(stable, [evaluation.task(STABLE)], deadline) as model:
+                model.step()
+        report.findings = evaluation.judge()
+    if report.findings.failure is not None:
+        raise report.findings.failure
 
 
 def _material(arguments: argparse.Namespace) -> Material:

@@ -14,7 +14,11 @@ from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
+from modelway_server.preflight.child import Deadline, Material, PreparedModel
+from modelway_server.preflight.report import Report
+from modelway_server.preflight.spec import read_preflight
 from modelway_server.process.walls import NAMES
+from modelway_server.prove import prove as in_process
 from support.models import WINE, WINE_KINDS, Boastful, Spying
 from support.server.served import SharedModel, begin, prepare_shared
 
@@ -232,6 +236,34 @@ def test_evaluated_model_is_proved_with_its_numbers(tmp_path: Path, forest_model
     assert (criterion["metric"], criterion["value"], criterion["outcome"]) == ("accuracy", 1.0, "passed")
     assert next(iter(ended.report)) == "reason"
     assert any(line.get("metric") == "accuracy" for line in ended.log)
+
+
+def test_model_is_loaded_once_for_tests_and_rows(tmp_path: Path, forest_model: SharedModel) -> None:
+    spec = evaluation({"name": "accuracy", "min": 0.5})
+    log = prove(tmp_path, forest_model, spec, dataset(tmp_path)).log
+    walls = [line for line in log if line.get("logger", "").endswith(".walls")]
+    assert len(walls) == 2, "of the model, and of the gate"
+
+
+def test_failed_smoke_test_comes_before_a_wrong_dataset(tmp_path: Path, forest_model: SharedModel) -> None:
+    spec = smoke_test(TENSOR, {"outputs": []}) | evaluation({"name": "accuracy", "min": 0.5}, target="label")
+    ended = prove(tmp_path, forest_model, spec, dataset(tmp_path))
+    assert (ended.status, ended.report["reason"]) == (40, "SmokeTestFailed")
+
+
+def test_container_without_room_for_the_gate_proves_the_same(
+    tmp_path: Path, forest_model: SharedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset(tmp_path)
+    reports = [Report(), Report()]
+    for report, limit in zip(reports, (None, 1), strict=True):
+        monkeypatch.setattr("modelway_server.preflight.evaluate.memory_limit", lambda limit=limit: limit)
+        model = PreparedModel(model_dir=forest_model["path"].parent, prepared_dir=forest_model["prepared"])
+        demands = read_preflight(json.dumps(evaluation({"name": "neg_log_loss", "min": -1})))
+        material = Material(candidate=model, stable=model, dataset_dir=tmp_path / "dataset")
+        in_process(demands, material, Deadline(60), report)
+    assert reports[0] == reports[1]
+    assert reports[0].findings is not None
 
 
 def test_worse_model_is_refused_with_its_numbers(tmp_path: Path, forest_model: SharedModel) -> None:

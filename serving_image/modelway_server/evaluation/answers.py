@@ -1,7 +1,7 @@
 """The answers of a model to all rows of a dataset, and how to ask a model for them."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from modelway_server.contract.rows import Rows
 from modelway_server.contract.signature import Signature
 from modelway_server.errors import InputError, InvalidDataset, PredictionFailed
 from modelway_server.evaluation.dataset import Dataset
+from modelway_server.evaluation.responses import methods_taken
 from modelway_server.runtimes.base import Runtime
 
 METHODS = ("predict", "predict_proba", "decision_function", "score_samples")
@@ -37,12 +38,13 @@ class Answers:
     count: int
 
 
-def answers_of(runtime: Runtime, dataset: Dataset) -> Answers:
+def answers_of(runtime: Runtime, dataset: Dataset, scorers: Collection[str] = ()) -> Answers:
     """Ask a warm model for its answers to all rows.
 
     Args:
         runtime: as `engines.load.load_prepared` gives it, after `warm_up`.
         dataset: the rows.
+        scorers: names of those that take the answers; without names every method is asked.
 
     Raises:
         InvalidDataset: the model does not take these rows.
@@ -50,17 +52,19 @@ def answers_of(runtime: Runtime, dataset: Dataset) -> Answers:
     methods = [method for method in METHODS if method in runtime.methods]
     if not methods:
         raise InvalidDataset(f"the model has {', '.join(runtime.methods)}, of which no metric takes the answers")
+    classes = _classes(runtime.signature, methods)
+    wanted = methods if classes is None else methods_taken(scorers, methods)
     try:
         rows = rows_of(runtime.signature, dataset)
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # what a model warns of is no fault of the dataset
-            outputs = {method: _call(runtime, method, rows) for method in methods}
+            outputs = {method: _call(runtime, method, rows) for method in wanted}
     except InputError as error:
         place = f" ({error.field})" if error.field else ""
         raise InvalidDataset(f"the model does not take the rows of the dataset: {error.message}{place}") from error
     except PredictionFailed as error:
         raise InvalidDataset(f"the model fails on the rows of the dataset: {error.message}") from error
-    return Answers(outputs=outputs, classes=_classes(runtime.signature, methods), count=rows.count)
+    return Answers(outputs=outputs, classes=classes, count=rows.count)
 
 
 def rows_of(signature: Signature, dataset: Dataset) -> Rows:

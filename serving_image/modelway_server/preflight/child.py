@@ -3,13 +3,15 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelway_server.errors import LoadFailure, LoadTimeout
-from modelway_server.process.child import run_in_child
+from modelway_server.process.child import Child, Steps, start_child
 from modelway_server.process.readable import readable_paths
 from modelway_server.process.walled import enclose, temporary_folder
 
@@ -69,77 +71,121 @@ class Deadline:
         return max(self._at - time.monotonic(), _SHORTEST)
 
 
-def ask(
-    model: PreparedModel,
-    work: Callable[["DataPlane"], dict[str, Any]],
-    deadline: Deadline,
-    *,
-    read: Iterable[Path] = (),
-    write: Iterable[Path] = (),
-) -> dict[str, Any]:
-    """The result of `work` on the model's data plane, in a child process that may only read the model.
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a loaded model is asked to do.
+
+    Attributes:
+        work: on its data plane, in the child process; the result is a JSON document.
+        read: files and folders that this takes, beside the model.
+        write: folders that this writes to.
+    """
+
+    work: Callable[["DataPlane"], dict[str, Any]]
+    read: tuple[Path, ...] = ()
+    write: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class WalledChild:
+    """A child process behind walls, which does each step of its work when it is asked to.
+
+    Attributes:
+        child: the process.
+        deadline: until then it must have ended.
+        late: what has not happened if the time is over, for the message.
+        title: what other messages begin with; empty for the candidate.
+    """
+
+    child: Child
+    deadline: Deadline
+    late: str
+    title: str
+
+    def begin(self) -> None:
+        """Let it begin its next step."""
+        self.child.begin()
+
+    def wait(self) -> None:
+        """Wait until the step that was begun has ended in one way or another."""
+        self.child.wait()
+
+    def result(self) -> dict[str, Any]:
+        """The result of the step that was begun.
+
+        Raises:
+            LoadFailure: of the step, or for the end of the child.
+        """
+        try:
+            return self.child.result()
+        except LoadTimeout as error:
+            message = f"{self.late} when the {self.deadline.seconds:g} s of the preflight were over"
+            remedy = "Raise spec.preflight.timeoutSeconds, or give the pod more CPU in spec.runtime.resources."
+            raise LoadTimeout(message, remedy=remedy) from error
+        except LoadFailure as failure:
+            if not self.title:
+                raise
+            raise type(failure)(f"{self.title}: {failure.message}", remedy=failure.remedy) from failure
+
+    def step(self) -> dict[str, Any]:
+        """The result of its next step.
+
+        Raises:
+            LoadFailure: as `result`.
+        """
+        self.begin()
+        return self.result()
+
+
+@contextmanager
+def start_walled(
+    steps: Steps, deadline: Deadline, *, read: Iterable[Path], write: Iterable[Path], late: str, title: str = ""
+) -> Iterator[WalledChild]:
+    """Start a child process behind walls.
+
+    Args:
+        steps: what it does.
+        deadline: until then it must have ended.
+        read: what it may read.
+        write: what it may write to, beside a folder of its own.
+        late: what has not happened if the time is over, for the message.
+        title: what other messages begin with.
+    """
+    with temporary_folder() as own:
+        enclosed = partial(_enclosed, steps, own, list(read), list(write))
+        with start_child(enclosed, seconds=deadline.left()) as child:
+            yield WalledChild(child, deadline, late, title)
+
+
+@contextmanager
+def load_walled(model: PreparedModel, tasks: Sequence[Task], deadline: Deadline) -> Iterator[WalledChild]:
+    """Load a model in a child process that may read the model alone, and what the tasks take.
+
+    Each step is a task; the model is loaded in the first.
 
     Args:
         model: to load.
-        work: its result is a JSON document.
+        tasks: to be done with it.
         deadline: until then the child must have ended.
-        read: other files and folders that it may read.
-        write: other folders that it may write to.
-
-    Raises:
-        LoadFailure: of the model or of `work`; the message names the model unless it is the candidate.
     """
-    readable = [*readable_paths(model.model_dir), model.prepared_dir, *read]
-    try:
-        return run_walled(
-            lambda: work(load_plane(model)),
-            deadline,
-            read=readable,
-            write=write,
-            late=f"{model.title or 'the model'} had not answered",
-        )
-    except LoadTimeout:
-        raise
-    except LoadFailure as failure:
-        if not model.title:
-            raise
-        raise type(failure)(f"{model.title}: {failure.message}", remedy=failure.remedy) from failure
+
+    def steps() -> Iterator[dict[str, Any]]:
+        plane = load_plane(model)
+        for task in tasks:
+            yield task.work(plane)
+
+    read = [*readable_paths(model.model_dir), model.prepared_dir, *(path for task in tasks for path in task.read)]
+    write = [path for task in tasks for path in task.write]
+    late = f"{model.title or 'the model'} had not answered"
+    with start_walled(steps, deadline, read=read, write=write, late=late, title=model.title) as child:
+        yield child
 
 
-def run_walled(
-    work: Callable[[], dict[str, Any]],
-    deadline: Deadline,
-    *,
-    read: Iterable[Path],
-    write: Iterable[Path] = (),
-    late: str,
-) -> dict[str, Any]:
-    """The result of `work` in a child process behind walls.
-
-    Args:
-        work: its result is a JSON document.
-        deadline: until then the child must have ended.
-        read: what it may read.
-        write: what it may write to, beside a folder of its own.
-        late: what had not happened when the time was over, for the message.
-
-    Raises:
-        LoadFailure: of `work`, or for the end of the child.
-    """
-    try:
-        with temporary_folder() as own:
-            return run_in_child(lambda: _enclosed(work, own, list(read), list(write)), seconds=deadline.left())
-    except LoadTimeout as error:
-        message = f"{late} when the {deadline.seconds:g} s of the preflight were over"
-        remedy = "Raise spec.preflight.timeoutSeconds, or give the pod more CPU in spec.runtime.resources."
-        raise LoadTimeout(message, remedy=remedy) from error
-
-
-def _enclosed(work: Callable[[], dict[str, Any]], own: Path, read: list[Path], write: list[Path]) -> dict[str, Any]:
+def _enclosed(steps: Steps, own: Path, read: list[Path], write: list[Path]) -> Iterator[dict[str, Any]]:
     """In the child."""
     os.dup2(sys.stderr.fileno(), 1)  # what the model's code prints is no part of the report
     enclose(own, read=read, write=write)
-    return work()
+    yield from steps()
 
 
 def load_plane(model: PreparedModel) -> "DataPlane":

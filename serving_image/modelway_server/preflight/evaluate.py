@@ -1,21 +1,23 @@
 """Evaluate a prepared model on labelled rows, against limits and against the stable model.
 
-Every step is a child process of its own. One reads the rows; each model answers them, and never sees the right
-answers; one more computes the metrics.
+Each model answers the rows in a child process of its own, and never sees the right answers. One more child, the gate,
+reads the rows and computes the metrics. It works beside a model where the container's memory has room for both.
 """
 
 import gzip
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelway_server.artifacts.record import digest_of
 from modelway_server.errors import InvalidDataset, StorageFull, Verdict
 from modelway_server.evaluation.wish import Wish
-from modelway_server.preflight.child import Deadline, Material, PreparedModel, ask, run_walled
+from modelway_server.preflight.child import Deadline, Material, Task, WalledChild, start_walled
+from modelway_server.process.child import memory_limit
 from modelway_server.process.readable import readable_paths
 from modelway_server.process.walled import temporary_folder
 
@@ -23,7 +25,12 @@ if TYPE_CHECKING:
     from modelway_server.dataplane.plane import DataPlane
     from modelway_server.evaluation.report import Report
 
+CANDIDATE: Final = "candidate"
+STABLE: Final = "stable"
+"""Names of models."""
 _ROWS: Final = "rows"
+_COPIES_OF_MODEL, _COPIES_OF_DATASET, _LIBRARIES = 3, 20, 512 << 20
+"""What a model and the gate take at most together: of their files the multiples, and the bytes of their libraries."""
 _NO_DATASET: Final = "Name the folder of the fetched dataset in --dataset-dir."
 _VERDICTS: Final = {kind.__name__: kind for kind in Verdict.__subclasses__()}
 
@@ -49,61 +56,130 @@ class Findings:
     failure: Verdict | None
 
 
-def evaluate(document: Mapping[str, Any], material: Material, deadline: Deadline) -> Findings:
-    """Evaluate the candidate.
+class Evaluation:
+    """An evaluation under way.
+
+    Args:
+        wish: what is asked of the candidate.
+        folder: for the rows and the answers.
+        gate: the child process.
+        has_room: whether it may work while a model is in memory.
+    """
+
+    def __init__(self, wish: Wish, folder: Path, gate: WalledChild, *, has_room: bool) -> None:
+        self._wish, self._folder, self._gate, self._has_room = wish, folder, gate, has_room
+        gate.begin()
+        if not has_room:
+            gate.wait()
+
+    @property
+    def compares(self) -> bool:
+        """Whether a limit takes the answers of the stable model."""
+        return self._wish.compares
+
+    def task(self, name: str) -> Task:
+        """The task of a model to answer the rows.
+
+        Args:
+            name: CANDIDATE or STABLE.
+        """
+        rows, answers = self._folder / _ROWS, self._folder / name
+        answers.mkdir()
+        scorers = [metric.name for metric in self._wish.metrics]
+        return Task(work=lambda plane: _keep_answers(plane, scorers, rows, answers), read=(rows,), write=(answers,))
+
+    def finish_reading(self) -> None:
+        """Wait for the rows, before the first model is asked.
+
+        Raises:
+            InvalidDataset: the dataset cannot be used.
+        """
+        self._gate.result()
+        if self._has_room:
+            self._gate.begin()
+
+    def judge(self) -> Findings:
+        """Judge the answers of the models, which have ended.
+
+        Raises:
+            InvalidDataset: what the document demands cannot be judged by them.
+        """
+        if not self._has_room:
+            self._gate.begin()
+        self._gate.result()
+        return _findings(self._gate.step())
+
+
+@contextmanager
+def begin_evaluation(
+    document: Mapping[str, Any] | None, material: Material, deadline: Deadline
+) -> Iterator[Evaluation | None]:
+    """Begin to evaluate the candidate, if that is asked for.
 
     Args:
         document: spec.preflight.evaluation.
-        material: the candidate, the dataset, and the stable model, which is asked only where the document compares with it.
+        material: the models and the dataset.
         deadline: of the preflight.
 
     Raises:
-        InvalidDataset: the dataset, or what the document demands, cannot be used.
-        LoadFailure: a model cannot be asked.
+        InvalidDataset: what the document demands cannot be used.
     """
-    wish = Wish.from_document(document)
-    candidate, stable, dataset_dir = material.candidate, material.stable, material.dataset_dir
+    if document is None:
+        yield None
+        return
+    wish, dataset_dir = Wish.from_document(document), material.dataset_dir
     if dataset_dir is None:
         raise InvalidDataset("there is spec.preflight.evaluation, and no dataset", remedy=_NO_DATASET)
     with temporary_folder() as folder:
-        for name in (_ROWS, "candidate", "stable"):
-            (folder / name).mkdir()
-        _keep_rows(wish, dataset_dir, folder / _ROWS, deadline)
-        _keep_answers(candidate, folder / _ROWS, folder / "candidate", deadline)
-        if stable is not None and wish.compares:
-            _keep_answers(stable, folder / _ROWS, folder / "stable", deadline)
-        seed = f"{digest_of(candidate.model_dir)} {digest_of(dataset_dir)}"
-        return _judge(wish, dataset_dir, folder, seed, deadline)
+        (folder / _ROWS).mkdir()
+        steps = partial(_gate_steps, wish, dataset_dir, folder, digest_of(material.candidate.model_dir))
+        read, write = [*readable_paths(dataset_dir), folder], [folder / _ROWS]
+        with start_walled(steps, deadline, read=read, write=write, late="the evaluation had not ended") as gate:
+            yield Evaluation(wish, folder, gate, has_room=_has_room(material, dataset_dir))
 
 
-def _keep_rows(wish: Wish, dataset_dir: Path, folder: Path, deadline: Deadline) -> None:
-    """Keep the rows without their targets."""
-
-    def work() -> dict[str, Any]:
-        from modelway_server.evaluation.dataset import read_dataset  # noqa: PLC0415  (in the child alone)
-
-        rows = read_dataset(dataset_dir, wish).without_answers(wish)
-        with _storing(), gzip.open(folder / _ROWS, "wb", compresslevel=1) as file:
-            pickle.dump(rows, file)
-        return {}
-
-    read = readable_paths(dataset_dir)
-    run_walled(work, deadline, read=read, write=[folder], late="the dataset had not been read")
+def _has_room(material: Material, dataset_dir: Path) -> bool:
+    """Whether the memory of this container holds a model and the gate at once."""
+    limit = memory_limit()
+    models = [each for each in (material.candidate, material.stable) if each is not None]
+    model = max(_size(each.model_dir) + _size(each.prepared_dir) for each in models)
+    taken = _COPIES_OF_MODEL * model + _COPIES_OF_DATASET * _size(dataset_dir) + _LIBRARIES
+    return limit is None or taken <= limit
 
 
-def _keep_answers(model: PreparedModel, rows: Path, folder: Path, deadline: Deadline) -> None:
-    def work(plane: "DataPlane") -> dict[str, Any]:
-        from modelway_server.evaluation.answers import answers_of  # noqa: PLC0415  (in the child alone)
-        from modelway_server.preflight.stored_answers import write_answers  # noqa: PLC0415  (as above)
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
-        with gzip.open(rows / _ROWS, "rb") as file:
-            dataset = pickle.load(file)  # noqa: S301  (of `_keep_rows`, which runs no model)
-        answers = answers_of(plane.runtime, dataset)
-        with _storing():
-            write_answers(answers, folder)
-        return {}
 
-    ask(model, work, deadline, read=[rows], write=[folder])
+def _gate_steps(wish: Wish, dataset_dir: Path, folder: Path, digest: str) -> Iterator[dict[str, Any]]:
+    """Keep the rows without their targets; get ready; judge the answers."""
+    from modelway_server.evaluation.dataset import read_dataset  # noqa: PLC0415  (in the child alone)
+
+    dataset = read_dataset(dataset_dir, wish)
+    with _storing(), gzip.open(folder / _ROWS / _ROWS, "wb", compresslevel=1) as file:
+        pickle.dump(dataset.without_answers(wish), file)
+    dataset = replace(dataset, columns={})  # for models alone
+    yield {}
+    from modelway_server.evaluation.gate import judge  # noqa: PLC0415  (scikit-learn: a second or two)
+    from modelway_server.preflight.stored_answers import read_answers  # noqa: PLC0415  (in the child alone)
+
+    seed = f"{digest} {digest_of(dataset_dir)}"
+    yield {}
+    candidate = read_answers(folder / CANDIDATE)
+    stable = read_answers(folder / STABLE) if (folder / STABLE).exists() else None
+    yield _as_json(judge(wish, dataset, candidate, stable, seed))
+
+
+def _keep_answers(plane: "DataPlane", scorers: Sequence[str], rows: Path, folder: Path) -> dict[str, Any]:
+    from modelway_server.evaluation.answers import answers_of  # noqa: PLC0415  (in the child alone)
+    from modelway_server.preflight.stored_answers import write_answers  # noqa: PLC0415  (as above)
+
+    with gzip.open(rows / _ROWS, "rb") as file:
+        dataset = pickle.load(file)  # noqa: S301  (of the gate, which runs no model)
+    answers = answers_of(plane.runtime, dataset, scorers)
+    with _storing():
+        write_answers(answers, folder)
+    return {}
 
 
 @contextmanager
@@ -116,20 +192,6 @@ def _storing() -> Iterator[None]:
             f"the rows of the dataset, or the answers to them, cannot be kept in the folder for temporary files: {error.strerror}",
             remedy="Give the evaluation fewer rows: a sample of them.",
         ) from error
-
-
-def _judge(wish: Wish, dataset_dir: Path, folder: Path, seed: str, deadline: Deadline) -> Findings:
-    def work() -> dict[str, Any]:
-        from modelway_server.evaluation.dataset import read_dataset  # noqa: PLC0415  (in the child alone)
-        from modelway_server.evaluation.gate import judge  # noqa: PLC0415  (as above)
-        from modelway_server.preflight.stored_answers import read_answers  # noqa: PLC0415  (as above)
-
-        candidate = read_answers(folder / "candidate")
-        stable = read_answers(folder / "stable") if any((folder / "stable").iterdir()) else None
-        return _as_json(judge(wish, read_dataset(dataset_dir, wish), candidate, stable, seed))
-
-    read = [*readable_paths(dataset_dir), folder]
-    return _findings(run_walled(work, deadline, read=read, late="the metrics had not been computed"))
 
 
 def _as_json(report: "Report") -> dict[str, Any]:

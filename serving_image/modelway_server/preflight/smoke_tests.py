@@ -1,12 +1,12 @@
 """Ask a model the requests of its smoke tests, and compare the answers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from modelway_server.errors import InputError, ModelwayServerError, SmokeTestFailed, UnsupportedMediaType, describe
-from modelway_server.preflight.child import Deadline, PreparedModel, ask
+from modelway_server.preflight.child import PreparedModel, Task
 from modelway_server.preflight.mismatch import find_mismatch
 from modelway_server.preflight.spec import SmokeTest
 
@@ -32,13 +32,14 @@ class Outcome:
     problem: str = ""
 
 
-def run_smoke_tests(model: PreparedModel, tests: Sequence[SmokeTest], deadline: Deadline) -> list[Outcome]:
-    """The outcome of each test, in their order; without tests, of the example that the model is known by.
+def smoke_task(model: PreparedModel, tests: Sequence[SmokeTest]) -> Task:
+    """The task to answer each test in their order; without tests, the example that the model is known by."""
+    return Task(work=lambda plane: _replies(plane, model, tests))
 
-    Raises:
-        LoadFailure: the model does not load, or its process ends.
-    """
-    replies = ask(model, lambda plane: _replies(plane, model, tests), deadline)["replies"]
+
+def outcomes_of(tests: Sequence[SmokeTest], result: Mapping[str, Any]) -> list[Outcome]:
+    """The outcome of each test, by the result of the task."""
+    replies = result["replies"]
     if not tests:
         return [Outcome(EXAMPLE, str(replies[0].get("refused", "")))]
     return [judge(test, reply) for test, reply in zip(tests, replies, strict=True)]

@@ -45,6 +45,10 @@ _BY_NAME = {failure.__name__: failure for failure in LOAD_FAILURES}
 _LOGGER = logging.getLogger(__name__)
 
 
+Steps = Callable[[], Iterator[dict[str, Any]]]
+"""Work in steps; the result of each is a JSON document."""
+
+
 def run_in_child(work: Callable[[], dict[str, Any]], *, seconds: float) -> dict[str, Any]:
     """The result of `work()`, run in a child process of its own.
 
@@ -55,37 +59,92 @@ def run_in_child(work: Callable[[], dict[str, Any]], *, seconds: float) -> dict[
     Raises:
         LoadFailure: of `work`; or LoadCrashed, OutOfMemory or LoadTimeout for the end of the child.
     """
+    with start_child(lambda: (work() for _ in range(1)), seconds=seconds) as child:
+        return child.step()
+
+
+@contextmanager
+def start_child(steps: Steps, *, seconds: float) -> Iterator["Child"]:
+    """Start a child process that works in steps; it is ended when the block ends, with all that it started.
+
+    Args:
+        steps: what it does.
+        seconds: until the child is killed.
+    """
     with end_orphans():
-        line, status = _run(work, seconds)
-    if line is None:
-        raise LoadTimeout(f"the model was not loaded and tried within {seconds:g} s")
-    if not line.endswith(b"\n") and len(line) < MAX_RESULT_BYTES:
-        raise _death(status)
-    return _result(line)
+        child = Child(steps, seconds)
+        try:
+            yield child
+        finally:
+            child.end()
 
 
-def _run(work: Callable[[], dict[str, Any]], seconds: float) -> tuple[bytes | None, int]:
-    """The line that the child wrote (None if its time ran out), and its exit status."""
-    reading, writing = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    with warnings.catch_warnings():
-        # BLAS, where it is loaded, handles its own threads at a fork
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
-    if not pid:
-        os.close(reading)
-        _be_child(work, writing, seconds)
-    os.close(writing)
-    line: bytes | None = None
-    try:
-        line = _read_line(reading, pid, time.monotonic() + seconds + GRACE_SECONDS)
-    finally:
-        os.close(reading)
-        with suppress(ProcessLookupError):  # what it may have started ends too
-            os.killpg(pid, signal.SIGKILL)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return line, status
+class Child:
+    """A child process that does each step of its work when it is asked to.
+
+    Args:
+        steps: what it does.
+        seconds: until a step that has not ended is given up.
+    """
+
+    def __init__(self, steps: Steps, seconds: float) -> None:
+        self._seconds, self._deadline = seconds, time.monotonic() + seconds + GRACE_SECONDS
+        requests, self._asking = os.pipe()
+        self._reading, writing = os.pipe()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        with warnings.catch_warnings():
+            # BLAS, where it is loaded, handles its own threads at a fork
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._pid = os.fork()
+        if not self._pid:
+            os.close(self._reading)
+            os.close(self._asking)
+            _be_child(steps, requests, writing, seconds)
+        os.close(requests)
+        os.close(writing)
+        self._status: int | None = None
+
+    def begin(self) -> None:
+        """Let it begin its next step."""
+        with suppress(BrokenPipeError):  # it has ended, as `result` will find
+            os.write(self._asking, b"\n")
+
+    def wait(self) -> None:
+        """Wait until the step that was begun has ended in one way or another."""
+        select.select([self._reading], [], [], max(self._deadline - time.monotonic(), 0.0))
+
+    def result(self) -> dict[str, Any]:
+        """The result of the step that was begun.
+
+        Raises:
+            LoadFailure: of the step; or LoadCrashed, OutOfMemory or LoadTimeout for the end of the child.
+        """
+        line = _read_line(self._reading, self._pid, self._deadline)
+        if line is None:
+            raise LoadTimeout(f"the model was not loaded and tried within {self._seconds:g} s")
+        if not line.endswith(b"\n") and len(line) < MAX_RESULT_BYTES:
+            raise _death(self.end())
+        return _result(line)
+
+    def step(self) -> dict[str, Any]:
+        """The result of its next step.
+
+        Raises:
+            LoadFailure: as `result`.
+        """
+        self.begin()
+        return self.result()
+
+    def end(self) -> int:
+        """End it and what it started in its session; its exit status."""
+        if self._status is None:
+            os.close(self._reading)
+            os.close(self._asking)
+            with suppress(ProcessLookupError):  # what it may have started ends too
+                os.killpg(self._pid, signal.SIGKILL)
+            self._status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        return self._status
 
 
 def follow_parent() -> None:
@@ -94,15 +153,17 @@ def follow_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _be_child(work: Callable[[], dict[str, Any]], writing: int, seconds: float) -> NoReturn:
+def _be_child(steps: Steps, requests: int, writing: int, seconds: float) -> NoReturn:
     status = 1
     try:
         os.setsid()
         follow_parent()
-        _close_sockets()
+        _close_channels(requests, writing)
         _limit_resources()
         faulthandler.dump_traceback_later(seconds)
-        _write(writing, json.dumps(_outcome(work)).encode() + b"\n")
+        work = steps()
+        while os.read(requests, 1):
+            _write(writing, json.dumps(_outcome(work.__next__)).encode() + b"\n")
         status = 0
     finally:
         logging.shutdown()
@@ -145,12 +206,13 @@ def _death(status: int) -> LoadFailure:
     return LoadCrashed(f"the process that loaded the model ended {how}; the log shows where")
 
 
-def _close_sockets() -> None:
-    """Close the sockets of the parent: this process serves nobody."""
+def _close_channels(*own: int) -> None:
+    """Close the sockets and pipes of the parent but these: this process serves nobody, and speaks for no other child."""
     with suppress(OSError):
         for name in os.listdir("/proc/self/fd"):  # noqa: PTH208  (names are numbers)
             with suppress(OSError):
-                if int(name) > 2 and stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                kind = os.fstat(int(name)).st_mode
+                if int(name) > 2 and int(name) not in own and (stat.S_ISSOCK(kind) or stat.S_ISFIFO(kind)):
                     os.close(int(name))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 END_SECONDS = 5.0
 """Time to end a fork bomb; each round kills all its present processes."""
 _ROUND_SECONDS = 0.005
-_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -24,19 +24,19 @@ _LOGGER = logging.getLogger(__name__)
 def end_orphans(seconds: float = END_SECONDS) -> Iterator[None]:
     """End the processes that children started in the block leave behind, when the block ends.
 
-    Children that this process had before are left alone. Where the kernel adopts nothing (other systems than Linux),
+    Children that this process had before are left alone, so blocks may be nested. Where the kernel adopts nothing (other systems than Linux),
     nothing is done.
 
     Args:
         seconds: that ending them may take; what is left then is logged.
     """
     before = _children(os.getpid(), _parents())
-    _adopt(adopting=True)
+    adopted = _adopt(adopting=True)
     try:
         yield
     finally:
         left = _end_all(before, time.monotonic() + seconds)
-        _adopt(adopting=False)
+        _adopt(adopting=adopted)
         if left:
             _LOGGER.error("%d processes that the model started could not be ended", len(left))
 
@@ -78,6 +78,11 @@ def _parents() -> dict[int, int]:
     return parents
 
 
-def _adopt(*, adopting: bool) -> None:
+def _adopt(*, adopting: bool) -> bool:
+    """Adopt orphans, or do not; whether this process did before."""
+    before = ctypes.c_int()
     with suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, int(adopting), 0, 0, 0)
+        library = ctypes.CDLL(None, use_errno=True)
+        library.prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
+        library.prctl(_PR_SET_CHILD_SUBREAPER, int(adopting), 0, 0, 0)
+    return bool(before.value)

@@ -14,7 +14,7 @@ import pytest
 
 import modelway_server
 from modelway_server.errors import LoadCrashed, LoadFailed, OutOfMemory, describe
-from modelway_server.process.child import run_in_child
+from modelway_server.process.child import run_in_child, start_child
 from support.waiting import eventually
 
 PACKAGE = Path(modelway_server.__file__).parent
@@ -111,6 +111,68 @@ def test_child_has_no_socket_of_its_parent() -> None:
     with socket.create_server(("127.0.0.1", 0)):
         assert "socket:" in str(links())
         assert "socket:" not in str(run_in_child(links, seconds=30))
+
+
+def test_step_begins_when_it_is_asked_for(tmp_path: Path) -> None:
+    def steps() -> Iterator[dict[str, Any]]:
+        yield {"step": 1}
+        (tmp_path / "begun").touch()
+        yield {"step": 2}
+
+    with start_child(steps, seconds=30) as child:
+        assert child.step() == {"step": 1}
+        assert not (tmp_path / "begun").exists()
+        child.begin()
+        child.wait()
+        assert (tmp_path / "begun").exists()
+        assert child.result() == {"step": 2}
+
+
+def test_failed_step_keeps_its_reason_after_others() -> None:
+    def steps() -> Iterator[dict[str, Any]]:
+        yield {}
+        raise OutOfMemory("too large")
+
+    with start_child(steps, seconds=30) as child:
+        assert child.step() == {}
+        with pytest.raises(OutOfMemory, match="too large"):
+            child.step()
+
+
+def test_end_between_two_steps_is_a_crash() -> None:
+    def steps() -> Iterator[dict[str, Any]]:
+        yield {"pid": os.getpid()}
+
+    with start_child(steps, seconds=30) as child:
+        os.kill(child.step()["pid"], signal.SIGTERM)
+        with pytest.raises(LoadCrashed, match="SIGTERM"):
+            child.step()
+
+
+def test_child_cannot_speak_for_an_earlier_one() -> None:
+    def pipes() -> Iterator[dict[str, Any]]:
+        links = [os.path.realpath(file) for file in Path("/proc/self/fd").iterdir() if int(file.name) > 2]
+        yield {"pipes": [link for link in links if "pipe:" in link]}
+
+    with start_child(pipes, seconds=30) as first, start_child(pipes, seconds=30) as second:
+        ours, others = first.step()["pipes"], second.step()["pipes"]
+        assert (len(ours), len(others)) == (2, 2)
+        assert not set(ours) & set(others)
+
+
+def test_orphan_of_an_outer_child_is_ended_after_an_inner_one(tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+
+    def steps() -> Iterator[dict[str, Any]]:
+        yield {}
+        yield dict(hide_and(note, dict))
+
+    with start_child(steps, seconds=60) as outer:
+        outer.step()
+        assert run_in_child(dict, seconds=30) == {}
+        outer.step()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
 
 
 def _texts_of_foreign_exceptions(tree: ast.AST) -> Iterator[int]:
