@@ -3,8 +3,10 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from modelway_server.errors import InvalidDataset
@@ -47,7 +49,10 @@ def judge(wish: Wish, dataset: Dataset, candidate: Answers, stable: Answers | No
         if numberless:
             scored = [replace(each, stable=None) for each in scored]
         entries = [
-            one for name, part in _parts(dataset, scored, seed) for each in scored for one in each.ask(name, part)
+            one
+            for name, part in parts_of(dataset, scored[0].candidate.target, seed)
+            for each in scored
+            for one in each.ask(name, part)
         ]
         level = 1 - wish.confidence
         decisions = decide([each.question for each in entries], level)
@@ -94,12 +99,14 @@ class _Scored:
             InvalidDataset: the metric, or the weights, are not for these models.
         """
         compares = stable is not None and any(rule.compares for rule in metric.limits)
-        score = _score(metric, wish, dataset, candidate)
+        score = score_answers(metric, wish, dataset, candidate)
         if wish.weight is not None and not score.takes_weights:
             raise InvalidDataset(
                 f"metric {metric.name} takes no weights; leave spec.preflight.evaluation.weight out, or choose another metric"
             )
-        return cls(metric, score, _score(metric, wish, dataset, stable) if compares and stable is not None else None)
+        return cls(
+            metric, score, score_answers(metric, wish, dataset, stable) if compares and stable is not None else None
+        )
 
     def ask(self, slice: str | None, part: Part) -> Iterator[_Asked]:  # noqa: A002  (as the report calls it)
         """Ask each limit of the metric of one part of the rows."""
@@ -119,16 +126,26 @@ class _Scored:
             )
 
 
-def _score(metric: Metric, wish: Wish, dataset: Dataset, answers: Answers) -> Score:
+def score_answers(metric: Metric, wish: Wish, dataset: Dataset, answers: Answers) -> Score:
+    """The scorer of a metric over a model's answers.
+
+    Raises:
+        InvalidDataset: the metric is not for this model.
+    """
     if answers.count != dataset.count:
         raise InvalidDataset(f"the model gave {answers.count} answers to {dataset.count} rows")
     target = targets_of(dataset.target, answers, wish.target)
     return score_of(metric.name, answers, target, positive_of(wish.positive_label, answers))
 
 
-def _parts(dataset: Dataset, scored: Sequence[_Scored], seed: str) -> Iterator[tuple[str | None, Part]]:
-    """All rows, and those of each value of each column of slices; rows of weight 0 are in none."""
-    target = scored[0].candidate.target
+def parts_of(dataset: Dataset, target: NDArray[Any], seed: str) -> Iterator[tuple[str | None, Part]]:
+    """All rows, then those of each value of each column of slices; rows of weight 0 are in none.
+
+    Args:
+        dataset: the rows.
+        target: the right answers, as scores have them.
+        seed: of the groups that chance draws.
+    """
     draw = np.random.default_rng(list(hashlib.sha256(seed.encode()).digest()))
     counts = np.ones(dataset.count, dtype=bool) if dataset.weights is None else dataset.weights > 0
     yield None, part_of(np.flatnonzero(counts), dataset.weights, target, draw)

@@ -13,7 +13,17 @@ MAX_METRICS = 16
 MAX_SLICES = 10
 _FIELD = "spec.preflight.evaluation"
 _MEMBERS = frozenset(
-    {"dataset", "target", "weight", "positiveLabel", "slices", "metrics", "confidence", "onInconclusive"}
+    {
+        "dataset",
+        "target",
+        "weight",
+        "positiveLabel",
+        "slices",
+        "metrics",
+        "confidence",
+        "onInconclusive",
+        "maxQualityLoss",
+    }
 )
 
 
@@ -77,6 +87,7 @@ class Wish:
         slices: columns of which each value is judged on its own.
         confidence: of each verdict, one-sided, over all criteria.
         on_inconclusive: what follows where the rows are too few.
+        max_loss: how much less of the first metric a candidate may have than the best, if it costs less; None for nothing.
     """
 
     target: str
@@ -87,6 +98,7 @@ class Wish:
     slices: tuple[str, ...] = ()
     confidence: float = 0.999
     on_inconclusive: OnInconclusive = OnInconclusive.REFUSE
+    max_loss: float | None = None
 
     @property
     def compares(self) -> bool:
@@ -116,6 +128,7 @@ class Wish:
             on_inconclusive=_choice(
                 OnInconclusive, members.get("onInconclusive", OnInconclusive.REFUSE), f"{_FIELD}.onInconclusive"
             ),
+            max_loss=_loss(members.get("maxQualityLoss")),
         )
         if wish.weight == wish.target:
             raise InvalidDataset(f"{_FIELD}.weight and {_FIELD}.target are both {wish.target!r}; name two columns")
@@ -181,6 +194,15 @@ def _confidence(value: Any) -> float:
     number = _number(value, f"{_FIELD}.confidence")
     if not 0.5 <= number < 1:
         raise InvalidDataset(f"{_FIELD}.confidence must be at least 0.5 and below 1, it is {number:g}")
+    return number
+
+
+def _loss(value: Any) -> float | None:
+    if value is None:
+        return None
+    number = _number(value, f"{_FIELD}.maxQualityLoss")
+    if number < 0:
+        raise InvalidDataset(f"{_FIELD}.maxQualityLoss must not be negative, it is {number:g}")
     return number
 
 
