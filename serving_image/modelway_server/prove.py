@@ -6,17 +6,20 @@ This process loads no model. Each is loaded once, in a throwaway process behind 
 import argparse
 import os
 import signal
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
 from modelway_server.arguments import names, positive
 from modelway_server.errors import LoadFailure, Verdict
-from modelway_server.preflight.child import Deadline, Material, PreparedModel, load_walled
-from modelway_server.preflight.contract import check_contract, contract_changes
-from modelway_server.preflight.evaluate import CANDIDATE, STABLE, begin_evaluation
+from modelway_server.preflight.child import MODEL, Deadline, Material, PreparedModel, load_walled
+from modelway_server.preflight.contestants import InvalidCandidates, read_candidates
+from modelway_server.preflight.evaluate import Evaluation, begin_evaluation
+from modelway_server.preflight.footprint import footprint_task
 from modelway_server.preflight.report import Report, publish, write_findings
-from modelway_server.preflight.smoke_tests import check_outcomes, outcomes_of, smoke_task
+from modelway_server.preflight.smoke_tests import smoke_task
 from modelway_server.preflight.spec import InvalidPreflight, Preflight, read_preflight
+from modelway_server.preflight.trial import Trial
 from modelway_server.process.exit_report import report_failure
 
 _SHOWN = 500
@@ -29,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model-dir", required=True, type=Path, help="directory that holds the model's file")
     add("--prepared-dir", required=True, type=Path, help="directory that `prepare` has filled")
     add("--trusted-types", default=(), type=names, help="classes, by commas, that the file may hold beyond the known")
+    add("--candidates", default=(), type=_candidates, help="models that compete with it, as JSON")
     add("--spec", default=Preflight(), type=_spec, help="spec.preflight of the ModelDeployment, as JSON")
     add("--dataset-dir", type=Path, help="directory that holds the dataset's file")
     add("--stable-model-dir", type=Path, help="directory that holds the stable model's file")
@@ -44,64 +48,91 @@ def run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _end)
     report, deadline = Report(), Deadline(arguments.timeout)
     try:
-        prove(arguments.spec, _material(arguments), deadline, report)
-    except Verdict as verdict:
-        publish(report, verdict)
-        return 0 if arguments.exit_zero else verdict.exit_code
+        verdict = prove(arguments.spec, _material(arguments), deadline, report)
+    except Verdict as failure:
+        verdict = failure
     except LoadFailure as failure:
         write_findings(report)
         return report_failure(failure)
-    publish(report, None)
-    return 0
+    publish(report, verdict)
+    return 0 if verdict is None or arguments.exit_zero else verdict.exit_code
 
 
-def prove(demands: Preflight, material: Material, deadline: Deadline, report: Report) -> None:
-    """Hold the candidate against all that is demanded, the quickest first.
+def prove(demands: Preflight, material: Material, deadline: Deadline, report: Report) -> LoadFailure | None:
+    """Hold each candidate against all that is demanded, the quickest first, and choose one; why all are refused, or None.
 
     Args:
-        demands: on it.
-        material: the candidate, and what it is compared with.
+        demands: on them.
+        material: the candidates, and what they are compared with.
         deadline: for everything.
         report: to note what was found.
 
     Raises:
-        Verdict: the candidate is refused.
-        LoadFailure: it could not be tried.
+        Verdict: the dataset cannot be used.
+        LoadFailure: a candidate could not be tried.
     """
-    candidate, stable = material.candidate, material.stable
-    if stable is not None:
-        report.changes = contract_changes(candidate, stable)
-        check_contract(report.changes, demands.contract)
+    report.trials = tuple(Trial(model) for model in material.contestants)
     with begin_evaluation(demands.evaluation, material, deadline) as evaluation:
-        tasks = [smoke_task(candidate, demands.smoke_tests)]
-        tasks += [] if evaluation is None else [evaluation.task(CANDIDATE)]
-        with load_walled(candidate, tasks, deadline) as model:
-            report.outcomes = outcomes_of(demands.smoke_tests, model.step())
-            check_outcomes(report.outcomes)
-            if evaluation is None:
-                return
+        for trial in report.trials:
+            _try(trial, demands, material.stable, evaluation, deadline, competes=len(report.trials) > 1)
+        least: Mapping[tuple[str, str], float] = {}
+        if evaluation is not None and any(trial.failure is None for trial in report.trials):
+            if material.stable is not None and evaluation.compares:
+                with load_walled(material.stable, [evaluation.task_of_stable()], deadline) as model:
+                    model.step()
+            least = _judge(report.trials, evaluation)
+    verdict = report.choose(None if evaluation is None else evaluation.wish, least)
+    if verdict is not None and not (report.competes or isinstance(verdict, Verdict)):
+        raise verdict
+    return verdict
+
+
+def _try(
+    trial: Trial,
+    demands: Preflight,
+    stable: PreparedModel | None,
+    evaluation: Evaluation | None,
+    deadline: Deadline,
+    *,
+    competes: bool,
+) -> None:
+    """Try one model; its trial says what is held against it."""
+    trial.note(lambda: trial.read_preparation(stable, demands.contract))
+    if trial.failure is not None:
+        return
+    tasks = [smoke_task(trial.model, demands.smoke_tests)]
+    tasks += [footprint_task()] if competes else []
+    tasks += [] if evaluation is None else [evaluation.task(trial.model)]
+    with load_walled(trial.model, tasks, deadline) as model:
+        trial.note(lambda: trial.take_answers(demands.smoke_tests, model.step()))
+        if competes:
+            trial.note(lambda: trial.take_footprint(model.step()))
+        if evaluation is not None and trial.failure is None:
             evaluation.finish_reading()
-            model.step()
-        if stable is not None and evaluation.compares:
-            with load_walled(stable, [evaluation.task(STABLE)], deadline) as model:
-                model.step()
-        report.findings = evaluation.judge()
-    if report.findings.failure is not None:
-        raise report.findings.failure
+            trial.note(model.step)
+
+
+def _judge(trials: Sequence[Trial], evaluation: Evaluation) -> Mapping[tuple[str, str], float]:
+    """Have the answers judged; of each pair the least difference."""
+    results = evaluation.judge()
+    for trial in trials:
+        if trial.failure is None:
+            trial.take_findings(results.findings[trial.model.name])
+    return results.least
 
 
 def _material(arguments: argparse.Namespace) -> Material:
-    trusted, dataset = arguments.trusted_types, arguments.dataset_dir
+    trusted, dataset, others = arguments.trusted_types, arguments.dataset_dir, arguments.candidates
     candidate = PreparedModel(model_dir=arguments.model_dir, prepared_dir=arguments.prepared_dir, trusted_types=trusted)
     if arguments.stable_model_dir is None or arguments.stable_prepared_dir is None:
-        return Material(candidate=candidate, dataset_dir=dataset)
+        return Material(candidate=candidate, others=others, dataset_dir=dataset)
     stable = PreparedModel(
         model_dir=arguments.stable_model_dir,
         prepared_dir=arguments.stable_prepared_dir,
         trusted_types=arguments.stable_trusted_types,
         title=f"the stable revision {arguments.stable_revision}".rstrip(),
     )
-    return Material(candidate=candidate, stable=stable, dataset_dir=dataset)
+    return Material(candidate=candidate, others=others, stable=stable, dataset_dir=dataset)
 
 
 def _spec(text: str) -> Preflight:
@@ -109,6 +140,13 @@ def _spec(text: str) -> Preflight:
         return read_preflight(text)
     except InvalidPreflight as error:
         raise argparse.ArgumentTypeError(f"{text[:_SHOWN]!r} is no preflight: {error}") from error
+
+
+def _candidates(text: str) -> tuple[PreparedModel, ...]:
+    try:
+        return read_candidates(text, MODEL)
+    except InvalidCandidates as error:
+        raise argparse.ArgumentTypeError(f"{text[:_SHOWN]!r} is no list of candidates: {error}") from error
 
 
 def _end(signum: int, _: FrameType | None) -> None:

@@ -263,7 +263,7 @@ def test_container_without_room_for_the_gate_proves_the_same(
         material = Material(candidate=model, stable=model, dataset_dir=tmp_path / "dataset")
         in_process(demands, material, Deadline(60), report)
     assert reports[0] == reports[1]
-    assert reports[0].findings is not None
+    assert reports[0].trials[0].findings is not None
 
 
 def test_worse_model_is_refused_with_its_numbers(tmp_path: Path, forest_model: SharedModel) -> None:

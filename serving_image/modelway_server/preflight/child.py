@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "model"
 """The model's name in answers."""
+MODEL: Final = "model"
+"""What the candidate is called among several that compete."""
 _SHORTEST: Final = 0.1
 
 
@@ -32,12 +34,14 @@ class PreparedModel:
         prepared_dir: folder that `prepare` has filled.
         trusted_types: classes that the artifact may hold beside the known ones.
         title: what messages call it; empty for the candidate.
+        name: among several that compete.
     """
 
     model_dir: Path
     prepared_dir: Path
     trusted_types: tuple[str, ...] = ()
     title: str = ""
+    name: str = MODEL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,7 @@ class Material:
 
     Attributes:
         candidate: the model that is to serve.
+        others: models that compete with it.
         stable: the model that serves; None where there is none.
         dataset_dir: folder of the dataset's file; None where there is none.
     """
@@ -53,6 +58,12 @@ class Material:
     candidate: PreparedModel
     stable: PreparedModel | None = None
     dataset_dir: Path | None = None
+    others: tuple[PreparedModel, ...] = ()
+
+    @property
+    def contestants(self) -> tuple[PreparedModel, ...]:
+        """All of which one is to serve."""
+        return (self.candidate, *self.others)
 
 
 class Deadline:

@@ -14,25 +14,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelway_server.artifacts.record import digest_of
-from modelway_server.errors import InvalidDataset, StorageFull, Verdict
+from modelway_server.errors import LOAD_FAILURES, InvalidDataset, LoadFailure, StorageFull
 from modelway_server.evaluation.wish import Wish
-from modelway_server.preflight.child import Deadline, Material, Task, WalledChild, start_walled
+from modelway_server.preflight.child import Deadline, Material, PreparedModel, Task, WalledChild, start_walled
 from modelway_server.process.child import memory_limit
 from modelway_server.process.readable import readable_paths
 from modelway_server.process.walled import temporary_folder
 
 if TYPE_CHECKING:
     from modelway_server.dataplane.plane import DataPlane
-    from modelway_server.evaluation.report import Report
+    from modelway_server.evaluation.answers import Answers
+    from modelway_server.evaluation.contest import Judgement
 
-CANDIDATE: Final = "candidate"
-STABLE: Final = "stable"
-"""Names of models."""
-_ROWS: Final = "rows"
+_ROWS, _CANDIDATES, _STABLE = "rows", "candidates", "stable"
+"""Folders of what the models are asked, and of their answers."""
 _COPIES_OF_MODEL, _COPIES_OF_DATASET, _LIBRARIES = 3, 20, 512 << 20
 """What a model and the gate take at most together: of their files the multiples, and the bytes of their libraries."""
 _NO_DATASET: Final = "Name the folder of the fetched dataset in --dataset-dir."
-_VERDICTS: Final = {kind.__name__: kind for kind in Verdict.__subclasses__()}
+_FAILURES: Final = {kind.__name__: kind for kind in LOAD_FAILURES}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +45,9 @@ class Findings:
         criteria: every limit on every part of the rows, as JSON.
         compact: the same for a termination message, the most important first.
         failure: why the model is refused; None where it is not.
+        value: of the first metric on all rows; None where there is none.
+        low: lower end of its interval; None where there is none.
+        high: its upper end.
     """
 
     rows: int
@@ -53,7 +55,23 @@ class Findings:
     skipped: Sequence[str]
     criteria: Sequence[Mapping[str, Any]]
     compact: Sequence[Mapping[str, Any]]
-    failure: Verdict | None
+    failure: LoadFailure | None
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What an evaluation found of all models that answered.
+
+    Attributes:
+        findings: by the name of the model; a failure alone where it cannot be judged.
+        least: of a model and a better one, the least difference of the first metric.
+    """
+
+    findings: Mapping[str, "Findings | LoadFailure"]
+    least: Mapping[tuple[str, str], float]
 
 
 class Evaluation:
@@ -68,6 +86,7 @@ class Evaluation:
 
     def __init__(self, wish: Wish, folder: Path, gate: WalledChild, *, has_room: bool) -> None:
         self._wish, self._folder, self._gate, self._has_room = wish, folder, gate, has_room
+        self._is_read = False
         gate.begin()
         if not has_room:
             gate.wait()
@@ -77,13 +96,21 @@ class Evaluation:
         """Whether a limit takes the answers of the stable model."""
         return self._wish.compares
 
-    def task(self, name: str) -> Task:
-        """The task of a model to answer the rows.
+    @property
+    def wish(self) -> Wish:
+        """What is asked of the candidates."""
+        return self._wish
 
-        Args:
-            name: CANDIDATE or STABLE.
-        """
-        rows, answers = self._folder / _ROWS, self._folder / name
+    def task(self, model: PreparedModel) -> Task:
+        """The task of a candidate to answer the rows."""
+        return self._task(self._folder / _CANDIDATES / model.name)
+
+    def task_of_stable(self) -> Task:
+        """The task of the stable model to answer the rows."""
+        return self._task(self._folder / _STABLE)
+
+    def _task(self, answers: Path) -> Task:
+        rows = self._folder / _ROWS
         answers.mkdir()
         scorers = [metric.name for metric in self._wish.metrics]
         return Task(work=lambda plane: _keep_answers(plane, scorers, rows, answers), read=(rows,), write=(answers,))
@@ -94,11 +121,14 @@ class Evaluation:
         Raises:
             InvalidDataset: the dataset cannot be used.
         """
+        if self._is_read:
+            return
+        self._is_read = True
         self._gate.result()
         if self._has_room:
             self._gate.begin()
 
-    def judge(self) -> Findings:
+    def judge(self) -> Results:
         """Judge the answers of the models, which have ended.
 
         Raises:
@@ -107,7 +137,7 @@ class Evaluation:
         if not self._has_room:
             self._gate.begin()
         self._gate.result()
-        return _findings(self._gate.step())
+        return _results(self._gate.step())
 
 
 @contextmanager
@@ -131,8 +161,10 @@ def begin_evaluation(
     if dataset_dir is None:
         raise InvalidDataset("there is spec.preflight.evaluation, and no dataset", remedy=_NO_DATASET)
     with temporary_folder() as folder:
-        (folder / _ROWS).mkdir()
-        steps = partial(_gate_steps, wish, dataset_dir, folder, digest_of(material.candidate.model_dir))
+        for name in (_ROWS, _CANDIDATES):
+            (folder / name).mkdir()
+        digest, count = digest_of(material.candidate.model_dir), len(material.contestants)
+        steps = partial(_gate_steps, wish, dataset_dir, folder, digest, count)
         read, write = [*readable_paths(dataset_dir), folder], [folder / _ROWS]
         with start_walled(steps, deadline, read=read, write=write, late="the evaluation had not ended") as gate:
             yield Evaluation(wish, folder, gate, has_room=_has_room(material, dataset_dir))
@@ -141,7 +173,7 @@ def begin_evaluation(
 def _has_room(material: Material, dataset_dir: Path) -> bool:
     """Whether the memory of this container holds a model and the gate at once."""
     limit = memory_limit()
-    models = [each for each in (material.candidate, material.stable) if each is not None]
+    models = [each for each in (*material.contestants, material.stable) if each is not None]
     model = max(_size(each.model_dir) + _size(each.prepared_dir) for each in models)
     taken = _COPIES_OF_MODEL * model + _COPIES_OF_DATASET * _size(dataset_dir) + _LIBRARIES
     return limit is None or taken <= limit
@@ -151,7 +183,7 @@ def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _gate_steps(wish: Wish, dataset_dir: Path, folder: Path, digest: str) -> Iterator[dict[str, Any]]:
+def _gate_steps(wish: Wish, dataset_dir: Path, folder: Path, digest: str, count: int) -> Iterator[dict[str, Any]]:
     """Keep the rows without their targets; get ready; judge the answers."""
     from modelway_server.evaluation.dataset import read_dataset  # noqa: PLC0415  (in the child alone)
 
@@ -160,14 +192,34 @@ def _gate_steps(wish: Wish, dataset_dir: Path, folder: Path, digest: str) -> Ite
         pickle.dump(dataset.without_answers(wish), file)
     dataset = replace(dataset, columns={})  # for models alone
     yield {}
-    from modelway_server.evaluation.gate import judge  # noqa: PLC0415  (scikit-learn: a second or two)
+    from modelway_server.evaluation.contest import hold_contest  # noqa: PLC0415  (scikit-learn: a second or two)
     from modelway_server.preflight.stored_answers import read_answers  # noqa: PLC0415  (in the child alone)
 
     seed = f"{digest} {digest_of(dataset_dir)}"
     yield {}
-    candidate = read_answers(folder / CANDIDATE)
-    stable = read_answers(folder / STABLE) if (folder / STABLE).exists() else None
-    yield _as_json(judge(wish, dataset, candidate, stable, seed))
+    stable = read_answers(folder / _STABLE) if (folder / _STABLE).exists() else None
+    answers, damaged = _read_all(folder / _CANDIDATES)
+    contest = hold_contest(wish, dataset, answers, stable, seed, count=count)
+    judgements = {name: _as_json(judgement) for name, judgement in contest.judgements.items()}
+    yield {
+        "judgements": judgements | {name: {"failure": _refusal(failure)} for name, failure in damaged.items()},
+        "least": [[*pair, least] for pair, least in contest.least.items()],
+    }
+
+
+def _read_all(folder: Path) -> tuple[dict[str, "Answers"], dict[str, LoadFailure]]:
+    """The answers of all candidates that gave any, and why some cannot be read."""
+    from modelway_server.preflight.stored_answers import is_written, read_answers  # noqa: PLC0415  (in the child alone)
+
+    answers: dict[str, Answers] = {}
+    damaged: dict[str, LoadFailure] = {}
+    for one in sorted(folder.iterdir()):
+        try:
+            if is_written(one):
+                answers[one.name] = read_answers(one)
+        except LoadFailure as failure:
+            damaged[one.name] = failure
+    return answers, damaged
 
 
 def _keep_answers(plane: "DataPlane", scorers: Sequence[str], rows: Path, folder: Path) -> dict[str, Any]:
@@ -194,19 +246,39 @@ def _storing() -> Iterator[None]:
         ) from error
 
 
-def _as_json(report: "Report") -> dict[str, Any]:
-    failure = report.failure()
-    refusal = None if failure is None else [failure.reason, failure.message, failure.remedy]
-    return {"report": report.document(), "compact": report.compact(), "failure": refusal}
+def _as_json(judgement: "Judgement") -> dict[str, Any]:
+    report, failure = judgement.report, judgement.failure
+    document: dict[str, Any] = {"failure": None if failure is None else _refusal(failure)}
+    if report is not None:
+        interval = {"value": judgement.value, "low": judgement.low, "high": judgement.high}
+        document |= {"report": report.document(), "compact": report.compact(), **interval}
+    return document
 
 
-def _findings(document: Mapping[str, Any]) -> Findings:
-    report, failure = document["report"], document["failure"]
+def _refusal(failure: LoadFailure) -> list[str]:
+    return [failure.reason, failure.message, failure.remedy]
+
+
+def _results(document: Mapping[str, Any]) -> Results:
+    findings = {name: _findings(judgement) for name, judgement in document["judgements"].items()}
+    return Results(findings=findings, least={(one, other): least for one, other, least in document["least"]})
+
+
+def _findings(document: Mapping[str, Any]) -> Findings | LoadFailure:
+    reason, message, remedy = document["failure"] or ("", "", "")
+    failure = _FAILURES[reason](message, remedy=remedy) if reason else None
+    if "report" not in document:
+        assert failure is not None
+        return failure
+    report = document["report"]
     return Findings(
         rows=report["rows"],
         message=report["message"],
         skipped=report["skipped"],
         criteria=report["criteria"],
         compact=document["compact"],
-        failure=None if failure is None else _VERDICTS[failure[0]](failure[1], remedy=failure[2]),
+        failure=failure,
+        value=document["value"],
+        low=document["low"],
+        high=document["high"],
     )

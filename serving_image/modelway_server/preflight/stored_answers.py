@@ -23,6 +23,11 @@ def write_answers(answers: Answers, folder: Path) -> None:
     (folder / _INDEX).write_text(json.dumps(index), encoding="utf-8")
 
 
+def is_written(folder: Path) -> bool:
+    """Whether a process with a model came to the end of `write_answers`."""
+    return (folder / _INDEX).exists()
+
+
 def read_answers(folder: Path) -> Answers:
     """Read the answers that a process with a model wrote.
 

@@ -29,14 +29,14 @@ Report = Mapping[str, "str | int | Sequence[Entry]"]
 def encode(document: Report, limit: int = MAX_REPORT_BYTES) -> bytes:
     """The document as one line of JSON of at most `limit` bytes.
 
-    What is too long loses entries of its lists, the last ones first; then the longest text is cut, at a whole character.
+    What is too long loses entries of its lists, the last ones of the last list first; then the longest text is cut, at a
+    whole character.
     """
     fields = {key: scrub_all(value) for key, value in document.items()}
-    while len(_dumps(fields)) > limit and (lists := [value for value in fields.values() if isinstance(value, list)]):
-        longest = max(lists, key=len)
-        if not longest:
-            break
-        longest.pop()
+    while len(_dumps(fields)) > limit and (
+        lists := [each for each in fields.values() if isinstance(each, list) and each]
+    ):
+        lists[-1].pop()
     return _cut_texts({key: value for key, value in fields.items() if value != []}, limit)
 
 
