@@ -62,9 +62,9 @@ def test_bad_value_is_reported_with_its_option(parser: argparse.ArgumentParser, 
         assert words.startswith(f"argument {action.option_strings[-1]}") or action.option_strings[0] in words, words
         assert repr(text) in words, words
         assert re.search(r"invalid \w*_\w* value|invalid \w+ value:", words) is None, words
-        assert re.search(r"is no (whole )?(number|port|name|digest|version|preflight)|choose from|is none of", words), (
-            words
-        )
+        assert re.search(
+            r"is no (whole )?(number|port|name|digest|version|preflight|list)|choose from|is none of", words
+        ), words
 
 
 @pytest.mark.parametrize(

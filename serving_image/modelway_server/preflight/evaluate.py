@@ -198,11 +198,11 @@ def _gate_steps(wish: Wish, dataset_dir: Path, folder: Path, digest: str, count:
     seed = f"{digest} {digest_of(dataset_dir)}"
     yield {}
     stable = read_answers(folder / _STABLE) if (folder / _STABLE).exists() else None
-    answers, damaged = _read_all(folder / _CANDIDATES)
+    answers, failures = _read_all(folder / _CANDIDATES)
     contest = hold_contest(wish, dataset, answers, stable, seed, count=count)
     judgements = {name: _as_json(judgement) for name, judgement in contest.judgements.items()}
     yield {
-        "judgements": judgements | {name: {"failure": _refusal(failure)} for name, failure in damaged.items()},
+        "judgements": judgements | {name: {"failure": _refusal(failure)} for name, failure in failures.items()},
         "least": [[*pair, least] for pair, least in contest.least.items()],
     }
 
@@ -212,14 +212,14 @@ def _read_all(folder: Path) -> tuple[dict[str, "Answers"], dict[str, LoadFailure
     from modelway_server.preflight.stored_answers import is_written, read_answers  # noqa: PLC0415  (in the child alone)
 
     answers: dict[str, Answers] = {}
-    damaged: dict[str, LoadFailure] = {}
+    failures: dict[str, LoadFailure] = {}
     for one in sorted(folder.iterdir()):
         try:
             if is_written(one):
                 answers[one.name] = read_answers(one)
         except LoadFailure as failure:
-            damaged[one.name] = failure
-    return answers, damaged
+            failures[one.name] = failure
+    return answers, failures
 
 
 def _keep_answers(plane: "DataPlane", scorers: Sequence[str], rows: Path, folder: Path) -> dict[str, Any]:

@@ -54,13 +54,13 @@ def contest(wish: Wish, dataset: Dataset, answers: Mapping[str, Answers], count:
     return hold_contest(wish, dataset, answers, None, "seed", count=count)
 
 
-def name_of_choice(wish: Wish, found: Contest) -> str:
+def name_of_choice(wish: Wish, results: Contest) -> str:
     """The choice where the last model costs a tenth of the others."""
     field = [
         Contestant(name=name, value=one.value, cost=0.1 if name == "cheap" else 1.0, is_out=one.failure is not None)
-        for name, one in found.judgements.items()
+        for name, one in results.judgements.items()
     ]
-    choice = choose(field, "accuracy", max_loss=wish.max_loss, least=found.least)
+    choice = choose(field, "accuracy", max_loss=wish.max_loss, least=results.least)
     assert choice is not None
     return choice.name
 
@@ -95,15 +95,15 @@ def test_cheap_model_that_is_as_good_mostly_serves() -> None:
 def test_single_model_is_judged_as_ever() -> None:
     dataset, answers = drawn([0.9], 500, 0)
     wish = wish_of(min=0.8)
-    found = contest(wish, dataset, answers, count=1)
+    results = contest(wish, dataset, answers, count=1)
     report = judge(wish, dataset, answers["model"], None, "seed")
-    judgement = found.judgements["model"]
+    judgement = results.judgements["model"]
     assert (judgement.report, judgement.value, judgement.low) == (
         report,
         report.criteria[0].value,
         report.criteria[0].low,
     )
-    assert found.least == {}
+    assert results.least == {}
 
 
 def test_each_model_more_widens_the_interval() -> None:
@@ -119,10 +119,10 @@ def test_each_model_more_widens_the_interval() -> None:
 
 
 def test_pairs_hold_the_worse_model_against_the_better() -> None:
-    found = contest(wish_of(max_loss=0.1, min=0.7), *drawn([0.9, 0.85, 0.95, 0.3], 500, 0))
-    assert set(found.least) == {("a", "model"), ("a", "b"), ("model", "b")}, "the last one is refused"
-    values = {name: one.value or 0.0 for name, one in found.judgements.items()}
-    for (one, other), least in found.least.items():
+    results = contest(wish_of(max_loss=0.1, min=0.7), *drawn([0.9, 0.85, 0.95, 0.3], 500, 0))
+    assert set(results.least) == {("a", "model"), ("a", "b"), ("model", "b")}, "the last one is refused"
+    values = {name: one.value or 0.0 for name, one in results.judgements.items()}
+    for (one, other), least in results.least.items():
         assert -1 < least < values[one] - values[other] <= 0
 
 
@@ -143,6 +143,6 @@ def test_model_that_cannot_be_judged_stops_no_other() -> None:
 
 def test_models_that_are_all_unfit_have_no_pairs() -> None:
     dataset, _ = drawn([0.9], 500, 0)
-    found = contest(wish_of(max_loss=0.1), dataset, {name: answers_of(np.zeros(3, dtype=int)) for name in NAMES})
-    assert all(one.failure is not None for one in found.judgements.values())
-    assert found.least == {}
+    results = contest(wish_of(max_loss=0.1), dataset, {name: answers_of(np.zeros(3, dtype=int)) for name in NAMES})
+    assert all(one.failure is not None for one in results.judgements.values())
+    assert results.least == {}

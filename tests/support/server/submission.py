@@ -59,7 +59,9 @@ def submit(submission: Submission, directory: Path) -> None:
         stable = _prepared(serves.store, "stable.joblib", serves, directory / "stable")
     dataset_dir = _write(submission.dataset, directory / "dataset") if submission.dataset else None
     material = Material(candidate=candidate, stable=stable, dataset_dir=dataset_dir)
-    prove(read_preflight(json.dumps(submission.preflight)), material, Deadline(SECONDS), Report())
+    verdict = prove(read_preflight(json.dumps(submission.preflight)), material, Deadline(SECONDS), Report())
+    if verdict is not None:
+        raise verdict
 
 
 def _prepared(store: Files, uri: str, submission: Submission, directory: Path) -> PreparedModel:
