@@ -90,11 +90,13 @@ class Task:
         work: on its data plane, in the child process; the result is a JSON document.
         read: files and folders that this takes, beside the model.
         write: folders that this writes to.
+        prepare: what it does before the model is loaded.
     """
 
     work: Callable[["DataPlane"], dict[str, Any]]
     read: tuple[Path, ...] = ()
     write: tuple[Path, ...] = ()
+    prepare: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,8 @@ def load_walled(model: PreparedModel, tasks: Sequence[Task], deadline: Deadline)
     """
 
     def steps() -> Iterator[dict[str, Any]]:
+        for task in tasks:
+            task.prepare()
         plane = load_plane(model)
         for task in tasks:
             yield task.work(plane)

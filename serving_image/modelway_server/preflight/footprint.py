@@ -21,8 +21,6 @@ _SECONDS: Final = 1.0
 """For which one row is asked again and again."""
 _MOST_CALLS: Final = 2000
 _STATM: Final = Path("/proc/self/statm")
-_LEAST_BYTES: Final = 1 << 20
-"""Of memory: less is an accident of what the parent had in memory already."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,23 +47,33 @@ class Footprint:
 
 
 def footprint_task() -> Task:
-    """The task to measure a model that is warm; this process must be as it is when the child begins."""
-    before = _resident_bytes()
-    return Task(work=lambda plane: _measure(plane, before))
+    """The task to measure a model that is warm."""
+    meter = _Meter()
+    return Task(work=meter.measure, prepare=meter.start)
 
 
-def _measure(plane: "DataPlane", before: int) -> dict[str, Any]:
-    """In the child."""
-    grown = _resident_bytes() - before
-    runtime = plane.runtime
-    method, row = runtime.methods[0], runtime.example()
-    times: list[float] = []
-    end = time.monotonic() + _SECONDS
-    while not times or (time.monotonic() < end and len(times) < _MOST_CALLS):
-        start = time.perf_counter()
-        runtime.call(method, row.values, row.count)
-        times.append(time.perf_counter() - start)
-    return {"seconds": median(times), "memory": max(grown, _LEAST_BYTES)}
+class _Meter:
+    """Measures in the child process, where it starts before the model is loaded."""
+
+    def __init__(self) -> None:
+        self._before = 0
+
+    def start(self) -> None:
+        """Note the memory of the process without a model."""
+        self._before = _resident_bytes()
+
+    def measure(self, plane: "DataPlane") -> dict[str, Any]:
+        """Measure the memory, then the time."""
+        grown = _resident_bytes() - self._before
+        runtime = plane.runtime
+        method, row = runtime.methods[0], runtime.example()
+        times: list[float] = []
+        end = time.monotonic() + _SECONDS
+        while not times or (time.monotonic() < end and len(times) < _MOST_CALLS):
+            start = time.perf_counter()
+            runtime.call(method, row.values, row.count)
+            times.append(time.perf_counter() - start)
+        return {"seconds": median(times), "memory": max(grown, 1)}
 
 
 def _resident_bytes() -> int:
