@@ -1,6 +1,8 @@
 """The note that `prepare` leaves for `prove` in the place of a prepared model: why the model cannot be served."""
 
 import json
+import os
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,9 +20,12 @@ def note_failure(failure: LoadFailure, directory: Path) -> None:
         OSError: the folder cannot be written to.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    draft = directory / f"{FAILURE}.part"
-    draft.write_text(json.dumps(failure_report(failure)), encoding="utf-8")
-    draft.replace(directory / FAILURE)
+    # a file of its own: the model's process may have left links in the folder
+    descriptor, draft = tempfile.mkstemp(prefix=FAILURE, dir=directory)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(failure_report(failure), file)
+        os.fchmod(descriptor, 0o644)
+    Path(draft).replace(directory / FAILURE)
 
 
 def forget_failure(directory: Path) -> None:

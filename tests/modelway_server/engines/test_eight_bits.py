@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from modelway_server.engines.choose import prepare_model
-from modelway_server.engines.failure_note import read_failure
+from modelway_server.engines.failure_note import note_failure, read_failure
 from modelway_server.engines.folder import FAILURE, PREPARED
 from modelway_server.engines.load import load_prepared
 from modelway_server.engines.plan.graphs import linear_graph
@@ -202,3 +202,14 @@ def test_note_that_is_damaged_is_no_failure_of_the_model(tmp_path: Path, text: s
     (tmp_path / FAILURE).write_text(text)
     with pytest.raises(LoadFailed, match="is not what `modelway-server prepare` leaves"):
         read_failure(tmp_path)
+
+
+def test_note_follows_no_link_in_the_folder(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("untouched")
+    (tmp_path / "prepared").mkdir()
+    for name in (FAILURE, f"{FAILURE}.part"):
+        (tmp_path / "prepared" / name).symlink_to(other)
+    note_failure(NothingToQuantise("of trees"), tmp_path / "prepared")
+    assert other.read_text() == "untouched"
+    assert isinstance(read_failure(tmp_path / "prepared"), NothingToQuantise)
