@@ -1,6 +1,7 @@
-"""Train two versions each of a fraud detector and of a model of prices, and set rows aside that both are judged on.
+"""Train versions of a fraud detector and of a model of prices, and set rows aside that all are judged on.
 
-Usage: python examples/evaluation/train.py [folder]   writes <folder>/evaluation/{fraud,price}/{v1,v2}/model.joblib and held-out.csv beside them
+Usage: python examples/evaluation/train.py [folder]   writes <folder>/evaluation/{fraud,price}/{v1,v2}/model.joblib, fraud/forest/model.joblib, and
+held-out.csv beside them
 """
 
 import sys
@@ -11,7 +12,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
@@ -70,7 +71,11 @@ def save(folder: Path, table: pd.DataFrame, target: str, versions: dict[str, Any
 
 def main(folder: Path) -> None:
     """Save both examples."""
-    classifiers = {"v1": LogisticRegression(), "v2": HistGradientBoostingClassifier(max_iter=60, random_state=0)}
+    classifiers = {
+        "v1": LogisticRegression(),
+        "v2": HistGradientBoostingClassifier(max_iter=60, random_state=0),
+        "forest": RandomForestClassifier(300, min_samples_leaf=5, random_state=0),
+    }
     regressors = {"v1": LinearRegression(), "v2": HistGradientBoostingRegressor(max_iter=60, random_state=0)}
     save(folder / "evaluation" / "fraud", payments(), "fraud", classifiers)
     save(folder / "evaluation" / "price", homes(), "price", regressors)

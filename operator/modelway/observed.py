@@ -143,7 +143,7 @@ class RevisionView(Child):
     served: bool
     """Whether it is marked as having served once."""
     model: JSON
-    """`uri`, `version` and `format` of its model, as far as the user set them."""
+    """`uri`, `version`, `format` and `candidates` of its model, as far as the user set them."""
     digest: str
     """Of `data`, as `revision.digest_of` makes it."""
     data: JSON | None = field(default=None, repr=False)

@@ -2,6 +2,8 @@
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import job
+from modelway.desired.contestants import contestants_of
+from modelway.desired.evidence import Evidence
 from modelway.desired.gate import (
     accepted_in_status,
     evidence_on,
@@ -21,7 +23,7 @@ from modelway.status.preflight import evidence_in
 
 def records_to_read(deployment: ModelDeployment, observed: Observed, settings: Settings) -> list[RevisionView]:
     """The records whose data must be read before `plan_of`."""
-    own = record_to_read(deployment, observed, settings)
+    own = record_to_read(deployment, observed, settings, _evidence_on(deployment, observed))
     others = [] if is_open(deployment, observed, settings) else records_meanwhile(observed)
     wanted = {one.id: one for one in (own, *others) if one is not None and one.data is None}
     return [*wanted.values()]
@@ -37,14 +39,20 @@ def plan_of(deployment: ModelDeployment, observed: Observed, settings: Settings,
         may_follow: whether pods that serve may be replaced because the platform's settings changed.
     """
     revision = revision_of(deployment)
-    evidence = evidence_on(record_of(observed, revision)) or accepted_in_status(observed, revision.hash)
+    evidence = _evidence_on(deployment, observed)
     if is_open(deployment, observed, settings):
         return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
     stable = model_of(deployment, observed, revision_that_serves(observed)) if job.compares(deployment) else None
     proving = job.build(deployment, revision, settings, stable)
-    evidence = evidence_in(observed, job.proof_of(proving), evidence)
+    evidence = evidence_in(observed, job.proof_of(proving), evidence, contestants_of(deployment))
     if evidence is not None and evidence.accepted:
         return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
     return make_closed_plan(
         deployment, observed, settings, proving=proving, stable=stable, evidence=evidence, may_follow=may_follow
     )
+
+
+def _evidence_on(deployment: ModelDeployment, observed: Observed) -> Evidence | None:
+    """What is known of the revision that is asked for, from its record or from status."""
+    revision = revision_of(deployment)
+    return evidence_on(record_of(observed, revision)) or accepted_in_status(observed, revision.hash)

@@ -38,7 +38,11 @@ def check(deployment: ModelDeployment, settings: Settings) -> None:
 def _model_problems(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:
     model, image = deployment.spec.model, deployment.spec.runtime.image
     yield from _host_problems("spec.model.uri", model.uri, settings)
-    evaluation = deployment.spec.preflight.evaluation if deployment.spec.preflight is not None else None
+    for index, one in enumerate(model.candidates):
+        field = f"spec.model.candidates[{index}]"
+        yield from _host_problems(f"{field}.uri", one.uri, settings)
+        yield from _type_problems(f"{field}.trustedTypes", one.trusted_types, settings)
+    evaluation = deployment.spec.evaluation
     if evaluation is not None:
         yield from _host_problems("spec.preflight.evaluation.dataset.uri", evaluation.dataset.uri, settings)
     if model.storage is not None and model.storage.secret_ref is not None:
@@ -51,9 +55,13 @@ def _model_problems(deployment: ModelDeployment, settings: Settings) -> Iterator
         yield _problem("spec.model.storage.serviceAccountName", account, policy, allowed)
     if image is not None and not _is_allowed(settings.policy_images, image):
         yield _problem("spec.runtime.image", image, "images", settings.policy_images)
-    for name in model.trusted_types:
+    yield from _type_problems("spec.model.trustedTypes", model.trusted_types, settings)
+
+
+def _type_problems(field: str, names: Iterable[str], settings: Settings) -> Iterator[Problem]:
+    for name in names:
         if not _is_allowed(settings.policy_trusted_types, name):
-            yield _problem("spec.model.trustedTypes", name, "trustedTypes", settings.policy_trusted_types)
+            yield _problem(field, name, "trustedTypes", settings.policy_trusted_types)
 
 
 def _host_problems(field: str, uri: str, settings: Settings) -> Iterator[Problem]:

@@ -63,6 +63,7 @@ def test_stored_with_its_static_defaults_only(requests: Requests) -> None:
             "method": "auto",
             "engine": "auto",
             "tolerance": "1e-5",
+            "precision": "full",
             "batching": {"maxRows": 1024},
             "workers": 1,
             "accessLog": False,

@@ -1,5 +1,6 @@
 """`modelway evaluate` holds models against their preflight on this machine, by the server's own commands."""
 
+import re
 import runpy
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -10,6 +11,7 @@ import yaml
 from threadpoolctl import threadpool_limits
 
 from modelway.__main__ import main
+from modelway.cli.candidate_table import CANDIDATE_HEADER
 from modelway.cli.preflight_output import HEADER
 from support.models import Crashing, mixed_pipeline
 from support.pages.blocks import blocks
@@ -17,6 +19,12 @@ from support.pages.examples import EXAMPLES
 
 pytestmark = pytest.mark.slow
 FOLDER = EXAMPLES / "evaluation"
+LOCAL_FILES = (
+    ("dataset", "held-out.csv"),
+    ("model", "forest/model.joblib"),
+    ("candidate=boosted", "v2/model.joblib"),
+    ("candidate=linear", "v1/model.joblib"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +63,24 @@ def test_better_version_passes_with_a_table_of_metrics(models: Path, capsys: pyt
 def test_worse_version_is_refused_for_the_contract_it_breaks(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate(models, "fraud", "v1", against(models, "fraud", "v2")) == 1
     assert capsys.readouterr().out.startswith("judged-fraud is refused: ContractChanged: ")
+
+
+def test_cheapest_of_several_that_is_good_enough_is_chosen(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = models / "fraud"
+    options = [f"--{name}={folder / path}" for name, path in LOCAL_FILES]
+    assert main(["evaluate", "-f", str(FOLDER / "candidates.yaml"), *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("cheapest-fraud passed: boosted serves: ")
+    begin = next(index for index, line in enumerate(lines) if line.startswith(CANDIDATE_HEADER[0]))
+    (table,) = [block.text for block in blocks(FOLDER / "README.md") if block.text.startswith(CANDIDATE_HEADER[0])]
+    shown, printed = (list(map(_lasting, rows)) for rows in (table.splitlines(), lines[begin : begin + 4]))
+    assert shown == printed, "the page shows what the command prints, but for what is measured"
+
+
+def _lasting(row: str) -> list[str]:
+    """The cells of a table of candidates without time, memory and the words after a reason."""
+    name, value, interval, _, _, size, engine, outcome = re.split(" {3,}", row)
+    return [name, value, interval, size, engine, outcome.partition(":")[0]]
 
 
 def test_version_below_a_limit_fails_its_case_of_junit(models: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -135,6 +135,9 @@ class Evaluation(ApiModel):
     """How sure a verdict must be: with 0.999, one of 1000 equally good models is refused. It holds for all metrics and slices together."""
     on_inconclusive: Literal["Refuse", "Accept"] = "Refuse"
     """What becomes of a model about which the rows are too few to tell."""
+    max_quality_loss: Margin | None = None
+    """How much less of the first metric than the best one a candidate may have, to be served because it costs less: time and memory. The
+    best is served when left out."""
 
     rules = (
         Rule(

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from modelway.api.base import BROKEN_RULES
 from modelway.api.fields import (
     BROKEN_KEY,
+    CANDIDATE_NAME_PATTERN,
     DIGEST_PATTERN,
     DNS_SUBDOMAIN_PATTERN,
     ENV_NAME_PATTERN,
@@ -40,6 +41,7 @@ PATTERNS = {
     LABEL_VALUE_PATTERN: "letters, digits, '-', '_' and '.', with a letter or digit first and last, for example v7",
     LABEL_KEY_PATTERN: "the key of a label, for example team or example.com/team",
     DNS_SUBDOMAIN_PATTERN: "the name of an object: lower-case letters, digits, '-' and '.', for example s3-models",
+    CANDIDATE_NAME_PATTERN: "lower-case letters, digits and '-', with a letter or digit first and last, for example small",
     ENV_NAME_PATTERN: "the name of a variable: letters, digits and '_', not beginning with a digit, for example HTTPS_PROXY",
     IMAGE_PATTERN: "the name of an image, for example registry.example.com/risk/server:7",
     DIGEST_PATTERN: "sha256: and 64 digits of 0-9 and a-f, as status and sha256sum show them",

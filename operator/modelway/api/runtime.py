@@ -83,6 +83,9 @@ class Runtime(ApiModel):
     tolerance: Tolerance = "1e-5"
     """By how much a number of a faster engine may differ from the model's own, relative and absolute, as a decimal in quotes: "1e-5".
     Labels may not differ at all."""
+    precision: Literal["full", "int8"] = "full"
+    """The precision of the model's weights: full is their own. With int8 the preflight also tries the model with weights of 8 bits, and
+    serves it where it wins as model.candidates do."""
     batching: Batching = Batching()
     """How requests that arrive while the model is busy are answered together."""
     workers: Annotated[int, Field(ge=1, le=16)] = 1

@@ -104,6 +104,29 @@ class MetricResult(ApiModel):
     """Whether its condition holds, as far as the rows can tell; skipped where there was nothing to compare with."""
 
 
+class CandidateResult(ApiModel):
+    """What a model that competed came to."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """That of the candidate; model is that of `spec.model.uri`, int8 the same with weights of 8 bits."""
+    value: Measure | None = None
+    """Its value of the first metric."""
+    low: Measure | None = None
+    """The lower end of the confidence interval of that value."""
+    high: Measure | None = None
+    """The upper end of that interval."""
+    latency_milliseconds: Measure | None = None
+    """How long it took to answer one row, the median of several times."""
+    memory_mebibytes: Measure | None = None
+    """How much memory a process took for it."""
+    size_mebibytes: Measure | None = None
+    """The size of its file."""
+    engine: Annotated[str, Field(max_length=63)] | None = None
+    """What evaluates it."""
+    reason: Annotated[str, Field(max_length=256)] | None = None
+    """Why it could not be served, in one word; left out where it could."""
+
+
 class ProvedRevision(ApiModel):
     """A revision that a preflight accepted or refused."""
 
@@ -126,7 +149,11 @@ class ProvedRevision(ApiModel):
     contract: Annotated[str, Field(max_length=512)] | None = None
     """How it differs in what it takes and gives from the revision that served then."""
     evaluation: Annotated[tuple[MetricResult, ...], atomic_list(16)] = ()
-    """Its metrics."""
+    """Its metrics; where several models competed, those of the one that was chosen."""
+    choice: Annotated[str, Field(max_length=63)] | None = None
+    """The name of the model that its pods serve, where several competed."""
+    candidates: Annotated[tuple[CandidateResult, ...], atomic_list(8)] = ()
+    """The models that competed, in the order of the spec."""
 
 
 class ModelDeploymentStatus(ApiModel):

@@ -8,14 +8,38 @@ from pydantic import ConfigDict, ValidationError
 
 from modelway.api.base import ApiModel, Rule, matches
 from modelway.api.meta import Metadata
-from modelway.api.model import Model
-from modelway.api.preflight import Preflight
+from modelway.api.model import INT8, Model
+from modelway.api.preflight import Evaluation, Preflight
 from modelway.api.problems import name_of, problems_of, unknown_places
 from modelway.api.rollout import Rollout
 from modelway.api.runtime import Runtime
 from modelway.api.scaling import Scaling
 from modelway.api.scheduling import Scheduling
 from modelway.errors import InvalidSpec
+
+_CANDIDATES = "has(self.model.candidates) && size(self.model.candidates) > 0"
+_INT8 = f"has(self.runtime) && has(self.runtime.precision) && self.runtime.precision == '{INT8}'"
+_EVALUATION = "has(self.preflight) && has(self.preflight.evaluation)"
+CONTEST_RULES = (
+    Rule(
+        cel=f"!({_CANDIDATES}) || ({_EVALUATION})",
+        holds=lambda it: not it.model.candidates or it.evaluation is not None,
+        message="candidates are compared by preflight.evaluation: give it a dataset and metrics, or leave the candidates out",
+        field="model.candidates",
+    ),
+    Rule(
+        cel=f"!({_INT8}) || ({_EVALUATION})",
+        holds=lambda it: it.runtime.precision != INT8 or it.evaluation is not None,
+        message="int8 serves only if preflight.evaluation shows that it is good enough: give it a dataset and metrics, or set precision to full",
+        field="runtime.precision",
+    ),
+    Rule(
+        cel=f"!({_EVALUATION}) || !has(self.preflight.evaluation.maxQualityLoss) || ({_CANDIDATES}) || ({_INT8})",
+        holds=lambda it: it.evaluation is None or it.evaluation.max_quality_loss is None or it.has_contest,
+        message="maxQualityLoss chooses among several models and there is one: give model.candidates or runtime.precision int8, or leave it out",
+        field="preflight.evaluation.maxQualityLoss",
+    ),
+)
 
 NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 
@@ -37,6 +61,18 @@ class ModelDeploymentSpec(ApiModel):
     """Where the pods run and what they are labelled with."""
     suspend: bool = False
     """Stop following this ModelDeployment: what runs keeps running as it is, and changes wait until this is false again."""
+
+    rules = CONTEST_RULES
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """The judgement of the model on a dataset, if one is asked for."""
+        return self.preflight.evaluation if self.preflight is not None else None
+
+    @property
+    def has_contest(self) -> bool:
+        """Whether several models compete to serve."""
+        return bool(self.model.candidates) or self.runtime.precision == INT8
 
 
 class ModelDeployment(ApiModel):

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+from pathlib import Path
 
 
 def name(text: str) -> str:
@@ -34,3 +35,17 @@ def port(text: str) -> int:
     if not 1 <= number <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port: 1 to 65535")
     return number
+
+
+def named_path(text: str) -> tuple[str, Path]:
+    """A name and a path behind it: `small=models/small.onnx`.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no name with a file behind it: write small=models/small.onnx, for example"
+        )
+    return name, Path(path)

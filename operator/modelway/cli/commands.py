@@ -208,6 +208,14 @@ def _add_evaluate(commands: Commands) -> None:
     ):
         command.add_argument(option, type=Path, metavar="FILE", help=use)
     command.add_argument(
+        "--candidate",
+        type=argument_types.named_path,
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="try this file or folder in place of the uri of a candidate of spec.model.candidates; may be given several times",
+    )
+    command.add_argument(
         "-o", "--output", choices=("text", "json", "markdown", "junit"), default="text", help="format (default: text)"
     )
 

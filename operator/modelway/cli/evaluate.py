@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from modelway.cli.model_environment import model_environment
 from modelway.cli.preflight_output import render
 from modelway.cli.preflight_result import NOT_TRIED, Result, result_of, result_of_failure
 from modelway.desired.children.job import FETCH_DATASET, FETCH_STABLE, PREPARE_STABLE, PROVE
+from modelway.desired.contestants import contestants_of
 from modelway.desired.pod import FETCH, PREPARE
 from modelway.errors import ModelwayError, WrongUsage
 from modelway.printable import printable
@@ -41,7 +42,6 @@ _PROGRESS = {
     PREPARE_STABLE: "Trying the model to compare with",
     PROVE: "Holding the model against its preflight",
 }
-_FETCHES = (FETCH, FETCH_DATASET, FETCH_STABLE)
 _INTERRUPTED = 130
 _STACK = {"LoadCrashed", "LoadTimeout"}
 """Reasons for which the place in the model's code tells more than the message."""
@@ -62,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.model is not None:
                 say_digest(deployment)
             pod = preflight_processes(deployment, settings, Path(directory), files)
-            say_secrets(process for process in pod if process.name in _remote(files))
-            result = _run_all(pod, Path(directory))
+            say_secrets(process for process in pod if process.name in _remote(files, deployment))
+            result = _run_all(pod, Path(directory), deployment)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except ModelwayError as error:
@@ -83,19 +83,33 @@ def _files(arguments: argparse.Namespace, deployment: ModelDeployment) -> LocalF
     for name, path in paths.items():
         if path is not None and not path.exists():
             raise WrongUsage(f"--{name}: there is no {path}. Name a file or folder of this machine.")
-    return LocalFiles(**{name: None if path is None else uri_of(path) for name, path in paths.items()})
+    uris = {name: None if path is None else uri_of(path) for name, path in paths.items()}
+    return LocalFiles(**uris, candidates=_candidates(arguments.candidate, deployment))
 
 
-def _remote(files: LocalFiles) -> set[str]:
+def _candidates(pairs: Sequence[tuple[str, Path]], deployment: ModelDeployment) -> dict[str, str]:
+    names = [one.name for one in deployment.spec.model.candidates]
+    for name, path in pairs:
+        if name not in names:
+            there = f"only {', '.join(names)}" if names else "none"
+            raise WrongUsage(f"--candidate: the file has no candidate {name} in spec.model.candidates, {there}.")
+        if not path.exists():
+            raise WrongUsage(f"--candidate: there is no {path}. Name a file or folder of this machine.")
+    return {name: uri_of(path) for name, path in pairs}
+
+
+def _remote(files: LocalFiles, deployment: ModelDeployment) -> set[str]:
     """The containers that may need credentials."""
-    return {name for name, uri in ((FETCH, files.model), (FETCH_DATASET, files.dataset)) if uri is None}
+    own = {name for name, uri in ((FETCH, files.model), (FETCH_DATASET, files.dataset)) if uri is None}
+    return own | {one.fetch for one in contestants_of(deployment)[1:] if one.name not in files.candidates} - {FETCH}
 
 
-def _run_all(pod: Iterable[Process], directory: Path) -> Result:
+def _run_all(pod: Iterable[Process], directory: Path, deployment: ModelDeployment) -> Result:
     stopping = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    steps = _PROGRESS | _contest(deployment)
     try:
         for process in pod:
-            print(f"{_PROGRESS[process.name]} ...", file=sys.stderr, flush=True)
+            print(f"{steps[process.name]} ...", file=sys.stderr, flush=True)
             result = _run(process, directory)
             if result is not None:
                 return result
@@ -104,10 +118,17 @@ def _run_all(pod: Iterable[Process], directory: Path) -> Result:
     raise ModelwayError("The preflight ended without a verdict. Report this.")
 
 
+def _contest(deployment: ModelDeployment) -> dict[str, str]:
+    """What the containers of the models that compete with that of `spec.model.uri` do."""
+    others = contestants_of(deployment)[1:]
+    fetches = {one.fetch: f"Fetching candidate {one.name}" for one in others if one.fetch != FETCH}
+    return fetches | {one.prepare: f"Trying candidate {one.name}, and choosing its engine" for one in others}
+
+
 def _run(process: Process, directory: Path) -> Result | None:
     """Run one container; the result if it is the last one, or fails."""
     # in a pod, too, only `fetch` sees credentials
-    base = dict(os.environ) if process.name in _FETCHES else model_environment(os.environ, directory)
+    base = dict(os.environ) if process.name.startswith(FETCH) else model_environment(os.environ, directory)
     with (directory / "output").open("w+b") as output, (directory / "log").open("w+b") as log:
         child = start(process, directory, {"MODELWAY_LOG_LEVEL": "WARNING"} | base, output=output, log=log)
         code = _wait(child)
@@ -136,4 +157,5 @@ def _failure(process: Process, code: int, directory: Path) -> Result:
         raise WrongUsage(f"{log}\n{process.name} ended with exit status {code}".lstrip())
     if report["reason"] in _STACK:
         print(log, file=sys.stderr)
-    return result_of_failure(report, is_candidates=process.name in {PREPARE, PROVE})
+    has_model = not process.name.startswith(FETCH) and process.name != PREPARE_STABLE
+    return result_of_failure(report, is_candidates=has_model)

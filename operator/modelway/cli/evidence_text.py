@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from modelway.cli.candidate_table import describe_candidate
 from modelway.cluster.snapshot import Object
 
 _MOST_REVISIONS = 3
@@ -13,6 +14,8 @@ def describe_evidence(resource: Object) -> Iterator[tuple[str, str]]:
     """The newest verdicts in status, each with its numbers: a title and a text for each line."""
     for entry in ((resource.get("status") or {}).get("revisions") or ())[:_MOST_REVISIONS]:
         yield f"revision {entry.get('revision', '')}", _verdict(entry)
+        for candidate in entry.get("candidates") or ():
+            yield "", describe_candidate(candidate, entry.get("choice", ""))
         for metric in entry.get("evaluation") or ():
             yield "", _metric(metric)
 
@@ -23,6 +26,7 @@ def _verdict(entry: Mapping[str, Any]) -> str:
         f"{entry.get('verdict', '').lower()}{reason}",
         short_digest(entry.get("digest", "")),
         entry.get("objectVersion", ""),
+        f"{entry['choice']} serves" if entry.get("choice") else "",
         f"contract: {entry['contract']}" if entry.get("contract") else "",
     ]
     return ", ".join(part for part in parts if part)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from modelway.cli.candidate_table import CANDIDATE_HEADER, rows_of_candidates
 from modelway.cli.cluster_session import ask
 from modelway.cli.commands import program
 from modelway.cli.evidence_text import short_digest
@@ -13,6 +14,7 @@ from modelway.cli.revisions import Record, differences, records_of, serving_of, 
 from modelway.cli.summary import age
 from modelway.cluster.reader import Reader
 from modelway.cluster.snapshot import Object
+from modelway.desired.contestants import model_on_record
 from modelway.desired.evidence import Evidence
 
 _HEADER = ["REVISION", "HASH", "AGE", "STATE", "PREFLIGHT", "DIGEST", "VERSION", "MODEL", "CHANGED"]
@@ -44,6 +46,8 @@ def describe(resource: Object, records: Sequence[Record]) -> list[dict[str, Any]
 
 def _row(resource: Object, record: Record, before: Record | None) -> dict[str, Any]:
     state = {wanted_of(resource)[0]: "comes", serving_of(resource): "serves"}.get(record.hash)
+    choice, candidates = (record.evidence.choice, record.evidence.candidates) if record.evidence else ("", ())
+    served = model_on_record(record.inputs.get("model") or {}, choice)
     return {
         "revision": record.number,
         "hash": record.hash,
@@ -51,8 +55,9 @@ def _row(resource: Object, record: Record, before: Record | None) -> dict[str, A
         "state": state,
         "preflight": _verdict(record.evidence),
         "digest": (record.evidence and record.evidence.digest) or None,
-        "version": record.version or None,
-        "model": record.uri,
+        "version": served.get("version"),
+        "model": served.get("uri", ""),
+        **({"choice": choice or None, "candidates": [dict(one) for one in candidates]} if candidates else {}),
         "changed": sorted(differences(before.inputs, record.inputs)) if before else [],
     }
 
@@ -65,10 +70,15 @@ def _verdict(evidence: Evidence | None) -> str | None:
 
 
 def table(rows: Sequence[dict[str, Any]], *, now: datetime) -> str:
-    """A line for each."""
+    """A line for each, and a table of the models that competed in it."""
     if not rows:
         return "There is no revision yet: the operator has not followed this spec, or does not run."
-    return "\n".join(align([_HEADER, *(_cells(row, now) for row in rows)]))
+    lines = align([_HEADER, *(_cells(row, now) for row in rows)])
+    for row in rows:
+        if candidates := row.get("candidates"):
+            table = align([CANDIDATE_HEADER, *rows_of_candidates(candidates, row["choice"] or "")])
+            lines += ["", f"What competed in revision {row['revision']}:", *(f"  {line}" for line in table)]
+    return "\n".join(lines)
 
 
 def _cells(row: dict[str, Any], now: datetime) -> list[str]:

@@ -1,13 +1,15 @@
 """The processes of a preflight on this machine: those of the Job, with files of this machine in place of what is fetched. Pure."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.file_deployment import with_model_file
 from modelway.cli.local_pod import Process, processes
 from modelway.desired.children import job
-from modelway.desired.children.job import StableModel
+from modelway.desired.children.job import CANDIDATES, StableModel
 from modelway.desired.evidence import Evidence
 from modelway.desired.revision import revision_of
 from modelway.settings import Settings
@@ -23,11 +25,13 @@ class LocalFiles:
         model: in place of spec.model.uri.
         dataset: in place of spec.preflight.evaluation.dataset.uri.
         against: in place of the model that serves in a cluster.
+        candidates: in place of spec.model.candidates[].uri, by name.
     """
 
     model: str | None = None
     dataset: str | None = None
     against: str | None = None
+    candidates: Mapping[str, str] = field(default_factory=dict)
 
 
 def preflight_processes(
@@ -47,11 +51,27 @@ def preflight_processes(
     stable = files.against and StableModel(with_model_file(deployment, files.against), "", _NOTHING_PROVED)
     subject = _with_files(deployment, files)
     template = job.build(subject, revision_of(deployment), settings, stable or None)["spec"]["template"]
-    return processes(template, directory, {})
+    return [_in_folders(process, directory) for process in processes(template, directory, {})]
+
+
+def _in_folders(process: Process, directory: Path) -> Process:
+    """The process with the folders of this machine in what it is told of candidates, too."""
+    return replace(process, arguments=tuple(_in_folder(argument, directory) for argument in process.arguments))
+
+
+def _in_folder(argument: str, directory: Path) -> str:
+    option, _, value = argument.partition("=")
+    if option != CANDIDATES:
+        return argument
+    candidates = json.loads(value)
+    for one in candidates:
+        one |= {name: f"{directory}{one[name]}" for name in ("modelDir", "preparedDir")}
+    return f"{option}={json.dumps(candidates)}"
 
 
 def _with_files(deployment: ModelDeployment, files: LocalFiles) -> ModelDeployment:
-    subject = deployment if files.model is None else with_model_file(deployment, files.model)
+    subject = _with_candidates(deployment, files)
+    subject = subject if files.model is None else with_model_file(subject, files.model)
     preflight = deployment.spec.preflight
     if files.dataset is None or preflight is None or preflight.evaluation is None:
         return subject
@@ -59,3 +79,12 @@ def _with_files(deployment: ModelDeployment, files: LocalFiles) -> ModelDeployme
     evaluation = preflight.evaluation.model_copy(update={"dataset": dataset})
     changed = subject.spec.model_copy(update={"preflight": preflight.model_copy(update={"evaluation": evaluation})})
     return subject.model_copy(update={"spec": changed})
+
+
+def _with_candidates(deployment: ModelDeployment, files: LocalFiles) -> ModelDeployment:
+    model = deployment.spec.model
+    candidates = tuple(
+        one.model_copy(update={"uri": files.candidates.get(one.name, one.uri)}) for one in model.candidates
+    )
+    changed = model.model_copy(update={"candidates": candidates})
+    return deployment.model_copy(update={"spec": deployment.spec.model_copy(update={"model": changed})})

@@ -32,12 +32,14 @@ def junit(result: Result, name: str) -> str:
 def _cases(result: Result) -> Iterator[ET.Element]:
     if result.changes:
         yield _contract(result)
-    for test in result.tests:
+    for one in result.candidates:
+        yield _candidate(one, result.choice)
+    for test in result.shown(result.tests):
         case = _case("smoke tests", test["test"])
         if test["outcome"] == "failed":
             _add(case, "failure", test.get("problem", ""), "SmokeTestFailed")
         yield case
-    for criterion in result.criteria:
+    for criterion in result.shown(result.criteria):
         yield _criterion(criterion, result)
     for note in result.skipped:
         case = _case("evaluation", note)
@@ -47,7 +49,7 @@ def _cases(result: Result) -> Iterator[ET.Element]:
 
 def _contract(result: Result) -> ET.Element:
     case = _case("contract", "contract")
-    text = "; ".join(change["change"] for change in result.changes)
+    text = "; ".join(change["change"] for change in result.shown(result.changes))
     if result.reason == "ContractChanged":
         _add(case, "failure", text, result.reason)
     else:
@@ -68,6 +70,17 @@ def _criterion(criterion: Mapping[str, Any], result: Result) -> ET.Element:
             _add(case, "skipped", text)
         case _:
             ET.SubElement(case, "system-out").text = text
+    return case
+
+
+def _candidate(candidate: Mapping[str, Any], choice: str) -> ET.Element:
+    """A model that competed. One that cannot serve fails nothing, as long as another one can."""
+    case = _case("candidates", candidate["name"])
+    text = ", ".join(f"{part} {value}" for part, value in candidate.items() if part not in {"name", "message"})
+    if "reason" in candidate:
+        _add(case, "skipped", f"{text}: {candidate['message']}" if "message" in candidate else text)
+    else:
+        ET.SubElement(case, "system-out").text = f"serves, {text}" if candidate["name"] == choice else text
     return case
 
 

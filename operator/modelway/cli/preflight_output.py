@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from modelway.cli.output import align
+from modelway.cli.candidate_table import CANDIDATE_HEADER, rows_of_candidates
+from modelway.cli.output import align, number
 from modelway.cli.preflight_junit import junit
 from modelway.cli.preflight_result import NOT_TRIED, PASSED, PROVED, Result
 
@@ -45,9 +46,9 @@ def rows_of(criteria: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
             criterion["metric"],
             criterion.get("slice", _NOTHING),
             limit_of(criterion),
-            _number(criterion.get("value")),
-            _number(criterion.get("stable")),
-            _number(criterion.get("difference")),
+            number(criterion.get("value")),
+            number(criterion.get("stable")),
+            number(criterion.get("difference")),
             _interval(criterion),
             str(criterion.get("rows", _NOTHING)),
             outcome_of(criterion),
@@ -59,7 +60,7 @@ def rows_of(criteria: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
 def limit_of(criterion: Mapping[str, Any]) -> str:
     """The rule and its number, as the spec has them."""
     rule, threshold = criterion["rule"], criterion["threshold"]
-    return f"{rule} {_number(-threshold if rule == _NOT_WORSE else threshold)}"
+    return f"{rule} {number(-threshold if rule == _NOT_WORSE else threshold)}"
 
 
 def outcome_of(criterion: Mapping[str, Any]) -> str:
@@ -68,23 +69,22 @@ def outcome_of(criterion: Mapping[str, Any]) -> str:
     return f"{criterion['outcome']}{f' (needs {needed} rows)' if needed is not None else ''}"
 
 
-def _number(value: float | None) -> str:
-    return _NOTHING if value is None else f"{value + 0.0:.4g}"
-
-
 def _interval(criterion: Mapping[str, Any]) -> str:
     low, high = criterion.get("low"), criterion.get("high")
-    return _NOTHING if low is None and high is None else f"{_number(low)} to {_number(high)}"
+    return _NOTHING if low is None and high is None else f"{number(low)} to {number(high)}"
 
 
 def _text(result: Result, name: str) -> str:
+    changes, tests, criteria = (result.shown(part) for part in (result.changes, result.tests, result.criteria))
     lines = [headline(result, name), *([result.remedy] if result.remedy else [])]
-    if result.changes:
-        lines += ["", "Contract:", *(f"  {_change(change)}" for change in result.changes)]
-    if result.tests:
-        lines += ["", "Smoke tests:", *(f"  {_test(test)}" for test in result.tests)]
-    if result.criteria:
-        lines += ["", *align([HEADER, *rows_of(result.criteria)])]
+    if changes:
+        lines += ["", "Contract:", *(f"  {_change(change)}" for change in changes)]
+    if tests:
+        lines += ["", "Smoke tests:", *(f"  {_test(test)}" for test in tests)]
+    if result.candidates:
+        lines += ["", *align([CANDIDATE_HEADER, *rows_of_candidates(result.candidates, result.choice)])]
+    if criteria:
+        lines += ["", *align([HEADER, *rows_of(criteria)])]
     return "\n".join([*lines, *result.notes])
 
 
@@ -103,11 +103,14 @@ def _json(result: Result, name: str) -> str:
 def _markdown(result: Result, name: str) -> str:
     sign = {PASSED: "✅", NOT_TRIED: "⚠️"}.get(result.exit_status, "❌")
     lines = [f"### {sign} {_escape(headline(result, name))}", "", _escape(result.remedy), ""]
-    if result.criteria:
-        lines += [_row(HEADER), _row(["---"] * len(HEADER)), *map(_row, rows_of(result.criteria)), ""]
+    if result.candidates:
+        rows = rows_of_candidates(result.candidates, result.choice)
+        lines += [_row(CANDIDATE_HEADER), _row(["---"] * len(CANDIDATE_HEADER)), *map(_row, rows), ""]
+    if criteria := result.shown(result.criteria):
+        lines += [_row(HEADER), _row(["---"] * len(HEADER)), *map(_row, rows_of(criteria)), ""]
     lines += [f"- {_escape(note)}" for note in result.notes]
-    lines += [f"- contract: {_escape(_change(change))}" for change in result.changes]
-    lines += [f"- smoke test {_escape(_test(test))}" for test in result.tests]
+    lines += [f"- contract: {_escape(_change(change))}" for change in result.shown(result.changes)]
+    lines += [f"- smoke test {_escape(_test(test))}" for test in result.shown(result.tests)]
     return "\n".join(line for index, line in enumerate(lines) if line or (index and lines[index - 1]))
 
 

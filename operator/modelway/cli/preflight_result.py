@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from modelway.desired.evidence import candidates_in
 from modelway.printable import one_line
 
 PASSED, REFUSED, NOT_TRIED = 0, 1, 2
@@ -11,6 +12,8 @@ PASSED, REFUSED, NOT_TRIED = 0, 1, 2
 PROVED = "Proved"
 _OF_ANOTHER = frozenset({"InvalidDataset", "LoadTimeout", "ServerIncomplete", "StorageFull"})
 """Reasons that hold nothing against the model itself."""
+_FINDINGS = frozenset({"change", "test", "metric", "skipped"})
+"""Members by which a line is a finding, about the one of several models that its member `candidate` names."""
 _STABLE_TITLE = "the stable revision"
 
 
@@ -27,6 +30,8 @@ class Result:
         tests: the smoke tests, each with its name as `test`, its `outcome`, and its `problem` where it failed.
         criteria: every limit of every metric on every part of the rows.
         skipped: why limits were not judged.
+        choice: the name of the model that a cluster would serve, where several competed and one was accepted.
+        candidates: the models that competed, in the words of status, each with a `message` where it cannot serve.
     """
 
     exit_status: int
@@ -37,16 +42,32 @@ class Result:
     tests: Sequence[Mapping[str, Any]] = ()
     criteria: Sequence[Mapping[str, Any]] = ()
     skipped: Sequence[str] = ()
+    choice: str = ""
+    candidates: Sequence[Mapping[str, Any]] = ()
 
     @property
     def notes(self) -> list[str]:
         """Why limits were not judged, where the message does not say it."""
         return [note for note in self.skipped if note.rstrip(".") not in self.message]
 
+    def shown(self, findings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The findings about the choice; where there is none, those about all models that competed, with their names."""
+        if self.choice:
+            return [one for one in findings if one.get("candidate", self.choice) == self.choice]
+        return [_with_name(one) for one in findings]
+
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         document = {name: value for name, value in asdict(self).items() if value != ""}
+        if not self.candidates:
+            del document["candidates"]
         return {"exitStatus": document.pop("exit_status"), **document}
+
+
+def _with_name(finding: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The finding with the name of the model in front of its own."""
+    subject = next(part for part in ("change", "test", "metric") if part in finding)
+    return {**finding, subject: f"{finding['candidate']}: {finding[subject]}"} if "candidate" in finding else finding
 
 
 def result_of(lines: Sequence[Mapping[str, Any]]) -> Result:
@@ -62,8 +83,18 @@ def result_of(lines: Sequence[Mapping[str, Any]]) -> Result:
         changes=[line for line in findings if "change" in line],
         tests=[line for line in findings if "test" in line],
         criteria=[line for line in findings if "metric" in line],
-        skipped=[line["skipped"] for line in findings if "skipped" in line],
+        skipped=list(dict.fromkeys(line["skipped"] for line in findings if "skipped" in line)),
+        choice=verdict.get("choice", ""),
+        candidates=list(filter(None, map(_candidate, findings))),
     )
+
+
+def _candidate(line: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A model that competed, in the words of status; None if the line is about something else."""
+    if "candidate" not in line or not _FINDINGS.isdisjoint(line):
+        return None
+    candidates = candidates_in({"candidates": [{**line, "name": line["candidate"]}]})
+    return {**candidates[0], **({"message": line["message"]} if line.get("message") else {})} if candidates else None
 
 
 def result_of_failure(report: Mapping[str, Any], *, is_candidates: bool) -> Result:

@@ -24,9 +24,9 @@ def run(arguments: argparse.Namespace) -> int:
     resource = ask(arguments, write)
     for line in warnings(resource):
         print(f"Warning: {line}", file=sys.stderr)
-    print(
-        f"{arguments.name} takes {resource['spec']['model']['uri']} as it is now, as a new revision.{meanwhile(resource)}"
-    )
+    model = resource["spec"]["model"]
+    candidates = " and its candidates" if model.get("candidates") else ""
+    print(f"{arguments.name} takes {model['uri']}{candidates} as it is now, as a new revision.{meanwhile(resource)}")
     print(f"Watch it: {program()} status {arguments.name}. To go back: {program()} undo {arguments.name}")
     return 0
 

@@ -15,6 +15,9 @@ from modelway.errors import InvalidSpec, ModelwayError
 BLOCKS = ("model", "runtime", "scheduling")
 """The blocks of the spec that make a revision, and that come back with it."""
 
+LOSS = "maxQualityLoss"
+"""The field of the evaluation that chooses among several models; with one it is refused."""
+
 
 class NoWayBack(ModelwayError):
     """There is no such revision, or none but the present one."""
@@ -39,9 +42,9 @@ class Record:
         return str(self.inputs.get("model", {}).get("version", ""))
 
     @property
-    def uri(self) -> str:
-        """Where the model lies."""
-        return str(self.inputs.get("model", {}).get("uri", ""))
+    def has_contest(self) -> bool:
+        """Whether several models competed in it."""
+        return bool(self.inputs.get("model", {}).get("candidates")) or "precision" in self.inputs.get("runtime", {})
 
     def __str__(self) -> str:
         return f"revision {self.number} ({self.hash}{f', version {self.version}' if self.version else ''})"
@@ -113,11 +116,29 @@ def target_of(resource: Object, records: Sequence[Record], requested: str | None
 
 
 def restore(resource: Object, record: Record) -> dict[str, Any]:
-    """The ModelDeployment as it was in what makes a revision, and as it is now in all else: scaling, rollout, suspend."""
+    """The ModelDeployment as it was in what makes a revision, and as it is now in all else: scaling, rollout, suspend.
+
+    Raises:
+        NoWayBack: several models competed in it, and the present spec has nothing to compare them by.
+    """
     before = {block: record.inputs[block] for block in BLOCKS if block in record.inputs}
     others = {block: value for block, value in resource["spec"].items() if block not in BLOCKS}
+    if "preflight" in others:
+        others["preflight"] = _preflight_of(others["preflight"], record)
+    if record.has_contest and "evaluation" not in (others.get("preflight") or {}):
+        raise NoWayBack(
+            f"several models competed in {record}, and spec.preflight.evaluation, which compares them, is gone: write it again first"
+        )
     annotations = with_refresh(resource["metadata"].get("annotations") or {}, record.inputs)
     return {**resource, "metadata": {**resource["metadata"], "annotations": annotations}, "spec": {**before, **others}}
+
+
+def _preflight_of(preflight: Mapping[str, Any], record: Record) -> dict[str, Any]:
+    """The present preflight, without what chooses among several models where the record has one."""
+    evaluation = preflight.get("evaluation") or {}
+    if record.has_contest or LOSS not in evaluation:
+        return dict(preflight)
+    return {**preflight, "evaluation": {name: value for name, value in evaluation.items() if name != LOSS}}
 
 
 def document_of(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cli.commands import program
 from modelway.cli.file_deployment import FIELDS, deployment_of_file, with_model_file
 from modelway.cli.local_pod import LOCAL_ADDRESS, NotRunnable, Process, processes
 from modelway.cli.local_process import (
@@ -32,6 +33,7 @@ from modelway.cli.local_process import (
 from modelway.cli.manifests import load_deployments, settings_of
 from modelway.cli.model_environment import model_environment
 from modelway.cli.render import children_of
+from modelway.desired.contestants import contestants_of
 from modelway.desired.pod import FETCH
 from modelway.errors import ModelwayError, WrongUsage
 
@@ -51,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         _check_ports(arguments)
         settings = settings_of(arguments)
         deployment = _deployment(arguments)
+        _say_contest(deployment, arguments)
         if arguments.model is not None:
             say_digest(deployment)
         if (model := _local_model(arguments)) is not None:
@@ -65,6 +68,17 @@ def run(arguments: argparse.Namespace) -> int:
     except ModelwayError as error:
         print(error, file=sys.stderr)
         return error.exit_status
+
+
+def _say_contest(deployment: ModelDeployment, arguments: argparse.Namespace) -> None:
+    """Say what is not served here, where several models compete."""
+    if deployment.spec.has_contest:
+        names = " or ".join(one.name for one in contestants_of(deployment)[1:])
+        command = shlex.join([program(), "evaluate", "-f", str(arguments.filename)])
+        print(
+            f"This serves the model of spec.model.uri. In a cluster the preflight may choose {names} in its place. Compare them: {command}",
+            file=sys.stderr,
+        )
 
 
 def _check_ports(arguments: argparse.Namespace) -> None:

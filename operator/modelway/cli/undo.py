@@ -8,7 +8,7 @@ from typing import Any
 
 from modelway.cli.cluster_session import ask
 from modelway.cli.commands import program
-from modelway.cli.revisions import Record, document_of, keepers, records_of, restore, target_of, wanted_of
+from modelway.cli.revisions import LOSS, Record, document_of, keepers, records_of, restore, target_of, wanted_of
 from modelway.cluster.reader import Reader
 from modelway.cluster.snapshot import Object
 from modelway.yaml_text import yaml_text
@@ -22,8 +22,10 @@ def run(arguments: argparse.Namespace) -> int:
         resource = await reader.resource(namespace, arguments.name)
         records = records_of(resource, await reader.records(namespace, arguments.name))
         target = target_of(resource, records, arguments.to)
-        if not arguments.dry_run and wanted_of(resource)[0] != target.hash:
-            await reader.replace(restore(resource, target))
+        if wanted_of(resource)[0] != target.hash:
+            before = restore(resource, target)
+            if not arguments.dry_run:
+                await reader.replace(before)
         return resource, target
 
     resource, target = ask(arguments, read)
@@ -31,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if hash_ == target.hash:
         print(f"{arguments.name} asks for {target} already: nothing is changed.")
         return 0
-    for line in warnings(resource):
+    for line in [*warnings(resource), *left_out(resource, target)]:
         print(f"Warning: {line}", file=sys.stderr)
     print(f"{arguments.name} {'would go' if arguments.dry_run else 'goes'} back to {target}:\n")
     print(change(inputs, target))
@@ -47,6 +49,13 @@ def change(now: Mapping[str, Any], target: Record) -> str:
     before, after = (yaml_text(document_of(inputs)).splitlines() for inputs in (now, target.inputs))
     lines = difflib.unified_diff(before, after, "now", f"revision {target.number}", n=len(before), lineterm="")
     return "\n".join([*lines, ""])
+
+
+def left_out(resource: Object, target: Record) -> list[str]:
+    """What goes although it makes no revision."""
+    evaluation = (resource["spec"].get("preflight") or {}).get("evaluation") or {}
+    is_left_out = LOSS in evaluation and not target.has_contest
+    return [f"spec.preflight.evaluation.{LOSS} is removed: {target} has one model"] if is_left_out else []
 
 
 def warnings(resource: Object) -> list[str]:

@@ -13,6 +13,8 @@ from modelway.cluster.cache import Cache
 from modelway.cluster.client import FIELD_MANAGER, Client
 from modelway.errors import ClusterError, ModelwayError, RetryLater
 from modelway.observed import Key, Owner
+from modelway.status.ledger import ACCEPTED
+from modelway.status.preflight import PROVED
 from modelway.status.reasons import Reason
 from modelway.status.report import merge_patch
 
@@ -98,6 +100,8 @@ class Publisher:
         self._written[owner.key] = _Written(owner.uid, status, answer.get("status") or {})
         self._cache.store(kinds.OWNER, answer)
         before, after = (conditions.find(one.get("conditions"), "Ready") or {} for one in (owner.status, status))
+        for choice in choices(owner.status, status):
+            await self._announce(owner, choice, now)
         if _worth_telling(before, after):
             await self._announce(owner, after, now)
 
@@ -117,16 +121,16 @@ class Publisher:
             self._cache.store(kinds.OWNER, answer)
         raise RetryLater(f"{owner.key} changed meanwhile", seconds=AGAIN_SECONDS)
 
-    async def _announce(self, owner: Owner, ready: Mapping[str, Any], now: datetime) -> None:
+    async def _announce(self, owner: Owner, verdict: Mapping[str, Any], now: datetime) -> None:
         try:
-            await self._client.create(kinds.EVENT, self._event(owner, ready, now))
+            await self._client.create(kinds.EVENT, self._event(owner, verdict, now))
         except ModelwayError as error:  # losing an Event must not fail a pass that went well
             logger.warning("An Event was not written: %s", error, extra={"resource": owner.key})
 
-    def _event(self, owner: Owner, ready: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    def _event(self, owner: Owner, verdict: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         namespace, name = owner.key
         stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        unique = hashlib.sha256(f"{owner.uid}{ready['reason']}{now.isoformat()}".encode()).hexdigest()[:16]
+        unique = hashlib.sha256(f"{owner.uid}{verdict['reason']}{now.isoformat()}".encode()).hexdigest()[:16]
         return {
             "apiVersion": kinds.EVENT.api_version,
             "kind": kinds.EVENT.name,
@@ -139,9 +143,9 @@ class Publisher:
                 "uid": owner.uid,
                 "resourceVersion": owner.resource_version,
             },
-            "type": "Normal" if ready["status"] == "True" or ready["reason"] == Reason.SUSPENDED else "Warning",
-            "reason": ready["reason"],
-            "message": ready["message"][:LONGEST_EVENT_MESSAGE],
+            "type": "Normal" if verdict["status"] == "True" or verdict["reason"] == Reason.SUSPENDED else "Warning",
+            "reason": verdict["reason"],
+            "message": verdict["message"][:LONGEST_EVENT_MESSAGE],
             "source": {"component": FIELD_MANAGER},
             "reportingComponent": FIELD_MANAGER,
             "reportingInstance": self._instance,
@@ -149,6 +153,20 @@ class Publisher:
             "lastTimestamp": stamp,
             "count": 1,
         }
+
+
+def choices(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, str]]:
+    """A verdict for each revision of which a preflight has just accepted one of several models."""
+    known = {one["revision"] for one in before.get("revisions") or () if one["verdict"] == ACCEPTED}
+    return [
+        {
+            "status": "True",
+            "reason": PROVED,
+            "message": f"Revision {one['revision']} is accepted: {one.get('message') or one['choice'] + ' serves'}",
+        }
+        for one in after.get("revisions") or ()
+        if one["verdict"] == ACCEPTED and one.get("choice") and one["revision"] not in known
+    ]
 
 
 def _verdicts(status: Mapping[str, Any]) -> list[object]:

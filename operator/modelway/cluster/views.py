@@ -153,7 +153,7 @@ def _revision(obj: Mapping[str, Any]) -> dict[str, Any]:
         "number": obj.get("revision", 0),
         "revision": labels.get(REVISION_LABEL) or obj["metadata"]["name"].rpartition("-")[2],
         "served": SERVED_ANNOTATION in annotations,
-        "model": {part: model[part] for part in ("uri", "version", "format") if part in model},
+        "model": {part: model[part] for part in ("uri", "version", "format", "candidates") if part in model},
         "digest": digest_of(data),
         "evidence": annotations.get(EVIDENCE_ANNOTATION, ""),
     }

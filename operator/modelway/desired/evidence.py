@@ -8,10 +8,20 @@ from typing import Any, Self
 from modelway.desired.image_pulls import Template, with_containers
 from modelway.printable import one_line
 
-_MOST_METRICS = 16
+_MOST_METRICS, _MOST_CANDIDATES = 16, 8
 _LONGEST_NAME = 300
 _OUTCOMES = ("passed", "failed", "inconclusive", "skipped")
 _NUMBERS = ("value", "low", "high", "stable", "difference")
+_MEASURES = {
+    "value": "value",
+    "low": "low",
+    "high": "high",
+    "latencyMs": "latencyMilliseconds",
+    "memoryMiB": "memoryMebibytes",
+    "sizeMiB": "sizeMebibytes",
+}
+"""Numbers of a candidate in a report, and their fields in status."""
+_CANDIDATE_TEXTS = {"name": 63, "engine": 63, "reason": 256}
 _GREATEST = 1e18
 _TEXTS = {
     "reason": 256,
@@ -23,8 +33,12 @@ _TEXTS = {
     "time": 64,
     "proof": 63,
     "contract": 512,
+    "choice": 63,
 }
 """The texts of an evidence, and how long each may be: as status takes them."""
+
+
+_TABLES = ("evaluation", "candidates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +65,16 @@ class Evidence:
     """How it differs in what it takes and gives from the revision that served."""
     evaluation: tuple[Mapping[str, Any], ...] = field(default=())
     """Metrics with their values, intervals and outcomes."""
+    choice: str = ""
+    """The name of the model that pods serve, where several competed."""
+    candidates: tuple[Mapping[str, Any], ...] = field(default=())
+    """The models that competed, each with its name and its measures."""
 
     def to_text(self) -> str:
         """The text of the annotation; the same for equal evidence."""
         texts = {name: text for name in _TEXTS if (text := getattr(self, name))}
-        metrics = {"evaluation": [dict(one) for one in self.evaluation]} if self.evaluation else {}
-        return json.dumps({"accepted": self.accepted, **texts, **metrics}, sort_keys=True, separators=(",", ":"))
+        tables = {name: [dict(one) for one in table] for name in _TABLES if (table := getattr(self, name))}
+        return json.dumps({"accepted": self.accepted, **texts, **tables}, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -65,7 +83,8 @@ class Evidence:
             document = json.loads(text)
             texts = {name: str(document[name])[:most] for name, most in _TEXTS.items() if name in document}
             accepted, metrics = document["accepted"] is True, metrics_of(document.get("evaluation"))
-            return cls(accepted=accepted, **{"reason": "", **texts}, evaluation=metrics)
+            candidates = candidates_of(document.get("candidates"))
+            return cls(accepted=accepted, **{"reason": "", **texts}, evaluation=metrics, candidates=candidates)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
@@ -82,6 +101,27 @@ def _metric(entry: object) -> Mapping[str, Any] | None:
     texts = {part: text_of(entry.get(part), _LONGEST_NAME) for part in ("metric", "slice", "outcome")}
     numbers = {part: float(entry[part]) for part in _NUMBERS if _is_number(entry.get(part))}
     return {**{part: text for part, text in texts.items() if text}, **numbers} if texts["metric"] else None
+
+
+def candidates_in(report: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    """The models that competed, of a report, in the words of status."""
+    value = report.get("candidates")
+    entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+    return candidates_of([{_MEASURES.get(part, part): entry[part] for part in entry} for entry in entries])
+
+
+def candidates_of(value: object) -> tuple[Mapping[str, Any], ...]:
+    """The models that competed, without those that have not the form that status has for them."""
+    entries = value if isinstance(value, list) else []
+    return tuple(filter(None, map(_candidate, entries[:_MOST_CANDIDATES])))
+
+
+def _candidate(entry: object) -> Mapping[str, Any] | None:
+    if not isinstance(entry, dict):
+        return None
+    texts = {part: text_of(entry.get(part), longest) for part, longest in _CANDIDATE_TEXTS.items()}
+    numbers = {part: float(entry[part]) for part in _MEASURES.values() if _is_number(entry.get(part))}
+    return {**{part: text for part, text in texts.items() if text}, **numbers} if texts["name"] else None
 
 
 def text_of(value: object, longest: int) -> str:

@@ -7,7 +7,7 @@ from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import build_children, controller_revision, job
 from modelway.desired.children.job import StableModel
-from modelway.desired.evidence import Evidence, metrics_of
+from modelway.desired.evidence import Evidence, candidates_of, metrics_of
 from modelway.desired.pinning import has_served, pinning_of, record_of, record_to_mark
 from modelway.desired.plan import Plan, Step, make_plan, number_of, unwanted_children
 from modelway.desired.revision import Revision, as_it_was, revision_of
@@ -23,6 +23,7 @@ _TEXTS_IN_STATUS = {
     "digest": "digest",
     "object_version": "objectVersion",
     "contract": "contract",
+    "choice": "choice",
 }
 """Parts of evidence, and their fields in status."""
 
@@ -33,14 +34,18 @@ def is_open(deployment: ModelDeployment, observed: Observed, settings: Settings)
         return True
     revision = revision_of(deployment)
     running, record = observed.deployment, record_of(observed, revision)
+    evidence = evidence_on(record) or accepted_in_status(observed, revision.hash)
+    if deployment.spec.has_contest and evidence is None:
+        return False  # nobody knows which of the models serves
     if running is not None and running.revision == revision.hash:
         return True
-    evidence = evidence_on(record)
     return record is not None and ((evidence is not None and evidence.accepted) or has_served(observed, record))
 
 
 def _is_enabled(deployment: ModelDeployment, settings: Settings) -> bool:
     wanted = deployment.spec.preflight
+    if deployment.spec.has_contest:
+        return True
     return settings.preflight_enabled if wanted is None or wanted.enabled is None else wanted.enabled
 
 
@@ -59,7 +64,8 @@ def accepted_in_status(observed: Observed, revision: str) -> Evidence | None:
     if entry.get("verdict") != "Accepted" or not entry.get("digest"):
         return None
     texts = {name: entry.get(field, "") for name, field in _TEXTS_IN_STATUS.items()}
-    return Evidence(accepted=True, **texts, evaluation=metrics_of(entry.get("evaluation")))
+    metrics, candidates = metrics_of(entry.get("evaluation")), candidates_of(entry.get("candidates"))
+    return Evidence(accepted=True, **texts, evaluation=metrics, candidates=candidates)
 
 
 # What runs meanwhile ----------------------------------------------------------------------------------------------------------------------
@@ -91,12 +97,13 @@ def model_of(deployment: ModelDeployment, observed: Observed, hash_: str | None)
     if before is None or revision_of(before).hash != record.revision:
         return None
     evidence = evidence_on(record) or accepted_in_status(observed, record.revision)
-    return StableModel(before, record.revision, evidence or _evidence_in_status(observed, record.revision))
+    return StableModel(before, record.revision, evidence or _evidence_in_status(before, observed, record.revision))
 
 
-def _evidence_in_status(observed: Observed, revision: str) -> Evidence:
+def _evidence_in_status(before: ModelDeployment, observed: Observed, revision: str) -> Evidence:
     stable = observed.owner.status.get("stable") or {}
-    digest = stable.get("digest") or "" if stable.get("revision") == revision else ""
+    is_known = stable.get("revision") == revision and not before.spec.has_contest  # of which model is the digest?
+    digest = stable.get("digest") or "" if is_known else ""
     return Evidence(accepted=True, reason="", digest=digest)
 
 
@@ -136,11 +143,12 @@ def make_closed_plan(
     own = [_step(body), *([] if evidence or outdated or misses else [_step(proving)])]
     present = observed.owned(ChildId("Job", proving["metadata"]["name"]))
     running = model_of(deployment, observed, revision_that_runs(observed))
+    known = running.evidence if running is not None and running.evidence.reason else None
     follows = waits = False
-    if running is None:
+    # Of several models that competed, nobody knows which one runs once the evidence is lost: so it is left as it is.
+    if running is None or (known is None and running.deployment.spec.has_contest):
         others, prune = _without_pods(deployment, revision, pinning.template, observed, settings)
     else:
-        known = running.evidence if running.evidence.reason else None
         meanwhile = make_plan(running.deployment, observed, settings, may_follow=may_follow, evidence=known)
         others, prune, follows, waits = meanwhile.steps, meanwhile.prune, meanwhile.follows, meanwhile.waits
     staying = {ChildId("ControllerRevision", body["metadata"]["name"])}

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.contestants import with_choice
 from modelway.desired.credentials import DEFAULT_ACCOUNT
+from modelway.desired.evidence import Evidence
 from modelway.desired.image_pulls import (
     Template,
     pull_alike,
@@ -29,16 +31,18 @@ def record_of(observed: Observed, revision: Revision) -> RevisionView | None:
     return observed.record(revision.hash)
 
 
-def record_to_read(deployment: ModelDeployment, observed: Observed, settings: Settings) -> RevisionView | None:
+def record_to_read(
+    deployment: ModelDeployment, observed: Observed, settings: Settings, evidence: Evidence | None = None
+) -> RevisionView | None:
     """The record whose data must be read before a plan is made; None if it was read, or holds what would be recorded today."""
-    revision = revision_of(deployment)
+    revision, served = revision_of(deployment), with_choice(deployment, evidence)
     record = record_of(observed, revision)
     if record is None or record.data is not None:
         return None
+    if deployment.spec.has_contest and evidence is None:
+        return record  # the Job may have chosen another model than the record was made for
     return (
-        record
-        if record.digest != digest_of(record_data(revision, pod_template(deployment, revision, settings)))
-        else None
+        record if record.digest != digest_of(record_data(revision, pod_template(served, revision, settings))) else None
     )
 
 
@@ -62,6 +66,7 @@ def pinning_of(
     settings: Settings,
     *,
     may_follow: bool,
+    evidence: Evidence | None = None,
 ) -> Pinning:
     """What a revision runs with, once `record_to_read` asks for nothing more.
 
@@ -72,8 +77,9 @@ def pinning_of(
         observed: what exists.
         settings: what the platform decides.
         may_follow: whether pods that serve may be replaced because the platform's settings changed.
+        evidence: what the preflight of the revision found out; it may have chosen among several models.
     """
-    rendered = pod_template(deployment, revision, settings)
+    rendered = pod_template(with_choice(deployment, evidence), revision, settings)
     today = record_data(revision, rendered)
     recorded = today if record is None or record.data is None else record.data
     template = recorded.get("template") or rendered

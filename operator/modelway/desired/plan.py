@@ -78,7 +78,7 @@ def make_plan(
     """
     revision = revision_of(deployment)
     record = record_of(observed, revision)
-    pinning = pinning_of(deployment, revision, record, observed, settings, may_follow=may_follow)
+    pinning = pinning_of(deployment, revision, record, observed, settings, may_follow=may_follow, evidence=evidence)
     scaling = deployment.spec.scaling or Scaling()
     bodies = build_children(
         deployment,

@@ -156,6 +156,7 @@ def prepare_container(
             f"--method={runtime.method}",
             f"--engine={runtime.engine}",
             f"--tolerance={runtime.tolerance}",
+            *([] if runtime.precision == "full" else [f"--precision={runtime.precision}"]),
             *trust_arguments(deployment),
             f"--timeout={runtime.limits.startup_timeout_seconds}",
         ],

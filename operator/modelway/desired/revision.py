@@ -12,9 +12,13 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from modelway.api.base import ApiModel
 from modelway.api.labels import REFRESH_ANNOTATION
 from modelway.api.meta import refresh_of
-from modelway.api.v1alpha1 import ModelDeployment, ModelDeploymentSpec
+from modelway.api.model import Model
+from modelway.api.runtime import Runtime
+from modelway.api.scheduling import Scheduling
+from modelway.api.v1alpha1 import ModelDeployment
 
 HASH_LENGTH = 10
 REFRESH = "refresh"
@@ -45,6 +49,14 @@ def revision_of(deployment: ModelDeployment) -> Revision:
     return Revision(_encode(hashlib.sha256(canonical.encode()).digest()), inputs)
 
 
+class _Inputs(ApiModel):
+    """The blocks of a spec that make a revision, without rules about the others: what it had to prove is no part of it."""
+
+    model: Model
+    runtime: Runtime = Runtime()
+    scheduling: Scheduling | None = None
+
+
 def as_it_was(deployment: ModelDeployment, inputs: Mapping[str, Any]) -> ModelDeployment | None:
     """The ModelDeployment with the inputs of one of its revisions, and all else as it is asked for today.
 
@@ -57,7 +69,7 @@ def as_it_was(deployment: ModelDeployment, inputs: Mapping[str, Any]) -> ModelDe
     """
     blocks = {name: value for name, value in inputs.items() if name != REFRESH}
     try:
-        before = ModelDeploymentSpec.model_validate_json(json.dumps(blocks))
+        before = _Inputs.model_validate_json(json.dumps(blocks))
     except ValidationError:
         return None
     parts = {"model": before.model, "runtime": before.runtime, "scheduling": before.scheduling}

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from modelway.desired.contestants import model_on_record
 from modelway.desired.evidence import Evidence
 from modelway.observed import Observed, RevisionView
 from modelway.status.conditions import shorten
 
 MOST_REVISIONS = 10
+ACCEPTED = "Accepted"
+"""The verdict on a revision that may serve."""
 
 
 def ledger_of(observed: Observed) -> list[dict[str, Any]]:
@@ -19,14 +22,16 @@ def ledger_of(observed: Observed) -> list[dict[str, Any]]:
 def _entry(record: RevisionView, evidence: Evidence) -> dict[str, Any]:
     entry = {
         "revision": record.revision,
-        "verdict": "Accepted" if evidence.accepted else "Refused",
+        "verdict": ACCEPTED if evidence.accepted else "Refused",
         "reason": evidence.reason,
         "message": shorten(evidence.message),
         "time": evidence.time,
-        "version": record.model.get("version"),
+        "version": model_on_record(record.model, evidence.choice).get("version"),
         "digest": evidence.digest,
         "objectVersion": evidence.object_version,
         "contract": evidence.contract,
         "evaluation": [dict(one) for one in evidence.evaluation],
+        "choice": evidence.choice,
+        "candidates": [dict(one) for one in evidence.candidates],
     }
     return {name: value for name, value in entry.items() if value}

@@ -4,10 +4,13 @@ Its containers leave reports as those of a serving pod do. They come from a proc
 formed.
 """
 
+import re
 from dataclasses import replace
 
+from modelway.api.model import INT8
 from modelway.desired.children.job import FETCH_DATASET, FETCH_STABLE, PREPARE_STABLE, PROVE
-from modelway.desired.evidence import Evidence, metrics_of, text_of
+from modelway.desired.contestants import Contestant
+from modelway.desired.evidence import Evidence, candidates_in, metrics_of, text_of
 from modelway.desired.gate import revision_that_serves
 from modelway.desired.plan import Plan
 from modelway.desired.pod import FETCH, PREPARE
@@ -26,6 +29,9 @@ from modelway.status.termination import (
 from modelway.status.verdict import Readiness
 
 PROVED = "Proved"
+_OF_A_CANDIDATE = re.compile(rf"({FETCH}|{PREPARE})-candidate-([0-9]+)")
+"""The containers of the Job that are about a candidate, by its number."""
+_FIELD_OF_A_MODEL = re.compile(r"spec[.]model[.](uri|format|version|trustedTypes)\b")
 _LONGEST = 512
 """Characters of a text that is not the server's reason to refuse."""
 _STAGES = {
@@ -33,20 +39,25 @@ _STAGES = {
     FETCH_DATASET: "the dataset is being fetched",
     FETCH_STABLE: "the model that serves is being fetched for comparison",
     PREPARE: "the model is being loaded and tried",
+    f"{PREPARE}-{INT8}": "the model is being given weights of 8 bits and tried",
     PREPARE_STABLE: "the model that serves is being loaded for comparison",
     PROVE: "smoke tests and evaluation run",
 }
+_STEPS = {FETCH: "is being fetched", PREPARE: "is being loaded and tried"}
 _UNKNOWN = "The server's verdict on this revision is none that this operator knows. Use an operator and a server image of one release."
 _WAITS = "waits for its turn to be proved. preflight.maxConcurrent in the chart's values sets how many revisions are proved at once"
 
 
-def evidence_in(observed: Observed, proof: str, recorded: Evidence | None) -> Evidence | None:
+def evidence_in(
+    observed: Observed, proof: str, recorded: Evidence | None, contestants: tuple[Contestant, ...] = ()
+) -> Evidence | None:
     """What is known of the revision that a Job with this hash tries; None while it is being tried.
 
     Args:
         observed: what exists.
         proof: the hash of what the Job tries.
         recorded: what the record of the revision says; a refusal counts only if it was by the same trial.
+        contestants: the models that compete to serve the revision.
     """
     if recorded is not None and (recorded.accepted or recorded.proof == proof):
         return recorded
@@ -55,31 +66,40 @@ def evidence_in(observed: Observed, proof: str, recorded: Evidence | None) -> Ev
     pods = (
         one for one in observed.preflight_pods if one.proof == proof and one.controller in jobs and not one.deleting
     )
-    return next((evidence for pod in pods if (evidence := _evidence_of(pod)) is not None), None)
+    return next((evidence for pod in pods if (evidence := _evidence_of(pod, contestants)) is not None), None)
 
 
-def _evidence_of(pod: PodView) -> Evidence | None:
+def _evidence_of(pod: PodView, contestants: tuple[Contestant, ...]) -> Evidence | None:
     """The verdict of a pod; None while it has none that can be read."""
-    end, digest = _end_of(pod, PROVE), fetched_digest(pod)
+    end = _end_of(pod, PROVE)
     report = json_object(end.message) if end is not None and end.exit_code == 0 else None
-    if end is None or report is None or digest is None:
+    if end is None or report is None:
         return None
+    choice, has_contest = text_of(report.get("choice"), _LONGEST), len(contestants) > 1
+    chosen = next((one for one in contestants if one.name == choice), None)
+    fetch, prepare = (chosen.fetch, chosen.prepare) if chosen is not None else (FETCH, PREPARE)
+    digest = fetched_digest(pod, fetch)
+    if digest is None:
+        return None
+    proved = report.get("reason") == PROVED
     known = Evidence(
-        accepted=report.get("reason") == PROVED,
+        accepted=proved and (chosen is not None or not has_contest),
         reason=PROVED,
         message="",
         digest=digest,
-        object_version=fetched_version(pod) or "",
-        format=found_format(pod) or "",
-        engine=chosen_engine(pod) or "",
+        object_version=fetched_version(pod, fetch) or "",
+        format=found_format(pod, prepare) or "",
+        engine=chosen_engine(pod, prepare) or "",
         time=end.time,
         proof=pod.proof,
         contract=text_of(report.get("contract"), _LONGEST),
         evaluation=metrics_of(report.get("evaluation")),
+        choice=chosen.name if chosen is not None and proved and has_contest else "",
+        candidates=candidates_in(report) if has_contest else (),
     )
     if known.accepted:
         return replace(known, message=text_of(report.get("message"), _LONGEST))
-    reason, message = explain(end) or (Reason.CONTAINER_CONFIG_ERROR, _UNKNOWN)
+    reason, message = (None if proved else explain(end)) or (Reason.CONTAINER_CONFIG_ERROR, _UNKNOWN)
     return replace(known, reason=str(reason), message=message)
 
 
@@ -109,15 +129,21 @@ def judge_preflight(observed: Observed, plan: Plan) -> Readiness:
     failure = failure_of(replace(observed, pods=pods), revision)
     failure = failure or _refusal_of(observed, revision) or _unreadable(observed, pods)
     if failure is not None:
-        return replace(failure, message=f"{_about(pods, failure.message)}{_meanwhile(observed)}")
-    return Readiness(Reason.PROVING, f"Revision {revision} is being proved: {_stage(pods)}.{_meanwhile(observed)}")
+        return replace(failure, message=f"{_about(observed, pods, failure.message)}{_meanwhile(observed)}")
+    return Readiness(
+        Reason.PROVING, f"Revision {revision} is being proved: {_stage(observed, pods)}.{_meanwhile(observed)}"
+    )
 
 
-def _about(pods: tuple[PodView, ...], message: str) -> str:
+def _about(observed: Observed, pods: tuple[PodView, ...], message: str) -> str:
     """The message of a failure, which speaks of the model, with what it is really about."""
     failed = next((one.name for pod in pods for one in pod.containers if one.failure is not None), "")
     if failed == FETCH_DATASET:
         return message.replace("spec.model.uri", "spec.preflight.evaluation.dataset.uri")
+    if match := _OF_A_CANDIDATE.fullmatch(failed):
+        number = int(match[2])
+        text = _FIELD_OF_A_MODEL.sub(rf"spec.model.candidates[{number - 1}].\1", message)
+        return f"Candidate {_name_of(observed, number)}: {text}"
     if failed in {FETCH_STABLE, PREPARE_STABLE}:
         return f"The model that serves cannot be compared with: {message}"
     return message
@@ -146,13 +172,21 @@ def _missing_stable(observed: Observed, revision: str) -> str:
     )
 
 
-def _stage(pods: tuple[PodView, ...]) -> str:
+def _stage(observed: Observed, pods: tuple[PodView, ...]) -> str:
     living = [pod for pod in pods if not pod.deleting]
     containers = [one for pod in living for one in pod.containers]
     current = next((one.name for one in containers if not _is_done(one)), "")
     if containers and not current:
         return "its Job ended with a report that cannot be read, and starts again within the hour"
+    if match := _OF_A_CANDIDATE.fullmatch(current):
+        return f"candidate {_name_of(observed, int(match[2]))} {_STEPS[match[1]]}"
     return _STAGES.get(current, "its Job is being started")
+
+
+def _name_of(observed: Observed, number: int) -> str:
+    """The name of a candidate by its number in the Job, from 1 on; the number where the spec is another one by now."""
+    candidates = observed.owner.document["spec"].get("model", {}).get("candidates") or ()
+    return str(candidates[number - 1].get("name")) if number <= len(candidates) else str(number)
 
 
 def _is_done(container: ContainerView) -> bool:

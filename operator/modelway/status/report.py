@@ -4,14 +4,16 @@ The conditions follow kstatus. Ready is the summary. Reconciling and Stalled sho
 answers requests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from modelway.api.labels import selector_labels
+from modelway.desired.contestants import model_on_record
+from modelway.desired.gate import evidence_on
 from modelway.desired.plan import Plan
-from modelway.observed import ChildId, Observed, PodView, RevisionView
+from modelway.observed import Observed, PodView
 from modelway.status.autoscaling import autoscaling_of
 from modelway.status.conditions import ConditionVerdict, merge, shorten
 from modelway.status.ledger import ledger_of
@@ -110,7 +112,9 @@ def _acceptance(observed: Observed, finding: Finding, readiness: Readiness) -> C
     if readiness.reason in {Reason.INVALID_SPEC, Reason.NOT_PERMITTED, *REASONS_OF_THE_ARTIFACT}:
         return ConditionVerdict("ModelAccepted", "False", readiness.reason, readiness.message)
     if finding.plan is not None and finding.plan.evidence is not None and finding.plan.evidence.accepted:
-        message = "A preflight proved the model: it was fetched, loaded and asked, and stood its tests."
+        evidence = finding.plan.evidence
+        why = f" {evidence.message or evidence.choice}" if evidence.choice else ""
+        message = f"A preflight proved the model: it was fetched, loaded and asked, and stood its tests.{why}"
         return ConditionVerdict("ModelAccepted", "True", Reason.LOADED, message)
     revision = finding.plan.revision if finding.plan else None
     before = (observed.owner.status.get("stable") or {}).get("revision")
@@ -180,13 +184,24 @@ def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> di
 def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> dict[str, Any]:
     """A revision from its record and its pods' reports; what neither holds any more is taken from `old`."""
     known = dict(old) if old.get("revision") == revision else {"revision": revision}
-    record = observed.owned(ChildId("ControllerRevision", f"{observed.owner.key.name}-{revision}"))
-    if isinstance(record, RevisionView):
-        known |= {part: record.model[part] for part in ("uri", "version") if part in record.model}
-        known = {"format": record.model.get("format", _ANY_FORMAT)} | known
-    reports = {"digest": fetched_digest, "engine": chosen_engine, "format": found_format, "caution": caution_of}
-    pods = [*_pods(observed, revision), *(pod for pod in observed.preflight_pods if pod.revision == revision)]
-    values = {part: next(filter(None, map(read, pods)), None) for part, read in reports.items()}
+    record = observed.record(revision)
+    evidence = evidence_on(record)
+    choice = evidence.choice if evidence is not None else ""
+    if record is not None:
+        model = model_on_record(record.model, choice)
+        known |= {part: model[part] for part in ("uri", "version") if part in model}
+        known = {"format": model.get("format", _ANY_FORMAT)} | known
+    reports: dict[str, Callable[[PodView], str | None]] = {
+        "digest": fetched_digest,
+        "engine": chosen_engine,
+        "format": found_format,
+        "caution": caution_of,
+    }
+    # The first containers of a Job are about the model of spec.model.uri, which another one may have beaten.
+    proving = () if choice else (pod for pod in observed.preflight_pods if pod.revision == revision)
+    proved = {part: getattr(evidence, part) for part in ("digest", "engine", "format")} if choice else {}
+    pods = [*_pods(observed, revision), *proving]
+    values = {part: next(filter(None, map(read, pods)), proved.get(part)) for part, read in reports.items()}
     description = known | {part: value for part, value in values.items() if value}
     return {part: value for part, value in description.items() if (part, value) != ("format", _ANY_FORMAT)}
 

@@ -92,24 +92,24 @@ def explain(end: Termination) -> tuple[Reason, str] | None:
     return report or (_catalogue_entry(known) if known else None)
 
 
-def fetched_digest(pod: PodView) -> str | None:
+def fetched_digest(pod: PodView, container: str = "fetch") -> str | None:
     """The digest that the pod's init container `fetch` reported, `sha256:<hex>`."""
-    return _report_value(pod, "fetch", "digest", r"sha256:[0-9a-f]{64}")
+    return _report_value(pod, container, "digest", r"sha256:[0-9a-f]{64}")
 
 
-def fetched_version(pod: PodView) -> str | None:
+def fetched_version(pod: PodView, container: str = "fetch") -> str | None:
     """The store's own name for the bytes that the pod's init container `fetch` took, where it has one."""
-    return _report_value(pod, "fetch", "version", r"[\x20-\x7e]{1,256}")
+    return _report_value(pod, container, "version", r"[\x20-\x7e]{1,256}")
 
 
-def chosen_engine(pod: PodView) -> str | None:
+def chosen_engine(pod: PodView, container: str = "prepare") -> str | None:
     """The engine that the pod's init container `prepare` chose: onnx, say."""
-    return _report_value(pod, "prepare", "engine", r"[a-z][a-z0-9_-]{0,62}")
+    return _report_value(pod, container, "engine", r"[a-z][a-z0-9_-]{0,62}")
 
 
-def found_format(pod: PodView) -> str | None:
+def found_format(pod: PodView, container: str = "prepare") -> str | None:
     """The format that the pod's init container `prepare` found the model to have: sklearn, say."""
-    return _report_value(pod, "prepare", "format", r"[a-z][a-z0-9_-]{0,62}")
+    return _report_value(pod, container, "format", r"[a-z][a-z0-9_-]{0,62}")
 
 
 def caution_of(pod: PodView) -> str | None:

@@ -251,6 +251,23 @@ def test_a_secret_is_called_out_of_reach(file: Path, ports: tuple[int, int, int]
     assert "fetch failed: InvalidURI: the S3 endpoint http://127.0.0.1:9 is plain http" in errors
 
 
+@pytest.mark.slow
+def test_what_competes_with_the_served_model_is_named(file: Path, ports: tuple[int, int, int]) -> None:
+    document = yaml.safe_load(file.read_text())
+    metrics = [{"name": "accuracy", "min": 0.5}]
+    evaluation = {"dataset": {"uri": "s3://models/rows.csv"}, "target": "kind", "metrics": metrics}
+    candidates = [{"name": "small", "uri": "s3://models/small.onnx"}]
+    document["spec"] |= {
+        "preflight": {"evaluation": evaluation},
+        "model": {**document["spec"]["model"], "candidates": candidates},
+    }
+    file.write_text(yaml.safe_dump(document))
+    with Served(file, ports, f"--model={file.parent}/absent.joblib") as served:
+        _, errors = served.communicate(timeout=60)
+    assert "In a cluster the preflight may choose small in its place." in errors
+    assert f"evaluate -f {file}" in errors
+
+
 def test_a_port_in_use_is_reported_at_once(file: Path, ports: tuple[int, int, int]) -> None:
     with socket.create_server(("127.0.0.1", ports[1])), Served(file, ports) as served:
         _, errors = served.communicate(timeout=30)

@@ -56,6 +56,15 @@ def test_a_changed_condition_is_written_at_once_with_an_event() -> None:
     assert event.body["involvedObject"]["uid"] == owner().uid
 
 
+def test_acceptance_of_one_of_several_models_is_an_event() -> None:
+    entry = {"revision": "r1", "verdict": "Accepted", "choice": "small", "message": "small serves: it is the best."}
+    before, after = _status("False", "Proving"), _status("False", "Progressing", revisions=[entry])
+    _, fake = _play(lambda publisher, _: publisher.publish(owner(status=before), after, now=NOW))
+    _, event = fake.requests
+    assert (event.body["type"], event.body["reason"]) == ("Normal", "Proved")
+    assert event.body["message"] == "Revision r1 is accepted: small serves: it is the best."
+
+
 def test_a_rollout_in_progress_makes_no_event() -> None:
     _, fake = _play(lambda publisher, _: publisher.publish(owner(), _status("False", "Progressing"), now=NOW))
     assert [request.method for request in fake.requests] == ["PATCH"]

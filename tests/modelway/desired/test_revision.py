@@ -13,9 +13,16 @@ def revision(**spec: Any) -> Revision:
     return revision_of(ModelDeployment.parse(manifest(**spec)))
 
 
+def fields_of_one_model() -> dict[str, Any]:
+    """Every field that the API had before several models could compete."""
+    spec = every_field()
+    del spec["model"]["candidates"], spec["runtime"]["precision"], spec["preflight"]["evaluation"]["maxQualityLoss"]
+    return spec
+
+
 def first_fields() -> dict[str, Any]:
     """Every field that the API had at first."""
-    spec = every_field()
+    spec = fields_of_one_model()
     del spec["model"]["trustedTypes"], spec["model"]["digest"]
     for name in ("image", "engine", "tolerance", "batching", "accessLog", "metricAliases"):
         del spec["runtime"][name]
@@ -35,9 +42,10 @@ def first_fields() -> dict[str, Any]:
         ({"model": {"version": "v2"}}, "fgr6kh7rhj"),
         ({"runtime": {"method": "transform", "env": [{"name": "A", "value": ""}]}}, "h8z4lrsmjh"),
         (first_fields(), "sx46plj4hs"),
-        (every_field(), "zdjc777wzs"),
+        (fields_of_one_model(), "zdjc777wzs"),
+        (every_field(), "n22br9l5cw"),
     ],
-    ids=["smallest", "version", "runtime", "every field at first", "every field"],
+    ids=["smallest", "version", "runtime", "every field at first", "every field of one model", "every field"],
 )
 def test_golden_hash(spec: dict[str, Any], golden: str) -> None:
     assert revision(**spec).hash == golden
@@ -51,7 +59,8 @@ def test_golden_hash(spec: dict[str, Any], golden: str) -> None:
         {"runtime": {"method": "auto", "workers": 1, "limits": {"fetchTimeoutSeconds": 600}, "env": []}},
         {"runtime": {"resources": {"requests": {}}}},
         {"runtime": {"engine": "auto", "tolerance": "0.00001", "batching": {"maxRows": 1024}, "metricAliases": []}},
-        {"model": {"trustedTypes": []}},
+        {"model": {"trustedTypes": [], "candidates": []}},
+        {"runtime": {"precision": "full"}},
         {"scheduling": {"labels": {}, "tolerations": []}},
         {"scaling": {"replicas": 5}},
         {"rollout": {"maxSurge": 2}},
@@ -70,9 +79,43 @@ def test_spellings_of_one_amount_make_one_revision(one: dict[str, Any], other: d
     assert revision(runtime={"resources": {"requests": one}}) == revision(runtime={"resources": {"requests": other}})
 
 
+CANDIDATE: dict[str, Any] = {"name": "small", "uri": "s3://models/fraud/small.onnx"}
+EVALUATION: dict[str, Any] = {
+    "dataset": {"uri": "s3://models/rows.csv"},
+    "target": "y",
+    "metrics": [{"name": "accuracy", "min": 0.9}],
+}
+
+
+def _contest(*candidates: dict[str, Any], **runtime: Any) -> dict[str, Any]:
+    return {"model": {"candidates": [*candidates]}, "runtime": runtime, "preflight": {"evaluation": EVALUATION}}
+
+
+def test_left_out_fields_of_a_candidate_keep_the_revision() -> None:
+    whole = {**CANDIDATE, "format": "auto", "trustedTypes": []}
+    assert revision(**_contest(whole)) == revision(**_contest(CANDIDATE))
+
+
+def test_another_loss_of_quality_keeps_the_revision() -> None:
+    bounded = {**_contest(CANDIDATE), "preflight": {"evaluation": {**EVALUATION, "maxQualityLoss": 0.1}}}
+    assert revision(**bounded) == revision(**_contest(CANDIDATE))
+
+
+def test_contest_of_before_is_read_without_its_evaluation() -> None:
+    then = ModelDeployment.parse(manifest(**_contest(CANDIDATE, precision="int8")))
+    now = ModelDeployment.parse(manifest())
+    before = as_it_was(now, revision_of(then).inputs)
+    assert before is not None
+    assert revision_of(before) == revision_of(then)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
+        _contest(CANDIDATE),
+        _contest({**CANDIDATE, "version": "v2"}),
+        _contest(CANDIDATE, {**CANDIDATE, "name": "other"}),
+        _contest(precision="int8"),
         {"model": {"uri": "s3://models/fraud/other.joblib"}},
         {"model": {"version": "v2"}},
         {"model": {"digest": f"sha256:{'0' * 64}"}},

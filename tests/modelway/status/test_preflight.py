@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.api.status import ModelDeploymentStatus
+from modelway.desired.contestants import Contestant, contestants_of
 from modelway.desired.evidence import Evidence
 from modelway.desired.plan import Plan
 from modelway.observed import ContainerView, Observed, PodView, Termination
@@ -17,6 +18,7 @@ from modelway.status.ledger import MOST_REVISIONS, ledger_of
 from modelway.status.preflight import evidence_in, judge_preflight
 from modelway.status.reasons import Reason
 from modelway.status.report import Finding, status_of
+from support.operator.contests import WANTED
 from support.operator.observed import NEW, OLD, container, deployment, job, observed, pod, revision
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,9 +47,10 @@ def _closed(**plan: Any) -> Plan:
     return Plan(revision=NEW, available=1, autoscaled=False, prune=(), steps=(), closed=True, **plan)
 
 
-def _evidence(report: Any) -> Evidence | None:
-    containers = (_end("fetch", FETCHED), _end("prove", report))
-    return evidence_in(observed(job(proof=PROOF), preflight_pods=(_pod(*containers),)), PROOF, None)
+def _evidence(report: Any, contestants: tuple[Contestant, ...] = ()) -> Evidence | None:
+    containers = (_end("fetch", FETCHED), _end("fetch-candidate-1", FETCHED), _end("prove", report))
+    observation = observed(job(proof=PROOF), preflight_pods=(_pod(*containers),))
+    return evidence_in(observation, PROOF, None, contestants)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +154,20 @@ REPORTS = st.fixed_dictionaries(
         "message": JSON,
         "remedy": JSON,
         "contract": JSON,
+        "choice": JSON | st.sampled_from(["model", "small"]),
+        "candidates": JSON
+        | st.lists(
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "name": JSON | st.text(max_size=80),
+                    "value": JSON,
+                    "latencyMs": JSON,
+                    "reason": JSON | st.text(max_size=400),
+                },
+            ),
+            max_size=12,
+        ),
         "evaluation": JSON
         | st.lists(
             st.fixed_dictionaries(
@@ -171,9 +188,12 @@ REPORTS = st.fixed_dictionaries(
 
 @given(report=REPORTS | JSON)
 def test_any_report_gives_a_status_that_the_api_takes(report: Any) -> None:
-    evidence = _evidence(report)
-    if evidence is None:
-        return
+    for evidence in (_evidence(report), _evidence(report, contestants_of(WANTED))):
+        if evidence is not None:
+            _is_taken(evidence)
+
+
+def _is_taken(evidence: Evidence) -> None:
     assert Evidence.parse(evidence.to_text()) == evidence
     observation: Observed = observed(revision(NEW, 1, evidence=evidence.to_text()))
     status = status_of(observation, Finding(_closed(evidence=evidence)), service_port=80, now=NOW)

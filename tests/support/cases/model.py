@@ -1,7 +1,7 @@
 """`spec.model` and the name."""
 
 from support.cases.case import Case
-from support.operator.specs import URI
+from support.operator.specs import URI, Object
 
 
 def _uri(question: str, accepted: str, refused: str, message: str) -> Case:
@@ -18,6 +18,20 @@ def _trusted_types(question: str, accepted: str, refused: str) -> Case:
 
 
 _FILE_NAME = "m" * 200
+_EVALUATION: Object = {
+    "dataset": {"uri": "s3://models/rows.csv"},
+    "target": "label",
+    "metrics": [{"name": "accuracy", "min": 0.9}],
+}
+_EVALUATED: Object = {"preflight": {"evaluation": _EVALUATION}}
+_SMALL: Object = {"name": "small", "uri": "s3://models/fraud/small.onnx"}
+_LARGE: Object = {"name": "large", "uri": "s3://models/fraud/large.joblib"}
+
+
+def _candidates(question: str, accepted: list[Object], refused: list[Object], place: str, message: str) -> Case:
+    one, other = ({"model": {"candidates": candidates}, **_EVALUATED} for candidates in (accepted, refused))
+    return Case(question, one, other, f"spec.model.candidates{place}", message)
+
 
 NAMES = (
     _name("name length", "f" * 40, "f" * 41, "at most 40 characters"),
@@ -126,6 +140,59 @@ MODELS = (
         {"model": {"uri": "file:///m", "storage": {"serviceAccountName": "s"}}},
         "spec.model.storage.serviceAccountName",
         "needs no identity",
+    ),
+    _candidates("a candidate has a name", [_SMALL], [{"uri": URI}], "[0].name", "Required"),
+    _candidates("a candidate has a uri", [_SMALL], [{"name": "small"}], "[0].uri", "Required"),
+    _candidates("a candidate's name is a label", [_SMALL], [{**_SMALL, "name": "Small"}], "[0].name", "should match"),
+    _candidates(
+        "length of a candidate's name",
+        [{**_SMALL, "name": "s" * 32}],
+        [{**_SMALL, "name": "s" * 33}],
+        "[0].name",
+        "Too long",
+    ),
+    *(
+        _candidates(f"{name} is no candidate", [_SMALL], [{**_SMALL, "name": name}], "[0].name", "of Modelway's own")
+        for name in ("model", "int8")
+    ),
+    _candidates("a candidate's name stands once", [_SMALL, _LARGE], [_SMALL, _LARGE, _SMALL], "", "a name of its own"),
+    _candidates(
+        "a candidate's uri", [_SMALL], [_LARGE, {**_SMALL, "uri": "ftp://h/m"}], "[1].uri", "must begin with s3://"
+    ),
+    _candidates(
+        "a candidate's format",
+        [{**_SMALL, "format": "onnx"}],
+        [{**_SMALL, "format": "pmml"}],
+        "[0].format",
+        "Unsupported",
+    ),
+    _candidates(
+        "at most 6 candidates",
+        [{**_SMALL, "name": f"c{n}"} for n in range(6)],
+        [{**_SMALL, "name": f"c{n}"} for n in range(7)],
+        "",
+        "Too many",
+    ),
+    Case(
+        "candidates are evaluated",
+        {"model": {"candidates": [_SMALL]}, **_EVALUATED},
+        {"model": {"candidates": [_SMALL]}, "preflight": {"enabled": True}},
+        "spec.model.candidates",
+        "candidates are compared by preflight.evaluation",
+    ),
+    Case(
+        "int8 is evaluated",
+        {"runtime": {"precision": "int8"}, **_EVALUATED},
+        {"runtime": {"precision": "int8"}},
+        "spec.runtime.precision",
+        "int8 serves only if preflight.evaluation shows",
+    ),
+    Case(
+        "a loss of quality is for several models",
+        {"runtime": {"precision": "int8"}, "preflight": {"evaluation": {**_EVALUATION, "maxQualityLoss": 0.01}}},
+        {"preflight": {"evaluation": {**_EVALUATION, "maxQualityLoss": 0.01}}},
+        "spec.preflight.evaluation.maxQualityLoss",
+        "maxQualityLoss chooses among several models",
     ),
     Case("no unknown field", {}, {"model": {"url": URI}}, "spec.model.url", "unknown field"),
 )

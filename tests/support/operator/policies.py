@@ -96,11 +96,19 @@ def _dataset(uri: str) -> Object:
     return {"preflight": {"evaluation": {"dataset": {"uri": uri}, "target": "label", "metrics": metrics}}}
 
 
+def _candidate(**candidate: Any) -> Object:
+    """A model with a second candidate; the first one lies in a store that no policy is about."""
+    first, second = {"name": "first", "uri": "s3://any/first"}, {"name": "second", "uri": "s3://any/second"}
+    candidates = [first, {**second, **candidate}]
+    return {"model": {"candidates": candidates}, **_dataset("s3://any/rows.csv")}
+
+
 def _trusted_types(name: str) -> Object:
     return {"model": {"trustedTypes": [name]}}
 
 
 _URI, _IMAGE, _SECRET = "spec.model.uri", "spec.runtime.image", "spec.model.storage.secretRef.name"
+_CANDIDATES = "spec.model.candidates"
 _DATASET = "spec.preflight.evaluation.dataset.uri"
 _ACCOUNT = "spec.model.storage.serviceAccountName"
 _CLASS, _LABELS = "spec.scheduling.runtimeClassName", "spec.scheduling.labels"
@@ -122,6 +130,13 @@ CASES = (
             (_uri("https://models.example.com/model"), ""),
             (_dataset("https://models.example.com/rows.csv"), ""),
             (_dataset("https://evil.example/rows.csv"), _DATASET),
+            (_candidate(uri="https://models.example.com/small"), ""),
+            (_candidate(uri="https://models.example.com./small"), ""),
+            (_candidate(uri="http://[::1]:9000/small"), ""),
+            (_candidate(uri="https://evil.example/small"), _CANDIDATES),
+            (_candidate(uri="http://[::1]/small"), _CANDIDATES),
+            (_candidate(trustedTypes=["churn.features.Recency"]), ""),
+            (_candidate(trustedTypes=["os.system"]), _CANDIDATES),
             (_uri("http://Models.Example.com:8080/model"), ""),
             (_uri("https://models.example.com./model"), ""),
             (_uri("https://a.b.example.org:8443/model?x=1"), ""),
@@ -202,6 +217,8 @@ CASES = (
             (_label("any"), _LABELS),
             (_annotation("any"), _ANNOTATIONS),
             (_trusted_types("os.system"), _TRUSTED),
+            (_candidate(uri="https://any.example/small"), _CANDIDATES),
+            (_candidate(trustedTypes=["os.system"]), _CANDIDATES),
             ({"scheduling": {"tolerations": [{"key": "any", "operator": "Exists"}]}}, _TOLERATIONS),
         )
     ),

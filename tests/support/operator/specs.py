@@ -33,12 +33,22 @@ def every_field() -> Object:
             "digest": f"sha256:{'0123456789abcdef' * 4}",
             "storage": {"secretRef": {"name": "models"}},
             "trustedTypes": ["churn.features.Recency", "churn.encoders.*"],
+            "candidates": [
+                {
+                    "name": "small",
+                    "uri": "https://models.example.com/fraud/small.onnx",
+                    "format": "onnx",
+                    "version": "v7-small",
+                    "trustedTypes": ["churn.features.Recency"],
+                }
+            ],
         },
         "runtime": {
             "image": "registry.example.com:5000/risk/server:7",
             "method": "predict_proba",
             "engine": "native",
             "tolerance": "0.001",
+            "precision": "int8",
             "batching": {"maxRows": 64},
             "workers": 2,
             "accessLog": True,
@@ -87,6 +97,7 @@ def every_field() -> Object:
                 ],
                 "confidence": 0.99,
                 "onInconclusive": "Accept",
+                "maxQualityLoss": 0.01,
             },
         },
         "scaling": {

@@ -84,7 +84,12 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
         "examples/evaluation/README.md",
         ".venv/bin/python ",
     ): "tests/contract/test_evaluate.py runs the script and the command",
+    (
+        "examples/evaluation/README.md",
+        ".venv/bin/modelway evaluate",
+    ): "tests/contract/test_evaluate.py runs the command",
     ("examples/evaluation/README.md", "METRIC "): _SEEN,
+    ("examples/evaluation/README.md", "CANDIDATE "): _SEEN,
     ("docs/from-notebook.md", "modelway serve"): "tests/modelway/cli/test_serve.py serves a file alone",
     ("docs/formats.md", "ENV MODELWAY_TRUSTED_TYPES"): _IMAGES,
     ("docs/formats.md", "# pyproject.toml"): "tests/modelway_server/runtimes/test_added_formats.py installs it",

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from modelway.api.labels import PREFLIGHT, PROOF_LABEL, REVISION_LABEL, TRACK_LABEL
+from modelway.api.model import INT8
 from modelway.api.preflight import Preflight
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired import pod
+from modelway.desired.contestants import Contestant, contestants_of, with_choice
 from modelway.desired.evidence import Evidence, with_pin
 from modelway.desired.metadata import child
 from modelway.desired.pod import Place
@@ -18,6 +20,10 @@ from modelway.settings import Settings
 
 PROVE, FETCH_DATASET, FETCH_STABLE, PREPARE_STABLE = "prove", "fetch-dataset", "fetch-stable", "prepare-stable"
 """Containers of the Job, beside those of every pod."""
+CANDIDATES = "--candidates"
+"""The option of `prove` that tells of the models beside the first one."""
+NOTE_FAILURE = "--note-failure"
+"""By this option a model that cannot be served leaves a note, and the Job goes on with the others."""
 _DATASET = Place("dataset", "/mnt/dataset")
 _STABLE_MODEL = Place("stable-model", "/mnt/stable/model")
 _STABLE_PREPARED = Place("stable-prepared", "/mnt/stable/prepared")
@@ -27,6 +33,7 @@ _KEPT_SECONDS = 3600
 """For how long a finished Job and its log stay."""
 _TEMPORARY_SPACE = "2Gi"
 _PROOF_LENGTH = 16
+Contestants = tuple[Contestant, ...]
 _SPREADING = "topologySpreadConstraints"
 
 
@@ -70,10 +77,9 @@ def _deadline_seconds(deployment: ModelDeployment) -> int:
     A container that a mesh adds to its pod never ends by itself.
     """
     limits = deployment.spec.runtime.limits
-    longest = (
-        3 * limits.fetch_timeout_seconds + 3 * limits.startup_timeout_seconds + _wanted(deployment).timeout_seconds
-    )
-    return longest + _KEPT_SECONDS
+    models = len(contestants_of(deployment)) + 2  # and the one that serves, and a dataset
+    each = limits.fetch_timeout_seconds + limits.startup_timeout_seconds
+    return models * each + _wanted(deployment).timeout_seconds + _KEPT_SECONDS
 
 
 def job_name(deployment: ModelDeployment, revision: str) -> str:
@@ -104,17 +110,18 @@ def _wanted(deployment: ModelDeployment) -> Preflight:
 def _template(
     deployment: ModelDeployment, revision: Revision, settings: Settings, stable: StableModel | None
 ) -> dict[str, Any]:
-    template = pod.pod_template(deployment, revision, settings)
+    contestants = contestants_of(deployment)
+    template = pod.pod_template(contestants[0].deployment, revision, settings)
     labels = {**template["metadata"]["labels"], TRACK_LABEL: PREFLIGHT}
     spec = {name: value for name, value in template["spec"].items() if name != _SPREADING}
     spec |= {
         "restartPolicy": "OnFailure",
         "initContainers": [
-            *_fetches(deployment, settings, stable),
-            *_preparations(deployment, settings, stable),
+            *_fetches(contestants, settings, stable),
+            *_preparations(contestants, settings, stable),
         ],
-        "containers": [_prove_container(deployment, settings, stable)],
-        "volumes": [*map(_roomy, _without_traffic(spec["volumes"])), *_more_volumes(deployment, stable)],
+        "containers": [_prove_container(contestants, settings, stable)],
+        "volumes": [*map(_roomy, _without_traffic(spec["volumes"])), *_more_volumes(contestants, stable)],
     }
     return {"metadata": {**template["metadata"], "labels": labels}, "spec": spec}
 
@@ -128,27 +135,41 @@ def _roomy(volume: dict[str, Any]) -> dict[str, Any]:
     return {**volume, "emptyDir": {"sizeLimit": _TEMPORARY_SPACE}} if volume["name"] == "tmp" else volume
 
 
-def _fetches(deployment: ModelDeployment, settings: Settings, stable: StableModel | None) -> list[dict[str, Any]]:
-    fetches = [pod.fetch_container(deployment, settings)]
-    evaluation = _wanted(deployment).evaluation
+def _fetches(contestants: Contestants, settings: Settings, stable: StableModel | None) -> list[dict[str, Any]]:
+    fetches = [
+        pod.fetch_container(one.deployment, settings, name=one.fetch, place=one.model)
+        for one in contestants
+        if one.name != INT8  # which is made of the file of another
+    ]
+    deployment = contestants[0].deployment
+    evaluation = deployment.spec.evaluation
     if evaluation is not None:
         uri = evaluation.dataset.uri
         fetches.append(pod.fetch_container(deployment, settings, name=FETCH_DATASET, uri=uri, place=_DATASET))
     if stable is not None:
-        fetch = pod.fetch_container(stable.deployment, settings, name=FETCH_STABLE, place=_STABLE_MODEL)
+        served = with_choice(stable.deployment, stable.evidence)
+        fetch = pod.fetch_container(served, settings, name=FETCH_STABLE, place=_STABLE_MODEL)
         fetches.append(with_pin(fetch, stable.evidence))
     return fetches
 
 
-def _preparations(deployment: ModelDeployment, settings: Settings, stable: StableModel | None) -> list[dict[str, Any]]:
-    preparations = [pod.prepare_container(deployment, settings)]
+def _preparations(contestants: Contestants, settings: Settings, stable: StableModel | None) -> list[dict[str, Any]]:
+    """The containers that load models. Where several compete, one that cannot be served leaves a note, and the others go on."""
+    note = [NOTE_FAILURE] if len(contestants) > 1 else []
+    preparations = []
+    for one in contestants:
+        places = {"model_place": one.model, "prepared_place": one.prepared}
+        prepare = pod.prepare_container(one.deployment, settings, name=one.prepare, **places)
+        preparations.append({**prepare, "args": [*prepare["args"], *note]})
     if stable is not None:
+        served = with_choice(stable.deployment, stable.evidence)
         places = {"model_place": _STABLE_MODEL, "prepared_place": _STABLE_PREPARED}
-        preparations.append(pod.prepare_container(stable.deployment, settings, name=PREPARE_STABLE, **places))
+        preparations.append(pod.prepare_container(served, settings, name=PREPARE_STABLE, **places))
     return preparations
 
 
-def _prove_container(deployment: ModelDeployment, settings: Settings, stable: StableModel | None) -> dict[str, Any]:
+def _prove_container(contestants: Contestants, settings: Settings, stable: StableModel | None) -> dict[str, Any]:
+    deployment, others = contestants[0].deployment, contestants[1:]
     wanted, prepare = _wanted(deployment), pod.prepare_container(deployment, settings, name=PROVE)
     places = [pod.MODEL, pod.PREPARED]
     arguments = [
@@ -160,6 +181,9 @@ def _prove_container(deployment: ModelDeployment, settings: Settings, stable: St
         f"--timeout={wanted.timeout_seconds}",
         "--exit-zero",
     ]
+    if others:
+        places += [place for one in others for place in (one.model, one.prepared)]
+        arguments.append(f"{CANDIDATES}={pod.literal(_text_of(list(map(_for_prove, others))))}")
     if wanted.evaluation is not None:
         places.append(_DATASET)
         arguments.append(f"--dataset-dir={_DATASET.directory}")
@@ -169,21 +193,38 @@ def _prove_container(deployment: ModelDeployment, settings: Settings, stable: St
             f"--stable-model-dir={_STABLE_MODEL.directory}",
             f"--stable-prepared-dir={_STABLE_PREPARED.directory}",
             f"--stable-revision={stable.revision}",
-            *pod.trust_arguments(stable.deployment, "--stable-trusted-types"),
+            *pod.trust_arguments(with_choice(stable.deployment, stable.evidence), "--stable-trusted-types"),
         ]
     temporary = [one for one in prepare["volumeMounts"] if one["name"] == "tmp"]
-    mounts = [*(place.mount(read_only=True) for place in places), *temporary]
+    mounts = [*(place.mount(read_only=True) for place in dict.fromkeys(places)), *temporary]
     return {**prepare, "args": arguments, "volumeMounts": mounts}
+
+
+def _for_prove(contestant: Contestant) -> dict[str, Any]:
+    """A model that competes with that of `spec.model.uri`, as `prove` takes it."""
+    return {
+        "name": contestant.name,
+        "modelDir": contestant.model.directory,
+        "preparedDir": contestant.prepared.directory,
+        "trustedTypes": list(contestant.deployment.spec.model.trusted_types),
+    }
 
 
 def _as_text(wanted: Preflight) -> str:
     """What is to be proved, as JSON in the words of the spec."""
-    document = wanted.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"enabled"})
+    return _text_of(wanted.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"enabled"}))
+
+
+def _text_of(document: Any) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
 
-def _more_volumes(deployment: ModelDeployment, stable: StableModel | None) -> list[dict[str, Any]]:
-    dataset = [] if _wanted(deployment).evaluation is None else [pod.model_volume(deployment, _DATASET)]
+def _more_volumes(contestants: Contestants, stable: StableModel | None) -> list[dict[str, Any]]:
+    deployment = contestants[0].deployment
+    places = [place for one in contestants for place in (one.model, one.prepared)]
+    places += [] if deployment.spec.evaluation is None else [_DATASET]
+    own = [one for one in dict.fromkeys(places) if one not in {pod.MODEL, pod.PREPARED}]
+    volumes = [pod.model_volume(deployment, place) for place in own]
     if stable is None:
-        return dataset
-    return dataset + [pod.model_volume(stable.deployment, place) for place in (_STABLE_MODEL, _STABLE_PREPARED)]
+        return volumes
+    return volumes + [pod.model_volume(stable.deployment, place) for place in (_STABLE_MODEL, _STABLE_PREPARED)]
