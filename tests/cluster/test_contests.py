@@ -14,6 +14,7 @@ import pytest
 from sklearn.base import ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
 
 from modelway.__main__ import main
 from sandbox import Sandbox
@@ -27,6 +28,7 @@ from support.waiting import eventually
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 Run = Callable[..., str]
+Contest = Callable[[ClassifierMixin, Object], Deployed]
 _DRAWN = np.random.default_rng(0).normal(size=(4000, 3))
 COLUMNS = ["age", "income", "years"]
 FRAME = pd.DataFrame(_DRAWN.round(4), columns=COLUMNS)
@@ -38,10 +40,15 @@ def _fit(model: ClassifierMixin) -> ClassifierMixin:
     return model.fit(FRAME.to_numpy(), KINDS)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def dataset(model_store: ModelStore) -> None:
+    """Rows of two kinds."""
+    FRAME.assign(kind=KINDS).to_csv(model_store.directory / "contest.csv", index=False)
+
+
 @pytest.fixture(scope="module")
 def contestants(model_store: ModelStore) -> Object:
     """A model that is right in nearly all rows and costs much, one that cannot be read, and a cheap one that is a little worse."""
-    FRAME.assign(kind=KINDS).to_csv(model_store.directory / "contest.csv", index=False)
     (model_store.directory / "contest-broken.joblib").write_bytes(b"no model at all")
     cheap = model_store.put("contest-cheap.joblib", _fit(LogisticRegression()))
     return {
@@ -95,6 +102,17 @@ def contest(kubectl: Kubectl, installed: str, contestants: Object, preflight: Ob
     """A model that was chosen among three, and serves."""
     model = Deployed(kubectl, "contest")
     return model.apply(model=contestants, preflight=preflight).is_ready()
+
+
+@pytest.fixture
+def contest_of(kubectl: Kubectl, installed: str, model_store: ModelStore, preflight: Object) -> Contest:
+    """Serves a model with these settings of `runtime`."""
+
+    def serve(model: ClassifierMixin, runtime: Object) -> Deployed:
+        uri = model_store.put("contest-alone.joblib", _fit(model))
+        return Deployed(kubectl, "contest").apply(model={"uri": uri}, runtime=runtime, preflight=preflight).is_ready()
+
+    return serve
 
 
 def _uri_of(contestants: Object, name: str) -> str:
@@ -173,3 +191,24 @@ def test_another_list_is_proved_anew_and_undo_goes_back(
         ("model", contestants["uri"]),
         ("cheap", before["uri"]),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "choice", "reason"),
+    [
+        (MLPClassifier((512, 512), tol=10, n_iter_no_change=1, random_state=0), "int8", None),
+        (RandomForestClassifier(10, random_state=0), "model", "NothingToQuantise"),
+    ],
+    ids=["network", "trees"],
+)
+def test_weights_of_8_bits_serve_where_there_are_any(
+    contest_of: Contest, kind: ClassifierMixin, choice: str, reason: str | None
+) -> None:
+    model = contest_of(kind, {"precision": "int8"})
+    (entry,) = model.status["revisions"]
+    assert (entry["choice"], entry["candidates"][-1].get("reason")) == (choice, reason)
+    (pod,) = _pods(model)
+    fetch, prepare = (one["args"] for one in pod["spec"]["initContainers"])
+    assert f"--digest={entry['digest']}" in fetch
+    assert ("--precision=int8" in prepare) == (choice == "int8")
+    eventually(lambda: model.ask(ROW) == {"predictions": ["yes"]})

@@ -118,6 +118,17 @@ def test_file_of_the_image_is_fetched_without_the_secret() -> None:
     assert "envFrom" in containers["fetch-candidate-1"]
 
 
+def test_identity_of_the_cloud_goes_to_fetches_alone() -> None:
+    """A webhook of the cloud gives it to every container that the annotations do not name; the others run the models."""
+    storage = {"storage": {"serviceAccountName": "store-reader"}}
+    wanted = ModelDeployment.parse(owner({**SPEC, "model": {**SPEC["model"], **storage}}).document)
+    plan = make_plan(deployment(revision=HASH), _recorded("small", served=True), wanted=wanted)
+    annotations = _body(plan, "Job")["spec"]["template"]["metadata"]["annotations"]
+    skipped = annotations["eks.amazonaws.com/skip-containers"].split(",")
+    assert skipped == [name for name in _containers(plan, "Job") if not name.startswith("fetch")]
+    assert annotations["azure.workload.identity/skip-containers"].split(";") == skipped
+
+
 def test_several_models_are_proved_where_the_platform_proves_none() -> None:
     assert make_plan().starts_job
     alone = ModelDeployment.parse(owner({"model": {"uri": "s3://models/new.joblib"}}).document)

@@ -47,7 +47,7 @@ def describe(resource: Object, records: Sequence[Record]) -> list[dict[str, Any]
 def _row(resource: Object, record: Record, before: Record | None) -> dict[str, Any]:
     state = {wanted_of(resource)[0]: "comes", serving_of(resource): "serves"}.get(record.hash)
     choice, candidates = (record.evidence.choice, record.evidence.candidates) if record.evidence else ("", ())
-    served = model_on_record(record.inputs.get("model") or {}, choice)
+    model = model_on_record(record.inputs.get("model") or {}, choice)
     return {
         "revision": record.number,
         "hash": record.hash,
@@ -55,8 +55,8 @@ def _row(resource: Object, record: Record, before: Record | None) -> dict[str, A
         "state": state,
         "preflight": _verdict(record.evidence),
         "digest": (record.evidence and record.evidence.digest) or None,
-        "version": served.get("version"),
-        "model": served.get("uri", ""),
+        "version": model.get("version"),
+        "model": model.get("uri", ""),
         **({"choice": choice or None, "candidates": [dict(one) for one in candidates]} if candidates else {}),
         "changed": sorted(differences(before.inputs, record.inputs)) if before else [],
     }

@@ -1,5 +1,6 @@
 """The credentials of the container `fetch`, and of no other: keys of a Secret and the token of a service account. Pure."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
@@ -17,7 +18,8 @@ _LOADER_VARIABLES = (
 """Set to empty values, so that no key of a Secret makes `fetch` run code that it has fetched."""
 _VOLUME, _DIRECTORY, _FILE = "identity", "/var/run/secrets/modelway", "token"
 _TOKEN_SECONDS = 3600
-_OTHERS = ("prepare", "serve")
+_FETCH = "fetch"
+"""How the names of containers begin that may see credentials."""
 
 DEFAULT_ACCOUNT = "default"
 """The service account of pods that name none."""
@@ -57,12 +59,17 @@ def pod_fields(deployment: ModelDeployment) -> dict[str, Any]:
     return {"automountServiceAccountToken": False, "serviceAccountName": _account(deployment) or DEFAULT_ACCOUNT}
 
 
-def annotations(deployment: ModelDeployment) -> dict[str, str]:
+def annotations(deployment: ModelDeployment, containers: Iterable[str]) -> dict[str, str]:
     """Keep the webhooks of clouds from giving the account's token to the containers that run the model.
 
     Without a named account the pods run under `default`. No user was granted its identity, so no container gets it.
+
+    Args:
+        deployment: whose pod it is.
+        containers: the names of all of them.
     """
-    skipped = _OTHERS if _account(deployment) else ("fetch", *_OTHERS)
+    account = _account(deployment)
+    skipped = [name for name in containers if not (account and name.startswith(_FETCH))]
     return {
         "eks.amazonaws.com/skip-containers": ",".join(skipped),
         "azure.workload.identity/skip-containers": ";".join(skipped),

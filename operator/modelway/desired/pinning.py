@@ -35,14 +35,14 @@ def record_to_read(
     deployment: ModelDeployment, observed: Observed, settings: Settings, evidence: Evidence | None = None
 ) -> RevisionView | None:
     """The record whose data must be read before a plan is made; None if it was read, or holds what would be recorded today."""
-    revision, served = revision_of(deployment), with_choice(deployment, evidence)
+    revision, subject = revision_of(deployment), with_choice(deployment, evidence)
     record = record_of(observed, revision)
     if record is None or record.data is not None:
         return None
     if deployment.spec.has_contest and evidence is None:
         return record  # the Job may have chosen another model than the record was made for
     return (
-        record if record.digest != digest_of(record_data(revision, pod_template(served, revision, settings))) else None
+        record if record.digest != digest_of(record_data(revision, pod_template(subject, revision, settings))) else None
     )
 
 

@@ -34,7 +34,7 @@ def pod_template(deployment: ModelDeployment, revision: Revision, settings: Sett
     metadata: dict[str, Any] = {"labels": _labels(deployment, revision)}
     scheduling = deployment.spec.scheduling
     own = scheduling.annotations if scheduling is not None else None
-    metadata["annotations"] = {**(own or {}), **credentials.annotations(deployment)}
+    metadata["annotations"] = {**(own or {}), **credentials.annotations(deployment, (FETCH, PREPARE, SERVE))}
     limits = deployment.spec.runtime.limits
     spec: dict[str, Any] = {
         **credentials.pod_fields(deployment),

@@ -76,14 +76,14 @@ def _evidence_of(pod: PodView, contestants: tuple[Contestant, ...]) -> Evidence 
     if end is None or report is None:
         return None
     choice, has_contest = text_of(report.get("choice"), _LONGEST), len(contestants) > 1
-    chosen = next((one for one in contestants if one.name == choice), None)
-    fetch, prepare = (chosen.fetch, chosen.prepare) if chosen is not None else (FETCH, PREPARE)
+    winner = next((one for one in contestants if one.name == choice), None)
+    fetch, prepare = (winner.fetch, winner.prepare) if winner is not None else (FETCH, PREPARE)
     digest = fetched_digest(pod, fetch)
     if digest is None:
         return None
     proved = report.get("reason") == PROVED
     known = Evidence(
-        accepted=proved and (chosen is not None or not has_contest),
+        accepted=proved and (winner is not None or not has_contest),
         reason=PROVED,
         message="",
         digest=digest,
@@ -94,7 +94,7 @@ def _evidence_of(pod: PodView, contestants: tuple[Contestant, ...]) -> Evidence 
         proof=pod.proof,
         contract=text_of(report.get("contract"), _LONGEST),
         evaluation=metrics_of(report.get("evaluation")),
-        choice=chosen.name if chosen is not None and proved and has_contest else "",
+        choice=winner.name if winner is not None and proved and has_contest else "",
         candidates=candidates_in(report) if has_contest else (),
     )
     if known.accepted:

@@ -10,7 +10,7 @@ from modelway.api.labels import PREFLIGHT, PROOF_LABEL, REVISION_LABEL, TRACK_LA
 from modelway.api.model import INT8
 from modelway.api.preflight import Preflight
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired import pod
+from modelway.desired import credentials, pod
 from modelway.desired.contestants import Contestant, contestants_of, with_choice
 from modelway.desired.evidence import Evidence, with_pin
 from modelway.desired.metadata import child
@@ -123,7 +123,9 @@ def _template(
         "containers": [_prove_container(contestants, settings, stable)],
         "volumes": [*map(_roomy, _without_traffic(spec["volumes"])), *_more_volumes(contestants, stable)],
     }
-    return {"metadata": {**template["metadata"], "labels": labels}, "spec": spec}
+    names = [one["name"] for one in (*spec["initContainers"], *spec["containers"])]
+    annotations = {**template["metadata"]["annotations"], **credentials.annotations(deployment, names)}
+    return {"metadata": {**template["metadata"], "labels": labels, "annotations": annotations}, "spec": spec}
 
 
 def _without_traffic(volumes: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -147,8 +149,8 @@ def _fetches(contestants: Contestants, settings: Settings, stable: StableModel |
         uri = evaluation.dataset.uri
         fetches.append(pod.fetch_container(deployment, settings, name=FETCH_DATASET, uri=uri, place=_DATASET))
     if stable is not None:
-        served = with_choice(stable.deployment, stable.evidence)
-        fetch = pod.fetch_container(served, settings, name=FETCH_STABLE, place=_STABLE_MODEL)
+        before = with_choice(stable.deployment, stable.evidence)
+        fetch = pod.fetch_container(before, settings, name=FETCH_STABLE, place=_STABLE_MODEL)
         fetches.append(with_pin(fetch, stable.evidence))
     return fetches
 
@@ -162,9 +164,9 @@ def _preparations(contestants: Contestants, settings: Settings, stable: StableMo
         prepare = pod.prepare_container(one.deployment, settings, name=one.prepare, **places)
         preparations.append({**prepare, "args": [*prepare["args"], *note]})
     if stable is not None:
-        served = with_choice(stable.deployment, stable.evidence)
+        before = with_choice(stable.deployment, stable.evidence)
         places = {"model_place": _STABLE_MODEL, "prepared_place": _STABLE_PREPARED}
-        preparations.append(pod.prepare_container(served, settings, name=PREPARE_STABLE, **places))
+        preparations.append(pod.prepare_container(before, settings, name=PREPARE_STABLE, **places))
     return preparations
 
 
