@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from modelway_server.arguments import names, positive
-from modelway_server.errors import LoadFailure, Verdict
+from modelway_server.errors import LoadCrashed, LoadFailure, Verdict
 from modelway_server.preflight.child import MODEL, Deadline, Material, PreparedModel, load_walled
 from modelway_server.preflight.contestants import InvalidCandidates, read_candidates
 from modelway_server.preflight.evaluate import Evaluation, begin_evaluation
@@ -24,6 +24,7 @@ from modelway_server.process.exit_report import report_failure
 
 _SHOWN = 500
 """Characters of a wrong spec in a message."""
+_NO_ANSWERS = "the process with the model left no answers"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,7 +118,7 @@ def _judge(trials: Sequence[Trial], evaluation: Evaluation) -> Mapping[tuple[str
     results = evaluation.judge()
     for trial in trials:
         if trial.failure is None:
-            trial.take_findings(results.findings[trial.model.name])
+            trial.take_findings(results.findings.get(trial.model.name) or LoadCrashed(_NO_ANSWERS))
     return results.least
 
 

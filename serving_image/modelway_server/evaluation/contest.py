@@ -133,4 +133,5 @@ def _with_interval(judgement: Judgement, value: Estimate, level: float) -> Judge
         return judgement
     if not value.is_known:
         return replace(judgement, value=value.value)
-    return replace(judgement, value=value.value, low=value.lower(level), high=value.upper(level))
+    low, high = (bound if isfinite(bound) else None for bound in (value.lower(level), value.upper(level)))
+    return replace(judgement, value=value.value, low=low, high=high)

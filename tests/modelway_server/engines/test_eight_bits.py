@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from modelway_server.runtimes.base import Runtime
 from modelway_server.settings import INT8, ModelSettings
 from support.models import WINE, WINE_KINDS, mixed_pipeline, wine_forest
 from support.server.prepared import prepare_runtime
-from support.server.served import begin
+from support.server.served import Served, begin
 from support.trained import graphs
 
 pytestmark = pytest.mark.slow
@@ -172,6 +173,14 @@ def prepare(directory: Path, model: Any, *options: str) -> tuple[int, dict[str, 
     with (directory / "log").open("wb") as log:
         status = begin(words, environment, log).wait(60)
     return status, json.loads((directory / "termination").read_bytes())
+
+
+def test_serve_takes_a_folder_of_8_bits(tmp_path: Path, launched: Callable[..., Served]) -> None:
+    model = network()
+    assert prepare(tmp_path, model, "--precision=int8")[1]["engine"] == "onnx"
+    server = launched(f"--prepared-dir={tmp_path / 'prepared'}", path=tmp_path / "models" / "model.joblib").started()
+    reply = server.predict({"instances": ROWS.tolist()})
+    assert (np.array(reply.body["predictions"]) == model.predict(ROWS)).mean() > 0.98
 
 
 def test_noted_failure_ends_with_status_0(tmp_path: Path) -> None:
