@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
 MAX_NODES = 30_000_000
 """Nodes of all trees. A larger graph comes near the limit of protobuf messages, 2 GiB."""
@@ -85,7 +85,7 @@ def forest_graph(trees: Sequence[Tree], *, scores: int, width: int, single: bool
         rows = "compared"
     ensemble = helper.make_node("TreeEnsemble", [rows], ["scores"], domain=_ML, n_targets=scores)
     for name, value in _attributes(trees):  # one by one, since lists of Python integers are large
-        ensemble.attribute.append(helper.make_attribute(name, value))
+        _add_attribute(ensemble, name, value)
     nodes.append(ensemble)
     return _model(nodes, [], width, scores)
 
@@ -109,6 +109,14 @@ def linear_graph(coef: NDArray[np.float64], intercept: NDArray[np.float64], *, s
     arrays = {"coef": coef, "intercept": intercept}
     constants = [numpy_helper.from_array(array.astype(dtype), name) for name, array in arrays.items()]
     return _model(nodes, constants, coef.shape[0], coef.shape[1])
+
+
+def _add_attribute(node: NodeProto, name: str, value: Any) -> None:
+    """Add an attribute. `helper.make_attribute` would look at each of millions of integers, and they would be copied once more."""
+    if isinstance(value, list):
+        node.attribute.add(name=name, type=AttributeProto.INTS).ints.extend(value)
+    else:
+        node.attribute.append(helper.make_attribute(name, value))
 
 
 def _attributes(trees: Sequence[Tree]) -> Iterator[tuple[str, Any]]:

@@ -173,16 +173,14 @@ def _plan(trees: list[Tree], scores: int, width: int, *, single: bool) -> Plan:
     return Plan(outputs={}, graph=forest_graph(trees, scores=scores, width=width, single=single), single=single)
 
 
-def thresholds(estimator: Any) -> Iterator[tuple[int, float]]:
-    """Yield column and threshold of each split of an estimator's trees."""
+def thresholds(estimator: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield the columns and the thresholds of each tree of an estimator, as arrays; a column may be negative, of no split."""
     for stage in getattr(estimator, "_predictors", ()):
         for predictor in stage:
-            yield from zip(
-                predictor.nodes["feature_idx"].tolist(), predictor.nodes["num_threshold"].tolist(), strict=True
-            )
+            yield predictor.nodes["feature_idx"].astype(np.int64), predictor.nodes["num_threshold"]
     for member in [estimator, *_members(getattr(estimator, "estimators_", ()))]:
         if isinstance(member, _TREES):
-            yield from zip(member.tree_.feature.tolist(), member.tree_.threshold.tolist(), strict=True)
+            yield member.tree_.feature, member.tree_.threshold
 
 
 def _members(container: Any) -> list[Any]:

@@ -75,10 +75,13 @@ def _of_part(part: Any) -> list[list[Any]]:
 
 def _thresholds(estimator: Any) -> list[tuple[int, float]]:
     """Return splits of the trees that get the rows as they are sent."""
-    if isinstance(estimator, Pipeline):
+    trees = [] if isinstance(estimator, Pipeline) else list(thresholds(estimator))
+    if not trees:
         return []
-    splits = [(column, value) for column, value in thresholds(estimator) if column >= 0 and np.isfinite(value)]
-    return splits[:: max(len(splits) // MAX_THRESHOLDS, 1)]
+    columns, values = map(np.concatenate, zip(*trees, strict=True))
+    splits = np.flatnonzero((columns >= 0) & np.isfinite(values))
+    few = splits[:: max(len(splits) // MAX_THRESHOLDS, 1)]
+    return list(zip(columns[few].tolist(), values[few].tolist(), strict=True))
 
 
 def _around(threshold: float) -> list[float]:
