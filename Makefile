@@ -14,6 +14,8 @@
 #   make bench-server    our server beside a naive FastAPI app and MLServer (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make bench-gate      how often the evaluation gate is wrong, on 2,000 drawn datasets of each kind (DATASETS=100 is short; JSON=,
 #                        WRITE=1 refreshes docs/evaluation.md)
+#   make bench-preflight how soon a forest of 50 MB is accepted, and what a preflight costs ways back and pods (ROUNDS=1 is short; JSON=,
+#                        WRITE=1 refreshes docs/evaluation.md)
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
 #   make test-frameworks MLflow, PyTorch and TensorFlow models, by the real libraries in environments of their own (7 GB the first time)
 #   make test-versions   what scikit-learn 1.7 and 1.8 save answers as it did there or is refused (PYTHONS='old/bin/python ...': what these save)
@@ -35,7 +37,7 @@ SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
 UNIT = tests/modelway tests/contract $(addprefix tests/modelway_server/,contract prediction protocol telemetry)
 
-.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server bench-gate fuzz abuse clean sweep test-frameworks test-versions
+.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server bench-gate bench-preflight fuzz abuse clean sweep test-frameworks test-versions
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -107,6 +109,9 @@ bench-server: .venv/ready
 
 bench-gate: .venv/ready
 	$(BIN)/python -m bench.gate $(if $(DATASETS),--datasets $(DATASETS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
+
+bench-preflight: .venv/ready
+	$(BIN)/python -m bench.preflight $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
 
 test-frameworks: .venv/ready
 	cd tests && ../$(BIN)/python -m frameworks

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -51,7 +52,13 @@ class Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def model_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelStore]:
     """A store on loopback for the whole session."""
-    directory = tmp_path_factory.mktemp("models")
+    with serve_folder(tmp_path_factory.mktemp("models")) as store:
+        yield store
+
+
+@contextmanager
+def serve_folder(directory: Path) -> Iterator[ModelStore]:
+    """A store of the files in a folder."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(directory))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield ModelStore(directory, f"http://127.0.0.1:{server.server_port}")
