@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -213,10 +214,10 @@ class _Choice:
         try:
             with time_limit(self._seconds):
                 prepared = candidate.build(self._native, self._directory)
-                engine = load_engine(prepared, self._path, self._directory, self._chosen.trusted_types)
-                objection = self._difference(engine)
+                loading = self._load(prepared)
+                objection = self._difference(loading)
             if objection is None:
-                self._engine = engine
+                self._engine = loading.result()
                 reason = f"it gives the model's own answers on {len(self._proof.rows)} rows ({candidate.how})"
                 return replace(prepared, reason=reason)
         except NoProof:
@@ -234,13 +235,22 @@ class _Choice:
             )
         return None
 
-    def _difference(self, engine: Runtime) -> str | None:
+    def _load(self, prepared: Prepared) -> "Future[Runtime]":
+        """Begin to load an engine. onnxruntime takes most of that time, without the interpreter."""
+        beside = ThreadPoolExecutor(1)
+        loading = beside.submit(load_engine, prepared, self._path, self._directory, self._chosen.trusted_types)
+        beside.shutdown(wait=False)
+        return loading
+
+    def _difference(self, loading: "Future[Runtime]") -> str | None:
+        """Say where an engine answers otherwise than the model, which answers while the engine is loaded."""
         proof = self._proof
-        rows = proof.rows
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")  # rows are odd on purpose
+            rows, expected, alone = proof.rows, proof.expected, proof.alone
+            engine = loading.result()
             engine.warm_up()
-            return difference(proof.expected, proof.alone, engine, rows, self._chosen.tolerance)
+            return difference(expected, alone, engine, rows, self._chosen.tolerance)
 
     def _samples(self, names: tuple[str, ...] = SAMPLE_FILES) -> list[Any]:
         """Read the user's rows beside the model; skip files that cannot be read."""
