@@ -21,6 +21,7 @@ class Figures:
         megabytes: of the model's file.
         rows: of the evaluation.
         accepted: from the ModelDeployment to the Deployment of the revision that was accepted.
+        processor: what the Jobs of these took of processors, which another load changes less.
         reverted: from the ModelDeployment to the Deployment of a revision that had been accepted before.
         revert_jobs: Jobs that were made for all of these together.
         pinned: from a pod to its readiness, where it is held to what was proved.
@@ -33,6 +34,7 @@ class Figures:
     megabytes: float
     rows: int
     accepted: Sequence[float]
+    processor: Sequence[float]
     reverted: Sequence[float]
     revert_jobs: int
     pinned: Sequence[float]
@@ -57,6 +59,7 @@ def table(figures: Figures) -> str:
             f"| a random forest of {figures.megabytes:.0f} MB, {figures.rows:,} rows of evaluation | measured | to reach |",
             "|---|---|---|",
             f"| accepted after it was applied | {_span(figures.accepted)} | {ACCEPT_SECONDS:g} s |",
+            f"| processor time of its Job | {_span(figures.processor)} | |",
             f"| decided after going back to an accepted revision | {_span(figures.reverted)} | {REVERT_SECONDS:g} s |",
             f"| Jobs for {len(figures.reverted)} such ways back | {figures.revert_jobs} | {REVERT_JOBS} |",
             f"| a pod that is held to what was proved is ready | {starts} | |",

@@ -13,11 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bench.errors import BenchError
 from bench.operator.trail import CREATED, Trail, Write
 from bench.preflight.figures import Figures
 from bench.preflight.forest import MODEL, ROWS, TARGET, write_files
-from sandbox import Sandbox
+from sandbox import Sandbox, processes
 from sandbox.api import Api
 from support.cluster import helm
 from support.cluster.deployed import Deployed
@@ -53,10 +55,10 @@ class World:
         evaluation = {"dataset": {"uri": self.store.uri(ROWS)}, "target": TARGET, "metrics": metrics}
         return {"enabled": True, "evaluation": evaluation}
 
-    async def decided(self, model: str, act: Callable[[], object]) -> tuple[float, int]:
-        """Seconds from what `act` applies to the operator's write of the Deployment, and the Jobs that were made between."""
+    async def decided(self, model: str, version: str) -> tuple[float, int]:
+        """Seconds from a version of a model to the operator's write of its Deployment, and the Jobs that were made between."""
         self.trail.restart()
-        act()
+        self.apply(model, version, self.proved)
 
         def ours(writes: list[Write], resource: str) -> list[Write]:
             mine = [one for one in writes if one.resource == resource and one.namespace == NAMESPACE and one.code < 300]
@@ -71,6 +73,19 @@ class World:
         begin = ours(writes, "modeldeployments")[0].begin
         jobs = sum(one.code == CREATED for one in ours(writes, "jobs"))
         return deployments(writes)[0].end - begin, jobs
+
+    def processor_seconds(self) -> float:
+        """Processor seconds of all containers that have ended.
+
+        Raises:
+            BenchError: the node does not run.
+        """
+        for pid in processes.find_marked(self.sandbox.directory):
+            process = psutil.Process(pid)
+            if "sandbox.node" in process.cmdline():
+                times = process.cpu_times()
+                return float(times.children_user + times.children_system)
+        raise BenchError("the node does not run")
 
     async def started(self, model: str) -> float:
         """Seconds from a new pod of a model, in place of one that is deleted, to its readiness."""
@@ -123,17 +138,15 @@ async def measure(rounds: int, rows: int, machine: Mapping[str, str], say: Say) 
     begin = time.monotonic()
     with _world(rows) as world:
         load = os.getloadavg()[0]
-        accepted = [await _accept(world, f"forest-{number}", say) for number in range(rounds)]
-        kept = "forest-0"
+        accepted, processor = zip(
+            *[await _accept(world, f"forest-{number}", say) for number in range(rounds)], strict=True
+        )
+        first = "forest-0"
         for number in range(1, rounds):
             world.kubectl.discard("modeldeployment", f"forest-{number}")
-        reverted, jobs = await _go_back_and_forth(world, kept, rounds, say)
+        reverted, jobs = await _go_back_and_forth(world, first, rounds, say)
         world.apply("plain", "1", {"enabled": False}).is_ready(deadline=SECONDS)
-        pinned, plain = [], []
-        for number in range(rounds):
-            for name, seconds in [(kept, pinned), ("plain", plain)][:: 1 if number % 2 else -1]:
-                seconds.append(await world.started(name))
-                say(f"a pod of {name} was ready after {seconds[-1]:.2f} s")
+        starts = await _start_in_pairs(world, (first, "plain"), rounds, say)
         size = (world.store.directory / MODEL).stat().st_size / 1e6
         loads = (load, os.getloadavg()[0])
     return Figures(
@@ -142,40 +155,52 @@ async def measure(rounds: int, rows: int, machine: Mapping[str, str], say: Say) 
         megabytes=size,
         rows=rows,
         accepted=accepted,
+        processor=processor,
         reverted=reverted,
         revert_jobs=jobs,
-        pinned=pinned,
-        plain=plain,
+        pinned=starts[first],
+        plain=starts["plain"],
         seconds=time.monotonic() - begin,
     )
 
 
-async def _accept(world: World, name: str, say: Say) -> float:
-    seconds, jobs = await world.decided(name, lambda: world.apply(name, "1", world.proved))
+async def _accept(world: World, name: str, say: Say) -> tuple[float, float]:
+    """Seconds until a new model is accepted, and what its Job takes of processors."""
+    before = world.processor_seconds()
+    seconds, jobs = await world.decided(name, "1")
+    processor = world.processor_seconds() - before
     if jobs != 1:
         raise BenchError(f"{jobs} Jobs proved {name}, where one was expected")
-    say(f"{name} was accepted after {seconds:.2f} s")
+    say(f"{name} was accepted after {seconds:.2f} s; its Job took {processor:.2f} s of processors")
     model = Deployed(world.kubectl, name).is_ready(deadline=SECONDS)
     (entry,) = model.status["revisions"]
     if entry["verdict"] != "Accepted":
         raise BenchError(f"{name} serves, and its revision is {entry['verdict']}")
-    return seconds
+    return seconds, processor
 
 
 async def _go_back_and_forth(world: World, name: str, rounds: int, say: Say) -> tuple[list[float], int]:
     """Seconds of each way to the other of two accepted revisions, and the Jobs of all of them."""
-    await world.decided(name, lambda: world.apply(name, "2", world.proved))
+    await world.decided(name, "2")
     model = Deployed(world.kubectl, name).is_ready(deadline=SECONDS)
-    taken, made = [], 0
+    taken, total = [], 0
     for number in range(rounds):
         before = model.status["stable"]["revision"]
-        seconds, jobs = await world.decided(
-            name, lambda number=number: world.apply(name, str(1 + number % 2), world.proved)
-        )
+        seconds, jobs = await world.decided(name, str(1 + number % 2))
         model.is_ready(deadline=SECONDS)
         if model.status["stable"]["revision"] == before:
             raise BenchError(f"{name} still serves the revision {before}")
         taken.append(seconds)
-        made += jobs
+        total += jobs
         say(f"{name} went to an accepted revision after {seconds:.2f} s, with {jobs} Jobs")
-    return taken, made
+    return taken, total
+
+
+async def _start_in_pairs(world: World, names: tuple[str, str], rounds: int, say: Say) -> dict[str, list[float]]:
+    """Seconds that a new pod of each model takes to be ready; one after the other, in turns."""
+    starts: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds):
+        for name in names if number % 2 else names[::-1]:
+            starts[name].append(await world.started(name))
+            say(f"a pod of {name} was ready after {starts[name][-1]:.2f} s")
+    return starts
