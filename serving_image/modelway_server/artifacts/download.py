@@ -8,7 +8,7 @@ import os
 import random
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -228,7 +228,10 @@ class Download:
         return ""
 
     async def _read(self) -> None:
-        part = await self._source.read(self._draft.size, self._version)
+        with closing(await self._source.read(self._draft.size, self._version)) as part:
+            await self._write(part)
+
+    async def _write(self, part: Part) -> None:
         if self._draft.size and not self._continues(part):
             raise Changed("the object was replaced while it was read")
         self._draft.check_size(part.size)

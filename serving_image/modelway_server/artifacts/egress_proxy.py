@@ -183,8 +183,11 @@ async def _ask_for_tunnel(stream: Stream, proxy: Proxy, request: Request) -> Non
     try:
         writer.write(proxy.tunnel_head(request.host, request.port))
         answer = await reader.readuntil(b"\r\n\r\n")
-    except EOFError:
+    except (EOFError, asyncio.LimitOverrunError):
         answer = b""
+    except BaseException:
+        writer.close()
+        raise
     status = [*answer.split(maxsplit=2), b"", b""][1].decode("latin-1")
     if status != "200":
         writer.close()

@@ -196,6 +196,7 @@ class _Listed:
             # The key of such an object ends in `/`, which the store's client leaves out.
             raise _NoFile if self._entry.size == 0 else _FolderChanged from None
         if part.size != self._entry.size:
+            part.close()
             raise _FolderChanged
         return part
 

@@ -38,19 +38,26 @@ class Part:
         version: the store's mark of these very bytes (a strong ETag), or None when it gives none.
         chunks: the bytes from the asked offset on; raises Interrupted when they stop coming.
         version_id: S3's versionId of the object, or None when it gives none.
+        file: what is open for it until `close`; None for nothing.
     """
 
     size: int
     version: str | None
     chunks: AsyncIterator[bytes]
     version_id: str | None = None
+    file: BinaryIO | None = None
+
+    def close(self) -> None:
+        """Let go of what is open, read or not."""
+        if self.file is not None:
+            self.file.close()
 
 
 class Source(Protocol):
     """A source of one file."""
 
     async def read(self, offset: int, version: str | None) -> Part:
-        """Start reading at `offset`, provided the artifact still has `version`, where one is given.
+        """Start reading at `offset`, provided the artifact still has `version`, where one is given. Close what it gives.
 
         Raises:
             Interrupted: try again later.
@@ -89,28 +96,25 @@ class FileSource:
         try:
             # Without O_NONBLOCK, opening a named pipe would block for ever.
             descriptor = os.open(self._location.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            file = os.fdopen(descriptor, "rb", buffering=0)
         except OSError as error:
             raise self._failure(error) from error
-        status = os.fstat(file.fileno())
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            file.close()
+            os.close(descriptor)
             raise self._not_a_file(status.st_mode)
+        file = os.fdopen(descriptor, "rb", buffering=0)
         file.seek(offset)
-        return Part(status.st_size, None, self._chunks(file))
+        return Part(status.st_size, None, self._chunks(file), file=file)
 
     async def _chunks(self, file: BinaryIO) -> AsyncIterator[bytes]:
-        with file:
-            try:
-                while chunk := file.read(CHUNK_BYTES):
-                    yield chunk
-            except OSError as error:
-                raise FetchFailed(f"reading {self._location.public} failed: {error.strerror}") from error
+        try:
+            while chunk := file.read(CHUNK_BYTES):
+                yield chunk
+        except OSError as error:
+            raise FetchFailed(f"reading {self._location.public} failed: {error.strerror}") from error
 
     def _failure(self, error: OSError) -> FetchFailure:
         place = self._location.public
-        if isinstance(error, IsADirectoryError):
-            return self._not_a_file(stat.S_IFDIR)
         if isinstance(error, FileNotFoundError | NotADirectoryError):
             return ModelNotFound(
                 f"there is no file at {place}",

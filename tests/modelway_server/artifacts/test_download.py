@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from modelway_server.artifacts import bring, download, fetch
-from modelway_server.artifacts.source import Part
+from modelway_server.artifacts.folder import _FolderChanged, _Listed
+from modelway_server.artifacts.manifest import Entry
+from modelway_server.artifacts.source import FileSource, Part
 from modelway_server.artifacts.uri import parse_uri
-from modelway_server.errors import FetchFailed, FetchTimeout
+from modelway_server.errors import ArtifactTooLarge, FetchFailed, FetchTimeout, InvalidURI, LoadFailure
 
 MODEL = bytes(range(100))
 
@@ -64,3 +66,46 @@ def test_deadline_ends_a_source_that_never_waits(tmp_path: Path) -> None:
 
     with pytest.raises(FetchTimeout):
         asyncio.run(fetch_it())
+
+
+# What stays open --------------------------------------------------------------------------------------------------------------------------
+
+
+def files_open_below(directory: Path) -> list[str]:
+    """The files of a folder that this process has open."""
+    descriptors = list(Path("/proc/self/fd").iterdir())
+    paths = [str(one.readlink()) for one in descriptors if one.is_symlink()]
+    return [path for path in paths if path.startswith(f"{directory}/")]
+
+
+@pytest.mark.parametrize(("cap", "kind"), [(1000, None), (99, ArtifactTooLarge)])
+def test_file_is_closed_whether_it_is_taken_or_not(tmp_path: Path, cap: int, kind: type[LoadFailure] | None) -> None:
+    (tmp_path / "model").write_bytes(MODEL)
+    outcome = fetch_of(f"file://{tmp_path}/model", tmp_path / "dest", cap)
+    assert (type(outcome) if outcome else None) is kind
+    assert files_open_below(tmp_path) == []
+
+
+def test_folder_in_place_of_a_file_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    outcome = fetch_of(f"file://{tmp_path}/model", tmp_path / "dest", 1000)
+    assert isinstance(outcome, InvalidURI)
+    assert files_open_below(tmp_path) == []
+
+
+def test_file_that_grew_after_it_was_listed_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(MODEL)
+    listed = _Listed(FileSource(parse_uri(f"file://{tmp_path}/model")), Entry("model", 1, None))
+    with pytest.raises(_FolderChanged) as changed:
+        asyncio.run(listed.read(0, None))
+    assert changed.value
+    assert files_open_below(tmp_path) == []
+
+
+def fetch_of(uri: str, dest: Path, cap: int) -> LoadFailure | None:
+    """The failure of a fetch, which holds on to all that its frames do."""
+    try:
+        asyncio.run(fetch.fetch(uri, dest, max_bytes=cap, seconds=20))
+    except LoadFailure as failure:
+        return failure
+    return None
