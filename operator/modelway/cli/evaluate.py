@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from modelway.api.scorers import strange_scorers
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.local_pod import Process
 from modelway.cli.local_preflight import LocalFiles, preflight_processes
@@ -57,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         check_server_is_installed()
         settings = settings_of(arguments)
         deployment = choose(load_deployments(arguments.filename, arguments.namespace), arguments.name)
+        for problem in strange_scorers(deployment):
+            print(f"Warning: {problem}", file=sys.stderr)
         files = _files(arguments, deployment)
         with tempfile.TemporaryDirectory(prefix="modelway-") as directory:
             if arguments.model is not None:

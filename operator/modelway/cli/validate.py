@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from modelway.api.meta import KIND
+from modelway.api.scorers import strange_scorers
+from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.admission.verdict import verdict
 from modelway.cli.documents import Document, UnreadableFile
 from modelway.cli.manifests import NO_OBJECT, MissingFile, is_object, is_ours, read
@@ -40,6 +42,7 @@ class Outcome:
     refused: int = 0
     skipped: int = 0
     problems: list[Finding] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -94,6 +97,7 @@ def _judge(document: Document, outcome: Outcome, *, is_named: bool) -> None:
     ]
     if ours:
         findings += _refusals(document)
+        outcome.warnings += [] if findings else _warnings(document)
         outcome.refused += bool(findings)
         outcome.accepted += not findings
     else:
@@ -116,12 +120,24 @@ def _refusals(document: Document) -> list[Finding]:
     ]
 
 
+def _warnings(document: Document) -> list[Finding]:
+    """What a valid ModelDeployment says that only an image of the user's own may know."""
+    metadata = {"namespace": "default", **(document.value.get("metadata") or {})}
+    deployment = ModelDeployment.parse({**document.value, "metadata": metadata, "status": None})
+    return [
+        Finding(document.source, document.line(one.field), one.field, one.message, OPERATOR)
+        for one in strange_scorers(deployment)
+    ]
+
+
 def _print(outcome: Outcome, output: str) -> None:
     if output == "json":
         print(json.dumps(asdict(outcome), indent=2))
         return
     for problem in outcome.problems:
         print(problem)
+    for warning in outcome.warnings:
+        print(f"Warning: {warning}")
     print(
         f"{_count(outcome.accepted + outcome.refused)}: {outcome.accepted} accepted, {outcome.refused} refused",
         end="",

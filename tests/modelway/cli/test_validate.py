@@ -67,6 +67,31 @@ def validate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, 
     return status, capsys.readouterr().out.splitlines()
 
 
+JUDGED = f"""{GOOD}  preflight:
+    evaluation:
+      dataset: {{uri: s3://models/rows.csv}}
+      target: label
+      metrics:
+      - {{name: recall, min: 0.5}}
+      - {{name: acuracy, min: 0.5}}
+      - {{name: of_our_own, min: 0.5}}
+"""
+
+
+def test_strange_scorer_is_a_warning_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("x.yaml").write_text(JUDGED)
+    status, lines = validate(capsys, "-f", "x.yaml")
+    field, scorer = "spec.preflight.evaluation.metrics", "is no scorer of scikit-learn in the platform's image"
+    assert lines == [
+        f"Warning: x.yaml:14: {field}[1].name: acuracy {scorer}; did you mean accuracy?",
+        f"Warning: x.yaml:15: {field}[2].name: of_our_own {scorer}; docs/evaluation.md says where they are listed",
+        "1 ModelDeployment: 1 accepted, 0 refused",
+    ]
+    assert status == 0
+    main(["validate", "-f", "x.yaml", "-o", "json"])
+    assert [one["line"] for one in json.loads(capsys.readouterr().out)["warnings"]] == [14, 15]
+
+
 def test_each_problem_has_its_line_and_remedy(capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.yaml").write_text(BAD)
     status, lines = validate(capsys, "-f", "x.yaml")
