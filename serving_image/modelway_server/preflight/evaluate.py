@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from modelway_server.artifacts.record import digest_of
-from modelway_server.errors import LOAD_FAILURES, InvalidDataset, LoadFailure, StorageFull
+from modelway_server.errors import LOAD_FAILURES, InvalidDataset, LoadCrashed, LoadFailure, StorageFull
 from modelway_server.evaluation.wish import Wish
 from modelway_server.preflight.child import Deadline, Material, PreparedModel, Task, WalledChild, start_walled
 from modelway_server.process.child import memory_limit
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 _ROWS, _CANDIDATES, _STABLE = "rows", "candidates", "stable"
 """Folders of what the models are asked, and of their answers."""
-_COPIES_OF_MODEL, _COPIES_OF_DATASET, _LIBRARIES = 3, 20, 512 << 20
+_COPIES_OF_MODEL, _COPIES_OF_CSV, _COPIES_OF_PARQUET, _LIBRARIES = 3, 20, 100, 512 << 20
 """What a model and the gate take at most together: of their files the multiples, and the bytes of their libraries."""
+_PARQUET: Final = b"PAR1"
 _NO_DATASET: Final = "Name the folder of the fetched dataset in --dataset-dir."
 _FAILURES: Final = {kind.__name__: kind for kind in LOAD_FAILURES}
 
@@ -124,7 +125,10 @@ class Evaluation:
         if self._is_read:
             return
         self._is_read = True
-        self._gate.result()
+        try:
+            self._gate.result()
+        except LoadCrashed as crash:  # a reader in machine code, of a damaged file
+            raise InvalidDataset("the reader of the dataset crashed; the file may be damaged: save it anew") from crash
         if self._has_room:
             self._gate.begin()
 
@@ -175,8 +179,18 @@ def _has_room(material: Material, dataset_dir: Path) -> bool:
     limit = memory_limit()
     models = [each for each in (*material.contestants, material.stable) if each is not None]
     model = max(_size(each.model_dir) + _size(each.prepared_dir) for each in models)
-    taken = _COPIES_OF_MODEL * model + _COPIES_OF_DATASET * _size(dataset_dir) + _LIBRARIES
+    taken = _COPIES_OF_MODEL * model + _unpacked_size(dataset_dir) + _LIBRARIES
     return limit is None or taken <= limit
+
+
+def _unpacked_size(folder: Path) -> int:
+    """What the rows of a dataset take at most in memory."""
+    total = 0
+    for path in filter(Path.is_file, folder.rglob("*")):
+        with path.open("rb") as file:
+            copies = _COPIES_OF_PARQUET if file.read(len(_PARQUET)) == _PARQUET else _COPIES_OF_CSV
+        total += copies * path.stat().st_size
+    return total
 
 
 def _size(folder: Path) -> int:
