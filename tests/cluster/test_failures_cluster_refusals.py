@@ -158,6 +158,7 @@ def _answer_to(answer: Any, resource: str, group: str = "", *, away: bool = Fals
 
 HOST_NETWORK = json_patch({"op": "add", "path": "/spec/hostNetwork", "value": True})
 PLACED = {"scheduling": NOWHERE}
+PROVED = {"preflight": {"enabled": True}}
 SMALL = {"runtime": {"resources": {"requests": {"cpu": "250m"}, "limits": {"cpu": "1"}}}}
 
 CASES = {
@@ -169,8 +170,11 @@ CASES = {
     "limit range, largest": Case("LimitRangeViolated", "maximum memory usage per Container is 64Mi", _limits(max={"memory": "64Mi"})),
     "limit range, smallest": Case("LimitRangeViolated", "minimum memory usage per Container is 8Gi", _limits(min={"memory": "8Gi"})),
     "limit range, ratio": Case("LimitRangeViolated", "ratio per Container is 1", _limits(maxLimitRequestRatio={"cpu": "1"}), SMALL),
+    "limit range, for a Job": Case("LimitRangeViolated", "maximum memory usage per Container is 64Mi", _limits(max={"memory": "64Mi"}), PROVED),
     "pod security": Case("PodSecurityViolated", "hostNetwork=true", _answer_to(HOST_NETWORK, "pods")),
+    "pod security, for a Job": Case("PodSecurityViolated", "hostNetwork=true", _answer_to(HOST_NETWORK, "pods"), PROVED),
     "service account": Case("ServiceAccountNotFound", "kubectl create serviceaccount default", _no_service_account),
+    "service account, for a Job": Case("ServiceAccountNotFound", "kubectl create serviceaccount default", _no_service_account, PROVED),
     "priority class": Case("PriorityClassNotFound", "spec.scheduling.priorityClassName is gold", _absent("PriorityClass", "scheduling.k8s.io/v1", "gold", value=7), {"scheduling": {**NOWHERE, "priorityClassName": "gold"}}),
     "runtime class": Case("RuntimeClassNotFound", "spec.scheduling.runtimeClassName is gvisor", _absent("RuntimeClass", "node.k8s.io/v1", "gvisor", handler="x"), {"scheduling": {**NOWHERE, "runtimeClassName": "gvisor"}}),
     "policy on pods": Case("PolicyViolated", "house rule 7", _policy("false", "pods")),

@@ -123,6 +123,25 @@ def test_proved_revision_runs_and_fetches_the_proved_bytes() -> None:
     assert (evidence.accepted, evidence.time, evidence.engine) == (True, "2026-01-01T00:00:09Z", "onnx")
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "says"),
+    [
+        ("1" * 16, "2" * 16, "what the model takes or gives differs"),
+        ("1" * 16, "1" * 16, ""),
+        ("", "2" * 16, ""),
+        ("1" * 16, 7, ""),
+    ],
+)
+def test_changed_contract_is_told_without_a_comparison(before: str, now: Any, says: str) -> None:
+    old = Evidence(accepted=True, reason="Proved", digest=DIGEST, fingerprint=before)
+    serving = (SERVING[0], replace(_record_before(), evidence=old.to_text()))
+    proof = _proof(*serving)
+    plan = _plan(*serving, job(HASH, proof=proof), preflight_pods=(_report(proof, "Proved", fingerprint=now),))
+    assert plan.evidence is not None
+    assert plan.evidence.contract.startswith(says)
+    assert bool(plan.evidence.contract) is bool(says)
+
+
 def test_job_stays_until_what_it_found_out_is_recorded() -> None:
     """Its pod may have ended a moment before the Job itself does; with the Job, the pod and its report would go."""
     present = job(HASH, proof=_proof(*SERVING))

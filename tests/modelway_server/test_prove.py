@@ -56,6 +56,11 @@ def prove(directory: Path, model: SharedModel, spec: Any = None, *arguments: str
     return Ended(status, report, [json.loads(line) for line in lines if line.startswith("{")])
 
 
+def proved(ended: Ended) -> dict[str, Any]:
+    """The report of a model that is proved, and of which there is nothing more to tell."""
+    return {"reason": "Proved", "fingerprint": ended.report["fingerprint"]}
+
+
 def smoke_test(request: Any, expect: Any, **more: Any) -> dict[str, Any]:
     return {"smokeTests": [{"name": "known", "request": request, "expect": expect, **more}]}
 
@@ -71,19 +76,20 @@ def test_model_with_the_expected_answer_is_proved(
     tmp_path: Path, mixed_model: SharedModel, request_body: Any, expect: Any
 ) -> None:
     ended = prove(tmp_path, mixed_model, smoke_test(request_body, expect))
-    assert (ended.status, ended.report) == (0, {"reason": "Proved"})
+    assert (ended.status, ended.report) == (0, proved(ended))
     assert {"test": "known", "outcome": "passed"} in ended.log
-    assert ended.log[-1]["message"] == "proved" or {"reason": "Proved"} in ended.log
+    assert ended.log[-1]["message"] == "proved" or proved(ended) in ended.log
 
 
 def test_usual_tensor_of_numbers_is_asked_too(tmp_path: Path, forest_model: SharedModel) -> None:
     expect = {"outputs": [{"name": "predict", "shape": [1], "data": [0]}]}
-    assert prove(tmp_path, forest_model, smoke_test(TENSOR, expect)).report == {"reason": "Proved"}
+    ended = prove(tmp_path, forest_model, smoke_test(TENSOR, expect))
+    assert ended.report == proved(ended)
 
 
 def test_without_smoke_tests_the_example_is_asked(tmp_path: Path, mixed_model: SharedModel) -> None:
     ended = prove(tmp_path, mixed_model)
-    assert (ended.status, ended.report) == (0, {"reason": "Proved"})
+    assert (ended.status, ended.report) == (0, proved(ended))
     assert {"test": "the model's own example", "outcome": "passed"} in ended.log
 
 
@@ -187,7 +193,8 @@ def test_compatible_contract_is_proved(tmp_path: Path, regression: SharedModel, 
 
 
 def test_unchanged_contract_is_not_told(tmp_path: Path, forest_model: SharedModel) -> None:
-    assert prove(tmp_path, forest_model, {}, *stable(forest_model)).report == {"reason": "Proved"}
+    ended = prove(tmp_path, forest_model, {}, *stable(forest_model))
+    assert ended.report == proved(ended)
 
 
 def test_model_is_asked_behind_walls(tmp_path: Path, mixed_model: SharedModel) -> None:
@@ -203,10 +210,9 @@ def test_what_a_model_prints_is_no_part_of_the_report(tmp_path: Path) -> None:
     environment = {**os.environ, "MODELWAY_TERMINATION_LOG": str(tmp_path / "termination")}
     ended = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=60)
     assert b"I am perfect" in ended.stderr
-    assert [json.loads(line) for line in ended.stdout.splitlines()] == [
-        {"test": "the model's own example", "outcome": "passed"},
-        {"reason": "Proved"},
-    ]
+    example, verdict = map(json.loads, ended.stdout.splitlines())
+    assert example == {"test": "the model's own example", "outcome": "passed"}
+    assert verdict.keys() == {"reason", "fingerprint"}
 
 
 @pytest.mark.parametrize("spec", ["", "[]", '{"smokeTests": 1}', '{"contract": "Same"}'])

@@ -34,6 +34,7 @@ _TEXTS = {
     "proof": 63,
     "contract": 512,
     "choice": 63,
+    "fingerprint": 63,
 }
 """The texts of an evidence, and how long each may be: as status takes them."""
 
@@ -63,6 +64,8 @@ class Evidence:
     """The hash of what the Job tried; a refusal holds for that alone."""
     contract: str = ""
     """How it differs in what it takes and gives from the revision that served."""
+    fingerprint: str = ""
+    """A short hash of what the model takes and gives."""
     evaluation: tuple[Mapping[str, Any], ...] = field(default=())
     """Metrics with their values, intervals and outcomes."""
     choice: str = ""

@@ -11,7 +11,7 @@ from modelway.api.model import INT8
 from modelway.desired.children.job import FETCH_DATASET, FETCH_STABLE, PREPARE_STABLE, PROVE
 from modelway.desired.contestants import Contestant
 from modelway.desired.evidence import Evidence, candidates_in, metrics_of, text_of
-from modelway.desired.gate import revision_that_serves
+from modelway.desired.gate import evidence_on, revision_that_serves
 from modelway.desired.plan import Plan
 from modelway.desired.pod import FETCH, PREPARE
 from modelway.observed import ContainerView, JobView, Observed, PodView, Termination
@@ -44,6 +44,11 @@ _STAGES = {
     PROVE: "smoke tests and evaluation run",
 }
 _STEPS = {FETCH: "is being fetched", PREPARE: "is being loaded and tried"}
+_LONGEST_WORD = 63
+_CONTRACT_CHANGED = (
+    "what the model takes or gives differs from the revision that served; spec.preflight.contract: Compatible says how, "
+    "and so does modelway evaluate --against"
+)
 _UNKNOWN = "The server's verdict on this revision is none that this operator knows. Use an operator and a server image of one release."
 _WAITS = "waits for its turn to be proved. preflight.maxConcurrent in the chart's values sets how many revisions are proved at once"
 
@@ -66,7 +71,17 @@ def evidence_in(
     pods = (
         one for one in observed.preflight_pods if one.proof == proof and one.controller in jobs and not one.deleting
     )
-    return next((evidence for pod in pods if (evidence := _evidence_of(pod, contestants)) is not None), None)
+    evidence = next((one for pod in pods if (one := _evidence_of(pod, contestants)) is not None), None)
+    return None if evidence is None else _with_notice(evidence, observed)
+
+
+def _with_notice(evidence: Evidence, observed: Observed) -> Evidence:
+    """The evidence, which says that the contract has changed where the Job did not look at that of the revision that serves."""
+    serving = evidence_on(observed.record(revision_that_serves(observed)))
+    if evidence.contract or serving is None or not (serving.fingerprint and evidence.fingerprint):
+        return evidence
+    is_same = serving.fingerprint == evidence.fingerprint
+    return evidence if is_same else replace(evidence, contract=_CONTRACT_CHANGED)
 
 
 def _evidence_of(pod: PodView, contestants: tuple[Contestant, ...]) -> Evidence | None:
@@ -93,6 +108,7 @@ def _evidence_of(pod: PodView, contestants: tuple[Contestant, ...]) -> Evidence 
         time=end.time,
         proof=pod.proof,
         contract=text_of(report.get("contract"), _LONGEST),
+        fingerprint=text_of(report.get("fingerprint"), _LONGEST_WORD),
         evaluation=metrics_of(report.get("evaluation")),
         choice=winner.name if winner is not None and proved and has_contest else "",
         candidates=candidates_in(report) if has_contest else (),

@@ -78,12 +78,13 @@ def _of_column(new: Column, old: Column) -> list[Change]:
 
 
 def _of_type(new: Column, old: Column) -> list[Change]:
-    if (kind := _kind(new)) == (before := _kind(old)):
+    if (kind := kind_of(new)) == (before := kind_of(old)):
         return []
     return [Change(f"takes {kind} where it took {before}", breaks=not _takes_all(new, old))]
 
 
-def _kind(column: Column) -> str:
+def kind_of(column: Column) -> str:
+    """What a column takes, in a word."""
     if column.dates is not None:
         zone = {Dates.LOCAL: " without a zone", Dates.ZONED: " with a zone", Dates.EITHER: ""}
         return f"dates{zone[column.dates]}"

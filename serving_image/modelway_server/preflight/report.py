@@ -96,6 +96,8 @@ def summarise(report: Report, verdict: LoadFailure | None) -> dict[str, Any]:
     if not report.trials:
         return document
     trial, parts = report.decisive, []
+    if trial.fingerprint:
+        document["fingerprint"] = trial.fingerprint
     if trial.changes:
         document["contract"] = describe_changes(trial.changes)
     if report.competes and report.choice is not None:

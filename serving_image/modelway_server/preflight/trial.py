@@ -10,7 +10,7 @@ from modelway_server.errors import LoadFailure
 from modelway_server.evaluation.selection import Contestant
 from modelway_server.preflight.changes import Change
 from modelway_server.preflight.child import MODEL, PreparedModel
-from modelway_server.preflight.contract import check_contract, contract_changes
+from modelway_server.preflight.contract import check_contract, contract_changes, fingerprint_of
 from modelway_server.preflight.evaluate import Findings
 from modelway_server.preflight.footprint import Footprint, size_of
 from modelway_server.preflight.smoke_tests import Outcome, check_outcomes, outcomes_of
@@ -32,6 +32,7 @@ class Trial:
         engine: that evaluates the model; empty where nobody knows.
         size: bytes of the model; None where nobody knows.
         failure: why the model is out; None where it is not.
+        fingerprint: of its contract, as `fingerprint_of` has it; empty where nobody knows.
     """
 
     model: PreparedModel
@@ -42,6 +43,7 @@ class Trial:
     engine: str = ""
     size: int | None = None
     failure: LoadFailure | None = None
+    fingerprint: str = ""
 
     def note(self, work: Callable[[], object]) -> None:
         """Do a part of the trial, unless the model is out; it is out if the part fails.
@@ -73,6 +75,7 @@ class Trial:
         if (failure := read_failure(self.model.prepared_dir)) is not None:
             raise failure
         prepared = Prepared.read(self.model.prepared_dir)
+        self.fingerprint = fingerprint_of(prepared)
         self.engine, self.size = prepared.engine, size_of(self.model, prepared)
         if stable is not None:
             self.changes = contract_changes(self.model, stable)

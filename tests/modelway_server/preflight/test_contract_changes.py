@@ -15,7 +15,7 @@ from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import ContractChanged, InvalidInput
 from modelway_server.preflight.changes import Change, tell
 from modelway_server.preflight.child import PreparedModel
-from modelway_server.preflight.contract import check_contract, contract_changes
+from modelway_server.preflight.contract import check_contract, contract_changes, fingerprint_of
 from modelway_server.preflight.input_changes import input_changes
 from modelway_server.preflight.output_changes import output_changes
 
@@ -214,3 +214,39 @@ def test_folder_that_prepare_did_not_fill_is_named(tmp_path: Path, document: Any
     model = PreparedModel(model_dir=tmp_path, prepared_dir=tmp_path)
     with pytest.raises(Exception, match="is not what `modelway-server prepare` leaves"):
         contract_changes(model, model)
+
+
+# The fingerprint --------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        prepared(with_columns(AGE)),
+        prepared(with_columns(CITY, AGE)),
+        prepared(with_columns(replace(AGE, name="years"), CITY)),
+        prepared(with_columns(replace(AGE, datatype="INT64"), CITY)),
+        prepared(with_columns(replace(AGE, nullable=False), CITY)),
+        prepared(with_columns(AGE, replace(CITY, categories=None))),
+        prepared(with_columns(AGE, CITY, named=False)),
+        prepared(STABLE, methods=("predict_proba",)),
+        prepared(STABLE, predict=(replace(LABEL, classes=("no", "yes")),)),
+        prepared(STABLE, predict=(replace(LABEL, datatype="FP64"),)),
+        prepared(TENSOR),
+    ],
+)
+def test_another_contract_has_another_fingerprint(other: Prepared) -> None:
+    assert len({fingerprint_of(other), fingerprint_of(prepared(STABLE))}) == 2
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        prepared(replace(STABLE, form=Form.MATRIX)),
+        prepared(replace(STABLE, max_magnitude=3.4e38)),
+        prepared(with_columns(AGE, replace(CITY, categories=frozenset({"Oslo", "Rome", "Bern"})))),
+        replace(prepared(STABLE), engine="onnx", digest="sha256:0"),
+    ],
+)
+def test_another_engine_or_training_keeps_the_fingerprint(same: Prepared) -> None:
+    assert fingerprint_of(same) == fingerprint_of(prepared(STABLE))
