@@ -33,6 +33,18 @@ def _wants(version: str) -> Event:
     return lambda kubectl, name: kubectl.apply(manifest(name, scheduling=NOWHERE, model={"version": version}))
 
 
+def _wants_several(kubectl: Kubectl, name: str) -> None:
+    candidates = [{"name": "small", "uri": "s3://models/fraud/small.joblib"}]
+    metrics = [{"name": "accuracy", "min": 0.5}]
+    evaluation = {"dataset": {"uri": "s3://models/rows.csv"}, "target": "y", "metrics": metrics}
+    spec: Object = {"model": {"candidates": candidates}, "preflight": {"evaluation": evaluation}}
+    kubectl.apply(manifest(name, scheduling=NOWHERE, **spec))
+
+
+def _chooses(choice: str) -> Event:
+    return lambda kubectl, name: end_proof(kubectl, name, "Proved", choice)
+
+
 def _ends(reason: str) -> Event:
     return lambda kubectl, name: end_proof(kubectl, name, reason)
 
@@ -58,6 +70,7 @@ STORIES = {
     "refused": Story(ACCEPTED, (_wants("two"), _ends("SmokeTestFailed"))),
     "reverted while the Job runs": Story(ACCEPTED, (_wants("two"), _wants("one"))),
     "changed while the Job runs": Story((), (_wants("one"), _wants("two"), _ends("Proved"))),
+    "one of several accepted": Story(ACCEPTED, (_wants_several, _chooses("small"))),
     "deleted while the Job runs": Story(ACCEPTED, (_wants("two"), _delete)),
 }
 

@@ -20,10 +20,17 @@ def jobs(kubectl: Kubectl, name: str) -> list[Object]:
     return kubectl.list("jobs", f"modelway.dev/name={name}")
 
 
-def end_proof(kubectl: Kubectl, name: str, reason: str) -> None:
-    """Let the pod of a model's Job end with a verdict; its Job counts that a moment later."""
+def end_proof(kubectl: Kubectl, name: str, reason: str, choice: str = "") -> None:
+    """Let the pod of a model's Job end with a verdict; its Job counts that a moment later.
+
+    Args:
+        kubectl: in the model's namespace.
+        name: of the model.
+        reason: the verdict.
+        choice: the name of the model that serves, where several compete.
+    """
     [pod] = eventually(lambda: [one for one in preflight_pods(kubectl, name) if _lives(one)])
-    status = json.dumps({"status": _status(pod["spec"], reason)})
+    status = json.dumps({"status": _status(pod["spec"], reason, choice)})
     kubectl("patch", "pod", pod["metadata"]["name"], "--subresource=status", "--type=merge", "-p", status)
 
 
@@ -31,20 +38,21 @@ def _lives(pod: Object) -> bool:
     return pod["status"].get("phase") == "Pending" and "deletionTimestamp" not in pod["metadata"]
 
 
-def _status(spec: Object, reason: str) -> Object:
+def _status(spec: Object, reason: str, choice: str) -> Object:
     return {
         "phase": "Succeeded",
-        "initContainerStatuses": [_container(one["name"], reason) for one in spec["initContainers"]],
-        "containerStatuses": [_container(one["name"], reason) for one in spec["containers"]],
+        "initContainerStatuses": [_container(one["name"], reason, choice) for one in spec["initContainers"]],
+        "containerStatuses": [_container(one["name"], reason, choice) for one in spec["containers"]],
     }
 
 
-def _container(name: str, reason: str) -> Object:
-    reports: dict[str, Object] = {
-        "fetch": {"reason": "Fetched", "digest": DIGEST},
-        "prove": {"reason": reason, "message": "it is so", "remedy": "Do that."},
-    }
-    report = reports.get(name, {"reason": "Prepared", "engine": "native", "format": "sklearn"})
+def _container(name: str, reason: str, choice: str) -> Object:
+    report: Object = {"reason": "Prepared", "engine": "native", "format": "sklearn"}
+    if name.startswith("fetch"):
+        report = {"reason": "Fetched", "digest": DIGEST}
+    elif name == "prove":
+        contest = {"choice": choice, "candidates": [{"name": choice, "value": 0.9}]} if choice else {}
+        report = {"reason": reason, "message": "it is so", "remedy": "Do that.", **contest}
     end: dict[str, Any] = {"exitCode": 0, "reason": "Completed", "message": json.dumps(report), "finishedAt": END}
     identity = {"name": name, "image": "image", "imageID": "", "ready": False, "restartCount": 0}
     return {**identity, "state": {"terminated": end}}
