@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.contestants import with_choice
 from modelway.desired.evidence import Evidence
 from modelway.desired.pod import pod_template
 from modelway.desired.revision import digest_of, record_data, revision_of
@@ -20,15 +21,26 @@ NAMES = ("a", "b", "c")
 RUNNING_KINDS = {"Deployment", "HorizontalPodAutoscaler", "Service", "PodDisruptionBudget"}
 
 
+CONTEST = "c"
+"""The name of the one that has a candidate, which its preflight chose if it accepted it."""
+CHOICE = ("--uri=s3://models/small.joblib", "--digest=sha256:" + "0" * 64)
+
+
 def _spec(name: str) -> dict[str, Any]:
-    return {"model": {"uri": f"s3://models/{name}.joblib"}}
+    spec: dict[str, Any] = {"model": {"uri": f"s3://models/{name}.joblib"}}
+    if name == CONTEST:
+        metrics = [{"name": "accuracy", "min": 0.5}]
+        evaluation = {"dataset": {"uri": "s3://models/rows.csv"}, "target": "y", "metrics": metrics}
+        spec["model"]["candidates"] = [{"name": "small", "uri": "s3://models/small.joblib"}]
+        spec["preflight"] = {"evaluation": evaluation}
+    return spec
 
 
 MODELS = {name: ModelDeployment.parse(owner(_spec(name)).document) for name in NAMES}
 HASHES = {name: revision_of(model).hash for name, model in MODELS.items()}
 EVIDENCE = {
     "none": "",
-    "accepted": Evidence(accepted=True, reason="Proved", digest="sha256:" + "0" * 64).to_text(),
+    "accepted": Evidence(accepted=True, reason="Proved", digest="sha256:" + "0" * 64, choice="small").to_text(),
     "refused": Evidence(accepted=False, reason="EvaluationFailed", proof="another").to_text(),
     "foreign": "nonsense",
 }
@@ -58,14 +70,16 @@ WORLDS = st.fixed_dictionaries(
 def _record(name: str, number: int, history: dict[str, Any]) -> RevisionView:
     model = MODELS[name]
     image = "modelway/server:0" if history["outdated"] else ON.server_image
-    template = pod_template(model, revision_of(model), ON.model_copy(update={"server_image": image}))
+    evidence = EVIDENCE[history["evidence"]]
+    subject = with_choice(model, Evidence.parse(evidence))
+    template = pod_template(subject, revision_of(model), ON.model_copy(update={"server_image": image}))
     record = revision(
         HASHES[name],
         number,
         template=template,
         model=_spec(name)["model"],
         served=history["served"],
-        evidence=EVIDENCE[history["evidence"]],
+        evidence=evidence,
     )
     data = record_data(revision_of(model), template)
     return replace(record, digest=digest_of(data), data=data if history["read"] else None)
@@ -91,6 +105,7 @@ def _may_run(world: dict[str, Any]) -> set[str]:
 
 
 FRESH = {"evidence": "none", "served": False, "read": True, "outdated": False, "recorded": True}
+ACCEPTED = {**FRESH, "evidence": "accepted"}
 NOTHING = {"running": None, "available": True, "stable": None, "job": None, "job_finished": False, "pod": None}
 
 
@@ -121,5 +136,17 @@ def test_closed_revision_is_tried_or_refused(world: dict[str, Any]) -> None:
     plan = plan_of(MODELS[world["wanted"]], _observe(world), ON)
     tries = any(step.id.kind == "Job" for step in plan.steps)
     makes_room = any(one.id.kind == "Job" for one in plan.prune)
-    assert not plan.closed or tries or makes_room or plan.evidence is not None
+    assert not plan.closed or tries or makes_room or plan.evidence is not None or plan.misses_stable
     assert plan.closed or not tries
+
+
+@given(world=WORLDS)
+@example(world={"wanted": CONTEST, **NOTHING, "running": CONTEST, **dict.fromkeys(NAMES, FRESH)})
+@example(world={"wanted": "a", **NOTHING, "running": CONTEST, **dict.fromkeys(NAMES, FRESH)})
+@example(world={"wanted": "a", **NOTHING, "running": CONTEST, **dict.fromkeys(NAMES, ACCEPTED)})
+def test_pods_of_a_contest_serve_the_choice_alone(world: dict[str, Any]) -> None:
+    plan = plan_of(MODELS[world["wanted"]], _observe(world), ON)
+    templates = [step.body["spec"]["template"] for step in plan.steps if step.id.kind == "Deployment"]
+    for template in templates:
+        if template["metadata"]["labels"]["modelway.dev/revision"] == HASHES[CONTEST]:
+            assert set(CHOICE) <= set(template["spec"]["initContainers"][0]["args"])

@@ -35,11 +35,16 @@ def is_open(deployment: ModelDeployment, observed: Observed, settings: Settings)
     revision = revision_of(deployment)
     running, record = observed.deployment, record_of(observed, revision)
     evidence = evidence_on(record) or accepted_in_status(observed, revision.hash)
-    if deployment.spec.has_contest and evidence is None:
-        return False  # nobody knows which of the models serves
+    if not knows_model(deployment, evidence):
+        return False
     if running is not None and running.revision == revision.hash:
         return True
     return record is not None and ((evidence is not None and evidence.accepted) or has_served(observed, record))
+
+
+def knows_model(deployment: ModelDeployment, evidence: Evidence | None) -> bool:
+    """Whether it is known which model a revision serves: of several that compete, the evidence alone tells."""
+    return not deployment.spec.has_contest or (evidence is not None and evidence.accepted)
 
 
 def _is_enabled(deployment: ModelDeployment, settings: Settings) -> bool:
@@ -146,7 +151,7 @@ def make_closed_plan(
     known = running.evidence if running is not None and running.evidence.reason else None
     follows = waits = False
     # Of several models that competed, nobody knows which one runs once the evidence is lost: so it is left as it is.
-    if running is None or (known is None and running.deployment.spec.has_contest):
+    if running is None or not knows_model(running.deployment, known):
         others, prune = _without_pods(deployment, revision, pinning.template, observed, settings)
     else:
         meanwhile = make_plan(running.deployment, observed, settings, may_follow=may_follow, evidence=known)
