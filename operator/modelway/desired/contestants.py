@@ -10,7 +10,8 @@ from typing import Any
 from modelway.api.model import INT8, SPEC_MODEL, Candidate, Model
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.evidence import Evidence
-from modelway.desired.pod import FETCH, MODEL, PREPARE, PREPARED, Place
+from modelway.desired.places import MODEL, PREPARED, Place
+from modelway.desired.pod import FETCH, PREPARE
 
 _OF_THE_MODEL = ("uri", "version", "format")
 """What a record tells of the model of its revision."""

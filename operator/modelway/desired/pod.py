@@ -1,28 +1,22 @@
 """The pod template of a revision, with quantities and names as the API server keeps them. Pure."""
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from modelway.api.labels import REVISION_LABEL, STABLE, TRACK_LABEL, object_labels, selector_labels
 from modelway.api.ports import GRPC_PORT, HTTP_PORT, METRICS_PORT
-from modelway.api.quantity import canonical_bytes, cores
+from modelway.api.quantity import cores
 from modelway.api.runtime import EnvVar
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired import credentials
 from modelway.desired.container_resources import resource_requirements, without_devices
+from modelway.desired.places import MODEL, PREPARED, TEMPORARY, TRAFFIC, Place, volumes_of
 from modelway.desired.revision import Revision, without_empty
 from modelway.settings import Settings
 
 FETCH, PREPARE, SERVE = "fetch", "prepare", "serve"
-MODEL_DIRECTORY, PREPARED_DIRECTORY, TRAFFIC_DIRECTORY = "/mnt/models", "/mnt/prepared", "/mnt/traffic"
-TEMPORARY_DIRECTORY = "/tmp"  # noqa: S108 -- a volume of the pod
-
 DIGEST_FIELD = "spec.model.digest"
 
-_TEMPORARY_SPACE = "256Mi"
-_MODEL_SPACE_MARGIN = 16 << 20
-"""Bytes in a volume beside the model or the prepared model, for its record."""
 _TERMINATION_MARGIN_SECONDS = 15
 _STARTUP_MARGIN_SECONDS = 10
 """The server itself reports that loading took too long; the startup probe must not end it earlier."""
@@ -45,7 +39,7 @@ def pod_template(deployment: ModelDeployment, revision: Revision, settings: Sett
         "securityContext": {**_user(settings), "seccompProfile": {"type": "RuntimeDefault"}},
         "initContainers": [fetch_container(deployment, settings), prepare_container(deployment, settings)],
         "containers": [_serve_container(deployment, revision, settings)],
-        "volumes": [*_volumes(deployment), *credentials.volumes(deployment, settings)],
+        "volumes": [*volumes_of(deployment), *credentials.volumes(deployment, settings)],
         **_placement(deployment, revision),
     }
     if settings.image_pull_secrets:
@@ -68,28 +62,6 @@ def _labels(deployment: ModelDeployment, revision: Revision) -> dict[str, str]:
         TRACK_LABEL: STABLE,
         REVISION_LABEL: revision.hash,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a container finds or leaves files.
-
-    Attributes:
-        volume: the volume's name.
-        directory: where it is mounted.
-    """
-
-    volume: str
-    directory: str
-
-    def mount(self, *, read_only: bool = False) -> dict[str, Any]:
-        """The mount of the volume."""
-        return _mount(self.volume, self.directory, read_only=read_only)
-
-
-MODEL = Place("model", MODEL_DIRECTORY)
-PREPARED = Place("prepared", PREPARED_DIRECTORY)
-_TEMPORARY = Place("tmp", TEMPORARY_DIRECTORY)
 
 
 def fetch_container(
@@ -120,7 +92,7 @@ def fetch_container(
             f"--secret-hosts={settings.policy_secret_hosts.lower() if secret is not None else 'optional'}",
             *(_digest_arguments(deployment) if uri is None else ()),
         ],
-        "volumeMounts": [place.mount(), _TEMPORARY.mount(), *credentials.mounts(deployment)],
+        "volumeMounts": [place.mount(), TEMPORARY.mount(), *credentials.mounts(deployment)],
     }
 
 
@@ -161,7 +133,7 @@ def prepare_container(
             f"--timeout={runtime.limits.startup_timeout_seconds}",
         ],
         "env": _shared_environment(deployment, settings),
-        "volumeMounts": [model_place.mount(read_only=True), prepared_place.mount(), _TEMPORARY.mount()],
+        "volumeMounts": [model_place.mount(read_only=True), prepared_place.mount(), TEMPORARY.mount()],
     }
 
 
@@ -187,10 +159,10 @@ def _serve_container(deployment: ModelDeployment, revision: Revision, settings: 
         "livenessProbe": _probe("/livez", period=10, timeout=5, failures=3),
         "readinessProbe": _probe("/readyz", period=2, timeout=5, failures=2),
         "volumeMounts": [
-            _mount("model", MODEL_DIRECTORY, read_only=True),
-            _mount("prepared", PREPARED_DIRECTORY, read_only=True),
-            _mount("traffic", TRAFFIC_DIRECTORY, read_only=True),
-            _mount("tmp", TEMPORARY_DIRECTORY),
+            MODEL.mount(read_only=True),
+            PREPARED.mount(read_only=True),
+            TRAFFIC.mount(read_only=True),
+            TEMPORARY.mount(),
         ],
     }
 
@@ -199,8 +171,8 @@ def _serve_arguments(deployment: ModelDeployment, revision: Revision, settings: 
     model, runtime = deployment.spec.model, deployment.spec.runtime
     return [
         "serve",
-        f"--model-dir={MODEL_DIRECTORY}",
-        f"--prepared-dir={PREPARED_DIRECTORY}",
+        f"--model-dir={MODEL.directory}",
+        f"--prepared-dir={PREPARED.directory}",
         *trust_arguments(deployment),
         f"--name={deployment.metadata.name}",
         f"--namespace={deployment.metadata.namespace}",
@@ -265,21 +237,6 @@ def _container(name: str, deployment: ModelDeployment, settings: Settings) -> di
     }
 
 
-def _volumes(deployment: ModelDeployment) -> list[dict[str, Any]]:
-    return [
-        model_volume(deployment, MODEL),
-        model_volume(deployment, PREPARED),
-        {"name": "tmp", "emptyDir": {"sizeLimit": _TEMPORARY_SPACE}},
-        {"name": "traffic", "configMap": {"name": f"{deployment.metadata.name}-traffic", "optional": True}},
-    ]
-
-
-def model_volume(deployment: ModelDeployment, place: Place) -> dict[str, Any]:
-    """A volume with room for the model, or for what is made of it."""
-    space = deployment.spec.runtime.limits.max_artifact_bytes + _MODEL_SPACE_MARGIN
-    return {"name": place.volume, "emptyDir": {"sizeLimit": canonical_bytes(space)}}
-
-
 def _placement(deployment: ModelDeployment, revision: Revision) -> dict[str, Any]:
     """Where the pods may run. By default they spread over nodes as far as possible."""
     scheduling = deployment.spec.scheduling
@@ -309,11 +266,6 @@ def _probe(path: str, *, period: int, timeout: int, failures: int) -> dict[str, 
         "timeoutSeconds": timeout,
         "failureThreshold": failures,
     }
-
-
-def _mount(volume: str, path: str, *, read_only: bool = False) -> dict[str, Any]:
-    mount: dict[str, Any] = {"name": volume, "mountPath": path}
-    return {**mount, "readOnly": True} if read_only else mount
 
 
 def literal(text: str) -> str:

@@ -14,7 +14,7 @@ from modelway.desired import credentials, pod
 from modelway.desired.contestants import Contestant, contestants_of, with_choice
 from modelway.desired.evidence import Evidence, with_pin
 from modelway.desired.metadata import child
-from modelway.desired.pod import Place
+from modelway.desired.places import MODEL, PREPARED, Place, model_volume
 from modelway.desired.revision import Revision
 from modelway.settings import Settings
 
@@ -173,11 +173,11 @@ def _preparations(contestants: Contestants, settings: Settings, stable: StableMo
 def _prove_container(contestants: Contestants, settings: Settings, stable: StableModel | None) -> dict[str, Any]:
     deployment, others = contestants[0].deployment, contestants[1:]
     wanted, prepare = _wanted(deployment), pod.prepare_container(deployment, settings, name=PROVE)
-    places = [pod.MODEL, pod.PREPARED]
+    places = [MODEL, PREPARED]
     arguments = [
         PROVE,
-        f"--model-dir={pod.MODEL.directory}",
-        f"--prepared-dir={pod.PREPARED.directory}",
+        f"--model-dir={MODEL.directory}",
+        f"--prepared-dir={PREPARED.directory}",
         f"--spec={pod.literal(_as_text(wanted))}",
         *pod.trust_arguments(deployment),
         f"--timeout={wanted.timeout_seconds}",
@@ -225,8 +225,8 @@ def _more_volumes(contestants: Contestants, stable: StableModel | None) -> list[
     deployment = contestants[0].deployment
     places = [place for one in contestants for place in (one.model, one.prepared)]
     places += [] if deployment.spec.evaluation is None else [_DATASET]
-    own = [one for one in dict.fromkeys(places) if one not in {pod.MODEL, pod.PREPARED}]
-    volumes = [pod.model_volume(deployment, place) for place in own]
+    own = [one for one in dict.fromkeys(places) if one not in {MODEL, PREPARED}]
+    volumes = [model_volume(deployment, place) for place in own]
     if stable is None:
         return volumes
-    return volumes + [pod.model_volume(stable.deployment, place) for place in (_STABLE_MODEL, _STABLE_PREPARED)]
+    return volumes + [model_volume(stable.deployment, place) for place in (_STABLE_MODEL, _STABLE_PREPARED)]
