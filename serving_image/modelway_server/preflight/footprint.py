@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SECONDS: Final = 1.0
 """For which one row is asked again and again."""
 _MOST_CALLS: Final = 2000
+_MOST: Final = 1e18
+"""More than any footprint, in seconds or bytes."""
 _STATM: Final = Path("/proc/self/statm")
 
 
@@ -42,8 +44,15 @@ class Footprint:
 
     @classmethod
     def of(cls, result: Mapping[str, Any]) -> "Footprint":
-        """The footprint in the result of the task."""
-        return cls(seconds=float(result["seconds"]), memory=int(result["memory"]))
+        """The footprint in the result of the task.
+
+        Raises:
+            ValueError: it holds no such numbers.
+        """
+        seconds, memory = float(result["seconds"]), int(result["memory"])
+        if not (0 < seconds < _MOST and 0 < memory < _MOST):
+            raise ValueError(f"{seconds} s and {memory} bytes are no footprint")
+        return cls(seconds=seconds, memory=memory)
 
 
 def footprint_task() -> Task:

@@ -1,8 +1,10 @@
 """Keep a model's answers in a folder, and read them back: numbers and texts, nothing that a reader would have to trust."""
 
 import json
+import os
+import stat
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +37,8 @@ def read_answers(folder: Path) -> Answers:
         LoadCrashed: they are not what `write_answers` leaves.
     """
     try:
-        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        with _open(folder / _INDEX) as file:
+            index = json.load(file)
         outputs = {
             method: tuple(_read(folder / f"{method}.{position}", index["count"]) for position in range(count))
             for method, count in index["arrays"].items()
@@ -55,11 +58,32 @@ def _write(array: NDArray[Any], path: Path) -> None:
 
 
 def _read(path: Path, count: int) -> NDArray[Any]:
-    content = path.read_bytes()
-    array = np.array(json.loads(content), dtype=object) if content[:1] == b"[" else np.load(path, allow_pickle=False)
-    if not isinstance(array, np.ndarray) or array.shape[:1] != (count,):
+    with _open(path) as file:
+        is_text = file.read(1) == b"["
+        file.seek(0)
+        # not np.load, which opens archives, too
+        array = (
+            np.array(json.load(file), dtype=object) if is_text else np.lib.format.read_array(file, allow_pickle=False)
+        )
+    if array.shape[:1] != (count,):
         raise ValueError(f"{path.name} has not one answer a row")
     return array
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a file that the process with a model wrote.
+
+    It may have left a link to the answers of another model, which this process may read, or something without an end.
+
+    Raises:
+        OSError: it is a link, or there is none.
+        ValueError: it is no file.
+    """
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise ValueError(f"{path.name} is no file")
+    return file
 
 
 def _classes(document: Any) -> tuple[Any, ...] | None:

@@ -1,12 +1,13 @@
 """What a preflight finds out of one model, step by step."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from modelway_server.engines.failure_note import read_failure
 from modelway_server.engines.prepared import Prepared
-from modelway_server.errors import LoadFailure
+from modelway_server.errors import LoadCrashed, LoadFailure
 from modelway_server.evaluation.selection import Contestant
 from modelway_server.preflight.changes import Change
 from modelway_server.preflight.child import MODEL, PreparedModel
@@ -86,13 +87,20 @@ class Trial:
 
         Raises:
             SmokeTestFailed: one is wrong.
+            LoadCrashed: the process with the model wrote no answers.
         """
-        self.outcomes = outcomes_of(tests, result)
+        with _result_of_a_model():
+            self.outcomes = outcomes_of(tests, result)
         check_outcomes(self.outcomes)
 
     def take_footprint(self, result: Mapping[str, Any]) -> None:
-        """Take what was measured."""
-        self.footprint = Footprint.of(result)
+        """Take what was measured.
+
+        Raises:
+            LoadCrashed: the process with the model wrote no measurements.
+        """
+        with _result_of_a_model():
+            self.footprint = Footprint.of(result)
 
     def take_findings(self, findings: Findings | LoadFailure) -> None:
         """Take what the evaluation found."""
@@ -126,6 +134,15 @@ class Trial:
             "reason": None if self.failure is None else self.failure.reason,
         }
         return {name: _short(member) for name, member in members.items() if member is not None}
+
+
+@contextmanager
+def _result_of_a_model() -> Iterator[None]:
+    """What the process with a model wrote in place of a result is a failure of that model alone."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise LoadCrashed("the process with the model wrote an invalid result") from error
 
 
 def _short(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """A model's answers come back from its process as they were, and a folder that holds anything else is refused."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,34 @@ def test_array_of_other_rows_or_of_code_is_refused(tmp_path: Path, array: Any) -
     (tmp_path / "predict.0.npy").rename(tmp_path / "predict.0")
     with pytest.raises(LoadCrashed):
         read_answers(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["answers.json", "predict.0"])
+def test_link_to_the_answers_of_another_model_is_refused(tmp_path: Path, name: str) -> None:
+    for folder in (tmp_path / "better", tmp_path / "own"):
+        folder.mkdir()
+        write_answers(Answers(outputs={"predict": (np.zeros(3),)}, classes=None, count=3), folder)
+    (tmp_path / "own" / name).unlink()
+    (tmp_path / "own" / name).symlink_to(tmp_path / "better" / name)
+    with pytest.raises(LoadCrashed, match="left no answers"):
+        read_answers(tmp_path / "own")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04abc", b"\x93NUMPY", b"[[", b"["], ids=repr)
+def test_file_that_holds_no_array_is_refused(tmp_path: Path, content: bytes) -> None:
+    write_answers(Answers(outputs={"predict": (np.zeros(3),)}, classes=None, count=3), tmp_path)
+    (tmp_path / "predict.0").write_bytes(content)
+    with pytest.raises(LoadCrashed, match="left no answers"):
+        read_answers(tmp_path)
+
+
+def test_pipe_in_the_place_of_answers_is_refused(tmp_path: Path) -> None:
+    write_answers(Answers(outputs={"predict": (np.zeros(3),)}, classes=None, count=3), tmp_path)
+    (tmp_path / "predict.0").unlink()
+    os.mkfifo(tmp_path / "predict.0")
+    writer = os.open(tmp_path / "predict.0", os.O_RDWR)  # a reader that opened it would wait for what is written
+    try:
+        with pytest.raises(LoadCrashed, match="left no answers"):
+            read_answers(tmp_path)
+    finally:
+        os.close(writer)
