@@ -89,4 +89,6 @@ def _open(path: Path) -> BinaryIO:
 def _classes(document: Any) -> tuple[Any, ...] | None:
     if document is None:
         return None
-    return tuple(tuple(entry) if isinstance(entry, list) else entry for entry in document)
+    classes = tuple(tuple(entry) if isinstance(entry, list) else entry for entry in document)
+    hash(classes)  # refuses objects and deeper lists, which are no labels
+    return classes

@@ -1,5 +1,6 @@
 """A model's answers come back from its process as they were, and a folder that holds anything else is refused."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,15 @@ def test_link_to_the_answers_of_another_model_is_refused(tmp_path: Path, name: s
 def test_file_that_holds_no_array_is_refused(tmp_path: Path, content: bytes) -> None:
     write_answers(Answers(outputs={"predict": (np.zeros(3),)}, classes=None, count=3), tmp_path)
     (tmp_path / "predict.0").write_bytes(content)
+    with pytest.raises(LoadCrashed, match="left no answers"):
+        read_answers(tmp_path)
+
+
+@pytest.mark.parametrize("classes", [[[["a"]]], [{}], 1])
+def test_classes_that_are_no_labels_are_refused(tmp_path: Path, classes: Any) -> None:
+    write_answers(Answers(outputs={"predict": (np.zeros(3),)}, classes=None, count=3), tmp_path)
+    index = json.loads((tmp_path / "answers.json").read_text())
+    (tmp_path / "answers.json").write_text(json.dumps(index | {"classes": classes}))
     with pytest.raises(LoadCrashed, match="left no answers"):
         read_answers(tmp_path)
 
