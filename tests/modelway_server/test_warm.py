@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 
-from support.server.warm import Forked, template
+from support.server.warm import ENVIRONMENT, Forked, template
 from support.waiting import eventually
 
 
@@ -44,8 +45,8 @@ def test_fork_begins_without_a_module_of_the_server(tmp_path: Path) -> None:
 
 
 def test_variable_that_libraries_read_needs_a_new_program() -> None:
-    assert template().suits({**os.environ, "MODELWAY_GREETING": "hello"})
-    assert not template().suits({**os.environ, "OMP_NUM_THREADS": str(sys.maxsize)})
+    assert template().suits({**ENVIRONMENT, "MODELWAY_GREETING": "hello"})
+    assert not template().suits({**ENVIRONMENT, "OMP_NUM_THREADS": str(sys.maxsize)})
 
 
 def test_variables_that_imports_set_need_no_new_program() -> None:
@@ -53,7 +54,13 @@ def test_variables_that_imports_set_need_no_new_program() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("KMP_", "ORT_"))}
     names = json.loads(subprocess.check_output([sys.executable, "-c", program], env=environment))
     assert names
-    assert template().suits({**os.environ, **dict.fromkeys(names, "another")})
+    assert template().suits({**ENVIRONMENT, **dict.fromkeys(names, "another")})
+
+
+def test_fork_that_many_threads_wait_for_has_one_end(tmp_path: Path) -> None:
+    process = fork(tmp_path, "raise SystemExit(7)")
+    with ThreadPoolExecutor(8) as pool:
+        assert [*pool.map(lambda _: process.wait(30), range(8))] == [7] * 8
 
 
 def test_id_of_a_fork_is_its_own_until_its_end_was_read(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
@@ -22,6 +23,10 @@ READ_LATE = re.compile(
 """Variables that no library of a model reads at its import, and those that scikit-learn and the server set at their own."""
 
 
+ENVIRONMENT = dict(os.environ)
+"""That of this process before any test changes it for itself."""
+
+
 class Forked:
     """A process that another one forked, with what `subprocess.Popen` has of its end."""
 
@@ -30,6 +35,8 @@ class Forked:
         self.returncode: int | None = None
         self._status = status
         self._bury = bury
+        self._turn = threading.Lock()
+        weakref.finalize(self, os.close, status)  # not before, as several threads may wait for it
 
     def poll(self) -> int | None:
         """Its exit status; None while it runs."""
@@ -57,9 +64,10 @@ class Forked:
 
     def _read(self, timeout: float | None) -> int | None:
         if self.returncode is None and select.select([self._status], [], [], timeout)[0]:
-            self.returncode = int(os.read(self._status, 16) or -signal.SIGKILL)
-            os.close(self._status)
-            self._bury(self.pid)
+            with self._turn:
+                if self.returncode is None:
+                    self.returncode = int(os.read(self._status, 16) or -signal.SIGKILL)
+                    self._bury(self.pid)
         return self.returncode
 
 
@@ -67,18 +75,19 @@ class Template:
     """One process to fork from; it ends with this one."""
 
     def __init__(self) -> None:
-        self._environment = dict(os.environ)
         self._control, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._turn = threading.Lock()
         with other:
             command = [sys.executable, "-m", "support.server.template", str(other.fileno())]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[other.fileno()])
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, env=ENVIRONMENT, pass_fds=[other.fileno()]
+            )
         assert self._control.recv(16) == b"ready", "the process that model servers are forked from did not begin"
         atexit.register(self._end)
 
     def suits(self, environment: Mapping[str, str]) -> bool:
         """Whether its imports would have been the same in this environment."""
-        own, others = ({*one.items()} for one in (self._environment, environment))
+        own, others = ({*one.items()} for one in (ENVIRONMENT, environment))
         return all(READ_LATE.fullmatch(name) for name, _ in own ^ others)
 
     def fork(self, arguments: Sequence[str], environment: Mapping[str, str], program: str, log: IO[bytes]) -> Forked:
