@@ -3,17 +3,15 @@
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import job
 from modelway.desired.contestants import contestants_of
-from modelway.desired.evidence import Evidence
 from modelway.desired.gate import (
-    accepted_in_status,
-    evidence_on,
     is_open,
+    known_evidence,
     make_closed_plan,
     model_of,
     records_meanwhile,
     revision_that_serves,
 )
-from modelway.desired.pinning import record_of, record_to_read
+from modelway.desired.pinning import record_to_read
 from modelway.desired.plan import Plan, make_plan
 from modelway.desired.revision import revision_of
 from modelway.observed import Observed, RevisionView
@@ -23,7 +21,8 @@ from modelway.status.preflight import evidence_in
 
 def records_to_read(deployment: ModelDeployment, observed: Observed, settings: Settings) -> list[RevisionView]:
     """The records whose data must be read before `plan_of`."""
-    own = record_to_read(deployment, observed, settings, _evidence_on(deployment, observed))
+    evidence = known_evidence(observed, revision_of(deployment).hash)
+    own = record_to_read(deployment, observed, settings, evidence)
     others = [] if is_open(deployment, observed, settings) else records_meanwhile(observed)
     wanted = {one.id: one for one in (own, *others) if one is not None and one.data is None}
     return [*wanted.values()]
@@ -39,7 +38,7 @@ def plan_of(deployment: ModelDeployment, observed: Observed, settings: Settings,
         may_follow: whether pods that serve may be replaced because the platform's settings changed.
     """
     revision = revision_of(deployment)
-    evidence = _evidence_on(deployment, observed)
+    evidence = known_evidence(observed, revision.hash)
     if is_open(deployment, observed, settings):
         return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
     stable = model_of(deployment, observed, revision_that_serves(observed)) if job.compares(deployment) else None
@@ -50,9 +49,3 @@ def plan_of(deployment: ModelDeployment, observed: Observed, settings: Settings,
     return make_closed_plan(
         deployment, observed, settings, proving=proving, stable=stable, evidence=evidence, may_follow=may_follow
     )
-
-
-def _evidence_on(deployment: ModelDeployment, observed: Observed) -> Evidence | None:
-    """What is known of the revision that is asked for, from its record or from status."""
-    revision = revision_of(deployment)
-    return evidence_on(record_of(observed, revision)) or accepted_in_status(observed, revision.hash)

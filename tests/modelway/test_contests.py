@@ -150,7 +150,7 @@ def test_choice_serves_by_its_own_bytes_uri_and_settings() -> None:
     assert not [one for one in everything if one.startswith(("--precision", "--note-failure"))]
 
 
-def test_choice_of_int8_serves_the_bytes_of_the_model_with_weights_of_8_bits() -> None:
+def test_choice_of_int8_serves_the_bytes_of_the_model() -> None:
     containers = _containers(accept("int8"))
     assert {"--uri=s3://models/new.joblib", f"--digest={DIGESTS['fetch']}"} <= set(containers["fetch"])
     assert "--precision=int8" in containers["prepare"]

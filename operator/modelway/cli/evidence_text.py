@@ -5,6 +5,7 @@ from typing import Any
 
 from modelway.cli.candidate_table import describe_candidate
 from modelway.cluster.snapshot import Object
+from modelway.desired.evidence import ACCEPTED
 
 _MOST_REVISIONS = 3
 _SHOWN_DIGITS = 12
@@ -21,7 +22,7 @@ def describe_evidence(resource: Object) -> Iterator[tuple[str, str]]:
 
 
 def _verdict(entry: Mapping[str, Any]) -> str:
-    reason = "" if entry.get("verdict") == "Accepted" else f" ({entry.get('reason', '')})"
+    reason = "" if entry.get("verdict") == ACCEPTED else f" ({entry.get('reason', '')})"
     parts = [
         f"{entry.get('verdict', '').lower()}{reason}",
         short_digest(entry.get("digest", "")),

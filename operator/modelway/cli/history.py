@@ -15,7 +15,7 @@ from modelway.cli.summary import age
 from modelway.cluster.reader import Reader
 from modelway.cluster.snapshot import Object
 from modelway.desired.contestants import model_on_record
-from modelway.desired.evidence import Evidence
+from modelway.desired.evidence import ACCEPTED, Evidence
 
 _HEADER = ["REVISION", "HASH", "AGE", "STATE", "PREFLIGHT", "DIGEST", "VERSION", "MODEL", "CHANGED"]
 
@@ -66,7 +66,7 @@ def _verdict(evidence: Evidence | None) -> str | None:
     """`Accepted`, or the reason of the refusal."""
     if evidence is None:
         return None
-    return "Accepted" if evidence.accepted else evidence.reason
+    return ACCEPTED if evidence.accepted else evidence.reason
 
 
 def table(rows: Sequence[dict[str, Any]], *, now: datetime) -> str:

@@ -11,9 +11,9 @@ from modelway.api import conditions
 from modelway.cluster import kinds
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import FIELD_MANAGER, Client
+from modelway.desired.evidence import ACCEPTED
 from modelway.errors import ClusterError, ModelwayError, RetryLater
 from modelway.observed import Key, Owner
-from modelway.status.ledger import ACCEPTED
 from modelway.status.preflight import PROVED
 from modelway.status.reasons import Reason
 from modelway.status.report import merge_patch

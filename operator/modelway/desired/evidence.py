@@ -41,6 +41,9 @@ _TEXTS = {
 
 _TABLES = ("evaluation", "candidates")
 
+ACCEPTED = "Accepted"
+"""The verdict in status on a revision that may serve."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

@@ -7,7 +7,7 @@ from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import build_children, controller_revision, job
 from modelway.desired.children.job import StableModel
-from modelway.desired.evidence import Evidence, candidates_of, metrics_of
+from modelway.desired.evidence import ACCEPTED, Evidence, candidates_of, metrics_of
 from modelway.desired.pinning import has_served, pinning_of, record_of, record_to_mark
 from modelway.desired.plan import Plan, Step, make_plan, number_of, unwanted_children
 from modelway.desired.revision import Revision, as_it_was, revision_of
@@ -34,7 +34,7 @@ def is_open(deployment: ModelDeployment, observed: Observed, settings: Settings)
         return True
     revision = revision_of(deployment)
     running, record = observed.deployment, record_of(observed, revision)
-    evidence = evidence_on(record) or accepted_in_status(observed, revision.hash)
+    evidence = known_evidence(observed, revision.hash)
     if not knows_model(deployment, evidence):
         return False
     if running is not None and running.revision == revision.hash:
@@ -59,14 +59,19 @@ def evidence_on(record: RevisionView | None) -> Evidence | None:
     return Evidence.parse(record.evidence) if record is not None and record.evidence else None
 
 
-def accepted_in_status(observed: Observed, revision: str) -> Evidence | None:
+def known_evidence(observed: Observed, revision: str) -> Evidence | None:
+    """What is known of a revision, by its hash: from its record, or from status; None if there is nothing."""
+    return evidence_on(observed.record(revision)) or _accepted_in_status(observed, revision)
+
+
+def _accepted_in_status(observed: Observed, revision: str) -> Evidence | None:
     """What status says of an accepted revision, whose record may be gone; None if it does not call it accepted.
 
     A record may be lost, or be made anew by an operator that dies before that. Its pods must go on fetching the proved bytes.
     """
     entries = (one for one in observed.owner.status.get("revisions") or () if one.get("revision") == revision)
     entry: dict[str, Any] = next(entries, {})
-    if entry.get("verdict") != "Accepted" or not entry.get("digest"):
+    if entry.get("verdict") != ACCEPTED or not entry.get("digest"):
         return None
     texts = {name: entry.get(field, "") for name, field in _TEXTS_IN_STATUS.items()}
     metrics, candidates = metrics_of(entry.get("evaluation")), candidates_of(entry.get("candidates"))
@@ -101,7 +106,7 @@ def model_of(deployment: ModelDeployment, observed: Observed, hash_: str | None)
     before = as_it_was(deployment, record.data.get("inputs") or {})
     if before is None or revision_of(before).hash != record.revision:
         return None
-    evidence = evidence_on(record) or accepted_in_status(observed, record.revision)
+    evidence = known_evidence(observed, record.revision)
     return StableModel(before, record.revision, evidence or _evidence_in_status(before, observed, record.revision))
 
 

@@ -3,13 +3,11 @@
 from typing import Any
 
 from modelway.desired.contestants import model_on_record
-from modelway.desired.evidence import Evidence
+from modelway.desired.evidence import ACCEPTED, Evidence
 from modelway.observed import Observed, RevisionView
 from modelway.status.conditions import shorten
 
 MOST_REVISIONS = 10
-ACCEPTED = "Accepted"
-"""The verdict on a revision that may serve."""
 
 
 def ledger_of(observed: Observed) -> list[dict[str, Any]]:

@@ -117,7 +117,7 @@ def _acceptance(observed: Observed, finding: Finding, readiness: Readiness) -> C
         message = f"A preflight proved the model: it was fetched, loaded and asked, and stood its tests.{why}"
         return ConditionVerdict("ModelAccepted", "True", Reason.LOADED, message)
     revision = finding.plan.revision if finding.plan else None
-    before = (observed.owner.status.get("stable") or {}).get("revision")
+    before = observed.stable_revision
     has_served = readiness.ready or _ready_pods(observed, revision) or before == revision
     if revision is not None and has_served:
         return ConditionVerdict(
@@ -171,7 +171,7 @@ def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> di
     wanted, deployment = finding.plan.revision, observed.deployment
     if deployment is not None and deployment.is_rolled_out(wanted) and deployment.available:
         return None
-    is_stable = (observed.owner.status.get("stable") or {}).get("revision") == wanted
+    is_stable = observed.stable_revision == wanted
     if is_stable and not others_serve(observed, wanted):  # its pods are few or gone, which makes it no candidate
         return None
     return {

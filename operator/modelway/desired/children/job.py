@@ -45,6 +45,11 @@ class StableModel:
     revision: str
     evidence: Evidence = field(repr=False)
 
+    @property
+    def serving(self) -> ModelDeployment:
+        """What asks for the model that its pods serve, where several competed."""
+        return with_choice(self.deployment, self.evidence)
+
 
 def build(
     deployment: ModelDeployment, revision: Revision, settings: Settings, stable: StableModel | None = None
@@ -149,8 +154,7 @@ def _fetches(contestants: Contestants, settings: Settings, stable: StableModel |
         uri = evaluation.dataset.uri
         fetches.append(pod.fetch_container(deployment, settings, name=FETCH_DATASET, uri=uri, place=_DATASET))
     if stable is not None:
-        before = with_choice(stable.deployment, stable.evidence)
-        fetch = pod.fetch_container(before, settings, name=FETCH_STABLE, place=_STABLE_MODEL)
+        fetch = pod.fetch_container(stable.serving, settings, name=FETCH_STABLE, place=_STABLE_MODEL)
         fetches.append(with_pin(fetch, stable.evidence))
     return fetches
 
@@ -164,9 +168,8 @@ def _preparations(contestants: Contestants, settings: Settings, stable: StableMo
         prepare = pod.prepare_container(one.deployment, settings, name=one.prepare, **places)
         preparations.append({**prepare, "args": [*prepare["args"], *note]})
     if stable is not None:
-        before = with_choice(stable.deployment, stable.evidence)
         places = {"model_place": _STABLE_MODEL, "prepared_place": _STABLE_PREPARED}
-        preparations.append(pod.prepare_container(before, settings, name=PREPARE_STABLE, **places))
+        preparations.append(pod.prepare_container(stable.serving, settings, name=PREPARE_STABLE, **places))
     return preparations
 
 
@@ -195,7 +198,7 @@ def _prove_container(contestants: Contestants, settings: Settings, stable: Stabl
             f"--stable-model-dir={_STABLE_MODEL.directory}",
             f"--stable-prepared-dir={_STABLE_PREPARED.directory}",
             f"--stable-revision={stable.revision}",
-            *pod.trust_arguments(with_choice(stable.deployment, stable.evidence), "--stable-trusted-types"),
+            *pod.trust_arguments(stable.serving, "--stable-trusted-types"),
         ]
     temporary = [one for one in prepare["volumeMounts"] if one["name"] == "tmp"]
     mounts = [*(place.mount(read_only=True) for place in dict.fromkeys(places)), *temporary]
