@@ -7,7 +7,7 @@ import pytest
 
 from modelway.api.base import ApiModel
 from modelway.api.model import Model, Storage
-from modelway.api.rollout import Rollout
+from modelway.api.rollout import Analysis, Rollout, RolloutStep, Sticky
 from modelway.api.runtime import Batching, Limits, Runtime
 from modelway.api.scaling import Scaling
 from modelway.api.scheduling import Scheduling
@@ -25,9 +25,12 @@ BLOCKS: list[tuple[type[ApiModel], Any]] = [
     (Limits, SPEC["runtime"]["limits"]),
     (Scaling, SPEC["scaling"]),
     (Rollout, SPEC["rollout"]),
+    (RolloutStep, SPEC["rollout"]["steps"][0]),
+    (Sticky, SPEC["rollout"]["sticky"]),
+    (Analysis, SPEC["rollout"]["analysis"]),
     (Scheduling, SPEC["scheduling"]),
 ]
-ELSE_REFUSED = {"replicas", "serviceAccountName"}
+ELSE_REFUSED = {"replicas", "serviceAccountName", "mirror", "scaleDownDelay"}
 """Fields that exclude others of the example, or that a policy must allow; their own tests set them."""
 PASSED_WHOLE = {"node_selector", "topology_spread"}
 """Fields that reach the pod with all of their block, under the name that Kubernetes gives them."""

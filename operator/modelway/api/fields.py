@@ -22,6 +22,7 @@ _LABEL_KEY = re.compile(LABEL_KEY_PATTERN)
 DNS_SUBDOMAIN_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 CANDIDATE_NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 ENV_NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+HEADER_PATTERN = r"^[A-Za-z0-9]([-_A-Za-z0-9]*[A-Za-z0-9])?$"
 REFUSED_ENV_PATTERN = (
     r"^((ACC|GLIBC|LD|NVIDIA|OCL|OPENCL)_.*|PYTHON.*|BASH_ENV|GCONV_PATH|OPENSSL_(CONF|ENGINES|MODULES)|PATH"
     r"|(.*_)?((PROF)?LIB[A-Z0-9]*|[A-Z0-9]*PLUGINS?|DRIVERS|INJECTION[0-9]*|PRELOAD|PROFILER[0-9]*)(_.*)?)$"

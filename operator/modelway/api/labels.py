@@ -4,13 +4,16 @@ NAME_LABEL = "modelway.dev/name"
 """The name of the ModelDeployment, on every child and every pod."""
 
 TRACK_LABEL = "modelway.dev/track"
-"""Which pods of a model these are: `stable`, or `preflight` for those of a Job that proves a revision."""
+"""Which pods of a model these are: `stable`, `canary` for those of a candidate, or `preflight` for those of a Job that proves a revision."""
 
 REVISION_LABEL = "modelway.dev/revision"
 """The hash of a revision, on its record and its pods, and on the Deployment that runs it."""
 
 STABLE = "stable"
 """The track of the pods that serve."""
+
+CANARY = "canary"
+"""The track of the pods of a candidate, and the end of the names of its Deployment and Service."""
 
 PREFLIGHT = "preflight"
 """The track of the pods that prove a revision; no Service chooses them."""
@@ -27,6 +30,9 @@ EVIDENCE_ANNOTATION = "modelway.dev/evidence"
 REFRESH_ANNOTATION = "modelway.dev/refresh"
 """On a ModelDeployment: when somebody last asked for the object at the URI as it was then. Another time makes another revision."""
 
+ROLLOUT_ORDER_ANNOTATION = "modelway.dev/rollout-order"
+"""On a ModelDeployment: what somebody last asked of its rollout, as JSON; `api.orders` reads it."""
+
 CHILD_SELECTOR = "app.kubernetes.io/managed-by=modelway"
 """Selects every child; the watches ask for it."""
 
@@ -41,6 +47,6 @@ def object_labels(name: str) -> dict[str, str]:
     }
 
 
-def selector_labels(name: str) -> dict[str, str]:
-    """The labels that choose the pods of a ModelDeployment; they never change, since a Deployment's selector cannot."""
-    return {NAME_LABEL: name, TRACK_LABEL: STABLE}
+def selector_labels(name: str, track: str = STABLE) -> dict[str, str]:
+    """The labels that choose the pods of a ModelDeployment on a track; they never change, since a Deployment's selector cannot."""
+    return {NAME_LABEL: name, TRACK_LABEL: track}

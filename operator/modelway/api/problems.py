@@ -10,12 +10,14 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from modelway.api.base import BROKEN_RULES
+from modelway.api.duration import DURATION_PATTERN, PERCENT_PATTERN
 from modelway.api.fields import (
     BROKEN_KEY,
     CANDIDATE_NAME_PATTERN,
     DIGEST_PATTERN,
     DNS_SUBDOMAIN_PATTERN,
     ENV_NAME_PATTERN,
+    HEADER_PATTERN,
     IMAGE_PATTERN,
     LABEL_KEY_PATTERN,
     LABEL_VALUE_PATTERN,
@@ -43,6 +45,9 @@ PATTERNS = {
     DNS_SUBDOMAIN_PATTERN: "the name of an object: lower-case letters, digits, '-' and '.', for example s3-models",
     CANDIDATE_NAME_PATTERN: "lower-case letters, digits and '-', with a letter or digit first and last, for example small",
     ENV_NAME_PATTERN: "the name of a variable: letters, digits and '_', not beginning with a digit, for example HTTPS_PROXY",
+    HEADER_PATTERN: "the name of a header: letters, digits, '-' and '_', for example x-user-id",
+    DURATION_PATTERN: "a time in hours, minutes and seconds, for example 30s, 10m or 1h30m",
+    PERCENT_PATTERN: 'a share above 0 with at most 3 decimals, for example "0.1%" or "10%"',
     IMAGE_PATTERN: "the name of an image, for example registry.example.com/risk/server:7",
     DIGEST_PATTERN: "sha256: and 64 digits of 0-9 and a-f, as status and sha256sum show them",
     TOLERANCE_PATTERN: 'a decimal above 0 in quotes, for example "1e-5" or "0.001"',

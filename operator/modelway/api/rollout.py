@@ -1,17 +1,34 @@
-"""The block `rollout`: how pods of a new revision replace those of the one before."""
+"""The block `rollout`: how pods of a new revision take the place of those before, and what they must show on the way."""
 
 import re
-from typing import Annotated
+from datetime import timedelta
+from itertools import pairwise
+from typing import Annotated, Literal
 
-from pydantic import PlainValidator, WithJsonSchema
+from pydantic import Field, PlainValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from modelway.api.base import ApiModel, Rule
+from modelway.api.duration import Duration, Percent, time_of
+from modelway.api.fields import HEADER_PATTERN, atomic_list
 from modelway.api.schema import INT_OR_STRING, VALIDATIONS
+
+Strategy = Literal["Rolling", "Canary", "BlueGreen", "Shadow"]
+ROLLING: Strategy = "Rolling"
+CANARY: Strategy = "Canary"
+BLUE_GREEN: Strategy = "BlueGreen"
+SHADOW: Strategy = "Shadow"
+JUDGED = (CANARY, BLUE_GREEN, SHADOW)
+"""The strategies with a candidate that is judged before it takes over."""
 
 SHARE_PATTERN = r"^(0|[1-9][0-9]{0,2}|1000|(0|[1-9][0-9]?|100)%)$"
 MOST_SURGE, MOST_UNAVAILABLE = 1, 0
 """What holds where the spec says nothing: a pod goes when its successor is ready."""
+TIMEOUT = "24h"
+SCALE_DOWN_DELAY = "10m"
+MIRROR = 100
+"""What holds where the spec says nothing."""
+MOST_STEPS = 20
 _UNREADABLE = "must be a number of pods up to 1000, such as 1, or a share of all of them, such as 25%"
 
 
@@ -30,20 +47,96 @@ Share = Annotated[
 ]
 """A number of pods, or a share of all of them in percent."""
 
+Weight = Annotated[int, Field(ge=1, le=100)]
+"""A share of the requests in percent."""
+
 
 def _is_nothing(share: int | str | None) -> bool:
     return share in (0, "0%")
 
 
-class Rollout(ApiModel):
-    """How pods of a new revision take the place of those before."""
+class RolloutStep(ApiModel):
+    """A share of the requests that the candidate answers, and for how long at least."""
 
+    weight: Weight
+    """The percent of requests that the candidate answers."""
+    hold: Duration | None = None
+    """The least time at this weight, such as 2m, counted from when all stable pods keep to it. The step then ends if a request came and
+    nothing is worse. Left out, evidence alone ends it: as many requests as this step's part of those that a verdict needs."""
+
+
+class Sticky(ApiModel):
+    """What keeps a client with the same revision."""
+
+    header: Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=HEADER_PATTERN)]
+    """The request header whose value decides, such as x-user-id; in gRPC, the metadata of that name. A request without it goes by weight."""
+
+
+class Analysis(ApiModel):
+    """How much worse than the stable revision the candidate may be. Every measure is a count, judged anew at each look."""
+
+    max_failed: Percent = "0.1%"
+    """The share of its requests that the candidate may fail or refuse where the stable revision answers."""
+    max_disagreement: Percent = "10%"
+    """The share of requests that the candidate may answer otherwise than the stable revision."""
+    numeric_tolerance: Percent = "10%"
+    """By how much a number may differ and still agree: a share of the stable answer, or of the mean size of such answers where that is
+    larger. Labels must be equal."""
+    tolerance: Percent = "2%"
+    """By how many points of share the candidate may be worse and still take over. The smaller, the more requests a verdict needs."""
+
+
+def _belongs(field: str, attribute: str, *strategies: Strategy) -> Rule:
+    """The rule that a field is not set under other strategies, which would ignore it."""
+    names = ", ".join(strategies[:-1]) + (" or " if strategies[1:] else "") + strategies[-1]
+    return Rule(
+        cel=f"!has(self.{field}) || self.strategy in {list(strategies)}",
+        holds=lambda it: getattr(it, attribute) is None or it.strategy in strategies,
+        message=f"{field} belongs to strategy {names}, and strategy is {{strategy}}: leave {field} out, or change the strategy",
+        field=field,
+    )
+
+
+_RISE = f"{list(range(MOST_STEPS - 1))}.all(i, i + 1 >= size(self.steps) || self.steps[i].weight < self.steps[i + 1].weight)"
+_HOLDS = "(has(self.steps) ? self.steps.map(step, has(step.hold) ? duration(step.hold).getSeconds() : 0).sum() : 0)"
+_DELAY = (
+    f"(self.strategy == '{BLUE_GREEN}' ? duration(has(self.scaleDownDelay) ? self.scaleDownDelay : '{SCALE_DOWN_DELAY}')"
+    ".getSeconds() : 0)"
+)
+_TIMEOUT = f"duration(has(self.timeout) ? self.timeout : '{TIMEOUT}').getSeconds()"
+
+
+class Rollout(ApiModel):
+    """How pods of a new revision take the place of those before, and what the revision must show on the way."""
+
+    strategy: Strategy = ROLLING
+    """Rolling replaces pod by pod. The others run the new revision as a candidate beside the stable one, and judge it by real requests:
+    Canary answers a rising share of them; BlueGreen all at once, at full size; Shadow gets copies, and no client sees its answers.
+    It takes over when evidence shows that it is not worse, and goes when it is."""
     max_surge: Share | None = None
     """How many pods more than wanted there may be meanwhile, as a number or as a share such as 25%, rounded up; 1 when left out. With 0 no
     room for another pod is needed, as where the pods hold all GPUs: then maxUnavailable must be more than 0."""
     max_unavailable: Share | None = None
     """How many of the wanted pods need not serve meanwhile, as a number or as a share, rounded down; 0 when left out. As many as there are
     pods means that nobody is served for a while."""
+    steps: Annotated[tuple[RolloutStep, ...], atomic_list(MOST_STEPS, least=1)] | None = None
+    """Canary: the shares of requests, one after the other, each larger than the one before; 5, 25 and 50 percent when left out, each
+    for as long as evidence takes. After the last one the candidate takes over, once evidence suffices."""
+    mirror: Weight | None = None
+    """Shadow: the percent of requests that are copied to the candidate; 100 when left out."""
+    scale_down_delay: Duration | None = None
+    """BlueGreen: how long the stable pods stay in reserve after the switch, such as 10m, which it is when left out."""
+    sticky: Sticky | None = None
+    """Canary: what keeps a client with the same revision."""
+    analysis: Analysis | None = None
+    """How much worse than the stable revision the candidate may be; each limit has a default."""
+    timeout: Duration | None = None
+    """How long a rollout may take from when its candidate is ready, such as 24h, which it is when left out. A pause does not count."""
+    on_timeout: Literal["RollBack", "Promote", "Pause"] | None = None
+    """What becomes of a candidate of which evidence says nothing by then: it goes (RollBack, also when left out), takes over, or waits
+    for `modelway promote` or `modelway abort`."""
+    paused: bool = False
+    """Hold the rollout where it is, until this is false again. Worse answers still roll it back."""
 
     rules = (
         Rule(
@@ -56,4 +149,60 @@ class Rollout(ApiModel):
             "no pod could ever be replaced; write {maxSurge: 0, maxUnavailable: 1}",
             field="maxSurge",
         ),
+        _belongs("steps", "steps", CANARY),
+        _belongs("sticky", "sticky", CANARY),
+        _belongs("mirror", "mirror", SHADOW),
+        _belongs("scaleDownDelay", "scale_down_delay", BLUE_GREEN),
+        _belongs("analysis", "analysis", *JUDGED),
+        _belongs("timeout", "timeout", *JUDGED),
+        _belongs("onTimeout", "on_timeout", *JUDGED),
+        Rule(
+            cel=f"!self.paused || self.strategy != '{ROLLING}'",
+            holds=lambda it: not it.paused or it.is_judged,
+            message="paused holds a candidate, and strategy Rolling has none: leave paused out, or write strategy: Canary",
+            field="paused",
+        ),
+        Rule(
+            cel=f"!has(self.steps) || {_RISE}",
+            holds=lambda it: _rises([step.weight for step in it.steps or ()]),
+            message="steps must rise: each weight must be above the one before, for example [{weight: 5}, {weight: 25}, {weight: 50}]",
+            field="steps",
+        ),
+        Rule(
+            cel=f"{_HOLDS} + {_DELAY} < {_TIMEOUT}",
+            holds=lambda it: it.least_time < it.most_time,
+            message="timeout ends the rollout before its holds do: it must be longer than every hold of steps together, "
+            "or than scaleDownDelay, for example 24h",
+            field="timeout",
+        ),
     )
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether a candidate is judged before it takes over."""
+        return self.strategy in JUDGED
+
+    @property
+    def limits(self) -> Analysis:
+        """How much worse the candidate may be, defaults filled in."""
+        return self.analysis or Analysis()
+
+    @property
+    def most_time(self) -> timedelta:
+        """How long a rollout may take from when its candidate is ready."""
+        return time_of(self.timeout or TIMEOUT)
+
+    @property
+    def reserve_time(self) -> timedelta:
+        """How long the stable pods stay in reserve after a switch."""
+        return time_of(self.scale_down_delay or SCALE_DOWN_DELAY)
+
+    @property
+    def least_time(self) -> timedelta:
+        """How long a rollout takes at least, by what the spec says of its steps."""
+        holds = sum((time_of(step.hold) for step in self.steps or () if step.hold), timedelta())
+        return holds + (self.reserve_time if self.strategy == BLUE_GREEN else timedelta())
+
+
+def _rises(weights: list[int]) -> bool:
+    return all(one < next_one for one, next_one in pairwise(weights))

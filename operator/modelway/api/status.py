@@ -156,6 +156,89 @@ class ProvedRevision(ApiModel):
     """The models that competed, in the order of the spec."""
 
 
+Time = Annotated[str, Field(max_length=64, json_schema_extra={"format": "date-time"})]
+Word = Annotated[str, Field(max_length=63)]
+Percentage = Annotated[int, Field(ge=0, le=100)]
+
+
+class RolloutMeasure(ApiModel):
+    """What was counted of a candidate, and what the counts say."""
+
+    name: Word
+    """What counts as bad: failed, refused, slow, disagreement."""
+    bad: Count
+    """Bad ones among the candidate's."""
+    trials: Count
+    """All that were counted of the candidate."""
+    stable_bad: Count | None = None
+    """Bad ones among the stable revision's, where both are compared."""
+    stable_trials: Count | None = None
+    """All that were counted of the stable revision."""
+    share: Measure | None = None
+    """The candidate's share of bad ones, from 0 to 1."""
+    bound: Measure
+    """The share up to which it is not worse."""
+    outcome: Literal["Undecided", "Worse", "NotWorse"]
+    """What the counts say by now."""
+    needed: Count | None = None
+    """About how many trials in all tell that it is not worse, at the present share."""
+    evidence: Measure
+    """How strongly they say that it is worse: the decimal logarithm of the e-value."""
+
+
+class RolloutStatus(ApiModel):
+    """A candidate on its way into the place of the stable revision, or the last one that came or went."""
+
+    id: Word
+    """Tells this attempt from every other one; the servers' metrics carry it."""
+    strategy: Literal["Canary", "BlueGreen", "Shadow"]
+    """How the candidate is tried."""
+    phase: Literal["Starting", "Progressing", "Paused", "Promoting", "Promoted", "RolledBack"]
+    """How far it has come: Starting until its pods are ready, Promoting while its pods take the place of the stable ones."""
+    revision: Word
+    """The candidate."""
+    stable: Word
+    """The revision whose place it is to take."""
+    attempt: Annotated[int, Field(ge=1, le=1 << 53)]
+    """The how-manieth attempt with this candidate."""
+    step: Count
+    """The step, counted from 0."""
+    steps: Count
+    """The number of steps."""
+    weight: Percentage
+    """The percent of requests that stable pods are to hand over now."""
+    mirror: Percentage
+    """The percent of requests that stable pods are to copy now."""
+    pods: Annotated[str, Field(max_length=32)] | None = None
+    """Stable pods that keep to this, of all: 2/3, say."""
+    started: Time
+    """When the attempt began."""
+    timeout_from: Time | None = None
+    """From when `spec.rollout.timeout` counts: the candidate's readiness, put off by pauses."""
+    since: Time | None = None
+    """Since when all stable pods have kept to the present step."""
+    unready: Time | None = None
+    """Since when the candidate lacks ready pods; left out while it has them."""
+    paused: Time | None = None
+    """Since when the rollout pauses."""
+    pause: Literal["Spec", "Order", "Timeout"] | None = None
+    """What holds it: `spec.rollout.paused`, `modelway pause`, or `spec.rollout.onTimeout`."""
+    ended: Time | None = None
+    """When the candidate took over or went."""
+    message: Annotated[str, Field(max_length=4096)] | None = None
+    """How far it has come, in words, with what to do."""
+    cause: Literal["Analysis", "CandidateFailed", "CandidateNotReady", "Timeout", "Aborted"] | None = None
+    """Why it rolled back."""
+    by: Annotated[str, Field(max_length=128)] | None = None
+    """Who ordered the present state, where somebody did."""
+    order: Time | None = None
+    """The time of the last order that was followed or refused."""
+    requests_before: Count = 0
+    """Requests that the candidate got before the present step."""
+    measures: Annotated[tuple[RolloutMeasure, ...], atomic_list(16)] = ()
+    """What was counted, and what it says."""
+
+
 class ModelDeploymentStatus(ApiModel):
     """What is served at present; written by Modelway."""
 
@@ -179,5 +262,7 @@ class ModelDeploymentStatus(ApiModel):
     """The revision that answers requests."""
     candidate: CandidateRevision | None = None
     """The revision on its way, while there is one."""
+    rollout: RolloutStatus | None = None
+    """The candidate that takes the place of the stable revision, or the last one that did or had to go."""
     revisions: Annotated[tuple[ProvedRevision, ...], atomic_list(10)] = ()
     """The revisions that a preflight accepted or refused, newest first."""

@@ -64,6 +64,7 @@ def test_golden_hash(spec: dict[str, Any], golden: str) -> None:
         {"scheduling": {"labels": {}, "tolerations": []}},
         {"scaling": {"replicas": 5}},
         {"rollout": {"maxSurge": 2}},
+        {"rollout": every_field()["rollout"]},
         {"suspend": True},
     ],
 )

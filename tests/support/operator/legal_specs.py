@@ -136,6 +136,37 @@ def _scheduling() -> st.SearchStrategy[Object]:
     )
 
 
+def _rollout() -> st.SearchStrategy[Object]:
+    durations = st.sampled_from(["1s", "90s", "2m", "1h30m"])
+    percents = st.sampled_from(["0.001%", "0.1%", "10%", "100%"])
+    pace = {
+        "maxSurge": st.sampled_from([1, "2", "25%"]),
+        "maxUnavailable": st.sampled_from([0, 1, "50%"]),
+    }
+    names = ("maxFailed", "maxDisagreement", "numericTolerance", "tolerance")
+    judged = {
+        **pace,
+        "analysis": _some(**dict.fromkeys(names, percents)),
+        "timeout": st.sampled_from(["24h", "86400s"]),
+        "onTimeout": st.sampled_from(["RollBack", "Promote", "Pause"]),
+        "paused": st.booleans(),
+    }
+    weights = st.lists(st.integers(1, 100), min_size=1, max_size=4, unique=True).map(sorted)
+    steps = st.tuples(weights, st.none() | durations).map(_steps)
+    sticky = _whole(header=st.sampled_from(["x-user-id", "X-Tenant"]))
+    return st.one_of(
+        st.fixed_dictionaries({}, optional={"strategy": st.just("Rolling"), **pace}),
+        st.fixed_dictionaries({"strategy": st.just("Canary")}, optional={**judged, "steps": steps, "sticky": sticky}),
+        st.fixed_dictionaries({"strategy": st.just("BlueGreen")}, optional={**judged, "scaleDownDelay": durations}),
+        st.fixed_dictionaries({"strategy": st.just("Shadow")}, optional={**judged, "mirror": st.integers(1, 100)}),
+    )
+
+
+def _steps(pair: tuple[list[int], str | None]) -> list[Object]:
+    weights, hold = pair
+    return [{"weight": weight, **({"hold": hold} if hold else {})} for weight in weights]
+
+
 def manifests() -> st.SearchStrategy[Object]:
     """ModelDeployments in the namespace `default`, with the uid of an object that exists."""
     spec = st.fixed_dictionaries(
@@ -143,7 +174,7 @@ def manifests() -> st.SearchStrategy[Object]:
         optional={
             "runtime": _runtime(),
             "scaling": _scaling(),
-            "rollout": _some(maxSurge=st.sampled_from([1, "2", "25%"]), maxUnavailable=st.sampled_from([0, 1, "50%"])),
+            "rollout": _rollout(),
             "scheduling": _scheduling(),
             "suspend": st.booleans(),
         },

@@ -19,7 +19,7 @@ def manifest(name: str = "fraud", **spec: Any) -> Object:
 
 
 def every_field() -> Object:
-    """The spec of a ModelDeployment that sets every field but `scaling.replicas`, which excludes a range."""
+    """The spec of a ModelDeployment that sets every field those that exclude others: `scaling.replicas`, and what belongs to strategies other than Canary."""
     rules = {
         "stabilizationWindowSeconds": 60,
         "selectPolicy": "Min",
@@ -107,7 +107,22 @@ def every_field() -> Object:
             "memory": 90,
             "behavior": {"scaleUp": rules, "scaleDown": {"stabilizationWindowSeconds": 0}},
         },
-        "rollout": {"maxSurge": "25%", "maxUnavailable": 1},
+        "rollout": {
+            "strategy": "Canary",
+            "maxSurge": "25%",
+            "maxUnavailable": 1,
+            "steps": [{"weight": 5, "hold": "2m"}, {"weight": 50, "hold": "1h30m"}],
+            "sticky": {"header": "x-user-id"},
+            "analysis": {
+                "maxFailed": "0.5%",
+                "maxDisagreement": "5%",
+                "numericTolerance": "1%",
+                "tolerance": "1%",
+            },
+            "timeout": "12h",
+            "onTimeout": "Pause",
+            "paused": True,
+        },
         "scheduling": _every_placement(),
         "suspend": False,
     }

@@ -84,6 +84,7 @@ def _environment() -> Any:
         _function("isQuantity", truth, [text], quantities.is_quantity),
         # A map of one entry stands for Kubernetes' own type: a text would have the methods of texts.
         _function("quantity", quantity, [text], lambda it: {"quantity": it}),
+        _function("sum", number, [cel.Type.LIST], sum, is_member=True),  # of whole numbers; Kubernetes has others, too
         _method("compareTo", number, quantity, quantities.compare),
         _method("isGreaterThan", truth, quantity, lambda a, b: quantities.compare(a, b) > 0),
         _method("isLessThan", truth, quantity, lambda a, b: quantities.compare(a, b) < 0),
