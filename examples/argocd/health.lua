@@ -14,7 +14,7 @@ local ready = condition.Ready or {}
 local health = {status = "Progressing", message = ready.message or "The operator has not judged it yet."}
 if ready.status == "True" then
   health.status = "Healthy"
-elseif ready.reason == "Suspended" then
+elseif ready.reason == "Suspended" or ready.reason == "RolloutSuspended" then
   health.status = "Suspended"
 elseif condition.Stalled and condition.Stalled.status == "True" then
   health.status = "Degraded"

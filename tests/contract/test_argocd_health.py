@@ -59,6 +59,23 @@ def test_revision_in_proof_is_awaited_and_a_refusal_is_not(plan: Plan, verdict: 
     assert health({**observation.owner.document, "status": status})["status"] == verdict
 
 
+@pytest.mark.parametrize(
+    ("reason", "stalled", "verdict"),
+    [
+        ("RolloutProgressing", "False", "Progressing"),
+        ("RolloutSuspended", "False", "Suspended"),
+        ("RolledBack", "True", "Degraded"),
+    ],
+)
+def test_health_follows_a_rollout(reason: str, stalled: str, verdict: str) -> None:
+    resource = dict(read_recorded()["degraded-beside-the-old"])
+    now = {"observedGeneration": resource["metadata"]["generation"], "message": "37 of about 240 requests"}
+    ready = {"type": "Ready", "status": "False", "reason": reason, **now}
+    conditions = [ready, {**ready, "type": "Stalled", "status": stalled}]
+    shown = health({**resource, "status": {**resource["status"], "conditions": conditions}})
+    assert shown == {"status": verdict, "message": "37 of about 240 requests"}
+
+
 def test_no_status_at_all_is_progressing() -> None:
     resource = dict(read_recorded()["progressing-never-seen"])
     assert health({**resource, "status": None}) == health({**resource, "status": {}}) == health(resource)

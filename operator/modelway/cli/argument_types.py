@@ -49,3 +49,16 @@ def named_path(text: str) -> tuple[str, Path]:
             f"{text!r} is no name with a file behind it: write small=models/small.onnx, for example"
         )
     return name, Path(path)
+
+
+def duration(text: str) -> float:
+    """A time in seconds, written as in the API: `90s`, `10m`, `1h30m`.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    from modelway.api.duration import DURATION_PATTERN, time_of  # noqa: PLC0415 -- pydantic takes time to import
+
+    if not text or not re.fullmatch(DURATION_PATTERN, text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90s, 10m or 1h30m, for example")
+    return time_of(text).total_seconds()

@@ -7,12 +7,13 @@ packages that it uses.
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from modelway.api.ports import GRPC_PORT, HTTP_PORT, METRICS_PORT
 from modelway.cli import argument_types, completion
+from modelway.cli.late_command import Commands, add_command
+from modelway.cli.rollout_commands import add_orders
 from modelway.cli.shared_arguments import add_cluster_arguments, add_file_arguments, add_name, add_output
 
 _EXTRA_OF_PACKAGE = {
@@ -23,9 +24,6 @@ _EXTRA_OF_PACKAGE = {
     "kopf": "operator",
 }
 _PLUGIN = "kubectl-modelway"
-
-Commands = Any
-"""What `ArgumentParser.add_subparsers` returns; argparse gives its type no public name."""
 
 
 def missing_package(error: ModuleNotFoundError) -> str | None:
@@ -57,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         _add_history,
         _add_undo,
         _add_refresh,
+        add_orders,
         _add_render,
         _add_check,
         _add_evaluate,
@@ -69,7 +68,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_validate(commands: Commands) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "validate",
         "say what is wrong with ModelDeployments in files",
@@ -87,20 +86,28 @@ def _add_validate(commands: Commands) -> None:
 
 
 def _add_status(commands: Commands) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "status",
         "show what is served, and why what is not",
-        "Show ModelDeployments of a cluster: readiness with its reason, pods, autoscaling, revisions, address.",
+        "Show ModelDeployments of a cluster: readiness with its reason, pods, autoscaling, revisions, address; of a rollout its step, the share of "
+        "requests that its candidate gets, the evidence so far and what is still needed.",
     )
     add_name(command, optional=True)
     add_cluster_arguments(command)
     command.add_argument("-A", "--all-namespaces", action="store_true", help="of every namespace")
     add_output(command)
+    command.add_argument("-w", "--watch", action="store_true", help="go on showing it as it changes, until Ctrl-C")
+    command.add_argument(
+        "--timeout",
+        type=argument_types.duration,
+        metavar="DURATION",
+        help="with --watch: end after so long, such as 90s, 10m or 1h30m",
+    )
 
 
 def _add_explain(commands: Commands) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "explain",
         "tell what is wanted, what is there, why not, and what to do",
@@ -111,7 +118,7 @@ def _add_explain(commands: Commands) -> None:
 
 
 def _add_history(commands: Commands) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "history",
         "list the revisions of a model",
@@ -123,7 +130,7 @@ def _add_history(commands: Commands) -> None:
 
 
 def _add_undo(commands: Commands) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "undo",
         "go back to an earlier revision",
@@ -140,7 +147,7 @@ def _add_undo(commands: Commands) -> None:
 
 
 def _add_refresh(commands: Commands) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "refresh",
         "take a replaced object at the same URI as a new revision",
@@ -151,7 +158,7 @@ def _add_refresh(commands: Commands) -> None:
 
 
 def _add_render(commands: Commands) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "render",
         "print every object that the operator would create",
@@ -163,7 +170,7 @@ def _add_render(commands: Commands) -> None:
 
 
 def _add_check(commands: Commands) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "check",
         "say whether a model would be served, and how",
@@ -192,7 +199,7 @@ def _add_model_options(command: argparse.ArgumentParser, when: str = "") -> None
 
 
 def _add_evaluate(commands: Commands) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "evaluate",
         "hold a model against its preflight on this machine",
@@ -221,7 +228,7 @@ def _add_evaluate(commands: Commands) -> None:
 
 
 def _add_serve(commands: Commands) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "serve",
         "run the model server on this machine",
@@ -246,7 +253,7 @@ def _add_serve(commands: Commands) -> None:
 
 
 def _add_completion(commands: Commands) -> None:
-    command = _command(
+    command = add_command(
         commands,
         "completion",
         "print what makes a shell complete this command",
@@ -263,18 +270,6 @@ def _add_run(commands: Commands) -> None:
         type=Path,
         help="how to reach the cluster; default: $KUBECONFIG, the pod's service account, ~/.kube/config",
     )
-
-
-def _command(commands: Commands, name: str, help: str, description: str) -> argparse.ArgumentParser:  # noqa: A002 -- as in argparse
-    """A command whose module of the same name is imported when it is run."""
-    command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=description)
-    command.set_defaults(run=lambda arguments: _run(name, arguments))
-    return command
-
-
-def _run(name: str, arguments: argparse.Namespace) -> int:
-    status: int = import_module(f"modelway.cli.{name}").run(arguments)
-    return status
 
 
 class _Version(argparse.Action):

@@ -1,7 +1,7 @@
 """`modelway history`: the revisions of a model, and what changed from one to the next."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,13 +9,15 @@ from modelway.cli.candidate_table import CANDIDATE_HEADER, rows_of_candidates
 from modelway.cli.cluster_session import ask
 from modelway.cli.commands import program
 from modelway.cli.evidence_text import short_digest
-from modelway.cli.output import align, as_text
+from modelway.cli.output import align, align_pairs, as_text
 from modelway.cli.revisions import Record, differences, records_of, serving_of, wanted_of
+from modelway.cli.rollout_text import ROLLED_BACK, phase_text, rollout_of
 from modelway.cli.summary import age
 from modelway.cluster.reader import Reader
 from modelway.cluster.snapshot import Object
 from modelway.desired.contestants import model_on_record
 from modelway.desired.evidence import ACCEPTED, Evidence
+from modelway.printable import one_line
 
 _HEADER = ["REVISION", "HASH", "AGE", "STATE", "PREFLIGHT", "DIGEST", "VERSION", "MODEL", "CHANGED"]
 
@@ -45,14 +47,15 @@ def describe(resource: Object, records: Sequence[Record]) -> list[dict[str, Any]
 
 
 def _row(resource: Object, record: Record, before: Record | None) -> dict[str, Any]:
-    state = {wanted_of(resource)[0]: "comes", serving_of(resource): "serves"}.get(record.hash)
+    rollout = rollout_of(resource)
     choice, candidates = (record.evidence.choice, record.evidence.candidates) if record.evidence else ("", ())
     model = model_on_record(record.inputs.get("model") or {}, choice)
     return {
         "revision": record.number,
         "hash": record.hash,
         "created": record.created,
-        "state": state,
+        "state": _state(resource, record, rollout),
+        "rollout": _outcome(rollout) if rollout.get("revision") == record.hash else None,
         "preflight": _verdict(record.evidence),
         "digest": (record.evidence and record.evidence.digest) or None,
         "version": model.get("version"),
@@ -60,6 +63,23 @@ def _row(resource: Object, record: Record, before: Record | None) -> dict[str, A
         **({"choice": choice or None, "candidates": [dict(one) for one in candidates]} if candidates else {}),
         "changed": sorted(differences(before.inputs, record.inputs)) if before else [],
     }
+
+
+def _state(resource: Object, record: Record, rollout: Mapping[str, Any]) -> str | None:
+    """Which part a revision plays at present; None where it plays none."""
+    if record.hash == serving_of(resource):
+        return "serves"
+    if record.hash != wanted_of(resource)[0]:
+        return None
+    return "rolled back" if (rollout.get("revision"), rollout.get("phase")) == (record.hash, ROLLED_BACK) else "comes"
+
+
+_KEPT = ("strategy", "phase", "cause", "by", "started", "ended", "message")
+"""What is told of a rollout; the counts are in status alone."""
+
+
+def _outcome(rollout: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: rollout[field] for field in _KEPT if field in rollout}
 
 
 def _verdict(evidence: Evidence | None) -> str | None:
@@ -70,15 +90,28 @@ def _verdict(evidence: Evidence | None) -> str | None:
 
 
 def table(rows: Sequence[dict[str, Any]], *, now: datetime) -> str:
-    """A line for each, and a table of the models that competed in it."""
+    """A line for each, and below how its rollout went, and a table of the models that competed in it."""
     if not rows:
         return "There is no revision yet: the operator has not followed this spec, or does not run."
     lines = align([_HEADER, *(_cells(row, now) for row in rows)])
     for row in rows:
+        if row["rollout"]:
+            lines += [
+                "",
+                *align_pairs([(f"Rollout of revision {row['revision']}", _rollout_text(row["rollout"], now))]),
+            ]
         if candidates := row.get("candidates"):
             table = align([CANDIDATE_HEADER, *rows_of_candidates(candidates, row["choice"] or "")])
             lines += ["", f"What competed in revision {row['revision']}:", *(f"  {line}" for line in table)]
     return "\n".join(lines)
+
+
+def _rollout_text(rollout: Mapping[str, Any], now: datetime) -> str:
+    """How the last rollout went: `Canary, rolled back 3m ago: disagreement 9 of 61 ...`."""
+    ended = f" {age(rollout['ended'], now)} ago" if rollout.get("ended") else ""
+    by = f", asked by {rollout['by']}" if rollout.get("by") else ""
+    message = f": {one_line(rollout['message'])}" if rollout.get("message") else ""
+    return f"{rollout.get('strategy', '')}, {phase_text(rollout)}{ended}{by}{message}"
 
 
 def _cells(row: dict[str, Any], now: datetime) -> list[str]:

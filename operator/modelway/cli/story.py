@@ -10,12 +10,13 @@ from modelway.api.meta import KIND, refresh_of
 from modelway.api.status import NOT_SEEN
 from modelway.cli.evidence_text import describe_evidence
 from modelway.cli.inventory import inventory, is_done, is_ready
+from modelway.cli.output import WIDTH, align_pairs
+from modelway.cli.rollout_text import describe_rollout, remedies, rollout_of
 from modelway.cli.summary import Summary, age, condition, is_observed, remedy_of, summary_of
 from modelway.cluster.snapshot import Object, Snapshot, find_failure, time_of
 from modelway.printable import printable
 from modelway.status.reasons import Reason, Topic
 
-_WIDTH = 110
 _MOST_EVENTS = 6
 _LONGEST_LINE = 400
 _MARGIN = "  "
@@ -34,8 +35,9 @@ def story(snapshot: Snapshot, *, now: datetime, program: str = "modelway") -> st
     summary = summary_of(snapshot.resource)
     sections: list[tuple[str, Iterable[str]]] = [
         ("Wanted", _describe_spec(snapshot.resource)),
-        ("There is", _align(inventory(snapshot, now))),
-        ("Evidence", _align(describe_evidence(snapshot.resource))),
+        ("There is", align_pairs(inventory(snapshot, now))),
+        ("Evidence", align_pairs(describe_evidence(snapshot.resource))),
+        ("Rollout", align_pairs(describe_rollout(rollout_of(snapshot.resource), now))),
         ("Why not", _why(snapshot, summary)),
         ("Last words", _last_words(snapshot)),
         ("What happened lately", _events(snapshot, now)),
@@ -80,7 +82,7 @@ def _describe_spec(resource: Object) -> Iterator[str]:
         ("object", f"as it was at {refresh}" if refresh else ""),
         ("generation", f"{metadata.get('generation', 0)}{note}"),
     ]
-    yield from _align([(name, text) for name, text in parts if text])
+    yield from align_pairs([(name, text) for name, text in parts if text])
 
 
 def _describe_size(scaling: Mapping[str, Any]) -> str:
@@ -172,6 +174,7 @@ def _remedies(snapshot: Snapshot, summary: Summary, program: str) -> Iterator[st
         if remedy:
             yield remedy
         yield from _commands(snapshot, summary, program)
+    yield from remedies(snapshot.resource, program)
     active = condition(snapshot.resource, "AutoscalingActive")
     if active.get("status") == "False" and (remedy := remedy_of(active["reason"])):
         yield remedy
@@ -223,17 +226,6 @@ def _calls(snapshot: Snapshot, summary: Summary) -> Iterator[str]:
 # Text -------------------------------------------------------------------------------------------------------------------------------------
 
 
-def _align(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
-    listed = list(pairs)
-    width = max((len(name) for name, _ in listed), default=0)
-    for name, text in listed:
-        first, *rest = textwrap.wrap(
-            " ".join(text.split()), _WIDTH, break_long_words=False, break_on_hyphens=False
-        ) or [""]
-        yield f"{name.ljust(width)}  {first}"
-        yield from (f"{' ' * width}    {line}" for line in rest)
-
-
 def _number(orders: Iterable[str]) -> Iterator[str]:
     return (f"{number}. {order}" for number, order in enumerate(dict.fromkeys(orders), 1))
 
@@ -241,5 +233,5 @@ def _number(orders: Iterable[str]) -> Iterator[str]:
 def _wrap(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
         yield from textwrap.wrap(
-            " ".join(text.split()), _WIDTH, subsequent_indent=_MARGIN, break_long_words=False, break_on_hyphens=False
+            " ".join(text.split()), WIDTH, subsequent_indent=_MARGIN, break_long_words=False, break_on_hyphens=False
         )

@@ -36,6 +36,8 @@ class Summary:
     """`3`, or `2-10` under an autoscaler, with ` (!)` behind it when that does not work."""
     stable: str
     candidate: str
+    rollout: Mapping[str, Any]
+    """What status says of the last rollout; empty where there was none."""
     model: str
     url: str
     created: str
@@ -55,6 +57,7 @@ class Summary:
             "scaling": self.scaling,
             "stable": self.stable or None,
             "candidate": self.candidate or None,
+            "rollout": dict(self.rollout) or None,
             "model": self.model,
             "url": self.url or None,
         }
@@ -80,6 +83,7 @@ def summary_of(resource: Mapping[str, Any]) -> Summary:
         scaling=_scaling(resource, Scaling.of_stored(spec.get("scaling"))),
         stable=_revision(status.get("stable")),
         candidate=_revision(status.get("candidate")),
+        rollout=status.get("rollout") or {},
         model=(spec.get("model") or {}).get("uri", ""),
         url=status.get("url", ""),
         created=metadata.get("creationTimestamp") or "",

@@ -189,6 +189,17 @@ class Client:
             return await self._request("POST", kind.path(metadata["namespace"]), query, body=body)
         return await self._request("PUT", kind.path(metadata["namespace"], metadata["name"]), query, body=body)
 
+    async def user_name(self) -> str:
+        """Who the API server takes us for (SelfSubjectReview, authentication.k8s.io/v1); empty where it does not say.
+
+        Raises:
+            ClusterError: it may not be asked, or is too old to know.
+        """
+        api_version = "authentication.k8s.io/v1"
+        body = {"apiVersion": api_version, "kind": "SelfSubjectReview"}
+        answer = await self._request("POST", f"/apis/{api_version}/selfsubjectreviews", body=body)
+        return str(((answer.get("status") or {}).get("userInfo") or {}).get("username") or "")
+
     async def dry_run(self, kind: Kind, body: Mapping[str, Any]) -> None:
         """POST a new object through all of admission without storing it.
 

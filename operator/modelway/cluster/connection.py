@@ -27,6 +27,8 @@ class Connection:
     configuration: client.Configuration
     namespace: str = "default"
     """The namespace that requests are about where none is named."""
+    user: str = ""
+    """What the kubeconfig calls whoever asks; empty in a pod."""
 
     async def bearer_token(self) -> str | None:
         """The token as it is now: a projected service account token is read again once it may have been rotated."""
@@ -56,17 +58,18 @@ async def connect(
             await config.load_kube_config(  # type: ignore[no-untyped-call]
                 path, context, client_configuration=configuration, persist_config=False
             )
-            return Connection(configuration, _namespace_of(path, context))
+            chosen = _context_of(path, context)
+            return Connection(configuration, str(chosen.get("namespace") or "default"), str(chosen.get("user") or ""))
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         return Connection(configuration, _namespace_of_the_pod())
     except (config.ConfigException, OSError, ValueError, TypeError, YAMLError) as error:
         raise NoCluster(_no_cluster(path, context, environment, error)) from error
 
 
-def _namespace_of(path: str, context: str | None) -> str:
+def _context_of(path: str, context: str | None) -> Mapping[str, object]:
     contexts, current = config.list_kube_config_contexts(path)  # type: ignore[no-untyped-call]
-    chosen = next((one for one in contexts if one["name"] == context), current)
-    return str(chosen["context"].get("namespace") or "default")
+    chosen: Mapping[str, object] = next((one for one in contexts if one["name"] == context), current)["context"]
+    return chosen
 
 
 def _namespace_of_the_pod() -> str:

@@ -45,8 +45,9 @@ class Reader:
         namespace: that of the context, where none is named.
     """
 
-    def __init__(self, client: Client, namespace: str) -> None:
+    def __init__(self, client: Client, namespace: str, user: str = "") -> None:
         self._client = client
+        self._user = user
         self.namespace = namespace
 
     async def resources(self, namespace: str | None) -> list[Object]:
@@ -124,6 +125,14 @@ class Reader:
                 raise Changed("somebody else has changed it at this moment: try again") from error
             raise _explain(error, role="edit") from error
 
+    async def user(self) -> str:
+        """Who asks: as the API server knows them, or else as the kubeconfig calls them."""
+        try:
+            name = await self._client.user_name()
+        except ModelwayError:
+            name = ""
+        return name or self._user or "somebody unknown"
+
     async def read_snapshot(self, namespace: str, name: str) -> Snapshot:
         """Read one ModelDeployment with everything around it; what the user may not see is listed in `withheld`.
 
@@ -181,7 +190,7 @@ async def reader(
     """
     connection = await connect(kubeconfig, environment, context)
     async with Client(connection, Metrics()) as client:
-        yield Reader(client, connection.namespace)
+        yield Reader(client, connection.namespace, connection.user)
 
 
 def _is_about(event: Object, uids: set[Any], name: str) -> bool:

@@ -11,6 +11,8 @@ import pytest
 
 from modelway.__main__ import main
 
+COMMANDS = ("explain", "history", "undo", "refresh", "promote", "abort", "retry", "pause", "resume")
+
 
 class _Refusing(BaseHTTPRequestHandler):
     """An API server that answers everything with one status."""
@@ -64,8 +66,8 @@ def kubeconfig(folder: Path, port: int) -> str:
 )
 @pytest.mark.parametrize(
     "command",
-    [["status"], ["explain", "fraud"], ["history", "fraud"], ["undo", "fraud"], ["refresh", "fraud"]],
-    ids=lambda command: command[0],
+    [["status"], ["status", "--watch"], *([command, "fraud"] for command in COMMANDS)],
+    ids=" ".join,
 )
 def test_a_refusal_is_shown_with_its_remedy(
     command: list[str],
@@ -83,7 +85,7 @@ def test_a_refusal_is_shown_with_its_remedy(
     assert remedy in printed.err
 
 
-@pytest.mark.parametrize("command", ["status", "explain", "history", "undo", "refresh"])
+@pytest.mark.parametrize("command", ["status", *COMMANDS])
 @pytest.mark.parametrize(
     "arguments", [[""], ["../fraud"], ["mdep/fraud"], ["fraud?x=1"], ["Fraud"], ["fraud", "-n", "a/b"]]
 )

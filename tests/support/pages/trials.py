@@ -24,6 +24,7 @@ RUN: Final[tuple[Entry, ...]] = (
     ("examples/fraud/README.md", "curl "),
     ("examples/breast_cancer/README.md", ".venv/bin/python examples/breast_cancer/train.py"),
     ("examples/formats/README.md", ".venv/bin/python examples/formats/train.py"),
+    ("examples/rollouts/README.md", ".venv/bin/python examples/rollouts/train.py"),
     ("docs/predict.md", "kubectl port-forward"),
     ("docs/predict.md", "curl -H 'Content-Type: application/json' http://127.0.0.1:8000/predict"),
     ("docs/predict.md", "curl -H 'Content-Type: application/json' -d @examples/breast_cancer/request.json"),
@@ -77,6 +78,7 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
     ("docs/cli.md", "source <(modelway completion"): _PARSED,
     ("docs/cli.md", "model.yaml:6"): _SEEN,
     ("docs/cli.md", "NAME "): _SEEN,
+    ("docs/cli.md", "rollout "): _SEEN,
     ("docs/cli.md", "REVISION "): _SEEN,
     ("docs/cli.md", "churn in namespace"): _SEEN,
     ("docs/preflight.md", "modelway evaluate"): "tests/contract/test_evaluate.py runs it on the example",
@@ -136,6 +138,7 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
     ("examples/mlflow/README.md", "curl "): _FRAMEWORKS,
     ("examples/own_image/README.md", "docker build"): _IMAGES,
     ("examples/pytorch/README.md", "make image"): _FRAMEWORKS,
+    ("examples/rollouts/README.md", "sed "): "a load and a watch until Ctrl-C; the demo ends its own",
     ("examples/tensorflow/README.md", "make image"): _FRAMEWORKS,
 }
 """What is tried by other means, or cannot be, and why."""

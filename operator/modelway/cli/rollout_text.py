@@ -1,0 +1,164 @@
+"""Tell how a rollout goes, in lines for a person. Pure: `status.rollout` in, text out."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from modelway.cli.output import share
+from modelway.cli.revisions import wanted_of
+from modelway.cli.summary import age
+from modelway.cluster.snapshot import Object
+
+STARTING, PROGRESSING, PAUSED, PROMOTING = "Starting", "Progressing", "Paused", "Promoting"
+ROLLED_BACK, PROMOTED = "RolledBack", "Promoted"
+UNDER_WAY = frozenset({STARTING, PROGRESSING, PAUSED, PROMOTING})
+"""The phases in which the candidate may answer requests."""
+
+_CAUSES = {
+    "Analysis": "the counts show that it is worse",
+    "CandidateFailed": "its pods fail",
+    "CandidateNotReady": "its pods did not become ready",
+    "Timeout": "there was not enough evidence in time",
+    "Aborted": "it was aborted",
+}
+_HOLDERS = {
+    "Spec": ", by spec.rollout.paused",
+    "Order": ", by an order",
+    "Timeout": ", since there was not enough evidence in time",
+}
+"""What holds a rollout that is paused."""
+_OUTCOMES = {"Undecided": "not decided yet", "Worse": "worse", "NotWorse": "not worse"}
+_ALARM = 4
+"""The evidence, as a power of ten, at which a rollout is rolled back."""
+
+
+def rollout_of(resource: Object) -> Mapping[str, Any]:
+    """What status tells of the last rollout; empty where there was none."""
+    return (resource.get("status") or {}).get("rollout") or {}
+
+
+def is_paused_by_spec(resource: Object) -> bool:
+    """Whether the spec holds the rollout, which no order changes."""
+    return bool(((resource.get("spec") or {}).get("rollout") or {}).get("paused"))
+
+
+def is_under_way(rollout: Mapping[str, Any]) -> bool:
+    """Whether a candidate is on its way to take the place of the stable revision."""
+    return rollout.get("phase") in UNDER_WAY
+
+
+def is_worth_telling(rollout: Mapping[str, Any]) -> bool:
+    """Whether a person should hear of it unasked: it goes on, or it ended badly."""
+    return is_under_way(rollout) or rollout.get("phase") == ROLLED_BACK
+
+
+def weight_text(rollout: Mapping[str, Any]) -> str:
+    """What the candidate gets at present, as short as a cell of a table: `5%`, `copies 100%`; empty where no rollout goes on."""
+    if not is_under_way(rollout):
+        return ""
+    mirror = rollout.get("mirror") or 0
+    return f"copies {mirror:g}%" if mirror else f"{rollout.get('weight') or 0:g}%"
+
+
+def headline(rollout: Mapping[str, Any]) -> str:
+    """One line: what takes whose place, and how far it is."""
+    attempt = rollout.get("attempt", 1)
+    again = f", attempt {attempt}" if attempt > 1 else ""
+    who = f"{rollout.get('strategy', '')} of revision {rollout.get('revision', '')}{again}"
+    return f"{who}: {phase_text(rollout)}"
+
+
+def phase_text(rollout: Mapping[str, Any]) -> str:
+    """How far it is, in words."""
+    phase, cause = str(rollout.get("phase", "")), rollout.get("cause", "")
+    step = f"step {rollout.get('step', 0) + 1} of {rollout['steps']}" if rollout.get("steps") else ""
+    texts = {
+        STARTING: "its pods start",
+        PROGRESSING: step or "under way",
+        PAUSED: f"paused in {step}{_HOLDERS.get(rollout.get('pause', ''), '')}" if step else "paused",
+        PROMOTING: "it takes over",
+        ROLLED_BACK: f"rolled back, since {_CAUSES.get(cause, cause)}" if cause else "rolled back",
+        PROMOTED: "promoted",
+    }
+    return texts.get(phase, phase)
+
+
+def describe_rollout(rollout: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
+    """Everything that is known of a rollout: a title and a text for each line."""
+    if not rollout:
+        return
+    yield "rollout", headline(rollout)
+    yield "in place of", f"revision {rollout.get('stable', '')}"
+    if is_under_way(rollout):
+        yield "traffic", _traffic(rollout)
+    yield from ((title, f"{age(rollout[field], now)} ago") for title, field in _TIMES if rollout.get(field))
+    if rollout.get("by"):
+        yield "asked by", str(rollout["by"])
+    if message := rollout.get("message"):
+        yield "verdict" if not is_under_way(rollout) else "evidence", str(message)
+    for measure in rollout.get("measures") or ():
+        yield str(measure.get("name", "")), describe_measure(measure)
+
+
+_TIMES = (("started", "started"), ("this step", "since"), ("ended", "ended"))
+
+
+def describe_measure(measure: Mapping[str, Any]) -> str:
+    """The counts of a measure, what it is held to, and what follows: `3 of 1,240 (0.24%), limit 0.1%: not decided yet`."""
+    bad, trials = measure.get("bad", 0), measure.get("trials", 0)
+    if not trials:
+        return "nothing counted yet"
+    parts = [f"{bad:,} of {trials:,} ({share(measure.get('share', bad / trials))})", *_stable(measure)]
+    if "bound" in measure:
+        parts.append(f"limit {share(measure['bound'])}")
+    return f"{', '.join(parts)}: {_outcome(measure)}"
+
+
+def remedies(resource: Object, program: str) -> Iterator[str]:
+    """What a person can do about the rollout as it is, with the commands filled in."""
+    rollout, metadata = rollout_of(resource), resource["metadata"]
+    target = f"{metadata['name']} -n {metadata['namespace']}"
+    if rollout.get("revision") != wanted_of(resource)[0]:
+        return
+    match rollout.get("phase"):
+        case "Starting" | "Progressing":
+            yield f"Watch it: {program} status {target} --watch"
+            yield f"End it now, either way: {program} promote {target}, or {program} abort {target}"
+        case "Paused" if is_paused_by_spec(resource):
+            yield "Let it go on: set spec.rollout.paused to false, or leave it out"
+        case "Paused":
+            yield f"Let it go on: {program} resume {target}"
+            yield f"Or end it now: {program} promote {target}, or {program} abort {target}"
+        case "RolledBack":
+            yield f"Take the spec back to the revision that serves: {program} undo {target}"
+            yield f"If the cause is gone, try the same revision again: {program} retry {target}"
+
+
+def _traffic(rollout: Mapping[str, Any]) -> str:
+    mirror, weight = rollout.get("mirror") or 0, rollout.get("weight") or 0
+    if mirror:
+        text = f"copies of {mirror:g}% of requests; clients get the stable revision's answers"
+    elif weight:
+        text = f"{weight:g}% of requests"
+    else:
+        return "none yet"
+    pods = rollout.get("pods")
+    return f"{text}, by {pods} of the stable pods" if pods else text
+
+
+def _stable(measure: Mapping[str, Any]) -> Iterator[str]:
+    if trials := measure.get("stableTrials"):
+        bad = measure.get("stableBad", 0)
+        yield f"stable {bad:,} of {trials:,} ({share(bad / trials)})"
+
+
+def _outcome(measure: Mapping[str, Any]) -> str:
+    outcome = measure.get("outcome", "")
+    text = _OUTCOMES.get(outcome, outcome)
+    notes = []
+    if outcome == "Undecided" and measure.get("needed"):
+        notes.append(f"about {measure['needed']:,} would do")
+    evidence = measure.get("evidence")
+    if evidence is not None and evidence > 0:
+        notes.append(f"evidence against it 10^{evidence:.1f}, and 10^{_ALARM} rolls back")
+    return f"{text}; {'; '.join(notes)}" if notes else text
