@@ -193,15 +193,11 @@ class Rollout(ApiModel):
         return time_of(self.timeout or TIMEOUT)
 
     @property
-    def reserve_time(self) -> timedelta:
-        """How long the stable pods stay in reserve after a switch."""
-        return time_of(self.scale_down_delay or SCALE_DOWN_DELAY)
-
-    @property
     def least_time(self) -> timedelta:
         """How long a rollout takes at least, by what the spec says of its steps."""
         holds = sum((time_of(step.hold) for step in self.steps or () if step.hold), timedelta())
-        return holds + (self.reserve_time if self.strategy == BLUE_GREEN else timedelta())
+        reserve = time_of(self.scale_down_delay or SCALE_DOWN_DELAY) if self.strategy == BLUE_GREEN else timedelta()
+        return holds + reserve
 
 
 def _rises(weights: list[int]) -> bool:

@@ -1,0 +1,230 @@
+"""What a rollout says of itself: how far it has come, why it ended, and what to do. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from modelway.api.orders import Action
+from modelway.rollout.judge import Finding, Judgement, Measure, Outcome
+from modelway.rollout.measures import (
+    CANDIDATE,
+    DISAGREEMENT,
+    FAILED,
+    NOTHING,
+    REFUSED,
+    SLOW,
+    Evidence,
+    Series,
+    requests_in,
+)
+from modelway.rollout.situation import Candidate, Situation, StablePods
+from modelway.rollout.state import Pause, Phase, RolloutState
+from modelway.rollout.steps import Step
+from modelway.rollout.wording import about, counted, length, percent
+
+BEGUN = "the candidate's pods are being created"
+PROMOTING = "the candidate takes over"
+NEXT_STEP = "the step is done, and the next one begins"
+PAUSED_BY_SPEC = "spec.rollout.paused is true, which holds the rollout: set it to false"
+AGAIN = "Correct the model and apply it, or try this one again with `modelway retry`."
+
+
+# Under way --------------------------------------------------------------------------------------------------------------------------------
+
+
+def starting(ready: int, wanted: int) -> str:
+    """The candidate gets its first pods."""
+    return f"{ready} of {counted(wanted, 'pod')} of the candidate {_are(wanted)} ready"
+
+
+def growing(state: RolloutState, step: Step, situation: Situation) -> str:
+    """The candidate gets the pods of a larger share."""
+    wanted = step.size(situation.size)
+    share = step.weight or step.mirror
+    return f"step {state.step + 1} of {state.steps}: {starting(situation.candidate.ready, wanted)} for {share}% of the requests"
+
+
+def waiting_for_pods(state: RolloutState, pods: StablePods) -> str:
+    """The share has yet to reach the stable pods."""
+    return (
+        f"{_step(state)}: {pods.honouring} of {counted(pods.total, 'stable pod')} {_keep(pods.total)} to it, "
+        "which takes the cluster up to 90 s"
+    )
+
+
+def progress(state: RolloutState, step: Step, judgement: Judgement, situation: Situation, now: datetime) -> str:
+    """How much evidence there is, how much is needed, and how long that takes at the present rate."""
+    parts = [f"{_step(state)}: {_evidence(state, judgement, situation.evidence, now)}"]
+    if step.hold is not None and state.since is not None and now - state.since < step.hold:
+        parts.append(f"held for {length(step.hold - (now - state.since))} more")
+    if situation.pods.stopped:
+        parts.append(
+            f"{situation.pods.stopped} of {counted(situation.pods.total, 'stable pod')} stopped handing over, since the candidate fails"
+        )
+    if situation.candidate.ready == 0:
+        parts.append("no pod of the candidate is ready")
+    return "; ".join(parts)
+
+
+def _evidence(state: RolloutState, judgement: Judgement, evidence: Evidence, now: datetime) -> str:
+    requests = requests_in(evidence)
+    if not requests:
+        return "no request has reached the candidate yet, and silence is no evidence"
+    if judgement.outcome is Outcome.NOT_WORSE:
+        return f"{counted(requests, 'request')} show that the candidate is not worse"
+    slowest = max(
+        (one for one in judgement.findings if one.needed), key=lambda one: (one.needed or 0) - one.trials, default=None
+    )
+    if slowest is None or slowest.needed is None:
+        return f"{counted(requests, 'request')} so far"
+    what = "comparisons" if slowest.name == DISAGREEMENT else "requests"
+    return f"{slowest.trials} of about {slowest.needed} {what}{_rate(state, slowest, requests, now)}"
+
+
+def _rate(state: RolloutState, finding: Finding, requests: int, now: datetime) -> str:
+    """How long the rest takes if requests keep coming as in this step, and the same share of them counts."""
+    arrived = requests - state.requests_before
+    elapsed = now - (state.since or now)
+    if arrived <= 0 or elapsed <= timedelta() or not finding.trials or not finding.needed:
+        return ""
+    rest = max(0, finding.needed - finding.trials) * requests / finding.trials
+    return f", about {about(elapsed * (rest / arrived))} at this rate"
+
+
+def paused(state: RolloutState, candidate: Candidate) -> str:
+    """What holds it, and how it goes on."""
+    share = (
+        f"at {state.weight or state.mirror}% of the requests" if state.weight or state.mirror else "before any request"
+    )
+    match state.pause:
+        case Pause.SPEC:
+            text = f"held {share} by spec.rollout.paused: set it to false to go on"
+        case Pause.TIMEOUT:
+            text = (
+                f"held {share}, since spec.rollout.timeout is over without a verdict: "
+                "`modelway promote`, `modelway abort`, or `modelway resume` to wait as long again"
+            )
+        case _:
+            text = f"held {share} by {state.by or 'an order'}: `modelway resume` lets it go on"
+    return f"{text}; its pods fail: {candidate.failure}" if candidate.failure else text
+
+
+# Promotion --------------------------------------------------------------------------------------------------------------------------------
+
+
+def promoting(judgement: Judgement) -> str:
+    """The evidence suffices."""
+    trials = max((one.trials for one in judgement.findings), default=0)
+    return f"{counted(trials, 'request')} show that the candidate is not worse; its revision takes the place of the stable one"
+
+
+def promoting_by(by: str) -> str:
+    """Somebody ordered it."""
+    return f"promoted by {by}; its revision takes the place of the stable one"
+
+
+def promoting_at_timeout(most: timedelta) -> str:
+    """The spec says so."""
+    return f"spec.rollout.timeout ({length(most)}) is over and nothing was worse: by spec.rollout.onTimeout its revision takes over"
+
+
+def promoted(state: RolloutState) -> str:
+    """The end of a promotion."""
+    return f"revision {state.revision} took the place of {state.stable}" + (f", by {state.by}" if state.by else "")
+
+
+# Rollback ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def worse(judgement: Judgement, measures: Sequence[Measure], state: RolloutState) -> str:
+    """What the candidate did worse: measure, value, bound and counts."""
+    stable = {one.name: one.stable for one in measures}
+    faults = []
+    for one in judgement.findings:
+        if one.outcome is Outcome.WORSE:
+            beside = stable.get(one.name)
+            compared = f", the stable revision {beside.bad} of {beside.trials}" if beside is not None else ""
+            share = percent(one.share or 0.0)
+            faults.append(
+                f"{_FAULTS.get(one.name, one.name)} {one.bad} of {one.trials} requests{compared} ({share}, and {percent(one.bound)} is the bound)"
+            )
+    remedies = {
+        _REMEDIES[one.name] for one in judgement.findings if one.outcome is Outcome.WORSE and one.name in _REMEDIES
+    }
+    return " ".join([f"revision {state.revision} {' and '.join(faults)}; {_serves(state)}", *sorted(remedies), AGAIN])
+
+
+def failed(failure: str, state: RolloutState) -> str:
+    """Its pods cannot serve."""
+    return f"the pods of revision {state.revision} fail: {failure.rstrip('.')}; {_serves(state)} {AGAIN}"
+
+
+def stopped(pods: int, evidence: Evidence, state: RolloutState) -> str:
+    """All stable pods found it failing by themselves."""
+    counts = evidence.get(Series(FAILED, CANDIDATE), NOTHING)
+    return (
+        f"revision {state.revision} failed {counts.bad} of {counted(counts.trials, 'request')}, and "
+        f"{'the only stable pod' if pods == 1 else f'all {pods} stable pods'} stopped handing over; {_serves(state)} {AGAIN}"
+    )
+
+
+def not_ready(ready: int, patience: timedelta, state: RolloutState) -> str:
+    """Its pods did not come, or went and did not come again."""
+    return (
+        f"revision {state.revision} lacks ready pods for {length(patience)}, with {counted(ready, 'pod')} ready; {_serves(state)} "
+        f"See why with `kubectl describe pods -l modelway.dev/track=canary`. {AGAIN}"
+    )
+
+
+def timeout(most: timedelta, state: RolloutState) -> str:
+    """No verdict in time."""
+    return (
+        f"spec.rollout.timeout ({length(most)}) is over without a verdict on revision {state.revision}; {_serves(state)} "
+        "Raise the timeout or the share of requests, or set spec.rollout.onTimeout. `modelway retry` tries it again."
+    )
+
+
+def aborted(state: RolloutState, by: str) -> str:
+    """Somebody ended it."""
+    return f"{by} aborted the rollout of revision {state.revision}; {_serves(state)} {AGAIN}"
+
+
+def refused_order(action: Action, state: RolloutState) -> str:
+    """Why an order is not followed in this phase."""
+    if state.phase is Phase.ROLLED_BACK:
+        remedy = "it has rolled back: `modelway retry` tries it again"
+    elif state.phase is Phase.PROMOTED:
+        remedy = "it has taken over: `modelway undo` asks for the revision before"
+    elif state.phase is Phase.PROMOTING:
+        remedy = "it is taking over: `modelway abort` returns to the stable revision"
+    else:
+        remedy = "it is under way"
+    return f"revision {state.revision} cannot {action} now, since {remedy}"
+
+
+_FAULTS = {
+    FAILED: "failed",
+    REFUSED: "refused",
+    SLOW: "was slow in",
+    DISAGREEMENT: "answered otherwise than the stable revision in",
+}
+_REMEDIES = {
+    DISAGREEMENT: "If its answers are meant to differ, raise spec.rollout.analysis.maxDisagreement.",
+    SLOW: "Slow is longer than 95% of the stable revision's own answers take.",
+}
+
+
+def _serves(state: RolloutState) -> str:
+    return f"revision {state.stable} serves."
+
+
+def _step(state: RolloutState) -> str:
+    share = f"{state.mirror}% of the requests copied" if state.mirror else f"{state.weight}% of the requests"
+    return f"step {state.step + 1} of {state.steps}, {share}"
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _keep(number: int) -> str:
+    return "keeps" if number == 1 else "keep"

@@ -1,0 +1,227 @@
+"""Decide what becomes of a rollout: one call a pass, from the state in status and what is so, to the state to write. Pure.
+
+A pass builds the children from the state that status holds already, and only then writes the next one. So whatever a crash interrupts, the
+next pass begins at what was written, and does the same again.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from modelway.api.status import RolloutMeasure
+from modelway.rollout import messages
+from modelway.rollout.judge import Finding, Judgement, Measure, Outcome, judge
+from modelway.rollout.measures import measures_of, requests_in
+from modelway.rollout.orders import obey
+from modelway.rollout.situation import Situation
+from modelway.rollout.state import Cause, Pause, Phase, RolloutState
+from modelway.rollout.steps import Step, steps_of
+from modelway.rollout.transitions import (
+    ask_for,
+    begin,
+    end_promotion,
+    enter_step,
+    hold,
+    promote,
+    resume,
+    roll_back,
+    start_clock,
+    start_traffic,
+)
+
+_LARGEST = 1e18
+"""The largest number in status."""
+
+
+def advance(state: RolloutState | None, situation: Situation, now: datetime) -> RolloutState | None:
+    """The state to write after this pass; None where no rollout is needed, so that the wanted revision runs directly.
+
+    Args:
+        state: what status holds.
+        situation: what is so.
+        now: the time, with a time zone.
+    """
+    if situation.is_suspended:
+        return state
+    now = now.replace(microsecond=0)
+    today = _of_today(state, situation, now)
+    present = obey(today, situation, now) if today is not None and today is state else today
+    if present is None or not present.is_under_way or state is None or present.id != state.id:
+        return present  # what is so tells nothing yet of a rollout that has just begun
+    present = replace(present, honouring=situation.pods.honouring, pods=situation.pods.total)
+    if present.phase is Phase.PROMOTING or situation.main.revision == present.revision:
+        return _promote_on(present, situation, now)
+    return _try_on(_follow_spec(present, situation, now), situation, now)
+
+
+def _of_today(state: RolloutState | None, situation: Situation, now: datetime) -> RolloutState | None:
+    """The rollout that the spec of today asks for: this one, another that starts, or none."""
+    if state is None:
+        return None if situation.main.revision == situation.wanted else begin(None, situation, now)
+    if situation.wanted != state.revision:
+        return _of_another(state, situation, now)
+    if not state.is_on_trial:
+        return state
+    if not situation.is_accepted:
+        return None
+    if situation.rollout.strategy != state.strategy or situation.stable not in {None, state.stable, state.revision}:
+        return begin(state, situation, now)
+    return state
+
+
+def _of_another(state: RolloutState, situation: Situation, now: datetime) -> RolloutState | None:
+    """The spec asks for another revision than before: a new change, or a return to the stable one."""
+    if situation.is_accepted:
+        return begin(state, situation, now)
+    # It is not proved yet. What takes over by evidence does so to its end; what is on trial ends, since nobody wants it.
+    return state if state.phase in {Phase.PROMOTING, Phase.PROMOTED} else None
+
+
+def _follow_spec(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:
+    """Keep to the steps and to the pause of today's spec."""
+    steps = steps_of(situation.rollout)
+    number = min(state.step, len(steps) - 1)
+    state = replace(state, step=number, steps=len(steps))
+    step = steps[number]
+    if state.weight > step.weight or state.mirror > step.mirror:
+        state = ask_for(state, step)
+    if situation.rollout.paused and state.phase is not Phase.PAUSED:
+        return hold(state, Pause.SPEC, now)
+    if not situation.rollout.paused and state.pause is Pause.SPEC:
+        return resume(state, now)
+    return state
+
+
+def _promote_on(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:
+    if state.phase is not Phase.PROMOTING:
+        state = promote(state, messages.PROMOTING)
+    main = situation.main
+    return end_promotion(state, now) if main.revision == state.revision and main.is_rolled_out else state
+
+
+def _try_on(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:
+    """One pass of a rollout that may still go either way."""
+    step = steps_of(situation.rollout)[state.step]
+    measures = measures_of(situation.rollout.limits, situation.evidence)
+    judgement = judge(measures)
+    if state.timeout_from is not None:
+        state = replace(state, measures=_recorded(measures, judgement))
+        if judgement.outcome is Outcome.WORSE:
+            return roll_back(state, Cause.ANALYSIS, messages.worse(judgement, measures, state), now)
+    if state.phase is Phase.PAUSED:
+        return replace(state, message=messages.paused(state, situation.candidate))
+    state = _watch_pods(state, step, situation, now)
+    failure = _failure_of_pods(state, situation, now)
+    if failure is not None:
+        return roll_back(state, *failure, now)
+    if state.phase is Phase.STARTING:
+        return _start(state, step, situation, now)
+    return _progress(state, step, situation, judgement, now)
+
+
+# The candidate's pods ---------------------------------------------------------------------------------------------------------------------
+
+
+def _watch_pods(state: RolloutState, step: Step, situation: Situation, now: datetime) -> RolloutState:
+    """Note since when the candidate lacks pods: those of a share that it does not have yet, later any at all."""
+    least = 1 if _has_its_share(state, step) else step.size(situation.size)
+    if situation.candidate.ready >= least:
+        return replace(state, unready=None)
+    return state if state.unready is not None else replace(state, unready=now)
+
+
+def _has_its_share(state: RolloutState, step: Step) -> bool:
+    return (state.weight, state.mirror) == (step.weight, step.mirror)
+
+
+def _failure_of_pods(state: RolloutState, situation: Situation, now: datetime) -> tuple[Cause, str] | None:
+    candidate, pods = situation.candidate, situation.pods
+    if candidate.failure:
+        return Cause.CANDIDATE_FAILED, messages.failed(candidate.failure, state)
+    if 0 < pods.total == pods.stopped and candidate.ready > 0:
+        return Cause.CANDIDATE_FAILED, messages.stopped(pods.total, situation.evidence, state)
+    if state.unready is not None and now - state.unready >= situation.patience:
+        return Cause.CANDIDATE_NOT_READY, messages.not_ready(candidate.ready, situation.patience, state)
+    return None
+
+
+# The steps --------------------------------------------------------------------------------------------------------------------------------
+
+
+def _start(state: RolloutState, step: Step, situation: Situation, now: datetime) -> RolloutState:
+    if state.unready is None:
+        state = start_traffic(state, step, now)
+        return replace(state, message=messages.waiting_for_pods(state, situation.pods))
+    return replace(state, message=messages.starting(situation.candidate.ready, step.size(situation.size)))
+
+
+def _progress(
+    state: RolloutState, step: Step, situation: Situation, judgement: Judgement, now: datetime
+) -> RolloutState:
+    if not _has_its_share(state, step):
+        if state.unready is None:
+            state = ask_for(state, step)
+        message = messages.growing(state, step, situation)
+    elif state.since is None and not 0 < situation.pods.total == situation.pods.honouring:
+        message = messages.waiting_for_pods(state, situation.pods)
+    else:
+        state = state if state.since is not None else start_clock(state, situation, now)
+        if _is_complete(state, step, situation, judgement, now):
+            return _go_on(state, judgement)
+        message = messages.progress(state, step, judgement, situation, now)
+    return _at_timeout(replace(state, message=message), situation, now)
+
+
+def _is_complete(state: RolloutState, step: Step, situation: Situation, judgement: Judgement, now: datetime) -> bool:
+    """Whether a step has had its time and its evidence. Time alone is none: a request must have come in the step, enough in all at the end."""
+    if state.unready is not None or requests_in(situation.evidence) <= state.requests_before:
+        return False
+    if step.hold is not None and now - (state.since or now) < step.hold:
+        return False
+    if judgement.outcome is Outcome.NOT_WORSE:
+        return True
+    is_last = state.step + 1 >= state.steps
+    return not is_last and (step.hold is not None or judgement.progress >= (state.step + 1) / state.steps)
+
+
+def _go_on(state: RolloutState, judgement: Judgement) -> RolloutState:
+    if state.step + 1 >= state.steps:
+        return promote(state, messages.promoting(judgement))
+    return replace(enter_step(state, state.step + 1), message=messages.NEXT_STEP)
+
+
+def _at_timeout(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:
+    rollout = situation.rollout
+    if state.timeout_from is None or now - state.timeout_from < rollout.most_time:
+        return state
+    match rollout.on_timeout:
+        case "Promote":
+            return promote(state, messages.promoting_at_timeout(rollout.most_time))
+        case "Pause":
+            state = hold(state, Pause.TIMEOUT, now)
+            return replace(state, message=messages.paused(state, situation.candidate))
+        case _:
+            return roll_back(state, Cause.TIMEOUT, messages.timeout(rollout.most_time, state), now)
+
+
+# The record of the evidence ---------------------------------------------------------------------------------------------------------------
+
+
+def _recorded(measures: tuple[Measure, ...], judgement: Judgement) -> tuple[RolloutMeasure, ...]:
+    findings = {finding.name: finding for finding in judgement.findings}
+    return tuple(_record(one, findings[one.name]) for one in measures if one.name in findings)
+
+
+def _record(measure: Measure, finding: Finding) -> RolloutMeasure:
+    stable = measure.stable
+    return RolloutMeasure.model_construct(
+        name=measure.name,
+        bad=measure.candidate.bad,
+        trials=measure.candidate.trials,
+        share=finding.share,
+        bound=finding.bound,
+        outcome=finding.outcome.value,
+        needed=finding.needed,
+        evidence=min(max(finding.evidence, -_LARGEST), _LARGEST),
+        stable_bad=None if stable is None else stable.bad,
+        stable_trials=None if stable is None else stable.trials,
+    )

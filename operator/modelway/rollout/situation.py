@@ -1,0 +1,64 @@
+"""What the planner looks at, as values: a pass of the operator fills them from the cluster, a simulation from its own world. Pure."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from modelway.api.orders import Order
+from modelway.api.rollout import Rollout
+from modelway.rollout.measures import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Main:
+    """The Deployment that serves under the name of the ModelDeployment."""
+
+    revision: str | None
+    """That of its pod template; None where there is no Deployment."""
+    is_rolled_out: bool = False
+    """Whether all its pods are of this revision and serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The pods of the candidate."""
+
+    ready: int = 0
+    """Those of the candidate's own revision that serve; none while its Service still has pods of another one, whose answers would count."""
+    failure: str = ""
+    """Why they cannot serve, with what to do, where that will not pass by itself: a crash loop, say."""
+
+
+@dataclass(frozen=True, slots=True)
+class StablePods:
+    """The stable pods that serve, and what they say of the traffic."""
+
+    total: int = 0
+    honouring: int = 0
+    """Those that keep to the weight and the share of copies that the state asks for."""
+    stopped: int = 0
+    """Those that hand over nothing any more, because the candidate fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """A ModelDeployment and its pods at one moment, as far as a rollout is about them."""
+
+    rollout: Rollout
+    """As the spec asks for it; `Rollout()` where it says nothing."""
+    wanted: str
+    """The revision that the spec asks for."""
+    is_accepted: bool = True
+    """Whether pods may serve it: no preflight has it on trial, or refused it."""
+    stable: str | None
+    """The last revision that served all requests; None before the first."""
+    main: Main
+    size: int
+    """How many pods the main Deployment is to have at present."""
+    candidate: Candidate = Candidate()
+    pods: StablePods = StablePods()
+    evidence: Evidence = field(default_factory=dict)
+    """What was counted since the rollout began, over all pods, those gone included: `counts` keeps it."""
+    order: Order | None = None
+    is_suspended: bool = False
+    patience: timedelta
+    """How long the candidate may lack ready pods."""

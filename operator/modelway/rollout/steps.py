@@ -1,0 +1,46 @@
+"""The steps of a rollout: what each strategy asks of the stable pods, and how large it wants the candidate. Pure."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from math import ceil
+
+from modelway.api.duration import time_of
+from modelway.api.rollout import BLUE_GREEN, CANARY, MIRROR, SCALE_DOWN_DELAY, SHADOW, Rollout
+
+DEFAULT_WEIGHTS = (5, 25, 50)
+"""The steps of a canary where the spec names none; evidence alone ends each."""
+WHOLE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is asked of the stable pods for a while."""
+
+    weight: int = 0
+    """The percent of requests that they hand over."""
+    mirror: int = 0
+    """The percent of requests that they copy."""
+    hold: timedelta | None = None
+    """The least time; None where evidence alone ends the step."""
+    full_size: bool = False
+    """Whether the candidate has as many pods as the stable revision."""
+
+    def size(self, stable_size: int) -> int:
+        """The number of the candidate's pods beside that many stable ones."""
+        share = Fraction(WHOLE if self.full_size else self.weight or self.mirror, WHOLE)
+        return max(1, ceil(share * stable_size))
+
+
+def steps_of(rollout: Rollout) -> tuple[Step, ...]:
+    """The steps that a spec asks for, of which there is at least one; none under a strategy without a candidate."""
+    if rollout.strategy == CANARY:
+        if rollout.steps is None:
+            return tuple(Step(weight=weight) for weight in DEFAULT_WEIGHTS)
+        return tuple(Step(weight=one.weight, hold=time_of(one.hold) if one.hold else None) for one in rollout.steps)
+    if rollout.strategy == BLUE_GREEN:
+        reserve = time_of(rollout.scale_down_delay or SCALE_DOWN_DELAY)
+        return (Step(weight=WHOLE, hold=reserve, full_size=True),)
+    if rollout.strategy == SHADOW:
+        return (Step(mirror=rollout.mirror or MIRROR),)
+    return ()

@@ -1,0 +1,249 @@
+"""A world in which a rollout runs: pods, requests, and an operator that may be killed anywhere. It has neither a cluster nor a clock."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from modelway.api.orders import Action, Order
+from modelway.api.rollout import Rollout
+from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stable_pods
+from modelway.rollout.course import course_of, traffic_of
+from modelway.rollout.judge import Counts
+from modelway.rollout.measures import CANDIDATE, DISAGREEMENT, FAILED, REFUSED, SLOW, STABLE, Evidence, Series
+from modelway.rollout.planner import advance
+from modelway.rollout.situation import Candidate, Main, Situation
+from modelway.rollout.state import Phase, RolloutState
+
+BEGIN = datetime(2026, 11, 30, 12, tzinfo=UTC)
+OLD, NEW, NEXT = "old", "new", "next"
+PATIENCE = timedelta(minutes=10)
+MEASURES = (FAILED, REFUSED, SLOW, DISAGREEMENT)
+NORMALLY_SLOW = 0.05
+Crash = Literal["observed", "applied"]
+
+
+def spec(strategy: str = "Canary", **fields: Any) -> Rollout:
+    """The block `rollout` of a spec."""
+    return Rollout.model_validate_json(json.dumps({"strategy": strategy, **fields}))
+
+
+@dataclass
+class ServingPod:
+    """A pod under the name of the ModelDeployment."""
+
+    revision: str
+    traffic: Mapping[str, Any] | None = None
+    """What it was told last, if that was about its own revision."""
+    counters: Counter[tuple[Series, bool]] = field(default_factory=Counter)
+    owed: float = 0.0
+    is_stopped: bool = False
+
+    def sample(self) -> PodSample:
+        known_id = self.traffic["id"] if self.traffic else ""
+        weight = self.traffic["weight"] if self.traffic else 0.0
+        return PodSample(known_id, weight, self.is_stopped, evidence_of(self.counters))
+
+
+@dataclass
+class World:
+    """One ModelDeployment; `OLD` serves, and the spec asks for `NEW`."""
+
+    rollout: Rollout
+    size: int = 3
+    wanted: str = NEW
+    is_accepted: bool = True
+    is_suspended: bool = False
+    serving: str | None = OLD
+    """As status says."""
+    main: str | None = OLD
+    status: dict[str, Any] | None = None
+    faults: Mapping[str, float] = field(default_factory=dict)
+    """The share of bad answers of the candidate, by measure."""
+    failure: str = ""
+    order: Order | None = None
+    now: datetime = BEGIN
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+        self.pods = {f"pod-{number}": ServingPod(self.main or self.wanted) for number in range(self.size)}
+        self.number = self.size
+        self.candidate: str | None = None
+        self.candidate_size = self.candidate_ready = 0
+        self.traffic: Mapping[str, Any] | None = None
+        self.ledger: Ledger | None = None
+        self.counted: dict[str, Counter[tuple[Series, bool]]] = {}
+        """What was really counted, by the id of the rollout."""
+        self.answered_by_candidate = 0
+        self.history: list[RolloutState | None] = []
+
+    # What the operator does ------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> RolloutState | None:
+        """What status holds."""
+        return RolloutState.from_status(self.status)
+
+    @property
+    def phase(self) -> Phase | None:
+        return self.state.phase if self.state else None
+
+    def operate(self, crash: Crash | None = None) -> None:
+        """One pass; a crash leaves what comes after it undone, and the operator begins anew."""
+        state = self.state
+        situation = self.situation(state)
+        if crash != "observed":
+            self._apply(state, situation)
+        if crash is not None:
+            self.ledger = None
+            return
+        after = advance(state, situation, self.now)
+        self.history.append(after)
+        self.status = after.to_status() if after else None
+        if self.pods and all(pod.revision == self.main for pod in self.pods.values()):
+            self.serving = self.main
+
+    def situation(self, state: RolloutState | None) -> Situation:
+        samples = {name: pod.sample() for name, pod in self.pods.items()}
+        if state is None:
+            self.ledger = None
+        else:
+            if self.ledger is None or self.ledger.rollout != state.id:
+                self.ledger = open_ledger(state, samples)
+            self.ledger = enter(self.ledger, samples, samples)
+        is_rolled_out = bool(self.pods) and all(pod.revision == self.main for pod in self.pods.values())
+        own = state is not None and self.candidate == state.revision
+        return Situation(
+            rollout=self.rollout,
+            wanted=self.wanted,
+            is_accepted=self.is_accepted,
+            stable=self.serving,
+            main=Main(self.main, is_rolled_out),
+            size=self.size,
+            candidate=Candidate(self.candidate_ready, self.failure) if own else Candidate(),
+            pods=stable_pods(state, samples, samples),
+            evidence=self.ledger.totals() if self.ledger else {},
+            order=self.order,
+            is_suspended=self.is_suspended,
+            patience=PATIENCE,
+        )
+
+    def _apply(self, state: RolloutState | None, situation: Situation) -> None:
+        if self.is_suspended:
+            return
+        course = course_of(state, situation)
+        self.main = course.main
+        if course.candidate != self.candidate:
+            self.candidate, self.candidate_ready = course.candidate, 0
+        self.candidate_size = course.size
+        self.candidate_ready = min(self.candidate_ready, course.size)
+        self.traffic = traffic_of(state, self.rollout, "10.96.1.2")
+
+    # What happens beside it ------------------------------------------------------------------------------------------
+
+    def wait(self, **length: float) -> None:
+        self.now += timedelta(**length)
+
+    def start_candidate(self) -> None:
+        if not self.failure:
+            self.candidate_ready = self.candidate_size
+
+    def kill_candidate(self) -> None:
+        self.candidate_ready = 0
+
+    def deliver(self, pods: int | None = None) -> None:
+        """Tell pods what stands in the ConfigMap; without a number, all of them."""
+        names = sorted(self.pods)
+        for name in names if pods is None else self.random.sample(names, min(pods, len(names))):
+            pod = self.pods[name]
+            own = self.traffic if self.traffic and self.traffic["stable"] == pod.revision else None
+            if own is None or pod.traffic is None or own["id"] != pod.traffic["id"]:
+                pod.counters, pod.is_stopped = Counter(), False
+            pod.traffic = own
+
+    def roll(self, pods: int | None = None) -> None:
+        """Replace pods of another revision than the main Deployment's; without a number, all of them."""
+        old = [name for name, pod in self.pods.items() if pod.revision != self.main]
+        for name in old[:pods]:
+            del self.pods[name]
+            self._add_pod()
+
+    def lose_pod(self) -> None:
+        """A pod vanishes with its counters, and another one comes."""
+        del self.pods[self.random.choice(sorted(self.pods))]
+        self._add_pod()
+
+    def restart_pod(self) -> None:
+        """A pod's server begins to count anew."""
+        self.pods[self.random.choice(sorted(self.pods))].counters = Counter()
+
+    def scale(self, size: int) -> None:
+        self.size = size
+        while len(self.pods) > size:
+            del self.pods[self.random.choice(sorted(self.pods))]
+        while len(self.pods) < size:
+            self._add_pod()
+
+    def _add_pod(self) -> None:
+        self.pods[f"pod-{self.number}"] = ServingPod(self.main or self.wanted)
+        self.number += 1
+
+    def serve(self, requests: int) -> None:
+        """Requests reach the pods by turns, and each hands over its share while the candidate is there."""
+        for number in range(requests):
+            pod = self.pods[sorted(self.pods)[number % len(self.pods)]]
+            if pod.traffic is None or pod.is_stopped or not self.candidate_ready:
+                continue
+            pod.owed += pod.traffic["weight"] / 100
+            if pod.owed >= 1 - 1e-9:
+                pod.owed -= 1
+                self.answered_by_candidate += pod.traffic["mode"] == "handover"
+                self._count(pod)
+
+    def _count(self, pod: ServingPod) -> None:
+        assert pod.traffic is not None
+        total = self.counted.setdefault(pod.traffic["id"], Counter())
+        shares = {Series(name, CANDIDATE): self.faults.get(name, 0.0) for name in MEASURES}
+        shares[Series(SLOW, CANDIDATE)] = self.faults.get(SLOW, NORMALLY_SLOW)
+        shares[Series(SLOW, STABLE)] = NORMALLY_SLOW
+        for series, share in shares.items():
+            is_bad = self.random.random() < share
+            for counters in (pod.counters, total):
+                counters[series, False] += 1
+                counters[series, True] += is_bad
+
+    def ask(self, action: Action, by: str = "alice", revision: str | None = None) -> None:
+        """Write the annotation as the command line does."""
+        state = self.state
+        revision = revision or (state.revision if state else self.wanted)
+        self.order = Order(action, revision, by, self.now)
+
+    # How it goes on --------------------------------------------------------------------------------------------------
+
+    def settle(self, rounds: int = 400, requests: int = 200, **length: float) -> None:
+        """Let everything happen in order, until two passes in a row change nothing and no rollout is under way."""
+        for _ in range(rounds):
+            before = (self.status, self.main, self.candidate)
+            self.operate()
+            self.start_candidate()
+            self.deliver()
+            self.roll()
+            self.serve(requests)
+            self.wait(**(length or {"seconds": 10}))
+            state = self.state
+            if before == (self.status, self.main, self.candidate) and (state is None or not state.is_under_way):
+                return
+
+    @property
+    def revisions(self) -> set[str]:
+        """Those of all pods."""
+        return {pod.revision for pod in self.pods.values()} | ({self.candidate} if self.candidate else set())
+
+
+def evidence_of(counters: Counter[tuple[Series, bool]]) -> Evidence:
+    """Counters as the operator reads them."""
+    return {series: Counts(counters[series, True], counters[series, False]) for series, _ in counters}
