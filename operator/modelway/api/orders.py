@@ -25,7 +25,7 @@ class Order:
     by: str
     """Who asked, as the command line knows it."""
     at: datetime
-    """When it was asked, with a time zone; it tells orders apart."""
+    """When it was asked, to the millisecond and with a time zone; it tells orders apart."""
 
     def as_annotation(self) -> str:
         """The value of the annotation."""
@@ -52,4 +52,7 @@ def _read(value: object) -> Order | None:
     if action not in ACTIONS or not all(isinstance(word, str) and len(word) <= _LONGEST_WORD for word in words):
         return None
     time = datetime.fromisoformat(str(at))
-    return Order(cast("Action", action), str(revision), str(by), time) if time.tzinfo is not None else None
+    if time.tzinfo is None:
+        return None
+    in_status = time.replace(microsecond=time.microsecond // 1000 * 1000)
+    return Order(cast("Action", action), str(revision), str(by), in_status)

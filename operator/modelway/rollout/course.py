@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelway.api.duration import share_of
-from modelway.api.ports import HANDOVER_GRPC_PORT, HANDOVER_PORT
+from modelway.api.ports import HANDOVER_PORT
 from modelway.api.rollout import CANARY, SHADOW, Rollout
 from modelway.rollout.situation import Situation
 from modelway.rollout.state import Phase, RolloutState
@@ -85,7 +85,6 @@ def traffic_of(state: RolloutState | None, rollout: Rollout, address: str | None
         "mode": "mirror" if mirrors else "handover",
         "weight": state.mirror if mirrors else state.weight,
         "http": f"{host}:{HANDOVER_PORT}",
-        "grpc": f"{host}:{HANDOVER_GRPC_PORT}",
         "sticky": sticky.header.lower() if sticky else None,
         "maxFailed": share_of(rollout.limits.max_failed),
         "numericTolerance": share_of(rollout.limits.numeric_tolerance),

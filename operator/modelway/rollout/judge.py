@@ -77,12 +77,12 @@ def _find(measure: Measure, alpha: float, beta: float) -> Finding:
     beside = stable.bad / stable.trials if stable is not None and stable.trials else 0.0
     bound = measure.budget + beside
     share = bad / trials if trials else None
-    evidence = max(
-        _log_ratio(bad, trials, bound), _log_ratio(bad, trials, bound + measure.tolerance) if stable else -1e9
-    )
+    # What the stable revision's own share will come to is not known yet: with the tolerance it is no less.
+    allowed = bound + measure.tolerance if stable else bound
+    evidence = _log_ratio(bad, trials, allowed)
     needed = round(-log(beta) / measure.tolerance * (1 + bound / measure.tolerance)) if trials else None
     outcome = Outcome.UNDECIDED
-    if share is not None and share > bound and evidence >= -log10(alpha):
+    if share is not None and share > allowed and evidence >= -log10(alpha):
         outcome = Outcome.WORSE
     elif share is not None and needed is not None and trials >= needed and share < bound + measure.tolerance:
         outcome = Outcome.NOT_WORSE

@@ -43,14 +43,17 @@ def advance(state: RolloutState | None, situation: Situation, now: datetime) -> 
     if situation.is_suspended:
         return state
     now = now.replace(microsecond=0)
-    today = _of_today(state, situation, now)
-    present = obey(today, situation, now) if today is not None and today is state else today
+    present = _of_today(state, situation, now)
+    present = obey(present, situation, now) if present is not None and present is state else present
     if present is None or not present.is_under_way or state is None or present.id != state.id:
         return present  # what is so tells nothing yet of a rollout that has just begun
     present = replace(present, honouring=situation.pods.honouring, pods=situation.pods.total)
     if present.phase is Phase.PROMOTING or situation.main.revision == present.revision:
         return _promote_on(present, situation, now)
-    return _try_on(_follow_spec(present, situation, now), situation, now)
+    today = _follow_spec(present, situation, now)
+    if (today.weight, today.mirror) != (present.weight, present.mirror):
+        situation = replace(situation, pods=replace(situation.pods, honouring=0))  # they kept to what was asked before
+    return _try_on(today, situation, now)
 
 
 def _of_today(state: RolloutState | None, situation: Situation, now: datetime) -> RolloutState | None:
