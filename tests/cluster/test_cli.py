@@ -12,9 +12,11 @@ import pytest
 import yaml
 from sklearn.tree import DecisionTreeClassifier
 
+from modelway.api.orders import order_in
 from sandbox import Sandbox
 from support.cluster.deployed import NOWHERE, Deployed
 from support.cluster.sandbox import Kubectl, Object
+from support.operator.rollouts import rolled
 from support.operator.specs import manifest
 from support.stores.model_store import ModelStore
 
@@ -145,6 +147,24 @@ def test_a_model_goes_back_to_what_serves_and_forth_again(
     deployed.becomes("ModelNotFound")
 
 
+def test_an_order_about_a_rollout_names_who_asks(modelway: Run, kubectl: Kubectl, crd: str) -> None:
+    document = rolled(spec={"suspend": True})
+    kubectl.apply({**document, "metadata": {"name": "fraud"}})
+    status = json.dumps({"status": {"rollout": document["status"]["rollout"]}})
+    kubectl("patch", "mdep", "fraud", "--subresource=status", "--type=merge", "-p", status)
+    refused = modelway("retry", "fraud")
+    assert (refused.returncode, "still goes on. To end it first: modelway abort fraud" in refused.stderr) == (1, True)
+    aborted = modelway("abort", "fraud")
+    assert (aborted.returncode, aborted.stderr) == (
+        0,
+        "Warning: spec.suspend is true: nothing follows until it is false\n",
+    )
+    order = order_in(kubectl.get("mdep", "fraud")["metadata"]["annotations"])
+    assert order is not None
+    assert (order.action, order.revision) == ("abort", document["status"]["rollout"]["revision"])
+    assert order.by == kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+
+
 def person(kubectl: Kubectl, sandbox: Sandbox, folder: Path, name: str, role: str | None) -> Path:
     """The kubeconfig of a person with a cluster role in the namespace, whose context names the namespace."""
     kubectl("create", "serviceaccount", name)
@@ -183,6 +203,7 @@ def test_kubectl_runs_it_as_a_plugin_and_completes_it(kubectl: Kubectl, sandbox:
         return run("bash", "--norc", "-c", ASK_BASH, "bash", typed).stdout.split()
 
     assert bash("v") == ["validate"]
+    assert sorted(bash("re")) == ["refresh", "render", "resume", "retry"]
     assert bash("status --all") == ["--all-namespaces"]
     assert bash(f"status -n {namespace} f") == ["fraud"]
     if shutil.which("fish"):

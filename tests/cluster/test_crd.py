@@ -84,7 +84,7 @@ def test_columns_tell_ready_and_why(kubectl: Kubectl) -> None:
         header, row = kubectl("get", "mdep").splitlines()
         assert header.split() == ["NAME", "READY", "REASON", "MODEL", "PODS", "AGE", "MESSAGE"]
         wide = kubectl("get", "mdep", "-o", "wide").splitlines()[0].split()
-        assert wide == [*header.split()[:-1], "REVISION", "DIGEST", "ENGINE", "ROLLOUT", "URL", "MESSAGE"]
+        assert wide == [*header.split()[:-1], "REVISION", "DIGEST", "ENGINE", "ROLLOUT", "CANARY", "URL", "MESSAGE"]
         stored = kubectl.get("mdep", "columns")["status"]["pods"]
         return row.split()[1:5] == ["False", "Suspended", "s3://models/fraud/model.joblib", stored]
 

@@ -78,6 +78,7 @@ def _columns() -> list[dict[str, Any]]:
         _column("Digest", ".status.stable.digest", "The SHA-256 of its model file.", priority=1),
         _column("Engine", ".status.stable.engine", "What evaluates it: see docs/engines.md.", priority=1),
         _column("Rollout", ".status.rollout.phase", "How far the last candidate has come.", priority=1),
+        _column("Canary", ".status.rollout.traffic", "What a candidate gets of the requests.", priority=1),
         _column("URL", ".status.url", "Where the model is reached.", priority=1),
         _column("Message", f"{ready}.message", "What is so and what to do, in words."),
     ]

@@ -209,6 +209,8 @@ class RolloutStatus(ApiModel):
     """The percent of requests that stable pods are to hand over now."""
     mirror: Percentage
     """The percent of requests that stable pods are to copy now."""
+    traffic: Word | None = None
+    """The same in words: 5%, or copies 100%; left out once the candidate has taken over or gone."""
     pods: Annotated[str, Field(max_length=32)] | None = None
     """Stable pods that keep to this, of all: 2/3, say."""
     started: Time

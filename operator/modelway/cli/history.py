@@ -11,13 +11,14 @@ from modelway.cli.commands import program
 from modelway.cli.evidence_text import short_digest
 from modelway.cli.output import align, align_pairs, as_text
 from modelway.cli.revisions import Record, differences, records_of, serving_of, wanted_of
-from modelway.cli.rollout_text import ROLLED_BACK, phase_text, rollout_of
+from modelway.cli.rollout_text import phase_text, rollout_of
 from modelway.cli.summary import age
 from modelway.cluster.reader import Reader
 from modelway.cluster.snapshot import Object
 from modelway.desired.contestants import model_on_record
 from modelway.desired.evidence import ACCEPTED, Evidence
 from modelway.printable import one_line
+from modelway.rollout.state import Phase
 
 _HEADER = ["REVISION", "HASH", "AGE", "STATE", "PREFLIGHT", "DIGEST", "VERSION", "MODEL", "CHANGED"]
 
@@ -71,7 +72,11 @@ def _state(resource: Object, record: Record, rollout: Mapping[str, Any]) -> str 
         return "serves"
     if record.hash != wanted_of(resource)[0]:
         return None
-    return "rolled back" if (rollout.get("revision"), rollout.get("phase")) == (record.hash, ROLLED_BACK) else "comes"
+    return (
+        "rolled back"
+        if (rollout.get("revision"), rollout.get("phase")) == (record.hash, Phase.ROLLED_BACK)
+        else "comes"
+    )
 
 
 _KEPT = ("strategy", "phase", "cause", "by", "started", "ended", "message")

@@ -7,11 +7,12 @@ from typing import Any
 
 from modelway.api.orders import LONGEST_ORDER, Action, Order, order_in
 from modelway.cli.revisions import serving_of, wanted_of
-from modelway.cli.rollout_text import PAUSED, PROMOTED, PROMOTING, ROLLED_BACK, is_paused_by_spec, rollout_of
+from modelway.cli.rollout_text import is_paused_by_spec, rollout_of
 from modelway.cli.summary import condition, is_observed
 from modelway.cluster.snapshot import Object
 from modelway.errors import ModelwayError
 from modelway.printable import one_line
+from modelway.rollout.state import Phase
 
 Command = Callable[[str], str]
 """The command line of another command about the same model."""
@@ -74,11 +75,11 @@ def _no_rollout(resource: Object, wanted: str, command: Command) -> str:
 
 
 _OVER = {
-    PROMOTED: ("is promoted already. To go back to an earlier one:", "undo"),
-    PROMOTING: ("is taking over already. To go back to the one before:", "undo"),
-    ROLLED_BACK: ("is rolled back already. To try it again:", "retry"),
+    Phase.PROMOTED: ("is promoted already. To go back to an earlier one:", "undo"),
+    Phase.PROMOTING: ("is taking over already. To keep the one before:", "abort"),
+    Phase.ROLLED_BACK: ("is rolled back already. To try it again:", "retry"),
 }
-"""What is so of a revision in phases that take no order, or one alone, and the command that makes sense in place of others."""
+"""What is so of a revision in the phases that take at most one order, and the command that makes sense in place of others."""
 
 
 def _refusal_in_phase(resource: Object, rollout: Mapping[str, Any], action: Action, command: Command) -> str:
@@ -88,7 +89,7 @@ def _refusal_in_phase(resource: Object, rollout: Mapping[str, Any], action: Acti
         return "" if instead == action else f"revision {revision} {words} {command(instead)}"
     if action == "retry":
         return f"the rollout of revision {revision} still goes on. To end it first: {command('abort')}"
-    if action == "pause" and phase == PAUSED:
+    if action == "pause" and phase == Phase.PAUSED:
         return f"it is paused already. To let it go on: {command('resume')}"
     return _refusal_to_resume(resource, phase, command) if action == "resume" else ""
 
@@ -96,7 +97,7 @@ def _refusal_in_phase(resource: Object, rollout: Mapping[str, Any], action: Acti
 def _refusal_to_resume(resource: Object, phase: Any, command: Command) -> str:
     if is_paused_by_spec(resource):
         return "spec.rollout.paused is true, which comes first: set it to false, or leave it out"
-    return "" if phase == PAUSED else f"it is not paused. To see what it waits for: {command('status')}"
+    return "" if phase == Phase.PAUSED else f"it is not paused. To see what it waits for: {command('status')}"
 
 
 def warnings(resource: Object, action: Action, keepers: list[str]) -> list[str]:

@@ -8,11 +8,7 @@ from modelway.cli.output import share
 from modelway.cli.revisions import wanted_of
 from modelway.cli.summary import age
 from modelway.cluster.snapshot import Object
-
-STARTING, PROGRESSING, PAUSED, PROMOTING = "Starting", "Progressing", "Paused", "Promoting"
-ROLLED_BACK, PROMOTED = "RolledBack", "Promoted"
-UNDER_WAY = frozenset({STARTING, PROGRESSING, PAUSED, PROMOTING})
-"""The phases in which the candidate may answer requests."""
+from modelway.rollout.state import UNDER_WAY, Phase
 
 _CAUSES = {
     "Analysis": "the counts show that it is worse",
@@ -28,8 +24,6 @@ _HOLDERS = {
 }
 """What holds a rollout that is paused."""
 _OUTCOMES = {"Undecided": "not decided yet", "Worse": "worse", "NotWorse": "not worse"}
-_ALARM = 4
-"""The evidence, as a power of ten, at which a rollout is rolled back."""
 
 
 def rollout_of(resource: Object) -> Mapping[str, Any]:
@@ -49,15 +43,7 @@ def is_under_way(rollout: Mapping[str, Any]) -> bool:
 
 def is_worth_telling(rollout: Mapping[str, Any]) -> bool:
     """Whether a person should hear of it unasked: it goes on, or it ended badly."""
-    return is_under_way(rollout) or rollout.get("phase") == ROLLED_BACK
-
-
-def weight_text(rollout: Mapping[str, Any]) -> str:
-    """What the candidate gets at present, as short as a cell of a table: `5%`, `copies 100%`; empty where no rollout goes on."""
-    if not is_under_way(rollout):
-        return ""
-    mirror = rollout.get("mirror") or 0
-    return f"copies {mirror:g}%" if mirror else f"{rollout.get('weight') or 0:g}%"
+    return is_under_way(rollout) or rollout.get("phase") == Phase.ROLLED_BACK
 
 
 def headline(rollout: Mapping[str, Any]) -> str:
@@ -72,13 +58,13 @@ def phase_text(rollout: Mapping[str, Any]) -> str:
     """How far it is, in words."""
     phase, cause = str(rollout.get("phase", "")), rollout.get("cause", "")
     step = f"step {rollout.get('step', 0) + 1} of {rollout['steps']}" if rollout.get("steps") else ""
-    texts = {
-        STARTING: "its pods start",
-        PROGRESSING: step or "under way",
-        PAUSED: f"paused in {step}{_HOLDERS.get(rollout.get('pause', ''), '')}" if step else "paused",
-        PROMOTING: "it takes over",
-        ROLLED_BACK: f"rolled back, since {_CAUSES.get(cause, cause)}" if cause else "rolled back",
-        PROMOTED: "promoted",
+    texts: dict[str, str] = {
+        Phase.STARTING: "its pods start",
+        Phase.PROGRESSING: step or "under way",
+        Phase.PAUSED: f"paused in {step}{_HOLDERS.get(rollout.get('pause', ''), '')}" if step else "paused",
+        Phase.PROMOTING: "it takes over",
+        Phase.ROLLED_BACK: f"rolled back, since {_CAUSES.get(cause, cause)}" if cause else "rolled back",
+        Phase.PROMOTED: "promoted",
     }
     return texts.get(phase, phase)
 
@@ -95,7 +81,7 @@ def describe_rollout(rollout: Mapping[str, Any], now: datetime) -> Iterator[tupl
     if rollout.get("by"):
         yield "asked by", str(rollout["by"])
     if message := rollout.get("message"):
-        yield "verdict" if not is_under_way(rollout) else "evidence", str(message)
+        yield "now" if is_under_way(rollout) else "verdict", str(message)
     for measure in rollout.get("measures") or ():
         yield str(measure.get("name", "")), describe_measure(measure)
 
@@ -121,15 +107,15 @@ def remedies(resource: Object, program: str) -> Iterator[str]:
     if rollout.get("revision") != wanted_of(resource)[0]:
         return
     match rollout.get("phase"):
-        case "Starting" | "Progressing":
+        case Phase.STARTING | Phase.PROGRESSING:
             yield f"Watch it: {program} status {target} --watch"
             yield f"End it now, either way: {program} promote {target}, or {program} abort {target}"
-        case "Paused" if is_paused_by_spec(resource):
+        case Phase.PAUSED if is_paused_by_spec(resource):
             yield "Let it go on: set spec.rollout.paused to false, or leave it out"
-        case "Paused":
+        case Phase.PAUSED:
             yield f"Let it go on: {program} resume {target}"
             yield f"Or end it now: {program} promote {target}, or {program} abort {target}"
-        case "RolledBack":
+        case Phase.ROLLED_BACK:
             yield f"Take the spec back to the revision that serves: {program} undo {target}"
             yield f"If the cause is gone, try the same revision again: {program} retry {target}"
 
@@ -160,5 +146,5 @@ def _outcome(measure: Mapping[str, Any]) -> str:
         notes.append(f"about {measure['needed']:,} would do")
     evidence = measure.get("evidence")
     if evidence is not None and evidence > 0:
-        notes.append(f"evidence against it 10^{evidence:.1f}, and 10^{_ALARM} rolls back")
+        notes.append(f"evidence against it 10^{evidence:.1f}")
     return f"{text}; {'; '.join(notes)}" if notes else text

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from modelway.cli.cluster_session import ask
 from modelway.cli.live import follow
 from modelway.cli.output import align, align_pairs, as_text
-from modelway.cli.rollout_text import describe_rollout, is_worth_telling, rollout_of, weight_text
+from modelway.cli.rollout_text import describe_rollout, is_worth_telling, rollout_of
 from modelway.cli.screen import Screen
 from modelway.cli.summary import Summary, age, summary_of
 from modelway.cluster.reader import Reader
@@ -124,7 +124,7 @@ def _row(one: Summary, now: datetime, *, everywhere: bool) -> list[str]:
 
 
 def _comes(one: Summary) -> str:
-    weight = weight_text(one.rollout)
+    weight = one.rollout.get("traffic", "")
     return f"{one.candidate or '-'} ({weight})" if weight else one.candidate or "-"
 
 

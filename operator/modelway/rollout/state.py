@@ -90,6 +90,13 @@ class RolloutState:
         return self.phase in UNDER_WAY
 
     @property
+    def traffic(self) -> str:
+        """What the candidate gets of the requests, for people: `5%`, `copies 100%`; empty once it has taken over or gone."""
+        if not self.is_under_way:
+            return ""
+        return f"copies {self.mirror}%" if self.mirror else f"{self.weight}%"
+
+    @property
     def evidence(self) -> Evidence:
         """What had been counted when the state was written."""
         counts: dict[Series, Counts] = {}
@@ -102,6 +109,7 @@ class RolloutState:
     def to_status(self) -> dict[str, Any]:
         """The value of `status.rollout`."""
         fields = {
+            "traffic": self.traffic,
             **({"pods": f"{self.honouring}/{self.pods}"} if self.pods else {}),
             **{name: str(value) for name in ("phase", "pause", "cause") if (value := getattr(self, name)) is not None},
             **{name: _text(value) for name in _TIMES if (value := getattr(self, name)) is not None},

@@ -3,14 +3,16 @@
 import argparse
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from modelway.cli import history, status
 from modelway.cli.revisions import Record
-from modelway.cli.rollout_text import describe_measure, describe_rollout, remedies, rollout_of, weight_text
+from modelway.cli.rollout_text import describe_measure, describe_rollout, remedies, rollout_of
 from modelway.cli.story import story
 from modelway.cluster.snapshot import Snapshot
+from modelway.rollout.state import Phase, RolloutState
 from support.operator.rollouts import FAILED, SLOW, STABLE, WRONG, rolled
 from support.operator.specs import Object
 
@@ -38,7 +40,7 @@ def test_status_of_one_model_tells_step_weight_and_evidence() -> None:
         "traffic      5% of requests, by 2/3 of the stable pods",
         "started      30m ago",
         "this step    12m ago",
-        "evidence     37 of about 240 requests, about 3 h at this rate",
+        "now          37 of about 240 requests, about 3 h at this rate",
         "failed       0 of 37 (0%), limit 0.1%: not decided yet; about 240 would do",
         "slow         2 of 37 (5.41%), stable 50 of 1,000 (5%), limit 7%: not worse",
     ]
@@ -57,22 +59,24 @@ def test_a_promoted_revision_needs_no_telling() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "text"),
+    ("phase", "share", "text"),
     [
-        ({}, "5%"),
-        ({"weight": 0, "mirror": 100}, "copies 100%"),
-        ({"weight": 0}, "0%"),
-        ({"weight": 12.5}, "12.5%"),
-        ({"phase": "Promoted", "weight": 100}, ""),
-        ({"phase": "RolledBack"}, ""),
+        (Phase.PROGRESSING, {"weight": 5}, "5%"),
+        (Phase.PAUSED, {"mirror": 100}, "copies 100%"),
+        (Phase.STARTING, {}, "0%"),
+        (Phase.PROMOTED, {"weight": 5}, None),
+        (Phase.ROLLED_BACK, {}, None),
     ],
 )
-def test_weight_is_as_short_as_a_cell(fields: Object, text: str) -> None:
-    assert weight_text({**rollout_of(rolled()), **fields}) == text
+def test_the_share_in_status_is_as_short_as_a_cell(phase: Phase, share: Any, text: str | None) -> None:
+    state = RolloutState(
+        id="w-1", strategy="Canary", phase=phase, revision="w", stable="s", attempt=1, steps=3, started=NOW, **share
+    )
+    assert state.to_status().get("traffic") == text
 
 
 def test_a_measure_that_is_worse_says_how_sure() -> None:
-    assert describe_measure(WRONG) == "9 of 12 (75%), limit 10%: worse; evidence against it 10^4.6, and 10^4 rolls back"
+    assert describe_measure(WRONG) == "9 of 12 (75%), limit 10%: worse; evidence against it 10^4.6"
     assert describe_measure({"name": "slow", "bad": 0, "trials": 0}) == "nothing counted yet"
 
 

@@ -63,6 +63,7 @@ def rolled(phase: str = "Progressing", *, spec: Any = None, annotations: Any = N
         "steps": 3,
         "weight": 0 if is_over else 5,
         "mirror": 0,
+        **({} if is_over else {"traffic": "5%"}),
         "pods": "2/3",
         "started": "2026-01-01T11:30:00Z",
         "since": "2026-01-01T11:48:00Z",
