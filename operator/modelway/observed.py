@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from modelway.api.labels import STABLE
+from modelway.api.labels import CANARY, STABLE, name_on_track
 from modelway.api.meta import refresh_of
 
 JSON = Mapping[str, Any]
@@ -123,6 +123,14 @@ class DeploymentView(Child):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceView(Child):
+    """A Service."""
+
+    address: str
+    """Its cluster IP; empty before it has one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AutoscalerView(Child):
     """A HorizontalPodAutoscaler."""
 
@@ -228,7 +236,9 @@ class PodView:
     containers: tuple[ContainerView, ...]
     """Init containers first, in the order they run."""
     track: str = STABLE
-    """Whether it serves, or proves a revision."""
+    """Whether it serves, is one of a candidate, or proves a revision."""
+    address: str = ""
+    """Its IP; empty before it has one."""
     proof: str = ""
     """The hash of what it tries, where it proves a revision."""
     controller: str = ""
@@ -243,11 +253,13 @@ class Observed:
     children: Mapping[ChildId, Child]
     """Every object of the kinds that we manage with our label and the owner's name, ours or not."""
     pods: tuple[PodView, ...] = ()
-    """Those that are to serve."""
+    """Those that are to serve all requests: none of a candidate."""
     preflight_pods: tuple[PodView, ...] = ()
     """Those that prove a revision."""
     last_size: int = 0
     """`spec.replicas` that the Deployment had when it was last seen; 0 when that is not known."""
+    canary_pods: tuple[PodView, ...] = ()
+    """Those of a candidate."""
 
     def owned(self, child: ChildId) -> Child | None:
         """The child of that name when this very ModelDeployment owns it."""
@@ -264,6 +276,22 @@ class Observed:
         """The Deployment, when it exists and is ours."""
         view = self.owned(ChildId("Deployment", self.owner.key.name))
         return view if isinstance(view, DeploymentView) else None
+
+    @property
+    def canary(self) -> DeploymentView | None:
+        """The Deployment of a candidate, when it exists and is ours."""
+        view = self.owned(ChildId("Deployment", name_on_track(self.owner.key.name, CANARY)))
+        return view if isinstance(view, DeploymentView) else None
+
+    def pods_of(self, deployment: DeploymentView) -> tuple[PodView, ...]:
+        """The pods of the main Deployment, or those of a candidate's."""
+        return self.pods if deployment.id.name == self.owner.key.name else self.canary_pods
+
+    @property
+    def canary_address(self) -> str:
+        """The cluster IP of the Service of a candidate; empty before it has one."""
+        view = self.owned(ChildId("Service", name_on_track(self.owner.key.name, CANARY)))
+        return view.address if isinstance(view, ServiceView) and not view.deleting else ""
 
     @property
     def autoscaler(self) -> AutoscalerView | None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from modelway.api.labels import CHILD_SELECTOR
+from modelway.api.ports import METRICS_PORT
 from support.cluster import helm
 
 
@@ -47,17 +49,19 @@ def test_operator_traffic_goes_to_named_addresses() -> None:
         "scrapersNamespace": "monitoring",
     }
     (policy,) = of_kind(helm.render({"networkPolicy": {"enabled": True, **named}}), "NetworkPolicy")
-    dns, server = policy["spec"]["egress"]
+    dns, server, models = policy["spec"]["egress"]
     assert dns["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "dns"}}}]
     assert {port["port"] for port in dns["ports"]} == {53, 5353}
     assert server["to"] == [{"ipBlock": {"cidr": "10.0.0.10/32"}}]
     assert {port["port"] for port in server["ports"]} == {443, 6443}
+    assert [port["port"] for port in models["ports"]] == [METRICS_PORT]
+    assert models["to"][0]["podSelector"] == {"matchLabels": dict([CHILD_SELECTOR.split("=")])}
     (scraped,) = policy["spec"]["ingress"]
     assert scraped["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
 
 
 def test_dns_is_asked_in_its_own_namespace_by_default() -> None:
     (policy,) = of_kind(helm.render({"networkPolicy": {"enabled": True}}), "NetworkPolicy")
-    dns, server = policy["spec"]["egress"]
+    dns, server, _ = policy["spec"]["egress"]
     assert dns["to"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}]
     assert "to" not in server

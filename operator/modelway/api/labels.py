@@ -50,3 +50,8 @@ def object_labels(name: str) -> dict[str, str]:
 def selector_labels(name: str, track: str = STABLE) -> dict[str, str]:
     """The labels that choose the pods of a ModelDeployment on a track; they never change, since a Deployment's selector cannot."""
     return {NAME_LABEL: name, TRACK_LABEL: track}
+
+
+def name_on_track(name: str, track: str = STABLE) -> str:
+    """The name of the Deployment and the Service of a ModelDeployment's pods on a track."""
+    return name if track == STABLE else f"{name}-{track}"

@@ -54,7 +54,7 @@ def _is_wanted(kind: Kind, resource: Object) -> bool:
     value: Any = resource
     for part in kind.field.split(".") if kind.field else ():
         value = (value or {}).get(part)
-    return not kind.by_revision and value is not None
+    return not (kind.by_revision or kind.in_rollouts) and value is not None
 
 
 def _is_withheld(kind: Kind, snapshot: Snapshot) -> bool:
@@ -127,6 +127,7 @@ DESCRIPTIONS: Mapping[str, Callable[[Object, Snapshot], str]] = {
     "PodDisruptionBudget": _budget,
     "ControllerRevision": _record,
     "Job": _job,
+    "ConfigMap": lambda _, __: "tells the pods that serve what share of requests the candidate gets",
 }
 """What is to be said of a child, by its kind."""
 

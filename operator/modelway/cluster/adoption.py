@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from modelway.api.labels import CHILD_SELECTOR, NAME_LABEL
+from modelway.api.labels import CANARY, CHILD_SELECTOR, NAME_LABEL, name_on_track
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import FIELD_MANAGER, Client
 from modelway.cluster.kinds import KIND_NAMED, OWNER_KIND, REVISION, Kind
 from modelway.cluster.managed_fields import hand_over
 from modelway.desired.metadata import owner_reference
+from modelway.desired.places import traffic_name
 from modelway.errors import ClusterError, Leftover, NameConflict, RetryLater
 from modelway.observed import Child, ChildId, Key, Observed, Owner, RevisionView
 
@@ -65,7 +66,9 @@ def is_labelled(metadata: Mapping[str, Any], name: str) -> bool:
 
 def is_named_as_a_child(child: Child, name: str) -> bool:
     """Whether an object has the name that a model's child of its kind has."""
-    return child.id.name == (f"{name}-{child.revision}" if isinstance(child, RevisionView) else name)
+    if isinstance(child, RevisionView):
+        return child.id.name == f"{name}-{child.revision}"
+    return child.id.name in {name, name_on_track(name, CANARY), traffic_name(name)}
 
 
 @dataclass(frozen=True, slots=True)

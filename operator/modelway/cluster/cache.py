@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from modelway.api.labels import PREFLIGHT
+from modelway.api.labels import CANARY, PREFLIGHT
 from modelway.cluster import kinds
 from modelway.cluster.kinds import Kind
 from modelway.cluster.views import View, owner_key, view
@@ -85,7 +85,7 @@ class Cache:
         self._file(id, key, None)
         if isinstance(old, Owner):
             self._last_sizes.pop(old.uid, None)
-        elif isinstance(old, DeploymentView) and (owner := self._owner_of(old, key)):
+        elif isinstance(old, DeploymentView) and (owner := self._owner_of(old, key)) and old.id.name == owner.key.name:
             self._last_sizes[owner.uid] = old.size
         return {key} if key else set()
 
@@ -101,11 +101,13 @@ class Cache:
         if owner is None:
             return None
         around = [self._views[one] for one in self._belongings.get(key, ())]
+        pods = [one for one in around if isinstance(one, PodView)]
         return Observed(
             owner=owner,
             children={one.id: one for one in around if isinstance(one, Child)},
-            pods=tuple(one for one in around if isinstance(one, PodView) and one.track != PREFLIGHT),
-            preflight_pods=tuple(one for one in around if isinstance(one, PodView) and one.track == PREFLIGHT),
+            pods=tuple(one for one in pods if one.track not in {CANARY, PREFLIGHT}),
+            preflight_pods=tuple(one for one in pods if one.track == PREFLIGHT),
+            canary_pods=tuple(one for one in pods if one.track == CANARY),
             last_size=self._last_sizes.get(owner.uid, 0),
         )
 

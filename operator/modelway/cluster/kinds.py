@@ -26,6 +26,8 @@ class Kind:
     """The field of a ModelDeployment that asks for it; empty where each ModelDeployment has one, as far as the cluster serves it."""
     by_revision: bool = False
     """Whether there is one for each revision, named after it."""
+    in_rollouts: bool = False
+    """Whether there is one only while a rollout is under way."""
     rights: tuple[str, ...] = CHILD_RIGHTS
     """The verbs that the operator's role must allow."""
 
@@ -59,11 +61,12 @@ AUTOSCALER = Kind(
 BUDGET = Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets", optional=True)
 REVISION = Kind("ControllerRevision", "apps/v1", "controllerrevisions", by_revision=True)
 JOB = Kind("Job", "batch/v1", "jobs", by_revision=True)
+TRAFFIC = Kind("ConfigMap", "v1", "configmaps", in_rollouts=True)
 POD = Kind("Pod", "v1", "pods", rights=(*READ_RIGHTS, "create"))
 EVENT = Kind("Event", "v1", "events", rights=("create", "patch"))
 LEASE = Kind("Lease", "coordination.k8s.io/v1", "leases", rights=("get", "update", "create"))
 
-CHILDREN = (DEPLOYMENT, SERVICE, AUTOSCALER, BUDGET, REVISION, JOB)
+CHILDREN = (DEPLOYMENT, SERVICE, AUTOSCALER, BUDGET, REVISION, JOB, TRAFFIC)
 """Kinds that the operator creates, repairs and prunes."""
 
 WATCHED = (OWNER, *CHILDREN, POD)

@@ -1,4 +1,4 @@
-"""The Deployment and the Job of a model, as far as their pods may be refused. Pure."""
+"""The Deployments and the Job of a model, as far as their pods may be refused. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,14 +42,15 @@ def makers_of(plan: Plan, observed: Observed) -> tuple[PodMaker, ...]:
         plan: what was applied.
         observed: what exists.
     """
-    steps = {step.id.kind: step for step in plan.steps if not step.handover}
-    makers = _deployment(steps.get("Deployment"), observed), _job(steps.get("Job"), observed)
-    return tuple(one for one in makers if one is not None)
+    steps = {step.id: step for step in plan.steps if not step.handover}
+    deployments = (_deployment(one, observed) for one in steps.values() if one.id.kind == "Deployment")
+    jobs = (_job(one, observed) for one in steps.values() if one.id.kind == "Job")
+    return tuple(one for one in (*deployments, *jobs) if one is not None)
 
 
-def _deployment(step: Step | None, observed: Observed) -> PodMaker | None:
-    present = observed.deployment
-    if step is None or present is None:
+def _deployment(step: Step, observed: Observed) -> PodMaker | None:
+    present = observed.owned(step.id)
+    if not isinstance(present, DeploymentView):
         return None
     template = step.body["spec"]["template"]
     revision = template["metadata"]["labels"][REVISION_LABEL]
@@ -62,13 +63,13 @@ def _deployment(step: Step | None, observed: Observed) -> PodMaker | None:
         failure=failure.message if failure else None,
         behind=present.observed_generation < present.generation,
         misses_pods=present.updated < present.size,
-        has_pods=any(pod.revision == revision for pod in observed.pods),
+        has_pods=any(pod.revision == revision for pod in observed.pods_of(present)),
     )
 
 
-def _job(step: Step | None, observed: Observed) -> PodMaker | None:
-    present = observed.owned(step.id) if step is not None else None
-    if step is None or not isinstance(present, JobView) or present.finished or present.deleting:
+def _job(step: Step, observed: Observed) -> PodMaker | None:
+    present = observed.owned(step.id)
+    if not isinstance(present, JobView) or present.finished or present.deleting:
         return None
     template, proof = step.body["spec"]["template"], present.proof
     pods = [pod for pod in observed.preflight_pods if pod.proof == proof and not pod.deleting and pod.eviction is None]

@@ -31,6 +31,7 @@ from modelway.observed import (
     Owner,
     PodView,
     RevisionView,
+    ServiceView,
     Termination,
 )
 
@@ -89,6 +90,8 @@ def _child(kind: Kind, obj: Mapping[str, Any]) -> Child:
     common = _common(kind, obj, owned)
     if kind.name == kinds.DEPLOYMENT.name:
         return DeploymentView(**common, **_deployment(obj, owned))
+    if kind.name == kinds.SERVICE.name:
+        return ServiceView(**common, address=(obj.get("spec") or {}).get("clusterIP") or "")
     if kind.name == kinds.AUTOSCALER.name:
         return AutoscalerView(**common, **_autoscaler(obj))
     if kind.name == kinds.REVISION.name:
@@ -190,6 +193,7 @@ def _pod(obj: Mapping[str, Any]) -> PodView:
         owner_name=labels.get(NAME_LABEL, ""),
         revision=labels.get(REVISION_LABEL, ""),
         track=labels.get(TRACK_LABEL, STABLE),
+        address=status.get("podIP") or "",
         proof=labels.get(PROOF_LABEL, ""),
         controller=next((one["uid"] for one in metadata.get("ownerReferences") or () if one.get("controller")), ""),
         created=metadata.get("creationTimestamp") or "",

@@ -41,8 +41,13 @@ def volumes_of(deployment: ModelDeployment) -> list[dict[str, Any]]:
         model_volume(deployment, MODEL),
         model_volume(deployment, PREPARED),
         {"name": TEMPORARY.volume, "emptyDir": {"sizeLimit": _TEMPORARY_SPACE}},
-        {"name": TRAFFIC.volume, "configMap": {"name": f"{deployment.metadata.name}-traffic", "optional": True}},
+        {"name": TRAFFIC.volume, "configMap": {"name": traffic_name(deployment.metadata.name), "optional": True}},
     ]
+
+
+def traffic_name(name: str) -> str:
+    """The name of the ConfigMap that tells the pods of a ModelDeployment where to send requests."""
+    return f"{name}-traffic"
 
 
 def model_volume(deployment: ModelDeployment, place: Place) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from modelway.api.labels import REFRESH_ANNOTATION
+from modelway.api.labels import CANARY, REFRESH_ANNOTATION, STABLE, name_on_track
 from modelway.desired.revision import digest_of
 from modelway.observed import (
     AutoscalerView,
@@ -19,6 +19,7 @@ from modelway.observed import (
     PodView,
     Pulling,
     RevisionView,
+    ServiceView,
     Termination,
 )
 
@@ -84,12 +85,13 @@ def deployment(
     paused: bool = False,
     pulling: Pulling | None = None,
     conditions: tuple[Condition, ...] = (),
+    track: str = STABLE,
 ) -> DeploymentView:
     """A Deployment that has `size` pods, all of its revision, all available."""
     total = size if replicas is None else replicas
     up = total if available is None else available
     return DeploymentView(
-        **_child("Deployment", KEY.name, UID),
+        **_child("Deployment", name_on_track(KEY.name, track), UID),
         generation=2,
         observed_generation=2 if observed else 1,
         size=size,
@@ -103,6 +105,11 @@ def deployment(
         available=up,
         conditions=conditions,
     )
+
+
+def canary_service(address: str = "10.96.0.7") -> ServiceView:
+    """The Service of a candidate."""
+    return ServiceView(**_child("Service", name_on_track(KEY.name, CANARY), UID), address=address)
 
 
 def autoscaler(*conditions: Condition, least: int = 1, most: int = 3, reached: int = 0) -> AutoscalerView:
@@ -196,8 +203,9 @@ def observed(
     by: Owner | None = None,
     last_size: int = 0,
     reachable: bool = True,
+    canary_pods: tuple[PodView, ...] = (),
 ) -> Observed:
     """What a pass sees; a Deployment has its Service beside it unless told otherwise."""
     deployed = any(isinstance(one, DeploymentView) for one in children)
     around = (*children, *([child("Service")] if deployed and reachable else []))
-    return Observed(by or owner(), {one.id: one for one in around}, pods, preflight_pods, last_size)
+    return Observed(by or owner(), {one.id: one for one in around}, pods, preflight_pods, last_size, canary_pods)

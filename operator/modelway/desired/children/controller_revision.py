@@ -21,7 +21,9 @@ def build(
         number: the ordinal that orders the revisions of one ModelDeployment.
         evidence: what its preflight found out, as text; empty before that.
     """
-    built = child("apps/v1", "ControllerRevision", deployment, name=revision_name(deployment, revision_hash))
+    built = child(
+        "apps/v1", "ControllerRevision", deployment, name=revision_name(deployment.metadata.name, revision_hash)
+    )
     built["metadata"]["labels"][REVISION_LABEL] = revision_hash
     if evidence:
         built["metadata"]["annotations"] = {EVIDENCE_ANNOTATION: evidence}
@@ -30,6 +32,6 @@ def build(
     return built
 
 
-def revision_name(deployment: ModelDeployment, revision_hash: str) -> str:
-    """The name of the record of a revision."""
-    return f"{deployment.metadata.name}-{revision_hash}"
+def revision_name(name: str, revision_hash: str) -> str:
+    """The name of the record of a revision of a ModelDeployment."""
+    return f"{name}-{revision_hash}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from modelway.api.labels import REVISION_LABEL, STABLE, TRACK_LABEL, selector_labels
+from modelway.api.labels import REVISION_LABEL, STABLE, TRACK_LABEL, name_on_track, selector_labels
 from modelway.api.rollout import MOST_SURGE, MOST_UNAVAILABLE, Rollout
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.metadata import child
@@ -20,13 +20,15 @@ def build(
     template: Mapping[str, Any],
     replicas: int | None,
     settings: Settings,
+    *,
+    track: str = STABLE,
 ) -> dict[str, Any]:
-    """The Deployment; `replicas` None leaves its size to the autoscaler."""
-    built = child("apps/v1", "Deployment", deployment)
-    built["metadata"]["labels"] |= {TRACK_LABEL: STABLE, REVISION_LABEL: revision_hash}
+    """The Deployment of one track; `replicas` None leaves its size to the autoscaler."""
+    built = child("apps/v1", "Deployment", deployment, name=name_on_track(deployment.metadata.name, track))
+    built["metadata"]["labels"] |= {TRACK_LABEL: track, REVISION_LABEL: revision_hash}
     built["spec"] = {
         **({} if replicas is None else {"replicas": replicas}),
-        "selector": {"matchLabels": selector_labels(deployment.metadata.name)},
+        "selector": {"matchLabels": selector_labels(deployment.metadata.name, track)},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": _pace(deployment)},
         "revisionHistoryLimit": settings.revision_history_limit,
         "progressDeadlineSeconds": progress_deadline_seconds(deployment, settings),
