@@ -21,6 +21,8 @@ from modelway.cluster.refused_pods import RefusedPods
 from modelway.cluster.relist import RelistSchedule
 from modelway.cluster.resync import Resync
 from modelway.cluster.revision_records import RevisionRecords
+from modelway.cluster.rollouts import Rollouts
+from modelway.cluster.scrape import Scraper
 from modelway.cluster.served_kinds import ServedKinds
 from modelway.cluster.watches import Watches
 from modelway.errors import ClusterError, ServerAway
@@ -88,6 +90,7 @@ class Manager:
             publisher,
             RefusedPods(client),
             RevisionRecords(client),
+            rollouts=Rollouts(Scraper(), settings),
             settings=settings,
             metrics=metrics,
             wake=self.queue.add,

@@ -1,8 +1,11 @@
-"""Choose the plan for a ModelDeployment: its revision runs, or a Job proves it while the one before serves. Pure."""
+"""Choose the plan for a ModelDeployment: its revision runs, or is tried by a rollout or a Job while the one before serves. Pure."""
 
+from modelway.api.rollout import Rollout
+from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import job
 from modelway.desired.contestants import contestants_of
+from modelway.desired.evidence import Evidence
 from modelway.desired.gate import (
     is_open,
     known_evidence,
@@ -11,10 +14,14 @@ from modelway.desired.gate import (
     records_meanwhile,
     revision_that_serves,
 )
-from modelway.desired.pinning import record_to_read
-from modelway.desired.plan import Plan, make_plan
+from modelway.desired.pinning import has_served, record_to_read
+from modelway.desired.plan import Plan
 from modelway.desired.revision import revision_of
+from modelway.desired.rollout import Candidate, make_rollout_plan
 from modelway.observed import Observed, RevisionView
+from modelway.rollout.course import TRAFFIC_FILE, traffic_of
+from modelway.rollout.state import Phase, RolloutState
+from modelway.rollout.steps import steps_of
 from modelway.settings import Settings
 from modelway.status.preflight import evidence_in
 
@@ -23,7 +30,8 @@ def records_to_read(deployment: ModelDeployment, observed: Observed, settings: S
     """The records whose data must be read before `plan_of`."""
     evidence = known_evidence(observed, revision_of(deployment).hash)
     own = record_to_read(deployment, observed, settings, evidence)
-    others = [] if is_open(deployment, observed, settings) else records_meanwhile(observed)
+    alone = is_open(deployment, observed, settings) and stable_beside(deployment, observed) is None
+    others = [] if alone else records_meanwhile(observed)
     wanted = {one.id: one for one in (own, *others) if one is not None and one.data is None}
     return [*wanted.values()]
 
@@ -40,12 +48,83 @@ def plan_of(deployment: ModelDeployment, observed: Observed, settings: Settings,
     revision = revision_of(deployment)
     evidence = known_evidence(observed, revision.hash)
     if is_open(deployment, observed, settings):
-        return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
+        return _make_open_plan(deployment, observed, settings, evidence, may_follow=may_follow)
     stable = model_of(deployment, observed, revision_that_serves(observed)) if job.compares(deployment) else None
     proving = job.build(deployment, revision, settings, stable)
     evidence = evidence_in(observed, job.proof_of(proving), evidence, contestants_of(deployment))
     if evidence is not None and evidence.accepted:
-        return make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
+        return _make_open_plan(deployment, observed, settings, evidence, may_follow=may_follow)
     return make_closed_plan(
         deployment, observed, settings, proving=proving, stable=stable, evidence=evidence, may_follow=may_follow
+    )
+
+
+def _make_open_plan(
+    deployment: ModelDeployment, observed: Observed, settings: Settings, evidence: Evidence | None, *, may_follow: bool
+) -> Plan:
+    """The plan for a revision that pods may run: it takes all requests, or comes by a rollout."""
+    return make_rollout_plan(
+        deployment,
+        observed,
+        settings,
+        stable=stable_beside(deployment, observed),
+        candidate=_candidate(deployment, observed),
+        evidence=evidence,
+        may_follow=may_follow,
+    )
+
+
+# Rollouts ---------------------------------------------------------------------------------------------------------------------------------
+
+
+def rollout_of(deployment: ModelDeployment, observed: Observed) -> RolloutState | None:
+    """The rollout of the revision that is asked for, as status has it; None where there is none."""
+    state = RolloutState.from_status(observed.owner.status.get("rollout"))
+    return state if state is not None and state.revision == revision_of(deployment).hash else None
+
+
+def served_before(observed: Observed) -> str | None:
+    """The last revision that served; None before the first."""
+    serving = revision_that_serves(observed)
+    record = observed.record(serving)
+    served = serving == observed.stable_revision or (record is not None and has_served(observed, record))
+    return serving if served else None
+
+
+def stable_beside(deployment: ModelDeployment, observed: Observed) -> str | None:
+    """The revision that serves on while the one that is asked for comes by a rollout.
+
+    Returns:
+        Its hash; None where the one that is asked for may take all requests: it does so already, nothing has served, or the strategy
+        is Rolling.
+    """
+    state, running, wanted = rollout_of(deployment, observed), observed.deployment, revision_of(deployment).hash
+    if state is not None and state.phase is Phase.ROLLED_BACK:
+        return state.stable
+    if deployment.spec.rollout is None or not deployment.spec.rollout.is_judged:
+        return None
+    if (running is not None and running.revision == wanted) or (state is not None and not state.is_on_trial):
+        return None
+    serving = served_before(observed)
+    is_lost = running is None and observed.record(serving) is None
+    return None if serving == wanted or is_lost else serving
+
+
+def stable_size(deployment: ModelDeployment, observed: Observed) -> int:
+    """How many pods the stable revision has, which an autoscaler may have set."""
+    fewest, _ = (deployment.spec.scaling or Scaling()).bounds
+    return observed.deployment.size if observed.deployment is not None else fewest
+
+
+def _candidate(deployment: ModelDeployment, observed: Observed) -> Candidate | None:
+    """What the revision that is asked for has of its own, by what status says: a change is written before it is acted on."""
+    state, rollout = rollout_of(deployment, observed), deployment.spec.rollout or Rollout()
+    if state is None or not state.is_under_way:
+        return None
+    steps, size = steps_of(rollout), stable_size(deployment, observed)
+    content = traffic_of(state, rollout, observed.canary_address)
+    return Candidate(
+        size=steps[min(state.step, len(steps) - 1)].size(size) if steps else size,
+        traffic=(TRAFFIC_FILE, content) if content is not None else None,
+        answers=state.weight > 0 or state.mirror > 0,
     )

@@ -16,6 +16,7 @@ from modelway.cluster.cache import Cache
 from modelway.cluster.publish import Publisher
 from modelway.cluster.refused_pods import RefusedPods
 from modelway.cluster.revision_records import RevisionRecords
+from modelway.cluster.rollouts import Progress, Rollouts, Standing
 from modelway.desired.gate import without_job
 from modelway.desired.plan import Plan
 from modelway.desired.turns import Turns, is_at_work, is_rolling_out
@@ -33,7 +34,7 @@ from modelway.errors import (
 )
 from modelway.metrics import Metrics
 from modelway.observed import Key, Observed, Owner
-from modelway.planning import plan_of, records_to_read
+from modelway.planning import plan_of, records_to_read, served_before, stable_size
 from modelway.settings import Settings
 from modelway.status.pod_failures import LONGEST_QUOTE
 from modelway.status.reasons import Reason, Topic
@@ -75,6 +76,7 @@ class Reconciler:
         publisher: writes status and Events.
         refused_pods: follows pods that the cluster refuses.
         records: reads records of revisions.
+        rollouts: takes rollouts further.
         settings: what the platform decides.
         metrics: counts passes.
         wake: called with a model that needs a pass because another one has ended.
@@ -89,6 +91,7 @@ class Reconciler:
         refused_pods: RefusedPods,
         records: RevisionRecords,
         *,
+        rollouts: Rollouts,
         settings: Settings,
         metrics: Metrics,
         wake: Callable[[Key], None] = lambda _: None,
@@ -99,6 +102,7 @@ class Reconciler:
         self._publisher = publisher
         self._refused_pods = refused_pods
         self._records = records
+        self._rollouts = rollouts
         self._settings = settings
         self._metrics = metrics
         self._now = now
@@ -132,7 +136,7 @@ class Reconciler:
             self._forget(key)
             return None
         history = self._history_of(observed.owner)
-        plan, failure = None, None
+        deployment, plan, failure = None, None, None
         try:
             deployment, unknown = ModelDeployment.parse_stored(observed.owner.document)
             self._unknown.note(key, unknown)
@@ -155,10 +159,19 @@ class Reconciler:
         after = self._refused_pods.correct(after)
         hindrance = _lasting_hindrance(history, _hindrance(failure, after), begin)
         verdict = _verdict_on_failure(history, after, failure, begin)
-        finding = Finding(plan, hindrance or verdict)
+        progress = await self._advance(deployment, plan, after)
+        finding = Finding(plan, hindrance or verdict, progress.rollout)
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
-        due = await self._publisher.publish(after.owner, status, now=self._now())
-        return _retry_seconds(failure) or _soonest(due, retry, self._turn(plan), next_look(after, finding, self._now()))
+        due = await self._publisher.publish(after.owner, status, now=self._now(), events=progress.events)
+        look = next_look(after, finding, self._now())
+        return _retry_seconds(failure) or _soonest(due, retry, self._turn(plan), look, progress.due)
+
+    async def _advance(self, deployment: ModelDeployment | None, plan: Plan | None, observed: Observed) -> Progress:
+        """What becomes of the rollout; where there is no plan it stays as it is."""
+        if deployment is None or plan is None:
+            return Progress(observed.owner.status.get("rollout"))
+        standing = Standing(stable=served_before(observed), size=stable_size(deployment, observed))
+        return await self._rollouts.advance(deployment, plan, observed, standing, self._now())
 
     def _turn(self, plan: Plan | None) -> float | None:
         """Seconds after which a model that waits for its turn should look again."""
@@ -213,6 +226,7 @@ class Reconciler:
         self._publisher.forget(key)
         self._refused_pods.forget(key)
         self._records.forget(key)
+        self._rollouts.forget(key)
 
 
 def _lasting_hindrance(history: _History, hindrance: Readiness | None, begin: float) -> Readiness | None:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cluster.refused_pods import UNPROVED_SECONDS, RefusedPods
+from modelway.cluster.rollouts import Rollouts
+from modelway.cluster.scrape import Scraper
 from modelway.desired.plan import Plan
 from modelway.desired.revision import revision_of
 from modelway.errors import ClusterError, ModelwayError, RetryLater, ServerAway
@@ -21,6 +23,8 @@ from modelway.reconcile import Reconciler
 from modelway.settings import Settings
 from modelway.status.reasons import Reason, Topic
 from support.operator.observed import KEY, container, deployment, observed, owner, pod, revision
+
+SETTINGS = Settings(preflight_enabled=False)
 
 BAD = {"model": {"uri": "s3://models/bad.joblib"}}
 GOOD = {"model": {"uri": "s3://models/good.joblib"}}
@@ -94,7 +98,14 @@ class World:
         parts: Any = self
         refused_pods = RefusedPods(parts, clock=lambda: self.seconds)
         self.reconciler = Reconciler(
-            parts, parts, parts, refused_pods, parts, settings=Settings(preflight_enabled=False), metrics=Metrics()
+            parts,
+            parts,
+            parts,
+            refused_pods,
+            parts,
+            rollouts=Rollouts(Scraper(), SETTINGS),
+            settings=SETTINGS,
+            metrics=Metrics(),
         )
 
     # What the user and the cluster do ---------------------------------------------------------------------------------------------------

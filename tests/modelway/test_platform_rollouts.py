@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cluster.rollouts import Rollouts
+from modelway.cluster.scrape import Scraper
 from modelway.desired.image_pulls import pulling_of
 from modelway.desired.plan import Plan, make_plan
 from modelway.desired.pod import pod_template
@@ -66,7 +68,15 @@ class _Cluster:
         self.serving = {key for number, key in enumerate(self.all) if number in serving}
         parts: Any = self
         self.reconciler = Reconciler(
-            parts, parts, parts, parts, parts, settings=now, metrics=Metrics(), wake=self.woken.append
+            parts,
+            parts,
+            parts,
+            parts,
+            parts,
+            rollouts=Rollouts(Scraper(), now),
+            settings=now,
+            metrics=Metrics(),
+            wake=self.woken.append,
         )
         self.now = now
 

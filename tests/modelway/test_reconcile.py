@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from modelway import reconcile
 from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cluster.rollouts import Rollouts
+from modelway.cluster.scrape import Scraper
 from modelway.desired.revision import revision_of
 from modelway.errors import (
     ChildContested,
@@ -27,6 +29,8 @@ from modelway.observed import Observed
 from modelway.reconcile import MOMENT_SECONDS, Reconciler
 from modelway.settings import Settings
 from support.operator.observed import KEY, UID, deployment, observed, owner, revision
+
+SETTINGS = Settings(preflight_enabled=False)
 
 FORBIDDEN = (
     'deployments.apps "fraud" is forbidden: User "operator" cannot patch resource "deployments" in API group "apps"'
@@ -56,7 +60,14 @@ class _World:
         self.forgotten = 0
         parts: Any = self
         self.reconciler = Reconciler(
-            parts, parts, parts, parts, parts, settings=Settings(preflight_enabled=False), metrics=Metrics()
+            parts,
+            parts,
+            parts,
+            parts,
+            parts,
+            rollouts=Rollouts(Scraper(), SETTINGS),
+            settings=SETTINGS,
+            metrics=Metrics(),
         )
 
     def observe(self, _: object) -> Observed:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, NoReturn
 
@@ -28,8 +28,11 @@ overwrote stays so for as long: two programs that overwrite each other would nev
 AGAIN_SECONDS = 0.1
 """When to judge again a ModelDeployment that changed meanwhile."""
 
-_QUIET = frozenset({Reason.PROGRESSING, Reason.PROVING, Reason.NOT_ENOUGH_REPLICAS})
+_QUIET = frozenset({Reason.PROGRESSING, Reason.PROVING, Reason.NOT_ENOUGH_REPLICAS, Reason.ROLLOUT_PROGRESSING})
 """Reasons that come and go with every rollout. Status shows them; Events about them would bury the others."""
+
+_COURSE = ("id", "phase", "step", "weight", "mirror", "since", "unready", "paused", "pause", "order", "cause", "by")
+"""Parts of a rollout that are written at once: what is decided next depends on them. Its counts and its message may wait."""
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +65,16 @@ class Publisher:
         self._written: dict[Key, _Written] = {}
         self._minor_since: dict[Key, float] = {}
 
-    async def publish(self, owner: Owner, status: Mapping[str, Any], *, now: datetime) -> float | None:
+    async def publish(
+        self, owner: Owner, status: Mapping[str, Any], *, now: datetime, events: Sequence[Mapping[str, str]] = ()
+    ) -> float | None:
         """Write the status of a ModelDeployment if it changed, then an Event if its readiness did.
+
+        Args:
+            owner: as it is.
+            status: as it is to be.
+            now: the time, with a time zone.
+            events: what else is to be told once the status is written, as verdicts with a reason.
 
         Returns:
             In how many seconds to publish again, where a change is too small to be written at once; None when there is none.
@@ -81,10 +92,13 @@ class Publisher:
             left = self._minor_since.setdefault(owner.key, self._clock()) + MINOR_SECONDS - self._clock()
             if left > 0:
                 return left
-        await self._write(owner, status, patch, now)
+        if await self._write(owner, status, patch, now):
+            for event in events:
+                await self._announce(owner, event, now)
         return None
 
-    async def _write(self, owner: Owner, status: Mapping[str, Any], patch: Mapping[str, Any], now: datetime) -> None:
+    async def _write(self, owner: Owner, status: Mapping[str, Any], patch: Mapping[str, Any], now: datetime) -> bool:
+        """Write a status, and tell what it changes. The answer: whether the ModelDeployment is still there."""
         namespace, name = owner.key
         try:
             answer = await self._client.patch_status(
@@ -92,7 +106,7 @@ class Publisher:
             )
         except ClusterError as error:
             if error.status == 404:
-                return  # deleted since it was observed
+                return False  # deleted since it was observed
             if error.status == 409:
                 await self._catch_up(owner)
             raise
@@ -104,6 +118,7 @@ class Publisher:
             await self._announce(owner, choice, now)
         if _worth_telling(before, after):
             await self._announce(owner, after, now)
+        return True
 
     def forget(self, key: Key) -> None:
         """The ModelDeployment is gone."""
@@ -177,7 +192,13 @@ def _verdicts(status: Mapping[str, Any]) -> list[object]:
     conditions = [
         one for one in status.get("conditions") or () if one["type"] != "ModelAccepted" or one["status"] == "False"
     ]
-    return [status.get("observedGeneration"), *((one["type"], one["status"], one["reason"]) for one in conditions)]
+    rollout = status.get("rollout") or {}
+    course = [rollout.get(part) for part in _COURSE]
+    return [
+        status.get("observedGeneration"),
+        *course,
+        *((one["type"], one["status"], one["reason"]) for one in conditions),
+    ]
 
 
 def _worth_telling(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -1,7 +1,7 @@
 """Whether pods may run a revision, or a Job must prove it first, and what runs meanwhile. Pure."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
@@ -9,8 +9,8 @@ from modelway.desired.children import build_children, controller_revision, job
 from modelway.desired.children.job import StableModel
 from modelway.desired.evidence import ACCEPTED, Evidence, candidates_of, metrics_of
 from modelway.desired.pinning import has_served, pinning_of, record_of, record_to_mark
-from modelway.desired.plan import Plan, Step, make_plan, number_of, unwanted_children
-from modelway.desired.revision import Revision, as_it_was, revision_of
+from modelway.desired.plan import Plan, Step, make_plan, number_of, step_of, unwanted_children
+from modelway.desired.revision import as_it_was, revision_of
 from modelway.observed import Child, ChildId, JobView, Observed, RevisionView
 from modelway.settings import Settings
 
@@ -150,17 +150,10 @@ def make_closed_plan(
     )
     outdated = _outdated_job(observed, proving, evidence)
     misses = stable is None and revision_that_serves(observed) is not None and job.compares(deployment)
-    own = [_step(body), *([] if evidence or outdated or misses else [_step(proving)])]
+    own = [step_of(body), *([] if evidence or outdated or misses else [step_of(proving)])]
     present = observed.owned(ChildId("Job", proving["metadata"]["name"]))
     running = model_of(deployment, observed, revision_that_runs(observed))
-    known = running.evidence if running is not None and running.evidence.reason else None
-    follows = waits = False
-    # Of several models that competed, nobody knows which one runs once the evidence is lost: so it is left as it is.
-    if running is None or not knows_model(running.deployment, known):
-        others, prune = _without_pods(deployment, revision, pinning.template, observed, settings)
-    else:
-        meanwhile = make_plan(running.deployment, observed, settings, may_follow=may_follow, evidence=known)
-        others, prune, follows, waits = meanwhile.steps, meanwhile.prune, meanwhile.follows, meanwhile.waits
+    meanwhile = serve_on(deployment, pinning.template, observed, settings, running=running, may_follow=may_follow)
     staying = {ChildId("ControllerRevision", body["metadata"]["name"])}
     staying |= {ChildId("Job", proving["metadata"]["name"])} if outdated is None else set()
     scaling = deployment.spec.scaling or Scaling()
@@ -169,25 +162,25 @@ def make_closed_plan(
         available=scaling.bounds[0],
         autoscaled=scaling.autoscaled,
         prune=(
-            *(one for one in (*prune, *_former_jobs(observed, prune)) if one.id not in staying and one is not outdated),
+            *(one for one in _unwanted(meanwhile.prune, observed) if one.id not in staying and one is not outdated),
             *((record,) if record is not None and pinning.outdated else ()),
             *((outdated,) if outdated is not None else ()),
         ),
-        steps=(*own, *others),
+        steps=(*own, *meanwhile.steps),
         record_to_mark=record_to_mark(observed, revision),
         closed=True,
         starts_job=evidence is None and present is None and not misses,
-        follows=follows,
-        waits=waits,
+        follows=meanwhile.follows,
+        waits=meanwhile.waits,
         misses_stable=misses and evidence is None,
         evidence=evidence,
     )
 
 
-def _former_jobs(observed: Observed, pruned: tuple[Child, ...]) -> tuple[Child, ...]:
-    """Jobs that are not pruned yet; that of the revision that serves stayed until another one was asked for."""
+def _unwanted(pruned: tuple[Child, ...], observed: Observed) -> tuple[Child, ...]:
+    """What is to be pruned, and Jobs: that of the revision that serves stayed until another one was asked for."""
     jobs = (one for one in observed.own_children if isinstance(one, JobView) and not one.deleting)
-    return tuple(one for one in jobs if one not in pruned)
+    return (*pruned, *(one for one in jobs if one not in pruned))
 
 
 def _outdated_job(observed: Observed, wanted: dict[str, Any], evidence: Evidence | None) -> JobView | None:
@@ -201,19 +194,51 @@ def _outdated_job(observed: Observed, wanted: dict[str, Any], evidence: Evidence
     return present if present.finished and is_lost else None
 
 
-def _without_pods(
-    deployment: ModelDeployment, revision: Revision, template: Any, observed: Observed, settings: Settings
-) -> tuple[tuple[Step, ...], tuple[Child, ...]]:
+class Meanwhile(NamedTuple):
+    """What a model has while the revision that it asks for does not take all requests."""
+
+    steps: tuple[Step, ...]
+    prune: tuple[Child, ...]
+    follows: bool = False
+    waits: bool = False
+
+
+def serve_on(
+    deployment: ModelDeployment,
+    template: Any,
+    observed: Observed,
+    settings: Settings,
+    *,
+    running: StableModel | None,
+    may_follow: bool = True,
+) -> Meanwhile:
+    """What keeps another revision serving, with today's scaling.
+
+    Args:
+        deployment: what is asked for.
+        template: its pod template.
+        observed: what exists.
+        settings: what the platform decides.
+        running: the revision that is to serve; None if nobody knows what it is, and what runs is left as it is.
+        may_follow: whether pods that serve may be replaced because the platform's settings changed.
+    """
+    known = running.evidence if running is not None and running.evidence.reason else None
+    # Of several models that competed, nobody knows which one runs once the evidence is lost: so it is left as it is, too.
+    if running is None or not knows_model(running.deployment, known):
+        return _without_pods(deployment, template, observed, settings)
+    plan = make_plan(running.deployment, observed, settings, may_follow=may_follow, evidence=known)
+    return Meanwhile(plan.steps, plan.prune, plan.follows, plan.waits)
+
+
+def _without_pods(deployment: ModelDeployment, template: Any, observed: Observed, settings: Settings) -> Meanwhile:
     """What a model has before anything runs; whatever runs all the same stays as it is."""
+    revision = revision_of(deployment)
     bodies = build_children(deployment, revision, template, replicas=None, settings=settings)
     unwanted = {*_RUNNING_KINDS, "ControllerRevision"}
-    steps = tuple(_step(body) for body in bodies if body["kind"] not in unwanted)
+    steps = tuple(step_of(body) for body in bodies if body["kind"] not in unwanted)
+    running = {ChildId(kind, deployment.metadata.name) for kind in _RUNNING_KINDS}
     prune = unwanted_children(observed, steps, revision)
-    return steps, tuple(one for one in prune if one.id.kind not in _RUNNING_KINDS)
-
-
-def _step(body: dict[str, Any]) -> Step:
-    return Step(ChildId(body["kind"], body["metadata"]["name"]), body)
+    return Meanwhile(steps, tuple(one for one in prune if one.id not in running))
 
 
 def without_job(plan: Plan) -> Plan:

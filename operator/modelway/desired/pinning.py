@@ -129,7 +129,7 @@ def has_served(observed: Observed, record: RevisionView) -> bool:
         record.served
         or observed.stable_revision == record.revision
         or (deployment is not None and deployment.is_rolled_out(record.revision) and deployment.available > 0)
-        or any(pod.ready for pod in observed.pods if pod.revision == record.revision)
+        or any(pod.ready for pod in (*observed.pods, *observed.canary_pods) if pod.revision == record.revision)
     )
 
 

@@ -31,6 +31,11 @@ class Step:
     """Whether it is the hand-over of `spec.replicas`, under its own field manager."""
 
 
+def step_of(body: Body) -> Step:
+    """The step that applies an object."""
+    return Step(ChildId(body["kind"], body["metadata"]["name"]), body)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What one pass does: prune children, then apply the steps in their order."""
@@ -57,6 +62,8 @@ class Plan:
     """Whether it would, but waits for this model's turn."""
     evidence: Evidence | None = None
     """What its preflight found out; None before that, and for a revision that served without one."""
+    beside: str | None = None
+    """The hash of the revision that serves while this one comes by a rollout, or was rolled back; None where it takes all requests."""
 
 
 def make_plan(
@@ -118,9 +125,8 @@ def number_of(observed: Observed, record: RevisionView | None) -> int:
 
 
 def _steps(body: Body, scaling: Scaling, observed: Observed) -> list[Step]:
-    id = ChildId(body["kind"], body["metadata"]["name"])  # noqa: A001 -- the field it fills is called so
-    main = Step(id, body)
-    if id.kind != "Deployment" or not scaling.autoscaled:
+    main = step_of(body)
+    if main.id.kind != "Deployment" or not scaling.autoscaled:
         return [main]
     present = observed.deployment
     if present is None:
@@ -194,7 +200,7 @@ def _is_over(child: Child, revision: Revision, evidence: Evidence | None) -> boo
 
 def _old_revisions(observed: Observed, wanted: Revision, settings: Settings) -> tuple[Child, ...]:
     """The oldest records beyond the history limit; a revision that is wanted or has pods is kept."""
-    in_use = {wanted.hash, *(pod.revision for pod in observed.pods)}
+    in_use = {wanted.hash, *(pod.revision for pod in (*observed.pods, *observed.canary_pods))}
     if observed.deployment is not None and observed.deployment.revision:
         in_use.add(observed.deployment.revision)
     spare = [one for one in observed.revisions if one.revision not in in_use and not one.deleting]

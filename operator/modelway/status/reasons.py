@@ -46,6 +46,10 @@ class Reason(StrEnum):
         "Pods of this revision are starting. Pods that serve keep serving until then.")
     PROVING = ("Proving", Topic.NORMAL, _PASSES,
         "A Job proves this revision before any pod serves it. The revision before serves until then.")
+    ROLLOUT_PROGRESSING = ("RolloutProgressing", Topic.NORMAL, _PASSES,
+        "A candidate of this revision runs beside the stable revision, and real requests judge it.", "Wait for the verdict; `modelway status NAME --watch` says what it still needs. Or decide yourself by `modelway promote NAME` or `modelway abort NAME`.")
+    ROLLOUT_SUSPENDED = ("RolloutSuspended", Topic.NORMAL, _PASSES,
+        "The rollout is paused: the candidate keeps its share of the requests, and nothing moves on.", "Resume it with `modelway resume NAME`, or set `spec.rollout.paused` to false.")
     NOT_ENOUGH_REPLICAS = ("NotEnoughReplicas", Topic.NORMAL, _PASSES,
         "The model was ready and lost a pod. Another pod is starting.")
     SUSPENDED = ("Suspended", Topic.NORMAL, _PASSES,
@@ -175,6 +179,8 @@ class Reason(StrEnum):
         "The spec asks for something that the platform's policy forbids: an image, a host, a Secret, an account, a PriorityClass or a toleration, for example. What runs stays as it is.", "Change the field that the message names, or ask whoever runs Modelway to change `policy` in the chart's values.")
     STABLE_UNKNOWN = ("StableUnknown", Topic.RESOURCE, _STALLS,
         "The revision is to be compared with the one that serves, of which no record can be read. What runs stays as it is.", "Apply the spec of the revision that serves once more, which makes its record anew. Or leave out `spec.preflight.evaluation`, and `contract`.")
+    ROLLED_BACK = ("RolledBack", Topic.RESOURCE, _STALLS,
+        "The rollout of this revision ended without it: its answers were worse, its pods failed, its time was over, or somebody aborted it. The stable revision serves all requests.", "Read the numbers in the message and in `status.rollout`. Then apply a better model, revert the spec, or try this one again with `modelway retry NAME`.")
     ROLLOUT_PAUSED = ("RolloutPaused", Topic.RESOURCE, _PASSES,
         "Somebody paused the Deployment, so the present spec is not rolled out. What serves keeps serving.", "Resume it with `kubectl rollout resume deployment/NAME`.")
     NAME_CONFLICT = ("NameConflict", Topic.RESOURCE, _STALLS,

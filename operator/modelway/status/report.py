@@ -20,6 +20,7 @@ from modelway.status.ledger import ledger_of
 from modelway.status.preflight import judge_preflight
 from modelway.status.readiness import Target, is_reachable, judge, others_serve, serving_pods
 from modelway.status.reasons import Reason
+from modelway.status.rollout import judge_rollout
 from modelway.status.termination import REASONS_OF_THE_ARTIFACT, caution_of, chosen_engine, fetched_digest, found_format
 from modelway.status.verdict import Readiness
 
@@ -42,6 +43,8 @@ class Finding:
 
     plan: Plan | None = None
     hindrance: Readiness | None = None
+    rollout: Mapping[str, Any] | None = None
+    """The rollout as status is to tell of it; None where there is none."""
 
 
 def readiness_of(observed: Observed, finding: Finding) -> Readiness:
@@ -52,6 +55,8 @@ def readiness_of(observed: Observed, finding: Finding) -> Readiness:
         return Readiness(Reason.PROGRESSING, "Waiting for a first look.")
     if finding.plan.closed:
         return judge_preflight(observed, finding.plan)
+    if finding.plan.beside is not None:
+        return judge_rollout(observed, finding.plan, finding.rollout)
     verdict = judge(observed, Target(finding.plan.revision, finding.plan.available))
     return replace(verdict, message=f"{verdict.message} {WAITS}") if finding.plan.waits and verdict.ready else verdict
 
@@ -81,6 +86,7 @@ def status_of(observed: Observed, finding: Finding, *, service_port: int, now: d
         "selector": ",".join(f"{label}={value}" for label, value in selector_labels(name).items()),
         "stable": _stable(observed, finding),
         "candidate": _candidate(observed, finding, readiness),
+        "rollout": finding.rollout,
         "revisions": ledger_of(observed) or None,
     }
     return {field: value for field, value in status.items() if value is not None}
@@ -158,9 +164,8 @@ def _stable(observed: Observed, finding: Finding) -> dict[str, Any] | None:
         return dict(old) or None
     if wanted is not None and deployment.is_rolled_out(wanted) and deployment.available:
         return _description(observed, wanted, old)
-    serving = [
-        one.revision for one in observed.revisions if one.revision != wanted and _ready_pods(observed, one.revision)
-    ]
+    up = {pod.revision for pod in observed.pods if pod.ready and not pod.deleting}
+    serving = [one.revision for one in observed.revisions if one.revision != wanted and one.revision in up]
     revision = serving[0] if serving else old.get("revision")
     return _description(observed, revision, old) if revision else None
 
@@ -207,7 +212,8 @@ def _description(observed: Observed, revision: str, old: Mapping[str, Any]) -> d
 
 
 def _pods(observed: Observed, revision: str | None) -> list[PodView]:
-    return sorted((pod for pod in observed.pods if pod.revision == revision), key=lambda pod: (pod.created, pod.name))
+    pods = (pod for pod in (*observed.pods, *observed.canary_pods) if pod.revision == revision)
+    return sorted(pods, key=lambda pod: (pod.created, pod.name))
 
 
 def _ready_pods(observed: Observed, revision: str | None) -> list[PodView]:

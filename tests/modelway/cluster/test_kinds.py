@@ -6,19 +6,40 @@ from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli import inventory
 from modelway.cluster import kinds
 from modelway.cluster.kinds import CHILD_RIGHTS, CHILDREN, Kind
+from modelway.desired.revision import revision_of
+from modelway.observed import Observed
 from modelway.planning import plan_of
 from modelway.settings import Settings
-from support.operator.observed import KEY, observed
+from support.operator.observed import KEY, OLD, canary_service, deployment, observed, owner
 from support.operator.specs import manifest
 
 
 def _kinds_of_children() -> set[tuple[str, str]]:
     """Kind and version of every child of a spec that asks for all there are."""
-    spec = manifest(KEY.name, scaling={"max": 3})
-    plans = [
-        plan_of(ModelDeployment.parse(spec), observed(), Settings(preflight_enabled=proves)) for proves in (True, False)
-    ]
+    spec = manifest(KEY.name, scaling={"max": 3}, rollout={"strategy": "Canary"})
+    asked = ModelDeployment.parse(spec)
+    plans = [plan_of(asked, observed(), Settings(preflight_enabled=proves)) for proves in (True, False)]
+    plans.append(plan_of(asked, _under_way(revision_of(asked).hash), Settings(preflight_enabled=False)))
     return {(step.body["kind"], step.body["apiVersion"]) for plan in plans for step in plan.steps}
+
+
+def _under_way(candidate: str) -> Observed:
+    """A revision that serves, and another one that is its candidate."""
+    rollout = {
+        "id": "1",
+        "strategy": "Canary",
+        "phase": "Starting",
+        "revision": candidate,
+        "stable": OLD,
+        "attempt": 1,
+        "step": 0,
+        "steps": 3,
+        "weight": 0,
+        "mirror": 0,
+        "started": "2026-01-01T00:00:00Z",
+    }
+    by = owner(status={"stable": {"revision": OLD}, "rollout": rollout})
+    return observed(deployment(revision=OLD), canary_service(), by=by)
 
 
 def test_children_are_built_of_the_kinds_in_the_table() -> None:

@@ -14,6 +14,8 @@ from modelway.cluster.publish import Publisher
 from modelway.cluster.refused_pods import RefusedPods
 from modelway.cluster.resync import Resync
 from modelway.cluster.revision_records import RevisionRecords
+from modelway.cluster.rollouts import Rollouts
+from modelway.cluster.scrape import Scraper
 from modelway.errors import RetryLater
 from modelway.metrics import Metrics
 from modelway.observed import Key
@@ -72,6 +74,7 @@ class Parts:
             self.publisher,
             RefusedPods(client),
             RevisionRecords(client),
+            rollouts=Rollouts(Scraper(), settings),
             settings=settings,
             metrics=self.metrics,
         )

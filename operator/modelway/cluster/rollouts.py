@@ -1,0 +1,169 @@
+"""Take a rollout one step further in a pass: ask the pods what they counted, and have the planner decide."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from modelway.api.orders import order_in
+from modelway.api.rollout import Rollout
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cluster.scrape import Scraper
+from modelway.desired.children.deployment import progress_deadline_seconds
+from modelway.desired.plan import Plan
+from modelway.observed import Key, Observed, PodView
+from modelway.rollout import planner
+from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stable_pods
+from modelway.rollout.measures import Evidence
+from modelway.rollout.orders import refusal_of
+from modelway.rollout.situation import Candidate, Main, Situation
+from modelway.rollout.state import RolloutState
+from modelway.settings import Settings
+from modelway.status.rollout import events_of_rollout, failure_of_candidate
+
+LOOK_SECONDS = 2.0
+"""How often a rollout under way is looked at: no watch tells what pods count."""
+
+NEXT_SECONDS = 0.1
+"""When to act on what was just decided, which is written to status first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a pass makes of a rollout."""
+
+    rollout: Mapping[str, Any] | None
+    """As status is to tell of it; None where there is none."""
+    events: tuple[Mapping[str, str], ...] = ()
+    """What is to be told once that is written, as verdicts with a reason."""
+    due: float | None = None
+    """Seconds until the next look; None where none is needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the plans of a pass know of the two revisions."""
+
+    stable: str | None
+    """The last revision that served all requests; None before the first."""
+    size: int
+    """The number of its pods."""
+
+
+class Rollouts:
+    """Looks after the rollouts of one operator.
+
+    Args:
+        scraper: reads what pods count.
+        settings: what the platform decides.
+    """
+
+    def __init__(self, scraper: Scraper, settings: Settings) -> None:
+        self._scraper = scraper
+        self._settings = settings
+        self._ledgers: dict[Key, Ledger] = {}
+
+    async def advance(
+        self, deployment: ModelDeployment, plan: Plan, observed: Observed, standing: Standing, now: datetime
+    ) -> Progress:
+        """Take the rollout of a ModelDeployment one step further.
+
+        Args:
+            deployment: what is asked for.
+            plan: what was applied.
+            observed: what exists since.
+            standing: who serves.
+            now: the time, with a time zone.
+        """
+        before = observed.owner.status.get("rollout")
+        state = RolloutState.from_status(before)
+        samples = await self._ask(state, observed)
+        situation = self._situation(deployment, plan, observed, standing)
+        pods = stable_pods(state, samples, _serving(observed.pods, state))
+        situation = replace(situation, pods=pods, evidence=self._evidence(observed.owner.key))
+        refusal, after = refusal_of(state, situation), planner.advance(state, situation, now)
+        if after is None or not after.is_on_trial:
+            self.forget(observed.owner.key)
+        document = after.to_status() if after is not None else None
+        events = events_of_rollout(before, document, situation.order, refusal.message if refusal else "")
+        return Progress(document, tuple(events), _due(state, after, situation))
+
+    def forget(self, key: Key) -> None:
+        """No rollout of a ModelDeployment is on trial, or it is gone."""
+        self._ledgers.pop(key, None)
+        self._scraper.forget(key)
+
+    async def _ask(self, state: RolloutState | None, observed: Observed) -> dict[str, PodSample]:
+        """What the stable pods say, once requests go to the candidate; it is entered into the ledger."""
+        key = observed.owner.key
+        if state is None or not state.is_on_trial or state.timeout_from is None:
+            return {}
+        pods = [pod for pod in observed.pods if pod.revision == state.stable]
+        names = {pod.name for pod in pods}
+        ledger = self._ledgers.get(key)
+        if ledger is None or ledger.rollout != state.id:
+            ledger = open_ledger(state, names)
+        samples = await self._scraper.read(key, pods, state.id)
+        self._ledgers[key] = enter(ledger, samples, names)
+        return samples
+
+    def _situation(
+        self,
+        deployment: ModelDeployment,
+        plan: Plan,
+        observed: Observed,
+        standing: Standing,
+    ) -> Situation:
+        """What is so, but for what the pods say."""
+        metadata = observed.owner.document.get("metadata") or {}
+        return Situation(
+            rollout=deployment.spec.rollout or Rollout(),
+            wanted=plan.revision,
+            is_accepted=not plan.closed,
+            stable=standing.stable,
+            main=_main(observed),
+            size=standing.size,
+            candidate=_candidate(observed, plan.revision),
+            order=order_in(metadata.get("annotations")),
+            is_suspended=deployment.spec.suspend,
+            patience=timedelta(seconds=progress_deadline_seconds(deployment, self._settings)),
+        )
+
+    def _evidence(self, key: Key) -> Evidence:
+        ledger = self._ledgers.get(key)
+        return ledger.totals() if ledger is not None else {}
+
+
+def _main(observed: Observed) -> Main:
+    deployment = observed.deployment
+    if deployment is None or deployment.revision is None:
+        return Main(None)
+    all_serve = deployment.is_rolled_out(deployment.revision) and deployment.available >= deployment.size
+    return Main(deployment.revision, all_serve)
+
+
+def _candidate(observed: Observed, revision: str) -> Candidate:
+    canary = observed.canary
+    ready = canary.available if canary is not None and canary.reports_on(revision) else 0
+    failure = failure_of_candidate(observed, revision)
+    return Candidate(ready, failure.message if failure is not None and failure.stalled else "")
+
+
+def _serving(pods: Iterable[PodView], state: RolloutState | None) -> frozenset[str]:
+    """The names of the stable pods that get requests."""
+    stable = state.stable if state is not None else None
+    return frozenset(pod.name for pod in pods if pod.ready and not pod.deleting and pod.revision == stable)
+
+
+def _due(before: RolloutState | None, after: RolloutState | None, situation: Situation) -> float | None:
+    """Seconds until the next look."""
+    if situation.is_suspended:
+        return None
+    if _course(before) != _course(after):
+        return NEXT_SECONDS
+    return LOOK_SECONDS if after is not None and after.is_under_way else None
+
+
+def _course(state: RolloutState | None) -> tuple[object, ...]:
+    """What children are made of."""
+    return () if state is None else (state.id, state.phase, state.step, state.weight, state.mirror)

@@ -1,0 +1,157 @@
+"""The plan of a revision that takes the place of another one by a rollout: both run beside each other. Pure."""
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from modelway.api.labels import CANARY, STABLE, TRACK_LABEL
+from modelway.api.scaling import Scaling
+from modelway.api.v1alpha1 import ModelDeployment
+from modelway.desired.children import controller_revision, service, traffic
+from modelway.desired.children import deployment as deployments
+from modelway.desired.children.job import StableModel
+from modelway.desired.evidence import Evidence, with_pins
+from modelway.desired.gate import model_of, serve_on
+from modelway.desired.pinning import pinning_of, record_of, record_to_mark
+from modelway.desired.places import traffic_name
+from modelway.desired.plan import Plan, Step, make_plan, number_of, step_of, unwanted_children
+from modelway.desired.revision import Revision, revision_of
+from modelway.observed import Child, ChildId, JobView, Observed, RevisionView
+from modelway.settings import Settings
+
+
+class Candidate(NamedTuple):
+    """What the revision of a rollout has beside the one that serves."""
+
+    size: int
+    """The number of its pods."""
+    traffic: tuple[str, Mapping[str, Any]] | None = None
+    """What the pods that serve are told of it, after the name of the file; None before it has an address."""
+    answers: bool = False
+    """Whether it gets requests, or copies of them."""
+
+
+def make_rollout_plan(
+    deployment: ModelDeployment,
+    observed: Observed,
+    settings: Settings,
+    *,
+    stable: str | None,
+    candidate: Candidate | None,
+    evidence: Evidence | None,
+    may_follow: bool = True,
+) -> Plan:
+    """Make the plan for a revision that may run: beside the stable one, or in its place.
+
+    Args:
+        deployment: what is asked for.
+        observed: what exists.
+        settings: what the platform decides.
+        stable: the revision that serves on; None if the main Deployment runs the one that is asked for.
+        candidate: what the one that is asked for has of its own; None while that is nothing.
+        evidence: what the preflight of the revision found out; its pods fetch those very bytes.
+        may_follow: whether pods that serve may be replaced because the platform's settings changed.
+    """
+    if stable is None:
+        plan = make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
+    else:
+        running = model_of(deployment, observed, stable)
+        plan = _plan_beside(deployment, observed, settings, running, evidence, may_follow=may_follow)
+        plan = replace(plan, beside=stable)
+    return plan if candidate is None else _with_candidate(plan, candidate, deployment, observed, settings)
+
+
+def _plan_beside(
+    deployment: ModelDeployment,
+    observed: Observed,
+    settings: Settings,
+    running: StableModel | None,
+    evidence: Evidence | None,
+    *,
+    may_follow: bool,
+) -> Plan:
+    """The stable revision as it is, and the record of the other one."""
+    revision = revision_of(deployment)
+    record = record_of(observed, revision)
+    pinning = pinning_of(deployment, revision, record, observed, settings, may_follow=True, evidence=evidence)
+    meanwhile = serve_on(deployment, pinning.template, observed, settings, running=running, may_follow=may_follow)
+    body = controller_revision.build(
+        deployment,
+        revision.hash,
+        pinning.data,
+        number=number_of(observed, record),
+        evidence=evidence.to_text() if evidence else "",
+    )
+    own = step_of(body)
+    scaling = deployment.spec.scaling or Scaling()
+    outdated = (record,) if record is not None and pinning.outdated else ()
+    return Plan(
+        revision=revision.hash,
+        available=scaling.bounds[0],
+        autoscaled=scaling.autoscaled,
+        prune=(*_unwanted(meanwhile.prune, observed, (own, *meanwhile.steps), revision, evidence), *outdated),
+        steps=(own, *meanwhile.steps),
+        record_to_mark=record_to_mark(observed, revision),
+        follows=meanwhile.follows,
+        waits=meanwhile.waits,
+        evidence=evidence,
+    )
+
+
+def _unwanted(
+    pruned: Iterable[Child], observed: Observed, steps: Iterable[Step], revision: Revision, evidence: Evidence | None
+) -> tuple[Child, ...]:
+    """What the stable revision would prune, but for the record and the finished Job of the other one."""
+    own = controller_revision.revision_name(observed.owner.key.name, revision.hash)
+    jobs = {one.id for one in unwanted_children(observed, steps, revision, evidence) if isinstance(one, JobView)}
+    others = (one for one in pruned if one.id != ChildId("ControllerRevision", own))
+    return tuple(one for one in others if not isinstance(one, JobView) or one.id in jobs)
+
+
+# The candidate ----------------------------------------------------------------------------------------------------------------------------
+
+
+def _with_candidate(
+    plan: Plan, candidate: Candidate, deployment: ModelDeployment, observed: Observed, settings: Settings
+) -> Plan:
+    """The plan with the candidate's Service, its Deployment, and what tells the stable pods of it."""
+    template = _template(deployment, observed, settings, plan.evidence)
+    pods = deployments.build(deployment, plan.revision, template, candidate.size, settings, track=CANARY)
+    bodies = [service.build_for_candidate(deployment, settings), pods]
+    if candidate.traffic is not None:
+        bodies.append(traffic.build(deployment, *candidate.traffic))
+    steps = (*(_without_shrinking(one) if candidate.answers else one for one in plan.steps), *map(step_of, bodies))
+    # While the Service is made anew, its address is not known for a moment; what tells of the old one may stay.
+    kept = {*(step.id for step in steps), ChildId("ConfigMap", traffic_name(deployment.metadata.name))}
+    return replace(plan, steps=steps, prune=tuple(one for one in plan.prune if one.id not in kept or _is_outdated(one)))
+
+
+def _is_outdated(child: Child) -> bool:
+    """Whether a child may be pruned and made again by one plan: the data of a record cannot be changed."""
+    return isinstance(child, RevisionView)
+
+
+def _template(
+    deployment: ModelDeployment, observed: Observed, settings: Settings, evidence: Evidence | None
+) -> dict[str, Any]:
+    """The pod template of the revision that is asked for, on the track of candidates."""
+    revision = revision_of(deployment)
+    record = record_of(observed, revision)
+    pinning = pinning_of(deployment, revision, record, observed, settings, may_follow=True, evidence=evidence)
+    template = deepcopy(dict(with_pins(pinning.template, evidence)))
+    spread = (one.get("labelSelector") or {} for one in template["spec"].get("topologySpreadConstraints") or ())
+    for labels in (template["metadata"]["labels"], *(one.get("matchLabels") or {} for one in spread)):
+        if labels.get(TRACK_LABEL) == STABLE:
+            labels[TRACK_LABEL] = CANARY
+    return template
+
+
+def _without_shrinking(step: Step) -> Step:
+    """An autoscaler that takes no pod away while others answer for those that it measures: they must bear all requests at any moment."""
+    if step.id.kind != "HorizontalPodAutoscaler":
+        return step
+    behavior: Mapping[str, Any] = step.body["spec"].get("behavior") or {}
+    down = {**(behavior.get("scaleDown") or {}), "selectPolicy": "Disabled"}
+    spec = {**step.body["spec"], "behavior": {**behavior, "scaleDown": down}}
+    return replace(step, body={**step.body, "spec": spec})
