@@ -46,14 +46,14 @@ def growing(state: RolloutState, step: Step, situation: Situation) -> str:
 def waiting_for_pods(state: RolloutState, pods: StablePods) -> str:
     """The share has yet to reach the stable pods."""
     return (
-        f"{_step(state)}: {pods.honouring} of {counted(pods.total, 'stable pod')} {_keep(pods.total)} to it, "
+        f"{share_of_step(state)}: {pods.honouring} of {counted(pods.total, 'stable pod')} {_keep(pods.total)} to it, "
         "which takes the cluster up to 90 s"
     )
 
 
 def progress(state: RolloutState, step: Step, judgement: Judgement, situation: Situation, now: datetime) -> str:
     """How much evidence there is, how much is needed, and how long that takes at the present rate."""
-    parts = [f"{_step(state)}: {_evidence(state, judgement, situation.evidence, now)}"]
+    parts = [f"{share_of_step(state)}: {_evidence(state, judgement, situation.evidence, now)}"]
     if step.hold is not None and state.since is not None and now - state.since < step.hold:
         parts.append(f"held for {length(step.hold - (now - state.since))} more")
     if situation.pods.stopped:
@@ -217,7 +217,8 @@ def _serves(state: RolloutState) -> str:
     return f"revision {state.stable} serves."
 
 
-def _step(state: RolloutState) -> str:
+def share_of_step(state: RolloutState) -> str:
+    """`step 2 of 3, 25% of the requests`."""
     share = f"{state.mirror}% of the requests copied" if state.mirror else f"{state.weight}% of the requests"
     return f"step {state.step + 1} of {state.steps}, {share}"
 
