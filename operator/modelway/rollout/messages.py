@@ -71,13 +71,11 @@ def _evidence(state: RolloutState, judgement: Judgement, evidence: Evidence, now
         return "no request has reached the candidate yet, and silence is no evidence"
     if judgement.outcome is Outcome.NOT_WORSE:
         return f"{counted(requests, 'request')} show that the candidate is not worse"
-    slowest = max(
-        (one for one in judgement.findings if one.needed), key=lambda one: (one.needed or 0) - one.trials, default=None
-    )
-    if slowest is None or slowest.needed is None:
+    limiting = judgement.limiting
+    if limiting is None or limiting.needed is None:
         return f"{counted(requests, 'request')} so far"
-    what = "comparisons" if slowest.name == DISAGREEMENT else "requests"
-    return f"{slowest.trials} of about {slowest.needed} {what}{_rate(state, slowest, requests, now)}"
+    what = "comparisons" if limiting.name == DISAGREEMENT else "requests"
+    return f"{limiting.trials} of about {limiting.needed} {what}{_rate(state, limiting, requests, now)}"
 
 
 def _rate(state: RolloutState, finding: Finding, requests: int, now: datetime) -> str:

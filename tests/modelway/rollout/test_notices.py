@@ -24,7 +24,7 @@ def told_by(it: World, rounds: int = 40, requests: int = 200) -> list[Notice]:
 
 
 def test_promotion_is_told_from_its_start_to_its_end() -> None:
-    notices = told_by(World(spec(steps=[{"weight": 20}, {"weight": 50}])), rounds=60)
+    notices = told_by(World(spec(steps=[{"weight": 20}, {"weight": 50}])), rounds=150)
     assert [one.reason for one in notices] == [
         "RolloutStarted",
         "RolloutStep",
