@@ -221,7 +221,16 @@ def test_the_definition_stays_when_the_chart_no_longer_brings_it(gitops: GitOps,
 
 
 @pytest.mark.parametrize(
-    "state", ["healthy-autoscaled", "progressing-never-seen", "degraded-beside-the-old", "suspended"]
+    "state",
+    [
+        "healthy-autoscaled",
+        "progressing-never-seen",
+        "progressing-rollout",
+        "degraded-beside-the-old",
+        "degraded-rolled-back",
+        "suspended",
+        "suspended-rollout",
+    ],
 )
 def test_argo_cd_itself_reads_a_recorded_status_alike(gitops: GitOps, tmp_path: Path, state: str) -> None:
     file = tmp_path / "object.yaml"

@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -16,11 +17,14 @@ from typing import Any
 import yaml
 from sklearn.dummy import DummyClassifier
 
+from modelway.api.labels import ROLLOUT_ORDER_ANNOTATION
+from modelway.api.orders import Order
 from sandbox import Sandbox
 from support.cluster import helm
 from support.cluster.deployed import NOWHERE, Deployed
 from support.cluster.sandbox import Kubectl, namespace_manifest
 from support.stores.model_store import ModelStore, Quiet
+from support.waiting import eventually
 
 Object = dict[str, Any]
 
@@ -61,12 +65,31 @@ def record(kubectl: Kubectl, store: ModelStore, stop_operator: Callable[[], obje
     updated.apply(model=absent)
     updated.becomes("ModelNotFound")
     yield "degraded-beside-the-old", _object(updated)
+    yield from _record_rollouts(
+        kubectl, good, {"uri": store.put("other.joblib", DummyClassifier().fit([[0.0], [1.0]], [1, 2]))}
+    )
     stop_operator()
     served.apply(model=absent)
     yield "progressing-generation-behind", _object(served)
     broken.apply(model=good, suspend=True)
     yield "progressing-not-yet-suspended", _object(broken)
     yield "progressing-never-seen", _object(Deployed(kubectl, "new").apply(model=good))
+
+
+def _record_rollouts(kubectl: Kubectl, good: Object, other: Object) -> Iterator[tuple[str, Object]]:
+    """The states of a canary: under way, paused, rolled back."""
+    canary = Deployed(kubectl, "canary-of-v2")
+    rollout = {"strategy": "Canary"}
+    canary.apply(model=good, rollout=rollout).is_ready()
+    canary.apply(model=other, rollout=rollout).becomes("RolloutProgressing")
+    eventually(lambda: canary.status["rollout"]["phase"] == "Progressing", deadline=60)
+    yield "progressing-rollout", _object(canary)
+    canary.apply(model=other, rollout={**rollout, "paused": True}).becomes("RolloutSuspended")
+    yield "suspended-rollout", _object(canary)
+    order = Order("abort", canary.status["rollout"]["revision"], "ada", datetime.now(UTC))
+    kubectl("annotate", "mdep", canary.name, f"{ROLLOUT_ORDER_ANNOTATION}={order.as_annotation()}")
+    canary.becomes("RolledBack")
+    yield "degraded-rolled-back", _object(canary)
 
 
 def _object(deployed: Deployed) -> Object:
