@@ -16,9 +16,11 @@ from bench.operator.upkeep import REPAIRED, Flood, Repairs, Restart
 def test_a_handful_of_models_costs_what_it_should() -> None:
     lines: list[str] = []
     figures = asyncio.run(
-        measure(Plan((4,), rounds=1, idle_seconds=1, repairs=1, flood=8), {"machine": "this"}, lines.append)
+        measure(Plan((4,), rounds=1, idle_seconds=1, repairs=1, flood=8, proved=3), {"machine": "this"}, lines.append)
     )
     [size] = figures.sizes
+    assert figures.proved is not None
+    assert figures.proved.cost.per_child <= 1.4
     assert (figures.idle_writes, figures.restart.writes) == (0, 0)
     assert size.cost.per_child <= 1.2
     assert size.cost.statuses <= 2
