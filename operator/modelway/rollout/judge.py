@@ -27,9 +27,10 @@ from modelway.rollout.two_samples import Pair
 
 FAILED, REFUSED, SLOW, DISAGREEMENT = "failed", "refused", "slow", "disagreement"
 ALWAYS_REQUIRED: Final = (FAILED, DISAGREEMENT)
-_PARTS: Final = {DISAGREEMENT: 0.5, SLOW: 0.25, FAILED: 0.2}
-"""Of alpha. Wrong answers have most, because they reach clients; the stable revision answers where the candidate fails."""
-_PART_OF_OTHERS: Final = 0.05
+_PARTS: Final = {DISAGREEMENT: 0.47, SLOW: 0.35, FAILED: 0.15}
+"""Of alpha. Wrong and slow answers have most, because they reach clients; the stable revision answers where the candidate fails."""
+_PART_OF_OTHERS: Final = 0.03
+_BROKEN: Final = (FAILED, REFUSED)
 _LN_10: Final = log(10)
 
 
@@ -174,7 +175,8 @@ def _with_budget(measure: Measure, bad: int, trials: int, beta: float) -> tuple[
     limit = measure.budget + measure.tolerance
     is_not_worse = trials > 0 and (limit >= 1 or evidence.against_at_least(bad, trials, limit) >= -log(beta))
     needed = 1.0 if limit >= 1 else evidence.trials_until(-log(beta), bad / trials if trials else 0.0, limit)
-    against = 0.0 if measure.budget >= 1 else evidence.against_at_most(bad, trials, measure.budget)
+    mixture = evidence.BROKEN if measure.name in _BROKEN else evidence.WRONG
+    against = 0.0 if measure.budget >= 1 else evidence.against_at_most(bad, trials, measure.budget, mixture)
     return against, needed, is_not_worse, measure.budget
 
 

@@ -13,11 +13,11 @@ from modelway.rollout.evidence import log_beta, log_sum
 
 USUAL: Final = 0.05
 """The stable revision's share for which the mixture is made: slower than its own 95th percentile. It is valid for any other, and slower."""
-_ROWS: Final = 4000.0
-"""How sure the mixture is of that share, as a number of trials."""
-_NARROW, _WIDE = log(0.9), log(0.1)
-_WORSE: Final = ((1.3, 0.5), (1.6, 2.0), (2.2, 1.0), (4.0, 0.7), (20.0, 0.7))
-_TOTAL: Final = sum(weight for _, weight in _WORSE) / 0.95
+_SURE: Final = ((0.85, 10_000.0), (0.1, 1000.0))
+"""How sure the mixture is of that share, as numbers of trials, with weights; what remains is for any other share."""
+_ANY: Final = 0.05
+_WORSE: Final = ((1.65, 0.85), (3.0, 0.07), (20.0, 0.03))
+"""How many times as frequent bad events of the candidate may be, with weights; what remains is for any share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +74,14 @@ def times_until(pair: Pair, goal: float, beyond: float) -> float | None:
 
 
 def _usual(bad: float, trials: float) -> float:
-    narrow = _beta_mixture(bad, trials, USUAL * _ROWS, (1 - USUAL) * _ROWS)
-    return log_sum((_NARROW + narrow, _WIDE + _beta_mixture(bad, trials, 0.5, 0.5)))
+    terms = [log(weight) + _beta_mixture(bad, trials, USUAL * sure, (1 - USUAL) * sure) for weight, sure in _SURE]
+    return log_sum([*terms, log(_ANY) + _beta_mixture(bad, trials, 0.5, 0.5)])
 
 
 def _more_than_usual(bad: float, trials: float, beyond: float) -> float:
     rate = -log1p(-min(USUAL + beyond, 0.9))
-    terms = [log(weight / _TOTAL) + _of_rate(bad, trials, factor * rate) for factor, weight in _WORSE]
-    return log_sum([*terms, log(0.05) + _beta_mixture(bad, trials, 1.0, 1.0)])
-
-
-def _of_rate(bad: float, trials: float, rate: float) -> float:
-    return _likelihood(bad, trials, -expm1(-rate))
+    terms = [log(weight) + _likelihood(bad, trials, -expm1(-factor * rate)) for factor, weight in _WORSE]
+    return log_sum([*terms, log(_ANY) + _beta_mixture(bad, trials, 1.0, 1.0)])
 
 
 def _beta_mixture(bad: float, trials: float, a: float, b: float) -> float:
