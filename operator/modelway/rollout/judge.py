@@ -13,7 +13,7 @@ A measure is required for `NotWorse`:
 - Any other once it has trials. One with a stable arm is required while that arm has at least as many trials as the candidate: with fewer,
   as when all traffic goes to the candidate, more requests would tell little.
 
-Each of them can say `Worse`. The trials are taken as independent: docs/verdicts.md says what repeated requests change.
+Each of them can say `Worse`. The trials are taken as independent: repeated requests tell less than they seem to.
 """
 
 from collections.abc import Sequence
