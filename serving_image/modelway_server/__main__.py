@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from modelway_server import settings
 from modelway_server.errors import LoadFailure, ServerIncomplete, StorageFull, describe
@@ -19,6 +19,9 @@ from modelway_server.process.readable import readable_paths
 from modelway_server.process.walls import Walls, own_folder
 from modelway_server.telemetry import tracing
 from modelway_server.telemetry.logs import configure_logging
+
+if TYPE_CHECKING:
+    import socket
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -102,6 +105,7 @@ def _declare_serve(parser: argparse.ArgumentParser) -> None:
 
 def _serve(arguments: argparse.Namespace) -> int:
     chosen = settings.ServeSettings.from_arguments(arguments)
+    brokers = _brokers(chosen)
     try:
         walls = _wall_in(chosen)
     except LoadFailure as failure:
@@ -110,7 +114,16 @@ def _serve(arguments: argparse.Namespace) -> int:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="modelway-metrics-")
     from modelway_server.serving import serve  # noqa: PLC0415  (`fetch` needs none of it)
 
-    return serve(chosen, walls)
+    return serve(chosen, walls, brokers)
+
+
+def _brokers(chosen: settings.ServeSettings) -> "list[socket.socket]":
+    """A way for each worker to connections that walls refuse it; none where nobody orders rollouts."""
+    if not chosen.traffic_dir.is_dir():
+        return []
+    from modelway_server.traffic.broker import start_broker  # noqa: PLC0415  (`fetch` needs none of it)
+
+    return start_broker(chosen.traffic_dir, chosen.workers)
 
 
 def _wall_in(chosen: settings.ServeSettings) -> Walls:
@@ -126,7 +139,7 @@ def _wall_in(chosen: settings.ServeSettings) -> Walls:
         own = own_folder()
     except OSError as error:
         raise StorageFull(f"no temporary folder can be created: {error.strerror}") from error
-    named = [path for path in (chosen.prepared_dir, chosen.samples) if path]
+    named = [path for path in (chosen.prepared_dir, chosen.samples, chosen.traffic_dir) if path]
     walls.hide_files([*readable_paths(chosen.model_dir, connects=tracing.is_wanted()), *named], [own, report_path])
     return walls
 

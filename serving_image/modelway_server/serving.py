@@ -8,9 +8,10 @@ import gc
 import logging
 import os
 import signal
+import socket
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -21,9 +22,12 @@ import uvloop
 from modelway_server.artifacts.record import ArtifactRecord, locate_model
 from modelway_server.dataplane.identity import Identity
 from modelway_server.dataplane.plane import DataPlane
+from modelway_server.dataplane.query import Query
 from modelway_server.engines.load import load_prepared
 from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import LoadFailed, LoadFailure, PortTaken, describe
+from modelway_server.http.heads import Head
+from modelway_server.http.operations import Operation
 from modelway_server.http.server import Bounds, Companion, Ports, Worker
 from modelway_server.prediction.limits import Limits
 from modelway_server.prediction.predictor import Predictor
@@ -40,7 +44,11 @@ from modelway_server.settings import ServeSettings
 from modelway_server.telemetry import aliases as metric_aliases
 from modelway_server.telemetry import tracing
 from modelway_server.telemetry.metrics import Metrics, be_worker
-from modelway_server.telemetry.observers import log_access
+from modelway_server.telemetry.observers import log_access, time_reader
+from modelway_server.traffic.connector import BrokerConnector
+from modelway_server.traffic.incoming import GRPC_PATH, GRPC_TYPE
+from modelway_server.traffic.shared import Shared
+from modelway_server.traffic.traffic import Traffic
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -48,12 +56,13 @@ STUCK_TIMEOUTS = 4
 """The pod is restarted when a prediction runs for so many request timeouts, and at least a minute."""
 
 
-def serve(settings: ServeSettings, walls: Walls) -> int:
+def serve(settings: ServeSettings, walls: Walls, brokers: Sequence[socket.socket] = ()) -> int:
     """Serve one model until SIGTERM.
 
     Args:
         settings: the model and the bounds of its server.
         walls: around this process; this function raises those that depend on its ports.
+        brokers: each worker's way to connections to a rollout's candidate; none where there is never a rollout.
 
     Returns:
         The exit status of the process: 0 after a drain, or that of the load failure.
@@ -81,7 +90,15 @@ def serve(settings: ServeSettings, walls: Walls) -> int:
     gc.freeze()
     worker_states = WorkerStates(settings.workers, stuck_after=max(60.0, STUCK_TIMEOUTS * settings.request_timeout))
     settings = replace(settings, max_batch_rows=max_batch_rows)
-    pod = _Pod(settings, sockets, runtime, worker_states, enclosure=enclosure, load_seconds=time.monotonic() - started)
+    pod = _Pod(
+        settings,
+        sockets,
+        runtime,
+        worker_states,
+        enclosure=enclosure,
+        load_seconds=time.monotonic() - started,
+        brokers=brokers,
+    )
     if settings.workers == 1:
         return pod.work(0)
     return supervise(settings.workers, pod.work, worker_states)
@@ -141,7 +158,11 @@ class _Pod:
         *,
         enclosure: Enclosure,
         load_seconds: float,
+        brokers: Sequence[socket.socket],
     ) -> None:
+        self._brokers = brokers
+        self._shared = Shared(settings.workers)
+        self._slot = 0
         self._settings = settings
         self._ports = ports
         self._runtime = runtime
@@ -152,6 +173,8 @@ class _Pod:
     def work(self, slot: int) -> int:
         """Warm up and serve as worker `slot`, until the drain is over; the exit status."""
         self._worker_states.enter(slot)
+        self._shared.enter(slot)
+        self._slot = slot
         self._enclosure.in_worker()
         if self._settings.workers > 1:
             be_worker(slot)
@@ -190,13 +213,49 @@ class _Pod:
             drain_seconds=settings.drain_seconds,
             max_connections=settings.max_connections,
         )
-        others = self._companions(plane, predictor, metrics)
-        worker = Worker(plane, predictor, self._worker_states, metrics, bounds=bounds, companions=others)
+        traffic = self._traffic(predictor, metrics)
+        others = self._companions(plane, predictor, metrics, traffic)
+        worker = Worker(
+            plane,
+            predictor,
+            self._worker_states,
+            metrics,
+            bounds=bounds,
+            companions=others,
+            traffic=traffic,
+            inner=self._inner(plane, metrics),
+        )
         await worker.serve(self._ports, started=self._enclosure.when_listening)
         if spans:
             await spans.close()
 
-    def _companions(self, plane: DataPlane, predictor: Predictor, metrics: Metrics) -> dict[str, Companion]:
+    def _traffic(self, predictor: Predictor, metrics: Metrics) -> Traffic | None:
+        if not self._brokers:
+            return None
+        return Traffic(
+            self._settings.traffic_dir,
+            self._shared,
+            BrokerConnector(self._brokers[self._slot]),
+            predictor,
+            metrics,
+            max_request_bytes=self._settings.max_request_bytes,
+        )
+
+    def _inner(self, plane: DataPlane, metrics: Metrics) -> dict[bytes, Operation]:
+        """The operations for servers of the same model: a candidate gets gRPC's messages as bodies of HTTP."""
+        if self._ports.grpc is None:
+            return {}
+        from modelway_server.grpc.queries import query_of_message  # noqa: PLC0415  (costs time and memory)
+
+        def read(body: bytes, _: Head) -> Query:
+            return query_of_message(plane, body)
+
+        readers = {GRPC_TYPE: time_reader(read) if metrics.observers else read}
+        return {GRPC_PATH: Operation("grpc_infer", readers, protocol="grpc")}
+
+    def _companions(
+        self, plane: DataPlane, predictor: Predictor, metrics: Metrics, traffic: Traffic | None
+    ) -> dict[str, Companion]:
         if self._ports.grpc is None:
             return {}
         from modelway_server.grpc.server import GrpcBounds, GrpcServer  # noqa: PLC0415  (costs time and memory)
@@ -210,7 +269,9 @@ class _Pod:
         )
         host, port = self._ports.grpc.getsockname()[:2]
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        return {"grpc": GrpcServer(plane, predictor, self._worker_states, metrics, bounds=bounds, address=address)}
+        states = self._worker_states
+        server = GrpcServer(plane, predictor, states, metrics, bounds=bounds, address=address, traffic=traffic)
+        return {"grpc": server}
 
     def _describe(self, plane: DataPlane, metrics: Metrics, load_seconds: float) -> None:
         identity, description = plane.identity, plane.description()

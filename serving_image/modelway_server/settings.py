@@ -89,6 +89,8 @@ class ServeSettings(ModelSettings):
     """Seconds until a request is answered with 503 or 504."""
     startup_timeout: float = 300.0
     """Seconds for loading and warming up."""
+    traffic_dir: Path = Path("/mnt/traffic")
+    """Folder in which the operator orders rollouts; where it is not there at the start, there is never one."""
     drain_seconds: float = 15.0
     """Seconds for which the server continues after SIGTERM, until every client knows that this pod ends."""
 
@@ -152,6 +154,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--max-queue", default=default.max_queue, type=positive_int, help="requests that may wait for the model")
     add("--request-timeout", default=default.request_timeout, type=positive, help="seconds to answer a request")
     add("--startup-timeout", default=default.startup_timeout, type=positive, help="seconds to load and warm up")
+    add(
+        "--traffic-dir",
+        default=default.traffic_dir,
+        type=Path,
+        help="directory in which the operator orders rollouts; not used where there is none at the start",
+    )
     add("--drain-seconds", default=default.drain_seconds, type=not_negative, help="seconds of serving on after SIGTERM")
 
 

@@ -55,6 +55,14 @@ def test_a_deployment_of_hollow_pods_scales(kubectl: Kubectl) -> None:
     eventually(lambda: not kubectl.list("pods"))
 
 
+def test_a_hollow_pod_of_a_job_has_ended_well(kubectl: Kubectl) -> None:
+    template = {"spec": {**_hollow()["spec"], "restartPolicy": "OnFailure"}}
+    kubectl.create(
+        {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "once"}, "spec": {"template": template}}
+    )
+    kubectl("wait", "job/once", "--for=condition=Complete", "--timeout=60s")
+
+
 def test_a_pod_that_is_hollow_in_part_does_not_start(kubectl: Kubectl) -> None:
     serve = {"name": "serve", "image": HOLLOW, "securityContext": RESTRICTED}
     kubectl.create(pod(serve, container()))

@@ -10,6 +10,8 @@ from prometheus_client import CollectorRegistry
 from modelway.model_gauges import ModelGauges
 from modelway.status.reasons import Reason
 from modelway_server.telemetry.metrics import RENAMED, Metrics
+from modelway_server.traffic.series import RolloutSeries
+from modelway_server.traffic.shared import Shared
 from support.make import reference
 from support.pages import troubleshooting
 from support.pages.blocks import PAGES, ROOT, blocks
@@ -38,7 +40,9 @@ def test_the_field_reference_is_what_the_definition_says() -> None:
 
 
 def test_server_metrics_are_documented_and_no_other() -> None:
-    families = Metrics(model="m", model_version="v", revision="r").registry.collect()
+    metrics = Metrics(model="m", model_version="v", revision="r")
+    metrics.add_collector(RolloutSeries(Shared(1), lambda: "w-1", metrics.identity))
+    families = metrics.registry.collect()
     published = {family.name + ("_total" if family.type == "counter" else "") for family in families}
     names = re.findall(r"`(modelway_(?!operator_|modeldeployment_)\w+)", (ROOT / "docs" / "operating.md").read_text())
     assert sorted(names) == sorted(published | set(RENAMED.values()))

@@ -18,6 +18,7 @@ from modelway.api.quantity import byte_count
 from modelway.api.runtime import Runtime
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.cli.local_pod import processes
+from modelway.desired.places import TRAFFIC
 from modelway.desired.pod import pod_template
 from modelway.desired.revision import revision_of
 from modelway.settings import Settings
@@ -169,6 +170,8 @@ FROM_CANDIDATES = {"--note-failure", "--precision"}
 FROM_THE_PROOF = {"--object-version"}
 FROM_THE_MACHINE = {"--host"}
 """Every address, but for machines whose pods share one network."""
+FROM_THE_MOUNT = {"--traffic-dir"}
+"""Its default is where every pod has it, so that a pod can run a server that knows of no rollouts."""
 
 
 @pytest.mark.parametrize(
@@ -176,13 +179,17 @@ FROM_THE_MACHINE = {"--host"}
     [
         (FETCH, fetch.add_arguments, FROM_THE_PROOF),
         (PREPARE, prepare.add_arguments, FROM_PREFLIGHT | FROM_CANDIDATES),
-        (SERVE, settings.add_arguments, FROM_PREFLIGHT | FOR_PREPARING | FROM_THE_MACHINE),
+        (SERVE, settings.add_arguments, FROM_PREFLIGHT | FOR_PREPARING | FROM_THE_MACHINE | FROM_THE_MOUNT),
     ],
 )
 def test_nothing_is_left_to_a_default_of_the_server(
     container: dict[str, Any], add_arguments: Any, unsaid: set[str]
 ) -> None:
     assert options_of(container) == options(parser(add_arguments)) - unsaid
+
+
+def test_the_server_looks_for_rollouts_where_pods_have_them() -> None:
+    assert str(settings.ServeSettings(model_dir=Path(), name="").traffic_dir) == TRAFFIC.directory
 
 
 DIRECTORIES = ["--model-dir=/m", "--prepared-dir=/p"]

@@ -31,7 +31,8 @@ def image_map(extra: Path | None) -> dict[str, dict[str, Any]]:
 
     The file maps a name (`shop/store`, or `shop/store:2` for one tag alone) to `{"entrypoint": [...], "env": {...},
     "tags": [...]}`; `env` and `tags` may be left out. In place of a command, `{"hollow": true}` makes pods that are Ready
-    without a process, and `{"forbidden": true}` an image whose registry asks for credentials that nobody has.
+    without a process, or that have ended well where their restart policy lets them; `"messages": {...}` holds the
+    termination message of a container by its name. And `{"forbidden": true}` an image whose registry asks for credentials that nobody has.
 
     Raises:
         SandboxError: the file is not such a map.

@@ -130,7 +130,7 @@ def _tensor(
     shape = parse_shape(list(message.shape), f"{field}.shape")
     content_type = read_content_type(plain_parameters(message.parameters), f"{field}.parameters") or content_type
     if raw is None:
-        values = _typed_values(message.contents, shape, datatype, f"{field}.contents")
+        values = typed_values(message.contents, shape, datatype, f"{field}.contents")
     elif message.HasField("contents"):
         raise MalformedRequest(
             "the values appear twice: as contents and in raw_input_contents", field=f"{field}.contents"
@@ -142,9 +142,18 @@ def _tensor(
     return Tensor(message.name, datatype, values, field, content_type)
 
 
-def _typed_values(
-    contents: "pb.InferTensorContents", shape: tuple[int, ...], datatype: str, field: str
-) -> NDArray[Any]:
+def typed_values(contents: "pb.InferTensorContents", shape: tuple[int, ...], datatype: str, field: str) -> NDArray[Any]:
+    """The values of a tensor in the field of its datatype.
+
+    Args:
+        contents: all fields.
+        shape: that it shall have.
+        datatype: by the protocol's word.
+        field: where it stands, for messages.
+
+    Raises:
+        MalformedRequest: the values contradict that.
+    """
     expected = _CONTENTS.get(datatype)
     if expected is None:
         raise MalformedRequest(f"{datatype} has no field here; send its bytes in raw_input_contents", field=field)

@@ -25,6 +25,7 @@ from modelway_server.grpc.servicer import SERVICE, InferenceServicer
 from modelway_server.prediction.predictor import Predictor
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.telemetry.metrics import Metrics
+from modelway_server.traffic.traffic import Traffic
 
 MAX_STREAMS: Final = 256
 """Calls at a time on one connection; more wait in the client."""
@@ -90,6 +91,7 @@ class GrpcServer:
         metrics: what counts.
         bounds: of its clients.
         address: host and port to listen on.
+        traffic: of a rollout; None where there is never one.
 
     Attributes:
         address: as given.
@@ -104,11 +106,18 @@ class GrpcServer:
         *,
         bounds: GrpcBounds,
         address: str,
+        traffic: Traffic | None = None,
     ) -> None:
         self.address = address
         self._unread = Unread()
         self._servicer = InferenceServicer(
-            plane, predictor, worker_states, metrics, self._unread, max_bytes=bounds.max_request_bytes
+            plane,
+            predictor,
+            worker_states,
+            metrics,
+            self._unread,
+            max_bytes=bounds.max_request_bytes,
+            traffic=traffic,
         )
         self._worker_states = worker_states
         self._health = _Health(self._publish_health)

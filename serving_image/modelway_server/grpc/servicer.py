@@ -4,24 +4,28 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 
 from modelway_server.dataplane.plane import DataPlane
-from modelway_server.dataplane.query import Body, Query
-from modelway_server.dataplane.v2 import query_of
 from modelway_server.errors import MalformedRequest, RequestTooLarge
 from modelway_server.grpc import inference_pb2 as pb
-from modelway_server.grpc.codec import decode_request, encode_answer
 from modelway_server.grpc.crowds import Context, Unread
 from modelway_server.grpc.handlers import LIBRARY_ERRORS, Handler, abort, handle_one, status_of_any
-from modelway_server.prediction.calls import CALLER_GONE, Call, Calls
+from modelway_server.grpc.queries import decode_message, names_version, query_of_message
+from modelway_server.prediction.calls import CALLER_GONE, Call, Calls, settle
 from modelway_server.prediction.predictor import LARGE_BODY_BYTES, Predictor
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.protocol.trace_context import TRACE_ID, TraceContext, read_trace_context
 from modelway_server.telemetry.metrics import Metrics
 from modelway_server.telemetry.observers import time_reader
+from modelway_server.traffic.incoming import GRPC_PATH, GRPC_TYPE, HANDOVER_HEADER, REVISION_HEADER, Incoming
+from modelway_server.traffic.traffic import Traffic
+from modelway_server.traffic.wire import CandidateAnswer
+
+if TYPE_CHECKING:
+    from modelway_server.dataplane.query import Answer, Query
 
 SERVICE: Final = "inference.GRPCInferenceService"
 METHOD: Final = "grpc_infer"
@@ -29,6 +33,7 @@ METHOD: Final = "grpc_infer"
 CANCELLING_SECONDS: Final = 0.05
 """The library cancels a call within this time after it gave no message, if it ends the call itself."""
 
+_REVISION: Final = REVISION_HEADER.decode()
 _INFER_REQUEST: Final = pb.ModelInferRequest.DESCRIPTOR.full_name
 
 
@@ -42,6 +47,7 @@ class InferenceServicer:
         metrics: what counts.
         unread: the calls of all services of this server whose message has not arrived.
         max_bytes: cap on one message.
+        traffic: has a rollout's candidate answer some calls; None where there is never a rollout.
 
     Attributes:
         idle: set while no call of inference is under way.
@@ -57,13 +63,17 @@ class InferenceServicer:
         unread: Unread,
         *,
         max_bytes: int,
+        traffic: Traffic | None = None,
     ) -> None:
         self._plane = plane
         self._calls = Calls(predictor, metrics)
         self._worker_states = worker_states
         self._unread = unread
         self._max_bytes = max_bytes
-        self._read_query = time_reader(self._query) if metrics.observers else self._query
+        read_query = partial(query_of_message, plane)
+        self._read_query: Callable[[bytes], Query] = time_reader(read_query) if metrics.observers else read_query
+        self._traffic = traffic
+        self._revision = plane.identity.revision.encode()
         self._under_way = 0
         self.idle = asyncio.Event()
         self.idle.set()
@@ -98,7 +108,10 @@ class InferenceServicer:
         # so it stays where the library cancels the call, or cannot write: the client is gone, or its deadline has passed
         counted = CALLER_GONE
         try:
-            await context.write(await self._answer(context, call))
+            content, revision = await self._answer(context, call)
+            if revision:
+                await context.send_initial_metadata(((_REVISION, revision),))
+            await context.write(content)
             counted = 200
         except LIBRARY_ERRORS:
             raise
@@ -118,14 +131,35 @@ class InferenceServicer:
         if not self._under_way:
             self.idle.set()
 
-    async def _answer(self, context: Context, call: Call) -> bytes:
+    async def _answer(self, context: Context, call: Call) -> tuple[bytes, bytes]:
+        """The answer to a call, and the revision that gave it."""
         self._calls.admit()
         message = await self._read(context)
         call.held.add(len(message))
-        answer = await self._calls.answer(
-            call, partial(self._read_query, message), apart=len(message) >= LARGE_BODY_BYTES
+        read, apart = partial(self._read_query, message), len(message) >= LARGE_BODY_BYTES
+        active = None if self._traffic is None else self._traffic.active
+        if active is None:
+            own = await self._calls.answer(call, read, apart=apart)
+            return own.body.content, self._revision
+        outcome: asyncio.Future[Answer | CandidateAnswer] = asyncio.get_running_loop().create_future()
+        fields = _fields(context)
+        incoming = Incoming(
+            call,
+            GRPC_PATH,
+            fields | {b"content-type": GRPC_TYPE.encode()},
+            message,
+            read,
+            apart,
+            partial(settle, outcome),
+            decode_message,
+            timeouts=(context.time_remaining(),),  # None where there is no deadline, as below
+            is_pinned=HANDOVER_HEADER in fields or names_version(message),
         )
-        return answer.body.content
+        active.ask(incoming)
+        answer = await outcome
+        if isinstance(answer, CandidateAnswer):
+            return answer.body, answer.headers.get(REVISION_HEADER, b"")
+        return answer.body.content, self._revision
 
     async def _read(self, context: Context) -> bytes:
         """The call's one message."""
@@ -142,28 +176,6 @@ class InferenceServicer:
                 f"the message has more than {self._max_bytes} bytes; send fewer rows a request, or raise runtime.limits.maxRequestBytes"
             ) from None
         raise MalformedRequest(f"the call has no message {_INFER_REQUEST}")
-
-    def _query(self, content: bytes) -> Query:
-        try:
-            message = pb.ModelInferRequest.FromString(content)
-        except Exception as error:
-            raise MalformedRequest("the message is no inference.ModelInferRequest") from error
-        self._plane.identity.check(message.model_name, message.model_version)
-        request = decode_request(message)
-        identity = self._plane.identity
-
-        def encode(outputs: Any, classes: Any) -> Body:
-            answer = encode_answer(
-                model=identity.name,
-                version=identity.version,
-                request_id=request.id,
-                outputs=outputs,
-                classes=classes,
-                raw=bool(message.raw_input_contents),
-            )
-            return Body(answer.SerializeToString())
-
-        return query_of(self._plane, request, encode)
 
     def _model_ready(self, request: "pb.ModelReadyRequest") -> "pb.ModelReadyResponse":
         self._plane.identity.check(request.name, request.version)
@@ -189,6 +201,12 @@ def _wait_for_nothing(answer: Callable[[Any], Any]) -> Callable[[Any, Context], 
         return answer(request)
 
     return reply
+
+
+def _fields(context: Context) -> dict[bytes, bytes]:
+    """The metadata of a call, as headers of HTTP."""
+    pairs = ((name, value) for name, value in context.invocation_metadata() or () if not name.endswith("-bin"))
+    return {name.encode(): value if isinstance(value, bytes) else value.encode("latin-1") for name, value in pairs}
 
 
 def _deadline_has_passed(context: Context) -> bool:

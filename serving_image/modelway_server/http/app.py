@@ -10,12 +10,12 @@ Every error is `{"error": "..."}`. Its status says who is at fault:
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 from modelway_server.dataplane.plane import DataPlane
-from modelway_server.dataplane.query import Answer
+from modelway_server.dataplane.query import JSON, Answer
 from modelway_server.http.application import Respond
 from modelway_server.http.heads import Head, check_head, path_of, read_head
 from modelway_server.http.operations import Operation, routes
@@ -29,6 +29,12 @@ from modelway_server.process.worker_state import WorkerStates
 from modelway_server.protocol.compression import inflate, too_large
 from modelway_server.protocol.strict_json import dumps
 from modelway_server.telemetry.metrics import Metrics
+from modelway_server.traffic.incoming import REVISION_HEADER, SECONDS_HEADER, Incoming
+from modelway_server.traffic.traffic import Traffic
+from modelway_server.traffic.wire import CandidateAnswer
+
+_PASSED_ON: Final = (b"content-encoding", b"vary", b"inference-header-content-length", REVISION_HEADER)
+"""Headers of another server's answer, beside its type, that the client gets."""
 
 
 class InferenceApplication:
@@ -40,6 +46,8 @@ class InferenceApplication:
         worker_states: whether the model is ready, and whether the pod is ending.
         metrics: what counts.
         max_bytes: cap on one body.
+        traffic: has a rollout's candidate answer some requests; None where there is never a rollout.
+        inner: operations for requests that another server hands over, by their path, beside those for all.
     """
 
     def __init__(
@@ -50,6 +58,8 @@ class InferenceApplication:
         metrics: Metrics,
         *,
         max_bytes: int,
+        traffic: Traffic | None = None,
+        inner: Mapping[bytes, Operation] | None = None,
     ) -> None:
         self._plane = plane
         self._calls = Calls(predictor, metrics)
@@ -60,6 +70,8 @@ class InferenceApplication:
         self._pages = self._page_routes()
         self.operations = routes(plane, self._model_roots(), observed=bool(metrics.observers))
         self._targets = {path.encode(): operation for path, operation in self.operations.items()}
+        self._traffic = traffic
+        self._inner = inner or {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -79,7 +91,12 @@ class InferenceApplication:
         if operation is None:
             return
         call = request.call = self._calls.begin(
-            operation.method, "http", request.started, timeout=head.timeout, trace=head.trace
+            operation.method,
+            operation.protocol,
+            request.started,
+            timeout=head.timeout,
+            trace=head.trace,
+            is_counted=not head.is_handed_over,
         )
         if request.reader is None:
             return
@@ -97,6 +114,8 @@ class InferenceApplication:
         except Exception as error:  # noqa: BLE001  (each has its status)
             request.failure = error
             return
+        if head.is_handed_over and request.operation is None:
+            request.operation = self._inner.get(request.target)
         if request.operation is not None:
             request.reader = request.operation.reader(head)
         if request.known is not None:
@@ -134,17 +153,28 @@ class InferenceApplication:
             self._send(request, respond, reply_unread(operation, head))
             return
 
-        def answered(answer: Answer | Exception) -> None:
+        def answered(answer: Answer | CandidateAnswer | Exception) -> None:
             self._send(request, respond, _reply_with(answer))
 
         body = request.take_body()
         if head.content_encoding not in {"", "identity"}:
             coding, limit = head.content_encoding, self.max_bytes
-            self._calls.ask(call, lambda: reader(inflate(coding, limit, body), head), answered, apart=True)
+            read, apart = (lambda: reader(inflate(coding, limit, body), head)), True
         else:
-            self._calls.ask(call, lambda: reader(body, head), answered, apart=len(body) >= LARGE_BODY_BYTES)
+            read, apart = (lambda: reader(body, head)), len(body) >= LARGE_BODY_BYTES
+        active = None if self._traffic is None or head.is_handed_over else self._traffic.active
+        if active is None:
+            self._calls.ask(call, read, answered, apart=apart)
+            return
+        target, is_pinned = request.target, b"/versions/" in request.target
+        incoming = Incoming(
+            call, target, dict(request.headers), body, read, apart, answered, operation.decode, is_pinned=is_pinned
+        )
+        active.ask(incoming)
 
     def _send(self, request: Request, respond: Respond, reply: Reply) -> None:
+        if request.head.is_handed_over and request.call is not None:
+            reply = reply._replace(headers=(*reply.headers, (SECONDS_HEADER, b"%.6f" % request.call.age)))
         if not shall_compress(request.head, reply):
             respond(reply)
             return
@@ -227,10 +257,16 @@ class InferenceApplication:
         return Reply(200 if ready else 503, dumps(document | {"ready": ready}))
 
 
-def _reply_with(answer: Answer | Exception) -> Reply:
-    """The reply once the model has answered or failed."""
+def _reply_with(answer: Answer | CandidateAnswer | Exception) -> Reply:
+    """The reply once a model has answered or failed."""
     if isinstance(answer, Exception):
         return reply_to(answer)
+    if isinstance(answer, CandidateAnswer):
+        headers: tuple[tuple[bytes, bytes], ...] = tuple(
+            (name, answer.headers[name]) for name in _PASSED_ON if name in answer.headers
+        )
+        content_type = answer.headers.get(b"content-type", JSON)
+        return Reply(answer.status, answer.body, headers, content_type=content_type, is_foreign=True)
     content, content_type, headers = answer.body
     return Reply(200, content, headers, False, content_type)  # noqa: FBT003  (names cost more than the reply)
 

@@ -200,7 +200,8 @@ class Connection(asyncio.Protocol):
             return
         is_ending = self._application.draining or self._owner.is_closing
         close = is_ending or reply.close or not (request.keep_alive and request.complete)
-        content = response(reply, self._owner.common_headers(), close=close, body=request.method != b"HEAD")
+        lines = self._owner.common_headers(is_foreign=reply.is_foreign)
+        content = response(reply, lines, close=close, body=request.method != b"HEAD")
         if len(content) < LARGE_ANSWER_BYTES:
             self._application.note_sent(request, reply)  # whoever has the answer finds it counted
             self._application.once_published(partial(self._write_answer, request, content, close=close))

@@ -34,6 +34,7 @@ class Head(NamedTuple):
         timeout: seconds in which the caller wants the answer; None when there is no such header.
         trace: that the request belongs to; None when there is no such header.
         charset: of the content type, in lower case; empty when there is none.
+        is_handed_over: whether another server of the same model sends the request.
     """
 
     content_type: str = ""
@@ -47,9 +48,10 @@ class Head(NamedTuple):
     timeout: float | None = None
     trace: TraceContext | None = None
     charset: str = ""
+    is_handed_over: bool = False
 
 
-def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:  # noqa: C901  (one look at each header)
+def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:  # noqa: C901, PLR0912  (one look at each header)
     """The headers of a request, in one pass.
 
     Raises:
@@ -58,6 +60,7 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:  # noqa: C901  (o
     content_type = content_encoding = charset = ""
     accept_encoding = host = traceparent = tracestate = b""
     timeout = None
+    is_handed_over = False
     content_length, hosts, expects_continue, header_length = -1, 0, False, None
     for name, value in headers:
         match name:
@@ -87,6 +90,8 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:  # noqa: C901  (o
                 traceparent = value
             case b"tracestate":
                 tracestate = value
+            case b"modelway-handover":
+                is_handed_over = True
     return Head(
         content_type,
         content_encoding,
@@ -99,6 +104,7 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:  # noqa: C901  (o
         timeout,
         read_trace_context(traceparent, tracestate) if traceparent else None,
         charset,
+        is_handed_over,
     )
 
 

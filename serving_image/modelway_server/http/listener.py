@@ -22,6 +22,7 @@ class Listener:
         application: what answers their requests.
         max_connections: at a time.
         held: counts the bytes of answers that clients have not read.
+        revision: hash that every answer bears; empty for none.
         displaces_silent: whether a new connection beyond that ends the one whose client has been silent for longest. Otherwise it is refused.
 
     Attributes:
@@ -31,7 +32,13 @@ class Listener:
     """
 
     def __init__(
-        self, application: Application, *, max_connections: int, held: HeldBytes, displaces_silent: bool = False
+        self,
+        application: Application,
+        *,
+        max_connections: int,
+        held: HeldBytes,
+        revision: str = "",
+        displaces_silent: bool = False,
     ) -> None:
         self.application = application
         self.is_closing = False
@@ -43,7 +50,8 @@ class Listener:
         self._server: asyncio.Server | None = None
         self._all_ended = asyncio.Event()
         self._second = 0
-        self._common_headers = b""
+        self._revision = f"modelway-revision: {revision}\r\n".encode() if revision else b""
+        self._date = self._common_headers = b""
 
     async def listen(self, sock: socket.socket) -> None:
         """Accept connections on a bound socket."""
@@ -86,13 +94,14 @@ class Listener:
         """Count bytes of answers that clients have not read; a negative size counts fewer."""
         self._held.charge(size)
 
-    def common_headers(self) -> bytes:
-        """The line `date` of every answer, made once a second."""
+    def common_headers(self, *, is_foreign: bool = False) -> bytes:
+        """The lines `date`, made once a second, and `modelway-revision`, unless another server gave the answer."""
         now = int(time.time())
         if now != self._second:
             self._second = now
-            self._common_headers = f"date: {formatdate(now, usegmt=True)}\r\n".encode()
-        return self._common_headers
+            self._date = f"date: {formatdate(now, usegmt=True)}\r\n".encode()
+            self._common_headers = self._date + self._revision
+        return self._date if is_foreign else self._common_headers
 
     def _displace(self) -> bool:
         """End the connection whose client has been silent for longest, idle ones first; whether there was one."""

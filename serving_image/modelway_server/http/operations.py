@@ -15,6 +15,7 @@ from modelway_server.errors import UnsupportedMediaType
 from modelway_server.http.heads import Head
 from modelway_server.protocol.compression import CODINGS, is_known
 from modelway_server.telemetry.observers import time_reader
+from modelway_server.traffic.answers import Decode, decode_json, decode_v2
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
@@ -32,10 +33,14 @@ class Operation:
     Attributes:
         method: the metrics' word for it.
         readers: the reader of a body, by media type; the first also reads a body without one.
+        decode: gives the columns of an answer, to compare two revisions.
+        protocol: that its clients speak: `http`, or `grpc` to the server that hands their requests over.
     """
 
     method: str
     readers: Mapping[str, Reader]
+    decode: Decode = decode_json
+    protocol: str = "http"
 
     def reader(self, head: Head) -> Reader | None:
         """The reader of a body with that head; None where there is none."""
@@ -100,7 +105,7 @@ def _routes(plane: DataPlane, roots: list[str]) -> dict[str, Operation]:
     def predict_rows(body: bytes, _: Head) -> Query:
         return read_rows(plane, body)
 
-    infers = Operation("infer", {JSON: infer, BINARY: infer})
+    infers = Operation("infer", {JSON: infer, BINARY: infer}, decode_v2)
     rows = Operation("rows", {JSON: predict_rows})
     return {
         **{f"{root}/infer": infers for root in roots},

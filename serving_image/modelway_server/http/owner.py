@@ -27,5 +27,5 @@ class Owner(Protocol):
     def charge(self, size: int) -> None:
         """Count bytes of answers that clients have not read; a negative size counts fewer."""
 
-    def common_headers(self) -> bytes:
-        """Lines of every answer."""
+    def common_headers(self, *, is_foreign: bool = False) -> bytes:
+        """Lines of every answer; without those of this server's own where another one gave it."""

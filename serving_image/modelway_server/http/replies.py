@@ -42,18 +42,28 @@ class BodyTooSlow(Exception):
 
 
 class Reply(NamedTuple):
-    """The answer to one request."""
+    """The answer to one request.
+
+    Attributes:
+        is_foreign: whether another server gave it, whose revision its headers name.
+    """
 
     status: int
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
     close: bool = False
     content_type: bytes = JSON
+    is_foreign: bool = False
 
 
 def shall_compress(head: Head, reply: Reply) -> bool:
     """Whether the client takes gzip, and the reply is worth it."""
-    return len(reply.body) >= MIN_COMPRESSED and reply.content_type != BINARY and accepts_gzip(head.accept_encoding)
+    return (
+        len(reply.body) >= MIN_COMPRESSED
+        and reply.content_type != BINARY
+        and accepts_gzip(head.accept_encoding)
+        and not reply.is_foreign  # whoever gave it has decided
+    )
 
 
 async def compress_reply(reply: Reply) -> Reply:

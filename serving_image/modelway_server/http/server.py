@@ -18,10 +18,12 @@ from typing import Protocol
 from modelway_server.dataplane.plane import DataPlane
 from modelway_server.http.app import InferenceApplication
 from modelway_server.http.listener import Listener
+from modelway_server.http.operations import Operation
 from modelway_server.http.probes import ProbeApplication
 from modelway_server.prediction.predictor import Predictor
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.telemetry.metrics import Metrics
+from modelway_server.traffic.traffic import Traffic
 
 BEAT_SECONDS = 1.0
 QUIET_SECONDS = 1.0
@@ -89,6 +91,8 @@ class Worker:
         metrics: what counts.
         bounds: of requests and of the drain.
         companions: the other transports, by their name in the log.
+        traffic: of a rollout; None where there is never one.
+        inner: operations for requests that another server hands over, by their path.
     """
 
     def __init__(
@@ -100,6 +104,8 @@ class Worker:
         *,
         bounds: Bounds,
         companions: Mapping[str, Companion],
+        traffic: Traffic | None = None,
+        inner: Mapping[bytes, Operation] | None = None,
     ) -> None:
         self._companions = companions
         self._worker_states = worker_states
@@ -112,8 +118,16 @@ class Worker:
             worker_states,
             metrics,
             max_bytes=bounds.max_request_bytes,
+            traffic=traffic,
+            inner=inner,
         )
-        self._inference = Listener(self._application, max_connections=bounds.max_connections, held=predictor.held_bytes)
+        self._traffic = traffic
+        self._inference = Listener(
+            self._application,
+            max_connections=bounds.max_connections,
+            held=predictor.held_bytes,
+            revision=plane.identity.revision,
+        )
         self._probes = Listener(
             ProbeApplication(worker_states, metrics),
             max_connections=MAX_PROBES,
@@ -147,6 +161,8 @@ class Worker:
         await asyncio.gather(*ends)
         await self._probes.close(PROBE_SECONDS)
         heart.cancel()
+        if self._traffic is not None:
+            self._traffic.close()
         self._predictor.close()
         _LOGGER.info("ended: every request that was begun is answered")
 
@@ -160,6 +176,8 @@ class Worker:
         while True:
             self._worker_states.beat()
             self._metrics.publish()  # another worker may be asked for the sum of all
+            if self._traffic is not None:
+                self._traffic.look()
             await asyncio.sleep(BEAT_SECONDS)
 
     def _begin_drain(self) -> None:

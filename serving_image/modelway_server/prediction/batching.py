@@ -23,7 +23,7 @@ class Work(IntEnum):
     PREDICTION = 0
     """The answer to a request. It goes first."""
     EXPLANATION = 1
-    """How an answer comes about: calls with many rows, made of those of a request."""
+    """How an answer comes about: calls with many rows, made of those of a request; and answers that are compared with another revision's."""
 
 
 class Deadline(NamedTuple):

@@ -9,14 +9,18 @@ import time
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
+from typing import TypeVar
 
 from modelway_server.contract.row_batches import bytes_of
 from modelway_server.dataplane.query import Answer, Query
+from modelway_server.prediction.batching import Deadline, Work
 from modelway_server.prediction.held_bytes import Held
 from modelway_server.prediction.predictor import Predictor, QueryJob
 from modelway_server.protocol.trace_context import TRACE_ID, TraceContext
 from modelway_server.telemetry.metrics import Metrics
 from modelway_server.telemetry.observers import Finished
+
+T = TypeVar("T")
 
 CALLER_GONE = 499
 """The status that metrics give a request whose caller gave up."""
@@ -37,12 +41,18 @@ class Call:
         held: the account of its bytes.
         query: once it was read.
         answer: once the model gave it, where there are observers.
+        is_counted: whether it is a client's; else a server that counts it has handed it over.
+        is_own: whether the model here is the first that is asked.
+        elsewhere: what asks another server for its answer; None where nobody does.
     """
 
     __slots__ = (
         "answer",
+        "elsewhere",
         "ended",
         "held",
+        "is_counted",
+        "is_own",
         "job",
         "method",
         "protocol",
@@ -62,6 +72,7 @@ class Call:
         timeout: float | None,
         trace: TraceContext | None,
         held: Held,
+        is_counted: bool = True,
     ) -> None:
         self.method = method
         self.protocol = protocol
@@ -73,12 +84,20 @@ class Call:
         self.answer: Answer | None = None
         self.reading: asyncio.Future[Query] | None = None
         self.job: QueryJob | None = None
+        self.is_counted = is_counted
+        self.is_own = True
+        self.elsewhere: asyncio.Task[None] | None = None
         self.ended = False
 
     @property
     def trace_id(self) -> str:
         """Of its trace; empty where it belongs to none."""
         return "" if self.trace is None else self.trace.trace_id
+
+    @property
+    def age(self) -> float:
+        """Seconds since its head had arrived."""
+        return time.monotonic() - self.started
 
 
 class Calls:
@@ -94,11 +113,19 @@ class Calls:
         self._metrics = metrics
 
     def begin(
-        self, method: str, protocol: str, started: float, *, timeout: float | None, trace: TraceContext | None
+        self,
+        method: str,
+        protocol: str,
+        started: float,
+        *,
+        timeout: float | None,
+        trace: TraceContext | None,
+        is_counted: bool = True,
     ) -> Call:
         """A request whose head has arrived; `finish` or `abandon` ends it."""
         self._metrics.begin()
-        return Call(method, protocol, started, timeout=timeout, trace=trace, held=self._predictor.hold())
+        held = self._predictor.hold()
+        return Call(method, protocol, started, timeout=timeout, trace=trace, held=held, is_counted=is_counted)
 
     def admit(self) -> None:
         """Refuse a request before it is read.
@@ -107,6 +134,15 @@ class Calls:
             QueueFull: as many wait for the model as may.
         """
         self._predictor.check_room()
+
+    def deadline(self, call: Call, *timeouts: float | None) -> Deadline:
+        """When a request must be answered.
+
+        Args:
+            call: of it.
+            timeouts: seconds in which its caller wants the answer, beside what its head says.
+        """
+        return self._predictor.deadline(call.started, call.timeout, *timeouts)
 
     def ask(self, call: Call, read: Callable[[], Query], answered: Answered, *, apart: bool = False) -> None:
         """Read a request that has arrived, and have the model answer it.
@@ -133,6 +169,31 @@ class Calls:
         self.ask(call, read, partial(settle, answer), apart=apart)
         return await answer
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for the model."""
+        return self._predictor.is_idle
+
+    async def answer_aside(self, read: Callable[[], Query], *, apart: bool) -> Answer:
+        """The model's answer to a request whose client has one already; predictions go first.
+
+        Args:
+            read: as in `ask`.
+            apart: likewise.
+
+        Raises:
+            Exception: why there is none.
+        """
+        query = await self._predictor.read_apart(read) if apart else read()
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        deadline = self._predictor.deadline(time.monotonic())
+        job = self._predictor.submit(query, deadline, partial(settle, answer), Work.EXPLANATION)
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            self._predictor.forget(job)
+            raise
+
     def finish(self, call: Call, code: int) -> None:
         """Count a request once its answer is on its way, and notify the observers.
 
@@ -145,7 +206,10 @@ class Calls:
         call.ended = True
         call.held.release()
         metrics, ended = self._metrics, time.monotonic()
-        metrics.observe(call.method, code, ended - call.started)
+        if call.is_counted:
+            metrics.observe(call.method, code, ended - call.started)
+        else:
+            metrics.end()
         if not self._predictor.is_settling:
             metrics.publish()
         if metrics.observers:
@@ -160,6 +224,8 @@ class Calls:
 
     def abandon(self, call: Call) -> None:
         """Drop a request whose caller has gone."""
+        if call.elsewhere is not None:
+            call.elsewhere.cancel()
         if call.reading is not None:
             call.reading.cancel()
         if call.job is not None:
@@ -200,6 +266,8 @@ class Calls:
         if not isinstance(answer, Exception):
             assert call.query is not None
             self._metrics.add_rows(call.query.rows.count)
+            if call.is_own:
+                self._metrics.recent_seconds.append(call.age)
             call.answer = answer if self._metrics.observers else None
         token = TRACE_ID.set(call.trace_id)
         try:
@@ -208,7 +276,7 @@ class Calls:
             TRACE_ID.reset(token)
 
 
-def settle(answer: asyncio.Future[Answer], outcome: Answer | Exception) -> None:
+def settle(answer: asyncio.Future[T], outcome: T | Exception) -> None:
     """Set what an answer came to, unless nobody waits for it any more."""
     if answer.done():
         return

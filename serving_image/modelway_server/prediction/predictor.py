@@ -74,6 +74,11 @@ class Predictor:
         self.is_settling = False
         self._leaving: list[Callable[[], None]] = []
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for the model."""
+        return not self._in_model and self._turn is None and not len(self._waiting)
+
     async def warm_up(self) -> None:
         """Let the model predict once, and measure the cost of its calls.
 

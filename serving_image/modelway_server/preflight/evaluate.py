@@ -89,7 +89,9 @@ class Evaluation:
         self._wish, self._folder, self._gate, self._has_room = wish, folder, gate, has_room
         self._is_read = False
         gate.begin()
-        if not has_room:
+        if has_room:
+            gate.begin()  # so that it gets ready as soon as it has read the rows
+        else:
             gate.wait()
 
     @property
@@ -129,8 +131,6 @@ class Evaluation:
             self._gate.result()
         except LoadCrashed as crash:  # a reader in machine code, of a damaged file
             raise InvalidDataset("the reader of the dataset crashed; the file may be damaged: save it anew") from crash
-        if self._has_room:
-            self._gate.begin()
 
     def judge(self) -> Results:
         """Judge the answers of the models, which have ended.

@@ -1,6 +1,7 @@
 """Keep a model's answers in a folder, and read them back: numbers and texts, nothing that a reader would have to trust."""
 
 import json
+import math
 import os
 import stat
 from pathlib import Path
@@ -9,10 +10,15 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from modelway_server.errors import LoadCrashed
+from modelway_server.errors import InvalidDataset, LoadCrashed
 from modelway_server.evaluation.answers import METHODS, Answers
+from modelway_server.process.child import memory_limit
 
 _INDEX: Final = "answers.json"
+_SHARE_OF_MEMORY: Final = 8
+"""The files may take this fraction of the memory: texts in JSON take several times as much once they are read."""
+_MOST_BYTES: Final = 1 << 30
+"""What they may take where the memory has no limit."""
 
 
 def write_answers(answers: Answers, folder: Path) -> None:
@@ -34,8 +40,10 @@ def read_answers(folder: Path) -> Answers:
     """Read the answers that a process with a model wrote.
 
     Raises:
+        InvalidDataset: they take more memory than there is.
         LoadCrashed: they are not what `write_answers` leaves.
     """
+    _check_size(folder)
     try:
         with _open(folder / _INDEX) as file:
             index = json.load(file)
@@ -47,6 +55,18 @@ def read_answers(folder: Path) -> Answers:
         return Answers(outputs=outputs, classes=_classes(index["classes"]), count=index["count"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LoadCrashed("the process with the model left no answers that can be read") from error
+
+
+def _check_size(folder: Path) -> None:
+    """Refuse answers that would fill the memory; a file without content may claim any size."""
+    limit = memory_limit()
+    most = _MOST_BYTES if limit is None else limit // _SHARE_OF_MEMORY
+    size = sum(path.lstat().st_size for path in folder.iterdir())
+    if size > most:
+        raise InvalidDataset(
+            f"the model's answers to the rows of the dataset take {size >> 20} MiB, and the evaluation has room for {most >> 20} MiB",
+            remedy="Give the evaluation fewer rows, or the pod more memory in spec.runtime.resources.",
+        )
 
 
 def _write(array: NDArray[Any], path: Path) -> None:
@@ -61,13 +81,25 @@ def _read(path: Path, count: int) -> NDArray[Any]:
     with _open(path) as file:
         is_text = file.read(1) == b"["
         file.seek(0)
-        # not np.load, which opens archives, too
-        array = (
-            np.array(json.load(file), dtype=object) if is_text else np.lib.format.read_array(file, allow_pickle=False)
-        )
+        array = np.array(json.load(file), dtype=object) if is_text else _read_array(file)
     if array.shape[:1] != (count,):
         raise ValueError(f"{path.name} has not one answer a row")
     return array
+
+
+def _read_array(file: BinaryIO) -> NDArray[Any]:
+    """Read what `np.save` wrote; not by `np.load`, which opens archives, too.
+
+    Raises:
+        ValueError: its head claims more or less than there is, for which memory would be taken.
+    """
+    version = np.lib.format.read_magic(file)
+    read_head = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_head(file)
+    if math.prod(shape) * dtype.itemsize != os.fstat(file.fileno()).st_size - file.tell():
+        raise ValueError("the file has not the size that its head tells")
+    file.seek(0)
+    return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _open(path: Path) -> BinaryIO:

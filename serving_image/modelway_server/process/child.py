@@ -104,9 +104,10 @@ class Child:
         os.close(requests)
         os.close(writing)
         self._status: int | None = None
+        self._unread = b""
 
     def begin(self) -> None:
-        """Let it begin its next step."""
+        """Let it begin its next step, now or once it has done those that were begun before."""
         with suppress(BrokenPipeError):  # it has ended, as `result` will find
             os.write(self._asking, b"\n")
 
@@ -115,14 +116,16 @@ class Child:
         select.select([self._reading], [], [], max(self._deadline - time.monotonic(), 0.0))
 
     def result(self) -> dict[str, Any]:
-        """The result of the step that was begun.
+        """The result of the earliest step that was begun and not yet asked for.
 
         Raises:
             LoadFailure: of the step; or LoadCrashed, OutOfMemory or LoadTimeout for the end of the child.
         """
-        line = _read_line(self._reading, self._pid, self._deadline)
-        if line is None:
+        content = _read_line(self._reading, self._pid, self._deadline, self._unread)
+        if content is None:
             raise LoadTimeout(f"the model was not loaded and tried within {self._seconds:g} s")
+        first, end, self._unread = content.partition(b"\n")
+        line = first + end
         if not line.endswith(b"\n") and len(line) < MAX_RESULT_BYTES:
             raise _death(self.end())
         return _result(line)
@@ -239,14 +242,13 @@ def _write(descriptor: int, content: bytes) -> None:
         content = content[os.write(descriptor, content) :]
 
 
-def _read_line(descriptor: int, pid: int, deadline: float) -> bytes | None:
-    """The bytes up to the end of a line, of the pipe or of the child; None when they take too long.
+def _read_line(descriptor: int, pid: int, deadline: float, content: bytes) -> bytes | None:
+    """The bytes up to the end of a line, of the pipe or of the child, or more; None when they take too long.
 
     A process that the child started may keep the pipe open after its end.
     """
     with _death_watch(pid) as watched:
-        content = b""
-        while not content.endswith(b"\n") and len(content) < MAX_RESULT_BYTES:
+        while b"\n" not in content and len(content) < MAX_RESULT_BYTES:
             ready, _, _ = select.select([descriptor, *watched], [], [], max(deadline - time.monotonic(), 0.0))
             if not ready:
                 return None

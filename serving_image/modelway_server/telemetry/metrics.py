@@ -11,6 +11,7 @@ worker continues its counts, so no counter falls, and there are as many files af
 import os
 import platform
 import re
+from collections import deque
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +28,8 @@ from modelway_server.telemetry.observers import Finished, Observer
 MULTIPROCESS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+RECENT = 1024
+"""Answers whose times are kept."""
 ROW_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384)
 _MODEL = ("model", "version", "revision")
 PROTOCOLS: Final = {"infer": "v2", "grpc_infer": "grpc", "predict": "v1", "invocations": "mlflow", "rows": "rows"}
@@ -93,10 +96,14 @@ class Metrics:
     Attributes:
         registry: that they are published with.
         observers: called with each answered inference request.
+        identity: model, version and revision.
+        recent_seconds: how long the latest answers of the model took, without those that another server was asked for first.
     """
 
     def __init__(self, *, model: str, model_version: str, revision: str) -> None:
-        self._labels = (model, model_version, revision)
+        self._labels = self.identity = (model, model_version, revision)
+        self.recent_seconds: deque[float] = deque(maxlen=RECENT)
+        self._collectors: list[Collector] = []
         self.observers: tuple[Observer, ...] = ()
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
@@ -193,6 +200,15 @@ class Metrics:
         """Count rows that were predicted."""
         self._row_count += count
 
+    def end(self) -> None:
+        """Count the end of a request that another server counts."""
+        self._under_way -= 1
+
+    def add_collector(self, collector: Collector) -> None:
+        """Publish the metrics of a collector, too; it sums over the workers itself."""
+        self._collectors.append(collector)
+        self.registry.register(collector)
+
     def observe(self, method: str, code: int, seconds: float) -> None:
         """Count one request that has ended; `publish` publishes it.
 
@@ -255,6 +271,8 @@ class Metrics:
         if MULTIPROCESS_VARIABLE in os.environ:
             registry = CollectorRegistry()
             registry.register(_WorkerFiles(Path(os.environ[MULTIPROCESS_VARIABLE])))
+            for collector in self._collectors:
+                registry.register(collector)
         return with_old_names(generate_latest(registry))
 
     def include_process(self) -> None:

@@ -16,6 +16,7 @@ from bench.machine import machine
 from bench.operator.history import MOST_HISTORY
 from bench.operator.report import tables
 from bench.operator.run import Plan, measure
+from bench.operator.world import AT_ONCE
 from bench.page import PAGE, refresh
 from sandbox import SandboxError
 from sandbox.binaries.versions import kubernetes
@@ -54,6 +55,9 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--repairs", type=int, default=20, help="children of each kind to delete (default %(default)s)")
     parser.add_argument("--flood", type=int, default=500, help="models that flood a namespace (default %(default)s)")
     parser.add_argument("--history", type=int, default=10, help="earlier revisions of each (default %(default)s)")
+    parser.add_argument(
+        "--proved", type=int, default=300, help="models with a preflight each, 0 for none (default %(default)s)"
+    )
     parser.add_argument("--json", type=Path, help="write everything that was measured to this file")
     parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")
     options = parser.parse_args(argv)
@@ -65,7 +69,11 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         parser.error("--sizes, --rounds, --repairs, --flood and --history must be 1 or more")
     if options.history > MOST_HISTORY:
         parser.error(f"--history {options.history}: the operator keeps no more than {MOST_HISTORY}")
-    options.plan = Plan(sizes, options.rounds, options.idle, options.repairs, options.flood, options.history)
+    if not 0 <= options.proved <= AT_ONCE:
+        parser.error(f"--proved {options.proved}: must be 0 to {AT_ONCE}")
+    options.plan = Plan(
+        sizes, options.rounds, options.idle, options.repairs, options.flood, options.history, options.proved
+    )
     return options
 
 

@@ -59,6 +59,8 @@ class Figures:
     """Earlier revisions of each model when `memory_with_history` was measured."""
     memory_with_history: int = 0
     """Resident bytes of an operator that was started with the largest size and all these revisions."""
+    proved: Size | None = None
+    """The same with a preflight of each model; None where that was not measured."""
     seconds: float = field(default=0.0)
     """What the whole run took."""
 

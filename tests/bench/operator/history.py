@@ -10,8 +10,9 @@ from bench.operator.world import World
 from sandbox.api import Api
 
 CONCURRENCY = 16
-_LETTERS = "bcdfghjklm"
-MOST_HISTORY = len(_LETTERS)
+_LETTERS = "bcdfghjklmn"
+"""With which the hashes of earlier revisions begin; one more than are made, since the present one may begin with any."""
+MOST_HISTORY = len(_LETTERS) - 1
 """Earlier revisions that the operator keeps by default."""
 
 _OWNED_BY_SERVER = ("uid", "resourceVersion", "creationTimestamp", "managedFields")
@@ -39,20 +40,20 @@ async def memory_with_history(world: World, count: int, depth: int) -> int:
         async with asyncio.TaskGroup() as group:
             for record in listed["items"]:
                 for number in range(depth):
-                    group.create_task(make(_earlier(record, number)))
+                    group.create_task(make(earlier(record, number)))
     await restart(world, count)
     return world.memory()
 
 
-def _earlier(record: dict[str, Any], number: int) -> dict[str, Any]:
+def earlier(record: dict[str, Any], number: int) -> dict[str, Any]:
     """A record as one of an earlier revision of the same model would be, with data that no other one has."""
     body = copy.deepcopy(record)
     for name in _OWNED_BY_SERVER:
         body["metadata"].pop(name, None)
     name, _, revision = body["metadata"]["name"].rpartition("-")
-    earlier = f"{_LETTERS[number]}{revision[1:]}"
-    body["metadata"] |= {"name": f"{name}-{earlier}"}
-    body["metadata"]["labels"]["modelway.dev/revision"] = earlier
+    hash_ = f"{_LETTERS.replace(revision[0], '')[number]}{revision[1:]}"
+    body["metadata"] |= {"name": f"{name}-{hash_}"}
+    body["metadata"]["labels"]["modelway.dev/revision"] = hash_
     model = body["data"]["inputs"]["model"]
     body |= {"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 0}
     body["data"]["inputs"]["model"] = {**model, "version": f"v{number}"}

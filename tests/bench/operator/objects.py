@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired.children import build_children
+from modelway.desired.children import build_children, job
 from modelway.desired.pod import pod_template
 from modelway.desired.revision import revision_of
 from modelway.settings import Settings
@@ -14,14 +14,19 @@ from modelway.settings import Settings
 Object = dict[str, Any]
 
 HOLLOW_IMAGE = "sandbox/hollow:1"
+PROVING_IMAGE = "bench/proving:1"
+"""Its pods are hollow, too, and those of a preflight's Job have proved their revision."""
 KINDS = ("controllerrevisions", "services", "poddisruptionbudgets", "deployments")
 """Every child of a model of fixed size."""
+WITH_PREFLIGHT = (*KINDS, "jobs")
+"""The same where a Job proves it first."""
 GROUPS = {
     "controllerrevisions": "/apis/apps/v1",
     "deployments": "/apis/apps/v1",
     "services": "/api/v1",
     "poddisruptionbudgets": "/apis/policy/v1",
     "horizontalpodautoscalers": "/apis/autoscaling/v2",
+    "jobs": "/apis/batch/v1",
     "modeldeployments": "/apis/modelway.dev/v1alpha1",
 }
 _PLURALS = {
@@ -30,8 +35,8 @@ _PLURALS = {
     "Service": "services",
     "PodDisruptionBudget": "poddisruptionbudgets",
     "HorizontalPodAutoscaler": "horizontalpodautoscalers",
+    "Job": "jobs",
 }
-_SETTINGS = Settings(server_image=HOLLOW_IMAGE)
 
 
 @dataclass(frozen=True)
@@ -69,13 +74,15 @@ def models(count: int, namespaces: Sequence[str], prefix: str = "m") -> list[Mod
     return [Model(namespaces[number % len(namespaces)], f"{prefix}{number}") for number in range(count)]
 
 
-def children_of(answer: Mapping[str, Any]) -> list[tuple[str, Object]]:
+def children_of(answer: Mapping[str, Any], *, preflight: bool = False) -> list[tuple[str, Object]]:
     """Path and body of every child of a ModelDeployment as the API server has it, in the operator's order."""
+    settings = Settings(server_image=PROVING_IMAGE if preflight else HOLLOW_IMAGE)
     deployment = ModelDeployment.parse(answer)
     revision = revision_of(deployment)
-    template = pod_template(deployment, revision, _SETTINGS)
+    template = pod_template(deployment, revision, settings)
     replicas = None if deployment.spec.scaling else 1
-    bodies = build_children(deployment, revision, template, replicas=replicas, settings=_SETTINGS)
+    bodies = build_children(deployment, revision, template, replicas=replicas, settings=settings)
+    bodies += [job.build(deployment, revision, settings)] if preflight else []
     namespace = answer["metadata"]["namespace"]
     return [(path(_PLURALS[body["kind"]], namespace, body["metadata"]["name"]), body) for body in bodies]
 

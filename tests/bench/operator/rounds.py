@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.operator.objects import GROUPS, KINDS, Model, children_of, status_of
+from bench.operator.objects import GROUPS, Model, children_of, status_of
 from bench.operator.trail import Write, creations
 from bench.operator.world import World
 from sandbox.api import Api
@@ -53,12 +53,12 @@ async def by_operator(world: World, models: Sequence[Model]) -> Round:
         await _all(models, lambda model: _apply(api, model))
 
         def is_done(writes: list[Write]) -> bool:
-            children = creations(writes, KINDS)
+            children = creations(writes, world.kinds)
             judged_names = {(write.namespace, write.name) for write in writes if _is_status(write)}
-            return len(children) >= len(KINDS) * len(models) and judged_names >= names
+            return len(children) >= len(world.kinds) * len(models) and judged_names >= names
 
         writes = await world.trail.until(is_done, seconds=SECONDS, purpose="the children of all models")
-        applied = _duration(writes)
+        applied = _duration(writes, world.kinds)
         ready = await _ready(api, "modeldeployments", len(models), names, _is_ready)
     return Round(applied, ready - _begin(writes))
 
@@ -70,7 +70,7 @@ async def by_bare_client(world: World, models: Sequence[Model]) -> Round:
 
     async def bring(model: Model) -> None:
         answer = await _apply(api, model)
-        for path, body in children_of(answer):
+        for path, body in children_of(answer, preflight=world.preflight):
             await api.patch(path, body, "apply", fieldManager="bench", force="true")
         await api.patch(f"{model.path}/status", {"status": status_of(answer)}, "merge")
 
@@ -80,7 +80,7 @@ async def by_bare_client(world: World, models: Sequence[Model]) -> Round:
         writes = await world.trail.until(
             lambda writes: sum(map(_is_status, writes)) >= count, seconds=10, purpose="the end of the audit log"
         )
-        applied = _duration(writes)
+        applied = _duration(writes, world.kinds)
         ready = await _ready(api, "deployments", len(models), names, _is_available)
     return Round(applied, ready - _begin(writes))
 
@@ -90,14 +90,14 @@ async def apply_all(api: Api, models: Iterable[Model]) -> None:
     await _all(models, lambda model: _apply(api, model))
 
 
-def cost(writes: Iterable[Write], models: Sequence[Model]) -> Cost:
-    """What the operator wrote for these models."""
+def cost(writes: Iterable[Write], models: Sequence[Model], kinds: Sequence[str]) -> Cost:
+    """What the operator wrote for these models, whose children are of these kinds."""
     ours = [write for write in writes if write.by_operator]
     statuses = Counter(write.place for write in ours if _is_status(write))
-    children = sum(write.resource in KINDS for write in ours)
+    children = sum(write.resource in kinds for write in ours)
     events = sum(write.resource == "events" for write in ours)
     count = len(models)
-    return Cost(children / (count * len(KINDS)), sum(statuses.values()) / count, max(statuses.values()), events / count)
+    return Cost(children / (count * len(kinds)), sum(statuses.values()) / count, max(statuses.values()), events / count)
 
 
 async def _apply(api: Api, model: Model) -> dict[str, Any]:
@@ -147,9 +147,9 @@ def _begin(writes: Iterable[Write]) -> float:
     return min(write.begin for write in writes if write.resource == "modeldeployments")
 
 
-def _duration(writes: Sequence[Write]) -> float:
+def _duration(writes: Sequence[Write], kinds: Sequence[str]) -> float:
     """From the first ModelDeployment to the last child or the last model's first status."""
-    ends = [write.end for write in creations(writes, KINDS).values()]
+    ends = [write.end for write in creations(writes, kinds).values()]
     first: dict[tuple[str, str, str], float] = {}
     for write in writes:
         if _is_status(write):

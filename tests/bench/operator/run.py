@@ -28,14 +28,17 @@ class Plan:
     flood: int
     history: int = 10
     """Earlier revisions of each model, for what they take in memory."""
+    proved: int = 0
+    """How many models with a preflight each; 0 for none."""
 
 
 class _Places:
     """Where the rounds of one size run."""
 
-    def __init__(self, stack: ExitStack, *, shared: bool) -> None:
+    def __init__(self, stack: ExitStack, *, shared: bool, preflight: bool) -> None:
         self._stack = stack
         self._shared = shared
+        self._preflight = preflight
         self._open: dict[bool, World] = {}
 
     def get(self, *, operator: bool) -> World:
@@ -44,7 +47,7 @@ class _Places:
             self._stack.close()
             self._open.clear()
         if operator not in self._open:
-            self._open[operator] = self._stack.enter_context(world(operator=operator))
+            self._open[operator] = self._stack.enter_context(world(operator=operator, preflight=self._preflight))
         return self._open[operator]
 
     @property
@@ -54,9 +57,9 @@ class _Places:
 
 
 @contextmanager
-def _places(count: int) -> Iterator[_Places]:
+def _places(count: int, *, preflight: bool = False) -> Iterator[_Places]:
     with ExitStack() as stack:
-        yield _Places(stack, shared=count <= SMALL)
+        yield _Places(stack, shared=count <= SMALL, preflight=preflight)
 
 
 @dataclass
@@ -91,6 +94,10 @@ async def measure(plan: Plan, machine: Mapping[str, str], say: Say) -> Figures:
             with_history = await memory_with_history(place, total, plan.history)
             say(f"{with_history / 1e6:.0f} MB with {plan.history} earlier revisions of each model")
             flooded = await flood(place, plan.flood)
+    proved = None
+    if plan.proved:
+        with _places(plan.proved, preflight=True) as places:
+            proved = _size(plan.proved, await _rounds(plan, plan.proved, places, say))
     sizes = [_size(count, one) for count, one in zip(plan.sizes, findings, strict=True)]
     return Figures(
         machine,
@@ -104,6 +111,7 @@ async def measure(plan: Plan, machine: Mapping[str, str], say: Say) -> Figures:
         flooded,
         history=plan.history,
         memory_with_history=with_history,
+        proved=proved,
     )
 
 
@@ -133,7 +141,7 @@ async def _round(findings: _Findings, place: World, count: int, number: int, *, 
     findings.operator.append(await by_operator(place, wanted))
     cpu = place.cpu_seconds() - cpu
     await place.trail.quiet(seconds=QUIET_SECONDS, deadline=PATIENCE)
-    findings.costs.append(cost(place.trail.writes(), wanted))
+    findings.costs.append(cost(place.trail.writes(), wanted, place.kinds))
     if number == 0:
         findings.memory, findings.cpu = [memory, place.memory()], cpu
     return findings.operator[-1]

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bench.operator.figures import Figures, Size, quantile
+from bench.operator.history import MOST_HISTORY, earlier
 from bench.operator.report import tables
 from bench.operator.rounds import Cost, Round
 from bench.operator.run import Plan, measure
@@ -16,9 +17,11 @@ from bench.operator.upkeep import REPAIRED, Flood, Repairs, Restart
 def test_a_handful_of_models_costs_what_it_should() -> None:
     lines: list[str] = []
     figures = asyncio.run(
-        measure(Plan((4,), rounds=1, idle_seconds=1, repairs=1, flood=8), {"machine": "this"}, lines.append)
+        measure(Plan((4,), rounds=1, idle_seconds=1, repairs=1, flood=8, proved=3), {"machine": "this"}, lines.append)
     )
     [size] = figures.sizes
+    assert figures.proved is not None
+    assert figures.proved.cost.per_child <= 1.4
     assert (figures.idle_writes, figures.restart.writes) == (0, 0)
     assert size.cost.per_child <= 1.2
     assert size.cost.statuses <= 2
@@ -30,6 +33,14 @@ def test_a_handful_of_models_costs_what_it_should() -> None:
     assert figures.memory_with_history > figures.empty_memory
     assert 0 < size.bare[0].applied <= size.bare[0].ready
     assert all(30e6 < resident < 300e6 for resident in (figures.empty_memory, size.memory))
+
+
+@pytest.mark.parametrize("revision", ["bcdfghjklm", "mcdfghjklm", "zcdfghjklm"])
+def test_earlier_revisions_have_names_of_their_own(revision: str) -> None:
+    data = {"inputs": {"model": {"uri": "s3://models/m.joblib"}}}
+    record = {"metadata": {"name": f"m1-{revision}", "labels": {}}, "data": data}
+    names = {earlier(record, number)["metadata"]["name"] for number in range(MOST_HISTORY)}
+    assert len(names - {f"m1-{revision}"}) == MOST_HISTORY
 
 
 def _figures() -> Figures:

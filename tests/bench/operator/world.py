@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from bench.errors import BenchError
+from bench.operator.objects import HOLLOW_IMAGE, KINDS, PROVING_IMAGE, WITH_PREFLIGHT
 from bench.operator.trail import Trail
 from sandbox import Sandbox, processes
 from support.cluster import helm
@@ -22,7 +24,14 @@ from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
 
 CAPACITY = "cpu=4000,memory=8Ti,pods=10000"
-VALUES = {"server": {"image": {"repository": "sandbox/hollow", "tag": "1"}}, "preflight": {"enabled": False}}
+AT_ONCE = 1000
+"""Jobs that may run at once where each model has one: the benchmark is about the operator, not about its patience."""
+_DIGEST = f"sha256:{'a' * 64}"
+_REPORTS = {
+    "fetch": {"reason": "Fetched", "digest": _DIGEST},
+    "prepare": {"reason": "Prepared", "engine": "onnx", "format": "sklearn"},
+    "prove": {"reason": "Proved"},
+}
 NAMESPACES = 10
 ADMISSION_SECONDS = 60.0
 CRD = helm.CHART.parents[1] / "crds" / "modeldeployments.yaml"
@@ -35,6 +44,13 @@ class World:
     sandbox: Sandbox
     kubectl: Kubectl
     trail: Trail
+    preflight: bool = False
+    """Whether a Job proves each model first."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Of the children of a model."""
+        return WITH_PREFLIGHT if self.preflight else KINDS
 
     def namespaces(self, prefix: str, count: int = NAMESPACES) -> list[str]:
         """Fresh namespaces in which pods can be made."""
@@ -110,20 +126,29 @@ def _owning(kubectl: Kubectl) -> str:
     return kubectl("create", "--dry-run=server", f"--as={OPERATOR}", "-f", "-", input=json.dumps(child))
 
 
+def _values(*, preflight: bool) -> dict[str, Any]:
+    repository, _, tag = (PROVING_IMAGE if preflight else HOLLOW_IMAGE).partition(":")
+    proofs = {"enabled": preflight, "maxConcurrent": AT_ONCE}
+    return {"server": {"image": {"repository": repository, "tag": tag}}, "preflight": proofs}
+
+
 @contextmanager
-def world(*, operator: bool) -> Iterator[World]:
+def world(*, operator: bool, preflight: bool = False) -> Iterator[World]:
     """A fresh sandbox, gone afterwards with everything in it."""
     folder = Path(tempfile.mkdtemp(prefix="modelway-bench-"))
+    images = folder / "images.json"
+    messages = {container: json.dumps(report) for container, report in _REPORTS.items()}
+    images.write_text(json.dumps({PROVING_IMAGE: {"hollow": True, "messages": messages}}))
     try:
-        with Sandbox.start(folder / "sandbox", capacity=CAPACITY) as sandbox:
+        with Sandbox.start(folder / "sandbox", capacity=CAPACITY, images=images) as sandbox:
             kubectl = Kubectl(sandbox.kubectl, sandbox.kubeconfig)
             if operator:
-                helm.install(sandbox.kubeconfig, SYSTEM, VALUES)
+                helm.install(sandbox.kubeconfig, SYSTEM, _values(preflight=preflight))
             else:
                 kubectl.apply(CRD.read_text())
             eventually(lambda: kubectl("get", "modeldeployments", "-A") is not None, deadline=30)
             if operator:
                 eventually(lambda: _owning(kubectl), deadline=ADMISSION_SECONDS)
-            yield World(sandbox, kubectl, Trail(sandbox.audit_log))
+            yield World(sandbox, kubectl, Trail(sandbox.audit_log), preflight)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelway_server.errors import LoadCrashed
+from modelway_server.errors import InvalidDataset, LoadCrashed
 from modelway_server.evaluation.answers import Answers
 from modelway_server.preflight.stored_answers import read_answers, write_answers
 
@@ -89,3 +89,20 @@ def test_pipe_in_the_place_of_answers_is_refused(tmp_path: Path) -> None:
             read_answers(tmp_path)
     finally:
         os.close(writer)
+
+
+def test_array_whose_head_claims_another_size_is_refused(tmp_path: Path) -> None:
+    write_answers(Answers(outputs={"predict": (np.zeros(3),)}, classes=None, count=3), tmp_path)
+    head = {"descr": "<f8", "fortran_order": False, "shape": (3, 1 << 50)}
+    with (tmp_path / "predict.0").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, head)
+    with pytest.raises(LoadCrashed, match="left no answers"):
+        read_answers(tmp_path)
+
+
+def test_answers_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    write_answers(Answers(outputs={"predict": (np.zeros(3),)}, classes=None, count=3), tmp_path)
+    with (tmp_path / "predict.1").open("wb") as file:
+        file.truncate(1 << 40)  # which takes no room on the disk
+    with pytest.raises(InvalidDataset, match=r"take 1048576 MiB, .* has room for"):
+        read_answers(tmp_path)

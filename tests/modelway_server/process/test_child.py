@@ -128,6 +128,19 @@ def test_step_begins_when_it_is_asked_for(tmp_path: Path) -> None:
         assert child.result() == {"step": 2}
 
 
+def test_steps_that_are_begun_ahead_follow_each_other(tmp_path: Path) -> None:
+    def steps() -> Iterator[dict[str, Any]]:
+        yield {"step": 1}
+        yield {"step": 2}
+        (tmp_path / "done").touch()
+
+    with start_child(steps, seconds=30) as child:
+        for _ in range(3):
+            child.begin()
+        eventually((tmp_path / "done").exists)
+        assert [child.result(), child.result()] == [{"step": 1}, {"step": 2}]
+
+
 def test_failed_step_keeps_its_reason_after_others() -> None:
     def steps() -> Iterator[dict[str, Any]]:
         yield {}

@@ -1,7 +1,8 @@
 """Hollow pods: Ready without a process, for tests about thousands of objects.
 
 A pod is hollow when the images of all its containers are (see `images`). Its status is the one a kubelet reports of a
-pod whose init containers ended well and whose containers are up: written once, and again when a readiness gate opens or
+pod whose init containers ended well and whose containers are up, or ended well too where nothing starts them again, as
+in the pod of a Job: written once, and again when a readiness gate opens or
 closes. What a kubelet writes on the way there is left out, and nothing is probed, logged or measured. Deleted, it goes
 at once. No pod has a task or a folder of its own: a few writers serve all of them.
 """
@@ -43,9 +44,10 @@ class HollowPod:
     sent: Json = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pod: Json, address: str) -> "HollowPod":
+    def of(cls, pod: Json, address: str, images: ImageFile) -> "HollowPod":
         """The pod as the node takes it, or as an earlier node left it."""
-        return cls(pod, address, pod.get("status", {}).get("startTime") or timestamp(), _states(pod, timestamp()))
+        begin = pod.get("status", {}).get("startTime") or timestamp()
+        return cls(pod, address, begin, _states(pod, timestamp(), images))
 
     @property
     def path(self) -> str:
@@ -91,7 +93,7 @@ class HollowPods:
     def take(self, pod: Json, address: str) -> None:
         """A pod was bound to this node, or is found there at the node's start."""
         uid = pod["metadata"]["uid"]
-        self._pods[uid] = HollowPod.of(pod, address)
+        self._pods[uid] = HollowPod.of(pod, address, self._images)
         self._look_at(uid)
 
     def follow(self, change: Change) -> None:
@@ -170,30 +172,45 @@ class HollowPods:
         hollow.pod["status"] = answer["status"]
 
 
-def _states(pod: Json, now: str) -> list[ContainerState]:
-    """Init containers that ended well, sidecars and containers that run; one that an earlier node started keeps its times."""
+def _states(pod: Json, now: str, images: ImageFile) -> list[ContainerState]:
+    """Containers that ended well, and those that run; one that an earlier node started keeps its times."""
     spec, status = pod["spec"], pod.get("status", {})
     known = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
     before = {entry["name"]: entry for entry in known if entry.get("containerID")}
     inits = [(one, _init_role(one)) for one in spec.get("initContainers", [])]
     roles: list[tuple[Json, Role]] = [*inits, *((one, "main") for one in spec["containers"])]
-    return [_state(one, role, before.get(one["name"], {}), now) for one, role in roles]
+    ends = {"init"} if spec.get("restartPolicy", "Always") == "Always" else {"init", "main"}
+    states = []
+    for one, role in roles:
+        words = images.last_words(one["image"], one["name"])
+        states.append(_state(one, role, _ended(now, words) if role in ends else _running(now), before.get(one["name"])))
+    return states
+
+
+def _running(now: str) -> Json:
+    return {"running": {"startedAt": now}}
+
+
+def _ended(now: str, words: str) -> Json:
+    end = {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now}
+    return {"terminated": {**end, **({"message": words} if words else {})}}
 
 
 def _init_role(spec: Json) -> Role:
     return "sidecar" if spec.get("restartPolicy") == "Always" else "init"
 
 
-def _state(spec: Json, role: Role, before: Json, now: str) -> ContainerState:
+def _state(spec: Json, role: Role, state: Json, before: Json | None) -> ContainerState:
+    before = before or {}
     identity = before.get("containerID") or f"sandbox://{secrets.token_hex(32)}"
-    ended = {"exitCode": 0, "reason": "Completed", "startedAt": now, "finishedAt": now, "containerID": identity}
-    state = {"terminated": ended} if role == "init" else {"running": {"startedAt": now}}
+    if "terminated" in state:
+        state["terminated"]["containerID"] = identity
     return ContainerState(
         name=spec["name"],
         image=spec["image"],
         role=role,
         state=before.get("state") or state,
-        ready=True,
+        ready=role == "init" or "running" in state,
         started=role != "init",
         image_id=f"{spec['image'].partition('@')[0]}@sha256:{hashlib.sha256(spec['image'].encode()).hexdigest()}",
         container_id=identity,

@@ -99,6 +99,11 @@ class ImageFile:
         except ImageError:
             return False
 
+    def last_words(self, reference: str, container: str) -> str:
+        """The termination message that a container of a hollow image leaves; empty where the image has none for it."""
+        entry = entry_of(self._read(), reference) or {}
+        return str(entry.get("messages", {}).get(container, ""))
+
     def _read(self) -> Mapping[str, Any]:
         try:
             state = self._path.stat()

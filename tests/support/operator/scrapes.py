@@ -4,6 +4,8 @@ from modelway.metrics import Metrics as OfOperator
 from modelway.model_gauges import Model, ModelGauges
 from modelway_server.telemetry.metrics import PROTOCOLS
 from modelway_server.telemetry.metrics import Metrics as OfServer
+from modelway_server.traffic.series import RolloutSeries
+from modelway_server.traffic.shared import Shared
 from support.operator.observed import owner
 
 
@@ -22,6 +24,7 @@ def operators() -> str:
 def servers() -> str:
     """A scrape of a model's server, each metric with a value."""
     metrics = OfServer(model="fraud", model_version="v7", revision="abc")
+    metrics.add_collector(RolloutSeries(Shared(1), lambda: "w-1", metrics.identity))
     for method in PROTOCOLS:
         metrics.observe(method, 200, 0.1)
     metrics.describe(

@@ -1,0 +1,131 @@
+"""The connections to a candidate: kept, shared out anew from time to time, and none where there is no way to it.
+
+A Service shares connections out among the pods of the candidate, not requests. So a connection is kept for
+MAX_AGE_SECONDS at most.
+"""
+
+import asyncio
+import time
+from collections import deque
+
+from modelway_server.traffic.connector import Connector
+from modelway_server.traffic.wire import BrokenOff, CandidateAnswer, Wire
+
+CONNECT_SECONDS = 0.5
+PAUSE_SECONDS = 1.0
+"""How long nobody tries again after the candidate could not be connected to."""
+MAX_AGE_SECONDS = 15.0
+MAX_WIRES = 256
+"""Connections at a time."""
+
+
+class Unreachable(Exception):
+    """There is no connection to the candidate: it never saw the request."""
+
+
+class Busy(Exception):
+    """As many requests wait for the candidate as may."""
+
+
+class Client:
+    """Asks one candidate.
+
+    Args:
+        connector: opens connections.
+        limit: bytes of one answer.
+    """
+
+    def __init__(self, connector: Connector, limit: int) -> None:
+        self._connector = connector
+        self._limit = limit
+        self._idle: deque[Wire] = deque()
+        self._count = 0
+        self._paused_until = 0.0
+        self._is_doubtful = False
+        self._is_trying = False
+        self._is_closed = False
+
+    async def send(self, content: tuple[bytes, ...], seconds: float) -> CandidateAnswer:
+        """The candidate's answer to a request.
+
+        Args:
+            content: the request's bytes, in parts.
+            seconds: that it may take.
+
+        Raises:
+            Unreachable: it cannot be connected to.
+            Busy: too many requests wait for it.
+            BrokenOff: it gave no whole answer.
+            TooLarge: its answer is.
+            TimeoutError: it is late.
+        """
+        begun = time.monotonic()
+        wire = self._take_idle()
+        if wire is not None:
+            try:
+                async with asyncio.timeout(seconds):
+                    return await self._ask(wire, content)
+            except BrokenOff as error:
+                if error.begun:
+                    raise
+                # it was closed while it was idle, as any server may
+        wire = await self._open(seconds / 2)
+        async with asyncio.timeout(begun + seconds - time.monotonic()):
+            return await self._ask(wire, content)
+
+    def close(self) -> None:
+        """Keep no connection from now on."""
+        self._is_closed = True
+        while self._idle:
+            self._idle.popleft().close()
+
+    def close_old(self) -> None:
+        """End the idle connections that are too old."""
+        for wire in [wire for wire in self._idle if not _is_young(wire)]:
+            self._idle.remove(wire)
+            wire.close()
+
+    def _take_idle(self) -> Wire | None:
+        while self._idle:
+            wire = self._idle.popleft()  # the one that has been idle for longest: so all are used
+            if wire.is_free and _is_young(wire):
+                return wire
+            wire.close()
+        return None
+
+    async def _ask(self, wire: Wire, content: tuple[bytes, ...]) -> CandidateAnswer:
+        self._count += 1
+        try:
+            return await wire.ask(content)
+        finally:
+            self._count -= 1
+            if wire.is_free and not self._is_closed:
+                self._idle.append(wire)
+            else:
+                wire.close()
+
+    async def _open(self, seconds: float) -> Wire:
+        """A new connection; while it is in doubt whether there is a way, only one at a time is tried."""
+        if time.monotonic() < self._paused_until or (self._is_doubtful and self._is_trying):
+            raise Unreachable
+        if self._count >= MAX_WIRES:
+            raise Busy
+        self._count += 1
+        self._is_trying = True
+        try:
+            async with asyncio.timeout(min(CONNECT_SECONDS, seconds)):
+                connection = await self._connector.connect()
+            _, wire = await asyncio.get_running_loop().create_connection(lambda: Wire(self._limit), sock=connection)
+        except (OSError, TimeoutError) as error:
+            self._is_doubtful = True
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            raise Unreachable from error
+        finally:
+            self._count -= 1
+            self._is_trying = False
+        self._is_doubtful = False
+        return wire
+
+
+def _is_young(wire: Wire) -> bool:
+    return time.monotonic() - wire.opened < MAX_AGE_SECONDS

@@ -1,0 +1,74 @@
+"""One request as a transport gives it to a rollout: enough to have either revision answer it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from modelway_server.dataplane.query import Answer, Query
+from modelway_server.prediction.calls import Call
+from modelway_server.traffic.answers import Decode
+from modelway_server.traffic.wire import CandidateAnswer
+
+HANDOVER_HEADER: Final = b"modelway-handover"
+"""Of a request that one server of a model sends to another; its value is the rollout's id."""
+REVISION_HEADER: Final = b"modelway-revision"
+"""Of every answer: the hash of the revision that gave it."""
+SECONDS_HEADER: Final = b"modelway-seconds"
+"""Of an answer to another server: how long it took, without the way."""
+GRPC_PATH: Final = b"/inference.GRPCInferenceService/ModelInfer"
+"""Where a candidate takes the messages of ModelInfer as bodies, from another server alone."""
+GRPC_TYPE: Final = "application/grpc+proto"
+FORWARDED: Final = frozenset(
+    {
+        b"content-type", b"content-encoding", b"accept-encoding", b"inference-header-content-length", b"traceparent",
+        b"tracestate", b"x-request-id",
+    }
+)  # fmt: skip
+"""Headers of a request that decide on its answer, or name it."""
+
+Deliver = Callable[[Answer | CandidateAnswer | Exception], None]
+"""Takes what a request came to; it is called once, or not at all for a request that is abandoned."""
+
+
+@dataclass(slots=True, eq=False)
+class Incoming:
+    """A request that has arrived.
+
+    Attributes:
+        call: of it.
+        target: its path and query.
+        headers: that it came with; those in FORWARDED go on.
+        body: as it came.
+        read: gives its query; may raise.
+        apart: whether reading takes so long that the event loop shall not do it.
+        deliver: takes its answer.
+        decode: gives the columns of an answer.
+        timeouts: seconds in which its caller wants the answer, by its transport.
+        is_pinned: whether it names the version that it is for, which the candidate may not be.
+    """
+
+    call: Call
+    target: bytes
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    read: Callable[[], Query]
+    apart: bool
+    deliver: Deliver
+    decode: Decode
+    timeouts: tuple[float | None, ...] = ()
+    is_pinned: bool = False
+
+    def content(self, rollout: str, seconds: float) -> tuple[bytes, ...]:
+        """The request to the candidate, as bytes.
+
+        Args:
+            rollout: its id.
+            seconds: in which the answer must come.
+        """
+        lines = [b"POST %b HTTP/1.1\r\nhost: candidate\r\n" % self.target]
+        lines += (b"%b: %b\r\n" % (name, value) for name, value in self.headers.items() if name in FORWARDED)
+        lines.append(
+            b"%b: %b\r\ntimeout: %.3f\r\ncontent-length: %d\r\n\r\n"
+            % (HANDOVER_HEADER, rollout.encode(), seconds, len(self.body))
+        )
+        return b"".join(lines), self.body

@@ -1,0 +1,107 @@
+"""Answers of both revisions to the same request, compared when nobody waits.
+
+Where the candidate answered in the stable model's place, the stable model answers a sample of those requests
+afterwards. Where it gets copies, both answers are there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from modelway_server.dataplane.query import Body
+from modelway_server.errors import ModelwayServerError
+from modelway_server.prediction.calls import Calls
+from modelway_server.traffic.answers import Undecodable
+from modelway_server.traffic.comparison import Agreement, Sizes, compare
+from modelway_server.traffic.document import Rollout
+from modelway_server.traffic.incoming import Incoming
+from modelway_server.traffic.shared import Count
+from modelway_server.traffic.spare import SpareTime
+from modelway_server.traffic.wire import CandidateAnswer
+
+MAX_WAITING: Final = 64
+MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
+COPIES_AT_ONCE: Final = 8
+SHARE: Final = 0.2
+"""Of time, for answering requests a second time."""
+LARGE_BYTES: Final = 32 * 1024
+"""Answers from which on comparing them would hold up the event loop."""
+
+CountOne = Callable[..., None]
+
+
+class Judges:
+    """Compares the answers of one rollout.
+
+    Args:
+        rollout: says how near numbers must be.
+        calls: the way to the stable model.
+        count: counts.
+    """
+
+    def __init__(self, rollout: Rollout, calls: Calls, count: CountOne) -> None:
+        self._tolerance = rollout.tolerance
+        self._calls = calls
+        self._count = count
+        self._sizes = Sizes()
+        left_out = partial(count, Count.BUSY)
+        self._second_answers, self._copies = (
+            SpareTime(
+                lambda: calls.is_idle,
+                most=MAX_WAITING,
+                most_bytes=MAX_WAITING_BYTES,
+                at_once=at_once,
+                share=share,
+                left_out=left_out,
+            )
+            for at_once, share in ((1, SHARE), (COPIES_AT_ONCE, 1.0))
+        )
+
+    def compare_later(self, incoming: Incoming, answer: CandidateAnswer) -> None:
+        """Have the stable model answer, too, what the candidate answered, and compare."""
+        self._second_answers.offer(
+            partial(self._answer_and_compare, incoming, answer), len(incoming.body) + len(answer.body)
+        )
+
+    def mirror_later(self, copy: Callable[[], Awaitable[None]], size: int) -> None:
+        """Have a copy sent."""
+        self._copies.offer(copy, size)
+
+    def end(self) -> None:
+        """Compare no more."""
+        self._second_answers.end()
+        self._copies.end()
+
+    async def compare(self, incoming: Incoming, own: Body, answer: CandidateAnswer) -> None:
+        """Count whether both answers say the same."""
+        look = partial(self._agreement, incoming, own, answer)
+        if len(own.content) + len(answer.body) < LARGE_BYTES:
+            agreement = look()
+        else:
+            agreement = await asyncio.get_running_loop().run_in_executor(None, look)
+        if agreement is None:
+            return
+        self._count(Count.DISAGREEMENT_TRIALS)
+        self._count(Count.DISAGREEMENT_BAD, int(agreement.disagree > 0))
+        self._count(Count.ROWS_AGREE, agreement.agree)
+        self._count(Count.ROWS_DISAGREE, agreement.disagree)
+
+    async def _answer_and_compare(self, incoming: Incoming, answer: CandidateAnswer) -> None:
+        try:
+            own = await self._calls.answer_aside(incoming.read, apart=incoming.apart)
+        except ModelwayServerError:
+            return  # the stable model has no answer to compare with
+        await self.compare(incoming, own.body, answer)
+
+    def _agreement(self, incoming: Incoming, own: Body, answer: CandidateAnswer) -> Agreement | None:
+        """How many rows agree; None where the stable answer cannot be read."""
+        try:
+            stable = incoming.decode(own.content, dict(own.headers))
+        except Undecodable:
+            return None
+        try:
+            candidate = incoming.decode(answer.body, answer.headers)
+        except Undecodable:
+            candidate = []
+        return compare(stable, candidate, self._tolerance, self._sizes)

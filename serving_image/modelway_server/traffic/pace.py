@@ -1,0 +1,43 @@
+"""How fast the stable revision answers: what is slow, and what is late."""
+
+import time
+from collections.abc import Iterable
+
+LEAST_ANSWERS = 50
+"""The quantile of fewer says too little."""
+QUANTILE = 0.95
+LATE_SECONDS = 1.0
+LATE_TIMES = 10.0
+
+
+class Pace:
+    """The pace of the stable revision's latest answers.
+
+    Attributes:
+        slow_seconds: 95 % of the answers are faster; None where they are too few.
+        late_seconds: nobody waits longer for the candidate.
+    """
+
+    def __init__(self) -> None:
+        self.slow_seconds: float | None = None
+        self.late_seconds = LATE_SECONDS
+
+    def measure(self, recent: Iterable[float]) -> None:
+        """Take the pace anew.
+
+        Args:
+            recent: seconds of the latest answers.
+        """
+        times = sorted(recent)
+        if len(times) < LEAST_ANSWERS:
+            return
+        self.slow_seconds = times[int(len(times) * QUANTILE)]
+        self.late_seconds = max(LATE_SECONDS, round(LATE_TIMES * self.slow_seconds, 1))
+
+    def patience(self, deadline: float) -> float:
+        """Seconds to wait for the candidate, so that the stable model has as much time left as that at least.
+
+        Args:
+            deadline: of the request, on the monotonic clock.
+        """
+        return min(self.late_seconds, (deadline - time.monotonic()) / 2)
