@@ -162,7 +162,7 @@ class Reconciler:
         progress = await self._advance(deployment, plan, after)
         finding = Finding(plan, hindrance or verdict, progress.rollout)
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
-        due = await self._publisher.publish(after.owner, status, now=self._now(), events=progress.events)
+        due = await self._publisher.publish(after.owner, status, now=self._now(), notices=progress.notices)
         look = next_look(after, finding, self._now())
         return _retry_seconds(failure) or _soonest(due, retry, self._turn(plan), look, progress.due)
 

@@ -45,7 +45,6 @@ def test_installed_operator_has_the_right(installed: str, cluster_kubectl: Kubec
     [
         ("get", "secrets"),
         ("list", "secrets"),
-        ("get", "configmaps"),
         ("delete", "pods"),
         ("create", "pods/exec"),
         ("patch", "modeldeployments.modelway.dev"),

@@ -151,7 +151,6 @@ def test_traffic_tells_address_share_and_limits() -> None:
         "mode": "handover",
         "weight": 5,
         "http": "10.96.0.7:8083",
-        "grpc": "10.96.0.7:8084",
         "sticky": "x-user",
         "maxFailed": 0.01,
         "numericTolerance": 0.1,
@@ -213,8 +212,8 @@ def test_record_of_what_serves_is_read_for_a_rollout_alone() -> None:
     )
     by = owner(_spec("new"), status={"stable": {"revision": OLD}})
     for spec, expected_records in ((_spec("new"), [unread]), (_spec("new", "Rolling"), [])):
-        asked = ModelDeployment.parse({**by.document, "spec": spec})
-        assert records_to_read(asked, observed(deployment(revision=OLD), unread, by=by), OFF) == expected_records
+        wanted = ModelDeployment.parse({**by.document, "spec": spec})
+        assert records_to_read(wanted, observed(deployment(revision=OLD), unread, by=by), OFF) == expected_records
 
 
 WORLDS = st.fixed_dictionaries(

@@ -14,6 +14,7 @@ from modelway.cluster.client import FIELD_MANAGER, Client
 from modelway.desired.evidence import ACCEPTED
 from modelway.errors import ClusterError, ModelwayError, RetryLater
 from modelway.observed import Key, Owner
+from modelway.rollout.notices import Notice
 from modelway.status.preflight import PROVED
 from modelway.status.reasons import Reason
 from modelway.status.report import merge_patch
@@ -28,8 +29,11 @@ overwrote stays so for as long: two programs that overwrite each other would nev
 AGAIN_SECONDS = 0.1
 """When to judge again a ModelDeployment that changed meanwhile."""
 
-_QUIET = frozenset({Reason.PROGRESSING, Reason.PROVING, Reason.NOT_ENOUGH_REPLICAS, Reason.ROLLOUT_PROGRESSING})
+_QUIET = frozenset({Reason.PROGRESSING, Reason.PROVING, Reason.NOT_ENOUGH_REPLICAS})
 """Reasons that come and go with every rollout. Status shows them; Events about them would bury the others."""
+
+_TOLD = frozenset({Reason.ROLLOUT_PROGRESSING, Reason.ROLLOUT_SUSPENDED, Reason.ROLLED_BACK})
+"""Reasons of a rollout, which tells each of its turns as an Event of its own."""
 
 _COURSE = ("id", "phase", "step", "weight", "mirror", "since", "unready", "paused", "pause", "order", "cause", "by")
 """Parts of a rollout that are written at once: what is decided next depends on them. Its counts and its message may wait."""
@@ -66,7 +70,7 @@ class Publisher:
         self._minor_since: dict[Key, float] = {}
 
     async def publish(
-        self, owner: Owner, status: Mapping[str, Any], *, now: datetime, events: Sequence[Mapping[str, str]] = ()
+        self, owner: Owner, status: Mapping[str, Any], *, now: datetime, notices: Sequence[Notice] = ()
     ) -> float | None:
         """Write the status of a ModelDeployment if it changed, then an Event if its readiness did.
 
@@ -74,7 +78,7 @@ class Publisher:
             owner: as it is.
             status: as it is to be.
             now: the time, with a time zone.
-            events: what else is to be told once the status is written, as verdicts with a reason.
+            notices: what else is to be told once the status is written.
 
         Returns:
             In how many seconds to publish again, where a change is too small to be written at once; None when there is none.
@@ -93,7 +97,9 @@ class Publisher:
             if left > 0:
                 return left
         if await self._write(owner, status, patch, now):
-            for event in events:
+            for notice in notices:
+                status_of_notice = "False" if notice.is_warning else "True"
+                event = {"status": status_of_notice, "reason": notice.reason, "message": notice.message}
                 await self._announce(owner, event, now)
         return None
 
@@ -203,4 +209,4 @@ def _verdicts(status: Mapping[str, Any]) -> list[object]:
 
 def _worth_telling(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     changed = (before.get("status"), before.get("reason")) != (after.get("status"), after.get("reason"))
-    return bool(after) and changed and after.get("reason") not in _QUIET
+    return bool(after) and changed and after.get("reason") not in _QUIET | _TOLD

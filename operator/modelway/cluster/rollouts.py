@@ -15,11 +15,11 @@ from modelway.observed import Key, Observed, PodView
 from modelway.rollout import planner
 from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stable_pods
 from modelway.rollout.measures import Evidence
-from modelway.rollout.orders import refusal_of
+from modelway.rollout.notices import Notice, notices_of
 from modelway.rollout.situation import Candidate, Main, Situation
 from modelway.rollout.state import RolloutState
 from modelway.settings import Settings
-from modelway.status.rollout import events_of_rollout, failure_of_candidate
+from modelway.status.rollout import failure_of_candidate
 
 LOOK_SECONDS = 2.0
 """How often a rollout under way is looked at: no watch tells what pods count."""
@@ -34,8 +34,8 @@ class Progress:
 
     rollout: Mapping[str, Any] | None
     """As status is to tell of it; None where there is none."""
-    events: tuple[Mapping[str, str], ...] = ()
-    """What is to be told once that is written, as verdicts with a reason."""
+    notices: tuple[Notice, ...] = ()
+    """What is to be told as Events once that is written."""
     due: float | None = None
     """Seconds until the next look; None where none is needed."""
 
@@ -75,18 +75,16 @@ class Rollouts:
             standing: who serves.
             now: the time, with a time zone.
         """
-        before = observed.owner.status.get("rollout")
-        state = RolloutState.from_status(before)
+        state = RolloutState.from_status(observed.owner.status.get("rollout"))
         samples = await self._ask(state, observed)
         situation = self._situation(deployment, plan, observed, standing)
         pods = stable_pods(state, samples, _serving(observed.pods, state))
         situation = replace(situation, pods=pods, evidence=self._evidence(observed.owner.key))
-        refusal, after = refusal_of(state, situation), planner.advance(state, situation, now)
+        after = planner.advance(state, situation, now)
         if after is None or not after.is_on_trial:
             self.forget(observed.owner.key)
         document = after.to_status() if after is not None else None
-        events = events_of_rollout(before, document, situation.order, refusal.message if refusal else "")
-        return Progress(document, tuple(events), _due(state, after, situation))
+        return Progress(document, notices_of(state, after, situation), _due(state, after, situation))
 
     def forget(self, key: Key) -> None:
         """No rollout of a ModelDeployment is on trial, or it is gone."""
@@ -143,8 +141,11 @@ def _main(observed: Observed) -> Main:
 
 
 def _candidate(observed: Observed, revision: str) -> Candidate:
+    pods = [pod for pod in observed.canary_pods if not pod.deleting]
+    # Until the pods of an earlier candidate are gone, the Service may still choose them.
+    is_alone = all(pod.revision == revision for pod in pods)
     canary = observed.canary
-    ready = canary.available if canary is not None and canary.reports_on(revision) else 0
+    ready = canary.available if canary is not None and canary.reports_on(revision) and is_alone else 0
     failure = failure_of_candidate(observed, revision)
     return Candidate(ready, failure.message if failure is not None and failure.stalled else "")
 

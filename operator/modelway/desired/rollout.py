@@ -123,8 +123,10 @@ def _with_candidate(
         bodies.append(traffic.build(deployment, *candidate.traffic))
     steps = (*(_without_shrinking(one) if candidate.answers else one for one in plan.steps), *map(step_of, bodies))
     # While the Service is made anew, its address is not known for a moment; what tells of the old one may stay.
-    kept = {*(step.id for step in steps), ChildId("ConfigMap", traffic_name(deployment.metadata.name))}
-    return replace(plan, steps=steps, prune=tuple(one for one in plan.prune if one.id not in kept or _is_outdated(one)))
+    staying = {*(step.id for step in steps), ChildId("ConfigMap", traffic_name(deployment.metadata.name))}
+    return replace(
+        plan, steps=steps, prune=tuple(one for one in plan.prune if one.id not in staying or _is_outdated(one))
+    )
 
 
 def _is_outdated(child: Child) -> bool:

@@ -1,0 +1,135 @@
+"""A candidate comes beside the revision that serves, on a real API server with real pods, and no client loses a request."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from demo.load import Load
+from support.cluster.deployed import Deployed
+from support.cluster.sandbox import Kubectl, Object
+from support.stores.model_store import ModelStore
+from support.waiting import eventually
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+ROWS = [[0.0], [1.0], [2.0], [3.0]]
+EASY: Object = {"tolerance": "20%"}
+"""Bounds that few requests show to be kept."""
+CANARY: Object = {"strategy": "Canary", "steps": [{"weight": 20}, {"weight": 50}], "analysis": EASY}
+SECONDS = 90.0
+
+Fit = Callable[[float], LinearRegression]
+
+
+def _times(factor: float) -> LinearRegression:
+    return LinearRegression().fit(ROWS, [factor * row[0] for row in ROWS])
+
+
+class Rollout:
+    """A model that doubles, serves, and is asked by clients all the time."""
+
+    def __init__(self, model: Deployed, uris: dict[str, str], load: Load) -> None:
+        self.model = model
+        self.load = load
+        self._uris = uris
+
+    def wants(self, version: str, rollout: Object = CANARY, **spec: Any) -> None:
+        """Apply the model of another version."""
+        model = {"uri": self._uris[version], "version": version}
+        self.model.apply(model=model, scaling={"replicas": 2}, rollout=rollout, **spec)
+
+    @property
+    def state(self) -> Object:
+        """`status.rollout` as it is now."""
+        return dict(self.model.status.get("rollout") or {})
+
+    def reaches(self, phase: str) -> Object:
+        """Wait for a phase; the state."""
+        return eventually(lambda: self._in(phase), deadline=SECONDS, describe=lambda: self.model.status)
+
+    def is_over(self) -> None:
+        """Wait until nothing of the candidate is left."""
+        eventually(lambda: not self.left(), deadline=SECONDS, describe=self.left)
+
+    def left(self) -> list[str]:
+        """What there is of a candidate."""
+        kubectl, name = self.model.kubectl, self.model.name
+        around = {"deployment": f"{name}-canary", "service": f"{name}-canary", "configmap": f"{name}-traffic"}
+        pods = kubectl.list("pods", f"modelway.dev/name={name},modelway.dev/track=canary")
+        return [kind for kind, one in around.items() if kubectl.exists(kind, one)] + [
+            one["metadata"]["name"] for one in pods
+        ]
+
+    def events(self) -> set[str]:
+        """The reasons of the Events about the model."""
+        return {
+            one["reason"]
+            for one in self.model.kubectl.list("events")
+            if one["involvedObject"]["name"] == self.model.name
+        }
+
+    def _in(self, phase: str) -> Object:
+        state = self.state
+        return state if state.get("phase") == phase else {}
+
+
+@pytest.fixture(scope="module")
+def uris(model_store: ModelStore) -> dict[str, str]:
+    (model_store.directory / "broken.joblib").write_bytes(b"no model at all")
+    models = {"v1": 2.0, "same": 2.0, "also": 2.0, "wrong": 3.0}
+    stored = {version: model_store.put(f"{version}.joblib", _times(factor)) for version, factor in models.items()}
+    return {**stored, "broken": model_store.uri("broken.joblib")}
+
+
+@contextmanager
+def _clients(model: Deployed) -> Iterator[Load]:
+    """Clients that ask all the time; none of them may be failed."""
+    service = model.child("service")["spec"]
+    url = f"http://{service['clusterIP']}:{service['ports'][0]['port']}/v2/models/{model.name}/infer"
+    tensor = {"name": "input", "shape": [1, 1], "datatype": "FP64", "data": [[5.0]]}
+    with Load(url, json.dumps({"inputs": [tensor]}).encode(), pause=0.005) as load:
+        yield load
+    tally = load.tally()
+    assert tally.failures == {}
+    assert tally.requests > 100
+
+
+@pytest.fixture
+def doubling(kubectl: Kubectl, installed: str, uris: dict[str, str]) -> Iterator[Rollout]:
+    model = Deployed(kubectl, "doubling")
+    model.apply(model={"uri": uris["v1"], "version": "v1"}, scaling={"replicas": 2}).is_ready()
+    model.answers([[5.0]], [10.0])
+    with _clients(model) as load:
+        yield Rollout(model, uris, load)
+
+
+def test_candidate_that_cannot_start_is_rolled_back(doubling: Rollout) -> None:
+    doubling.wants("broken")
+    verdict = doubling.model.becomes("RolledBack")
+    state = doubling.state
+    assert (state["phase"], state["cause"]) == ("RolledBack", "CandidateFailed")
+    assert state["revision"] in verdict["message"]
+    conditions = [doubling.model.condition(kind)["status"] for kind in ("Ready", "Stalled", "Available")]
+    assert conditions == ["False", "True", "True"]
+    doubling.is_over()
+    assert doubling.model.status["stable"]["version"] == "v1"
+    assert doubling.model.status["candidate"]["reason"] == "RolledBack"
+    assert {"RolloutStarted", "RolledBack"} <= doubling.events()
+    doubling.wants("v1")
+    doubling.model.is_ready()
+    assert "candidate" not in doubling.model.status
+
+
+def test_good_candidate_takes_over(doubling: Rollout) -> None:
+    doubling.wants("same")
+    doubling.reaches("Progressing")
+    state = doubling.reaches("Promoted")
+    doubling.is_over()
+    assert doubling.model.status["stable"]["version"] == "same"
+    doubling.model.is_ready()
+    assert {"RolloutStarted", "RolloutStep", "RolloutPromoting", "RolloutPromoted"} <= doubling.events()
+    assert state["weight"] == 0
