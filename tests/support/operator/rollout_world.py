@@ -78,6 +78,9 @@ class World:
         self.ledger: Ledger | None = None
         self.counted: dict[str, Counter[tuple[Series, bool]]] = {}
         """What was really counted, by the id of the rollout."""
+        self.bad_owed: dict[Series, float] = dict.fromkeys(
+            [*(Series(name, CANDIDATE) for name in MEASURES), Series(SLOW, STABLE)], 0.0
+        )
         self.answered_by_candidate = 0
         self.history: list[RolloutState | None] = []
 
@@ -193,28 +196,34 @@ class World:
         self.number += 1
 
     def serve(self, requests: int) -> None:
-        """Requests reach the pods by turns, and each hands over its share while the candidate is there."""
-        for number in range(requests):
-            pod = self.pods[sorted(self.pods)[number % len(self.pods)]]
+        """Requests are spread over the pods, and each pod hands over its share while the candidate is there.
+
+        Bad answers come evenly, not by chance: what chance does is the judge's to know, and this asks what becomes of its word.
+        """
+        for number, name in enumerate(sorted(self.pods)):
+            pod = self.pods[name]
             if pod.traffic is None or pod.is_stopped or not self.candidate_ready:
                 continue
-            pod.owed += pod.traffic["weight"] / 100
-            if pod.owed >= 1 - 1e-9:
-                pod.owed -= 1
-                self.answered_by_candidate += pod.traffic["mode"] == "handover"
-                self._count(pod)
+            own = (requests + number) // len(self.pods)
+            pod.owed += own * pod.traffic["weight"] / 100
+            handed_over = int(pod.owed + 1e-9)
+            pod.owed -= handed_over
+            self.answered_by_candidate += handed_over if pod.traffic["mode"] == "handover" else 0
+            self._count(pod, handed_over)
 
-    def _count(self, pod: ServingPod) -> None:
+    def _count(self, pod: ServingPod, trials: int) -> None:
         assert pod.traffic is not None
         total = self.counted.setdefault(pod.traffic["id"], Counter())
         shares = {Series(name, CANDIDATE): self.faults.get(name, 0.0) for name in MEASURES}
         shares[Series(SLOW, CANDIDATE)] = self.faults.get(SLOW, NORMALLY_SLOW)
         shares[Series(SLOW, STABLE)] = NORMALLY_SLOW
         for series, share in shares.items():
-            is_bad = self.random.random() < share
+            self.bad_owed[series] += trials * share
+            bad = min(trials, int(self.bad_owed[series] + 1e-9))
+            self.bad_owed[series] -= bad
             for counters in (pod.counters, total):
-                counters[series, False] += 1
-                counters[series, True] += is_bad
+                counters[series, False] += trials
+                counters[series, True] += bad
 
     def ask(self, action: Action, by: str = "alice", revision: str | None = None) -> None:
         """Write the annotation as the command line does."""
