@@ -5,12 +5,8 @@ from typing import NamedTuple
 
 from modelway.api.duration import share_of
 from modelway.api.rollout import Analysis
-from modelway.rollout.judge import Counts, Measure
+from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Counts, Measure
 
-FAILED = "failed"
-REFUSED = "refused"
-SLOW = "slow"
-DISAGREEMENT = "disagreement"
 CANDIDATE = "candidate"
 STABLE = "stable"
 
@@ -35,7 +31,7 @@ def requests_in(evidence: Evidence) -> int:
 
 
 def measures_of(limits: Analysis, evidence: Evidence) -> tuple[Measure, ...]:
-    """The questions to the judge: one for each thing that is counted.
+    """The questions to the judge: one for each thing that is counted, the same ones at every look.
 
     Args:
         limits: how much worse the candidate may be.

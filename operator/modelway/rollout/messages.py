@@ -4,22 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from modelway.api.orders import Action
-from modelway.rollout.judge import Finding, Judgement, Measure, Outcome
-from modelway.rollout.measures import (
-    CANDIDATE,
-    DISAGREEMENT,
-    FAILED,
-    NOTHING,
-    REFUSED,
-    SLOW,
-    Evidence,
-    Series,
-    requests_in,
-)
+from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Finding, Judgement, Measure, Outcome
+from modelway.rollout.measures import CANDIDATE, NOTHING, Evidence, Series, requests_in
 from modelway.rollout.situation import Candidate, Situation, StablePods
 from modelway.rollout.state import Pause, Phase, RolloutState
 from modelway.rollout.steps import Step
-from modelway.rollout.wording import about, counted, length, percent
+from modelway.rollout.wording import about, counted, length, percent, two_digits
 
 BEGUN = "the candidate's pods are being created"
 PROMOTING = "the candidate takes over"
@@ -73,9 +63,16 @@ def _evidence(state: RolloutState, judgement: Judgement, evidence: Evidence, now
         return f"{counted(requests, 'request')} show that the candidate is not worse"
     limiting = judgement.limiting
     if limiting is None or limiting.needed is None:
-        return f"{counted(requests, 'request')} so far"
+        return f"{counted(requests, 'request')}, and {_too_many(limiting)}"
     what = "comparisons" if limiting.name == DISAGREEMENT else "requests"
-    return f"{limiting.trials} of about {limiting.needed} {what}{_rate(state, limiting, requests, now)}"
+    return f"{limiting.trials} of about {two_digits(limiting.needed)} {what}{_rate(state, limiting, requests, now)}"
+
+
+def _too_many(finding: Finding | None) -> str:
+    """What keeps a candidate from being not worse, however many requests come, unless its share falls."""
+    if finding is None or finding.share is None:
+        return "none that tells anything yet"
+    return f"too many are bad to show that it is not worse: {finding.name} {percent(finding.share)}, and {percent(finding.bound)} is the bound"
 
 
 def _rate(state: RolloutState, finding: Finding, requests: int, now: datetime) -> str:

@@ -12,7 +12,7 @@ from modelway.rollout import messages
 from modelway.rollout.judge import Finding, Judgement, Measure, Outcome, judge
 from modelway.rollout.measures import measures_of, requests_in
 from modelway.rollout.orders import obey
-from modelway.rollout.situation import Situation
+from modelway.rollout.situation import Situation, StablePods
 from modelway.rollout.state import Cause, Pause, Phase, RolloutState
 from modelway.rollout.steps import Step, steps_of
 from modelway.rollout.transitions import (
@@ -153,7 +153,7 @@ def _failure_of_pods(state: RolloutState, situation: Situation, now: datetime) -
 def _start(state: RolloutState, step: Step, situation: Situation, now: datetime) -> RolloutState:
     if state.unready is None:
         state = start_traffic(state, step, now)
-        return replace(state, message=messages.waiting_for_pods(state, situation.pods))
+        return replace(state, message=messages.waiting_for_pods(state, StablePods(situation.pods.total)))
     return replace(state, message=messages.starting(situation.candidate.ready, step.size(situation.size)))
 
 

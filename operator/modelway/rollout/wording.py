@@ -22,9 +22,14 @@ def length(time: timedelta) -> str:
 
 
 def about(time: timedelta) -> str:
-    """A length of time that is an estimate, by its largest unit alone: `3 h`."""
+    """A length of time that is an estimate, in its largest unit with two digits: `3 h`, `1.5 h`, `40 min`."""
     seconds = max(0.0, time.total_seconds())
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
-            return f"{round(seconds / size)} {unit}"
+            return f"{two_digits(seconds / size)} {unit}"
     return f"{round(seconds)} s"
+
+
+def two_digits(number: float) -> str:
+    """A number that is an estimate, with two digits that count: `2400`, `37`, `1.5`."""
+    return f"{float(f'{number:.2g}'):.0f}" if number >= 10 else f"{float(f'{number:.2g}'):g}"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from modelway.api.status import RolloutMeasure
 from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stable_pods
-from modelway.rollout.judge import Counts
-from modelway.rollout.measures import CANDIDATE, FAILED, Series
+from modelway.rollout.judge import FAILED, Counts
+from modelway.rollout.measures import CANDIDATE, Series
 from modelway.rollout.state import Phase, RolloutState
 
 ID = "w-1-a"

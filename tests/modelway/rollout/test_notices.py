@@ -2,7 +2,7 @@
 
 import pytest
 
-from modelway.rollout.measures import FAILED
+from modelway.rollout.judge import FAILED
 from modelway.rollout.notices import Notice, notices_of
 from modelway.rollout.planner import advance
 from support.operator.rollout_world import NEXT, OLD, World, spec

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelway.rollout.measures import DISAGREEMENT, FAILED, REFUSED, SLOW
+from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW
 from modelway.rollout.planner import advance
 from modelway.rollout.state import Cause, Pause, Phase
 from modelway.rollout.steps import steps_of

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelway.api.rollout import Rollout
-from modelway.rollout.judge import Counts
-from modelway.rollout.measures import DISAGREEMENT, FAILED
+from modelway.rollout.judge import DISAGREEMENT, FAILED, Counts
 from modelway.rollout.state import Phase
 from modelway.rollout.steps import steps_of
 from support.operator.rollout_world import NEW, NEXT, OLD, World, spec

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelway.rollout.measures import FAILED
+from modelway.rollout.judge import FAILED
 from modelway.rollout.orders import refusal_of
 from modelway.rollout.state import Cause, Pause, Phase
 from support.operator.rollout_world import NEW, OLD, World, spec

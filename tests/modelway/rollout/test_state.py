@@ -11,8 +11,8 @@ from modelway.api.crd import custom_resource_definition
 from modelway.api.status import RolloutMeasure
 from modelway.cli.admission.rules import matches
 from modelway.cli.admission.structural import unknown_fields, violations
-from modelway.rollout.judge import Counts
-from modelway.rollout.measures import CANDIDATE, SLOW, STABLE, Series
+from modelway.rollout.judge import SLOW, Counts
+from modelway.rollout.measures import CANDIDATE, STABLE, Series
 from modelway.rollout.state import Cause, Pause, Phase, RolloutState
 
 ROOT = custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]

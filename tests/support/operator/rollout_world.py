@@ -12,8 +12,8 @@ from modelway.api.orders import Action, Order
 from modelway.api.rollout import Rollout
 from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stable_pods
 from modelway.rollout.course import course_of, traffic_of
-from modelway.rollout.judge import Counts
-from modelway.rollout.measures import CANDIDATE, DISAGREEMENT, FAILED, REFUSED, SLOW, STABLE, Evidence, Series
+from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Counts
+from modelway.rollout.measures import CANDIDATE, STABLE, Evidence, Series
 from modelway.rollout.planner import advance
 from modelway.rollout.situation import Candidate, Main, Situation
 from modelway.rollout.state import Phase, RolloutState
