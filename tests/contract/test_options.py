@@ -63,7 +63,7 @@ def test_bad_value_is_reported_with_its_option(parser: argparse.ArgumentParser, 
         assert repr(text) in words, words
         assert re.search(r"invalid \w*_\w* value|invalid \w+ value:", words) is None, words
         assert re.search(
-            r"is no (whole )?(number|port|name|digest|version|preflight|list)|choose from|is none of", words
+            r"is no (whole )?(number|port|name|time|digest|version|preflight|list)|choose from|is none of", words
         ), words
 
 

@@ -1,4 +1,4 @@
-"""`python -m demo`: the whole product, from an empty machine to predictions, an update under load, scaling and a mistake."""
+"""`python -m demo`: the whole product, from an empty machine to predictions, an update under load, scaling, a worse model, a wrong one and a mistake."""
 
 import argparse
 import shlex
@@ -9,7 +9,7 @@ from types import FrameType
 
 from rich.console import Console
 
-from demo import acts, evidence, scaling, setup
+from demo import acts, evidence, rollouts, scaling, setup
 from demo.errors import DemoError
 from demo.place import Place, context_place, sandbox_place, train
 from demo.progress import Narrator
@@ -71,6 +71,8 @@ def _play(place: Place, narrator: Narrator) -> int:
     tally.add(scaling.scale(place, narrator))
     narrator.chapter("A model that is worse")
     evidence.refuse_worse_model(place, narrator)
+    narrator.chapter("A model that is wrong, and that no test caught")
+    tally.add(rollouts.roll_back_wrong_answers(place, narrator))
     narrator.chapter("A mistake")
     acts.get_it_wrong(place, narrator)
     return tally.failed

@@ -68,7 +68,7 @@ def roll(place: Place, narrator: Narrator) -> Tally:
     """
     kubectl = in_namespace(place)
     url = infer_url(place, "fraud")
-    narrator.command(f"sed s/v1/v2/ examples/fraud/modeldeployment.yaml | kubectl apply -n {NAMESPACE} -f -")
+    narrator.command(f"sed '/^ /s/v1/v2/' examples/fraud/modeldeployment.yaml | kubectl apply -n {NAMESPACE} -f -")
     with narrator.step("fraud goes from v1 to v2 while 4 clients keep asking it") as step:
         with Load(url, request("fraud")) as load:
             _keep_asking(load, step)
@@ -97,7 +97,9 @@ def get_it_wrong(place: Place, narrator: Narrator) -> None:
     """
     kubectl = in_namespace(place)
     url = infer_url(place, "breast-cancer")
-    narrator.command(f"sed s/v1/v9/ examples/breast_cancer/modeldeployment.yaml | kubectl apply -n {NAMESPACE} -f -")
+    narrator.command(
+        f"sed '/^ /s/v1/v9/' examples/breast_cancer/modeldeployment.yaml | kubectl apply -n {NAMESPACE} -f -"
+    )
     apply(kubectl, _manifest("breast-cancer", version="v9"))
     with narrator.step("breast-cancer is given a URI where there is no file") as step:
         message = wait_for(kubectl, "breast-cancer", "ModelNotFound", step)["message"]

@@ -105,7 +105,7 @@ def train(place: Place) -> list[str]:
     Raises:
         DemoError: one of them failed.
     """
-    scripts = [ROOT / "examples" / name / "train.py" for name in ("breast_cancer", "fraud", "evaluation")]
+    scripts = [ROOT / "examples" / name / "train.py" for name in ("breast_cancer", "fraud", "evaluation", "rollouts")]
     running = [_start([sys.executable, str(script), str(place.models)]) for script in scripts]
     lines: list[str] = []
     try:
