@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, cast, get_args
 
 from modelway.api.labels import ROLLOUT_ORDER_ANNOTATION
+from modelway.printable import one_line
 
 Action = Literal["promote", "abort", "retry", "pause", "resume"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -23,7 +24,7 @@ class Order:
     revision: str
     """The candidate that it is about; about another one it says nothing."""
     by: str
-    """Who asked, as the command line knows it."""
+    """Who asked, as the command line knows it; safe for a terminal."""
     at: datetime
     """When it was asked, to the millisecond and with a time zone; it tells orders apart."""
 
@@ -55,4 +56,4 @@ def _read(value: object) -> Order | None:
     if time.tzinfo is None:
         return None
     in_status = time.replace(microsecond=time.microsecond // 1000 * 1000)
-    return Order(cast("Action", action), str(revision), str(by), in_status)
+    return Order(cast("Action", action), str(revision), one_line(str(by)), in_status)

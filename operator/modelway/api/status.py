@@ -12,6 +12,9 @@ Digest = Annotated[str, Field(max_length=128)]
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
 Generation = Annotated[int, Field(ge=-1, le=1 << 53)]
 
+LONGEST_MESSAGE = 4096
+"""Characters of what a rollout says of itself."""
+
 UNSEEN = -1
 """The generation observed of a ModelDeployment that Modelway has not looked at yet: below every real one."""
 
@@ -227,7 +230,7 @@ class RolloutStatus(ApiModel):
     """What holds it: `spec.rollout.paused`, `modelway pause`, or `spec.rollout.onTimeout`."""
     ended: Time | None = None
     """When the candidate took over or went."""
-    message: Annotated[str, Field(max_length=4096)] | None = None
+    message: Annotated[str, Field(max_length=LONGEST_MESSAGE)] | None = None
     """How far it has come, in words, with what to do."""
     cause: Literal["Analysis", "CandidateFailed", "CandidateNotReady", "Timeout", "Aborted"] | None = None
     """Why it rolled back."""

@@ -21,16 +21,19 @@ AGAIN = "Correct the model and apply it, or try this one again with `modelway re
 # Under way --------------------------------------------------------------------------------------------------------------------------------
 
 
-def starting(ready: int, wanted: int) -> str:
+def starting(candidate: Candidate, wanted: int) -> str:
     """The candidate gets its first pods."""
-    return f"{ready} of {counted(wanted, 'pod')} of the candidate {_are(wanted)} ready"
+    text = f"{candidate.ready} of {counted(wanted, 'pod')} of the candidate {_are(wanted)} ready"
+    return f"{text} ({candidate.hindrance.rstrip('.')})" if candidate.hindrance else text
 
 
 def growing(state: RolloutState, step: Step, situation: Situation) -> str:
     """The candidate gets the pods of a larger share."""
     wanted = step.size(situation.size)
     share = step.weight or step.mirror
-    return f"step {state.step + 1} of {state.steps}: {starting(situation.candidate.ready, wanted)} for {share}% of the requests"
+    return (
+        f"step {state.step + 1} of {state.steps}: {starting(situation.candidate, wanted)} for {share}% of the requests"
+    )
 
 
 def waiting_for_pods(state: RolloutState, pods: StablePods) -> str:
@@ -162,11 +165,12 @@ def stopped(pods: int, evidence: Evidence, state: RolloutState) -> str:
     )
 
 
-def not_ready(ready: int, patience: timedelta, state: RolloutState) -> str:
+def not_ready(candidate: Candidate, patience: timedelta, state: RolloutState) -> str:
     """Its pods did not come, or went and did not come again."""
+    why = candidate.hindrance.rstrip(".") or "see why with `kubectl describe pods -l modelway.dev/track=canary`"
     return (
-        f"revision {state.revision} lacks ready pods for {length(patience)}, with {counted(ready, 'pod')} ready; {_serves(state)} "
-        f"See why with `kubectl describe pods -l modelway.dev/track=canary`. {AGAIN}"
+        f"revision {state.revision} lacks ready pods for {length(patience)}, with {counted(candidate.ready, 'pod')} ready: {why}; "
+        f"{_serves(state)} {AGAIN}"
     )
 
 

@@ -143,7 +143,7 @@ def _failure_of_pods(state: RolloutState, situation: Situation, now: datetime) -
     if 0 < pods.total == pods.stopped and candidate.ready > 0:
         return Cause.CANDIDATE_FAILED, messages.stopped(pods.total, situation.evidence, state)
     if state.unready is not None and now - state.unready >= situation.patience:
-        return Cause.CANDIDATE_NOT_READY, messages.not_ready(candidate.ready, situation.patience, state)
+        return Cause.CANDIDATE_NOT_READY, messages.not_ready(candidate, situation.patience, state)
     return None
 
 
@@ -154,7 +154,7 @@ def _start(state: RolloutState, step: Step, situation: Situation, now: datetime)
     if state.unready is None:
         state = start_traffic(state, step, now)
         return replace(state, message=messages.waiting_for_pods(state, StablePods(situation.pods.total)))
-    return replace(state, message=messages.starting(situation.candidate.ready, step.size(situation.size)))
+    return replace(state, message=messages.starting(situation.candidate, step.size(situation.size)))
 
 
 def _progress(

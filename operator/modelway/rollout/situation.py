@@ -26,6 +26,8 @@ class Candidate:
     """Those of the candidate's own revision that serve; none while its Service still has pods of another one, whose answers would count."""
     failure: str = ""
     """Why they cannot serve, with what to do, where that will not pass by itself: a crash loop, say."""
+    hindrance: str = ""
+    """The same where it may pass by itself: no node has room, say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from modelway.api.status import RolloutMeasure, RolloutStatus
+from modelway.api.status import LONGEST_MESSAGE, RolloutMeasure, RolloutStatus
 from modelway.rollout.judge import Counts
 from modelway.rollout.measures import CANDIDATE, STABLE, Evidence, Series
 
@@ -114,6 +114,7 @@ class RolloutState:
             **{name: str(value) for name in ("phase", "pause", "cause") if (value := getattr(self, name)) is not None},
             **{name: _text(value) for name in _TIMES if (value := getattr(self, name)) is not None},
             **{name: getattr(self, name) for name in _PLAIN},
+            "message": self.message[:LONGEST_MESSAGE],
         }
         written = RolloutStatus.model_construct(**fields).model_dump(mode="json", by_alias=True, exclude_none=True)
         return {name: value for name, value in written.items() if value not in ("", [])}
@@ -140,7 +141,7 @@ class RolloutState:
     def _of(cls, status: RolloutStatus) -> "RolloutState":
         honouring, _, pods = (status.pods or "0/0").partition("/")
         fields: dict[str, Any] = {name: getattr(status, name) for name in _PLAIN}
-        times = {name: datetime.fromisoformat(text) for name in _TIMES if (text := getattr(status, name))}
+        times = {name: _time(text) for name in _TIMES if (text := getattr(status, name))}
         return cls(
             **{**fields, **times, "message": status.message or ""},
             honouring=int(honouring),
@@ -156,6 +157,13 @@ _PLAIN = (
     *("id", "strategy", "revision", "stable", "attempt", "step", "steps", "weight", "mirror", "message", "by"),
     *("requests_before", "measures"),
 )
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return time
 
 
 def _text(time: datetime) -> str:

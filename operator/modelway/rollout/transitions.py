@@ -1,7 +1,7 @@
 """The changes that a rollout can go through, each as a new state. Pure."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from string import ascii_lowercase, digits
 
 from modelway.api.orders import Order
@@ -85,7 +85,7 @@ def hold(state: RolloutState, pause: Pause, now: datetime, *, by: str | None = N
 
 def resume(state: RolloutState, now: datetime) -> RolloutState:
     """Let a held rollout go on; its clocks stood still meanwhile."""
-    pause = now - (state.paused or now)
+    pause = max(now - (state.paused or now), timedelta())
     moved = {name: time + pause for name in ("timeout_from", "since", "unready") if (time := getattr(state, name))}
     if state.pause is Pause.TIMEOUT:
         moved["timeout_from"] = now

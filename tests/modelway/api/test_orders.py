@@ -18,7 +18,11 @@ def _read(text: str) -> Order | None:
     return order_in({ROLLOUT_ORDER_ANNOTATION: text})
 
 
-@given(st.sampled_from(ACTIONS), st.text(max_size=20), st.datetimes(timezones=st.just(UTC)))
+@given(
+    st.sampled_from(ACTIONS),
+    st.from_regex(r"[a-zé]{1,9}( [a-z]{1,9})?", fullmatch=True),
+    st.datetimes(timezones=st.just(UTC)),
+)
 def test_order_is_read_as_it_was_written(action: str, by: str, at: datetime) -> None:
     order = Order(action, "bcdfghjklm", by, at.replace(microsecond=at.microsecond // 1000 * 1000))  # type: ignore[arg-type]
     assert _read(order.as_annotation()) == order
@@ -27,6 +31,12 @@ def test_order_is_read_as_it_was_written(action: str, by: str, at: datetime) -> 
 def test_time_of_an_order_counts_to_the_millisecond() -> None:
     exact = json.loads(ORDER.as_annotation()) | {"at": "2026-11-30T19:00:00.123456Z"}
     assert _read(json.dumps(exact)) == ORDER
+
+
+def test_name_of_who_asked_controls_no_terminal() -> None:
+    order = _read(ORDER.as_annotation().replace("alice", "al\\u001b[2Jice"))
+    assert order is not None
+    assert order.by == "al\\x1b[2Jice"
 
 
 @pytest.mark.parametrize(

@@ -257,10 +257,12 @@ def test_pods_that_never_come_roll_back() -> None:
     it.wait(seconds=PATIENCE.total_seconds() - 21)
     it.operate()
     assert it.phase is Phase.STARTING
+    it.hindrance = "no node has room."
     it.wait(seconds=1)
     it.operate()
     assert it.state is not None
     assert it.state.cause is Cause.CANDIDATE_NOT_READY
+    assert "lacks ready pods for 10 min, with 0 pods ready: no node has room; revision old serves." in message(it)
 
 
 def test_evicted_candidate_comes_again() -> None:

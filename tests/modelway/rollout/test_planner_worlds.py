@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from modelway.rollout.judge import DISAGREEMENT, FAILED, Counts
 from modelway.rollout.state import Phase
 from modelway.rollout.steps import steps_of
 from support.operator.rollout_world import NEW, NEXT, OLD, World, spec
+
+pytestmark = pytest.mark.slow
 
 JUDGED = (
     spec(steps=[{"weight": 20}, {"weight": 50}]),
@@ -146,7 +149,7 @@ def end(it: World) -> None:
         it.settle(rounds=20)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.sampled_from(SPECS), lives(*CLUSTER, *OPERATOR, *PEOPLE), st.sampled_from([{}, {FAILED: 0.3}]))
 def test_every_path_ends_in_one_revision(rollout: Rollout, events: list[Event], faults: dict[str, float]) -> None:
     it = World(rollout, faults=faults)

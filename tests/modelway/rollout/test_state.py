@@ -1,10 +1,11 @@
 """What status holds is the state, and the definition accepts it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelway.api.crd import custom_resource_definition
@@ -80,6 +81,7 @@ STARTED: dict[str, Any] = {
 }
 
 
+@settings(max_examples=40)
 @given(STATES)
 def test_state_is_read_as_it_was_written(state: RolloutState) -> None:
     written = state.to_status()
@@ -87,9 +89,24 @@ def test_state_is_read_as_it_was_written(state: RolloutState) -> None:
     assert RolloutState.from_status(written) == state
 
 
-@pytest.mark.parametrize("document", [None, {}, {**STARTED, "phase": "Dreaming"}, {**STARTED, "started": "now"}])
+@pytest.mark.parametrize(
+    "document",
+    [
+        None,
+        {},
+        {**STARTED, "phase": "Dreaming"},
+        {**STARTED, "started": "now"},
+        {**STARTED, "started": "2026-11-30T12:00:00"},
+    ],
+)
 def test_unreadable_status_is_no_state(document: dict[str, Any] | None) -> None:
     assert RolloutState.from_status(document) is None
+
+
+def test_long_message_is_cut_to_what_status_takes() -> None:
+    state = RolloutState.from_status(STARTED)
+    assert state is not None
+    assert list(violations(replace(state, message="m" * 9999).to_status(), SCHEMA, matches)) == []
 
 
 def test_fields_of_a_later_release_are_ignored() -> None:
@@ -100,6 +117,7 @@ def test_fields_of_a_later_release_are_ignored() -> None:
     assert [one.trials for one in state.measures] == [1]
 
 
+@settings(max_examples=40)
 @given(STATES)
 def test_state_remembers_what_was_counted(state: RolloutState) -> None:
     for one in state.measures[-1:]:

@@ -64,6 +64,7 @@ class World:
     faults: Mapping[str, float] = field(default_factory=dict)
     """The share of bad answers of the candidate, by measure."""
     failure: str = ""
+    hindrance: str = ""
     order: Order | None = None
     now: datetime = BEGIN
     seed: int = 0
@@ -127,7 +128,7 @@ class World:
             stable=self.serving,
             main=Main(self.main, is_rolled_out),
             size=self.size,
-            candidate=Candidate(self.candidate_ready, self.failure) if own else Candidate(),
+            candidate=Candidate(self.candidate_ready, self.failure, self.hindrance) if own else Candidate(),
             pods=stable_pods(state, samples, samples),
             evidence=self.ledger.totals() if self.ledger else {},
             order=self.order,
