@@ -19,9 +19,9 @@ from modelway.desired.plan import Plan
 from modelway.desired.revision import revision_of
 from modelway.desired.rollout import Candidate, make_rollout_plan
 from modelway.observed import Observed, RevisionView
-from modelway.rollout.course import TRAFFIC_FILE, traffic_of
 from modelway.rollout.state import Phase, RolloutState
 from modelway.rollout.steps import steps_of
+from modelway.rollout.traffic import TRAFFIC_FILE, traffic_of
 from modelway.settings import Settings
 from modelway.status.preflight import evidence_in
 

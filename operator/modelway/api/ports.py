@@ -10,7 +10,4 @@ METRICS_PORT = 8082
 """Probes and metrics, in the pod and on the Service."""
 
 HANDOVER_PORT = 8083
-"""Of the candidate's Service: HTTP from a stable server, which may connect to this port and to `HANDOVER_GRPC_PORT` alone."""
-
-HANDOVER_GRPC_PORT = 8084
-"""Of the candidate's Service: gRPC from a stable server."""
+"""Of the candidate's Service: HTTP from a stable server, which may connect to this port alone."""

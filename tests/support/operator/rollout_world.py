@@ -11,12 +11,13 @@ from typing import Any, Literal
 from modelway.api.orders import Action, Order
 from modelway.api.rollout import Rollout
 from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stable_pods
-from modelway.rollout.course import course_of, traffic_of
 from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Counts
 from modelway.rollout.measures import CANDIDATE, STABLE, Evidence, Series
 from modelway.rollout.planner import advance
 from modelway.rollout.situation import Candidate, Main, Situation
 from modelway.rollout.state import Phase, RolloutState
+from modelway.rollout.steps import steps_of
+from modelway.rollout.traffic import traffic_of
 
 BEGIN = datetime(2026, 11, 30, 12, tzinfo=UTC)
 OLD, NEW, NEXT = "old", "new", "next"
@@ -101,7 +102,7 @@ class World:
         state = self.state
         situation = self.situation(state)
         if crash != "observed":
-            self._apply(state, situation)
+            self._apply(state)
         if crash is not None:
             self.ledger = None
             return
@@ -136,16 +137,32 @@ class World:
             patience=PATIENCE,
         )
 
-    def _apply(self, state: RolloutState | None, situation: Situation) -> None:
+    def _apply(self, state: RolloutState | None) -> None:
+        """Make children as `modelway.planning` does: by the state in status, as far as it is about the wanted revision."""
         if self.is_suspended:
             return
-        course = course_of(state, situation)
-        self.main = course.main
-        if course.candidate != self.candidate:
-            self.candidate, self.candidate_ready = course.candidate, 0
-        self.candidate_size = course.size
-        self.candidate_ready = min(self.candidate_ready, course.size)
-        self.traffic = traffic_of(state, self.rollout, "10.96.1.2")
+        state = state if state is not None and state.revision == self.wanted else None
+        self.main = self._stable_beside(state) or self.wanted
+        candidate = state.revision if state is not None and state.is_under_way and self.is_accepted else None
+        if candidate != self.candidate:
+            self.candidate, self.candidate_ready = candidate, 0
+        self.candidate_size = self._candidate_size(state) if state is not None and candidate else 0
+        self.candidate_ready = min(self.candidate_ready, self.candidate_size)
+        self.traffic = traffic_of(state, self.rollout, "10.96.1.2") if candidate else None
+
+    def _stable_beside(self, state: RolloutState | None) -> str | None:
+        """The revision that serves on while the wanted one may not take all requests."""
+        if not self.is_accepted:
+            return self.serving
+        if state is not None and state.phase is Phase.ROLLED_BACK:
+            return state.stable
+        if not self.rollout.is_judged or self.main == self.wanted or (state is not None and not state.is_on_trial):
+            return None
+        return self.serving
+
+    def _candidate_size(self, state: RolloutState) -> int:
+        steps = steps_of(self.rollout)
+        return steps[min(state.step, len(steps) - 1)].size(self.size) if steps else self.size
 
     # What happens beside it ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,37 @@
+"""What the stable pods are told of a rollout: how much goes to the candidate, and where it is. Pure."""
+
+from typing import Any
+
+from modelway.api.duration import share_of
+from modelway.api.ports import HANDOVER_PORT
+from modelway.api.rollout import CANARY, SHADOW, Rollout
+from modelway.rollout.state import RolloutState
+
+TRAFFIC_FILE = "traffic.json"
+"""The key of the ConfigMap with what stable pods are told; every pod has it as a file."""
+
+
+def traffic_of(state: RolloutState | None, rollout: Rollout, address: str | None) -> dict[str, Any] | None:
+    """What the stable pods are told, as the content of `TRAFFIC_FILE`; None where there is nothing to tell.
+
+    Args:
+        state: what status holds.
+        rollout: as the spec asks for it.
+        address: the cluster IP of the candidate's Service; None before it has one.
+    """
+    if state is None or not state.is_under_way or not address:
+        return None
+    host = f"[{address}]" if ":" in address else address
+    mirrors = state.strategy == SHADOW
+    sticky = rollout.sticky if state.strategy == CANARY else None
+    return {
+        "id": state.id,
+        "stable": state.stable,
+        "candidate": state.revision,
+        "mode": "mirror" if mirrors else "handover",
+        "weight": state.mirror if mirrors else state.weight,
+        "http": f"{host}:{HANDOVER_PORT}",
+        "sticky": sticky.header.lower() if sticky else None,
+        "maxFailed": share_of(rollout.limits.max_failed),
+        "numericTolerance": share_of(rollout.limits.numeric_tolerance),
+    }
