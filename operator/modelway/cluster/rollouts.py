@@ -147,7 +147,9 @@ def _candidate(observed: Observed, revision: str) -> Candidate:
     canary = observed.canary
     ready = canary.available if canary is not None and canary.reports_on(revision) and is_alone else 0
     failure = failure_of_candidate(observed, revision)
-    return Candidate(ready, failure.message if failure is not None and failure.stalled else "")
+    if failure is None:
+        return Candidate(ready)
+    return Candidate(ready, failure=failure.message) if failure.stalled else Candidate(ready, hindrance=failure.message)
 
 
 def _serving(pods: Iterable[PodView], state: RolloutState | None) -> frozenset[str]:
