@@ -6,10 +6,12 @@ from typing import Any
 
 from modelway.cli.output import share
 from modelway.cli.revisions import wanted_of
-from modelway.cli.summary import age
+from modelway.cli.summary import age, condition
 from modelway.cluster.snapshot import Object
 from modelway.rollout.state import UNDER_WAY, Phase
+from modelway.status.reasons import Reason
 
+_REASONS = frozenset({Reason.ROLLOUT_PROGRESSING, Reason.ROLLOUT_SUSPENDED, Reason.ROLLED_BACK})
 _CAUSES = {
     "Analysis": "the counts show that it is worse",
     "CandidateFailed": "its pods fail",
@@ -41,6 +43,11 @@ def is_under_way(rollout: Mapping[str, Any]) -> bool:
     return rollout.get("phase") in UNDER_WAY
 
 
+def is_told_by_ready(resource: Object) -> bool:
+    """Whether the message of Ready is the one of the rollout."""
+    return condition(resource, "Ready").get("reason") in _REASONS
+
+
 def is_worth_telling(rollout: Mapping[str, Any]) -> bool:
     """Whether a person should hear of it unasked: it goes on, or it ended badly."""
     return is_under_way(rollout) or rollout.get("phase") == Phase.ROLLED_BACK
@@ -69,8 +76,16 @@ def phase_text(rollout: Mapping[str, Any]) -> str:
     return texts.get(phase, phase)
 
 
-def describe_rollout(rollout: Mapping[str, Any], now: datetime) -> Iterator[tuple[str, str]]:
-    """Everything that is known of a rollout: a title and a text for each line."""
+def describe_rollout(
+    rollout: Mapping[str, Any], now: datetime, *, with_message: bool = True
+) -> Iterator[tuple[str, str]]:
+    """Everything that is known of a rollout: a title and a text for each line.
+
+    Args:
+        rollout: `status.rollout`.
+        now: the time to count ages from, with a time zone.
+        with_message: whether to add its message, which Ready has too while it is about the rollout.
+    """
     if not rollout:
         return
     yield "rollout", headline(rollout)
@@ -80,7 +95,8 @@ def describe_rollout(rollout: Mapping[str, Any], now: datetime) -> Iterator[tupl
     yield from ((title, f"{age(rollout[field], now)} ago") for title, field in _TIMES if rollout.get(field))
     if rollout.get("by"):
         yield "asked by", str(rollout["by"])
-    if message := rollout.get("message"):
+    message = rollout.get("message") if with_message else ""
+    if message:
         yield "now" if is_under_way(rollout) else "verdict", str(message)
     for measure in rollout.get("measures") or ():
         yield str(measure.get("name", "")), describe_measure(measure)
@@ -116,7 +132,7 @@ def remedies(resource: Object, program: str) -> Iterator[str]:
             yield f"Let it go on: {program} resume {target}"
             yield f"Or end it now: {program} promote {target}, or {program} abort {target}"
         case Phase.ROLLED_BACK:
-            yield f"Take the spec back to the revision that serves: {program} undo {target}"
+            yield f"Apply a better model, or take the spec back to the revision that serves: {program} undo {target}"
             yield f"If the cause is gone, try the same revision again: {program} retry {target}"
 
 

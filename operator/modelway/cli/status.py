@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from modelway.cli.cluster_session import ask
 from modelway.cli.live import follow
 from modelway.cli.output import align, align_pairs, as_text
-from modelway.cli.rollout_text import describe_rollout, is_worth_telling, rollout_of
+from modelway.cli.rollout_text import describe_rollout, is_told_by_ready, is_worth_telling, rollout_of
 from modelway.cli.screen import Screen
 from modelway.cli.summary import Summary, age, summary_of
 from modelway.cluster.reader import Reader
@@ -69,7 +69,8 @@ def overview(resources: Sequence[Object], *, everywhere: bool, detailed: bool, n
     for resource in resources:
         rollout = rollout_of(resource)
         if detailed and is_worth_telling(rollout):
-            parts += ["", *align_pairs(describe_rollout(rollout, now))]
+            message = not is_told_by_ready(resource)
+            parts += ["", *align_pairs(describe_rollout(rollout, now, with_message=message))]
     return printable("\n".join(parts))
 
 

@@ -11,7 +11,7 @@ from modelway.api.status import NOT_SEEN
 from modelway.cli.evidence_text import describe_evidence
 from modelway.cli.inventory import inventory, is_done, is_ready
 from modelway.cli.output import WIDTH, align_pairs
-from modelway.cli.rollout_text import describe_rollout, remedies, rollout_of
+from modelway.cli.rollout_text import describe_rollout, is_told_by_ready, remedies, rollout_of
 from modelway.cli.summary import Summary, age, condition, is_observed, remedy_of, summary_of
 from modelway.cluster.snapshot import Object, Snapshot, find_failure, time_of
 from modelway.printable import printable
@@ -37,7 +37,7 @@ def story(snapshot: Snapshot, *, now: datetime, program: str = "modelway") -> st
         ("Wanted", _describe_spec(snapshot.resource)),
         ("There is", align_pairs(inventory(snapshot, now))),
         ("Evidence", align_pairs(describe_evidence(snapshot.resource))),
-        ("Rollout", align_pairs(describe_rollout(rollout_of(snapshot.resource), now))),
+        ("Rollout", align_pairs(_rollout(snapshot.resource, now))),
         ("Why not", _why(snapshot, summary)),
         ("Last words", _last_words(snapshot)),
         ("What happened lately", _events(snapshot, now)),
@@ -96,6 +96,10 @@ def _amounts(spec: Mapping[str, Any], name: str) -> str:
     resources = (spec.get("runtime") or {}).get("resources") or {}
     sides = [(side, (resources.get(side) or {}).get(name)) for side in ("requests", "limits")]
     return ", ".join(f"{side} {amount}" for side, amount in sides if amount is not None)
+
+
+def _rollout(resource: Object, now: datetime) -> Iterator[tuple[str, str]]:
+    return describe_rollout(rollout_of(resource), now, with_message=not is_told_by_ready(resource))
 
 
 # Why not ----------------------------------------------------------------------------------------------------------------------------------
@@ -170,11 +174,9 @@ def _subject(event: Object) -> tuple[str, str]:
 
 def _remedies(snapshot: Snapshot, summary: Summary, program: str) -> Iterator[str]:
     if summary.ready != "True":
-        remedy = remedy_of(summary.reason)
-        if remedy:
-            yield remedy
+        own = list(remedies(snapshot.resource, program)) if is_told_by_ready(snapshot.resource) else []
+        yield from own or filter(None, [remedy_of(summary.reason)])
         yield from _commands(snapshot, summary, program)
-    yield from remedies(snapshot.resource, program)
     active = condition(snapshot.resource, "AutoscalingActive")
     if active.get("status") == "False" and (remedy := remedy_of(active["reason"])):
         yield remedy

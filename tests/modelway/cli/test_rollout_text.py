@@ -34,13 +34,13 @@ def test_status_of_one_model_tells_step_weight_and_evidence() -> None:
     text = overview(rolled(measures=[FAILED, SLOW]))
     revision = rollout_of(rolled())["revision"]
     assert f"{revision} (5%)" in text
-    assert text.partition("\n\n")[2].splitlines()[-8:] == [
+    assert "\n\nfraud: 37 of about 240 requests, about 3 h at this rate\n\n" in text
+    assert text.splitlines()[-7:] == [
         f"rollout      Canary of revision {revision}: step 1 of 3",
         f"in place of  revision {STABLE}",
         "traffic      5% of requests, by 2/3 of the stable pods",
         "started      30m ago",
         "this step    12m ago",
-        "now          37 of about 240 requests, about 3 h at this rate",
         "failed       0 of 37 (0%), limit 0.1%: not decided yet; about 240 would do",
         "slow         2 of 37 (5.41%), stable 50 of 1,000 (5%), limit 7%: not worse",
     ]
@@ -102,10 +102,19 @@ def test_a_rollout_with_no_field_but_its_phase_is_told() -> None:
     assert list(describe_rollout({}, NOW)) == []
 
 
+def test_a_message_that_ready_does_not_have_is_told_too() -> None:
+    resource = rolled("Progressing")
+    resource["status"]["conditions"][0] |= {"reason": "Unschedulable", "message": "No node takes pod fraud-canary-1."}
+    assert "now          37 of about 240 requests" in overview(resource)
+    assert "verdict      revision w took the place of s" in story(
+        Snapshot(rolled("Promoted", message="revision w took the place of s")), now=NOW
+    )
+
+
 def test_explain_tells_the_verdict_and_what_to_do() -> None:
     text = story(Snapshot(rolled_back()), now=NOW)
     assert "rolled back, since the counts show that it is worse" in text
-    assert f"verdict       {VERDICT}" in text
+    assert f"RolledBack: {VERDICT}" in text
     assert "disagreement  9 of 12 (75%), limit 10%: worse" in text
     assert "modelway undo fraud -n risk" in text
     assert "modelway retry fraud -n risk" in text

@@ -39,6 +39,10 @@ SLOW = {
 }
 
 
+_REASONS = {"Paused": "RolloutSuspended", "RolledBack": "RolledBack", "Promoted": "Serving"}
+"""The reason of Ready in phases other than those of a rollout that goes on."""
+
+
 def rolled(phase: str = "Progressing", *, spec: Any = None, annotations: Any = None, **rollout: Any) -> Object:
     """The ModelDeployment `fraud` in namespace `risk`, whose rollout is in a phase; fields of `rollout` replace those of status."""
     document = manifest(rollout={"strategy": "Canary"}, **(spec or {}))
@@ -72,8 +76,16 @@ def rolled(phase: str = "Progressing", *, spec: Any = None, annotations: Any = N
         **rollout,
     }
     serves = wanted if phase == "Promoted" else STABLE
+    ready = {
+        "type": "Ready",
+        "status": "True" if phase == "Promoted" else "False",
+        "observedGeneration": 2,
+        "reason": _REASONS.get(phase, "RolloutProgressing"),
+        "message": state["message"],
+    }
     status = {
         "observedGeneration": 2,
+        "conditions": [ready],
         "rollout": state,
         "stable": {"revision": serves},
         "candidate": {"revision": wanted},
