@@ -11,7 +11,8 @@ from demo.errors import DemoError
 from demo.load import Load, Tally, describe, failures
 from demo.place import ROOT, Place
 from demo.progress import Narrator, Step
-from modelway.cli.rollout_text import describe_measure, describe_rollout, phase_text
+from modelway.cli.rollout_text import describe_measure, phase_text, rollout_of
+from modelway.cli.status import overview
 from modelway.rollout.state import Phase
 from support.cluster.sandbox import Kubectl
 
@@ -40,13 +41,16 @@ def roll_back_wrong_answers(place: Place, narrator: Narrator) -> Tally:
     with Load(url, body, connections=CLIENTS, pause=PAUSE) as load:
         acts.apply(kubectl, _manifest(BAD))
         with narrator.step(f"{NAME} {BAD} gets a tenth of the requests, and its answers are compared") as step:
-            rollout = acts.until(lambda: _ended(kubectl, step), "the rollout to end", step)
+            resource = acts.until(lambda: _ended(kubectl, step), "the rollout to end", step)
+            rollout = rollout_of(resource)
             step.result = phase_text(rollout)
     tally = load.tally()
-    _tell(narrator, rollout, tally)
+    _tell(narrator, resource, tally)
     answer = acts.ask(url, body)
     if rollout["phase"] != Phase.ROLLED_BACK or answer.get("model_version") != GOOD:
-        raise DemoError(f"{NAME} {GOOD} should serve again, but {json.dumps(rollout)}; answered: {json.dumps(answer)}")
+        raise DemoError(
+            f"{NAME} {GOOD} should serve again, but {json.dumps(dict(rollout))}; answered: {json.dumps(answer)}"
+        )
     narrator.say(f"Version {GOOD} answers everything again: {json.dumps(answer['outputs'][0]['data'])}")
     return tally
 
@@ -58,21 +62,21 @@ def _manifest(version: str) -> Object:
 
 
 def _ended(kubectl: Kubectl, step: Step) -> Object | None:
-    """The rollout of the bad version once it is over."""
+    """The ModelDeployment once the rollout of the bad version is over."""
     resource = kubectl.get("mdep", NAME)
-    rollout: Object = resource.get("status", {}).get("rollout") or {}
+    rollout = rollout_of(resource)
     if not rollout:
         step.note(acts.condition(kubectl, NAME, "Ready").get("reason", "the operator has not seen it yet"))
         return None
     counts = [f"{one['name']} {describe_measure(one)}" for one in rollout.get("measures", ()) if one.get("bad")]
     step.note("; ".join(filter(None, [phase_text(rollout), rollout.get("traffic", ""), *counts])))
-    return rollout if rollout["phase"] in {Phase.ROLLED_BACK, Phase.PROMOTED} else None
+    return resource if rollout["phase"] in {Phase.ROLLED_BACK, Phase.PROMOTED} else None
 
 
-def _tell(narrator: Narrator, rollout: Object, tally: Tally) -> None:
+def _tell(narrator: Narrator, resource: Object, tally: Tally) -> None:
     narrator.say(describe(tally))
     for line in failures(tally):
         narrator.say(line)
     narrator.command(f"modelway status {NAME} -n {acts.NAMESPACE}")
-    for title, text in describe_rollout(rollout, datetime.now(UTC)):
-        narrator.say(f"{title.ljust(12)}  {text}")
+    for line in overview([resource], everywhere=False, detailed=True, now=datetime.now(UTC)).splitlines():
+        narrator.say(line)
