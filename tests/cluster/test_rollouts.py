@@ -20,6 +20,7 @@ ROWS = [[0.0], [1.0], [2.0], [3.0]]
 EASY: Object = {"tolerance": "20%"}
 """Bounds that few requests show to be kept."""
 CANARY: Object = {"strategy": "Canary", "steps": [{"weight": 20}, {"weight": 50}], "analysis": EASY}
+HELD: Object = {"strategy": "Canary", "steps": [{"weight": 20, "hold": "1h"}]}
 SECONDS = 90.0
 
 Fit = Callable[[float], LinearRegression]
@@ -107,6 +108,49 @@ def doubling(kubectl: Kubectl, installed: str, uris: dict[str, str]) -> Iterator
         yield Rollout(model, uris, load)
 
 
+def test_good_candidate_takes_over_by_its_steps(doubling: Rollout) -> None:
+    doubling.wants("same")
+    doubling.reaches("Promoted")
+    doubling.is_over()
+    doubling.model.is_ready()
+    assert doubling.model.status["stable"]["version"] == "same"
+    assert {"RolloutStarted", "RolloutStep", "RolloutPromoting", "RolloutPromoted"} <= doubling.events()
+    assert doubling.load.tally().versions["same"] > 0
+
+
+def test_wrong_answers_are_rolled_back_with_their_counts(doubling: Rollout) -> None:
+    doubling.wants("wrong")
+    verdict = doubling.model.becomes("RolledBack")
+    state = doubling.state
+    [measure] = [one for one in state["measures"] if one["name"] == "disagreement"]
+    assert (state["cause"], measure["outcome"]) == ("Analysis", "Worse")
+    assert f"{measure['bad']} of {measure['trials']}" in verdict["message"]
+    conditions = [doubling.model.condition(kind)["status"] for kind in ("Ready", "Stalled", "Available")]
+    assert conditions == ["False", "True", "True"]
+    doubling.is_over()
+    assert doubling.model.status["stable"]["version"] == "v1"
+    assert doubling.model.ask([[5.0]]) == {"predictions": [10.0]}
+
+
+@pytest.mark.parametrize("version", ["same", "wrong"])
+def test_shadow_lets_no_client_see_the_candidate(doubling: Rollout, version: str) -> None:
+    doubling.wants(version, {"strategy": "Shadow", "analysis": EASY})
+    state = doubling.reaches("Promoting" if version == "same" else "RolledBack")
+    assert doubling.load.tally().versions.keys() == {"v1"}
+    assert version == "same" or state["cause"] == "Analysis"
+    doubling.is_over()
+
+
+def test_blue_stays_in_reserve_until_green_has_shown_itself(doubling: Rollout) -> None:
+    doubling.wants("same", {"strategy": "BlueGreen", "scaleDownDelay": "3s", "analysis": EASY})
+    eventually(lambda: doubling.state.get("weight") == 100, deadline=SECONDS)
+    kubectl, name = doubling.model.kubectl, doubling.model.name
+    sizes = [kubectl.get("deployment", one)["spec"]["replicas"] for one in (name, f"{name}-canary")]
+    assert sizes == [2, 2]
+    doubling.reaches("Promoted")
+    doubling.is_over()
+
+
 def test_candidate_that_cannot_start_is_rolled_back(doubling: Rollout) -> None:
     doubling.wants("broken")
     verdict = doubling.model.becomes("RolledBack")
@@ -124,12 +168,30 @@ def test_candidate_that_cannot_start_is_rolled_back(doubling: Rollout) -> None:
     assert "candidate" not in doubling.model.status
 
 
-def test_good_candidate_takes_over(doubling: Rollout) -> None:
-    doubling.wants("same")
-    doubling.reaches("Progressing")
-    state = doubling.reaches("Promoted")
-    doubling.is_over()
-    assert doubling.model.status["stable"]["version"] == "same"
+def test_reverted_spec_ends_the_rollout(doubling: Rollout) -> None:
+    doubling.wants("same", HELD)
+    eventually(lambda: doubling.state.get("since"), deadline=SECONDS, describe=lambda: doubling.state)
+    doubling.wants("v1", HELD)
     doubling.model.is_ready()
-    assert {"RolloutStarted", "RolloutStep", "RolloutPromoting", "RolloutPromoted"} <= doubling.events()
-    assert state["weight"] == 0
+    doubling.is_over()
+    assert "rollout" not in doubling.model.status
+    assert doubling.model.status["stable"]["version"] == "v1"
+
+
+def test_new_change_starts_over_and_lost_children_come_back(doubling: Rollout) -> None:
+    doubling.wants("same", HELD)
+    before = doubling.reaches("Progressing")
+    kubectl, name = doubling.model.kubectl, doubling.model.name
+    for kind, child in (
+        ("deployment", f"{name}-canary"),
+        ("configmap", f"{name}-traffic"),
+        ("service", f"{name}-canary"),
+    ):
+        kubectl("delete", kind, child)
+    eventually(lambda: len(doubling.left()) == 4, describe=doubling.left)
+    assert doubling.state["id"] == before["id"]
+    doubling.wants("also")
+    state = doubling.reaches("Promoted")
+    assert state["revision"] != before["revision"]
+    doubling.is_over()
+    assert doubling.model.status["stable"]["version"] == "also"

@@ -57,6 +57,35 @@ def test_an_older_version_changes_nothing() -> None:
     assert _services(cache) == ["5"]
 
 
+def test_an_order_about_a_rollout_wakes_its_model() -> None:
+    cache, changed = _cache(), _object(kinds.OWNER, 2)
+    changed["metadata"]["annotations"] = {"modelway.dev/rollout-order": "{}"}
+    assert cache.store(kinds.OWNER, changed) == {KEY}
+
+
+def test_pods_are_told_apart_by_their_track() -> None:
+    cache = _cache()
+    for number, track in enumerate(("stable", "canary", "preflight", None), 2):
+        pod = _object(kinds.POD, number, name=f"pod-{number}", spec={}, status={"podIP": "10.0.0.7"})
+        pod["metadata"]["labels"] = {"modelway.dev/name": "fraud", **({"modelway.dev/track": track} if track else {})}
+        cache.store(kinds.POD, pod)
+    seen_by_pass = cache.observe(KEY)
+    assert seen_by_pass is not None
+    assert sorted(pod.name for pod in seen_by_pass.pods) == ["pod-2", "pod-5"]
+    assert [pod.name for pod in seen_by_pass.canary_pods] == ["pod-3"]
+    assert [pod.name for pod in seen_by_pass.preflight_pods] == ["pod-4"]
+    assert {pod.address for pod in seen_by_pass.pods} == {"10.0.0.7"}
+
+
+def test_size_of_a_lost_candidate_is_not_that_of_the_model() -> None:
+    cache = _cache()
+    cache.store(kinds.DEPLOYMENT, _object(kinds.DEPLOYMENT, 2, name="fraud-canary"))
+    cache.remove(kinds.DEPLOYMENT, _object(kinds.DEPLOYMENT, 3, name="fraud-canary"))
+    around = cache.observe(KEY)
+    assert around is not None
+    assert around.last_size == 0
+
+
 def test_a_refresh_wakes_its_model() -> None:
     cache, changed = _cache(), _object(kinds.OWNER, 2)
     changed["metadata"]["annotations"] = {"modelway.dev/refresh": "2026-01-01T00:00:00Z"}

@@ -12,6 +12,7 @@ from modelway.cluster.client import Client
 from modelway.cluster.publish import MINOR_SECONDS, Publisher
 from modelway.errors import RetryLater
 from modelway.metrics import Metrics
+from modelway.rollout.notices import Notice
 from support.operator.fake_api import Answer, FakeApi, fake_api
 from support.operator.observed import KEY, owner
 
@@ -133,3 +134,40 @@ def test_a_model_that_changed_meanwhile_is_judged_again() -> None:
 
 def test_a_refused_event_fails_no_pass() -> None:
     _play(lambda publisher, _: publisher.publish(owner(), _status("True", "Serving"), now=NOW), 200, 403)
+
+
+def _course(**more: Any) -> dict[str, Any]:
+    return _status("False", "RolloutProgressing", rollout={"id": "a-1", "phase": "Progressing", "step": 0, **more})
+
+
+@pytest.mark.parametrize(
+    "change", [{"phase": "Paused"}, {"step": 1}, {"weight": 25}, {"since": "2026-01-02T00:00:00Z"}]
+)
+def test_turn_of_a_rollout_is_written_at_once_and_told(change: dict[str, Any]) -> None:
+    notices = (Notice("RolloutStep", "step 2 of 3"), Notice("RolloutOrderRefused", "no", is_warning=True))
+    before, after = _course(), _course(**change)
+    answers = (200, 201, 201)
+    _, fake = _play(
+        lambda publisher, _: publisher.publish(owner(status=before), after, now=NOW, notices=notices), *answers
+    )
+    _, *events = fake.requests
+    assert [(one.body["type"], one.body["reason"]) for one in events] == [
+        ("Normal", "RolloutStep"),
+        ("Warning", "RolloutOrderRefused"),
+    ]
+
+
+def test_counts_of_a_rollout_wait_for_a_while() -> None:
+    before, after = _course(message="1 request"), _course(message="2 requests", pods="2/3")
+    due, fake = _play(lambda publisher, _: publisher.publish(owner(status=before), after, now=NOW))
+    assert (due, fake.requests) == (MINOR_SECONDS, [])
+
+
+def test_rollback_is_told_once() -> None:
+    after = _status("False", "RolledBack", rollout={"id": "a-1", "phase": "RolledBack", "step": 0})
+    notices = (Notice("RolledBack", "worse", is_warning=True),)
+    _, fake = _play(
+        lambda publisher, _: publisher.publish(owner(status=_course()), after, now=NOW, notices=notices), 200, 201
+    )
+    _, event = fake.requests
+    assert (event.body["reason"], event.body["message"]) == ("RolledBack", "worse")

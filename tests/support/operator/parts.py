@@ -38,23 +38,27 @@ class CountingClient(Client):
     Args:
         connection: where the API server is.
         crash_after: the write to a child that is the last one; 0 for none.
+        crash_after_any: the write of whatever kind that is the last one; 0 for none.
     """
 
-    def __init__(self, connection: Connection, crash_after: int = 0) -> None:
+    def __init__(self, connection: Connection, crash_after: int = 0, crash_after_any: int = 0) -> None:
         super().__init__(connection, Metrics())
         self.count = 0
         self.of_children = 0
+        self.has_crashed = False
         self._crash_after = crash_after
+        self._crash_after_any = crash_after_any
 
     async def _write(
         self, kind: Kind, verb: str, method: str, path: str, query: Mapping[str, str], **rest: Any
     ) -> dict[str, Any]:
-        if self._crash_after and self.of_children >= self._crash_after:
+        if self.has_crashed:
             raise Crash
         answer = await super()._write(kind, verb, method, path, query, **rest)
         self.count += 1
         self.of_children += kind in CHILDREN
-        if self._crash_after and self.of_children == self._crash_after:
+        if self.of_children == self._crash_after > 0 or self.count == self._crash_after_any > 0:
+            self.has_crashed = True
             raise Crash
         return answer
 
@@ -62,7 +66,7 @@ class CountingClient(Client):
 class Parts:
     """One life of an operator; what it knows dies with it."""
 
-    def __init__(self, client: CountingClient, settings: Settings = SETTINGS) -> None:
+    def __init__(self, client: CountingClient, settings: Settings = SETTINGS, scraper: Scraper | None = None) -> None:
         self.client = client
         self.cache = Cache()
         self.metrics = Metrics()
@@ -74,7 +78,7 @@ class Parts:
             self.publisher,
             RefusedPods(client),
             RevisionRecords(client),
-            rollouts=Rollouts(Scraper(), settings),
+            rollouts=Rollouts(scraper or Scraper(), settings),
             settings=settings,
             metrics=self.metrics,
         )
@@ -96,9 +100,16 @@ class Parts:
 
 
 @contextlib.asynccontextmanager
-async def life(kubeconfig: Path, *, crash_after: int = 0, settings: Settings = SETTINGS) -> AsyncIterator[Parts]:
-    """An operator that lives until the block ends, or until its last write to a child."""
-    client = CountingClient(await connect(kubeconfig), crash_after)
+async def life(
+    kubeconfig: Path,
+    *,
+    crash_after: int = 0,
+    crash_after_any: int = 0,
+    settings: Settings = SETTINGS,
+    scraper: Scraper | None = None,
+) -> AsyncIterator[Parts]:
+    """An operator that lives until the block ends, or until its last write."""
+    client = CountingClient(await connect(kubeconfig), crash_after, crash_after_any)
     async with client:
         with contextlib.suppress(Crash):
-            yield Parts(client, settings)
+            yield Parts(client, settings, scraper)

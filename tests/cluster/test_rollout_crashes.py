@@ -1,0 +1,184 @@
+"""The operator dies right after any write of a rollout, to a child or to status: the next one ends in the same state."""
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import pytest
+
+from modelway.cluster.scrape import Scraper
+from modelway.errors import RetryLater
+from modelway.observed import Key, PodView
+from modelway.rollout.counts import PodSample
+from modelway.rollout.judge import Counts
+from modelway.rollout.measures import CANDIDATE, DISAGREEMENT, FAILED, Series
+from sandbox import Sandbox
+from support.cluster.sandbox import Kubectl, Object
+from support.operator.parts import SETTINGS, Parts, life
+from support.operator.specs import manifest
+from support.waiting import eventually
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.usefixtures("operator_away")]
+
+HOLLOW = SETTINGS.model_copy(update={"server_image": "sandbox/hollow:1"})
+"""Pods that are ready without a process."""
+LOOKS = 200
+REQUESTS = 20_000
+"""Of each look; enough for any verdict."""
+KINDS = ("deployment", "service", "configmap", "controllerrevision", "poddisruptionbudget")
+
+
+class _Pods(Scraper):
+    """Stable pods that do what their ConfigMap says, and have counted more requests at each look."""
+
+    def __init__(self, kubectl: Kubectl, bad: int) -> None:
+        super().__init__()
+        self._kubectl = kubectl
+        self._bad = bad
+        self._requests: Counter[str] = Counter()
+
+    async def read(self, key: Key, pods: Iterable[PodView], rollout: str) -> dict[str, PodSample]:
+        maps = self._kubectl.list("configmap", f"modelway.dev/name={key.name}")
+        [traffic] = [json.loads(one["data"]["traffic.json"]) for one in maps] or [{"id": ""}]
+        if traffic["id"] != rollout:
+            return {}
+        self._requests[rollout] += REQUESTS * traffic["weight"] // 100
+        share = self._requests[rollout]
+        failed, wrong = Counts(0, share), Counts(self._bad * share // 100, share)
+        counts = {Series(FAILED, CANDIDATE): failed, Series(DISAGREEMENT, CANDIDATE): wrong}
+        return {pod.name: PodSample(traffic["id"], traffic["weight"], evidence=counts) for pod in pods}
+
+
+class Story(NamedTuple):
+    """A rollout, and how it ends."""
+
+    rollout: dict[str, Any]
+    bad: int
+    """The percent of answers that are wrong."""
+    phase: str
+
+
+CANARY = {"strategy": "Canary", "steps": [{"weight": 20}, {"weight": 50}]}
+STORIES = {
+    "canary takes over": Story(CANARY, 0, "Promoted"),
+    "canary goes back": Story(CANARY, 50, "RolledBack"),
+    "shadow takes over": Story({"strategy": "Shadow"}, 0, "Promoted"),
+    "blue goes green": Story({"strategy": "BlueGreen", "scaleDownDelay": "0s"}, 0, "Promoted"),
+}
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+def test_a_crash_after_any_write_of_a_rollout_changes_no_end(
+    story: Story, sandbox: Sandbox, kubectl: Kubectl, namespace: str
+) -> None:
+    asyncio.run(_try_crashes(story, sandbox, kubectl, namespace))
+
+
+async def _try_crashes(story: Story, sandbox: Sandbox, kubectl: Kubectl, namespace: str) -> None:
+    writes = await _live(story, sandbox, kubectl, Key(namespace, "whole"), 0)
+    assert writes > 10
+    names = {f"cut-{number}": number for number in range(1, writes + 1)}
+    await asyncio.gather(*(_live(story, sandbox, kubectl, Key(namespace, name), cut) for name, cut in names.items()))
+    wanted = _world(kubectl, "whole")
+    assert wanted["phase"] == story.phase
+    assert {name: _world(kubectl, name) for name in names} == dict.fromkeys(names, wanted)
+
+
+async def _live(story: Story, sandbox: Sandbox, kubectl: Kubectl, key: Key, crash: int) -> int:
+    """A model that serves gets another version; the operator dies once on the way. How many writes its life had."""
+    apply = asyncio.to_thread
+    await apply(kubectl.apply, manifest(key.name, model={"version": "one"}, rollout=story.rollout))
+    async with life(sandbox.kubeconfig, settings=HOLLOW) as parts:
+        await _pass_until(parts, kubectl, key, "Serving")
+    await apply(kubectl.apply, manifest(key.name, model={"version": "two"}, rollout=story.rollout))
+    scraper, end = _Pods(kubectl, story.bad), "RolledBack" if story.phase == "RolledBack" else "Serving"
+    lives = [crash, 0] if crash else [0]
+    for last_write in lives:
+        async with life(sandbox.kubeconfig, crash_after_any=last_write, settings=HOLLOW, scraper=scraper) as parts:
+            await _pass_until(parts, kubectl, key, end)
+    return parts.client.count
+
+
+async def _pass_until(parts: Parts, kubectl: Kubectl, key: Key, reason: str) -> None:
+    """Run passes until the model has come to this end and nothing of a candidate is left."""
+    for _ in range(LOOKS):
+        await parts.look()
+        with contextlib.suppress(RetryLater):
+            await parts.reconciler.reconcile(key)
+        if await asyncio.to_thread(_has_ended, kubectl, key.name, reason):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"{key} did not become {reason}: {kubectl.get('mdep', key.name).get('status')}")
+
+
+def _has_ended(kubectl: Kubectl, name: str, reason: str) -> bool:
+    resource = kubectl.get("mdep", name)
+    stated = (resource.get("status") or {}).get("conditions") or ()
+    ready: Object = next((one for one in stated if one["type"] == "Ready"), {})
+    is_so = (ready.get("reason"), ready.get("observedGeneration")) == (reason, resource["metadata"]["generation"])
+    return is_so and not kubectl.exists("deployment", f"{name}-canary")
+
+
+def _world(kubectl: Kubectl, name: str) -> dict[str, Any]:
+    """What became of a model, without what names and times decide."""
+    objects = [one for kind in KINDS for one in kubectl.list(kind, f"modelway.dev/name={name}")]
+    children = sorted(f"{one['kind']}{one['metadata']['name'].removeprefix(name)}" for one in objects)
+    main = kubectl.get("deployment", name)["spec"]["template"]["metadata"]["labels"]
+    status = kubectl.get("mdep", name)["status"]
+    rollout = {
+        part: status["rollout"].get(part) for part in ("phase", "revision", "stable", "cause", "attempt", "step")
+    }
+    return {
+        "children": children,
+        "main": main["modelway.dev/revision"],
+        "stable": status["stable"]["revision"],
+        **rollout,
+    }
+
+
+def test_rollout_survives_an_operator_that_finds_its_children_gone(
+    sandbox: Sandbox, kubectl: Kubectl, namespace: str
+) -> None:
+    asyncio.run(_lose_children(sandbox, kubectl, Key(namespace, "fraud")))
+
+
+async def _lose_children(sandbox: Sandbox, kubectl: Kubectl, key: Key) -> None:
+    waits = {"strategy": "Canary", "steps": [{"weight": 20, "hold": "1h"}]}
+    kubectl.apply(manifest(key.name, model={"version": "one"}, rollout=waits))
+    async with life(sandbox.kubeconfig, settings=HOLLOW, scraper=_Pods(kubectl, 0)) as parts:
+        await _pass_until(parts, kubectl, key, "Serving")
+        kubectl.apply(manifest(key.name, model={"version": "two"}, rollout=waits))
+        for _ in range(LOOKS):
+            await _pass(parts, key)
+            state = kubectl.get("mdep", key.name)["status"].get("rollout") or {}
+            if state.get("since"):
+                break
+            await asyncio.sleep(0.1)
+        before = _children(kubectl, key.name)
+        for kind in ("deployment", "service", "configmap"):
+            kubectl("delete", kind, "-l", f"modelway.dev/name={key.name}")
+        for _ in range(5):
+            await _pass(parts, key)
+        assert _children(kubectl, key.name) == before
+    address = kubectl.get("service", f"{key.name}-canary")["spec"]["clusterIP"]
+    content = json.loads(kubectl.get("configmap", f"{key.name}-traffic")["data"]["traffic.json"])
+    assert content["http"] == f"{address}:8083"
+    assert kubectl.get("mdep", key.name)["status"]["rollout"]["phase"] == "Progressing"
+    eventually(lambda: kubectl.get("deployment", key.name)["status"].get("readyReplicas"))
+
+
+async def _pass(parts: Parts, key: Key) -> None:
+    await parts.look()
+    with contextlib.suppress(RetryLater):
+        await parts.reconciler.reconcile(key)
+
+
+def _children(kubectl: Kubectl, name: str) -> set[str]:
+    return {
+        f"{one['kind']} {one['metadata']['name']}"
+        for kind in KINDS
+        for one in kubectl.list(kind, f"modelway.dev/name={name}")
+    }
