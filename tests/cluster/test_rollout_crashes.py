@@ -13,8 +13,8 @@ from modelway.cluster.scrape import Scraper
 from modelway.errors import RetryLater
 from modelway.observed import Key, PodView
 from modelway.rollout.counts import PodSample
-from modelway.rollout.judge import Counts
-from modelway.rollout.measures import CANDIDATE, DISAGREEMENT, FAILED, Series
+from modelway.rollout.judge import DISAGREEMENT, FAILED, Counts
+from modelway.rollout.measures import CANDIDATE, Series
 from sandbox import Sandbox
 from support.cluster.sandbox import Kubectl, Object
 from support.operator.parts import SETTINGS, Parts, life

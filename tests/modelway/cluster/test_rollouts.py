@@ -16,8 +16,8 @@ from modelway.cluster.scrape import Scraper
 from modelway.observed import Child, Key, Observed, Owner, PodView, Termination
 from modelway.planning import plan_of
 from modelway.rollout.counts import PodSample
-from modelway.rollout.judge import Counts
-from modelway.rollout.measures import CANDIDATE, DISAGREEMENT, FAILED, Series
+from modelway.rollout.judge import DISAGREEMENT, FAILED, Counts
+from modelway.rollout.measures import CANDIDATE, Series
 from modelway.settings import Settings
 from support.operator.observed import OLD, canary_service, container, deployment, observed, owner, pod
 
