@@ -46,6 +46,9 @@ class ModelGauges(Collector):
         values = {
             **{f"{PREFIX}_{name}": _gauge(name, text) for name, text in _CONDITIONS.items()},
             f"{PREFIX}_suspended": _gauge("suspended", "1 while spec.suspend is true."),
+            f"{PREFIX}_rollout_weight": _gauge(
+                "rollout_weight", "Percent of requests that a rollout's candidate answers; 0 while there is none."
+            ),
             f"{PREFIX}_generation": _gauge("generation", "Generation of the present spec."),
             f"{PREFIX}_observed_generation": _gauge(
                 "observed_generation", "Generation that status is about; -1 before the first."
@@ -73,6 +76,7 @@ def _values(owner: Owner) -> Iterator[tuple[str, float]]:
         of_now = name == "available" or condition.get("observedGeneration") == owner.generation
         yield name, float(of_now and condition.get("status") == "True")
     yield "suspended", float(bool(owner.document["spec"].get("suspend")))
+    yield "rollout_weight", float((owner.status.get("rollout") or {}).get("weight") or 0)
     yield "generation", owner.generation
     yield "observed_generation", owner.status.get("observedGeneration", -1)
 

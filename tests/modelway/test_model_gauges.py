@@ -44,6 +44,11 @@ def test_a_new_model_is_neither_ready_nor_available() -> None:
     assert of(owner(), "observed_generation") == -1
 
 
+def test_share_of_a_candidate_is_the_weight_of_its_rollout() -> None:
+    assert of(owner(), "rollout_weight") == 0
+    assert of(owner(status={"rollout": {"phase": "Progressing", "weight": 25}}), "rollout_weight") == 25
+
+
 def test_pods_are_counted_as_wanted_and_as_ready() -> None:
     models = [Model(owner(), deployment(size=8, available=3))]
     assert gauge(models, "replicas", state="wanted") == 8

@@ -216,6 +216,16 @@ def test_record_of_what_serves_is_read_for_a_rollout_alone() -> None:
         assert records_to_read(wanted, observed(deployment(revision=OLD), unread, by=by), OFF) == expected_records
 
 
+def test_next_revision_on_trial_ends_the_rollout_before_it() -> None:
+    by = owner(_spec("third"), status={"stable": {"revision": OLD}, "rollout": _rollout("Progressing", weight=50)})
+    canary = deployment(revision=NEW, track=CANARY)
+    around = observed(deployment(revision=OLD), _record("old", 1, served=True), canary, canary_service(), by=by)
+    plan = plan_of(ModelDeployment.parse(by.document), around, Settings(preflight_enabled=True))
+    assert plan.closed
+    assert _revision_in(_bodies(plan)["Deployment fraud"]) == OLD
+    assert {str(one.id) for one in plan.prune} == CANDIDATE
+
+
 WORLDS = st.fixed_dictionaries(
     {
         "phase": st.none() | st.sampled_from(PHASES),
