@@ -76,6 +76,8 @@ class Rollouts:
             now: the time, with a time zone.
         """
         state = RolloutState.from_status(observed.owner.status.get("rollout"))
+        if state is None and not (deployment.spec.rollout or Rollout()).is_judged:
+            return Progress(None)
         samples = await self._ask(state, observed)
         situation = self._situation(deployment, plan, observed, standing)
         pods = stable_pods(state, samples, _serving(observed.pods, state))

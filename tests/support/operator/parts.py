@@ -70,7 +70,7 @@ class Parts:
         self.client = client
         self.cache = Cache()
         self.metrics = Metrics()
-        self.resync = Resync(client, self.cache, self.metrics)
+        self.resync = Resync(client, self.cache, self.metrics, settings.watch_namespaces)
         self.publisher = Publisher(client, self.cache, "test")
         self.reconciler = Reconciler(
             self.cache,
