@@ -124,7 +124,9 @@ def _acceptance(observed: Observed, finding: Finding, readiness: Readiness) -> C
         return ConditionVerdict("ModelAccepted", "True", Reason.LOADED, message)
     revision = finding.plan.revision if finding.plan else None
     before = observed.stable_revision
-    has_served = readiness.ready or _ready_pods(observed, revision) or before == revision
+    rollout = finding.rollout or {}
+    was_ready = rollout.get("revision") == revision and rollout.get("timeoutFrom") is not None
+    has_served = readiness.ready or _ready_pods(observed, revision) or before == revision or was_ready
     if revision is not None and has_served:
         return ConditionVerdict(
             "ModelAccepted", "True", Reason.LOADED, "The model was fetched, loaded and gave a first prediction."

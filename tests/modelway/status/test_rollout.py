@@ -86,6 +86,12 @@ def test_candidate_is_accepted_once_its_pods_are_up() -> None:
     assert _conditions(_status(_around(_rollout("Starting"), canary, pods=up)))["ModelAccepted"] == "True"
 
 
+def test_candidate_that_answered_stays_accepted_after_its_rollback() -> None:
+    answered = _rollout("RolledBack", timeoutFrom="2026-01-02T11:00:09Z")
+    assert _conditions(_status(_around(answered)))["ModelAccepted"] == "True"
+    assert _conditions(_status(_around(_rollout("RolledBack"))))["ModelAccepted"] == "Unknown"
+
+
 def test_pods_of_a_candidate_count_for_nobody_else() -> None:
     canary = deployment(revision=NEW, size=5, track=CANARY)
     up = (pod(container(), name="fraud-canary-1", revision=NEW, ready=True),)
