@@ -12,9 +12,11 @@ from modelway_server.errors import MalformedRequest
 from modelway_server.grpc import inference_pb2 as pb
 from modelway_server.grpc.codec import decode_request, encode_answer, plain_parameters, typed_values
 from modelway_server.traffic.answers import Column, Undecodable, raw_values
+from modelway_server.traffic.incoming import GRPC_TYPE
 
 _NAME, _VERSION = 0x0A, 0x12
 """The tags of `model_name` and `model_version`."""
+_TYPE: Final = GRPC_TYPE.encode()
 _MORE: Final = 0x80
 
 
@@ -41,7 +43,7 @@ def query_of_message(plane: DataPlane, content: bytes) -> Query:
             classes=classes,
             raw=bool(message.raw_input_contents),
         )
-        return Body(answer.SerializeToString())
+        return Body(answer.SerializeToString(), _TYPE)
 
     return query_of(plane, request, encode)
 

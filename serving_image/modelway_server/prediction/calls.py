@@ -174,6 +174,16 @@ class Calls:
         """Whether nobody waits for the model."""
         return self._predictor.is_idle
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more request may wait for the model."""
+        return self._predictor.has_room
+
+    @property
+    def is_scarce(self) -> bool:
+        """Whether requests hold so many bytes that none should be held for longer than it must."""
+        return self._predictor.held_bytes.is_scarce
+
     async def answer_aside(self, read: Callable[[], Query], *, apart: bool) -> Answer:
         """The model's answer to a request whose client has one already; predictions go first.
 

@@ -27,6 +27,11 @@ class HeldBytes:
             raise queue_full()
         self._size += size
 
+    @property
+    def is_scarce(self) -> bool:
+        """Whether half of the room is taken."""
+        return self._size > self._limit / 2
+
     def charge(self, size: int) -> None:
         """Count bytes that are there already, whether there is room or not; a negative size counts fewer."""
         self._size += size

@@ -79,6 +79,11 @@ class Predictor:
         """Whether nobody waits for the model."""
         return not self._in_model and self._turn is None and not len(self._waiting)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more prediction may wait."""
+        return not self._waiting.is_full(Work.PREDICTION)
+
     async def warm_up(self) -> None:
         """Let the model predict once, and measure the cost of its calls.
 

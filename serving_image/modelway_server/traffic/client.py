@@ -9,14 +9,16 @@ import time
 from collections import deque
 
 from modelway_server.traffic.connector import Connector
-from modelway_server.traffic.wire import BrokenOff, CandidateAnswer, Wire
+from modelway_server.traffic.wire import BrokenOff, CandidateAnswer, NoRoom, Room, Wire
 
 CONNECT_SECONDS = 0.5
 PAUSE_SECONDS = 1.0
 """How long nobody tries again after the candidate could not be connected to."""
 MAX_AGE_SECONDS = 15.0
-MAX_WIRES = 256
-"""Connections at a time."""
+MAX_WIRES = 128
+"""Requests that wait for the candidate at a time, so that the stable model has room for all of them at once."""
+ROOM = 2
+"""Answers of the largest size that may arrive at a time."""
 
 
 class Unreachable(Exception):
@@ -38,6 +40,7 @@ class Client:
     def __init__(self, connector: Connector, limit: int) -> None:
         self._connector = connector
         self._limit = limit
+        self._room = Room(limit * ROOM)
         self._idle: deque[Wire] = deque()
         self._count = 0
         self._paused_until = 0.0
@@ -60,6 +63,8 @@ class Client:
             TimeoutError: it is late.
         """
         begun = time.monotonic()
+        if self._count >= MAX_WIRES:
+            raise Busy
         wire = self._take_idle()
         if wire is not None:
             try:
@@ -97,6 +102,8 @@ class Client:
         self._count += 1
         try:
             return await wire.ask(content)
+        except NoRoom:
+            raise Busy from None
         finally:
             self._count -= 1
             if wire.is_free and not self._is_closed:
@@ -108,14 +115,14 @@ class Client:
         """A new connection; while it is in doubt whether there is a way, only one at a time is tried."""
         if time.monotonic() < self._paused_until or (self._is_doubtful and self._is_trying):
             raise Unreachable
-        if self._count >= MAX_WIRES:
-            raise Busy
         self._count += 1
         self._is_trying = True
         try:
             async with asyncio.timeout(min(CONNECT_SECONDS, seconds)):
                 connection = await self._connector.connect()
-            _, wire = await asyncio.get_running_loop().create_connection(lambda: Wire(self._limit), sock=connection)
+            _, wire = await asyncio.get_running_loop().create_connection(
+                lambda: Wire(self._limit, self._room), sock=connection
+            )
         except (OSError, TimeoutError) as error:
             self._is_doubtful = True
             self._paused_until = time.monotonic() + PAUSE_SECONDS

@@ -5,35 +5,24 @@ that request itself, within the time that the request has.
 """
 
 import asyncio
-from enum import Enum, auto
+import logging
+import time
 
 from modelway_server.dataplane.query import Answer, Body
 from modelway_server.prediction.calls import Calls
 from modelway_server.traffic.client import Busy, Client, Unreachable
 from modelway_server.traffic.document import WHOLE, Rollout
-from modelway_server.traffic.incoming import SECONDS_HEADER, Incoming
+from modelway_server.traffic.incoming import Incoming
 from modelway_server.traffic.judges import Judges
 from modelway_server.traffic.pace import Pace
 from modelway_server.traffic.shared import Count, Shared
 from modelway_server.traffic.split import is_chosen
-from modelway_server.traffic.wire import BrokenOff, CandidateAnswer, TooLarge
+from modelway_server.traffic.tally import Outcome, Tally, Verdict, verdict_of
+from modelway_server.traffic.wire import BrokenOff, TooLarge
 
-
-class Verdict(Enum):
-    """What the candidate made of a request."""
-
-    ANSWERED = auto()
-    REFUSED = auto()
-    """It says that the client is at fault."""
-    FAILED = auto()
-    """It says that it is at fault itself, or says nothing in time."""
-
-
-def verdict_of(answer: CandidateAnswer) -> Verdict:
-    """The verdict on an answer that came."""
-    if 200 <= answer.status < 300:
-        return Verdict.ANSWERED
-    return Verdict.REFUSED if 400 <= answer.status < 500 else Verdict.FAILED
+ROOM_SECONDS = 0.005
+"""How often a request that the candidate failed looks for room before the stable model."""
+_LOGGER = logging.getLogger(__name__)
 
 
 class HandOver:
@@ -45,6 +34,9 @@ class HandOver:
         shared: counts.
         calls: the way to the stable model.
         pace: of the stable model.
+
+    Attributes:
+        rollout: as given; its weight may change.
     """
 
     def __init__(self, rollout: Rollout, client: Client, shared: Shared, calls: Calls, pace: Pace) -> None:
@@ -53,13 +45,18 @@ class HandOver:
         self._shared = shared
         self._calls = calls
         self._pace = pace
-        self._is_over = False
-        self._judges = Judges(rollout, calls, self._count)
+        self._tally = Tally(rollout, shared, pace, self.stop)
+        self._judges = Judges(rollout, calls, self._tally.count)
         self._under_way: dict[asyncio.Task[None], Incoming] = {}
+        self._falling_back: set[asyncio.Task[None]] = set()
 
     def ask(self, incoming: Incoming) -> None:
         """Have a request answered by the one or the other revision."""
-        if not self._is_candidates(incoming) or not _read_timeout(incoming):
+        if not self._is_candidates(incoming):
+            self._ask_stable(incoming)
+            return
+        if self._calls.is_scarce or not incoming.read_timeout():
+            self._tally.count(Count.BUSY)
             self._ask_stable(incoming)
             return
         incoming.call.is_own = False
@@ -68,15 +65,15 @@ class HandOver:
         self._under_way[task] = incoming
         task.add_done_callback(self._under_way.pop)
 
-    def end(self) -> None:
-        """Hand over nothing more; what is under way goes on, and is counted no more."""
-        self._is_over = True
-        self._client.close()
-        self._judges.end()
-
     def set_weight(self) -> None:
         """Say which weight is obeyed."""
         self._shared.set_weight(self.rollout.share * 100 / WHOLE)
+
+    def end(self) -> None:
+        """Hand over nothing more; what is under way goes on, and is counted no more."""
+        self._tally.is_over = True
+        self._client.close()
+        self._judges.end()
 
     def stop(self) -> None:
         """The candidate fails: the stable model answers what waits for it."""
@@ -84,7 +81,7 @@ class HandOver:
             if incoming.call.elsewhere is task:
                 incoming.call.elsewhere = None
                 task.cancel()
-                self._ask_stable(incoming)
+                self._fall_back(incoming, None)
 
     def _is_candidates(self, incoming: Incoming) -> bool:
         """Whether the candidate shall answer."""
@@ -96,129 +93,88 @@ class HandOver:
             return is_chosen(value, rollout.candidate, rollout.share)
         return self._shared.take_turn(rollout.share)
 
-    def _ask_stable(self, incoming: Incoming, verdict: Verdict | None = None) -> None:
+    def _ask_stable(self, incoming: Incoming, outcome: Outcome | None = None) -> None:
         """Have the stable model answer.
 
         Args:
             incoming: the request.
-            verdict: on the candidate that did not answer it; None where it was not incoming, or did not see it.
+            outcome: with the candidate, which did not answer it; None where it did not see it.
         """
+        begun, call = time.monotonic(), incoming.call
 
         def answered(answer: Answer | Exception) -> None:
-            self._count(Count.STABLE_REQUESTS)
-            if verdict is not None:
-                self._judge(verdict, could_answer=isinstance(answer, Answer))
-            elif incoming.call.is_own and isinstance(answer, Answer):
-                self._judge_pace(incoming.call.age, Count.STABLE_SLOW_TRIALS)
+            is_answer = isinstance(answer, Answer)
+            self._tally.count(Count.STABLE_REQUESTS)
+            if outcome is not None:
+                self._tally.judge(outcome, time.monotonic() - begun if is_answer else None)
+            elif call.is_own and is_answer:
+                self._tally.judge_pace(call.age)
+            mirrors = self.rollout.mirrors and call.is_own
+            own = (answer.body, call.age) if mirrors and isinstance(answer, Answer) else None
             incoming.deliver(answer)
-            if self.rollout.mirrors and isinstance(answer, Answer):
-                self._mirror(incoming, answer.body)
+            if own is not None:
+                self._mirror(incoming, *own)
 
-        self._calls.ask(incoming.call, incoming.read, answered, apart=incoming.apart)
+        self._calls.ask(call, incoming.read, answered, apart=incoming.apart)
+
+    def _fall_back(self, incoming: Incoming, outcome: Outcome | None) -> None:
+        """Have the stable model answer a request that was taken on, once there is room for it."""
+        if self._calls.has_room:
+            self._ask_stable(incoming, outcome)
+            return
+        task = asyncio.get_running_loop().create_task(self._wait_for_room(incoming, outcome))
+        incoming.call.elsewhere = task
+        self._falling_back.add(task)
+        task.add_done_callback(self._falling_back.discard)
+
+    async def _wait_for_room(self, incoming: Incoming, outcome: Outcome | None) -> None:
+        deadline = self._calls.deadline(incoming.call, *incoming.timeouts)
+        while not self._calls.has_room and time.monotonic() < deadline.at:  # noqa: ASYNC110  (it is looked at, since making room must not cost)
+            await asyncio.sleep(ROOM_SECONDS)
+        incoming.call.elsewhere = None
+        self._ask_stable(incoming, outcome)
 
     async def _hand_over(self, incoming: Incoming) -> None:
-        call = incoming.call
-        verdict: Verdict | None = None
-        answer: CandidateAnswer | None = None
-        try:
-            deadline = self._calls.deadline(call, *incoming.timeouts)
-            verdict, answer = await self._ask_candidate(incoming, self._pace.patience(deadline.at))
-        except Unreachable:
-            self._count(Count.UNREACHABLE)
-        except Busy:
-            self._count(Count.BUSY)
-        call.elsewhere = None
-        if answer is None or verdict is not Verdict.ANSWERED:
-            self._ask_stable(incoming, verdict)
+        deadline = self._calls.deadline(incoming.call, *incoming.timeouts)
+        outcome = await self._ask_candidate(incoming, self._pace.patience(deadline.at))
+        incoming.call.elsewhere = None
+        if outcome is None or outcome.answer is None or outcome.verdict is not Verdict.ANSWERED:
+            self._fall_back(incoming, outcome)
             return
-        self._count(Count.CANDIDATE_REQUESTS)
-        self._judge(verdict)
-        self._note_seconds(answer)
-        incoming.deliver(answer)
-        self._judges.compare_later(incoming, answer)
+        self._tally.count(Count.CANDIDATE_REQUESTS)
+        self._tally.judge(outcome)
+        incoming.deliver(outcome.answer)
+        self._judges.compare_later(incoming, outcome.answer)
 
-    def _mirror(self, incoming: Incoming, own: Body) -> None:
+    def _mirror(self, incoming: Incoming, own: Body, seconds: float) -> None:
         """Send the candidate a copy of a request that was answered, if it is its turn."""
         if self._shared.is_stopped or incoming.is_pinned or not self._shared.take_turn(self.rollout.share):
             return
-        self._judges.mirror_later(lambda: self._send_copy(incoming, own), len(incoming.body) + len(own.content))
+        copy = lambda: self._send_copy(incoming, own, seconds)  # noqa: E731
+        self._judges.mirror_later(copy, len(incoming.body) + len(own.content))
 
-    async def _send_copy(self, incoming: Incoming, own: Body) -> None:
-        try:
-            verdict, answer = await self._ask_candidate(incoming, self._pace.late_seconds)
-        except Unreachable:
-            self._count(Count.UNREACHABLE)
+    async def _send_copy(self, incoming: Incoming, own: Body, seconds: float) -> None:
+        outcome = await self._ask_candidate(incoming, self._pace.late_seconds)
+        if outcome is None:
             return
-        except Busy:
-            self._count(Count.BUSY)
-            return
-        self._judge(verdict)
-        if answer is not None and verdict is Verdict.ANSWERED:
-            self._note_seconds(answer)
-            await self._judges.compare(incoming, own, answer)
+        self._tally.judge(outcome, seconds)
+        if outcome.answer is not None and outcome.verdict is Verdict.ANSWERED:
+            await self._judges.compare(incoming, own, outcome.answer)
 
-    async def _ask_candidate(self, incoming: Incoming, seconds: float) -> tuple[Verdict, CandidateAnswer | None]:
-        if seconds <= 0:
-            raise Busy
+    async def _ask_candidate(self, incoming: Incoming, seconds: float) -> Outcome | None:
+        """What the candidate makes of a request in so many seconds; None where it does not see it."""
         try:
             answer = await self._client.send(incoming.content(self.rollout.id, seconds), seconds)
-        except (BrokenOff, TooLarge, TimeoutError):
-            return Verdict.FAILED, None
-        return verdict_of(answer), answer
-
-    def _count(self, count: Count, number: int = 1) -> None:
-        if not self._is_over:
-            self._shared.add(count, number)
-
-    def _judge(self, verdict: Verdict, *, could_answer: bool = True) -> None:
-        """Count what the candidate made of a request.
-
-        Args:
-            verdict: on it.
-            could_answer: whether the stable model answers that request with success.
-        """
-        failed = verdict is Verdict.FAILED and could_answer
-        self._count(Count.FAILED_TRIALS)
-        self._count(Count.FAILED_BAD, int(failed))
-        self._count(Count.REFUSED_TRIALS)
-        self._count(Count.REFUSED_BAD, int(verdict is Verdict.REFUSED and could_answer))
-        if self._is_over:
-            return
-        self._shared.weigh(self.rollout.max_failed, failed=failed)
-        if failed and self._shared.is_stopped:
-            self.stop()
-
-    def _note_seconds(self, answer: CandidateAnswer) -> None:
-        seconds = _seconds(answer)
-        if seconds is not None:
-            self._judge_pace(seconds, Count.SLOW_TRIALS)
-
-    def _judge_pace(self, seconds: float, trials: Count) -> None:
-        """Count whether an answer was slow."""
-        limit = self._pace.slow_seconds
-        if limit is not None:
-            self._count(trials)
-            self._count(Count(trials + 1), int(seconds > limit))
-
-
-def _read_timeout(incoming: Incoming) -> bool:
-    """Note the timeout that a request bears in its body; whether the request can go to the candidate then."""
-    if b"timeout" not in incoming.body:
-        return True
-    if incoming.apart:
-        return False
-    try:
-        query = incoming.read()
-    except Exception:  # noqa: BLE001  (the stable model's reader will say the same to the client)
-        return False
-    incoming.timeouts = (*incoming.timeouts, query.timeout)
-    incoming.read = lambda: query
-    return True
-
-
-def _seconds(answer: CandidateAnswer) -> float | None:
-    """How long the candidate says that it took."""
-    try:
-        return float(answer.headers.get(SECONDS_HEADER, b""))
-    except ValueError:
+        except Unreachable:
+            self._tally.count(Count.UNREACHABLE)
+        except Busy:
+            self._tally.count(Count.BUSY)
+        except TimeoutError:
+            return Outcome(Verdict.LATE, seconds)
+        except (BrokenOff, TooLarge):
+            return Outcome(Verdict.FAILED, seconds)
+        except Exception:
+            _LOGGER.exception("a request could not be handed over, and is answered here")
+        else:
+            return Outcome(verdict_of(answer), seconds, answer)
         return None

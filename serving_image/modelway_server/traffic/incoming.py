@@ -58,6 +58,20 @@ class Incoming:
     timeouts: tuple[float | None, ...] = ()
     is_pinned: bool = False
 
+    def read_timeout(self) -> bool:
+        """Note the timeout that the request bears in its body, if it bears one; whether it may be asked of another server then."""
+        if b"timeout" not in self.body:
+            return True
+        if self.apart:
+            return False
+        try:
+            query = self.read()
+        except Exception:  # noqa: BLE001  (whoever reads it again says so to its client)
+            return False
+        self.timeouts = (*self.timeouts, query.timeout)
+        self.read = lambda: query
+        return True
+
     def content(self, rollout: str, seconds: float) -> tuple[bytes, ...]:
         """The request to the candidate, as bytes.
 

@@ -7,6 +7,8 @@ LEAST_ANSWERS = 50
 """The quantile of fewer says too little."""
 QUANTILE = 0.95
 LATE_SECONDS = 1.0
+FIRST_LATE_SECONDS = 5.0
+"""The same while too few answers are known."""
 LATE_TIMES = 10.0
 
 
@@ -20,7 +22,7 @@ class Pace:
 
     def __init__(self) -> None:
         self.slow_seconds: float | None = None
-        self.late_seconds = LATE_SECONDS
+        self.late_seconds = FIRST_LATE_SECONDS
 
     def measure(self, recent: Iterable[float]) -> None:
         """Take the pace anew.
@@ -30,6 +32,8 @@ class Pace:
         """
         times = sorted(recent)
         if len(times) < LEAST_ANSWERS:
+            slowest = times[-1] if times else 0.0
+            self.late_seconds = max(FIRST_LATE_SECONDS, round(LATE_TIMES * slowest, 1))
             return
         self.slow_seconds = times[int(len(times) * QUANTILE)]
         self.late_seconds = max(LATE_SECONDS, round(LATE_TIMES * self.slow_seconds, 1))

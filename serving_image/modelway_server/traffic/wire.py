@@ -42,11 +42,27 @@ class TooLarge(Exception):
     """The answer has more bytes than a server keeps."""
 
 
+class NoRoom(Exception):
+    """The answers that are arriving have more bytes than a server keeps."""
+
+
+class Room:
+    """Bytes that answers may hold while they arrive, on all wires together.
+
+    Attributes:
+        left: of them.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+
 class Wire(asyncio.Protocol):
     """A connection on which one request after the other is answered.
 
     Args:
         limit: bytes of the body of an answer.
+        room: for the answers of all wires.
 
     Attributes:
         opened: when, on the monotonic clock.
@@ -54,10 +70,12 @@ class Wire(asyncio.Protocol):
         is_free: whether it can take a request.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, room: Room) -> None:
         self._limit = limit
+        self._room = room
         self._transport: asyncio.Transport
         self._answer: asyncio.Future[CandidateAnswer] | None = None
+        self._received = self._size = 0
         self.opened = self.used = time.monotonic()
         self.is_free = False
         self._begin()
@@ -71,6 +89,7 @@ class Wire(asyncio.Protocol):
         Raises:
             BrokenOff: there is no whole answer.
             TooLarge: the answer is.
+            NoRoom: others are.
         """
         self.is_free = False
         self._begin()
@@ -81,6 +100,8 @@ class Wire(asyncio.Protocol):
             return await answer
         finally:
             self._answer = None
+            self._room.left += self._size
+            self._size = 0
             if not self.is_free:
                 self._transport.abort()
             self.used = time.monotonic()
@@ -132,10 +153,13 @@ class Wire(asyncio.Protocol):
 
     def on_body(self, part: bytes) -> None:
         """A part of the body has come."""
+        if self._answer is None:
+            return
         self._size += len(part)
-        if self._size > self._limit:
+        self._room.left -= len(part)
+        if self._size > self._limit or self._room.left < 0:
             self._parts.clear()
-            self._fail(TooLarge)
+            self._fail(TooLarge if self._size > self._limit else NoRoom)
             return
         self._parts.append(part)
 

@@ -24,17 +24,9 @@ from modelway_server.telemetry.tracing import ports
 from support.models import wine_forest
 from support.server.served import Served, SharedModel
 from support.server.trespasser import Trespasser, attempts
+from support.server.walls import walled
 from support.waiting import eventually
 
-
-def _missing() -> str:
-    try:
-        return "" if landlock.version() >= 6 else "this kernel's Landlock is older than version 6"
-    except OSError as error:
-        return f"this kernel has no Landlock: {error}"
-
-
-walled = pytest.mark.skipif(bool(_missing()), reason=_missing())
 Launch = Callable[..., Served]
 
 

@@ -59,6 +59,7 @@ FAILING: dict[str, Behaviour] = {
     "hang": hang,
     "break off": break_off,
     "end at once": end_at_once,
+    "no JSON": answering(response(b"<html>all is well</html>")),
     "garbage": answering(b"\x00\xff nothing of HTTP\r\n\r\n"),
     "100 MB": flood,
     "endless head": head_without_an_end,

@@ -1,0 +1,123 @@
+"""What the candidate made of requests, counted: a trial a request, and whether it was bad."""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import NamedTuple
+
+from modelway_server.traffic.document import Rollout
+from modelway_server.traffic.incoming import SECONDS_HEADER
+from modelway_server.traffic.pace import Pace
+from modelway_server.traffic.shared import Count, Shared
+from modelway_server.traffic.wire import CandidateAnswer
+
+
+class Verdict(Enum):
+    """What the candidate made of a request."""
+
+    ANSWERED = auto()
+    REFUSED = auto()
+    """It says that the client is at fault."""
+    FAILED = auto()
+    """It says that it is at fault itself, breaks off, or answers something else than its protocol's."""
+    LATE = auto()
+    """It says nothing in time."""
+
+
+class Outcome(NamedTuple):
+    """What a request to the candidate came to.
+
+    Attributes:
+        verdict: on it.
+        seconds: that were waited.
+        answer: that came, if any did.
+    """
+
+    verdict: Verdict
+    seconds: float
+    answer: CandidateAnswer | None = None
+
+
+def verdict_of(answer: CandidateAnswer) -> Verdict:
+    """The verdict on an answer that came."""
+    if 200 <= answer.status < 300:
+        return Verdict.ANSWERED if is_plausible(answer) else Verdict.FAILED
+    return Verdict.REFUSED if 400 <= answer.status < 500 else Verdict.FAILED
+
+
+def is_plausible(answer: CandidateAnswer) -> bool:
+    """Whether an answer looks like what its type says; a program that is no model server may stand there."""
+    if answer.headers.get(b"content-type") != b"application/json" or b"content-encoding" in answer.headers:
+        return answer.headers.get(b"content-type") in {
+            b"application/json",
+            b"application/octet-stream",
+            b"application/grpc+proto",
+        }
+    return answer.body[:1] == b"{" and answer.body[-1:] == b"}"
+
+
+class Tally:
+    """Counts for one rollout in one worker, until it is over.
+
+    Args:
+        rollout: what is ordered.
+        shared: has the counts.
+        pace: of the stable model.
+        stop: called when the candidate fails too often.
+
+    Attributes:
+        is_over: whether nothing is counted any more.
+    """
+
+    def __init__(self, rollout: Rollout, shared: Shared, pace: Pace, stop: Callable[[], None]) -> None:
+        self._max_failed = rollout.max_failed
+        self._shared = shared
+        self._pace = pace
+        self._stop = stop
+        self.is_over = False
+
+    def count(self, count: Count, number: int = 1) -> None:
+        """Count."""
+        if not self.is_over:
+            self._shared.add(count, number)
+
+    def judge(self, outcome: Outcome, stable_seconds: float | None = 0.0) -> None:
+        """Count what the candidate made of a request.
+
+        Args:
+            outcome: of it.
+            stable_seconds: that the stable model took for the same request; None where it has no answer either. A candidate
+                that had less time than that is not late.
+        """
+        could_answer = stable_seconds is not None
+        is_late = outcome.verdict is Verdict.LATE and stable_seconds is not None and stable_seconds < outcome.seconds
+        failed = is_late or (outcome.verdict is Verdict.FAILED and could_answer)
+        self.count(Count.FAILED_TRIALS)
+        self.count(Count.FAILED_BAD, int(failed))
+        self.count(Count.REFUSED_TRIALS)
+        self.count(Count.REFUSED_BAD, int(outcome.verdict is Verdict.REFUSED and could_answer))
+        if outcome.answer is not None and outcome.verdict is Verdict.ANSWERED:
+            self._judge_candidates_pace(outcome.answer)
+        if self.is_over:
+            return
+        self._shared.weigh(self._max_failed, failed=failed)
+        if failed and self._shared.is_stopped:
+            self._stop()
+
+    def judge_pace(self, seconds: float, trials: Count = Count.STABLE_SLOW_TRIALS) -> None:
+        """Count whether an answer was slow.
+
+        Args:
+            seconds: that it took.
+            trials: whose answer it was.
+        """
+        limit = self._pace.slow_seconds
+        if limit is not None:
+            self.count(trials)
+            self.count(Count(trials + 1), int(seconds > limit))
+
+    def _judge_candidates_pace(self, answer: CandidateAnswer) -> None:
+        try:
+            seconds = float(answer.headers.get(SECONDS_HEADER, b""))
+        except ValueError:
+            return
+        self.judge_pace(seconds, Count.SLOW_TRIALS)

@@ -1,0 +1,66 @@
+"""The process that opens connections which the model's process may not open."""
+
+import signal
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+
+from support.models import WINE
+from support.server.rollouts import candidate, count, read_request, response
+from support.server.trespasser import Trespasser
+from support.server.walls import walled
+from support.waiting import eventually
+
+from .conftest import Pair
+
+
+def answer_once(connection: socket.socket) -> None:
+    """So that each request needs a connection of its own."""
+    read_request(connection)
+    connection.sendall(response(b'{"predictions":["elsewhere"]}', modelway_revision="w"))
+
+
+ROW = {"instances": WINE[:1].tolist()}
+
+
+def broker_of(pair: Pair) -> psutil.Process:
+    (broker,) = [one for one in psutil.Process(pair.stable.process.pid).children() if one.name() == "modelway-broker"]
+    return broker
+
+
+@walled
+@pytest.mark.parametrize(("workers", "loading"), [(1, ""), (2, "read the command of another process, start a process")])
+def test_walls_have_no_hole_for_a_rollout(pair: Pair, tmp_path: Path, workers: int, loading: str) -> None:
+    secret = tmp_path / "home" / "id_ed25519"
+    secret.parent.mkdir()
+    secret.write_text("secret")
+    with candidate(pair.host, answer_once):
+        model = Trespasser(str(secret), 8083).fit()
+        pair.start_stable(
+            "--trusted-types=support.server.trespasser.*", f"--workers={workers}", model=model, cold=True
+        ).started()
+        one = {"instances": [[1.0]]}
+        assert pair.stable.predict(one).body == {"predictions": [f"loading: {loading}; answering: "]}
+        pair.order(weight=100)
+        assert pair.stable.predict(one).body == {"predictions": ["elsewhere"]}
+    assert any(line["message"] == "walls: files, programs and network stand" for line in pair.stable.log)
+
+
+def test_server_without_its_broker_answers_everything_itself(forests: Pair) -> None:
+    with candidate(forests.host, answer_once):
+        forests.order(weight=100)
+        assert forests.stable.predict(ROW).headers["modelway-revision"] == "w"
+        broker = broker_of(forests)
+        broker.send_signal(signal.SIGTERM)  # as a whole pod gets, and which does not end it
+        broker.kill()
+        eventually(lambda: broker.status() == psutil.STATUS_ZOMBIE, deadline=5)
+    assert {forests.stable.predict(ROW).status for _ in range(5)} == {200}
+    assert count(forests.stable, "skipped_total", cause="unreachable") >= 4
+
+
+def test_broker_ends_with_its_server(forests: Pair) -> None:
+    broker = broker_of(forests)
+    forests.stable.process.kill()
+    broker.wait(timeout=10)

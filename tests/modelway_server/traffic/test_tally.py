@@ -1,0 +1,80 @@
+"""What counts against a candidate, and what is late."""
+
+import time
+
+import pytest
+
+from modelway_server.traffic.document import Rollout
+from modelway_server.traffic.pace import Pace
+from modelway_server.traffic.shared import Count, Shared
+from modelway_server.traffic.tally import Outcome, Tally, Verdict, verdict_of
+from modelway_server.traffic.wire import CandidateAnswer
+
+ROLLOUT = Rollout("w-1", "w", False, 50_000, "127.0.0.1", 8083, "", 0.001, 0.1)  # noqa: FBT003
+JSON = {b"content-type": b"application/json"}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "waited", "stable_seconds", "failed", "refused"),
+    [
+        (Verdict.ANSWERED, 1.0, 0.0, 0, 0),
+        (Verdict.FAILED, 1.0, 0.1, 1, 0),
+        (Verdict.FAILED, 1.0, None, 0, 0),
+        (Verdict.REFUSED, 1.0, 0.1, 0, 1),
+        (Verdict.REFUSED, 1.0, None, 0, 0),
+        (Verdict.LATE, 1.0, 0.1, 1, 0),
+        (Verdict.LATE, 1.0, 1.5, 0, 0),
+        (Verdict.LATE, 1.0, None, 0, 0),
+    ],
+)
+def test_only_what_the_stable_model_does_better_counts(
+    verdict: Verdict, waited: float, stable_seconds: float | None, failed: int, refused: int
+) -> None:
+    shared = Shared(1)
+    shared.begin("w-1")
+    Tally(ROLLOUT, shared, Pace(), lambda: None).judge(Outcome(verdict, waited), stable_seconds)
+    assert shared.total(Count.FAILED_TRIALS) == shared.total(Count.REFUSED_TRIALS) == 1
+    assert (shared.total(Count.FAILED_BAD), shared.total(Count.REFUSED_BAD)) == (failed, refused)
+
+
+def test_third_failure_stops_and_what_is_over_counts_no_more() -> None:
+    shared, stops = Shared(1), []
+    shared.begin("w-1")
+    tally = Tally(ROLLOUT, shared, Pace(), lambda: stops.append(1))
+    for _ in range(3):
+        tally.judge(Outcome(Verdict.FAILED, 1.0))
+    assert len(stops) == 1
+    tally.is_over = True
+    tally.judge(Outcome(Verdict.FAILED, 1.0))
+    assert shared.total(Count.FAILED_TRIALS) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "verdict"),
+    [
+        (200, JSON, b'{"a":1}', Verdict.ANSWERED),
+        (200, JSON, b"<html>", Verdict.FAILED),
+        (200, {}, b'{"a":1}', Verdict.FAILED),
+        (200, {b"content-type": b"application/octet-stream"}, b"\0", Verdict.ANSWERED),
+        (200, JSON | {b"content-encoding": b"gzip"}, b"\0", Verdict.ANSWERED),
+        (404, JSON, b"", Verdict.REFUSED),
+        (429, JSON, b"", Verdict.REFUSED),
+        (500, JSON, b"", Verdict.FAILED),
+        (301, JSON, b"", Verdict.FAILED),
+    ],
+)
+def test_verdict_on_an_answer(status: int, headers: dict[bytes, bytes], body: bytes, verdict: Verdict) -> None:
+    assert verdict_of(CandidateAnswer(status, headers, body)) is verdict
+
+
+def test_late_is_ten_times_what_is_usual_and_a_second_at_least() -> None:
+    pace = Pace()
+    pace.measure([])
+    assert pace.late_seconds == 5.0
+    pace.measure([2.0])
+    assert (pace.late_seconds, pace.slow_seconds) == (20.0, None)
+    pace.measure([0.01] * 95 + [0.5] * 5)
+    assert (pace.late_seconds, pace.slow_seconds) == (5.0, 0.5)
+    pace.measure([0.001] * 100)
+    assert (pace.late_seconds, pace.slow_seconds) == (1.0, 0.001)
+    assert 0.4 < pace.patience(time.monotonic() + 1.0) <= 0.5
