@@ -79,6 +79,7 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
     ("docs/cli.md", "model.yaml:6"): _SEEN,
     ("docs/cli.md", "NAME "): _SEEN,
     ("docs/cli.md", "rollout "): _SEEN,
+    ("docs/cli.md", "time,stable_requests"): "tests/modelway/cli/test_rollout_simulate.py simulates by it",
     ("docs/cli.md", "REVISION "): _SEEN,
     ("docs/cli.md", "churn in namespace"): _SEEN,
     ("docs/preflight.md", "modelway evaluate"): "tests/contract/test_evaluate.py runs it on the example",
