@@ -28,6 +28,10 @@ WRONG: Final[Mixture] = ((1.3, 0.05), (2.5, 0.5), (4.0, 0.45), (20.0, 1.6), (100
 BROKEN: Final[Mixture] = ((1.3, 0.05), (3.0, 0.7), (12.0, 1.0), (100.0, 1.8))
 """For what hardly ever happens, or nearly always."""
 _BETTER: Final[Mixture] = ((0.0, 2.0), (0.05, 1.0), (0.25, 1.0), (0.5, 1.0), (0.75, 1.0))
+_HALF: Final = log(2)
+"""The rate at which half of all trials are bad. Beyond RARE, no alternative above it: a few bad events on end, such as a request that a
+client repeats, would be proof."""
+_LEAST_WORSE: Final = 1.3
 _STIRLING_FROM: Final = 100.0
 
 
@@ -78,7 +82,10 @@ def trials_until(goal: float, observed: float, share: float) -> float | None:
         terms = [line.weight + trials * slope for line, slope in zip(lines, slopes, strict=True)]
         value = log_sum(terms)
         slope = sum(exp(term - value) * each for term, each in zip(terms, slopes, strict=True) if each > -inf)
-        trials -= (value - goal) / slope
+        step = (value - goal) / slope
+        trials -= step
+        if step < 1e-6 * trials:
+            break
     return trials
 
 
@@ -93,8 +100,10 @@ def log_sum(terms: Iterable[float]) -> float:
 def _alternatives(share: float, times: Mixture) -> tuple[_Alternative, ...]:
     """Likelihood ratios of rates that are `times` as large; a rate r gives a bad event with the probability 1 - exp(-r)."""
     rate, total = -log1p(-share), sum(weight for _, weight in times)
+    most = inf if share <= RARE else max(_HALF / rate, _LEAST_WORSE)
+    factors = [(min(factor, most), weight) for factor, weight in times]
     return tuple(
-        _Alternative(log(weight / total), _gain(factor, rate), (1 - factor) * rate) for factor, weight in times
+        _Alternative(log(weight / total), _gain(factor, rate), (1 - factor) * rate) for factor, weight in factors
     )
 
 

@@ -188,7 +188,7 @@ def _with_stable(measure: Measure, bad: int, trials: int, beta: float) -> tuple[
     if not trials or not stable_trials:
         return 0.0, None, False, stable + measure.budget
     is_not_worse = two_samples.against_at_least(pair, limit) >= -log(beta)
-    times = two_samples.times_until(pair, -log(beta), limit)
+    times = 1.0 if is_not_worse else two_samples.times_until(pair, -log(beta), limit)
     needed = None if times is None else times * trials
     return two_samples.against_at_most(pair, measure.budget), needed, is_not_worse, stable + measure.budget
 

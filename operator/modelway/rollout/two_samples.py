@@ -18,6 +18,8 @@ _SURE: Final = ((0.85, 10_000.0), (0.1, 1000.0))
 _ANY: Final = 0.05
 _WORSE: Final = ((1.65, 0.85), (3.0, 0.07), (20.0, 0.03))
 """How many times as frequent bad events of the candidate may be, with weights; what remains is for any share."""
+_HALVINGS: Final = 28
+"""An error of 2^-28 in a share changes the log likelihood of 1e12 counts by less than 0.0001, since the likelihood is flat there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,11 @@ def _most_likely(pair: Pair, beyond: float, *, larger: bool) -> float:
     share, stable = _share(pair.bad, pair.trials), _share(pair.stable_bad, pair.stable_trials)
     if not pair.trials or not pair.stable_trials or (share >= stable + beyond if larger else share <= stable + beyond):
         return pair.likelihood(share, stable)
+    if beyond == 0:
+        pooled = (pair.bad + pair.stable_bad) / (pair.trials + pair.stable_trials)
+        return pair.likelihood(pooled, pooled)
     low, high = sorted((min(max(share - beyond, 0.0), 1 - beyond), min(stable, 1 - beyond)))
-    for _ in range(50):
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2
         if _slope(pair, middle, beyond) > 0:
             low = middle

@@ -31,7 +31,7 @@ def write(folder: Path, rollout: dict[str, Any] | None) -> Path:
     return path
 
 
-def simulate(file: Path, *options: str, runs: int = 10) -> int:
+def simulate(file: Path, *options: str, runs: int = 5) -> int:
     return main(["rollout", "simulate", "-f", str(file), "--runs", str(runs), *options])
 
 
@@ -41,6 +41,7 @@ def simulated(capsys: pytest.CaptureFixture[str], file: Path, *options: str) -> 
     return document
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "status"),
     [
@@ -67,10 +68,11 @@ def test_a_promotion_at_the_timeout_is_no_verdict(tmp_path: Path, capsys: pytest
     file = write(tmp_path, {"strategy": "Canary", "timeout": "10m", "onTimeout": "Promote"})
     assert simulate(file, "--rate", "1") == 3
     text = capsys.readouterr().out
-    assert "no verdict    10 of 10  after 11 min" in text
+    assert "no verdict    5 of 5  after 11 min" in text
     assert "by spec.rollout.timeout, and then Promote" in text
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_figures(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, again, other = (simulated(capsys, file, "--seed", seed) for seed in ("7", "7", "8"))
     assert first == again
@@ -81,9 +83,10 @@ def test_a_failing_candidate_gets_few_requests(file: Path, capsys: pytest.Captur
     document = simulated(capsys, file, "--fault", "failing")
     assert document["handedOver"]["p95"] <= 15
     assert document["failedAndAnsweredByStable"] == document["handedOver"]
-    assert document["measures"] == {"failed": 10}
+    assert document["measures"] == {"failed": 5}
 
 
+@pytest.mark.slow
 def test_nobody_gets_an_answer_of_a_shadow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document = simulated(capsys, write(tmp_path, {"strategy": "Shadow"}), "--fault", "wrong")
     assert document["verdict"] == "rolledBack"
@@ -91,6 +94,7 @@ def test_nobody_gets_an_answer_of_a_shadow(tmp_path: Path, capsys: pytest.Captur
     assert document["copied"]["p5"] > 0
 
 
+@pytest.mark.slow
 def test_half_the_rate_takes_more_time(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slow, fast = (simulated(capsys, file, "--rate", rate) for rate in ("5", "50"))
     assert slow["endings"]["promoted"]["seconds"]["median"] > 2 * fast["endings"]["promoted"]["seconds"]["median"]
@@ -119,6 +123,7 @@ def test_the_record_on_the_page_is_taken(file: Path, tmp_path: Path) -> None:
     assert simulate(file, "--counts", counts(tmp_path, *block.text.splitlines()), runs=1) in {0, 1}
 
 
+@pytest.mark.slow
 def test_a_quiet_night_gives_no_evidence(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = counts(tmp_path, "time,stable_requests", "0,0", "14400,100000", "28800,100000")
     document = simulated(capsys, file, "--counts", path)

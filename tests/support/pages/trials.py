@@ -97,6 +97,7 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
     ("docs/formats.md", "ENV MODELWAY_TRUSTED_TYPES"): _IMAGES,
     ("docs/formats.md", "# pyproject.toml"): "tests/modelway_server/runtimes/test_added_formats.py installs it",
     ("docs/formats.md", "cd folder"): "tests/modelway_server/artifacts/test_folder.py runs it",
+    ("docs/verdicts.md", "modelway rollout simulate"): "tests/modelway/cli/test_rollout_simulate.py runs the command",
     ("docs/gitops.md", "apiVersion: kustomize"): "Flux is not among the programs that the tests run",
     ("docs/gitops.md", "resource ModelDeployment/"): _SEEN,
     ("docs/grpc.md", "grpcurl"): "needs grpcurl; tests/modelway_server/grpc/test_grpc.py asks the reflection service",

@@ -10,18 +10,8 @@ from typing import Final
 from modelway.api.rollout import SHADOW, Rollout
 from modelway.cli.simulation.draws import binomial, clustered
 from modelway.cli.simulation.traffic import Traffic
-from modelway.rollout.judge import Counts, Outcome, judge
-from modelway.rollout.measures import (
-    CANDIDATE,
-    DISAGREEMENT,
-    FAILED,
-    REFUSED,
-    SLOW,
-    STABLE,
-    Evidence,
-    Series,
-    measures_of,
-)
+from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Counts, Outcome, judge
+from modelway.rollout.measures import CANDIDATE, STABLE, Evidence, Series, measures_of
 from modelway.rollout.planner import advance
 from modelway.rollout.situation import Candidate, Main, Situation, StablePods
 from modelway.rollout.state import Cause, Phase, RolloutState
