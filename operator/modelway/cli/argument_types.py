@@ -62,3 +62,39 @@ def duration(text: str) -> float:
     if not text or not re.fullmatch(DURATION_PATTERN, text):
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90s, 10m or 1h30m, for example")
     return time_of(text).total_seconds()
+
+
+def rate(text: str) -> float:
+    """A number of requests a second, above 0.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    number = float(text) if re.fullmatch(r"[0-9]{1,9}([.][0-9]{1,9})?", text) else 0.0
+    if number <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate: requests a second, for example 20 or 0.5")
+    return number
+
+
+def share(text: str) -> float:
+    """A share from 0 to 1, which is written in percent: `2%`.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    percent = float(text[:-1]) if re.fullmatch(r"[0-9]{1,3}([.][0-9]{1,9})?%", text) else 0.0
+    if not 0 < percent <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: above 0 and up to 100 percent, for example 2%")
+    return percent / 100
+
+
+def positive(text: str) -> int:
+    """A whole number, 1 to 100000.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    number = int(text) if re.fullmatch("[0-9]{1,6}", text) else 0
+    if not 1 <= number <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no such number: 1 to 100000")
+    return number

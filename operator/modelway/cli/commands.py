@@ -13,7 +13,7 @@ from typing import Any
 from modelway.api.ports import GRPC_PORT, HTTP_PORT, METRICS_PORT
 from modelway.cli import argument_types, completion
 from modelway.cli.late_command import Commands, add_command
-from modelway.cli.rollout_commands import add_orders
+from modelway.cli.rollout_commands import add_orders, add_rollout
 from modelway.cli.shared_arguments import add_cluster_arguments, add_file_arguments, add_name, add_output
 
 _EXTRA_OF_PACKAGE = {
@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
         _add_undo,
         _add_refresh,
         add_orders,
+        add_rollout,
         _add_render,
         _add_check,
         _add_evaluate,

@@ -1,5 +1,8 @@
-"""The commands by which a person steers a rollout."""
+"""The commands by which a person steers a rollout, and tries one before anything is deployed."""
 
+from pathlib import Path
+
+from modelway.cli import argument_types
 from modelway.cli.late_command import Commands, add_command
 from modelway.cli.shared_arguments import add_cluster_arguments, add_name
 
@@ -39,3 +42,58 @@ def add_orders(commands: Commands) -> None:
         command.set_defaults(action=action)
         add_name(command)
         add_cluster_arguments(command)
+
+
+def add_rollout(commands: Commands) -> None:
+    """Declare what is about rollouts without a cluster."""
+    rollout = commands.add_parser(
+        "rollout",
+        help="say beforehand how a rollout would go",
+        description="Say how the rollout of a ModelDeployment would go, before anything is deployed.",
+    )
+    _add_simulate(rollout.add_subparsers(required=True, metavar="command"))
+
+
+def _add_simulate(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "simulate",
+        "say when a rollout would promote or roll back",
+        "Simulate rollouts of the ModelDeployment of a file with drawn requests, by the code that the operator runs: when would they promote or roll "
+        "back, how many requests would the candidate get, what would clients see? Exit status: 0 promoted, 1 rolled back, 2 wrong usage, "
+        "3 no verdict, or not the same in 95 of 100.",
+        module="rollout_simulate",
+    )
+    command.add_argument(
+        "-f", "--filename", required=True, help="YAML file with ModelDeployments; - reads standard input"
+    )
+    command.add_argument("-n", "--namespace", default="default", help="for documents that name none (default: default)")
+    command.add_argument("--name", help="which ModelDeployment, where the file holds several")
+    traffic = command.add_mutually_exclusive_group()
+    traffic.add_argument(
+        "--rate", type=argument_types.rate, default=20.0, help="requests a second of all clients (default: 20)"
+    )
+    traffic.add_argument(
+        "--counts",
+        type=Path,
+        metavar="FILE",
+        help="take the requests from a CSV file of counts by time; it begins anew at its end",
+    )
+    command.add_argument(
+        "--fault",
+        choices=("none", "failing", "slow", "wrong", "segment"),
+        default="none",
+        help="what is wrong with the candidate (default: none)",
+    )
+    command.add_argument(
+        "--share",
+        type=argument_types.share,
+        help="with how much of its answers, for example 2%% (default: failing 100%%, slow 8%%, wrong 20%%, segment 3%%)",
+    )
+    command.add_argument(
+        "--runs", type=argument_types.positive, default=100, help="how many rollouts to simulate (default: 100)"
+    )
+    command.add_argument(
+        "--seed", type=int, default=0, help="of the draws: the same one gives the same figures (default: 0)"
+    )
+    command.add_argument("-o", "--output", choices=("text", "json"), default="text", help="format (default: text)")
