@@ -19,6 +19,7 @@ from support.cluster.sandbox import Kubectl
 NAME = "loans"
 FILE = ROOT / "examples" / "rollouts" / "canary.yaml"
 GOOD, BAD = "v1", "mixed-up"
+PODS_OF_CANDIDATE = f"modelway.dev/name={NAME},modelway.dev/track=canary"
 CLIENTS, PAUSE = 4, 0.02
 """How many clients ask, and the seconds that each waits before it asks again."""
 
@@ -44,6 +45,8 @@ def roll_back_wrong_answers(place: Place, narrator: Narrator) -> Tally:
             resource = acts.until(lambda: _ended(kubectl, step), "the rollout to end", step)
             rollout = rollout_of(resource)
             step.result = phase_text(rollout)
+        with narrator.step("Its pods end, and nobody notices") as step:
+            acts.until(lambda: not kubectl.list("pods", PODS_OF_CANDIDATE), "the candidate's pods to end", step)
     tally = load.tally()
     _tell(narrator, resource, tally)
     answer = acts.ask(url, body)
