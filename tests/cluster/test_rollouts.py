@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -11,6 +10,7 @@ from sklearn.linear_model import LinearRegression
 from demo.load import Load
 from support.cluster.deployed import Deployed
 from support.cluster.sandbox import Kubectl, Object
+from support.cluster.workload import Fragile
 from support.stores.model_store import ModelStore
 from support.waiting import eventually
 
@@ -38,10 +38,10 @@ class Rollout:
         self.load = load
         self._uris = uris
 
-    def wants(self, version: str, rollout: Object = CANARY, **spec: Any) -> None:
+    def wants(self, version: str, rollout: Object = CANARY) -> None:
         """Apply the model of another version."""
         model = {"uri": self._uris[version], "version": version}
-        self.model.apply(model=model, scaling={"replicas": 2}, rollout=rollout, **spec)
+        self.model.apply(model=model, scaling={"replicas": 2}, rollout=rollout)
 
     @property
     def state(self) -> Object:
@@ -83,7 +83,8 @@ def uris(model_store: ModelStore) -> dict[str, str]:
     (model_store.directory / "broken.joblib").write_bytes(b"no model at all")
     models = {"v1": 2.0, "same": 2.0, "also": 2.0, "wrong": 3.0}
     stored = {version: model_store.put(f"{version}.joblib", _times(factor)) for version, factor in models.items()}
-    return {**stored, "broken": model_store.uri("broken.joblib")}
+    fragile = model_store.put("fragile.joblib", Fragile())
+    return {**stored, "broken": model_store.uri("broken.joblib"), "fragile": fragile}
 
 
 @contextmanager
@@ -130,6 +131,15 @@ def test_wrong_answers_are_rolled_back_with_their_counts(doubling: Rollout) -> N
     doubling.is_over()
     assert doubling.model.status["stable"]["version"] == "v1"
     assert doubling.model.ask([[5.0]]) == {"predictions": [10.0]}
+
+
+def test_candidate_that_fails_requests_costs_no_client_one(doubling: Rollout) -> None:
+    doubling.wants("fragile")
+    verdict = doubling.model.becomes("RolledBack")
+    assert doubling.state["cause"] in {"Analysis", "CandidateFailed"}
+    assert "(100%" in verdict["message"]
+    assert doubling.load.tally().versions.keys() == {"v1"}
+    doubling.is_over()
 
 
 @pytest.mark.parametrize("version", ["same", "wrong"])

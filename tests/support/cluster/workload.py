@@ -29,3 +29,14 @@ class ThreadCount(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # as ab
         pools = threadpool_info()
         counts = [max(p["num_threads"] for p in pools if p["user_api"] == kind) for kind in ("openmp", "blas")]
         return np.array([float(counts[int(row[0])]) for row in rows])
+
+
+class Fragile(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # as above
+    """Doubles the first number of each row, but for 5, at which it fails."""
+
+    n_features_in_ = 1
+
+    def predict(self, rows: Any) -> Any:
+        if (rows[:, 0] == 5).any():
+            raise RuntimeError("five is too much")
+        return 2 * rows[:, 0]
