@@ -1,18 +1,17 @@
 """What docs/verdicts.md says of verdicts on rollouts, counted on drawn requests."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from bench.rollouts.streams import Stream
+from bench.rollouts.streams import ALPHA, BETA, Stream
 from modelway.rollout.judge import Outcome
 
 MOST: Final = 6000
 """The requests of a rollout whose wrong verdicts are counted."""
 LONG: Final = 30_000
-ALPHA, BETA = 1e-4, 0.01
 
 
 @dataclass(frozen=True)
@@ -56,16 +55,15 @@ class Figure:
 
     Attributes:
         promise: what for.
-        median: requests until the verdict, and `p5` and `p95`; infinite where there was none by then.
+        median: requests until the verdict, in half of the rollouts, and `p95` in 95 of 100; infinite where there was none by then.
         wrong: the number of rollouts with a wrong verdict.
     """
 
     promise: Speed | Error
     median: float = 0.0
-    p5: float = 0.0
     p95: float = 0.0
     wrong: int = 0
-    rollouts: int = field(default=0)
+    rollouts: int = 0
 
 
 _WORSE, _NOT_WORSE = Outcome.WORSE, Outcome.NOT_WORSE
@@ -122,8 +120,8 @@ def measure(rollouts: int, say: Callable[[str], None]) -> list[Figure]:
 def _speed(promise: Speed, rollouts: int) -> Figure:
     firsts = [promise.stream.first(promise.outcome, LONG, seed) for seed in range(rollouts)]
     counts = np.array([np.inf if first is None else first for first in firsts])
-    p5, median, p95 = np.percentile(counts, [5, 50, 95], method="closest_observation")
-    return Figure(promise, float(median), float(p5), float(p95), rollouts=rollouts)
+    median, p95 = np.percentile(counts, [50, 95], method="closest_observation")
+    return Figure(promise, float(median), float(p95), rollouts=rollouts)
 
 
 def _error(promise: Error, rollouts: int) -> Figure:
@@ -137,10 +135,10 @@ def _error(promise: Error, rollouts: int) -> Figure:
 def tables(figures: Sequence[Figure], rollouts: int) -> str:
     """The figures as tables in Markdown."""
     lines = [
-        f"Drawn rollouts of each kind: {rollouts:,}, looked at after every request. Requests are those that the candidate got, or that were compared.",
+        f"Drawn rollouts of each kind: {rollouts:,}, looked at whenever evidence can have grown. Requests are those that the candidate got, or that were compared.",
         "",
-        "| the candidate | verdict | requests: half of the rollouts | 5 in 100 | 95 in 100 | to reach | |",
-        "|---|---|---|---|---|---|---|",
+        "| the candidate | verdict | half of the rollouts by | 95 in 100 by | to reach | |",
+        "|---|---|---|---|---|---|",
         *(_speed_row(each, each.promise) for each in figures if isinstance(each.promise, Speed)),
         "",
         f"Wrong verdicts, in rollouts of {MOST:,} requests:",
@@ -157,7 +155,7 @@ def _speed_row(figure: Figure, promise: Speed) -> str:
     goals = [f"{goal:,}" for goal, _ in pairs if goal is not None]
     reached = all(value <= goal for goal, value in pairs if goal is not None)
     mark = ("reached" if reached else "falls short") if goals else ""
-    numbers = " | ".join(f"{value:,.0f}" for value in (figure.median, figure.p5, figure.p95))
+    numbers = " | ".join(f"{value:,.0f}" for value in (figure.median, figure.p95))
     return f"| {promise.candidate} | {_words(promise.outcome)} in `{promise.stream.name}` | {numbers} | {' / '.join(goals)} | {mark} |"
 
 

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import xlog1py, xlogy
 
 from modelway.rollout.judge import Counts, Measure, Outcome, judge
 
 TOLERANCE = 0.02
+ALPHA, BETA = 1e-4, 0.01
 LOOKS = 10
 """Evidence that the candidate is no slower is looked at every so many requests; all else whenever it can have grown."""
 
@@ -61,17 +63,31 @@ class Stream:
 
     def _first_beside(self, bad: np.ndarray, others: np.ndarray, is_bad: np.ndarray, outcome: Outcome) -> int | None:
         beside = round((100 - self.weight) / self.weight)
-        for number in range(1, len(bad) + 1):
-            if not (is_bad[number - 1] if outcome is Outcome.WORSE else number % LOOKS == 0):
-                continue
-            stable = Counts(int(others[number - 1]), number * beside)
-            if self._judge(int(bad[number - 1]), number, stable) is outcome:
-                return number
+        numbers = np.arange(1, len(bad) + 1)
+        looks = is_bad if outcome is Outcome.WORSE else numbers % LOOKS == 0
+        for number in numbers[looks & self._is_possible(bad, others, numbers, beside, outcome)]:
+            stable = Counts(int(others[number - 1]), int(number) * beside)
+            if self._judge(int(bad[number - 1]), int(number), stable) is outcome:
+                return int(number)
         return None
+
+    def _is_possible(
+        self, bad: np.ndarray, others: np.ndarray, numbers: np.ndarray, beside: int, outcome: Outcome
+    ) -> np.ndarray:
+        """Where the likelihood ratio of the best alternative would be enough: that of a mixture is never larger."""
+        beyond = self.budget + (0 if outcome is Outcome.WORSE else TOLERANCE)
+        shares, stable = bad / numbers, others / (numbers * beside)
+        pooled = np.clip((bad + others - beyond * numbers) / (numbers * (1 + beside)), 1e-9, 1 - beyond - 1e-9)
+        best = _likelihood(bad, numbers, shares) + _likelihood(others, numbers * beside, stable)
+        null = _likelihood(bad, numbers, pooled + beyond) + _likelihood(others, numbers * beside, pooled)
+        is_on_that_side = (shares > stable + beyond) == (outcome is Outcome.WORSE)
+        enough = -np.log(ALPHA if outcome is Outcome.WORSE else BETA)
+        possible: np.ndarray = is_on_that_side & (best - null >= enough)
+        return possible
 
     def _judge(self, bad: int, trials: int, stable: Counts | None = None) -> Outcome:
         measure = Measure(self.name, Counts(bad, trials), stable, self.budget, TOLERANCE)
-        return judge([measure]).findings[0].outcome
+        return judge([measure], alpha=ALPHA, beta=BETA).findings[0].outcome
 
 
 def _between(bad: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
@@ -81,3 +97,8 @@ def _between(bad: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
     for end in ends:
         yield begin, end
         begin = end + 1
+
+
+def _likelihood(bad: np.ndarray, trials: np.ndarray, share: np.ndarray) -> np.ndarray:
+    logs: np.ndarray = xlogy(bad, share) + xlog1py(trials - bad, -share)
+    return logs

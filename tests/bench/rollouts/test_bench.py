@@ -33,5 +33,5 @@ def test_wrong_verdicts_are_as_rare_as_promised(error: Error) -> None:
 
 
 def test_table_says_what_falls_short() -> None:
-    text = tables([Figure(SPEEDS[0], 4, 3, 5, rollouts=10), Figure(ERRORS[0], wrong=1, rollouts=10)], 10)
+    text = tables([Figure(SPEEDS[0], 4, 5, rollouts=10), Figure(ERRORS[0], wrong=1, rollouts=10)], 10)
     assert text.count("falls short") == 2
