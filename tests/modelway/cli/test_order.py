@@ -1,6 +1,9 @@
 """`modelway promote` and its like against an API server: what is asked, what is written, what is printed."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -124,6 +127,17 @@ def test_a_watch_of_status_ends_after_its_timeout(api: Api, output: str, capsys:
         assert text.startswith("---\n")
     else:
         assert "step 1 of 3" in text
+
+
+@pytest.mark.slow
+def test_a_watch_ends_without_a_word_on_ctrl_c(api: Api) -> None:
+    command = [sys.executable, "-m", "modelway", "status", "fraud", "--watch"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("NAME")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (130, "")
 
 
 def test_a_timeout_without_a_watch_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
