@@ -237,6 +237,16 @@ def test_hold_alone_ends_no_step() -> None:
     assert it.state.step == 0
 
 
+def test_few_requests_and_time_do_not_promote() -> None:
+    it = World(spec(steps=[{"weight": 20, "hold": "1m"}]))
+    go_on(it, requests=0)
+    it.serve(50)
+    it.wait(hours=2)
+    it.operate()
+    assert it.phase is Phase.PROGRESSING
+    assert "9 of about" in message(it)
+
+
 # The candidate's pods ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +283,18 @@ def test_evicted_candidate_comes_again() -> None:
     assert "no pod of the candidate is ready" in message(it)
     it.settle()
     assert ended(it) == (Phase.PROMOTED, None, NEW)
+
+
+def test_step_does_not_end_while_the_candidate_has_no_pods() -> None:
+    it = progressing()
+    it.serve(9000)
+    it.kill_candidate()
+    it.operate()
+    assert it.state is not None
+    assert (it.phase, it.state.step) == (Phase.PROGRESSING, 0)
+    it.start_candidate()
+    it.operate()
+    assert it.state.step == 1
 
 
 def test_candidate_that_never_comes_again_rolls_back() -> None:
@@ -416,6 +438,15 @@ def test_candidate_ends_when_the_spec_asks_for_one_on_trial() -> None:
     it.is_accepted = True
     it.settle()
     assert ended(it) == (Phase.PROMOTED, None, NEXT)
+
+
+def test_candidate_that_is_on_trial_again_ends() -> None:
+    it = progressing()
+    it.is_accepted = False
+    it.operate()
+    assert it.state is None
+    it.operate()
+    assert (it.candidate, it.main) == (None, OLD)
 
 
 def test_scale_keeps_a_rollout_under_way() -> None:
