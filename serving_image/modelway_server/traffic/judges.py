@@ -25,6 +25,8 @@ MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 COPIES_AT_ONCE: Final = 8
 SHARE: Final = 0.2
 """Of time, for answering requests a second time."""
+MAX_COMPARED_BYTES: Final = 32 * 1024 * 1024
+"""Of an answer; a larger one takes memory and time that the clients' requests need."""
 LARGE_BYTES: Final = 32 * 1024
 """Answers from which on comparing them would hold up the event loop."""
 
@@ -75,6 +77,9 @@ class Judges:
 
     async def compare(self, incoming: Incoming, own: Body, answer: CandidateAnswer) -> None:
         """Count whether both answers say the same."""
+        if len(own.content) > MAX_COMPARED_BYTES:
+            self._count(Count.BUSY)
+            return
         look = partial(self._agreement, incoming, own, answer)
         if len(own.content) + len(answer.body) < LARGE_BYTES:
             agreement = look()

@@ -146,6 +146,18 @@ def test_client_that_gives_up_counts_once_as_given_up(forests: Pair) -> None:
     assert count(forests.stable, "trials_total") == 0
 
 
+def test_requests_that_come_back_at_once_wait_for_room(pair: Pair, sleeping_model: SharedModel) -> None:
+    """30 fail together, and the model has room for 4 at a time."""
+    pair.start_stable("--request-timeout=20", "--max-queue=4", "--max-batch-rows=1", **sleeping_model).started()
+
+    def ask_patiently(_: int) -> int:
+        return pair.stable.predict({"instances": [[0.01]]}, headers={"timeout": "5"}).status
+
+    with failing(pair, hang), ThreadPoolExecutor(30) as pool:
+        assert list(pool.map(ask_patiently, range(30))) == [200] * 30
+    assert count(pair.stable, "stopped") == 1
+
+
 def test_drain_ends_hand_overs_with_an_answer(pair: Pair, forest_model: SharedModel) -> None:
     server = pair.start_stable("--request-timeout=5", **forest_model).started()
     with failing(pair, hang) as connections, ThreadPoolExecutor(1) as pool:
