@@ -62,7 +62,7 @@ def test_a_person_pauses_promotes_aborts_and_retries(
     modelway("promote")
     deployed.is_ready()
     assert (deployed.status["stable"]["version"], deployed.status["rollout"]["by"]) == ("v2", who)
-    eventually(lambda: any(f"{who} asked to promote" in one for one in _events(deployed, "RolloutOrder")), deadline=20)
+    eventually(lambda: any(f"promoted by {who}" in one for one in _events(deployed, "RolloutPromoting")), deadline=20)
 
     deployed.apply(model=_model(model_store, "v3", [1, 0]), rollout=CANARY).becomes("RolloutProgressing")
     assert "stays rolled back" in modelway("abort")
