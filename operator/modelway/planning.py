@@ -30,8 +30,9 @@ def records_to_read(deployment: ModelDeployment, observed: Observed, settings: S
     """The records whose data must be read before `plan_of`."""
     evidence = known_evidence(observed, revision_of(deployment).hash)
     own = record_to_read(deployment, observed, settings, evidence)
-    alone = is_open(deployment, observed, settings) and stable_beside(deployment, observed) is None
-    others = [] if alone else records_meanwhile(observed)
+    beside = stable_beside(deployment, observed)
+    is_alone = beside is None and is_open(deployment, observed, settings)
+    others = [] if is_alone else [observed.record(beside), *records_meanwhile(observed)]
     wanted = {one.id: one for one in (own, *others) if one is not None and one.data is None}
     return [*wanted.values()]
 
@@ -100,14 +101,19 @@ def stable_beside(deployment: ModelDeployment, observed: Observed) -> str | None
     """
     state, running, wanted = rollout_of(deployment, observed), observed.deployment, revision_of(deployment).hash
     if state is not None and state.phase is Phase.ROLLED_BACK:
-        return state.stable
+        return None if _is_lost(observed, state.stable, wanted) else state.stable
     if deployment.spec.rollout is None or not deployment.spec.rollout.is_judged:
         return None
     if (running is not None and running.revision == wanted) or (state is not None and not state.is_on_trial):
         return None
-    serving = served_before(observed)
-    is_lost = running is None and observed.record(serving) is None
-    return None if serving == wanted or is_lost else serving
+    serving = state.stable if state is not None else served_before(observed)
+    return None if serving == wanted or _is_lost(observed, serving, wanted) else serving
+
+
+def _is_lost(observed: Observed, revision: str | None, wanted: str) -> bool:
+    """Whether nothing tells any more what a revision was, and it does not run: what is wanted must serve in its place."""
+    running = observed.deployment
+    return observed.record(revision) is None and (running is None or running.revision == wanted)
 
 
 def stable_size(deployment: ModelDeployment, observed: Observed) -> int:
@@ -121,10 +127,20 @@ def _candidate(deployment: ModelDeployment, observed: Observed) -> Candidate | N
     state, rollout = rollout_of(deployment, observed), deployment.spec.rollout or Rollout()
     if state is None or not state.is_under_way:
         return None
-    steps, size = steps_of(rollout), stable_size(deployment, observed)
+    size = _candidate_size(state, rollout, observed, stable_size(deployment, observed))
+    if size is None:
+        return None
     content = traffic_of(state, rollout, observed.canary_address)
     return Candidate(
-        size=steps[min(state.step, len(steps) - 1)].size(size) if steps else size,
+        size=size,
         traffic=(TRAFFIC_FILE, content) if content is not None else None,
         answers=state.weight > 0 or state.mirror > 0,
     )
+
+
+def _candidate_size(state: RolloutState, rollout: Rollout, observed: Observed, stable: int) -> int | None:
+    """The number of the candidate's pods; under a strategy without steps, which ends the rollout, as many as it has, None if none."""
+    steps = steps_of(rollout)
+    if steps:
+        return steps[min(state.step, len(steps) - 1)].size(stable)
+    return observed.canary.size if observed.canary is not None else None

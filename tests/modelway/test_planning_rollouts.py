@@ -1,6 +1,7 @@
 """A revision comes by a rollout: it runs beside the one that serves, which stays as it is; what runs follows from status alone."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -206,14 +207,64 @@ def test_lost_record_of_what_serves_leaves_it_as_it_is() -> None:
     assert not plan.prune
 
 
+def _without_data(record: RevisionView) -> RevisionView:
+    return replace(record, data=None)
+
+
 def test_record_of_what_serves_is_read_for_a_rollout_alone() -> None:
-    unread = RevisionView(
-        **{name: getattr(_record("old", 1), name) for name in RevisionView.__dataclass_fields__} | {"data": None}
-    )
+    unread = _without_data(_record("old", 1))
     by = owner(_spec("new"), status={"stable": {"revision": OLD}})
     for spec, expected_records in ((_spec("new"), [unread]), (_spec("new", "Rolling"), [])):
         wanted = ModelDeployment.parse({**by.document, "spec": spec})
         assert records_to_read(wanted, observed(deployment(revision=OLD), unread, by=by), OFF) == expected_records
+
+
+def test_record_of_the_stable_revision_is_read_after_an_abort() -> None:
+    """An abort of a promotion may come when status, and all pods, already name the candidate."""
+    unread = _without_data(_record("old", 1, served=True))
+    status = {"stable": {"revision": NEW}, "rollout": _rollout("RolledBack")}
+    by = owner(_spec("new"), status=status)
+    around = observed(deployment(revision=NEW, size=3, available=2), unread, _record("new", 2), by=by)
+    assert unread in records_to_read(ModelDeployment.parse(by.document), around, OFF)
+
+
+@pytest.mark.parametrize(
+    ("phase", "expected_kept"),
+    [("Progressing", {OLD, NEW}), ("Promoting", {OLD, NEW}), ("RolledBack", {OLD, NEW}), ("Promoted", {NEW})],
+)
+def test_records_of_a_rollout_outlive_newer_ones(phase: str, expected_kept: set[str]) -> None:
+    others = [revision(f"bad{number}", 10 + number) for number in range(OFF.revision_history_limit + 1)]
+    status = {"stable": {"revision": NEW if phase == "Promoted" else OLD}, "rollout": _rollout(phase)}
+    by = owner(_spec("new"), status=status)
+    main = deployment(revision=OLD if phase == "Progressing" else NEW)
+    around = observed(main, _record("old", 1, served=True), _record("new", 2), *others, by=by)
+    gone = {str(one.id) for one in plan_of(ModelDeployment.parse(by.document), around, OFF).prune}
+    names = {one: f"ControllerRevision fraud-{one}" for one in (OLD, NEW)}
+    assert {one for one, name in names.items() if name not in gone} == expected_kept
+
+
+def test_stable_revision_of_a_trial_stays_whatever_status_names() -> None:
+    by = owner(_spec("new"), status={"stable": {"revision": "another"}, "rollout": _rollout("Progressing")})
+    around = observed(deployment(revision=OLD), _record("old", 1, served=True), by=by)
+    assert plan_of(ModelDeployment.parse(by.document), around, OFF).beside == OLD
+
+
+@pytest.mark.parametrize(("present", "expected_size"), [(1, 1), (None, None)])
+def test_rolling_strategy_never_enlarges_the_candidate(present: int | None, expected_size: int | None) -> None:
+    canary = [deployment(revision=NEW, size=present, track=CANARY)] if present else []
+    plan = _plan(*canary, spec=_spec("new", "Rolling"), rollout=_rollout("Progressing", weight=5))
+    body = _bodies(plan).get("Deployment fraud-canary")
+    assert (body["spec"]["replicas"] if body else None) == expected_size
+
+
+@pytest.mark.parametrize("running", [None, NEW])
+def test_candidate_serves_once_the_stable_revision_is_lost(running: str | None) -> None:
+    """Neither a Deployment nor a record tells what the stable revision was: nobody can bring it back."""
+    by = owner(_spec("new"), status={"stable": {"revision": OLD}, "rollout": _rollout("RolledBack")})
+    main = [deployment(revision=running)] if running else []
+    plan = plan_of(ModelDeployment.parse(by.document), observed(*main, by=by), OFF)
+    assert plan.beside is None
+    assert _revision_in(_bodies(plan)["Deployment fraud"]) == NEW
 
 
 def test_next_revision_on_trial_ends_the_rollout_before_it() -> None:

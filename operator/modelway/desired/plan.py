@@ -16,6 +16,7 @@ from modelway.desired.evidence import Evidence, with_pins
 from modelway.desired.pinning import pinning_of, record_of, record_to_mark
 from modelway.desired.revision import Revision, revision_of
 from modelway.observed import Child, ChildId, DeploymentView, JobView, Observed, RevisionView
+from modelway.rollout.state import Phase, RolloutState
 from modelway.settings import Settings
 
 Body = dict[str, Any]
@@ -199,9 +200,18 @@ def _is_over(child: Child, revision: Revision, evidence: Evidence | None) -> boo
 
 
 def _old_revisions(observed: Observed, wanted: Revision, settings: Settings) -> tuple[Child, ...]:
-    """The oldest records beyond the history limit; a revision that is wanted or has pods is kept."""
-    in_use = {wanted.hash, *(pod.revision for pod in (*observed.pods, *observed.canary_pods))}
+    """The oldest records beyond the history limit; a revision that is wanted, serves or has pods is kept, and those of a rollout."""
+    in_use = {wanted.hash, observed.stable_revision, *_revisions_of_rollout(observed)}
+    in_use |= {pod.revision for pod in (*observed.pods, *observed.canary_pods)}
     if observed.deployment is not None and observed.deployment.revision:
         in_use.add(observed.deployment.revision)
     spare = [one for one in observed.revisions if one.revision not in in_use and not one.deleting]
     return tuple(spare[settings.revision_history_limit :])
+
+
+def _revisions_of_rollout(observed: Observed) -> set[str]:
+    """The revisions that the rollout in status still needs: the one to go back to, until the candidate has taken over, and the candidate."""
+    state = RolloutState.from_status(observed.owner.status.get("rollout"))
+    if state is None or state.phase is Phase.PROMOTED:
+        return set()
+    return {state.stable, state.revision} if state.is_under_way else {state.stable}

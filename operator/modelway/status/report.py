@@ -14,6 +14,7 @@ from modelway.desired.contestants import model_on_record
 from modelway.desired.gate import evidence_on
 from modelway.desired.plan import Plan
 from modelway.observed import Observed, PodView
+from modelway.rollout.state import Phase, RolloutState
 from modelway.status.autoscaling import autoscaling_of
 from modelway.status.conditions import ConditionVerdict, merge, shorten
 from modelway.status.ledger import ledger_of
@@ -159,17 +160,32 @@ def _is_autoscaled(observed: Observed, finding: Finding) -> bool:
 
 
 def _stable(observed: Observed, finding: Finding) -> dict[str, Any] | None:
-    """The revision that answers requests; during a rollout the one before, while its pods do."""
+    """The revision that answers requests; while another one takes its place the one before, as long as its pods do.
+
+    A candidate on trial becomes it with the end of its promotion: an order may still send it back to the one before.
+    """
     old: Mapping[str, Any] = observed.owner.status.get("stable") or {}
     deployment, wanted = observed.deployment, finding.plan.revision if finding.plan else None
     if deployment is None:
         return dict(old) or None
+    if (beside := _stable_of_rollout(observed, finding)) is not None:
+        return _description(observed, beside, old)
     if wanted is not None and deployment.is_rolled_out(wanted) and deployment.available:
         return _description(observed, wanted, old)
     up = {pod.revision for pod in observed.pods if pod.ready and not pod.deleting}
     serving = [one.revision for one in observed.revisions if one.revision != wanted and one.revision in up]
-    revision = serving[0] if serving else old.get("revision")
+    before = old.get("revision")
+    revision = before if before in up or not serving else serving[0]
     return _description(observed, revision, old) if revision else None
+
+
+def _stable_of_rollout(observed: Observed, finding: Finding) -> str | None:
+    """The revision that a rollout keeps for the case that its candidate goes; None where none does, or where it cannot come back."""
+    state = RolloutState.from_status(finding.rollout)
+    if state is None or state.phase is Phase.PROMOTED:
+        return None
+    running = observed.deployment.revision if observed.deployment is not None else None
+    return state.stable if running == state.stable or observed.record(state.stable) is not None else None
 
 
 def _candidate(observed: Observed, finding: Finding, readiness: Readiness) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """The report: status says what is so, in the words that kubectl, Helm and Argo CD read."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,6 +79,15 @@ def test_a_broken_candidate_beside_a_revision_that_serves() -> None:
     }
     assert (status["stable"]["revision"], status["stable"]["digest"]) == (OLD, DIGEST)
     assert (status["candidate"]["revision"], status["candidate"]["reason"]) == (NEW, "ModelNotFound")
+
+
+def test_half_replaced_revision_is_not_stable_while_the_one_before_serves() -> None:
+    before = owner(status={"stable": {"revision": OLD}})
+    pods = (pod(name="a", revision=OLD, ready=True), pod(name="b", revision="half", ready=True))
+    records = (revision(OLD, 1), revision("half", 2), revision(NEW, 3))
+    around = observed(deployment(size=2, updated=0), *records, pods=pods, by=before)
+    assert _status(around)["stable"]["revision"] == OLD
+    assert _status(replace(around, pods=pods[1:]))["stable"]["revision"] == "half"
 
 
 def test_starting_model_is_reconciling_and_not_yet_accepted() -> None:

@@ -97,3 +97,18 @@ def test_pods_of_a_candidate_count_for_nobody_else() -> None:
     up = (pod(container(), name="fraud-canary-1", revision=NEW, ready=True),)
     status = _status(_around(_rollout("Progressing", weight=50), canary, pods=up))
     assert (status["replicas"], status["pods"], status["stable"]["revision"]) == (1, "1/1", OLD)
+
+
+@pytest.mark.parametrize(
+    ("phase", "expected_stable"),
+    [("Promoting", OLD), ("RolledBack", OLD), ("Promoted", NEW)],
+)
+def test_candidate_is_stable_at_the_end_of_its_promotion(phase: str, expected_stable: str) -> None:
+    """All pods may be of the candidate before that, and an order may still send it back."""
+    rollout = _rollout(phase, weight=50 if phase == "Promoting" else 0)
+    by = owner(SPEC, status={"stable": {"revision": OLD}, "rollout": rollout})
+    main = deployment(revision=NEW, size=3, available=2)
+    around = observed(main, revision(OLD, 1, served=True), revision(NEW, 2), by=by)
+    plan = plan_of(ModelDeployment.parse(by.document), observed(main, by=owner(SPEC)), SETTINGS)
+    status = status_of(around, Finding(plan, rollout=rollout), service_port=80, now=NOW)
+    assert status["stable"]["revision"] == expected_stable
