@@ -20,7 +20,7 @@ from modelway_server.process.worker_state import WorkerStates
 from modelway_server.protocol.trace_context import TRACE_ID, TraceContext, read_trace_context
 from modelway_server.telemetry.metrics import Metrics
 from modelway_server.telemetry.observers import time_reader
-from modelway_server.traffic.incoming import GRPC_PATH, GRPC_TYPE, HANDOVER_HEADER, REVISION_HEADER, Incoming
+from modelway_server.traffic.incoming import DECIDING, GRPC_PATH, GRPC_TYPE, HANDOVER_HEADER, REVISION_HEADER, Incoming
 from modelway_server.traffic.traffic import Traffic
 from modelway_server.traffic.wire import CandidateAnswer
 
@@ -204,9 +204,11 @@ def _wait_for_nothing(answer: Callable[[Any], Any]) -> Callable[[Any, Context], 
 
 
 def _fields(context: Context) -> dict[bytes, bytes]:
-    """The metadata of a call, as headers of HTTP."""
-    pairs = ((name, value) for name, value in context.invocation_metadata() or () if not name.endswith("-bin"))
-    return {name.encode(): value if isinstance(value, bytes) else value.encode("latin-1") for name, value in pairs}
+    """The metadata of a call, as headers of HTTP; none of it decides on the answer."""
+    pairs = ((name.encode(), value) for name, value in context.invocation_metadata() or () if not name.endswith("-bin"))
+    return {
+        name: value if isinstance(value, bytes) else value.encode() for name, value in pairs if name not in DECIDING
+    }
 
 
 def _deadline_has_passed(context: Context) -> bool:
@@ -218,5 +220,5 @@ def _deadline_has_passed(context: Context) -> bool:
 
 def _trace(context: Context) -> TraceContext | None:
     headers = {name: value for name, value in context.invocation_metadata() or () if name.startswith("trace")}
-    parent, state = (str(headers.get(name, "")).encode("latin-1") for name in ("traceparent", "tracestate"))
+    parent, state = (str(headers.get(name, "")).encode() for name in ("traceparent", "tracestate"))
     return read_trace_context(parent, state) if parent else None

@@ -176,5 +176,5 @@ class HandOver:
         except Exception:
             _LOGGER.exception("a request could not be handed over, and is answered here")
         else:
-            return Outcome(verdict_of(answer), seconds, answer)
+            return Outcome(verdict_of(answer, is_message=incoming.is_message), seconds, answer)
         return None

@@ -1,5 +1,9 @@
-"""One request as a transport gives it to a rollout: enough to have either revision answer it."""
+"""One request as a transport gives it to a rollout: enough to have either revision answer it.
 
+Source: RFC 9110, section 5.5, for what a field may bear.
+"""
+
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -18,13 +22,16 @@ SECONDS_HEADER: Final = b"modelway-seconds"
 GRPC_PATH: Final = b"/inference.GRPCInferenceService/ModelInfer"
 """Where a candidate takes the messages of ModelInfer as bodies, from another server alone."""
 GRPC_TYPE: Final = "application/grpc+proto"
-FORWARDED: Final = frozenset(
-    {
-        b"content-type", b"content-encoding", b"accept-encoding", b"inference-header-content-length", b"traceparent",
-        b"tracestate", b"x-request-id",
-    }
-)  # fmt: skip
-"""Headers of a request that decide on its answer, or name it."""
+NAMING: Final = frozenset({b"traceparent", b"tracestate", b"x-request-id"})
+"""Headers of a request that name it."""
+DECIDING: Final = frozenset(
+    {b"content-type", b"content-encoding", b"accept-encoding", b"inference-header-content-length"}
+)
+"""Headers of a request that decide on its answer; metadata of gRPC decides nothing."""
+FORWARDED: Final = NAMING | DECIDING
+
+_FIELD_VALUE: Final = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+"""What else a value may bear would end its line, and begin another request."""
 
 Deliver = Callable[[Answer | CandidateAnswer | Exception], None]
 """Takes what a request came to; it is called once, or not at all for a request that is abandoned."""
@@ -58,6 +65,11 @@ class Incoming:
     timeouts: tuple[float | None, ...] = ()
     is_pinned: bool = False
 
+    @property
+    def is_message(self) -> bool:
+        """Whether it is a message of gRPC."""
+        return self.target == GRPC_PATH
+
     def read_timeout(self) -> bool:
         """Note the timeout that the request bears in its body, if it bears one; whether it may be asked of another server then."""
         if b"timeout" not in self.body:
@@ -80,7 +92,11 @@ class Incoming:
             seconds: in which the answer must come.
         """
         lines = [b"POST %b HTTP/1.1\r\nhost: candidate\r\n" % self.target]
-        lines += (b"%b: %b\r\n" % (name, value) for name, value in self.headers.items() if name in FORWARDED)
+        lines += (
+            b"%b: %b\r\n" % (name, value)
+            for name, value in self.headers.items()
+            if name in FORWARDED and _FIELD_VALUE.fullmatch(value)
+        )
         lines.append(
             b"%b: %b\r\ntimeout: %.3f\r\ncontent-length: %d\r\n\r\n"
             % (HANDOVER_HEADER, rollout.encode(), seconds, len(self.body))

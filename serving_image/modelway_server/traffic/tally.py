@@ -5,7 +5,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from modelway_server.traffic.document import Rollout
-from modelway_server.traffic.incoming import SECONDS_HEADER
+from modelway_server.traffic.incoming import GRPC_TYPE, SECONDS_HEADER
 from modelway_server.traffic.pace import Pace
 from modelway_server.traffic.shared import Count, Shared
 from modelway_server.traffic.wire import CandidateAnswer
@@ -37,22 +37,29 @@ class Outcome(NamedTuple):
     answer: CandidateAnswer | None = None
 
 
-def verdict_of(answer: CandidateAnswer) -> Verdict:
-    """The verdict on an answer that came."""
+def verdict_of(answer: CandidateAnswer, *, is_message: bool = False) -> Verdict:
+    """The verdict on an answer that came.
+
+    Args:
+        answer: of the candidate.
+        is_message: whether a message of gRPC was asked for.
+    """
     if 200 <= answer.status < 300:
-        return Verdict.ANSWERED if is_plausible(answer) else Verdict.FAILED
+        is_right = is_message_itself(answer) if is_message else is_plausible(answer)
+        return Verdict.ANSWERED if is_right else Verdict.FAILED
     return Verdict.REFUSED if 400 <= answer.status < 500 else Verdict.FAILED
 
 
 def is_plausible(answer: CandidateAnswer) -> bool:
     """Whether an answer looks like what its type says; a program that is no model server may stand there."""
     if answer.headers.get(b"content-type") != b"application/json" or b"content-encoding" in answer.headers:
-        return answer.headers.get(b"content-type") in {
-            b"application/json",
-            b"application/octet-stream",
-            b"application/grpc+proto",
-        }
+        return answer.headers.get(b"content-type") in {b"application/json", b"application/octet-stream"}
     return answer.body[:1] == b"{" and answer.body[-1:] == b"}"
+
+
+def is_message_itself(answer: CandidateAnswer) -> bool:
+    """Whether an answer is a message of gRPC as it goes to the client."""
+    return answer.headers.get(b"content-type") == GRPC_TYPE.encode() and b"content-encoding" not in answer.headers
 
 
 class Tally:

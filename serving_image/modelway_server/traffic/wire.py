@@ -139,6 +139,11 @@ class Wire(asyncio.Protocol):
 
     # what the parser calls
 
+    def on_message_begin(self) -> None:
+        """An answer begins."""
+        if self._answer is None or self._answer.done():
+            self.is_free = False  # nobody asked for it
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header has come; trailers are ignored."""
         if not self._has_head:

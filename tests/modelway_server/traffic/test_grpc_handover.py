@@ -83,6 +83,16 @@ def test_metadata_decides_who_always_gets_one_revision(stable: Pair, forest_mode
     assert set(revisions) == {STABLE, CANDIDATE}
 
 
+def test_metadata_decides_nothing_of_the_answer(stable: Pair, forest_model: SharedModel) -> None:
+    stable.start_candidate("--grpc-port=0", **forest_model).started()
+    stable.order(weight=100)
+    many = {"rows": np.tile(ROWS["rows"], (500, 1))}
+    metadata = (("accept-encoding", "gzip"), ("content-encoding", "gzip"), ("inference-header-content-length", "1"))
+    with calling(stable.stable.addresses["grpc"]) as caller:
+        revision, answer = ask(caller, question(many), metadata=metadata)
+    assert (revision, len(answer.outputs[0].contents.int64_contents)) == (CANDIDATE, 1000)
+
+
 @pytest.mark.parametrize("fault", [*FAILING, "candidate without gRPC"])
 def test_caller_of_a_failing_candidate_notices_nothing(stable: Pair, forest_model: SharedModel, fault: str) -> None:
     if fault in FAILING:

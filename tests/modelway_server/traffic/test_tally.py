@@ -11,6 +11,7 @@ from modelway_server.traffic.tally import Outcome, Tally, Verdict, verdict_of
 from modelway_server.traffic.wire import CandidateAnswer
 
 ROLLOUT = Rollout("w-1", "w", False, 50_000, "127.0.0.1", 8083, "", 0.001, 0.1)  # noqa: FBT003
+GRPC = {b"content-type": b"application/grpc+proto"}
 JSON = {b"content-type": b"application/json"}
 
 
@@ -65,6 +66,19 @@ def test_third_failure_stops_and_what_is_over_counts_no_more() -> None:
 )
 def test_verdict_on_an_answer(status: int, headers: dict[bytes, bytes], body: bytes, verdict: Verdict) -> None:
     assert verdict_of(CandidateAnswer(status, headers, body)) is verdict
+
+
+@pytest.mark.parametrize(
+    ("headers", "verdict"),
+    [
+        (GRPC, Verdict.ANSWERED),
+        (GRPC | {b"content-encoding": b"gzip"}, Verdict.FAILED),
+        (JSON, Verdict.FAILED),
+        ({}, Verdict.FAILED),
+    ],
+)
+def test_answer_to_a_message_is_a_message_as_it_is(headers: dict[bytes, bytes], verdict: Verdict) -> None:
+    assert verdict_of(CandidateAnswer(200, headers, b"{}"), is_message=True) is verdict
 
 
 def test_late_is_ten_times_what_is_usual_and_a_second_at_least() -> None:

@@ -1,0 +1,39 @@
+"""One connection to a candidate: what comes on it that was not asked for, and when it ends."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+
+from modelway_server.traffic.wire import Room, Wire
+
+T = TypeVar("T")
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+QUESTION = (b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n",)
+
+
+def on_a_wire(use: Callable[[Wire, socket.socket], Awaitable[T]]) -> T:
+    async def run() -> T:
+        own, other = socket.socketpair()
+        with other:
+            _, wire = await asyncio.get_running_loop().create_connection(lambda: Wire(100, Room(100)), sock=own)
+            try:
+                return await asyncio.wait_for(use(wire, other), 5)
+            finally:
+                wire.close()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(("more", "is_kept"), [(b"", True), (ANSWER, False), (b"HTTP/1.1 200 OK\r\nx", False)])
+def test_wire_with_more_than_was_asked_for_is_not_kept(more: bytes, is_kept: bool) -> None:  # noqa: FBT001
+    async def use(wire: Wire, other: socket.socket) -> bool:
+        asking = asyncio.ensure_future(wire.ask(QUESTION))
+        await asyncio.sleep(0)
+        other.sendall(ANSWER + more)
+        assert (await asking).body == b"{}"
+        return wire.is_free
+
+    assert on_a_wire(use) is is_kept
