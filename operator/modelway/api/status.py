@@ -9,7 +9,9 @@ from modelway.api.fields import atomic_list, keyed_list
 from modelway.api.meta import LONGEST_REFRESH
 
 Digest = Annotated[str, Field(max_length=128)]
-Count = Annotated[int, Field(ge=0, le=1 << 53)]
+LARGEST_COUNT = 1 << 53
+"""Larger whole numbers are not exact in JSON."""
+Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 Generation = Annotated[int, Field(ge=-1, le=1 << 53)]
 
 LONGEST_MESSAGE = 4096
@@ -203,7 +205,7 @@ class RolloutStatus(ApiModel):
     stable: Word
     """The revision whose place it is to take."""
     attempt: Annotated[int, Field(ge=1, le=1 << 53)]
-    """The how-manieth attempt with this candidate."""
+    """The number of this attempt with this candidate, from 1."""
     step: Count
     """The step, counted from 0."""
     steps: Count
@@ -224,10 +226,14 @@ class RolloutStatus(ApiModel):
     """Since when all stable pods have kept to the present step."""
     unready: Time | None = None
     """Since when the candidate lacks ready pods; left out while it has them."""
+    unserved: Time | None = None
+    """Since when no stable pod is ready; left out while one is."""
+    share_from: Time | None = None
+    """Since when the stable pods are asked for the present share."""
     paused: Time | None = None
     """Since when the rollout pauses."""
-    pause: Literal["Spec", "Order", "Timeout"] | None = None
-    """What holds it: `spec.rollout.paused`, `modelway pause`, or `spec.rollout.onTimeout`."""
+    pause: Literal["Spec", "Order", "Timeout", "Suspend"] | None = None
+    """What holds it: `spec.rollout.paused`, `modelway pause`, `spec.rollout.onTimeout`, or `spec.suspend`."""
     ended: Time | None = None
     """When the candidate took over or went."""
     message: Annotated[str, Field(max_length=LONGEST_MESSAGE)] | None = None

@@ -15,6 +15,7 @@ BEGUN = "the candidate's pods are being created"
 PROMOTING = "the candidate takes over"
 NEXT_STEP = "the step is done, and the next one begins"
 PAUSED_BY_SPEC = "spec.rollout.paused is true, which holds the rollout: set it to false"
+RESUMED = "spec.suspend is false again, and the rollout goes on"
 AGAIN = "Correct the model and apply it, or try this one again with `modelway retry`."
 
 
@@ -44,6 +45,16 @@ def waiting_for_pods(state: RolloutState, pods: StablePods) -> str:
     )
 
 
+def unserved(candidate: Candidate, patience: timedelta) -> str:
+    """The stable pods fail, whatever the candidate does."""
+    text = "no stable pod is ready, so no request is answered"
+    if not candidate.ready:
+        return (
+            f"{text}, and {starting(candidate, 1)}: it takes over once one is, if the stable pods have not come by then"
+        )
+    return f"{text}: where none is within {length(patience)}, the candidate takes over without more evidence"
+
+
 def progress(state: RolloutState, step: Step, judgement: Judgement, situation: Situation, now: datetime) -> str:
     """How much evidence there is, how much is needed, and how long that takes at the present rate."""
     parts = [f"{share_of_step(state)}: {_evidence(state, judgement, situation.evidence, now)}"]
@@ -55,6 +66,8 @@ def progress(state: RolloutState, step: Step, judgement: Judgement, situation: S
         )
     if situation.candidate.ready == 0:
         parts.append("no pod of the candidate is ready")
+    if situation.candidate.hindrance:
+        parts.append(f"not all pods of the candidate are ready: {situation.candidate.hindrance.rstrip('.')}")
     return "; ".join(parts)
 
 
@@ -88,6 +101,16 @@ def _rate(state: RolloutState, finding: Finding, requests: int, now: datetime) -
     return f", about {about(elapsed * (rest / arrived))} at this rate"
 
 
+def suspended(state: RolloutState) -> str:
+    """The whole ModelDeployment is suspended: requests are still divided, and nobody looks."""
+    if state.weight or state.mirror:
+        share = state.weight or state.mirror
+        what = f"{share}% of the requests go on to the candidate, unjudged" + (", as copies" if state.mirror else "")
+    else:
+        what = "the candidate gets no request"
+    return f"suspended: {what}, until spec.suspend is false"
+
+
 def paused(state: RolloutState, candidate: Candidate) -> str:
     """What holds it, and how it goes on."""
     share = (
@@ -103,7 +126,10 @@ def paused(state: RolloutState, candidate: Candidate) -> str:
             )
         case _:
             text = f"held {share} by {state.by or 'an order'}: `modelway resume` lets it go on"
-    return f"{text}; its pods fail: {candidate.failure}" if candidate.failure else text
+    if state.unserved is not None:
+        text += "; no stable pod is ready: `modelway promote` has the candidate take over"
+    why = candidate.failure or candidate.hindrance
+    return f"{text}; its pods fail: {why}" if why else text
 
 
 # Promotion --------------------------------------------------------------------------------------------------------------------------------
@@ -123,6 +149,11 @@ def promoting_by(by: str) -> str:
 def promoting_at_timeout(most: timedelta) -> str:
     """The spec says so."""
     return f"spec.rollout.timeout ({length(most)}) is over and nothing was worse: by spec.rollout.onTimeout its revision takes over"
+
+
+def promoting_unserved(patience: timedelta) -> str:
+    """The stable revision serves nobody."""
+    return f"no stable pod was ready for {length(patience)}, so nothing is left to protect: the candidate, which is ready, takes over"
 
 
 def promoted(state: RolloutState) -> str:

@@ -8,7 +8,7 @@ from modelway.rollout.situation import Situation
 from modelway.rollout.state import Phase, RolloutState
 
 _REASONS = {
-    Phase.PAUSED: "RolloutPaused",
+    Phase.PAUSED: "RolloutSuspended",
     Phase.PROMOTING: "RolloutPromoting",
     Phase.PROMOTED: "RolloutPromoted",
     Phase.ROLLED_BACK: "RolledBack",

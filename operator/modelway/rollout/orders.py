@@ -34,6 +34,8 @@ def new_order(state: RolloutState | None, situation: Situation) -> Order | None:
         return None
     if state.order is not None and order.at <= state.order:
         return None
+    if situation.is_suspended or state.pause is Pause.SUSPEND:
+        return None  # it waits, as all else does, until nothing is suspended
     if order.action == "retry" and situation.main.revision == state.revision:
         return None  # the roll back from its promotion is not applied yet: the order waits for that
     return order

@@ -5,14 +5,14 @@ next pass begins at what was written, and does the same again.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from modelway.api.status import RolloutMeasure
+from modelway.api.status import LARGEST_COUNT, RolloutMeasure
 from modelway.rollout import messages
 from modelway.rollout.judge import Finding, Judgement, Measure, Outcome, judge
 from modelway.rollout.measures import measures_of, requests_in
 from modelway.rollout.orders import obey
-from modelway.rollout.situation import Situation, StablePods
+from modelway.rollout.situation import Candidate, Situation, StablePods
 from modelway.rollout.state import Cause, Pause, Phase, RolloutState
 from modelway.rollout.steps import Step, steps_of
 from modelway.rollout.transitions import (
@@ -30,6 +30,8 @@ from modelway.rollout.transitions import (
 
 _LARGEST = 1e18
 """The largest number in status."""
+UNSERVED_PATIENCE = timedelta(seconds=60)
+"""How long no stable pod may be ready before the candidate takes over without evidence."""
 
 
 def advance(state: RolloutState | None, situation: Situation, now: datetime) -> RolloutState | None:
@@ -40,9 +42,11 @@ def advance(state: RolloutState | None, situation: Situation, now: datetime) -> 
         situation: what is so.
         now: the time, with a time zone.
     """
-    if situation.is_suspended:
-        return state
     now = now.replace(microsecond=0)
+    if situation.is_suspended:
+        return _suspended(state, situation, now)
+    if state is not None and state.pause is Pause.SUSPEND:
+        return replace(resume(state, now), message=messages.RESUMED)
     present = _of_today(state, situation, now)
     present = obey(present, situation, now) if present is not None and present is state else present
     if present is None or not present.is_under_way or state is None or present.id != state.id:
@@ -54,6 +58,15 @@ def advance(state: RolloutState | None, situation: Situation, now: datetime) -> 
     if (today.weight, today.mirror) != (present.weight, present.mirror):
         situation = replace(situation, pods=replace(situation.pods, honouring=0))  # they kept to what was asked before
     return _try_on(today, situation, now)
+
+
+def _suspended(state: RolloutState | None, situation: Situation, now: datetime) -> RolloutState | None:
+    """Hold what is on trial: its children stay as they are, and so does its share of the requests."""
+    if state is None or not state.is_on_trial:
+        return state
+    state = _watch_stable_pods(state, situation, now)
+    state = state if state.phase is Phase.PAUSED else hold(state, Pause.SUSPEND, now)
+    return replace(state, message=messages.suspended(state))
 
 
 def _of_today(state: RolloutState | None, situation: Situation, now: datetime) -> RolloutState | None:
@@ -75,8 +88,9 @@ def _of_another(state: RolloutState, situation: Situation, now: datetime) -> Rol
     """The spec asks for another revision than before: a new change, or a return to the stable one."""
     if situation.is_accepted:
         return begin(state, situation, now)
-    # It is not proved yet. What takes over by evidence does so to its end; what is on trial ends, since nobody wants it.
-    return state if state.phase in {Phase.PROMOTING, Phase.PROMOTED} else None
+    # It is not proved yet. What has begun to take over does so to its end; what is on trial ends, since nobody wants it.
+    takes_over = state.phase is Phase.PROMOTING and situation.main.revision == state.revision
+    return state if takes_over or state.phase is Phase.PROMOTED else None
 
 
 def _follow_spec(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:
@@ -86,7 +100,7 @@ def _follow_spec(state: RolloutState, situation: Situation, now: datetime) -> Ro
     state = replace(state, step=number, steps=len(steps))
     step = steps[number]
     if state.weight > step.weight or state.mirror > step.mirror:
-        state = ask_for(state, step)
+        state = ask_for(state, step, now)
     if situation.rollout.paused and state.phase is not Phase.PAUSED:
         return hold(state, Pause.SPEC, now)
     if not situation.rollout.paused and state.pause is Pause.SPEC:
@@ -103,6 +117,8 @@ def _promote_on(state: RolloutState, situation: Situation, now: datetime) -> Rol
 
 def _try_on(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:
     """One pass of a rollout that may still go either way."""
+    situation = replace(situation, candidate=_as_a_whole(situation.candidate))
+    state = _watch_stable_pods(state, situation, now)
     step = steps_of(situation.rollout)[state.step]
     measures = measures_of(situation.rollout.limits, situation.evidence)
     judgement = judge(measures)
@@ -113,15 +129,43 @@ def _try_on(state: RolloutState, situation: Situation, now: datetime) -> Rollout
     if state.phase is Phase.PAUSED:
         return replace(state, message=messages.paused(state, situation.candidate))
     state = _watch_pods(state, step, situation, now)
+    if _is_needed(state, situation, now):
+        return promote(state, messages.promoting_unserved(UNSERVED_PATIENCE))
     failure = _failure_of_pods(state, situation, now)
     if failure is not None:
         return roll_back(state, *failure, now)
     if state.phase is Phase.STARTING:
-        return _start(state, step, situation, now)
-    return _progress(state, step, situation, judgement, now)
+        state = _start(state, step, situation, now)
+    else:
+        state = _progress(state, step, situation, judgement, now)
+    if state.unserved is None or state.phase not in {Phase.STARTING, Phase.PROGRESSING}:
+        return state
+    return replace(state, message=messages.unserved(situation.candidate, UNSERVED_PATIENCE))
+
+
+# The stable pods --------------------------------------------------------------------------------------------------------------------------
+
+
+def _watch_stable_pods(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:
+    """Note since when no stable pod serves, where there are to be any."""
+    if situation.pods.total or not situation.size:
+        return replace(state, unserved=None)
+    return state if state.unserved is not None else replace(state, unserved=now)
+
+
+def _is_needed(state: RolloutState, situation: Situation, now: datetime) -> bool:
+    """Whether only the candidate can serve: waiting for evidence then protects nobody, and none can come."""
+    return state.unserved is not None and now - state.unserved >= UNSERVED_PATIENCE and situation.candidate.ready > 0
 
 
 # The candidate's pods ---------------------------------------------------------------------------------------------------------------------
+
+
+def _as_a_whole(candidate: Candidate) -> Candidate:
+    """The failure of one pod ends nothing while another one serves: it only hinders."""
+    if not candidate.failure or not candidate.ready:
+        return candidate
+    return replace(candidate, failure="", hindrance=candidate.failure)
 
 
 def _watch_pods(state: RolloutState, step: Step, situation: Situation, now: datetime) -> RolloutState:
@@ -162,7 +206,7 @@ def _progress(
 ) -> RolloutState:
     if not _has_its_share(state, step):
         if state.unready is None:
-            state = ask_for(state, step)
+            state = ask_for(state, step, now)
         message = messages.growing(state, step, situation)
     elif state.since is None and not 0 < situation.pods.total == situation.pods.honouring:
         message = messages.waiting_for_pods(state, situation.pods)
@@ -218,13 +262,17 @@ def _record(measure: Measure, finding: Finding) -> RolloutMeasure:
     stable = measure.stable
     return RolloutMeasure.model_construct(
         name=measure.name,
-        bad=measure.candidate.bad,
-        trials=measure.candidate.trials,
+        bad=_count(measure.candidate.bad),
+        trials=_count(measure.candidate.trials),
         share=finding.share,
         bound=finding.bound,
         outcome=finding.outcome.value,
-        needed=finding.needed,
+        needed=None if finding.needed is None else _count(finding.needed),
         evidence=min(max(finding.evidence, -_LARGEST), _LARGEST),
-        stable_bad=None if stable is None else stable.bad,
-        stable_trials=None if stable is None else stable.trials,
+        stable_bad=None if stable is None else _count(stable.bad),
+        stable_trials=None if stable is None else _count(stable.trials),
     )
+
+
+def _count(number: int) -> int:
+    return min(number, LARGEST_COUNT)

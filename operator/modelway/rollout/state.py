@@ -47,6 +47,7 @@ class Pause(StrEnum):
     SPEC = "Spec"
     ORDER = "Order"
     TIMEOUT = "Timeout"
+    SUSPEND = "Suspend"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,8 @@ class RolloutState:
     timeout_from: datetime | None = None
     since: datetime | None = None
     unready: datetime | None = None
+    unserved: datetime | None = None
+    share_from: datetime | None = None
     paused: datetime | None = None
     pause: Pause | None = None
     ended: datetime | None = None
@@ -152,7 +155,7 @@ class RolloutState:
         )
 
 
-_TIMES = ("started", "timeout_from", "since", "unready", "paused", "ended", "order")
+_TIMES = ("started", "timeout_from", "since", "unready", "unserved", "share_from", "paused", "ended", "order")
 _PLAIN = (
     *("id", "strategy", "revision", "stable", "attempt", "step", "steps", "weight", "mirror", "message", "by"),
     *("requests_before", "measures"),

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from string import ascii_lowercase, digits
 
 from modelway.api.orders import Order
+from modelway.api.status import LARGEST_COUNT
 from modelway.rollout import messages
 from modelway.rollout.measures import requests_in
 from modelway.rollout.situation import Situation
@@ -62,19 +63,19 @@ def enter_step(state: RolloutState, number: int) -> RolloutState:
     return replace(state, step=number, since=None)
 
 
-def ask_for(state: RolloutState, step: Step) -> RolloutState:
+def ask_for(state: RolloutState, step: Step, now: datetime) -> RolloutState:
     """Ask the stable pods for the share of a step."""
-    return replace(state, weight=step.weight, mirror=step.mirror, since=None, honouring=0)
+    return replace(state, weight=step.weight, mirror=step.mirror, since=None, honouring=0, share_from=now)
 
 
 def start_traffic(state: RolloutState, step: Step, now: datetime) -> RolloutState:
     """The candidate has its pods: its first step begins, and its time runs."""
-    return ask_for(replace(state, phase=Phase.PROGRESSING, timeout_from=now, unready=None), step)
+    return ask_for(replace(state, phase=Phase.PROGRESSING, timeout_from=now, unready=None), step, now)
 
 
 def start_clock(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:
     """All stable pods keep to the step: its time runs, and its requests count."""
-    return replace(state, since=now, requests_before=requests_in(situation.evidence))
+    return replace(state, since=now, requests_before=min(requests_in(situation.evidence), LARGEST_COUNT))
 
 
 def hold(state: RolloutState, pause: Pause, now: datetime, *, by: str | None = None) -> RolloutState:
@@ -95,9 +96,8 @@ def resume(state: RolloutState, now: datetime) -> RolloutState:
 
 def promote(state: RolloutState, message: str, *, by: str | None = None) -> RolloutState:
     """Let the candidate take over. Its share stays until then, but for copies, which serve nobody."""
-    return replace(
-        state, phase=Phase.PROMOTING, mirror=0, pause=None, paused=None, unready=None, message=message, by=by
-    )
+    state = replace(state, pause=None, paused=None, unready=None, unserved=None)
+    return replace(state, phase=Phase.PROMOTING, mirror=0, message=message, by=by)
 
 
 def end_promotion(state: RolloutState, now: datetime) -> RolloutState:
@@ -112,7 +112,7 @@ def roll_back(state: RolloutState, cause: Cause, message: str, now: datetime, *,
 
 def _end(state: RolloutState, now: datetime) -> RolloutState:
     ended = replace(state, weight=0, mirror=0, honouring=0, pods=0, since=None, unready=None)
-    return replace(ended, pause=None, paused=None, ended=now)
+    return replace(ended, pause=None, paused=None, unserved=None, share_from=None, ended=now)
 
 
 def note_order(state: RolloutState, order: Order) -> RolloutState:

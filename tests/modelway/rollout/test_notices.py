@@ -46,7 +46,7 @@ def test_rollback_is_a_warning_with_its_cause() -> None:
 @pytest.mark.parametrize(
     ("action", "reason", "text"),
     [
-        ("pause", "RolloutPaused", "held at 5% of the requests by bob"),
+        ("pause", "RolloutSuspended", "held at 5% of the requests by bob"),
         ("promote", "RolloutPromoting", "promoted by bob"),
         ("abort", "RolledBack", "bob aborted the rollout of revision new"),
         ("retry", "RolloutOrderRefused", "asked by bob: revision new cannot retry now"),

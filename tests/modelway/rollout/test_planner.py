@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW
+from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Counts
+from modelway.rollout.measures import CANDIDATE, STABLE, Series
 from modelway.rollout.planner import advance
-from modelway.rollout.state import Cause, Pause, Phase
+from modelway.rollout.state import Cause, Pause, Phase, RolloutState
 from modelway.rollout.steps import steps_of
 from support.operator.rollout_world import BEGIN, NEW, NEXT, OLD, PATIENCE, World, spec
 
@@ -253,6 +254,7 @@ def test_few_requests_and_time_do_not_promote() -> None:
 def test_failing_pods_roll_back_with_their_reason() -> None:
     it = world()
     go_on(it, 2)
+    it.kill_candidate()
     it.failure = "container serve exits with code 1"
     it.settle()
     assert ended(it) == (Phase.ROLLED_BACK, Cause.CANDIDATE_FAILED, OLD)
@@ -323,6 +325,76 @@ def test_candidate_that_one_pod_gave_up_goes_on() -> None:
     it.operate()
     assert it.phase is Phase.PROGRESSING
     assert "1 of 3 stable pods stopped handing over" in message(it)
+
+
+@pytest.mark.parametrize("fault", ["failure", "hindrance"])
+def test_one_failing_pod_of_several_ends_nothing(fault: str) -> None:
+    it = progressing()
+    setattr(it, fault, "container serve exits with code 1")
+    it.operate()
+    assert it.phase is Phase.PROGRESSING
+    assert "container serve exits with code 1" in message(it)
+
+
+# The stable pods --------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_candidate_takes_over_if_no_stable_pod_serves(name: str) -> None:
+    it = world(name, stable_serves=False)
+    go_on(it, 3, 0)
+    it.operate()
+    assert "no stable pod is ready" in message(it)
+    it.wait(seconds=60)
+    it.operate()
+    assert it.phase is Phase.PROMOTING
+    assert "nothing is left to protect" in message(it)
+    it.settle()
+    assert ended(it) == (Phase.PROMOTED, None, NEW)
+
+
+def test_stable_pods_that_come_back_in_time_serve_on() -> None:
+    it = progressing()
+    it.stable_serves = False
+    it.operate()
+    it.wait(seconds=50)
+    it.stable_serves = True
+    it.operate()
+    it.stable_serves = False
+    it.wait(seconds=50)
+    it.operate()
+    assert it.phase is Phase.PROGRESSING
+
+
+@pytest.mark.parametrize("fields", [{"candidate_ready": 0}, {"size": 0}, {"rollout": spec(paused=True)}])
+def test_nothing_takes_over_for_absent_stable_pods(fields: dict[str, Any]) -> None:
+    it = progressing()
+    it.stable_serves = False
+    for name, value in fields.items():
+        setattr(it, name, value)
+    it.operate()
+    it.wait(seconds=70)
+    it.operate()
+    assert it.phase in {Phase.PROGRESSING, Phase.PAUSED}
+
+
+def test_candidate_waits_while_stable_pods_start() -> None:
+    it = world(stable_serves=False)
+    go_on(it, 2, 0, starts=False)
+    it.wait(seconds=70)
+    it.operate()
+    assert it.phase is Phase.STARTING
+    assert "no stable pod is ready" in message(it)
+
+
+def test_huge_counts_are_still_valid_in_status() -> None:
+    it = progressing()
+    huge = {
+        Series(name, arm): Counts(2, 1 << 60) for name in (FAILED, SLOW, DISAGREEMENT) for arm in (CANDIDATE, STABLE)
+    }
+    after = advance(it.state, replace(it.situation(it.state), evidence=huge), it.now)
+    assert after is not None
+    assert after == RolloutState.from_status(after.to_status())
 
 
 # Changes on the way -----------------------------------------------------------------------------------------------------------------------
@@ -423,11 +495,39 @@ def test_removed_steps_leave_the_last_one() -> None:
 def test_suspended_rollout_stays_as_it_is() -> None:
     it = progressing(faults={FAILED: 1.0})
     it.is_suspended = True
-    before = it.status
+    before = it.state
     go_on(it, 10, 200)
     it.wait(days=2)
     it.operate()
-    assert it.status == before
+    assert before is not None
+    assert it.state is not None
+    assert (it.phase, it.state.pause, it.state.weight, it.state.step) == (Phase.PAUSED, Pause.SUSPEND, 20, 0)
+    assert it.state.since == before.since
+    assert "20% of the requests go on to the candidate, unjudged" in message(it)
+
+
+def test_suspension_holds_the_clocks() -> None:
+    it = progressing()
+    it.is_suspended = True
+    it.operate()
+    it.wait(hours=25)
+    it.is_suspended = False
+    go_on(it, 3, 0)
+    assert it.phase is Phase.PROGRESSING
+    it.settle()
+    assert ended(it) == (Phase.PROMOTED, None, NEW)
+
+
+def test_pause_by_order_outlasts_a_suspension() -> None:
+    it = progressing()
+    it.ask("pause")
+    it.operate()
+    it.is_suspended = True
+    go_on(it, 3, 0)
+    it.is_suspended = False
+    go_on(it, 3, 0)
+    assert it.state is not None
+    assert (it.phase, it.state.pause) == (Phase.PAUSED, Pause.ORDER)
 
 
 def test_candidate_ends_when_the_spec_asks_for_one_on_trial() -> None:
@@ -438,6 +538,17 @@ def test_candidate_ends_when_the_spec_asks_for_one_on_trial() -> None:
     it.is_accepted = True
     it.settle()
     assert ended(it) == (Phase.PROMOTED, None, NEXT)
+
+
+@pytest.mark.parametrize(("passes", "phase"), [(1, None), (2, Phase.PROMOTING)])
+def test_promotion_goes_on_if_it_is_applied(passes: int, phase: Phase | None) -> None:
+    it = progressing()
+    it.ask("promote")
+    for _ in range(passes):
+        it.operate()
+    it.wanted, it.is_accepted = NEXT, False
+    after = advance(it.state, it.situation(it.state), it.now)
+    assert (after.phase if after else None) is phase
 
 
 def test_candidate_that_is_on_trial_again_ends() -> None:

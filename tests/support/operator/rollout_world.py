@@ -66,6 +66,8 @@ class World:
     """The share of bad answers of the candidate, by measure."""
     failure: str = ""
     hindrance: str = ""
+    stable_serves: bool = True
+    """Whether the stable pods are ready."""
     order: Order | None = None
     now: datetime = BEGIN
     seed: int = 0
@@ -130,7 +132,7 @@ class World:
             main=Main(self.main, is_rolled_out),
             size=self.size,
             candidate=Candidate(self.candidate_ready, self.failure, self.hindrance) if own else Candidate(),
-            pods=stable_pods(state, samples, samples),
+            pods=stable_pods(state, samples, samples if self.stable_serves else ()),
             evidence=self.ledger.totals() if self.ledger else {},
             order=self.order,
             is_suspended=self.is_suspended,
