@@ -28,9 +28,21 @@ MOST_BYTES = 2 << 20
 """The longest answer."""
 
 PREFIX = "modelway_rollout_"
+
+LONGEST_LINE = 1024
+"""Characters of a line about a rollout. The parser's time grows with the square of the length, and all models wait meanwhile."""
+
+MOST_LINES = 500
+"""Lines about rollouts; a server has about 20 of each."""
+
+LONGEST_TEXT = 1 << 16
+"""Characters of all lines about rollouts: at most 0.1 s for the parser, whatever they hold."""
+
+GREATEST = 10**12
+"""The largest count. A pod that answers 10 000 requests a second gets there in three years; the sum over all pods still fits into status."""
+
 _MOST_MEASURES = 16
 _LONGEST_NAME = 63
-_GREATEST = float(1 << 53)
 _ARMS = frozenset({STABLE, CANDIDATE})
 
 logger = logging.getLogger(__name__)
@@ -108,7 +120,7 @@ def parse(text: str, rollout: str) -> PodSample:
     Raises:
         Unreadable: they are not in the text format of Prometheus, or hold numbers that no counter has.
     """
-    lines = "".join(f"{line}\n" for line in text.splitlines() if line.startswith(PREFIX))
+    lines = _lines_of_rollouts(text)
     counts: defaultdict[Series, list[int]] = defaultdict(lambda: [0, 0])
     weights, stopped, known = [], False, False
     for name, labels, value in _samples(lines, rollout):
@@ -124,8 +136,23 @@ def parse(text: str, rollout: str) -> PodSample:
     if len(counts) > 2 * _MOST_MEASURES:
         raise Unreadable(f"it counts more than {_MOST_MEASURES} measures")
     # The two counters of a pair are read one after the other.
-    evidence = {series: Counts(min(bad, trials), trials) for series, (bad, trials) in counts.items()}
+    evidence = {
+        series: Counts(min(bad, trials, GREATEST), min(trials, GREATEST)) for series, (bad, trials) in counts.items()
+    }
     return PodSample(rollout if known else "", min(weights, default=0.0), stopped, evidence)
+
+
+def _lines_of_rollouts(text: str) -> str:
+    """The lines about rollouts, few and short enough to be parsed at once."""
+    lines = [line for line in text.splitlines() if line.startswith(PREFIX)]
+    if len(lines) > MOST_LINES:
+        raise Unreadable(f"it has more than {MOST_LINES} lines about rollouts")
+    if any(len(line) > LONGEST_LINE for line in lines):
+        raise Unreadable(f"a line about rollouts is longer than {LONGEST_LINE} characters")
+    rest = "".join(f"{line}\n" for line in lines)
+    if len(rest) > LONGEST_TEXT:
+        raise Unreadable(f"its lines about rollouts are longer than {LONGEST_TEXT} characters in all")
+    return rest
 
 
 def _is_known(series: Series) -> bool:
@@ -140,6 +167,6 @@ def _samples(lines: str, rollout: str) -> Iterator[tuple[str, Mapping[str, str],
     for sample in samples:
         if sample.labels.get("rollout") != rollout:
             continue
-        if not (math.isfinite(sample.value) and 0 <= sample.value <= _GREATEST):
+        if not (math.isfinite(sample.value) and 0 <= sample.value <= GREATEST):
             raise Unreadable(f"{sample.name} is {sample.value}")
         yield sample.name, sample.labels, sample.value

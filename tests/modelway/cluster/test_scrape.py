@@ -33,6 +33,7 @@ modelway_rollout_stopped{{model="m",rollout="{ID}"}} 0.0
 modelway_rollout_skipped_total{{rollout="{ID}",reason="busy"}} 3.0
 process_cpu_seconds_total 1.5
 """
+QUOTE = '\\"'
 SAMPLE = PodSample(
     ID,
     weight=5.0,
@@ -52,6 +53,33 @@ def test_pod_that_knows_of_no_rollout_honours_no_weight() -> None:
 def test_numbers_that_no_counter_has_are_refused(value: str) -> None:
     with pytest.raises(Unreadable, match="modelway_rollout"):
         parse(f'modelway_rollout_trials_total{{rollout="{ID}",measure="failed",arm="candidate"}} {value}\n', ID)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "modelway_rollout_x{" + ",".join(f'a{number}="b"' for number in range(8000)) + "} 1\n",
+        'modelway_rollout_x{a="' + QUOTE * 20_000 + '"} 1\n',
+        "".join(f'modelway_rollout_x{number}{{rollout="{ID}"}} 1\n' for number in range(scrape.MOST_LINES + 1)),
+        "".join(f'modelway_rollout_x{number}{{a="{400 * QUOTE}"}} 1\n' for number in range(400)),
+    ],
+    ids=["labels", "quotes", "lines", "long lines"],
+)
+def test_text_that_takes_long_to_parse_is_refused(text: str) -> None:
+    begin = time.process_time()
+    with pytest.raises(Unreadable, match="about rollouts"):
+        parse(text, ID)
+    assert time.process_time() - begin < 0.2
+
+
+def test_sum_of_several_lines_stays_a_count() -> None:
+    lines = (
+        f'modelway_rollout_{kind}_total{{rollout="{ID}",measure="failed",arm="candidate",model="{model}"}} 1e12\n'
+        for kind in ("bad", "trials")
+        for model in ("a", "b")
+    )
+    counts = parse("".join(lines), ID).evidence[Series("failed", "candidate")]
+    assert counts == Counts(scrape.GREATEST, scrape.GREATEST)
 
 
 @given(text=st.text().map(lambda text: f'modelway_rollout_{text}\nmodelway_rollout_weight{{rollout="{ID}"{text}'))
