@@ -147,11 +147,15 @@ def _candidate(observed: Observed, revision: str) -> Candidate:
     # Until the pods of an earlier candidate are gone, the Service may still choose them.
     is_alone = all(pod.revision == revision for pod in pods)
     canary = observed.canary
-    ready = canary.available if canary is not None and canary.reports_on(revision) and is_alone else 0
+    exists = canary is not None and canary.revision == revision
+    # The pods tell, since the Deployment says nothing of them until its controller has seen a change of its size.
+    ready = sum(pod.ready for pod in pods) if exists and is_alone else 0
     failure = failure_of_candidate(observed, revision)
     if failure is None:
         return Candidate(ready)
-    return Candidate(ready, failure=failure.message) if failure.stalled else Candidate(ready, hindrance=failure.message)
+    # A single pod may fail by its node; while another one answers, the candidate works.
+    is_final = failure.stalled and ready == 0
+    return Candidate(ready, failure=failure.message) if is_final else Candidate(ready, hindrance=failure.message)
 
 
 def _serving(pods: Iterable[PodView], state: RolloutState | None) -> frozenset[str]:

@@ -75,6 +75,7 @@ def _around(*children: Child, by: Owner, canary_pods: tuple[PodView, ...] = ()) 
 
 READY = deployment(revision=NEW, size=1, track=CANARY)
 UP = (pod(revision=NEW, ready=True),)
+CRASH = container(restarts=3, waiting="CrashLoopBackOff", before=Termination(139, "Error", "segmentation fault"))
 
 
 def test_rollout_begins_with_a_notice_and_goes_on_at_once() -> None:
@@ -149,12 +150,27 @@ def test_counts_of_a_pod_that_went_still_count() -> None:
 
 
 def test_candidate_that_crashes_is_rolled_back() -> None:
-    crash = container(restarts=3, waiting="CrashLoopBackOff", before=Termination(139, "Error", "segmentation fault"))
-    crashing = (pod(crash, revision=NEW),)
+    crashing = (pod(CRASH, revision=NEW),)
     canary = deployment(revision=NEW, size=1, available=0, track=CANARY)
     progress = _look(_around(canary, by=_owner(_state("Starting")), canary_pods=crashing))
     assert progress.rollout is not None
     assert (progress.rollout["phase"], progress.rollout["cause"]) == ("RolledBack", "CandidateFailed")
+
+
+def test_one_pod_that_fails_ends_nothing_while_another_answers() -> None:
+    pods = (*UP, pod(CRASH, name="fraud-2", revision=NEW))
+    canary = deployment(revision=NEW, size=2, available=1, track=CANARY)
+    progress = _look(_around(canary, by=_owner(_state("Progressing")), canary_pods=pods))
+    assert progress.rollout is not None
+    assert progress.rollout["phase"] == "Progressing"
+
+
+def test_candidate_stays_ready_while_its_size_changes() -> None:
+    """The controller of its Deployment has not yet seen the new size; its pods answer on."""
+    resized = deployment(revision=NEW, size=2, replicas=1, available=1, observed=False, track=CANARY)
+    progress = _look(_around(resized, by=_owner(_state("Progressing")), canary_pods=UP))
+    assert progress.rollout is not None
+    assert "unready" not in progress.rollout
 
 
 def test_suspended_model_keeps_its_rollout_as_it_is() -> None:
