@@ -74,7 +74,7 @@ class Client:
                 if error.begun:
                     raise
                 # it was closed while it was idle, as any server may
-        wire = await self._open(seconds / 2)
+        wire = await self._open((begun + seconds - time.monotonic()) / 2)
         async with asyncio.timeout(begun + seconds - time.monotonic()):
             return await self._ask(wire, content)
 

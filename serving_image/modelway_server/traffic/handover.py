@@ -55,7 +55,7 @@ class HandOver:
         if not self._is_candidates(incoming):
             self._ask_stable(incoming)
             return
-        if self._calls.is_scarce or not incoming.read_timeout():
+        if self._calls.is_scarce or not incoming.read_timeout() or not self._has_time(incoming):
             self._tally.count(Count.BUSY)
             self._ask_stable(incoming)
             return
@@ -92,6 +92,10 @@ class HandOver:
         if value is not None:
             return is_chosen(value, rollout.candidate, rollout.share)
         return self._shared.take_turn(rollout.share)
+
+    def _has_time(self, incoming: Incoming) -> bool:
+        """Whether the stable model can still answer after a candidate that does not."""
+        return self._pace.has_time(self._calls.deadline(incoming.call, *incoming.timeouts).at)
 
     def _ask_stable(self, incoming: Incoming, outcome: Outcome | None = None) -> None:
         """Have the stable model answer.

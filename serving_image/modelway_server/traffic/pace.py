@@ -10,6 +10,8 @@ LATE_SECONDS = 1.0
 FIRST_LATE_SECONDS = 5.0
 """The same while too few answers are known."""
 LATE_TIMES = 10.0
+LEAST_SECONDS = 0.005
+"""A request with less time for the candidate is not worth the way to it."""
 
 
 class Pace:
@@ -18,11 +20,13 @@ class Pace:
     Attributes:
         slow_seconds: 95 % of the answers are faster; None where they are too few.
         late_seconds: nobody waits longer for the candidate.
+        needed_seconds: that either revision must have for an answer.
     """
 
     def __init__(self) -> None:
         self.slow_seconds: float | None = None
         self.late_seconds = FIRST_LATE_SECONDS
+        self.needed_seconds = LEAST_SECONDS
 
     def measure(self, recent: Iterable[float]) -> None:
         """Take the pace anew.
@@ -34,9 +38,19 @@ class Pace:
         if len(times) < LEAST_ANSWERS:
             slowest = times[-1] if times else 0.0
             self.late_seconds = max(FIRST_LATE_SECONDS, round(LATE_TIMES * slowest, 1))
+            self.needed_seconds = max(LEAST_SECONDS, slowest)
             return
         self.slow_seconds = times[int(len(times) * QUANTILE)]
         self.late_seconds = max(LATE_SECONDS, round(LATE_TIMES * self.slow_seconds, 1))
+        self.needed_seconds = max(LEAST_SECONDS, self.slow_seconds)
+
+    def has_time(self, deadline: float) -> bool:
+        """Whether both revisions, one after the other, may answer a request in time.
+
+        Args:
+            deadline: of the request, on the monotonic clock.
+        """
+        return self.patience(deadline) >= self.needed_seconds
 
     def patience(self, deadline: float) -> float:
         """Seconds to wait for the candidate, so that the stable model has as much time left as that at least.

@@ -133,6 +133,18 @@ def test_own_deadline_of_a_request_is_kept(forests: Pair) -> None:
         assert time.monotonic() - begun < 0.8
 
 
+def test_request_that_needs_all_its_time_stays_here(pair: Pair, sleeping_model: SharedModel) -> None:
+    pair.start_stable("--request-timeout=20", **sleeping_model).started()
+
+    def ask_slowly() -> int:
+        return pair.stable.predict({"instances": [[0.6]]}, headers={"timeout": "1.1"}).status
+
+    assert ask_slowly() == 200
+    with failing(pair, hang, maxFailed=0.3):
+        assert [ask_slowly() for _ in range(3)] == [200] * 3
+    assert count(pair.stable, "skipped_total", cause="busy") == 3
+
+
 def test_client_that_gives_up_counts_once_as_given_up(forests: Pair) -> None:
     body = json.dumps(ROWS).encode()
     with failing(forests, hang, maxFailed=0.3) as connections:

@@ -92,3 +92,22 @@ def test_late_is_ten_times_what_is_usual_and_a_second_at_least() -> None:
     pace.measure([0.001] * 100)
     assert (pace.late_seconds, pace.slow_seconds) == (1.0, 0.001)
     assert 0.4 < pace.patience(time.monotonic() + 1.0) <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("recent", "left", "has_time"),
+    [
+        ([], 0.02, True),
+        ([], 0.008, False),
+        ([16.0], 30.0, False),
+        ([16.0], 33.0, True),
+        ([16.0] * 100, 30.0, False),
+        ([16.0] * 100, 33.0, True),
+        ([0.001] * 100, 0.008, False),
+        ([0.001] * 100, 30.0, True),
+    ],
+)
+def test_request_has_time_for_both_revisions_or_for_one(recent: list[float], left: float, has_time: bool) -> None:  # noqa: FBT001
+    pace = Pace()
+    pace.measure(recent)
+    assert pace.has_time(time.monotonic() + left) is has_time
