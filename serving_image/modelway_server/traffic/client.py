@@ -9,6 +9,7 @@ import time
 from collections import deque
 
 from modelway_server.traffic.connector import Connector
+from modelway_server.traffic.incoming import REVISION_HEADER
 from modelway_server.traffic.wire import BrokenOff, CandidateAnswer, NoRoom, Room, Wire
 
 CONNECT_SECONDS = 0.5
@@ -22,7 +23,7 @@ ROOM = 2
 
 
 class Unreachable(Exception):
-    """There is no connection to the candidate: it never saw the request."""
+    """There is no connection to the candidate, or another server answers on it: the candidate never saw the request."""
 
 
 class Busy(Exception):
@@ -35,11 +36,13 @@ class Client:
     Args:
         connector: opens connections.
         limit: bytes of one answer.
+        revision: hash of the candidate's revision, which all of its answers name.
     """
 
-    def __init__(self, connector: Connector, limit: int) -> None:
+    def __init__(self, connector: Connector, limit: int, revision: str) -> None:
         self._connector = connector
         self._limit = limit
+        self._revision = revision.encode()
         self._room = Room(limit * ROOM)
         self._idle: deque[Wire] = deque()
         self._count = 0
@@ -56,7 +59,7 @@ class Client:
             seconds: that it may take.
 
         Raises:
-            Unreachable: it cannot be connected to.
+            Unreachable: it cannot be connected to, or it is not what answers.
             Busy: too many requests wait for it.
             BrokenOff: it gave no whole answer.
             TooLarge: its answer is.
@@ -101,9 +104,14 @@ class Client:
     async def _ask(self, wire: Wire, content: tuple[bytes, ...]) -> CandidateAnswer:
         self._count += 1
         try:
-            return await wire.ask(content)
+            answer = await wire.ask(content)
         except NoRoom:
             raise Busy from None
+        else:
+            if answer.headers.get(REVISION_HEADER) != self._revision:
+                wire.is_free = False
+                raise Unreachable
+            return answer
         finally:
             self._count -= 1
             if wire.is_free and not self._is_closed:

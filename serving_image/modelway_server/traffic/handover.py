@@ -106,16 +106,20 @@ class HandOver:
         """
         begun, call = time.monotonic(), incoming.call
 
-        def answered(answer: Answer | Exception) -> None:
-            is_answer = isinstance(answer, Answer)
+        def judge(is_answer: bool) -> None:  # noqa: FBT001
             self._tally.count(Count.STABLE_REQUESTS)
             if outcome is not None:
                 self._tally.judge(outcome, time.monotonic() - begun if is_answer else None)
             elif call.is_own and is_answer:
                 self._tally.judge_pace(call.age)
+
+        def answered(answer: Answer | Exception) -> None:
             mirrors = self.rollout.mirrors and call.is_own
             own = (answer.body, call.age) if mirrors and isinstance(answer, Answer) else None
-            incoming.deliver(answer)
+            try:
+                judge(isinstance(answer, Answer))
+            finally:  # as below
+                incoming.deliver(answer)
             if own is not None:
                 self._mirror(incoming, *own)
 
@@ -145,9 +149,11 @@ class HandOver:
         if outcome is None or outcome.answer is None or outcome.verdict is not Verdict.ANSWERED:
             self._fall_back(incoming, outcome)
             return
-        self._tally.count(Count.CANDIDATE_REQUESTS)
-        self._tally.judge(outcome)
-        incoming.deliver(outcome.answer)
+        try:
+            self._tally.count(Count.CANDIDATE_REQUESTS)
+            self._tally.judge(outcome)
+        finally:  # whatever becomes of the counts, the client gets its answer
+            incoming.deliver(outcome.answer)
         self._judges.compare_later(incoming, outcome.answer)
 
     def _mirror(self, incoming: Incoming, own: Body, seconds: float) -> None:
@@ -169,6 +175,7 @@ class HandOver:
         """What the candidate makes of a request in so many seconds; None where it does not see it."""
         try:
             answer = await self._client.send(incoming.content(self.rollout.id, seconds), seconds)
+            verdict = verdict_of(answer, is_message=incoming.is_message)
         except Unreachable:
             self._tally.count(Count.UNREACHABLE)
         except Busy:
@@ -180,5 +187,5 @@ class HandOver:
         except Exception:
             _LOGGER.exception("a request could not be handed over, and is answered here")
         else:
-            return Outcome(verdict_of(answer, is_message=incoming.is_message), seconds, answer)
+            return Outcome(verdict, seconds, answer)
         return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import Enum, auto
+from http import HTTPStatus
 from typing import NamedTuple
 
 from modelway_server.traffic.document import Rollout
@@ -38,13 +39,13 @@ class Outcome(NamedTuple):
 
 
 def verdict_of(answer: CandidateAnswer, *, is_message: bool = False) -> Verdict:
-    """The verdict on an answer that came.
+    """The verdict on an answer that came; a success of the protocols is 200 and nothing else.
 
     Args:
         answer: of the candidate.
         is_message: whether a message of gRPC was asked for.
     """
-    if 200 <= answer.status < 300:
+    if answer.status == HTTPStatus.OK:
         is_right = is_message_itself(answer) if is_message else is_plausible(answer)
         return Verdict.ANSWERED if is_right else Verdict.FAILED
     return Verdict.REFUSED if 400 <= answer.status < 500 else Verdict.FAILED

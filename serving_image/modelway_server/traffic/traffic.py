@@ -108,7 +108,7 @@ class Traffic:
         )
 
     def _begin(self, rollout: Rollout) -> HandOver:
-        self._client = Client(self._connector, self._limit)
+        self._client = Client(self._connector, self._limit, rollout.candidate)
         self._shared.begin(rollout.id)
         return HandOver(rollout, self._client, self._shared, self._calls, self._pace)
 

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from support.models import WINE
-from support.server.rollouts import candidate, count, read_request, response
+from support.server.rollouts import CANDIDATE, candidate, count, read_request, response
 from support.server.trespasser import Trespasser
 from support.server.walls import walled
 from support.waiting import eventually
@@ -19,7 +19,7 @@ from .conftest import Pair
 def answer_once(connection: socket.socket) -> None:
     """So that each request needs a connection of its own."""
     read_request(connection)
-    connection.sendall(response(b'{"predictions":["elsewhere"]}', modelway_revision="w"))
+    connection.sendall(response(b'{"predictions":["elsewhere"]}'))
 
 
 ROW = {"instances": WINE[:1].tolist()}
@@ -51,7 +51,7 @@ def test_walls_have_no_hole_for_a_rollout(pair: Pair, tmp_path: Path, workers: i
 def test_server_without_its_broker_answers_everything_itself(forests: Pair) -> None:
     with candidate(forests.host, answer_once):
         forests.order(weight=100)
-        assert forests.stable.predict(ROW).headers["modelway-revision"] == "w"
+        assert forests.stable.predict(ROW).headers["modelway-revision"] == CANDIDATE
         broker = broker_of(forests)
         broker.send_signal(signal.SIGTERM)  # as a whole pod gets, and which does not end it
         broker.kill()

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from support.models import WINE
-from support.server.rollouts import STABLE, Behaviour, answering, candidate, count, read_request, response
+from support.server.rollouts import CANDIDATE, STABLE, Behaviour, answering, candidate, count, read_request, response
 from support.server.served import Reply, SharedModel
 from support.server.sockets import connect
 from support.waiting import eventually
@@ -56,6 +56,7 @@ def head_without_an_end(connection: socket.socket) -> None:
 FAILING: dict[str, Behaviour] = {
     "500": answering(response(b'{"error": "x"}', b"500 Internal Server Error")),
     "503": answering(response(b"", b"503 Service Unavailable")),
+    "299": answering(response(b'{"predictions":[0]}', b"299 Unheard")),
     "hang": hang,
     "break off": break_off,
     "end at once": end_at_once,
@@ -112,8 +113,17 @@ def test_candidate_that_nobody_reaches_is_no_evidence(forests: Pair) -> None:
     assert [ask(forests).status for _ in range(20)] == [200] * 20
     assert count(forests.stable, "skipped_total", cause="unreachable") == 20
     assert count(forests.stable, "trials_total") == count(forests.stable, "stopped") == 0
-    with candidate(forests.host, answering(response(b'{"predictions":[0]}', modelway_revision="w"))):
-        eventually(lambda: ask(forests).headers["modelway-revision"] == "w", deadline=10)
+    with candidate(forests.host, answering(response(b'{"predictions":[0]}'))):
+        eventually(lambda: ask(forests).headers["modelway-revision"] == CANDIDATE, deadline=10)
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"500 Internal Server Error", b"422 Unprocessable"])
+def test_answer_of_another_revision_is_neither_passed_on_nor_judged(forests: Pair, status: bytes) -> None:
+    with failing(forests, answering(response(b'{"predictions":[0]}', status, modelway_revision="0ther"))):
+        replies = [ask(forests) for _ in range(5)]
+    assert {(reply.status, reply.headers["modelway-revision"]) for reply in replies} == {(200, STABLE)}
+    assert count(forests.stable, "skipped_total", cause="unreachable") == 5
+    assert count(forests.stable, "trials_total") == 0
 
 
 def test_candidate_that_hangs_costs_a_second_at_most(forests: Pair) -> None:
@@ -183,8 +193,8 @@ def test_drain_ends_hand_overs_with_an_answer(pair: Pair, forest_model: SharedMo
 def test_idle_connections_that_end_cost_no_request(forests: Pair) -> None:
     def answer_once(connection: socket.socket) -> None:
         read_request(connection)
-        connection.sendall(response(b'{"predictions":[0]}', modelway_revision="w"))
+        connection.sendall(response(b'{"predictions":[0]}'))
 
     with failing(forests, answer_once):
-        assert {ask(forests).headers["modelway-revision"] for _ in range(30)} == {"w"}
+        assert {ask(forests).headers["modelway-revision"] for _ in range(30)} == {CANDIDATE}
     assert count(forests.stable, "bad_total") == 0

@@ -58,6 +58,8 @@ def test_third_failure_stops_and_what_is_over_counts_no_more() -> None:
         (200, {}, b'{"a":1}', Verdict.FAILED),
         (200, {b"content-type": b"application/octet-stream"}, b"\0", Verdict.ANSWERED),
         (200, JSON | {b"content-encoding": b"gzip"}, b"\0", Verdict.ANSWERED),
+        (206, JSON, b'{"a":1}', Verdict.FAILED),
+        (299, JSON, b'{"a":1}', Verdict.FAILED),
         (404, JSON, b"", Verdict.REFUSED),
         (429, JSON, b"", Verdict.REFUSED),
         (500, JSON, b"", Verdict.FAILED),

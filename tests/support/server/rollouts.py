@@ -123,7 +123,8 @@ def answering(content: bytes) -> Behaviour:
 
 
 def response(body: bytes, status: bytes = b"200 OK", **headers: str) -> bytes:
-    """An answer of a server."""
+    """An answer of a server of the candidate, unless the headers say another revision."""
+    headers = {"modelway_revision": CANDIDATE} | headers
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()).encode()
     return b"HTTP/1.1 %b\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n\r\n%b" % (
         status,
