@@ -1,11 +1,12 @@
 """Whether two answers to one request say the same: labels are equal, numbers are near enough.
 
 Numbers agree within a share of the larger of the stable number and the mean size of the stable numbers so far, so that
-numbers near 0 need not agree to the last digit. Numbers from 0 to 1, as probabilities are, agree within that share itself.
+numbers near 0 need not agree to the last digit. Where all stable numbers of an output so far are from 0 to 1, as
+probabilities are, they agree within that share itself; where the event is rarer than that, within its mean probability.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,20 +27,60 @@ class Agreement(NamedTuple):
     disagree: int
 
 
-class Sizes:
-    """The mean size of the stable revision's numbers, by output."""
+class _Size:
+    """What is known of the stable revision's numbers of one output.
+
+    Attributes:
+        are_shares: whether all of them were from 0 to 1.
+    """
 
     def __init__(self) -> None:
-        self._sums: dict[str, tuple[float, int]] = {}
+        self.are_shares = True
+        self._sums = self._counts = np.zeros(1)
 
-    def mean_with(self, name: str, values: NDArray[Any]) -> float:
-        """The mean size of an output's numbers, these included."""
-        known, count = self._sums.get(name, (0.0, 0))
-        finite = np.minimum(np.abs(values[np.isfinite(values)]), MAX_SIZE)
-        known, count = known + float(finite.sum()), count + finite.size
-        if name in self._sums or len(self._sums) < MAX_NAMES:
-            self._sums[name] = known, count
-        return known / count if count else 0.0
+    def add(self, values: NDArray[np.float64]) -> None:
+        """Add the numbers of an answer."""
+        if not values.size:
+            return
+        places = values.reshape(len(values) if values.ndim else 1, -1)
+        is_number = np.isfinite(places)
+        if places.shape[1] != len(self._sums):
+            self._sums = self._counts = np.zeros(places.shape[1])
+        self._sums = self._sums + np.minimum(np.abs(np.where(is_number, places, 0.0)), MAX_SIZE).sum(axis=0)
+        self._counts = self._counts + is_number.sum(axis=0)
+        self.are_shares &= bool(((values >= 0) & (values <= 1) | np.isnan(values)).all())
+
+    @property
+    def mean(self) -> float:
+        """Of all numbers."""
+        return float(self._sums.sum()) / max(float(self._counts.sum()), 1.0)
+
+    def rest(self, first: float) -> float:
+        """The mean share of what is not usual: of the event itself, or of all classes but the most frequent one.
+
+        Args:
+            first: what it counts as before there was a row, so that the first rows do not decide alone.
+        """
+        means, rows = np.sort(self._sums / np.maximum(self._counts, 1.0)), float(self._counts.max())
+        rest = float(means.sum() if len(means) == 1 else means[:-1].sum())
+        return (rest * rows + first) / (rows + 1)
+
+
+class Sizes:
+    """The sizes of the stable revision's numbers, by output."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Size] = {}
+
+    def allowed(self, name: str, values: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
+        """By how much the candidate's numbers of an output may differ from these, which are known from now on."""
+        size = self._known.get(name) or _Size()
+        if name in self._known or len(self._known) < MAX_NAMES:
+            self._known[name] = size
+        size.add(values)
+        near = min(tolerance, size.rest(tolerance)) if size.are_shares else tolerance * size.mean
+        allowed: NDArray[np.float64] = np.maximum(tolerance * np.abs(values), near)
+        return allowed
 
 
 def compare(stable: Sequence[Column], candidate: Sequence[Column], tolerance: float, sizes: Sizes) -> Agreement:
@@ -91,17 +132,8 @@ def _differs(one: Column, other: Column, tolerance: float, sizes: Sizes) -> NDAr
 def _far(
     one: NDArray[np.float64], other: NDArray[np.float64], tolerance: float, name: str, sizes: Sizes
 ) -> NDArray[np.bool_]:
-    mean = sizes.mean_with(name, one)
     with np.errstate(invalid="ignore", over="ignore"):
-        if _are_shares(one) and _are_shares(other):
-            allowed: Any = tolerance
-        else:
-            allowed = tolerance * np.maximum(np.abs(one), mean)
+        allowed = sizes.allowed(name, one, tolerance)
         near: NDArray[np.bool_] = (np.abs(one - other) <= allowed) & np.isfinite(one) & np.isfinite(other)
     near |= (one == other) | (np.isnan(one) & np.isnan(other))
     return np.logical_not(near)
-
-
-def _are_shares(values: NDArray[np.float64]) -> bool:
-    """Whether all numbers are from 0 to 1, those that are missing left aside."""
-    return bool(((values >= 0) & (values <= 1) | np.isnan(values)).all())

@@ -71,6 +71,33 @@ def test_numbers_are_held_against_the_mean_of_all_answers() -> None:
     assert compare([Column("y", small)], [Column("y", small + 110)], 0.1, sizes) == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("usual", "one", "other", "expected"),
+    [
+        ([0.001], [0.001], [0.099], 1),
+        ([0.001], [0.001], [0.0015], 0),
+        ([0.001], [0.9], [0.85], 0),
+        ([0.5], [0.001], [0.099], 0),
+        ([0.999, 0.001], [0.999, 0.001], [0.901, 0.099], 1),
+        ([0.99, 0.005, 0.005], [0.99, 0.005, 0.005], [0.92, 0.07, 0.01], 1),
+        ([0.01] * 100, [0.01] * 100, [0.06] + [0.94 / 99] * 99, 0),
+        ([40.0], [0.5], [0.7], 0),
+    ],
+)
+def test_probabilities_are_held_against_what_is_usual(
+    usual: list[float], one: list[float], other: list[float], expected: int
+) -> None:
+    sizes = Sizes()
+    known, stable, candidate = ([Column("p", np.array([row]))] for row in (usual, one, other))
+    for _ in range(200):
+        compare(known, known, 0.1, sizes)
+    assert compare(stable, candidate, 0.1, sizes) == (1 - expected, expected)
+
+
+def test_first_probabilities_of_a_rare_event_do_not_decide_alone() -> None:
+    assert agreement([0.0, 0.01], [0.02, 0.0]) == (2, 0)
+
+
 def test_infinite_numbers_agree_with_themselves_alone() -> None:
     one, other = np.array([np.inf, -np.inf, np.nan]), np.array([np.inf, np.inf, 1.0])
     assert compare([Column("y", one)], [Column("y", one)], 0.1, Sizes()) == (3, 0)
