@@ -70,7 +70,7 @@ def read_document(content: bytes, revision: str) -> Rollout | None:
     host, port = _address(_text(document, "http"))
     return Rollout(
         id=_matching(_ID, _text(document, "id"), "id"),
-        candidate=_text(document, "candidate"),
+        candidate=_matching(_ID, _text(document, "candidate"), "candidate"),
         mirrors=mode == MIRROR,
         share=round(_number(document, "weight", 100.0) * WHOLE / 100),
         host=host,

@@ -34,6 +34,7 @@ def test_order_is_for_servers_of_the_stable_revision_alone(revision: str) -> Non
         ({"mode": "dice"}, "mode"), ({"id": "w\r\nx: y"}, "id"), ({"id": None}, "id"), ({"http": "store.evil:8083"}, "http"),
         ({"http": "10.0.0.1:443"}, "port"), ({"http": "10.0.0.1"}, "http"), ({"sticky": "a b"}, "sticky"),
         ({"maxFailed": 2}, "maxFailed"), ({"numericTolerance": None}, "numericTolerance"), ({"stable": 5}, "stable"),
+        ({"candidate": "\ud800"}, "candidate"), ({"candidate": "w\r\nx"}, "candidate"),
     ],
 )  # fmt: skip
 def test_order_that_cannot_be_obeyed_is_refused_by_name(changes: dict[str, Any], field: str) -> None:
