@@ -166,7 +166,7 @@ class InferenceApplication:
         if active is None:
             self._calls.ask(call, read, answered, apart=apart)
             return
-        target, is_pinned = request.target, b"/versions/" in request.target
+        target, is_pinned = request.target, "/versions/" in path_of(request.target)
         incoming = Incoming(
             call, target, dict(request.headers), body, read, apart, answered, operation.decode, is_pinned=is_pinned
         )

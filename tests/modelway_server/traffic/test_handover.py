@@ -139,8 +139,14 @@ def test_request_for_a_version_stays_with_the_one_that_has_it(
     pair.start_stable("--model-version=7", **forest_model).started()
     pair.start_candidate("--model-version=8", **forest_model).started()
     pair.order(weight=100)
-    reply = pair.stable.request("POST", "/v2/models/model/versions/7/infer", V2)
-    assert (reply.status, reply.headers["modelway-revision"]) == (200, STABLE)
+    for path, revision in (
+        ("/v2/models/model/versions/7/infer", STABLE),
+        ("/v2/models/model/%76ersions/7/infer", STABLE),
+        ("/v2/models/model/infer?about=/versions/", CANDIDATE),
+    ):
+        reply = pair.stable.request("POST", path, V2)
+        assert (reply.status, reply.headers["modelway-revision"]) == (200, revision), path
+    assert count(pair.stable, "bad_total", measure="refused") == 0
     assert pair.stable.infer(V2).body["model_version"] == "8"
 
 
