@@ -238,7 +238,7 @@ class PodView:
     track: str = STABLE
     """Whether it serves, is one of a candidate, or proves a revision."""
     address: str = ""
-    """Its IP; empty before it has one."""
+    """Its IP; empty before it has one, where it has that of its node, and where no ReplicaSet made it."""
     proof: str = ""
     """The hash of what it tries, where it proves a revision."""
     controller: str = ""

@@ -15,6 +15,7 @@ from modelway.desired.evidence import ACCEPTED
 from modelway.errors import ClusterError, ModelwayError, RetryLater
 from modelway.observed import Key, Owner
 from modelway.rollout.notices import Notice
+from modelway.rollout.state import RolloutState
 from modelway.status.preflight import PROVED
 from modelway.status.reasons import Reason
 from modelway.status.report import merge_patch
@@ -26,6 +27,9 @@ MINOR_SECONDS = 10.0
 """How old counts and messages in status may be while no condition changes: a rollout moves them with every pod. A status that somebody else
 overwrote stays so for as long: two programs that overwrite each other would never end."""
 
+COUNTS_SECONDS = 30.0
+"""The same for the counts of a rollout that is still on trial: they change with every look, for hours. A crash loses none, since pods count."""
+
 AGAIN_SECONDS = 0.1
 """When to judge again a ModelDeployment that changed meanwhile."""
 
@@ -35,7 +39,10 @@ _QUIET = frozenset({Reason.PROGRESSING, Reason.PROVING, Reason.NOT_ENOUGH_REPLIC
 _TOLD = frozenset({Reason.ROLLOUT_PROGRESSING, Reason.ROLLOUT_SUSPENDED, Reason.ROLLED_BACK})
 """Reasons of a rollout, which tells each of its turns as an Event of its own."""
 
-_COURSE = ("id", "phase", "step", "weight", "mirror", "since", "unready", "paused", "pause", "order", "cause", "by")
+_COURSE = (
+    *("id", "phase", "step", "weight", "mirror", "since", "shareFrom", "unready", "unserved", "paused", "pause"),
+    *("order", "cause", "by"),
+)
 """Parts of a rollout that are written at once: what is decided next depends on them. Its counts and its message may wait."""
 
 logger = logging.getLogger(__name__)
@@ -93,7 +100,8 @@ class Publisher:
             return None
         undone = last is not None and last[:2] == (owner.uid, status)
         if undone or _verdicts(owner.status) == _verdicts(status):
-            left = self._minor_since.setdefault(owner.key, self._clock()) + MINOR_SECONDS - self._clock()
+            since = self._minor_since.setdefault(owner.key, self._clock())
+            left = since + (COUNTS_SECONDS if _is_of_counts(patch, status) else MINOR_SECONDS) - self._clock()
             if left > 0:
                 return left
         if await self._write(owner, status, patch, now):
@@ -205,6 +213,12 @@ def _verdicts(status: Mapping[str, Any]) -> list[object]:
         *course,
         *((one["type"], one["status"], one["reason"]) for one in conditions),
     ]
+
+
+def _is_of_counts(patch: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """Whether a minor change is about a rollout on trial alone: its counts, and the message that tells them."""
+    state = RolloutState.from_status(status.get("rollout"))
+    return state is not None and state.is_on_trial and patch.keys() <= {"rollout", "conditions"}
 
 
 def _worth_telling(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

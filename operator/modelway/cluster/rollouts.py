@@ -17,12 +17,15 @@ from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stabl
 from modelway.rollout.measures import Evidence
 from modelway.rollout.notices import Notice, notices_of
 from modelway.rollout.situation import Candidate, Main, Situation
-from modelway.rollout.state import RolloutState
+from modelway.rollout.state import Phase, RolloutState
 from modelway.settings import Settings
 from modelway.status.rollout import failure_of_candidate
 
 LOOK_SECONDS = 2.0
 """How often a rollout under way is looked at: no watch tells what pods count."""
+
+PAUSED_SECONDS = 10.0
+"""The same while it is held: nothing but a candidate that does worse ends it, and orders and changes of the spec are watched."""
 
 NEXT_SECONDS = 0.1
 """When to act on what was just decided, which is written to status first."""
@@ -170,7 +173,9 @@ def _due(before: RolloutState | None, after: RolloutState | None, situation: Sit
         return None
     if _course(before) != _course(after):
         return NEXT_SECONDS
-    return LOOK_SECONDS if after is not None and after.is_under_way else None
+    if after is None or not after.is_under_way:
+        return None
+    return PAUSED_SECONDS if after.phase is Phase.PAUSED else LOOK_SECONDS
 
 
 def _course(state: RolloutState | None) -> tuple[object, ...]:

@@ -187,15 +187,18 @@ def _pod(obj: Mapping[str, Any]) -> PodView:
     scheduled, ready = conditions.find(stated, "PodScheduled"), conditions.find(stated, "Ready")
     containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     limits = _memory_limits(obj.get("spec") or {})
+    controller: Mapping[str, Any] = next(
+        (one for one in metadata.get("ownerReferences") or () if one.get("controller")), {}
+    )
     return PodView(
         name=metadata["name"],
         resource_version=metadata["resourceVersion"],
         owner_name=labels.get(NAME_LABEL, ""),
         revision=labels.get(REVISION_LABEL, ""),
         track=labels.get(TRACK_LABEL, STABLE),
-        address=status.get("podIP") or "",
+        address=_address(status, controller),
         proof=labels.get(PROOF_LABEL, ""),
-        controller=next((one["uid"] for one in metadata.get("ownerReferences") or () if one.get("controller")), ""),
+        controller=controller.get("uid", ""),
         created=metadata.get("creationTimestamp") or "",
         deleting="deletionTimestamp" in metadata,
         ready=ready is not None and ready.status == "True",
@@ -210,6 +213,13 @@ def _pod(obj: Mapping[str, Any]) -> PodView:
         readiness_time=_change_time(status),
         containers=tuple(_container(one, limits.get(one["name"], "")) for one in containers),
     )
+
+
+def _address(status: Mapping[str, Any], controller: Mapping[str, Any]) -> str:
+    """Where a pod of a Deployment may be asked. Labels alone are no proof: a pod that borrows them would choose whom the operator asks."""
+    address: str = status.get("podIP") or ""
+    is_own = controller.get("kind") == "ReplicaSet" and address != status.get("hostIP")
+    return address if is_own else ""
 
 
 def _is_lost(stated: tuple[Condition, ...], status: Mapping[str, Any]) -> bool:

@@ -30,6 +30,13 @@ def _object(
     return {"metadata": metadata, "spec": {"replicas": 5, "template": {}}, **content}
 
 
+def _pod(name: str, version: int = 2, *, kind: str = "ReplicaSet", **content: Any) -> dict[str, Any]:
+    pod = _object(kinds.POD, version, name=name, **{"spec": {}, **content})
+    controller = {"controller": True, "kind": kind, "name": "fraud-1", "uid": "r"}
+    pod["metadata"] |= {"labels": {"modelway.dev/name": "fraud"}, "ownerReferences": [controller]}
+    return pod
+
+
 def _cache() -> Cache:
     cache = Cache()
     cache.store(kinds.OWNER, _object(kinds.OWNER, 1))
@@ -66,8 +73,8 @@ def test_an_order_about_a_rollout_wakes_its_model() -> None:
 def test_pods_are_told_apart_by_their_track() -> None:
     cache = _cache()
     for number, track in enumerate(("stable", "canary", "preflight", None), 2):
-        pod = _object(kinds.POD, number, name=f"pod-{number}", spec={}, status={"podIP": "10.0.0.7"})
-        pod["metadata"]["labels"] = {"modelway.dev/name": "fraud", **({"modelway.dev/track": track} if track else {})}
+        pod = _pod(f"pod-{number}", number, status={"podIP": "10.0.0.7"})
+        pod["metadata"]["labels"] |= {"modelway.dev/track": track} if track else {}
         cache.store(kinds.POD, pod)
     seen_by_pass = cache.observe(KEY)
     assert seen_by_pass is not None
@@ -75,6 +82,19 @@ def test_pods_are_told_apart_by_their_track() -> None:
     assert [pod.name for pod in seen_by_pass.canary_pods] == ["pod-3"]
     assert [pod.name for pod in seen_by_pass.preflight_pods] == ["pod-4"]
     assert {pod.address for pod in seen_by_pass.pods} == {"10.0.0.7"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "host", "expected_address"),
+    [("ReplicaSet", "10.0.0.1", "10.0.0.7"), ("Job", "10.0.0.1", ""), ("ReplicaSet", "10.0.0.7", "")],
+)
+def test_address_is_that_of_a_pod_of_a_deployment(kind: str, host: str, expected_address: str) -> None:
+    """Whoever borrows the labels must not have the operator ask a node, or a pod of something else."""
+    cache = _cache()
+    cache.store(kinds.POD, _pod("fraud-1", kind=kind, status={"podIP": "10.0.0.7", "hostIP": host}))
+    around = cache.observe(KEY)
+    assert around is not None
+    assert [pod.address for pod in around.pods] == [expected_address]
 
 
 def test_size_of_a_lost_candidate_is_not_that_of_the_model() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from modelway.cluster.cache import Cache
 from modelway.cluster.client import Client
-from modelway.cluster.publish import MINOR_SECONDS, Publisher
+from modelway.cluster.publish import COUNTS_SECONDS, MINOR_SECONDS, Publisher
 from modelway.errors import RetryLater
 from modelway.metrics import Metrics
 from modelway.rollout.notices import Notice
@@ -141,7 +141,14 @@ def _course(**more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "change", [{"phase": "Paused"}, {"step": 1}, {"weight": 25}, {"since": "2026-01-02T00:00:00Z"}]
+    "change",
+    [
+        {"phase": "Paused"},
+        {"step": 1},
+        {"weight": 25},
+        {"since": "2026-01-02T00:00:00Z"},
+        {"unserved": "2026-01-02T00:00:00Z"},
+    ],
 )
 def test_turn_of_a_rollout_is_written_at_once_and_told(change: dict[str, Any]) -> None:
     notices = (Notice("RolloutStep", "step 2 of 3"), Notice("RolloutOrderRefused", "no", is_warning=True))
@@ -157,10 +164,17 @@ def test_turn_of_a_rollout_is_written_at_once_and_told(change: dict[str, Any]) -
     ]
 
 
-def test_counts_of_a_rollout_wait_for_a_while() -> None:
-    before, after = _course(message="1 request"), _course(message="2 requests", pods="2/3")
+@pytest.mark.parametrize(
+    ("phase", "replicas", "expected_seconds"),
+    [("Progressing", 3, COUNTS_SECONDS), ("Progressing", 2, MINOR_SECONDS), ("Promoting", 3, MINOR_SECONDS)],
+)
+def test_counts_of_a_rollout_wait_for_a_while(phase: str, replicas: int, expected_seconds: float) -> None:
+    identity = {"strategy": "Canary", "revision": "b", "stable": "a", "attempt": 1, "steps": 3, "weight": 5}
+    state = {**identity, "mirror": 0, "phase": phase, "started": "2026-01-02T00:00:00Z"}
+    before = {**_course(**state, message="1 request"), "replicas": 3}
+    after = {**_course(**state, message="2 requests", pods="2/3"), "replicas": replicas}
     due, fake = _play(lambda publisher, _: publisher.publish(owner(status=before), after, now=NOW))
-    assert (due, fake.requests) == (MINOR_SECONDS, [])
+    assert (due, fake.requests) == (expected_seconds, [])
 
 
 def test_rollback_is_told_once() -> None:

@@ -11,7 +11,7 @@ import pytest
 from modelway.api.labels import CANARY, ROLLOUT_ORDER_ANNOTATION
 from modelway.api.orders import Order
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.cluster.rollouts import LOOK_SECONDS, NEXT_SECONDS, Progress, Rollouts, Standing
+from modelway.cluster.rollouts import LOOK_SECONDS, NEXT_SECONDS, PAUSED_SECONDS, Progress, Rollouts, Standing
 from modelway.cluster.scrape import Scraper
 from modelway.observed import Child, Key, Observed, Owner, PodView, Termination
 from modelway.planning import plan_of
@@ -173,13 +173,17 @@ def test_candidate_stays_ready_while_its_size_changes() -> None:
     assert "unready" not in progress.rollout
 
 
-def test_suspended_model_keeps_its_rollout_as_it_is() -> None:
+def test_held_rollout_is_looked_at_less_often() -> None:
+    held = _state("Paused", pause="Order", paused="2026-01-02T11:30:00Z")
+    assert _look(_around(READY, by=_owner(held), canary_pods=UP)).due == PAUSED_SECONDS
+
+
+def test_suspended_model_holds_its_rollout() -> None:
     state = _state("Progressing")
     progress = _look(_around(READY, by=_owner(state, spec={"suspend": True}), canary_pods=UP))
     assert progress.rollout is not None
-    assert {part: progress.rollout[part] for part in ("phase", "weight", "step")} == {
-        part: state[part] for part in ("phase", "weight", "step")
-    }
+    held = {part: progress.rollout[part] for part in ("phase", "pause", "weight", "step")}
+    assert held == {"phase": "Paused", "pause": "Suspend", "weight": state["weight"], "step": state["step"]}
     assert progress.due is None
 
 
