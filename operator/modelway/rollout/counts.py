@@ -27,6 +27,8 @@ class PodSample:
     is_stopped: bool = False
     evidence: Evidence = field(default_factory=dict)
     """Its counters of that rollout."""
+    unreachable: int = 0
+    """Requests that it could not bring to the candidate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,14 @@ def stable_pods(state: RolloutState | None, samples: Mapping[str, PodSample], po
     share = state.mirror or state.weight
     ours = [one for pod, one in samples.items() if pod in pods and one.rollout == state.id]
     honouring = sum(one.is_stopped or one.weight == share for one in ours)
-    return StablePods(total=len(pods), honouring=honouring, stopped=sum(one.is_stopped for one in ours))
+    stopped = sum(one.is_stopped for one in ours)
+    silent = sum(pod not in samples for pod in pods)
+    return StablePods(total=len(pods), honouring=honouring, stopped=stopped, silent=silent)
+
+
+def unreachable_in(state: RolloutState, samples: Mapping[str, PodSample]) -> int:
+    """Requests of a rollout that stable pods could not bring to the candidate. They are no evidence, but say what to mend."""
+    return sum(one.unreachable for one in samples.values() if one.rollout == state.id)
 
 
 def _read(ledger: Ledger, pod: str, evidence: Evidence) -> Ledger:

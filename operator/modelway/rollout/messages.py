@@ -1,9 +1,10 @@
 """What a rollout says of itself: how far it has come, why it ended, and what to do. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from modelway.api.orders import Action
+from modelway.api.ports import HANDOVER_PORT, METRICS_PORT
 from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Finding, Judgement, Measure, Outcome
 from modelway.rollout.measures import CANDIDATE, NOTHING, Evidence, Series, requests_in
 from modelway.rollout.situation import Candidate, Situation, StablePods
@@ -17,6 +18,9 @@ NEXT_STEP = "the step is done, and the next one begins"
 PAUSED_BY_SPEC = "spec.rollout.paused is true, which holds the rollout: set it to false"
 RESUMED = "spec.suspend is false again, and the rollout goes on"
 AGAIN = "Correct the model and apply it, or try this one again with `modelway retry`."
+
+SLOW_DELIVERY = timedelta(minutes=3)
+"""After that long without all stable pods, kubelets alone are not the cause."""
 
 
 # Under way --------------------------------------------------------------------------------------------------------------------------------
@@ -37,11 +41,26 @@ def growing(state: RolloutState, step: Step, situation: Situation) -> str:
     )
 
 
-def waiting_for_pods(state: RolloutState, pods: StablePods) -> str:
-    """The share has yet to reach the stable pods."""
+def waiting_for_pods(state: RolloutState, pods: StablePods, now: datetime) -> str:
+    """The share has yet to reach the stable pods; after a while, why it may not."""
+    keep = f"{share_of_step(state)}: {pods.honouring} of {counted(pods.total, 'stable pod')} {_keep(pods.total)} to it"
+    asked_at = state.share_from or now
+    since = f"asked for since {asked_at.astimezone(UTC):%H:%M:%S} UTC"
+    if pods.silent:
+        return f"{keep}, {since}; {_silent(pods)}"
+    if now - asked_at < SLOW_DELIVERY:
+        return f"{keep}, {since}; that takes the cluster up to 90 s"
     return (
-        f"{share_of_step(state)}: {pods.honouring} of {counted(pods.total, 'stable pod')} {_keep(pods.total)} to it, "
-        "which takes the cluster up to 90 s"
+        f"{keep}, {since}; what takes over 3 min is mostly a server image that is older than rollouts, which "
+        "revisions keep unless `spec.server.imagePolicy` is Follow: see docs/rollouts.md. `modelway promote` needs no stable pod"
+    )
+
+
+def _silent(pods: StablePods) -> str:
+    do = "does" if pods.silent == 1 else "do"
+    return (
+        f"{pods.silent} of {counted(pods.total, 'stable pod')} {do} not answer the operator on port {METRICS_PORT} "
+        "(a NetworkPolicy or a mesh may forbid it)"
     )
 
 
@@ -63,6 +82,13 @@ def progress(state: RolloutState, step: Step, judgement: Judgement, situation: S
     if situation.pods.stopped:
         parts.append(
             f"{situation.pods.stopped} of {counted(situation.pods.total, 'stable pod')} stopped handing over, since the candidate fails"
+        )
+    if situation.pods.silent:
+        parts.append(_silent(situation.pods))
+    if situation.unreachable and requests_in(situation.evidence) <= state.requests_before:
+        parts.append(
+            f"the stable pods cannot reach the candidate ({two_digits(situation.unreachable)} requests): "
+            f"a NetworkPolicy may forbid egress to port {HANDOVER_PORT}"
         )
     if situation.candidate.ready == 0:
         parts.append("no pod of the candidate is ready")

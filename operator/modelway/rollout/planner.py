@@ -197,7 +197,7 @@ def _failure_of_pods(state: RolloutState, situation: Situation, now: datetime) -
 def _start(state: RolloutState, step: Step, situation: Situation, now: datetime) -> RolloutState:
     if state.unready is None:
         state = start_traffic(state, step, now)
-        return replace(state, message=messages.waiting_for_pods(state, StablePods(situation.pods.total)))
+        return replace(state, message=messages.waiting_for_pods(state, StablePods(situation.pods.total), now))
     return replace(state, message=messages.starting(situation.candidate, step.size(situation.size)))
 
 
@@ -209,7 +209,7 @@ def _progress(
             state = ask_for(state, step, now)
         message = messages.growing(state, step, situation)
     elif state.since is None and not 0 < situation.pods.total == situation.pods.honouring:
-        message = messages.waiting_for_pods(state, situation.pods)
+        message = messages.waiting_for_pods(state, situation.pods, now)
     else:
         state = state if state.since is not None else start_clock(state, situation, now)
         if _is_complete(state, step, situation, judgement, now):

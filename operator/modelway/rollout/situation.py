@@ -39,6 +39,8 @@ class StablePods:
     """Those that keep to the weight and the share of copies that the state asks for."""
     stopped: int = 0
     """Those that hand over nothing any more, because the candidate fails."""
+    silent: int = 0
+    """Those that do not answer the operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class Situation:
     pods: StablePods = StablePods()
     evidence: Evidence = field(default_factory=dict)
     """What was counted since the rollout began, over all pods, those gone included: `counts` keeps it."""
+    unreachable: int = 0
+    """Requests that stable pods could not bring to the candidate."""
     order: Order | None = None
     is_suspended: bool = False
     patience: timedelta

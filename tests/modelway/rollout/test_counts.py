@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelway.api.status import RolloutMeasure
-from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stable_pods
+from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stable_pods, unreachable_in
 from modelway.rollout.judge import FAILED, Counts
 from modelway.rollout.measures import CANDIDATE, Series
 from modelway.rollout.state import Phase, RolloutState
@@ -134,3 +134,13 @@ def test_no_request_counts_twice_whatever_happens(life: list[tuple[str, str]]) -
 def test_pods_that_keep_to_the_weight_are_counted(samples: dict[str, PodSample], honouring: int, stopped: int) -> None:
     pods = stable_pods(_state(weight=5), samples, "ab")
     assert (pods.total, pods.honouring, pods.stopped) == (2, honouring, stopped)
+    assert pods.silent == 2 - len(samples.keys() & {"a", "b"})
+
+
+def test_unreachable_requests_of_this_rollout_are_added() -> None:
+    samples = {
+        "a": _sample(0, unreachable=3),
+        "b": _sample(0, unreachable=4),
+        "c": _sample(0, rollout="x", unreachable=9),
+    }
+    assert unreachable_in(_state(), samples) == 7

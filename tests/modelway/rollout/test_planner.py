@@ -9,6 +9,7 @@ import pytest
 from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Counts
 from modelway.rollout.measures import CANDIDATE, STABLE, Series
 from modelway.rollout.planner import advance
+from modelway.rollout.situation import StablePods
 from modelway.rollout.state import Cause, Pause, Phase, RolloutState
 from modelway.rollout.steps import steps_of
 from support.operator.rollout_world import BEGIN, NEW, NEXT, OLD, PATIENCE, World, spec
@@ -385,6 +386,44 @@ def test_candidate_waits_while_stable_pods_start() -> None:
     it.operate()
     assert it.phase is Phase.STARTING
     assert "no stable pod is ready" in message(it)
+
+
+def message_of(it: World, **fields: Any) -> str:
+    """What a pass says if the situation has these fields."""
+    after = advance(it.state, replace(it.situation(it.state), **fields), it.now)
+    return after.message if after else ""
+
+
+def unheard() -> World:
+    """A world whose stable pods have just been asked for a share, and do not know it yet."""
+    it = world()
+    go_on(it, 2, 0)
+    it.operate()
+    return it
+
+
+def test_share_on_its_way_says_since_when() -> None:
+    it = unheard()
+    assert "0 of 3 stable pods keep to it, asked for since 12:00:20 UTC; that takes" in message(it)
+    it.wait(minutes=3)
+    it.operate()
+    assert "`spec.server.imagePolicy` is Follow" in message(it)
+
+
+@pytest.mark.parametrize("make", [unheard, progressing])
+def test_silent_pods_are_told_with_the_likely_cause(make: Any) -> None:
+    assert "2 of 3 stable pods do not answer the operator on port 8082 (a NetworkPolicy" in message_of(
+        make(), pods=StablePods(total=3, honouring=1, silent=2)
+    )
+
+
+def test_unreachable_candidate_is_told_with_the_likely_cause() -> None:
+    it = progressing()
+    assert "cannot reach the candidate (340 requests): a NetworkPolicy may forbid egress to port 8083" in message_of(
+        it, unreachable=337
+    )
+    it.serve(100)
+    assert "cannot reach" not in message_of(it, unreachable=337)
 
 
 def test_huge_counts_are_still_valid_in_status() -> None:
