@@ -13,7 +13,7 @@ from modelway.desired.children.deployment import progress_deadline_seconds
 from modelway.desired.plan import Plan
 from modelway.observed import Key, Observed, PodView
 from modelway.rollout import planner
-from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stable_pods
+from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stable_pods, unreachable_in
 from modelway.rollout.measures import Evidence
 from modelway.rollout.notices import Notice, notices_of
 from modelway.rollout.situation import Candidate, Main, Situation
@@ -84,7 +84,8 @@ class Rollouts:
         samples = await self._ask(state, observed)
         situation = self._situation(deployment, plan, observed, standing)
         pods = stable_pods(state, samples, _serving(observed.pods, state))
-        situation = replace(situation, pods=pods, evidence=self._evidence(observed.owner.key))
+        unreachable = unreachable_in(state, samples) if state is not None else 0
+        situation = replace(situation, pods=pods, evidence=self._evidence(observed.owner.key), unreachable=unreachable)
         after = planner.advance(state, situation, now)
         if after is None or not after.is_on_trial:
             self.forget(observed.owner.key)

@@ -122,7 +122,7 @@ def parse(text: str, rollout: str) -> PodSample:
     """
     lines = _lines_of_rollouts(text)
     counts: defaultdict[Series, list[int]] = defaultdict(lambda: [0, 0])
-    weights, stopped, known = [], False, False
+    weights, stopped, known, unreachable = [], False, False, 0
     for name, labels, value in _samples(lines, rollout):
         known = True
         series = Series(labels.get("measure", ""), labels.get("arm", ""))
@@ -131,6 +131,8 @@ def parse(text: str, rollout: str) -> PodSample:
                 weights.append(value)
             case "stopped":
                 stopped = stopped or value > 0
+            case "skipped_total" if labels.get("cause") == "unreachable":
+                unreachable = min(unreachable + int(value), GREATEST)
             case "bad_total" | "trials_total" as kind if _is_known(series):
                 counts[series][kind == "trials_total"] += int(value)
     if len(counts) > 2 * _MOST_MEASURES:
@@ -139,7 +141,7 @@ def parse(text: str, rollout: str) -> PodSample:
     evidence = {
         series: Counts(min(bad, trials, GREATEST), min(trials, GREATEST)) for series, (bad, trials) in counts.items()
     }
-    return PodSample(rollout if known else "", min(weights, default=0.0), stopped, evidence)
+    return PodSample(rollout if known else "", min(weights, default=0.0), stopped, evidence, unreachable)
 
 
 def _lines_of_rollouts(text: str) -> str:

@@ -129,6 +129,13 @@ def test_counts_of_all_stable_pods_are_judged() -> None:
     assert progress.due == NEXT_SECONDS
 
 
+def test_candidate_out_of_reach_is_told() -> None:
+    pods = {name: replace(_sample(0), unreachable=4) for name in ("fraud-1", "fraud-2")}
+    progress = _look(_around(READY, by=_owner(_state("Progressing")), canary_pods=UP), _Pods(pods))
+    assert progress.rollout is not None
+    assert "8 requests" in progress.rollout["message"]
+
+
 def test_clock_of_a_step_waits_for_the_last_pod() -> None:
     by = _owner(_state("Progressing"))
     some, every = {"fraud-1": _sample(1)}, {"fraud-1": _sample(1), "fraud-2": _sample(1)}

@@ -30,7 +30,8 @@ modelway_rollout_requests_total{{model="m",rollout="{ID}",arm="stable"}} 380.0
 modelway_rollout_requests_total{{model="m",rollout="{ID}",arm="candidate"}} 20.0
 modelway_rollout_weight{{model="m",rollout="{ID}"}} 5.0
 modelway_rollout_stopped{{model="m",rollout="{ID}"}} 0.0
-modelway_rollout_skipped_total{{rollout="{ID}",reason="busy"}} 3.0
+modelway_rollout_skipped_total{{model="m",rollout="{ID}",cause="busy"}} 3.0
+modelway_rollout_skipped_total{{model="m",rollout="{ID}",cause="unreachable"}} 4.0
 process_cpu_seconds_total 1.5
 """
 QUOTE = '\\"'
@@ -38,6 +39,7 @@ SAMPLE = PodSample(
     ID,
     weight=5.0,
     evidence={Series("failed", "candidate"): Counts(2, 20), Series("slow", "stable"): Counts(0, 380)},
+    unreachable=4,
 )
 
 
