@@ -5,8 +5,10 @@ MAX_AGE_SECONDS at most.
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
+from collections.abc import Callable
 
 from modelway_server.traffic.connector import Connector
 from modelway_server.traffic.incoming import REVISION_HEADER
@@ -14,12 +16,16 @@ from modelway_server.traffic.wire import BrokenOff, CandidateAnswer, NoRoom, Roo
 
 CONNECT_SECONDS = 0.5
 PAUSE_SECONDS = 1.0
-"""How long nobody tries again after the candidate could not be connected to."""
+"""How long nobody tries again after the candidate could not be connected to; twice as long after each further time."""
+MAX_PAUSE_SECONDS = 60.0
+STALE_SECONDS = 0.05
+"""A kept connection that ends so soon after a request was ended before it; later the candidate had the request."""
 MAX_AGE_SECONDS = 15.0
 MAX_WIRES = 128
 """Requests that wait for the candidate at a time, so that the stable model has room for all of them at once."""
 ROOM = 2
 """Answers of the largest size that may arrive at a time."""
+_LOGGER = logging.getLogger(__name__)
 
 
 class Unreachable(Exception):
@@ -47,16 +53,19 @@ class Client:
         self._idle: deque[Wire] = deque()
         self._count = 0
         self._paused_until = 0.0
-        self._is_doubtful = False
+        self._pause = 0.0
         self._is_trying = False
         self._is_closed = False
 
-    async def send(self, content: tuple[bytes, ...], seconds: float) -> CandidateAnswer:
+    async def send(
+        self, content: tuple[bytes, ...], seconds: float, begin: Callable[[], None] = lambda: None
+    ) -> CandidateAnswer:
         """The candidate's answer to a request.
 
         Args:
             content: the request's bytes, in parts.
             seconds: that it may take.
+            begin: called when there is a connection, before the request goes out on it.
 
         Raises:
             Unreachable: it cannot be connected to, or it is not what answers.
@@ -72,13 +81,15 @@ class Client:
         if wire is not None:
             try:
                 async with asyncio.timeout(seconds):
+                    begin()
                     return await self._ask(wire, content)
             except BrokenOff as error:
-                if error.begun:
+                if error.begun or time.monotonic() - begun > STALE_SECONDS:
                     raise
                 # it was closed while it was idle, as any server may
         wire = await self._open((begun + seconds - time.monotonic()) / 2)
         async with asyncio.timeout(begun + seconds - time.monotonic()):
+            begin()
             return await self._ask(wire, content)
 
     def close(self) -> None:
@@ -121,7 +132,7 @@ class Client:
 
     async def _open(self, seconds: float) -> Wire:
         """A new connection; while it is in doubt whether there is a way, only one at a time is tried."""
-        if time.monotonic() < self._paused_until or (self._is_doubtful and self._is_trying):
+        if time.monotonic() < self._paused_until or (self._pause and self._is_trying):
             raise Unreachable
         self._count += 1
         self._is_trying = True
@@ -132,14 +143,23 @@ class Client:
                 lambda: Wire(self._limit, self._room), sock=connection
             )
         except (OSError, TimeoutError) as error:
-            self._is_doubtful = True
-            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            self._pause_after(error)
             raise Unreachable from error
         finally:
             self._count -= 1
             self._is_trying = False
-        self._is_doubtful = False
+        if self._pause:
+            self._pause = 0.0
+            _LOGGER.info("the candidate can be connected to again")
         return wire
+
+    def _pause_after(self, error: Exception) -> None:
+        """Try no connection for a while."""
+        if not self._pause:
+            reason = str(error) or "no answer in time"
+            _LOGGER.warning("the candidate cannot be connected to (%s), and this server answers its requests", reason)
+        self._pause = min(max(PAUSE_SECONDS, self._pause * 2), MAX_PAUSE_SECONDS)
+        self._paused_until = time.monotonic() + self._pause
 
 
 def _is_young(wire: Wire) -> bool:

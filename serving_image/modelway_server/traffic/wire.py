@@ -91,6 +91,8 @@ class Wire(asyncio.Protocol):
             TooLarge: the answer is.
             NoRoom: others are.
         """
+        if not self.is_free:
+            raise BrokenOff("the connection ended before the request", begun=False)
         self.is_free = False
         self._begin()
         answer: asyncio.Future[CandidateAnswer] = asyncio.get_running_loop().create_future()

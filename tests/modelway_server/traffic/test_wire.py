@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import pytest
 
-from modelway_server.traffic.wire import Room, Wire
+from modelway_server.traffic.wire import BrokenOff, Room, Wire
 
 T = TypeVar("T")
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -37,3 +37,13 @@ def test_wire_with_more_than_was_asked_for_is_not_kept(more: bytes, is_kept: boo
         return wire.is_free
 
     assert on_a_wire(use) is is_kept
+
+
+def test_wire_that_ended_before_it_is_asked_says_so() -> None:
+    async def use(wire: Wire, _: socket.socket) -> None:
+        wire.connection_lost(None)
+        with pytest.raises(BrokenOff) as caught:
+            await wire.ask(QUESTION)
+        assert not caught.value.begun
+
+    on_a_wire(use)
