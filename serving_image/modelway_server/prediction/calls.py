@@ -44,9 +44,11 @@ class Call:
         is_counted: whether it is a client's; else a server that counts it has handed it over.
         is_own: whether the model here is the first that is asked.
         elsewhere: what asks another server for its answer; None where nobody does.
+        abandoned: called once where its caller gives up; None where nobody must know.
     """
 
     __slots__ = (
+        "abandoned",
         "answer",
         "elsewhere",
         "ended",
@@ -87,6 +89,7 @@ class Call:
         self.is_counted = is_counted
         self.is_own = True
         self.elsewhere: asyncio.Task[None] | None = None
+        self.abandoned: Callable[[], None] | None = None
         self.ended = False
 
     @property
@@ -226,7 +229,7 @@ class Calls:
             stages, rows = (call.query.stages, call.query.rows.count) if call.query else (None, 0)
             what = (call.method, code, call.started, ended, stages, rows, call.trace, call.protocol)
             metrics.notify(Finished(*what, query=call.query, answer=call.answer))
-        call.query = call.answer = None
+        call.query = call.answer = call.abandoned = None
 
     def once_published(self, leave: Callable[[], None]) -> None:
         """Have an answer leave once its count is published."""
@@ -234,13 +237,17 @@ class Calls:
 
     def abandon(self, call: Call) -> None:
         """Drop a request whose caller has gone."""
+        abandoned, call.abandoned = call.abandoned, None
         if call.elsewhere is not None:
             call.elsewhere.cancel()
+            call.elsewhere = None
         if call.reading is not None:
             call.reading.cancel()
         if call.job is not None:
             self._predictor.forget(call.job)
         self.finish(call, CALLER_GONE)
+        if abandoned is not None:
+            abandoned()
 
     def _ask(self, call: Call, read: Callable[[], Query], answered: Answered, *, apart: bool) -> None:
         try:

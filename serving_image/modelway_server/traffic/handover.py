@@ -7,9 +7,11 @@ that request itself, within the time that the request has.
 import asyncio
 import logging
 import time
+from collections.abc import Callable
+from functools import partial
 
 from modelway_server.dataplane.query import Answer, Body
-from modelway_server.prediction.calls import Calls
+from modelway_server.prediction.calls import Call, Calls
 from modelway_server.traffic.client import Busy, Client, Unreachable
 from modelway_server.traffic.document import WHOLE, Rollout
 from modelway_server.traffic.incoming import Incoming
@@ -79,7 +81,7 @@ class HandOver:
         """The candidate fails: the stable model answers what waits for it."""
         for task, incoming in list(self._under_way.items()):
             if incoming.call.elsewhere is task:
-                incoming.call.elsewhere = None
+                incoming.call.elsewhere = incoming.call.abandoned = None
                 task.cancel()
                 self._fall_back(incoming, None)
 
@@ -107,6 +109,7 @@ class HandOver:
         begun, call = time.monotonic(), incoming.call
 
         def judge(is_answer: bool) -> None:  # noqa: FBT001
+            call.abandoned = None
             self._tally.count(Count.STABLE_REQUESTS)
             if outcome is not None:
                 self._tally.judge(outcome, time.monotonic() - begun if is_answer else None)
@@ -127,6 +130,8 @@ class HandOver:
 
     def _fall_back(self, incoming: Incoming, outcome: Outcome | None) -> None:
         """Have the stable model answer a request that was taken on, once there is room for it."""
+        if outcome is not None:
+            incoming.call.abandoned = partial(self._tally.judge_abandoned, outcome.verdict, outcome.seconds)
         if self._calls.has_room:
             self._ask_stable(incoming, outcome)
             return
@@ -144,8 +149,9 @@ class HandOver:
 
     async def _hand_over(self, incoming: Incoming) -> None:
         deadline = self._calls.deadline(incoming.call, *incoming.timeouts)
-        outcome = await self._ask_candidate(incoming, self._pace.patience(deadline.at))
-        incoming.call.elsewhere = None
+        begin = partial(self._watch, incoming.call)
+        outcome = await self._ask_candidate(incoming, self._pace.patience(deadline.at), begin)
+        incoming.call.elsewhere = incoming.call.abandoned = None
         if outcome is None or outcome.answer is None or outcome.verdict is not Verdict.ANSWERED:
             self._fall_back(incoming, outcome)
             return
@@ -155,6 +161,11 @@ class HandOver:
         finally:  # whatever becomes of the counts, the client gets its answer
             incoming.deliver(outcome.answer)
         self._judges.compare_later(incoming, outcome.answer)
+
+    def _watch(self, call: Call) -> None:
+        """Judge a candidate whose answer a caller does not wait for."""
+        begun = time.monotonic()
+        call.abandoned = lambda: self._tally.judge_abandoned(Verdict.LATE, time.monotonic() - begun)
 
     def _mirror(self, incoming: Incoming, own: Body, seconds: float) -> None:
         """Send the candidate a copy of a request that was answered, if it is its turn."""
@@ -171,10 +182,12 @@ class HandOver:
         if outcome.answer is not None and outcome.verdict is Verdict.ANSWERED:
             await self._judges.compare(incoming, own, outcome.answer)
 
-    async def _ask_candidate(self, incoming: Incoming, seconds: float) -> Outcome | None:
+    async def _ask_candidate(
+        self, incoming: Incoming, seconds: float, begin: Callable[[], None] = lambda: None
+    ) -> Outcome | None:
         """What the candidate makes of a request in so many seconds; None where it does not see it."""
         try:
-            answer = await self._client.send(incoming.content(self.rollout.id, seconds), seconds)
+            answer = await self._client.send(incoming.content(self.rollout.id, seconds), seconds, begin)
             verdict = verdict_of(answer, is_message=incoming.is_message)
         except Unreachable:
             self._tally.count(Count.UNREACHABLE)
@@ -187,5 +200,7 @@ class HandOver:
         except Exception:
             _LOGGER.exception("a request could not be handed over, and is answered here")
         else:
-            return Outcome(verdict, seconds, answer)
+            if verdict is not Verdict.BUSY:
+                return Outcome(verdict, seconds, answer)
+            self._tally.count(Count.BUSY)
         return None

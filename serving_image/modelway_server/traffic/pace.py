@@ -10,6 +10,9 @@ LATE_SECONDS = 1.0
 FIRST_LATE_SECONDS = 5.0
 """The same while too few answers are known."""
 LATE_TIMES = 10.0
+IMPATIENT_TIMES = 2.0
+LEAST_IMPATIENT_SECONDS = 0.02
+"""A caller who gives up earlier says nothing: a pause of the event loop may have been so long."""
 LEAST_SECONDS = 0.005
 """A request with less time for the candidate is not worth the way to it."""
 
@@ -43,6 +46,13 @@ class Pace:
         self.slow_seconds = times[int(len(times) * QUANTILE)]
         self.late_seconds = max(LATE_SECONDS, round(LATE_TIMES * self.slow_seconds, 1))
         self.needed_seconds = max(LEAST_SECONDS, self.slow_seconds)
+
+    @property
+    def impatient_seconds(self) -> float:
+        """A caller who gives up after more than that would have had the stable revision's answer."""
+        if self.slow_seconds is None:
+            return self.late_seconds
+        return max(LEAST_IMPATIENT_SECONDS, IMPATIENT_TIMES * self.slow_seconds)
 
     def has_time(self, deadline: float) -> bool:
         """Whether both revisions, one after the other, may answer a request in time.

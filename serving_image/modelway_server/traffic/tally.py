@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from modelway_server.traffic.document import Rollout
 from modelway_server.traffic.incoming import GRPC_TYPE, SECONDS_HEADER
 from modelway_server.traffic.pace import Pace
 from modelway_server.traffic.shared import Count, Shared
 from modelway_server.traffic.wire import CandidateAnswer
+
+_BUSY: Final = frozenset({408, 425, 429})
+"""Statuses that ask to try again."""
 
 
 class Verdict(Enum):
@@ -22,6 +25,8 @@ class Verdict(Enum):
     """It says that it is at fault itself, breaks off, or answers something else than its protocol's."""
     LATE = auto()
     """It says nothing in time."""
+    BUSY = auto()
+    """It has no room for the request now, which says nothing of it."""
 
 
 class Outcome(NamedTuple):
@@ -48,6 +53,8 @@ def verdict_of(answer: CandidateAnswer, *, is_message: bool = False) -> Verdict:
     if answer.status == HTTPStatus.OK:
         is_right = is_message_itself(answer) if is_message else is_plausible(answer)
         return Verdict.ANSWERED if is_right else Verdict.FAILED
+    if answer.status in _BUSY or (answer.status == 503 and b"retry-after" in answer.headers):
+        return Verdict.BUSY
     return Verdict.REFUSED if 400 <= answer.status < 500 else Verdict.FAILED
 
 
@@ -93,16 +100,17 @@ class Tally:
 
         Args:
             outcome: of it.
-            stable_seconds: that the stable model took for the same request; None where it has no answer either. A candidate
-                that had less time than that is not late.
+            stable_seconds: that the stable model took for the same request; None where it has no answer either, which
+                says nothing of the candidate. A candidate that had less time than that is not late.
         """
-        could_answer = stable_seconds is not None
-        is_late = outcome.verdict is Verdict.LATE and stable_seconds is not None and stable_seconds < outcome.seconds
-        failed = is_late or (outcome.verdict is Verdict.FAILED and could_answer)
+        if stable_seconds is None or (outcome.verdict is Verdict.LATE and stable_seconds >= outcome.seconds):
+            self.count(Count.BUSY)
+            return
+        failed = outcome.verdict in {Verdict.LATE, Verdict.FAILED}
         self.count(Count.FAILED_TRIALS)
         self.count(Count.FAILED_BAD, int(failed))
         self.count(Count.REFUSED_TRIALS)
-        self.count(Count.REFUSED_BAD, int(outcome.verdict is Verdict.REFUSED and could_answer))
+        self.count(Count.REFUSED_BAD, int(outcome.verdict is Verdict.REFUSED))
         if outcome.answer is not None and outcome.verdict is Verdict.ANSWERED:
             self._judge_candidates_pace(outcome.answer)
         if self.is_over:
@@ -110,6 +118,17 @@ class Tally:
         self._shared.weigh(self._max_failed, failed=failed)
         if failed and self._shared.is_stopped:
             self._stop()
+
+    def judge_abandoned(self, verdict: Verdict, seconds: float) -> None:
+        """Count a request whose caller gave up before either revision had answered.
+
+        Args:
+            verdict: on the candidate; LATE where it has not answered.
+            seconds: that the candidate had.
+        """
+        is_bad = verdict is Verdict.FAILED or (verdict is Verdict.LATE and seconds > self._pace.impatient_seconds)
+        if is_bad:
+            self.judge(Outcome(verdict, seconds))
 
     def judge_pace(self, seconds: float, trials: Count = Count.STABLE_SLOW_TRIALS) -> None:
         """Count whether an answer was slow.

@@ -11,7 +11,7 @@ from modelway_server.traffic.client import Client, Unreachable
 from modelway_server.traffic.wire import BrokenOff
 
 QUESTION = (b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n",)
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+ANSWER = b"HTTP/1.1 200 OK\r\nmodelway-revision: w\r\ncontent-length: 2\r\n\r\n{}"
 
 
 class Connections:
@@ -43,7 +43,7 @@ class Connections:
 
 async def answered_once(connections: Connections) -> Client:
     """A client with one kept connection."""
-    client = Client(connections, 1000)
+    client = Client(connections, 1000, "w")
     asking = asyncio.ensure_future(client.send(QUESTION, 5))
     await connections.opened.wait()
     loop = asyncio.get_running_loop()
@@ -75,7 +75,7 @@ def test_candidate_out_of_reach_is_tried_ever_less_often(
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     connections = Connections(0)
-    client = Client(connections, 1000)
+    client = Client(connections, 1000, "w")
     tries: list[float] = []
 
     async def ask() -> None:

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 
@@ -18,6 +18,9 @@ from support.waiting import eventually
 from .conftest import Pair
 
 ROWS = {"instances": WINE[:1].tolist()}
+
+BODY = json.dumps(ROWS).encode()
+REQUEST = b"POST /v1/models/model:predict HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (len(BODY), BODY)
 
 
 def hang(connection: socket.socket) -> None:
@@ -104,8 +107,29 @@ def test_request_that_the_candidate_refuses_is_answered(forests: Pair) -> None:
 def test_request_that_both_refuse_is_no_evidence_against_either(forests: Pair) -> None:
     with failing(forests, answering(response(b'{"error": "x"}', b"500 Internal Server Error"))):
         assert [forests.stable.predict({"instances": [[1]]}).status for _ in range(5)] == [422] * 5
-    assert count(forests.stable, "bad_total") == 0
-    assert count(forests.stable, "trials_total", measure="failed") == 5
+    assert count(forests.stable, "trials_total") == 0
+    assert count(forests.stable, "skipped_total", cause="busy") == 5
+
+
+def test_candidate_that_has_no_room_is_no_evidence(forests: Pair) -> None:
+    with failing(forests, answering(response(b"{}", b"429 Too Many Requests"))):
+        assert [ask(forests).status for _ in range(5)] == [200] * 5
+    assert count(forests.stable, "trials_total") == 0
+    assert count(forests.stable, "skipped_total", cause="busy") == 5
+
+
+def test_clients_that_give_up_stop_a_candidate_that_hangs(forests: Pair) -> None:
+    for number in range(60):
+        ask(forests, number)
+    with failing(forests, hang):
+        for _ in range(20):
+            with closing(connect(forests.stable)) as leaving:
+                leaving.settimeout(0.5)
+                with suppress(TimeoutError):
+                    leaving.sendall(REQUEST)
+                    leaving.recv(1)
+        eventually(lambda: count(forests.stable, "stopped") == 1, deadline=5)
+    assert count(forests.stable, "bad_total", measure="failed") == 3
 
 
 def test_candidate_that_nobody_reaches_is_no_evidence(forests: Pair) -> None:
@@ -156,12 +180,9 @@ def test_request_that_needs_all_its_time_stays_here(pair: Pair, sleeping_model: 
 
 
 def test_client_that_gives_up_counts_once_as_given_up(forests: Pair) -> None:
-    body = json.dumps(ROWS).encode()
     with failing(forests, hang, maxFailed=0.3) as connections:
         with closing(connect(forests.stable)) as leaving:
-            leaving.sendall(
-                b"POST /v1/models/model:predict HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
-            )
+            leaving.sendall(REQUEST)
             eventually(lambda: bool(connections), deadline=5)
         eventually(lambda: forests.stable.sample('modelway_requests_total{code="499"') == 1, deadline=5)
     assert forests.stable.sample("modelway_requests_total{") == 1

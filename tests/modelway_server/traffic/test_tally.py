@@ -20,22 +20,58 @@ JSON = {b"content-type": b"application/json"}
     [
         (Verdict.ANSWERED, 1.0, 0.0, 0, 0),
         (Verdict.FAILED, 1.0, 0.1, 1, 0),
-        (Verdict.FAILED, 1.0, None, 0, 0),
         (Verdict.REFUSED, 1.0, 0.1, 0, 1),
-        (Verdict.REFUSED, 1.0, None, 0, 0),
         (Verdict.LATE, 1.0, 0.1, 1, 0),
-        (Verdict.LATE, 1.0, 1.5, 0, 0),
-        (Verdict.LATE, 1.0, None, 0, 0),
     ],
 )
 def test_only_what_the_stable_model_does_better_counts(
-    verdict: Verdict, waited: float, stable_seconds: float | None, failed: int, refused: int
+    verdict: Verdict, waited: float, stable_seconds: float, failed: int, refused: int
 ) -> None:
     shared = Shared(1)
     shared.begin("w-1")
     Tally(ROLLOUT, shared, Pace(), lambda: None).judge(Outcome(verdict, waited), stable_seconds)
     assert shared.total(Count.FAILED_TRIALS) == shared.total(Count.REFUSED_TRIALS) == 1
     assert (shared.total(Count.FAILED_BAD), shared.total(Count.REFUSED_BAD)) == (failed, refused)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "stable_seconds"),
+    [
+        (Verdict.FAILED, None),
+        (Verdict.REFUSED, None),
+        (Verdict.LATE, None),
+        (Verdict.LATE, 1.0),
+        (Verdict.LATE, 1.5),
+    ],
+)
+def test_what_the_stable_model_does_no_better_is_no_trial(verdict: Verdict, stable_seconds: float | None) -> None:
+    shared = Shared(1)
+    shared.begin("w-1")
+    Tally(ROLLOUT, shared, Pace(), lambda: None).judge(Outcome(verdict, 1.0), stable_seconds)
+    assert shared.total(Count.FAILED_TRIALS) == shared.total(Count.REFUSED_TRIALS) == 0
+    assert shared.total(Count.BUSY) == 1
+
+
+@pytest.mark.parametrize(
+    ("verdict", "seconds", "usual", "failed"),
+    [
+        (Verdict.FAILED, 0.001, 0.1, 1),
+        (Verdict.LATE, 0.15, 0.1, 0),
+        (Verdict.LATE, 0.25, 0.1, 1),
+        (Verdict.LATE, 0.01, 0.001, 0),
+        (Verdict.LATE, 4.0, None, 0),
+        (Verdict.LATE, 6.0, None, 1),
+        (Verdict.REFUSED, 6.0, 0.1, 0),
+    ],
+)
+def test_caller_who_gives_up_counts_where_stable_were_faster(
+    verdict: Verdict, seconds: float, usual: float | None, failed: int
+) -> None:
+    shared, pace = Shared(1), Pace()
+    shared.begin("w-1")
+    pace.measure([] if usual is None else [usual] * 100)
+    Tally(ROLLOUT, shared, pace, lambda: None).judge_abandoned(verdict, seconds)
+    assert shared.total(Count.FAILED_TRIALS) == shared.total(Count.FAILED_BAD) == failed
 
 
 def test_third_failure_stops_and_what_is_over_counts_no_more() -> None:
@@ -61,7 +97,10 @@ def test_third_failure_stops_and_what_is_over_counts_no_more() -> None:
         (206, JSON, b'{"a":1}', Verdict.FAILED),
         (299, JSON, b'{"a":1}', Verdict.FAILED),
         (404, JSON, b"", Verdict.REFUSED),
-        (429, JSON, b"", Verdict.REFUSED),
+        (408, JSON, b"", Verdict.BUSY),
+        (429, JSON, b"", Verdict.BUSY),
+        (503, JSON | {b"retry-after": b"1"}, b"", Verdict.BUSY),
+        (503, JSON, b"", Verdict.FAILED),
         (500, JSON, b"", Verdict.FAILED),
         (301, JSON, b"", Verdict.FAILED),
     ],
