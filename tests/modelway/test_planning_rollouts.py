@@ -133,7 +133,7 @@ def test_candidate_fetches_the_bytes_of_its_evidence() -> None:
 
 @pytest.mark.parametrize(
     ("strategy", "step", "expected_size"),
-    [("Canary", 0, 1), ("Canary", 2, 2), ("BlueGreen", 0, 4), ("Shadow", 0, 4)],
+    [("Canary", 0, 1), ("Canary", 1, 2), ("Canary", 2, 4), ("BlueGreen", 0, 4), ("Shadow", 0, 4)],
 )
 def test_candidate_has_the_size_of_its_step(strategy: str, step: int, expected_size: int) -> None:
     rollout = {**_rollout("Progressing", strategy=strategy), "step": step}

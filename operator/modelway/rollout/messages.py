@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 from modelway.api.orders import Action
 from modelway.api.ports import HANDOVER_PORT, METRICS_PORT
@@ -17,6 +18,7 @@ PROMOTING = "the candidate takes over"
 NEXT_STEP = "the step is done, and the next one begins"
 PAUSED_BY_SPEC = "spec.rollout.paused is true, which holds the rollout: set it to false"
 RESUMED = "spec.suspend is false again, and the rollout goes on"
+_TAKES_OVER = "its revision takes the place of the stable one, to which `modelway abort` returns meanwhile"
 AGAIN = "Correct the model and apply it, or try this one again with `modelway retry`."
 
 SLOW_DELIVERY = timedelta(minutes=3)
@@ -78,7 +80,7 @@ def progress(state: RolloutState, step: Step, judgement: Judgement, situation: S
     """How much evidence there is, how much is needed, and how long that takes at the present rate."""
     parts = [f"{share_of_step(state)}: {_evidence(state, judgement, situation.evidence, now)}"]
     if step.hold is not None and state.since is not None and now - state.since < step.hold:
-        parts.append(f"held for {length(step.hold - (now - state.since))} more")
+        parts.append(f"held for {_rest(step.hold - (now - state.since))} more")
     if situation.pods.stopped:
         parts.append(
             f"{situation.pods.stopped} of {counted(situation.pods.total, 'stable pod')} stopped handing over, since the candidate fails"
@@ -108,6 +110,13 @@ def _evidence(state: RolloutState, judgement: Judgement, evidence: Evidence, now
         return f"{counted(requests, 'request')}, and {_too_many(limiting)}"
     what = "comparisons" if limiting.name == DISAGREEMENT else "requests"
     return f"{limiting.trials} of about {two_digits(limiting.needed)} {what}{_rate(state, limiting, requests, now)}"
+
+
+def _rest(time: timedelta) -> str:
+    """A countdown that does not write status anew at every look."""
+    if time <= timedelta(minutes=2):
+        return "up to 2 min"
+    return length(timedelta(minutes=ceil(time / timedelta(minutes=1))))
 
 
 def _too_many(finding: Finding | None) -> str:
@@ -164,12 +173,12 @@ def paused(state: RolloutState, candidate: Candidate) -> str:
 def promoting(judgement: Judgement) -> str:
     """The evidence suffices."""
     trials = max((one.trials for one in judgement.findings), default=0)
-    return f"{counted(trials, 'request')} show that the candidate is not worse; its revision takes the place of the stable one"
+    return f"{counted(trials, 'request')} show that the candidate is not worse; {_TAKES_OVER}"
 
 
 def promoting_by(by: str) -> str:
     """Somebody ordered it."""
-    return f"promoted by {by}; its revision takes the place of the stable one"
+    return f"promoted by {by}; {_TAKES_OVER}"
 
 
 def promoting_at_timeout(most: timedelta) -> str:
@@ -222,11 +231,11 @@ def stopped(pods: int, evidence: Evidence, state: RolloutState) -> str:
     )
 
 
-def not_ready(candidate: Candidate, patience: timedelta, state: RolloutState) -> str:
+def not_ready(candidate: Candidate, wanted: int, patience: timedelta, state: RolloutState) -> str:
     """Its pods did not come, or went and did not come again."""
     why = candidate.hindrance.rstrip(".") or "see why with `kubectl describe pods -l modelway.dev/track=canary`"
     return (
-        f"revision {state.revision} lacks ready pods for {length(patience)}, with {counted(candidate.ready, 'pod')} ready: {why}; "
+        f"revision {state.revision} has {candidate.ready} of {counted(wanted, 'pod')} ready for {length(patience)}: {why}; "
         f"{_serves(state)} {AGAIN}"
     )
 
@@ -247,14 +256,14 @@ def aborted(state: RolloutState, by: str) -> str:
 def refused_order(action: Action, state: RolloutState) -> str:
     """Why an order is not followed in this phase."""
     if state.phase is Phase.ROLLED_BACK:
-        remedy = "it has rolled back: `modelway retry` tries it again"
+        why = "has rolled back: `modelway retry` tries it again"
     elif state.phase is Phase.PROMOTED:
-        remedy = "it has taken over: `modelway undo` asks for the revision before"
+        why = "has taken over: `modelway undo` asks for the revision before"
     elif state.phase is Phase.PROMOTING:
-        remedy = "it is taking over: `modelway abort` returns to the stable revision"
+        why = "is taking over: `modelway abort` returns to the stable revision"
     else:
-        remedy = "it is under way"
-    return f"revision {state.revision} cannot {action} now, since {remedy}"
+        why = "is under way"
+    return f"`modelway {action}` does nothing now: revision {state.revision} {why}"
 
 
 _FAULTS = {

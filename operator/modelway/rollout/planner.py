@@ -182,12 +182,13 @@ def _has_its_share(state: RolloutState, step: Step) -> bool:
 
 def _failure_of_pods(state: RolloutState, situation: Situation, now: datetime) -> tuple[Cause, str] | None:
     candidate, pods = situation.candidate, situation.pods
+    wanted = steps_of(situation.rollout)[state.step].size(situation.size)
     if candidate.failure:
         return Cause.CANDIDATE_FAILED, messages.failed(candidate.failure, state)
     if 0 < pods.total == pods.stopped and candidate.ready > 0:
         return Cause.CANDIDATE_FAILED, messages.stopped(pods.total, situation.evidence, state)
     if state.unready is not None and now - state.unready >= situation.patience:
-        return Cause.CANDIDATE_NOT_READY, messages.not_ready(candidate, situation.patience, state)
+        return Cause.CANDIDATE_NOT_READY, messages.not_ready(candidate, wanted, situation.patience, state)
     return None
 
 

@@ -27,9 +27,15 @@ class Step:
     """Whether the candidate has as many pods as the stable revision."""
 
     def size(self, stable_size: int) -> int:
-        """The number of the candidate's pods beside that many stable ones."""
-        share = Fraction(WHOLE if self.full_size else self.weight or self.mirror, WHOLE)
-        return max(1, ceil(share * stable_size))
+        """The number of the candidate's pods beside that many stable ones.
+
+        What is handed over relieves the stable pods, and the autoscaler takes some of them away. So the candidate has as many as carry its
+        share at the load of a stable pod, and never more than those. Copies relieve nobody.
+        """
+        if self.full_size or self.weight >= WHOLE:
+            return max(1, stable_size)
+        share = Fraction(self.weight, WHOLE - self.weight) or Fraction(self.mirror, WHOLE)
+        return max(1, min(stable_size, ceil(share * stable_size)))
 
 
 def steps_of(rollout: Rollout) -> tuple[Step, ...]:

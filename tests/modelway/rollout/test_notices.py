@@ -49,7 +49,7 @@ def test_rollback_is_a_warning_with_its_cause() -> None:
         ("pause", "RolloutSuspended", "held at 5% of the requests by bob"),
         ("promote", "RolloutPromoting", "promoted by bob"),
         ("abort", "RolledBack", "bob aborted the rollout of revision new"),
-        ("retry", "RolloutOrderRefused", "asked by bob: revision new cannot retry now"),
+        ("retry", "RolloutOrderRefused", "asked by bob: `modelway retry` does nothing now: revision new is under way"),
     ],
 )
 def test_order_is_told_with_who_asked(action: str, reason: str, text: str) -> None:

@@ -136,10 +136,10 @@ def test_larger_share_waits_for_the_candidate_to_grow() -> None:
         go_on(it, 1, 200, starts=False)
     it.operate()
     it.operate()
-    assert (it.candidate_size, it.candidate_ready) == (5, 2)
+    assert (it.candidate_size, it.candidate_ready) == (10, 3)
     assert it.state is not None
     assert it.state.weight == 20
-    assert "2 of 5 pods of the candidate are ready for 50% of the requests" in message(it)
+    assert "3 of 10 pods of the candidate are ready for 50% of the requests" in message(it)
     it.start_candidate()
     it.operate()
     assert it.state.weight == 50
@@ -275,7 +275,7 @@ def test_pods_that_never_come_roll_back() -> None:
     it.operate()
     assert it.state is not None
     assert it.state.cause is Cause.CANDIDATE_NOT_READY
-    assert "lacks ready pods for 10 min, with 0 pods ready: no node has room; revision old serves." in message(it)
+    assert "has 0 of 1 pod ready for 10 min: no node has room; revision old serves." in message(it)
 
 
 def test_evicted_candidate_comes_again() -> None:
@@ -603,7 +603,7 @@ def test_scale_keeps_a_rollout_under_way() -> None:
     it = progressing(size=2)
     it.scale(20)
     it.operate()
-    assert (it.phase, it.candidate_size) == (Phase.PROGRESSING, 4)
+    assert (it.phase, it.candidate_size) == (Phase.PROGRESSING, 5)
     it.settle()
     assert ended(it) == (Phase.PROMOTED, None, NEW)
 

@@ -140,11 +140,11 @@ def test_ordered_pause_outlives_that_of_the_spec() -> None:
     ("phase", "action", "remedy"),
     [
         (Phase.ROLLED_BACK, "promote", "`modelway retry` tries it again"),
-        (Phase.ROLLED_BACK, "abort", "it has rolled back"),
+        (Phase.ROLLED_BACK, "abort", "has rolled back"),
         (Phase.PROMOTED, "abort", "`modelway undo` asks for the revision before"),
         (Phase.PROMOTING, "pause", "`modelway abort` returns to the stable revision"),
-        (Phase.PROGRESSING, "retry", "it is under way"),
-        (Phase.PROGRESSING, "resume", "it is under way"),
+        (Phase.PROGRESSING, "retry", "is under way"),
+        (Phase.PROGRESSING, "resume", "is under way"),
     ],
 )
 def test_order_out_of_place_is_refused_once(phase: Phase, action: str, remedy: str) -> None:
