@@ -18,6 +18,8 @@ CONNECT_SECONDS = 0.5
 PAUSE_SECONDS = 1.0
 """How long nobody tries again after the candidate could not be connected to; twice as long after each further time."""
 MAX_PAUSE_SECONDS = 60.0
+SURE_SECONDS = 0.1
+"""A candidate that is not connected to in less may be well: the request was in a hurry."""
 STALE_SECONDS = 0.05
 """A kept connection that ends so soon after a request was ended before it; later the candidate had the request."""
 MAX_AGE_SECONDS = 15.0
@@ -136,14 +138,15 @@ class Client:
             raise Unreachable
         self._count += 1
         self._is_trying = True
+        limit = min(CONNECT_SECONDS, seconds)
         try:
-            async with asyncio.timeout(min(CONNECT_SECONDS, seconds)):
+            async with asyncio.timeout(limit):
                 connection = await self._connector.connect()
             _, wire = await asyncio.get_running_loop().create_connection(
                 lambda: Wire(self._limit, self._room), sock=connection
             )
         except (OSError, TimeoutError) as error:
-            self._pause_after(error)
+            self._pause_after(error, times=1 if isinstance(error, TimeoutError) and limit < SURE_SECONDS else 2)
             raise Unreachable from error
         finally:
             self._count -= 1
@@ -153,12 +156,12 @@ class Client:
             _LOGGER.info("the candidate can be connected to again")
         return wire
 
-    def _pause_after(self, error: Exception) -> None:
-        """Try no connection for a while."""
+    def _pause_after(self, error: Exception, times: int) -> None:
+        """Try no connection for a while, which is so many times longer than the last while."""
         if not self._pause:
             reason = str(error) or "no answer in time"
             _LOGGER.warning("the candidate cannot be connected to (%s), and this server answers its requests", reason)
-        self._pause = min(max(PAUSE_SECONDS, self._pause * 2), MAX_PAUSE_SECONDS)
+        self._pause = min(max(PAUSE_SECONDS, self._pause * times), MAX_PAUSE_SECONDS)
         self._paused_until = time.monotonic() + self._pause
 
 

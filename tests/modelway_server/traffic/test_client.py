@@ -19,9 +19,11 @@ class Connections:
 
     Args:
         number: after which there is no way any more.
+        hang: whether nobody says so then.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, hang: bool = False) -> None:
+        self.hang = hang
         self.left = number
         self.tries = 0
         self.others: list[socket.socket] = []
@@ -30,6 +32,8 @@ class Connections:
     async def connect(self) -> socket.socket:
         """See `Connector`."""
         self.tries += 1
+        if not self.left and self.hang:
+            await asyncio.sleep(60)
         if not self.left:
             raise ConnectionRefusedError("refused")
         self.left -= 1
@@ -51,6 +55,21 @@ async def answered_once(connections: Connections) -> Client:
     await loop.sock_sendall(connections.others[0], ANSWER)
     await asking
     return client
+
+
+def test_request_in_a_hurry_does_not_make_the_pause_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelway_server.traffic.client.PAUSE_SECONDS", 0.001)
+
+    async def run() -> int:
+        connections = Connections(0, hang=True)
+        client = Client(connections, 1000, "w")
+        for _ in range(12):
+            with pytest.raises(Unreachable):
+                await client.send(QUESTION, 0.01)
+            await asyncio.sleep(0.002)
+        return connections.tries
+
+    assert asyncio.run(run()) == 12
 
 
 @pytest.mark.parametrize(("waits", "error"), [(0.0, Unreachable), (0.1, BrokenOff)])
