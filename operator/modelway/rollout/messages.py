@@ -123,7 +123,8 @@ def _too_many(finding: Finding | None) -> str:
     """What keeps a candidate from being not worse, however many requests come, unless its share falls."""
     if finding is None or finding.share is None:
         return "none that tells anything yet"
-    return f"too many are bad to show that it is not worse: {finding.name} {percent(finding.share)}, and {percent(finding.bound)} is the bound"
+    text = f"too many are bad to show that it is not worse: {finding.name} {percent(finding.share)}, and {percent(finding.bound)} is the bound"
+    return f"{text} (spec.rollout.analysis.maxDisagreement)" if finding.name == DISAGREEMENT else text
 
 
 def _rate(state: RolloutState, finding: Finding, requests: int, now: datetime) -> str:

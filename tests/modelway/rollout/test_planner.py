@@ -426,6 +426,15 @@ def test_unreachable_candidate_is_told_with_the_likely_cause() -> None:
     assert "cannot reach" not in message_of(it, unreachable=337)
 
 
+def test_disagreement_at_its_bound_names_the_field() -> None:
+    counts = {FAILED: Counts(0, 3000), DISAGREEMENT: Counts(390, 3000)}
+    evidence = {Series(name, CANDIDATE): one for name, one in counts.items()}
+    limits = spec(steps=[{"weight": 20}], analysis={"maxDisagreement": "12.5%", "tolerance": "0.001%"})
+    it = progressing()
+    it.rollout = limits
+    assert "12.5% is the bound (spec.rollout.analysis.maxDisagreement)" in message_of(it, evidence=evidence)
+
+
 def test_huge_counts_are_still_valid_in_status() -> None:
     it = progressing()
     huge = {
