@@ -187,6 +187,10 @@ class Calls:
         """Whether requests hold so many bytes that none should be held for longer than it must."""
         return self._predictor.held_bytes.is_scarce
 
+    def read_apart(self, read: Callable[[], Query]) -> asyncio.Future[Query]:
+        """The query that `read` gives in a thread, so that reading it holds up nobody."""
+        return self._predictor.read_apart(read)
+
     async def answer_aside(self, read: Callable[[], Query], *, apart: bool) -> Answer:
         """The model's answer to a request whose client has one already; predictions go first.
 

@@ -147,7 +147,21 @@ class HandOver:
         incoming.call.elsewhere = None
         self._ask_stable(incoming, outcome)
 
+    async def _read_apart(self, incoming: Incoming) -> bool:
+        """Note the timeout in a body that is read apart; whether there is time for both revisions."""
+        try:
+            query = await self._calls.read_apart(incoming.read)
+        except Exception:  # noqa: BLE001  (whoever reads it again says so to its client)
+            return False
+        incoming.timeouts = (*incoming.timeouts, query.timeout)
+        return self._has_time(incoming)
+
     async def _hand_over(self, incoming: Incoming) -> None:
+        if incoming.apart and incoming.may_have_timeout and not await self._read_apart(incoming):
+            self._tally.count(Count.BUSY)
+            incoming.call.elsewhere = None
+            self._fall_back(incoming, None)
+            return
         deadline = self._calls.deadline(incoming.call, *incoming.timeouts)
         begin = partial(self._watch, incoming.call)
         outcome = await self._ask_candidate(incoming, self._pace.patience(deadline.at), begin)

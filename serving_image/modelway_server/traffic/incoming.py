@@ -70,12 +70,16 @@ class Incoming:
         """Whether it is a message of gRPC."""
         return self.target == GRPC_PATH
 
+    @property
+    def may_have_timeout(self) -> bool:
+        """Whether the body may bear a timeout: what is packed has to be read to know that."""
+        is_plain = self.headers.get(b"content-encoding", b"identity").strip().lower() in {b"", b"identity"}
+        return not is_plain or b"timeout" in self.body
+
     def read_timeout(self) -> bool:
-        """Note the timeout that the request bears in its body, if it bears one; whether it may be asked of another server then."""
-        if b"timeout" not in self.body:
+        """Note the timeout in a body that is not read apart; whether the request may be asked of another server then."""
+        if self.apart or not self.may_have_timeout:
             return True
-        if self.apart:
-            return False
         try:
             query = self.read()
         except Exception:  # noqa: BLE001  (whoever reads it again says so to its client)
