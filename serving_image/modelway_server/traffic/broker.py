@@ -6,6 +6,7 @@ It ends with the server.
 """
 
 import ctypes
+import errno
 import gc
 import os
 import selectors
@@ -23,6 +24,8 @@ from modelway_server.traffic.document import FILE_NAME, HANDOVER_PORT, MAX_BYTES
 OPENED, NOT_OPENED = b"+", b"-"
 """What the broker answers; the first comes with a descriptor whose connection is being opened."""
 ASKED: Final = b"?"
+_PASSING: Final = frozenset({errno.ETOOMANYREFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+"""Why a descriptor cannot be handed over now, and can be later."""
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 
@@ -78,23 +81,43 @@ def _serve(path: Path, askers: list[socket.socket]) -> None:
         while selector.get_map():
             for key, _ in selector.select():
                 asker = cast("socket.socket", key.fileobj)
-                try:
-                    questions = asker.recv(64)
-                    for _ in questions:
-                        _answer(asker, path)
-                except OSError:
-                    questions = b""
-                if not questions:
+                if not _answer_all(asker, path):
                     selector.unregister(asker)
+                    asker.close()  # so that who asks knows that nobody answers
 
 
-def _answer(asker: socket.socket, path: Path) -> None:
+def _answer_all(asker: socket.socket, path: Path) -> bool:
+    """Answer what a worker asks; whether it may ask again."""
+    try:
+        questions = asker.recv(64)
+        for _ in questions:
+            answer(asker, path)
+    except OSError:
+        return False
+    return bool(questions)
+
+
+def answer(asker: socket.socket, path: Path) -> None:
+    """Answer one question.
+
+    Args:
+        asker: the way to the worker.
+        path: of the order.
+
+    Raises:
+        OSError: the worker has gone.
+    """
     connection = _open(path)
     if connection is None:
         asker.sendall(NOT_OPENED)
         return
     with connection:
-        socket.send_fds(asker, [OPENED], [connection.fileno()])
+        try:
+            socket.send_fds(asker, [OPENED], [connection.fileno()])
+        except OSError as error:
+            if error.errno not in _PASSING:
+                raise
+            asker.sendall(NOT_OPENED)
 
 
 def _open(path: Path) -> socket.socket | None:

@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 from collections import deque
+from contextlib import suppress
 from typing import Protocol
 
 from modelway_server.traffic.broker import ASKED, OPENED
@@ -40,6 +41,7 @@ class BrokerConnector:
         if self._is_gone:
             raise _gone()
         if not self._is_read:
+            self._drain()
             loop.add_reader(self._broker.fileno(), self._read)
             self._is_read = True
         answer: asyncio.Future[socket.socket] = loop.create_future()
@@ -52,6 +54,16 @@ class BrokerConnector:
             connection.close()
             raise
         return connection
+
+    def _drain(self) -> None:
+        """Forget what a worker before this one asked for and did not live to see."""
+        with suppress(OSError):  # nothing more is there, or the broker has gone, as the next question shows
+            while True:
+                content, descriptors, _, _ = socket.recv_fds(self._broker, 1, 1)
+                for descriptor in descriptors:
+                    os.close(descriptor)
+                if not content:
+                    return
 
     def _read(self) -> None:
         try:

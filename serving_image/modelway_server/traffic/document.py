@@ -130,6 +130,8 @@ def _address(text: str) -> tuple[str, int]:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         raise BadDocument(f"http must be an IP address and a port, it is {text!r:.80}") from None
+    if address.is_multicast or address.is_link_local or address.is_unspecified:
+        raise BadDocument(f"http must be the address of a Service, it is {text!r:.80}")
     if port != str(HANDOVER_PORT):
         raise BadDocument(f"the port of http must be {HANDOVER_PORT}, it is {port!r:.80}")
     return str(address), int(port)

@@ -1,5 +1,7 @@
 """The process that opens connections which the model's process may not open."""
 
+import asyncio
+import errno
 import signal
 import socket
 from pathlib import Path
@@ -7,8 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from modelway_server.traffic.broker import NOT_OPENED, OPENED, answer
+from modelway_server.traffic.connector import BrokerConnector
 from support.models import WINE
-from support.server.rollouts import CANDIDATE, candidate, count, read_request, response
+from support.server.rollouts import CANDIDATE, candidate, count, free_host, order, read_request, response
 from support.server.trespasser import Trespasser
 from support.server.walls import walled
 from support.waiting import eventually
@@ -20,6 +24,44 @@ def answer_once(connection: socket.socket) -> None:
     """So that each request needs a connection of its own."""
     read_request(connection)
     connection.sendall(response(b'{"predictions":["elsewhere"]}'))
+
+
+def test_broker_that_cannot_hand_over_now_can_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = free_host()
+    order(tmp_path, host)
+    own, other = socket.socketpair()
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ETOOMANYREFS, "too many descriptors are on their way")
+
+    with own, other, candidate(host, answer_once):
+        with monkeypatch.context() as patched:
+            patched.setattr(socket, "send_fds", refuse)
+            answer(other, tmp_path / "traffic.json")
+        assert own.recv(2) == NOT_OPENED
+        answer(other, tmp_path / "traffic.json")
+        content, descriptors, _, _ = socket.recv_fds(own, 2, 1)
+        assert content == OPENED
+        socket.socket(fileno=descriptors[0]).close()
+
+
+def test_worker_gets_no_connection_that_another_asked_for(tmp_path: Path) -> None:
+    host = free_host()
+    order(tmp_path, host)
+    own, other = socket.socketpair()
+    own.settimeout(0)
+    other.settimeout(5)
+
+    async def connect() -> socket.socket:
+        asked = asyncio.create_task(BrokerConnector(own).connect())
+        await asyncio.sleep(0)  # it asks
+        answer(other, tmp_path / "traffic.json")
+        return await asked
+
+    with own, other, candidate(host, answer_once):
+        socket.send_fds(other, [OPENED], [own.fileno()])  # what a worker that has died had asked for
+        with asyncio.run(connect()) as connection:
+            assert connection.family == socket.AF_INET
 
 
 ROW = {"instances": WINE[:1].tolist()}

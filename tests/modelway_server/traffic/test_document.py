@@ -34,6 +34,7 @@ def test_order_is_for_servers_of_the_stable_revision_alone(revision: str) -> Non
         ({"mode": "dice"}, "mode"), ({"id": "w\r\nx: y"}, "id"), ({"id": None}, "id"), ({"http": "store.evil:8083"}, "http"),
         ({"http": "10.0.0.1:443"}, "port"), ({"http": "10.0.0.1"}, "http"), ({"sticky": "a b"}, "sticky"),
         ({"maxFailed": 2}, "maxFailed"), ({"numericTolerance": None}, "numericTolerance"), ({"stable": 5}, "stable"),
+        ({"http": "169.254.169.254:8083"}, "http"), ({"http": "[ff02::1]:8083"}, "http"), ({"http": "0.0.0.0:8083"}, "http"),
         ({"candidate": "\ud800"}, "candidate"), ({"candidate": "w\r\nx"}, "candidate"),
     ],
 )  # fmt: skip
