@@ -10,7 +10,8 @@ LATE_SECONDS = 1.0
 FIRST_LATE_SECONDS = 5.0
 """The same while too few answers are known."""
 LATE_TIMES = 10.0
-IMPATIENT_TIMES = 2.0
+IMPATIENT_TIMES = 5.0
+"""With fewer, callers give up on too many answers of a candidate that is as fast as the stable revision."""
 LEAST_IMPATIENT_SECONDS = 0.02
 """A caller who gives up earlier says nothing: a pause of the event loop may have been so long."""
 LEAST_SECONDS = 0.005

@@ -125,7 +125,7 @@ def test_clients_that_give_up_stop_a_candidate_that_hangs(forests: Pair) -> None
     with failing(forests, hang):
         for _ in range(20):
             with closing(connect(forests.stable)) as leaving:
-                leaving.settimeout(0.5)
+                leaving.settimeout(0.9)
                 with suppress(TimeoutError):
                     leaving.sendall(REQUEST)
                     leaving.recv(1)

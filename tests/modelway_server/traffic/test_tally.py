@@ -1,5 +1,6 @@
 """What counts against a candidate, and what is late."""
 
+import random
 import time
 
 import pytest
@@ -56,8 +57,8 @@ def test_what_the_stable_model_does_no_better_is_no_trial(verdict: Verdict, stab
     ("verdict", "seconds", "usual", "failed"),
     [
         (Verdict.FAILED, 0.001, 0.1, 1),
-        (Verdict.LATE, 0.15, 0.1, 0),
-        (Verdict.LATE, 0.25, 0.1, 1),
+        (Verdict.LATE, 0.45, 0.1, 0),
+        (Verdict.LATE, 0.55, 0.1, 1),
         (Verdict.LATE, 0.01, 0.001, 0),
         (Verdict.LATE, 4.0, None, 0),
         (Verdict.LATE, 6.0, None, 1),
@@ -72,6 +73,15 @@ def test_caller_who_gives_up_counts_where_stable_were_faster(
     pace.measure([] if usual is None else [usual] * 100)
     Tally(ROLLOUT, shared, pace, lambda: None).judge_abandoned(verdict, seconds)
     assert shared.total(Count.FAILED_TRIALS) == shared.total(Count.FAILED_BAD) == failed
+
+
+def test_callers_give_up_on_few_answers_of_an_equal_candidate() -> None:
+    """With a long tail (log-normal, deviation 1) fewer wait so long than the share that may fail by default."""
+    dice = random.Random(1)
+    pace = Pace()
+    pace.measure(dice.lognormvariate(-3, 1) for _ in range(1000))
+    late = sum(dice.lognormvariate(-3, 1) > pace.impatient_seconds for _ in range(20_000))
+    assert late / 20_000 < 0.001
 
 
 def test_third_failure_stops_and_what_is_over_counts_no_more() -> None:
