@@ -42,8 +42,8 @@ def test_wire_with_more_than_was_asked_for_is_not_kept(more: bytes, is_kept: boo
 def test_wire_that_ended_before_it_is_asked_says_so() -> None:
     async def use(wire: Wire, _: socket.socket) -> None:
         wire.connection_lost(None)
-        with pytest.raises(BrokenOff) as caught:
+        with pytest.raises(BrokenOff) as error:
             await wire.ask(QUESTION)
-        assert not caught.value.begun
+        assert not error.value.begun
 
     on_a_wire(use)
