@@ -30,7 +30,7 @@ from modelway.rollout.transitions import (
 
 _LARGEST = 1e18
 """The largest number in status."""
-UNSERVED_PATIENCE = timedelta(seconds=60)
+UNSERVED_PATIENCE = timedelta(minutes=5)
 """How long no stable pod may be ready before the candidate takes over without evidence."""
 
 

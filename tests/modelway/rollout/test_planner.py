@@ -8,7 +8,7 @@ import pytest
 
 from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Counts
 from modelway.rollout.measures import CANDIDATE, STABLE, Series
-from modelway.rollout.planner import advance
+from modelway.rollout.planner import UNSERVED_PATIENCE, advance
 from modelway.rollout.situation import StablePods
 from modelway.rollout.state import Cause, Pause, Phase, RolloutState
 from modelway.rollout.steps import steps_of
@@ -346,7 +346,7 @@ def test_candidate_takes_over_if_no_stable_pod_serves(name: str) -> None:
     go_on(it, 3, 0)
     it.operate()
     assert "no stable pod is ready" in message(it)
-    it.wait(seconds=60)
+    it.wait(seconds=UNSERVED_PATIENCE.total_seconds())
     it.operate()
     assert it.phase is Phase.PROMOTING
     assert "nothing is left to protect" in message(it)

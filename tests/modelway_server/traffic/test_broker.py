@@ -53,10 +53,10 @@ def test_worker_gets_no_connection_that_another_asked_for(tmp_path: Path) -> Non
     other.settimeout(5)
 
     async def connect() -> socket.socket:
-        asked = asyncio.create_task(BrokerConnector(own).connect())
+        connecting = asyncio.create_task(BrokerConnector(own).connect())
         await asyncio.sleep(0)  # it asks
         answer(other, tmp_path / "traffic.json")
-        return await asked
+        return await connecting
 
     with own, other, candidate(host, answer_once):
         socket.send_fds(other, [OPENED], [own.fileno()])  # what a worker that has died had asked for
