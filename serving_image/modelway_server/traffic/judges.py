@@ -12,6 +12,7 @@ from typing import Final
 from modelway_server.dataplane.query import Body
 from modelway_server.errors import ModelwayServerError
 from modelway_server.prediction.calls import Calls
+from modelway_server.protocol.compression import CODINGS, inflate
 from modelway_server.traffic.answers import Undecodable
 from modelway_server.traffic.comparison import Agreement, Sizes, compare
 from modelway_server.traffic.document import Rollout
@@ -30,6 +31,10 @@ MAX_COMPARED_BYTES: Final = 32 * 1024 * 1024
 LARGE_BYTES: Final = 32 * 1024
 """Answers from which on comparing them would hold up the event loop."""
 
+TIMES_LARGER: Final = 4
+BYTES_LARGER: Final = 64 * 1024
+"""An answer that has so many times the bytes of the stable one, and so many more, says something else."""
+
 CountOne = Callable[..., None]
 
 
@@ -47,6 +52,7 @@ class Judges:
         self._calls = calls
         self._count = count
         self._sizes = Sizes()
+        self._one_at_a_time = asyncio.Lock()
         left_out = partial(count, Count.BUSY)
         self._second_answers, self._copies = (
             SpareTime(
@@ -81,10 +87,12 @@ class Judges:
             self._count(Count.BUSY)
             return
         look = partial(self._agreement, incoming, own, answer)
-        if len(own.content) + len(answer.body) < LARGE_BYTES:
+        is_packed = b"content-encoding" in answer.headers  # a few bytes may hold very many
+        if len(own.content) + len(answer.body) < LARGE_BYTES and not is_packed:
             agreement = look()
         else:
-            agreement = await asyncio.get_running_loop().run_in_executor(None, look)
+            async with self._one_at_a_time:
+                agreement = await asyncio.get_running_loop().run_in_executor(None, look)
         if agreement is None:
             return
         self._count(Count.DISAGREEMENT_TRIALS)
@@ -106,7 +114,32 @@ class Judges:
         except Undecodable:
             return None
         try:
-            candidate = incoming.decode(answer.body, answer.headers)
+            plain = _unpack(answer, TIMES_LARGER * len(own.content) + BYTES_LARGER)
+            candidate = incoming.decode(plain.body, plain.headers)
         except Undecodable:
             candidate = []
         return compare(stable, candidate, self._tolerance, self._sizes)
+
+
+def _unpack(answer: CandidateAnswer, most: int) -> CandidateAnswer:
+    """An answer without its coding.
+
+    Args:
+        answer: of the candidate.
+        most: bytes that it may have.
+
+    Raises:
+        Undecodable: it has more, or is not of its coding.
+    """
+    headers = dict(answer.headers)
+    coding, body = headers.pop(b"content-encoding", b"").decode("latin-1"), answer.body
+    if coding:
+        if coding not in CODINGS:
+            raise Undecodable(f"no known coding: {coding!r:.40}")
+        try:
+            body = inflate(coding, most, body)
+        except ModelwayServerError as error:
+            raise Undecodable(str(error)) from error
+    if len(body) > most:
+        raise Undecodable(f"more than {most} bytes")
+    return CandidateAnswer(answer.status, headers, body)

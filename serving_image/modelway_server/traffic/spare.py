@@ -51,7 +51,8 @@ class SpareTime:
             work: begins it; what it raises is logged.
             size: bytes that it holds.
         """
-        if len(self._waiting) >= self._most or self._bytes + size > self._most_bytes:
+        is_full = self._bytes > 0 and self._bytes + size > self._most_bytes  # one alone may be larger
+        if len(self._waiting) >= self._most or is_full:
             self._left_out()
             return
         self._waiting.append((work, size))
