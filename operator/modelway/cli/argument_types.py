@@ -31,10 +31,7 @@ def port(text: str) -> int:
     Raises:
         ArgumentTypeError: it is none.
     """
-    number = int(text) if re.fullmatch("[0-9]{1,5}", text) else 0
-    if not 1 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: 1 to 65535")
-    return number
+    return _whole(text, 65535, "port")
 
 
 def named_path(text: str) -> tuple[str, Path]:
@@ -94,7 +91,11 @@ def positive(text: str) -> int:
     Raises:
         ArgumentTypeError: it is none.
     """
-    number = int(text) if re.fullmatch("[0-9]{1,6}", text) else 0
-    if not 1 <= number <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no such number: 1 to 100000")
+    return _whole(text, 100_000, "such number")
+
+
+def _whole(text: str, most: int, what: str) -> int:
+    number = int(text) if re.fullmatch(f"[0-9]{{1,{len(str(most))}}}", text) else 0
+    if not 1 <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is no {what}: 1 to {most}")
     return number

@@ -10,6 +10,7 @@ from modelway.cli.summary import age
 from modelway.cluster.kinds import CHILDREN, Kind
 from modelway.cluster.snapshot import Object, Snapshot
 from modelway.status.reasons import Reason, Topic
+from modelway.wording import counted
 
 _MOST_PODS = 8
 _REFUSALS = frozenset(reason for reason in Reason if reason.topic is Topic.CLUSTER)
@@ -32,11 +33,6 @@ def container_states(pod: Object) -> Iterator[str]:
         state = _container(container)
         if state:
             yield f"{container['name']} {state}"
-
-
-def count_pods(pods: int) -> str:
-    """A number of pods in words."""
-    return "1 pod" if pods == 1 else f"{pods} pods"
 
 
 def is_ready(pod: Object) -> bool:
@@ -69,7 +65,7 @@ def _child(child: Object, snapshot: Snapshot) -> str:
 def _deployment(child: Object, snapshot: Snapshot) -> str:
     status = child.get("status") or {}
     template = (child["spec"]["template"].get("metadata") or {}).get("labels") or {}
-    ready = f"{status.get('readyReplicas', 0)} of {count_pods(child['spec'].get('replicas', 1))} ready"
+    ready = f"{status.get('readyReplicas', 0)} of {counted(child['spec'].get('replicas', 1), 'pod')} ready"
     refused = _condition(child, "ReplicaFailure")
     # A Deployment repeats the refusals of earlier specs: they are told of the present one where the operator's verdict is one.
     holds = refused.get("status") == "True" and _condition(snapshot.resource, "Ready").get("reason") in _REFUSALS
@@ -85,7 +81,7 @@ def _service(child: Object, _: Snapshot) -> str:
 
 def _autoscaler(child: Object, _: Snapshot) -> str:
     spec, status = child["spec"], child.get("status") or {}
-    bounds = f"{spec.get('minReplicas', 1)} to {count_pods(spec['maxReplicas'])}"
+    bounds = f"{spec.get('minReplicas', 1)} to {counted(spec['maxReplicas'], 'pod')}"
     measured = {one["resource"]["name"]: one for one in status.get("currentMetrics") or () if one.get("resource")}
     aims = []
     for metric in spec.get("metrics") or ():
@@ -99,7 +95,7 @@ def _autoscaler(child: Object, _: Snapshot) -> str:
 
 
 def _budget(child: Object, _: Snapshot) -> str:
-    return f"a drain may take {count_pods((child.get('status') or {}).get('disruptionsAllowed', 0))} now"
+    return f"a drain may take {counted((child.get('status') or {}).get('disruptionsAllowed', 0), 'pod')} now"
 
 
 def _record(child: Object, snapshot: Snapshot) -> str:
@@ -142,7 +138,7 @@ def _pods(pods: Iterable[Object], now: datetime) -> Iterator[tuple[str, str]]:
     if len(ordered) > _MOST_PODS:
         yield (
             "",
-            f"and {count_pods(len(ordered) - _MOST_PODS)} more, {sum(map(is_ready, ordered[_MOST_PODS:]))} of them ready",
+            f"and {counted(len(ordered) - _MOST_PODS, 'pod')} more, {sum(map(is_ready, ordered[_MOST_PODS:]))} of them ready",
         )
 
 

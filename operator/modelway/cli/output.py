@@ -39,11 +39,6 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value + 0.0:.4g}"
 
 
-def share(value: float) -> str:
-    """A share of 1 in percent, as people read it: `0.24%`."""
-    return f"{100 * value + 0.0:.3g}%"
-
-
 def as_text(document: Any, output: str) -> str:
     """A document as `json` or `yaml`, with the end of its last line."""
     return f"{json.dumps(document, indent=2)}\n" if output == "json" else yaml_text(document)

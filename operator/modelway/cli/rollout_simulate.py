@@ -12,7 +12,7 @@ from modelway.cli.simulation import records, trial
 from modelway.cli.simulation.summary import EXIT_STATUS, Summary
 from modelway.cli.simulation.traffic import FAULTS, NONE, Shares, Steady, Traffic, shares_of
 from modelway.errors import WrongUsage
-from modelway.rollout.wording import percent
+from modelway.wording import percent
 
 
 def run(arguments: argparse.Namespace) -> int:

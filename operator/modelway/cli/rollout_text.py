@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from modelway.cli.output import share
 from modelway.cli.revisions import wanted_of
 from modelway.cli.summary import age, condition
 from modelway.cluster.snapshot import Object
 from modelway.rollout.state import UNDER_WAY, Phase
 from modelway.status.reasons import Reason
+from modelway.wording import percent
 
 _REASONS = frozenset({Reason.ROLLOUT_PROGRESSING, Reason.ROLLOUT_SUSPENDED, Reason.ROLLED_BACK})
 _CAUSES = {
@@ -110,9 +110,9 @@ def describe_measure(measure: Mapping[str, Any]) -> str:
     bad, trials = measure.get("bad", 0), measure.get("trials", 0)
     if not trials:
         return "nothing counted yet"
-    parts = [f"{bad:,} of {trials:,} ({share(measure.get('share', bad / trials))})", *_stable(measure)]
+    parts = [f"{bad:,} of {trials:,} ({percent(measure.get('share', bad / trials))})", *_stable(measure)]
     if "bound" in measure:
-        parts.append(f"limit {share(measure['bound'])}")
+        parts.append(f"limit {percent(measure['bound'])}")
     return f"{', '.join(parts)}: {_outcome(measure)}"
 
 
@@ -151,7 +151,7 @@ def _traffic(rollout: Mapping[str, Any]) -> str:
 def _stable(measure: Mapping[str, Any]) -> Iterator[str]:
     if trials := measure.get("stableTrials"):
         bad = measure.get("stableBad", 0)
-        yield f"stable {bad:,} of {trials:,} ({share(bad / trials)})"
+        yield f"stable {bad:,} of {trials:,} ({percent(bad / trials)})"
 
 
 def _outcome(measure: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from modelway.cli.admission.verdict import verdict
 from modelway.cli.documents import Document, UnreadableFile
 from modelway.cli.manifests import NO_OBJECT, MissingFile, is_object, is_ours, read
 from modelway.errors import Problem
+from modelway.wording import counted
 
 API_SERVER, OPERATOR, FILE = "api-server", "operator", "file"
 """Who refuses: the API server when it is applied, the operator afterwards, or whoever reads the file."""
@@ -139,11 +140,7 @@ def _print(outcome: Outcome, output: str) -> None:
     for warning in outcome.warnings:
         print(f"Warning: {warning}")
     print(
-        f"{_count(outcome.accepted + outcome.refused)}: {outcome.accepted} accepted, {outcome.refused} refused",
+        f"{counted(outcome.accepted + outcome.refused, KIND)}: {outcome.accepted} accepted, {outcome.refused} refused",
         end="",
     )
     print(f"; {outcome.skipped} of other kinds skipped" if outcome.skipped else "")
-
-
-def _count(number: int) -> str:
-    return f"1 {KIND}" if number == 1 else f"{number} {KIND}s"

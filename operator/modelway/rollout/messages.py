@@ -11,7 +11,7 @@ from modelway.rollout.measures import CANDIDATE, NOTHING, Evidence, Series, requ
 from modelway.rollout.situation import Candidate, Situation, StablePods
 from modelway.rollout.state import Pause, Phase, RolloutState
 from modelway.rollout.steps import Step
-from modelway.rollout.wording import about, counted, length, percent, two_digits
+from modelway.wording import about, counted, length, percent, two_digits
 
 BEGUN = "the candidate's pods are being created"
 PROMOTING = "the candidate takes over"

@@ -6,6 +6,7 @@ from modelway.rollout.messages import share_of_step
 from modelway.rollout.orders import new_order, refusal_of
 from modelway.rollout.situation import Situation
 from modelway.rollout.state import Phase, RolloutState
+from modelway.wording import counted
 
 _REASONS = {
     Phase.PAUSED: "RolloutSuspended",
@@ -59,10 +60,7 @@ def _change(before: RolloutState | None, after: RolloutState | None, by: str) ->
         return None
     if before is None or before.id != after.id:
         attempt = f", attempt {after.attempt}" if after.attempt > 1 else ""
-        steps = "1 step" if after.steps == 1 else f"{after.steps} steps"
-        text = (
-            f"revision {after.revision} is to take the place of {after.stable}{by}: {after.strategy}, {steps}{attempt}"
-        )
+        text = f"revision {after.revision} is to take the place of {after.stable}{by}: {after.strategy}, {counted(after.steps, 'step')}{attempt}"
         return Notice("RolloutStarted", text)
     if before.phase is after.phase or (before.phase, after.phase) == (Phase.STARTING, Phase.PROGRESSING):
         return None

@@ -16,6 +16,7 @@ from modelway.status.pod_failures import detail, failure_of
 from modelway.status.reasons import Reason, Topic
 from modelway.status.rejections import explain_refused_pods
 from modelway.status.verdict import Readiness, last_verdict
+from modelway.wording import counted
 
 _REPLICA_SET = re.compile(r'^ReplicaSet "([^"]+)"')
 _AGAIN = "Pods are being started again. Before: "
@@ -103,7 +104,7 @@ def _everything_serves(observed: Observed, target: Target) -> Readiness | None:
         return Readiness(Reason.NO_SERVICE, message)
     served = f"Revision {target.revision} serves all requests with"
     if deployment.available >= deployment.size:
-        return Readiness(Reason.SERVING, f"{served} {_pods(deployment.available)}.{_pause_note(observed)}")
+        return Readiness(Reason.SERVING, f"{served} {counted(deployment.available, 'pod')}.{_pause_note(observed)}")
     counts, failure = _counts(deployment), _pods_fail(observed, target) or _pods_are_refused(observed, target)
     rest = f"{counts.failing} ({failure.reason}): {failure.message}" if failure else f"{counts.starting}."
     return Readiness(Reason.SERVING, f"{served} {counts.up_of_size}. {rest}{_pause_note(observed)}")
@@ -243,7 +244,7 @@ class _Counts(NamedTuple):
 
     @property
     def up_of_size(self) -> str:
-        return f"{self.up} of {_pods(self.size)}"
+        return f"{self.up} of {counted(self.size, 'pod')}"
 
     @property
     def starting(self) -> str:
@@ -267,7 +268,3 @@ def _counts(deployment: DeploymentView | None, fewest: int = 0) -> _Counts:
 def _progress(deployment: DeploymentView | None, target: Target, of: str = "") -> str:
     counts = _counts(deployment, target.available)
     return counts.serving(of) + (f"; {counts.starting}" if counts.missing > 0 else "")
-
-
-def _pods(count: int) -> str:
-    return "1 pod" if count == 1 else f"{count} pods"

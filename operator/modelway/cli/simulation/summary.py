@@ -9,7 +9,7 @@ from typing import Any, Final
 from modelway.api.rollout import Rollout
 from modelway.cli.simulation.trial import LOOK_SECONDS, SPREAD_SECONDS, START_SECONDS, Ending, Trial
 from modelway.rollout.steps import steps_of
-from modelway.rollout.wording import counted, length
+from modelway.wording import counted, length
 
 CLEAR: Final = 0.95
 """The share of the simulated rollouts that must end alike to be the verdict."""

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from modelway.rollout.wording import about, counted, length, percent, two_digits
+from modelway.wording import about, counted, length, percent, two_digits
 
 
 @pytest.mark.parametrize(
