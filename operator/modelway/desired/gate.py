@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired.children import build_children, controller_revision, job
+from modelway.desired.children import build_children, job
 from modelway.desired.children.job import StableModel
 from modelway.desired.evidence import ACCEPTED, Evidence, candidates_of, metrics_of
 from modelway.desired.pinning import has_served, pinning_of, record_of, record_to_mark
-from modelway.desired.plan import Plan, Step, make_plan, number_of, step_of, unwanted_children
+from modelway.desired.plan import Plan, Step, make_plan, record_step, step_of, unwanted_children
 from modelway.desired.revision import as_it_was, revision_of
 from modelway.observed import Child, ChildId, JobView, Observed, RevisionView
 from modelway.settings import Settings
@@ -144,17 +144,14 @@ def make_closed_plan(
     revision = revision_of(deployment)
     record = record_of(observed, revision)
     pinning = pinning_of(deployment, revision, record, observed, settings, may_follow=False)
-    text = evidence.to_text() if evidence else ""
-    body = controller_revision.build(
-        deployment, revision.hash, pinning.data, number=number_of(observed, record), evidence=text
-    )
+    own_record = record_step(deployment, observed, pinning.data, evidence)
     outdated = _outdated_job(observed, proving, evidence)
     misses = stable is None and revision_that_serves(observed) is not None and job.compares(deployment)
-    own = [step_of(body), *([] if evidence or outdated or misses else [step_of(proving)])]
+    own = [own_record, *([] if evidence or outdated or misses else [step_of(proving)])]
     present = observed.owned(ChildId("Job", proving["metadata"]["name"]))
     running = model_of(deployment, observed, revision_that_runs(observed))
     meanwhile = serve_on(deployment, pinning.template, observed, settings, running=running, may_follow=may_follow)
-    staying = {ChildId("ControllerRevision", body["metadata"]["name"])}
+    staying = {own_record.id}
     staying |= {ChildId("Job", proving["metadata"]["name"])} if outdated is None else set()
     scaling = deployment.spec.scaling or Scaling()
     return Plan(

@@ -5,13 +5,13 @@ But a field that its only owner gives up falls back to its default of 1. So the 
 present value, and the autoscaler takes it over with its first change.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired.children import build_children
+from modelway.desired.children import build_children, controller_revision
 from modelway.desired.evidence import Evidence, with_pins
 from modelway.desired.pinning import pinning_of, record_of, record_to_mark
 from modelway.desired.revision import Revision, revision_of
@@ -120,6 +120,23 @@ def make_plan(
 def number_of(observed: Observed, record: RevisionView | None) -> int:
     """The ordinal of a revision: that of its record, or the next one."""
     return record.number if record else max((one.number for one in observed.revisions), default=0) + 1
+
+
+def record_step(
+    deployment: ModelDeployment, observed: Observed, data: Mapping[str, Any], evidence: Evidence | None
+) -> Step:
+    """The step that records the revision that is asked for, while another one serves.
+
+    Args:
+        deployment: what is asked for.
+        observed: what exists.
+        data: what the record holds.
+        evidence: what the preflight of the revision found out, if anything.
+    """
+    revision = revision_of(deployment)
+    number = number_of(observed, record_of(observed, revision))
+    text = evidence.to_text() if evidence else ""
+    return step_of(controller_revision.build(deployment, revision.hash, data, number=number, evidence=text))
 
 
 # The size of the Deployment ---------------------------------------------------------------------------------------------------------------

@@ -10,12 +10,11 @@ from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import controller_revision, service, traffic
 from modelway.desired.children import deployment as deployments
-from modelway.desired.children.job import StableModel
 from modelway.desired.evidence import Evidence, with_pins
 from modelway.desired.gate import model_of, serve_on
-from modelway.desired.pinning import pinning_of, record_of, record_to_mark
+from modelway.desired.pinning import Pinning, pinning_of, record_of, record_to_mark
 from modelway.desired.places import traffic_name
-from modelway.desired.plan import Plan, Step, make_plan, number_of, step_of, unwanted_children
+from modelway.desired.plan import Plan, Step, make_plan, record_step, step_of, unwanted_children
 from modelway.desired.revision import Revision, revision_of
 from modelway.observed import Child, ChildId, JobView, Observed, RevisionView
 from modelway.settings import Settings
@@ -55,35 +54,34 @@ def make_rollout_plan(
     """
     if stable is None:
         plan = make_plan(deployment, observed, settings, may_follow=may_follow, evidence=evidence)
-    else:
-        running = model_of(deployment, observed, stable)
-        plan = _plan_beside(deployment, observed, settings, running, evidence, may_follow=may_follow)
-        plan = replace(plan, beside=stable)
-    return plan if candidate is None else _with_candidate(plan, candidate, deployment, observed, settings)
+        if candidate is None:
+            return plan
+    revision = revision_of(deployment)
+    record = record_of(observed, revision)
+    pinning = pinning_of(deployment, revision, record, observed, settings, may_follow=True, evidence=evidence)
+    if stable is not None:
+        plan = _plan_beside(
+            deployment, observed, settings, pinning, stable=stable, evidence=evidence, may_follow=may_follow
+        )
+    return plan if candidate is None else _with_candidate(plan, candidate, pinning, deployment, settings)
 
 
 def _plan_beside(
     deployment: ModelDeployment,
     observed: Observed,
     settings: Settings,
-    running: StableModel | None,
-    evidence: Evidence | None,
+    pinning: Pinning,
     *,
+    stable: str,
+    evidence: Evidence | None,
     may_follow: bool,
 ) -> Plan:
     """The stable revision as it is, and the record of the other one."""
     revision = revision_of(deployment)
     record = record_of(observed, revision)
-    pinning = pinning_of(deployment, revision, record, observed, settings, may_follow=True, evidence=evidence)
+    running = model_of(deployment, observed, stable)
     meanwhile = serve_on(deployment, pinning.template, observed, settings, running=running, may_follow=may_follow)
-    body = controller_revision.build(
-        deployment,
-        revision.hash,
-        pinning.data,
-        number=number_of(observed, record),
-        evidence=evidence.to_text() if evidence else "",
-    )
-    own = step_of(body)
+    own = record_step(deployment, observed, pinning.data, evidence)
     scaling = deployment.spec.scaling or Scaling()
     outdated = (record,) if record is not None and pinning.outdated else ()
     return Plan(
@@ -95,6 +93,7 @@ def _plan_beside(
         record_to_mark=record_to_mark(observed, revision),
         follows=meanwhile.follows,
         waits=meanwhile.waits,
+        beside=stable,
         evidence=evidence,
     )
 
@@ -113,10 +112,10 @@ def _unwanted(
 
 
 def _with_candidate(
-    plan: Plan, candidate: Candidate, deployment: ModelDeployment, observed: Observed, settings: Settings
+    plan: Plan, candidate: Candidate, pinning: Pinning, deployment: ModelDeployment, settings: Settings
 ) -> Plan:
     """The plan with the candidate's Service, its Deployment, and what tells the stable pods of it."""
-    template = _template(deployment, observed, settings, plan.evidence)
+    template = _template(pinning, plan.evidence)
     pods = deployments.build(deployment, plan.revision, template, candidate.size, settings, track=CANARY)
     bodies = [service.build_for_candidate(deployment, settings), pods]
     if candidate.traffic is not None:
@@ -134,13 +133,8 @@ def _is_outdated(child: Child) -> bool:
     return isinstance(child, RevisionView)
 
 
-def _template(
-    deployment: ModelDeployment, observed: Observed, settings: Settings, evidence: Evidence | None
-) -> dict[str, Any]:
+def _template(pinning: Pinning, evidence: Evidence | None) -> dict[str, Any]:
     """The pod template of the revision that is asked for, on the track of candidates."""
-    revision = revision_of(deployment)
-    record = record_of(observed, revision)
-    pinning = pinning_of(deployment, revision, record, observed, settings, may_follow=True, evidence=evidence)
     template = deepcopy(dict(with_pins(pinning.template, evidence)))
     spread = (one.get("labelSelector") or {} for one in template["spec"].get("topologySpreadConstraints") or ())
     for labels in (template["metadata"]["labels"], *(one.get("matchLabels") or {} for one in spread)):
