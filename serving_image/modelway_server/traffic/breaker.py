@@ -2,8 +2,8 @@
 
 A mixture of likelihood ratios weighs "the candidate fails more than it may" against "it fails as often as it may". It
 mixes several rates of failing, and all the requests at which the failing may have begun. Its expectation stays 1 while
-the candidate fails no more than it may, so it reaches EVIDENCE in one of as many rollouts at most, however often it is
-looked at.
+the candidate fails no more than it may. So it reaches EVIDENCE in one of as many rollouts at most, however often one
+looks.
 
 Source: Ville's inequality; Shafer and Vovk, "Test martingales, Bayes factors and p-values" (2011), for mixtures.
 """

@@ -1,7 +1,7 @@
 """Whether two answers to one request say the same: labels are equal, numbers are near enough.
 
-Numbers agree within a share of the larger of the stable number and the mean size of the stable numbers so far, so that
-numbers near 0 need not agree to the last digit. Where all stable numbers of an output so far are from 0 to 1, as
+Numbers agree within a share of the stable number, or of the mean size of the stable numbers so far where that is
+larger. So numbers near 0 need not agree to the last digit. Where all stable numbers of an output so far are from 0 to 1, as
 probabilities are, they agree within that share itself; where the event is rarer than that, within its mean probability.
 """
 

@@ -81,7 +81,7 @@ def test_a_broken_candidate_beside_a_revision_that_serves() -> None:
     assert (status["candidate"]["revision"], status["candidate"]["reason"]) == (NEW, "ModelNotFound")
 
 
-def test_half_replaced_revision_is_not_stable_while_the_one_before_serves() -> None:
+def test_stable_revision_stays_while_another_is_half_replaced() -> None:
     before = owner(status={"stable": {"revision": OLD}})
     pods = (pod(name="a", revision=OLD, ready=True), pod(name="b", revision="half", ready=True))
     records = (revision(OLD, 1), revision("half", 2), revision(NEW, 3))

@@ -1,9 +1,8 @@
 """Hollow pods: Ready without a process, for tests about thousands of objects.
 
 A pod is hollow when the images of all its containers are (see `images`). Its status is the one a kubelet reports of a
-pod whose init containers ended well and whose containers are up, or ended well too where nothing starts them again, as
-in the pod of a Job: written once, and again when a readiness gate opens or
-closes. What a kubelet writes on the way there is left out, and nothing is probed, logged or measured. Deleted, it goes
+pod whose init containers ended well and whose containers are up. Containers that nothing starts again, as in the pod of
+a Job, have ended well, too. It is written once, and again when a readiness gate opens or closes. What a kubelet writes on the way there is left out, and nothing is probed, logged or measured. Deleted, it goes
 at once. No pod has a task or a folder of its own: a few writers serve all of them.
 """
 
