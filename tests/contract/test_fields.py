@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from modelway.api.analysis import Analysis
 from modelway.api.base import ApiModel
 from modelway.api.model import Model, Storage
-from modelway.api.rollout import Analysis, Rollout, RolloutStep, Sticky
+from modelway.api.rollout import Rollout, RolloutStep, Sticky
 from modelway.api.runtime import Batching, Limits, Runtime
 from modelway.api.scaling import Scaling
 from modelway.api.scheduling import Scheduling

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainValidator, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from modelway.api.analysis import Analysis
 from modelway.api.base import ApiModel, Rule
-from modelway.api.duration import Duration, Percent, time_of
+from modelway.api.duration import Duration, time_of
 from modelway.api.fields import HEADER_PATTERN, atomic_list
 from modelway.api.schema import INT_OR_STRING, VALIDATIONS
 
@@ -70,20 +71,6 @@ class Sticky(ApiModel):
 
     header: Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=HEADER_PATTERN)]
     """The request header whose value decides, such as x-user-id; in gRPC, the metadata of that name. A request without it goes by weight."""
-
-
-class Analysis(ApiModel):
-    """How much worse than the stable revision the candidate may be. Every measure is a count, judged anew at each look."""
-
-    max_failed: Percent = "0.1%"
-    """The share of its requests that the candidate may fail or refuse where the stable revision answers."""
-    max_disagreement: Percent = "10%"
-    """The share of requests that the candidate may answer otherwise than the stable revision."""
-    numeric_tolerance: Percent = "10%"
-    """By how much a number may differ and still agree: a share of the stable answer, or of the mean size of such answers where that is
-    larger. Labels must be equal."""
-    tolerance: Percent = "2%"
-    """By how many points of share the candidate may be worse and still take over. The smaller, the more requests a verdict needs."""
 
 
 def _belongs(field: str, attribute: str, *strategies: Strategy) -> Rule:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from modelway.api.analysis import Analysis
 from modelway.api.duration import share_of
-from modelway.api.rollout import Analysis
 from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Counts, Measure
 
 CANDIDATE = "candidate"
