@@ -16,6 +16,7 @@
 #                        WRITE=1 refreshes docs/evaluation.md)
 #   make bench-rollouts  how many requests verdicts on rollouts take, and how often they are wrong, on 1,000 drawn rollouts of each kind
 #                        (ROLLOUTS=100 is short; JSON=, WRITE=1 refreshes docs/verdicts.md)
+#   make bench-replay    how soon known rows come to a verdict on a candidate that is ready (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make bench-preflight how soon a forest of 50 MB is accepted, and what a preflight costs ways back and pods (ROUNDS=1 is short; JSON=,
 #                        WRITE=1 refreshes docs/evaluation.md)
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
@@ -39,7 +40,7 @@ SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
 UNIT = tests/modelway tests/contract $(addprefix tests/modelway_server/,contract prediction protocol telemetry)
 
-.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server bench-gate bench-preflight bench-rollouts fuzz abuse clean sweep test-frameworks test-versions
+.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server bench-gate bench-preflight bench-replay bench-rollouts fuzz abuse clean sweep test-frameworks test-versions
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -114,6 +115,9 @@ bench-gate: .venv/ready
 
 bench-preflight: .venv/ready
 	$(BIN)/python -m bench.preflight $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
+
+bench-replay: .venv/ready
+	$(BIN)/python -m bench.replay $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
 
 bench-rollouts: .venv/ready
 	$(BIN)/python -m bench.rollouts $(if $(ROLLOUTS),--rollouts $(ROLLOUTS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)

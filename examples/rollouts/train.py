@@ -1,6 +1,6 @@
-"""Train a model of loans, the same retrained on newer loans, and one whose labels were mixed up on the way.
+"""Train a model of loans, the same retrained on newer loans, and one whose labels were mixed up on the way; log the loans of a year.
 
-Usage: python examples/rollouts/train.py [folder]   writes <folder>/rollouts/loans/{v1,v2,mixed-up}/model.joblib
+Usage: python examples/rollouts/train.py [folder]   writes <folder>/rollouts/loans/{v1,v2,mixed-up}/model.joblib and rows.csv
 """
 
 import sys
@@ -54,6 +54,7 @@ def main(folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         joblib.dump(model, path)
     rows = loans(2027)[[*NUMBERS, "purpose"]]
+    rows.to_csv(folder / "rollouts" / "loans" / "rows.csv", index=False)
     stable = models["v1"].predict(rows)
     shares = [f"{(models[version].predict(rows) != stable).mean():.1%} of {version}" for version in ("v2", "mixed-up")]
     print(f"loans: answers that differ from those of v1: {', '.join(shares)}")

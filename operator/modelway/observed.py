@@ -162,12 +162,14 @@ class RevisionView(Child):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView(Child):
-    """A Job that proves a revision."""
+    """A Job that proves a revision, or asks both revisions of a rollout known rows."""
 
     revision: str
     proof: str
     """The hash of what it tries."""
     finished: bool
+    track: str = ""
+    """That of its pods: whether it proves a revision, or asks known rows."""
     refusal: str = ""
     """Why the cluster refuses its pod, as far as a dry run told; empty where that is not known, or nothing."""
 
@@ -236,7 +238,7 @@ class PodView:
     containers: tuple[ContainerView, ...]
     """Init containers first, in the order they run."""
     track: str = STABLE
-    """Whether it serves, is one of a candidate, or proves a revision."""
+    """Whether it serves, is one of a candidate, proves a revision, or asks known rows."""
     address: str = ""
     """Its IP; empty before it has one, where it has that of its node, and where no ReplicaSet made it."""
     proof: str = ""
@@ -260,6 +262,8 @@ class Observed:
     """`spec.replicas` that the Deployment had when it was last seen; 0 when that is not known."""
     canary_pods: tuple[PodView, ...] = ()
     """Those of a candidate."""
+    replay_pods: tuple[PodView, ...] = ()
+    """Those that ask both revisions of a rollout known rows."""
 
     def owned(self, child: ChildId) -> Child | None:
         """The child of that name when this very ModelDeployment owns it."""
@@ -286,6 +290,12 @@ class Observed:
     def pods_of(self, deployment: DeploymentView) -> tuple[PodView, ...]:
         """The pods of the main Deployment, or those of a candidate's."""
         return self.pods if deployment.id.name == self.owner.key.name else self.canary_pods
+
+    @property
+    def address(self) -> str:
+        """The cluster IP of the Service that clients ask; empty before it has one."""
+        view = self.owned(ChildId("Service", self.owner.key.name))
+        return view.address if isinstance(view, ServiceView) and not view.deleting else ""
 
     @property
     def canary_address(self) -> str:

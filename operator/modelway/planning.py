@@ -1,9 +1,11 @@
 """Choose the plan for a ModelDeployment: its revision runs, or is tried by a rollout or a Job while the one before serves. Pure."""
 
+from typing import Any
+
 from modelway.api.rollout import Rollout
 from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired.children import job
+from modelway.desired.children import job, replay
 from modelway.desired.contestants import contestants_of
 from modelway.desired.evidence import Evidence
 from modelway.desired.gate import (
@@ -69,7 +71,7 @@ def _make_open_plan(
         observed,
         settings,
         stable=stable_beside(deployment, observed),
-        candidate=_candidate(deployment, observed),
+        candidate=_candidate(deployment, observed, settings, evidence),
         evidence=evidence,
         may_follow=may_follow,
     )
@@ -122,7 +124,9 @@ def stable_size(deployment: ModelDeployment, observed: Observed) -> int:
     return observed.deployment.size if observed.deployment is not None else fewest
 
 
-def _candidate(deployment: ModelDeployment, observed: Observed) -> Candidate | None:
+def _candidate(
+    deployment: ModelDeployment, observed: Observed, settings: Settings, evidence: Evidence | None
+) -> Candidate | None:
     """What the revision that is asked for has of its own, by what status says: a change is written before it is acted on."""
     state, rollout = rollout_of(deployment, observed), deployment.spec.rollout or Rollout()
     if state is None or not state.is_under_way:
@@ -135,7 +139,26 @@ def _candidate(deployment: ModelDeployment, observed: Observed) -> Candidate | N
         size=size,
         traffic=(TRAFFIC_FILE, content) if content is not None else None,
         answers=state.weight > 0 or state.mirror > 0,
+        replay=_replay(deployment, observed, settings, state, evidence),
     )
+
+
+def _replay(
+    deployment: ModelDeployment,
+    observed: Observed,
+    settings: Settings,
+    state: RolloutState,
+    evidence: Evidence | None,
+) -> dict[str, Any] | None:
+    """The Job that asks both revisions known rows; None where status does not say that it is to run, or nobody can be asked yet."""
+    is_wanted = deployment.spec.rollout is not None and deployment.spec.rollout.replay is not None
+    if not is_wanted or not state.is_on_trial or state.replay is None or not state.replay.is_running:
+        return None
+    addresses = observed.address, observed.canary_address
+    if not all(addresses):
+        return None
+    revision = revision_of(deployment)
+    return replay.build(deployment, revision, settings, state=state, addresses=addresses, evidence=evidence)
 
 
 def _candidate_size(state: RolloutState, rollout: Rollout, observed: Observed, stable: int) -> int | None:

@@ -45,6 +45,9 @@ def _model_problems(deployment: ModelDeployment, settings: Settings) -> Iterator
     evaluation = deployment.spec.evaluation
     if evaluation is not None:
         yield from _host_problems("spec.preflight.evaluation.dataset.uri", evaluation.dataset.uri, settings)
+    replay = deployment.spec.rollout.replay if deployment.spec.rollout is not None else None
+    if replay is not None and replay.dataset is not None:
+        yield from _host_problems("spec.rollout.replay.dataset.uri", replay.dataset.uri, settings)
     if model.storage is not None and model.storage.secret_ref is not None:
         name = model.storage.secret_ref.name
         if not _is_allowed(settings.policy_secrets, name):

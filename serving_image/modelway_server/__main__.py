@@ -47,12 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, 2 for a wrong command line, else that of the failure's reason.
     """
-    parser = _CommandParser(prog="modelway-server", description="Fetch, prepare, prove and serve a trained model.")
+    parser = _CommandParser(
+        prog="modelway-server", description="Fetch, prepare, prove, replay and serve a trained model."
+    )
     parser.add_argument("--version", action="version", version=version("modelway"))
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
     commands.add_parser("fetch", help="bring a model's file into a directory", declare=_declare_fetch)
     commands.add_parser("prepare", help="try the model in a directory and choose its engine", declare=_declare_prepare)
     commands.add_parser("prove", help="hold a prepared model against smoke tests and metrics", declare=_declare_prove)
+    commands.add_parser("replay", help="ask both revisions of a rollout the same rows", declare=_declare_replay)
     commands.add_parser("serve", help="serve the model in a directory", declare=_declare_serve)
     arguments = parser.parse_args(argv)
     faulthandler.enable()  # a crash of native code then says where in the log
@@ -96,6 +99,13 @@ def _declare_prove(parser: argparse.ArgumentParser) -> None:
 
     prove.add_arguments(parser)
     parser.set_defaults(run=prove.run)
+
+
+def _declare_replay(parser: argparse.ArgumentParser) -> None:
+    from modelway_server.replay import command  # noqa: PLC0415  (as above)
+
+    command.add_arguments(parser)
+    parser.set_defaults(run=command.run)
 
 
 def _declare_serve(parser: argparse.ArgumentParser) -> None:

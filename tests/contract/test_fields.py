@@ -8,6 +8,7 @@ import pytest
 from modelway.api.analysis import Analysis
 from modelway.api.base import ApiModel
 from modelway.api.model import Model, Storage
+from modelway.api.replay import Replay
 from modelway.api.rollout import Rollout, RolloutStep, Sticky
 from modelway.api.runtime import Batching, Limits, Runtime
 from modelway.api.scaling import Scaling
@@ -29,6 +30,7 @@ BLOCKS: list[tuple[type[ApiModel], Any]] = [
     (RolloutStep, SPEC["rollout"]["steps"][0]),
     (Sticky, SPEC["rollout"]["sticky"]),
     (Analysis, SPEC["rollout"]["analysis"]),
+    (Replay, SPEC["rollout"]["replay"]),
     (Scheduling, SPEC["scheduling"]),
 ]
 ELSE_REFUSED = {"replicas", "serviceAccountName", "mirror", "scaleDownDelay"}

@@ -4,7 +4,8 @@ NAME_LABEL = "modelway.dev/name"
 """The name of the ModelDeployment, on every child and every pod."""
 
 TRACK_LABEL = "modelway.dev/track"
-"""Which pods of a model these are: `stable`, `canary` for those of a candidate, or `preflight` for those of a Job that proves a revision."""
+"""Which pods of a model these are: `stable`, `canary` for those of a candidate, `preflight` for those of a Job that proves a
+revision, or `replay`."""
 
 REVISION_LABEL = "modelway.dev/revision"
 """The hash of a revision, on its record and its pods, and on the Deployment that runs it."""
@@ -17,6 +18,9 @@ CANARY = "canary"
 
 PREFLIGHT = "preflight"
 """The track of the pods that prove a revision; no Service chooses them."""
+
+REPLAY = "replay"
+"""The track of the pods that ask both revisions of a rollout known rows; no Service chooses them."""
 
 PROOF_LABEL = "modelway.dev/proof"
 """A hash of all that a Job tries, on the Job and its pods."""

@@ -12,6 +12,7 @@ from modelway.api.analysis import Analysis
 from modelway.api.base import ApiModel, Rule
 from modelway.api.duration import Duration, time_of
 from modelway.api.fields import HEADER_PATTERN, atomic_list
+from modelway.api.replay import Replay
 from modelway.api.schema import INT_OR_STRING, VALIDATIONS
 
 Strategy = Literal["Rolling", "Canary", "BlueGreen", "Shadow"]
@@ -117,6 +118,8 @@ class Rollout(ApiModel):
     """Canary: what keeps a client with the same revision."""
     analysis: Analysis | None = None
     """How much worse than the stable revision the candidate may be; each limit has a default."""
+    replay: Replay | None = None
+    """Rows that both revisions are asked before any client's request, for a verdict without traffic."""
     timeout: Duration | None = None
     """How long a rollout may take from when its candidate is ready, such as 24h, which it is when left out. A pause does not count."""
     on_timeout: Literal["RollBack", "Promote", "Pause"] | None = None
@@ -141,6 +144,7 @@ class Rollout(ApiModel):
         _belongs("mirror", "mirror", SHADOW),
         _belongs("scaleDownDelay", "scale_down_delay", BLUE_GREEN),
         _belongs("analysis", "analysis", *JUDGED),
+        _belongs("replay", "replay", *JUDGED),
         _belongs("timeout", "timeout", *JUDGED),
         _belongs("onTimeout", "on_timeout", *JUDGED),
         Rule(

@@ -7,6 +7,7 @@ from pydantic import Field
 from modelway.api.base import ApiModel
 from modelway.api.fields import atomic_list, keyed_list
 from modelway.api.meta import LONGEST_REFRESH
+from modelway.api.replay import ReplayStatus
 
 Digest = Annotated[str, Field(max_length=128)]
 LARGEST_COUNT = 1 << 53
@@ -248,6 +249,8 @@ class RolloutStatus(ApiModel):
     """Requests that the candidate got before the present step."""
     measures: Annotated[tuple[RolloutMeasure, ...], atomic_list(16)] = ()
     """What was counted, and what it says."""
+    replay: ReplayStatus | None = None
+    """The replay of known rows, where the spec asks for one."""
 
 
 class ModelDeploymentStatus(ApiModel):

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from modelway.api import conditions
-from modelway.api.labels import REVISION_LABEL
+from modelway.api.labels import REPLAY, REVISION_LABEL, TRACK_LABEL
 from modelway.cli.summary import age
 from modelway.cluster.kinds import CHILDREN, Kind
 from modelway.cluster.snapshot import Object, Snapshot
@@ -113,7 +113,9 @@ def _job(child: Object, _: Snapshot) -> str:
     status = child.get("status") or {}
     if status.get("succeeded"):
         return "ended; its pod's log has the whole report"
-    return "tries the revision" if status.get("active") else "waits for its pod"
+    labels = child["metadata"].get("labels") or {}
+    work = "asks both revisions known rows" if labels.get(TRACK_LABEL) == REPLAY else "tries the revision"
+    return work if status.get("active") else "waits for its pod"
 
 
 DESCRIPTIONS: Mapping[str, Callable[[Object, Snapshot], str]] = {

@@ -12,7 +12,7 @@ from modelway.cli.simulation import records, trial
 from modelway.cli.simulation.summary import EXIT_STATUS, Summary
 from modelway.cli.simulation.traffic import FAULTS, NONE, Shares, Steady, Traffic, shares_of
 from modelway.errors import WrongUsage
-from modelway.wording import percent
+from modelway.wording import counted, percent
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -26,6 +26,9 @@ def run(arguments: argparse.Namespace) -> int:
     share, words = _fault(arguments)
     wrong = shares_of(arguments.fault, share)
     traffic, described, is_recorded = _traffic(arguments, wrong)
+    if (replay := rollout.replay) is not None:
+        rollout = rollout.model_copy(update={"replay": None})
+        described += f", without spec.rollout.replay, which would send up to {counted(replay.requests, 'request')} of known rows first"
     if is_recorded:
         words = "answers as the recorded one did"
     scaling = deployment.spec.scaling

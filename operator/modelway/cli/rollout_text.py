@@ -98,8 +98,16 @@ def describe_rollout(
     message = rollout.get("message") if with_message else ""
     if message:
         yield "now" if is_under_way(rollout) else "verdict", str(message)
+    if replay := rollout.get("replay"):
+        yield "replay", _replay(replay)
     for measure in rollout.get("measures") or ():
         yield str(measure.get("name", "")), describe_measure(measure)
+
+
+def _replay(replay: Mapping[str, Any]) -> str:
+    """How far known rows have been asked: `done: 1000 of 1000 requests were answered by both revisions`."""
+    message = str(replay.get("message", ""))
+    return str(replay.get("phase", "")).lower() + (f": {message}" if message else "")
 
 
 _TIMES = (("started", "started"), ("this step", "since"), ("ended", "ended"))

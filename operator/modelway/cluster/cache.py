@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from modelway.api.labels import CANARY, PREFLIGHT
+from modelway.api.labels import CANARY, PREFLIGHT, REPLAY
 from modelway.cluster import kinds
 from modelway.cluster.kinds import Kind
 from modelway.cluster.views import View, owner_key, view
@@ -105,8 +105,9 @@ class Cache:
         return Observed(
             owner=owner,
             children={one.id: one for one in around if isinstance(one, Child)},
-            pods=tuple(one for one in pods if one.track not in {CANARY, PREFLIGHT}),
+            pods=tuple(one for one in pods if one.track not in {CANARY, PREFLIGHT, REPLAY}),
             preflight_pods=tuple(one for one in pods if one.track == PREFLIGHT),
+            replay_pods=tuple(one for one in pods if one.track == REPLAY),
             canary_pods=tuple(one for one in pods if one.track == CANARY),
             last_size=self._last_sizes.get(owner.uid, 0),
         )
@@ -125,9 +126,9 @@ class Cache:
             yield Model(owner, deployment)
 
     def proofs(self) -> Iterator[tuple[Key, JobView, tuple[PodView, ...]]]:
-        """Every model with a Job that has not ended, that Job, and the pods that prove its revisions."""
+        """Every model with a Job that proves a revision and has not ended, that Job, and the pods that prove its revisions."""
         for name, one in self._views.items():
-            if isinstance(one, JobView) and not one.finished and one.owner_name:
+            if isinstance(one, JobView) and one.track != REPLAY and not one.finished and one.owner_name:
                 key = Key(name.namespace, one.owner_name)
                 around = (self._views[other] for other in self._belongings.get(key, ()))
                 yield key, one, tuple(pod for pod in around if isinstance(pod, PodView) and pod.track == PREFLIGHT)

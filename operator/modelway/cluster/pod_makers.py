@@ -1,4 +1,4 @@
-"""The Deployments and the Job of a model, as far as their pods may be refused. Pure."""
+"""The Deployments and the Jobs of a model, as far as their pods may be refused. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,7 +72,8 @@ def _job(step: Step, observed: Observed) -> PodMaker | None:
     if not isinstance(present, JobView) or present.finished or present.deleting:
         return None
     template, proof = step.body["spec"]["template"], present.proof
-    pods = [pod for pod in observed.preflight_pods if pod.proof == proof and not pod.deleting and pod.eviction is None]
+    around = (*observed.preflight_pods, *observed.replay_pods)
+    pods = [pod for pod in around if pod.proof == proof and not pod.deleting and pod.eviction is None]
     return PodMaker(
         id=present.id,
         uid=present.uid,

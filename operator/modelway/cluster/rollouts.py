@@ -19,6 +19,7 @@ from modelway.rollout.notices import Notice, notices_of
 from modelway.rollout.situation import Candidate, Main, Situation
 from modelway.rollout.state import Phase, RolloutState
 from modelway.settings import Settings
+from modelway.status.replay import replay_report
 from modelway.status.rollout import failure_of_candidate
 
 LOOK_SECONDS = 2.0
@@ -128,6 +129,7 @@ class Rollouts:
             main=_main(observed),
             size=standing.size,
             candidate=_candidate(observed, plan.revision),
+            replay=replay_report(deployment, observed, plan),
             order=order_in(metadata.get("annotations")),
             is_suspended=deployment.spec.suspend,
             patience=timedelta(seconds=progress_deadline_seconds(deployment, self._settings)),
@@ -181,4 +183,6 @@ def _due(before: RolloutState | None, after: RolloutState | None, situation: Sit
 
 def _course(state: RolloutState | None) -> tuple[object, ...]:
     """What children are made of."""
-    return () if state is None else (state.id, state.phase, state.step, state.weight, state.mirror)
+    if state is None:
+        return ()
+    return (state.id, state.phase, state.step, state.weight, state.mirror, state.replay and state.replay.phase)

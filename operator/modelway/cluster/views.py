@@ -168,6 +168,7 @@ def _job(obj: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "revision": labels.get(REVISION_LABEL, ""),
         "proof": labels.get(PROOF_LABEL, ""),
+        "track": labels.get(TRACK_LABEL, ""),
         "finished": any(end is not None and end.status == "True" for end in ends),
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from modelway.api.labels import REPLAY
 from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
 from modelway.desired.children import build_children, controller_revision
@@ -63,6 +64,8 @@ class Plan:
     """Whether it would, but waits for this model's turn."""
     evidence: Evidence | None = None
     """What its preflight found out; None before that, and for a revision that served without one."""
+    replay: str = ""
+    """The hash of what the Job asks that sends known rows to both revisions; empty where there is none."""
     beside: str | None = None
     """The hash of the revision that serves while this one comes by a rollout, or was rolled back; None where it takes all requests."""
 
@@ -211,7 +214,7 @@ def unwanted_children(
 
 
 def _is_over(child: Child, revision: Revision, evidence: Evidence | None) -> bool:
-    if not isinstance(child, JobView) or child.revision != revision.hash:
+    if not isinstance(child, JobView) or child.revision != revision.hash or child.track == REPLAY:
         return False
     return child.finished or (evidence is not None and child.proof == evidence.proof)
 

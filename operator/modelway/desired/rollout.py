@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from modelway.api.labels import CANARY, STABLE, TRACK_LABEL
 from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired.children import controller_revision, service, traffic
+from modelway.desired.children import controller_revision, job, service, traffic
 from modelway.desired.children import deployment as deployments
 from modelway.desired.evidence import Evidence, with_pins
 from modelway.desired.gate import model_of, serve_on
@@ -29,6 +29,8 @@ class Candidate(NamedTuple):
     """What the pods that serve are told of it, after the name of the file; None before it has an address."""
     answers: bool = False
     """Whether it gets requests, or copies of them."""
+    replay: Mapping[str, Any] | None = None
+    """The Job that asks it and the stable revision known rows; None where none is to run."""
 
 
 def make_rollout_plan(
@@ -63,7 +65,11 @@ def make_rollout_plan(
         plan = _plan_beside(
             deployment, observed, settings, pinning, stable=stable, evidence=evidence, may_follow=may_follow
         )
-    return plan if candidate is None else _with_candidate(plan, candidate, pinning, deployment, settings)
+    if candidate is None:
+        return plan
+    template = _template(pinning, plan.evidence)
+    plan = _with_candidate(plan, candidate, template, deployment, settings)
+    return _with_replay(plan, candidate.replay, observed)
 
 
 def _plan_beside(
@@ -112,10 +118,9 @@ def _unwanted(
 
 
 def _with_candidate(
-    plan: Plan, candidate: Candidate, pinning: Pinning, deployment: ModelDeployment, settings: Settings
+    plan: Plan, candidate: Candidate, template: dict[str, Any], deployment: ModelDeployment, settings: Settings
 ) -> Plan:
     """The plan with the candidate's Service, its Deployment, and what tells the stable pods of it."""
-    template = _template(pinning, plan.evidence)
     pods = deployments.build(deployment, plan.revision, template, candidate.size, settings, track=CANARY)
     bodies = [service.build_for_candidate(deployment, settings), pods]
     if candidate.traffic is not None:
@@ -124,8 +129,27 @@ def _with_candidate(
     # While the Service is made anew, its address is not known for a moment; what tells of the old one may stay.
     staying = {*(step.id for step in steps), ChildId("ConfigMap", traffic_name(deployment.metadata.name))}
     return replace(
-        plan, steps=steps, prune=tuple(one for one in plan.prune if one.id not in staying or _is_outdated(one))
+        plan,
+        steps=steps,
+        prune=tuple(one for one in plan.prune if one.id not in staying or _is_outdated(one)),
     )
+
+
+def _with_replay(plan: Plan, body: Mapping[str, Any] | None, observed: Observed) -> Plan:
+    """The plan with the Job of a replay.
+
+    A Job that asks something else goes first, and so does one whose pod went before anybody read its report.
+    """
+    if body is None:
+        return plan
+    step, proof = step_of(dict(body)), job.proof_of(body)
+    present = observed.owned(step.id)
+    if isinstance(present, JobView) and not present.deleting:
+        is_lost = present.finished and not any(pod.proof == proof for pod in observed.replay_pods)
+        if present.proof != proof or is_lost:
+            return plan
+    prune = tuple(one for one in plan.prune if one.id != step.id)
+    return replace(plan, steps=(*plan.steps, step), prune=prune, replay=proof)
 
 
 def _is_outdated(child: Child) -> bool:

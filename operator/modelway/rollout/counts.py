@@ -37,7 +37,7 @@ class Ledger:
 
     rollout: str
     known: Evidence = field(default_factory=dict)
-    """What status held when this operator began to count."""
+    """What status held of clients' requests when this operator began to count."""
     unread: frozenset[str] = frozenset()
     """Pods of that time which have not answered yet: what they counted is part of `known`."""
     first: Evidence = field(default_factory=dict)
@@ -59,7 +59,7 @@ def open_ledger(state: RolloutState, pods: Collection[str]) -> Ledger:
         state: what status holds.
         pods: the names of all stable pods at present.
     """
-    return Ledger(state.id, known=state.evidence, unread=frozenset(pods))
+    return Ledger(state.id, known=state.live_evidence, unread=frozenset(pods))
 
 
 def enter(ledger: Ledger, samples: Mapping[str, PodSample], pods: Collection[str]) -> Ledger:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from modelway.rollout.messages import share_of_step
 from modelway.rollout.orders import new_order, refusal_of
+from modelway.rollout.replay import ReplayPhase, counts_of, describe
 from modelway.rollout.situation import Situation
 from modelway.rollout.state import Phase, RolloutState
 from modelway.wording import counted
@@ -41,7 +42,8 @@ def notices_of(before: RolloutState | None, after: RolloutState | None, situatio
     )
     order = new_order(before, situation)
     by = f" as {order.by} asked" if order is not None and refusal is None else ""
-    notices = (refused, _ending(before, after), _change(before, after, by), _larger_share(before, after))
+    change, share = _change(before, after, by), _larger_share(before, after)
+    notices = (refused, _ending(before, after), _replay(before, after), change, share)
     return tuple(one for one in notices if one is not None)
 
 
@@ -67,6 +69,22 @@ def _change(before: RolloutState | None, after: RolloutState | None, by: str) ->
     if after.phase in {Phase.STARTING, Phase.PROGRESSING}:
         return Notice("RolloutResumed", f"the rollout of revision {after.revision} goes on{by}")
     return Notice(_REASONS[after.phase], after.message, is_warning=after.phase is Phase.ROLLED_BACK)
+
+
+def _replay(before: RolloutState | None, after: RolloutState | None) -> Notice | None:
+    """Known rows begin to be asked, or were, or could not be."""
+    now = after.replay if after is not None else None
+    earlier = before.replay if before is not None and after is not None and before.id == after.id else None
+    if after is None or now is None or (earlier is not None and earlier.phase is now.phase):
+        return None
+    who = f"revision {after.revision}"
+    match now.phase:
+        case ReplayPhase.RUNNING:
+            return Notice("ReplayStarted", f"{who} and {after.stable} are asked known rows before clients' requests")
+        case ReplayPhase.DONE:
+            return Notice("ReplayDone", f"{who}: {now.message.rstrip('.')}; {counts_of(now)}")
+        case ReplayPhase.FAILED:
+            return Notice("ReplayFailed", f"{who}: {describe(now)}; clients' requests judge it", is_warning=True)
 
 
 def _larger_share(before: RolloutState | None, after: RolloutState | None) -> Notice | None:

@@ -12,6 +12,15 @@ from modelway.rollout import messages
 from modelway.rollout.judge import Finding, Judgement, Measure, Outcome, judge
 from modelway.rollout.measures import measures_of, requests_in
 from modelway.rollout.orders import obey
+from modelway.rollout.replay import describe
+from modelway.rollout.replay_steps import (
+    start_replay,
+    step_by_replay,
+    take_report,
+    waits_for_replay,
+    wants_replay,
+    with_note,
+)
 from modelway.rollout.situation import Candidate, Situation, StablePods
 from modelway.rollout.state import Cause, Pause, Phase, RolloutState
 from modelway.rollout.steps import Step, steps_of
@@ -57,7 +66,8 @@ def advance(state: RolloutState | None, situation: Situation, now: datetime) -> 
     today = _follow_spec(present, situation, now)
     if (today.weight, today.mirror) != (present.weight, present.mirror):
         situation = replace(situation, pods=replace(situation.pods, honouring=0))  # they kept to what was asked before
-    return _try_on(today, situation, now)
+    today, situation = take_report(today, situation, now)
+    return with_note(_try_on(today, situation, now), now)
 
 
 def _suspended(state: RolloutState | None, situation: Situation, now: datetime) -> RolloutState | None:
@@ -196,6 +206,8 @@ def _failure_of_pods(state: RolloutState, situation: Situation, now: datetime) -
 
 
 def _start(state: RolloutState, step: Step, situation: Situation, now: datetime) -> RolloutState:
+    if state.unready is None and wants_replay(state, situation):
+        return start_replay(state, now)
     if state.unready is None:
         state = start_traffic(state, step, now)
         return replace(state, message=messages.waiting_for_pods(state, StablePods(situation.pods.total), now))
@@ -205,6 +217,11 @@ def _start(state: RolloutState, step: Step, situation: Situation, now: datetime)
 def _progress(
     state: RolloutState, step: Step, situation: Situation, judgement: Judgement, now: datetime
 ) -> RolloutState:
+    if state.replay is not None and waits_for_replay(state, now):
+        return _at_timeout(replace(state, message=describe(state.replay)), situation, now)
+    number = step_by_replay(state, steps_of(situation.rollout), judgement)
+    if number != state.step:
+        return _go_on(state, judgement, number)
     if not _has_its_share(state, step):
         if state.unready is None:
             state = ask_for(state, step, now)
@@ -214,7 +231,7 @@ def _progress(
     else:
         state = state if state.since is not None else start_clock(state, situation, now)
         if _is_complete(state, step, situation, judgement, now):
-            return _go_on(state, judgement)
+            return _go_on(state, judgement, state.step + 1)
         message = messages.progress(state, step, judgement, situation, now)
     return _at_timeout(replace(state, message=message), situation, now)
 
@@ -231,10 +248,10 @@ def _is_complete(state: RolloutState, step: Step, situation: Situation, judgemen
     return not is_last and (step.hold is not None or judgement.progress >= (state.step + 1) / state.steps)
 
 
-def _go_on(state: RolloutState, judgement: Judgement) -> RolloutState:
-    if state.step + 1 >= state.steps:
+def _go_on(state: RolloutState, judgement: Judgement, number: int) -> RolloutState:
+    if number >= state.steps:
         return promote(state, messages.promoting(judgement))
-    return replace(enter_step(state, state.step + 1), message=messages.NEXT_STEP)
+    return replace(enter_step(state, number), message=messages.NEXT_STEP)
 
 
 def _at_timeout(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from modelway.api.orders import Order
 from modelway.api.rollout import Rollout
 from modelway.rollout.measures import Evidence
+from modelway.rollout.replay import ReplayReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,9 @@ class Situation:
     candidate: Candidate = Candidate()
     pods: StablePods = StablePods()
     evidence: Evidence = field(default_factory=dict)
-    """What was counted since the rollout began, over all pods, those gone included: `counts` keeps it."""
+    """What was counted of clients' requests since the rollout began, over all pods, those gone included: `counts` keeps it."""
+    replay: ReplayReport | None = None
+    """What the Job that asks known rows says; None while there is nothing to say."""
     unreachable: int = 0
     """Requests that stable pods could not bring to the candidate."""
     order: Order | None = None

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from modelway.api.status import LONGEST_MESSAGE, RolloutMeasure, RolloutStatus
 from modelway.rollout.judge import Counts
 from modelway.rollout.measures import CANDIDATE, STABLE, Evidence, Series
+from modelway.rollout.replay import Replaying, known_part, without
 
 
 class Phase(StrEnum):
@@ -81,6 +82,7 @@ class RolloutState:
     order: datetime | None = None
     requests_before: int = 0
     measures: tuple[RolloutMeasure, ...] = ()
+    replay: Replaying | None = None
 
     @property
     def is_on_trial(self) -> bool:
@@ -109,6 +111,11 @@ class RolloutState:
                 counts[Series(one.name, STABLE)] = Counts(one.stable_bad or 0, one.stable_trials)
         return counts
 
+    @property
+    def live_evidence(self) -> Evidence:
+        """The part of it that clients' requests gave."""
+        return without(self.evidence, self.replay.evidence if self.replay is not None else {})
+
     def to_status(self) -> dict[str, Any]:
         """The value of `status.rollout`."""
         fields = {
@@ -118,6 +125,7 @@ class RolloutState:
             **{name: _text(value) for name in _TIMES if (value := getattr(self, name)) is not None},
             **{name: getattr(self, name) for name in _PLAIN},
             "message": self.message[:LONGEST_MESSAGE],
+            **({"replay": self.replay.to_status()} if self.replay is not None else {}),
         }
         written = RolloutStatus.model_construct(**fields).model_dump(mode="json", by_alias=True, exclude_none=True)
         return {name: value for name, value in written.items() if value not in ("", [])}
@@ -133,11 +141,11 @@ class RolloutState:
             return None
         measures = [_known(one, RolloutMeasure) for one in document.get("measures") or ()]
         try:
-            status = RolloutStatus.model_validate_json(
-                json.dumps({**_known(document, RolloutStatus), "measures": measures})
-            )
+            replay = {"replay": known_part(document["replay"])} if document.get("replay") else {}
+            known = {**_known(document, RolloutStatus), "measures": measures, **replay}
+            status = RolloutStatus.model_validate_json(json.dumps(known))
             return cls._of(status)
-        except (ValidationError, ValueError):
+        except (ValidationError, ValueError, KeyError, TypeError):
             return None
 
     @classmethod
@@ -152,6 +160,7 @@ class RolloutState:
             phase=Phase(status.phase),
             pause=Pause(status.pause) if status.pause else None,
             cause=Cause(status.cause) if status.cause else None,
+            replay=Replaying.from_status(status.replay) if status.replay is not None else None,
         )
 
 

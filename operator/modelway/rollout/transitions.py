@@ -97,7 +97,7 @@ def resume(state: RolloutState, now: datetime) -> RolloutState:
 def promote(state: RolloutState, message: str, *, by: str | None = None) -> RolloutState:
     """Let the candidate take over. Its share stays until then, but for copies, which serve nobody."""
     state = replace(state, pause=None, paused=None, unready=None, unserved=None)
-    return replace(state, phase=Phase.PROMOTING, mirror=0, message=message, by=by)
+    return replace(_without_running_replay(state), phase=Phase.PROMOTING, mirror=0, message=message, by=by)
 
 
 def end_promotion(state: RolloutState, now: datetime) -> RolloutState:
@@ -111,8 +111,14 @@ def roll_back(state: RolloutState, cause: Cause, message: str, now: datetime, *,
 
 
 def _end(state: RolloutState, now: datetime) -> RolloutState:
+    state = _without_running_replay(state)
     ended = replace(state, weight=0, mirror=0, honouring=0, pods=0, since=None, unready=None)
     return replace(ended, pause=None, paused=None, unserved=None, share_from=None, ended=now)
+
+
+def _without_running_replay(state: RolloutState) -> RolloutState:
+    """The state of a rollout that waits for no replay any more."""
+    return replace(state, replay=None) if state.replay is not None and state.replay.is_running else state
 
 
 def note_order(state: RolloutState, order: Order) -> RolloutState:

@@ -86,7 +86,7 @@ def read_samples(path: Path, signature: Signature) -> list[Any]:
         InvalidArtifact: the file holds no rows that the model takes.
     """
     try:
-        member, rows = _rows_of_document(json.loads(path.read_text(encoding="utf-8")))
+        member, rows = rows_of_document(json.loads(path.read_text(encoding="utf-8")))
         rows_of_instances(signature, rows, member)
     except InputError as error:
         raise _no_samples(path, f"{error.field}: {error.message}" if error.field else error.message) from error
@@ -109,7 +109,7 @@ def _in_order(row: Any, signature: Signature) -> Any:
     return row if isinstance(row, list) or not signature.columns else [row]
 
 
-def _rows_of_document(document: Any) -> tuple[str, list[Any]]:
+def rows_of_document(document: Any) -> tuple[str, list[Any]]:
     """Return the member that holds the rows of a document, and the rows.
 
     Raises:

@@ -72,8 +72,7 @@ def read_dataset(path: Path, wish: Wish) -> Dataset:
     Raises:
         InvalidDataset: the file cannot be read, has no rows, or lacks a column; the field is named.
     """
-    file = _file_of(path)
-    table, textual = _read(file, wish.format)
+    table, textual = read_table(path, wish.format)
     for name, field in _named_columns(wish):
         if name not in table:
             raise InvalidDataset(
@@ -92,12 +91,33 @@ def read_dataset(path: Path, wish: Wish) -> Dataset:
     )
 
 
+def read_table(
+    path: Path,
+    format: Format,  # noqa: A002  (as the field)
+    *,
+    field: str = _FIELD,
+    most_bytes: int = MAX_BYTES,
+) -> tuple[Mapping[str, Sequence[Any]], bool]:
+    """The columns of a file by name, or of the one file in a folder, and whether it tells no types, as a CSV.
+
+    Args:
+        path: as `fetch` left it.
+        format: how it is written.
+        field: the block of the spec that names it, for messages.
+        most_bytes: that are read.
+
+    Raises:
+        InvalidDataset: it cannot be read.
+    """
+    return _read(_file_of(path, field), format, field, most_bytes)
+
+
 def _named_columns(wish: Wish) -> list[tuple[str, str]]:
     named = [(wish.target, "target"), *((name, f"slices[{index}]") for index, name in enumerate(wish.slices))]
     return named + ([(wish.weight, "weight")] if wish.weight is not None else [])
 
 
-def _file_of(path: Path) -> Path:
+def _file_of(path: Path, field: str) -> Path:
     """The file itself, or the only one in a folder.
 
     Raises:
@@ -108,28 +128,33 @@ def _file_of(path: Path) -> Path:
     files = sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith("."))
     if len(files) != 1:
         names = enumerate_names(str(each.relative_to(path)) for each in files) or "none"
-        raise InvalidDataset(f"{_FIELD}.dataset.uri must lead to one file; there are {len(files)}: {names}")
+        raise InvalidDataset(f"{field}.dataset.uri must lead to one file; there are {len(files)}: {names}")
     return files[0]
 
 
-def _read(file: Path, format: Format) -> tuple[Mapping[str, Sequence[Any]], bool]:  # noqa: A002  (as the field)
+def _read(
+    file: Path,
+    format: Format,  # noqa: A002  (as the field)
+    field: str,
+    most_bytes: int,
+) -> tuple[Mapping[str, Sequence[Any]], bool]:
     try:
         size = file.stat().st_size
-        if size > MAX_BYTES:
-            raise InvalidDataset(f"the dataset has {size:,} bytes; at most {MAX_BYTES:,} are read: sample its rows")
+        if size > most_bytes:
+            raise InvalidDataset(f"the dataset has {size:,} bytes; at most {most_bytes:,} are read: sample its rows")
         with file.open("rb") as opened:
             is_parquet = opened.read(4) == _PARQUET
         if format is Format.PARQUET or (format is Format.AUTO and is_parquet):
-            return _read_parquet(file, is_parquet=is_parquet), False
-        return _read_csv(file.read_bytes()), True
+            return _read_parquet(file, field, most_bytes, is_parquet=is_parquet), False
+        return _read_csv(file.read_bytes(), field), True
     except OSError as error:
         raise InvalidDataset(f"the dataset {file.name} cannot be read: {error.strerror}") from error
 
 
-def _read_csv(content: bytes) -> Mapping[str, Sequence[Any]]:
+def _read_csv(content: bytes, field: str) -> Mapping[str, Sequence[Any]]:
     if content.startswith(_PARQUET):
         raise InvalidDataset(
-            f"{_FIELD}.dataset.format is csv, and the file is Parquet; leave the format out, or save the rows as CSV"
+            f"{field}.dataset.format is csv, and the file is Parquet; leave the format out, or save the rows as CSV"
         )
     for starts, what in _STRANGERS:
         if content.startswith(starts):
@@ -142,14 +167,14 @@ def _read_csv(content: bytes) -> Mapping[str, Sequence[Any]]:
     return invocation.columns
 
 
-def _read_parquet(file: Path, *, is_parquet: bool) -> Mapping[str, Sequence[Any]]:
+def _read_parquet(file: Path, field: str, most_bytes: int, *, is_parquet: bool) -> Mapping[str, Sequence[Any]]:
     if not is_parquet:
         raise InvalidDataset(
-            f"{_FIELD}.dataset.format is parquet, and the file is none; leave the format out, or save it anew"
+            f"{field}.dataset.format is parquet, and the file is none; leave the format out, or save it anew"
         )
     from modelway_server.evaluation.parquet import parquet_columns  # noqa: PLC0415  (a library that a CSV does not need)
 
-    return parquet_columns(file, MAX_BYTES)
+    return parquet_columns(file, most_bytes)
 
 
 def _complete(values: Sequence[Any], name: str) -> Sequence[Any]:

@@ -287,7 +287,7 @@ class Calls:
         if not isinstance(answer, Exception):
             assert call.query is not None
             self._metrics.add_rows(call.query.rows.count)
-            if call.is_own:
+            if call.is_own and call.is_counted:
                 self._metrics.recent_seconds.append(call.age)
             call.answer = answer if self._metrics.observers else None
         token = TRACE_ID.set(call.trace_id)

@@ -95,14 +95,29 @@ class Incoming:
             rollout: its id.
             seconds: in which the answer must come.
         """
-        lines = [b"POST %b HTTP/1.1\r\nhost: candidate\r\n" % self.target]
-        lines += (
-            b"%b: %b\r\n" % (name, value)
-            for name, value in self.headers.items()
-            if name in FORWARDED and _FIELD_VALUE.fullmatch(value)
-        )
-        lines.append(
-            b"%b: %b\r\ntimeout: %.3f\r\ncontent-length: %d\r\n\r\n"
-            % (HANDOVER_HEADER, rollout.encode(), seconds, len(self.body))
-        )
-        return b"".join(lines), self.body
+        return request_bytes(self.target, self.headers, self.body, rollout, seconds)
+
+
+def request_bytes(
+    target: bytes, headers: Mapping[bytes, bytes], body: bytes, rollout: str, seconds: float
+) -> tuple[bytes, ...]:
+    """A request to another server of the same model, which counts it as no client's and answers it itself.
+
+    Args:
+        target: its path and query.
+        headers: those in FORWARDED go with it.
+        body: as it goes.
+        rollout: the id of the rollout that it is sent for.
+        seconds: in which the answer must come.
+    """
+    lines = [b"POST %b HTTP/1.1\r\nhost: candidate\r\n" % target]
+    lines += (
+        b"%b: %b\r\n" % (name, value)
+        for name, value in headers.items()
+        if name in FORWARDED and _FIELD_VALUE.fullmatch(value)
+    )
+    lines.append(
+        b"%b: %b\r\ntimeout: %.3f\r\ncontent-length: %d\r\n\r\n"
+        % (HANDOVER_HEADER, rollout.encode(), seconds, len(body))
+    )
+    return b"".join(lines), body

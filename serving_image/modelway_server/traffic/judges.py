@@ -12,9 +12,8 @@ from typing import Final
 from modelway_server.dataplane.query import Body
 from modelway_server.errors import ModelwayServerError
 from modelway_server.prediction.calls import Calls
-from modelway_server.protocol.compression import CODINGS, inflate
-from modelway_server.traffic.answers import Undecodable
-from modelway_server.traffic.comparison import Agreement, Sizes, compare
+from modelway_server.traffic.agreement import CountOne, agreement_of, count_agreement
+from modelway_server.traffic.comparison import Agreement, Sizes
 from modelway_server.traffic.document import Rollout
 from modelway_server.traffic.incoming import Incoming
 from modelway_server.traffic.shared import Count
@@ -30,12 +29,6 @@ MAX_COMPARED_BYTES: Final = 32 * 1024 * 1024
 """Of an answer; a larger one takes memory and time that the clients' requests need."""
 LARGE_BYTES: Final = 32 * 1024
 """Answers from which on comparing them would hold up the event loop."""
-
-TIMES_LARGER: Final = 4
-BYTES_LARGER: Final = 64 * 1024
-"""An answer that has so many times the bytes of the stable one, and so many more, says something else."""
-
-CountOne = Callable[..., None]
 
 
 class Judges:
@@ -93,12 +86,8 @@ class Judges:
         else:
             async with self._one_at_a_time:
                 agreement = await asyncio.get_running_loop().run_in_executor(None, look)
-        if agreement is None:
-            return
-        self._count(Count.DISAGREEMENT_TRIALS)
-        self._count(Count.DISAGREEMENT_BAD, int(agreement.disagree > 0))
-        self._count(Count.ROWS_AGREE, agreement.agree)
-        self._count(Count.ROWS_DISAGREE, agreement.disagree)
+        if agreement is not None:
+            count_agreement(self._count, agreement)
 
     async def _answer_and_compare(self, incoming: Incoming, answer: CandidateAnswer) -> None:
         try:
@@ -109,37 +98,4 @@ class Judges:
 
     def _agreement(self, incoming: Incoming, own: Body, answer: CandidateAnswer) -> Agreement | None:
         """How many rows agree; None where the stable answer cannot be read."""
-        try:
-            stable = incoming.decode(own.content, dict(own.headers))
-        except Undecodable:
-            return None
-        try:
-            plain = _unpack(answer, TIMES_LARGER * len(own.content) + BYTES_LARGER)
-            candidate = incoming.decode(plain.body, plain.headers)
-        except Undecodable:
-            candidate = []
-        return compare(stable, candidate, self._tolerance, self._sizes)
-
-
-def _unpack(answer: CandidateAnswer, most: int) -> CandidateAnswer:
-    """An answer without its coding.
-
-    Args:
-        answer: of the candidate.
-        most: bytes that it may have.
-
-    Raises:
-        Undecodable: it has more, or is not of its coding.
-    """
-    headers = dict(answer.headers)
-    coding, body = headers.pop(b"content-encoding", b"").decode("latin-1"), answer.body
-    if coding:
-        if coding not in CODINGS:
-            raise Undecodable(f"no known coding: {coding!r:.40}")
-        try:
-            body = inflate(coding, most, body)
-        except ModelwayServerError as error:
-            raise Undecodable(str(error)) from error
-    if len(body) > most:
-        raise Undecodable(f"more than {most} bytes")
-    return CandidateAnswer(answer.status, headers, body)
+        return agreement_of(incoming.decode, (own.content, dict(own.headers)), answer, self._tolerance, self._sizes)

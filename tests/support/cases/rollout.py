@@ -72,6 +72,20 @@ ROLLOUTS = (
         "analysis",
         "belongs to strategy Canary, BlueGreen or Shadow",
     ),
+    _rollout(
+        "rows of a candidate",
+        _canary(replay={}),
+        {"replay": {}},
+        "replay",
+        "belongs to strategy Canary, BlueGreen or Shadow",
+    ),
+    _rollout(
+        "most requests of a replay",
+        _canary(replay={"requests": 10_000, "rowsPerRequest": 1000}),
+        _canary(replay={"requests": 10_001}),
+        "replay.requests",
+        "less than or equal to 10000",
+    ),
     _rollout("time of a candidate", _canary(timeout="1h"), {"timeout": "1h"}, "timeout", "and strategy is Rolling"),
     _rollout(
         "end of the time of a candidate",

@@ -96,6 +96,10 @@ def _dataset(uri: str) -> Object:
     return {"preflight": {"evaluation": {"dataset": {"uri": uri}, "target": "label", "metrics": metrics}}}
 
 
+def _replay(uri: str) -> Object:
+    return {"rollout": {"strategy": "Shadow", "replay": {"dataset": {"uri": uri}}}}
+
+
 def _candidate(**candidate: Any) -> Object:
     """A model with a second candidate; the first one lies in a store that no policy is about."""
     first, second = {"name": "first", "uri": "s3://any/first"}, {"name": "second", "uri": "s3://any/second"}
@@ -110,6 +114,7 @@ def _trusted_types(name: str) -> Object:
 _URI, _IMAGE, _SECRET = "spec.model.uri", "spec.runtime.image", "spec.model.storage.secretRef.name"
 _CANDIDATES = "spec.model.candidates"
 _DATASET = "spec.preflight.evaluation.dataset.uri"
+_REPLAY = "spec.rollout.replay.dataset.uri"
 _ACCOUNT = "spec.model.storage.serviceAccountName"
 _CLASS, _LABELS = "spec.scheduling.runtimeClassName", "spec.scheduling.labels"
 _ANNOTATIONS, _TRUSTED = "spec.scheduling.annotations", "spec.model.trustedTypes"
@@ -130,6 +135,8 @@ CASES = (
             (_uri("https://models.example.com/model"), ""),
             (_dataset("https://models.example.com/rows.csv"), ""),
             (_dataset("https://evil.example/rows.csv"), _DATASET),
+            (_replay("https://models.example.com/rows.csv"), ""),
+            (_replay("https://evil.example/rows.csv"), _REPLAY),
             (_candidate(uri="https://models.example.com/small"), ""),
             (_candidate(uri="https://models.example.com./small"), ""),
             (_candidate(uri="http://[::1]:9000/small"), ""),

@@ -14,6 +14,7 @@ from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stabl
 from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Counts
 from modelway.rollout.measures import CANDIDATE, STABLE, Evidence, Series
 from modelway.rollout.planner import advance
+from modelway.rollout.replay import ReplayReport
 from modelway.rollout.situation import Candidate, Main, Situation
 from modelway.rollout.state import Phase, RolloutState
 from modelway.rollout.steps import steps_of
@@ -69,6 +70,8 @@ class World:
     stable_serves: bool = True
     """Whether the stable pods are ready."""
     order: Order | None = None
+    report: ReplayReport | None = None
+    """What the Job of a replay says once it is there."""
     now: datetime = BEGIN
     seed: int = 0
 
@@ -79,6 +82,8 @@ class World:
         self.candidate: str | None = None
         self.candidate_size = self.candidate_ready = 0
         self.traffic: Mapping[str, Any] | None = None
+        self.replays: str | None = None
+        """The id of the rollout whose Job of a replay is there."""
         self.ledger: Ledger | None = None
         self.counted: dict[str, Counter[tuple[Series, bool]]] = {}
         """What was really counted, by the id of the rollout."""
@@ -134,6 +139,7 @@ class World:
             candidate=Candidate(self.candidate_ready, self.failure, self.hindrance) if own else Candidate(),
             pods=stable_pods(state, samples, samples if self.stable_serves else ()),
             evidence=self.ledger.totals() if self.ledger else {},
+            replay=self.report if state is not None and self.replays == state.id else None,
             order=self.order,
             is_suspended=self.is_suspended,
             patience=PATIENCE,
@@ -151,6 +157,8 @@ class World:
         self.candidate_size = self._candidate_size(state) if state is not None and candidate else 0
         self.candidate_ready = min(self.candidate_ready, self.candidate_size)
         self.traffic = traffic_of(state, self.rollout, "10.96.1.2") if candidate else None
+        is_replaying = state is not None and state.replay is not None and state.replay.is_running
+        self.replays = state.id if state is not None and candidate and state.is_on_trial and is_replaying else None
 
     def _stable_beside(self, state: RolloutState | None) -> str | None:
         """The revision that serves on while the wanted one may not take all requests."""

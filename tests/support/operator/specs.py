@@ -119,6 +119,11 @@ def every_field() -> Object:
                 "numericTolerance": "1%",
                 "tolerance": "1%",
             },
+            "replay": {
+                "dataset": {"uri": "https://logs.example.com/fraud/rows.parquet", "format": "parquet"},
+                "requests": 500,
+                "rowsPerRequest": 2,
+            },
             "timeout": "12h",
             "onTimeout": "Pause",
             "paused": True,

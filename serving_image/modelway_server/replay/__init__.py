@@ -1,0 +1,1 @@
+"""Known rows, asked of both revisions of a rollout: evidence without clients."""

@@ -1,0 +1,1 @@
+"""How soon a replay of known rows comes to a verdict."""
