@@ -16,6 +16,7 @@ from modelway.rollout.counts import PodSample
 from modelway.rollout.judge import DISAGREEMENT, FAILED, Counts
 from modelway.rollout.measures import CANDIDATE, Series
 from sandbox import Sandbox
+from support.cluster.fake_proofs import end_replays
 from support.cluster.sandbox import Kubectl, Object, namespace_manifest
 from support.operator.parts import SETTINGS, Parts, life
 from support.operator.specs import manifest
@@ -29,7 +30,7 @@ HOLLOW = SETTINGS.model_copy(update={"server_image": "sandbox/hollow:1"})
 LOOKS = 200
 REQUESTS = 20_000
 """Of each look; enough for any verdict."""
-KINDS = ("deployment", "service", "configmap", "controllerrevision", "poddisruptionbudget")
+KINDS = ("deployment", "service", "configmap", "controllerrevision", "poddisruptionbudget", "job")
 
 
 class _Pods(Scraper):
@@ -66,6 +67,7 @@ CANARY = {"strategy": "Canary", "steps": [{"weight": 20}, {"weight": 50}]}
 STORIES = {
     "canary takes over": Story(CANARY, 0, "Promoted"),
     "canary goes back": Story(CANARY, 50, "RolledBack"),
+    "known rows promote": Story({**CANARY, "replay": {}}, 0, "Promoted"),
 }
 
 
@@ -105,11 +107,11 @@ async def _live(
     await asyncio.to_thread(kubectl.apply, manifest(NAME, model={"version": "two"}, rollout=story.rollout))
     for crash in [last_write, 0] if last_write else [0]:
         async with life(sandbox.kubeconfig, crash_after_any=crash, settings=settings, scraper=scraper) as parts:
-            await _pass_until(parts, kubectl, key, end)
+            await _pass_until(parts, kubectl, key, end, bad=story.bad)
     return parts.client.count, await asyncio.to_thread(_world, kubectl)
 
 
-async def _pass_until(parts: Parts, kubectl: Kubectl, key: Key, reason: str) -> None:
+async def _pass_until(parts: Parts, kubectl: Kubectl, key: Key, reason: str, *, bad: int = 0) -> None:
     """Run passes until the model has come to this end and nothing of a candidate is left."""
     for _ in range(LOOKS):
         await parts.look()
@@ -117,6 +119,8 @@ async def _pass_until(parts: Parts, kubectl: Kubectl, key: Key, reason: str) -> 
             await parts.reconciler.reconcile(key)
         if await asyncio.to_thread(_has_ended, kubectl, key.name, reason):
             return
+        if (kubectl.get("mdep", key.name)["status"].get("rollout") or {}).get("replay"):
+            await asyncio.to_thread(end_replays, kubectl, key.name, bad)
         await asyncio.sleep(0.1)
     raise AssertionError(f"{key} did not become {reason}: {kubectl.get('mdep', key.name).get('status')}")
 
@@ -136,6 +140,8 @@ def _world(kubectl: Kubectl) -> Object:
     rollout = {
         part: status["rollout"].get(part) for part in ("phase", "revision", "stable", "cause", "attempt", "step")
     }
+    if "replay" in status["rollout"]:  # known rows alone were counted, and once
+        rollout["counts"] = [(one["name"], one["bad"], one["trials"]) for one in status["rollout"]["measures"]]
     serving = {"main": main["modelway.dev/revision"], "stable": status["stable"]["revision"]}
     return {"children": _children(kubectl, NAME), **serving, **rollout}
 

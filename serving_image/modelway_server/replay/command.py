@@ -159,9 +159,8 @@ def _unreachable(address: Address) -> str:
 
 
 def _order(arguments: argparse.Namespace) -> Order:
-    stable, candidate = (
-        Address(*getattr(arguments, arm), getattr(arguments, f"{arm}_revision")) for arm in ("stable", "candidate")
-    )
+    stable = _of_revision(arguments.stable, arguments.stable_revision)
+    candidate = _of_revision(arguments.candidate, arguments.candidate_revision)
     return Order(
         rollout=Rollout(
             id=arguments.rollout,
@@ -188,6 +187,11 @@ def _order(arguments: argparse.Namespace) -> Order:
         model_dir=arguments.model_dir,
         seconds=arguments.timeout,
     )
+
+
+def _of_revision(place: tuple[str, int], revision: str) -> Address:
+    host, number = place
+    return Address(host, number, revision)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -1,11 +1,15 @@
 """Known rows are asked before clients' requests: what they spare, what a Job that fails changes, and that they count once."""
 
+import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, Counts
-from modelway.rollout.measures import CANDIDATE, Evidence, Series
+from modelway.api.analysis import Analysis
+from modelway.api.replay import REQUESTS
+from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, Counts, Outcome, judge
+from modelway.rollout.measures import CANDIDATE, Evidence, Series, measures_of
 from modelway.rollout.notices import notices_of
 from modelway.rollout.replay import PATIENCE, ReplayPhase, ReplayReport, evidence_in_report
 from modelway.rollout.state import Cause, Phase, RolloutState
@@ -107,7 +111,7 @@ def test_rows_that_cannot_be_asked_leave_it_to_requests(name: str) -> None:
     report(it, NONE)
     assert state(it).replay is not None
     assert "no rows were replayed: there is no object at the URI" in state(it).message
-    assert it.phase is Phase.PROGRESSING
+    assert state(it).is_on_trial
     it.settle(requests=500)
     assert it.phase is Phase.PROMOTED
     assert it.answered_by_candidate > 0 or name == "Shadow"
@@ -208,9 +212,7 @@ def test_event_tells_once_what_came_of_it(one: ReplayReport, reason: str) -> Non
     notices = notices_of(before, it.state, situation)
     assert [notice.reason for notice in notices if notice.reason.startswith("Replay")] == ([reason] if reason else [])
     assert "ReplayStarted" in [
-        notice.reason
-        for at in range(1, len(it.history))
-        for notice in notices_of(*it.history[at - 1 : at + 1], situation)
+        notice.reason for earlier, later in pairwise(it.history) for notice in notices_of(earlier, later, situation)
     ]
 
 
@@ -229,3 +231,25 @@ def test_event_tells_once_what_came_of_it(one: ReplayReport, reason: str) -> Non
 def test_report_that_no_replay_writes_is_refused(measures: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
         evidence_in_report(measures, 1000)
+
+
+def _outcomes(share: float, replays: int, requests: int = 1000) -> dict[Outcome, int]:
+    """What the judge says of replays of a dataset of which a share of the rows is answered otherwise; each row is drawn once."""
+    drawn, rows = random.Random(20261130), [number < share * 4000 for number in range(4000)]
+    found = dict.fromkeys(Outcome, 0)
+    for _ in range(replays):
+        evidence = counts(requests, disagreement=sum(drawn.sample(rows, requests)))
+        found[judge(measures_of(Analysis(), evidence)).outcome] += 1
+    return found
+
+
+def test_replays_of_a_candidate_at_its_budget_raise_no_alarm() -> None:
+    assert _outcomes(0.10, replays=500)[Outcome.WORSE] == 0
+
+
+def test_replays_beyond_budget_and_tolerance_hardly_ever_promote() -> None:
+    assert _outcomes(0.12, replays=500)[Outcome.NOT_WORSE] <= 5
+
+
+def test_usual_number_of_rows_is_enough_for_a_good_candidate() -> None:
+    assert _outcomes(0.05, replays=200, requests=REQUESTS)[Outcome.NOT_WORSE] >= 190

@@ -34,6 +34,20 @@ def end_proof(kubectl: Kubectl, name: str, reason: str, choice: str = "") -> Non
     kubectl("patch", "pod", pod["metadata"]["name"], "--subresource=status", "--type=merge", "-p", status)
 
 
+def end_replays(kubectl: Kubectl, name: str, bad: int) -> None:
+    """Let the pods that ask known rows for a model end; of 1,000 answers a percentage is wrong."""
+    for pod in kubectl.list("pods", f"modelway.dev/name={name},modelway.dev/track=replay"):
+        if pod["status"].get("phase") in {"Pending", "Running"} and "deletionTimestamp" not in pod["metadata"]:
+            wrong = {"name": "disagreement", "bad": 10 * bad, "trials": 1000}
+            failed = {"name": "failed", "bad": 0, "trials": 1000}
+            report = {"reason": "Replayed", "message": "all were answered", "measures": [failed, wrong]}
+            end = {"exitCode": 0, "reason": "Completed", "message": json.dumps(report), "finishedAt": END}
+            identity = {"name": "replay", "image": "image", "imageID": "", "ready": False, "restartCount": 0}
+            status = {"phase": "Succeeded", "containerStatuses": [{**identity, "state": {"terminated": end}}]}
+            body = json.dumps({"status": status})
+            kubectl("patch", "pod", pod["metadata"]["name"], "--subresource=status", "--type=merge", "-p", body)
+
+
 def _lives(pod: Object) -> bool:
     return pod["status"].get("phase") == "Pending" and "deletionTimestamp" not in pod["metadata"]
 
