@@ -44,7 +44,7 @@ def wanted(document: dict[str, Any]) -> str:
     return revision_of(ModelDeployment.parse(owner(document).document)).hash
 
 
-def seen(document: dict[str, Any], *children: Any, phase: str = "Running", **more: Any) -> Observed:
+def situation(document: dict[str, Any], *children: Any, phase: str = "Running", **more: Any) -> Observed:
     """A rollout whose candidate is ready, and whose replay has come to a phase."""
     new = wanted(document)
     state = {
@@ -74,8 +74,8 @@ def plan(around: Observed) -> Plan:
 
 
 def body(around: Observed) -> dict[str, Any]:
-    [found] = [step.body for step in plan(around).steps if step.id.kind == "Job"]
-    return found
+    [job_body] = [step.body for step in plan(around).steps if step.id.kind == "Job"]
+    return job_body
 
 
 def containers(around: Observed) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -86,11 +86,11 @@ def containers(around: Observed) -> tuple[dict[str, Any], dict[str, Any]]:
 
 @pytest.mark.parametrize(("phase", "number"), [("Running", 1), ("Done", 0), ("Failed", 0)])
 def test_job_is_there_while_status_says_that_rows_are_asked(phase: str, number: int) -> None:
-    assert len([step for step in plan(seen(spec(), phase=phase)).steps if step.id.kind == "Job"]) == number
+    assert len([step for step in plan(situation(spec(), phase=phase)).steps if step.id.kind == "Job"]) == number
 
 
 def test_job_knows_both_services_and_no_credentials() -> None:
-    around = seen(spec(dataset=DATASET, requests=50, rowsPerRequest=2))
+    around = situation(spec(dataset=DATASET, requests=50, rowsPerRequest=2))
     fetch, ask = containers(around)
     new = wanted(spec())
     assert {
@@ -111,7 +111,7 @@ def test_job_knows_both_services_and_no_credentials() -> None:
 
 
 def test_job_is_small_and_no_service_chooses_its_pod() -> None:
-    around = seen({**spec(), "runtime": {"resources": {"limits": {"memory": "64Gi", "nvidia.com/gpu": "1"}}}})
+    around = situation({**spec(), "runtime": {"resources": {"limits": {"memory": "64Gi", "nvidia.com/gpu": "1"}}}})
     _, ask = containers(around)
     assert ask["resources"] == {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
     labels = body(around)["spec"]["template"]["metadata"]["labels"]
@@ -119,18 +119,18 @@ def test_job_is_small_and_no_service_chooses_its_pod() -> None:
 
 
 def test_rows_of_the_evaluation_are_asked_without_their_answers() -> None:
-    fetch, ask = containers(seen({**spec(), "preflight": {"evaluation": EVALUATION}}))
+    fetch, ask = containers(situation({**spec(), "preflight": {"evaluation": EVALUATION}}))
     assert "--uri=s3://models/held-out.csv" in fetch["args"]
     assert {'--hidden=["fraud","w"]', '--groups=["country"]'} <= set(ask["args"])
 
 
 def test_rows_beside_the_model_come_from_the_proved_bytes() -> None:
-    fetch, ask = containers(seen(spec()))
+    fetch, ask = containers(situation(spec()))
     assert {"--uri=s3://models/new/", f"--digest={PROOF}"} <= set(fetch["args"])
     assert "--model-dir=/mnt/rows" in ask["args"]
 
 
-def made(around: Observed, *, finished: bool = False, proof: str = "") -> JobView:
+def job_of(around: Observed, *, finished: bool = False, proof: str = "") -> JobView:
     labels = body(around)["metadata"]["labels"]
     new = labels[REVISION_LABEL]
     view = job(new, proof=proof or labels["modelway.dev/proof"], finished=finished)
@@ -145,22 +145,22 @@ def asking(of: JobView, message: str = "", *, code: int = 0, name: str = "replay
 
 @pytest.mark.parametrize("proof", ["another", ""])
 def test_job_that_asks_something_else_or_lost_its_pod_goes_first(proof: str) -> None:
-    around = seen(spec())
-    outdated = made(around, finished=True, proof=proof)
-    it = plan(seen(spec(), outdated))
+    around = situation(spec())
+    outdated = job_of(around, finished=True, proof=proof)
+    it = plan(situation(spec(), outdated))
     assert [one for one in it.prune if one.id.kind == "Job"] == [outdated]
     assert it.replay == ""
 
 
 @pytest.mark.parametrize("phase", ["Done", "Failed"])
 def test_job_goes_once_status_has_its_counts(phase: str) -> None:
-    ended = made(seen(spec()), finished=True)
-    assert ended in plan(seen(spec(), ended, phase=phase)).prune
+    ended = job_of(situation(spec()), finished=True)
+    assert ended in plan(situation(spec(), ended, phase=phase)).prune
 
 
 def report_of(document: dict[str, Any], message: str, **more: Any) -> ReplayReport | None:
-    of = made(seen(document))
-    around = seen(document, of, replay_pods=(asking(of, message, **more),))
+    of = job_of(situation(document))
+    around = situation(document, of, replay_pods=(asking(of, message, **more),))
     return replay_report(ModelDeployment.parse(around.owner.document), around, plan(around))
 
 
@@ -207,7 +207,7 @@ def test_store_that_is_down_is_waited_for() -> None:
 
 
 def test_pod_of_another_rollout_says_nothing() -> None:
-    of = made(seen(spec()))
+    of = job_of(situation(spec()))
     stranger = replace(asking(of, '{"reason": "NotReplayed", "message": "x"}'), proof="another")
-    around = seen(spec(), of, replay_pods=(stranger,))
+    around = situation(spec(), of, replay_pods=(stranger,))
     assert replay_report(ModelDeployment.parse(around.owner.document), around, plan(around)) is None

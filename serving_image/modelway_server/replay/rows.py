@@ -165,11 +165,11 @@ def draw(rows: Sequence[Any], selection: Selection) -> list[list[Any]]:
 
 
 def _different(rows: Sequence[Any], order: Sequence[int]) -> Iterator[Any]:
-    seen = set()
+    known = set()
     for index in order:
         text = repr(rows[index])
-        if text not in seen:
-            seen.add(text)
+        if text not in known:
+            known.add(text)
             yield rows[index]
 
 

@@ -68,8 +68,8 @@ class World:
 async def _first(api: Api, path: str, look: Callable[[Mapping[str, Any]], str]) -> tuple[float, str]:
     """When an object first is so, and what is then seen."""
     async for change in api.list_and_watch(path):
-        if seen := look(change.object):
-            return time.monotonic(), seen
+        if sight := look(change.object):
+            return time.monotonic(), sight
     raise BenchError(f"the watch of {path} ended")
 
 

@@ -236,11 +236,11 @@ def test_report_that_no_replay_writes_is_refused(measures: Any) -> None:
 def _outcomes(share: float, replays: int, requests: int = 1000) -> dict[Outcome, int]:
     """What the judge says of replays of a dataset of which a share of the rows is answered otherwise; each row is drawn once."""
     drawn, rows = random.Random(20261130), [number < share * 4000 for number in range(4000)]
-    found = dict.fromkeys(Outcome, 0)
+    outcomes = dict.fromkeys(Outcome, 0)
     for _ in range(replays):
         evidence = counts(requests, disagreement=sum(drawn.sample(rows, requests)))
-        found[judge(measures_of(Analysis(), evidence)).outcome] += 1
-    return found
+        outcomes[judge(measures_of(Analysis(), evidence)).outcome] += 1
+    return outcomes
 
 
 def test_replays_of_a_candidate_at_its_budget_raise_no_alarm() -> None:

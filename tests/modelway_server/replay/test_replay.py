@@ -84,10 +84,10 @@ Ask = Callable[..., dict[str, Any]]
 def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stable: Served, dataset: Path) -> Ask:
     """Replay the dataset on the stable server and a candidate."""
 
-    def asked(candidate: str, *more: str, rows: Path = dataset) -> dict[str, Any]:
+    def replay_on(candidate: str, *more: str, rows: Path = dataset) -> dict[str, Any]:
         return replay(tmp_path, monkeypatch, address_of(stable), candidate, rows, *more)
 
-    return asked
+    return replay_on
 
 
 def test_same_model_is_bad_in_no_trial_and_no_client_is_counted(ask: Ask, same: str, stable: Served) -> None:
