@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ ALL = bool(os.environ.get("ABUSE_REQUESTS"))
 """Every third of them is tried, and all by `make abuse`."""
 _COUNT = 200
 """At least so many are tried."""
+
+
+@cache
+def every_file() -> list[Hostile]:
+    """All of them, made once."""
+    return list(hostile_files())
 
 
 def outcomes(folder: Path, files: list[Hostile]) -> list[dict[str, Any]]:
@@ -50,14 +57,14 @@ def complaint(hostile: Hostile, outcome: dict[str, Any], place: Path) -> str | N
 
 
 def test_each_file_has_a_name_of_its_own() -> None:
-    names = [hostile.name for hostile in hostile_files()]
+    names = [hostile.name for hostile in every_file()]
     assert len(names) == len(set(names))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_each_hostile_file_is_refused_and_does_nothing(tmp_path: Path) -> None:
-    files = list(hostile_files())[:: 1 if ALL else 3]
+    files = every_file()[:: 1 if ALL else 3]
     assert len(files) >= _COUNT
     results = outcomes(tmp_path, files)
     complaints = {

@@ -4,6 +4,7 @@ Its argument is a JSON list of `[folder, path, rows]`; it answers a JSON line fo
 the product puts round a process, so that what the reader lets through is seen.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -57,15 +58,28 @@ _HARMLESS = frozenset(
     }
 )
 """What importing a library does as well."""
+_LIBRARIES = (
+    "lightgbm",
+    "modelway_server.runtimes.estimators.runtime",
+    "modelway_server.runtimes.file_checks.xgboost_trees",
+    "modelway_server.runtimes.lightgbm",
+    "modelway_server.runtimes.onnx",
+    "modelway_server.runtimes.pickle.load",
+    "modelway_server.runtimes.skops.runtime",
+    "modelway_server.runtimes.xgboost",
+    "onnxruntime",
+    "pandas",
+    "sklearn.experimental",
+    "xgboost",
+)
+"""What a first import opens is not the file's deed, and an import in each process would take most of its time."""
 _READ = ("/proc/", "/sys/", "/dev/", "/etc/localtime", "/usr/share/zoneinfo", "/usr/lib", "/lib")
 
 
 def main() -> None:
     """Try what standard input lists."""
-    import onnxruntime  # noqa: F401, PLC0415
-    import pandas  # noqa: F401, ICN001, PLC0415  (what a first import opens is not the file's deed)
-    import sklearn.experimental  # noqa: F401, PLC0415
-
+    for name in _LIBRARIES:
+        importlib.import_module(name)
     for folder, path, rows in json.load(sys.stdin):
         print(json.dumps(_try(Path(folder), Path(path), rows)), flush=True)  # noqa: T201
 
