@@ -1,6 +1,6 @@
 """The sandbox as pytest fixtures: one control plane a session, one namespace a test.
 
-`sandbox` starts when the first test asks for it and ends with the session, also when pytest is killed. `namespace` is
+`sandbox` starts when the first test asks for it and ends with the last test marked `cluster`, also when pytest is killed. `namespace` is
 fresh, enforces Pod Security `restricted` and is deleted afterwards without waiting. `kubectl` runs as administrator.
 """
 
@@ -8,7 +8,8 @@ import itertools
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,30 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """The session's control plane with its node; Services learn of pods 2 s late."""
     with Sandbox.start(tmp_path_factory.mktemp("sandbox"), endpoint_lag=ENDPOINT_LAG, warm=True) as started:
         yield started
+
+
+_ends: list[Callable[[], None]] = []
+"""What ends the session's sandbox, while it runs."""
+
+
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: Any) -> None:
+    """Know how to end the sandbox, with all that stands on it, before the session ends."""
+    if fixturedef.argname == "sandbox" and fixturedef.scope == "session":
+        _ends.append(partial(fixturedef.finish, request))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Generator[None]:
+    """End the sandbox once no test of the cluster comes: at rest it takes a twentieth of a processor. Whoever asks for it later gets a new one."""
+    yield
+    if _ends and nextitem is not None and not _comes(nextitem):
+        _ends.pop()()
+
+
+def _comes(item: pytest.Item) -> bool:
+    """Whether a test of the cluster is this one or comes later."""
+    items = item.session.items
+    return any(one.get_closest_marker("cluster") for one in items[items.index(item) :])
 
 
 @pytest.fixture(scope="session")
