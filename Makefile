@@ -40,6 +40,9 @@ SERVER_TAG = $(subst $(SPACE),-,$(strip $(VERSION) $(FORMATS)))
 BIN := .venv/bin
 UNIT = tests/modelway tests/contract $(addprefix tests/modelway_server/,contract prediction protocol telemetry)
 
+# Set in many images; every start of Python would compile this checkout anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server bench-gate bench-preflight bench-replay bench-rollouts fuzz abuse clean sweep test-frameworks test-versions
 
 demo: .venv/ready
