@@ -142,6 +142,27 @@ class AutoscalerView(Child):
     conditions: tuple[Condition, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class RouteAnswer:
+    """A condition that the controller of a Gateway reports on a route."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    generation: int
+    """That of the route that it is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteView(Child):
+    """An HTTPRoute."""
+
+    generation: int
+    answers: tuple[RouteAnswer, ...]
+    """Of the Gateway that its spec names; empty before its controller has looked at it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionView(Child):
     """A ControllerRevision: the record of one revision."""
@@ -308,6 +329,12 @@ class Observed:
         """The HorizontalPodAutoscaler, when it exists and is ours."""
         view = self.owned(ChildId("HorizontalPodAutoscaler", self.owner.key.name))
         return view if isinstance(view, AutoscalerView) else None
+
+    @property
+    def route(self) -> RouteView | None:
+        """The HTTPRoute, when it exists and is ours."""
+        view = self.owned(ChildId("HTTPRoute", self.owner.key.name))
+        return view if isinstance(view, RouteView) else None
 
     def record(self, revision: str | None) -> RevisionView | None:
         """The record of the revision with this hash, when it exists and is ours."""

@@ -7,6 +7,7 @@ import pytest
 
 from modelway.api.analysis import Analysis
 from modelway.api.base import ApiModel
+from modelway.api.exposure import Exposure, Gateway
 from modelway.api.model import Model, Storage
 from modelway.api.replay import Replay
 from modelway.api.rollout import Rollout, RolloutStep, Sticky
@@ -31,6 +32,8 @@ BLOCKS: list[tuple[type[ApiModel], Any]] = [
     (Sticky, SPEC["rollout"]["sticky"]),
     (Analysis, SPEC["rollout"]["analysis"]),
     (Replay, SPEC["rollout"]["replay"]),
+    (Exposure, SPEC["exposure"]),
+    (Gateway, SPEC["exposure"]["gateway"]),
     (Scheduling, SPEC["scheduling"]),
 ]
 ELSE_REFUSED = {"replicas", "serviceAccountName", "mirror", "scaleDownDelay"}

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from modelway.api.base import BROKEN_RULES
 from modelway.api.duration import DURATION_PATTERN, PERCENT_PATTERN
+from modelway.api.exposure import HOSTNAME_PATTERN, PATH_PATTERN
 from modelway.api.fields import (
     BROKEN_KEY,
     CANDIDATE_NAME_PATTERN,
@@ -42,6 +43,8 @@ _NOUNS = {
 PATTERNS = {
     LABEL_VALUE_PATTERN: "letters, digits, '-', '_' and '.', with a letter or digit first and last, for example v7",
     LABEL_KEY_PATTERN: "the key of a label, for example team or example.com/team",
+    HOSTNAME_PATTERN: "a host name in lower case, whose first part may be '*', for example models.example.com",
+    PATH_PATTERN: "a path that begins with '/' and does not end with it, for example /fraud",
     DNS_SUBDOMAIN_PATTERN: "the name of an object: lower-case letters, digits, '-' and '.', for example s3-models",
     CANDIDATE_NAME_PATTERN: "lower-case letters, digits and '-', with a letter or digit first and last, for example small",
     ENV_NAME_PATTERN: "the name of a variable: letters, digits and '_', not beginning with a digit, for example HTTPS_PROXY",

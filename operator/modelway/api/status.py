@@ -44,7 +44,7 @@ class Condition(ApiModel):
     """One statement about the ModelDeployment, as all kinds of Kubernetes make it."""
 
     type: Annotated[str, Field(min_length=1, max_length=316)]
-    """What the statement is about: Ready, Reconciling, Stalled, ModelAccepted, Available, AutoscalingActive."""
+    """What the statement is about: Ready, Reconciling, Stalled, ModelAccepted, Available, AutoscalingActive, Exposed."""
     status: Literal["True", "False", "Unknown"]
     """Whether it holds."""
     reason: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import ConfigDict, ValidationError
 
 from modelway.api.base import ApiModel, Rule, matches
+from modelway.api.exposure import Exposure
 from modelway.api.meta import Metadata
 from modelway.api.model import INT8, Model
 from modelway.api.preflight import Evaluation, Preflight
@@ -57,6 +58,8 @@ class ModelDeploymentSpec(ApiModel):
     """What a revision must prove before it gets a serving pod."""
     rollout: Rollout | None = None
     """How pods of a new revision take the place of those before."""
+    exposure: Exposure | None = None
+    """Where clients outside the cluster reach the model; nowhere when left out."""
     scheduling: Scheduling | None = None
     """Where the pods run and what they are labelled with."""
     suspend: bool = False

@@ -47,10 +47,7 @@ def is_done(pod: Object) -> bool:
 
 def _is_wanted(kind: Kind, resource: Object) -> bool:
     """Whether a model should have an object of a kind under its own name."""
-    value: Any = resource
-    for part in kind.field.split(".") if kind.field else ():
-        value = (value or {}).get(part)
-    return not (kind.by_revision or kind.in_rollouts) and value is not None
+    return not (kind.by_revision or kind.in_rollouts) and kind.is_wanted_by(resource)
 
 
 def _is_withheld(kind: Kind, snapshot: Snapshot) -> bool:
@@ -118,6 +115,14 @@ def _job(child: Object, _: Snapshot) -> str:
     return work if status.get("active") else "waits for its pod"
 
 
+def _route(child: Object, _: Snapshot) -> str:
+    spec = child["spec"]
+    gateways = ", ".join(one["name"] for one in spec.get("parentRefs") or ())
+    hosts = ", ".join(spec.get("hostnames") or ("any host name",))
+    paths = [match["path"]["value"] for rule in spec.get("rules") or () for match in rule.get("matches") or ()]
+    return f"Gateway {gateways}, {hosts}, {', '.join(paths)}"
+
+
 DESCRIPTIONS: Mapping[str, Callable[[Object, Snapshot], str]] = {
     "Deployment": _deployment,
     "Service": _service,
@@ -125,6 +130,7 @@ DESCRIPTIONS: Mapping[str, Callable[[Object, Snapshot], str]] = {
     "PodDisruptionBudget": _budget,
     "ControllerRevision": _record,
     "Job": _job,
+    "HTTPRoute": _route,
     "ConfigMap": lambda _, __: "tells the pods that serve what share of requests the candidate gets",
 }
 """What is to be said of a child, by its kind."""

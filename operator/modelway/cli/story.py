@@ -20,6 +20,8 @@ from modelway.status.reasons import Reason, Topic
 _MOST_EVENTS = 6
 _LONGEST_LINE = 400
 _MARGIN = "  "
+_BESIDE_READY = ("AutoscalingActive", "Exposed")
+"""Conditions that tell of what a model may be ready without."""
 _NAMESPACES = "MODELWAY_WATCH_NAMESPACES"
 """Where the chart tells the operator which namespaces to serve."""
 
@@ -114,9 +116,9 @@ def _why(snapshot: Snapshot, summary: Summary) -> Iterator[str]:
     reasons = {summary.reason}
     for one in (snapshot.resource.get("status") or {}).get("conditions") or ():
         if (
-            one["type"] in {"ModelAccepted", "Available", "AutoscalingActive"}
+            one["type"] in {"ModelAccepted", "Available", *_BESIDE_READY}
             and one["reason"] != Reason.NO_POD_SERVES
-            and one["status"] == "False"
+            and (one["status"] == "False" or one["reason"] == Reason.ROUTE_PENDING)
             and one["reason"] not in reasons
         ):
             reasons.add(one["reason"])
@@ -146,7 +148,7 @@ def _quote(line: str) -> str:
 
 def _events(snapshot: Snapshot, now: datetime) -> Iterator[str]:
     """The latest warnings and the latest words about the resource itself, but for what is over or has been said already."""
-    messages = {condition(snapshot.resource, kind).get("message") for kind in ("Ready", "AutoscalingActive")}
+    messages = {condition(snapshot.resource, kind).get("message") for kind in ("Ready", *_BESIDE_READY)}
     over = {("Pod", pod["metadata"]["name"]) for pod in snapshot.pods if is_ready(pod) or is_done(pod)}
     if condition(snapshot.resource, "AutoscalingActive").get("status") == "False":
         over.add(("HorizontalPodAutoscaler", snapshot.resource["metadata"]["name"]))
@@ -177,9 +179,11 @@ def _remedies(snapshot: Snapshot, summary: Summary, program: str) -> Iterator[st
         own = list(remedies(snapshot.resource, program)) if is_told_by_ready(snapshot.resource) else []
         yield from own or filter(None, [remedy_of(summary.reason)])
         yield from _commands(snapshot, summary, program)
-    active = condition(snapshot.resource, "AutoscalingActive")
-    if active.get("status") == "False" and (remedy := remedy_of(active["reason"])):
-        yield remedy
+    for kind in _BESIDE_READY:
+        beside = condition(snapshot.resource, kind)
+        is_wrong = beside.get("status") == "False" or beside.get("reason") == Reason.ROUTE_PENDING
+        if is_wrong and (remedy := remedy_of(beside["reason"])):
+            yield remedy
 
 
 def _commands(snapshot: Snapshot, summary: Summary, program: str) -> Iterator[str]:

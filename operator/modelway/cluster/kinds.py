@@ -4,7 +4,9 @@ A new child kind is one entry in `CHILDREN`. tests/modelway/cluster/test_kinds.p
 command line's inventory to this list, tests/chart/test_chart.py the chart's role.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from modelway.api.labels import CHILD_SELECTOR
 from modelway.api.meta import API_VERSION, KIND, PLURAL
@@ -41,6 +43,13 @@ class Kind:
         """The version inside the group."""
         return self.api_version.rpartition("/")[2]
 
+    def is_wanted_by(self, resource: Mapping[str, Any]) -> bool:
+        """Whether a ModelDeployment, as the API server sends it, asks for the kind."""
+        value: Any = resource
+        for part in self.field.split(".") if self.field else ():
+            value = (value or {}).get(part)
+        return value is not None
+
     def path(self, namespace: str | None, name: str = "") -> str:
         """The path of a collection, or of one object in it; `namespace` None means all of them."""
         root = f"/apis/{self.api_version}" if self.group else f"/api/{self.api_version}"
@@ -62,11 +71,12 @@ BUDGET = Kind("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets", option
 REVISION = Kind("ControllerRevision", "apps/v1", "controllerrevisions", by_revision=True)
 JOB = Kind("Job", "batch/v1", "jobs", by_revision=True)
 TRAFFIC = Kind("ConfigMap", "v1", "configmaps", in_rollouts=True)
+ROUTE = Kind("HTTPRoute", "gateway.networking.k8s.io/v1", "httproutes", optional=True, field="spec.exposure.gateway")
 POD = Kind("Pod", "v1", "pods", rights=(*READ_RIGHTS, "create"))
 EVENT = Kind("Event", "v1", "events", rights=("create", "patch"))
 LEASE = Kind("Lease", "coordination.k8s.io/v1", "leases", rights=("get", "update", "create"))
 
-CHILDREN = (DEPLOYMENT, SERVICE, AUTOSCALER, BUDGET, REVISION, JOB, TRAFFIC)
+CHILDREN = (DEPLOYMENT, SERVICE, AUTOSCALER, BUDGET, REVISION, JOB, TRAFFIC, ROUTE)
 """Kinds that the operator creates, repairs and prunes."""
 
 WATCHED = (OWNER, *CHILDREN, POD)

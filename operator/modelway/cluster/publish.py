@@ -16,6 +16,7 @@ from modelway.errors import ClusterError, ModelwayError, RetryLater
 from modelway.observed import Key, Owner
 from modelway.rollout.notices import Notice
 from modelway.rollout.state import RolloutState
+from modelway.status.exposure import CONDITION as EXPOSED
 from modelway.status.preflight import PROVED
 from modelway.status.reasons import Reason
 from modelway.status.report import merge_patch
@@ -33,7 +34,10 @@ COUNTS_SECONDS = 30.0
 AGAIN_SECONDS = 0.1
 """When to judge again a ModelDeployment that changed meanwhile."""
 
-_QUIET = frozenset({Reason.PROGRESSING, Reason.PROVING, Reason.NOT_ENOUGH_REPLICAS})
+_ANNOUNCED = ("Ready", EXPOSED)
+"""The conditions whose changes are told as Events."""
+
+_QUIET = frozenset({Reason.PROGRESSING, Reason.PROVING, Reason.NOT_ENOUGH_REPLICAS, Reason.ROUTE_PENDING})
 """Reasons that come and go with every rollout. Status shows them; Events about them would bury the others."""
 
 _TOLD = frozenset({Reason.ROLLOUT_PROGRESSING, Reason.ROLLOUT_SUSPENDED, Reason.ROLLED_BACK})
@@ -127,11 +131,12 @@ class Publisher:
         self._minor_since.pop(owner.key, None)
         self._written[owner.key] = _Written(owner.uid, status, answer.get("status") or {})
         self._cache.store(kinds.OWNER, answer)
-        before, after = (conditions.find(one.get("conditions"), "Ready") or {} for one in (owner.status, status))
         for choice in choices(owner.status, status):
             await self._announce(owner, choice, now)
-        if _worth_telling(before, after):
-            await self._announce(owner, after, now)
+        for kind in _ANNOUNCED:
+            before, after = (conditions.find(one.get("conditions"), kind) or {} for one in (owner.status, status))
+            if _worth_telling(before, after):
+                await self._announce(owner, after, now)
         return True
 
     def forget(self, key: Key) -> None:

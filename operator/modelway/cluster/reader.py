@@ -142,7 +142,8 @@ class Reader:
         resource = await self.resource(namespace, name)
         withheld: list[str] = []
         selector = f"{NAME_LABEL}={name}"
-        reads = [self._read_visible(kind, namespace, selector, withheld) for kind in (*kinds.CHILDREN, kinds.POD)]
+        wanted = [kind for kind in kinds.CHILDREN if kind is not kinds.ROUTE or kind.is_wanted_by(resource)]
+        reads = [self._read_visible(kind, namespace, selector, withheld) for kind in (*wanted, kinds.POD)]
         *children, pods, events = await asyncio.gather(*reads, self._read_visible(kinds.EVENT, namespace, "", withheld))
         objects = [child for listed in children for child in listed]
         about = {one["metadata"]["uid"] for one in (resource, *objects, *pods)}

@@ -1,6 +1,6 @@
 """Turn objects as the API server sends them into the slim views that decisions read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from modelway.api import conditions
@@ -31,6 +31,8 @@ from modelway.observed import (
     Owner,
     PodView,
     RevisionView,
+    RouteAnswer,
+    RouteView,
     ServiceView,
     Termination,
 )
@@ -88,17 +90,8 @@ def _owner(obj: Mapping[str, Any]) -> Owner:
 def _child(kind: Kind, obj: Mapping[str, Any]) -> Child:
     owned = owned_fields(obj, FIELD_MANAGER)
     common = _common(kind, obj, owned)
-    if kind.name == kinds.DEPLOYMENT.name:
-        return DeploymentView(**common, **_deployment(obj, owned))
-    if kind.name == kinds.SERVICE.name:
-        return ServiceView(**common, address=(obj.get("spec") or {}).get("clusterIP") or "")
-    if kind.name == kinds.AUTOSCALER.name:
-        return AutoscalerView(**common, **_autoscaler(obj))
-    if kind.name == kinds.REVISION.name:
-        return RevisionView(**common, **_revision(obj))
-    if kind.name == kinds.JOB.name:
-        return JobView(**common, **_job(obj))
-    return Child(**common)
+    read = _READERS.get(kind.name)
+    return read(common, obj, owned) if read is not None else Child(**common)
 
 
 def _common(kind: Kind, obj: Mapping[str, Any], owned: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,6 +164,32 @@ def _job(obj: Mapping[str, Any]) -> dict[str, Any]:
         "track": labels.get(TRACK_LABEL, ""),
         "finished": any(end is not None and end.status == "True" for end in ends),
     }
+
+
+def _route(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """What the Gateway says that the spec names; others may still speak of an earlier spec."""
+    namespace = obj["metadata"]["namespace"]
+    parents = [_parent(one, namespace) for one in obj["spec"].get("parentRefs") or ()]
+    reports = (obj.get("status") or {}).get("parents") or ()
+    own = (one for one in reports if _parent(one.get("parentRef") or {}, namespace) in parents)
+    answers = (condition for one in own for condition in one.get("conditions") or ())
+    return {
+        "generation": obj["metadata"].get("generation", 0),
+        "answers": tuple(
+            RouteAnswer(
+                one.get("type", ""),
+                one.get("status", ""),
+                one.get("reason", ""),
+                one.get("message", ""),
+                one.get("observedGeneration", 0),
+            )
+            for one in answers
+        ),
+    }
+
+
+def _parent(reference: Mapping[str, Any], namespace: str) -> tuple[str, str, str]:
+    return reference.get("namespace") or namespace, reference.get("name", ""), reference.get("sectionName") or ""
 
 
 def _conditions(obj: Mapping[str, Any]) -> tuple[Condition, ...]:
@@ -264,3 +283,16 @@ def _termination(state: Mapping[str, Any]) -> Termination | None:
         return None
     parts = {"exit_code": end.get("exitCode", 0), "time": end.get("finishedAt") or ""}
     return Termination(reason=end.get("reason", ""), message=end.get("message", ""), **parts)
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], Child]] = {
+    kinds.DEPLOYMENT.name: lambda common, obj, owned: DeploymentView(**common, **_deployment(obj, owned)),
+    kinds.SERVICE.name: lambda common, obj, _: ServiceView(
+        **common, address=(obj.get("spec") or {}).get("clusterIP") or ""
+    ),
+    kinds.AUTOSCALER.name: lambda common, obj, _: AutoscalerView(**common, **_autoscaler(obj)),
+    kinds.REVISION.name: lambda common, obj, _: RevisionView(**common, **_revision(obj)),
+    kinds.ROUTE.name: lambda common, obj, _: RouteView(**common, **_route(obj)),
+    kinds.JOB.name: lambda common, obj, _: JobView(**common, **_job(obj)),
+}
+"""What is kept of a child beside what all have, by its kind: from that, the object, and the fields that we own."""

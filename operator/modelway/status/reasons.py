@@ -16,6 +16,7 @@ class Topic(StrEnum):
     CLUSTER = "The cluster"
     RESOURCE = "The resource"
     AUTOSCALING = "The autoscaler"
+    GATEWAY = "The Gateway"
 
 
 _PASSES, _STALLS = True, False
@@ -210,4 +211,19 @@ class Reason(StrEnum):
         "AutoscalingActive: another autoscaler sets the number of the same pods.", "Delete the other one, or leave `spec.scaling.max` out.")
     AUTOSCALER_FAILED = ("AutoscalerFailed", Topic.AUTOSCALING, _PASSES,
         "AutoscalingActive: the autoscaler fails for a reason of its own.", "Read the message, which holds the autoscaler's own words.")
+
+    ROUTE_ACCEPTED = ("RouteAccepted", Topic.GATEWAY, _PASSES,
+        "Exposed: the Gateway takes requests for the model.")
+    ROUTE_PENDING = ("RoutePending", Topic.GATEWAY, _PASSES,
+        "Exposed: the Gateway has not said yet whether it takes requests for the model.", "Wait some seconds. Where it lasts, correct `spec.exposure.gateway.name` or `namespace`, or have the controller of the Gateway's class started.")
+    NO_MATCHING_PARENT = ("NoMatchingParent", Topic.GATEWAY, _PASSES,
+        "Exposed: the Gateway has no such listener for HTTP.", "Correct `spec.exposure.gateway.sectionName`, or leave it out.")
+    NO_MATCHING_LISTENER_HOSTNAME = ("NoMatchingListenerHostname", Topic.GATEWAY, _PASSES,
+        "Exposed: no listener of the Gateway is for the host names of the model.", "Correct `spec.exposure.gateway.hostnames`, or leave them out.")
+    NOT_ALLOWED_BY_LISTENERS = ("NotAllowedByListeners", Topic.GATEWAY, _PASSES,
+        "Exposed: the Gateway's listeners take no routes from this namespace.", "Ask whoever runs the Gateway to allow the namespace in `allowedRoutes`, or name another Gateway in `spec.exposure.gateway`.")
+    BACKEND_UNRESOLVED = ("BackendUnresolved", Topic.GATEWAY, _PASSES,
+        "Exposed: the Gateway cannot send requests to the model's Service.", "Read the Gateway's words in the message, or ask whoever runs it.")
+    ROUTE_REFUSED = ("RouteRefused", Topic.GATEWAY, _PASSES,
+        "Exposed: the Gateway does not take the route, for a reason of its own.", "Change `spec.exposure.gateway` by its words in the message, or ask whoever runs it.")
     # fmt: on

@@ -17,6 +17,7 @@ from modelway.observed import Observed, PodView
 from modelway.rollout.state import Phase, RolloutState
 from modelway.status.autoscaling import autoscaling_of
 from modelway.status.conditions import ConditionVerdict, merge, shorten
+from modelway.status.exposure import exposure_of
 from modelway.status.ledger import ledger_of
 from modelway.status.preflight import judge_preflight
 from modelway.status.readiness import Target, is_reachable, judge, others_serve, serving_pods
@@ -112,7 +113,10 @@ def _conditions(observed: Observed, finding: Finding, readiness: Readiness, now:
         _acceptance(observed, finding, readiness),
         _availability(observed),
     ]
-    return conditions + ([autoscaling_of(observed, now).condition] if _is_autoscaled(observed, finding) else [])
+    conditions += [autoscaling_of(observed, now).condition] if _is_autoscaled(observed, finding) else []
+    hindrance = finding.hindrance
+    exposed = exposure_of(observed, (hindrance.reason, hindrance.message) if hindrance is not None else None)
+    return [*conditions, exposed] if exposed is not None else conditions
 
 
 def _acceptance(observed: Observed, finding: Finding, readiness: Readiness) -> ConditionVerdict:

@@ -16,7 +16,8 @@ from support.operator.specs import manifest
 
 def _kinds_of_children() -> set[tuple[str, str]]:
     """Kind and version of every child of a spec that asks for all there are."""
-    spec = manifest(KEY.name, scaling={"max": 3}, rollout={"strategy": "Canary"})
+    exposure = {"gateway": {"name": "shared"}}
+    spec = manifest(KEY.name, scaling={"max": 3}, rollout={"strategy": "Canary"}, exposure=exposure)
     wanted = ModelDeployment.parse(spec)
     plans = [plan_of(wanted, observed(), Settings(preflight_enabled=proves)) for proves in (True, False)]
     plans.append(plan_of(wanted, _under_way(revision_of(wanted).hash), Settings(preflight_enabled=False)))

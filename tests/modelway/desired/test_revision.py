@@ -65,6 +65,7 @@ def test_golden_hash(spec: dict[str, Any], golden: str) -> None:
         {"scaling": {"replicas": 5}},
         {"rollout": {"maxSurge": 2}},
         {"rollout": every_field()["rollout"]},
+        {"exposure": every_field()["exposure"]},
         {"suspend": True},
     ],
 )

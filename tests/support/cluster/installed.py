@@ -7,6 +7,7 @@ import pytest
 
 from sandbox import Sandbox
 from support.cluster import helm
+from support.cluster.gateway import HTTP_ROUTES
 from support.cluster.sandbox import Kubectl, namespace_manifest
 from support.waiting import eventually
 
@@ -17,7 +18,8 @@ VALUES: Mapping[str, Mapping[str, Any]] = {"server": {"drainSeconds": 5}, "prefl
 
 @pytest.fixture(scope="session")
 def installed(sandbox: Sandbox, cluster_kubectl: Kubectl) -> str:
-    """The namespace in which the operator runs, cluster-wide, under the chart's ServiceAccount `modelway`."""
+    """The namespace in which the operator runs, cluster-wide, under the chart's ServiceAccount `modelway`. The cluster serves HTTPRoutes."""
+    cluster_kubectl("apply", "--server-side", "-f", str(HTTP_ROUTES))
     cluster_kubectl.apply(namespace_manifest(SYSTEM))
     helm.install(sandbox.kubeconfig, SYSTEM, VALUES)
     return SYSTEM

@@ -162,6 +162,19 @@ def _rollout() -> st.SearchStrategy[Object]:
     )
 
 
+def _gateway() -> st.SearchStrategy[Object]:
+    hostnames = st.sampled_from(["models.example.com", "*.example.org", "localhost"])
+    return st.fixed_dictionaries(
+        {"name": st.sampled_from(["shared", "edge.internal"])},
+        optional={
+            "namespace": st.sampled_from(["gateways", "g-1"]),
+            "sectionName": st.sampled_from(["http", "https"]),
+            "hostnames": st.lists(hostnames, min_size=1, max_size=3, unique=True),
+            "path": st.sampled_from(["/", "/fraud", "/models/v1.2/~risk_9"]),
+        },
+    )
+
+
 def _steps(pair: tuple[list[int], str | None]) -> list[Object]:
     weights, hold = pair
     return [{"weight": weight, **({"hold": hold} if hold else {})} for weight in weights]
@@ -175,6 +188,7 @@ def manifests() -> st.SearchStrategy[Object]:
             "runtime": _runtime(),
             "scaling": _scaling(),
             "rollout": _rollout(),
+            "exposure": _whole(gateway=_gateway()),
             "scheduling": _scheduling(),
             "suspend": st.booleans(),
         },

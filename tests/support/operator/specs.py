@@ -128,6 +128,15 @@ def every_field() -> Object:
             "onTimeout": "Pause",
             "paused": True,
         },
+        "exposure": {
+            "gateway": {
+                "name": "shared",
+                "namespace": "gateways",
+                "sectionName": "https",
+                "hostnames": ["models.example.com", "*.example.org"],
+                "path": "/fraud",
+            }
+        },
         "scheduling": _every_placement(),
         "suspend": False,
     }

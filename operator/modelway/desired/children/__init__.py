@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired.children import controller_revision, hpa, pdb, service
+from modelway.desired.children import controller_revision, hpa, pdb, route, service
 from modelway.desired.children import deployment as deployments
 from modelway.desired.revision import Revision, record_data
 from modelway.settings import Settings
@@ -41,5 +41,6 @@ def build_children(
         deployments.build(deployment, revision.hash, template, replicas, settings),
         pdb.build(deployment),
         hpa.build(deployment),
+        route.build(deployment, settings),
     ]
     return [child for child in wanted if child is not None]
