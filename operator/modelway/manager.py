@@ -15,6 +15,8 @@ from modelway.cluster.discovery import Discovery
 from modelway.cluster.election.candidate import Candidate
 from modelway.cluster.election.watchdog import KernelWatchdog
 from modelway.cluster.kinds import WATCHED, Kind
+from modelway.cluster.metric_reader import MetricReader
+from modelway.cluster.metric_sources import Sources
 from modelway.cluster.outage import may_be_away
 from modelway.cluster.publish import Publisher
 from modelway.cluster.refused_pods import RefusedPods
@@ -90,7 +92,7 @@ class Manager:
             publisher,
             RefusedPods(client),
             RevisionRecords(client),
-            rollouts=Rollouts(Scraper(), settings),
+            rollouts=Rollouts(Scraper(), settings, MetricReader(Sources(settings), metrics.count_question)),
             settings=settings,
             metrics=metrics,
             wake=self.queue.add,

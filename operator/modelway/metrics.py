@@ -55,6 +55,12 @@ class Metrics:
         self.misses = Counter(
             f"{prefix}_resync_misses", "Changes that a LIST found and no watch had told.", ["kind"], registry=registry
         )
+        self.rollout_questions = Counter(
+            f"{prefix}_rollout_questions",
+            "Questions to the sources of rollouts' metrics: answered, empty, failed or refused.",
+            ["source", "result"],
+            registry=registry,
+        )
         self.leader = Gauge(
             f"{prefix}_leader", "1 while this operator leads and writes, 0 while it stands by.", registry=registry
         )
@@ -82,6 +88,10 @@ class Metrics:
         self.deployments = Gauge(
             f"{prefix}_modeldeployments", "ModelDeployments by readiness.", ["ready"], registry=registry
         )
+
+    def count_question(self, source: str, result: str) -> None:
+        """Count a question to the source of a rollout's metric."""
+        self.rollout_questions.labels(source=source, result=result).inc()
 
     def exposition(self) -> bytes:
         """The text that a scrape gets."""

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from modelway.api.scaling import Scaling
 from modelway.observed import DeploymentView, Owner
+from modelway.rollout.state import UNDER_WAY
 
 PREFIX = "modelway_modeldeployment"
 _LABELS = ("namespace", "name")
@@ -19,6 +20,13 @@ _CONDITIONS = {
     "ready": "1 while the present spec is fully served.",
     "available": "1 while at least one pod answers requests.",
     "stalled": "1 while waiting alone will not make the present spec served.",
+}
+_OF_MEASURES = {
+    "bad": ("bad", "Bad trials of a rollout's candidate, by measure; of a value, looks in a row beyond its limit."),
+    "trials": ("trials", "Trials of a rollout's candidate, by measure; of a value, looks in a row that roll back."),
+    "needed": ("needed_trials", "About how many trials in all show that the candidate is not worse."),
+    "bound": ("bound", "The share of bad trials, or the value, up to which the candidate is not worse."),
+    "value": ("value", "The value of a metric of the spec that has one."),
 }
 
 
@@ -54,13 +62,20 @@ class ModelGauges(Collector):
                 "observed_generation", "Generation that status is about; -1 before the first."
             ),
         }
+        measures = {
+            field: GaugeMetricFamily(f"{PREFIX}_rollout_{name}", text, labels=(*_LABELS, "measure"))
+            for field, (name, text) in _OF_MEASURES.items()
+        }
         pods = GaugeMetricFamily(f"{PREFIX}_replicas", "Pods by what they are counted as.", labels=(*_LABELS, "state"))
         for model in self._models():
             for name, value in _values(model.owner):
                 values[f"{PREFIX}_{name}"].add_metric(model.owner.key, value)
+            for measure, field, value in _measured(model.owner):
+                measures[field].add_metric((*model.owner.key, measure), value)
             pods.add_metric((*model.owner.key, "wanted"), _wanted_size(model))
             pods.add_metric((*model.owner.key, "ready"), model.deployment.ready if model.deployment else 0)
         yield from values.values()
+        yield from measures.values()
         yield pods
 
 
@@ -79,6 +94,15 @@ def _values(owner: Owner) -> Iterator[tuple[str, float]]:
     yield "rollout_weight", float((owner.status.get("rollout") or {}).get("weight") or 0)
     yield "generation", owner.generation
     yield "observed_generation", owner.status.get("observedGeneration", -1)
+
+
+def _measured(owner: Owner) -> Iterator[tuple[str, str, float]]:
+    """What is known of the candidate of a rollout under way: measure, field of status, and value."""
+    rollout = owner.status.get("rollout") or {}
+    for measure in (rollout.get("measures") or ()) if rollout.get("phase") in UNDER_WAY else ():
+        for field in _OF_MEASURES:
+            if field in measure:
+                yield str(measure["name"]), field, float(measure[field])
 
 
 def _wanted_size(model: Model) -> int:

@@ -5,6 +5,7 @@ The chart's ValidatingAdmissionPolicy checks the same at apply, if the platform 
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import urlsplit
 
 from modelway.api.scheduling import Toleration
 from modelway.api.v1alpha1 import ModelDeployment
@@ -15,6 +16,9 @@ SYSTEM_CLASSES = "system-"
 """The prefix of PriorityClasses that evict everything else; only their full names allow them."""
 NODE_ROLES = "node-role.kubernetes.io/"
 """The prefix of the taints of control planes; only their full names allow them."""
+NO_PROMETHEUS = (
+    "the platform has set no Prometheus: ask whoever runs Modelway to set rollouts.prometheus.url of its chart"
+)
 _REMEDY = "choose another, or ask whoever runs Modelway to change that value of its chart"
 _EVERY_TAINT = (
     "has no key, so it tolerates every taint, which policy.tolerateEverything forbids: name the key of a taint, "
@@ -30,7 +34,11 @@ def check(deployment: ModelDeployment, settings: Settings) -> None:
     Raises:
         NotPermitted: it does not; each problem names the field, the value and the policy.
     """
-    problems = [*_model_problems(deployment, settings), *_pod_problems(deployment, settings)]
+    problems = [
+        *_model_problems(deployment, settings),
+        *_pod_problems(deployment, settings),
+        *_metric_problems(deployment, settings),
+    ]
     if problems:
         raise NotPermitted(problems)
 
@@ -73,6 +81,41 @@ def _host_problems(field: str, uri: str, settings: Settings) -> Iterator[Problem
         place = f"{host.lower().strip('[]').removesuffix('.')}:{port or _PORTS[scheme]}"
         if not _matches(map(_host_pattern, settings.policy_hosts), place):
             yield _problem(field, f"the host {place}", "hosts", settings.policy_hosts)
+
+
+def _metric_problems(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:
+    """Sources of metrics that the platform does not name: the operator asks them, and it reaches more than an author does."""
+    rollout = deployment.spec.rollout
+    for index, one in enumerate(rollout.limits.metrics if rollout is not None else ()):
+        field = f"spec.rollout.analysis.metrics[{index}]"
+        if one.prometheus is not None and not settings.rollouts_prometheus_url:
+            yield Problem(f"{field}.prometheus", NO_PROMETHEUS)
+        if one.webhook is not None and not is_allowed_webhook(one.webhook.url, settings.rollouts_webhooks_allowed):
+            yield Problem(f"{field}.webhook.url", refused_webhook(one.webhook.url, settings.rollouts_webhooks_allowed))
+
+
+def is_allowed_webhook(address: str, allowed: Iterable[str]) -> bool:
+    """Whether an address is one of those allowed, or below one: of the same scheme, host and port, and with its path first."""
+    scheme, place, path = _address_parts(address)
+    for prefix in allowed:
+        above = _address_parts(prefix)
+        if (scheme, place) == above[:2] and f"{path}/".startswith(f"{above[2].rstrip('/')}/"):
+            return True
+    return False
+
+
+def refused_webhook(address: str, allowed: Sequence[str]) -> str:
+    """What is said of an address that is not allowed."""
+    return (
+        f"{address} is below no address in rollouts.webhooks.allowed ({', '.join(allowed) or 'none is'}): choose another, "
+        "or ask whoever runs Modelway to change that value of its chart"
+    )
+
+
+def _address_parts(address: str) -> tuple[str, str, str]:
+    """Scheme, host with port, and path of an address, which has been held to the API's pattern."""
+    parts = urlsplit(address)
+    return parts.scheme, f"{parts.hostname}:{parts.port or _PORTS[parts.scheme]}", parts.path
 
 
 def _pod_problems(deployment: ModelDeployment, settings: Settings) -> Iterator[Problem]:

@@ -35,6 +35,11 @@ Patterns = Annotated[tuple[Annotated[str, Field(pattern=PATTERN)], ...], BeforeV
 """Names with `*` for anything, in the environment separated by commas; `-` for none."""
 
 
+WEBHOOK_PREFIX_PATTERN = r"^https?://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?(/[-A-Za-z0-9_~][-A-Za-z0-9._~]*)*/?$"
+Addresses = Annotated[tuple[Annotated[str, Field(pattern=WEBHOOK_PREFIX_PATTERN)], ...], BeforeValidator(_split)]
+"""Web addresses, in the environment separated by commas; `-` for none."""
+
+
 class Settings(BaseModel):
     """The operator's settings; each is the environment variable `MODELWAY_<NAME>`, and its default holds when that is unset or empty."""
 
@@ -98,6 +103,12 @@ class Settings(BaseModel):
     """The memory request of a pod whose spec has none."""
     default_memory_limit: Memory = "1Gi"
     """The memory limit of a pod whose spec has none."""
+    rollouts_prometheus_url: Annotated[str, Field(pattern=r"^(https?://[^\s@?#]+)?$")] = ""
+    """The Prometheus that metrics of spec.rollout.analysis ask, below which /api/v1/query is; none when empty."""
+    rollouts_prometheus_secret: str = ""
+    """A folder with headers for it, a file each, and its certificates in ca.crt."""
+    rollouts_webhooks_allowed: Addresses = ()
+    """The addresses below which webhooks of spec.rollout.analysis may be, separated by commas; `-` for none."""
     revision_history_limit: Annotated[int, Field(ge=1, le=100)] = 10
     """How many earlier revisions of a model are kept, 1 to 100."""
     progress_deadline_seconds: Annotated[int, Field(ge=30, le=86400)] = 600

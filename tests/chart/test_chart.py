@@ -129,6 +129,24 @@ def test_every_value_reaches_the_pod() -> None:
         assert pod[key] == EVERYTHING[key]
 
 
+def test_sources_of_metrics_reach_the_operator() -> None:
+    access = {
+        "prometheus": {"url": "http://prometheus:9090", "secret": "access"},
+        "webhooks": {"allowed": ["https://a/b"]},
+    }
+    values = {"rollouts": access, "networkPolicy": {"enabled": True, "metricPorts": [9090]}}
+    pod = operator_pod(values)
+    (container,) = pod["containers"]
+    settings = Settings.from_environment({one["name"]: one.get("value", "") for one in container["env"]})
+    assert settings.rollouts_prometheus_url == "http://prometheus:9090"
+    assert settings.rollouts_webhooks_allowed == ("https://a/b",)
+    (mount,) = [one for one in container["volumeMounts"] if one["mountPath"] == settings.rollouts_prometheus_secret]
+    (volume,) = [one for one in pod["volumes"] if one["name"] == mount["name"]]
+    assert volume["secret"] == {"secretName": "access", "optional": True}
+    (policy,) = of_kind(helm.render(values), "NetworkPolicy")
+    assert policy["spec"]["egress"][-1] == {"ports": [{"port": 9090, "protocol": "TCP"}]}
+
+
 @pytest.mark.parametrize("values", [None, EVERYTHING], ids=["defaults", "everything"])
 def test_chart_sets_the_settings_that_the_operator_reads(
     values: Mapping[str, Any] | None,

@@ -49,6 +49,14 @@ def test_share_of_a_candidate_is_the_weight_of_its_rollout() -> None:
     assert of(owner(status={"rollout": {"phase": "Progressing", "weight": 25}}), "rollout_weight") == 25
 
 
+@pytest.mark.parametrize(("phase", "values"), [("Progressing", [3.0, 1000.0, 0.01]), ("RolledBack", [None] * 3)])
+def test_measures_are_told_while_a_rollout_is_under_way(phase: str, values: list[float | None]) -> None:
+    measure = {"name": "app", "bad": 3, "trials": 1000, "bound": 0.01}
+    models = [Model(owner(status={"rollout": {"phase": phase, "measures": [measure]}}), None)]
+    parts = ("rollout_bad", "rollout_trials", "rollout_bound")
+    assert [gauge(models, part, measure="app") for part in parts] == values
+
+
 def test_pods_are_counted_as_wanted_and_as_ready() -> None:
     models = [Model(owner(), deployment(size=8, available=3))]
     assert gauge(models, "replicas", state="wanted") == 8

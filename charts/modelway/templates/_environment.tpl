@@ -64,6 +64,12 @@
   value: {{ .Values.policy.privateAddresses | quote }}
 - name: MODELWAY_POLICY_SECRET_HOSTS
   value: {{ ternary "Required" "Optional" .Values.policy.secrets.requireHosts | quote }}
+- name: MODELWAY_ROLLOUTS_PROMETHEUS_URL
+  value: {{ .Values.rollouts.prometheus.url | quote }}
+- name: MODELWAY_ROLLOUTS_PROMETHEUS_SECRET
+  value: {{ ternary "/etc/modelway/prometheus" "" (ne .Values.rollouts.prometheus.secret "") | quote }}
+- name: MODELWAY_ROLLOUTS_WEBHOOKS_ALLOWED
+  value: {{ join "," .Values.rollouts.webhooks.allowed | default "-" | quote }}
 - name: MODELWAY_TOKEN_AUDIENCE
   value: {{ .Values.server.tokenAudience | quote }}
 - name: MODELWAY_RUN_AS_USER

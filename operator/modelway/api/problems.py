@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from modelway.api.analysis import QUERY_PATTERN, WEBHOOK_PATTERN
 from modelway.api.base import BROKEN_RULES
 from modelway.api.duration import DURATION_PATTERN, PERCENT_PATTERN
 from modelway.api.exposure import HOSTNAME_PATTERN, PATH_PATTERN
@@ -51,6 +52,8 @@ PATTERNS = {
     HEADER_PATTERN: "the name of a header: letters, digits, '-' and '_', for example x-user-id",
     DURATION_PATTERN: "a time in hours, minutes and seconds, for example 30s, 10m or 1h30m",
     PERCENT_PATTERN: 'a share above 0 with at most 3 decimals, for example "0.1%" or "10%"',
+    QUERY_PATTERN: "a query of PromQL whose placeholders are those that docs/rollouts.md lists, for example $(revision)",
+    WEBHOOK_PATTERN: "a web address in lower case without user, % and dots at the beginning of a part, for example https://checks.example.com/fraud",
     IMAGE_PATTERN: "the name of an image, for example registry.example.com/risk/server:7",
     DIGEST_PATTERN: "sha256: and 64 digits of 0-9 and a-f, as status and sha256sum show them",
     TOLERANCE_PATTERN: 'a decimal above 0 in quotes, for example "1e-5" or "0.001"',

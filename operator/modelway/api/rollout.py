@@ -148,6 +148,13 @@ class Rollout(ApiModel):
         _belongs("timeout", "timeout", *JUDGED),
         _belongs("onTimeout", "on_timeout", *JUDGED),
         Rule(
+            cel=f"self.strategy != '{BLUE_GREEN}' || !has(self.analysis) || !has(self.analysis.metrics) "
+            "|| !self.analysis.metrics.exists(it, has(it.besideStable) && it.besideStable)",
+            holds=lambda it: it.strategy != BLUE_GREEN or not any(one.beside_stable for one in it.limits.metrics),
+            message="strategy BlueGreen leaves the stable revision no requests to count: leave besideStable out of analysis.metrics",
+            field="analysis",
+        ),
+        Rule(
             cel=f"!self.paused || self.strategy != '{ROLLING}'",
             holds=lambda it: not it.paused or it.is_judged,
             message="paused holds a candidate, and strategy Rolling has none: leave paused out, or write strategy: Canary",

@@ -18,6 +18,9 @@ Generation = Annotated[int, Field(ge=-1, le=1 << 53)]
 LONGEST_MESSAGE = 4096
 """Characters of what a rollout says of itself."""
 
+LONGEST_PROBLEM = 512
+"""Characters of what a metric says of itself."""
+
 UNSEEN = -1
 """The generation observed of a ModelDeployment that Modelway has not looked at yet: below every real one."""
 
@@ -167,15 +170,18 @@ Word = Annotated[str, Field(max_length=63)]
 Percentage = Annotated[int, Field(ge=0, le=100)]
 
 
+MeasureOutcome = Literal["Undecided", "Worse", "NotWorse", "Inconclusive"]
+
+
 class RolloutMeasure(ApiModel):
     """What was counted of a candidate, and what the counts say."""
 
     name: Word
-    """What counts as bad: failed, refused, slow, disagreement."""
+    """What counts as bad: failed, refused, slow, disagreement, or a metric of the spec."""
     bad: Count
-    """Bad ones among the candidate's."""
+    """Bad ones among the candidate's; of a value, looks in a row beyond its limit."""
     trials: Count
-    """All that were counted of the candidate."""
+    """All that were counted of the candidate; of a value, the looks that roll back."""
     stable_bad: Count | None = None
     """Bad ones among the stable revision's, where both are compared."""
     stable_trials: Count | None = None
@@ -183,13 +189,23 @@ class RolloutMeasure(ApiModel):
     share: Measure | None = None
     """The candidate's share of bad ones, from 0 to 1."""
     bound: Measure
-    """The share up to which it is not worse."""
-    outcome: Literal["Undecided", "Worse", "NotWorse"]
-    """What the counts say by now."""
+    """The share up to which it is not worse; of a value, its limit."""
+    outcome: MeasureOutcome
+    """What the counts say by now; Inconclusive while a metric tells nothing."""
     needed: Count | None = None
     """About how many trials in all tell that it is not worse, at the present share."""
     evidence: Measure
     """How strongly they say that it is worse: the decimal logarithm of the e-value."""
+    value: Measure | None = None
+    """The value at the last look."""
+    problem: Annotated[str, Field(max_length=LONGEST_PROBLEM)] | None = None
+    """Why the metric told nothing at the last look."""
+    time: Time | None = None
+    """When it began to tell nothing, or was last beyond its limit."""
+    message: Annotated[str, Field(max_length=LONGEST_PROBLEM)] | None = None
+    """What its source says beside the numbers, or that a count fell."""
+    source: Word | None = None
+    """Tells what is asked from other questions."""
 
 
 class RolloutStatus(ApiModel):

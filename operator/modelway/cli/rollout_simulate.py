@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         0 when they are promoted, 1 when they are rolled back, 3 when they come to no verdict or not to one alone.
     """
     deployment = choose(load_deployments(arguments.filename, arguments.namespace), arguments.name)
-    rollout = _judged(deployment)
+    rollout, left_out = _without_metrics(_judged(deployment))
     share, words = _fault(arguments)
     wrong = shares_of(arguments.fault, share)
     traffic, described, is_recorded = _traffic(arguments, wrong)
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     scaling = deployment.spec.scaling
     size = (scaling.replicas or scaling.min or 1) if scaling else 1
     trials = [trial.run(rollout, size, traffic, f"{arguments.seed}-{number}") for number in range(arguments.runs)]
-    summary = Summary(deployment.metadata.name, rollout, described, words, arguments.seed, trials)
+    summary = Summary(deployment.metadata.name, rollout, described, words, arguments.seed, trials, left_out)
     if arguments.output == "json":
         print(json.dumps(summary.document(), indent=2))
     else:
@@ -54,6 +54,12 @@ def _judged(deployment: ModelDeployment) -> Rollout:
             f"spec.rollout.paused of {deployment.metadata.name} is true: the rollout would never move. Write false"
         )
     return rollout
+
+
+def _without_metrics(rollout: Rollout) -> tuple[Rollout, tuple[str, ...]]:
+    """The rollout as the servers' counts alone judge it, and the metrics that are left out: what they count is not known here."""
+    names = tuple(one.name for one in rollout.limits.metrics)
+    return rollout.model_copy(update={"analysis": rollout.limits.model_copy(update={"metrics": ()})}), names
 
 
 def _fault(arguments: argparse.Namespace) -> tuple[float, str]:

@@ -25,7 +25,12 @@ _HOLDERS = {
     "Timeout": ", since there was not enough evidence in time",
 }
 """What holds a rollout that is paused."""
-_OUTCOMES = {"Undecided": "not decided yet", "Worse": "worse", "NotWorse": "not worse"}
+_OUTCOMES = {
+    "Undecided": "not decided yet",
+    "Worse": "worse",
+    "NotWorse": "not worse",
+    "Inconclusive": "inconclusive",
+}
 
 
 def rollout_of(resource: Object) -> Mapping[str, Any]:
@@ -115,6 +120,27 @@ _TIMES = (("started", "started"), ("this step", "since"), ("ended", "ended"))
 
 def describe_measure(measure: Mapping[str, Any]) -> str:
     """The counts of a measure, what it is held to, and what follows: `3 of 1,240 (0.24%), limit 0.1%: not decided yet`."""
+    text = _value(measure) if _is_value(measure) else _counts(measure)
+    problem, message = measure.get("problem"), measure.get("message")
+    text += f"; it tells nothing now: {problem}" if problem else ""
+    return f"{text} ({message})" if message else text
+
+
+def _is_value(measure: Mapping[str, Any]) -> bool:
+    """Whether it is a value with a limit, and no share of trials."""
+    return bool(measure.get("source") and measure.get("trials") and "share" not in measure)
+
+
+def _value(measure: Mapping[str, Any]) -> str:
+    if "value" not in measure:
+        return "no value yet"
+    text = f"{measure['value']:g}, limit {measure.get('bound', 0):g}"
+    if bad := measure.get("bad"):
+        return f"{text}: beyond it at {bad} looks in a row, of {measure['trials']} that roll back"
+    return f"{text}: within it"
+
+
+def _counts(measure: Mapping[str, Any]) -> str:
     bad, trials = measure.get("bad", 0), measure.get("trials", 0)
     if not trials:
         return "nothing counted yet"

@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from modelway.api.labels import CANARY
 from modelway.api.orders import order_in
 from modelway.api.rollout import Rollout
 from modelway.api.v1alpha1 import ModelDeployment
+from modelway.cluster.metric_reader import MetricReader
+from modelway.cluster.metric_sources import Sources
 from modelway.cluster.scrape import Scraper
 from modelway.desired.children.deployment import progress_deadline_seconds
 from modelway.desired.plan import Plan
@@ -15,7 +18,9 @@ from modelway.observed import Key, Observed, PodView
 from modelway.rollout import planner
 from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stable_pods, unreachable_in
 from modelway.rollout.measures import Evidence
+from modelway.rollout.metrics import Reading
 from modelway.rollout.notices import Notice, notices_of
+from modelway.rollout.questions import Subject
 from modelway.rollout.situation import Candidate, Main, Situation
 from modelway.rollout.state import Phase, RolloutState
 from modelway.settings import Settings
@@ -60,10 +65,12 @@ class Rollouts:
     Args:
         scraper: reads what pods count.
         settings: what the platform decides.
+        metrics: asks the sources of the spec's metrics; by the settings where it is left out.
     """
 
-    def __init__(self, scraper: Scraper, settings: Settings) -> None:
+    def __init__(self, scraper: Scraper, settings: Settings, metrics: MetricReader | None = None) -> None:
         self._scraper = scraper
+        self._metrics = metrics or MetricReader(Sources(settings))
         self._settings = settings
         self._ledgers: dict[Key, Ledger] = {}
 
@@ -86,7 +93,13 @@ class Rollouts:
         situation = self._situation(deployment, plan, observed, standing)
         pods = stable_pods(state, samples, _serving(observed.pods, state))
         unreachable = unreachable_in(state, samples) if state is not None else 0
-        situation = replace(situation, pods=pods, evidence=self._evidence(observed.owner.key), unreachable=unreachable)
+        situation = replace(
+            situation,
+            pods=pods,
+            evidence=self._evidence(observed.owner.key),
+            unreachable=unreachable,
+            readings=self._readings(state, observed, situation),
+        )
         after = planner.advance(state, situation, now)
         if after is None or not after.is_on_trial:
             self.forget(observed.owner.key)
@@ -97,6 +110,26 @@ class Rollouts:
         """No rollout of a ModelDeployment is on trial, or it is gone."""
         self._ledgers.pop(key, None)
         self._scraper.forget(key)
+        self._metrics.forget(key)
+
+    def _readings(self, state: RolloutState | None, observed: Observed, situation: Situation) -> Mapping[str, Reading]:
+        """What the metrics of the spec said last, once requests go to the candidate."""
+        if state is None or not state.is_on_trial or state.timeout_from is None or situation.is_suspended:
+            return {}
+        key = observed.owner.key
+        subject = Subject(
+            namespace=key.namespace,
+            name=key.name,
+            rollout=state.id,
+            strategy=state.strategy,
+            revision=state.revision,
+            stable=state.stable,
+            candidate_deployment=f"{key.name}-{CANARY}",
+            step=state.step + 1,
+            weight=state.mirror or state.weight,
+            started=state.started,
+        )
+        return self._metrics.read(key, subject, situation.rollout.limits.metrics)
 
     async def _ask(self, state: RolloutState | None, observed: Observed) -> dict[str, PodSample]:
         """What the stable pods say, once requests go to the candidate; it is entered into the ledger."""

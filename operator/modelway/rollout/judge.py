@@ -9,7 +9,8 @@ request, and again after a restart, without a wrong verdict becoming more likely
 
 A measure is required for `NotWorse`:
 
-- `failed` and `disagreement` always. Silence is no evidence, so a measure that cannot be taken is to be left out by whoever asks.
+- `failed` and `disagreement` always, and what the spec asks for by name (`Measure.is_awaited`). Silence is no evidence, so a measure that
+  cannot be taken is to be left out by whoever asks.
 - Any other once it has trials. One with a stable arm is required while that arm has at least as many trials as the candidate: with fewer,
   as when all traffic goes to the candidate, more requests would tell little.
 
@@ -27,9 +28,10 @@ from modelway.rollout.two_samples import Pair
 
 FAILED, REFUSED, SLOW, DISAGREEMENT = "failed", "refused", "slow", "disagreement"
 ALWAYS_REQUIRED: Final = (FAILED, DISAGREEMENT)
-_PARTS: Final = {DISAGREEMENT: 0.47, SLOW: 0.35, FAILED: 0.15}
+_PARTS: Final = {DISAGREEMENT: 0.47, SLOW: 0.35, FAILED: 0.15, REFUSED: 0.03}
 """Of alpha. Wrong and slow answers have most, because they reach clients; the stable revision answers where the candidate fails."""
-_PART_OF_OTHERS: Final = 0.03
+PART_OF_OTHERS: Final = 0.1
+"""What measures of other names share equally where there are any; those above share the rest then. All parts together are alpha."""
 _BROKEN: Final = (FAILED, REFUSED)
 _LN_10: Final = log(10)
 
@@ -60,6 +62,7 @@ class Measure:
         stable: the stable revision's own counts, where it is measured in the same way.
         budget: the share allowed, from 0 to 1; with `stable`, what is allowed beyond the stable revision's own share.
         tolerance: by how much more than the budget still counts as no worse.
+        is_awaited: whether a promotion waits for it even without a trial, whatever its name.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Measure:
     stable: Counts | None
     budget: float
     tolerance: float
+    is_awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +138,18 @@ def judge(measures: Sequence[Measure], *, alpha: float = 1e-4, beta: float = 0.0
         alpha: the probability that a candidate within all budgets is ever judged worse.
         beta: the probability that one beyond budget and tolerance is ever judged not worse.
     """
-    others = sum(measure.name not in _PARTS for measure in measures)
-    findings = tuple(
-        _find(measure, alpha * _PARTS.get(measure.name, _PART_OF_OTHERS / max(others, 1)), beta) for measure in measures
-    )
+    parts = parts_of_alpha([measure.name for measure in measures])
+    findings = tuple(_find(measure, alpha * parts[measure.name], beta) for measure in measures)
     required = [finding for finding in findings if finding.is_required]
     limiting = min(required, key=lambda finding: finding.progress, default=None)
     return Judgement(_together(findings), findings, limiting.progress if limiting else 0.0, limiting)
+
+
+def parts_of_alpha(names: Sequence[str]) -> dict[str, float]:
+    """The part of alpha that each measure has, by its name; together at most 1, whatever the names."""
+    others = sum(name not in _PARTS for name in names)
+    own = 1 - PART_OF_OTHERS if others else 1.0
+    return {name: _PARTS[name] * own if name in _PARTS else PART_OF_OTHERS / others for name in names}
 
 
 def _together(findings: Sequence[Finding]) -> Outcome:
@@ -194,7 +203,7 @@ def _with_stable(measure: Measure, bad: int, trials: int, beta: float) -> tuple[
 
 
 def _is_required(measure: Measure) -> bool:
-    if measure.name in ALWAYS_REQUIRED:
+    if measure.is_awaited or measure.name in ALWAYS_REQUIRED:
         return True
     if measure.stable is None:
         return measure.candidate.trials > 0

@@ -108,7 +108,7 @@ def _evidence(state: RolloutState, judgement: Judgement, evidence: Evidence, now
     limiting = judgement.limiting
     if limiting is None or limiting.needed is None:
         return f"{counted(requests, 'request')}, and {_too_many(limiting)}"
-    what = "comparisons" if limiting.name == DISAGREEMENT else "requests"
+    what = _TRIALS.get(limiting.name, f"trials of metric {limiting.name}")
     return f"{limiting.trials} of about {two_digits(limiting.needed)} {what}{_rate(state, limiting, requests, now)}"
 
 
@@ -210,7 +210,8 @@ def worse(judgement: Judgement, measures: Sequence[Measure], state: RolloutState
             compared = f", the stable revision {beside.bad} of {beside.trials}" if beside is not None else ""
             share = percent(one.share or 0.0)
             faults.append(
-                f"{_FAULTS.get(one.name, one.name)} {one.bad} of {one.trials} requests{compared} ({share}, and {percent(one.bound)} is the bound)"
+                f"{_FAULTS.get(one.name) or f'is worse by metric {one.name}: bad are'} {one.bad} of {one.trials} "
+                f"{'requests' if one.name in _FAULTS else 'trials'}{compared} ({share}, and {percent(one.bound)} is the bound)"
             )
     remedies = {
         _REMEDIES[one.name] for one in judgement.findings if one.outcome is Outcome.WORSE and one.name in _REMEDIES
@@ -273,6 +274,7 @@ _FAULTS = {
     SLOW: "was slow in",
     DISAGREEMENT: "answered otherwise than the stable revision in",
 }
+_TRIALS = {**dict.fromkeys((FAILED, REFUSED, SLOW), "requests"), DISAGREEMENT: "comparisons"}
 _REMEDIES = {
     DISAGREEMENT: "If its answers are meant to differ, raise spec.rollout.analysis.maxDisagreement.",
     SLOW: "Slow is longer than 95% of the stable revision's own answers take.",

@@ -1,8 +1,11 @@
 """What a pass of a rollout tells people as Events: each change once, and who asked for it. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from modelway.rollout import metric_messages
 from modelway.rollout.messages import share_of_step
+from modelway.rollout.metrics import INCONCLUSIVE
 from modelway.rollout.orders import new_order, refusal_of
 from modelway.rollout.replay import ReplayPhase, counts_of, describe
 from modelway.rollout.situation import Situation
@@ -44,7 +47,7 @@ def notices_of(before: RolloutState | None, after: RolloutState | None, situatio
     by = f" as {order.by} asked" if order is not None and refusal is None else ""
     change, share = _change(before, after, by), _larger_share(before, after)
     notices = (refused, _ending(before, after), _replay(before, after), change, share)
-    return tuple(one for one in notices if one is not None)
+    return (*(one for one in notices if one is not None), *_inconclusive(before, after))
 
 
 def _ending(before: RolloutState | None, after: RolloutState | None) -> Notice | None:
@@ -93,3 +96,11 @@ def _larger_share(before: RolloutState | None, after: RolloutState | None) -> No
     if (after.weight, after.mirror) == (before.weight, before.mirror) or not (after.weight or after.mirror):
         return None
     return Notice("RolloutStep", share_of_step(after))
+
+
+def _inconclusive(before: RolloutState | None, after: RolloutState | None) -> Iterator[Notice]:
+    """Metrics that have told nothing for a while, each time that begins."""
+    known = {one.name for one in before.measures if one.outcome == INCONCLUSIVE} if before is not None else set()
+    for one in after.measures if after is not None and after.is_on_trial else ():
+        if one.outcome == INCONCLUSIVE and one.name not in known:
+            yield Notice("RolloutInconclusive", metric_messages.inconclusive(one), is_warning=True)

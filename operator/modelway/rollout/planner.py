@@ -7,10 +7,9 @@ next pass begins at what was written, and does the same again.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from modelway.api.status import LARGEST_COUNT, RolloutMeasure
 from modelway.rollout import messages
-from modelway.rollout.judge import Finding, Judgement, Measure, Outcome, judge
-from modelway.rollout.measures import measures_of, requests_in
+from modelway.rollout.assessment import Assessment, assess
+from modelway.rollout.measures import requests_in
 from modelway.rollout.orders import obey
 from modelway.rollout.replay import describe
 from modelway.rollout.replay_steps import (
@@ -37,8 +36,6 @@ from modelway.rollout.transitions import (
     start_traffic,
 )
 
-_LARGEST = 1e18
-"""The largest number in status."""
 UNSERVED_PATIENCE = timedelta(minutes=5)
 """How long no stable pod may be ready before the candidate takes over without evidence."""
 
@@ -130,12 +127,11 @@ def _try_on(state: RolloutState, situation: Situation, now: datetime) -> Rollout
     situation = replace(situation, candidate=_as_a_whole(situation.candidate))
     state = _watch_stable_pods(state, situation, now)
     step = steps_of(situation.rollout)[state.step]
-    measures = measures_of(situation.rollout.limits, situation.evidence)
-    judgement = judge(measures)
+    assessment = assess(state, situation, now)
     if state.timeout_from is not None:
-        state = replace(state, measures=_recorded(measures, judgement))
-        if judgement.outcome is Outcome.WORSE:
-            return roll_back(state, Cause.ANALYSIS, messages.worse(judgement, measures, state), now)
+        state = replace(state, measures=assessment.records)
+        if assessment.is_worse:
+            return roll_back(state, Cause.ANALYSIS, assessment.verdict(state), now)
     if state.phase is Phase.PAUSED:
         return replace(state, message=messages.paused(state, situation.candidate))
     state = _watch_pods(state, step, situation, now)
@@ -147,7 +143,7 @@ def _try_on(state: RolloutState, situation: Situation, now: datetime) -> Rollout
     if state.phase is Phase.STARTING:
         state = _start(state, step, situation, now)
     else:
-        state = _progress(state, step, situation, judgement, now)
+        state = _progress(state, step, situation, assessment, now)
     if state.unserved is None or state.phase not in {Phase.STARTING, Phase.PROGRESSING}:
         return state
     return replace(state, message=messages.unserved(situation.candidate, UNSERVED_PATIENCE))
@@ -215,13 +211,14 @@ def _start(state: RolloutState, step: Step, situation: Situation, now: datetime)
 
 
 def _progress(
-    state: RolloutState, step: Step, situation: Situation, judgement: Judgement, now: datetime
+    state: RolloutState, step: Step, situation: Situation, assessment: Assessment, now: datetime
 ) -> RolloutState:
     if state.replay is not None and waits_for_replay(state, now):
         return _at_timeout(replace(state, message=describe(state.replay)), situation, now)
-    number = step_by_replay(state, steps_of(situation.rollout), judgement)
+    steps = steps_of(situation.rollout)
+    number = state.step if assessment.waits else step_by_replay(state, steps, assessment.judgement)
     if number != state.step:
-        return _go_on(state, judgement, number)
+        return _go_on(state, assessment, number)
     if not _has_its_share(state, step):
         if state.unready is None:
             state = ask_for(state, step, now)
@@ -230,27 +227,28 @@ def _progress(
         message = messages.waiting_for_pods(state, situation.pods, now)
     else:
         state = state if state.since is not None else start_clock(state, situation, now)
-        if _is_complete(state, step, situation, judgement, now):
-            return _go_on(state, judgement, state.step + 1)
-        message = messages.progress(state, step, judgement, situation, now)
+        if _is_complete(state, step, situation, assessment, now):
+            return _go_on(state, assessment, state.step + 1)
+        message = "; ".join([messages.progress(state, step, assessment.judgement, situation, now), *assessment.waits])
     return _at_timeout(replace(state, message=message), situation, now)
 
 
-def _is_complete(state: RolloutState, step: Step, situation: Situation, judgement: Judgement, now: datetime) -> bool:
+def _is_complete(state: RolloutState, step: Step, situation: Situation, assessment: Assessment, now: datetime) -> bool:
     """Whether a step has had its time and its evidence. Time alone is none: a request must have come in the step, enough in all at the end."""
-    if state.unready is not None or requests_in(situation.evidence) <= state.requests_before:
+    if state.unready is not None or requests_in(situation.evidence) <= state.requests_before or assessment.waits:
         return False
     if step.hold is not None and now - (state.since or now) < step.hold:
         return False
-    if judgement.outcome is Outcome.NOT_WORSE:
+    if assessment.is_not_worse:
         return True
     is_last = state.step + 1 >= state.steps
-    return not is_last and (step.hold is not None or judgement.progress >= (state.step + 1) / state.steps)
+    progress = assessment.judgement.progress
+    return not is_last and (step.hold is not None or progress >= (state.step + 1) / state.steps)
 
 
-def _go_on(state: RolloutState, judgement: Judgement, number: int) -> RolloutState:
+def _go_on(state: RolloutState, assessment: Assessment, number: int) -> RolloutState:
     if number >= state.steps:
-        return promote(state, messages.promoting(judgement))
+        return promote(state, messages.promoting(assessment.judgement))
     return replace(enter_step(state, number), message=messages.NEXT_STEP)
 
 
@@ -266,31 +264,3 @@ def _at_timeout(state: RolloutState, situation: Situation, now: datetime) -> Rol
             return replace(state, message=messages.paused(state, situation.candidate))
         case _:
             return roll_back(state, Cause.TIMEOUT, messages.timeout(rollout.most_time, state), now)
-
-
-# The record of the evidence ---------------------------------------------------------------------------------------------------------------
-
-
-def _recorded(measures: tuple[Measure, ...], judgement: Judgement) -> tuple[RolloutMeasure, ...]:
-    findings = {finding.name: finding for finding in judgement.findings}
-    return tuple(_record(one, findings[one.name]) for one in measures if one.name in findings)
-
-
-def _record(measure: Measure, finding: Finding) -> RolloutMeasure:
-    stable = measure.stable
-    return RolloutMeasure.model_construct(
-        name=measure.name,
-        bad=_count(measure.candidate.bad),
-        trials=_count(measure.candidate.trials),
-        share=finding.share,
-        bound=finding.bound,
-        outcome=finding.outcome.value,
-        needed=None if finding.needed is None else _count(finding.needed),
-        evidence=min(max(finding.evidence, -_LARGEST), _LARGEST),
-        stable_bad=None if stable is None else _count(stable.bad),
-        stable_trials=None if stable is None else _count(stable.trials),
-    )
-
-
-def _count(number: int) -> int:
-    return min(number, LARGEST_COUNT)

@@ -1,11 +1,13 @@
 """What the planner looks at, as values: a pass of the operator fills them from the cluster, a simulation from its own world. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from modelway.api.orders import Order
 from modelway.api.rollout import Rollout
 from modelway.rollout.measures import Evidence
+from modelway.rollout.metrics import Reading
 from modelway.rollout.replay import ReplayReport
 
 
@@ -65,6 +67,8 @@ class Situation:
     """What was counted of clients' requests since the rollout began, over all pods, those gone included: `counts` keeps it."""
     replay: ReplayReport | None = None
     """What the Job that asks known rows says; None while there is nothing to say."""
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    """What the sources of the spec's metrics said last, by the name of the metric."""
     unreachable: int = 0
     """Requests that stable pods could not bring to the candidate."""
     order: Order | None = None

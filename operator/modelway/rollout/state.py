@@ -103,9 +103,9 @@ class RolloutState:
 
     @property
     def evidence(self) -> Evidence:
-        """What had been counted when the state was written."""
+        """What the servers had counted when the state was written."""
         counts: dict[Series, Counts] = {}
-        for one in self.measures:
+        for one in (measure for measure in self.measures if measure.source is None):
             counts[Series(one.name, CANDIDATE)] = Counts(one.bad, one.trials)
             if one.stable_trials is not None:
                 counts[Series(one.name, STABLE)] = Counts(one.stable_bad or 0, one.stable_trials)

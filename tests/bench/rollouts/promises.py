@@ -1,7 +1,7 @@
 """What docs/verdicts.md says of verdicts on rollouts, counted on drawn requests."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -79,6 +79,8 @@ SPEEDS: Final = (
     Speed("is slow in 8 % in place of 5 %, weight 5 %", Stream("slow", 0, 0.08, 0.05), _WORSE, 1400),
     Speed("is slow in 8 % in place of 5 %, weight 50 %", Stream("slow", 0, 0.08, 0.05, weight=50), _WORSE),
     Speed("is slow in 15 % in place of 5 %, weight 5 %", Stream("slow", 0, 0.15, 0.05), _WORSE),
+    Speed('is bad in 3 % by a metric, `maxBad: "1%"`', Stream("app", 0.01, 0.03, metrics=1), _WORSE),
+    Speed("the same, one of 8 metrics", Stream("app", 0.01, 0.03, metrics=8), _WORSE),
     Speed("fails none", Stream("failed", 0.001, 0.0), _NOT_WORSE),
     Speed("fails 0.1 %, as it may", Stream("failed", 0.001, 0.001), _NOT_WORSE),
     Speed("answers 2 % otherwise", Stream("disagreement", 0.1, 0.02), _NOT_WORSE),
@@ -90,9 +92,16 @@ SPEEDS: Final = (
 )
 _SAME: Final = (Stream("failed", 0.001, 0.0), Stream("disagreement", 0.1, 0.0), Stream("slow", 0, 0.05, 0.05))
 _AT_BUDGET: Final = (Stream("failed", 0.001, 0.001), Stream("disagreement", 0.1, 0.1), Stream("slow", 0, 0.05, 0.05))
+_SHARES: Final = (0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.05, 0.1)
+_WITH_METRICS: Final = (
+    *(replace(stream, metrics=len(_SHARES)) for stream in _AT_BUDGET),
+    *(Stream("app", share, share, metrics=len(_SHARES)) for share in _SHARES),
+)
 ERRORS: Final = (
     Error("the same model", _SAME, _WORSE, ALPHA),
     Error("as bad in all measures as it may be", _AT_BUDGET, _WORSE, ALPHA),
+    Error("as bad in all measures and in 8 metrics as it may be", _WITH_METRICS, _WORSE, ALPHA),
+    Error("is bad in 3 % by a metric: 1 % and tolerance", (Stream("app", 0.01, 0.03, metrics=1),), _NOT_WORSE, BETA),
     Error("fails 2.1 %: budget and tolerance", (Stream("failed", 0.001, 0.021),), _NOT_WORSE, BETA),
     Error("answers 12 % otherwise: budget and tolerance", (Stream("disagreement", 0.1, 0.12),), _NOT_WORSE, BETA),
     Error("is slow in 7 % in place of 5 %: tolerance", (Stream("slow", 0, 0.07, 0.05),), _NOT_WORSE, BETA),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import xlog1py, xlogy
 
-from modelway.rollout.judge import Counts, Measure, Outcome, judge
+from modelway.rollout.judge import Counts, Measure, Outcome, judge, parts_of_alpha
 
 TOLERANCE = 0.02
 ALPHA, BETA = 1e-4, 0.01
@@ -25,6 +25,7 @@ class Stream:
         stable: the share of the stable revision that is bad, where it is compared.
         weight: the percent of requests that the candidate answers, where the stable revision is compared.
         run: how many requests come one after the other that are bad or good alike.
+        metrics: how many metrics of a spec are judged in all; where there are any, they share a part of alpha.
     """
 
     name: str
@@ -33,6 +34,14 @@ class Stream:
     stable: float | None = None
     weight: int = 5
     run: int = 1
+    metrics: int = 0
+
+    @property
+    def alpha(self) -> float:
+        """What the judge is given, so that this measure alone gets the part that it has among all of them."""
+        own = ("failed", "refused", "slow", "disagreement")
+        others = [f"metric-{number}" for number in range(self.metrics - (self.name not in own))]
+        return ALPHA * parts_of_alpha([self.name, *others])[self.name] / parts_of_alpha([self.name])[self.name]
 
     def first(self, outcome: Outcome, most: int, seed: int) -> int | None:
         """After how many requests the judge first says so; None if it does not within the first `most`."""
@@ -87,7 +96,7 @@ class Stream:
 
     def _judge(self, bad: int, trials: int, stable: Counts | None = None) -> Outcome:
         measure = Measure(self.name, Counts(bad, trials), stable, self.budget, TOLERANCE)
-        return judge([measure], alpha=ALPHA, beta=BETA).findings[0].outcome
+        return judge([measure], alpha=self.alpha, beta=BETA).findings[0].outcome
 
 
 def _between(bad: np.ndarray, most: int) -> Iterator[tuple[int, int]]:

@@ -196,3 +196,11 @@ def test_a_record_of_a_candidate_takes_no_fault(file: Path, tmp_path: Path, caps
 def test_values_that_mean_nothing_are_refused(file: Path, option: tuple[str, str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         simulate(file, *option)
+
+
+def test_metrics_are_said_to_be_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    metric = {"name": "app", "webhook": {"url": "https://checks.example.com/app"}, "maxBad": "1%"}
+    file = write(tmp_path, {"strategy": "Canary", "analysis": {"metrics": [metric]}})
+    assert simulate(file, "--fault", "failing", runs=1) == 1
+    assert "Left out: app. A rollout waits for these metrics" in capsys.readouterr().out
+    assert simulated(capsys, file, "--fault", "failing")["leftOut"] == ["app"]

@@ -168,3 +168,25 @@ def test_foreign_text_in_status_cannot_steer_the_terminal() -> None:
 def test_json_of_status_holds_the_rollout_as_it_is() -> None:
     arguments = argparse.Namespace(output="json", name="fraud", watch=False)
     assert json.loads(status._output([rolled()], arguments, now=NOW))["rollout"] == rollout_of(rolled())
+
+
+@pytest.mark.parametrize(
+    ("measure", "text"),
+    [
+        ({"trials": 5, "bad": 0, "bound": 100, "value": 50.5}, "50.5, limit 100: within it"),
+        (
+            {"trials": 5, "bad": 3, "bound": 100, "value": 120},
+            "120, limit 100: beyond it at 3 looks in a row, of 5 that roll back",
+        ),
+        (
+            {"trials": 5, "bad": 0, "bound": 100, "problem": "no series"},
+            "no value yet; it tells nothing now: no series",
+        ),
+        (
+            {"trials": 0, "bad": 0, "bound": 0.01, "problem": "no series", "message": "two shops"},
+            "nothing counted yet; it tells nothing now: no series (two shops)",
+        ),
+    ],
+)
+def test_a_metric_of_the_spec_is_told_with_its_reason(measure: dict[str, Any], text: str) -> None:
+    assert describe_measure({"name": "app", "source": "0123456789ab", **measure}) == text

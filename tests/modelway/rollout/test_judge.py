@@ -4,7 +4,7 @@ from math import isfinite
 
 import pytest
 
-from modelway.rollout.judge import Counts, Finding, Judgement, Measure, Outcome, judge
+from modelway.rollout.judge import Counts, Finding, Judgement, Measure, Outcome, judge, parts_of_alpha
 
 BUDGET, TOLERANCE = 0.001, 0.02
 
@@ -106,3 +106,17 @@ def test_huge_counts_are_judged_as_their_shares_say(trials: int) -> None:
     good = judge([failed(trials // 10_000, trials), slow(trials // 20, trials, *stable)])
     assert good.outcome is Outcome.NOT_WORSE
     assert finding(judge([slow(trials // 19, trials, *stable)]), "slow").outcome is Outcome.WORSE
+
+
+@pytest.mark.parametrize("others", range(9))
+def test_parts_of_alpha_are_alpha_whatever_the_metrics(others: int) -> None:
+    own = ["failed", "refused", "slow", "disagreement"]
+    parts = parts_of_alpha([*own, *(f"metric-{number}" for number in range(others))])
+    assert sum(parts.values()) == pytest.approx(1)
+    assert parts["disagreement"] == pytest.approx(0.47 if not others else 0.423)
+
+
+def test_metric_of_the_spec_is_awaited_without_trials() -> None:
+    metric = Measure("app", Counts(0, 0), None, 0.01, TOLERANCE, is_awaited=True)
+    judgement = judge([failed(0, 10_000), metric])
+    assert (judgement.outcome, judgement.limiting and judgement.limiting.name) == (Outcome.UNDECIDED, "app")

@@ -4,7 +4,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from modelway.api.rollout import Rollout
 from modelway.rollout.counts import Ledger, PodSample, enter, open_ledger, stable_pods
 from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Counts
 from modelway.rollout.measures import CANDIDATE, STABLE, Evidence, Series
+from modelway.rollout.metrics import Reading
 from modelway.rollout.planner import advance
 from modelway.rollout.replay import ReplayReport
 from modelway.rollout.situation import Candidate, Main, Situation
@@ -72,6 +73,8 @@ class World:
     order: Order | None = None
     report: ReplayReport | None = None
     """What the Job of a replay says once it is there."""
+    metrics: dict[str, Reading] = field(default_factory=dict)
+    """What the sources of the spec's metrics say whenever they are asked, by the name of the metric."""
     now: datetime = BEGIN
     seed: int = 0
 
@@ -141,6 +144,7 @@ class World:
             evidence=self.ledger.totals() if self.ledger else {},
             replay=self.report if state is not None and self.replays == state.id else None,
             order=self.order,
+            readings={name: replace(one, at=self.now) for name, one in self.metrics.items()},
             is_suspended=self.is_suspended,
             patience=PATIENCE,
         )

@@ -118,6 +118,24 @@ def every_field() -> Object:
                 "maxDisagreement": "5%",
                 "numericTolerance": "1%",
                 "tolerance": "1%",
+                "metrics": [
+                    {
+                        "name": "app-errors",
+                        "prometheus": {
+                            "bad": 'sum(increase(app_errors_total{revision="$(revision)"}[$(since)]))',
+                            "trials": 'sum(increase(app_requests_total{revision="$(revision)"}[$(since)]))',
+                        },
+                        "maxBad": "1%",
+                        "besideStable": True,
+                    },
+                    {
+                        "name": "reviews",
+                        "webhook": {"url": "https://checks.example.com/modelway/reviews?team=risk"},
+                        "min": 0.5,
+                        "max": 1,
+                    },
+                    {"name": "queue", "prometheus": {"query": "max(app_queue_length)"}, "max": 100},
+                ],
             },
             "replay": {
                 "dataset": {"uri": "https://logs.example.com/fraud/rows.parquet", "format": "parquet"},

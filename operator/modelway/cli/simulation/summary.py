@@ -36,6 +36,7 @@ class Summary:
         fault: of the candidate, in words.
         seed: of the draws.
         trials: one for each rollout.
+        left_out: the metrics of the spec, which are not simulated.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Summary:
     fault: str
     seed: int
     trials: Sequence[Trial]
+    left_out: Sequence[str] = ()
 
     @property
     def verdict(self) -> Ending:
@@ -60,6 +62,7 @@ class Summary:
             "fault": self.fault,
             "runs": len(self.trials),
             "seed": self.seed,
+            "leftOut": list(self.left_out),
             "verdict": str(self.verdict),
             "endings": {str(ending): self._ending(ending) for ending in Ending},
             "measures": dict(Counter(trial.measure for trial in self.trials if trial.measure)),
@@ -79,6 +82,11 @@ class Summary:
         return [
             f"{self.name}: {self.rollout.strategy}, {steps}; {self.traffic}",
             f"The candidate {self.fault}. {counted(len(self.trials), 'simulated rollout')}:",
+            *(
+                [f"Left out: {', '.join(self.left_out)}. A rollout waits for these metrics, and may end by them."]
+                if self.left_out
+                else []
+            ),
         ]
 
     def _line(self, ending: Ending) -> str:
