@@ -55,6 +55,9 @@ os.environ["MODELWAY_TRUSTED_TYPES"] = "support.*"
 # Tests may import ONNX Runtime before the server's package, which keeps it from reporting to its maker.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
+# Threads of OpenMP that wait by spinning make training on a busy machine many times slower. What tests start inherits it.
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+
 # A shell starts what runs in its background deaf to Ctrl-C, and every program below it; tests send it to theirs.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
