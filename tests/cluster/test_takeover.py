@@ -25,7 +25,7 @@ from support.cluster.definitions import install_present
 from support.cluster.deployed import NOWHERE, Deployed
 from support.cluster.faulty_proxy import Faults, faulty_proxy
 from support.cluster.sandbox import Kubectl, namespace_manifest
-from support.waiting import eventually
+from support.waiting import busyness, eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -158,11 +158,6 @@ def _followed_after(contest: Contest, leader: Contender, number: signal.Signals,
     return takeover
 
 
-def _busyness() -> float:
-    """How many times longer a second of work takes on this machine at present, since other programs want its processors too."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
 def _nobody_wrote_while_another_led(contest: Contest) -> None:
     assert contest.tenure.trespasses() == []
 
@@ -186,7 +181,7 @@ def test_a_stopped_leader_is_followed_within_2_seconds(
     assert leader.process.wait(20) == 0
     last_words = leader.last_words
     contest.leave(leader)
-    promised = HANDOVER_SECONDS * _busyness()
+    promised = HANDOVER_SECONDS * busyness()
     assert takeover.vacant <= promised, last_words
     assert takeover.waited <= GRACE_SECONDS + promised, last_words
     _nobody_wrote_while_another_led(contest)
