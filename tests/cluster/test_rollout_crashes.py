@@ -107,19 +107,27 @@ async def _live(
     await asyncio.to_thread(kubectl.apply, manifest(NAME, model={"version": "two"}, rollout=story.rollout))
     for crash in [last_write, 0] if last_write else [0]:
         async with life(sandbox.kubeconfig, crash_after_any=crash, settings=settings, scraper=scraper) as parts:
-            await _pass_until(parts, kubectl, key, end, bad=story.bad)
+            await _pass_until(parts, kubectl, key, end, bad=story.bad if "replay" in story.rollout else None)
     return parts.client.count, await asyncio.to_thread(_world, kubectl)
 
 
-async def _pass_until(parts: Parts, kubectl: Kubectl, key: Key, reason: str, *, bad: int = 0) -> None:
-    """Run passes until the model has come to this end and nothing of a candidate is left."""
+async def _pass_until(parts: Parts, kubectl: Kubectl, key: Key, reason: str, *, bad: int | None = None) -> None:
+    """Run passes until the model has come to this end and nothing of a candidate is left.
+
+    Args:
+        parts: a life of the operator.
+        kubectl: in the model's namespace.
+        key: of the model.
+        reason: of its end.
+        bad: the percent of known rows that its candidate answers otherwise; None where none are asked.
+    """
     for _ in range(LOOKS):
         await parts.look()
         with contextlib.suppress(RetryLater):
             await parts.reconciler.reconcile(key)
         if await asyncio.to_thread(_has_ended, kubectl, key.name, reason):
             return
-        if (kubectl.get("mdep", key.name)["status"].get("rollout") or {}).get("replay"):
+        if bad is not None:
             await asyncio.to_thread(end_replays, kubectl, key.name, bad)
         await asyncio.sleep(0.1)
     raise AssertionError(f"{key} did not become {reason}: {kubectl.get('mdep', key.name).get('status')}")

@@ -155,7 +155,10 @@ def _not_replayed(message: str) -> Report:
 
 
 def _unreachable(address: Address) -> str:
-    return f"revision {address.revision} cannot be reached at {address} from the replay's pod; a NetworkPolicy may forbid it"
+    return (
+        f"revision {address.revision} does not answer at {address} in the replay's pod: a NetworkPolicy may forbid it, "
+        "another revision may stand there, or its server image is older than rollouts"
+    )
 
 
 def _order(arguments: argparse.Namespace) -> Order:

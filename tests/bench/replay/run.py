@@ -55,6 +55,8 @@ class World:
 
     async def decided(self, version: str, factor: float) -> tuple[float, str]:
         """Seconds from the readiness of a candidate's pod to the verdict, and which one it is."""
+        candidates = f"modelway.dev/name={NAME},modelway.dev/track=canary"
+        await asyncio.to_thread(eventually, lambda: not self.model.kubectl.list("pods", candidates), deadline=SECONDS)
         async with Api.from_kubeconfig(self.sandbox.kubeconfig) as api, asyncio.timeout(SECONDS):
             before = (self.model.status.get("rollout") or {}).get("id")
             ready = asyncio.create_task(_first(api, PODS, _is_ready_candidate))

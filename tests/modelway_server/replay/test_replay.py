@@ -58,6 +58,7 @@ def replay(
 ) -> dict[str, Any]:
     """The report of a replay."""
     monkeypatch.setenv("MODELWAY_TERMINATION_LOG", str(tmp_path / "report"))
+    monkeypatch.setattr("modelway_server.replay.command.signal.signal", lambda *_: None)
     arguments = [
         "replay",
         "--name=model",
@@ -157,7 +158,7 @@ def test_another_revision_at_the_address_is_no_evidence(ask: Ask, monkeypatch: p
         report = ask(address)
     assert report["reason"] == "NotReplayed"
     assert "measures" not in report
-    assert f"revision {CANDIDATE} cannot be reached at {address}" in report["message"]
+    assert f"revision {CANDIDATE} does not answer at {address}" in report["message"]
 
 
 @pytest.mark.parametrize(
