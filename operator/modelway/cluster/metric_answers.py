@@ -50,7 +50,9 @@ def number_of(body: bytes) -> float:
             f"the query gives a {_words(kind) or 'result'} that is no number: write one that gives one number, as sum(...) does"
         )
     if not result:
-        raise Untold("the query gives nothing: no series matches", "empty")
+        raise Untold(
+            "the query gives nothing: no series matches. Where that means 0, end it with `or vector(0)`", "empty"
+        )
     if len(result) > 1:
         raise Untold(f"the query gives {len(result)} series or more: write one that gives one number, as sum(...) does")
     return _finite(result[0].get("value") if isinstance(result[0], dict) else None)

@@ -72,11 +72,14 @@ class Sources:
         assert metric.prometheus is not None
         queries = metric.prometheus.queries
         # Both are asked as of one moment, so that no event is among the bad ones and not among all.
-        bad, trials = [
-            await self._query(session, subject.fill(queries[name], now, of_stable=of_stable), now)
-            for name in ("bad", "trials")
-        ]
-        return counts_of(bad, trials)
+        numbers = []
+        for name in ("bad", "trials"):
+            try:
+                numbers.append(await self._query(session, subject.fill(queries[name], now, of_stable=of_stable), now))
+            except Untold as error:
+                whose = " of the stable revision" if of_stable else ""
+                raise Untold(f"{name}{whose}: {error}", error.kind) from None
+        return counts_of(*numbers)
 
     async def _query(self, session: aiohttp.ClientSession, query: str, now: datetime) -> float:
         form = {"query": query, "time": f"{now.timestamp():.3f}", "timeout": f"{SECONDS}s", "limit": "2"}

@@ -100,6 +100,14 @@ def test_counts_of_both_revisions_are_asked() -> None:
     assert ask(answer, COUNTS) == Reading(NOW, Counts(1, 10), Counts(20, 300))
 
 
+def test_query_that_tells_nothing_is_named() -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return number() if (await request.post())["query"] == "badold" else number(1)
+
+    with pytest.raises(Untold, match="bad of the stable revision: the query gives nothing"):
+        ask(answer, COUNTS)
+
+
 def test_secret_of_the_platform_is_sent(tmp_path: Path) -> None:
     (tmp_path / "Authorization").write_text("Bearer abc\n")
     (tmp_path / "..data").mkdir()

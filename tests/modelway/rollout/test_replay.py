@@ -10,6 +10,7 @@ from modelway.api.analysis import Analysis
 from modelway.api.replay import REQUESTS
 from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, Counts, Outcome, judge
 from modelway.rollout.measures import CANDIDATE, Evidence, Series, measures_of
+from modelway.rollout.metrics import Reading
 from modelway.rollout.notices import notices_of
 from modelway.rollout.replay import PATIENCE, ReplayPhase, ReplayReport, evidence_in_report
 from modelway.rollout.state import Cause, Phase, RolloutState
@@ -58,6 +59,18 @@ def test_good_rows_promote_without_one_request(name: str) -> None:
     assert it.phase is Phase.PROMOTING
     it.settle(requests=0)
     assert (it.phase, it.main, it.answered_by_candidate) == (Phase.PROMOTED, "new", 0)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_good_rows_do_not_pass_over_a_silent_metric(name: str) -> None:
+    queue = {"name": "queue", "prometheus": {"query": "v"}, "max": 100}
+    it = replaying(name, analysis={"metrics": [queue]})
+    it.metrics = {"queue": Reading(it.now, problem="no series matches")}
+    report(it, GOOD)
+    assert (it.phase, state(it).step) == (Phase.PROGRESSING, 0)
+    it.metrics = {"queue": Reading(it.now, value=50.0)}
+    it.operate()
+    assert it.phase is Phase.PROMOTING
 
 
 @pytest.mark.parametrize("name", [*SHAPES, "BlueGreen"])
