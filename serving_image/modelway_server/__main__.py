@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from modelway_server import settings
@@ -41,6 +40,17 @@ class _CommandParser(argparse.ArgumentParser):
         return super().parse_known_args(args, namespace)
 
 
+class _Version(argparse.Action):
+    """Prints the version, which it takes a moment to find out, in every container of a pod."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print it, and end."""
+        from importlib.metadata import version  # noqa: PLC0415  (as above)
+
+        print(version("modelway"))
+        parser.exit()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; see `modelway-server --help`.
 
@@ -50,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _CommandParser(
         prog="modelway-server", description="Fetch, prepare, prove, replay and serve a trained model."
     )
-    parser.add_argument("--version", action="version", version=version("modelway"))
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
     commands.add_parser("fetch", help="bring a model's file into a directory", declare=_declare_fetch)
     commands.add_parser("prepare", help="try the model in a directory and choose its engine", declare=_declare_prepare)

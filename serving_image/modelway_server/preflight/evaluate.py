@@ -206,6 +206,9 @@ def _gate_steps(wish: Wish, dataset_dir: Path, folder: Path, digest: str, count:
         pickle.dump(dataset.without_answers(wish), file)
     dataset = replace(dataset, columns={})  # for models alone
     yield {}
+    from modelway_server.runtimes.lean_imports import import_sklearn  # noqa: PLC0415  (in the child alone)
+
+    import_sklearn()
     from modelway_server.evaluation.contest import hold_contest  # noqa: PLC0415  (scikit-learn: a second or two)
     from modelway_server.preflight.stored_answers import read_answers  # noqa: PLC0415  (in the child alone)
 

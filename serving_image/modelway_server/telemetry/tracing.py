@@ -6,7 +6,6 @@ OpenTelemetry's own environment variables (sampler, resource attributes, headers
 Source: OpenTelemetry, "Environment Variable Specification"; semantic conventions for HTTP and RPC servers.
 """
 
-import asyncio
 import logging
 import os
 import time
@@ -84,10 +83,14 @@ class Tracing:
 
     def __call__(self, finished: "Finished") -> None:
         """Make the spans once the request's answer is on its way."""
+        import asyncio  # noqa: PLC0415  (what looks for spans alone, as `fetch`, needs none of it)
+
         asyncio.get_running_loop().call_soon(self._record, finished)
 
     async def close(self) -> None:
         """Send the spans that are left, for at most CLOSE_SECONDS."""
+        import asyncio  # noqa: PLC0415  (what looks for spans alone, as `fetch`, needs none of it)
+
         closing = asyncio.get_running_loop().run_in_executor(None, self._provider.shutdown)
         await asyncio.wait((closing,), timeout=CLOSE_SECONDS)
 

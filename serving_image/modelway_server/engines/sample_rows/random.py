@@ -83,7 +83,8 @@ class _Draw:
 
 def _scale(values: Sequence[Any]) -> float:
     """Return how far apart the remembered numbers of a column are; their size if they are all the same."""
-    numbers = np.array([value for value in values if _is_number(value)], dtype=np.float64)
+    are_floats = set(map(type, values)) == {float}  # as nearly always; each is looked at otherwise
+    numbers = np.array(values if are_floats else [value for value in values if _is_number(value)], dtype=np.float64)
     numbers = numbers[np.isfinite(numbers)]
     if not len(numbers):
         return 1.0
