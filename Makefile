@@ -19,6 +19,8 @@
 #   make bench-replay    how soon known rows come to a verdict on a candidate that is ready (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make bench-preflight how soon a forest of 50 MB is accepted, and what a preflight costs ways back and pods (ROUNDS=1 is short; JSON=,
 #                        WRITE=1 refreshes docs/evaluation.md)
+#   make bench-handover  what a rollout costs the requests of clients, in five minutes (ROUNDS=2 is short; JSON=, WRITE=1 refreshes
+#                        docs/performance.md)
 #   make fuzz SECONDS=60 feed the server's codecs with hostile bytes, guided by coverage (Linux on x86-64)
 #   make test-frameworks MLflow, PyTorch and TensorFlow models, by the real libraries in environments of their own (7 GB the first time)
 #   make test-versions   what scikit-learn 1.7 and 1.8 save answers as it did there or is refused (PYTHONS='old/bin/python ...': what these save)
@@ -43,7 +45,7 @@ UNIT = tests/modelway tests/contract $(addprefix tests/modelway_server/,contract
 # Set in many images; every start of Python would compile this checkout anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server bench-gate bench-preflight bench-replay bench-rollouts fuzz abuse clean sweep test-frameworks test-versions
+.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server bench-gate bench-preflight bench-replay bench-rollouts bench-handover fuzz abuse clean sweep test-frameworks test-versions
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -124,6 +126,9 @@ bench-replay: .venv/ready
 
 bench-rollouts: .venv/ready
 	$(BIN)/python -m bench.rollouts $(if $(ROLLOUTS),--rollouts $(ROLLOUTS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
+
+bench-handover: .venv/ready
+	$(BIN)/python -m bench.handover $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
 
 test-frameworks: .venv/ready
 	cd tests && ../$(BIN)/python -m frameworks
