@@ -134,7 +134,7 @@ def _candidate(
     size = _candidate_size(state, rollout, observed, stable_size(deployment, observed))
     if size is None:
         return None
-    content = traffic_of(state, rollout, observed.canary_address)
+    content = traffic_of(state, rollout, observed.canary_address, observed.owner.uid)
     return Candidate(
         size=size,
         traffic=(TRAFFIC_FILE, content) if content is not None else None,

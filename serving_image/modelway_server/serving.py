@@ -245,13 +245,13 @@ class _Pod:
         """The operations for servers of the same model: a candidate gets gRPC's messages as bodies of HTTP."""
         if self._ports.grpc is None:
             return {}
-        from modelway_server.grpc.queries import query_of_message  # noqa: PLC0415  (costs time and memory)
+        from modelway_server.grpc.queries import decode_message, query_of_message  # noqa: PLC0415  (costs time and memory)
 
         def read(body: bytes, _: Head) -> Query:
             return query_of_message(plane, body)
 
         readers = {GRPC_TYPE: time_reader(read) if metrics.observers else read}
-        return {GRPC_PATH: Operation("grpc_infer", readers, protocol="grpc")}
+        return {GRPC_PATH: Operation("grpc_infer", readers, decode_message, protocol="grpc")}
 
     def _companions(
         self, plane: DataPlane, predictor: Predictor, metrics: Metrics, traffic: Traffic | None

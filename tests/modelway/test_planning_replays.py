@@ -93,6 +93,8 @@ def test_job_knows_both_services_and_no_credentials() -> None:
     around = situation(spec(dataset=DATASET, requests=50, rowsPerRequest=2))
     fetch, ask = containers(around)
     new = wanted(spec())
+    (key,) = (one.removeprefix("--key=") for one in ask["args"] if one.startswith("--key="))
+    assert len(key) == 32
     assert {
         "--stable=10.96.0.1:80",
         f"--stable-revision={STABLE}",

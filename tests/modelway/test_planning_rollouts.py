@@ -145,7 +145,9 @@ def test_traffic_tells_address_share_and_limits() -> None:
     spec = _spec("new", rollout={"strategy": "Canary", "sticky": {"header": "x-user"}, "analysis": {"maxFailed": "1%"}})
     canary = deployment(revision=NEW, size=1, track=CANARY)
     plan = _plan(canary, canary_service("10.96.0.7"), spec=spec, rollout=_rollout("Progressing", weight=5))
-    assert _traffic(plan) == {
+    traffic = _traffic(plan)
+    assert len(traffic.pop("key")) == 32
+    assert traffic == {
         "id": f"{NEW}-1",
         "stable": OLD,
         "candidate": NEW,

@@ -17,7 +17,7 @@ from modelway_server.errors import MalformedRequest
 from modelway_server.protocol import binary, classification
 from modelway_server.protocol.classification import best_classes
 from modelway_server.protocol.trace_context import TRACE_ID
-from modelway_server.runtimes.base import Runtime
+from modelway_server.runtimes.base import Runtime, as_estimator_holder
 
 SERVER_NAME = "modelway-server"
 
@@ -33,6 +33,19 @@ class DataPlane:
     def __init__(self, runtime: Runtime, identity: Identity) -> None:
         self.identity = identity
         self.runtime = runtime
+
+    @property
+    def gives_amounts(self) -> bool:
+        """Whether integers in its answers are amounts, as a regressor's are; else they are labels."""
+        holder = as_estimator_holder(self.runtime)
+        if holder is None:
+            return False
+        from sklearn.base import is_regressor  # noqa: PLC0415  (it is imported where there is such an object)
+
+        try:
+            return bool(is_regressor(holder.estimator))
+        except Exception:  # noqa: BLE001  (the object's own code, which need not tell)
+            return False
 
     def server_metadata(self) -> dict[str, Any]:
         """The V2 metadata of the server."""

@@ -20,7 +20,7 @@ from modelway_server.process.worker_state import WorkerStates
 from modelway_server.protocol.trace_context import TRACE_ID, TraceContext, read_trace_context
 from modelway_server.telemetry.metrics import Metrics
 from modelway_server.telemetry.observers import time_reader
-from modelway_server.traffic.incoming import DECIDING, GRPC_PATH, GRPC_TYPE, HANDOVER_HEADER, REVISION_HEADER, Incoming
+from modelway_server.traffic.incoming import DECIDING, GRPC_PATH, GRPC_TYPE, REVISION_HEADER, Incoming
 from modelway_server.traffic.traffic import Traffic
 from modelway_server.traffic.wire import CandidateAnswer
 
@@ -101,6 +101,7 @@ class InferenceServicer:
         self.idle.clear()
         callback: Any = self._end  # the library's types ask for a class of their own
         context.add_done_callback(callback)
+        self._name_revision(context, self._revision)
         trace = _trace(context)
         if trace is not None:
             TRACE_ID.set(trace.trace_id)  # the library calls this in a task of its own
@@ -108,10 +109,7 @@ class InferenceServicer:
         # so it stays where the library cancels the call, or cannot write: the client is gone, or its deadline has passed
         counted = CALLER_GONE
         try:
-            content, revision = await self._answer(context, call)
-            if revision:
-                await context.send_initial_metadata(((_REVISION, revision),))
-            await context.write(content)
+            await context.write(await self._answer(context, call))
             counted = 200
         except LIBRARY_ERRORS:
             raise
@@ -131,8 +129,13 @@ class InferenceServicer:
         if not self._under_way:
             self.idle.set()
 
-    async def _answer(self, context: Context, call: Call) -> tuple[bytes, bytes]:
-        """The answer to a call, and the revision that gave it."""
+    def _name_revision(self, context: Context, revision: bytes) -> None:
+        """Say with the end of the call who answers. Said before the answer, it takes 7 % more of a processor."""
+        if revision:
+            context.set_trailing_metadata(((_REVISION, revision),))
+
+    async def _answer(self, context: Context, call: Call) -> bytes:
+        """The answer to a call."""
         self._calls.admit()
         message = await self._read(context)
         call.held.add(len(message))
@@ -140,7 +143,7 @@ class InferenceServicer:
         active = None if self._traffic is None else self._traffic.active
         if active is None:
             own = await self._calls.answer(call, read, apart=apart)
-            return own.body.content, self._revision
+            return own.body.content
         outcome: asyncio.Future[Answer | CandidateAnswer] = asyncio.get_running_loop().create_future()
         fields = _fields(context)
         incoming = Incoming(
@@ -153,13 +156,14 @@ class InferenceServicer:
             partial(settle, outcome),
             decode_message,
             timeouts=(context.time_remaining(),),  # None where there is no deadline, as below
-            is_pinned=HANDOVER_HEADER in fields or names_version(message),
+            is_pinned=names_version(message),
         )
         active.ask(incoming)
         answer = await outcome
         if isinstance(answer, CandidateAnswer):
-            return answer.body, answer.headers.get(REVISION_HEADER, b"")
-        return answer.body.content, self._revision
+            self._name_revision(context, answer.headers.get(REVISION_HEADER, b""))
+            return answer.body
+        return answer.body.content
 
     async def _read(self, context: Context) -> bytes:
         """The call's one message."""

@@ -96,7 +96,7 @@ class InferenceApplication:
             request.started,
             timeout=head.timeout,
             trace=head.trace,
-            is_counted=not head.is_handed_over,
+            is_counted=not (head.handover and self._is_handover(head)),
         )
         if request.reader is None:
             return
@@ -114,7 +114,7 @@ class InferenceApplication:
         except Exception as error:  # noqa: BLE001  (each has its status)
             request.failure = error
             return
-        if head.is_handed_over and request.operation is None:
+        if head.handover and request.operation is None:
             request.operation = self._inner.get(request.target)
         if request.operation is not None:
             request.reader = request.operation.reader(head)
@@ -162,7 +162,7 @@ class InferenceApplication:
             read, apart = (lambda: reader(inflate(coding, limit, body), head)), True
         else:
             read, apart = (lambda: reader(body, head)), len(body) >= LARGE_BODY_BYTES
-        active = None if self._traffic is None or head.is_handed_over else self._traffic.active
+        active = self._traffic.active if self._traffic is not None and call.is_counted else None
         if active is None:
             self._calls.ask(call, read, answered, apart=apart)
             return
@@ -172,8 +172,12 @@ class InferenceApplication:
         )
         active.ask(incoming)
 
+    def _is_handover(self, head: Head) -> bool:
+        """Whether a stable server sends a request; whoever else says so is a client."""
+        return self._traffic is not None and self._traffic.is_handover(head.handover)
+
     def _send(self, request: Request, respond: Respond, reply: Reply) -> None:
-        if request.head.is_handed_over and request.call is not None:
+        if request.head.handover and request.call is not None:
             reply = reply._replace(headers=(*reply.headers, (SECONDS_HEADER, b"%.6f" % request.call.age)))
         if not shall_compress(request.head, reply):
             respond(reply)

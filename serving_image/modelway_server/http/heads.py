@@ -34,7 +34,7 @@ class Head(NamedTuple):
         timeout: seconds in which the caller wants the answer; None when there is no such header.
         trace: that the request belongs to; None when there is no such header.
         charset: of the content type, in lower case; empty when there is none.
-        is_handed_over: whether another server of the same model sends the request.
+        handover: by which another server of the same model says that it sends the request, if it does; empty elsewhere.
     """
 
     content_type: str = ""
@@ -48,7 +48,7 @@ class Head(NamedTuple):
     timeout: float | None = None
     trace: TraceContext | None = None
     charset: str = ""
-    is_handed_over: bool = False
+    handover: bytes = b""
 
 
 def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:  # noqa: C901, PLR0912  (one look at each header)
@@ -58,9 +58,8 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:  # noqa: C901, PL
         MalformedRequest: a header is malformed.
     """
     content_type = content_encoding = charset = ""
-    accept_encoding = host = traceparent = tracestate = b""
+    accept_encoding = host = traceparent = tracestate = handover = b""
     timeout = None
-    is_handed_over = False
     content_length, hosts, expects_continue, header_length = -1, 0, False, None
     for name, value in headers:
         match name:
@@ -91,7 +90,7 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:  # noqa: C901, PL
             case b"tracestate":
                 tracestate = value
             case b"modelway-handover":
-                is_handed_over = True
+                handover = value
     return Head(
         content_type,
         content_encoding,
@@ -104,7 +103,7 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:  # noqa: C901, PL
         timeout,
         read_trace_context(traceparent, tracestate) if traceparent else None,
         charset,
-        is_handed_over,
+        handover,
     )
 
 

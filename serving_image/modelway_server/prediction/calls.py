@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from modelway_server.contract.row_batches import bytes_of
 from modelway_server.dataplane.query import Answer, Query
 from modelway_server.prediction.batching import Deadline, Work
-from modelway_server.prediction.held_bytes import Held
+from modelway_server.prediction.held_bytes import Held, HeldBytes
+from modelway_server.prediction.line import Begin, Turn
 from modelway_server.prediction.predictor import Predictor, QueryJob
 from modelway_server.protocol.trace_context import TRACE_ID, TraceContext
 from modelway_server.telemetry.metrics import Metrics
@@ -27,6 +28,13 @@ CALLER_GONE = 499
 
 Answered = Callable[[Answer | Exception], None]
 """Takes the answer, or why there is none."""
+
+
+class Cancellable(Protocol):
+    """What can be given up."""
+
+    def cancel(self) -> object:
+        """Give it up."""
 
 
 class Call:
@@ -43,7 +51,7 @@ class Call:
         answer: once the model gave it, where there are observers.
         is_counted: whether it is a client's; else a server that counts it has handed it over.
         is_own: whether the model here is the first that is asked.
-        elsewhere: what asks another server for its answer; None where nobody does.
+        elsewhere: what asks another server for its answer, or waits for room; None where nothing does.
         abandoned: called once where its caller gives up; None where nobody must know.
     """
 
@@ -88,7 +96,7 @@ class Call:
         self.job: QueryJob | None = None
         self.is_counted = is_counted
         self.is_own = True
-        self.elsewhere: asyncio.Task[None] | None = None
+        self.elsewhere: Cancellable | None = None
         self.abandoned: Callable[[], None] | None = None
         self.ended = False
 
@@ -178,14 +186,27 @@ class Calls:
         return self._predictor.is_idle
 
     @property
+    def gives_amounts(self) -> bool:
+        """Whether integers in the model's answers are amounts, and no labels."""
+        return self._predictor.gives_amounts
+
+    @property
     def has_room(self) -> bool:
         """Whether one more request may wait for the model."""
         return self._predictor.has_room
 
     @property
-    def is_scarce(self) -> bool:
-        """Whether requests hold so many bytes that none should be held for longer than it must."""
-        return self._predictor.held_bytes.is_scarce
+    def held_bytes(self) -> HeldBytes:
+        """The bytes of all requests. Where they are scarce, none should be held for longer than it must."""
+        return self._predictor.held_bytes
+
+    def when_room(self, at: float, begin: Begin) -> Turn:
+        """Wait until one more request may wait for the model; see `Line.wait`."""
+        return self._predictor.for_room.wait(at, begin)
+
+    def when_idle(self, at: float, begin: Begin) -> Turn:
+        """Wait until nobody waits for the model; see `Line.wait`."""
+        return self._predictor.for_idle.wait(at, begin)
 
     def read_apart(self, read: Callable[[], Query]) -> asyncio.Future[Query]:
         """The query that `read` gives in a thread, so that reading it holds up nobody."""

@@ -32,6 +32,11 @@ class HeldBytes:
         """Whether half of the room is taken."""
         return self._size > self._limit / 2
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more than the room is taken."""
+        return self._size > self._limit
+
     def charge(self, size: int) -> None:
         """Count bytes that are there already, whether there is room or not; a negative size counts fewer."""
         self._size += size
@@ -55,6 +60,11 @@ class Held:
             QueueFull: there is no room for them.
         """
         self._total.add(size)
+        self._size += size
+
+    def charge(self, size: int) -> None:
+        """Count more bytes, which are there already."""
+        self._total.charge(size)
         self._size += size
 
     def resize(self, size: int) -> None:

@@ -22,6 +22,7 @@ from modelway_server.prediction.batching import Deadline, Job, Waiting, Work, to
 from modelway_server.prediction.call_probe import CallCost, warm_up
 from modelway_server.prediction.held_bytes import MAX_HELD_BODIES, Held, HeldBytes
 from modelway_server.prediction.limits import Limits, queue_full
+from modelway_server.prediction.line import Line
 from modelway_server.prediction.model_thread import ModelThread
 from modelway_server.process.worker_state import WorkerStates
 from modelway_server.telemetry.metrics import Metrics
@@ -45,6 +46,8 @@ class Predictor:
 
     Attributes:
         held_bytes: of all requests, and of answers that nobody has read yet.
+        for_room: those who wait until one more prediction may wait.
+        for_idle: those who wait until nobody else waits for the model.
         is_settling: whether answers of one call are delivered; their counts are published after the last.
     """
 
@@ -73,11 +76,17 @@ class Predictor:
         self._turn: asyncio.Handle | None = None
         self.is_settling = False
         self._leaving: list[Callable[[], None]] = []
+        self.for_room, self.for_idle = Line(lambda: self.has_room), Line(lambda: self.is_idle)
 
     @property
     def is_idle(self) -> bool:
         """Whether nobody waits for the model."""
         return not self._in_model and self._turn is None and not len(self._waiting)
+
+    @property
+    def gives_amounts(self) -> bool:
+        """Whether integers in the model's answers are amounts, and no labels."""
+        return self._plane.gives_amounts
 
     @property
     def has_room(self) -> bool:
@@ -169,14 +178,26 @@ class Predictor:
         """Drop a job that nobody waits for any more."""
         self._waiting.remove(job)
         self._publish_depth()
+        self._serve_lines()
 
     def close(self) -> None:
         """Take no more calls; do not wait for the one that runs."""
         self._model.close()
         self._reader.shutdown(wait=False, cancel_futures=True)
 
+    def _serve_lines(self) -> None:
+        """Give those who wait outside the queue their turn: for room first, since clients wait for these."""
+        if len(self.for_room):
+            self.for_room.serve()
+        if len(self.for_idle):
+            self.for_idle.serve()
+
     def _take_turn(self) -> None:
-        """Have the next batch answered, unless the model is busy."""
+        """Have the next batch answered, unless the model is busy, and let others take the place of what it held."""
+        self._take_batch()
+        self._serve_lines()
+
+    def _take_batch(self) -> None:
         if self._turn is not None:
             self._turn.cancel()
             self._turn = None
@@ -243,6 +264,7 @@ class Predictor:
                 _deliver(job, self._limits.refuse_late(job.deadline, called=True))
         left = [job.deadline.at for job in in_model if job.deadline.at > now]
         self._alarm.set(min([*left, self._waiting.next_deadline()]))
+        self._serve_lines()
 
     def _settle_expired(self, now: float) -> None:
         for job in self._waiting.expired(now):

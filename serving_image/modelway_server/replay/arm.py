@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from modelway_server.prediction.held_bytes import HeldBytes
 from modelway_server.replay.rows import Question
 from modelway_server.traffic.client import Busy, Client, Unreachable
 from modelway_server.traffic.incoming import SECONDS_HEADER, request_bytes
@@ -72,13 +73,13 @@ class Arm:
 
     Args:
         address: where it answers.
-        rollout: the id of the rollout.
+        key: by which the servers know that another one asks.
     """
 
-    def __init__(self, address: Address, rollout: str) -> None:
+    def __init__(self, address: Address, key: str) -> None:
         self.address = address
-        self._rollout = rollout
-        self._client = Client(DirectConnector(address), LARGEST_ANSWER, address.revision)
+        self._key = key
+        self._client = Client(DirectConnector(address), LARGEST_ANSWER, address.revision, HeldBytes(2 * LARGEST_ANSWER))
 
     async def inputs(self, name: str, seconds: float) -> Sequence[Mapping[str, Any]]:
         """What the revision takes, as its metadata has it; nothing where that cannot be read.
@@ -108,7 +109,7 @@ class Arm:
             Missed: it cannot be reached, or had no room.
         """
         headers = {b"content-type": question.content_type}
-        content = request_bytes(_ROUTE, headers, question.body, self._rollout, seconds)
+        content = request_bytes(_ROUTE, headers, question.body, self._key, seconds)
         for attempt in range(TRIES):
             if attempt:
                 await asyncio.sleep(AGAIN_SECONDS)

@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--name", required=True, help="the model's name in URLs")
     add("--rollout", required=True, help="id of the rollout")
+    add("--key", default="", help="by which servers of the rollout know each other's requests")
     for arm in ("stable", "candidate"):
         add(f"--{arm}", required=True, type=_address, help=f"address and port of the {arm} revision's Service")
         add(f"--{arm}-revision", required=True, help=f"hash of the {arm} revision")
@@ -96,7 +97,9 @@ async def replay(order: Order) -> Report:
     Raises:
         LoadFailure: there are no rows that could be asked.
     """
-    stable, candidate = (Arm(address, order.rollout.id) for address in (order.stable, order.candidate))
+    stable, candidate = (
+        Arm(address, order.rollout.key or order.rollout.id) for address in (order.stable, order.candidate)
+    )
     trial = Replay(order.rollout, stable, candidate)
     try:
         try:
@@ -167,6 +170,7 @@ def _order(arguments: argparse.Namespace) -> Order:
     return Order(
         rollout=Rollout(
             id=arguments.rollout,
+            key=arguments.key,
             candidate=candidate.revision,
             mirrors=True,
             share=0,

@@ -1,6 +1,6 @@
 """The answers of every protocol as columns of values: what two revisions say can be compared then.
 
-A column has one entry a row. Floats are numbers; integers, strings and booleans are labels.
+A column has one entry a row. Floats are numbers; strings and booleans are labels, and so are integers of most models.
 """
 
 from collections.abc import Callable, Mapping

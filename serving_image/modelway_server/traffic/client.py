@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from modelway_server.prediction.held_bytes import HeldBytes
 from modelway_server.traffic.connector import Connector
 from modelway_server.traffic.incoming import REVISION_HEADER
 from modelway_server.traffic.wire import BrokenOff, CandidateAnswer, NoRoom, Room, Wire
@@ -45,13 +46,14 @@ class Client:
         connector: opens connections.
         limit: bytes of one answer.
         revision: hash of the candidate's revision, which all of its answers name.
+        held: bytes that the server holds, of which answers that arrive are a part.
     """
 
-    def __init__(self, connector: Connector, limit: int, revision: str) -> None:
+    def __init__(self, connector: Connector, limit: int, revision: str, held: HeldBytes) -> None:
         self._connector = connector
         self._limit = limit
         self._revision = revision.encode()
-        self._room = Room(limit * ROOM)
+        self._room = Room(limit * ROOM, held)
         self._idle: deque[Wire] = deque()
         self._count = 0
         self._paused_until = 0.0

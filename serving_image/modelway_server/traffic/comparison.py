@@ -1,5 +1,7 @@
 """Whether two answers to one request say the same: labels are equal, numbers are near enough.
 
+Integers are labels, but for those of a regressor.
+
 Numbers agree within a share of the stable number, or of the mean size of the stable numbers so far where that is
 larger. So numbers near 0 need not agree to the last digit. Where all stable numbers of an output so far are from 0 to 1, as
 probabilities are, they agree within that share itself; where the event is rarer than that, within its mean probability.
@@ -67,9 +69,17 @@ class _Size:
 
 
 class Sizes:
-    """The sizes of the stable revision's numbers, by output."""
+    """The sizes of the stable revision's numbers, by output.
 
-    def __init__(self) -> None:
+    Args:
+        amounts: whether integers are numbers, as those of a regressor; else they are labels.
+
+    Attributes:
+        amounts: as given.
+    """
+
+    def __init__(self, *, amounts: bool = False) -> None:
+        self.amounts = amounts
         self._known: dict[str, _Size] = {}
 
     def allowed(self, name: str, values: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
@@ -113,8 +123,9 @@ def _differs(one: Column, other: Column, tolerance: float, sizes: Sizes) -> NDAr
     """Of each row of a column whether it differs; None where the columns cannot be compared."""
     if one.values.shape != other.values.shape or one.about != other.about:
         return None
-    if one.is_numeric or other.is_numeric:
-        if not {one.values.dtype.kind, other.values.dtype.kind} <= set("fiu"):
+    kinds = {one.values.dtype.kind, other.values.dtype.kind}
+    if one.is_numeric or other.is_numeric or (sizes.amounts and kinds <= set("iu")):
+        if not kinds <= set("fiu"):
             return None
         differs = _far(one.values.astype(np.float64), other.values.astype(np.float64), tolerance, one.name, sizes)
     else:

@@ -18,6 +18,7 @@ WHOLE: Final = 100_000
 """Thousandths of a percent: shares are counted in whole numbers, so that no error adds up."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_KEY: Final = re.compile(r"[A-Za-z0-9]{16,80}")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 
 
@@ -38,6 +39,7 @@ class Rollout:
         sticky: the header whose value decides who answers, in lower case; empty where none does.
         max_failed: the share of requests that the candidate may fail.
         tolerance: the share by which numbers may differ.
+        key: by which the candidate knows a request of a stable server; empty where the operator gives none.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Rollout:
     sticky: str
     max_failed: float
     tolerance: float
+    key: str = ""
 
 
 def read_document(content: bytes, revision: str) -> Rollout | None:
@@ -78,6 +81,7 @@ def read_document(content: bytes, revision: str) -> Rollout | None:
         sticky=_sticky(document.get("sticky")),
         max_failed=_number(document, "maxFailed", 1.0),
         tolerance=_number(document, "numericTolerance", float("inf")),
+        key=_key(document),
     )
 
 
@@ -88,6 +92,15 @@ def read_address(content: bytes) -> tuple[str, int]:
         BadDocument: it names none that may be connected to.
     """
     return _address(_text(_object(content), "http"))
+
+
+def read_key(content: bytes) -> str:
+    """What the requests of the stable servers bear, whoever the document is for; empty where it does not say.
+
+    Raises:
+        BadDocument: it cannot be obeyed.
+    """
+    return _key(_object(content))
 
 
 def _object(content: bytes) -> dict[str, Any]:
@@ -118,6 +131,10 @@ def _matching(pattern: re.Pattern[str], value: str, name: str) -> str:
     if not pattern.fullmatch(value):
         raise BadDocument(f"{name} must match {pattern.pattern}, it is {value!r:.80}")
     return value
+
+
+def _key(document: dict[str, Any]) -> str:
+    return _matching(_KEY, _text(document, "key"), "key") if "key" in document else ""
 
 
 def _sticky(value: Any) -> str:

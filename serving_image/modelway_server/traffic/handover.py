@@ -22,8 +22,6 @@ from modelway_server.traffic.split import is_chosen
 from modelway_server.traffic.tally import Outcome, Tally, Verdict, verdict_of
 from modelway_server.traffic.wire import BrokenOff, TooLarge
 
-ROOM_SECONDS = 0.005
-"""How often a request that the candidate failed looks for room before the stable model."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -50,14 +48,13 @@ class HandOver:
         self._tally = Tally(rollout, shared, pace, self.stop)
         self._judges = Judges(rollout, calls, self._tally.count)
         self._under_way: dict[asyncio.Task[None], Incoming] = {}
-        self._falling_back: set[asyncio.Task[None]] = set()
 
     def ask(self, incoming: Incoming) -> None:
         """Have a request answered by the one or the other revision."""
         if not self._is_candidates(incoming):
             self._ask_stable(incoming)
             return
-        if self._calls.is_scarce or not incoming.read_timeout() or not self._has_time(incoming):
+        if self._calls.held_bytes.is_scarce or not incoming.read_timeout() or not self._has_time(incoming):
             self._tally.count(Count.BUSY)
             self._ask_stable(incoming)
             return
@@ -135,17 +132,13 @@ class HandOver:
         if self._calls.has_room:
             self._ask_stable(incoming, outcome)
             return
-        task = asyncio.get_running_loop().create_task(self._wait_for_room(incoming, outcome))
-        incoming.call.elsewhere = task
-        self._falling_back.add(task)
-        task.add_done_callback(self._falling_back.discard)
-
-    async def _wait_for_room(self, incoming: Incoming, outcome: Outcome | None) -> None:
         deadline = self._calls.deadline(incoming.call, *incoming.timeouts)
-        while not self._calls.has_room and time.monotonic() < deadline.at:  # noqa: ASYNC110  (it is looked at, since making room must not cost)
-            await asyncio.sleep(ROOM_SECONDS)
-        incoming.call.elsewhere = None
-        self._ask_stable(incoming, outcome)
+
+        def begin(_: bool) -> None:  # noqa: FBT001  (without room it is refused as any other)
+            incoming.call.elsewhere = None
+            self._ask_stable(incoming, outcome)
+
+        incoming.call.elsewhere = self._calls.when_room(deadline.at, begin)
 
     async def _read_apart(self, incoming: Incoming) -> bool:
         """Note the timeout in a body that is read apart; whether there is time for both revisions."""
@@ -169,6 +162,7 @@ class HandOver:
         if outcome is None or outcome.answer is None or outcome.verdict is not Verdict.ANSWERED:
             self._fall_back(incoming, outcome)
             return
+        incoming.call.held.charge(len(outcome.answer.body))
         try:
             self._tally.count(Count.CANDIDATE_REQUESTS)
             self._tally.judge(outcome)
@@ -194,14 +188,21 @@ class HandOver:
             return
         self._tally.judge(outcome, seconds)
         if outcome.answer is not None and outcome.verdict is Verdict.ANSWERED:
-            await self._judges.compare(incoming, own, outcome.answer)
+            held, size = self._calls.held_bytes, len(outcome.answer.body)
+            held.charge(size)
+            try:
+                await self._judges.compare(incoming, own, outcome.answer)
+            finally:
+                held.charge(-size)
 
     async def _ask_candidate(
         self, incoming: Incoming, seconds: float, begin: Callable[[], None] = lambda: None
     ) -> Outcome | None:
         """What the candidate makes of a request in so many seconds; None where it does not see it."""
         try:
-            answer = await self._client.send(incoming.content(self.rollout.id, seconds), seconds, begin)
+            answer = await self._client.send(
+                incoming.content(self.rollout.key or self.rollout.id, seconds), seconds, begin
+            )
             verdict = verdict_of(answer, is_message=incoming.is_message)
         except Unreachable:
             self._tally.count(Count.UNREACHABLE)

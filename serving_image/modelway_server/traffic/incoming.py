@@ -14,7 +14,7 @@ from modelway_server.traffic.answers import Decode
 from modelway_server.traffic.wire import CandidateAnswer
 
 HANDOVER_HEADER: Final = b"modelway-handover"
-"""Of a request that one server of a model sends to another; its value is the rollout's id."""
+"""Of a request that one server of a model sends to another; its value is the rollout's key, which no client knows."""
 REVISION_HEADER: Final = b"modelway-revision"
 """Of every answer: the hash of the revision that gave it."""
 SECONDS_HEADER: Final = b"modelway-seconds"
@@ -88,18 +88,18 @@ class Incoming:
         self.read = lambda: query
         return True
 
-    def content(self, rollout: str, seconds: float) -> tuple[bytes, ...]:
+    def content(self, key: str, seconds: float) -> tuple[bytes, ...]:
         """The request to the candidate, as bytes.
 
         Args:
-            rollout: its id.
+            key: by which the candidate knows it.
             seconds: in which the answer must come.
         """
-        return request_bytes(self.target, self.headers, self.body, rollout, seconds)
+        return request_bytes(self.target, self.headers, self.body, key, seconds)
 
 
 def request_bytes(
-    target: bytes, headers: Mapping[bytes, bytes], body: bytes, rollout: str, seconds: float
+    target: bytes, headers: Mapping[bytes, bytes], body: bytes, key: str, seconds: float
 ) -> tuple[bytes, ...]:
     """A request to another server of the same model, which counts it as no client's and answers it itself.
 
@@ -107,7 +107,7 @@ def request_bytes(
         target: its path and query.
         headers: those in FORWARDED go with it.
         body: as it goes.
-        rollout: the id of the rollout that it is sent for.
+        key: of the rollout that it is sent for; where the operator gives none, its id.
         seconds: in which the answer must come.
     """
     lines = [b"POST %b HTTP/1.1\r\nhost: candidate\r\n" % target]
@@ -117,7 +117,6 @@ def request_bytes(
         if name in FORWARDED and _FIELD_VALUE.fullmatch(value)
     )
     lines.append(
-        b"%b: %b\r\ntimeout: %.3f\r\ncontent-length: %d\r\n\r\n"
-        % (HANDOVER_HEADER, rollout.encode(), seconds, len(body))
+        b"%b: %b\r\ntimeout: %.3f\r\ncontent-length: %d\r\n\r\n" % (HANDOVER_HEADER, key.encode(), seconds, len(body))
     )
     return b"".join(lines), body

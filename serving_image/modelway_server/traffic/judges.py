@@ -25,6 +25,9 @@ MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
 COPIES_AT_ONCE: Final = 8
 SHARE: Final = 0.2
 """Of time, for answering requests a second time."""
+LONG_SECONDS: Final = 0.01
+LEAST_SHARE: Final = 0.05
+"""Second answers that take longer than LONG_SECONDS get as much less of the time, and no less than this: a client may wait for one of them."""
 MAX_COMPARED_BYTES: Final = 32 * 1024 * 1024
 """Of an answer; a larger one takes memory and time that the clients' requests need."""
 LARGE_BYTES: Final = 32 * 1024
@@ -44,19 +47,19 @@ class Judges:
         self._tolerance = rollout.tolerance
         self._calls = calls
         self._count = count
-        self._sizes = Sizes()
+        self._sizes = Sizes(amounts=calls.gives_amounts)
         self._one_at_a_time = asyncio.Lock()
         left_out = partial(count, Count.BUSY)
         self._second_answers, self._copies = (
             SpareTime(
-                lambda: calls.is_idle,
+                calls,
                 most=MAX_WAITING,
                 most_bytes=MAX_WAITING_BYTES,
                 at_once=at_once,
                 share=share,
                 left_out=left_out,
             )
-            for at_once, share in ((1, SHARE), (COPIES_AT_ONCE, 1.0))
+            for at_once, share in ((1, share_of), (COPIES_AT_ONCE, lambda _: 1.0))
         )
 
     def compare_later(self, incoming: Incoming, answer: CandidateAnswer) -> None:
@@ -99,3 +102,8 @@ class Judges:
     def _agreement(self, incoming: Incoming, own: Body, answer: CandidateAnswer) -> Agreement | None:
         """How many rows agree; None where the stable answer cannot be read."""
         return agreement_of(incoming.decode, (own.content, dict(own.headers)), answer, self._tolerance, self._sizes)
+
+
+def share_of(seconds: float) -> float:
+    """The share of time for second answers, by how long the last one took."""
+    return max(LEAST_SHARE, min(SHARE, SHARE * LONG_SECONDS / max(seconds, 1e-9)))

@@ -5,46 +5,63 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
-POLL_SECONDS = 0.002
-"""How often a busy model is looked at."""
+from modelway_server.prediction.calls import Calls
+
 WAIT_SECONDS = 5.0
 """Work that found the model busy for so long is left out."""
 _LOGGER = logging.getLogger(__name__)
+
+Work = Callable[[], Awaitable[None]]
+
+
+class _Piece(NamedTuple):
+    """A piece of work that waits.
+
+    Attributes:
+        work: begins it.
+        size: bytes that it holds.
+        latest: when it is left out, on the monotonic clock.
+    """
+
+    work: Work
+    size: int
+    latest: float
 
 
 class SpareTime:
     """Does such work.
 
     Args:
-        is_idle: whether nobody waits for the model.
+        calls: the way to the model.
         most: pieces of work that may wait.
         most_bytes: that they may hold.
         at_once: pieces under way at a time.
-        share: of time that the work may take; 1 for all of it.
+        share: of time that the work may take, by the seconds that the last piece took; 1 for all of it.
         left_out: called for each piece that is not done.
     """
 
     def __init__(
         self,
-        is_idle: Callable[[], bool],
+        calls: Calls,
         *,
         most: int,
         most_bytes: int,
         at_once: int,
-        share: float,
+        share: Callable[[float], float],
         left_out: Callable[[], None],
     ) -> None:
-        self._is_idle = is_idle
+        self._calls = calls
         self._most, self._most_bytes = most, most_bytes
         self._at_once = at_once
         self._share = share
         self._left_out = left_out
-        self._waiting: deque[tuple[Callable[[], Awaitable[None]], int]] = deque()
+        self._waiting: deque[_Piece] = deque()
         self._bytes = 0
         self._workers: set[asyncio.Task[None]] = set()
 
-    def offer(self, work: Callable[[], Awaitable[None]], size: int) -> None:
+    def offer(self, work: Work, size: int) -> None:
         """Do a piece of work later, if there is room.
 
         Args:
@@ -52,11 +69,11 @@ class SpareTime:
             size: bytes that it holds.
         """
         is_full = self._bytes > 0 and self._bytes + size > self._most_bytes  # one alone may be larger
-        if len(self._waiting) >= self._most or is_full:
+        if len(self._waiting) >= self._most or is_full or self._calls.held_bytes.is_scarce:
             self._left_out()
             return
-        self._waiting.append((work, size))
-        self._bytes += size
+        self._waiting.append(_Piece(work, size, time.monotonic() + WAIT_SECONDS))
+        self._hold(size)
         if len(self._workers) < self._at_once:
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
@@ -64,31 +81,39 @@ class SpareTime:
 
     def end(self) -> None:
         """Forget what waits, and stop what is under way."""
-        self._waiting.clear()
-        self._bytes = 0
+        while self._waiting:
+            self._hold(-self._waiting.popleft().size)
         for worker in self._workers:
             worker.cancel()
 
+    def _hold(self, size: int) -> None:
+        """Count bytes that are held; a negative size counts fewer."""
+        self._bytes += size
+        self._calls.held_bytes.charge(size)
+
     async def _work(self) -> None:
         while self._waiting:
-            work, size = self._waiting.popleft()
+            piece = self._waiting.popleft()
             try:
-                if not await self._wait_until_idle():
+                if not await self._is_idle(piece.latest):
                     self._left_out()
                     continue
                 begun = time.monotonic()
-                await work()
-                if self._share < 1:
-                    await asyncio.sleep((time.monotonic() - begun) * (1 / self._share - 1))
+                await piece.work()
+                seconds = time.monotonic() - begun
+                await asyncio.sleep(seconds * (1 / self._share(seconds) - 1))
             except Exception:
                 _LOGGER.exception("two revisions could not be compared")
             finally:
-                self._bytes = max(self._bytes - size, 0)
+                self._hold(-piece.size)
 
-    async def _wait_until_idle(self) -> bool:
-        latest = time.monotonic() + WAIT_SECONDS
-        while not self._is_idle():
-            if time.monotonic() > latest:
-                return False
-            await asyncio.sleep(POLL_SECONDS)
-        return True
+    async def _is_idle(self, latest: float) -> bool:
+        """Whether the model is idle by then, behind all others that wait for that."""
+        if self._calls.is_idle:
+            return True
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        turn = self._calls.when_idle(latest, answer.set_result)
+        try:
+            return await answer
+        finally:
+            turn.cancel()

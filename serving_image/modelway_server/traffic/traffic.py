@@ -2,6 +2,7 @@
 
 import logging
 import os
+from hmac import compare_digest
 from pathlib import Path
 
 from modelway_server.prediction.calls import Calls
@@ -9,7 +10,7 @@ from modelway_server.prediction.predictor import Predictor
 from modelway_server.telemetry.metrics import Metrics
 from modelway_server.traffic.client import Client
 from modelway_server.traffic.connector import Connector
-from modelway_server.traffic.document import FILE_NAME, MAX_BYTES, WHOLE, BadDocument, Rollout, read_document
+from modelway_server.traffic.document import FILE_NAME, MAX_BYTES, WHOLE, BadDocument, Rollout, read_document, read_key
 from modelway_server.traffic.handover import HandOver
 from modelway_server.traffic.pace import Pace
 from modelway_server.traffic.series import RolloutSeries
@@ -57,8 +58,13 @@ class Traffic:
         self._pace = Pace()
         self._version: _Version | None = None
         self._client: Client | None = None
+        self._key = b""
         self.active: HandOver | None = None
         metrics.add_collector(RolloutSeries(shared, self._id, metrics.identity))
+
+    def is_handover(self, value: bytes) -> bool:
+        """Whether a request with this value of the header comes from a stable server of the rollout that is ordered."""
+        return bool(self._key) and compare_digest(value, self._key)
 
     def look(self) -> None:
         """Read the file where it has changed, and take the stable model's pace; called every second or so."""
@@ -72,6 +78,7 @@ class Traffic:
         version = _identity(self._path)
         if version != self._version:
             self._version = version
+            self._key = b""
             self._obey(None if version is None else self._read())
         if self.active is not None:
             self._pace.measure(self._metrics.recent_seconds)
@@ -108,7 +115,7 @@ class Traffic:
         )
 
     def _begin(self, rollout: Rollout) -> HandOver:
-        self._client = Client(self._connector, self._limit, rollout.candidate)
+        self._client = Client(self._connector, self._limit, rollout.candidate, self._calls.held_bytes)
         self._shared.begin(rollout.id)
         return HandOver(rollout, self._client, self._shared, self._calls, self._pace)
 
@@ -121,7 +128,9 @@ class Traffic:
     def _read(self) -> Rollout | None:
         try:
             with self._path.open("rb") as file:
-                return read_document(file.read(MAX_BYTES), self._metrics.identity[2])
+                content = file.read(MAX_BYTES)
+            self._key = read_key(content).encode()
+            return read_document(content, self._metrics.identity[2])
         except FileNotFoundError:
             return None
         except (OSError, BadDocument) as error:

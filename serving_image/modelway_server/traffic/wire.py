@@ -9,6 +9,8 @@ from typing import NamedTuple, cast
 
 import httptools
 
+from modelway_server.prediction.held_bytes import HeldBytes
+
 MAX_HEAD_BYTES = 64 * 1024
 
 
@@ -49,12 +51,31 @@ class NoRoom(Exception):
 class Room:
     """Bytes that answers may hold while they arrive, on all wires together.
 
-    Attributes:
-        left: of them.
+    Args:
+        size: of them.
+        held: of all that the server holds; an answer that arrives alone may exceed it.
     """
 
-    def __init__(self, size: int) -> None:
-        self.left = size
+    def __init__(self, size: int, held: HeldBytes) -> None:
+        self._left = self._size = size
+        self._held = held
+
+    def take(self, size: int, own: int) -> bool:
+        """Count bytes that have come; whether there is room for them.
+
+        Args:
+            size: of them.
+            own: bytes that the same answer has with them.
+        """
+        self._left -= size
+        self._held.charge(size)
+        is_alone = self._size - self._left == own
+        return self._left >= 0 and (is_alone or not self._held.is_full)
+
+    def give_back(self, size: int) -> None:
+        """Count bytes no more."""
+        self._left += size
+        self._held.charge(-size)
 
 
 class Wire(asyncio.Protocol):
@@ -102,7 +123,7 @@ class Wire(asyncio.Protocol):
             return await answer
         finally:
             self._answer = None
-            self._room.left += self._size
+            self._room.give_back(self._size)
             self._size = 0
             if not self.is_free:
                 self._transport.abort()
@@ -163,8 +184,8 @@ class Wire(asyncio.Protocol):
         if self._answer is None:
             return
         self._size += len(part)
-        self._room.left -= len(part)
-        if self._size > self._limit or self._room.left < 0:
+        has_room = self._room.take(len(part), self._size)
+        if self._size > self._limit or not has_room:
             self._parts.clear()
             self._fail(TooLarge if self._size > self._limit else NoRoom)
             return

@@ -1,5 +1,6 @@
 """Stable pods are told which revision gets how much, and where it is."""
 
+import hashlib
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from modelway.rollout.traffic import traffic_of
 from support.operator.rollout_world import BEGIN, NEW, OLD, spec
 
 ADDRESS = "10.96.1.2"
+UID = "0a1b"
 
 
 def _state(phase: Phase = Phase.PROGRESSING, **fields: Any) -> RolloutState:
@@ -29,17 +31,18 @@ def _state(phase: Phase = Phase.PROGRESSING, **fields: Any) -> RolloutState:
 
 @pytest.mark.parametrize("phase", [Phase.PROMOTED, Phase.ROLLED_BACK])
 def test_nothing_is_told_after_the_end(phase: Phase) -> None:
-    assert traffic_of(_state(phase), spec(), ADDRESS) is None
+    assert traffic_of(_state(phase), spec(), ADDRESS, UID) is None
 
 
 def test_nothing_is_told_without_a_rollout() -> None:
-    assert traffic_of(None, spec(), ADDRESS) is None
+    assert traffic_of(None, spec(), ADDRESS, UID) is None
 
 
 def test_stable_pods_are_told_what_to_hand_over() -> None:
     rollout = spec(sticky={"header": "X-User-ID"}, analysis={"maxFailed": "0.5%", "numericTolerance": "1%"})
-    assert traffic_of(_state(), rollout, ADDRESS) == {
+    assert traffic_of(_state(), rollout, ADDRESS, UID) == {
         "id": "new-1-a",
+        "key": hashlib.sha256(b"0a1b new-1-a").hexdigest()[:32],
         "stable": OLD,
         "candidate": NEW,
         "mode": "handover",
@@ -52,17 +55,17 @@ def test_stable_pods_are_told_what_to_hand_over() -> None:
 
 
 def test_shadow_is_told_the_share_of_copies() -> None:
-    traffic = traffic_of(_state(strategy="Shadow", weight=0, mirror=30), spec("Shadow", mirror=30), ADDRESS)
+    traffic = traffic_of(_state(strategy="Shadow", weight=0, mirror=30), spec("Shadow", mirror=30), ADDRESS, UID)
     assert traffic is not None
     assert (traffic["mode"], traffic["weight"], traffic["sticky"]) == ("mirror", 30, None)
 
 
 def test_address_of_version_6_stands_in_brackets() -> None:
-    traffic = traffic_of(_state(), spec(), "fd00::1")
+    traffic = traffic_of(_state(), spec(), "fd00::1", UID)
     assert traffic is not None
     assert traffic["http"] == "[fd00::1]:8083"
 
 
 @pytest.mark.parametrize("address", [None, ""])
 def test_nothing_is_told_before_the_service_has_an_address(address: str | None) -> None:
-    assert traffic_of(_state(), spec(), address) is None
+    assert traffic_of(_state(), spec(), address, UID) is None

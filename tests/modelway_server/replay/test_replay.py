@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from modelway_server.__main__ import main
 from support.models import WINE, WINE_KINDS
-from support.server.rollouts import CANDIDATE, ROLLOUT, STABLE, free_host, read_request, response
+from support.server.rollouts import CANDIDATE, KEY, ROLLOUT, STABLE, free_host, order, read_request, response
 from support.server.served import Served, SharedModel, launch
 
 Launch = Callable[..., Served]
@@ -35,7 +35,11 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def stable(tmp_path_factory: pytest.TempPathFactory, forest_model: SharedModel) -> Iterator[Served]:
-    server = launch(tmp_path_factory.mktemp("stable"), f"--revision={STABLE}", **forest_model)
+    traffic = tmp_path_factory.mktemp("traffic")
+    order(traffic, free_host(), weight=0)
+    server = launch(
+        tmp_path_factory.mktemp("stable"), f"--revision={STABLE}", f"--traffic-dir={traffic}", **forest_model
+    )
     yield server.started()
     server.stop()
 
@@ -63,6 +67,7 @@ def replay(
         "replay",
         "--name=model",
         f"--rollout={ROLLOUT}",
+        f"--key={KEY}",
         f"--stable={stable}",
         f"--stable-revision={STABLE}",
         f"--candidate={candidate}",

@@ -35,7 +35,8 @@ class Pair:
 
     def start_candidate(self, *arguments: str, **model: Any) -> Served:
         """Start a real candidate."""
-        options = (f"--host={self.host}", f"--http-port={PORT}", f"--revision={CANDIDATE}", *arguments)
+        listens = (f"--host={self.host}", f"--http-port={PORT}")
+        options = (*listens, f"--revision={CANDIDATE}", f"--traffic-dir={self.folder}", *arguments)
         return self._launched(*options, **model)
 
     def order(self, **changes: Any) -> None:

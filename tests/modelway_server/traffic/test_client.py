@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from modelway_server.prediction.held_bytes import HeldBytes
 from modelway_server.traffic.client import Client, Unreachable
 from modelway_server.traffic.wire import BrokenOff
 
@@ -47,7 +48,7 @@ class Connections:
 
 async def answered_once(connections: Connections) -> Client:
     """A client with one kept connection."""
-    client = Client(connections, 1000, "w")
+    client = Client(connections, 1000, "w", HeldBytes(1000))
     asking = asyncio.ensure_future(client.send(QUESTION, 5))
     await connections.opened.wait()
     loop = asyncio.get_running_loop()
@@ -62,7 +63,7 @@ def test_request_in_a_hurry_does_not_make_the_pause_longer(monkeypatch: pytest.M
 
     async def run() -> int:
         connections = Connections(0, hang=True)
-        client = Client(connections, 1000, "w")
+        client = Client(connections, 1000, "w", HeldBytes(1000))
         for _ in range(12):
             with pytest.raises(Unreachable):
                 await client.send(QUESTION, 0.01)
@@ -94,7 +95,7 @@ def test_candidate_out_of_reach_is_tried_ever_less_often(
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     connections = Connections(0)
-    client = Client(connections, 1000, "w")
+    client = Client(connections, 1000, "w", HeldBytes(1000))
     tries: list[float] = []
 
     async def ask() -> None:

@@ -54,6 +54,12 @@ def test_predictions_agree_or_not(one: Any, other: Any, expected: tuple[int, int
     assert agreement(one, other) == expected
 
 
+@pytest.mark.parametrize(("other", "disagree"), [(1050, 0), (1050.0, 0), (1300, 1)])
+def test_integers_of_a_regressor_are_numbers(other: float, disagree: int) -> None:
+    one, two = [Column("y", np.array([1000]))], [Column("y", np.array([other]))]
+    assert compare(one, two, 0.1, Sizes(amounts=True)).disagree == disagree
+
+
 def test_another_output_or_other_classes_disagree() -> None:
     values = np.array([1.0])
     one, other = [Column("predict", values)], [Column("score", values)]

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from modelway_server.traffic.document import BadDocument, Rollout, read_address, read_document
+from modelway_server.traffic.document import BadDocument, Rollout, read_address, read_document, read_key
 
 GOOD: dict[str, Any] = {
     "id": "w-1", "stable": "s", "candidate": "w", "mode": "handover", "weight": 12.5, "http": "10.96.1.2:8083",
-    "grpc": None, "sticky": "X-User", "maxFailed": 0.001, "numericTolerance": 0.1, "later": {},
+    "grpc": None, "sticky": "X-User", "maxFailed": 0.001, "numericTolerance": 0.1, "later": {}, "key": "0123456789abcdef",
 }  # fmt: skip
 
 
@@ -18,13 +18,18 @@ def read(revision: str = "s", **changes: Any) -> Rollout | None:
 
 
 def test_order_is_read_and_unknown_members_are_ignored() -> None:
-    assert read() == Rollout("w-1", "w", False, 12_500, "10.96.1.2", 8083, "x-user", 0.001, 0.1)  # noqa: FBT003
+    assert read() == Rollout("w-1", "w", False, 12_500, "10.96.1.2", 8083, "x-user", 0.001, 0.1, "0123456789abcdef")  # noqa: FBT003
     assert read(http="[fd00::2]:8083", sticky=None, mode="mirror").host == "fd00::2"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("revision", ["w", "", "another"])
 def test_order_is_for_servers_of_the_stable_revision_alone(revision: str) -> None:
     assert read(revision) is None
+
+
+def test_every_server_reads_the_key_of_an_order() -> None:
+    assert read_key(json.dumps({"key": "0123456789abcdef"}).encode()) == "0123456789abcdef"
+    assert not read_key(b"{}")
 
 
 @pytest.mark.parametrize(
@@ -35,7 +40,7 @@ def test_order_is_for_servers_of_the_stable_revision_alone(revision: str) -> Non
         ({"http": "10.0.0.1:443"}, "port"), ({"http": "10.0.0.1"}, "http"), ({"sticky": "a b"}, "sticky"),
         ({"maxFailed": 2}, "maxFailed"), ({"numericTolerance": None}, "numericTolerance"), ({"stable": 5}, "stable"),
         ({"http": "169.254.169.254:8083"}, "http"), ({"http": "[ff02::1]:8083"}, "http"), ({"http": "0.0.0.0:8083"}, "http"),
-        ({"candidate": "\ud800"}, "candidate"), ({"candidate": "w\r\nx"}, "candidate"),
+        ({"key": "short"}, "key"), ({"key": "0123456789abcdef\r\nx: y"}, "key"), ({"candidate": "\ud800"}, "candidate"), ({"candidate": "w\r\nx"}, "candidate"),
     ],
 )  # fmt: skip
 def test_order_that_cannot_be_obeyed_is_refused_by_name(changes: dict[str, Any], field: str) -> None:

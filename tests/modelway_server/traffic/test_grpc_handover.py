@@ -14,7 +14,7 @@ from modelway_server.grpc import inference_pb2 as pb
 from modelway_server.grpc.queries import names_version
 from support.models import WINE
 from support.server.grpc_calls import SERVICE, Caller, calling, question
-from support.server.rollouts import CANDIDATE, STABLE, Behaviour, candidate, count
+from support.server.rollouts import CANDIDATE, KEY, STABLE, Behaviour, candidate, count
 from support.server.served import SharedModel
 from support.waiting import eventually
 
@@ -32,7 +32,7 @@ def ask(caller: Caller, message: pb.ModelInferRequest, **options: Any) -> tuple[
         response_deserializer=pb.ModelInferResponse.FromString,
     )
     answer, under_way = call.with_call(message, timeout=20, **options)
-    metadata = dict(under_way.initial_metadata() or ())
+    metadata = dict(under_way.trailing_metadata() or ())
     return str(metadata.get("modelway-revision", "")), answer
 
 
@@ -69,7 +69,16 @@ def test_message_for_a_version_stays_with_the_one_that_has_it(stable: Pair, fore
         assert ask(caller, message)[0] == CANDIDATE
         message.model_version = "7"
         assert ask(caller, message)[0] == STABLE
-        assert ask(caller, question(ROWS), metadata=(("modelway-handover", "x"),))[0] == STABLE
+
+
+@pytest.mark.parametrize("value", ["x", KEY])
+def test_call_that_says_it_comes_from_a_server_is_a_clients(
+    stable: Pair, forest_model: SharedModel, value: str
+) -> None:
+    stable.start_candidate("--grpc-port=0", **forest_model).started()
+    stable.order(weight=100)
+    with calling(stable.stable.addresses["grpc"]) as caller:
+        assert ask(caller, question(ROWS), metadata=(("modelway-handover", value),))[0] == CANDIDATE
 
 
 def test_metadata_decides_who_always_gets_one_revision(stable: Pair, forest_model: SharedModel) -> None:
@@ -105,6 +114,13 @@ def test_caller_of_a_failing_candidate_notices_nothing(stable: Pair, forest_mode
         revisions = ask_often(stable)
         assert count(stable.stable, "bad_total", measure="refused") == 8
     assert revisions == {STABLE: 8}
+
+
+def test_error_names_the_revision_that_gives_it(stable: Pair) -> None:
+    with calling(stable.stable.addresses["grpc"]) as caller, pytest.raises(grpc.RpcError) as error:
+        ask(caller, question({"rows": np.zeros((1, 2))}))
+    refusal: Any = error.value
+    assert dict(refusal.trailing_metadata())["modelway-revision"] == STABLE
 
 
 def ask_often(pair: Pair) -> Counter[str]:

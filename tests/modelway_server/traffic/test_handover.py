@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from support.models import WINE
-from support.server.rollouts import CANDIDATE, STABLE, count, withdraw, write
+from support.server.rollouts import CANDIDATE, KEY, ROLLOUT, STABLE, count, withdraw, write
 from support.server.served import Reply, Served, SharedModel
 from support.waiting import eventually
 
@@ -126,11 +126,36 @@ def test_value_of_a_header_always_gets_one_revision(both: Pair) -> None:
 
 def test_request_of_another_server_is_answered_here(both: Pair) -> None:
     both.order(weight=100)
-    before = both.stable.sample('modelway_requests_total{code="200"')
-    reply = ask(both.stable, REQUESTS["v1"], **{"modelway-handover": "x"})
+    before = answered(both.stable)
+    reply = ask(both.stable, REQUESTS["v1"], **{"modelway-handover": KEY})
     assert reply.headers["modelway-revision"] == STABLE
     assert float(reply.headers["modelway-seconds"]) > 0
-    assert both.stable.sample('modelway_requests_total{code="200"') == before, "whoever sent it counts it"
+    assert answered(both.stable) == before, "whoever sent it counts it"
+
+
+@pytest.mark.parametrize("value", ["x", ROLLOUT, KEY[:-1]])
+def test_client_that_says_it_is_a_server_stays_a_client(both: Pair, value: str) -> None:
+    both.order(weight=100)
+    before = answered(both.stable)
+    reply = ask(both.stable, REQUESTS["v1"], **{"modelway-handover": value})
+    assert reply.headers["modelway-revision"] == CANDIDATE
+    assert answered(both.stable) == before + 1
+
+
+def answered(server: Served) -> float:
+    return server.sample('modelway_requests_total{code="200"')
+
+
+def test_candidate_leaves_out_what_stable_servers_count(pair: Pair, forest_model: SharedModel) -> None:
+    pair.start_stable(**forest_model).started()
+    pair.order(weight=100)
+    there = pair.start_candidate(**forest_model).started()
+    eventually(lambda: ask(pair.stable, REQUESTS["v1"]).headers["modelway-revision"] == CANDIDATE, deadline=10)
+    before = answered(there)
+    ask(pair.stable, REQUESTS["v1"])
+    assert answered(there) == before
+    ask(there, REQUESTS["v1"], **{"modelway-handover": "x"})
+    assert answered(there) == before + 1
 
 
 def test_request_for_a_version_stays_with_the_one_that_has_it(

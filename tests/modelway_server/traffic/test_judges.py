@@ -3,16 +3,20 @@
 import asyncio
 import gzip
 import json
+import time
 from collections import Counter
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from modelway_server.dataplane.query import Body
+from modelway_server.prediction.held_bytes import HeldBytes
+from modelway_server.prediction.line import Line
 from modelway_server.traffic.answers import decode_json
 from modelway_server.traffic.document import Rollout
-from modelway_server.traffic.judges import Judges
+from modelway_server.traffic.judges import Judges, share_of
 from modelway_server.traffic.shared import Count
 from modelway_server.traffic.spare import SpareTime
 from modelway_server.traffic.wire import CandidateAnswer
@@ -28,7 +32,7 @@ def test_answer_much_larger_than_the_stable_one_disagrees(spaces: int, bad: int,
     def count(one: Count, number: int = 1) -> None:
         counts[one] += number
 
-    calls: Any = SimpleNamespace(is_idle=True)
+    calls: Any = SimpleNamespace(is_idle=True, held_bytes=HeldBytes(1000), gives_amounts=False)
     incoming: Any = SimpleNamespace(decode=decode_json)
     own = json.dumps({"predictions": [1]}).encode()
     body, headers = own[:1] + b" " * spaces + own[1:], {}
@@ -39,6 +43,34 @@ def test_answer_much_larger_than_the_stable_one_disagrees(spaces: int, bad: int,
     assert (counts[Count.DISAGREEMENT_TRIALS], counts[Count.DISAGREEMENT_BAD]) == (1, bad)
 
 
+def spare_time(is_idle: Callable[[], bool], left_out: list[int], held: HeldBytes | None = None) -> SpareTime:
+    line = Line(is_idle)
+    calls: Any = SimpleNamespace(is_idle=is_idle(), held_bytes=held or HeldBytes(1000), when_idle=line.wait)
+    return SpareTime(calls, most=8, most_bytes=10, at_once=1, share=lambda _: 1.0, left_out=lambda: left_out.append(1))
+
+
+def test_work_for_a_model_that_is_never_idle_is_left_out_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelway_server.traffic.spare.WAIT_SECONDS", 0.05)
+    left_out: list[int] = []
+    held = HeldBytes(1000)
+
+    async def offer() -> None:
+        spare = spare_time(lambda: False, left_out, held)
+        for _ in range(6):
+            spare.offer(asyncio.Event().wait, 1)  # type: ignore[arg-type]
+        begun = time.monotonic()
+        while len(left_out) < 6:  # noqa: ASYNC110  (no event tells)
+            await asyncio.sleep(0.005)
+        assert time.monotonic() - begun < 1, "all of them at once, and not one after the other"
+
+    asyncio.run(asyncio.wait_for(offer(), 5))
+    held.add(1000)  # nothing of them is held any more
+
+
+def test_second_answers_of_a_slow_model_get_less_of_its_time() -> None:
+    assert [share_of(seconds) for seconds in (0.0, 0.001, 0.01, 0.02, 0.6)] == pytest.approx([0.2, 0.2, 0.2, 0.1, 0.05])
+
+
 def test_work_larger_than_the_room_is_done_where_none_waits() -> None:
     done: list[int] = []
     left_out: list[int] = []
@@ -47,9 +79,7 @@ def test_work_larger_than_the_room_is_done_where_none_waits() -> None:
         done.append(number)
 
     async def offer() -> None:
-        spare = SpareTime(
-            lambda: True, most=8, most_bytes=10, at_once=1, share=1.0, left_out=lambda: left_out.append(1)
-        )
+        spare = spare_time(lambda: True, left_out)
         for number in range(2):
             spare.offer(lambda number=number: work(number), 20)  # type: ignore[misc]
         for _ in range(10):  # turns of the loop, more than it needs

@@ -7,18 +7,21 @@ from typing import TypeVar
 
 import pytest
 
-from modelway_server.traffic.wire import BrokenOff, Room, Wire
+from modelway_server.prediction.held_bytes import HeldBytes
+from modelway_server.traffic.wire import BrokenOff, NoRoom, Room, Wire
 
 T = TypeVar("T")
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 QUESTION = (b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n",)
 
 
-def on_a_wire(use: Callable[[Wire, socket.socket], Awaitable[T]]) -> T:
+def on_a_wire(use: Callable[[Wire, socket.socket], Awaitable[T]], room: Room | None = None) -> T:
+    room = room or Room(100, HeldBytes(100))
+
     async def run() -> T:
         own, other = socket.socketpair()
         with other:
-            _, wire = await asyncio.get_running_loop().create_connection(lambda: Wire(100, Room(100)), sock=own)
+            _, wire = await asyncio.get_running_loop().create_connection(lambda: Wire(100, room), sock=own)
             try:
                 return await asyncio.wait_for(use(wire, other), 5)
             finally:
@@ -47,3 +50,25 @@ def test_wire_that_ended_before_it_is_asked_says_so() -> None:
         assert not error.value.begun
 
     on_a_wire(use)
+
+
+@pytest.mark.parametrize(("others", "is_refused"), [(0, False), (95, True)])
+def test_answer_that_arrives_counts_among_what_is_held(others: int, is_refused: bool) -> None:  # noqa: FBT001
+    """Alone it may take more than there is; beside another answer it may not."""
+    held = HeldBytes(10)
+    room = Room(100, held)
+    room.take(others, others)
+
+    async def use(wire: Wire, other: socket.socket) -> bool:
+        asking = asyncio.ensure_future(wire.ask(QUESTION))
+        await asyncio.sleep(0)
+        other.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n" + b"x" * 12)
+        while not (held.is_full or asking.done()):  # noqa: ASYNC110  (no event tells)
+            await asyncio.sleep(0)
+        is_full = held.is_full
+        other.sendall(b"xxx")
+        await asyncio.wait([asking])
+        assert held.is_full == bool(others), "it is held no more"
+        return is_full and isinstance(asking.exception(), NoRoom)
+
+    assert on_a_wire(use, room) is is_refused

@@ -160,7 +160,7 @@ class World:
             self.candidate, self.candidate_ready = candidate, 0
         self.candidate_size = self._candidate_size(state) if state is not None and candidate else 0
         self.candidate_ready = min(self.candidate_ready, self.candidate_size)
-        self.traffic = traffic_of(state, self.rollout, "10.96.1.2") if candidate else None
+        self.traffic = traffic_of(state, self.rollout, "10.96.1.2", "uid-1") if candidate else None
         is_replaying = state is not None and state.replay is not None and state.replay.is_running
         self.replays = state.id if state is not None and candidate and state.is_on_trial and is_replaying else None
 

@@ -16,6 +16,8 @@ PORT = 8083
 """Of candidates; see `modelway_server.traffic.document`."""
 STABLE, CANDIDATE = "5ab1e", "ca4d1"
 ROLLOUT = f"{CANDIDATE}-1"
+KEY = "0123456789abcdef"
+"""Of the order; see `modelway_server.traffic.document`."""
 
 Behaviour = Callable[[socket.socket], None]
 """What a candidate does with a connection; the connection is closed afterwards."""
@@ -30,6 +32,7 @@ def order(folder: Path, host: str, **changes: Any) -> dict[str, Any]:
     """Order a rollout as the operator and the kubelet do: all of the file at once."""
     document = {
         "id": ROLLOUT,
+        "key": KEY,
         "stable": STABLE,
         "candidate": CANDIDATE,
         "mode": "handover",

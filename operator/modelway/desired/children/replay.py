@@ -20,6 +20,7 @@ from modelway.desired.metadata import child
 from modelway.desired.places import TEMPORARY, Place, model_volume
 from modelway.desired.revision import Revision
 from modelway.rollout.state import RolloutState
+from modelway.rollout.traffic import key_of
 from modelway.settings import Settings
 
 ASK, FETCH_ROWS = "replay", "fetch-rows"
@@ -139,6 +140,7 @@ def _ask_container(
         "replay",
         f"--name={deployment.metadata.name}",
         f"--rollout={state.id}",
+        f"--key={key_of(deployment.metadata.uid, state.id)}",
         f"--stable={_host(stable)}:{settings.service_port}",
         f"--stable-revision={state.stable}",
         f"--candidate={_host(candidate)}:{HANDOVER_PORT}",
