@@ -159,6 +159,10 @@ class RouteView(Child):
     """An HTTPRoute."""
 
     generation: int
+    changed: str
+    """When we last changed it, as the API writes times."""
+    shares: Mapping[str, int]
+    """What it sends to each Service, of 100 requests."""
     answers: tuple[RouteAnswer, ...]
     """Of the Gateway that its spec names; empty before its controller has looked at it."""
 

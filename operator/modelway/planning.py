@@ -140,6 +140,7 @@ def _candidate(
         traffic=(TRAFFIC_FILE, content) if content is not None else None,
         answers=state.weight > 0 or state.mirror > 0,
         replay=_replay(deployment, observed, settings, state, evidence),
+        routed=state.weight if state.routing is not None else 0,
     )
 
 

@@ -17,6 +17,7 @@ from modelway.cluster.publish import Publisher
 from modelway.cluster.refused_pods import RefusedPods
 from modelway.cluster.revision_records import RevisionRecords
 from modelway.cluster.rollouts import Progress, Rollouts, Standing
+from modelway.desired.farewell import keep_while_routed
 from modelway.desired.gate import without_job
 from modelway.desired.plan import Plan
 from modelway.desired.turns import Turns, is_at_work, is_rolling_out
@@ -45,6 +46,9 @@ from modelway.unknown_fields import UnknownFields
 
 CONFLICT_SECONDS = 5.0
 """Seconds between looks at a name that belongs to somebody else: no watch reports when that object goes."""
+
+HELD_SECONDS = 5.0
+"""Seconds between looks at what a Gateway may still send requests to: where it says nothing, no watch reports that its time is over."""
 
 MOMENT_SECONDS = 3.0
 """Seconds for which a right may be missing, or a webhook silent, before status says so; retries come faster than that."""
@@ -163,7 +167,7 @@ class Reconciler:
         finding = Finding(plan, hindrance or verdict, progress.rollout)
         status = status_of(after, finding, service_port=self._settings.service_port, now=self._now())
         due = await self._publisher.publish(after.owner, status, now=self._now(), notices=progress.notices)
-        look = next_look(after, finding, self._now())
+        look = _soonest(next_look(after, finding, self._now()), HELD_SECONDS if plan and plan.holds_back else None)
         return _retry_seconds(failure) or _soonest(due, retry, self._turn(plan), look, progress.due)
 
     async def _advance(self, deployment: ModelDeployment | None, plan: Plan | None, observed: Observed) -> Progress:
@@ -192,6 +196,7 @@ class Reconciler:
         key, is_suspended = observed.owner.key, deployment.spec.suspend
         if plan.follows and not is_suspended and not self._turns.take(key):
             plan = plan_of(deployment, observed, self._settings, may_follow=False)
+        plan = keep_while_routed(plan, observed, self._now())
         if plan.starts_job and not is_suspended and not self._proofs.take(key):
             plan = without_job(plan)
         return plan

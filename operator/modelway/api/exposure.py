@@ -25,19 +25,19 @@ class Gateway(ApiModel):
     namespace: Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=CANDIDATE_NAME_PATTERN)] | None = (
         None
     )
-    """Its namespace, where that is another one. The Gateway's own `allowedRoutes` decides whether it takes routes from here."""
+    """Its namespace, where that is another one: its `allowedRoutes` decides."""
     section_name: (
         Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=DNS_SUBDOMAIN_PATTERN)] | None
     ) = None
-    """The name of its listener; all that fit when left out."""
+    """Its listener; all that fit when left out."""
     hostnames: Annotated[tuple[Hostname, ...], atomic_list(MOST_HOSTNAMES, least=1)] | None = None
-    """The host names of the requests, such as models.example.com; those of the listener when left out."""
+    """The host names of the requests; those of the listener when left out."""
     path: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=PATH_PATTERN)] = "/"
-    """The path with which they begin, such as /fraud. The Gateway takes it off, so that /fraud/v2/models reaches the model as /v2/models."""
+    """How their paths begin, such as /fraud; the Gateway takes that off."""
 
 
 class Exposure(ApiModel):
     """Where clients outside the cluster reach the model, beside its Service."""
 
     gateway: Gateway
-    """The Gateway of the Gateway API that takes requests for it. Modelway makes an HTTPRoute; the kind must be installed."""
+    """The Gateway that takes requests for it, by an HTTPRoute that Modelway makes."""

@@ -20,6 +20,9 @@ ROLLING: Strategy = "Rolling"
 CANARY: Strategy = "Canary"
 BLUE_GREEN: Strategy = "BlueGreen"
 SHADOW: Strategy = "Shadow"
+Routing = Literal["Server", "Gateway"]
+SERVER: Routing = "Server"
+GATEWAY: Routing = "Gateway"
 JUDGED = (CANARY, BLUE_GREEN, SHADOW)
 """The strategies with a candidate that is judged before it takes over."""
 
@@ -63,8 +66,8 @@ class RolloutStep(ApiModel):
     weight: Weight
     """The percent of requests that the candidate answers."""
     hold: Duration | None = None
-    """The least time at this weight, such as 2m, counted from when all stable pods keep to it. The step then ends if a request came and
-    nothing is worse. Left out, evidence alone ends it: as many requests as this step's part of those that a verdict needs."""
+    """The least time at this weight, such as 2m. The step then ends if a request came and nothing is worse. Left out, evidence alone ends
+    it."""
 
 
 class Sticky(ApiModel):
@@ -80,7 +83,7 @@ def _belongs(field: str, attribute: str, *strategies: Strategy) -> Rule:
     return Rule(
         cel=f"!has(self.{field}) || self.strategy in {list(strategies)}",
         holds=lambda it: getattr(it, attribute) is None or it.strategy in strategies,
-        message=f"{field} belongs to strategy {names}, and strategy is {{strategy}}: leave {field} out, or change the strategy",
+        message=f"{field} belongs to strategy {names}, and strategy is {{strategy}}: leave {field} out",
         field=field,
     )
 
@@ -98,35 +101,35 @@ class Rollout(ApiModel):
     """How pods of a new revision take the place of those before, and what the revision must show on the way."""
 
     strategy: Strategy = ROLLING
-    """Rolling replaces pod by pod. The others run the new revision as a candidate beside the stable one, and judge it by real requests:
-    Canary answers a rising share of them; BlueGreen all at once, at full size; Shadow gets copies, and no client sees its answers.
-    It takes over when evidence shows that it is not worse, and goes when it is."""
+    """Rolling replaces pod by pod. The others try the new revision as a candidate beside the stable one: Canary answers a rising share of the
+    requests; BlueGreen all at once, at full size; Shadow gets copies. It takes over once evidence shows that it is not worse."""
     max_surge: Share | None = None
-    """How many pods more than wanted there may be meanwhile, as a number or as a share such as 25%, rounded up; 1 when left out. With 0 no
-    room for another pod is needed, as where the pods hold all GPUs: then maxUnavailable must be more than 0."""
+    """How many pods more than wanted there may be meanwhile, as a number or a share such as 25%, rounded up; 1 when left out. With 0, as where
+    the pods hold all GPUs, maxUnavailable must be more than 0."""
     max_unavailable: Share | None = None
-    """How many of the wanted pods need not serve meanwhile, as a number or as a share, rounded down; 0 when left out. As many as there are
-    pods means that nobody is served for a while."""
+    """How many of the wanted pods need not serve meanwhile, as a number or a share, rounded down; 0 when left out."""
     steps: Annotated[tuple[RolloutStep, ...], atomic_list(MOST_STEPS, least=1)] | None = None
-    """Canary: the shares of requests, one after the other, each larger than the one before; 5, 25 and 50 percent when left out, each
-    for as long as evidence takes. After the last one the candidate takes over, once evidence suffices."""
+    """Canary: the shares of requests, each larger than the one before; 5, 25 and 50 percent when left out. After the last one the candidate
+    takes over, once evidence suffices."""
     mirror: Weight | None = None
     """Shadow: the percent of requests that are copied to the candidate; 100 when left out."""
     scale_down_delay: Duration | None = None
-    """BlueGreen: how long the stable pods stay in reserve after the switch, such as 10m, which it is when left out."""
+    """BlueGreen: how long the stable pods stay in reserve after the switch; 10m when left out."""
     sticky: Sticky | None = None
     """Canary: what keeps a client with the same revision."""
+    traffic_routing: Routing = SERVER
+    """Canary, BlueGreen: what divides the requests: Server, the stable pods, which answer what the candidate fails; or the Gateway of
+    exposure."""
     analysis: Analysis | None = None
-    """How much worse than the stable revision the candidate may be; each limit has a default."""
+    """How much worse than the stable revision the candidate may be."""
     replay: Replay | None = None
     """Rows that both revisions are asked before any client's request, for a verdict without traffic."""
     timeout: Duration | None = None
-    """How long a rollout may take from when its candidate is ready, such as 24h, which it is when left out. A pause does not count."""
+    """How long a rollout may take from when its candidate is ready; 24h when left out. A pause does not count."""
     on_timeout: Literal["RollBack", "Promote", "Pause"] | None = None
-    """What becomes of a candidate of which evidence says nothing by then: it goes (RollBack, also when left out), takes over, or waits
-    for `modelway promote` or `modelway abort`."""
+    """What then becomes of a candidate of which evidence says nothing: it goes (also when left out), takes over, or waits."""
     paused: bool = False
-    """Hold the rollout where it is, until this is false again. Worse answers still roll it back."""
+    """Hold the rollout where it is. Worse answers still roll it back."""
 
     rules = (
         Rule(
@@ -142,6 +145,24 @@ class Rollout(ApiModel):
         _belongs("steps", "steps", CANARY),
         _belongs("sticky", "sticky", CANARY),
         _belongs("mirror", "mirror", SHADOW),
+        Rule(
+            cel=f"self.trafficRouting != '{GATEWAY}' || self.strategy in {[CANARY, BLUE_GREEN]}",
+            holds=lambda it: it.traffic_routing != GATEWAY or it.strategy in {CANARY, BLUE_GREEN},
+            message="trafficRouting Gateway belongs to strategy Canary or BlueGreen, and strategy is {strategy}: leave trafficRouting out",
+            field="trafficRouting",
+        ),
+        Rule(
+            cel=f"self.trafficRouting != '{GATEWAY}' || !has(self.sticky)",
+            holds=lambda it: it.traffic_routing != GATEWAY or it.sticky is None,
+            message="sticky needs trafficRouting Server: write that, or leave sticky out",
+            field="sticky",
+        ),
+        Rule(
+            cel=f"self.trafficRouting != '{GATEWAY}' || !has(self.steps) || self.steps.all(step, step.weight < 100)",
+            holds=lambda it: it.traffic_routing != GATEWAY or all(one.weight < 100 for one in it.steps or ()),
+            message="steps must stay below 100 with trafficRouting Gateway: at 100 nothing is left to compare",
+            field="steps",
+        ),
         _belongs("scaleDownDelay", "scale_down_delay", BLUE_GREEN),
         _belongs("analysis", "analysis", *JUDGED),
         _belongs("replay", "replay", *JUDGED),
@@ -179,6 +200,11 @@ class Rollout(ApiModel):
     def is_judged(self) -> bool:
         """Whether a candidate is judged before it takes over."""
         return self.strategy in JUDGED
+
+    @property
+    def by_gateway(self) -> bool:
+        """Whether a Gateway divides the requests."""
+        return self.traffic_routing == GATEWAY
 
     @property
     def limits(self) -> Analysis:

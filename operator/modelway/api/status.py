@@ -228,9 +228,11 @@ class RolloutStatus(ApiModel):
     steps: Count
     """The number of steps."""
     weight: Percentage
-    """The percent of requests that stable pods are to hand over now."""
+    """The percent of requests that the candidate is to answer now."""
     mirror: Percentage
     """The percent of requests that stable pods are to copy now."""
+    routing: Literal["Gateway"] | None = None
+    """What divides the requests, where stable pods do not."""
     traffic: Word | None = None
     """The same in words: 5%, or copies 100%; left out once the candidate has taken over or gone."""
     pods: Annotated[str, Field(max_length=32)] | None = None

@@ -41,6 +41,12 @@ CONTEST_RULES = (
         field="preflight.evaluation.maxQualityLoss",
     ),
 )
+ROUTING_RULE = Rule(
+    cel="!has(self.rollout) || self.rollout.trafficRouting != 'Gateway' || has(self.exposure)",
+    holds=lambda it: it.rollout is None or not it.rollout.by_gateway or it.exposure is not None,
+    message="trafficRouting Gateway needs one: name it in exposure.gateway, or write trafficRouting: Server",
+    field="rollout.trafficRouting",
+)
 
 NAME_PATTERN = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
 
@@ -65,7 +71,7 @@ class ModelDeploymentSpec(ApiModel):
     suspend: bool = False
     """Stop following this ModelDeployment: what runs keeps running as it is, and changes wait until this is false again."""
 
-    rules = CONTEST_RULES
+    rules = (*CONTEST_RULES, ROUTING_RULE)
 
     @property
     def evaluation(self) -> Evaluation | None:

@@ -172,7 +172,9 @@ def remedies(resource: Object, program: str) -> Iterator[str]:
 
 def _traffic(rollout: Mapping[str, Any]) -> str:
     mirror, weight = rollout.get("mirror") or 0, rollout.get("weight") or 0
-    if mirror:
+    if rollout.get("routing") and weight:
+        text = f"{weight:g}% of requests, by the Gateway; copies of {mirror:g}% of the others"
+    elif mirror:
         text = f"copies of {mirror:g}% of requests; clients get the stable revision's answers"
     elif weight:
         text = f"{weight:g}% of requests"

@@ -65,6 +65,12 @@ def hand_over(metadata: Mapping[str, Any], manager: str, api_version: str) -> li
     return [ours, *(entry for entry in entries if entry not in ownerships)]
 
 
+def changed_at(obj: Mapping[str, Any], manager: str) -> str:
+    """When a field manager last changed what it owns by server-side apply, as the API writes times; empty where that is not known."""
+    entries = obj.get("metadata", {}).get("managedFields") or ()
+    return next((str(entry.get("time") or "") for entry in entries if _is_applied_by(entry, manager)), "")
+
+
 def _unite(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     return {**one, **{name: _unite(one.get(name, {}), fields) for name, fields in other.items()}}
 

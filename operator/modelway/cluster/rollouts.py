@@ -21,9 +21,10 @@ from modelway.rollout.measures import Evidence
 from modelway.rollout.metrics import Reading
 from modelway.rollout.notices import Notice, notices_of
 from modelway.rollout.questions import Subject
-from modelway.rollout.situation import Candidate, Main, Situation
+from modelway.rollout.situation import Candidate, Main, Route, Situation
 from modelway.rollout.state import Phase, RolloutState
 from modelway.settings import Settings
+from modelway.status.exposure import route_of
 from modelway.status.replay import replay_report
 from modelway.status.rollout import failure_of_candidate
 
@@ -91,11 +92,13 @@ class Rollouts:
             return Progress(None)
         samples = await self._ask(state, observed)
         situation = self._situation(deployment, plan, observed, standing)
+        route = route_of(observed, state.weight) if state is not None and state.routing is not None else Route()
         pods = stable_pods(state, samples, _serving(observed.pods, state))
         unreachable = unreachable_in(state, samples) if state is not None else 0
         situation = replace(
             situation,
             pods=pods,
+            route=route,
             evidence=self._evidence(observed.owner.key),
             unreachable=unreachable,
             readings=self._readings(state, observed, situation),

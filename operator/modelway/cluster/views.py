@@ -16,7 +16,7 @@ from modelway.api.labels import (
 from modelway.cluster import kinds
 from modelway.cluster.client import FIELD_MANAGER
 from modelway.cluster.kinds import OWNER_KIND, Kind
-from modelway.cluster.managed_fields import hash_of, owned_fields, owns
+from modelway.cluster.managed_fields import changed_at, hash_of, owned_fields, owns
 from modelway.desired.image_pulls import pulling_of
 from modelway.desired.revision import digest_of
 from modelway.observed import (
@@ -173,8 +173,11 @@ def _route(obj: Mapping[str, Any]) -> dict[str, Any]:
     reports = (obj.get("status") or {}).get("parents") or ()
     own = (one for one in reports if _parent(one.get("parentRef") or {}, namespace) in parents)
     answers = (condition for one in own for condition in one.get("conditions") or ())
+    backends = [one for rule in obj["spec"].get("rules") or () for one in rule.get("backendRefs") or ()]
     return {
         "generation": obj["metadata"].get("generation", 0),
+        "changed": changed_at(obj, FIELD_MANAGER),
+        "shares": {one["name"]: one.get("weight", 1) for one in backends},
         "answers": tuple(
             RouteAnswer(
                 one.get("type", ""),

@@ -50,6 +50,8 @@ class Plan:
     steps: tuple[Step, ...]
     follows: bool = False
     """Whether only a change of the platform's settings makes it replace serving pods."""
+    holds_back: bool = False
+    """Whether it leaves in place for a while what is to be pruned."""
     waits: bool = False
     """Whether it would do so, but waits for this model's turn."""
     record_to_mark: RevisionView | None = None

@@ -5,10 +5,10 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from modelway.api.labels import CANARY, STABLE, TRACK_LABEL
+from modelway.api.labels import CANARY, STABLE, TRACK_LABEL, name_on_track
 from modelway.api.scaling import Scaling
 from modelway.api.v1alpha1 import ModelDeployment
-from modelway.desired.children import controller_revision, job, service, traffic
+from modelway.desired.children import controller_revision, job, route, service, traffic
 from modelway.desired.children import deployment as deployments
 from modelway.desired.evidence import Evidence, with_pins
 from modelway.desired.gate import model_of, serve_on
@@ -31,6 +31,8 @@ class Candidate(NamedTuple):
     """Whether it gets requests, or copies of them."""
     replay: Mapping[str, Any] | None = None
     """The Job that asks it and the stable revision known rows; None where none is to run."""
+    routed: int = 0
+    """The percent of the requests that a Gateway sends to it."""
 
 
 def make_rollout_plan(
@@ -125,7 +127,8 @@ def _with_candidate(
     bodies = [service.build_for_candidate(deployment, settings), pods]
     if candidate.traffic is not None:
         bodies.append(traffic.build(deployment, *candidate.traffic))
-    steps = (*(_without_shrinking(one) if candidate.answers else one for one in plan.steps), *map(step_of, bodies))
+    present = (_divided(one, deployment, candidate.routed) if candidate.routed else one for one in plan.steps)
+    steps = (*(_without_shrinking(one) if candidate.answers else one for one in present), *map(step_of, bodies))
     # While the Service is made anew, its address is not known for a moment; what tells of the old one may stay.
     staying = {*(step.id for step in steps), ChildId("ConfigMap", traffic_name(deployment.metadata.name))}
     return replace(
@@ -165,6 +168,13 @@ def _template(pinning: Pinning, evidence: Evidence | None) -> dict[str, Any]:
         if labels.get(TRACK_LABEL) == STABLE:
             labels[TRACK_LABEL] = CANARY
     return template
+
+
+def _divided(step: Step, deployment: ModelDeployment, weight: int) -> Step:
+    """A route that sends a share of the requests to the candidate."""
+    if step.id.kind != "HTTPRoute":
+        return step
+    return replace(step, body=route.with_candidate(step.body, name_on_track(deployment.metadata.name, CANARY), weight))
 
 
 def _without_shrinking(step: Step) -> Step:

@@ -83,7 +83,7 @@ def stable_pods(state: RolloutState | None, samples: Mapping[str, PodSample], po
     """How many stable pods keep to what is asked of them. One that stopped by itself does: it knows, and protects its clients."""
     if state is None:
         return StablePods(total=len(pods))
-    share = state.mirror or state.weight
+    share = state.mirror or (state.weight if state.routing is None else 0)
     ours = [one for pod, one in samples.items() if pod in pods and one.rollout == state.id]
     honouring = sum(one.is_stopped or one.weight == share for one in ours)
     stopped = sum(one.is_stopped for one in ours)

@@ -141,7 +141,8 @@ def suspended(state: RolloutState) -> str:
     """The whole ModelDeployment is suspended: requests are still divided, and nobody looks."""
     if state.weight or state.mirror:
         share = state.weight or state.mirror
-        what = f"{share}% of the requests go on to the candidate, unjudged" + (", as copies" if state.mirror else "")
+        how = "" if state.weight else ", as copies"
+        what = f"{share}% of the requests go on to the candidate, unjudged{how}"
     else:
         what = "the candidate gets no request"
     return f"suspended: {what}, until spec.suspend is false"
@@ -287,7 +288,7 @@ def _serves(state: RolloutState) -> str:
 
 def share_of_step(state: RolloutState) -> str:
     """`step 2 of 3, 25% of the requests`."""
-    share = f"{state.mirror}% of the requests copied" if state.mirror else f"{state.weight}% of the requests"
+    share = f"{state.weight}% of the requests" if state.weight else f"{state.mirror}% of the requests copied"
     return f"step {state.step + 1} of {state.steps}, {share}"
 
 

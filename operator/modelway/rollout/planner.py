@@ -20,6 +20,7 @@ from modelway.rollout.replay_steps import (
     wants_replay,
     with_note,
 )
+from modelway.rollout.routing import has_copies, spare_clients, wait_for_route
 from modelway.rollout.situation import Candidate, Situation, StablePods
 from modelway.rollout.state import Cause, Pause, Phase, RolloutState
 from modelway.rollout.steps import Step, steps_of
@@ -86,7 +87,11 @@ def _of_today(state: RolloutState | None, situation: Situation, now: datetime) -
         return state
     if not situation.is_accepted:
         return None
-    if situation.rollout.strategy != state.strategy or situation.stable not in {None, state.stable, state.revision}:
+    is_tried_alike = (situation.rollout.strategy, situation.rollout.by_gateway) == (
+        state.strategy,
+        state.routing is not None,
+    )
+    if not is_tried_alike or situation.stable not in {None, state.stable, state.revision}:
         return begin(state, situation, now)
     return state
 
@@ -125,7 +130,7 @@ def _promote_on(state: RolloutState, situation: Situation, now: datetime) -> Rol
 def _try_on(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:
     """One pass of a rollout that may still go either way."""
     situation = replace(situation, candidate=_as_a_whole(situation.candidate))
-    state = _watch_stable_pods(state, situation, now)
+    state = spare_clients(_watch_stable_pods(state, situation, now), situation)
     step = steps_of(situation.rollout)[state.step]
     assessment = assess(state, situation, now)
     if state.timeout_from is not None:
@@ -183,6 +188,8 @@ def _watch_pods(state: RolloutState, step: Step, situation: Situation, now: date
 
 
 def _has_its_share(state: RolloutState, step: Step) -> bool:
+    if state.routing is not None:
+        return has_copies(state, step)
     return (state.weight, state.mirror) == (step.weight, step.mirror)
 
 
@@ -225,6 +232,8 @@ def _progress(
         message = messages.growing(state, step, situation)
     elif state.since is None and not 0 < situation.pods.total == situation.pods.honouring:
         message = messages.waiting_for_pods(state, situation.pods, now)
+    elif (turn := wait_for_route(state, step, situation, now)) is not None:
+        state, message = turn
     else:
         state = state if state.since is not None else start_clock(state, situation, now)
         if _is_complete(state, step, situation, assessment, now):
@@ -235,13 +244,15 @@ def _progress(
 
 def _is_complete(state: RolloutState, step: Step, situation: Situation, assessment: Assessment, now: datetime) -> bool:
     """Whether a step has had its time and its evidence. Time alone is none: a request must have come in the step, enough in all at the end."""
-    if state.unready is not None or requests_in(situation.evidence) <= state.requests_before or assessment.waits:
+    if state.unready is not None or assessment.waits:
+        return False
+    if requests_in(situation.evidence) <= state.requests_before and not step.unseen:
         return False
     if step.hold is not None and now - (state.since or now) < step.hold:
         return False
     if assessment.is_not_worse:
         return True
-    is_last = state.step + 1 >= state.steps
+    is_last = all(later.unseen for later in steps_of(situation.rollout)[state.step + 1 :])
     progress = assessment.judgement.progress
     return not is_last and (step.hold is not None or progress >= (state.step + 1) / state.steps)
 

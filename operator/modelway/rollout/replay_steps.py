@@ -49,7 +49,8 @@ def step_by_replay(state: RolloutState, steps: Sequence[Step], judgement: Judgem
         return number
     is_enough, has_begun = judgement.outcome is Outcome.NOT_WORSE, bool(state.weight or state.mirror)
     while number < len(steps) and steps[number].hold is None:
-        has_its_part = number + 1 < len(steps) and judgement.progress >= (number + 1) / len(steps)
+        is_last = all(later.unseen for later in steps[number + 1 :])
+        has_its_part = not is_last and judgement.progress >= (number + 1) / len(steps)
         if not is_enough and (has_begun or not has_its_part):
             break
         number += 1

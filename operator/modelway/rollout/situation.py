@@ -46,6 +46,16 @@ class StablePods:
     """Those that do not answer the operator."""
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a Gateway divides requests, where the spec has it do so."""
+
+    follows: bool = True
+    """Whether its controller says that it follows the route with the share that the state asks for."""
+    why: str = ""
+    """Why it does not, with what to do, where that is known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """A ModelDeployment and its pods at one moment, as far as a rollout is about them."""
@@ -71,6 +81,7 @@ class Situation:
     """What the sources of the spec's metrics said last, by the name of the metric."""
     unreachable: int = 0
     """Requests that stable pods could not bring to the candidate."""
+    route: Route = Route()
     order: Order | None = None
     is_suspended: bool = False
     patience: timedelta

@@ -65,6 +65,7 @@ class RolloutState:
     steps: int
     weight: int = 0
     mirror: int = 0
+    routing: str | None = None
     honouring: int = 0
     pods: int = 0
     started: datetime
@@ -99,7 +100,7 @@ class RolloutState:
         """What the candidate gets of the requests, for people: `5%`, `copies 100%`; empty once it has taken over or gone."""
         if not self.is_under_way:
             return ""
-        return f"copies {self.mirror}%" if self.mirror else f"{self.weight}%"
+        return f"copies {self.mirror}%" if self.mirror and not self.weight else f"{self.weight}%"
 
     @property
     def evidence(self) -> Evidence:
@@ -167,7 +168,7 @@ class RolloutState:
 _TIMES = ("started", "timeout_from", "since", "unready", "unserved", "share_from", "paused", "ended", "order")
 _PLAIN = (
     *("id", "strategy", "revision", "stable", "attempt", "step", "steps", "weight", "mirror", "message", "by"),
-    *("requests_before", "measures"),
+    *("routing", "requests_before", "measures"),
 )
 
 

@@ -1,12 +1,13 @@
 """The steps of a rollout: what each strategy asks of the stable pods, and how large it wants the candidate. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
 from math import ceil
 
 from modelway.api.duration import time_of
-from modelway.api.rollout import BLUE_GREEN, CANARY, MIRROR, SCALE_DOWN_DELAY, SHADOW, Rollout
+from modelway.api.rollout import BLUE_GREEN, CANARY, MIRROR, SCALE_DOWN_DELAY, SERVER, SHADOW, Rollout
 
 DEFAULT_WEIGHTS = (5, 25, 50)
 """The steps of a canary where the spec names none; evidence alone ends each."""
@@ -25,6 +26,8 @@ class Step:
     """The least time; None where evidence alone ends the step."""
     full_size: bool = False
     """Whether the candidate has as many pods as the stable revision."""
+    unseen: bool = False
+    """Whether no evidence need come in it: a Gateway sends all requests to the candidate, and the stable pods get none to copy."""
 
     def size(self, stable_size: int) -> int:
         """The number of the candidate's pods beside that many stable ones.
@@ -34,12 +37,14 @@ class Step:
         """
         if self.full_size or self.weight >= WHOLE:
             return max(1, stable_size)
-        share = Fraction(self.weight, WHOLE - self.weight) or Fraction(self.mirror, WHOLE)
+        share = Fraction(self.weight, WHOLE - self.weight) + Fraction(self.mirror, WHOLE)
         return max(1, min(stable_size, ceil(share * stable_size)))
 
 
 def steps_of(rollout: Rollout) -> tuple[Step, ...]:
     """The steps that a spec asks for, of which there is at least one; none under a strategy without a candidate."""
+    if rollout.by_gateway:
+        return tuple(_steps_by_gateway(rollout))
     if rollout.strategy == CANARY:
         if rollout.steps is None:
             return tuple(Step(weight=weight) for weight in DEFAULT_WEIGHTS)
@@ -50,3 +55,12 @@ def steps_of(rollout: Rollout) -> tuple[Step, ...]:
     if rollout.strategy == SHADOW:
         return (Step(mirror=rollout.mirror or MIRROR),)
     return ()
+
+
+def _steps_by_gateway(rollout: Rollout) -> Iterator[Step]:
+    """The steps where a Gateway divides the requests: stable pods copy as large a share of theirs, and all of them before a switch."""
+    by_servers = steps_of(rollout.model_copy(update={"traffic_routing": SERVER}))
+    if rollout.strategy == BLUE_GREEN:
+        yield Step(mirror=WHOLE, full_size=True)
+    for step in by_servers:
+        yield replace(step, mirror=step.weight, unseen=step.weight >= WHOLE)

@@ -24,7 +24,7 @@ def traffic_of(state: RolloutState | None, rollout: Rollout, address: str | None
     if state is None or not state.is_under_way or not address:
         return None
     host = f"[{address}]" if ":" in address else address
-    mirrors = state.strategy == SHADOW
+    mirrors = state.strategy == SHADOW or state.routing is not None
     sticky = rollout.sticky if state.strategy == CANARY else None
     return {
         "id": state.id,

@@ -34,6 +34,7 @@ def begin(previous: RolloutState | None, situation: Situation, now: datetime) ->
         revision=situation.wanted,
         stable=str(stable),
         attempt=attempt,
+        routing=rollout.traffic_routing if rollout.by_gateway else None,
         steps=len(steps_of(rollout)),
         started=now,
         unready=now,
@@ -64,8 +65,9 @@ def enter_step(state: RolloutState, number: int) -> RolloutState:
 
 
 def ask_for(state: RolloutState, step: Step, now: datetime) -> RolloutState:
-    """Ask the stable pods for the share of a step."""
-    return replace(state, weight=step.weight, mirror=step.mirror, since=None, honouring=0, share_from=now)
+    """Ask the stable pods for the share of a step. A Gateway is asked for more only after them: `routing` says when."""
+    weight = step.weight if state.routing is None else min(state.weight, step.weight)
+    return replace(state, weight=weight, mirror=step.mirror, since=None, honouring=0, share_from=now)
 
 
 def start_traffic(state: RolloutState, step: Step, now: datetime) -> RolloutState:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelway.api import conditions
+from modelway.api.labels import CANARY, name_on_track
 from modelway.observed import Observed, RouteAnswer
+from modelway.rollout.situation import Route
 from modelway.status.conditions import ConditionVerdict
 from modelway.status.reasons import Reason
 
@@ -60,6 +62,18 @@ def exposure_of(observed: Observed, hindrance: tuple[Reason, str] | None = None)
         message = f"{_name(gateway)} takes requests for {_address(gateway)}."
         return ConditionVerdict(CONDITION, "True", Reason.ROUTE_ACCEPTED, message)
     return ConditionVerdict(CONDITION, "Unknown", Reason.ROUTE_PENDING, silence_of(observed))
+
+
+def route_of(observed: Observed, weight: int) -> Route:
+    """Whether the Gateway sends a share of the requests, in percent, to the candidate of a rollout, and why it does not."""
+    route = observed.route
+    candidate = name_on_track(observed.owner.key.name, CANARY)
+    if route is None or route.shares.get(candidate, 0) != weight:
+        return Route(follows=False, why="the route is being changed")
+    if is_accepted(observed):
+        return Route()
+    refusal = refusal_of(observed)
+    return Route(follows=False, why=(refusal[1] if refusal is not None else silence_of(observed)).rstrip("."))
 
 
 def is_accepted(observed: Observed) -> bool:

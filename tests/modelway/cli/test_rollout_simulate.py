@@ -24,7 +24,8 @@ def write(folder: Path, rollout: dict[str, Any] | None) -> Path:
         "apiVersion": "modelway.dev/v1alpha1",
         "kind": "ModelDeployment",
         "metadata": {"name": "fraud"},
-        "spec": {"model": model} | ({"rollout": rollout} if rollout else {}),
+        "spec": {"model": model, "exposure": {"gateway": {"name": "shared"}}}
+        | ({"rollout": rollout} if rollout else {}),
     }
     path = folder / "fraud.yaml"
     path.write_text(yaml.safe_dump(document))
@@ -92,6 +93,16 @@ def test_nobody_gets_an_answer_of_a_shadow(tmp_path: Path, capsys: pytest.Captur
     assert document["verdict"] == "rolledBack"
     assert (document["disagreeing"]["p95"], document["handedOver"]["p95"]) == (0, 0)
     assert document["copied"]["p5"] > 0
+
+
+@pytest.mark.slow
+def test_clients_of_a_gateway_get_the_candidates_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    routed = write(tmp_path, {"strategy": "Canary", "trafficRouting": "Gateway"})
+    document = simulated(capsys, routed, "--fault", "failing", "--share", "5%")
+    assert document["verdict"] == "rolledBack"
+    assert 0 < document["failed"]["p95"] < document["handedOver"]["p95"]
+    assert document["failedAndAnsweredByStable"]["p95"] == 0
+    assert simulate(routed) == 0
 
 
 @pytest.mark.slow

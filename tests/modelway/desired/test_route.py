@@ -45,3 +45,12 @@ def test_route_names_listener_namespace_and_hosts() -> None:
     [parent] = spec["parentRefs"]
     assert (parent["namespace"], parent["sectionName"]) == ("gateways", "https")
     assert spec["hostnames"] == ["models.example.com"]
+
+
+def test_candidate_gets_its_share_of_the_same_requests() -> None:
+    document = manifest(exposure={"gateway": {"name": "shared", "path": "/fraud"}})
+    built = route.build(ModelDeployment.parse(document), Settings())
+    assert built is not None
+    [rule] = route.with_candidate(built, "fraud-canary", 5)["spec"]["rules"]
+    assert {one["name"]: one["weight"] for one in rule["backendRefs"]} == {"fraud": 95, "fraud-canary": 5}
+    assert rule["filters"] == built["spec"]["rules"][0]["filters"]

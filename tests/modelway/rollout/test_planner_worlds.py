@@ -22,6 +22,8 @@ JUDGED = (
     spec(steps=[{"weight": 10, "hold": "1m"}, {"weight": 60, "hold": "30s"}], timeout="2h"),
     spec("BlueGreen", scaleDownDelay="1m", onTimeout="Pause"),
     spec("Shadow", mirror=50, onTimeout="Promote", timeout="1h"),
+    spec(steps=[{"weight": 20}, {"weight": 50}], trafficRouting="Gateway"),
+    spec("BlueGreen", scaleDownDelay="1m", trafficRouting="Gateway"),
 )
 SPECS = (*JUDGED, spec("Rolling"), JUDGED[0].model_copy(update={"paused": True}))
 ACTIONS = ("promote", "abort", "retry", "pause", "resume")
@@ -29,6 +31,7 @@ ACTIONS = ("promote", "abort", "retry", "pause", "resume")
 Event = tuple[str, Any]
 CLUSTER: list[st.SearchStrategy[Event]] = [
     st.tuples(st.just("deliver"), st.none() | st.just(1)),
+    st.tuples(st.just("route"), st.none()),
     st.tuples(st.just("start"), st.none()),
     st.tuples(st.just("start"), st.none()),
     st.tuples(st.just("kill"), st.none()),
@@ -60,6 +63,7 @@ def _set(name: str) -> Callable[[World, Any], None]:
 
 DO: dict[str, Callable[[World, Any], None]] = {
     "deliver": lambda it, pods: it.deliver(pods),
+    "route": lambda it, _: it.answer_route(),
     "start": lambda it, _: it.start_candidate(),
     "kill": lambda it, _: it.kill_candidate(),
     "roll": lambda it, pods: it.roll(pods),
@@ -80,7 +84,15 @@ DO: dict[str, Callable[[World, Any], None]] = {
 
 
 WELL: list[Event] = [
-    *[("operate", None), ("start", None), ("deliver", None), ("roll", None), ("serve", 3000), ("wait", 10)],
+    *[
+        ("operate", None),
+        ("start", None),
+        ("deliver", None),
+        ("route", None),
+        ("roll", None),
+        ("serve", 3000),
+        ("wait", 10),
+    ],
 ]
 
 
@@ -103,7 +115,7 @@ def holds_always(it: World) -> None:
     state = it.state
     if state is not None:
         assert state.stable != state.revision
-        assert not (state.weight and state.mirror)
+        assert state.routing or not (state.weight and state.mirror)
         assert state.step < state.steps
         assert (state.weight, state.mirror) == (0, 0) or state.phase not in {
             Phase.STARTING,

@@ -14,6 +14,16 @@ def _canary(*steps: Mapping[str, Any], **fields: Any) -> Mapping[str, Any]:
     return {"strategy": "Canary", **({"steps": [*steps]} if steps else {}), **fields}
 
 
+def _by_gateway(
+    question: str, accepted: Mapping[str, Any], refused: Mapping[str, Any], field: str, message: str
+) -> Case:
+    exposure = {"gateway": {"name": "shared"}}
+    one, other = (
+        {"rollout": _canary(trafficRouting="Gateway", **fields), "exposure": exposure} for fields in (accepted, refused)
+    )
+    return Case(question, one, other, f"spec.rollout.{field}", message)
+
+
 def _judged(**limits: Any) -> Mapping[str, Any]:
     return {"strategy": "Shadow", "analysis": limits}
 
@@ -50,6 +60,28 @@ ROLLOUTS = (
         {"sticky": {"header": "x-user-id"}},
         "sticky",
         "sticky belongs to strategy Canary, and strategy is Rolling",
+    ),
+    _rollout(
+        "a gateway divides no copies",
+        {"strategy": "Shadow", "trafficRouting": "Server"},
+        {"strategy": "Shadow", "trafficRouting": "Gateway"},
+        "trafficRouting",
+        "trafficRouting Gateway belongs to strategy Canary or BlueGreen, and strategy is Shadow",
+    ),
+    _by_gateway("a gateway keeps no client", {}, {"sticky": {"header": "x-user-id"}}, "sticky", "leave sticky out"),
+    _by_gateway(
+        "a gateway leaves requests to compare",
+        {"steps": [{"weight": 99}]},
+        {"steps": [{"weight": 50}, {"weight": 100}]},
+        "steps",
+        "steps must stay below 100 with trafficRouting Gateway",
+    ),
+    Case(
+        "a gateway that divides is named",
+        {"rollout": {"strategy": "Canary", "trafficRouting": "Gateway"}, "exposure": {"gateway": {"name": "shared"}}},
+        {"rollout": {"strategy": "BlueGreen", "trafficRouting": "Gateway"}},
+        "spec.rollout.trafficRouting",
+        "name it in exposure.gateway",
     ),
     _rollout(
         "copies for a shadow",

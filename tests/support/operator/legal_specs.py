@@ -154,6 +154,7 @@ def _rollout() -> st.SearchStrategy[Object]:
     weights = st.lists(st.integers(1, 100), min_size=1, max_size=4, unique=True).map(sorted)
     steps = st.tuples(weights, st.none() | durations).map(_steps)
     sticky = _whole(header=st.sampled_from(["x-user-id", "X-Tenant"]))
+    judged["trafficRouting"] = st.just("Server")
     return st.one_of(
         st.fixed_dictionaries({}, optional={"strategy": st.just("Rolling"), **pace}),
         st.fixed_dictionaries({"strategy": st.just("Canary")}, optional={**judged, "steps": steps, "sticky": sticky}),

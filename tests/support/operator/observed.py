@@ -19,6 +19,8 @@ from modelway.observed import (
     PodView,
     Pulling,
     RevisionView,
+    RouteAnswer,
+    RouteView,
     ServiceView,
     Termination,
 )
@@ -110,6 +112,14 @@ def deployment(
 def canary_service(address: str = "10.96.0.7") -> ServiceView:
     """The Service of a candidate."""
     return ServiceView(**_child("Service", name_on_track(KEY.name, CANARY), UID), address=address)
+
+
+def route(
+    *, answers: tuple[RouteAnswer, ...] = (), changed: str = "", shares: Mapping[str, int] | None = None
+) -> RouteView:
+    """An HTTPRoute of generation 2 that leads to the Service of the model alone."""
+    own = shares or {KEY.name: 100}
+    return RouteView(**_child("HTTPRoute", KEY.name, UID), generation=2, changed=changed, shares=own, answers=answers)
 
 
 def autoscaler(*conditions: Condition, least: int = 1, most: int = 3, reached: int = 0) -> AutoscalerView:

@@ -16,7 +16,7 @@ from modelway.rollout.measures import CANDIDATE, STABLE, Evidence, Series
 from modelway.rollout.metrics import Reading
 from modelway.rollout.planner import advance
 from modelway.rollout.replay import ReplayReport
-from modelway.rollout.situation import Candidate, Main, Situation
+from modelway.rollout.situation import Candidate, Main, Route, Situation
 from modelway.rollout.state import Phase, RolloutState
 from modelway.rollout.steps import steps_of
 from modelway.rollout.traffic import traffic_of
@@ -87,6 +87,10 @@ class World:
         self.traffic: Mapping[str, Any] | None = None
         self.replays: str | None = None
         """The id of the rollout whose Job of a replay is there."""
+        self.routed = self.accepted_route = 0
+        """What the route sends to the candidate, and what the Gateway knows of that."""
+        self.answered_by_gateway: Counter[str] = Counter()
+        """Requests that it sent to candidates, by whether one was there."""
         self.ledger: Ledger | None = None
         self.counted: dict[str, Counter[tuple[Series, bool]]] = {}
         """What was really counted, by the id of the rollout."""
@@ -94,6 +98,7 @@ class World:
             [*(Series(name, CANDIDATE) for name in MEASURES), Series(SLOW, STABLE)], 0.0
         )
         self.answered_by_candidate = 0
+        self.gateway_owed = 0.0
         self.history: list[RolloutState | None] = []
 
     # What the operator does ------------------------------------------------------------------------------------------
@@ -143,6 +148,7 @@ class World:
             pods=stable_pods(state, samples, samples if self.stable_serves else ()),
             evidence=self.ledger.totals() if self.ledger else {},
             replay=self.report if state is not None and self.replays == state.id else None,
+            route=Route(follows=state is None or self.accepted_route == self.routed == state.weight),
             order=self.order,
             readings={name: replace(one, at=self.now) for name, one in self.metrics.items()},
             is_suspended=self.is_suspended,
@@ -156,10 +162,13 @@ class World:
         state = state if state is not None and state.revision == self.wanted else None
         self.main = self._stable_beside(state) or self.wanted
         candidate = state.revision if state is not None and state.is_under_way and self.is_accepted else None
+        if candidate is None and (self.routed or self.accepted_route):
+            self.routed, candidate = 0, self.candidate  # as `desired.farewell` has it
         if candidate != self.candidate:
             self.candidate, self.candidate_ready = candidate, 0
         self.candidate_size = self._candidate_size(state) if state is not None and candidate else 0
         self.candidate_ready = min(self.candidate_ready, self.candidate_size)
+        self.routed = state.weight if state is not None and candidate and state.routing else 0
         self.traffic = traffic_of(state, self.rollout, "10.96.1.2", "uid-1") if candidate else None
         is_replaying = state is not None and state.replay is not None and state.replay.is_running
         self.replays = state.id if state is not None and candidate and state.is_on_trial and is_replaying else None
@@ -200,6 +209,10 @@ class World:
                 pod.counters, pod.is_stopped = Counter(), False
             pod.traffic = own
 
+    def answer_route(self) -> None:
+        """The Gateway follows the route as it is now."""
+        self.accepted_route = self.routed
+
     def roll(self, pods: int | None = None) -> None:
         """Replace pods of another revision than the main Deployment's; without a number, all of them."""
         old = [name for name, pod in self.pods.items() if pod.revision != self.main]
@@ -232,6 +245,11 @@ class World:
 
         Bad answers come evenly, not by chance: what chance does is the judge's to know, and this asks what becomes of its word.
         """
+        self.gateway_owed += requests * self.accepted_route / 100
+        taken = int(self.gateway_owed + 1e-9)
+        self.gateway_owed -= taken
+        self.answered_by_gateway["answered" if self.candidate_ready else "failed"] += taken
+        requests -= taken
         for number, name in enumerate(sorted(self.pods)):
             pod = self.pods[name]
             if pod.traffic is None or pod.is_stopped or not self.candidate_ready:
@@ -268,15 +286,18 @@ class World:
     def settle(self, rounds: int = 400, requests: int = 200, **length: float) -> None:
         """Let everything happen in order, until two passes in a row change nothing and no rollout is under way."""
         for _ in range(rounds):
-            before = (self.status, self.main, self.candidate)
+            before = (self.status, self.main, self.candidate, self.accepted_route)
             self.operate()
             self.start_candidate()
             self.deliver()
+            self.answer_route()
             self.roll()
             self.serve(requests)
             self.wait(**(length or {"seconds": 10}))
             state = self.state
-            if before == (self.status, self.main, self.candidate) and (state is None or not state.is_under_way):
+            if before == (self.status, self.main, self.candidate, self.accepted_route) and (
+                state is None or not state.is_under_way
+            ):
                 return
 
     @property

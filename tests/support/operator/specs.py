@@ -113,6 +113,7 @@ def every_field() -> Object:
             "maxUnavailable": 1,
             "steps": [{"weight": 5, "hold": "2m"}, {"weight": 50, "hold": "1h30m"}],
             "sticky": {"header": "x-user-id"},
+            "trafficRouting": "Server",
             "analysis": {
                 "maxFailed": "0.5%",
                 "maxDisagreement": "5%",

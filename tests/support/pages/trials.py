@@ -136,7 +136,6 @@ ELSEWHERE: Final[Mapping[Entry, str]] = {
         "kubectl get mdep fraud -o jsonpath",
     ): "tests/cluster/test_preflight.py reads the field and the log",
     ("docs/exposure.md", "kubectl get mdep fraud"): "tests/cluster/test_exposure.py reads the condition",
-    ("examples/gateway/README.md", "curl "): "needs a Gateway; make test-gateways has real ones",
     ("examples/argocd/README.md", "kubectl "): "tests/cluster/test_argocd.py applies the same files",
     ("examples/mlflow/README.md", "pip install"): _FRAMEWORKS,
     ("examples/mlflow/README.md", "curl "): _FRAMEWORKS,

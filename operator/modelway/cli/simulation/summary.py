@@ -18,6 +18,7 @@ _WORDS: Final = {Ending.PROMOTED: "promoted", Ending.ROLLED_BACK: "rolled back",
 _FIGURES: Final[dict[str, Callable[[Trial], float]]] = {
     "requests": lambda trial: trial.requests,
     "handedOver": lambda trial: trial.handed_over,
+    "failed": lambda trial: trial.failed,
     "copied": lambda trial: trial.copied,
     "failedAndAnsweredByStable": lambda trial: trial.answered_by_stable,
     "disagreeing": lambda trial: trial.disagreeing,
@@ -113,6 +114,9 @@ class Summary:
             f"  The candidate gets {_numbers(figures['handedOver'])} of {_numbers(figures['requests'])} requests.",
             f"  Clients get from it {others}, and {_numbers(figures['slow'])} slow ones.",
         ]
+        errors = _numbers(figures["failed"])
+        if errors != "0":
+            lines.append(f"  It fails {errors}, and these clients see an error: the Gateway asks nobody in its place.")
         if fails != "0":
             lines.append(f"  It fails {fails}. The stable revision answers these, so that no client sees an error.")
         return lines

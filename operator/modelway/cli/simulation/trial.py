@@ -47,6 +47,7 @@ class Trial:
         step: in which it ended, counted from 1.
         requests: of all clients meanwhile.
         handed_over: of these, those that the candidate got.
+        failed: requests that the candidate failed, and whose clients got its error.
         copied: requests of which the candidate got a copy.
         answered_by_stable: those that the candidate failed, so that the stable revision answered.
         disagreeing: answers of the candidate that clients got, other than the stable revision's.
@@ -59,6 +60,7 @@ class Trial:
     step: int
     requests: int
     handed_over: int
+    failed: int
     copied: int
     answered_by_stable: int
     disagreeing: int
@@ -75,10 +77,12 @@ class _World:
         self.state: RolloutState | None = None
         self.honoured = (0, 0)
         self.target_since = 0.0
+        self.routed: Counter[str] = Counter()
+        """Requests that a Gateway sent to the candidate, and what was wrong with the answers."""
         self.bad: Counter[Series] = Counter()
         self.trials: Counter[Series] = Counter()
         self.requests = 0
-        self._rest = self._share_rest = 0.0
+        self._rest = self._share_rest = self._routed_rest = 0.0
 
     @property
     def evidence(self) -> Evidence:
@@ -86,7 +90,7 @@ class _World:
 
     def operate(self) -> RolloutState:
         """A pass of the operator."""
-        target = (self.state.weight, self.state.mirror) if self.state else (0, 0)
+        target = self._target()
         ready = self.size if self.seconds >= START_SECONDS else 0
         situation = Situation(
             rollout=self.rollout,
@@ -101,9 +105,9 @@ class _World:
         )
         after = advance(self.state, situation, _BEGIN + timedelta(seconds=self.seconds))
         assert after is not None
-        if (after.weight, after.mirror) != target:
-            self.target_since = self.seconds
         self.state = after
+        if self._target() != target:
+            self.target_since = self.seconds
         return after
 
     def go_on(self) -> None:
@@ -111,23 +115,46 @@ class _World:
         assert self.state is not None
         end = self.seconds + max(LOOK_SECONDS, self.seconds / _PART)
         spread = self.target_since + SPREAD_SECONDS
-        target = (self.state.weight, self.state.mirror)
+        target = self._target()
         if self.honoured != target and self.seconds < spread <= end:
             self._serve(spread)
             self.honoured = target
         self._serve(end)
 
+    def _target(self) -> tuple[int, int]:
+        """What the stable pods are asked for: the share that they hand over, and that of copies."""
+        if self.state is None:
+            return 0, 0
+        return 0 if self.state.routing else self.state.weight, self.state.mirror
+
+    def _route(self, requests: int, end: float) -> int:
+        """Have a Gateway send the candidate its share; how many requests that are. It follows within seconds, which are not counted."""
+        assert self.state is not None
+        if not self.state.routing or not self.state.weight:
+            return 0
+        share = self._routed_rest + requests * self.state.weight / 100
+        taken = int(share)
+        self._routed_rest = share - taken
+        shares = self.traffic.shares(self.seconds, end)
+        failed = binomial(self.random, taken, shares.failed)
+        self.routed["all"] += taken
+        self.routed[FAILED] += failed
+        self.routed[DISAGREEMENT] += clustered(self.random, taken - failed, shares.disagreeing, shares.run)
+        self.routed[SLOW] += binomial(self.random, taken - failed, shares.slow)
+        return taken
+
     def _serve(self, end: float) -> None:
         exact = self._rest + self.traffic.between(self.seconds, end)
         requests = int(exact)
         self._rest = exact - requests
+        self.requests += requests
+        requests -= self._route(requests, end)
         weight, mirror = self.honoured
         share = self._share_rest + requests * (weight or mirror) / 100
         taken = min(int(share), requests)
         self._share_rest = share - taken
         if weight or mirror:
             self._count(taken, requests - (taken if weight else 0), end)
-        self.requests += requests
         self.seconds = end
 
     def _count(self, taken: int, stable: int, end: float) -> None:
@@ -168,18 +195,20 @@ def run(rollout: Rollout, size: int, traffic: Traffic, seed: str) -> Trial:
 
 def _result(world: _World, state: RolloutState) -> Trial:
     taken = world.trials[Series(FAILED, CANDIDATE)]
-    answers = 0 if world.rollout.strategy == SHADOW else 1  # a copy answers nobody
+    by_copies = world.rollout.strategy == SHADOW or world.rollout.by_gateway
+    answers, routed = 0 if by_copies else 1, world.routed  # a copy answers nobody
     return Trial(
         ending=_ending(world, state),
         seconds=world.seconds,
         measure=next((one.name for one in state.measures if one.outcome == Outcome.WORSE.value), None),
         step=state.step + 1,
         requests=world.requests,
-        handed_over=taken * answers,
+        handed_over=taken * answers + routed["all"],
+        failed=routed[FAILED],
         copied=taken * (1 - answers),
         answered_by_stable=world.bad[Series(FAILED, CANDIDATE)] * answers,
-        disagreeing=world.bad[Series(DISAGREEMENT, CANDIDATE)] * answers,
-        slow=world.bad[Series(SLOW, CANDIDATE)] * answers,
+        disagreeing=world.bad[Series(DISAGREEMENT, CANDIDATE)] * answers + routed[DISAGREEMENT],
+        slow=world.bad[Series(SLOW, CANDIDATE)] * answers + routed[SLOW],
     )
 
 

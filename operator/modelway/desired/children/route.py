@@ -1,5 +1,6 @@
 """The HTTPRoute of a ModelDeployment that names a Gateway: requests from there reach its Service."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modelway.api.exposure import Gateway
@@ -24,13 +25,24 @@ def build(deployment: ModelDeployment, settings: Settings) -> dict[str, Any] | N
     built["spec"] = {
         "parentRefs": [_parent(gateway)],
         **({"hostnames": [*gateway.hostnames]} if gateway.hostnames else {}),
-        "rules": [{**_match(gateway.path), "backendRefs": [backend(name, settings.service_port, WHOLE)]}],
+        "rules": [{**_match(gateway.path), "backendRefs": [_backend(name, settings.service_port, WHOLE)]}],
     }
     return built
 
 
-def backend(service: str, port: int, weight: int) -> dict[str, Any]:
-    """The reference to a Service that gets `weight` of 100 requests."""
+def with_candidate(body: Mapping[str, Any], service: str, weight: int) -> dict[str, Any]:
+    """The route that sends `weight` of 100 requests to the Service of a candidate, and the others where it led before."""
+    spec = body["spec"]
+    rules = [{**rule, "backendRefs": _divide(rule["backendRefs"], service, weight)} for rule in spec["rules"]]
+    return {**body, "spec": {**spec, "rules": rules}}
+
+
+def _divide(backends: Sequence[Mapping[str, Any]], service: str, weight: int) -> list[dict[str, Any]]:
+    [stable] = backends
+    return [{**stable, "weight": WHOLE - weight}, {**stable, "name": service, "weight": weight}]
+
+
+def _backend(service: str, port: int, weight: int) -> dict[str, Any]:
     return {"group": "", "kind": "Service", "name": service, "port": port, "weight": weight}
 
 

@@ -1,0 +1,47 @@
+"""When the candidate of a rollout may go whose requests a Gateway divided. Pure.
+
+A Gateway learns later than the operator that the candidate gets nothing any more. Until its controller has said so, the candidate's Deployment stays,
+and it answers. Its Service stays as long as it has pods, which drain: a Gateway may reach pods by the address of their Service.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from modelway.api.labels import CANARY, name_on_track
+from modelway.desired.plan import Plan
+from modelway.observed import Child, ChildId, Observed, RouteView
+
+PATIENCE = timedelta(minutes=5)
+"""How long a Gateway that says nothing keeps a candidate that nobody wants."""
+
+
+def keep_while_routed(plan: Plan, observed: Observed, now: datetime) -> Plan:
+    """The plan without what may not be pruned yet of a candidate.
+
+    Args:
+        plan: what is to be done.
+        observed: what exists, before it.
+        now: the time, with a time zone.
+    """
+    name = name_on_track(observed.owner.key.name, CANARY)
+    route, pods, service = observed.route, ChildId("Deployment", name), ChildId("Service", name)
+    is_wanted = route is not None and any(step.id == route.id for step in plan.steps)
+    if route is None or not is_wanted or not _is_pruned(plan.prune, pods, service):
+        return plan
+    staying = {pods} if _may_lead_to(route, name, now) else set()
+    staying |= {service} if staying or observed.canary_pods else set()
+    return replace(plan, prune=tuple(one for one in plan.prune if one.id not in staying), holds_back=bool(staying))
+
+
+def _is_pruned(children: Iterable[Child], *names: ChildId) -> bool:
+    return any(one.id in names for one in children)
+
+
+def _may_lead_to(route: RouteView, service: str, now: datetime) -> bool:
+    """Whether the Gateway may still send requests to a Service."""
+    if route.shares.get(service):
+        return True
+    if any(one.generation >= route.generation for one in route.answers):
+        return False
+    return not route.changed or now - datetime.fromisoformat(route.changed) < PATIENCE
