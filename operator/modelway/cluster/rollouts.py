@@ -135,9 +135,9 @@ class Rollouts:
         return self._metrics.read(key, subject, situation.rollout.limits.metrics)
 
     async def _ask(self, state: RolloutState | None, observed: Observed) -> dict[str, PodSample]:
-        """What the stable pods say, once requests go to the candidate; it is entered into the ledger."""
+        """What the stable pods say, once requests go to the candidate or wait for their pace; it is entered into the ledger."""
         key = observed.owner.key
-        if state is None or not state.is_on_trial or state.timeout_from is None:
+        if state is None or not state.is_on_trial or (state.timeout_from or state.share_from) is None:
             return {}
         pods = [pod for pod in observed.pods if pod.revision == state.stable]
         names = {pod.name for pod in pods}

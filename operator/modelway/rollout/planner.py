@@ -11,6 +11,7 @@ from modelway.rollout import messages
 from modelway.rollout.assessment import Assessment, assess
 from modelway.rollout.measures import requests_in
 from modelway.rollout.orders import obey
+from modelway.rollout.pace import awaiting_message, awaits_pace
 from modelway.rollout.replay import describe
 from modelway.rollout.replay_steps import (
     start_replay,
@@ -212,6 +213,8 @@ def _start(state: RolloutState, step: Step, situation: Situation, now: datetime)
     if state.unready is None and wants_replay(state, situation):
         return start_replay(state, now)
     if state.unready is None:
+        if awaits_pace(state, step, situation, now):
+            return replace(state, share_from=state.share_from or now, message=awaiting_message(situation))
         state = start_traffic(state, step, now)
         return replace(state, message=messages.waiting_for_pods(state, StablePods(situation.pods.total), now))
     return replace(state, message=messages.starting(situation.candidate, step.size(situation.size)))

@@ -36,6 +36,9 @@ def progressing(name: str = "Canary", **fields: Any) -> World:
     """A world in which the stable pods have just begun the first step."""
     it = world(name, **fields)
     go_on(it, requests=0)
+    if it.phase is Phase.STARTING:  # for the pace of the stable revision
+        it.wait(minutes=3)
+        go_on(it, requests=0)
     assert it.phase is Phase.PROGRESSING
     assert it.state is not None
     assert it.state.since is not None
@@ -125,9 +128,33 @@ def test_blue_green_switches_once_all_pods_are_ready() -> None:
     go_on(it, 3, starts=False)
     assert message(it) == "3 of 4 pods of the candidate are ready"
     it.candidate_ready = 4
+    it.serve(200)
     it.operate()
     assert it.state is not None
     assert (it.phase, it.state.weight, it.candidate_size) == (Phase.PROGRESSING, 100, 4)
+
+
+def test_all_requests_change_over_once_the_stable_pace_is_known() -> None:
+    it = world("BlueGreen", faults=FAULTS["slow"])
+    go_on(it, 3, requests=0)
+    it.serve(150)
+    it.operate()
+    assert it.candidate_ready == 3
+    assert "until 200 answers of the stable revision" in message(it)
+    it.serve(150)
+    it.operate()
+    assert it.phase is Phase.PROGRESSING
+    it.settle()
+    assert ended(it) == (Phase.ROLLED_BACK, Cause.ANALYSIS, OLD)
+
+
+def test_all_requests_change_over_in_minutes_where_none_come() -> None:
+    it = world("BlueGreen")
+    go_on(it, 3, requests=0)
+    phases = [it.phase]
+    it.wait(minutes=3)
+    it.operate()
+    assert [*phases, it.phase] == [Phase.STARTING, Phase.PROGRESSING]
 
 
 def test_larger_share_waits_for_the_candidate_to_grow() -> None:

@@ -252,22 +252,24 @@ class World:
         requests -= taken
         for number, name in enumerate(sorted(self.pods)):
             pod = self.pods[name]
-            if pod.traffic is None or pod.is_stopped or not self.candidate_ready:
+            if pod.traffic is None or pod.is_stopped:
                 continue
             own = (requests + number) // len(self.pods)
-            pod.owed += own * pod.traffic["weight"] / 100
-            handed_over = int(pod.owed + 1e-9)
-            pod.owed -= handed_over
-            self.answered_by_candidate += handed_over if pod.traffic["mode"] == "handover" else 0
-            self._count(pod, handed_over)
+            pod.owed += own * pod.traffic["weight"] / 100 if self.candidate_ready else 0
+            taken = int(pod.owed + 1e-9)
+            pod.owed -= taken
+            handed_over = taken if pod.traffic["mode"] == "handover" else 0
+            self.answered_by_candidate += handed_over
+            self._count(pod, taken, own - handed_over)
 
-    def _count(self, pod: ServingPod, trials: int) -> None:
+    def _count(self, pod: ServingPod, taken: int, stable: int) -> None:
         assert pod.traffic is not None
         total = self.counted.setdefault(pod.traffic["id"], Counter())
         shares = {Series(name, CANDIDATE): self.faults.get(name, 0.0) for name in MEASURES}
         shares[Series(SLOW, CANDIDATE)] = self.faults.get(SLOW, NORMALLY_SLOW)
         shares[Series(SLOW, STABLE)] = NORMALLY_SLOW
         for series, share in shares.items():
+            trials = stable if series.arm == STABLE else taken
             self.bad_owed[series] += trials * share
             bad = min(trials, int(self.bad_owed[series] + 1e-9))
             self.bad_owed[series] -= bad

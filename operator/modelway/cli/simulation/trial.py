@@ -155,6 +155,8 @@ class _World:
         self._share_rest = share - taken
         if weight or mirror:
             self._count(taken, requests - (taken if weight else 0), end)
+        elif self.state is not None and self.state.share_from is not None:
+            self._count(0, requests, end)  # the candidate stands by
         self.seconds = end
 
     def _count(self, taken: int, stable: int, end: float) -> None:
