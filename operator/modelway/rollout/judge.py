@@ -28,8 +28,10 @@ from modelway.rollout.two_samples import Pair
 
 FAILED, REFUSED, SLOW, DISAGREEMENT = "failed", "refused", "slow", "disagreement"
 ALWAYS_REQUIRED: Final = (FAILED, DISAGREEMENT)
-_PARTS: Final = {DISAGREEMENT: 0.47, SLOW: 0.35, FAILED: 0.15, REFUSED: 0.03}
+_PARTS: Final = {DISAGREEMENT: 0.47, SLOW: 0.35, FAILED: 0.15, REFUSED: 0.01}
 """Of alpha. Wrong and slow answers have most, because they reach clients; the stable revision answers where the candidate fails."""
+PART_OF_SERVERS: Final = 0.02
+"""Of alpha: what is left for stable servers, which stop by themselves asking a candidate that fails."""
 PART_OF_OTHERS: Final = 0.1
 """What measures of other names share equally where there are any; those above share the rest then. All parts together are alpha."""
 _BROKEN: Final = (FAILED, REFUSED)
@@ -148,7 +150,7 @@ def judge(measures: Sequence[Measure], *, alpha: float = 1e-4, beta: float = 0.0
 def parts_of_alpha(names: Sequence[str]) -> dict[str, float]:
     """The part of alpha that each measure has, by its name; together at most 1, whatever the names."""
     others = sum(name not in _PARTS for name in names)
-    own = 1 - PART_OF_OTHERS if others else 1.0
+    own = 1 - PART_OF_OTHERS / (1 - PART_OF_SERVERS) if others else 1.0
     return {name: _PARTS[name] * own if name in _PARTS else PART_OF_OTHERS / others for name in names}
 
 

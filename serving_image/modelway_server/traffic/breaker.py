@@ -3,14 +3,15 @@
 A mixture of likelihood ratios weighs "the candidate fails more than it may" against "it fails as often as it may". It
 mixes several rates of failing, and all the requests at which the failing may have begun. Its expectation stays 1 while
 the candidate fails no more than it may. So it reaches EVIDENCE in one of as many rollouts at most, however often one
-looks.
+looks. Where all stable pods have stopped, the operator ends the rollout: its judge leaves that much of its own alpha of
+1e-4 to this.
 
 Source: Ville's inequality; Shafer and Vovk, "Test martingales, Bayes factors and p-values" (2011), for mixtures.
 """
 
 from typing import Final, NamedTuple
 
-EVIDENCE: Final = 1e4
+EVIDENCE: Final = 5e5
 RATES: Final = (2.0, 4.0, 8.0, 20.0, 60.0, 200.0)
 """How many times more often than it may a candidate fails, in the alternatives."""
 LEAST: Final = 1e-6

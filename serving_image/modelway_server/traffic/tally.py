@@ -55,6 +55,8 @@ def verdict_of(answer: CandidateAnswer, *, is_message: bool = False) -> Verdict:
         return Verdict.ANSWERED if is_right else Verdict.FAILED
     if answer.status in _BUSY or (answer.status == 503 and b"retry-after" in answer.headers):
         return Verdict.BUSY
+    if answer.status == HTTPStatus.GATEWAY_TIMEOUT:
+        return Verdict.LATE  # it had the time that a request has for both revisions
     return Verdict.REFUSED if 400 <= answer.status < 500 else Verdict.FAILED
 
 

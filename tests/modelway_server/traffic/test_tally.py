@@ -113,6 +113,7 @@ def test_third_failure_stops_and_what_is_over_counts_no_more() -> None:
         (503, JSON, b"", Verdict.FAILED),
         (500, JSON, b"", Verdict.FAILED),
         (301, JSON, b"", Verdict.FAILED),
+        (504, JSON, b"{}", Verdict.LATE),
     ],
 )
 def test_verdict_on_an_answer(status: int, headers: dict[bytes, bytes], body: bytes, verdict: Verdict) -> None:
