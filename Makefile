@@ -17,6 +17,8 @@
 #   make bench-rollouts  how many requests verdicts on rollouts take, and how often they are wrong, on 1,000 drawn rollouts of each kind
 #                        (ROLLOUTS=100 is short; JSON=, WRITE=1 refreshes docs/verdicts.md)
 #   make bench-replay    how soon known rows come to a verdict on a candidate that is ready (ROUNDS=1 is short; JSON=, WRITE=1 as above)
+#   make trial-rollouts  rollouts of good and bad candidates on a real control plane under load, and what clients notice (KINDS=good,wrong,
+#                        STRATEGIES=Canary, CHANGES=evicted, REQUESTS=2000, SAME=10 are short; KINDS= leaves them out; JSON=, WRITE=1 refreshes docs/verdicts.md)
 #   make bench-preflight how soon a forest of 50 MB is accepted, and what a preflight costs ways back and pods (ROUNDS=1 is short; JSON=,
 #                        WRITE=1 refreshes docs/evaluation.md)
 #   make bench-handover  what a rollout costs the requests of clients, in five minutes (ROUNDS=2 is short; JSON=, WRITE=1 refreshes
@@ -45,7 +47,7 @@ UNIT = tests/modelway tests/contract $(addprefix tests/modelway_server/,contract
 # Set in many images; every start of Python would compile this checkout anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server bench-gate bench-preflight bench-replay bench-rollouts bench-handover fuzz abuse clean sweep test-frameworks test-versions
+.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server bench-gate bench-preflight bench-replay bench-rollouts trial-rollouts bench-handover fuzz abuse clean sweep test-frameworks test-versions
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -129,6 +131,10 @@ bench-rollouts: .venv/ready
 
 bench-handover: .venv/ready
 	$(BIN)/python -m bench.handover $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
+trial-rollouts: .venv/ready
+	cd tests && ../$(BIN)/python -m bench.trial $(if $(filter undefined,$(origin KINDS)),,--kinds '$(KINDS)') \
+		$(if $(filter undefined,$(origin STRATEGIES)),,--strategies '$(STRATEGIES)') $(if $(filter undefined,$(origin CHANGES)),,--changes '$(CHANGES)') \
+		$(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SAME),--same $(SAME)) $(if $(JSON),--json $(abspath $(JSON))) $(if $(WRITE),--write)
 
 test-frameworks: .venv/ready
 	cd tests && ../$(BIN)/python -m frameworks

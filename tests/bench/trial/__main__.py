@@ -1,0 +1,81 @@
+"""`python -m bench.trial`: rollouts of good and bad candidates on a real control plane under load, and what clients noticed of them."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.machine import machine
+from bench.page import PAGE, refresh
+from bench.trial.changes import BY_NAME as CHANGES
+from bench.trial.kinds import KINDS, STRATEGIES
+from bench.trial.results import table
+from bench.trial.run import measure
+from sandbox import SandboxError
+from sandbox.binaries.versions import kubernetes
+from support.cluster.helm import HelmError
+from support.cluster.sandbox import KubectlError
+
+VERDICTS = PAGE.with_name("verdicts.md")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Try and tell; the exit code is 0 when everything was as asked, and 1 when it was not or could not be tried."""
+    parser = argparse.ArgumentParser(prog="python -m bench.trial", description=__doc__)
+    kinds, strategies, changes = [kind.name for kind in KINDS], list(STRATEGIES), list(CHANGES)
+    parser.add_argument("--kinds", type=_some_of(kinds), default=kinds, help=f"of {','.join(kinds)} (default all)")
+    parser.add_argument(
+        "--strategies", type=_some_of(strategies), default=strategies, help=f"of {','.join(strategies)} (default all)"
+    )
+    parser.add_argument(
+        "--changes", type=_some_of(changes), default=changes, help=f"of {','.join(changes)} (default all)"
+    )
+    parser.add_argument("--requests", type=int, default=50_000, help="of clients, at least (default %(default)s)")
+    parser.add_argument("--same", type=int, default=300, help="rollouts to the same bytes (default %(default)s)")
+    parser.add_argument("--models", type=int, default=6, help="that these are divided among (default %(default)s)")
+    parser.add_argument("--json", type=Path, help="write everything that was found to this file")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{VERDICTS.name}")
+    options = parser.parse_args(argv)
+    if options.models < 1 or min(options.requests, options.same) < 0:
+        parser.error("--models must be 1 or more, --requests and --same 0 or more")
+    try:
+        results = measure(
+            options.kinds,
+            options.strategies,
+            options.changes,
+            requests=options.requests,
+            same=options.same,
+            models=options.models,
+            machine=machine(Kubernetes=kubernetes()),
+            say=lambda text: print(text, file=sys.stderr, flush=True),
+        )
+    except (AssertionError, BenchError, SandboxError, HelmError, KubectlError, TimeoutError) as error:
+        print(f"The trial failed: {str(error) or type(error).__name__}", file=sys.stderr)
+        return 1
+    print(table(results))
+    if options.json:
+        options.json.write_text(json.dumps(results.to_json(), indent=2))
+    if options.write:
+        refresh(VERDICTS, "trial-rollouts", table(results))
+    for fault in results.faults:
+        print(f"Not as asked: {fault}", file=sys.stderr)
+    return 1 if results.faults else 0
+
+
+def _some_of(known: Sequence[str]) -> Callable[[str], list[str]]:
+    """What reads names with commas between; none where the text is empty."""
+
+    def names(text: str) -> list[str]:
+        chosen = [name for name in text.split(",") if name]
+        unknown = [name for name in chosen if name not in known]
+        if unknown:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: is none of {', '.join(known)}")
+        return chosen
+
+    return names
+
+
+if __name__ == "__main__":
+    sys.exit(main())

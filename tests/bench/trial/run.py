@@ -1,0 +1,155 @@
+"""The trial: each kind of candidate in each strategy, one after the other for a strategy, the strategies side by side."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from bench.trial.changes import BY_NAME as CHANGES
+from bench.trial.changes import try_change
+from bench.trial.clients import Tally, wait_for_requests
+from bench.trial.kinds import BY_NAME, GOOD, Kind, rollout_of
+from bench.trial.results import Case, Results, faults_of
+from bench.trial.same import try_same
+from bench.trial.world import Model, World, world
+from modelway.cli.rollout_text import describe_measure
+from support.cluster.sandbox import Object
+
+PODS = 2
+HTTP_CLIENTS, GRPC_CLIENTS = 3, 1
+PAUSE = 0.1
+REST_SECONDS = 900.0
+
+Say = Callable[[str], None]
+Lane = tuple[list[Case], Tally]
+"""Cases, and what clients got beside them."""
+
+
+def measure(
+    kinds: Sequence[str],
+    strategies: Sequence[str],
+    changes: Sequence[str],
+    *,
+    requests: int,
+    same: int,
+    models: int,
+    machine: Mapping[str, str],
+    say: Say,
+) -> Results:
+    """Everything that was asked for.
+
+    Args:
+        kinds: names of candidates.
+        strategies: of their rollouts.
+        changes: names of what comes between rollouts of good ones.
+        requests: of clients, at least, while they are tried.
+        same: rollouts to the same bytes.
+        models: that these are divided among.
+        machine: what it runs on.
+        say: tells how it goes.
+    """
+    begin = time.monotonic()
+    with world() as here:
+        lanes = [partial(_strategy, here, one, kinds) for one in strategies if kinds]
+        lanes += [partial(_changes, here, changes)] if changes else []
+        each = -(-requests // max(len(lanes), 1))
+        with ThreadPoolExecutor(max(len(lanes), 1)) as pool:
+            outcomes = list(pool.map(lambda lane: lane(each, say), lanes))
+        outcome = try_same(here, same, models, say) if same else None
+    between = sum((rest for _, rest in outcomes), Tally())
+    all_cases = [case for cases, _ in outcomes for case in cases]
+    return Results(
+        machine=machine,
+        cases=[case for case in all_cases if case.kind in BY_NAME],
+        changes=[case for case in all_cases if case.kind in CHANGES],
+        same=outcome,
+        requests_between=between.requests,
+        failures_between=dict(between.failures),
+        seconds=time.monotonic() - begin,
+    )
+
+
+def _strategy(here: World, strategy: str, kinds: Sequence[str], requests: int, say: Say) -> Lane:
+    """The cases of a strategy, one after the other."""
+    trials = [
+        lambda model, kind=kind, number=number: _case(model, strategy, BY_NAME[kind], f"{kind}-{number}")
+        for number, kind in enumerate(kinds)
+    ]
+    return _lane(here, strategy.lower(), trials, requests, say)
+
+
+def _changes(here: World, changes: Sequence[str], requests: int, say: Say) -> Lane:
+    """What comes between rollouts, one after the other."""
+    trials = [
+        lambda model, change=change, number=number: try_change(here, model, CHANGES[change], f"{change}-{number}")
+        for number, change in enumerate(changes)
+    ]
+    return _lane(here, "changes", trials, requests, say)
+
+
+def _lane(here: World, name: str, trials: Sequence[Callable[[Model], Case]], requests: int, say: Say) -> Lane:
+    """Trials of one model under load, and what its clients got beside them."""
+    cases = []
+    with here.model(name, size=PODS, over_http=HTTP_CLIENTS, over_grpc=GRPC_CLIENTS, pause=PAUSE) as model:
+        for trial in trials:
+            case = trial(model)
+            cases.append(case)
+            failed, verdict = sum(case.failures.values()), "; ".join(case.faults) or "as asked"
+            took = f"after {case.seconds:.0f} s, {case.requests:,} requests, {failed} failed"
+            say(f"{case.strategy} {case.kind}: {case.end} {case.measure} {took}; {verdict}")
+        wait_for_requests(model.clients, requests, seconds=REST_SECONDS)
+    total = model.clients.tally()
+    counted = sum(case.requests for case in cases)
+    failures = total.failures - sum((Counter(case.failures) for case in cases), Counter())
+    return cases, Tally(answers=Counter({"": total.requests - counted - failures.total()}), failures=failures)
+
+
+def _case(model: Model, strategy: str, kind: Kind, version: str) -> Case:
+    """One rollout, until nothing of its candidate is left."""
+    before, start = model.clients.tally(), time.monotonic()
+    stable, previous = model.stable, model.rollout.get("id", "")
+    model.wants(kind.name, version, rollout_of(strategy), **kind.spec)
+    end, measure, by_candidate, wrong, faults = "", "", 0, 0, []
+    try:
+        candidate = str(model.begins_after(previous)["revision"])
+        state = model.ends()
+        during = model.clients.tally().since(before)
+        by_candidate, wrong = during.answers[candidate], during.wrong[candidate]
+        end = GOOD if state["phase"] == GOOD else str(state.get("cause"))
+        measure = decisive(state)
+        faults += faults_of(kind, strategy, end, measure, by_candidate)
+        model.is_clean()
+        faults += _faults_of_rest(model, stable, candidate if end == GOOD else str(stable["revision"]))
+    except AssertionError as error:
+        end, faults = end or "no end", [*faults, str(error)[:2000]]
+    got = model.clients.tally().since(before)
+    return Case(
+        strategy=strategy,
+        kind=kind.name,
+        end=end,
+        measure=measure,
+        seconds=time.monotonic() - start,
+        requests=got.requests,
+        failures=dict(got.failures),
+        by_candidate=by_candidate,
+        wrong=wrong,
+        faults=tuple(faults),
+    )
+
+
+def decisive(state: Object) -> str:
+    """The measure that a rollback names, with its counts; empty where there is none."""
+    worse = [one for one in state.get("measures") or () if one["outcome"] == "Worse"]
+    strongest = max(worse, key=lambda one: one.get("evidence", 0.0), default=None)
+    return "" if strongest is None else f"{strongest['name']}: {describe_measure(strongest)}"
+
+
+def _faults_of_rest(model: Model, before: Object, wanted: str) -> list[str]:
+    """What is not as it has to be once a rollout is over."""
+    model.deployed.becomes("Serving" if wanted != before["revision"] else "RolledBack")
+    faults = []
+    if model.stable["revision"] != wanted:
+        faults.append(f"revision {model.stable['revision']} serves, not {wanted}")
+    answer = model.deployed.ask([[5.0]])
+    return [*faults, f"it answers {answer}"] if answer != {"predictions": [10.0]} else faults

@@ -1,0 +1,111 @@
+"""The trial of rollouts counts what clients got, and tells what is not as requests."""
+
+import http.server
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bench.trial.clients import Tally, asking, wait_for_requests
+from bench.trial.kinds import BY_NAME
+from bench.trial.results import Case, Results, Same, faults_of, table
+from bench.trial.run import decisive
+from support.waiting import eventually
+
+CASE = Case(
+    strategy="Canary",
+    kind="wrong",
+    end="Analysis",
+    measure="disagreement: 9 of 12",
+    seconds=31.4,
+    requests=1200,
+    failures={},
+    by_candidate=12,
+    wrong=12,
+)
+
+
+@pytest.mark.parametrize(
+    ("end", "fault"),
+    [
+        (("good", "Canary", "Promoted", "", 100), ""),
+        (("good", "Shadow", "Timeout", "", 0), "ended by Timeout"),
+        (("slow", "Canary", "Promoted", "", 100), "ended by Promoted"),
+        (("wrong", "Canary", "Analysis", "disagreement: 9 of 12", 12), ""),
+        (("wrong", "Canary", "Analysis", "failed: 3 of 3", 12), "failed: 3 of 3 decided"),
+        (("wrong", "Shadow", "Analysis", "disagreement: 9 of 12", 1), "1 clients saw"),
+    ],
+)
+def test_an_end_other_than_the_asked_one_is_a_fault(end: tuple[str, str, str, str, int], fault: str) -> None:
+    faults = faults_of(BY_NAME[end[0]], *end[1:])
+    assert (bool(faults), fault in "".join(faults)) == (bool(fault), True)
+
+
+def test_table_has_every_case_and_its_failures() -> None:
+    same = Same(ends={"promoted": 3}, requests=900, failures={}, seconds=60.0, wanted=3)
+    lines = table(Results(machine={"Linux": "6.1"}, cases=[CASE], same=same)).splitlines()
+    assert "| wrong | Canary | Analysis | disagreement: 9 of 12 | 31 s | 1,200 | 0 | 12 | 12 | as asked |" in lines
+    assert any(line.startswith("3 rollouts to the same bytes: 3 promoted. 900 requests, 0 failed") for line in lines)
+
+
+def test_a_failed_request_or_a_missing_rollout_is_a_fault() -> None:
+    same = Same(ends={"promoted": 2}, requests=900, failures={"status 503: ": 1}, seconds=60.0, wanted=3)
+    results = Results(machine={}, cases=[CASE], same=same)
+    assert results.faults == ["1 requests failed: status 503: ", "1 rollouts to the same bytes are missing"]
+
+
+def test_the_strongest_of_worse_measures_is_named() -> None:
+    shared = {"trials": 12, "share": 0.75, "bound": 0.1}
+    weak = {"name": "slow", "bad": 9, "outcome": "Worse", "evidence": 4.1, **shared}
+    strong = {"name": "disagreement", "bad": 9, "outcome": "Worse", "evidence": 4.6, **shared}
+    assert decisive({"measures": [weak, strong]}).startswith("disagreement: ")
+    assert decisive({"measures": [{**weak, "outcome": "Undecided"}]}) == ""
+
+
+class _Doubling(http.server.BaseHTTPRequestHandler):
+    """Doubles, says so under two names by turns, and fails every fifth request."""
+
+    protocol_version = "HTTP/1.1"
+    requests = 0
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        (number,) = request["inputs"][0]["data"]
+        type(self).requests += 1
+        answer: dict[str, Any] = {"outputs": [{"data": [2 * number + (self.requests % 2)]}]}
+        content = json.dumps(answer).encode()
+        self.send_response(503 if self.requests % 5 == 0 else 200)
+        self.send_header("modelway-revision", "canary" if self.requests % 2 else "stable")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the base class names it so
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Doubling) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def test_clients_count_by_revision_what_they_got(port: int) -> None:
+    with asking("any", ("127.0.0.1", port), "", over_http=1, over_grpc=0, pause=0.0) as clients:
+        wait_for_requests(clients, 20, seconds=20)
+    tally = clients.tally()
+    assert tally.requests == _Doubling.requests
+    assert tally.wrong == Counter({"canary": tally.answers["canary"]})
+    assert tally.failed == tally.requests // 5
+    assert tally.since(Tally()) == Tally(tally.answers, Counter({"canary": tally.wrong["canary"]}), tally.failures)
+
+
+def test_clients_go_on_after_a_broken_connection() -> None:
+    with asking("any", ("127.0.0.1", 1), "", over_http=1, over_grpc=0, pause=0.0) as clients:
+        eventually(lambda: clients.tally().failed > 2)
+    assert all("ConnectionRefused" in failure for failure in clients.tally().failures)
