@@ -50,7 +50,7 @@ KINDS: Final = (
         "leaks memory until it is killed",
         candidates.Leaking(),
         (ANALYSIS, FAILED),
-        ("failed",),
+        ("failed", "slow"),
         {"runtime": SMALL},
     ),
     Kind("dies", "dies at every twentieth request", candidates.Dying(), (ANALYSIS, FAILED), ("failed",)),

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
-LEAK_BYTES = 8 << 20
+LEAK_BYTES = 4 << 20
 SLOW_SECONDS = 0.05
 
 
