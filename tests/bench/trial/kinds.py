@@ -37,7 +37,7 @@ SMALL: Final = {"resources": {"limits": {"memory": "512Mi"}}}
 
 KINDS: Final = (
     Kind("good", "as good", candidates.Doubling(), (GOOD,)),
-    Kind("errors", "answers 5xx to a tenth", candidates.Failing(), (ANALYSIS, FAILED), ("failed",)),
+    Kind("errors", "fails a tenth", candidates.Failing(), (ANALYSIS, FAILED), ("failed", "refused")),
     Kind("slow", "is slow for a quarter", candidates.Slow(), (ANALYSIS,), ("slow", "failed")),
     Kind("crashes", "crashes at each start", candidates.Crashing(), (FAILED,)),
     Kind(
