@@ -131,6 +131,7 @@ bench-rollouts: .venv/ready
 
 bench-handover: .venv/ready
 	$(BIN)/python -m bench.handover $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)
+
 trial-rollouts: .venv/ready
 	cd tests && ../$(BIN)/python -m bench.trial $(if $(filter undefined,$(origin KINDS)),,--kinds '$(KINDS)') \
 		$(if $(filter undefined,$(origin STRATEGIES)),,--strategies '$(STRATEGIES)') $(if $(filter undefined,$(origin CHANGES)),,--changes '$(CHANGES)') \
