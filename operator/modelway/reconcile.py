@@ -36,6 +36,7 @@ from modelway.errors import (
 from modelway.metrics import Metrics
 from modelway.observed import Key, Observed, Owner
 from modelway.planning import plan_of, records_to_read, served_before, stable_size
+from modelway.rollout.state import is_on_trial
 from modelway.settings import Settings
 from modelway.status.pod_failures import LONGEST_QUOTE
 from modelway.status.reasons import Reason, Topic
@@ -144,7 +145,7 @@ class Reconciler:
         try:
             deployment, unknown = ModelDeployment.parse_stored(observed.owner.document)
             self._unknown.note(key, unknown)
-            policy.check(deployment, self._settings)
+            policy.check(deployment, self._settings, is_on_trial=is_on_trial(observed.owner.status))
             plan = await self._make_plan(deployment, observed)
             if not deployment.spec.suspend:
                 await self._applier.carry_out(plan, observed)

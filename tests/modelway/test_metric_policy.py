@@ -32,6 +32,11 @@ def test_source_that_the_platform_lacks_is_refused(metric: dict[str, object], fi
     assert value in problem.message
 
 
+def test_source_that_is_withdrawn_stops_no_rollout() -> None:
+    rollout = {"strategy": "Canary", "analysis": {"metrics": [PROMETHEUS]}}
+    policy.check(ModelDeployment.parse(manifest(rollout=rollout)), Settings(), is_on_trial=True)
+
+
 def test_source_that_the_platform_names_is_allowed() -> None:
     check(PROMETHEUS, rollouts_prometheus_url="http://prometheus:9090")
     check(WEBHOOK, rollouts_webhooks_allowed="https://checks.example.com/team")

@@ -213,11 +213,19 @@ def _verdicts(status: Mapping[str, Any]) -> list[object]:
     ]
     rollout = status.get("rollout") or {}
     course = [rollout.get(part) for part in _COURSE]
+    looks = [(one["name"], one["bad"], one.get("time")) for one in rollout.get("measures") or () if _is_looked_at(one)]
     return [
         status.get("observedGeneration"),
         *course,
+        (rollout.get("replay") or {}).get("phase"),
+        looks,
         *((one["type"], one["status"], one["reason"]) for one in conditions),
     ]
+
+
+def _is_looked_at(measure: Mapping[str, Any]) -> bool:
+    """Whether looks are counted at which the value of a metric was beyond its limit: one that is not written is not counted."""
+    return "source" in measure and measure.get("share") is None
 
 
 def _is_of_counts(patch: Mapping[str, Any], status: Mapping[str, Any]) -> bool:

@@ -99,7 +99,7 @@ class Rollouts:
             situation,
             pods=pods,
             route=route,
-            evidence=self._evidence(observed.owner.key),
+            evidence=self._evidence(observed.owner.key, state),
             unreachable=unreachable,
             readings=self._readings(state, observed, situation),
         )
@@ -171,9 +171,9 @@ class Rollouts:
             patience=timedelta(seconds=progress_deadline_seconds(deployment, self._settings)),
         )
 
-    def _evidence(self, key: Key) -> Evidence:
+    def _evidence(self, key: Key, state: RolloutState | None) -> Evidence:
         ledger = self._ledgers.get(key)
-        return ledger.totals() if ledger is not None else {}
+        return ledger.totals() if ledger is not None and state is not None and ledger.rollout == state.id else {}
 
 
 def _main(observed: Observed) -> Main:

@@ -87,7 +87,7 @@ def progress(state: RolloutState, step: Step, judgement: Judgement, situation: S
         )
     if situation.pods.silent:
         parts.append(_silent(situation.pods))
-    if situation.unreachable and requests_in(situation.evidence) <= state.requests_before:
+    if situation.unreachable and state.client_requests(situation.evidence) <= state.requests_before:
         parts.append(
             f"the stable pods cannot reach the candidate ({two_digits(situation.unreachable)} requests): "
             f"a NetworkPolicy may forbid egress to port {HANDOVER_PORT}"

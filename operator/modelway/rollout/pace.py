@@ -1,5 +1,6 @@
 """How fast the stable revision answers must be known before all requests go to a candidate: afterwards nobody can tell. Pure."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,18 +25,19 @@ def awaits_pace(state: RolloutState, step: Step, situation: Situation, now: date
         situation: what is so.
         now: the time.
     """
-    if step.weight < WHOLE or not situation.pods.total or _answers(situation) >= ANSWERS:
+    if step.weight < WHOLE or not situation.size or _answers(situation) >= ANSWERS:
         return False
     return state.share_from is None or now - state.share_from < PATIENCE
 
 
-def awaiting_message(situation: Situation) -> str:
-    """The words for that."""
+def await_pace(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:
+    """The state of a rollout that waits for that."""
     minutes = PATIENCE // timedelta(minutes=1)
-    return (
+    message = (
         f"the candidate stands by until {ANSWERS} answers of the stable revision show how fast it is, for {minutes} min at most; "
         f"{_answers(situation)} have come"
     )
+    return replace(state, share_from=state.share_from or now, message=message)
 
 
 def _answers(situation: Situation) -> int:

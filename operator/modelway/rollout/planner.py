@@ -9,9 +9,8 @@ from datetime import datetime, timedelta
 
 from modelway.rollout import messages
 from modelway.rollout.assessment import Assessment, assess
-from modelway.rollout.measures import requests_in
 from modelway.rollout.orders import obey
-from modelway.rollout.pace import awaiting_message, awaits_pace
+from modelway.rollout.pace import await_pace, awaits_pace
 from modelway.rollout.replay import describe
 from modelway.rollout.replay_steps import (
     start_replay,
@@ -124,6 +123,7 @@ def _follow_spec(state: RolloutState, situation: Situation, now: datetime) -> Ro
 def _promote_on(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:
     if state.phase is not Phase.PROMOTING:
         state = promote(state, messages.PROMOTING)
+    state = spare_clients(state, situation)
     main = situation.main
     return end_promotion(state, now) if main.revision == state.revision and main.is_rolled_out else state
 
@@ -214,7 +214,7 @@ def _start(state: RolloutState, step: Step, situation: Situation, now: datetime)
         return start_replay(state, now)
     if state.unready is None:
         if awaits_pace(state, step, situation, now):
-            return replace(state, share_from=state.share_from or now, message=awaiting_message(situation))
+            return await_pace(state, situation, now)
         state = start_traffic(state, step, now)
         return replace(state, message=messages.waiting_for_pods(state, StablePods(situation.pods.total), now))
     return replace(state, message=messages.starting(situation.candidate, step.size(situation.size)))
@@ -231,6 +231,8 @@ def _progress(
         return _go_on(state, assessment, number)
     if not _has_its_share(state, step):
         if state.unready is None:
+            if not (state.weight or state.mirror) and awaits_pace(state, step, situation, now):
+                return _at_timeout(await_pace(state, situation, now), situation, now)
             state = ask_for(state, step, now)
         message = messages.growing(state, step, situation)
     elif state.since is None and not 0 < situation.pods.total == situation.pods.honouring:
@@ -242,6 +244,8 @@ def _progress(
         if _is_complete(state, step, situation, assessment, now):
             return _go_on(state, assessment, state.step + 1)
         message = "; ".join([messages.progress(state, step, assessment.judgement, situation, now), *assessment.waits])
+        if step.unseen and state.unready is None and not assessment.waits:
+            return replace(state, message=message)  # the verdict is there, and the hold ends by itself
     return _at_timeout(replace(state, message=message), situation, now)
 
 
@@ -249,12 +253,12 @@ def _is_complete(state: RolloutState, step: Step, situation: Situation, assessme
     """Whether a step has had its time and its evidence. Time alone is none: a request must have come in the step, enough in all at the end."""
     if state.unready is not None or assessment.waits:
         return False
-    if requests_in(situation.evidence) <= state.requests_before and not step.unseen:
+    if state.client_requests(situation.evidence) <= state.requests_before and not step.unseen:
         return False
     if step.hold is not None and now - (state.since or now) < step.hold:
         return False
-    if assessment.is_not_worse:
-        return True
+    if assessment.is_not_worse or step.unseen:
+        return True  # a step without evidence begins with a verdict, which stands
     is_last = all(later.unseen for later in steps_of(situation.rollout)[state.step + 1 :])
     progress = assessment.judgement.progress
     return not is_last and (step.hold is not None or progress >= (state.step + 1) / state.steps)

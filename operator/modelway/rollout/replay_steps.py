@@ -54,6 +54,8 @@ def step_by_replay(state: RolloutState, steps: Sequence[Step], judgement: Judgem
         if not is_enough and (has_begun or not has_its_part):
             break
         number += 1
+        if number < len(steps) and steps[number].unseen:
+            return number - 1  # no evidence comes after it: copies of clients' requests must come before
     return number
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from modelway.rollout.measures import requests_in
 from modelway.rollout.situation import Situation
 from modelway.rollout.state import RolloutState
 from modelway.rollout.steps import Step
@@ -45,7 +44,7 @@ def wait_for_route(state: RolloutState, step: Step, situation: Situation, now: d
     if not situation.candidate.ready:
         return Turn(state, f"{words}: no pod of the candidate is ready, so the Gateway sends it no request")
     if state.weight < step.weight:
-        if not requests_in(situation.evidence):
+        if not state.client_requests(situation.evidence):
             copies = "no copy of a request has reached the candidate yet"
             return Turn(state, f"{words}: {copies}; the Gateway sends it {step.weight}% of the requests after that")
         with_share = replace(state, weight=step.weight, share_from=now)

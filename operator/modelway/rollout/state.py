@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from modelway.api.status import LONGEST_MESSAGE, RolloutMeasure, RolloutStatus
 from modelway.rollout.judge import Counts
-from modelway.rollout.measures import CANDIDATE, STABLE, Evidence, Series
+from modelway.rollout.measures import CANDIDATE, STABLE, Evidence, Series, requests_in
 from modelway.rollout.replay import Replaying, known_part, without
 
 
@@ -30,6 +30,11 @@ ON_TRIAL = frozenset({Phase.STARTING, Phase.PROGRESSING, Phase.PAUSED})
 """The phases in which the candidate may still go either way."""
 UNDER_WAY = ON_TRIAL | {Phase.PROMOTING}
 """The phases in which the candidate has pods of its own."""
+
+
+def is_on_trial(status: Mapping[str, Any]) -> bool:
+    """Whether the status of a ModelDeployment tells of a candidate that may still go either way."""
+    return (status.get("rollout") or {}).get("phase") in ON_TRIAL
 
 
 class Cause(StrEnum):
@@ -116,6 +121,10 @@ class RolloutState:
     def live_evidence(self) -> Evidence:
         """The part of it that clients' requests gave."""
         return without(self.evidence, self.replay.evidence if self.replay is not None else {})
+
+    def client_requests(self, total: Evidence) -> int:
+        """How many requests of clients the candidate has got, where replayed rows count in a total too."""
+        return requests_in(without(total, self.replay.evidence if self.replay is not None else {}))
 
     def to_status(self) -> dict[str, Any]:
         """The value of `status.rollout`."""

@@ -7,7 +7,6 @@ from string import ascii_lowercase, digits
 from modelway.api.orders import Order
 from modelway.api.status import LARGEST_COUNT
 from modelway.rollout import messages
-from modelway.rollout.measures import requests_in
 from modelway.rollout.situation import Situation
 from modelway.rollout.state import Cause, Pause, Phase, RolloutState
 from modelway.rollout.steps import Step, steps_of
@@ -77,7 +76,7 @@ def start_traffic(state: RolloutState, step: Step, now: datetime) -> RolloutStat
 
 def start_clock(state: RolloutState, situation: Situation, now: datetime) -> RolloutState:
     """All stable pods keep to the step: its time runs, and its requests count."""
-    return replace(state, since=now, requests_before=min(requests_in(situation.evidence), LARGEST_COUNT))
+    return replace(state, since=now, requests_before=min(state.client_requests(situation.evidence), LARGEST_COUNT))
 
 
 def hold(state: RolloutState, pause: Pause, now: datetime, *, by: str | None = None) -> RolloutState:

@@ -148,6 +148,8 @@ def _course(**more: Any) -> dict[str, Any]:
         {"weight": 25},
         {"since": "2026-01-02T00:00:00Z"},
         {"unserved": "2026-01-02T00:00:00Z"},
+        {"replay": {"phase": "Done"}},
+        {"measures": [{"name": "queue", "bad": 1, "trials": 5, "source": "a"}]},
     ],
 )
 def test_turn_of_a_rollout_is_written_at_once_and_told(change: dict[str, Any]) -> None:

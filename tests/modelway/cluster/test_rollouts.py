@@ -16,8 +16,8 @@ from modelway.cluster.scrape import Scraper
 from modelway.observed import Child, Key, Observed, Owner, PodView, Termination
 from modelway.planning import plan_of
 from modelway.rollout.counts import PodSample
-from modelway.rollout.judge import DISAGREEMENT, FAILED, Counts
-from modelway.rollout.measures import CANDIDATE, Series
+from modelway.rollout.judge import DISAGREEMENT, FAILED, SLOW, Counts
+from modelway.rollout.measures import CANDIDATE, STABLE, Series
 from modelway.settings import Settings
 from support.operator.observed import OLD, canary_service, container, deployment, observed, owner, pod
 
@@ -201,3 +201,15 @@ def test_order_is_followed_and_told_with_who_asked() -> None:
     assert (progress.rollout["cause"], progress.rollout["by"]) == ("Aborted", "alice")
     [notice] = progress.notices
     assert "alice" in notice.message
+
+
+def test_counts_of_a_rollout_are_not_those_of_the_next_one() -> None:
+    stable = {Series(SLOW, STABLE): Counts(10, 300), Series(FAILED, CANDIDATE): Counts(0, 1)}
+    rollouts = Rollouts(_Pods(samples={"fraud-1": PodSample("a-1", 5.0, is_stopped=False, evidence=stable)}), SETTINGS)
+    _look(_around(READY, by=_owner(_state("Progressing")), canary_pods=UP), rollouts=rollouts)
+    next_one = _state("Starting", id="a-2", strategy="BlueGreen", steps=1)
+    by = _owner(next_one, spec={"rollout": {"strategy": "BlueGreen"}})
+    up = tuple(pod(name=f"fraud-canary-{number}", revision=NEW, ready=True) for number in (1, 2))
+    progress = _look(_around(deployment(revision=NEW, size=2, track=CANARY), by=by, canary_pods=up), rollouts=rollouts)
+    assert progress.rollout is not None
+    assert "0 have come" in progress.rollout["message"]

@@ -157,6 +157,14 @@ def test_all_requests_change_over_in_minutes_where_none_come() -> None:
     assert [*phases, it.phase] == [Phase.STARTING, Phase.PROGRESSING]
 
 
+def test_unready_stable_pods_do_not_end_the_wait_for_their_pace() -> None:
+    it = world("BlueGreen")
+    go_on(it, 3, requests=0)
+    it.stable_serves = False
+    it.operate()
+    assert it.phase is Phase.STARTING
+
+
 def test_larger_share_waits_for_the_candidate_to_grow() -> None:
     it = progressing(size=10)
     while it.state and it.state.step == 0:

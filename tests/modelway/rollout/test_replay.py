@@ -8,7 +8,7 @@ import pytest
 
 from modelway.api.analysis import Analysis
 from modelway.api.replay import REQUESTS
-from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, Counts, Outcome, judge
+from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW, Counts, Outcome, judge
 from modelway.rollout.measures import CANDIDATE, Evidence, Series, measures_of
 from modelway.rollout.metrics import Reading
 from modelway.rollout.notices import notices_of
@@ -266,3 +266,37 @@ def test_replays_beyond_budget_and_tolerance_hardly_ever_promote() -> None:
 
 def test_usual_number_of_rows_is_enough_for_a_good_candidate() -> None:
     assert _outcomes(0.05, replays=200, requests=REQUESTS)[Outcome.NOT_WORSE] >= 190
+
+
+BLUE_GREEN = {"scaleDownDelay": "2m"}
+BY_GATEWAY = {**BLUE_GREEN, "trafficRouting": "Gateway"}
+
+
+def test_good_rows_switch_no_gateway_without_copies() -> None:
+    it = replaying("BlueGreen", **BY_GATEWAY)
+    report(it, GOOD)
+    it.settle(rounds=40, requests=0)
+    assert (it.phase, state(it).step, state(it).weight) == (Phase.PROGRESSING, 0, 0)
+
+
+@pytest.mark.parametrize("fields", [BLUE_GREEN, BY_GATEWAY], ids=["Server", "Gateway"])
+def test_good_rows_do_not_hide_a_slow_candidate(fields: dict[str, Any]) -> None:
+    it = replaying("BlueGreen", **fields)
+    it.faults = {SLOW: 1.0}
+    report(it, GOOD)
+    for _ in range(6):  # stable pods learn of the rollout a minute late
+        it.operate()
+        it.start_candidate()
+        it.serve(200)
+        it.wait(seconds=10)
+    it.settle()
+    assert (it.phase, state(it).cause) == (Phase.ROLLED_BACK, Cause.ANALYSIS)
+
+
+def test_rows_are_no_requests_that_a_hold_waits_for() -> None:
+    it = replaying("BlueGreen", **BLUE_GREEN)
+    it.wait(seconds=PATIENCE.total_seconds())
+    it.settle(rounds=30, requests=0)
+    report(it, GOOD)
+    it.settle(rounds=60, requests=0)
+    assert (it.phase, it.answered_by_candidate) == (Phase.PROGRESSING, 0)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from modelway.rollout.judge import DISAGREEMENT, FAILED, REFUSED, SLOW
+from modelway.rollout.measures import CANDIDATE, Series
 from modelway.rollout.state import Cause, Phase, RolloutState
 from support.operator.rollout_world import NEW, OLD, World, spec
 
@@ -128,3 +129,37 @@ def test_other_routing_begins_anew() -> None:
     it.wait(seconds=1)
     it.operate()
     assert (present(it).id != before.id, present(it).weight, present(it).routing) == (True, 0, None)
+
+
+def switched(**fields: Any) -> World:
+    """A world whose Gateway sends all requests to the candidate."""
+    it = world("BlueGreen", **fields)
+    while it.accepted_route < 100:
+        go_on(it, 1, requests=200)
+    return it
+
+
+def test_verdict_before_the_switch_stands_after_it() -> None:
+    it = switched()
+    disagreement = Series(DISAGREEMENT, CANDIDATE)
+    for pod in it.pods.values():  # late copies, and no more after them
+        pod.counters[disagreement, True] = pod.counters[disagreement, False] // 10
+    it.settle()
+    assert it.phase is Phase.PROMOTED
+
+
+def test_reserve_is_not_cut_short_by_the_timeout() -> None:
+    it = World(spec("BlueGreen", trafficRouting="Gateway", scaleDownDelay="10m", timeout="11m"))
+    go_on(it, 12, requests=0)
+    it.settle()
+    assert it.phase is Phase.PROMOTED
+
+
+def test_promotion_takes_the_share_from_a_candidate_without_pods() -> None:
+    it = switched()
+    it.ask("promote")
+    it.operate()
+    assert (it.phase, present(it).weight) == (Phase.PROMOTING, 100)
+    it.kill_candidate()
+    it.operate()
+    assert present(it).weight == 0
