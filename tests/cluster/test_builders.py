@@ -21,7 +21,7 @@ from support.operator.legal_specs import manifests
 from support.operator.specs import Object, every_field, manifest
 from support.waiting import eventually
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crd")]
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("crd", "http_routes")]
 
 PLATFORM = Settings(image_pull_secrets=("registry",), service_port=8000, image_pull_policy="Always")
 FEW = settings(max_examples=40)

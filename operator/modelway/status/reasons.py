@@ -221,7 +221,7 @@ class Reason(StrEnum):
     NO_MATCHING_LISTENER_HOSTNAME = ("NoMatchingListenerHostname", Topic.GATEWAY, _PASSES,
         "Exposed: no listener of the Gateway is for the host names of the model.", "Correct `spec.exposure.gateway.hostnames`, or leave them out.")
     NOT_ALLOWED_BY_LISTENERS = ("NotAllowedByListeners", Topic.GATEWAY, _PASSES,
-        "Exposed: the Gateway's listeners take no routes from this namespace.", "Ask whoever runs the Gateway to allow the namespace in `allowedRoutes`, or name another Gateway in `spec.exposure.gateway`.")
+        "Exposed: the Gateway's listeners take no routes from this namespace.", "Have whoever runs the Gateway allow the namespace in `allowedRoutes`, or name another Gateway in `spec.exposure.gateway`.")
     BACKEND_UNRESOLVED = ("BackendUnresolved", Topic.GATEWAY, _PASSES,
         "Exposed: the Gateway cannot send requests to the model's Service.", "Read the Gateway's words in the message, or ask whoever runs it.")
     ROUTE_REFUSED = ("RouteRefused", Topic.GATEWAY, _PASSES,

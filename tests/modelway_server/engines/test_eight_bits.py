@@ -25,7 +25,7 @@ from modelway_server.engines.prepared import Prepared
 from modelway_server.errors import EngineUnavailable, LoadFailed, NothingToQuantise
 from modelway_server.runtimes.base import Runtime
 from modelway_server.settings import INT8, ModelSettings
-from support.models import WINE, WINE_KINDS, mixed_pipeline, wine_forest
+from support.models import WINE, WINE_KINDS, Stubborn, mixed_pipeline, wine_forest
 from support.server.prepared import prepare_runtime
 from support.server.served import Served, begin
 from support.trained import graphs
@@ -201,7 +201,7 @@ def test_note_is_gone_once_the_model_is_prepared(tmp_path: Path) -> None:
 
 
 def test_failure_that_may_pass_is_not_noted(tmp_path: Path) -> None:
-    status, report = prepare(tmp_path, mixed_pipeline(), "--timeout=0.01", "--note-failure")
+    status, report = prepare(tmp_path, Stubborn(60.0), "--timeout=0.01", "--note-failure")
     assert (status, report["reason"]) == (26, "LoadTimeout")
     assert not (tmp_path / "prepared" / FAILURE).exists()
 

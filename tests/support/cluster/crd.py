@@ -89,6 +89,7 @@ PLURALS = {
     "PodDisruptionBudget": "poddisruptionbudgets",
     "HorizontalPodAutoscaler": "horizontalpodautoscalers",
     "ControllerRevision": "controllerrevisions",
+    "HTTPRoute": "httproutes",
 }
 
 

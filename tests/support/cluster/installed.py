@@ -17,9 +17,15 @@ VALUES: Mapping[str, Mapping[str, Any]] = {"server": {"drainSeconds": 5}, "prefl
 
 
 @pytest.fixture(scope="session")
-def installed(sandbox: Sandbox, cluster_kubectl: Kubectl) -> str:
-    """The namespace in which the operator runs, cluster-wide, under the chart's ServiceAccount `modelway`. The cluster serves HTTPRoutes."""
+def http_routes(cluster_kubectl: Kubectl) -> None:
+    """The cluster serves HTTPRoutes, of the Gateway API."""
     cluster_kubectl("apply", "--server-side", "-f", str(HTTP_ROUTES))
+    eventually(lambda: cluster_kubectl("explain", "httproute.spec"))
+
+
+@pytest.fixture(scope="session")
+def installed(sandbox: Sandbox, cluster_kubectl: Kubectl, http_routes: None) -> str:
+    """The namespace in which the operator runs, cluster-wide, under the chart's ServiceAccount `modelway`. The cluster serves HTTPRoutes."""
     cluster_kubectl.apply(namespace_manifest(SYSTEM))
     helm.install(sandbox.kubeconfig, SYSTEM, VALUES)
     return SYSTEM

@@ -171,7 +171,7 @@ def _gateway() -> st.SearchStrategy[Object]:
             "namespace": st.sampled_from(["gateways", "g-1"]),
             "sectionName": st.sampled_from(["http", "https"]),
             "hostnames": st.lists(hostnames, min_size=1, max_size=3, unique=True),
-            "path": st.sampled_from(["/", "/fraud", "/models/v1.2/~risk_9"]),
+            "path": st.sampled_from(["/", "/fraud", "/models/v1.2/risk~9_"]),
         },
     )
 

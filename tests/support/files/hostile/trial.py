@@ -78,6 +78,7 @@ _READ = ("/proc/", "/sys/", "/dev/", "/etc/localtime", "/usr/share/zoneinfo", "/
 
 def main() -> None:
     """Try what standard input lists."""
+    sys.dont_write_bytecode = True  # a first import would look like a deed of the file
     for name in _LIBRARIES:
         importlib.import_module(name)
     for folder, path, rows in json.load(sys.stdin):
