@@ -41,7 +41,7 @@ def traffic_of(state: RolloutState | None, rollout: Rollout, address: str | None
 
 
 def key_of(uid: str, rollout: str) -> str:
-    """What requests of one server to another bear. Whoever may not read the namespace's objects cannot guess it.
+    """What requests of one server to another bear. Whoever may read the ModelDeployment, the ConfigMap or the replay's Job knows it; others cannot guess it.
 
     Args:
         uid: of the ModelDeployment.

@@ -11,10 +11,13 @@ class HeldBytes:
 
     Args:
         limit: on them; a request that is alone may exceed it.
+
+    Attributes:
+        limit: as given.
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._size = 0
 
     def add(self, size: int) -> None:
@@ -23,19 +26,19 @@ class HeldBytes:
         Raises:
             QueueFull: there is no room for them.
         """
-        if size > 0 and self._size and self._size + size > self._limit:
+        if size > 0 and self._size and self._size + size > self.limit:
             raise queue_full()
         self._size += size
 
     @property
     def is_scarce(self) -> bool:
         """Whether half of the room is taken."""
-        return self._size > self._limit / 2
+        return self._size > self.limit / 2
 
     @property
     def is_full(self) -> bool:
         """Whether more than the room is taken."""
-        return self._size > self._limit
+        return self._size > self.limit
 
     def charge(self, size: int) -> None:
         """Count bytes that are there already, whether there is room or not; a negative size counts fewer."""

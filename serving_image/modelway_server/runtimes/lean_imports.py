@@ -32,10 +32,13 @@ class _NoManual:
 
 
 def import_sklearn() -> None:
-    """Import scikit-learn's foundations, if there are any and nobody has imported them yet."""
+    """Import scikit-learn's foundations, if there are any and nobody has imported them yet.
+
+    Where that fails under the replaced names, whoever needs them imports them as they are.
+    """
     if _FIRST in sys.modules:
         return
-    with suppress(ImportError), _without_manuals(), _without("pandas"):
+    with suppress(Exception), _without_manuals(), _without("pandas"):
         import_module(_FIRST)
 
 

@@ -36,7 +36,7 @@ class HandOver:
         pace: of the stable model.
 
     Attributes:
-        rollout: as given; its weight may change.
+        rollout: that is obeyed.
     """
 
     def __init__(self, rollout: Rollout, client: Client, shared: Shared, calls: Calls, pace: Pace) -> None:
@@ -67,6 +67,12 @@ class HandOver:
     def set_weight(self) -> None:
         """Say which weight is obeyed."""
         self._shared.set_weight(self.rollout.share * 100 / WHOLE)
+
+    def obey(self, rollout: Rollout) -> None:
+        """Go on with another order for the same attempt: its weight and limits may differ."""
+        self.rollout = rollout
+        self._tally.max_failed, self._judges.tolerance = rollout.max_failed, rollout.tolerance
+        self.set_weight()
 
     def end(self) -> None:
         """Hand over nothing more; what is under way goes on, and is counted no more."""
@@ -216,6 +222,6 @@ class HandOver:
             _LOGGER.exception("a request could not be handed over, and is answered here")
         else:
             if verdict is not Verdict.BUSY:
-                return Outcome(verdict, seconds, answer)
+                return Outcome(verdict, seconds, answer if verdict is Verdict.ANSWERED else None)
             self._tally.count(Count.BUSY)
         return None

@@ -22,12 +22,16 @@ from modelway_server.traffic.wire import CandidateAnswer
 
 MAX_WAITING: Final = 64
 MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
+WAITING_PART: Final = 8
+"""What waits holds no more than so large a part of the bytes that all requests may hold."""
 COPIES_AT_ONCE: Final = 8
 SHARE: Final = 0.2
 """Of time, for answering requests a second time."""
 LONG_SECONDS: Final = 0.01
 LEAST_SHARE: Final = 0.05
 """Second answers that take longer than LONG_SECONDS get as much less of the time, and no less than this: a client may wait for one of them."""
+MAX_PAUSE_SECONDS: Final = 10.0
+"""After a second answer, where that leaves them no more than SHARE of the time."""
 MAX_COMPARED_BYTES: Final = 32 * 1024 * 1024
 """Of an answer; a larger one takes memory and time that the clients' requests need."""
 LARGE_BYTES: Final = 32 * 1024
@@ -41,10 +45,13 @@ class Judges:
         rollout: says how near numbers must be.
         calls: the way to the stable model.
         count: counts.
+
+    Attributes:
+        tolerance: the share by which numbers may differ.
     """
 
     def __init__(self, rollout: Rollout, calls: Calls, count: CountOne) -> None:
-        self._tolerance = rollout.tolerance
+        self.tolerance = rollout.tolerance
         self._calls = calls
         self._count = count
         self._sizes = Sizes(amounts=calls.gives_amounts)
@@ -54,7 +61,7 @@ class Judges:
             SpareTime(
                 calls,
                 most=MAX_WAITING,
-                most_bytes=MAX_WAITING_BYTES,
+                most_bytes=min(MAX_WAITING_BYTES, calls.held_bytes.limit // WAITING_PART),
                 at_once=at_once,
                 share=share,
                 left_out=left_out,
@@ -101,9 +108,10 @@ class Judges:
 
     def _agreement(self, incoming: Incoming, own: Body, answer: CandidateAnswer) -> Agreement | None:
         """How many rows agree; None where the stable answer cannot be read."""
-        return agreement_of(incoming.decode, (own.content, dict(own.headers)), answer, self._tolerance, self._sizes)
+        return agreement_of(incoming.decode, (own.content, dict(own.headers)), answer, self.tolerance, self._sizes)
 
 
 def share_of(seconds: float) -> float:
     """The share of time for second answers, by how long the last one took."""
-    return max(LEAST_SHARE, min(SHARE, SHARE * LONG_SECONDS / max(seconds, 1e-9)))
+    by_length = SHARE * LONG_SECONDS / max(seconds, 1e-9)
+    return min(SHARE, max(LEAST_SHARE, by_length, seconds / (seconds + MAX_PAUSE_SECONDS)))

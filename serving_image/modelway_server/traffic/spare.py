@@ -5,9 +5,10 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import NamedTuple
 
-from modelway_server.prediction.calls import Calls
+from modelway_server.prediction.calls import Calls, settle
 
 WAIT_SECONDS = 5.0
 """Work that found the model busy for so long is left out."""
@@ -60,27 +61,32 @@ class SpareTime:
         self._waiting: deque[_Piece] = deque()
         self._bytes = 0
         self._workers: set[asyncio.Task[None]] = set()
+        self._is_over = False
 
     def offer(self, work: Work, size: int) -> None:
-        """Do a piece of work later, if there is room.
+        """Do a piece of work later, if there is room; after `end` nothing is done.
 
         Args:
             work: begins it; what it raises is logged.
             size: bytes that it holds.
         """
+        if self._is_over:
+            return
         is_full = self._bytes > 0 and self._bytes + size > self._most_bytes  # one alone may be larger
         if len(self._waiting) >= self._most or is_full or self._calls.held_bytes.is_scarce:
             self._left_out()
             return
         self._waiting.append(_Piece(work, size, time.monotonic() + WAIT_SECONDS))
         self._hold(size)
-        if len(self._workers) < self._at_once:
+        working = sum(not worker.done() for worker in self._workers)
+        if working < self._at_once:
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
 
     def end(self) -> None:
-        """Forget what waits, and stop what is under way."""
+        """Forget what waits, stop what is under way, and take nothing more."""
+        self._is_over = True
         while self._waiting:
             self._hold(-self._waiting.popleft().size)
         for worker in self._workers:
@@ -93,26 +99,33 @@ class SpareTime:
 
     async def _work(self) -> None:
         while self._waiting:
-            piece = self._waiting.popleft()
-            try:
-                if not await self._is_idle(piece.latest):
-                    self._left_out()
-                    continue
-                begun = time.monotonic()
-                await piece.work()
-                seconds = time.monotonic() - begun
-                await asyncio.sleep(seconds * (1 / self._share(seconds) - 1))
-            except Exception:
-                _LOGGER.exception("two revisions could not be compared")
-            finally:
-                self._hold(-piece.size)
+            seconds = await self._do_first()
+            await asyncio.sleep(seconds * (1 / self._share(seconds) - 1))
+
+    async def _do_first(self) -> float:
+        """Do the piece that waits for longest; the seconds that it took. Nothing of it is held afterwards."""
+        piece = self._waiting.popleft()
+        begun = time.monotonic()
+        try:
+            if not await self._is_idle(piece.latest):
+                self._left_out()
+                return 0.0
+            begun = time.monotonic()
+            await piece.work()
+        except Exception:
+            _LOGGER.exception("two revisions could not be compared")
+        finally:
+            self._hold(-piece.size)
+        return time.monotonic() - begun
 
     async def _is_idle(self, latest: float) -> bool:
         """Whether the model is idle by then, behind all others that wait for that."""
+        if time.monotonic() >= latest:
+            return False
         if self._calls.is_idle:
             return True
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        turn = self._calls.when_idle(latest, answer.set_result)
+        turn = self._calls.when_idle(latest, partial(settle, answer))
         try:
             return await answer
         finally:

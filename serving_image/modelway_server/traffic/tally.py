@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
     Attributes:
         verdict: on it.
         seconds: that were waited.
-        answer: that came, if any did.
+        answer: that came, where it is a success; of others nothing is kept.
     """
 
     verdict: Verdict
@@ -82,11 +82,12 @@ class Tally:
         stop: called when the candidate fails too often.
 
     Attributes:
+        max_failed: the share of requests that the candidate may fail.
         is_over: whether nothing is counted any more.
     """
 
     def __init__(self, rollout: Rollout, shared: Shared, pace: Pace, stop: Callable[[], None]) -> None:
-        self._max_failed = rollout.max_failed
+        self.max_failed = rollout.max_failed
         self._shared = shared
         self._pace = pace
         self._stop = stop
@@ -117,7 +118,7 @@ class Tally:
             self._judge_candidates_pace(outcome.answer)
         if self.is_over:
             return
-        self._shared.weigh(self._max_failed, failed=failed)
+        self._shared.weigh(self.max_failed, failed=failed)
         if failed and self._shared.is_stopped:
             self._stop()
 

@@ -57,6 +57,7 @@ class Traffic:
         self._limit = max(MIN_ANSWER_BYTES, max_request_bytes * ANSWERS_PER_REQUEST)
         self._pace = Pace()
         self._version: _Version | None = None
+        self._unread: _Version | None = None
         self._client: Client | None = None
         self._key = b""
         self.active: HandOver | None = None
@@ -77,15 +78,26 @@ class Traffic:
     def _look(self) -> None:
         version = _identity(self._path)
         if version != self._version:
-            self._version = version
-            self._key = b""
-            self._obey(None if version is None else self._read())
+            self._take_up(version)
         if self.active is not None:
             self._pace.measure(self._metrics.recent_seconds)
             if self._shared.is_stopped:
                 self.active.stop()  # as another worker has found
             if self._client is not None:
                 self._client.close_old()
+
+    def _take_up(self, version: _Version | None) -> None:
+        """Obey this version of the file. One that cannot be opened now is tried again at the next look; until then the last holds."""
+        try:
+            content = None if version is None else self._content()
+        except OSError as error:
+            if version != self._unread:
+                _LOGGER.error("%s cannot be read yet, and what it said before holds: %s", self._path, error)  # noqa: TRY400  (the message says all)
+            self._unread = version
+            return
+        self._version = version
+        self._key = b""
+        self._obey(None if content is None else self._read(content))
 
     def close(self) -> None:
         """Obey nothing any more."""
@@ -100,8 +112,7 @@ class Traffic:
             _LOGGER.info("no rollout: this server answers every request itself")
             return
         if before is not None and _is_same_way(before.rollout, rollout):
-            before.rollout = rollout
-            before.set_weight()
+            before.obey(rollout)
         else:
             self._end()
             self.active = self._begin(rollout)
@@ -125,15 +136,18 @@ class Traffic:
         self.active = self._client = None
         self._shared.set_weight(0.0)
 
-    def _read(self) -> Rollout | None:
+    def _content(self) -> bytes | None:
         try:
             with self._path.open("rb") as file:
-                content = file.read(MAX_BYTES)
-            self._key = read_key(content).encode()
-            return read_document(content, self._metrics.identity[2])
+                return file.read(MAX_BYTES)
         except FileNotFoundError:
             return None
-        except (OSError, BadDocument) as error:
+
+    def _read(self, content: bytes) -> Rollout | None:
+        try:
+            self._key = read_key(content).encode()
+            return read_document(content, self._metrics.identity[2])
+        except BadDocument as error:
             _LOGGER.error("%s is not obeyed, and this server answers every request itself: %s", self._path, error)  # noqa: TRY400  (the message says all)
             return None
 

@@ -2,8 +2,12 @@
 
 import subprocess
 import sys
+from importlib import import_module
+from typing import Any
 
 import pytest
+
+from modelway_server.runtimes import lean_imports
 
 LEAN = "from modelway_server.runtimes.lean_imports import import_sklearn; import_sklearn();"
 STATES = "import sys, scipy.stats; print('pandas' in sys.modules, len(scipy.stats.pearsonr.__doc__) > 1000)"
@@ -29,3 +33,16 @@ def test_import_leaves_out_manuals_and_pandas() -> None:
 @pytest.mark.slow
 def test_functions_and_tables_work_after_it() -> None:
     assert run(LEAN + USE) == run(USE)
+
+
+def test_import_that_fails_under_replaced_names_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a release of SciPy uses another member of what is replaced."""
+
+    def fail(name: str) -> Any:
+        if name == "sklearn.utils.fixes":
+            raise AttributeError("_NoManual has no attribute 'parse'")
+        return import_module(name)
+
+    monkeypatch.delitem(sys.modules, "sklearn.utils.fixes", raising=False)
+    monkeypatch.setattr(lean_imports, "import_module", fail)
+    lean_imports.import_sklearn()

@@ -5,7 +5,7 @@ import gzip
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,10 +43,15 @@ def test_answer_much_larger_than_the_stable_one_disagrees(spaces: int, bad: int,
     assert (counts[Count.DISAGREEMENT_TRIALS], counts[Count.DISAGREEMENT_BAD]) == (1, bad)
 
 
-def spare_time(is_idle: Callable[[], bool], left_out: list[int], held: HeldBytes | None = None) -> SpareTime:
+def spare_time(
+    is_idle: Callable[[], bool],
+    left_out: list[int],
+    held: HeldBytes | None = None,
+    share: Callable[[float], float] = lambda _: 1.0,
+) -> SpareTime:
     line = Line(is_idle)
     calls: Any = SimpleNamespace(is_idle=is_idle(), held_bytes=held or HeldBytes(1000), when_idle=line.wait)
-    return SpareTime(calls, most=8, most_bytes=10, at_once=1, share=lambda _: 1.0, left_out=lambda: left_out.append(1))
+    return SpareTime(calls, most=8, most_bytes=10, at_once=1, share=share, left_out=lambda: left_out.append(1))
 
 
 def test_work_for_a_model_that_is_never_idle_is_left_out_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +73,13 @@ def test_work_for_a_model_that_is_never_idle_is_left_out_in_time(monkeypatch: py
 
 
 def test_second_answers_of_a_slow_model_get_less_of_its_time() -> None:
-    assert [share_of(seconds) for seconds in (0.0, 0.001, 0.01, 0.02, 0.6)] == pytest.approx([0.2, 0.2, 0.2, 0.1, 0.05])
+    assert [share_of(seconds) for seconds in (0.0, 0.001, 0.01, 0.02, 0.5)] == pytest.approx([0.2, 0.2, 0.2, 0.1, 0.05])
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(1.0, 10.0), (2.5, 10.0), (60.0, 240.0)])
+def test_pause_after_a_second_answer_ends(seconds: float, pause: float) -> None:
+    """It is no longer than it must be for a fifth of the time."""
+    assert seconds * (1 / share_of(seconds) - 1) == pytest.approx(pause)
 
 
 def test_work_larger_than_the_room_is_done_where_none_waits() -> None:
@@ -87,3 +98,81 @@ def test_work_larger_than_the_room_is_done_where_none_waits() -> None:
 
     asyncio.run(offer())
     assert (done, left_out) == ([0], [1])
+
+
+def run_spare(offer: Callable[[SpareTime, HeldBytes], Awaitable[None]], **options: Any) -> None:
+    async def run() -> None:
+        held = HeldBytes(1000)
+        await offer(spare_time(lambda: True, [], held, **options), held)
+
+    asyncio.run(asyncio.wait_for(run(), 5))
+
+
+def test_work_that_comes_as_a_worker_ends_is_done() -> None:
+    done: list[int] = []
+
+    async def offer(spare: SpareTime, _held: HeldBytes) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def work() -> None:
+            done.append(1)
+
+        def offer_at_the_end(worker: asyncio.Task[None]) -> None:
+            if worker.done():  # its callbacks have not been called yet
+                spare.offer(work, 1)
+            else:
+                loop.call_soon(offer_at_the_end, worker)
+
+        spare.offer(work, 1)
+        [worker] = spare._workers
+        loop.call_soon(offer_at_the_end, worker)
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    run_spare(offer)
+    assert len(done) == 2
+
+
+def test_nothing_is_taken_after_the_end() -> None:
+    done: list[int] = []
+
+    async def offer(spare: SpareTime, held: HeldBytes) -> None:
+        async def work() -> None:
+            done.append(1)
+
+        spare.end()
+        spare.offer(work, 1)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        held.add(1000)
+
+    run_spare(offer)
+    assert not done
+
+
+def test_pause_after_a_piece_holds_none_of_its_bytes() -> None:
+    async def offer(spare: SpareTime, held: HeldBytes) -> None:
+        async def work() -> None:
+            await asyncio.sleep(0.001)
+
+        spare.offer(work, 5)
+        while held._size:  # noqa: ASYNC110  (no event tells)
+            await asyncio.sleep(0.001)
+
+    run_spare(offer, share=lambda _: 1e-6)
+
+
+def test_work_whose_time_is_over_is_left_out_where_the_model_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelway_server.traffic.spare.WAIT_SECONDS", 0.0)
+    done: list[int] = []
+
+    async def offer(spare: SpareTime, _held: HeldBytes) -> None:
+        async def work() -> None:
+            done.append(1)
+
+        spare.offer(work, 1)
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    run_spare(offer)
+    assert not done
