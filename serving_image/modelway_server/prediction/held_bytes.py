@@ -35,11 +35,6 @@ class HeldBytes:
         """Whether half of the room is taken."""
         return self._size > self.limit / 2
 
-    @property
-    def is_full(self) -> bool:
-        """Whether more than the room is taken."""
-        return self._size > self.limit
-
     def charge(self, size: int) -> None:
         """Count bytes that are there already, whether there is room or not; a negative size counts fewer."""
         self._size += size

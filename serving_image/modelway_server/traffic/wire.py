@@ -53,7 +53,7 @@ class Room:
 
     Args:
         size: of them.
-        held: of all that the server holds; an answer that arrives alone may exceed it.
+        held: of all that the server holds. Answers that arrive together take no more where those are scarce: the other half is for requests.
     """
 
     def __init__(self, size: int, held: HeldBytes) -> None:
@@ -70,7 +70,7 @@ class Room:
         self._left -= size
         self._held.charge(size)
         is_alone = self._size - self._left == own
-        return self._left >= 0 and (is_alone or not self._held.is_full)
+        return self._left >= 0 and (is_alone or not self._held.is_scarce)
 
     def give_back(self, size: int) -> None:
         """Count bytes no more."""

@@ -63,12 +63,19 @@ def test_answer_that_arrives_counts_among_what_is_held(others: int, is_refused: 
         asking = asyncio.ensure_future(wire.ask(QUESTION))
         await asyncio.sleep(0)
         other.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 15\r\n\r\n" + b"x" * 12)
-        while not (held.is_full or asking.done()):  # noqa: ASYNC110  (no event tells)
+        while not (held.is_scarce or asking.done()):  # noqa: ASYNC110  (no event tells)
             await asyncio.sleep(0)
-        is_full = held.is_full
+        is_scarce = held.is_scarce
         other.sendall(b"xxx")
         await asyncio.wait([asking])
-        assert held.is_full == bool(others), "it is held no more"
-        return is_full and isinstance(asking.exception(), NoRoom)
+        assert held.is_scarce == bool(others), "it is held no more"
+        return is_scarce and isinstance(asking.exception(), NoRoom)
 
     assert on_a_wire(use, room) is is_refused
+
+
+def test_answers_that_arrive_together_leave_half_to_requests() -> None:
+    room = Room(100, HeldBytes(10))
+    assert room.take(3, 3)
+    assert not room.take(3, 3)
+    assert Room(100, HeldBytes(10)).take(8, 8), "one alone may take more"
