@@ -96,6 +96,7 @@ class InferenceApplication:
             request.started,
             timeout=head.timeout,
             trace=head.trace,
+            is_clients=not head.handover,
             is_counted=not (head.handover and self._is_handover(head)),
         )
         if request.reader is None:

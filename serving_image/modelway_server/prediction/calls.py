@@ -50,6 +50,7 @@ class Call:
         query: once it was read.
         answer: once the model gave it, where there are observers.
         is_counted: whether it is a client's; else a server that counts it has handed it over.
+        is_clients: whether no server says that it sends it; what merely says so is counted, and is no measure of pace.
         is_own: whether the model here is the first that is asked.
         elsewhere: what asks another server for its answer, or waits for room; None where nothing does.
         abandoned: called once where its caller gives up; None where nobody must know.
@@ -61,6 +62,7 @@ class Call:
         "elsewhere",
         "ended",
         "held",
+        "is_clients",
         "is_counted",
         "is_own",
         "job",
@@ -82,6 +84,7 @@ class Call:
         timeout: float | None,
         trace: TraceContext | None,
         held: Held,
+        is_clients: bool = True,
         is_counted: bool = True,
     ) -> None:
         self.method = method
@@ -94,6 +97,7 @@ class Call:
         self.answer: Answer | None = None
         self.reading: asyncio.Future[Query] | None = None
         self.job: QueryJob | None = None
+        self.is_clients = is_clients
         self.is_counted = is_counted
         self.is_own = True
         self.elsewhere: Cancellable | None = None
@@ -131,12 +135,22 @@ class Calls:
         *,
         timeout: float | None,
         trace: TraceContext | None,
+        is_clients: bool = True,
         is_counted: bool = True,
     ) -> Call:
         """A request whose head has arrived; `finish` or `abandon` ends it."""
         self._metrics.begin()
         held = self._predictor.hold()
-        return Call(method, protocol, started, timeout=timeout, trace=trace, held=held, is_counted=is_counted)
+        return Call(
+            method,
+            protocol,
+            started,
+            timeout=timeout,
+            trace=trace,
+            held=held,
+            is_clients=is_clients,
+            is_counted=is_counted,
+        )
 
     def admit(self) -> None:
         """Refuse a request before it is read.
@@ -192,8 +206,8 @@ class Calls:
 
     @property
     def has_room(self) -> bool:
-        """Whether one more request may wait for the model."""
-        return self._predictor.has_room
+        """Whether one more request may wait for the model, before which nobody waits for that."""
+        return self._predictor.has_room and not len(self._predictor.for_room)
 
     @property
     def held_bytes(self) -> HeldBytes:
@@ -293,9 +307,26 @@ class Calls:
         try:
             query = reading.result()
             call.held.resize(bytes_of(query.rows))
-            self._submit(call, query, answered)
+            if call.is_own or self.has_room:
+                self._submit(call, query, answered)
+            else:
+                self._submit_later(call, query, answered)
         except Exception as error:  # noqa: BLE001  (as above)
             answered(error)
+
+    def _submit_later(self, call: Call, query: Query, answered: Answered) -> None:
+        """Submit a request that was taken on once there is room: others came back while it was read."""
+
+        def begin(_: bool) -> None:  # noqa: FBT001  (without room it is refused as any other)
+            call.elsewhere = None
+            try:
+                self._submit(call, query, answered)
+            except Exception as error:  # noqa: BLE001  (as above)
+                answered(error)
+
+        deadline = self._predictor.deadline(call.started, call.timeout, query.timeout)
+        run = copy_context().run
+        call.elsewhere = self.when_room(deadline.at, lambda is_free: run(begin, is_free))
 
     def _submit(self, call: Call, query: Query, answered: Answered) -> None:
         call.query = query
@@ -308,7 +339,7 @@ class Calls:
         if not isinstance(answer, Exception):
             assert call.query is not None
             self._metrics.add_rows(call.query.rows.count)
-            if call.is_own and call.is_counted:
+            if call.is_own and call.is_clients:
                 self._metrics.recent_seconds.append(call.age)
             call.answer = answer if self._metrics.observers else None
         token = TRACE_ID.set(call.trace_id)

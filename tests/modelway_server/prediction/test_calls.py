@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from modelway_server.contract.rows import Rows
-from modelway_server.dataplane.query import Body, Query
+from modelway_server.dataplane.query import Answer, Body, Query
 from modelway_server.errors import TooSlow
 from modelway_server.prediction import predictor
 from modelway_server.prediction.batching import Deadline
@@ -168,3 +168,36 @@ def test_request_behind_a_late_one_waits_from_when_it_came(monkeypatch: pytest.M
         return callers.queue_seconds_total
 
     assert (asyncio.run(ask()) or -1.0) > 0.0
+
+
+def test_request_that_came_back_waits_for_room_after_it_was_read() -> None:
+    """Two of them saw the last room; reading took so long that the other got it."""
+
+    async def ask() -> list[object]:
+        callers = await Callers(max_queue=1, max_rows=1).ready()
+        calls = Calls(callers.predictor, callers.metrics)
+        outcomes: list[object] = []
+        for number in range(4):
+            call = begin(calls)
+            call.is_own = False
+            calls.ask(call, partial(query, float(number)), outcomes.append, apart=True)
+        for _ in range(1000):
+            await asyncio.sleep(0.001)
+            callers.thread.step()
+            if len(outcomes) == 4:
+                break
+        return [type(outcome) for outcome in outcomes]
+
+    assert asyncio.run(ask()) == [Answer] * 4
+
+
+@pytest.mark.parametrize("is_clients", [True, False])
+def test_pace_is_that_of_requests_of_clients(is_clients: bool) -> None:  # noqa: FBT001
+    async def ask() -> int:
+        callers = await Callers("linear").ready()
+        calls = Calls(callers.predictor, callers.metrics)
+        call = calls.begin("infer", "http", time.monotonic(), timeout=None, trace=None, is_clients=is_clients)
+        await calls.answer(call, lambda: query(1.0))
+        return len(callers.metrics.recent_seconds)
+
+    assert asyncio.run(ask()) == int(is_clients)

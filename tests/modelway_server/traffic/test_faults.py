@@ -195,11 +195,14 @@ def test_client_that_gives_up_counts_once_as_given_up(forests: Pair) -> None:
 
 
 def test_requests_that_come_back_at_once_wait_for_room(pair: Pair, sleeping_model: SharedModel) -> None:
-    """30 fail together, and the model has room for 4 at a time."""
+    """30 fail together, and the model has room for 4 at a time; half of them are packed, and so read apart."""
     pair.start_stable("--request-timeout=20", "--max-queue=4", "--max-batch-rows=1", **sleeping_model).started()
 
-    def ask_patiently(_: int) -> int:
-        return pair.stable.predict({"instances": [[0.01]]}, headers={"timeout": "5"}).status
+    def ask_patiently(number: int) -> int:
+        body, headers = json.dumps({"instances": [[0.01]]}).encode(), {"timeout": "5"}
+        if number % 2:
+            body, headers = gzip.compress(body), headers | {"content-encoding": "gzip"}
+        return pair.stable.request("POST", "/v1/models/model:predict", body, headers=headers).status
 
     with failing(pair, hang), ThreadPoolExecutor(30) as pool:
         assert list(pool.map(ask_patiently, range(30))) == [200] * 30
