@@ -19,7 +19,7 @@ _ROUNDING = 1e-6
 """By how much a count may be less than a whole number and still be it: `increase()` gives 2.9999999."""
 
 
-class Untold(Exception):
+class NoReading(Exception):
     """A source says nothing that can be used; the text tells why.
 
     Args:
@@ -36,25 +36,27 @@ def number_of(body: bytes) -> float:
     """The one number that a query gave, by Prometheus' HTTP API.
 
     Raises:
-        Untold: it gave none, several, or one that is not finite.
+        NoReading: it gave none, several, or one that is not finite.
     """
     answer = _object(body, "Prometheus")
     if answer.get("status") != "success":
-        raise Untold(f"Prometheus refuses the query: {_words(answer.get('error')) or 'it does not say why'}")
+        raise NoReading(f"Prometheus refuses the query: {_words(answer.get('error')) or 'it does not say why'}")
     data = answer.get("data")
     kind, result = (data.get("resultType"), data.get("result")) if isinstance(data, dict) else (None, None)
     if kind == "scalar":
         return _finite(result)
     if kind != "vector" or not isinstance(result, list):
-        raise Untold(
+        raise NoReading(
             f"the query gives a {_words(kind) or 'result'} that is no number: write one that gives one number, as sum(...) does"
         )
     if not result:
-        raise Untold(
+        raise NoReading(
             "the query gives nothing: no series matches. Where that means 0, end it with `or vector(0)`", "empty"
         )
     if len(result) > 1:
-        raise Untold(f"the query gives {len(result)} series or more: write one that gives one number, as sum(...) does")
+        raise NoReading(
+            f"the query gives {len(result)} series or more: write one that gives one number, as sum(...) does"
+        )
     return _finite(result[0].get("value") if isinstance(result[0], dict) else None)
 
 
@@ -62,9 +64,9 @@ def _finite(sample: Any) -> float:
     try:
         value = float(sample[1])
     except (TypeError, ValueError, IndexError, KeyError):
-        raise Untold("Prometheus answers with a value that is no number") from None
+        raise NoReading("Prometheus answers with a value that is no number") from None
     if not math.isfinite(value):
-        raise Untold(f"the query gives {sample[1]}, which is no number: without requests, a ratio has none", "empty")
+        raise NoReading(f"the query gives {sample[1]}, which is no number: without requests, a ratio has none", "empty")
     return value
 
 
@@ -72,13 +74,13 @@ def counts_of(bad: float, trials: float) -> Counts:
     """A pair of counts; fractions, which `increase()` makes, are dropped.
 
     Raises:
-        Untold: they are none.
+        NoReading: they are none.
     """
     for name, value in (("bad", bad), ("trials", trials)):
         if not 0 <= value <= GREATEST:
-            raise Untold(f"{name} is {value:g}, which is no count: counts are from 0 to 10^15")
+            raise NoReading(f"{name} is {value:g}, which is no count: counts are from 0 to 10^15")
     if bad > trials * (1 + _ROUNDING) + _ROUNDING:
-        raise Untold(f"bad is {bad:g} and trials is {trials:g}: trials must count all of them, the bad ones too")
+        raise NoReading(f"bad is {bad:g} and trials is {trials:g}: trials must count all of them, the bad ones too")
     whole = math.floor(trials + _ROUNDING)
     return Counts(min(math.floor(bad + _ROUNDING), whole), whole)
 
@@ -87,7 +89,7 @@ def webhook_counts(body: bytes, *, with_stable: bool) -> tuple[Counts, Counts | 
     """The counts in the answer of a webhook, those of the stable revision where they are asked for, and what it says.
 
     Raises:
-        Untold: they are not there.
+        NoReading: they are not there.
     """
     answer = _object(body, "the webhook")
     candidate = counts_of(_number(answer, "bad"), _number(answer, "trials"))
@@ -99,7 +101,7 @@ def webhook_value(body: bytes) -> tuple[float, str]:
     """The value in the answer of a webhook, and what it says.
 
     Raises:
-        Untold: there is none.
+        NoReading: there is none.
     """
     answer = _object(body, "the webhook")
     return _number(answer, "value"), _words(answer.get("message"))
@@ -109,9 +111,9 @@ def _number(answer: Mapping[str, Any], name: str) -> float:
     value = answer.get(name)
     if value is None:
         says = f": it says {_words(answer['message'])!r}" if answer.get("message") else ""
-        raise Untold(f"the webhook's answer has no {name}{says}", "empty")
+        raise NoReading(f"the webhook's answer has no {name}{says}", "empty")
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise Untold(f"{name} in the webhook's answer is no number")
+        raise NoReading(f"{name} in the webhook's answer is no number")
     return float(value)
 
 
@@ -119,9 +121,9 @@ def _object(body: bytes, who: str) -> Mapping[str, Any]:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        raise Untold(f"{who} answers with something that is no JSON") from None
+        raise NoReading(f"{who} answers with something that is no JSON") from None
     if not isinstance(answer, dict):
-        raise Untold(f"{who} answers with JSON that is no object")
+        raise NoReading(f"{who} answers with JSON that is no object")
     return answer
 
 

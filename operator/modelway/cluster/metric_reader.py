@@ -10,7 +10,7 @@ from typing import Final
 
 from modelway.api.analysis import AnalysisMetric
 from modelway.api.status import LONGEST_PROBLEM
-from modelway.cluster.metric_answers import Untold
+from modelway.cluster.metric_answers import NoReading
 from modelway.cluster.metric_sources import Sources, session
 from modelway.observed import Key
 from modelway.rollout.metrics import Reading, source_of
@@ -100,7 +100,7 @@ class MetricReader:
                 try:
                     async with asyncio.timeout(WAIT_SECONDS), own, self._room[source]:
                         reading = await self._sources.ask(connections, metric, subject, self._now())
-                except Untold as error:
+                except NoReading as error:
                     reading, result = Reading(self._now(), problem=str(error)[:LONGEST_PROBLEM]), error.kind
                 except TimeoutError:
                     late = f"its answers were not there within {WAIT_SECONDS:.0f} s: the source is slow, or too much is asked of it"

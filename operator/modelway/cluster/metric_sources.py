@@ -15,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from modelway.api.analysis import AnalysisMetric
-from modelway.cluster.metric_answers import Untold, counts_of, number_of, webhook_counts, webhook_value
+from modelway.cluster.metric_answers import NoReading, counts_of, number_of, webhook_counts, webhook_value
 from modelway.policy import NO_PROMETHEUS, is_allowed_webhook, refused_webhook
 from modelway.printable import one_line
 from modelway.rollout.judge import Counts
@@ -48,12 +48,12 @@ class Sources:
         """What the source of a metric says.
 
         Raises:
-            Untold: it says nothing that can be used.
+            NoReading: it says nothing that can be used.
         """
         if metric.webhook is not None:
             return await self._ask_webhook(session, metric, metric.webhook.url, subject, now)
         if metric.prometheus is None or not self._settings.rollouts_prometheus_url:
-            raise Untold(NO_PROMETHEUS, "refused")
+            raise NoReading(NO_PROMETHEUS, "refused")
         queries = metric.prometheus.queries
         if not metric.counts:
             return Reading(now, value=await self._query(session, subject.fill(queries["query"], now), now))
@@ -76,9 +76,9 @@ class Sources:
         for name in ("bad", "trials"):
             try:
                 numbers.append(await self._query(session, subject.fill(queries[name], now, of_stable=of_stable), now))
-            except Untold as error:
+            except NoReading as error:
                 whose = " of the stable revision" if of_stable else ""
-                raise Untold(f"{name}{whose}: {error}", error.kind) from None
+                raise NoReading(f"{name}{whose}: {error}", error.kind) from None
         return counts_of(*numbers)
 
     async def _query(self, session: aiohttp.ClientSession, query: str, now: datetime) -> float:
@@ -87,18 +87,18 @@ class Sources:
         headers, trust = _secret(self._settings.rollouts_prometheus_secret)
         status, body = await _post(session, url, "Prometheus", data=form, headers=headers, trust=trust)
         if status != 200 and not (400 <= status < 500 and body.startswith(b"{")):
-            raise Untold(f"Prometheus answers {status}")
+            raise NoReading(f"Prometheus answers {status}")
         return number_of(body)
 
     async def _ask_webhook(
         self, session: aiohttp.ClientSession, metric: AnalysisMetric, address: str, subject: Subject, now: datetime
     ) -> Reading:
         if not is_allowed_webhook(address, self._settings.rollouts_webhooks_allowed):
-            raise Untold(refused_webhook(address, self._settings.rollouts_webhooks_allowed), "refused")
+            raise NoReading(refused_webhook(address, self._settings.rollouts_webhooks_allowed), "refused")
         content = subject.body(metric.name, now, with_stable=bool(metric.beside_stable))
         status, body = await _post(session, URL(address, encoded=True), "the webhook", json=content)
         if status != 200:
-            raise Untold(f"the webhook answers {status}")
+            raise NoReading(f"the webhook answers {status}")
         if metric.counts:
             candidate, stable, message = webhook_counts(body, with_stable=bool(metric.beside_stable))
             return Reading(now, candidate, stable, message=message)
@@ -123,14 +123,14 @@ async def _post(
             async for chunk in answer.content.iter_chunked(1 << 14):
                 body += chunk
                 if len(body) > MOST_BYTES:
-                    raise Untold(
+                    raise NoReading(
                         f"{who} answers with more than {MOST_BYTES} bytes: ask for one number, as sum(...) gives it"
                     )
             return answer.status, bytes(body)
     except TimeoutError:
-        raise Untold(f"{who} did not answer within {SECONDS} s") from None
+        raise NoReading(f"{who} did not answer within {SECONDS} s") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise Untold(f"{who} cannot be reached: {one_line(str(error))[:200] or type(error).__name__}") from None
+        raise NoReading(f"{who} cannot be reached: {one_line(str(error))[:200] or type(error).__name__}") from None
 
 
 def session() -> aiohttp.ClientSession:
@@ -148,7 +148,7 @@ def _secret(folder: str) -> tuple[dict[str, str], ssl.SSLContext | bool]:
         trust = files.pop(CA, "")
         return {name: text.strip() for name, text in files.items()}, _trust(trust) if trust else True
     except (OSError, ValueError) as error:
-        raise Untold(f"the Secret rollouts.prometheus.secret of Modelway's chart cannot be used: {error}") from None
+        raise NoReading(f"the Secret rollouts.prometheus.secret of Modelway's chart cannot be used: {error}") from None
 
 
 def _files(folder: Path) -> Iterator[Path]:

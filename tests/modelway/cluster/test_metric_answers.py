@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelway.cluster.metric_answers import Untold, counts_of, number_of, webhook_counts, webhook_value
+from modelway.cluster.metric_answers import NoReading, counts_of, number_of, webhook_counts, webhook_value
 from modelway.rollout.judge import Counts
 
 
@@ -43,7 +43,7 @@ def test_one_number_is_read(body: bytes) -> None:
     ],
 )
 def test_what_is_not_one_number_says_why(body: bytes, why: str) -> None:
-    with pytest.raises(Untold, match=why):
+    with pytest.raises(NoReading, match=why):
         number_of(body)
 
 
@@ -52,7 +52,7 @@ def test_no_answer_breaks_the_reader(body: bytes) -> None:
     for read in (number_of, webhook_value, lambda it: webhook_counts(it, with_stable=True)):
         try:
             read(body)
-        except Untold:
+        except NoReading:
             continue
 
 
@@ -65,7 +65,7 @@ def test_fractions_of_counts_are_dropped(bad: float, trials: float, counts: tupl
 
 @pytest.mark.parametrize(("bad", "trials"), [(-1, 5), (5, 4), (1, 1e16)])
 def test_numbers_that_are_no_counts_are_told(bad: float, trials: float) -> None:
-    with pytest.raises(Untold, match=r"bad is|trials is"):
+    with pytest.raises(NoReading, match=r"bad is|trials is"):
         counts_of(bad, trials)
 
 
@@ -85,5 +85,5 @@ def test_webhook_counts_and_speaks() -> None:
     ],
 )
 def test_webhook_without_a_value_says_why(body: bytes, why: str) -> None:
-    with pytest.raises(Untold, match=why):
+    with pytest.raises(NoReading, match=why):
         webhook_value(body)

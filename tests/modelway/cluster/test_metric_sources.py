@@ -12,7 +12,7 @@ from aiohttp import web
 
 from modelway.api.analysis import AnalysisMetric
 from modelway.cluster import metric_sources
-from modelway.cluster.metric_answers import Untold
+from modelway.cluster.metric_answers import NoReading
 from modelway.cluster.metric_reader import MetricReader
 from modelway.cluster.metric_sources import MOST_BYTES, Sources, session
 from modelway.observed import Key
@@ -104,7 +104,7 @@ def test_query_that_tells_nothing_is_named() -> None:
     async def answer(request: web.Request) -> web.Response:
         return number() if (await request.post())["query"] == "badold" else number(1)
 
-    with pytest.raises(Untold, match="bad of the stable revision: the query gives nothing"):
+    with pytest.raises(NoReading, match="bad of the stable revision: the query gives nothing"):
         ask(answer, COUNTS)
 
 
@@ -140,7 +140,7 @@ def _refusal(_: web.Request) -> web.Response:
 )
 def test_source_that_does_not_answer_is_told(answer: Answer, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metric_sources, "SECONDS", 0.5)
-    with pytest.raises(Untold, match=why):
+    with pytest.raises(NoReading, match=why):
         ask(answer, VALUE)
 
 
@@ -149,7 +149,7 @@ def test_prometheus_out_of_reach_is_told() -> None:
         async with session() as connections:
             await Sources(Settings(rollouts_prometheus_url="http://127.0.0.1:1")).ask(connections, VALUE, SUBJECT, NOW)
 
-    with pytest.raises(Untold, match="cannot be reached"):
+    with pytest.raises(NoReading, match="cannot be reached"):
         asyncio.run(run())
 
 
@@ -169,7 +169,7 @@ def test_address_that_is_not_allowed_is_never_asked(allowed: str) -> None:
     def answer(_: web.Request) -> web.Response:
         pytest.fail("it was asked")
 
-    with pytest.raises(Untold, match=r"rollouts\.webhooks\.allowed") as refusal:
+    with pytest.raises(NoReading, match=r"rollouts\.webhooks\.allowed") as refusal:
         webhook(answer, allowed)
     assert refusal.value.kind == "refused"
 
@@ -179,7 +179,7 @@ def test_redirect_of_a_webhook_is_not_followed() -> None:
         assert request.path == "/check"
         return web.Response(status=307, headers={"Location": "/secret"})
 
-    with pytest.raises(Untold, match="answers 307"):
+    with pytest.raises(NoReading, match="answers 307"):
         webhook(answer)
 
 
