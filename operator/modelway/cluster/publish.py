@@ -15,7 +15,7 @@ from modelway.desired.evidence import ACCEPTED
 from modelway.errors import ClusterError, ModelwayError, RetryLater
 from modelway.observed import Key, Owner
 from modelway.rollout.notices import Notice
-from modelway.rollout.state import RolloutState
+from modelway.rollout.state import is_on_trial
 from modelway.status.exposure import CONDITION as EXPOSED
 from modelway.status.preflight import PROVED
 from modelway.status.reasons import Reason
@@ -230,8 +230,7 @@ def _is_looked_at(measure: Mapping[str, Any]) -> bool:
 
 def _is_of_counts(patch: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
     """Whether a minor change is about a rollout on trial alone: its counts, and the message that tells them."""
-    state = RolloutState.from_status(status.get("rollout"))
-    return state is not None and state.is_on_trial and patch.keys() <= {"rollout", "conditions"}
+    return is_on_trial(status) and patch.keys() <= {"rollout", "conditions"}
 
 
 def _worth_telling(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

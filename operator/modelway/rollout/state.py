@@ -120,11 +120,14 @@ class RolloutState:
     @property
     def live_evidence(self) -> Evidence:
         """The part of it that clients' requests gave."""
-        return without(self.evidence, self.replay.evidence if self.replay is not None else {})
+        return self._without_replay(self.evidence)
 
     def client_requests(self, total: Evidence) -> int:
         """How many requests of clients the candidate has got, where replayed rows count in a total too."""
-        return requests_in(without(total, self.replay.evidence if self.replay is not None else {}))
+        return requests_in(self._without_replay(total))
+
+    def _without_replay(self, total: Evidence) -> Evidence:
+        return without(total, self.replay.evidence if self.replay is not None else {})
 
     def to_status(self) -> dict[str, Any]:
         """The value of `status.rollout`."""

@@ -161,20 +161,7 @@ def test_crashes_come_to_the_same_end_with_metrics(
     ends = []
     for broken in ({}, crashes):
         it = world(metric, says={metric["name"]: reading})
-        for number in range(80):
-            match broken.get(number):
-                case None:
-                    it.operate()
-                case "forget":
-                    it.ledger = None
-                    it.operate()
-                case crash:
-                    it.operate(crash)  # type: ignore[arg-type]
-            it.start_candidate()
-            it.deliver()
-            it.roll()
-            it.serve(500)
-            it.wait(seconds=10)
+        it.live_through(broken)
         ends.append((it.phase, it.state.cause if it.state else None, it.main))
     assert ends[0] == ends[1]
 

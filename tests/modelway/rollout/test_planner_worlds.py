@@ -214,20 +214,7 @@ def test_crashes_at_any_pass_come_to_the_same_end(
     ends = []
     for broken in ({}, crashes):
         it = World(rollout, faults=faults)
-        for number in range(80):
-            match broken.get(number):
-                case None:
-                    it.operate()
-                case "forget":
-                    it.ledger = None
-                    it.operate()
-                case crash:
-                    it.operate(crash)  # type: ignore[arg-type]
-            it.start_candidate()
-            it.deliver()
-            it.roll()
-            it.serve(500)
-            it.wait(seconds=10)
+        it.live_through(broken)
         state = it.state
         ends.append((it.phase, state.cause if state else None, it.main, it.candidate, it.revisions))
     assert ends[0] == ends[1]

@@ -285,6 +285,23 @@ class World:
 
     # How it goes on --------------------------------------------------------------------------------------------------
 
+    def live_through(self, crashes: Mapping[int, str], rounds: int = 80) -> None:
+        """Let everything happen in order, while the operator crashes at these passes, or forgets what it held in memory."""
+        for number in range(rounds):
+            match crashes.get(number):
+                case None:
+                    self.operate()
+                case "forget":
+                    self.ledger = None
+                    self.operate()
+                case crash:
+                    self.operate(crash)  # type: ignore[arg-type]
+            self.start_candidate()
+            self.deliver()
+            self.roll()
+            self.serve(500)
+            self.wait(seconds=10)
+
     def settle(self, rounds: int = 400, requests: int = 200, **length: float) -> None:
         """Let everything happen in order, until two passes in a row change nothing and no rollout is under way."""
         for _ in range(rounds):
