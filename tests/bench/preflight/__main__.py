@@ -2,14 +2,13 @@
 
 import argparse
 import asyncio
-import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 
 from bench.errors import BenchError
 from bench.machine import machine
-from bench.page import PAGE, refresh
+from bench.output import add_outputs, put_out, say
+from bench.page import PAGE
 from bench.preflight.figures import table
 from bench.preflight.run import measure
 from sandbox import SandboxError
@@ -25,24 +24,17 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.preflight", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="of each (default %(default)s)")
     parser.add_argument("--rows", type=int, default=10_000, help="of the evaluation (default %(default)s)")
-    parser.add_argument("--json", type=Path, help="write everything that was measured to this file")
-    parser.add_argument("--write", action="store_true", help=f"put the table into docs/{EVALUATION.name}")
+    add_outputs(parser, EVALUATION)
     options = parser.parse_args(argv)
     if min(options.rounds, options.rows) < 1:
         parser.error("--rounds and --rows must be 1 or more")
     here = machine(Kubernetes=kubernetes())
     try:
-        figures = asyncio.run(
-            measure(options.rounds, options.rows, here, lambda text: print(text, file=sys.stderr, flush=True))
-        )
+        figures = asyncio.run(measure(options.rounds, options.rows, here, say))
     except (AssertionError, BenchError, SandboxError, HelmError, KubectlError, TimeoutError) as error:
         print(f"The benchmark failed: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
-    print(table(figures))
-    if options.json:
-        options.json.write_text(json.dumps(asdict(figures), indent=2))
-    if options.write:
-        refresh(EVALUATION, "bench-preflight", table(figures))
+    put_out(options, table(figures), asdict(figures), EVALUATION, "bench-preflight")
     return 0
 
 

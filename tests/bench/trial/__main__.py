@@ -1,14 +1,13 @@
 """`python -m bench.trial`: rollouts of good and bad candidates on a real control plane under load, and what clients noticed of them."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from bench.errors import BenchError
 from bench.machine import machine
-from bench.page import PAGE, refresh
+from bench.output import add_outputs, put_out, say
+from bench.page import PAGE
 from bench.trial.changes import BY_NAME as CHANGES
 from bench.trial.kinds import KINDS, STRATEGIES
 from bench.trial.results import table
@@ -35,8 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, default=50_000, help="of clients, at least (default %(default)s)")
     parser.add_argument("--same", type=int, default=300, help="rollouts to the same bytes (default %(default)s)")
     parser.add_argument("--models", type=int, default=6, help="that these are divided among (default %(default)s)")
-    parser.add_argument("--json", type=Path, help="write everything that was found to this file")
-    parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{VERDICTS.name}")
+    add_outputs(parser, VERDICTS)
     options = parser.parse_args(argv)
     if options.models < 1 or min(options.requests, options.same) < 0:
         parser.error("--models must be 1 or more, --requests and --same 0 or more")
@@ -49,16 +47,12 @@ def main(argv: list[str] | None = None) -> int:
             same=options.same,
             models=options.models,
             machine=machine(Kubernetes=kubernetes()),
-            say=lambda text: print(text, file=sys.stderr, flush=True),
+            say=say,
         )
     except (AssertionError, BenchError, SandboxError, HelmError, KubectlError, TimeoutError) as error:
         print(f"The trial failed: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
-    print(table(results))
-    if options.json:
-        options.json.write_text(json.dumps(results.to_json(), indent=2))
-    if options.write:
-        refresh(VERDICTS, "trial-rollouts", table(results))
+    put_out(options, table(results), results.to_json(), VERDICTS, "trial-rollouts")
     for fault in results.faults:
         print(f"Not as asked: {fault}", file=sys.stderr)
     return 1 if results.faults else 0
