@@ -1,6 +1,6 @@
-"""When the candidate of a rollout may go whose requests a Gateway divided. Pure.
+"""When the candidate of a rollout may go, or make room for another, whose requests a Gateway divided. Pure.
 
-A Gateway learns later than the operator that the candidate gets nothing any more. Until its controller has said so, the candidate's Deployment stays,
+A Gateway learns later than the operator that the candidate gets nothing any more. Until its controller has said so, the candidate's Deployment stays as it is,
 and it answers. Its Service stays as long as it has pods, which drain: a Gateway may reach pods by the address of their Service.
 """
 
@@ -17,7 +17,7 @@ PATIENCE = timedelta(minutes=5)
 
 
 def keep_while_routed(plan: Plan, observed: Observed, now: datetime) -> Plan:
-    """The plan without what may not be pruned yet of a candidate.
+    """The plan without what may not be done yet to a candidate: neither is it pruned, nor do pods of another one take its place.
 
     Args:
         plan: what is to be done.
@@ -27,11 +27,24 @@ def keep_while_routed(plan: Plan, observed: Observed, now: datetime) -> Plan:
     name = name_on_track(observed.owner.key.name, CANARY)
     route, pods, service = observed.route, ChildId("Deployment", name), ChildId("Service", name)
     is_wanted = route is not None and any(step.id == route.id for step in plan.steps)
-    if route is None or not is_wanted or not _is_pruned(plan.prune, pods, service):
+    if route is None or not is_wanted:
         return plan
     staying = {pods} if _may_lead_to(route, name, now) else set()
+    if staying and _is_replaced(plan, observed, pods):
+        return replace(plan, steps=tuple(step for step in plan.steps if step.id != pods), holds_back=True)
+    if not _is_pruned(plan.prune, pods, service):
+        return plan
     staying |= {service} if staying or observed.canary_pods else set()
     return replace(plan, prune=tuple(one for one in plan.prune if one.id not in staying), holds_back=bool(staying))
+
+
+def _is_replaced(plan: Plan, observed: Observed, pods: ChildId) -> bool:
+    """Whether the plan has pods of another revision take the place of a candidate's."""
+    return (
+        observed.canary is not None
+        and observed.canary.revision != plan.revision
+        and any(step.id == pods for step in plan.steps)
+    )
 
 
 def _is_pruned(children: Iterable[Child], *names: ChildId) -> bool:

@@ -10,7 +10,7 @@ from modelway.api.labels import CANARY
 from modelway.desired.farewell import PATIENCE, keep_while_routed
 from modelway.desired.plan import Plan, Step
 from modelway.observed import ChildId, RouteAnswer
-from support.operator.observed import KEY, NEW, canary_service, deployment, observed, pod, route
+from support.operator.observed import KEY, NEW, OLD, canary_service, deployment, observed, pod, route
 
 CHANGED = datetime(2026, 1, 1, tzinfo=UTC)
 OF_NOW, OF_BEFORE = RouteAnswer("Accepted", "True", "", "", 2), RouteAnswer("Accepted", "True", "", "", 1)
@@ -56,3 +56,28 @@ def test_service_goes_after_the_pods() -> None:
         steps=(Step(ChildId("HTTPRoute", KEY.name), {}),),
     )
     assert keep_while_routed(plan, world, CHANGED).prune == ()
+
+
+def _replacement(*, revision: str = OLD, **fields: Any) -> tuple[list[str], bool]:
+    """Whether pods of another revision take the place of a candidate's now: the kinds that are applied, and whether the plan holds back."""
+    own = replace(route(changed="2026-01-01T00:00:00Z"), **fields)
+    candidate = deployment(track=CANARY, revision=revision)
+    steps = tuple(Step(one, {}) for one in (ChildId("HTTPRoute", KEY.name), candidate.id))
+    plan = Plan(revision=NEW, available=1, autoscaled=False, prune=(), steps=steps)
+    after = keep_while_routed(plan, observed(candidate, own), CHANGED + timedelta(seconds=1))
+    return [step.id.kind for step in after.steps], after.holds_back
+
+
+ROUTED = {"shares": {"fraud": 80, "fraud-canary": 20}, "answers": (OF_NOW,)}
+
+
+@pytest.mark.parametrize("fields", [ROUTED, {"answers": (OF_BEFORE,)}], ids=["routed", "not seen"])
+def test_next_candidate_waits_while_a_gateway_leads_to_this(fields: dict[str, Any]) -> None:
+    assert _replacement(**fields) == (["HTTPRoute"], True)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"answers": (OF_NOW,)}, {**ROUTED, "revision": NEW}], ids=["let go", "the same candidate"]
+)
+def test_candidate_is_applied_when_nobody_else_is_led_to(fields: dict[str, Any]) -> None:
+    assert _replacement(**fields) == (["HTTPRoute", PODS], False)
