@@ -65,6 +65,10 @@ class Replaying:
         """Whether clients' requests wait for it."""
         return self.is_running and now - self.started < PATIENCE
 
+    def after_pause(self, pause: timedelta) -> "Replaying":
+        """The replay after a pause of the rollout: what its rows have taken so far does not grow by it."""
+        return replace(self, started=self.started + pause) if self.is_running else self
+
     def take(self, report: ReplayReport | None, now: datetime) -> "Replaying":
         """The replay after a look at its Job."""
         if report is None or not self.is_running:

@@ -92,7 +92,8 @@ def resume(state: RolloutState, now: datetime) -> RolloutState:
     if state.pause is Pause.TIMEOUT:
         moved["timeout_from"] = now
     phase = Phase.STARTING if state.timeout_from is None else Phase.PROGRESSING
-    return replace(state, phase=phase, pause=None, paused=None, by=None, **moved)
+    replaying = state.replay.after_pause(pause) if state.replay is not None else None
+    return replace(state, phase=phase, pause=None, paused=None, by=None, replay=replaying, **moved)
 
 
 def promote(state: RolloutState, message: str, *, by: str | None = None) -> RolloutState:

@@ -93,6 +93,17 @@ def test_no_request_goes_to_a_candidate_whose_rows_are_asked() -> None:
     assert state(it).message == "known rows are asked of both revisions"
 
 
+def test_pause_takes_nothing_of_the_time_of_known_rows() -> None:
+    it = replaying()
+    it.rollout = it.rollout.model_copy(update={"paused": True})
+    it.operate()
+    it.wait(seconds=2 * PATIENCE.total_seconds())
+    it.rollout = it.rollout.model_copy(update={"paused": False})
+    for _ in range(3):
+        it.operate()
+    assert (it.phase, state(it).weight) == (Phase.PROGRESSING, 0)
+
+
 def test_few_rows_spare_the_steps_that_they_pay_for() -> None:
     it = replaying()
     report(it, FEW)
