@@ -5,8 +5,10 @@ import itertools
 import json
 import re
 import socket
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +28,8 @@ LATER = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 SLEEP = json.dumps({"instances": [[1.5]]}).encode()
 """Longer than the server's timeout: nobody answers before the client has gone."""
 MEGABYTE = 1 << 20
+UPLOAD_SECONDS = 0.5
+"""Between the first byte of a body and the rest."""
 MORE_THAN_PROBES = 140
 """Connections, of which the port of probes has 128."""
 
@@ -121,3 +125,15 @@ def _memory(server: Served) -> int:
 
 def _gone(server: Served) -> float:
     return server.sample('modelway_requests_total{code="499"')
+
+
+def test_pace_of_an_answer_leaves_out_a_slow_upload(forest: Served) -> None:
+    head = f"{INFER}Modelway-Handover: x\r\nConnection: close\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    with connect(forest) as connection:
+        connection.sendall(head.encode() + BODY[:1])
+        time.sleep(UPLOAD_SECONDS)
+        connection.sendall(BODY[1:])
+        answer = b"".join(iter(partial(connection.recv, 65536), b""))
+    found = re.search(rb"modelway-seconds: ([0-9.]+)", answer)
+    assert found is not None, answer
+    assert float(found[1]) < UPLOAD_SECONDS
