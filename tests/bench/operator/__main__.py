@@ -2,13 +2,11 @@
 
 import argparse
 import asyncio
-import json
 import signal
 import sys
 import time
 from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
 from types import FrameType
 
 from bench.errors import BenchError
@@ -17,7 +15,8 @@ from bench.operator.history import MOST_HISTORY
 from bench.operator.report import tables
 from bench.operator.run import Plan, measure
 from bench.operator.world import AT_ONCE
-from bench.page import PAGE, refresh
+from bench.output import add_outputs, put_out, say
+from bench.page import PAGE
 from sandbox import SandboxError
 from sandbox.binaries.versions import kubernetes
 from support.cluster.helm import HelmError
@@ -31,13 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     begin = time.monotonic()
     try:
         here = machine(Kubernetes=kubernetes(), kopf=version("kopf"))
-        figures = asyncio.run(measure(options.plan, here, lambda text: print(text, file=sys.stderr, flush=True)))
+        figures = asyncio.run(measure(options.plan, here, say))
         figures = type(figures)(**{**vars(figures), "seconds": time.monotonic() - begin})
-        print(tables(figures))
-        if options.json:
-            options.json.write_text(json.dumps(asdict(figures), indent=2))
-        if options.write:
-            refresh(PAGE, "bench-operator", tables(figures))
+        put_out(options, tables(figures), asdict(figures), PAGE, "bench-operator")
     except (BenchError, SandboxError, HelmError, KubectlError, TimeoutError) as error:
         print(f"The benchmark failed: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
@@ -58,8 +53,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--proved", type=int, default=300, help="models with a preflight each, 0 for none (default %(default)s)"
     )
-    parser.add_argument("--json", type=Path, help="write everything that was measured to this file")
-    parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")
+    add_outputs(parser, PAGE)
     options = parser.parse_args(argv)
     try:
         sizes = tuple(sorted(int(size) for size in options.sizes.split(",")))

@@ -110,6 +110,8 @@ ERRORS: Final = (
     Error("answers 5 % otherwise, in runs of 5", (Stream("disagreement", 0.1, 0.05, run=5),), _WORSE, None),
     Error("answers 12 % otherwise, in runs of 5", (Stream("disagreement", 0.1, 0.12, run=5),), _NOT_WORSE, None),
 )
+TIMES_NEAR_THE_LIMIT: Final = 4
+"""So many times more rollouts are drawn where the true share is near the limit of BETA: of 1,000 too many are wrong by chance."""
 
 
 def measure(rollouts: int, say: Callable[[str], None]) -> list[Figure]:
@@ -121,7 +123,9 @@ def measure(rollouts: int, say: Callable[[str], None]) -> list[Figure]:
     """
     figures = []
     for promise in (*SPEEDS, *ERRORS):
-        figures.append(_speed(promise, rollouts) if isinstance(promise, Speed) else _error(promise, rollouts))
+        is_near = isinstance(promise, Error) and promise.limit == BETA
+        drawn = rollouts * TIMES_NEAR_THE_LIMIT if is_near else rollouts
+        figures.append(_speed(promise, drawn) if isinstance(promise, Speed) else _error(promise, drawn))
         say(f"{promise.candidate}: {figures[-1].median:g} {figures[-1].p95:g} {figures[-1].wrong}")
     return figures
 
@@ -172,7 +176,8 @@ def _error_row(figure: Figure, promise: Error) -> str:
     share = figure.wrong / figure.rollouts
     mark = "" if promise.limit is None else "reached" if share <= promise.limit else "falls short"
     goal = "" if promise.limit is None else f"at most {promise.limit:.2%}"
-    return f"| {promise.candidate} | {_words(promise.outcome)} | {figure.wrong:,} ({share:.1%}) | {goal} | {mark} |"
+    wrong = f"{figure.wrong:,} of {figure.rollouts:,} ({share:.1%})"
+    return f"| {promise.candidate} | {_words(promise.outcome)} | {wrong} | {goal} | {mark} |"
 
 
 def _words(outcome: Outcome) -> str:

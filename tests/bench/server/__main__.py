@@ -1,7 +1,6 @@
 """`python -m bench.server`: our server beside a naive FastAPI application and MLServer, with the same models and rows."""
 
 import argparse
-import json
 import signal
 import sys
 import tempfile
@@ -12,7 +11,8 @@ from types import FrameType
 
 from bench.errors import BenchError
 from bench.machine import machine
-from bench.page import PAGE, refresh
+from bench.output import add_outputs, put_out, say
+from bench.page import PAGE
 from bench.server import wrk
 from bench.server.cases import BARE_NATIVE, BARE_ONNX, NATIVE, NATIVE_PAIR, ONNX, ONNX_PAIR
 from bench.server.contenders import EXACT, ROUNDED, Contender, bare, mlserver, modelway, naive
@@ -42,19 +42,15 @@ def _measure(options: argparse.Namespace) -> None:
     contenders, versions = _contenders(options)
     plan = Plan(contenders, options.rounds, options.seconds, warm_up=1)
     with tempfile.TemporaryDirectory(prefix="modelway-bench-") as folder:
-        _say("training the models")
+        say("training the models")
         models = {name: model for name, model in train(Path(folder)).items() if name in options.models}
-        figures = measure(plan, models, machine(wrk=client, **versions), _say)
-    print(tables(figures))
-    if options.json:
-        options.json.write_text(json.dumps(asdict(figures), indent=2))
-    if options.write:
-        refresh(PAGE, "bench-server", tables(figures))
+        figures = measure(plan, models, machine(wrk=client, **versions), say)
+    put_out(options, tables(figures), asdict(figures), PAGE, "bench-server")
 
 
 def _contenders(options: argparse.Namespace) -> tuple[list[Contender], dict[str, str]]:
     """The servers that were asked for, and the versions of what they are made of."""
-    tutorial, peer = (environment(name, _say) for name in ("bench-naive", "bench-mlserver"))
+    tutorial, peer = (environment(name, say) for name in ("bench-naive", "bench-mlserver"))
     every = [
         naive(tutorial),
         mlserver(peer, "MLServer"),
@@ -90,8 +86,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         type=Path,
         help="the Python of an environment with an earlier version of our server, measured beside it",
     )
-    parser.add_argument("--json", type=Path, help="write everything that was measured to this file")
-    parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")
+    add_outputs(parser, PAGE)
     options = parser.parse_args(argv)
     if min(options.rounds, options.seconds) < 1:
         parser.error("--rounds and --seconds must be 1 or more")
@@ -99,10 +94,6 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     if unknown := set(options.models) - {FOREST, LINEAR}:
         parser.error(f"--models {','.join(sorted(unknown))}: choose from {FOREST},{LINEAR}")
     return options
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _as_interrupt(number: int, frame: FrameType | None) -> None:
