@@ -134,6 +134,6 @@ def test_pace_of_an_answer_leaves_out_a_slow_upload(forest: Served) -> None:
         time.sleep(UPLOAD_SECONDS)
         connection.sendall(BODY[1:])
         answer = b"".join(iter(partial(connection.recv, 65536), b""))
-    found = re.search(rb"modelway-seconds: ([0-9.]+)", answer)
-    assert found is not None, answer
-    assert float(found[1]) < UPLOAD_SECONDS
+    pace = re.search(rb"modelway-seconds: ([0-9.]+)", answer)
+    assert pace is not None, answer
+    assert float(pace[1]) < UPLOAD_SECONDS
