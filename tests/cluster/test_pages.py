@@ -43,6 +43,8 @@ trap finish EXIT
 """The sandbox's node serves no port-forward (make e2e proves the real one), so that one word stands for a forwarder."""
 OWN = "examples/fraud/modeldeployment.yaml"
 """A reader's own model.yaml."""
+UP = "-m sandbox up"
+"""Of the command that starts the sandbox, to which the option `--warm` is added: each start of a server would else take three seconds of a processor."""
 SECOND_FORWARD = "kubectl port-forward service/breast-cancer 8001:80"
 DONE = "the block ran"
 BLOCKS = [next(block for block in all_blocks() if matches(block, entry)) for entry in RUN]
@@ -117,7 +119,7 @@ def _command(block: Block) -> str:
     if block.language == "python":
         return f"\"$PYTHON\" - <<'PROGRAM'\n{block.text}\nPROGRAM\n"
     forward = f"{SECOND_FORWARD}\n" if "127.0.0.1:8001" in block.text else ""
-    return forward + block.text.partition("\n\n{")[0].replace("-f model.yaml", f"-f {OWN}")
+    return forward + block.text.partition("\n\n{")[0].replace("-f model.yaml", f"-f {OWN}").replace(UP, f"{UP} --warm")
 
 
 def _answer(block: Block) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import Sandbox, SandboxError
+from sandbox.__main__ import main
 from sandbox.processes import cgroup_name, end_all, find_marked, mounts_below
 from sandbox.record import read_record
 from support.cluster.sandbox import Kubectl
@@ -101,6 +102,21 @@ def test_down_touches_no_folder_that_is_not_a_sandbox(tmp_path: Path) -> None:
     down = command("down", "--dir", tmp_path)
     assert (down.returncode, "is no sandbox" in down.stderr) == (1, True)
     assert (tmp_path / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize(("options", "warm"), [((), False), (("--warm",), True)], ids=["by default", "asked"])
+def test_up_starts_servers_warm_when_asked(
+    options: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, warm: bool
+) -> None:
+    keywords: dict[str, object] = {}
+
+    def start(directory: Path, **how: object) -> Sandbox:
+        keywords.update(how)
+        return Sandbox(directory, "https://127.0.0.1:1", Path("kubectl"))
+
+    monkeypatch.setattr(Sandbox, "start", start)
+    assert main(["up", "--dir", str(tmp_path), *options]) == 0
+    assert keywords["warm"] is warm
 
 
 def test_up_refuses_a_folder_with_other_files(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ def up(arguments: argparse.Namespace) -> int:
         images=arguments.images,
         capacity=arguments.capacity,
         metrics=arguments.metrics,
+        warm=arguments.warm,
         guarded=False,
     )
     print(f"export KUBECONFIG={sandbox.kubeconfig}")
@@ -92,6 +93,11 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
                 dest="metrics",
                 action="store_false",
                 help="without metrics-server: nothing scales by load",
+            )
+            options.add_argument(
+                "--warm",
+                action="store_true",
+                help="start the model server's containers as forks of one process that has imported its libraries",
             )
             options.add_argument("--images", type=Path, help="JSON file of more image names and their commands")
     return parser.parse_args(argv)
