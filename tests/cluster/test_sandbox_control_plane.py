@@ -1,6 +1,7 @@
 """The control plane: what it enforces, and what its audit log tells."""
 
 import pytest
+from cryptography import x509
 
 from sandbox import Sandbox
 from support.cluster.audit import Audit, Write
@@ -25,6 +26,16 @@ def test_audit_log_names_user_verb_and_object_of_a_write(sandbox: Sandbox, kubec
 
     eventually(find_writes)
     assert find_writes() == [Write("create", "configmaps", namespace, "audited", 201)]
+
+
+def test_certificates_of_users_name_one_of_the_authorities(sandbox: Sandbox) -> None:
+    """One that both might have signed is checked twice at each request."""
+    pki = sandbox.directory / "pki"
+    user, *authorities = (
+        x509.load_pem_x509_certificate((pki / name).read_bytes())
+        for name in ("admin.crt", "ca.crt", "front-proxy-ca.crt")
+    )
+    assert [one.subject == user.issuer for one in authorities] == [True, False]
 
 
 def test_service_account_may_do_nothing_by_default(kubectl: Kubectl, namespace: str) -> None:

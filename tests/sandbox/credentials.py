@@ -25,7 +25,7 @@ def write_credentials(layout: Layout) -> None:
     """Fill `layout.pki` and write a kubeconfig for each of `USERS`; the folders are the owner's alone."""
     layout.pki.mkdir(mode=0o700)
     layout.kubeconfig("admin").parent.mkdir(mode=0o700, exist_ok=True)
-    authority = Authority.create()
+    authority = Authority.create("modelway-sandbox")
     layout.authority.write_bytes(authority.certificate)
     write_private(layout.pki / "service-accounts.key", signing_key())
     api_service = [f"kubernetes{suffix}" for suffix in ("", ".default", ".default.svc", ".default.svc.cluster.local")]
@@ -34,7 +34,8 @@ def write_credentials(layout: Layout) -> None:
     authority.client("kube-apiserver-kubelet-client", ["system:masters"]).write(layout.pki, "kubelet-client")
     authority.server("sandbox", ["sandbox", layout.network.node_address]).write(layout.pki, "kubelet")
     authority.server("metrics-server", ["metrics-server.kube-system.svc"]).write(layout.pki, "metrics-server-api")
-    front = Authority.create()
+    # A name of its own: the API server would else check the signature of every request's client certificate by both.
+    front = Authority.create("modelway-sandbox-front-proxy")
     layout.front_proxy_authority.write_bytes(front.certificate)
     front.client(FRONT_PROXY).write(layout.pki, FRONT_PROXY)
     for name, (user, groups) in USERS.items():

@@ -74,17 +74,17 @@ def _alternative_names(hosts: Sequence[str]) -> x509.SubjectAlternativeName:
 
 
 class Authority:
-    """The certificate authority that every part of the sandbox trusts."""
+    """A certificate authority that parts of the sandbox trust."""
 
     def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
         self._certificate = certificate
         self._key = key
 
     @classmethod
-    def create(cls) -> Self:
+    def create(cls, name: str) -> Self:
         """A new authority with a key of its own."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = _subject("modelway-sandbox")
+        subject = _subject(name)
         builder = _builder(subject, subject, key.public_key())
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(_usage(authority=True), critical=True)
