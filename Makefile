@@ -9,6 +9,7 @@
 #   make operations      the TensorFlow operations that models may have, asked of TensorFlow in an environment of its own
 #   make image           both container images       make e2e        both images on a real kubelet (Linux, root)
 #                        (FORMATS="xgboost lightgbm": a server image for these too, called server:<version>-xgboost-lightgbm)
+#   make test-gateways   models behind the real Traefik and Envoy Gateway on that kubelet (Linux, root; builds both once, in minutes)
 #   make bench-operator  what up to 1000 models cost the operator (BENCH_SIZES=1,100 is short, JSON=file, WRITE=1 refreshes
 #                        docs/performance.md)
 #   make bench-server    our server beside a naive FastAPI app and MLServer (ROUNDS=1 is short; JSON=, WRITE=1 as above)
@@ -47,7 +48,7 @@ UNIT = tests/modelway tests/contract $(addprefix tests/modelway_server/,contract
 # Set in many images; every start of Python would compile this checkout anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e bench-operator bench-server bench-gate bench-preflight bench-replay bench-rollouts trial-rollouts bench-handover fuzz abuse clean sweep test-frameworks test-versions
+.PHONY: demo test unit programs check check-style check-types check-imports check-generated check-names generate names operations lock image e2e test-gateways bench-operator bench-server bench-gate bench-preflight bench-replay bench-rollouts trial-rollouts bench-handover fuzz abuse clean sweep test-frameworks test-versions
 
 demo: .venv/ready
 	$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
@@ -110,6 +111,9 @@ image:
 
 e2e: .venv/ready
 	$(BIN)/python -m e2e $(ARGS)
+
+test-gateways: .venv/ready
+	$(BIN)/python -m gateways $(ARGS)
 
 bench-operator: .venv/ready
 	$(BIN)/python -m bench.operator $(if $(BENCH_SIZES),--sizes $(BENCH_SIZES)) $(if $(JSON),--json $(JSON)) $(if $(WRITE),--write)

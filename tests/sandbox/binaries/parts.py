@@ -25,6 +25,25 @@ class Part:
     """Files of the module that come along."""
 
 
+_CHART = "charts/gateway-crds-helm/templates"
+GATEWAY_API = f"{_CHART}/standard-gatewayapi-crds.yaml"
+"""The definitions of the Gateway API, as Envoy Gateway's chart brings them."""
+
+ENVOY_KINDS = tuple(
+    f"{_CHART}/generated/gateway.envoyproxy.io_{plural}.yaml"
+    for plural in (
+        "backends",
+        "backendtrafficpolicies",
+        "clienttrafficpolicies",
+        "envoyextensionpolicies",
+        "envoypatchpolicies",
+        "envoyproxies",
+        "httproutefilters",
+        "securitypolicies",
+    )
+)
+"""The definitions of Envoy Gateway's own kinds."""
+
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
         "metrics-server": Part("sigs.k8s.io/metrics-server", ("metrics-server",)),
@@ -35,6 +54,8 @@ PARTS: Mapping[str, Part] = MappingProxyType(
         ),
         "kubelet": Part("k8s.io/kubernetes", ("kubelet", "kube-proxy")),
         "coredns": Part("github.com/coredns/coredns", ("coredns",)),
+        "traefik": Part("github.com/traefik/traefik/v3", ("traefik",)),
+        "envoygateway": Part("github.com/envoyproxy/gateway", ("envoy-gateway",), (GATEWAY_API, *ENVOY_KINDS)),
     }
 )
 
