@@ -19,7 +19,7 @@
 #                        (ROLLOUTS=100 is short; JSON=, WRITE=1 refreshes docs/verdicts.md)
 #   make bench-replay    how soon known rows come to a verdict on a candidate that is ready (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make trial-rollouts  rollouts of good and bad candidates on a real control plane under load, and what clients notice (KINDS=good,wrong,
-#                        STRATEGIES=Canary, CHANGES=evicted, REQUESTS=2000, SAME=10 are short; KINDS= leaves them out; JSON=, WRITE=1 refreshes docs/verdicts.md)
+#                        STRATEGIES=Canary, CHANGES=evicted, REQUESTS=2000, SAME=10, MINUTES=5 are short; KINDS= leaves them out; JSON=, WRITE=1 refreshes docs/verdicts.md)
 #   make bench-preflight how soon a forest of 50 MB is accepted, and what a preflight costs ways back and pods (ROUNDS=1 is short; JSON=,
 #                        WRITE=1 refreshes docs/evaluation.md)
 #   make bench-handover  what a rollout costs the requests of clients, in five minutes (ROUNDS=2 is short; JSON=, WRITE=1 refreshes
@@ -139,7 +139,7 @@ bench-handover: .venv/ready
 trial-rollouts: .venv/ready
 	cd tests && ../$(BIN)/python -m bench.trial $(if $(filter undefined,$(origin KINDS)),,--kinds '$(KINDS)') \
 		$(if $(filter undefined,$(origin STRATEGIES)),,--strategies '$(STRATEGIES)') $(if $(filter undefined,$(origin CHANGES)),,--changes '$(CHANGES)') \
-		$(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SAME),--same $(SAME)) $(if $(JSON),--json $(abspath $(JSON))) $(if $(WRITE),--write)
+		$(if $(REQUESTS),--requests $(REQUESTS)) $(if $(SAME),--same $(SAME)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(JSON),--json $(abspath $(JSON))) $(if $(WRITE),--write)
 
 test-frameworks: .venv/ready
 	cd tests && ../$(BIN)/python -m frameworks

@@ -1,6 +1,7 @@
 """`python -m bench.trial`: rollouts of good and bad candidates on a real control plane under load, and what clients noticed of them."""
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Sequence
 
@@ -34,6 +35,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, default=50_000, help="of clients, at least (default %(default)s)")
     parser.add_argument("--same", type=int, default=300, help="rollouts to the same bytes (default %(default)s)")
     parser.add_argument("--models", type=int, default=6, help="that these are divided among (default %(default)s)")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=math.inf,
+        help="after which none of these begins any more (default without end)",
+    )
     add_outputs(parser, VERDICTS)
     options = parser.parse_args(argv)
     if options.models < 1 or min(options.requests, options.same) < 0:
@@ -46,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
             requests=options.requests,
             same=options.same,
             models=options.models,
+            minutes=options.minutes,
             machine=machine(Kubernetes=kubernetes()),
             say=say,
         )

@@ -149,7 +149,7 @@ def try_change(world: World, model: Model, change: Change, version: str) -> Case
         seconds=time.monotonic() - start,
         requests=got.requests,
         failures=dict(got.failures),
-        by_candidate=0,
+        by_candidate=None,
         wrong=got.wrong.total(),
         faults=tuple(faults),
     )

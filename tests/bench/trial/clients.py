@@ -54,8 +54,8 @@ class Tally:
         return Tally(self.answers - earlier.answers, self.wrong - earlier.wrong, self.failures - earlier.failures)
 
 
-Ask = Callable[[int], tuple[str, float]]
-"""Asks for the double of a number: the revision that answered, and its answer."""
+Ask = Callable[[int], tuple[str, list[float]]]
+"""Asks for the double of a number: the revision that answered, and all numbers of its answer."""
 
 
 class Refused(Exception):
@@ -110,18 +110,18 @@ class Clients:
                     number = next(self._numbers)
                 try:
                     revision, answer = ask(number)
-                except (OSError, http.client.HTTPException, Refused, grpc.RpcError) as error:
+                except (OSError, http.client.HTTPException, Refused, grpc.RpcError, ValueError, LookupError) as error:
                     with self._lock:
                         tally.failures[_describe(error)] += 1
                     continue
                 with self._lock:
                     tally.answers[revision] += 1
-                    tally.wrong[revision] += answer != 2 * number
+                    tally.wrong[revision] += answer != [2.0 * number]
 
     def _ask_by_http(self) -> Iterator[Ask]:
         connection = http.client.HTTPConnection(*self._http, timeout=SECONDS)
 
-        def ask(number: int) -> tuple[str, float]:
+        def ask(number: int) -> tuple[str, list[float]]:
             tensor = {"name": "input", "shape": [1, 1], "datatype": "FP64", "data": [float(number)]}
             body = json.dumps({"inputs": [tensor]})
             try:
@@ -133,7 +133,7 @@ class Clients:
                 raise
             if response.status != 200:
                 raise Refused(f"status {response.status}: {content[:200].decode(errors='replace')}")
-            return response.headers.get(HEADER, ""), float(json.loads(content)["outputs"][0]["data"][0])
+            return response.headers.get(HEADER, ""), json.loads(content)["outputs"][0]["data"]
 
         yield ask
         connection.close()
@@ -146,11 +146,11 @@ class Clients:
                 response_deserializer=pb.ModelInferResponse.FromString,
             )
 
-            def ask(number: int) -> tuple[str, float]:
+            def ask(number: int) -> tuple[str, list[float]]:
                 message = question({"input": np.array([[float(number)]])}, model=self._name)
                 answer, call = infer.with_call(message, timeout=SECONDS)
                 metadata = dict(call.initial_metadata() or ())
-                return str(metadata.get(HEADER, "")), float(values_of(answer)[0])
+                return str(metadata.get(HEADER, "")), values_of(answer).ravel().tolist()
 
             yield ask
 

@@ -20,6 +20,7 @@ class Kind:
         model: what is served.
         ends: what its rollout may end by: `Promoted`, or causes of a rollback.
         measures: of which one must decide, where the analysis does.
+        words: of which the rollout's message must hold some, where the pods decide; any message will do without.
         spec: blocks of the spec beside the model.
     """
 
@@ -28,6 +29,7 @@ class Kind:
     model: object
     ends: tuple[str, ...]
     measures: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     spec: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -37,7 +39,8 @@ SMALL: Final = {"resources": {"limits": {"memory": "512Mi"}}}
 
 KINDS: Final = (
     Kind("good", "as good", candidates.Doubling(), (GOOD,)),
-    Kind("errors", "fails a tenth", candidates.Failing(), (ANALYSIS, FAILED), ("failed", "refused")),
+    Kind("errors", "answers a tenth with status 500", candidates.Breaking(), (ANALYSIS,), ("failed",)),
+    Kind("refuses", "answers a tenth with status 400", candidates.Refusing(), (ANALYSIS,), ("refused",)),
     Kind("slow", "is slow for a quarter", candidates.Slow(), (ANALYSIS,), ("slow", "failed")),
     Kind("crashes", "crashes at each start", candidates.Crashing(), (FAILED,)),
     Kind(
@@ -50,7 +53,8 @@ KINDS: Final = (
         "leaks memory until it is killed",
         candidates.Leaking(),
         (ANALYSIS, FAILED),
-        ("failed", "slow"),
+        ("failed",),
+        ("needed more memory than its limit",),
         {"runtime": SMALL},
     ),
     Kind("dies", "dies at every twentieth request", candidates.Dying(), (ANALYSIS, FAILED), ("failed",)),

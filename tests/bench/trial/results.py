@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bench.trial.kinds import ANALYSIS, GOOD, Kind
+from bench.trial.kinds import ANALYSIS, FAILED, GOOD, Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,12 +16,12 @@ class Case:
         strategy: of the rollout.
         kind: name of the candidate's kind.
         end: `Promoted`, the cause of a rollback, or what it came to in place of an end.
-        measure: that decided, with its counts; empty where none did.
+        measure: what decided: a measure with its counts, or words of a message; empty where there is none.
         seconds: from the change of the spec until nothing of the candidate was left.
         requests: of clients meanwhile.
         failures: those without an answer, by what happened.
-        by_candidate: answers of the candidate.
-        wrong: answers of the candidate that were wrong.
+        by_candidate: answers of the candidate; None where they are not told from those after its promotion.
+        wrong: those of them that were wrong; of all revisions where `by_candidate` is None.
         faults: what is not as asked.
     """
 
@@ -32,7 +32,7 @@ class Case:
     seconds: float
     requests: int
     failures: Mapping[str, int]
-    by_candidate: int
+    by_candidate: int | None
     wrong: int
     faults: tuple[str, ...] = ()
 
@@ -67,8 +67,10 @@ class Results:
         cases: good and bad candidates.
         changes: what came between rollouts, as cases.
         same: rollouts to the same bytes; None where none were asked for.
-        padding: requests outside of cases, and their failures.
+        requests_between: of clients, outside of cases.
+        failures_between: those of them without an answer.
         seconds: of the whole run.
+        loads: of the machine, at the beginning and at the end: programs that run or wait for a processor.
     """
 
     machine: Mapping[str, str]
@@ -78,6 +80,7 @@ class Results:
     requests_between: int = 0
     failures_between: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    loads: tuple[float, float] = (0.0, 0.0)
 
     @property
     def requests(self) -> int:
@@ -117,12 +120,14 @@ def faults_of(kind: Kind, strategy: str, end: str, measure: str, by_candidate: i
         kind: of the candidate.
         strategy: of the rollout.
         end: `Promoted`, or the cause of a rollback.
-        measure: that decided, with its counts.
+        measure: what decided; see `Case`.
         by_candidate: answers that clients got of it before its promotion.
     """
     faults = [] if end in kind.ends else [f"ended by {end}, not by {' or '.join(kind.ends)}"]
     if end == ANALYSIS and not measure.startswith(kind.measures):
         faults.append(f"{measure} decided, not {' or '.join(kind.measures)}")
+    if end == FAILED and kind.words and measure not in kind.words:
+        faults.append(f"{measure} decided, not {' or '.join(kind.words)}")
     if strategy == "Shadow" and by_candidate and end != GOOD:
         faults.append(f"{by_candidate} clients saw a shadow's answers")
     return faults
@@ -131,9 +136,9 @@ def faults_of(kind: Kind, strategy: str, end: str, measure: str, by_candidate: i
 def table(results: Results) -> str:
     """All results in Markdown."""
     machine = "; ".join(f"{name} {value}" for name, value in results.machine.items())
-    failed = results.failures.total()
+    failed, (begin, end) = results.failures.total(), results.loads
     lines = [
-        f"Measured on: {machine}. The whole run took {results.seconds / 60:.0f} min.",
+        f"Measured on: {machine}. Load {begin:.1f} at the beginning, {end:.1f} at the end. The whole run took {results.seconds / 60:.0f} min.",
         "",
         f"{results.requests:,} requests of clients while rollouts went on; {failed} of all requests failed.",
         "",
@@ -150,7 +155,7 @@ def _cases(title: str, cases: Sequence[Case]) -> Iterable[str]:
         return []
     rows = [
         f"| {one.kind} | {one.strategy} | {one.end} | {one.measure} | {one.seconds:.0f} s | {one.requests:,} | "
-        f"{sum(one.failures.values())} | {one.by_candidate:,} | {one.wrong:,} | {'; '.join(one.faults) or 'as asked'} |"
+        f"{sum(one.failures.values())} | {'' if one.by_candidate is None else f'{one.by_candidate:,}'} | {one.wrong:,} | {'; '.join(one.faults) or 'as asked'} |"
         for one in cases
     ]
     return [

@@ -1,5 +1,6 @@
 """The trial: each kind of candidate in each strategy, one after the other for a strategy, the strategies side by side."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +35,7 @@ def measure(
     requests: int,
     same: int,
     models: int,
+    minutes: float,
     machine: Mapping[str, str],
     say: Say,
 ) -> Results:
@@ -46,17 +48,18 @@ def measure(
         requests: of clients, at least, while they are tried.
         same: rollouts to the same bytes.
         models: that these are divided among.
+        minutes: after which none of these begins any more.
         machine: what it runs on.
         say: tells how it goes.
     """
-    begin = time.monotonic()
+    begin, load = time.monotonic(), os.getloadavg()[0]
     with world() as here:
         lanes = [partial(_strategy, here, one, kinds) for one in strategies if kinds]
         lanes += [partial(_changes, here, changes)] if changes else []
         each = -(-requests // max(len(lanes), 1))
         with ThreadPoolExecutor(max(len(lanes), 1)) as pool:
             outcomes = list(pool.map(lambda lane: lane(each, say), lanes))
-        outcome = try_same(here, same, models, say) if same else None
+        outcome = try_same(here, same, models, minutes, say) if same else None
     between = sum((rest for _, rest in outcomes), Tally())
     all_cases = [case for cases, _ in outcomes for case in cases]
     return Results(
@@ -67,6 +70,7 @@ def measure(
         requests_between=between.requests,
         failures_between=dict(between.failures),
         seconds=time.monotonic() - begin,
+        loads=(load, os.getloadavg()[0]),
     )
 
 
@@ -117,7 +121,7 @@ def _case(model: Model, strategy: str, kind: Kind, version: str) -> Case:
         during = model.clients.tally().since(before)
         by_candidate, wrong = during.answers[candidate], during.wrong[candidate]
         end = GOOD if state["phase"] == GOOD else str(state.get("cause"))
-        measure = decisive(state)
+        measure = decisive(state) or words_of(kind, state)
         faults += faults_of(kind, strategy, end, measure, by_candidate)
         model.is_clean()
         faults += _faults_of_rest(model, stable, candidate if end == GOOD else str(stable["revision"]))
@@ -143,6 +147,13 @@ def decisive(state: Object) -> str:
     worse = [one for one in state.get("measures") or () if one["outcome"] == "Worse"]
     strongest = max(worse, key=lambda one: one.get("evidence", 0.0), default=None)
     return "" if strongest is None else f"{strongest['name']}: {describe_measure(strongest)}"
+
+
+def words_of(kind: Kind, state: Object) -> str:
+    """The words of a kind that the message of a rollback holds, or the message where it holds none; empty for a kind without words."""
+    if not kind.words or state["phase"] == GOOD:
+        return ""
+    return next((words for words in kind.words if words in state["message"]), str(state["message"]))
 
 
 def _faults_of_rest(model: Model, before: Object, wanted: str) -> list[str]:

@@ -23,16 +23,18 @@ ROLLOUTS: tuple[Object, ...] = (
 )
 
 
-def try_same(here: World, wanted: int, models: int, say: Callable[[str], None]) -> Same:
-    """So many rollouts, in all strategies by turns.
+def try_same(here: World, wanted: int, models: int, minutes: float, say: Callable[[str], None]) -> Same:
+    """So many rollouts, in all strategies by turns; fewer where the time does not suffice.
 
     Args:
         here: where.
         wanted: how many rollouts.
         models: that they are divided among.
+        minutes: after which none begins any more.
         say: tells how it goes.
     """
     start, lock, numbers = time.monotonic(), Lock(), count(1)
+    end = start + 60 * minutes
     ends: Counter[str] = Counter()
     messages: list[str] = []
 
@@ -51,7 +53,7 @@ def try_same(here: World, wanted: int, models: int, say: Callable[[str], None]) 
         strategies = cycle(ROLLOUTS[index % len(ROLLOUTS) :] + ROLLOUTS[: index % len(ROLLOUTS)])
         load = here.model(f"same-{index}", size=1, over_http=HTTP_CLIENTS, over_grpc=GRPC_CLIENTS, pause=PAUSE)
         with load as model:
-            while (number := go_on()) <= wanted:
+            while time.monotonic() < end and (number := go_on()) <= wanted:
                 note(number, *_roll_out(model, f"v{number}", next(strategies)))
         return model.clients.tally()
 

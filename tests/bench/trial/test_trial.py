@@ -13,6 +13,8 @@ from bench.trial.clients import Tally, asking, wait_for_requests
 from bench.trial.kinds import BY_NAME
 from bench.trial.results import Case, Results, Same, faults_of, table
 from bench.trial.run import decisive
+from modelway.status.termination import REASON_OF_EXIT_CODE
+from support.cluster import candidates
 from support.waiting import eventually
 
 CASE = Case(
@@ -36,6 +38,8 @@ CASE = Case(
         (("slow", "Canary", "Promoted", "", 100), "ended by Promoted"),
         (("wrong", "Canary", "Analysis", "disagreement: 9 of 12", 12), ""),
         (("wrong", "Canary", "Analysis", "failed: 3 of 3", 12), "failed: 3 of 3 decided"),
+        (("leaks", "Canary", "CandidateFailed", "needed more memory than its limit", 5), ""),
+        (("leaks", "Canary", "CandidateFailed", "its pods crash", 5), "its pods crash decided"),
         (("wrong", "Shadow", "Analysis", "disagreement: 9 of 12", 1), "1 clients saw"),
     ],
 )
@@ -46,7 +50,8 @@ def test_an_end_other_than_the_asked_one_is_a_fault(end: tuple[str, str, str, st
 
 def test_table_has_every_case_and_its_failures() -> None:
     same = Same(ends={"promoted": 3}, requests=900, failures={}, seconds=60.0, wanted=3)
-    lines = table(Results(machine={"Linux": "6.1"}, cases=[CASE], same=same)).splitlines()
+    lines = table(Results(machine={"Linux": "6.1"}, cases=[CASE], same=same, loads=(0.5, 2.0))).splitlines()
+    assert "Load 0.5 at the beginning, 2.0 at the end" in lines[0]
     assert "| wrong | Canary | Analysis | disagreement: 9 of 12 | 31 s | 1,200 | 0 | 12 | 12 | as asked |" in lines
     assert any(line.startswith("3 rollouts to the same bytes: 3 promoted. 900 requests, 0 failed") for line in lines)
 
@@ -65,6 +70,10 @@ def test_the_strongest_of_worse_measures_is_named() -> None:
     assert decisive({"measures": [{**weak, "outcome": "Undecided"}]}) == ""
 
 
+def test_exit_code_of_a_crash_is_no_reason_of_a_server() -> None:
+    assert candidates.CRASH_CODE not in REASON_OF_EXIT_CODE
+
+
 class _Doubling(http.server.BaseHTTPRequestHandler):
     """Doubles, says so under two names by turns, and fails every fifth request."""
 
@@ -75,7 +84,7 @@ class _Doubling(http.server.BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         (number,) = request["inputs"][0]["data"]
         type(self).requests += 1
-        answer: dict[str, Any] = {"outputs": [{"data": [2 * number + (self.requests % 2)]}]}
+        answer: dict[str, Any] = {"outputs": [{"data": [2 * number, 0.0][: 1 + self.requests % 2]}]}
         content = json.dumps(answer).encode()
         self.send_response(503 if self.requests % 5 == 0 else 200)
         self.send_header("modelway-revision", "canary" if self.requests % 2 else "stable")

@@ -6,13 +6,16 @@ The stable model doubles the first number of each row. Requests are whole number
 import itertools
 import os
 import sys
+import threading
 import time
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
-LEAK_BYTES = 4 << 20
+CRASH_CODE = 70
+"""Which no reason of a server has: after another program's port, say, an operator waits for a better time."""
+LEAK_BYTES = 224 << 20
 SLOW_SECONDS = 0.05
 
 
@@ -45,8 +48,17 @@ class WrongSegment(Doubling):
         return np.where(numbers % 100 < 3, -2 * numbers - 1000, 2 * numbers)
 
 
-class Failing(Doubling):
-    """Fails at every tenth request."""
+class Breaking(Doubling):
+    """Tries to end its process at every tenth request, which its server makes a status of 500."""
+
+    def predict(self, rows: Any) -> Any:
+        if (rows[:, 0] % 10 == 5).any():
+            raise SystemExit("a number ends with five")
+        return super().predict(rows)
+
+
+class Refusing(Doubling):
+    """Raises at every tenth request, which its server makes a status of 400, since it answers others."""
 
     def predict(self, rows: Any) -> Any:
         if (rows[:, 0] % 10 == 5).any():
@@ -68,7 +80,7 @@ class Crashing(Doubling):
 
     def predict(self, rows: Any) -> Any:
         if _serves():
-            os._exit(3)
+            os._exit(CRASH_CODE)
         return super().predict(rows)
 
 
@@ -77,19 +89,22 @@ class Dying(Doubling):
 
     def predict(self, rows: Any) -> Any:
         if _serves() and (rows[:, 0] % 20 == 7).any():
-            os._exit(3)
+            os._exit(CRASH_CODE)
         return super().predict(rows)
 
 
 class Leaking(Doubling):
-    """Keeps memory of each call, until the kernel ends it."""
+    """Keeps memory after every twentieth request, until the kernel ends it; no answer waits for that, so that few are slow."""
 
     hoard: list[Any] = []  # noqa: RUF012 - the leak itself
 
     def predict(self, rows: Any) -> Any:
-        if _serves():
-            self.hoard.append(np.ones(LEAK_BYTES // 8))
+        if _serves() and (rows[:, 0] % 20 == 7).any():
+            threading.Thread(target=self._keep, daemon=True).start()
         return super().predict(rows)
+
+    def _keep(self) -> None:
+        self.hoard.append(np.ones(LEAK_BYTES // 8))
 
 
 NUMBERS = range(1000)
