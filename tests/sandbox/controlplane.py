@@ -14,15 +14,23 @@ from sandbox.layout import Layout, audit_log
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 AUDITED_VERBS = ("create", "update", "patch", "delete", "deletecollection")
 # EndpointSlices refuse loopback addresses, so these would retry for ever and fill the events with warnings; the
-# forwarder selects ready pods itself. The others want a cloud.
+# forwarder selects ready pods itself. The next four want a cloud. The last look ten times a second for persistent volumes,
+# of which the node mounts none, and keep an older kind of ReplicaSet.
 DISABLED_CONTROLLERS = (
+    "endpoints-controller",
+    "endpointslice-controller",
+    "endpointslice-mirroring-controller",
     "nodeipam",
     "route",
     "service-lb-controller",
     "cloud-node-lifecycle-controller",
-    "endpoints-controller",
-    "endpointslice-controller",
-    "endpointslice-mirroring-controller",
+    "persistentvolume-attach-detach-controller",
+    "persistentvolume-binder-controller",
+    "persistentvolume-expander-controller",
+    "persistentvolume-protection-controller",
+    "persistentvolumeclaim-protection-controller",
+    "ephemeral-volume-controller",
+    "replicationcontroller-controller",
 )
 # With the default of 20 requests a second pods appear slowly.
 CLIENT_RATE = {"kube-api-qps": "500", "kube-api-burst": "1000"}
