@@ -13,8 +13,8 @@ from modelway.cluster.scrape import Scraper
 from modelway.errors import RetryLater
 from modelway.observed import Key, PodView
 from modelway.rollout.counts import PodSample
-from modelway.rollout.judge import DISAGREEMENT, FAILED, Counts
-from modelway.rollout.measures import CANDIDATE, Series
+from modelway.rollout.judge import DISAGREEMENT, FAILED, SLOW, Counts
+from modelway.rollout.measures import CANDIDATE, STABLE, Series
 from sandbox import Sandbox
 from support.cluster.fake_proofs import end_replays
 from support.cluster.sandbox import Kubectl, Object, namespace_manifest
@@ -41,16 +41,23 @@ class _Pods(Scraper):
         self._kubectl = kubectl
         self._bad = bad
         self._requests: Counter[str] = Counter()
+        self._answers: Counter[str] = Counter()
 
     async def read(self, key: Key, pods: Iterable[PodView], rollout: str) -> dict[str, PodSample]:
         maps = self._kubectl.list("configmap", f"modelway.dev/name={key.name}")
         [traffic] = [json.loads(one["data"]["traffic.json"]) for one in maps] or [{"id": ""}]
         if traffic["id"] != rollout:
             return {}
-        self._requests[rollout] += REQUESTS * traffic["weight"] // 100
+        candidates = REQUESTS * traffic["weight"] // 100
+        self._requests[rollout] += candidates
+        self._answers[rollout] += REQUESTS if traffic["mode"] == "mirror" else REQUESTS - candidates
         share = self._requests[rollout]
         failed, wrong = Counts(0, share), Counts(self._bad * share // 100, share)
-        counts = {Series(FAILED, CANDIDATE): failed, Series(DISAGREEMENT, CANDIDATE): wrong}
+        counts = {
+            Series(FAILED, CANDIDATE): failed,
+            Series(DISAGREEMENT, CANDIDATE): wrong,
+            Series(SLOW, STABLE): Counts(0, self._answers[rollout]),
+        }
         return {pod.name: PodSample(traffic["id"], traffic["weight"], evidence=counts) for pod in pods}
 
 
@@ -64,9 +71,15 @@ class Story(NamedTuple):
 
 
 CANARY = {"strategy": "Canary", "steps": [{"weight": 20}, {"weight": 50}]}
+BLUE_GREEN = {"strategy": "BlueGreen", "scaleDownDelay": "1s"}
+SHADOW = {"strategy": "Shadow"}
 STORIES = {
     "canary takes over": Story(CANARY, 0, "Promoted"),
     "canary goes back": Story(CANARY, 50, "RolledBack"),
+    "blue-green takes over": Story(BLUE_GREEN, 0, "Promoted"),
+    "blue-green goes back": Story(BLUE_GREEN, 50, "RolledBack"),
+    "shadow takes over": Story(SHADOW, 0, "Promoted"),
+    "shadow goes back": Story(SHADOW, 50, "RolledBack"),
     "known rows promote": Story({**CANARY, "replay": {}}, 0, "Promoted"),
 }
 

@@ -35,9 +35,9 @@ def end_proof(kubectl: Kubectl, name: str, reason: str, choice: str = "") -> Non
 
 
 def end_replays(kubectl: Kubectl, name: str, bad: int) -> None:
-    """Let the pods that ask known rows for a model end; of 1,000 answers a percentage is wrong."""
+    """Let the pods that ask known rows for a model end; of 1,000 answers a percentage is wrong. What a node says of a pod that starts would undo its end."""
     for pod in kubectl.list("pods", f"modelway.dev/name={name},modelway.dev/track=replay"):
-        if pod["status"].get("phase") in {"Pending", "Running"} and "deletionTimestamp" not in pod["metadata"]:
+        if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]:
             wrong = {"name": "disagreement", "bad": 10 * bad, "trials": 1000}
             failed = {"name": "failed", "bad": 0, "trials": 1000}
             report = {"reason": "Replayed", "message": "all were answered", "measures": [failed, wrong]}
