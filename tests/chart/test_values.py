@@ -89,6 +89,12 @@ def _chart() -> Any:
     return helm_python.Chart.load(str(helm.CHART)).__enter__()
 
 
+@cache
+def _parse(text: str) -> list[Any]:
+    """The manifests of a file. Most files are the same for most values, and only read here."""
+    return list(yaml.load_all(text, StrictLoader))
+
+
 def is_refused(values: Mapping[str, Any]) -> bool:
     """Whether the chart refuses values in words; an AssertionError where it fails otherwise, or makes an operator that does not start."""
     try:
@@ -98,9 +104,7 @@ def is_refused(values: Mapping[str, Any]) -> bool:
             return True
         raise AssertionError(f"{values}: {error} ({NULL})") from error
     manifests = {
-        name: list(yaml.load_all(text, StrictLoader))
-        for name, text in files.items()
-        if name.endswith(".yaml") and not name.endswith("/crd.yaml")
+        name: _parse(text) for name, text in files.items() if name.endswith(".yaml") and not name.endswith("/crd.yaml")
     }
     (deployment,) = manifests["modelway/templates/deployment.yaml"]
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
