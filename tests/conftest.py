@@ -1,3 +1,4 @@
+import gc
 import os
 import signal
 
@@ -24,6 +25,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files of the cluster begin first, so that its sandbox ends with them, and of the others the long ones."""
     cluster = {item.path for item in items if item.get_closest_marker("cluster")}
     items.sort(key=lambda item: (item.path not in cluster, _turn(item.nodeid)))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage what lives as long as the tests. The server collects at each loading of a model."""
+    gc.collect()
+    gc.freeze()
 
 
 def _turn(nodeid: str) -> int:

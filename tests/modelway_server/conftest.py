@@ -1,6 +1,5 @@
 """Servers that the tests of this folder share: one of each kind for the whole session."""
 
-import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -68,12 +67,3 @@ def sleeper(tmp_path_factory: pytest.TempPathFactory, sleeping_model: SharedMode
     server = launch(tmp_path_factory.mktemp("sleeper"), "--request-timeout=1", **sleeping_model)
     yield server.started()
     server.stop()
-
-
-@pytest.fixture(scope="module")
-def little_garbage() -> Iterator[None]:
-    """Keep garbage collection short: with all of scikit-learn imported, each loading would pay a tenth of a second."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()

@@ -31,7 +31,6 @@ REFUSED: dict[str, str] = {
     "takes no rows": "LabelBinarizer LabelEncoder MultiLabelBinarizer",
     "takes images": "PatchExtractor",
 }
-pytestmark = pytest.mark.usefixtures("little_garbage")
 WORDS = {name: words for words, refused in REFUSED.items() for name in refused.split()}
 IN_A_PROCESS = {
     "IterativeImputer": "the server imports what scikit-learn calls experimental",

@@ -38,7 +38,6 @@ from support.models import WINE, WINE_KINDS
 from support.trained.compositions import CLASSES, FRAME
 from support.trained.lazy import Lazy
 
-pytestmark = pytest.mark.usefixtures("little_garbage")
 OLD = {"sklearn": "1.0.2"}
 BINARY = WINE_KINDS > 0
 VERSION = sklearn.__version__
