@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,33 +55,39 @@ CHANGES = {
 def test_a_crash_after_any_write_changes_nothing_in_the_end(
     change: Change, sandbox: Sandbox, kubectl: Kubectl, namespace: str
 ) -> None:
-    async def lived(name: str, crash_after: int) -> int:
-        """The change with one crash, then a life that finishes it; how many writes to children the first life made."""
-        key = Key(namespace, name)
+    settings = SETTINGS.model_copy(update={"watch_namespaces": (namespace,)})
+
+    async def lived(crashes: Mapping[str, int]) -> list[int]:
+        """The change of several models, each with a crash after so many writes to children, then one life that finishes all; the writes that each life made."""
+        keys = [Key(namespace, name) for name in crashes]
         if change.before is not None:
-            _apply(**change.before)(kubectl, name)
-            async with life(sandbox.kubeconfig) as parts:
-                await parts.converge(key)
-            _grow_to_five(kubectl, name, change.before)
-        async with life(sandbox.kubeconfig, crash_after=crash_after) as parts:
-            await parts.look()
-            change.happens(kubectl, name)
-            await parts.look()
-            await parts.converge(key)
-        writes = parts.client.of_children
-        if not crash_after:
-            return writes
-        async with life(sandbox.kubeconfig) as parts:
-            await parts.converge(key)
+            for name in crashes:
+                _apply(**change.before)(kubectl, name)
+            async with life(sandbox.kubeconfig, settings=settings) as parts:
+                await parts.converge(*keys)
+            for name in crashes:
+                _grow_to_five(kubectl, name, change.before)
+        writes = [await changed(key, crash) for key, crash in zip(keys, crashes.values(), strict=True)]
+        async with life(sandbox.kubeconfig, settings=settings) as parts:
+            await parts.converge(*keys)
         return writes
 
-    whole = asyncio.run(lived("whole", 0))
+    async def changed(key: Key, crash_after: int) -> int:
+        """The change of a model while the operator looks on; how many writes to children there were."""
+        async with life(sandbox.kubeconfig, crash_after=crash_after, settings=settings) as parts:
+            await parts.look()
+            change.happens(kubectl, key.name)
+            await parts.look()
+            await parts.converge(key)
+        return parts.client.of_children
+
+    [whole] = asyncio.run(lived({"whole": 0}))
     assert whole > 0
-    names = [f"cut-{number}" for number in range(1, whole + 1)]
-    for number, name in enumerate(names, 1):
-        assert asyncio.run(lived(name, number)) >= number
+    cuts = {f"cut-{number}": number for number in range(1, whole + 1)}
+    writes = asyncio.run(lived(cuts))
+    assert all(number >= cut for number, cut in zip(writes, cuts.values(), strict=True)), "each has crashed"
     wanted = _world(kubectl, "whole")
-    assert {name: _world(kubectl, name) for name in names} == dict.fromkeys(names, wanted)
+    assert {name: _world(kubectl, name) for name in cuts} == dict.fromkeys(cuts, wanted)
 
 
 def test_a_deletion_that_no_watch_told_is_found_by_the_next_list(

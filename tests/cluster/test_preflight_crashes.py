@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,7 +20,8 @@ from support.waiting import eventually
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.usefixtures("operator_away")]
 
-PROVING = SETTINGS.model_copy(update={"preflight_enabled": True})
+PROVING = SETTINGS.model_copy(update={"preflight_enabled": True, "preflight_max_concurrent": 100})
+"""No model waits for the proof of another."""
 KINDS = ("deployment", "service", "controllerrevision", "job")
 
 _PROOF = r"\b[0-9a-f]{16}\b"
@@ -79,33 +80,59 @@ STORIES = {
 def test_a_crash_after_any_write_changes_no_proof(
     story: Story, sandbox: Sandbox, kubectl: Kubectl, namespace: str
 ) -> None:
-    def lived(name: str, crash_after: int) -> int:
-        key = Key(namespace, name)
-        asyncio.run(_live(sandbox, kubectl, key, story.before, crash_after=0))
-        return asyncio.run(_live(sandbox, kubectl, key, story.events, crash_after=crash_after))
-
-    writes = lived("whole", 0)
+    whole = _Worlds(sandbox, kubectl, namespace, {"whole": None})
+    asyncio.run(whole.live(story))
     wanted = _world(kubectl, "whole")
-    for number in range(1, writes + 1):
-        name = f"cut-{number}"
-        lived(name, number)
+    cuts = {
+        f"cut-{event}-{write}": (event, write)
+        for event, writes in enumerate(whole.writes)
+        for write in range(1, writes + 1)
+    }
+    assert cuts
+    asyncio.run(_Worlds(sandbox, kubectl, namespace, cuts).live(story))
+    for name in cuts:
         eventually(lambda: _world(kubectl, name) == wanted, describe=lambda: _difference(_world(kubectl, name), wanted))  # noqa: B023
         assert _ran(kubectl, name) <= _accepted(kubectl, name)
 
 
-async def _live(sandbox: Sandbox, kubectl: Kubectl, key: Key, events: Sequence[Event], *, crash_after: int) -> int:
-    """Let events happen, with one crash after which another life goes on; how many writes to children there were before it."""
-    writes = 0
-    for event in events:
-        event(kubectl, key.name)
-        left = max(0, crash_after - writes)
-        async with life(sandbox.kubeconfig, crash_after=left, settings=PROVING) as parts:
-            await parts.converge(key)
-        writes += parts.client.of_children
-        if left and writes >= crash_after:
-            async with life(sandbox.kubeconfig, settings=PROVING) as parts:
-                await parts.converge(key)
-    return writes
+class _Worlds:
+    """Models to which the same happens side by side. One life of the operator looks after all of them, but for those at whose writes it dies.
+
+    Args:
+        sandbox: the cluster.
+        kubectl: in `namespace`.
+        namespace: of the models.
+        crashes: by the name of a model, the number of an event and of the write to a child after it at which the operator dies; None for never.
+    """
+
+    def __init__(
+        self, sandbox: Sandbox, kubectl: Kubectl, namespace: str, crashes: Mapping[str, tuple[int, int] | None]
+    ) -> None:
+        self._kubeconfig, self._kubectl, self._namespace = sandbox.kubeconfig, kubectl, namespace
+        self._settings = PROVING.model_copy(update={"watch_namespaces": (namespace,)})
+        self._crashes = crashes
+        self.writes: list[int] = []
+        """To children in lives without a crash, for each event."""
+
+    async def live(self, story: Story) -> None:
+        """Let everything happen."""
+        for event in story.before:
+            await self._happen(event, {})
+        for number, event in enumerate(story.events):
+            dying = {name: crash[1] for name, crash in self._crashes.items() if crash and crash[0] == number}
+            self.writes.append(await self._happen(event, dying))
+
+    async def _happen(self, event: Event, dying: Mapping[str, int]) -> int:
+        """Let an event happen to every model, with the operator's death after the write to a child that is named, and a life that goes on; its writes to children."""
+        for name in self._crashes:
+            event(self._kubectl, name)
+        for name, write in dying.items():
+            async with life(self._kubeconfig, crash_after=write, settings=self._settings) as parts:
+                await parts.converge(Key(self._namespace, name))
+            assert parts.client.has_crashed
+        async with life(self._kubeconfig, settings=self._settings) as parts:
+            await parts.converge(*(Key(self._namespace, name) for name in self._crashes))
+        return parts.client.of_children
 
 
 def _world(kubectl: Kubectl, name: str) -> dict[str, Any]:

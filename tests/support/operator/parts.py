@@ -87,16 +87,23 @@ class Parts:
         """List everything; whom a difference concerns."""
         return await self.resync.run()
 
-    async def converge(self, key: Key) -> None:
-        """Run passes over one ModelDeployment, each on a fresh view, until one writes nothing."""
+    async def converge(self, *keys: Key) -> None:
+        """Run passes over ModelDeployments, each round on a fresh view, over each until one writes nothing."""
+        left = list(keys)
         for _ in range(MOST_PASSES):
             await self.look()
-            before = self.client.count
-            with contextlib.suppress(RetryLater):
-                await self.reconciler.reconcile(key)
-                if self.client.count == before:
-                    return
-        raise AssertionError(f"{key} did not come to rest in {MOST_PASSES} passes")
+            left = [key for key in left if not await self._rests(key)]
+            if not left:
+                return
+        raise AssertionError(f"{left} did not come to rest in {MOST_PASSES} passes")
+
+    async def _rests(self, key: Key) -> bool:
+        """Whether a pass writes nothing."""
+        before = self.client.count
+        with contextlib.suppress(RetryLater):
+            await self.reconciler.reconcile(key)
+            return self.client.count == before
+        return False
 
 
 @contextlib.asynccontextmanager
