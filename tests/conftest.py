@@ -62,6 +62,9 @@ os.environ["MODELWAY_TRUSTED_TYPES"] = "support.*"
 # Tests may import ONNX Runtime before the server's package, which keeps it from reporting to its maker.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
+# Many servers share the processors of this machine: a process that gives way to all others would hardly ever work.
+os.environ["MODELWAY_COPIES"] = "usual"
+
 # Threads of OpenMP that wait by spinning make training on a busy machine many times slower. What tests start inherits it.
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 

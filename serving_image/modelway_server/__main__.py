@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 from modelway_server import settings
 from modelway_server.errors import LoadFailure, ServerIncomplete, StorageFull, describe
 from modelway_server.process.exit_report import report_failure, termination_log
-from modelway_server.process.readable import readable_paths
+from modelway_server.process.readable import program_paths, readable_paths
 from modelway_server.process.walls import Walls, own_folder
 from modelway_server.telemetry import tracing
 from modelway_server.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
     import socket
+
+    from modelway_server.traffic.broker import Rollouts
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -125,7 +127,7 @@ def _declare_serve(parser: argparse.ArgumentParser) -> None:
 
 def _serve(arguments: argparse.Namespace) -> int:
     chosen = settings.ServeSettings.from_arguments(arguments)
-    brokers = _brokers(chosen)
+    rollouts = _rollouts(chosen)
     try:
         walls = _wall_in(chosen)
     except LoadFailure as failure:
@@ -134,16 +136,33 @@ def _serve(arguments: argparse.Namespace) -> int:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="modelway-metrics-")
     from modelway_server.serving import serve  # noqa: PLC0415  (`fetch` needs none of it)
 
-    return serve(chosen, walls, brokers)
+    return serve(chosen, walls, rollouts)
 
 
-def _brokers(chosen: settings.ServeSettings) -> "list[socket.socket]":
-    """A way for each worker to connections that walls refuse it; none where nobody orders rollouts."""
+def _rollouts(chosen: settings.ServeSettings) -> "Rollouts | None":
+    """What the workers need for rollouts that walls refuse them; None where nobody orders any."""
     if not chosen.traffic_dir.is_dir():
-        return []
-    from modelway_server.traffic.broker import start_broker  # noqa: PLC0415  (`fetch` needs none of it)
+        return None
+    from modelway_server.traffic.broker import Rollouts, start_broker  # noqa: PLC0415  (`fetch` needs none of it)
+    from modelway_server.traffic.shared import Shared  # noqa: PLC0415  (as above)
 
-    return start_broker(chosen.traffic_dir, chosen.workers)
+    shared = Shared(chosen.workers)
+
+    def run_mirror(broker: "socket.socket", control: "socket.socket") -> None:
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read by NumPy when it is imported
+        from modelway_server import mirror  # noqa: PLC0415  (only that process needs it)
+        from modelway_server.traffic.mirrored import Task  # noqa: PLC0415  (as above)
+
+        task = Task(
+            folder=chosen.traffic_dir,
+            revision=chosen.revision,
+            workers=chosen.workers,
+            shared=shared,
+            max_request_bytes=chosen.max_request_bytes,
+        )
+        mirror.run(task, broker, control)
+
+    return Rollouts(shared, start_broker(chosen.traffic_dir, chosen.workers, program_paths(), run_mirror))
 
 
 def _wall_in(chosen: settings.ServeSettings) -> Walls:

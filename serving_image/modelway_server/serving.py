@@ -8,10 +8,9 @@ import gc
 import logging
 import os
 import signal
-import socket
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -45,9 +44,9 @@ from modelway_server.telemetry import aliases as metric_aliases
 from modelway_server.telemetry import tracing
 from modelway_server.telemetry.metrics import Metrics, be_worker
 from modelway_server.telemetry.observers import log_access, time_reader
+from modelway_server.traffic.broker import Rollouts
 from modelway_server.traffic.connector import BrokerConnector
 from modelway_server.traffic.incoming import GRPC_PATH, GRPC_TYPE
-from modelway_server.traffic.shared import Shared
 from modelway_server.traffic.traffic import Traffic
 
 _LOGGER = logging.getLogger(__name__)
@@ -56,13 +55,13 @@ STUCK_TIMEOUTS = 4
 """The pod is restarted when a prediction runs for so many request timeouts, and at least a minute."""
 
 
-def serve(settings: ServeSettings, walls: Walls, brokers: Sequence[socket.socket] = ()) -> int:
+def serve(settings: ServeSettings, walls: Walls, rollouts: Rollouts | None = None) -> int:
     """Serve one model until SIGTERM.
 
     Args:
         settings: the model and the bounds of its server.
         walls: around this process; this function raises those that depend on its ports.
-        brokers: each worker's way to connections to a rollout's candidate; none where there is never a rollout.
+        rollouts: what the workers need for them; None where there is never one.
 
     Returns:
         The exit status of the process: 0 after a drain, or that of the load failure.
@@ -97,7 +96,7 @@ def serve(settings: ServeSettings, walls: Walls, brokers: Sequence[socket.socket
         worker_states,
         enclosure=enclosure,
         load_seconds=time.monotonic() - started,
-        brokers=brokers,
+        rollouts=rollouts,
     )
     if settings.workers == 1:
         return pod.work(0)
@@ -158,10 +157,9 @@ class _Pod:
         *,
         enclosure: Enclosure,
         load_seconds: float,
-        brokers: Sequence[socket.socket],
+        rollouts: Rollouts | None,
     ) -> None:
-        self._brokers = brokers
-        self._shared = Shared(settings.workers)
+        self._rollouts = rollouts
         self._slot = 0
         self._settings = settings
         self._ports = ports
@@ -173,7 +171,8 @@ class _Pod:
     def work(self, slot: int) -> int:
         """Warm up and serve as worker `slot`, until the drain is over; the exit status."""
         self._worker_states.enter(slot)
-        self._shared.enter(slot)
+        if self._rollouts is not None:
+            self._rollouts.shared.enter(slot)
         self._slot = slot
         self._enclosure.in_worker()
         if self._settings.workers > 1:
@@ -230,12 +229,12 @@ class _Pod:
             await spans.close()
 
     def _traffic(self, predictor: Predictor, metrics: Metrics) -> Traffic | None:
-        if not self._brokers:
+        if self._rollouts is None:
             return None
         return Traffic(
             self._settings.traffic_dir,
-            self._shared,
-            BrokerConnector(self._brokers[self._slot]),
+            self._rollouts.shared,
+            BrokerConnector(self._rollouts.brokers[self._slot]),
             predictor,
             metrics,
             max_request_bytes=self._settings.max_request_bytes,

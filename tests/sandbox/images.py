@@ -12,15 +12,22 @@ from sandbox.errors import SandboxError
 PYTHON = [sys.executable, "-P"]
 # As in an image that holds this environment: `python`, `modelway` and `modelway-server` are commands there.
 ENVIRONMENT = {"PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"}
+# No pod has a share of the processors here, so whoever gives way to all others would hardly ever work.
+SERVERS_ENVIRONMENT = ENVIRONMENT | {"MODELWAY_COPIES": "usual"}
 SERVER = [*PYTHON, "-m", "modelway_server"]
 OWN_IMAGE = Path(__file__).resolve().parents[2] / "examples" / "own_image"
 DEFAULT_IMAGES: dict[str, dict[str, Any]] = {
     "modelway/operator": {"entrypoint": [*PYTHON, "-m", "modelway"], "env": ENVIRONMENT},
     "modelway/server": {
         "entrypoint": SERVER,
-        "env": ENVIRONMENT | {"MODELWAY_TRUSTED_TYPES": "support.*"},  # an image trusts what it holds beside our own
+        "env": SERVERS_ENVIRONMENT
+        | {"MODELWAY_TRUSTED_TYPES": "support.*"},  # an image trusts what it holds beside our own
     },
-    "modelway/churn-server": {"entrypoint": SERVER, "env": ENVIRONMENT | {"PYTHONPATH": str(OWN_IMAGE)}, "tags": ["1"]},
+    "modelway/churn-server": {
+        "entrypoint": SERVER,
+        "env": SERVERS_ENVIRONMENT | {"PYTHONPATH": str(OWN_IMAGE)},
+        "tags": ["1"],
+    },
     "sandbox/hollow": {"hollow": True},
     "sandbox/python": {"entrypoint": PYTHON, "env": ENVIRONMENT},
 }

@@ -158,7 +158,11 @@ class InferenceServicer:
             timeouts=(context.time_remaining(),),  # None where there is no deadline, as below
             is_pinned=names_version(message),
         )
-        active.ask(incoming)
+        if active.rollout.mirrors:
+            taken = active.copying.answered(call, len(message), incoming.deliver, lambda: incoming)
+            self._calls.ask(call, read, taken, apart=apart)
+        else:
+            active.ask(incoming)
         answer = await outcome
         if isinstance(answer, CandidateAnswer):
             self._name_revision(context, answer.headers.get(REVISION_HEADER, b""))

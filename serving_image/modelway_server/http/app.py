@@ -168,11 +168,26 @@ class InferenceApplication:
         if active is None:
             self._calls.ask(call, read, answered, apart=apart)
             return
-        target, is_pinned = request.target, "/versions/" in path_of(request.target)
-        incoming = Incoming(
-            call, target, dict(request.headers), body, read, apart, answered, operation.decode, is_pinned=is_pinned
-        )
-        active.ask(incoming)
+
+        def incoming() -> Incoming:
+            target = request.target
+            return Incoming(
+                call,
+                target,
+                dict(request.headers),
+                body,
+                read,
+                apart,
+                answered,
+                operation.decode,
+                is_pinned="/versions/" in path_of(target),
+            )
+
+        if active.rollout.mirrors:
+            taken = active.copying.answered(call, len(body), answered, incoming)
+            self._calls.ask(call, read, taken, apart=apart)
+        else:
+            active.ask(incoming())
 
     def _is_handover(self, head: Head) -> bool:
         """Whether a stable server sends a request; whoever else says so is a client."""

@@ -35,10 +35,19 @@ def readable_paths(model_dir: Path, environ: Mapping[str, str] = os.environ, *, 
         environ: of this process.
         connects: whether names are looked up, and certificates read.
     """
-    named = environ.get("LD_LIBRARY_PATH", "").split(":")
     certificates = [value for name, value in environ.items() if name.endswith("_CERTIFICATE")] if connects else []
-    system = (*_LIBRARIES, *_KERNEL, *(_RESOLVER if connects else ()), *named, *certificates)
-    return [*map(Path, filter(None, system)), *_python(), *_model(model_dir)]
+    more = (*(_RESOLVER if connects else ()), *certificates)
+    return [*program_paths(environ), *map(Path, filter(None, more)), *_model(model_dir)]
+
+
+def program_paths(environ: Mapping[str, str] = os.environ) -> list[Path]:
+    """Files and folders that a process of this program without a model may read.
+
+    Args:
+        environ: of this process.
+    """
+    named = environ.get("LD_LIBRARY_PATH", "").split(":")
+    return [*map(Path, filter(None, (*_LIBRARIES, *_KERNEL, *named))), *_python()]
 
 
 def _python() -> list[Path]:

@@ -64,7 +64,7 @@ _IOCTL, _LIMITS = (16, 29), (302, 261)
 _SIGNALS: Final = ((62, 129), (234, 131), (129, 138), (297, 240))
 """kill, tgkill, rt_sigqueueinfo and rt_tgsigqueueinfo, whose first argument is the process that is meant."""
 _CLONE_THREAD, _CLONE_NAME_SPACES = 0x10000, 0x7E020000
-_AF_INET, _AF_INET6, _STREAM, _DATAGRAM, _KINDS = 2, 10, 1, 2, 0xF
+_AF_INET, _AF_INET6, _STREAM, _DATAGRAM, _PACKETS, _KINDS = 2, 10, 1, 2, 5, 0xF
 _PROTOCOLS: Final = (0, 6, 17)
 """TCP and UDP. Landlock knows no ports of others, as MPTCP's."""
 _CONNECT_AND_SEND = 0x20000000
@@ -144,7 +144,10 @@ def program(calls: Calls, machine: str, own: int) -> list[Instruction]:
     conditions = [
         (_CLONE, _clone(forks=calls.forks)),
         (_SOCKET, _socket(calls)),
-        (_SOCKET_PAIR, [*_among(_SECOND, [_STREAM], mask=_KINDS), _answer(_ALLOW)]),  # others send to any address
+        (
+            _SOCKET_PAIR,  # datagrams can be sent to any address
+            [*_among(_SECOND, [_STREAM, _PACKETS], mask=_KINDS), _answer(_ALLOW)],
+        ),
         (_LIMITS, [*_among(_FIRST, [0]), _answer(_ALLOW)]),
         (
             _IOCTL,

@@ -28,7 +28,15 @@ MAX_WIRES = 128
 """Requests that wait for the candidate at a time, so that the stable model has room for all of them at once."""
 ROOM = 2
 """Answers of the largest size that may arrive at a time."""
+MIN_ANSWER_BYTES = 32 * 1024 * 1024
+ANSWERS_PER_REQUEST = 4
+"""An answer of the candidate may be so many times larger than a request may be."""
 _LOGGER = logging.getLogger(__name__)
+
+
+def largest_answer(max_request_bytes: int) -> int:
+    """Bytes that an answer of the candidate may have, by those that a request may have."""
+    return max(MIN_ANSWER_BYTES, max_request_bytes * ANSWERS_PER_REQUEST)
 
 
 class Unreachable(Exception):

@@ -1,4 +1,4 @@
-"""A worker's way to connections to the candidate: it asks the broker for each, and waits until it is open."""
+"""The way to connections to the candidate: the broker is asked for each, and it is waited for until it is open."""
 
 import asyncio
 import errno
@@ -8,7 +8,7 @@ from collections import deque
 from contextlib import suppress
 from typing import Protocol
 
-from modelway_server.traffic.broker import ASKED, OPENED
+from modelway_server.traffic.broker import ASKED, MIRROR_ASKED, OPENED
 
 
 class Connector(Protocol):
@@ -37,6 +37,24 @@ class BrokerConnector:
 
     async def connect(self) -> socket.socket:
         """See `Connector`."""
+        connection = await self._ask(ASKED)
+        try:
+            await _wait_until_open(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    async def open_mirror(self) -> socket.socket:
+        """See `way.Opener`."""
+        return await self._ask(MIRROR_ASKED)
+
+    async def _ask(self, question: bytes) -> socket.socket:
+        """What the broker gives for a question.
+
+        Raises:
+            OSError: nothing.
+        """
         loop = asyncio.get_running_loop()
         if self._is_gone:
             raise _gone()
@@ -45,15 +63,9 @@ class BrokerConnector:
             loop.add_reader(self._broker.fileno(), self._read)
             self._is_read = True
         answer: asyncio.Future[socket.socket] = loop.create_future()
-        self._broker.send(ASKED)
+        self._broker.send(question)
         self._waiting.append(answer)
-        connection = await answer
-        try:
-            await _wait_until_open(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return await answer
 
     def _drain(self) -> None:
         """Forget what a worker before this one asked for and did not live to see."""
@@ -83,7 +95,7 @@ class BrokerConnector:
         elif content == OPENED and connections:
             answer.set_result(connections[0])
         else:
-            answer.set_exception(OSError(errno.ENETUNREACH, "the broker has no way to the candidate"))
+            answer.set_exception(OSError(errno.ENETUNREACH, "the broker has no way there now"))
 
     def _end(self) -> None:
         """The broker has gone, and cannot begin again behind the walls."""
@@ -119,7 +131,7 @@ async def _wait_until_open(connection: socket.socket) -> None:
         raise OSError(code, os.strerror(code))
 
 
-def _gone() -> OSError:
-    return OSError(
+def _gone() -> BrokenPipeError:
+    return BrokenPipeError(
         errno.EPIPE, "the process that opens connections to candidates has ended; it begins with the next pod"
     )

@@ -54,6 +54,11 @@ class Rollout:
     key: str = ""
 
 
+def is_same_way(one: Rollout, other: Rollout) -> bool:
+    """Whether both are the same attempt at the same candidate."""
+    return (one.id, one.candidate, one.host, one.port) == (other.id, other.candidate, other.host, other.port)
+
+
 def read_document(content: bytes, revision: str) -> Rollout | None:
     """The rollout that a document orders; None where it is not for servers of this revision.
 

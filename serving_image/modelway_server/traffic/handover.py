@@ -1,28 +1,27 @@
 """One rollout as a stable server carries it out: each request is answered by one revision, and judged once.
 
 The client always gets an answer. Whatever the candidate makes of a request that is no success, the stable model answers
-that request itself, within the time that the request has.
+that request itself, within the time that the request has. Where the candidate gets copies, `copying` does the rest.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from functools import partial
 
-from modelway_server.dataplane.query import Answer, Body
+from modelway_server.dataplane.query import Answer
 from modelway_server.prediction.calls import Call, Calls
-from modelway_server.traffic.client import Busy, Client, Unreachable
+from modelway_server.traffic.asking import ask_candidate
+from modelway_server.traffic.client import Client
+from modelway_server.traffic.copying import Copying
 from modelway_server.traffic.document import WHOLE, Rollout
 from modelway_server.traffic.incoming import Incoming
 from modelway_server.traffic.judges import Judges
 from modelway_server.traffic.pace import Pace
 from modelway_server.traffic.shared import Count, Shared
 from modelway_server.traffic.split import is_chosen
-from modelway_server.traffic.tally import Outcome, Tally, Verdict, verdict_of
-from modelway_server.traffic.wire import BrokenOff, TooLarge
-
-_LOGGER = logging.getLogger(__name__)
+from modelway_server.traffic.tally import Outcome, Tally, Verdict
+from modelway_server.traffic.way import Way
 
 
 class HandOver:
@@ -34,19 +33,23 @@ class HandOver:
         shared: counts.
         calls: the way to the stable model.
         pace: of the stable model.
+        way: to the process that sends copies.
 
     Attributes:
         rollout: that is obeyed.
+        copying: notes the answers to be copied.
     """
 
-    def __init__(self, rollout: Rollout, client: Client, shared: Shared, calls: Calls, pace: Pace) -> None:
+    def __init__(self, rollout: Rollout, client: Client, shared: Shared, calls: Calls, pace: Pace, *, way: Way) -> None:
         self.rollout = rollout
+        self._way = way
         self._client = client
         self._shared = shared
         self._calls = calls
         self._pace = pace
         self._tally = Tally(rollout, shared, pace, self.stop)
         self._judges = Judges(rollout, calls, self._tally.count)
+        self.copying = Copying(rollout, shared, self._tally, pace, way, gives_amounts=calls.gives_amounts)
         self._under_way: dict[asyncio.Task[None], Incoming] = {}
 
     def ask(self, incoming: Incoming) -> None:
@@ -65,13 +68,14 @@ class HandOver:
         task.add_done_callback(self._under_way.pop)
 
     def set_weight(self) -> None:
-        """Say which weight is obeyed."""
-        self._shared.set_weight(self.rollout.share * 100 / WHOLE)
+        """Say which weight is obeyed: none while copies cannot be sent yet."""
+        share = self.rollout.share if self._way.is_settled or not self.rollout.mirrors else 0
+        self._shared.set_weight(share * 100 / WHOLE)
 
     def obey(self, rollout: Rollout) -> None:
         """Go on with another order for the same attempt: its weight and limits may differ."""
-        self.rollout = rollout
-        self._tally.max_failed, self._judges.tolerance = rollout.max_failed, rollout.tolerance
+        self.rollout = self.copying.rollout = rollout
+        self._tally.max_failed, self._judges.comparer.tolerance = rollout.max_failed, rollout.tolerance
         self.set_weight()
 
     def end(self) -> None:
@@ -79,6 +83,7 @@ class HandOver:
         self._tally.is_over = True
         self._client.close()
         self._judges.end()
+        self.copying.end()
 
     def stop(self) -> None:
         """The candidate fails: the stable model answers what waits for it."""
@@ -91,7 +96,7 @@ class HandOver:
     def _is_candidates(self, incoming: Incoming) -> bool:
         """Whether the candidate shall answer."""
         rollout = self.rollout
-        if rollout.mirrors or self._shared.is_stopped or incoming.is_pinned:
+        if self._shared.is_stopped or incoming.is_pinned:
             return False
         value = incoming.headers.get(rollout.sticky.encode()) if rollout.sticky else None
         if value is not None:
@@ -120,14 +125,10 @@ class HandOver:
                 self._tally.judge_pace(call.age)
 
         def answered(answer: Answer | Exception) -> None:
-            mirrors = self.rollout.mirrors and call.is_own
-            own = (answer.body, call.age) if mirrors and isinstance(answer, Answer) else None
             try:
                 judge(isinstance(answer, Answer))
             finally:  # as below
                 incoming.deliver(answer)
-            if own is not None:
-                self._mirror(incoming, *own)
 
         self._calls.ask(call, incoming.read, answered, apart=incoming.apart)
 
@@ -181,47 +182,9 @@ class HandOver:
         begun = time.monotonic()
         call.abandoned = lambda: self._tally.judge_abandoned(Verdict.LATE, time.monotonic() - begun)
 
-    def _mirror(self, incoming: Incoming, own: Body, seconds: float) -> None:
-        """Send the candidate a copy of a request that was answered, if it is its turn."""
-        if self._shared.is_stopped or incoming.is_pinned or not self._shared.take_turn(self.rollout.share):
-            return
-        copy = lambda: self._send_copy(incoming, own, seconds)  # noqa: E731
-        self._judges.mirror_later(copy, len(incoming.body) + len(own.content))
-
-    async def _send_copy(self, incoming: Incoming, own: Body, seconds: float) -> None:
-        outcome = await self._ask_candidate(incoming, self._pace.late_seconds)
-        if outcome is None:
-            return
-        self._tally.judge(outcome, seconds)
-        if outcome.answer is not None and outcome.verdict is Verdict.ANSWERED:
-            held, size = self._calls.held_bytes, len(outcome.answer.body)
-            held.charge(size)
-            try:
-                await self._judges.compare(incoming, own, outcome.answer)
-            finally:
-                held.charge(-size)
-
-    async def _ask_candidate(
-        self, incoming: Incoming, seconds: float, begin: Callable[[], None] = lambda: None
-    ) -> Outcome | None:
+    async def _ask_candidate(self, incoming: Incoming, seconds: float, begin: Callable[[], None]) -> Outcome | None:
         """What the candidate makes of a request in so many seconds; None where it does not see it."""
-        try:
-            answer = await self._client.send(
-                incoming.content(self.rollout.key or self.rollout.id, seconds), seconds, begin
-            )
-            verdict = verdict_of(answer, is_message=incoming.is_message)
-        except Unreachable:
-            self._tally.count(Count.UNREACHABLE)
-        except Busy:
-            self._tally.count(Count.BUSY)
-        except TimeoutError:
-            return Outcome(Verdict.LATE, seconds)
-        except (BrokenOff, TooLarge):
-            return Outcome(Verdict.FAILED, seconds)
-        except Exception:
-            _LOGGER.exception("a request could not be handed over, and is answered here")
-        else:
-            if verdict is not Verdict.BUSY:
-                return Outcome(verdict, seconds, answer if verdict is Verdict.ANSWERED else None)
-            self._tally.count(Count.BUSY)
-        return None
+        content = incoming.content(self.rollout.key or self.rollout.id, seconds)
+        return await ask_candidate(
+            self._client, content, seconds, self._tally.count, is_message=incoming.is_message, begin=begin
+        )

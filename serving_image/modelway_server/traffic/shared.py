@@ -1,8 +1,9 @@
 """What the workers of a pod share of a rollout: whose turn it is, the evidence against the candidate, and all counts.
 
-It is memory that exists before the workers are forked. Each worker writes its own counts, and whoever is scraped sums
-them. The turn and the evidence are one for all, and change under a lock of the kernel: it is free again when its holder
-dies.
+It is memory that exists before the workers are forked. Each worker writes its own counts, and so does the process that
+sends copies; whoever is scraped sums them. The turn and the evidence are one for all. Each changes under a lock of the
+kernel, which is free again when its holder dies. They are two locks, so that no client waits for the process that
+sends copies, which may stand still with the one of evidence.
 """
 
 import fcntl
@@ -44,6 +45,8 @@ _KEY, _OWED, _STOPPED, _TRIALS, _RATIOS = 0, 1, 2, 3, 4
 _POD_CELLS: Final = _RATIOS + len(RATES)
 _WORKER_KEY, _WEIGHT, _COUNTS = 0, 1, 2
 _WORKER_CELLS: Final = _COUNTS + len(Count)
+_TURN, _EVIDENCE = 0, 1
+"""The locks, each of one byte of the memory."""
 
 
 class Shared:
@@ -54,7 +57,7 @@ class Shared:
     """
 
     def __init__(self, workers: int) -> None:
-        size = (_POD_CELLS + workers * _WORKER_CELLS) * 8
+        size = (_POD_CELLS + (workers + 1) * _WORKER_CELLS) * 8
         self._file = _file(size)
         self._cells = memoryview(mmap.mmap(self._file, size)).cast("d")
         self._workers = workers
@@ -66,6 +69,19 @@ class Shared:
         self._own = _POD_CELLS + slot * _WORKER_CELLS
         self._cells[self._own + _WEIGHT] = 0.0
 
+    def enter_mirror(self) -> None:
+        """Make this process the one that sends copies: it counts, and obeys no weight."""
+        self.enter(self._workers)
+
+    def join(self, rollout: str) -> None:
+        """Count for a rollout that a worker has begun.
+
+        Args:
+            rollout: its id.
+        """
+        self._key = _key(rollout)
+        self._count_for_it()
+
     def begin(self, rollout: str) -> None:
         """Count for a rollout from now on; one that was counted for before goes on.
 
@@ -73,15 +89,12 @@ class Shared:
             rollout: its id.
         """
         self._key = _key(rollout)
-        with self._locked():
+        with self._locked(_TURN), self._locked(_EVIDENCE):
             if self._cells[_KEY] != self._key:
                 self._cells[_KEY] = self._key
                 for cell in range(_STOPPED, _POD_CELLS):
                     self._cells[cell] = 0.0
-        if self._cells[self._own + _WORKER_KEY] != self._key:
-            for cell in range(_WORKER_CELLS):
-                self._cells[self._own + cell] = 0.0
-            self._cells[self._own + _WORKER_KEY] = self._key
+        self._count_for_it()
 
     def set_weight(self, percent: float) -> None:
         """Say which weight this worker obeys."""
@@ -89,14 +102,22 @@ class Shared:
 
     def take_turn(self, share: int) -> bool:
         """Count a request of the pod: whether it is the candidate's; see `split.count_on`."""
-        with self._locked():
-            owed, is_chosen = count_on(int(self._cells[_OWED]), share)
+        return self.take_turns(share, 1)[0]
+
+    def take_turns(self, share: int, number: int) -> list[bool]:
+        """The same for some requests, one after the other."""
+        turns = []
+        with self._locked(_TURN):
+            owed = int(self._cells[_OWED])
+            for _ in range(number):
+                owed, is_chosen = count_on(owed, share)
+                turns.append(is_chosen)
             self._cells[_OWED] = owed
-        return is_chosen
+        return turns
 
     def weigh(self, max_failed: float, *, failed: bool) -> None:
         """Weigh a request that the candidate answered or failed; see `breaker.weigh`."""
-        with self._locked():
+        with self._locked(_EVIDENCE):
             if self._cells[_KEY] != self._key:  # another worker knows of the next rollout already
                 return
             before = Weighed(int(self._cells[_TRIALS]), tuple(self._cells[_RATIOS:_POD_CELLS]))
@@ -113,33 +134,40 @@ class Shared:
         return self._cells[_STOPPED] != 0.0 and self._cells[_KEY] == self._key
 
     def add(self, count: Count, number: int = 1) -> None:
-        """Count in this worker."""
+        """Count in this process."""
         self._cells[self._own + _COUNTS + count] += number
 
     def total(self, count: Count) -> int:
-        """The sum over the workers, of the rollout that this one obeys."""
-        return int(sum(self._cells[worker + _COUNTS + count] for worker in self._of_this_rollout()))
+        """The sum over the processes, of the rollout that this one counts for."""
+        return int(sum(self._cells[process + _COUNTS + count] for process in self._of_this_rollout(self._workers + 1)))
 
     @property
     def weight(self) -> float:
         """The least weight that a worker obeys, in percent."""
-        obeying = [self._cells[worker + _WEIGHT] for worker in self._of_this_rollout()]
+        obeying = [self._cells[worker + _WEIGHT] for worker in self._of_this_rollout(self._workers)]
         return min(obeying) if len(obeying) == self._workers else 0.0
 
-    def _of_this_rollout(self) -> list[int]:
-        every = (_POD_CELLS + slot * _WORKER_CELLS for slot in range(self._workers))
-        return [worker for worker in every if self._cells[worker + _WORKER_KEY] == self._key]
+    def _of_this_rollout(self, slots: int) -> list[int]:
+        every = (_POD_CELLS + slot * _WORKER_CELLS for slot in range(slots))
+        return [process for process in every if self._cells[process + _WORKER_KEY] == self._key]
+
+    def _count_for_it(self) -> None:
+        """Begin this process's counts, unless they are those of this rollout."""
+        if self._cells[self._own + _WORKER_KEY] != self._key:
+            for cell in range(_WORKER_CELLS):
+                self._cells[self._own + cell] = 0.0
+            self._cells[self._own + _WORKER_KEY] = self._key
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, lock: int) -> Iterator[None]:
         """Change what is one for all. Without a lock, as where the kernel has none left, a count may be wrong by one; no request fails."""
         with suppress(OSError):
-            fcntl.lockf(self._file, fcntl.LOCK_EX)
+            fcntl.lockf(self._file, fcntl.LOCK_EX, 1, lock)
         try:
             yield
         finally:
             with suppress(OSError):
-                fcntl.lockf(self._file, fcntl.LOCK_UN)
+                fcntl.lockf(self._file, fcntl.LOCK_UN, 1, lock)
 
 
 def _key(rollout: str) -> float:

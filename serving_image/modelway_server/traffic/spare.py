@@ -6,12 +6,18 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple, Protocol
 
-from modelway_server.prediction.calls import Calls, settle
+from modelway_server.prediction.calls import settle
+from modelway_server.prediction.held_bytes import HeldBytes
+from modelway_server.prediction.line import Begin, Turn
 
 WAIT_SECONDS = 5.0
 """Work that found the model busy for so long is left out."""
+MAX_WAITING: Final = 64
+MAX_WAITING_BYTES: Final = 16 * 1024 * 1024
+WAITING_PART: Final = 8
+"""What waits holds no more than so large a part of the bytes that all requests may hold."""
 _LOGGER = logging.getLogger(__name__)
 
 Work = Callable[[], Awaitable[None]]
@@ -31,6 +37,26 @@ class _Piece(NamedTuple):
     latest: float
 
 
+class Model(Protocol):
+    """What such work waits for."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for it."""
+
+    @property
+    def held_bytes(self) -> HeldBytes:
+        """The bytes of all that waits, and of all requests."""
+
+    def when_idle(self, at: float, begin: Begin) -> Turn:
+        """Wait until nobody waits for it; see `Line.wait`."""
+
+
+def most_bytes(held: HeldBytes) -> int:
+    """Bytes that what waits may hold, of those that may be held at all."""
+    return min(MAX_WAITING_BYTES, held.limit // WAITING_PART)
+
+
 class SpareTime:
     """Does such work.
 
@@ -45,7 +71,7 @@ class SpareTime:
 
     def __init__(
         self,
-        calls: Calls,
+        calls: Model,
         *,
         most: int,
         most_bytes: int,

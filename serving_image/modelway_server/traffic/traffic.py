@@ -1,27 +1,23 @@
 """What a server does for a rollout: it obeys `traffic.json` while it is there and orders something of its revision."""
 
 import logging
-import os
 from hmac import compare_digest
 from pathlib import Path
 
 from modelway_server.prediction.calls import Calls
 from modelway_server.prediction.predictor import Predictor
 from modelway_server.telemetry.metrics import Metrics
-from modelway_server.traffic.client import Client
-from modelway_server.traffic.connector import Connector
-from modelway_server.traffic.document import FILE_NAME, MAX_BYTES, WHOLE, BadDocument, Rollout, read_document, read_key
+from modelway_server.traffic.client import Client, largest_answer
+from modelway_server.traffic.connector import BrokerConnector
+from modelway_server.traffic.document import WHOLE, BadDocument, Rollout, is_same_way, read_document, read_key
 from modelway_server.traffic.handover import HandOver
+from modelway_server.traffic.order import OrderFile
 from modelway_server.traffic.pace import Pace
 from modelway_server.traffic.series import RolloutSeries
 from modelway_server.traffic.shared import Shared
+from modelway_server.traffic.way import Way
 
-MIN_ANSWER_BYTES = 32 * 1024 * 1024
-ANSWERS_PER_REQUEST = 4
-"""An answer of the candidate may be so many times larger than a request may be."""
 _LOGGER = logging.getLogger(__name__)
-
-_Version = tuple[int, int, int]
 
 
 class Traffic:
@@ -30,7 +26,7 @@ class Traffic:
     Args:
         folder: of `traffic.json`.
         shared: memory of the pod, entered by this worker.
-        connector: opens connections to candidates.
+        connector: gives connections to candidates, and the way to the process that sends copies.
         predictor: the stable model.
         metrics: of this worker.
         max_request_bytes: cap on one body.
@@ -43,21 +39,20 @@ class Traffic:
         self,
         folder: Path,
         shared: Shared,
-        connector: Connector,
+        connector: BrokerConnector,
         predictor: Predictor,
         metrics: Metrics,
         *,
         max_request_bytes: int,
     ) -> None:
-        self._path = folder / FILE_NAME
+        self._file = OrderFile(folder)
         self._shared = shared
         self._connector = connector
         self._metrics = metrics
         self._calls = Calls(predictor, metrics)
-        self._limit = max(MIN_ANSWER_BYTES, max_request_bytes * ANSWERS_PER_REQUEST)
+        self._limit = largest_answer(max_request_bytes)
         self._pace = Pace()
-        self._version: _Version | None = None
-        self._unread: _Version | None = None
+        self._way = Way(connector, self._calls.held_bytes, self._set_weight)
         self._client: Client | None = None
         self._key = b""
         self.active: HandOver | None = None
@@ -76,28 +71,17 @@ class Traffic:
             self._end()
 
     def _look(self) -> None:
-        version = _identity(self._path)
-        if version != self._version:
-            self._take_up(version)
+        news = self._file.look()
+        if news is not None:
+            self._key = b""
+            self._obey(None if news.content is None else self._read(news.content))
         if self.active is not None:
+            self._way.look()
             self._pace.measure(self._metrics.recent_seconds)
             if self._shared.is_stopped:
                 self.active.stop()  # as another worker has found
             if self._client is not None:
                 self._client.close_old()
-
-    def _take_up(self, version: _Version | None) -> None:
-        """Obey this version of the file. One that cannot be opened now is tried again at the next look; until then the last holds."""
-        try:
-            content = None if version is None else self._content()
-        except OSError as error:
-            if version != self._unread:
-                _LOGGER.error("%s cannot be read yet, and what it said before holds: %s", self._path, error)  # noqa: TRY400  (the message says all)
-            self._unread = version
-            return
-        self._version = version
-        self._key = b""
-        self._obey(None if content is None else self._read(content))
 
     def close(self) -> None:
         """Obey nothing any more."""
@@ -111,10 +95,15 @@ class Traffic:
             self._end()
             _LOGGER.info("no rollout: this server answers every request itself")
             return
-        if before is not None and _is_same_way(before.rollout, rollout):
+        goes_on = before is not None and is_same_way(before.rollout, rollout)
+        if not rollout.mirrors:
+            self._way.close()
+        elif before is None or not goes_on or not before.rollout.mirrors:
+            self._way.open()
+        if before is not None and goes_on:
             before.obey(rollout)
         else:
-            self._end()
+            self._end_active()
             self.active = self._begin(rollout)
             self.active.set_weight()
         verb = "mirrors" if rollout.mirrors else "hands over"
@@ -128,42 +117,30 @@ class Traffic:
     def _begin(self, rollout: Rollout) -> HandOver:
         self._client = Client(self._connector, self._limit, rollout.candidate, self._calls.held_bytes)
         self._shared.begin(rollout.id)
-        return HandOver(rollout, self._client, self._shared, self._calls, self._pace)
+        return HandOver(rollout, self._client, self._shared, self._calls, self._pace, way=self._way)
+
+    def _set_weight(self) -> None:
+        """Say that copies are sent from now on."""
+        if self.active is not None:
+            self.active.set_weight()
 
     def _end(self) -> None:
+        self._end_active()
+        self._way.close()
+
+    def _end_active(self) -> None:
         if self.active is not None:
             self.active.end()
         self.active = self._client = None
         self._shared.set_weight(0.0)
-
-    def _content(self) -> bytes | None:
-        try:
-            with self._path.open("rb") as file:
-                return file.read(MAX_BYTES)
-        except FileNotFoundError:
-            return None
 
     def _read(self, content: bytes) -> Rollout | None:
         try:
             self._key = read_key(content).encode()
             return read_document(content, self._metrics.identity[2])
         except BadDocument as error:
-            _LOGGER.error("%s is not obeyed, and this server answers every request itself: %s", self._path, error)  # noqa: TRY400  (the message says all)
+            _LOGGER.error("%s is not obeyed, and this server answers every request itself: %s", self._file.path, error)  # noqa: TRY400  (the message says all)
             return None
 
     def _id(self) -> str | None:
         return None if self.active is None else self.active.rollout.id
-
-
-def _identity(path: Path) -> _Version | None:
-    """What tells one content of a file from another; None where there is no file."""
-    try:
-        status = os.stat(path)  # noqa: PTH116  (a path's method costs twice as much)
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
-
-
-def _is_same_way(one: Rollout, other: Rollout) -> bool:
-    """Whether both are the same attempt at the same candidate."""
-    return (one.id, one.candidate, one.host, one.port) == (other.id, other.candidate, other.host, other.port)

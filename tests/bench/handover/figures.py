@@ -25,7 +25,7 @@ class Trial:
     Attributes:
         seconds: of each answer.
         foreign: of each answer whether the candidate gave it.
-        stable, candidate: CPU seconds of the server that clients ask, and of the other one.
+        stable, candidate: CPU seconds of the server that clients ask with the processes beside it, and of the other one.
     """
 
     seconds: Array
@@ -86,7 +86,7 @@ def ratio(arm: str, to: str, share: float) -> Callable[[Rounds], float]:
 
 
 def cpu_ratio(arm: str, to: str) -> Callable[[Rounds], float]:
-    """How many times as much of a processor the asked server takes for a request: the median of the rounds."""
+    """How many times as much of a processor the asked pod takes for a request: the median of the rounds."""
     return lambda rounds: median(_cost(each[arm]) / _cost(each[to]) for each in rounds)
 
 
@@ -118,7 +118,7 @@ def table(figures: Figures) -> str:
         [
             f"Measured on: {machine}. {load}. {spent}. The whole run took {figures.seconds:.0f} s.",
             "",
-            "| requests of one row | p50 | p95 | p99 | CPU of the asked server for each | CPU of the candidate for each |",
+            "| requests of one row | p50 | p95 | p99 | CPU of the asked pod for each | CPU of the candidate for each |",
             "|---|---|---|---|---|---|",
             *(_line(rounds, arm) for arm in ARMS),
             "",

@@ -1,6 +1,9 @@
 """The benchmark: one stable server is asked without a rollout, with half of its requests handed over, and with copies of all.
 
 The arms of a round get the same requests at the same moments, one after the other, in an order that turns from round to round.
+
+In a cluster the candidate's pod has processors of its own, and here it shares two with the stable one. Nobody waits for its answers to copies, so it gives way to all others (SCHED_IDLE)
+in the arm with copies, and in those that this arm is compared with. Where clients wait for its answers, it has the priority of all others.
 """
 
 import json
@@ -13,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 from sklearn.ensemble import RandomForestClassifier
 
 from bench.errors import BenchError
@@ -121,6 +125,7 @@ def measure(rounds: int, rate: float, seconds: float, machine: Mapping[str, str]
 
 def _trial(servers: Servers, arm: str, due: list[float]) -> Trial:
     servers.switch(arm)
+    _give_way(servers.candidate, gives_way=arm != HANDOVER)
     server = servers.bare if arm == BARE else servers.stable
     address = urlsplit(server.addresses["http"])
     place = (address.hostname or "", address.port or 0)
@@ -136,10 +141,23 @@ def _trial(servers: Servers, arm: str, due: list[float]) -> Trial:
     return Trial(seconds=answers.seconds, foreign=answers.foreign, stable=stable, candidate=candidate)
 
 
+def _threads(server: Served) -> list[Path]:
+    """All threads of a server and of the processes beside it, in /proc."""
+    first = psutil.Process(server.process.pid)
+    return [
+        task for one in (first, *first.children(recursive=True)) for task in Path(f"/proc/{one.pid}/task").iterdir()
+    ]
+
+
 def _cpu(server: Served) -> float:
-    """CPU seconds of all threads of a server, as the scheduler counts them."""
-    tasks = Path(f"/proc/{server.process.pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+    """CPU seconds of a server and of the processes beside it, as the scheduler counts them."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in _threads(server)) / 1e9
+
+
+def _give_way(server: Served, *, gives_way: bool) -> None:
+    """Have a server work only while nobody else wants its processor, or as all others do."""
+    for task in _threads(server):
+        os.sched_setscheduler(int(task.name), os.SCHED_IDLE if gives_way else os.SCHED_OTHER, os.sched_param(0))
 
 
 BODY = json.dumps({"instances": WINE[:1].tolist()}).encode()

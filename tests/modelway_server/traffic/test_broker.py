@@ -4,6 +4,8 @@ import asyncio
 import errno
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -106,3 +108,46 @@ def test_broker_ends_with_its_server(forests: Pair) -> None:
     broker = broker_of(forests)
     forests.stable.process.kill()
     broker.wait(timeout=10)
+
+
+INSIDE = """
+import os, socket, sys
+from pathlib import Path
+from modelway_server.process.readable import program_paths
+from modelway_server.traffic.broker import MIRROR_ASKED, start_broker
+from support.server.trespasser import successes
+secret, port = Path(sys.argv[1]), int(sys.argv[2])
+
+def run(broker, control):
+    way = socket.socket(fileno=socket.recv_fds(control, 1, 1)[1][0])
+    import modelway_server.grpc.queries, modelway_server.mirror
+    way.send("\\n".join(["done", *successes(secret, port)]).encode())
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+[broker] = start_broker(secret.parent.parent / "traffic", 1, program_paths(), run)
+broker.settimeout(30)
+broker.send(MIRROR_ASKED)
+way = socket.socket(fileno=socket.recv_fds(broker, 1, 1)[1][0])
+way.settimeout(30)
+print(way.recv(65536).decode())
+"""
+
+
+@walled
+def test_walls_of_the_process_that_sends_copies_have_no_hole(tmp_path: Path) -> None:
+    secret = tmp_path / "home" / "id_ed25519"
+    secret.parent.mkdir()
+    (tmp_path / "traffic").mkdir()
+    secret.write_text("secret")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [sys.executable, "-c", INSIDE, str(secret), str(server.getsockname()[1])]
+        process = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert process.stdout.split("\n") == ["done", ""], process.stdout + process.stderr
+
+
+def test_broker_starts_one_process_for_copies_at_a_time(forests: Pair) -> None:
+    with candidate(forests.host, answer_once):
+        forests.order(weight=100, mode="mirror")
+        [mirror] = broker_of(forests).children()
+        forests.order(weight=50, mode="mirror", id="next-1")
+        assert broker_of(forests).children() == [mirror]

@@ -11,17 +11,14 @@ from typing import Any
 
 import pytest
 
-from modelway_server.dataplane.query import Body
 from modelway_server.prediction.held_bytes import HeldBytes
 from modelway_server.prediction.line import Line
 from modelway_server.traffic.answers import decode_json
-from modelway_server.traffic.document import Rollout
-from modelway_server.traffic.judges import Judges, share_of
+from modelway_server.traffic.comparer import Comparer
+from modelway_server.traffic.judges import share_of
 from modelway_server.traffic.shared import Count
 from modelway_server.traffic.spare import SpareTime
 from modelway_server.traffic.wire import CandidateAnswer
-
-ROLLOUT = Rollout("w-1", "w", False, 50_000, "127.0.0.1", 8083, "", 0.001, 0.1)  # noqa: FBT003
 
 
 @pytest.mark.parametrize(("spaces", "bad"), [(0, 0), (10_000, 0), (10_000_000, 1)])
@@ -32,14 +29,12 @@ def test_answer_much_larger_than_the_stable_one_disagrees(spaces: int, bad: int,
     def count(one: Count, number: int = 1) -> None:
         counts[one] += number
 
-    calls: Any = SimpleNamespace(is_idle=True, held_bytes=HeldBytes(1000), gives_amounts=False)
-    incoming: Any = SimpleNamespace(decode=decode_json)
     own = json.dumps({"predictions": [1]}).encode()
     body, headers = own[:1] + b" " * spaces + own[1:], {}
     if is_packed:
         body, headers = gzip.compress(body), {b"content-encoding": b"gzip"}
-    judges = Judges(ROLLOUT, calls, count)
-    asyncio.run(judges.compare(incoming, Body(own), CandidateAnswer(200, headers, body)))
+    comparer = Comparer(0.1, count, amounts=False)
+    asyncio.run(comparer.compare(decode_json, (own, {}), CandidateAnswer(200, headers, body)))
     assert (counts[Count.DISAGREEMENT_TRIALS], counts[Count.DISAGREEMENT_BAD]) == (1, bad)
 
 

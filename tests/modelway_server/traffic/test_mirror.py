@@ -1,17 +1,20 @@
 """Requests that both revisions answer, and whose answers are compared."""
 
 import json
+import os
+import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from support.models import WINE, WINE_KINDS
 from support.server.grpc_calls import calling, question
-from support.server.rollouts import STABLE, answering, candidate, count, response
+from support.server.rollouts import STABLE, answering, candidate, count, order, response, withdraw
 from support.server.served import SharedModel, prepare_shared
 from support.waiting import eventually
 
@@ -89,7 +92,7 @@ def test_copies_that_find_no_room_are_left_out(forests: Pair) -> None:
         forests.order(weight=100, mode="mirror", maxFailed=0.5)
         with ThreadPoolExecutor(4) as pool:
             assert set(pool.map(lambda _: forests.stable.predict(ROW).status, range(200))) == {200}
-        assert count(forests.stable, "skipped_total", cause="busy") >= 100
+        eventually(lambda: count(forests.stable, "skipped_total", cause="busy") >= 100, deadline=10)
 
 
 def test_share_of_a_mirror_is_exact(forests: Pair) -> None:
@@ -108,3 +111,99 @@ def test_refused_request_is_not_mirrored(forests: Pair) -> None:
         assert forests.stable.predict(ROW).status == 200
         eventually(lambda: compared(forests) == 1, deadline=10)
         assert count(forests.stable, "trials_total", measure="failed") == 1
+
+
+def mirrors_of(pair: Pair) -> list[psutil.Process]:
+    """The processes that send copies, alive."""
+    return [
+        one
+        for one in psutil.Process(pair.stable.process.pid).children(recursive=True)
+        if one.name() == "modelway-mirror" and one.status() != psutil.STATUS_ZOMBIE
+    ]
+
+
+SAME = answering(response(json.dumps({"predictions": [0]}).encode()))
+
+
+def test_process_that_sends_copies_is_there_while_it_is_wanted(pair: Pair, forest_model: SharedModel) -> None:
+    constants = {"modelway_server.traffic.mirror.LINGER_SECONDS": 0.5}
+    pair.start_stable(**forest_model, constants=constants).started()
+    with candidate(pair.host, SAME):
+        pair.order(weight=50)
+        assert not mirrors_of(pair), "no copies are ordered"
+        for rollout in ("a-1", "b-1"):
+            pair.order(weight=100, mode="mirror", id=rollout)
+            assert len(mirrors_of(pair)) == 1
+        pair.stable.predict(ROW)
+        eventually(lambda: count(pair.stable, "trials_total", measure="failed", rollout="b-1") == 1, deadline=10)
+        withdraw(pair.folder)
+        eventually(lambda: not mirrors_of(pair), deadline=15)
+        pair.order(weight=100, mode="mirror", id="c-1")
+        assert len(mirrors_of(pair)) == 1
+
+
+def test_server_whose_copies_end_answers_on_and_leaves_them_out(forests: Pair) -> None:
+    with candidate(forests.host, SAME):
+        forests.order(weight=100, mode="mirror")
+        [mirror] = mirrors_of(forests)
+        mirror.send_signal(signal.SIGTERM)  # as a whole pod gets, and which does not end it
+        forests.stable.predict(ROW)
+        eventually(lambda: count(forests.stable, "trials_total", measure="failed") == 1, deadline=10)
+        mirror.kill()
+        eventually(lambda: bool(endings(forests)), deadline=10)
+        assert {forests.stable.predict(ROW).status for _ in range(10)} == {200}
+        eventually(lambda: count(forests.stable, "skipped_total", cause="busy") == 10, deadline=10)
+        assert count(forests.stable, "trials_total", measure="failed") == 1
+        assert len(endings(forests)) == 1
+        assert not mirrors_of(forests)
+        forests.order(weight=100, mode="mirror", id="next-1")
+        assert len(mirrors_of(forests)) == 1
+
+
+def endings(pair: Pair) -> list[str]:
+    """What the log says of the end of the process that sends copies."""
+    return [line["message"] for line in pair.stable.log if "sends copies has ended" in line["message"]]
+
+
+def test_copies_end_with_their_server(forests: Pair) -> None:
+    with candidate(forests.host, SAME):
+        forests.order(weight=100, mode="mirror")
+    [mirror] = mirrors_of(forests)
+    forests.stable.process.kill()
+    mirror.wait(timeout=10)
+
+
+def test_every_copy_of_several_workers_is_counted_once(pair: Pair, forest_model: SharedModel) -> None:
+    pair.start_stable("--workers=2", **forest_model).started()
+    pair.start_candidate(**forest_model).started()
+    pair.order(weight=50, mode="mirror")
+    assert len(mirrors_of(pair)) == 1
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: pair.stable.predict(ROW).status, range(60))) == {200}
+    eventually(lambda: count(pair.stable, "requests_total", arm="stable") == 60, deadline=10)
+    eventually(lambda: counted(pair) == 30, deadline=10)
+    assert count(pair.stable, "bad_total", arm="candidate", measure="disagreement") == 0
+
+
+def counted(pair: Pair) -> float:
+    """Copies that were judged or left out."""
+    return count(pair.stable, "trials_total", measure="failed") + count(pair.stable, "skipped_total")
+
+
+def test_large_request_is_copied(pair: Pair, forest_model: SharedModel) -> None:
+    pair.start_stable(**forest_model).started()
+    pair.start_candidate(**forest_model).started()
+    pair.order(weight=100, mode="mirror")
+    assert pair.stable.predict({"instances": np.tile(WINE, (200, 1)).tolist()}).status == 200
+    eventually(lambda: count(pair.stable, "rows_total", result="agree") == 200 * len(WINE), deadline=30)
+    assert counted(pair) == 1
+
+
+def test_copies_give_way_to_all_others(pair: Pair, forest_model: SharedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MODELWAY_COPIES")
+    pair.start_stable(**forest_model).started()
+    order(pair.folder, pair.host, mode="mirror", weight=100)
+    eventually(lambda: bool(mirrors_of(pair)), deadline=10)
+    [mirror] = mirrors_of(pair)
+    eventually(lambda: mirror.nice() == 19, deadline=30)
+    eventually(lambda: os.sched_getscheduler(mirror.pid) == os.SCHED_IDLE, deadline=30)

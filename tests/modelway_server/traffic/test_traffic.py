@@ -74,4 +74,4 @@ def test_changed_limits_reach_what_is_under_way(traffic: Traffic, tmp_path: Path
     traffic.look()
     after = obeyed(traffic)
     assert after is before
-    assert (after._tally.max_failed, after._judges.tolerance) == (0.05, 0.2)
+    assert (after._tally.max_failed, after._judges.comparer.tolerance) == (0.05, 0.2)

@@ -1,0 +1,235 @@
+"""The process of a pod that takes copies of requests from the workers, and has them sent.
+
+Nobody waits for it, so that it may stand still while others need the processors. It reads the order by itself; what a worker
+sends is obeyed only where it is of the rollout that is ordered.
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+import socket
+import stat
+import time
+from contextlib import suppress
+from typing import Final
+
+from modelway_server.prediction.held_bytes import MAX_HELD_BODIES, HeldBytes
+from modelway_server.traffic.answers import Decode
+from modelway_server.traffic.client import largest_answer
+from modelway_server.traffic.connector import Connector
+from modelway_server.traffic.copies import BadCopy, Copy, unpack
+from modelway_server.traffic.document import BadDocument, Rollout, is_same_way, read_document
+from modelway_server.traffic.mirrored import Mirrored, Task
+from modelway_server.traffic.order import OrderFile
+from modelway_server.traffic.way import PACKET_BYTES, READ
+
+LOOK_SECONDS: Final = 1.0
+LINGER_SECONDS: Final = 10.0
+"""Without a worker that wants it, the process ends after so long."""
+MAX_FRAME_BYTES: Final = 256 * 1024
+"""Of all in a file but the bodies of request and answer."""
+MAX_PACKETS: Final = 16
+"""Of one way in one turn of the loop."""
+_LOGGER = logging.getLogger(__name__)
+
+
+class Mirror:
+    """The process.
+
+    Args:
+        task: what it is for.
+        connector: opens connections to the candidate.
+        decode_message: gives the columns of an answer of gRPC.
+    """
+
+    def __init__(self, task: Task, connector: Connector, decode_message: Decode) -> None:
+        self._task = task
+        self._connector = connector
+        self._decode_message = decode_message
+        self._file = OrderFile(task.folder)
+        self._held = HeldBytes(task.max_request_bytes * MAX_HELD_BODIES)
+        self._ways: set[socket.socket] = set()
+        self._active: Mirrored | None = None
+
+    async def run(self, control: socket.socket) -> None:
+        """Serve until no worker wants it any more, or nobody is left who could.
+
+        Args:
+            control: brings the workers' ways.
+        """
+        ended = asyncio.Event()
+        control.settimeout(0)
+        asyncio.get_running_loop().add_reader(control.fileno(), self._take_way, control, ended)
+        alone_since = time.monotonic()
+        while not ended.is_set() and time.monotonic() - alone_since < LINGER_SECONDS:
+            self._look()
+            if self._active is not None:
+                self._active.look()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), LOOK_SECONDS)
+            if self._ways:
+                alone_since = time.monotonic()
+        self._obey(None)
+
+    def add(self, way: socket.socket) -> None:
+        """Take copies that come on a way."""
+        way.settimeout(0)
+        self._ways.add(way)
+        asyncio.get_running_loop().add_reader(way.fileno(), self._read, way)
+        self._say(way, 0)
+
+    def _take_way(self, control: socket.socket, ended: asyncio.Event) -> None:
+        try:
+            content, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        except BlockingIOError:
+            return
+        except OSError:
+            content, descriptors = b"", []
+        for descriptor in descriptors:
+            self.add(socket.socket(fileno=descriptor))
+        if not content:
+            asyncio.get_running_loop().remove_reader(control.fileno())
+            ended.set()
+
+    def _read(self, way: socket.socket) -> None:
+        """Take what has come; a worker whose bytes are no copies is not listened to any more."""
+        try:
+            for _ in range(MAX_PACKETS):
+                if way not in self._ways or not self._read_packet(way):
+                    return
+        except BlockingIOError:
+            return
+        except BadCopy as error:
+            _LOGGER.error("a worker sends what are no copies (%s), and none of it is sent", error)  # noqa: TRY400  (the message says all)
+        except OSError:
+            pass
+        self._drop(way)
+
+    def _read_packet(self, way: socket.socket) -> bool:
+        """Take one packet; whether there may be more.
+
+        Raises:
+            BadCopy: it is none.
+            OSError: there is none.
+        """
+        content, descriptors, flags, _ = socket.recv_fds(way, PACKET_BYTES + 1, 1)
+        try:
+            if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+                raise BadCopy("a packet is too large")
+            if not content:
+                self._drop(way)
+                return False
+            if descriptors:
+                self._take_file(way, descriptors[0], content)
+                return True
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        for copy in unpack(content):
+            self._take(copy)
+        return True
+
+    def _take_file(self, way: socket.socket, file: int, content: bytes) -> None:
+        """Take the copy in a file; that is read before a byte of it is believed, so that it cannot change under way."""
+        if len(content) != READ.size:
+            raise BadCopy("a file has no size")
+        (size,) = READ.unpack(content)
+        _check(file, size, self._largest)
+        active = self._current(None)
+        try:
+            if active is None:
+                return
+            if not active.has_room(size):
+                active.leave_out()
+                return
+            copies = unpack(_contents(file, size))
+        finally:
+            self._say(way, size)
+        if len(copies) != 1:
+            raise BadCopy(f"a file has {len(copies)} copies")
+        self._take(copies[0])
+
+    @property
+    def _largest(self) -> int:
+        limit = self._task.max_request_bytes
+        return limit + largest_answer(limit) + MAX_FRAME_BYTES
+
+    def _take(self, copy: Copy) -> None:
+        active = self._current(copy.rollout)
+        if active is not None:
+            active.take(copy)
+
+    def _current(self, rollout: str | None) -> Mirrored | None:
+        """What is mirrored, if it is this rollout or none is named; a worker may know of the next one already."""
+        if self._active is None or (rollout is not None and self._active.rollout.id != rollout):
+            self._look()
+        active = self._active
+        return active if active is not None and rollout in {None, active.rollout.id} else None
+
+    def _look(self) -> None:
+        news = self._file.look()
+        if news is None:
+            return
+        rollout = None
+        if news.content is not None:
+            with suppress(BadDocument):  # the workers say so
+                rollout = read_document(news.content, self._task.revision)
+        self._obey(rollout)
+
+    def _obey(self, rollout: Rollout | None) -> None:
+        active = self._active
+        if active is not None and rollout is not None and is_same_way(active.rollout, rollout):
+            active.obey(rollout)
+            return
+        if active is not None:
+            active.end()
+        self._active = None
+        if rollout is not None:
+            self._active = Mirrored(rollout, self._task, self._connector, self._held, self._decode_message)
+
+    def _say(self, way: socket.socket, size: int) -> None:
+        """Say that so many bytes of files were read; a worker that does not listen gets no answer and is dropped."""
+        try:
+            way.send(READ.pack(size))
+        except OSError:
+            self._drop(way)
+
+    def _drop(self, way: socket.socket) -> None:
+        if way in self._ways:
+            self._ways.remove(way)
+            asyncio.get_running_loop().remove_reader(way.fileno())
+            way.close()
+
+
+def _check(file: int, size: int, largest: int) -> None:
+    """Whether a descriptor is a file in memory with so many bytes.
+
+    Raises:
+        BadCopy: it is another thing, which may never give its bytes, or they are too many.
+    """
+    status = os.fstat(file)
+    try:
+        fcntl.fcntl(file, fcntl.F_GET_SEALS)
+    except OSError:
+        raise BadCopy("a file does not lie in memory") from None
+    if not stat.S_ISREG(status.st_mode) or status.st_size < size:
+        raise BadCopy("a file is smaller than it is said to be")
+    if size > largest:
+        raise BadCopy(f"a file of {size} bytes is too large")
+
+
+def _contents(file: int, size: int) -> bytearray:
+    """The first bytes of a file.
+
+    Raises:
+        BadCopy: they are not there any more.
+    """
+    content = bytearray(size)
+    view, place = memoryview(content), 0
+    while place < size:
+        number = os.preadv(file, [view[place:]], place)
+        if not number:
+            raise BadCopy("a file became smaller")
+        place += number
+    return content
