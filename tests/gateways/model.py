@@ -93,19 +93,19 @@ class Model:
 
     def load(self) -> Load:
         """Clients that ask through the Gateway all the time."""
-        return Load(self.url, BODY, connections=2, pause=0.02)
+        return Load(self.url, BODY, connections=4, pause=0.01)
 
     @property
     def rollout(self) -> Object:
         """`status.rollout` as it is now."""
         return dict(self.deployed.status.get("rollout") or {})
 
-    def comes_to(self, **fields: object) -> Object:
-        """Wait until the rollout has these; the rollout."""
+    def ends(self) -> Object:
+        """Wait until the rollout has an end, of whatever kind; the rollout."""
 
         def state() -> Object:
             now = self.rollout
-            return now if fields.items() <= now.items() else {}
+            return now if now.get("phase") in {"Promoted", "RolledBack"} else {}
 
         return eventually(state, deadline=READY_SECONDS, describe=lambda: self.rollout)
 

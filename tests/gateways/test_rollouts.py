@@ -30,7 +30,8 @@ def _roll(model: Model, version: str, factor: float, rollout: Object, phase: str
     model.serves()
     with model.load() as load:
         model.wants(version, factor, rollout)
-        model.comes_to(phase=phase)
+        end = model.ends()
+        assert end["phase"] == phase, end["message"]
         eventually(lambda: not model.left(), deadline=READY_SECONDS, describe=model.left)
         enough = load.requests() + 200
         eventually(lambda: load.requests() > enough)
