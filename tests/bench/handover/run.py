@@ -134,7 +134,7 @@ def _trial(servers: Servers, arm: str, due: list[float]) -> Trial:
     ask(place, REQUEST, warm_up, mark, connections=CONNECTIONS)
     before = [_cpu(server), _cpu(servers.candidate)]
     answers = ask(place, REQUEST, due, mark, connections=CONNECTIONS)
-    stable, candidate = _cpu(server) - before[0], _cpu(servers.candidate) - before[1]
+    stable, candidate = _since(before[0], _cpu(server)), _since(before[1], _cpu(servers.candidate))
     foreign = sum(answers.foreign)
     if abs(foreign - (len(due) / 2 if arm == HANDOVER else 0)) > len(due) / 10:
         raise BenchError(f"{arm}: the candidate gave {foreign} of {len(due)} answers")
@@ -149,9 +149,14 @@ def _threads(server: Served) -> list[Path]:
     ]
 
 
-def _cpu(server: Served) -> float:
-    """CPU seconds of a server and of the processes beside it, as the scheduler counts them."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in _threads(server)) / 1e9
+def _cpu(server: Served) -> dict[Path, float]:
+    """CPU seconds of each thread of a server and of the processes beside it, as the scheduler counts them."""
+    return {task: int((task / "schedstat").read_text().split()[0]) / 1e9 for task in _threads(server)}
+
+
+def _since(before: dict[Path, float], now: dict[Path, float]) -> float:
+    """CPU seconds of the threads that are still there."""
+    return sum(seconds - before.get(task, 0.0) for task, seconds in now.items())
 
 
 def _give_way(server: Served, *, gives_way: bool) -> None:
