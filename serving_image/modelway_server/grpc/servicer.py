@@ -138,6 +138,7 @@ class InferenceServicer:
         """The answer to a call."""
         self._calls.admit()
         message = await self._read(context)
+        call.arrival = time.monotonic()
         call.held.add(len(message))
         read, apart = partial(self._read_query, message), len(message) >= LARGE_BODY_BYTES
         active = None if self._traffic is None else self._traffic.active

@@ -157,7 +157,7 @@ class InferenceApplication:
         def answered(answer: Answer | CandidateAnswer | Exception) -> None:
             self._send(request, respond, _reply_with(answer))
 
-        call.arrived = time.monotonic()
+        call.arrival = time.monotonic()
         body = request.take_body()
         if head.content_encoding not in {"", "identity"}:
             coding, limit = head.content_encoding, self.max_bytes

@@ -44,7 +44,7 @@ class Call:
         method: the metrics' word for its route.
         protocol: `http` or `grpc`.
         started: when its head had arrived, on the monotonic clock.
-        arrived: when it had arrived whole: before that its caller is slow, and no model.
+        arrival: when it had arrived whole: before that its caller is slow, and no model.
         timeout: seconds in which its caller wants the answer; None where it does not say.
         trace: that it belongs to, or None.
         held: the account of its bytes.
@@ -60,7 +60,7 @@ class Call:
     __slots__ = (
         "abandoned",
         "answer",
-        "arrived",
+        "arrival",
         "elsewhere",
         "ended",
         "held",
@@ -91,7 +91,7 @@ class Call:
     ) -> None:
         self.method = method
         self.protocol = protocol
-        self.started = self.arrived = started
+        self.started = self.arrival = started
         self.timeout = timeout
         self.trace = trace
         self.held = held
@@ -113,8 +113,8 @@ class Call:
 
     @property
     def age(self) -> float:
-        """Seconds since it had arrived."""
-        return time.monotonic() - self.arrived
+        """Seconds since it had arrived whole."""
+        return time.monotonic() - self.arrival
 
 
 class Calls:

@@ -30,7 +30,7 @@ class _Note(NamedTuple):
 
     Attributes:
         answered: when, on the monotonic clock.
-        seconds: that it took.
+        seconds: that it took, from when the request had arrived whole.
         body: of the answer; None where it is an error.
         incoming: gives the request.
         is_own: whether the stable model was asked first.
@@ -81,10 +81,10 @@ class Copying:
         """
 
         def take(answer: Answer | Exception) -> None:
+            seconds = call.age
             deliver(answer)
-            now = time.monotonic()
             body = answer.body if isinstance(answer, Answer) else None
-            self._note(_Note(now, now - call.started, body, incoming, call.is_own), size)
+            self._note(_Note(time.monotonic(), seconds, body, incoming, call.is_own), size)
 
         return take
 

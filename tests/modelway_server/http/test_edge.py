@@ -129,6 +129,7 @@ def _gone(server: Served) -> float:
 
 def test_pace_of_an_answer_leaves_out_a_slow_upload(forest: Served) -> None:
     head = f"{INFER}Modelway-Handover: x\r\nConnection: close\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    begin = time.monotonic()
     with connect(forest) as connection:
         connection.sendall(head.encode() + BODY[:1])
         time.sleep(UPLOAD_SECONDS)
@@ -136,4 +137,4 @@ def test_pace_of_an_answer_leaves_out_a_slow_upload(forest: Served) -> None:
         answer = b"".join(iter(partial(connection.recv, 65536), b""))
     pace = re.search(rb"modelway-seconds: ([0-9.]+)", answer)
     assert pace is not None, answer
-    assert float(pace[1]) < UPLOAD_SECONDS
+    assert float(pace[1]) <= time.monotonic() - begin - UPLOAD_SECONDS
