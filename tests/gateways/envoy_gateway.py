@@ -15,7 +15,7 @@ from typing import Any
 from e2e.place import LAYOUT
 from gateways import envoy
 from gateways.gateway import NAMESPACE, Gateway, objects
-from gateways.programs import running, tail
+from gateways.programs import Program, run
 from modelway.yaml_text import yaml_text
 from sandbox.binaries import parts
 from support.cluster.sandbox import Kubectl
@@ -43,10 +43,9 @@ def envoy_gateway(kubectl: Kubectl) -> Iterator[Gateway]:
     for arguments in (["--disable-topology-injector"], ["--local", "--config-home", str(HOME)]):
         subprocess.run(_inside(root, "certgen", *arguments), check=True, capture_output=True)
     shutil.copytree(_outside(root, HOME) / "certs" / "envoy-gateway", _outside(root, CERTIFICATES))
-    with running(NAME, _inside(root, "server", "--config-path", str(SETTINGS))) as process:
-        gateway = Gateway(NAME, PORT, lambda: tail(NAME))
-        eventually(lambda: _is_accepted(kubectl, process), deadline=60, describe=gateway.logs)
-        yield gateway
+    with run(NAME, _inside(root, "server", "--config-path", str(SETTINGS))) as program:
+        eventually(lambda: _is_accepted(kubectl, program), deadline=60, describe=program.last_words)
+        yield Gateway(NAME, PORT, program)
 
 
 def _root() -> Path:
@@ -115,8 +114,8 @@ def _namespace() -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}}
 
 
-def _is_accepted(kubectl: Kubectl, process: subprocess.Popen[bytes]) -> bool:
+def _is_accepted(kubectl: Kubectl, program: Program) -> bool:
     """Whether it has taken the Gateway. It never calls one of this kind Programmed, since that has no address."""
-    assert process.poll() is None
+    program.require()
     status = kubectl.in_namespace(NAMESPACE).get("gateway", NAME).get("status", {})
     return any(one["type"] == "Accepted" and one["status"] == "True" for one in status.get("conditions", []))

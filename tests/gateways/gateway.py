@@ -1,11 +1,12 @@
 """A Gateway with two listeners: where models are reached, and another that takes routes of its own namespace alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from e2e.place import NODE_ADDRESS
+from gateways.programs import Program
 
 NAMESPACE = "gateways"
 DOMAIN = "example.com"
@@ -19,12 +20,12 @@ class Gateway:
     Attributes:
         name: of the Gateway, in `NAMESPACE`, and of its class.
         port: of its listener `open`; that of `closed` is the next one.
-        logs: the last words of its programs.
+        program: that sends requests by it.
     """
 
     name: str
     port: int
-    logs: Callable[[], str]
+    program: Program
 
     def url(self, host: str, path: str) -> str:
         """Where a host name of `DOMAIN` is reached through it."""

@@ -59,12 +59,13 @@ class Model:
         """Wait until it is ready and answers through the Gateway."""
         self.deployed.is_ready(deadline=READY_SECONDS)
         self.says("True", "RouteAccepted")
-        eventually(self.answer, deadline=READY_SECONDS, describe=self._gateway.logs)
+        eventually(self.answer, deadline=READY_SECONDS, describe=self._gateway.program.last_words)
 
     def says(self, status: str, reason: str) -> Object:
         """Wait until the condition Exposed says this; the condition."""
 
         def condition() -> Object:
+            self._gateway.program.require()
             one = self.deployed.condition("Exposed")
             return one if (one.get("status"), one.get("reason")) == (status, reason) else {}
 
@@ -76,7 +77,13 @@ class Model:
         return self._gateway.url(self.host, f"{PATH}/v2/models/{self.deployed.name}/infer")
 
     def answer(self) -> Object:
-        """A prediction through the Gateway; an AssertionError where it gives none."""
+        """A prediction through the Gateway.
+
+        Raises:
+            AssertionError: it gives none.
+            ProgramEnded: and never will.
+        """
+        self._gateway.program.require()
         request = urllib.request.Request(self.url, BODY, {"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
@@ -97,7 +104,8 @@ class Model:
 
     @property
     def rollout(self) -> Object:
-        """`status.rollout` as it is now."""
+        """`status.rollout` as it is now; a ProgramEnded where the Gateway that it waits for is gone."""
+        self._gateway.program.require()
         return dict(self.deployed.status.get("rollout") or {})
 
     def ends(self) -> Object:
@@ -109,7 +117,7 @@ class Model:
 
         return eventually(state, deadline=READY_SECONDS, describe=lambda: self.rollout)
 
-    def left(self) -> list[str]:
+    def remains(self) -> list[str]:
         """What there is of a candidate."""
         name = f"{self.deployed.name}-canary"
         return [kind for kind in ("deployment", "service") if self.deployed.kubectl.exists(kind, name)]

@@ -32,7 +32,7 @@ def _roll(model: Model, version: str, factor: float, rollout: Object, phase: str
         model.wants(version, factor, rollout)
         end = model.ends()
         assert end["phase"] == phase, end["message"]
-        eventually(lambda: not model.left(), deadline=READY_SECONDS, describe=model.left)
+        eventually(lambda: not model.remains(), deadline=READY_SECONDS, describe=model.remains)
         enough = load.requests() + 200
         eventually(lambda: load.requests() > enough)
     return load.tally()

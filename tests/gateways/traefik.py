@@ -1,12 +1,11 @@
 """Traefik, as a program of the node."""
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from e2e.place import INSIDE, LAYOUT, NODE_ADDRESS
 from gateways.gateway import NAMESPACE, Gateway, objects
-from gateways.programs import running, tail
+from gateways.programs import Program, run
 from sandbox.binaries import parts
 from support.cluster.sandbox import Kubectl
 from support.waiting import eventually
@@ -20,10 +19,9 @@ CONTROLLER = "traefik.io/gateway-controller"
 def traefik(kubectl: Kubectl) -> Iterator[Gateway]:
     """Traefik with a Gateway of its name, which sends requests to the addresses of pods; ended with the block."""
     kubectl.apply([_account(), _rights(), *objects(NAME, PORT, CONTROLLER)])
-    with running(NAME, _command(kubectl)) as process:
-        gateway = Gateway(NAME, PORT, lambda: tail(NAME))
-        eventually(lambda: _is_programmed(kubectl, process), describe=gateway.logs)
-        yield gateway
+    with run(NAME, _command(kubectl)) as program:
+        eventually(lambda: _is_programmed(kubectl, program), describe=program.last_words)
+        yield Gateway(NAME, PORT, program)
 
 
 def _command(kubectl: Kubectl) -> list[str]:
@@ -44,8 +42,8 @@ def _command(kubectl: Kubectl) -> list[str]:
     ]
 
 
-def _is_programmed(kubectl: Kubectl, process: subprocess.Popen[bytes]) -> bool:
-    assert process.poll() is None
+def _is_programmed(kubectl: Kubectl, program: Program) -> bool:
+    program.require()
     status = kubectl.in_namespace(NAMESPACE).get("gateway", NAME).get("status", {})
     conditions = {one["type"]: one["status"] for one in status.get("conditions", [])}
     return conditions.get("Programmed") == "True"

@@ -29,26 +29,13 @@ def environment(name: str, say: Callable[[str], object]) -> Path:
         EnvironmentFailed: it could not be built.
     """
     lock = FOLDER / f"{name}.lock"
-    return _build(name, lock.read_bytes(), ("sync", "--require-hashes", str(lock)), say)
-
-
-def environment_of(name: str, packages: tuple[str, ...], say: Callable[[str], object]) -> Path:
-    """The Python program of the environment with the newest releases that fit the packages, as they were when it was built.
-
-    Raises:
-        EnvironmentFailed: it could not be built.
-    """
-    return _build(name, " ".join(packages).encode(), ("install", *packages), say)
-
-
-def _build(name: str, content: bytes, install: tuple[str, ...], say: Callable[[str], object]) -> Path:
-    folder = cache_of("environments") / f"{name}-{_digest(content)}"
+    folder = cache_of("environments") / f"{name}-{_digest(lock.read_bytes())}"
     python = folder / "bin" / "python"
     if not (folder / STAMP).exists():
         say(f"building the environment {name} in {folder}")
         shutil.rmtree(folder, ignore_errors=True)
         _uv("venv", "--quiet", "--python", sys.executable, str(folder))
-        _uv("pip", install[0], "--quiet", "--python", str(python), *install[1:])
+        _uv("pip", "sync", "--quiet", "--python", str(python), "--require-hashes", str(lock))
         (folder / STAMP).touch()
     return python
 

@@ -1,4 +1,4 @@
-"""The lock files: compiled from pyproject.toml, for development, building, images, further formats, and peers in a benchmark.
+"""The lock files: compiled from pyproject.toml, for development, building, images, further formats, and environments and programs of tests.
 
 `python -m support.make.lock` compiles them with uv, `--check` says offline whether pyproject.toml has moved since. Each file's
 first line holds the digest of what it was compiled from.
@@ -36,6 +36,10 @@ SELECTIONS = {
     "bench-mlserver": ("--group", "bench-mlserver"),
     "clients-kserve": ("--group", "clients-kserve"),
     "clients-triton": ("--group", "clients-triton"),
+    "scikit-learn-1.7": ("--group", "scikit-learn-1.7"),
+    "scikit-learn-1.8": ("--group", "scikit-learn-1.8"),
+    "envoy": ("--group", "envoy"),
+    "go": ("--group", "go"),
 }
 """What each lock file is compiled from; those of `formats` are what a server image gets beside server.lock where it is asked for."""
 
@@ -44,10 +48,21 @@ PEERS: dict[str, set[str]] = {
     "bench-mlserver": {"joblib", "scikit-learn"},
     "clients-kserve": set(),
     "clients-triton": set(),
+    "scikit-learn-1.7": set(),
+    "scikit-learn-1.8": set(),
+    "envoy": set(),
+    "go": set(),
 }
 """Locks that share with development only the versions of these packages; all others share all of them."""
 
 HEADER = "# Compiled by `make lock`; compiled from sha256:"
+
+
+def version_of(package: str, name: str) -> str:
+    """The version of a package in requirements/NAME.lock."""
+    match = re.search(rf"^{re.escape(package)}==(\S+)", (FOLDER / f"{name}.lock").read_text(), re.MULTILINE)
+    assert match, f"{name}.lock lacks {package}"
+    return match.group(1)
 
 
 def digest_of_requirements(pyproject: Path = ROOT / "pyproject.toml") -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from modelway_server.errors import LoadFailure, RuntimeVersionMismatch, UnsupportedModel
 from modelway_server.runtimes.base import as_estimator_holder
 from modelway_server.runtimes.estimators.runtime import load_estimator
-from support.make.environments import environment_of
+from support.make.environments import environment
 
 SAVING = Path(__file__).with_name("old_estimators.py")
 SUPPORTED = ("1.7", "1.8")
@@ -36,9 +36,8 @@ def main(pythons: list[str]) -> int:
 
 
 def _build(version: str) -> Path:
-    """The Python of an environment with the newest release of a minor version, kept in the cache of this machine."""
-    packages = (f"scikit-learn=={version}.*", "joblib")
-    return environment_of(f"scikit-learn-{version}", packages, lambda line: sys.stdout.write(f"{line}\n"))
+    """The Python of an environment with a minor version of scikit-learn, kept in the cache of this machine."""
+    return environment(f"scikit-learn-{version}", lambda line: sys.stdout.write(f"{line}\n"))
 
 
 def _try(python: str) -> int:
