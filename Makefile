@@ -19,7 +19,8 @@
 #                        (ROLLOUTS=100 is short; JSON=, WRITE=1 refreshes docs/verdicts.md)
 #   make bench-replay    how soon known rows come to a verdict on a candidate that is ready (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make trial-rollouts  rollouts of good and bad candidates on a real control plane under load, and what clients notice (KINDS=good,wrong,
-#                        STRATEGIES=Canary, CHANGES=evicted, REQUESTS=2000, SAME=10, MINUTES=5 are short; KINDS= leaves them out; JSON=, WRITE=1 refreshes docs/verdicts.md)
+#                        STRATEGIES=Canary, CHANGES=evicted, REQUESTS=2000, SAME=10, MINUTES=5 are short; KINDS=, CHANGES= and SAME=0 each leave a
+#                        part out; JSON=, WRITE=1 refreshes in docs/verdicts.md the parts that were tried)
 #   make bench-preflight how soon a forest of 50 MB is accepted, and what a preflight costs ways back and pods (ROUNDS=1 is short; JSON=,
 #                        WRITE=1 refreshes docs/evaluation.md)
 #   make bench-handover  what a rollout costs the requests of clients, in five minutes (ROUNDS=2 is short; JSON=, WRITE=1 refreshes

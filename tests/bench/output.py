@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,21 @@ def add_outputs(parser: argparse.ArgumentParser, page: Path) -> None:
     parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{page.name}")
 
 
-def put_out(options: argparse.Namespace, tables: str, document: Any, page: Path, name: str) -> None:
+def put_out(options: argparse.Namespace, tables: Mapping[str, str], document: Any, page: Path) -> None:
     """Put figures where the options of `add_outputs` say.
 
     Args:
         options: as they were given.
-        tables: for people.
+        tables: for people; each by the target of make, with its variables, between whose marks it stands.
         document: everything, for JSON.
         page: that has the tables.
-        name: of the target of make, between whose marks they stand.
     """
-    sys.stdout.write(f"{tables}\n")
+    sys.stdout.writelines(f"{table}\n" for table in tables.values())
     if options.json:
         options.json.write_text(json.dumps(document, indent=2))
     if options.write:
-        refresh(page, name, tables)
+        for target, table in tables.items():
+            refresh(page, target, table)
 
 
 def say(text: str) -> None:

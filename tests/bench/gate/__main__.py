@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--datasets must be 1 or more")
     figures = measure(options.datasets, say)
     text, document = tables(figures, options.datasets), [asdict(each) for each in figures]
-    put_out(options, text, document, EVALUATION, "bench-gate")
+    put_out(options, {"bench-gate": text}, document, EVALUATION)
     return 0
 
 

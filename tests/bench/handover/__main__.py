@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     except (AssertionError, BenchError, OSError, RuntimeError) as error:
         print(f"The benchmark failed: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
-    put_out(options, table(figures), asdict(figures), PAGE, "bench-handover")
+    put_out(options, {"bench-handover": table(figures)}, asdict(figures), PAGE)
     return 0
 
 

@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         here = machine(Kubernetes=kubernetes(), kopf=version("kopf"))
         figures = asyncio.run(measure(options.plan, here, say))
         figures = type(figures)(**{**vars(figures), "seconds": time.monotonic() - begin})
-        put_out(options, tables(figures), asdict(figures), PAGE, "bench-operator")
+        put_out(options, {"bench-operator": tables(figures)}, asdict(figures), PAGE)
     except (BenchError, SandboxError, HelmError, KubectlError, TimeoutError) as error:
         print(f"The benchmark failed: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1

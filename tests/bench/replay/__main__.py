@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     except (AssertionError, BenchError, SandboxError, HelmError, KubectlError, TimeoutError) as error:
         print(f"The benchmark failed: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
-    put_out(options, table(figures), asdict(figures), VERDICTS, "bench-replay")
+    put_out(options, {"bench-replay": table(figures)}, asdict(figures), VERDICTS)
     return 0
 
 

@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--rollouts must be 1 or more")
     figures = measure(options.rollouts, say)
     text, document = tables(figures, options.rollouts), [asdict(each) for each in figures]
-    put_out(options, text, document, VERDICTS, "bench-rollouts")
+    put_out(options, {"bench-rollouts": text}, document, VERDICTS)
     return 0
 
 

@@ -45,7 +45,7 @@ def _measure(options: argparse.Namespace) -> None:
         say("training the models")
         models = {name: model for name, model in train(Path(folder)).items() if name in options.models}
         figures = measure(plan, models, machine(wrk=client, **versions), say)
-    put_out(options, tables(figures), asdict(figures), PAGE, "bench-server")
+    put_out(options, {"bench-server": tables(figures)}, asdict(figures), PAGE)
 
 
 def _contenders(options: argparse.Namespace) -> tuple[list[Contender], dict[str, str]]:

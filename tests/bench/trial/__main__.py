@@ -11,7 +11,7 @@ from bench.output import add_outputs, put_out, say
 from bench.page import PAGE
 from bench.trial.changes import BY_NAME as CHANGES
 from bench.trial.kinds import KINDS, STRATEGIES
-from bench.trial.results import table
+from bench.trial.results import tables
 from bench.trial.run import measure
 from sandbox import SandboxError
 from sandbox.binaries.versions import kubernetes
@@ -39,10 +39,13 @@ def main(argv: list[str] | None = None) -> int:
         "--minutes",
         type=float,
         default=math.inf,
-        help="after which none of these begins any more (default without end)",
+        help="after which none of these begins any more, which is no fault (default without end)",
     )
     add_outputs(parser, VERDICTS)
     options = parser.parse_args(argv)
+    is_part = options.kinds and (options.kinds, options.strategies) != (kinds, strategies)
+    if options.write and (is_part or options.changes not in ([], changes)):
+        parser.error("--write takes all of --kinds, --strategies and --changes, or none of --kinds or of --changes")
     if options.models < 1 or min(options.requests, options.same) < 0:
         parser.error("--models must be 1 or more, --requests and --same 0 or more")
     try:
@@ -60,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     except (AssertionError, BenchError, SandboxError, HelmError, KubectlError, TimeoutError) as error:
         print(f"The trial failed: {str(error) or type(error).__name__}", file=sys.stderr)
         return 1
-    put_out(options, table(results), results.to_json(), VERDICTS, "trial-rollouts")
+    put_out(options, tables(results), results.to_json(), VERDICTS)
     for fault in results.faults:
         print(f"Not as asked: {fault}", file=sys.stderr)
     return 1 if results.faults else 0

@@ -1,11 +1,19 @@
-"""What the trial found, whether it is as asked, and the report of it. Pure."""
+"""What the trial found, whether it is as asked, and the report of it. Pure.
+
+Each part of the report says by itself what it was measured on, so that parts may come from several runs.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from bench.trial.kinds import ANALYSIS, FAILED, GOOD, Kind
+
+CANDIDATES: Final = "trial-rollouts CHANGES= SAME=0"
+CHANGES: Final = "trial-rollouts KINDS= SAME=0"
+SAME: Final = "trial-rollouts KINDS= CHANGES="
+"""The parts of the report: what tries each of them alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,44 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Span:
+    """How long something took, and what else the machine did.
+
+    Attributes:
+        seconds: that it took.
+        loads: of the machine, at the beginning and at the end: programs that run or wait for a processor.
+    """
+
+    seconds: float
+    loads: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cases:
+    """Rollouts that were tried one after the other, and what clients got between them.
+
+    Attributes:
+        cases: the rollouts.
+        requests_between: of clients, outside of cases.
+        failures_between: those of them without an answer, by what happened.
+    """
+
+    cases: Sequence[Case]
+    requests_between: int = 0
+    failures_between: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def requests(self) -> int:
+        """Of all clients."""
+        return sum(case.requests for case in self.cases) + self.requests_between
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Requests without an answer, by what happened."""
+        return sum((Counter(case.failures) for case in self.cases), Counter(self.failures_between))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Same:
     """Rollouts to the same bytes.
 
@@ -45,16 +91,18 @@ class Same:
         ends: how many ended how.
         requests: of clients.
         failures: those without an answer, by what happened.
-        seconds: that all took.
         wanted: how many there were to be.
+        unbegun: how many of these did not begin before the time was over.
+        span: of all of them.
         messages: of those that were not promoted.
     """
 
     ends: Mapping[str, int]
     requests: int
     failures: Mapping[str, int]
-    seconds: float
     wanted: int
+    unbegun: int
+    span: Span
     messages: tuple[str, ...] = ()
 
 
@@ -64,53 +112,34 @@ class Results:
 
     Attributes:
         machine: what it ran on.
-        cases: good and bad candidates.
-        changes: what came between rollouts, as cases.
-        same: rollouts to the same bytes; None where none were asked for.
-        requests_between: of clients, outside of cases.
-        failures_between: those of them without an answer.
-        seconds: of the whole run.
-        loads: of the machine, at the beginning and at the end: programs that run or wait for a processor.
+        candidates: good and bad ones; None where none were asked for.
+        changes: what came between rollouts, at the same time as these; None likewise.
+        span: of both.
+        same: rollouts to the same bytes, after them; None likewise.
     """
 
     machine: Mapping[str, str]
-    cases: Sequence[Case] = ()
-    changes: Sequence[Case] = ()
+    candidates: Cases | None = None
+    changes: Cases | None = None
+    span: Span = Span(seconds=0.0, loads=(0.0, 0.0))
     same: Same | None = None
-    requests_between: int = 0
-    failures_between: Mapping[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    loads: tuple[float, float] = (0.0, 0.0)
-
-    @property
-    def requests(self) -> int:
-        """Of all clients, but those of the rollouts to the same bytes."""
-        return sum(case.requests for case in (*self.cases, *self.changes)) + self.requests_between
-
-    @property
-    def failures(self) -> Counter[str]:
-        """All requests without an answer, by what happened."""
-        total: Counter[str] = Counter(self.failures_between)
-        for case in (*self.cases, *self.changes):
-            total.update(case.failures)
-        if self.same is not None:
-            total.update(self.same.failures)
-        return total
 
     @property
     def faults(self) -> list[str]:
         """All that is not as asked, a line each."""
-        faults = [f"{one.strategy} {one.kind}: {fault}" for one in (*self.cases, *self.changes) for fault in one.faults]
-        faults += [f"{count} requests failed: {what}" for what, count in self.failures.most_common()]
+        parts = [part for part in (self.candidates, self.changes) if part is not None]
+        faults = [f"{one.strategy} {one.kind}: {fault}" for part in parts for one in part.cases for fault in one.faults]
+        failures = sum((part.failures for part in parts), Counter(self.same.failures if self.same else {}))
+        faults += [f"{count} requests failed: {what}" for what, count in failures.most_common()]
         if self.same is not None:
             faults += [f"a rollout to the same bytes: {message}" for message in self.same.messages]
-            missing = self.same.wanted - sum(self.same.ends.values())
+            missing = self.same.wanted - self.same.unbegun - sum(self.same.ends.values())
             faults += [f"{missing} rollouts to the same bytes are missing"] if missing else []
         return faults
 
     def to_json(self) -> dict[str, Any]:
         """Everything, for a file."""
-        return {**asdict(self), "requests": self.requests, "faults": self.faults}
+        return {**asdict(self), "faults": self.faults}
 
 
 def faults_of(kind: Kind, strategy: str, end: str, measure: str, by_candidate: int) -> list[str]:
@@ -133,42 +162,50 @@ def faults_of(kind: Kind, strategy: str, end: str, measure: str, by_candidate: i
     return faults
 
 
-def table(results: Results) -> str:
-    """All results in Markdown."""
-    machine = "; ".join(f"{name} {value}" for name, value in results.machine.items())
-    failed, (begin, end) = results.failures.total(), results.loads
-    lines = [
-        f"Measured on: {machine}. Load {begin:.1f} at the beginning, {end:.1f} at the end. The whole run took {results.seconds / 60:.0f} min.",
-        "",
-        f"{results.requests:,} requests of clients while rollouts went on; {failed} of all requests failed.",
-        "",
-        *_cases("the candidate", results.cases),
-        *_cases("what came between", results.changes),
-    ]
+def tables(results: Results) -> dict[str, str]:
+    """All results in Markdown, by the part of the report."""
+    parts = {}
+    both = results.candidates is not None and results.changes is not None
+    if results.candidates is not None:
+        beside = "What came between was tried at the same time." if both else ""
+        parts[CANDIDATES] = _cases("the candidate", results.candidates, _head(results.machine, results.span, beside))
+    if results.changes is not None:
+        beside = "The candidates were tried at the same time." if both else ""
+        parts[CHANGES] = _cases("what came between", results.changes, _head(results.machine, results.span, beside))
     if results.same is not None:
-        lines += [_same(results.same), ""]
-    return "\n".join(lines)
+        parts[SAME] = f"{_head(results.machine, results.same.span)}\n\n{_same(results.same)}\n"
+    return parts
 
 
-def _cases(title: str, cases: Sequence[Case]) -> Iterable[str]:
-    if not cases:
-        return []
+def _head(machine: Mapping[str, str], span: Span, beside: str = "") -> str:
+    words = "; ".join(f"{name} {value}" for name, value in machine.items())
+    begin, end = span.loads
+    load = f"Load {begin:.1f} at the beginning, {end:.1f} at the end"
+    return f"Measured on: {words}. {load}. This took {span.seconds / 60:.0f} min. {beside}".rstrip()
+
+
+def _cases(title: str, part: Cases, head: str) -> str:
     rows = [
         f"| {one.kind} | {one.strategy} | {one.end} | {one.measure} | {one.seconds:.0f} s | {one.requests:,} | "
         f"{sum(one.failures.values())} | {'' if one.by_candidate is None else f'{one.by_candidate:,}'} | {one.wrong:,} | {'; '.join(one.faults) or 'as asked'} |"
-        for one in cases
+        for one in part.cases
     ]
-    return [
+    lines = [
+        head,
+        "",
+        f"{part.requests:,} requests of clients while rollouts went on; {part.failures.total()} of them failed.",
+        "",
         f"| {title} | strategy | end | decided by | took | requests | failed | by the candidate | wrong | |",
         "|---|---|---|---|---|---|---|---|---|---|",
         *rows,
-        "",
     ]
+    return "\n".join(lines) + "\n"
 
 
 def _same(same: Same) -> str:
     ends = ", ".join(f"{count} {end}" for end, count in sorted(same.ends.items()))
+    unbegun = f"; {same.unbegun} were not begun, since the time was over" if same.unbegun else ""
     return (
-        f"{sum(same.ends.values())} rollouts to the same bytes: {ends}. {same.requests:,} requests, {sum(same.failures.values())} failed; "
-        f"{same.seconds / 60:.0f} min."
+        f"{sum(same.ends.values())} of {same.wanted} rollouts to the same bytes ended: {ends or 'none'}{unbegun}. "
+        f"{same.requests:,} requests, {sum(same.failures.values())} failed."
     )

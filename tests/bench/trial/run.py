@@ -9,9 +9,9 @@ from functools import partial
 
 from bench.trial.changes import BY_NAME as CHANGES
 from bench.trial.changes import try_change
-from bench.trial.clients import Tally, wait_for_requests
+from bench.trial.clients import wait_for_requests
 from bench.trial.kinds import BY_NAME, GOOD, Kind, rollout_of
-from bench.trial.results import Case, Results, faults_of
+from bench.trial.results import Case, Cases, Results, Span, faults_of
 from bench.trial.same import try_same
 from bench.trial.world import Model, World, world
 from modelway.cli.rollout_text import describe_measure
@@ -23,8 +23,6 @@ PAUSE = 0.1
 REST_SECONDS = 900.0
 
 Say = Callable[[str], None]
-Lane = tuple[list[Case], Tally]
-"""Cases, and what clients got beside them."""
 
 
 def measure(
@@ -52,29 +50,33 @@ def measure(
         machine: what it runs on.
         say: tells how it goes.
     """
-    begin, load = time.monotonic(), os.getloadavg()[0]
     with world() as here:
+        begin, load = time.monotonic(), os.getloadavg()[0]
         lanes = [partial(_strategy, here, one, kinds) for one in strategies if kinds]
         lanes += [partial(_changes, here, changes)] if changes else []
         each = -(-requests // max(len(lanes), 1))
         with ThreadPoolExecutor(max(len(lanes), 1)) as pool:
             outcomes = list(pool.map(lambda lane: lane(each, say), lanes))
-        outcome = try_same(here, same, models, minutes, say) if same else None
-    between = sum((rest for _, rest in outcomes), Tally())
-    all_cases = [case for cases, _ in outcomes for case in cases]
-    return Results(
-        machine=machine,
-        cases=[case for case in all_cases if case.kind in BY_NAME],
-        changes=[case for case in all_cases if case.kind in CHANGES],
-        same=outcome,
-        requests_between=between.requests,
-        failures_between=dict(between.failures),
-        seconds=time.monotonic() - begin,
-        loads=(load, os.getloadavg()[0]),
+        span = Span(seconds=time.monotonic() - begin, loads=(load, os.getloadavg()[0]))
+        return Results(
+            machine=machine,
+            candidates=_together(outcomes[: len(strategies)]) if kinds and strategies else None,
+            changes=outcomes[-1] if changes else None,
+            span=span,
+            same=try_same(here, same, models, minutes, say) if same else None,
+        )
+
+
+def _together(lanes: Sequence[Cases]) -> Cases:
+    """What several lanes found, as one."""
+    return Cases(
+        cases=[case for lane in lanes for case in lane.cases],
+        requests_between=sum(lane.requests_between for lane in lanes),
+        failures_between=dict(sum((Counter(lane.failures_between) for lane in lanes), Counter())),
     )
 
 
-def _strategy(here: World, strategy: str, kinds: Sequence[str], requests: int, say: Say) -> Lane:
+def _strategy(here: World, strategy: str, kinds: Sequence[str], requests: int, say: Say) -> Cases:
     """The cases of a strategy, one after the other."""
     trials = [
         lambda model, kind=kind, number=number: _case(model, strategy, BY_NAME[kind], f"{kind}-{number}")
@@ -83,7 +85,7 @@ def _strategy(here: World, strategy: str, kinds: Sequence[str], requests: int, s
     return _lane(here, strategy.lower(), trials, requests, say)
 
 
-def _changes(here: World, changes: Sequence[str], requests: int, say: Say) -> Lane:
+def _changes(here: World, changes: Sequence[str], requests: int, say: Say) -> Cases:
     """What comes between rollouts, one after the other."""
     trials = [
         lambda model, change=change, number=number: try_change(here, model, CHANGES[change], f"{change}-{number}")
@@ -92,7 +94,7 @@ def _changes(here: World, changes: Sequence[str], requests: int, say: Say) -> La
     return _lane(here, "changes", trials, requests, say)
 
 
-def _lane(here: World, name: str, trials: Sequence[Callable[[Model], Case]], requests: int, say: Say) -> Lane:
+def _lane(here: World, name: str, trials: Sequence[Callable[[Model], Case]], requests: int, say: Say) -> Cases:
     """Trials of one model under load, and what its clients got beside them."""
     cases = []
     with here.model(name, size=PODS, over_http=HTTP_CLIENTS, over_grpc=GRPC_CLIENTS, pause=PAUSE) as model:
@@ -104,9 +106,12 @@ def _lane(here: World, name: str, trials: Sequence[Callable[[Model], Case]], req
             say(f"{case.strategy} {case.kind}: {case.end} {case.measure} {took}; {verdict}")
         wait_for_requests(model.clients, requests, seconds=REST_SECONDS)
     total = model.clients.tally()
-    counted = sum(case.requests for case in cases)
-    failures = total.failures - sum((Counter(case.failures) for case in cases), Counter())
-    return cases, Tally(answers=Counter({"": total.requests - counted - failures.total()}), failures=failures)
+    inside = Cases(cases=cases)
+    return Cases(
+        cases=cases,
+        requests_between=total.requests - inside.requests,
+        failures_between=dict(total.failures - inside.failures),
+    )
 
 
 def _case(model: Model, strategy: str, kind: Kind, version: str) -> Case:

@@ -1,14 +1,15 @@
 """Rollouts to the same bytes, divided among models side by side: none of them may be rolled back."""
 
+import os
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count, cycle
+from itertools import cycle
 from threading import Lock
 
 from bench.trial.clients import Tally
-from bench.trial.results import Same
+from bench.trial.results import Same, Span
 from bench.trial.world import Model, World
 from support.cluster.sandbox import Object
 
@@ -23,8 +24,40 @@ ROLLOUTS: tuple[Object, ...] = (
 )
 
 
+class Turns:
+    """Numbers of rollouts that begin, as long as there is time.
+
+    Args:
+        wanted: how many rollouts.
+        seconds: after which none begins any more.
+    """
+
+    def __init__(self, wanted: int, seconds: float) -> None:
+        self._wanted = wanted
+        self._end = time.monotonic() + seconds
+        self._begun = 0
+        self._lock = Lock()
+
+    def __iter__(self) -> Iterator[int]:
+        """Numbers that nobody else gets."""
+        while number := self._next():
+            yield number
+
+    @property
+    def unbegun(self) -> int:
+        """How many did not begin so far."""
+        return self._wanted - self._begun
+
+    def _next(self) -> int:
+        with self._lock:
+            if not self.unbegun or time.monotonic() >= self._end:
+                return 0
+            self._begun += 1
+            return self._begun
+
+
 def try_same(here: World, wanted: int, models: int, minutes: float, say: Callable[[str], None]) -> Same:
-    """So many rollouts, in all strategies by turns; fewer where the time does not suffice.
+    """So many rollouts, in all strategies by turns; fewer begin where the time does not suffice.
 
     Args:
         here: where.
@@ -33,14 +66,10 @@ def try_same(here: World, wanted: int, models: int, minutes: float, say: Callabl
         minutes: after which none begins any more.
         say: tells how it goes.
     """
-    start, lock, numbers = time.monotonic(), Lock(), count(1)
-    end = start + 60 * minutes
+    start, load, lock = time.monotonic(), os.getloadavg()[0], Lock()
+    turns = Turns(wanted, 60 * minutes)
     ends: Counter[str] = Counter()
     messages: list[str] = []
-
-    def go_on() -> int:
-        with lock:
-            return next(numbers)
 
     def note(number: int, end: str, message: str) -> None:
         with lock:
@@ -51,9 +80,9 @@ def try_same(here: World, wanted: int, models: int, minutes: float, say: Callabl
 
     def lane(index: int) -> Tally:
         strategies = cycle(ROLLOUTS[index % len(ROLLOUTS) :] + ROLLOUTS[: index % len(ROLLOUTS)])
-        load = here.model(f"same-{index}", size=1, over_http=HTTP_CLIENTS, over_grpc=GRPC_CLIENTS, pause=PAUSE)
-        with load as model:
-            while time.monotonic() < end and (number := go_on()) <= wanted:
+        name = f"same-{index}"
+        with here.model(name, size=1, over_http=HTTP_CLIENTS, over_grpc=GRPC_CLIENTS, pause=PAUSE) as model:
+            for number in turns:
                 note(number, *_roll_out(model, f"v{number}", next(strategies)))
         return model.clients.tally()
 
@@ -63,8 +92,9 @@ def try_same(here: World, wanted: int, models: int, minutes: float, say: Callabl
         ends=dict(ends),
         requests=total.requests,
         failures=dict(total.failures),
-        seconds=time.monotonic() - start,
         wanted=wanted,
+        unbegun=turns.unbegun,
+        span=Span(seconds=time.monotonic() - start, loads=(load, os.getloadavg()[0])),
         messages=tuple(messages),
     )
 

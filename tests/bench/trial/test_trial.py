@@ -4,15 +4,17 @@ import http.server
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from bench.trial.__main__ import VERDICTS, main
 from bench.trial.clients import Tally, asking, wait_for_requests
 from bench.trial.kinds import BY_NAME
-from bench.trial.results import Case, Results, Same, faults_of, table
+from bench.trial.results import CANDIDATES, CHANGES, SAME, Case, Cases, Results, Same, Span, faults_of, tables
 from bench.trial.run import decisive
+from bench.trial.same import Turns
 from modelway.status.termination import REASON_OF_EXIT_CODE
 from support.cluster import candidates
 from support.waiting import eventually
@@ -28,6 +30,7 @@ CASE = Case(
     by_candidate=12,
     wrong=12,
 )
+SPAN = Span(seconds=90.0, loads=(0.5, 2.0))
 
 
 @pytest.mark.parametrize(
@@ -48,18 +51,71 @@ def test_an_end_other_than_the_asked_one_is_a_fault(end: tuple[str, str, str, st
     assert (bool(faults), fault in "".join(faults)) == (bool(fault), True)
 
 
-def test_table_has_every_case_and_its_failures() -> None:
-    same = Same(ends={"promoted": 3}, requests=900, failures={}, seconds=60.0, wanted=3)
-    lines = table(Results(machine={"Linux": "6.1"}, cases=[CASE], same=same, loads=(0.5, 2.0))).splitlines()
-    assert "Load 0.5 at the beginning, 2.0 at the end" in lines[0]
+def same(promoted: int, *, unbegun: int, failures: Mapping[str, int] | None = None) -> Same:
+    """Of three rollouts to the same bytes."""
+    ends = {"promoted": promoted}
+    return Same(ends=ends, requests=900, failures=failures or {}, wanted=3, unbegun=unbegun, span=SPAN)
+
+
+def test_each_part_of_the_report_says_what_it_was_measured_on() -> None:
+    cases = Cases(cases=[CASE], requests_between=34)
+    results = Results(machine={"Linux": "6.1"}, candidates=cases, changes=cases, same=same(3, unbegun=0), span=SPAN)
+    parts = tables(results)
+    assert list(parts) == [CANDIDATES, CHANGES, SAME]
+    head = "Measured on: Linux 6.1. Load 0.5 at the beginning, 2.0 at the end. This took 2 min."
+    assert [part.splitlines()[0].partition(head)[::2] for part in parts.values()] == [
+        ("", " What came between was tried at the same time."),
+        ("", " The candidates were tried at the same time."),
+        ("", ""),
+    ]
+
+
+def test_part_of_candidates_has_every_case_and_its_failures() -> None:
+    parts = tables(Results(machine={}, candidates=Cases(cases=[CASE], requests_between=34), span=SPAN))
+    assert list(parts) == [CANDIDATES]
+    lines = parts[CANDIDATES].splitlines()
+    assert "1,234 requests of clients while rollouts went on; 0 of them failed." in lines
     assert "| wrong | Canary | Analysis | disagreement: 9 of 12 | 31 s | 1,200 | 0 | 12 | 12 | as asked |" in lines
-    assert any(line.startswith("3 rollouts to the same bytes: 3 promoted. 900 requests, 0 failed") for line in lines)
 
 
-def test_a_failed_request_or_a_missing_rollout_is_a_fault() -> None:
-    same = Same(ends={"promoted": 2}, requests=900, failures={"status 503: ": 1}, seconds=60.0, wanted=3)
-    results = Results(machine={}, cases=[CASE], same=same)
-    assert results.faults == ["1 requests failed: status 503: ", "1 rollouts to the same bytes are missing"]
+@pytest.mark.parametrize(
+    ("promoted", "unbegun", "words", "fault"),
+    [
+        (3, 0, "3 of 3 rollouts to the same bytes ended: 3 promoted. 900 requests, 0 failed.", ""),
+        (2, 1, "2 of 3 rollouts to the same bytes ended: 2 promoted; 1 were not begun, since the time was over.", ""),
+        (2, 0, "2 of 3 rollouts to the same bytes ended: 2 promoted.", "1 rollouts to the same bytes are missing"),
+    ],
+)
+def test_rollout_that_had_no_time_to_begin_is_no_fault(promoted: int, unbegun: int, words: str, fault: str) -> None:
+    results = Results(machine={}, same=same(promoted, unbegun=unbegun))
+    assert words in tables(results)[SAME]
+    assert "".join(results.faults) == fault
+
+
+def test_rollouts_begin_until_all_did_or_the_time_is_over() -> None:
+    enough, none = Turns(3, 600.0), Turns(3, 0.0)
+    assert (list(enough), enough.unbegun) == ([1, 2, 3], 0)
+    assert (list(none), none.unbegun) == ([], 3)
+
+
+def test_failed_request_is_a_fault_of_any_part() -> None:
+    between = Cases(cases=[], failures_between={"status 503: ": 1})
+    beside = same(3, unbegun=0, failures={"status 503: ": 2})
+    results = Results(machine={}, candidates=between, changes=between, same=beside)
+    assert results.faults == ["4 requests failed: status 503: "]
+
+
+@pytest.mark.parametrize("part", [CANDIDATES, CHANGES, SAME])
+def test_page_has_a_place_for_each_part_of_the_trial(part: str) -> None:
+    text = VERDICTS.read_text()
+    assert [text.count(f"<!-- make {part} WRITE=1: {side} -->") for side in ("begin", "end")] == [1, 1]
+
+
+@pytest.mark.parametrize("option", ["--kinds=good", "--strategies=Canary", "--changes=evicted"])
+def test_page_gets_no_part_that_was_tried_by_halves(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--write", option])
+    assert "--write takes all of" in capsys.readouterr().err
 
 
 def test_the_strongest_of_worse_measures_is_named() -> None:
