@@ -15,8 +15,8 @@
 #   make bench-server    our server beside a naive FastAPI app and MLServer (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make bench-gate      how often the evaluation gate is wrong, on 2,000 drawn datasets of each kind (DATASETS=100 is short; JSON=,
 #                        WRITE=1 refreshes docs/evaluation.md)
-#   make bench-rollouts  how many requests verdicts on rollouts take, and how often they are wrong, on 1,000 drawn rollouts of each kind
-#                        (ROLLOUTS=100 is short; JSON=, WRITE=1 refreshes docs/verdicts.md)
+#   make bench-rollouts  how many requests verdicts on rollouts take, and how often they are wrong, on 1,000 drawn rollouts of each kind, and on
+#                        4,000 where the true share is near its limit (ROLLOUTS=100 is short; JSON=, WRITE=1 refreshes docs/verdicts.md)
 #   make bench-replay    how soon known rows come to a verdict on a candidate that is ready (ROUNDS=1 is short; JSON=, WRITE=1 as above)
 #   make trial-rollouts  rollouts of good and bad candidates on a real control plane under load, and what clients notice (KINDS=good,wrong,
 #                        STRATEGIES=Canary, CHANGES=evicted, REQUESTS=2000, SAME=10, MINUTES=5 are short; KINDS=, CHANGES= and SAME=0 each leave a

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from scipy.stats import binomtest
 
 from bench.rollouts.streams import ALPHA, BETA, Stream
 from modelway.rollout.judge import Outcome
@@ -111,21 +112,21 @@ ERRORS: Final = (
     Error("answers 12 % otherwise, in runs of 5", (Stream("disagreement", 0.1, 0.12, run=5),), _NOT_WORSE, None),
 )
 TIMES_NEAR_THE_LIMIT: Final = 4
-"""So many times more rollouts are drawn where the true share is near the limit of BETA: of 1,000 too many are wrong by chance."""
+"""So many times more rollouts are drawn where the limit is BETA, which the judge all but spends: the true share is near the limit by design."""
 
 
 def measure(rollouts: int, say: Callable[[str], None]) -> list[Figure]:
     """Count the verdicts of each kind.
 
     Args:
-        rollouts: to draw for each.
+        rollouts: to draw for each; `TIMES_NEAR_THE_LIMIT` as many where the true share is near its limit.
         say: tells of the progress.
     """
     figures = []
     for promise in (*SPEEDS, *ERRORS):
         is_near = isinstance(promise, Error) and promise.limit == BETA
-        drawn = rollouts * TIMES_NEAR_THE_LIMIT if is_near else rollouts
-        figures.append(_speed(promise, drawn) if isinstance(promise, Speed) else _error(promise, drawn))
+        number = rollouts * TIMES_NEAR_THE_LIMIT if is_near else rollouts
+        figures.append(_speed(promise, number) if isinstance(promise, Speed) else _error(promise, number))
         say(f"{promise.candidate}: {figures[-1].median:g} {figures[-1].p95:g} {figures[-1].wrong}")
     return figures
 
@@ -148,16 +149,22 @@ def _error(promise: Error, rollouts: int) -> Figure:
 def tables(figures: Sequence[Figure], rollouts: int) -> str:
     """The figures as tables in Markdown."""
     lines = [
-        f"Drawn rollouts of each kind: {rollouts:,}, looked at whenever evidence can have grown. Requests are those that the candidate got, or that were compared.",
+        (
+            f"Drawn rollouts of each kind: {rollouts:,}; {rollouts * TIMES_NEAR_THE_LIMIT:,} where at most {BETA:.0%} may be wrong. "
+            "They are looked at whenever evidence can have grown. Requests are those that the candidate got, or that were compared."
+        ),
         "",
         "| the candidate | verdict | half of the rollouts by | 95 in 100 by | to reach | |",
         "|---|---|---|---|---|---|",
         *(_speed_row(each, each.promise) for each in figures if isinstance(each.promise, Speed)),
         "",
-        f"Wrong verdicts, in rollouts of {MOST:,} requests:",
+        (
+            f"Wrong verdicts, in rollouts of {MOST:,} requests. Whatever the true share is, 95 of 100 such counts give an interval that holds it. Where the interval has the limit inside, "
+            "so many rollouts do not tell on which side the share is."
+        ),
         "",
-        "| the candidate | wrong verdict | rollouts | to reach | |",
-        "|---|---|---|---|---|",
+        "| the candidate | wrong verdict | rollouts | the share is | to reach | |",
+        "|---|---|---|---|---|---|",
         *(_error_row(each, each.promise) for each in figures if isinstance(each.promise, Error)),
     ]
     return "\n".join(lines) + "\n"
@@ -173,11 +180,23 @@ def _speed_row(figure: Figure, promise: Speed) -> str:
 
 
 def _error_row(figure: Figure, promise: Error) -> str:
-    share = figure.wrong / figure.rollouts
-    mark = "" if promise.limit is None else "reached" if share <= promise.limit else "falls short"
+    low, high = interval(figure.wrong, figure.rollouts)
+    mark = "" if promise.limit is None else _mark(low, high, promise.limit)
     goal = "" if promise.limit is None else f"at most {promise.limit:.2%}"
-    wrong = f"{figure.wrong:,} of {figure.rollouts:,} ({share:.1%})"
-    return f"| {promise.candidate} | {_words(promise.outcome)} | {wrong} | {goal} | {mark} |"
+    wrong = f"{figure.wrong:,} of {figure.rollouts:,}"
+    return f"| {promise.candidate} | {_words(promise.outcome)} | {wrong} | {low:.2%} to {high:.2%} | {goal} | {mark} |"
+
+
+def interval(wrong: int, rollouts: int) -> tuple[float, float]:
+    """The exact interval of a share, as Clopper and Pearson have it, which holds the true one in at least 95 of 100 counts."""
+    ends = binomtest(wrong, rollouts).proportion_ci(0.95, method="exact")
+    return float(ends.low), float(ends.high)
+
+
+def _mark(low: float, high: float, limit: float) -> str:
+    if low > limit:
+        return "falls short"
+    return "reached" if high <= limit else "the limit is inside"
 
 
 def _words(outcome: Outcome) -> str:

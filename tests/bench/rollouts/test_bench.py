@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.rollouts.promises import ERRORS, SPEEDS, Error, Figure, Speed, _error, _speed, tables
+from bench.rollouts.promises import ERRORS, SPEEDS, Error, Figure, Speed, _error, _speed, interval, tables
 from bench.rollouts.streams import Stream
 from modelway.rollout.judge import Outcome
 
@@ -35,3 +35,21 @@ def test_wrong_verdicts_are_as_rare_as_promised(error: Error) -> None:
 def test_table_says_what_falls_short() -> None:
     text = tables([Figure(SPEEDS[0], 4, 5, rollouts=10), Figure(ERRORS[0], wrong=1, rollouts=10)], 10)
     assert text.count("falls short") == 2
+    assert "| 1 of 10 | 0.25% to 44.50% | at most 0.01% | falls short |" in text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "rollouts", "mark"), [(0, 1000, "the limit is inside"), (0, 40_000, "reached"), (9, 1000, "falls short")]
+)
+def test_share_reaches_its_limit_if_its_interval_does(wrong: int, rollouts: int, mark: str) -> None:
+    assert f"| at most 0.01% | {mark} |" in tables([Figure(ERRORS[0], wrong=wrong, rollouts=rollouts)], 1000)
+
+
+def test_table_says_how_many_rollouts_each_row_has() -> None:
+    assert "each kind: 1,000; 4,000 where at most 1% may be wrong." in tables([], 1000)
+
+
+def test_interval_holds_the_share_in_95_of_100_counts() -> None:
+    counts = np.random.default_rng(0).binomial(4000, 0.01, 2000)
+    ends = {int(wrong): interval(int(wrong), 4000) for wrong in set(counts)}
+    assert np.mean([ends[wrong][0] <= 0.01 <= ends[wrong][1] for wrong in counts]) >= 0.94
