@@ -26,12 +26,14 @@ class Trial:
         seconds: of each answer.
         foreign: of each answer whether the candidate gave it.
         stable, candidate: CPU seconds of the server that clients ask with the processes beside it, and of the other one.
+        judged_share: of the copies that were due; 1 where none were.
     """
 
     seconds: Array
     foreign: Sequence[bool]
     stable: float
     candidate: float
+    judged_share: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +116,13 @@ def table(figures: Figures) -> str:
     rounds = figures.rounds
     spent = f"{len(rounds)} rounds of {figures.span:g} s an arm, {figures.rate:g} requests a second at drawn moments"
     load = f"Load {begin:.1f} at the beginning, {end:.1f} at the end"
+    judged = min(each[MIRROR].judged_share for each in rounds)
     return "\n".join(
         [
-            f"Measured on: {machine}. {load}. {spent}. The whole run took {figures.seconds:.0f} s.",
+            (
+                f"Measured on: {machine}. {load}. {spent}. The whole run took {figures.seconds:.0f} s. "
+                f"Of the copies of a round at least {judged:.1%} were answered and judged."
+            ),
             "",
             "| requests of one row | p50 | p95 | p99 | CPU of the asked pod for each | CPU of the candidate for each |",
             "|---|---|---|---|---|---|",

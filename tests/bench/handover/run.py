@@ -20,6 +20,7 @@ import psutil
 from sklearn.ensemble import RandomForestClassifier
 
 from bench.errors import BenchError
+from bench.handover.copies import require_judged
 from bench.handover.figures import ARMS, BARE, HANDOVER, MIRROR, Figures, Trial
 from bench.handover.load import ask, moments
 from support.models import WINE, WINE_KINDS
@@ -106,7 +107,7 @@ def measure(rounds: int, rate: float, seconds: float, machine: Mapping[str, str]
         say: tells how far it is.
 
     Raises:
-        BenchError: an answer was none, or the candidate had no part.
+        BenchError: an answer was none, the candidate had no part, or too few copies were judged.
     """
     begin, load = time.monotonic(), os.getloadavg()[0]
     trials_of_rounds = []
@@ -131,6 +132,7 @@ def _trial(servers: Servers, arm: str, due: list[float]) -> Trial:
     place = (address.hostname or "", address.port or 0)
     mark = b"modelway-revision: " + CANDIDATE.encode()
     warm_up = [number / 200 for number in range(WARM_REQUESTS)]
+    judged = _judged(server)
     ask(place, REQUEST, warm_up, mark, connections=CONNECTIONS)
     before = [_cpu(server), _cpu(servers.candidate)]
     answers = ask(place, REQUEST, due, mark, connections=CONNECTIONS)
@@ -138,7 +140,16 @@ def _trial(servers: Servers, arm: str, due: list[float]) -> Trial:
     foreign = sum(answers.foreign)
     if abs(foreign - (len(due) / 2 if arm == HANDOVER else 0)) > len(due) / 10:
         raise BenchError(f"{arm}: the candidate gave {foreign} of {len(due)} answers")
-    return Trial(seconds=answers.seconds, foreign=answers.foreign, stable=stable, candidate=candidate)
+    copies = len(warm_up) + len(due) if arm == MIRROR else 0
+    share = require_judged(lambda: _judged(server) - judged, copies) if copies else 1.0
+    return Trial(
+        seconds=answers.seconds, foreign=answers.foreign, stable=stable, candidate=candidate, judged_share=share
+    )
+
+
+def _judged(server: Served) -> float:
+    """How many requests of the rollout a server has judged."""
+    return count(server, "trials_total", rollout=ROLLOUT, measure="failed")
 
 
 def _threads(server: Served) -> list[Path]:

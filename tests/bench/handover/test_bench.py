@@ -3,6 +3,7 @@
 import pytest
 
 from bench.errors import BenchError
+from bench.handover import copies
 from bench.handover.figures import (
     ARMS,
     HANDOVER,
@@ -26,6 +27,7 @@ ROUNDS = [
             foreign=[arm == HANDOVER] * 100,
             stable=0.1 * factor,
             candidate=0.0,
+            judged_share=1.0 - number / 100,
         )
         for arm, factor in zip(ARMS, (1.0, 1.0 + number / 100, 1.5, 1.1), strict=True)
     }
@@ -46,6 +48,7 @@ def test_table_has_figures_beside_goals() -> None:
         Figures(machine={"Linux": "6.1"}, load=(0.5, 2.0), rate=250, span=4, rounds=ROUNDS, seconds=100)
     ).splitlines()
     assert "Load 0.5 at the beginning, 2.0 at the end. 3 rounds of 4 s an arm, 250 requests a second" in lines[0]
+    assert lines[0].endswith("Of the copies of a round at least 98.0% were answered and judged.")
     (handed,) = [line for line in lines if line.startswith("| added to an answer")]
     assert handed.endswith("| at most 1.000 ms | reached |")
     (copied,) = [line for line in lines if line.startswith("| p99 with mirror 100")]
@@ -70,3 +73,15 @@ def test_clients_see_who_answered_or_that_nobody_did(is_refused: bool) -> None: 
         else:
             answers = ask((host, PORT), request, [0.0, 0.0, 0.01], b"ca4d1", connections=2)
             assert (len(answers.seconds), set(answers.foreign)) == (3, {True})
+
+
+def test_trial_with_too_few_copies_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "REST_SECONDS", 0.1)
+    counts = iter([40.0, 80.0, *[89.0] * 1000])
+    with pytest.raises(BenchError, match="89 of 100 copies were judged, which is less than 90%"):
+        copies.require_judged(lambda: next(counts), 100)
+
+
+def test_copies_that_come_late_are_waited_for() -> None:
+    counts = iter([40.0, 80.0, 99.0, 100.0])
+    assert copies.require_judged(lambda: next(counts), 100) == 1.0
